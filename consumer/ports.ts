@@ -1,0 +1,227 @@
+/**
+ * The side effects of the consumer, as small interfaces. The core (everything beside `adapters/`) knows
+ * only these; `adapters/` holds the real ones, tests bring their own, and one contract suite runs on both.
+ */
+
+// ---------------------------------------------------------------------------------------------- time
+
+export interface Clock {
+  /** Wall clock, milliseconds since the epoch. Pods' clocks differ: compare only with an allowance for skew. */
+  wallMs(): number;
+  /** Monotonic, milliseconds, comparable only inside this process. */
+  monotonicMs(): number;
+  /** Resolves after `durationMs`, or rejects with `signal.reason` as soon as it aborts. */
+  sleep(durationMs: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface Random {
+  /** Uniform in [0, 1). */
+  next(): number;
+  /** 128 random bits as 32 hex digits: the nonce of one run of one attempt. */
+  nonce(): string;
+}
+
+// ------------------------------------------------------------------------------------------- storage
+
+/** One open file, written once from its start. */
+export interface WritableFile {
+  /** Appends all of `bytes`, or throws: a short write is continued until the end. */
+  append(bytes: Uint8Array): Promise<void>;
+  /** fdatasync(2). After it threw, what reached the disk is unknown and it must not be called again on this file. */
+  dataSync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * The file operations of the history volume; each is one system call or close to it, so that a
+ * fault-injecting implementation can fail before, inside and after each. Paths are relative to the
+ * volume's root, with `/`. Errors are Node's, with `code` ENOENT, EEXIST, EIO, ENOSPC, EROFS, ESTALE ...
+ */
+export interface Files {
+  /** mkdir -p, then fsync of every directory whose entries changed. */
+  makeDirectory(path: string): Promise<void>;
+  /** O_CREAT | O_EXCL: EEXIST when the name is taken. */
+  createExclusive(path: string): Promise<WritableFile>;
+  /** The whole content. ENOENT when absent. */
+  read(path: string): Promise<Uint8Array>;
+  /** The content from `offset` to the present end: empty when nothing was added. */
+  readFrom(path: string, offset: number): Promise<Uint8Array>;
+  /** link(2): a second name for a file; EEXIST when the new name is taken. Atomic at the server. */
+  link(existing: string, added: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+  /** Names in a directory, in no order. A cache may leave out fresh ones: never proves absence. */
+  list(path: string): Promise<string[]>;
+  /** fsync of the directory, so that its names are durable. */
+  syncDirectory(path: string): Promise<void>;
+  /** True when the root is a mount of its own (its device differs from its parent's). */
+  isMount(): Promise<boolean>;
+}
+
+// -------------------------------------------------------------------------------------------- broker
+
+export interface SourceRecord {
+  readonly topic: string;
+  readonly partition: number;
+  /** Position in the partition. */
+  readonly offset: bigint;
+  readonly key: Uint8Array | null;
+  /** null is a tombstone. */
+  readonly value: Uint8Array | null;
+  readonly headers: Readonly<Record<string, Uint8Array | undefined>>;
+  /** Milliseconds since the epoch, as the broker has it. Never used to judge the age of an event. */
+  readonly timestampMs: number;
+}
+
+/**
+ * The right to work on one partition: given by one assignment of one generation, gone with it. Every
+ * batch carries the one it was fetched under (its epoch).
+ */
+export interface Assignment {
+  readonly topic: string;
+  readonly partition: number;
+  /** Grows with every assignment that this process receives; never reused. */
+  readonly epoch: number;
+  /** Aborts when the partition is revoked or the group is left: reason is ConsumerError "assignment-lost". */
+  readonly signal: AbortSignal;
+}
+
+export interface Batch {
+  readonly assignment: Assignment;
+  /** In offset order, at least one. Offsets may have gaps (compaction, transactions). */
+  readonly records: readonly SourceRecord[];
+  /** End offset of the partition when the batch was fetched, for the lag. */
+  readonly highWatermark: bigint;
+  /**
+   * Commits `nextOffset` (the first offset not done) for this partition. Resolves when the broker
+   * acknowledged it. Throws "assignment-lost" instead of committing for a partition that is not ours any more.
+   */
+  commit(nextOffset: bigint): Promise<void>;
+}
+
+/** Resolves when every record of the batch is terminal and committed; the next batch of the partition waits for it. */
+export type BatchHandler = (batch: Batch) => Promise<void>;
+
+export interface OutgoingRecord {
+  readonly topic: string;
+  readonly key: string | null;
+  readonly value: Uint8Array;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface Broker {
+  /**
+   * Connects, joins the group and hands batches to `handle` (several partitions at once) until `stop`. Heartbeats are
+   * its own affair. Rejects on a fault that only a fresh credential or a restart can mend; reconnects by itself otherwise.
+   */
+  consume(handle: BatchHandler): Promise<void>;
+  /** Resolves when all in-sync replicas have the record. */
+  publish(record: OutgoingRecord): Promise<void>;
+  /** Stops fetching; lets the handlers end (they see their assignment's signal only when it is really lost). */
+  drain(): Promise<void>;
+  /** Leaves the group and closes every connection. Idempotent. */
+  stop(): Promise<void>;
+  /** "joined" as soon as the group has given an assignment, with the reason otherwise. */
+  readonly state: DependencyState;
+}
+
+// ----------------------------------------------------------------------------- identity, secrets
+
+export interface Identity {
+  /** PEM. The pair always matches: during a rotation the old pair is kept until both new files are there. */
+  readonly certificate: string;
+  readonly privateKey: string;
+  /** PEM bundle that signs our peers. */
+  readonly authority: string;
+  /** Common name, such as `sre.kafka-consumer-nonprod-k8s.kafka-consumer`. */
+  readonly principal: string;
+  readonly notAfterMs: number;
+}
+
+export interface IdentitySource {
+  /** Throws "identity-unusable". */
+  current(): Promise<Identity>;
+  readonly state: DependencyState;
+}
+
+export interface Secrets {
+  /** The present value. Throws "secret-denied" or "secret-unavailable". Never cached past a refusal of the broker. */
+  fetch(name: string, signal?: AbortSignal): Promise<string>;
+  readonly state: DependencyState;
+}
+
+// ------------------------------------------------------------------------------------------- actions
+
+/** What became of one send, as far as this side can know. */
+export type SendResult =
+  | { readonly outcome: "done"; readonly detail: string }
+  /** Refused for good: the same request will be refused again. */
+  | { readonly outcome: "rejected"; readonly detail: string }
+  /** Certainly not applied: never left this pod, or declared safe by the rule. */
+  | { readonly outcome: "failed-not-applied"; readonly detail: string }
+  /** May or may not have been applied. */
+  | { readonly outcome: "in-doubt"; readonly detail: string };
+
+export interface HttpAction {
+  readonly type: "http";
+  readonly method: "POST" | "PUT" | "PATCH" | "DELETE" | "GET";
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
+  /** Statuses by which this endpoint declares that nothing was applied (such as 429 or 503). */
+  readonly notAppliedStatuses: readonly number[];
+  /** Present the Athenz identity by mTLS. */
+  readonly useIdentity: boolean;
+}
+
+export interface CommandAction {
+  readonly type: "command";
+  /** Executable and arguments; no shell. */
+  readonly command: readonly [string, ...string[]];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export type Action = HttpAction | CommandAction;
+
+export interface ActionTarget {
+  /**
+   * Sends once: no retry, no redirect followed. Ends by itself at `deadlineMs` from now, then "in-doubt"
+   * unless nothing was sent. Never throws for what the far side did.
+   */
+  send(action: Action, options: { idempotencyKey: string; deadlineMs: number }): Promise<SendResult>;
+}
+
+// --------------------------------------------------------------------------------- what people read
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** Structured log: `event` is a stable name in dotted words, `fields` never hold a secret. */
+export interface Log {
+  debug(event: string, fields?: Fields): void;
+  info(event: string, fields?: Fields): void;
+  warn(event: string, fields?: Fields): void;
+  error(event: string, fields?: Fields): void;
+}
+
+export interface Metrics {
+  /** Adds to a counter of the closed set in metrics.ts. */
+  count(name: CounterName, labels?: Readonly<Record<string, string>>, by?: number): void;
+  /** Observes a duration, in milliseconds. */
+  observe(name: HistogramName, valueMs: number): void;
+  gauge(name: GaugeName, value: number, labels?: Readonly<Record<string, string>>): void;
+}
+
+export type CounterName =
+  | "records" // result: matched | unmatched | undecodable | tombstone
+  | "actions" // result: done | rejected | failed-not-applied | in-doubt | suppressed | too-old
+  | "claims" // result: linked | taken | own
+  | "dead_letters" // reason
+  | "commits" // result: acknowledged | lost
+  | "storage_errors"; // code
+
+export type HistogramName = "fsync" | "action" | "record";
+
+export type GaugeName = "lag" | "lanes" | "history_entries";
+
+/** How a dependency stands; `reason` is shown by /readyz. */
+export type DependencyState = { readonly ready: true } | { readonly ready: false; readonly reason: string };
