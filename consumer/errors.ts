@@ -16,7 +16,7 @@ export type ExitCode = (typeof EXIT_CODE)[keyof typeof EXIT_CODE];
 
 const CODES = {
   /** argv is wrong. */
-  "usage": { exitCode: EXIT_CODE.usage, retriable: false },
+  usage: { exitCode: EXIT_CODE.usage, retriable: false },
   /** The configuration file or an environment variable is wrong; the message lists every fault. */
   "bad-configuration": { exitCode: EXIT_CODE.badConfiguration, retriable: false },
   /** A certificate or key file is absent, unreadable, expired or does not match its pair. */
@@ -40,7 +40,7 @@ const CODES = {
   /** A file of the history has a newer format version, or is not ours. */
   "history-unreadable": { exitCode: EXIT_CODE.internal, retriable: false },
   /** A broken invariant: the process stops. */
-  "internal": { exitCode: EXIT_CODE.internal, retriable: false },
+  internal: { exitCode: EXIT_CODE.internal, retriable: false },
 } as const satisfies Record<string, { exitCode: ExitCode; retriable: boolean }>;
 
 export type ErrorCode = keyof typeof CODES;

@@ -188,7 +188,10 @@ export interface ActionTarget {
    * Sends once: no retry, no redirect followed. Ends by itself at `deadlineMs` from now, then "in-doubt"
    * unless nothing was sent. Never throws for what the far side did.
    */
-  send(action: Action, options: { idempotencyKey: string; deadlineMs: number }): Promise<SendResult>;
+  send(
+    action: Action,
+    options: { idempotencyKey: string; deadlineMs: number },
+  ): Promise<SendResult>;
 }
 
 // --------------------------------------------------------------------------------- what people read
@@ -224,4 +227,6 @@ export type HistogramName = "fsync" | "action" | "record";
 export type GaugeName = "lag" | "lanes" | "history_entries";
 
 /** How a dependency stands; `reason` is shown by /readyz. */
-export type DependencyState = { readonly ready: true } | { readonly ready: false; readonly reason: string };
+export type DependencyState =
+  | { readonly ready: true }
+  | { readonly ready: false; readonly reason: string };
