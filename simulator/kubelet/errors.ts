@@ -1,0 +1,16 @@
+/** A request that names something absent or asks for something that cannot be now. */
+export class ClusterError extends Error {
+  override readonly name = "ClusterError";
+}
+
+/** An object of a kind, or with a field or value, that this runtime does not implement. */
+export class UnsupportedObjectError extends Error {
+  override readonly name = "UnsupportedObjectError";
+  /** One `Kind/name path: reason` a fault; all faults of all objects of the request. */
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(`The local cluster refuses the objects:\n${faults.join("\n")}`);
+    this.faults = faults;
+  }
+}
