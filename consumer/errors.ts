@@ -67,3 +67,9 @@ export class ConsumerError extends Error {
 export function hasCode(error: unknown, code: ErrorCode): error is ConsumerError {
   return error instanceof ConsumerError && error.code === code;
 }
+
+/** The code of a system error, such as ENOENT; undefined for anything else. */
+export function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}
