@@ -1,0 +1,78 @@
+/** An incident as the rest of the consumer sees it: every field checked, nothing of the envelope left. */
+export interface Incident {
+  /** 1 to 512 characters; BigPanda: 24 hex digits. */
+  readonly id: string;
+  /** The transition that the record reports, such as "critical", "warning" or "ok"; 1 to 512 characters, case kept. */
+  readonly status: string;
+  /** The highest status so far; null when the record has none. */
+  readonly severity: string | null;
+  /** Start of the episode, milliseconds since the epoch. */
+  readonly startedOnMs: number;
+  readonly title: string | null;
+  /** In the order of the record; empty when it has none. */
+  readonly environments: readonly string[];
+  /** Tag name to its values, in the order of the record; a name without values is absent. */
+  readonly tags: ReadonlyMap<string, readonly string[]>;
+}
+
+/**
+ * Why a record, or one action of it, cannot be worked on: an expected condition of the input, therefore a
+ * value. It says where (`place`), which rule was broken (`rule`) and by what (`value`, shortened).
+ */
+export interface Rejection {
+  /** The reason on the dead letter. */
+  readonly reason: "undecodable" | "oversized" | "rejected";
+  /** Such as "value", "started_on", or "rule restart-web, action open-ticket, url". */
+  readonly place: string;
+  readonly rule: RejectionRule;
+  /** The offending value, at most 80 characters; empty when there is none. */
+  readonly value: string;
+  /** The three in one sentence, for the dead letter and the log. */
+  readonly detail: string;
+}
+
+const RULES = {
+  "too-large": "is larger than allowed",
+  "not-utf8": "is not UTF-8",
+  "not-json": "is not JSON",
+  "not-an-object": "is not a JSON object",
+  missing: "is missing",
+  "wrong-type": "has the wrong type",
+  empty: "is empty",
+  "too-long": "is longer than allowed",
+  "not-well-formed": "holds a lone surrogate",
+  "control-character": "holds a control character",
+  "not-an-instant": "is not an instant",
+  "out-of-range": "lies outside 2000-01-01 to 2100-01-01 (is the unit right?)",
+  "unsafe-in-url": "would change the meaning of the URL",
+  "unsafe-in-header": "cannot stand in an HTTP header",
+  "unsafe-in-command": "cannot stand in a command argument",
+} as const;
+
+export type RejectionRule = keyof typeof RULES;
+
+const VALUE_LENGTH_MAX = 80;
+
+/** `value` is shortened here, and left out of the sentence when undefined. */
+export function rejection(
+  reason: Rejection["reason"],
+  place: string,
+  rule: RejectionRule,
+  value?: unknown,
+): Rejection {
+  const shown = value === undefined ? "" : shorten(value);
+  const detail = `${place} ${RULES[rule]}${shown === "" ? "" : `: ${shown}`}`;
+  return { reason, place, rule, value: shown, detail };
+}
+
+function shorten(value: unknown): string {
+  const text =
+    typeof value === "string"
+      ? JSON.stringify(value.slice(0, VALUE_LENGTH_MAX))
+      : Array.isArray(value)
+        ? `array of ${value.length}`
+        : typeof value === "object" && value !== null
+          ? "object"
+          : String(value);
+  return text.length > VALUE_LENGTH_MAX ? `${text.slice(0, VALUE_LENGTH_MAX - 1)}…` : text;
+}
