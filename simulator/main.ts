@@ -73,7 +73,10 @@ function stopSignal(): Promise<void> {
 /** Ours by name (no import before it is needed), or what parseArgs throws. */
 function isUsageError(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
-  return error.name === "UsageError" || ("code" in error && String(error.code).startsWith("ERR_PARSE_ARGS_"));
+  return (
+    error.name === "UsageError" ||
+    ("code" in error && String(error.code).startsWith("ERR_PARSE_ARGS_"))
+  );
 }
 
 function usage(message: string): number {

@@ -1,0 +1,46 @@
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+export const IDENTITY_FILES = {
+  certificate: "service.cert.pem",
+  key: "service.key.pem",
+  authority: "ca.cert.pem",
+} as const;
+
+export interface IdentityPems {
+  readonly certificatePem: string;
+  readonly privateKeyPem: string;
+  readonly authorityPem: string;
+}
+
+/**
+ * Puts an identity into the directory that the application reads: each file is written beside its place and
+ * renamed, so a reader sees a whole old or a whole new one. The authority comes first (it must not come after
+ * the pair that it signs), then the certificate, then the key: between the last two the pair does not match.
+ * @param gapMs how long that moment lasts, to make it visible. Default 0.
+ */
+export async function writeIdentity(
+  directory: string,
+  identity: IdentityPems,
+  gapMs = 0,
+): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  const files = [
+    { name: IDENTITY_FILES.authority, content: identity.authorityPem, mode: 0o644 },
+    { name: IDENTITY_FILES.certificate, content: identity.certificatePem, mode: 0o644 },
+    { name: IDENTITY_FILES.key, content: identity.privateKeyPem, mode: 0o600 },
+  ].map((file) => ({ ...file, temporary: join(directory, `.${file.name}.${process.pid}.tmp`) }));
+  try {
+    for (const { temporary, content, mode } of files) {
+      await writeFile(temporary, content, { mode, flush: true });
+    }
+    for (const { name, temporary } of files) {
+      if (name === IDENTITY_FILES.key && gapMs > 0) await sleep(gapMs);
+      await rename(temporary, join(directory, name));
+    }
+  } catch (error) {
+    await Promise.all(files.map(({ temporary }) => rm(temporary, { force: true })));
+    throw error;
+  }
+}

@@ -1,0 +1,90 @@
+import { fastify } from "fastify";
+import { createAuthority } from "#fixtures/certificates.ts";
+import type { Authority } from "#fixtures/certificates.ts";
+import { ResourceError, createZms } from "./zms.ts";
+import type { Zms } from "./zms.ts";
+import { registerZms } from "./zms-routes.ts";
+import { createZts } from "./zts.ts";
+import type { Zts, ZtsOptions } from "./zts.ts";
+import { registerZts } from "./zts-routes.ts";
+
+export interface AthenzOptions {
+  /** Signs identities and this server. Default: a fresh one. */
+  readonly authority?: Authority;
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 0: any free one. */
+  readonly port?: number;
+  /** Names beside localhost and 127.0.0.1 in the server's certificate. */
+  readonly dnsNames?: readonly string[];
+  /** Of issued identities. Default one hour. */
+  readonly lifetimeMs?: number;
+  readonly attest?: ZtsOptions["attest"];
+}
+
+export interface RunningAthenz extends AsyncDisposable {
+  readonly url: string;
+  /** `<url>/zms/v1`, as `zms-cli -z` wants it. */
+  readonly zmsUrl: string;
+  /** `<url>/zts/v1`, as ZTS_URL of the sidecar. */
+  readonly ztsUrl: string;
+  readonly authority: Authority;
+  readonly zms: Zms;
+  readonly zts: Zts;
+}
+
+/** ZMS and ZTS on one HTTPS port, with the authority behind them. */
+export async function startAthenz(options: AthenzOptions = {}): Promise<RunningAthenz> {
+  const authority =
+    options.authority ?? (await createAuthority({ commonName: "Athenz simulator CA" }));
+  const host = options.host ?? "127.0.0.1";
+  const own = await authority.issue({
+    commonName: "athenz",
+    dnsNames: ["localhost", ...(options.dnsNames ?? [])],
+    ipAddresses: ["127.0.0.1"],
+  });
+  const zms = createZms();
+  const zts = createZts({
+    authority,
+    ...(options.lifetimeMs === undefined ? {} : { lifetimeMs: options.lifetimeMs }),
+    ...(options.attest === undefined ? {} : { attest: options.attest }),
+  });
+  const server = fastify({
+    https: {
+      key: own.privateKeyPem,
+      cert: own.certificatePem,
+      ca: authority.certificatePem,
+      // A certificate is asked for and not demanded: registration happens before there is one.
+      requestCert: true,
+      rejectUnauthorized: false,
+    },
+    forceCloseConnections: true,
+    // Role names are long: the default of 100 would answer 404.
+    routerOptions: { maxParamLength: 1024 },
+  });
+  server.setErrorHandler(async (error, _request, reply) => {
+    const code = error instanceof ResourceError ? error.code : statusOf(error);
+    const message = error instanceof Error ? error.message : String(error);
+    await reply.code(code).send({ code, message });
+  });
+  registerZms(server, zms);
+  registerZts(server, zts, zms, authority.certificatePem);
+  const url = await server.listen({ host, port: options.port ?? 0 });
+  return {
+    url,
+    zmsUrl: `${url}/zms/v1`,
+    ztsUrl: `${url}/zts/v1`,
+    authority,
+    zms,
+    zts,
+    [Symbol.asyncDispose]: async () => {
+      await server.close();
+    },
+  };
+}
+
+/** What fastify itself refuses (such as a body that is not JSON) carries its status. */
+function statusOf(error: unknown): number {
+  const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
+  return typeof status === "number" ? status : 500;
+}

@@ -1,0 +1,142 @@
+/** RoleMember of the ZMS RDL (core/zms/src/main/rdl/Role.tdl). */
+export interface RoleMember {
+  readonly memberName: string;
+  /** ISO 8601; absent: for good. */
+  readonly expiration?: string;
+  readonly active: boolean;
+  readonly approved: boolean;
+}
+
+/** Role of the ZMS RDL, as far as this simulator keeps it. */
+export interface Role {
+  readonly name: string;
+  readonly modified: string;
+  readonly roleMembers: readonly RoleMember[];
+}
+
+/** Membership of the ZMS RDL. */
+export interface Membership {
+  readonly memberName: string;
+  readonly isMember: boolean;
+  readonly roleName: string;
+  readonly expiration?: string;
+  readonly active: boolean;
+  readonly approved: boolean;
+}
+
+/** ResourceError of the RDL: `code` is the HTTP status. */
+export class ResourceError extends Error {
+  override readonly name = "ResourceError";
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Roles and their members. Names are compared in lower case, as ZMS stores them. */
+export interface Zms {
+  /** Creates the role, or replaces its members. */
+  putRole(domain: string, role: string, members?: readonly string[]): void;
+  /** Throws ResourceError 404 when the role is unknown. */
+  role(domain: string, role: string): Role;
+  deleteRole(domain: string, role: string): void;
+  /** Throws ResourceError 404 when the role is unknown, 400 when the name is not a member name. */
+  addMember(domain: string, role: string, member: string, expiration?: string): void;
+  /** Throws ResourceError 404 when the role is unknown or has no such member. */
+  deleteMember(domain: string, role: string, member: string): void;
+  membership(domain: string, role: string, member: string): Membership;
+  /** Decides as ZMS and ZTS do: wildcards count, expired members do not; an unknown role has no members. */
+  isMember(domain: string, role: string, principal: string): boolean;
+}
+
+/** @param wallMs clock that judges expirations; default the system's. */
+export function createZms(wallMs: () => number = Date.now): Zms {
+  const roles = new Map<string, { modifiedMs: number; members: Map<string, string | undefined> }>();
+
+  function find(domain: string, role: string) {
+    const found = roles.get(resourceName(domain, role));
+    if (found === undefined) {
+      throw new ResourceError(404, `unknown role ${resourceName(domain, role)}`);
+    }
+    return found;
+  }
+
+  function memberFields(memberName: string, expiration: string | undefined): RoleMember {
+    return {
+      memberName,
+      ...(expiration === undefined ? {} : { expiration }),
+      active: true,
+      approved: true,
+    };
+  }
+
+  return {
+    putRole(domain, role, members = []) {
+      const names = members.map((member) => memberName(member));
+      roles.set(resourceName(domain, role), {
+        modifiedMs: wallMs(),
+        members: new Map(names.map((name) => [name, undefined])),
+      });
+    },
+    role(domain, role) {
+      const found = find(domain, role);
+      return {
+        name: resourceName(domain, role),
+        modified: new Date(found.modifiedMs).toISOString(),
+        roleMembers: [...found.members].map(([name, expiration]) => memberFields(name, expiration)),
+      };
+    },
+    deleteRole(domain, role) {
+      find(domain, role);
+      roles.delete(resourceName(domain, role));
+    },
+    addMember(domain, role, member, expiration) {
+      const found = find(domain, role);
+      found.members.set(memberName(member), expiration);
+      found.modifiedMs = wallMs();
+    },
+    deleteMember(domain, role, member) {
+      const found = find(domain, role);
+      if (!found.members.delete(memberName(member))) {
+        throw new ResourceError(404, `${member} is not a member of ${resourceName(domain, role)}`);
+      }
+      found.modifiedMs = wallMs();
+    },
+    membership(domain, role, member) {
+      const expiration = find(domain, role).members.get(memberName(member));
+      return {
+        ...memberFields(memberName(member), expiration),
+        isMember: this.isMember(domain, role, member),
+        roleName: resourceName(domain, role),
+      };
+    },
+    isMember(domain, role, principal) {
+      const members = roles.get(resourceName(domain, role))?.members;
+      if (members === undefined) return false;
+      return [...members].some(
+        ([pattern, expiration]) =>
+          matches(pattern, principal.toLowerCase()) &&
+          (expiration === undefined || Date.parse(expiration) > wallMs()),
+      );
+    },
+  };
+}
+
+/** `domain:role.name`, the RDL's ResourceName of a role. */
+export function resourceName(domain: string, role: string): string {
+  return `${domain}:role.${role}`.toLowerCase();
+}
+
+/** MemberName of Names.tdl: `*`, `domain.*` or a service name with an optional `*` behind it. */
+const MEMBER_NAME = /^(?:\*|(?:\w[\w-]*\.)+\*|(?:\w[\w-]*\.)*\w[\w-]*\*?)$/;
+
+function memberName(member: string): string {
+  if (!MEMBER_NAME.test(member)) throw new ResourceError(400, `not a member name: ${member}`);
+  return member.toLowerCase();
+}
+
+function matches(pattern: string, principal: string): boolean {
+  return pattern.endsWith("*") ? principal.startsWith(pattern.slice(0, -1)) : pattern === principal;
+}

@@ -1,0 +1,85 @@
+import type { FastifyInstance } from "fastify";
+import { clientPrincipal } from "../client-principal.ts";
+import { ResourceError } from "./zms.ts";
+import type { Zms } from "./zms.ts";
+import { objectOf } from "./zms-routes.ts";
+import type { InstanceRegisterInformation, Zts } from "./zts.ts";
+
+interface InstancePath {
+  readonly Params: {
+    readonly provider: string;
+    readonly domain: string;
+    readonly service: string;
+    readonly instanceId: string;
+  };
+}
+interface AccessPath {
+  readonly Params: { readonly domain: string; readonly role: string; readonly principal: string };
+}
+
+/** Instances (core/zts/src/main/rdl/Instance.rdli) and the role check of ZTS. */
+export function registerZts(
+  server: FastifyInstance,
+  zts: Zts,
+  zms: Zms,
+  authorityPem: string,
+): void {
+  server.post("/zts/v1/instance", async ({ body }, reply) => {
+    const fields = objectOf(body);
+    const information = {
+      provider: text(fields, "provider"),
+      domain: text(fields, "domain"),
+      service: text(fields, "service"),
+      attestationData: text(fields, "attestationData"),
+      csr: text(fields, "csr"),
+      ...expiryTime(fields),
+    };
+    const identity = await zts.register(information);
+    const path = [identity.provider, information.domain, information.service, identity.instanceId];
+    await reply
+      .code(201)
+      .header("location", `/zts/v1/instance/${path.join("/")}`)
+      .send(identity);
+  });
+
+  server.post<InstancePath>(
+    "/zts/v1/instance/:provider/:domain/:service/:instanceId",
+    ({ params, body, raw }) => {
+      const fields = objectOf(body);
+      const information: InstanceRegisterInformation = {
+        provider: params.provider,
+        domain: params.domain,
+        service: params.service,
+        attestationData: "",
+        csr: text(fields, "csr"),
+        ...expiryTime(fields),
+      };
+      return zts.refresh(information, params.instanceId, clientPrincipal(raw.socket));
+    },
+  );
+
+  server.get<AccessPath>(
+    "/zts/v1/access/domain/:domain/role/:role/principal/:principal",
+    ({ params }) => ({ granted: zms.isMember(params.domain, params.role, params.principal) }),
+  );
+
+  server.get<{ Params: { readonly name: string } }>("/zts/v1/cacerts/:name", ({ params }) => ({
+    name: params.name,
+    certs: authorityPem,
+  }));
+}
+
+function text(fields: Readonly<Record<string, unknown>>, name: string): string {
+  const value = fields[name];
+  if (typeof value !== "string") throw new ResourceError(400, `${name} is missing or not a string`);
+  return value;
+}
+
+function expiryTime(fields: Readonly<Record<string, unknown>>): { expiryTime?: number } {
+  const value = fields.expiryTime;
+  if (value === undefined) return {};
+  if (typeof value !== "number" || !Number.isInteger(value) || value <= 0) {
+    throw new ResourceError(400, "expiryTime is not a positive number of minutes");
+  }
+  return { expiryTime: value };
+}
