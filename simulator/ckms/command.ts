@@ -1,0 +1,54 @@
+import { readFile } from "node:fs/promises";
+import type { Command } from "../command.ts";
+import { UsageError, integerOption, textOption, textsOption } from "../command.ts";
+import { remoteRoleChecker } from "./role-checker.ts";
+import { startCkms } from "./server.ts";
+
+/** The secret store as a process. Values come from files: argv is visible to every user of a host. */
+export const command: Command = {
+  name: "ckms",
+  summary: "secret store over mTLS, guarded by an Athenz role",
+  options: {
+    host: { type: "string" },
+    port: { type: "string" },
+    cert: { type: "string" },
+    key: { type: "string" },
+    /** Authority of clients and of ZTS. */
+    ca: { type: "string" },
+    /** Such as https://127.0.0.1:4443/zts/v1. */
+    zts: { type: "string" },
+    "role-domain": { type: "string" },
+    /** KEYGROUP/NAME=FILE */
+    secret: { type: "string", multiple: true },
+  },
+  async start(values) {
+    const secrets = textsOption(values, "secret").map((text) => parseSecret(text));
+    const authorityPem = await readFile(textOption(values, "ca"), "utf8");
+    const ckms = await startCkms({
+      server: {
+        certificatePem: await readFile(textOption(values, "cert"), "utf8"),
+        privateKeyPem: await readFile(textOption(values, "key"), "utf8"),
+      },
+      authorityPem,
+      roles: remoteRoleChecker({ ztsUrl: textOption(values, "zts"), authorityPem }),
+      roleDomain: textOption(values, "role-domain", "sre.tooling"),
+      host: textOption(values, "host", "127.0.0.1"),
+      port: integerOption(values, "port", 0),
+    });
+    for (const { keyGroup, name, file } of secrets) {
+      ckms.secrets.put(keyGroup, name, (await readFile(file, "utf8")).replace(/\n$/, ""));
+    }
+    return {
+      listening: { url: ckms.url },
+      [Symbol.asyncDispose]: () => ckms[Symbol.asyncDispose](),
+    };
+  },
+};
+
+function parseSecret(text: string) {
+  const [, keyGroup, name, file] = /^([^/=]+)\/([^/=]+)=(.+)$/.exec(text) ?? [];
+  if (keyGroup === undefined || name === undefined || file === undefined) {
+    throw new UsageError(`--secret must be KEYGROUP/NAME=FILE, got ${text}`);
+  }
+  return { keyGroup, name, file };
+}

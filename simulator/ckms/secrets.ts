@@ -1,0 +1,29 @@
+export interface StoredSecret {
+  readonly value: string;
+  /** 1, 2, 3 ... */
+  readonly version: number;
+}
+
+export interface SecretStore {
+  /** Stores the first or the next version: rotation is a put of the next value. Returns its version. */
+  put(keyGroup: string, name: string, value: string): number;
+  remove(keyGroup: string, name: string): void;
+  /** The newest version. */
+  find(keyGroup: string, name: string): StoredSecret | undefined;
+}
+
+export function createSecretStore(): SecretStore {
+  const secrets = new Map<string, StoredSecret>();
+  const keyOf = (keyGroup: string, name: string) => JSON.stringify([keyGroup, name]);
+  return {
+    put(keyGroup, name, value) {
+      const version = (secrets.get(keyOf(keyGroup, name))?.version ?? 0) + 1;
+      secrets.set(keyOf(keyGroup, name), { value, version });
+      return version;
+    },
+    remove(keyGroup, name) {
+      secrets.delete(keyOf(keyGroup, name));
+    },
+    find: (keyGroup, name) => secrets.get(keyOf(keyGroup, name)),
+  };
+}
