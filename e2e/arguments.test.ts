@@ -1,0 +1,59 @@
+import { describe, expect, test } from "vitest";
+import { parseInvocation } from "./arguments.ts";
+import { UsageError } from "./errors.ts";
+
+const parse = (argv: string[], env = {}) => parseInvocation(argv, env, () => 7);
+
+describe("the command line", () => {
+  test("without arguments runs everything with the defaults", () => {
+    expect(parse([])).toEqual({
+      command: "run",
+      run: {
+        target: "local",
+        broker: "embedded",
+        scenarios: [],
+        seed: 7,
+        keep: "on-failure",
+        artifacts: "artifacts",
+        junit: null,
+        jobs: null,
+        realTime: false,
+      },
+    });
+  });
+
+  test("takes the artifacts directory of Screwdriver unless one is given", () => {
+    const env = { SD_ARTIFACTS_DIR: "/sd/artifacts" };
+    expect(parse([], env)).toMatchObject({ run: { artifacts: "/sd/artifacts" } });
+    expect(parse(["--artifacts", "here"], env)).toMatchObject({ run: { artifacts: "here" } });
+    expect(parse([], { SD_ARTIFACTS_DIR: "" })).toMatchObject({ run: { artifacts: "artifacts" } });
+  });
+
+  test("collects repeated scenarios", () => {
+    expect(parse(["run", "--scenario", "8", "--scenario", "rolling-update"])).toMatchObject({
+      run: { scenarios: ["8", "rolling-update"] },
+    });
+  });
+
+  test.each([
+    [["replay"], "command replay is not available yet"],
+    [["chaos"], "command chaos is not available yet"],
+    [["--target", "kind"], "--target kind is not available yet"],
+    [["--broker", "redpanda"], "--broker redpanda is not available yet"],
+    [["--broker", "rabbit"], "--broker must be one of embedded, got rabbit"],
+    [["fly"], "unknown command fly"],
+    [["run", "list"], "one command at most"],
+    [["list", "--seed", "1"], "list takes no options, got --seed"],
+    [["--seed", "-1"], "--seed"],
+    [
+      ["--seed", "4294967296"],
+      "--seed must be a whole number from 0 to 4294967295, got 4294967296",
+    ],
+    [["--jobs", "0"], "--jobs must be a whole number from 1 to 64, got 0"],
+    [["--keep", "maybe"], "--keep must be one of on-failure, always, never, got maybe"],
+    [["--no-such"], "--no-such"],
+  ])("refuses %j", (argv, message) => {
+    expect(() => parse(argv)).toThrow(UsageError);
+    expect(() => parse(argv)).toThrow(message);
+  });
+});

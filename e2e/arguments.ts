@@ -1,0 +1,157 @@
+import { parseArgs } from "node:util";
+import { UsageError } from "./errors.ts";
+
+export type Keep = "on-failure" | "always" | "never";
+
+export interface RunArguments {
+  readonly target: "local";
+  readonly broker: "embedded";
+  /** Numbers or names, as given; empty means all. */
+  readonly scenarios: readonly string[];
+  /** 32-bit unsigned. */
+  readonly seed: number;
+  /** What stays of the temporary directories of the pods. */
+  readonly keep: Keep;
+  /** Directory that receives one directory per run. */
+  readonly artifacts: string;
+  /** A copy of the JUnit report, or null. */
+  readonly junit: string | null;
+  /** Scenarios at the same time; null leaves it to the machine. */
+  readonly jobs: number | null;
+  /** Production durations instead of short ones. */
+  readonly realTime: boolean;
+}
+
+export type Invocation =
+  | { readonly command: "run"; readonly run: RunArguments }
+  | { readonly command: "doctor" | "list" | "clean" | "help" };
+
+const LATER = {
+  command: ["replay", "chaos"],
+  target: ["kind"],
+  broker: ["redpanda", "kafka", "external"],
+} as const;
+
+export const USAGE = `Usage: npm run e2e -- [COMMAND] [options]
+
+Commands
+  run (default)   run the scenarios
+  list            print number, name and title of every scenario
+  doctor          check this machine; each check prints its fix
+  clean           remove what interrupted runs left behind
+
+Options of run
+  --scenario N|NAME       only these (repeatable)
+  --target local          where the pods run (default local)
+  --broker embedded       which broker they read (default embedded)
+  --seed N                0 to 4294967295 (default: a random one, printed)
+  --jobs N                scenarios at the same time (default: by the number of processors)
+  --keep on-failure|always|never
+                          directories of the pods that stay (default on-failure)
+  --artifacts DIR         receives one directory per run (default $SD_ARTIFACTS_DIR, else ./artifacts)
+  --junit FILE            a copy of the JUnit report
+  --real-time             production durations instead of short ones
+
+Exit codes: 0 passed, 1 an expectation broke, 2 usage, 3 preflight, 4 infrastructure or a fault that
+never fired, 130 interrupted.
+`;
+
+/** Throws UsageError that names option, rule and value. */
+export function parseInvocation(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  randomSeed: () => number,
+): Invocation {
+  const { values, positionals } = parse(argv);
+  if (values.help === true) return { command: "help" };
+  const [command = "run", ...rest] = positionals;
+  if (rest.length > 0) {
+    throw new UsageError(`one command at most, got also: ${rest.join(" ")}`);
+  }
+  refuseLater("command", "", command);
+  if (command === "help") return { command };
+  if (command === "doctor" || command === "list" || command === "clean") {
+    const extra = Object.keys(values);
+    if (extra.length > 0) throw new UsageError(`${command} takes no options, got --${extra[0]}`);
+    return { command };
+  }
+  if (command !== "run") {
+    throw new UsageError(`unknown command ${command}; known: run, list, doctor, clean`);
+  }
+  return { command, run: runArguments(values, env, randomSeed) };
+}
+
+type Values = ReturnType<typeof parse>["values"];
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      strict: true,
+      options: {
+        target: { type: "string" },
+        broker: { type: "string" },
+        scenario: { type: "string", multiple: true },
+        seed: { type: "string" },
+        keep: { type: "string" },
+        artifacts: { type: "string" },
+        junit: { type: "string" },
+        jobs: { type: "string" },
+        "real-time": { type: "boolean" },
+        help: { type: "boolean", short: "h" },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+function runArguments(
+  values: Values,
+  env: Readonly<Record<string, string | undefined>>,
+  randomSeed: () => number,
+): RunArguments {
+  return {
+    target: oneOf("target", values.target, ["local"]),
+    broker: oneOf("broker", values.broker, ["embedded"]),
+    scenarios: values.scenario ?? [],
+    seed: values.seed === undefined ? randomSeed() : whole("seed", values.seed, 0, 2 ** 32 - 1),
+    keep: oneOf("keep", values.keep, ["on-failure", "always", "never"]),
+    artifacts: values.artifacts ?? (env.SD_ARTIFACTS_DIR || "artifacts"),
+    junit: values.junit ?? null,
+    jobs: values.jobs === undefined ? null : whole("jobs", values.jobs, 1, 64),
+    realTime: values["real-time"] === true,
+  };
+}
+
+/** The first choice is the default. */
+function oneOf<const T extends string>(
+  option: string,
+  value: string | undefined,
+  choices: readonly [T, ...T[]],
+): T {
+  if (value === undefined) return choices[0];
+  refuseLater(option, "--", value);
+  const choice = choices.find((candidate) => candidate === value);
+  if (choice === undefined) {
+    throw new UsageError(`--${option} must be one of ${choices.join(", ")}, got ${value}`);
+  }
+  return choice;
+}
+
+function refuseLater(option: string, prefix: string, value: string): void {
+  const later: readonly string[] =
+    option === "command" || option === "target" || option === "broker" ? LATER[option] : [];
+  if (later.includes(value)) {
+    throw new UsageError(`${prefix}${option} ${value} is not available yet`);
+  }
+}
+
+function whole(option: string, value: string, min: number, max: number): number {
+  const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
+  if (!(number >= min && number <= max)) {
+    throw new UsageError(`--${option} must be a whole number from ${min} to ${max}, got ${value}`);
+  }
+  return number;
+}

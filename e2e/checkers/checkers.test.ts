@@ -1,0 +1,266 @@
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { ContractFileChecker, ContractFileWatch } from "./contract-file.ts";
+import { checkEffects } from "./effects.ts";
+import { readHistoryFiles } from "./history-files.ts";
+import type { HistoryFiles, VolumeReader } from "./history-files.ts";
+import { checkOffsets } from "./offsets.ts";
+import { checkSecrets } from "./secrets.ts";
+import { checkTerminal } from "./terminal.ts";
+import { checkWriteOnce } from "./write-once.ts";
+
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+const claimPath = (key: string, attempt: number, kind: "claim" | "outcome"): string =>
+  `claims/${sha256(key).slice(0, 2)}/${sha256(key)}.${attempt}.${kind}`;
+const ACTION = { rule: "restart-web", action: "open-ticket", incidentId: "i1" };
+
+/** A volume from a table of paths; values that are not strings become JSON. */
+function volume(files: Record<string, unknown>): VolumeReader {
+  const bytes = new Map(
+    Object.entries(files).map(([path, content]) => [
+      path,
+      Buffer.from(typeof content === "string" ? content : JSON.stringify(content)),
+    ]),
+  );
+  return {
+    list: async (path) => [
+      ...new Set(
+        [...bytes.keys()]
+          .filter((name) => name.startsWith(`${path}/`))
+          .map((name) => name.slice(path.length + 1).split("/")[0] ?? ""),
+      ),
+    ],
+    read: async (path) => bytes.get(path),
+  };
+}
+
+const attempt = (key: string, number: number, outcome: string | null, more = {}) => ({
+  [claimPath(key, number, "claim")]: { format: 1, key, ...ACTION, ...more },
+  ...(outcome !== null && {
+    [claimPath(key, number, "outcome")]: { format: 1, key, outcome },
+  }),
+});
+const filesOf = (table: Record<string, unknown>): Promise<HistoryFiles> =>
+  readHistoryFiles(volume(table));
+const effect = (key: string | null, atMs = 1) => ({ key, atMs });
+
+describe("effects", () => {
+  test("one per key is right", () => {
+    expect(checkEffects([effect("a"), effect("b")])).toEqual([]);
+  });
+
+  test("a second one is found, with both times", () => {
+    expect(checkEffects([effect("a", 5), effect("b", 6), effect("a", 7)])).toEqual([
+      "key a had 2 effects, at 5, 7",
+    ]);
+  });
+
+  test("an effect without a key is found", () => {
+    expect(checkEffects([effect(null)])).toEqual(["an effect at 1 has no idempotency key"]);
+  });
+});
+
+describe("terminal", () => {
+  const judge = async (
+    table: Record<string, unknown>,
+    more: Partial<Parameters<typeof checkTerminal>[0]> = {},
+  ) =>
+    checkTerminal({
+      expected: [ACTION],
+      files: await filesOf(table),
+      effects: [],
+      deadLetters: [],
+      ...more,
+    });
+
+  test("done after a claim is right", async () => {
+    expect(await judge(attempt("a", 1, "done"), { effects: [effect("a")] })).toEqual([]);
+  });
+
+  test("an attempt that was not applied may be followed by one that was", async () => {
+    const table = { ...attempt("a", 1, "failed-not-applied"), ...attempt("a", 2, "done") };
+    expect(await judge(table)).toEqual([]);
+  });
+
+  test("an event that was lost is found", async () => {
+    expect(await judge({})).toEqual([
+      'action ["restart-web","open-ticket","i1"] was never claimed',
+    ]);
+  });
+
+  test("a stuck key is found", async () => {
+    expect(await judge(attempt("a", 1, null))).toEqual([
+      `${claimPath("a", 1, "claim")} has no outcome`,
+    ]);
+  });
+
+  test("an effect that was not claimed is found", async () => {
+    expect(await judge(attempt("a", 1, "done"), { effects: [effect("b")] })).toEqual([
+      "key b had an effect without a claim",
+    ]);
+  });
+
+  test("in doubt without a dead letter is found, with one it is right", async () => {
+    const table = attempt("a", 1, "in-doubt");
+    expect(await judge(table)).toEqual([
+      `${claimPath("a", 1, "outcome")} is in-doubt and not in the dead letter`,
+    ]);
+    const deadLetters = [{ key: "a", attempt: 1, reason: "in-doubt" }];
+    expect(await judge(table, { deadLetters })).toEqual([]);
+  });
+
+  test("the dead letter of another key does not count", async () => {
+    const deadLetters = [{ key: "b", attempt: 1, reason: "in-doubt" }];
+    expect(await judge(attempt("a", 1, "in-doubt"), { deadLetters })).toHaveLength(1);
+  });
+
+  test("an outcome that nobody claimed, an unknown one and a torn file are found", async () => {
+    const outcome = { [claimPath("a", 1, "outcome")]: { format: 1, outcome: "perhaps" } };
+    expect(await judge(outcome, { expected: [] })).toEqual([
+      `${claimPath("a", 1, "outcome")} has no claim`,
+      `${claimPath("a", 1, "outcome")}: unknown outcome perhaps`,
+      expect.stringContaining("is perhaps and not in the dead letter"),
+    ]);
+    const torn = { [claimPath("a", 1, "claim")]: '{"format":1,' };
+    expect(await judge(torn, { expected: [] })).toEqual([
+      `${claimPath("a", 1, "claim")}: is not a JSON object`,
+    ]);
+  });
+
+  test("a claim in the wrong directory and one of another format are found", async () => {
+    const name = `${sha256("a")}.1.claim`;
+    const files = await filesOf({
+      [`claims/zz/${name}`]: { format: 1 },
+      [`claims/00/${name}`]: { format: 2 },
+    });
+    expect(files.strange).toEqual([
+      `claims/00/${name}: belongs into claims/${sha256("a").slice(0, 2)}`,
+      `claims/00/${name}: format is 2, not 1`,
+    ]);
+  });
+});
+
+describe("write once", () => {
+  test("more files are right; a changed one and a vanished one are found", async () => {
+    const before = await filesOf({ ...attempt("a", 1, "done"), ...attempt("b", 1, null) });
+    const more = { ...attempt("a", 1, "done"), ...attempt("b", 1, "done") };
+    expect(checkWriteOnce(before, await filesOf(more))).toEqual([]);
+    const findings = checkWriteOnce(before, await filesOf(attempt("a", 1, "in-doubt")));
+    expect(findings).toEqual([
+      `${claimPath("b", 1, "claim")} vanished`,
+      expect.stringContaining(`${claimPath("a", 1, "outcome")} changed from`),
+    ]);
+  });
+});
+
+describe("offsets", () => {
+  test("the end, and nothing where nothing was produced, is right", () => {
+    expect(
+      checkOffsets([
+        { partition: 0, end: 4n, committed: 4n },
+        { partition: 1, end: 0n, committed: null },
+      ]),
+    ).toEqual([]);
+  });
+
+  test("short of the end, never committed and past the end are found", () => {
+    expect(
+      checkOffsets([
+        { partition: 0, end: 4n, committed: 3n },
+        { partition: 1, end: 2n, committed: null },
+        { partition: 2, end: 2n, committed: 3n },
+      ]),
+    ).toEqual([
+      "partition 0: committed 3, short of the end 4",
+      "partition 1: committed nothing, short of the end 2",
+      "partition 2: committed 3, past the end 2",
+    ]);
+  });
+});
+
+const contractFile = (keys: string[]): Buffer =>
+  Buffer.from(
+    JSON.stringify({
+      format: 1,
+      publishedAtMs: keys.length,
+      entries: Object.fromEntries(keys.map((key) => [key, {}])),
+    }),
+  );
+const judgeLooks = (looks: (Buffer | undefined)[]): string[] => {
+  const checker = new ContractFileChecker();
+  for (const look of looks) checker.look(look);
+  return checker.findings;
+};
+
+describe("the contract file", () => {
+  test("absent at first and growing later is right", () => {
+    expect(judgeLooks([undefined, contractFile([]), contractFile(["a"]), contractFile(["a", "b"])])).toEqual([]);
+  });
+
+  test("a torn file, an empty one, a lost key and a vanished file are found", () => {
+    expect(judgeLooks([contractFile(["a"]).subarray(0, 20)])).toEqual([
+      "automation_action_history.json does not parse (20 bytes) (look 1)",
+    ]);
+    expect(judgeLooks([Buffer.alloc(0)])).toHaveLength(1);
+    expect(judgeLooks([contractFile(["a", "b"]), contractFile(["b"])])).toEqual([
+      "automation_action_history.json lost key a (look 2)",
+    ]);
+    expect(judgeLooks([contractFile([]), undefined])).toEqual([
+      "automation_action_history.json vanished (look 1)",
+    ]);
+  });
+
+  test("wrong fields are found", () => {
+    expect(judgeLooks([Buffer.from('{"format":2}')])).toEqual([
+      "automation_action_history.json format is 2, not 1 (look 1)",
+      "automation_action_history.json publishedAtMs is not a number (look 1)",
+      "automation_action_history.json has no entries object (look 1)",
+    ]);
+  });
+
+  test("the watch looks until it is stopped", async () => {
+    const enough = Promise.withResolvers<void>();
+    let looks = 0;
+    const watch = new ContractFileWatch(async () => {
+      looks += 1;
+      if (looks === 3) enough.resolve();
+      return looks === 2 ? Buffer.from("{") : contractFile([]);
+    }, 1);
+    await enough.promise;
+    await watch[Symbol.asyncDispose]();
+    expect(watch.checker.findings).toEqual([
+      "automation_action_history.json does not parse (1 bytes) (look 2)",
+    ]);
+  });
+});
+
+describe("secrets", () => {
+  test("are found plain, as base64 and inside JSON, in subdirectories; their values are not shown", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "kafka-consumer-secrets-"));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const password = 'pass"word-12345';
+    await mkdir(join(directory, "logs"));
+    await writeFile(join(directory, "clean.log"), "nothing here");
+    await writeFile(join(directory, "logs", "plain.log"), `sasl ${password} sent`);
+    await writeFile(join(directory, "a.json"), JSON.stringify({ password }));
+    await writeFile(join(directory, "b.log"), Buffer.from(password).toString("base64"));
+    const findings = await checkSecrets(directory, new Map([["scram", password]]));
+    expect(findings.toSorted()).toEqual([
+      `${join(directory, "a.json")} holds the secret scram`,
+      `${join(directory, "b.log")} holds the secret scram`,
+      `${join(directory, "logs", "plain.log")} holds the secret scram`,
+    ]);
+  });
+
+  test("a private key is found by a line of its body", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "kafka-consumer-secrets-"));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const key = `-----BEGIN PRIVATE KEY-----\n${"A".repeat(64)}\n${"B".repeat(64)}\n-----END PRIVATE KEY-----\n`;
+    await writeFile(join(directory, "x.log"), `x ${"B".repeat(64)}`);
+    await writeFile(join(directory, "y.log"), `x ${"A".repeat(64)}`);
+    expect(await checkSecrets(directory, new Map([["key", key]]))).toHaveLength(1);
+  });
+});

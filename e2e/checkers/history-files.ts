@@ -1,0 +1,72 @@
+/**
+ * The write-once files of a history volume, read the way an auditor would: by their names and their JSON,
+ * without the consumer's code, so that a fault in that code cannot hide itself.
+ */
+export interface HistoryFiles {
+  readonly claims: readonly AttemptFile[];
+  readonly outcomes: readonly AttemptFile[];
+  /** Names that should not be there, with the reason. */
+  readonly strange: readonly string[];
+}
+
+export interface AttemptFile {
+  /** Path below the volume's root. */
+  readonly path: string;
+  /** sha256 of the action key, from the name. */
+  readonly hash: string;
+  readonly attempt: number;
+  readonly content: JsonObject;
+}
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** What reads a volume; a Target's claim fits. */
+export interface VolumeReader {
+  list(path: string): Promise<string[]>;
+  read(path: string): Promise<Uint8Array | undefined>;
+}
+
+const NAME = /^([0-9a-f]{64})\.([1-9]\d*)\.(claim|outcome)$/;
+
+export async function readHistoryFiles(volume: VolumeReader): Promise<HistoryFiles> {
+  const claims: AttemptFile[] = [];
+  const outcomes: AttemptFile[] = [];
+  const strange: string[] = [];
+  for (const shard of await volume.list("claims")) {
+    if (!/^[0-9a-f]{2}$/.test(shard)) {
+      // Temporary files of claims that are being linked live beside the shards.
+      continue;
+    }
+    for (const name of await volume.list(`claims/${shard}`)) {
+      const path = `claims/${shard}/${name}`;
+      const parts = NAME.exec(name);
+      if (parts === null) continue;
+      const [, hash = "", attempt = "", kind] = parts;
+      if (!hash.startsWith(shard)) strange.push(`${path}: belongs into claims/${hash.slice(0, 2)}`);
+      const content = parseObject(await volume.read(path));
+      if (content === undefined) strange.push(`${path}: is not a JSON object`);
+      else if (content.format !== 1)
+        strange.push(`${path}: format is ${String(content.format)}, not 1`);
+      else {
+        const file = { path, hash, attempt: Number(attempt), content };
+        (kind === "claim" ? claims : outcomes).push(file);
+      }
+    }
+  }
+  return { claims, outcomes, strange };
+}
+
+/** undefined for anything else, a torn file included. */
+export function parseObject(bytes: Uint8Array | undefined): JsonObject | undefined {
+  if (bytes === undefined) return undefined;
+  try {
+    const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,18 @@
+/** One partition of the topic that is consumed. */
+export interface PartitionProgress {
+  readonly partition: number;
+  /** Offset after the last record. */
+  readonly end: bigint;
+  /** Next offset to be read as the group committed it; null when it never committed. */
+  readonly committed: bigint | null;
+}
+
+/** Every partition is committed to its end, and never past it. Gives one finding per violation. */
+export function checkOffsets(partitions: readonly PartitionProgress[]): string[] {
+  return partitions.flatMap(({ partition, end, committed }) => {
+    const reached = committed ?? 0n;
+    if (reached === end) return [];
+    const relation = reached > end ? "past the end" : "short of the end";
+    return [`partition ${partition}: committed ${committed ?? "nothing"}, ${relation} ${end}`];
+  });
+}

@@ -1,0 +1,100 @@
+import { createHash } from "node:crypto";
+import type { RecordedEffect } from "./effects.ts";
+import type { AttemptFile, HistoryFiles } from "./history-files.ts";
+
+/** A planned action that must have come to an end. */
+export interface ExpectedAction {
+  readonly rule: string;
+  readonly action: string;
+  readonly incidentId: string;
+}
+
+export interface DeadLetterSeen {
+  readonly key: string | null;
+  readonly attempt: number | null;
+  readonly reason: string;
+}
+
+export interface TerminalEvidence {
+  readonly expected: readonly ExpectedAction[];
+  readonly files: HistoryFiles;
+  readonly effects: readonly RecordedEffect[];
+  readonly deadLetters: readonly DeadLetterSeen[];
+}
+
+const OUTCOMES = new Set(["done", "rejected", "failed-not-applied", "in-doubt"]);
+
+/**
+ * Every expected action was claimed, every claim has an outcome, every effect was claimed before, and
+ * whatever did not end `done` is in the dead letter. Gives one finding per violation.
+ */
+export function checkTerminal(evidence: TerminalEvidence): string[] {
+  const { files } = evidence;
+  const outcomes = new Map(files.outcomes.map((file) => [attemptName(file), file]));
+  const claims = new Map(files.claims.map((file) => [attemptName(file), file]));
+  return [
+    ...files.strange,
+    ...unclaimed(evidence.expected, files.claims),
+    ...files.claims
+      .filter((claim) => !outcomes.has(attemptName(claim)))
+      .map((claim) => `${claim.path} has no outcome`),
+    ...files.outcomes
+      .filter((outcome) => !claims.has(attemptName(outcome)))
+      .map((outcome) => `${outcome.path} has no claim`),
+    ...files.outcomes
+      .filter((outcome) => !OUTCOMES.has(String(outcome.content.outcome)))
+      .map((outcome) => `${outcome.path}: unknown outcome ${String(outcome.content.outcome)}`),
+    ...unclaimedEffects(evidence.effects, files.claims),
+    ...missingDeadLetters(files.outcomes, evidence.deadLetters),
+  ];
+}
+
+function unclaimed(expected: readonly ExpectedAction[], claims: readonly AttemptFile[]): string[] {
+  const name = (action: ExpectedAction): string =>
+    JSON.stringify([action.rule, action.action, action.incidentId]);
+  const claimed = new Set(
+    claims.map(({ content }) => JSON.stringify([content.rule, content.action, content.incidentId])),
+  );
+  return expected
+    .filter((action) => !claimed.has(name(action)))
+    .map((action) => `action ${name(action)} was never claimed`);
+}
+
+function unclaimedEffects(
+  effects: readonly RecordedEffect[],
+  claims: readonly AttemptFile[],
+): string[] {
+  const hashes = new Set(claims.map((claim) => claim.hash));
+  return effects
+    .filter(({ key }) => key !== null && !hashes.has(sha256(key)))
+    .map(({ key }) => `key ${key} had an effect without a claim`);
+}
+
+/** Only the last attempt of a key decides: an earlier one may be `failed-not-applied` and retried. */
+function missingDeadLetters(
+  outcomes: readonly AttemptFile[],
+  deadLetters: readonly DeadLetterSeen[],
+): string[] {
+  const last = new Map<string, AttemptFile>();
+  for (const outcome of outcomes) {
+    const known = last.get(outcome.hash);
+    if (known === undefined || known.attempt < outcome.attempt) last.set(outcome.hash, outcome);
+  }
+  const seen = new Set(
+    deadLetters.filter(({ key }) => key !== null).map(({ key }) => sha256(key ?? "")),
+  );
+  return [...last.values()]
+    .filter((outcome) => outcome.content.outcome !== "done" && !seen.has(outcome.hash))
+    .map(
+      (outcome) =>
+        `${outcome.path} is ${String(outcome.content.outcome)} and not in the dead letter`,
+    );
+}
+
+function attemptName(file: AttemptFile): string {
+  return `${file.hash}.${file.attempt}`;
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}

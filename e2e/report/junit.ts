@@ -1,0 +1,53 @@
+import type { ScenarioResult } from "../runner.ts";
+import { scenarioId } from "../scenario.ts";
+
+/** JUnit XML: one suite, one case per scenario; an interrupted one counts as skipped. */
+export function junitReport(
+  results: readonly ScenarioResult[],
+  properties: Record<string, string>,
+): string {
+  const count = (status: ScenarioResult["status"]): number =>
+    results.filter((result) => result.status === status).length;
+  const timeMs = results.reduce((sum, result) => sum + result.durationMs, 0);
+  const counts =
+    `tests="${results.length}" failures="${count("failed")}" errors="0" ` +
+    `skipped="${count("interrupted")}" time="${seconds(timeMs)}"`;
+  const listed = Object.entries(properties).map(
+    ([name, value]) => `      <property name="${escape(name)}" value="${escape(value)}"/>\n`,
+  );
+  return (
+    `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites ${counts}>\n` +
+    `  <testsuite name="pod lifecycle" ${counts}>\n    <properties>\n${listed.join("")}    </properties>\n` +
+    results.map(testCase).join("") +
+    `  </testsuite>\n</testsuites>\n`
+  );
+}
+
+function testCase(result: ScenarioResult): string {
+  const open =
+    `    <testcase classname="e2e" name="${escape(scenarioId(result.scenario))}" ` +
+    `time="${seconds(result.durationMs)}"`;
+  if (result.status === "interrupted")
+    return `${open}><skipped message="interrupted"/></testcase>\n`;
+  if (result.failure === undefined) return `${open}/>\n`;
+  const { kind, error } = result.failure;
+  return (
+    `${open}>\n      <failure type="${kind}" message="${escape(error.message)}">` +
+    `${escape(error.stack ?? error.message)}</failure>\n    </testcase>\n`
+  );
+}
+
+function seconds(durationMs: number): string {
+  return (durationMs / 1000).toFixed(3);
+}
+
+function escape(text: string): string {
+  // XML 1.0 has no way to write most control characters, not even escaped.
+  const legal = text.replaceAll(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "?");
+  return legal
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;")
+    .replaceAll("\n", "&#10;");
+}

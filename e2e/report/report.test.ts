@@ -1,0 +1,113 @@
+import { describe, expect, test } from "vitest";
+import { ExpectationError } from "../errors.ts";
+import type { RunEvent } from "../events.ts";
+import type { ScenarioResult } from "../runner.ts";
+import type { Scenario } from "../scenario.ts";
+import { htmlTimeline } from "./html.ts";
+import { junitReport } from "./junit.ts";
+import { closingLines, Progress } from "./terminal.ts";
+
+const scenario = (number: number, name: string): Scenario => ({
+  number,
+  name,
+  title: "It holds.",
+  run: async () => {},
+});
+const results: ScenarioResult[] = [
+  { scenario: scenario(1, "one"), status: "passed", durationMs: 1234 },
+  {
+    scenario: scenario(2, "two"),
+    status: "failed",
+    durationMs: 20,
+    failure: {
+      kind: "expectation",
+      error: new ExpectationError('effects "2" > 1\n<key> & \u0007'),
+    },
+  },
+  { scenario: scenario(3, "three"), status: "interrupted", durationMs: 0 },
+];
+const event = (atMs: number, name: string, fields = {}): RunEvent => ({
+  atMs,
+  scenario: "01-one",
+  source: "scenario",
+  event: name,
+  fields,
+});
+
+describe("the JUnit report", () => {
+  const xml = junitReport(results, { seed: "7" });
+
+  test("counts every scenario once", () => {
+    expect(xml).toContain(
+      '<testsuites tests="3" failures="1" errors="0" skipped="1" time="1.254">',
+    );
+    expect(xml.match(/<testcase /g)).toHaveLength(3);
+  });
+
+  test("escapes what XML does not take, control characters too", () => {
+    expect(xml).toContain("effects &quot;2&quot; &gt; 1&#10;&lt;key&gt; &amp; ?");
+    expect(xml).not.toContain("\u0007");
+  });
+});
+
+describe("the closing lines", () => {
+  test("end with the counts alone, after seed and rerun command", () => {
+    const lines = closingLines({
+      results,
+      seed: 7,
+      rerun: "npm run e2e -- --seed 7",
+      artifacts: "artifacts/x",
+      wallMs: 2500,
+    })
+      .trimEnd()
+      .split("\n");
+    expect(lines.slice(-3)).toEqual([
+      "seed 7",
+      "again: npm run e2e -- --seed 7",
+      "1 passed, 1 failed",
+    ]);
+    expect(lines).toContain("1 not finished: interrupted");
+  });
+});
+
+describe("the progress", () => {
+  const shown = (isTTY: boolean): string => {
+    let text = "";
+    const progress = new Progress({ isTTY, columns: 30, write: (more) => (text += more) }, 2);
+    progress.show(event(0, "scenario.started"));
+    progress.show(event(1, "scenario.step", { text: "kill the pod and wait until it is back" }));
+    progress.show(event(2, "scenario.passed", { durationMs: 2000 }));
+    return text;
+  };
+
+  test("is plain lines without a terminal", () => {
+    expect(shown(false)).toBe(
+      "     01-one: kill the pod and wait until it is back\nok   01-one (2.0 s)\n",
+    );
+  });
+
+  test("never writes a changing line wider than the terminal", () => {
+    const changing = shown(true)
+      .split("\r\u001b[K")
+      .filter((text) => !text.endsWith("\n"));
+    expect(changing.length).toBeGreaterThan(2);
+    expect(Math.max(...changing.map((text) => text.length))).toBeLessThan(30);
+  });
+});
+
+describe("the timeline", () => {
+  const html = htmlTimeline(
+    results,
+    [event(0, "a"), event(9, "b", { note: "<script>", at: 5n })],
+    "run",
+  );
+
+  test("shows every scenario and event, escaped", () => {
+    expect(html.match(/<details/g)).toHaveLength(3);
+    expect(html).toContain("note=&lt;script&gt; at=&quot;5&quot;");
+  });
+
+  test("needs nothing from outside", () => {
+    expect(html).not.toMatch(/(src|href)=/);
+  });
+});

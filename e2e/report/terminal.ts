@@ -1,0 +1,108 @@
+import type { RunEvent } from "../events.ts";
+import type { ScenarioResult } from "../runner.ts";
+import { scenarioId } from "../scenario.ts";
+
+export interface Terminal {
+  readonly isTTY: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+/**
+ * Shows the run while it works: one line per scenario that ended and, on a TTY, one line that changes
+ * with what the running ones do. Without a TTY every step is a plain line.
+ */
+export class Progress {
+  readonly #terminal: Terminal;
+  readonly #total: number;
+  readonly #running = new Map<string, string>();
+  #ended = 0;
+
+  constructor(terminal: Terminal, total: number) {
+    this.#terminal = terminal;
+    this.#total = total;
+  }
+
+  show(event: RunEvent): void {
+    if (event.source !== "scenario" || event.scenario === null) return;
+    const { scenario, fields } = event;
+    switch (event.event) {
+      case "scenario.started":
+        this.#running.set(scenario, "");
+        break;
+      case "scenario.step":
+        this.#step(scenario, fields.text);
+        break;
+      case "scenario.passed":
+      case "scenario.failed":
+      case "scenario.interrupted":
+        this.#end(scenario, event.event.slice("scenario.".length), fields);
+        break;
+      default:
+        return;
+    }
+    this.#status();
+  }
+
+  /** Writes a line above the changing one. */
+  line(text: string): void {
+    this.#terminal.write(this.#terminal.isTTY ? `\r\u001b[K${text}\n` : `${text}\n`);
+  }
+
+  /** Takes the changing line away. */
+  end(): void {
+    if (this.#terminal.isTTY) this.#terminal.write("\r\u001b[K");
+  }
+
+  #step(scenario: string, text: unknown): void {
+    if (typeof text !== "string") return;
+    this.#running.set(scenario, text);
+    if (!this.#terminal.isTTY) this.line(`     ${scenario}: ${text}`);
+  }
+
+  #end(scenario: string, status: string, fields: RunEvent["fields"]): void {
+    this.#running.delete(scenario);
+    this.#ended += 1;
+    const mark = status === "passed" ? "ok  " : status === "failed" ? "FAIL" : "--  ";
+    const seconds = (Number(fields.durationMs ?? 0) / 1000).toFixed(1);
+    this.line(`${mark} ${scenario} (${seconds} s)`);
+    if (typeof fields.message === "string") this.line(`     ${fields.message}`);
+  }
+
+  #status(): void {
+    if (!this.#terminal.isTTY) return;
+    const running = [...this.#running].map(([name, step]) =>
+      step === "" ? name : `${name}: ${step}`,
+    );
+    const text = `${this.#ended}/${this.#total} ${running.join(" | ")}`;
+    this.#terminal.write(`\r\u001b[K${text.slice(0, (this.#terminal.columns ?? 80) - 1)}`);
+  }
+}
+
+export interface Closing {
+  readonly results: readonly ScenarioResult[];
+  readonly seed: number;
+  readonly rerun: string;
+  readonly artifacts: string;
+  readonly wallMs: number;
+}
+
+/** The last lines of a run; the counts stand alone on the very last one. */
+export function closingLines(closing: Closing): string {
+  const failed = closing.results.filter((result) => result.status === "failed");
+  const interrupted = closing.results.filter((result) => result.status === "interrupted").length;
+  const passed = closing.results.length - failed.length - interrupted;
+  const failures = failed.map(
+    (result) =>
+      `${scenarioId(result.scenario)}: ${result.failure?.kind}: ${result.failure?.error.message}\n`,
+  );
+  return (
+    `\n${failures.join("")}` +
+    (interrupted > 0 ? `${interrupted} not finished: interrupted\n` : "") +
+    `wall time ${(closing.wallMs / 1000).toFixed(1)} s\n` +
+    `artifacts ${closing.artifacts}\n` +
+    `seed ${closing.seed}\n` +
+    `again: ${closing.rerun}\n` +
+    `${passed} passed, ${failed.length} failed\n`
+  );
+}

@@ -1,0 +1,136 @@
+import { expect, test } from "vitest";
+import { ExpectationError, FaultNeverFiredError } from "./errors.ts";
+import { runScenarios } from "./runner.ts";
+import type { Hall, RunScenariosOptions } from "./runner.ts";
+import type { Scenario, ScenarioContext } from "./scenario.ts";
+
+const scenario = (number: number, run: Scenario["run"]): Scenario => ({
+  number,
+  name: `number-${number}`,
+  title: "A scenario.",
+  run,
+});
+
+/** Only the signal is looked at here; the rest of a context needs a stage. */
+const hall = (signal: AbortSignal, closed: string[] = [], close?: () => void): Hall => ({
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  context: { signal } as ScenarioContext,
+  close: async (failed) => {
+    closed.push(failed ? "failed" : "passed");
+    close?.();
+  },
+});
+
+const options = (
+  scenarios: Scenario[],
+  more: Partial<RunScenariosOptions> = {},
+): RunScenariosOptions => ({
+  scenarios,
+  jobs: 2,
+  signal: new AbortController().signal,
+  timeoutMs: () => 5000,
+  open: (_scenario, signal) => hall(signal),
+  tell: () => () => {},
+  ...more,
+});
+
+test("answers in the given order whatever ends first", async () => {
+  const slow = Promise.withResolvers<void>();
+  const results = await runScenarios(
+    options([scenario(1, () => slow.promise), scenario(2, async () => slow.resolve())]),
+  );
+  expect(results.map((result) => [result.scenario.number, result.status])).toEqual([
+    [1, "passed"],
+    [2, "passed"],
+  ]);
+});
+
+const leak = (): never => {
+  throw new ExpectationError("a secret in a log");
+};
+
+test("runs no more than `jobs` at the same time, and does run that many", async () => {
+  let running = 0;
+  let most = 0;
+  const meet = async (): Promise<void> => {
+    running += 1;
+    most = Math.max(most, running);
+    await new Promise((resolve) => setImmediate(resolve));
+    running -= 1;
+  };
+  const scenarios = Array.from({ length: 9 }, (_, index) => scenario(index, meet));
+  await runScenarios(options(scenarios, { jobs: 3 }));
+  expect(most).toBe(3);
+});
+
+test("tells a broken expectation, a fault that never fired and broken infrastructure apart", async () => {
+  const results = await runScenarios(
+    options([
+      scenario(1, () => Promise.reject(new ExpectationError("one"))),
+      scenario(2, () => Promise.reject(new FaultNeverFiredError("two"))),
+      scenario(3, () => Promise.reject(new TypeError("three"))),
+    ]),
+  );
+  expect(results.map((result) => result.failure?.kind)).toEqual([
+    "expectation",
+    "fault-never-fired",
+    "infrastructure",
+  ]);
+});
+
+test("a scenario that hangs and ignores its signal fails at its limit and is closed", async () => {
+  const closed: string[] = [];
+  const [result] = await runScenarios(
+    options([scenario(1, () => new Promise(() => {}))], {
+      timeoutMs: () => 30,
+      open: (_scenario, signal) => hall(signal, closed),
+    }),
+  );
+  expect(result?.failure?.error.message).toBe("not finished within 30 ms");
+  expect(closed).toEqual(["failed"]);
+});
+
+test("after an interrupt closes what runs, begins nothing more and fails nothing", async () => {
+  const interrupt = new AbortController();
+  const closed: string[] = [];
+  const begun: number[] = [];
+  const results = await runScenarios(
+    options(
+      [1, 2, 3].map((number) =>
+        scenario(number, async () => {
+          begun.push(number);
+          interrupt.abort(new Error("interrupted"));
+          await new Promise(() => {});
+        }),
+      ),
+      {
+        jobs: 1,
+        signal: interrupt.signal,
+        open: (_scenario, signal) => hall(signal, closed),
+      },
+    ),
+  );
+  expect(results.map((result) => result.status)).toEqual([
+    "interrupted",
+    "interrupted",
+    "interrupted",
+  ]);
+  expect(begun).toEqual([1]);
+  expect(closed).toEqual(["failed"]);
+});
+
+test("what closing finds fails a scenario that passed, and does not hide an earlier failure", async () => {
+  const results = await runScenarios(
+    options(
+      [
+        scenario(1, async () => {}),
+        scenario(2, () => Promise.reject(new ExpectationError("first"))),
+      ],
+      { open: (_scenario, signal) => hall(signal, [], leak) },
+    ),
+  );
+  expect(results.map((result) => result.failure?.error.message)).toEqual([
+    "a secret in a log",
+    "first",
+  ]);
+});

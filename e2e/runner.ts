@@ -1,0 +1,128 @@
+import { ExpectationError, FaultNeverFiredError } from "./errors.ts";
+import type { Tell } from "./events.ts";
+import type { Scenario, ScenarioContext } from "./scenario.ts";
+
+export type FailureKind = "expectation" | "fault-never-fired" | "infrastructure";
+
+export interface ScenarioResult {
+  readonly scenario: Scenario;
+  readonly status: "passed" | "failed" | "interrupted";
+  readonly durationMs: number;
+  /** Present when failed. */
+  readonly failure?: { readonly kind: FailureKind; readonly error: Error };
+}
+
+/** What one scenario runs in. */
+export interface Hall {
+  readonly context: ScenarioContext;
+  /**
+   * Takes everything down, keeps the artifacts and judges them. Called once, whatever happened before.
+   * Errors: ExpectationError when an artifact must not be as it is.
+   */
+  close(failed: boolean): Promise<void>;
+}
+
+export interface RunScenariosOptions {
+  readonly scenarios: readonly Scenario[];
+  /** Scenarios at the same time, at least 1. */
+  readonly jobs: number;
+  /** ^C: what runs is taken down, what has not begun is not started. */
+  readonly signal: AbortSignal;
+  timeoutMs(scenario: Scenario): number;
+  open(scenario: Scenario, signal: AbortSignal): Hall;
+  tell(scenario: Scenario): Tell;
+}
+
+/** Runs every scenario, in the given order, and answers in that order. Never throws for a failed scenario. */
+export async function runScenarios(options: RunScenariosOptions): Promise<ScenarioResult[]> {
+  const results: ScenarioResult[] = [];
+  const waiting = options.scenarios.entries();
+  const worker = async (): Promise<void> => {
+    // Workers share one iterator: each takes the next scenario that nobody has begun.
+    for (const [index, scenario] of waiting) {
+      results[index] = options.signal.aborted
+        ? { scenario, status: "interrupted", durationMs: 0 }
+        : await runScenario(scenario, options);
+    }
+  };
+  await Promise.all(Array.from({ length: options.jobs }, worker));
+  return results;
+}
+
+async function runScenario(
+  scenario: Scenario,
+  options: RunScenariosOptions,
+): Promise<ScenarioResult> {
+  const tell = options.tell(scenario);
+  const startMs = performance.now();
+  tell("scenario", "scenario.started", { title: scenario.title });
+  const error = await attempt(scenario, options);
+  const durationMs = performance.now() - startMs;
+  const result = conclude(scenario, durationMs, error, options.signal);
+  tell("scenario", `scenario.${result.status}`, {
+    durationMs: Math.round(durationMs),
+    ...(result.failure && { kind: result.failure.kind, message: result.failure.error.message }),
+  });
+  return result;
+}
+
+/** Gives the error, or null. */
+async function attempt(scenario: Scenario, options: RunScenariosOptions): Promise<Error | null> {
+  const timeout = new AbortController();
+  const timeoutMs = options.timeoutMs(scenario);
+  const timer = setTimeout(() => {
+    timeout.abort(new ExpectationError(`not finished within ${timeoutMs} ms`));
+  }, timeoutMs);
+  const signal = AbortSignal.any([options.signal, timeout.signal]);
+  const hall = options.open(scenario, signal);
+  let error: Error | null = null;
+  try {
+    await orAbort(scenario.run(hall.context), signal);
+  } catch (thrown) {
+    error = asError(thrown);
+  } finally {
+    clearTimeout(timer);
+  }
+  try {
+    await hall.close(error !== null);
+  } catch (thrown) {
+    // The first failure explains the second one more often than the other way round.
+    error ??= asError(thrown);
+  }
+  return error;
+}
+
+/** A scenario that does not look at its signal must not keep the run from ending. */
+async function orAbort(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(asError(signal.reason));
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    // Whichever lost the race may still reject.
+    work.catch(() => {});
+  }
+}
+
+function conclude(
+  scenario: Scenario,
+  durationMs: number,
+  error: Error | null,
+  interrupted: AbortSignal,
+): ScenarioResult {
+  if (error === null) return { scenario, status: "passed", durationMs };
+  if (interrupted.aborted) return { scenario, status: "interrupted", durationMs };
+  return { scenario, status: "failed", durationMs, failure: { kind: kindOf(error), error } };
+}
+
+function kindOf(error: Error): FailureKind {
+  if (error instanceof ExpectationError) return "expectation";
+  return error instanceof FaultNeverFiredError ? "fault-never-fired" : "infrastructure";
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

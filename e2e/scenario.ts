@@ -1,0 +1,32 @@
+import type { Durations } from "./durations.ts";
+import type { SeededRandom } from "./random.ts";
+import type { Stage, StageOptions } from "./stage.ts";
+
+export interface ScenarioContext {
+  /** Aborts at ^C, and when the scenario's own time is over. */
+  readonly signal: AbortSignal;
+  readonly durations: Durations;
+  /** A stream of this scenario alone, from the seed of the run. */
+  readonly random: SeededRandom;
+  /** Builds a world of its own; the runner takes it down, also after a failure or ^C. */
+  stage(options?: StageOptions): Promise<Stage>;
+  /** Says in the timeline and on the terminal what the scenario does next. */
+  step(text: string): void;
+}
+
+export interface Scenario {
+  readonly number: number;
+  /** Words joined by `-`. */
+  readonly name: string;
+  /** One sentence: what holds when it passes. */
+  readonly title: string;
+  /** Default: `durations.scenarioMsMax`. */
+  readonly timeoutMs?: (durations: Durations) => number;
+  /** Throws ExpectationError or FaultNeverFiredError; anything else counts as broken infrastructure. */
+  readonly run: (context: ScenarioContext) => Promise<void>;
+}
+
+/** Sorts and names artifacts: `08-sigkill-at-a-barrier`. */
+export function scenarioId(scenario: Pick<Scenario, "number" | "name">): string {
+  return `${String(scenario.number).padStart(2, "0")}-${scenario.name}`;
+}
