@@ -22,7 +22,7 @@ export const DEPLOYMENTS = {
 
 export type OmegaJob = keyof typeof DEPLOYMENTS;
 
-export const OMEGA_JOBS = Object.keys(DEPLOYMENTS) as OmegaJob[];
+export const OMEGA_JOBS: readonly OmegaJob[] = ["component", "deploy-production"];
 
 /** `sre.kafka-consumer-k8s.kafka-consumer` -> domain and service, split at the last dot. */
 export function splitPrincipal(principal: string): { domain: string; service: string } {

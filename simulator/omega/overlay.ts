@@ -1,4 +1,6 @@
-import type { OmegaObject } from "./objects.ts";
+import type { V1Container } from "@kubernetes/client-node";
+import { OmegaError } from "./errors.ts";
+import type { OmegaDeployment, OmegaObject } from "./objects.ts";
 
 /** Seconds. A target that is not a real cluster may take fractions; Kubernetes takes whole seconds only. */
 export interface Durations {
@@ -15,14 +17,85 @@ export interface Durations {
   readonly startupFailureThreshold?: number;
 }
 
+/** What the objects are not as they would be deployed: JSON, path -> { from, to }. */
+export const DURATIONS_ANNOTATION = "kafka-consumer.kit/durations";
+
 /**
  * A copy of the objects with other durations, for runs that cannot wait as long as production does. What was replaced
- * is written to the annotation `kafka-consumer.kit/durations` of the Deployment. Throws OmegaError when there is nothing
- * to replace.
+ * is written to the Deployment's DURATIONS_ANNOTATION. Throws OmegaError for a duration that the objects do not have, so
+ * that a short run never turns into a long one unnoticed.
  */
 export function withDurations(
-  _objects: readonly OmegaObject[],
-  _durations: Durations,
+  objects: readonly OmegaObject[],
+  durations: Durations,
 ): OmegaObject[] {
-  throw new Error("not yet");
+  return objects.map((object) =>
+    object.kind === "Deployment"
+      ? overlaid(structuredClone(object), durations)
+      : structuredClone(object),
+  );
+}
+
+type Replacements = Record<string, { from: number | string; to: number }>;
+
+function overlaid(deployment: OmegaDeployment, durations: Durations): OmegaDeployment {
+  const pod = deployment.spec.template.spec;
+  const app = pod?.containers.find((container) => container.name === "app");
+  if (pod === undefined || app === undefined)
+    throw new OmegaError("withDurations", ["the Deployment has no container app"]);
+  const replaced: Replacements = {};
+  replaceVariable(app, "CERT_WAIT_SECONDS", durations.certWaitSeconds, replaced);
+  replaceVariable(app, "CERT_POLL_SECONDS", durations.certPollSeconds, replaced);
+  replaceVariable(app, "PRESTOP_TIMEOUT_SECONDS", durations.prestopTimeoutSeconds, replaced);
+  replaceField(
+    pod,
+    "terminationGracePeriodSeconds",
+    durations.terminationGracePeriodSeconds,
+    "pod",
+    replaced,
+  );
+  for (const name of ["startupProbe", "livenessProbe", "readinessProbe"] as const) {
+    replaceField(app[name], "periodSeconds", durations.probePeriodSeconds, name, replaced);
+  }
+  replaceField(
+    app.startupProbe,
+    "failureThreshold",
+    durations.startupFailureThreshold,
+    "startupProbe",
+    replaced,
+  );
+  deployment.metadata.annotations = {
+    ...deployment.metadata.annotations,
+    [DURATIONS_ANNOTATION]: JSON.stringify(replaced),
+  };
+  return deployment;
+}
+
+function replaceVariable(
+  app: V1Container,
+  name: string,
+  to: number | undefined,
+  replaced: Replacements,
+): void {
+  if (to === undefined) return;
+  const variable = app.env?.find((candidate) => candidate.name === name);
+  if (variable?.value === undefined)
+    throw new OmegaError("withDurations", [`app has no variable ${name}`]);
+  replaced[name] = { from: variable.value, to };
+  variable.value = String(to);
+}
+
+function replaceField<Field extends string>(
+  owner: Partial<Record<Field, number>> | undefined,
+  field: Field,
+  to: number | undefined,
+  place: string,
+  replaced: Replacements,
+): void {
+  if (to === undefined) return;
+  const from = owner?.[field];
+  if (owner === undefined || from === undefined)
+    throw new OmegaError("withDurations", [`${place} has no ${field}`]);
+  replaced[`${place}.${field}`] = { from, to };
+  owner[field] = to;
 }

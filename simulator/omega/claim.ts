@@ -1,0 +1,29 @@
+import { z } from "zod";
+import { namespaceOf } from "./identities.ts";
+import type { OmegaClaim } from "./objects.ts";
+import { validateYaml } from "./validate.ts";
+
+const claimSchema = z.strictObject({
+  apiVersion: z.literal("v1"),
+  kind: z.literal("PersistentVolumeClaim"),
+  metadata: z.strictObject({ name: z.string(), namespace: z.string() }),
+  spec: z.strictObject({
+    accessModes: z.array(
+      z.enum(["ReadWriteOnce", "ReadWriteMany", "ReadOnlyMany", "ReadWriteOncePod"]),
+    ),
+    storageClassName: z.string(),
+    resources: z.strictObject({ requests: z.strictObject({ storage: z.string() }) }),
+  }),
+});
+
+/**
+ * The claim of a manifest in deploy_target, its Athenz domain replaced by the namespace that Kubernetes accepts.
+ * Throws OmegaError.
+ */
+export function parseClaim(manifest: string): OmegaClaim {
+  const claim = validateYaml("claim manifest", claimSchema, manifest);
+  return {
+    ...claim,
+    metadata: { ...claim.metadata, namespace: namespaceOf(claim.metadata.namespace) },
+  };
+}

@@ -1,0 +1,10 @@
+/** omega.yaml, a claim's manifest or the configuration directory is wrong. `faults` holds all of them, each with its path. */
+export class OmegaError extends Error {
+  override readonly name = "OmegaError";
+  readonly faults: readonly string[];
+
+  constructor(place: string, faults: readonly string[], options?: { cause?: unknown }) {
+    super(`${place}: ${faults.join("; ")}`, options);
+    this.faults = faults;
+  }
+}

@@ -1,0 +1,51 @@
+import type { V1Container } from "@kubernetes/client-node";
+import { DEPLOYMENTS, splitPrincipal } from "./identities.ts";
+import { environmentOf, hardening, podReference } from "./container.ts";
+import { IDENTITY_DIRECTORY } from "./pod-options.ts";
+import type { PodOptions } from "./pod-options.ts";
+import type { SidecarSite } from "./site.ts";
+import { FORWARDER_STATE_DIRECTORY, mountsFor } from "./volumes.ts";
+
+/** Writes the certificate of the job's principal; absent unless requireTLSCerts. It does not gate the start of the app. */
+export function identitySidecar(options: PodOptions): V1Container | undefined {
+  if (!options.omega.requireTLSCerts) return undefined;
+  const { domain, service } = splitPrincipal(DEPLOYMENTS[options.job].principal);
+  return sidecar("identity", options, options.site.identity, {
+    ATHENZ_DOMAIN: domain,
+    ATHENZ_SERVICE: service,
+    SIA_OUTPUT_DIR: IDENTITY_DIRECTORY,
+  });
+}
+
+/** Forwards the files of `custom.appLogsDirs`; absent unless `sidecars.splunk`. */
+export function splunkSidecar(options: PodOptions): V1Container | undefined {
+  const { omega, site } = options;
+  const { splunk } = omega.sidecars;
+  if (splunk === undefined) return undefined;
+  return sidecar("splunk", options, site.splunk, {
+    SPLUNK_INSTANCE: splunk.instance,
+    SPLUNK_CLIENT_NAME: splunk.omegaSplunkClientName,
+    SPLUNK_LOG_DIRS: omega.custom.appLogsDirs.join(":"),
+    SPLUNK_STATE_DIR: FORWARDER_STATE_DIRECTORY,
+  });
+}
+
+function sidecar(
+  name: "identity" | "splunk",
+  { omega, job }: PodOptions,
+  site: SidecarSite,
+  values: Readonly<Record<string, string>>,
+): V1Container {
+  const { image, command, args, environment } = site;
+  return {
+    name,
+    image,
+    ...(command && { command: [...command] }),
+    ...(args && { args: [...args] }),
+    // An init container that goes on running: started before the app, stopped after it.
+    restartPolicy: "Always",
+    env: [...podReference(), ...environmentOf({ ...values, ...environment })],
+    volumeMounts: mountsFor(omega, job, name),
+    ...hardening(omega),
+  };
+}
