@@ -1,34 +1,45 @@
-import type { AttemptOutcome } from "./entry.ts";
+import { z } from "zod";
+import { ConsumerError, systemCode } from "../errors.ts";
+import type { Clock, Files, Metrics } from "../ports.ts";
+import { ATTEMPT_OUTCOMES } from "./entry.ts";
+import { FORMAT, parseVersioned } from "./format.ts";
+import type { TemporaryFiles } from "./temporary.ts";
+
+const claimSchema = z.object({
+  key: z.string(),
+  attempt: z.int().min(1),
+  /** Of one run of one attempt; held in memory only, so that no other run takes the claim for its own. */
+  nonce: z.string(),
+  pod: z.string(),
+  rule: z.string(),
+  action: z.string(),
+  incidentId: z.string(),
+  transition: z.string(),
+  startedOnMs: z.number(),
+  topic: z.string(),
+  partition: z.int(),
+  /** Decimal. */
+  offset: z.string(),
+  claimedAtMs: z.number(),
+});
+
+const outcomeSchema = z.object({
+  key: z.string(),
+  attempt: z.int().min(1),
+  /** Of the run that wrote it: the claim's when its owner did. */
+  nonce: z.string(),
+  pod: z.string(),
+  outcome: z.enum(ATTEMPT_OUTCOMES),
+  /** Why it is not, or not only, what the target said. */
+  reason: z.enum(["sent", "dry-run", "too-old", "deadline-passed", "revoked", "orphaned"]),
+  detail: z.string(),
+  atMs: z.number(),
+});
 
 /** Everything that is needed to finish an attempt without its owner. */
-export interface Claim {
-  readonly key: string;
-  readonly attempt: number;
-  /** Of one run of one attempt; held in memory only, so that no other run takes the claim for its own. */
-  readonly nonce: string;
-  readonly pod: string;
-  readonly rule: string;
-  readonly action: string;
-  readonly incidentId: string;
-  readonly transition: string;
-  readonly startedOnMs: number;
-  readonly topic: string;
-  readonly partition: number;
-  /** Decimal. */
-  readonly offset: string;
-  readonly claimedAtMs: number;
-}
+export type Claim = Readonly<z.infer<typeof claimSchema>>;
 
-export interface Outcome {
-  readonly key: string;
-  readonly attempt: number;
-  /** Of the run that wrote it: the claim's when the owner did. */
-  readonly nonce: string;
-  readonly pod: string;
-  readonly outcome: AttemptOutcome;
-  readonly reason: string;
-  readonly atMs: number;
-}
+export type Outcome = Readonly<z.infer<typeof outcomeSchema>>;
 
 /** The write-once files of attempts. Every method tries once; errors are the volume's, or "history-unreadable". */
 export interface Claims {
@@ -39,4 +50,84 @@ export interface Claims {
   linkOutcome(outcome: Outcome): Promise<"linked" | "taken">;
   /** Makes the names of this key durable, whoever linked them. */
   sync(key: string): Promise<void>;
+}
+
+export interface ClaimsOptions {
+  readonly files: Files;
+  readonly temporary: TemporaryFiles;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
+export function createClaims({ files, temporary, clock, metrics }: ClaimsOptions): Claims {
+  const directories = new Set<string>();
+
+  const link = async (path: string, content: object): Promise<"linked" | "taken"> => {
+    const directory = directoryOf(path);
+    if (!directories.has(directory)) {
+      await files.makeDirectory(directory);
+      directories.add(directory);
+    }
+    const bytes = new TextEncoder().encode(`${JSON.stringify({ format: FORMAT, ...content })}\n`);
+    const source = await temporary.write([bytes]);
+    try {
+      await files.link(source, path);
+      return "linked";
+    } catch (error) {
+      if (systemCode(error) === "EEXIST") return "taken";
+      directories.delete(directory);
+      throw error;
+    } finally {
+      await temporary.remove(source);
+    }
+  };
+
+  return {
+    readClaim: (key, attempt) => readNamed(files, claimSchema, key, attempt, "claim"),
+    readOutcome: (key, attempt) => readNamed(files, outcomeSchema, key, attempt, "outcome"),
+    linkClaim: (claim) => link(pathOf(claim.key, claim.attempt, "claim"), claim),
+    linkOutcome: (outcome) => link(pathOf(outcome.key, outcome.attempt, "outcome"), outcome),
+    async sync(key) {
+      const startMs = clock.monotonicMs();
+      await files.syncDirectory(directoryOf(pathOf(key, 1, "claim")));
+      metrics.observe("fsync", clock.monotonicMs() - startMs);
+    },
+  };
+}
+
+async function readNamed<T extends { key: string; attempt: number }>(
+  files: Files,
+  schema: z.ZodType<T>,
+  key: string,
+  attempt: number,
+  kind: "claim" | "outcome",
+): Promise<T | undefined> {
+  const path = pathOf(key, attempt, kind);
+  const bytes = await readIfPresent(files, path);
+  if (!bytes) return undefined;
+  const value = parseVersioned(schema, bytes, path);
+  if (value.key !== key || value.attempt !== attempt) {
+    throw new ConsumerError("history-unreadable", `${path}: holds another attempt's ${kind}`);
+  }
+  return value;
+}
+
+async function readIfPresent(files: Files, path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await files.read(path);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function pathOf(key: string, attempt: number, kind: "claim" | "outcome"): string {
+  if (!/^[0-9a-f]{64}$/.test(key)) {
+    throw new ConsumerError("internal", `Action key ${JSON.stringify(key)} is no sha256 in hex`);
+  }
+  return `claims/${key.slice(0, 2)}/${key}.${attempt}.${kind}`;
+}
+
+function directoryOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
 }

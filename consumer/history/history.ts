@@ -1,6 +1,14 @@
+import { ConsumerError, hasCode } from "../errors.ts";
 import type { Clock, DependencyState, Files, Log, Metrics, Random } from "../ports.ts";
-import type { Claims } from "./claims.ts";
+import { type Claims, createClaims } from "./claims.ts";
 import type { HistoryEntry } from "./entry.ts";
+import { type VolumeHealth, createVolumeHealth } from "./health.ts";
+import { createHistoryIndex } from "./index.ts";
+import { JOURNAL_DIRECTORY, createJournal } from "./journal.ts";
+import { createJournals } from "./journals.ts";
+import { startProbe } from "./probe.ts";
+import { startPublisher } from "./publisher.ts";
+import { TEMPORARY_DIRECTORY, createTemporaryFiles } from "./temporary.ts";
 
 export interface Pod {
   /** For people: POD_NAME. */
@@ -10,11 +18,11 @@ export interface Pod {
 }
 
 export interface HistorySettings {
-  /** Refuse a directory that is not a mount of its own. Default true. */
+  /** Refuse a directory that is not a mount of its own. */
   readonly requireMount: boolean;
   /** Upper bound of the age of a change that automation_action_history.json does not show yet, while the volume works. */
   readonly publishIntervalMs: number;
-  /** How often the volume is probed for writing. Default 5000. */
+  /** How often the volume is probed for writing, and how long a probe may take. Default 5000. */
   readonly probeIntervalMs?: number;
 }
 
@@ -38,13 +46,13 @@ export interface History extends AsyncDisposable {
    * undefined proves nothing: only the claims do.
    */
   lookup(key: string): HistoryEntry | undefined;
-  /** Journals the end of a key; resolves when it is durable. Call it after the outcome is. */
-  record(entry: HistoryEntry, giveUp?: AbortSignal): Promise<void>;
+  /** Journals the end of a key; resolves when that is durable. Call it after the outcome is. */
+  record(entry: HistoryEntry, giveUp: AbortSignal): Promise<void>;
   /**
    * Runs a storage operation until it succeeds, with backoff; not ready meanwhile. Rethrows what is no storage
-   * error. When `giveUp` aborts while it waits: throws the signal's reason.
+   * error. Throws `giveUp.reason` when that aborts while it waits to try again.
    */
-  hold<T>(what: string, operation: () => Promise<T>, giveUp: AbortSignal): Promise<T>;
+  hold: VolumeHealth["hold"];
   /** Publishes what changed, seals the journal and stops every timer. Idempotent. */
   close(): Promise<void>;
 }
@@ -53,6 +61,87 @@ export interface History extends AsyncDisposable {
  * Recovers the history of the volume. Throws "history-not-mounted", "history-unavailable" (retriable) or
  * "history-unreadable" (a newer format).
  */
-export function openHistory(_dependencies: HistoryDependencies): Promise<History> {
-  throw new Error("under construction");
+export async function openHistory(dependencies: HistoryDependencies): Promise<History> {
+  const { files, clock, random, log, metrics, settings } = dependencies;
+  const podUid = dependencies.pod.uid.replaceAll(/[^\w.-]/g, "_");
+  const writer = `${podUid}-${random.nonce()}`;
+  const temporary = createTemporaryFiles({ files, clock, log, metrics, writer });
+  const journal = createJournal({ files, clock, random, metrics, podUid });
+  const journals = createJournals({ files, log, metrics, isOwn: (path) => journal.owns(path) });
+  const health = createVolumeHealth({ clock, random, log, metrics });
+  const index = createHistoryIndex();
+
+  const startMs = clock.monotonicMs();
+  await recover(dependencies, async () => {
+    await journals.refresh((entry) => index.merge(entry));
+    await temporary.remove(await temporary.write([]));
+  });
+  const durationMs = Math.round(clock.monotonicMs() - startMs);
+  log.info("history.recovered", { entries: index.size, durationMs });
+
+  const publisher = startPublisher({
+    files,
+    temporary,
+    journals,
+    index,
+    health,
+    clock,
+    log,
+    metrics,
+    intervalMs: settings.publishIntervalMs,
+  });
+  const probe = startProbe({
+    temporary,
+    health,
+    clock,
+    intervalMs: settings.probeIntervalMs ?? 5000,
+  });
+
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    await Promise.all([probe.stop(), publisher.stop()]);
+    try {
+      await journal.seal();
+    } catch (error) {
+      log.warn("history.journal.unsealed", { error });
+    }
+  };
+  const closeOnce = (): Promise<void> => (closing ??= close());
+
+  return {
+    claims: createClaims({ files, temporary, clock, metrics }),
+    get state() {
+      return health.state;
+    },
+    lookup: (key) => index.settled(key),
+    async record(entry, giveUp) {
+      await health.hold("append to the journal", () => journal.append(entry), giveUp);
+      if (index.merge(entry)) publisher.changed();
+    },
+    hold: (what, operation, giveUp) => health.hold(what, operation, giveUp),
+    close: closeOnce,
+    [Symbol.asyncDispose]: closeOnce,
+  };
+}
+
+async function recover(
+  { files, settings }: HistoryDependencies,
+  read: () => Promise<void>,
+): Promise<void> {
+  try {
+    if (settings.requireMount && !(await files.isMount())) {
+      throw new ConsumerError(
+        "history-not-mounted",
+        "history.directory is not a mount of its own: what it holds would die with the container (history.requireMount)",
+      );
+    }
+    for (const directory of ["claims", JOURNAL_DIRECTORY, TEMPORARY_DIRECTORY]) {
+      await files.makeDirectory(directory);
+    }
+    await read();
+  } catch (error) {
+    if (hasCode(error, "history-not-mounted") || hasCode(error, "history-unreadable")) throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    throw new ConsumerError("history-unavailable", `history volume: ${message}`, { cause: error });
+  }
 }
