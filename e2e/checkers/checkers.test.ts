@@ -63,69 +63,69 @@ describe("effects", () => {
   });
 });
 
-describe("terminal", () => {
-  const judge = async (
-    table: Record<string, unknown>,
-    more: Partial<Parameters<typeof checkTerminal>[0]> = {},
-  ) =>
-    checkTerminal({
-      expected: [ACTION],
-      files: await filesOf(table),
-      effects: [],
-      deadLetters: [],
-      ...more,
-    });
+const judgeTerminal = async (
+  table: Record<string, unknown>,
+  more: Partial<Parameters<typeof checkTerminal>[0]> = {},
+) =>
+  checkTerminal({
+    expected: [ACTION],
+    files: await filesOf(table),
+    effects: [],
+    deadLetters: [],
+    ...more,
+  });
 
+describe("terminal", () => {
   test("done after a claim is right", async () => {
-    expect(await judge(attempt("a", 1, "done"), { effects: [effect("a")] })).toEqual([]);
+    expect(await judgeTerminal(attempt("a", 1, "done"), { effects: [effect("a")] })).toEqual([]);
   });
 
   test("an attempt that was not applied may be followed by one that was", async () => {
     const table = { ...attempt("a", 1, "failed-not-applied"), ...attempt("a", 2, "done") };
-    expect(await judge(table)).toEqual([]);
+    expect(await judgeTerminal(table)).toEqual([]);
   });
 
   test("an event that was lost is found", async () => {
-    expect(await judge({})).toEqual([
+    expect(await judgeTerminal({})).toEqual([
       'action ["restart-web","open-ticket","i1"] was never claimed',
     ]);
   });
 
   test("a stuck key is found", async () => {
-    expect(await judge(attempt("a", 1, null))).toEqual([
+    expect(await judgeTerminal(attempt("a", 1, null))).toEqual([
       `${claimPath("a", 1, "claim")} has no outcome`,
     ]);
   });
 
   test("an effect that was not claimed is found", async () => {
-    expect(await judge(attempt("a", 1, "done"), { effects: [effect("b")] })).toEqual([
+    expect(await judgeTerminal(attempt("a", 1, "done"), { effects: [effect("b")] })).toEqual([
       "key b had an effect without a claim",
     ]);
   });
 
   test("in doubt without a dead letter is found, with one it is right", async () => {
     const table = attempt("a", 1, "in-doubt");
-    expect(await judge(table)).toEqual([
+    expect(await judgeTerminal(table)).toEqual([
       `${claimPath("a", 1, "outcome")} is in-doubt and not in the dead letter`,
     ]);
     const deadLetters = [{ key: "a", attempt: 1, reason: "in-doubt" }];
-    expect(await judge(table, { deadLetters })).toEqual([]);
+    expect(await judgeTerminal(table, { deadLetters })).toEqual([]);
   });
 
   test("the dead letter of another key does not count", async () => {
     const deadLetters = [{ key: "b", attempt: 1, reason: "in-doubt" }];
-    expect(await judge(attempt("a", 1, "in-doubt"), { deadLetters })).toHaveLength(1);
+    expect(await judgeTerminal(attempt("a", 1, "in-doubt"), { deadLetters })).toHaveLength(1);
   });
 
   test("an outcome that nobody claimed, an unknown one and a torn file are found", async () => {
     const outcome = { [claimPath("a", 1, "outcome")]: { format: 1, outcome: "perhaps" } };
-    expect(await judge(outcome, { expected: [] })).toEqual([
+    expect(await judgeTerminal(outcome, { expected: [] })).toEqual([
       `${claimPath("a", 1, "outcome")} has no claim`,
       `${claimPath("a", 1, "outcome")}: unknown outcome perhaps`,
       expect.stringContaining("is perhaps and not in the dead letter"),
     ]);
     const torn = { [claimPath("a", 1, "claim")]: '{"format":1,' };
-    expect(await judge(torn, { expected: [] })).toEqual([
+    expect(await judgeTerminal(torn, { expected: [] })).toEqual([
       `${claimPath("a", 1, "claim")}: is not a JSON object`,
     ]);
   });
@@ -197,7 +197,9 @@ const judgeLooks = (looks: (Buffer | undefined)[]): string[] => {
 
 describe("the contract file", () => {
   test("absent at first and growing later is right", () => {
-    expect(judgeLooks([undefined, contractFile([]), contractFile(["a"]), contractFile(["a", "b"])])).toEqual([]);
+    expect(
+      judgeLooks([undefined, contractFile([]), contractFile(["a"]), contractFile(["a", "b"])]),
+    ).toEqual([]);
   });
 
   test("a torn file, an empty one, a lost key and a vanished file are found", () => {

@@ -70,24 +70,24 @@ describe("the closing lines", () => {
   });
 });
 
-describe("the progress", () => {
-  const shown = (isTTY: boolean): string => {
-    let text = "";
-    const progress = new Progress({ isTTY, columns: 30, write: (more) => (text += more) }, 2);
-    progress.show(event(0, "scenario.started"));
-    progress.show(event(1, "scenario.step", { text: "kill the pod and wait until it is back" }));
-    progress.show(event(2, "scenario.passed", { durationMs: 2000 }));
-    return text;
-  };
+const shownProgress = (isTTY: boolean): string => {
+  let text = "";
+  const progress = new Progress({ isTTY, columns: 30, write: (more) => (text += more) }, 2);
+  progress.show(event(0, "scenario.started"));
+  progress.show(event(1, "scenario.step", { text: "kill the pod and wait until it is back" }));
+  progress.show(event(2, "scenario.passed", { durationMs: 2000 }));
+  return text;
+};
 
+describe("the progress", () => {
   test("is plain lines without a terminal", () => {
-    expect(shown(false)).toBe(
+    expect(shownProgress(false)).toBe(
       "     01-one: kill the pod and wait until it is back\nok   01-one (2.0 s)\n",
     );
   });
 
   test("never writes a changing line wider than the terminal", () => {
-    const changing = shown(true)
+    const changing = shownProgress(true)
       .split("\r\u001b[K")
       .filter((text) => !text.endsWith("\n"));
     expect(changing.length).toBeGreaterThan(2);

@@ -1,0 +1,100 @@
+import type { Timing } from "#simulator/kubelet/types.ts";
+import type { Durations as PodDurations } from "#simulator/omega/overlay.ts";
+
+/**
+ * Every duration of a run, in two columns: the short one proves the same order of things in seconds, the
+ * real-time one is what production has. Nothing else in the kit holds a duration of the system.
+ */
+export interface Durations {
+  /** What is replaced in the rendered manifests; empty: nothing. */
+  readonly pod: PodDurations;
+  /** How the local pod runtime differs from a kubelet; empty: not at all. */
+  readonly cluster: Partial<Timing>;
+  readonly consumer: ConsumerDurations;
+  /** Certificates that are late, scenario 2. */
+  readonly certificatesLateSeconds: number;
+  /** How long certificates are waited for when they never come, scenario 3. */
+  readonly certificateWaitSeconds: number;
+  /** Grace of a pod whose preStop overruns, scenario 9. */
+  readonly overrunGraceSeconds: number;
+  /** How long a condition of an ordinary step may take before it counts as broken. */
+  readonly stepMsMax: number;
+  /** How long a thing that must not happen is watched for. */
+  readonly quietMs: number;
+  /** Limit of a whole scenario. */
+  readonly scenarioMsMax: number;
+}
+
+/** As config.yaml spells them. */
+export interface ConsumerDurations {
+  readonly sessionTimeoutMs: number;
+  readonly heartbeatIntervalMs: number;
+  readonly rebalanceTimeoutMs: number;
+  readonly maxWaitMs: number;
+  readonly commitIntervalMs: number;
+  readonly identityReloadIntervalMs: number;
+  readonly ckmsRetryIntervalMs: number;
+  readonly publishIntervalMs: number;
+  readonly actionDeadlineMs: number;
+  readonly drainMs: number;
+  readonly outcomeBudgetMs: number;
+}
+
+export function durationsOf(realTime: boolean): Durations {
+  return realTime ? REAL_TIME : SHORT;
+}
+
+const SHORT: Durations = {
+  pod: {
+    certWaitSeconds: 20,
+    certPollSeconds: 0.1,
+    prestopTimeoutSeconds: 8,
+    terminationGracePeriodSeconds: 12,
+    probePeriodSeconds: 0.25,
+    startupFailureThreshold: 200,
+  },
+  cluster: { backoffInitialMs: 400, backoffMaxMs: 1600, configMapSyncMs: 200, removalMs: 50 },
+  consumer: {
+    sessionTimeoutMs: 3000,
+    heartbeatIntervalMs: 300,
+    rebalanceTimeoutMs: 6000,
+    maxWaitMs: 200,
+    commitIntervalMs: 200,
+    identityReloadIntervalMs: 200,
+    ckmsRetryIntervalMs: 200,
+    publishIntervalMs: 200,
+    actionDeadlineMs: 1500,
+    drainMs: 3000,
+    outcomeBudgetMs: 500,
+  },
+  certificatesLateSeconds: 3,
+  certificateWaitSeconds: 1,
+  overrunGraceSeconds: 2,
+  stepMsMax: 15_000,
+  quietMs: 500,
+  scenarioMsMax: 45_000,
+};
+
+const REAL_TIME: Durations = {
+  pod: {},
+  cluster: {},
+  consumer: {
+    sessionTimeoutMs: 30_000,
+    heartbeatIntervalMs: 3000,
+    rebalanceTimeoutMs: 60_000,
+    maxWaitMs: 500,
+    commitIntervalMs: 1000,
+    identityReloadIntervalMs: 10_000,
+    ckmsRetryIntervalMs: 5000,
+    publishIntervalMs: 1000,
+    actionDeadlineMs: 30_000,
+    drainMs: 45_000,
+    outcomeBudgetMs: 5000,
+  },
+  certificatesLateSeconds: 3,
+  certificateWaitSeconds: 300,
+  overrunGraceSeconds: 90,
+  stepMsMax: 240_000,
+  quietMs: 10_000,
+  scenarioMsMax: 1_200_000,
+};
