@@ -1,0 +1,169 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { constants } from "node:os";
+import { reachesFirstProcess } from "./caught-signals.ts";
+import { endMarked, findMarked, MARKER_VARIABLE, sendSignal } from "./process-tree.ts";
+import type { Watchdog } from "./watchdog.ts";
+
+export interface ProcessOptions {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Host path. */
+  readonly cwd: string;
+  /** Both streams are appended to it, in the order they were written. */
+  readonly logPath: string;
+  /** Unique for one run of one container. */
+  readonly marker: string;
+  readonly watchdog: Watchdog;
+}
+
+export interface CommandOutput {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** PID 1 of a container and all that descends from it. */
+export interface ContainerProcess {
+  readonly pid: number;
+  /** Exit code (128 + number after a signal), when PID 1 has ended and so has everything that it started. */
+  readonly ended: Promise<number>;
+  readonly running: boolean;
+  /** "withheld": PID 1 of a namespace would not have received it. */
+  signal(signal: NodeJS.Signals): "sent" | "withheld" | "gone";
+  /** As a cgroup freezer does it. */
+  freeze(frozen: boolean): void;
+  /** One more process in the container, as `exec` in a pod starts it. It ends with the container or with `signal`. */
+  execute(argv: readonly string[], signal?: AbortSignal): Promise<CommandOutput>;
+}
+
+/** Starts the process in a session of its own. Rejects when it cannot be executed. */
+export async function startProcess(options: ProcessOptions): Promise<ContainerProcess> {
+  const env = { ...options.env, [MARKER_VARIABLE]: options.marker };
+  const log = openSync(options.logPath, "a");
+  const child = spawn(options.argv[0] ?? "", options.argv.slice(1), {
+    cwd: options.cwd,
+    env,
+    detached: true,
+    stdio: ["ignore", log, log],
+  });
+  const pid = await started(child).finally(() => {
+    closeSync(log);
+  });
+  options.watchdog.guard(pid);
+  const groups = new Set([pid]);
+  let running = true;
+  const ended = exitOf(child).then(async (exitCode) => {
+    running = false;
+    for (const group of groups) {
+      sendSignal(-group, "SIGKILL");
+    }
+    await endMarked(options.marker);
+    options.watchdog.release(pid);
+    return exitCode;
+  });
+  return {
+    pid,
+    ended,
+    get running() {
+      return running;
+    },
+    signal: (signal) => {
+      if (!running) {
+        return "gone";
+      }
+      if (!reachesFirstProcess(pid, signal)) {
+        return "withheld";
+      }
+      return sendSignal(pid, signal) ? "sent" : "gone";
+    },
+    freeze: (frozen) => {
+      for (const member of new Set([pid, ...findMarked(options.marker)])) {
+        sendSignal(member, frozen ? "SIGSTOP" : "SIGCONT");
+      }
+    },
+    execute: async (argv, signal) => {
+      const command = spawn(argv[0] ?? "", argv.slice(1), {
+        cwd: options.cwd,
+        env,
+        detached: true,
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      return collect(command, groups, options.watchdog, signal);
+    },
+  };
+}
+
+async function collect(
+  command: ChildProcess,
+  groups: Set<number>,
+  watchdog: Watchdog,
+  signal: AbortSignal | undefined,
+): Promise<CommandOutput> {
+  const output = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    command[name]?.setEncoding("utf8").on("data", (text: string) => {
+      output[name] += text;
+    });
+  }
+  let pid: number;
+  try {
+    pid = await started(command);
+  } catch (error) {
+    // What a container runtime answers for an executable that is not there.
+    return { exitCode: 126, stdout: "", stderr: String(error) };
+  }
+  groups.add(pid);
+  watchdog.guard(pid);
+  const abort = (): void => {
+    sendSignal(-pid, "SIGKILL");
+  };
+  signal?.addEventListener("abort", abort, { once: true });
+  if (signal?.aborted) {
+    abort();
+  }
+  const exitCode = await exitOf(command);
+  signal?.removeEventListener("abort", abort);
+  groups.delete(pid);
+  watchdog.release(pid);
+  await drained(command);
+  return { exitCode, ...output };
+}
+
+/** What the command left behind may hold the pipes open for ever: waits for what is already in them only. */
+async function drained(command: ChildProcess): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  command.once("close", () => {
+    resolve();
+  });
+  const timer = setTimeout(resolve, 100);
+  await promise;
+  clearTimeout(timer);
+  command.stdout?.destroy();
+  command.stderr?.destroy();
+}
+
+/** The process id; rejects when the executable cannot be started. */
+async function started(child: ChildProcess): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  child.once("error", reject);
+  child.once("spawn", () => {
+    resolve(child.pid ?? 0);
+  });
+  return promise;
+}
+
+async function exitOf(child: ChildProcess): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const settle = (): void => {
+    const { exitCode, signalCode } = child;
+    resolve(exitCode ?? 128 + (signalCode === null ? 0 : constants.signals[signalCode]));
+  };
+  if (child.exitCode !== null || child.signalCode !== null) {
+    settle();
+  } else {
+    child.once("exit", settle);
+  }
+  return promise;
+}

@@ -1,0 +1,60 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+
+/** In the environment of everything that a container started: what a PID namespace is to a real one. */
+export const MARKER_VARIABLE = "LOCAL_CLUSTER_CONTAINER";
+
+const ROUNDS_MAX = 200;
+
+/**
+ * Processes of this user with `MARKER_VARIABLE=marker` in their environment, on Linux; elsewhere none.
+ * A process that replaced its environment and left its session is not found.
+ */
+export function findMarked(marker: string): number[] {
+  const needle = Buffer.from(`${MARKER_VARIABLE}=${marker}\0`);
+  return listProcesses().filter((pid) => readEnvironment(pid).includes(needle));
+}
+
+/** SIGKILLs everything that carries the marker until nothing is left. */
+export async function endMarked(marker: string): Promise<void> {
+  for (let round = 0; round < ROUNDS_MAX; round += 1) {
+    const pids = findMarked(marker);
+    if (pids.length === 0) {
+      return;
+    }
+    for (const pid of pids) {
+      sendSignal(pid, "SIGKILL");
+    }
+    await delay(Math.min(1 + round, 25));
+  }
+}
+
+/** false when there is no such process. */
+export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ESRCH") {
+      return false;
+    }
+    throw error;
+  }
+}
+
+function listProcesses(): number[] {
+  if (process.platform !== "linux") {
+    return [];
+  }
+  return readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => pid > 0 && pid !== process.pid);
+}
+
+function readEnvironment(pid: number): Buffer {
+  try {
+    return readFileSync(`/proc/${pid}/environ`);
+  } catch {
+    // Gone, or another user's: not ours either way.
+    return Buffer.alloc(0);
+  }
+}
