@@ -1,3 +1,4 @@
+import type { ConsumerDurations } from "#fixtures/configurations.ts";
 import type { Timing } from "#simulator/kubelet/types.ts";
 import type { Durations as PodDurations } from "#simulator/omega/overlay.ts";
 
@@ -23,21 +24,6 @@ export interface Durations {
   readonly quietMs: number;
   /** Limit of a whole scenario. */
   readonly scenarioMsMax: number;
-}
-
-/** As config.yaml spells them. */
-export interface ConsumerDurations {
-  readonly sessionTimeoutMs: number;
-  readonly heartbeatIntervalMs: number;
-  readonly rebalanceTimeoutMs: number;
-  readonly maxWaitMs: number;
-  readonly commitIntervalMs: number;
-  readonly identityReloadIntervalMs: number;
-  readonly ckmsRetryIntervalMs: number;
-  readonly publishIntervalMs: number;
-  readonly actionDeadlineMs: number;
-  readonly drainMs: number;
-  readonly outcomeBudgetMs: number;
 }
 
 export function durationsOf(realTime: boolean): Durations {
