@@ -1,4 +1,5 @@
-import type { OutgoingRecord, SourceRecord } from "./ports.ts";
+import type { Broker, Clock, Log, Metrics, OutgoingRecord, Random, SourceRecord } from "./ports.ts";
+import { type RetryPolicy, retryDelayMs } from "./retry.ts";
 
 export type DeadLetterReason =
   | "undecodable"
@@ -22,6 +23,41 @@ export interface DeadLetter {
     readonly rule: string;
     readonly name: string;
   };
+}
+
+export interface DeadLetterDependencies {
+  readonly broker: Pick<Broker, "publish">;
+  readonly topic: string;
+  readonly retry: RetryPolicy;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/**
+ * Resolves when the broker acknowledged it; tries until then. Throws the reason of `giveUp` when that aborts
+ * between two tries; there is always a first one.
+ */
+export async function publishDeadLetter(
+  letter: DeadLetter,
+  giveUp: AbortSignal,
+  dependencies: DeadLetterDependencies,
+): Promise<void> {
+  const { broker, topic, retry, clock, random, log, metrics } = dependencies;
+  const { record, reason, detail } = letter;
+  const where = { topic: record.topic, partition: record.partition, offset: String(record.offset) };
+  for (let failures = 1; ; failures += 1) {
+    try {
+      await broker.publish(deadLetterRecord(topic, letter));
+      metrics.count("dead_letters", { reason });
+      log.warn("dead-letter.acknowledged", { ...where, reason, detail, key: letter.action?.key });
+      return;
+    } catch (error) {
+      log.error("dead-letter.not-acknowledged", { ...where, reason, failures, error });
+    }
+    await clock.sleep(retryDelayMs(failures, retry, random), giveUp);
+  }
 }
 
 /** Key: the incident. Value: the original bytes. The rest is in headers, all of them strings. */

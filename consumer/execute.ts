@@ -1,5 +1,9 @@
+import { type AttemptEnd, type Run, endAttempt } from "./attempt.ts";
+import { type DeadLetter, publishDeadLetter } from "./dead-letter.ts";
+import { ConsumerError } from "./errors.ts";
+import type { Outcome } from "./history/claims.ts";
+import { type AttemptOutcome, historyEntry } from "./history/entry.ts";
 import type { History, Pod } from "./history/history.ts";
-import type { AttemptOutcome } from "./history/entry.ts";
 import type {
   Action,
   ActionTarget,
@@ -89,6 +93,103 @@ export interface ExecutorDependencies {
   readonly settings: ExecutorSettings;
 }
 
-export function createExecutor(_dependencies: ExecutorDependencies): Executor {
-  throw new Error("under construction");
+/** Walks the attempts of one key from the first; what may be done at each is said in ARCHITECTURE.md. */
+export function createExecutor(dependencies: ExecutorDependencies): Executor {
+  const { clock, settings } = dependencies;
+  return async (planned, options) => {
+    const { assignment, record, stopping } = options;
+    const ended = AbortSignal.any([assignment.signal, stopping]);
+    const lingering = new AbortController();
+    const settled = new AbortController();
+    const linger = async (): Promise<void> => {
+      await clock.sleep(settings.outcomeBudgetMs, settled.signal).catch(() => undefined);
+      lingering.abort(ended.reason);
+    };
+    ended.addEventListener("abort", () => void linger(), { once: true, signal: settled.signal });
+    try {
+      return await walk({
+        dependencies,
+        planned,
+        record,
+        revoked: assignment.signal,
+        ended,
+        lingering: lingering.signal,
+      });
+    } catch (error) {
+      throw ended.aborted && error === ended.reason
+        ? assignmentLost(planned, record, error)
+        : error;
+    } finally {
+      settled.abort();
+    }
+  };
+}
+
+async function walk(run: Run): Promise<Settled> {
+  const { history, metrics } = run.dependencies;
+  const { key, attemptsMax, idempotent } = run.planned;
+  run.ended.throwIfAborted();
+  const known = history.lookup(key);
+  if (known) {
+    metrics.count("actions", { result: "suppressed" });
+    const { outcome, attempt } = known;
+    return { outcome, attempt, suppressed: true, reason: "history" };
+  }
+
+  let previous: { outcome: Outcome; by: AttemptEnd["by"] } | undefined;
+  for (let attempt = 1; ; attempt += 1) {
+    const { outcome, by } = await endAttempt(run, attempt, previous?.outcome);
+    if (!outcome) {
+      if (!previous) return tooOld(run);
+      const detail = `${previous.outcome.detail}; too old for another attempt`;
+      return settle(run, { ...previous.outcome, detail }, previous.by);
+    }
+    // What the next attempt or the commit relies on must outlive a power failure, whoever wrote it.
+    await history.hold("sync an outcome", () => history.claims.sync(key), run.lingering);
+    const mayGoOn =
+      outcome.outcome === "failed-not-applied" || (outcome.outcome === "in-doubt" && idempotent);
+    if (!mayGoOn || attempt >= attemptsMax) return settle(run, outcome, by);
+    run.ended.throwIfAborted();
+    previous = { outcome, by };
+  }
+}
+
+/** Nothing was ever claimed, or its claim has been deleted since. */
+function tooOld({ dependencies, planned }: Run): Settled {
+  const { log, metrics } = dependencies;
+  const { key, rule, action, incident } = planned;
+  metrics.count("actions", { result: "too-old" });
+  log.info("action.too-old", { key, rule, action, incident: incident.id });
+  return { outcome: "rejected", attempt: 0, suppressed: false, reason: "too-old" };
+}
+
+/** What did not end well is settled when its dead letter is out. */
+async function settle(run: Run, end: Outcome, by: AttemptEnd["by"]): Promise<Settled> {
+  const { history, metrics, settings } = run.dependencies;
+  const { planned, record } = run;
+  const { attempt, outcome, detail } = end;
+  if (by !== "own") metrics.count("actions", { result: "suppressed" });
+  if (outcome !== "done") {
+    run.revoked.throwIfAborted();
+    const letter: DeadLetter = {
+      reason: end.reason === "too-old" ? "too-old" : outcome,
+      detail,
+      record,
+      incidentId: planned.incident.id,
+      action: { key: planned.key, attempt, rule: planned.rule, name: planned.action },
+    };
+    const { deadLetterTopic: topic, retry } = settings;
+    await publishDeadLetter(letter, run.ended, { ...run.dependencies, topic, retry });
+  }
+  await history.record(historyEntry(planned, end, outcome !== "done"), run.lingering);
+  return { outcome, attempt, suppressed: by === "found", reason: detail };
+}
+
+function assignmentLost(planned: PlannedAction, record: SourceRecord, cause: unknown): Error {
+  const place = `${record.topic}/${record.partition} offset ${record.offset}`;
+  return new ConsumerError(
+    "assignment-lost",
+    `${place}: ${planned.rule}/${planned.action} is not settled, and this process may not go on with it`,
+    { cause },
+  );
 }

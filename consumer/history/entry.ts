@@ -26,6 +26,37 @@ export const entrySchema = z.object({
 /** The end of a key, as the journal and the local index hold it. */
 export type HistoryEntry = Readonly<z.infer<typeof entrySchema>>;
 
+/** The end of an attempt as an entry. */
+export function historyEntry(
+  planned: {
+    readonly rule: string;
+    readonly action: string;
+    readonly incident: {
+      readonly id: string;
+      readonly transition: string;
+      readonly startedOnMs: number;
+    };
+  },
+  end: Pick<HistoryEntry, "key" | "attempt" | "outcome" | "atMs" | "pod">,
+  deadLetterAcknowledged: boolean,
+): HistoryEntry {
+  const { key, attempt, outcome, atMs, pod } = end;
+  const { rule, action, incident } = planned;
+  return {
+    key,
+    rule,
+    action,
+    incidentId: incident.id,
+    transition: incident.transition,
+    startedOnMs: incident.startedOnMs,
+    attempt,
+    outcome,
+    atMs,
+    pod,
+    deadLetterAcknowledged,
+  };
+}
+
 /** The only ends that may be relied on without asking the claims. */
 export function isSettled(entry: HistoryEntry): boolean {
   return entry.outcome === "done" || entry.deadLetterAcknowledged;

@@ -1,0 +1,235 @@
+import { ConsumerError } from "./errors.ts";
+import type { ExecutorDependencies, PlannedAction } from "./execute.ts";
+import type { Claim, Outcome } from "./history/claims.ts";
+import { historyEntry } from "./history/entry.ts";
+import type { SendResult, SourceRecord } from "./ports.ts";
+import { retryDelayMs } from "./retry.ts";
+
+const OUTCOME_POLL_MS = 250;
+
+/** One execution of one planned action. */
+export interface Run {
+  readonly dependencies: ExecutorDependencies;
+  readonly planned: PlannedAction;
+  readonly record: SourceRecord;
+  /** Aborts when the partition is revoked: nothing is sent any more. */
+  readonly revoked: AbortSignal;
+  /** Aborts when revoked or stopping: nothing is begun any more, and no wait goes on. */
+  readonly ended: AbortSignal;
+  /** Aborts, with the reason of `ended`, some time after it: what is half done is finished meanwhile. */
+  readonly lingering: AbortSignal;
+}
+
+export interface AttemptEnd {
+  /** As its file has it. undefined: too old to begin, and nothing was. */
+  readonly outcome: Outcome | undefined;
+  /** found: it was there. waited: another run was at work. own: this run made it. */
+  readonly by: "found" | "waited" | "own";
+}
+
+/**
+ * Resolves with the end of the attempt, which this run brings about when nobody else has it. `previous` is the
+ * end of the attempt before. Throws the reason of `run.ended` when that comes first.
+ */
+export async function endAttempt(
+  run: Run,
+  attempt: number,
+  previous: Outcome | undefined,
+): Promise<AttemptEnd> {
+  const { clock, random, settings } = run.dependencies;
+  const { claim, outcome, certain } = await look(run, attempt);
+  if (outcome) return { outcome, by: "found" };
+  if (claim) return waitForOutcome(run, claim);
+
+  if (previous) await clock.sleep(retryDelayMs(attempt - 1, settings.retry, random), run.ended);
+  if (certain && isTooOld(run)) return { outcome: undefined, by: "own" };
+  run.ended.throwIfAborted();
+  return claimAndAct(run, attempt);
+}
+
+/** By opening the names. Absence is certain only when no operation failed on the way. */
+async function look(
+  run: Run,
+  attempt: number,
+): Promise<{ claim: Claim | undefined; outcome: Outcome | undefined; certain: boolean }> {
+  const { claims, hold } = run.dependencies.history;
+  const { key } = run.planned;
+  let tries = 0;
+  const read = async () => {
+    tries += 1;
+    const claim = await claims.readClaim(key, attempt);
+    return { claim, outcome: claim && (await claims.readOutcome(key, attempt)) };
+  };
+  const seen = await hold("read an attempt", read, run.ended);
+  return { ...seen, certain: tries === 1 };
+}
+
+/**
+ * The claim of another run: a dead owner and a slow one cannot be told apart, so nothing is taken over. After
+ * the wait the attempt is in doubt, unless its owner was faster.
+ */
+async function waitForOutcome(run: Run, claim: Claim): Promise<AttemptEnd> {
+  const { clock, history, log, metrics, pod, random, settings } = run.dependencies;
+  const { key, attempt } = claim;
+  const pollMs = settings.outcomePollMs ?? OUTCOME_POLL_MS;
+  metrics.count("claims", { result: "taken" });
+  log.info("action.waits", { key, attempt, owner: claim.pod, waitMsMax: settings.orphanWaitMs });
+
+  const endMs = clock.monotonicMs() + settings.orphanWaitMs;
+  for (;;) {
+    const remainingMs = endMs - clock.monotonicMs();
+    if (remainingMs <= 0) break;
+    await clock.sleep(Math.min(pollMs, remainingMs), run.ended);
+    const read = () => history.claims.readOutcome(key, attempt);
+    const outcome = await history.hold("read an outcome", read, run.ended);
+    if (outcome) return { outcome, by: "waited" };
+  }
+
+  const nonce = random.nonce();
+  const outcome = await linkOutcome(run, {
+    key,
+    attempt,
+    nonce,
+    pod: pod.name,
+    outcome: "in-doubt",
+    reason: "orphaned",
+    detail: `claimed by ${claim.pod}, which wrote no outcome`,
+    atMs: clock.wallMs(),
+  });
+  return { outcome, by: outcome.nonce === nonce ? "own" : "waited" };
+}
+
+async function claimAndAct(run: Run, attempt: number): Promise<AttemptEnd> {
+  const { clock, history, metrics, pod, random } = run.dependencies;
+  const { planned, record } = run;
+  const { key } = planned;
+  const claim: Claim = {
+    key,
+    attempt,
+    nonce: random.nonce(),
+    pod: pod.name,
+    rule: planned.rule,
+    action: planned.action,
+    incidentId: planned.incident.id,
+    transition: planned.incident.transition,
+    startedOnMs: planned.incident.startedOnMs,
+    topic: record.topic,
+    partition: record.partition,
+    offset: String(record.offset),
+    claimedAtMs: clock.wallMs(),
+  };
+  let firstTryMs: number | undefined;
+  const tryToClaim = async () => {
+    const tryMs = clock.monotonicMs();
+    firstTryMs ??= tryMs;
+    const linked = (await history.claims.linkClaim(claim)) === "linked";
+    const present = linked
+      ? claim
+      : existing(await history.claims.readClaim(key, attempt), "claim", run);
+    if (present.nonce !== claim.nonce) return { present, linked, sinceMs: tryMs };
+    await history.claims.sync(key);
+    // A name that was taken by ourselves may have been there since the first try.
+    return { present, linked, sinceMs: linked ? tryMs : firstTryMs };
+  };
+  // Once tried, the claim may stand: it is followed up a little beyond the end of the run.
+  const { present, linked, sinceMs } = await history.hold("claim", tryToClaim, run.lingering);
+  if (present.nonce !== claim.nonce) return waitForOutcome(run, present);
+  metrics.count("claims", { result: linked ? "linked" : "own" });
+  const outcome = await act(run, claim, sinceMs + planned.deadlineMs);
+  return { outcome, by: outcome.nonce === claim.nonce ? "own" : "waited" };
+}
+
+/** The claim is this run's, and durable. */
+async function act(run: Run, claim: Claim, deadlineMs: number): Promise<Outcome> {
+  const { clock, history } = run.dependencies;
+  const { key, attempt } = claim;
+  if (isTooOld(run)) {
+    return conclude(run, claim, "too-old", {
+      outcome: "rejected",
+      detail: "too old after its claim",
+    });
+  }
+  const read = () => history.claims.readOutcome(key, attempt);
+  const outcome = await history.hold("read an outcome", read, run.lingering);
+  if (outcome) return outcome;
+
+  const remainingMs = deadlineMs - clock.monotonicMs();
+  if (remainingMs <= 0) {
+    const detail = "the deadline passed before it was sent";
+    return conclude(run, claim, "deadline-passed", { outcome: "failed-not-applied", detail });
+  }
+  if (run.revoked.aborted) {
+    const detail = "the partition was revoked before it was sent";
+    return conclude(run, claim, "revoked", { outcome: "failed-not-applied", detail });
+  }
+  if (run.planned.dryRun) {
+    return conclude(run, claim, "dry-run", { outcome: "done", detail: "dry-run" });
+  }
+  return conclude(run, claim, "sent", await send(run, remainingMs));
+}
+
+async function send({ dependencies, planned }: Run, deadlineMs: number): Promise<SendResult> {
+  const { clock, log, metrics, target } = dependencies;
+  const { key, spec } = planned;
+  const startMs = clock.monotonicMs();
+  try {
+    return await target.send(spec, { idempotencyKey: key, deadlineMs });
+  } catch (error) {
+    log.error("action.target-failed", { key, error });
+    return { outcome: "in-doubt", detail: "the sender failed" };
+  } finally {
+    metrics.observe("action", clock.monotonicMs() - startMs);
+  }
+}
+
+/** Writes the end of this run's attempt, and follows the file when another pod was faster. */
+async function conclude(
+  run: Run,
+  { key, attempt, nonce }: Claim,
+  reason: Outcome["reason"],
+  { outcome, detail }: SendResult,
+): Promise<Outcome> {
+  const { clock, history, log, pod } = run.dependencies;
+  const atMs = clock.wallMs();
+  const own = { key, attempt, nonce, pod: pod.name, outcome, reason, detail, atMs };
+  const present = await linkOutcome(run, own);
+  if (reason === "sent" && present.nonce !== nonce && present.outcome !== outcome) {
+    // The dead letter may be out already; the journal is where people see how it really ended.
+    log.warn("action.late", { key, attempt, outcome, followed: present.outcome });
+    await history.record(historyEntry(run.planned, own, false), run.lingering);
+  }
+  return present;
+}
+
+/** Resolves with what the file holds, whoever wrote it: it wins over what this pod knows. */
+async function linkOutcome(run: Run, outcome: Outcome): Promise<Outcome> {
+  const { history, log, metrics } = run.dependencies;
+  const { key, attempt } = outcome;
+  const link = async () => {
+    const linked = await history.claims.linkOutcome(outcome);
+    if (linked === "linked") return outcome;
+    return existing(await history.claims.readOutcome(key, attempt), "outcome", run);
+  };
+  const present = await history.hold("link an outcome", link, run.lingering);
+  if (present.nonce === outcome.nonce) {
+    const result = outcome.reason === "too-old" ? "too-old" : outcome.outcome;
+    const { rule, action, incident } = run.planned;
+    metrics.count("actions", { result });
+    log.info("action.ended", { ...outcome, rule, action, incident: incident.id });
+  }
+  return present;
+}
+
+/** A name that was taken a moment ago and is not there now: a cache lies, nothing may be concluded. */
+function existing<T>(file: T | undefined, kind: string, { planned }: Run): T {
+  if (file) return file;
+  throw new ConsumerError(
+    "history-unavailable",
+    `the ${kind} of ${planned.key} exists and cannot be found`,
+  );
+}
+
+function isTooOld({ dependencies, planned }: Run): boolean {
+  const { clock, settings } = dependencies;
+  return clock.wallMs() - planned.incident.startedOnMs > settings.eventAgeMsMax;
+}
