@@ -70,17 +70,17 @@ function parse(bytes: Uint8Array, format: IncidentFormat): JsonObject {
     refuse("value", "too-large", `${bytes.byteLength} bytes, at most ${bytesMax}`);
   }
   if (bytes.byteLength === 0) refuse("value", "empty");
-  let text: string;
+  let json: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    json = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
     return refuse("value", "not-utf8");
   }
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(json);
   } catch {
-    return refuse("value", "not-json", text);
+    return refuse("value", "not-json", json);
   }
   return isObject(value) ? value : refuse("value", "not-an-object", value);
 }

@@ -4,72 +4,97 @@
  * has tasks. What waits is bounded by the callers: each holds back its next batch until this one is done.
  */
 export interface Lanes {
-  /** Resolves or rejects as the task does; a task that rejects does not stop its lane. */
-  run<Result>(lane: string, task: () => Promise<Result>): Promise<Result>;
+  /**
+   * Resolves or rejects as the task does; a task that rejects does not stop its lane. When `giveUp` aborts
+   * before the task began: rejects at once with its reason, and the task never begins.
+   */
+  run<Result>(lane: string, task: () => Promise<Result>, giveUp: AbortSignal): Promise<Result>;
   /** Tasks that run now. */
   readonly running: number;
-  /** Tasks that wait, for their lane or for room. */
-  readonly waiting: number;
 }
 
 /** `onChange` is called with the number of running tasks whenever it changes. */
 export function createLanes(lanesMax: number, onChange?: (running: number) => void): Lanes {
   /** Tasks per lane; the first one of a lane that is not in `ready` runs. */
-  const lanes = new Map<string, (() => Promise<void>)[]>();
+  const lanes = new Map<string, Task[]>();
   /** Lanes whose first task may start, oldest first: no lane starves another. */
   const ready = new Set<string>();
   let running = 0;
-  let waiting = 0;
 
-  function startNext(): void {
+  function startReady(): void {
     for (const lane of ready) {
       if (running >= lanesMax) return;
       ready.delete(lane);
-      const task = lanes.get(lane)?.[0];
-      if (task !== undefined) void start(lane, task);
+      void runFirst(lane);
     }
   }
 
-  async function start(lane: string, task: () => Promise<void>): Promise<void> {
-    running += 1;
-    waiting -= 1;
-    onChange?.(running);
-    await task();
-    running -= 1;
-    onChange?.(running);
-    const tasks = lanes.get(lane);
-    tasks?.shift();
-    if (tasks === undefined || tasks.length === 0) lanes.delete(lane);
+  async function runFirst(lane: string): Promise<void> {
+    const tasks = lanes.get(lane) ?? [];
+    const task = tasks[0];
+    if (task !== undefined && task.begin()) {
+      running += 1;
+      onChange?.(running);
+      await task.end();
+      running -= 1;
+      onChange?.(running);
+    }
+    tasks.shift();
+    if (tasks.length === 0) lanes.delete(lane);
     else ready.add(lane);
-    startNext();
+    startReady();
   }
 
   return {
-    run(lane, task) {
-      const { promise, resolve, reject } = Promise.withResolvers<Awaited<ReturnType<typeof task>>>();
-      const settle = async (): Promise<void> => {
-        try {
-          resolve(await task());
-        } catch (error) {
-          reject(error);
-        }
-      };
-      waiting += 1;
+    run(lane, work, giveUp) {
+      const { task, result } = taskOf(work, giveUp);
       const tasks = lanes.get(lane);
       if (tasks === undefined) {
-        lanes.set(lane, [settle]);
+        lanes.set(lane, [task]);
         ready.add(lane);
-        startNext();
+        startReady();
       } else {
-        tasks.push(settle);
+        tasks.push(task);
       }
-      return promise;
+      return result;
     },
     get running() {
       return running;
     },
-    get waiting() {
-      return waiting;
+  };
+}
+
+interface Task {
+  /** False when it was given up before. */
+  begin(): boolean;
+  /** Runs it to its end; never rejects. */
+  end(): Promise<void>;
+}
+
+function taskOf<Result>(
+  work: () => Promise<Result>,
+  giveUp: AbortSignal,
+): { task: Task; result: Promise<Result> } {
+  const { promise: result, resolve, reject } = Promise.withResolvers<Result>();
+  let givenUp = false;
+  const onAbort = (): void => {
+    givenUp = true;
+    reject(giveUp.reason);
+  };
+  if (giveUp.aborted) onAbort();
+  else giveUp.addEventListener("abort", onAbort, { once: true });
+  const task: Task = {
+    begin() {
+      giveUp.removeEventListener("abort", onAbort);
+      return !givenUp;
+    },
+    async end() {
+      try {
+        resolve(await work());
+      } catch (error) {
+        reject(error);
+      }
     },
   };
+  return { task, result };
 }

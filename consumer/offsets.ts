@@ -40,7 +40,7 @@ export function createWatermark(): Watermark {
         throw new ConsumerError("internal", `watermark: offset ${offset} is not pending`);
       }
       doneAhead.add(offset);
-      for (let next = offsets[head]; next !== undefined && doneAhead.delete(next); ) {
+      for (let next = offsets[head]; next !== undefined && doneAhead.delete(next);) {
         committable = next + 1n;
         head += 1;
         next = offsets[head];

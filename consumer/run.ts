@@ -1,9 +1,17 @@
+import { assemble, historyDependencies } from "./assembly.ts";
 import type { Config } from "./config.ts";
-import type { ExitCode } from "./errors.ts";
+import { endsWithin } from "./deadline.ts";
+import { createEnding, type Ending } from "./ending.ts";
+import { ConsumerError, type ExitCode } from "./errors.ts";
+import { type History, openHistory, type Pod } from "./history/history.ts";
+import type { Lanes } from "./lanes.ts";
+import { createLifecycle, type Lifecycle, type LivenessReport } from "./lifecycle.ts";
 import type {
   ActionTarget,
+  BatchHandler,
   Broker,
   Clock,
+  DependencyState,
   Files,
   IdentitySource,
   Log,
@@ -11,21 +19,10 @@ import type {
   Random,
   Secrets,
 } from "./ports.ts";
-import type { LifecycleState, ReadinessReport } from "./readiness.ts";
-
-/** SASL user name and password. */
-export interface Credentials {
-  readonly username: string;
-  readonly password: string;
-}
-
-/** What /livez shows. Alive means: the event loop answers, and the state has not outlived its deadline. */
-export interface LivenessReport {
-  readonly alive: boolean;
-  readonly state: LifecycleState;
-  /** Milliseconds in this state. */
-  readonly stateAgeMs: number;
-}
+import { type Dependency, readinessReport, type ReadinessReport } from "./readiness.ts";
+import type { RetryPolicy } from "./retry.ts";
+import { type Credentials, type Session, startSession } from "./session.ts";
+import { waitFor } from "./startup.ts";
 
 /** Asked at every request to /livez and /readyz; both answer at once and never throw. */
 export interface HealthReports {
@@ -57,12 +54,226 @@ export interface RunDependencies {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly health: HealthServer;
-  /** Who writes the journal and claims. */
-  readonly pod: { readonly name: string; readonly uid: string };
+  /** Who writes claims and the journal. */
+  readonly pod: Pod;
   /** Aborted by SIGTERM or SIGINT, in whatever state. */
   readonly stop: AbortSignal;
   /** Writes out what the log holds back. Called once, last. */
   readonly flushLog: () => Promise<void>;
 }
 
-export declare function run(dependencies: RunDependencies): Promise<ExitCode>;
+/**
+ * The life of the process, from readable configuration to exit code:
+ *
+ * - **starting**: /livez and /readyz answer. The history is recovered while identity and then secret are
+ *   waited for; with all three the group is joined. Each is retried until `dependencies.budgetMs` after the
+ *   start; /readyz gives the reason. A spent budget ends the process with the code of the last error (75
+ *   or 77), what waiting cannot mend at once (78, 70).
+ * - **running**, from the first assignment on. A broker that fails is replaced, with a budget of its own.
+ * - **draining**, after SIGTERM in any state or a fatal error: no new work; running actions end within
+ *   `execution.drainMs`, what is contiguously terminal is committed. Then, within 10 s, the group is left,
+ *   the journal sealed and the history published.
+ * - **stopped**: log flushed, nothing of ours left.
+ *
+ * Resolves with 0 for a stop that was asked for and ended in time, with 70 when running work overran the
+ * drain (its claims stay, the next pod calls them in doubt), else with the code of what went wrong. Never rejects.
+ */
+export async function run(dependencies: RunDependencies): Promise<ExitCode> {
+  const { config, health, log, stop } = dependencies;
+  const ending = createEnding(stop, log);
+  const lifecycle = createLifecycle(dependencies, config.dependencies.budgetMs + STUCK_MARGIN_MS);
+  const parts = createParts();
+  let server: AsyncDisposable | undefined;
+  try {
+    server = await health.serve({
+      liveness: () => lifecycle.liveness(),
+      readiness: () => readinessReport(lifecycle.state, statesOf(parts)),
+    });
+    await work(parts, lifecycle, ending, dependencies);
+  } catch (error) {
+    ending.fail(error);
+  }
+  lifecycle.enter("draining", config.execution.drainMs + 2 * CLOSE_MS + STUCK_MARGIN_MS);
+  await drain(parts, ending, dependencies);
+  lifecycle.enter("stopped");
+  await close("health", async () => server?.[Symbol.asyncDispose](), dependencies);
+  log.info("process.ended", { exitCode: ending.exitCode });
+  await close("log", dependencies.flushLog, dependencies);
+  return ending.exitCode;
+}
+
+/** For each of: leaving the group, sealing the history. */
+const CLOSE_MS = 5_000;
+/** How much longer than its deadline a state may last before /livez calls it stuck. */
+const STUCK_MARGIN_MS = 10_000;
+/** Between tries of identity, history and broker. */
+const RETRY: RetryPolicy = { delayMsMin: 100, delayMsMax: 5_000 };
+
+/** What has been started so far. */
+interface Parts {
+  opening?: Promise<History>;
+  session?: Session;
+  lanes?: Lanes;
+  /** Batches at work. */
+  readonly batches: Set<Promise<void>>;
+  readonly states: Record<Dependency, () => DependencyState>;
+}
+
+function createParts(): Parts {
+  return {
+    batches: new Set(),
+    states: {
+      identity: notReady("not read yet"),
+      secrets: notReady("waits for the identity"),
+      history: notReady("recovering"),
+      broker: notReady("waits for identity, secrets and history"),
+    },
+  };
+}
+
+function notReady(reason: string): () => DependencyState {
+  return () => ({ ready: false, reason });
+}
+
+function statesOf({ states }: Parts): Record<Dependency, DependencyState> {
+  return {
+    identity: states.identity(),
+    secrets: states.secrets(),
+    history: states.history(),
+    broker: states.broker(),
+  };
+}
+
+/** Starts everything and consumes. Rejects with the reason of the end, always. */
+async function work(
+  parts: Parts,
+  lifecycle: Lifecycle,
+  ending: Ending,
+  dependencies: RunDependencies,
+): Promise<void> {
+  const { clock, config, secrets } = dependencies;
+  const { passwordSecret, username } = config.kafka.sasl;
+  const sinceMs = clock.monotonicMs();
+  const { history, password } = await dependenciesThere(parts, sinceMs, ending, dependencies);
+
+  /** The first connection takes what start-up fetched; every later one asks again. */
+  let unused: string | undefined = password;
+  const credentials = async (): Promise<Credentials> => {
+    const fetched = unused;
+    unused = undefined;
+    return { username, password: fetched ?? (await secrets.fetch(passwordSecret, ending.signal)) };
+  };
+  const broker: Pick<Broker, "publish"> = { publish: (record) => session.publish(record) };
+  const { handle, lanes } = assemble(history, broker, ending, dependencies);
+  const session = startSession({
+    ...dependencies,
+    credentials,
+    handle: tracked(handle, parts.batches),
+    retry: RETRY,
+    budgetMs: config.dependencies.budgetMs,
+    sinceMs,
+    onJoined: () => {
+      if (!ending.signal.aborted) lifecycle.enter("running");
+    },
+  });
+  parts.lanes = lanes;
+  parts.session = session;
+  parts.states.broker = () => session.state;
+  await Promise.race([session.ended, rejects(ending.signal)]);
+}
+
+/** The history is recovered beside identity and secret: neither needs the other. */
+async function dependenciesThere(
+  parts: Parts,
+  sinceMs: number,
+  ending: Ending,
+  dependencies: RunDependencies,
+): Promise<{ history: History; password: string }> {
+  const { config, identity, secrets } = dependencies;
+  const there = <Result>(
+    dependency: Dependency,
+    attempt: (signal: AbortSignal) => Promise<Result>,
+    retry: RetryPolicy = RETRY,
+  ): Promise<Result> => {
+    const waiting = {
+      dependency,
+      retry,
+      deadlineMs: sinceMs + config.dependencies.budgetMs,
+      stopping: ending.signal,
+      onState: (state: DependencyState) => {
+        parts.states[dependency] = () => state;
+      },
+    };
+    return waitFor(attempt, waiting, dependencies);
+  };
+
+  const fetchSecret = async (): Promise<string> => {
+    await there("identity", () => identity.current());
+    parts.states.identity = () => identity.state;
+    const { passwordSecret } = config.kafka.sasl;
+    const delayMsMax = config.ckms.retryIntervalMs;
+    const retry = { delayMsMin: Math.min(RETRY.delayMsMin, delayMsMax), delayMsMax };
+    const attempt = (signal: AbortSignal): Promise<string> => secrets.fetch(passwordSecret, signal);
+    const password = await there("secrets", attempt, retry);
+    parts.states.secrets = () => secrets.state;
+    return password;
+  };
+  parts.opening = there("history", () => openHistory(historyDependencies(dependencies)));
+  const [history, password] = await Promise.all([parts.opening, fetchSecret()]);
+  parts.states.history = () => history.state;
+  return { history, password };
+}
+
+function tracked(handle: BatchHandler, batches: Set<Promise<void>>): BatchHandler {
+  return async (batch) => {
+    const handling = handle(batch);
+    batches.add(handling);
+    try {
+      await handling;
+    } finally {
+      batches.delete(handling);
+    }
+  };
+}
+
+function rejects(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
+
+/** Ends what runs, leaves the group, seals the history: in this order, each within its time, whatever fails. */
+async function drain(parts: Parts, ending: Ending, dependencies: RunDependencies): Promise<void> {
+  const { batches, lanes, opening, session } = parts;
+  const { clock, config } = dependencies;
+  const { drainMs } = config.execution;
+  if (session !== undefined) {
+    const drained = Promise.allSettled([session.drain(), ...batches]);
+    const inTime = await endsWithin(drained, drainMs, clock);
+    const running = lanes?.running ?? 0;
+    if (!inTime || running > 0) {
+      const message = `drain: ${running} incidents still at work after execution.drainMs (${drainMs} ms)`;
+      ending.fail(new ConsumerError("internal", message));
+    }
+    await close("broker", () => session.stop(), dependencies);
+  }
+  if (opening !== undefined) {
+    const history = opening.catch(() => undefined);
+    await close("history", async () => (await history)?.close(), dependencies);
+  }
+}
+
+/** Logs what fails, and what does not end in time, and goes on. */
+async function close(
+  what: string,
+  closing: () => Promise<unknown>,
+  { clock, log }: RunDependencies,
+): Promise<void> {
+  try {
+    const inTime = await endsWithin(closing(), CLOSE_MS, clock);
+    if (!inTime) log.error("close.overrun", { what, afterMs: CLOSE_MS });
+  } catch (error) {
+    log.error("close.failed", { what, error });
+  }
+}

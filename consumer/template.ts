@@ -30,23 +30,8 @@ export function render(
   return missing === undefined ? { text } : { missing };
 }
 
-/**
- * The placeholders of a template that no incident could ever fill, for the check of the configuration;
- * `{{` without its end counts as one.
- */
-export function unknownPlaceholders(template: string): string[] {
-  const unknown: string[] = [];
-  const rest = template.replaceAll(PLACEHOLDER, (_whole, name: string) => {
-    if (!KNOWN.test(name)) unknown.push(name);
-    return "";
-  });
-  if (rest.includes("{{")) unknown.push(rest.slice(rest.indexOf("{{")));
-  return unknown;
-}
-
 const PLACEHOLDER = /\{\{\s*([^{}]*?)\s*\}\}/g;
 const TAG_PREFIX = "incident.tags.";
-const KNOWN = /^(key|incident\.(id|status|severity|title|environment|tags\..+))$/;
 
 function fieldOf(incident: Incident, name: string): string | undefined {
   switch (name) {
@@ -72,13 +57,6 @@ function joined(values: readonly string[] | undefined): string | undefined {
 }
 
 function escape(value: string, place: TemplatePlace): string {
-  switch (place) {
-    case "url":
-      return encodeURIComponent(value);
-    case "body":
-      return JSON.stringify(value).slice(1, -1);
-    case "header":
-    case "argument":
-      return value;
-  }
+  if (place === "url") return encodeURIComponent(value);
+  return place === "body" ? JSON.stringify(value).slice(1, -1) : value;
 }

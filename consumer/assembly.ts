@@ -1,0 +1,76 @@
+import type { Config } from "./config.ts";
+import type { Ending } from "./ending.ts";
+import { createExecutor } from "./execute.ts";
+import type { History, HistoryDependencies, Pod } from "./history/history.ts";
+import { createLanes, type Lanes } from "./lanes.ts";
+import { createPipeline } from "./pipeline.ts";
+import type {
+  ActionTarget,
+  BatchHandler,
+  Broker,
+  Clock,
+  Files,
+  Log,
+  Metrics,
+  Random,
+} from "./ports.ts";
+
+interface AssemblyDependencies {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly files: Files;
+  readonly target: ActionTarget;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly pod: Pod;
+}
+
+/** What the history is opened with. */
+export function historyDependencies(dependencies: AssemblyDependencies): HistoryDependencies {
+  const { requireMount, publishIntervalMs } = dependencies.config.history;
+  return { ...dependencies, settings: { requireMount, publishIntervalMs } };
+}
+
+/** Executor, lanes and pipeline over an open history. */
+export function assemble(
+  history: History,
+  broker: Pick<Broker, "publish">,
+  ending: Ending,
+  dependencies: AssemblyDependencies,
+): { handle: BatchHandler; lanes: Lanes } {
+  const { config, metrics } = dependencies;
+  const { execution, incident, kafka, rules } = config;
+  const { deadLetterTopic, commitIntervalMs } = kafka;
+  const lanes = createLanes(execution.lanesMax, (running) => metrics.gauge("lanes", running));
+  const execute = createExecutor({
+    ...dependencies,
+    history,
+    broker,
+    settings: {
+      deadLetterTopic,
+      orphanWaitMs: execution.orphanWaitMs,
+      outcomeBudgetMs: execution.outcomeBudgetMs,
+      eventAgeMsMax: execution.eventAgeMsMax,
+      retry: execution.retry,
+    },
+  });
+  const handle = createPipeline({
+    ...dependencies,
+    execute,
+    broker,
+    lanes,
+    stopping: ending.signal,
+    onFatal: (error) => ending.fail(error),
+    settings: {
+      format: incident,
+      rules,
+      plan: execution,
+      deadLetterTopic,
+      commitIntervalMs,
+      drainMs: execution.drainMs,
+      retry: execution.retry,
+    },
+  });
+  return { handle, lanes };
+}

@@ -1,0 +1,48 @@
+import { ConsumerError } from "./errors.ts";
+import type { Clock, DependencyState, Log, Random } from "./ports.ts";
+import type { Dependency } from "./readiness.ts";
+import { retryDelayMs, type RetryPolicy } from "./retry.ts";
+
+export interface Waiting {
+  readonly dependency: Dependency;
+  readonly retry: RetryPolicy;
+  /** On the monotonic clock: no try begins later. */
+  readonly deadlineMs: number;
+  /** Ends the wait at once. */
+  readonly stopping: AbortSignal;
+  /** Told the reason of every failed try, for /readyz. */
+  readonly onState: (state: DependencyState) => void;
+}
+
+interface WaitingDependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/**
+ * Tries until the dependency is there. Throws the last error when the deadline has passed, any error that
+ * waiting cannot mend at once, and the reason of `stopping` when it aborts.
+ */
+export async function waitFor<Result>(
+  attempt: (signal: AbortSignal) => Promise<Result>,
+  { dependency, retry, deadlineMs, stopping, onState }: Waiting,
+  { clock, random, log }: WaitingDependencies,
+): Promise<Result> {
+  for (let failures = 0; ;) {
+    stopping.throwIfAborted();
+    try {
+      return await attempt(stopping);
+    } catch (error) {
+      stopping.throwIfAborted();
+      const reason = error instanceof Error ? error.message : String(error);
+      onState({ ready: false, reason });
+      if (!(error instanceof ConsumerError) || !error.retriable) throw error;
+      failures += 1;
+      const delayMs = retryDelayMs(failures, retry, random);
+      if (clock.monotonicMs() + delayMs > deadlineMs) throw error;
+      log.warn("dependency.not-ready", { dependency, reason, failures, retryInMs: delayMs });
+      await clock.sleep(delayMs, stopping);
+    }
+  }
+}
