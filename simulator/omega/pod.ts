@@ -49,13 +49,13 @@ function appContainer(options: PodOptions): V1Container {
     image,
     command: ["/opt/omega/bin/app_start"],
     env: appEnvironment(options),
-    ports: [{ name: "health", containerPort: Number(healthPort(omega)), protocol: "TCP" }],
+    ports: [{ name: "health", containerPort: healthPort(omega), protocol: "TCP" }],
     resources: resourcesOf(omega, job),
     volumeMounts: mountsFor(omega, job, "app"),
     ...(omega.probes && {
-      startupProbe: httpProbe(omega.probes.startup),
-      livenessProbe: httpProbe(omega.probes.liveness),
-      readinessProbe: httpProbe(omega.probes.readiness),
+      startupProbe: httpProbe(omega, omega.probes.startup),
+      livenessProbe: httpProbe(omega, omega.probes.liveness),
+      readinessProbe: httpProbe(omega, omega.probes.readiness),
     }),
     lifecycle: { preStop: { exec: { command: ["/opt/omega/bin/app_prestop"] } } },
     ...hardening(omega),
@@ -86,13 +86,18 @@ function appEnvironment({ omega, job, site }: PodOptions): V1EnvVar[] {
   return [...podReference(), ...environmentOf(values)];
 }
 
-function healthPort(omega: Omega): string {
-  return omega.env.HEALTH_PORT ?? HEALTH_PORT_DEFAULT;
+function healthPort(omega: Omega): number {
+  return Number(omega.env.HEALTH_PORT ?? HEALTH_PORT_DEFAULT);
 }
 
-function httpProbe(probe: OmegaProbe): V1Probe {
+function httpProbe(omega: Omega, probe: OmegaProbe): V1Probe {
   const { path, periodSeconds, timeoutSeconds, failureThreshold } = probe;
-  return { httpGet: { path, port: "health" }, periodSeconds, timeoutSeconds, failureThreshold };
+  return {
+    httpGet: { path, port: healthPort(omega) },
+    periodSeconds,
+    timeoutSeconds,
+    failureThreshold,
+  };
 }
 
 function resourcesOf(omega: Omega, job: OmegaJob): V1ResourceRequirements {

@@ -34,24 +34,29 @@ export function renderOmega(options: RenderOptions): OmegaObject[] {
   checkConfigFiles(configFiles);
   const namespace = namespaceOf(DEPLOYMENTS[job].namespaceDomain);
   const labels = labelsOf(omega, job);
-  const metadata: Metadata = { name: omega.appName, namespace, labels };
+  const metadata = (): Metadata => ({ name: omega.appName, namespace, labels: { ...labels } });
   const objects: OmegaObject[] = [
     parseClaim(options.claimManifest),
-    { apiVersion: "v1", kind: "ServiceAccount", metadata, automountServiceAccountToken: false },
+    {
+      apiVersion: "v1",
+      kind: "ServiceAccount",
+      metadata: metadata(),
+      automountServiceAccountToken: false,
+    },
     {
       apiVersion: "v1",
       kind: "ConfigMap",
-      metadata: { ...metadata, name: configMapName(omega) },
+      metadata: { ...metadata(), name: configMapName(omega) },
       data: { ...configFiles },
     },
-    deployment(options, metadata),
+    deployment(options, metadata()),
   ];
   if (replicasOf(omega) > 1) {
     objects.push({
       apiVersion: "policy/v1",
       kind: "PodDisruptionBudget",
-      metadata,
-      spec: { maxUnavailable: 1, selector: { matchLabels: labels } },
+      metadata: metadata(),
+      spec: { maxUnavailable: 1, selector: { matchLabels: { ...labels } } },
     });
   }
   return objects;
@@ -101,12 +106,12 @@ function deployment(options: RenderOptions, metadata: Metadata): OmegaDeployment
     },
     spec: {
       replicas: replicasOf(omega),
-      selector: { matchLabels: metadata.labels },
+      selector: { matchLabels: { ...metadata.labels } },
       strategy: { type: "RollingUpdate", ...(rollingUpdate && { rollingUpdate }) },
       ...(progressDeadlineSeconds !== undefined && { progressDeadlineSeconds }),
       template: {
         metadata: {
-          labels: metadata.labels,
+          labels: { ...metadata.labels },
           annotations: { [CONFIG_HASH_ANNOTATION]: hashOf(configFiles) },
         },
         spec: podSpec({ ...options, configMapName: configMapName(omega) }),

@@ -1,0 +1,109 @@
+import { describe, expect, test } from "vitest";
+import { isRunning, signalIfThere, stage, startProcess, until } from "./script-process.ts";
+import type { ScriptProcess, Stage } from "./script-process.ts";
+import { SHELLS } from "./shells.ts";
+
+describe.each(SHELLS)("app_prestop on $name", ({ shell }) => {
+  test("ends at once without a pid file", async () => {
+    await using container = await stage();
+    const hook = container.run(shell, "app_prestop");
+    expect(await hook.ended).toBe(0);
+    expect(hook.stderr()).toContain("no consumer to stop");
+    expect(await container.lines("polls")).toEqual([]);
+  });
+
+  test("returns when the consumer has ended, and not before", async () => {
+    await using container = await stage();
+    const { start } = await runningConsumer(container, shell);
+    const hook = container.run(shell, "app_prestop");
+    await until(
+      "polls while the consumer drains",
+      async () => (await container.lines("polls")).length > 3,
+    );
+    expect(await container.heard()).toEqual(["SIGTERM"]);
+    await container.write("release", "7");
+    expect(await hook.ended).toBe(0);
+    expect(await start.ended).toBe(7);
+    expect(await container.heard()).toEqual(["SIGTERM"]);
+  });
+
+  test("kills a consumer that overruns the budget, and fails so that it is seen", async () => {
+    await using container = await stage();
+    const { start, pid } = await runningConsumer(container, shell);
+    const hook = container.run(shell, "app_prestop", { PRESTOP_TIMEOUT_SECONDS: "0.1" });
+    expect(await hook.ended).toBe(1);
+    expect(hook.stderr()).toContain(
+      `the consumer (process ${pid}) did not stop within 0.1 s: killed`,
+    );
+    expect(await start.ended).toBe(137);
+  });
+
+  test("does not signal a foreign process that an old pid file names", async () => {
+    await using container = await stage();
+    const { pid } = await runningConsumer(container, shell);
+    const [, , nonce] = await container.lines("run/consumer.pid");
+    await using foreign = await foreignProcess();
+    // What a container of an hour ago may have left: its id is a live process' now, its start time is not.
+    await container.write(
+      "run/consumer.pid",
+      `${foreign.pid}\n${await identityLine(container)}\n${nonce}\n`,
+    );
+    const hook = container.run(shell, "app_prestop");
+    expect(await hook.ended).toBe(0);
+    expect(hook.stderr()).toContain(`process ${foreign.pid} is not the one`);
+    expect(isRunning(foreign.pid)).toBe(true);
+    expect(isRunning(pid)).toBe(true);
+    expect(await container.heard()).toEqual([]);
+  });
+
+  test.each(["", "12", "abc\nidentity\nnonce\n", "-1\nidentity\nnonce\n"])(
+    "signals nothing for the broken pid file %j",
+    async (content) => {
+      await using container = await stage();
+      await container.write("run/consumer.pid", content);
+      const hook = container.run(shell, "app_prestop");
+      expect(await hook.ended).toBe(0);
+      expect(hook.stderr()).toContain("not complete");
+    },
+  );
+
+  test("finds that the process of the pid file has ended", async () => {
+    await using container = await stage();
+    const { start, pid } = await runningConsumer(container, shell);
+    start.kill("SIGKILL");
+    await start.ended;
+    signalIfThere(pid, "SIGKILL");
+    await until("the consumer has ended", async () => !isRunning(pid));
+    const hook = container.run(shell, "app_prestop");
+    expect(await hook.ended).toBe(0);
+    expect(hook.stderr()).toBe(
+      `app_prestop: no consumer to stop: process ${pid} is not the one that ${container.path("run/consumer.pid")} was written for\n`,
+    );
+  });
+});
+
+async function runningConsumer(
+  container: Stage,
+  shell: readonly string[],
+): Promise<{ start: ScriptProcess; pid: number }> {
+  await container.certificates();
+  const start = container.run(shell, "app_start");
+  const pid = await container.consumerUp();
+  await until("the pid file", async () => (await container.lines("run/consumer.pid")).length === 3);
+  return { start, pid };
+}
+
+async function identityLine(container: Stage): Promise<string> {
+  return (await container.lines("run/consumer.pid"))[1] ?? "";
+}
+
+async function foreignProcess(): Promise<ScriptProcess & AsyncDisposable> {
+  const running = startProcess("sleep", ["60"], { PATH: process.env.PATH });
+  return {
+    ...running,
+    [Symbol.asyncDispose]: async () => {
+      running.kill("SIGKILL");
+      await running.ended;
+    },
+  };
+}

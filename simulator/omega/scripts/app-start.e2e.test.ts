@@ -1,0 +1,140 @@
+import { describe, expect, test } from "vitest";
+import { isRunning, signalIfThere, stage, until } from "./script-process.ts";
+import { SHELLS } from "./shells.ts";
+
+describe.each(SHELLS)("app_start on $name", ({ shell }) => {
+  test("starts nothing before certificate and key are both there and not empty", async () => {
+    await using container = await stage();
+    const start = container.run(shell, "app_start");
+    for (const [file, content] of [
+      ["athenz/cert", "certificate"],
+      ["athenz/key", ""],
+    ] as const) {
+      await container.write(file, content);
+      const seen = (await container.lines("polls")).length;
+      await until("two more polls", async () => (await container.lines("polls")).length > seen + 2);
+      expect(await container.lines("heard")).toEqual([]);
+    }
+    await container.write("athenz/key", "key");
+    const pid = await container.consumerUp();
+    expect(await container.lines("heard")).toEqual([
+      `up ${pid} --config ${container.path("config.yaml")} --log-level info`,
+    ]);
+    await container.write("exit", "0");
+    expect(await start.ended).toBe(0);
+  });
+
+  test("gives up at its limit with 75 and says which files are missing", async () => {
+    await using container = await stage();
+    const start = container.run(shell, "app_start", { CERT_WAIT_SECONDS: "0.2" });
+    expect(await start.ended).toBe(75);
+    expect(await container.lines("polls")).toHaveLength(4);
+    expect(start.stderr()).toContain(
+      `no certificates after 0.2 s: ${container.path("athenz/cert")}`,
+    );
+    expect(await container.lines("heard")).toEqual([]);
+  });
+
+  test.each(["SIGTERM", "SIGINT"] as const)(
+    "%s while waiting ends it at once with 0 and leaves no process",
+    async (signal) => {
+      await using container = await stage();
+      const start = container.run(shell, "app_start", { CERT_POLL_SECONDS: "30" });
+      const [sleeper] = await until("the first poll", async () => {
+        const polls = await container.lines("polls");
+        return polls.length > 0 && polls;
+      });
+      const askedAtMs = performance.now();
+      start.kill(signal);
+      expect(await start.ended).toBe(0);
+      expect(performance.now() - askedAtMs).toBeLessThan(5000);
+      expect(start.stderr()).toContain(`${signal} before the consumer was started`);
+      await until("the sleep has ended", async () => !isRunning(Number(sleeper)));
+    },
+  );
+
+  test("forwards SIGTERM and SIGINT once each and exits with the consumer's code", async () => {
+    await using container = await stage();
+    await container.certificates();
+    const start = container.run(shell, "app_start");
+    await container.consumerUp();
+    await until(
+      "the pid file",
+      async () => (await container.lines("run/consumer.pid")).length === 3,
+    );
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      // Sent until it is seen, so more than once: bash drops a SIGINT that meets another trapped signal.
+      await until(`${signal} arrived`, async () => {
+        start.kill(signal);
+        return (await container.heard()).includes(signal);
+      });
+    }
+    await container.write("release", "7");
+    expect(await start.ended).toBe(7);
+    expect(await container.heard()).toEqual(["SIGTERM", "SIGINT"]);
+  });
+
+  test("exits with the code of a consumer that ends by itself, and removes the pid file", async () => {
+    await using container = await stage();
+    await container.certificates();
+    const start = container.run(shell, "app_start");
+    await container.consumerUp();
+    await container.write("exit", "78");
+    expect(await start.ended).toBe(78);
+    expect(await container.lines("run/consumer.pid")).toEqual([]);
+  });
+
+  test("exits with 137 when the consumer was killed", async () => {
+    await using container = await stage();
+    await container.certificates();
+    const start = container.run(shell, "app_start");
+    signalIfThere(await container.consumerUp(), "SIGKILL");
+    expect(await start.ended).toBe(137);
+  });
+
+  test("a SIGTERM at any moment of the start ends it", async () => {
+    for (let delayMs = 0; delayMs < 60; delayMs += 6) {
+      await using container = await stage();
+      await container.certificates();
+      await container.write("release", "0");
+      const start = container.run(shell, "app_start");
+      setTimeout(() => start.kill("SIGTERM"), delayMs);
+      // 143: before app_start or the consumer could handle it.
+      expect([0, 143, "SIGTERM"]).toContain(await start.ended);
+    }
+  });
+
+  test("writes the consumer's id into the pid file, and drops the one of an earlier container at once", async () => {
+    await using container = await stage();
+    await container.write("run/consumer.pid", "1\nearlier\nearlier\n");
+    const start = container.run(shell, "app_start");
+    await until("the first poll", async () => (await container.lines("polls")).length > 0);
+    expect(await container.lines("run/consumer.pid")).toEqual([]);
+    await container.certificates();
+    const pid = await container.consumerUp();
+    const lines = await until("the pid file", async () => {
+      const written = await container.lines("run/consumer.pid");
+      return written.length > 0 && written;
+    });
+    expect(lines).toEqual([
+      String(pid),
+      expect.stringMatching(/\d/),
+      expect.stringMatching(/^[0-9a-f]{32}$/),
+    ]);
+    await container.write("exit", "0");
+    expect(await start.ended).toBe(0);
+  });
+
+  test("starts no consumer that app_prestop could not find: 78 when the pid file cannot be written", async () => {
+    await using container = await stage();
+    await container.certificates();
+    const start = container.run(shell, "app_start", {
+      PID_FILE: container.path("absent/consumer.pid"),
+    });
+    expect(await start.ended).toBe(78);
+    expect(start.stderr()).toContain(
+      `cannot write the pid file ${container.path("absent/consumer.pid")}`,
+    );
+    expect(await container.lines("heard")).toEqual([]);
+  });
+});
