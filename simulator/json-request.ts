@@ -52,9 +52,9 @@ export function requestJson(url: string, options: JsonRequestOptions = {}): Prom
   };
   return new Promise((resolve, reject) => {
     const send = url.startsWith("https:") ? secureRequest : plainRequest;
-    const outgoing = send(url, settings, (response) =>
-      readResponse(response).then(resolve, reject),
-    );
+    const outgoing = send(url, settings, (response) => {
+      readResponse(response).then(resolve, reject);
+    });
     outgoing.on("error", reject);
     outgoing.end(body);
   });
@@ -67,7 +67,7 @@ function encodeBody(body: unknown): Buffer | undefined {
 
 async function readResponse(response: IncomingMessage): Promise<JsonResponse> {
   const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
+  for await (const chunk of response) chunks.push(Buffer.from(chunk));
   const text = Buffer.concat(chunks).toString("utf8");
   return { status: response.statusCode ?? 0, body: text === "" ? null : parseJson(text) };
 }

@@ -26,11 +26,15 @@ export async function writeIdentity(
   gapMs = 0,
 ): Promise<void> {
   await mkdir(directory, { recursive: true });
+  const place = (name: string, content: string, mode: number) => {
+    const temporary = join(directory, `.${name}.${process.pid}.tmp`);
+    return { name, content, mode, temporary };
+  };
   const files = [
-    { name: IDENTITY_FILES.authority, content: identity.authorityPem, mode: 0o644 },
-    { name: IDENTITY_FILES.certificate, content: identity.certificatePem, mode: 0o644 },
-    { name: IDENTITY_FILES.key, content: identity.privateKeyPem, mode: 0o600 },
-  ].map((file) => ({ ...file, temporary: join(directory, `.${file.name}.${process.pid}.tmp`) }));
+    place(IDENTITY_FILES.authority, identity.authorityPem, 0o644),
+    place(IDENTITY_FILES.certificate, identity.certificatePem, 0o644),
+    place(IDENTITY_FILES.key, identity.privateKeyPem, 0o600),
+  ];
   try {
     for (const { temporary, content, mode } of files) {
       await writeFile(temporary, content, { mode, flush: true });

@@ -5,7 +5,7 @@ import { ResourceError, createZms } from "./zms.ts";
 import type { Zms } from "./zms.ts";
 import { registerZms } from "./zms-routes.ts";
 import { createZts } from "./zts.ts";
-import type { Zts, ZtsOptions } from "./zts.ts";
+import type { IssueEvent, Zts, ZtsOptions } from "./zts.ts";
 import { registerZts } from "./zts-routes.ts";
 
 export interface AthenzOptions {
@@ -22,6 +22,22 @@ export interface AthenzOptions {
   readonly attest?: ZtsOptions["attest"];
 }
 
+/** What scenarios do to Athenz; asynchronous, so that it can be done over HTTP too. */
+export interface AthenzControl {
+  /** Creates the role, or replaces its members. */
+  putRole(domain: string, role: string, members?: readonly string[]): Promise<void>;
+  addMember(domain: string, role: string, member: string): Promise<void>;
+  deleteMember(domain: string, role: string, member: string): Promise<void>;
+  /** From now on no certificate is issued, until the guard is disposed. */
+  withholdCertificates(): Promise<AsyncDisposable>;
+  /** Lifetime of certificates from now on. */
+  setLifetime(lifetimeMs: number): Promise<void>;
+  /** When sidecars come back, told to each with its next certificate; undefined leaves it to them. */
+  setRefreshAfter(refreshAfterMs: number | undefined): Promise<void>;
+  /** Every request for a certificate and what became of it, oldest first. */
+  events(): Promise<readonly IssueEvent[]>;
+}
+
 export interface RunningAthenz extends AsyncDisposable {
   readonly url: string;
   /** `<url>/zms/v1`, as `zms-cli -z` wants it. */
@@ -29,8 +45,9 @@ export interface RunningAthenz extends AsyncDisposable {
   /** `<url>/zts/v1`, as ZTS_URL of the sidecar. */
   readonly ztsUrl: string;
   readonly authority: Authority;
-  readonly zms: Zms;
-  readonly zts: Zts;
+  /** The role check in this process; over HTTP it is ZTS's. */
+  readonly roles: Pick<Zms, "isMember">;
+  readonly control: AthenzControl;
 }
 
 /** ZMS and ZTS on one HTTPS port, with the authority behind them. */
@@ -75,11 +92,26 @@ export async function startAthenz(options: AthenzOptions = {}): Promise<RunningA
     zmsUrl: `${url}/zms/v1`,
     ztsUrl: `${url}/zts/v1`,
     authority,
-    zms,
-    zts,
+    roles: zms,
+    control: createControl(zms, zts),
     [Symbol.asyncDispose]: async () => {
       await server.close();
     },
+  };
+}
+
+function createControl(zms: Zms, zts: Zts): AthenzControl {
+  return {
+    putRole: async (domain, role, members) => zms.putRole(domain, role, members),
+    addMember: async (domain, role, member) => zms.addMember(domain, role, member),
+    deleteMember: async (domain, role, member) => zms.deleteMember(domain, role, member),
+    withholdCertificates: async () => {
+      zts.withhold();
+      return { [Symbol.asyncDispose]: async () => zts.release() };
+    },
+    setLifetime: async (lifetimeMs) => zts.setLifetime(lifetimeMs),
+    setRefreshAfter: async (refreshAfterMs) => zts.setRefreshAfter(refreshAfterMs),
+    events: async () => zts.events(),
   };
 }
 

@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { jsonField } from "../json-fields.ts";
 import { requestJson } from "../json-request.ts";
 import { createKeyAndRequest } from "./certificate-request.ts";
 import { writeIdentity } from "./identity-files.ts";
@@ -122,11 +123,11 @@ async function obtain(
       },
     );
     if (status !== 200 && status !== 201) {
-      options.log("identity.refused", { status, reason: fieldOf(body, "message") });
+      options.log("identity.refused", { status, reason: jsonField(body, "message") });
       return null;
     }
-    const certificatePem = fieldOf(body, "x509Certificate");
-    const authorityPem = fieldOf(body, "x509CertificateSigner");
+    const certificatePem = jsonField(body, "x509Certificate");
+    const authorityPem = jsonField(body, "x509CertificateSigner");
     if (typeof certificatePem !== "string" || typeof authorityPem !== "string") {
       options.log("identity.refused", { status, reason: "the answer holds no certificate" });
       return null;
@@ -147,11 +148,6 @@ async function obtain(
 
 /** The attribute by which the simulated ZTS asks a sidecar to come back early. */
 function refreshAfter(body: unknown): number | undefined {
-  const value = Number(fieldOf(fieldOf(body, "attributes"), "simulator.refreshAfterMs"));
+  const value = Number(jsonField(jsonField(body, "attributes"), "simulator.refreshAfterMs"));
   return Number.isFinite(value) ? value : undefined;
-}
-
-function fieldOf(body: unknown, name: string): unknown {
-  if (typeof body !== "object" || body === null) return undefined;
-  return (body as Readonly<Record<string, unknown>>)[name];
 }

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { Command, OptionValues } from "../command.ts";
 import { UsageError, textOption } from "../command.ts";
+import { jsonField } from "../json-fields.ts";
 import { requestJson } from "../json-request.ts";
 import type { JsonRequestOptions } from "../json-request.ts";
 
@@ -83,15 +84,18 @@ async function eachMember(
 async function showRole({ path, settings }: RoleRequest): Promise<number> {
   const { status, body } = await requestJson(path, settings);
   if (status !== 200) return refused(status, body);
-  const role = body as { name: string; roleMembers?: readonly { memberName: string }[] };
-  const members = (role.roleMembers ?? []).map(({ memberName }) => `      - ${memberName}\n`);
-  process.stdout.write(`role:\n  - name: ${role.name}\n    members:\n${members.join("")}`);
+  const listed = jsonField(body, "roleMembers");
+  const names = (Array.isArray(listed) ? listed : []).map((item) => jsonField(item, "memberName"));
+  const members = names.map((name) => `      - ${String(name)}\n`).join("");
+  process.stdout.write(
+    `role:\n  - name: ${String(jsonField(body, "name"))}\n    members:\n${members}`,
+  );
   return 0;
 }
 
 function refused(status: number, body: unknown): number {
-  const { code = status, message = "" } = (body ?? {}) as { code?: number; message?: string };
-  process.stdout.write(`code: ${code}\nmessage: ${message}\n`);
+  const message = jsonField(body, "message");
+  process.stdout.write(`code: ${status}\nmessage: ${typeof message === "string" ? message : ""}\n`);
   return 1;
 }
 

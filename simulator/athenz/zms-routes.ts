@@ -1,4 +1,6 @@
 import type { FastifyInstance } from "fastify";
+import { isJsonObject } from "../json-fields.ts";
+import type { JsonFields } from "../json-fields.ts";
 import { ResourceError, resourceName } from "./zms.ts";
 import type { Zms } from "./zms.ts";
 
@@ -56,11 +58,9 @@ export function registerZms(server: FastifyInstance, zms: Zms): void {
   });
 }
 
-export function objectOf(body: unknown): Readonly<Record<string, unknown>> {
-  if (typeof body !== "object" || body === null || Array.isArray(body)) {
-    throw new ResourceError(400, "the body is not a JSON object");
-  }
-  return body as Readonly<Record<string, unknown>>;
+export function objectOf(body: unknown): JsonFields {
+  if (!isJsonObject(body)) throw new ResourceError(400, "the body is not a JSON object");
+  return body;
 }
 
 function requireSame(what: string, given: unknown, expected: string): void {

@@ -63,18 +63,9 @@ export function createZms(wallMs: () => number = Date.now): Zms {
     return found;
   }
 
-  function memberFields(memberName: string, expiration: string | undefined): RoleMember {
-    return {
-      memberName,
-      ...(expiration === undefined ? {} : { expiration }),
-      active: true,
-      approved: true,
-    };
-  }
-
   return {
     putRole(domain, role, members = []) {
-      const names = members.map((member) => memberName(member));
+      const names = members.map((member) => checkedName(member));
       roles.set(resourceName(domain, role), {
         modifiedMs: wallMs(),
         members: new Map(names.map((name) => [name, undefined])),
@@ -94,20 +85,20 @@ export function createZms(wallMs: () => number = Date.now): Zms {
     },
     addMember(domain, role, member, expiration) {
       const found = find(domain, role);
-      found.members.set(memberName(member), expiration);
+      found.members.set(checkedName(member), expiration);
       found.modifiedMs = wallMs();
     },
     deleteMember(domain, role, member) {
       const found = find(domain, role);
-      if (!found.members.delete(memberName(member))) {
+      if (!found.members.delete(checkedName(member))) {
         throw new ResourceError(404, `${member} is not a member of ${resourceName(domain, role)}`);
       }
       found.modifiedMs = wallMs();
     },
     membership(domain, role, member) {
-      const expiration = find(domain, role).members.get(memberName(member));
+      const expiration = find(domain, role).members.get(checkedName(member));
       return {
-        ...memberFields(memberName(member), expiration),
+        ...memberFields(checkedName(member), expiration),
         isMember: this.isMember(domain, role, member),
         roleName: resourceName(domain, role),
       };
@@ -124,6 +115,15 @@ export function createZms(wallMs: () => number = Date.now): Zms {
   };
 }
 
+function memberFields(memberName: string, expiration: string | undefined): RoleMember {
+  return {
+    memberName,
+    ...(expiration === undefined ? {} : { expiration }),
+    active: true,
+    approved: true,
+  };
+}
+
 /** `domain:role.name`, the RDL's ResourceName of a role. */
 export function resourceName(domain: string, role: string): string {
   return `${domain}:role.${role}`.toLowerCase();
@@ -132,7 +132,7 @@ export function resourceName(domain: string, role: string): string {
 /** MemberName of Names.tdl: `*`, `domain.*` or a service name with an optional `*` behind it. */
 const MEMBER_NAME = /^(?:\*|(?:\w[\w-]*\.)+\*|(?:\w[\w-]*\.)*\w[\w-]*\*?)$/;
 
-function memberName(member: string): string {
+function checkedName(member: string): string {
   if (!MEMBER_NAME.test(member)) throw new ResourceError(400, `not a member name: ${member}`);
   return member.toLowerCase();
 }

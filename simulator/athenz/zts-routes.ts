@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { clientPrincipal } from "../client-principal.ts";
+import type { JsonFields } from "../json-fields.ts";
 import { ResourceError } from "./zms.ts";
 import type { Zms } from "./zms.ts";
 import { objectOf } from "./zms-routes.ts";
@@ -69,13 +70,13 @@ export function registerZts(
   }));
 }
 
-function text(fields: Readonly<Record<string, unknown>>, name: string): string {
+function text(fields: JsonFields, name: string): string {
   const value = fields[name];
   if (typeof value !== "string") throw new ResourceError(400, `${name} is missing or not a string`);
   return value;
 }
 
-function expiryTime(fields: Readonly<Record<string, unknown>>): { expiryTime?: number } {
+function expiryTime(fields: JsonFields): { expiryTime?: number } {
   const value = fields.expiryTime;
   if (value === undefined) return {};
   if (typeof value !== "number" || !Number.isInteger(value) || value <= 0) {

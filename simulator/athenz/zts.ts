@@ -1,3 +1,4 @@
+// oxlint-disable-next-line import/no-unassigned-import -- has to run before @peculiar/x509 loads
 import "#fixtures/reflect-metadata.ts";
 
 import { X509Certificate } from "node:crypto";

@@ -36,7 +36,8 @@ export const command: Command = {
       port: integerOption(values, "port", 0),
     });
     for (const { keyGroup, name, file } of secrets) {
-      ckms.secrets.put(keyGroup, name, (await readFile(file, "utf8")).replace(/\n$/, ""));
+      const value = (await readFile(file, "utf8")).replace(/\n$/, "");
+      await ckms.control.putSecret(keyGroup, name, value);
     }
     return {
       listening: { url: ckms.url },

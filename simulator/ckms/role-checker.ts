@@ -1,3 +1,4 @@
+import { jsonField } from "../json-fields.ts";
 import { requestJson } from "../json-request.ts";
 
 /** Who may: asked at every request, so that a grant or a removal counts at once. */
@@ -20,7 +21,7 @@ export function remoteRoleChecker(options: {
         authority: options.authorityPem,
       });
       if (status !== 200) throw new Error(`ZTS answered ${status} to ${path}`);
-      return (body as { granted?: unknown } | null)?.granted === true;
+      return jsonField(body, "granted") === true;
     },
   };
 }

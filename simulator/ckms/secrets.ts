@@ -14,7 +14,6 @@ export interface SecretStore {
 
 export function createSecretStore(): SecretStore {
   const secrets = new Map<string, StoredSecret>();
-  const keyOf = (keyGroup: string, name: string) => JSON.stringify([keyGroup, name]);
   return {
     put(keyGroup, name, value) {
       const version = (secrets.get(keyOf(keyGroup, name))?.version ?? 0) + 1;
@@ -26,4 +25,8 @@ export function createSecretStore(): SecretStore {
     },
     find: (keyGroup, name) => secrets.get(keyOf(keyGroup, name)),
   };
+}
+
+function keyOf(keyGroup: string, name: string): string {
+  return JSON.stringify([keyGroup, name]);
 }

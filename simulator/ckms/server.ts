@@ -3,7 +3,6 @@ import type { FastifyReply } from "fastify";
 import { clientPrincipal } from "../client-principal.ts";
 import type { RoleChecker } from "./role-checker.ts";
 import { createSecretStore } from "./secrets.ts";
-import type { SecretStore } from "./secrets.ts";
 
 export interface CkmsOptions {
   /** PEM pair of the server. */
@@ -33,13 +32,20 @@ export interface CkmsRequest {
   readonly atMs: number;
 }
 
+/** What scenarios do to CKMS; asynchronous, so that it can be done over HTTP too. */
+export interface CkmsControl {
+  /** Stores the first or the next version (a rotation); resolves to its version: 1, 2, 3 ... */
+  putSecret(keyGroup: string, name: string, value: string): Promise<number>;
+  removeSecret(keyGroup: string, name: string): Promise<void>;
+  /** Every request from now on meets the outage, until the guard is disposed. */
+  outage(kind: OutageKind): Promise<AsyncDisposable>;
+  /** What was asked for and by whom, oldest first; never a value. */
+  requests(): Promise<readonly CkmsRequest[]>;
+}
+
 export interface RunningCkms extends AsyncDisposable {
   readonly url: string;
-  readonly secrets: SecretStore;
-  /** Every request from now on meets the outage, until the guard is disposed. */
-  outage(kind: OutageKind): Disposable;
-  /** What was asked for and by whom, oldest first; never a value. */
-  requests(): readonly CkmsRequest[];
+  readonly control: CkmsControl;
 }
 
 interface SecretPath {
@@ -101,12 +107,15 @@ export async function startCkms(options: CkmsOptions): Promise<RunningCkms> {
   const url = await server.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 0 });
   return {
     url,
-    secrets,
-    outage: (kind) => {
-      outage = kind;
-      return { [Symbol.dispose]: () => void (outage = null) };
+    control: {
+      putSecret: async (keyGroup, name, value) => secrets.put(keyGroup, name, value),
+      removeSecret: async (keyGroup, name) => secrets.remove(keyGroup, name),
+      outage: async (kind) => {
+        outage = kind;
+        return { [Symbol.asyncDispose]: async () => void (outage = null) };
+      },
+      requests: async () => [...requests],
     },
-    requests: () => [...requests],
     [Symbol.asyncDispose]: async () => {
       await server.close();
     },

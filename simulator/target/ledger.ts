@@ -1,0 +1,65 @@
+import { createHash } from "node:crypto";
+
+/** One application of an action: what the world would have felt. */
+export interface Effect {
+  /** 1, 2, 3 ... in the order of application. */
+  readonly sequence: number;
+  /** Idempotency-Key of the request; null without one. */
+  readonly key: string | null;
+  readonly method: string;
+  /** With the query. */
+  readonly path: string;
+  readonly body: string;
+  /** SHA-256 of the body, hexadecimal. */
+  readonly bodyDigest: string;
+  /** When the headers had arrived, milliseconds since the epoch. */
+  readonly arrivedAtMs: number;
+  /** When it was applied, milliseconds since the epoch. */
+  readonly appliedAtMs: number;
+  /** Common name of the client's certificate; null without mTLS. */
+  readonly principal: string | null;
+}
+
+/** A request as it arrived, whether it was applied or not. */
+export type TargetRequest = Omit<Effect, "sequence" | "appliedAtMs">;
+
+export interface Ledger {
+  /** Notes that the request arrived with its body. */
+  receive(request: TargetRequest): void;
+  /** Applies it: from now on it has happened, whatever becomes of the reply. */
+  apply(request: TargetRequest): Effect;
+  requests(): readonly TargetRequest[];
+  effects(): readonly Effect[];
+  byKey(key: string): readonly Effect[];
+  /** Effects of every key that was applied more than once, by key. */
+  duplicates(): ReadonlyMap<string, readonly Effect[]>;
+}
+
+export function createLedger(): Ledger {
+  const requests: TargetRequest[] = [];
+  const effects: Effect[] = [];
+  const byKey = new Map<string, Effect[]>();
+  return {
+    receive: (request) => void requests.push(request),
+    apply(request) {
+      const effect = Object.freeze({
+        ...request,
+        sequence: effects.length + 1,
+        appliedAtMs: Date.now(),
+      });
+      effects.push(effect);
+      if (request.key !== null) {
+        byKey.set(request.key, [...(byKey.get(request.key) ?? []), effect]);
+      }
+      return effect;
+    },
+    requests: () => [...requests],
+    effects: () => [...effects],
+    byKey: (key) => byKey.get(key) ?? [],
+    duplicates: () => new Map([...byKey].filter(([, applied]) => applied.length > 1)),
+  };
+}
+
+export function digestOf(body: Uint8Array): string {
+  return createHash("sha256").update(body).digest("hex");
+}

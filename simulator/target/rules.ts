@@ -1,0 +1,103 @@
+import { setImmediate } from "node:timers/promises";
+import { createBarrier } from "./barrier.ts";
+import type { Barrier } from "./barrier.ts";
+import { matches } from "./control.ts";
+import type {
+  Arrival,
+  Hold,
+  HoldOptions,
+  HoldStage,
+  Match,
+  ResetOptions,
+  ResponseRule,
+  Rule,
+} from "./control.ts";
+
+/** What is to be done with one request. */
+export type Verdict =
+  | { readonly kind: "respond"; readonly rule: ResponseRule }
+  | { readonly kind: "reset"; readonly applied: boolean };
+
+export interface Rules {
+  hold(stage: HoldStage, options?: HoldOptions): Hold;
+  respond(rule: ResponseRule): Rule;
+  reset(options: ResetOptions): Rule;
+  /** The barrier that a connection meets before anything of it is read; only holds without a match. */
+  connectionBarrier(): Barrier<Arrival> | undefined;
+  requestBarrier(stage: HoldStage, arrival: Arrival): Barrier<Arrival> | undefined;
+  /** The first rule that concerns the request; counts the hit. */
+  verdict(arrival: Arrival): Verdict;
+}
+
+interface InstalledHold {
+  readonly stage: HoldStage;
+  readonly match: Match | undefined;
+  readonly barrier: Barrier<Arrival>;
+}
+
+interface InstalledRule {
+  readonly match: Match | undefined;
+  readonly verdict: Verdict;
+  timesLeft: number;
+  hits: number;
+}
+
+const SETTLING_TURNS = 10;
+
+export function createRules(): Rules {
+  const holds = new Set<InstalledHold>();
+  const rules = new Set<InstalledRule>();
+
+  function install(match: Match | undefined, times: number | undefined, verdict: Verdict): Rule {
+    const rule = { match, verdict, timesLeft: times ?? Number.POSITIVE_INFINITY, hits: 0 };
+    rules.add(rule);
+    return {
+      hits: async () => rule.hits,
+      [Symbol.asyncDispose]: async () => void rules.delete(rule),
+    };
+  }
+
+  return {
+    hold(stage, options = {}) {
+      const barrier = createBarrier<Arrival>(options.times);
+      const installed = { stage, match: options.match, barrier };
+      holds.add(installed);
+      const release = async () => {
+        // A peer that died just now is noticed in the next turns of the event loop (first what it sent, then
+        // its end): before it is let on.
+        for (let turn = 0; turn < SETTLING_TURNS; turn += 1) await setImmediate();
+        holds.delete(installed);
+        barrier.release();
+      };
+      return {
+        arrived: barrier.arrived,
+        hits: async () => barrier.hits,
+        arrivals: (count) => barrier.arrivals(count),
+        release,
+        drop: async () => {
+          holds.delete(installed);
+          barrier.drop();
+        },
+        [Symbol.asyncDispose]: release,
+      };
+    },
+    respond: (rule) => install(rule.match, rule.times, { kind: "respond", rule }),
+    reset: ({ match, times, applied }) => install(match, times, { kind: "reset", applied }),
+    connectionBarrier: () =>
+      [...holds].find(
+        ({ stage, match, barrier }) =>
+          stage === "before-request" && match === undefined && !barrier.open,
+      )?.barrier,
+    requestBarrier: (stage, arrival) =>
+      [...holds].find(
+        (hold) => hold.stage === stage && !hold.barrier.open && matches(hold.match, arrival),
+      )?.barrier,
+    verdict(arrival) {
+      const rule = [...rules].find((one) => one.timesLeft > 0 && matches(one.match, arrival));
+      if (rule === undefined) return { kind: "respond", rule: {} };
+      rule.timesLeft -= 1;
+      rule.hits += 1;
+      return rule.verdict;
+    },
+  };
+}
