@@ -1,0 +1,199 @@
+import { readFile } from "node:fs/promises";
+import { isMap, LineCounter, parseDocument, type Document } from "yaml";
+import type { z } from "zod";
+
+import { override } from "./config/environment.ts";
+import { RELATIONS } from "./config/relations.ts";
+import { configSchema } from "./config/schema.ts";
+import { ConsumerError } from "./errors.ts";
+
+type Parsed = z.output<typeof configSchema>;
+type ParsedRule = Parsed["rules"][number];
+
+/** One action of a rule, as in the file, with its deadline settled. */
+export type ActionConfig = ParsedRule["actions"][number] & { readonly deadlineMs: number };
+
+export interface RuleConfig extends Omit<ParsedRule, "actions"> {
+  readonly actions: readonly ActionConfig[];
+}
+
+/**
+ * The whole configuration: every option has its value, none is optional any more except what a rule may
+ * leave out. Units, defaults and limits stand at each option in config/schema.ts and config/rule-schema.ts.
+ */
+export interface Config extends Omit<Parsed, "rules" | "execution"> {
+  readonly execution: Omit<Parsed["execution"], "orphanWaitMs"> & { readonly orphanWaitMs: number };
+  readonly rules: readonly RuleConfig[];
+}
+
+export interface ConfigSources {
+  /** Process environment. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** --log-level: stands above LOG_LEVEL and the file. */
+  readonly logLevel?: string;
+}
+
+/** Reads and checks a configuration file. Throws "bad-configuration" naming every fault. */
+export async function loadConfig(file: string, sources: ConfigSources = {}): Promise<Config> {
+  let content: string;
+  try {
+    content = await readFile(file, "utf8");
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ConsumerError("bad-configuration", `cannot read ${file}: ${reason}`, { cause });
+  }
+  return parseConfig(content, file, sources);
+}
+
+/** Checks the text of a configuration; `file` is only named in messages. Throws "bad-configuration". */
+export function parseConfig(content: string, file: string, sources: ConfigSources = {}): Config {
+  const lines = new LineCounter();
+  const document = parseDocument(content, { lineCounter: lines, prettyErrors: true });
+  const broken = [...document.errors, ...document.warnings];
+  if (broken.length > 0) {
+    throw badConfiguration(
+      file,
+      broken.map((fault) => fault.message.split("\n")[0]?.replace(/:$/, "") ?? fault.code),
+    );
+  }
+  const { value, origins } = override(
+    document.toJS({ maxAliasCount: 100 }),
+    sources.environment ?? {},
+    sources.logLevel === undefined ? {} : { logLevel: sources.logLevel },
+  );
+  const result = relatedSchema.safeParse(value, { reportInput: false });
+  if (!result.success) {
+    const where = (path: readonly PropertyKey[]) =>
+      origins.get(path.join(".")) ?? lineOf(document, lines, path);
+    throw badConfiguration(
+      file,
+      result.error.issues.map((issue) => describeIssue(issue, value, where(issue.path))),
+    );
+  }
+  return settle(result.data);
+}
+
+const relatedSchema = RELATIONS.reduce(
+  (schema, { path, needs, fault }) =>
+    schema.superRefine(
+      (config, context) => {
+        const message = fault(config);
+        if (message !== undefined) {
+          context.addIssue({ code: "custom", path: [...path], message });
+        }
+      },
+      {
+        when: ({ issues }) =>
+          !issues.some((issue) => {
+            const at = (issue.path ?? []).join(".");
+            return needs.some(
+              (need) =>
+                at === need || at.startsWith(`${need}.`) || need.startsWith(`${at}.`) || at === "",
+            );
+          }),
+      },
+    ),
+  configSchema,
+);
+
+function settle(parsed: Parsed): Config {
+  const { actionDeadlineMs, drainMs, outcomeBudgetMs, orphanWaitMs } = parsed.execution;
+  const rules = parsed.rules.map((rule) => ({
+    ...rule,
+    actions: rule.actions.map((action) => ({
+      ...action,
+      deadlineMs: action.deadlineMs ?? actionDeadlineMs,
+    })),
+  }));
+  const deadlines = rules.flatMap((rule) => rule.actions.map((action) => action.deadlineMs));
+  return {
+    ...parsed,
+    rules,
+    execution: {
+      ...parsed.execution,
+      orphanWaitMs:
+        orphanWaitMs ?? Math.max(actionDeadlineMs, ...deadlines) + drainMs + outcomeBudgetMs,
+    },
+  };
+}
+
+function badConfiguration(file: string, faults: readonly string[]): ConsumerError {
+  const many = faults.length === 1 ? "one fault" : `${String(faults.length)} faults`;
+  return new ConsumerError(
+    "bad-configuration",
+    `${file} has ${many}:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`,
+  );
+}
+
+function describeIssue(issue: z.core.$ZodIssue, value: unknown, where: string): string {
+  const path = issue.path.reduce<string>(
+    (text, part) =>
+      typeof part === "number"
+        ? `${text}[${String(part)}]`
+        : text === ""
+          ? String(part)
+          : `${text}.${String(part)}`,
+    "",
+  );
+  const got = valueAt(value, issue.path);
+  const rule =
+    got === undefined && issue.code === "invalid_type"
+      ? "is required"
+      : issue.message.replace(
+          /^(Invalid input|Too (small|big)|Invalid string|Invalid option): /,
+          "",
+        );
+  const shown =
+    issue.code === "unrecognized_keys" || got === undefined ? "" : `; got ${show(issue.path, got)}`;
+  return `${path === "" ? "the document" : path} (${where}): ${rule}${shown}`;
+}
+
+/** What looks like the place of a secret is not repeated in a message. */
+function show(path: readonly PropertyKey[], value: unknown): string {
+  if (path.some((part) => /authorization|cookie|password$|token|api-?key/i.test(String(part)))) {
+    return "a value that is not shown";
+  }
+  if (typeof value === "string") {
+    const hidden = value.replace(/\/\/[^/@]*@/, "//***@");
+    return JSON.stringify(hidden.length > 80 ? `${hidden.slice(0, 79)}…` : hidden);
+  }
+  if (Array.isArray(value)) {
+    return `a list of ${String(value.length)}`;
+  }
+  return typeof value === "object" && value !== null ? "a mapping" : String(value);
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  let found = value;
+  for (const part of path) {
+    if (typeof found !== "object" || found === null) {
+      return undefined;
+    }
+    found = Reflect.get(found, part);
+  }
+  return found;
+}
+
+/** The line of the deepest node on the path: what is missing is told at its parent. */
+function lineOf(document: Document, lines: LineCounter, path: readonly PropertyKey[]): string {
+  for (let length = path.length; length > 0; length -= 1) {
+    const parent: unknown = document.getIn(path.slice(0, length - 1), true);
+    const last = path[length - 1];
+    const pair = isMap(parent)
+      ? parent.items.find((item) => String(item.key) === String(last))
+      : undefined;
+    const node: unknown = pair?.key ?? document.getIn(path.slice(0, length), true);
+    const range = rangeOf(node);
+    if (range !== undefined) {
+      return `line ${String(lines.linePos(range).line)}`;
+    }
+  }
+  return "line 1";
+}
+
+function rangeOf(node: unknown): number | undefined {
+  const range: unknown =
+    typeof node === "object" && node !== null ? Reflect.get(node, "range") : undefined;
+  const start: unknown = Array.isArray(range) ? range[0] : undefined;
+  return typeof start === "number" ? start : undefined;
+}

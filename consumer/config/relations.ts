@@ -1,0 +1,83 @@
+import type { z } from "zod";
+
+import type { configSchema } from "./schema.ts";
+
+type Parsed = z.output<typeof configSchema>;
+
+/** A rule about several options, told at the path of the one that has to change. */
+export interface Relation {
+  readonly path: readonly (string | number)[];
+  /** Judged only when none of these (or below them) has a fault of its own. */
+  readonly needs: readonly string[];
+  /** The fault, or undefined. */
+  readonly fault: (config: Parsed) => string | undefined;
+}
+
+/** A fixed list: each is judged even when another option is wrong, so that all faults come at once. */
+export const RELATIONS: readonly Relation[] = [
+  {
+    path: ["kafka", "deadLetterTopic"],
+    needs: ["kafka.deadLetterTopic", "kafka.topics"],
+    fault: ({ kafka }) =>
+      kafka.topics.includes(kafka.deadLetterTopic)
+        ? "must not be one of kafka.topics: dead letters would be read again"
+        : undefined,
+  },
+  {
+    path: ["kafka", "topics"],
+    needs: ["kafka.topics"],
+    fault: ({ kafka }) => repeated("topic", kafka.topics),
+  },
+  {
+    path: ["kafka", "heartbeatIntervalMs"],
+    needs: ["kafka.heartbeatIntervalMs", "kafka.sessionTimeoutMs"],
+    fault: ({ kafka }) =>
+      kafka.heartbeatIntervalMs * 3 > kafka.sessionTimeoutMs
+        ? `must be at most a third of kafka.sessionTimeoutMs (${String(kafka.sessionTimeoutMs)})`
+        : undefined,
+  },
+  {
+    path: ["kafka", "requestTimeoutMs"],
+    needs: ["kafka.requestTimeoutMs", "kafka.maxWaitMs"],
+    fault: ({ kafka }) =>
+      kafka.requestTimeoutMs <= kafka.maxWaitMs
+        ? `must be more than kafka.maxWaitMs (${String(kafka.maxWaitMs)}), or every empty fetch fails`
+        : undefined,
+  },
+  {
+    path: ["execution", "retry", "delayMsMax"],
+    needs: ["execution.retry"],
+    fault: ({ execution: { retry } }) =>
+      retry.delayMsMax < retry.delayMsMin
+        ? `must not be less than execution.retry.delayMsMin (${String(retry.delayMsMin)})`
+        : undefined,
+  },
+  {
+    path: ["rules"],
+    needs: ["rules"],
+    fault: ({ rules }) =>
+      repeated(
+        "rule name",
+        rules.map((rule) => rule.name),
+      ),
+  },
+  {
+    path: ["rules"],
+    needs: ["rules"],
+    fault: ({ rules }) =>
+      rules
+        .map((rule) =>
+          repeated(
+            `action name in rule ${rule.name}`,
+            rule.actions.map((action) => action.name),
+          ),
+        )
+        .find((fault) => fault !== undefined),
+  },
+];
+
+/** Names go into keys: two of the same name would suppress each other. */
+function repeated(what: string, names: readonly string[]): string | undefined {
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  return twice === undefined ? undefined : `${what} "${twice}" is there twice`;
+}

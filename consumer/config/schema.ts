@@ -1,0 +1,252 @@
+import { z } from "zod";
+
+import { ruleSchema } from "./rule-schema.ts";
+import { integer, milliseconds, section, text } from "./section.ts";
+
+const KAFKA_NAME = /^[a-zA-Z0-9._-]+$/;
+const topic = (what: string) =>
+  text(249, what).regex(KAFKA_NAME, "must be letters, digits, '.', '_' or '-'");
+const path = (what: string) => text(1024, what).startsWith("/", "must be an absolute path");
+const field = (byDefault: string) =>
+  text(256, `Dotted path into the JSON value. Default ${byDefault}.`).default(byDefault);
+
+const kafka = section({
+  brokers: z
+    .array(z.string().superRefine(checkBroker))
+    .min(1)
+    .max(64)
+    .describe("Brokers to begin with, host:port each. 1 to 64."),
+  clientId: text(100, "Name in the broker's logs. Default kafka-consumer.").default(
+    "kafka-consumer",
+  ),
+  groupId: text(249, "Consumer group: pods of one group share the partitions."),
+  topics: z.array(topic("Topic to read.")).min(1).max(64).describe("Topics to read. 1 to 64."),
+  deadLetterTopic: topic("Topic that receives what cannot be worked on; none of `topics`."),
+  sasl: section({
+    mechanism: z
+      .literal("scram-sha-512")
+      .default("scram-sha-512")
+      .describe("Only scram-sha-512. Default scram-sha-512."),
+    username: text(256, "SASL user."),
+    passwordSecret: text(256, "Name of the CKMS secret that holds the password."),
+  }).describe("SASL credentials; the password itself is never in this file."),
+  tls: z
+    .boolean()
+    .default(true)
+    .describe("TLS, with athenz.ca as trusted authorities. Default true."),
+  sessionTimeoutMs: milliseconds(
+    1000,
+    600_000,
+    "Without a heartbeat for this long the group gives the partitions away. Default 30000.",
+  ).default(30_000),
+  heartbeatIntervalMs: milliseconds(
+    100,
+    60_000,
+    "Between heartbeats, at most a third of sessionTimeoutMs. Default 3000.",
+  ).default(3000),
+  rebalanceTimeoutMs: milliseconds(
+    1000,
+    600_000,
+    "How long members have to rejoin. Default 60000.",
+  ).default(60_000),
+  connectTimeoutMs: milliseconds(100, 120_000, "TCP and TLS to one broker. Default 10000.").default(
+    10_000,
+  ),
+  requestTimeoutMs: milliseconds(
+    1000,
+    300_000,
+    "One request to a broker, more than maxWaitMs. Default 30000.",
+  ).default(30_000),
+  partitionsConcurrentMax: integer(
+    1,
+    256,
+    "Partitions worked on at once. Default 8. Count",
+  ).default(8),
+  maxBytesPerPartition: integer(
+    1024,
+    104_857_600,
+    "Largest fetch per partition. Default 1048576. Bytes",
+  ).default(1_048_576),
+  maxWaitMs: milliseconds(
+    10,
+    30_000,
+    "How long a broker holds an empty fetch back. Default 500.",
+  ).default(500),
+  commitIntervalMs: milliseconds(
+    10,
+    60_000,
+    "Longest time between commits while records end. Default 1000.",
+  ).default(1000),
+});
+
+const athenz = section({
+  certificate: path("Certificate, PEM. Variable ATHENZ_CERT.").default(
+    "/var/run/athenz/service.cert.pem",
+  ),
+  key: path("Private key, PEM. Variable ATHENZ_KEY.").default("/var/run/athenz/service.key.pem"),
+  ca: path("Trusted authorities, PEM bundle. Variable ATHENZ_CA.").default(
+    "/var/run/athenz/ca.cert.pem",
+  ),
+  reloadIntervalMs: milliseconds(
+    100,
+    600_000,
+    "How often the files are read again. Default 10000.",
+  ).default(10_000),
+});
+
+const ckms = section({
+  url: z.string().superRefine(checkHttpsUrl).describe("Base URL of CKMS, https."),
+  keyGroup: text(256, "CKMS key group."),
+  requestTimeoutMs: milliseconds(100, 120_000, "One request. Default 5000.").default(5000),
+  retryIntervalMs: milliseconds(100, 600_000, "Between attempts. Default 5000.").default(5000),
+});
+
+const history = section({
+  directory: path(
+    "Where the action history lives. Variable HISTORY_DIR. Default /data/automation_consumer.",
+  ).default("/data/automation_consumer"),
+  requireMount: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Refuse a directory that is not a mount of its own: it would be lost with the container. Default true.",
+    ),
+  publishIntervalMs: milliseconds(
+    100,
+    600_000,
+    "Freshness of automation_action_history.json. Default 1000.",
+  ).default(1000),
+});
+
+const incident = section({
+  paths: section({
+    id: field("id"),
+    status: field("status"),
+    severity: field("severity"),
+    startedOn: field("started_on"),
+    title: field("title"),
+    environment: field("environment"),
+    tags: field("tags"),
+  }).prefault({}),
+  startedOnUnit: z
+    .enum(["s", "ms", "iso"])
+    .default("s")
+    .describe(
+      "Unit of startedOn: seconds or milliseconds since the epoch, or ISO 8601. Default s.",
+    ),
+});
+
+const execution = section({
+  mode: z
+    .enum(["live", "dry-run"])
+    .default("live")
+    .describe("dry-run records what would be done, under keys of its own. Default live."),
+  actionDeadlineMs: milliseconds(
+    1,
+    3_600_000,
+    "How long one send may take, unless the action says otherwise. Default 30000.",
+  ).default(30_000),
+  drainMs: milliseconds(
+    0,
+    3_600_000,
+    "How long running work may go on after SIGTERM. Default 45000.",
+  ).default(45_000),
+  outcomeBudgetMs: milliseconds(
+    0,
+    600_000,
+    "How long recording an outcome may take. Default 5000.",
+  ).default(5000),
+  orphanWaitMs: milliseconds(
+    0,
+    7_200_000,
+    "How long another pod's claim may stay without outcome before it is in doubt. Default the longest action deadline + drainMs + outcomeBudgetMs.",
+  ).optional(),
+  eventAgeMsMax: milliseconds(
+    1000,
+    2_592_000_000,
+    "Older incidents are not acted on. Default 86400000 (one day).",
+  ).default(86_400_000),
+  clockSkewMsMax: milliseconds(
+    0,
+    3_600_000,
+    "Largest difference between two pods' clocks. Default 60000.",
+  ).default(60_000),
+  lanesMax: integer(1, 1024, "Incidents worked on at once. Default 64. Count").default(64),
+  retry: section({
+    delayMsMin: milliseconds(
+      1,
+      600_000,
+      "First delay before the next attempt. Default 500.",
+    ).default(500),
+    delayMsMax: milliseconds(1, 3_600_000, "Largest delay. Default 30000.").default(30_000),
+  }).prefault({}),
+});
+
+const dependencies = section({
+  budgetMs: milliseconds(
+    0,
+    86_400_000,
+    "How long start-up waits for identity, CKMS, broker and history. Default 900000.",
+  ).default(900_000),
+});
+
+const health = section({
+  host: text(256, "Address to listen at. Default 0.0.0.0.").default("0.0.0.0"),
+  port: integer(
+    0,
+    65_535,
+    "Port of /livez, /readyz, /metrics; 0 is any. Variable HEALTH_PORT. Default 8080. Port",
+  ).default(8080),
+});
+
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+
+const log = section({
+  directory: path("Where log files go. Variable LOG_DIR. Default /app/logs.").default("/app/logs"),
+  level: z
+    .enum(LOG_LEVELS)
+    .default("info")
+    .describe("Least level written. Variable LOG_LEVEL, option --log-level. Default info."),
+  fileBytesMax: integer(
+    4096,
+    1_073_741_824,
+    "A log file is rotated at this size. Default 10485760. Bytes",
+  ).default(10_485_760),
+  filesMax: integer(1, 100, "Rotated files kept. Default 5. Count").default(5),
+});
+
+/** The shape of config.yaml. What relates several options to each other is in config/relations.ts. */
+export const configSchema = section({
+  version: z.literal(1).describe("Version of this shape: 1."),
+  kafka,
+  athenz: athenz.prefault({}),
+  ckms,
+  history: history.prefault({}),
+  incident: incident.prefault({}),
+  execution: execution.prefault({}),
+  dependencies: dependencies.prefault({}),
+  health: health.prefault({}),
+  log: log.prefault({}),
+  rules: z.array(ruleSchema).max(1000).describe("The rules. 0 to 1000."),
+});
+
+type Context = z.core.$RefinementCtx;
+
+function checkBroker(value: string, context: Context): void {
+  const port = Number(/^(?:[a-z0-9._-]+|\[[0-9a-f:]+\]):(\d{1,5})$/i.exec(value)?.[1] ?? "0");
+  if (port < 1 || port > 65_535) {
+    context.addIssue({ code: "custom", message: "must be host:port with a port of 1 to 65535" });
+  }
+}
+
+function checkHttpsUrl(value: string, context: Context): void {
+  const url = URL.parse(value);
+  if (url?.protocol !== "https:") {
+    context.addIssue({ code: "custom", message: "must be an https URL" });
+  } else if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
+    context.addIssue({
+      code: "custom",
+      message: "must have no user name, password, query or fragment",
+    });
+  }
+}
