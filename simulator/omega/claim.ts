@@ -21,9 +21,11 @@ const claimSchema = z.strictObject({
  * Throws OmegaError.
  */
 export function parseClaim(manifest: string): OmegaClaim {
-  const claim = validateYaml("claim manifest", claimSchema, manifest);
-  return {
-    ...claim,
-    metadata: { ...claim.metadata, namespace: namespaceOf(claim.metadata.namespace) },
-  };
+  const { metadata, ...claim } = validateYaml("claim manifest", claimSchema, manifest);
+  return { ...claim, metadata: { ...metadata, namespace: namespaceOf(metadata.namespace) } };
+}
+
+/** What the manifest names as its namespace, as it stands there. Throws OmegaError. */
+export function claimDomainOf(manifest: string): string {
+  return validateYaml("claim manifest", claimSchema, manifest).metadata.namespace;
 }

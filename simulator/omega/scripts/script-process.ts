@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -62,8 +62,10 @@ export class Stage implements AsyncDisposable {
     return join(this.root, name);
   }
 
+  /** In one step: what polls for the file never reads half of it. */
   async write(name: string, content: string): Promise<void> {
-    await writeFile(this.path(name), content);
+    await writeFile(this.path("unnamed"), content);
+    await rename(this.path("unnamed"), this.path(name));
   }
 
   /** The file's lines; none when it is not there. */
@@ -149,18 +151,22 @@ export function startProcess(
 }
 
 export function signalIfThere(pid: number, signal: NodeJS.Signals): void {
-  if (isRunning(pid)) process.kill(pid, signal);
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended.
+  }
 }
 
 /** A process that ended counts as ended even before its parent has noticed. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
+    if (process.platform !== "linux") return true;
+    return !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
   } catch {
     return false;
   }
-  const status = existsSync("/proc/self/stat") ? readFileSync(`/proc/${pid}/stat`, "utf8") : "";
-  return !/^\d+ \(.*\) Z/s.test(status);
 }
 
 /** Polls until `probe` gives something; throws after `deadlineMs`. */
