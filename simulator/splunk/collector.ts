@@ -1,0 +1,140 @@
+import { fastify } from "fastify";
+import { isJsonObject } from "../json-fields.ts";
+
+/** One event as HEC names its parts. */
+export interface CollectedEvent {
+  /** Seconds since the epoch, as HEC has it; null when the sender gave none. */
+  readonly time: number | null;
+  readonly host: string | null;
+  /** Path of the log file. */
+  readonly source: string | null;
+  /** The line. */
+  readonly event: unknown;
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** Milliseconds since the epoch. */
+  readonly receivedAtMs: number;
+}
+
+export interface EventFilter {
+  /** Suffix of the source. */
+  readonly source?: string;
+  readonly host?: string;
+  /** Name of the forwarder (SPLUNK_CLIENT_NAME). */
+  readonly client?: string;
+}
+
+/** What scenarios ask of the collector and do to it. */
+export interface CollectorControl {
+  /** In the order of arrival. A batch whose acknowledgement was lost is there twice. */
+  events(filter?: EventFilter): Promise<readonly CollectedEvent[]>;
+  /** Answers 503 from now on, until the guard is disposed. */
+  outage(): Promise<AsyncDisposable>;
+  /** Takes the next batch in and answers 503: the acknowledgement is lost. */
+  loseNextAcknowledgement(): Promise<void>;
+}
+
+export interface RunningCollector extends AsyncDisposable {
+  readonly url: string;
+  /** `host:port`, as SPLUNK_ENDPOINT has it. */
+  readonly endpoint: string;
+  readonly control: CollectorControl;
+}
+
+export interface CollectorOptions {
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 0: any free one. */
+  readonly port?: number;
+  /** Demanded as `Authorization: Splunk <token>`. Default: none is. */
+  readonly token?: string;
+}
+
+/** A collector of the HTTP Event Collector protocol; statuses and codes are those of its documentation. */
+export async function startCollector(options: CollectorOptions = {}): Promise<RunningCollector> {
+  const collected: CollectedEvent[] = [];
+  let down = false;
+  let losing = false;
+  const server = fastify({ forceCloseConnections: true, bodyLimit: 8 * 1024 * 1024 });
+  // A batch is several JSON objects one after the other: not one JSON document.
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) =>
+    done(null, body),
+  );
+
+  server.get("/services/collector/health", async (_request, reply) =>
+    down
+      ? await reply.code(503).send({ text: "HEC is unhealthy, queues are full", code: 18 })
+      : { text: "HEC is healthy", code: 17 },
+  );
+
+  server.post("/services/collector/event", async (request, reply) => {
+    if (down) return await reply.code(503).send({ text: "Server is busy", code: 9 });
+    const { authorization } = request.headers;
+    if (options.token !== undefined && authorization !== `Splunk ${options.token}`) {
+      return authorization === undefined
+        ? await reply.code(401).send({ text: "Token is required", code: 2 })
+        : await reply.code(403).send({ text: "Invalid token", code: 4 });
+    }
+    const events = parseBatch(typeof request.body === "string" ? request.body : "");
+    if (events === null)
+      return await reply.code(400).send({ text: "Invalid data format", code: 6 });
+    if (events.length === 0) return await reply.code(400).send({ text: "No data", code: 5 });
+    collected.push(...events);
+    if (losing) {
+      losing = false;
+      return await reply.code(503).send({ text: "Server is busy", code: 9 });
+    }
+    return { text: "Success", code: 0 };
+  });
+
+  const url = await server.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 0 });
+  return {
+    url,
+    endpoint: new URL(url).host,
+    control: {
+      events: async (filter = {}) => collected.filter((event) => matches(event, filter)),
+      outage: async () => {
+        down = true;
+        return { [Symbol.asyncDispose]: async () => void (down = false) };
+      },
+      loseNextAcknowledgement: async () => void (losing = true),
+    },
+    [Symbol.asyncDispose]: async () => {
+      await server.close();
+    },
+  };
+}
+
+/** null when a line is not an object with an event. */
+function parseBatch(body: string): CollectedEvent[] | null {
+  const lines = body.split("\n").filter((line) => line !== "");
+  const events = lines.map((line) => parseEvent(line));
+  return events.every((event) => event !== null) ? events : null;
+}
+
+function parseEvent(line: string): CollectedEvent | null {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(line);
+  } catch {
+    return null;
+  }
+  if (!isJsonObject(parsed) || parsed.event === undefined) return null;
+  const { time, host, source, event, fields } = parsed;
+  return {
+    time: typeof time === "number" ? time : null,
+    host: typeof host === "string" ? host : null,
+    source: typeof source === "string" ? source : null,
+    event,
+    fields: isJsonObject(fields) ? fields : {},
+    receivedAtMs: Date.now(),
+  };
+}
+
+function matches(event: CollectedEvent, { source, host, client }: EventFilter): boolean {
+  return (
+    (source === undefined || event.source?.endsWith(source) === true) &&
+    (host === undefined || event.host === host) &&
+    (client === undefined || event.fields.client === client)
+  );
+}

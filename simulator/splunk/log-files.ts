@@ -1,0 +1,66 @@
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { openTailedFile } from "./tailed-file.ts";
+import type { TailedFile } from "./tailed-file.ts";
+
+export interface LogFiles extends AsyncDisposable {
+  /** Everything that is followed, older first, with what has appeared since the last call. */
+  scan(): Promise<readonly TailedFile[]>;
+  /** Stops following it. */
+  forget(file: TailedFile): Promise<void>;
+}
+
+/**
+ * Follows the log files of some directories by their inode: a rotated file is read to its end under its new
+ * name, and never again from its start. An open file keeps its inode, so none is mistaken for a later one.
+ */
+export function followLogFiles(directories: readonly string[]): LogFiles {
+  const followed = new Map<string, TailedFile>();
+  return {
+    async scan() {
+      const found = (await Promise.all(directories.map((path) => listLogFiles(path)))).flat();
+      for (const { path, identity } of found.toSorted((a, b) => a.modifiedMs - b.modifiedMs)) {
+        if (followed.has(identity)) continue;
+        const file = await unlessGone(openTailedFile(path));
+        if (file !== null) followed.set(identity, file);
+      }
+      return [...followed.values()];
+    },
+    async forget(file) {
+      for (const [identity, one] of followed) if (one === file) followed.delete(identity);
+      await file[Symbol.asyncDispose]();
+    },
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([...followed.values()].map((file) => file[Symbol.asyncDispose]()));
+      followed.clear();
+    },
+  };
+}
+
+/** `app.log` and its rotated kin (`app.log.1`, `app.1.log`, `app.log-20261123`), not compressed ones. */
+const LOG_NAME = /\.log(?:$|[.-])/;
+const OTHER_NAME = /\.(?:gz|zst|tmp|txt)$/;
+
+async function listLogFiles(directory: string) {
+  const names = (await unlessGone(readdir(directory))) ?? [];
+  const logs = names.filter((name) => LOG_NAME.test(name) && !OTHER_NAME.test(name));
+  const files = await Promise.all(
+    logs.map(async (name) => {
+      const path = join(directory, name);
+      const stats = await unlessGone(stat(path));
+      if (stats === null || !stats.isFile()) return null;
+      return { path, identity: `${stats.dev}:${stats.ino}`, modifiedMs: stats.mtimeMs };
+    }),
+  );
+  return files.filter((file) => file !== null);
+}
+
+/** Files and directories come and go beside the forwarder. */
+async function unlessGone<T>(operation: Promise<T>): Promise<T | null> {
+  try {
+    return await operation;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    throw error;
+  }
+}
