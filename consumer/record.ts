@@ -1,11 +1,11 @@
-import { deadLetterRecord, type DeadLetter } from "./dead-letter.ts";
+import { type DeadLetter, publishDeadLetter } from "./dead-letter.ts";
 import { decode, type IncidentFormat } from "./decode.ts";
 import type { Executor } from "./execute.ts";
 import type { Incident } from "./incident.ts";
 import type { Lanes } from "./lanes.ts";
 import { plan, type Plan, type PlanSettings, type Rule } from "./plan.ts";
 import type { Assignment, Broker, Clock, Log, Metrics, Random, SourceRecord } from "./ports.ts";
-import { retryDelayMs, type RetryPolicy } from "./retry.ts";
+import type { RetryPolicy } from "./retry.ts";
 
 export interface RecordSettings {
   readonly format: IncidentFormat;
@@ -106,27 +106,11 @@ async function settle(
 async function deadLetter(
   letter: DeadLetter,
   halted: AbortSignal,
-  { broker, clock, log, metrics, random, settings }: RecordDependencies,
+  dependencies: RecordDependencies,
 ): Promise<void> {
-  const { topic, partition, offset } = letter.record;
-  const where = { topic, partition, offset: String(offset) };
-  for (let failures = 0; ;) {
-    halted.throwIfAborted();
-    try {
-      await broker.publish(deadLetterRecord(settings.deadLetterTopic, letter));
-      metrics.count("dead_letters", { reason: letter.reason });
-      log.warn("record.dead-lettered", {
-        ...where,
-        reason: letter.reason,
-        detail: letter.detail,
-      });
-      return;
-    } catch (error) {
-      failures += 1;
-      log.error("dead-letter.not-acknowledged", { ...where, failures, error });
-      await clock.sleep(retryDelayMs(failures, settings.retry, random), halted);
-    }
-  }
+  const { deadLetterTopic: topic, retry } = dependencies.settings;
+  halted.throwIfAborted();
+  await publishDeadLetter(letter, halted, { ...dependencies, topic, retry });
 }
 
 /** Of its own, so that it waits for no incident; no incident id holds a NUL. */
