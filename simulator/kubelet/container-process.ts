@@ -30,6 +30,8 @@ export interface ContainerProcess {
   /** Exit code (128 + number after a signal), when PID 1 has ended and so has everything that it started. */
   readonly ended: Promise<number>;
   readonly running: boolean;
+  /** Aborts when PID 1 has ended. */
+  readonly gone: AbortSignal;
   /** "withheld": PID 1 of a namespace would not have received it. */
   signal(signal: NodeJS.Signals): "sent" | "withheld" | "gone";
   /** As a cgroup freezer does it. */
@@ -53,9 +55,9 @@ export async function startProcess(options: ProcessOptions): Promise<ContainerPr
   });
   options.watchdog.guard(pid);
   const groups = new Set([pid]);
-  let running = true;
+  const gone = new AbortController();
   const ended = exitOf(child).then(async (exitCode) => {
-    running = false;
+    gone.abort();
     for (const group of groups) {
       sendSignal(-group, "SIGKILL");
     }
@@ -67,10 +69,11 @@ export async function startProcess(options: ProcessOptions): Promise<ContainerPr
     pid,
     ended,
     get running() {
-      return running;
+      return !gone.signal.aborted;
     },
+    gone: gone.signal,
     signal: (signal) => {
-      if (!running) {
+      if (gone.signal.aborted) {
         return "gone";
       }
       if (!reachesFirstProcess(pid, signal)) {

@@ -106,21 +106,29 @@ export class ProbeWorker {
   }
 
   async #attempt(target: ProbeTarget): Promise<{ passed: boolean; message: string }> {
-    const { spec, clock } = this.#options;
+    const { spec } = this.#options;
     const limit = new AbortController();
     const done = new AbortController();
-    void clock.sleep(spec.timeoutSeconds * 1000, done.signal).then((passed) => {
-      if (passed) {
-        limit.abort();
-      }
-    });
+    void this.#abortAfter(spec.timeoutSeconds * 1000, limit, done.signal);
     const result = await runHandler(
       spec,
       target,
       AbortSignal.any([limit.signal, this.#stopped.signal]),
     );
     done.abort();
-    return result;
+    return limit.signal.aborted && spec.exec !== undefined
+      ? { passed: false, message: `command timed out after ${spec.timeoutSeconds}s` }
+      : result;
+  }
+
+  async #abortAfter(
+    durationMs: number,
+    limit: AbortController,
+    cancel: AbortSignal,
+  ): Promise<void> {
+    if (await this.#options.clock.sleep(durationMs, cancel)) {
+      limit.abort();
+    }
   }
 
   #count(passed: boolean, message: string): void {

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { Socket } from "node:net";
 import { MARKER_VARIABLE } from "./process-tree.ts";
 
 /**
@@ -40,11 +41,19 @@ export async function startWatchdog(
   const child = spawn(
     "/bin/sh",
     ["-c", SCRIPT, "watchdog", `${MARKER_VARIABLE}=${clusterId}/`, directory ?? ""],
-    { detached: true, stdio: ["pipe", "ignore", "ignore"], cwd: "/" },
+    {
+      detached: true,
+      stdio: ["pipe", "ignore", "ignore"],
+      cwd: "/",
+      env: { PATH: "/usr/bin:/bin:/usr/sbin:/sbin" },
+    },
   );
   child.stdin.on("error", () => undefined);
   await once(child, "spawn");
   child.unref();
+  if (child.stdin instanceof Socket) {
+    child.stdin.unref();
+  }
   return {
     guard: (processGroup) => {
       child.stdin.write(`+${processGroup}\n`);
@@ -54,6 +63,7 @@ export async function startWatchdog(
     },
     [Symbol.asyncDispose]: async () => {
       if (child.exitCode === null && child.signalCode === null) {
+        child.ref();
         const exited = once(child, "exit");
         child.stdin.end("done\n");
         await exited;
