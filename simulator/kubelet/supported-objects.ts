@@ -51,7 +51,7 @@ const probe = z
     httpGet: httpGetAction.optional(),
     tcpSocket: tcpAction.optional(),
     initialDelaySeconds: count.default(0),
-    periodSeconds: z.int().min(1).default(10),
+    periodSeconds: z.number().positive().default(10),
     timeoutSeconds: z.int().min(1).default(1),
     successThreshold: z.int().min(1).default(1),
     failureThreshold: z.int().min(1).default(3),
@@ -134,7 +134,7 @@ const initContainer = container.extend({ restartPolicy: z.literal("Always").opti
 const volume = z
   .strictObject({
     name,
-    emptyDir: z.strictObject({}).nullable().optional(),
+    emptyDir: z.strictObject({ medium: noted, sizeLimit: noted }).optional(),
     configMap: z
       .strictObject({
         name,
