@@ -1,4 +1,4 @@
-import { ConsumerError, hasCode } from "../errors.ts";
+import { ConsumerError, systemCode } from "../errors.ts";
 import type { Clock, DependencyState, Files, Log, Metrics, Random } from "../ports.ts";
 import { type Claims, createClaims } from "./claims.ts";
 import type { HistoryEntry } from "./entry.ts";
@@ -140,8 +140,9 @@ async function recover(
     }
     await read();
   } catch (error) {
-    if (hasCode(error, "history-not-mounted") || hasCode(error, "history-unreadable")) throw error;
-    const message = error instanceof Error ? error.message : String(error);
-    throw new ConsumerError("history-unavailable", `history volume: ${message}`, { cause: error });
+    if (!(error instanceof Error) || systemCode(error) === undefined) throw error;
+    throw new ConsumerError("history-unavailable", `history volume: ${error.message}`, {
+      cause: error,
+    });
   }
 }
