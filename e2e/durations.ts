@@ -18,6 +18,8 @@ export interface Durations {
   readonly certificateWaitSeconds: number;
   /** Grace of a pod whose preStop overruns, scenario 9. */
   readonly overrunGraceSeconds: number;
+  /** How long a pod waits for the outcome of a claim whose owner was killed, scenarios 8 and 9. */
+  readonly orphanWaitMs: number;
   /** How long a condition of an ordinary step may take before it counts as broken. */
   readonly stepMsMax: number;
   /** How long a thing that must not happen is watched for. */
@@ -56,6 +58,7 @@ const SHORT: Durations = {
   certificatesLateSeconds: 3,
   certificateWaitSeconds: 1,
   overrunGraceSeconds: 2,
+  orphanWaitMs: 700,
   stepMsMax: 15_000,
   quietMs: 500,
   scenarioMsMax: 45_000,
@@ -80,6 +83,7 @@ const REAL_TIME: Durations = {
   certificatesLateSeconds: 3,
   certificateWaitSeconds: 300,
   overrunGraceSeconds: 90,
+  orphanWaitMs: 80_000,
   stepMsMax: 240_000,
   quietMs: 10_000,
   scenarioMsMax: 1_200_000,

@@ -25,11 +25,12 @@ export interface RunEvent {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** Where scenarios and simulators tell what happened. */
+/** Where scenarios and simulators tell what happened; `atMs` defaults to now. */
 export type Tell = (
   source: EventSource,
   event: string,
   fields?: Readonly<Record<string, unknown>>,
+  atMs?: number,
 ) => void;
 
 /** Writes every event to one NDJSON file as it happens and keeps it for the reports. */
@@ -51,8 +52,8 @@ export class Recorder implements AsyncDisposable {
   }
 
   tell(scenario: string | null): Tell {
-    return (source, event, fields = {}) => {
-      this.record({ atMs: Date.now(), scenario, source, event, fields });
+    return (source, event, fields = {}, atMs = Date.now()) => {
+      this.record({ atMs, scenario, source, event, fields });
     };
   }
 

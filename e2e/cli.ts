@@ -1,0 +1,79 @@
+import { randomInt } from "node:crypto";
+import { parseInvocation, USAGE } from "./arguments.ts";
+import { clean } from "./clean.ts";
+import { doctor, reportLine } from "./doctor.ts";
+import { EXIT_CODE, UsageError } from "./errors.ts";
+import type { ExitCode } from "./errors.ts";
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(argv: readonly string[]): Promise<ExitCode> {
+  try {
+    return await dispatch(argv);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      process.stderr.write(`${error.message}\nnpm run e2e -- --help shows the usage\n`);
+      return EXIT_CODE.usage;
+    }
+    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    return EXIT_CODE.infrastructure;
+  }
+}
+
+async function dispatch(argv: readonly string[]): Promise<ExitCode> {
+  const invocation = parseInvocation(argv, process.env, () => randomInt(2 ** 32));
+  switch (invocation.command) {
+    case "help":
+      process.stdout.write(USAGE);
+      return EXIT_CODE.passed;
+    case "doctor":
+      return await runDoctor();
+    case "list":
+      return await list();
+    case "clean":
+      return await runClean();
+    case "run":
+      return await runScenarios(invocation.run);
+  }
+}
+
+async function runDoctor(): Promise<ExitCode> {
+  const findings = await doctor();
+  for (const finding of findings) process.stdout.write(`${reportLine(finding)}\n`);
+  return findings.every(({ ok }) => ok) ? EXIT_CODE.passed : EXIT_CODE.infrastructure;
+}
+
+async function list(): Promise<ExitCode> {
+  const { SCENARIOS } = await import("./scenarios/index.ts");
+  for (const { number, name, title } of SCENARIOS) {
+    process.stdout.write(`${String(number).padStart(2)}  ${name}\n    ${title}\n`);
+  }
+  return EXIT_CODE.passed;
+}
+
+async function runClean(): Promise<ExitCode> {
+  const removed = await clean();
+  for (const directory of removed) process.stdout.write(`removed ${directory}\n`);
+  process.stdout.write(`${removed.length} removed\n`);
+  return EXIT_CODE.passed;
+}
+
+/** The first ^C takes everything down, a second one ends at once. */
+async function runScenarios(
+  run: Extract<ReturnType<typeof parseInvocation>, { command: "run" }>["run"],
+): Promise<ExitCode> {
+  const broken = (await doctor()).filter(({ ok }) => !ok);
+  if (broken.length > 0) {
+    for (const finding of broken) process.stderr.write(`${reportLine(finding)}\n`);
+    return EXIT_CODE.infrastructure;
+  }
+  const interrupt = new AbortController();
+  const onSignal = (): void => {
+    if (interrupt.signal.aborted) process.exit(EXIT_CODE.interrupted);
+    process.stderr.write("\ninterrupted: taking everything down (again: at once)\n");
+    interrupt.abort(new Error("interrupted"));
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  const module = await import("./run.ts");
+  return await module.run({ arguments: run, terminal: process.stdout, signal: interrupt.signal });
+}

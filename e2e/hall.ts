@@ -1,0 +1,109 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { RunArguments } from "./arguments.ts";
+import { checkSecrets } from "./checkers/secrets.ts";
+import type { Durations } from "./durations.ts";
+import { ExpectationError } from "./errors.ts";
+import type { Tell } from "./events.ts";
+import { watchStage } from "./observe.ts";
+import { makeOwnedDirectory, removeDirectory } from "./owned-directory.ts";
+import { seededRandom } from "./random.ts";
+import type { Hall } from "./runner.ts";
+import { scenarioId } from "./scenario.ts";
+import type { Scenario } from "./scenario.ts";
+import { openStage } from "./stage.ts";
+import type { Stage, StageOptions } from "./stage.ts";
+
+export interface HallOptions {
+  readonly run: RunArguments;
+  readonly durations: Durations;
+  /** Receives a directory per scenario. */
+  readonly artifacts: string;
+  readonly compileCache: string;
+  readonly tell: Tell;
+  /** Every secret of the run; the hall adds to it. */
+  readonly secrets: Map<string, string>;
+}
+
+/** What one scenario runs in: its stages, and what is kept of them. */
+export function openHall(scenario: Scenario, signal: AbortSignal, options: HallOptions): Hall {
+  const { run, durations, tell } = options;
+  const random = seededRandom(run.seed, scenario.name);
+  const directory = join(options.artifacts, scenarioId(scenario));
+  const opened: OpenedStage[] = [];
+  return {
+    context: {
+      signal,
+      durations,
+      random,
+      step: (text) => tell("scenario", "scenario.step", { text }),
+      stage: async (stageOptions: StageOptions = {}) => {
+        signal.throwIfAborted();
+        const stageDirectory = await makeOwnedDirectory();
+        const opening = openStage(stageOptions, {
+          directory: stageDirectory,
+          compileCache: options.compileCache,
+          durations,
+          realTime: run.realTime,
+          random,
+          signal,
+          tell,
+        });
+        opened.push({ directory: stageDirectory, opening });
+        const stage = await opening;
+        watchStage(stage, tell);
+        return stage;
+      },
+    },
+    close: async (failed) => {
+      const errors: unknown[] = [];
+      const attempt = async (work: Promise<unknown>): Promise<void> => {
+        await work.catch((error: unknown) => errors.push(error));
+      };
+      const keep =
+        !isInterrupted(signal) && (run.keep === "always" || (run.keep === "on-failure" && failed));
+      for (const [index, { opening, directory: stageDirectory }] of opened.entries()) {
+        // One that could not be opened has taken itself down, and its error is the scenario's.
+        const stage = await opening.catch(() => null);
+        if (stage !== null) {
+          const logs = join(directory, opened.length === 1 ? "logs" : `logs-${index + 1}`);
+          await attempt(closeStage(stage, logs, options.secrets));
+        }
+        if (keep) tell("run", "stage.kept", { directory: stageDirectory });
+        else await attempt(removeDirectory(stageDirectory));
+      }
+      await attempt(judgeArtifacts(directory, options.secrets));
+      if (errors.length > 0) throw errors[0];
+    },
+  };
+}
+
+interface OpenedStage {
+  readonly directory: string;
+  readonly opening: Promise<Stage>;
+}
+
+/** Takes the stage down, then keeps its logs: only then they are whole. */
+async function closeStage(stage: Stage, logs: string, secrets: Map<string, string>): Promise<void> {
+  for (const [name, value] of await stage.secrets()) secrets.set(`${name} (${logs})`, value);
+  try {
+    await stage[Symbol.asyncDispose]();
+  } finally {
+    await mkdir(logs, { recursive: true });
+    await stage.target.saveLogs(logs);
+  }
+}
+
+async function judgeArtifacts(
+  directory: string,
+  secrets: ReadonlyMap<string, string>,
+): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  const findings = await checkSecrets(directory, secrets);
+  if (findings.length > 0) throw new ExpectationError(findings.join("\n"));
+}
+
+/** A scenario that only ran out of its time aborts with an expectation. */
+function isInterrupted(signal: AbortSignal): boolean {
+  return signal.aborted && !(signal.reason instanceof ExpectationError);
+}

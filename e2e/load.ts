@@ -1,0 +1,44 @@
+import type { Stage } from "./stage.ts";
+import { pause } from "./waiting.ts";
+
+/** Publishes incidents, one after the other, until it is stopped. */
+export interface Load extends AsyncDisposable {
+  /** How many were published. */
+  readonly published: number;
+  /** Resolves when that many were published. */
+  reached(count: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Between two incidents: fast enough that every moment of a rollout has work under way. */
+const INTERVAL_MS = 25;
+
+export function startLoad(stage: Stage, signal: AbortSignal): Load {
+  const stopping = new AbortController();
+  const ending = AbortSignal.any([signal, stopping.signal]);
+  let published = 0;
+  const publish = async (): Promise<void> => {
+    while (!ending.aborted) {
+      await stage.publish(1);
+      published += 1;
+      await pause(INTERVAL_MS, ending).catch(() => {});
+    }
+  };
+  const done = publish();
+  // Seen by whoever stops it; until then it must not end the process.
+  done.catch(() => {});
+  const stop = async (): Promise<void> => {
+    stopping.abort();
+    await done;
+  };
+  return {
+    get published() {
+      return published;
+    },
+    reached: async (count) => {
+      await stage.until(`${count} incidents are published`, () => published >= count);
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}

@@ -1,0 +1,57 @@
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { configurationText } from "#fixtures/configurations.ts";
+import { readDeployTarget } from "#simulator/omega/deploy-target.ts";
+import { deploymentOf } from "#simulator/omega/objects.ts";
+import type { OmegaDeployment, OmegaObject } from "#simulator/omega/objects.ts";
+import { withDurations } from "#simulator/omega/overlay.ts";
+import type { Durations as PodDurations } from "#simulator/omega/overlay.ts";
+import { renderOmega } from "#simulator/omega/render.ts";
+import type { Site } from "#simulator/omega/site.ts";
+
+export interface ManifestOptions {
+  readonly site: Site;
+  readonly configuration: Readonly<Record<string, unknown>>;
+  readonly replicas: number;
+  /** Empty: as production has them. */
+  readonly durations: PodDurations;
+  /** False leaves the history volume out, as somebody could forget it. */
+  readonly historyVolume: boolean;
+}
+
+const DEPLOY_TARGET = join(dirname(dirname(fileURLToPath(import.meta.url))), "deploy_target");
+const IMAGE = "docker.ouroath.com:4443/yahoo/kafka_consumer:e2e";
+const HISTORY_VOLUME = "action-history";
+
+/** What Omega would apply for the component job, with the configuration of a run. */
+export async function renderManifests(options: ManifestOptions): Promise<OmegaObject[]> {
+  const target = await readDeployTarget(DEPLOY_TARGET, "component");
+  const rendered = renderOmega({
+    ...target,
+    configFiles: { "config.yaml": configurationText(options.configuration) },
+    image: IMAGE,
+    site: options.site,
+  });
+  const hasDurations = Object.keys(options.durations).length > 0;
+  const objects = hasDurations ? withDurations(rendered, options.durations) : rendered;
+  const deployment = deploymentOf(objects);
+  deployment.spec.replicas = options.replicas;
+  if (!options.historyVolume) removeHistoryVolume(deployment);
+  return objects;
+}
+
+/** Name of the claim that holds the history. */
+export function historyClaimOf(objects: readonly OmegaObject[]): string {
+  const claim = objects.find((object) => object.kind === "PersistentVolumeClaim");
+  if (claim === undefined) throw new Error("the rendered objects hold no PersistentVolumeClaim");
+  return claim.metadata.name;
+}
+
+function removeHistoryVolume(deployment: OmegaDeployment): void {
+  const pod = deployment.spec.template.spec;
+  if (pod === undefined) throw new Error("the Deployment has no pod template");
+  const without = <T extends { name: string }>(named: T[] | undefined): T[] =>
+    (named ?? []).filter(({ name }) => name !== HISTORY_VOLUME);
+  pod.volumes = without(pod.volumes);
+  for (const container of pod.containers) container.volumeMounts = without(container.volumeMounts);
+}

@@ -1,0 +1,24 @@
+import type { Tell } from "./events.ts";
+import type { Stage } from "./stage.ts";
+
+/** Requests that are sent all the time and say nothing in a timeline. */
+const FREQUENT = new Set(["Fetch", "Heartbeat", "Metadata", "ApiVersions"]);
+
+/** Tells what happens in the pods, at the broker and in the action target, until the stage ends. */
+export function watchStage(stage: Stage, tell: Tell): void {
+  // What happened before anybody could listen.
+  for (const entry of [...stage.target.history(), ...stage.target.events()]) tellEntry(entry, tell);
+  stage.target.subscribe((entry) => tellEntry(entry, tell));
+  stage.broker.subscribe(({ what, peer, detail }) => {
+    if (!FREQUENT.has(what))
+      tell("broker", what, { peer, ...(detail !== undefined && { detail }) });
+  });
+}
+
+type Entry = Parameters<Parameters<Stage["target"]["subscribe"]>[0]>[0];
+
+function tellEntry(entry: Entry, tell: Tell): void {
+  const { kind, atMs, ...fields } = entry;
+  if (kind === "event") tell("pod", `event.${entry.reason}`, fields, atMs);
+  else tell("pod", `container.${entry.name}`, fields, atMs);
+}

@@ -1,0 +1,146 @@
+import { copyFile, mkdir, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import type { RunArguments } from "./arguments.ts";
+import { checkSecrets } from "./checkers/secrets.ts";
+import { durationsOf } from "./durations.ts";
+import { EXIT_CODE } from "./errors.ts";
+import type { ExitCode } from "./errors.ts";
+import { Recorder } from "./events.ts";
+import { openHall } from "./hall.ts";
+import { makeOwnedDirectory, removeDirectory } from "./owned-directory.ts";
+import { preflight } from "./preflight.ts";
+import { htmlTimeline } from "./report/html.ts";
+import { junitReport } from "./report/junit.ts";
+import { closingLines, Progress } from "./report/terminal.ts";
+import type { Terminal } from "./report/terminal.ts";
+import { runScenarios } from "./runner.ts";
+import type { ScenarioResult } from "./runner.ts";
+import { scenarioId } from "./scenario.ts";
+import { selectScenarios } from "./scenarios/index.ts";
+
+export interface RunOptions {
+  readonly arguments: RunArguments;
+  readonly terminal: Terminal;
+  /** ^C. */
+  readonly signal: AbortSignal;
+}
+
+/** The whole of `run`: preflight, scenarios, reports. Throws UsageError for unknown scenarios. */
+export async function run(options: RunOptions): Promise<ExitCode> {
+  const { arguments: chosen, terminal, signal } = options;
+  const scenarios = selectScenarios(chosen.scenarios);
+  if (!(await showPreflight(terminal))) return EXIT_CODE.preflight;
+  const startMs = performance.now();
+  const artifacts = join(resolve(chosen.artifacts), runId(chosen.seed));
+  await mkdir(artifacts, { recursive: true });
+  const durations = durationsOf(chosen.realTime);
+  const progress = new Progress(terminal, scenarios.length);
+  const secrets = new Map<string, string>();
+  progress.line(`seed ${chosen.seed}, artifacts ${artifacts}`);
+  let results: ScenarioResult[];
+  const compileCache = await makeOwnedDirectory();
+  try {
+    await using recorder = new Recorder(join(artifacts, "events.ndjson"));
+    recorder.listen((event) => progress.show(event));
+    results = await runScenarios({
+      scenarios,
+      jobs: chosen.jobs ?? defaultJobs(),
+      signal,
+      timeoutMs: (scenario) => scenario.timeoutMs?.(durations) ?? durations.scenarioMsMax,
+      tell: (scenario) => recorder.tell(scenarioId(scenario)),
+      open: (scenario, scenarioSignal) =>
+        openHall(scenario, scenarioSignal, {
+          run: chosen,
+          durations,
+          artifacts,
+          compileCache,
+          tell: recorder.tell(scenarioId(scenario)),
+          secrets,
+        }),
+    });
+    await writeReports(chosen, artifacts, results, recorder);
+  } finally {
+    progress.end();
+    await removeDirectory(compileCache);
+  }
+  const leaks = await checkSecrets(artifacts, secrets);
+  for (const leak of leaks) progress.line(`FAIL ${leak}`);
+  terminal.write(
+    closingLines({
+      results,
+      seed: chosen.seed,
+      rerun: rerunCommand(chosen, results),
+      artifacts,
+      wallMs: performance.now() - startMs,
+    }),
+  );
+  return exitCode(results, leaks.length > 0, signal.aborted);
+}
+
+async function showPreflight(terminal: Terminal): Promise<boolean> {
+  const findings = await preflight();
+  for (const { severity, message } of findings)
+    terminal.write(`preflight ${severity}: ${message}\n`);
+  return findings.every(({ severity }) => severity !== "error");
+}
+
+async function writeReports(
+  chosen: RunArguments,
+  artifacts: string,
+  results: readonly ScenarioResult[],
+  recorder: Recorder,
+): Promise<void> {
+  const junit = join(artifacts, "junit.xml");
+  await writeFile(
+    junit,
+    junitReport(results, {
+      seed: String(chosen.seed),
+      target: chosen.target,
+      broker: chosen.broker,
+      durations: chosen.realTime ? "real-time" : "short",
+    }),
+  );
+  if (chosen.junit !== null) {
+    await mkdir(dirname(resolve(chosen.junit)), { recursive: true });
+    await copyFile(junit, chosen.junit);
+  }
+  const title = `End-to-end run, seed ${chosen.seed}`;
+  await writeFile(join(artifacts, "timeline.html"), htmlTimeline(results, recorder.events, title));
+}
+
+/** Most scenarios wait most of the time. */
+function defaultJobs(): number {
+  return Math.min(8, Math.max(2, availableParallelism() * 2));
+}
+
+/** Sorts by time; two runs that start in the same second differ in their seed or process. */
+function runId(seed: number): string {
+  const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "");
+  return `${time}-${seed}-${process.pid}`;
+}
+
+/** The command that does the same again: only what failed, when something did. */
+function rerunCommand(chosen: RunArguments, results: readonly ScenarioResult[]): string {
+  const failed = results.filter((result) => result.status === "failed");
+  const scenarios =
+    failed.length > 0 ? failed.map(({ scenario }) => String(scenario.number)) : chosen.scenarios;
+  return [
+    `npm run e2e -- --seed ${chosen.seed}`,
+    ...scenarios.map((scenario) => `--scenario ${scenario}`),
+    ...(chosen.jobs === null ? [] : [`--jobs ${chosen.jobs}`]),
+    ...(chosen.realTime ? ["--real-time"] : []),
+  ].join(" ");
+}
+
+function exitCode(
+  results: readonly ScenarioResult[],
+  leaked: boolean,
+  interrupted: boolean,
+): ExitCode {
+  const kinds = new Set(results.map((result) => result.failure?.kind));
+  if (interrupted) return EXIT_CODE.interrupted;
+  if (leaked || kinds.has("expectation")) return EXIT_CODE.expectationBroke;
+  const broken = kinds.has("infrastructure") || kinds.has("fault-never-fired");
+  return broken ? EXIT_CODE.infrastructure : EXIT_CODE.passed;
+}

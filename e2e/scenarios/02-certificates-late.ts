@@ -1,0 +1,42 @@
+import { expect, expectEqual, expectFault } from "../errors.ts";
+import { restarts } from "../pods.ts";
+import type { Scenario } from "../scenario.ts";
+
+export const certificatesLate: Scenario = {
+  number: 2,
+  name: "certificates-late",
+  title:
+    "While certificates are missing nothing touches the network; with them the pod gets ready.",
+  run: async ({ stage: open, step, durations }) => {
+    const stage = await open({ certificateDelaySeconds: durations.certificatesLateSeconds });
+    step("wait until app_start waits");
+    const pod = await stage.startedPod();
+    await stage.until("app_start says that it waits", async () =>
+      (await stage.target.logs(pod, "app")).includes("waiting up to"),
+    );
+    expectEqual(await stage.readiness(pod), null, "an answer of the health port");
+    step("wait for the certificate");
+    const registered = await stage.until("the sidecar gets a certificate", () =>
+      stage.athenz.zts.events().find(({ type }) => type === "registered"),
+    );
+    const startedMs = stage.target
+      .history()
+      .find((event) => event.name === "started" && event.container === "app")?.atMs;
+    expectFault(
+      startedMs !== undefined && registered.atMs - startedMs > 1000,
+      "the certificate was not late: the app was not started long before it was issued",
+    );
+    step("wait for the pod");
+    const [ready] = await stage.ready();
+    const touched = stage.broker.clientActivity().filter(({ atMs }) => atMs < registered.atMs);
+    expectEqual(touched.length, 0, "connections to the broker before the certificate");
+    const asked = stage.ckms.requests().filter(({ atMs }) => atMs < registered.atMs);
+    expectEqual(asked.length, 0, "requests to CKMS before the certificate");
+    const joined = stage.broker.clientActivity().find(({ what }) => what === "SyncGroup");
+    expect(joined !== undefined, "the group was never joined");
+    step(`certificate to group joined: ${joined.atMs - registered.atMs} ms`);
+    expectEqual(ready === undefined ? -1 : restarts(ready), 0, "restarts");
+    await stage.publish(1);
+    await stage.judge();
+  },
+};

@@ -1,0 +1,38 @@
+import { expect, expectEqual, expectFault } from "../errors.ts";
+import { podName, restarts } from "../pods.ts";
+import type { Scenario } from "../scenario.ts";
+import { grant } from "../world.ts";
+
+export const ckmsDeniesThenGrants: Scenario = {
+  number: 4,
+  name: "ckms-denies-then-grants",
+  title:
+    "A denied identity keeps the pod unready with the reason; the grant heals it without a restart.",
+  run: async ({ stage: open, step }) => {
+    const stage = await open({ granted: false });
+    const name = await stage.startedPod();
+    step("wait until /readyz gives the reason");
+    let body = "";
+    await stage.until(
+      "/readyz names the role that is missing",
+      async () => {
+        const answer = await stage.readiness(name);
+        body = answer?.body ?? "";
+        return answer?.status === 503 && body.includes("is not a member of role");
+      },
+      { seen: () => body },
+    );
+    const denied = stage.ckms.requests().filter(({ status }) => status === 403);
+    expectFault(denied.length > 0, "CKMS denied nothing");
+    expect(body.includes("bigpanda.keys.sre.access"), `the reason names no role: ${body}`);
+    expectEqual(stage.broker.clientActivity().length, 0, "connections to the broker when denied");
+    step("grant the role");
+    grant(stage.athenz);
+    const [pod] = await stage.ready();
+    expect(pod !== undefined, "no pod is ready");
+    expectEqual(podName(pod), name, "the pod that is ready");
+    expectEqual(restarts(pod), 0, "restarts");
+    await stage.publish(1);
+    await stage.judge();
+  },
+};

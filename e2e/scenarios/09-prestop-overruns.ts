@@ -1,0 +1,63 @@
+import { expect, expectEqual, expectFault } from "../errors.ts";
+import { APP, lastTermination } from "../pods.ts";
+import type { Scenario } from "../scenario.ts";
+
+export const prestopOverruns: Scenario = {
+  number: 9,
+  name: "prestop-overruns",
+  title: "A preStop that overruns: SIGTERM when the grace is over, SIGKILL two seconds later, 137.",
+  run: async ({ stage: open, step, durations }) => {
+    const graceMs = durations.overrunGraceSeconds * 1000;
+    const stage = await open({
+      pod: {
+        terminationGracePeriodSeconds: durations.overrunGraceSeconds,
+        prestopTimeoutSeconds: durations.overrunGraceSeconds * 10,
+      },
+      // Longer than the grace: the consumer waits for an action that nobody answers.
+      configure: (document) => ({
+        ...document,
+        execution: {
+          ...document.execution,
+          actionDeadlineMs: graceMs * 10,
+          drainMs: graceMs * 10,
+          orphanWaitMs: durations.orphanWaitMs,
+        },
+      }),
+    });
+    const name = await stage.readyPod();
+    step("delete the pod while its action is held for good");
+    const held = await stage.actions.hold("after-effect", { times: 1 });
+    await stage.publish(1);
+    await held.arrived;
+    await stage.target.deletePod(name);
+    const last = await stage.gone(name, graceMs + durations.stepMsMax);
+    expectFault((await held.hits()) === 1, "no action was held");
+    expectEqual(lastTermination(last)?.exitCode, 137, "exit code");
+
+    const own = stage.target
+      .history()
+      .filter((event) => event.pod === name && (event.container ?? APP) === APP);
+    const deletedMs = own.find((event) => event.name === "deletion-requested")?.atMs ?? Number.NaN;
+    const sentMs = (signal: string): number => {
+      const sent = own.find((event) => event.name === "signal" && event.signal === signal);
+      return (sent?.atMs ?? Number.NaN) - deletedMs;
+    };
+    const [termMs, killMs] = [sentMs("SIGTERM"), sentMs("SIGKILL")];
+    step(`SIGTERM after ${termMs} ms, SIGKILL after ${killMs} ms`);
+    expect(within(termMs, graceMs, 1000), `SIGTERM after ${termMs} ms, not at ${graceMs} ms`);
+    expect(within(killMs - termMs, 2000, 1000), `SIGKILL ${killMs - termMs} ms after SIGTERM`);
+    expect(
+      stage.target.events().some(({ reason }) => reason === "FailedPreStopHook"),
+      "no event FailedPreStopHook",
+    );
+    await held.drop();
+    step("wait for the replacement to end the key");
+    await stage.ready();
+    await stage.judge();
+  },
+};
+
+/** A moment may come late on a busy machine, never early. */
+function within(seenMs: number, wantedMs: number, lateMsMax: number): boolean {
+  return seenMs >= wantedMs - 50 && seenMs <= wantedMs + lateMsMax;
+}

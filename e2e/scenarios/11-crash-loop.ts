@@ -1,0 +1,52 @@
+import { expect, expectEqual, expectFault } from "../errors.ts";
+import { isReady, lastTermination, podName, restarts } from "../pods.ts";
+import type { Scenario } from "../scenario.ts";
+
+export const crashLoop: Scenario = {
+  number: 11,
+  name: "crash-loop",
+  title: "Bad configuration: a crash loop with backoff, never ready; the fixed one recovers.",
+  run: async ({ stage: open, step }) => {
+    const stage = await open({
+      configure: (document) => ({ ...document, kafka: { ...document.kafka, groupIdd: "typo" } }),
+    });
+    const name = await stage.startedPod();
+    step("wait for three restarts");
+    let everReady = false;
+    const pod = await stage.until("three restarts", () => {
+      const seen = stage.target.lastSeen(name);
+      everReady ||= seen !== undefined && isReady(seen);
+      return seen !== undefined && restarts(seen) >= 3 && seen;
+    });
+    expectFault(lastTermination(pod)?.exitCode === 78, "the consumer accepted the configuration");
+    expect(!everReady, "the pod was ready with a bad configuration");
+    const log = await stage.target.logs(name, "app", { previous: true });
+    expect(log.includes("groupIdd"), `the log does not name the wrong key: ${log}`);
+    expectEqual(stage.broker.clientActivity().length, 0, "connections to the broker");
+    const moments = stage.target
+      .history()
+      .filter((event) => event.pod === name && event.container === "app");
+    const starts = moments.filter((event) => event.name === "started").map(({ atMs }) => atMs);
+    const exits = moments.filter((event) => event.name === "exit").map(({ atMs }) => atMs);
+    const waitsMs = exits
+      .slice(0, 3)
+      .map((atMs, index) => (starts[index + 1] ?? Number.NaN) - atMs);
+    step(`waited ${waitsMs.join(", ")} ms before the restarts`);
+    const [firstMs = 0, secondMs = 0, thirdMs = 0] = waitsMs;
+    expect(
+      firstMs < secondMs && secondMs < thirdMs,
+      `the waits before the restarts do not grow: ${waitsMs.join(", ")} ms`,
+    );
+    expect(
+      stage.target.events().some(({ reason }) => reason === "BackOff"),
+      "no event BackOff",
+    );
+    step("deploy the fixed configuration");
+    await stage.deploy((document) => document);
+    const [fixed] = await stage.ready();
+    expect(fixed !== undefined && podName(fixed) !== name, "the fix did not bring a new pod");
+    await stage.gone(name);
+    await stage.publish(1);
+    await stage.judge();
+  },
+};

@@ -1,0 +1,34 @@
+import { expect } from "../errors.ts";
+import type { Scenario } from "../scenario.ts";
+
+export const logsReachTheCollector: Scenario = {
+  number: 13,
+  name: "logs-reach-the-collector",
+  title: "What the consumer logs reaches the collector, as JSON and with the name of its pod.",
+  run: async ({ stage: open, step }) => {
+    const stage = await open();
+    const name = await stage.readyPod();
+    const [incident] = await stage.publish(1);
+    await stage.judge();
+    step("wait for the line of the action");
+    const collected = await stage.until("the collector has the line of the action", async () => {
+      const events = await stage.collector.control.events({ host: name });
+      return events.find(({ event }) => JSON.stringify(event).includes(incident?.id ?? "?"));
+    });
+    const line: unknown =
+      typeof collected.event === "string" ? JSON.parse(collected.event) : collected.event;
+    expect(typeof line === "object" && line !== null, `not a JSON line: ${String(line)}`);
+    expect(
+      collected.source?.includes("/app/logs/") === true,
+      `the source is not in the log directory: ${collected.source}`,
+    );
+    step("delete the pod: its last lines arrive too");
+    await stage.target.deletePod(name);
+    await stage.gone(name);
+    const all = await stage.collector.control.events({ host: name });
+    expect(
+      all.some(({ event }) => JSON.stringify(event).includes("process.ended")),
+      "the last line of the consumer did not reach the collector",
+    );
+  },
+};

@@ -1,0 +1,40 @@
+import { expect, expectEqual, expectFault } from "../errors.ts";
+import { startLoad } from "../load.ts";
+import { restarts } from "../pods.ts";
+import type { Scenario } from "../scenario.ts";
+
+export const certificateRotation: Scenario = {
+  number: 15,
+  name: "certificate-rotation",
+  title: "Certificates rotate under load without a restart, and the new one is used.",
+  run: async ({ stage: open, step, signal }) => {
+    const stage = await open();
+    const name = await stage.readyPod();
+    await using load = startLoad(stage, signal);
+    await load.reached(5);
+    step("rotate three times");
+    for (let rotation = 1; rotation <= 3; rotation += 1) {
+      await stage.target.kill(name, "identity", "SIGHUP");
+      const issued = await stage.until(`rotation ${rotation}`, () => {
+        const refreshed = stage.athenz.zts.events().filter(({ type }) => type === "refreshed");
+        return refreshed[rotation - 1];
+      });
+      await stage.until(`the consumer has the certificate of rotation ${rotation}`, async () => {
+        const metrics = await stage.target.get(name, "/metrics");
+        return metrics.body.includes(issued.serialNumber ?? "?");
+      });
+      await load.reached(load.published + 5);
+    }
+    await load.stop();
+    const refreshed = stage.athenz.zts.events().filter(({ type }) => type === "refreshed");
+    expectFault(refreshed.length >= 3, `only ${refreshed.length} rotations`);
+    await stage.judge();
+    const pod = stage.target.lastSeen(name);
+    expect(pod !== undefined, "the pod is gone");
+    expectEqual(restarts(pod), 0, "restarts of the consumer");
+    expectEqual(restarts(pod, "identity"), 0, "restarts of the sidecar");
+    expectEqual((await stage.deadLetters()).length, 0, "dead letters");
+    const [ready] = await stage.ready();
+    expect(ready !== undefined, "the pod is not ready after the rotations");
+  },
+};

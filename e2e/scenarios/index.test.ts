@@ -1,0 +1,23 @@
+import { readdir } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { UsageError } from "../errors.ts";
+import { scenarioId } from "../scenario.ts";
+import { SCENARIOS, selectScenarios } from "./index.ts";
+
+test("every file of a scenario is listed under its own number and name", async () => {
+  const files = (await readdir(import.meta.dirname)).filter((name) => /^\d\d-/.test(name));
+  expect(SCENARIOS.map((scenario) => `${scenarioId(scenario)}.ts`)).toEqual(files.toSorted());
+  expect(SCENARIOS.map(({ number }) => number)).toEqual(
+    Array.from({ length: SCENARIOS.length }, (_, index) => index + 1),
+  );
+});
+
+test("selects by number, padded or not, and by name, each once", () => {
+  const chosen = selectScenarios(["8", "incident-in-action-out", "01"]);
+  expect(chosen.map(({ number }) => number)).toEqual([1, 8]);
+});
+
+test("refuses what does not exist", () => {
+  expect(() => selectScenarios(["1", "99", "fly"])).toThrow(UsageError);
+  expect(() => selectScenarios(["1", "99", "fly"])).toThrow("no scenario 99, fly");
+});

@@ -1,0 +1,366 @@
+import type { V1Pod } from "@kubernetes/client-node";
+import { configuration, NAMES } from "#fixtures/configurations.ts";
+import type { Configuration } from "#fixtures/configurations.ts";
+import { deploymentOf } from "#simulator/omega/objects.ts";
+import type { Durations as PodDurations } from "#simulator/omega/overlay.ts";
+import type { Site } from "#simulator/omega/site.ts";
+import type { Effect } from "#simulator/target/ledger.ts";
+import type { Broker, Position, StoredRecord } from "./brokers/broker.ts";
+import { CONTRACT_FILE, ContractFileWatch } from "./checkers/contract-file.ts";
+import { readHistoryFiles } from "./checkers/history-files.ts";
+import type { HistoryFiles } from "./checkers/history-files.ts";
+import { checkOffsets } from "./checkers/offsets.ts";
+import type { Durations } from "./durations.ts";
+import { ExpectationError, expect } from "./errors.ts";
+import type { Tell } from "./events.ts";
+import { createIncident } from "./incidents.ts";
+import type { PublishedIncident } from "./incidents.ts";
+import { judge, progressOf } from "./judge.ts";
+import { historyClaimOf, renderManifests } from "./manifests.ts";
+import { APP, describePods, isReady, isTerminating, podName } from "./pods.ts";
+import type { SeededRandom } from "./random.ts";
+import { SIDECAR_IMAGES, startLocalTarget } from "./targets/local.ts";
+import type { Target } from "./targets/target.ts";
+import { until } from "./waiting.ts";
+import { startWorld } from "./world.ts";
+import type { World } from "./world.ts";
+
+const IDENTITY_KEY = "/var/run/athenz/service.key.pem";
+
+/** What differs from one healthy pod that is granted everything. */
+export interface StageOptions {
+  /** Default 1. */
+  readonly replicas?: number;
+  /** Partitions of the topic of incidents. Default 2. */
+  readonly partitions?: number;
+  /** Before the identity sidecar asks for the first certificate. Default 0. */
+  readonly certificateDelaySeconds?: number;
+  /** No certificate is issued until `athenz.zts.release()`. Default false. */
+  readonly certificatesWithheld?: boolean;
+  /** Whether CKMS gives the identity its secret from the start. Default true. */
+  readonly granted?: boolean;
+  /** Over the run's own; a duration of the pod spec. */
+  readonly pod?: PodDurations;
+  /** Changes the document of config.yaml. */
+  readonly configure?: (document: Configuration) => Readonly<Record<string, unknown>>;
+  /** False leaves the history volume out of the pod. Default true. */
+  readonly historyVolume?: boolean;
+}
+
+/** What a run gives to every stage. */
+export interface StageEnvironment {
+  /** Receives what belongs to this stage alone; must exist. */
+  readonly directory: string;
+  /** Compiled code that all processes of the run share. */
+  readonly compileCache: string;
+  readonly durations: Durations;
+  readonly realTime: boolean;
+  readonly random: SeededRandom;
+  readonly signal: AbortSignal;
+  readonly tell: Tell;
+}
+
+/**
+ * A deployment with everything that it talks to. Waits are bounded by `durations.stepMsMax` and end with
+ * the scenario's signal.
+ */
+export class Stage implements AsyncDisposable {
+  readonly target: Target;
+  readonly athenz: World["athenz"];
+  readonly ckms: World["ckms"];
+  readonly broker: Broker;
+  readonly actions: World["actions"]["control"];
+  readonly collector: World["collector"];
+  readonly published: PublishedIncident[] = [];
+  readonly #world: World;
+  readonly #options: StageOptions;
+  readonly #environment: StageEnvironment;
+  readonly #stack: AsyncDisposableStack;
+  #claim = "";
+  #deployment = "";
+  #contractFile: ContractFileWatch | null = null;
+
+  constructor(
+    world: World,
+    target: Target,
+    stack: AsyncDisposableStack,
+    options: StageOptions,
+    environment: StageEnvironment,
+  ) {
+    this.target = target;
+    this.#world = world;
+    this.#stack = stack;
+    this.#options = options;
+    this.#environment = environment;
+    this.athenz = world.athenz;
+    this.ckms = world.ckms;
+    this.broker = world.broker;
+    this.actions = world.actions.control;
+    this.collector = world.collector;
+  }
+
+  /** Name of the Deployment. */
+  get deployment(): string {
+    return this.#deployment;
+  }
+
+  /** Name of the claim that holds the history. */
+  get claim(): string {
+    return this.#claim;
+  }
+
+  /** Name -> value of what must not appear in any artifact, as far as it can be learned now. */
+  async secrets(): Promise<ReadonlyMap<string, string>> {
+    const secrets = new Map(this.#world.secrets);
+    for (const pod of await this.target.pods()) {
+      const name = podName(pod);
+      try {
+        const read = await this.target.exec(name, "identity", ["cat", IDENTITY_KEY]);
+        if (read.exitCode === 0) secrets.set(`private key of ${name}`, read.stdout);
+      } catch {
+        // A container that does not run has no key to leak any more.
+      }
+    }
+    return secrets;
+  }
+
+  /** Renders and applies. Called again, it is the next deployment, with another configuration. */
+  async deploy(configure = this.#options.configure): Promise<void> {
+    const { durations, realTime } = this.#environment;
+    const document = configuration({
+      brokers: this.broker.bootstrap,
+      ckmsUrl: this.ckms.url,
+      actionUrl: this.#world.actions.url,
+      durations: durations.consumer,
+    });
+    const objects = await renderManifests({
+      site: this.#site(),
+      configuration: configure?.(document) ?? document,
+      replicas: this.#options.replicas ?? 1,
+      durations: { ...durations.pod, ...this.#options.pod },
+      historyVolume: this.#options.historyVolume ?? true,
+    });
+    this.#claim = historyClaimOf(objects);
+    this.#deployment = deploymentOf(objects).metadata.name;
+    await this.target.apply(objects);
+    this.#contractFile ??= this.#stack.use(
+      new ContractFileWatch(
+        () => this.target.readVolume(this.#claim, CONTRACT_FILE),
+        realTime ? 500 : 50,
+      ),
+    );
+  }
+
+  #site(): Site {
+    const { compileCache } = this.#environment;
+    return {
+      identity: {
+        image: SIDECAR_IMAGES.identity,
+        environment: {
+          ZTS_URL: this.athenz.ztsUrl,
+          ZTS_CA: this.athenz.authority.certificatePem,
+          SIA_DELAY_SECONDS: String(this.#options.certificateDelaySeconds ?? 0),
+          SIA_RETRY_SECONDS: "0.1",
+          NODE_COMPILE_CACHE: compileCache,
+        },
+      },
+      splunk: {
+        image: SIDECAR_IMAGES.splunk,
+        environment: {
+          SPLUNK_ENDPOINT: this.collector.endpoint,
+          NODE_COMPILE_CACHE: compileCache,
+        },
+      },
+      appEnvironment: { NODE_COMPILE_CACHE: compileCache },
+    };
+  }
+
+  // ------------------------------------------------------------------------------------- waiting
+
+  /** Waits for a condition; `what` completes "not within N ms: ...". */
+  async until<T>(
+    what: string,
+    condition: () => Promise<T | undefined | null | false> | T | undefined | null | false,
+    options: { readonly deadlineMs?: number; readonly seen?: () => unknown } = {},
+  ): Promise<T> {
+    const { durations, signal } = this.#environment;
+    return await until(what, condition, { deadlineMs: durations.stepMsMax, signal, ...options });
+  }
+
+  /** Waits until that many pods are ready and not terminating, and gives them. */
+  async ready(count = this.#options.replicas ?? 1): Promise<V1Pod[]> {
+    let seen: V1Pod[] = [];
+    return await this.until(
+      `${count} ready pods`,
+      async () => {
+        seen = await this.target.pods();
+        const ready = seen.filter((pod) => isReady(pod) && !isTerminating(pod));
+        return ready.length === count && ready;
+      },
+      { seen: () => describePods(seen) },
+    );
+  }
+
+  /** Waits until one pod is ready and gives its name. */
+  async readyPod(): Promise<string> {
+    const [pod] = await this.ready(1);
+    if (pod === undefined) throw new ExpectationError("no pod is ready");
+    return podName(pod);
+  }
+
+  /** Waits until a pod exists whose app container runs, ready or not, and gives its name. */
+  async startedPod(): Promise<string> {
+    let seen: V1Pod[] = [];
+    return await this.until(
+      "a pod whose app container runs",
+      async () => {
+        seen = await this.target.pods();
+        const started = this.target
+          .history()
+          .find((event) => event.name === "started" && event.container === APP);
+        return started !== undefined && started.pod;
+      },
+      { seen: () => describePods(seen) },
+    );
+  }
+
+  /** Waits until the pod object is removed; gives its last state. */
+  async gone(pod: string, deadlineMs = this.#environment.durations.stepMsMax): Promise<V1Pod> {
+    let seen: V1Pod[] = [];
+    await this.until(
+      `pod ${pod} is gone`,
+      async () => {
+        seen = await this.target.pods();
+        return seen.every((present) => podName(present) !== pod);
+      },
+      { deadlineMs, seen: () => describePods(seen) },
+    );
+    const last = this.target.lastSeen(pod);
+    expect(last !== undefined, `pod ${pod} was never seen`);
+    return last;
+  }
+
+  // ------------------------------------------------------------------------------------- records
+
+  /** Publishes fresh incidents that the rule matches. */
+  async publish(count: number): Promise<PublishedIncident[]> {
+    const incidents = Array.from({ length: count }, () => createIncident(this.#environment.random));
+    for (const incident of incidents) await this.publishAgain(incident);
+    this.published.push(...incidents);
+    return incidents;
+  }
+
+  /** Publishes a fresh incident that no rule matches. */
+  async publishUnmatched(): Promise<PublishedIncident> {
+    const incident = createIncident(this.#environment.random, "warning");
+    await this.publishAgain(incident);
+    this.published.push(incident);
+    return incident;
+  }
+
+  /** Appends the record of an incident, whether it was published before or not. */
+  async publishAgain(incident: PublishedIncident, partition?: number): Promise<Position> {
+    return await this.broker.produce(NAMES.topic, {
+      key: incident.id,
+      value: incident.value,
+      ...(partition !== undefined && { partition }),
+    });
+  }
+
+  /** Waits until the group has committed everything that was published. */
+  async settled(deadlineMs = this.#environment.durations.stepMsMax): Promise<void> {
+    let findings: readonly string[] = [];
+    await this.until(
+      "everything published is committed",
+      async () => {
+        findings = checkOffsets(await progressOf(this.broker, NAMES.topic));
+        return findings.length === 0;
+      },
+      { deadlineMs, seen: () => findings },
+    );
+  }
+
+  // ------------------------------------------------------------------------------------ evidence
+
+  async effects(): Promise<readonly Effect[]> {
+    return await this.actions.effects();
+  }
+
+  async deadLetters(): Promise<StoredRecord[]> {
+    return await this.broker.read(NAMES.deadLetterTopic);
+  }
+
+  async historyFiles(): Promise<HistoryFiles> {
+    return await readHistoryFiles({
+      list: (path) => this.target.listVolume(this.#claim, path),
+      read: (path) => this.target.readVolume(this.#claim, path),
+    });
+  }
+
+  /** What /readyz of the pod answers; null while nothing listens. */
+  async readiness(pod: string): Promise<{ readonly status: number; readonly body: string } | null> {
+    try {
+      return await this.target.get(pod, "/readyz");
+    } catch {
+      return null;
+    }
+  }
+
+  /** The checker that has looked at the contract file since the first deployment. */
+  get contractFile(): ContractFileWatch["checker"] {
+    if (this.#contractFile === null) throw new Error("nothing is deployed yet");
+    return this.#contractFile.checker;
+  }
+
+  /**
+   * Waits until everything is committed, then checks every invariant: effects, claims and outcomes, dead
+   * letters, offsets, the contract file. Throws ExpectationError with all findings.
+   */
+  async judge(): Promise<void> {
+    await this.settled();
+    const findings = judge({
+      published: this.published,
+      effects: await this.effects(),
+      files: await this.historyFiles(),
+      deadLetters: await this.deadLetters(),
+      progress: await progressOf(this.broker, NAMES.topic),
+      contractFile: this.contractFile.findings,
+    });
+    this.#environment.tell("checker", "checker.judged", { findings });
+    expect(findings.length === 0, findings.join("\n"));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+}
+
+/** Starts the world and the target and deploys. Pods are on their way when it resolves. */
+export async function openStage(
+  options: StageOptions,
+  environment: StageEnvironment,
+): Promise<Stage> {
+  const stack = new AsyncDisposableStack();
+  try {
+    const target = await startLocalTarget({
+      directory: environment.directory,
+      timing: environment.durations.cluster,
+    });
+    let world: World | undefined;
+    // Registered first, so that pods end before their servers: without them they would only fill their logs.
+    stack.defer(async () => await world?.[Symbol.asyncDispose]());
+    stack.use(target);
+    world = await startWorld({
+      host: target.kitHost,
+      partitions: options.partitions ?? 2,
+      granted: options.granted ?? true,
+    });
+    if (options.certificatesWithheld === true) world.athenz.zts.withhold();
+    const stage = new Stage(world, target, stack, options, environment);
+    await stage.deploy();
+    return stage;
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}

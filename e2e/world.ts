@@ -1,0 +1,82 @@
+import { randomBytes } from "node:crypto";
+import { NAMES } from "#fixtures/configurations.ts";
+import { startAthenz } from "#simulator/athenz/server.ts";
+import type { RunningAthenz } from "#simulator/athenz/server.ts";
+import { accessRole, startCkms } from "#simulator/ckms/server.ts";
+import type { RunningCkms } from "#simulator/ckms/server.ts";
+import { DEPLOYMENTS } from "#simulator/omega/identities.ts";
+import { startCollector } from "#simulator/splunk/collector.ts";
+import type { RunningCollector } from "#simulator/splunk/collector.ts";
+import { startTarget } from "#simulator/target/server.ts";
+import type { RunningTarget } from "#simulator/target/server.ts";
+import type { Broker } from "./brokers/broker.ts";
+import { startEmbeddedBroker } from "./brokers/embedded.ts";
+
+export interface WorldOptions {
+  /** Host under which pods reach the servers. */
+  readonly host: string;
+  /** Partitions of the topic of incidents. */
+  readonly partitions: number;
+  /** Whether the identity is a member of the access role from the start. */
+  readonly granted: boolean;
+}
+
+/** Everything that a pod talks to. Each part is a simulator on a port of its own. */
+export interface World extends AsyncDisposable {
+  readonly athenz: RunningAthenz;
+  readonly ckms: RunningCkms;
+  readonly broker: Broker;
+  readonly actions: RunningTarget;
+  readonly collector: RunningCollector;
+  /** Name -> value of what must not appear in any artifact. */
+  readonly secrets: ReadonlyMap<string, string>;
+}
+
+/** Domain of the role that guards the key group. */
+const ROLE_DOMAIN = "sre.tooling";
+
+export async function startWorld(options: WorldOptions): Promise<World> {
+  await using starting = new AsyncDisposableStack();
+  const password = randomBytes(24).toString("base64url");
+  const athenz = starting.use(await startAthenz());
+  if (options.granted) grant(athenz);
+  else athenz.zms.putRole(ROLE_DOMAIN, accessRole(NAMES.keyGroup));
+  const server = await athenz.authority.issue({
+    commonName: options.host,
+    dnsNames: ["localhost"],
+    ipAddresses: ["127.0.0.1"],
+  });
+  const [ckms, broker, actions, collector] = await Promise.all([
+    startCkms({ server, authorityPem: athenz.authority.certificatePem, roles: athenz.zms }),
+    startEmbeddedBroker({
+      server,
+      users: { [NAMES.username]: password },
+      topics: [
+        { name: NAMES.topic, partitions: options.partitions },
+        { name: NAMES.deadLetterTopic, partitions: 1 },
+      ],
+    }),
+    startTarget(),
+    startCollector(),
+  ]);
+  for (const started of [ckms, broker, actions, collector]) starting.use(started);
+  ckms.secrets.put(NAMES.keyGroup, NAMES.passwordSecret, password);
+  const stack = starting.move();
+  return {
+    athenz,
+    ckms,
+    broker,
+    actions,
+    collector,
+    secrets: new Map([
+      ["SCRAM password", password],
+      ["private key of the servers", server.privateKeyPem],
+    ]),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+/** What the owner of the key group does with zms-cli. */
+export function grant(athenz: RunningAthenz): void {
+  athenz.zms.putRole(ROLE_DOMAIN, accessRole(NAMES.keyGroup), [DEPLOYMENTS.component.principal]);
+}
