@@ -45,8 +45,11 @@ export interface RunningAthenz extends AsyncDisposable {
   /** `<url>/zts/v1`, as ZTS_URL of the sidecar. */
   readonly ztsUrl: string;
   readonly authority: Authority;
-  /** The role check in this process; over HTTP it is ZTS's. */
-  readonly roles: Pick<Zms, "isMember">;
+  /** In this process: the roles themselves; also the RoleChecker of a CKMS beside it. */
+  readonly zms: Zms;
+  /** In this process: what issues the certificates. */
+  readonly zts: Zts;
+  /** The same for whoever may be in another process one day. */
   readonly control: AthenzControl;
 }
 
@@ -92,7 +95,8 @@ export async function startAthenz(options: AthenzOptions = {}): Promise<RunningA
     zmsUrl: `${url}/zms/v1`,
     ztsUrl: `${url}/zts/v1`,
     authority,
-    roles: zms,
+    zms,
+    zts,
     control: createControl(zms, zts),
     [Symbol.asyncDispose]: async () => {
       await server.close();

@@ -3,6 +3,7 @@ import type { FastifyReply } from "fastify";
 import { clientPrincipal } from "../client-principal.ts";
 import type { RoleChecker } from "./role-checker.ts";
 import { createSecretStore } from "./secrets.ts";
+import type { SecretStore } from "./secrets.ts";
 
 export interface CkmsOptions {
   /** PEM pair of the server. */
@@ -45,6 +46,9 @@ export interface CkmsControl {
 
 export interface RunningCkms extends AsyncDisposable {
   readonly url: string;
+  /** In this process: the secrets themselves. */
+  readonly secrets: SecretStore;
+  /** The same for whoever may be in another process one day. */
   readonly control: CkmsControl;
 }
 
@@ -107,6 +111,7 @@ export async function startCkms(options: CkmsOptions): Promise<RunningCkms> {
   const url = await server.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 0 });
   return {
     url,
+    secrets,
     control: {
       putSecret: async (keyGroup, name, value) => secrets.put(keyGroup, name, value),
       removeSecret: async (keyGroup, name) => secrets.remove(keyGroup, name),

@@ -14,7 +14,7 @@ export const command: Command = {
       ...(env.SPLUNK_TOKEN === undefined ? {} : { token: env.SPLUNK_TOKEN }),
     });
     return {
-      listening: { url: collector.url, endpoint: collector.endpoint },
+      listening: { url: collector.url, instance: collector.instance },
       [Symbol.asyncDispose]: () => collector[Symbol.asyncDispose](),
     };
   },

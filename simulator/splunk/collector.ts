@@ -35,8 +35,8 @@ export interface CollectorControl {
 
 export interface RunningCollector extends AsyncDisposable {
   readonly url: string;
-  /** `host:port`, as SPLUNK_ENDPOINT has it. */
-  readonly endpoint: string;
+  /** `host:port`, as `sidecars.splunk.instance` of omega.yaml and SPLUNK_INSTANCE have it. */
+  readonly instance: string;
   readonly control: CollectorControl;
 }
 
@@ -90,7 +90,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Ru
   const url = await server.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 0 });
   return {
     url,
-    endpoint: new URL(url).host,
+    instance: new URL(url).host,
     control: {
       events: async (filter = {}) => collected.filter((event) => matches(event, filter)),
       outage: async () => {

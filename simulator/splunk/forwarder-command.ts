@@ -4,9 +4,9 @@ import { requiredVariable, secondsVariable } from "../command.ts";
 import { startForwarder } from "./forwarder.ts";
 
 /**
- * The log sidecar as a process, set up by its environment alone: SPLUNK_ENDPOINT (host:port or URL),
- * SPLUNK_CLIENT_NAME, SPLUNK_LOG_DIRS (separated by comma or colon), SPLUNK_TOKEN [none], POD_NAME [the host's
- * name], SPLUNK_POLL_SECONDS [0.2], SPLUNK_RETRY_SECONDS [1], SPLUNK_DRAIN_SECONDS [10].
+ * The log sidecar as a process, set up by its environment alone: SPLUNK_INSTANCE (host:port or URL; SPLUNK_ENDPOINT
+ * is the same), SPLUNK_CLIENT_NAME, SPLUNK_LOG_DIRS (separated by comma or colon), SPLUNK_STATE_DIR [none],
+ * SPLUNK_TOKEN [none], POD_NAME [the host's name], SPLUNK_POLL_SECONDS [0.2], SPLUNK_RETRY_SECONDS [1], SPLUNK_DRAIN_SECONDS [10].
  */
 export const command: Command = {
   name: "splunk-forwarder",
@@ -14,13 +14,14 @@ export const command: Command = {
   options: {},
   async start(_values, env) {
     const forwarder = startForwarder({
-      endpoint: requiredVariable(env, "SPLUNK_ENDPOINT"),
+      instance: env.SPLUNK_ENDPOINT ?? requiredVariable(env, "SPLUNK_INSTANCE"),
       token: env.SPLUNK_TOKEN,
       clientName: requiredVariable(env, "SPLUNK_CLIENT_NAME"),
       host: env.POD_NAME ?? hostname(),
       directories: requiredVariable(env, "SPLUNK_LOG_DIRS")
         .split(/[,:]/)
         .filter((path) => path !== ""),
+      stateDirectory: env.SPLUNK_STATE_DIR,
       pollMs: secondsVariable(env, "SPLUNK_POLL_SECONDS", 200),
       retryMs: secondsVariable(env, "SPLUNK_RETRY_SECONDS", 1000),
       drainMs: secondsVariable(env, "SPLUNK_DRAIN_SECONDS", 10_000),

@@ -83,6 +83,16 @@ describe("splunk forwarder as a process", () => {
     expect(setup.forwarder.stderr()).toContain("lines were left");
   });
 
+  it("goes on where an earlier run of the sidecar was, when it may keep its state", async () => {
+    await using setup = await start({ SPLUNK_STATE_DIR: "state" });
+    await appendFile(setup.log, "one\n");
+    await eventually(async () => expect(await linesOf(setup.control)).toEqual(["one"]));
+    await setup.forwarder.stop();
+    await appendFile(setup.log, "two\n");
+    await using _again = setup.forward();
+    await eventually(async () => expect(await linesOf(setup.control)).toEqual(["one", "two"]));
+  });
+
   it("finishes a file that was deleted while it was followed", async () => {
     await using setup = await start();
     await appendFile(setup.log, "first\n");
@@ -96,7 +106,7 @@ describe("splunk forwarder as a process", () => {
 
   it("names the variable that is missing and exits 2", async () => {
     await using forwarder = startSimulator(["splunk-forwarder"], {
-      SPLUNK_ENDPOINT: "127.0.0.1:1",
+      SPLUNK_INSTANCE: "127.0.0.1:1",
     });
     expect(await forwarder.ended).toEqual({ code: 2, signal: null });
     expect(forwarder.stderr()).toContain("SPLUNK_CLIENT_NAME must be set");
@@ -106,19 +116,25 @@ describe("splunk forwarder as a process", () => {
 async function start(env: Readonly<Record<string, string>> = {}) {
   const directory = await mkdtemp(join(tmpdir(), "forwarder-"));
   const collector = await startCollector();
-  const forwarder = startSimulator(["splunk-forwarder"], {
-    SPLUNK_ENDPOINT: collector.endpoint,
-    SPLUNK_CLIENT_NAME: "omega_kafka-consumer",
-    SPLUNK_LOG_DIRS: directory,
-    SPLUNK_POLL_SECONDS: "0.02",
-    SPLUNK_RETRY_SECONDS: "0.05",
-    POD_NAME: "pod-1",
-    ...env,
-  });
+  const forward = () =>
+    startSimulator(["splunk-forwarder"], {
+      SPLUNK_INSTANCE: collector.instance,
+      SPLUNK_CLIENT_NAME: "omega_kafka-consumer",
+      SPLUNK_LOG_DIRS: directory,
+      SPLUNK_POLL_SECONDS: "0.02",
+      SPLUNK_RETRY_SECONDS: "0.05",
+      POD_NAME: "pod-1",
+      ...env,
+      ...(env.SPLUNK_STATE_DIR === undefined
+        ? {}
+        : { SPLUNK_STATE_DIR: join(directory, env.SPLUNK_STATE_DIR) }),
+    });
+  const forwarder = forward();
   return {
     log: join(directory, "app.log"),
     control: collector.control,
     forwarder,
+    forward,
     [Symbol.asyncDispose]: async () => {
       await forwarder[Symbol.asyncDispose]();
       await collector[Symbol.asyncDispose]();

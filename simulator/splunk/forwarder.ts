@@ -5,12 +5,14 @@ import type { LogFiles } from "./log-files.ts";
 import type { Chunk, TailedFile } from "./tailed-file.ts";
 
 export interface ForwarderOptions {
-  /** `host:port` or a URL of the collector. */
-  readonly endpoint: string;
+  /** `host:port` or URL of the collector. */
+  readonly instance: string;
   readonly token?: string | undefined;
   readonly clientName: string;
   readonly host: string;
   readonly directories: readonly string[];
+  /** Keeps the positions for the next run of the sidecar. Default: every run begins at the start of each file. */
+  readonly stateDirectory?: string | undefined;
   /** Between looks at the directories. */
   readonly pollMs: number;
   /** Between attempts while the collector does not acknowledge. */
@@ -23,7 +25,7 @@ export interface ForwarderOptions {
 /** Sends every line at least once. Disposing sends the rest first, and rejects when that was not possible in time. */
 export function startForwarder(options: ForwarderOptions): AsyncDisposable {
   const stopping = new AbortController();
-  const files = followLogFiles(options.directories);
+  const files = followLogFiles(options.directories, options.stateDirectory);
   const running = follow(options, files, stopping.signal);
   return {
     [Symbol.asyncDispose]: async () => {
@@ -52,7 +54,7 @@ async function drain(options: ForwarderOptions, files: LogFiles): Promise<void> 
   while (!(await forwardAll(options, files, true))) {
     if (performance.now() > deadlineMs) {
       throw new Error(
-        `lines were left: no acknowledgement from ${options.endpoint} within ${options.drainMs} ms`,
+        `lines were left: no acknowledgement from ${options.instance} within ${options.drainMs} ms`,
       );
     }
     await sleep(Math.min(options.retryMs, 100));
@@ -71,6 +73,7 @@ async function forwardAll(
     if (!(await forwardFile(options, file, last || deleted))) return false;
     if (deleted) await files.forget(file);
   }
+  await files.savePositions();
   return true;
 }
 
@@ -101,7 +104,7 @@ async function send(options: ForwarderOptions, source: string, chunk: Chunk): Pr
     }),
   );
   try {
-    const { status } = await requestJson(`${baseUrl(options.endpoint)}/services/collector/event`, {
+    const { status } = await requestJson(`${baseUrl(options.instance)}/services/collector/event`, {
       method: "POST",
       body: events.join("\n"),
       ...(options.token === undefined
@@ -111,11 +114,11 @@ async function send(options: ForwarderOptions, source: string, chunk: Chunk): Pr
     if (status !== 200) options.log("forwarder.refused", { status });
     return status === 200;
   } catch (error) {
-    options.log("forwarder.unreachable", { endpoint: options.endpoint, reason: String(error) });
+    options.log("forwarder.unreachable", { instance: options.instance, reason: String(error) });
     return false;
   }
 }
 
-function baseUrl(endpoint: string): string {
-  return endpoint.includes("://") ? endpoint.replace(/\/+$/, "") : `http://${endpoint}`;
+function baseUrl(instance: string): string {
+  return instance.includes("://") ? instance.replace(/\/+$/, "") : `http://${instance}`;
 }

@@ -1,5 +1,6 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { openPositions } from "./positions.ts";
 import { openTailedFile } from "./tailed-file.ts";
 import type { TailedFile } from "./tailed-file.ts";
 
@@ -8,20 +9,24 @@ export interface LogFiles extends AsyncDisposable {
   scan(): Promise<readonly TailedFile[]>;
   /** Stops following it. */
   forget(file: TailedFile): Promise<void>;
+  /** Keeps what is acknowledged for the next run; does nothing without a state directory or a change. */
+  savePositions(): Promise<void>;
 }
 
 /**
  * Follows the log files of some directories by their inode: a rotated file is read to its end under its new
  * name, and never again from its start. An open file keeps its inode, so none is mistaken for a later one.
  */
-export function followLogFiles(directories: readonly string[]): LogFiles {
+export function followLogFiles(directories: readonly string[], stateDirectory?: string): LogFiles {
   const followed = new Map<string, TailedFile>();
+  const positions = stateDirectory === undefined ? null : openPositions(stateDirectory);
   return {
     async scan() {
       const found = (await Promise.all(directories.map((path) => listLogFiles(path)))).flat();
       for (const { path, identity } of found.toSorted((a, b) => a.modifiedMs - b.modifiedMs)) {
         if (followed.has(identity)) continue;
-        const file = await unlessGone(openTailedFile(path));
+        const start = await positions?.find(identity);
+        const file = await unlessGone(openTailedFile(path, start));
         if (file !== null) followed.set(identity, file);
       }
       return [...followed.values()];
@@ -29,6 +34,10 @@ export function followLogFiles(directories: readonly string[]): LogFiles {
     async forget(file) {
       for (const [identity, one] of followed) if (one === file) followed.delete(identity);
       await file[Symbol.asyncDispose]();
+    },
+    savePositions: async () => {
+      const places = [...followed].map(([identity, file]) => [identity, file.place()] as const);
+      await positions?.save(Object.fromEntries(places));
     },
     [Symbol.asyncDispose]: async () => {
       await Promise.all([...followed.values()].map((file) => file[Symbol.asyncDispose]()));

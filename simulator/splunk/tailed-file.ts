@@ -8,6 +8,13 @@ export interface Chunk {
   readonly end: number;
 }
 
+/** How far a file was acknowledged, and its first bytes, by which it is recognised. */
+export interface Place {
+  readonly position: number;
+  /** Base64. */
+  readonly head: string;
+}
+
 /** One file, by its identity: it keeps its name as the source and its place when it is renamed. */
 export interface TailedFile extends AsyncDisposable {
   /** The path under which it was first seen. */
@@ -19,6 +26,8 @@ export interface TailedFile extends AsyncDisposable {
    */
   read(last: boolean): Promise<Chunk | null>;
   acknowledge(chunk: Chunk): void;
+  /** How far it is acknowledged, for the next run. */
+  place(): Place;
   /** No name leads to it any more. */
   deleted(): Promise<boolean>;
 }
@@ -28,11 +37,17 @@ const CHUNK_BYTES_MAX = 256 * 1024;
 const HEAD_BYTES_MAX = 256;
 const LINE_END = 0x0a;
 
-/** Throws ENOENT when it went away meanwhile. */
-export async function openTailedFile(path: string): Promise<TailedFile> {
+/**
+ * Throws ENOENT when it went away meanwhile.
+ * @param start where an earlier run was. Default: at the start.
+ */
+export async function openTailedFile(
+  path: string,
+  start: Place = { position: 0, head: "" },
+): Promise<TailedFile> {
   const handle = await open(path, "r");
-  let position = 0;
-  let head: Buffer = Buffer.alloc(0);
+  let { position } = start;
+  let head: Buffer = Buffer.from(start.head, "base64");
 
   /** Where a truncated file is written again from its start, what was acknowledged belongs to its past. */
   async function notice(size: number): Promise<void> {
@@ -61,6 +76,7 @@ export async function openTailedFile(path: string): Promise<TailedFile> {
     acknowledge: ({ end }) => {
       position = end;
     },
+    place: () => ({ position, head: head.toString("base64") }),
     deleted: async () => (await handle.stat()).nlink === 0,
     [Symbol.asyncDispose]: () => handle.close(),
   };
