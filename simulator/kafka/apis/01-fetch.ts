@@ -1,0 +1,240 @@
+import type { Cluster } from "../cluster.ts";
+import type { Topic } from "../topics.ts";
+import {
+  array,
+  between,
+  int16,
+  int32,
+  int64,
+  int8,
+  nullableArray,
+  records,
+  since,
+  string,
+  struct,
+  tagged,
+  uuid,
+} from "../wire/codec.ts";
+import type { Decoded, Encodable } from "../wire/codec.ts";
+import { errorCode } from "../wire/errors.ts";
+import type { ErrorName } from "../wire/errors.ts";
+import { defineApi } from "./define.ts";
+import type { RequestContext } from "./define.ts";
+import { leaderRefusal } from "./leadership.ts";
+
+const NO_ID = "00000000-0000-0000-0000-000000000000";
+
+const request = struct({
+  replicaId: between(0, 14, int32, -1),
+  maxWaitMs: int32,
+  minBytes: int32,
+  maxBytes: since(3, int32, 0x7fffffff),
+  isolationLevel: since(4, int8, 0),
+  sessionId: since(7, int32, 0),
+  sessionEpoch: since(7, int32, -1),
+  topics: array(
+    struct({
+      name: between(0, 12, string, ""),
+      id: since(13, uuid, NO_ID),
+      partitions: array(
+        struct({
+          index: int32,
+          currentLeaderEpoch: since(9, int32, -1),
+          fetchOffset: int64,
+          lastFetchedEpoch: since(12, int32, -1),
+          logStartOffset: since(5, int64, -1n),
+          bytesMax: int32,
+        }),
+      ),
+    }),
+  ),
+  forgotten: since(
+    7,
+    array(
+      struct({
+        name: between(0, 12, string, ""),
+        id: since(13, uuid, NO_ID),
+        partitions: array(int32),
+      }),
+    ),
+    [],
+  ),
+  rackId: since(11, string, ""),
+});
+
+const currentLeader = struct({ leaderId: int32, leaderEpoch: int32 });
+
+const partitionResponse = struct({
+  index: int32,
+  errorCode: int16,
+  highWatermark: int64,
+  lastStableOffset: since(4, int64, -1n),
+  logStartOffset: since(5, int64, -1n),
+  abortedTransactions: since(
+    4,
+    nullableArray(struct({ producerId: int64, firstOffset: int64 })),
+    null,
+  ),
+  preferredReadReplica: since(11, int32, -1),
+  records,
+  currentLeader: tagged(1, 12, currentLeader, { leaderId: -1, leaderEpoch: -1 }),
+});
+
+const response = struct({
+  throttleTimeMs: since(1, int32, 0),
+  errorCode: since(7, int16, 0),
+  sessionId: since(7, int32, 0),
+  topics: array(
+    struct({
+      name: between(0, 12, string, ""),
+      id: since(13, uuid, NO_ID),
+      partitions: array(partitionResponse),
+    }),
+  ),
+});
+
+type FetchRequest = Decoded<typeof request>;
+type FetchTopic = FetchRequest["topics"][number];
+type FetchPartition = FetchTopic["partitions"][number];
+type PartitionResponse = Encodable<typeof partitionResponse>;
+
+export const fetch = defineApi({
+  key: 1,
+  name: "Fetch",
+  versions: [4, 16],
+  flexibleFrom: 12,
+  request,
+  response,
+  scope: ({ topics }, cluster) => ({
+    topics: topics.map((topic) => find(cluster, topic)?.name ?? topic.name),
+  }),
+  async handle(asked, context) {
+    // Sessions (KIP-227) are never given: 0 in the answer makes a client send whole requests.
+    if (asked.sessionId !== 0) {
+      return { errorCode: errorCode("FETCH_SESSION_ID_NOT_FOUND"), topics: [] };
+    }
+    return { topics: await readWhenReady(asked, context) };
+  },
+  refuse({ topics }, error) {
+    return {
+      topics: topics.map(({ name, id, partitions }) => ({
+        name,
+        id,
+        partitions: partitions.map(({ index }) => failed(index, error)),
+      })),
+    };
+  },
+});
+
+interface Reading {
+  readonly topics: NonNullable<Encodable<typeof response>["topics"]>;
+  readonly bytes: number;
+  readonly hasError: boolean;
+}
+
+/** Long poll: until there are `minBytes`, anything is wrong, or `maxWaitMs` have passed. */
+async function readWhenReady(asked: FetchRequest, context: RequestContext) {
+  const { cluster, signal } = context;
+  const endsAtMs = cluster.timers.nowMs() + asked.maxWaitMs;
+  for (;;) {
+    const reading = read(asked, context);
+    const leftMs = endsAtMs - cluster.timers.nowMs();
+    const isReady = reading.bytes >= asked.minBytes || reading.hasError;
+    if (isReady || leftMs <= 0 || signal.aborted) return reading.topics;
+    await changed(asked, context, leftMs);
+  }
+}
+
+function read(asked: FetchRequest, { cluster, node }: RequestContext): Reading {
+  let bytes = 0;
+  let hasError = false;
+  const topics = asked.topics.map((topic) => {
+    const known = find(cluster, topic);
+    const partitions = topic.partitions.map((partition) => {
+      const found = readPartition(
+        topic,
+        known,
+        partition,
+        node,
+        asked.maxBytes - bytes,
+        bytes === 0,
+      );
+      hasError ||= found.errorCode !== 0;
+      for (const batch of found.records ?? []) bytes += batch.length;
+      return found;
+    });
+    return { name: topic.name, id: topic.id, partitions };
+  });
+  return { topics, bytes, hasError };
+}
+
+function readPartition(
+  topic: FetchTopic,
+  known: Topic | undefined,
+  asked: FetchPartition,
+  node: number,
+  bytesLeft: number,
+  atLeastOne: boolean,
+): PartitionResponse {
+  const { index, fetchOffset } = asked;
+  if (known === undefined && topic.name === "") return failed(index, errorCode("UNKNOWN_TOPIC_ID"));
+  const partition = known?.partitions[index];
+  const refusal = leaderRefusal(partition, node, asked.currentLeaderEpoch);
+  if (partition === undefined) return failed(index, errorCode("UNKNOWN_TOPIC_OR_PARTITION"));
+  if (refusal !== undefined) {
+    const { leader: leaderId, leaderEpoch } = partition;
+    return { ...failed(index, errorCode(refusal)), ...leaderHint(refusal, leaderId, leaderEpoch) };
+  }
+  const { log } = partition;
+  const isInside = fetchOffset >= log.startOffset && fetchOffset <= log.endOffset;
+  const bytesMax = Math.max(0, Math.min(asked.bytesMax, bytesLeft));
+  return {
+    index,
+    errorCode: isInside ? 0 : errorCode("OFFSET_OUT_OF_RANGE"),
+    highWatermark: log.endOffset,
+    lastStableOffset: log.endOffset,
+    logStartOffset: log.startOffset,
+    records: isInside ? log.read(fetchOffset, bytesMax, atLeastOne) : [],
+  };
+}
+
+function leaderHint(refusal: ErrorName, leaderId: number, leaderEpoch: number) {
+  const isMoved = refusal === "NOT_LEADER_OR_FOLLOWER" || refusal === "FENCED_LEADER_EPOCH";
+  return isMoved ? { currentLeader: { leaderId, leaderEpoch } } : {};
+}
+
+function failed(index: number, error: number): PartitionResponse {
+  return {
+    index,
+    errorCode: error,
+    highWatermark: -1n,
+    lastStableOffset: -1n,
+    logStartOffset: -1n,
+    records: [],
+  };
+}
+
+/** Resolves at the next change of a partition that was asked for, after `leftMs`, or when the client is gone. */
+function changed(asked: FetchRequest, context: RequestContext, leftMs: number): Promise<void> {
+  const { cluster, signal } = context;
+  return new Promise((resolve) => {
+    const wakeUp = (): void => {
+      timer.cancel();
+      signal.removeEventListener("abort", wakeUp);
+      for (const stop of stops) stop();
+      resolve();
+    };
+    const timer = cluster.timers.after(leftMs, wakeUp);
+    signal.addEventListener("abort", wakeUp, { once: true });
+    const stops = asked.topics.flatMap((topic) =>
+      topic.partitions.flatMap(({ index }) => {
+        const partition = find(cluster, topic)?.partitions[index];
+        return partition === undefined ? [] : [partition.log.onChange(wakeUp)];
+      }),
+    );
+  });
+}
+
+function find(cluster: Cluster, topic: { readonly name: string; readonly id: string }) {
+  return topic.name === "" ? cluster.topics.getById(topic.id) : cluster.topics.get(topic.name);
+}

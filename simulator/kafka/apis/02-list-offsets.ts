@@ -1,0 +1,90 @@
+import { offsetAtTimestamp, offsetOfMaxTimestamp } from "../records.ts";
+import type { Partition } from "../topics.ts";
+import { array, int16, int32, int64, int8, since, string, struct } from "../wire/codec.ts";
+import { errorCode } from "../wire/errors.ts";
+import { defineApi } from "./define.ts";
+import { leaderRefusal } from "./leadership.ts";
+
+const LATEST = -1n;
+const EARLIEST = -2n;
+const MAX_TIMESTAMP = -3n;
+const EARLIEST_LOCAL = -4n;
+
+const request = struct({
+  replicaId: int32,
+  isolationLevel: since(2, int8, 0),
+  topics: array(
+    struct({
+      name: string,
+      partitions: array(
+        struct({ index: int32, currentLeaderEpoch: since(4, int32, -1), timestamp: int64 }),
+      ),
+    }),
+  ),
+});
+
+const response = struct({
+  throttleTimeMs: since(2, int32, 0),
+  topics: array(
+    struct({
+      name: string,
+      partitions: array(
+        struct({
+          index: int32,
+          errorCode: int16,
+          timestamp: int64,
+          offset: int64,
+          leaderEpoch: since(4, int32, -1),
+        }),
+      ),
+    }),
+  ),
+});
+
+export const listOffsets = defineApi({
+  key: 2,
+  name: "ListOffsets",
+  versions: [1, 8],
+  flexibleFrom: 6,
+  request,
+  response,
+  scope: ({ topics }) => ({ topics: topics.map((topic) => topic.name) }),
+  handle({ topics }, { cluster, node }) {
+    return {
+      topics: topics.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map(({ index, currentLeaderEpoch, timestamp }) => {
+          const partition = cluster.topics.partition(name, index);
+          const refusal = leaderRefusal(partition, node, currentLeaderEpoch);
+          if (partition === undefined || refusal !== undefined) {
+            return failed(index, errorCode(refusal ?? "UNKNOWN_TOPIC_OR_PARTITION"));
+          }
+          const found = lookUp(partition, timestamp);
+          return { index, errorCode: 0, leaderEpoch: partition.leaderEpoch, ...found };
+        }),
+      })),
+    };
+  },
+  refuse({ topics }, error) {
+    return {
+      topics: topics.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map(({ index }) => failed(index, error)),
+      })),
+    };
+  },
+});
+
+function lookUp({ log }: Partition, timestamp: bigint) {
+  if (timestamp === LATEST) return { timestamp: -1n, offset: log.endOffset };
+  if (timestamp === EARLIEST || timestamp === EARLIEST_LOCAL) {
+    return { timestamp: -1n, offset: log.startOffset };
+  }
+  const found =
+    timestamp === MAX_TIMESTAMP ? offsetOfMaxTimestamp(log) : offsetAtTimestamp(log, timestamp);
+  return found ?? { timestamp: -1n, offset: -1n };
+}
+
+function failed(index: number, error: number) {
+  return { index, errorCode: error, timestamp: -1n, offset: -1n };
+}

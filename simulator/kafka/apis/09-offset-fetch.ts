@@ -1,0 +1,140 @@
+import type { CommittedOffset } from "../groups/offsets.ts";
+import {
+  array,
+  between,
+  boolean,
+  int16,
+  int32,
+  int64,
+  nullableArray,
+  nullableString,
+  since,
+  string,
+  struct,
+} from "../wire/codec.ts";
+import type { Encodable } from "../wire/codec.ts";
+import { errorCode } from "../wire/errors.ts";
+import { defineApi, groupRefusal } from "./define.ts";
+import type { RequestContext } from "./define.ts";
+
+const askedTopics = nullableArray(struct({ name: string, partitions: array(int32) }));
+
+const request = struct({
+  groupId: between(0, 7, string, ""),
+  topics: between(0, 7, askedTopics, null),
+  groups: since(
+    8,
+    array(
+      struct({
+        groupId: string,
+        memberId: since(9, nullableString, null),
+        memberEpoch: since(9, int32, -1),
+        topics: askedTopics,
+      }),
+    ),
+    [],
+  ),
+  requireStable: since(7, boolean, false),
+});
+
+const topicResponse = struct({
+  name: string,
+  partitions: array(
+    struct({
+      index: int32,
+      committedOffset: int64,
+      committedLeaderEpoch: since(5, int32, -1),
+      metadata: nullableString,
+      errorCode: int16,
+    }),
+  ),
+});
+
+const response = struct({
+  throttleTimeMs: since(3, int32, 0),
+  topics: between(0, 7, array(topicResponse), []),
+  errorCode: between(2, 7, int16, 0),
+  groups: since(
+    8,
+    array(struct({ groupId: string, topics: array(topicResponse), errorCode: int16 })),
+    [],
+  ),
+});
+
+type AskedTopics = readonly { readonly name: string; readonly partitions: readonly number[] }[];
+type TopicResponse = Encodable<typeof topicResponse>;
+
+/** From this version on one request may ask for several groups. */
+const SEVERAL_GROUPS = 8;
+/** Before it there is no error for the whole group, only one for each partition. */
+const GROUP_ERROR = 2;
+
+export const offsetFetch = defineApi({
+  key: 9,
+  name: "OffsetFetch",
+  versions: [1, 9],
+  flexibleFrom: 6,
+  request,
+  response,
+  scope: ({ groupId, groups, topics }) => ({
+    groups: groups.length > 0 ? groups.map((group) => group.groupId) : [groupId],
+    topics: [...(topics ?? []), ...groups.flatMap((group) => group.topics ?? [])].map(
+      (topic) => topic.name,
+    ),
+  }),
+  handle(asked, context) {
+    if (context.version < SEVERAL_GROUPS) {
+      const answered = answerGroup(asked.groupId, asked.topics, context);
+      if (context.version >= GROUP_ERROR || answered.errorCode === 0) return answered;
+      return { topics: refusedTopics(asked.topics ?? [], answered.errorCode) };
+    }
+    return {
+      groups: asked.groups.map(({ groupId, topics }) => ({
+        groupId,
+        ...answerGroup(groupId, topics, context),
+      })),
+    };
+  },
+  refuse({ topics, groups }, error) {
+    return {
+      errorCode: error,
+      topics: refusedTopics(topics ?? [], error),
+      groups: groups.map(({ groupId }) => ({ groupId, topics: [], errorCode: error })),
+    };
+  },
+});
+
+function answerGroup(groupId: string, asked: AskedTopics | null, context: RequestContext) {
+  const refusal = groupRefusal(context, groupId);
+  if (refusal !== undefined) return { topics: [], errorCode: errorCode(refusal) };
+  const offsets = context.cluster.groups.get(groupId)?.offsets;
+  if (asked !== null) {
+    const topics = asked.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map((index) => position(index, offsets?.get(name, index))),
+    }));
+    return { topics, errorCode: 0 };
+  }
+  const topics = [...(offsets?.all() ?? [])].map(([name, partitions]) => ({
+    name,
+    partitions: [...partitions].map(([index, committed]) => position(index, committed)),
+  }));
+  return { topics, errorCode: 0 };
+}
+
+function position(index: number, committed: CommittedOffset | undefined) {
+  return {
+    index,
+    committedOffset: committed?.offset ?? -1n,
+    committedLeaderEpoch: committed?.leaderEpoch ?? -1,
+    metadata: committed?.metadata ?? "",
+    errorCode: 0,
+  };
+}
+
+function refusedTopics(asked: AskedTopics, error: number): TopicResponse[] {
+  return asked.map(({ name, partitions }) => ({
+    name,
+    partitions: partitions.map((index) => ({ ...position(index, undefined), errorCode: error })),
+  }));
+}

@@ -1,0 +1,45 @@
+import { array, int16, int32, since, string, struct } from "../wire/codec.ts";
+import { errorCode } from "../wire/errors.ts";
+import { defineApi } from "./define.ts";
+import type { Api } from "./define.ts";
+
+export const API_VERSIONS_KEY = 18;
+
+const response = struct({
+  errorCode: int16,
+  apiKeys: array(struct({ apiKey: int16, minVersion: int16, maxVersion: int16 })),
+  throttleTimeMs: since(1, int32, 0),
+});
+
+/** `served` is asked at every request: this API is one of those that it lists. */
+export function defineApiVersions(served: () => Iterable<Api>) {
+  return defineApi({
+    key: API_VERSIONS_KEY,
+    name: "ApiVersions",
+    versions: [0, 4],
+    flexibleFrom: 3,
+    // A client that does not know our versions yet must be able to read the answer.
+    plainResponseHeader: true,
+    request: struct({
+      clientSoftwareName: since(3, string, ""),
+      clientSoftwareVersion: since(3, string, ""),
+    }),
+    response,
+    handle: () => ({ errorCode: 0, apiKeys: listed(served()) }),
+    refuse: (_request, error) => ({ errorCode: error, apiKeys: [] }),
+  });
+}
+
+/** Version 0 of the answer to a version that is not served, for every client to read. */
+export function unsupportedVersion(served: Iterable<Api>) {
+  const answer = { errorCode: errorCode("UNSUPPORTED_VERSION"), apiKeys: listed(served) };
+  return { codec: response, answer };
+}
+
+function listed(served: Iterable<Api>) {
+  return [...served].map(({ key, versions, versionShown }) => ({
+    apiKey: key,
+    minVersion: versionShown ?? versions[0],
+    maxVersion: versions[1],
+  }));
+}

@@ -1,0 +1,108 @@
+import { Writer } from "@platformatic/kafka";
+import type { Cluster } from "../cluster.ts";
+import type { Session } from "../security/session.ts";
+import type { Codec, WireFormat } from "../wire/codec.ts";
+import type { ErrorName } from "../wire/errors.ts";
+import type { RequestReader } from "../wire/reader.ts";
+
+/** Everything that a request may depend on beside its own fields. */
+export interface RequestContext {
+  readonly cluster: Cluster;
+  /** Id of the node that was asked. */
+  readonly node: number;
+  readonly listener: string;
+  readonly version: number;
+  readonly clientId: string;
+  /** Address of the client with the leading slash that Apache Kafka shows. */
+  readonly clientHost: string;
+  /** Authentication of the connection. */
+  readonly session: Session;
+  /** Aborts when the connection closes. */
+  readonly signal: AbortSignal;
+}
+
+/** What a request is about, for the rules of faults and for whoever watches. */
+export interface RequestScope {
+  readonly topics?: readonly string[];
+  readonly groups?: readonly string[];
+}
+
+export interface ApiDefinition<Request, RequestInput, Response, ResponseInput> {
+  readonly key: number;
+  /** Name in the protocol, such as `OffsetCommit`. */
+  readonly name: string;
+  /** Lowest and highest version that is served. */
+  readonly versions: readonly [min: number, max: number];
+  /** Lowest version that ApiVersions shows, when it is another one. */
+  readonly versionShown?: number;
+  /** First version with compact lengths and tagged fields. Default: none. */
+  readonly flexibleFrom?: number;
+  /** The response header never has tagged fields (ApiVersions). */
+  readonly plainResponseHeader?: boolean;
+  readonly request: Codec<Request, RequestInput>;
+  readonly response: Codec<Response, ResponseInput>;
+  readonly scope?: (request: Request, cluster: Cluster) => RequestScope;
+  /** Undefined: no answer is sent (acks=0). */
+  handle(
+    request: Request,
+    context: RequestContext,
+  ): ResponseInput | undefined | Promise<ResponseInput | undefined>;
+  /** The answer that says `error` wherever this API has a place for it. Undefined: no answer is ever sent. */
+  refuse(request: Request, error: number, version: number): ResponseInput | undefined;
+}
+
+/** A request whose fields have been read. */
+export interface Call {
+  readonly scope: RequestScope;
+  /** Body of the answer; undefined when none is sent. */
+  apply(context: RequestContext): Promise<Buffer | undefined>;
+  refuse(error: number): Buffer | undefined;
+}
+
+/** One API as the dispatcher sees it. */
+export interface Api {
+  readonly key: number;
+  readonly name: string;
+  readonly versions: readonly [min: number, max: number];
+  readonly versionShown?: number;
+  format(version: number): WireFormat;
+  readonly plainResponseHeader?: boolean;
+  /** Throws MalformedRequest. */
+  read(body: RequestReader, version: number, cluster: Cluster): Call;
+}
+
+export type DefinedApi<R, RI, S, SI> = ApiDefinition<R, RI, S, SI> & Api;
+
+export function defineApi<R, RI, S, SI>(
+  definition: ApiDefinition<R, RI, S, SI>,
+): DefinedApi<R, RI, S, SI> {
+  const { flexibleFrom = Number.POSITIVE_INFINITY, response } = definition;
+  const format = (version: number): WireFormat => ({ version, flexible: version >= flexibleFrom });
+  return {
+    ...definition,
+    format,
+    read(body, version, cluster) {
+      const request = definition.request.read(body, format(version));
+      const encode = (answer: SI | undefined): Buffer | undefined =>
+        answer === undefined ? undefined : encodeBody(response, answer, format(version));
+      return {
+        scope: definition.scope?.(request, cluster) ?? {},
+        apply: async (context) => encode(await definition.handle(request, context)),
+        refuse: (error) => encode(definition.refuse(request, error, version)),
+      };
+    },
+  };
+}
+
+export function encodeBody<R, W>(codec: Codec<R, W>, value: W, format: WireFormat): Buffer {
+  const writer = Writer.create();
+  codec.write(writer, value, format);
+  return writer.buffer;
+}
+
+/** NOT_COORDINATOR when another node coordinates the group, INVALID_GROUP_ID without an id. */
+export function groupRefusal(context: RequestContext, group: string): ErrorName | undefined {
+  if (group === "") return "INVALID_GROUP_ID";
+  const coordinator = context.cluster.coordinatorOf(group);
+  return coordinator === context.node ? undefined : "NOT_COORDINATOR";
+}

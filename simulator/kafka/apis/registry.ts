@@ -1,0 +1,37 @@
+import { produce } from "./00-produce.ts";
+import { fetch } from "./01-fetch.ts";
+import { listOffsets } from "./02-list-offsets.ts";
+import { metadata } from "./03-metadata.ts";
+import { offsetCommit } from "./08-offset-commit.ts";
+import { offsetFetch } from "./09-offset-fetch.ts";
+import { findCoordinator } from "./10-find-coordinator.ts";
+import { joinGroup } from "./11-join-group.ts";
+import { heartbeat } from "./12-heartbeat.ts";
+import { leaveGroup } from "./13-leave-group.ts";
+import { syncGroup } from "./14-sync-group.ts";
+import { saslHandshake } from "./17-sasl-handshake.ts";
+import { defineApiVersions } from "./18-api-versions.ts";
+import { initProducerId } from "./22-init-producer-id.ts";
+import { saslAuthenticate } from "./36-sasl-authenticate.ts";
+import type { Api } from "./define.ts";
+
+const SERVED: readonly Api[] = [
+  produce,
+  fetch,
+  listOffsets,
+  metadata,
+  offsetCommit,
+  offsetFetch,
+  findCoordinator,
+  joinGroup,
+  heartbeat,
+  leaveGroup,
+  syncGroup,
+  saslHandshake,
+  defineApiVersions(() => apis.values()),
+  initProducerId,
+  saslAuthenticate,
+];
+
+/** Every API that is served, by its key. */
+export const apis: ReadonlyMap<number, Api> = new Map(SERVED.map((api) => [api.key, api]));

@@ -1,0 +1,145 @@
+import { Events } from "./events.ts";
+import { Faults } from "./faults.ts";
+import { Groups } from "./groups/groups.ts";
+import type { ClusterSettings } from "./options.ts";
+import { Users } from "./security/users.ts";
+import type { Timers } from "./timers.ts";
+import { addPartitions, isTopicName, Topics } from "./topics.ts";
+import type { Partition, Topic } from "./topics.ts";
+import type { ErrorName } from "./wire/errors.ts";
+
+/** Where a node is reached through one listener. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** One node as the others know it. */
+export interface NodeView {
+  readonly id: number;
+  readonly alive: boolean;
+  /** Undefined for a listener that does not exist. */
+  endpoint(listener: string): Endpoint | undefined;
+}
+
+/** What all nodes share: topics, groups, users, who leads what. Nothing here knows a socket. */
+export class Cluster {
+  readonly id = "embedded-kafka-cluster";
+  readonly settings: ClusterSettings;
+  readonly timers: Timers;
+  readonly topics = new Topics();
+  readonly users: Users;
+  readonly groups: Groups;
+  readonly faults = new Faults();
+  readonly events = new Events();
+  readonly #coordinators = new Map<string, number>();
+  #nodes: readonly NodeView[] = [];
+  #nextProducerId = 1000n;
+
+  constructor(settings: ClusterSettings, users: Readonly<Record<string, string>>, timers: Timers) {
+    this.settings = settings;
+    this.timers = timers;
+    this.users = new Users(users);
+    this.groups = new Groups(settings, timers);
+  }
+
+  get nodes(): readonly NodeView[] {
+    return this.#nodes;
+  }
+
+  /** Called once, before the first request. */
+  setNodes(nodes: readonly NodeView[]): void {
+    this.#nodes = nodes;
+  }
+
+  /** The living node with the lowest id, -1 when there is none. */
+  get controllerId(): number {
+    return this.#living()[0]?.id ?? -1;
+  }
+
+  /** Returns the error for the client instead of a topic when the name or the count is not allowed. */
+  createTopic(
+    name: string,
+    partitionCount = this.settings.partitionsDefault,
+    config: ReadonlyMap<string, string> = new Map(),
+  ): Topic | ErrorName {
+    if (!isTopicName(name)) return "INVALID_TOPIC_EXCEPTION";
+    if (this.topics.get(name) !== undefined) return "TOPIC_ALREADY_EXISTS";
+    if (partitionCount < 1) return "INVALID_PARTITIONS";
+    const start = this.topics.all().length;
+    const place = (partition: number): number[] => this.#replicas(start + partition);
+    return this.topics.create(name, partitionCount, place, config);
+  }
+
+  /** Adds partitions until there are `count`. */
+  growTopic(topic: Topic, count: number): void {
+    addPartitions(topic, count, (partition) => this.#replicas(partition));
+  }
+
+  /** Deletes the records and the committed offsets. */
+  deleteTopic(topic: Topic): void {
+    this.topics.delete(topic);
+    for (const group of this.groups.all()) group.offsets.deleteTopic(topic.name);
+  }
+
+  /** Id of the node that coordinates this group, -1 when none lives. */
+  coordinatorOf(group: string): number {
+    const chosen = this.#coordinators.get(group);
+    const living = this.#living();
+    if (chosen !== undefined && living.some((node) => node.id === chosen)) return chosen;
+    return living[hash(group) % living.length]?.id ?? -1;
+  }
+
+  /** Makes `node` the coordinator; whoever waits at the old one is told NOT_COORDINATOR. */
+  moveCoordinator(group: string, node: number): void {
+    this.#coordinators.set(group, node);
+    this.groups.get(group)?.answerWaiting("NOT_COORDINATOR");
+  }
+
+  moveLeader(partition: Partition, node: number): void {
+    partition.leader = node;
+    partition.leaderEpoch += 1;
+    partition.log.wake();
+  }
+
+  /** After a node has died or has come back: every partition whose leader is dead gets a living one. */
+  electLeaders(): void {
+    const living = new Set(this.#living().map((node) => node.id));
+    for (const partition of this.topics.all().flatMap((topic) => topic.partitions)) {
+      if (living.has(partition.leader)) continue;
+      const next = partition.replicas.find((replica) => living.has(replica)) ?? -1;
+      if (next !== partition.leader) this.moveLeader(partition, next);
+    }
+  }
+
+  newProducerId(): bigint {
+    this.#nextProducerId += 1n;
+    return this.#nextProducerId;
+  }
+
+  /** Ends every timer and everyone who waits. */
+  close(): void {
+    this.faults.close();
+    this.groups.close();
+    for (const topic of this.topics.all()) this.topics.delete(topic);
+  }
+
+  #living(): readonly NodeView[] {
+    return this.#nodes.filter((node) => node.alive);
+  }
+
+  #replicas(start: number): number[] {
+    const living = this.#living();
+    const count = Math.min(this.settings.replicationFactor, living.length);
+    return Array.from({ length: count }, (_, index) => {
+      return living[(start + index) % living.length]?.id ?? -1;
+    });
+  }
+}
+
+/** FNV-1a, 32 bits: only has to spread groups over nodes in the same way every time. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (const byte of Buffer.from(text)) value = Math.imul(value ^ byte, 0x01000193) >>> 0;
+  return value;
+}

@@ -1,0 +1,122 @@
+import { readFile } from "node:fs/promises";
+import { integerOption, textOption, textsOption, UsageError } from "../command.ts";
+import type { Command, OptionValues } from "../command.ts";
+import type { KafkaOptions, ListenerOptions, ListenerTls, TopicOptions } from "./options.ts";
+import type { SaslMechanism } from "./security/users.ts";
+import { startKafka } from "./start.ts";
+
+const MECHANISMS: readonly SaslMechanism[] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+const CLIENT_CERTIFICATE = ["none", "requested", "required"] as const;
+
+/** A cluster with one listener; prints `bootstrap` as clients take it. Passwords come from a file, never from argv. */
+export const command: Command = {
+  name: "kafka",
+  summary: "embedded Kafka-protocol broker",
+  options: {
+    nodes: { type: "string" },
+    host: { type: "string" },
+    "advertised-host": { type: "string" },
+    port: { type: "string", multiple: true },
+    "tls-cert": { type: "string" },
+    "tls-key": { type: "string" },
+    "tls-ca": { type: "string" },
+    "client-certificate": { type: "string" },
+    sasl: { type: "string", multiple: true },
+    "users-file": { type: "string" },
+    topic: { type: "string", multiple: true },
+    "session-timeout-ms-min": { type: "string" },
+    "initial-rebalance-delay-ms": { type: "string" },
+    "no-auto-create-topics": { type: "boolean" },
+  },
+  async start(values) {
+    const cluster = await startKafka(await kafkaOptions(values));
+    return {
+      listening: { bootstrap: cluster.bootstrap().join(",") },
+      [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose](),
+    };
+  },
+};
+
+async function kafkaOptions(values: OptionValues): Promise<KafkaOptions> {
+  const options: KafkaOptions = {
+    nodes: integerOption(values, "nodes", 1),
+    listeners: [await listener(values)],
+    users: await users(values),
+    topics: textsOption(values, "topic").map((text) => topic(text)),
+    sessionTimeoutMsMin: integerOption(values, "session-timeout-ms-min", 6000),
+    initialRebalanceDelayMs: integerOption(values, "initial-rebalance-delay-ms", 0),
+    autoCreateTopics: values["no-auto-create-topics"] !== true,
+  };
+  if (options.nodes === 0) throw new UsageError("--nodes must be at least 1, got 0");
+  return options;
+}
+
+async function listener(values: OptionValues): Promise<ListenerOptions> {
+  const host = textOption(values, "host", "127.0.0.1");
+  const tls = await listenerTls(values);
+  const mechanisms = textsOption(values, "sasl").map((text) => mechanism(text));
+  return {
+    name: "main",
+    host,
+    advertisedHost: textOption(values, "advertised-host", host),
+    ports: textsOption(values, "port").map((text) => port(text)),
+    ...(tls === undefined ? {} : { tls }),
+    ...(mechanisms.length === 0 ? {} : { sasl: { mechanisms } }),
+  };
+}
+
+async function listenerTls(values: OptionValues): Promise<ListenerTls | undefined> {
+  if (values["tls-cert"] === undefined && values["tls-key"] === undefined) return undefined;
+  const wanted = textOption(values, "client-certificate", "none");
+  const clientCertificate = CLIENT_CERTIFICATE.find((candidate) => candidate === wanted);
+  if (clientCertificate === undefined) {
+    throw new UsageError(
+      `--client-certificate must be one of ${CLIENT_CERTIFICATE.join(", ")}, got ${wanted}`,
+    );
+  }
+  const cert = await readFile(textOption(values, "tls-cert"), "utf8");
+  const key = await readFile(textOption(values, "tls-key"), "utf8");
+  if (values["tls-ca"] === undefined) return { cert, key, clientCertificate };
+  const ca = await readFile(textOption(values, "tls-ca"), "utf8");
+  return { cert, key, ca, clientCertificate };
+}
+
+/** A JSON object of passwords by user name. */
+async function users(values: OptionValues): Promise<Record<string, string>> {
+  if (values["users-file"] === undefined) return {};
+  const file = textOption(values, "users-file");
+  const parsed: unknown = JSON.parse(await readFile(file, "utf8"));
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
+    throw new UsageError(`--users-file ${file} must hold a JSON object of passwords by user name`);
+  }
+  const entries = Object.entries(parsed);
+  const wrong = entries.find(([, password]) => typeof password !== "string");
+  if (wrong !== undefined) {
+    throw new UsageError(`--users-file ${file}: the password of ${wrong[0]} must be a string`);
+  }
+  return Object.fromEntries(entries);
+}
+
+function mechanism(text: string): SaslMechanism {
+  const known = MECHANISMS.find((candidate) => candidate === text.toUpperCase());
+  if (known === undefined) {
+    throw new UsageError(`--sasl must be one of ${MECHANISMS.join(", ")}, got ${text}`);
+  }
+  return known;
+}
+
+/** `NAME` or `NAME:PARTITIONS`. */
+function topic(text: string): TopicOptions {
+  const [, name, partitions] = /^([^:]+)(?::([1-9]\d*))?$/.exec(text) ?? [];
+  if (name === undefined)
+    throw new UsageError(`--topic must be NAME or NAME:PARTITIONS, got ${text}`);
+  return partitions === undefined ? { name } : { name, partitions: Number(partitions) };
+}
+
+function port(text: string): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number > 65_535) {
+    throw new UsageError(`--port must be 0 to 65535, got ${text}`);
+  }
+  return number;
+}

@@ -1,0 +1,59 @@
+/** What the broker sees of its clients, as it happens. */
+export type KafkaEvent =
+  | (EventPlace & { readonly type: "connection-opened" })
+  | (EventPlace & {
+      readonly type: "connection-closed";
+      /** Why the broker closed it; undefined when the client did. */
+      readonly reason: string | undefined;
+    })
+  | (EventPlace & { readonly type: "tls-failed"; readonly reason: string })
+  | (EventPlace & { readonly type: "authenticated"; readonly principal: string })
+  | (EventPlace & { readonly type: "authentication-failed"; readonly mechanism: string })
+  | (EventPlace & RequestFacts & { readonly type: "request" })
+  /** A defect of the broker: the client was told UNKNOWN_SERVER_ERROR. */
+  | (EventPlace & {
+      readonly type: "internal-error";
+      readonly api: string;
+      readonly reason: string;
+    })
+  /** A rule hit this request. */
+  | (EventPlace & RequestFacts & { readonly type: "fault"; readonly action: string });
+
+export interface EventPlace {
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+  readonly node: number;
+  readonly listener: string;
+  /** Counts from 1 in the cluster; a TLS connection has one from its first byte on. */
+  readonly connection: number;
+  /** Address and port of the client. */
+  readonly peer: string;
+}
+
+export interface RequestFacts {
+  /** Name in the protocol, such as `OffsetCommit`. */
+  readonly api: string;
+  readonly apiKey: number;
+  readonly apiVersion: number;
+  readonly clientId: string | null;
+  /** `User:NAME`, `User:ANONYMOUS` without authentication. */
+  readonly principal: string;
+  readonly topics: readonly string[];
+  readonly groups: readonly string[];
+}
+
+export type KafkaListener = (event: KafkaEvent) => void;
+
+/** Hands every event to every listener, in order. */
+export class Events {
+  readonly #listeners = new Set<KafkaListener>();
+
+  subscribe(listener: KafkaListener): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  emit(event: KafkaEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+}

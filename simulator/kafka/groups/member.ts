@@ -1,0 +1,121 @@
+import type { Timer } from "../timers.ts";
+import type { ErrorName } from "../wire/errors.ts";
+
+/** One assignment strategy that a member can do, with what it tells the leader. */
+export interface GroupProtocol {
+  readonly name: string;
+  readonly metadata: Buffer;
+}
+
+export interface JoinRequest {
+  /** Empty for a member that has no id yet. */
+  readonly memberId: string;
+  /** Set for a static member (KIP-345). */
+  readonly instanceId: string | null;
+  readonly clientId: string;
+  readonly clientHost: string;
+  readonly sessionTimeoutMs: number;
+  readonly rebalanceTimeoutMs: number;
+  readonly protocolType: string;
+  readonly protocols: readonly GroupProtocol[];
+  /** From JoinGroup version 4 on a new dynamic member must come back with the id it was given (KIP-394). */
+  readonly requireMemberId: boolean;
+  /** From JoinGroup version 9 on a static leader that came back is told to keep the assignment (KIP-814). */
+  readonly canSkipAssignment: boolean;
+}
+
+export interface JoinResult {
+  readonly error: ErrorName;
+  readonly memberId: string;
+  /** -1 with an error. */
+  readonly generation: number;
+  readonly protocolType: string | null;
+  readonly protocolName: string | null;
+  readonly leaderId: string;
+  readonly skipAssignment: boolean;
+  /** Filled for the leader only. */
+  readonly members: readonly {
+    readonly memberId: string;
+    readonly instanceId: string | null;
+    readonly metadata: Buffer;
+  }[];
+}
+
+export interface SyncRequest {
+  readonly memberId: string;
+  readonly instanceId: string | null;
+  readonly generation: number;
+  /** null before SyncGroup version 5. */
+  readonly protocolType: string | null;
+  readonly protocolName: string | null;
+  /** Empty unless the leader sends it. */
+  readonly assignments: readonly { readonly memberId: string; readonly assignment: Buffer }[];
+}
+
+export interface SyncResult {
+  readonly error: ErrorName;
+  readonly protocolType: string | null;
+  readonly protocolName: string | null;
+  readonly assignment: Buffer;
+}
+
+export interface Member {
+  readonly id: string;
+  readonly instanceId: string | null;
+  readonly clientId: string;
+  readonly clientHost: string;
+  sessionTimeoutMs: number;
+  rebalanceTimeoutMs: number;
+  protocols: readonly GroupProtocol[];
+  assignment: Buffer;
+  /** Set while the member waits for the answer to its JoinGroup. */
+  joining: ((result: JoinResult) => void) | undefined;
+  /** Set while the member waits for the answer to its SyncGroup. */
+  syncing: ((result: SyncResult) => void) | undefined;
+  /** Removes the member when it fires; renewed by every sign of life. */
+  session: Timer | undefined;
+}
+
+export function newMember(id: string, request: JoinRequest): Member {
+  return {
+    id,
+    instanceId: request.instanceId,
+    clientId: request.clientId,
+    clientHost: request.clientHost,
+    sessionTimeoutMs: request.sessionTimeoutMs,
+    rebalanceTimeoutMs: request.rebalanceTimeoutMs,
+    protocols: request.protocols,
+    assignment: Buffer.alloc(0),
+    joining: undefined,
+    syncing: undefined,
+    session: undefined,
+  };
+}
+
+export function joinError(error: ErrorName, memberId: string): JoinResult {
+  return {
+    error,
+    memberId,
+    generation: -1,
+    protocolType: null,
+    protocolName: null,
+    leaderId: "",
+    skipAssignment: false,
+    members: [],
+  };
+}
+
+export function syncError(error: ErrorName): SyncResult {
+  return { error, protocolType: null, protocolName: null, assignment: Buffer.alloc(0) };
+}
+
+/** The same strategies in the same order with the same metadata. */
+export function sameProtocols(a: readonly GroupProtocol[], b: readonly GroupProtocol[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((protocol, index) => {
+      const other = b[index];
+      return other?.name === protocol.name && other.metadata.equals(protocol.metadata);
+    })
+  );
+}

@@ -1,0 +1,35 @@
+/** The committed position of a group in one partition. */
+export interface CommittedOffset {
+  readonly offset: bigint;
+  /** -1 when the client gave none. */
+  readonly leaderEpoch: number;
+  readonly metadata: string | null;
+  readonly committedAtMs: number;
+}
+
+/** Committed offsets of one group by topic and partition. */
+export class CommittedOffsets {
+  readonly #topics = new Map<string, Map<number, CommittedOffset>>();
+
+  get(topic: string, partition: number): CommittedOffset | undefined {
+    return this.#topics.get(topic)?.get(partition);
+  }
+
+  set(topic: string, partition: number, committed: CommittedOffset): void {
+    const partitions = this.#topics.get(topic);
+    if (partitions === undefined) this.#topics.set(topic, new Map([[partition, committed]]));
+    else partitions.set(partition, committed);
+  }
+
+  delete(topic: string, partition: number): void {
+    this.#topics.get(topic)?.delete(partition);
+  }
+
+  deleteTopic(topic: string): void {
+    this.#topics.delete(topic);
+  }
+
+  all(): ReadonlyMap<string, ReadonlyMap<number, CommittedOffset>> {
+    return this.#topics;
+  }
+}

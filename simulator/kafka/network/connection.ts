@@ -1,0 +1,218 @@
+import type { Socket } from "node:net";
+import { apis } from "../apis/registry.ts";
+import type { Api, Call, RequestContext } from "../apis/define.ts";
+import type { Cluster } from "../cluster.ts";
+import type { EventPlace, KafkaEvent, RequestFacts } from "../events.ts";
+import type { Bite } from "../faults.ts";
+import { AuthenticationFailed } from "../security/failure.ts";
+import type { Session } from "../security/session.ts";
+import { pause } from "../timers.ts";
+import { errorCode } from "../wire/errors.ts";
+import { MalformedRequest, RequestReader } from "../wire/reader.ts";
+import { Frames } from "./frames.ts";
+import { readHeader, replyFrame, unsupportedApiVersions } from "./header.ts";
+import type { RequestHeader } from "./header.ts";
+
+/** Requests of one connection that may wait before reading stops. */
+const QUEUED_REQUESTS_MAX = 100;
+/** `sasl.server.max.receive.size`: nobody who is not known yet may make us buffer more. */
+const UNAUTHENTICATED_BYTES_MAX = 524_288;
+/** ApiVersions, SaslHandshake, SaslAuthenticate. */
+const OPEN_TO_ALL = new Set([18, 17, 36]);
+
+type ConnectionEvent = DistributiveOmit<KafkaEvent, keyof EventPlace>;
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+/** What the connection's events have in common. */
+export type ConnectionPlace = Omit<EventPlace, "atMs">;
+
+/** Serves one socket: requests are applied one after the other in the order they came, as Apache Kafka does. */
+export function serveConnection(
+  socket: Socket,
+  cluster: Cluster,
+  session: Session,
+  place: ConnectionPlace,
+): Connection {
+  return new Connection(socket, cluster, session, place);
+}
+
+export class Connection {
+  /** Why the broker closed it; undefined while it is open or when the client closed it. */
+  closeReason: string | undefined;
+  readonly #socket: Socket;
+  readonly #cluster: Cluster;
+  readonly #session: Session;
+  readonly #place: ConnectionPlace;
+  readonly #frames = new Frames();
+  readonly #queue: Buffer[] = [];
+  readonly #closed = new AbortController();
+  #isServing = false;
+
+  constructor(socket: Socket, cluster: Cluster, session: Session, place: ConnectionPlace) {
+    this.#socket = socket;
+    this.#cluster = cluster;
+    this.#session = session;
+    this.#place = place;
+    socket.on("data", (chunk: Buffer) => this.#receive(chunk));
+    // A reset is an end like any other; "close" follows.
+    socket.on("error", () => {});
+    socket.on("close", () => this.#closed.abort());
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#closed.signal.aborted) return;
+    const known = this.#session.isAuthenticated(this.#cluster.timers.nowMs());
+    const bytesMax = known ? this.#cluster.settings.requestBytesMax : UNAUTHENTICATED_BYTES_MAX;
+    try {
+      this.#queue.push(...this.#frames.push(chunk, bytesMax));
+    } catch (error) {
+      this.#close(error instanceof Error ? error.message : String(error));
+      return;
+    }
+    if (this.#queue.length > QUEUED_REQUESTS_MAX) this.#socket.pause();
+    if (!this.#isServing) void this.#serve();
+  }
+
+  async #serve(): Promise<void> {
+    this.#isServing = true;
+    for (let frame = this.#queue.shift(); frame !== undefined; frame = this.#queue.shift()) {
+      try {
+        await this.#answer(frame);
+      } catch (error) {
+        this.#close(error instanceof Error ? error.message : String(error));
+      }
+      if (this.#closed.signal.aborted) break;
+      if (this.#socket.isPaused()) this.#socket.resume();
+    }
+    this.#isServing = false;
+  }
+
+  async #answer(frame: Buffer): Promise<void> {
+    if (this.#session.takesRawTokens) return await this.#answerRawToken(frame);
+    const reader = RequestReader.from(frame);
+    const header = readHeader(reader);
+    const api = apis.get(header.apiKey);
+    if (api === undefined) throw new MalformedRequest(`unknown API key ${header.apiKey}`);
+    if (header.apiVersion < api.versions[0] || header.apiVersion > api.versions[1]) {
+      const reply = unsupportedApiVersions(api, header);
+      if (reply !== undefined) return this.#send(reply);
+      throw new MalformedRequest(`${api.name} has no version ${header.apiVersion}`);
+    }
+    if (!OPEN_TO_ALL.has(api.key) && !this.#session.isAuthenticated(this.#cluster.timers.nowMs())) {
+      throw new MalformedRequest(`${api.name} before authentication`);
+    }
+    if (api.format(header.apiVersion).flexible) reader.skipTaggedFields();
+    const call = api.read(reader, header.apiVersion, this.#cluster);
+    await this.#run(api, header, call);
+  }
+
+  async #run(api: Api, header: RequestHeader, call: Call): Promise<void> {
+    const facts = this.#facts(api, header, call);
+    this.#emit({ type: "request", ...facts });
+    const bite = this.#cluster.faults.bite(this.#place.node, facts);
+    if (bite !== undefined) this.#emit({ type: "fault", action: bite.action.type, ...facts });
+    if (bite !== undefined && !(await this.#before(bite))) return;
+    const body =
+      bite?.action.type === "error"
+        ? call.refuse(errorCode(bite.action.error))
+        : await this.#apply(api, header, call);
+    if (bite?.action.type === "apply-then-drop") return this.#close("fault apply-then-drop");
+    if (bite?.action.type === "barrier" && bite.action.at === "before-reply") {
+      await this.#untilReleased(bite);
+    }
+    if (body !== undefined) this.#send(replyFrame(api, header, body));
+    if (this.#session.isRejected) this.#close("authentication failed");
+  }
+
+  /** False when the request is not applied. */
+  async #before(bite: Bite): Promise<boolean> {
+    const { action } = bite;
+    if (action.type === "drop-before-apply") this.#close("fault drop-before-apply");
+    if (action.type === "blackhole") await this.#untilClosed();
+    if (action.type === "barrier" && action.at !== "before-reply") await this.#untilReleased(bite);
+    if (action.type === "delay") {
+      await pause(this.#cluster.timers, action.delayMs, this.#closed.signal);
+    }
+    return !this.#closed.signal.aborted;
+  }
+
+  async #apply(api: Api, header: RequestHeader, call: Call): Promise<Buffer | undefined> {
+    try {
+      return await call.apply(this.#context(header));
+    } catch (error) {
+      const message = error instanceof Error ? error.stack : String(error);
+      this.#emit({ type: "internal-error", api: api.name, reason: message ?? "" });
+      return call.refuse(errorCode("UNKNOWN_SERVER_ERROR"));
+    } finally {
+      if (this.#session.isRejected) {
+        const delayMs = this.#cluster.settings.failedAuthenticationDelayMs;
+        await pause(this.#cluster.timers, delayMs, this.#closed.signal);
+      }
+    }
+  }
+
+  /** After SaslHandshake version 0 tokens travel in frames of their own, without a header. */
+  async #answerRawToken(token: Buffer): Promise<void> {
+    try {
+      const step = await this.#session.next(token, Number.POSITIVE_INFINITY);
+      const size = Buffer.alloc(4);
+      size.writeInt32BE(step.reply.length);
+      this.#send(Buffer.concat([size, step.reply]));
+    } catch (error) {
+      if (!(error instanceof AuthenticationFailed)) throw error;
+      this.#close("authentication failed");
+    }
+  }
+
+  #context(header: RequestHeader): RequestContext {
+    return {
+      cluster: this.#cluster,
+      node: this.#place.node,
+      listener: this.#place.listener,
+      version: header.apiVersion,
+      clientId: header.clientId ?? "",
+      clientHost: `/${this.#socket.remoteAddress ?? ""}`,
+      session: this.#session,
+      signal: this.#closed.signal,
+    };
+  }
+
+  #facts(api: Api, header: RequestHeader, call: Call): RequestFacts {
+    return {
+      api: api.name,
+      apiKey: api.key,
+      apiVersion: header.apiVersion,
+      clientId: header.clientId,
+      principal: this.#session.principal,
+      topics: call.scope.topics ?? [],
+      groups: call.scope.groups ?? [],
+    };
+  }
+
+  async #untilReleased(bite: Bite): Promise<void> {
+    await Promise.race([bite.released, this.#untilClosed()]);
+  }
+
+  #untilClosed(): Promise<void> {
+    const { signal } = this.#closed;
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+  }
+
+  #send(frame: Buffer): void {
+    if (!this.#closed.signal.aborted) this.#socket.write(frame);
+  }
+
+  /** What has been written is sent first. */
+  #close(reason: string): void {
+    this.closeReason ??= reason;
+    this.#closed.abort();
+    this.#socket.destroySoon();
+  }
+
+  #emit(event: ConnectionEvent): void {
+    this.#cluster.events.emit({ ...event, ...this.#place, atMs: this.#cluster.timers.nowMs() });
+  }
+}

@@ -1,0 +1,155 @@
+import { createServer as createTcpServer } from "node:net";
+import type { Server, Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
+import type { TLSSocket } from "node:tls";
+import type { Cluster } from "../cluster.ts";
+import type { ListenerOptions, ListenerTls } from "../options.ts";
+import { ANONYMOUS, Session } from "../security/session.ts";
+import { serveConnection } from "./connection.ts";
+import type { Connection, ConnectionPlace } from "./connection.ts";
+
+interface Accepted {
+  readonly socket: Socket;
+  readonly place: ConnectionPlace;
+  connection: Connection | undefined;
+}
+
+/** One listener of one node: a port and the sockets that came in through it. */
+export class Door {
+  readonly options: ListenerOptions;
+  readonly #node: number;
+  readonly #cluster: Cluster;
+  readonly #nextConnection: () => number;
+  /** By the client's address and port: how a TLS socket is told from its neighbours. */
+  readonly #accepted = new Map<string, Accepted>();
+  #server: Server | undefined;
+  #port: number;
+
+  constructor(
+    options: ListenerOptions,
+    node: number,
+    cluster: Cluster,
+    nextConnection: () => number,
+  ) {
+    this.options = options;
+    this.#node = node;
+    this.#cluster = cluster;
+    this.#nextConnection = nextConnection;
+    this.#port = options.ports?.[node - 1] ?? 0;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Listens, the second time on the port of the first. Throws what listen(2) says. */
+  async open(): Promise<void> {
+    const server = this.#create();
+    this.#server = server;
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ host: this.options.host ?? "127.0.0.1", port: this.#port }, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+    const address = server.address();
+    if (typeof address === "object" && address !== null) this.#port = address.port;
+  }
+
+  /** Cuts every socket and frees the port. */
+  async close(): Promise<void> {
+    const server = this.#server;
+    if (server === undefined) return;
+    this.#server = undefined;
+    const closed = new Promise<void>((resolve) => {
+      server.close(() => resolve());
+    });
+    for (const { socket } of this.#accepted.values()) socket.destroy();
+    await closed;
+  }
+
+  #create(): Server {
+    const { tls } = this.options;
+    if (tls !== undefined) return this.#createTls(tls);
+    const server = createTcpServer();
+    server.on("connection", (socket: Socket) => {
+      this.#serve(this.#accept(socket), socket, ANONYMOUS);
+    });
+    return server;
+  }
+
+  #createTls(tls: ListenerTls): Server {
+    const wanted = tls.clientCertificate ?? "none";
+    const server = createTlsServer({
+      cert: tls.cert,
+      key: tls.key,
+      ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+      requestCert: wanted !== "none",
+      rejectUnauthorized: wanted === "required",
+    });
+    server.on("connection", (socket: Socket) => void this.#accept(socket));
+    server.on("secureConnection", (socket: TLSSocket) => {
+      const accepted = this.#accepted.get(peerOf(socket));
+      if (accepted === undefined) socket.destroy();
+      else this.#serve(accepted, socket, certifiedPrincipal(socket));
+    });
+    server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
+      const accepted = this.#accepted.get(peerOf(socket));
+      if (accepted !== undefined) this.#tlsFailed(accepted, error.message);
+      socket.destroy();
+    });
+    return server;
+  }
+
+  #accept(socket: Socket): Accepted {
+    const peer = peerOf(socket);
+    const place = {
+      node: this.#node,
+      listener: this.options.name,
+      connection: this.#nextConnection(),
+      peer,
+    };
+    const accepted: Accepted = { socket, place, connection: undefined };
+    this.#accepted.set(peer, accepted);
+    socket.setNoDelay(true);
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      this.#accepted.delete(peer);
+      const reason = accepted.connection?.closeReason;
+      this.#cluster.events.emit({
+        type: "connection-closed",
+        reason,
+        ...place,
+        atMs: this.#nowMs(),
+      });
+    });
+    this.#cluster.events.emit({ type: "connection-opened", ...place, atMs: this.#nowMs() });
+    return accepted;
+  }
+
+  #serve(accepted: Accepted, socket: Socket, principal: string): void {
+    const { mechanisms = [] } = this.options.sasl ?? {};
+    const session = new Session(this.#cluster.users, mechanisms, principal);
+    accepted.connection = serveConnection(socket, this.#cluster, session, accepted.place);
+  }
+
+  #tlsFailed({ place }: Accepted, reason: string): void {
+    this.#cluster.events.emit({ type: "tls-failed", reason, ...place, atMs: this.#nowMs() });
+  }
+
+  #nowMs(): number {
+    return this.#cluster.timers.nowMs();
+  }
+}
+
+function peerOf(socket: Socket): string {
+  return `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
+}
+
+/** The common name of a certificate that our authority signed. */
+function certifiedPrincipal(socket: TLSSocket): string {
+  if (!socket.authorized) return ANONYMOUS;
+  const { CN } = socket.getPeerCertificate().subject ?? {};
+  return typeof CN === "string" ? `User:${CN}` : ANONYMOUS;
+}

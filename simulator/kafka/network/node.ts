@@ -1,0 +1,41 @@
+import type { Cluster, Endpoint, NodeView } from "../cluster.ts";
+import { Door } from "./door.ts";
+
+/** One node: its listeners. The data belongs to the cluster and outlives it. */
+export class Node implements NodeView {
+  readonly id: number;
+  readonly #doors: readonly Door[];
+  #alive = false;
+
+  /** `nextConnection` numbers the connections of the whole cluster. */
+  constructor(id: number, cluster: Cluster, nextConnection: () => number) {
+    this.id = id;
+    this.#doors = cluster.settings.listeners.map(
+      (options) => new Door(options, id, cluster, nextConnection),
+    );
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  endpoint(listener: string): Endpoint | undefined {
+    const door = this.#doors.find((candidate) => candidate.options.name === listener);
+    if (door === undefined) return undefined;
+    const { advertisedHost, host } = door.options;
+    return { host: advertisedHost ?? host ?? "127.0.0.1", port: door.port };
+  }
+
+  /** Listens; after `kill` on the same ports as before. Throws what listen(2) says. */
+  async start(): Promise<void> {
+    if (this.#alive) return;
+    this.#alive = true;
+    await Promise.all(this.#doors.map((door) => door.open()));
+  }
+
+  /** Every socket is cut and no port answers any more, until `start`. */
+  async kill(): Promise<void> {
+    this.#alive = false;
+    await Promise.all(this.#doors.map((door) => door.close()));
+  }
+}

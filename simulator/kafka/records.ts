@@ -1,0 +1,60 @@
+import { Reader, readRecordsBatch } from "@platformatic/kafka";
+import type { PartitionLog, StoredBatch } from "./partition-log.ts";
+
+/** One record as a consumer would see it. */
+export interface StoredRecord {
+  readonly offset: bigint;
+  readonly timestampMs: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  /** In the order they were sent; a name may come twice. */
+  readonly headers: readonly (readonly [name: string, value: Buffer | null])[];
+}
+
+/** Every record that can still be fetched, decompressed. */
+export function readRecords(log: PartitionLog): StoredRecord[] {
+  return log.batches
+    .flatMap((batch) => decode(batch))
+    .filter((record) => record.offset >= log.startOffset);
+}
+
+/** The first record at or after `timestamp`. */
+export function offsetAtTimestamp(log: PartitionLog, timestamp: bigint): FoundOffset | undefined {
+  const candidates = log.batches.filter((batch) => batch.maxTimestampMs >= Number(timestamp));
+  for (const batch of candidates) {
+    const record = decode(batch).find((one) => {
+      return one.timestampMs >= Number(timestamp) && one.offset >= log.startOffset;
+    });
+    if (record !== undefined) return found(record);
+  }
+  return undefined;
+}
+
+/** The first record with the highest timestamp of all. */
+export function offsetOfMaxTimestamp(log: PartitionLog): FoundOffset | undefined {
+  const [first, ...others] = log.batches;
+  if (first === undefined) return undefined;
+  const newest = others.reduce((a, b) => (b.maxTimestampMs > a.maxTimestampMs ? b : a), first);
+  const record = decode(newest).find((one) => one.timestampMs === newest.maxTimestampMs);
+  return record === undefined ? undefined : found(record);
+}
+
+interface FoundOffset {
+  readonly timestamp: bigint;
+  readonly offset: bigint;
+}
+
+function found(record: StoredRecord): FoundOffset {
+  return { timestamp: BigInt(record.timestampMs), offset: record.offset };
+}
+
+function decode(stored: StoredBatch): StoredRecord[] {
+  const batch = readRecordsBatch(Reader.from(stored.bytes));
+  return batch.records.map((record) => ({
+    offset: batch.firstOffset + BigInt(record.offsetDelta),
+    timestampMs: Number(batch.firstTimestamp + record.timestampDelta),
+    key: record.key,
+    value: record.value,
+    headers: record.headers.map(([name, value]) => [String(name ?? ""), value] as const),
+  }));
+}

@@ -1,0 +1,20 @@
+import type { SaslExchange } from "./exchange.ts";
+import { AuthenticationFailed } from "./failure.ts";
+import type { Users } from "./users.ts";
+
+/** RFC 4616: one token `[authorization id] NUL user NUL password`. */
+export function plainExchange(users: Users): SaslExchange {
+  return {
+    next(token) {
+      const [authorizationId, user, password, ...rest] = token.toString("utf8").split("\0");
+      const isWhole = user !== undefined && password !== undefined && rest.length === 0;
+      const isSelf = authorizationId === "" || authorizationId === user;
+      if (!isWhole || !isSelf || !users.verifyPassword(user, password)) {
+        // The wording of Apache Kafka's PlainSaslServer.
+        const message = "Authentication failed: Invalid username or password";
+        return Promise.reject(new AuthenticationFailed(message));
+      }
+      return Promise.resolve({ reply: Buffer.alloc(0), user });
+    },
+  };
+}

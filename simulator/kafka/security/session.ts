@@ -1,0 +1,89 @@
+import type { SaslMechanism, Users } from "./users.ts";
+import { startExchange } from "./exchange.ts";
+import type { SaslExchange, SaslStep } from "./exchange.ts";
+import { AuthenticationFailed } from "./failure.ts";
+
+export const ANONYMOUS = "User:ANONYMOUS";
+
+/** Where a connection stands: who it is, and what it may ask for now. */
+export class Session {
+  readonly mechanisms: readonly SaslMechanism[];
+  readonly #users: Users;
+  #principal: string;
+  #exchange: SaslExchange | undefined;
+  #mechanism: SaslMechanism | undefined;
+  #authenticated: boolean;
+  #rawTokens = false;
+  #rejected = false;
+  /** When the authentication ends, milliseconds since the epoch. */
+  #endsAtMs = Number.POSITIVE_INFINITY;
+
+  /** `principal` is what the transport proved (mTLS), `mechanisms` is empty where no SASL is asked for. */
+  constructor(users: Users, mechanisms: readonly SaslMechanism[], principal: string) {
+    this.mechanisms = mechanisms;
+    this.#users = users;
+    this.#principal = principal;
+    this.#authenticated = mechanisms.length === 0;
+  }
+
+  get principal(): string {
+    return this.#principal;
+  }
+
+  /** The mechanism of the exchange that is under way or was the last. */
+  get mechanism(): SaslMechanism | undefined {
+    return this.#mechanism;
+  }
+
+  get isInExchange(): boolean {
+    return this.#exchange !== undefined;
+  }
+
+  /** Tokens come in frames without a header (SaslHandshake version 0). */
+  get takesRawTokens(): boolean {
+    return this.#rawTokens && this.#exchange !== undefined;
+  }
+
+  /** The connection is closed as soon as the client has been told. */
+  get isRejected(): boolean {
+    return this.#rejected;
+  }
+
+  reject(): void {
+    this.#rejected = true;
+  }
+
+  /** Whether requests other than ApiVersions and those of SASL are served. */
+  isAuthenticated(nowMs: number): boolean {
+    return this.#authenticated && nowMs < this.#endsAtMs;
+  }
+
+  /** False for a mechanism that the listener does not offer. */
+  begin(mechanism: string, rawTokens: boolean): boolean {
+    const offered = this.mechanisms.find((candidate) => candidate === mechanism);
+    if (offered === undefined) return false;
+    this.#mechanism = offered;
+    this.#rawTokens = rawTokens;
+    this.#exchange = startExchange(offered, this.#users);
+    return true;
+  }
+
+  /** Throws AuthenticationFailed. `endsAtMs` is when the authentication that this may complete ends. */
+  async next(token: Buffer, endsAtMs: number): Promise<SaslStep> {
+    if (this.#exchange === undefined) throw new AuthenticationFailed("no SASL exchange has begun");
+    const step = await this.#exchange.next(token);
+    if (step.user !== undefined) this.#complete(`User:${step.user}`, endsAtMs);
+    return step;
+  }
+
+  #complete(principal: string, endsAtMs: number): void {
+    this.#exchange = undefined;
+    // Apache Kafka: a re-authentication must not change the principal.
+    if (this.#principal !== ANONYMOUS && this.#authenticated && principal !== this.#principal) {
+      throw new AuthenticationFailed("Cannot change principals during re-authentication");
+    }
+    this.#principal = principal;
+    this.#authenticated = true;
+    this.#endsAtMs = endsAtMs;
+  }
+}

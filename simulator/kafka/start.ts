@@ -1,0 +1,207 @@
+import { Cluster } from "./cluster.ts";
+import type { KafkaListener } from "./events.ts";
+import type { Fault, FaultRule } from "./faults.ts";
+import type { GroupState } from "./groups/group.ts";
+import type { CommittedOffset } from "./groups/offsets.ts";
+import { Node } from "./network/node.ts";
+import { clusterSettings } from "./options.ts";
+import type { KafkaOptions, TopicOptions } from "./options.ts";
+import { readRecords } from "./records.ts";
+import type { StoredRecord } from "./records.ts";
+import { systemTimers } from "./timers.ts";
+
+/** A running broker cluster and everything that a scenario may do to it or ask of it. */
+export interface KafkaCluster extends AsyncDisposable {
+  /** `host:port` of every node through this listener. Throws RangeError for an unknown name. */
+  bootstrap(listener?: string): string[];
+  readonly users: {
+    /** Adds a user or changes the password; open connections stay. */
+    set(name: string, password: string): void;
+    delete(name: string): void;
+  };
+  readonly faults: {
+    /** Throws RangeError for an error name that Apache Kafka does not know. */
+    add(rule: FaultRule): Fault;
+    all(): readonly Fault[];
+  };
+  /** Throws RangeError when the name is taken or not allowed. */
+  createTopic(options: TopicOptions): void;
+  /** Throws RangeError for an unknown topic. */
+  topic(name: string): TopicControl;
+  /** A group that nobody has used is `Dead`, without members and offsets. */
+  group(id: string): GroupControl;
+  /** Nodes by id, from 1. Throws RangeError for an unknown one. */
+  node(id: number): NodeControl;
+  /** Calls `listener` with everything that clients do, until it is disposed. */
+  onEvent(listener: KafkaListener): Disposable;
+}
+
+export interface TopicControl {
+  readonly name: string;
+  readonly partitions: number;
+  /** Records that can be fetched, decompressed, in offset order. */
+  records(partition: number): readonly StoredRecord[];
+  /** Offset of the next record. */
+  endOffset(partition: number): bigint;
+  /** Node id; -1 while no replica lives. */
+  leader(partition: number): number;
+  moveLeader(partition: number, node: number): void;
+  /** Records before `offset` are gone: fetching them is OFFSET_OUT_OF_RANGE. */
+  deleteRecordsBefore(partition: number, offset: bigint): void;
+}
+
+export interface GroupControl {
+  readonly state: GroupState;
+  readonly generation: number;
+  readonly members: readonly GroupMember[];
+  committed(topic: string, partition: number): CommittedOffset | undefined;
+  /** Id of the node that coordinates it. */
+  readonly coordinator: number;
+  moveCoordinator(node: number): void;
+  /** Makes every member join again. */
+  rebalance(): void;
+  /** Ends a member's session now. */
+  expire(memberId: string): void;
+}
+
+export interface GroupMember {
+  readonly memberId: string;
+  readonly instanceId: string | null;
+  readonly clientId: string;
+  readonly clientHost: string;
+  /** What the leader assigned, as it came. */
+  readonly assignment: Buffer;
+}
+
+export interface NodeControl {
+  readonly id: number;
+  readonly alive: boolean;
+  /** Cuts every socket and frees the ports; other nodes lead and coordinate from now on. */
+  kill(): Promise<void>;
+  /** Listens again on the same ports, with the data that the cluster has. */
+  start(): Promise<void>;
+}
+
+/**
+ * Starts an Apache Kafka compatible cluster in this process. Throws RangeError for wrong options, and what listen(2)
+ * says for a port that is taken.
+ */
+export async function startKafka(options: KafkaOptions = {}): Promise<KafkaCluster> {
+  const cluster = new Cluster(clusterSettings(options), options.users ?? {}, systemTimers);
+  let connections = 0;
+  const nextConnection = (): number => (connections += 1);
+  const nodes = Array.from({ length: cluster.settings.nodes }, (_, index) => {
+    return new Node(index + 1, cluster, nextConnection);
+  });
+  cluster.setNodes(nodes);
+  try {
+    await Promise.all(nodes.map((node) => node.start()));
+    for (const topic of options.topics ?? []) {
+      createTopic(cluster, typeof topic === "string" ? { name: topic } : topic);
+    }
+  } catch (error) {
+    await stop(cluster, nodes);
+    throw error;
+  }
+  return control(cluster, nodes);
+}
+
+function control(cluster: Cluster, nodes: readonly Node[]): KafkaCluster {
+  return {
+    bootstrap: (listener) => bootstrap(cluster, listener),
+    users: cluster.users,
+    faults: cluster.faults,
+    createTopic: (options) => createTopic(cluster, options),
+    topic: (name) => topicControl(cluster, name),
+    group: (id) => groupControl(cluster, id),
+    node: (id) => nodeControl(cluster, nodes, id),
+    onEvent: (listener) => cluster.events.subscribe(listener),
+    [Symbol.asyncDispose]: () => stop(cluster, nodes),
+  };
+}
+
+async function stop(cluster: Cluster, nodes: readonly Node[]): Promise<void> {
+  await Promise.all(nodes.map((node) => node.kill()));
+  cluster.close();
+}
+
+function bootstrap(cluster: Cluster, listener: string | undefined): string[] {
+  const name = listener ?? cluster.settings.listeners[0]?.name ?? "";
+  return cluster.nodes.map((node) => {
+    const endpoint = node.endpoint(name);
+    if (endpoint === undefined) throw new RangeError(`no listener ${name}`);
+    return `${endpoint.host}:${endpoint.port}`;
+  });
+}
+
+function createTopic(cluster: Cluster, { name, partitions, config }: TopicOptions): void {
+  const created = cluster.createTopic(name, partitions, new Map(Object.entries(config ?? {})));
+  if (typeof created === "string") throw new RangeError(`topic ${name}: ${created}`);
+}
+
+function topicControl(cluster: Cluster, name: string): TopicControl {
+  const topic = cluster.topics.get(name);
+  if (topic === undefined) throw new RangeError(`no topic ${name}`);
+  const partition = (index: number) => {
+    const found = topic.partitions[index];
+    if (found === undefined) throw new RangeError(`no partition ${index} of topic ${name}`);
+    return found;
+  };
+  return {
+    name,
+    partitions: topic.partitions.length,
+    records: (index) => readRecords(partition(index).log),
+    endOffset: (index) => partition(index).log.endOffset,
+    leader: (index) => partition(index).leader,
+    moveLeader: (index, node) => cluster.moveLeader(partition(index), node),
+    deleteRecordsBefore: (index, offset) => partition(index).log.deleteBefore(offset),
+  };
+}
+
+function groupControl(cluster: Cluster, id: string): GroupControl {
+  const group = () => cluster.groups.get(id);
+  return {
+    get state() {
+      return group()?.state ?? "Dead";
+    },
+    get generation() {
+      return group()?.generation ?? 0;
+    },
+    get members() {
+      return (group()?.members ?? []).map((member) => ({
+        memberId: member.id,
+        instanceId: member.instanceId,
+        clientId: member.clientId,
+        clientHost: member.clientHost,
+        assignment: member.assignment,
+      }));
+    },
+    get coordinator() {
+      return cluster.coordinatorOf(id);
+    },
+    committed: (topic, partition) => group()?.offsets.get(topic, partition),
+    moveCoordinator: (node) => cluster.moveCoordinator(id, node),
+    rebalance: () => group()?.rebalance(),
+    expire: (memberId) => group()?.expire(memberId),
+  };
+}
+
+function nodeControl(cluster: Cluster, nodes: readonly Node[], id: number): NodeControl {
+  const node = nodes[id - 1];
+  if (node === undefined) throw new RangeError(`no node ${id}`);
+  return {
+    id,
+    get alive() {
+      return node.alive;
+    },
+    async kill() {
+      const killed = node.kill();
+      cluster.electLeaders();
+      await killed;
+    },
+    async start() {
+      await node.start();
+      cluster.electLeaders();
+    },
+  };
+}

@@ -1,0 +1,90 @@
+import { randomUUID } from "node:crypto";
+import { PartitionLog } from "./partition-log.ts";
+import { PartitionProducers } from "./producers.ts";
+
+export interface Partition {
+  readonly index: number;
+  readonly log: PartitionLog;
+  readonly producers: PartitionProducers;
+  /** Node ids; the leader is one of them while any of them lives. */
+  readonly replicas: readonly number[];
+  /** Node id, or -1 while no replica lives. */
+  leader: number;
+  /** Grows with every change of the leader. */
+  leaderEpoch: number;
+}
+
+export interface Topic {
+  readonly name: string;
+  /** Hyphenated UUID; another topic of the same name has another one. */
+  readonly id: string;
+  readonly partitions: Partition[];
+  readonly config: Map<string, string>;
+}
+
+/** The topics of the cluster by name and by id. */
+export class Topics {
+  readonly #byName = new Map<string, Topic>();
+  readonly #byId = new Map<string, Topic>();
+
+  /** In the order of creation. */
+  all(): readonly Topic[] {
+    return [...this.#byName.values()];
+  }
+
+  get(name: string): Topic | undefined {
+    return this.#byName.get(name);
+  }
+
+  getById(id: string): Topic | undefined {
+    return this.#byId.get(id);
+  }
+
+  partition(name: string, index: number): Partition | undefined {
+    return this.#byName.get(name)?.partitions[index];
+  }
+
+  /** `placement` gives the replicas of a partition, the leader first. The name must be free. */
+  create(
+    name: string,
+    partitionCount: number,
+    placement: (partition: number) => readonly number[],
+    config: ReadonlyMap<string, string>,
+  ): Topic {
+    const topic = { name, id: randomUUID(), partitions: [], config: new Map(config) };
+    this.#byName.set(name, topic);
+    this.#byId.set(topic.id, topic);
+    addPartitions(topic, partitionCount, placement);
+    return topic;
+  }
+
+  delete(topic: Topic): void {
+    this.#byName.delete(topic.name);
+    this.#byId.delete(topic.id);
+    for (const partition of topic.partitions) partition.log.wake();
+  }
+}
+
+/** Adds partitions until the topic has `count`. */
+export function addPartitions(
+  topic: Topic,
+  count: number,
+  placement: (partition: number) => readonly number[],
+): void {
+  for (let index = topic.partitions.length; index < count; index += 1) {
+    const replicas = placement(index);
+    topic.partitions.push({
+      index,
+      log: new PartitionLog(),
+      producers: new PartitionProducers(),
+      replicas,
+      leader: replicas[0] ?? -1,
+      leaderEpoch: 0,
+    });
+  }
+}
+
+/** Apache Kafka's rule: 1 to 249 of [a-zA-Z0-9._-], not "." or "..". */
+export function isTopicName(name: string): boolean {
+  return /^[a-zA-Z0-9._-]{1,249}$/.test(name) && name !== "." && name !== "..";
+}
