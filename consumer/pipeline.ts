@@ -1,7 +1,13 @@
 import { ConsumerError, hasCode } from "./errors.ts";
+import type { Lanes } from "./lanes.ts";
 import { createWatermark, type Watermark } from "./offsets.ts";
 import type { Batch, BatchHandler, SourceRecord } from "./ports.ts";
-import { type RecordDependencies, type RecordSettings, workOnRecord } from "./record.ts";
+import {
+  prepare,
+  type RecordDependencies,
+  type RecordSettings,
+  type RecordWork,
+} from "./record.ts";
 
 export interface PipelineSettings extends RecordSettings {
   /** Upper bound of the time between a record's end and its commit, while its batch is still at work. */
@@ -12,6 +18,8 @@ export interface PipelineSettings extends RecordSettings {
 
 export interface PipelineDependencies extends RecordDependencies {
   readonly settings: PipelineSettings;
+  /** Shared by all partitions: one bound, and one order per incident, for the whole process. */
+  readonly lanes: Lanes;
   /** Told about an error that no redelivery can mend; the process is expected to stop. */
   readonly onFatal: (error: ConsumerError) => void;
 }
@@ -69,31 +77,53 @@ async function handle(batch: Batch, dependencies: PipelineDependencies): Promise
   }
 }
 
-/** Never rejects: what goes wrong halts the batch. */
+/** Never rejects: what goes wrong halts the batch, before its lane goes on to the next record. */
 async function handleRecord(
   record: SourceRecord,
   work: Work,
   dependencies: PipelineDependencies,
 ): Promise<void> {
   const { batch, halted, watermark } = work;
-  const { clock, metrics } = dependencies;
+  const { clock, lanes, metrics } = dependencies;
+  const attempt = async (run?: () => Promise<void>): Promise<void> => {
+    try {
+      halted.throwIfAborted();
+      await run?.();
+      watermark.done(record.offset);
+      metrics.observe("record", clock.monotonicMs() - work.startedMs);
+    } catch (error) {
+      fail(error, record, work, dependencies);
+    }
+  };
+  if (halted.aborted) return;
+  let prepared: RecordWork | undefined;
   try {
-    await workOnRecord(record, { assignment: batch.assignment, halted }, dependencies);
-    watermark.done(record.offset);
-    metrics.observe("record", clock.monotonicMs() - work.startedMs);
+    prepared = prepare(record, dependencies);
   } catch (error) {
-    const expected =
-      hasCode(error, "assignment-lost") || (halted.aborted && error === halted.reason);
-    if (!expected) reportFailure(error, record, dependencies);
-    work.halt(error);
+    fail(error, record, work, dependencies);
+    return;
   }
+  if (prepared === undefined) {
+    await attempt();
+    return;
+  }
+  const { lane, run } = prepared;
+  const context = { assignment: batch.assignment, halted };
+  // Rejects only when it is given up before its turn, and then the batch is halted already.
+  await lanes.run(lane, () => attempt(() => run(context)), halted).catch(() => undefined);
 }
 
-function reportFailure(
+/** Halts the batch; tells about what neither a revocation nor a stop explains. */
+function fail(
   error: unknown,
   { topic, partition, offset }: SourceRecord,
+  { halt, halted }: Work,
   { log, onFatal }: PipelineDependencies,
 ): void {
+  const explained =
+    hasCode(error, "assignment-lost") || (halted.aborted && error === halted.reason);
+  halt(error);
+  if (explained) return;
   log.error("record.failed", { topic, partition, offset: String(offset), error });
   const failure = asConsumerError(error);
   if (!failure.retriable) onFatal(failure);

@@ -2,7 +2,6 @@ import { type DeadLetter, publishDeadLetter } from "./dead-letter.ts";
 import { decode, type IncidentFormat } from "./decode.ts";
 import type { Executor } from "./execute.ts";
 import type { Incident } from "./incident.ts";
-import type { Lanes } from "./lanes.ts";
 import { plan, type Plan, type PlanSettings, type Rule } from "./plan.ts";
 import type { Assignment, Broker, Clock, Log, Metrics, Random, SourceRecord } from "./ports.ts";
 import type { RetryPolicy } from "./retry.ts";
@@ -19,8 +18,6 @@ export interface RecordSettings {
 export interface RecordDependencies {
   readonly execute: Executor;
   readonly broker: Pick<Broker, "publish">;
-  /** Shared by all partitions: one bound, and one order per incident, for the whole process. */
-  readonly lanes: Lanes;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -37,43 +34,43 @@ export interface RecordContext {
   readonly halted: AbortSignal;
 }
 
+/** What is to be done for a record. */
+export interface RecordWork {
+  /** Works of one lane run one after another: the incident, or the record itself when it names none. */
+  readonly lane: string;
+  /** Resolves when the record is terminal, rejects when it is not: with the reason of `halted`, or the error. */
+  readonly run: (context: RecordContext) => Promise<void>;
+}
+
 /**
- * Resolves when the record is terminal: a tombstone or unmatched at once; undecodable or oversized when its
- * dead letter was acknowledged; else when all its actions are settled, in its incident's lane. Rejects when it
- * is not terminal: with the reason of `halted`, or with what the executor threw.
+ * Decodes and plans a record, without side effects but metrics. Undefined when it is terminal at once (a
+ * tombstone, or no rule applies); else the work that makes it so: its dead letter acknowledged (undecodable,
+ * oversized), or all its actions settled.
  */
-export async function workOnRecord(
+export function prepare(
   record: SourceRecord,
-  context: RecordContext,
   dependencies: RecordDependencies,
-): Promise<void> {
-  const { lanes, metrics, settings } = dependencies;
-  const { halted } = context;
-  halted.throwIfAborted();
+): RecordWork | undefined {
+  const { metrics, settings } = dependencies;
   const decoded = decode(record, settings.format);
-  switch (decoded.kind) {
-    case "tombstone":
-      metrics.count("records", { result: "tombstone" });
-      return;
-    case "rejected": {
-      const { reason, detail } = decoded.rejection;
-      metrics.count("records", { result: "undecodable" });
-      const letter = { reason, detail, record, incidentId: null };
-      await lanes.run(laneOf(record), () => deadLetter(letter, halted, dependencies), halted);
-      return;
-    }
-    case "incident": {
-      const { incident } = decoded;
-      const planned = plan(incident, settings.rules, settings.plan);
-      metrics.count("records", { result: planned.matched ? "matched" : "unmatched" });
-      if (!planned.matched) return;
-      await lanes.run(
-        incident.id,
-        () => settle(planned, incident, record, context, dependencies),
-        halted,
-      );
-    }
+  if (decoded.kind === "tombstone") {
+    metrics.count("records", { result: "tombstone" });
+    return undefined;
   }
+  if (decoded.kind === "rejected") {
+    metrics.count("records", { result: "undecodable" });
+    const { reason, detail } = decoded.rejection;
+    const letter = { reason, detail, record, incidentId: null };
+    return { lane: laneOf(record), run: ({ halted }) => deadLetter(letter, halted, dependencies) };
+  }
+  const { incident } = decoded;
+  const planned = plan(incident, settings.rules, settings.plan);
+  metrics.count("records", { result: planned.matched ? "matched" : "unmatched" });
+  if (!planned.matched) return undefined;
+  return {
+    lane: incident.id,
+    run: (context) => settle(planned, incident, record, context, dependencies),
+  };
 }
 
 /** One after another, in the order of the rules: what a rule does first has its effect first. */
