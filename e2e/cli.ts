@@ -22,20 +22,21 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
 
 async function dispatch(argv: readonly string[]): Promise<ExitCode> {
   const invocation = parseInvocation(argv, process.env, () => randomInt(2 ** 32));
-  switch (invocation.command) {
-    case "help":
-      process.stdout.write(USAGE);
-      return EXIT_CODE.passed;
-    case "doctor":
-      return await runDoctor();
-    case "list":
-      return await list();
-    case "clean":
-      return await runClean();
-    case "run":
-      return await runScenarios(invocation.run);
-  }
+  if (invocation.command === "run") return await runScenarios(invocation.run);
+  return await COMMANDS[invocation.command]();
 }
+
+type Invocation = ReturnType<typeof parseInvocation>;
+
+const COMMANDS: Record<Exclude<Invocation["command"], "run">, () => Promise<ExitCode>> = {
+  help: async () => {
+    process.stdout.write(USAGE);
+    return EXIT_CODE.passed;
+  },
+  doctor: runDoctor,
+  list,
+  clean: runClean,
+};
 
 async function runDoctor(): Promise<ExitCode> {
   const findings = await doctor();
@@ -60,7 +61,7 @@ async function runClean(): Promise<ExitCode> {
 
 /** The first ^C takes everything down, a second one ends at once. */
 async function runScenarios(
-  run: Extract<ReturnType<typeof parseInvocation>, { command: "run" }>["run"],
+  run: Extract<Invocation, { command: "run" }>["run"],
 ): Promise<ExitCode> {
   const broken = (await doctor()).filter(({ ok }) => !ok);
   if (broken.length > 0) {

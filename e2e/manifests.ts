@@ -50,8 +50,11 @@ export function historyClaimOf(objects: readonly OmegaObject[]): string {
 function removeHistoryVolume(deployment: OmegaDeployment): void {
   const pod = deployment.spec.template.spec;
   if (pod === undefined) throw new Error("the Deployment has no pod template");
-  const without = <T extends { name: string }>(named: T[] | undefined): T[] =>
-    (named ?? []).filter(({ name }) => name !== HISTORY_VOLUME);
-  pod.volumes = without(pod.volumes);
-  for (const container of pod.containers) container.volumeMounts = without(container.volumeMounts);
+  pod.volumes = withoutHistory(pod.volumes);
+  for (const container of pod.containers)
+    container.volumeMounts = withoutHistory(container.volumeMounts);
+}
+
+function withoutHistory<T extends { name: string }>(named: T[] | undefined): T[] {
+  return (named ?? []).filter(({ name }) => name !== HISTORY_VOLUME);
 }

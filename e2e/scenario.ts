@@ -9,9 +9,9 @@ export interface ScenarioContext {
   /** A stream of this scenario alone, from the seed of the run. */
   readonly random: SeededRandom;
   /** Builds a world of its own; the runner takes it down, also after a failure or ^C. */
-  stage(options?: StageOptions): Promise<Stage>;
+  readonly stage: (options?: StageOptions) => Promise<Stage>;
   /** Says in the timeline and on the terminal what the scenario does next. */
-  step(text: string): void;
+  readonly step: (text: string) => void;
 }
 
 export interface Scenario {

@@ -167,7 +167,7 @@ export class Stage implements AsyncDisposable {
       splunk: {
         image: SIDECAR_IMAGES.splunk,
         environment: {
-          SPLUNK_ENDPOINT: this.collector.endpoint,
+          SPLUNK_INSTANCE: this.collector.instance,
           NODE_COMPILE_CACHE: compileCache,
         },
       },
@@ -354,6 +354,7 @@ export async function openStage(
       host: target.kitHost,
       partitions: options.partitions ?? 2,
       granted: options.granted ?? true,
+      sessionTimeoutMsMin: Math.min(6000, environment.durations.consumer.sessionTimeoutMs),
     });
     if (options.certificatesWithheld === true) world.athenz.zts.withhold();
     const stage = new Stage(world, target, stack, options, environment);

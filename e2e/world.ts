@@ -19,6 +19,8 @@ export interface WorldOptions {
   readonly partitions: number;
   /** Whether the identity is a member of the access role from the start. */
   readonly granted: boolean;
+  /** Shortest session that the broker accepts, milliseconds. */
+  readonly sessionTimeoutMsMin: number;
 }
 
 /** Everything that a pod talks to. Each part is a simulator on a port of its own. */
@@ -51,6 +53,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     startEmbeddedBroker({
       server,
       users: { [NAMES.username]: password },
+      sessionTimeoutMsMin: options.sessionTimeoutMsMin,
       topics: [
         { name: NAMES.topic, partitions: options.partitions },
         { name: NAMES.deadLetterTopic, partitions: 1 },

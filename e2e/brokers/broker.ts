@@ -17,8 +17,6 @@ export interface Broker extends AsyncDisposable {
   clientActivity(): readonly ClientActivity[];
   /** Called after every entry of `clientActivity`; returns the end of the subscription. */
   subscribe(listener: (activity: ClientActivity) => void): () => void;
-  /** Installs a fault; undefined when this broker cannot (a real one without a proxy before it). */
-  readonly faults: BrokerFaults | undefined;
 }
 
 export interface ProducedRecord {
@@ -52,15 +50,4 @@ export interface ClientActivity {
   readonly what: string;
   readonly peer: string;
   readonly detail?: string;
-}
-
-export interface BrokerFaults {
-  /** Requests of this protocol name wait before they are applied until the guard is disposed. */
-  holdRequests(api: string): HeldRequests;
-}
-
-export interface HeldRequests extends Disposable {
-  /** How many requests were held. */
-  readonly hits: number;
-  readonly arrived: Promise<void>;
 }

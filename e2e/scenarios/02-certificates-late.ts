@@ -30,7 +30,9 @@ export const certificatesLate: Scenario = {
     const [ready] = await stage.ready();
     const touched = stage.broker.clientActivity().filter(({ atMs }) => atMs < registered.atMs);
     expectEqual(touched.length, 0, "connections to the broker before the certificate");
-    const asked = stage.ckms.requests().filter(({ atMs }) => atMs < registered.atMs);
+    const asked = (await stage.ckms.control.requests()).filter(
+      ({ atMs }) => atMs < registered.atMs,
+    );
     expectEqual(asked.length, 0, "requests to CKMS before the certificate");
     const joined = stage.broker.clientActivity().find(({ what }) => what === "SyncGroup");
     expect(joined !== undefined, "the group was never joined");

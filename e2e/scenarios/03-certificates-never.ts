@@ -42,7 +42,7 @@ export const certificatesNever: Scenario = {
     expect(log.includes("no certificates after"), `no clear message in the log: ${log}`);
     expect(log.includes("service.cert.pem"), `the message does not name the file: ${log}`);
     expectEqual(stage.broker.clientActivity().length, 0, "connections to the broker");
-    expectEqual(stage.ckms.requests().length, 0, "requests to CKMS");
+    expectEqual((await stage.ckms.control.requests()).length, 0, "requests to CKMS");
     expect(!isReady(pod), "the pod was ready without certificates");
   },
 };

@@ -22,7 +22,7 @@ export const ckmsDeniesThenGrants: Scenario = {
       },
       { seen: () => body },
     );
-    const denied = stage.ckms.requests().filter(({ status }) => status === 403);
+    const denied = (await stage.ckms.control.requests()).filter(({ status }) => status === 403);
     expectFault(denied.length > 0, "CKMS denied nothing");
     expect(body.includes("bigpanda.keys.sre.access"), `the reason names no role: ${body}`);
     expectEqual(stage.broker.clientActivity().length, 0, "connections to the broker when denied");

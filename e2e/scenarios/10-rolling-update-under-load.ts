@@ -10,7 +10,7 @@ export const rollingUpdateUnderLoad: Scenario = {
     "A rolling update under load: old and new overlap, no key twice, every key ends, none lost.",
   run: async ({ stage: open, step, signal }) => {
     const stage = await open({ replicas: 2, partitions: 4 });
-    const old = (await stage.ready()).map((pod) => podName(pod));
+    const old = new Set((await stage.ready()).map((pod) => podName(pod)));
     step("publish all the time and restart the deployment");
     await using load = startLoad(stage, signal);
     await load.reached(5);
@@ -18,7 +18,7 @@ export const rollingUpdateUnderLoad: Scenario = {
     await stage.target.restart(stage.deployment);
     await stage.until("every old pod is gone and two new ones are ready", async () => {
       const pods = await stage.target.pods();
-      const fresh = pods.filter((pod) => !old.includes(podName(pod)));
+      const fresh = pods.filter((pod) => !old.has(podName(pod)));
       overlapped ||= fresh.some((pod) => isReady(pod)) && fresh.length < pods.length;
       return (
         fresh.length === pods.length &&

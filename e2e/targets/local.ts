@@ -179,8 +179,8 @@ class LocalTarget implements Target {
     }
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#cluster[Symbol.asyncDispose]();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#cluster[Symbol.asyncDispose]();
   }
 }
 

@@ -1,0 +1,21 @@
+import { AssignerProtocol } from "kafkajs";
+import { expect, test } from "vitest";
+import { readAssignment } from "./assignment.ts";
+
+test("reads what a client's assigner writes", () => {
+  const bytes = AssignerProtocol.MemberAssignment.encode({
+    version: 1,
+    assignment: { "bigpanda.incidents": [0, 3], ünïcode: [7] },
+    userData: Buffer.from("more"),
+  });
+  expect(readAssignment(bytes)).toEqual([
+    { topic: "bigpanda.incidents", partition: 0 },
+    { topic: "bigpanda.incidents", partition: 3 },
+    { topic: "ünïcode", partition: 7 },
+  ]);
+});
+
+test("nothing is assigned before the first assignment; cut bytes are an error", () => {
+  expect(readAssignment(Buffer.alloc(0))).toEqual([]);
+  expect(() => readAssignment(Buffer.from([0, 1, 0, 0, 0, 1, 0]))).toThrow(RangeError);
+});
