@@ -1,0 +1,59 @@
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { readDeployTarget } from "./deploy-target.ts";
+import { deploymentOf } from "./objects.ts";
+import { DURATIONS_ANNOTATION, withDurations } from "./overlay.ts";
+import { renderOmega } from "./render.ts";
+
+const target = await readDeployTarget(
+  fileURLToPath(new URL("../../deploy_target/", import.meta.url)),
+  "component",
+);
+const rendered = renderOmega({
+  ...target,
+  configFiles: { "config.yaml": "" },
+  image: "image",
+  site: { identity: { image: "identity" }, splunk: { image: "splunk" } },
+});
+
+test("replaces durations in a copy and records what they were", () => {
+  const before = structuredClone(rendered);
+  const short = deploymentOf(
+    withDurations(rendered, {
+      certWaitSeconds: 2,
+      terminationGracePeriodSeconds: 5,
+      probePeriodSeconds: 0.2,
+      startupFailureThreshold: 20,
+    }),
+  );
+  const pod = short.spec.template.spec;
+  expect(rendered).toEqual(before);
+  expect(pod?.terminationGracePeriodSeconds).toBe(5);
+  expect(pod?.containers[0]).toMatchObject({
+    startupProbe: { periodSeconds: 0.2, failureThreshold: 20 },
+    livenessProbe: { periodSeconds: 0.2, failureThreshold: 3 },
+    readinessProbe: { periodSeconds: 0.2, failureThreshold: 2 },
+  });
+  expect(pod?.containers[0]?.env).toContainEqual({ name: "CERT_WAIT_SECONDS", value: "2" });
+  expect(JSON.parse(short.metadata.annotations?.[DURATIONS_ANNOTATION] ?? "")).toEqual({
+    CERT_WAIT_SECONDS: { from: "300", to: 2 },
+    "pod.terminationGracePeriodSeconds": { from: 90, to: 5 },
+    "startupProbe.periodSeconds": { from: 5, to: 0.2 },
+    "startupProbe.failureThreshold": { from: 72, to: 20 },
+    "livenessProbe.periodSeconds": { from: 10, to: 0.2 },
+    "readinessProbe.periodSeconds": { from: 5, to: 0.2 },
+  });
+});
+
+test("leaves the pod template as it is when no duration is given", () => {
+  expect(deploymentOf(withDurations(rendered, {})).spec).toEqual(deploymentOf(rendered).spec);
+});
+
+test("refuses to shorten what is not there, instead of running long", () => {
+  const objects = structuredClone(rendered);
+  const app = deploymentOf(objects).spec.template.spec?.containers[0];
+  if (app?.env) app.env = app.env.filter(({ name }) => name !== "CERT_WAIT_SECONDS");
+  expect(() => withDurations(objects, { certWaitSeconds: 1 })).toThrow(
+    "app has no variable CERT_WAIT_SECONDS",
+  );
+});
