@@ -1,0 +1,184 @@
+import { X509Certificate, createPrivateKey } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { jsonField } from "../json-fields.ts";
+import { requestJson } from "../json-request.ts";
+import type { JsonRequestOptions } from "../json-request.ts";
+import { createKeyAndRequest } from "./certificate-request.ts";
+import { startAthenz } from "./server.ts";
+import type { RunningAthenz } from "./server.ts";
+
+const PROVIDER = "simulator.kubernetes";
+const DOMAIN = "sre.kafka-consumer-nonprod-k8s";
+const SERVICE = "kafka-consumer";
+const PRINCIPAL = `${DOMAIN}.${SERVICE}`;
+
+const request = (instanceId = "pod-1", commonName = PRINCIPAL) =>
+  createKeyAndRequest({
+    commonName,
+    dnsNames: [`${SERVICE}.sre-kafka-consumer-nonprod-k8s.athenz.cloud`],
+    uris: [`spiffe://${DOMAIN}/sa/${SERVICE}`, `athenz://instanceid/${PROVIDER}/${instanceId}`],
+  });
+
+const instancePath = (id: string) => `/instance/${PROVIDER}/${DOMAIN}/${SERVICE}/${id}`;
+
+const information = (csr: string) => ({
+  provider: PROVIDER,
+  domain: DOMAIN,
+  service: SERVICE,
+  attestationData: "",
+  csr,
+});
+
+const post = (
+  athenz: RunningAthenz,
+  path: string,
+  body: unknown,
+  options: JsonRequestOptions = {},
+) =>
+  requestJson(`${athenz.ztsUrl}${path}`, {
+    method: "POST",
+    body,
+    authority: athenz.authority.certificatePem,
+    ...options,
+  });
+
+async function register(athenz: RunningAthenz, instanceId = "pod-1") {
+  const { requestPem, privateKeyPem } = request(instanceId);
+  const { status, body } = await post(athenz, "/instance", information(requestPem));
+  expect(status).toBe(201);
+  return { certificatePem: textField(body, "x509Certificate"), privateKeyPem };
+}
+
+function textField(body: unknown, name: string): string {
+  const value = jsonField(body, name);
+  if (typeof value !== "string") throw new Error(`${name} is no text: ${JSON.stringify(body)}`);
+  return value;
+}
+
+describe("ZTS surface", () => {
+  it("answers a registration with an InstanceIdentity whose certificate matches the key and names the principal", async () => {
+    await using athenz = await startAthenz();
+    const { requestPem, privateKeyPem } = request();
+    const { status, body } = await post(athenz, "/instance", information(requestPem));
+    expect(status).toBe(201);
+    expect(body).toEqual({
+      provider: PROVIDER,
+      name: PRINCIPAL,
+      instanceId: "pod-1",
+      x509Certificate: expect.stringContaining("BEGIN CERTIFICATE"),
+      x509CertificateSigner: athenz.authority.certificatePem,
+    });
+    const certificate = new X509Certificate(textField(body, "x509Certificate"));
+    expect(certificate.subject).toBe(`CN=${PRINCIPAL}`);
+    expect(certificate.checkPrivateKey(createPrivateKey(privateKeyPem))).toBe(true);
+    expect(certificate.subjectAltName).toContain(`URI:athenz://instanceid/${PROVIDER}/pod-1`);
+    expect(certificate.subjectAltName).toContain(
+      "DNS:kafka-consumer.sre-kafka-consumer-nonprod-k8s.athenz.cloud",
+    );
+    expect(await athenz.control.events()).toMatchObject([
+      { type: "registered", principal: PRINCIPAL, notAfterMs: Date.parse(certificate.validTo) },
+    ]);
+  });
+
+  it("refreshes for the certificate that it issued", async () => {
+    await using athenz = await startAthenz();
+    const identity = await register(athenz);
+    const { status, body } = await post(
+      athenz,
+      instancePath("pod-1"),
+      { csr: request().requestPem },
+      { identity },
+    );
+    expect(status).toBe(200);
+    expect(jsonField(body, "x509Certificate")).not.toBe(identity.certificatePem);
+    expect((await athenz.control.events()).map(({ type }) => type)).toEqual([
+      "registered",
+      "refreshed",
+    ]);
+  });
+
+  it("refuses a refresh without a certificate, by another service, of another instance", async () => {
+    await using athenz = await startAthenz();
+    const identity = await register(athenz);
+    const csr = request().requestPem;
+    expect(await post(athenz, instancePath("pod-1"), { csr })).toMatchObject({
+      status: 401,
+      body: { code: 401 },
+    });
+    const issued = await athenz.authority.issue({ commonName: "sre.other" });
+    expect(await post(athenz, instancePath("pod-1"), { csr }, { identity: issued })).toMatchObject({
+      status: 403,
+    });
+    expect(await post(athenz, instancePath("pod-2"), { csr }, { identity })).toMatchObject({
+      status: 400,
+    });
+    const unknown = { csr: request("pod-2").requestPem };
+    expect(await post(athenz, instancePath("pod-2"), unknown, { identity })).toMatchObject({
+      status: 403,
+    });
+  });
+
+  it.each([
+    { given: "a missing field", change: { provider: undefined } },
+    {
+      given: "a request for another principal",
+      change: { csr: request("pod-1", "sre.other.service").requestPem },
+    },
+    { given: "a request of another provider", change: { provider: "another.provider" } },
+    { given: "what is no request", change: { csr: "nonsense" } },
+    { given: "an expiry that is no number", change: { expiryTime: "soon" } },
+  ])("refuses $given with 400", async ({ change }) => {
+    await using athenz = await startAthenz();
+    const body = { ...information(request().requestPem), ...change };
+    expect(await post(athenz, "/instance", body)).toMatchObject({
+      status: 400,
+      body: { code: 400 },
+    });
+  });
+
+  it("issues nothing while certificates are withheld, and says so in its events", async () => {
+    await using athenz = await startAthenz();
+    {
+      await using _withheld = await athenz.control.withholdCertificates();
+      const answer = await post(athenz, "/instance", information(request().requestPem));
+      expect(answer).toMatchObject({ status: 503, body: { code: 503 } });
+    }
+    await register(athenz);
+    expect((await athenz.control.events()).map(({ type }) => type)).toEqual([
+      "withheld",
+      "registered",
+    ]);
+  });
+
+  it("refuses an instance that its provider does not vouch for", async () => {
+    await using athenz = await startAthenz({
+      attest: ({ attestationData }) => attestationData === "good",
+    });
+    const body = information(request().requestPem);
+    expect(await post(athenz, "/instance", body)).toMatchObject({ status: 403 });
+    expect((await post(athenz, "/instance", { ...body, attestationData: "good" })).status).toBe(
+      201,
+    );
+  });
+
+  it("shortens lifetimes on demand, and a client may ask for less", async () => {
+    await using athenz = await startAthenz({ lifetimeMs: 600_000 });
+    await register(athenz);
+    await athenz.control.setLifetime(5000);
+    await register(athenz);
+    await athenz.control.setLifetime(600_000);
+    await post(athenz, "/instance", { ...information(request().requestPem), expiryTime: 1 });
+    const lifetimes = (await athenz.control.events()).map(
+      ({ notAfterMs = 0, atMs }) => Math.ceil((notAfterMs - atMs) / 1000) * 1000,
+    );
+    expect(lifetimes).toEqual([600_000, 5000, 60_000].map((ms) => expect.closeTo(ms, -4)));
+  });
+
+  it("starts in a moment", async () => {
+    // The first start loads and compiles; what counts is the next.
+    await (await startAthenz())[Symbol.asyncDispose]();
+    const startedMs = performance.now();
+    await using _athenz = await startAthenz();
+    expect(performance.now() - startedMs).toBeLessThan(200);
+  });
+});

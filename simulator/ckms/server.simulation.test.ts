@@ -1,0 +1,160 @@
+import { describe, expect, it } from "vitest";
+import { createAuthority } from "#fixtures/certificates.ts";
+import { startAthenz } from "../athenz/server.ts";
+import { requestJson } from "../json-request.ts";
+import type { JsonRequestOptions } from "../json-request.ts";
+import { remoteRoleChecker } from "./role-checker.ts";
+import type { RoleChecker } from "./role-checker.ts";
+import { accessRole, startCkms } from "./server.ts";
+
+const KEY_GROUP = "bigpanda.keys.sre";
+const NAME = "bigpanda-prod-scram-key";
+const PRINCIPAL = "sre.kafka-consumer-nonprod-k8s.kafka-consumer";
+const ROLE = "paranoids.ppse.ckms.ykeykey_aws.res_group.bigpanda.keys.sre.access";
+
+async function start(roles?: RoleChecker) {
+  const athenz = await startAthenz();
+  const { authority } = athenz;
+  athenz.zms.putRole("sre.tooling", accessRole(KEY_GROUP));
+  const ckms = await startCkms({
+    server: await authority.issue({ commonName: "ckms", ipAddresses: ["127.0.0.1"] }),
+    authorityPem: authority.certificatePem,
+    // Over HTTP, as in production; the in-process form is athenz.zms.
+    roles:
+      roles ?? remoteRoleChecker({ ztsUrl: athenz.ztsUrl, authorityPem: authority.certificatePem }),
+  });
+  const identity = await authority.issue({ commonName: PRINCIPAL });
+  await ckms.control.putSecret(KEY_GROUP, NAME, "s3cret ünd more");
+  return {
+    athenz,
+    ckms,
+    control: ckms.control,
+    get: (name = NAME, options: JsonRequestOptions = {}) =>
+      requestJson(`${ckms.url}/v1/keygroups/${KEY_GROUP}/keys/${name}`, {
+        authority: authority.certificatePem,
+        identity,
+        ...options,
+      }),
+    grant: () => athenz.control.addMember("sre.tooling", ROLE, PRINCIPAL),
+    [Symbol.asyncDispose]: async () => {
+      await ckms[Symbol.asyncDispose]();
+      await athenz[Symbol.asyncDispose]();
+    },
+  };
+}
+
+describe("CKMS", () => {
+  it("denies by name, grants at once when the role gains the member, denies again when it loses it", async () => {
+    await using setup = await start();
+    const message = `principal ${PRINCIPAL} is not a member of role sre.tooling:role.${ROLE}`;
+    expect(await setup.get()).toEqual({ status: 403, body: { code: 403, message } });
+    await setup.grant();
+    const value = Buffer.from("s3cret ünd more").toString("base64");
+    expect(await setup.get()).toEqual({
+      status: 200,
+      body: { name: NAME, keyGroup: KEY_GROUP, version: 1, value },
+    });
+    await setup.athenz.control.deleteMember("sre.tooling", ROLE, PRINCIPAL);
+    expect((await setup.get()).status).toBe(403);
+  });
+
+  it("gives the next version after a rotation", async () => {
+    await using setup = await start();
+    await setup.grant();
+    expect(await setup.control.putSecret(KEY_GROUP, NAME, "next")).toBe(2);
+    const value = Buffer.from("next").toString("base64");
+    expect((await setup.get()).body).toMatchObject({ version: 2, value });
+  });
+
+  it("answers 404 to an unknown secret, and only to who may know", async () => {
+    await using setup = await start();
+    expect((await setup.get("unknown")).status).toBe(403);
+    await setup.grant();
+    expect(await setup.get("unknown")).toMatchObject({ status: 404, body: { code: 404 } });
+    await setup.control.removeSecret(KEY_GROUP, NAME);
+    expect((await setup.get()).status).toBe(404);
+  });
+
+  it("ends the connection of a client without a certificate", async () => {
+    await using setup = await start();
+    await expect(setup.get(NAME, { identity: undefined })).rejects.toThrow(
+      /alert|ECONNRESET|hang up|EPIPE/,
+    );
+    expect((await setup.control.requests()).filter(({ status }) => status !== 0)).toEqual([]);
+  });
+
+  it("ends the connection of a client of another authority, whatever name it carries", async () => {
+    await using setup = await start();
+    await setup.grant();
+    const other = await createAuthority();
+    const identity = await other.issue({ commonName: PRINCIPAL });
+    await expect(setup.get(NAME, { identity })).rejects.toThrow(/alert|ECONNRESET|hang up|EPIPE/);
+    expect((await setup.control.requests()).filter(({ status }) => status !== 0)).toEqual([]);
+  });
+
+  it("ends the connection of a client whose certificate has expired", async () => {
+    await using setup = await start();
+    await setup.grant();
+    const identity = await setup.athenz.authority.issue({
+      commonName: PRINCIPAL,
+      lifetimeMs: -1000,
+    });
+    await expect(setup.get(NAME, { identity })).rejects.toThrow(/alert|ECONNRESET|hang up|EPIPE/);
+  });
+
+  it("is not trusted by a client that trusts another authority", async () => {
+    await using setup = await start();
+    const authority = (await createAuthority()).certificatePem;
+    await expect(setup.get(NAME, { authority })).rejects.toMatchObject({
+      code: "SELF_SIGNED_CERT_IN_CHAIN",
+    });
+  });
+
+  it("keeps a log of who asked for what, without values", async () => {
+    await using setup = await start();
+    const startedMs = Date.now();
+    await setup.get();
+    await setup.grant();
+    await setup.get();
+    const requests = await setup.control.requests();
+    expect(requests).toMatchObject([
+      { principal: PRINCIPAL, name: NAME, status: 403 },
+      { principal: PRINCIPAL, name: NAME, status: 200 },
+    ]);
+    expect(requests[0]?.atMs).toBeGreaterThanOrEqual(startedMs);
+    expect(JSON.stringify(requests)).not.toContain("s3cret");
+  });
+
+  it.each([
+    { kind: "unavailable", answered: { status: 503 } },
+    { kind: "reset", answered: { code: "ECONNRESET" } },
+    { kind: "hang", answered: { name: "AbortError" } },
+  ] as const)("meets an outage that is $kind, until it ends", async ({ kind, answered }) => {
+    await using setup = await start();
+    await setup.grant();
+    {
+      await using _outage = await setup.control.outage(kind);
+      const answer: unknown = await setup
+        .get(NAME, { timeoutMs: 150 })
+        .catch((error: unknown) => error);
+      expect(answer).toMatchObject(answered);
+    }
+    expect((await setup.get()).status).toBe(200);
+  });
+
+  it("gives nothing away when the role cannot be checked", async () => {
+    const roles = { isMember: () => Promise.reject(new Error("ZTS is away")) };
+    await using setup = await start(roles);
+    const { status, body } = await setup.get();
+    expect(status).toBe(503);
+    expect(JSON.stringify(body)).not.toContain("value");
+  });
+
+  it("asks the roles in this process too", async () => {
+    await using athenz = await startAthenz();
+    await using setup = await start(athenz.zms);
+    expect((await setup.get()).status).toBe(403);
+    athenz.zms.putRole("sre.tooling", ROLE, [PRINCIPAL]);
+    expect((await setup.get()).status).toBe(200);
+  });
+});
