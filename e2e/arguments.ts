@@ -65,10 +65,10 @@ export function parseInvocation(
   const { values, positionals } = parse(argv);
   if (values.help === true) return { command: "help" };
   const [command = "run", ...rest] = positionals;
+  refuseLater("command", "", command);
   if (rest.length > 0) {
     throw new UsageError(`one command at most, got also: ${rest.join(" ")}`);
   }
-  refuseLater("command", "", command);
   if (command === "help") return { command };
   if (command === "doctor" || command === "list" || command === "clean") {
     const extra = Object.keys(values);

@@ -5,8 +5,6 @@ import { doctor, reportLine } from "./doctor.ts";
 import { EXIT_CODE, UsageError } from "./errors.ts";
 import type { ExitCode } from "./errors.ts";
 
-process.exitCode = await main(process.argv.slice(2));
-
 async function main(argv: readonly string[]): Promise<ExitCode> {
   try {
     return await dispatch(argv);
@@ -78,3 +76,5 @@ async function runScenarios(
   const module = await import("./run.ts");
   return await module.run({ arguments: run, terminal: process.stdout, signal: interrupt.signal });
 }
+
+process.exitCode = await main(process.argv.slice(2));
