@@ -11,12 +11,15 @@ import {
   stat,
   unlink,
 } from "node:fs/promises";
-import { dirname, join, posix } from "node:path";
+import { dirname, join, posix, resolve } from "node:path";
 import { systemCode } from "../errors.ts";
 import type { Files, WritableFile } from "../ports.ts";
 
-/** The history volume at `root`. */
-export function createFiles(root: string): Files {
+/**
+ * The history volume at `root`. `mountinfoPath`: what lists the mounts of this process, in the form of
+ * proc_pid_mountinfo(5). Default /proc/self/mountinfo; it need not exist.
+ */
+export function createFiles(root: string, mountinfoPath = "/proc/self/mountinfo"): Files {
   const locate = (path: string): string => join(root, checkedPath(path));
   return {
     makeDirectory: (path) => makeDirectory(root, checkedPath(path)),
@@ -28,7 +31,7 @@ export function createFiles(root: string): Files {
     unlink: (path) => unlink(locate(path)),
     list: (path) => readdir(locate(path)),
     syncDirectory: (path) => syncDirectory(locate(path)),
-    isMount: () => isMount(root),
+    isMount: () => isMount(root, mountinfoPath),
   };
 }
 
@@ -111,14 +114,38 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** As mountpoint(1): another device than the parent, or the root of everything. An absent directory is none. */
-async function isMount(root: string): Promise<boolean> {
+/**
+ * As mountpoint(1): another device than the parent, or the root of everything; or listed as a mount, since a
+ * bind mount may have the device of its parent. An absent directory is none.
+ */
+async function isMount(root: string, mountinfoPath: string): Promise<boolean> {
   try {
     const path = await realpath(root);
     const [own, parent] = await Promise.all([stat(path), stat(dirname(path))]);
-    return own.dev !== parent.dev || own.ino === parent.ino;
+    if (own.dev !== parent.dev || own.ino === parent.ino) return true;
+    return (await mountPoints(mountinfoPath)).includes(resolve(root));
   } catch (error) {
     if (systemCode(error) === "ENOENT") return false;
     throw error;
   }
+}
+
+/** Empty where the system has no such file. */
+async function mountPoints(mountinfoPath: string): Promise<string[]> {
+  let text: string;
+  try {
+    text = await readFile(mountinfoPath, "utf8");
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return [];
+    throw error;
+  }
+  // Fifth column; blanks and backslashes stand there as octal numbers.
+  return text
+    .split("\n")
+    .map((line) => line.split(" ")[4] ?? "")
+    .map((path) =>
+      path.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
+        String.fromCodePoint(Number.parseInt(octal, 8)),
+      ),
+    );
 }
