@@ -1,0 +1,129 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { requestJson } from "./json-request.ts";
+import { startSimulator } from "./simulator-process.ts";
+
+const CLEAN = { code: 0, signal: null };
+
+describe("simulator/main.ts", () => {
+  it("runs Athenz and CKMS beside each other: denied, then granted by zms-cli as the guide says", async () => {
+    await using directory = await temporaryDirectory();
+    const inside = (name: string) => join(directory.path, name);
+    const role = "paranoids.ppse.ckms.ykeykey_aws.res_group.bigpanda.keys.sre.access";
+    await using athenz = startSimulator([
+      "athenz",
+      "--directory",
+      directory.path,
+      "--issue",
+      "ckms",
+      "--issue",
+      "sre.consumer",
+      "--role",
+      `sre.tooling:role.${role}`,
+    ]);
+    const { url, zts } = await athenz.listening();
+    await writeFile(inside("secret"), "value\n");
+    await using ckms = startSimulator([
+      "ckms",
+      "--cert",
+      inside("ckms.cert.pem"),
+      "--key",
+      inside("ckms.key.pem"),
+      "--ca",
+      inside("ca.cert.pem"),
+      "--zts",
+      String(zts),
+      "--secret",
+      `bigpanda.keys.sre/scram=${inside("secret")}`,
+    ]);
+    const { url: ckmsUrl } = await ckms.listening();
+    const settings = {
+      authority: await readFile(inside("ca.cert.pem"), "utf8"),
+      identity: {
+        certificatePem: await readFile(inside("sre.consumer.cert.pem"), "utf8"),
+        privateKeyPem: await readFile(inside("sre.consumer.key.pem"), "utf8"),
+      },
+    };
+    const secret = `${String(ckmsUrl)}/v1/keygroups/bigpanda.keys.sre/keys/scram`;
+    expect((await requestJson(secret, settings)).status).toBe(403);
+    const member = ["-d", "sre.tooling", "add-role-member", role, "sre.consumer"];
+    await using granting = startSimulator([
+      "zms-cli",
+      ...member,
+      "--url",
+      String(url),
+      "-c",
+      inside("ca.cert.pem"),
+    ]);
+    expect(await granting.ended).toEqual(CLEAN);
+    expect(await requestJson(secret, settings)).toMatchObject({
+      status: 200,
+      body: { value: Buffer.from("value").toString("base64") },
+    });
+    expect((await stat(inside("ckms.key.pem"))).mode & 0o777).toBe(0o600);
+    expect(await ckms.stop()).toEqual(CLEAN);
+    expect(await athenz.stop()).toEqual(CLEAN);
+    expect(ckms.stdout() + athenz.stdout()).toMatch(/^\{[^\n]+\}\n\{[^\n]+\}\n$/);
+  });
+
+  it.each(["target", "splunk-collector"])(
+    "runs %s until SIGTERM and says where it listens",
+    async (name) => {
+      await using running = startSimulator([name]);
+      const line = await running.listening();
+      expect(line).toMatchObject({
+        simulator: name,
+        url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+      });
+      expect((await requestJson(String(line.url))).status).toBeGreaterThanOrEqual(200);
+      expect(await running.stop()).toEqual(CLEAN);
+    },
+  );
+
+  it("ends cleanly on SIGINT too", async () => {
+    await using running = startSimulator(["target"]);
+    await running.listening();
+    running.signal("SIGINT");
+    expect(await running.ended).toEqual(CLEAN);
+  });
+
+  it.each([
+    { argv: [], says: "Usage: node simulator/main.ts COMMAND" },
+    { argv: ["frobnicate"], says: "unknown command frobnicate" },
+    { argv: ["toString"], says: "unknown command toString" },
+    { argv: ["target", "--frobnicate"], says: "Unknown option '--frobnicate'" },
+    { argv: ["target", "extra"], says: "Unexpected argument 'extra'" },
+    { argv: ["target", "--port", "x"], says: "--port must be a whole number" },
+    { argv: ["target", "--cert", "x"], says: "--cert and --key go together" },
+    { argv: ["ckms"], says: "--ca is required" },
+    { argv: ["ckms", "--secret", "x"], says: "--secret must be KEYGROUP/NAME=FILE, got x" },
+    { argv: ["athenz", "--role", "x"], says: "--role must be DOMAIN:role.NAME" },
+    { argv: ["athenz", "--issue", "x"], says: "--issue needs --directory" },
+  ])("exits 2 for $argv", async ({ argv, says }) => {
+    await using running = startSimulator(argv);
+    expect(await running.ended).toEqual({ code: 2, signal: null });
+    expect(running.stderr()).toContain(says);
+    expect(running.stdout()).toBe("");
+  });
+
+  it("exits 1 when the port is taken", async () => {
+    await using first = startSimulator(["target"]);
+    const { url } = await first.listening();
+    await using second = startSimulator(["target", "--port", new URL(String(url)).port]);
+    expect(await second.ended).toEqual({ code: 1, signal: null });
+    expect(second.stderr()).toContain("EADDRINUSE");
+  });
+
+  it("lists its commands and shows the options of one", async () => {
+    await using help = startSimulator(["target", "--help"]);
+    expect(await help.ended).toEqual(CLEAN);
+    expect(help.stdout()).toContain("--idempotent");
+  });
+});
+
+async function temporaryDirectory() {
+  const path = await mkdtemp(join(tmpdir(), "simulator-"));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
+}
