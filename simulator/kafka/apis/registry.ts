@@ -9,10 +9,20 @@ import { joinGroup } from "./11-join-group.ts";
 import { heartbeat } from "./12-heartbeat.ts";
 import { leaveGroup } from "./13-leave-group.ts";
 import { syncGroup } from "./14-sync-group.ts";
+import { describeGroups } from "./15-describe-groups.ts";
+import { listGroups } from "./16-list-groups.ts";
 import { saslHandshake } from "./17-sasl-handshake.ts";
 import { defineApiVersions } from "./18-api-versions.ts";
+import { createTopics } from "./19-create-topics.ts";
+import { deleteTopics } from "./20-delete-topics.ts";
+import { deleteRecords } from "./21-delete-records.ts";
 import { initProducerId } from "./22-init-producer-id.ts";
+import { offsetForLeaderEpoch } from "./23-offset-for-leader-epoch.ts";
+import { describeConfigs } from "./32-describe-configs.ts";
 import { saslAuthenticate } from "./36-sasl-authenticate.ts";
+import { createPartitions } from "./37-create-partitions.ts";
+import { deleteGroups } from "./42-delete-groups.ts";
+import { describeCluster } from "./60-describe-cluster.ts";
 import type { Api } from "./define.ts";
 
 const SERVED: readonly Api[] = [
@@ -31,6 +41,16 @@ const SERVED: readonly Api[] = [
   defineApiVersions(() => apis.values()),
   initProducerId,
   saslAuthenticate,
+  describeGroups,
+  listGroups,
+  createTopics,
+  deleteTopics,
+  deleteRecords,
+  offsetForLeaderEpoch,
+  describeConfigs,
+  createPartitions,
+  deleteGroups,
+  describeCluster,
 ];
 
 /** Every API that is served, by its key. */

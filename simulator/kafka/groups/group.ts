@@ -1,9 +1,26 @@
 import { randomUUID } from "node:crypto";
 import type { Timer, Timers } from "../timers.ts";
 import type { ErrorName } from "../wire/errors.ts";
-import { joinError, newMember, sameProtocols, syncError } from "./member.ts";
-import type { JoinRequest, JoinResult, Member, SyncRequest, SyncResult } from "./member.ts";
+import {
+  answerJoin,
+  answerSync,
+  joinAnswer,
+  joinError,
+  newMember,
+  syncAnswer,
+  syncError,
+} from "./member.ts";
+import type {
+  GenerationFacts,
+  JoinRequest,
+  JoinResult,
+  Member,
+  SyncRequest,
+  SyncResult,
+} from "./member.ts";
+import { Members } from "./members.ts";
 import { CommittedOffsets } from "./offsets.ts";
+import { hasCommonProtocol, sameProtocols, selectProtocol } from "./protocols.ts";
 
 export type GroupState = "Empty" | "PreparingRebalance" | "CompletingRebalance" | "Stable" | "Dead";
 
@@ -16,14 +33,13 @@ export class Group {
   readonly offsets = new CommittedOffsets();
   readonly #timers: Timers;
   readonly #initialRebalanceDelayMs: number;
-  readonly #members = new Map<string, Member>();
+  readonly #members = new Members();
   /** Ids given out with MEMBER_ID_REQUIRED whose owners have not come back yet. */
   readonly #pending = new Map<string, Timer>();
   #state: GroupState = "Empty";
   #generation = 0;
   #protocolType: string | null = null;
   #protocolName: string | null = null;
-  #leaderId: string | null = null;
   /** Ends the phase of joining or of syncing when it lasts too long. */
   #phase: Timer | undefined;
   /** While it lasts the first members of an empty group are collected. */
@@ -52,11 +68,11 @@ export class Group {
   }
 
   get leaderId(): string | null {
-    return this.#leaderId;
+    return this.#members.leaderId;
   }
 
   get members(): readonly Member[] {
-    return [...this.#members.values()];
+    return this.#members.all();
   }
 
   join(request: JoinRequest): Promise<JoinResult> {
@@ -67,28 +83,26 @@ export class Group {
   }
 
   sync(request: SyncRequest): Promise<SyncResult> {
-    const member = this.#members.get(request.memberId);
-    const error = this.#refusal(request.memberId, request.instanceId, request.generation);
-    if (error !== "NONE" || member === undefined) return Promise.resolve(syncError(error));
+    const member = this.#current(request.memberId, request.instanceId, request.generation);
+    if (typeof member === "string") return Promise.resolve(syncError(member));
     if (!this.#speaks(request)) return Promise.resolve(syncError("INCONSISTENT_GROUP_PROTOCOL"));
     if (this.#state === "PreparingRebalance") {
       return Promise.resolve(syncError("REBALANCE_IN_PROGRESS"));
     }
     if (this.#state === "Stable") {
       this.#renew(member);
-      return Promise.resolve(this.#assigned(member));
+      return Promise.resolve(syncAnswer(this.#facts(), member));
     }
     return new Promise((resolve) => {
       member.syncing?.(syncError("REBALANCE_IN_PROGRESS"));
       member.syncing = resolve;
-      if (member.id === this.#leaderId) this.#assign(request.assignments);
+      if (member.id === this.leaderId) this.#assign(request.assignments);
     });
   }
 
   heartbeat(memberId: string, instanceId: string | null, generation: number): ErrorName {
-    const error = this.#refusal(memberId, instanceId, generation);
-    const member = this.#members.get(memberId);
-    if (error !== "NONE" || member === undefined) return error;
+    const member = this.#current(memberId, instanceId, generation);
+    if (typeof member === "string") return member;
     this.#renew(member);
     return this.#state === "PreparingRebalance" ? "REBALANCE_IN_PROGRESS" : "NONE";
   }
@@ -100,7 +114,7 @@ export class Group {
       this.#forgetPending(memberId);
       return "NONE";
     }
-    const member = this.#find(memberId, instanceId);
+    const member = this.#members.find(memberId, instanceId);
     if (typeof member === "string") return member;
     this.#remove(member);
     return "NONE";
@@ -111,9 +125,8 @@ export class Group {
     if (generation < 0 && memberId === "") {
       return this.#members.size === 0 ? "NONE" : "UNKNOWN_MEMBER_ID";
     }
-    const error = this.#refusal(memberId, instanceId, generation);
-    const member = this.#members.get(memberId);
-    if (error !== "NONE" || member === undefined) return error;
+    const member = this.#current(memberId, instanceId, generation);
+    if (typeof member === "string") return member;
     if (this.#state === "CompletingRebalance") return "REBALANCE_IN_PROGRESS";
     this.#renew(member);
     return "NONE";
@@ -132,16 +145,16 @@ export class Group {
 
   /** Answers everyone who waits with `error`; the members stay. */
   answerWaiting(error: ErrorName): void {
-    for (const member of this.#members.values()) {
-      this.#answerJoin(member, joinError(error, member.id));
-      this.#answerSync(member, syncError(error));
+    for (const member of this.#members.all()) {
+      answerJoin(member, joinError(error, member.id));
+      answerSync(member, syncError(error));
     }
   }
 
   /** Ends the group: no timer is left, nobody waits. */
   close(error: ErrorName): void {
     this.answerWaiting(error);
-    for (const member of this.#members.values()) member.session?.cancel();
+    for (const member of this.#members.all()) member.session?.cancel();
     for (const timer of this.#pending.values()) timer.cancel();
     this.#phase?.cancel();
     this.#members.clear();
@@ -157,16 +170,17 @@ export class Group {
       this.#add(newMember(request.memberId, request), resolve);
       return undefined;
     }
-    const member = this.#find(request.memberId, request.instanceId);
+    const member = this.#members.find(request.memberId, request.instanceId);
     if (typeof member === "string") return joinError(member, request.memberId);
     return this.#rejoin(member, request, resolve);
   }
 
   #joinNew(request: JoinRequest, resolve: (result: JoinResult) => void): JoinResult | undefined {
     const id = `${request.instanceId ?? request.clientId}-${randomUUID()}`;
-    const replaced = this.#byInstance(request.instanceId);
-    if (replaced !== undefined)
+    const replaced = this.#members.byInstance(request.instanceId);
+    if (replaced !== undefined) {
       return this.#replace(replaced, newMember(id, request), request, resolve);
+    }
     if (request.requireMemberId && request.instanceId === null) {
       const forget = (): void => this.#forgetPending(id);
       this.#pending.set(id, this.#timers.after(request.sessionTimeoutMs, forget));
@@ -180,8 +194,7 @@ export class Group {
     this.#pending.get(member.id)?.cancel();
     this.#pending.delete(member.id);
     member.joining = resolve;
-    this.#members.set(member.id, member);
-    this.#leaderId ??= member.id;
+    this.#members.add(member);
     if (this.#collecting !== undefined) this.#collecting.joinedSince = true;
     this.#joinOrRebalance();
   }
@@ -194,7 +207,7 @@ export class Group {
     const unchanged = sameProtocols(member.protocols, request.protocols);
     const keeps =
       (this.#state === "CompletingRebalance" && unchanged) ||
-      (this.#state === "Stable" && unchanged && member.id !== this.#leaderId);
+      (this.#state === "Stable" && unchanged && member.id !== this.leaderId);
     if (keeps) {
       this.#renew(member);
       return this.#joined(member);
@@ -202,7 +215,7 @@ export class Group {
     member.sessionTimeoutMs = request.sessionTimeoutMs;
     member.rebalanceTimeoutMs = request.rebalanceTimeoutMs;
     member.protocols = request.protocols;
-    this.#answerJoin(member, joinError("REBALANCE_IN_PROGRESS", member.id));
+    answerJoin(member, joinError("REBALANCE_IN_PROGRESS", member.id));
     member.joining = resolve;
     this.#joinOrRebalance();
     return undefined;
@@ -215,15 +228,13 @@ export class Group {
     request: JoinRequest,
     resolve: (result: JoinResult) => void,
   ): JoinResult | undefined {
-    const leaderBefore = this.#leaderId;
-    this.#answerJoin(old, joinError("FENCED_INSTANCE_ID", old.id));
-    this.#answerSync(old, syncError("FENCED_INSTANCE_ID"));
+    const leaderBefore = this.leaderId;
+    answerJoin(old, joinError("FENCED_INSTANCE_ID", old.id));
+    answerSync(old, syncError("FENCED_INSTANCE_ID"));
     old.session?.cancel();
-    this.#members.delete(old.id);
-    this.#members.set(member.id, member);
+    this.#members.replace(old, member);
     member.assignment = old.assignment;
-    if (leaderBefore === old.id) this.#leaderId = member.id;
-    if (this.#state === "Stable" && this.#selectProtocol() === this.#protocolName) {
+    if (this.#state === "Stable" && selectProtocol(this.members) === this.#protocolName) {
       this.#renew(member);
       const result = this.#joined(member);
       if (leaderBefore !== old.id) return result;
@@ -244,9 +255,9 @@ export class Group {
 
   #prepareRebalance(): void {
     if (this.#state === "CompletingRebalance") {
-      for (const member of this.#members.values()) {
+      for (const member of this.#members.all()) {
         member.assignment = Buffer.alloc(0);
-        this.#answerSync(member, syncError("REBALANCE_IN_PROGRESS"));
+        answerSync(member, syncError("REBALANCE_IN_PROGRESS"));
         this.#renew(member);
       }
     }
@@ -254,13 +265,13 @@ export class Group {
     this.#state = "PreparingRebalance";
     this.#phase?.cancel();
     if (first) {
-      const endsAtMs = this.#timers.nowMs() + this.#rebalanceTimeoutMs();
+      const endsAtMs = this.#timers.nowMs() + this.#members.rebalanceTimeoutMs();
       this.#collecting = { endsAtMs, joinedSince: false };
       this.#collect(this.#collecting, this.#initialRebalanceDelayMs);
       return;
     }
     const complete = (): void => this.#completeJoin();
-    this.#phase = this.#timers.after(this.#rebalanceTimeoutMs(), complete);
+    this.#phase = this.#timers.after(this.#members.rebalanceTimeoutMs(), complete);
     this.#tryCompleteJoin();
   }
 
@@ -286,14 +297,14 @@ export class Group {
   #completeJoin(): void {
     this.#phase?.cancel();
     this.#collecting = undefined;
-    for (const member of this.#members.values()) {
+    for (const member of this.#members.all()) {
       // A static member keeps its place until its session ends.
       if (member.joining === undefined && member.instanceId === null) this.#drop(member);
     }
     const joined = this.members.filter((member) => member.joining !== undefined);
     if (joined.length === 0 && this.#members.size > 0) {
       const complete = (): void => this.#completeJoin();
-      this.#phase = this.#timers.after(this.#rebalanceTimeoutMs(), complete);
+      this.#phase = this.#timers.after(this.#members.rebalanceTimeoutMs(), complete);
       return;
     }
     this.#generation += 1;
@@ -302,16 +313,16 @@ export class Group {
       this.#protocolName = null;
       return;
     }
-    if (!joined.some((member) => member.id === this.#leaderId) && joined[0] !== undefined) {
-      this.#leaderId = joined[0].id;
+    if (!joined.some((member) => member.id === this.leaderId) && joined[0] !== undefined) {
+      this.#members.lead(joined[0]);
     }
-    this.#protocolName = this.#selectProtocol();
+    this.#protocolName = selectProtocol(this.members);
     this.#state = "CompletingRebalance";
     const expire = (): void => this.#expireUnsynced();
-    this.#phase = this.#timers.after(this.#rebalanceTimeoutMs(), expire);
+    this.#phase = this.#timers.after(this.#members.rebalanceTimeoutMs(), expire);
     for (const member of joined) {
       this.#renew(member);
-      this.#answerJoin(member, this.#joined(member));
+      answerJoin(member, this.#joined(member));
     }
   }
 
@@ -319,18 +330,18 @@ export class Group {
     this.#phase?.cancel();
     const byMember = new Map(assignments.map((one) => [one.memberId, one.assignment]));
     this.#state = "Stable";
-    for (const member of this.#members.values()) {
+    for (const member of this.#members.all()) {
       member.assignment = Buffer.from(byMember.get(member.id) ?? Buffer.alloc(0));
       if (member.syncing !== undefined) {
         this.#renew(member);
-        this.#answerSync(member, this.#assigned(member));
+        answerSync(member, syncAnswer(this.#facts(), member));
       }
     }
   }
 
   /** Members that joined and then never synced hold everybody up: they are out. */
   #expireUnsynced(): void {
-    for (const member of this.#members.values()) {
+    for (const member of this.#members.all()) {
       if (member.syncing === undefined) this.#drop(member);
     }
     this.#prepareRebalance();
@@ -344,10 +355,9 @@ export class Group {
 
   #drop(member: Member): void {
     member.session?.cancel();
-    this.#members.delete(member.id);
-    this.#answerJoin(member, joinError("UNKNOWN_MEMBER_ID", member.id));
-    this.#answerSync(member, syncError("UNKNOWN_MEMBER_ID"));
-    if (this.#leaderId === member.id) this.#leaderId = this.members[0]?.id ?? null;
+    this.#members.delete(member);
+    answerJoin(member, joinError("UNKNOWN_MEMBER_ID", member.id));
+    answerSync(member, syncError("UNKNOWN_MEMBER_ID"));
   }
 
   #forgetPending(memberId: string): void {
@@ -365,64 +375,25 @@ export class Group {
     });
   }
 
-  #answerJoin(member: Member, result: JoinResult): void {
-    const { joining } = member;
-    member.joining = undefined;
-    joining?.(result);
-  }
-
-  #answerSync(member: Member, result: SyncResult): void {
-    const { syncing } = member;
-    member.syncing = undefined;
-    syncing?.(result);
-  }
-
   #joined(member: Member): JoinResult {
-    const leads = member.id === this.#leaderId;
+    return joinAnswer(this.#facts(), member, this.members);
+  }
+
+  #facts(): GenerationFacts {
     return {
-      error: "NONE",
-      memberId: member.id,
       generation: this.#generation,
       protocolType: this.#protocolType,
       protocolName: this.#protocolName,
-      leaderId: this.#leaderId ?? "",
-      skipAssignment: false,
-      members: leads ? this.members.map((one) => this.#described(one)) : [],
+      leaderId: this.leaderId ?? "",
     };
   }
 
-  #described(member: Member): JoinResult["members"][number] {
-    const chosen = member.protocols.find((protocol) => protocol.name === this.#protocolName);
-    const metadata = chosen?.metadata ?? Buffer.alloc(0);
-    return { memberId: member.id, instanceId: member.instanceId, metadata };
-  }
-
-  #assigned(member: Member): SyncResult {
-    return {
-      error: "NONE",
-      protocolType: this.#protocolType,
-      protocolName: this.#protocolName,
-      assignment: member.assignment,
-    };
-  }
-
-  #find(memberId: string, instanceId: string | null): Member | ErrorName {
-    if (instanceId === null) return this.#members.get(memberId) ?? "UNKNOWN_MEMBER_ID";
-    const member = this.#byInstance(instanceId);
-    if (member === undefined) return "UNKNOWN_MEMBER_ID";
-    return memberId === "" || member.id === memberId ? member : "FENCED_INSTANCE_ID";
-  }
-
-  #refusal(memberId: string, instanceId: string | null, generation: number): ErrorName {
+  /** The member, or why it may not speak for this generation. */
+  #current(memberId: string, instanceId: string | null, generation: number): Member | ErrorName {
     if (this.#state === "Dead") return "COORDINATOR_NOT_AVAILABLE";
-    const member = this.#find(memberId, instanceId);
-    if (typeof member === "string") return member;
-    return generation === this.#generation ? "NONE" : "ILLEGAL_GENERATION";
-  }
-
-  #byInstance(instanceId: string | null): Member | undefined {
-    if (instanceId === null) return undefined;
-    return this.members.find((member) => member.instanceId === instanceId);
+    const member = this.#members.find(memberId, instanceId);
+    if (typeof member === "string" || generation === this.#generation) return member;
+    return "ILLEGAL_GENERATION";
   }
 
   #accepts(request: JoinRequest): boolean {
@@ -433,7 +404,7 @@ export class Group {
     }
     if (request.protocolType !== this.#protocolType) return false;
     const others = this.members.filter((member) => member.id !== request.memberId);
-    return request.protocols.some((protocol) => isSpokenByAll(protocol.name, others));
+    return hasCommonProtocol(request.protocols, others);
   }
 
   #speaks(request: SyncRequest): boolean {
@@ -442,22 +413,4 @@ export class Group {
       (request.protocolName === null || request.protocolName === this.#protocolName)
     );
   }
-
-  /** Every member votes for the first of its own that all can do. */
-  #selectProtocol(): string | null {
-    const votes = new Map<string, number>();
-    for (const member of this.#members.values()) {
-      const choice = member.protocols.find(({ name }) => isSpokenByAll(name, this.members));
-      if (choice !== undefined) votes.set(choice.name, (votes.get(choice.name) ?? 0) + 1);
-    }
-    return [...votes].toSorted((a, b) => b[1] - a[1])[0]?.[0] ?? null;
-  }
-
-  #rebalanceTimeoutMs(): number {
-    return Math.max(0, ...this.members.map((member) => member.rebalanceTimeoutMs));
-  }
-}
-
-function isSpokenByAll(name: string, members: readonly Member[]): boolean {
-  return members.every((member) => member.protocols.some((protocol) => protocol.name === name));
 }

@@ -92,6 +92,40 @@ export function newMember(id: string, request: JoinRequest): Member {
   };
 }
 
+/** What all members of one generation share. */
+export interface GenerationFacts {
+  readonly generation: number;
+  readonly protocolType: string | null;
+  readonly protocolName: string | null;
+  readonly leaderId: string;
+}
+
+/** The leader, and nobody else, is told the members. */
+export function joinAnswer(
+  facts: GenerationFacts,
+  member: Member,
+  members: readonly Member[],
+): JoinResult {
+  const told = member.id === facts.leaderId ? members : [];
+  return {
+    ...facts,
+    error: "NONE",
+    memberId: member.id,
+    skipAssignment: false,
+    members: told.map(({ id, instanceId, protocols }) => ({
+      memberId: id,
+      instanceId,
+      metadata:
+        protocols.find(({ name }) => name === facts.protocolName)?.metadata ?? Buffer.alloc(0),
+    })),
+  };
+}
+
+export function syncAnswer(facts: GenerationFacts, { assignment }: Member): SyncResult {
+  const { protocolType, protocolName } = facts;
+  return { error: "NONE", protocolType, protocolName, assignment };
+}
+
 export function joinError(error: ErrorName, memberId: string): JoinResult {
   return {
     error,
@@ -109,13 +143,16 @@ export function syncError(error: ErrorName): SyncResult {
   return { error, protocolType: null, protocolName: null, assignment: Buffer.alloc(0) };
 }
 
-/** The same strategies in the same order with the same metadata. */
-export function sameProtocols(a: readonly GroupProtocol[], b: readonly GroupProtocol[]): boolean {
-  return (
-    a.length === b.length &&
-    a.every((protocol, index) => {
-      const other = b[index];
-      return other?.name === protocol.name && other.metadata.equals(protocol.metadata);
-    })
-  );
+/** Ends the wait for the answer to a JoinGroup, if there is one. */
+export function answerJoin(member: Member, result: JoinResult): void {
+  const { joining } = member;
+  member.joining = undefined;
+  joining?.(result);
+}
+
+/** Ends the wait for the answer to a SyncGroup, if there is one. */
+export function answerSync(member: Member, result: SyncResult): void {
+  const { syncing } = member;
+  member.syncing = undefined;
+  syncing?.(result);
 }

@@ -1,0 +1,133 @@
+import type { Cluster } from "../cluster.ts";
+import type { Topic } from "../topics.ts";
+import {
+  array,
+  boolean,
+  int16,
+  int32,
+  int8,
+  nullableArray,
+  nullableString,
+  since,
+  string,
+  struct,
+  uuid,
+} from "../wire/codec.ts";
+import type { Decoded } from "../wire/codec.ts";
+import { errorCode } from "../wire/errors.ts";
+import type { ErrorName } from "../wire/errors.ts";
+import { TOPIC_CONFIG, topicConfigs } from "../topic-config.ts";
+import { defineApi } from "./define.ts";
+
+const NO_ID = "00000000-0000-0000-0000-000000000000";
+/** "The cluster's default", for the count of partitions and of replicas (KIP-464). */
+const DEFAULT = -1;
+
+const request = struct({
+  topics: array(
+    struct({
+      name: string,
+      partitionCount: int32,
+      replicationFactor: int16,
+      assignments: array(struct({ index: int32, brokerIds: array(int32) })),
+      configs: array(struct({ name: string, value: nullableString })),
+    }),
+  ),
+  timeoutMs: int32,
+  validateOnly: since(1, boolean, false),
+});
+
+const config = struct({
+  name: string,
+  value: nullableString,
+  readOnly: boolean,
+  configSource: int8,
+  isSensitive: boolean,
+});
+
+const response = struct({
+  throttleTimeMs: since(2, int32, 0),
+  topics: array(
+    struct({
+      name: string,
+      id: since(7, uuid, NO_ID),
+      errorCode: int16,
+      errorMessage: since(1, nullableString, null),
+      partitionCount: since(5, int32, -1),
+      replicationFactor: since(5, int16, -1),
+      configs: since(5, nullableArray(config), null),
+    }),
+  ),
+});
+
+type AskedTopic = Decoded<typeof request>["topics"][number];
+
+export const createTopics = defineApi({
+  key: 19,
+  name: "CreateTopics",
+  versions: [0, 7],
+  flexibleFrom: 5,
+  request,
+  response,
+  scope: ({ topics }) => ({ topics: topics.map((topic) => topic.name) }),
+  handle({ topics, validateOnly }, { cluster }) {
+    return {
+      topics: topics.map((asked) => {
+        const fault = refusal(asked, cluster);
+        if (fault !== undefined) return failed(asked.name, errorCode(fault[0]), fault[1]);
+        if (validateOnly) return { name: asked.name, errorCode: 0 };
+        const created = cluster.createTopic(asked.name, countOf(asked), configOf(asked));
+        if (typeof created === "string") return failed(asked.name, errorCode(created), null);
+        return described(created, cluster);
+      }),
+    };
+  },
+  refuse: ({ topics }, error) => ({ topics: topics.map(({ name }) => failed(name, error, null)) }),
+});
+
+function refusal(asked: AskedTopic, cluster: Cluster): [ErrorName, string] | undefined {
+  const { name, partitionCount, replicationFactor, assignments, configs } = asked;
+  const living = cluster.nodes.filter((node) => node.alive).length;
+  if (cluster.topics.get(name) !== undefined) {
+    return ["TOPIC_ALREADY_EXISTS", `Topic '${name}' already exists.`];
+  }
+  if (assignments.length > 0) {
+    return ["INVALID_REQUEST", "Manual assignment of replicas is not supported."];
+  }
+  if (partitionCount !== DEFAULT && partitionCount < 1) {
+    return ["INVALID_PARTITIONS", "Number of partitions was set to an invalid non-positive value."];
+  }
+  if (replicationFactor !== DEFAULT && (replicationFactor < 1 || replicationFactor > living)) {
+    return [
+      "INVALID_REPLICATION_FACTOR",
+      `Replication factor ${replicationFactor} of ${living} brokers.`,
+    ];
+  }
+  const unknown = configs.find(({ name: key }) => !TOPIC_CONFIG.has(key));
+  return unknown === undefined
+    ? undefined
+    : ["INVALID_CONFIG", `Unknown topic config name: ${unknown.name}`];
+}
+
+function countOf({ partitionCount }: AskedTopic): number | undefined {
+  return partitionCount === DEFAULT ? undefined : partitionCount;
+}
+
+function configOf({ configs }: AskedTopic): ReadonlyMap<string, string> {
+  return new Map(configs.flatMap(({ name, value }) => (value === null ? [] : [[name, value]])));
+}
+
+function described(topic: Topic, cluster: Cluster) {
+  return {
+    name: topic.name,
+    id: topic.id,
+    errorCode: 0,
+    partitionCount: topic.partitions.length,
+    replicationFactor: topic.partitions[0]?.replicas.length ?? 0,
+    configs: topicConfigs(topic, cluster),
+  };
+}
+
+function failed(name: string, error: number, errorMessage: string | null) {
+  return { name, errorCode: error, errorMessage };
+}

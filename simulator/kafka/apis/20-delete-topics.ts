@@ -1,0 +1,68 @@
+import type { Cluster } from "../cluster.ts";
+import {
+  array,
+  between,
+  int16,
+  int32,
+  nullableString,
+  since,
+  string,
+  struct,
+  uuid,
+} from "../wire/codec.ts";
+import type { Decoded } from "../wire/codec.ts";
+import { errorCode } from "../wire/errors.ts";
+import { defineApi } from "./define.ts";
+
+const NO_ID = "00000000-0000-0000-0000-000000000000";
+
+const request = struct({
+  topics: since(6, array(struct({ name: nullableString, id: uuid })), []),
+  names: between(0, 5, array(string), []),
+  timeoutMs: int32,
+});
+
+export const deleteTopics = defineApi({
+  key: 20,
+  name: "DeleteTopics",
+  versions: [0, 6],
+  flexibleFrom: 4,
+  request,
+  response: struct({
+    throttleTimeMs: since(1, int32, 0),
+    topics: array(
+      struct({
+        name: nullableString,
+        id: since(6, uuid, NO_ID),
+        errorCode: int16,
+        errorMessage: since(5, nullableString, null),
+      }),
+    ),
+  }),
+  scope: (asked, cluster) => ({
+    topics: wanted(asked).map(({ name, id }) => name ?? cluster.topics.getById(id)?.name ?? ""),
+  }),
+  handle: (asked, { cluster }) => ({ topics: wanted(asked).map((one) => remove(one, cluster)) }),
+  refuse: (asked, error) => ({
+    topics: wanted(asked).map(({ name, id }) => ({ name, id, errorCode: error })),
+  }),
+});
+
+interface Wanted {
+  readonly name: string | null;
+  readonly id: string;
+}
+
+function wanted({ topics, names }: Decoded<typeof request>): readonly Wanted[] {
+  return [...topics, ...names.map((name) => ({ name, id: NO_ID }))];
+}
+
+function remove({ name, id }: Wanted, cluster: Cluster) {
+  const topic = name === null ? cluster.topics.getById(id) : cluster.topics.get(name);
+  if (topic === undefined) {
+    const error = name === null ? "UNKNOWN_TOPIC_ID" : "UNKNOWN_TOPIC_OR_PARTITION";
+    return { name, id, errorCode: errorCode(error) };
+  }
+  cluster.deleteTopic(topic);
+  return { name: topic.name, id: topic.id, errorCode: 0 };
+}

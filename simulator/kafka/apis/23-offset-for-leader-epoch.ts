@@ -1,0 +1,69 @@
+import type { Partition } from "../topics.ts";
+import { array, int16, int32, int64, since, string, struct } from "../wire/codec.ts";
+import { errorCode } from "../wire/errors.ts";
+import { defineApi } from "./define.ts";
+import { leaderRefusal } from "./leadership.ts";
+
+export const offsetForLeaderEpoch = defineApi({
+  key: 23,
+  name: "OffsetForLeaderEpoch",
+  versions: [2, 4],
+  flexibleFrom: 4,
+  request: struct({
+    replicaId: since(3, int32, -1),
+    topics: array(
+      struct({
+        name: string,
+        partitions: array(struct({ index: int32, currentLeaderEpoch: int32, leaderEpoch: int32 })),
+      }),
+    ),
+  }),
+  response: struct({
+    throttleTimeMs: int32,
+    topics: array(
+      struct({
+        name: string,
+        partitions: array(
+          struct({ errorCode: int16, index: int32, leaderEpoch: int32, endOffset: int64 }),
+        ),
+      }),
+    ),
+  }),
+  scope: ({ topics }) => ({ topics: topics.map((topic) => topic.name) }),
+  handle: ({ topics }, { cluster, node }) => ({
+    throttleTimeMs: 0,
+    topics: topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ index, currentLeaderEpoch, leaderEpoch }) => {
+        const partition = cluster.topics.partition(name, index);
+        const refusal = leaderRefusal(partition, node, currentLeaderEpoch);
+        if (partition === undefined || refusal !== undefined) {
+          return failed(index, errorCode(refusal ?? "UNKNOWN_TOPIC_OR_PARTITION"));
+        }
+        return { errorCode: 0, index, ...endOf(partition, leaderEpoch) };
+      }),
+    })),
+  }),
+  refuse: ({ topics }, error) => ({
+    throttleTimeMs: 0,
+    topics: topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ index }) => failed(index, error)),
+    })),
+  }),
+});
+
+/** Where the records of `asked`, or of the last epoch before it that has any, end. */
+function endOf({ log, leaderEpoch }: Partition, asked: number) {
+  if (asked > leaderEpoch) return { leaderEpoch: -1, endOffset: -1n };
+  if (asked === leaderEpoch) return { leaderEpoch: asked, endOffset: log.endOffset };
+  const found = log.batches.findLast((batch) => batch.leaderEpoch <= asked);
+  return {
+    leaderEpoch: found?.leaderEpoch ?? asked,
+    endOffset: log.endOffsetOfEpoch(asked),
+  };
+}
+
+function failed(index: number, error: number) {
+  return { errorCode: error, index, leaderEpoch: -1, endOffset: -1n };
+}

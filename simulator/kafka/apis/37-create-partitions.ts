@@ -1,0 +1,60 @@
+import {
+  array,
+  boolean,
+  int16,
+  int32,
+  nullableArray,
+  nullableString,
+  string,
+  struct,
+} from "../wire/codec.ts";
+import { errorCode } from "../wire/errors.ts";
+import type { ErrorName } from "../wire/errors.ts";
+import { defineApi } from "./define.ts";
+
+export const createPartitions = defineApi({
+  key: 37,
+  name: "CreatePartitions",
+  versions: [0, 3],
+  flexibleFrom: 2,
+  request: struct({
+    topics: array(
+      struct({
+        name: string,
+        count: int32,
+        assignments: nullableArray(struct({ brokerIds: array(int32) })),
+      }),
+    ),
+    timeoutMs: int32,
+    validateOnly: boolean,
+  }),
+  response: struct({
+    throttleTimeMs: int32,
+    results: array(struct({ name: string, errorCode: int16, errorMessage: nullableString })),
+  }),
+  scope: ({ topics }) => ({ topics: topics.map((topic) => topic.name) }),
+  handle: ({ topics, validateOnly }, { cluster }) => ({
+    throttleTimeMs: 0,
+    results: topics.map(({ name, count, assignments }) => {
+      const topic = cluster.topics.get(name);
+      if (topic === undefined) return result(name, "UNKNOWN_TOPIC_OR_PARTITION", null);
+      const present = topic.partitions.length;
+      if (count <= present) {
+        return result(name, "INVALID_PARTITIONS", `Topic currently has ${present} partitions.`);
+      }
+      if (assignments !== null) {
+        return result(name, "INVALID_REQUEST", "Manual assignment of replicas is not supported.");
+      }
+      if (!validateOnly) cluster.growTopic(topic, count);
+      return result(name, "NONE", null);
+    }),
+  }),
+  refuse: ({ topics }, error) => ({
+    throttleTimeMs: 0,
+    results: topics.map(({ name }) => ({ name, errorCode: error, errorMessage: null })),
+  }),
+});
+
+function result(name: string, error: ErrorName, errorMessage: string | null) {
+  return { name, errorCode: errorCode(error), errorMessage };
+}
