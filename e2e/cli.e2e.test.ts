@@ -1,0 +1,92 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+
+const CLI = join(import.meta.dirname, "cli.ts");
+
+/** Runs the command line in a temporary directory of its own, so that everything it leaves can be seen. */
+async function start(...argv: string[]) {
+  const directory = await mkdtemp(join(tmpdir(), "kafka-consumer-cli-"));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const temporary = join(directory, "tmp");
+  const artifacts = join(directory, "artifacts");
+  await mkdir(temporary);
+  const child = spawn(process.execPath, [CLI, ...argv], {
+    env: { ...process.env, TMPDIR: temporary, SD_ARTIFACTS_DIR: artifacts },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  const growth = new EventTarget();
+  const collect = (chunk: Buffer): void => {
+    output += chunk.toString();
+    growth.dispatchEvent(new Event("more"));
+  };
+  child.stdout.on("data", collect);
+  child.stderr.on("data", collect);
+  return {
+    child,
+    temporary,
+    artifacts,
+    output: () => output,
+    shows: async (text: string) => {
+      while (!output.includes(text)) await once(growth, "more");
+    },
+    ended: once(child, "close").then(([code]) => Number(code)),
+  };
+}
+
+/** Processes of this host that were started with that temporary directory (Linux). */
+async function processesOf(temporary: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const pid of await readdir("/proc").catch(() => [])) {
+    if (!/^\d+$/.test(pid)) continue;
+    const environment = await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
+    const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    if (environment.includes(temporary)) found.push(`${pid} ${command.replaceAll("\0", " ")}`);
+  }
+  return found;
+}
+
+test("a scenario passes, leaves its artifacts and nothing else; the counts stand alone at the end", async () => {
+  const run = await start("--scenario", "18", "--seed", "5");
+  expect(await run.ended).toBe(0);
+  expect(run.output().trimEnd().split("\n").slice(-3)).toEqual([
+    "seed 5",
+    "again: npm run e2e -- --seed 5 --scenario 18",
+    "1 passed, 0 failed",
+  ]);
+  const [id = ""] = await readdir(run.artifacts);
+  expect(await readdir(join(run.artifacts, id))).toEqual(
+    expect.arrayContaining([
+      "events.ndjson",
+      "junit.xml",
+      "timeline.html",
+      "18-deleted-while-waiting",
+    ]),
+  );
+  expect(await readdir(run.temporary)).toEqual([]);
+  expect(await processesOf(run.temporary)).toEqual([]);
+});
+
+test("^C in the middle of a run ends with 130 and leaves no process and no directory", async () => {
+  const run = await start("--scenario", "3");
+  await run.shows("wait until app_start gives up");
+  // On systems without /proc this sees none before and none after.
+  const before = await processesOf(run.temporary);
+  expect(before.length > 1 || process.platform !== "linux").toBe(true);
+  run.child.kill("SIGINT");
+  expect(await run.ended).toBe(130);
+  expect(run.output()).toContain("1 not finished: interrupted");
+  expect(run.output().trimEnd().endsWith("\n0 passed, 0 failed")).toBe(true);
+  expect(await readdir(run.temporary)).toEqual([]);
+  expect(await processesOf(run.temporary)).toEqual([]);
+});
+
+test("what is not there yet is a usage error", async () => {
+  const run = await start("--target", "kind");
+  expect(await run.ended).toBe(2);
+  expect(run.output()).toContain("--target kind is not available yet");
+});
