@@ -1,0 +1,17 @@
+import type { ActionTarget, IdentitySource } from "../ports.ts";
+import { sendCommand } from "./command-action.ts";
+import { sendHttp } from "./http-action.ts";
+
+/** Sends HTTP requests and runs commands. Disposing kills the commands that still run. */
+export function createActionTarget(options: {
+  readonly identity: IdentitySource;
+}): ActionTarget & Disposable {
+  const closing = new AbortController();
+  return {
+    send: (action, sending) =>
+      action.type === "http"
+        ? sendHttp(action, { ...sending, identity: options.identity })
+        : sendCommand(action, { ...sending, closing: closing.signal }),
+    [Symbol.dispose]: () => closing.abort(),
+  };
+}

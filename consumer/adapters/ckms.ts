@@ -1,0 +1,131 @@
+import type { Config } from "../config.ts";
+import { ConsumerError } from "../errors.ts";
+import type { DependencyState, IdentitySource, Secrets } from "../ports.ts";
+import { openConnection } from "./connection.ts";
+import { failureReason } from "./fetch-failure.ts";
+
+export interface CkmsOptions extends Pick<Config["ckms"], "url" | "keyGroup" | "requestTimeoutMs"> {
+  readonly identity: IdentitySource;
+}
+
+const BODY_BYTES_MAX = 65_536;
+const MESSAGE_LENGTH_MAX = 300;
+
+/**
+ * Secrets of one CKMS key group, over mTLS with the Athenz identity: `GET /v1/keygroups/{keyGroup}/keys/{name}`
+ * answers `{"value": base64}`. Every fetch is a new connection with the present identity; nothing is kept.
+ */
+export function createSecrets(options: CkmsOptions): Secrets {
+  let state: DependencyState = { ready: false, reason: "not fetched yet" };
+  return {
+    async fetch(name, signal) {
+      try {
+        const value = await fetchSecret(name, signal, options);
+        state = { ready: true };
+        return value;
+      } catch (error) {
+        state = { ready: false, reason: error instanceof Error ? error.message : String(error) };
+        throw error;
+      }
+    },
+    get state() {
+      return state;
+    },
+  };
+}
+
+async function fetchSecret(
+  name: string,
+  signal: AbortSignal | undefined,
+  options: CkmsOptions,
+): Promise<string> {
+  const { identity, keyGroup, requestTimeoutMs } = options;
+  const url = `${options.url.replace(/\/+$/, "")}/v1/keygroups/${encodeURIComponent(keyGroup)}/keys/${encodeURIComponent(name)}`;
+  const { authority, certificate, privateKey } = await identity.current();
+  await using connection = openConnection({
+    connectTimeoutMs: requestTimeoutMs,
+    tls: { ca: authority, cert: certificate, key: privateKey },
+  });
+  const timeout = AbortSignal.timeout(requestTimeoutMs);
+  try {
+    const response = await connection.fetch(url, {
+      redirect: "manual",
+      headers: { accept: "application/json" },
+      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+    });
+    return judge(name, response.status, await readBounded(response), options);
+  } catch (cause) {
+    if (cause instanceof ConsumerError) {
+      throw cause;
+    }
+    signal?.throwIfAborted();
+    const reason = timeout.aborted
+      ? `no answer within ${String(requestTimeoutMs)} ms`
+      : failureReason(cause);
+    throw unavailable(name, options, reason, cause);
+  }
+}
+
+function judge(name: string, status: number, body: unknown, options: CkmsOptions): string {
+  if (status === 401 || status === 403) {
+    throw new ConsumerError(
+      "secret-denied",
+      `CKMS refuses secret ${name} of ${options.keyGroup} (HTTP ${String(status)}): ${messageOf(body)}`,
+    );
+  }
+  if (status === 404) {
+    throw unavailable(name, options, "CKMS does not know it (HTTP 404)");
+  }
+  if (status !== 200) {
+    throw unavailable(name, options, `CKMS answered HTTP ${String(status)}`);
+  }
+  const value = fieldOf(body, "value");
+  if (typeof value !== "string" || !/^[A-Za-z0-9+/]+={0,2}$/.test(value)) {
+    throw unavailable(name, options, "the answer holds no base64 value");
+  }
+  return Buffer.from(value, "base64").toString("utf8");
+}
+
+/** The JSON of the body, or undefined when it is none or too long. */
+async function readBounded(response: Response): Promise<unknown> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES_MAX) {
+      return undefined;
+    }
+    chunks.push(chunk);
+  }
+  try {
+    const parsed: unknown = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+    return parsed;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a refusal says is for a person, and names no secret value. */
+function messageOf(body: unknown): string {
+  const message = fieldOf(body, "message");
+  return typeof message === "string"
+    ? message.replaceAll(/\p{Cc}+/gu, " ").slice(0, MESSAGE_LENGTH_MAX)
+    : "no reason given";
+}
+
+function fieldOf(body: unknown, name: string): unknown {
+  return typeof body === "object" && body !== null ? Reflect.get(body, name) : undefined;
+}
+
+function unavailable(
+  name: string,
+  { keyGroup, url }: CkmsOptions,
+  reason: string,
+  cause?: unknown,
+): ConsumerError {
+  return new ConsumerError(
+    "secret-unavailable",
+    `secret ${name} of ${keyGroup} from ${url}: ${reason}`,
+    cause === undefined ? {} : { cause },
+  );
+}

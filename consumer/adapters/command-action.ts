@@ -1,0 +1,123 @@
+import { type ChildProcess, spawn } from "node:child_process";
+
+import type { CommandAction, SendResult } from "../ports.ts";
+
+export interface CommandActionOptions {
+  readonly idempotencyKey: string;
+  /** From now until everything that the command started is killed. */
+  readonly deadlineMs: number;
+  /** Kills the command when the process ends. */
+  readonly closing: AbortSignal;
+}
+
+/** The end of stdout and stderr together that goes into the detail. */
+const OUTPUT_BYTES_MAX = 2048;
+
+/** From sysexits.h: by these a command says what became of it. Every other failure leaves it open. */
+const EXIT_OUTCOMES: ReadonlyMap<number, SendResult["outcome"]> = new Map([
+  [0, "done"],
+  /** EX_USAGE, EX_DATAERR, EX_NOPERM, EX_CONFIG: the same call will be refused again. */
+  [64, "rejected"],
+  [65, "rejected"],
+  [77, "rejected"],
+  [78, "rejected"],
+  /** EX_TEMPFAIL: nothing was applied, try again. */
+  [75, "failed-not-applied"],
+]);
+
+/**
+ * Runs a command without a shell, in a process group of its own, with only PATH, the action's variables and
+ * IDEMPOTENCY_KEY in its environment. What became of it:
+ *
+ * - `done`: exit 0. `failed-not-applied`: it could not be started, or exit 75 (EX_TEMPFAIL).
+ * - `rejected`: exit 64, 65, 77 or 78 (sysexits.h). `in-doubt`: any other exit, a signal, the deadline.
+ *
+ * When it ends, by itself or at the deadline, what is left of its process group is killed.
+ */
+export function sendCommand(
+  action: CommandAction,
+  options: CommandActionOptions,
+): Promise<SendResult> {
+  const [executable, ...parameters] = action.command;
+  const child = spawn(executable, parameters, {
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      PATH: process.env.PATH,
+      ...action.environment,
+      IDEMPOTENCY_KEY: options.idempotencyKey,
+    },
+  });
+  const output = tailOf(child);
+  const { promise, resolve } = Promise.withResolvers<SendResult>();
+  let cutOff: string | undefined;
+  const cut = (reason: string) => {
+    cutOff ??= reason;
+    killGroup(child);
+  };
+  const onClosing = () => cut("the process ended");
+  const timer = setTimeout(
+    () => cut(`not ended within ${String(options.deadlineMs)} ms`),
+    options.deadlineMs,
+  );
+  options.closing.addEventListener("abort", onClosing, { once: true });
+
+  const settle = (result: SendResult) => {
+    clearTimeout(timer);
+    options.closing.removeEventListener("abort", onClosing);
+    resolve(result);
+  };
+  child.once("error", (error) => {
+    if (child.pid === undefined) {
+      settle({
+        outcome: "failed-not-applied",
+        detail: `${executable} cannot be started: ${error.message}`,
+      });
+    }
+  });
+  child.once("exit", (code, signal) => {
+    killGroup(child);
+    const text = output();
+    const tail = text === "" ? "" : `: ${text}`;
+    if (cutOff !== undefined) {
+      settle({ outcome: "in-doubt", detail: `${cutOff}, killed${tail}` });
+    } else if (code === null) {
+      settle({ outcome: "in-doubt", detail: `ended by ${String(signal)}${tail}` });
+    } else {
+      settle({
+        outcome: EXIT_OUTCOMES.get(code) ?? "in-doubt",
+        detail: `exit ${String(code)}${tail}`,
+      });
+    }
+  });
+  return promise;
+}
+
+/** Keeps the pipes empty, so that the command never blocks, and the last bytes for the detail. */
+function tailOf(child: ChildProcess): () => string {
+  let tail = Buffer.alloc(0);
+  const keep = (chunk: Buffer) => {
+    tail = Buffer.concat([tail, chunk]).subarray(-OUTPUT_BYTES_MAX);
+  };
+  child.stdout?.on("data", keep);
+  child.stderr?.on("data", keep);
+  return () => {
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    return tail
+      .toString("utf8")
+      .replaceAll(/[\p{Cc}\s]+/gu, " ")
+      .trim();
+  };
+}
+
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined) {
+    return;
+  }
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // Nothing of the group is left.
+  }
+}

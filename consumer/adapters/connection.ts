@@ -1,0 +1,48 @@
+import { Agent, buildConnector } from "undici";
+
+export interface ConnectionOptions {
+  /** TCP and TLS together, milliseconds. */
+  readonly connectTimeoutMs: number;
+  /** PEM; absent for plain HTTP or for the system's authorities. */
+  readonly tls?: {
+    readonly ca: string;
+    /** The client's pair, for mTLS. */
+    readonly cert?: string;
+    readonly key?: string;
+  };
+}
+
+/** One request on a connection of its own, closed afterwards: no other request can have left it half dead. */
+export interface Connection extends AsyncDisposable {
+  /** The global fetch over this connection. */
+  fetch(url: string, init: RequestInit): Promise<Response>;
+  /** True once TCP and TLS stood, so that something of the request may have been sent. */
+  readonly established: boolean;
+}
+
+export function openConnection(options: ConnectionOptions): Connection {
+  const connect = buildConnector({
+    timeout: options.connectTimeoutMs,
+    allowH2: false,
+    ...options.tls,
+  });
+  let established = false;
+  const agent = new Agent({
+    pipelining: 0,
+    connections: 1,
+    connect: (target, callback) => {
+      connect(target, (...result) => {
+        established ||= result[1] !== null;
+        callback(...result);
+      });
+    },
+  });
+  return {
+    // Assigned, since the fetch of Node has types of its own for a dispatcher.
+    fetch: (url, init) => fetch(url, Object.assign(init, { dispatcher: agent })),
+    get established() {
+      return established;
+    },
+    [Symbol.asyncDispose]: () => agent.destroy(),
+  };
+}

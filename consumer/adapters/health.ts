@@ -1,0 +1,107 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+
+import { ConsumerError } from "../errors.ts";
+import type { Log } from "../ports.ts";
+import type { HealthReports, HealthServer } from "../run.ts";
+import type { MetricsRegistry } from "./metrics.ts";
+
+export interface HealthOptions {
+  readonly host: string;
+  /** 0 is any free one; the log says which. */
+  readonly port: number;
+  readonly metrics: Pick<MetricsRegistry, "exposition">;
+  readonly log: Log;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/**
+ * GET /livez and /readyz: 200 or 503, JSON. GET /metrics: Prometheus text. `serve` rejects with
+ * "bad-configuration" when the address cannot be had.
+ */
+export function createHealthServer(options: HealthOptions): HealthServer {
+  return {
+    async serve(reports) {
+      const server = createServer((request, response) => {
+        void answer(request, reports, options).then((result) => send(response, result));
+      });
+      const port = await listen(server, options);
+      options.log.info("health.listening", { host: options.host, port });
+      return {
+        async [Symbol.asyncDispose]() {
+          const closed = once(server, "close");
+          server.close();
+          server.closeAllConnections();
+          await closed;
+        },
+      };
+    },
+  };
+}
+
+async function listen(server: Server, { host, port }: HealthOptions): Promise<number> {
+  try {
+    server.listen(port, host);
+    await once(server, "listening");
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ConsumerError(
+      "bad-configuration",
+      `health.host and health.port: cannot listen at ${host}:${String(port)}: ${reason}`,
+      { cause },
+    );
+  }
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : port;
+}
+
+async function answer(
+  request: IncomingMessage,
+  reports: HealthReports,
+  { log, metrics }: HealthOptions,
+): Promise<Answer> {
+  const path = (request.url ?? "/").split("?", 1)[0];
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    return text(405, "only GET and HEAD\n");
+  }
+  try {
+    if (path === "/livez") {
+      const report = reports.liveness();
+      return json(report.alive ? 200 : 503, report);
+    }
+    if (path === "/readyz") {
+      const report = reports.readiness();
+      return json(report.ready ? 200 : 503, report);
+    }
+    if (path === "/metrics") {
+      const { contentType, text: body } = await metrics.exposition();
+      return { status: 200, contentType, body };
+    }
+  } catch (error) {
+    log.error("health.failed", { path, error });
+    return text(500, "internal error\n");
+  }
+  return text(404, "known are /livez, /readyz and /metrics\n");
+}
+
+function json(status: number, report: unknown): Answer {
+  return { status, contentType: "application/json", body: `${JSON.stringify(report)}\n` };
+}
+
+function text(status: number, body: string): Answer {
+  return { status, contentType: "text/plain; charset=utf-8", body };
+}
+
+function send(response: ServerResponse, { status, contentType, body }: Answer): void {
+  response.writeHead(status, {
+    "content-type": contentType,
+    "content-length": Buffer.byteLength(body),
+    "cache-control": "no-store",
+  });
+  response.end(body);
+}

@@ -1,0 +1,150 @@
+import type { HttpAction, IdentitySource, SendResult } from "../ports.ts";
+import { type Connection, type ConnectionOptions, openConnection } from "./connection.ts";
+import { failureReason, rootFailure } from "./fetch-failure.ts";
+
+export interface HttpActionOptions {
+  readonly idempotencyKey: string;
+  /** From now to the end of the send. */
+  readonly deadlineMs: number;
+  readonly identity: IdentitySource;
+}
+
+const DETAIL_LENGTH_MAX = 500;
+const REDIRECT = { from: 300, to: 399 };
+
+/**
+ * Statuses that say "not now", by which nothing should have been applied. But a proxy in between may say them
+ * too, after it passed the request on: without the rule's word (`notAppliedStatuses`) they prove nothing.
+ */
+const UNDECIDED_STATUSES = new Set([408, 425, 429]);
+
+/**
+ * Sends one request on a connection of its own: no retry, no redirect, no reuse. What became of it:
+ *
+ * - `done`: any 2xx.
+ * - `failed-not-applied`: no connection came about (DNS, refused, TCP or TLS timeout, TLS refused by either
+ *   side, no usable identity), or a status that the rule declares.
+ * - `rejected`: 3xx, and 4xx but 408, 425 and 429.
+ * - `in-doubt`: everything else: 5xx, 408, 425, 429, or a deadline or broken connection once it stood.
+ */
+export async function sendHttp(
+  action: HttpAction,
+  options: HttpActionOptions,
+): Promise<SendResult> {
+  let tls: ConnectionOptions["tls"];
+  try {
+    tls = await tlsOptions(action, options.identity);
+  } catch (error) {
+    return { outcome: "failed-not-applied", detail: `no identity: ${failureReason(error)}` };
+  }
+  await using connection = openConnection({
+    connectTimeoutMs: options.deadlineMs,
+    ...(tls === undefined ? {} : { tls }),
+  });
+  const deadline = AbortSignal.timeout(options.deadlineMs);
+  try {
+    const response = await connection.fetch(action.url, requestOf(action, options, deadline));
+    const detail = `HTTP ${String(response.status)}${await excerpt(response)}`;
+    return { outcome: outcomeOf(response.status, action), detail };
+  } catch (error) {
+    return judgeFailure(error, connection, deadline, options.deadlineMs);
+  }
+}
+
+/** The Athenz authorities are trusted where the identity is used; other endpoints are judged by the system's. */
+async function tlsOptions(
+  action: HttpAction,
+  identity: IdentitySource,
+): Promise<ConnectionOptions["tls"]> {
+  if (!action.useIdentity) {
+    return undefined;
+  }
+  const { authority, certificate, privateKey } = await identity.current();
+  return { ca: authority, cert: certificate, key: privateKey };
+}
+
+function requestOf(
+  action: HttpAction,
+  { idempotencyKey }: HttpActionOptions,
+  signal: AbortSignal,
+): RequestInit {
+  const headers = new Headers(action.headers);
+  headers.set("idempotency-key", idempotencyKey);
+  if (action.body !== null && !headers.has("content-type")) {
+    headers.set("content-type", "application/json");
+  }
+  return {
+    method: action.method,
+    headers,
+    body: action.body === null ? null : Buffer.from(action.body, "utf8"),
+    redirect: "manual",
+    signal,
+  };
+}
+
+function outcomeOf(status: number, action: HttpAction): SendResult["outcome"] {
+  if (status >= 200 && status <= 299) {
+    return "done";
+  }
+  if (action.notAppliedStatuses.includes(status)) {
+    return "failed-not-applied";
+  }
+  const refused = status >= REDIRECT.from && status <= 499 && !UNDECIDED_STATUSES.has(status);
+  return refused ? "rejected" : "in-doubt";
+}
+
+/** The beginning of the body; the status has decided already, so a body that breaks off changes nothing. */
+async function excerpt(response: Response): Promise<string> {
+  const location = response.headers.get("location");
+  let text = location === null ? "" : `to ${location} `;
+  const decoder = new TextDecoder();
+  try {
+    for await (const chunk of response.body ?? []) {
+      text += decoder.decode(chunk, { stream: true });
+      if (text.length >= DETAIL_LENGTH_MAX) {
+        break;
+      }
+    }
+  } catch {
+    text += "(the body broke off)";
+  }
+  const line = text.replaceAll(/[\p{Cc}\s]+/gu, " ").trim();
+  return line === "" ? "" : `: ${line.slice(0, DETAIL_LENGTH_MAX)}`;
+}
+
+function judgeFailure(
+  error: unknown,
+  connection: Connection,
+  deadline: AbortSignal,
+  deadlineMs: number,
+): SendResult {
+  if (!connection.established) {
+    const reason = deadline.aborted
+      ? `no connection within ${String(deadlineMs)} ms`
+      : failureReason(error);
+    return { outcome: "failed-not-applied", detail: reason };
+  }
+  if (refusedByTls(error)) {
+    return { outcome: "failed-not-applied", detail: failureReason(error) };
+  }
+  return {
+    outcome: "in-doubt",
+    detail: deadline.aborted
+      ? `no answer within ${String(deadlineMs)} ms`
+      : `the connection broke after it stood: ${failureReason(error)}`,
+  };
+}
+
+/**
+ * With TLS 1.3 the client's side of the handshake ends before the server has judged the client's certificate.
+ * Its refusal is an alert of its own, sent before any request is read.
+ */
+function refusedByTls(error: unknown): boolean {
+  const { code } = rootFailure(error);
+  return (
+    typeof code === "string" &&
+    /^ERR_SSL_.*ALERT_(BAD_CERTIFICATE|CERTIFICATE_|UNKNOWN_CA|UNSUPPORTED_CERTIFICATE|ACCESS_DENIED|HANDSHAKE_FAILURE)/.test(
+      code,
+    )
+  );
+}

@@ -1,0 +1,102 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+
+import type { CounterName, GaugeName, HistogramName, Metrics } from "../ports.ts";
+
+export interface MetricsRegistry extends Metrics {
+  /** The text that Prometheus scrapes, and its content type. */
+  exposition(): Promise<{ readonly contentType: string; readonly text: string }>;
+}
+
+const PREFIX = "kafka_consumer_";
+
+/** The closed set of counters: name in ports.ts to help and labels. `_total` is added. */
+const COUNTERS: Readonly<Record<CounterName, { help: string; labels: readonly string[] }>> = {
+  records: {
+    help: "Records read, by result: matched, unmatched, undecodable, tombstone.",
+    labels: ["result"],
+  },
+  actions: {
+    help: "Actions, by result: done, rejected, failed-not-applied, in-doubt, suppressed, too-old.",
+    labels: ["result"],
+  },
+  claims: { help: "Claims tried, by result: linked, taken, own.", labels: ["result"] },
+  dead_letters: { help: "Records sent to the dead-letter topic, by reason.", labels: ["reason"] },
+  commits: { help: "Offset commits, by result: acknowledged, lost.", labels: ["result"] },
+  storage_errors: { help: "Failed operations on the history volume, by code.", labels: ["code"] },
+};
+
+const HISTOGRAMS: Readonly<Record<HistogramName, { help: string; bucketsSeconds: number[] }>> = {
+  fsync: {
+    help: "Duration of a durable write on the history volume.",
+    bucketsSeconds: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5],
+  },
+  action: {
+    help: "Duration of one send of an action.",
+    bucketsSeconds: [0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300],
+  },
+  record: {
+    help: "Time from the fetch of a record to its end.",
+    bucketsSeconds: [0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300],
+  },
+};
+
+const GAUGES: Readonly<Record<GaugeName, { name: string; help: string; labels: string[] }>> = {
+  lag: {
+    name: "lag_records",
+    help: "Records between the committed offset and the end of the partition.",
+    labels: ["topic", "partition"],
+  },
+  lanes: { name: "lanes", help: "Incidents at work.", labels: [] },
+  history_entries: { name: "history_entries", help: "Entries of the action history.", labels: [] },
+};
+
+const MILLISECONDS_PER_SECOND = 1000;
+
+/** Prometheus metrics in a registry of their own, with Node's process metrics. */
+export function createMetrics(): MetricsRegistry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const counters = mapValues(
+    COUNTERS,
+    ({ help, labels }, name) =>
+      new Counter({ name: `${PREFIX}${name}_total`, help, labelNames: labels, registers }),
+  );
+  const histograms = mapValues(
+    HISTOGRAMS,
+    ({ help, bucketsSeconds }, name) =>
+      new Histogram({
+        name: `${PREFIX}${name}_duration_seconds`,
+        help,
+        buckets: bucketsSeconds,
+        registers,
+      }),
+  );
+  const gauges = mapValues(
+    GAUGES,
+    ({ name, help, labels }) =>
+      new Gauge({ name: `${PREFIX}${name}`, help, labelNames: labels, registers }),
+  );
+  return {
+    count: (name, labels = {}, by = 1) => counters[name].inc(labels, by),
+    observe: (name, valueMs) => histograms[name].observe(valueMs / MILLISECONDS_PER_SECOND),
+    gauge: (name, value, labels = {}) => gauges[name].set(labels, value),
+    exposition: async () => ({
+      contentType: registry.contentType,
+      text: await registry.metrics(),
+    }),
+  };
+}
+
+function mapValues<Name extends string, Value, Result>(
+  record: Readonly<Record<Name, Value>>,
+  map: (value: Value, name: string) => Result,
+): Readonly<Record<Name, Result>>;
+function mapValues<Value, Result>(
+  record: Readonly<Record<string, Value>>,
+  map: (value: Value, name: string) => Result,
+): Readonly<Record<string, Result>> {
+  return Object.fromEntries(
+    Object.entries(record).map(([name, value]) => [name, map(value, name)]),
+  );
+}
