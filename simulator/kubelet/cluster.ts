@@ -49,6 +49,9 @@ export async function startCluster(options: LocalClusterOptions): Promise<LocalC
       ? await mkdtemp(join(tmpdir(), "local-cluster-"))
       : await makeDirectory(options.directory),
   );
+  const volumesDirectory = await makeDirectory(
+    options.volumesDirectory ?? join(directory, "volumes"),
+  );
   const clusterId = randomBytes(8).toString("hex");
   const kept = options.keepDirectory === true;
   const watchdog = await startWatchdog(clusterId, kept ? undefined : directory);
@@ -62,6 +65,7 @@ export async function startCluster(options: LocalClusterOptions): Promise<LocalC
     namespace: () => store.namespace,
     podsDirectory: await makeDirectory(join(directory, "pods")),
     logsDirectory: await makeDirectory(join(directory, "logs")),
+    hostPaths: [directory, volumesDirectory, ...(options.hostPaths ?? [])],
     imageOf: (container) => imageOf(options.images, container),
     configMap: (name) => store.configMaps.get(name),
     claimPath: (claim) => store.claimPath(claim),
@@ -69,7 +73,7 @@ export async function startCluster(options: LocalClusterOptions): Promise<LocalC
   const store = new ObjectStore({
     node,
     images: options.images,
-    volumesDirectory: await makeDirectory(options.volumesDirectory ?? join(directory, "volumes")),
+    volumesDirectory,
   });
   return new Cluster(directory, node, store, async () => {
     await store.close();

@@ -6,6 +6,8 @@ import { reachesFirstProcess } from "./caught-signals.ts";
 import { endMarked, findMarked, MARKER_VARIABLE, sendSignal } from "./process-tree.ts";
 import type { Watchdog } from "./watchdog.ts";
 
+const DRAIN_MS_MAX = 100;
+
 export interface ProcessOptions {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -110,6 +112,10 @@ async function collect(
       output[name] += text;
     });
   }
+  const closed = Promise.withResolvers<void>();
+  command.once("close", () => {
+    closed.resolve();
+  });
   let pid: number;
   try {
     pid = await started(command);
@@ -130,21 +136,13 @@ async function collect(
   signal?.removeEventListener("abort", abort);
   groups.delete(pid);
   watchdog.release(pid);
-  await drained(command);
-  return { exitCode, ...output };
-}
-
-/** What the command left behind may hold the pipes open for ever: waits for what is already in them only. */
-async function drained(command: ChildProcess): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  command.once("close", () => {
-    resolve();
-  });
-  const timer = setTimeout(resolve, 100);
-  await promise;
+  // What the command left behind may hold the pipes open for ever: takes what is in them already.
+  const timer = setTimeout(closed.resolve, DRAIN_MS_MAX);
+  await closed.promise;
   clearTimeout(timer);
   command.stdout?.destroy();
   command.stderr?.destroy();
+  return { exitCode, ...output };
 }
 
 /** The process id; rejects when the executable cannot be started. */

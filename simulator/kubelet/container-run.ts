@@ -38,7 +38,12 @@ export async function startRun(
   const mounts = new Map(
     spec.volumeMounts.map(({ name, mountPath }) => [mountPath, pod.volumePath(name)] as const),
   );
-  const root = await stageRoot(image, mounts, join(pod.podDirectory, "containers", spec.name));
+  const root = await stageRoot({
+    image,
+    mounts,
+    hostPaths: pod.hostPaths,
+    directory: join(pod.podDirectory, "containers", spec.name),
+  });
   const env = buildEnvironment({
     container: spec,
     image,

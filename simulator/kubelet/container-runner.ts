@@ -36,6 +36,8 @@ export class ContainerRunner {
   #state: V1ContainerState;
   #lastState: V1ContainerState = {};
   #restartCount = 0;
+  /** The run that is being started; `#restartCount` follows when it is there. */
+  #nextRun = 0;
   #run: ContainerRun | undefined;
   #launching: Promise<unknown> = Promise.resolve();
   /** postStart has ended well. */
@@ -142,7 +144,7 @@ export class ContainerRunner {
           break;
         }
       }
-      this.#restartCount += 1;
+      this.#nextRun += 1;
     }
     for (const probe of this.#probes.values()) {
       probe.stop();
@@ -188,7 +190,7 @@ export class ContainerRunner {
           reason: "Pulled",
           message: `Container image "${this.spec.image}" already present on machine`,
         });
-        this.#run = await startRun(pod, this.spec, this.#restartCount);
+        this.#run = await startRun(pod, this.spec, this.#nextRun);
         return undefined;
       } catch (error) {
         if (error instanceof StartError) {
@@ -226,9 +228,7 @@ export class ContainerRunner {
   async #afterStart(run: ContainerRun): Promise<void> {
     const pod = this.#pod;
     const { name, lifecycle } = this.spec;
-    if (this.#state.terminated !== undefined) {
-      this.#lastState = this.#state;
-    }
+    this.#succeed();
     this.#state = { running: { startedAt: run.startedAt } };
     this.#started = false;
     this.#ready = this.spec.readinessProbe === undefined;
@@ -341,10 +341,7 @@ export class ContainerRunner {
   }
 
   #terminated(exitCode: number, reason: string, startedAt: Date, message?: string): void {
-    // Of two runs that both failed to start, the first is the last state of the second.
-    if (this.#state.terminated !== undefined) {
-      this.#lastState = this.#state;
-    }
+    this.#succeed();
     this.#state = {
       terminated: {
         exitCode,
@@ -364,6 +361,14 @@ export class ContainerRunner {
       restartCount: this.#restartCount,
     });
     this.#pod.changed();
+  }
+
+  /** The next run takes the place of the last one, whose end becomes the last state. */
+  #succeed(): void {
+    if (this.#state.terminated !== undefined) {
+      this.#lastState = this.#state;
+    }
+    this.#restartCount = this.#nextRun;
   }
 
   #restarts(): boolean {

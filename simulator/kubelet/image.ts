@@ -22,15 +22,19 @@ export function findImage(
   });
 }
 
-/**
- * Makes a fresh root file system for one run of a container: the image's files and directories, and each
- * mount as a link to its volume. `mounts` maps container paths to host directories.
- */
-export async function stageRoot(
-  image: LocalImage,
-  mounts: ReadonlyMap<string, string>,
-  directory: string,
-): Promise<StagedRoot> {
+export interface StageOptions {
+  readonly image: LocalImage;
+  /** Container path -> host directory of the volume. */
+  readonly mounts: ReadonlyMap<string, string>;
+  /** Never taken for container paths. */
+  readonly hostPaths: readonly string[];
+  /** Replaced when it exists. */
+  readonly directory: string;
+}
+
+/** Makes a fresh root file system for one run of a container: files, directories, and each mount as a link. */
+export async function stageRoot(options: StageOptions): Promise<StagedRoot> {
+  const { image, mounts, hostPaths, directory } = options;
   await rm(directory, { recursive: true, force: true });
   const root = join(directory, "root");
   await mkdir(root, { recursive: true });
@@ -57,7 +61,10 @@ export async function stageRoot(
   await writeFile(mountinfoPath, formatMountinfo(root, mounts));
   return {
     directory: root,
-    paths: new PathTable([...known].map((path) => [path, root + path])),
+    paths: new PathTable([
+      ...[...known].map((path) => [path, root + path] as const),
+      ...hostPaths.map((path) => [path, path] as const),
+    ]),
     mountinfoPath,
   };
 }

@@ -15,6 +15,8 @@ export interface NodeContext {
   /** Host directories: pods' files, and their logs, which outlive them. */
   readonly podsDirectory: string;
   readonly logsDirectory: string;
+  /** Never taken for container paths. */
+  readonly hostPaths: readonly string[];
   readonly imageOf: (container: ContainerSpec) => LocalImage;
   readonly configMap: (name: string) => ConfigMapObject | undefined;
   /** undefined when there is no such claim. */

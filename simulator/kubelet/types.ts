@@ -66,6 +66,11 @@ export interface LocalClusterOptions {
   readonly directory?: string;
   /** Where PersistentVolumeClaims get their directories. Default: inside `directory`. */
   readonly volumesDirectory?: string;
+  /**
+   * Host paths that manifests may name: they and what lies below are not taken for container paths, even
+   * where an image has `/tmp`. The cluster's own directories always belong to them.
+   */
+  readonly hostPaths?: readonly string[];
   /** Leaves `directory` on dispose (logs, volumes). Default false. */
   readonly keepDirectory?: boolean;
 }
