@@ -39,6 +39,8 @@ export interface StageOptions {
   readonly certificatesWithheld?: boolean;
   /** Whether CKMS gives the identity its secret from the start. Default true. */
   readonly granted?: boolean;
+  /** Actions are sent with the Athenz identity. Default false. */
+  readonly mutualTls?: boolean;
   /** Over the run's own; a duration of the pod spec. */
   readonly pod?: PodDurations;
   /** Changes the document of config.yaml. */
@@ -131,6 +133,7 @@ export class Stage implements AsyncDisposable {
       brokers: this.broker.bootstrap,
       ckmsUrl: this.ckms.url,
       actionUrl: this.#world.actions.url,
+      useIdentity: this.#options.mutualTls ?? false,
       durations: durations.consumer,
     });
     const objects = await renderManifests({
@@ -354,6 +357,7 @@ export async function openStage(
       host: target.kitHost,
       partitions: options.partitions ?? 2,
       granted: options.granted ?? true,
+      mutualTls: options.mutualTls ?? false,
       sessionTimeoutMsMin: Math.min(6000, environment.durations.consumer.sessionTimeoutMs),
     });
     if (options.certificatesWithheld === true) world.athenz.zts.withhold();

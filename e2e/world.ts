@@ -19,6 +19,8 @@ export interface WorldOptions {
   readonly partitions: number;
   /** Whether the identity is a member of the access role from the start. */
   readonly granted: boolean;
+  /** Serves actions over TLS and asks for the identity of the caller. */
+  readonly mutualTls: boolean;
   /** Shortest session that the broker accepts, milliseconds. */
   readonly sessionTimeoutMsMin: number;
 }
@@ -59,7 +61,11 @@ export async function startWorld(options: WorldOptions): Promise<World> {
         { name: NAMES.deadLetterTopic, partitions: 1 },
       ],
     }),
-    startTarget(),
+    startTarget(
+      options.mutualTls
+        ? { tls: { ...server, clientAuthorityPem: athenz.authority.certificatePem } }
+        : {},
+    ),
     startCollector(),
   ]);
   for (const started of [ckms, broker, actions, collector]) starting.use(started);

@@ -1,3 +1,4 @@
+import { DEPLOYMENTS } from "#simulator/omega/identities.ts";
 import { expect, expectEqual, expectFault } from "../errors.ts";
 import { startLoad } from "../load.ts";
 import { restarts } from "../pods.ts";
@@ -8,20 +9,24 @@ export const certificateRotation: Scenario = {
   name: "certificate-rotation",
   title: "Certificates rotate under load without a restart, and the new one is used.",
   run: async ({ stage: open, step, signal }) => {
-    const stage = await open();
+    const stage = await open({ mutualTls: true });
     const name = await stage.readyPod();
     await using load = startLoad(stage, signal);
     await load.reached(5);
     step("rotate three times");
     for (let rotation = 1; rotation <= 3; rotation += 1) {
+      // Another end for each, by which the log tells them apart.
+      stage.athenz.zts.setLifetime(3_600_000 + rotation * 60_000);
       await stage.target.kill(name, "identity", "SIGHUP");
       const issued = await stage.until(`rotation ${rotation}`, () => {
         const refreshed = stage.athenz.zts.events().filter(({ type }) => type === "refreshed");
         return refreshed[rotation - 1];
       });
       await stage.until(`the consumer has the certificate of rotation ${rotation}`, async () => {
-        const metrics = await stage.target.get(name, "/metrics");
-        return metrics.body.includes(issued.serialNumber ?? "?");
+        const log = await stage.target.logs(name, "app");
+        return (
+          log.includes("identity.renewed") && log.includes(`"notAfterMs":${issued.notAfterMs}`)
+        );
       });
       await load.reached(load.published + 5);
     }
@@ -29,6 +34,11 @@ export const certificateRotation: Scenario = {
     const refreshed = stage.athenz.zts.events().filter(({ type }) => type === "refreshed");
     expectFault(refreshed.length >= 3, `only ${refreshed.length} rotations`);
     await stage.judge();
+    const effects = await stage.effects();
+    expect(
+      effects.every(({ principal }) => principal === DEPLOYMENTS.component.principal),
+      "an action came without the identity of the consumer",
+    );
     const pod = stage.target.lastSeen(name);
     expect(pod !== undefined, "the pod is gone");
     expectEqual(restarts(pod), 0, "restarts of the consumer");
