@@ -80,8 +80,9 @@ export async function run(options: RunOptions): Promise<ExitCode> {
 
 async function showPreflight(terminal: Terminal): Promise<boolean> {
   const findings = await preflight();
-  for (const { severity, message } of findings)
-    terminal.write(`preflight ${severity}: ${message}\n`);
+  for (const { severity, place, message } of findings) {
+    terminal.write(`preflight ${severity}, ${place}: ${message}\n`);
+  }
   return findings.every(({ severity }) => severity !== "error");
 }
 
