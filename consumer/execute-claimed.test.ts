@@ -70,6 +70,36 @@ test("an owner that slept past the wait follows the in-doubt instead of sending"
   expect(target.sends).toEqual([]);
 });
 
+test("an owner that slept less than its deadline looks for an outcome before it sends", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { clock, target, start } = createExecutionScene(DONE);
+  await using slow = await start("a", {
+    async intercept({ operation, path, phase }) {
+      if (operation === "link" && path === attemptPath("claim") && phase === "after") {
+        await gate.promise;
+      }
+    },
+  });
+  const first = slow.execute(PLANNED);
+  await clock.advance(0);
+  await using pod = await start("b", { settings: { orphanWaitMs: 10_000 } });
+  await clock.runUntil(pod.execute(PLANNED));
+  expect(clock.monotonicMs()).toBeLessThan(PLANNED.deadlineMs);
+  gate.resolve();
+  expect(await clock.runUntil(first)).toMatchObject({ outcome: "in-doubt" });
+  expect(target.sends).toEqual([]);
+});
+
+test("two runs of one process that claim at the same moment send once", async () => {
+  const { clock, target, start } = createExecutionScene(DONE);
+  await using pod = await start("a");
+  const work = Promise.all([pod.execute(PLANNED), pod.execute(PLANNED)]);
+  const ends = await clock.runUntil(work);
+  expect(ends.map(({ outcome }) => outcome)).toEqual(["done", "done"]);
+  expect(pod.metrics.total("claims", { result: "taken" })).toBe(1);
+  expect(target.sends).toHaveLength(1);
+});
+
 test("a wait ends at once when the process stops, and nothing is settled", async () => {
   const { clock, start, file, deadLetterReasons } = createExecutionScene(
     () => new Promise(() => undefined),

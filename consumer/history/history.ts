@@ -53,9 +53,11 @@ export interface History extends AsyncDisposable {
    * error. Throws `giveUp.reason` when that aborts while it waits to try again.
    */
   hold: VolumeHealth["hold"];
-  /** Publishes what changed, seals the journal and stops every timer. Idempotent. */
+  /** Publishes what changed, seals the journal and stops every timer. Idempotent; a volume that hangs is left after 5 s. */
   close(): Promise<void>;
 }
+
+const CLOSE_MS_MAX = 5000;
 
 /**
  * Recovers the history of the volume. Throws "history-not-mounted", "history-unavailable" (retriable) or
@@ -97,8 +99,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     intervalMs: settings.probeIntervalMs ?? 5000,
   });
 
-  let closing: Promise<void> | undefined;
-  const close = async (): Promise<void> => {
+  const finish = async (): Promise<void> => {
     await Promise.all([probe.stop(), publisher.stop()]);
     try {
       await journal.seal();
@@ -106,6 +107,16 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
       log.warn("history.journal.unsealed", { error });
     }
   };
+  const close = async (): Promise<void> => {
+    const finished = new AbortController();
+    const patience = clock.sleep(CLOSE_MS_MAX, finished.signal).then(
+      () => log.warn("history.close.abandoned", { afterMs: CLOSE_MS_MAX }),
+      () => undefined,
+    );
+    await Promise.race([finish(), patience]);
+    finished.abort();
+  };
+  let closing: Promise<void> | undefined;
   const closeOnce = (): Promise<void> => (closing ??= close());
 
   return {
