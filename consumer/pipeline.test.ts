@@ -308,6 +308,19 @@ describe("a revoked partition", () => {
     expect(committed(it)).toEqual([]);
   });
 
+  test("is not committed for any more, not even what had ended before", async () => {
+    const it = bench();
+    const batch = handled(it.broker.deliver([record(0n, "a"), record(1n, "b")]));
+    await nextTurn();
+    await it.end("a");
+    it.broker.revoke();
+    await it.clock.advance(2_000);
+    await it.end("b");
+    await expect(batch).rejects.toMatchObject({ code: "assignment-lost" });
+    expect(committed(it)).toEqual([]);
+    expect(it.broker.refused).toEqual([]);
+  });
+
   test("waits no longer than the drain", async () => {
     const it = bench();
     const batch = handled(it.broker.deliver([record(0n)]));

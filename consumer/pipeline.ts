@@ -87,7 +87,6 @@ async function handleRecord(
   const { clock, lanes, metrics } = dependencies;
   const attempt = async (run?: () => Promise<void>): Promise<void> => {
     try {
-      halted.throwIfAborted();
       await run?.();
       watermark.done(record.offset);
       metrics.observe("record", clock.monotonicMs() - work.startedMs);

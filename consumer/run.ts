@@ -111,6 +111,7 @@ const RETRY: RetryPolicy = { delayMsMin: 100, delayMsMax: 5_000 };
 
 /** What has been started so far. */
 interface Parts {
+  /** The last try: even one that is not waited for any more has to be closed. */
   opening?: Promise<History>;
   session?: Session;
   lanes?: Lanes;
@@ -182,6 +183,12 @@ async function work(
   await Promise.race([session.ended, rejects(ending.signal)]);
 }
 
+const UNANSWERED = {
+  identity: "identity-unusable",
+  secrets: "secret-unavailable",
+  history: "history-unavailable",
+} as const;
+
 /** The history is recovered beside identity and secret: neither needs the other. */
 async function dependenciesThere(
   parts: Parts,
@@ -191,7 +198,7 @@ async function dependenciesThere(
 ): Promise<{ history: History; password: string }> {
   const { config, identity, secrets } = dependencies;
   const there = <Result>(
-    dependency: Dependency,
+    dependency: keyof typeof UNANSWERED,
     attempt: (signal: AbortSignal) => Promise<Result>,
     retry: RetryPolicy = RETRY,
   ): Promise<Result> => {
@@ -199,6 +206,7 @@ async function dependenciesThere(
       dependency,
       retry,
       deadlineMs: sinceMs + config.dependencies.budgetMs,
+      unanswered: UNANSWERED[dependency],
       stopping: ending.signal,
       onState: (state: DependencyState) => {
         parts.states[dependency] = () => state;
@@ -218,8 +226,11 @@ async function dependenciesThere(
     parts.states.secrets = () => secrets.state;
     return password;
   };
-  parts.opening = there("history", () => openHistory(historyDependencies(dependencies)));
-  const [history, password] = await Promise.all([parts.opening, fetchSecret()]);
+  const open = (): Promise<History> => {
+    parts.opening = openHistory(historyDependencies(dependencies));
+    return parts.opening;
+  };
+  const [history, password] = await Promise.all([there("history", open), fetchSecret()]);
   parts.states.history = () => history.state;
   return { history, password };
 }

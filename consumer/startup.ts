@@ -1,4 +1,4 @@
-import { ConsumerError } from "./errors.ts";
+import { ConsumerError, type ErrorCode } from "./errors.ts";
 import type { Clock, DependencyState, Log, Random } from "./ports.ts";
 import type { Dependency } from "./readiness.ts";
 import { retryDelayMs, type RetryPolicy } from "./retry.ts";
@@ -8,6 +8,8 @@ export interface Waiting {
   readonly retry: RetryPolicy;
   /** On the monotonic clock: no try begins later. */
   readonly deadlineMs: number;
+  /** What a try that still hangs at the deadline is called. */
+  readonly unanswered: ErrorCode;
   /** Ends the wait at once. */
   readonly stopping: AbortSignal;
   /** Told the reason of every failed try, for /readyz. */
@@ -22,17 +24,23 @@ interface WaitingDependencies {
 
 /**
  * Tries until the dependency is there. Throws the last error when the deadline has passed, any error that
- * waiting cannot mend at once, and the reason of `stopping` when it aborts.
+ * waiting cannot mend at once, and the reason of `stopping` when it aborts. A try that does not answer is
+ * left alone then, and counts as `unanswered` at the deadline.
  */
 export async function waitFor<Result>(
   attempt: (signal: AbortSignal) => Promise<Result>,
-  { dependency, retry, deadlineMs, stopping, onState }: Waiting,
+  { dependency, retry, deadlineMs, unanswered, stopping, onState }: Waiting,
   { clock, random, log }: WaitingDependencies,
 ): Promise<Result> {
   for (let failures = 0; ;) {
     stopping.throwIfAborted();
+    const over = new AbortController();
+    const signal = AbortSignal.any([stopping, over.signal]);
+    const late = clock.sleep(deadlineMs - clock.monotonicMs(), signal).then(() => {
+      throw new ConsumerError(unanswered, `${dependency}: no answer until the end of the budget`);
+    });
     try {
-      return await attempt(stopping);
+      return await Promise.race([attempt(signal), late]);
     } catch (error) {
       stopping.throwIfAborted();
       const reason = error instanceof Error ? error.message : String(error);
@@ -43,6 +51,8 @@ export async function waitFor<Result>(
       if (clock.monotonicMs() + delayMs > deadlineMs) throw error;
       log.warn("dependency.not-ready", { dependency, reason, failures, retryInMs: delayMs });
       await clock.sleep(delayMs, stopping);
+    } finally {
+      over.abort(new ConsumerError("internal", "the try has ended"));
     }
   }
 }
