@@ -19,10 +19,10 @@ LABEL org.opencontainers.image.title="kafka_consumer" \
 RUN groupadd --gid 10001 kafka_consumer \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin kafka_consumer
 
-COPY --chmod=0755 deploy_target/omega/scripts/app_configure deploy_target/omega/scripts/app_start deploy_target/omega/scripts/app_prestop /opt/omega/bin/
+COPY deploy_target/omega/scripts/app_configure deploy_target/omega/scripts/app_start deploy_target/omega/scripts/app_prestop /opt/omega/bin/
 RUN APP_OWNER=10001:10001 /opt/omega/bin/app_configure
 
-COPY --chmod=0755 deploy_target/omega/bin/kafka_consumer /opt/y/1.0/bin/
+COPY deploy_target/omega/bin/kafka_consumer /opt/y/1.0/bin/
 # Not under node_modules: Node strips no types there.
 COPY --from=dependencies /build/node_modules /opt/y/1.0/lib/kafka_consumer/node_modules
 COPY package.json /opt/y/1.0/lib/kafka_consumer/

@@ -1,3 +1,4 @@
+import { readdir } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { isRunning, signalIfThere, stage, startProcess, until } from "./script-process.ts";
 import type { ScriptProcess, Stage } from "./script-process.ts";
@@ -25,6 +26,21 @@ describe.each(SHELLS)("app_prestop on $name", ({ shell }) => {
     expect(await hook.ended).toBe(0);
     expect(await start.ended).toBe(7);
     expect(await container.heard()).toEqual(["SIGTERM"]);
+  });
+
+  test("has ended when the container ends, which would kill it", async () => {
+    await using container = await stage();
+    const { start } = await runningConsumer(container, shell);
+    await container.write("release", "0");
+    const hook = container.run(shell, "app_prestop", { PRESTOP_POLL_SECONDS: "0.3" });
+    const first = await Promise.race([
+      hook.ended.then(() => "hook"),
+      start.ended.then(() => "container"),
+    ]);
+    expect(first).toBe("hook");
+    expect(await hook.ended).toBe(0);
+    expect(await start.ended).toBe(0);
+    expect(await readdir(container.path("run"))).toEqual([]);
   });
 
   test("kills a consumer that overruns the budget, and fails so that it is seen", async () => {
