@@ -1,0 +1,137 @@
+import { createRequire } from "node:module";
+import { isIP, type Socket, connect as connectTcp } from "node:net";
+import { connect as connectTls } from "node:tls";
+
+import kafkajs, { type AuthenticationProviderArgs, type Kafka, type LogEntry } from "kafkajs";
+
+import type { Config } from "../config.ts";
+import type { IdentitySource, Log } from "../ports.ts";
+import type { Credentials } from "../session.ts";
+import { guardKafkajs } from "./kafka-guards.ts";
+
+export interface KafkaClientOptions {
+  readonly kafka: Config["kafka"];
+  /** Asked at the first connection, and again after the broker refused what it gave. */
+  readonly credentials: () => Promise<Credentials>;
+  /** Brings the authorities that sign the brokers. */
+  readonly identity: IdentitySource;
+  readonly log: Log;
+}
+
+export interface KafkaClient {
+  readonly kafka: Kafka;
+  /** Cuts every connection and refuses new ones: whatever kafkajs still waits for fails at once. */
+  close(): void;
+}
+
+/** A kafkajs client whose sockets and credentials are in our hands. */
+export async function createKafkaClient(options: KafkaClientOptions): Promise<KafkaClient> {
+  guardKafkajs();
+  const { kafka, identity } = options;
+  const sockets = createSockets(kafka.tls ? (await identity.current()).authority : undefined);
+  return {
+    close: () => sockets.close(),
+    kafka: new kafkajs.Kafka({
+      clientId: kafka.clientId,
+      brokers: [...kafka.brokers],
+      connectionTimeout: kafka.connectTimeoutMs,
+      authenticationTimeout: kafka.connectTimeoutMs,
+      requestTimeout: kafka.requestTimeoutMs,
+      // Short: a client that cannot connect is replaced as a whole, with fresh credentials.
+      retry: {
+        initialRetryTime: 100,
+        maxRetryTime: 1000,
+        retries: Math.max(3, kafka.brokers.length),
+      },
+      ssl: kafka.tls,
+      sasl: authentication(options),
+      socketFactory: ({ host, port, onConnect }) => sockets.open(host, port, onConnect),
+      logLevel: kafkajs.logLevel.INFO,
+      logCreator: () => (entry) => writeLog(options.log, entry),
+    }),
+  };
+}
+
+interface Sockets {
+  open(host: string, port: number, onConnect: () => void): Socket;
+  close(): void;
+}
+
+const KEEP_ALIVE_DELAY_MS = 60_000;
+
+function createSockets(authority: string | undefined): Sockets {
+  const open = new Set<Socket>();
+  let closed = false;
+  return {
+    open(host, port, onConnect) {
+      const socket =
+        authority === undefined
+          ? connectTcp({ host, port }, onConnect)
+          : connectTls(
+              { host, port, ca: authority, ...(isIP(host) === 0 ? { servername: host } : {}) },
+              onConnect,
+            );
+      socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
+      open.add(socket);
+      socket.once("close", () => open.delete(socket));
+      if (closed) {
+        cut(socket);
+      }
+      return socket;
+    },
+    close() {
+      closed = true;
+      for (const socket of open) {
+        cut(socket);
+      }
+    },
+  };
+}
+
+/** kafkajs listens to "error" and "end", never to "close": without an error it would wait on. */
+function cut(socket: Socket): void {
+  socket.on("error", () => undefined);
+  socket.destroy(new Error("the client is closed"));
+}
+
+/**
+ * SCRAM with credentials that can change: kafkajs takes them once, at the start. What the broker refused is
+ * forgotten, so that the next connection asks again.
+ */
+function authentication({ kafka, credentials }: KafkaClientOptions) {
+  let present: Promise<Credentials> | undefined;
+  return {
+    mechanism: kafka.sasl.mechanism,
+    authenticationProvider: (connection: AuthenticationProviderArgs) => ({
+      async authenticate() {
+        const asked = (present ??= credentials());
+        try {
+          const authenticator = scramSha512(await asked)(connection);
+          await authenticator.authenticate();
+        } catch (error) {
+          if (present === asked) {
+            present = undefined;
+          }
+          throw error;
+        }
+      },
+    }),
+  };
+}
+
+/** kafkajs chooses its own authenticators by name only, with fixed credentials. */
+const scramSha512: (
+  credentials: Credentials,
+) => (connection: AuthenticationProviderArgs) => { authenticate(): Promise<void> } = createRequire(
+  import.meta.url,
+)("kafkajs/src/broker/saslAuthenticator/scram512");
+
+const LOG_LEVEL: Readonly<Record<number, keyof Log>> = {
+  [kafkajs.logLevel.ERROR]: "error",
+  [kafkajs.logLevel.WARN]: "warn",
+};
+
+function writeLog(log: Log, { namespace, level, log: entry }: LogEntry): void {
+  const { message, timestamp: _timestamp, logger: _logger, ...fields } = entry;
+  log[LOG_LEVEL[level] ?? "debug"]("kafkajs", { namespace, detail: message, ...fields });
+}

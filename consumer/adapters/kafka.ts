@@ -1,0 +1,207 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import kafkajs, { type Consumer, type Producer } from "kafkajs";
+
+import { ConsumerError } from "../errors.ts";
+import type { Broker, DependencyState } from "../ports.ts";
+import { createAssignments } from "./kafka-assignments.ts";
+import { createKafkaClient, type KafkaClient, type KafkaClientOptions } from "./kafka-client.ts";
+import { createDeliveries, type Deliveries } from "./kafka-deliveries.ts";
+import { toConsumerError } from "./kafka-errors.ts";
+import { createGenerations } from "./kafka-generations.ts";
+
+/** How long leaving the group and closing connections in order may take; then they are cut. */
+const LEAVE_MS_MAX = 3000;
+const FETCH_BYTES_MIN = 10_485_760;
+/** A leader or coordinator that moves is waited for; for longer the whole client is replaced. */
+const CONSUMER_RETRY = { initialRetryTime: 100, maxRetryTime: 2000, retries: 8 };
+
+/**
+ * Kafka by kafkajs, for one session: when it crashes, `consume` rejects and nothing is left running. A new
+ * broker then begins with fresh credentials; kafkajs's own restart is never used, since it can come after a stop.
+ *
+ * Rejects with "broker-authentication", "broker-denied" or "broker-unavailable"; "internal" for records that
+ * it cannot read (compressed by snappy or lz4).
+ */
+export function createKafkaBroker(options: KafkaClientOptions): Broker {
+  const { kafka: config, log } = options;
+  const assignments = createAssignments();
+  const stopped = new AbortController();
+  let state: DependencyState = notReady(`connecting to ${config.brokers.join(", ")}`);
+  let client: Promise<KafkaClient> | undefined;
+  let consumer: Consumer | undefined;
+  let deliveries: Deliveries | undefined;
+  let producer: Promise<Producer> | undefined;
+  let starting: Promise<unknown> = Promise.resolve();
+  let stopping: Promise<void> | undefined;
+
+  const openClient = () => {
+    stopped.signal.throwIfAborted();
+    client ??= createKafkaClient(options);
+    return client;
+  };
+  const lose = (reason: string) => {
+    assignments.revoke(reason);
+    state = notReady(reason);
+  };
+
+  async function start(member: Consumer, deliver: Deliveries["deliver"]): Promise<void> {
+    await member.connect();
+    state = notReady(`joining the group ${config.groupId}`);
+    await member.subscribe({ topics: [...config.topics], fromBeginning: true });
+    await member.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: config.partitionsConcurrentMax,
+      eachBatch: deliver,
+    });
+  }
+
+  async function connectProducer(): Promise<Producer> {
+    const { kafka } = await openClient();
+    const connecting = kafka.producer({
+      allowAutoTopicCreation: false,
+      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+      retry: CONSUMER_RETRY,
+    });
+    await connecting.connect();
+    return connecting;
+  }
+
+  async function leave(): Promise<void> {
+    await starting.catch(() => undefined);
+    await consumer?.disconnect();
+    await (await producer?.catch(() => undefined))?.disconnect();
+  }
+
+  async function stop(): Promise<void> {
+    stopped.abort(new ConsumerError("broker-unavailable", "broker: stopped"));
+    deliveries?.close();
+    lose("stopped");
+    const left = new AbortController();
+    const tooLong = sleep(LEAVE_MS_MAX, undefined, { signal: left.signal }).then(
+      () => log.warn("broker.left-unfinished", { afterMs: LEAVE_MS_MAX }),
+      () => undefined,
+    );
+    await Promise.race([leave().catch(() => undefined), tooLong]);
+    left.abort();
+    const opened = await client?.catch(() => undefined);
+    opened?.close();
+  }
+
+  return {
+    async consume(handle) {
+      const failed = Promise.withResolvers<never>();
+      failed.promise.catch(() => undefined);
+      try {
+        const { kafka } = await openClient();
+        const generations = createGenerations(config.requestTimeoutMs);
+        consumer = kafka.consumer({
+          groupId: config.groupId,
+          sessionTimeout: config.sessionTimeoutMs,
+          rebalanceTimeout: config.rebalanceTimeoutMs,
+          heartbeatInterval: config.heartbeatIntervalMs,
+          maxBytesPerPartition: config.maxBytesPerPartition,
+          maxBytes: Math.max(FETCH_BYTES_MIN, config.maxBytesPerPartition),
+          maxWaitTimeInMs: config.maxWaitMs,
+          allowAutoTopicCreation: false,
+          retry: { ...CONSUMER_RETRY, restartOnFailure: async () => false },
+        });
+        deliveries = createDeliveries({
+          ...config,
+          assignments,
+          handle,
+          log,
+          maybeStale: () => generations.maybeStale(),
+          onLost: lose,
+        });
+        const deliver: Deliveries["deliver"] = async (payload) => deliveries?.deliver(payload);
+        const { events } = consumer;
+        consumer.on(events.GROUP_JOIN, ({ payload }) => {
+          assignments.grant(payload.memberAssignment);
+          state = { ready: true };
+          const { isLeader, memberAssignment, memberId } = payload;
+          log.info("broker.joined", {
+            group: config.groupId,
+            memberAssignment,
+            memberId,
+            isLeader,
+          });
+        });
+        consumer.on(events.REBALANCING, () => {
+          generations.fetchersStopped();
+          lose("the group is rebalancing");
+        });
+        consumer.on(events.FETCH_START, ({ payload }) =>
+          generations.fetchStarted(String(payload.nodeId)),
+        );
+        consumer.on(events.REQUEST, ({ payload }) => {
+          // Before kafkajs knows the new generation, so that nothing can be committed under it.
+          if (payload.apiName === "JoinGroup") {
+            generations.changed();
+            assignments.revoke("the group is rebalancing");
+          }
+        });
+        consumer.on(events.CRASH, ({ payload }) => {
+          lose(`lost: ${payload.error.message}`);
+          failed.reject(toConsumerError(payload.error, "consume"));
+        });
+        starting = start(consumer, deliver);
+        await Promise.race([starting, failed.promise, aborted(stopped.signal)]);
+        await Promise.race([failed.promise, aborted(stopped.signal)]);
+      } catch (error) {
+        if (stopped.signal.aborted) {
+          return;
+        }
+        const failure = toConsumerError(error, "connect and join");
+        lose(failure.message);
+        throw failure;
+      }
+    },
+    async publish({ headers, key, topic, value }) {
+      const sent = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+      const connecting = (producer ??= connectProducer());
+      try {
+        await (
+          await connecting
+        ).send({
+          topic,
+          acks: -1,
+          messages: [{ key, value: sent, headers: { ...headers } }],
+        });
+      } catch (error) {
+        await connecting.catch(() => {
+          // Could not even connect: the next record tries again.
+          if (producer === connecting) {
+            producer = undefined;
+          }
+        });
+        throw toConsumerError(error, `publish to ${topic}`);
+      }
+    },
+    async drain() {
+      await deliveries?.drain();
+    },
+    stop() {
+      stopping ??= stop();
+      return stopping;
+    },
+    get state() {
+      return state;
+    },
+  };
+}
+
+function notReady(reason: string): DependencyState {
+  return { ready: false, reason };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve();
+    } else {
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    }
+  });
+}

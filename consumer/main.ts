@@ -1,0 +1,115 @@
+import { parseArgs } from "node:util";
+
+import { createActionTarget } from "./adapters/action-target.ts";
+import { createSecrets } from "./adapters/ckms.ts";
+import { createSystemClock } from "./adapters/clock.ts";
+import { createFiles } from "./adapters/files.ts";
+import { createHealthServer } from "./adapters/health.ts";
+import { createIdentitySource } from "./adapters/identity.ts";
+import { createKafkaBroker } from "./adapters/kafka.ts";
+import { createLog, type RunningLog } from "./adapters/log.ts";
+import { createMetrics } from "./adapters/metrics.ts";
+import { createSystemRandom } from "./adapters/random.ts";
+import { type Config, loadConfig } from "./config.ts";
+import { ConsumerError, EXIT_CODE, type ExitCode } from "./errors.ts";
+import { run } from "./run.ts";
+
+const USAGE = "usage: kafka_consumer --config FILE [--log-level debug|info|warn|error]";
+/** How long something that was not closed may keep the process alive after its end. */
+const LINGER_MS_MAX = 1000;
+
+process.exitCode = await main(process.argv.slice(2), process.env);
+// Only when something keeps the process alive: unref'd, so that a clean end is not held up.
+setTimeout(() => process.exit(), LINGER_MS_MAX).unref();
+
+/** argv + environment -> configuration -> real adapters -> run -> exit code. */
+async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<ExitCode> {
+  // Listened to from the start, so that a stop during start-up is a clean one.
+  const stopping = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => stopping.abort(new Error(signal)));
+  }
+  let config: Config;
+  try {
+    const { file, logLevel } = parseArguments(argv);
+    config = await loadConfig(file, {
+      environment,
+      ...(logLevel === undefined ? {} : { logLevel }),
+    });
+  } catch (error) {
+    return refuse(error);
+  }
+  const pod = {
+    name: environment.POD_NAME ?? "local",
+    uid: environment.POD_UID ?? `local-${String(process.pid)}`,
+  };
+  const log = createLog({ ...config.log, base: { pod: pod.name } });
+  endOnUncaught(log);
+  return await start(config, pod, log, stopping.signal);
+}
+
+async function start(
+  config: Config,
+  pod: { readonly name: string; readonly uid: string },
+  log: RunningLog,
+  stop: AbortSignal,
+): Promise<ExitCode> {
+  const clock = createSystemClock();
+  const metrics = createMetrics();
+  const identity = createIdentitySource({ ...config.athenz, clock, log });
+  using target = createActionTarget({ identity });
+  return await run({
+    config,
+    clock,
+    random: createSystemRandom(),
+    files: createFiles(config.history.directory, process.env.MOUNTINFO_FILE),
+    identity,
+    secrets: createSecrets({ ...config.ckms, identity }),
+    createBroker: (credentials) =>
+      createKafkaBroker({ kafka: config.kafka, credentials, identity, log }),
+    target,
+    log,
+    metrics,
+    health: createHealthServer({ ...config.health, metrics, log }),
+    pod,
+    stop,
+    flushLog: () => log.flush(),
+  });
+}
+
+function parseArguments(argv: readonly string[]): { file: string; logLevel: string | undefined } {
+  try {
+    const { values } = parseArgs({
+      args: [...argv],
+      options: { config: { type: "string" }, "log-level": { type: "string" } },
+      strict: true,
+      allowPositionals: false,
+    });
+    if (values.config === undefined) {
+      throw new Error("--config is required");
+    }
+    return { file: values.config, logLevel: values["log-level"] };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ConsumerError("usage", `${reason}\n${USAGE}`, { cause });
+  }
+}
+
+/** Before there is a log: plain text, for whoever looks at the container that does not start. */
+function refuse(error: unknown): ExitCode {
+  const known = error instanceof ConsumerError;
+  process.stderr.write(`kafka_consumer: ${known ? error.message : String(error)}\n`);
+  return known ? error.exitCode : EXIT_CODE.internal;
+}
+
+function endOnUncaught(log: RunningLog): void {
+  process.on("uncaughtException", (error, origin) => {
+    log.error("process.uncaught", { origin, error });
+    void endInternally(log);
+  });
+}
+
+async function endInternally(log: RunningLog): Promise<never> {
+  await log.flush();
+  process.exit(EXIT_CODE.internal);
+}
