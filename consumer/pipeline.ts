@@ -9,7 +9,7 @@ import {
   type RecordWork,
 } from "./record.ts";
 
-export interface PipelineSettings extends RecordSettings {
+interface PipelineSettings extends RecordSettings {
   /** Upper bound of the time between a record's end and its commit, while its batch is still at work. */
   readonly commitIntervalMs: number;
   /** How long running work is waited for after the assignment was lost or a stop began. */

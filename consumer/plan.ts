@@ -35,7 +35,7 @@ export interface CommandRuleAction extends RuleActionBase {
   readonly environment?: Readonly<Record<string, string>> | undefined;
 }
 
-export type RuleAction = HttpRuleAction | CommandRuleAction;
+type RuleAction = HttpRuleAction | CommandRuleAction;
 
 export interface Rule {
   readonly name: string;
@@ -50,7 +50,7 @@ export interface PlanSettings {
 }
 
 /** An action that matched but cannot be made ready: its dead letter tells which one. */
-export interface RejectedAction {
+interface RejectedAction {
   readonly key: string;
   readonly rule: string;
   readonly action: string;

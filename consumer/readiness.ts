@@ -1,7 +1,7 @@
 import type { DependencyState } from "./ports.ts";
 
 /** What a pod needs before it may work, in the order in which it is waited for. */
-export const DEPENDENCIES = ["identity", "secrets", "history", "broker"] as const;
+const DEPENDENCIES = ["identity", "secrets", "history", "broker"] as const;
 
 export type Dependency = (typeof DEPENDENCIES)[number];
 

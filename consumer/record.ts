@@ -28,7 +28,7 @@ export interface RecordDependencies {
 }
 
 /** The batch that a record came with. */
-export interface RecordContext {
+interface RecordContext {
   readonly assignment: Assignment;
   /** Aborts when nothing new may be started for this batch; what runs goes on to its end. */
   readonly halted: AbortSignal;
