@@ -43,13 +43,17 @@ export function createLifecycle(
         throw new ConsumerError("internal", `lifecycle: no way from ${state} to ${next}`);
       }
       const nowMs = clock.monotonicMs();
-      log.info("lifecycle.entered", { state: next, from: state, afterMs: nowMs - sinceMs });
+      log.info("lifecycle.entered", {
+        state: next,
+        from: state,
+        afterMs: Math.round(nowMs - sinceMs),
+      });
       state = next;
       sinceMs = nowMs;
       deadlineMs = nextDeadlineMs;
     },
     liveness() {
-      const stateAgeMs = clock.monotonicMs() - sinceMs;
+      const stateAgeMs = Math.round(clock.monotonicMs() - sinceMs);
       return { alive: deadlineMs === undefined || stateAgeMs <= deadlineMs, state, stateAgeMs };
     },
   };

@@ -57,12 +57,14 @@ describe("starting", () => {
       onBroker: () => asked.push("broker"),
     });
     await nextTurn();
+    await process.clock.advance(50);
     expect(process.health().readiness()).toMatchObject({
       ready: false,
       state: "starting",
       dependencies: {
         identity: { ready: false, reason: "service.cert.pem is absent" },
         secrets: { ready: false, reason: "waits for the identity" },
+        history: { ready: true },
       },
     });
     await until(process, () => asked.includes("broker"));

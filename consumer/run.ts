@@ -226,12 +226,15 @@ async function dependenciesThere(
     parts.states.secrets = () => secrets.state;
     return password;
   };
-  const open = (): Promise<History> => {
-    parts.opening = openHistory(historyDependencies(dependencies));
-    return parts.opening;
+  const open = async (): Promise<History> => {
+    const history = await there("history", () => {
+      parts.opening = openHistory(historyDependencies(dependencies));
+      return parts.opening;
+    });
+    parts.states.history = () => history.state;
+    return history;
   };
-  const [history, password] = await Promise.all([there("history", open), fetchSecret()]);
-  parts.states.history = () => history.state;
+  const [history, password] = await Promise.all([open(), fetchSecret()]);
   return { history, password };
 }
 

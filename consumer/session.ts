@@ -63,7 +63,7 @@ export function startSession(dependencies: SessionDependencies): Session {
         failures = 1;
         sinceMs = clock.monotonicMs();
       }
-      const delayMs = retryDelayMs(failures, retry, random);
+      const delayMs = Math.round(retryDelayMs(failures, retry, random));
       const spent = clock.monotonicMs() + delayMs - sinceMs > budgetMs;
       if (!(error instanceof ConsumerError) || !error.retriable || spent) throw error;
       log.warn("broker.session-failed", { reason: failure, failures, retryInMs: delayMs });

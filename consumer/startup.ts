@@ -47,7 +47,7 @@ export async function waitFor<Result>(
       onState({ ready: false, reason });
       if (!(error instanceof ConsumerError) || !error.retriable) throw error;
       failures += 1;
-      const delayMs = retryDelayMs(failures, retry, random);
+      const delayMs = Math.round(retryDelayMs(failures, retry, random));
       if (clock.monotonicMs() + delayMs > deadlineMs) throw error;
       log.warn("dependency.not-ready", { dependency, reason, failures, retryInMs: delayMs });
       await clock.sleep(delayMs, stopping);
