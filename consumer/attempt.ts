@@ -153,7 +153,8 @@ async function act(run: Run, claim: Claim, deadlineMs: number): Promise<Outcome>
   const outcome = await history.hold("read an outcome", read, run.lingering);
   if (outcome) return outcome;
 
-  const remainingMs = deadlineMs - clock.monotonicMs();
+  // Whole: timers of the platform refuse fractions, and the monotonic clock has them.
+  const remainingMs = Math.floor(deadlineMs - clock.monotonicMs());
   if (remainingMs <= 0) {
     const detail = "the deadline passed before it was sent";
     return conclude(run, claim, "deadline-passed", { outcome: "failed-not-applied", detail });

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,9 +11,10 @@ import { checkSecrets } from "./secrets.ts";
 import { checkTerminal } from "./terminal.ts";
 import { checkWriteOnce } from "./write-once.ts";
 
-const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+const A = "a".repeat(64);
+const B = "b".repeat(64);
 const claimPath = (key: string, attempt: number, kind: "claim" | "outcome"): string =>
-  `claims/${sha256(key).slice(0, 2)}/${sha256(key)}.${attempt}.${kind}`;
+  `claims/${key.slice(0, 2)}/${key}.${attempt}.${kind}`;
 const ACTION = { rule: "restart-web", action: "open-ticket", incidentId: "i1" };
 
 /** A volume from a table of paths; values that are not strings become JSON. */
@@ -77,11 +77,11 @@ const judgeTerminal = async (
 
 describe("terminal", () => {
   test("done after a claim is right", async () => {
-    expect(await judgeTerminal(attempt("a", 1, "done"), { effects: [effect("a")] })).toEqual([]);
+    expect(await judgeTerminal(attempt(A, 1, "done"), { effects: [effect(A)] })).toEqual([]);
   });
 
   test("an attempt that was not applied may be followed by one that was", async () => {
-    const table = { ...attempt("a", 1, "failed-not-applied"), ...attempt("a", 2, "done") };
+    const table = { ...attempt(A, 1, "failed-not-applied"), ...attempt(A, 2, "done") };
     expect(await judgeTerminal(table)).toEqual([]);
   });
 
@@ -92,66 +92,68 @@ describe("terminal", () => {
   });
 
   test("a stuck key is found", async () => {
-    expect(await judgeTerminal(attempt("a", 1, null))).toEqual([
-      `${claimPath("a", 1, "claim")} has no outcome`,
+    expect(await judgeTerminal(attempt(A, 1, null))).toEqual([
+      `${claimPath(A, 1, "claim")} has no outcome`,
     ]);
   });
 
   test("an effect that was not claimed is found", async () => {
-    expect(await judgeTerminal(attempt("a", 1, "done"), { effects: [effect("b")] })).toEqual([
-      "key b had an effect without a claim",
+    expect(await judgeTerminal(attempt(A, 1, "done"), { effects: [effect(B)] })).toEqual([
+      `key ${B} had an effect without a claim`,
     ]);
   });
 
   test("in doubt without a dead letter is found, with one it is right", async () => {
-    const table = attempt("a", 1, "in-doubt");
+    const table = attempt(A, 1, "in-doubt");
     expect(await judgeTerminal(table)).toEqual([
-      `${claimPath("a", 1, "outcome")} is in-doubt and not in the dead letter`,
+      `${claimPath(A, 1, "outcome")} is in-doubt and not in the dead letter`,
     ]);
-    const deadLetters = [{ key: "a", attempt: 1, reason: "in-doubt" }];
+    const deadLetters = [{ key: A, attempt: 1, reason: "in-doubt" }];
     expect(await judgeTerminal(table, { deadLetters })).toEqual([]);
   });
 
   test("the dead letter of another key does not count", async () => {
-    const deadLetters = [{ key: "b", attempt: 1, reason: "in-doubt" }];
-    expect(await judgeTerminal(attempt("a", 1, "in-doubt"), { deadLetters })).toHaveLength(1);
+    const deadLetters = [{ key: B, attempt: 1, reason: "in-doubt" }];
+    expect(await judgeTerminal(attempt(A, 1, "in-doubt"), { deadLetters })).toHaveLength(1);
   });
 
   test("an outcome that nobody claimed, an unknown one and a torn file are found", async () => {
-    const outcome = { [claimPath("a", 1, "outcome")]: { format: 1, outcome: "perhaps" } };
+    const outcome = { [claimPath(A, 1, "outcome")]: { format: 1, key: A, outcome: "perhaps" } };
     expect(await judgeTerminal(outcome, { expected: [] })).toEqual([
-      `${claimPath("a", 1, "outcome")} has no claim`,
-      `${claimPath("a", 1, "outcome")}: unknown outcome perhaps`,
+      `${claimPath(A, 1, "outcome")} has no claim`,
+      `${claimPath(A, 1, "outcome")}: unknown outcome perhaps`,
       expect.stringContaining("is perhaps and not in the dead letter"),
     ]);
-    const torn = { [claimPath("a", 1, "claim")]: '{"format":1,' };
+    const torn = { [claimPath(A, 1, "claim")]: '{"format":1,' };
     expect(await judgeTerminal(torn, { expected: [] })).toEqual([
-      `${claimPath("a", 1, "claim")}: is not a JSON object`,
+      `${claimPath(A, 1, "claim")}: is not a JSON object`,
     ]);
   });
 
   test("a claim in the wrong directory and one of another format are found", async () => {
-    const name = `${sha256("a")}.1.claim`;
+    const name = `${A}.1.claim`;
     const files = await filesOf({
-      [`claims/zz/${name}`]: { format: 1 },
-      [`claims/00/${name}`]: { format: 2 },
+      [`claims/zz/${name}`]: { format: 1, key: A },
+      [`claims/00/${name}`]: { format: 2, key: A },
+      [claimPath(A, 2, "claim")]: { format: 1, key: B },
     });
     expect(files.strange).toEqual([
-      `claims/00/${name}: belongs into claims/${sha256("a").slice(0, 2)}`,
+      `claims/00/${name}: belongs into claims/${A.slice(0, 2)}`,
       `claims/00/${name}: format is 2, not 1`,
+      `${claimPath(A, 2, "claim")}: is about key ${B}`,
     ]);
   });
 });
 
 describe("write once", () => {
   test("more files are right; a changed one and a vanished one are found", async () => {
-    const before = await filesOf({ ...attempt("a", 1, "done"), ...attempt("b", 1, null) });
-    const more = { ...attempt("a", 1, "done"), ...attempt("b", 1, "done") };
+    const before = await filesOf({ ...attempt(A, 1, "done"), ...attempt(B, 1, null) });
+    const more = { ...attempt(A, 1, "done"), ...attempt(B, 1, "done") };
     expect(checkWriteOnce(before, await filesOf(more))).toEqual([]);
-    const findings = checkWriteOnce(before, await filesOf(attempt("a", 1, "in-doubt")));
+    const findings = checkWriteOnce(before, await filesOf(attempt(A, 1, "in-doubt")));
     expect(findings).toEqual([
-      `${claimPath("b", 1, "claim")} vanished`,
-      expect.stringContaining(`${claimPath("a", 1, "outcome")} changed from`),
+      `${claimPath(B, 1, "claim")} vanished`,
+      expect.stringContaining(`${claimPath(A, 1, "outcome")} changed from`),
     ]);
   });
 });

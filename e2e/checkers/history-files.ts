@@ -12,8 +12,8 @@ export interface HistoryFiles {
 export interface AttemptFile {
   /** Path below the volume's root. */
   readonly path: string;
-  /** sha256 of the action key, from the name. */
-  readonly hash: string;
+  /** The action key, which is a sha256, from the name. */
+  readonly key: string;
   readonly attempt: number;
   readonly content: JsonObject;
 }
@@ -41,14 +41,15 @@ export async function readHistoryFiles(volume: VolumeReader): Promise<HistoryFil
       const path = `claims/${shard}/${name}`;
       const parts = NAME.exec(name);
       if (parts === null) continue;
-      const [, hash = "", attempt = "", kind] = parts;
-      if (!hash.startsWith(shard)) strange.push(`${path}: belongs into claims/${hash.slice(0, 2)}`);
+      const [, key = "", attempt = "", kind] = parts;
+      if (!key.startsWith(shard)) strange.push(`${path}: belongs into claims/${key.slice(0, 2)}`);
       const content = parseObject(await volume.read(path));
       if (content === undefined) strange.push(`${path}: is not a JSON object`);
       else if (content.format !== 1)
         strange.push(`${path}: format is ${String(content.format)}, not 1`);
+      else if (content.key !== key) strange.push(`${path}: is about key ${String(content.key)}`);
       else {
-        const file = { path, hash, attempt: Number(attempt), content };
+        const file = { path, key, attempt: Number(attempt), content };
         (kind === "claim" ? claims : outcomes).push(file);
       }
     }

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { RecordedEffect } from "./effects.ts";
 import type { AttemptFile, HistoryFiles } from "./history-files.ts";
 
@@ -64,9 +63,9 @@ function unclaimedEffects(
   effects: readonly RecordedEffect[],
   claims: readonly AttemptFile[],
 ): string[] {
-  const hashes = new Set(claims.map((claim) => claim.hash));
+  const keys = new Set(claims.map((claim) => claim.key));
   return effects
-    .filter(({ key }) => key !== null && !hashes.has(sha256(key)))
+    .filter(({ key }) => key !== null && !keys.has(key))
     .map(({ key }) => `key ${key} had an effect without a claim`);
 }
 
@@ -77,14 +76,12 @@ function missingDeadLetters(
 ): string[] {
   const last = new Map<string, AttemptFile>();
   for (const outcome of outcomes) {
-    const known = last.get(outcome.hash);
-    if (known === undefined || known.attempt < outcome.attempt) last.set(outcome.hash, outcome);
+    const known = last.get(outcome.key);
+    if (known === undefined || known.attempt < outcome.attempt) last.set(outcome.key, outcome);
   }
-  const seen = new Set(
-    deadLetters.filter(({ key }) => key !== null).map(({ key }) => sha256(key ?? "")),
-  );
+  const seen = new Set(deadLetters.map(({ key }) => key));
   return [...last.values()]
-    .filter((outcome) => outcome.content.outcome !== "done" && !seen.has(outcome.hash))
+    .filter((outcome) => outcome.content.outcome !== "done" && !seen.has(outcome.key))
     .map(
       (outcome) =>
         `${outcome.path} is ${String(outcome.content.outcome)} and not in the dead letter`,
@@ -92,9 +89,5 @@ function missingDeadLetters(
 }
 
 function attemptName(file: AttemptFile): string {
-  return `${file.hash}.${file.attempt}`;
-}
-
-function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+  return `${file.key}.${file.attempt}`;
 }
