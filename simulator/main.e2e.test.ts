@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { requestJson } from "./json-request.ts";
-import { startSimulator } from "./simulator-process.ts";
+import { eventually, startSimulator } from "./simulator-process.ts";
 
 const CLEAN = { code: 0, signal: null };
 
@@ -62,6 +62,14 @@ describe("simulator/main.ts", () => {
       status: 200,
       body: { value: Buffer.from("value").toString("base64") },
     });
+    await writeFile(inside("secret"), "next\n");
+    ckms.signal("SIGHUP");
+    await eventually(async () =>
+      expect((await requestJson(secret, settings)).body).toMatchObject({
+        version: 2,
+        value: Buffer.from("next").toString("base64"),
+      }),
+    );
     expect((await stat(inside("ckms.key.pem"))).mode & 0o777).toBe(0o600);
     expect(await ckms.stop()).toEqual(CLEAN);
     expect(await athenz.stop()).toEqual(CLEAN);
@@ -81,6 +89,48 @@ describe("simulator/main.ts", () => {
       expect(await running.stop()).toEqual(CLEAN);
     },
   );
+
+  it("lets a run in another process withhold certificates and read what was issued", async () => {
+    await using directory = await temporaryDirectory();
+    await using athenz = startSimulator(["athenz", "--directory", directory.path]);
+    const { url } = await athenz.listening();
+    const authority = await readFile(join(directory.path, "ca.cert.pem"), "utf8");
+    const control = (body: unknown) =>
+      requestJson(`${String(url)}/simulator/certificates`, { method: "PUT", body, authority });
+    expect((await control({ withheld: true })).status).toBe(204);
+    expect((await control({ lifetimeMs: "long" })).status).toBe(400);
+    await using sidecar = startSimulator(["athenz-sia"], {
+      ZTS_URL: `${String(url)}/zts/v1`,
+      ZTS_CA: join(directory.path, "ca.cert.pem"),
+      ATHENZ_DOMAIN: "sre",
+      ATHENZ_SERVICE: "consumer",
+      SIA_OUTPUT_DIR: join(directory.path, "identity"),
+      SIA_RETRY_SECONDS: "0.02",
+    });
+    await eventually(() => expect(sidecar.stdout()).toContain("identity.refused"));
+    expect(
+      (await control({ withheld: false, lifetimeMs: 60_000, refreshAfterMs: 10 })).status,
+    ).toBe(204);
+    await eventually(() => expect(sidecar.stdout()).toContain("identity.rotated"));
+    const events = await requestJson(`${String(url)}/simulator/certificates`, { authority });
+    expect(events.body).toContainEqual(
+      expect.objectContaining({ type: "withheld", principal: "sre.consumer" }),
+    );
+    expect(events.body).toContainEqual(expect.objectContaining({ type: "refreshed" }));
+  });
+
+  it("collects events and gives them by source", async () => {
+    await using collector = startSimulator(["splunk-collector"]);
+    const { url } = await collector.listening();
+    const batch = '{"event":"a","source":"/logs/a.log"}\n{"event":"b","source":"/logs/b.log"}';
+    const send = (body: string) =>
+      requestJson(`${String(url)}/services/collector/event`, { method: "POST", body });
+    expect(await send(batch)).toEqual({ status: 200, body: { text: "Success", code: 0 } });
+    expect(await send("nonsense")).toMatchObject({ status: 400, body: { code: 6 } });
+    expect(await send("\n")).toMatchObject({ status: 400, body: { code: 5 } });
+    const found = await requestJson(`${String(url)}/simulator/events?source=b.log`);
+    expect(found.body).toEqual([expect.objectContaining({ event: "b", source: "/logs/b.log" })]);
+  });
 
   it("ends cleanly on SIGINT too", async () => {
     await using running = startSimulator(["target"]);

@@ -68,6 +68,32 @@ export function registerZts(
     name: params.name,
     certs: authorityPem,
   }));
+
+  registerControl(server, zts);
+}
+
+/** Ours: what scenarios do to ZTS from another process. */
+function registerControl(server: FastifyInstance, zts: Zts): void {
+  server.get("/simulator/certificates", () => zts.events());
+
+  server.put("/simulator/certificates", async ({ body }, reply) => {
+    const { withheld, lifetimeMs, refreshAfterMs } = objectOf(body);
+    if (withheld === true) zts.withhold();
+    if (withheld === false) zts.release();
+    if (lifetimeMs !== undefined) zts.setLifetime(duration("lifetimeMs", lifetimeMs));
+    if (refreshAfterMs === null) zts.setRefreshAfter(undefined);
+    else if (refreshAfterMs !== undefined) {
+      zts.setRefreshAfter(duration("refreshAfterMs", refreshAfterMs));
+    }
+    await reply.code(204).send();
+  });
+}
+
+function duration(name: string, value: unknown): number {
+  if (typeof value !== "number" || !(value >= 0)) {
+    throw new ResourceError(400, `${name} is not a number of milliseconds of at least 0`);
+  }
+  return value;
 }
 
 function text(fields: JsonFields, name: string): string {

@@ -4,7 +4,10 @@ import { UsageError, integerOption, textOption, textsOption } from "../command.t
 import { remoteRoleChecker } from "./role-checker.ts";
 import { startCkms } from "./server.ts";
 
-/** The secret store as a process. Values come from files: argv is visible to every user of a host. */
+/**
+ * The secret store as a process. Values come from files: argv is visible to every user of a host. SIGHUP reads
+ * them again: a value that changed is the next version.
+ */
 export const command: Command = {
   name: "ckms",
   summary: "secret store over mTLS, guarded by an Athenz role",
@@ -35,13 +38,25 @@ export const command: Command = {
       host: textOption(values, "host", "127.0.0.1"),
       port: integerOption(values, "port", 0),
     });
-    for (const { keyGroup, name, file } of secrets) {
-      const value = (await readFile(file, "utf8")).replace(/\n$/, "");
-      await ckms.control.putSecret(keyGroup, name, value);
-    }
+    const putSecrets = async () => {
+      for (const { keyGroup, name, file } of secrets) {
+        const value = (await readFile(file, "utf8")).replace(/\n$/, "");
+        if (ckms.secrets.find(keyGroup, name)?.value !== value) {
+          await ckms.control.putSecret(keyGroup, name, value);
+        }
+      }
+    };
+    await putSecrets();
+    const rotate = () => {
+      putSecrets().catch((error: unknown) => process.stderr.write(`ckms: ${String(error)}\n`));
+    };
+    process.on("SIGHUP", rotate);
     return {
       listening: { url: ckms.url },
-      [Symbol.asyncDispose]: () => ckms[Symbol.asyncDispose](),
+      [Symbol.asyncDispose]: async () => {
+        process.off("SIGHUP", rotate);
+        await ckms[Symbol.asyncDispose]();
+      },
     };
   },
 };

@@ -87,6 +87,11 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Ru
     return { text: "Success", code: 0 };
   });
 
+  // Ours: Splunk answers such questions by searches.
+  server.get<{ Querystring: EventFilter }>("/simulator/events", ({ query }) =>
+    collected.filter((event) => matches(event, query)),
+  );
+
   const url = await server.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 0 });
   return {
     url,

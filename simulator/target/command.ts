@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { Command } from "../command.ts";
 import { UsageError, integerOption, textOption } from "../command.ts";
+import { startControlSurface } from "./control-surface.ts";
 import { startTarget } from "./server.ts";
 import type { TargetOptions } from "./server.ts";
 
@@ -11,6 +12,8 @@ export const command: Command = {
   options: {
     host: { type: "string" },
     port: { type: "string" },
+    /** Of the control surface (control-surface.ts), over HTTP. */
+    "control-port": { type: "string" },
     /** PEM files: serve HTTPS. */
     cert: { type: "string" },
     key: { type: "string" },
@@ -19,15 +22,24 @@ export const command: Command = {
     idempotent: { type: "boolean" },
   },
   async start(values) {
-    const target = await startTarget({
-      host: textOption(values, "host", "127.0.0.1"),
-      port: integerOption(values, "port", 0),
-      idempotent: values.idempotent === true,
-      ...(await tlsOptions(values.cert, values.key, values.ca)),
-    });
+    const host = textOption(values, "host", "127.0.0.1");
+    const controlPort = integerOption(values, "control-port", 0);
+    await using starting = new AsyncDisposableStack();
+    const target = starting.use(
+      await startTarget({
+        host,
+        port: integerOption(values, "port", 0),
+        idempotent: values.idempotent === true,
+        ...(await tlsOptions(values.cert, values.key, values.ca)),
+      }),
+    );
+    const surface = starting.use(
+      await startControlSurface(target.control, { host, port: controlPort }),
+    );
+    const stack = starting.move();
     return {
-      listening: { url: target.url },
-      [Symbol.asyncDispose]: () => target[Symbol.asyncDispose](),
+      listening: { url: target.url, control: surface.url },
+      [Symbol.asyncDispose]: () => stack.disposeAsync(),
     };
   },
 };
