@@ -28,8 +28,8 @@ interface AssemblyDependencies {
 
 /** What the history is opened with. */
 export function historyDependencies(dependencies: AssemblyDependencies): HistoryDependencies {
-  const { requireMount, publishIntervalMs } = dependencies.config.history;
-  return { ...dependencies, settings: { requireMount, publishIntervalMs } };
+  const { directory, requireMount, publishIntervalMs } = dependencies.config.history;
+  return { ...dependencies, settings: { directory, requireMount, publishIntervalMs } };
 }
 
 /** Executor, lanes and pipeline over an open history. */

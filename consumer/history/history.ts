@@ -20,6 +20,8 @@ export interface Pod {
 export interface HistorySettings {
   /** Refuse a directory that is not a mount of its own. */
   readonly requireMount: boolean;
+  /** Where the volume is, for messages. Default "history.directory". */
+  readonly directory?: string;
   /** Upper bound of the age of a change that automation_action_history.json does not show yet, while the volume works. */
   readonly publishIntervalMs: number;
   /** How often the volume is probed for writing, and how long a probe may take. Default 5000. */
@@ -143,7 +145,7 @@ async function recover(
     if (settings.requireMount && !(await files.isMount())) {
       throw new ConsumerError(
         "history-not-mounted",
-        "history.directory is not a mount of its own: what it holds would die with the container (history.requireMount)",
+        `${settings.directory ?? "history.directory"} is not a mount of its own: what it holds would die with the container (history.requireMount)`,
       );
     }
     for (const directory of ["claims", JOURNAL_DIRECTORY, TEMPORARY_DIRECTORY]) {
