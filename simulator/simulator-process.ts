@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isJsonObject } from "./json-fields.ts";
 import type { JsonFields } from "./json-fields.ts";
 
-export interface ProcessEnd {
+interface ProcessEnd {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }

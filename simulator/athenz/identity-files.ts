@@ -2,7 +2,7 @@ import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-export const IDENTITY_FILES = {
+const IDENTITY_FILES = {
   certificate: "service.cert.pem",
   key: "service.key.pem",
   authority: "ca.cert.pem",

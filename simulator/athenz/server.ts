@@ -23,7 +23,7 @@ export interface AthenzOptions {
 }
 
 /** What scenarios do to Athenz; asynchronous, so that it can be done over HTTP too. */
-export interface AthenzControl {
+interface AthenzControl {
   /** Creates the role, or replaces its members. */
   putRole(domain: string, role: string, members?: readonly string[]): Promise<void>;
   addMember(domain: string, role: string, member: string): Promise<void>;

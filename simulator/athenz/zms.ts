@@ -1,5 +1,5 @@
 /** RoleMember of the ZMS RDL (core/zms/src/main/rdl/Role.tdl). */
-export interface RoleMember {
+interface RoleMember {
   readonly memberName: string;
   /** ISO 8601; absent: for good. */
   readonly expiration?: string;
@@ -8,14 +8,14 @@ export interface RoleMember {
 }
 
 /** Role of the ZMS RDL, as far as this simulator keeps it. */
-export interface Role {
+interface Role {
   readonly name: string;
   readonly modified: string;
   readonly roleMembers: readonly RoleMember[];
 }
 
 /** Membership of the ZMS RDL. */
-export interface Membership {
+interface Membership {
   readonly memberName: string;
   readonly isMember: boolean;
   readonly roleName: string;

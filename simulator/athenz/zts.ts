@@ -18,7 +18,7 @@ export interface InstanceRegisterInformation {
 }
 
 /** InstanceIdentity of the ZTS RDL. */
-export interface InstanceIdentity {
+interface InstanceIdentity {
   readonly provider: string;
   readonly name: string;
   readonly instanceId: string;
@@ -66,7 +66,7 @@ export interface ZtsOptions {
 }
 
 /** Attribute of InstanceIdentity by which this simulator tells a sidecar to come back early. */
-export const REFRESH_AFTER_ATTRIBUTE = "simulator.refreshAfterMs";
+const REFRESH_AFTER_ATTRIBUTE = "simulator.refreshAfterMs";
 
 export function createZts(options: ZtsOptions): Zts {
   const issued: IssueEvent[] = [];

@@ -1,4 +1,4 @@
-export interface StoredSecret {
+interface StoredSecret {
   readonly value: string;
   /** 1, 2, 3 ... */
   readonly version: number;

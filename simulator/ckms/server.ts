@@ -20,9 +20,9 @@ export interface CkmsOptions {
 }
 
 /** `unavailable` answers 503, `hang` never answers, `reset` closes the connection without an answer. */
-export type OutageKind = "unavailable" | "hang" | "reset";
+type OutageKind = "unavailable" | "hang" | "reset";
 
-export interface CkmsRequest {
+interface CkmsRequest {
   /** null when the TLS handshake already failed. */
   readonly principal: string | null;
   /** Name of the secret that was asked for; null when the TLS handshake already failed. */
@@ -34,7 +34,7 @@ export interface CkmsRequest {
 }
 
 /** What scenarios do to CKMS; asynchronous, so that it can be done over HTTP too. */
-export interface CkmsControl {
+interface CkmsControl {
   /** Stores the first or the next version (a rotation); resolves to its version: 1, 2, 3 ... */
   putSecret(keyGroup: string, name: string, value: string): Promise<number>;
   removeSecret(keyGroup: string, name: string): Promise<void>;

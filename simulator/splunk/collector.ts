@@ -2,7 +2,7 @@ import { fastify } from "fastify";
 import { isJsonObject } from "../json-fields.ts";
 
 /** One event as HEC names its parts. */
-export interface CollectedEvent {
+interface CollectedEvent {
   /** Seconds since the epoch, as HEC has it; null when the sender gave none. */
   readonly time: number | null;
   readonly host: string | null;
@@ -15,7 +15,7 @@ export interface CollectedEvent {
   readonly receivedAtMs: number;
 }
 
-export interface EventFilter {
+interface EventFilter {
   /** Suffix of the source. */
   readonly source?: string;
   readonly host?: string;

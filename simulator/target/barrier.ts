@@ -1,5 +1,5 @@
 /** Something that waits at a barrier: `proceed` lets it go on, `drop` ends it unanswered. */
-export interface Waiting {
+interface Waiting {
   proceed(): void;
   drop(): void;
 }

@@ -14,7 +14,7 @@ import type {
 } from "./control.ts";
 
 /** What is to be done with one request. */
-export type Verdict =
+type Verdict =
   | { readonly kind: "respond"; readonly rule: ResponseRule }
   | { readonly kind: "reset"; readonly applied: boolean };
 
