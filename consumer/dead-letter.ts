@@ -1,7 +1,7 @@
 import type { Broker, Clock, Log, Metrics, OutgoingRecord, Random, SourceRecord } from "./ports.ts";
 import { type RetryPolicy, retryDelayMs } from "./retry.ts";
 
-export type DeadLetterReason =
+type DeadLetterReason =
   | "undecodable"
   | "oversized"
   | "too-old"

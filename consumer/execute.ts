@@ -43,7 +43,7 @@ export interface PlannedAction {
   readonly dryRun: boolean;
 }
 
-export interface ExecuteOptions {
+interface ExecuteOptions {
   readonly assignment: Assignment;
   /** The record that the action came from: its position goes into the claim, its bytes into the dead letter. */
   readonly record: SourceRecord;

@@ -38,7 +38,7 @@ export interface WritableFile {
  * volume's root, with `/`. Errors are Node's, with `code` ENOENT, EEXIST, EIO, ENOSPC, EROFS, ESTALE ...
  */
 export interface Files {
-  /** mkdir -p, then fsync of every directory whose entries changed. */
+  /** mkdir -p, then fsync of every directory above it: another pod may have made one and not have synced it. */
   makeDirectory(path: string): Promise<void>;
   /** O_CREAT | O_EXCL: EEXIST when the name is taken. */
   createExclusive(path: string): Promise<WritableFile>;

@@ -17,7 +17,7 @@ export interface Pod {
   readonly uid: string;
 }
 
-export interface HistorySettings {
+interface HistorySettings {
   /** Refuse a directory that is not a mount of its own. */
   readonly requireMount: boolean;
   /** Where the volume is, for messages. Default "history.directory". */

@@ -4,7 +4,7 @@ import { FORMAT } from "./format.ts";
 import type { TemporaryFiles } from "./temporary.ts";
 
 /** What people and tools read; never read back. */
-export const PUBLISHED_FILE = "automation_action_history.json";
+const PUBLISHED_FILE = "automation_action_history.json";
 
 /** Between two parts other work of the process goes on. */
 const ENTRIES_PER_PART = 500;

@@ -1,0 +1,68 @@
+import { expect, test } from "vitest";
+import { createManualClock, createSeededRandom } from "#fixtures/clock.ts";
+import { createRecordedBroker, sourceRecord } from "#fixtures/execution.ts";
+import { createRecordedLog, createRecordedMetrics } from "#fixtures/observers.ts";
+import { type DeadLetter, deadLetterRecord, publishDeadLetter } from "./dead-letter.ts";
+
+const UNDECODABLE: DeadLetter = {
+  reason: "undecodable",
+  detail: "no JSON",
+  record: sourceRecord({ value: new Uint8Array([0xff, 0x00, 0xfe]) }),
+  incidentId: null,
+};
+
+function setUp() {
+  const clock = createManualClock();
+  const broker = createRecordedBroker();
+  const log = createRecordedLog();
+  const metrics = createRecordedMetrics();
+  const dependencies = {
+    broker,
+    topic: "dead",
+    retry: { delayMsMin: 100, delayMsMax: 1000 },
+    clock,
+    random: createSeededRandom(1),
+    log,
+    metrics,
+  };
+  return { clock, broker, metrics, dependencies };
+}
+
+test("bytes that cannot be decoded go on unchanged, without a key and without an action", () => {
+  expect(deadLetterRecord("dead", UNDECODABLE)).toEqual({
+    topic: "dead",
+    key: null,
+    value: new Uint8Array([0xff, 0x00, 0xfe]),
+    headers: {
+      "dead-letter-reason": "undecodable",
+      "dead-letter-detail": "no JSON",
+      "source-topic": "incidents",
+      "source-partition": "3",
+      "source-offset": "42",
+    },
+  });
+});
+
+test("a long detail is cut, since headers count towards the size of a record", () => {
+  const { headers } = deadLetterRecord("dead", { ...UNDECODABLE, detail: "x".repeat(100_000) });
+  expect(headers["dead-letter-detail"]).toHaveLength(1000);
+});
+
+test("it is tried until it is acknowledged, once", async () => {
+  const { clock, broker, metrics, dependencies } = setUp();
+  broker.refuse(5);
+  await clock.runUntil(publishDeadLetter(UNDECODABLE, new AbortController().signal, dependencies));
+  expect(broker.published).toHaveLength(1);
+  expect(metrics.total("dead_letters", { reason: "undecodable" })).toBe(1);
+  expect(clock.monotonicMs()).toBeGreaterThan(1000);
+});
+
+test("given up, it ends with the reason; the first try is always made", async () => {
+  const { broker, dependencies } = setUp();
+  const reason = new Error("stop");
+  const giveUp = AbortSignal.abort(reason);
+  await publishDeadLetter(UNDECODABLE, giveUp, dependencies);
+  expect(broker.published).toHaveLength(1);
+  broker.refuse(1);
+  await expect(publishDeadLetter(UNDECODABLE, giveUp, dependencies)).rejects.toBe(reason);
+});
