@@ -20,7 +20,8 @@ import type {
 } from "./member.ts";
 import { Members } from "./members.ts";
 import { CommittedOffsets } from "./offsets.ts";
-import { hasCommonProtocol, sameProtocols, selectProtocol } from "./protocols.ts";
+import { PendingMembers } from "./pending.ts";
+import { hasCommonProtocol, sameProtocols, selectProtocol, speaks } from "./protocols.ts";
 
 export type GroupState = "Empty" | "PreparingRebalance" | "CompletingRebalance" | "Stable" | "Dead";
 
@@ -34,8 +35,7 @@ export class Group {
   readonly #timers: Timers;
   readonly #initialRebalanceDelayMs: number;
   readonly #members = new Members();
-  /** Ids given out with MEMBER_ID_REQUIRED whose owners have not come back yet. */
-  readonly #pending = new Map<string, Timer>();
+  readonly #pending: PendingMembers;
   #state: GroupState = "Empty";
   #generation = 0;
   #protocolType: string | null = null;
@@ -48,6 +48,7 @@ export class Group {
   constructor(id: string, timers: Timers, initialRebalanceDelayMs: number) {
     this.id = id;
     this.#timers = timers;
+    this.#pending = new PendingMembers(timers, () => this.#tryCompleteJoin());
     this.#initialRebalanceDelayMs = initialRebalanceDelayMs;
   }
 
@@ -85,7 +86,8 @@ export class Group {
   sync(request: SyncRequest): Promise<SyncResult> {
     const member = this.#current(request.memberId, request.instanceId, request.generation);
     if (typeof member === "string") return Promise.resolve(syncError(member));
-    if (!this.#speaks(request)) return Promise.resolve(syncError("INCONSISTENT_GROUP_PROTOCOL"));
+    if (!speaks(request, this.#facts()))
+      return Promise.resolve(syncError("INCONSISTENT_GROUP_PROTOCOL"));
     if (this.#state === "PreparingRebalance") {
       return Promise.resolve(syncError("REBALANCE_IN_PROGRESS"));
     }
@@ -109,9 +111,8 @@ export class Group {
 
   /** `memberId` may be empty when `instanceId` names a static member. */
   leave(memberId: string, instanceId: string | null): ErrorName {
-    const pending = this.#pending.get(memberId);
-    if (pending !== undefined) {
-      this.#forgetPending(memberId);
+    if (this.#pending.take(memberId)) {
+      this.#tryCompleteJoin();
       return "NONE";
     }
     const member = this.#members.find(memberId, instanceId);
@@ -155,7 +156,6 @@ export class Group {
   close(error: ErrorName): void {
     this.answerWaiting(error);
     for (const member of this.#members.all()) member.session?.cancel();
-    for (const timer of this.#pending.values()) timer.cancel();
     this.#phase?.cancel();
     this.#members.clear();
     this.#pending.clear();
@@ -166,7 +166,7 @@ export class Group {
     if (this.#state === "Dead") return joinError("COORDINATOR_NOT_AVAILABLE", request.memberId);
     if (!this.#accepts(request)) return joinError("INCONSISTENT_GROUP_PROTOCOL", request.memberId);
     if (request.memberId === "") return this.#joinNew(request, resolve);
-    if (this.#pending.has(request.memberId)) {
+    if (this.#pending.take(request.memberId)) {
       this.#add(newMember(request.memberId, request), resolve);
       return undefined;
     }
@@ -182,8 +182,7 @@ export class Group {
       return this.#replace(replaced, newMember(id, request), request, resolve);
     }
     if (request.requireMemberId && request.instanceId === null) {
-      const forget = (): void => this.#forgetPending(id);
-      this.#pending.set(id, this.#timers.after(request.sessionTimeoutMs, forget));
+      this.#pending.add(id, request.sessionTimeoutMs);
       return joinError("MEMBER_ID_REQUIRED", id);
     }
     this.#add(newMember(id, request), resolve);
@@ -191,8 +190,6 @@ export class Group {
   }
 
   #add(member: Member, resolve: (result: JoinResult) => void): void {
-    this.#pending.get(member.id)?.cancel();
-    this.#pending.delete(member.id);
     member.joining = resolve;
     this.#members.add(member);
     if (this.#collecting !== undefined) this.#collecting.joinedSince = true;
@@ -360,12 +357,6 @@ export class Group {
     answerSync(member, syncError("UNKNOWN_MEMBER_ID"));
   }
 
-  #forgetPending(memberId: string): void {
-    this.#pending.get(memberId)?.cancel();
-    this.#pending.delete(memberId);
-    this.#tryCompleteJoin();
-  }
-
   #renew(member: Member): void {
     member.session?.cancel();
     member.session = this.#timers.after(member.sessionTimeoutMs, () => {
@@ -405,12 +396,5 @@ export class Group {
     if (request.protocolType !== this.#protocolType) return false;
     const others = this.members.filter((member) => member.id !== request.memberId);
     return hasCommonProtocol(request.protocols, others);
-  }
-
-  #speaks(request: SyncRequest): boolean {
-    return (
-      (request.protocolType === null || request.protocolType === this.#protocolType) &&
-      (request.protocolName === null || request.protocolName === this.#protocolName)
-    );
   }
 }

@@ -1,4 +1,4 @@
-import type { GroupProtocol, Member } from "./member.ts";
+import type { GenerationFacts, GroupProtocol, Member, SyncRequest } from "./member.ts";
 
 /** The strategy that every member can do and most put first; null when there is none. */
 export function selectProtocol(members: readonly Member[]): string | null {
@@ -26,6 +26,15 @@ export function sameProtocols(a: readonly GroupProtocol[], b: readonly GroupProt
       const other = b[index];
       return other?.name === protocol.name && other.metadata.equals(protocol.metadata);
     })
+  );
+}
+
+/** Whether a member that syncs means the strategy that was chosen. */
+export function speaks(request: SyncRequest, facts: GenerationFacts): boolean {
+  const { protocolType, protocolName } = request;
+  return (
+    (protocolType === null || protocolType === facts.protocolType) &&
+    (protocolName === null || protocolName === facts.protocolName)
   );
 }
 
