@@ -22,7 +22,7 @@ export interface RenderOptions {
 }
 
 /** Pod template annotation with the hash of the configuration: other content is another template, so a rollout. */
-export const CONFIG_HASH_ANNOTATION = "kafka-consumer.kit/config-sha256";
+const CONFIG_HASH_ANNOTATION = "kafka-consumer.kit/config-sha256";
 
 /**
  * What `k8s-ci app init-kdnc` and `deploy-kdnc` would apply, as we read a template that is not public (DEVIATIONS.md), in
