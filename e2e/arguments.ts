@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { UsageError } from "./errors.ts";
 
-export type Keep = "on-failure" | "always" | "never";
+type Keep = "on-failure" | "always" | "never";
 
 export interface RunArguments {
   readonly target: "local";

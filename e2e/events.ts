@@ -2,7 +2,7 @@ import { createWriteStream } from "node:fs";
 import type { WriteStream } from "node:fs";
 import { once } from "node:events";
 
-export type EventSource =
+type EventSource =
   | "run"
   | "scenario"
   | "pod"

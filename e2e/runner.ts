@@ -2,7 +2,7 @@ import { ExpectationError, FaultNeverFiredError } from "./errors.ts";
 import type { Tell } from "./events.ts";
 import type { Scenario, ScenarioContext } from "./scenario.ts";
 
-export type FailureKind = "expectation" | "fault-never-fired" | "infrastructure";
+type FailureKind = "expectation" | "fault-never-fired" | "infrastructure";
 
 export interface ScenarioResult {
   readonly scenario: Scenario;

@@ -2,7 +2,7 @@ import type { RecordedEffect } from "./effects.ts";
 import type { AttemptFile, HistoryFiles } from "./history-files.ts";
 
 /** A planned action that must have come to an end. */
-export interface ExpectedAction {
+interface ExpectedAction {
   readonly rule: string;
   readonly action: string;
   readonly incidentId: string;

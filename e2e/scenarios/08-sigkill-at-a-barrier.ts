@@ -1,5 +1,5 @@
 import type { HoldStage } from "#simulator/target/control.ts";
-import { expect, expectEqual, expectFault } from "../errors.ts";
+import { ExpectationError, expect, expectEqual, expectFault } from "../errors.ts";
 import { APP, containerStatus, isReady } from "../pods.ts";
 import type { Scenario, ScenarioContext } from "../scenario.ts";
 
@@ -8,7 +8,15 @@ export const sigkillAtABarrier: Scenario = {
   name: "sigkill-at-a-barrier",
   title: "SIGKILL between claim and outcome: no second effect after redelivery, and the key ends.",
   run: async (context) => {
-    await Promise.all([killAt("after-effect", 1, context), killAt("before-request", 0, context)]);
+    const ends = await Promise.allSettled([
+      killAt("after-effect", 1, context),
+      killAt("before-request", 0, context),
+    ]);
+    const errors = ends.flatMap((end) =>
+      end.status === "rejected" ? [end.reason as unknown] : [],
+    );
+    if (errors.length === 1) throw errors[0];
+    if (errors.length > 1) throw new ExpectationError(errors.map(messageOf).join("\n"));
   },
 };
 
@@ -59,4 +67,8 @@ async function killAt(
   step(`${stageOfHold}: the pod goes on with the next incident`);
   await stage.publish(1);
   await stage.judge();
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

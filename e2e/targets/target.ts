@@ -39,13 +39,13 @@ export interface Target extends AsyncDisposable {
   saveLogs(directory: string): Promise<void>;
 }
 
-export interface ExecResult {
+interface ExecResult {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-export interface HttpAnswer {
+interface HttpAnswer {
   readonly status: number;
   readonly body: string;
 }
