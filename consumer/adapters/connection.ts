@@ -1,3 +1,5 @@
+import { Socket } from "node:net";
+
 import { Agent, buildConnector } from "undici";
 
 export interface ConnectionOptions {
@@ -32,7 +34,7 @@ export function openConnection(options: ConnectionOptions): Connection {
     connections: 1,
     connect: (target, callback) => {
       connect(target, (...result) => {
-        established ||= result[1] !== null;
+        established ||= result[1] instanceof Socket;
         callback(...result);
       });
     },

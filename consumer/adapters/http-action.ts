@@ -1,6 +1,7 @@
 import type { HttpAction, IdentitySource, SendResult } from "../ports.ts";
-import { type Connection, type ConnectionOptions, openConnection } from "./connection.ts";
-import { failureReason, rootFailure } from "./fetch-failure.ts";
+import { type ConnectionOptions, openConnection } from "./connection.ts";
+import { failureReason } from "./fetch-failure.ts";
+import { judgeFailure } from "./http-failure.ts";
 
 export interface HttpActionOptions {
   readonly idempotencyKey: string;
@@ -47,7 +48,11 @@ export async function sendHttp(
     const detail = `HTTP ${String(response.status)}${await excerpt(response)}`;
     return { outcome: outcomeOf(response.status, action), detail };
   } catch (error) {
-    return judgeFailure(error, connection, deadline, options.deadlineMs);
+    return judgeFailure(error, {
+      established: connection.established,
+      late: deadline.aborted,
+      deadlineMs: options.deadlineMs,
+    });
   }
 }
 
@@ -110,41 +115,4 @@ async function excerpt(response: Response): Promise<string> {
   }
   const line = text.replaceAll(/[\p{Cc}\s]+/gu, " ").trim();
   return line === "" ? "" : `: ${line.slice(0, DETAIL_LENGTH_MAX)}`;
-}
-
-function judgeFailure(
-  error: unknown,
-  connection: Connection,
-  deadline: AbortSignal,
-  deadlineMs: number,
-): SendResult {
-  if (!connection.established) {
-    const reason = deadline.aborted
-      ? `no connection within ${String(deadlineMs)} ms`
-      : failureReason(error);
-    return { outcome: "failed-not-applied", detail: reason };
-  }
-  if (refusedByTls(error)) {
-    return { outcome: "failed-not-applied", detail: failureReason(error) };
-  }
-  return {
-    outcome: "in-doubt",
-    detail: deadline.aborted
-      ? `no answer within ${String(deadlineMs)} ms`
-      : `the connection broke after it stood: ${failureReason(error)}`,
-  };
-}
-
-/**
- * With TLS 1.3 the client's side of the handshake ends before the server has judged the client's certificate.
- * Its refusal is an alert of its own, sent before any request is read.
- */
-function refusedByTls(error: unknown): boolean {
-  const { code } = rootFailure(error);
-  return (
-    typeof code === "string" &&
-    /^ERR_SSL_.*ALERT_(BAD_CERTIFICATE|CERTIFICATE_|UNKNOWN_CA|UNSUPPORTED_CERTIFICATE|ACCESS_DENIED|HANDSHAKE_FAILURE)/.test(
-      code,
-    )
-  );
 }
