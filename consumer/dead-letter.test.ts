@@ -1,8 +1,9 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { createManualClock, createSeededRandom } from "#fixtures/clock.ts";
 import { createRecordedBroker, sourceRecord } from "#fixtures/execution.ts";
 import { createRecordedLog, createRecordedMetrics } from "#fixtures/observers.ts";
 import { type DeadLetter, deadLetterRecord, publishDeadLetter } from "./dead-letter.ts";
+import { ConsumerError } from "./errors.ts";
 
 const UNDECODABLE: DeadLetter = {
   reason: "undecodable",
@@ -55,6 +56,29 @@ test("it is tried until it is acknowledged, once", async () => {
   expect(broker.published).toHaveLength(1);
   expect(metrics.total("dead_letters", { reason: "undecodable" })).toBe(1);
   expect(clock.monotonicMs()).toBeGreaterThan(1000);
+});
+
+test("a record above the limit of the topic goes out without its bytes, and says so", async () => {
+  const { clock, broker, metrics, dependencies } = setUp();
+  const publish = vi.fn<typeof broker.publish>(async (record) => {
+    if (record.value.byteLength > 2) throw new ConsumerError("record-too-large", "above the limit");
+    await broker.publish(record);
+  });
+  const giveUp = new AbortController().signal;
+  await clock.runUntil(
+    publishDeadLetter(UNDECODABLE, giveUp, { ...dependencies, broker: { publish } }),
+  );
+  expect(publish).toHaveBeenCalledTimes(2);
+  expect(broker.published).toMatchObject([
+    {
+      value: new Uint8Array(0),
+      headers: {
+        "dead-letter-value-omitted": expect.stringContaining("3 bytes"),
+        "source-offset": "42",
+      },
+    },
+  ]);
+  expect(metrics.total("dead_letters", { reason: "undecodable" })).toBe(1);
 });
 
 test("given up, it ends with the reason; the first try is always made", async () => {

@@ -1,3 +1,4 @@
+import { hasCode } from "./errors.ts";
 import type { Broker, Clock, Log, Metrics, OutgoingRecord, Random, SourceRecord } from "./ports.ts";
 import { type RetryPolicy, retryDelayMs } from "./retry.ts";
 
@@ -37,7 +38,9 @@ export interface DeadLetterDependencies {
 
 /**
  * Resolves when the broker acknowledged it; tries until then. Throws the reason of `giveUp` when that aborts
- * between two tries; there is always a first one.
+ * between two tries; there is always a first one. When the topic's limit is below the record, what goes out
+ * has no value and says so: a record that nobody can take must not hold its partition for ever, and its
+ * source position says where the bytes are.
  */
 export async function publishDeadLetter(
   letter: DeadLetter,
@@ -47,17 +50,31 @@ export async function publishDeadLetter(
   const { broker, topic, retry, clock, random, log, metrics } = dependencies;
   const { record, reason, detail } = letter;
   const where = { topic: record.topic, partition: record.partition, offset: String(record.offset) };
+  let outgoing = deadLetterRecord(topic, letter);
   for (let failures = 1; ; failures += 1) {
     try {
-      await broker.publish(deadLetterRecord(topic, letter));
+      await broker.publish(outgoing);
       metrics.count("dead_letters", { reason });
       log.warn("dead-letter.acknowledged", { ...where, reason, detail, key: letter.action?.key });
       return;
     } catch (error) {
       log.error("dead-letter.not-acknowledged", { ...where, reason, failures, error });
+      if (hasCode(error, "record-too-large") && outgoing.value.byteLength > 0) {
+        outgoing = withoutValue(outgoing);
+        continue;
+      }
     }
     await clock.sleep(retryDelayMs(failures, retry, random), giveUp);
   }
+}
+
+function withoutValue({ value, headers, ...outgoing }: OutgoingRecord): OutgoingRecord {
+  const omitted = `${value.byteLength} bytes, more than the topic takes: read them at the source position`;
+  return {
+    ...outgoing,
+    value: new Uint8Array(0),
+    headers: { ...headers, "dead-letter-value-omitted": omitted },
+  };
 }
 
 /** Key: the incident. Value: the original bytes. The rest is in headers, all of them strings. */

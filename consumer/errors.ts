@@ -31,6 +31,8 @@ const CODES = {
   "broker-denied": { exitCode: EXIT_CODE.accessDenied, retriable: true },
   /** The broker cannot be reached. */
   "broker-unavailable": { exitCode: EXIT_CODE.dependencyStayedAway, retriable: true },
+  /** The topic's limit (`max.message.bytes`) is below the size of this record: it will never be taken. */
+  "record-too-large": { exitCode: EXIT_CODE.internal, retriable: false },
   /** The partition belongs to another member now: stop working on it, commit nothing. */
   "assignment-lost": { exitCode: EXIT_CODE.internal, retriable: true },
   /** The history volume cannot be read or written. */
