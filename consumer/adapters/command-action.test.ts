@@ -1,0 +1,152 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import type { SendResult } from "../ports.ts";
+import { createActionTarget } from "./action-target.ts";
+import { sendCommand } from "./command-action.ts";
+
+const NODE = process.execPath;
+const run = promisify(execFile);
+let directory: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "command-action-"));
+});
+
+afterAll(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+
+function send(
+  command: readonly [string, ...string[]],
+  options: {
+    deadlineMs?: number;
+    environment?: Record<string, string>;
+    closing?: AbortSignal;
+  } = {},
+): Promise<SendResult> {
+  return sendCommand(
+    { type: "command", command, environment: options.environment ?? {} },
+    {
+      idempotencyKey: "0123abcd",
+      deadlineMs: options.deadlineMs ?? 10_000,
+      closing: options.closing ?? new AbortController().signal,
+    },
+  );
+}
+
+/** What has ended but was not collected by its new parent yet (a zombie) does not live. */
+async function isAlive(pid: number): Promise<boolean> {
+  try {
+    const { stdout } = await run("ps", ["-o", "stat=", "-p", String(pid)]);
+    return !stdout.trim().startsWith("Z");
+  } catch {
+    return false;
+  }
+}
+
+async function until<Value>(read: () => Value | Promise<Value>): Promise<NonNullable<Value>> {
+  for (const deadline = Date.now() + 5000; ; await sleep(10)) {
+    const value = await read();
+    if (value !== undefined && value !== null && value !== false) return value;
+    if (Date.now() > deadline) throw new Error("never");
+  }
+}
+
+const pidIn = (file: string) => until(() => readFile(file, "utf8").then(Number, () => undefined));
+
+describe("command action", () => {
+  it("runs without a shell, with the key in its environment and nothing else of ours", async () => {
+    const script = "console.log(JSON.stringify([process.argv.slice(1), process.env]))";
+    const result = await send([NODE, "-e", script, "$(id) {x}; *"], {
+      environment: { COLOUR: "red" },
+    });
+    expect(result.outcome).toBe("done");
+    expect(JSON.parse(result.detail.replace(/^exit 0: /, ""))).toStrictEqual([
+      ["$(id) {x}; *"],
+      { PATH: process.env.PATH, COLOUR: "red", IDEMPOTENCY_KEY: "0123abcd" },
+    ]);
+  });
+
+  it.each([
+    [0, "done"],
+    [64, "rejected"],
+    [65, "rejected"],
+    [77, "rejected"],
+    [78, "rejected"],
+    [75, "failed-not-applied"],
+    [1, "in-doubt"],
+    [127, "in-doubt"],
+  ])("takes exit %i for %s", async (code, outcome) => {
+    expect(await send(["/bin/sh", "-c", `echo no >&2; exit ${String(code)}`])).toStrictEqual({
+      outcome,
+      detail: `exit ${String(code)}: no`,
+    });
+  });
+
+  it("knows that nothing was applied when there is no such executable", async () => {
+    expect(await send(["/nowhere/restart"])).toMatchObject({
+      outcome: "failed-not-applied",
+      detail: expect.stringContaining("ENOENT"),
+    });
+  });
+
+  it("is in doubt when a signal ended it", async () => {
+    expect(await send(["/bin/sh", "-c", "kill -9 $$"])).toStrictEqual({
+      outcome: "in-doubt",
+      detail: "ended by SIGKILL",
+    });
+  });
+
+  it("kills the whole tree at the deadline, and is in doubt", async () => {
+    const file = join(directory, "grandchild");
+    const result = await send(
+      ["/bin/sh", "-c", `(trap '' TERM; sleep 600 & echo $! >${file}; wait) & wait`],
+      { deadlineMs: 400 },
+    );
+    expect(result).toMatchObject({
+      outcome: "in-doubt",
+      detail: "not ended within 400 ms, killed",
+    });
+    const grandchild = await pidIn(file);
+    await until(async () => !(await isAlive(grandchild)));
+    expect(await isAlive(grandchild)).toBe(false);
+  });
+
+  it("ends with its first process, and kills what that one left behind", async () => {
+    const file = join(directory, "left");
+    const result = await send(["/bin/sh", "-c", `sleep 600 & echo $! >${file}`]);
+    expect(result.outcome).toBe("done");
+    const left = await pidIn(file);
+    await until(async () => !(await isAlive(left)));
+    expect(await isAlive(left)).toBe(false);
+  });
+
+  it("keeps only the end of a long output, and never blocks on it", async () => {
+    const result = await send([NODE, "-e", "process.stdout.write('x'.repeat(5e6) + 'end')"]);
+    expect(result.outcome).toBe("done");
+    expect(result.detail.length).toBeLessThan(2100);
+    expect(result.detail.endsWith("xend")).toBe(true);
+  });
+
+  it("is killed when the target is disposed", async () => {
+    const target = createActionTarget({
+      identity: { current: () => Promise.reject(new Error("none")), state: { ready: true } },
+    });
+    const sending = target.send(
+      { type: "command", command: ["/bin/sleep", "600"], environment: {} },
+      { idempotencyKey: "k", deadlineMs: 60_000 },
+    );
+    target[Symbol.dispose]();
+    expect(await sending).toStrictEqual({
+      outcome: "in-doubt",
+      detail: "the process ended, killed",
+    });
+  });
+});
