@@ -60,10 +60,7 @@ export async function startProcess(options: ProcessOptions): Promise<ContainerPr
   const gone = new AbortController();
   const ended = exitOf(child).then(async (exitCode) => {
     gone.abort();
-    for (const group of groups) {
-      sendSignal(-group, "SIGKILL");
-    }
-    await endMarked(options.marker);
+    await endMarked(options.marker, groups);
     options.watchdog.release(pid);
     return exitCode;
   });

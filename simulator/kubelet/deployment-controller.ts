@@ -192,7 +192,6 @@ export class DeploymentController {
     return {
       name: set.name,
       desired: set.desired,
-      ready: active.filter((pod) => pod.readySinceMs !== undefined).length,
       available: active.filter((pod) => this.#isAvailable(pod)).length,
     };
   }

@@ -15,17 +15,29 @@ export function findMarked(marker: string): number[] {
   return listProcesses().filter((pid) => readEnvironment(pid).includes(needle));
 }
 
-/** SIGKILLs everything that carries the marker until nothing is left. */
-export async function endMarked(marker: string): Promise<void> {
+/**
+ * SIGKILLs everything that carries the marker, and the process groups, until nothing of it runs: on Linux,
+ * this returns when the kernel has taken every one of them off the processors.
+ */
+export async function endMarked(marker: string, groups: Iterable<number>): Promise<void> {
+  // Looked up before the first signal: a process that is on its way out shows no environment any more.
+  const victims = new Set(findMarked(marker));
+  for (const group of groups) {
+    sendSignal(-group, "SIGKILL");
+  }
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
-    const pids = findMarked(marker);
-    if (pids.length === 0) {
+    const left = [...victims].filter(isRunning);
+    if (left.length === 0) {
       return;
     }
-    for (const pid of pids) {
+    for (const pid of left) {
       sendSignal(pid, "SIGKILL");
     }
     await delay(Math.min(1 + round, 25));
+    // What they forked before they died.
+    for (const pid of findMarked(marker)) {
+      victims.add(pid);
+    }
   }
 }
 
@@ -56,5 +68,14 @@ function readEnvironment(pid: number): Buffer {
   } catch {
     // Gone, or another user's: not ours either way.
     return Buffer.alloc(0);
+  }
+}
+
+/** A zombie runs no more. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
+  } catch {
+    return false;
   }
 }

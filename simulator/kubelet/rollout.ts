@@ -4,7 +4,6 @@ export interface ReplicaSetCounts {
   readonly name: string;
   /** Pods that the set is to have. */
   readonly desired: number;
-  readonly ready: number;
   readonly available: number;
 }
 

@@ -17,11 +17,12 @@ while read -r line; do
     -*) id=\${line#-}; case $groups in *" $id "*) groups="\${groups%% $id *} \${groups#* $id }" ;; esac ;;
   esac
 done
-for id in $groups; do kill -KILL -- "-$id" 2>/dev/null; done
+for id in $groups; do kill -s KILL -- "-$id" 2>/dev/null; done
 round=0
 while [ -d /proc/self ] && [ $round -lt 50 ]; do
-  found=$(grep -lsF "$1" /proc/[0-9]*/environ 2>/dev/null) || break
-  for file in $found; do pid=\${file#/proc/}; kill -KILL "\${pid%/environ}" 2>/dev/null; done
+  found=$(grep -lsF "$1" /proc/[0-9]*/environ 2>/dev/null)
+  [ -n "$found" ] || break
+  for file in $found; do pid=\${file#/proc/}; kill -s KILL "\${pid%/environ}" 2>/dev/null; done
   round=$((round + 1))
 done
 if [ -n "$2" ]; then rm -rf -- "$2"; fi
