@@ -25,7 +25,11 @@ export const ENTRY = {
     `trap 'echo terminated; exit ${code}' TERM; echo started; sleep 1000 & while :; do wait; done`,
   ],
   /** Catches SIGTERM and goes on. */
-  ignoresTerm: ["sh", "-c", "trap 'echo deaf' TERM; while :; do sleep 1000 & wait; done"],
+  ignoresTerm: [
+    "sh",
+    "-c",
+    "trap 'echo deaf' TERM; echo started; while :; do sleep 1000 & wait; done",
+  ],
   /** Without a handler, as PID 1 it does not notice SIGTERM. */
   sleeps: ["sleep", "1000"],
   sh: (script: string): string[] => ["sh", "-c", script],

@@ -2,7 +2,7 @@ import type { V1ContainerState, V1ContainerStatus } from "@kubernetes/client-nod
 import { RestartBackoff } from "./backoff.ts";
 import { startRun, StartError } from "./container-run.ts";
 import type { ContainerRun } from "./container-run.ts";
-import { stopRun } from "./container-stop.ts";
+import { endWithin, stopRun } from "./container-stop.ts";
 import type { StopOptions } from "./container-stop.ts";
 import { MissingConfigError } from "./environment.ts";
 import { runHandler } from "./handler.ts";
@@ -39,6 +39,7 @@ export class ContainerRunner {
   /** The run that is being started; `#restartCount` follows when it is there. */
   #nextRun = 0;
   #run: ContainerRun | undefined;
+  #stoppingRun: ContainerRun | undefined;
   #launching: Promise<unknown> = Promise.resolve();
   /** postStart has ended well. */
   #posted = false;
@@ -105,7 +106,7 @@ export class ContainerRunner {
   async stop(options: StopOptions): Promise<void> {
     await this.#launching;
     if (this.#run !== undefined) {
-      await stopRun(this.#pod, this.spec, this.#run, options);
+      await this.#stopRun(this.#run, options);
     }
   }
 
@@ -247,7 +248,10 @@ export class ContainerRunner {
           reason: "FailedPostStartHook",
           message: "PostStartHook failed",
         });
-        await this.#stopForRestart(run, "FailedPostStartHook", this.#options.graceSeconds);
+        await this.#stopRun(run, {
+          graceSeconds: this.#options.graceSeconds,
+          message: "FailedPostStartHook",
+        });
       }
       if (!passed) {
         this.#firstLaunch.resolve();
@@ -322,11 +326,10 @@ export class ContainerRunner {
     if (type === "readiness") {
       this.#ready = passed;
     } else if (!passed && run !== undefined) {
-      void this.#stopForRestart(
-        run,
-        `Container ${this.spec.name} failed ${type} probe, will be restarted`,
-        graceSeconds ?? this.#options.graceSeconds,
-      );
+      void this.#stopRun(run, {
+        graceSeconds: graceSeconds ?? this.#options.graceSeconds,
+        message: `Container ${this.spec.name} failed ${type} probe, will be restarted`,
+      });
     } else if (type === "startup") {
       this.#pass();
       logLifecycle(this.#pod, this.spec.name, { name: "startup-passed" });
@@ -336,8 +339,14 @@ export class ContainerRunner {
     this.#pod.changed();
   }
 
-  async #stopForRestart(run: ContainerRun, message: string, graceSeconds: number): Promise<void> {
-    await stopRun(this.#pod, this.spec, run, { graceSeconds, message });
+  /** One preStop and one SIGTERM a run: whoever comes second can only shorten the time that is left. */
+  async #stopRun(run: ContainerRun, options: StopOptions): Promise<void> {
+    if (this.#stoppingRun === run) {
+      await endWithin(this.#pod, this.spec.name, run, options.graceSeconds * 1000);
+      return;
+    }
+    this.#stoppingRun = run;
+    await stopRun(this.#pod, this.spec, run, options);
   }
 
   #terminated(exitCode: number, reason: string, startedAt: Date, message?: string): void {

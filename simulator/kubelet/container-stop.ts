@@ -44,10 +44,19 @@ export async function stopRun(
   if (run.process.running) {
     sendLogged(pod, spec.name, run, "SIGTERM");
   }
-  if (
-    !(await clock.within(run.process.ended, Math.max(remainingMs, clock.timing.graceMinimumMs)))
-  ) {
-    sendLogged(pod, spec.name, run, "SIGKILL");
+  await endWithin(pod, spec.name, run, remainingMs);
+}
+
+/** SIGKILL when the time is over, two seconds at least; settles when the run has ended. */
+export async function endWithin(
+  pod: PodContext,
+  container: string,
+  run: ContainerRun,
+  graceMs: number,
+): Promise<void> {
+  const { clock } = pod;
+  if (!(await clock.within(run.process.ended, Math.max(graceMs, clock.timing.graceMinimumMs)))) {
+    sendLogged(pod, container, run, "SIGKILL");
     await run.process.ended;
   }
 }

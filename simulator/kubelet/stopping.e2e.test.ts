@@ -341,3 +341,32 @@ test(
     expect(lifecycle(cluster, { ...KILL, pod: old })).toHaveLength(1);
   },
 );
+
+test(
+  "a second DELETE can only shorten the grace: one preStop, one SIGTERM, SIGKILL when the shorter one is over",
+  TIMED,
+  async () => {
+    await using cluster = await startTestCluster();
+    await cluster.apply([
+      pod("p", {
+        terminationGracePeriodSeconds: 1000,
+        containers: [container("a", { command: ENTRY.ignoresTerm, lifecycle: preStop("true") })],
+      }),
+    ]);
+    await untilReady(cluster, "p");
+    await untilPrinted(cluster, "p", "a", "started");
+    await cluster.deletePod("p");
+    await cluster.waitFor(() => lifecycle(cluster, { name: "signal" }).length === 1);
+    await cluster.deletePod("p", { gracePeriodSeconds: 2000 });
+    expect(cluster.pod("p")?.metadata?.deletionGracePeriodSeconds).toBe(1000);
+    await cluster.deletePod("p", { gracePeriodSeconds: 3 });
+    expect(cluster.pod("p")?.metadata?.deletionGracePeriodSeconds).toBe(3);
+    await untilGone(cluster, "p");
+    expect(secondsBetween(cluster, TERM, KILL)).toBeGreaterThanOrEqual(2.95);
+    expect(lifecycle(cluster, { name: "pre-stop-started" })).toHaveLength(1);
+    expect(lifecycle(cluster, { name: "signal" }).map(({ signal }) => signal)).toEqual([
+      "SIGTERM",
+      "SIGKILL",
+    ]);
+  },
+);
