@@ -1,0 +1,126 @@
+import { mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+import { ConsumerError } from "../errors.ts";
+import { createLog, LOG_FILE, type LogOptions } from "./log.ts";
+
+let directory: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "log-"));
+});
+
+afterEach(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+
+function start(options: Partial<LogOptions> = {}) {
+  const lines: string[] = [];
+  const log = createLog({
+    directory,
+    level: "info",
+    fileBytesMax: 1_048_576,
+    filesMax: 3,
+    base: { pod: "kafka-consumer-0" },
+    stdout: { write: (line) => void lines.push(line) },
+    ...options,
+  });
+  return { log, lines, parsed: () => lines.map((line) => JSON.parse(line) as unknown) };
+}
+
+describe("log", () => {
+  it("writes the same JSON line to stdout and to the file", async () => {
+    const { log, lines, parsed } = start();
+    log.info("broker.joined", { group: "sre", offset: 3n });
+    log.debug("not.shown");
+    await log.flush();
+    expect(parsed()).toStrictEqual([
+      {
+        level: "info",
+        time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+        pod: "kafka-consumer-0",
+        event: "broker.joined",
+        group: "sre",
+        offset: 3,
+      },
+    ]);
+    expect(await readFile(join(directory, LOG_FILE), "utf8")).toBe(lines.join(""));
+  });
+
+  it("shows an error with its code and causes, and a stack only when it is not one of ours", async () => {
+    const { log, parsed } = start();
+    const cause = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
+    log.error("broker.failed", {
+      error: new ConsumerError("broker-unavailable", "broker: away", { cause }),
+    });
+    await log.flush();
+    expect(parsed()[0]).toMatchObject({
+      error: {
+        type: "ConsumerError",
+        code: "broker-unavailable",
+        message: "broker: away",
+        cause: { type: "Error", code: "ECONNREFUSED", stack: expect.stringContaining("refused") },
+      },
+    });
+    expect(parsed()[0]).not.toHaveProperty("error.stack");
+  });
+
+  it("never writes what stands in a field of a secret's name", async () => {
+    const { log, lines } = start();
+    log.info("credentials", {
+      password: "hunter2",
+      sasl: { username: "sre-consumer", password: "hunter2" },
+      request: { authorization: "Bearer hunter2" },
+      identity: { privateKey: "hunter2" },
+      secret: "hunter2",
+    });
+    await log.flush();
+    expect(lines.join("")).toContain("sre-consumer");
+    expect(lines.join("")).not.toContain("hunter2");
+  });
+
+  it("rotates by size and keeps a bounded number of files, losing no line that still fits", async () => {
+    const { log } = start({ fileBytesMax: 4096, filesMax: 2 });
+    for (let index = 0; index < 400; index += 1) {
+      log.info("line", { index, padding: "x".repeat(50) });
+      // The stream rotates between writes: let it.
+      if (index % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await log.flush();
+    const files = (await readdir(directory)).toSorted();
+    expect(files).toStrictEqual([LOG_FILE, `${LOG_FILE}.1`, `${LOG_FILE}.2`]);
+    const sizes = await Promise.all(
+      files.map(async (file) => (await stat(join(directory, file))).size),
+    );
+    for (const size of sizes) expect(size).toBeLessThan(16_384);
+    const kept = await Promise.all(files.map((file) => readFile(join(directory, file), "utf8")));
+    expect(kept.join("")).toContain('"index":399');
+    expect(kept.join("")).not.toContain('"index":0,');
+  });
+
+  it("goes on at stdout, with one warning, when the directory cannot be written", async () => {
+    const file = join(directory, "file");
+    await writeFile(file, "");
+    const unusable = join(file, "logs");
+    const { log, parsed } = start({ directory: unusable });
+    log.info("first");
+    await new Promise((resolve) => setImmediate(resolve));
+    log.info("second");
+    await log.flush();
+    expect(parsed()).toMatchObject([
+      { event: "first" },
+      { level: "warn", event: "log.file-unusable", directory: unusable },
+      { event: "second" },
+    ]);
+  });
+
+  it("still writes to stdout after the flush", async () => {
+    const { log, parsed } = start();
+    await log.flush();
+    log.info("late");
+    expect(parsed()).toMatchObject([{ event: "late" }]);
+  });
+});
