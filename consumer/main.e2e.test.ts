@@ -1,0 +1,99 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
+let directory: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "main-"));
+});
+
+afterAll(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function run(parameters: readonly string[], environment: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [MAIN, ...parameters], {
+    env: { PATH: process.env.PATH, HEALTH_PORT: "0", ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  let errors = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    output += chunk.toString();
+    // Listening: start-up is under way, and waits for what is not there.
+    if (environment.STOP_AT !== undefined && output.includes(environment.STOP_AT)) {
+      child.kill("SIGTERM");
+    }
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    errors += chunk.toString();
+  });
+  const [code] = await once(child, "close");
+  return { code: Number(code), output, errors };
+}
+
+const config = (more = "") => `version: 1
+kafka:
+  brokers: ["127.0.0.1:9"]
+  groupId: sre-kafka-consumer
+  topics: [bigpanda.incidents]
+  deadLetterTopic: bigpanda.incidents.dead-letter
+  sasl: { username: sre-consumer, passwordSecret: bigpanda-prod-scram-key }
+ckms: { url: "https://127.0.0.1:9", keyGroup: bigpanda.keys.sre }
+history: { directory: ${directory}/history, requireMount: false }
+athenz: { certificate: ${directory}/cert.pem, key: ${directory}/key.pem, ca: ${directory}/ca.pem }
+log: { directory: ${directory}/logs }
+rules: []
+${more}`;
+
+describe("the process", () => {
+  it.each([
+    [[], "--config is required"],
+    [["--config", "x", "--colour"], "--colour"],
+    [["--config", "x", "more"], "more"],
+  ])("refuses the arguments %j with exit 2 and the usage", async (parameters, message) => {
+    const { code, errors } = await run(parameters);
+    expect(code).toBe(2);
+    expect(errors).toContain(message);
+    expect(errors).toContain("usage: kafka_consumer --config FILE");
+  });
+
+  it("refuses a bad configuration with exit 78, naming every fault", async () => {
+    const file = join(directory, "bad.yaml");
+    await writeFile(file, config("health: { port: 70000, hots: x }"));
+    const { code, errors } = await run(["--config", file], { LOG_LEVEL: "loud", HEALTH_PORT: "" });
+    expect(code).toBe(78);
+    expect(errors).toContain("health.port (line 13)");
+    expect(errors).toContain('unknown key "hots" (did you mean "host"?)');
+    expect(errors).toContain("log.level (variable LOG_LEVEL)");
+  });
+
+  it("stops at once and cleanly on SIGTERM while it waits for its identity", async () => {
+    const file = join(directory, "config.yaml");
+    await writeFile(file, config());
+    const { code, output, errors } = await run(["--config", file, "--log-level", "debug"], {
+      STOP_AT: "health.listening",
+      POD_NAME: "kafka-consumer-0",
+    });
+    expect(errors).toBe("");
+    expect(code).toBe(0);
+    const lines = output.trimEnd().split("\n");
+    expect(JSON.parse(lines[0] ?? "")).toMatchObject({ pod: "kafka-consumer-0" });
+    expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ event: "process.ended", exitCode: 0 });
+  });
+
+  it("ends with 75 when its identity stays away past the budget", async () => {
+    const file = join(directory, "config.yaml");
+    await writeFile(file, config("dependencies: { budgetMs: 200 }"));
+    const { code, output } = await run(["--config", file]);
+    expect(code).toBe(75);
+    expect(output).toContain("cert.pem cannot be read: ENOENT");
+  });
+});
