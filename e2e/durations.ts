@@ -59,9 +59,9 @@ const SHORT: Durations = {
   certificateWaitSeconds: 1,
   overrunGraceSeconds: 2,
   orphanWaitMs: 700,
-  stepMsMax: 15_000,
+  stepMsMax: 30_000,
   quietMs: 500,
-  scenarioMsMax: 45_000,
+  scenarioMsMax: 90_000,
 };
 
 const REAL_TIME: Durations = {

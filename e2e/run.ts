@@ -17,6 +17,7 @@ import type { Terminal } from "./report/terminal.ts";
 import { runScenarios } from "./runner.ts";
 import type { ScenarioResult } from "./runner.ts";
 import { scenarioId } from "./scenario.ts";
+import type { Scenario } from "./scenario.ts";
 import { selectScenarios } from "./scenarios/index.ts";
 
 export interface RunOptions {
@@ -44,7 +45,7 @@ export async function run(options: RunOptions): Promise<ExitCode> {
     await using recorder = new Recorder(join(artifacts, "events.ndjson"));
     recorder.listen((event) => progress.show(event));
     results = await runScenarios({
-      scenarios,
+      scenarios: inStartOrder(scenarios),
       jobs: chosen.jobs ?? defaultJobs(),
       signal,
       timeoutMs: (scenario) => scenario.timeoutMs?.(durations) ?? durations.scenarioMsMax,
@@ -59,6 +60,7 @@ export async function run(options: RunOptions): Promise<ExitCode> {
           secrets,
         }),
     });
+    results.sort((left, right) => left.scenario.number - right.scenario.number);
     await writeReports(chosen, artifacts, results, recorder);
   } finally {
     progress.end();
@@ -108,6 +110,11 @@ async function writeReports(
   }
   const title = `End-to-end run, seed ${chosen.seed}`;
   await writeFile(join(artifacts, "timeline.html"), htmlTimeline(results, recorder.events, title));
+}
+
+function inStartOrder(scenarios: readonly Scenario[]): Scenario[] {
+  const rank = ({ long, number }: Scenario): number => (long === true ? number - 100 : number);
+  return scenarios.toSorted((left, right) => rank(left) - rank(right));
 }
 
 /** Most scenarios wait most of the time. */

@@ -22,6 +22,8 @@ export interface Scenario {
   readonly title: string;
   /** Default: `durations.scenarioMsMax`. */
   readonly timeoutMs?: (durations: Durations) => number;
+  /** Takes much longer than others: begun first, so that it does not end the run alone. Default false. */
+  readonly long?: boolean;
   /** Throws ExpectationError or FaultNeverFiredError; anything else counts as broken infrastructure. */
   readonly run: (context: ScenarioContext) => Promise<void>;
 }

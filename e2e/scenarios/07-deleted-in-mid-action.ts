@@ -6,6 +6,7 @@ export const deletedInMidAction: Scenario = {
   number: 7,
   name: "deleted-in-mid-action",
   title: "A pod deleted in the middle of an action lets it end, or records its doubt; never twice.",
+  long: true,
   run: async ({ stage: open, step }) => {
     const stage = await open();
     const first = await stage.readyPod();

@@ -7,6 +7,7 @@ export const sigkillAtABarrier: Scenario = {
   number: 8,
   name: "sigkill-at-a-barrier",
   title: "SIGKILL between claim and outcome: no second effect after redelivery, and the key ends.",
+  long: true,
   run: async (context) => {
     const ends = await Promise.allSettled([
       killAt("after-effect", 1, context),

@@ -6,6 +6,7 @@ export const prestopOverruns: Scenario = {
   number: 9,
   name: "prestop-overruns",
   title: "A preStop that overruns: SIGTERM when the grace is over, SIGKILL two seconds later, 137.",
+  long: true,
   run: async ({ stage: open, step, durations }) => {
     const graceMs = durations.overrunGraceSeconds * 1000;
     const stage = await open({

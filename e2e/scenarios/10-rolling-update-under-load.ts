@@ -8,6 +8,7 @@ export const rollingUpdateUnderLoad: Scenario = {
   name: "rolling-update-under-load",
   title:
     "A rolling update under load: old and new overlap, no key twice, every key ends, none lost.",
+  long: true,
   run: async ({ stage: open, step, signal }) => {
     const stage = await open({ replicas: 2, partitions: 4 });
     const old = new Set((await stage.ready()).map((pod) => podName(pod)));

@@ -6,6 +6,7 @@ export const historySurvives: Scenario = {
   number: 12,
   name: "history-survives",
   title: "The history survives the pod, and the contract file parses at every moment.",
+  long: true,
   run: async ({ stage: open, step }) => {
     const stage = await open();
     const first = await stage.readyPod();

@@ -7,6 +7,7 @@ export const scaledUnderLoad: Scenario = {
   number: 17,
   name: "scaled-under-load",
   title: "Scaled from two to one and back under load: no key twice, every key ends.",
+  long: true,
   run: async ({ stage: open, step, signal }) => {
     const stage = await open({ replicas: 2, partitions: 4 });
     await stage.ready();

@@ -2,7 +2,7 @@ import type { ContainerRun } from "./container-run.ts";
 import { runHandler } from "./handler.ts";
 import { logContainerEvent, logLifecycle } from "./pod-context.ts";
 import type { PodContext } from "./pod-context.ts";
-import type { ContainerSpec, HookSpec } from "./supported-objects.ts";
+import type { ContainerSpec, HookSpec } from "./supported-pod.ts";
 
 export interface StopOptions {
   readonly graceSeconds: number;
@@ -91,7 +91,7 @@ async function runPreStop(
       spec,
       ports: pod.ports,
       clock: pod.clock,
-      execute: async (argv) => run.execute(argv),
+      execute: async (argv, signal) => run.execute(argv, signal),
     },
     run.process.gone,
   );
