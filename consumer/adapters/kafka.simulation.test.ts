@@ -289,22 +289,24 @@ describe("kafka adapter", () => {
     expect(committed(cluster, 0)! + committed(cluster, 1)!).toBe(3n);
   });
 
-  it("keeps its membership by heartbeats while a handler takes longer than the session", async () => {
+  it("keeps its membership while a handler and a fetch take longer than the session", async () => {
     const cluster = await startCluster();
     let ended = false;
     const started = startBroker(
       cluster,
       async (batch) => {
+        cluster.faults.add({ api: "Fetch", times: 1, action: { type: "delay", delayMs: 1500 } });
         await sleep(1500);
         await commitAll(batch);
         ended = true;
       },
-      { kafka: { sessionTimeoutMs: 600, maxWaitMs: 500 } },
+      { kafka: { sessionTimeoutMs: 600 } },
     );
     await joined(started);
     const { generation } = cluster.group(GROUP);
     await produce(started, "long");
     await until(() => ended, "handled");
+    expect(cluster.faults.all()[0]?.hits).toBe(1);
     expect(cluster.group(GROUP).generation).toBe(generation);
     expect(committed(cluster)).toBe(1n);
   });

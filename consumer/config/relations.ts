@@ -37,6 +37,14 @@ export const RELATIONS: readonly Relation[] = [
         : undefined,
   },
   {
+    path: ["kafka", "maxWaitMs"],
+    needs: ["kafka.maxWaitMs", "kafka.sessionTimeoutMs"],
+    fault: ({ kafka }) =>
+      kafka.maxWaitMs * 3 > kafka.sessionTimeoutMs
+        ? `must be at most a third of kafka.sessionTimeoutMs (${String(kafka.sessionTimeoutMs)}): heartbeats wait for an empty fetch`
+        : undefined,
+  },
+  {
     path: ["kafka", "requestTimeoutMs"],
     needs: ["kafka.requestTimeoutMs", "kafka.maxWaitMs"],
     fault: ({ kafka }) =>
