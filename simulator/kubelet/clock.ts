@@ -39,9 +39,12 @@ export class ClusterClock {
       return false;
     }
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => {
-      resolve(true);
-    }, this.toHostMs(durationMs));
+    const timer = setTimeout(
+      () => {
+        resolve(true);
+      },
+      Math.max(0, this.toHostMs(durationMs)),
+    );
     const abort = (): void => {
       resolve(false);
     };

@@ -25,7 +25,7 @@ import {
   runningContainer,
 } from "./pod-access.ts";
 import type { NodeContext } from "./pod-context.ts";
-import type { ContainerSpec } from "./supported-objects.ts";
+import type { ContainerSpec } from "./supported-pod.ts";
 import type {
   ClusterEvent,
   ExecResult,

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { chmod, mkdir, readdir, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { ConfigMapObject, VolumeSpec } from "./supported-objects.ts";
+import type { ConfigMapObject } from "./supported-objects.ts";
+import type { VolumeSpec } from "./supported-pod.ts";
 
 type ConfigMapSource = NonNullable<VolumeSpec["configMap"]>;
 

@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import type { CommandOutput, ContainerProcess } from "./container-process.ts";
 import { startProcess } from "./container-process.ts";
+import { ClusterError } from "./errors.ts";
 import { buildEnvironment, expand } from "./environment.ts";
 import { stageRoot } from "./image.ts";
 import type { PathTable } from "./path-table.ts";
 import type { PodContext } from "./pod-context.ts";
-import type { ContainerSpec } from "./supported-objects.ts";
+import type { ContainerSpec } from "./supported-pod.ts";
 
 /** One run of one container, from its staged root to the end of its last process. */
 export interface ContainerRun {
@@ -19,16 +20,11 @@ export interface ContainerRun {
   execute(argv: readonly string[], signal?: AbortSignal): Promise<CommandOutput>;
 }
 
-/** A command that cannot be started at all, such as an entry point that is not there. */
-export class StartError extends Error {
-  override readonly name = "StartError";
-}
-
 export function logPath(pod: PodContext, container: string, restartCount: number): string {
   return join(pod.logsDirectory, pod.podName, `${container}-${restartCount}.log`);
 }
 
-/** Throws StartError, or MissingConfigError. */
+/** Throws MissingConfigError, or what made the start impossible. */
 export async function startRun(
   pod: PodContext,
   spec: ContainerSpec,
@@ -73,7 +69,7 @@ export async function startRun(
     marker: containerId,
     watchdog: pod.watchdog,
   }).catch((error: unknown) => {
-    throw new StartError(
+    throw new ClusterError(
       `failed to create task for container ${spec.name}: ${error instanceof Error ? error.message : String(error)}`,
       { cause: error },
     );

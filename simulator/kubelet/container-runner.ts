@@ -1,16 +1,18 @@
-import type { V1ContainerState, V1ContainerStatus } from "@kubernetes/client-node";
+import type { V1ContainerStatus } from "@kubernetes/client-node";
 import { RestartBackoff } from "./backoff.ts";
-import { startRun, StartError } from "./container-run.ts";
+import { ContainerProbes } from "./container-probes.ts";
+import { ContainerRecord } from "./container-record.ts";
+import { startRun } from "./container-run.ts";
 import type { ContainerRun } from "./container-run.ts";
 import { endWithin, stopRun } from "./container-stop.ts";
 import type { StopOptions } from "./container-stop.ts";
 import { MissingConfigError } from "./environment.ts";
 import { runHandler } from "./handler.ts";
+import type { HandlerTarget } from "./handler.ts";
 import { logContainerEvent, logLifecycle } from "./pod-context.ts";
 import type { PodContext } from "./pod-context.ts";
-import { ProbeWorker } from "./probe.ts";
-import type { ProbeType } from "./probe.ts";
-import type { ContainerSpec } from "./supported-objects.ts";
+import type { ProbeTarget } from "./probe.ts";
+import type { ContainerSpec, HookSpec } from "./supported-pod.ts";
 
 export type ContainerRole = "init" | "sidecar" | "main";
 
@@ -23,21 +25,20 @@ export interface RunnerOptions {
   readonly waitingReason: "ContainerCreating" | "PodInitializing";
 }
 
+/** The kubelet tries again with its next sync of the pod. */
+const CONFIG_RETRY_MS = 10_000;
+
 /** One container of a pod through all of its restarts. */
 export class ContainerRunner {
   readonly spec: ContainerSpec;
   readonly role: ContainerRole;
   readonly #options: RunnerOptions;
   readonly #pod: PodContext;
+  readonly #record: ContainerRecord;
+  readonly #probes: ContainerProbes;
   readonly #backoff: RestartBackoff;
-  readonly #probes = new Map<ProbeType, ProbeWorker>();
   readonly #firstLaunch = Promise.withResolvers<void>();
   readonly #firstStarted = Promise.withResolvers<void>();
-  #state: V1ContainerState;
-  #lastState: V1ContainerState = {};
-  #restartCount = 0;
-  /** The run that is being started; `#restartCount` follows when it is there. */
-  #nextRun = 0;
   #run: ContainerRun | undefined;
   #stoppingRun: ContainerRun | undefined;
   #launching: Promise<unknown> = Promise.resolve();
@@ -48,12 +49,31 @@ export class ContainerRunner {
   #life: Promise<void> | undefined;
 
   constructor(options: RunnerOptions) {
+    const { pod, spec } = options;
     this.#options = options;
-    this.#pod = options.pod;
-    this.spec = options.spec;
+    this.#pod = pod;
+    this.spec = spec;
     this.role = options.role;
-    this.#backoff = new RestartBackoff(options.pod.clock.timing);
-    this.#state = { waiting: { reason: options.waitingReason } };
+    this.#record = new ContainerRecord(pod, spec, options.waitingReason);
+    this.#backoff = new RestartBackoff(pod.clock.timing);
+    this.#probes = new ContainerProbes({
+      pod,
+      spec,
+      target: () => this.#probeTarget(),
+      onReady: (ready) => {
+        this.#ready = ready;
+        pod.changed();
+      },
+      onStarted: () => {
+        logLifecycle(pod, spec.name, { name: "startup-passed" });
+        this.#pass();
+      },
+      onRestart: (message, graceSeconds = options.graceSeconds) => {
+        if (this.current !== undefined) {
+          void this.#stopRun(this.current, { message, graceSeconds });
+        }
+      },
+    });
   }
 
   /** Starts the container and keeps it going; settles when it will not run again. */
@@ -80,27 +100,25 @@ export class ContainerRunner {
   get ready(): boolean {
     return this.role === "init"
       ? this.exitCode === 0
-      : this.#isRunning() && this.#started && this.#ready;
+      : this.current !== undefined && this.#started && this.#ready;
   }
 
   /** Of the last run, undefined while it runs or before the first. */
   get exitCode(): number | undefined {
-    return (this.#state.terminated ?? (this.#state.waiting && this.#lastState.terminated))
-      ?.exitCode;
+    return this.#record.exitCode;
   }
 
   /** undefined unless a process is there. */
   get current(): ContainerRun | undefined {
-    return this.#isRunning() ? this.#run : undefined;
+    return this.#record.running && this.#run?.process.running === true ? this.#run : undefined;
   }
 
   get restartCount(): number {
-    return this.#restartCount;
+    return this.#record.restartCount;
   }
 
-  /** Restart count of the run whose output `kubectl logs --previous` shows. */
   get previousRun(): number {
-    return this.#state.waiting === undefined ? this.#restartCount - 1 : this.#restartCount;
+    return this.#record.previousRun;
   }
 
   async stop(options: StopOptions): Promise<void> {
@@ -117,161 +135,113 @@ export class ContainerRunner {
   }
 
   status(): V1ContainerStatus {
-    return {
-      name: this.spec.name,
-      image: this.spec.image,
-      imageID: `local://${this.spec.image}`,
-      ready: this.ready,
-      restartCount: this.#restartCount,
-      started: this.#isRunning() && this.#started,
-      state: this.#state,
-      lastState: this.#lastState,
-      ...(this.#run === undefined ? {} : { containerID: `local://${this.#run.containerId}` }),
-    };
+    const started = this.current !== undefined && this.#started;
+    return this.#record.describe({ ready: this.ready, started });
   }
 
   async #live(): Promise<void> {
-    this.#startProbes();
+    this.#probes.start();
     const { terminating, clock } = this.#pod;
-    while (!terminating.aborted) {
-      const ranMs = await this.#runOnce();
-      if (terminating.aborted || ranMs === undefined || !this.#restarts()) {
+    for (let restartCount = 0; !terminating.aborted; restartCount += 1) {
+      const ranMs = await this.#runOnce(restartCount);
+      if (terminating.aborted || !this.#restarts()) {
         break;
       }
       const delayMs = this.#backoff.delayMs(ranMs);
       if (delayMs > 0) {
-        this.#waitInBackoff(delayMs);
-        if (!(await clock.sleep(delayMs, terminating))) {
-          break;
-        }
+        this.#record.backsOff(delayMs);
+        this.#pod.changed();
+        await clock.sleep(delayMs, terminating);
       }
-      this.#nextRun += 1;
     }
-    for (const probe of this.#probes.values()) {
-      probe.stop();
-    }
+    this.#probes.stop();
     this.#firstLaunch.resolve();
     this.#firstStarted.resolve();
     this.#pod.changed();
   }
 
-  /** Milliseconds that the run lasted; undefined when the pod ended before it began. */
-  async #runOnce(): Promise<number | undefined> {
+  /** Milliseconds that the run lasted. */
+  async #runOnce(restartCount: number): Promise<number> {
     const { clock } = this.#pod;
-    const beganMs = clock.nowMs();
-    const launching = this.#launch();
+    const launching = this.#launch(restartCount);
     this.#launching = launching;
-    const exitOfStart = await launching;
-    const run = this.#run;
+    const run = await launching;
     if (run === undefined) {
-      if (exitOfStart !== undefined) {
-        this.#terminated(128, "StartError", new Date(0), exitOfStart);
-        return clock.nowMs() - beganMs;
-      }
-      return undefined;
+      return 0;
     }
-    void this.#afterStart(run);
+    void this.#afterStart(run, restartCount);
     const exitCode = await run.process.ended;
-    this.#terminated(exitCode, exitCode === 0 ? "Completed" : "Error", run.startedAt);
+    this.#record.ended(run, exitCode);
+    this.#settleEnd();
     return clock.nowMs() - run.startedMs;
   }
 
-  /** The error when the container cannot be started. */
-  async #launch(): Promise<string | undefined> {
-    const pod = this.#pod;
+  /** undefined when the container could not be started, or the pod ended before. */
+  async #launch(restartCount: number): Promise<ContainerRun | undefined> {
+    const { terminating, clock } = this.#pod;
     this.#run = undefined;
     this.#posted = false;
-    for (;;) {
-      if (pod.terminating.aborted) {
-        return undefined;
-      }
+    while (!terminating.aborted) {
       try {
-        logLifecycle(pod, this.spec.name, { name: "pulled", detail: this.spec.image });
-        logContainerEvent(pod, this.spec.name, {
-          reason: "Pulled",
-          message: `Container image "${this.spec.image}" already present on machine`,
-        });
-        this.#run = await startRun(pod, this.spec, this.#nextRun);
-        return undefined;
+        this.#record.pulled();
+        this.#run = await startRun(this.#pod, this.spec, restartCount);
+        return this.#run;
       } catch (error) {
-        if (error instanceof StartError) {
-          return this.#failToStart(error.message);
-        }
+        const message = error instanceof Error ? error.message : String(error);
         if (!(error instanceof MissingConfigError)) {
-          throw error;
+          this.#record.failed(message, restartCount);
+          this.#settleEnd();
+          return undefined;
         }
-        await this.#waitForConfig(error.message);
+        this.#record.waitsForConfig(message);
+        this.#pod.changed();
+        await clock.sleep(CONFIG_RETRY_MS, terminating);
       }
     }
+    return undefined;
   }
 
-  #failToStart(message: string): string {
-    logContainerEvent(this.#pod, this.spec.name, {
-      type: "Warning",
-      reason: "Failed",
-      message: `Error: ${message}`,
-    });
-    return message;
-  }
-
-  async #waitForConfig(message: string): Promise<void> {
-    this.#state = { waiting: { reason: "CreateContainerConfigError", message } };
-    logContainerEvent(this.#pod, this.spec.name, {
-      type: "Warning",
-      reason: "Failed",
-      message: `Error: ${message}`,
-    });
-    this.#pod.changed();
-    // The kubelet tries again with its next sync of the pod.
-    await this.#pod.clock.sleep(10_000, this.#pod.terminating);
-  }
-
-  async #afterStart(run: ContainerRun): Promise<void> {
-    const pod = this.#pod;
-    const { name, lifecycle } = this.spec;
-    this.#succeed();
-    this.#state = { running: { startedAt: run.startedAt } };
+  async #afterStart(run: ContainerRun, restartCount: number): Promise<void> {
     this.#started = false;
     this.#ready = this.spec.readinessProbe === undefined;
-    logLifecycle(pod, name, { name: "started", restartCount: this.#restartCount });
-    logContainerEvent(pod, name, { reason: "Started", message: `Started container ${name}` });
-    if (lifecycle?.postStart !== undefined) {
-      pod.changed();
-      const { passed } = await runHandler(
-        lifecycle.postStart,
-        { ...this.#handlerTarget(run), execute: async (argv) => run.execute(argv) },
-        run.process.gone,
-      );
-      if (run.process.running && !passed) {
-        logContainerEvent(pod, name, {
-          type: "Warning",
-          reason: "FailedPostStartHook",
-          message: "PostStartHook failed",
-        });
-        await this.#stopRun(run, {
-          graceSeconds: this.#options.graceSeconds,
-          message: "FailedPostStartHook",
-        });
-      }
-      if (!passed) {
-        this.#firstLaunch.resolve();
-        return;
-      }
+    this.#record.started(run, restartCount);
+    this.#pod.changed();
+    const postStart = this.spec.lifecycle?.postStart;
+    if (postStart !== undefined && !(await this.#runPostStart(run, postStart))) {
+      return;
     }
     this.#posted = true;
     this.#firstLaunch.resolve();
     if (this.spec.startupProbe === undefined) {
       this.#pass();
     }
-    pod.changed();
+  }
+
+  /** true when it passed and the run is still there. */
+  async #runPostStart(run: ContainerRun, hook: HookSpec): Promise<boolean> {
+    const { passed } = await runHandler(hook, this.#handlerTarget(run), run.process.gone);
+    if (!run.process.running) {
+      return false;
+    }
+    if (!passed) {
+      logContainerEvent(this.#pod, this.spec.name, {
+        type: "Warning",
+        reason: "FailedPostStartHook",
+        message: "PostStartHook failed",
+      });
+      const { graceSeconds } = this.#options;
+      await this.#stopRun(run, { graceSeconds, message: "FailedPostStartHook" });
+    }
+    return passed;
   }
 
   #pass(): void {
     this.#started = true;
     this.#firstStarted.resolve();
+    this.#pod.changed();
   }
 
-  #handlerTarget(run: ContainerRun): Parameters<typeof runHandler>[1] {
+  #handlerTarget(run: ContainerRun): HandlerTarget {
     return {
       spec: this.spec,
       ports: this.#pod.ports,
@@ -280,63 +250,13 @@ export class ContainerRunner {
     };
   }
 
-  #startProbes(): void {
-    const { startupProbe, livenessProbe, readinessProbe } = this.spec;
-    const specs = { startup: startupProbe, liveness: livenessProbe, readiness: readinessProbe };
-    for (const type of ["startup", "liveness", "readiness"] as const) {
-      const spec = specs[type];
-      if (spec === undefined) {
-        continue;
-      }
-      const probe = new ProbeWorker({
-        type,
-        spec,
-        clock: this.#pod.clock,
-        podTerminating: this.#pod.terminating,
-        target: () => {
-          const run = this.current;
-          return run === undefined || !this.#posted
-            ? undefined
-            : {
-                ...this.#handlerTarget(run),
-                run,
-                startedMs: run.startedMs,
-                started: this.#started,
-              };
-        },
-        onFailure: (message) => {
-          const title = `${type[0]?.toUpperCase()}${type.slice(1)}`;
-          logContainerEvent(this.#pod, this.spec.name, {
-            type: "Warning",
-            reason: "Unhealthy",
-            message: `${title} probe failed: ${message}`,
-          });
-        },
-        onResult: (passed) => {
-          this.#acceptResult(type, passed, spec.terminationGracePeriodSeconds);
-        },
-      });
-      this.#probes.set(type, probe);
-      void probe.run();
-    }
-  }
-
-  #acceptResult(type: ProbeType, passed: boolean, graceSeconds: number | undefined): void {
+  #probeTarget(): ProbeTarget | undefined {
     const run = this.current;
-    if (type === "readiness") {
-      this.#ready = passed;
-    } else if (!passed && run !== undefined) {
-      void this.#stopRun(run, {
-        graceSeconds: graceSeconds ?? this.#options.graceSeconds,
-        message: `Container ${this.spec.name} failed ${type} probe, will be restarted`,
-      });
-    } else if (type === "startup") {
-      this.#pass();
-      logLifecycle(this.#pod, this.spec.name, { name: "startup-passed" });
-      this.#probes.get("liveness")?.trigger();
-      this.#probes.get("readiness")?.trigger();
+    if (run === undefined || !this.#posted) {
+      return undefined;
     }
-    this.#pod.changed();
+    const { startedMs } = run;
+    return { ...this.#handlerTarget(run), run, startedMs, started: this.#started };
   }
 
   /** One preStop and one SIGTERM a run: whoever comes second can only shorten the time that is left. */
@@ -349,35 +269,11 @@ export class ContainerRunner {
     await stopRun(this.#pod, this.spec, run, options);
   }
 
-  #terminated(exitCode: number, reason: string, startedAt: Date, message?: string): void {
-    this.#succeed();
-    this.#state = {
-      terminated: {
-        exitCode,
-        reason,
-        startedAt,
-        finishedAt: new Date(),
-        ...(this.#run === undefined ? {} : { containerID: `local://${this.#run.containerId}` }),
-        ...(message === undefined ? {} : { message }),
-      },
-    };
+  #settleEnd(): void {
     this.#ready = false;
     this.#started = false;
     this.#firstLaunch.resolve();
-    logLifecycle(this.#pod, this.spec.name, {
-      name: "exit",
-      exitCode,
-      restartCount: this.#restartCount,
-    });
     this.#pod.changed();
-  }
-
-  /** The next run takes the place of the last one, whose end becomes the last state. */
-  #succeed(): void {
-    if (this.#state.terminated !== undefined) {
-      this.#lastState = this.#state;
-    }
-    this.#restartCount = this.#nextRun;
   }
 
   #restarts(): boolean {
@@ -390,28 +286,4 @@ export class ContainerRunner {
       ? false
       : failed || (role === "main" && restartPolicy === "Always");
   }
-
-  #waitInBackoff(delayMs: number): void {
-    const { podName, podUid, namespace } = this.#pod;
-    const { name } = this.spec;
-    this.#lastState = this.#state;
-    const back = `back-off ${formatSeconds(delayMs / 1000)} restarting failed container=${name} pod=${podName}_${namespace()}(${podUid})`;
-    this.#state = { waiting: { reason: "CrashLoopBackOff", message: back } };
-    logLifecycle(this.#pod, name, { name: "backoff", detail: formatSeconds(delayMs / 1000) });
-    logContainerEvent(this.#pod, name, {
-      type: "Warning",
-      reason: "BackOff",
-      message: `Back-off restarting failed container ${name} in pod ${podName}_${namespace()}(${podUid})`,
-    });
-    this.#pod.changed();
-  }
-
-  #isRunning(): boolean {
-    return this.#state.running !== undefined && this.#run?.process.running === true;
-  }
-}
-
-/** As Go prints a duration: 10s, 1m20s, 5m0s. */
-function formatSeconds(seconds: number): string {
-  return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
 }

@@ -5,7 +5,8 @@ import type { EventLog } from "./event-log.ts";
 import type { PodOwner, PodWorker } from "./pod-worker.ts";
 import { planRollout } from "./rollout.ts";
 import type { ReplicaSetCounts } from "./rollout.ts";
-import type { DeploymentObject, PodTemplate } from "./supported-objects.ts";
+import type { DeploymentObject } from "./supported-objects.ts";
+import type { PodTemplate } from "./supported-pod.ts";
 import { hashTemplate, randomSuffix } from "./template-hash.ts";
 
 interface ReplicaSet extends PodOwner {

@@ -4,7 +4,7 @@ import type { EnvironmentSources } from "./environment.ts";
 import { PathTable } from "./path-table.ts";
 import { PodPorts } from "./pod-ports.ts";
 import { SUPPORTED_KINDS } from "./supported-objects.ts";
-import type { ContainerSpec } from "./supported-objects.ts";
+import type { ContainerSpec } from "./supported-pod.ts";
 
 function containerWith(env: object[]): ContainerSpec {
   const parsed = SUPPORTED_KINDS.Pod.parse({

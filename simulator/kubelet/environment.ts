@@ -1,6 +1,7 @@
 import type { PathTable } from "./path-table.ts";
 import type { PodPorts } from "./pod-ports.ts";
-import type { ConfigMapObject, ContainerSpec } from "./supported-objects.ts";
+import type { ConfigMapObject } from "./supported-objects.ts";
+import type { ContainerSpec } from "./supported-pod.ts";
 import type { LocalImage } from "./types.ts";
 
 export interface EnvironmentSources {

@@ -4,7 +4,7 @@ import type { ClusterClock } from "./clock.ts";
 import type { CommandOutput } from "./container-process.ts";
 import { resolvePort } from "./pod-ports.ts";
 import type { PodPorts } from "./pod-ports.ts";
-import type { ContainerSpec, HookSpec, ProbeSpec } from "./supported-objects.ts";
+import type { ContainerSpec, HookSpec, ProbeSpec } from "./supported-pod.ts";
 
 export interface HandlerTarget {
   readonly spec: ContainerSpec;

@@ -13,9 +13,9 @@ import type {
   ClaimObject,
   ConfigMapObject,
   DeploymentObject,
-  PodTemplate,
   SupportedObject,
 } from "./supported-objects.ts";
+import type { PodTemplate } from "./supported-pod.ts";
 import type { LocalImage } from "./types.ts";
 import { validateObjects } from "./validation.ts";
 

@@ -1,7 +1,8 @@
 import type { ClusterClock } from "./clock.ts";
 import type { EventLog } from "./event-log.ts";
 import type { PodPorts } from "./pod-ports.ts";
-import type { ConfigMapObject, ContainerSpec } from "./supported-objects.ts";
+import type { ConfigMapObject } from "./supported-objects.ts";
+import type { ContainerSpec } from "./supported-pod.ts";
 import type { LifecycleEvent, LocalImage } from "./types.ts";
 import type { Watchdog } from "./watchdog.ts";
 

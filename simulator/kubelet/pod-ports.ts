@@ -1,7 +1,8 @@
 import { ClusterError } from "./errors.ts";
 import { leasePort } from "./port-lease.ts";
 import type { PortLease } from "./port-lease.ts";
-import type { ContainerSpec, PodSpec, PortReference } from "./supported-objects.ts";
+import type { PortReference } from "./supported-fields.ts";
+import type { ContainerSpec, PodSpec } from "./supported-pod.ts";
 import type { LocalImage } from "./types.ts";
 
 /** The ports of one pod: container port -> leased host port, for as long as the pod lives. */

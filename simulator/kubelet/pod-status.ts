@@ -1,6 +1,6 @@
 import type { V1ContainerStatus, V1Pod, V1PodSpec } from "@kubernetes/client-node";
 import type { PodOwner } from "./pod-worker.ts";
-import type { ContainerSpec, PodTemplate } from "./supported-objects.ts";
+import type { ContainerSpec, PodTemplate } from "./supported-pod.ts";
 
 export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed";
 

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { writeConfigMap } from "./config-map-volume.ts";
 import type { NodeContext } from "./pod-context.ts";
-import type { VolumeSpec } from "./supported-objects.ts";
+import type { VolumeSpec } from "./supported-pod.ts";
 
 export interface PodVolumesOptions {
   readonly node: NodeContext;

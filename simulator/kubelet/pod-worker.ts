@@ -10,7 +10,7 @@ import { PodPorts } from "./pod-ports.ts";
 import { describePod, judgePhase } from "./pod-status.ts";
 import type { PodPhase } from "./pod-status.ts";
 import { PodVolumes } from "./pod-volumes.ts";
-import type { ContainerSpec, PodTemplate } from "./supported-objects.ts";
+import type { ContainerSpec, PodTemplate } from "./supported-pod.ts";
 import type { LifecycleName } from "./types.ts";
 
 export interface PodOwner {

@@ -1,7 +1,7 @@
 import type { ClusterClock } from "./clock.ts";
 import { runHandler } from "./handler.ts";
 import type { HandlerTarget } from "./handler.ts";
-import type { ProbeSpec } from "./supported-objects.ts";
+import type { ProbeSpec } from "./supported-pod.ts";
 
 export type ProbeType = "startup" | "liveness" | "readiness";
 

@@ -1,4 +1,4 @@
-import type { Share } from "./supported-objects.ts";
+import type { Share } from "./supported-fields.ts";
 
 export interface ReplicaSetCounts {
   readonly name: string;
