@@ -290,7 +290,8 @@ describe("kafka adapter", () => {
   });
 
   it("keeps its membership while a handler and a fetch take longer than the session", async () => {
-    const cluster = await startCluster();
+    // The other partition is fetched meanwhile.
+    const cluster = await startCluster({ partitions: 2 });
     let ended = false;
     const started = startBroker(
       cluster,
@@ -308,7 +309,6 @@ describe("kafka adapter", () => {
     await until(() => ended, "handled");
     expect(cluster.faults.all()[0]?.hits).toBe(1);
     expect(cluster.group(GROUP).generation).toBe(generation);
-    expect(committed(cluster)).toBe(1n);
   });
 
   it("fetches a failed batch again, from what it had committed", async () => {
