@@ -7,6 +7,7 @@ import type { ContainerRole } from "./container-runner.ts";
 import { ClusterError } from "./errors.ts";
 import type { NodeContext, PodContext } from "./pod-context.ts";
 import { PodPorts } from "./pod-ports.ts";
+import { readPodField } from "./downward-api.ts";
 import { describePod, judgePhase } from "./pod-status.ts";
 import type { PodPhase } from "./pod-status.ts";
 import { PodVolumes } from "./pod-volumes.ts";
@@ -79,7 +80,11 @@ export class PodWorker {
       ports: this.ports,
       terminating: this.#terminating.signal,
       volumePath: (volume) => this.#volumes.path(volume),
-      field: (fieldPath) => this.#readField(fieldPath),
+      field: (fieldPath) =>
+        readPodField(
+          { name: this.name, uid: this.uid, namespace: node.namespace(), template },
+          fieldPath,
+        ),
       changed: () => {
         this.#refresh();
       },
@@ -324,27 +329,6 @@ export class PodWorker {
       graceSeconds: terminationGracePeriodSeconds,
       waitingReason: initContainers.length > 0 ? "PodInitializing" : "ContainerCreating",
     });
-  }
-
-  #readField(fieldPath: string): string {
-    const { labels, annotations } = this.template.metadata;
-    const keyed = /^metadata\.(labels|annotations)\['([^']+)'\]$/.exec(fieldPath);
-    if (keyed !== null) {
-      return (keyed[1] === "labels" ? labels : annotations)?.[keyed[2] ?? ""] ?? "";
-    }
-    const value = new Map([
-      ["metadata.name", this.name],
-      ["metadata.namespace", this.#node.namespace()],
-      ["metadata.uid", this.uid],
-      ["spec.nodeName", "local"],
-      ["spec.serviceAccountName", this.template.spec.serviceAccountName],
-      ["status.hostIP", "127.0.0.1"],
-      ["status.podIP", "127.0.0.1"],
-    ]).get(fieldPath);
-    if (value === undefined) {
-      throw new ClusterError(`fieldRef ${fieldPath} is not implemented.`);
-    }
-    return value;
   }
 
   #log(name: LifecycleName, detail?: string): void {
