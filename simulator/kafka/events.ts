@@ -19,6 +19,11 @@ export type KafkaEvent =
   /** A rule hit this request. */
   | (EventPlace & RequestFacts & { readonly type: "fault"; readonly action: string });
 
+/** An event whose place and time are still to be added. */
+export type ConnectionEvent = DistributiveOmit<KafkaEvent, keyof EventPlace>;
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
 export interface EventPlace {
   /** Milliseconds since the epoch. */
   readonly atMs: number;

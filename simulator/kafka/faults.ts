@@ -22,7 +22,7 @@ export type FaultAction =
   | { readonly type: "drop-before-apply" }
   /** Applied; the connection is closed instead of answering. */
   | { readonly type: "apply-then-drop" }
-  /** Not applied and never answered; the connection stays open and is deaf from then on. */
+  /** Not applied and never answered; the connection is deaf from then on, and closed when the rule is released. */
   | { readonly type: "blackhole" }
   /** Waits for `release()`, before it is applied or before the answer is sent. Default before-apply. */
   | { readonly type: "barrier"; readonly at?: "before-apply" | "before-reply" };
@@ -46,14 +46,14 @@ export interface Fault extends Disposable {
   readonly hits: number;
   /** Resolves at the first hit. */
   readonly arrived: Promise<RequestFacts>;
-  /** Lets everyone held at the barrier go on, and later ones pass. */
+  /** Lets everyone held at the barrier go on, and later ones pass; ends what a blackhole swallowed. */
   release(): void;
 }
 
 /** A rule that bit one request. */
 export interface Bite {
   readonly action: FaultAction;
-  /** Resolves when the barrier is released. */
+  /** Resolves when the rule lets go of the request. */
   readonly released: Promise<void>;
 }
 

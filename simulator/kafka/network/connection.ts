@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { apis } from "../apis/registry.ts";
 import type { Api, Call, RequestContext } from "../apis/define.ts";
 import type { Cluster } from "../cluster.ts";
-import type { EventPlace, KafkaEvent, RequestFacts } from "../events.ts";
+import type { ConnectionEvent, EventPlace, RequestFacts } from "../events.ts";
 import type { Bite } from "../faults.ts";
 import { AuthenticationFailed } from "../security/failure.ts";
 import type { Session } from "../security/session.ts";
@@ -19,9 +19,6 @@ const QUEUED_REQUESTS_MAX = 100;
 const UNAUTHENTICATED_BYTES_MAX = 524_288;
 /** ApiVersions, SaslHandshake, SaslAuthenticate. */
 const OPEN_TO_ALL = new Set([18, 17, 36]);
-
-type ConnectionEvent = DistributiveOmit<KafkaEvent, keyof EventPlace>;
-type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
 /** What the connection's events have in common. */
 export type ConnectionPlace = Omit<EventPlace, "atMs">;
@@ -128,7 +125,10 @@ export class Connection {
   async #before(bite: Bite): Promise<boolean> {
     const { action } = bite;
     if (action.type === "drop-before-apply") this.#close("fault drop-before-apply");
-    if (action.type === "blackhole") await this.#untilClosed();
+    if (action.type === "blackhole") {
+      await this.#untilReleased(bite);
+      this.#close("fault blackhole");
+    }
     if (action.type === "barrier" && action.at !== "before-reply") await this.#untilReleased(bite);
     if (action.type === "delay") {
       await pause(this.#cluster.timers, action.delayMs, this.#closed.signal);

@@ -5,6 +5,7 @@ import type { TLSSocket } from "node:tls";
 import type { Cluster } from "../cluster.ts";
 import type { ListenerOptions, ListenerTls } from "../options.ts";
 import { ANONYMOUS, Session } from "../security/session.ts";
+import type { ConnectionEvent } from "../events.ts";
 import { serveConnection } from "./connection.ts";
 import type { Connection, ConnectionPlace } from "./connection.ts";
 
@@ -12,6 +13,7 @@ interface Accepted {
   readonly socket: Socket;
   readonly place: ConnectionPlace;
   connection: Connection | undefined;
+  tlsError: string | undefined;
 }
 
 /** One listener of one node: a port and the sockets that came in through it. */
@@ -96,7 +98,7 @@ export class Door {
     });
     server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
       const accepted = this.#accepted.get(peerOf(socket));
-      if (accepted !== undefined) this.#tlsFailed(accepted, error.message);
+      if (accepted !== undefined) accepted.tlsError = error.message;
       socket.destroy();
     });
     return server;
@@ -110,36 +112,37 @@ export class Door {
       connection: this.#nextConnection(),
       peer,
     };
-    const accepted: Accepted = { socket, place, connection: undefined };
+    const accepted: Accepted = { socket, place, connection: undefined, tlsError: undefined };
     this.#accepted.set(peer, accepted);
     socket.setNoDelay(true);
     socket.on("error", () => {});
     socket.on("close", () => {
-      this.#accepted.delete(peer);
+      if (this.#accepted.get(peer) === accepted) this.#accepted.delete(peer);
+      if (accepted.connection === undefined) {
+        // A client certificate that is refused gives no error of its own.
+        this.#emit(accepted, {
+          type: "tls-failed",
+          reason: accepted.tlsError ?? "the handshake was not completed",
+        });
+      }
       const reason = accepted.connection?.closeReason;
-      this.#cluster.events.emit({
-        type: "connection-closed",
-        reason,
-        ...place,
-        atMs: this.#nowMs(),
-      });
+      this.#emit(accepted, { type: "connection-closed", reason });
     });
-    this.#cluster.events.emit({ type: "connection-opened", ...place, atMs: this.#nowMs() });
+    this.#emit(accepted, { type: "connection-opened" });
     return accepted;
   }
 
   #serve(accepted: Accepted, socket: Socket, principal: string): void {
     const { mechanisms = [] } = this.options.sasl ?? {};
-    const session = new Session(this.#cluster.users, mechanisms, principal);
+    const session = new Session(this.#cluster.users, mechanisms, principal, {
+      authenticated: (user) => this.#emit(accepted, { type: "authenticated", principal: user }),
+      failed: (mechanism) => this.#emit(accepted, { type: "authentication-failed", mechanism }),
+    });
     accepted.connection = serveConnection(socket, this.#cluster, session, accepted.place);
   }
 
-  #tlsFailed({ place }: Accepted, reason: string): void {
-    this.#cluster.events.emit({ type: "tls-failed", reason, ...place, atMs: this.#nowMs() });
-  }
-
-  #nowMs(): number {
-    return this.#cluster.timers.nowMs();
+  #emit({ place }: Pick<Accepted, "place">, event: ConnectionEvent): void {
+    this.#cluster.events.emit({ ...event, ...place, atMs: this.#cluster.timers.nowMs() });
   }
 }
 

@@ -5,10 +5,17 @@ import { AuthenticationFailed } from "./failure.ts";
 
 export const ANONYMOUS = "User:ANONYMOUS";
 
+/** Told what becomes of every attempt. */
+export interface SessionObserver {
+  authenticated(principal: string): void;
+  failed(mechanism: string): void;
+}
+
 /** Where a connection stands: who it is, and what it may ask for now. */
 export class Session {
   readonly mechanisms: readonly SaslMechanism[];
   readonly #users: Users;
+  readonly #observer: SessionObserver | undefined;
   #principal: string;
   #exchange: SaslExchange | undefined;
   #mechanism: SaslMechanism | undefined;
@@ -19,20 +26,21 @@ export class Session {
   #endsAtMs = Number.POSITIVE_INFINITY;
 
   /** `principal` is what the transport proved (mTLS), `mechanisms` is empty where no SASL is asked for. */
-  constructor(users: Users, mechanisms: readonly SaslMechanism[], principal: string) {
+  constructor(
+    users: Users,
+    mechanisms: readonly SaslMechanism[],
+    principal: string,
+    observer?: SessionObserver,
+  ) {
     this.mechanisms = mechanisms;
     this.#users = users;
+    this.#observer = observer;
     this.#principal = principal;
     this.#authenticated = mechanisms.length === 0;
   }
 
   get principal(): string {
     return this.#principal;
-  }
-
-  /** The mechanism of the exchange that is under way or was the last. */
-  get mechanism(): SaslMechanism | undefined {
-    return this.#mechanism;
   }
 
   get isInExchange(): boolean {
@@ -61,7 +69,10 @@ export class Session {
   /** False for a mechanism that the listener does not offer. */
   begin(mechanism: string, rawTokens: boolean): boolean {
     const offered = this.mechanisms.find((candidate) => candidate === mechanism);
-    if (offered === undefined) return false;
+    if (offered === undefined) {
+      this.#observer?.failed(mechanism);
+      return false;
+    }
     this.#mechanism = offered;
     this.#rawTokens = rawTokens;
     this.#exchange = startExchange(offered, this.#users);
@@ -71,9 +82,14 @@ export class Session {
   /** Throws AuthenticationFailed. `endsAtMs` is when the authentication that this may complete ends. */
   async next(token: Buffer, endsAtMs: number): Promise<SaslStep> {
     if (this.#exchange === undefined) throw new AuthenticationFailed("no SASL exchange has begun");
-    const step = await this.#exchange.next(token);
-    if (step.user !== undefined) this.#complete(`User:${step.user}`, endsAtMs);
-    return step;
+    try {
+      const step = await this.#exchange.next(token);
+      if (step.user !== undefined) this.#complete(`User:${step.user}`, endsAtMs);
+      return step;
+    } catch (error) {
+      if (error instanceof AuthenticationFailed) this.#observer?.failed(this.#mechanism ?? "");
+      throw error;
+    }
   }
 
   #complete(principal: string, endsAtMs: number): void {
@@ -85,5 +101,6 @@ export class Session {
     this.#principal = principal;
     this.#authenticated = true;
     this.#endsAtMs = endsAtMs;
+    this.#observer?.authenticated(principal);
   }
 }
