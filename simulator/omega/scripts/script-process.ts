@@ -20,6 +20,7 @@ const say = (line) => appendFileSync(at("heard"), line + "\\n");
 for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => { say(signal); asked = true; });
 let asked = false;
 setInterval(() => {
+  if (!existsSync(at(""))) process.exit(1);
   if (existsSync(at("exit"))) process.exit(Number(readFileSync(at("exit"), "utf8")));
   if (asked && existsSync(at("release"))) process.exit(Number(readFileSync(at("release"), "utf8")));
 }, 5);
@@ -118,9 +119,8 @@ export class Stage implements AsyncDisposable {
 
   /** Ends what a failed test may have left, then removes the directory. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const up = (await this.lines("heard")).find((line) => line.startsWith("up "));
-    if (up !== undefined) signalIfThere(Number(up.split(" ")[1]), "SIGKILL");
-    for (const running of this.#running) running.kill("SIGKILL");
+    // Each script leads a process group, which its consumer stays in even when the script has ended.
+    for (const { pid } of this.#running) signalIfThere(-pid, "SIGKILL");
     await Promise.all([...this.#running].map((running) => running.ended));
     await rm(this.root, { recursive: true, force: true });
   }
@@ -139,7 +139,7 @@ export function startProcess(
   args: readonly string[],
   env: Record<string, string | undefined>,
 ): ScriptProcess {
-  const child = spawn(command, args, { env, stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(command, args, { env, stdio: ["ignore", "ignore", "pipe"], detached: true });
   let stderr = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
   return {
