@@ -5,7 +5,7 @@ import { checkSecrets } from "./checkers/secrets.ts";
 import type { Durations } from "./durations.ts";
 import { ExpectationError } from "./errors.ts";
 import type { Tell } from "./events.ts";
-import { watchStage } from "./observe.ts";
+import { tellRecorded, watchStage } from "./observe.ts";
 import { makeOwnedDirectory, removeDirectory } from "./owned-directory.ts";
 import { seededRandom } from "./random.ts";
 import type { Hall } from "./runner.ts";
@@ -67,6 +67,7 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
         const stage = await opening.catch(() => null);
         if (stage !== null) {
           const logs = join(directory, opened.length === 1 ? "logs" : `logs-${index + 1}`);
+          await attempt(tellRecorded(stage, tell));
           await attempt(closeStage(stage, logs, options.secrets));
         }
         if (keep) tell("run", "stage.kept", { directory: stageDirectory });

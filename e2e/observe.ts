@@ -15,6 +15,19 @@ export function watchStage(stage: Stage, tell: Tell): void {
   });
 }
 
+/** Tells what the servers recorded and nobody was told of, when it happened; once, at the end of the stage. */
+export async function tellRecorded(stage: Stage, tell: Tell): Promise<void> {
+  for (const { key, method, path, appliedAtMs } of await stage.effects()) {
+    tell("target", "effect.applied", { key, method, path }, appliedAtMs);
+  }
+  for (const { principal, name, status, atMs } of await stage.ckms.control.requests()) {
+    tell("ckms", "secret.asked", { principal, name, status }, atMs);
+  }
+  for (const { type, principal, reason, atMs } of stage.athenz.zts.events()) {
+    tell("athenz", `certificate.${type}`, { principal, ...(reason && { reason }) }, atMs);
+  }
+}
+
 type Entry = Parameters<Parameters<Stage["target"]["subscribe"]>[0]>[0];
 
 function tellEntry(entry: Entry, tell: Tell): void {

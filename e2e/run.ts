@@ -113,8 +113,10 @@ async function writeReports(
 }
 
 function inStartOrder(scenarios: readonly Scenario[]): Scenario[] {
-  const rank = ({ long, number }: Scenario): number => (long === true ? number - 100 : number);
-  return scenarios.toSorted((left, right) => rank(left) - rank(right));
+  return scenarios.toSorted(
+    (left, right) =>
+      Number(right.long ?? false) - Number(left.long ?? false) || left.number - right.number,
+  );
 }
 
 /** Most scenarios wait most of the time. */

@@ -4,7 +4,7 @@ import { ExpectationError } from "./errors.ts";
 export interface WaitOptions {
   /** How long the condition may take, milliseconds. */
   readonly deadlineMs: number;
-  /** Time between two looks, milliseconds. Default 20. */
+  /** Time between two looks, milliseconds. Default 40. */
   readonly intervalMs?: number;
   readonly signal?: AbortSignal;
   /** Added to the error when the deadline passes: what was seen instead. */
@@ -33,7 +33,7 @@ export async function until<T>(
       const seen = options.seen === undefined ? "" : `; seen: ${describe(options.seen())}`;
       throw new ExpectationError(`not within ${options.deadlineMs} ms: ${what}${seen}`);
     }
-    await pause(options.intervalMs ?? 20, options.signal);
+    await pause(options.intervalMs ?? 40, options.signal);
   }
 }
 

@@ -11,12 +11,14 @@ export function htmlTimeline(
   events: readonly RunEvent[],
   title: string,
 ): string {
-  const startMs = events[0]?.atMs ?? 0;
-  const endMs = Math.max(startMs + 1, events.at(-1)?.atMs ?? 0);
+  // Some are told late: what servers recorded comes when their stage ends.
+  const ordered = events.toSorted((left, right) => left.atMs - right.atMs);
+  const startMs = ordered[0]?.atMs ?? 0;
+  const endMs = Math.max(startMs + 1, ordered.at(-1)?.atMs ?? 0);
   const sections = results.map((result) =>
     section(
       result,
-      events.filter((event) => event.scenario === scenarioId(result.scenario)),
+      ordered.filter((event) => event.scenario === scenarioId(result.scenario)),
       startMs,
       endMs,
     ),

@@ -93,8 +93,9 @@ class LocalTarget implements Target {
   constructor(cluster: LocalCluster) {
     this.#cluster = cluster;
     // As a watch would: a pod that is removed was seen in its last state before.
-    cluster.subscribe(() => {
-      for (const pod of cluster.pods()) this.#lastSeen.set(podName(pod), pod);
+    cluster.subscribe((event) => {
+      const pod = event.kind === "lifecycle" ? cluster.pod(event.pod) : undefined;
+      if (pod !== undefined) this.#lastSeen.set(podName(pod), pod);
     });
   }
 
