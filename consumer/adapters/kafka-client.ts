@@ -88,10 +88,14 @@ function createSockets(authority: string | undefined): Sockets {
   };
 }
 
-/** kafkajs listens to "error" and "end", never to "close": without an error it would wait on. */
+/** kafkajs listens to "error" and "end", never to "close": without an error it would wait on, unless it said goodbye. */
 function cut(socket: Socket): void {
-  socket.on("error", () => undefined);
-  socket.destroy(new Error("the client is closed"));
+  if (socket.writableEnded) {
+    socket.destroy();
+  } else {
+    socket.on("error", () => undefined);
+    socket.destroy(new Error("the client is closed"));
+  }
 }
 
 /**
