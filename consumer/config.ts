@@ -11,9 +11,9 @@ type Parsed = z.output<typeof configSchema>;
 type ParsedRule = Parsed["rules"][number];
 
 /** One action of a rule, as in the file, with its deadline settled. */
-export type ActionConfig = ParsedRule["actions"][number] & { readonly deadlineMs: number };
+type ActionConfig = ParsedRule["actions"][number] & { readonly deadlineMs: number };
 
-export interface RuleConfig extends Omit<ParsedRule, "actions"> {
+interface RuleConfig extends Omit<ParsedRule, "actions"> {
   readonly actions: readonly ActionConfig[];
 }
 

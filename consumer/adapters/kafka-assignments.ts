@@ -2,7 +2,7 @@ import { ConsumerError } from "../errors.ts";
 import type { Assignment } from "../ports.ts";
 
 /** Topic to partitions, as a member of a group is told. */
-export type MemberAssignment = Readonly<Record<string, readonly number[]>>;
+type MemberAssignment = Readonly<Record<string, readonly number[]>>;
 
 /** What this process may work on: one epoch for each partition of each generation of the group. */
 export interface Assignments {

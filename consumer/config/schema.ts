@@ -199,7 +199,7 @@ const health = section({
   ).default(8080),
 });
 
-export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 
 const log = section({
   directory: path("Where log files go. Variable LOG_DIR. Default /app/logs.").default("/app/logs"),
