@@ -29,9 +29,15 @@ const run = (...options: string[]) =>
   spawn(process.execPath, [MAIN, "kafka", ...options], { cwd: directory });
 
 test("as a process it says where it listens, serves, and ends cleanly on SIGTERM", async () => {
+  const security = ["--tls-cert", "cert.pem", "--tls-key", "key.pem", "--sasl", "SCRAM-SHA-512"];
   const child = run(
-    ...["--nodes", "2", "--tls-cert", "cert.pem", "--tls-key", "key.pem"],
-    ...["--sasl", "SCRAM-SHA-512", "--users-file", "users.json", "--topic", "incidents:3"],
+    ...security,
+    "--users-file",
+    "users.json",
+    "--nodes",
+    "2",
+    "--topic",
+    "incidents:3",
   );
   const exited = once(child, "exit");
   try {

@@ -13,7 +13,7 @@ export interface FaultScope {
   readonly principal?: string;
 }
 
-export type FaultAction =
+type FaultAction =
   /** Not applied; answered with this error of Apache Kafka's table, such as `NOT_COORDINATOR`. */
   | { readonly type: "error"; readonly error: string }
   /** Applied after `delayMs`. */

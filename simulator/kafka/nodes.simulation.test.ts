@@ -1,6 +1,7 @@
 import { Kafka, logLevel } from "kafkajs";
 import type { Producer } from "kafkajs";
 import { expect, test } from "vitest";
+import type { KafkaEvent } from "./events.ts";
 import { startKafka } from "./start.ts";
 import type { KafkaCluster } from "./start.ts";
 
@@ -44,11 +45,17 @@ test("three nodes are up within 50 ms, leaders and coordinators spread", async (
 
 test("a killed node cuts its connections, others lead, and it comes back on its port", async () => {
   await using cluster = await start();
+  const events: KafkaEvent[] = [];
+  cluster.onEvent((event) => void events.push(event));
   const producer = client(cluster).producer();
   await producer.connect();
   await sendToEach(producer, "first");
   const addresses = cluster.bootstrap();
   await cluster.node(2).kill();
+  const connections = (type: KafkaEvent["type"]): number =>
+    events.filter((event) => event.type === type && event.node === 2).length;
+  expect(connections("connection-opened")).toBeGreaterThan(0);
+  expect(connections("connection-closed")).toBe(connections("connection-opened"));
   expect(cluster.topic(TOPIC).leader(1)).toBe(3);
   await sendToEach(producer, "second");
   expect(cluster.topic(TOPIC).endOffset(1)).toBe(2n);

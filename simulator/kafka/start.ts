@@ -36,7 +36,7 @@ export interface KafkaCluster extends AsyncDisposable {
   onEvent(listener: KafkaListener): Disposable;
 }
 
-export interface TopicControl {
+interface TopicControl {
   readonly name: string;
   readonly partitions: number;
   /** Records that can be fetched, decompressed, in offset order. */
@@ -50,7 +50,7 @@ export interface TopicControl {
   deleteRecordsBefore(partition: number, offset: bigint): void;
 }
 
-export interface GroupControl {
+interface GroupControl {
   readonly state: GroupState;
   readonly generation: number;
   readonly members: readonly GroupMember[];
@@ -64,7 +64,7 @@ export interface GroupControl {
   expire(memberId: string): void;
 }
 
-export interface GroupMember {
+interface GroupMember {
   readonly memberId: string;
   readonly instanceId: string | null;
   readonly clientId: string;
@@ -73,7 +73,7 @@ export interface GroupMember {
   readonly assignment: Buffer;
 }
 
-export interface NodeControl {
+interface NodeControl {
   readonly id: number;
   readonly alive: boolean;
   /** Cuts every socket and frees the ports; other nodes lead and coordinate from now on. */

@@ -22,7 +22,7 @@ export interface RequestContext {
 }
 
 /** What a request is about, for the rules of faults and for whoever watches. */
-export interface RequestScope {
+interface RequestScope {
   readonly topics?: readonly string[];
   readonly groups?: readonly string[];
 }

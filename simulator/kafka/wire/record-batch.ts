@@ -9,7 +9,6 @@ const MAGIC = 16;
 const CRC = 17;
 const ATTRIBUTES = 21;
 const LAST_OFFSET_DELTA = 23;
-const BASE_TIMESTAMP = 27;
 const MAX_TIMESTAMP = 35;
 const PRODUCER_ID = 43;
 const PRODUCER_EPOCH = 51;
@@ -96,11 +95,6 @@ export function placeBatch(batch: RecordBatch, baseOffset: bigint, leaderEpoch: 
   placed.writeBigInt64BE(baseOffset, BASE_OFFSET);
   placed.writeInt32BE(leaderEpoch, LEADER_EPOCH);
   return placed;
-}
-
-/** The first record's timestamp, milliseconds since the epoch. */
-export function baseTimestampMs(bytes: Buffer): number {
-  return Number(bytes.readBigInt64BE(BASE_TIMESTAMP));
 }
 
 function corrupt(message: string): InvalidBatch {
