@@ -64,11 +64,13 @@ export class Door {
     const server = this.#server;
     if (server === undefined) return;
     this.#server = undefined;
-    const closed = new Promise<void>((resolve) => {
-      server.close(() => resolve());
-    });
-    for (const { socket } of this.#accepted.values()) socket.destroy();
-    await closed;
+    const closed = [closeOf(server)];
+    server.close();
+    for (const { socket } of this.#accepted.values()) {
+      closed.push(closeOf(socket));
+      socket.destroy();
+    }
+    await Promise.all(closed);
   }
 
   #create(): Server {
@@ -144,6 +146,13 @@ export class Door {
   #emit({ place }: Pick<Accepted, "place">, event: ConnectionEvent): void {
     this.#cluster.events.emit({ ...event, ...place, atMs: this.#cluster.timers.nowMs() });
   }
+}
+
+/** Not events.once: that would reject for an error that comes first. */
+function closeOf(emitter: Server | Socket): Promise<void> {
+  return new Promise((resolve) => {
+    emitter.once("close", () => resolve());
+  });
 }
 
 function peerOf(socket: Socket): string {
