@@ -24,6 +24,7 @@ export class Progress {
   }
 
   show(event: RunEvent): void {
+    if (event.event === "stage.kept") this.#kept(event);
     if (event.source !== "scenario" || event.scenario === null) return;
     const { scenario, fields } = event;
     switch (event.event) {
@@ -52,6 +53,12 @@ export class Progress {
   /** Takes the changing line away. */
   end(): void {
     if (this.#terminal.isTTY) this.#terminal.write("\r\u001b[K");
+  }
+
+  #kept({ scenario, fields }: RunEvent): void {
+    if (typeof fields.directory === "string") {
+      this.line(`     ${scenario}: kept ${fields.directory} (npm run e2e -- clean removes it)`);
+    }
   }
 
   #step(scenario: string, text: unknown): void {
