@@ -115,11 +115,9 @@ async function identityLine(container: Stage): Promise<string> {
 
 async function foreignProcess(): Promise<ScriptProcess & AsyncDisposable> {
   const running = startProcess("sleep", ["60"], { PATH: process.env.PATH });
-  return {
-    ...running,
-    [Symbol.asyncDispose]: async () => {
-      running.kill("SIGKILL");
-      await running.ended;
-    },
+  const stop = async () => {
+    running.kill("SIGKILL");
+    await running.exited;
   };
+  return Object.assign(running, { [Symbol.asyncDispose]: stop });
 }

@@ -121,15 +121,17 @@ export class Stage implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     // Each script leads a process group, which its consumer stays in even when the script has ended.
     for (const { pid } of this.#running) signalIfThere(-pid, "SIGKILL");
-    await Promise.all([...this.#running].map((running) => running.ended));
+    await Promise.all([...this.#running].map((running) => running.exited));
     await rm(this.root, { recursive: true, force: true });
   }
 }
 
 export interface ScriptProcess {
   readonly pid: number;
-  /** Exit code, or the name of the signal that ended it. */
+  /** Exit code, or the name of the signal that ended it. Rejects after 20 s, so that a test that fails still cleans up. */
   readonly ended: Promise<number | string>;
+  /** The same, without a limit. */
+  readonly exited: Promise<number | string>;
   kill(signal: NodeJS.Signals): void;
   stderr(): string;
 }
@@ -141,13 +143,22 @@ export function startProcess(
 ): ScriptProcess {
   const child = spawn(command, args, { env, stdio: ["ignore", "ignore", "pipe"], detached: true });
   let stderr = "";
+  const exited = once(child, "exit").then(([code, signal]): number | string => code ?? signal);
   child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
   return {
     pid: child.pid ?? 0,
-    ended: once(child, "exit").then(([code, signal]) => code ?? signal),
+    exited,
+    get ended() {
+      return Promise.race([exited, overdue(args)]);
+    },
     kill: (signal) => void child.kill(signal),
     stderr: () => stderr,
   };
+}
+
+async function overdue(args: readonly string[]): Promise<never> {
+  await delay(20_000, undefined, { ref: false });
+  throw new Error(`not ended within 20 s: ${args.join(" ")}`);
 }
 
 export function signalIfThere(pid: number, signal: NodeJS.Signals): void {
