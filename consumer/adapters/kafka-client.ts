@@ -99,24 +99,31 @@ function cut(socket: Socket): void {
 }
 
 /**
- * SCRAM with credentials that can change: kafkajs takes them once, at the start. What the broker refused is
- * forgotten, so that the next connection asks again.
+ * SCRAM with credentials that can change: kafkajs takes them once, at the start. What the broker refuses is
+ * forgotten, so that the next connection asks again. When it had been good before, the password was rotated:
+ * the refusal then counts as a broken connection, and the member goes on with the new one in its place.
  */
 function authentication({ kafka, credentials }: KafkaClientOptions) {
   let present: Promise<Credentials> | undefined;
+  const proven = new WeakSet<Promise<Credentials>>();
   return {
     mechanism: kafka.sasl.mechanism,
     authenticationProvider: (connection: AuthenticationProviderArgs) => ({
       async authenticate() {
         const asked = (present ??= credentials());
         try {
-          const authenticator = scramSha512(await asked)(connection);
-          await authenticator.authenticate();
+          await scramSha512(await asked)(connection).authenticate();
+          proven.add(asked);
         } catch (error) {
           if (present === asked) {
             present = undefined;
           }
-          throw error;
+          if (!proven.has(asked)) {
+            throw error;
+          }
+          throw new kafkajs.KafkaJSConnectionError("the password was good before: asking again", {
+            broker: `${connection.host}:${String(connection.port)}`,
+          });
         }
       },
     }),
