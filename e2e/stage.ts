@@ -147,10 +147,11 @@ export class Stage implements AsyncDisposable {
     this.#deployment = deploymentOf(objects).metadata.name;
     await this.target.apply(objects);
     this.#contractFile ??= this.#stack.use(
-      new ContractFileWatch(
-        () => this.target.readVolume(this.#claim, CONTRACT_FILE),
-        realTime ? 500 : 50,
-      ),
+      new ContractFileWatch(() => this.target.readVolume(this.#claim, CONTRACT_FILE), {
+        intervalMs: realTime ? 500 : 50,
+        // Beside the interval, what a busy machine takes to write a view.
+        freshnessMs: 2 * durations.consumer.publishIntervalMs + 3000,
+      }),
     );
   }
 
@@ -321,6 +322,11 @@ export class Stage implements AsyncDisposable {
    */
   async judge(): Promise<void> {
     await this.settled();
+    await this.until(
+      "the contract file shows everything that it ever showed",
+      () => this.contractFile.missing.length === 0,
+      { seen: () => this.contractFile.missing },
+    );
     const findings = judge({
       published: this.published,
       effects: await this.effects(),

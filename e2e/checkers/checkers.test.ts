@@ -183,16 +183,16 @@ describe("offsets", () => {
   });
 });
 
-const contractFile = (keys: string[]): Buffer =>
+const contractFile = (keys: string[], publishedAtMs = 9000): Buffer =>
   Buffer.from(
     JSON.stringify({
       format: 1,
-      publishedAtMs: keys.length,
-      entries: Object.fromEntries(keys.map((key) => [key, {}])),
+      publishedAtMs,
+      entries: Object.fromEntries(keys.map((key) => [key, { atMs: 1000 }])),
     }),
   );
 const judgeLooks = (looks: (Buffer | undefined)[]): string[] => {
-  const checker = new ContractFileChecker();
+  const checker = new ContractFileChecker(500);
   for (const look of looks) checker.look(look);
   return checker.findings;
 };
@@ -210,10 +210,24 @@ describe("the contract file", () => {
     ]);
     expect(judgeLooks([Buffer.alloc(0)])).toHaveLength(1);
     expect(judgeLooks([contractFile(["a", "b"]), contractFile(["b"])])).toEqual([
-      "automation_action_history.json lost key a (look 2)",
+      "automation_action_history.json lost key a, 8000 ms after its end (look 2)",
     ]);
     expect(judgeLooks([contractFile([]), undefined])).toEqual([
       "automation_action_history.json vanished (look 1)",
+    ]);
+  });
+
+  test("an entry within the freshness may go and come back, but not stay away", () => {
+    const checker = new ContractFileChecker(500);
+    checker.look(contractFile(["a", "b"], 1010));
+    checker.look(contractFile(["b"], 1500));
+    expect(checker.findings).toEqual([]);
+    expect(checker.missing).toEqual(["a"]);
+    checker.look(contractFile(["a", "b"], 1600));
+    expect(checker.missing).toEqual([]);
+    checker.look(contractFile(["a"], 1501));
+    expect(checker.findings).toEqual([
+      "automation_action_history.json lost key b, 501 ms after its end (look 4)",
     ]);
   });
 
@@ -228,11 +242,14 @@ describe("the contract file", () => {
   test("the watch looks until it is stopped", async () => {
     const enough = Promise.withResolvers<void>();
     let looks = 0;
-    const watch = new ContractFileWatch(async () => {
-      looks += 1;
-      if (looks === 3) enough.resolve();
-      return looks === 2 ? Buffer.from("{") : contractFile([]);
-    }, 1);
+    const watch = new ContractFileWatch(
+      async () => {
+        looks += 1;
+        if (looks === 3) enough.resolve();
+        return looks === 2 ? Buffer.from("{") : contractFile([]);
+      },
+      { intervalMs: 1, freshnessMs: 500 },
+    );
     await enough.promise;
     await watch[Symbol.asyncDispose]();
     expect(watch.checker.findings).toEqual([

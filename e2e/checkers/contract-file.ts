@@ -1,14 +1,27 @@
 import { pause } from "../waiting.ts";
-import { parseObject } from "./history-files.ts";
+import { isObject, parseObject } from "./history-files.ts";
 
 export const CONTRACT_FILE = "automation_action_history.json";
 
-/** Judges a series of looks at automation_action_history.json. Gives one finding per violation. */
+/**
+ * Judges a series of looks at automation_action_history.json. Gives one finding per violation. Several pods
+ * publish the file, each what it knows: an entry that is younger than the stated freshness may be shown, be
+ * gone and come back. An older one must be there, and nothing may stay away (`missing`).
+ */
 export class ContractFileChecker {
   readonly findings: string[] = [];
+  /** Milliseconds from an entry to the first view that must show it. */
+  readonly #freshnessMs: number;
+  /** When each key that was ever shown came to its end, milliseconds since the epoch. */
+  readonly #shown = new Map<string, number>();
+  readonly #found = new Set<string>();
   #looks = 0;
   #keys = new Set<string>();
   #previous: string | null = null;
+
+  constructor(freshnessMs: number) {
+    this.#freshnessMs = freshnessMs;
+  }
 
   /** How often the file was there. */
   get looks(): number {
@@ -18,6 +31,11 @@ export class ContractFileChecker {
   /** The keys that the file showed last. */
   get keys(): ReadonlySet<string> {
     return this.#keys;
+  }
+
+  /** Keys that were shown once and are not shown now. */
+  get missing(): readonly string[] {
+    return [...this.#shown.keys()].filter((key) => !this.#keys.has(key));
   }
 
   /** `undefined`: the file is absent, which is right only before it was there for the first time. */
@@ -38,11 +56,21 @@ export class ContractFileChecker {
     if (content === undefined) return this.#find(`does not parse (${bytes.length} bytes)`);
     if (content.format !== 1) this.#find(`format is ${String(content.format)}, not 1`);
     if (typeof content.publishedAtMs !== "number") this.#find("publishedAtMs is not a number");
-    const { entries } = content;
-    if (typeof entries !== "object" || entries === null) return this.#find("has no entries object");
-    const keys = new Set(Object.keys(entries));
-    for (const key of this.#keys) if (!keys.has(key)) this.#find(`lost key ${key}`);
-    this.#keys = keys;
+    const { entries, publishedAtMs } = content;
+    if (!isObject(entries)) return this.#find("has no entries object");
+    this.#keys = new Set(Object.keys(entries));
+    for (const [key, entry] of Object.entries(entries)) {
+      if (!isObject(entry) || typeof entry.atMs !== "number") this.#find(`key ${key} has no atMs`);
+      else this.#shown.set(key, entry.atMs);
+    }
+    for (const key of this.missing) this.#judgeMissing(key, Number(publishedAtMs));
+  }
+
+  #judgeMissing(key: string, publishedAtMs: number): void {
+    const ageMs = publishedAtMs - (this.#shown.get(key) ?? publishedAtMs);
+    if (ageMs <= this.#freshnessMs || this.#found.has(key)) return;
+    this.#found.add(key);
+    this.#find(`lost key ${key}, ${ageMs} ms after its end`);
   }
 
   #find(what: string): void {
@@ -52,12 +80,16 @@ export class ContractFileChecker {
 
 /** Looks at the file over and over until it is stopped; the findings are the checker's. */
 export class ContractFileWatch implements AsyncDisposable {
-  readonly checker = new ContractFileChecker();
+  readonly checker: ContractFileChecker;
   readonly #stop = new AbortController();
   readonly #done: Promise<void>;
 
-  /** `intervalMs` between two looks. */
-  constructor(read: () => Promise<Uint8Array | undefined>, intervalMs: number) {
+  /** `intervalMs` between two looks; `freshnessMs` as the checker has it. */
+  constructor(
+    read: () => Promise<Uint8Array | undefined>,
+    { intervalMs, freshnessMs }: { readonly intervalMs: number; readonly freshnessMs: number },
+  ) {
+    this.checker = new ContractFileChecker(freshnessMs);
     this.#done = this.#watch(read, intervalMs);
     // Whoever disposes of this sees the error; until then it must not end the process.
     this.#done.catch(() => {});

@@ -68,6 +68,6 @@ export function parseObject(bytes: Uint8Array | undefined): JsonObject | undefin
   }
 }
 
-function isObject(value: unknown): value is JsonObject {
+export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
