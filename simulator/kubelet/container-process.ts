@@ -86,6 +86,9 @@ export async function startProcess(options: ProcessOptions): Promise<ContainerPr
       }
     },
     execute: async (argv, signal) => {
+      if (gone.signal.aborted) {
+        return { exitCode: 137, stdout: "", stderr: "the container has ended" };
+      }
       const command = spawn(argv[0] ?? "", argv.slice(1), {
         cwd: options.cwd,
         env,

@@ -165,8 +165,18 @@ export class PodWorker {
   }
 
   async updateConfigMap(name: string): Promise<void> {
-    if (this.#mounted && !this.#over && (await this.#volumes.update(name))) {
-      this.#log("config-map-updated", name);
+    if (!this.#mounted || this.#over) {
+      return;
+    }
+    try {
+      if (await this.#volumes.update(name)) {
+        this.#log("config-map-updated", name);
+      }
+    } catch (error) {
+      // The pod may have ended meanwhile, and its volumes with it.
+      if (!this.#over) {
+        this.#event("Warning", "FailedMount", String(error));
+      }
     }
   }
 
@@ -211,6 +221,11 @@ export class PodWorker {
       if (!this.#ending) {
         await this.#stopAll(this.template.spec.terminationGracePeriodSeconds);
       }
+      await this.#settled();
+    } catch (error) {
+      // A fault of the node, such as a full disk: the pod fails, the cluster goes on.
+      this.#event("Warning", "FailedCreatePodSandBox", String(error));
+      await this.#stopAll(0);
       await this.#settled();
     } finally {
       this.#begun.resolve();

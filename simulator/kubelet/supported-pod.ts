@@ -208,6 +208,11 @@ function* contradictions(spec: {
           yield { path: [...path, field], message: "only for containers that keep running" };
         }
       }
+      for (const { field, port } of namedPorts(entry)) {
+        if (!entry.ports.some((declared) => declared.name === port)) {
+          yield { path: [...path, ...field, "port"], message: `no port named "${port}"` };
+        }
+      }
       for (const [mountIndex, mount] of entry.volumeMounts.entries()) {
         const mountPath = [...path, "volumeMounts", mountIndex];
         if (!volumes.has(mount.name)) {
@@ -224,6 +229,25 @@ function* contradictions(spec: {
           };
         }
       }
+    }
+  }
+}
+
+function* namedPorts(entry: ContainerSpec): Generator<{ field: string[]; port: string }> {
+  const { livenessProbe, readinessProbe, startupProbe, lifecycle } = entry;
+  const actions = [
+    { field: ["livenessProbe", "httpGet"], action: livenessProbe?.httpGet },
+    { field: ["livenessProbe", "tcpSocket"], action: livenessProbe?.tcpSocket },
+    { field: ["readinessProbe", "httpGet"], action: readinessProbe?.httpGet },
+    { field: ["readinessProbe", "tcpSocket"], action: readinessProbe?.tcpSocket },
+    { field: ["startupProbe", "httpGet"], action: startupProbe?.httpGet },
+    { field: ["startupProbe", "tcpSocket"], action: startupProbe?.tcpSocket },
+    { field: ["lifecycle", "preStop", "httpGet"], action: lifecycle?.preStop?.httpGet },
+    { field: ["lifecycle", "postStart", "httpGet"], action: lifecycle?.postStart?.httpGet },
+  ];
+  for (const { field, action } of actions) {
+    if (typeof action?.port === "string") {
+      yield { field, port: action.port };
     }
   }
 }

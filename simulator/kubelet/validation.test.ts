@@ -64,6 +64,10 @@ test.each([
     pod("p", { volumes: [{ name: "v", projected: {} }] }),
     "Pod/p spec.volumes[0].projected: not implemented",
   ],
+  [
+    withContainer({ readinessProbe: { httpGet: { port: "http" } } }),
+    'Pod/p spec.containers[0].readinessProbe.httpGet.port: no port named "http"',
+  ],
   [pod("Not_A_Name"), "Pod/Not_A_Name metadata.name: not a DNS subdomain name"],
 ])("what is not implemented is refused with its path: %#", (object, fault) => {
   expect(faultsOf(object).join("\n")).toContain(fault);
