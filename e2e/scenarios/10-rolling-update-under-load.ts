@@ -33,5 +33,6 @@ export const rollingUpdateUnderLoad: Scenario = {
     expectFault(during >= 20, `only ${during} incidents were published during the update`);
     step(`judge ${load.published} incidents`);
     await stage.judge();
+    step(`${(await stage.deadLetters()).length} of them are in the dead letter`);
   },
 };

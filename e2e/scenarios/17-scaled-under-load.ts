@@ -34,5 +34,6 @@ export const scaledUnderLoad: Scenario = {
     expectFault(alone >= 5 && load.published > alone, "the load stood still");
     step(`judge ${load.published} incidents`);
     await stage.judge();
+    step(`${(await stage.deadLetters()).length} of them are in the dead letter`);
   },
 };
