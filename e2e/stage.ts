@@ -354,6 +354,7 @@ export async function openStage(
     const target = await startLocalTarget({
       directory: environment.directory,
       timing: environment.durations.cluster,
+      compileCache: environment.compileCache,
     });
     let world: World | undefined;
     // Registered first, so that pods end before their servers: without them they would only fill their logs.

@@ -18,6 +18,8 @@ export interface LocalTargetOptions {
   /** Receives everything of the pods; must exist. */
   readonly directory: string;
   readonly timing: Partial<Timing>;
+  /** Compiled code that all containers share: each finds it under this very path. */
+  readonly compileCache: string;
 }
 
 /** Names of the images that the local target knows; the manifests must use them. */
@@ -38,6 +40,7 @@ export async function startLocalTarget(options: LocalTargetOptions): Promise<Tar
     timing: options.timing,
     directory: join(options.directory, "cluster"),
     volumesDirectory,
+    hostPaths: [options.compileCache],
     // The stage decides about the directory that holds all this.
     keepDirectory: true,
   });

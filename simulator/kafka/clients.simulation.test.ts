@@ -55,15 +55,14 @@ async function consume(cluster: KafkaCluster, clientId: string, sessionTimeout =
 const numbered = (count: number, prefix = "v") =>
   Array.from({ length: count }, (_, index) => `${prefix}${index}`).toSorted();
 
-const until = (assertion: () => unknown) =>
-  expect.poll(assertion, { timeout: 10_000, interval: 5 });
+const POLL = { timeout: 10_000, interval: 5 };
 
 describe("kafkajs", () => {
   test.each([false, true])("produces and consumes, with gzip: %s", async (compress) => {
     await using cluster = await startWithTopic(3);
     await produce(cluster, numbered(9), compress);
     const { consumer, received, values } = await consume(cluster, "a");
-    await until(values).toEqual(numbered(9));
+    await expect.poll(values, POLL).toEqual(numbered(9));
     const [first] = received;
     expect(String(first?.message.key)).toBe(`k-${String(first?.message.value)}`);
     expect(String(first?.message.headers?.["name"])).toBe(String(first?.message.value));
@@ -75,28 +74,30 @@ describe("kafkajs", () => {
     await using cluster = await startWithTopic(2);
     await produce(cluster, numbered(4, "first"));
     const before = await consume(cluster, "a");
-    await until(before.values).toHaveLength(4);
+    await expect.poll(before.values, POLL).toHaveLength(4);
     await before.consumer.disconnect();
     expect(
       [0, 1].map((partition) => cluster.group(GROUP).committed(TOPIC, partition)?.offset),
     ).toEqual([2n, 2n]);
     await produce(cluster, numbered(4, "second"));
     const after = await consume(cluster, "a");
-    await until(after.values).toEqual(numbered(4, "second"));
+    await expect.poll(after.values, POLL).toEqual(numbered(4, "second"));
     await after.consumer.disconnect();
   });
 
   test("a second member gets half of the partitions, and all when the first leaves", async () => {
     await using cluster = await startWithTopic(4);
     const first = await consume(cluster, "first");
-    await until(() => cluster.group(GROUP).state).toBe("Stable");
+    await expect.poll(() => cluster.group(GROUP).state, POLL).toBe("Stable");
     const second = await consume(cluster, "second");
-    await until(() => shares(cluster)).toEqual({ first: 2, second: 2 });
+    await expect.poll(() => shares(cluster), POLL).toEqual({ first: 2, second: 2 });
     await produce(cluster, numbered(8));
-    await until(() => [...first.values(), ...second.values()].toSorted()).toEqual(numbered(8));
+    await expect
+      .poll(() => [...first.values(), ...second.values()].toSorted(), POLL)
+      .toEqual(numbered(8));
     expect(first.values()).toHaveLength(4);
     await first.consumer.disconnect();
-    await until(() => shares(cluster)).toEqual({ second: 4 });
+    await expect.poll(() => shares(cluster), POLL).toEqual({ second: 4 });
     await second.consumer.disconnect();
   });
 
@@ -104,13 +105,13 @@ describe("kafkajs", () => {
     await using cluster = await startWithTopic(4);
     const gone = await consume(cluster, "gone", 500);
     const here = await consume(cluster, "here", 500);
-    await until(() => shares(cluster)).toEqual({ gone: 2, here: 2 });
+    await expect.poll(() => shares(cluster), POLL).toEqual({ gone: 2, here: 2 });
     // Nothing that it sends arrives any more: as if its process had been killed.
     using fault = cluster.faults.add({ clientId: "gone", action: { type: "blackhole" } });
-    await until(() => shares(cluster)).toEqual({ here: 4 });
+    await expect.poll(() => shares(cluster), POLL).toEqual({ here: 4 });
     expect(fault.hits).toBeGreaterThan(0);
     fault[Symbol.dispose]();
-    await until(() => shares(cluster)).toEqual({ gone: 2, here: 2 });
+    await expect.poll(() => shares(cluster), POLL).toEqual({ gone: 2, here: 2 });
     await here.consumer.disconnect();
     await gone.consumer.disconnect();
   });
@@ -129,7 +130,7 @@ describe("kafkajs", () => {
     await fetched.promise;
     const producedAtMs = Date.now();
     await produce(cluster, ["v"]);
-    await until(() => received).toHaveLength(1);
+    await expect.poll(() => received, POLL).toHaveLength(1);
     expect((received[0] ?? 0) - producedAtMs).toBeLessThan(2000);
     await cluster[Symbol.asyncDispose]();
     await consumer.disconnect();
@@ -166,7 +167,7 @@ describe("kafkajs", () => {
       expect.arrayContaining([expect.objectContaining({ partition: 2, high: "2", low: "0" })]),
     );
     const { consumer, values } = await consume(cluster, "a");
-    await until(values).toHaveLength(6);
+    await expect.poll(values, POLL).toHaveLength(6);
     await consumer.disconnect();
     const [fetched] = await admin.fetchOffsets({ groupId: GROUP, topics: [TOPIC] });
     expect(fetched?.partitions).toContainEqual(

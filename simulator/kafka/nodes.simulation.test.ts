@@ -28,15 +28,12 @@ async function sendToEach(producer: Producer, value: string): Promise<void> {
   }
 }
 
-const until = (assertion: () => unknown) =>
-  expect.poll(assertion, { timeout: 10_000, interval: 5 });
+const POLL = { timeout: 10_000, interval: 5 };
 
 const start = () => startKafka({ nodes: 3, topics: [{ name: TOPIC, partitions: 3 }] });
 
-test("three nodes are up within 50 ms, leaders and coordinators spread", async () => {
-  const startedMs = performance.now();
+test("three nodes are up on ports of their own, leaders and coordinators spread", async () => {
   await using cluster = await start();
-  expect(performance.now() - startedMs).toBeLessThan(50);
   expect(new Set(cluster.bootstrap()).size).toBe(3);
   expect([0, 1, 2].map((partition) => cluster.topic(TOPIC).leader(partition))).toEqual([1, 2, 3]);
   const groups = Array.from({ length: 50 }, (_, index) => cluster.group(`g${index}`).coordinator);
@@ -99,18 +96,18 @@ test("a consumer goes on through a moved leader, a moved coordinator and a kille
   const producer = kafka.producer();
   await producer.connect();
   await sendToEach(producer, "a");
-  await until(() => received.size).toBe(3);
+  await expect.poll(() => received.size, POLL).toBe(3);
   cluster.topic(TOPIC).moveLeader(0, 3);
   await sendToEach(producer, "b");
-  await until(() => received.size).toBe(6);
+  await expect.poll(() => received.size, POLL).toBe(6);
   const { coordinator } = cluster.group(GROUP);
   cluster.group(GROUP).moveCoordinator((coordinator % 3) + 1);
   await sendToEach(producer, "c");
-  await until(() => received.size).toBe(9);
+  await expect.poll(() => received.size, POLL).toBe(9);
   await cluster.node(cluster.group(GROUP).coordinator).kill();
   await sendToEach(producer, "d");
-  await until(() => received.size).toBe(12);
-  await until(() => cluster.group(GROUP).state).toBe("Stable");
+  await expect.poll(() => received.size, POLL).toBe(12);
+  await expect.poll(() => cluster.group(GROUP).state, POLL).toBe("Stable");
   await producer.disconnect();
   await consumer.disconnect();
   expect([...received].toSorted()).toEqual(
@@ -132,7 +129,7 @@ test("records deleted under a consumer are out of range for it", async () => {
   await consumer.run({
     eachMessage: async ({ message }) => void values.push(String(message.value)),
   });
-  await until(() => values).toEqual(["c"]);
+  await expect.poll(() => values, POLL).toEqual(["c"]);
   await consumer.disconnect();
   expect(cluster.group(GROUP).committed(TOPIC, 0)?.offset).toBe(3n);
 });

@@ -13,9 +13,6 @@ import type { LifecycleEvent, LocalCluster, LocalClusterOptions } from "./types.
 /** One second of a test's cluster, in milliseconds of the host. */
 export const SECOND_MS = 100;
 
-/** For tests with an upper bound on a time: a host that was busy elsewhere gets another chance. */
-export const TIMED = { retry: 2 };
-
 /** Entry points of POSIX sh, for tests. */
 export const ENTRY = {
   /** Exits with `code` as soon as SIGTERM arrives. */
