@@ -67,11 +67,10 @@ export function createIdentitySource(options: IdentityOptions): IdentitySource {
 }
 
 async function load({ certificate, key, ca, clock }: IdentityOptions): Promise<Identity> {
-  const [certificatePem, privateKey, authority] = await Promise.all([
-    readPem(certificate),
-    readPem(key),
-    readPem(ca),
-  ]);
+  // One after another, so that of several absent files always the same one is named.
+  const certificatePem = await readPem(certificate);
+  const privateKey = await readPem(key);
+  const authority = await readPem(ca);
   const leaf = parse(certificate, () => new X509Certificate(certificatePem));
   const secretKey = parse(key, () => createPrivateKey(privateKey));
   parse(ca, () => new X509Certificate(authority));
