@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { V1Pod } from "@kubernetes/client-node";
 import { configuration, NAMES } from "#fixtures/configurations.ts";
 import type { Configuration } from "#fixtures/configurations.ts";
@@ -21,6 +22,7 @@ import { APP, describePods, isReady, isTerminating, podName } from "./pods.ts";
 import type { SeededRandom } from "./random.ts";
 import { SIDECAR_IMAGES, startLocalTarget } from "./targets/local.ts";
 import type { Target } from "./targets/target.ts";
+import { volumeFaultEnvironment } from "./targets/volume-fault.ts";
 import { until } from "./waiting.ts";
 import { startWorld } from "./world.ts";
 import type { World } from "./world.ts";
@@ -47,6 +49,8 @@ export interface StageOptions {
   readonly configure?: (document: Configuration) => Readonly<Record<string, unknown>>;
   /** False leaves the history volume out of the pod. Default true. */
   readonly historyVolume?: boolean;
+  /** `failVolume` works on the pods. Default false. */
+  readonly volumeFaults?: boolean;
 }
 
 /** What a run gives to every stage. */
@@ -78,6 +82,7 @@ export class Stage implements AsyncDisposable {
   readonly #options: StageOptions;
   readonly #environment: StageEnvironment;
   readonly #stack: AsyncDisposableStack;
+  readonly #fresh = new Map<string, string>();
   #claim = "";
   #deployment = "";
   #contractFile: ContractFileWatch | null = null;
@@ -113,7 +118,7 @@ export class Stage implements AsyncDisposable {
 
   /** Name -> value of what must not appear in any artifact, as far as it can be learned now. */
   async secrets(): Promise<ReadonlyMap<string, string>> {
-    const secrets = new Map(this.#world.secrets);
+    const secrets = new Map([...this.#world.secrets, ...this.#fresh]);
     for (const pod of await this.target.pods()) {
       const name = podName(pod);
       try {
@@ -124,6 +129,13 @@ export class Stage implements AsyncDisposable {
       }
     }
     return secrets;
+  }
+
+  /** A random value that no artifact may show. */
+  freshSecret(name: string): string {
+    const value = randomBytes(24).toString("base64url");
+    this.#fresh.set(name, value);
+    return value;
   }
 
   /** Renders and applies. Called again, it is the next deployment, with another configuration. */
@@ -137,7 +149,7 @@ export class Stage implements AsyncDisposable {
       durations: durations.consumer,
     });
     const objects = await renderManifests({
-      site: this.#site(),
+      site: await this.#site(),
       configuration: configure?.(document) ?? document,
       replicas: this.#options.replicas ?? 1,
       durations: { ...durations.pod, ...this.#options.pod },
@@ -155,7 +167,7 @@ export class Stage implements AsyncDisposable {
     );
   }
 
-  #site(): Site {
+  async #site(): Promise<Site> {
     const { compileCache } = this.#environment;
     return {
       identity: {
@@ -175,7 +187,10 @@ export class Stage implements AsyncDisposable {
           NODE_COMPILE_CACHE: compileCache,
         },
       },
-      appEnvironment: { NODE_COMPILE_CACHE: compileCache },
+      appEnvironment: {
+        NODE_COMPILE_CACHE: compileCache,
+        ...(this.#options.volumeFaults === true && (await volumeFaultEnvironment())),
+      },
     };
   }
 

@@ -13,10 +13,26 @@ export interface Broker extends AsyncDisposable {
   committedOffsets(group: string, topic: string): Promise<ReadonlyMap<number, bigint>>;
   /** Present members and the partitions that each was given. */
   members(group: string): Promise<readonly GroupMember[]>;
+  /** Changes the password of a user. Connections that are authenticated stay, as at a real broker. */
+  setPassword(user: string, password: string): Promise<void>;
+  /** Cuts every connection and serves again, with all data, groups and members. */
+  restart(): Promise<void>;
+  /** Holds the next request of this protocol name that a pod sends, before it is applied. */
+  holdNext(request: string): Promise<BrokerHold>;
   /** What clients did, oldest first: connections that they opened, requests by name. */
   clientActivity(): readonly ClientActivity[];
   /** Called after every entry of `clientActivity`; returns the end of the subscription. */
   subscribe(listener: (activity: ClientActivity) => void): () => void;
+}
+
+/** Disposing releases it. */
+export interface BrokerHold extends Disposable {
+  /** Resolves when the request is held. */
+  readonly arrived: Promise<void>;
+  /** How many were held until now: 0 or 1. */
+  readonly hits: number;
+  /** Applies and answers it, even when its client is gone. */
+  release(): void;
 }
 
 export interface ProducedRecord {
@@ -46,7 +62,7 @@ export interface GroupMember {
 export interface ClientActivity {
   /** Milliseconds since the epoch. */
   readonly atMs: number;
-  /** Protocol name of a request such as `JoinGroup`, or one of the two connection events. */
+  /** Protocol name of a request such as `JoinGroup`, or an event of a connection such as `authentication-failed`. */
   readonly what: string;
   readonly peer: string;
   readonly detail?: string;

@@ -6,6 +6,7 @@ import type { KafkaCluster } from "#simulator/kafka/start.ts";
 import { readAssignment } from "./assignment.ts";
 import type {
   Broker,
+  BrokerHold,
   ClientActivity,
   GroupMember,
   Position,
@@ -45,17 +46,13 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
 
 class EmbeddedBroker implements Broker {
   readonly #cluster: KafkaCluster;
-  readonly #producer: Producer;
+  #producer: Producer;
   readonly #activity: ClientActivity[] = [];
   readonly #listeners = new Set<(activity: ClientActivity) => void>();
 
   constructor(cluster: KafkaCluster) {
     this.#cluster = cluster;
-    this.#producer = new Producer({
-      clientId: "kit",
-      bootstrapBrokers: cluster.bootstrap(KIT),
-      autocreateTopics: false,
-    });
+    this.#producer = kitProducer(cluster);
     cluster.onEvent((event) => this.#observe(event));
   }
 
@@ -122,6 +119,34 @@ class EmbeddedBroker implements Broker {
     }));
   }
 
+  async setPassword(user: string, password: string): Promise<void> {
+    this.#cluster.users.set(user, password);
+  }
+
+  async restart(): Promise<void> {
+    await this.#producer.close(true);
+    const node = this.#cluster.node(1);
+    await node.kill();
+    await node.start();
+    this.#producer = kitProducer(this.#cluster);
+  }
+
+  async holdNext(request: string): Promise<BrokerHold> {
+    const fault = this.#cluster.faults.add({
+      api: request,
+      action: { type: "barrier", at: "before-apply" },
+      times: 1,
+    });
+    return {
+      arrived: fault.arrived.then(() => undefined),
+      get hits() {
+        return fault.hits;
+      },
+      release: () => fault.release(),
+      [Symbol.dispose]: () => fault[Symbol.dispose](),
+    };
+  }
+
   clientActivity(): readonly ClientActivity[] {
     return [...this.#activity];
   }
@@ -147,6 +172,14 @@ class EmbeddedBroker implements Broker {
     await this.#producer.close(true);
     await this.#cluster[Symbol.asyncDispose]();
   }
+}
+
+function kitProducer(cluster: KafkaCluster): Producer {
+  return new Producer({
+    clientId: "kit",
+    bootstrapBrokers: cluster.bootstrap(KIT),
+    autocreateTopics: false,
+  });
 }
 
 function partitionsOf(count: number): number[] {

@@ -19,6 +19,9 @@ import { twoReplicas } from "./16-two-replicas.ts";
 import { scaledUnderLoad } from "./17-scaled-under-load.ts";
 import { deletedWhileWaiting } from "./18-deleted-while-waiting.ts";
 import { historyVolumeMissing } from "./19-history-volume-missing.ts";
+import { scramRotation } from "./20-scram-rotation.ts";
+import { storageFull } from "./21-storage-full.ts";
+import { readOnlyVolume } from "./22-read-only-volume.ts";
 
 /** Every scenario, by number. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -41,6 +44,9 @@ export const SCENARIOS: readonly Scenario[] = [
   scaledUnderLoad,
   deletedWhileWaiting,
   historyVolumeMissing,
+  scramRotation,
+  storageFull,
+  readOnlyVolume,
 ];
 
 /** By number or name; none means all. Throws UsageError for one that does not exist. */

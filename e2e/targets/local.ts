@@ -122,6 +122,14 @@ class LocalTarget implements Target {
     return this.#cluster.kill(pod, container, signal);
   }
 
+  pause(pod: string, container: string): Promise<void> {
+    return this.#cluster.pause(pod, container);
+  }
+
+  unpause(pod: string, container: string): Promise<void> {
+    return this.#cluster.unpause(pod, container);
+  }
+
   scale(deployment: string, replicas: number): Promise<void> {
     return this.#cluster.scale(deployment, replicas);
   }

@@ -17,6 +17,9 @@ export interface Target extends AsyncDisposable {
   deletePod(pod: string, options?: { readonly gracePeriodSeconds?: number }): Promise<void>;
   /** From the node, to PID 1 of the container. */
   kill(pod: string, container: string, signal: NodeJS.Signals): Promise<void>;
+  /** Freezes every process of the container; its connections stay open. Probes and deadlines go on. */
+  pause(pod: string, container: string): Promise<void>;
+  unpause(pod: string, container: string): Promise<void>;
   scale(deployment: string, replicas: number): Promise<void>;
   /** A rolling replacement of every pod. */
   restart(deployment: string): Promise<void>;
