@@ -18,7 +18,13 @@ export interface Durations {
   readonly certificateWaitSeconds: number;
   /** Grace of a pod whose preStop overruns, scenario 9. */
   readonly overrunGraceSeconds: number;
-  /** How long a pod waits for the outcome of a claim whose owner was killed, scenarios 8 and 9. */
+  /** An action that takes longer than a session, scenario 23, and how long it has run when its pod is deleted. */
+  readonly longActionMs: number;
+  readonly longActionElapsedMs: number;
+  /** Too short for the rest of that action (SIGKILL comes 2 s later), and long enough for it. */
+  readonly shortGraceSeconds: number;
+  readonly longGraceSeconds: number;
+  /** How long a pod waits for the outcome of a claim whose owner was killed or frozen, scenarios 8, 9, 23 and 24. */
   readonly orphanWaitMs: number;
   /** How long a condition of an ordinary step may take before it counts as broken. */
   readonly stepMsMax: number;
@@ -52,12 +58,16 @@ const SHORT: Durations = {
     ckmsRetryIntervalMs: 200,
     publishIntervalMs: 200,
     actionDeadlineMs: 1500,
-    drainMs: 3000,
+    drainMs: 4500,
     outcomeBudgetMs: 500,
   },
   certificatesLateSeconds: 3,
   certificateWaitSeconds: 1,
   overrunGraceSeconds: 2,
+  longActionMs: 5000,
+  longActionElapsedMs: 1000,
+  shortGraceSeconds: 1,
+  longGraceSeconds: 10,
   orphanWaitMs: 700,
   stepMsMax: 30_000,
   quietMs: 500,
@@ -83,6 +93,10 @@ const REAL_TIME: Durations = {
   certificatesLateSeconds: 3,
   certificateWaitSeconds: 300,
   overrunGraceSeconds: 90,
+  longActionMs: 90_000,
+  longActionElapsedMs: 55_000,
+  shortGraceSeconds: 30,
+  longGraceSeconds: 75,
   orphanWaitMs: 80_000,
   stepMsMax: 240_000,
   quietMs: 10_000,

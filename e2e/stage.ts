@@ -261,10 +261,10 @@ export class Stage implements AsyncDisposable {
 
   // ------------------------------------------------------------------------------------- records
 
-  /** Publishes fresh incidents that the rule matches. */
-  async publish(count: number): Promise<PublishedIncident[]> {
+  /** Publishes fresh incidents that the rule matches. Default partition: chosen from the key. */
+  async publish(count: number, partition?: number): Promise<PublishedIncident[]> {
     const incidents = Array.from({ length: count }, () => createIncident(this.#environment.random));
-    for (const incident of incidents) await this.publishAgain(incident);
+    for (const incident of incidents) await this.publishAgain(incident, partition);
     this.published.push(...incidents);
     return incidents;
   }

@@ -22,6 +22,8 @@ import { historyVolumeMissing } from "./19-history-volume-missing.ts";
 import { scramRotation } from "./20-scram-rotation.ts";
 import { storageFull } from "./21-storage-full.ts";
 import { readOnlyVolume } from "./22-read-only-volume.ts";
+import { longAction } from "./23-long-action.ts";
+import { frozenPastItsSession } from "./24-frozen-past-its-session.ts";
 
 /** Every scenario, by number. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -47,6 +49,8 @@ export const SCENARIOS: readonly Scenario[] = [
   scramRotation,
   storageFull,
   readOnlyVolume,
+  longAction,
+  frozenPastItsSession,
 ];
 
 /** By number or name; none means all. Throws UsageError for one that does not exist. */

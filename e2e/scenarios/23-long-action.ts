@@ -1,0 +1,85 @@
+import { NAMES } from "#fixtures/configurations.ts";
+import { expect, expectEqual, expectFault, ExpectationError } from "../errors.ts";
+import { lastTermination } from "../pods.ts";
+import type { Scenario, ScenarioContext } from "../scenario.ts";
+import type { Stage } from "../stage.ts";
+import { pause } from "../waiting.ts";
+
+export const longAction: Scenario = {
+  number: 23,
+  name: "long-action",
+  title:
+    "A 90 s action ends within a grace of 75 s; with 30 s it is left in doubt, never repeated.",
+  long: true,
+  run: async (context) => {
+    const { shortGraceSeconds, longGraceSeconds } = context.durations;
+    const ends = await Promise.allSettled([
+      deleteDuringAction(longGraceSeconds, { exitCode: 0, outcome: "done", letters: 0 }, context),
+      deleteDuringAction(
+        shortGraceSeconds,
+        { exitCode: 137, outcome: "in-doubt", letters: 1 },
+        context,
+      ),
+    ]);
+    const errors = ends.flatMap((end) =>
+      end.status === "rejected" ? [end.reason as unknown] : [],
+    );
+    if (errors.length === 1) throw errors[0];
+    if (errors.length > 1) throw new ExpectationError(errors.map(String).join("\n"));
+  },
+};
+
+interface End {
+  readonly exitCode: number;
+  readonly outcome: "done" | "in-doubt";
+  /** How many dead letters there are at the end. */
+  readonly letters: number;
+}
+
+async function deleteDuringAction(
+  graceSeconds: number,
+  wanted: End,
+  { stage: open, step, durations, signal }: ScenarioContext,
+): Promise<void> {
+  const grace = `grace ${graceSeconds} s`;
+  const { longActionMs, longActionElapsedMs } = durations;
+  // The replacement starts at once, and must not give up an action that its owner still may end.
+  const orphanWaitMs = (graceSeconds + 2) * 1000 + durations.orphanWaitMs;
+  const stage = await open({
+    pod: { terminationGracePeriodSeconds: graceSeconds },
+    configure: (document) => ({
+      ...document,
+      execution: { ...document.execution, actionDeadlineMs: longActionMs * 2, orphanWaitMs },
+    }),
+  });
+  const name = await stage.readyPod();
+  const joins = countOf(stage, "JoinGroup");
+  await using slow = await stage.actions.respond({ delayMs: longActionMs, times: 1 });
+  await stage.publish(1);
+  await stage.until(`${grace}: the action is under way`, async () => {
+    return (await stage.effects()).length === 1;
+  });
+  await pause(longActionElapsedMs, signal);
+  step(
+    `${grace}: delete the pod with ${longActionMs - longActionElapsedMs} ms of its action to go`,
+  );
+  await stage.target.deletePod(name);
+  expectEqual(countOf(stage, "JoinGroup"), joins, `${grace}: joins of the group until then`);
+  const last = await stage.gone(name, graceSeconds * 1000 + durations.stepMsMax);
+  expectFault((await slow.hits()) === 1, `${grace}: no action was slow`);
+  expectEqual(lastTermination(last)?.exitCode, wanted.exitCode, `${grace}: exit code`);
+
+  step(`${grace}: exit code ${wanted.exitCode}; wait for the replacement`);
+  await stage.ready();
+  await stage.judge();
+  const outcomes = (await stage.historyFiles()).outcomes.map(({ content }) => content.outcome);
+  expectEqual(outcomes.join(), wanted.outcome, `${grace}: outcomes of the key`);
+  expectEqual((await stage.effects()).length, 1, `${grace}: effects`);
+  expectEqual((await stage.deadLetters()).length, wanted.letters, `${grace}: dead letters`);
+  const members = await stage.broker.members(NAMES.group);
+  expect(members.length === 1, `${grace}: ${members.length} members, the deleted pod among them?`);
+}
+
+function countOf(stage: Stage, request: string): number {
+  return stage.broker.clientActivity().filter(({ what }) => what === request).length;
+}
