@@ -321,6 +321,19 @@ describe("a revoked partition", () => {
     expect(it.broker.refused).toEqual([]);
   });
 
+  test("of a group that rebalances is committed up to its terminal prefix before", async () => {
+    const it = bench();
+    const batch = handled(it.broker.deliver([record(0n, "a"), record(1n, "b"), record(2n, "c")]));
+    await nextTurn();
+    await it.end("a");
+    await it.end("c");
+    it.broker.rebalance();
+    expect(committed(it)).toEqual([1n]);
+    await it.end("b");
+    await expect(batch).rejects.toMatchObject({ code: "assignment-lost" });
+    expect(committed(it)).toEqual([1n]);
+  });
+
   test("waits no longer than the drain", async () => {
     const it = bench();
     const batch = handled(it.broker.deliver([record(0n)]));

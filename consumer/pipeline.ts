@@ -29,8 +29,8 @@ export interface PipelineDependencies extends RecordDependencies {
  *
  * - Records of one incident run one after another, others side by side; none blocks another. Only the
  *   commit waits for the first record that is not terminal.
- * - The terminal prefix is committed every `commitIntervalMs` and at the end, whatever the end is, but never
- *   after the assignment was lost.
+ * - The terminal prefix is committed every `commitIntervalMs`, when the group begins to rebalance, and at the end,
+ *   whatever the end is, but never after the assignment was lost.
  * - The handler resolves when every record is terminal and committed. It rejects, after what runs has ended
  *   (waiting at most `drainMs`): with the assignment's reason; with "assignment-lost" when a stop left
  *   records undone; or with the error that halted the batch. Rejected means: the rest has to come again.
@@ -64,6 +64,7 @@ async function handle(batch: Batch, dependencies: PipelineDependencies): Promise
   try {
     reportLag(work, dependencies);
     for (const { offset } of batch.records) work.watermark.add(offset);
+    batch.beforeRevoke?.(() => work.watermark.committable);
     const ended = new AbortController();
     const committing = commitAtInterval(work, dependencies, ended.signal);
     const records = batch.records.map((record) => handleRecord(record, work, dependencies));

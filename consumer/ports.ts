@@ -97,6 +97,12 @@ export interface Batch {
    * acknowledged it. Throws "assignment-lost" instead of committing for a partition that is not ours any more.
    */
   commit(nextOffset: bigint): Promise<void>;
+  /**
+   * `prefix` gives the first offset not done. It is asked when the group begins to rebalance, in the step before the
+   * assignment's signal aborts, so that what was done is still committed under the generation that ends. Absent where
+   * a broker does not tell.
+   */
+  beforeRevoke?(prefix: () => bigint | undefined): void;
 }
 
 /** Resolves when every record of the batch is terminal and committed; the next batch of the partition waits for it. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { createKafkaBroker } from "#consumer/adapters/kafka.ts";
 import type { Config } from "#consumer/config.ts";
-import type { Batch, BatchHandler, Broker } from "#consumer/ports.ts";
+import type { Batch, BatchHandler, Broker, Log } from "#consumer/ports.ts";
 import type { Credentials } from "#consumer/session.ts";
 import { createAuthority } from "#fixtures/certificates.ts";
 
@@ -30,7 +30,12 @@ export interface KafkaHarness extends AsyncDisposable {
   startBroker(
     cluster: KafkaCluster,
     handle: BatchHandler,
-    options?: { credentials?: () => Promise<Credentials>; kafka?: Partial<Config["kafka"]> },
+    options?: {
+      credentials?: () => Promise<Credentials>;
+      kafka?: Partial<Config["kafka"]>;
+      /** Told of every line, besides `lines`. */
+      log?: (level: keyof Log, line: string) => void;
+    },
   ): StartedBroker;
 }
 
@@ -58,8 +63,13 @@ export async function createKafkaHarness(): Promise<KafkaHarness> {
     },
     startBroker(cluster, handle, options = {}) {
       const lines: string[] = [];
-      const write = (event: string, fields: object = {}) =>
-        void lines.push(`${event} ${JSON.stringify(fields)}`);
+      const writing =
+        (level: keyof Log) =>
+        (event: string, fields: object = {}) => {
+          const line = `${event} ${JSON.stringify(fields)}`;
+          lines.push(line);
+          options.log?.(level, line);
+        };
       const unused = { certificate: "", privateKey: "", principal: "", notAfterMs: 0 };
       const broker = createKafkaBroker({
         kafka: { ...kafkaConfig(cluster), ...options.kafka },
@@ -68,7 +78,12 @@ export async function createKafkaHarness(): Promise<KafkaHarness> {
           current: async () => ({ ...unused, authority: authority.certificatePem }),
           state: { ready: true },
         },
-        log: { debug: write, info: write, warn: write, error: write },
+        log: {
+          debug: writing("debug"),
+          info: writing("info"),
+          warn: writing("warn"),
+          error: writing("error"),
+        },
       });
       const consuming = broker.consume(handle).then(
         () => "ended",
@@ -132,6 +147,8 @@ function kafkaConfig(cluster: KafkaCluster): Config["kafka"] {
     connectTimeoutMs: 2000,
     requestTimeoutMs: 3000,
     partitionsConcurrentMax: 8,
+    recordsInFlightMax: 65_536,
+    bytesInFlightMax: 67_108_864,
     maxBytesPerPartition: 1_048_576,
     maxWaitMs: 50,
     commitIntervalMs: 100,

@@ -2,12 +2,13 @@ import { createRequire } from "node:module";
 import { isIP, type Socket, connect as connectTcp } from "node:net";
 import { connect as connectTls } from "node:tls";
 
-import kafkajs, { type AuthenticationProviderArgs, type Kafka, type LogEntry } from "kafkajs";
+import kafkajs, { type AuthenticationProviderArgs, type Kafka } from "kafkajs";
 
 import type { Config } from "../config.ts";
 import type { IdentitySource, Log } from "../ports.ts";
 import type { Credentials } from "../session.ts";
 import { guardKafkajs } from "./kafka-guards.ts";
+import { createKafkajsLog } from "./kafka-log.ts";
 
 export interface KafkaClientOptions {
   readonly kafka: Config["kafka"];
@@ -24,8 +25,11 @@ export interface KafkaClient {
   close(): void;
 }
 
-/** A kafkajs client whose sockets and credentials are in our hands. */
-export async function createKafkaClient(options: KafkaClientOptions): Promise<KafkaClient> {
+/** A kafkajs client whose sockets and credentials are in our hands; `stopping` aborts when its end begins. */
+export async function createKafkaClient(
+  options: KafkaClientOptions,
+  stopping: AbortSignal,
+): Promise<KafkaClient> {
   guardKafkajs();
   const { kafka, identity } = options;
   const sockets = createSockets(kafka.tls ? (await identity.current()).authority : undefined);
@@ -47,7 +51,7 @@ export async function createKafkaClient(options: KafkaClientOptions): Promise<Ka
       sasl: authentication(options),
       socketFactory: ({ host, port, onConnect }) => sockets.open(host, port, onConnect),
       logLevel: kafkajs.logLevel.INFO,
-      logCreator: () => (entry) => writeLog(options.log, entry),
+      logCreator: () => createKafkajsLog(options.log, stopping),
     }),
   };
 }
@@ -136,13 +140,3 @@ const scramSha512: (
 ) => (connection: AuthenticationProviderArgs) => { authenticate(): Promise<void> } = createRequire(
   import.meta.url,
 )("kafkajs/src/broker/saslAuthenticator/scram512");
-
-const LOG_LEVEL: Readonly<Record<number, keyof Log>> = {
-  [kafkajs.logLevel.ERROR]: "error",
-  [kafkajs.logLevel.WARN]: "warn",
-};
-
-function writeLog(log: Log, { namespace, level, log: entry }: LogEntry): void {
-  const { message, timestamp: _timestamp, logger: _logger, ...fields } = entry;
-  log[LOG_LEVEL[level] ?? "debug"]("kafkajs", { namespace, detail: message, ...fields });
-}

@@ -1,17 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import kafkajs, { type EachBatchPayload, type KafkaMessage } from "kafkajs";
+import kafkajs, { type EachBatchPayload } from "kafkajs";
 
-import { ConsumerError, hasCode } from "../errors.ts";
-import type { Assignment, Batch, BatchHandler, Log, SourceRecord } from "../ports.ts";
-import { assignmentLost, type Assignments, partitionKey } from "./kafka-assignments.ts";
-import { saysAssignmentLost, toConsumerError } from "./kafka-errors.ts";
+import type { Assignment, BatchHandler, Log } from "../ports.ts";
+import { type Assignments, partitionKey } from "./kafka-assignments.ts";
+import { recordsWithin, toBatch } from "./kafka-batch.ts";
+import { saysAssignmentLost } from "./kafka-errors.ts";
 
 export interface DeliveriesOptions {
   readonly assignments: Assignments;
   readonly handle: BatchHandler;
   readonly log: Log;
   readonly partitionsConcurrentMax: number;
+  /** Of all handlers together; each partition at work has an equal share. */
+  readonly recordsInFlightMax: number;
+  readonly bytesInFlightMax: number;
   readonly heartbeatIntervalMs: number;
   /** True while a batch may have been fetched under an earlier generation. */
   readonly maybeStale: () => boolean;
@@ -25,6 +28,11 @@ export interface Deliveries {
   deliver(payload: EachBatchPayload): Promise<void>;
   /** Takes no new batch from now on; resolves when every handler has ended. */
   drain(): Promise<void>;
+  /**
+   * Begins the last commit of every handler that has something to commit: the partitions are still ours, until the
+   * group is joined again. Its generation goes with it, so that one that comes too late is refused by the broker.
+   */
+  commitLast(): void;
   /** Forgets the handlers that still run: their partitions are not fetched again. */
   close(): void;
 }
@@ -36,9 +44,10 @@ export interface Deliveries {
 const DETACH_MS = 50;
 /** Before a batch that failed is fetched again. */
 const REDELIVERY_DELAY_MS = 1000;
-const COMMIT_DELAYS_MS = [100, 400];
 
 interface Delivery {
+  /** Begins its last commit. */
+  commitLast?: () => void;
   /** Set when the partition was paused: fetches it again. */
   resume?: () => void;
 }
@@ -59,7 +68,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     running.set(key, delivery);
     beat = () => payload.heartbeat();
     beating ??= setInterval(() => void heartbeat(), options.heartbeatIntervalMs / 2).unref();
-    const end = work(payload, assignment, options, draining.signal).finally(() => {
+    const end = work(payload, assignment, delivery, options, draining.signal).finally(() => {
       ends.delete(end);
       running.delete(key);
       delivery.resume?.();
@@ -130,6 +139,9 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       log.debug("broker.draining", { partitions: running.size });
       await Promise.all(ends);
     },
+    commitLast() {
+      for (const { commitLast } of running.values()) commitLast?.();
+    },
     close() {
       draining.abort();
       waiting.clear();
@@ -143,16 +155,24 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
 async function work(
   payload: EachBatchPayload,
   assignment: Assignment,
-  { assignments, handle, log, onLost }: DeliveriesOptions,
+  delivery: Delivery,
+  options: DeliveriesOptions,
   draining: AbortSignal,
 ): Promise<void> {
+  const { assignments, handle, log, onLost } = options;
   const { partition, topic } = assignment;
   const isOurs = () => assignments.find(topic, partition) === assignment;
-  const batch = toBatch(payload, assignment, isOurs, onLost);
+  // The share of one partition; what is beyond is fetched again when this is done.
+  const messages = recordsWithin(payload.batch.messages, {
+    countMax: Math.floor(options.recordsInFlightMax / options.partitionsConcurrentMax),
+    bytesMax: Math.floor(options.bytesInFlightMax / options.partitionsConcurrentMax),
+  });
+  const { batch, commitLast } = toBatch(payload, messages, { assignment, isOurs, onLost, log });
+  delivery.commitLast = commitLast;
   try {
     await handle(batch);
     if (isOurs()) {
-      payload.resolveOffset(payload.batch.messages.at(-1)?.offset ?? payload.batch.lastOffset());
+      payload.resolveOffset(messages.at(-1)?.offset ?? payload.batch.lastOffset());
     }
   } catch (error) {
     if (!isOurs() || draining.aborted) {
@@ -163,94 +183,6 @@ async function work(
     const over = AbortSignal.any([assignment.signal, draining]);
     await sleep(REDELIVERY_DELAY_MS, undefined, { signal: over }).catch(() => undefined);
   }
-}
-
-function toBatch(
-  payload: EachBatchPayload,
-  assignment: Assignment,
-  isOurs: () => boolean,
-  onLost: (reason: string) => void,
-): Batch {
-  const { partition, topic } = assignment;
-  const records = payload.batch.messages.map((message) => toRecord(message, assignment));
-  return {
-    assignment,
-    records,
-    highWatermark: BigInt(payload.batch.highWatermark),
-    async commit(nextOffset) {
-      const first = records[0]?.offset ?? 0n;
-      const last = records.at(-1)?.offset ?? 0n;
-      if (nextOffset < first || nextOffset > last + 1n) {
-        throw new ConsumerError(
-          "internal",
-          `${partitionKey(topic, partition)}: commit of ${String(nextOffset)} outside the batch ${String(first)} to ${String(last)}`,
-        );
-      }
-      const offset = String(nextOffset);
-      await commitOwned(payload, { topic, partition, offset }, assignment, isOurs, onLost);
-      // A batch that fails after this is fetched from here, not from its start.
-      if (isOurs() && nextOffset > first) {
-        payload.resolveOffset(String(nextOffset - 1n));
-      }
-    },
-  };
-}
-
-/**
- * kafkajs takes the member and generation at the moment of the call: in the same step the ownership is checked,
- * so that a batch of an earlier epoch can never commit under the present generation.
- */
-async function commitOwned(
-  payload: EachBatchPayload,
-  { topic, partition, offset }: { topic: string; partition: number; offset: string },
-  assignment: Assignment,
-  isOurs: () => boolean,
-  onLost: (reason: string) => void,
-): Promise<void> {
-  for (const delayMs of [...COMMIT_DELAYS_MS, undefined]) {
-    assignment.signal.throwIfAborted();
-    if (!isOurs()) {
-      throw assignmentLost(assignment, "the partition was given away");
-    }
-    try {
-      await payload.commitOffsetsIfNecessary({
-        topics: [{ topic, partitions: [{ partition, offset }] }],
-      });
-      return;
-    } catch (error) {
-      if (saysAssignmentLost(error)) {
-        const reason = error instanceof Error ? error.message : String(error);
-        onLost(reason);
-        throw assignmentLost(assignment, reason, error);
-      }
-      const failure = toConsumerError(error, `commit ${partitionKey(topic, partition)}`);
-      if (delayMs === undefined || hasCode(failure, "broker-denied")) {
-        throw failure;
-      }
-      await sleep(delayMs, undefined, { signal: assignment.signal }).catch(() => undefined);
-    }
-  }
-}
-
-function toRecord(
-  { headers, key, offset, timestamp, value }: KafkaMessage,
-  { partition, topic }: Assignment,
-): SourceRecord {
-  return {
-    topic,
-    partition,
-    offset: BigInt(offset),
-    key,
-    value,
-    headers: Object.fromEntries(
-      Object.entries(headers ?? {}).map(([name, given]) => {
-        // A name may come several times: the last one counts.
-        const header = Array.isArray(given) ? given.at(-1) : given;
-        return [name, typeof header === "string" ? Buffer.from(header) : (header ?? undefined)];
-      }),
-    ),
-    timestampMs: Number(timestamp),
-  };
 }
 
 /** By this kafkajs joins the group again at once, instead of at its next heartbeat. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import kafkajs, { type Consumer, type Producer } from "kafkajs";
+import kafkajs, { type Consumer, type Producer, type RecordMetadata } from "kafkajs";
 
 import { ConsumerError } from "../errors.ts";
 import type { Broker, DependencyState } from "../ports.ts";
@@ -37,10 +37,11 @@ export function createKafkaBroker(options: KafkaClientOptions): Broker {
 
   const openClient = () => {
     stopped.signal.throwIfAborted();
-    client ??= createKafkaClient(options);
+    client ??= createKafkaClient(options, stopped.signal);
     return client;
   };
   const lose = (reason: string) => {
+    if (!stopped.signal.aborted) deliveries?.commitLast();
     assignments.revoke(reason);
     state = notReady(reason);
   };
@@ -162,13 +163,11 @@ export function createKafkaBroker(options: KafkaClientOptions): Broker {
       const sent = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
       const connecting = (producer ??= connectProducer());
       try {
-        await (
-          await connecting
-        ).send({
-          topic,
-          acks: -1,
-          messages: [{ key, value: sent, headers: { ...headers } }],
-        });
+        const member = await connecting;
+        // One record a time: of several, kafkajs may report a part as sent.
+        const messages = [{ key, value: sent, headers: presentHeaders(headers) }];
+        const answer = await member.send({ topic, acks: -1, messages });
+        requireAcknowledged(answer, topic);
       } catch (error) {
         await connecting.catch(() => {
           // Could not even connect: the next record tries again.
@@ -190,6 +189,25 @@ export function createKafkaBroker(options: KafkaClientOptions): Broker {
       return state;
     },
   };
+}
+
+/**
+ * kafkajs resolves `send` with an empty answer, and without the record, when its metadata lacks the partition that
+ * the key leads to: only an answer that names a partition says that the broker has it.
+ */
+function requireAcknowledged(answer: readonly RecordMetadata[], topic: string): void {
+  const [first, ...more] = answer;
+  if (first?.topicName === topic && first.errorCode === 0 && more.length === 0) return;
+  throw new ConsumerError(
+    "broker-unavailable",
+    `broker: publish to ${topic}: no partition acknowledged the record`,
+  );
+}
+
+/** kafkajs throws a TypeError at a header without a value, and types do not hold what comes from a broker. */
+function presentHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const given: [string, string | null | undefined][] = Object.entries(headers);
+  return Object.fromEntries(given.map(([name, value]) => [name, value ?? ""]));
 }
 
 function notReady(reason: string): DependencyState {

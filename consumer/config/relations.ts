@@ -53,6 +53,14 @@ export const RELATIONS: readonly Relation[] = [
         : undefined,
   },
   {
+    path: ["kafka", "recordsInFlightMax"],
+    needs: ["kafka.recordsInFlightMax", "kafka.partitionsConcurrentMax"],
+    fault: ({ kafka }) =>
+      kafka.recordsInFlightMax < kafka.partitionsConcurrentMax
+        ? `must not be less than kafka.partitionsConcurrentMax (${String(kafka.partitionsConcurrentMax)})`
+        : undefined,
+  },
+  {
     path: ["execution", "retry", "delayMsMax"],
     needs: ["execution.retry"],
     fault: ({ execution: { retry } }) =>

@@ -62,6 +62,16 @@ const kafka = section({
     256,
     "Partitions worked on at once. Default 8. Count",
   ).default(8),
+  recordsInFlightMax: integer(
+    1,
+    1_000_000,
+    "Records held in memory until they are done, of all partitions at work; each has an equal share. Default 65536. Count",
+  ).default(65_536),
+  bytesInFlightMax: integer(
+    1024,
+    4_294_967_296,
+    "Bytes of these records; one that is larger than its share is taken alone. Default 67108864. Bytes",
+  ).default(67_108_864),
   maxBytesPerPartition: integer(
     1024,
     104_857_600,

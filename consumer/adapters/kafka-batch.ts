@@ -1,0 +1,144 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import type { EachBatchPayload, KafkaMessage } from "kafkajs";
+
+import { ConsumerError, hasCode } from "../errors.ts";
+import type { Assignment, Batch, Log, SourceRecord } from "../ports.ts";
+import { assignmentLost, partitionKey } from "./kafka-assignments.ts";
+import { saysAssignmentLost, toConsumerError } from "./kafka-errors.ts";
+
+/** One assignment of one partition, as its batches need it. */
+interface Ownership {
+  readonly assignment: Assignment;
+  readonly isOurs: () => boolean;
+  /** The broker said that this member owns nothing any more. */
+  readonly onLost: (reason: string) => void;
+  readonly log: Log;
+}
+
+/** A batch, and what begins its last commit when the group is about to be joined again. */
+export function toBatch(
+  payload: EachBatchPayload,
+  messages: readonly KafkaMessage[],
+  ownership: Ownership,
+): { batch: Batch; commitLast: () => void } {
+  const { assignment, isOurs, log } = ownership;
+  const { partition, topic } = assignment;
+  const records = messages.map((message) => toRecord(message, assignment));
+  const first = records[0]?.offset ?? 0n;
+  let terminalPrefix: (() => bigint | undefined) | undefined;
+  let committed = first;
+  const batch: Batch = {
+    assignment,
+    records,
+    highWatermark: BigInt(payload.batch.highWatermark),
+    async commit(nextOffset) {
+      const last = records.at(-1)?.offset ?? 0n;
+      if (nextOffset < first || nextOffset > last + 1n) {
+        throw new ConsumerError(
+          "internal",
+          `${partitionKey(topic, partition)}: commit of ${String(nextOffset)} outside the batch ${String(first)} to ${String(last)}`,
+        );
+      }
+      await commitOwned(payload, nextOffset, ownership);
+      committed = nextOffset;
+      // A batch that fails after this is fetched from here, not from its start.
+      if (isOurs() && nextOffset > first) {
+        payload.resolveOffset(String(nextOffset - 1n));
+      }
+    },
+    beforeRevoke(prefix) {
+      terminalPrefix = prefix;
+    },
+  };
+  const commitLast = () => {
+    const nextOffset = terminalPrefix?.();
+    if (nextOffset === undefined || nextOffset <= committed || !isOurs()) return;
+    // Not through the assignment, which is revoked in the next step: the generation of this moment is fenced by the broker.
+    send(payload, nextOffset, assignment).catch((error: unknown) =>
+      log.debug("commit.late", { topic, partition, error }),
+    );
+  };
+  return { batch, commitLast };
+}
+
+/** The first records, as many as both bounds allow; always one, or an oversized record would never come. */
+export function recordsWithin(
+  messages: readonly KafkaMessage[],
+  { countMax, bytesMax }: { countMax: number; bytesMax: number },
+): KafkaMessage[] {
+  const taken: KafkaMessage[] = [];
+  let bytes = 0;
+  for (const message of messages) {
+    bytes += (message.key?.byteLength ?? 0) + (message.value?.byteLength ?? 0);
+    if (taken.length > 0 && (taken.length >= countMax || bytes > bytesMax)) break;
+    taken.push(message);
+  }
+  return taken;
+}
+
+const COMMIT_DELAYS_MS = [100, 400];
+
+/**
+ * kafkajs takes the member and generation at the moment of the call: in the same step the ownership is checked,
+ * so that a batch of an earlier epoch can never commit under the present generation.
+ */
+async function commitOwned(
+  payload: EachBatchPayload,
+  nextOffset: bigint,
+  { assignment, isOurs, onLost }: Ownership,
+): Promise<void> {
+  for (const delayMs of [...COMMIT_DELAYS_MS, undefined]) {
+    assignment.signal.throwIfAborted();
+    if (!isOurs()) {
+      throw assignmentLost(assignment, "the partition was given away");
+    }
+    try {
+      await send(payload, nextOffset, assignment);
+      return;
+    } catch (error) {
+      if (saysAssignmentLost(error)) {
+        const reason = error instanceof Error ? error.message : String(error);
+        onLost(reason);
+        throw assignmentLost(assignment, reason, error);
+      }
+      const place = partitionKey(assignment.topic, assignment.partition);
+      const failure = toConsumerError(error, `commit ${place}`);
+      if (delayMs === undefined || hasCode(failure, "broker-denied")) {
+        throw failure;
+      }
+      await sleep(delayMs, undefined, { signal: assignment.signal }).catch(() => undefined);
+    }
+  }
+}
+
+/** Not by the consumer's own commitOffsets: once a stop began that resolves without committing. */
+async function send(
+  payload: EachBatchPayload,
+  nextOffset: bigint,
+  { partition, topic }: Assignment,
+): Promise<void> {
+  const partitions = [{ partition, offset: String(nextOffset) }];
+  await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions }] });
+}
+
+function toRecord(
+  { headers, key, offset, timestamp, value }: KafkaMessage,
+  { partition, topic }: Assignment,
+): SourceRecord {
+  return {
+    topic,
+    partition,
+    offset: BigInt(offset),
+    key,
+    value,
+    headers: Object.fromEntries(
+      Object.entries(headers ?? {}).map(([name, given]) => {
+        // A name may come several times: the last one counts.
+        const header = Array.isArray(given) ? given.at(-1) : given;
+        return [name, typeof header === "string" ? Buffer.from(header) : (header ?? undefined)];
+      }),
+    ),
+    timestampMs: Number(timestamp),
+  };
+}
