@@ -3,6 +3,7 @@ import type { Ending } from "./ending.ts";
 import { createExecutor } from "./execute.ts";
 import type { History, HistoryDependencies, Pod } from "./history/history.ts";
 import { createLanes, type Lanes } from "./lanes.ts";
+import { createRunAdmissions } from "./limits.ts";
 import { createPipeline } from "./pipeline.ts";
 import type {
   ActionTarget,
@@ -14,6 +15,7 @@ import type {
   Metrics,
   Random,
 } from "./ports.ts";
+import { readResolution } from "./resolution.ts";
 
 interface AssemblyDependencies {
   readonly config: Config;
@@ -39,7 +41,7 @@ export function assemble(
   ending: Ending,
   dependencies: AssemblyDependencies,
 ): { handle: BatchHandler; lanes: Lanes } {
-  const { config, metrics } = dependencies;
+  const { clock, config, files, metrics, pod, random } = dependencies;
   const { execution, incident, kafka, rules } = config;
   const { deadLetterTopic, commitIntervalMs } = kafka;
   const lanes = createLanes(execution.lanesMax, (running) => metrics.gauge("lanes", running));
@@ -53,7 +55,16 @@ export function assemble(
       outcomeBudgetMs: execution.outcomeBudgetMs,
       eventAgeMsMax: execution.eventAgeMsMax,
       retry: execution.retry,
+      retryBudgetMs: execution.retry.budgetMs,
     },
+    admissions: createRunAdmissions({
+      files,
+      clock,
+      writer: `${pod.uid.replaceAll(/[^\w.-]/g, "_")}-${random.nonce()}`,
+      pod: pod.name,
+      eventAgeMsMax: execution.eventAgeMsMax,
+    }),
+    resolution: (key, attempt) => readResolution(files, key, attempt),
   });
   const handle = createPipeline({
     ...dependencies,

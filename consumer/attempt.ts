@@ -4,6 +4,7 @@ import type { Claim, Outcome } from "./history/claims.ts";
 import { historyEntry } from "./history/entry.ts";
 import type { SendResult, SourceRecord } from "./ports.ts";
 import { retryDelayMs } from "./retry.ts";
+import { withhold, type Withheld } from "./withhold.ts";
 
 const OUTCOME_POLL_MS = 250;
 
@@ -21,30 +22,53 @@ export interface Run {
 }
 
 export interface AttemptEnd {
-  /** As its file has it. undefined: too old to begin, and nothing was. */
-  readonly outcome: Outcome | undefined;
+  /** As its file has it. */
+  readonly outcome: Outcome;
   /** found: it was there. waited: another run was at work. own: this run made it. */
   readonly by: "found" | "waited" | "own";
+  /** Wall clock of its claim. */
+  readonly claimedAtMs: number;
+}
+
+/** Nothing was begun, and nothing will be. */
+export interface NotBegun {
+  readonly notBegun: "too old for another attempt" | "the budget for retries is spent";
+}
+
+/** What came before an attempt. */
+interface Before {
+  /** Wall clock of the claim of the first attempt. */
+  readonly firstClaimedAtMs: number;
+  /** An operator said that the key may be tried again: budget and limits do not count, nobody is asked again. */
+  readonly permitted: boolean;
 }
 
 /**
- * Resolves with the end of the attempt, which this run brings about when nobody else has it. `previous` is the
- * end of the attempt before. Throws the reason of `run.ended` when that comes first.
+ * Resolves with the end of the attempt, which this run brings about when nobody else has it. `before` is undefined
+ * for the first one. Throws the reason of `run.ended` when that comes first.
  */
 export async function endAttempt(
   run: Run,
   attempt: number,
-  previous: Outcome | undefined,
-): Promise<AttemptEnd> {
+  before: Before | undefined,
+): Promise<AttemptEnd | NotBegun> {
   const { clock, random, settings } = run.dependencies;
   const { claim, outcome, certain } = await look(run, attempt);
-  if (outcome) return { outcome, by: "found" };
+  if (outcome) return { outcome, by: "found", claimedAtMs: claim?.claimedAtMs || outcome.atMs };
   if (claim) return waitForOutcome(run, claim);
 
-  if (previous) await clock.sleep(retryDelayMs(attempt - 1, settings.retry, random), run.ended);
-  if (certain && isTooOld(run)) return { outcome: undefined, by: "own" };
+  if (before) {
+    const delayMs = retryDelayMs(attempt - 1, settings.retry, random);
+    const sinceMs = clock.wallMs() + delayMs - before.firstClaimedAtMs;
+    const spent = sinceMs > (settings.retryBudgetMs ?? Number.POSITIVE_INFINITY);
+    if (certain && spent && !before.permitted) {
+      return { notBegun: "the budget for retries is spent" };
+    }
+    await clock.sleep(delayMs, run.ended);
+  }
+  if (certain && isTooOld(run)) return { notBegun: "too old for another attempt" };
   run.ended.throwIfAborted();
-  return claimAndAct(run, attempt);
+  return claimAndAct(run, attempt, before?.permitted ?? false);
 }
 
 /** By opening the names. Absence is certain only when no operation failed on the way. */
@@ -70,7 +94,7 @@ async function look(
  */
 async function waitForOutcome(run: Run, claim: Claim): Promise<AttemptEnd> {
   const { clock, history, log, metrics, pod, random, settings } = run.dependencies;
-  const { key, attempt } = claim;
+  const { key, attempt, claimedAtMs } = claim;
   const pollMs = settings.outcomePollMs ?? OUTCOME_POLL_MS;
   metrics.count("claims", { result: "taken" });
   log.info("action.waits", { key, attempt, owner: claim.pod, waitMsMax: settings.orphanWaitMs });
@@ -82,7 +106,7 @@ async function waitForOutcome(run: Run, claim: Claim): Promise<AttemptEnd> {
     await clock.sleep(Math.min(pollMs, remainingMs), run.ended);
     const read = () => history.claims.readOutcome(key, attempt);
     const outcome = await history.hold("read an outcome", read, run.ended);
-    if (outcome) return { outcome, by: "waited" };
+    if (outcome) return { outcome, by: "waited", claimedAtMs };
   }
 
   const nonce = random.nonce();
@@ -96,10 +120,10 @@ async function waitForOutcome(run: Run, claim: Claim): Promise<AttemptEnd> {
     detail: `claimed by ${claim.pod}, which wrote no outcome`,
     atMs: clock.wallMs(),
   });
-  return { outcome, by: outcome.nonce === nonce ? "own" : "waited" };
+  return { outcome, by: outcome.nonce === nonce ? "own" : "waited", claimedAtMs };
 }
 
-async function claimAndAct(run: Run, attempt: number): Promise<AttemptEnd> {
+async function claimAndAct(run: Run, attempt: number, permitted: boolean): Promise<AttemptEnd> {
   const { clock, history, metrics, pod, random } = run.dependencies;
   const { planned, record } = run;
   const { key } = planned;
@@ -135,12 +159,17 @@ async function claimAndAct(run: Run, attempt: number): Promise<AttemptEnd> {
   const { present, linked, sinceMs } = await history.hold("claim", tryToClaim, run.lingering);
   if (present.nonce !== claim.nonce) return waitForOutcome(run, present);
   metrics.count("claims", { result: linked ? "linked" : "own" });
-  const outcome = await act(run, claim, sinceMs + planned.deadlineMs);
-  return { outcome, by: outcome.nonce === claim.nonce ? "own" : "waited" };
+  const outcome = await act(run, claim, { permitted, deadlineMs: sinceMs + planned.deadlineMs });
+  const by = outcome.nonce === claim.nonce ? "own" : "waited";
+  return { outcome, by, claimedAtMs: claim.claimedAtMs };
 }
 
 /** The claim is this run's, and durable. */
-async function act(run: Run, claim: Claim, deadlineMs: number): Promise<Outcome> {
+async function act(
+  run: Run,
+  claim: Claim,
+  { permitted, deadlineMs }: { permitted: boolean; deadlineMs: number },
+): Promise<Outcome> {
   const { clock, history } = run.dependencies;
   const { key, attempt } = claim;
   if (isTooOld(run)) {
@@ -153,6 +182,7 @@ async function act(run: Run, claim: Claim, deadlineMs: number): Promise<Outcome>
   const outcome = await history.hold("read an outcome", read, run.lingering);
   if (outcome) return outcome;
 
+  const withheld = await withhold(run, permitted);
   // Whole: timers of the platform refuse fractions, and the monotonic clock has them.
   const remainingMs = Math.floor(deadlineMs - clock.monotonicMs());
   if (remainingMs <= 0) {
@@ -163,9 +193,8 @@ async function act(run: Run, claim: Claim, deadlineMs: number): Promise<Outcome>
     const detail = "the partition was revoked before it was sent";
     return conclude(run, claim, "revoked", { outcome: "failed-not-applied", detail });
   }
-  if (run.planned.dryRun) {
-    return conclude(run, claim, "dry-run", { outcome: "done", detail: "dry-run" });
-  }
+  // Older versions read the reason: `withheld` is what they do not know.
+  if (withheld) return conclude(run, claim, "dry-run", withheld.result, withheld.withheld);
   return conclude(run, claim, "sent", await send(run, remainingMs));
 }
 
@@ -189,10 +218,12 @@ async function conclude(
   { key, attempt, nonce }: Claim,
   reason: Outcome["reason"],
   { outcome, detail }: SendResult,
+  withheld?: Withheld,
 ): Promise<Outcome> {
   const { clock, history, log, pod } = run.dependencies;
   const atMs = clock.wallMs();
-  const own = { key, attempt, nonce, pod: pod.name, outcome, reason, detail, atMs };
+  const end = { key, attempt, nonce, pod: pod.name, outcome, reason, detail, atMs };
+  const own: Outcome = withheld === undefined ? end : { ...end, withheld };
   const present = await linkOutcome(run, own);
   if (reason === "sent" && present.nonce !== nonce && present.outcome !== outcome) {
     // The dead letter may be out already; the journal is where people see how it really ended.
@@ -213,7 +244,9 @@ async function linkOutcome(run: Run, outcome: Outcome): Promise<Outcome> {
   };
   const present = await history.hold("link an outcome", link, run.lingering);
   if (present.nonce === outcome.nonce) {
-    const result = outcome.reason === "too-old" ? "too-old" : outcome.outcome;
+    const { withheld } = outcome;
+    const notSent = withheld === "suppressed" ? "limited" : withheld;
+    const result = outcome.reason === "too-old" ? "too-old" : (notSent ?? outcome.outcome);
     const { rule, action, incident } = run.planned;
     metrics.count("actions", { result });
     log.info("action.ended", { ...outcome, rule, action, incident: incident.id });

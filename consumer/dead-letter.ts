@@ -7,6 +7,10 @@ type DeadLetterReason =
   | "oversized"
   | "too-old"
   | "rejected"
+  /** Left to a person. */
+  | "manual"
+  /** Its rule had run as often as it may. */
+  | "suppressed"
   | "failed-not-applied"
   | "in-doubt";
 

@@ -182,7 +182,10 @@ test("a dry run claims and ends, and sends nothing", async () => {
   const { clock, target, start, file } = createExecutionScene(DONE);
   await using pod = await start("a");
   const settled = await clock.runUntil(pod.execute({ ...PLANNED, dryRun: true }));
-  expect(settled).toMatchObject({ outcome: "done", reason: "dry-run" });
+  expect(settled).toMatchObject({
+    outcome: "done",
+    reason: "dry-run: POST https://target.test/tickets",
+  });
   expect(target.sends).toEqual([]);
   expect(file("outcome")).toMatchObject({ outcome: "done", reason: "dry-run" });
 });

@@ -4,6 +4,7 @@ import { ConsumerError } from "./errors.ts";
 import type { Outcome } from "./history/claims.ts";
 import { type AttemptOutcome, historyEntry } from "./history/entry.ts";
 import type { History, Pod } from "./history/history.ts";
+import type { RunAdmissions, RunLimits } from "./limits.ts";
 import type {
   Action,
   ActionTarget,
@@ -15,6 +16,7 @@ import type {
   Random,
   SourceRecord,
 } from "./ports.ts";
+import type { Resolution } from "./resolution.ts";
 import type { RetryPolicy } from "./retry.ts";
 
 /** One action of one incident, as the planner made it from a rule. */
@@ -41,6 +43,10 @@ export interface PlannedAction {
   readonly attemptsMax: number;
   /** Walks the protocol under a key of its own, sends nothing. */
   readonly dryRun: boolean;
+  /** Is left to a person: ends as rejected, unsent, until one permits it. Default false. */
+  readonly manual?: boolean;
+  /** Of its rule. Default none. */
+  readonly limits?: RunLimits;
 }
 
 interface ExecuteOptions {
@@ -77,6 +83,8 @@ export interface ExecutorSettings {
   readonly eventAgeMsMax: number;
   /** Between attempts, and between tries of a dead letter. */
   readonly retry: RetryPolicy;
+  /** From the first attempt's claim to the beginning of the last one, at most. Default no limit. */
+  readonly retryBudgetMs?: number;
   /** How often a waited-for outcome is looked for. Default 250. */
   readonly outcomePollMs?: number;
 }
@@ -91,6 +99,10 @@ export interface ExecutorDependencies {
   readonly metrics: Metrics;
   readonly pod: Pod;
   readonly settings: ExecutorSettings;
+  /** Keeps the limits of rules. Default: no rule has any. */
+  readonly admissions?: RunAdmissions;
+  /** What an operator said about an attempt; tries once. Default: nobody ever did. */
+  readonly resolution?: (key: string, attempt: number) => Promise<Resolution | undefined>;
 }
 
 /** Walks the attempts of one key from the first; what may be done at each is said in ARCHITECTURE.md. */
@@ -130,28 +142,54 @@ async function walk(run: Run): Promise<Settled> {
   const { key, attemptsMax, idempotent } = run.planned;
   run.ended.throwIfAborted();
   const known = history.lookup(key);
-  if (known) {
+  if (known && (known.outcome === "done" || !(await resolutionOf(run, known.attempt)))) {
     metrics.count("actions", { result: "suppressed" });
     const { outcome, attempt } = known;
     return { outcome, attempt, suppressed: true, reason: "history" };
   }
 
-  let previous: { outcome: Outcome; by: AttemptEnd["by"] } | undefined;
+  let previous: AttemptEnd | undefined;
+  let firstClaimedAtMs: number | undefined;
+  let permitted = false;
   for (let attempt = 1; ; attempt += 1) {
-    const { outcome, by } = await endAttempt(run, attempt, previous?.outcome);
-    if (!outcome) {
+    const before = firstClaimedAtMs === undefined ? undefined : { firstClaimedAtMs, permitted };
+    const end = await endAttempt(run, attempt, before);
+    if ("notBegun" in end) {
       if (!previous) return tooOld(run);
-      const detail = `${previous.outcome.detail}; too old for another attempt`;
+      const detail = `${previous.outcome.detail}; ${end.notBegun}`;
       return settle(run, { ...previous.outcome, detail }, previous.by);
     }
+    const { outcome, by } = end;
+    firstClaimedAtMs ??= end.claimedAtMs;
     // What the next attempt or the commit relies on must outlive a power failure, whoever wrote it.
     await history.hold("sync an outcome", () => history.claims.sync(key), run.lingering);
-    const mayGoOn =
+    // What this run has just written nobody can have resolved.
+    const asked = by !== "own" && outcome.outcome !== "done";
+    const resolution = asked ? await resolutionOf(run, attempt) : undefined;
+    if (resolution?.as === "done") return resolved(run, resolution);
+    permitted = resolution !== undefined;
+    const retriable =
       outcome.outcome === "failed-not-applied" || (outcome.outcome === "in-doubt" && idempotent);
-    if (!mayGoOn || attempt >= attemptsMax) return settle(run, outcome, by);
+    const mayGoOn = permitted || (retriable && attempt < attemptsMax);
+    if (!mayGoOn) return settle(run, outcome, by);
     run.ended.throwIfAborted();
-    previous = { outcome, by };
+    previous = end;
   }
+}
+
+async function resolutionOf(run: Run, attempt: number): Promise<Resolution | undefined> {
+  const { history, resolution } = run.dependencies;
+  if (!resolution) return undefined;
+  const read = () => resolution(run.planned.key, attempt);
+  return history.hold("read a resolution", read, run.ended);
+}
+
+/** An operator found that it had its effect: no dead letter is waited for any more. */
+function resolved({ dependencies }: Run, { key, attempt, by }: Resolution): Settled {
+  const { log, metrics } = dependencies;
+  metrics.count("actions", { result: "suppressed" });
+  log.info("action.resolved", { key, attempt, as: "done", by });
+  return { outcome: "done", attempt, suppressed: true, reason: `resolved by ${by}` };
 }
 
 /** Nothing was ever claimed, or its claim has been deleted since. */
@@ -172,7 +210,7 @@ async function settle(run: Run, end: Outcome, by: AttemptEnd["by"]): Promise<Set
   if (outcome !== "done") {
     run.revoked.throwIfAborted();
     const letter: DeadLetter = {
-      reason: end.reason === "too-old" ? "too-old" : outcome,
+      reason: end.reason === "too-old" ? "too-old" : (end.withheld ?? outcome),
       detail,
       record,
       incidentId: planned.incident.id,

@@ -308,30 +308,21 @@ describe("a revoked partition", () => {
     expect(committed(it)).toEqual([]);
   });
 
-  test("is not committed for any more, not even what had ended before", async () => {
-    const it = bench();
-    const batch = handled(it.broker.deliver([record(0n, "a"), record(1n, "b")]));
-    await nextTurn();
-    await it.end("a");
-    it.broker.revoke();
-    await it.clock.advance(2_000);
-    await it.end("b");
-    await expect(batch).rejects.toMatchObject({ code: "assignment-lost" });
-    expect(committed(it)).toEqual([]);
-    expect(it.broker.refused).toEqual([]);
-  });
-
-  test("of a group that rebalances is committed up to its terminal prefix before", async () => {
+  test.each([
+    ["lost without a word: nothing is committed for it any more", "revoke", []],
+    ["rebalanced: its terminal prefix is committed before, nothing later", "rebalance", [1n]],
+  ] as const)("%s", async (_title, lose, commits) => {
     const it = bench();
     const batch = handled(it.broker.deliver([record(0n, "a"), record(1n, "b"), record(2n, "c")]));
     await nextTurn();
     await it.end("a");
-    await it.end("c");
-    it.broker.rebalance();
-    expect(committed(it)).toEqual([1n]);
+    it.broker[lose]();
+    await it.clock.advance(2_000);
     await it.end("b");
+    await it.end("c");
     await expect(batch).rejects.toMatchObject({ code: "assignment-lost" });
-    expect(committed(it)).toEqual([1n]);
+    expect(committed(it)).toEqual(commits);
+    expect(it.broker.refused).toEqual([]);
   });
 
   test("waits no longer than the drain", async () => {

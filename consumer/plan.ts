@@ -1,6 +1,7 @@
 import type { PlannedAction } from "./execute.ts";
 import { type Incident, type Rejection, rejection } from "./incident.ts";
 import { actionKey } from "./key.ts";
+import type { RunLimits } from "./limits.ts";
 import type { Action, HttpAction } from "./ports.ts";
 import { type Match, matches } from "./rules.ts";
 import { render, type TemplatePlace } from "./template.ts";
@@ -40,11 +41,12 @@ type RuleAction = HttpRuleAction | CommandRuleAction;
 export interface Rule {
   readonly name: string;
   readonly match: Match;
+  readonly limits?: RunLimits | undefined;
   readonly actions: readonly RuleAction[];
 }
 
 export interface PlanSettings {
-  readonly mode: "live" | "dry-run";
+  readonly mode: "live" | "dry-run" | "manual";
   /** Deadline of an action that names none. */
   readonly actionDeadlineMs: number;
 }
@@ -107,6 +109,8 @@ export function plan(incident: Incident, rules: readonly Rule[], settings: PlanS
           idempotent: action.idempotent,
           attemptsMax: action.attemptsMax,
           dryRun,
+          ...(settings.mode === "manual" ? { manual: true } : {}),
+          ...(rule.limits === undefined ? {} : { limits: rule.limits }),
         });
       } catch (error) {
         if (!(error instanceof Unfillable)) throw error;

@@ -222,7 +222,7 @@ export interface Metrics {
 
 export type CounterName =
   | "records" // result: matched | unmatched | undecodable | tombstone
-  | "actions" // result: done | rejected | failed-not-applied | in-doubt | suppressed | too-old
+  | "actions" // result: done | rejected | failed-not-applied | in-doubt | suppressed | too-old | limited | manual
   | "claims" // result: linked | taken | own
   | "dead_letters" // reason
   | "commits" // result: acknowledged | lost

@@ -16,7 +16,7 @@ const COUNTERS: Readonly<Record<CounterName, { help: string; labels: readonly st
     labels: ["result"],
   },
   actions: {
-    help: "Actions, by result: done, rejected, failed-not-applied, in-doubt, suppressed, too-old.",
+    help: "Actions, by result: done, rejected, failed-not-applied, in-doubt, suppressed (ended before), too-old, limited, manual.",
     labels: ["result"],
   },
   claims: { help: "Claims tried, by result: linked, taken, own.", labels: ["result"] },

@@ -130,9 +130,23 @@ const commandAction = section({
     .describe("Variables besides PATH and IDEMPOTENCY_KEY, with placeholders. Default none."),
 });
 
+const limits = section({
+  coolDownMs: milliseconds(
+    1,
+    86_400_000,
+    "Between two runs of the rule, at least, over all pods. Default none.",
+  ).optional(),
+  runsPerHourMax: integer(
+    1,
+    100_000,
+    "Runs of the rule within any hour, at most, over all pods. Default no limit. Count",
+  ).optional(),
+}).describe("What is beyond is not sent, but dead-lettered as suppressed. Default none.");
+
 export const ruleSchema = section({
   name: name("rule"),
   match: match.default({}),
+  limits: limits.optional(),
   actions: z
     .array(z.discriminatedUnion("type", [httpAction, commandAction]))
     .min(1)

@@ -148,9 +148,11 @@ const incident = section({
 
 const execution = section({
   mode: z
-    .enum(["live", "dry-run"])
+    .enum(["live", "dry-run", "manual"])
     .default("live")
-    .describe("dry-run records what would be done, under keys of its own. Default live."),
+    .describe(
+      "dry-run records what would be done, under keys of its own. manual leaves every action to a person: a dead letter says what would be sent, `history resolve` permits it. Default live.",
+    ),
   actionDeadlineMs: milliseconds(
     1,
     3_600_000,
@@ -189,6 +191,11 @@ const execution = section({
       "First delay before the next attempt. Default 500.",
     ).default(500),
     delayMsMax: milliseconds(1, 3_600_000, "Largest delay. Default 30000.").default(30_000),
+    budgetMs: milliseconds(
+      0,
+      86_400_000,
+      "From the first attempt of an action to the beginning of its last one. Default 900000.",
+    ).default(900_000),
   }).prefault({}),
 });
 

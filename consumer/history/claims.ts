@@ -32,6 +32,8 @@ const outcomeSchema = z.object({
   outcome: z.enum(ATTEMPT_OUTCOMES),
   /** Why it is not, or not only, what the target said. */
   reason: z.enum(["sent", "dry-run", "too-old", "deadline-passed", "revoked", "orphaned"]),
+  /** With reason "dry-run", of a live run: why it was not sent. */
+  withheld: z.enum(["manual", "suppressed"]).optional(),
   detail: z.string(),
   atMs: z.number(),
 });
