@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ConsumerError, systemCode } from "../errors.ts";
 import type { Clock, Files, Metrics } from "../ports.ts";
 import { ATTEMPT_OUTCOMES } from "./entry.ts";
-import { FORMAT, parseVersioned } from "./format.ts";
+import { type FormatRange, type Upgrades, parseVersioned } from "./format.ts";
 import type { TemporaryFiles } from "./temporary.ts";
 
 const claimSchema = z.object({
@@ -38,6 +38,10 @@ const outcomeSchema = z.object({
   atMs: z.number(),
 });
 
+/** Format 0 knew neither the position of the record nor when the claim was made, and no reasons. */
+const CLAIM_UPGRADES: Upgrades = { 0: { topic: "", partition: 0, offset: "", claimedAtMs: 0 } };
+const OUTCOME_UPGRADES: Upgrades = { 0: { reason: "sent" } };
+
 /** Everything that is needed to finish an attempt without its owner. */
 export type Claim = Readonly<z.infer<typeof claimSchema>>;
 
@@ -59,9 +63,11 @@ export interface ClaimsOptions {
   readonly temporary: TemporaryFiles;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  readonly formats: FormatRange;
 }
 
-export function createClaims({ files, temporary, clock, metrics }: ClaimsOptions): Claims {
+export function createClaims(options: ClaimsOptions): Claims {
+  const { files, temporary, clock, metrics, formats } = options;
   const directories = new Set<string>();
 
   const link = async (path: string, content: object): Promise<"linked" | "taken"> => {
@@ -70,7 +76,9 @@ export function createClaims({ files, temporary, clock, metrics }: ClaimsOptions
       await files.makeDirectory(directory);
       directories.add(directory);
     }
-    const bytes = new TextEncoder().encode(`${JSON.stringify({ format: FORMAT, ...content })}\n`);
+    const bytes = new TextEncoder().encode(
+      `${JSON.stringify({ format: formats.writes, ...content })}\n`,
+    );
     const source = await temporary.write([bytes]);
     try {
       await files.link(source, path);
@@ -85,36 +93,51 @@ export function createClaims({ files, temporary, clock, metrics }: ClaimsOptions
   };
 
   return {
-    readClaim: (key, attempt) => readNamed(files, claimSchema, key, attempt, "claim"),
-    readOutcome: (key, attempt) => readNamed(files, outcomeSchema, key, attempt, "outcome"),
-    linkClaim: (claim) => link(pathOf(claim.key, claim.attempt, "claim"), claim),
-    linkOutcome: (outcome) => link(pathOf(outcome.key, outcome.attempt, "outcome"), outcome),
+    ...createClaimReader(files, formats),
+    linkClaim: (claim) => link(attemptPath(claim.key, claim.attempt, "claim"), claim),
+    linkOutcome: (outcome) => link(attemptPath(outcome.key, outcome.attempt, "outcome"), outcome),
     async sync(key) {
       const startMs = clock.monotonicMs();
-      await files.syncDirectory(directoryOf(pathOf(key, 1, "claim")));
+      await files.syncDirectory(directoryOf(attemptPath(key, 1, "claim")));
       metrics.observe("fsync", clock.monotonicMs() - startMs);
     },
   };
 }
 
+/** Reads attempts of a volume, and nothing else. */
+export function createClaimReader(
+  files: Pick<Files, "read">,
+  formats: FormatRange,
+): Pick<Claims, "readClaim" | "readOutcome"> {
+  const claim = { schema: claimSchema, upgrades: CLAIM_UPGRADES, formats };
+  const outcome = { schema: outcomeSchema, upgrades: OUTCOME_UPGRADES, formats };
+  return {
+    readClaim: (key, attempt) => readNamed(files, claim, key, attempt, "claim"),
+    readOutcome: (key, attempt) => readNamed(files, outcome, key, attempt, "outcome"),
+  };
+}
+
 async function readNamed<T extends { key: string; attempt: number }>(
-  files: Files,
-  schema: z.ZodType<T>,
+  files: Pick<Files, "read">,
+  file: { schema: z.ZodType<T>; upgrades: Upgrades; formats: FormatRange },
   key: string,
   attempt: number,
   kind: "claim" | "outcome",
 ): Promise<T | undefined> {
-  const path = pathOf(key, attempt, kind);
+  const path = attemptPath(key, attempt, kind);
   const bytes = await readIfPresent(files, path);
   if (!bytes) return undefined;
-  const value = parseVersioned(schema, bytes, path);
+  const value = parseVersioned(file, bytes, path);
   if (value.key !== key || value.attempt !== attempt) {
     throw new ConsumerError("history-unreadable", `${path}: holds another attempt's ${kind}`);
   }
   return value;
 }
 
-async function readIfPresent(files: Files, path: string): Promise<Uint8Array | undefined> {
+async function readIfPresent(
+  files: Pick<Files, "read">,
+  path: string,
+): Promise<Uint8Array | undefined> {
   try {
     return await files.read(path);
   } catch (error) {
@@ -123,7 +146,7 @@ async function readIfPresent(files: Files, path: string): Promise<Uint8Array | u
   }
 }
 
-function pathOf(key: string, attempt: number, kind: "claim" | "outcome"): string {
+function attemptPath(key: string, attempt: number, kind: "claim" | "outcome"): string {
   if (!/^[0-9a-f]{64}$/.test(key)) {
     throw new ConsumerError("internal", `Action key ${JSON.stringify(key)} is no sha256 in hex`);
   }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Upgrades } from "./format.ts";
 
 export const ATTEMPT_OUTCOMES = ["done", "rejected", "failed-not-applied", "in-doubt"] as const;
 
@@ -7,7 +8,7 @@ export type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number];
 
 export const entrySchema = z.object({
   /** sha256, hex. */
-  key: z.string(),
+  key: z.string().regex(/^[0-9a-f]{64}$/),
   rule: z.string(),
   action: z.string(),
   incidentId: z.string(),
@@ -22,6 +23,9 @@ export const entrySchema = z.object({
   /** The broker has the dead letter of this end. Always false for `done`. */
   deadLetterAcknowledged: z.boolean(),
 });
+
+/** Format 0 did not say whether the dead letter was out: so it may have to go out once more. */
+export const ENTRY_UPGRADES: Upgrades = { 0: { deadLetterAcknowledged: false } };
 
 /** The end of a key, as the journal and the local index hold it. */
 export type HistoryEntry = Readonly<z.infer<typeof entrySchema>>;

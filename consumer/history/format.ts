@@ -1,16 +1,40 @@
 import { z } from "zod";
 import { ConsumerError } from "../errors.ts";
 
-/** Version of every file of the history. A reader refuses newer ones: it cannot know what they mean. */
-export const FORMAT = 1;
+/**
+ * Which formats a version of this program writes and reads. A format changes in two releases: the first one
+ * reads it and still writes the one before, the second writes it. So the pods of a rollout, and those of a
+ * rollback, read each other.
+ */
+export interface FormatRange {
+  readonly writes: number;
+  readonly readsMin: number;
+  readonly readsMax: number;
+}
 
-const versioned = z.looseObject({ format: z.int().min(1) });
+/** Of every file of the history. What format 0 lacks is said where each kind of file is read. */
+export const FORMATS: FormatRange = { writes: 1, readsMin: 0, readsMax: 1 };
+
+const versioned = z.looseObject({ format: z.int().min(0) });
+
+/** What an older format lacks: by format, the fields that make it the present one. */
+export type Upgrades = Readonly<Record<number, Readonly<Record<string, unknown>>>>;
+
+interface VersionedFile<T> {
+  readonly schema: z.ZodType<T>;
+  readonly upgrades: Upgrades;
+  readonly formats: FormatRange;
+}
 
 /** One JSON file with a `format`. Throws "history-unreadable", naming the file. */
-export function parseVersioned<T>(schema: z.ZodType<T>, bytes: Uint8Array, path: string): T {
+export function parseVersioned<T>(
+  { schema, upgrades, formats }: VersionedFile<T>,
+  bytes: Uint8Array,
+  path: string,
+): T {
   const { format, value } = parseFormat(bytes, path);
-  checkFormat(format, path);
-  const parsed = schema.safeParse(value);
+  checkFormat(format, path, formats);
+  const parsed = schema.safeParse(upgraded(value, format, upgrades));
   if (!parsed.success) {
     throw new ConsumerError("history-unreadable", `${path}: ${z.prettifyError(parsed.error)}`, {
       cause: parsed.error,
@@ -19,19 +43,27 @@ export function parseVersioned<T>(schema: z.ZodType<T>, bytes: Uint8Array, path:
   return parsed.data;
 }
 
-export function checkFormat(format: number, path: string): void {
-  if (format === FORMAT) return;
-  const rule = format > FORMAT ? "a newer version of this program wrote it" : "no such format";
+export function upgraded(value: object, format: number, upgrades: Upgrades): object {
+  return { ...upgrades[format], ...value };
+}
+
+/** Throws "history-unreadable" for a format that this version does not read. */
+export function checkFormat(format: number, path: string, formats: FormatRange): void {
+  const { readsMin, readsMax } = formats;
+  if (format >= readsMin && format <= readsMax) return;
+  const rule = format > readsMax ? "a newer version of this program wrote it" : "no such format";
+  const range = readsMin === readsMax ? `${readsMin}` : `${readsMin} to ${readsMax}`;
   throw new ConsumerError(
     "history-unreadable",
-    `${path}: format ${format}, this version reads format ${FORMAT}: ${rule}`,
+    `${path}: format ${format}, this version reads format ${range}: ${rule}`,
   );
 }
 
-function parseFormat(bytes: Uint8Array, path: string): { format: number; value: unknown } {
+function parseFormat(bytes: Uint8Array, path: string): { format: number; value: object } {
   try {
     const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-    return { format: versioned.parse(value).format, value };
+    const parsed = versioned.parse(value);
+    return { format: parsed.format, value: parsed };
   } catch (error) {
     throw new ConsumerError("history-unreadable", `${path}: not a file of the history`, {
       cause: error,

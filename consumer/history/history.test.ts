@@ -1,108 +1,58 @@
-import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { createManualClock, createSeededRandom } from "#fixtures/clock.ts";
-import { type Intercept, createMemoryVolume, failing } from "#fixtures/files.ts";
-import { createRecordedLog, createRecordedMetrics } from "#fixtures/observers.ts";
-import type { HistoryEntry } from "./entry.ts";
+import { failing } from "#fixtures/files.ts";
+import { anEntry, createHistoryScene } from "#fixtures/history-scene.ts";
 import { encodeFrame, encodeJournalHeader } from "./frames.ts";
-import { openHistory } from "./history.ts";
 
 const PUBLISHED = "automation_action_history.json";
 const NEVER = new AbortController().signal;
 
-function entry(name: string, overrides: Partial<HistoryEntry> = {}): HistoryEntry {
-  return {
-    key: createHash("sha256").update(name).digest("hex"),
-    rule: "restart-web",
-    action: "open-ticket",
-    incidentId: name,
-    transition: "active",
-    startedOnMs: 1,
-    attempt: 1,
-    outcome: "done",
-    atMs: 2,
-    pod: "a",
-    deadLetterAcknowledged: false,
-    ...overrides,
-  };
-}
-
-function createScene(options: { isMount?: boolean } = {}) {
-  const volume = createMemoryVolume(options);
-  const clock = createManualClock();
-  let opened = 0;
-  const open = async (settings: { requireMount?: boolean; intercept?: Intercept } = {}) => {
-    opened += 1;
-    const log = createRecordedLog();
-    const metrics = createRecordedMetrics();
-    const history = await openHistory({
-      files: volume.mount(settings.intercept),
-      clock,
-      random: createSeededRandom(opened),
-      log,
-      metrics,
-      pod: { name: `pod-${opened}`, uid: `uid/${opened}` },
-      settings: { requireMount: settings.requireMount ?? true, publishIntervalMs: 1000 },
-    });
-    const record = (recorded: HistoryEntry) => clock.runUntil(history.record(recorded, NEVER));
-    return { history, log, metrics, record, [Symbol.asyncDispose]: () => history.close() };
-  };
-  const journals = () => volume.paths().filter((path) => path.startsWith("journal/"));
-  const published = () => {
-    const view: { format: number; publishedAtMs: number; entries: Record<string, unknown> } =
-      JSON.parse(volume.text(PUBLISHED));
-    return view;
-  };
-  return { volume, clock, open, journals, published };
-}
-
 // ---------------------------------------------------------------------------------------------- recovery
 
 test("what one process recorded, the next one knows, after a crash as after a stop", async () => {
-  const { open, volume } = createScene();
+  const { open, volume } = createHistoryScene();
   const crashed = await open();
-  await crashed.record(entry("one"));
+  await crashed.record(anEntry("one"));
   await using stopped = await open();
-  await stopped.record(entry("two"));
+  await stopped.record(anEntry("two"));
   await stopped.history.close();
   volume.losePower();
   await using next = await open();
-  expect(next.history.lookup(entry("one").key)).toEqual(entry("one"));
-  expect(next.history.lookup(entry("two").key)).toEqual(entry("two"));
+  expect(next.history.lookup(anEntry("one").key)).toEqual(anEntry("one"));
+  expect(next.history.lookup(anEntry("two").key)).toEqual(anEntry("two"));
   await crashed.history.close();
 });
 
 test("a torn tail loses nothing in front of it and raises no alarm", async () => {
-  const { open, volume, clock } = createScene();
+  const { open, volume, clock } = createHistoryScene();
   const bytes = Buffer.concat([
     encodeJournalHeader(1),
-    encodeFrame({ kind: "entry", ...entry("one") }),
-    encodeFrame({ kind: "entry", ...entry("two") }).subarray(0, 20),
+    encodeFrame({ kind: "entry", ...anEntry("one") }),
+    encodeFrame({ kind: "entry", ...anEntry("two") }).subarray(0, 20),
   ]);
   volume.put("journal/dead.log", bytes);
   await using next = await open();
   await clock.advance(10_000);
-  expect(next.history.lookup(entry("one").key)).toBeDefined();
-  expect(next.history.lookup(entry("two").key)).toBeUndefined();
+  expect(next.history.lookup(anEntry("one").key)).toBeDefined();
+  expect(next.history.lookup(anEntry("two").key)).toBeUndefined();
   expect(next.log.events()).not.toContain("history.journal.damaged");
 });
 
 test("a corrupt record inside a file raises an alarm, and what is behind it is read", async () => {
-  const { open, volume, clock } = createScene();
-  const corrupt = encodeFrame({ kind: "entry", ...entry("two") });
+  const { open, volume, clock } = createHistoryScene();
+  const corrupt = encodeFrame({ kind: "entry", ...anEntry("two") });
   corrupt[30] = 0;
   const bytes = Buffer.concat([
     encodeJournalHeader(1),
-    encodeFrame({ kind: "entry", ...entry("one") }),
+    encodeFrame({ kind: "entry", ...anEntry("one") }),
     corrupt,
-    encodeFrame({ kind: "entry", ...entry("three") }),
+    encodeFrame({ kind: "entry", ...anEntry("three") }),
   ]);
   volume.put("journal/dead.log", bytes);
   await using next = await open();
   await clock.advance(2000);
-  expect(next.history.lookup(entry("one").key)).toBeDefined();
-  expect(next.history.lookup(entry("three").key)).toBeDefined();
-  expect(next.history.lookup(entry("two").key)).toBeUndefined();
+  expect(next.history.lookup(anEntry("one").key)).toBeDefined();
+  expect(next.history.lookup(anEntry("three").key)).toBeDefined();
+  expect(next.history.lookup(anEntry("two").key)).toBeUndefined();
   expect(next.log.lines).toContainEqual({
     level: "error",
     event: "history.journal.damaged",
@@ -112,11 +62,11 @@ test("a corrupt record inside a file raises an alarm, and what is behind it is r
 });
 
 test("a hole that a writer's pages fill in a moment later is no damage", async () => {
-  const { open, volume, clock } = createScene();
+  const { open, volume, clock } = createHistoryScene();
   const whole = Buffer.concat([
     encodeJournalHeader(1),
-    encodeFrame({ kind: "entry", ...entry("one") }),
-    encodeFrame({ kind: "entry", ...entry("two") }),
+    encodeFrame({ kind: "entry", ...anEntry("one") }),
+    encodeFrame({ kind: "entry", ...anEntry("two") }),
   ]);
   const holed = Buffer.from(whole);
   holed.fill(0, 8, 40);
@@ -124,29 +74,29 @@ test("a hole that a writer's pages fill in a moment later is no damage", async (
   await using next = await open();
   volume.put("journal/live.log", whole);
   await clock.advance(3000);
-  expect(next.history.lookup(entry("one").key)).toBeDefined();
-  expect(next.history.lookup(entry("two").key)).toBeDefined();
+  expect(next.history.lookup(anEntry("one").key)).toBeDefined();
+  expect(next.history.lookup(anEntry("two").key)).toBeDefined();
   expect(next.log.events()).not.toContain("history.journal.damaged");
 });
 
 test("a journal of a newer format is refused, naming file and version", async () => {
-  const { open, volume } = createScene();
+  const { open, volume } = createHistoryScene();
   volume.put("journal/new.log", encodeJournalHeader(2));
   await expect(open()).rejects.toMatchObject({
     code: "history-unreadable",
-    message: expect.stringMatching(/journal\/new\.log: format 2.*reads format 1.*newer/),
+    message: expect.stringMatching(/journal\/new\.log: format 2.*reads format 0 to 1.*newer/),
   });
 });
 
 test("a file that is no journal raises an alarm and stops nobody", async () => {
-  const { open, volume } = createScene();
+  const { open, volume } = createHistoryScene();
   volume.put("journal/foreign.log", "something else altogether");
   await using next = await open();
   expect(next.log.events()).toContain("history.journal.damaged");
 });
 
 test("a directory that is no mount is refused when a mount is required, and only then", async () => {
-  const { open } = createScene({ isMount: false });
+  const { open } = createHistoryScene({ isMount: false });
   await expect(open()).rejects.toMatchObject({ code: "history-not-mounted" });
   await using lenient = await open({ requireMount: false });
   expect(lenient.history.state).toEqual({ ready: true });
@@ -156,7 +106,7 @@ test.each([
   ["full", "ENOSPC"],
   ["read-only", "EROFS"],
 ])("a %s volume is a clear error, and may be tried again", async (_name, code) => {
-  const { open } = createScene();
+  const { open } = createHistoryScene();
   const fault = failing({ operation: "createExclusive", path: /./, phase: "before" }, code);
   await expect(open({ intercept: fault.intercept })).rejects.toMatchObject({
     code: "history-unavailable",
@@ -170,7 +120,7 @@ test.each([
 // ----------------------------------------------------------------------------------------------- journal
 
 test("entries that come together share one sync", async () => {
-  const { open, clock } = createScene();
+  const { open, clock } = createHistoryScene();
   let syncs = 0;
   await using pod = await open({
     intercept({ operation, path, phase }) {
@@ -178,51 +128,53 @@ test("entries that come together share one sync", async () => {
     },
   });
   const names = Array.from({ length: 100 }, (_, index) => `incident-${index}`);
-  await clock.runUntil(Promise.all(names.map((name) => pod.history.record(entry(name), NEVER))));
+  await clock.runUntil(Promise.all(names.map((name) => pod.history.record(anEntry(name), NEVER))));
   expect(syncs).toBeLessThanOrEqual(2);
-  expect(names.every((name) => pod.history.lookup(entry(name).key))).toBe(true);
+  expect(names.every((name) => pod.history.lookup(anEntry(name).key))).toBe(true);
 });
 
 test("after a failed sync the journal goes on in another file, and nothing is lost", async () => {
-  const { open, clock, journals, volume } = createScene();
+  const { open, clock, filesOf, volume } = createHistoryScene();
   const fault = failing({ operation: "dataSync", path: /^journal/, phase: "before" }, "EIO");
   const pod = await open({ intercept: fault.intercept });
-  const recording = pod.history.record(entry("one"), NEVER);
+  const recording = pod.history.record(anEntry("one"), NEVER);
   await clock.advance(0);
-  expect(pod.history.lookup(entry("one").key)).toBeUndefined();
+  expect(pod.history.lookup(anEntry("one").key)).toBeUndefined();
   expect(pod.history.state).toMatchObject({ ready: false });
   await clock.runUntil(recording);
-  expect(journals()).toHaveLength(2);
+  expect(filesOf("journal")).toHaveLength(2);
   expect(pod.history.state).toEqual({ ready: true });
   volume.losePower();
   await using next = await open();
-  expect(next.history.lookup(entry("one").key)).toBeDefined();
+  expect(next.history.lookup(anEntry("one").key)).toBeDefined();
   await pod.history.close();
 });
 
 test("a journal is sealed by its writer, and only by a stop", async () => {
-  const { open, journals, volume } = createScene();
+  const { open, filesOf, volume } = createHistoryScene();
   const pod = await open();
-  await pod.record(entry("one"));
-  const [path = ""] = journals();
+  await pod.record(anEntry("one"));
+  const [path = ""] = filesOf("journal");
   expect(path).toMatch(/^journal\/uid_1-[0-9a-f]{32}\.log$/);
   expect(volume.text(path)).not.toContain('{"kind":"seal"}');
   await Promise.all([pod.history.close(), pod.history.close()]);
   expect(volume.durableText(path)).toContain('{"kind":"seal"}');
-  await expect(pod.history.record(entry("two"), NEVER)).rejects.toMatchObject({ code: "internal" });
+  await expect(pod.history.record(anEntry("two"), NEVER)).rejects.toMatchObject({
+    code: "internal",
+  });
 });
 
 // --------------------------------------------------------------------------------------------- published
 
 test("the published view shows a change within its interval, and only what people need", async () => {
-  const { open, clock, published } = createScene();
+  const { open, clock, published } = createHistoryScene();
   await using pod = await open();
   await clock.advance(0);
   expect(published()).toMatchObject({ format: 1, entries: {} });
-  await pod.record(entry("one", { outcome: "rejected", deadLetterAcknowledged: true }));
+  await pod.record(anEntry("one", { outcome: "rejected", deadLetterAcknowledged: true }));
   await clock.advance(1000);
   expect(published().entries).toEqual({
-    [entry("one").key]: {
+    [anEntry("one").key]: {
       rule: "restart-web",
       action: "open-ticket",
       incidentId: "one",
@@ -237,22 +189,22 @@ test("the published view shows a change within its interval, and only what peopl
 });
 
 test("the view of every pod is the union of all", async () => {
-  const { open, clock, published } = createScene();
+  const { open, clock, published } = createHistoryScene();
   await using a = await open();
   await using b = await open();
-  await a.record(entry("one"));
+  await a.record(anEntry("one"));
   await clock.advance(2000);
-  await b.record(entry("two"));
+  await b.record(anEntry("two"));
   await clock.advance(2000);
-  await a.record(entry("three"));
+  await a.record(anEntry("three"));
   await clock.advance(2000);
-  const keys = ["one", "two", "three"].map((name) => entry(name).key);
+  const keys = ["one", "two", "three"].map((name) => anEntry(name).key);
   expect(Object.keys(published().entries).toSorted()).toEqual(keys.toSorted());
 });
 
 test("an entry that a slower publication replaced comes back", async () => {
   const gate = Promise.withResolvers<void>();
-  const { open, clock, published } = createScene();
+  const { open, clock, published } = createHistoryScene();
   let slow = false;
   await using a = await open({
     async intercept({ operation, phase }) {
@@ -262,22 +214,22 @@ test("an entry that a slower publication replaced comes back", async () => {
   await using b = await open();
   await clock.advance(0);
   slow = true;
-  await a.record(entry("one"));
+  await a.record(anEntry("one"));
   await clock.advance(1500);
   // a has read the journals and stands before its rename; b publishes meanwhile.
-  await b.record(entry("two"));
+  await b.record(anEntry("two"));
   await clock.advance(5000);
   expect(Object.keys(published().entries)).toHaveLength(2);
   slow = false;
   gate.resolve();
   await clock.advance(0);
-  expect(Object.keys(published().entries)).toEqual([entry("one").key]);
+  expect(Object.keys(published().entries)).toEqual([anEntry("one").key]);
   await clock.advance(1000);
   expect(Object.keys(published().entries)).toHaveLength(2);
 });
 
 test("the view parses at every moment, and a loss of power leaves the old or the new one", async () => {
-  const { open, clock, volume } = createScene();
+  const { open, clock, volume } = createHistoryScene();
   const views = new Set<number>();
   const look = (): void => {
     if (views.size === 0 && !volume.paths().includes(PUBLISHED)) return;
@@ -288,8 +240,9 @@ test("the view parses at every moment, and a loss of power leaves the old or the
     }
   };
   await using pod = await open({ intercept: look });
+  await clock.advance(0);
   for (const name of ["one", "two", "three"]) {
-    await pod.record(entry(name));
+    await pod.record(anEntry(name));
     await clock.advance(1000);
   }
   look();
@@ -298,7 +251,7 @@ test("the view parses at every moment, and a loss of power leaves the old or the
 });
 
 test("an idle pod leaves the view alone", async () => {
-  const { open, clock } = createScene();
+  const { open, clock } = createHistoryScene();
   let renames = 0;
   await using _pod = await open({
     intercept({ operation, phase }) {
@@ -310,21 +263,21 @@ test("an idle pod leaves the view alone", async () => {
 });
 
 test("a stop publishes what is not published yet", async () => {
-  const { open, clock, published } = createScene();
+  const { open, clock, published } = createHistoryScene();
   const pod = await open();
   await clock.advance(2000);
-  await pod.record(entry("one"));
+  await pod.record(anEntry("one"));
   await pod.history.close();
-  expect(Object.keys(published().entries)).toEqual([entry("one").key]);
+  expect(Object.keys(published().entries)).toEqual([anEntry("one").key]);
 });
 
 test("a view of a newer version is not replaced by an older one", async () => {
-  const { open, clock, volume } = createScene();
+  const { open, clock, volume } = createHistoryScene();
   await using pod = await open();
   await clock.advance(0);
   volume.put("journal/new.log", encodeJournalHeader(2));
   volume.put(PUBLISHED, '{"format":2}');
-  await pod.record(entry("one"));
+  await pod.record(anEntry("one"));
   await clock.advance(5000);
   expect(volume.text(PUBLISHED)).toBe('{"format":2}');
   const refusals = pod.log.events().filter((event) => event === "history.publication.refused");
@@ -334,7 +287,7 @@ test("a view of a newer version is not replaced by an older one", async () => {
 // --------------------------------------------------------------------------------------------- readiness
 
 test("a volume that fails while nothing happens is found by the probe, and found again when it works", async () => {
-  const { open, clock } = createScene();
+  const { open, clock } = createHistoryScene();
   const codes = Array.from({ length: 2 }, () => "EROFS");
   let armed = false;
   const fault = failing(
@@ -357,14 +310,14 @@ test("a volume that fails while nothing happens is found by the probe, and found
 });
 
 test("a volume that hangs is not ready, and a stop does not wait for it", async () => {
-  const { open, clock } = createScene();
+  const { open, clock } = createHistoryScene();
   let hung = false;
   const pod = await open({
     intercept: () => (hung ? new Promise(() => undefined) : undefined),
   });
   await clock.advance(2000);
   hung = true;
-  void pod.history.record(entry("one"), NEVER);
+  void pod.history.record(anEntry("one"), NEVER);
   await clock.advance(11_000);
   expect(pod.history.state).toMatchObject({
     ready: false,
@@ -374,7 +327,7 @@ test("a volume that hangs is not ready, and a stop does not wait for it", async 
 });
 
 test("a hold that is given up ends with the reason", async () => {
-  const { open, clock } = createScene();
+  const { open, clock } = createHistoryScene();
   await using pod = await open();
   const giveUp = new AbortController();
   const reason = new Error("stop");
@@ -390,7 +343,7 @@ test("a hold that is given up ends with the reason", async () => {
 });
 
 test("what is no fault of the volume is not repeated", async () => {
-  const { open } = createScene();
+  const { open } = createHistoryScene();
   await using pod = await open();
   const bug = new TypeError("bug");
   await expect(pod.history.hold("read", () => Promise.reject(bug), NEVER)).rejects.toBe(bug);

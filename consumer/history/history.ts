@@ -1,7 +1,14 @@
 import { ConsumerError, systemCode } from "../errors.ts";
 import type { Clock, DependencyState, Files, Log, Metrics, Random } from "../ports.ts";
 import { type Claims, createClaims } from "./claims.ts";
+import { type CompactionResult, compact } from "./compaction.ts";
 import type { HistoryEntry } from "./entry.ts";
+import { FORMATS, type FormatRange } from "./format.ts";
+import {
+  SNAPSHOT_DIRECTORY,
+  createGenerationReader,
+  createGenerationWriter,
+} from "./generations.ts";
 import { type VolumeHealth, createVolumeHealth } from "./health.ts";
 import { createHistoryIndex } from "./index.ts";
 import { JOURNAL_DIRECTORY, createJournal } from "./journal.ts";
@@ -9,6 +16,7 @@ import { createJournals } from "./journals.ts";
 import { startProbe } from "./probe.ts";
 import { startPublisher } from "./publisher.ts";
 import { TEMPORARY_DIRECTORY, createTemporaryFiles } from "./temporary.ts";
+import { createUnion } from "./union.ts";
 
 export interface Pod {
   /** For people: POD_NAME. */
@@ -26,6 +34,10 @@ interface HistorySettings {
   readonly publishIntervalMs: number;
   /** How often the volume is probed for writing, and how long a probe may take. Default 5000. */
   readonly probeIntervalMs?: number;
+  /** How long an end is kept and shown: at least as long as its event may be acted on. Default two days. */
+  readonly retentionMs?: number;
+  /** Default: those of this version. */
+  readonly formats?: FormatRange;
 }
 
 export interface HistoryDependencies {
@@ -55,11 +67,14 @@ export interface History extends AsyncDisposable {
    * error. Throws `giveUp.reason` when that aborts while it waits to try again.
    */
   hold: VolumeHealth["hold"];
+  /** Merges the journals into the next generation now, whether or not it is worth it. Tries once. */
+  compact(): Promise<CompactionResult>;
   /** Publishes what changed, seals the journal and stops every timer. Idempotent; a volume that hangs is left after 5 s. */
   close(): Promise<void>;
 }
 
 const CLOSE_MS_MAX = 5000;
+const RETENTION_MS = 2 * 86_400_000;
 
 /**
  * Recovers the history of the volume. Throws "history-not-mounted", "history-unavailable" (retriable) or
@@ -69,30 +84,39 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
   const { files, clock, random, log, metrics, settings } = dependencies;
   const podUid = dependencies.pod.uid.replaceAll(/[^\w.-]/g, "_");
   const writer = `${podUid}-${random.nonce()}`;
+  const { formats = FORMATS, retentionMs = RETENTION_MS } = settings;
   const temporary = createTemporaryFiles({ files, clock, log, metrics, writer });
-  const journal = createJournal({ files, clock, random, metrics, podUid });
-  const journals = createJournals({ files, log, metrics, isOwn: (path) => journal.owns(path) });
+  const journal = createJournal({ files, clock, random, metrics, podUid, formats });
+  const isOwn = (path: string): boolean => journal.owns(path);
+  const journals = createJournals({ files, log, metrics, isOwn, formats });
+  const generations = {
+    ...createGenerationReader({ files, log, metrics, formats }),
+    ...createGenerationWriter(files, temporary),
+  };
   const health = createVolumeHealth({ clock, random, log, metrics });
   const index = createHistoryIndex();
+  const union = createUnion({ journals, generations, index, clock, retentionMs });
 
   const startMs = clock.monotonicMs();
   await recover(dependencies, async () => {
-    await journals.refresh((entry) => index.merge(entry));
+    await union.refresh();
     await temporary.remove(await temporary.write([]));
   });
   const durationMs = Math.round(clock.monotonicMs() - startMs);
-  log.info("history.recovered", { entries: index.size, durationMs });
+  const { generation } = union;
+  log.info("history.recovered", { entries: index.size, generation, durationMs });
 
   const publisher = startPublisher({
     files,
     temporary,
-    journals,
+    union,
     index,
     health,
     clock,
     log,
     metrics,
     intervalMs: settings.publishIntervalMs,
+    format: formats.writes,
   });
   const probe = startProbe({
     temporary,
@@ -122,7 +146,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
   const closeOnce = (): Promise<void> => (closing ??= close());
 
   return {
-    claims: createClaims({ files, temporary, clock, metrics }),
+    claims: createClaims({ files, temporary, clock, metrics, formats }),
     get state() {
       return health.state;
     },
@@ -132,6 +156,20 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
       if (index.merge(entry)) publisher.changed();
     },
     hold: (what, operation, giveUp) => health.hold(what, operation, giveUp),
+    async compact() {
+      await journal.rotate();
+      return compact({
+        files,
+        generations,
+        journals,
+        index,
+        union,
+        clock,
+        log,
+        formats,
+        retentionMs,
+      });
+    },
     close: closeOnce,
     [Symbol.asyncDispose]: closeOnce,
   };
@@ -148,7 +186,12 @@ async function recover(
         `${settings.directory ?? "history.directory"} is not a mount of its own: what it holds would die with the container (history.requireMount)`,
       );
     }
-    for (const directory of ["claims", JOURNAL_DIRECTORY, TEMPORARY_DIRECTORY]) {
+    for (const directory of [
+      "claims",
+      JOURNAL_DIRECTORY,
+      SNAPSHOT_DIRECTORY,
+      TEMPORARY_DIRECTORY,
+    ]) {
       await files.makeDirectory(directory);
     }
     await read();

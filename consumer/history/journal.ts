@@ -1,8 +1,9 @@
 import { ConsumerError } from "../errors.ts";
 import type { Clock, Files, Metrics, Random, WritableFile } from "../ports.ts";
+import type { AuditRecord } from "./audit.ts";
 import type { HistoryEntry } from "./entry.ts";
-import { FORMAT } from "./format.ts";
-import { encodeFrame, encodeJournalHeader } from "./frames.ts";
+import type { FormatRange } from "./format.ts";
+import { JOURNAL_HEADER_BYTES, encodeFrame, encodeJournalHeader } from "./frames.ts";
 
 export const JOURNAL_DIRECTORY = "journal";
 
@@ -10,9 +11,18 @@ export const JOURNAL_DIRECTORY = "journal";
 export interface Journal {
   /** Resolves when the entry is durable. Entries that come while a sync runs share the next one. */
   append(entry: HistoryEntry): Promise<void>;
-  /** Writes the last record, which says that nothing will follow. Nothing may be appended afterwards. */
+  /** The same for what is no end of an attempt. */
+  appendAudit(audit: AuditRecord): Promise<void>;
+  /**
+   * Seals the present file: its last record says that nothing will follow. The next entry begins another. Fails with
+   * the volume's errors; the file stays unsealed then.
+   */
+  rotate(): Promise<void>;
+  /** The present file: its length in bytes (0 when there is none), and how long nothing was appended. */
+  readonly present: { readonly bytes: number; readonly idleMs: number };
+  /** Rotates, for the last time: nothing may be appended afterwards. */
   seal(): Promise<void>;
-  /** True for a file that this journal began. */
+  /** True for a file that this journal began and has not sealed. */
   owns(path: string): boolean;
 }
 
@@ -23,6 +33,13 @@ export interface JournalOptions {
   readonly metrics: Metrics;
   /** Begins the name of the file. */
   readonly podUid: string;
+  readonly formats: FormatRange;
+}
+
+interface OpenFile {
+  readonly path: string;
+  readonly writable: WritableFile;
+  bytes: number;
 }
 
 interface Waiting {
@@ -36,38 +53,39 @@ interface Waiting {
  * is, unsealed: the next entry begins another.
  */
 export function createJournal(options: JournalOptions): Journal {
-  const { files, clock, random, metrics, podUid } = options;
+  const { files, clock, random, metrics, podUid, formats } = options;
   const paths = new Set<string>();
-  let file: WritableFile | undefined;
+  let file: OpenFile | undefined;
+  let appendedMs = 0;
   let waiting: Waiting[] = [];
   let flushing: Promise<void> | undefined;
   let sealed = false;
 
-  const create = async (): Promise<WritableFile> => {
+  const create = async (): Promise<OpenFile> => {
     const path = `${JOURNAL_DIRECTORY}/${podUid}-${random.nonce()}.log`;
     paths.add(path);
     const created = await files.createExclusive(path);
     try {
-      await created.append(encodeJournalHeader(FORMAT));
+      await created.append(encodeJournalHeader(formats.writes));
       await files.syncDirectory(JOURNAL_DIRECTORY);
     } catch (error) {
       await created.close().catch(() => undefined);
       throw error;
     }
-    return created;
+    return { path, writable: created, bytes: JOURNAL_HEADER_BYTES };
   };
 
-  const write = async (bytes: Uint8Array): Promise<void> => {
-    file ??= await create();
+  const write = async (open: OpenFile, bytes: Uint8Array): Promise<void> => {
     try {
-      await file.append(bytes);
+      await open.writable.append(bytes);
       const startMs = clock.monotonicMs();
-      await file.dataSync();
+      await open.writable.dataSync();
       metrics.observe("fsync", clock.monotonicMs() - startMs);
+      open.bytes += bytes.length;
+      appendedMs = clock.monotonicMs();
     } catch (error) {
-      const abandoned = file;
-      file = undefined;
-      await abandoned.close().catch(() => undefined);
+      if (file === open) file = undefined;
+      await open.writable.close().catch(() => undefined);
       throw error;
     }
   };
@@ -77,7 +95,8 @@ export function createJournal(options: JournalOptions): Journal {
       const batch = waiting;
       waiting = [];
       try {
-        await write(Buffer.concat(batch.map(({ frame }) => frame)));
+        file ??= await create();
+        await write(file, Buffer.concat(batch.map(({ frame }) => frame)));
         for (const { resolve } of batch) resolve();
       } catch (error) {
         for (const { reject } of batch) reject(error);
@@ -86,23 +105,39 @@ export function createJournal(options: JournalOptions): Journal {
     flushing = undefined;
   };
 
+  const append = (record: object): Promise<void> => {
+    if (sealed) {
+      // Whoever outlives the drain comes too late, as if the volume were gone: that is no fault of the process.
+      return Promise.reject(
+        new ConsumerError("history-unavailable", "The journal is sealed already"),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      waiting.push({ frame: encodeFrame(record), resolve, reject });
+      flushing ??= flush();
+    });
+  };
+
+  const rotate = async (): Promise<void> => {
+    for (let running = flushing; running; running = flushing) await running;
+    const closing = file;
+    if (!closing) return;
+    file = undefined;
+    await write(closing, encodeFrame({ kind: "seal" }));
+    paths.delete(closing.path);
+    await closing.writable.close();
+  };
+
   return {
-    append(entry) {
-      if (sealed) {
-        return Promise.reject(new ConsumerError("internal", "The journal is sealed already"));
-      }
-      return new Promise((resolve, reject) => {
-        waiting.push({ frame: encodeFrame({ kind: "entry", ...entry }), resolve, reject });
-        flushing ??= flush();
-      });
+    append: (entry) => append({ kind: "entry", ...entry }),
+    appendAudit: (audit) => append(audit),
+    rotate,
+    get present() {
+      return { bytes: file?.bytes ?? 0, idleMs: clock.monotonicMs() - appendedMs };
     },
-    async seal() {
+    seal() {
       sealed = true;
-      await flushing;
-      if (!file) return;
-      await write(encodeFrame({ kind: "seal" }));
-      await file.close();
-      file = undefined;
+      return rotate();
     },
     owns: (path) => paths.has(path),
   };

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { systemCode } from "../errors.ts";
 import type { Files, Log, Metrics } from "../ports.ts";
-import { type HistoryEntry, entrySchema } from "./entry.ts";
-import { checkFormat } from "./format.ts";
+import { type AuditRecord, auditSchema } from "./audit.ts";
+import { ENTRY_UPGRADES, type HistoryEntry, entrySchema } from "./entry.ts";
+import { type FormatRange, checkFormat, upgraded } from "./format.ts";
 import { JOURNAL_HEADER_BYTES, decodeFrames, decodeJournalHeader } from "./frames.ts";
 import { JOURNAL_DIRECTORY } from "./journal.ts";
 
@@ -12,15 +13,34 @@ export interface Journals {
    * Reads what was added since the last call and gives each entry to `merge`. Throws the volume's errors, or
    * "history-unreadable" at a journal of a newer format; the other journals have been read by then.
    */
-  refresh(merge: (entry: HistoryEntry) => void): Promise<void>;
+  refresh(sink: JournalSink): Promise<void>;
+  /** What was read of each journal that was there at the last `refresh`, and belongs to others. */
+  read(): readonly JournalReading[];
+  /** It was deleted. */
+  forget(path: string): void;
+}
+
+/** Where what a journal holds goes. */
+interface JournalSink {
+  merge(entry: HistoryEntry): void;
+  note(audit: AuditRecord): void;
+}
+
+export interface JournalReading {
+  readonly path: string;
+  /** Its writer said that nothing will follow, and everything before was whole. */
+  readonly sealed: boolean;
+  /** When the last of its records was written, by its writer's wall clock; undefined when it holds none. */
+  readonly lastAtMs: number | undefined;
 }
 
 export interface JournalsOptions {
-  readonly files: Files;
+  readonly files: Pick<Files, "list" | "readFrom">;
   readonly log: Log;
   readonly metrics: Metrics;
   /** Journals to leave out: those that this process writes. */
   readonly isOwn: (path: string) => boolean;
+  readonly formats: FormatRange;
 }
 
 interface Reading {
@@ -30,14 +50,23 @@ interface Reading {
   finished: boolean;
   /** Where damage was seen the last time. */
   damageAt: number | undefined;
+  damaged: boolean;
+  sealed: boolean;
+  format: number;
+  lastAtMs: number | undefined;
 }
 
-const recordSchema = z.discriminatedUnion("kind", [
+/** Records of any other kind are kept as they are. */
+const recordSchema = z.union([
   entrySchema.extend({ kind: z.literal("entry") }),
   z.object({ kind: z.literal("seal") }),
+  auditSchema.extend({ kind: auditSchema.shape.kind.refine((kind) => !OWN_KINDS.has(kind)) }),
 ]);
 
-export function createJournals({ files, log, metrics, isOwn }: JournalsOptions): Journals {
+const OWN_KINDS = new Set(["entry", "seal"]);
+
+export function createJournals(options: JournalsOptions): Journals {
+  const { files, log, metrics, isOwn, formats } = options;
   const readings = new Map<string, Reading>();
 
   const alarm = (path: string, fields: object): void => {
@@ -45,8 +74,8 @@ export function createJournals({ files, log, metrics, isOwn }: JournalsOptions):
     log.error("history.journal.damaged", { path, ...fields });
   };
 
-  const read = async (path: string, merge: (entry: HistoryEntry) => void): Promise<void> => {
-    const reading = readings.get(path) ?? { position: 0, finished: false, damageAt: undefined };
+  const read = async (path: string, sink: JournalSink): Promise<void> => {
+    const reading = readings.get(path) ?? unread();
     readings.set(path, reading);
     if (reading.finished) return;
     const start = reading.position;
@@ -57,15 +86,17 @@ export function createJournals({ files, log, metrics, isOwn }: JournalsOptions):
       if (format === "torn") return;
       if (format === "foreign") {
         reading.finished = true;
+        reading.damaged = true;
         alarm(path, { rule: "does not begin as a journal does" });
         return;
       }
-      checkFormat(format, path);
+      checkFormat(format, path, formats);
+      reading.format = format;
       from = JOURNAL_HEADER_BYTES;
     }
     for (;;) {
       const { payloads, consumedBytes, damage } = decodeFrames(bytes, from);
-      for (const payload of payloads) accept(path, reading, payload, merge);
+      for (const payload of payloads) accept(path, reading, payload, sink);
       reading.position = start + consumedBytes;
       if (!damage) return;
       // A writer's pages may arrive out of order: damage is only what looks the same the next time.
@@ -73,45 +104,83 @@ export function createJournals({ files, log, metrics, isOwn }: JournalsOptions):
         reading.damageAt = reading.position;
         return;
       }
+      reading.damaged = true;
       alarm(path, { fromByte: reading.position, toByte: start + damage.toByte });
       reading.damageAt = undefined;
       from = damage.toByte;
     }
   };
 
-  const accept = (
-    path: string,
-    reading: Reading,
-    payload: Uint8Array,
-    merge: (entry: HistoryEntry) => void,
-  ): void => {
-    const parsed = recordSchema.safeParse(JSON.parse(new TextDecoder().decode(payload)));
+  const accept = (path: string, reading: Reading, payload: Uint8Array, sink: JournalSink): void => {
+    const value: object = JSON.parse(new TextDecoder().decode(payload));
+    const parsed = recordSchema.safeParse(upgraded(value, reading.format, ENTRY_UPGRADES));
     if (!parsed.success) {
+      reading.damaged = true;
       alarm(path, { rule: z.prettifyError(parsed.error) });
       return;
     }
-    if (parsed.data.kind === "seal") {
+    const record = parsed.data;
+    if (isSeal(record)) {
       reading.finished = true;
+      reading.sealed = true;
       return;
     }
-    const { kind: _kind, ...entry } = parsed.data;
-    merge(entry);
+    reading.lastAtMs = Math.max(reading.lastAtMs ?? 0, record.atMs);
+    if (isEntry(record)) {
+      const { kind: _kind, ...entry } = record;
+      sink.merge(entry);
+    } else {
+      sink.note(record);
+    }
   };
 
   return {
-    async refresh(merge) {
+    async refresh(sink) {
       let failure: Error | undefined;
       for (const name of await files.list(JOURNAL_DIRECTORY)) {
         const path = `${JOURNAL_DIRECTORY}/${name}`;
         if (!name.endsWith(".log") || isOwn(path)) continue;
         try {
-          await read(path, merge);
+          await read(path, sink);
         } catch (error) {
-          if (systemCode(error) === "ENOENT") continue;
+          if (systemCode(error) === "ENOENT") {
+            readings.delete(path);
+            continue;
+          }
           failure ??= error instanceof Error ? error : new Error(String(error));
         }
       }
       if (failure) throw failure;
     },
+    read: () =>
+      [...readings].map(([path, { sealed, damaged, lastAtMs }]) => ({
+        path,
+        sealed: sealed && !damaged,
+        lastAtMs,
+      })),
+    forget: (path) => void readings.delete(path),
   };
+}
+
+function unread(): Reading {
+  return {
+    position: 0,
+    finished: false,
+    damageAt: undefined,
+    damaged: false,
+    sealed: false,
+    format: 0,
+    lastAtMs: undefined,
+  };
+}
+
+type JournalRecord = z.infer<typeof recordSchema>;
+type EntryRecord = HistoryEntry & { readonly kind: "entry" };
+
+function isEntry(record: JournalRecord): record is EntryRecord {
+  return record.kind === "entry";
+}
+
+function isSeal(record: JournalRecord): record is { kind: "seal" } {
+  return record.kind === "seal";
 }

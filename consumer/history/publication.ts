@@ -1,21 +1,28 @@
 import type { Files } from "../ports.ts";
 import type { HistoryEntry } from "./entry.ts";
-import { FORMAT } from "./format.ts";
 import type { TemporaryFiles } from "./temporary.ts";
 
-/** What people and tools read; never read back. */
+/** What people and tools read; automation_action_history.schema.json describes it. */
 const PUBLISHED_FILE = "automation_action_history.json";
 
 /** Between two parts other work of the process goes on. */
 const ENTRIES_PER_PART = 500;
 
+export interface PublishedHead {
+  readonly format: number;
+  /** Wall clock. Milliseconds since the epoch. */
+  readonly publishedAtMs: number;
+  /** A change is shown at most this much later, while the volume works. */
+  readonly freshnessMs: number;
+}
+
 /** Replaces the published view as a whole: who reads it sees the old one or the new one. */
 export async function publish(
-  options: { files: Files; temporary: TemporaryFiles; publishedAtMs: number },
+  options: { files: Files; temporary: TemporaryFiles; head: PublishedHead },
   entries: Iterable<HistoryEntry>,
 ): Promise<void> {
-  const { files, temporary, publishedAtMs } = options;
-  const path = await temporary.write(encodeParts(publishedAtMs, entries));
+  const { files, temporary, head } = options;
+  const path = await temporary.write(encodeParts(head, entries));
   try {
     await files.rename(path, PUBLISHED_FILE);
   } catch (error) {
@@ -25,8 +32,9 @@ export async function publish(
   await files.syncDirectory(".");
 }
 
-function* encodeParts(publishedAtMs: number, entries: Iterable<HistoryEntry>): Generator<Buffer> {
-  let part = `{"format":${FORMAT},"publishedAtMs":${publishedAtMs},"entries":{`;
+function* encodeParts(head: PublishedHead, entries: Iterable<HistoryEntry>): Generator<Buffer> {
+  const { format, publishedAtMs, freshnessMs } = head;
+  let part = `{"format":${format},"publishedAtMs":${publishedAtMs},"freshnessMs":${freshnessMs},"entries":{`;
   let count = 0;
   for (const entry of entries) {
     const { key, deadLetterAcknowledged: _acknowledged, ...shown } = entry;

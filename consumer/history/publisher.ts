@@ -1,30 +1,39 @@
-import { hasCode } from "../errors.ts";
+import { ConsumerError, hasCode } from "../errors.ts";
 import type { Clock, Files, Log, Metrics } from "../ports.ts";
+import type { HistoryEntry } from "./entry.ts";
 import type { VolumeHealth } from "./health.ts";
 import type { HistoryIndex } from "./index.ts";
-import type { Journals } from "./journals.ts";
 import { publish } from "./publication.ts";
 import type { TemporaryFiles } from "./temporary.ts";
+import type { Union } from "./union.ts";
 
 const WHAT = "publish automation_action_history.json";
+
+/** The view is written as a whole: a large one less often, so that it takes a few percent of the time at most. */
+const PAUSE_MS_PER_ENTRY = 0.1;
+
+/** A stop does not wait for a larger view: who starts next publishes it. */
+const STOP_ENTRIES_MAX = 20_000;
 
 export interface Publisher {
   /** The index holds something that the published view may lack. */
   changed(): void;
-  /** Publishes what is not published yet, once. */
+  /** Publishes what is not published yet, once, unless that takes long. */
   stop(): Promise<void>;
 }
 
 export interface PublisherOptions {
   readonly files: Files;
   readonly temporary: TemporaryFiles;
-  readonly journals: Journals;
+  readonly union: Union;
   readonly index: HistoryIndex;
   readonly health: VolumeHealth;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Between two publications, while the history is small. */
   readonly intervalMs: number;
+  readonly format: number;
 }
 
 /**
@@ -33,23 +42,33 @@ export interface PublisherOptions {
  * that this view replaced without it, is found then and published again.
  */
 export function startPublisher(options: PublisherOptions): Publisher {
-  const { files, temporary, journals, index, health, clock, log, metrics, intervalMs } = options;
+  const { files, temporary, union, index, health, clock, log, metrics, intervalMs } = options;
   const stopping = new AbortController();
   let dirty = true;
   let verify = false;
   let refused = false;
+  let pauseMs = intervalMs;
+
+  const tooLarge = (): boolean => stopping.signal.aborted && index.size > STOP_ENTRIES_MAX;
+
+  function* whileWanted(entries: Iterable<HistoryEntry>): Generator<HistoryEntry> {
+    for (const entry of entries) {
+      if (tooLarge()) throw new ConsumerError("internal", "too large to be published at a stop");
+      yield entry;
+    }
+  }
 
   const publishChanges = async (): Promise<void> => {
-    if (refused || !(dirty || verify)) return;
-    await journals.refresh((entry) => {
-      if (index.merge(entry)) dirty = true;
-    });
+    if (refused || tooLarge() || !(dirty || verify)) return;
+    if (await union.refresh()) dirty = true;
     verify = dirty;
     if (!dirty) return;
     dirty = false;
     metrics.gauge("history_entries", index.size);
+    pauseMs = Math.max(intervalMs, Math.ceil(index.size * PAUSE_MS_PER_ENTRY));
+    const head = { format: options.format, publishedAtMs: clock.wallMs(), freshnessMs: pauseMs };
     try {
-      await publish({ files, temporary, publishedAtMs: clock.wallMs() }, index.entries());
+      await publish({ files, temporary, head }, whileWanted(index.entries()));
     } catch (error) {
       dirty = true;
       throw error;
@@ -61,6 +80,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
       await publishChanges();
       health.recovered(WHAT);
     } catch (error) {
+      if (tooLarge()) return;
       if (hasCode(error, "history-unreadable")) {
         // A newer version has joined: its view holds more than ours would.
         refused = true;
@@ -74,7 +94,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
   const run = async (): Promise<void> => {
     for (;;) {
       await tick();
-      await clock.sleep(intervalMs, stopping.signal);
+      await clock.sleep(pauseMs, stopping.signal);
     }
   };
 

@@ -1,0 +1,217 @@
+import { expect, test } from "vitest";
+import { type Intercept, failing } from "#fixtures/files.ts";
+import { anEntry, createHistoryScene } from "#fixtures/history-scene.ts";
+import { createRecordedLog, createRecordedMetrics } from "#fixtures/observers.ts";
+import { encodeFrame, encodeJournalHeader } from "./frames.ts";
+import { readVolumeHistory } from "./read-volume.ts";
+
+const NOW_MS = Date.UTC(2026, 0, 1);
+const DAY_MS = 86_400_000;
+/** For tests over days: nothing happens in between. */
+const QUIET = { publishIntervalMs: DAY_MS, probeIntervalMs: DAY_MS };
+const AUDIT = { kind: "resolve", key: anEntry("one").key, atMs: NOW_MS, by: "somebody" };
+
+function recent(name: string, overrides: Parameters<typeof anEntry>[1] = {}) {
+  return anEntry(name, { startedOnMs: NOW_MS - 1000, atMs: NOW_MS, ...overrides });
+}
+
+function createScene() {
+  const scene = createHistoryScene();
+  const readVolume = async () => {
+    const log = createRecordedLog();
+    const read = await readVolumeHistory(scene.volume.mount(), {
+      log,
+      metrics: createRecordedMetrics(),
+    });
+    return {
+      ...read,
+      log,
+      names: [...read.index.entries()].map((one) => one.incidentId).toSorted(),
+    };
+  };
+  return { ...scene, readVolume };
+}
+
+test("sealed journals become a generation and go; the union stays", async () => {
+  const { open, filesOf, readVolume, volume } = createScene();
+  const first = await open();
+  await first.record(recent("one"));
+  await first.history.close();
+  await using pod = await open();
+  await pod.record(recent("two"));
+  expect(await pod.history.compact()).toEqual({ generation: 1, made: true, journalsDeleted: 2 });
+  expect(filesOf("journal")).toEqual([]);
+  volume.losePower();
+  expect(await readVolume()).toMatchObject({ generation: 1, names: ["one", "two"] });
+  await pod.record(recent("three"));
+  await pod.history.compact();
+  await using next = await open();
+  expect(next.history.lookup(recent("one").key)).toEqual(recent("one"));
+  expect(next.history.lookup(recent("three").key)).toEqual(recent("three"));
+});
+
+test("the journal of a writer that died is merged, and kept until its last record is past retention", async () => {
+  const { open, filesOf, clock } = createScene();
+  const dead = await open(QUIET);
+  await dead.record(recent("one"));
+  await using pod = await open({ retentionMs: 2 * DAY_MS, ...QUIET });
+  await pod.history.compact();
+  const [kept = ""] = filesOf("journal");
+  expect(filesOf("snapshot")).toEqual(["snapshot/1"]);
+  expect(kept).toMatch(/^journal\/uid_1-/);
+  await clock.advance(2 * DAY_MS - 1000);
+  await pod.history.compact();
+  expect(filesOf("journal")).toEqual([kept]);
+  await clock.advance(2000);
+  await pod.history.compact();
+  expect(filesOf("journal")).toEqual([]);
+  await dead.history.close();
+});
+
+test("what is past retention leaves with the next generation, and only that", async () => {
+  const { open, clock, readVolume } = createScene();
+  await using pod = await open({ retentionMs: DAY_MS, ...QUIET });
+  await pod.record(recent("old"));
+  await pod.history.compact();
+  await clock.advance(DAY_MS / 2);
+  await pod.record(recent("late", { atMs: NOW_MS + DAY_MS / 2 }));
+  await clock.advance(DAY_MS / 2 + 1);
+  await pod.record(recent("new", { startedOnMs: NOW_MS + DAY_MS }));
+  await pod.history.compact();
+  expect((await readVolume()).names).toEqual(["late", "new"]);
+  expect(pod.history.lookup(recent("old").key)).toBeUndefined();
+});
+
+test("a compactor that is overtaken starts over and leaves nothing out", async () => {
+  const { open, readVolume, clock } = createScene();
+  const gate = Promise.withResolvers<void>();
+  const reached = Promise.withResolvers<void>();
+  let armed = true;
+  const holdsFirstLink: Intercept = async ({ operation, path, phase }) => {
+    if (!armed || operation !== "link" || phase !== "before" || !path.startsWith("snapshot/"))
+      return;
+    armed = false;
+    reached.resolve();
+    await gate.promise;
+  };
+  await using slow = await open({ intercept: holdsFirstLink });
+  await using quick = await open();
+  await slow.record(recent("one"));
+  await quick.record(recent("two"));
+  const compacting = slow.history.compact();
+  await reached.promise;
+  await quick.history.compact();
+  await quick.record(recent("three"));
+  await quick.history.compact();
+  gate.resolve();
+  await clock.runUntil(compacting);
+  expect((await readVolume()).names).toEqual(["one", "three", "two"]);
+});
+
+test("a compactor that slept while several generations passed finds its number taken", async () => {
+  const { open, volume, filesOf, readVolume, clock } = createScene();
+  const gate = Promise.withResolvers<void>();
+  const reached = Promise.withResolvers<void>();
+  let armed = true;
+  await using slow = await open({
+    async intercept({ operation, path, phase }) {
+      if (!armed || operation !== "link" || phase !== "before") return;
+      if (!path.startsWith("snapshot/")) return;
+      armed = false;
+      reached.resolve();
+      await gate.promise;
+    },
+  });
+  await using quick = await open();
+  await slow.record(recent("slow"));
+  const compacting = slow.history.compact();
+  await reached.promise;
+  for (const name of ["a", "b", "c", "d"]) {
+    await quick.record(recent(name));
+    await quick.history.compact();
+  }
+  // Only the name is left of the first two.
+  expect(filesOf("snapshot")).toHaveLength(4);
+  expect(volume.text("snapshot/1").length).toBeLessThan(100);
+  gate.resolve();
+  await clock.runUntil(compacting);
+  expect((await readVolume()).names).toEqual(["a", "b", "c", "d", "slow"]);
+});
+
+test("a reply that is lost makes no second generation and loses nothing", async () => {
+  const { open, filesOf, readVolume } = createScene();
+  const fault = failing({ operation: "link", path: /^snapshot/, phase: "after" }, "EEXIST");
+  await using pod = await open({ intercept: fault.intercept });
+  await pod.record(recent("one"));
+  expect(await pod.history.compact()).toEqual({ generation: 1, made: false, journalsDeleted: 1 });
+  expect(fault.fired()).toBe(1);
+  expect(filesOf("snapshot")).toEqual(["snapshot/1"]);
+  expect((await readVolume()).names).toEqual(["one"]);
+});
+
+test("no journal goes before the generation's name is durable", async () => {
+  const { open, filesOf } = createScene();
+  const fault = failing({ operation: "syncDirectory", path: /^snapshot/, phase: "before" }, "EIO");
+  await using pod = await open({ intercept: fault.intercept });
+  await pod.record(recent("one"));
+  await expect(pod.history.compact()).rejects.toThrow("EIO");
+  expect(filesOf("journal")).toHaveLength(1);
+  expect(await pod.history.compact()).toMatchObject({ made: false, journalsDeleted: 1 });
+});
+
+test("a journal that another pod compacted away before it was read is in the generation", async () => {
+  const { open, published, clock } = createScene();
+  await using idle = await open();
+  await clock.advance(3000);
+  const other = await open();
+  await other.record(recent("one"));
+  await other.history.compact();
+  await idle.record(recent("two"));
+  await clock.advance(3000);
+  expect(idle.history.lookup(recent("one").key)).toBeDefined();
+  expect(Object.keys(published().entries)).toHaveLength(2);
+  await other.history.close();
+});
+
+test("a damaged generation raises an alarm, the one below it is read, and the next is made above it", async () => {
+  const { open, volume, readVolume } = createScene();
+  const pod = await open();
+  await pod.record(recent("one"));
+  await pod.history.compact();
+  await pod.history.close();
+  volume.put("snapshot/2", "garbage");
+  await using next = await open();
+  expect(next.log.events()).toContain("history.snapshot.damaged");
+  expect(next.history.lookup(recent("one").key)).toBeDefined();
+  await next.record(recent("two"));
+  await next.history.compact();
+  expect(await readVolume()).toMatchObject({ generation: 3, names: ["one", "two"] });
+});
+
+test("records of operators are carried along, and read", async () => {
+  const { open, volume, readVolume, filesOf } = createScene();
+  const bytes = Buffer.concat([
+    encodeJournalHeader(1),
+    encodeFrame(AUDIT),
+    encodeFrame({ kind: "seal" }),
+  ]);
+  volume.put("journal/operator.log", bytes);
+  await using pod = await open();
+  expect(await pod.history.compact()).toMatchObject({ made: true, journalsDeleted: 1 });
+  expect(filesOf("journal")).toEqual([]);
+  const { index, log } = await readVolume();
+  expect([...index.audits()]).toEqual([AUDIT]);
+  expect(log.events()).toEqual([]);
+});
+
+test("a generation of a newer format is refused, naming file and version", async () => {
+  const { open, volume } = createScene();
+  const newer = Buffer.alloc(100);
+  newer.write("AAHS");
+  newer.writeUInt32LE(2, 4);
+  volume.put("snapshot/1", newer);
+  await expect(open()).rejects.toMatchObject({
+    code: "history-unreadable",
+    message: expect.stringMatching(/snapshot\/1: format 2.*newer version/),
+  });
+});

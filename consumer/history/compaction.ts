@@ -1,0 +1,113 @@
+import { ConsumerError, systemCode } from "../errors.ts";
+import type { Clock, Files, Log } from "../ports.ts";
+import type { FormatRange } from "./format.ts";
+import type { GenerationReader, GenerationWriter } from "./generations.ts";
+import type { HistoryIndex } from "./index.ts";
+import type { Journals } from "./journals.ts";
+import { encodeSnapshot } from "./snapshot.ts";
+import type { Union } from "./union.ts";
+
+/** More pods than this never take a number from under each other in a row. */
+const TRIES_MAX = 8;
+
+export interface CompactionResult {
+  /** The highest generation afterwards. */
+  readonly generation: number;
+  /** This run made it. */
+  readonly made: boolean;
+  readonly journalsDeleted: number;
+}
+
+export interface CompactionOptions {
+  readonly files: Pick<Files, "unlink">;
+  readonly generations: GenerationReader & GenerationWriter;
+  readonly journals: Journals;
+  readonly index: HistoryIndex;
+  readonly union: Union;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly formats: FormatRange;
+  readonly retentionMs: number;
+}
+
+/**
+ * Merges all journals into the next generation and deletes those that were sealed by their writer and whose
+ * content is in a durable one. The journal of a writer that died is never sealed: it is merged, and kept until its
+ * last record is past retention. Idempotent; safe in several pods at once, and when a pod slept in the middle.
+ * Throws the volume's errors and "history-unreadable"; then nothing was deleted that is not in a generation.
+ */
+export async function compact(options: CompactionOptions): Promise<CompactionResult> {
+  const { generations, journals, index, union, clock, log, formats } = options;
+  for (let tries = 1; tries <= TRIES_MAX; tries += 1) {
+    const startMs = clock.monotonicMs();
+    await union.refresh();
+    const retains = union.retention();
+    const deletable = journals
+      .read()
+      .filter(({ sealed, lastAtMs }) => sealed || (lastAtMs !== undefined && !retains(lastAtMs)))
+      .map(({ path }) => path);
+    const { entries, audits } = index.fresh;
+    if (entries === 0 && audits === 0) {
+      // Everything is in the generation of another pod, which may not have synced its name yet.
+      if (union.generation > 0) await generations.sync();
+      const journalsDeleted = await deleteJournals(deletable, options);
+      return { generation: union.generation, made: false, journalsDeleted };
+    }
+
+    const number = union.nextGeneration;
+    const parts = encodeSnapshot(formats.writes, index.freeze(retains));
+    if ((await generations.link(number, parts)) === "taken") continue;
+    // Read back: a journal goes only when what replaces it was seen to be whole.
+    await union.refresh();
+    if (union.generation < number) {
+      throw new ConsumerError("history-unavailable", `generation ${number} cannot be read back`);
+    }
+    const durationMs = Math.round(clock.monotonicMs() - startMs);
+    log.info("history.compacted", { generation: number, entries: index.size, durationMs });
+    // Who slept for longer than names stay taken may have made a generation beside the others.
+    const stale = durationMs > options.retentionMs / 2;
+    const journalsDeleted = stale ? 0 : await deleteJournals(deletable, options);
+    await retireLower(union.generation, options);
+    return { generation: union.generation, made: true, journalsDeleted };
+  }
+  throw new ConsumerError(
+    "history-unavailable",
+    `another pod took the next generation ${TRIES_MAX} times in a row, or its name cannot be read`,
+  );
+}
+
+async function deleteJournals(
+  paths: readonly string[],
+  { files, journals }: CompactionOptions,
+): Promise<number> {
+  let deleted = 0;
+  for (const path of paths) {
+    try {
+      await files.unlink(path);
+      deleted += 1;
+    } catch (error) {
+      if (systemCode(error) !== "ENOENT") throw error;
+    }
+    journals.forget(path);
+  }
+  return deleted;
+}
+
+/**
+ * The highest and the one below it stay. Of the others only the name does, for twice the retention: so long a
+ * compactor that slept finds its number taken.
+ */
+async function retireLower(highest: number, options: CompactionOptions): Promise<void> {
+  const { generations, clock, formats, retentionMs } = options;
+  for (const number of await generations.list()) {
+    if (number >= highest - 1) continue;
+    const snapshot = await generations.read(number);
+    if (!snapshot) continue;
+    if (snapshot === "damaged" || snapshot.retiredAtMs === undefined) {
+      const content = { entries: () => [], audits: [], retiredAtMs: clock.wallMs() };
+      await generations.retire(number, encodeSnapshot(formats.writes, content));
+    } else if (clock.wallMs() - snapshot.retiredAtMs > 2 * retentionMs) {
+      await generations.remove(number);
+    }
+  }
+}

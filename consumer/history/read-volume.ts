@@ -1,0 +1,49 @@
+import { FORMATS, type FormatRange } from "./format.ts";
+import type { Files, Log, Metrics } from "../ports.ts";
+import { type Claims, createClaimReader } from "./claims.ts";
+import { NO_GENERATION, createGenerationReader } from "./generations.ts";
+import { type HistoryIndex, createHistoryIndex } from "./index.ts";
+import { type JournalReading, createJournals } from "./journals.ts";
+
+/** What a volume holds, read without writing anything: pods may be at work on it. */
+export interface VolumeHistory {
+  /** The union of the highest generation and all journals. */
+  readonly index: Pick<HistoryIndex, "find" | "settled" | "entries" | "audits" | "size">;
+  /** Number of the highest generation; 0 when there is none. */
+  readonly generation: number;
+  readonly journals: readonly JournalReading[];
+  /** The write-once files of attempts, read at every call. */
+  readonly claims: Pick<Claims, "readClaim" | "readOutcome">;
+}
+
+export interface ReadVolumeOptions {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Default: those of this version. */
+  readonly formats?: FormatRange;
+}
+
+/**
+ * Throws "history-unreadable" at a newer format, and the volume's errors. Damage goes to the log, as in a pod:
+ * `history.journal.damaged` and `history.snapshot.damaged`.
+ */
+export async function readVolumeHistory(
+  files: Pick<Files, "list" | "read" | "readFrom">,
+  { log, metrics, formats = FORMATS }: ReadVolumeOptions,
+): Promise<VolumeHistory> {
+  const index = createHistoryIndex();
+  const generations = createGenerationReader({ files, log, metrics, formats });
+  const journals = createJournals({ files, log, metrics, formats, isOwn: () => false });
+  await journals.refresh(index);
+  // Twice: what looks like damage may be a writer at work.
+  await journals.refresh(index);
+  // After the journals: one that was deleted meanwhile is in this generation.
+  const { number, snapshot } = await generations.highest(NO_GENERATION);
+  index.rebase(snapshot, () => true);
+  return {
+    index,
+    generation: number,
+    journals: journals.read(),
+    claims: createClaimReader(files, formats),
+  };
+}

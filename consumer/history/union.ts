@@ -1,0 +1,69 @@
+import type { Clock } from "../ports.ts";
+import { type Generation, type GenerationReader, NO_GENERATION } from "./generations.ts";
+import type { HistoryIndex } from "./index.ts";
+import type { Journals } from "./journals.ts";
+
+/** Keeps the index up with what all pods write. */
+export interface Union {
+  /** Reads what is new; true when the index changed. Calls wait for each other. */
+  refresh(): Promise<boolean>;
+  readonly generation: number;
+  /** The first number that no generation has. */
+  readonly nextGeneration: number;
+  /** Whether something of that time (wall clock) is still within retention; the answer of one moment. */
+  retention(): (atMs: number) => boolean;
+}
+
+export interface UnionOptions {
+  readonly journals: Journals;
+  readonly generations: GenerationReader;
+  readonly index: HistoryIndex;
+  readonly clock: Clock;
+  readonly retentionMs: number;
+}
+
+export function createUnion(options: UnionOptions): Union {
+  const { journals, generations, index, clock, retentionMs } = options;
+  let current: Generation = NO_GENERATION;
+  let last: Promise<unknown> = Promise.resolve();
+
+  const retention = (): ((atMs: number) => boolean) => {
+    const nowMs = clock.wallMs();
+    return (atMs) => nowMs - atMs <= retentionMs;
+  };
+
+  const readAll = async (): Promise<boolean> => {
+    let changed = false;
+    await journals.refresh({
+      merge: (entry) => {
+        if (index.merge(entry)) changed = true;
+      },
+      note: (audit) => void index.note(audit),
+    });
+    // After the journals: one that was deleted before it was read is in this generation.
+    const highest = await generations.highest(current);
+    const sizeBefore = index.size;
+    const freshBefore = index.fresh.entries;
+    const { snapshot } = current;
+    current = highest;
+    if (highest.snapshot === snapshot) return changed;
+    index.rebase(highest.snapshot, retention());
+    // A generation of what was known already changes no view.
+    return changed || index.size !== sizeBefore || index.fresh.entries > freshBefore;
+  };
+
+  return {
+    refresh() {
+      const refreshed = last.then(readAll);
+      last = refreshed.catch(() => undefined);
+      return refreshed;
+    },
+    get generation() {
+      return current.number;
+    },
+    get nextGeneration() {
+      return current.taken + 1;
+    },
+    retention,
+  };
+}
