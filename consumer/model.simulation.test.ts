@@ -1,0 +1,57 @@
+import { expect, test } from "vitest";
+import { createCounts } from "#fixtures/model/counts.ts";
+import { simulate } from "#fixtures/model/simulate.ts";
+
+const RUNS = 300;
+const SEED = 1;
+
+/** A run that never meets what it is about proves nothing. */
+const NEEDED = [
+  ["faults", "EIO"],
+  ["faults", "ENOSPC"],
+  ["faults", "EROFS"],
+  ["faults", "ESTALE"],
+  ["faults", "torn write"],
+  ["faults", "lost reply (EEXIST)"],
+  ["faults", "lost reply (ENOENT)"],
+  ["faults", "stale negative lookup"],
+  ["faults", "late link"],
+  ["faults", "late rename"],
+  ["events", "power loss"],
+  ["events", "pause"],
+  ["events", "resume"],
+  ["events", "rebalance"],
+  ["events", "offset reset"],
+  ["events", "republish"],
+  ["events", "skew"],
+] as const;
+
+test(
+  "whatever breaks in whatever order, every invariant holds after every step",
+  { timeout: 60_000 },
+  async () => {
+    const counts = createCounts();
+    const failures: object[] = [];
+    for (let run = 0; run < RUNS; run += 1) {
+      const { seed, violations, counts: added } = await simulate(SEED + run);
+      counts.merge(added);
+      if (violations.length > 0) {
+        failures.push({ replay: `npm run simulate -- --seed ${seed} --runs 1`, violations });
+      }
+    }
+    const groups = ["steps", "sends", "crashes", "faults", "events"].map(
+      (group) => `${counts.total(group)} ${group}`,
+    );
+    process.stdout.write(`model: ${RUNS} runs, ${groups.join(", ")}\n`);
+    expect(failures).toEqual([]);
+    const missed = NEEDED.filter(([group, name]) => counts.get(group, name) === 0);
+    expect(missed).toEqual([]);
+  },
+);
+
+test("the same seed is the same run", async () => {
+  const [one, other] = [await simulate(11), await simulate(11)];
+  expect(one.trace.length).toBeGreaterThan(100);
+  expect(one.trace).toEqual(other.trace);
+  expect(await simulate(12)).not.toEqual(one);
+});

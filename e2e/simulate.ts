@@ -1,0 +1,79 @@
+import { parseArgs } from "node:util";
+import { CRASH_POINTS } from "#fixtures/model/crash-points.ts";
+import { type Counts, createCounts } from "#fixtures/model/counts.ts";
+import { type SimulationReport, simulate } from "#fixtures/model/simulate.ts";
+
+const USAGE = "usage: npm run simulate -- [--runs N] [--seed N]\n";
+/** A failing run is shown with so many of its last steps; alone, with all that were kept. */
+const TRACE_LENGTH = 25;
+const PROGRESS_MS = 10_000;
+
+await main();
+
+/** Exit code 0: every invariant held in every run. 1: one did not. 2: usage. */
+async function main(): Promise<void> {
+  const options = read();
+  if (!options) {
+    process.stderr.write(USAGE);
+    process.exitCode = 2;
+    return;
+  }
+  const { runs, seed } = options;
+  print(`seed ${seed}`);
+  const counts = createCounts();
+  const startMs = performance.now();
+  let shownMs = startMs;
+  let failed = 0;
+  for (let run = 0; run < runs; run += 1) {
+    const report = await simulate((seed + run) % 2 ** 32);
+    counts.merge(report.counts);
+    if (report.violations.length > 0) {
+      failed += 1;
+      showFailure(report, runs === 1 ? report.trace.length : TRACE_LENGTH);
+    }
+    if (performance.now() - shownMs > PROGRESS_MS) {
+      shownMs = performance.now();
+      print(`${run + 1} of ${runs} runs, ${failed} failed`);
+    }
+  }
+  showCounts(counts);
+  const seconds = (performance.now() - startMs) / 1000;
+  print(`${runs} runs in ${seconds.toFixed(1)} s, ${failed} failed`);
+  print(`again: npm run simulate -- --seed ${seed} --runs ${runs}`);
+  process.exitCode = failed > 0 ? 1 : 0;
+}
+
+function read(): { runs: number; seed: number } | undefined {
+  try {
+    const { values } = parseArgs({
+      options: { runs: { type: "string" }, seed: { type: "string" } },
+    });
+    const runs = Number(values.runs ?? 1000);
+    const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 32));
+    const valid = Number.isInteger(runs) && runs > 0 && Number.isInteger(seed) && seed >= 0;
+    return valid && seed < 2 ** 32 ? { runs, seed } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function showFailure({ seed, trace, violations }: SimulationReport, length: number): void {
+  print(`FAILED, seed ${seed}:`);
+  for (const { invariant, detail } of violations) print(`  not so: ${invariant} (${detail})`);
+  print("  the last steps:");
+  for (const line of trace.slice(-length)) print(`    ${line}`);
+  print(`  replay: npm run simulate -- --seed ${seed} --runs 1`);
+}
+
+function showCounts(counts: Counts): void {
+  for (const group of counts.groups()) {
+    const parts = counts.entries(group).map(([name, count]) => `${name} ${count}`);
+    print(`${group}: ${counts.total(group)} (${parts.join(", ")})`);
+  }
+  const missed = CRASH_POINTS.filter((point) => counts.get("crash points", point) === 0);
+  print(`crash points not hit: ${missed.length === 0 ? "none" : missed.join(", ")}`);
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
