@@ -42,6 +42,8 @@ export interface Deliveries {
  * handled, so a slow partition would hold up all others: after this the partition is paused instead.
  */
 const DETACH_MS = 50;
+/** How often partitions that wait are looked at beside the ends of handlers. */
+const WAKE_INTERVAL_MS = 200;
 /** Before a batch that failed is fetched again. */
 const REDELIVERY_DELAY_MS = 1000;
 
@@ -56,8 +58,9 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   const { assignments, log, partitionsConcurrentMax } = options;
   const running = new Map<string, Delivery>();
   const ends = new Set<Promise<void>>();
-  /** Partitions that wait until fewer are at work. */
+  /** Partitions that wait, paused, until fewer are at work. */
   const waiting = new Map<string, () => void>();
+  let waking: NodeJS.Timeout | undefined;
   const draining = new AbortController();
   let beat: (() => Promise<void>) | undefined;
   let beating: NodeJS.Timeout | undefined;
@@ -72,11 +75,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       ends.delete(end);
       running.delete(key);
       delivery.resume?.();
-      const [next] = waiting;
-      if (next !== undefined) {
-        waiting.delete(next[0]);
-        next[1]();
-      }
+      wake();
       if (running.size === 0) {
         clearInterval(beating);
         beating = undefined;
@@ -84,6 +83,29 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     });
     ends.add(end);
     return end;
+  }
+
+  function wait(key: string, resume: () => void): void {
+    waiting.set(key, resume);
+    waking ??= setInterval(wake, WAKE_INTERVAL_MS).unref();
+  }
+
+  /**
+   * Fetches as many of those that wait as may be at work. At every end of a handler and at an interval, since one
+   * that was woken may have nothing to read, or be another member's by now, and so never ends to wake the next.
+   */
+  function wake(): void {
+    let free = partitionsConcurrentMax - running.size;
+    for (const [key, resume] of waiting) {
+      if (free <= 0) break;
+      free -= 1;
+      waiting.delete(key);
+      resume();
+    }
+    if (waiting.size === 0) {
+      clearInterval(waking);
+      waking = undefined;
+    }
   }
 
   /** kafkajs beats between fetches only; here while handlers run, however long a fetch takes. */
@@ -119,7 +141,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
         return;
       }
       if (running.size >= partitionsConcurrentMax) {
-        waiting.set(key, payload.pause());
+        wait(key, payload.pause());
         return;
       }
       const end = begin(payload, assignment);
@@ -147,6 +169,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       waiting.clear();
       running.clear();
       clearInterval(beating);
+      clearInterval(waking);
     },
   };
 }

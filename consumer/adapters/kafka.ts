@@ -34,6 +34,8 @@ export function createKafkaBroker(options: KafkaClientOptions): Broker {
   let producer: Promise<Producer> | undefined;
   let starting: Promise<unknown> = Promise.resolve();
   let stopping: Promise<void> | undefined;
+  /** When the group's coordinator answered last, on the monotonic clock. */
+  let heardMs = performance.now();
 
   const openClient = () => {
     stopped.signal.throwIfAborted();
@@ -45,6 +47,10 @@ export function createKafkaBroker(options: KafkaClientOptions): Broker {
     assignments.revoke(reason);
     state = notReady(reason);
   };
+
+  const silent = () =>
+    `the coordinator of ${config.groupId} has not answered for ${Math.round(silenceMs())} ms`;
+  const silenceMs = () => performance.now() - heardMs;
 
   async function start(member: Consumer, deliver: Deliveries["deliver"]): Promise<void> {
     await member.connect();
@@ -94,6 +100,7 @@ export function createKafkaBroker(options: KafkaClientOptions): Broker {
     async consume(handle) {
       const failed = Promise.withResolvers<never>();
       failed.promise.catch(() => undefined);
+      let deaf: NodeJS.Timeout | undefined;
       try {
         const { kafka } = await openClient();
         const generations = createGenerations(config.requestTimeoutMs);
@@ -120,6 +127,7 @@ export function createKafkaBroker(options: KafkaClientOptions): Broker {
         const { events } = consumer;
         consumer.on(events.GROUP_JOIN, ({ payload }) => {
           assignments.grant(payload.memberAssignment);
+          heardMs = performance.now();
           state = { ready: true };
           const { isLeader, memberAssignment, memberId } = payload;
           log.info("broker.joined", {
@@ -128,6 +136,9 @@ export function createKafkaBroker(options: KafkaClientOptions): Broker {
             memberId,
             isLeader,
           });
+        });
+        consumer.on(events.HEARTBEAT, () => {
+          heardMs = performance.now();
         });
         consumer.on(events.REBALANCING, () => {
           generations.fetchersStopped();
@@ -149,6 +160,11 @@ export function createKafkaBroker(options: KafkaClientOptions): Broker {
         });
         starting = start(consumer, deliver);
         await Promise.race([starting, failed.promise, aborted(stopped.signal)]);
+        // kafkajs itself asks a deaf coordinator for minutes.
+        deaf = setInterval(() => {
+          if (!state.ready || silenceMs() < 2 * config.sessionTimeoutMs) return;
+          failed.reject(new ConsumerError("broker-unavailable", `broker: ${silent()}`));
+        }, config.heartbeatIntervalMs).unref();
         await Promise.race([failed.promise, aborted(stopped.signal)]);
       } catch (error) {
         if (stopped.signal.aborted) {
@@ -157,6 +173,8 @@ export function createKafkaBroker(options: KafkaClientOptions): Broker {
         const failure = toConsumerError(error, "connect and join");
         lose(failure.message);
         throw failure;
+      } finally {
+        clearInterval(deaf);
       }
     },
     async publish({ headers, key, topic, value }) {
@@ -186,7 +204,7 @@ export function createKafkaBroker(options: KafkaClientOptions): Broker {
       return stopping;
     },
     get state() {
-      return state;
+      return state.ready && silenceMs() > config.sessionTimeoutMs ? notReady(silent()) : state;
     },
   };
 }
