@@ -3,9 +3,18 @@ import type { Clock, Files, Log } from "../ports.ts";
 import type { FormatRange } from "./format.ts";
 import type { GenerationReader, GenerationWriter } from "./generations.ts";
 import type { HistoryIndex } from "./index.ts";
-import type { Journals } from "./journals.ts";
+import type { Journal } from "./journal.ts";
+import type { JournalReading, Journals } from "./journals.ts";
 import { encodeSnapshot } from "./snapshot.ts";
 import type { Union } from "./union.ts";
+
+/** Fewer new entries than this, or than an eighth of the history, wait for `SEALED_AGE_MS_MAX`. */
+const FRESH_ENTRIES_MIN = 1000;
+const SEALED_AGE_MS_MAX = 3_600_000;
+
+/** A journal is sealed and another begun when it is this long, or nothing came for this long. */
+const JOURNAL_BYTES_MAX = 1024 * 1024;
+const JOURNAL_IDLE_MS_MAX = 3_600_000;
 
 /** More pods than this never take a number from under each other in a row. */
 const TRIES_MAX = 8;
@@ -44,7 +53,7 @@ export async function compact(options: CompactionOptions): Promise<CompactionRes
     const retains = union.retention();
     const deletable = journals
       .read()
-      .filter(({ sealed, lastAtMs }) => sealed || (lastAtMs !== undefined && !retains(lastAtMs)))
+      .filter((reading) => isDeletable(reading, retains))
       .map(({ path }) => path);
     const { entries, audits } = index.fresh;
     if (entries === 0 && audits === 0) {
@@ -74,6 +83,41 @@ export async function compact(options: CompactionOptions): Promise<CompactionRes
     "history-unavailable",
     `another pod took the next generation ${TRIES_MAX} times in a row, or its name cannot be read`,
   );
+}
+
+/**
+ * Compacts when it is worth it, and seals the journal of this process in time: one that is alive has a young record at
+ * its end, so that other pods can tell it from that of a dead one.
+ */
+export function createCompactor(
+  journal: Journal,
+  options: CompactionOptions,
+): { round(): Promise<void> } {
+  const { clock, index, journals, union } = options;
+  let lastMs = clock.monotonicMs();
+  return {
+    async round() {
+      const { bytes, idleMs } = journal.present;
+      if (bytes > JOURNAL_BYTES_MAX || (bytes > 0 && idleMs > JOURNAL_IDLE_MS_MAX)) {
+        await journal.rotate();
+      }
+      await union.refresh();
+      const retains = union.retention();
+      const many = Math.max(FRESH_ENTRIES_MIN, index.size / 8);
+      const deletable = journals.read().some((reading) => isDeletable(reading, retains));
+      const sinceMs = clock.monotonicMs() - lastMs;
+      if (index.fresh.entries < many && !(deletable && sinceMs > SEALED_AGE_MS_MAX)) return;
+      await compact(options);
+      lastMs = clock.monotonicMs();
+    },
+  };
+}
+
+function isDeletable(
+  { sealed, lastAtMs }: JournalReading,
+  retains: (atMs: number) => boolean,
+): boolean {
+  return sealed || (lastAtMs !== undefined && !retains(lastAtMs));
 }
 
 async function deleteJournals(

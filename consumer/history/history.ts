@@ -1,7 +1,7 @@
 import { ConsumerError, systemCode } from "../errors.ts";
 import type { Clock, DependencyState, Files, Log, Metrics, Random } from "../ports.ts";
 import { type Claims, createClaims } from "./claims.ts";
-import { type CompactionResult, compact } from "./compaction.ts";
+import { type CompactionResult, compact, createCompactor } from "./compaction.ts";
 import type { HistoryEntry } from "./entry.ts";
 import { FORMATS, type FormatRange } from "./format.ts";
 import {
@@ -13,8 +13,11 @@ import { type VolumeHealth, createVolumeHealth } from "./health.ts";
 import { createHistoryIndex } from "./index.ts";
 import { JOURNAL_DIRECTORY, createJournal } from "./journal.ts";
 import { createJournals } from "./journals.ts";
+import { createLeftovers } from "./leftovers.ts";
 import { startProbe } from "./probe.ts";
 import { startPublisher } from "./publisher.ts";
+import { type ClaimSweepOptions, type SweepSettings, createClaimSweep } from "./sweep-claims.ts";
+import { type Sweeper, startSweeper } from "./sweeper.ts";
 import { TEMPORARY_DIRECTORY, createTemporaryFiles } from "./temporary.ts";
 import { createUnion } from "./union.ts";
 
@@ -69,9 +72,30 @@ export interface History extends AsyncDisposable {
   hold: VolumeHealth["hold"];
   /** Merges the journals into the next generation now, whether or not it is worth it. Tries once. */
   compact(): Promise<CompactionResult>;
+  /**
+   * Begins to tidy up, rarely and a little at a time, until `stopping` or `close`: compaction, old claims, leftover
+   * temporary files. At most once.
+   */
+  startSweeping(options: SweepingOptions): Sweeping;
   /** Publishes what changed, seals the journal and stops every timer. Idempotent; a volume that hangs is left after 5 s. */
   close(): Promise<void>;
 }
+
+export interface SweepingOptions {
+  readonly settings: Omit<SweepSettings, "keysMax"> & {
+    /** Between two rounds. */
+    readonly intervalMs: number;
+    /** Default 1000. */
+    readonly keysMax?: number;
+    /** A temporary file that is older belongs to a dead pod. Default one hour. */
+    readonly leftoverAgeMs?: number;
+  };
+  readonly publish: ClaimSweepOptions["publish"];
+  readonly stopping: AbortSignal;
+}
+
+/** One round at will. */
+export type Sweeping = Pick<Sweeper, "round">;
 
 const CLOSE_MS_MAX = 5000;
 const RETENTION_MS = 2 * 86_400_000;
@@ -125,7 +149,58 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     intervalMs: settings.probeIntervalMs ?? 5000,
   });
 
+  const compaction = {
+    files,
+    generations,
+    journals,
+    index,
+    union,
+    clock,
+    log,
+    formats,
+    retentionMs,
+  };
+  const claims = createClaims({ files, temporary, clock, metrics, formats });
+  const record = async (entry: HistoryEntry, giveUp: AbortSignal): Promise<void> => {
+    await health.hold("append to the journal", () => journal.append(entry), giveUp);
+    if (index.merge(entry)) publisher.changed();
+  };
+  let sweeper: Sweeper | undefined;
+  const startSweeping = ({ settings: sweep, publish, stopping }: SweepingOptions): Sweeping => {
+    const { intervalMs, keysMax = 1000, leftoverAgeMs: ageMs = 3_600_000 } = sweep;
+    const pod = dependencies.pod.name;
+    const compactor = createCompactor(journal, compaction);
+    const leftovers = createLeftovers({ files, clock, log, ageMs });
+    const claimSweep = createClaimSweep({
+      files,
+      claims,
+      index,
+      record,
+      publish,
+      clock,
+      random,
+      log,
+      metrics,
+      pod,
+      settings: { ...sweep, keysMax },
+    });
+    sweeper = startSweeper({
+      parts: [
+        () => compactor.round(),
+        (giveUp) => claimSweep.round(giveUp),
+        () => leftovers.round(),
+      ],
+      clock,
+      random,
+      log,
+      intervalMs,
+      stopping,
+    });
+    return sweeper;
+  };
+
   const finish = async (): Promise<void> => {
+    await sweeper?.stop();
     await Promise.all([probe.stop(), publisher.stop()]);
     try {
       await journal.seal();
@@ -146,30 +221,18 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
   const closeOnce = (): Promise<void> => (closing ??= close());
 
   return {
-    claims: createClaims({ files, temporary, clock, metrics, formats }),
+    claims,
     get state() {
       return health.state;
     },
     lookup: (key) => index.settled(key),
-    async record(entry, giveUp) {
-      await health.hold("append to the journal", () => journal.append(entry), giveUp);
-      if (index.merge(entry)) publisher.changed();
-    },
+    record,
     hold: (what, operation, giveUp) => health.hold(what, operation, giveUp),
     async compact() {
       await journal.rotate();
-      return compact({
-        files,
-        generations,
-        journals,
-        index,
-        union,
-        clock,
-        log,
-        formats,
-        retentionMs,
-      });
+      return compact(compaction);
     },
+    startSweeping,
     close: closeOnce,
     [Symbol.asyncDispose]: closeOnce,
   };

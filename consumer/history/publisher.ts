@@ -45,6 +45,8 @@ export function startPublisher(options: PublisherOptions): Publisher {
   const { files, temporary, union, index, health, clock, log, metrics, intervalMs } = options;
   const stopping = new AbortController();
   let dirty = true;
+  /** Changes of the union that are published, or about to be. */
+  let seen = union.changes;
   let verify = false;
   let refused = false;
   let pauseMs = intervalMs;
@@ -59,8 +61,10 @@ export function startPublisher(options: PublisherOptions): Publisher {
   }
 
   const publishChanges = async (): Promise<void> => {
-    if (refused || tooLarge() || !(dirty || verify)) return;
-    if (await union.refresh()) dirty = true;
+    if (refused || tooLarge() || !(dirty || verify || union.changes !== seen)) return;
+    await union.refresh();
+    if (union.changes !== seen) dirty = true;
+    seen = union.changes;
     verify = dirty;
     if (!dirty) return;
     dirty = false;

@@ -5,8 +5,10 @@ import type { Journals } from "./journals.ts";
 
 /** Keeps the index up with what all pods write. */
 export interface Union {
-  /** Reads what is new; true when the index changed. Calls wait for each other. */
-  refresh(): Promise<boolean>;
+  /** Reads what is new. Calls wait for each other. */
+  refresh(): Promise<void>;
+  /** Grows whenever a `refresh`, by whomever, changed what the index holds. */
+  readonly changes: number;
   readonly generation: number;
   /** The first number that no generation has. */
   readonly nextGeneration: number;
@@ -25,31 +27,31 @@ export interface UnionOptions {
 export function createUnion(options: UnionOptions): Union {
   const { journals, generations, index, clock, retentionMs } = options;
   let current: Generation = NO_GENERATION;
-  let last: Promise<unknown> = Promise.resolve();
+  let last: Promise<void> = Promise.resolve();
+  let changes = 0;
 
   const retention = (): ((atMs: number) => boolean) => {
     const nowMs = clock.wallMs();
     return (atMs) => nowMs - atMs <= retentionMs;
   };
 
-  const readAll = async (): Promise<boolean> => {
-    let changed = false;
+  const readAll = async (): Promise<void> => {
     await journals.refresh({
       merge: (entry) => {
-        if (index.merge(entry)) changed = true;
+        if (index.merge(entry)) changes += 1;
       },
       note: (audit) => void index.note(audit),
     });
     // After the journals: one that was deleted before it was read is in this generation.
     const highest = await generations.highest(current);
-    const sizeBefore = index.size;
-    const freshBefore = index.fresh.entries;
     const { snapshot } = current;
     current = highest;
-    if (highest.snapshot === snapshot) return changed;
+    if (highest.snapshot === snapshot) return;
+    const sizeBefore = index.size;
+    const freshBefore = index.fresh.entries;
     index.rebase(highest.snapshot, retention());
-    // A generation of what was known already changes no view.
-    return changed || index.size !== sizeBefore || index.fresh.entries > freshBefore;
+    // A generation of what was known already changes nothing.
+    if (index.size !== sizeBefore || index.fresh.entries > freshBefore) changes += 1;
   };
 
   return {
@@ -57,6 +59,9 @@ export function createUnion(options: UnionOptions): Union {
       const refreshed = last.then(readAll);
       last = refreshed.catch(() => undefined);
       return refreshed;
+    },
+    get changes() {
+      return changes;
     },
     get generation() {
       return current.number;

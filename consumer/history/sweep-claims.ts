@@ -1,0 +1,247 @@
+import { ConsumerError, hasCode, systemCode } from "../errors.ts";
+import type { Clock, Files, Log, Metrics, Random } from "../ports.ts";
+import type { Claim, Claims, Outcome } from "./claims.ts";
+import { type HistoryEntry, historyEntry } from "./entry.ts";
+import type { HistoryIndex } from "./index.ts";
+
+const SHARDS = 256;
+/** Listings of one round: all shards are seen every sixteen rounds. */
+const SHARDS_PER_ROUND = 16;
+
+export interface SweepSettings {
+  readonly eventAgeMsMax: number;
+  /** Largest difference between any two clocks. */
+  readonly clockSkewMsMax: number;
+  /** W: as long as an owner may still be at work. */
+  readonly orphanWaitMs: number;
+  /** Keys looked at in one round, at most. */
+  readonly keysMax: number;
+}
+
+export interface ClaimSweepOptions {
+  readonly files: Files;
+  readonly claims: Claims;
+  readonly index: Pick<HistoryIndex, "find">;
+  /** Journals the end of a key. */
+  readonly record: (entry: HistoryEntry, giveUp: AbortSignal) => Promise<void>;
+  /** Resolves when the broker acknowledged the dead letter of an end that its own record does not bring any more. */
+  readonly publish: (claim: Claim, end: Outcome, giveUp: AbortSignal) => Promise<void>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Name of this pod. */
+  readonly pod: string;
+  readonly settings: SweepSettings;
+}
+
+/** Ends and deletes what no record will ever come back to. */
+export interface ClaimSweep {
+  /** One bounded round; the next one goes on where it ended. Throws the volume's errors, and the reason of `giveUp`. */
+  round(giveUp: AbortSignal): Promise<void>;
+}
+
+/** The names of one key in one shard. */
+interface Names {
+  readonly attempts: Set<number>;
+  readonly names: string[];
+}
+
+/**
+ * Everything here begins only when now - startedOn is beyond the largest age and skew: no pod, whatever its clock,
+ * begins an attempt of that key any more, and so nothing that is deleted can let one happen again. Then
+ * the last attempt is the end of the key. One without an outcome gets `in-doubt`; one that did not end well gets its
+ * dead letter, unless the index knows that it is out; and only what is settled is deleted, in a later round.
+ */
+export function createClaimSweep(options: ClaimSweepOptions): ClaimSweep {
+  const { files, index, clock, random, log, settings } = options;
+  const { eventAgeMsMax, clockSkewMsMax } = settings;
+  let shard = Math.floor(random.next() * SHARDS);
+  let after = "";
+
+  const isOver = (startedOnMs: number): boolean =>
+    clock.wallMs() - startedOnMs > eventAgeMsMax + clockSkewMsMax;
+
+  /** True when nothing of the shard is left for the next round. */
+  const sweepShard = async (
+    directory: string,
+    budget: { keys: number },
+    giveUp: AbortSignal,
+  ): Promise<boolean> => {
+    const deletable: string[] = [];
+    let complete = true;
+    for (const [key, names] of byKey(await listed(files, directory))) {
+      if (key <= after) continue;
+      const known = index.find(key);
+      if (known && !isOver(known.startedOnMs)) continue;
+      if (budget.keys === 0) {
+        complete = false;
+        break;
+      }
+      giveUp.throwIfAborted();
+      budget.keys -= 1;
+      after = key;
+      try {
+        if (await isSettled(key, names, isOver, giveUp, options)) deletable.push(...names.names);
+      } catch (error) {
+        if (!hasCode(error, "history-unreadable")) throw error;
+        // Left alone, whoever wrote it: deleting is for what is understood.
+        log.error("history.sweep.unreadable", { key, error });
+      }
+    }
+    await deleteNames(directory, deletable, files);
+    if (deletable.length > 0) log.info("history.swept", { directory, files: deletable.length });
+    return complete;
+  };
+
+  return {
+    async round(giveUp) {
+      const budget = { keys: settings.keysMax };
+      for (let count = 0; count < SHARDS_PER_ROUND; count += 1) {
+        const directory = `claims/${shard.toString(16).padStart(2, "0")}`;
+        if (!(await sweepShard(directory, budget, giveUp))) return;
+        shard = (shard + 1) % SHARDS;
+        after = "";
+      }
+    },
+  };
+}
+
+/** Brings the key to its end, and tells whether its files may go. */
+async function isSettled(
+  key: string,
+  { attempts }: Names,
+  isOver: (startedOnMs: number) => boolean,
+  giveUp: AbortSignal,
+  options: ClaimSweepOptions,
+): Promise<boolean> {
+  const { claims, clock, index, settings } = options;
+  const last = await lastAttempt(key, attempts, claims);
+  const claim = await anyClaim(key, last, claims);
+  const present = await claims.readOutcome(key, last);
+  // A deletion that was interrupted: its claims went first.
+  if (!claim) return present !== undefined && isOver(present.atMs);
+  if (!isOver(claim.startedOnMs)) return false;
+  if (!present && !isOver(claim.startedOnMs + settings.orphanWaitMs)) return false;
+
+  const end = present ?? (await linkInDoubt(claim, last, options));
+  // Whoever wrote it: what follows relies on it.
+  await claims.sync(key);
+  const isFresh = clock.wallMs() - end.atMs <= settings.orphanWaitMs + settings.clockSkewMsMax;
+  if (end.outcome !== "done" && !isAcknowledged(index.find(key), last)) {
+    // Its owner may be about to publish it.
+    if (present && isFresh) return false;
+    await options.publish(claim, end, giveUp);
+    const { incidentId: id, transition, startedOnMs, rule, action } = claim;
+    const planned = { rule, action, incident: { id, transition, startedOnMs } };
+    await options.record(historyEntry(planned, end, true), giveUp);
+  }
+  return !isFresh;
+}
+
+/** A listing may lack fresh names. */
+async function lastAttempt(
+  key: string,
+  attempts: ReadonlySet<number>,
+  claims: Claims,
+): Promise<number> {
+  let last = Math.max(...attempts);
+  while (await claims.readClaim(key, last + 1)) last += 1;
+  return last;
+}
+
+/** Of the last attempt; of an earlier one where a loss of power brought back only that. */
+async function anyClaim(key: string, last: number, claims: Claims): Promise<Claim | undefined> {
+  for (let attempt = last; attempt >= 1; attempt -= 1) {
+    const claim = await claims.readClaim(key, attempt);
+    if (claim) return claim;
+  }
+  return undefined;
+}
+
+async function linkInDoubt(
+  claim: Claim,
+  attempt: number,
+  { claims, clock, random, pod, log, metrics }: ClaimSweepOptions,
+): Promise<Outcome> {
+  const { key } = claim;
+  const outcome: Outcome = {
+    key,
+    attempt,
+    nonce: random.nonce(),
+    pod,
+    outcome: "in-doubt",
+    reason: "orphaned",
+    detail: `claimed by ${claim.pod}, which wrote no outcome; its record did not come back`,
+    atMs: clock.wallMs(),
+  };
+  if ((await claims.linkOutcome(outcome)) === "linked") {
+    metrics.count("actions", { result: "in-doubt" });
+    log.warn("action.ended", { ...outcome, rule: claim.rule, action: claim.action });
+    return outcome;
+  }
+  const present = await claims.readOutcome(key, attempt);
+  if (present) return present;
+  throw new ConsumerError("history-unavailable", `the outcome of ${key} exists and is not found`);
+}
+
+function isAcknowledged(known: HistoryEntry | undefined, attempt: number): boolean {
+  if (!known) return false;
+  if (known.outcome === "done") return true;
+  return known.deadLetterAcknowledged && known.attempt >= attempt;
+}
+
+async function listed(files: Files, directory: string): Promise<string[]> {
+  try {
+    return await files.list(directory);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return [];
+    throw error;
+  }
+}
+
+function byKey(names: readonly string[]): [string, Names][] {
+  const keys = new Map<string, Names>();
+  for (const name of names) {
+    const [, key, attempt, kind] = NAME.exec(name) ?? [];
+    if (key === undefined) continue;
+    const of = keys.get(key) ?? { attempts: new Set<number>(), names: [] };
+    of.names.push(name);
+    if (kind !== "resolution") of.attempts.add(Number(attempt));
+    keys.set(key, of);
+  }
+  return [...keys]
+    .filter(([, { attempts }]) => attempts.size > 0)
+    .toSorted(([one], [other]) => (one < other ? -1 : 1));
+}
+
+const NAME = /^([0-9a-f]{64})\.([1-9]\d{0,5})\.(claim|outcome|resolution)$/;
+
+/**
+ * Claims first, and durably: a claim that came back without its outcome would be called in doubt. An outcome without
+ * its claim means nothing to anybody.
+ */
+async function deleteNames(
+  directory: string,
+  names: readonly string[],
+  files: Files,
+): Promise<void> {
+  if (names.length === 0) return;
+  for (const name of names.filter(isClaim)) await unlinkPresent(files, `${directory}/${name}`);
+  await files.syncDirectory(directory);
+  for (const name of names.filter((other) => !isClaim(other))) {
+    await unlinkPresent(files, `${directory}/${name}`);
+  }
+}
+
+function isClaim(name: string): boolean {
+  return name.endsWith(".claim");
+}
+
+async function unlinkPresent(files: Files, path: string): Promise<void> {
+  try {
+    await files.unlink(path);
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw error;
+  }
+}
