@@ -14,7 +14,7 @@ export interface RunLimits {
 }
 
 /** One run of a rule: all its actions for one transition of one episode of an incident. */
-export interface LimitedRun {
+interface LimitedRun {
   readonly rule: string;
   readonly incidentId: string;
   readonly transition: string;
@@ -22,7 +22,7 @@ export interface LimitedRun {
   readonly limits: RunLimits;
 }
 
-export type Admission =
+type Admission =
   | { readonly admitted: true }
   /** `detail` names the limit, for the dead letter. */
   | { readonly admitted: false; readonly detail: string };

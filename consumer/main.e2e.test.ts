@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -63,6 +63,31 @@ describe("the process", () => {
     expect(code).toBe(2);
     expect(errors).toContain(message);
     expect(errors).toContain("usage: kafka_consumer --config FILE");
+  });
+
+  it("runs the commands for people instead, with the exit codes of the consumer", async () => {
+    const volume = join(directory, "volume");
+    for (const name of ["claims", "journal", "snapshot", "temporary"]) {
+      await mkdir(join(volume, name), { recursive: true });
+    }
+    const stats = await run(["history", "stats", "--json"], { HISTORY_DIR: volume });
+    expect(stats).toMatchObject({ code: 0, errors: "" });
+    expect(JSON.parse(stats.output)).toMatchObject({ keys: 0 });
+    const absent = await run(["history", "verify", "--directory", join(directory, "absent")]);
+    expect(absent).toMatchObject({ code: 75, output: "" });
+    expect(absent.errors).toContain("absent");
+    for (const [parameters, message] of [
+      [["history", "lst"], 'no command "history lst"'],
+      [["history", "list", "--as", "done"], "history list has no option --as"],
+      [["history", "show"], "takes one KEY"],
+      [["history", "list", "--max", "0", "--directory", volume], "--max must be a number from 1"],
+      [["history", "resolve", "ab", "--as", "done"], "--by is required"],
+      [["dead-letter", "redrive", "--by", "eve"], "--config is required"],
+    ] as const) {
+      const { code, errors } = await run(parameters);
+      expect(errors).toContain(message);
+      expect(code).toBe(2);
+    }
   });
 
   it("refuses a bad configuration with exit 78, naming every fault", async () => {

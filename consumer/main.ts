@@ -14,7 +14,11 @@ import { type Config, loadConfig } from "./config.ts";
 import { ConsumerError, EXIT_CODE, type ExitCode } from "./errors.ts";
 import { run } from "./run.ts";
 
-const USAGE = "usage: kafka_consumer --config FILE [--log-level debug|info|warn|error]";
+const USAGE = `usage: kafka_consumer --config FILE [--log-level debug|info|warn|error]
+       kafka_consumer history list|show|stats|verify|resolve
+       kafka_consumer dead-letter redrive`;
+/** Commands for people; everything else is the consumer itself. */
+const OPERATIONS = new Set(["history", "dead-letter"]);
 /** How long something that was not closed may keep the process alive after its end. */
 const LINGER_MS_MAX = 1000;
 
@@ -29,6 +33,7 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => stopping.abort(new Error(signal)));
   }
+  if (OPERATIONS.has(argv[0] ?? "")) return operate(argv, environment, stopping.signal);
   let config: Config;
   try {
     const { file, logLevel } = parseArguments(argv);
@@ -46,6 +51,24 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
   const log = createLog({ ...config.log, base: { pod: pod.name } });
   endOnUncaught(log);
   return await start(config, pod, log, stopping.signal);
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+async function operate(
+  argv: readonly string[],
+  environment: NodeJS.ProcessEnv,
+  stop: AbortSignal,
+): Promise<ExitCode> {
+  try {
+    // Loaded only here: the consumer itself starts without it.
+    const { runOperation } = await import("./operations/command.ts");
+    return await runOperation(argv, { environment, print, stop });
+  } catch (error) {
+    return refuse(error);
+  }
 }
 
 async function start(

@@ -27,9 +27,10 @@ export interface StartedBroker {
 /** The consumer's Kafka adapter against embedded clusters with TLS and SCRAM; disposing ends them all. */
 export interface KafkaHarness extends AsyncDisposable {
   startCluster(options?: { nodes?: number; partitions?: number }): Promise<KafkaCluster>;
+  /** Consumes at once; without a handler whoever asked for it begins. */
   startBroker(
     cluster: KafkaCluster,
-    handle: BatchHandler,
+    handle: BatchHandler | undefined,
     options?: {
       credentials?: () => Promise<Credentials>;
       kafka?: Partial<Config["kafka"]>;
@@ -85,10 +86,13 @@ export async function createKafkaHarness(): Promise<KafkaHarness> {
           error: writing("error"),
         },
       });
-      const consuming = broker.consume(handle).then(
-        () => "ended",
-        (error: unknown) => error,
-      );
+      const consuming =
+        handle === undefined
+          ? new Promise(() => undefined)
+          : broker.consume(handle).then(
+              () => "ended",
+              (error: unknown) => error,
+            );
       started.defer(() => broker.stop());
       return { broker, consuming, lines };
     },

@@ -1,0 +1,28 @@
+import type { AuditRecord } from "../history/audit.ts";
+import { FORMATS } from "../history/format.ts";
+import { createJournal } from "../history/journal.ts";
+import type { Clock, Files, Random } from "../ports.ts";
+import { NONE } from "./volume.ts";
+
+/** A journal of this command's own; disposing seals it. */
+export interface Audit extends AsyncDisposable {
+  /** Resolves when it is durable. Throws the volume's errors. */
+  append(record: AuditRecord): Promise<void>;
+}
+
+export function openAudit(dependencies: {
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly random: Random;
+}): Audit {
+  const journal = createJournal({
+    ...dependencies,
+    metrics: NONE,
+    podUid: "operator",
+    formats: FORMATS,
+  });
+  return {
+    append: (record) => journal.appendAudit(record),
+    [Symbol.asyncDispose]: () => journal.seal(),
+  };
+}

@@ -1,0 +1,91 @@
+import { parseArgs } from "node:util";
+
+import { createFiles } from "../adapters/files.ts";
+import { ConsumerError, type ExitCode } from "../errors.ts";
+import { runHistory } from "./history-command.ts";
+import { runRedrive } from "./redrive-command.ts";
+import { runResolve } from "./resolve-command.ts";
+
+/** Where a command reads and writes. */
+export interface CommandContext {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** One line of the result. */
+  readonly print: (line: string) => void;
+  /** Aborts at SIGTERM or SIGINT. */
+  readonly stop: AbortSignal;
+}
+
+const OPERATIONS_USAGE = `kafka_consumer history list [--outcome OUTCOME] [--rule NAME] [--max N] [--json]
+       kafka_consumer history show KEY [--json]
+       kafka_consumer history stats [--json]
+       kafka_consumer history verify
+       kafka_consumer history resolve KEY --as done|failed-not-applied --by NAME --reason TEXT
+           each with [--directory DIR]; default is variable HISTORY_DIR, then /data/automation_consumer
+       kafka_consumer dead-letter redrive --config FILE --by NAME [--reason REASON] [--key KEY] [--max N] [--again] [--dry-run]`;
+
+const OPTIONS = {
+  again: { type: "boolean" },
+  as: { type: "string" },
+  by: { type: "string" },
+  config: { type: "string" },
+  directory: { type: "string" },
+  "dry-run": { type: "boolean" },
+  json: { type: "boolean" },
+  key: { type: "string", multiple: true },
+  max: { type: "string" },
+  outcome: { type: "string" },
+  reason: { type: "string" },
+  rule: { type: "string" },
+} as const;
+
+const ALLOWED: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]>> = {
+  "history list": ["directory", "json", "max", "outcome", "rule"],
+  "history show": ["directory", "json"],
+  "history stats": ["directory", "json"],
+  "history verify": ["directory"],
+  "history resolve": ["as", "by", "directory", "reason"],
+  "dead-letter redrive": ["again", "by", "config", "dry-run", "key", "max", "reason"],
+};
+
+export type Options = ReturnType<typeof parse>["values"];
+
+/**
+ * The commands for people: `history` looks at a volume (and changes nothing, but for `resolve`), `dead-letter redrive`
+ * publishes again. Resolves with the exit code; throws "usage" and what the volume or the broker says.
+ */
+export async function runOperation(
+  argv: readonly string[],
+  context: CommandContext,
+): Promise<ExitCode> {
+  const [group = "", name = ""] = argv;
+  const command = `${group} ${name}`;
+  const allowed = ALLOWED[command];
+  if (allowed === undefined) throw usage(`there is no command "${command.trim()}"`);
+  const { values, positionals } = parse(argv.slice(2));
+  const strange = Object.keys(values).find((option) => !allowed.some((one) => one === option));
+  if (strange !== undefined) throw usage(`${command} has no option --${strange}`);
+  const operands = command === "history show" || command === "history resolve" ? 1 : 0;
+  if (positionals.length !== operands) {
+    throw usage(`${command} takes ${operands === 0 ? "no operand" : "one KEY"}`);
+  }
+  if (command === "dead-letter redrive") return runRedrive(values, context);
+  const directory =
+    values.directory ?? (context.environment.HISTORY_DIR || "/data/automation_consumer");
+  const volume = { files: createFiles(directory), directory };
+  if (command === "history resolve") {
+    return runResolve(positionals[0] ?? "", values, volume, context);
+  }
+  return runHistory(name, positionals[0], values, volume, context);
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS, strict: true, allowPositionals: true });
+  } catch (cause) {
+    throw usage(cause instanceof Error ? cause.message : String(cause), cause);
+  }
+}
+
+function usage(reason: string, cause?: unknown): ConsumerError {
+  return new ConsumerError("usage", `${reason}\nusage: ${OPERATIONS_USAGE}`, { cause });
+}

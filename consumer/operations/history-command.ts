@@ -1,0 +1,184 @@
+import { ConsumerError, EXIT_CODE, type ExitCode } from "../errors.ts";
+import { ATTEMPT_OUTCOMES, type HistoryEntry } from "../history/entry.ts";
+import type { CommandContext, Options } from "./command.ts";
+import { choiceOption, countOption } from "./options.ts";
+import { verifyVolume } from "./verify.ts";
+import { type Attempt, type ReadableFiles, readVolume, type Volume } from "./volume.ts";
+
+/** `list`, `show`, `stats` and `verify`: they only read, whatever happens on the volume meanwhile. */
+export async function runHistory(
+  name: string,
+  key: string | undefined,
+  options: Options,
+  { files, directory }: { files: ReadableFiles; directory: string },
+  { print }: CommandContext,
+): Promise<ExitCode> {
+  const volume = await readVolume(files, directory);
+  const json = options.json === true;
+  if (name === "show") await show(volume, key ?? "", json, print);
+  else if (name === "stats") await stats(volume, json, print);
+  else if (name === "list") await list(volume, options, print);
+  else {
+    const { faults, checked } = await verifyVolume(volume, files);
+    for (const fault of faults) print(`fault: ${fault}`);
+    print(`${checked} keys, ${faults.length} faults`);
+    return faults.length === 0 ? EXIT_CODE.clean : EXIT_CODE.internal;
+  }
+  return EXIT_CODE.clean;
+}
+
+const STATES = [...ATTEMPT_OUTCOMES, "open"] as const;
+
+/** One key: its last attempt. */
+interface Line {
+  readonly key: string;
+  readonly state: (typeof STATES)[number];
+  readonly attempt: number;
+  readonly atMs: number;
+  readonly rule: string;
+  readonly action: string;
+  readonly incidentId: string;
+  readonly pod: string;
+  readonly note: string;
+}
+
+async function list(volume: Volume, options: Options, print: (line: string) => void) {
+  const outcome = choiceOption("outcome", options.outcome, STATES);
+  const max = countOption("max", options.max, 100);
+  const lines = (await allLines(volume))
+    .filter(({ state }) => outcome === undefined || state === outcome)
+    .filter(({ rule }) => options.rule === undefined || rule === options.rule)
+    .toSorted((one, other) => other.atMs - one.atMs);
+  for (const line of lines.slice(0, max)) {
+    print(options.json === true ? JSON.stringify(line) : shown(line));
+  }
+  if (options.json !== true)
+    print(`${Math.min(max, lines.length)} of ${lines.length}, newest first`);
+}
+
+function shown({ key, state, attempt, atMs, rule, action, incidentId, note }: Line): string {
+  const text = `${isoTime(atMs)}  ${key}  ${state.padEnd(18)} ${attempt}  ${rule}/${action}  ${incidentId}`;
+  return note === "" ? text : `${text}  (${note})`;
+}
+
+/** Ended keys from the journals, all others from their claims. */
+async function allLines({ history, keys, attempts }: Volume): Promise<Line[]> {
+  const lines = new Map<string, Line>();
+  for (const entry of history.index.entries()) lines.set(entry.key, lineOfEntry(entry));
+  for (const key of await keys()) {
+    const known = lines.get(key);
+    if (known?.state === "done") continue;
+    const last = (await attempts(key)).at(-1);
+    if (last) lines.set(key, lineOfAttempt(last));
+  }
+  return [...lines.values()];
+}
+
+function lineOfEntry(entry: HistoryEntry): Line {
+  const { key, attempt, atMs, rule, action, incidentId, pod, outcome } = entry;
+  return { key, state: outcome, attempt, atMs, rule, action, incidentId, pod, note: "" };
+}
+
+function lineOfAttempt({ claim, outcome, resolution }: Attempt): Line {
+  const { key, attempt, rule, action, incidentId } = claim;
+  return {
+    key,
+    state: outcome?.outcome ?? "open",
+    attempt,
+    atMs: outcome?.atMs ?? claim.claimedAtMs,
+    rule,
+    action,
+    incidentId,
+    pod: outcome?.pod ?? claim.pod,
+    note: resolution
+      ? `resolved as ${resolution.as} by ${resolution.by}`
+      : (outcome?.withheld ?? ""),
+  };
+}
+
+async function show(volume: Volume, given: string, json: boolean, print: (line: string) => void) {
+  const { history, attempts } = volume;
+  const key = await wholeKey(volume, given);
+  const tried = await attempts(key);
+  const entry = history.index.find(key);
+  const audits = [...history.index.audits()].filter((audit) => audit.key === key);
+  if (json) {
+    print(JSON.stringify({ key, attempts: tried, entry, audits }));
+    return;
+  }
+  print(`key ${key}`);
+  const named = tried[0]?.claim ?? entry;
+  if (named) {
+    print(`rule ${named.rule}, action ${named.action}`);
+    print(
+      `incident ${named.incidentId}, ${named.transition}, started ${isoTime(named.startedOnMs)}`,
+    );
+  }
+  for (const { claim, outcome, resolution } of tried) {
+    const { attempt, pod, topic, partition, offset, claimedAtMs } = claim;
+    print(
+      `attempt ${attempt}: claimed ${isoTime(claimedAtMs)} by ${pod} for ${topic}/${partition} offset ${offset}`,
+    );
+    if (outcome) {
+      print(
+        `  ${outcome.outcome} ${isoTime(outcome.atMs)} by ${outcome.pod} (${outcome.withheld ?? outcome.reason}): ${outcome.detail}`,
+      );
+    } else print("  open: no outcome yet");
+    if (resolution) {
+      print(
+        `  resolved as ${resolution.as} ${isoTime(resolution.atMs)} by ${resolution.by}: ${resolution.reason}`,
+      );
+    }
+  }
+  if (entry) {
+    const letter = entry.deadLetterAcknowledged ? ", its dead letter acknowledged" : "";
+    print(`journal: ${entry.outcome} at attempt ${entry.attempt} ${isoTime(entry.atMs)}${letter}`);
+  }
+  for (const audit of audits) print(`audit: ${JSON.stringify(audit)}`);
+}
+
+/** The one key that begins with what was given. */
+async function wholeKey({ history, keys }: Volume, given: string): Promise<string> {
+  if (!/^[0-9a-f]{4,64}$/.test(given)) {
+    throw new ConsumerError("usage", `KEY must be 4 to 64 hex digits: ${given}`);
+  }
+  const known = new Set(await keys());
+  for (const { key } of history.index.entries()) known.add(key);
+  const found = [...known].filter((key) => key.startsWith(given));
+  if (found[0] === undefined || found.length > 1) {
+    const many = found.length === 0 ? "no key begins" : `${found.length} keys begin`;
+    throw new ConsumerError("usage", `${many} with ${given}`);
+  }
+  return found[0];
+}
+
+async function stats(volume: Volume, json: boolean, print: (line: string) => void) {
+  const lines = await allLines(volume);
+  const { history, complaints } = volume;
+  const result = {
+    keys: lines.length,
+    states: Object.fromEntries(
+      STATES.map((state) => [state, lines.filter((line) => line.state === state).length]),
+    ),
+    resolved: lines.filter(({ note }) => note.startsWith("resolved")).length,
+    rules: Object.fromEntries(
+      [...Map.groupBy(lines, ({ rule }) => rule)].map(([rule, of]) => [rule, of.length]),
+    ),
+    journals: history.journals.length,
+    generation: history.generation,
+    audits: [...history.index.audits()].length,
+    complaints: complaints.length,
+  };
+  if (json) {
+    print(JSON.stringify(result));
+    return;
+  }
+  for (const [name, value] of Object.entries(result)) {
+    if (typeof value === "number") print(`${name}: ${value}`);
+    else for (const [inner, count] of Object.entries(value)) print(`${name} ${inner}: ${count}`);
+  }
+}
+
+function isoTime(atMs: number): string {
+  return new Date(atMs).toISOString();
+}

@@ -1,0 +1,38 @@
+import { ConsumerError } from "../errors.ts";
+
+/** A whole number of at least 1. Throws "usage". */
+export function countOption(name: string, given: string | undefined, byDefault: number): number {
+  if (given === undefined) return byDefault;
+  const count = /^\d{1,9}$/.test(given) ? Number(given) : 0;
+  if (count < 1) throw new ConsumerError("usage", `--${name} must be a number from 1: ${given}`);
+  return count;
+}
+
+/** One of a fixed set, or undefined when not given. Throws "usage". */
+export function choiceOption<Choice extends string>(
+  name: string,
+  given: string | undefined,
+  choices: readonly Choice[],
+): Choice | undefined {
+  const choice = choices.find((one) => one === given);
+  if (given !== undefined && choice === undefined) {
+    throw new ConsumerError("usage", `--${name} must be one of ${choices.join(", ")}: ${given}`);
+  }
+  return choice;
+}
+
+/** Words for the audit: one line of 1 to 500 characters. Throws "usage". */
+export function textOption(name: string, given: string | undefined): string {
+  if (given === undefined || !/^\P{Cc}{1,500}$/u.test(given) || given.trim() === "") {
+    throw new ConsumerError("usage", `--${name} is required: one line of 1 to 500 characters`);
+  }
+  return given.trim();
+}
+
+/** A whole key of an action. Throws "usage". */
+export function actionKeyOption(given: string): string {
+  if (!/^[0-9a-f]{64}$/.test(given)) {
+    throw new ConsumerError("usage", `KEY must be 64 hex digits: ${given}`);
+  }
+  return given;
+}

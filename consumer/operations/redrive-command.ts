@@ -1,0 +1,81 @@
+import { createSecrets } from "../adapters/ckms.ts";
+import { createSystemClock } from "../adapters/clock.ts";
+import { createFiles } from "../adapters/files.ts";
+import { createIdentitySource } from "../adapters/identity.ts";
+import { createKafkaBroker } from "../adapters/kafka.ts";
+import { createSystemRandom } from "../adapters/random.ts";
+import { loadConfig } from "../config.ts";
+import { ConsumerError, EXIT_CODE, type ExitCode } from "../errors.ts";
+import type { Log } from "../ports.ts";
+import { openAudit } from "./audit.ts";
+import type { CommandContext, Options } from "./command.ts";
+import { actionKeyOption, countOption, textOption } from "./options.ts";
+import { redrive } from "./redrive.ts";
+import { readVolume } from "./volume.ts";
+
+const IDLE_MS = 5000;
+const JOIN_MS_MAX = 60_000;
+
+/** `dead-letter redrive`, with identity, secret and volume of the configuration, as the consumer has them. */
+export async function runRedrive(
+  options: Options,
+  { environment, print, stop }: CommandContext,
+): Promise<ExitCode> {
+  const selection = {
+    reason: options.reason,
+    keys: (options.key ?? []).map(actionKeyOption),
+    max: countOption("max", options.max, 100),
+    again: options.again === true,
+    dryRun: options["dry-run"] === true,
+    by: textOption("by", options.by),
+  };
+  if (options.config === undefined) throw new ConsumerError("usage", "--config is required");
+  const { athenz, ckms, history, kafka } = await loadConfig(options.config, { environment });
+
+  const clock = createSystemClock();
+  const log = createComplaints(print);
+  const files = createFiles(history.directory);
+  const volume = await readVolume(files, history.directory);
+  const identity = createIdentitySource({ ...athenz, clock, log });
+  const secrets = createSecrets({ ...ckms, identity });
+  const { username, passwordSecret } = kafka.sasl;
+  const broker = createKafkaBroker({
+    kafka: {
+      ...kafka,
+      topics: [kafka.deadLetterTopic],
+      groupId: `${kafka.groupId}.redrive`,
+    },
+    credentials: async () => ({ username, password: await secrets.fetch(passwordSecret, stop) }),
+    identity,
+    log,
+  });
+  await using audit = openAudit({ files, clock, random: createSystemRandom() });
+  const { read, redriven, skipped } = await redrive(selection, {
+    broker,
+    sourceTopics: kafka.topics,
+    volume,
+    audit: (record) => audit.append(record),
+    clock,
+    print,
+    idleMs: IDLE_MS,
+    joinMs: JOIN_MS_MAX,
+    stop,
+  });
+  const what = selection.dryRun ? "would be published again" : "published again";
+  print(`${read} dead letters read, ${redriven} ${what}, ${skipped} left`);
+  return EXIT_CODE.clean;
+}
+
+/** Only what went wrong: the result is what is printed. */
+function createComplaints(print: (line: string) => void): Log {
+  const complain = (event: string, fields: object = {}): void => {
+    print(`# ${event} ${JSON.stringify(fields, readable)}`);
+  };
+  return { debug: silent, info: silent, warn: complain, error: complain };
+}
+
+function silent(): void {}
+
+function readable(_name: string, value: unknown): unknown {
+  return value instanceof Error ? value.message : value;
+}

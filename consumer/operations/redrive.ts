@@ -1,0 +1,222 @@
+import { createHash } from "node:crypto";
+
+import { ConsumerError } from "../errors.ts";
+import type { AuditRecord } from "../history/audit.ts";
+import type { Batch, Broker, Clock, SourceRecord } from "../ports.ts";
+import type { Volume } from "./volume.ts";
+
+export interface RedriveSelection {
+  /** Only dead letters of this reason; undefined: of any. */
+  readonly reason: string | undefined;
+  /** Only those of these actions; empty: of any. */
+  readonly keys: readonly string[];
+  /** Letters to publish again, at most. */
+  readonly max: number;
+  /** Those too that were published again before. */
+  readonly again: boolean;
+  /** Says what would be done. */
+  readonly dryRun: boolean;
+  /** Who asked. */
+  readonly by: string;
+}
+
+export interface RedriveDependencies {
+  /** Consumes the dead-letter topic, in a group of its own that never commits: every run begins at the beginning. */
+  readonly broker: Broker;
+  /** The topics that letters may go back to: those that are consumed. */
+  readonly sourceTopics: readonly string[];
+  readonly volume: Pick<Volume, "attempts" | "history">;
+  readonly audit: (record: AuditRecord) => Promise<void>;
+  readonly clock: Clock;
+  readonly print: (line: string) => void;
+  /** The topic is read when nothing came for this long after joining. Milliseconds. */
+  readonly idleMs: number;
+  /** How long joining the group may take. Milliseconds. */
+  readonly joinMs: number;
+  readonly stop: AbortSignal;
+}
+
+export interface RedriveSummary {
+  readonly read: number;
+  /** Published again; in a dry run those that would be. */
+  readonly redriven: number;
+  readonly skipped: number;
+}
+
+/**
+ * Publishes dead letters again to the topic that they came from: key and bytes as they are, with `redriven-from` and
+ * `redriven-by`. One after another, each acknowledged and then audited, so that a later run leaves it out; a crash
+ * between the two publishes it once more, which the history suppresses.
+ *
+ * A letter whose action has ended is left out until an operator resolves it as not applied: its record would come to
+ * nothing. So are those without their bytes, and those of topics that are not consumed.
+ */
+export async function redrive(
+  selection: RedriveSelection,
+  dependencies: RedriveDependencies,
+): Promise<RedriveSummary> {
+  const { broker, clock, idleMs, joinMs, stop } = dependencies;
+  const over = new AbortController();
+  const ended = AbortSignal.any([stop, over.signal]);
+  const work = createWork(selection, dependencies);
+  let activeMs = clock.monotonicMs();
+  let joined = false;
+  let last: Promise<void> = Promise.resolve();
+  const failures: unknown[] = [];
+  const fail = (error: unknown): void => {
+    failures.push(error);
+    over.abort();
+  };
+
+  const handle = async (batch: Batch): Promise<void> => {
+    // Partitions come side by side; the bound and the output are for all of them.
+    const before = last;
+    const turn = Promise.withResolvers<void>();
+    last = turn.promise;
+    await before;
+    try {
+      for (const record of batch.records) {
+        if (ended.aborted || batch.assignment.signal.aborted) return;
+        if (work.full) return over.abort();
+        await work.take(record);
+        activeMs = clock.monotonicMs();
+      }
+      if (work.full) over.abort();
+    } catch (error) {
+      fail(error);
+    } finally {
+      turn.resolve();
+    }
+  };
+
+  const consuming = broker.consume(handle).catch(fail);
+  while (!ended.aborted) {
+    const nowMs = clock.monotonicMs();
+    if (broker.state.ready && !joined) {
+      joined = true;
+      activeMs = nowMs;
+    }
+    if (!joined && nowMs - activeMs > joinMs) {
+      const reason = broker.state.ready ? "" : broker.state.reason;
+      fail(new ConsumerError("broker-unavailable", `not joined in time: ${reason}`));
+    }
+    if (joined && nowMs - activeMs > idleMs) over.abort();
+    await clock.sleep(POLL_MS, ended).catch(() => undefined);
+  }
+  await broker.drain();
+  await broker.stop();
+  await consuming;
+  if (failures.length > 0) throw failures[0];
+  return work.summary;
+}
+
+const POLL_MS = 50;
+
+interface Work {
+  readonly full: boolean;
+  readonly summary: RedriveSummary;
+  take(record: SourceRecord): Promise<void>;
+}
+
+function createWork(selection: RedriveSelection, dependencies: RedriveDependencies): Work {
+  const { audit, broker, clock, print, volume } = dependencies;
+  const seen = new Set<string>();
+  const before = new Set(
+    [...volume.history.index.audits()]
+      .filter(({ kind }) => kind === "redrive")
+      .map((record) => String(record.from)),
+  );
+  let redriven = 0;
+  let skipped = 0;
+  return {
+    get full() {
+      return redriven >= selection.max;
+    },
+    get summary() {
+      return { read: seen.size, redriven, skipped };
+    },
+    async take(record) {
+      const from = `${record.topic}/${record.partition}/${record.offset}`;
+      if (seen.has(from)) return;
+      seen.add(from);
+      const letter = letterOf(record);
+      if (!wanted(letter, selection)) return;
+      const { reason, key, rule, action } = letter;
+      const line = `${from} ${reason}${key === undefined ? "" : ` ${rule}/${action} ${key}`}`;
+      const obstacle =
+        before.has(from) && !selection.again
+          ? "published again before"
+          : await obstacleTo(letter, dependencies);
+      if (obstacle !== undefined) {
+        skipped += 1;
+        print(`left     ${line}: ${obstacle}`);
+        return;
+      }
+      if (!selection.dryRun) {
+        const headers = { "redriven-from": from, "redriven-by": selection.by };
+        const { sourceTopic: topic = "" } = letter;
+        await broker.publish({ topic, key: letter.recordKey, value: letter.value, headers });
+        const subject = key ?? createHash("sha256").update(from).digest("hex");
+        const atMs = clock.wallMs();
+        await audit({ kind: "redrive", key: subject, atMs, from, reason, by: selection.by });
+      }
+      redriven += 1;
+      print(`${selection.dryRun ? "would be" : "redriven"} ${line}`);
+    },
+  };
+}
+
+interface Letter {
+  /** undefined: not one of ours. */
+  readonly reason: string | undefined;
+  readonly sourceTopic: string | undefined;
+  readonly key: string | undefined;
+  readonly attempt: number;
+  readonly rule: string;
+  readonly action: string;
+  readonly recordKey: string | null;
+  readonly value: Uint8Array;
+  readonly valueOmitted: boolean;
+}
+
+function letterOf({ headers, key, value }: SourceRecord): Letter {
+  const text = (name: string): string | undefined => {
+    const bytes = headers[name];
+    return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
+  };
+  return {
+    reason: text("dead-letter-reason"),
+    sourceTopic: text("source-topic"),
+    key: text("action-key"),
+    attempt: Number(text("action-attempt") ?? 0),
+    rule: text("rule") ?? "",
+    action: text("action") ?? "",
+    recordKey: key === null ? null : new TextDecoder().decode(key),
+    value: value ?? new Uint8Array(0),
+    valueOmitted: text("dead-letter-value-omitted") !== undefined,
+  };
+}
+
+function wanted({ reason, key }: Letter, selection: RedriveSelection): boolean {
+  if (selection.reason !== undefined && reason !== selection.reason) return false;
+  return selection.keys.length === 0 || (key !== undefined && selection.keys.includes(key));
+}
+
+/** Why publishing it again would do nothing, or harm. */
+async function obstacleTo(
+  { reason, sourceTopic, key, valueOmitted }: Letter,
+  { sourceTopics, volume }: RedriveDependencies,
+): Promise<string | undefined> {
+  if (reason === undefined) return "no dead letter of this consumer";
+  if (sourceTopic === undefined || !sourceTopics.includes(sourceTopic)) {
+    return `its topic ${sourceTopic ?? ""} is not consumed`;
+  }
+  if (valueOmitted) return "its bytes are not in it";
+  if (key === undefined || !/^[0-9a-f]{64}$/.test(key)) return undefined;
+  const last = (await volume.attempts(key)).at(-1);
+  if (!last || last.resolution?.as === "failed-not-applied") return undefined;
+  const end = last.resolution ? "resolved as done" : (last.outcome?.outcome ?? "open");
+  return end === "resolved as done" || end === "done" || end === "open"
+    ? `its action is ${end}`
+    : `its action has ended as ${end}: resolve it first`;
+}

@@ -1,0 +1,78 @@
+import { createSystemClock } from "../adapters/clock.ts";
+import { createSystemRandom } from "../adapters/random.ts";
+import { ConsumerError, EXIT_CODE, type ExitCode } from "../errors.ts";
+import type { Clock, Files, Random } from "../ports.ts";
+import { type Resolution, resolutionPath } from "../resolution.ts";
+import { createWriteOnceFiles } from "../write-once.ts";
+import { openAudit } from "./audit.ts";
+import type { CommandContext, Options } from "./command.ts";
+import { actionKeyOption, choiceOption, textOption } from "./options.ts";
+import { type Attempt, readVolume } from "./volume.ts";
+
+/** `history resolve`. Throws "usage" when the key is not in a state that a person may resolve. */
+export async function runResolve(
+  key: string,
+  options: Options,
+  volume: { readonly files: Files; readonly directory: string },
+  { print }: Pick<CommandContext, "print">,
+): Promise<ExitCode> {
+  const as = choiceOption("as", options.as, ["done", "failed-not-applied"] as const);
+  if (as === undefined) throw new ConsumerError("usage", "--as is required");
+  const said = {
+    as,
+    by: textOption("by", options.by),
+    reason: textOption("reason", options.reason),
+  };
+  const system = { clock: createSystemClock(), random: createSystemRandom() };
+  const resolution = await resolve(actionKeyOption(key), said, volume, system);
+  print(`${key} attempt ${resolution.attempt}: resolved as ${as} by ${resolution.by}`);
+  if (as === "failed-not-applied") {
+    print("The next delivery of its record may act: dead-letter redrive publishes it again.");
+    print("Pods may take up to a minute to see a new name on a network volume.");
+  }
+  return EXIT_CODE.clean;
+}
+
+/**
+ * Writes down what an operator found out about the last attempt of a key: audited first, then as a file of its own.
+ * The outcome stays as it is; the walk of the attempts reads both. Once only: a second word is refused.
+ */
+export async function resolve(
+  key: string,
+  said: Pick<Resolution, "as" | "by" | "reason">,
+  { files, directory }: { readonly files: Files; readonly directory: string },
+  { clock, random }: { readonly clock: Clock; readonly random: Random },
+): Promise<Resolution> {
+  const { attempts } = await readVolume(files, directory);
+  const { claim } = resolvable(key, (await attempts(key)).at(-1));
+  const { attempt } = claim;
+  const resolution: Resolution = { format: 1, key, attempt, ...said, atMs: clock.wallMs() };
+  const { format: _format, ...audited } = resolution;
+
+  await using audit = openAudit({ files, clock, random });
+  await audit.append({ kind: "resolution", ...audited });
+  const writer = `operator-${random.nonce()}`;
+  const path = resolutionPath(key, attempt);
+  if (!(await createWriteOnceFiles(files, writer).link(path, resolution))) {
+    await audit.append({ kind: "resolution-refused", ...audited });
+    throw new ConsumerError("usage", `${key} attempt ${attempt} was resolved a moment ago`);
+  }
+  await files.syncDirectory(path.slice(0, path.lastIndexOf("/")));
+  return resolution;
+}
+
+/** What nobody knows the end of, or nobody tries any more: the rest is settled, or still at work. */
+function resolvable(key: string, last: Attempt | undefined): Attempt {
+  if (!last) throw new ConsumerError("usage", `there is no claim of ${key} on this volume`);
+  const { claim, outcome, resolution } = last;
+  const refuse = (why: string) =>
+    new ConsumerError("usage", `${key} attempt ${claim.attempt} ${why}`);
+  if (!outcome) throw refuse("is open: a pod works on it, or will call it in-doubt");
+  if (resolution) {
+    const { as, by, atMs } = resolution;
+    throw refuse(`was resolved as ${as} by ${by} at ${new Date(atMs).toISOString()}`);
+  }
+  const open = outcome.outcome === "in-doubt" || outcome.outcome === "failed-not-applied";
+  if (!open && outcome.withheld === undefined) throw refuse(`ended as ${outcome.outcome}`);
+  return last;
+}

@@ -1,0 +1,73 @@
+import { hasCode, systemCode } from "../errors.ts";
+import type { Attempt, ReadableFiles, Volume } from "./volume.ts";
+
+const CONTRACT_FILE = "automation_action_history.json";
+
+/**
+ * What must hold on any volume, at any moment: every file is whole and says what its name says, nobody tried again
+ * without being allowed to, journals and claims agree. Work that goes on meanwhile is no fault.
+ */
+export async function verifyVolume(
+  volume: Volume,
+  files: ReadableFiles,
+): Promise<{ faults: string[]; checked: number }> {
+  const faults = [...volume.complaints];
+  const keys = await volume.keys();
+  for (const key of keys) {
+    try {
+      faults.push(...judgeKey(key, await volume.attempts(key), volume));
+    } catch (error) {
+      if (!hasCode(error, "history-unreadable")) throw error;
+      faults.push(error.message);
+    }
+  }
+  const contract = await judgeContractFile(files);
+  if (contract !== undefined) faults.push(contract);
+  return { faults, checked: keys.length };
+}
+
+function judgeKey(key: string, attempts: readonly Attempt[], { history }: Volume): string[] {
+  const faults: string[] = [];
+  const nonces = new Set<string>();
+  for (const [index, { claim, outcome }] of attempts.entries()) {
+    const place = `${key} attempt ${claim.attempt}`;
+    if (nonces.has(claim.nonce)) faults.push(`${place}: its nonce is that of another attempt`);
+    nonces.add(claim.nonce);
+    const previous = attempts[index - 1];
+    if (previous && !mayBeTriedAgain(previous)) {
+      faults.push(`${place}: the one before ended as ${previous.outcome?.outcome ?? "open"}`);
+    }
+    if (outcome?.outcome === "done" && outcome.nonce !== claim.nonce) {
+      faults.push(`${place}: done, but not by who claimed it`);
+    }
+  }
+  const entry = history.index.find(key);
+  const outcome = entry && attempts.find(({ claim }) => claim.attempt === entry.attempt)?.outcome;
+  // An owner's late "done" is journalled beside the "in-doubt" of another pod.
+  const late = entry?.outcome === "done" && outcome?.outcome === "in-doubt";
+  if (entry && outcome && entry.outcome !== outcome.outcome && !late) {
+    faults.push(`${key}: the journal says ${entry.outcome}, its outcome ${outcome.outcome}`);
+  }
+  return faults;
+}
+
+function mayBeTriedAgain({ outcome, resolution }: Attempt): boolean {
+  if (resolution?.as === "failed-not-applied") return true;
+  // In doubt: allowed to actions that are declared idempotent, which only the configuration knows.
+  return outcome?.outcome === "failed-not-applied" || outcome?.outcome === "in-doubt";
+}
+
+async function judgeContractFile(files: ReadableFiles): Promise<string | undefined> {
+  try {
+    const text = new TextDecoder().decode(await files.read(CONTRACT_FILE));
+    const value: unknown = JSON.parse(text);
+    const whole =
+      typeof value === "object" && value !== null && "format" in value && "entries" in value;
+    return whole ? undefined : `${CONTRACT_FILE}: has no format or no entries`;
+  } catch (error) {
+    // A volume that no pod has published yet has none.
+    if (systemCode(error) === "ENOENT") return undefined;
+    if (error instanceof SyntaxError) return `${CONTRACT_FILE}: ${error.message}`;
+    throw error;
+  }
+}
