@@ -19,6 +19,28 @@ export interface Run {
   readonly ended: AbortSignal;
   /** Aborts, with the reason of `ended`, some time after it: what is half done is finished meanwhile. */
   readonly lingering: AbortSignal;
+  readonly sends: Sends;
+}
+
+/** Whether a send is under way. */
+export interface Sends {
+  during<Result>(send: () => Promise<Result>): Promise<Result>;
+  /** Resolves when none is under way. */
+  ended(): Promise<void>;
+}
+
+export function createSends(): Sends {
+  let underWay: Promise<unknown> = Promise.resolve();
+  return {
+    during(send) {
+      const sending = send();
+      underWay = sending.catch(() => undefined);
+      return sending;
+    },
+    async ended() {
+      await underWay;
+    },
+  };
 }
 
 export interface AttemptEnd {
@@ -198,12 +220,15 @@ async function act(
   return conclude(run, claim, "sent", await send(run, remainingMs));
 }
 
-async function send({ dependencies, planned }: Run, deadlineMs: number): Promise<SendResult> {
+async function send(
+  { dependencies, planned, sends }: Run,
+  deadlineMs: number,
+): Promise<SendResult> {
   const { clock, log, metrics, target } = dependencies;
   const { key, spec } = planned;
   const startMs = clock.monotonicMs();
   try {
-    return await target.send(spec, { idempotencyKey: key, deadlineMs });
+    return await sends.during(() => target.send(spec, { idempotencyKey: key, deadlineMs }));
   } catch (error) {
     log.error("action.target-failed", { key, error });
     return { outcome: "in-doubt", detail: "the sender failed" };

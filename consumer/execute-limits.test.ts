@@ -119,6 +119,21 @@ test("the outcome of a send is written even when the partition was lost meanwhil
   expect(deadLetterReasons()).toEqual([]);
 });
 
+test("the outcome of a send that ends long after the stop is tried again when the volume fails once", async () => {
+  const hung = Promise.withResolvers<SendResult>();
+  const { clock, start, file } = createExecutionScene(() => hung.promise);
+  const fault = failing({ operation: "link", path: /outcome$/, phase: "before" }, "EIO");
+  await using pod = await start("a", { intercept: fault.intercept });
+  const work = pod.execute(PLANNED);
+  await clock.advance(1000);
+  pod.stop();
+  await clock.advance(20_000);
+  hung.resolve(DONE);
+  expect(await clock.runUntil(work)).toMatchObject({ outcome: "done" });
+  expect(fault.fired()).toBe(1);
+  expect(file("outcome")).toMatchObject({ outcome: "done" });
+});
+
 test("a backoff between attempts ends at once when the process stops", async () => {
   const { clock, start, target } = createExecutionScene(NOT_APPLIED);
   await using pod = await start("a");

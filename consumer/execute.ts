@@ -1,4 +1,4 @@
-import { type AttemptEnd, type Run, endAttempt } from "./attempt.ts";
+import { createSends, type AttemptEnd, type Run, endAttempt } from "./attempt.ts";
 import { type DeadLetter, publishDeadLetter } from "./dead-letter.ts";
 import { ConsumerError } from "./errors.ts";
 import type { Outcome } from "./history/claims.ts";
@@ -113,7 +113,10 @@ export function createExecutor(dependencies: ExecutorDependencies): Executor {
     const ended = AbortSignal.any([assignment.signal, stopping]);
     const lingering = new AbortController();
     const settled = new AbortController();
+    const sends = createSends();
     const linger = async (): Promise<void> => {
+      // Counted from the end of the send, which has a deadline of its own: what it found out must not be lost.
+      await sends.ended();
       await clock.sleep(settings.outcomeBudgetMs, settled.signal).catch(() => undefined);
       lingering.abort(ended.reason);
     };
@@ -126,6 +129,7 @@ export function createExecutor(dependencies: ExecutorDependencies): Executor {
         revoked: assignment.signal,
         ended,
         lingering: lingering.signal,
+        sends,
       });
     } catch (error) {
       throw ended.aborted && error === ended.reason
@@ -141,7 +145,7 @@ async function walk(run: Run): Promise<Settled> {
   const { history, metrics } = run.dependencies;
   const { key, attemptsMax, idempotent } = run.planned;
   run.ended.throwIfAborted();
-  const known = history.lookup(key);
+  const known = history.lookup(key) ?? history.lookupImported(run.planned);
   if (known && (known.outcome === "done" || !(await resolutionOf(run, known.attempt)))) {
     metrics.count("actions", { result: "suppressed" });
     const { outcome, attempt } = known;

@@ -52,12 +52,14 @@ export function startSession(dependencies: SessionDependencies): Session {
   let joined = false;
   let joinedOnce = false;
   let failure: string | undefined;
+  let draining = false;
   let { sinceMs } = dependencies;
 
   async function consumeUntilStopped(): Promise<void> {
     for (let failures = 1; ; failures += 1) {
       const error = await consumeOnce();
-      if (stopping.signal.aborted) return;
+      // While draining too: a new broker would join the group again only to leave it.
+      if (stopping.signal.aborted || draining) return;
       failure = error instanceof Error ? error.message : String(error);
       if (joined) {
         failures = 1;
@@ -69,7 +71,7 @@ export function startSession(dependencies: SessionDependencies): Session {
       log.warn("broker.session-failed", { reason: failure, failures, retryInMs: delayMs });
       await endsWithin(broker.stop(), CLOSE_MS, clock).catch(() => false);
       await clock.sleep(delayMs, stopping.signal).catch(() => undefined);
-      if (stopping.signal.aborted) return;
+      if (stopping.signal.aborted || draining) return;
       broker = createBroker(credentials);
     }
   }
@@ -110,7 +112,10 @@ export function startSession(dependencies: SessionDependencies): Session {
 
   return {
     publish: (record) => broker.publish(record),
-    drain: () => broker.drain(),
+    drain() {
+      draining = true;
+      return broker.drain();
+    },
     async stop() {
       stopping.abort();
       await broker.stop();

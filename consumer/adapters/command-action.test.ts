@@ -62,6 +62,13 @@ async function until<Value>(read: () => Value | Promise<Value>): Promise<NonNull
 const pidIn = (file: string) => until(() => readFile(file, "utf8").then(Number, () => undefined));
 
 describe("command action", () => {
+  it("was not applied when the kernel refuses its arguments", async () => {
+    expect(await send(["/bin/true", "x".repeat(4_000_000)])).toMatchObject({
+      outcome: "failed-not-applied",
+      detail: expect.stringContaining("E2BIG"),
+    });
+  });
+
   it("runs without a shell, with the key in its environment and nothing else of ours", async () => {
     const script = "console.log(JSON.stringify([process.argv.slice(1), process.env]))";
     const result = await send([NODE, "-e", script, "$(id) {x}; *"], {

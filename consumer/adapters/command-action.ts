@@ -34,20 +34,19 @@ const EXIT_OUTCOMES: ReadonlyMap<number, SendResult["outcome"]> = new Map([
  *
  * When it ends, by itself or at the deadline, what is left of its process group is killed.
  */
-export function sendCommand(
+export async function sendCommand(
   action: CommandAction,
   options: CommandActionOptions,
 ): Promise<SendResult> {
-  const [executable, ...parameters] = action.command;
-  const child = spawn(executable, parameters, {
-    detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
-    env: {
-      PATH: process.env.PATH,
-      ...action.environment,
-      IDEMPOTENCY_KEY: options.idempotencyKey,
-    },
-  });
+  const [executable] = action.command;
+  let child: ReturnType<typeof start>;
+  try {
+    child = start(action, options);
+  } catch (error) {
+    // Such as E2BIG: the kernel refuses the arguments.
+    const reason = error instanceof Error ? error.message : String(error);
+    return { outcome: "failed-not-applied", detail: `${executable} cannot be started: ${reason}` };
+  }
   const output = tailOf(child);
   const { promise, resolve } = Promise.withResolvers<SendResult>();
   let cutOff: string | undefined;
@@ -91,6 +90,15 @@ export function sendCommand(
     }
   });
   return promise;
+}
+
+function start({ command, environment }: CommandAction, { idempotencyKey }: CommandActionOptions) {
+  const [executable, ...parameters] = command;
+  return spawn(executable, parameters, {
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { PATH: process.env.PATH, ...environment, IDEMPOTENCY_KEY: idempotencyKey },
+  });
 }
 
 /** Keeps the pipes empty, so that the command never blocks, and the last bytes for the detail. */

@@ -16,7 +16,7 @@ export interface ConnectionOptions {
 
 /** One request on a connection of its own, closed afterwards: no other request can have left it half dead. */
 export interface Connection extends AsyncDisposable {
-  /** The global fetch over this connection. */
+  /** The global fetch over this connection, once: whatever would send a second request rejects. */
   fetch(url: string, init: RequestInit): Promise<Response>;
   /** True once TCP and TLS stood, so that something of the request may have been sent. */
   readonly established: boolean;
@@ -39,9 +39,16 @@ export function openConnection(options: ConnectionOptions): Connection {
       });
     },
   });
+  let dispatched = false;
+  // The Fetch standard repeats a request by itself when the answer is 421: one send must stay one request.
+  const once = agent.compose((dispatch) => (request, handler) => {
+    if (dispatched) throw new Error("a second request was withheld: the first was answered by 421");
+    dispatched = true;
+    return dispatch(request, handler);
+  });
   return {
     // Assigned, since the fetch of Node has types of its own for a dispatcher.
-    fetch: (url, init) => fetch(url, Object.assign(init, { dispatcher: agent })),
+    fetch: (url, init) => fetch(url, Object.assign(init, { dispatcher: once })),
     get established() {
       return established;
     },

@@ -239,6 +239,25 @@ describe("what a connection does", () => {
     });
   });
 
+  it("sends one request whatever the status, though fetch repeats one that is answered by 421", async () => {
+    const statuses = [201, 301, 308, 400, 401, 407, 408, 421, 425, 429, 500, 502, 503];
+    const requests = new Map<string, number>();
+    const url = await httpUrl((request, response) => {
+      const status = String(request.url).slice(1);
+      request.resume();
+      requests.set(status, (requests.get(status) ?? 0) + 1);
+      response.writeHead(requests.get(status) === 1 ? Number(status) : 200).end();
+    });
+    const outcomes = new Map<number, string>();
+    for (const status of statuses) {
+      outcomes.set(status, (await send({ url: `${url}${String(status)}` })).outcome);
+    }
+    expect([...requests]).toStrictEqual(statuses.map((status) => [String(status), 1]));
+    expect(outcomes.get(421)).toBe("in-doubt");
+    expect(await send({ url: `${url}421`, body: null })).toMatchObject({ outcome: "done" });
+    expect(requests.get("421")).toBe(2);
+  });
+
   it("uses a fresh connection for every send", async () => {
     const ports = new Set<number | undefined>();
     const url = await httpUrl((request, response) => {

@@ -26,7 +26,7 @@ const UNDECIDED_STATUSES = new Set([408, 425, 429]);
  * - `failed-not-applied`: no connection came about (DNS, refused, TCP or TLS timeout, TLS refused by either
  *   side, no usable identity), or a status that the rule declares.
  * - `rejected`: 3xx, and 4xx but 408, 425 and 429.
- * - `in-doubt`: everything else: 5xx, 408, 425, 429, or a deadline or broken connection once it stood.
+ * - `in-doubt`: everything else: 5xx, 408, 421 (fetch would repeat it, so its answer is not seen), 425, 429, or a deadline or broken connection once it stood.
  */
 export async function sendHttp(
   action: HttpAction,
@@ -101,7 +101,8 @@ function outcomeOf(status: number, action: HttpAction): SendResult["outcome"] {
 /** The beginning of the body; the status has decided already, so a body that breaks off changes nothing. */
 async function excerpt(response: Response): Promise<string> {
   const location = response.headers.get("location");
-  let text = location === null ? "" : `to ${location} `;
+  // Without its query: that may carry a token, and this goes into outcomes and dead letters.
+  let text = location === null ? "" : `to ${location.replace(/[?#].*$/s, "")} `;
   const decoder = new TextDecoder();
   try {
     for await (const chunk of response.body ?? []) {

@@ -140,6 +140,15 @@ describe("Athenz identity", () => {
     expect((await identity.current()).certificate).toBe(next.certificate);
   });
 
+  it("sees a renewed certificate by itself, also where nobody but a probe asks", async () => {
+    await write({ ...(await issue({ lifetimeMs: 5000 })), ca: authority.certificatePem });
+    const identity = source();
+    await identity.current();
+    await write(await issue());
+    shiftMs = 6000;
+    await expect.poll(() => identity.state, { timeout: 5000 }).toStrictEqual({ ready: true });
+  });
+
   it("is not ready, and throws, once its certificate has expired without a new one", async () => {
     await write({ ...(await issue({ lifetimeMs: 5000 })), ca: authority.certificatePem });
     const identity = source();

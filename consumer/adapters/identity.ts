@@ -43,19 +43,23 @@ export function createIdentitySource(options: IdentityOptions): IdentitySource {
     return identity;
   }
 
-  return {
-    async current() {
-      if (identity !== undefined && clock.monotonicMs() - readAtMs < options.reloadIntervalMs) {
-        if (clock.wallMs() < identity.notAfterMs) {
-          return identity;
-        }
+  async function current(): Promise<Identity> {
+    if (identity !== undefined && clock.monotonicMs() - readAtMs < options.reloadIntervalMs) {
+      if (clock.wallMs() < identity.notAfterMs) {
+        return identity;
       }
-      reading ??= read().finally(() => {
-        reading = undefined;
-      });
-      return reading;
-    },
+    }
+    reading ??= read().finally(() => {
+      reading = undefined;
+    });
+    return reading;
+  }
+
+  return {
+    current,
     get state(): DependencyState {
+      // A pod that is idle asks for its identity nowhere else: the renewed files have to be seen all the same.
+      if (identity !== undefined) current().catch(() => undefined);
       if (identity === undefined) {
         return { ready: false, reason: failure };
       }

@@ -9,6 +9,7 @@ const CODE_OF_TYPE: Readonly<Record<string, ErrorCode>> = {
   GROUP_AUTHORIZATION_FAILED: "broker-denied",
   CLUSTER_AUTHORIZATION_FAILED: "broker-denied",
   MESSAGE_TOO_LARGE: "record-too-large",
+  RECORD_LIST_TOO_LARGE: "record-too-large",
 };
 
 const CODE_OF_NAME: Readonly<Record<string, ErrorCode>> = {
