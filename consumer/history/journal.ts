@@ -129,7 +129,7 @@ export function createJournal(options: JournalOptions): Journal {
   };
 
   return {
-    append: (entry) => append({ kind: "entry", ...entry }),
+    append: (entry) => append({ kind: "entry", ...entry, journalledAtMs: clock.wallMs() }),
     appendAudit: (audit) => append(audit),
     rotate,
     get present() {

@@ -58,7 +58,8 @@ interface Reading {
 
 /** Records of any other kind are kept as they are. */
 const recordSchema = z.union([
-  entrySchema.extend({ kind: z.literal("entry") }),
+  // What an end is journalled again for may be long past; absent in what earlier versions wrote.
+  entrySchema.extend({ kind: z.literal("entry"), journalledAtMs: z.number().optional() }),
   z.object({ kind: z.literal("seal") }),
   auditSchema.extend({ kind: auditSchema.shape.kind.refine((kind) => !OWN_KINDS.has(kind)) }),
 ]);
@@ -125,9 +126,10 @@ export function createJournals(options: JournalsOptions): Journals {
       reading.sealed = true;
       return;
     }
-    reading.lastAtMs = Math.max(reading.lastAtMs ?? 0, record.atMs);
+    const writtenMs = isEntry(record) ? (record.journalledAtMs ?? record.atMs) : record.atMs;
+    reading.lastAtMs = Math.max(reading.lastAtMs ?? 0, writtenMs);
     if (isEntry(record)) {
-      const { kind: _kind, ...entry } = record;
+      const { kind: _kind, journalledAtMs: _journalledAtMs, ...entry } = record;
       sink.merge(entry);
     } else {
       sink.note(record);
@@ -175,7 +177,10 @@ function unread(): Reading {
 }
 
 type JournalRecord = z.infer<typeof recordSchema>;
-type EntryRecord = HistoryEntry & { readonly kind: "entry" };
+type EntryRecord = HistoryEntry & {
+  readonly kind: "entry";
+  readonly journalledAtMs?: number | undefined;
+};
 
 function isEntry(record: JournalRecord): record is EntryRecord {
   return record.kind === "entry";
