@@ -24,7 +24,7 @@ export interface Run {
 
 /** Whether a send is under way. */
 export interface Sends {
-  during<Result>(send: () => Promise<Result>): Promise<Result>;
+  during<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Resolves when none is under way. */
   ended(): Promise<void>;
 }
@@ -32,8 +32,8 @@ export interface Sends {
 export function createSends(): Sends {
   let underWay: Promise<unknown> = Promise.resolve();
   return {
-    during(send) {
-      const sending = send();
+    during(work) {
+      const sending = work();
       underWay = sending.catch(() => undefined);
       return sending;
     },

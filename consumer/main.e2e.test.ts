@@ -1,9 +1,10 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -35,8 +36,8 @@ async function run(parameters: readonly string[], environment: Record<string, st
   child.stderr.on("data", (chunk: Buffer) => {
     errors += chunk.toString();
   });
-  const [code] = await once(child, "close");
-  return { code: Number(code), output, errors };
+  const [code, signal]: unknown[] = await once(child, "close");
+  return { code: Number(code), signal, output, errors };
 }
 
 const config = (more = "") => `version: 1
@@ -63,6 +64,19 @@ describe("the process", () => {
     expect(code).toBe(2);
     expect(errors).toContain(message);
     expect(errors).toContain("usage: kafka_consumer --config FILE");
+  });
+
+  it("ends, though by a signal, when the history volume hangs", async () => {
+    const volume = join(directory, "hanging");
+    await mkdir(join(volume, "journal"), { recursive: true });
+    // Opening a pipe that nobody writes to hangs in the kernel, as a file of an unreachable server does.
+    await promisify(execFile)("mkfifo", [join(volume, "journal", "x.log")]);
+    const file = join(directory, "hanging.yaml");
+    await writeFile(file, config());
+    const environment = { HISTORY_DIR: volume, STOP_AT: "health.listening" };
+    const { errors, signal } = await run(["--config", file], environment);
+    expect(signal).toBe("SIGKILL");
+    expect(errors).toContain("file operations hang");
   });
 
   it("runs the commands for people instead, with the exit codes of the consumer", async () => {

@@ -24,7 +24,22 @@ const LINGER_MS_MAX = 1000;
 
 process.exitCode = await main(process.argv.slice(2), process.env);
 // Only when something keeps the process alive: unref'd, so that a clean end is not held up.
-setTimeout(() => process.exit(), LINGER_MS_MAX).unref();
+setTimeout(endByForce, LINGER_MS_MAX).unref();
+
+/**
+ * `process.exit` waits for threads that hang in a system call, as those of an unreachable NFS volume do: then only
+ * a signal ends the process, and the container with 137.
+ */
+function endByForce(): void {
+  const hanging = process
+    .getActiveResourcesInfo()
+    .filter((resource) => resource.startsWith("FSReq"));
+  if (hanging.length === 0) process.exit();
+  process.stderr.write(
+    `kafka_consumer: ${hanging.length} file operations hang: ended by SIGKILL\n`,
+  );
+  process.kill(process.pid, "SIGKILL");
+}
 
 /** argv + environment -> configuration -> real adapters -> run -> exit code. */
 async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<ExitCode> {

@@ -76,6 +76,7 @@ describe("partitions that wait because others are at work", () => {
     await until(() => state.at.size === 2, "two at work");
     release();
     await until(allDone(cluster), "every partition committed to its end");
+    expect(state.at.size).toBe(PARTITIONS);
   });
 
   it("are read by whoever has them after a rebalance that takes some of them away", async () => {
