@@ -1,10 +1,12 @@
 import type { Config } from "./config.ts";
+import { publishDeadLetter } from "./dead-letter.ts";
 import type { Ending } from "./ending.ts";
 import { createExecutor } from "./execute.ts";
 import type { History, HistoryDependencies, Pod } from "./history/history.ts";
 import { createLanes, type Lanes } from "./lanes.ts";
 import { createRunAdmissions } from "./limits.ts";
 import { createPipeline } from "./pipeline.ts";
+import { sweptDeadLetter } from "./swept-dead-letter.ts";
 import type {
   ActionTarget,
   BatchHandler,
@@ -30,8 +32,16 @@ interface AssemblyDependencies {
 
 /** What the history is opened with. */
 export function historyDependencies(dependencies: AssemblyDependencies): HistoryDependencies {
-  const { directory, requireMount, publishIntervalMs } = dependencies.config.history;
-  return { ...dependencies, settings: { directory, requireMount, publishIntervalMs } };
+  const { directory, requireMount, publishIntervalMs, ...history } = dependencies.config.history;
+  const { eventAgeMsMax, clockSkewMsMax } = dependencies.config.execution;
+  const settings = {
+    directory,
+    requireMount,
+    publishIntervalMs,
+    retentionMs: history.retentionMs ?? 2 * eventAgeMsMax + clockSkewMsMax,
+    ...(history.import && { import: history.import }),
+  };
+  return { ...dependencies, settings };
 }
 
 /** Executor, lanes and pipeline over an open history. */
@@ -82,6 +92,27 @@ export function assemble(
       drainMs: execution.drainMs,
       retry: execution.retry,
     },
+  });
+  const { eventAgeMsMax, clockSkewMsMax, orphanWaitMs } = execution;
+  history.startSweeping({
+    settings: {
+      eventAgeMsMax,
+      clockSkewMsMax,
+      orphanWaitMs,
+      intervalMs: config.history.sweepIntervalMs,
+    },
+    publish: (claim, end) => {
+      const letter = sweptDeadLetter(claim, end);
+      const { retry } = execution;
+      // Once: what fails is found again in a later round.
+      return publishDeadLetter(letter, AbortSignal.abort(new Error("no acknowledgement")), {
+        ...dependencies,
+        broker,
+        topic: deadLetterTopic,
+        retry,
+      });
+    },
+    stopping: ending.signal,
   });
   return { handle, lanes };
 }

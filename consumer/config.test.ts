@@ -63,6 +63,7 @@ describe("configuration", () => {
       directory: "/data/automation_consumer",
       requireMount: true,
       publishIntervalMs: 1000,
+      sweepIntervalMs: 60_000,
     });
     expect(config.incident).toMatchObject({
       paths: { startedOn: "started_on" },

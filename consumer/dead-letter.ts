@@ -20,6 +20,8 @@ export interface DeadLetter {
   /** For a person; cut at 1000 characters. */
   readonly detail: string;
   readonly record: SourceRecord;
+  /** Why the record's bytes are not at hand; then they are read at the source position. Default: they are. */
+  readonly valueOmitted?: string;
   /** null when the record could not be decoded. */
   readonly incidentId: string | null;
   readonly action?: {
@@ -94,6 +96,9 @@ export function deadLetterRecord(topic: string, letter: DeadLetter): OutgoingRec
       "source-topic": record.topic,
       "source-partition": String(record.partition),
       "source-offset": String(record.offset),
+      ...(letter.valueOmitted !== undefined && {
+        "dead-letter-value-omitted": letter.valueOmitted,
+      }),
       ...(action && {
         "action-key": action.key,
         "action-attempt": String(action.attempt),

@@ -44,8 +44,8 @@ export interface Files {
   createExclusive(path: string): Promise<WritableFile>;
   /** The whole content. ENOENT when absent. */
   read(path: string): Promise<Uint8Array>;
-  /** The content from `offset` to the present end: empty when nothing was added. */
-  readFrom(path: string, offset: number): Promise<Uint8Array>;
+  /** The content from `offset` to the present end, at most `bytesMax` (default all): empty when nothing was added. */
+  readFrom(path: string, offset: number, bytesMax?: number): Promise<Uint8Array>;
   /** link(2): a second name for a file; EEXIST when the new name is taken. Atomic at the server. */
   link(existing: string, added: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;

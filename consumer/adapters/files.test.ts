@@ -79,6 +79,7 @@ describe.each(implementations)("files on %s", (_name, open) => {
     expect(text(await files.readFrom("a", 2))).toBe("345");
     await file.append(bytes("67"));
     expect(text(await files.readFrom("a", 5))).toBe("67");
+    expect(text(await files.readFrom("a", 2, 3))).toBe("345");
     expect(await files.readFrom("a", 7)).toHaveLength(0);
     expect(await files.readFrom("a", 99)).toHaveLength(0);
     await file.close();

@@ -25,7 +25,7 @@ export function createFiles(root: string, mountinfoPath = "/proc/self/mountinfo"
     makeDirectory: (path) => makeDirectory(root, checkedPath(path)),
     createExclusive: async (path) => writableFile(await open(locate(path), "wx", 0o640)),
     read: (path) => readFile(locate(path)),
-    readFrom: (path, offset) => readFrom(locate(path), offset),
+    readFrom: (path, offset, bytesMax) => readFrom(locate(path), offset, bytesMax),
     link: (existing, added) => link(locate(existing), locate(added)),
     rename: (from, to) => rename(locate(from), locate(to)),
     unlink: (path) => unlink(locate(path)),
@@ -83,11 +83,15 @@ function writableFile(handle: FileHandle): WritableFile {
   };
 }
 
-async function readFrom(path: string, offset: number): Promise<Uint8Array> {
+async function readFrom(
+  path: string,
+  offset: number,
+  bytesMax = Number.POSITIVE_INFINITY,
+): Promise<Uint8Array> {
   const handle = await open(path, constants.O_RDONLY);
   try {
     const { size } = await handle.stat();
-    const bytes = new Uint8Array(Math.max(size - offset, 0));
+    const bytes = new Uint8Array(Math.min(Math.max(size - offset, 0), bytesMax));
     let filled = 0;
     while (filled < bytes.length) {
       const { bytesRead } = await handle.read(

@@ -61,6 +61,14 @@ export const RELATIONS: readonly Relation[] = [
         : undefined,
   },
   {
+    path: ["history", "retentionMs"],
+    needs: ["history.retentionMs", "execution.eventAgeMsMax", "execution.clockSkewMsMax"],
+    fault: ({ history, execution: { eventAgeMsMax, clockSkewMsMax } }) =>
+      history.retentionMs !== undefined && history.retentionMs < eventAgeMsMax + clockSkewMsMax
+        ? `must not be less than execution.eventAgeMsMax + execution.clockSkewMsMax (${String(eventAgeMsMax + clockSkewMsMax)})`
+        : undefined,
+  },
+  {
     path: ["execution", "retry", "delayMsMax"],
     needs: ["execution.retry"],
     fault: ({ execution: { retry } }) =>

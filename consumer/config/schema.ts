@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { IMPORT_PLACEHOLDERS, keyTemplateFault } from "../history/import-key.ts";
 import { ruleSchema } from "./rule-schema.ts";
 import { integer, milliseconds, section, text } from "./section.ts";
 
@@ -124,8 +125,36 @@ const history = section({
   publishIntervalMs: milliseconds(
     100,
     600_000,
-    "Freshness of automation_action_history.json. Default 1000.",
+    "Freshness of automation_action_history.json while it holds less than 10000 entries; 0.1 ms more for each entry of a larger one. Default 1000.",
   ).default(1000),
+  retentionMs: milliseconds(
+    1000,
+    31_536_000_000,
+    "How long an end is kept and shown, at least eventAgeMsMax + clockSkewMsMax. Default twice eventAgeMsMax + clockSkewMsMax.",
+  ).optional(),
+  sweepIntervalMs: milliseconds(
+    1000,
+    86_400_000,
+    "Between two rounds that compact journals and delete old claims, a thousand keys at most each. Default 60000.",
+  ).default(60_000),
+  import: section({
+    file: text(
+      1024,
+      "History of an older consumer, below history.directory. Default automation_action_history.json.",
+    )
+      .regex(/^(?!\/)(?!.*(?:^|\/)\.\.(?:\/|$))/, "must be below history.directory")
+      .default("automation_action_history.json"),
+    keyTemplate: z
+      .string()
+      .min(1)
+      .max(1024)
+      .superRefine(checkKeyTemplate)
+      .describe(
+        `What the older consumer called an action, of ${IMPORT_PLACEHOLDERS.map((name) => `{{${name}}}`).join(", ")}.`,
+      ),
+  })
+    .optional()
+    .describe("Keys of this history suppress actions too. Default: no import."),
 });
 
 const incident = section({
@@ -254,6 +283,11 @@ function checkBroker(value: string, context: Context): void {
   if (port < 1 || port > 65_535) {
     context.addIssue({ code: "custom", message: "must be host:port with a port of 1 to 65535" });
   }
+}
+
+function checkKeyTemplate(value: string, context: Context): void {
+  const fault = keyTemplateFault(value);
+  if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
 }
 
 function checkHttpsUrl(value: string, context: Context): void {

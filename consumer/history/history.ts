@@ -10,6 +10,8 @@ import {
   createGenerationWriter,
 } from "./generations.ts";
 import { type VolumeHealth, createVolumeHealth } from "./health.ts";
+import { type ImportSettings, readImport } from "./import.ts";
+import { type ImportedAction, importedKey, renderImportKey } from "./import-key.ts";
 import { createHistoryIndex } from "./index.ts";
 import { JOURNAL_DIRECTORY, createJournal } from "./journal.ts";
 import { createJournals } from "./journals.ts";
@@ -39,6 +41,8 @@ interface HistorySettings {
   readonly probeIntervalMs?: number;
   /** How long an end is kept and shown: at least as long as its event may be acted on. Default two days. */
   readonly retentionMs?: number;
+  /** The history of an older consumer. Default none; a file of one is refused then. */
+  readonly import?: ImportSettings;
   /** Default: those of this version. */
   readonly formats?: FormatRange;
 }
@@ -63,6 +67,8 @@ export interface History extends AsyncDisposable {
    * undefined proves nothing: only the claims do.
    */
   lookup(key: string): HistoryEntry | undefined;
+  /** The end of what an older consumer called by the key that the import's template gives for this action. */
+  lookupImported(action: ImportedAction): HistoryEntry | undefined;
   /** Journals the end of a key; resolves when that is durable. Call it after the outcome is. */
   record(entry: HistoryEntry, giveUp: AbortSignal): Promise<void>;
   /**
@@ -81,7 +87,7 @@ export interface History extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-export interface SweepingOptions {
+interface SweepingOptions {
   readonly settings: Omit<SweepSettings, "keysMax"> & {
     /** Between two rounds. */
     readonly intervalMs: number;
@@ -95,7 +101,7 @@ export interface SweepingOptions {
 }
 
 /** One round at will. */
-export type Sweeping = Pick<Sweeper, "round">;
+type Sweeping = Pick<Sweeper, "round">;
 
 const CLOSE_MS_MAX = 5000;
 const RETENTION_MS = 2 * 86_400_000;
@@ -121,9 +127,36 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
   const index = createHistoryIndex();
   const union = createUnion({ journals, generations, index, clock, retentionMs });
 
+  const compaction = {
+    files,
+    generations,
+    journals,
+    index,
+    union,
+    clock,
+    log,
+    formats,
+    retentionMs,
+  };
+  const takeOver = async (): Promise<void> => {
+    const found = await readImport({
+      files,
+      temporary,
+      clock,
+      log,
+      formats,
+      settings: settings.import,
+    });
+    if (!found) return;
+    for (const entry of found.entries) index.merge(entry);
+    await compact(compaction);
+    await found.finish();
+  };
+
   const startMs = clock.monotonicMs();
   await recover(dependencies, async () => {
     await union.refresh();
+    await takeOver();
     await temporary.remove(await temporary.write([]));
   });
   const durationMs = Math.round(clock.monotonicMs() - startMs);
@@ -140,6 +173,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     log,
     metrics,
     intervalMs: settings.publishIntervalMs,
+    before: takeOver,
     format: formats.writes,
   });
   const probe = startProbe({
@@ -149,17 +183,6 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     intervalMs: settings.probeIntervalMs ?? 5000,
   });
 
-  const compaction = {
-    files,
-    generations,
-    journals,
-    index,
-    union,
-    clock,
-    log,
-    formats,
-    retentionMs,
-  };
   const claims = createClaims({ files, temporary, clock, metrics, formats });
   const record = async (entry: HistoryEntry, giveUp: AbortSignal): Promise<void> => {
     await health.hold("append to the journal", () => journal.append(entry), giveUp);
@@ -226,6 +249,9 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
       return health.state;
     },
     lookup: (key) => index.settled(key),
+    lookupImported: (action) =>
+      settings.import &&
+      index.settled(importedKey(renderImportKey(settings.import.keyTemplate, action))),
     record,
     hold: (what, operation, giveUp) => health.hold(what, operation, giveUp),
     async compact() {

@@ -3,7 +3,7 @@ import type { HistoryEntry } from "./entry.ts";
 import type { TemporaryFiles } from "./temporary.ts";
 
 /** What people and tools read; automation_action_history.schema.json describes it. */
-const PUBLISHED_FILE = "automation_action_history.json";
+export const PUBLISHED_FILE = "automation_action_history.json";
 
 /** Between two parts other work of the process goes on. */
 const ENTRIES_PER_PART = 500;

@@ -33,6 +33,8 @@ export interface PublisherOptions {
   readonly metrics: Metrics;
   /** Between two publications, while the history is small. */
   readonly intervalMs: number;
+  /** Called in front of every publication; when it fails nothing is published. */
+  readonly before: () => Promise<void>;
   readonly format: number;
 }
 
@@ -62,6 +64,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
 
   const publishChanges = async (): Promise<void> => {
     if (refused || tooLarge() || !(dirty || verify || union.changes !== seen)) return;
+    await options.before();
     await union.refresh();
     if (union.changes !== seen) dirty = true;
     seen = union.changes;

@@ -1,0 +1,199 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { hasCode } from "../errors.ts";
+import { plannedAction } from "#fixtures/execution.ts";
+import { failing } from "#fixtures/files.ts";
+import { anEntry, createHistoryScene } from "#fixtures/history-scene.ts";
+import { parseImport } from "./import-file.ts";
+import { importedKey, keyTemplateFault, renderImportKey } from "./import-key.ts";
+import { PUBLISHED_FILE } from "./publication.ts";
+
+const TEMPLATE = "{{rule}}:{{incident.id}}:{{incident.status}}";
+const IMPORT = { file: PUBLISHED_FILE, keyTemplate: TEMPLATE };
+const PLANNED = plannedAction();
+const OLD_KEY = "restart-web:incident-1:active";
+/** A day before the scene's clock begins. */
+const AT_MS = Date.UTC(2025, 11, 31);
+
+function parse(value: unknown) {
+  return parseImport(
+    Buffer.from(typeof value === "string" ? value : JSON.stringify(value)),
+    "old.json",
+  );
+}
+
+test.each([
+  ["seconds", 1_767_139_200],
+  ["seconds with a fraction", 1_767_139_200.25],
+  ["milliseconds", 1_767_139_200_000],
+  ["ISO 8601", "2025-12-31T00:00:00Z"],
+  ["seconds as text", "1767139200"],
+  ["a record with a time", { status: "ok", executed_at: "2025-12-31T00:00:00Z" }],
+  ["a record with seconds", { timestamp: 1_767_139_200, attempts: 2 }],
+])("a key to %s is read", (_name, value) => {
+  const [record] = parse({ [OLD_KEY]: value });
+  expect(record?.key).toBe(OLD_KEY);
+  expect(Math.floor((record?.atMs ?? 0) / 1000)).toBe(AT_MS / 1000);
+});
+
+test("a record that says no time is read, and an empty history too", () => {
+  expect(parse({ [OLD_KEY]: { status: "ok" } })).toEqual([{ key: OLD_KEY, atMs: undefined }]);
+  expect(parse({})).toEqual([]);
+});
+
+test.each([
+  ["an array", [OLD_KEY], /\$: must be an object of keys .*, is an array/],
+  ["null", null, /\$: must be an object.*, is null/],
+  ["text", '"history"', /\$: must be an object.*, is a string/],
+  ["no JSON", '{"a":', /\$: no JSON/],
+  [
+    "a boolean",
+    { a: 1_767_139_200, b: true },
+    /\$\["b"\]: must be a timestamp .* or a record, is true/,
+  ],
+  ["a list of times", { a: [1] }, /\$\["a"\]: must be a timestamp .*, is an array/],
+  ["null as a time", { a: null }, /\$\["a"\]: must be a timestamp .*, is null/],
+  ["no date", { a: "yesterday" }, /\$\["a"\]: must be a timestamp .*"yesterday"/],
+  ["microseconds", { a: 1_767_139_200_000_000 }, /\$\["a"\]: must be a timestamp/],
+  ["a record with no date", { a: { ts: "soon" } }, /\$\["a"\]\.ts: must be a timestamp.*"soon"/],
+  ["an empty key", { "": 1_767_139_200 }, /\$\[""\]: a key must be/],
+])("%s is refused with the path of what is wrong", (_name, value, message) => {
+  expect(() => parse(value)).toThrow(message);
+  expect(() => parse(value)).toThrow(
+    /old\.json: not the history of an older consumer, left as it is/,
+  );
+});
+
+test("all that is wrong is told, as far as a person reads", () => {
+  const many = Object.fromEntries(
+    Array.from({ length: 12 }, (_, index) => [`key ${index}`, false]),
+  );
+  expect(() => parse(many)).toThrow(/\["key 0"\].*\["key 9"\].*and 2 more/);
+});
+
+function lengthOrRefusal(value: unknown): unknown {
+  try {
+    return parse(value).length;
+  } catch (error) {
+    return hasCode(error, "history-unreadable") || error;
+  }
+}
+
+test("whatever JSON it is, it is read whole or refused", () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => {
+      expect([true, Object.keys(value ?? {}).length]).toContain(lengthOrRefusal(value));
+    }),
+  );
+});
+
+test("the template makes the old key", () => {
+  expect(renderImportKey(TEMPLATE, PLANNED)).toBe(OLD_KEY);
+  const { startedOnMs } = PLANNED.incident;
+  expect(
+    renderImportKey("{{ action }}/{{incident.startedOn}}/{{incident.startedOnMs}}", PLANNED),
+  ).toBe(`open-ticket/${startedOnMs / 1000}/${startedOnMs}`);
+  const tricky = {
+    ...PLANNED,
+    rule: "{{incident.id}}",
+    incident: { ...PLANNED.incident, id: "$&" },
+  };
+  expect(renderImportKey("{{rule}}:{{incident.id}}", tricky)).toBe("{{incident.id}}:$&");
+});
+
+test.each([
+  ["{{incident.id}}:{{incident.severity}}", /unknown placeholder \{\{incident\.severity\}\}/],
+  ["{{rule}}:{{incident.status}}", /must hold \{\{incident\.id\}\}/],
+])("template %s has a fault", (template, fault) => {
+  expect(keyTemplateFault(template)).toMatch(fault);
+  expect(keyTemplateFault(TEMPLATE)).toBeUndefined();
+});
+
+test("an imported key suppresses, after a restart and a loss of power too, and people find it", async () => {
+  const { open, volume, clock, published } = createHistoryScene();
+  const old = JSON.stringify({ [OLD_KEY]: AT_MS / 1000, "other:1:ok": { time: AT_MS } });
+  volume.put(PUBLISHED_FILE, old);
+  const pod = await open({ import: IMPORT });
+  expect(pod.history.lookupImported(PLANNED)).toMatchObject({ outcome: "done", atMs: AT_MS });
+  const other = plannedAction({ rule: "restart-database" });
+  expect(pod.history.lookupImported(other)).toBeUndefined();
+  await clock.advance(2000);
+  expect(published().entries[importedKey(OLD_KEY)]).toMatchObject({ incidentId: OLD_KEY });
+  volume.losePower();
+  await using next = await open({ import: IMPORT });
+  expect(next.history.lookupImported(PLANNED)).toBeDefined();
+  // The old file stays, under another name.
+  const kept = volume.paths().find((path) => path.startsWith("imported/"));
+  expect(volume.text(kept ?? "")).toBe(old);
+  expect(next.log.events()).not.toContain("history.imported");
+  await pod.history.close();
+});
+
+test("a file elsewhere is imported once", async () => {
+  const { open, volume } = createHistoryScene();
+  volume.put("legacy/actions.json", JSON.stringify({ [OLD_KEY]: {} }));
+  const settings = { import: { ...IMPORT, file: "legacy/actions.json" } };
+  const pod = await open(settings);
+  expect(pod.log.events()).toContain("history.imported");
+  await using next = await open(settings);
+  expect(next.log.events()).not.toContain("history.imported");
+  expect(next.history.lookupImported(PLANNED)).toBeDefined();
+  expect(volume.text("legacy/actions.json")).toContain(OLD_KEY);
+  await pod.history.close();
+});
+
+test.each([
+  ["an array", "[]", IMPORT],
+  [
+    "the history of an older consumer, without a word about it in the configuration",
+    "{}",
+    undefined,
+  ],
+])("%s is refused at the start and stays untouched", async (_name, content, settings) => {
+  const { open, volume, clock } = createHistoryScene();
+  volume.put(PUBLISHED_FILE, content);
+  const opening = open(settings && { import: settings });
+  await expect(opening).rejects.toMatchObject({ code: "history-unreadable" });
+  await clock.advance(10_000);
+  expect(volume.text(PUBLISHED_FILE)).toBe(content);
+});
+
+test("nothing is replaced before the import is durable", async () => {
+  const { open, volume } = createHistoryScene();
+  const old = JSON.stringify({ [OLD_KEY]: AT_MS });
+  volume.put(PUBLISHED_FILE, old);
+  const fault = failing({ operation: "link", path: /^snapshot/, phase: "before" }, "ENOSPC");
+  await expect(open({ import: IMPORT, intercept: fault.intercept })).rejects.toMatchObject({
+    code: "history-unavailable",
+  });
+  expect(volume.text(PUBLISHED_FILE)).toBe(old);
+  await using pod = await open({ import: IMPORT });
+  expect(pod.history.lookupImported(PLANNED)).toBeDefined();
+});
+
+test("what an older consumer writes beside us during a rollout is taken over, not overwritten", async () => {
+  const { open, volume, clock, record, published } = await rollout();
+  volume.put(PUBLISHED_FILE, JSON.stringify({ [OLD_KEY]: AT_MS }));
+  await record();
+  await clock.advance(2000);
+  expect(open.history.lookupImported(PLANNED)).toBeDefined();
+  expect(Object.keys(published().entries)).toHaveLength(2);
+  await open.history.close();
+});
+
+async function rollout() {
+  const scene = createHistoryScene();
+  const open = await scene.open({ import: IMPORT });
+  await scene.clock.advance(2000);
+  const record = () => open.record(anEntry("new", { startedOnMs: AT_MS, atMs: AT_MS }));
+  return { ...scene, open, record };
+}
+
+test("a view that a tool has written anew is ours; one of a newer version is refused", async () => {
+  const { open, volume } = createHistoryScene();
+  volume.put(PUBLISHED_FILE, '{\n  "entries": {}, "format": 1 }');
+  await using pod = await open();
+  expect(pod.history.state).toEqual({ ready: true });
+  volume.put(PUBLISHED_FILE, '{"format":2,"publishedAtMs":1,"entries":{}}');
+  await expect(open()).rejects.toMatchObject({ message: expect.stringContaining("format 2") });
+});

@@ -1,0 +1,149 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { ConsumerError, systemCode } from "../errors.ts";
+import type { Clock, Files, Log } from "../ports.ts";
+import type { HistoryEntry } from "./entry.ts";
+import { type FormatRange, checkFormat } from "./format.ts";
+import { type ImportedRecord, parseImport } from "./import-file.ts";
+import { importedKey } from "./import-key.ts";
+import { PUBLISHED_FILE } from "./publication.ts";
+import type { TemporaryFiles } from "./temporary.ts";
+
+const KEPT_DIRECTORY = "imported";
+/** The head of our own view, as it is always written. */
+const HEAD = /^\{"format":(\d+),"publishedAtMs":/;
+const HEAD_BYTES = 64;
+
+export interface ImportSettings {
+  /** Below the history directory. */
+  readonly file: string;
+  /** See IMPORT_PLACEHOLDERS. */
+  readonly keyTemplate: string;
+}
+
+export interface ImportOptions {
+  readonly files: Files;
+  readonly temporary: TemporaryFiles;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly formats: FormatRange;
+  readonly settings: ImportSettings | undefined;
+}
+
+/** The history of an older consumer that was found. */
+export interface FoundImport {
+  readonly entries: readonly HistoryEntry[];
+  /** Call it when the entries are durable: keeps a copy of the file, and this content is not imported again. */
+  finish(): Promise<void>;
+}
+
+/**
+ * What an older consumer executed, as entries for the index; undefined when there is nothing (new) to import. Throws
+ * "history-unreadable" and leaves the file untouched when it is something else, a view of a newer version, or
+ * the history of an older consumer although no import is configured: it would be replaced without having
+ * suppressed anything.
+ */
+export async function readImport(options: ImportOptions): Promise<FoundImport | undefined> {
+  const { files, temporary, clock, log, settings } = options;
+  const file = settings?.file ?? PUBLISHED_FILE;
+  // Our view takes this name: it must be free of what is not imported.
+  if (file !== PUBLISHED_FILE && (await foreign(PUBLISHED_FILE, options))) {
+    throw unexpected(PUBLISHED_FILE);
+  }
+  const bytes = await foreign(file, options);
+  if (!bytes) return undefined;
+  if (!settings) throw unexpected(file);
+
+  const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+  const kept = `${hash}.json`;
+  await files.makeDirectory(KEPT_DIRECTORY);
+  if ((await files.list(KEPT_DIRECTORY)).includes(kept)) return undefined;
+  const records = parseImport(bytes, file);
+  const nowMs = clock.wallMs();
+  return {
+    entries: records.map((record) => imported(record, nowMs)),
+    async finish() {
+      await keep(bytes, `${KEPT_DIRECTORY}/${kept}`, files, temporary);
+      log.info("history.imported", { file, keys: records.length });
+    },
+  };
+}
+
+function unexpected(file: string): ConsumerError {
+  return new ConsumerError(
+    "history-unreadable",
+    `${file}: no file of this consumer, left as it is: history.import tells how to take over the history of an older one`,
+  );
+}
+
+/** The content of a file that is there and not our view. */
+async function foreign(
+  file: string,
+  { files, formats }: ImportOptions,
+): Promise<Uint8Array | undefined> {
+  try {
+    const head = new TextDecoder().decode(await files.readFrom(file, 0, HEAD_BYTES));
+    const [, format] = HEAD.exec(head) ?? [];
+    if (format !== undefined) {
+      checkFormat(Number(format), file, formats);
+      return undefined;
+    }
+    const bytes = await files.read(file);
+    return isView(bytes, file, formats) ? undefined : bytes;
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Our view, written in another way: by a person, or a tool. */
+function isView(bytes: Uint8Array, file: string, formats: FormatRange): boolean {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return false;
+  }
+  const view = viewSchema.safeParse(value);
+  if (view.success) checkFormat(view.data.format, file, formats);
+  return view.success;
+}
+
+const viewSchema = z.object({ format: z.int(), entries: z.record(z.string(), z.unknown()) });
+
+async function keep(
+  bytes: Uint8Array,
+  path: string,
+  files: Files,
+  temporary: TemporaryFiles,
+): Promise<void> {
+  const source = await temporary.write([bytes]);
+  try {
+    await files.link(source, path);
+  } catch (error) {
+    if (systemCode(error) !== "EEXIST") throw error;
+  } finally {
+    await temporary.remove(source);
+  }
+  await files.syncDirectory(KEPT_DIRECTORY);
+}
+
+const IMPORTED = "(imported)";
+
+function imported({ key, atMs }: ImportedRecord, nowMs: number): HistoryEntry {
+  const whenMs = atMs ?? nowMs;
+  return {
+    key: importedKey(key),
+    rule: IMPORTED,
+    action: IMPORTED,
+    // What people look for.
+    incidentId: key,
+    transition: IMPORTED,
+    startedOnMs: whenMs,
+    attempt: 1,
+    outcome: "done",
+    atMs: whenMs,
+    pod: IMPORTED,
+    deadLetterAcknowledged: false,
+  };
+}
