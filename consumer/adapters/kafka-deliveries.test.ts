@@ -1,0 +1,151 @@
+import type { EachBatchPayload } from "kafkajs";
+import { describe, expect, it, vi } from "vitest";
+
+import { createRecordedLog } from "#fixtures/observers.ts";
+
+import type { Batch } from "../ports.ts";
+import { createAssignments } from "./kafka-assignments.ts";
+import { createDeliveries } from "./kafka-deliveries.ts";
+
+const TOPIC = "incidents";
+
+/** Deliveries whose handlers end when they are told; `fetch` is what kafkajs does with a partition that is not paused. */
+function setUp(partitionsConcurrentMax = 8) {
+  const assignments = createAssignments();
+  const paused = new Set<number>();
+  const resolved: number[] = [];
+  const handled: { batch: Batch; end: () => void }[] = [];
+  let stale = false;
+  const deliveries = createDeliveries({
+    assignments,
+    partitionsConcurrentMax,
+    recordsInFlightMax: 1000,
+    bytesInFlightMax: 1_000_000,
+    heartbeatIntervalMs: 3000,
+    log: createRecordedLog(),
+    maybeStale: () => stale,
+    onLost: () => undefined,
+    handle: (batch) => new Promise((end) => handled.push({ batch, end })),
+  });
+  const fetch = async (partition: number): Promise<void> => {
+    if (paused.has(partition)) return;
+    const message = {
+      offset: "1",
+      key: null,
+      value: Buffer.from("v"),
+      headers: {},
+      timestamp: "0",
+      attributes: 0,
+    };
+    const payload = {
+      batch: {
+        topic: TOPIC,
+        partition,
+        highWatermark: "2",
+        messages: [message],
+        lastOffset: () => "1",
+      },
+      heartbeat: async () => undefined,
+      resolveOffset: () => resolved.push(partition),
+      commitOffsetsIfNecessary: async () => undefined,
+      pause: () => {
+        paused.add(partition);
+        return () => paused.delete(partition);
+      },
+    };
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the rest of kafkajs's payload is not used
+    await deliveries.deliver(payload as unknown as EachBatchPayload);
+  };
+  const grant = (...partitions: number[]) => assignments.grant({ [TOPIC]: partitions });
+  return {
+    deliveries,
+    paused,
+    resolved,
+    handled,
+    fetch,
+    grant,
+    suspect: (value: boolean) => {
+      stale = value;
+    },
+  };
+}
+
+describe("batches of kafkajs", () => {
+  it("go to the handler once; the partition is paused meanwhile, fetched and resolved afterwards", async () => {
+    const { fetch, grant, handled, paused, resolved } = setUp();
+    grant(0);
+    await fetch(0);
+    await fetch(0);
+    expect(handled).toHaveLength(1);
+    expect([...paused]).toStrictEqual([0]);
+    handled[0]!.end();
+    await vi.waitFor(() => expect([...paused]).toStrictEqual([]));
+    expect(resolved).toStrictEqual([0]);
+  });
+
+  it("that may come from an earlier generation are dropped, neither handled nor resolved nor paused", async () => {
+    const { fetch, grant, handled, paused, resolved, suspect } = setUp();
+    grant(0);
+    suspect(true);
+    await fetch(0);
+    expect({ handled: handled.length, paused: paused.size, resolved }).toStrictEqual({
+      handled: 0,
+      paused: 0,
+      resolved: [],
+    });
+    suspect(false);
+    await fetch(0);
+    expect(handled).toHaveLength(1);
+  });
+
+  it("of a partition that is not assigned make kafkajs join again", async () => {
+    const { fetch, grant } = setUp();
+    grant(1);
+    await expect(fetch(0)).rejects.toMatchObject({ type: "REBALANCE_IN_PROGRESS" });
+  });
+
+  it("are not resolved by a handler whose assignment is over, and wait until it has ended", async () => {
+    const { fetch, grant, handled, paused, resolved } = setUp();
+    grant(0);
+    await fetch(0);
+    paused.clear();
+    grant(0);
+    await fetch(0);
+    expect(handled).toHaveLength(1);
+    expect([...paused]).toStrictEqual([0]);
+    expect(handled[0]!.batch.assignment.signal.aborted).toBe(true);
+    handled[0]!.end();
+    await vi.waitFor(() => expect([...paused]).toStrictEqual([]));
+    expect(resolved).toStrictEqual([]);
+    await fetch(0);
+    expect(handled).toHaveLength(2);
+    expect(handled[1]!.batch.assignment.epoch).toBeGreaterThan(handled[0]!.batch.assignment.epoch);
+  });
+
+  it("that wait are woken whoever was woken before: nothing to read, or another member's by now", async () => {
+    const { fetch, grant, handled, paused } = setUp(1);
+    grant(0, 1, 2, 3);
+    for (const partition of [0, 2, 1, 3]) await fetch(partition);
+    expect(paused.size).toBe(4);
+    grant(1, 3);
+    handled[0]!.end();
+    await vi.waitFor(() => expect([...paused].filter((partition) => partition % 2)).toEqual([]), {
+      timeout: 5000,
+    });
+  });
+
+  it("are not taken any more while draining, and what runs is waited for", async () => {
+    const { deliveries, fetch, grant, handled, paused } = setUp();
+    grant(0, 1);
+    await fetch(0);
+    const drained = vi.fn<() => void>();
+    const draining = deliveries.drain();
+    void draining.then(drained);
+    await fetch(1);
+    expect(handled).toHaveLength(1);
+    expect(paused).toContain(1);
+    expect(drained).not.toHaveBeenCalled();
+    handled[0]!.end();
+    await draining;
+  });
+});
