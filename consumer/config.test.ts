@@ -59,7 +59,7 @@ describe("configuration", () => {
       sasl: { mechanism: "scram-sha-512" },
     });
     expect(config.athenz.certificate).toBe("/var/run/athenz/service.cert.pem");
-    expect(config.history).toStrictEqual({
+    expect(config.history).toMatchObject({
       directory: "/data/automation_consumer",
       requireMount: true,
       publishIntervalMs: 1000,
@@ -77,6 +77,27 @@ describe("configuration", () => {
       idempotent: false,
       notAppliedStatuses: [],
     });
+  });
+
+  it("bounds what is in flight, retries and the runs of a rule", () => {
+    const { kafka, execution, rules } = parseConfig(MINIMAL, "config.yaml");
+    expect(kafka).toMatchObject({ recordsInFlightMax: 65_536, bytesInFlightMax: 67_108_864 });
+    expect(execution.retry.budgetMs).toBe(900_000);
+    expect(rules[0]?.limits).toBeUndefined();
+    const limited = withLine(
+      "    match:",
+      "    limits: { coolDownMs: 60000, runsPerHourMax: 4 }\n    match:",
+    );
+    expect(parseConfig(limited, "config.yaml").rules[0]?.limits).toStrictEqual({
+      coolDownMs: 60_000,
+      runsPerHourMax: 4,
+    });
+    expect(
+      parseConfig(`${MINIMAL}execution: { mode: manual }\n`, "config.yaml").execution.mode,
+    ).toBe("manual");
+    expect(faultsOf(withLine("  groupId:", "  recordsInFlightMax: 3\n  groupId:"))).toStrictEqual([
+      "kafka.recordsInFlightMax (line 4): must not be less than kafka.partitionsConcurrentMax (8); got 3",
+    ]);
   });
 
   it("waits for an orphan as long as its owner could take, from the longest deadline", () => {

@@ -316,7 +316,9 @@ describe("a revoked partition", () => {
     const batch = handled(it.broker.deliver([record(0n, "a"), record(1n, "b"), record(2n, "c")]));
     await nextTurn();
     await it.end("a");
+    expect(it.metrics.last("lag")).toBe(3);
     it.broker[lose]();
+    expect(it.metrics.last("lag")).toBeUndefined();
     await it.clock.advance(2_000);
     await it.end("b");
     await it.end("c");

@@ -1,7 +1,7 @@
 import { ConsumerError, hasCode } from "./errors.ts";
 import type { Lanes } from "./lanes.ts";
 import { createWatermark, type Watermark } from "./offsets.ts";
-import type { Batch, BatchHandler, SourceRecord } from "./ports.ts";
+import type { Assignment, Batch, BatchHandler, SourceRecord } from "./ports.ts";
 import {
   prepare,
   type RecordDependencies,
@@ -36,7 +36,15 @@ export interface PipelineDependencies extends RecordDependencies {
  *   records undone; or with the error that halted the batch. Rejected means: the rest has to come again.
  */
 export function createPipeline(dependencies: PipelineDependencies): BatchHandler {
-  return (batch) => handle(batch, dependencies);
+  const known = new WeakSet<Assignment>();
+  return (batch) => {
+    const { assignment } = batch;
+    if (!known.has(assignment)) {
+      known.add(assignment);
+      hideLagOnceLost(assignment, dependencies);
+    }
+    return handle(batch, dependencies);
+  };
 }
 
 /** A batch at work. */
@@ -216,6 +224,15 @@ function asConsumerError(error: unknown): ConsumerError {
   return error instanceof ConsumerError
     ? error
     : new ConsumerError("internal", "a record ended in an unexpected error", { cause: error });
+}
+
+/** Another pod shows it from then on. */
+function hideLagOnceLost(
+  { topic, partition, signal }: Assignment,
+  { metrics }: PipelineDependencies,
+): void {
+  const hide = (): void => metrics.gauge("lag", undefined, { topic, partition: String(partition) });
+  signal.addEventListener("abort", hide, { once: true });
 }
 
 function reportLag({ batch, committed }: Work, { metrics }: PipelineDependencies): void {

@@ -118,6 +118,13 @@ describe("plan", () => {
     expect(dry?.key).not.toBe(plan(INCIDENT, [rule()], LIVE).actions[0]?.key);
   });
 
+  test("for a person has the keys of a live one, and takes the limits of its rule along", () => {
+    const limits = { coolDownMs: 1 };
+    const manual = plan(INCIDENT, [{ ...rule(), limits }], { ...LIVE, mode: "manual" }).actions[0];
+    const live = plan(INCIDENT, [rule()], LIVE).actions[0];
+    expect(manual).toStrictEqual({ ...live, manual: true, limits });
+  });
+
   test("the key depends on transition and episode, not on title, tags or severity", () => {
     const key = (change: Partial<Incident>) =>
       plan({ ...INCIDENT, ...change }, [rule()], LIVE).actions[0]?.key;

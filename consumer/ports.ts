@@ -217,7 +217,12 @@ export interface Metrics {
   count(name: CounterName, labels?: Readonly<Record<string, string>>, by?: number): void;
   /** Observes a duration, in milliseconds. */
   observe(name: HistogramName, valueMs: number): void;
-  gauge(name: GaugeName, value: number, labels?: Readonly<Record<string, string>>): void;
+  /** undefined: there is nothing to show any more. */
+  gauge(
+    name: GaugeName,
+    value: number | undefined,
+    labels?: Readonly<Record<string, string>>,
+  ): void;
 }
 
 export type CounterName =

@@ -76,6 +76,28 @@ describe("health server", () => {
     expect(body).toContain("kafka_consumer_fsync_duration_seconds_sum 0.012");
     expect(body).toContain('kafka_consumer_lag_records{topic="t",partition="0"} 7');
     expect(body).toContain("process_cpu_seconds_total");
+    server.metrics.gauge("lag", undefined, { topic: "t", partition: "0" });
+    expect((await server.get("/metrics")).body).not.toContain("kafka_consumer_lag_records{");
+  });
+
+  it("has a metric for everything that an operator watches", async () => {
+    await using server = await serve(reports(true));
+    const { body } = await server.get("/metrics");
+    const names = [...body.matchAll(/^# TYPE kafka_consumer_(\S+)/gm)].map(([, name]) => name);
+    expect(names).toEqual([
+      "records_total",
+      "actions_total",
+      "claims_total",
+      "dead_letters_total",
+      "commits_total",
+      "storage_errors_total",
+      "fsync_duration_seconds",
+      "action_duration_seconds",
+      "record_duration_seconds",
+      "lag_records",
+      "lanes",
+      "history_entries",
+    ]);
   });
 
   it("knows only its paths and only reads", async () => {

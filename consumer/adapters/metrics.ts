@@ -80,7 +80,10 @@ export function createMetrics(): MetricsRegistry {
   return {
     count: (name, labels = {}, by = 1) => counters[name].inc(labels, by),
     observe: (name, valueMs) => histograms[name].observe(valueMs / MILLISECONDS_PER_SECOND),
-    gauge: (name, value, labels = {}) => gauges[name].set(labels, value),
+    gauge(name, value, labels = {}) {
+      if (value === undefined) gauges[name].remove(labels);
+      else gauges[name].set(labels, value);
+    },
     exposition: async () => ({
       contentType: registry.contentType,
       text: await registry.metrics(),

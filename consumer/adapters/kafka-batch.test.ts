@@ -1,0 +1,98 @@
+import type { EachBatchPayload } from "kafkajs";
+import { expect, test } from "vitest";
+
+import { recordingLog } from "#fixtures/ports.ts";
+
+import type { Batch } from "../ports.ts";
+import { createAssignments } from "./kafka-assignments.ts";
+import { createDeliveries } from "./kafka-deliveries.ts";
+
+const message = (offset: string, bytes: number) => ({
+  key: null,
+  value: Buffer.alloc(bytes),
+  timestamp: "0",
+  attributes: 0,
+  offset,
+  headers: {},
+});
+
+function payloadOf(messages: ReturnType<typeof message>[], resolved: string[]): EachBatchPayload {
+  return {
+    batch: {
+      topic: "t",
+      partition: 0,
+      highWatermark: "9",
+      messages,
+      isEmpty: () => false,
+      firstOffset: () => messages[0]?.offset ?? null,
+      lastOffset: () => messages.at(-1)?.offset ?? "0",
+      offsetLag: () => "0",
+      offsetLagLow: () => "0",
+    },
+    resolveOffset: (offset) => void resolved.push(offset),
+    heartbeat: async () => undefined,
+    pause: () => () => undefined,
+    commitOffsetsIfNecessary: async () => undefined,
+    uncommittedOffsets: () => ({ topics: [] }),
+    isRunning: () => true,
+    isStale: () => false,
+  };
+}
+
+interface Limits {
+  readonly records?: number;
+  readonly bytes?: number;
+}
+
+function startDeliveries(maybeStale: () => boolean, limits: Limits = {}) {
+  const assignments = createAssignments();
+  assignments.grant({ t: [0] });
+  const batches: Batch[] = [];
+  const deliveries = createDeliveries({
+    assignments,
+    handle: async (batch) => void batches.push(batch),
+    log: recordingLog(),
+    partitionsConcurrentMax: 2,
+    recordsInFlightMax: limits.records ?? 100,
+    bytesInFlightMax: limits.bytes ?? 10_000,
+    heartbeatIntervalMs: 1000,
+    maybeStale,
+    onLost: () => undefined,
+  });
+  return { batches, deliver: (payload: EachBatchPayload) => deliveries.deliver(payload) };
+}
+
+/** How many of records of these sizes the handler was given at once. */
+async function shareOf(sizes: readonly number[], limits: Limits): Promise<number> {
+  const resolved: string[] = [];
+  const { batches, deliver } = startDeliveries(() => false, limits);
+  await deliver(
+    payloadOf(
+      sizes.map((size, index) => message(String(index), size)),
+      resolved,
+    ),
+  );
+  const count = batches[0]?.records.length ?? 0;
+  expect(resolved).toEqual([String(count - 1)]);
+  return count;
+}
+
+test("a batch that may have been fetched under an earlier generation reaches no handler, and is fetched again", async () => {
+  const resolved: string[] = [];
+  let stale = true;
+  const { batches, deliver } = startDeliveries(() => stale);
+  await deliver(payloadOf([message("5", 1)], resolved));
+  expect(batches).toEqual([]);
+  expect(resolved).toEqual([]);
+  stale = false;
+  await deliver(payloadOf([message("0", 1)], resolved));
+  expect(batches).toHaveLength(1);
+  expect(resolved).toEqual(["0"]);
+});
+
+test("a partition gets its share in count and bytes, at least one record, and resolves no further", async () => {
+  expect(await shareOf([1, 1, 1, 1], { records: 6 })).toBe(3);
+  expect(await shareOf([10, 10, 10], { bytes: 50 })).toBe(2);
+  expect(await shareOf([1000, 1], { bytes: 50 })).toBe(1);
+  expect(await shareOf([1, 1, 1], {})).toBe(3);
+});
