@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { hasCode } from "../errors.ts";
-import { plannedAction } from "#fixtures/execution.ts";
+import { createExecutionScene, plannedAction } from "#fixtures/execution.ts";
 import { failing } from "#fixtures/files.ts";
 import { anEntry, createHistoryScene } from "#fixtures/history-scene.ts";
 import { parseImport } from "./import-file.ts";
@@ -196,4 +196,16 @@ test("a view that a tool has written anew is ours; one of a newer version is ref
   expect(pod.history.state).toEqual({ ready: true });
   volume.put(PUBLISHED_FILE, '{"format":2,"publishedAtMs":1,"entries":{}}');
   await expect(open()).rejects.toMatchObject({ message: expect.stringContaining("format 2") });
+});
+
+test("an action that an older consumer executed is not sent again, and another one is", async () => {
+  const { volume, clock, target, start } = createExecutionScene();
+  volume.put(PUBLISHED_FILE, JSON.stringify({ [OLD_KEY]: AT_MS }));
+  await using pod = await start("a", { import: IMPORT });
+  const suppressed = await clock.runUntil(pod.execute(PLANNED));
+  expect(suppressed).toMatchObject({ outcome: "done", suppressed: true });
+  expect(target.sends).toEqual([]);
+  const incident = { ...PLANNED.incident, id: "incident-2" };
+  await clock.runUntil(pod.execute({ ...PLANNED, key: "ab".repeat(32), incident }));
+  expect(target.sends).toHaveLength(1);
 });
