@@ -22,26 +22,28 @@ export interface Comparison {
 
 /** Rounds of both take turns, so that noise of the machine meets both. The first of each is reported apart. */
 export async function compare(options: ComparisonOptions): Promise<Comparison> {
-  const { what, peerName, limitMs } = options;
-  const firstMs = await options.measure();
-  await options.peer();
-  const measured: number[] = [];
-  const peers: number[] = [];
-  for (let round = 0; round < options.rounds; round += 1) {
-    measured.push(await options.measure());
-    peers.push(await options.peer());
-  }
-  return {
-    what,
-    peerName,
-    firstMs,
-    medianMs: median(measured),
-    peerMedianMs: median(peers),
-    limitMs,
-  };
+  const { what, peerName, limitMs, measure, peer, rounds } = options;
+  const firstMs = await measure();
+  await peer();
+  return { what, peerName, firstMs, limitMs, ...(await takeTurns(measure, peer, rounds)) };
 }
 
-function median(values: readonly number[]): number {
+/** Medians of rounds that take turns. */
+export async function takeTurns(
+  measure: () => Promise<number>,
+  peer: () => Promise<number>,
+  rounds: number,
+): Promise<Pick<Comparison, "medianMs" | "peerMedianMs">> {
+  const measured: number[] = [];
+  const peers: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    measured.push(await measure());
+    peers.push(await peer());
+  }
+  return { medianMs: median(measured), peerMedianMs: median(peers) };
+}
+
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((left, right) => left - right);
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }

@@ -11,13 +11,11 @@ import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:tls";
 import { parseArgs, promisify } from "node:util";
-import { durationsOf } from "#e2e/durations.ts";
 import { makeOwnedDirectory, removeDirectory } from "#e2e/owned-directory.ts";
-import { seededRandom } from "#e2e/random.ts";
-import { openStage } from "#e2e/stage.ts";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { startKafka } from "#simulator/kafka/start.ts";
 import { compare, type Comparison } from "./compare.ts";
+import { onStage } from "./stage.ts";
 import { table } from "./table.ts";
 
 const run = promisify(execFile);
@@ -54,21 +52,8 @@ async function startServers(count: number): Promise<number> {
 
 const compileCache = await makeOwnedDirectory();
 
-async function startPod(): Promise<number> {
-  const directory = await makeOwnedDirectory();
-  try {
-    await using stage = await openStage(
-      { certificateDelaySeconds: 2 },
-      {
-        directory,
-        compileCache,
-        durations: durationsOf(false),
-        realTime: false,
-        random: seededRandom(1, "bench"),
-        signal: AbortSignal.timeout(60_000),
-        tell: () => {},
-      },
-    );
+function startPod(): Promise<number> {
+  return onStage({ certificateDelaySeconds: 2 }, compileCache, async (stage) => {
     const issued = await stage.until("a certificate", () =>
       stage.athenz.zts.events().find(({ type }) => type === "registered"),
     );
@@ -76,9 +61,7 @@ async function startPod(): Promise<number> {
       stage.broker.clientActivity().find(({ what }) => what === "SyncGroup"),
     );
     return joined.atMs - issued.atMs;
-  } finally {
-    await removeDirectory(directory);
-  }
+  });
 }
 
 const PACKAGES = [

@@ -1,0 +1,16 @@
+import type { Measure } from "../figure.ts";
+import { duplicates } from "./duplicates.ts";
+import { growth, recovery, rewriting } from "./size.ts";
+import { stopping } from "./stopping.ts";
+import { unique } from "./unique.ts";
+
+/** By the letter that `--only` takes. */
+export const MEASURES: ReadonlyMap<string, Measure> = new Map([
+  ["a", duplicates],
+  ["b", unique],
+  ["c", rewriting],
+  ["d", recovery],
+  ["e", growth],
+  ["f", stopping],
+  ["g", kills],
+]);

@@ -1,0 +1,68 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { APP, containerStatus } from "#e2e/pods.ts";
+import type { Stage } from "#e2e/stage.ts";
+import { median } from "../compare.ts";
+import type { Measure } from "../figure.ts";
+import { onStage } from "../stage.ts";
+
+const ROUNDS = 5;
+const STOP_MS_MAX = 300;
+
+/** (f) SIGTERM to PID 1 of an idle pod, to its exit: the script, the drain, the group left, the journal sealed. */
+export const stopping: Measure = async ({ compileCache, tell }) => {
+  const stops = await onStage({}, compileCache, async (stage) => {
+    const durations: number[] = [];
+    for (let round = 0; round < ROUNDS; round += 1) durations.push(await stopOnce(stage, round));
+    return durations;
+  });
+  tell(`f: SIGTERM to exit ${stops.join(", ")} ms`);
+  const peers: number[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) peers.push(await stopBareProcess());
+  const measured = median(stops);
+  const peer = median(peers);
+  return [
+    {
+      group: "f",
+      what: "SIGTERM to exit, idle",
+      measured,
+      unit: "ms",
+      peerName: "node that only catches SIGTERM",
+      peer,
+      ratio: measured / peer,
+      limit: `at most ${STOP_MS_MAX} ms`,
+      reached: measured <= STOP_MS_MAX,
+    },
+  ];
+};
+
+/** The container is restarted afterwards. */
+async function stopOnce(stage: Stage, round: number): Promise<number> {
+  const name = await stage.readyPod();
+  await stage.until("the container runs", () => {
+    const pod = stage.target.lastSeen(name);
+    return pod !== undefined && containerStatus(pod)?.restartCount === round;
+  });
+  const startMs = Date.now();
+  await stage.target.kill(name, APP, "SIGTERM");
+  const exit = await stage.until(
+    "the container ends",
+    () =>
+      stage.target.history().filter((event) => event.name === "exit" && event.container === APP)[
+        round
+      ],
+  );
+  if (exit.exitCode !== 0) throw new Error(`exit code ${String(exit.exitCode)}`);
+  return exit.atMs - startMs;
+}
+
+async function stopBareProcess(): Promise<number> {
+  const script =
+    'process.on("SIGTERM", () => process.exit()); setInterval(() => {}, 1000); console.log()';
+  const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+  await once(child.stdout, "data");
+  const startMs = performance.now();
+  child.kill("SIGTERM");
+  await once(child, "exit");
+  return performance.now() - startMs;
+}

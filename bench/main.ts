@@ -1,0 +1,76 @@
+/**
+ * `npm run bench [-- --only a,c] [--json FILE] [--kills N]`: what the consumer costs, each figure against a peer of
+ * the same run. Prints one table; exits with 1 when a limit is missed, with 2 for wrong options.
+ */
+import { writeFile } from "node:fs/promises";
+import { cpus, totalmem } from "node:os";
+import { parseArgs } from "node:util";
+import { makeOwnedDirectory, removeDirectory } from "#e2e/owned-directory.ts";
+import type { Figure } from "./figure.ts";
+import { MEASURES } from "./figures/index.ts";
+import { figureTable } from "./table.ts";
+
+process.exitCode = await main();
+
+function tell(line: string): void {
+  process.stderr.write(`     ${line}\n`);
+}
+
+async function main(): Promise<number> {
+  const chosen = options();
+  if (typeof chosen === "string") {
+    process.stderr.write(`${chosen}\n`);
+    return 2;
+  }
+  const directory = await makeOwnedDirectory();
+  const compileCache = await makeOwnedDirectory();
+  const figures: Figure[] = [];
+  try {
+    for (const letter of chosen.only) {
+      const measure = MEASURES.get(letter);
+      if (measure === undefined) throw new RangeError(`no figure ${letter}`);
+      figures.push(...(await measure({ directory, compileCache, kills: chosen.kills, tell })));
+    }
+  } finally {
+    await removeDirectory(directory);
+    await removeDirectory(compileCache);
+  }
+  process.stdout.write(figureTable(figures));
+  if (chosen.json !== undefined) {
+    const [cpu] = cpus();
+    const machine = {
+      node: process.version,
+      cpu: cpu?.model,
+      cpus: cpus().length,
+      memoryBytes: totalmem(),
+    };
+    await writeFile(chosen.json, `${JSON.stringify({ machine, figures }, null, 2)}\n`);
+  }
+  return figures.every(({ reached }) => reached) ? 0 : 1;
+}
+
+/** Or what is wrong with them. */
+function options(): { only: readonly string[]; json: string | undefined; kills: number } | string {
+  let values;
+  try {
+    ({ values } = parseArgs({
+      options: {
+        only: { type: "string", default: [...MEASURES.keys()].join(",") },
+        json: { type: "string" },
+        kills: { type: "string", default: "200" },
+      },
+    }));
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  const only = values.only.split(",");
+  const unknown = only.filter((letter) => !MEASURES.has(letter));
+  if (unknown.length > 0) {
+    return `--only takes letters of ${[...MEASURES.keys()].join(",")}, got ${unknown.join(",")}`;
+  }
+  const kills = Number(values.kills);
+  if (!Number.isInteger(kills) || kills < 1) {
+    return `--kills must be a whole number of at least 1, got ${values.kills}`;
+  }
+  return { only, json: values.json, kills };
+}

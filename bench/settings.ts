@@ -1,0 +1,30 @@
+import { type Config, parseConfig } from "#consumer/config.ts";
+import type { Log } from "#consumer/ports.ts";
+import { durationsOf } from "#e2e/durations.ts";
+import { configuration, configurationText } from "#fixtures/configurations.ts";
+
+/** The configuration of production, with the servers of a benchmark. */
+export function productionConfig(brokers: readonly string[] = ["127.0.0.1:9"]): Config {
+  const document = configuration({
+    brokers,
+    ckmsUrl: "https://127.0.0.1:9",
+    actionUrl: "http://127.0.0.1:9",
+    useIdentity: false,
+    durations: durationsOf(true).consumer,
+  });
+  return parseConfig(configurationText(document), "config.yaml");
+}
+
+/** Shows only what goes wrong. */
+export const errorLog: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: (event, fields) => void process.stderr.write(`${event} ${describe(fields)}\n`),
+};
+
+function describe(fields: unknown): string {
+  return JSON.stringify(fields, (_, value: unknown) =>
+    value instanceof Error ? value.message : value,
+  );
+}

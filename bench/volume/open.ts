@@ -1,0 +1,49 @@
+import { createFiles } from "#consumer/adapters/files.ts";
+import { createSystemClock } from "#consumer/adapters/clock.ts";
+import { createMetrics } from "#consumer/adapters/metrics.ts";
+import { createSystemRandom } from "#consumer/adapters/random.ts";
+import { assemble, historyDependencies } from "#consumer/assembly.ts";
+import { createEnding } from "#consumer/ending.ts";
+import { type History, openHistory } from "#consumer/history/history.ts";
+import type { BatchHandler, Files } from "#consumer/ports.ts";
+import { errorLog, productionConfig } from "../settings.ts";
+
+interface OpenOptions {
+  /** Default: production's. */
+  readonly publishIntervalMs?: number;
+  /** Sees every operation. Default: the volume itself. */
+  readonly files?: Files;
+}
+
+/** Everything of the consumer between Kafka and the action target, on a real directory; every action is done at once. */
+export interface OpenPipeline extends AsyncDisposable {
+  readonly history: History;
+  readonly handle: BatchHandler;
+}
+
+export async function openPipeline(
+  directory: string,
+  { publishIntervalMs, files = createFiles(directory) }: OpenOptions = {},
+): Promise<OpenPipeline> {
+  const config = productionConfig();
+  const history = { ...config.history, directory, requireMount: false };
+  const dependencies = {
+    config: {
+      ...config,
+      history: { ...history, ...(publishIntervalMs !== undefined && { publishIntervalMs }) },
+    },
+    clock: createSystemClock(),
+    random: createSystemRandom(),
+    files,
+    target: { send: async () => ({ outcome: "done", detail: "bench" }) as const },
+    log: errorLog,
+    metrics: createMetrics(),
+    pod: { name: "bench-0", uid: "bench" },
+  };
+  const opened = await openHistory(historyDependencies(dependencies));
+  const never = new AbortController();
+  const broker = { publish: () => Promise.reject(new Error("a dead letter")) };
+  const ending = createEnding(never.signal, errorLog);
+  const { handle } = assemble(opened, broker, ending, dependencies);
+  return { history: opened, handle, [Symbol.asyncDispose]: () => opened.close() };
+}
