@@ -12,5 +12,4 @@ export const MEASURES: ReadonlyMap<string, Measure> = new Map([
   ["d", recovery],
   ["e", growth],
   ["f", stopping],
-  ["g", kills],
 ]);
