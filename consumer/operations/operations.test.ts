@@ -281,7 +281,7 @@ test("a letter of an action that has ended waits for its resolution", async () =
   const letters = [letter(0n, outgoing)];
   const before = await runRedrive(scene, letters, { keys: [KEY] });
   expect(before.lines).toEqual([
-    `left     dead/0/0 in-doubt restart-web/open-ticket ${KEY}: its action has ended as in-doubt: resolve it first`,
+    `left     dead/0/0 in-doubt restart-web/open-ticket ${KEY}: its action is in-doubt: resolve it first`,
   ]);
   await resolveIn(scene);
   const after = await runRedrive(scene, letters, { keys: [KEY] });

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { ConsumerError } from "../errors.ts";
 import type { AuditRecord } from "../history/audit.ts";
 import type { Batch, Broker, Clock, SourceRecord } from "../ports.ts";
-import type { Volume } from "./volume.ts";
+import { mayBeResolved, type Volume } from "./volume.ts";
 
 export interface RedriveSelection {
   /** Only dead letters of this reason; undefined: of any. */
@@ -215,8 +215,7 @@ async function obstacleTo(
   if (key === undefined || !/^[0-9a-f]{64}$/.test(key)) return undefined;
   const last = (await volume.attempts(key)).at(-1);
   if (!last || last.resolution?.as === "failed-not-applied") return undefined;
-  const end = last.resolution ? "resolved as done" : (last.outcome?.outcome ?? "open");
-  return end === "resolved as done" || end === "done" || end === "open"
-    ? `its action is ${end}`
-    : `its action has ended as ${end}: resolve it first`;
+  if (last.resolution) return "its action was resolved as done";
+  const first = mayBeResolved(last) ? ": resolve it first" : "";
+  return `its action is ${last.outcome?.outcome ?? "open"}${first}`;
 }

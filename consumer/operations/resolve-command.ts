@@ -7,7 +7,7 @@ import { createWriteOnceFiles } from "../write-once.ts";
 import { openAudit } from "./audit.ts";
 import type { CommandContext, Options } from "./command.ts";
 import { actionKeyOption, choiceOption, textOption } from "./options.ts";
-import { type Attempt, readVolume } from "./volume.ts";
+import { type Attempt, mayBeResolved, readVolume } from "./volume.ts";
 
 /** `history resolve`. Throws "usage" when the key is not in a state that a person may resolve. */
 export async function runResolve(
@@ -61,7 +61,7 @@ export async function resolve(
   return resolution;
 }
 
-/** What nobody knows the end of, or nobody tries any more: the rest is settled, or still at work. */
+/** Refuses what is settled, and what is still at work. */
 function resolvable(key: string, last: Attempt | undefined): Attempt {
   if (!last) throw new ConsumerError("usage", `there is no claim of ${key} on this volume`);
   const { claim, outcome, resolution } = last;
@@ -72,7 +72,6 @@ function resolvable(key: string, last: Attempt | undefined): Attempt {
     const { as, by, atMs } = resolution;
     throw refuse(`was resolved as ${as} by ${by} at ${new Date(atMs).toISOString()}`);
   }
-  const open = outcome.outcome === "in-doubt" || outcome.outcome === "failed-not-applied";
-  if (!open && outcome.withheld === undefined) throw refuse(`ended as ${outcome.outcome}`);
+  if (!mayBeResolved(last)) throw refuse(`ended as ${outcome.outcome}`);
   return last;
 }

@@ -25,6 +25,13 @@ export interface Attempt {
   readonly resolution: Resolution | undefined;
 }
 
+/** What nobody knows the end of, or nobody tries any more: a person may say what became of it. */
+export function mayBeResolved({ outcome }: Attempt): boolean {
+  if (outcome === undefined) return false;
+  const undecided = outcome.outcome === "in-doubt" || outcome.outcome === "failed-not-applied";
+  return undecided || outcome.withheld !== undefined;
+}
+
 /** Throws "history-unavailable" when there is no history or it cannot be read, "history-unreadable" at a newer one. */
 export async function readVolume(files: ReadableFiles, directory: string): Promise<Volume> {
   const complaints: string[] = [];
