@@ -1,3 +1,2 @@
-import "./node-version.mjs";
-
+await import("./node-version.mjs");
 await import("./cli.ts");
