@@ -41,7 +41,7 @@ test("says how the app exited, the last warning and the last error of its log", 
   );
   expect(trouble.split("\n     ").slice(1)).toEqual([
     "app exited 78, 75",
-    "warning BackOff: BackOff it is",
+    "warning Failed: Failed it is",
     'app said {"level":"error","msg":"no key"}',
   ]);
 });

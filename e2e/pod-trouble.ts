@@ -15,7 +15,9 @@ export async function describeTrouble(
     .filter((event) => event.name === "exit" && event.container === APP)
     .map(({ exitCode }) => exitCode)
     .slice(-EXITS_SHOWN);
-  const warning = target.events().findLast(({ type }) => type === "Warning");
+  const warnings = target.events().filter(({ type }) => type === "Warning");
+  // A back-off follows every failure and says less than it.
+  const warning = warnings.findLast(({ reason }) => reason !== "BackOff") ?? warnings.at(-1);
   const error = await lastError(target, pods);
   return [
     describePods(pods),
