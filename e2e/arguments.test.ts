@@ -51,6 +51,8 @@ describe("the command line", () => {
     ],
     [["--jobs", "0"], "--jobs must be a whole number from 1 to 64, got 0"],
     [["--keep", "maybe"], "--keep must be one of on-failure, always, never, got maybe"],
+    [["--scenario", ""], '--scenario needs a value, got ""'],
+    [["--artifacts", " "], "--artifacts needs a value"],
     [["--no-such"], "--no-such"],
   ])("refuses %j", (argv, message) => {
     expect(() => parse(argv)).toThrow(UsageError);

@@ -38,7 +38,8 @@ Commands
   run (default)   run the scenarios
   list            print number, name and title of every scenario
   doctor          check this machine; each check prints its fix
-  clean           remove what interrupted runs left behind
+  clean           remove the directories of pods that ended runs left, of every checkout
+                  on this machine
 
 Options of run
   --scenario N|NAME       only these (repeatable)
@@ -115,14 +116,20 @@ function runArguments(
   return {
     target: oneOf("target", values.target, ["local"]),
     broker: oneOf("broker", values.broker, ["embedded"]),
-    scenarios: values.scenario ?? [],
+    scenarios: (values.scenario ?? []).map((text) => filled("scenario", text)),
     seed: values.seed === undefined ? randomSeed() : whole("seed", values.seed, 0, 2 ** 32 - 1),
     keep: oneOf("keep", values.keep, ["on-failure", "always", "never"]),
-    artifacts: values.artifacts ?? (env.SD_ARTIFACTS_DIR || "artifacts"),
-    junit: values.junit ?? null,
+    artifacts: filled("artifacts", values.artifacts) ?? (env.SD_ARTIFACTS_DIR || "artifacts"),
+    junit: filled("junit", values.junit) ?? null,
     jobs: values.jobs === undefined ? null : whole("jobs", values.jobs, 1, 64),
     realTime: values["real-time"] === true,
   };
+}
+
+/** An empty value is what a variable that is not set leaves of an option. */
+function filled<Value extends string | undefined>(option: string, value: Value): Value {
+  if (value?.trim() === "") throw new UsageError(`--${option} needs a value, got ""`);
+  return value;
 }
 
 /** The first choice is the default. */

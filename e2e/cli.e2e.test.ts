@@ -5,16 +5,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 
+const REPOSITORY = join(import.meta.dirname, "..");
 const CLI = join(import.meta.dirname, "cli.ts");
 
 /** Runs the command line in a temporary directory of its own, so that everything it leaves can be seen. */
-async function start(...argv: string[]) {
+const start = (...argv: string[]) => startProcess(process.execPath, [CLI, ...argv]);
+
+async function startProcess(command: string, argv: readonly string[]) {
   const directory = await mkdtemp(join(tmpdir(), "kafka-consumer-cli-"));
   onTestFinished(() => rm(directory, { recursive: true }));
   const temporary = join(directory, "tmp");
   const artifacts = join(directory, "artifacts");
   await mkdir(temporary);
-  const child = spawn(process.execPath, [CLI, ...argv], {
+  const child = spawn(command, argv, {
+    cwd: REPOSITORY,
     env: { ...process.env, TMPDIR: temporary, SD_ARTIFACTS_DIR: artifacts },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -83,6 +87,64 @@ test("^C in the middle of a run ends with 130 and leaves no process and no direc
   expect(run.output().trimEnd().endsWith("\n0 passed, 0 failed")).toBe(true);
   expect(await readdir(run.temporary)).toEqual([]);
   expect(await processesOf(run.temporary)).toEqual([]);
+});
+
+test("a ^C that npm passes on a second time still takes everything down", async () => {
+  const run = await start("--scenario", "3");
+  await run.shows("wait until app_start gives up");
+  run.child.kill("SIGINT");
+  await run.shows("interrupted: taking everything down");
+  run.child.kill("SIGINT");
+  expect(await run.ended).toBe(130);
+  expect(run.output()).toContain("1 not finished: interrupted");
+  expect(await readdir(run.temporary)).toEqual([]);
+});
+
+test("SIGTERM to npm ends the run, and npm with it", async () => {
+  const run = await startProcess("npm", ["run", "e2e", "--", "--scenario", "3"]);
+  await run.shows("wait until app_start gives up");
+  run.child.kill("SIGTERM");
+  expect(await run.ended).toBe(130);
+  expect(await processesOf(run.temporary)).toEqual([]);
+  expect((await readdir(run.temporary)).filter((name) => name.startsWith("kafka-"))).toEqual([]);
+});
+
+test("a reader that goes away ends a run as ^C does, without a word", async () => {
+  const run = await start("--scenario", "3");
+  await run.shows("seed ");
+  run.child.stdout.destroy();
+  run.child.stderr.destroy();
+  expect(await run.ended).toBe(130);
+  expect(await readdir(run.temporary)).toEqual([]);
+  expect(await processesOf(run.temporary)).toEqual([]);
+});
+
+test("a list that nobody reads to its end is no error", async () => {
+  const list = await start("list");
+  list.child.stdout.destroy();
+  expect(await list.ended).toBe(0);
+  expect(list.output()).toBe("");
+});
+
+test.runIf(process.platform === "linux")(
+  "artifacts that cannot be made are a usage error",
+  async () => {
+    const run = await start("--scenario", "18", "--artifacts", "/proc/kafka-consumer");
+    expect(await run.ended).toBe(2);
+    expect(run.output()).toMatch(/--artifacts .*\/proc\/kafka-consumer.*: E[A-Z]+\n/);
+    expect(await readdir(run.temporary)).toEqual([]);
+  },
+);
+
+test("an older Node is told the fix at once", async () => {
+  const old = 'Object.defineProperty(process, "versions", { value: { node: "20.1.0" } })';
+  const run = await startProcess(process.execPath, [
+    `--import=data:text/javascript,${encodeURIComponent(old)}`,
+    join(REPOSITORY, "e2e/node-version.mjs"),
+  ]);
+  expect(await run.ended).toBe(4);
+  expect(run.output()).toContain("node 20.1.0 at");
+  expect(run.output()).toContain("Fix: npm rebuild node, then npm run ");
 });
 
 test("what is not there yet is a usage error", async () => {

@@ -4,6 +4,9 @@ import { clean } from "./clean.ts";
 import { doctor, reportLine } from "./doctor.ts";
 import { EXIT_CODE, UsageError } from "./errors.ts";
 import type { ExitCode } from "./errors.ts";
+import { listenForInterrupts, watchOutput } from "./interruption.ts";
+
+const outputClosed = watchOutput();
 
 async function main(argv: readonly string[]): Promise<ExitCode> {
   try {
@@ -57,7 +60,6 @@ async function runClean(): Promise<ExitCode> {
   return EXIT_CODE.passed;
 }
 
-/** The first ^C takes everything down, a second one ends at once. */
 async function runScenarios(
   run: Extract<Invocation, { command: "run" }>["run"],
 ): Promise<ExitCode> {
@@ -66,15 +68,9 @@ async function runScenarios(
     for (const finding of broken) process.stderr.write(`${reportLine(finding)}\n`);
     return EXIT_CODE.infrastructure;
   }
-  const interrupt = new AbortController();
-  const onSignal = (): void => {
-    if (interrupt.signal.aborted) process.exit(EXIT_CODE.interrupted);
-    process.stderr.write("\ninterrupted: taking everything down (again: at once)\n");
-    interrupt.abort(new Error("interrupted"));
-  };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  const signal = listenForInterrupts(outputClosed);
   const module = await import("./run.ts");
-  return await module.run({ arguments: run, terminal: process.stdout, signal: interrupt.signal });
+  return await module.run({ arguments: run, terminal: process.stdout, signal });
 }
 
 process.exitCode = await main(process.argv.slice(2));

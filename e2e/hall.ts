@@ -69,6 +69,7 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
           const logs = join(directory, opened.length === 1 ? "logs" : `logs-${index + 1}`);
           await attempt(tellRecorded(stage, tell));
           await attempt(closeStage(stage, logs, options.secrets));
+          if (failed && !isInterrupted(signal)) tell("run", "stage.logs", { directory: logs });
         }
         if (keep) tell("run", "stage.kept", { directory: stageDirectory });
         else await attempt(removeDirectory(stageDirectory));

@@ -1,14 +1,2 @@
-// Entry point that every version of Node can read: types are stripped by 24, and what is wrong with an
-// older one must be said before its loader stumbles over the first .ts file.
-const major = Number(process.versions.node.split(".")[0]);
-
-if (major >= 24) {
-  await import("./cli.ts");
-} else {
-  process.stderr.write(
-    `node ${process.versions.node} at ${process.execPath} cannot run this: version 24 is needed.\n` +
-      "It comes with the package `node`, whose install script did not run (npm ignored it).\n" +
-      "Fix: npm rebuild node, then npm run e2e\n",
-  );
-  process.exitCode = 4;
-}
+await import("./node-version.mjs");
+await import("./cli.ts");

@@ -48,10 +48,20 @@ test("a configuration that the consumer refuses is an error of its job", async (
   expect(await errors(repository)).toEqual(["component: bad-configuration"]);
 });
 
-test("what cannot be read is an error, not a crash", async () => {
-  const repository = await changed("deploy_target/omega/omega.yaml", () => "template: 7\n");
-  expect((await errors(repository)).filter((error) => error.endsWith(": unreadable"))).toEqual([
-    "component: unreadable",
-    "deploy-production: unreadable",
-  ]);
+test("what cannot be read is one error for both jobs, with the value, and hides no acknowledgement", async () => {
+  const repository = await changed("deploy_target/omega/omega.yaml", (text) =>
+    text.replace(/^template: .*$/m, "template: 7"),
+  );
+  expect(await errors(repository)).toEqual(["component, deploy-production: unreadable"]);
+  const [finding] = await preflight(repository);
+  expect(finding?.message).toMatch(/^omega\.yaml: template: .*, got 7$/);
+});
+
+test("a job that cannot be read does not keep the other from being judged", async () => {
+  const repository = await changed("config/development-config.yaml", (text) => text);
+  await rm(join(repository, "deploy_target/pvc-nonprod.yaml"));
+  expect(await errors(repository)).toEqual(["component: unreadable"]);
+  expect(await preflight(repository)).toContainEqual(
+    expect.objectContaining({ severity: "warning", place: "deploy-production" }),
+  );
 });

@@ -23,15 +23,20 @@ const CONFIGURATIONS: Record<OmegaJob, string> = {
  * cannot even be read is a finding too. `repository` is the directory that holds them; default: this one.
  */
 export async function preflight(repository = REPOSITORY): Promise<JudgedFinding[]> {
-  const findings = await Promise.all([
-    ...OMEGA_JOBS.map((job) => readable(job, () => deployment(repository, job))),
-    readable("screwdriver.yaml", () => pipeline(repository)),
+  const looks = await Promise.all([
+    ...OMEGA_JOBS.map((job) => look(job, () => deployment(repository, job))),
+    look("screwdriver.yaml", () => pipeline(repository)),
   ]);
   const acknowledged = await readFile(
     join(REPOSITORY, "simulator/omega/acknowledged-findings.yaml"),
     "utf8",
   );
-  return judge(findings.flat(), parseAcknowledgements(acknowledged), OMEGA_JOBS);
+  // What is acknowledged for a job that could not be read may still be there.
+  const read = OMEGA_JOBS.filter((job) =>
+    looks.some(({ place, error }) => place === job && error === null),
+  );
+  const findings = [...looks.flatMap((seen) => seen.findings), ...unreadable(looks)];
+  return judge(findings, parseAcknowledgements(acknowledged), read);
 }
 
 async function deployment(repository: string, job: OmegaJob): Promise<Finding[]> {
@@ -47,14 +52,29 @@ async function pipeline(repository: string): Promise<readonly Finding[]> {
   return (await checkPipeline(await readFile(path, "utf8"))).findings;
 }
 
-async function readable(
-  place: string,
-  look: () => Promise<readonly Finding[]>,
-): Promise<readonly Finding[]> {
+interface Look {
+  readonly place: string;
+  readonly findings: readonly Finding[];
+  /** Message of what could not be read, or null. */
+  readonly error: string | null;
+}
+
+async function look(place: string, find: () => Promise<readonly Finding[]>): Promise<Look> {
   try {
-    return await look();
+    return { place, findings: await find(), error: null };
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return [{ rule: "unreadable", place, subject: place, message }];
+    return { place, findings: [], error: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** Jobs share files: the same fault is said once, with all its places. */
+function unreadable(looks: readonly Look[]): Finding[] {
+  const faults = Map.groupBy(
+    looks.filter(({ error }) => error !== null),
+    ({ error }) => String(error),
+  );
+  return [...faults].map(([message, seen]) => {
+    const place = seen.map((one) => one.place).join(", ");
+    return { rule: "unreadable", place, subject: place, message };
+  });
 }

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, writeFile } from "node:fs/promises";
+import { copyFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { RunArguments } from "./arguments.ts";
@@ -8,12 +8,14 @@ import { EXIT_CODE } from "./errors.ts";
 import type { ExitCode } from "./errors.ts";
 import { Recorder } from "./events.ts";
 import { openHall } from "./hall.ts";
+import { makeDirectory } from "./make-directory.ts";
 import { makeOwnedDirectory, removeDirectory } from "./owned-directory.ts";
 import { preflight } from "./preflight.ts";
 import { htmlTimeline } from "./report/html.ts";
 import { junitReport } from "./report/junit.ts";
 import { closingLines, Progress } from "./report/terminal.ts";
 import type { Terminal } from "./report/terminal.ts";
+import { rerunCommand } from "./rerun.ts";
 import { runScenarios } from "./runner.ts";
 import type { ScenarioResult } from "./runner.ts";
 import { scenarioId } from "./scenario.ts";
@@ -34,7 +36,8 @@ export async function run(options: RunOptions): Promise<ExitCode> {
   if (!(await showPreflight(terminal))) return EXIT_CODE.preflight;
   const startMs = performance.now();
   const artifacts = join(resolve(chosen.artifacts), runId(chosen.seed));
-  await mkdir(artifacts, { recursive: true });
+  await makeDirectory("--artifacts ($SD_ARTIFACTS_DIR)", artifacts);
+  if (chosen.junit !== null) await makeDirectory("--junit", dirname(resolve(chosen.junit)));
   const durations = durationsOf(chosen.realTime);
   const progress = new Progress(terminal, scenarios.length);
   const secrets = new Map<string, string>();
@@ -104,10 +107,7 @@ async function writeReports(
       durations: chosen.realTime ? "real-time" : "short",
     }),
   );
-  if (chosen.junit !== null) {
-    await mkdir(dirname(resolve(chosen.junit)), { recursive: true });
-    await copyFile(junit, chosen.junit);
-  }
+  if (chosen.junit !== null) await copyFile(junit, chosen.junit);
   const title = `End-to-end run, seed ${chosen.seed}`;
   await writeFile(join(artifacts, "timeline.html"), htmlTimeline(results, recorder.events, title));
 }
@@ -128,19 +128,6 @@ function defaultJobs(): number {
 function runId(seed: number): string {
   const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "");
   return `${time}-${seed}-${process.pid}`;
-}
-
-/** The command that does the same again: only what failed, when something did. */
-function rerunCommand(chosen: RunArguments, results: readonly ScenarioResult[]): string {
-  const failed = results.filter((result) => result.status === "failed");
-  const scenarios =
-    failed.length > 0 ? failed.map(({ scenario }) => String(scenario.number)) : chosen.scenarios;
-  return [
-    `npm run e2e -- --seed ${chosen.seed}`,
-    ...scenarios.map((scenario) => `--scenario ${scenario}`),
-    ...(chosen.jobs === null ? [] : [`--jobs ${chosen.jobs}`]),
-    ...(chosen.realTime ? ["--real-time"] : []),
-  ].join(" ");
 }
 
 function exitCode(

@@ -18,7 +18,8 @@ import { createIncident } from "./incidents.ts";
 import type { PublishedIncident } from "./incidents.ts";
 import { judge, progressOf } from "./judge.ts";
 import { historyClaimOf, renderManifests } from "./manifests.ts";
-import { APP, describePods, isReady, isTerminating, podName } from "./pods.ts";
+import { APP, isReady, isTerminating, podName } from "./pods.ts";
+import { describeTrouble } from "./pod-trouble.ts";
 import type { SeededRandom } from "./random.ts";
 import { SIDECAR_IMAGES, startLocalTarget } from "./targets/local.ts";
 import type { Target } from "./targets/target.ts";
@@ -203,7 +204,14 @@ export class Stage implements AsyncDisposable {
     options: { readonly deadlineMs?: number; readonly seen?: () => unknown } = {},
   ): Promise<T> {
     const { durations, signal } = this.#environment;
-    return await until(what, condition, { deadlineMs: durations.stepMsMax, signal, ...options });
+    const seen = async (): Promise<string> =>
+      await describeTrouble(this.target, await this.target.pods());
+    return await until(what, condition, {
+      deadlineMs: durations.stepMsMax,
+      signal,
+      seen,
+      ...options,
+    });
   }
 
   /** Waits until that many pods are ready and not terminating, and gives them. */
@@ -216,7 +224,7 @@ export class Stage implements AsyncDisposable {
         const ready = seen.filter((pod) => isReady(pod) && !isTerminating(pod));
         return ready.length === count && ready;
       },
-      { seen: () => describePods(seen) },
+      { seen: () => describeTrouble(this.target, seen) },
     );
   }
 
@@ -239,7 +247,7 @@ export class Stage implements AsyncDisposable {
           .find((event) => event.name === "started" && event.container === APP);
         return started !== undefined && started.pod;
       },
-      { seen: () => describePods(seen) },
+      { seen: () => describeTrouble(this.target, seen) },
     );
   }
 
@@ -252,7 +260,7 @@ export class Stage implements AsyncDisposable {
         seen = await this.target.pods();
         return seen.every((present) => podName(present) !== pod);
       },
-      { deadlineMs, seen: () => describePods(seen) },
+      { deadlineMs, seen: () => describeTrouble(this.target, seen) },
     );
     const last = this.target.lastSeen(pod);
     expect(last !== undefined, `pod ${pod} was never seen`);

@@ -7,7 +7,7 @@ export interface WaitOptions {
   /** Time between two looks, milliseconds. Default 40. */
   readonly intervalMs?: number;
   readonly signal?: AbortSignal;
-  /** Added to the error when the deadline passes: what was seen instead. */
+  /** Added to the error when the deadline passes: what was seen instead, or a promise of it. */
   readonly seen?: () => unknown;
 }
 
@@ -30,7 +30,7 @@ export async function until<T>(
     const value = await condition();
     if (value !== undefined && value !== null && value !== false) return value;
     if (performance.now() - startMs > options.deadlineMs) {
-      const seen = options.seen === undefined ? "" : `; seen: ${describe(options.seen())}`;
+      const seen = options.seen === undefined ? "" : `; seen: ${describe(await options.seen())}`;
       throw new ExpectationError(`not within ${options.deadlineMs} ms: ${what}${seen}`);
     }
     await pause(options.intervalMs ?? 40, options.signal);

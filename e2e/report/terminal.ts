@@ -25,6 +25,7 @@ export class Progress {
 
   show(event: RunEvent): void {
     if (event.event === "stage.kept") this.#kept(event);
+    if (event.event === "stage.logs") this.#logs(event);
     if (event.source !== "scenario" || event.scenario === null) return;
     const { scenario, fields } = event;
     switch (event.event) {
@@ -57,8 +58,15 @@ export class Progress {
 
   #kept({ scenario, fields }: RunEvent): void {
     if (typeof fields.directory === "string") {
-      this.line(`     ${scenario}: kept ${fields.directory} (npm run e2e -- clean removes it)`);
+      this.line(
+        `     ${scenario}: kept ${fields.directory} (npm run e2e -- clean removes it, and those of all other ended runs)`,
+      );
     }
+  }
+
+  #logs({ scenario, fields }: RunEvent): void {
+    if (typeof fields.directory === "string")
+      this.line(`     ${scenario}: logs ${fields.directory}`);
   }
 
   #step(scenario: string, text: unknown): void {

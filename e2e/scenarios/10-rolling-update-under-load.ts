@@ -1,3 +1,4 @@
+import { countDeadActions } from "../dead-letters.ts";
 import { expectFault } from "../errors.ts";
 import { startLoad } from "../load.ts";
 import { isReady, isTerminating, podName } from "../pods.ts";
@@ -33,6 +34,6 @@ export const rollingUpdateUnderLoad: Scenario = {
     expectFault(during >= 20, `only ${during} incidents were published during the update`);
     step(`judge ${load.published} incidents`);
     await stage.judge();
-    step(`${(await stage.deadLetters()).length} of them are in the dead letter`);
+    step(`${countDeadActions(await stage.deadLetters())} of them are in the dead letter`);
   },
 };

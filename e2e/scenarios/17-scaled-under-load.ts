@@ -1,4 +1,5 @@
 import { NAMES } from "#fixtures/configurations.ts";
+import { countDeadActions } from "../dead-letters.ts";
 import { expectFault } from "../errors.ts";
 import { startLoad } from "../load.ts";
 import type { Scenario } from "../scenario.ts";
@@ -34,6 +35,6 @@ export const scaledUnderLoad: Scenario = {
     expectFault(alone >= 5 && load.published > alone, "the load stood still");
     step(`judge ${load.published} incidents`);
     await stage.judge();
-    step(`${(await stage.deadLetters()).length} of them are in the dead letter`);
+    step(`${countDeadActions(await stage.deadLetters())} of them are in the dead letter`);
   },
 };

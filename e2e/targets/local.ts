@@ -40,7 +40,8 @@ export async function startLocalTarget(options: LocalTargetOptions): Promise<Tar
     timing: options.timing,
     directory: join(options.directory, "cluster"),
     volumesDirectory,
-    hostPaths: [options.compileCache],
+    // A checkout or a node below /tmp or /app is not the container's.
+    hostPaths: [options.compileCache, REPOSITORY, dirname(process.execPath)],
     // The stage decides about the directory that holds all this.
     keepDirectory: true,
   });

@@ -18,18 +18,34 @@ export function validateYaml<Schema extends z.ZodType>(
   if (result.success) return result.data;
   throw new OmegaError(
     place,
-    result.error.issues.flatMap((issue) => describeIssue(schema, issue)),
+    result.error.issues.flatMap((issue) => describeIssue(schema, issue, value)),
   );
 }
 
-function describeIssue(schema: z.ZodType, issue: z.core.$ZodIssue): string[] {
-  if (issue.code !== "unrecognized_keys") return [`${pathText(issue.path)}: ${issue.message}`];
+function describeIssue(schema: z.ZodType, issue: z.core.$ZodIssue, document: unknown): string[] {
+  if (issue.code !== "unrecognized_keys") {
+    return [`${pathText(issue.path)}: ${issue.message}${rejected(document, issue.path)}`];
+  }
   const known = knownKeysAt(schema, issue.path);
   return issue.keys.map((key) => {
     const nearest = nearestOf(key, known);
     const hint = nearest === undefined ? `known: ${known.join(", ")}` : `did you mean ${nearest}?`;
     return `${pathText([...issue.path, key])}: unknown key (${hint})`;
   });
+}
+
+const VALUE_CHARACTERS_MAX = 80;
+
+/** Empty where there is no value: then the message says so. */
+function rejected(document: unknown, path: readonly PropertyKey[]): string {
+  let value = document;
+  for (const step of path) {
+    if (typeof value !== "object" || value === null) return "";
+    value = Reflect.get(value, step);
+  }
+  if (value === undefined) return "";
+  const text = JSON.stringify(value);
+  return `, got ${text.length > VALUE_CHARACTERS_MAX ? `${text.slice(0, VALUE_CHARACTERS_MAX)}...` : text}`;
 }
 
 function pathText(path: readonly PropertyKey[]): string {

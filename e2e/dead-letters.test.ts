@@ -1,0 +1,13 @@
+import { expect, test } from "vitest";
+import { countDeadActions } from "./dead-letters.ts";
+
+test("a dead letter that was delivered twice counts once, one without an action not at all", () => {
+  const letters = [
+    { headers: { "action-key": "a", "action-attempt": "1" } },
+    { headers: { "action-key": "b", "action-attempt": "1" } },
+    { headers: { "action-key": "a", "action-attempt": "1" } },
+    { headers: { "dead-letter-reason": "undecodable" } },
+  ];
+  expect(countDeadActions(letters)).toBe(2);
+  expect(countDeadActions([])).toBe(0);
+});

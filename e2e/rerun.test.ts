@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { rerunCommand } from "./rerun.ts";
+import type { ScenarioResult } from "./runner.ts";
+
+const chosen = { seed: 7, scenarios: [], jobs: 3, realTime: false };
+const results = (...statuses: ScenarioResult["status"][]): ScenarioResult[] =>
+  statuses.map((status, index) => ({
+    scenario: {
+      number: index + 1,
+      name: `n-${index + 1}`,
+      title: "It holds.",
+      run: async () => {},
+    },
+    status,
+    durationMs: 1,
+  }));
+
+test("names what failed and what was not finished, and leaves out what passed", () => {
+  expect(rerunCommand(chosen, results("passed", "failed", "interrupted"))).toBe(
+    "npm run e2e -- --seed 7 --scenario 2 --scenario 3 --jobs 3",
+  );
+});
+
+test("says what was asked for when all passed or none did", () => {
+  const again = "npm run e2e -- --seed 7 --jobs 3";
+  expect(rerunCommand(chosen, results("passed", "passed"))).toBe(again);
+  expect(rerunCommand(chosen, results("failed", "interrupted"))).toBe(again);
+});

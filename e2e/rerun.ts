@@ -1,0 +1,20 @@
+import type { RunArguments } from "./arguments.ts";
+import type { ScenarioResult } from "./runner.ts";
+
+/** The command that does the same again: of some that passed and some that did not, only the latter. */
+export function rerunCommand(
+  chosen: Pick<RunArguments, "seed" | "scenarios" | "jobs" | "realTime">,
+  results: readonly ScenarioResult[],
+): string {
+  const open = results.filter((result) => result.status !== "passed");
+  const scenarios =
+    open.length === 0 || open.length === results.length
+      ? chosen.scenarios
+      : open.map(({ scenario }) => String(scenario.number));
+  return [
+    `npm run e2e -- --seed ${chosen.seed}`,
+    ...scenarios.map((scenario) => `--scenario ${scenario}`),
+    ...(chosen.jobs === null ? [] : [`--jobs ${chosen.jobs}`]),
+    ...(chosen.realTime ? ["--real-time"] : []),
+  ].join(" ");
+}
