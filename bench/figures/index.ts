@@ -1,5 +1,6 @@
 import type { Measure } from "../figure.ts";
 import { duplicates } from "./duplicates.ts";
+import { kills } from "./kills.ts";
 import { growth, recovery, rewriting } from "./size.ts";
 import { stopping } from "./stopping.ts";
 import { unique } from "./unique.ts";
@@ -12,4 +13,5 @@ export const MEASURES: ReadonlyMap<string, Measure> = new Map([
   ["d", recovery],
   ["e", growth],
   ["f", stopping],
+  ["g", kills],
 ]);

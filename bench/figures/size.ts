@@ -16,6 +16,7 @@ const REWRITE_RATIO_MIN = 100;
 const RECOVERY_MS_MAX = 2000;
 const RECOVERY_BYTES_MAX = 300e6;
 const GROWTH_MAX = 1.5;
+const SHARED_ENTRIES_MIN = 100_000;
 
 /** (c) Against one JSON file that is rewritten for every action. */
 export const rewriting: Measure = async (context) => {
@@ -129,21 +130,21 @@ async function costOfAction(
   });
 }
 
-/** A fresh volume of that many entries, removed afterwards. */
+/** A volume of that many entries: a fresh one, unless it is so large that some more make no difference. */
 async function onVolume<T>(
   context: BenchContext,
   entries: number,
   use: (directory: string) => Promise<T>,
 ): Promise<T> {
   const directory = join(context.directory, `volume-${entries}`);
-  await mkdir(directory);
-  try {
+  const made = await mkdir(directory, { recursive: true });
+  if (made !== undefined) {
     const { durationMs } = await run<{ durationMs: number }>("stock", { directory, entries });
     context.tell(`a volume of ${entries} entries, made in ${Math.round(durationMs)} ms`);
-    return await use(directory);
-  } finally {
-    await rm(directory, { recursive: true });
   }
+  const result = await use(directory);
+  if (entries < SHARED_ENTRIES_MIN) await rm(directory, { recursive: true });
+  return result;
 }
 
 async function run<T>(command: string, options: object): Promise<T> {

@@ -1,7 +1,9 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { ATTEMPT_OUTCOMES, type HistoryEntry } from "./entry.ts";
+import { FORMATS } from "./format.ts";
 import { createHistoryIndex } from "./index.ts";
+import { type Snapshot, decodeSnapshot, encodeSnapshot } from "./snapshot.ts";
 
 const ENTRY: HistoryEntry = {
   key: "k",
@@ -71,3 +73,47 @@ test("a late done resolves an acknowledged in-doubt, and stays", () => {
   expect(index.settled("k")).toMatchObject({ outcome: "done" });
   expect(index.size).toBe(1);
 });
+
+// ------------------------------------------------------------------------------------ over a snapshot
+
+function snapshotOf(entries: readonly HistoryEntry[]): Snapshot {
+  const content = entries.toSorted((one, other) => (one.key < other.key ? -1 : 1));
+  const parts = encodeSnapshot(FORMATS.writes, { entries: () => content, audits: [] });
+  const snapshot = decodeSnapshot(Buffer.concat([...parts]), "snapshot/1", FORMATS);
+  if (snapshot === "damaged") throw new Error("damaged");
+  return snapshot;
+}
+
+const entryOfFew: fc.Arbitrary<HistoryEntry> = fc
+  .tuple(entry, fc.integer({ min: 0, max: 9 }))
+  .map(([fields, number]) => Object.assign({}, fields, { key: String(number).repeat(64) }));
+
+const few = fc.array(entryOfFew, { maxLength: 12 });
+
+test("whatever snapshot comes to be its ground, the union stays", () => {
+  fc.assert(
+    fc.property(few, few, few, fc.boolean(), (first, journalled, other, contains) => {
+      const index = createHistoryIndex();
+      index.rebase(snapshotOf(unionOf(first)), () => true);
+      for (const added of journalled) index.merge(added);
+      // A generation of another pod: with what this one has read of the journals, or without.
+      const next = unionOf([...(contains ? [...first, ...journalled] : []), ...other]);
+      index.rebase(snapshotOf(next), () => true);
+      const all = unionOf([...first, ...journalled, ...other]);
+      expect(sorted(index.entries())).toEqual(all);
+      expect(index.size).toBe(all.length);
+      expect([...index.freeze(() => true).entries()]).toEqual(all);
+      for (const one of all) expect(index.find(one.key)).toEqual(one);
+    }),
+  );
+});
+
+function unionOf(entries: readonly HistoryEntry[]): HistoryEntry[] {
+  const index = createHistoryIndex();
+  for (const one of entries) index.merge(one);
+  return sorted(index.entries());
+}
+
+function sorted(entries: Iterable<HistoryEntry>): HistoryEntry[] {
+  return [...entries].toSorted((one, other) => (one.key < other.key ? -1 : 1));
+}

@@ -35,12 +35,17 @@ export interface Snapshot {
   find(key: string): HistoryEntry | undefined;
   /** In the order of their keys. */
   entries(): Generator<HistoryEntry>;
-  /** 32 bytes, of the row of that number. */
-  keyAt(row: number): Buffer;
-  /** Entries whose key `other` does not have. */
+  /** The row of that number as it lies, and the one of its texts that decides between two ends. */
+  rowAt(row: number): Row;
+  /** Entries that `other` does not have, or not so. */
   missingIn(other: Snapshot): Generator<HistoryEntry>;
   readonly audits: readonly AuditRecord[];
   readonly retiredAtMs: number | undefined;
+}
+
+interface Row {
+  readonly bytes: Buffer;
+  readonly pod: string;
 }
 
 /** The file in parts. Throws "internal" for an entry that has no place in it. */
@@ -127,7 +132,11 @@ export const EMPTY_SNAPSHOT = createSnapshot(Buffer.alloc(0), 0, 0, { texts: [],
 
 function createSnapshot(bytes: Buffer, size: number, ids: number, rest: Rest): Snapshot {
   const entryAt = (row: number): HistoryEntry => readRow(bytes, startOf(row), ids, rest.texts);
-  const keyAt = (row: number): Buffer => bytes.subarray(startOf(row), startOf(row) + KEY_BYTES);
+  const rowAt = (row: number): Row => {
+    const start = startOf(row);
+    const own = bytes.subarray(start, start + ROW_BYTES);
+    return { bytes: own, pod: rest.texts[own.readUInt32LE(60)] ?? "" };
+  };
 
   const rowOf = (key: Buffer): number | undefined => {
     let low = 0;
@@ -155,16 +164,33 @@ function createSnapshot(bytes: Buffer, size: number, ids: number, rest: Rest): S
     *entries() {
       for (let row = 0; row < size; row += 1) yield entryAt(row);
     },
-    keyAt,
+    rowAt,
     *missingIn(other) {
       let theirs = 0;
       for (let row = 0; row < size; row += 1) {
-        const key = keyAt(row);
-        while (theirs < other.size && other.keyAt(theirs).compare(key) < 0) theirs += 1;
-        if (theirs === other.size || !other.keyAt(theirs).equals(key)) yield entryAt(row);
+        const own = rowAt(row);
+        let order = -1;
+        for (; theirs < other.size; theirs += 1) {
+          order = compareKeys(other.rowAt(theirs), own);
+          if (order >= 0) break;
+        }
+        if (order !== 0 || !isSameEnd(own, other.rowAt(theirs))) yield entryAt(row);
       }
     },
   };
+}
+
+function compareKeys(one: Row, other: Row): number {
+  return one.bytes.compare(other.bytes, 0, KEY_BYTES, 0, KEY_BYTES);
+}
+
+/** By what decides which of two ends of one key stays: time, attempt, outcome, acknowledgement, pod. */
+function isSameEnd(one: Row, other: Row): boolean {
+  return (
+    one.pod === other.pod &&
+    one.bytes.compare(other.bytes, 40, 48, 40, 48) === 0 &&
+    one.bytes.compare(other.bytes, 72, 78, 72, 78) === 0
+  );
 }
 
 function startOf(row: number): number {

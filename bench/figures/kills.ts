@@ -1,0 +1,218 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { readHistoryFiles } from "#e2e/checkers/history-files.ts";
+import { durationsOf } from "#e2e/durations.ts";
+import { createIncident } from "#e2e/incidents.ts";
+import type { PublishedIncident } from "#e2e/incidents.ts";
+import { judge, progressOf } from "#e2e/judge.ts";
+import { seededRandom } from "#e2e/random.ts";
+import type { SeededRandom } from "#e2e/random.ts";
+import { until } from "#e2e/waiting.ts";
+import { startWorld } from "#e2e/world.ts";
+import type { World } from "#e2e/world.ts";
+import { configuration, configurationText, NAMES } from "#fixtures/configurations.ts";
+import { DEPLOYMENTS } from "#simulator/omega/identities.ts";
+import type { BenchContext, Measure } from "../figure.ts";
+
+/** Side by side: most of the time of a kill is the start of the next process. */
+const WORLDS = 2;
+const PUBLISH_INTERVAL_MS = 25;
+const ACTION_MS = 40;
+/** From the first action of a process to its SIGKILL. */
+const LIFE_MS_MAX = 400;
+const STEP_MS_MAX = 60_000;
+const MAIN = fileURLToPath(new URL("../../consumer/main.ts", import.meta.url));
+
+interface Kills {
+  /** Attempts that ended in doubt. */
+  readonly inDoubt: number;
+  /** Attempts that were claimed and had no outcome when their process was killed. */
+  readonly underWay: number;
+}
+
+/** (g) SIGKILL at random times under load. Throws when any invariant broke. */
+export const kills: Measure = async (context) => {
+  const counts = Array.from({ length: WORLDS }, (_, world) =>
+    Math.floor((context.kills + world) / WORLDS),
+  );
+  const results = await Promise.all(counts.map((count, world) => killMany(count, world, context)));
+  const inDoubt = results.reduce((sum, result) => sum + result.inDoubt, 0);
+  const underWay = results.reduce((sum, result) => sum + result.underWay, 0);
+  const ratio = underWay === 0 ? null : inDoubt / underWay;
+  return [
+    {
+      group: "g",
+      what: `in-doubts of a SIGKILL, ${1000 / PUBLISH_INTERVAL_MS} actions/s of ${ACTION_MS} ms, mean of ${context.kills}`,
+      measured: inDoubt / context.kills,
+      unit: "actions",
+      peerName: "claimed without an outcome at the kill",
+      peer: underWay / context.kills,
+      ratio,
+      limit: "at most 1 x; none twice, none lost",
+      reached: inDoubt <= underWay,
+    },
+  ];
+};
+
+async function killMany(count: number, world: number, context: BenchContext): Promise<Kills> {
+  const directory = join(context.directory, `kills-${world}`);
+  const random = seededRandom(1, `kills ${world}`);
+  await using servers = await startWorld({
+    host: "127.0.0.1",
+    partitions: 2,
+    granted: true,
+    mutualTls: false,
+    sessionTimeoutMsMin: 1000,
+  });
+  await prepare(directory, servers);
+  await using slow = await servers.actions.control.respond({ delayMs: ACTION_MS });
+  const published: PublishedIncident[] = [];
+  const underWay = new Set<string>();
+  for (let kill = 0; kill < count; kill += 1) {
+    await liveAndDie({ directory, context, servers, random, published });
+    for (const claim of await claimedWithoutOutcome(directory)) underWay.add(claim);
+    if ((kill + 1) % 10 === 0) {
+      context.tell(`g: world ${world + 1}, ${kill + 1} kills, ${underWay.size} actions under way`);
+    }
+  }
+  await endInPeace(directory, context, servers);
+  if ((await slow.hits()) === 0) throw new Error("no action was sent");
+  return { inDoubt: await judged(directory, servers, published), underWay: underWay.size };
+}
+
+interface Life {
+  readonly directory: string;
+  readonly context: BenchContext;
+  readonly servers: World;
+  readonly random: SeededRandom;
+  readonly published: PublishedIncident[];
+}
+
+/** One process under load: killed at a random time after its first action. */
+async function liveAndDie({ directory, context, servers, random, published }: Life): Promise<void> {
+  const child = startConsumer(directory, context);
+  using _ended = { [Symbol.dispose]: () => void child.kill("SIGKILL") };
+  const exit = once(child, "exit");
+  const effectsBefore = (await servers.actions.control.effects()).length;
+  const publish = async (): Promise<void> => {
+    const incident = createIncident(random);
+    published.push(incident);
+    await servers.broker.produce(NAMES.topic, { key: incident.id, value: incident.value });
+  };
+  // No backlog: what is under way at the kill is what the load brings, not what waited for the start.
+  await publish();
+  await until(
+    "the consumer acts",
+    async () => {
+      if (child.exitCode !== null) throw new Error(`the consumer ended with ${child.exitCode}`);
+      return (await servers.actions.control.effects()).length > effectsBefore;
+    },
+    { deadlineMs: STEP_MS_MAX, intervalMs: 5 },
+  );
+  const deathMs = performance.now() + random.below(LIFE_MS_MAX);
+  while (performance.now() < deathMs) {
+    await publish();
+    await sleep(Math.min(PUBLISH_INTERVAL_MS, Math.max(0, deathMs - performance.now())));
+  }
+  child.kill("SIGKILL");
+  await exit;
+}
+
+/** The last process does what is left, and stops cleanly. */
+async function endInPeace(directory: string, context: BenchContext, servers: World): Promise<void> {
+  const child = startConsumer(directory, context);
+  const exit = once(child, "exit");
+  try {
+    await until(
+      "everything is committed",
+      async () => {
+        const progress = await progressOf(servers.broker, NAMES.topic);
+        return progress.every(({ end, committed }) => committed === end);
+      },
+      { deadlineMs: STEP_MS_MAX },
+    );
+  } finally {
+    child.kill("SIGTERM");
+  }
+  const [code] = await exit;
+  if (code !== 0) throw new Error(`the last consumer ended with ${String(code)}`);
+}
+
+async function judged(
+  directory: string,
+  { actions, broker }: World,
+  published: readonly PublishedIncident[],
+): Promise<number> {
+  const history = join(directory, "history");
+  const files = await readHistoryFiles({
+    list: (path) => readdir(join(history, path)),
+    read: (path) => readFile(join(history, path)),
+  });
+  const findings = judge({
+    published,
+    effects: await actions.control.effects(),
+    files,
+    deadLetters: await broker.read(NAMES.deadLetterTopic),
+    progress: await progressOf(broker, NAMES.topic),
+    contractFile: [],
+  });
+  if (findings.length > 0) throw new Error(`after the kills:\n${findings.join("\n")}`);
+  return files.outcomes.filter(({ content }) => content.outcome === "in-doubt").length;
+}
+
+async function claimedWithoutOutcome(directory: string): Promise<string[]> {
+  const names = await readdir(join(directory, "history/claims"), { recursive: true });
+  const present = new Set(names);
+  return names.filter(
+    (name) => name.endsWith(".claim") && !present.has(name.replace(/claim$/, "outcome")),
+  );
+}
+
+async function prepare(directory: string, { actions, athenz, broker, ckms }: World): Promise<void> {
+  await mkdir(join(directory, "history"), { recursive: true });
+  await mkdir(join(directory, "logs"));
+  const issued = await athenz.authority.issue({ commonName: DEPLOYMENTS.component.principal });
+  await writeFile(join(directory, "certificate.pem"), issued.certificatePem);
+  await writeFile(join(directory, "key.pem"), issued.privateKeyPem);
+  await writeFile(join(directory, "authority.pem"), athenz.authority.certificatePem);
+  const document = configuration({
+    brokers: broker.bootstrap,
+    ckmsUrl: ckms.url,
+    actionUrl: actions.url,
+    useIdentity: false,
+    durations: {
+      ...durationsOf(false).consumer,
+      // The place of the killed member is free again when the next one has started.
+      sessionTimeoutMs: 1000,
+      heartbeatIntervalMs: 150,
+      rebalanceTimeoutMs: 2000,
+      maxWaitMs: 100,
+    },
+  });
+  const text = configurationText({
+    ...document,
+    history: { ...document.history, requireMount: false },
+    execution: { ...document.execution, orphanWaitMs: 200 },
+  });
+  await writeFile(join(directory, "config.yaml"), text);
+}
+
+function startConsumer(directory: string, { compileCache }: BenchContext) {
+  return spawn(process.execPath, [MAIN, "--config", join(directory, "config.yaml")], {
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      NODE_COMPILE_CACHE: compileCache,
+      HEALTH_PORT: "0",
+      HISTORY_DIR: join(directory, "history"),
+      LOG_DIR: join(directory, "logs"),
+      ATHENZ_CERT: join(directory, "certificate.pem"),
+      ATHENZ_KEY: join(directory, "key.pem"),
+      ATHENZ_CA: join(directory, "authority.pem"),
+    },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+}
