@@ -128,13 +128,16 @@ async function isSettled(
   // Whoever wrote it: what follows relies on it.
   await claims.sync(key);
   const isFresh = clock.wallMs() - end.atMs <= settings.orphanWaitMs + settings.clockSkewMsMax;
-  if (end.outcome !== "done" && !isAcknowledged(index.find(key), last)) {
-    // Its owner may be about to publish it.
-    if (present && isFresh) return false;
-    await options.publish(claim, end, giveUp);
+  const known = index.find(key);
+  const unpublished = end.outcome !== "done" && !isAcknowledged(known, last);
+  // Its owner may be about to publish or to journal it.
+  if ((unpublished || !known) && present && isFresh) return false;
+  if (unpublished) await options.publish(claim, end, giveUp);
+  if (unpublished || !known) {
+    // Also a `done` whose owner died before it journalled that: else nobody would ever read of it.
     const { incidentId: id, transition, startedOnMs, rule, action } = claim;
     const planned = { rule, action, incident: { id, transition, startedOnMs } };
-    await options.record(historyEntry(planned, end, true), giveUp);
+    await options.record(historyEntry(planned, end, unpublished), giveUp);
   }
   return !isFresh;
 }

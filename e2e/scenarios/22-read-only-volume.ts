@@ -18,9 +18,10 @@ export const readOnlyVolume: Scenario = {
     step("make the volume read-only under the running consumer");
     await using readOnly = await failVolume(stage.target, name, "EROFS");
     await stage.publish(3);
-    await unready(stage, name);
+    await pause(durations.quietMs, signal);
     const hitsRunning = (await readOnly.hits()).length;
     expectFault(hitsRunning > 0, "the running consumer never met the read-only volume");
+    await unready(stage, name);
 
     step("kill the consumer: the next one starts on the read-only volume");
     await stage.target.kill(name, APP, "SIGKILL");

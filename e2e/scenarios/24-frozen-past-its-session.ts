@@ -41,6 +41,9 @@ export const frozenPastItsSession: Scenario = {
 
     step("freeze the consumer, and start a second one");
     await stage.target.pause(frozen, APP);
+    // The held commit alone would cost it its session: that it is frozen is seen by this.
+    let answered = false;
+    void stage.readiness(frozen).then((answer) => (answered = answer !== null));
     await stage.target.scale(stage.deployment, 2);
     await stage.until("the session of the frozen one is over", async () => {
       const members = await stage.broker.members(NAMES.group);
@@ -54,6 +57,7 @@ export const frozenPastItsSession: Scenario = {
     expectEqual(effects, 6, "effects: two of each incident");
 
     step("the stale commit reaches the broker, the reply of the action its pod; resume");
+    expectFault(!answered, "the frozen consumer answered");
     commit.release();
     await held.release();
     await stage.target.unpause(frozen, APP);
