@@ -110,6 +110,11 @@ export function createExecutor(dependencies: ExecutorDependencies): Executor {
   const { clock, settings } = dependencies;
   return async (planned, options) => {
     const { assignment, record, stopping } = options;
+    if (!assignment.signal.aborted && !stopping.aborted) {
+      // Most of a replayed topic ends here: before any signal or timer is made for it.
+      const done = doneBefore(planned, dependencies);
+      if (done) return done;
+    }
     const ended = AbortSignal.any([assignment.signal, stopping]);
     const lingering = new AbortController();
     const settled = new AbortController();
@@ -139,6 +144,17 @@ export function createExecutor(dependencies: ExecutorDependencies): Executor {
       settled.abort();
     }
   };
+}
+
+/** What the index says is done; undefined proves nothing. */
+function doneBefore(
+  planned: PlannedAction,
+  { history, metrics }: ExecutorDependencies,
+): Settled | undefined {
+  const known = history.lookup(planned.key) ?? history.lookupImported(planned);
+  if (known?.outcome !== "done") return undefined;
+  metrics.count("actions", { result: "suppressed" });
+  return { outcome: "done", attempt: known.attempt, suppressed: true, reason: "history" };
 }
 
 async function walk(run: Run): Promise<Settled> {

@@ -1,3 +1,5 @@
+import { onAbort } from "./abort-waiters.ts";
+
 /**
  * Work queues, one per incident: tasks of one lane run one after another in the order they came, tasks of
  * different lanes side by side, at most `lanesMax` at a time in this process. A lane exists only while it
@@ -77,15 +79,16 @@ function taskOf<Result>(
 ): { task: Task; result: Promise<Result> } {
   const { promise: result, resolve, reject } = Promise.withResolvers<Result>();
   let givenUp = false;
-  const onAbort = (): void => {
+  const abandon = (): void => {
     givenUp = true;
     reject(giveUp.reason);
   };
-  if (giveUp.aborted) onAbort();
-  else giveUp.addEventListener("abort", onAbort, { once: true });
+  let stay = (): void => undefined;
+  if (giveUp.aborted) abandon();
+  else stay = onAbort(giveUp, abandon);
   const task: Task = {
     begin() {
-      giveUp.removeEventListener("abort", onAbort);
+      stay();
       return !givenUp;
     },
     async end() {
