@@ -83,12 +83,12 @@ function taskOf<Result>(
     givenUp = true;
     reject(giveUp.reason);
   };
-  let stay = (): void => undefined;
+  let stay: (() => void) | undefined;
   if (giveUp.aborted) abandon();
   else stay = onAbort(giveUp, abandon);
   const task: Task = {
     begin() {
-      stay();
+      stay?.();
       return !givenUp;
     },
     async end() {
