@@ -1,6 +1,6 @@
 import { countDeadActions } from "../dead-letters.ts";
 import { NAMES } from "#fixtures/configurations.ts";
-import { expect, expectEqual, expectFault, ExpectationError } from "../errors.ts";
+import { expectEqual, expectFault, ExpectationError } from "../errors.ts";
 import { lastTermination } from "../pods.ts";
 import type { Scenario, ScenarioContext } from "../scenario.ts";
 import type { Stage } from "../stage.ts";
@@ -81,8 +81,10 @@ async function deleteDuringAction(
     wanted.letters,
     `${grace}: dead letters`,
   );
-  const members = await stage.broker.members(NAMES.group);
-  expect(members.length === 1, `${grace}: ${members.length} members, the deleted pod among them?`);
+  // A pod that was killed is a member until its session ends.
+  await stage.until(`${grace}: the deleted pod is no member any more`, async () => {
+    return (await stage.broker.members(NAMES.group)).length === 1;
+  });
 }
 
 function countOf(stage: Stage, request: string): number {
