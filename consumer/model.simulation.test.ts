@@ -17,6 +17,7 @@ const NEEDED = [
   ["faults", "stale negative lookup"],
   ["faults", "late link"],
   ["faults", "late rename"],
+  ["checks", "readiness"],
   ["events", "power loss"],
   ["events", "pause"],
   ["events", "resume"],
