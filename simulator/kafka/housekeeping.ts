@@ -21,7 +21,7 @@ export function startHousekeeping(cluster: Cluster): Disposable {
 }
 
 /** Retention of records, and the end of producers, offsets and groups that nobody uses. */
-export function housekeep(cluster: Cluster): void {
+function housekeep(cluster: Cluster): void {
   const nowMs = cluster.timers.nowMs();
   for (const topic of cluster.topics.all()) {
     for (const partition of topic.partitions) {

@@ -7,7 +7,7 @@ import type { ErrorName } from "../wire/errors.ts";
 
 /** Types of resources that have settings, as the protocol numbers them. */
 export const TOPIC = 2;
-export const BROKER = 4;
+const BROKER = 4;
 
 /** One resource whose settings are to be changed; `name` is a topic, or the id of a node. */
 interface ChangedResource {
