@@ -1,0 +1,88 @@
+export interface Step {
+  /** What it does, such as "create the cluster". */
+  readonly title: string;
+  /** Gives what there is to say about it, if anything. */
+  readonly run: () => Promise<string | void>;
+  /** Takes back what `run` did, whole or in part. Called after a later step failed too. */
+  readonly undo?: () => Promise<void>;
+}
+
+export interface StepsOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Leaves what was made when a step fails. Default false. */
+  readonly keep?: boolean;
+  readonly onStep: (event: StepEvent) => void;
+}
+
+export interface StepEvent {
+  readonly title: string;
+  readonly state: "started" | "done" | "failed" | "undone" | "not-undone";
+  /** Of `done`, `failed`, `undone` and `not-undone`. */
+  readonly durationMs?: number;
+  /** What a step said, or why it failed. */
+  readonly text?: string;
+}
+
+/** A step failed; its error is the cause. `undoErrors` holds what could not be taken back. */
+export class StepError extends Error {
+  override readonly name = "StepError";
+  readonly undoErrors: readonly Error[];
+
+  constructor(message: string, undoErrors: readonly Error[], options: { cause: unknown }) {
+    super(message, options);
+    this.undoErrors = undoErrors;
+  }
+}
+
+/**
+ * Runs the steps one after the other. When one fails, or the signal aborts, every one that began is undone, the last one first,
+ * unless told to keep. Throws StepError.
+ */
+export async function runSteps(steps: readonly Step[], options: StepsOptions): Promise<void> {
+  const begun: Step[] = [];
+  for (const step of steps) {
+    const startMs = performance.now();
+    try {
+      options.signal?.throwIfAborted();
+      begun.push(step);
+      options.onStep({ title: step.title, state: "started" });
+      const text = await step.run();
+      options.onStep(ended(step, "done", startMs, text ?? undefined));
+    } catch (error) {
+      const { message } = asError(error);
+      options.onStep(ended(step, "failed", startMs, message));
+      const undoErrors = options.keep === true ? [] : await undo(begun, options);
+      throw new StepError(explained(step, message, undoErrors), undoErrors, { cause: error });
+    }
+  }
+}
+
+async function undo(begun: readonly Step[], options: StepsOptions): Promise<Error[]> {
+  const errors: Error[] = [];
+  for (const step of begun.toReversed()) {
+    if (step.undo === undefined) continue;
+    const startMs = performance.now();
+    try {
+      await step.undo();
+      options.onStep(ended(step, "undone", startMs));
+    } catch (error) {
+      errors.push(asError(error));
+      options.onStep(ended(step, "not-undone", startMs, asError(error).message));
+    }
+  }
+  return errors;
+}
+
+function explained(step: Step, message: string, undoErrors: readonly Error[]): string {
+  const left = undoErrors.map((error) => `\nnot undone: ${error.message}`);
+  return `${step.title}: ${message}${left.join("")}`;
+}
+
+function ended(step: Step, state: StepEvent["state"], startMs: number, text?: string): StepEvent {
+  const durationMs = Math.round(performance.now() - startMs);
+  return { title: step.title, state, durationMs, ...(text !== undefined && { text }) };
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
