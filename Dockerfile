@@ -9,11 +9,9 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts
 
 FROM ${BASE_IMAGE}
-ARG REVISION=unknown
 LABEL org.opencontainers.image.title="kafka_consumer" \
       org.opencontainers.image.description="Executes automation actions for BigPanda incidents, never the same action twice" \
-      org.opencontainers.image.vendor="sre-team@yahooinc.com" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.vendor="sre-team@yahooinc.com"
 
 # The uid and gid of omega.yaml's securityContext: fixed, since the history volume belongs to the gid.
 RUN groupadd --gid 10001 kafka_consumer \
@@ -35,3 +33,6 @@ USER 10001:10001
 EXPOSE 8080
 # No HEALTHCHECK: Kubernetes asks /livez and /readyz itself.
 ENTRYPOINT ["/opt/omega/bin/app_start"]
+# Last, since it changes with every commit: what is above stays in the cache.
+ARG REVISION=unknown
+LABEL org.opencontainers.image.revision="${REVISION}"

@@ -10,7 +10,7 @@ export function productionConfig(brokers: readonly string[] = ["127.0.0.1:9"]): 
     ckmsUrl: "https://127.0.0.1:9",
     actionUrl: "http://127.0.0.1:9",
     useIdentity: false,
-    durations: durationsOf(true).consumer,
+    durations: durationsOf(true, "local").consumer,
   });
   return parseConfig(configurationText(document), "config.yaml");
 }

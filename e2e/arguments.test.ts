@@ -10,6 +10,7 @@ describe("the command line", () => {
       command: "run",
       run: {
         target: "local",
+        kind: { cluster: null, engine: null, nodeImage: null, baseImage: null, image: null },
         broker: "embedded",
         scenarios: [],
         seed: 7,
@@ -38,7 +39,10 @@ describe("the command line", () => {
   test.each([
     [["replay"], "command replay is not available yet"],
     [["chaos"], "command chaos is not available yet"],
-    [["--target", "kind"], "--target kind is not available yet"],
+    [["--target", "kubernetes"], "--target kubernetes is not available yet"],
+    [["--node-image", "a"], "--node-image is for --target kind, and the target is local"],
+    [["--target", "kind", "--engine", "lxc"], "--engine must be one of docker, podman, got lxc"],
+    [["--target", "kind", "--image", ""], '--image needs a value, got ""'],
     [["--broker", "redpanda"], "--broker redpanda is not available yet"],
     [["--broker", "rabbit"], "--broker must be one of embedded, got rabbit"],
     [["fly"], "unknown command fly"],

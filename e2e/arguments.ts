@@ -4,7 +4,9 @@ import { UsageError } from "./errors.ts";
 type Keep = "on-failure" | "always" | "never";
 
 export interface RunArguments {
-  readonly target: "local";
+  readonly target: "local" | "kind";
+  /** Of the target kind; what is null is left to it. */
+  readonly kind: KindArguments;
   readonly broker: "embedded";
   /** Numbers or names, as given; empty means all. */
   readonly scenarios: readonly string[];
@@ -26,9 +28,20 @@ export type Invocation =
   | { readonly command: "run"; readonly run: RunArguments }
   | { readonly command: "doctor" | "list" | "clean" | "help" };
 
+export interface KindArguments {
+  /** Name of the cluster. */
+  readonly cluster: string | null;
+  readonly engine: "docker" | "podman" | null;
+  readonly nodeImage: string | null;
+  /** What the images are built on. */
+  readonly baseImage: string | null;
+  /** Of the consumer, built earlier. */
+  readonly image: string | null;
+}
+
 const LATER = {
   command: ["replay", "chaos"],
-  target: ["kind"],
+  target: ["kubernetes"],
   broker: ["redpanda", "kafka", "external"],
 } as const;
 
@@ -43,7 +56,8 @@ Commands
 
 Options of run
   --scenario N|NAME       only these (repeatable)
-  --target local          where the pods run (default local)
+  --target local|kind     where the pods run: processes of this host, or a cluster of kind on its
+                          Docker or Podman (default local)
   --broker embedded       which broker they read (default embedded)
   --seed N                0 to 4294967295 (default: a random one, printed)
   --jobs N                scenarios at the same time (default: by the number of processors)
@@ -52,6 +66,14 @@ Options of run
   --artifacts DIR         receives one directory per run (default $SD_ARTIFACTS_DIR, else ./artifacts)
   --junit FILE            a copy of the JUnit report
   --real-time             production durations instead of short ones
+
+Options of --target kind
+  --cluster NAME          used when it is there, else made and deleted at the end, unless --keep says
+                          otherwise (default kafka-consumer-kit)
+  --node-image NAME       of a cluster that is made (default: that of kind)
+  --engine docker|podman  default: the first that answers
+  --base-image NAME       what the images are built on (default node:24-bookworm-slim)
+  --image NAME            an image of the consumer that was built earlier (default: build it)
 
 Exit codes: 0 passed, 1 an expectation broke, 2 usage, 3 preflight, 4 infrastructure or a fault that
 never fired, 130 interrupted.
@@ -82,6 +104,14 @@ export function parseInvocation(
   return { command, run: runArguments(values, env, randomSeed) };
 }
 
+const KIND_OPTIONS = {
+  cluster: { type: "string" },
+  engine: { type: "string" },
+  "node-image": { type: "string" },
+  "base-image": { type: "string" },
+  image: { type: "string" },
+} as const;
+
 type Values = ReturnType<typeof parse>["values"];
 
 function parse(argv: readonly string[]) {
@@ -100,6 +130,7 @@ function parse(argv: readonly string[]) {
         junit: { type: "string" },
         jobs: { type: "string" },
         "real-time": { type: "boolean" },
+        ...KIND_OPTIONS,
         help: { type: "boolean", short: "h" },
       },
     });
@@ -113,8 +144,10 @@ function runArguments(
   env: Readonly<Record<string, string | undefined>>,
   randomSeed: () => number,
 ): RunArguments {
+  const target = oneOf("target", values.target, ["local", "kind"]);
   return {
-    target: oneOf("target", values.target, ["local"]),
+    target,
+    kind: kindArguments(target, values),
     broker: oneOf("broker", values.broker, ["embedded"]),
     scenarios: (values.scenario ?? []).map((text) => filled("scenario", text)),
     seed: values.seed === undefined ? randomSeed() : whole("seed", values.seed, 0, 2 ** 32 - 1),
@@ -123,6 +156,21 @@ function runArguments(
     junit: filled("junit", values.junit) ?? null,
     jobs: values.jobs === undefined ? null : whole("jobs", values.jobs, 1, 64),
     realTime: values["real-time"] === true,
+  };
+}
+
+function kindArguments(target: RunArguments["target"], values: Values): KindArguments {
+  const given = Object.keys(KIND_OPTIONS).find((option) => Object.hasOwn(values, option));
+  if (target !== "kind" && given !== undefined) {
+    throw new UsageError(`--${given} is for --target kind, and the target is ${target}`);
+  }
+  const { engine } = values;
+  return {
+    cluster: filled("cluster", values.cluster) ?? null,
+    engine: engine === undefined ? null : oneOf("engine", engine, ["docker", "podman"]),
+    nodeImage: filled("node-image", values["node-image"]) ?? null,
+    baseImage: filled("base-image", values["base-image"]) ?? null,
+    image: filled("image", values.image) ?? null,
   };
 }
 

@@ -3,7 +3,7 @@ import type { Timing } from "#simulator/kubelet/types.ts";
 import type { Durations as PodDurations } from "#simulator/omega/overlay.ts";
 
 /**
- * Every duration of a run, in two columns: the short one proves the same order of things in seconds, the
+ * Every duration of a run, in columns: the short ones prove the same order of things in seconds, the
  * real-time one is what production has. Nothing else in the kit holds a duration of the system.
  */
 export interface Durations {
@@ -34,8 +34,10 @@ export interface Durations {
   readonly scenarioMsMax: number;
 }
 
-export function durationsOf(realTime: boolean): Durations {
-  return realTime ? REAL_TIME : SHORT;
+/** `cluster`: a real one, which takes whole seconds only and is slower. */
+export function durationsOf(realTime: boolean, place: "local" | "cluster"): Durations {
+  if (realTime) return REAL_TIME;
+  return place === "local" ? SHORT : SHORT_IN_CLUSTER;
 }
 
 const SHORT: Durations = {
@@ -72,6 +74,14 @@ const SHORT: Durations = {
   stepMsMax: 30_000,
   quietMs: 500,
   scenarioMsMax: 90_000,
+};
+
+const SHORT_IN_CLUSTER: Durations = {
+  ...SHORT,
+  pod: { ...SHORT.pod, probePeriodSeconds: 1, startupFailureThreshold: 60 },
+  cluster: {},
+  stepMsMax: 60_000,
+  scenarioMsMax: 180_000,
 };
 
 const REAL_TIME: Durations = {

@@ -2,7 +2,6 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunArguments } from "./arguments.ts";
 import { checkSecrets } from "./checkers/secrets.ts";
-import type { Durations } from "./durations.ts";
 import { ExpectationError } from "./errors.ts";
 import type { Tell } from "./events.ts";
 import { tellRecorded, watchStage } from "./observe.ts";
@@ -13,13 +12,13 @@ import { scenarioId } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
 import { openStage } from "./stage.ts";
 import type { Stage, StageOptions } from "./stage.ts";
+import type { Platform } from "./targets/platform.ts";
 
 export interface HallOptions {
   readonly run: RunArguments;
-  readonly durations: Durations;
+  readonly platform: Platform;
   /** Receives a directory per scenario. */
   readonly artifacts: string;
-  readonly compileCache: string;
   readonly tell: Tell;
   /** Every secret of the run; the hall adds to it. */
   readonly secrets: Map<string, string>;
@@ -27,14 +26,14 @@ export interface HallOptions {
 
 /** What one scenario runs in: its stages, and what is kept of them. */
 export function openHall(scenario: Scenario, signal: AbortSignal, options: HallOptions): Hall {
-  const { run, durations, tell } = options;
+  const { run, platform, tell } = options;
   const random = seededRandom(run.seed, scenario.name);
   const directory = join(options.artifacts, scenarioId(scenario));
   const opened: OpenedStage[] = [];
   return {
     context: {
       signal,
-      durations,
+      durations: platform.durations,
       random,
       step: (text) => tell("scenario", "scenario.step", { text }),
       stage: async (stageOptions: StageOptions = {}) => {
@@ -42,8 +41,7 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
         const stageDirectory = await makeOwnedDirectory();
         const opening = openStage(stageOptions, {
           directory: stageDirectory,
-          compileCache: options.compileCache,
-          durations,
+          platform,
           realTime: run.realTime,
           random,
           signal,

@@ -4,23 +4,26 @@ import { configurationText } from "#fixtures/configurations.ts";
 import { readDeployTarget } from "#simulator/omega/deploy-target.ts";
 import { deploymentOf } from "#simulator/omega/objects.ts";
 import type { OmegaDeployment, OmegaObject } from "#simulator/omega/objects.ts";
-import { withDurations } from "#simulator/omega/overlay.ts";
-import type { Durations as PodDurations } from "#simulator/omega/overlay.ts";
+import { withDurations, withRequests } from "#simulator/omega/overlay.ts";
+import type { Durations as PodDurations, Requests } from "#simulator/omega/overlay.ts";
 import { renderOmega } from "#simulator/omega/render.ts";
 import type { Site } from "#simulator/omega/site.ts";
 
 export interface ManifestOptions {
+  /** Of the app. */
+  readonly image: string;
   readonly site: Site;
   readonly configuration: Readonly<Record<string, unknown>>;
   readonly replicas: number;
   /** Empty: as production has them. */
   readonly durations: PodDurations;
+  /** Instead of what production asks of a node. */
+  readonly requests?: Requests | undefined;
   /** False leaves the history volume out, as somebody could forget it. */
   readonly historyVolume: boolean;
 }
 
 const DEPLOY_TARGET = join(dirname(dirname(fileURLToPath(import.meta.url))), "deploy_target");
-const IMAGE = "docker.ouroath.com:4443/yahoo/kafka_consumer:e2e";
 const HISTORY_VOLUME = "action-history";
 
 /** What Omega would apply for the component job, with the configuration of a run. */
@@ -29,11 +32,12 @@ export async function renderManifests(options: ManifestOptions): Promise<OmegaOb
   const rendered = renderOmega({
     ...target,
     configFiles: { "config.yaml": configurationText(options.configuration) },
-    image: IMAGE,
+    image: options.image,
     site: options.site,
   });
   const hasDurations = Object.keys(options.durations).length > 0;
-  const objects = hasDurations ? withDurations(rendered, options.durations) : rendered;
+  const timed = hasDurations ? withDurations(rendered, options.durations) : rendered;
+  const objects = options.requests === undefined ? timed : withRequests(timed, options.requests);
   const deployment = deploymentOf(objects);
   deployment.spec.replicas = options.replicas;
   if (!options.historyVolume) removeHistoryVolume(deployment);

@@ -2,7 +2,14 @@ import { expect, test } from "vitest";
 import { rerunCommand } from "./rerun.ts";
 import type { ScenarioResult } from "./runner.ts";
 
-const chosen = { seed: 7, scenarios: [], jobs: 3, realTime: false };
+const chosen: Parameters<typeof rerunCommand>[0] = {
+  seed: 7,
+  scenarios: [],
+  jobs: 3,
+  realTime: false,
+  target: "local",
+  kind: { cluster: null, engine: null, nodeImage: null, baseImage: null, image: null },
+};
 const results = (...statuses: ScenarioResult["status"][]): ScenarioResult[] =>
   statuses.map((status, index) => ({
     scenario: {
@@ -25,4 +32,11 @@ test("says what was asked for when all passed or none did", () => {
   const again = "npm run e2e -- --seed 7 --jobs 3";
   expect(rerunCommand(chosen, results("passed", "passed"))).toBe(again);
   expect(rerunCommand(chosen, results("failed", "interrupted"))).toBe(again);
+});
+
+test("names the cluster as it was named", () => {
+  const kind = { ...chosen.kind, cluster: "mine", nodeImage: "localhost/node:1" };
+  expect(rerunCommand({ ...chosen, target: "kind", kind }, results("passed"))).toBe(
+    "npm run e2e -- --seed 7 --jobs 3 --target kind --cluster mine --node-image localhost/node:1",
+  );
 });

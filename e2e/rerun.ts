@@ -3,7 +3,7 @@ import type { ScenarioResult } from "./runner.ts";
 
 /** The command that does the same again: of some that passed and some that did not, only the latter. */
 export function rerunCommand(
-  chosen: Pick<RunArguments, "seed" | "scenarios" | "jobs" | "realTime">,
+  chosen: Pick<RunArguments, "seed" | "scenarios" | "jobs" | "realTime" | "target" | "kind">,
   results: readonly ScenarioResult[],
 ): string {
   const open = results.filter((result) => result.status !== "passed");
@@ -16,5 +16,13 @@ export function rerunCommand(
     ...scenarios.map((scenario) => `--scenario ${scenario}`),
     ...(chosen.jobs === null ? [] : [`--jobs ${chosen.jobs}`]),
     ...(chosen.realTime ? ["--real-time"] : []),
+    ...(chosen.target === "local" ? [] : [`--target ${chosen.target}`]),
+    ...Object.entries(chosen.kind).flatMap(([name, value]) => kindOption(name, value)),
   ].join(" ");
+}
+
+/** `nodeImage` -> `--node-image NAME` */
+function kindOption(name: string, value: string | null): string[] {
+  const option = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return value === null ? [] : [`--${option} ${value}`];
 }

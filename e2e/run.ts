@@ -3,7 +3,6 @@ import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { RunArguments } from "./arguments.ts";
 import { checkSecrets } from "./checkers/secrets.ts";
-import { durationsOf } from "./durations.ts";
 import { EXIT_CODE } from "./errors.ts";
 import type { ExitCode } from "./errors.ts";
 import { Recorder } from "./events.ts";
@@ -21,6 +20,7 @@ import type { ScenarioResult } from "./runner.ts";
 import { scenarioId } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
 import { selectScenarios } from "./scenarios/index.ts";
+import { startPlatform } from "./targets/start-platform.ts";
 
 export interface RunOptions {
   readonly arguments: RunArguments;
@@ -38,13 +38,20 @@ export async function run(options: RunOptions): Promise<ExitCode> {
   const artifacts = join(resolve(chosen.artifacts), runId(chosen.seed));
   await makeDirectory("--artifacts ($SD_ARTIFACTS_DIR)", artifacts);
   if (chosen.junit !== null) await makeDirectory("--junit", dirname(resolve(chosen.junit)));
-  const durations = durationsOf(chosen.realTime);
   const progress = new Progress(terminal, scenarios.length);
   const secrets = new Map<string, string>();
   progress.line(`seed ${chosen.seed}, artifacts ${artifacts}`);
-  let results: ScenarioResult[];
+  let results: ScenarioResult[] = [];
   const compileCache = await makeOwnedDirectory();
   try {
+    await using platform = await startPlatform({
+      run: chosen,
+      compileCache,
+      signal,
+      line: (text) => progress.line(text),
+      keepAtEnd: () => keepsAtEnd(chosen, results),
+    });
+    const { durations } = platform;
     await using recorder = new Recorder(join(artifacts, "events.ndjson"));
     recorder.listen((event) => progress.show(event));
     results = await runScenarios({
@@ -56,9 +63,8 @@ export async function run(options: RunOptions): Promise<ExitCode> {
       open: (scenario, scenarioSignal) =>
         openHall(scenario, scenarioSignal, {
           run: chosen,
-          durations,
+          platform,
           artifacts,
-          compileCache,
           tell: recorder.tell(scenarioId(scenario)),
           secrets,
         }),
@@ -81,6 +87,12 @@ export async function run(options: RunOptions): Promise<ExitCode> {
     }),
   );
   return exitCode(results, leaks.length > 0, signal.aborted);
+}
+
+/** Of a cluster that was made. */
+function keepsAtEnd({ keep }: RunArguments, results: readonly ScenarioResult[]): boolean {
+  const failed = results.some(({ status }) => status === "failed");
+  return keep === "always" || (keep === "on-failure" && failed);
 }
 
 async function showPreflight(terminal: Terminal): Promise<boolean> {

@@ -11,7 +11,6 @@ import { CONTRACT_FILE, ContractFileWatch } from "./checkers/contract-file.ts";
 import { readHistoryFiles } from "./checkers/history-files.ts";
 import type { HistoryFiles } from "./checkers/history-files.ts";
 import { checkOffsets } from "./checkers/offsets.ts";
-import type { Durations } from "./durations.ts";
 import { ExpectationError, expect } from "./errors.ts";
 import type { Tell } from "./events.ts";
 import { createIncident } from "./incidents.ts";
@@ -21,7 +20,7 @@ import { historyClaimOf, renderManifests } from "./manifests.ts";
 import { APP, isReady, isTerminating, podName } from "./pods.ts";
 import { describeTrouble } from "./pod-trouble.ts";
 import type { SeededRandom } from "./random.ts";
-import { SIDECAR_IMAGES, startLocalTarget } from "./targets/local.ts";
+import type { Platform } from "./targets/platform.ts";
 import type { Target } from "./targets/target.ts";
 import { volumeFaultEnvironment } from "./targets/volume-fault.ts";
 import { until } from "./waiting.ts";
@@ -58,9 +57,7 @@ export interface StageOptions {
 export interface StageEnvironment {
   /** Receives what belongs to this stage alone; must exist. */
   readonly directory: string;
-  /** Compiled code that all processes of the run share. */
-  readonly compileCache: string;
-  readonly durations: Durations;
+  readonly platform: Platform;
   readonly realTime: boolean;
   readonly random: SeededRandom;
   readonly signal: AbortSignal;
@@ -141,7 +138,8 @@ export class Stage implements AsyncDisposable {
 
   /** Renders and applies. Called again, it is the next deployment, with another configuration. */
   async deploy(configure = this.#options.configure): Promise<void> {
-    const { durations, realTime } = this.#environment;
+    const { platform, realTime } = this.#environment;
+    const { durations } = platform;
     const document = configuration({
       brokers: this.broker.bootstrap,
       ckmsUrl: this.ckms.url,
@@ -150,6 +148,8 @@ export class Stage implements AsyncDisposable {
       durations: durations.consumer,
     });
     const objects = await renderManifests({
+      image: platform.image,
+      requests: platform.requests,
       site: await this.#site(),
       configuration: configure?.(document) ?? document,
       replicas: this.#options.replicas ?? 1,
@@ -169,27 +169,24 @@ export class Stage implements AsyncDisposable {
   }
 
   async #site(): Promise<Site> {
-    const { compileCache } = this.#environment;
+    const { sidecars, environment } = this.#environment.platform;
     return {
       identity: {
-        image: SIDECAR_IMAGES.identity,
+        ...sidecars.identity,
         environment: {
           ZTS_URL: this.athenz.ztsUrl,
           ZTS_CA: this.athenz.authority.certificatePem,
           SIA_DELAY_SECONDS: String(this.#options.certificateDelaySeconds ?? 0),
           SIA_RETRY_SECONDS: "0.1",
-          NODE_COMPILE_CACHE: compileCache,
+          ...environment,
         },
       },
       splunk: {
-        image: SIDECAR_IMAGES.splunk,
-        environment: {
-          SPLUNK_INSTANCE: this.collector.instance,
-          NODE_COMPILE_CACHE: compileCache,
-        },
+        ...sidecars.splunk,
+        environment: { SPLUNK_INSTANCE: this.collector.instance, ...environment },
       },
       appEnvironment: {
-        NODE_COMPILE_CACHE: compileCache,
+        ...environment,
         ...(this.#options.volumeFaults === true && (await volumeFaultEnvironment())),
       },
     };
@@ -203,7 +200,8 @@ export class Stage implements AsyncDisposable {
     condition: () => Promise<T | undefined | null | false> | T | undefined | null | false,
     options: { readonly deadlineMs?: number; readonly seen?: () => unknown } = {},
   ): Promise<T> {
-    const { durations, signal } = this.#environment;
+    const { platform, signal } = this.#environment;
+    const { durations } = platform;
     const seen = async (): Promise<string> =>
       await describeTrouble(this.target, await this.target.pods());
     return await until(what, condition, {
@@ -252,7 +250,10 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Waits until the pod object is removed; gives its last state. */
-  async gone(pod: string, deadlineMs = this.#environment.durations.stepMsMax): Promise<V1Pod> {
+  async gone(
+    pod: string,
+    deadlineMs = this.#environment.platform.durations.stepMsMax,
+  ): Promise<V1Pod> {
     let seen: V1Pod[] = [];
     await this.until(
       `pod ${pod} is gone`,
@@ -295,7 +296,7 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Waits until the group has committed everything that was published. */
-  async settled(deadlineMs = this.#environment.durations.stepMsMax): Promise<void> {
+  async settled(deadlineMs = this.#environment.platform.durations.stepMsMax): Promise<void> {
     let findings: readonly string[] = [];
     await this.until(
       "everything published is committed",
@@ -374,21 +375,18 @@ export async function openStage(
 ): Promise<Stage> {
   const stack = new AsyncDisposableStack();
   try {
-    const target = await startLocalTarget({
-      directory: environment.directory,
-      timing: environment.durations.cluster,
-      compileCache: environment.compileCache,
-    });
+    const { platform } = environment;
+    const target = await platform.startTarget(environment.directory);
     let world: World | undefined;
     // Registered first, so that pods end before their servers: without them they would only fill their logs.
     stack.defer(async () => await world?.[Symbol.asyncDispose]());
     stack.use(target);
     world = await startWorld({
-      host: target.kitHost,
+      host: platform.kitHost,
       partitions: options.partitions ?? 2,
       granted: options.granted ?? true,
       mutualTls: options.mutualTls ?? false,
-      sessionTimeoutMsMin: Math.min(6000, environment.durations.consumer.sessionTimeoutMs),
+      sessionTimeoutMsMin: Math.min(6000, platform.durations.consumer.sessionTimeoutMs),
     });
     if (options.certificatesWithheld === true) world.athenz.zts.withhold();
     const stage = new Stage(world, target, stack, options, environment);

@@ -13,7 +13,7 @@ import type { Broker } from "./brokers/broker.ts";
 import { startEmbeddedBroker } from "./brokers/embedded.ts";
 
 export interface WorldOptions {
-  /** Host under which pods reach the servers. */
+  /** Address on which the servers listen, and on which pods reach them. */
   readonly host: string;
   /** Partitions of the topic of incidents. */
   readonly partitions: number;
@@ -42,17 +42,19 @@ const ROLE_DOMAIN = "sre.tooling";
 export async function startWorld(options: WorldOptions): Promise<World> {
   await using starting = new AsyncDisposableStack();
   const password = randomBytes(24).toString("base64url");
-  const athenz = starting.use(await startAthenz());
+  const { host } = options;
+  const athenz = starting.use(await startAthenz({ host }));
   if (options.granted) grant(athenz);
   else athenz.zms.putRole(ROLE_DOMAIN, accessRole(NAMES.keyGroup));
   const server = await athenz.authority.issue({
-    commonName: options.host,
+    commonName: host,
     dnsNames: ["localhost"],
-    ipAddresses: ["127.0.0.1"],
+    ipAddresses: [host],
   });
   const [ckms, broker, actions, collector] = await Promise.all([
-    startCkms({ server, authorityPem: athenz.authority.certificatePem, roles: athenz.zms }),
+    startCkms({ host, server, authorityPem: athenz.authority.certificatePem, roles: athenz.zms }),
     startEmbeddedBroker({
+      host,
       server,
       users: { [NAMES.username]: password },
       sessionTimeoutMsMin: options.sessionTimeoutMsMin,
@@ -61,12 +63,13 @@ export async function startWorld(options: WorldOptions): Promise<World> {
         { name: NAMES.deadLetterTopic, partitions: 1 },
       ],
     }),
-    startTarget(
-      options.mutualTls
-        ? { tls: { ...server, clientAuthorityPem: athenz.authority.certificatePem } }
-        : {},
-    ),
-    startCollector(),
+    startTarget({
+      host,
+      ...(options.mutualTls && {
+        tls: { ...server, clientAuthorityPem: athenz.authority.certificatePem },
+      }),
+    }),
+    startCollector({ host }),
   ]);
   for (const started of [ckms, broker, actions, collector]) starting.use(started);
   ckms.secrets.put(NAMES.keyGroup, NAMES.passwordSecret, password);

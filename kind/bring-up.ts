@@ -70,7 +70,7 @@ export async function bringUp(options: BringUpOptions): Promise<RunningKind> {
 }
 
 /** For the kind commands of a cluster that may exist. */
-export function kindCluster(options: {
+function kindCluster(options: {
   readonly name: string;
   readonly engine: Engine;
   readonly signal?: AbortSignal | undefined;
@@ -102,7 +102,7 @@ export async function takeDown(cluster: KindCluster): Promise<void> {
 }
 
 /** Holds the kubeconfig and the directory that the nodes share. */
-function stateDirectory(name: string): string {
+export function stateDirectory(name: string): string {
   return join(tmpdir(), `kafka-consumer-kind-${name}`);
 }
 

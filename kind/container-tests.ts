@@ -5,3 +5,8 @@ const VARIABLE = "CONTAINER_TESTS";
 export function notAsked(): string {
   return process.env[VARIABLE] === "1" ? "" : ` (skipped: set ${VARIABLE}=1 to run them)`;
 }
+
+/** Of the cluster that a test makes; kind's own default when KIND_NODE_IMAGE is not set. */
+export function nodeImage(): string | undefined {
+  return process.env["KIND_NODE_IMAGE"] || undefined;
+}

@@ -14,7 +14,7 @@ export interface StepsOptions {
   readonly onStep: (event: StepEvent) => void;
 }
 
-export interface StepEvent {
+interface StepEvent {
   readonly title: string;
   readonly state: "started" | "done" | "failed" | "undone" | "not-undone";
   /** Of `done`, `failed`, `undone` and `not-undone`. */

@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   "splunk-collector": async () => (await import("./splunk/collector-command.ts")).command,
   "splunk-forwarder": async () => (await import("./splunk/forwarder-command.ts")).command,
   target: async () => (await import("./target/command.ts")).command,
+  volume: async () => (await import("./volume/command.ts")).command,
   "zms-cli": async () => (await import("./athenz/zms-cli.ts")).command,
 };
 

@@ -185,7 +185,7 @@ async function prepare(directory: string, { actions, athenz, broker, ckms }: Wor
     actionUrl: actions.url,
     useIdentity: false,
     durations: {
-      ...durationsOf(false).consumer,
+      ...durationsOf(false, "local").consumer,
       // The place of the killed member is free again when the next one has started.
       sessionTimeoutMs: 1000,
       heartbeatIntervalMs: 150,

@@ -15,6 +15,8 @@ import type {
 } from "./broker.ts";
 
 export interface EmbeddedBrokerOptions {
+  /** Of the listener that pods use. */
+  readonly host: string;
   /** PEM pair of the listener that pods use. */
   readonly server: { readonly certificatePem: string; readonly privateKeyPem: string };
   /** Passwords by user name. */
@@ -33,7 +35,12 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
   const { certificatePem: cert, privateKeyPem: key } = options.server;
   const cluster = await startKafka({
     listeners: [
-      { name: PODS, tls: { cert, key }, sasl: { mechanisms: ["SCRAM-SHA-512"] } },
+      {
+        name: PODS,
+        host: options.host,
+        tls: { cert, key },
+        sasl: { mechanisms: ["SCRAM-SHA-512"] },
+      },
       { name: KIT },
     ],
     users: options.users,

@@ -90,7 +90,6 @@ function sidecarImage(name: string, command: string): LocalImage {
 }
 
 class LocalTarget implements Target {
-  readonly kitHost = "127.0.0.1";
   readonly #cluster: LocalCluster;
   readonly #lastSeen = new Map<string, V1Pod>();
 

@@ -5,8 +5,6 @@ import type { KubernetesObject, V1Pod } from "@kubernetes/client-node";
  * containers of a cluster. Names that do not exist are an error of the target. Durations are host time.
  */
 export interface Target extends AsyncDisposable {
-  /** Host name under which a pod reaches the servers of the kit. */
-  readonly kitHost: string;
   /** Creates or updates the objects, all of them or (when one is refused) none. */
   apply(objects: readonly KubernetesObject[]): Promise<void>;
   /** Present pods in order of creation, those that are terminating too. */
@@ -42,7 +40,7 @@ export interface Target extends AsyncDisposable {
   saveLogs(directory: string): Promise<void>;
 }
 
-interface ExecResult {
+export interface ExecResult {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { fastify } from "fastify";
 import { createAuthority } from "#fixtures/certificates.ts";
 import type { Authority } from "#fixtures/certificates.ts";
@@ -61,7 +62,8 @@ export async function startAthenz(options: AthenzOptions = {}): Promise<RunningA
   const own = await authority.issue({
     commonName: "athenz",
     dnsNames: ["localhost", ...(options.dnsNames ?? [])],
-    ipAddresses: ["127.0.0.1"],
+    // A pod on another machine has only the address that is listened on.
+    ipAddresses: [...new Set(["127.0.0.1", ...(isIP(host) === 0 ? [] : [host])])],
   });
   const zms = createZms();
   const zts = createZts({

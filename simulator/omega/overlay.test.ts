@@ -2,7 +2,12 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { readDeployTarget } from "./deploy-target.ts";
 import { deploymentOf } from "./objects.ts";
-import { DURATIONS_ANNOTATION, withDurations } from "./overlay.ts";
+import {
+  DURATIONS_ANNOTATION,
+  REQUESTS_ANNOTATION,
+  withDurations,
+  withRequests,
+} from "./overlay.ts";
 import { renderOmega } from "./render.ts";
 
 const target = await readDeployTarget(
@@ -56,4 +61,18 @@ test("refuses to shorten what is not there, instead of running long", () => {
   expect(() => withDurations(objects, { certWaitSeconds: 1 })).toThrow(
     "app has no variable CERT_WAIT_SECONDS",
   );
+});
+
+test("replaces what the app asks of its node in a copy, records it, and leaves the limits", () => {
+  const before = structuredClone(rendered);
+  const small = deploymentOf(withRequests(rendered, { cpu: "50m", memory: "96Mi" }));
+  expect(rendered).toEqual(before);
+  expect(small.spec.template.spec?.containers[0]?.resources).toEqual({
+    limits: { memory: "2Gi" },
+    requests: { cpu: "50m", memory: "96Mi" },
+  });
+  expect(JSON.parse(small.metadata.annotations?.[REQUESTS_ANNOTATION] ?? "")).toEqual({
+    cpu: { from: "500m", to: "50m" },
+    memory: { from: "1Gi", to: "96Mi" },
+  });
 });

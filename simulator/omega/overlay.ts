@@ -1,4 +1,4 @@
-import type { V1Container } from "@kubernetes/client-node";
+import type { V1Container, V1PodSpec } from "@kubernetes/client-node";
 import { OmegaError } from "./errors.ts";
 import type { OmegaDeployment, OmegaObject } from "./objects.ts";
 
@@ -36,13 +36,49 @@ export function withDurations(
   );
 }
 
-type Replacements = Record<string, { from: number | string; to: number }>;
+/** Kubernetes quantities. */
+export interface Requests {
+  readonly cpu: string;
+  readonly memory: string;
+}
 
-function overlaid(deployment: OmegaDeployment, durations: Durations): OmegaDeployment {
+/** What the app asked of its node: JSON, resource -> { from, to }. */
+export const REQUESTS_ANNOTATION = "kafka-consumer.kit/requests";
+
+/**
+ * A copy of the objects whose app asks for less of its node, for machines on which the pods of production would not find room; limits stay.
+ * What was replaced is written to the Deployment's REQUESTS_ANNOTATION.
+ */
+export function withRequests(objects: readonly OmegaObject[], requests: Requests): OmegaObject[] {
+  return objects.map((object) => {
+    const copy = structuredClone(object);
+    if (copy.kind !== "Deployment") return copy;
+    const { resources } = appOf(copy, "withRequests").app;
+    const before = resources?.requests ?? {};
+    const replaced = Object.entries(requests).map(
+      ([name, to]) => [name, { from: before[name] ?? null, to }] as const,
+    );
+    if (resources !== undefined) resources.requests = { ...before, ...requests };
+    copy.metadata.annotations = {
+      ...copy.metadata.annotations,
+      [REQUESTS_ANNOTATION]: JSON.stringify(Object.fromEntries(replaced)),
+    };
+    return copy;
+  });
+}
+
+function appOf(deployment: OmegaDeployment, place: string): { pod: V1PodSpec; app: V1Container } {
   const pod = deployment.spec.template.spec;
   const app = pod?.containers.find((container) => container.name === "app");
   if (pod === undefined || app === undefined)
-    throw new OmegaError("withDurations", ["the Deployment has no container app"]);
+    throw new OmegaError(place, ["the Deployment has no container app"]);
+  return { pod, app };
+}
+
+type Replacements = Record<string, { from: number | string; to: number }>;
+
+function overlaid(deployment: OmegaDeployment, durations: Durations): OmegaDeployment {
+  const { pod, app } = appOf(deployment, "withDurations");
   const replaced: Replacements = {};
   replaceVariable(app, "CERT_WAIT_SECONDS", durations.certWaitSeconds, replaced);
   replaceVariable(app, "CERT_POLL_SECONDS", durations.certPollSeconds, replaced);

@@ -1,0 +1,8 @@
+/** What only the machine can do on which a pod runs. A cluster whose nodes are out of reach has none. */
+export interface NodeAccess {
+  /** To PID 1 of the container, as the runtime does. `containerId` as the runtime has it, without its scheme. */
+  signal(node: string, containerId: string, signal: NodeJS.Signals): Promise<void>;
+  /** Freezes every process of the container. */
+  pause(node: string, containerId: string): Promise<void>;
+  unpause(node: string, containerId: string): Promise<void>;
+}

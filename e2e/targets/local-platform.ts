@@ -1,0 +1,29 @@
+import { durationsOf } from "../durations.ts";
+import { SIDECAR_IMAGES, startLocalTarget } from "./local.ts";
+import type { Platform } from "./platform.ts";
+
+export interface LocalPlatformOptions {
+  readonly realTime: boolean;
+  /** Directory of compiled code that all processes of the run share. */
+  readonly compileCache: string;
+}
+
+const LOOPBACK = "127.0.0.1";
+
+/** This host: pods are processes. */
+export function localPlatform({ realTime, compileCache }: LocalPlatformOptions): Platform {
+  const durations = durationsOf(realTime, "local");
+  return {
+    durations,
+    image: "docker.ouroath.com:4443/yahoo/kafka_consumer:e2e",
+    sidecars: {
+      identity: { image: SIDECAR_IMAGES.identity },
+      splunk: { image: SIDECAR_IMAGES.splunk },
+    },
+    environment: { NODE_COMPILE_CACHE: compileCache },
+    kitHost: LOOPBACK,
+    startTarget: (directory) =>
+      startLocalTarget({ directory, timing: durations.cluster, compileCache }),
+    [Symbol.asyncDispose]: async () => {},
+  };
+}

@@ -1,0 +1,21 @@
+import type { Durations } from "../durations.ts";
+import type { Requests } from "#simulator/omega/overlay.ts";
+import type { Site } from "#simulator/omega/site.ts";
+import type { Target } from "./target.ts";
+
+/** Where the pods of a run are: one for all its stages. */
+export interface Platform extends AsyncDisposable {
+  readonly durations: Durations;
+  /** Of the app, as the manifests name it. */
+  readonly image: string;
+  /** Images of the sidecars and what they are started with; where their servers are is the stage's affair. */
+  readonly sidecars: Pick<Site, "identity" | "splunk">;
+  /** Of every container. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** What containers ask of a node, instead of what production asks; absent: the same. */
+  readonly requests?: Requests;
+  /** Address of this machine on which pods reach the servers of the kit, and on which those listen. */
+  readonly kitHost: string;
+  /** A place for the pods of one stage. `directory` receives what belongs to it alone; it must exist. */
+  startTarget(directory: string): Promise<Target>;
+}

@@ -1,0 +1,35 @@
+import type { RunArguments } from "../arguments.ts";
+import { localPlatform } from "./local-platform.ts";
+import type { Platform } from "./platform.ts";
+
+export interface StartPlatformOptions {
+  readonly run: RunArguments;
+  readonly compileCache: string;
+  readonly signal: AbortSignal;
+  /** Shows a line of progress. */
+  readonly line: (text: string) => void;
+  /** Asked at the end: whether what was made for the run stays. */
+  readonly keepAtEnd: () => boolean;
+}
+
+/** Where the pods of this run will be. Throws StepError when a cluster cannot be brought up. */
+export async function startPlatform(options: StartPlatformOptions): Promise<Platform> {
+  const { run, compileCache, signal, line, keepAtEnd } = options;
+  const { realTime } = run;
+  if (run.target === "local") return localPlatform({ realTime, compileCache });
+  // Only here: the local target does not wait for the client of Kubernetes to load.
+  const { startKindPlatform } = await import("./kind-platform.ts");
+  return await startKindPlatform({
+    ...run.kind,
+    realTime,
+    signal,
+    keep: run.keep === "always",
+    keepAtEnd,
+    onStep: ({ title, state, durationMs, text }) => {
+      const said = text === undefined ? "" : `: ${text}`;
+      const took =
+        durationMs === undefined ? "" : `${(durationMs / 1000).toFixed(1)} s`.padStart(8);
+      if (state !== "started") line(`${took.padEnd(9)} ${title}: ${state}${said}`);
+    },
+  });
+}

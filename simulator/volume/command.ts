@@ -1,0 +1,25 @@
+import type { Command } from "../command.ts";
+import { integerOption, textOption } from "../command.ts";
+import { startVolume } from "./server.ts";
+
+/** Beside a volume that is mounted in a pod alone. */
+export const command: Command = {
+  name: "volume",
+  summary: "shows the files of a directory over HTTP, read only",
+  options: {
+    directory: { type: "string" },
+    host: { type: "string" },
+    port: { type: "string" },
+  },
+  async start(values) {
+    const volume = await startVolume({
+      directory: textOption(values, "directory"),
+      host: textOption(values, "host", "127.0.0.1"),
+      port: integerOption(values, "port", 0),
+    });
+    return {
+      listening: { url: volume.url },
+      [Symbol.asyncDispose]: () => volume[Symbol.asyncDispose](),
+    };
+  },
+};

@@ -1,0 +1,51 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join, normalize } from "node:path";
+import { fastify } from "fastify";
+import type { FastifyReply } from "fastify";
+
+export interface VolumeOptions {
+  readonly directory: string;
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 0: any free one. */
+  readonly port?: number;
+}
+
+export interface RunningVolume extends AsyncDisposable {
+  readonly url: string;
+}
+
+interface AskedPath {
+  readonly Querystring: { readonly path?: string };
+}
+
+/**
+ * Shows the files of a volume to whoever cannot mount it: GET /file?path= gives the bytes of a file, GET /list?path= the sorted
+ * names in a directory as JSON; 404 for what is not there. Nothing is cached: each answer is what the volume holds now.
+ */
+export async function startVolume(options: VolumeOptions): Promise<RunningVolume> {
+  const server = fastify({ forceCloseConnections: true });
+  const inside = (path: string | undefined): string =>
+    // From the root, .. leads nowhere.
+    join(options.directory, normalize(`/${path ?? ""}`));
+
+  server.get<AskedPath>("/file", async ({ query }, reply) =>
+    answer(reply, async () => await readFile(inside(query.path))),
+  );
+  server.get<AskedPath>("/list", async ({ query }, reply) =>
+    answer(reply, async () => (await readdir(inside(query.path))).toSorted()),
+  );
+
+  const url = await server.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 0 });
+  return { url, [Symbol.asyncDispose]: async () => await server.close() };
+}
+
+async function answer(reply: FastifyReply, read: () => Promise<unknown>): Promise<FastifyReply> {
+  try {
+    return await reply.send(await read());
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    const isAbsent = code === "ENOENT" || code === "ENOTDIR";
+    return await reply.code(isAbsent ? 404 : 500).send({ message: String(error) });
+  }
+}
