@@ -2,7 +2,6 @@ import { Writer } from "@platformatic/kafka";
 import type { Cluster } from "../cluster.ts";
 import type { Session } from "../security/session.ts";
 import type { Codec, WireFormat } from "../wire/codec.ts";
-import type { ErrorName } from "../wire/errors.ts";
 import type { RequestReader } from "../wire/reader.ts";
 
 /** Everything that a request may depend on beside its own fields. */
@@ -98,11 +97,4 @@ export function encodeBody<R, W>(codec: Codec<R, W>, value: W, format: WireForma
   const writer = Writer.create();
   codec.write(writer, value, format);
   return writer.buffer;
-}
-
-/** NOT_COORDINATOR when another node coordinates the group, INVALID_GROUP_ID without an id. */
-export function groupRefusal(context: RequestContext, group: string): ErrorName | undefined {
-  if (group === "") return "INVALID_GROUP_ID";
-  const coordinator = context.cluster.coordinatorOf(group);
-  return coordinator === context.node ? undefined : "NOT_COORDINATOR";
 }
