@@ -135,11 +135,11 @@ export class Cluster {
     return this.#nextProducerId;
   }
 
-  /** Ends every timer and everyone who waits. */
+  /** Ends every timer and everyone who waits. Throws FaultNeverFiredError as `Faults.close` does. */
   close(): void {
-    this.faults.close();
     this.groups.close();
     for (const topic of this.topics.all()) this.topics.delete(topic);
+    this.faults.close();
   }
 
   #living(): readonly NodeView[] {

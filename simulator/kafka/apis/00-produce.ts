@@ -17,7 +17,7 @@ import type { ErrorName } from "../wire/errors.ts";
 import { MalformedRequest } from "../wire/reader.ts";
 import { InvalidBatch, parseBatch } from "../wire/record-batch.ts";
 import type { RecordBatch } from "../wire/record-batch.ts";
-import { defineApi } from "./define.ts";
+import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 import { ledPartition } from "./leadership.ts";
 
@@ -71,7 +71,7 @@ export const produce = defineApi({
   flexibleFrom: 9,
   request,
   response,
-  scope: ({ topics }) => ({ topics: topics.map((topic) => topic.name) }),
+  scope: ({ topics }) => scopeOfPartitions(topics),
   handle({ acks, topics }, context) {
     const answered = topics.map(({ name, partitions }) => ({
       name,

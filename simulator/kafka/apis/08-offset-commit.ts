@@ -14,7 +14,7 @@ import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
 import { accessRefusal } from "./authorization.ts";
 import { committedTopicRefusal, groupRefusal } from "./coordination.ts";
-import { defineApi } from "./define.ts";
+import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 
 /** `offset.metadata.max.bytes`. */
@@ -58,10 +58,7 @@ export const offsetCommit = defineApi({
   flexibleFrom: 8,
   request,
   response,
-  scope: ({ groupId, topics }) => ({
-    groups: [groupId],
-    topics: topics.map((topic) => topic.name),
-  }),
+  scope: ({ groupId, topics }) => ({ groups: [groupId], ...scopeOfPartitions(topics) }),
   handle(asked, context) {
     const access = accessRefusal(context, "READ", "GROUP", asked.groupId);
     const refusal = groupRefusal(context, asked.groupId) ?? memberRefusal(asked, context);

@@ -16,7 +16,7 @@ import type { Encodable } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import { topicAccessRefusal } from "./authorization.ts";
 import { groupRefusal } from "./coordination.ts";
-import { defineApi } from "./define.ts";
+import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 
 const askedTopics = nullableArray(struct({ name: string, partitions: array(int32) }));
@@ -80,8 +80,11 @@ export const offsetFetch = defineApi({
   response,
   scope: ({ groupId, groups, topics }) => ({
     groups: groups.length > 0 ? groups.map((group) => group.groupId) : [groupId],
-    topics: [...(topics ?? []), ...groups.flatMap((group) => group.topics ?? [])].map(
-      (topic) => topic.name,
+    ...scopeOfPartitions(
+      [...(topics ?? []), ...groups.flatMap((group) => group.topics ?? [])].map((topic) => ({
+        name: topic.name,
+        partitions: topic.partitions.map((index) => ({ index })),
+      })),
     ),
   }),
   handle(asked, context) {

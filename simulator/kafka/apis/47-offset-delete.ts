@@ -3,7 +3,7 @@ import { array, int16, int32, string, struct } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
 import { committedTopicRefusal, groupRefusal } from "./coordination.ts";
-import { defineApi } from "./define.ts";
+import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 
 const partition = struct({ index: int32 });
@@ -24,10 +24,7 @@ export const offsetDelete = defineApi({
       struct({ name: string, partitions: array(struct({ index: int32, errorCode: int16 })) }),
     ),
   }),
-  scope: ({ groupId, topics }) => ({
-    groups: [groupId],
-    topics: topics.map((topic) => topic.name),
-  }),
+  scope: ({ groupId, topics }) => ({ groups: [groupId], ...scopeOfPartitions(topics) }),
   handle({ groupId, topics }, context) {
     const refusal = deletionRefusal(groupId, context);
     if (refusal !== undefined) return failed(errorCode(refusal));
