@@ -27,10 +27,10 @@ export const OPERATIONS = {
 export const PERMISSIONS = { ANY: 1, DENY: 2, ALLOW: 3 } as const;
 
 export type ResourceType = Exclude<keyof typeof RESOURCE_TYPES, "ANY">;
-export type PatternType = Exclude<keyof typeof PATTERN_TYPES, "ANY" | "MATCH">;
+type PatternType = Exclude<keyof typeof PATTERN_TYPES, "ANY" | "MATCH">;
 /** What a request does to a resource; `ALL` stands in ACLs only. */
 export type Operation = Exclude<keyof typeof OPERATIONS, "ANY" | "ALL">;
-export type Permission = Exclude<keyof typeof PERMISSIONS, "ANY">;
+type Permission = Exclude<keyof typeof PERMISSIONS, "ANY">;
 
 /** The only name of a resource of type CLUSTER. */
 export const CLUSTER_NAME = "kafka-cluster";
