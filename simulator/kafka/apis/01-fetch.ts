@@ -22,6 +22,7 @@ import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 import { ledPartition } from "./leadership.ts";
 
+const READ_COMMITTED = 1;
 const NO_ID = "00000000-0000-0000-0000-000000000000";
 
 const request = struct({
@@ -152,7 +153,8 @@ function read(asked: FetchRequest, context: RequestContext): Reading {
     const name = find(context.cluster, topic)?.name ?? topic.name;
     const partitions = topic.partitions.map((partition) => {
       const bytesLeft = asked.maxBytes - bytes;
-      const found = readPartition(context, name, partition, bytesLeft, bytes === 0);
+      const isCommitted = asked.isolationLevel === READ_COMMITTED;
+      const found = readPartition(context, name, partition, isCommitted, bytesLeft, bytes === 0);
       hasError ||= found.errorCode !== 0;
       for (const batch of found.records ?? []) bytes += batch.length;
       return found;
@@ -167,6 +169,7 @@ function readPartition(
   context: RequestContext,
   topic: string,
   asked: FetchPartition,
+  isCommitted: boolean,
   bytesLeft: number,
   atLeastOne: boolean,
 ): PartitionResponse {
@@ -178,15 +181,23 @@ function readPartition(
     return { ...failed(index, errorCode(led)), ...leaderHint(led, partition) };
   }
   const { log } = led.partition;
-  const isInside = fetchOffset >= log.startOffset && fetchOffset <= log.endOffset;
+  const { startOffset: logStartOffset, endOffset: highWatermark, lastStableOffset } = log;
+  const offsets = { highWatermark, lastStableOffset, logStartOffset };
+  if (fetchOffset < logStartOffset || fetchOffset > highWatermark) {
+    return { index, errorCode: errorCode("OFFSET_OUT_OF_RANGE"), ...offsets, records: [] };
+  }
   const bytesMax = Math.max(0, Math.min(asked.bytesMax, bytesLeft));
+  const endOffset = isCommitted ? lastStableOffset : highWatermark;
+  const found = log.read(fetchOffset, bytesMax, atLeastOne, endOffset);
+  const nextOffset = (found.at(-1)?.lastOffset ?? fetchOffset) + 1n;
   return {
     index,
-    errorCode: isInside ? 0 : errorCode("OFFSET_OUT_OF_RANGE"),
-    highWatermark: log.endOffset,
-    lastStableOffset: log.endOffset,
-    logStartOffset: log.startOffset,
-    records: isInside ? log.read(fetchOffset, bytesMax, atLeastOne) : [],
+    errorCode: 0,
+    ...offsets,
+    abortedTransactions: isCommitted
+      ? log.transactions.abortedBetween(fetchOffset, nextOffset)
+      : null,
+    records: found.map((batch) => batch.bytes),
   };
 }
 

@@ -1,10 +1,11 @@
 import { offsetAtTimestamp, offsetOfMaxTimestamp } from "../records.ts";
-import type { Partition } from "../topics.ts";
+import type { PartitionLog } from "../partition-log.ts";
 import { array, int16, int32, int64, int8, since, string, struct } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
 import { ledPartition } from "./leadership.ts";
 
+const READ_COMMITTED = 1;
 const LATEST = -1n;
 const EARLIEST = -2n;
 const MAX_TIMESTAMP = -3n;
@@ -49,15 +50,17 @@ export const listOffsets = defineApi({
   request,
   response,
   scope: ({ topics }) => scopeOfPartitions(topics),
-  handle({ topics }, context) {
+  handle({ topics, isolationLevel }, context) {
     return {
       topics: topics.map(({ name, partitions }) => ({
         name,
         partitions: partitions.map(({ index, currentLeaderEpoch, timestamp }) => {
           const led = ledPartition(context, "DESCRIBE", name, index, currentLeaderEpoch);
           if (typeof led === "string") return failed(index, errorCode(led));
-          const { leaderEpoch } = led.partition;
-          return { index, errorCode: 0, leaderEpoch, ...lookUp(led.partition, timestamp) };
+          const { log, leaderEpoch } = led.partition;
+          const isCommitted = isolationLevel === READ_COMMITTED;
+          const endOffset = isCommitted ? log.lastStableOffset : log.endOffset;
+          return { index, errorCode: 0, leaderEpoch, ...lookUp(log, timestamp, endOffset) };
         }),
       })),
     };
@@ -72,14 +75,15 @@ export const listOffsets = defineApi({
   },
 });
 
-function lookUp({ log }: Partition, timestamp: bigint) {
-  if (timestamp === LATEST) return { timestamp: -1n, offset: log.endOffset };
+/** `endOffset` is where the client may read to. */
+function lookUp(log: PartitionLog, timestamp: bigint, endOffset: bigint) {
+  if (timestamp === LATEST) return { timestamp: -1n, offset: endOffset };
   if (timestamp === EARLIEST || timestamp === EARLIEST_LOCAL) {
     return { timestamp: -1n, offset: log.startOffset };
   }
   const found =
     timestamp === MAX_TIMESTAMP ? offsetOfMaxTimestamp(log) : offsetAtTimestamp(log, timestamp);
-  return found ?? { timestamp: -1n, offset: -1n };
+  return found !== undefined && found.offset < endOffset ? found : { timestamp: -1n, offset: -1n };
 }
 
 function failed(index: number, error: number) {
