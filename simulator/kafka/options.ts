@@ -30,7 +30,7 @@ export interface TopicOptions {
   readonly name: string;
   /** Default: the cluster's. */
   readonly partitions?: number;
-  /** Shown by DescribeConfigs; `max.message.bytes` is obeyed. */
+  /** By Apache Kafka's names; DEVIATIONS.md says which are obeyed. */
   readonly config?: Readonly<Record<string, string>>;
 }
 
@@ -63,6 +63,8 @@ export interface KafkaOptions {
   readonly failedAuthenticationDelayMs?: number;
   /** `connections.max.reauth.ms`: how long an authentication is good for. Default 0: for ever. */
   readonly reauthenticationMsMax?: number;
+  /** `log.retention.check.interval.ms`. Default 300000, as Apache Kafka. */
+  readonly retentionCheckIntervalMs?: number;
 }
 
 export type ClusterSettings = Required<Omit<KafkaOptions, "topics" | "users">>;
@@ -82,6 +84,7 @@ export function clusterSettings(options: KafkaOptions): ClusterSettings {
     initialRebalanceDelayMs: options.initialRebalanceDelayMs ?? 0,
     failedAuthenticationDelayMs: options.failedAuthenticationDelayMs ?? 100,
     reauthenticationMsMax: options.reauthenticationMsMax ?? 0,
+    retentionCheckIntervalMs: options.retentionCheckIntervalMs ?? 300_000,
   };
   atLeastOne("nodes", settings.nodes);
   atLeastOne("partitionsDefault", settings.partitionsDefault);

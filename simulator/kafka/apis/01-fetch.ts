@@ -18,7 +18,7 @@ import {
 import type { Decoded, Encodable } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
-import { defineApi } from "./define.ts";
+import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 import { leaderRefusal } from "./leadership.ts";
 
@@ -105,9 +105,10 @@ export const fetch = defineApi({
   flexibleFrom: 12,
   request,
   response,
-  scope: ({ topics }, cluster) => ({
-    topics: topics.map((topic) => find(cluster, topic)?.name ?? topic.name),
-  }),
+  scope: ({ topics }, cluster) =>
+    scopeOfPartitions(
+      topics.map((topic) => ({ ...topic, name: find(cluster, topic)?.name ?? topic.name })),
+    ),
   async handle(asked, context) {
     // Sessions (KIP-227) are never given: 0 in the answer makes a client send whole requests.
     if (asked.sessionId !== 0) {

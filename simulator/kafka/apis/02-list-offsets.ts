@@ -2,7 +2,7 @@ import { offsetAtTimestamp, offsetOfMaxTimestamp } from "../records.ts";
 import type { Partition } from "../topics.ts";
 import { array, int16, int32, int64, int8, since, string, struct } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
-import { defineApi } from "./define.ts";
+import { defineApi, scopeOfPartitions } from "./define.ts";
 import { leaderRefusal } from "./leadership.ts";
 
 const LATEST = -1n;
@@ -48,7 +48,7 @@ export const listOffsets = defineApi({
   flexibleFrom: 6,
   request,
   response,
-  scope: ({ topics }) => ({ topics: topics.map((topic) => topic.name) }),
+  scope: ({ topics }) => scopeOfPartitions(topics),
   handle({ topics }, { cluster, node }) {
     return {
       topics: topics.map(({ name, partitions }) => ({

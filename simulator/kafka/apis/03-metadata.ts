@@ -124,19 +124,22 @@ function unknown(error: ErrorName, name: string | null, id: string): TopicRespon
 }
 
 function describe(topic: Topic, cluster: Cluster): TopicResponse {
-  const living = new Set(cluster.nodes.filter((node) => node.alive).map((node) => node.id));
   return {
     errorCode: 0,
     name: topic.name,
     id: topic.id,
-    partitions: topic.partitions.map(({ index, leader, leaderEpoch, replicas }) => ({
-      errorCode: leader === -1 ? errorCode("LEADER_NOT_AVAILABLE") : 0,
-      index,
-      leaderId: leader,
-      leaderEpoch,
-      replicaNodes: replicas,
-      isrNodes: replicas.filter((replica) => living.has(replica)),
-      offlineReplicas: replicas.filter((replica) => !living.has(replica)),
-    })),
+    partitions: topic.partitions.map((partition) => {
+      const { index, leader, leaderEpoch, replicas } = partition;
+      const insync = cluster.insyncReplicas(partition);
+      return {
+        errorCode: leader === -1 ? errorCode("LEADER_NOT_AVAILABLE") : 0,
+        index,
+        leaderId: leader,
+        leaderEpoch,
+        replicaNodes: replicas,
+        isrNodes: insync,
+        offlineReplicas: replicas.filter((replica) => !insync.includes(replica)),
+      };
+    }),
   };
 }

@@ -12,7 +12,7 @@ import {
 import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
-import { defineApi, groupRefusal } from "./define.ts";
+import { defineApi, groupRefusal, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 
 /** `offset.metadata.max.bytes`. */
@@ -56,10 +56,7 @@ export const offsetCommit = defineApi({
   flexibleFrom: 8,
   request,
   response,
-  scope: ({ groupId, topics }) => ({
-    groups: [groupId],
-    topics: topics.map((topic) => topic.name),
-  }),
+  scope: ({ groupId, topics }) => ({ groups: [groupId], ...scopeOfPartitions(topics) }),
   handle(asked, context) {
     const refusal = groupRefusal(context, asked.groupId) ?? memberRefusal(asked, context);
     return eachPartition(asked, (topic, partition) => {

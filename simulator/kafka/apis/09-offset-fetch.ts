@@ -14,7 +14,7 @@ import {
 } from "../wire/codec.ts";
 import type { Encodable } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
-import { defineApi, groupRefusal } from "./define.ts";
+import { defineApi, groupRefusal, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 
 const askedTopics = nullableArray(struct({ name: string, partitions: array(int32) }));
@@ -78,8 +78,11 @@ export const offsetFetch = defineApi({
   response,
   scope: ({ groupId, groups, topics }) => ({
     groups: groups.length > 0 ? groups.map((group) => group.groupId) : [groupId],
-    topics: [...(topics ?? []), ...groups.flatMap((group) => group.topics ?? [])].map(
-      (topic) => topic.name,
+    ...scopeOfPartitions(
+      [...(topics ?? []), ...groups.flatMap((group) => group.topics ?? [])].map((topic) => ({
+        name: topic.name,
+        partitions: topic.partitions.map((index) => ({ index })),
+      })),
     ),
   }),
   handle(asked, context) {

@@ -16,7 +16,7 @@ import {
 import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
-import { TOPIC_CONFIG, topicConfigs } from "../topic-config.ts";
+import { topicConfigEntries, topicConfigFault } from "../topic-config.ts";
 import { defineApi } from "./define.ts";
 
 const NO_ID = "00000000-0000-0000-0000-000000000000";
@@ -78,7 +78,7 @@ export const createTopics = defineApi({
         if (validateOnly) return { name: asked.name, errorCode: 0 };
         const created = cluster.createTopic(asked.name, countOf(asked), configOf(asked));
         if (typeof created === "string") return failed(asked.name, errorCode(created), null);
-        return described(created, cluster);
+        return described(created);
       }),
     };
   },
@@ -103,10 +103,12 @@ function refusal(asked: AskedTopic, cluster: Cluster): [ErrorName, string] | und
       `Replication factor ${replicationFactor} of ${living} brokers.`,
     ];
   }
-  const unknown = configs.find(({ name: key }) => !TOPIC_CONFIG.has(key));
-  return unknown === undefined
-    ? undefined
-    : ["INVALID_CONFIG", `Unknown topic config name: ${unknown.name}`];
+  const empty = configs.find(({ value }) => value === null);
+  const fault =
+    empty === undefined
+      ? topicConfigFault(configOf(asked))
+      : `Null value not supported for topic configs: ${empty.name}`;
+  return fault === undefined ? undefined : ["INVALID_CONFIG", fault];
 }
 
 function countOf({ partitionCount }: AskedTopic): number | undefined {
@@ -117,14 +119,14 @@ function configOf({ configs }: AskedTopic): ReadonlyMap<string, string> {
   return new Map(configs.flatMap(({ name, value }) => (value === null ? [] : [[name, value]])));
 }
 
-function described(topic: Topic, cluster: Cluster) {
+function described(topic: Topic) {
   return {
     name: topic.name,
     id: topic.id,
     errorCode: 0,
     partitionCount: topic.partitions.length,
     replicationFactor: topic.partitions[0]?.replicas.length ?? 0,
-    configs: topicConfigs(topic, cluster),
+    configs: topicConfigEntries(topic),
   };
 }
 

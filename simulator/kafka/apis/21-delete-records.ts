@@ -1,6 +1,6 @@
 import { array, int16, int32, int64, string, struct } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
-import { defineApi } from "./define.ts";
+import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 import { leaderRefusal } from "./leadership.ts";
 
@@ -27,7 +27,7 @@ export const deleteRecords = defineApi({
       }),
     ),
   }),
-  scope: ({ topics }) => ({ topics: topics.map((topic) => topic.name) }),
+  scope: ({ topics }) => scopeOfPartitions(topics),
   handle: ({ topics }, context) => ({
     throttleTimeMs: 0,
     topics: topics.map(({ name, partitions }) => ({

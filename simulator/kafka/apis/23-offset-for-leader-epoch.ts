@@ -1,7 +1,7 @@
 import type { Partition } from "../topics.ts";
 import { array, int16, int32, int64, since, string, struct } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
-import { defineApi } from "./define.ts";
+import { defineApi, scopeOfPartitions } from "./define.ts";
 import { leaderRefusal } from "./leadership.ts";
 
 export const offsetForLeaderEpoch = defineApi({
@@ -29,7 +29,7 @@ export const offsetForLeaderEpoch = defineApi({
       }),
     ),
   }),
-  scope: ({ topics }) => ({ topics: topics.map((topic) => topic.name) }),
+  scope: ({ topics }) => scopeOfPartitions(topics),
   handle: ({ topics }, { cluster, node }) => ({
     throttleTimeMs: 0,
     topics: topics.map(({ name, partitions }) => ({

@@ -1,6 +1,6 @@
 import type { Cluster } from "../cluster.ts";
-import { topicConfigs } from "../topic-config.ts";
-import type { TopicConfigEntry } from "../topic-config.ts";
+import { topicConfigEntries } from "../topic-config.ts";
+import type { ConfigEntry } from "../topic-config.ts";
 import {
   array,
   boolean,
@@ -88,12 +88,12 @@ function describe(resource: Resource, cluster: Cluster) {
     return failed(resource, errorCode("UNKNOWN_TOPIC_OR_PARTITION"), null);
   }
   const all =
-    topic === undefined || type === BROKER ? brokerConfigs(cluster) : topicConfigs(topic, cluster);
+    topic === undefined || type === BROKER ? brokerConfigs(cluster) : topicConfigEntries(topic);
   const configs = all.filter((entry) => configurationKeys?.includes(entry.name) ?? true);
   return { errorCode: 0, errorMessage: null, type, name, configs };
 }
 
-function brokerConfigs({ settings }: Cluster): TopicConfigEntry[] {
+function brokerConfigs({ settings }: Cluster): ConfigEntry[] {
   const values: [name: string, value: string | number | boolean][] = [
     ["auto.create.topics.enable", settings.autoCreateTopics],
     ["default.replication.factor", settings.replicationFactor],
@@ -110,6 +110,7 @@ function brokerConfigs({ settings }: Cluster): TopicConfigEntry[] {
     readOnly: true,
     configSource: STATIC_BROKER_CONFIG,
     isSensitive: false,
+    configType: TYPE_UNKNOWN,
   }));
 }
 

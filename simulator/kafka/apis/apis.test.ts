@@ -1,62 +1,11 @@
 import * as platformatic from "@platformatic/kafka";
 import { describe, expect, test } from "vitest";
-import { Cluster } from "../cluster.ts";
-import { clusterSettings } from "../options.ts";
-import { VirtualTimers } from "../virtual-timers.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { Api } from "./define.ts";
 import { ExchangeConnection } from "./exchange.ts";
+import { GROUP, prepare, protocols, record, TOPIC } from "./prepared.ts";
+import type { Prepared } from "./prepared.ts";
 import { apis } from "./registry.ts";
-
-const TOPIC = "incidents";
-const GROUP = "g";
-const protocols = [{ name: "range", metadata: Buffer.from("subscription") }];
-const record = {
-  topic: TOPIC,
-  partition: 0,
-  key: Buffer.from("k"),
-  value: Buffer.from("v"),
-  headers: new Map([[Buffer.from("h"), Buffer.from("x")]]),
-  timestamp: 1000n,
-};
-
-const endpoint = (): { host: string; port: number } => ({ host: "127.0.0.1", port: 9092 });
-
-/** A cluster of one node with one record at offset 0 and one stable member. */
-async function prepare() {
-  const timers = new VirtualTimers();
-  const cluster = new Cluster(clusterSettings({}), { u: "p" }, timers);
-  cluster.setNodes([{ id: 1, alive: true, endpoint }]);
-  const topic = cluster.createTopic(TOPIC, 2);
-  if (typeof topic === "string") throw new Error(topic);
-  const group = cluster.groups.getOrCreate(GROUP);
-  const joining = group.join({
-    memberId: "",
-    instanceId: null,
-    clientId: "client",
-    clientHost: "/127.0.0.1",
-    sessionTimeoutMs: 10_000,
-    rebalanceTimeoutMs: 10_000,
-    protocolType: "consumer",
-    protocols,
-    requireMemberId: false,
-    canSkipAssignment: false,
-  });
-  timers.advance(0);
-  const { memberId } = await joining;
-  await group.sync({
-    memberId,
-    instanceId: null,
-    generation: 1,
-    protocolType: null,
-    protocolName: null,
-    assignments: [{ memberId, assignment: Buffer.from("assigned") }],
-  });
-  group.offsets.set(TOPIC, 1, { offset: 7n, leaderEpoch: 0, metadata: "m", committedAtMs: 0 });
-  const connection = new ExchangeConnection(cluster);
-  await platformatic.produceV7.api.async(connection, -1, 1000, [{ ...record }]);
-  return { cluster, memberId, topicId: topic.id };
-}
 
 interface Case {
   readonly args: readonly unknown[];
@@ -65,8 +14,6 @@ interface Case {
   /** Runs before, on the same connection. */
   readonly before?: (connection: ExchangeConnection) => Promise<unknown>;
 }
-
-type Prepared = Awaited<ReturnType<typeof prepare>>;
 
 /** A request and what to find in its answer, by the name of the API. */
 const CASES: Readonly<Record<string, (prepared: Prepared, version: number) => Case>> = {
@@ -284,6 +231,43 @@ const CASES: Readonly<Record<string, (prepared: Prepared, version: number) => Ca
         },
       ],
     },
+  }),
+  AlterConfigs: () => ({
+    args: [
+      [
+        {
+          resourceType: 2,
+          resourceName: TOPIC,
+          configs: [{ name: "retention.ms", value: "5", includeSynonyms: true }],
+        },
+      ],
+      false,
+    ],
+    expected: {
+      responses: [{ errorCode: 0, errorMessage: null, resourceType: 2, resourceName: TOPIC }],
+    },
+  }),
+  IncrementalAlterConfigs: () => ({
+    args: [
+      [
+        {
+          resourceType: 2,
+          resourceName: TOPIC,
+          configs: [{ name: "cleanup.policy", configOperation: 2, value: "compact" }],
+        },
+      ],
+      false,
+    ],
+    expected: {
+      responses: [{ errorCode: 0, errorMessage: null, resourceType: 2, resourceName: TOPIC }],
+    },
+  }),
+  OffsetDelete: () => ({
+    args: ["g2", [{ name: TOPIC, partitions: [{ partitionIndex: 0 }] }]],
+    before: async (connection) => {
+      await platformatic.offsetCommitV7.api.async(connection, "g2", -1, "", null, []);
+    },
+    expected: { errorCode: 0, topics: [{ name: TOPIC, partitions: [{ errorCode: 0 }] }] },
   }),
   SaslAuthenticate: () => ({
     before: (connection) => platformatic.saslHandshakeV1.api.async(connection, "PLAIN"),
