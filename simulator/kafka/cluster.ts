@@ -2,6 +2,7 @@ import { Events } from "./events.ts";
 import { Faults } from "./faults.ts";
 import { Groups } from "./groups/groups.ts";
 import type { ClusterSettings } from "./options.ts";
+import { Acls } from "./security/acls.ts";
 import { Users } from "./security/users.ts";
 import type { Timers } from "./timers.ts";
 import { topicConfigFault, topicRules } from "./topic-config.ts";
@@ -31,6 +32,7 @@ export class Cluster {
   readonly timers: Timers;
   readonly topics = new Topics();
   readonly users: Users;
+  readonly acls: Acls;
   readonly groups: Groups;
   readonly faults = new Faults();
   readonly events = new Events();
@@ -42,6 +44,7 @@ export class Cluster {
     this.settings = settings;
     this.timers = timers;
     this.users = new Users(users);
+    this.acls = new Acls(settings.authorization);
     this.groups = new Groups(settings, timers);
   }
 

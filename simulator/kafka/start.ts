@@ -9,6 +9,7 @@ import { clusterSettings } from "./options.ts";
 import type { KafkaOptions, TopicOptions } from "./options.ts";
 import { readRecords } from "./records.ts";
 import type { StoredRecord } from "./records.ts";
+import type { Acls } from "./security/acls.ts";
 import { systemTimers } from "./timers.ts";
 import { topicConfigFault } from "./topic-config.ts";
 
@@ -21,6 +22,8 @@ export interface KafkaCluster extends AsyncDisposable {
     set(name: string, password: string): void;
     delete(name: string): void;
   };
+  /** Counts from the next request on. */
+  readonly acls: Pick<Acls, "add" | "find" | "delete">;
   readonly faults: {
     /** Throws RangeError for an error name that Apache Kafka does not know. */
     add(rule: FaultRule): Fault;
@@ -113,6 +116,7 @@ function control(cluster: Cluster, nodes: readonly Node[], housekeeping: Disposa
   return {
     bootstrap: (listener) => bootstrap(cluster, listener),
     users: cluster.users,
+    acls: cluster.acls,
     faults: cluster.faults,
     createTopic: (options) => createTopic(cluster, options),
     topic: (name) => topicControl(cluster, name),

@@ -1,4 +1,3 @@
-import type { Cluster } from "../cluster.ts";
 import type { TopicRules } from "../topic-config.ts";
 import type { Partition } from "../topics.ts";
 import {
@@ -19,7 +18,8 @@ import { MalformedRequest } from "../wire/reader.ts";
 import { InvalidBatch, parseBatch } from "../wire/record-batch.ts";
 import type { RecordBatch } from "../wire/record-batch.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
-import { leaderRefusal } from "./leadership.ts";
+import type { RequestContext } from "./define.ts";
+import { ledPartition } from "./leadership.ts";
 
 /** What a producer asks for that waits for every replica in sync. */
 const ALL = -1;
@@ -72,12 +72,12 @@ export const produce = defineApi({
   request,
   response,
   scope: ({ topics }) => scopeOfPartitions(topics),
-  handle({ acks, topics }, { cluster, node, version }) {
+  handle({ acks, topics }, context) {
     const answered = topics.map(({ name, partitions }) => ({
       name,
       partitions: partitions.map(({ index, records }) => {
-        const result = appendTo(cluster, node, version, acks, name, index, records);
-        return answer(index, result, cluster.topics.partition(name, index));
+        const result = appendTo(context, acks, name, index, records);
+        return answer(index, result, context.cluster.topics.partition(name, index));
       }),
     }));
     if (acks !== 0) return { topics: answered };
@@ -106,22 +106,18 @@ interface Appended {
 type AppendResult = Appended | { readonly error: ErrorName; readonly message: string };
 
 function appendTo(
-  cluster: Cluster,
-  node: number,
-  version: number,
+  context: RequestContext,
   acks: number,
   topic: string,
   index: number,
   records: Buffer | null,
 ): AppendResult {
-  if (acks < -1 || acks > 1) return { error: "INVALID_REQUIRED_ACKS", message: `acks ${acks}` };
-  const known = cluster.topics.get(topic);
-  const partition = known?.partitions[index];
-  const refusal = leaderRefusal(partition, node, -1);
-  if (known === undefined || partition === undefined || refusal !== undefined) {
-    return { error: refusal ?? "UNKNOWN_TOPIC_OR_PARTITION", message: `${topic}-${index}` };
-  }
-  const { rules } = known;
+  const { cluster, version } = context;
+  const led = ledPartition(context, "WRITE", topic, index);
+  if (typeof led === "string") return { error: led, message: `${topic}-${index}` };
+  if (acks < ALL || acks > 1) return { error: "INVALID_REQUIRED_ACKS", message: `acks ${acks}` };
+  const { partition } = led;
+  const { rules } = led.topic;
   const insync = cluster.insyncReplicas(partition).length;
   if (acks === ALL && insync < Math.min(rules.insyncReplicasMin, partition.replicas.length)) {
     const message = `${insync} replicas in sync, min.insync.replicas is ${rules.insyncReplicasMin}`;

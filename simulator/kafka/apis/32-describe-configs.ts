@@ -15,10 +15,9 @@ import {
 } from "../wire/codec.ts";
 import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
+import { BROKER, configRefusal, TOPIC } from "./config-changes.ts";
 import { defineApi } from "./define.ts";
 
-const TOPIC = 2;
-const BROKER = 4;
 const STATIC_BROKER_CONFIG = 4;
 const TYPE_UNKNOWN = 0;
 
@@ -68,9 +67,13 @@ export const describeConfigs = defineApi({
   scope: ({ resources }) => ({
     topics: resources.filter(({ type }) => type === TOPIC).map(({ name }) => name),
   }),
-  handle: ({ resources }, { cluster }) => ({
+  handle: ({ resources }, context) => ({
     throttleTimeMs: 0,
-    results: resources.map((resource) => describe(resource, cluster)),
+    results: resources.map((resource) => {
+      const refusal = configRefusal(context, "DESCRIBE_CONFIGS", resource);
+      if (refusal !== undefined) return failed(resource, errorCode(refusal), null);
+      return describe(resource, context.cluster);
+    }),
   }),
   refuse: ({ resources }, error) => ({
     throttleTimeMs: 0,
