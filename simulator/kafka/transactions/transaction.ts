@@ -5,7 +5,7 @@ import type { Timer } from "../timers.ts";
  * `PrepareCommit` and `PrepareAbort` of Apache Kafka last no time here: the markers are written in the moment in
  * which the transaction is ended.
  */
-export type TransactionState = "Empty" | "Ongoing" | "CompleteCommit" | "CompleteAbort";
+type TransactionState = "Empty" | "Ongoing" | "CompleteCommit" | "CompleteAbort";
 
 /** Who speaks for a transactional id. */
 export interface ProducerIdentity {
