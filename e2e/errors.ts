@@ -1,3 +1,5 @@
+import { FaultNeverFiredError } from "#simulator/fault-never-fired.ts";
+
 /** Exit codes of the command line, as the README lists them. */
 export const EXIT_CODE = {
   passed: 0,
@@ -20,10 +22,8 @@ export class ExpectationError extends Error {
   override readonly name = "ExpectationError";
 }
 
-/** The fault that a scenario is about never happened, so its success would prove nothing: exit code 4. */
-export class FaultNeverFiredError extends Error {
-  override readonly name = "FaultNeverFiredError";
-}
+/** Exit code 4. */
+export { FaultNeverFiredError };
 
 /** Throws ExpectationError with `message` unless `condition` holds. */
 export function expect(condition: boolean, message: string): asserts condition {

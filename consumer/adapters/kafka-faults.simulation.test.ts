@@ -111,7 +111,7 @@ describe("kafka adapter under faults", () => {
     using held = cluster.faults.add({
       api: "JoinGroup",
       skip: 1,
-      action: { type: "barrier", at: "before-apply" },
+      action: { type: "barrier" },
     });
     const started = harness.startBroker(cluster, commitAll);
     await held.arrived;
@@ -187,8 +187,9 @@ describe("kafka adapter under faults", () => {
     const cluster = await harness.startCluster();
     using fault = cluster.faults.add({
       api: "OffsetCommit",
+      direction: "reply",
       times: 1,
-      action: { type: "apply-then-drop" },
+      action: { type: "drop" },
     });
     const started = harness.startBroker(cluster, commitAll);
     await joined(started);

@@ -134,7 +134,7 @@ class EmbeddedBroker implements Broker {
   async holdNext(request: string): Promise<BrokerHold> {
     const fault = this.#cluster.faults.add({
       api: request,
-      action: { type: "barrier", at: "before-apply" },
+      action: { type: "barrier" },
       times: 1,
     });
     return {

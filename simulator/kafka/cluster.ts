@@ -2,8 +2,11 @@ import { Events } from "./events.ts";
 import { Faults } from "./faults.ts";
 import { Groups } from "./groups/groups.ts";
 import type { ClusterSettings } from "./options.ts";
+import { Acls } from "./security/acls.ts";
 import { Users } from "./security/users.ts";
 import type { Timers } from "./timers.ts";
+import { topicConfigFault, topicRules } from "./topic-config.ts";
+import type { TopicConfig } from "./topic-config.ts";
 import { addPartitions, isTopicName, Topics } from "./topics.ts";
 import type { Partition, Topic } from "./topics.ts";
 import type { ErrorName } from "./wire/errors.ts";
@@ -29,6 +32,7 @@ export class Cluster {
   readonly timers: Timers;
   readonly topics = new Topics();
   readonly users: Users;
+  readonly acls: Acls;
   readonly groups: Groups;
   readonly faults = new Faults();
   readonly events = new Events();
@@ -40,6 +44,7 @@ export class Cluster {
     this.settings = settings;
     this.timers = timers;
     this.users = new Users(users);
+    this.acls = new Acls(settings.authorization);
     this.groups = new Groups(settings, timers);
   }
 
@@ -57,18 +62,26 @@ export class Cluster {
     return this.#living()[0]?.id ?? -1;
   }
 
-  /** Returns the error for the client instead of a topic when the name or the count is not allowed. */
+  /** Returns the error for the client instead of a topic when the name, the count or a setting is not allowed. */
   createTopic(
     name: string,
     partitionCount = this.settings.partitionsDefault,
-    config: ReadonlyMap<string, string> = new Map(),
+    config: TopicConfig = new Map(),
   ): Topic | ErrorName {
     if (!isTopicName(name)) return "INVALID_TOPIC_EXCEPTION";
     if (this.topics.get(name) !== undefined) return "TOPIC_ALREADY_EXISTS";
     if (partitionCount < 1) return "INVALID_PARTITIONS";
+    if (topicConfigFault(config) !== undefined) return "INVALID_CONFIG";
     const start = this.topics.all().length;
     const place = (partition: number): number[] => this.#replicas(start + partition);
-    return this.topics.create(name, partitionCount, place, config);
+    const rules = topicRules(config, this.settings.batchBytesMax);
+    return this.topics.create(name, partitionCount, place, config, rules);
+  }
+
+  /** Replaces everything that was set for the topic; the settings are valid. */
+  configureTopic(topic: Topic, config: TopicConfig): void {
+    topic.config = config;
+    topic.rules = topicRules(config, this.settings.batchBytesMax);
   }
 
   /** Adds partitions until there are `count`. */
@@ -96,6 +109,11 @@ export class Cluster {
     this.groups.get(group)?.answerWaiting("NOT_COORDINATOR");
   }
 
+  /** Ids of the replicas that live: here they are in sync from their first moment on. */
+  insyncReplicas(partition: Partition): number[] {
+    return partition.replicas.filter((id) => this.#nodes[id - 1]?.alive === true);
+  }
+
   moveLeader(partition: Partition, node: number): void {
     partition.leader = node;
     partition.leaderEpoch += 1;
@@ -117,11 +135,11 @@ export class Cluster {
     return this.#nextProducerId;
   }
 
-  /** Ends every timer and everyone who waits. */
+  /** Ends every timer and everyone who waits. Throws FaultNeverFiredError as `Faults.close` does. */
   close(): void {
-    this.faults.close();
     this.groups.close();
     for (const topic of this.topics.all()) this.topics.delete(topic);
+    this.faults.close();
   }
 
   #living(): readonly NodeView[] {

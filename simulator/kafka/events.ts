@@ -1,3 +1,5 @@
+import type { FaultDirection } from "./faults/rule.ts";
+
 /** What the broker sees of its clients, as it happens. */
 export type KafkaEvent =
   | (EventPlace & { readonly type: "connection-opened" })
@@ -16,8 +18,15 @@ export type KafkaEvent =
       readonly api: string;
       readonly reason: string;
     })
-  /** A rule hit this request. */
-  | (EventPlace & RequestFacts & { readonly type: "fault"; readonly action: string });
+  /** A rule hit this request or its reply. */
+  | (EventPlace &
+      RequestFacts & {
+        readonly type: "fault";
+        /** Id of the rule. */
+        readonly fault: number;
+        readonly action: string;
+        readonly direction: FaultDirection;
+      });
 
 /** An event whose place and time are still to be added. */
 export type ConnectionEvent = DistributiveOmit<KafkaEvent, keyof EventPlace>;
@@ -44,7 +53,13 @@ export interface RequestFacts {
   /** `User:NAME`, `User:ANONYMOUS` without authentication. */
   readonly principal: string;
   readonly topics: readonly string[];
+  readonly partitions: readonly TopicPartition[];
   readonly groups: readonly string[];
+}
+
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
 }
 
 export type KafkaListener = (event: KafkaEvent) => void;

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { FaultNeverFiredError } from "../fault-never-fired.ts";
 import type { RequestFacts } from "./events.ts";
 import { Faults } from "./faults.ts";
-import type { FaultScope } from "./faults.ts";
+import type { FaultRule } from "./faults.ts";
+import type { FaultScope } from "./faults/rule.ts";
 
 const facts: RequestFacts = {
   api: "OffsetCommit",
@@ -9,9 +11,16 @@ const facts: RequestFacts = {
   apiVersion: 5,
   clientId: "pod",
   principal: "User:u",
-  topics: ["t"],
+  topics: ["t", "other"],
+  partitions: [
+    { topic: "t", partition: 3 },
+    { topic: "other", partition: 4 },
+  ],
   groups: ["g"],
 };
+
+const bitesOf = (faults: Faults, count: number): boolean[] =>
+  Array.from({ length: count }, () => faults.bite("request", 1, facts) !== undefined);
 
 describe("a rule bites requests that match all of its scope", () => {
   test.each<[scope: FaultScope, isHit: boolean]>([
@@ -25,56 +34,123 @@ describe("a rule bites requests that match all of its scope", () => {
     [{ api: "OffsetCommit", group: "x" }, false],
     [{ api: "OffsetCommit", clientId: "x" }, false],
     [{ api: "OffsetCommit", principal: "User:x" }, false],
+    [{ partition: 3 }, true],
+    [{ partition: 5 }, false],
+    [{ topic: "t", partition: 3 }, true],
+    [{ topic: "t", partition: 4 }, false],
+    [{ direction: "request" }, true],
+    [{ direction: "reply" }, false],
   ])("%o: %s", (scope, isHit) => {
     const faults = new Faults();
     const fault = faults.add({ ...scope, action: { type: "blackhole" } });
-    expect(faults.bite(1, facts) !== undefined).toBe(isHit);
+    expect(faults.bite("request", 1, facts) !== undefined).toBe(isHit);
     expect(fault.hits).toBe(isHit ? 1 : 0);
   });
+});
+
+test.each<[action: FaultRule["action"], direction: "request" | "reply"]>([
+  [{ type: "drop" }, "request"],
+  [{ type: "truncate" }, "reply"],
+  [{ type: "throttle", bytesPerSecond: 1 }, "reply"],
+])("without a direction %o is about the %s", (action, direction) => {
+  const faults = new Faults();
+  faults.add({ action });
+  const other = direction === "reply" ? "request" : "reply";
+  expect(faults.bite(other, 1, facts)).toBeUndefined();
+  expect(faults.bite(direction, 1, facts)).toBeDefined();
 });
 
 test("the first rule that matches is the one that bites", () => {
   const faults = new Faults();
   const first = faults.add({ action: { type: "delay", delayMs: 1 }, times: 1 });
   const second = faults.add({ action: { type: "blackhole" } });
-  expect(faults.bite(1, facts)?.action.type).toBe("delay");
-  expect(faults.bite(1, facts)?.action.type).toBe("blackhole");
+  expect(faults.bite("request", 1, facts)?.action.type).toBe("delay");
+  expect(faults.bite("request", 1, facts)?.action.type).toBe("blackhole");
   expect([first.hits, second.hits]).toEqual([1, 1]);
+  expect(faults.all().map(({ id }) => id)).toEqual([1, 2]);
 });
 
 test("skip lets the first ones pass, times ends it", () => {
   const faults = new Faults();
   const fault = faults.add({ action: { type: "blackhole" }, skip: 2, times: 2 });
-  const bites = Array.from({ length: 6 }, () => faults.bite(1, facts) !== undefined);
-  expect(bites).toEqual([false, false, true, true, false, false]);
+  expect(bitesOf(faults, 6)).toEqual([false, false, true, true, false, false]);
   expect(fault.hits).toBe(2);
 });
 
-test("probability draws from the given random", () => {
+const drawn = (seed?: number): boolean[] => {
   const faults = new Faults();
-  const drawn = [0.9, 0.1, 0.5, 0.2];
-  faults.add({
-    action: { type: "blackhole" },
-    probability: 0.5,
-    random: () => drawn.shift() ?? 1,
-  });
-  const bites = Array.from({ length: 4 }, () => faults.bite(1, facts) !== undefined);
-  expect(bites).toEqual([false, true, false, true]);
+  faults.add({ action: { type: "drop" }, probability: 0.3, ...(seed !== undefined && { seed }) });
+  return bitesOf(faults, 1000);
+};
+
+test("probability draws from the seed: the same one draws the same, another one differs", () => {
+  expect(drawn(7)).toEqual(drawn(7));
+  expect(drawn()).toEqual(drawn(0));
+  expect(drawn(7)).not.toEqual(drawn(8));
+  const hits = drawn(7).filter(Boolean).length;
+  expect(hits).toBeGreaterThan(250);
+  expect(hits).toBeLessThan(350);
 });
 
 test("disposing removes the rule and releases whoever it holds", async () => {
   const faults = new Faults();
   const fault = faults.add({ action: { type: "barrier" } });
-  const bite = faults.bite(1, facts);
+  const bite = faults.bite("request", 1, facts);
   await expect(fault.arrived).resolves.toBe(facts);
   fault[Symbol.dispose]();
   await bite?.released;
-  expect(faults.bite(1, facts)).toBeUndefined();
+  expect(faults.bite("request", 1, facts)).toBeUndefined();
   expect(faults.all()).toEqual([]);
 });
 
-test("an error that Apache Kafka does not know is refused at once", () => {
+describe("a rule that never bit", () => {
+  const rule: FaultRule = { api: "Fetch", group: "g", action: { type: "drop" }, skip: 1 };
+
+  test("is an error at its end, which says what it waited for; once", () => {
+    const faults = new Faults();
+    const fault = faults.add({ ...rule, api: "OffsetCommit", direction: "reply" });
+    faults.bite("reply", 1, facts);
+    const end = (): void => fault[Symbol.dispose]();
+    expect(end).toThrow(FaultNeverFiredError);
+    expect(faults.all()).toEqual([]);
+    expect(end).not.toThrow();
+    expect(() => faults.add(rule)[Symbol.dispose]()).toThrow(
+      "the fault never fired: drop the request, api Fetch, group g, skip 1; 0 exchanges matched it",
+    );
+  });
+
+  test("is an error at the end of all, which names each and ends every one", async () => {
+    const faults = new Faults();
+    const fired = faults.add({ action: { type: "barrier" }, times: 1 });
+    faults.add(rule);
+    faults.add({ ...rule, api: "Produce" });
+    const bite = faults.bite("request", 1, facts);
+    expect(() => faults.close()).toThrow(
+      /api Fetch, .* exchanges matched it\n.*api Produce, .* exchanges matched it$/,
+    );
+    await bite?.released;
+    expect([fired.hits, faults.all()]).toEqual([1, []]);
+  });
+
+  test("is none when it is optional", () => {
+    const faults = new Faults();
+    faults.add({ ...rule, optional: true });
+    expect(() => faults.close()).not.toThrow();
+  });
+});
+
+test.each<[rule: FaultRule, message: string]>([
+  [{ action: { type: "error", error: "NO_SUCH" } }, "unknown Kafka error name NO_SUCH"],
+  [{ action: { type: "throttle" } }, "throttle needs bytesPerSecond or throttleTimeMs"],
+  [{ action: { type: "throttle", bytesPerSecond: 0 } }, "bytesPerSecond must be above 0, got 0"],
+  [
+    { action: { type: "truncate" }, direction: "request" },
+    "truncate is about replies, got direction request",
+  ],
+  [{ action: { type: "drop" }, probability: 2 }, "probability must be in [0, 1], got 2"],
+  [{ action: { type: "drop" }, times: 0 }, "times must be above 0, got 0"],
+])("%o can never do what it says and is refused at once", (rule, message) => {
   const faults = new Faults();
-  const rule = { action: { type: "error", error: "NO_SUCH_ERROR" } } as const;
-  expect(() => faults.add(rule)).toThrow("unknown Kafka error name NO_SUCH_ERROR");
+  expect(() => faults.add(rule)).toThrow(new RangeError(message));
+  expect(faults.all()).toEqual([]);
 });

@@ -1,48 +1,21 @@
+import type { Random } from "#consumer/ports.ts";
+import { createSeededRandom } from "#fixtures/clock.ts";
+import { FaultNeverFiredError } from "../fault-never-fired.ts";
 import type { RequestFacts } from "./events.ts";
-import { errorCode } from "./wire/errors.ts";
+import { checkRule, describeRule, directionOf, matches } from "./faults/rule.ts";
+import type { FaultAction, FaultDirection, FaultRule } from "./faults/rule.ts";
 
-/** Which requests a rule is about: every given field must match. */
-export interface FaultScope {
-  /** Name in the protocol (`OffsetCommit`) or its number. */
-  readonly api?: string | number;
-  readonly node?: number;
-  readonly topic?: string;
-  readonly group?: string;
-  readonly clientId?: string;
-  /** `User:NAME`. */
-  readonly principal?: string;
-}
+export type { FaultRule } from "./faults/rule.ts";
 
-type FaultAction =
-  /** Not applied; answered with this error of Apache Kafka's table, such as `NOT_COORDINATOR`. */
-  | { readonly type: "error"; readonly error: string }
-  /** Applied after `delayMs`. */
-  | { readonly type: "delay"; readonly delayMs: number }
-  /** Not applied; the connection is closed. */
-  | { readonly type: "drop-before-apply" }
-  /** Applied; the connection is closed instead of answering. */
-  | { readonly type: "apply-then-drop" }
-  /** Not applied and never answered; the connection is deaf from then on, and closed when the rule is released. */
-  | { readonly type: "blackhole" }
-  /** Waits for `release()`, before it is applied or before the answer is sent. Default before-apply. */
-  | { readonly type: "barrier"; readonly at?: "before-apply" | "before-reply" };
-
-export interface FaultRule extends FaultScope {
-  readonly action: FaultAction;
-  /** Matching requests that pass before the rule bites. Default 0. */
-  readonly skip?: number;
-  /** How often the rule bites, then it is spent. Default: without end. */
-  readonly times?: number;
-  /** Chance in [0, 1] of a matching request to be hit, drawn from `random`. Default 1. */
-  readonly probability?: number;
-  /** Uniform in [0, 1): give a seeded one to be able to replay. Default Math.random. */
-  readonly random?: () => number;
-}
-
-/** An installed rule; disposing it removes it and releases whoever it holds. */
+/**
+ * An installed rule. Disposing removes it and releases whoever it holds; it then throws FaultNeverFiredError when
+ * the rule never bit and is not `optional`: whatever passed meanwhile proved nothing. Disposing again does nothing.
+ */
 export interface Fault extends Disposable {
+  /** Unique in the cluster. */
+  readonly id: number;
   readonly rule: FaultRule;
-  /** Requests that it bit. A test that relies on a rule asserts that this is not 0. */
+  /** Exchanges that it bit. */
   readonly hits: number;
   /** Resolves at the first hit. */
   readonly arrived: Promise<RequestFacts>;
@@ -50,21 +23,25 @@ export interface Fault extends Disposable {
   release(): void;
 }
 
-/** A rule that bit one request. */
+/** A rule that bit one request or one reply. */
 export interface Bite {
+  /** Of the rule. */
+  readonly id: number;
   readonly action: FaultAction;
-  /** Resolves when the rule lets go of the request. */
+  /** Resolves when the rule lets go of it. */
   readonly released: Promise<void>;
 }
 
-/** Ordered rules: the first one that matches a request is the one that bites. */
+/** Ordered rules: the first one that matches a request is the one that bites it, and so for its reply. */
 export class Faults {
   readonly #installed: InstalledFault[] = [];
+  #lastId = 0;
 
-  /** Throws RangeError for an error name that Apache Kafka does not know. */
+  /** Throws RangeError for a rule that can never do what it says, such as an unknown name of an error. */
   add(rule: FaultRule): Fault {
-    if (rule.action.type === "error") errorCode(rule.action.error);
-    const fault = new InstalledFault(rule, () => {
+    checkRule(rule);
+    this.#lastId += 1;
+    const fault = new InstalledFault(this.#lastId, rule, () => {
       const index = this.#installed.indexOf(fault);
       if (index !== -1) this.#installed.splice(index, 1);
     });
@@ -77,35 +54,52 @@ export class Faults {
     return [...this.#installed];
   }
 
-  /** Counts the hit; undefined when no rule is about this request. */
-  bite(node: number, request: RequestFacts): Bite | undefined {
+  /** Counts the hit; undefined when no rule is about this side of the exchange. */
+  bite(direction: FaultDirection, node: number, request: RequestFacts): Bite | undefined {
     for (const fault of this.#installed) {
-      if (fault.bites(node, request)) return fault;
+      if (fault.bites(direction, node, request)) return fault;
     }
     return undefined;
   }
 
+  /** Disposes of every rule. Throws FaultNeverFiredError for all that should have bitten and did not. */
   close(): void {
-    for (const fault of this.all()) fault[Symbol.dispose]();
+    const missed: string[] = [];
+    for (const fault of this.all()) {
+      try {
+        fault[Symbol.dispose]();
+      } catch (error) {
+        if (!(error instanceof FaultNeverFiredError)) throw error;
+        missed.push(error.message);
+      }
+    }
+    if (missed.length > 0) throw new FaultNeverFiredError(missed.join("\n"));
   }
 }
 
 class InstalledFault implements Fault, Bite {
+  readonly id: number;
   readonly rule: FaultRule;
   readonly arrived: Promise<RequestFacts>;
   readonly released: Promise<void>;
+  readonly #direction: FaultDirection;
+  readonly #random: Random;
   readonly #remove: () => void;
   readonly #arrive: (request: RequestFacts) => void;
   readonly #release: () => void;
+  #isDisposed = false;
   #matched = 0;
   #hits = 0;
 
-  constructor(rule: FaultRule, remove: () => void) {
+  constructor(id: number, rule: FaultRule, remove: () => void) {
     const arrived = Promise.withResolvers<RequestFacts>();
     const released = Promise.withResolvers<void>();
+    this.id = id;
     this.rule = rule;
     this.arrived = arrived.promise;
     this.released = released.promise;
+    this.#direction = directionOf(rule);
+    this.#random = createSeededRandom(rule.seed ?? 0);
     this.#remove = remove;
     this.#arrive = arrived.resolve;
     this.#release = released.resolve;
@@ -119,12 +113,13 @@ class InstalledFault implements Fault, Bite {
     return this.#hits;
   }
 
-  bites(node: number, request: RequestFacts): boolean {
+  bites(direction: FaultDirection, node: number, request: RequestFacts): boolean {
     const { skip = 0, times = Number.POSITIVE_INFINITY, probability = 1 } = this.rule;
-    if (this.#hits >= times || !matches(this.rule, node, request)) return false;
+    if (this.#hits >= times || direction !== this.#direction) return false;
+    if (!matches(this.rule, node, request)) return false;
     this.#matched += 1;
     if (this.#matched <= skip) return false;
-    if (probability < 1 && (this.rule.random ?? Math.random)() >= probability) return false;
+    if (probability < 1 && this.#random.next() >= probability) return false;
     this.#hits += 1;
     this.#arrive(request);
     return true;
@@ -135,19 +130,14 @@ class InstalledFault implements Fault, Bite {
   }
 
   [Symbol.dispose](): void {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
     this.#remove();
     this.#release();
+    if (this.#hits === 0 && this.rule.optional !== true) {
+      throw new FaultNeverFiredError(
+        `the fault never fired: ${describeRule(this.rule)}; ${this.#matched} exchanges matched it`,
+      );
+    }
   }
-}
-
-function matches(scope: FaultScope, node: number, request: RequestFacts): boolean {
-  const { api, topic, group } = scope;
-  return (
-    (api === undefined || api === request.api || api === request.apiKey) &&
-    (scope.node === undefined || scope.node === node) &&
-    (topic === undefined || request.topics.includes(topic)) &&
-    (group === undefined || request.groups.includes(group)) &&
-    (scope.clientId === undefined || scope.clientId === request.clientId) &&
-    (scope.principal === undefined || scope.principal === request.principal)
-  );
 }

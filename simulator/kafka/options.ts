@@ -1,3 +1,4 @@
+import type { AuthorizationOptions } from "./security/acls.ts";
 import type { SaslMechanism } from "./security/users.ts";
 
 export interface ListenerOptions {
@@ -30,7 +31,7 @@ export interface TopicOptions {
   readonly name: string;
   /** Default: the cluster's. */
   readonly partitions?: number;
-  /** Shown by DescribeConfigs; `max.message.bytes` is obeyed. */
+  /** By Apache Kafka's names; DEVIATIONS.md says which are obeyed. */
   readonly config?: Readonly<Record<string, string>>;
 }
 
@@ -43,6 +44,8 @@ export interface KafkaOptions {
   readonly topics?: readonly (string | TopicOptions)[];
   /** Passwords by user name. */
   readonly users?: Readonly<Record<string, string>>;
+  /** Default: everybody may do everything, until the first ACL is created. */
+  readonly authorization?: AuthorizationOptions;
   /** Metadata about an unknown topic creates it. Default true. */
   readonly autoCreateTopics?: boolean;
   /** Partitions of a topic that names no number. Default 1. */
@@ -63,6 +66,8 @@ export interface KafkaOptions {
   readonly failedAuthenticationDelayMs?: number;
   /** `connections.max.reauth.ms`: how long an authentication is good for. Default 0: for ever. */
   readonly reauthenticationMsMax?: number;
+  /** `log.retention.check.interval.ms`. Default 300000, as Apache Kafka. */
+  readonly retentionCheckIntervalMs?: number;
 }
 
 export type ClusterSettings = Required<Omit<KafkaOptions, "topics" | "users">>;
@@ -72,6 +77,7 @@ export function clusterSettings(options: KafkaOptions): ClusterSettings {
   const settings: ClusterSettings = {
     nodes: options.nodes ?? 1,
     listeners: options.listeners ?? [{ name: "plaintext" }],
+    authorization: options.authorization ?? {},
     autoCreateTopics: options.autoCreateTopics ?? true,
     partitionsDefault: options.partitionsDefault ?? 1,
     replicationFactor: options.replicationFactor ?? 3,
@@ -82,6 +88,7 @@ export function clusterSettings(options: KafkaOptions): ClusterSettings {
     initialRebalanceDelayMs: options.initialRebalanceDelayMs ?? 0,
     failedAuthenticationDelayMs: options.failedAuthenticationDelayMs ?? 100,
     reauthenticationMsMax: options.reauthenticationMsMax ?? 0,
+    retentionCheckIntervalMs: options.retentionCheckIntervalMs ?? 300_000,
   };
   atLeastOne("nodes", settings.nodes);
   atLeastOne("partitionsDefault", settings.partitionsDefault);

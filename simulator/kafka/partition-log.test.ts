@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { PartitionLog } from "./partition-log.ts";
 import { offsetAtTimestamp, offsetOfMaxTimestamp, readRecords } from "./records.ts";
+import { topicRules } from "./topic-config.ts";
 import { parseBatch } from "./wire/record-batch.ts";
 
 const batchOf = (count: number, timestampMs = 1000) =>
@@ -73,6 +74,44 @@ test("deleted records are gone; those of a batch that is cut through are not sho
   expect(log.batches).toHaveLength(1);
   expect(readRecords(log).map((record) => record.offset)).toEqual([4n, 5n]);
   expect(log.append(batchOf(1), 0)).toBe(6n);
+});
+
+const rules = (config: Record<string, string>) => topicRules(new Map(Object.entries(config)), 1000);
+
+test("retention by time takes the oldest batches, each with its newest record", () => {
+  const log = new PartitionLog();
+  for (const timestampMs of [1000, 2000, 5000, 1000]) log.append(batchOf(2, timestampMs), 0);
+  const from = (nowMs: number) => log.retainedFrom(rules({ "retention.ms": "1000" }), nowMs);
+  expect([2001, 2002, 3002, 6001, 6002].map(from)).toEqual([0n, 2n, 4n, 4n, 8n]);
+  expect(log.retainedFrom(rules({ "retention.ms": "-1" }), 1e12)).toBe(0n);
+});
+
+test("retention by size keeps at least the bytes that were asked for", () => {
+  const log = logOf([2, 2, 2]);
+  const size = log.batches[0]?.bytes.length ?? 0;
+  const from = (bytes: number) =>
+    log.retainedFrom(rules({ "retention.bytes": String(bytes), "retention.ms": "-1" }), 0);
+  expect([3 * size, 2 * size + 1, 2 * size, size, 1, 0].map(from)).toEqual([
+    0n,
+    0n,
+    2n,
+    4n,
+    4n,
+    6n,
+  ]);
+  log.deleteBefore(3n);
+  expect([2 * size, size].map(from)).toEqual([3n, 4n]);
+});
+
+test("with the time of the append every record has it, and the CRC is right", () => {
+  const log = new PartitionLog();
+  log.append(batchOf(2), 0, 7000);
+  expect(readRecords(log).map((record) => record.timestampMs)).toEqual([7000, 7000]);
+  expect(parseBatch(log.batches[0]?.bytes ?? Buffer.alloc(0))).toMatchObject({
+    maxTimestampMs: 7000,
+    baseTimestampMs: 1000,
+  });
+  expect(offsetAtTimestamp(log, 6000n)).toEqual({ offset: 0n, timestamp: 7000n });
 });
 
 test("appending wakes whoever waits, until it stops waiting", () => {

@@ -1,3 +1,4 @@
+import type { TopicRules } from "./topic-config.ts";
 import { placeBatch } from "./wire/record-batch.ts";
 import type { RecordBatch } from "./wire/record-batch.ts";
 
@@ -16,6 +17,7 @@ export class PartitionLog {
   readonly #waiters = new Set<() => void>();
   #startOffset = 0n;
   #endOffset = 0n;
+  #bytes = 0;
 
   /** The first offset that can be fetched. */
   get startOffset(): bigint {
@@ -32,18 +34,18 @@ export class PartitionLog {
     return this.#batches;
   }
 
-  /** Returns the offset of the batch's first record. */
-  append(batch: RecordBatch, leaderEpoch: number): bigint {
+  /**
+   * Returns the offset of the batch's first record. `appendTimeMs` becomes the timestamp of all its records, unless
+   * it is undefined.
+   */
+  append(batch: RecordBatch, leaderEpoch: number, appendTimeMs?: number): bigint {
     const baseOffset = this.#endOffset;
     const lastOffset = baseOffset + BigInt(batch.lastOffsetDelta);
-    this.#batches.push({
-      baseOffset,
-      lastOffset,
-      leaderEpoch,
-      maxTimestampMs: batch.maxTimestampMs,
-      bytes: placeBatch(batch, baseOffset, leaderEpoch),
-    });
+    const bytes = placeBatch(batch, baseOffset, leaderEpoch, appendTimeMs);
+    const maxTimestampMs = appendTimeMs ?? batch.maxTimestampMs;
+    this.#batches.push({ baseOffset, lastOffset, leaderEpoch, maxTimestampMs, bytes });
     this.#endOffset = lastOffset + 1n;
+    this.#bytes += bytes.length;
     this.wake();
     return baseOffset;
   }
@@ -69,8 +71,25 @@ export class PartitionLog {
   deleteBefore(offset: bigint): void {
     this.#startOffset = offset;
     const kept = this.#batches.findIndex((batch) => batch.lastOffset >= offset);
-    this.#batches.splice(0, kept === -1 ? this.#batches.length : kept);
+    const gone = this.#batches.splice(0, kept === -1 ? this.#batches.length : kept);
+    for (const { bytes } of gone) this.#bytes -= bytes.length;
     this.wake();
+  }
+
+  /**
+   * Where the log begins when retention has its way: the oldest batches go while they are too old, or while the log
+   * keeps `retentionBytes` without them. Apache Kafka judges segments in the same way.
+   */
+  retainedFrom({ retentionMs, retentionBytes }: TopicRules, nowMs: number): bigint {
+    let surplus = retentionBytes < 0 ? -1 : this.#bytes - retentionBytes;
+    const kept = this.#batches.findIndex(({ maxTimestampMs, bytes }) => {
+      const isOld = retentionMs >= 0 && nowMs - maxTimestampMs > retentionMs;
+      surplus -= bytes.length;
+      return !isOld && surplus < 0;
+    });
+    if (kept === -1) return this.#endOffset;
+    const first = this.#batches[kept]?.baseOffset ?? this.#endOffset;
+    return first > this.#startOffset ? first : this.#startOffset;
   }
 
   /** The end offset of `epoch`: where the first batch of a later one begins. */

@@ -10,6 +10,7 @@ const batch = (baseSequence: number, recordCount = 1, producerEpoch = 0): Record
   transactional: false,
   control: false,
   lastOffsetDelta: recordCount - 1,
+  baseTimestampMs: 0,
   maxTimestampMs: 0,
   producerId: 7n,
   producerEpoch,
@@ -21,7 +22,7 @@ const written = (): PartitionProducers => {
   const producers = new PartitionProducers();
   for (const sequence of [0, 2, 4]) {
     expect(producers.check(batch(sequence, 2))).toBeUndefined();
-    producers.appended(batch(sequence, 2), BigInt(sequence));
+    producers.appended(batch(sequence, 2), BigInt(sequence), sequence);
   }
   return producers;
 };
@@ -29,7 +30,11 @@ const written = (): PartitionProducers => {
 test("the next in sequence is new, a repeated batch is answered with its first offset", () => {
   const producers = written();
   expect(producers.check(batch(6))).toBeUndefined();
-  expect([0, 2, 4].map((sequence) => producers.check(batch(sequence, 2)))).toEqual([0n, 2n, 4n]);
+  expect([0, 2, 4].map((sequence) => producers.check(batch(sequence, 2))?.baseOffset)).toEqual([
+    0n,
+    2n,
+    4n,
+  ]);
 });
 
 describe("refused", () => {
@@ -43,7 +48,7 @@ describe("refused", () => {
 
   test("an epoch that has been fenced", () => {
     const producers = written();
-    producers.appended(batch(0, 1, 1), 6n);
+    producers.appended(batch(0, 1, 1), 6n, 0);
     expect(() => producers.check(batch(6))).toThrow(
       expect.objectContaining({ code: "INVALID_PRODUCER_EPOCH" }),
     );
@@ -52,8 +57,16 @@ describe("refused", () => {
 
 test("sequence numbers wrap after 2^31 - 1", () => {
   const producers = new PartitionProducers();
-  producers.appended(batch(2 ** 31 - 1), 0n);
+  producers.appended(batch(2 ** 31 - 1), 0n, 0);
   expect(producers.check(batch(0))).toBeUndefined();
+});
+
+test("a producer is forgotten when its newest record is old enough", () => {
+  const producers = written();
+  producers.expire(3);
+  expect(producers.check(batch(4, 2))).toMatchObject({ baseOffset: 4n, maxTimestampMs: 4 });
+  producers.expire(4);
+  expect(producers.check(batch(4, 2))).toBeUndefined();
 });
 
 test("any retry of one of the last five batches appends nothing", () => {
@@ -61,9 +74,9 @@ test("any retry of one of the last five batches appends nothing", () => {
     fc.property(fc.integer({ min: 1, max: 20 }), fc.nat({ max: 4 }), (count, back) => {
       const producers = new PartitionProducers();
       for (let index = 0; index < count; index += 1)
-        producers.appended(batch(index), BigInt(index));
+        producers.appended(batch(index), BigInt(index), index);
       const repeated = Math.max(0, count - 1 - back);
-      expect(producers.check(batch(repeated))).toBe(BigInt(repeated));
+      expect(producers.check(batch(repeated))?.baseOffset).toBe(BigInt(repeated));
     }),
   );
 });

@@ -10,6 +10,7 @@ interface AppendedBatch {
   readonly baseSequence: number;
   readonly lastSequence: number;
   readonly baseOffset: bigint;
+  readonly maxTimestampMs: number;
 }
 
 interface ProducerEntry {
@@ -22,10 +23,9 @@ export class PartitionProducers {
   readonly #entries = new Map<bigint, ProducerEntry>();
 
   /**
-   * The base offset of the earlier append when `batch` repeats one of the last five, undefined when it is next in
-   * sequence. Throws InvalidBatch: INVALID_PRODUCER_EPOCH or OUT_OF_ORDER_SEQUENCE_NUMBER.
+   * The earlier append when `batch` repeats one of the last five, undefined when it is next in sequence. Throws InvalidBatch: INVALID_PRODUCER_EPOCH or OUT_OF_ORDER_SEQUENCE_NUMBER.
    */
-  check(batch: RecordBatch): bigint | undefined {
+  check(batch: RecordBatch): AppendedBatch | undefined {
     const entry = this.#entries.get(batch.producerId);
     if (entry === undefined) return undefined;
     if (batch.producerEpoch < entry.epoch) {
@@ -42,21 +42,29 @@ export class PartitionProducers {
       (earlier) =>
         earlier.baseSequence === batch.baseSequence && earlier.lastSequence === lastSequence(batch),
     );
-    if (repeated !== undefined) return repeated.baseOffset;
+    if (repeated !== undefined) return repeated;
     const last = entry.appended.at(-1);
     const expected = last === undefined ? 0 : (last.lastSequence + 1) % SEQUENCE_MODULUS;
     if (batch.baseSequence !== expected) throw outOfOrder(batch, expected);
     return undefined;
   }
 
+  /** Forgets producers whose newest record is from before `beforeMs`. */
+  expire(beforeMs: number): void {
+    for (const [id, { appended }] of this.#entries) {
+      if ((appended.at(-1)?.maxTimestampMs ?? 0) <= beforeMs) this.#entries.delete(id);
+    }
+  }
+
   /** Remembers an append that `check` let through. */
-  appended(batch: RecordBatch, baseOffset: bigint): void {
+  appended(batch: RecordBatch, baseOffset: bigint, maxTimestampMs: number): void {
     const known = this.#entries.get(batch.producerId);
     const earlier = known?.epoch === batch.producerEpoch ? known.appended : [];
     const added = {
       baseSequence: batch.baseSequence,
       lastSequence: lastSequence(batch),
       baseOffset,
+      maxTimestampMs,
     };
     this.#entries.set(batch.producerId, {
       epoch: batch.producerEpoch,

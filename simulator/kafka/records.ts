@@ -1,5 +1,6 @@
 import { Reader, readRecordsBatch } from "@platformatic/kafka";
 import type { PartitionLog, StoredBatch } from "./partition-log.ts";
+import { appendTimeOf } from "./wire/record-batch.ts";
 
 /** One record as a consumer would see it. */
 export interface StoredRecord {
@@ -50,9 +51,10 @@ function found(record: StoredRecord): FoundOffset {
 
 function decode(stored: StoredBatch): StoredRecord[] {
   const batch = readRecordsBatch(Reader.from(stored.bytes));
+  const appendTimeMs = appendTimeOf(stored.bytes);
   return batch.records.map((record) => ({
     offset: batch.firstOffset + BigInt(record.offsetDelta),
-    timestampMs: Number(batch.firstTimestamp + record.timestampDelta),
+    timestampMs: appendTimeMs ?? Number(batch.firstTimestamp + record.timestampDelta),
     key: record.key,
     value: record.value,
     headers: record.headers.map(([name, value]) => [String(name ?? ""), value] as const),

@@ -3,12 +3,15 @@ import type { KafkaListener } from "./events.ts";
 import type { Fault, FaultRule } from "./faults.ts";
 import type { GroupState } from "./groups/group.ts";
 import type { CommittedOffset } from "./groups/offsets.ts";
+import { startHousekeeping } from "./housekeeping.ts";
 import { Node } from "./network/node.ts";
 import { clusterSettings } from "./options.ts";
 import type { KafkaOptions, TopicOptions } from "./options.ts";
 import { readRecords } from "./records.ts";
 import type { StoredRecord } from "./records.ts";
+import type { Acls } from "./security/acls.ts";
 import { systemTimers } from "./timers.ts";
+import { topicConfigFault } from "./topic-config.ts";
 
 /** A running broker cluster and everything that a scenario may do to it or ask of it. */
 export interface KafkaCluster extends AsyncDisposable {
@@ -19,6 +22,8 @@ export interface KafkaCluster extends AsyncDisposable {
     set(name: string, password: string): void;
     delete(name: string): void;
   };
+  /** Counts from the next request on. */
+  readonly acls: Pick<Acls, "add" | "find" | "delete">;
   readonly faults: {
     /** Throws RangeError for an error name that Apache Kafka does not know. */
     add(rule: FaultRule): Fault;
@@ -45,6 +50,7 @@ interface TopicControl {
   endOffset(partition: number): bigint;
   /** Node id; -1 while no replica lives. */
   leader(partition: number): number;
+  /** Throws RangeError for a node that holds no replica, or is dead. */
   moveLeader(partition: number, node: number): void;
   /** Records before `offset` are gone: fetching them is OFFSET_OUT_OF_RANGE. */
   deleteRecordsBefore(partition: number, offset: bigint): void;
@@ -103,20 +109,24 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
     await stop(cluster, nodes);
     throw error;
   }
-  return control(cluster, nodes);
+  return control(cluster, nodes, startHousekeeping(cluster));
 }
 
-function control(cluster: Cluster, nodes: readonly Node[]): KafkaCluster {
+function control(cluster: Cluster, nodes: readonly Node[], housekeeping: Disposable): KafkaCluster {
   return {
     bootstrap: (listener) => bootstrap(cluster, listener),
     users: cluster.users,
+    acls: cluster.acls,
     faults: cluster.faults,
     createTopic: (options) => createTopic(cluster, options),
     topic: (name) => topicControl(cluster, name),
     group: (id) => groupControl(cluster, id),
     node: (id) => nodeControl(cluster, nodes, id),
     onEvent: (listener) => cluster.events.subscribe(listener),
-    [Symbol.asyncDispose]: () => stop(cluster, nodes),
+    [Symbol.asyncDispose]() {
+      housekeeping[Symbol.dispose]();
+      return stop(cluster, nodes);
+    },
   };
 }
 
@@ -135,8 +145,10 @@ function bootstrap(cluster: Cluster, listener: string | undefined): string[] {
 }
 
 function createTopic(cluster: Cluster, { name, partitions, config }: TopicOptions): void {
-  const created = cluster.createTopic(name, partitions, new Map(Object.entries(config ?? {})));
-  if (typeof created === "string") throw new RangeError(`topic ${name}: ${created}`);
+  const settings = new Map(Object.entries(config ?? {}));
+  const created = cluster.createTopic(name, partitions, settings);
+  if (typeof created !== "string") return;
+  throw new RangeError(`topic ${name}: ${topicConfigFault(settings) ?? created}`);
 }
 
 function topicControl(cluster: Cluster, name: string): TopicControl {
@@ -153,7 +165,12 @@ function topicControl(cluster: Cluster, name: string): TopicControl {
     records: (index) => readRecords(partition(index).log),
     endOffset: (index) => partition(index).log.endOffset,
     leader: (index) => partition(index).leader,
-    moveLeader: (index, node) => cluster.moveLeader(partition(index), node),
+    moveLeader(index, node) {
+      if (!cluster.insyncReplicas(partition(index)).includes(node)) {
+        throw new RangeError(`node ${node} has no living replica of ${name}-${index}`);
+      }
+      cluster.moveLeader(partition(index), node);
+    },
     deleteRecordsBefore: (index, offset) => partition(index).log.deleteBefore(offset),
   };
 }

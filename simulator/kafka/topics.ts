@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { PartitionLog } from "./partition-log.ts";
 import { PartitionProducers } from "./producers.ts";
+import type { TopicConfig, TopicRules } from "./topic-config.ts";
 
 export interface Partition {
   readonly index: number;
@@ -19,7 +20,10 @@ export interface Topic {
   /** Hyphenated UUID; another topic of the same name has another one. */
   readonly id: string;
   readonly partitions: Partition[];
-  readonly config: Map<string, string>;
+  /** What was set for this topic, by name. */
+  config: TopicConfig;
+  /** What follows from it and from the cluster's settings. */
+  rules: TopicRules;
 }
 
 /** The topics of the cluster by name and by id. */
@@ -49,9 +53,10 @@ export class Topics {
     name: string,
     partitionCount: number,
     placement: (partition: number) => readonly number[],
-    config: ReadonlyMap<string, string>,
+    config: TopicConfig,
+    rules: TopicRules,
   ): Topic {
-    const topic = { name, id: randomUUID(), partitions: [], config: new Map(config) };
+    const topic = { name, id: randomUUID(), partitions: [], config, rules };
     this.#byName.set(name, topic);
     this.#byId.set(topic.id, topic);
     addPartitions(topic, partitionCount, placement);

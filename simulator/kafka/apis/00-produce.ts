@@ -1,4 +1,4 @@
-import type { Cluster } from "../cluster.ts";
+import type { TopicRules } from "../topic-config.ts";
 import type { Partition } from "../topics.ts";
 import {
   array,
@@ -17,9 +17,12 @@ import type { ErrorName } from "../wire/errors.ts";
 import { MalformedRequest } from "../wire/reader.ts";
 import { InvalidBatch, parseBatch } from "../wire/record-batch.ts";
 import type { RecordBatch } from "../wire/record-batch.ts";
-import { defineApi } from "./define.ts";
-import { leaderRefusal } from "./leadership.ts";
+import { defineApi, scopeOfPartitions } from "./define.ts";
+import type { RequestContext } from "./define.ts";
+import { ledPartition } from "./leadership.ts";
 
+/** What a producer asks for that waits for every replica in sync. */
+const ALL = -1;
 const ZSTD = 4;
 /** KIP-110: older clients could not read it. */
 const ZSTD_VERSION_MIN = 7;
@@ -68,13 +71,13 @@ export const produce = defineApi({
   flexibleFrom: 9,
   request,
   response,
-  scope: ({ topics }) => ({ topics: topics.map((topic) => topic.name) }),
-  handle({ acks, topics }, { cluster, node, version }) {
+  scope: ({ topics }) => scopeOfPartitions(topics),
+  handle({ acks, topics }, context) {
     const answered = topics.map(({ name, partitions }) => ({
       name,
       partitions: partitions.map(({ index, records }) => {
-        const result = appendTo(cluster, node, version, acks, name, index, records);
-        return answer(index, result, cluster.topics.partition(name, index));
+        const result = appendTo(context, acks, name, index, records);
+        return answer(index, result, context.cluster.topics.partition(name, index));
       }),
     }));
     if (acks !== 0) return { topics: answered };
@@ -94,42 +97,58 @@ export const produce = defineApi({
   },
 });
 
-type AppendResult =
-  | { readonly baseOffset: bigint }
-  | { readonly error: ErrorName; message: string };
+/** Where a batch is. -1 for the time unless the broker chose it, or the batch had been appended before. */
+interface Appended {
+  readonly baseOffset: bigint;
+  readonly logAppendTimeMs: bigint;
+}
+
+type AppendResult = Appended | { readonly error: ErrorName; readonly message: string };
 
 function appendTo(
-  cluster: Cluster,
-  node: number,
-  version: number,
+  context: RequestContext,
   acks: number,
   topic: string,
   index: number,
   records: Buffer | null,
 ): AppendResult {
-  if (acks < -1 || acks > 1) return { error: "INVALID_REQUIRED_ACKS", message: `acks ${acks}` };
-  const partition = cluster.topics.partition(topic, index);
-  const refusal = leaderRefusal(partition, node, -1);
-  if (partition === undefined || refusal !== undefined) {
-    return { error: refusal ?? "UNKNOWN_TOPIC_OR_PARTITION", message: `${topic}-${index}` };
+  const { cluster, version } = context;
+  const led = ledPartition(context, "WRITE", topic, index);
+  if (typeof led === "string") return { error: led, message: `${topic}-${index}` };
+  if (acks < ALL || acks > 1) return { error: "INVALID_REQUIRED_ACKS", message: `acks ${acks}` };
+  const { partition } = led;
+  const { rules } = led.topic;
+  const insync = cluster.insyncReplicas(partition).length;
+  if (acks === ALL && insync < Math.min(rules.insyncReplicasMin, partition.replicas.length)) {
+    const message = `${insync} replicas in sync, min.insync.replicas is ${rules.insyncReplicasMin}`;
+    return { error: "NOT_ENOUGH_REPLICAS", message };
   }
   try {
     const batch = parseBatch(records ?? Buffer.alloc(0));
-    checkBatch(batch, version, batchBytesMax(cluster, topic));
-    return { baseOffset: append(partition, batch) };
+    checkBatch(batch, version, rules.batchBytesMax);
+    const nowMs = cluster.timers.nowMs();
+    if (!rules.usesLogAppendTime) checkTimestamps(batch, rules, nowMs);
+    return append(partition, batch, rules.usesLogAppendTime ? nowMs : undefined);
   } catch (error) {
     if (error instanceof InvalidBatch) return { error: error.code, message: error.message };
     throw error;
   }
 }
 
-function append(partition: Partition, batch: RecordBatch): bigint {
-  if (batch.producerId < 0n) return partition.log.append(batch, partition.leaderEpoch);
-  const repeated = partition.producers.check(batch);
-  if (repeated !== undefined) return repeated;
-  const baseOffset = partition.log.append(batch, partition.leaderEpoch);
-  partition.producers.appended(batch, baseOffset);
-  return baseOffset;
+function append(
+  { log, producers, leaderEpoch }: Partition,
+  batch: RecordBatch,
+  appendTimeMs: number | undefined,
+): Appended {
+  const isIdempotent = batch.producerId >= 0n;
+  const repeated = isIdempotent ? producers.check(batch) : undefined;
+  if (repeated !== undefined) {
+    const { baseOffset, maxTimestampMs } = repeated;
+    return { baseOffset, logAppendTimeMs: BigInt(maxTimestampMs) };
+  }
+  const baseOffset = log.append(batch, leaderEpoch, appendTimeMs);
+  if (isIdempotent) producers.appended(batch, baseOffset, appendTimeMs ?? batch.maxTimestampMs);
+  return { baseOffset, logAppendTimeMs: BigInt(appendTimeMs ?? -1) };
 }
 
 function checkBatch(batch: RecordBatch, version: number, bytesMax: number): void {
@@ -150,15 +169,22 @@ function checkBatch(batch: RecordBatch, version: number, bytesMax: number): void
   }
 }
 
-function batchBytesMax(cluster: Cluster, topic: string): number {
-  const own = cluster.topics.get(topic)?.config.get("max.message.bytes");
-  return own === undefined ? cluster.settings.batchBytesMax : Number(own);
+/** The highest and the lowest timestamp stand for those of all records. */
+function checkTimestamps(batch: RecordBatch, rules: TopicRules, nowMs: number): void {
+  const { baseTimestampMs, maxTimestampMs } = batch;
+  const oldest = Math.min(baseTimestampMs, maxTimestampMs);
+  if (maxTimestampMs - nowMs > rules.timestampAfterMsMax) {
+    throw new InvalidBatch("INVALID_TIMESTAMP", `timestamp ${maxTimestampMs} is in the future`);
+  }
+  if (oldest >= 0 && nowMs - oldest > rules.timestampBeforeMsMax) {
+    throw new InvalidBatch("INVALID_TIMESTAMP", `timestamp ${oldest} is too far in the past`);
+  }
 }
 
 function answer(index: number, result: AppendResult, partition: Partition | undefined) {
   if ("baseOffset" in result) {
     const logStartOffset = partition?.log.startOffset ?? -1n;
-    return { index, errorCode: 0, baseOffset: result.baseOffset, logStartOffset };
+    return { index, errorCode: 0, ...result, logStartOffset };
   }
   const { leader = -1, leaderEpoch = -1 } = partition ?? {};
   return {

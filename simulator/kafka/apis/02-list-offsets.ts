@@ -2,8 +2,8 @@ import { offsetAtTimestamp, offsetOfMaxTimestamp } from "../records.ts";
 import type { Partition } from "../topics.ts";
 import { array, int16, int32, int64, int8, since, string, struct } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
-import { defineApi } from "./define.ts";
-import { leaderRefusal } from "./leadership.ts";
+import { defineApi, scopeOfPartitions } from "./define.ts";
+import { ledPartition } from "./leadership.ts";
 
 const LATEST = -1n;
 const EARLIEST = -2n;
@@ -48,19 +48,16 @@ export const listOffsets = defineApi({
   flexibleFrom: 6,
   request,
   response,
-  scope: ({ topics }) => ({ topics: topics.map((topic) => topic.name) }),
-  handle({ topics }, { cluster, node }) {
+  scope: ({ topics }) => scopeOfPartitions(topics),
+  handle({ topics }, context) {
     return {
       topics: topics.map(({ name, partitions }) => ({
         name,
         partitions: partitions.map(({ index, currentLeaderEpoch, timestamp }) => {
-          const partition = cluster.topics.partition(name, index);
-          const refusal = leaderRefusal(partition, node, currentLeaderEpoch);
-          if (partition === undefined || refusal !== undefined) {
-            return failed(index, errorCode(refusal ?? "UNKNOWN_TOPIC_OR_PARTITION"));
-          }
-          const found = lookUp(partition, timestamp);
-          return { index, errorCode: 0, leaderEpoch: partition.leaderEpoch, ...found };
+          const led = ledPartition(context, "DESCRIBE", name, index, currentLeaderEpoch);
+          if (typeof led === "string") return failed(index, errorCode(led));
+          const { leaderEpoch } = led.partition;
+          return { index, errorCode: 0, leaderEpoch, ...lookUp(led.partition, timestamp) };
         }),
       })),
     };

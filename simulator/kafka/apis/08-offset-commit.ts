@@ -12,7 +12,9 @@ import {
 import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
-import { defineApi, groupRefusal } from "./define.ts";
+import { accessRefusal } from "./authorization.ts";
+import { committedTopicRefusal, groupRefusal } from "./coordination.ts";
+import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 
 /** `offset.metadata.max.bytes`. */
@@ -56,14 +58,13 @@ export const offsetCommit = defineApi({
   flexibleFrom: 8,
   request,
   response,
-  scope: ({ groupId, topics }) => ({
-    groups: [groupId],
-    topics: topics.map((topic) => topic.name),
-  }),
+  scope: ({ groupId, topics }) => ({ groups: [groupId], ...scopeOfPartitions(topics) }),
   handle(asked, context) {
+    const access = accessRefusal(context, "READ", "GROUP", asked.groupId);
     const refusal = groupRefusal(context, asked.groupId) ?? memberRefusal(asked, context);
     return eachPartition(asked, (topic, partition) => {
-      return errorCode(refusal ?? commit(asked.groupId, topic, partition, context));
+      const error = access ?? committedTopicRefusal(context, topic, partition.index) ?? refusal;
+      return errorCode(error ?? commit(asked.groupId, topic, partition, context));
     });
   },
   refuse: (asked, error) => eachPartition(asked, () => error),
@@ -85,9 +86,6 @@ function commit(
   partition: CommittedPartition,
   { cluster }: RequestContext,
 ): ErrorName {
-  if (cluster.topics.partition(topic, partition.index) === undefined) {
-    return "UNKNOWN_TOPIC_OR_PARTITION";
-  }
   if (Buffer.byteLength(partition.committedMetadata ?? "") > METADATA_BYTES_MAX) {
     return "OFFSET_METADATA_TOO_LARGE";
   }

@@ -14,7 +14,9 @@ import {
 } from "../wire/codec.ts";
 import type { Encodable } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
-import { defineApi, groupRefusal } from "./define.ts";
+import { topicAccessRefusal } from "./authorization.ts";
+import { groupRefusal } from "./coordination.ts";
+import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 
 const askedTopics = nullableArray(struct({ name: string, partitions: array(int32) }));
@@ -78,8 +80,11 @@ export const offsetFetch = defineApi({
   response,
   scope: ({ groupId, groups, topics }) => ({
     groups: groups.length > 0 ? groups.map((group) => group.groupId) : [groupId],
-    topics: [...(topics ?? []), ...groups.flatMap((group) => group.topics ?? [])].map(
-      (topic) => topic.name,
+    ...scopeOfPartitions(
+      [...(topics ?? []), ...groups.flatMap((group) => group.topics ?? [])].map((topic) => ({
+        name: topic.name,
+        partitions: topic.partitions.map((index) => ({ index })),
+      })),
     ),
   }),
   handle(asked, context) {
@@ -105,17 +110,24 @@ export const offsetFetch = defineApi({
 });
 
 function answerGroup(groupId: string, asked: AskedTopics | null, context: RequestContext) {
-  const refusal = groupRefusal(context, groupId);
+  const refusal = groupRefusal(context, groupId, "DESCRIBE");
   if (refusal !== undefined) return { topics: [], errorCode: errorCode(refusal) };
   const offsets = context.cluster.groups.get(groupId)?.offsets;
+  const accessOf = (topic: string) => topicAccessRefusal(context, "DESCRIBE", topic);
   if (asked !== null) {
-    const topics = asked.map(({ name, partitions }) => ({
-      name,
-      partitions: partitions.map((index) => position(index, offsets?.get(name, index))),
-    }));
+    const topics = asked.flatMap((topic) => {
+      const { name, partitions } = topic;
+      const access = accessOf(name);
+      if (access !== undefined) return refusedTopics([topic], errorCode(access));
+      return {
+        name,
+        partitions: partitions.map((index) => position(index, offsets?.get(name, index))),
+      };
+    });
     return { topics, errorCode: 0 };
   }
-  const topics = [...(offsets?.all() ?? [])].map(([name, partitions]) => ({
+  const shown = [...(offsets?.all() ?? [])].filter(([name]) => accessOf(name) === undefined);
+  const topics = shown.map(([name, partitions]) => ({
     name,
     partitions: [...partitions].map(([index, committed]) => position(index, committed)),
   }));

@@ -11,6 +11,7 @@ import {
 } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
+import { accessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 
@@ -67,9 +68,12 @@ export const findCoordinator = defineApi({
   }),
 });
 
-function locate(key: string, keyType: number, { cluster, listener }: RequestContext) {
+function locate(key: string, keyType: number, context: RequestContext) {
+  const { cluster, listener } = context;
   // Transactions are not served: a producer takes this for final and does not ask again.
   if (keyType !== GROUP) return refusal("TRANSACTIONAL_ID_AUTHORIZATION_FAILED");
+  const access = accessRefusal(context, "DESCRIBE", "GROUP", key);
+  if (access !== undefined) return refusal(access);
   if (key === "") return refusal("INVALID_GROUP_ID");
   const nodeId = cluster.coordinatorOf(key);
   const endpoint = cluster.nodes.find((node) => node.id === nodeId)?.endpoint(listener);

@@ -11,7 +11,8 @@ import {
   struct,
 } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
-import { defineApi, groupRefusal } from "./define.ts";
+import { groupRefusal } from "./coordination.ts";
+import { defineApi } from "./define.ts";
 
 export const syncGroup = defineApi({
   key: 14,

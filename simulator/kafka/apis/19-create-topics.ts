@@ -11,13 +11,16 @@ import {
   since,
   string,
   struct,
+  tagged,
   uuid,
 } from "../wire/codec.ts";
 import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
-import { TOPIC_CONFIG, topicConfigs } from "../topic-config.ts";
+import { topicConfigEntries, topicConfigFault } from "../topic-config.ts";
+import { clusterAccessRefusal, topicAccessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";
+import type { RequestContext } from "./define.ts";
 
 const NO_ID = "00000000-0000-0000-0000-000000000000";
 /** "The cluster's default", for the count of partitions and of replicas (KIP-464). */
@@ -56,6 +59,7 @@ const response = struct({
       partitionCount: since(5, int32, -1),
       replicationFactor: since(5, int16, -1),
       configs: since(5, nullableArray(config), null),
+      topicConfigErrorCode: tagged(0, 5, int16, 0),
     }),
   ),
 });
@@ -70,22 +74,36 @@ export const createTopics = defineApi({
   request,
   response,
   scope: ({ topics }) => ({ topics: topics.map((topic) => topic.name) }),
-  handle({ topics, validateOnly }, { cluster }) {
+  handle({ topics, validateOnly }, context) {
+    const { cluster } = context;
     return {
       topics: topics.map((asked) => {
-        const fault = refusal(asked, cluster);
+        const same = topics.filter(({ name }) => name === asked.name);
+        const fault =
+          same.length > 1 ? REPEATED : (access(asked, context) ?? refusal(asked, cluster));
         if (fault !== undefined) return failed(asked.name, errorCode(fault[0]), fault[1]);
         if (validateOnly) return { name: asked.name, errorCode: 0 };
         const created = cluster.createTopic(asked.name, countOf(asked), configOf(asked));
         if (typeof created === "string") return failed(asked.name, errorCode(created), null);
-        return described(created, cluster);
+        const isHidden = topicAccessRefusal(context, "DESCRIBE_CONFIGS", asked.name) !== undefined;
+        return isHidden ? hidden(created) : described(created);
       }),
     };
   },
   refuse: ({ topics }, error) => ({ topics: topics.map(({ name }) => failed(name, error, null)) }),
 });
 
-function refusal(asked: AskedTopic, cluster: Cluster): [ErrorName, string] | undefined {
+type Fault = readonly [error: ErrorName, message: string];
+
+const REPEATED: Fault = ["INVALID_REQUEST", "Found multiple entries for this topic."];
+
+function access({ name }: AskedTopic, context: RequestContext): Fault | undefined {
+  if (clusterAccessRefusal(context, "CREATE") === undefined) return undefined;
+  const error = topicAccessRefusal(context, "CREATE", name);
+  return error === undefined ? undefined : [error, "Authorization failed."];
+}
+
+function refusal(asked: AskedTopic, cluster: Cluster): Fault | undefined {
   const { name, partitionCount, replicationFactor, assignments, configs } = asked;
   const living = cluster.nodes.filter((node) => node.alive).length;
   if (cluster.topics.get(name) !== undefined) {
@@ -103,10 +121,12 @@ function refusal(asked: AskedTopic, cluster: Cluster): [ErrorName, string] | und
       `Replication factor ${replicationFactor} of ${living} brokers.`,
     ];
   }
-  const unknown = configs.find(({ name: key }) => !TOPIC_CONFIG.has(key));
-  return unknown === undefined
-    ? undefined
-    : ["INVALID_CONFIG", `Unknown topic config name: ${unknown.name}`];
+  const empty = configs.find(({ value }) => value === null);
+  const fault =
+    empty === undefined
+      ? topicConfigFault(configOf(asked))
+      : `Null value not supported for topic configs: ${empty.name}`;
+  return fault === undefined ? undefined : ["INVALID_CONFIG", fault];
 }
 
 function countOf({ partitionCount }: AskedTopic): number | undefined {
@@ -117,15 +137,20 @@ function configOf({ configs }: AskedTopic): ReadonlyMap<string, string> {
   return new Map(configs.flatMap(({ name, value }) => (value === null ? [] : [[name, value]])));
 }
 
-function described(topic: Topic, cluster: Cluster) {
+function described(topic: Topic) {
   return {
     name: topic.name,
     id: topic.id,
     errorCode: 0,
     partitionCount: topic.partitions.length,
     replicationFactor: topic.partitions[0]?.replicas.length ?? 0,
-    configs: topicConfigs(topic, cluster),
+    configs: topicConfigEntries(topic),
   };
+}
+
+/** What is told of a topic to those who may create it and not see its settings. */
+function hidden({ name, id }: Topic) {
+  return { name, id, errorCode: 0, topicConfigErrorCode: errorCode("TOPIC_AUTHORIZATION_FAILED") };
 }
 
 function failed(name: string, error: number, errorMessage: string | null) {

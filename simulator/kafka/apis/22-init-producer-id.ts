@@ -1,5 +1,6 @@
 import { int16, int32, int64, nullableString, since, struct } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
+import { clusterAccessRefusal, requester } from "./authorization.ts";
 import { defineApi } from "./define.ts";
 
 export const initProducerId = defineApi({
@@ -19,9 +20,13 @@ export const initProducerId = defineApi({
     producerId: int64,
     producerEpoch: int16,
   }),
-  handle({ transactionalId }, { cluster }) {
+  handle({ transactionalId }, context) {
+    const { cluster } = context;
     // Transactions are not served: a producer takes this for final and does not ask again.
     if (transactionalId !== null) return failed(errorCode("TRANSACTIONAL_ID_AUTHORIZATION_FAILED"));
+    const refusal = clusterAccessRefusal(context, "IDEMPOTENT_WRITE");
+    const mayWrite = cluster.acls.allowsAny(requester(context), "WRITE", "TOPIC");
+    if (refusal !== undefined && !mayWrite) return failed(errorCode(refusal));
     return {
       throttleTimeMs: 0,
       errorCode: 0,

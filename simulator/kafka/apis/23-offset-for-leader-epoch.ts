@@ -1,8 +1,8 @@
 import type { Partition } from "../topics.ts";
 import { array, int16, int32, int64, since, string, struct } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
-import { defineApi } from "./define.ts";
-import { leaderRefusal } from "./leadership.ts";
+import { defineApi, scopeOfPartitions } from "./define.ts";
+import { ledPartition } from "./leadership.ts";
 
 export const offsetForLeaderEpoch = defineApi({
   key: 23,
@@ -29,18 +29,15 @@ export const offsetForLeaderEpoch = defineApi({
       }),
     ),
   }),
-  scope: ({ topics }) => ({ topics: topics.map((topic) => topic.name) }),
-  handle: ({ topics }, { cluster, node }) => ({
+  scope: ({ topics }) => scopeOfPartitions(topics),
+  handle: ({ topics }, context) => ({
     throttleTimeMs: 0,
     topics: topics.map(({ name, partitions }) => ({
       name,
       partitions: partitions.map(({ index, currentLeaderEpoch, leaderEpoch }) => {
-        const partition = cluster.topics.partition(name, index);
-        const refusal = leaderRefusal(partition, node, currentLeaderEpoch);
-        if (partition === undefined || refusal !== undefined) {
-          return failed(index, errorCode(refusal ?? "UNKNOWN_TOPIC_OR_PARTITION"));
-        }
-        return { errorCode: 0, index, ...endOf(partition, leaderEpoch) };
+        const led = ledPartition(context, "DESCRIBE", name, index, currentLeaderEpoch);
+        if (typeof led === "string") return failed(index, errorCode(led));
+        return { errorCode: 0, index, ...endOf(led.partition, leaderEpoch) };
       }),
     })),
   }),

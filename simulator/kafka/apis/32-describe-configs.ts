@@ -1,6 +1,6 @@
 import type { Cluster } from "../cluster.ts";
-import { topicConfigs } from "../topic-config.ts";
-import type { TopicConfigEntry } from "../topic-config.ts";
+import { topicConfigEntries } from "../topic-config.ts";
+import type { ConfigEntry } from "../topic-config.ts";
 import {
   array,
   boolean,
@@ -15,10 +15,9 @@ import {
 } from "../wire/codec.ts";
 import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
+import { BROKER, configRefusal, TOPIC } from "./config-changes.ts";
 import { defineApi } from "./define.ts";
 
-const TOPIC = 2;
-const BROKER = 4;
 const STATIC_BROKER_CONFIG = 4;
 const TYPE_UNKNOWN = 0;
 
@@ -68,9 +67,13 @@ export const describeConfigs = defineApi({
   scope: ({ resources }) => ({
     topics: resources.filter(({ type }) => type === TOPIC).map(({ name }) => name),
   }),
-  handle: ({ resources }, { cluster }) => ({
+  handle: ({ resources }, context) => ({
     throttleTimeMs: 0,
-    results: resources.map((resource) => describe(resource, cluster)),
+    results: resources.map((resource) => {
+      const refusal = configRefusal(context, "DESCRIBE_CONFIGS", resource);
+      if (refusal !== undefined) return failed(resource, errorCode(refusal), null);
+      return describe(resource, context.cluster);
+    }),
   }),
   refuse: ({ resources }, error) => ({
     throttleTimeMs: 0,
@@ -88,12 +91,12 @@ function describe(resource: Resource, cluster: Cluster) {
     return failed(resource, errorCode("UNKNOWN_TOPIC_OR_PARTITION"), null);
   }
   const all =
-    topic === undefined || type === BROKER ? brokerConfigs(cluster) : topicConfigs(topic, cluster);
+    topic === undefined || type === BROKER ? brokerConfigs(cluster) : topicConfigEntries(topic);
   const configs = all.filter((entry) => configurationKeys?.includes(entry.name) ?? true);
   return { errorCode: 0, errorMessage: null, type, name, configs };
 }
 
-function brokerConfigs({ settings }: Cluster): TopicConfigEntry[] {
+function brokerConfigs({ settings }: Cluster): ConfigEntry[] {
   const values: [name: string, value: string | number | boolean][] = [
     ["auto.create.topics.enable", settings.autoCreateTopics],
     ["default.replication.factor", settings.replicationFactor],
@@ -110,6 +113,7 @@ function brokerConfigs({ settings }: Cluster): TopicConfigEntry[] {
     readOnly: true,
     configSource: STATIC_BROKER_CONFIG,
     isSensitive: false,
+    configType: TYPE_UNKNOWN,
   }));
 }
 

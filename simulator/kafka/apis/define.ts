@@ -1,8 +1,8 @@
 import { Writer } from "@platformatic/kafka";
 import type { Cluster } from "../cluster.ts";
+import type { TopicPartition } from "../events.ts";
 import type { Session } from "../security/session.ts";
 import type { Codec, WireFormat } from "../wire/codec.ts";
-import type { ErrorName } from "../wire/errors.ts";
 import type { RequestReader } from "../wire/reader.ts";
 
 /** Everything that a request may depend on beside its own fields. */
@@ -24,6 +24,7 @@ export interface RequestContext {
 /** What a request is about, for the rules of faults and for whoever watches. */
 interface RequestScope {
   readonly topics?: readonly string[];
+  readonly partitions?: readonly TopicPartition[];
   readonly groups?: readonly string[];
 }
 
@@ -56,6 +57,8 @@ export interface Call {
   readonly scope: RequestScope;
   /** Body of the answer; undefined when none is sent. */
   apply(context: RequestContext): Promise<Buffer | undefined>;
+  /** The answer that `apply` gave, with this throttle time where its version has one. */
+  throttled(throttleTimeMs: number): Buffer | undefined;
   refuse(error: number): Buffer | undefined;
 }
 
@@ -83,11 +86,16 @@ export function defineApi<R, RI, S, SI>(
     format,
     read(body, version, cluster) {
       const request = definition.request.read(body, format(version));
+      let applied: SI | undefined;
       const encode = (answer: SI | undefined): Buffer | undefined =>
         answer === undefined ? undefined : encodeBody(response, answer, format(version));
       return {
         scope: definition.scope?.(request, cluster) ?? {},
-        apply: async (context) => encode(await definition.handle(request, context)),
+        async apply(context) {
+          applied = await definition.handle(request, context);
+          return encode(applied);
+        },
+        throttled: (throttleTimeMs) => encode(applied && { ...applied, throttleTimeMs }),
         refuse: (error) => encode(definition.refuse(request, error, version)),
       };
     },
@@ -100,9 +108,17 @@ export function encodeBody<R, W>(codec: Codec<R, W>, value: W, format: WireForma
   return writer.buffer;
 }
 
-/** NOT_COORDINATOR when another node coordinates the group, INVALID_GROUP_ID without an id. */
-export function groupRefusal(context: RequestContext, group: string): ErrorName | undefined {
-  if (group === "") return "INVALID_GROUP_ID";
-  const coordinator = context.cluster.coordinatorOf(group);
-  return coordinator === context.node ? undefined : "NOT_COORDINATOR";
+/** The scope of a request that names partitions by topic. */
+export function scopeOfPartitions(
+  topics: readonly {
+    readonly name: string;
+    readonly partitions: readonly { readonly index: number }[];
+  }[],
+): RequestScope {
+  return {
+    topics: topics.map(({ name }) => name),
+    partitions: topics.flatMap(({ name, partitions }) =>
+      partitions.map(({ index }) => ({ topic: name, partition: index })),
+    ),
+  };
 }

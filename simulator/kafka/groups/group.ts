@@ -42,12 +42,14 @@ export class Group {
   #protocolName: string | null = null;
   /** Ends the phase of joining or of syncing when it lasts too long. */
   #phase: Timer | undefined;
+  #emptySinceMs: number;
   /** While it lasts the first members of an empty group are collected. */
   #collecting: { endsAtMs: number; joinedSince: boolean } | undefined;
 
   constructor(id: string, timers: Timers, initialRebalanceDelayMs: number) {
     this.id = id;
     this.#timers = timers;
+    this.#emptySinceMs = timers.nowMs();
     this.#pending = new PendingMembers(timers, () => this.#tryCompleteJoin());
     this.#initialRebalanceDelayMs = initialRebalanceDelayMs;
   }
@@ -74,6 +76,16 @@ export class Group {
 
   get members(): readonly Member[] {
     return this.#members.all();
+  }
+
+  /** When the last member went, or the group was made. */
+  get emptySinceMs(): number {
+    return this.#emptySinceMs;
+  }
+
+  /** Nothing of it is worth keeping: no member, nobody who is about to be one, no offset. */
+  get isUnused(): boolean {
+    return this.#state === "Empty" && this.#pending.size === 0 && this.offsets.all().size === 0;
   }
 
   join(request: JoinRequest): Promise<JoinResult> {
@@ -307,6 +319,7 @@ export class Group {
     this.#generation += 1;
     if (this.#members.size === 0) {
       this.#state = "Empty";
+      this.#emptySinceMs = this.#timers.nowMs();
       this.#protocolName = null;
       return;
     }

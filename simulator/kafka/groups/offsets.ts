@@ -22,7 +22,9 @@ export class CommittedOffsets {
   }
 
   delete(topic: string, partition: number): void {
-    this.#topics.get(topic)?.delete(partition);
+    const partitions = this.#topics.get(topic);
+    partitions?.delete(partition);
+    if (partitions?.size === 0) this.#topics.delete(topic);
   }
 
   deleteTopic(topic: string): void {

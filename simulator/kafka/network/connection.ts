@@ -4,12 +4,14 @@ import type { Api, Call, RequestContext } from "../apis/define.ts";
 import type { Cluster } from "../cluster.ts";
 import type { ConnectionEvent, EventPlace, RequestFacts } from "../events.ts";
 import type { Bite } from "../faults.ts";
+import type { FaultDirection } from "../faults/rule.ts";
 import { AuthenticationFailed } from "../security/failure.ts";
 import type { Session } from "../security/session.ts";
 import { pause } from "../timers.ts";
 import { errorCode } from "../wire/errors.ts";
 import { MalformedRequest, RequestReader } from "../wire/reader.ts";
 import { Frames } from "./frames.ts";
+import { bittenAnswer, partsOf, untilReleased } from "./bitten.ts";
 import { readHeader, replyFrame, unsupportedApiVersions } from "./header.ts";
 import type { RequestHeader } from "./header.ts";
 
@@ -42,7 +44,10 @@ export class Connection {
   readonly #place: ConnectionPlace;
   readonly #frames = new Frames();
   readonly #queue: Buffer[] = [];
+  /** No request is read any more and no answer sent. */
   readonly #closed = new AbortController();
+  /** The node is dead: what it had read is lost. */
+  readonly #killed = new AbortController();
   #isServing = false;
 
   constructor(socket: Socket, cluster: Cluster, session: Session, place: ConnectionPlace) {
@@ -54,6 +59,12 @@ export class Connection {
     // A reset is an end like any other; "close" follows.
     socket.on("error", () => {});
     socket.on("close", () => this.#closed.abort());
+  }
+
+  /** The node dies: what it has read and not applied yet never is. The socket is its owner's to cut. */
+  kill(): void {
+    this.#killed.abort();
+    this.#closed.abort();
   }
 
   #receive(chunk: Buffer): void {
@@ -105,35 +116,68 @@ export class Connection {
 
   async #run(api: Api, header: RequestHeader, call: Call): Promise<void> {
     const facts = this.#facts(api, header, call);
+    const frameOf = (body: Buffer): Buffer => replyFrame(api, header, body);
     this.#emit({ type: "request", ...facts });
-    const bite = this.#cluster.faults.bite(this.#place.node, facts);
-    if (bite !== undefined) this.#emit({ type: "fault", action: bite.action.type, ...facts });
-    if (bite !== undefined && !(await this.#before(bite))) return;
-    const body =
-      bite?.action.type === "error"
-        ? call.refuse(errorCode(bite.action.error))
-        : await this.#apply(api, header, call);
-    if (bite?.action.type === "apply-then-drop") return this.#close("fault apply-then-drop");
-    if (bite?.action.type === "barrier" && bite.action.at === "before-reply") {
-      await this.#untilReleased(bite);
+    const bite = this.#bite("request", facts);
+    if (bite?.action.type === "error") {
+      const refusal = call.refuse(errorCode(bite.action.error));
+      if (refusal !== undefined) this.#send(frameOf(refusal));
+      return;
     }
-    if (body !== undefined) this.#send(replyFrame(api, header, body));
+    if (bite !== undefined && !(await this.#isApplied(bite))) return;
+    const body = await this.#apply(api, header, call);
+    const replyBite = body === undefined ? undefined : this.#bite("reply", facts);
+    if (replyBite !== undefined) await this.#sendBitten(replyBite, call, body, frameOf);
+    else if (body !== undefined) this.#send(frameOf(body));
     if (this.#session.isRejected) this.#close("authentication failed");
   }
 
-  /** False when the request is not applied. */
-  async #before(bite: Bite): Promise<boolean> {
+  #bite(direction: FaultDirection, facts: RequestFacts): Bite | undefined {
+    const bite = this.#cluster.faults.bite(direction, this.#place.node, facts);
+    if (bite === undefined) return undefined;
+    const { id, action } = bite;
+    this.#emit({ type: "fault", fault: id, action: action.type, direction, ...facts });
+    return bite;
+  }
+
+  /** As at Apache Kafka, a request that has been read is applied although its client has gone meanwhile. */
+  async #isApplied(bite: Bite): Promise<boolean> {
     const { action } = bite;
-    if (action.type === "drop-before-apply") this.#close("fault drop-before-apply");
-    if (action.type === "blackhole") {
-      await this.#untilReleased(bite);
-      this.#close("fault blackhole");
+    const { signal } = this.#killed;
+    if (action.type === "drop") this.#close("fault drop");
+    if (action.type === "blackhole") await this.#swallow(bite);
+    if (action.type === "drop" || action.type === "blackhole") return false;
+    if (action.type === "barrier") await untilReleased(bite, signal);
+    if (action.type === "delay") await pause(this.#cluster.timers, action.delayMs, signal);
+    return !signal.aborted;
+  }
+
+  async #sendBitten(
+    bite: Bite,
+    call: Call,
+    body: Buffer | undefined,
+    frameOf: (body: Buffer) => Buffer,
+  ): Promise<void> {
+    const { action } = bite;
+    const { signal } = this.#closed;
+    const { timers } = this.#cluster;
+    if (action.type === "drop") return this.#close("fault drop");
+    if (action.type === "blackhole") return await this.#swallow(bite);
+    if (action.type === "barrier") await untilReleased(bite, signal);
+    if (action.type === "delay") await pause(timers, action.delayMs, signal);
+    const answer = bittenAnswer(action, call, body);
+    if (answer === undefined) return;
+    for (const { part, pauseMs } of partsOf(action, frameOf(answer))) {
+      this.#send(part);
+      if (pauseMs > 0) await pause(timers, pauseMs, signal);
     }
-    if (action.type === "barrier" && action.at !== "before-reply") await this.#untilReleased(bite);
-    if (action.type === "delay") {
-      await pause(this.#cluster.timers, action.delayMs, this.#closed.signal);
-    }
-    return !this.#closed.signal.aborted;
+    if (action.type === "truncate") this.#close("fault truncate");
+  }
+
+  /** The connection is deaf until the rule lets go of it, then it is closed. */
+  async #swallow(bite: Bite): Promise<void> {
+    await untilReleased(bite, this.#closed.signal);
+    this.#close("fault blackhole");
   }
 
   async #apply(api: Api, header: RequestHeader, call: Call): Promise<Buffer | undefined> {
@@ -185,20 +229,9 @@ export class Connection {
       clientId: header.clientId,
       principal: this.#session.principal,
       topics: call.scope.topics ?? [],
+      partitions: call.scope.partitions ?? [],
       groups: call.scope.groups ?? [],
     };
-  }
-
-  async #untilReleased(bite: Bite): Promise<void> {
-    await Promise.race([bite.released, this.#untilClosed()]);
-  }
-
-  #untilClosed(): Promise<void> {
-    const { signal } = this.#closed;
-    if (signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    });
   }
 
   #send(frame: Buffer): void {

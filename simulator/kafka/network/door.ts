@@ -66,8 +66,9 @@ export class Door {
     this.#server = undefined;
     const closed = [closeOf(server)];
     server.close();
-    for (const { socket } of this.#accepted.values()) {
+    for (const { socket, connection } of this.#accepted.values()) {
       closed.push(closeOf(socket));
+      connection?.kill();
       socket.destroy();
     }
     await Promise.all(closed);

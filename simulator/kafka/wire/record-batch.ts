@@ -9,6 +9,7 @@ const MAGIC = 16;
 const CRC = 17;
 const ATTRIBUTES = 21;
 const LAST_OFFSET_DELTA = 23;
+const BASE_TIMESTAMP = 27;
 const MAX_TIMESTAMP = 35;
 const PRODUCER_ID = 43;
 const PRODUCER_EPOCH = 51;
@@ -17,6 +18,8 @@ const RECORD_COUNT = 57;
 const HEADER_BYTES = 61;
 /** Bytes before what `length` counts. */
 const OVERHEAD_BYTES = 12;
+/** The timestamp of every record is the batch's highest one. */
+const LOG_APPEND_TIME = 0b1000;
 
 /** One batch as a producer sent it: its bytes, and the header fields that the broker looks at. */
 export interface RecordBatch {
@@ -27,6 +30,7 @@ export interface RecordBatch {
   readonly transactional: boolean;
   readonly control: boolean;
   readonly lastOffsetDelta: number;
+  readonly baseTimestampMs: number;
   readonly maxTimestampMs: number;
   /** -1n for a producer that is not idempotent. */
   readonly producerId: bigint;
@@ -82,6 +86,7 @@ export function parseBatch(bytes: Buffer): RecordBatch {
     transactional: (attributes & 0b1_0000) !== 0,
     control: (attributes & 0b10_0000) !== 0,
     lastOffsetDelta,
+    baseTimestampMs: Number(bytes.readBigInt64BE(BASE_TIMESTAMP)),
     maxTimestampMs: Number(bytes.readBigInt64BE(MAX_TIMESTAMP)),
     producerId: bytes.readBigInt64BE(PRODUCER_ID),
     producerEpoch: bytes.readInt16BE(PRODUCER_EPOCH),
@@ -89,12 +94,31 @@ export function parseBatch(bytes: Buffer): RecordBatch {
   };
 }
 
-/** A copy with its place in the log written in; both fields are outside the CRC. */
-export function placeBatch(batch: RecordBatch, baseOffset: bigint, leaderEpoch: number): Buffer {
+/**
+ * A copy with its place in the log written in; both fields are outside the CRC. With `appendTimeMs` that is the
+ * timestamp of every record.
+ */
+export function placeBatch(
+  batch: RecordBatch,
+  baseOffset: bigint,
+  leaderEpoch: number,
+  appendTimeMs?: number,
+): Buffer {
   const placed = Buffer.from(batch.bytes);
   placed.writeBigInt64BE(baseOffset, BASE_OFFSET);
   placed.writeInt32BE(leaderEpoch, LEADER_EPOCH);
+  if (appendTimeMs !== undefined) {
+    placed.writeInt16BE(placed.readInt16BE(ATTRIBUTES) | LOG_APPEND_TIME, ATTRIBUTES);
+    placed.writeBigInt64BE(BigInt(appendTimeMs), MAX_TIMESTAMP);
+    placed.writeUInt32BE(crc32c(placed.subarray(ATTRIBUTES)), CRC);
+  }
   return placed;
+}
+
+/** The timestamp of all records of a placed batch, undefined where each has its own. */
+export function appendTimeOf(placed: Buffer): number | undefined {
+  const isAppendTime = (placed.readInt16BE(ATTRIBUTES) & LOG_APPEND_TIME) !== 0;
+  return isAppendTime ? Number(placed.readBigInt64BE(MAX_TIMESTAMP)) : undefined;
 }
 
 function corrupt(message: string): InvalidBatch {

@@ -1,0 +1,4 @@
+/** A fault that a test or a scenario is about never happened, so its success would prove nothing. */
+export class FaultNeverFiredError extends Error {
+  override readonly name = "FaultNeverFiredError";
+}

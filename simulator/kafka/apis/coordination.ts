@@ -1,0 +1,32 @@
+import type { Operation } from "../security/acl.ts";
+import type { ErrorName } from "../wire/errors.ts";
+import { accessRefusal, topicAccessRefusal } from "./authorization.ts";
+import type { RequestContext } from "./define.ts";
+
+/**
+ * Why this client may not do `operation` to the group here: GROUP_AUTHORIZATION_FAILED, INVALID_GROUP_ID without an
+ * id, NOT_COORDINATOR when another node coordinates it.
+ */
+export function groupRefusal(
+  context: RequestContext,
+  group: string,
+  operation: Operation = "READ",
+): ErrorName | undefined {
+  const refusal = accessRefusal(context, operation, "GROUP", group);
+  if (refusal !== undefined) return refusal;
+  if (group === "") return "INVALID_GROUP_ID";
+  const coordinator = context.cluster.coordinatorOf(group);
+  return coordinator === context.node ? undefined : "NOT_COORDINATOR";
+}
+
+/** Why the position of no group can be set in this partition. */
+export function committedTopicRefusal(
+  context: RequestContext,
+  topic: string,
+  index: number,
+): ErrorName | undefined {
+  const refusal = topicAccessRefusal(context, "READ", topic);
+  if (refusal !== undefined) return refusal;
+  const isKnown = context.cluster.topics.partition(topic, index) !== undefined;
+  return isKnown ? undefined : "UNKNOWN_TOPIC_OR_PARTITION";
+}

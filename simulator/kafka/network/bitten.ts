@@ -1,0 +1,50 @@
+import type { Call } from "../apis/define.ts";
+import type { Bite } from "../faults.ts";
+import type { FaultAction } from "../faults/rule.ts";
+import { errorCode } from "../wire/errors.ts";
+
+/** A throttled reply is sent in parts of so much time. */
+const PART_MS = 50;
+
+/** What is sent, and how long nothing is sent after it. */
+interface ReplyPart {
+  readonly part: Buffer;
+  readonly pauseMs: number;
+}
+
+/** The body that a bitten reply shows: what was applied, another error, or another throttle time. */
+export function bittenAnswer(
+  action: FaultAction,
+  call: Call,
+  body: Buffer | undefined,
+): Buffer | undefined {
+  if (action.type === "error") return call.refuse(errorCode(action.error));
+  if (action.type !== "throttle" || action.throttleTimeMs === undefined) return body;
+  return call.throttled(action.throttleTimeMs);
+}
+
+/** The frame as it goes out: at once, cut short, or slowly. */
+export function partsOf(action: FaultAction, frame: Buffer): ReplyPart[] {
+  if (action.type === "truncate") {
+    const bytes = Math.min(action.bytes ?? frame.length >> 1, frame.length - 1);
+    return [{ part: frame.subarray(0, bytes), pauseMs: 0 }];
+  }
+  if (action.type !== "throttle") return [{ part: frame, pauseMs: 0 }];
+  const { bytesPerSecond = Number.POSITIVE_INFINITY, throttleTimeMs = 0 } = action;
+  const size = Math.max(1, Math.min(frame.length, Math.floor((bytesPerSecond * PART_MS) / 1000)));
+  const parts = Array.from({ length: Math.ceil(frame.length / size) }, (_, index) => {
+    const part = frame.subarray(index * size, (index + 1) * size);
+    return { part, pauseMs: (1000 * part.length) / bytesPerSecond };
+  });
+  const nothing = Buffer.alloc(0);
+  return throttleTimeMs === 0 ? parts : [...parts, { part: nothing, pauseMs: throttleTimeMs }];
+}
+
+/** Resolves when the rule lets go of what it bit, or when `signal` aborts. */
+export async function untilReleased(bite: Bite, signal: AbortSignal): Promise<void> {
+  const { promise: aborted, resolve } = Promise.withResolvers<void>();
+  const end = (): void => resolve();
+  signal.addEventListener("abort", end, { once: true });
+  if (!signal.aborted) await Promise.race([bite.released, aborted]);
+  signal.removeEventListener("abort", end);
+}
