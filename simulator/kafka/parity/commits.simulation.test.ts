@@ -26,7 +26,9 @@ interface CommitOptions {
 async function commit(group: string, offset: bigint, options: CommitOptions = {}): Promise<string> {
   const { memberId = "", generation = -1, instanceId = null, metadata = "m" } = options;
   const { name = topic, index = 0, version = 8, leaderEpoch = -1 } = options;
-  const answer = await (await scene.coordinator(group)).call(offsetCommit, version, {
+  const answer = await (
+    await scene.coordinator(group)
+  ).call(offsetCommit, version, {
     groupId: group,
     generationId: generation,
     memberId,
@@ -50,7 +52,9 @@ async function commit(group: string, offset: bigint, options: CommitOptions = {}
 
 async function committed(group: string, version = 7) {
   const asked = [{ name: topic, partitions: [0, 1] }];
-  const answer = await (await scene.coordinator(group)).call(offsetFetch, version, {
+  const answer = await (
+    await scene.coordinator(group)
+  ).call(offsetFetch, version, {
     groupId: group,
     topics: asked,
     groups: [{ groupId: group, topics: asked }],
@@ -172,7 +176,9 @@ describe("OffsetFetch", () => {
   test("of all that the group has", async () => {
     const group = scene.group();
     await commit(group, 5n, { index: 1 });
-    const answer = await (await scene.coordinator(group)).call(offsetFetch, 7, {
+    const answer = await (
+      await scene.coordinator(group)
+    ).call(offsetFetch, 7, {
       groupId: group,
       topics: null,
     });
@@ -187,7 +193,9 @@ describe("OffsetFetch", () => {
       { committedOffset: -1n, metadata: "", errorCode: 0 },
       { committedOffset: -1n },
     ]);
-    const answer = await (await scene.coordinator(group)).call(offsetFetch, 8, {
+    const answer = await (
+      await scene.coordinator(group)
+    ).call(offsetFetch, 8, {
       groups: [{ groupId: group, topics: null }],
     });
     expect(answer.groups).toMatchObject([{ groupId: group, errorCode: 0, topics: [] }]);
@@ -199,7 +207,9 @@ describe("OffsetFetch", () => {
     await commit(group, 5n, { name: own });
     await scene.deleteTopic(own);
     await until("the offset is gone", async () => {
-      const answer = await (await scene.coordinator(group)).call(offsetFetch, 7, {
+      const answer = await (
+        await scene.coordinator(group)
+      ).call(offsetFetch, 7, {
         groupId: group,
         topics: [{ name: own, partitions: [0] }],
       });
@@ -210,9 +220,8 @@ describe("OffsetFetch", () => {
   test("at another node than the coordinator", async (context) => {
     const group = scene.group();
     const coordinator = await scene.coordinatorId(group);
-    const other = (await scene.nodes()).find((id) => id !== coordinator);
-    if (other === undefined) return context.skip("one node only");
-    const answer = await (await scene.node(other)).call(offsetFetch, 8, {
+    const other = await scene.otherNode(coordinator, context);
+    const answer = await other.call(offsetFetch, 8, {
       groups: [{ groupId: group, topics: [{ name: topic, partitions: [0] }] }],
     });
     expect(errorName(answer.groups[0])).toBe("NOT_COORDINATOR");

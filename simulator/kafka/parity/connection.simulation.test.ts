@@ -109,4 +109,3 @@ test("a tagged field that is not known is skipped", async () => {
 function named(clientSoftwareName: string, clientSoftwareVersion: string) {
   return { clientSoftwareName, clientSoftwareVersion };
 }
-

@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { produce } from "../apis/00-produce.ts";
 import { fetch } from "../apis/01-fetch.ts";
 import { batchOf, recordsOf } from "./batches.ts";
 import { errorName, Scene } from "./scene.ts";
+import { deviates } from "./subject.ts";
 
 let scene: Scene;
 /** Batches of two, one and three records. */
@@ -111,7 +113,6 @@ describe("waits", () => {
     const batch = batchOf(["x".repeat(100)]);
     const waiting = scene.fetch(own, 0n, { maxWaitMs: 15_000, minBytes: batch.length + 1 });
     const other = await scene.connect(await scene.leaderId(own));
-    const { produce } = await import("../apis/00-produce.ts");
     for (let sent = 0; sent < 2; sent += 1) {
       await other.call(produce, 9, {
         acks: -1,
@@ -121,6 +122,20 @@ describe("waits", () => {
     }
     expect(recordsOf((await waiting).records)).toHaveLength(2);
   });
+});
+
+test.skipIf(deviates)("whoever asks for a session is given one", async () => {
+  const { sessionId } = await (
+    await scene.leader(topic)
+  ).call(fetch, 11, {
+    replicaId: -1,
+    maxWaitMs: 0,
+    minBytes: 1,
+    sessionId: 0,
+    sessionEpoch: 0,
+    topics: [{ name: topic, partitions: [{ index: 0, fetchOffset: 0n, bytesMax: 1000 }] }],
+  });
+  expect(sessionId).not.toBe(0);
 });
 
 describe("refuses", () => {
@@ -187,9 +202,8 @@ describe("refuses", () => {
 
   test("to read where another node leads", async (context) => {
     const leaderId = await scene.leaderId(topic);
-    const other = (await scene.nodes()).find((id) => id !== leaderId);
-    if (other === undefined) return context.skip("one node only");
-    const { topics } = await (await scene.node(other)).call(fetch, 16, {
+    const other = await scene.otherNode(leaderId, context);
+    const { topics } = await other.call(fetch, 16, {
       maxWaitMs: 0,
       minBytes: 1,
       replicaId: -1,

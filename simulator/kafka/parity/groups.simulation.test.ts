@@ -5,8 +5,6 @@ import { heartbeat } from "../apis/12-heartbeat.ts";
 import { leaveGroup } from "../apis/13-leave-group.ts";
 import { syncGroup } from "../apis/14-sync-group.ts";
 import { describeGroups } from "../apis/15-describe-groups.ts";
-import { listGroups } from "../apis/16-list-groups.ts";
-import { deleteGroups } from "../apis/42-delete-groups.ts";
 import { metadataOf, stableMember, WireMember } from "./members.ts";
 import { errorName, Scene, until } from "./scene.ts";
 
@@ -17,17 +15,12 @@ beforeAll(async () => {
 afterAll(() => scene[Symbol.asyncDispose]());
 
 async function describeGroup(group: string, version = 5) {
-  const { groups } = await (await scene.coordinator(group)).call(describeGroups, version, {
+  const { groups } = await (
+    await scene.coordinator(group)
+  ).call(describeGroups, version, {
     groups: [group],
   });
   return groups[0];
-}
-
-async function deleteGroup(group: string): Promise<string> {
-  const { results } = await (await scene.coordinator(group)).call(deleteGroups, 2, {
-    groups: [group],
-  });
-  return errorName(results[0]);
 }
 
 /** A stable group of two; the second member joined while the first was there. */
@@ -55,7 +48,9 @@ describe("FindCoordinator", () => {
     const keys = [scene.group(), scene.group()];
     await scene.coordinatorId(keys[0] ?? "");
     const { coordinators } = await scene.any.call(findCoordinator, 4, { keyType: 0, keys });
-    expect(coordinators.map((one) => [one.key, one.errorCode])).toEqual(keys.map((key) => [key, 0]));
+    expect(coordinators.map((one) => [one.key, one.errorCode])).toEqual(
+      keys.map((key) => [key, 0]),
+    );
   });
 
   test("of an empty group id, which old clients commit for", async () => {
@@ -199,9 +194,8 @@ describe("JoinGroup", () => {
   test("at another node than the coordinator", async (context) => {
     const group = scene.group();
     const coordinator = await scene.coordinatorId(group);
-    const other = (await scene.nodes()).find((id) => id !== coordinator);
-    if (other === undefined) return context.skip("one node only");
-    const answer = await (await scene.node(other)).call(joinGroup, 9, {
+    const other = await scene.otherNode(coordinator, context);
+    const answer = await other.call(joinGroup, 9, {
       groupId: group,
       sessionTimeoutMs: 30_000,
       rebalanceTimeoutMs: 30_000,
@@ -246,7 +240,9 @@ describe("SyncGroup", () => {
     const member = await WireMember.open(scene, scene.group());
     await member.join();
     const { generation } = member;
-    expect((await member.sync({}, { generation: generation + 1 })).error).toBe("ILLEGAL_GENERATION");
+    expect((await member.sync({}, { generation: generation + 1 })).error).toBe(
+      "ILLEGAL_GENERATION",
+    );
     expect((await member.sync({}, { memberId: "nobody" })).error).toBe("UNKNOWN_MEMBER_ID");
     const inconsistent = "INCONSISTENT_GROUP_PROTOCOL";
     expect((await member.sync({}, { protocolName: "sticky" })).error).toBe(inconsistent);
@@ -265,7 +261,9 @@ describe("SyncGroup", () => {
 
   test("of a group that nobody has joined", async () => {
     const group = scene.group();
-    const answer = await (await scene.coordinator(group)).call(syncGroup, 5, {
+    const answer = await (
+      await scene.coordinator(group)
+    ).call(syncGroup, 5, {
       groupId: group,
       generationId: 1,
       memberId: "nobody",
@@ -294,7 +292,9 @@ describe("Heartbeat", () => {
     expect(await member.beat({ generation: 0 })).toBe("ILLEGAL_GENERATION");
     expect(await member.beat({ memberId: "nobody" })).toBe("UNKNOWN_MEMBER_ID");
     const group = scene.group();
-    const answer = await (await scene.coordinator(group)).call(heartbeat, 4, {
+    const answer = await (
+      await scene.coordinator(group)
+    ).call(heartbeat, 4, {
       groupId: group,
       generationId: 1,
       memberId: "nobody",
@@ -348,7 +348,9 @@ describe("LeaveGroup", () => {
 
   test("of a group that does not exist", async () => {
     const group = scene.group();
-    const answer = await (await scene.coordinator(group)).call(leaveGroup, 5, {
+    const answer = await (
+      await scene.coordinator(group)
+    ).call(leaveGroup, 5, {
       groupId: group,
       members: [{ memberId: "nobody", groupInstanceId: null }],
     });
@@ -372,91 +374,5 @@ describe("LeaveGroup", () => {
     await first.leave();
     expect(await second.beat()).toBe("REBALANCE_IN_PROGRESS");
     expect(await second.join()).toMatchObject({ generationId: 3, leader: second.memberId });
-  });
-});
-
-describe("DescribeGroups and ListGroups", () => {
-  test("show a stable group", async () => {
-    const member = await stableMember(scene, scene.group());
-    expect(await describeGroup(member.group)).toMatchObject({
-      errorCode: 0,
-      groupState: "Stable",
-      protocolType: "consumer",
-      protocolData: "range",
-      authorizedOperations: -2_147_483_648,
-      members: [
-        {
-          memberId: member.memberId,
-          clientId: "parity",
-          clientHost: expect.stringMatching(/^\//),
-          memberMetadata: metadataOf("range"),
-          memberAssignment: Buffer.from("all"),
-        },
-      ],
-    });
-    const { groups } = await member.connection.call(listGroups, 5, {});
-    expect(groups.find(({ groupId }) => groupId === member.group)).toEqual({
-      groupId: member.group,
-      protocolType: "consumer",
-      groupState: "Stable",
-      groupType: "classic",
-    });
-  });
-
-  test.each([0, 1, 2, 3, 4, 5])("DescribeGroups version %i", async (version) => {
-    const member = await stableMember(scene, scene.group());
-    expect(await describeGroup(member.group, version)).toMatchObject({ groupState: "Stable" });
-  });
-
-  test.each([0, 1, 2, 3, 4, 5])("ListGroups version %i", async (version) => {
-    const member = await stableMember(scene, scene.group());
-    const { groups } = await member.connection.call(listGroups, version, {});
-    expect(groups.map(({ groupId }) => groupId)).toContain(member.group);
-  });
-
-  test("filter by state and type", async () => {
-    const member = await stableMember(scene, scene.group());
-    const isListed = async (filter: { statesFilter?: string[]; typesFilter?: string[] }) => {
-      const { groups } = await member.connection.call(listGroups, 5, filter);
-      return groups.some(({ groupId }) => groupId === member.group);
-    };
-    expect(await isListed({ statesFilter: ["Stable"] })).toBe(true);
-    expect(await isListed({ statesFilter: ["stable"] })).toBe(true);
-    expect(await isListed({ statesFilter: ["Empty"] })).toBe(false);
-    expect(await isListed({ typesFilter: ["classic"] })).toBe(true);
-    expect(await isListed({ typesFilter: ["consumer"] })).toBe(false);
-  });
-
-  test("show a group that is completing its rebalance with the assignments from before", async () => {
-    const member = await stableMember(scene, scene.group());
-    await member.join();
-    const shown = await describeGroup(member.group);
-    expect(shown).toMatchObject({ groupState: "CompletingRebalance", protocolData: "" });
-    expect(shown?.members[0]).toMatchObject({
-      memberMetadata: Buffer.alloc(0),
-      memberAssignment: Buffer.from("all"),
-    });
-  });
-
-  test("of a group that does not exist, and of no id", async () => {
-    const group = scene.group();
-    expect(await describeGroup(group)).toMatchObject({
-      errorCode: 0,
-      groupState: "Dead",
-      protocolType: "",
-      members: [],
-    });
-    expect(await describeGroup("")).toMatchObject({ errorCode: 0 });
-  });
-});
-
-describe("DeleteGroups", () => {
-  test("of a group with members, of an empty one, of none", async () => {
-    const member = await stableMember(scene, scene.group());
-    expect(await deleteGroup(member.group)).toBe("NON_EMPTY_GROUP");
-    await member.leave();
-    expect(await deleteGroup(member.group)).toBe("NONE");
-    expect(await describeGroup(member.group)).toMatchObject({ groupState: "Dead" });
-    expect(await deleteGroup(member.group)).toBe("GROUP_ID_NOT_FOUND");
   });
 });

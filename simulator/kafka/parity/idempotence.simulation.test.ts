@@ -33,9 +33,12 @@ async function writer() {
   return { topic, id, send };
 }
 
-test.each([0, 1, 2, 3, 4, 5])("InitProducerId version %i gives an id of its own", async (version) => {
-  expect(await newProducer(version)).not.toBe(await newProducer(version));
-});
+test.each([0, 1, 2, 3, 4, 5])(
+  "InitProducerId version %i gives an id of its own",
+  async (version) => {
+    expect(await newProducer(version)).not.toBe(await newProducer(version));
+  },
+);
 
 test("batches in sequence are appended", async () => {
   const { send } = await writer();

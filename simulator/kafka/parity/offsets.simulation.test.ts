@@ -17,12 +17,20 @@ beforeAll(async () => {
   scene = await Scene.open();
   topic = await scene.createTopic(2);
   await scene.produce(topic, batchOf(["a", "b", "c"], { timestamps: [1000, 3000, 2000] }));
-  await scene.produce(topic, batchOf(["d", "e"], { timestamps: [5000, 4000], compression: "gzip" }));
+  await scene.produce(
+    topic,
+    batchOf(["d", "e"], { timestamps: [5000, 4000], compression: "gzip" }),
+  );
 });
 afterAll(() => scene[Symbol.asyncDispose]());
 
-async function list(timestamp: bigint, { version = 8, partition = 0, name = topic, epoch = -1 } = {}) {
-  const { topics } = await (await scene.leader(topic, 0)).call(listOffsets, version, {
+async function list(
+  timestamp: bigint,
+  { version = 8, partition = 0, name = topic, epoch = -1 } = {},
+) {
+  const { topics } = await (
+    await scene.leader(topic, 0)
+  ).call(listOffsets, version, {
     replicaId: -1,
     topics: [{ name, partitions: [{ index: partition, currentLeaderEpoch: epoch, timestamp }] }],
   });
@@ -51,7 +59,12 @@ describe("ListOffsets", () => {
   });
 
   test("after the last record there is none", async () => {
-    expect(await list(5001n)).toMatchObject({ error: "NONE", offset: -1n, timestamp: -1n, leaderEpoch: -1 });
+    expect(await list(5001n)).toMatchObject({
+      error: "NONE",
+      offset: -1n,
+      timestamp: -1n,
+      leaderEpoch: -1,
+    });
   });
 
   test("latest and earliest tell no time", async () => {
@@ -61,13 +74,19 @@ describe("ListOffsets", () => {
   });
 
   test("the record with the highest time", async () => {
-    expect(await list(MAX_TIMESTAMP)).toMatchObject({ error: "NONE", offset: 3n, timestamp: 5000n });
+    expect(await list(MAX_TIMESTAMP)).toMatchObject({
+      error: "NONE",
+      offset: 3n,
+      timestamp: 5000n,
+    });
   });
 
   test("of an empty log", async () => {
     const empty = await scene.createTopic();
     const ask = async (timestamp: bigint) => {
-      const { topics } = await (await scene.leader(empty)).call(listOffsets, 8, {
+      const { topics } = await (
+        await scene.leader(empty)
+      ).call(listOffsets, 8, {
         replicaId: -1,
         topics: [{ name: empty, partitions: [{ index: 0, timestamp }] }],
       });
@@ -83,7 +102,9 @@ describe("ListOffsets", () => {
     const own = await scene.createTopic();
     await scene.produce(own, batchOf(["a", "b"], { timestamps: [1000, 2000] }));
     await scene.deleteAllRecords(own);
-    const { topics } = await (await scene.leader(own)).call(listOffsets, 8, {
+    const { topics } = await (
+      await scene.leader(own)
+    ).call(listOffsets, 8, {
       replicaId: -1,
       topics: [{ name: own, partitions: [{ index: 0, timestamp: EARLIEST }] }],
     });
@@ -102,7 +123,9 @@ describe("ListOffsets", () => {
   });
 
   test("of the same partition twice in one request", async () => {
-    const { topics } = await (await scene.leader(topic)).call(listOffsets, 6, {
+    const { topics } = await (
+      await scene.leader(topic)
+    ).call(listOffsets, 6, {
       replicaId: -1,
       topics: [
         {
@@ -127,19 +150,28 @@ describe("ListOffsets", () => {
   });
 });
 
-describe("OffsetForLeaderEpoch", () => {
-  const endOf = async (leaderEpoch: number, { index = 0, currentLeaderEpoch = -1, version = 4 } = {}) => {
-    const { topics } = await (await scene.leader(topic, 0)).call(offsetForLeaderEpoch, version, {
-      replicaId: -1,
-      topics: [{ name: topic, partitions: [{ index, currentLeaderEpoch, leaderEpoch }] }],
-    });
-    const answer = topics[0]?.partitions[0];
-    if (answer === undefined) throw new Error("OffsetForLeaderEpoch answered no partition");
-    return { ...answer, error: errorName(answer) };
-  };
+const endOf = async (
+  leaderEpoch: number,
+  { index = 0, currentLeaderEpoch = -1, version = 4 } = {},
+) => {
+  const { topics } = await (
+    await scene.leader(topic, 0)
+  ).call(offsetForLeaderEpoch, version, {
+    replicaId: -1,
+    topics: [{ name: topic, partitions: [{ index, currentLeaderEpoch, leaderEpoch }] }],
+  });
+  const answer = topics[0]?.partitions[0];
+  if (answer === undefined) throw new Error("OffsetForLeaderEpoch answered no partition");
+  return { ...answer, error: errorName(answer) };
+};
 
+describe("OffsetForLeaderEpoch", () => {
   test.each([2, 3, 4])("version %i", async (version) => {
-    expect(await endOf(0, { version })).toMatchObject({ error: "NONE", leaderEpoch: 0, endOffset: 5n });
+    expect(await endOf(0, { version })).toMatchObject({
+      error: "NONE",
+      leaderEpoch: 0,
+      endOffset: 5n,
+    });
   });
 
   test("of an epoch that is not there yet, and of none", async () => {
@@ -148,7 +180,9 @@ describe("OffsetForLeaderEpoch", () => {
   });
 
   test("with a leader epoch that is not there yet", async () => {
-    expect(await endOf(0, { currentLeaderEpoch: 9 })).toMatchObject({ error: "UNKNOWN_LEADER_EPOCH" });
+    expect(await endOf(0, { currentLeaderEpoch: 9 })).toMatchObject({
+      error: "UNKNOWN_LEADER_EPOCH",
+    });
   });
 
   test("of what does not exist", async () => {

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { produce } from "../apis/00-produce.ts";
 import { listOffsets } from "../apis/02-list-offsets.ts";
 import { batchOf, recordsOf, sealed, setAttributes } from "./batches.ts";
-import { errorName, Scene, until } from "./scene.ts";
+import { errorName, Scene } from "./scene.ts";
+import { deviates } from "./subject.ts";
 
 const TIMEOUT_MS = 10_000;
 /** Offset of the count of records in a batch's header. */
@@ -79,7 +80,9 @@ describe("refuses", () => {
 
   test("a topic and a partition that do not exist", async () => {
     const topic = await scene.createTopic();
-    const { topics } = await (await scene.leader(topic)).call(produce, 9, {
+    const { topics } = await (
+      await scene.leader(topic)
+    ).call(produce, 9, {
       acks: -1,
       timeoutMs: TIMEOUT_MS,
       topics: [
@@ -93,7 +96,9 @@ describe("refuses", () => {
 
   test("one partition, and takes the other", async () => {
     const topic = await scene.createTopic();
-    const { topics } = await (await scene.leader(topic)).call(produce, 9, {
+    const { topics } = await (
+      await scene.leader(topic)
+    ).call(produce, 9, {
       acks: -1,
       timeoutMs: TIMEOUT_MS,
       topics: [
@@ -126,13 +131,23 @@ describe("refuses", () => {
     ["a batch without records", "INVALID_RECORD", () => count(batchOf(["a"]).subarray(0, 61), 0)],
     ["a control batch", "INVALID_RECORD", () => setAttributes(batchOf(["a"]), 0b10_0000)],
     ["an unknown codec", "UNKNOWN_SERVER_ERROR", () => setAttributes(batchOf(["a"]), 0b101)],
-    ["a gzip batch that is none", "UNKNOWN_SERVER_ERROR", () => setAttributes(batchOf(["a"]), 0b001)],
     ["records that are none", "INVALID_RECORD", () => overwritten(batchOf(["abc"]))],
-    ["a time two hours ahead", "INVALID_TIMESTAMP", () => batchOf(["a"], { timestamps: [Date.now() + 7_200_000] })],
+    [
+      "a time two hours ahead",
+      "INVALID_TIMESTAMP",
+      () => batchOf(["a"], { timestamps: [Date.now() + 7_200_000] }),
+    ],
   ])("%s as %s", async (_name, error, bytes) => {
     const topic = await scene.createTopic();
     expect(await scene.produce(topic, bytes())).toMatchObject({ error, baseOffset: -1n });
     expect(await scene.fetch(topic, 0n)).toMatchObject({ highWatermark: 0n });
+  });
+
+  test.skipIf(deviates)("a gzip batch that is none", async () => {
+    const topic = await scene.createTopic();
+    expect(await scene.produce(topic, setAttributes(batchOf(["a"]), 0b001))).toMatchObject({
+      error: "UNKNOWN_SERVER_ERROR",
+    });
   });
 
   test("what is larger than max.message.bytes", async () => {
@@ -156,9 +171,8 @@ describe("refuses", () => {
   test("to write where another node leads", async (context) => {
     const topic = await scene.createTopic();
     const leader = await scene.leaderId(topic);
-    const other = (await scene.nodes()).find((id) => id !== leader);
-    if (other === undefined) return context.skip("one node only");
-    const { topics } = await (await scene.node(other)).call(produce, 10, {
+    const other = await scene.otherNode(leader, context);
+    const { topics } = await other.call(produce, 10, {
       acks: -1,
       timeoutMs: TIMEOUT_MS,
       topics: [{ name: topic, partitions: [{ index: 0, records: batchOf(["a"]) }] }],
@@ -187,24 +201,27 @@ test("with LogAppendTime the broker writes the time", async () => {
   expect(records.readBigInt64BE(35)).toBe(answer.logAppendTimeMs);
 });
 
-test("with compression.type of its own the topic's records are stored in that codec", async () => {
-  const topic = await scene.createTopic(1, { "compression.type": "gzip" });
-  await scene.produce(topic, batchOf(["a", "b"]));
-  const { records } = await scene.fetch(topic, 0n);
-  expect(records.readInt16BE(21) & 0b111).toBe(1);
-  expect(recordsOf(records).map(({ value }) => value)).toEqual(["a", "b"]);
-});
+test.skipIf(deviates)(
+  "with compression.type of its own the topic's records are stored in that codec",
+  async () => {
+    const topic = await scene.createTopic(1, { "compression.type": "gzip" });
+    await scene.produce(topic, batchOf(["a", "b"]));
+    const { records } = await scene.fetch(topic, 0n);
+    expect(records.readInt16BE(21) & 0b111).toBe(1);
+    expect(recordsOf(records).map(({ value }) => value)).toEqual(["a", "b"]);
+  },
+);
 
-test("an append wakes whoever asks for the latest offset", async () => {
+test("an append moves the end of the log at once", async () => {
   const topic = await scene.createTopic();
   await scene.produce(topic, batchOf(["a"]));
-  await until("the end is 1", async () => {
-    const { topics } = await (await scene.leader(topic)).call(listOffsets, 4, {
-      replicaId: -1,
-      topics: [{ name: topic, partitions: [{ index: 0, timestamp: -1n }] }],
-    });
-    return topics[0]?.partitions[0]?.offset === 1n;
+  const { topics } = await (
+    await scene.leader(topic)
+  ).call(listOffsets, 4, {
+    replicaId: -1,
+    topics: [{ name: topic, partitions: [{ index: 0, timestamp: -1n }] }],
   });
+  expect(topics[0]?.partitions[0]?.offset).toBe(1n);
 });
 
 function flipped(batch: Buffer, at: number): Buffer {

@@ -1,5 +1,6 @@
 import { Writer } from "@platformatic/kafka";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { TestContext } from "vitest";
 import { metadata } from "../apis/03-metadata.ts";
 import { describeGroups } from "../apis/15-describe-groups.ts";
 import { saslHandshake } from "../apis/17-sasl-handshake.ts";
@@ -28,10 +29,10 @@ interface Login {
   readonly password: string;
 }
 
-/** A connection that has said nothing yet, and a user that the broker knows; undefined without such a listener. */
-async function dial(): Promise<Login | undefined> {
+/** A connection that has said nothing yet, and a user that the broker knows. */
+async function dial(context: TestContext): Promise<Login> {
   const { sasl } = subject;
-  if (sasl === undefined) return undefined;
+  if (sasl === undefined) return context.skip("no SASL listener given");
   const connection = await WireConnection.open(sasl.target);
   opened.push(connection);
   return { connection, ...userOf(sasl) };
@@ -42,7 +43,7 @@ function userOf({ users }: SaslSubject) {
   return { user, password };
 }
 
-/** Undefined when the listener does not offer it. */
+/** False when the listener does not offer it. */
 async function begin({ connection }: Login, mechanism: string, version = 1): Promise<boolean> {
   const answer = await connection.call(saslHandshake, version, { mechanism });
   return answer.errorCode === 0;
@@ -60,14 +61,12 @@ async function isServed({ connection }: Login): Promise<boolean> {
   return brokers.length > 0;
 }
 
-const NO_LISTENER = "no SASL listener given";
 const NOT_OFFERED = "not offered";
 
 describe.each<ScramMechanism>(["SCRAM-SHA-256", "SCRAM-SHA-512"])("%s", (mechanism) => {
   test("lets the user in, and proves that it knows the password", async (context) => {
-    const login = await dial();
-    if (login === undefined) return context.skip(NO_LISTENER);
-    if (!(await begin(login, mechanism))) return context.skip(NOT_OFFERED);
+    const login = await dial(context);
+    context.skip(!(await begin(login, mechanism)), NOT_OFFERED);
     const client = new ScramClient(mechanism, login.user, login.password);
     const first = await authenticate(login, client.first());
     expect(first).toMatchObject({ error: "NONE", errorMessage: "", sessionLifetimeMs: 0n });
@@ -78,9 +77,8 @@ describe.each<ScramMechanism>(["SCRAM-SHA-256", "SCRAM-SHA-512"])("%s", (mechani
   });
 
   test("refuses a wrong password in the second step, and closes", async (context) => {
-    const login = await dial();
-    if (login === undefined) return context.skip(NO_LISTENER);
-    if (!(await begin(login, mechanism))) return context.skip(NOT_OFFERED);
+    const login = await dial(context);
+    context.skip(!(await begin(login, mechanism)), NOT_OFFERED);
     const client = new ScramClient(mechanism, login.user, "wrong");
     const first = await authenticate(login, client.first());
     expect(first.error).toBe("NONE");
@@ -91,9 +89,8 @@ describe.each<ScramMechanism>(["SCRAM-SHA-256", "SCRAM-SHA-512"])("%s", (mechani
   });
 
   test("refuses an unknown user in the first step, and closes", async (context) => {
-    const login = await dial();
-    if (login === undefined) return context.skip(NO_LISTENER);
-    if (!(await begin(login, mechanism))) return context.skip(NOT_OFFERED);
+    const login = await dial(context);
+    context.skip(!(await begin(login, mechanism)), NOT_OFFERED);
     const client = new ScramClient(mechanism, "nobody", "x");
     const first = await authenticate(login, client.first());
     expect(first.error).toBe("SASL_AUTHENTICATION_FAILED");
@@ -101,9 +98,8 @@ describe.each<ScramMechanism>(["SCRAM-SHA-256", "SCRAM-SHA-512"])("%s", (mechani
   });
 
   test("refuses what is no message of SCRAM", async (context) => {
-    const login = await dial();
-    if (login === undefined) return context.skip(NO_LISTENER);
-    if (!(await begin(login, mechanism))) return context.skip(NOT_OFFERED);
+    const login = await dial(context);
+    context.skip(!(await begin(login, mechanism)), NOT_OFFERED);
     const answer = await authenticate(login, Buffer.from("hello"));
     expect(answer.error).toBe("SASL_AUTHENTICATION_FAILED");
     expect(await login.connection.receive()).toBeUndefined();
@@ -112,18 +108,16 @@ describe.each<ScramMechanism>(["SCRAM-SHA-256", "SCRAM-SHA-512"])("%s", (mechani
 
 describe("PLAIN", () => {
   test("lets the user in", async (context) => {
-    const login = await dial();
-    if (login === undefined) return context.skip(NO_LISTENER);
-    if (!(await begin(login, "PLAIN"))) return context.skip(NOT_OFFERED);
+    const login = await dial(context);
+    context.skip(!(await begin(login, "PLAIN")), NOT_OFFERED);
     const answer = await authenticate(login, plainToken(login.user, login.password));
     expect(answer).toMatchObject({ error: "NONE", errorMessage: "" });
     expect(await isServed(login)).toBe(true);
   });
 
-  test.each(["wrong", ""])("refuses the password %j, and closes", async (password, context) => {
-    const login = await dial();
-    if (login === undefined) return context.skip(NO_LISTENER);
-    if (!(await begin(login, "PLAIN"))) return context.skip(NOT_OFFERED);
+  test.for(["wrong", ""])("refuses the password %j, and closes", async (password, context) => {
+    const login = await dial(context);
+    context.skip(!(await begin(login, "PLAIN")), NOT_OFFERED);
     const answer = await authenticate(login, plainToken(login.user, password));
     expect(answer.error).toBe("SASL_AUTHENTICATION_FAILED");
     expect(await login.connection.receive()).toBeUndefined();
@@ -132,8 +126,7 @@ describe("PLAIN", () => {
 
 describe("before anybody is known", () => {
   test("ApiVersions is answered, and after it the handshake", async (context) => {
-    const login = await dial();
-    if (login === undefined) return context.skip(NO_LISTENER);
+    const login = await dial(context);
     const software = { clientSoftwareName: "kit", clientSoftwareVersion: "1" };
     const versions = await login.connection.call(apiVersions, 3, software);
     expect(versions.errorCode).toBe(0);
@@ -141,15 +134,13 @@ describe("before anybody is known", () => {
   });
 
   test("any other request closes the connection", async (context) => {
-    const login = await dial();
-    if (login === undefined) return context.skip(NO_LISTENER);
+    const login = await dial(context);
     login.connection.send(metadata, 9, { topics: [] });
     expect(await login.connection.receive()).toBeUndefined();
   });
 
   test("a request in the middle of the exchange is refused, and closes", async (context) => {
-    const login = await dial();
-    if (login === undefined) return context.skip(NO_LISTENER);
+    const login = await dial(context);
     await begin(login, "SCRAM-SHA-512");
     const groups = ["g"];
     const answer = await login.connection.call(describeGroups, 5, { groups });
@@ -158,8 +149,7 @@ describe("before anybody is known", () => {
   });
 
   test("an unknown mechanism is refused with those that are offered, and closes", async (context) => {
-    const login = await dial();
-    if (login === undefined) return context.skip(NO_LISTENER);
+    const login = await dial(context);
     const answer = await login.connection.call(saslHandshake, 1, { mechanism: "MAGIC" });
     expect(errorName(answer)).toBe("UNSUPPORTED_SASL_MECHANISM");
     expect(answer.mechanisms).toContain("SCRAM-SHA-512");
@@ -167,16 +157,14 @@ describe("before anybody is known", () => {
   });
 
   test("a token without a handshake is refused", async (context) => {
-    const login = await dial();
-    if (login === undefined) return context.skip(NO_LISTENER);
+    const login = await dial(context);
     const authBytes = plainToken(login.user, login.password);
     login.connection.send(saslAuthenticate, 2, { authBytes });
     expect(await login.connection.receive()).toBeUndefined();
   });
 
   test("a token of more than sasl.server.max.receive.size closes the connection", async (context) => {
-    const login = await dial();
-    if (login === undefined) return context.skip(NO_LISTENER);
+    const login = await dial(context);
     await begin(login, "SCRAM-SHA-512");
     login.connection.sendBytes(Buffer.from([0, 8, 0, 1]));
     expect(await login.connection.receive()).toBeUndefined();
@@ -184,9 +172,8 @@ describe("before anybody is known", () => {
 });
 
 test("after SaslHandshake version 0 tokens come without a header", async (context) => {
-  const login = await dial();
-  if (login === undefined) return context.skip(NO_LISTENER);
-  if (!(await begin(login, "SCRAM-SHA-512", 0))) return context.skip(NOT_OFFERED);
+  const login = await dial(context);
+  context.skip(!(await begin(login, "SCRAM-SHA-512", 0)), NOT_OFFERED);
   const client = new ScramClient("SCRAM-SHA-512", login.user, login.password);
   const exchange = async (token: Buffer): Promise<Buffer> => {
     login.connection.sendBytes(Writer.create().append(token).prependLength().buffer);

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { protocolErrors } from "@platformatic/kafka";
+import type { TestContext } from "vitest";
 import { produce } from "../apis/00-produce.ts";
 import { fetch } from "../apis/01-fetch.ts";
 import { listOffsets } from "../apis/02-list-offsets.ts";
@@ -54,6 +55,12 @@ export class Scene implements AsyncDisposable {
     return brokers.map(({ nodeId }) => nodeId);
   }
 
+  /** A node that is not this one; skips the test where there is only one. */
+  async otherNode(id: number, context: TestContext): Promise<WireConnection> {
+    const other = (await this.nodes()).find((candidate) => candidate !== id);
+    return other === undefined ? context.skip("one node only") : this.node(other);
+  }
+
   /** The shared connection to a node. */
   node(id: number): Promise<WireConnection> {
     const opened = this.#nodes.get(id) ?? this.connect(id);
@@ -94,7 +101,9 @@ export class Scene implements AsyncDisposable {
       await until(`${topic}-${index} has a leader`, async () => {
         const id = await this.leaderId(topic, index);
         if (id === -1) return false;
-        const { topics } = await (await this.node(id)).call(listOffsets, 1, {
+        const { topics } = await (
+          await this.node(id)
+        ).call(listOffsets, 1, {
           replicaId: -1,
           topics: [{ name: topic, partitions: [{ index, timestamp: -1n }] }],
         });
@@ -149,8 +158,14 @@ export class Scene implements AsyncDisposable {
   }
 
   /** Appends one batch; returns the answer of its partition. */
-  async produce(topic: string, batch: Buffer | null, { partition = 0, acks = -1, version = 9 } = {}) {
-    const { topics } = await (await this.leader(topic, partition)).call(produce, version, {
+  async produce(
+    topic: string,
+    batch: Buffer | null,
+    { partition = 0, acks = -1, version = 9 } = {},
+  ) {
+    const { topics } = await (
+      await this.leader(topic, partition)
+    ).call(produce, version, {
       acks,
       timeoutMs: DEADLINE_MS,
       topics: [{ name: topic, partitions: [{ index: partition, records: batch }] }],
@@ -171,7 +186,9 @@ export class Scene implements AsyncDisposable {
       bytesMax: partitionBytesMax,
       currentLeaderEpoch: leaderEpoch,
     };
-    const { topics, errorCode } = await (await this.leader(topic, partition)).call(fetch, version, {
+    const { topics, errorCode } = await (
+      await this.leader(topic, partition)
+    ).call(fetch, version, {
       replicaId: -1,
       maxWaitMs,
       minBytes,
@@ -189,7 +206,9 @@ export class Scene implements AsyncDisposable {
 
   /** Returns the low watermark, which is the end of the log. */
   async deleteAllRecords(topic: string): Promise<bigint> {
-    const { topics } = await (await this.leader(topic)).call(deleteRecords, 1, {
+    const { topics } = await (
+      await this.leader(topic)
+    ).call(deleteRecords, 1, {
       topics: [{ name: topic, partitions: [{ index: 0, offset: -1n }] }],
       timeoutMs: DEADLINE_MS,
     });

@@ -3,6 +3,12 @@ import { createAuthority } from "#fixtures/certificates.ts";
 import { startKafka } from "../start.ts";
 import type { WireTarget } from "./wire-connection.ts";
 
+/**
+ * For what the embedded broker does otherwise on purpose: a line of DEVIATIONS.md each, which such a test proves of the
+ * real one.
+ */
+export const deviates = process.env["PARITY_BOOTSTRAP"] === undefined;
+
 /** The broker that the contract is held against. */
 export interface Subject extends AsyncDisposable {
   readonly plain: WireTarget;

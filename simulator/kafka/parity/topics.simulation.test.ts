@@ -134,7 +134,11 @@ describe("Metadata", () => {
     const byName = await describeTopic(name);
     expect(byName).toMatchObject({ name, errorCode: 0, isInternal: false });
     expect(byName?.partitions.map(({ index }) => index).toSorted()).toEqual([0, 1]);
-    expect(byName?.partitions[0]).toMatchObject({ errorCode: 0, leaderEpoch: 0, offlineReplicas: [] });
+    expect(byName?.partitions[0]).toMatchObject({
+      errorCode: 0,
+      leaderEpoch: 0,
+      offlineReplicas: [],
+    });
     const { topics } = await scene.any.call(metadata, 12, {
       topics: [{ name: null, id: byName?.id ?? "" }],
     });
@@ -161,7 +165,10 @@ describe("Metadata", () => {
   });
 
   test("of an unknown id in a version that cannot ask for ids", async () => {
-    const { topics } = await scene.any.call(metadata, 10, { topics: [{ name: scene.topicName() }], allowAutoTopicCreation: false });
+    const { topics } = await scene.any.call(metadata, 10, {
+      topics: [{ name: scene.topicName() }],
+      allowAutoTopicCreation: false,
+    });
     expect(topics[0]).toMatchObject({ errorCode: 3, id: NO_ID });
   });
 
@@ -185,26 +192,33 @@ describe("Metadata", () => {
     const cluster = await scene.any.call(describeCluster, 0, {
       includeClusterAuthorizedOperations: false,
     });
-    expect(cluster).toMatchObject({ errorCode: 0, clusterId: seen.clusterId, brokers: seen.brokers });
+    expect(cluster).toMatchObject({
+      errorCode: 0,
+      clusterId: seen.clusterId,
+      brokers: seen.brokers,
+    });
     expect(seen.brokers.map(({ nodeId }) => nodeId)).toContain(seen.controllerId);
     expect(seen.clusterAuthorizedOperations).toBe(-2_147_483_648);
   });
 });
 
-describe("CreatePartitions", () => {
-  const grow = async (name: string, count: number, validateOnly = false) => {
-    const { results } = await scene.any.call(createPartitions, 3, {
-      topics: [{ name, count, assignments: null }],
-      timeoutMs: TIMEOUT_MS,
-      validateOnly,
-    });
-    return errorName(results[0]);
-  };
+const grow = async (name: string, count: number, validateOnly = false) => {
+  const { results } = await scene.any.call(createPartitions, 3, {
+    topics: [{ name, count, assignments: null }],
+    timeoutMs: TIMEOUT_MS,
+    validateOnly,
+  });
+  return errorName(results[0]);
+};
 
+describe("CreatePartitions", () => {
   test("adds partitions, which start empty", async () => {
     const name = await scene.createTopic(1);
     expect(await grow(name, 3)).toBe("NONE");
-    await until("three partitions", async () => (await describeTopic(name))?.partitions.length === 3);
+    await until(
+      "three partitions",
+      async () => (await describeTopic(name))?.partitions.length === 3,
+    );
     await scene.untilServed(name, 3);
     expect(await scene.produce(name, batchOf(["a"]), { partition: 2 })).toMatchObject({
       error: "NONE",
@@ -238,16 +252,18 @@ describe("CreatePartitions", () => {
   });
 });
 
-describe("DeleteTopics", () => {
-  const remove = async (topics: readonly { name: string | null; id: string }[]) => {
-    const answer = await scene.any.call(deleteTopics, 6, { topics, timeoutMs: TIMEOUT_MS });
-    return answer.topics;
-  };
+const remove = async (topics: readonly { name: string | null; id: string }[]) => {
+  const answer = await scene.any.call(deleteTopics, 6, { topics, timeoutMs: TIMEOUT_MS });
+  return answer.topics;
+};
 
+describe("DeleteTopics", () => {
   test("by name, and by id", async () => {
     const [first, second] = [await scene.createTopic(), await scene.createTopic()];
     const id = await scene.topicId(second);
-    expect(await remove([{ name: first, id: NO_ID }])).toMatchObject([{ name: first, errorCode: 0 }]);
+    expect(await remove([{ name: first, id: NO_ID }])).toMatchObject([
+      { name: first, errorCode: 0 },
+    ]);
     expect(await remove([{ name: null, id }])).toMatchObject([{ name: second, id, errorCode: 0 }]);
     await until("both are gone", async () => {
       const codes = [await describeTopic(first), await describeTopic(second)];
@@ -265,7 +281,10 @@ describe("DeleteTopics", () => {
 
   test("of the same topic twice in one request", async () => {
     const name = await scene.createTopic();
-    const answers = await remove([{ name, id: NO_ID }, { name, id: NO_ID }]);
+    const answers = await remove([
+      { name, id: NO_ID },
+      { name, id: NO_ID },
+    ]);
     expect(answers.map((answer) => errorName(answer))).toEqual(["INVALID_REQUEST"]);
   });
 
@@ -288,16 +307,18 @@ describe("DeleteTopics", () => {
   });
 });
 
-describe("DeleteRecords", () => {
-  const removeBefore = async (topic: string, offset: bigint, index = 0) => {
-    const { topics } = await (await scene.leader(topic)).call(deleteRecords, 2, {
-      topics: [{ name: topic, partitions: [{ index, offset }] }],
-      timeoutMs: TIMEOUT_MS,
-    });
-    const answer = topics[0]?.partitions[0];
-    return { lowWatermark: answer?.lowWatermark, error: errorName(answer) };
-  };
+const removeBefore = async (topic: string, offset: bigint, index = 0) => {
+  const { topics } = await (
+    await scene.leader(topic)
+  ).call(deleteRecords, 2, {
+    topics: [{ name: topic, partitions: [{ index, offset }] }],
+    timeoutMs: TIMEOUT_MS,
+  });
+  const answer = topics[0]?.partitions[0];
+  return { lowWatermark: answer?.lowWatermark, error: errorName(answer) };
+};
 
+describe("DeleteRecords", () => {
   test("moves the start of the log; what was before it is out of range", async () => {
     const topic = await scene.createTopic();
     await scene.produce(topic, batchOf(["a", "b", "c"]));
@@ -340,15 +361,19 @@ describe("DeleteRecords", () => {
   });
 });
 
-describe("DescribeConfigs", () => {
-  const describeConfig = async (name: string, keys: readonly string[] | null, type = TOPIC_RESOURCE) => {
-    const { results } = await scene.any.call(describeConfigs, 4, {
-      resources: [{ type, name, configurationKeys: keys }],
-      includeSynonyms: false,
-    });
-    return results[0];
-  };
+const describeConfig = async (
+  name: string,
+  keys: readonly string[] | null,
+  type = TOPIC_RESOURCE,
+) => {
+  const { results } = await scene.any.call(describeConfigs, 4, {
+    resources: [{ type, name, configurationKeys: keys }],
+    includeSynonyms: false,
+  });
+  return results[0];
+};
 
+describe("DescribeConfigs", () => {
   test("of a topic: what was set, and the defaults", async () => {
     const topic = await scene.createTopic(1, { "retention.ms": "7000" });
     const result = await describeConfig(topic, ["retention.ms", "segment.bytes"]);
