@@ -25,6 +25,10 @@ import { ledPartition } from "./leadership.ts";
 const READ_COMMITTED = 1;
 const NO_ID = "00000000-0000-0000-0000-000000000000";
 
+/** Session epochs of requests that name all that they want. */
+const FULL = 0;
+const FULL_AND_LAST = -1;
+
 const request = struct({
   replicaId: between(0, 14, int32, -1),
   maxWaitMs: int32,
@@ -111,7 +115,7 @@ export const fetch = defineApi({
     ),
   async handle(asked, context) {
     // Sessions (KIP-227) are never given: 0 in the answer makes a client send whole requests.
-    if (asked.sessionId !== 0) {
+    if (asked.sessionEpoch !== FULL && asked.sessionEpoch !== FULL_AND_LAST) {
       return { errorCode: errorCode("FETCH_SESSION_ID_NOT_FOUND"), topics: [] };
     }
     return { topics: await readWhenReady(asked, context) };
@@ -182,9 +186,8 @@ function readPartition(
   }
   const { log } = led.partition;
   const { startOffset: logStartOffset, endOffset: highWatermark, lastStableOffset } = log;
-  const offsets = { highWatermark, lastStableOffset, logStartOffset };
   if (fetchOffset < logStartOffset || fetchOffset > highWatermark) {
-    return { index, errorCode: errorCode("OFFSET_OUT_OF_RANGE"), ...offsets, records: [] };
+    return failed(index, errorCode("OFFSET_OUT_OF_RANGE"));
   }
   const bytesMax = Math.max(0, Math.min(asked.bytesMax, bytesLeft));
   const endOffset = isCommitted ? lastStableOffset : highWatermark;
@@ -193,7 +196,9 @@ function readPartition(
   return {
     index,
     errorCode: 0,
-    ...offsets,
+    highWatermark,
+    lastStableOffset,
+    logStartOffset,
     abortedTransactions: isCommitted
       ? log.transactions.abortedBetween(fetchOffset, nextOffset)
       : null,

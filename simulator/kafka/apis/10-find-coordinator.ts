@@ -76,7 +76,6 @@ function locate(key: string, keyType: number, context: RequestContext) {
   const isGroup = keyType === GROUP;
   const access = accessRefusal(context, "DESCRIBE", isGroup ? "GROUP" : "TRANSACTIONAL_ID", key);
   if (access !== undefined) return refusal(access);
-  if (key === "") return refusal("INVALID_GROUP_ID");
   const nodeId = cluster.coordinatorOf(key, isGroup ? "group" : "transaction");
   const endpoint = cluster.nodes.find((node) => node.id === nodeId)?.endpoint(listener);
   if (endpoint === undefined) return refusal("COORDINATOR_NOT_AVAILABLE");
