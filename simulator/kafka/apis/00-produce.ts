@@ -158,10 +158,17 @@ function checkBatch(batch: RecordBatch, version: number, bytesMax: number): void
       `batch of ${batch.bytes.length} bytes, allowed are ${bytesMax}`,
     );
   }
-  if (batch.transactional || batch.control) {
+  if (batch.control) throw new InvalidBatch("INVALID_RECORD", "clients write no control batches");
+  if (batch.producerId >= 0n && batch.baseSequence < 0) {
+    throw new InvalidBatch("INVALID_RECORD", `sequence ${batch.baseSequence} of a producer`);
+  }
+  if (batch.transactional) {
     throw new InvalidBatch("INVALID_TXN_STATE", "transactions are not supported");
   }
-  if (batch.compression > ZSTD || (batch.compression === ZSTD && version < ZSTD_VERSION_MIN)) {
+  if (batch.compression > ZSTD) {
+    throw new InvalidBatch("UNKNOWN_SERVER_ERROR", `unknown compression ${batch.compression}`);
+  }
+  if (batch.compression === ZSTD && version < ZSTD_VERSION_MIN) {
     throw new InvalidBatch(
       "UNSUPPORTED_COMPRESSION_TYPE",
       `compression ${batch.compression} in Produce version ${version}`,

@@ -24,6 +24,10 @@ import { ledPartition } from "./leadership.ts";
 
 const NO_ID = "00000000-0000-0000-0000-000000000000";
 
+/** Session epochs of requests that name all that they want. */
+const FULL = 0;
+const FULL_AND_LAST = -1;
+
 const request = struct({
   replicaId: between(0, 14, int32, -1),
   maxWaitMs: int32,
@@ -110,7 +114,7 @@ export const fetch = defineApi({
     ),
   async handle(asked, context) {
     // Sessions (KIP-227) are never given: 0 in the answer makes a client send whole requests.
-    if (asked.sessionId !== 0) {
+    if (asked.sessionEpoch !== FULL && asked.sessionEpoch !== FULL_AND_LAST) {
       return { errorCode: errorCode("FETCH_SESSION_ID_NOT_FOUND"), topics: [] };
     }
     return { topics: await readWhenReady(asked, context) };
@@ -179,14 +183,15 @@ function readPartition(
   }
   const { log } = led.partition;
   const isInside = fetchOffset >= log.startOffset && fetchOffset <= log.endOffset;
+  if (!isInside) return failed(index, errorCode("OFFSET_OUT_OF_RANGE"));
   const bytesMax = Math.max(0, Math.min(asked.bytesMax, bytesLeft));
   return {
     index,
-    errorCode: isInside ? 0 : errorCode("OFFSET_OUT_OF_RANGE"),
+    errorCode: 0,
     highWatermark: log.endOffset,
     lastStableOffset: log.endOffset,
     logStartOffset: log.startOffset,
-    records: isInside ? log.read(fetchOffset, bytesMax, atLeastOne) : [],
+    records: log.read(fetchOffset, bytesMax, atLeastOne),
   };
 }
 

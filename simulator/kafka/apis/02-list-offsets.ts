@@ -4,6 +4,7 @@ import { array, int16, int32, int64, int8, since, string, struct } from "../wire
 import { errorCode } from "../wire/errors.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
 import { ledPartition } from "./leadership.ts";
+import { mergedByName } from "./repeated.ts";
 
 const LATEST = -1n;
 const EARLIEST = -2n;
@@ -53,11 +54,15 @@ export const listOffsets = defineApi({
     return {
       topics: topics.map(({ name, partitions }) => ({
         name,
-        partitions: partitions.map(({ index, currentLeaderEpoch, timestamp }) => {
+        partitions: mergedByName(partitions, ({ index }) => index).map(({ first, isRepeated }) => {
+          const { index, currentLeaderEpoch, timestamp } = first;
+          if (isRepeated) return failed(index, errorCode("INVALID_REQUEST"));
           const led = ledPartition(context, "DESCRIBE", name, index, currentLeaderEpoch);
           if (typeof led === "string") return failed(index, errorCode(led));
-          const { leaderEpoch } = led.partition;
-          return { index, errorCode: 0, leaderEpoch, ...lookUp(led.partition, timestamp) };
+          if (!isKnown(timestamp, context.version)) {
+            return failed(index, errorCode("UNSUPPORTED_VERSION"));
+          }
+          return answer(index, led.partition, timestamp);
         }),
       })),
     };
@@ -72,6 +77,18 @@ export const listOffsets = defineApi({
   },
 });
 
+function answer(index: number, partition: Partition, timestamp: bigint) {
+  const { leaderEpoch } = partition;
+  return { index, errorCode: 0, leaderEpoch, ...lookUp(partition, timestamp) };
+}
+
+/** A time, or one of the special values that the version has (KIP-734, KIP-405). */
+function isKnown(timestamp: bigint, version: number): boolean {
+  if (timestamp === MAX_TIMESTAMP) return version >= 7;
+  if (timestamp === EARLIEST_LOCAL) return version >= 8;
+  return timestamp >= EARLIEST;
+}
+
 function lookUp({ log }: Partition, timestamp: bigint) {
   if (timestamp === LATEST) return { timestamp: -1n, offset: log.endOffset };
   if (timestamp === EARLIEST || timestamp === EARLIEST_LOCAL) {
@@ -79,7 +96,7 @@ function lookUp({ log }: Partition, timestamp: bigint) {
   }
   const found =
     timestamp === MAX_TIMESTAMP ? offsetOfMaxTimestamp(log) : offsetAtTimestamp(log, timestamp);
-  return found ?? { timestamp: -1n, offset: -1n };
+  return found ?? { timestamp: -1n, offset: -1n, leaderEpoch: -1 };
 }
 
 function failed(index: number, error: number) {

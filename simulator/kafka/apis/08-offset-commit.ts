@@ -13,7 +13,7 @@ import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
 import { accessRefusal } from "./authorization.ts";
-import { committedTopicRefusal, groupRefusal } from "./coordination.ts";
+import { committedTopicRefusal, offsetsRefusal } from "./coordination.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 
@@ -61,7 +61,7 @@ export const offsetCommit = defineApi({
   scope: ({ groupId, topics }) => ({ groups: [groupId], ...scopeOfPartitions(topics) }),
   handle(asked, context) {
     const access = accessRefusal(context, "READ", "GROUP", asked.groupId);
-    const refusal = groupRefusal(context, asked.groupId) ?? memberRefusal(asked, context);
+    const refusal = offsetsRefusal(context, asked.groupId) ?? memberRefusal(asked, context);
     return eachPartition(asked, (topic, partition) => {
       const error = access ?? committedTopicRefusal(context, topic, partition.index) ?? refusal;
       return errorCode(error ?? commit(asked.groupId, topic, partition, context));

@@ -15,7 +15,7 @@ import {
 import type { Encodable } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import { topicAccessRefusal } from "./authorization.ts";
-import { groupRefusal } from "./coordination.ts";
+import { offsetsRefusal } from "./coordination.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 
@@ -110,7 +110,7 @@ export const offsetFetch = defineApi({
 });
 
 function answerGroup(groupId: string, asked: AskedTopics | null, context: RequestContext) {
-  const refusal = groupRefusal(context, groupId, "DESCRIBE");
+  const refusal = offsetsRefusal(context, groupId, "DESCRIBE");
   if (refusal !== undefined) return { topics: [], errorCode: errorCode(refusal) };
   const offsets = context.cluster.groups.get(groupId)?.offsets;
   const accessOf = (topic: string) => topicAccessRefusal(context, "DESCRIBE", topic);

@@ -16,6 +16,7 @@ import { defineApi } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 
 const GROUP = 0;
+const TRANSACTION = 1;
 /** From this version on one request may ask for several keys. */
 const SEVERAL_KEYS = 4;
 
@@ -71,10 +72,10 @@ export const findCoordinator = defineApi({
 function locate(key: string, keyType: number, context: RequestContext) {
   const { cluster, listener } = context;
   // Transactions are not served: a producer takes this for final and does not ask again.
-  if (keyType !== GROUP) return refusal("TRANSACTIONAL_ID_AUTHORIZATION_FAILED");
+  if (keyType === TRANSACTION) return refusal("TRANSACTIONAL_ID_AUTHORIZATION_FAILED");
+  if (keyType !== GROUP) return refusal("INVALID_REQUEST");
   const access = accessRefusal(context, "DESCRIBE", "GROUP", key);
   if (access !== undefined) return refusal(access);
-  if (key === "") return refusal("INVALID_GROUP_ID");
   const nodeId = cluster.coordinatorOf(key);
   const endpoint = cluster.nodes.find((node) => node.id === nodeId)?.endpoint(listener);
   if (endpoint === undefined) return refusal("COORDINATOR_NOT_AVAILABLE");

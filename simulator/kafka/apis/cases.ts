@@ -321,7 +321,7 @@ export const CASES: Readonly<Record<string, (prepared: Prepared, version: number
   SaslAuthenticate: () => ({
     before: (connection) => platformatic.saslHandshakeV1.api.async(connection, "PLAIN"),
     args: [Buffer.from("\0u\0p")],
-    expected: { errorCode: 0, errorMessage: null },
+    expected: { errorCode: 0, errorMessage: "" },
   }),
   CreatePartitions: () => ({
     args: [[{ name: TOPIC, count: 5, assignments: null }], 1000, false],

@@ -3,10 +3,7 @@ import type { ErrorName } from "../wire/errors.ts";
 import { accessRefusal, topicAccessRefusal } from "./authorization.ts";
 import type { RequestContext } from "./define.ts";
 
-/**
- * Why this client may not do `operation` to the group here: GROUP_AUTHORIZATION_FAILED, INVALID_GROUP_ID without an
- * id, NOT_COORDINATOR when another node coordinates it.
- */
+/** Why this client may not join the group here: as `offsetsRefusal`, and INVALID_GROUP_ID without an id. */
 export function groupRefusal(
   context: RequestContext,
   group: string,
@@ -14,7 +11,20 @@ export function groupRefusal(
 ): ErrorName | undefined {
   const refusal = accessRefusal(context, operation, "GROUP", group);
   if (refusal !== undefined) return refusal;
-  if (group === "") return "INVALID_GROUP_ID";
+  return group === "" ? "INVALID_GROUP_ID" : offsetsRefusal(context, group, operation);
+}
+
+/**
+ * Why this client may not do `operation` to the group here: GROUP_AUTHORIZATION_FAILED, NOT_COORDINATOR when another
+ * node coordinates it. Without an id the group has no members, and offsets as any other (old clients commit for it).
+ */
+export function offsetsRefusal(
+  context: RequestContext,
+  group: string,
+  operation: Operation = "READ",
+): ErrorName | undefined {
+  const refusal = accessRefusal(context, operation, "GROUP", group);
+  if (refusal !== undefined) return refusal;
   const coordinator = context.cluster.coordinatorOf(group);
   return coordinator === context.node ? undefined : "NOT_COORDINATOR";
 }
