@@ -1,3 +1,4 @@
+import { isTopicName } from "../topics.ts";
 import type { Topic } from "../topics.ts";
 import {
   array,
@@ -141,6 +142,7 @@ function find(wanted: AskedTopic, asked: AskedMetadata, context: RequestContext)
 function create(name: string, asked: AskedMetadata, context: RequestContext): Topic | ErrorName {
   const { cluster } = context;
   const mayBeMade = asked.allowAutoTopicCreation && cluster.settings.autoCreateTopics;
+  if (!isTopicName(name)) return "INVALID_TOPIC_EXCEPTION";
   if (!mayBeMade) return "UNKNOWN_TOPIC_OR_PARTITION";
   const isAllowed = clusterAccessRefusal(context, "CREATE") === undefined;
   const refusal = isAllowed ? undefined : topicAccessRefusal(context, "CREATE", name);

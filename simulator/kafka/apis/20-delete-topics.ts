@@ -13,6 +13,7 @@ import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import { topicAccessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";
+import { mergedByName } from "./repeated.ts";
 import type { RequestContext } from "./define.ts";
 
 const NO_ID = "00000000-0000-0000-0000-000000000000";
@@ -43,7 +44,16 @@ export const deleteTopics = defineApi({
   scope: (asked, cluster) => ({
     topics: wanted(asked).map(({ name, id }) => name ?? cluster.topics.getById(id)?.name ?? ""),
   }),
-  handle: (asked, context) => ({ topics: wanted(asked).map((one) => remove(one, context)) }),
+  handle: (asked, context) => ({
+    topics: mergedByName(wanted(asked), ({ name, id }) => name ?? id).map(
+      ({ first, isRepeated }) => {
+        const isClear = (first.name === null) !== (first.id === NO_ID);
+        if (isClear && !isRepeated) return remove(first, context);
+        const { name, id } = first;
+        return { name, id, errorCode: errorCode("INVALID_REQUEST") };
+      },
+    ),
+  }),
   refuse: (asked, error) => ({
     topics: wanted(asked).map(({ name, id }) => ({ name, id, errorCode: error })),
   }),

@@ -52,7 +52,7 @@ export const offsetForLeaderEpoch = defineApi({
 
 /** Where the records of `asked`, or of the last epoch before it that has any, end. */
 function endOf({ log, leaderEpoch }: Partition, asked: number) {
-  if (asked > leaderEpoch) return { leaderEpoch: -1, endOffset: -1n };
+  if (asked < 0 || asked > leaderEpoch) return { leaderEpoch: -1, endOffset: -1n };
   if (asked === leaderEpoch) return { leaderEpoch: asked, endOffset: log.endOffset };
   const found = log.batches.findLast((batch) => batch.leaderEpoch <= asked);
   return {
