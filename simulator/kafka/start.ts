@@ -8,7 +8,8 @@ import { Node } from "./network/node.ts";
 import { clusterSettings } from "./options.ts";
 import type { KafkaOptions, TopicOptions } from "./options.ts";
 import { readRecords } from "./records.ts";
-import type { StoredRecord } from "./records.ts";
+import type { Isolation, StoredRecord } from "./records.ts";
+import type { Transaction } from "./transactions/transaction.ts";
 import type { Acls } from "./security/acls.ts";
 import { systemTimers } from "./timers.ts";
 import { topicConfigFault } from "./topic-config.ts";
@@ -35,6 +36,10 @@ export interface KafkaCluster extends AsyncDisposable {
   topic(name: string): TopicControl;
   /** A group that nobody has used is `Dead`, without members and offsets. */
   group(id: string): GroupControl;
+  /** Undefined for a transactional id that nobody has used. */
+  transaction(id: string): TransactionView | undefined;
+  /** The next answer of the old coordinator is NOT_COORDINATOR. */
+  moveTransactionCoordinator(id: string, node: number): void;
   /** Nodes by id, from 1. Throws RangeError for an unknown one. */
   node(id: number): NodeControl;
   /** Calls `listener` with everything that clients do, until it is disposed. */
@@ -44,8 +49,8 @@ export interface KafkaCluster extends AsyncDisposable {
 interface TopicControl {
   readonly name: string;
   readonly partitions: number;
-  /** Records that can be fetched, decompressed, in offset order. */
-  records(partition: number): readonly StoredRecord[];
+  /** Records that can be fetched, decompressed, in offset order. Default `read_uncommitted`. */
+  records(partition: number, isolation?: Isolation): readonly StoredRecord[];
   /** Offset of the next record. */
   endOffset(partition: number): bigint;
   /** Node id; -1 while no replica lives. */
@@ -77,6 +82,14 @@ interface GroupMember {
   readonly clientHost: string;
   /** What the leader assigned, as it came. */
   readonly assignment: Buffer;
+}
+
+interface TransactionView extends Pick<
+  Transaction,
+  "state" | "producerId" | "producerEpoch" | "partitions" | "groups" | "startedAtMs"
+> {
+  /** Id of the node that coordinates it. */
+  readonly coordinator: number;
 }
 
 interface NodeControl {
@@ -121,6 +134,8 @@ function control(cluster: Cluster, nodes: readonly Node[], housekeeping: Disposa
     createTopic: (options) => createTopic(cluster, options),
     topic: (name) => topicControl(cluster, name),
     group: (id) => groupControl(cluster, id),
+    transaction: (id) => transactionView(cluster, id),
+    moveTransactionCoordinator: (id, node) => cluster.moveCoordinator(id, node, "transaction"),
     node: (id) => nodeControl(cluster, nodes, id),
     onEvent: (listener) => cluster.events.subscribe(listener),
     [Symbol.asyncDispose]() {
@@ -162,7 +177,7 @@ function topicControl(cluster: Cluster, name: string): TopicControl {
   return {
     name,
     partitions: topic.partitions.length,
-    records: (index) => readRecords(partition(index).log),
+    records: (index, isolation) => readRecords(partition(index).log, isolation),
     endOffset: (index) => partition(index).log.endOffset,
     leader: (index) => partition(index).leader,
     moveLeader(index, node) {
@@ -201,6 +216,14 @@ function groupControl(cluster: Cluster, id: string): GroupControl {
     rebalance: () => group()?.rebalance(),
     expire: (memberId) => group()?.expire(memberId),
   };
+}
+
+function transactionView(cluster: Cluster, id: string): TransactionView | undefined {
+  const transaction = cluster.transactions.get(id);
+  if (transaction === undefined) return undefined;
+  const { state, producerId, producerEpoch, partitions, groups, startedAtMs } = transaction;
+  const coordinator = cluster.coordinatorOf(id, "transaction");
+  return { state, producerId, producerEpoch, partitions, groups, startedAtMs, coordinator };
 }
 
 function nodeControl(cluster: Cluster, nodes: readonly Node[], id: number): NodeControl {
