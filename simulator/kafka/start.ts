@@ -1,3 +1,5 @@
+import { appendRecord } from "./append.ts";
+import type { NewRecord, Position } from "./append.ts";
 import { Cluster } from "./cluster.ts";
 import type { KafkaListener } from "./events.ts";
 import type { Fault, FaultRule } from "./faults.ts";
@@ -28,12 +30,17 @@ export interface KafkaCluster extends AsyncDisposable {
   };
   /** Throws RangeError when the name is taken or not allowed. */
   createTopic(options: TopicOptions): void;
+  /** Names in the order of creation. */
+  topics(): string[];
   /** Throws RangeError for an unknown topic. */
   topic(name: string): TopicControl;
+  /** Ids of the groups that somebody has used. */
+  groups(): string[];
   /** A group that nobody has used is `Dead`, without members and offsets. */
   group(id: string): GroupControl;
   /** Nodes by id, from 1. Throws RangeError for an unknown one. */
   node(id: number): NodeControl;
+  nodes(): NodeControl[];
   /** Calls `listener` with everything that clients do, until it is disposed. */
   onEvent(listener: KafkaListener): Disposable;
 }
@@ -43,8 +50,12 @@ interface TopicControl {
   readonly partitions: number;
   /** Records that can be fetched, decompressed, in offset order. */
   records(partition: number): readonly StoredRecord[];
+  /** The first offset that can be fetched. */
+  startOffset(partition: number): bigint;
   /** Offset of the next record. */
   endOffset(partition: number): bigint;
+  /** Appends without a request: no fault bites it, and no node has to live. */
+  append(record: NewRecord): Position;
   /** Node id; -1 while no replica lives. */
   leader(partition: number): number;
   /** Throws RangeError for a node that holds no replica, or is dead. */
@@ -58,13 +69,20 @@ interface GroupControl {
   readonly generation: number;
   readonly members: readonly GroupMember[];
   committed(topic: string, partition: number): CommittedOffset | undefined;
+  /** Everything that it committed, by topic and partition. */
+  offsets(): ReadonlyMap<string, ReadonlyMap<number, CommittedOffset>>;
   /** Id of the node that coordinates it. */
   readonly coordinator: number;
+  /** Throws RangeError for a node that is dead. */
   moveCoordinator(node: number): void;
-  /** Makes every member join again. */
-  rebalance(): void;
+  /** Makes every member join again. False when there is nobody, or they do already. */
+  rebalance(): boolean;
   /** Ends a member's session now. */
   expire(memberId: string): void;
+  /** Lets so much of a member's session pass at once. */
+  advanceSession(memberId: string, byMs: number): void;
+  /** Removes every member at once; the offsets stay. */
+  evict(): void;
 }
 
 interface GroupMember {
@@ -79,8 +97,11 @@ interface GroupMember {
 interface NodeControl {
   readonly id: number;
   readonly alive: boolean;
-  /** Cuts every socket and frees the ports; other nodes lead and coordinate from now on. */
-  kill(): Promise<void>;
+  /**
+   * Cuts every socket and frees the ports; other nodes lead and coordinate from now on. Whoever waited for the
+   * answer of one of its groups is not waited for. Gives how many connections there were.
+   */
+  kill(): Promise<number>;
   /** Listens again on the same ports, with the data that the cluster has. */
   start(): Promise<void>;
 }
@@ -115,9 +136,12 @@ function control(cluster: Cluster, nodes: readonly Node[], housekeeping: Disposa
     users: cluster.users,
     faults: cluster.faults,
     createTopic: (options) => createTopic(cluster, options),
+    topics: () => cluster.topics.all().map(({ name }) => name),
     topic: (name) => topicControl(cluster, name),
+    groups: () => cluster.groups.all().map(({ id }) => id),
     group: (id) => groupControl(cluster, id),
     node: (id) => nodeControl(cluster, nodes, id),
+    nodes: () => nodes.map(({ id }) => nodeControl(cluster, nodes, id)),
     onEvent: (listener) => cluster.events.subscribe(listener),
     [Symbol.asyncDispose]() {
       housekeeping[Symbol.dispose]();
@@ -159,7 +183,9 @@ function topicControl(cluster: Cluster, name: string): TopicControl {
     name,
     partitions: topic.partitions.length,
     records: (index) => readRecords(partition(index).log),
+    startOffset: (index) => partition(index).log.startOffset,
     endOffset: (index) => partition(index).log.endOffset,
+    append: (record) => appendRecord(topic, record, cluster.timers.nowMs()),
     leader: (index) => partition(index).leader,
     moveLeader(index, node) {
       if (!cluster.insyncReplicas(partition(index)).includes(node)) {
@@ -193,9 +219,15 @@ function groupControl(cluster: Cluster, id: string): GroupControl {
       return cluster.coordinatorOf(id);
     },
     committed: (topic, partition) => group()?.offsets.get(topic, partition),
-    moveCoordinator: (node) => cluster.moveCoordinator(id, node),
-    rebalance: () => group()?.rebalance(),
+    offsets: () => group()?.offsets.all() ?? new Map(),
+    moveCoordinator(node) {
+      if (cluster.nodes[node - 1]?.alive !== true) throw new RangeError(`node ${node} is dead`);
+      cluster.moveCoordinator(id, node);
+    },
+    rebalance: () => group()?.rebalance() ?? false,
     expire: (memberId) => group()?.expire(memberId),
+    advanceSession: (memberId, byMs) => group()?.advanceSession(memberId, byMs),
+    evict: () => group()?.evict(),
   };
 }
 
@@ -208,9 +240,13 @@ function nodeControl(cluster: Cluster, nodes: readonly Node[], id: number): Node
       return node.alive;
     },
     async kill() {
+      const coordinated = cluster.groups.all().filter((group) => {
+        return cluster.coordinatorOf(group.id) === id;
+      });
       const killed = node.kill();
       cluster.electLeaders();
-      await killed;
+      for (const group of coordinated) group.answerWaiting("NOT_COORDINATOR");
+      return await killed;
     },
     async start() {
       await node.start();
