@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { assertCounted } from "#fixtures/properties.ts";
 import { actionKey, type KeyFields } from "./key.ts";
 
 /** Strings made of what encodings use as separators, lengths and escapes, beside any other. */
@@ -46,7 +47,7 @@ const EXAMPLE: KeyFields = {
 
 describe("action key", () => {
   test("is 64 hex digits and the same for the same fields", () => {
-    fc.assert(
+    assertCounted(
       fc.property(fields, fc.boolean(), (each, dryRun) => {
         const key = actionKey(each, dryRun);
         expect(key).toMatch(/^[0-9a-f]{64}$/);
@@ -56,7 +57,7 @@ describe("action key", () => {
   });
 
   test("differs for different fields", () => {
-    fc.assert(
+    assertCounted(
       fc.property(fields, fields, (one, other) => {
         fc.pre(JSON.stringify(one) !== JSON.stringify(other));
         expect(actionKey(one, false)).not.toBe(actionKey(other, false));
@@ -66,7 +67,7 @@ describe("action key", () => {
   });
 
   test("differs when text moves across the border of two fields", () => {
-    fc.assert(
+    assertCounted(
       fc.property(
         fields,
         fc.constantFrom([0, 1], [1, 2], [2, 3]),
@@ -90,7 +91,7 @@ describe("action key", () => {
   });
 
   test("of a dry run is never that of a live run", () => {
-    fc.assert(
+    assertCounted(
       fc.property(fields, fields, (one, other) => {
         expect(actionKey(one, true)).not.toBe(actionKey(one, false));
         expect(actionKey(one, true)).not.toBe(actionKey(other, false));

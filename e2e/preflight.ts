@@ -5,18 +5,12 @@ import { fileURLToPath } from "node:url";
 import { readDeployTarget } from "#simulator/omega/deploy-target.ts";
 import { judge, parseAcknowledgements } from "#simulator/omega/findings.ts";
 import type { Finding, JudgedFinding } from "#simulator/omega/findings.ts";
-import { OMEGA_JOBS } from "#simulator/omega/identities.ts";
+import { DEPLOYMENTS, OMEGA_JOBS } from "#simulator/omega/identities.ts";
 import type { OmegaJob } from "#simulator/omega/identities.ts";
 import { findingsOf } from "#simulator/omega/preflight.ts";
 import { checkPipeline } from "#simulator/screwdriver/check-pipeline.ts";
 
 const REPOSITORY = dirname(dirname(fileURLToPath(import.meta.url)));
-
-/** What copy-config of each job copies to omega/config. */
-const CONFIGURATIONS: Record<OmegaJob, string> = {
-  component: "config/development-config.yaml",
-  "deploy-production": "config/production-config.yaml",
-};
 
 /**
  * What is wrong with deploy_target, the configurations and the pipeline before anything is started. What
@@ -41,7 +35,10 @@ export async function preflight(repository = REPOSITORY): Promise<JudgedFinding[
 
 async function deployment(repository: string, job: OmegaJob): Promise<Finding[]> {
   const target = await readDeployTarget(join(repository, "deploy_target"), job);
-  const configuration = await readFile(join(repository, CONFIGURATIONS[job]), "utf8");
+  const configuration = await readFile(
+    join(repository, DEPLOYMENTS[job].configurationFile),
+    "utf8",
+  );
   return findingsOf({ ...target, configFiles: { "config.yaml": configuration } });
 }
 

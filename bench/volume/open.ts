@@ -11,6 +11,8 @@ import { errorLog, productionConfig } from "../settings.ts";
 interface OpenOptions {
   /** Default: production's. */
   readonly publishIntervalMs?: number;
+  /** Default: production's. */
+  readonly probeIntervalMs?: number;
   /** Sees every operation. Default: the volume itself. */
   readonly files?: Files;
 }
@@ -23,7 +25,7 @@ export interface OpenPipeline extends AsyncDisposable {
 
 export async function openPipeline(
   directory: string,
-  { publishIntervalMs, files = createFiles(directory) }: OpenOptions = {},
+  { publishIntervalMs, probeIntervalMs, files = createFiles(directory) }: OpenOptions = {},
 ): Promise<OpenPipeline> {
   const config = productionConfig();
   const history = { ...config.history, directory, requireMount: false };
@@ -40,7 +42,14 @@ export async function openPipeline(
     metrics: createMetrics(),
     pod: { name: "bench-0", uid: "bench" },
   };
-  const opened = await openHistory(historyDependencies(dependencies));
+  const historyOptions = historyDependencies(dependencies);
+  const opened = await openHistory({
+    ...historyOptions,
+    settings: {
+      ...historyOptions.settings,
+      ...(probeIntervalMs !== undefined && { probeIntervalMs }),
+    },
+  });
   const never = new AbortController();
   const broker = { publish: () => Promise.reject(new Error("a dead letter")) };
   const ending = createEnding(never.signal, errorLog);

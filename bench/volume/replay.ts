@@ -16,6 +16,7 @@ type Operation =
 
 const JOURNAL = "journal/replay.log";
 const WARM_TRACE = 3;
+const HOUR_MS = 3_600_000;
 
 /**
  * The bare loop: what the consumer does to the volume for one action is recorded, and done again for other keys
@@ -137,8 +138,13 @@ async function traceOfOneAction(
     unlink: (path) => on({ name: "unlink", path }, real.unlink(path)),
     syncDirectory: (path) => on({ name: "syncDirectory", path }, real.syncDirectory(path)),
   };
-  // No publication in between.
-  await using pipeline = await openPipeline(directory, { files, publishIntervalMs: 3_600_000 });
+  // No publication and no probe in between.
+  const [publishIntervalMs, probeIntervalMs] = [HOUR_MS, HOUR_MS];
+  await using pipeline = await openPipeline(directory, {
+    files,
+    publishIntervalMs,
+    probeIntervalMs,
+  });
   // Every shard, so that none is made while it is recorded.
   await pipeline.handle(batchOf(uniqueRecords(WARM_TRACE * 512)));
   operations.length = 0;

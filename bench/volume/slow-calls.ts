@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { THREADS } from "../child.ts";
 
-/** What a slow volume did to this process. Disposing makes it fast again. */
+/** What a slow volume did to this process. Disposing makes it fast again, when the calls that wait have ended. */
 interface SlowCalls extends AsyncDisposable {
   /** File system calls that were delayed until now. */
   calls(): number;
@@ -44,9 +44,13 @@ export async function slowCalls(delayMs: number): Promise<SlowCalls> {
   await once(answerer, "spawn");
 
   const waiting: (() => void)[] = [];
+  const idle = Promise.withResolvers<void>();
   let calls = 0;
   let underWay = 0;
+  let ending = false;
   const delayed: Delayed = async (call) => {
+    // Files that were opened before go on asking.
+    if (ending) return call();
     calls += 1;
     if (underWay < THREADS) underWay += 1;
     else await new Promise<void>((resolve) => void waiting.push(resolve));
@@ -58,6 +62,7 @@ export async function slowCalls(delayMs: number): Promise<SlowCalls> {
       const next = waiting.shift();
       if (next === undefined) underWay -= 1;
       else next();
+      if (ending && underWay === 0) idle.resolve();
     }
   };
   const restore = patch(delayed);
@@ -65,6 +70,8 @@ export async function slowCalls(delayMs: number): Promise<SlowCalls> {
     calls: () => calls,
     [Symbol.asyncDispose]: async () => {
       restore();
+      ending = true;
+      if (underWay > 0) await idle.promise;
       answerer.kill();
       await once(answerer, "exit");
       closeSync(requestEnd);

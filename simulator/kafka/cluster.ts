@@ -2,12 +2,17 @@ import { Events } from "./events.ts";
 import { Faults } from "./faults.ts";
 import { Groups } from "./groups/groups.ts";
 import type { ClusterSettings } from "./options.ts";
+import { Acls } from "./security/acls.ts";
 import { Users } from "./security/users.ts";
+import type { TopicPartition } from "./events.ts";
 import type { Timers } from "./timers.ts";
 import { topicConfigFault, topicRules } from "./topic-config.ts";
 import type { TopicConfig } from "./topic-config.ts";
 import { addPartitions, isTopicName, Topics } from "./topics.ts";
 import type { Partition, Topic } from "./topics.ts";
+import { Transactions } from "./transactions/transactions.ts";
+import { markerBatch } from "./wire/control-batch.ts";
+import type { TransactionMarker } from "./wire/control-batch.ts";
 import type { ErrorName } from "./wire/errors.ts";
 
 /** Where a node is reached through one listener. */
@@ -24,6 +29,9 @@ export interface NodeView {
   endpoint(listener: string): Endpoint | undefined;
 }
 
+/** What a coordinator keeps: groups or transactional ids. */
+type Coordinated = "group" | "transaction";
+
 /** What all nodes share: topics, groups, users, who leads what. Nothing here knows a socket. */
 export class Cluster {
   readonly id = "embedded-kafka-cluster";
@@ -31,7 +39,9 @@ export class Cluster {
   readonly timers: Timers;
   readonly topics = new Topics();
   readonly users: Users;
+  readonly acls: Acls;
   readonly groups: Groups;
+  readonly transactions: Transactions;
   readonly faults = new Faults();
   readonly events = new Events();
   readonly #coordinators = new Map<string, number>();
@@ -42,7 +52,14 @@ export class Cluster {
     this.settings = settings;
     this.timers = timers;
     this.users = new Users(users);
+    this.acls = new Acls(settings.authorization);
     this.groups = new Groups(settings, timers);
+    this.transactions = new Transactions(timers, {
+      newProducerId: () => this.newProducerId(),
+      writeMarker: (partition, marker) => this.#writeMarker(partition, marker),
+      settleOffsets: (group, producerId, committed) =>
+        this.groups.get(group)?.offsets.settle(producerId, committed),
+    });
   }
 
   get nodes(): readonly NodeView[] {
@@ -92,18 +109,18 @@ export class Cluster {
     for (const group of this.groups.all()) group.offsets.deleteTopic(topic.name);
   }
 
-  /** Id of the node that coordinates this group, -1 when none lives. */
-  coordinatorOf(group: string): number {
-    const chosen = this.#coordinators.get(group);
+  /** Id of the node that coordinates this group or transactional id, -1 when none lives. */
+  coordinatorOf(id: string, type: Coordinated = "group"): number {
+    const chosen = this.#coordinators.get(`${type} ${id}`);
     const living = this.#living();
     if (chosen !== undefined && living.some((node) => node.id === chosen)) return chosen;
-    return living[hash(group) % living.length]?.id ?? -1;
+    return living[hash(id) % living.length]?.id ?? -1;
   }
 
   /** Makes `node` the coordinator; whoever waits at the old one is told NOT_COORDINATOR. */
-  moveCoordinator(group: string, node: number): void {
-    this.#coordinators.set(group, node);
-    this.groups.get(group)?.answerWaiting("NOT_COORDINATOR");
+  moveCoordinator(id: string, node: number, type: Coordinated = "group"): void {
+    this.#coordinators.set(`${type} ${id}`, node);
+    if (type === "group") this.groups.get(id)?.answerWaiting("NOT_COORDINATOR");
   }
 
   /** Ids of the replicas that live: here they are in sync from their first moment on. */
@@ -135,8 +152,17 @@ export class Cluster {
   /** Ends every timer and everyone who waits. Throws FaultNeverFiredError as `Faults.close` does. */
   close(): void {
     this.groups.close();
+    this.transactions.close();
     for (const topic of this.topics.all()) this.topics.delete(topic);
     this.faults.close();
+  }
+
+  #writeMarker({ topic, partition: index }: TopicPartition, marker: TransactionMarker): void {
+    const partition = this.topics.partition(topic, index);
+    if (partition === undefined) return;
+    const nowMs = this.timers.nowMs();
+    partition.log.append(markerBatch(marker, nowMs), partition.leaderEpoch);
+    partition.producers.ended(marker.producerId, marker.producerEpoch, nowMs);
   }
 
   #living(): readonly NodeView[] {

@@ -1,3 +1,4 @@
+import type { AuthorizationOptions } from "./security/acls.ts";
 import type { SaslMechanism } from "./security/users.ts";
 
 export interface ListenerOptions {
@@ -43,6 +44,8 @@ export interface KafkaOptions {
   readonly topics?: readonly (string | TopicOptions)[];
   /** Passwords by user name. */
   readonly users?: Readonly<Record<string, string>>;
+  /** Default: everybody may do everything, until the first ACL is created. */
+  readonly authorization?: AuthorizationOptions;
   /** Metadata about an unknown topic creates it. Default true. */
   readonly autoCreateTopics?: boolean;
   /** Partitions of a topic that names no number. Default 1. */
@@ -74,6 +77,7 @@ export function clusterSettings(options: KafkaOptions): ClusterSettings {
   const settings: ClusterSettings = {
     nodes: options.nodes ?? 1,
     listeners: options.listeners ?? [{ name: "plaintext" }],
+    authorization: options.authorization ?? {},
     autoCreateTopics: options.autoCreateTopics ?? true,
     partitionsDefault: options.partitionsDefault ?? 1,
     replicationFactor: options.replicationFactor ?? 3,

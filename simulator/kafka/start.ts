@@ -10,7 +10,9 @@ import { Node } from "./network/node.ts";
 import { clusterSettings } from "./options.ts";
 import type { KafkaOptions, TopicOptions } from "./options.ts";
 import { readRecords } from "./records.ts";
-import type { StoredRecord } from "./records.ts";
+import type { Isolation, StoredRecord } from "./records.ts";
+import type { Transaction } from "./transactions/transaction.ts";
+import type { Acls } from "./security/acls.ts";
 import { systemTimers } from "./timers.ts";
 import { topicConfigFault } from "./topic-config.ts";
 
@@ -23,6 +25,8 @@ export interface KafkaCluster extends AsyncDisposable {
     set(name: string, password: string): void;
     delete(name: string): void;
   };
+  /** Counts from the next request on. */
+  readonly acls: Pick<Acls, "add" | "find" | "delete">;
   readonly faults: {
     /** Throws RangeError for an error name that Apache Kafka does not know. */
     add(rule: FaultRule): Fault;
@@ -38,6 +42,10 @@ export interface KafkaCluster extends AsyncDisposable {
   groups(): string[];
   /** A group that nobody has used is `Dead`, without members and offsets. */
   group(id: string): GroupControl;
+  /** Undefined for a transactional id that nobody has used. */
+  transaction(id: string): TransactionView | undefined;
+  /** The next answer of the old coordinator is NOT_COORDINATOR. */
+  moveTransactionCoordinator(id: string, node: number): void;
   /** Nodes by id, from 1. Throws RangeError for an unknown one. */
   node(id: number): NodeControl;
   nodes(): NodeControl[];
@@ -48,8 +56,8 @@ export interface KafkaCluster extends AsyncDisposable {
 interface TopicControl {
   readonly name: string;
   readonly partitions: number;
-  /** Records that can be fetched, decompressed, in offset order. */
-  records(partition: number): readonly StoredRecord[];
+  /** Records that can be fetched, decompressed, in offset order. Default `read_uncommitted`. */
+  records(partition: number, isolation?: Isolation): readonly StoredRecord[];
   /** The first offset that can be fetched. */
   startOffset(partition: number): bigint;
   /** Offset of the next record. */
@@ -94,6 +102,14 @@ interface GroupMember {
   readonly assignment: Buffer;
 }
 
+interface TransactionView extends Pick<
+  Transaction,
+  "state" | "producerId" | "producerEpoch" | "partitions" | "groups" | "startedAtMs"
+> {
+  /** Id of the node that coordinates it. */
+  readonly coordinator: number;
+}
+
 interface NodeControl {
   readonly id: number;
   readonly alive: boolean;
@@ -134,12 +150,15 @@ function control(cluster: Cluster, nodes: readonly Node[], housekeeping: Disposa
   return {
     bootstrap: (listener) => bootstrap(cluster, listener),
     users: cluster.users,
+    acls: cluster.acls,
     faults: cluster.faults,
     createTopic: (options) => createTopic(cluster, options),
     topics: () => cluster.topics.all().map(({ name }) => name),
     topic: (name) => topicControl(cluster, name),
     groups: () => cluster.groups.all().map(({ id }) => id),
     group: (id) => groupControl(cluster, id),
+    transaction: (id) => transactionView(cluster, id),
+    moveTransactionCoordinator: (id, node) => cluster.moveCoordinator(id, node, "transaction"),
     node: (id) => nodeControl(cluster, nodes, id),
     nodes: () => nodes.map(({ id }) => nodeControl(cluster, nodes, id)),
     onEvent: (listener) => cluster.events.subscribe(listener),
@@ -182,7 +201,7 @@ function topicControl(cluster: Cluster, name: string): TopicControl {
   return {
     name,
     partitions: topic.partitions.length,
-    records: (index) => readRecords(partition(index).log),
+    records: (index, isolation) => readRecords(partition(index).log, isolation),
     startOffset: (index) => partition(index).log.startOffset,
     endOffset: (index) => partition(index).log.endOffset,
     append: (record) => appendRecord(topic, record, cluster.timers.nowMs()),
@@ -229,6 +248,14 @@ function groupControl(cluster: Cluster, id: string): GroupControl {
     advanceSession: (memberId, byMs) => group()?.advanceSession(memberId, byMs),
     evict: () => group()?.evict(),
   };
+}
+
+function transactionView(cluster: Cluster, id: string): TransactionView | undefined {
+  const transaction = cluster.transactions.get(id);
+  if (transaction === undefined) return undefined;
+  const { state, producerId, producerEpoch, partitions, groups, startedAtMs } = transaction;
+  const coordinator = cluster.coordinatorOf(id, "transaction");
+  return { state, producerId, producerEpoch, partitions, groups, startedAtMs, coordinator };
 }
 
 function nodeControl(cluster: Cluster, nodes: readonly Node[], id: number): NodeControl {

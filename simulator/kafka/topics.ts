@@ -40,6 +40,12 @@ export class Topics {
     return this.#byName.get(name);
   }
 
+  /** A topic whose name is the same but for `.` and `_`: their metrics could not be told apart. */
+  colliding(name: string): Topic | undefined {
+    const folded = name.replaceAll(".", "_");
+    return this.all().find((topic) => topic.name.replaceAll(".", "_") === folded);
+  }
+
   getById(id: string): Topic | undefined {
     return this.#byId.get(id);
   }

@@ -11,12 +11,15 @@ export const DEPLOYMENTS = {
     /** Column of `resources`. */
     tier: "nonprod",
     claimFile: "pvc-nonprod.yaml",
+    /** What the copy-config step copies to omega/config/config.yaml. */
+    configurationFile: "config/development-config.yaml",
   },
   "deploy-production": {
     principal: "sre.kafka-consumer-k8s.kafka-consumer",
     namespaceDomain: "sre.kafka-consumer-prod-k8s",
     tier: "prod",
     claimFile: "pvc-prod.yaml",
+    configurationFile: "config/production-config.yaml",
   },
 } as const;
 

@@ -34,8 +34,8 @@ export const incrementalAlterConfigs = defineApi({
   scope: ({ resources }) => ({
     topics: resources.filter(({ type }) => type === TOPIC).map(({ name }) => name),
   }),
-  handle: ({ resources, validateOnly }, { cluster }) =>
-    changeConfigs(resources, cluster, validateOnly, ({ configs }, current) =>
+  handle: ({ resources, validateOnly }, context) =>
+    changeConfigs(resources, context, validateOnly, ({ configs }, current) =>
       altered(configs, current),
     ),
   refuse: ({ resources }, error) => refuseConfigs(resources, error),

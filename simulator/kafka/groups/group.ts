@@ -86,7 +86,8 @@ export class Group {
 
   /** Nothing of it is worth keeping: no member, nobody who is about to be one, no offset. */
   get isUnused(): boolean {
-    return this.#state === "Empty" && this.#pending.size === 0 && this.offsets.all().size === 0;
+    const hasOffsets = this.offsets.all().size > 0 || this.offsets.pending.size > 0;
+    return this.#state === "Empty" && this.#pending.size === 0 && !hasOffsets;
   }
 
   join(request: JoinRequest): Promise<JoinResult> {
@@ -144,6 +145,18 @@ export class Group {
     if (this.#state === "CompletingRebalance") return "REBALANCE_IN_PROGRESS";
     this.#renew(member);
     return "NONE";
+  }
+
+  /** The same within a transaction: producers before KIP-447 name no member, and a rebalance is no obstacle. */
+  mayCommitInTransaction(
+    memberId: string,
+    instanceId: string | null,
+    generation: number,
+  ): ErrorName {
+    if (this.#state === "Dead") return "COORDINATOR_NOT_AVAILABLE";
+    if (generation < 0 && (this.#state === "Empty" || memberId === "")) return "NONE";
+    const member = this.#current(memberId, instanceId, generation);
+    return typeof member === "string" ? member : "NONE";
   }
 
   /** Makes every member join again. False when there is nobody, or they do already. */

@@ -1,3 +1,5 @@
+import { PendingOffsets } from "./pending-offsets.ts";
+
 /** The committed position of a group in one partition. */
 export interface CommittedOffset {
   readonly offset: bigint;
@@ -9,6 +11,7 @@ export interface CommittedOffset {
 
 /** Committed offsets of one group by topic and partition. */
 export class CommittedOffsets {
+  readonly pending = new PendingOffsets();
   readonly #topics = new Map<string, Map<number, CommittedOffset>>();
 
   get(topic: string, partition: number): CommittedOffset | undefined {
@@ -29,6 +32,14 @@ export class CommittedOffsets {
 
   deleteTopic(topic: string): void {
     this.#topics.delete(topic);
+    this.pending.deleteTopic(topic);
+  }
+
+  /** A producer's transaction has ended: what it committed here counts, or is forgotten. */
+  settle(producerId: bigint, committed: boolean): void {
+    for (const offset of this.pending.take(producerId)) {
+      if (committed) this.set(offset.topic, offset.partition, offset.committed);
+    }
   }
 
   all(): ReadonlyMap<string, ReadonlyMap<number, CommittedOffset>> {

@@ -1,0 +1,7 @@
+/** Set to 1, tests that need a container engine or a cluster run; they take minutes and build images. */
+const VARIABLE = "CONTAINER_TESTS";
+
+/** For the name of a suite: the reason why it is skipped; empty when it is to run. */
+export function notAsked(): string {
+  return process.env[VARIABLE] === "1" ? "" : ` (skipped: set ${VARIABLE}=1 to run them)`;
+}

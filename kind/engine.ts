@@ -1,0 +1,25 @@
+import { runCommand } from "./command.ts";
+import type { CommandOptions } from "./command.ts";
+
+/** Name of its command, and of kind's provider. */
+export type Engine = "docker" | "podman";
+
+export const ENGINES: readonly Engine[] = ["docker", "podman"];
+
+/** The first engine that answers. Throws the CommandError of each when none does. */
+export async function findEngine(
+  options: Pick<CommandOptions, "signal"> = {},
+  engines: readonly Engine[] = ENGINES,
+): Promise<Engine> {
+  const errors: unknown[] = [];
+  for (const engine of engines) {
+    try {
+      await runCommand(engine, ["info"], options);
+      return engine;
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  const seen = errors.map((error) => (error instanceof Error ? error.message : String(error)));
+  throw new AggregateError(errors, `no container engine answers:\n${seen.join("\n")}`);
+}

@@ -1,0 +1,52 @@
+import { expect, test } from "vitest";
+import { CommandError } from "./command.ts";
+import { findEngine } from "./engine.ts";
+import { fakeCommands } from "./fake-command.ts";
+import { buildImage } from "./images.ts";
+
+const ENGINE = `
+if (argv[0] === "image") console.log(argv.at(-1).startsWith("base") ? "aaaa 100" : "bbbb 130");
+`;
+
+test("builds with either engine, from a base image of one's own", async () => {
+  await using commands = await fakeCommands({ podman: ENGINE });
+  const built = await buildImage("simulators", {
+    engine: "podman",
+    tag: "one",
+    baseImage: "base:1",
+  });
+  expect(built).toEqual({
+    name: "localhost/kafka-consumer-kit/simulators:one",
+    id: "sha256:bbbb",
+    bytes: 130,
+    ownBytes: 30,
+    baseImage: "base:1",
+  });
+  const [build] = await commands.invocations();
+  expect(build?.argv).toEqual([
+    "build",
+    "--build-arg=BASE_IMAGE=base:1",
+    expect.stringMatching(/^--build-arg=REVISION=(unknown|[0-9a-f]{40}(-dirty)?)$/),
+    expect.stringMatching(/^--file=\/.*\/simulator\/Dockerfile$/),
+    "--tag=localhost/kafka-consumer-kit/simulators:one",
+    expect.any(String),
+  ]);
+});
+
+test("a build that fails says which command did, and why", async () => {
+  await using _ = await fakeCommands({ docker: "console.error('no such base'); process.exit(7)" });
+  const work = buildImage("consumer", { engine: "docker" });
+  await expect(work).rejects.toThrow(CommandError);
+  await expect(work).rejects.toThrow(/^docker build .*: exit code 7\n {2}no such base$/s);
+});
+
+test("takes the first engine that answers, or says what each said", async () => {
+  await using _ = await fakeCommands({
+    docker: "console.error('is the daemon running?'); process.exit(1)",
+    podman: "",
+  });
+  await expect(findEngine()).resolves.toBe("podman");
+  await expect(findEngine({}, ["docker"])).rejects.toThrow(
+    /no container engine answers:\ndocker info: exit code 1\n {2}is the daemon running\?/,
+  );
+});

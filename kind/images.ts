@@ -1,0 +1,88 @@
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { runCommand } from "./command.ts";
+import type { CommandOptions } from "./command.ts";
+import type { Engine } from "./engine.ts";
+
+/** Both images by what they are. The registry `localhost` is where podman puts what it builds, and docker takes any. */
+export const IMAGES = {
+  consumer: { name: "localhost/kafka_consumer", dockerfile: "Dockerfile" },
+  simulators: {
+    name: "localhost/kafka-consumer-kit/simulators",
+    dockerfile: "simulator/Dockerfile",
+  },
+} as const;
+
+export type ImageKind = keyof typeof IMAGES;
+
+/** Not `latest`, which a kubelet would pull each time. */
+const DEFAULT_TAG = "local";
+
+/** What the Dockerfiles name. */
+const DEFAULT_BASE_IMAGE = "node:24-bookworm-slim";
+
+const REPOSITORY = dirname(dirname(fileURLToPath(import.meta.url)));
+
+export interface BuildOptions extends Pick<CommandOptions, "signal" | "onLine"> {
+  readonly engine: Engine;
+  /** Default `local`. */
+  readonly tag?: string | undefined;
+  /** Node 24 on Debian or what is like it. Default: that of the Dockerfiles. */
+  readonly baseImage?: string | undefined;
+}
+
+export interface BuiltImage {
+  /** With its tag. */
+  readonly name: string;
+  /** `sha256:...` */
+  readonly id: string;
+  readonly bytes: number;
+  /** The part of `bytes` that is not the base image's. */
+  readonly ownBytes: number;
+  readonly baseImage: string;
+}
+
+/** Builds one image from this checkout; nothing that needs BuildKit. Throws CommandError. */
+export async function buildImage(kind: ImageKind, options: BuildOptions): Promise<BuiltImage> {
+  const { engine, tag = DEFAULT_TAG, baseImage = DEFAULT_BASE_IMAGE, signal, onLine } = options;
+  const { name, dockerfile } = IMAGES[kind];
+  const reference = `${name}:${tag}`;
+  const argv = [
+    "build",
+    `--build-arg=BASE_IMAGE=${baseImage}`,
+    `--build-arg=REVISION=${await revision()}`,
+    `--file=${join(REPOSITORY, dockerfile)}`,
+    `--tag=${reference}`,
+    REPOSITORY,
+  ];
+  await runCommand(engine, argv, { signal, ...(onLine && { onLine }) });
+  const [built, base] = await Promise.all([
+    inspectImage(engine, reference),
+    inspectImage(engine, baseImage),
+  ]);
+  return { name: reference, ...built, ownBytes: built.bytes - base.bytes, baseImage };
+}
+
+/** Throws CommandError when the engine has no such image. */
+async function inspectImage(
+  engine: Engine,
+  reference: string,
+): Promise<{ readonly id: string; readonly bytes: number }> {
+  const format = "{{.Id}} {{.Size}}";
+  const printed = await runCommand(engine, ["image", "inspect", "--format", format, reference]);
+  const [id = "", bytes = ""] = printed.trim().split(" ");
+  // Podman leaves out the algorithm.
+  return { id: id.includes(":") ? id : `sha256:${id}`, bytes: Number(bytes) };
+}
+
+/** The commit of the checkout, `-dirty` where a file differs from it; `unknown` outside of one. */
+async function revision(): Promise<string> {
+  try {
+    const git = ["-C", REPOSITORY];
+    const commit = (await runCommand("git", [...git, "rev-parse", "HEAD"])).trim();
+    const changes = await runCommand("git", [...git, "status", "--porcelain"]);
+    return changes === "" ? commit : `${commit}-dirty`;
+  } catch {
+    return "unknown";
+  }
+}

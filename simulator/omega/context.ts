@@ -1,0 +1,79 @@
+import { ApiException, CoreV1Api, KubeConfig } from "@kubernetes/client-node";
+import type { KubernetesObject } from "@kubernetes/client-node";
+import { applyObjects, nameOf } from "./apply.ts";
+
+export interface ContextOptions {
+  /** The API server checks the objects and keeps nothing. */
+  readonly dryRun: boolean;
+  /** Receives one line for each object. */
+  readonly say: (line: string) => void;
+}
+
+/** The kubeconfig has no such context. */
+class ContextError extends Error {
+  override readonly name = "ContextError";
+}
+
+const FIELD_MANAGER = "k8s-ci-stand-in";
+
+/** A namespace that every cluster has. */
+const CHECKING_NAMESPACE = "default";
+
+/**
+ * Applies the objects to the cluster of that context in the kubeconfig of this user. A dry run of objects whose namespace is not
+ * there yet takes place in `default`, since nothing can be checked in a namespace that a dry run only pretends to make. Throws
+ * ApplyError or ContextError.
+ */
+export async function applyToContext(
+  context: string,
+  objects: readonly KubernetesObject[],
+  { dryRun, say }: ContextOptions,
+): Promise<void> {
+  const config = new KubeConfig();
+  config.loadFromDefault();
+  const known = config.getContexts().map(({ name }) => name);
+  if (!known.includes(context)) {
+    throw new ContextError(
+      `there is no context ${context} in the kubeconfig; known: ${known.join(", ")}`,
+    );
+  }
+  config.setCurrentContext(context);
+  const checked = dryRun ? await inPresentNamespaces(config, objects, say) : objects;
+  const done = dryRun ? "accepted by the API server, not kept" : "applied";
+  await applyObjects(config, checked, {
+    fieldManager: FIELD_MANAGER,
+    dryRun,
+    onApplied: (object) => say(`${nameOf(object)}: ${done}`),
+  });
+}
+
+async function inPresentNamespaces(
+  config: KubeConfig,
+  objects: readonly KubernetesObject[],
+  say: ContextOptions["say"],
+): Promise<readonly KubernetesObject[]> {
+  const api = config.makeApiClient(CoreV1Api);
+  const absent = new Set<string>();
+  for (const namespace of new Set(objects.map((object) => object.metadata?.namespace))) {
+    if (namespace === undefined || (await isThere(api, namespace))) continue;
+    absent.add(namespace);
+    say(`there is no namespace ${namespace}: checked in ${CHECKING_NAMESPACE}`);
+  }
+  return objects.map((object) => {
+    const copy = structuredClone(object);
+    if (absent.has(copy.metadata?.namespace ?? "")) {
+      copy.metadata = Object.assign(copy.metadata ?? {}, { namespace: CHECKING_NAMESPACE });
+    }
+    return copy;
+  });
+}
+
+async function isThere(api: CoreV1Api, namespace: string): Promise<boolean> {
+  try {
+    await api.readNamespace({ name: namespace });
+    return true;
+  } catch (error) {
+    if (error instanceof ApiException && error.code === 404) return false;
+    throw error;
+  }
+}
