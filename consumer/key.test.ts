@@ -56,6 +56,23 @@ describe("action key", () => {
     );
   });
 
+  test("of one incident is the same however many of its others were asked for in between", () => {
+    const variants = fc.array(fc.tuple(fields, fc.boolean()), { minLength: 1, maxLength: 20 });
+    fc.assert(
+      fc.property(variants, (asked) => {
+        const mine = asked.map(([each, dryRun]) => ({
+          each: { ...each, incidentId: "653989e52d00001901351684" },
+          dryRun,
+        }));
+        const first = mine.map(({ each, dryRun }) => actionKey(each, dryRun));
+        const again = mine.map(({ each, dryRun }) => actionKey(each, dryRun)).toReversed();
+        expect(again).toEqual(first.toReversed());
+        const distinct = new Set(mine.map((one) => JSON.stringify(one)));
+        expect(new Set(first).size).toBe(distinct.size);
+      }),
+    );
+  });
+
   test("differs for different fields", () => {
     assertCounted(
       fc.property(fields, fields, (one, other) => {
