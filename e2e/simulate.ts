@@ -11,12 +11,8 @@ const PROGRESS_MS = 10_000;
 const RUNS_TO_HIT_ALL = 1000;
 const EXIT_CODE = { passed: 0, broken: 1, usage: 2, missed: 4 } as const;
 
-await main();
+if (import.meta.main) await main();
 
-/**
- * Exit code 0: every invariant held in every run. 1: one did not. 2: usage. 4: they held, but in 1000 runs or more
- * nobody died at one of the crash points.
- */
 async function main(): Promise<void> {
   const options = read();
   if (!options) {
@@ -48,9 +44,16 @@ async function main(): Promise<void> {
   const seconds = (performance.now() - startMs) / 1000;
   print(`${runs} runs in ${seconds.toFixed(1)} s, ${failed} failed`);
   print(`again: npm run simulate -- --seed ${seed} --runs ${runs}`);
-  if (failed > 0) process.exitCode = EXIT_CODE.broken;
-  else if (missed.length > 0 && runs >= RUNS_TO_HIT_ALL) process.exitCode = EXIT_CODE.missed;
-  else process.exitCode = EXIT_CODE.passed;
+  process.exitCode = exitCode(runs, failed, missed.length);
+}
+
+/**
+ * 0: every invariant held in every run. 1: one did not. 4: they held, but in 1000 runs or more nobody died at `missed`
+ * crash points. (2 is usage.)
+ */
+export function exitCode(runs: number, failed: number, missed: number): number {
+  if (failed > 0) return EXIT_CODE.broken;
+  return missed > 0 && runs >= RUNS_TO_HIT_ALL ? EXIT_CODE.missed : EXIT_CODE.passed;
 }
 
 function read(): { runs: number; seed: number } | undefined {
