@@ -40,13 +40,17 @@ async function coordinatorOf(id: string): Promise<WireConnection> {
   return scene.node(nodeId);
 }
 
-const PASSING = ["CONCURRENT_TRANSACTIONS", "COORDINATOR_LOAD_IN_PROGRESS", "NOT_COORDINATOR"];
+const PASSING = new Set([
+  "CONCURRENT_TRANSACTIONS",
+  "COORDINATOR_LOAD_IN_PROGRESS",
+  "NOT_COORDINATOR",
+]);
 
 /** Asks again while the coordinator is not ready, or still ends what came before. */
 async function settled<T>(ask: () => Promise<T>, errorOf: (answer: T) => string): Promise<T> {
   let answer = await ask();
   await until("the coordinator is ready", async () => {
-    if (!PASSING.includes(errorOf(answer))) return true;
+    if (!PASSING.has(errorOf(answer))) return true;
     answer = await ask();
     return false;
   });
@@ -70,9 +74,9 @@ async function transactional() {
   const add = async (producer: Producer, topic: string, version = 3) => {
     const topics = [{ name: topic, partitions: [0] }];
     const request = { transactionalId, ...producer, topics };
-    const code = ({ results }: { results: readonly AddResult[] }) =>
-      errorName(results[0]?.partitions[0]);
-    return code(await settled(() => coordinator.call(addPartitionsToTxn, version, request), code));
+    return addError(
+      await settled(() => coordinator.call(addPartitionsToTxn, version, request), addError),
+    );
   };
   const end = async (producer: Producer, committed: boolean, version = 3) =>
     errorName(
@@ -87,6 +91,9 @@ async function transactional() {
 interface AddResult {
   readonly partitions: readonly { readonly errorCode: number }[];
 }
+
+const addError = ({ results }: { readonly results: readonly AddResult[] }): string =>
+  errorName(results[0]?.partitions[0]);
 
 type Transactional = Awaited<ReturnType<typeof transactional>>;
 
@@ -313,42 +320,42 @@ describe("writing", () => {
   });
 });
 
+const commitRequest = (
+  producing: Transactional,
+  groupId: string,
+  producer: Producer,
+  topic: string,
+) => ({
+  transactionalId: producing.transactionalId,
+  groupId,
+  ...producer,
+  topics: [
+    { name: topic, partitions: [{ index: 0, committedOffset: 5n, committedMetadata: "m" }] },
+  ],
+});
+
+async function commit(
+  producing: Transactional,
+  groupId: string,
+  producer: Producer,
+  topic: string,
+  version = 3,
+): Promise<string> {
+  const coordinator = await scene.coordinator(groupId);
+  const request = commitRequest(producing, groupId, producer, topic);
+  const { topics } = await coordinator.call(txnOffsetCommit, version, request);
+  return errorName(topics[0]?.partitions[0]);
+}
+
+async function committed(groupId: string, topic: string, requireStable: boolean) {
+  const { topics } = await (
+    await scene.coordinator(groupId)
+  ).call(offsetFetch, 7, { groupId, topics: [{ name: topic, partitions: [0] }], requireStable });
+  const answer = topics[0]?.partitions[0];
+  return answer?.errorCode === 0 ? answer.committedOffset : errorName(answer);
+}
+
 describe("offsets of a transaction", () => {
-  const commitRequest = (
-    producing: Transactional,
-    groupId: string,
-    producer: Producer,
-    topic: string,
-  ) => ({
-    transactionalId: producing.transactionalId,
-    groupId,
-    ...producer,
-    topics: [
-      { name: topic, partitions: [{ index: 0, committedOffset: 5n, committedMetadata: "m" }] },
-    ],
-  });
-
-  async function commit(
-    producing: Transactional,
-    groupId: string,
-    producer: Producer,
-    topic: string,
-    version = 3,
-  ): Promise<string> {
-    const coordinator = await scene.coordinator(groupId);
-    const request = commitRequest(producing, groupId, producer, topic);
-    const { topics } = await coordinator.call(txnOffsetCommit, version, request);
-    return errorName(topics[0]?.partitions[0]);
-  }
-
-  async function committed(groupId: string, topic: string, requireStable: boolean) {
-    const { topics } = await (
-      await scene.coordinator(groupId)
-    ).call(offsetFetch, 7, { groupId, topics: [{ name: topic, partitions: [0] }], requireStable });
-    const answer = topics[0]?.partitions[0];
-    return answer?.errorCode === 0 ? answer.committedOffset : errorName(answer);
-  }
-
   test.each([
     [true, 5n],
     [false, -1n],
