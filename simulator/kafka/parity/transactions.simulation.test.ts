@@ -347,7 +347,7 @@ async function commit(
   return errorName(topics[0]?.partitions[0]);
 }
 
-async function committed(groupId: string, topic: string, requireStable: boolean) {
+async function position(groupId: string, topic: string, requireStable: boolean) {
   const { topics } = await (
     await scene.coordinator(groupId)
   ).call(offsetFetch, 7, { groupId, topics: [{ name: topic, partitions: [0] }], requireStable });
@@ -372,11 +372,11 @@ describe("offsets of a transaction", () => {
     );
     expect(errorName(added)).toBe("NONE");
     expect(await commit(producing, group, producer, topic)).toBe("NONE");
-    expect(await committed(group, topic, false)).toBe(-1n);
-    expect(await committed(group, topic, true)).toBe("UNSTABLE_OFFSET_COMMIT");
+    expect(await position(group, topic, false)).toBe(-1n);
+    expect(await position(group, topic, true)).toBe("UNSTABLE_OFFSET_COMMIT");
     await producing.end(producer, isCommitted);
     await until("the offset is stable", async () => {
-      return (await committed(group, topic, true)) === offset;
+      return (await position(group, topic, true)) === offset;
     });
   });
 
