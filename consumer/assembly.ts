@@ -79,6 +79,7 @@ export function assemble(
   const handle = createPipeline({
     ...dependencies,
     execute,
+    history,
     broker,
     lanes,
     stopping: ending.signal,

@@ -110,11 +110,6 @@ export function createExecutor(dependencies: ExecutorDependencies): Executor {
   const { clock, settings } = dependencies;
   return async (planned, options) => {
     const { assignment, record, stopping } = options;
-    if (!assignment.signal.aborted && !stopping.aborted) {
-      // Most of a replayed topic ends here: before any signal or timer is made for it.
-      const done = doneBefore(planned, dependencies);
-      if (done) return done;
-    }
     const ended = AbortSignal.any([assignment.signal, stopping]);
     const lingering = new AbortController();
     const settled = new AbortController();
@@ -146,15 +141,21 @@ export function createExecutor(dependencies: ExecutorDependencies): Executor {
   };
 }
 
-/** What the index says is done; undefined proves nothing. */
-function doneBefore(
-  planned: PlannedAction,
-  { history, metrics }: ExecutorDependencies,
-): Settled | undefined {
-  const known = history.lookup(planned.key) ?? history.lookupImported(planned);
-  if (known?.outcome !== "done") return undefined;
+/** Ends of keys that are settled, of this consumer and of an older one; undefined proves nothing. */
+export type KnownEnds = Pick<History, "lookup" | "lookupImported">;
+
+/**
+ * True when the index says that the action is done, and counts it: most of a replayed topic ends here, without a lane,
+ * a signal or a timer of its own.
+ */
+export function endedBefore(
+  action: Pick<PlannedAction, "key" | "rule" | "action" | "incident">,
+  { history, metrics }: { readonly history: KnownEnds; readonly metrics: Metrics },
+): boolean {
+  const known = history.lookup(action.key) ?? history.lookupImported(action);
+  if (known?.outcome !== "done") return false;
   metrics.count("actions", { result: "suppressed" });
-  return { outcome: "done", attempt: known.attempt, suppressed: true, reason: "history" };
+  return true;
 }
 
 async function walk(run: Run): Promise<Settled> {

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { ConsumerError } from "./errors.ts";
 
 /** What makes one action of one transition of one episode distinct from every other. */
@@ -23,7 +23,41 @@ export interface KeyFields {
  * Throws "internal" for an empty or ill-formed field: decode rejects such a record long before.
  */
 export function actionKey(fields: KeyFields, dryRun: boolean): string {
-  return createHash("sha256").update(canonicalEncoding(fields, dryRun)).digest("hex");
+  const recent = recentKeys.get(fields.incidentId) ?? [];
+  const known = recent.find((each) => each.dryRun === dryRun && isSame(each.fields, fields));
+  if (known) return known.key;
+  const key = hash("sha256", canonicalEncoding(fields, dryRun));
+  remember({ fields, dryRun, key }, recent);
+  return key;
+}
+
+interface RecentKey {
+  readonly fields: KeyFields;
+  readonly dryRun: boolean;
+  readonly key: string;
+}
+
+/**
+ * By incident, of those seen last: it comes again with each change of its alerts, mostly under the same keys, and the
+ * hash costs more than everything else that is done for a key that has ended.
+ */
+const recentKeys = new Map<string, readonly RecentKey[]>();
+const RECENT_INCIDENTS_MAX = 4096;
+const RECENT_KEYS_MAX = 8;
+
+function remember(added: RecentKey, recent: readonly RecentKey[]): void {
+  if (recentKeys.size >= RECENT_INCIDENTS_MAX) recentKeys.clear();
+  recentKeys.set(added.fields.incidentId, [added, ...recent].slice(0, RECENT_KEYS_MAX));
+}
+
+function isSame(one: KeyFields, other: KeyFields): boolean {
+  return (
+    one.startedOnMs === other.startedOnMs &&
+    one.transition === other.transition &&
+    one.action === other.action &&
+    one.rule === other.rule &&
+    one.incidentId === other.incidentId
+  );
 }
 
 /**
@@ -35,14 +69,10 @@ function canonicalEncoding(fields: KeyFields, dryRun: boolean): string {
   if (!Number.isSafeInteger(startedOnMs)) {
     throw new ConsumerError("internal", `action key: startedOnMs is no integer: ${startedOnMs}`);
   }
-  const netstrings = Object.entries({
-    rule,
-    action,
-    incidentId,
-    transition,
-    startedOnMs: String(startedOnMs),
-  }).map(([name, value]) => netstring(name, value));
-  return [dryRun ? "dry-run-action-key-1" : "action-key-1", ...netstrings].join("\n");
+  const who = `${netstring("rule", rule)}\n${netstring("action", action)}`;
+  const what = `${netstring("incidentId", incidentId)}\n${netstring("transition", transition)}`;
+  const when = netstring("startedOnMs", String(startedOnMs));
+  return `${dryRun ? "dry-run-action-key-1" : "action-key-1"}\n${who}\n${what}\n${when}`;
 }
 
 function netstring(name: string, value: string): string {

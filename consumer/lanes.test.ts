@@ -1,12 +1,13 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { assertCounted } from "#fixtures/properties.ts";
 import { createLanes } from "./lanes.ts";
 
 const NEVER = new AbortController().signal;
 
 test("keeps the order of every lane, overlaps no lane, and stays within the bound", async () => {
-  await fc.assert(
+  await assertCounted(
     fc.asyncProperty(
       fc.scheduler(),
       fc.integer({ min: 1, max: 4 }),

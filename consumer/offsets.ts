@@ -3,54 +3,47 @@ import { ConsumerError } from "./errors.ts";
 /**
  * Which offset of one partition may be committed: everything before it is done. Records end in any order;
  * the watermark moves over the contiguous prefix only. Offsets may have gaps (compaction, transaction
- * markers): only those that were added count.
+ * markers): only those of the records count.
  */
 export interface Watermark {
-  /** In growing order. Throws "internal" when the order is broken. */
-  add(offset: bigint): void;
-  /** Throws "internal" for an offset that was never added, or twice. */
-  done(offset: bigint): void;
+  /** `index` of the record that is done. Throws "internal" for one that is not there, or was done before. */
+  done(index: number): void;
   /** The first offset that is not done, to be committed; undefined as long as the first record is not done. */
   readonly committable: bigint | undefined;
-  /** Added and not yet done. */
+  /** Records that are not done. */
   readonly pending: number;
 }
 
-/** Pure bookkeeping, without time or I/O. Every step is O(1) amortised. */
-export function createWatermark(): Watermark {
-  /** Added and at or after the watermark, in order; the head is never done. */
-  const offsets: bigint[] = [];
+/**
+ * Pure bookkeeping, without time or I/O; every step is O(1) amortised. `offsets` of the records must grow: throws
+ * "internal" when they do not.
+ */
+export function createWatermark(offsets: readonly bigint[]): Watermark {
+  for (const [index, offset] of offsets.entries()) {
+    const before = offsets[index - 1];
+    if (before !== undefined && offset <= before) {
+      throw new ConsumerError("internal", `watermark: offset ${offset} comes after ${before}`);
+    }
+  }
+  const ended = new Uint8Array(offsets.length);
   let head = 0;
-  const doneAhead = new Set<bigint>();
-  const known = new Set<bigint>();
-  let last: bigint | undefined;
-  let committable: bigint | undefined;
+  let pending = offsets.length;
 
   return {
-    add(offset) {
-      if (last !== undefined && offset <= last) {
-        throw new ConsumerError("internal", `watermark: offset ${offset} comes after ${last}`);
+    done(index) {
+      if (ended[index] !== 0) {
+        throw new ConsumerError("internal", `watermark: record ${index} is not pending`);
       }
-      last = offset;
-      offsets.push(offset);
-      known.add(offset);
-    },
-    done(offset) {
-      if (!known.delete(offset)) {
-        throw new ConsumerError("internal", `watermark: offset ${offset} is not pending`);
-      }
-      doneAhead.add(offset);
-      for (let next = offsets[head]; next !== undefined && doneAhead.delete(next);) {
-        committable = next + 1n;
-        head += 1;
-        next = offsets[head];
-      }
+      ended[index] = 1;
+      pending -= 1;
+      while (ended[head] === 1) head += 1;
     },
     get committable() {
-      return committable;
+      const last = offsets[head - 1];
+      return last === undefined ? undefined : last + 1n;
     },
     get pending() {
-      return known.size;
+      return pending;
     },
   };
 }

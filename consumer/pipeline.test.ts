@@ -1,119 +1,31 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createManualClock, createSeededRandom, type ManualClock } from "#fixtures/clock.ts";
-import { anIncident, asRecord, DEFAULT_FORMAT } from "#fixtures/incidents.ts";
-import { type FakeBroker, fakeBroker, recordingLog, recordingMetrics } from "#fixtures/ports.ts";
+import { anIncident, asRecord } from "#fixtures/incidents.ts";
+import { benchPipeline, HTTP, type PipelineBench, RULE, SETTLED } from "#fixtures/pipeline.ts";
+import { assertCounted } from "#fixtures/properties.ts";
 import { ConsumerError } from "./errors.ts";
-import type { Executor, PlannedAction, Settled } from "./execute.ts";
-import { createLanes } from "./lanes.ts";
-import { createPipeline } from "./pipeline.ts";
-import type { HttpRuleAction, Rule } from "./plan.ts";
+import type { Executor, PlannedAction } from "./execute.ts";
 import type { SourceRecord } from "./ports.ts";
 
-const HTTP: HttpRuleAction = {
-  name: "open-ticket",
-  type: "http",
-  method: "POST",
-  url: "https://tickets.example/{{incident.id}}",
-  headers: {},
-  useIdentity: false,
-  notAppliedStatuses: [],
-  idempotent: false,
-  attemptsMax: 1,
-};
-const RULE: Rule = { name: "critical", match: { severity: ["critical"] }, actions: [HTTP] };
-const SETTLED: Settled = { outcome: "done", attempt: 1, suppressed: false, reason: "200" };
 const LOST = new ConsumerError("assignment-lost", "the executor saw it first");
-
-interface Bench {
-  readonly broker: FakeBroker;
-  readonly clock: ManualClock;
-  readonly log: ReturnType<typeof recordingLog>;
-  readonly metrics: ReturnType<typeof recordingMetrics>;
-  readonly stop: AbortController;
-  readonly fatal: ConsumerError[];
-  /** Incident ids of the executions, as begun. */
-  readonly begun: string[];
-  /** Ends one execution that was begun. */
-  end(incidentId: string, error?: unknown): Promise<void>;
-}
-
-/** A pipeline whose executions end when the test says so, or at once with `execute`. */
-function bench(
-  options: { execute?: Executor; rules?: readonly Rule[]; lanesMax?: number } = {},
-): Bench {
-  const broker = fakeBroker();
-  const clock = createManualClock();
-  const log = recordingLog();
-  const metrics = recordingMetrics();
-  const stop = new AbortController();
-  const fatal: ConsumerError[] = [];
-  const begun: string[] = [];
-  const running = new Map<string, PromiseWithResolvers<Settled>>();
-  const held: Executor = ({ incident }) => {
-    const ending = Promise.withResolvers<Settled>();
-    running.set(incident.id, ending);
-    begun.push(incident.id);
-    return ending.promise;
-  };
-  void broker.consume(
-    createPipeline({
-      execute: options.execute ?? held,
-      broker,
-      lanes: createLanes(options.lanesMax ?? 64),
-      clock,
-      random: createSeededRandom(1),
-      log,
-      metrics,
-      stopping: stop.signal,
-      onFatal: (error) => fatal.push(error),
-      settings: {
-        format: { ...DEFAULT_FORMAT, valueBytesMax: 10_000 },
-        rules: options.rules ?? [RULE],
-        plan: { mode: "live", actionDeadlineMs: 1_000 },
-        deadLetterTopic: "dead",
-        commitIntervalMs: 1_000,
-        drainMs: 5_000,
-        retry: { delayMsMin: 100, delayMsMax: 100 },
-      },
-    }),
-  );
-  return {
-    broker,
-    clock,
-    log,
-    metrics,
-    stop,
-    fatal,
-    begun,
-    async end(incidentId, error) {
-      const ending = running.get(incidentId);
-      if (ending === undefined) throw new Error(`${incidentId} does not run`);
-      running.delete(incidentId);
-      if (error === undefined) ending.resolve(SETTLED);
-      else ending.reject(error);
-      await nextTurn();
-    },
-  };
-}
 
 /** A critical incident at an offset; id "a" unless told. */
 const record = (offset: bigint, id = "a", severity = "critical"): SourceRecord =>
   asRecord(anIncident({ id, severity }), { offset });
 
-const committed = ({ broker }: Bench): bigint[] =>
+const committed = ({ broker }: PipelineBench): bigint[] =>
   broker.commits.map(({ nextOffset }) => nextOffset);
 
-/** Marks a promise as handled now; its result is looked at later. */
+/** Its result is looked at later. */
 function handled<Result>(promise: Promise<Result>): Promise<Result> {
-  promise.catch(() => undefined);
+  void promise.catch(() => undefined);
   return promise;
 }
 
 describe("a batch", () => {
   test("is committed behind its last record when all are terminal", async () => {
-    const it = bench({ execute: async () => SETTLED });
+    const it = benchPipeline({ execute: async () => SETTLED });
     await it.broker.deliver([record(5n), record(9n, "b"), record(12n, "c")]);
     expect(committed(it)).toEqual([13n]);
     expect(it.metrics.total("records", { result: "matched" })).toBe(3);
@@ -121,7 +33,7 @@ describe("a batch", () => {
   });
 
   test("runs different incidents side by side and one incident in order", async () => {
-    const it = bench();
+    const it = benchPipeline();
     const batch = it.broker.deliver([record(0n, "a"), record(1n, "b"), record(2n, "a")]);
     await nextTurn();
     expect(it.begun).toEqual(["a", "b"]);
@@ -134,7 +46,7 @@ describe("a batch", () => {
   });
 
   test("keeps the order of an incident across partitions", async () => {
-    const it = bench();
+    const it = benchPipeline();
     const one = it.broker.deliver([record(0n, "a")]);
     const other = it.broker.deliver([{ ...record(0n, "a"), partition: 1 }]);
     await nextTurn();
@@ -146,7 +58,7 @@ describe("a batch", () => {
   });
 
   test("commits its terminal prefix at the interval, and not what comes after a gap", async () => {
-    const it = bench();
+    const it = benchPipeline();
     const ids = ["a", "b", "c", "d"];
     const batch = it.broker.deliver(ids.map((id, index) => record(BigInt(index), id)));
     await nextTurn();
@@ -174,7 +86,7 @@ describe("a batch", () => {
       return SETTLED;
     };
     const rules = [RULE, { ...RULE, name: "second", actions: [HTTP, { ...HTTP, name: "b" }] }];
-    await bench({ execute, rules }).broker.deliver([record(0n)]);
+    await benchPipeline({ execute, rules }).broker.deliver([record(0n)]);
     expect(order).toEqual([
       "begin critical/open-ticket",
       "end critical/open-ticket",
@@ -186,7 +98,7 @@ describe("a batch", () => {
   });
 
   test("whatever the order of the ends: no commit passes an open record, all are committed at last", async () => {
-    await fc.assert(
+    await assertCounted(
       fc.asyncProperty(
         fc.array(fc.constantFrom("a", "b", "c", "unmatched", "tombstone"), {
           minLength: 1,
@@ -200,7 +112,7 @@ describe("a batch", () => {
             open.delete(source.offset);
             return SETTLED;
           };
-          const it = bench({ execute });
+          const it = benchPipeline({ execute });
           const records = kinds.map((kind, index) => {
             const offset = BigInt(index) * 3n;
             if (kind === "tombstone") return asRecord(null, { offset });
@@ -227,7 +139,7 @@ describe("a batch", () => {
 
 describe("what is not to be executed", () => {
   test("unmatched records and tombstones are terminal at once", async () => {
-    const it = bench();
+    const it = benchPipeline();
     await it.broker.deliver([record(0n, "a", "warning"), asRecord(null, { offset: 1n })]);
     expect(committed(it)).toEqual([2n]);
     expect(it.begun).toEqual([]);
@@ -236,7 +148,7 @@ describe("what is not to be executed", () => {
   });
 
   test("an undecodable record is dead-lettered with its bytes, then terminal", async () => {
-    const it = bench();
+    const it = benchPipeline();
     await it.broker.deliver([asRecord("{ no json", { offset: 41n })]);
     expect(it.broker.published).toMatchObject([
       {
@@ -254,13 +166,13 @@ describe("what is not to be executed", () => {
   });
 
   test("an oversized record has a reason of its own", async () => {
-    const it = bench();
+    const it = benchPipeline();
     await it.broker.deliver([asRecord("x".repeat(10_001))]);
     expect(it.broker.published[0]?.headers["dead-letter-reason"]).toBe("oversized");
   });
 
   test("an unacknowledged dead letter holds the commit, and nothing else", async () => {
-    const it = bench();
+    const it = benchPipeline();
     let refusals = 3;
     it.broker.onPublish(async () => {
       refusals -= 1;
@@ -283,7 +195,7 @@ describe("what is not to be executed", () => {
       return SETTLED;
     };
     const broken = { ...HTTP, name: "page", body: "{{incident.tags.pager}}" };
-    const it = bench({ execute, rules: [{ ...RULE, actions: [broken, HTTP] }] });
+    const it = benchPipeline({ execute, rules: [{ ...RULE, actions: [broken, HTTP] }] });
     await it.broker.deliver([record(0n)]);
     expect(executed.map(({ action }) => action)).toEqual(["open-ticket"]);
     expect(it.broker.published).toMatchObject([
@@ -294,7 +206,7 @@ describe("what is not to be executed", () => {
 
 describe("a revoked partition", () => {
   test("starts nothing new, waits for what runs, commits nothing, rejects with the reason", async () => {
-    const it = bench();
+    const it = benchPipeline();
     let ended = false;
     const records = [record(0n, "x", "ok"), record(1n, "a"), record(2n, "a")];
     const batch = handled(it.broker.deliver(records).finally(() => (ended = true)));
@@ -312,7 +224,7 @@ describe("a revoked partition", () => {
     ["lost without a word: nothing is committed for it any more", "revoke", []],
     ["rebalanced: its terminal prefix is committed before, nothing later", "rebalance", [1n]],
   ] as const)("%s", async (_title, lose, commits) => {
-    const it = bench();
+    const it = benchPipeline();
     const batch = handled(it.broker.deliver([record(0n, "a"), record(1n, "b"), record(2n, "c")]));
     await nextTurn();
     await it.end("a");
@@ -327,8 +239,20 @@ describe("a revoked partition", () => {
     expect(it.broker.refused).toEqual([]);
   });
 
+  test("lost when all is done and nothing committed: rejects with the reason, commits nothing", async () => {
+    const it = benchPipeline({
+      execute: async () => {
+        it.broker.revoke();
+        return SETTLED;
+      },
+    });
+    const batch = handled(it.broker.deliver([record(0n, "a")]));
+    await expect(batch).rejects.toMatchObject({ code: "assignment-lost" });
+    expect(committed(it)).toEqual([]);
+  });
+
   test("waits no longer than the drain", async () => {
-    const it = bench();
+    const it = benchPipeline();
     const batch = handled(it.broker.deliver([record(0n)]));
     await nextTurn();
     it.broker.revoke();
@@ -339,7 +263,7 @@ describe("a revoked partition", () => {
   });
 
   test("does not wait for a lane that another partition holds", async () => {
-    const it = bench();
+    const it = benchPipeline();
     const other = handled(it.broker.deliver([{ ...record(0n, "a"), partition: 1 }]));
     await nextTurn();
     it.broker.revoke();
@@ -352,7 +276,7 @@ describe("a revoked partition", () => {
   });
 
   test("is believed when the executor sees it first", async () => {
-    const it = bench();
+    const it = benchPipeline();
     const batch = handled(it.broker.deliver([record(0n, "a"), record(1n, "b")]));
     await nextTurn();
     await it.end("a");
@@ -365,7 +289,7 @@ describe("a revoked partition", () => {
 
 describe("a stop", () => {
   test("lets running actions end, commits them, and leaves the rest uncommitted", async () => {
-    const it = bench({ lanesMax: 1 });
+    const it = benchPipeline({ lanesMax: 1 });
     const batch = handled(it.broker.deliver([record(0n, "a"), record(1n, "b")]));
     await nextTurn();
     it.stop.abort();
@@ -376,7 +300,7 @@ describe("a stop", () => {
   });
 
   test("with everything done is no failure", async () => {
-    const it = bench();
+    const it = benchPipeline();
     const batch = it.broker.deliver([record(0n, "a")]);
     await nextTurn();
     it.stop.abort();
@@ -386,7 +310,7 @@ describe("a stop", () => {
   });
 
   test("takes no batch any more", async () => {
-    const it = bench();
+    const it = benchPipeline();
     it.stop.abort();
     await expect(it.broker.deliver([record(0n, "x", "ok")])).rejects.toMatchObject({
       code: "assignment-lost",
@@ -397,7 +321,7 @@ describe("a stop", () => {
 
 describe("an error of the executor", () => {
   test("halts the batch: what was terminal before is committed, the process is told", async () => {
-    const it = bench({ lanesMax: 2 });
+    const it = benchPipeline({ lanesMax: 2 });
     const batch = handled(
       it.broker.deliver([record(0n, "a"), record(1n, "b"), record(2n, "c"), record(3n, "d")]),
     );
@@ -412,7 +336,7 @@ describe("an error of the executor", () => {
   });
 
   test("keeps the next record of the same incident from starting", async () => {
-    const it = bench();
+    const it = benchPipeline();
     const batch = handled(it.broker.deliver([record(0n, "a"), record(1n, "a")]));
     await nextTurn();
     await it.end("a", new TypeError("a fault of ours"));
@@ -421,7 +345,7 @@ describe("an error of the executor", () => {
   });
 
   test("that waiting can mend is not fatal", async () => {
-    const it = bench();
+    const it = benchPipeline();
     const batch = handled(it.broker.deliver([record(0n, "a")]));
     await nextTurn();
     const error = new ConsumerError("history-unavailable", "volume is full");

@@ -51,86 +51,112 @@ export function createPipeline(dependencies: PipelineDependencies): BatchHandler
 interface Work {
   readonly batch: Batch;
   readonly watermark: Watermark;
-  /** Nothing new is started once it aborted: assignment lost, process stopping, or `halt`. */
-  readonly halted: AbortSignal;
-  readonly halt: (reason: unknown) => void;
+  /** By an error of this batch, or its end. */
+  readonly halting: AbortController;
   readonly startedMs: number;
   committed: bigint | undefined;
 }
 
+/** A record that has not ended with its preparation. */
+interface OpenRecord extends RecordWork {
+  readonly record: SourceRecord;
+  /** In its batch. */
+  readonly index: number;
+}
+
 async function handle(batch: Batch, dependencies: PipelineDependencies): Promise<void> {
-  const { clock, stopping } = dependencies;
-  const halting = new AbortController();
   const work: Work = {
     batch,
-    watermark: createWatermark(),
-    halted: AbortSignal.any([batch.assignment.signal, stopping, halting.signal]),
-    halt: (reason) => halting.abort(reason),
-    startedMs: clock.monotonicMs(),
+    watermark: createWatermark(batch.records.map(({ offset }) => offset)),
+    halting: new AbortController(),
+    startedMs: dependencies.clock.monotonicMs(),
     committed: undefined,
   };
   try {
     reportLag(work, dependencies);
-    for (const { offset } of batch.records) work.watermark.add(offset);
     batch.beforeRevoke?.(() => work.watermark.committable);
-    const ended = new AbortController();
-    const committing = commitAtInterval(work, dependencies, ended.signal);
-    const records = batch.records.map((record) => handleRecord(record, work, dependencies));
-    await allOrDrained(records, work, dependencies);
-    ended.abort();
-    await committing;
+    const open = prepareAll(work, dependencies);
+    if (open.length > 0) await runAll(open, work, dependencies);
     await finish(work, dependencies);
   } finally {
-    // Also releases what listens on the signals that outlive the batch.
-    work.halt(new ConsumerError("internal", "the batch has ended"));
+    // Releases what listens on the signals that outlive the batch.
+    work.halting.abort(BATCH_ENDED);
   }
 }
 
-/** Never rejects: what goes wrong halts the batch, before its lane goes on to the next record. */
-async function handleRecord(
-  record: SourceRecord,
+const BATCH_ENDED = new ConsumerError("internal", "the batch has ended");
+
+/** In one turn; many, and of a replayed topic nearly all, have ended with that. */
+function prepareAll(work: Work, dependencies: PipelineDependencies): OpenRecord[] {
+  const open: OpenRecord[] = [];
+  if (endsOf(work, dependencies).some((signal) => signal.aborted)) return open;
+  for (const [index, record] of work.batch.records.entries()) {
+    try {
+      const prepared = prepare(record, dependencies);
+      if (prepared) open.push({ ...prepared, record, index });
+      else work.watermark.done(index);
+    } catch (error) {
+      fail(error, record, work, dependencies);
+      break;
+    }
+  }
+  return open;
+}
+
+async function runAll(
+  open: readonly OpenRecord[],
   work: Work,
   dependencies: PipelineDependencies,
 ): Promise<void> {
-  const { batch, halted, watermark } = work;
+  // Nothing new is started once it aborted.
+  const halted = AbortSignal.any(endsOf(work, dependencies));
+  const ended = new AbortController();
+  const committing = commitAtInterval(work, dependencies, ended.signal);
+  const running = open.map((each) => runRecord(each, halted, work, dependencies));
+  await allOrDrained(running, halted, work, dependencies);
+  ended.abort();
+  await committing;
+}
+
+/** Never rejects: what goes wrong halts the batch, before its lane goes on to the next record. */
+async function runRecord(
+  { lane, run, record, index }: OpenRecord,
+  halted: AbortSignal,
+  work: Work,
+  dependencies: PipelineDependencies,
+): Promise<void> {
+  const { batch, startedMs, watermark } = work;
   const { clock, lanes, metrics } = dependencies;
-  const attempt = async (run?: () => Promise<void>): Promise<void> => {
+  const attempt = async (): Promise<void> => {
     try {
-      await run?.();
-      watermark.done(record.offset);
-      metrics.observe("record", clock.monotonicMs() - work.startedMs);
+      await run({ assignment: batch.assignment, halted });
+      watermark.done(index);
+      metrics.observe("record", clock.monotonicMs() - startedMs);
     } catch (error) {
       fail(error, record, work, dependencies);
     }
   };
-  if (halted.aborted) return;
-  let prepared: RecordWork | undefined;
-  try {
-    prepared = prepare(record, dependencies);
-  } catch (error) {
-    fail(error, record, work, dependencies);
-    return;
-  }
-  if (prepared === undefined) {
-    await attempt();
-    return;
-  }
-  const { lane, run } = prepared;
-  const context = { assignment: batch.assignment, halted };
   // Rejects only when it is given up before its turn, and then the batch is halted already.
-  await lanes.run(lane, () => attempt(() => run(context)), halted).catch(() => undefined);
+  await lanes.run(lane, attempt, halted).catch(() => undefined);
+}
+
+/** What may end a batch early: a lost assignment, a stop of the process, an error of its own. */
+function endsOf({ batch, halting }: Work, { stopping }: PipelineDependencies): AbortSignal[] {
+  return [batch.assignment.signal, stopping, halting.signal];
 }
 
 /** Halts the batch; tells about what neither a revocation nor a stop explains. */
 function fail(
   error: unknown,
   { topic, partition, offset }: SourceRecord,
-  { halt, halted }: Work,
-  { log, onFatal }: PipelineDependencies,
+  work: Work,
+  dependencies: PipelineDependencies,
 ): void {
+  const { log, onFatal } = dependencies;
   const explained =
-    hasCode(error, "assignment-lost") || (halted.aborted && error === halted.reason);
-  halt(error);
+    hasCode(error, "assignment-lost") ||
+    endsOf(work, dependencies).some((signal) => signal.aborted && signal.reason === error);
+  work.halting.abort(error);
   if (explained) return;
   log.error("record.failed", { topic, partition, offset: String(offset), error });
   const failure = asConsumerError(error);
@@ -140,7 +166,8 @@ function fail(
 /** Resolves when all have ended, or `drainMs` after the batch was halted. */
 async function allOrDrained(
   records: readonly Promise<void>[],
-  { batch, halted, watermark }: Work,
+  halted: AbortSignal,
+  { batch, watermark }: Work,
   { clock, log, settings }: PipelineDependencies,
 ): Promise<void> {
   const ended = new AbortController();
@@ -174,7 +201,7 @@ async function commitAtInterval(
       await commit(work, dependencies);
     } catch (error) {
       if (hasCode(error, "assignment-lost")) {
-        work.halt(error);
+        work.halting.abort(error);
         return;
       }
       log.warn("commit.failed", { topic: work.batch.assignment.topic, error });
@@ -202,18 +229,20 @@ async function commit(work: Work, dependencies: PipelineDependencies): Promise<v
 
 /** The last commit, and what the handler ends with. */
 async function finish(work: Work, dependencies: PipelineDependencies): Promise<void> {
-  const { batch, halted, watermark } = work;
+  const { batch, halting, watermark } = work;
   const { log, stopping } = dependencies;
   const { topic, partition, signal } = batch.assignment;
   signal.throwIfAborted();
-  // Lost, though the signal does not say so yet: nothing may be committed any more.
-  if (!stopping.aborted && hasCode(halted.reason, "assignment-lost")) throw halted.reason;
+  // Of an error, as long as there is no stop.
+  const error: unknown = halting.signal.reason;
+  // Lost, though the signal of the assignment does not say so yet: nothing may be committed any more.
+  if (!stopping.aborted && hasCode(error, "assignment-lost")) throw error;
   await commit(work, dependencies);
   if (watermark.pending === 0) return;
 
   const left = `${watermark.pending} of ${batch.records.length} records`;
-  log.info("batch.left", { topic, partition, left, error: halted.reason });
-  if (!stopping.aborted) throw asConsumerError(halted.reason);
+  log.info("batch.left", { topic, partition, left, error: error ?? stopping.reason });
+  if (!stopping.aborted) throw asConsumerError(error);
   throw new ConsumerError(
     "assignment-lost",
     `${topic}/${partition}: the process stops; ${left} are not done and stay uncommitted`,

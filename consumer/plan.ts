@@ -52,79 +52,101 @@ export interface PlanSettings {
 }
 
 /** An action that matched but cannot be made ready: its dead letter tells which one. */
-interface RejectedAction {
+export interface RejectedAction {
   readonly key: string;
   readonly rule: string;
   readonly action: string;
   readonly rejection: Rejection;
 }
 
-export interface Plan {
-  /** False when no rule applies: nothing to do. */
-  readonly matched: boolean;
-  /** In the order of the rules, and of the actions within a rule. */
-  readonly actions: readonly PlannedAction[];
-  readonly rejected: readonly RejectedAction[];
+/**
+ * The actions of an incident under a set of rules, in the order of the rules and of the actions within a rule; none
+ * when no rule applies. Pure: the same incident and rules give the same actions, key by key, on every pod and after
+ * every restart.
+ */
+export function match(
+  incident: Incident,
+  rules: readonly Rule[],
+  settings: PlanSettings,
+): MatchedAction[] {
+  const matched: MatchedAction[] = [];
+  for (const rule of rules) {
+    if (!matches(rule.match, incident)) continue;
+    for (const action of rule.actions) {
+      matched.push(new MatchedAction(incident, rule, action, settings));
+    }
+  }
+  return matched;
 }
 
 /**
- * The actions of an incident under a set of rules, every template filled. Pure: the same incident and rules
- * give the same plan, key by key, on every pod and after every restart.
- *
- * An action whose template names a field that the incident lacks, or whose value would break out of its
- * place (a path segment "..", a line break in a header, a NUL in an argument), is rejected for itself;
- * the other actions stay planned.
+ * An action of a rule that applies, under its key. Most of a replayed topic has ended before, which the key alone
+ * tells: filling the templates is a step of its own.
  */
-export function plan(incident: Incident, rules: readonly Rule[], settings: PlanSettings): Plan {
-  const actions: PlannedAction[] = [];
-  const rejected: RejectedAction[] = [];
-  let matched = false;
-  for (const rule of rules) {
-    if (!matches(rule.match, incident)) continue;
-    matched = true;
-    for (const action of rule.actions) {
-      const dryRun = settings.mode === "dry-run";
-      const key = actionKey(
-        {
-          rule: rule.name,
-          action: action.name,
-          incidentId: incident.id,
-          transition: incident.status,
-          startedOnMs: incident.startedOnMs,
-        },
-        dryRun,
-      );
-      try {
-        actions.push({
-          key,
-          rule: rule.name,
-          action: action.name,
-          spec: filled(action, incident, key),
-          incident: {
-            id: incident.id,
-            transition: incident.status,
-            startedOnMs: incident.startedOnMs,
-          },
-          deadlineMs: action.deadlineMs ?? settings.actionDeadlineMs,
-          idempotent: action.idempotent,
-          attemptsMax: action.attemptsMax,
-          dryRun,
-          ...(settings.mode === "manual" ? { manual: true } : {}),
-          ...(rule.limits === undefined ? {} : { limits: rule.limits }),
-        });
-      } catch (error) {
-        if (!(error instanceof Unfillable)) throw error;
-        const place = `rule ${rule.name}, action ${action.name}, ${error.place}`;
-        rejected.push({
-          key,
-          rule: rule.name,
-          action: action.name,
-          rejection: rejection("rejected", place, error.rule, error.value),
-        });
-      }
+export class MatchedAction {
+  readonly key: string;
+  readonly #incident: Incident;
+  readonly #rule: Rule;
+  readonly #action: RuleAction;
+  readonly #settings: PlanSettings;
+
+  constructor(incident: Incident, rule: Rule, action: RuleAction, settings: PlanSettings) {
+    this.#incident = incident;
+    this.#rule = rule;
+    this.#action = action;
+    this.#settings = settings;
+    const { id: incidentId, status: transition, startedOnMs } = incident;
+    const fields = { rule: rule.name, action: action.name, incidentId, transition, startedOnMs };
+    this.key = actionKey(fields, settings.mode === "dry-run");
+  }
+
+  get rule(): string {
+    return this.#rule.name;
+  }
+
+  get action(): string {
+    return this.#action.name;
+  }
+
+  get incident(): PlannedAction["incident"] {
+    const { id, status: transition, startedOnMs } = this.#incident;
+    return { id, transition, startedOnMs };
+  }
+
+  /**
+   * Fills the templates. Rejected for itself: an action whose template names a field that the incident lacks, or
+   * whose value would break out of its place (a path segment "..", a line break in a header, a NUL in an argument).
+   */
+  plan(): PlannedAction | RejectedAction {
+    const { key, rule, action } = this;
+    const { mode, actionDeadlineMs } = this.#settings;
+    const { limits } = this.#rule;
+    const { deadlineMs = actionDeadlineMs, idempotent, attemptsMax } = this.#action;
+    try {
+      return {
+        key,
+        rule,
+        action,
+        spec: filled(this.#action, this.#incident, key),
+        incident: this.incident,
+        deadlineMs,
+        idempotent,
+        attemptsMax,
+        dryRun: mode === "dry-run",
+        ...(mode === "manual" ? { manual: true } : {}),
+        ...(limits === undefined ? {} : { limits }),
+      };
+    } catch (error) {
+      if (!(error instanceof Unfillable)) throw error;
+      const place = `rule ${rule}, action ${action}, ${error.place}`;
+      return {
+        key,
+        rule,
+        action,
+        rejection: rejection("rejected", place, error.rule, error.value),
+      };
     }
   }
-  return { matched, actions, rejected };
 }
 
 /** Shortcut out of filling one action; never leaves this file. */

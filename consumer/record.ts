@@ -1,8 +1,8 @@
 import { type DeadLetter, publishDeadLetter } from "./dead-letter.ts";
 import { decode, type IncidentFormat } from "./decode.ts";
-import type { Executor } from "./execute.ts";
+import { type Executor, endedBefore, type KnownEnds } from "./execute.ts";
 import type { Incident } from "./incident.ts";
-import { plan, type Plan, type PlanSettings, type Rule } from "./plan.ts";
+import { match, type MatchedAction, type PlanSettings, type Rule } from "./plan.ts";
 import type { Assignment, Broker, Clock, Log, Metrics, Random, SourceRecord } from "./ports.ts";
 import type { RetryPolicy } from "./retry.ts";
 
@@ -17,6 +17,7 @@ export interface RecordSettings {
 
 export interface RecordDependencies {
   readonly execute: Executor;
+  readonly history: KnownEnds;
   readonly broker: Pick<Broker, "publish">;
   readonly clock: Clock;
   readonly random: Random;
@@ -43,9 +44,9 @@ export interface RecordWork {
 }
 
 /**
- * Decodes and plans a record, without side effects but metrics. Undefined when it is terminal at once (a
- * tombstone, or no rule applies); else the work that makes it so: its dead letter acknowledged (undecodable,
- * oversized), or all its actions settled.
+ * Decodes and matches a record, without side effects but metrics. Undefined when it is terminal at once (a
+ * tombstone, no rule applies, or all its actions are done); else the work that makes it so: its dead letter
+ * acknowledged (undecodable, oversized), or all its actions settled.
  */
 export function prepare(
   record: SourceRecord,
@@ -64,38 +65,37 @@ export function prepare(
     return { lane: laneOf(record), run: ({ halted }) => deadLetter(letter, halted, dependencies) };
   }
   const { incident } = decoded;
-  const planned = plan(incident, settings.rules, settings.plan);
-  metrics.count("records", { result: planned.matched ? "matched" : "unmatched" });
-  if (!planned.matched) return undefined;
+  const matched = match(incident, settings.rules, settings.plan);
+  metrics.count("records", { result: matched.length > 0 ? "matched" : "unmatched" });
+  const open = matched.filter((action) => !endedBefore(action, dependencies));
+  if (open.length === 0) return undefined;
   return {
     lane: incident.id,
-    run: (context) => settle(planned, incident, record, context, dependencies),
+    run: (context) => settle(open, incident, record, context, dependencies),
   };
 }
 
 /** One after another, in the order of the rules: what a rule does first has its effect first. */
 async function settle(
-  planned: Plan,
+  actions: readonly MatchedAction[],
   incident: Incident,
   record: SourceRecord,
   { assignment, halted }: RecordContext,
   dependencies: RecordDependencies,
 ): Promise<void> {
   const { execute, stopping } = dependencies;
-  for (const { key, rule, action, rejection } of planned.rejected) {
-    const { reason, detail } = rejection;
-    const letter: DeadLetter = {
-      reason,
-      detail,
-      record,
-      incidentId: incident.id,
-      action: { key, attempt: 0, rule, name: action },
-    };
-    await deadLetter(letter, halted, dependencies);
-  }
-  for (const action of planned.actions) {
+  for (const action of actions) {
     halted.throwIfAborted();
-    await execute(action, { assignment, record, stopping });
+    const planned = action.plan();
+    if (!("rejection" in planned)) {
+      await execute(planned, { assignment, record, stopping });
+      continue;
+    }
+    const { key, rule, action: name, rejection } = planned;
+    const { reason, detail } = rejection;
+    const rejected = { key, attempt: 0, rule, name };
+    const letter = { reason, detail, record, incidentId: incident.id, action: rejected };
+    await deadLetter(letter, halted, dependencies);
   }
 }
 

@@ -18,6 +18,7 @@ import {
 } from "#fixtures/consumer-process.ts";
 import { failure } from "#fixtures/files.ts";
 import { anIncident, asRecord } from "#fixtures/incidents.ts";
+import { assertCounted } from "#fixtures/properties.ts";
 import { ConsumerError, type ExitCode } from "./errors.ts";
 import type { SendResult } from "./ports.ts";
 
@@ -276,7 +277,7 @@ describe("SIGTERM", () => {
   });
 
   test("at any moment: ends in time, drains before it leaves, loses and repeats nothing", async () => {
-    await fc.assert(
+    await assertCounted(
       fc.asyncProperty(
         fc.record({
           identityFailures: fc.integer({ min: 0, max: 6 }),

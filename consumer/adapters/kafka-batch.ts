@@ -132,13 +132,21 @@ function toRecord(
     offset: BigInt(offset),
     key,
     value,
-    headers: Object.fromEntries(
-      Object.entries(headers ?? {}).map(([name, given]) => {
-        // A name may come several times: the last one counts.
-        const header = Array.isArray(given) ? given.at(-1) : given;
-        return [name, typeof header === "string" ? Buffer.from(header) : (header ?? undefined)];
-      }),
-    ),
+    headers: toHeaders(headers),
     timestampMs: Number(timestamp),
   };
+}
+
+const NO_HEADERS: SourceRecord["headers"] = Object.freeze({});
+
+function toHeaders(headers: KafkaMessage["headers"]): SourceRecord["headers"] {
+  const entries = Object.entries(headers ?? {});
+  if (entries.length === 0) return NO_HEADERS;
+  return Object.fromEntries(
+    entries.map(([name, given]) => {
+      // A name may come several times: the last one counts.
+      const header = Array.isArray(given) ? given.at(-1) : given;
+      return [name, typeof header === "string" ? Buffer.from(header) : (header ?? undefined)];
+    }),
+  );
 }

@@ -74,6 +74,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     const end = work(payload, assignment, delivery, options, draining.signal).finally(() => {
       ends.delete(end);
       running.delete(key);
+      delete delivery.commitLast;
       delivery.resume?.();
       wake();
       if (running.size === 0) {
@@ -145,12 +146,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
         return;
       }
       const end = begin(payload, assignment);
-      const attached = new AbortController();
-      const detach = sleep(DETACH_MS, undefined, { signal: attached.signal }).catch(
-        () => undefined,
-      );
-      await Promise.race([end, detach]);
-      attached.abort();
+      await endOrDetach(end);
       const delivery = running.get(key);
       if (delivery !== undefined) {
         delivery.resume = payload.pause();
@@ -172,6 +168,13 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       clearInterval(waking);
     },
   };
+}
+
+async function endOrDetach(end: Promise<void>): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const detach = setTimeout(resolve, DETACH_MS);
+  await Promise.race([end, late]);
+  clearTimeout(detach);
 }
 
 /** Never rejects. */

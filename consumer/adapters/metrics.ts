@@ -9,20 +9,20 @@ export interface MetricsRegistry extends Metrics {
 
 const PREFIX = "kafka_consumer_";
 
-/** The closed set of counters: name in ports.ts to help and labels. `_total` is added. */
-const COUNTERS: Readonly<Record<CounterName, { help: string; labels: readonly string[] }>> = {
+/** The closed set of counters: name in ports.ts to help and the one label. `_total` is added. */
+const COUNTERS: Readonly<Record<CounterName, { help: string; label: string }>> = {
   records: {
     help: "Records read, by result: matched, unmatched, undecodable, tombstone.",
-    labels: ["result"],
+    label: "result",
   },
   actions: {
     help: "Actions, by result: done, rejected, failed-not-applied, in-doubt, suppressed (ended before), too-old, limited, manual.",
-    labels: ["result"],
+    label: "result",
   },
-  claims: { help: "Claims tried, by result: linked, taken, own.", labels: ["result"] },
-  dead_letters: { help: "Records sent to the dead-letter topic, by reason.", labels: ["reason"] },
-  commits: { help: "Offset commits, by result: acknowledged, lost.", labels: ["result"] },
-  storage_errors: { help: "Failed operations on the history volume, by code.", labels: ["code"] },
+  claims: { help: "Claims tried, by result: linked, taken, own.", label: "result" },
+  dead_letters: { help: "Records sent to the dead-letter topic, by reason.", label: "reason" },
+  commits: { help: "Offset commits, by result: acknowledged, lost.", label: "result" },
+  storage_errors: { help: "Failed operations on the history volume, by code.", label: "code" },
 };
 
 const HISTOGRAMS: Readonly<Record<HistogramName, { help: string; bucketsSeconds: number[] }>> = {
@@ -35,7 +35,7 @@ const HISTOGRAMS: Readonly<Record<HistogramName, { help: string; bucketsSeconds:
     bucketsSeconds: [0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300],
   },
   record: {
-    help: "Time from the fetch of a record to its end.",
+    help: "Time from the fetch of a record to its end, of those with something left to do.",
     bucketsSeconds: [0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300],
   },
 };
@@ -57,11 +57,20 @@ export function createMetrics(): MetricsRegistry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
-  const counters = mapValues(
-    COUNTERS,
-    ({ help, labels }, name) =>
-      new Counter({ name: `${PREFIX}${name}_total`, help, labelNames: labels, registers }),
-  );
+  const counters = mapValues(COUNTERS, ({ help, label }, name) => {
+    const tally = new Map<string, number>();
+    void new Counter({
+      name: `${PREFIX}${name}_total`,
+      help,
+      labelNames: [label],
+      registers,
+      collect() {
+        for (const [value, by] of tally) this.inc({ [label]: value }, by);
+        tally.clear();
+      },
+    });
+    return { label, tally };
+  });
   const histograms = mapValues(
     HISTOGRAMS,
     ({ help, bucketsSeconds }, name) =>
@@ -78,7 +87,13 @@ export function createMetrics(): MetricsRegistry {
       new Gauge({ name: `${PREFIX}${name}`, help, labelNames: labels, registers }),
   );
   return {
-    count: (name, labels = {}, by = 1) => counters[name].inc(labels, by),
+    // Several a record: the registry, which would look for the labels each time, hears of them when it is asked.
+    count(name, labels = {}, by = 1) {
+      const { label, tally } = counters[name];
+      const value = labels[label];
+      if (value === undefined) throw new TypeError(`counter ${name} needs the label ${label}`);
+      tally.set(value, (tally.get(value) ?? 0) + by);
+    },
     observe: (name, valueMs) => histograms[name].observe(valueMs / MILLISECONDS_PER_SECOND),
     gauge(name, value, labels = {}) {
       if (value === undefined) gauges[name].remove(labels);

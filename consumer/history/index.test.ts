@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { ATTEMPT_OUTCOMES, type HistoryEntry } from "./entry.ts";
+import { assertCounted } from "#fixtures/properties.ts";
+import { ATTEMPT_OUTCOMES, type HistoryEntry, supersedes } from "./entry.ts";
 import { FORMATS } from "./format.ts";
 import { createHistoryIndex } from "./index.ts";
 import { type Snapshot, decodeSnapshot, encodeSnapshot } from "./snapshot.ts";
@@ -37,7 +39,7 @@ function merged(entries: readonly HistoryEntry[]): unknown {
 }
 
 test("merging is idempotent and independent of order", () => {
-  fc.assert(
+  assertCounted(
     fc.property(
       fc.array(entry, { maxLength: 8 }),
       fc.infiniteStream(fc.nat()),
@@ -90,15 +92,15 @@ const entryOfFew: fc.Arbitrary<HistoryEntry> = fc
 
 const few = fc.array(entryOfFew, { maxLength: 12 });
 
-test("whatever snapshot comes to be its ground, the union stays", () => {
-  fc.assert(
-    fc.property(few, few, few, fc.boolean(), (first, journalled, other, contains) => {
+test("whatever snapshot comes to be its ground, the union stays", async () => {
+  await assertCounted(
+    fc.asyncProperty(few, few, few, fc.boolean(), async (first, journalled, other, contains) => {
       const index = createHistoryIndex();
-      index.rebase(snapshotOf(unionOf(first)), () => true);
+      await index.rebase(snapshotOf(unionOf(first)), () => true, noPause);
       for (const added of journalled) index.merge(added);
       // A generation of another pod: with what this one has read of the journals, or without.
       const next = unionOf([...(contains ? [...first, ...journalled] : []), ...other]);
-      index.rebase(snapshotOf(next), () => true);
+      await index.rebase(snapshotOf(next), () => true, noPause);
       const all = unionOf([...first, ...journalled, ...other]);
       expect(sorted(index.entries())).toEqual(all);
       expect(index.size).toBe(all.length);
@@ -107,6 +109,81 @@ test("whatever snapshot comes to be its ground, the union stays", () => {
     }),
   );
 });
+
+/** Keys in sixteen shards. */
+const spread = fc
+  .tuple(entry, fc.integer({ min: 0, max: 15 }))
+  .map(([fields, number]) => Object.assign({}, fields, { key: number.toString(16).repeat(64) }));
+
+test("what is read and merged while its ground changes is right at every moment", async () => {
+  const some = fc.array(spread, { maxLength: 24 });
+  await assertCounted(
+    fc.asyncProperty(some, some, some, some, async (first, journalled, other, during) => {
+      const index = createHistoryIndex(1);
+      await index.rebase(snapshotOf(unionOf(first)), () => true, noPause);
+      for (const added of journalled) index.merge(added);
+      const known = [...first, ...journalled];
+      const coming = during.values();
+      await index.rebase(
+        snapshotOf(unionOf([...other, ...journalled.slice(0, 5)])),
+        () => true,
+        async () => {
+          const { value: added } = coming.next();
+          if (added) {
+            index.merge(added);
+            known.push(added);
+          }
+          const lost = known.filter((one) => {
+            const found = index.find(one.key);
+            return !found || supersedes(one, found);
+          });
+          expect(lost).toEqual([]);
+        },
+      );
+      expect(sorted(index.entries())).toEqual(unionOf([...known, ...other]));
+    }),
+  );
+});
+
+test("a listing that is under way when the ground changes leaves nothing out", async () => {
+  const all = Array.from({ length: 16 }, (_, number) =>
+    Object.assign({}, ENTRY, { key: number.toString(16).repeat(64) }),
+  );
+  for (let seen = 0; seen <= all.length; seen += 1) {
+    const index = createHistoryIndex();
+    for (const one of all) index.merge(one);
+    const listing = index.entries();
+    const listed = Array.from({ length: seen }, () => listing.next().value);
+    await index.rebase(snapshotOf(all), () => true, noPause);
+    expect([...listed, ...listing]).toEqual(all);
+  }
+});
+
+test("another ground is taken a few thousand entries at a time", async () => {
+  const all = Array.from({ length: 20_000 }, (_, number) =>
+    Object.assign({}, ENTRY, { key: createHash("sha256").update(`${number}`).digest("hex") }),
+  );
+  const index = createHistoryIndex();
+  for (const one of all) index.merge(one);
+  let longest = 0;
+  let current = 0;
+  const keeps = (): boolean => {
+    current += 1;
+    longest = Math.max(longest, current);
+    return true;
+  };
+  const pause = async (): Promise<void> => {
+    current = 0;
+  };
+  await index.rebase(snapshotOf(all.slice(0, 10_000)), keeps, pause);
+  await pause();
+  await index.rebase(snapshotOf([]), keeps, pause);
+  expect(longest).toBeLessThanOrEqual(4096);
+  expect(longest).toBeGreaterThan(2048);
+  expect(index.size).toBe(all.length);
+});
+
+async function noPause(): Promise<void> {}
 
 function unionOf(entries: readonly HistoryEntry[]): HistoryEntry[] {
   const index = createHistoryIndex();

@@ -3,8 +3,11 @@ import { type HistoryEntry, isSettled, supersedes } from "./entry.ts";
 import { EMPTY_SNAPSHOT, type Snapshot } from "./snapshot.ts";
 
 /**
- * The union of a snapshot and all journals, in memory: the snapshot as it lies, and what came since in a map. A
+ * The union of a snapshot and all journals, in memory: the snapshot as it lies, and what came since in maps. A
  * cache: where it disagrees with a claim, the claim's files are right.
+ *
+ * It is kept in shards, by the first byte of the key, so that whatever goes through all of it does so a
+ * shard at a time: each is right at every moment, and other work of the process goes on in between.
  */
 export interface HistoryIndex {
   /** True when it changed something. Merging is idempotent and independent of order. */
@@ -14,15 +17,23 @@ export interface HistoryIndex {
   find(key: string): HistoryEntry | undefined;
   /** The end of a key when that may be relied on. undefined proves nothing. */
   settled(key: string): HistoryEntry | undefined;
+  /** In the order of their keys. Each shard as it is when it is come to. */
   entries(): Generator<HistoryEntry>;
   audits(): Iterable<AuditRecord>;
   readonly size: number;
-  /** What the snapshot lacks. */
+  /** What the snapshot lacks. Not to be relied on while `rebase` is under way. */
   readonly fresh: { readonly entries: number; readonly audits: number };
   /** Entries in the order of their keys and audit records, as they are now, for the next snapshot. */
   freeze(keeps: (atMs: number) => boolean): FrozenIndex;
-  /** Takes a later snapshot as its ground; nothing is lost but what `keeps` gives up. */
-  rebase(snapshot: Snapshot, keeps: (atMs: number) => boolean): void;
+  /**
+   * Takes a later snapshot as its ground; nothing is lost but what `keeps` gives up. It calls `pause` now and then,
+   * to let other work go on. Not to be called while it is under way.
+   */
+  rebase(
+    snapshot: Snapshot,
+    keeps: (atMs: number) => boolean,
+    pause: () => Promise<void>,
+  ): Promise<void>;
 }
 
 interface FrozenIndex {
@@ -30,25 +41,27 @@ interface FrozenIndex {
   readonly audits: readonly AuditRecord[];
 }
 
-export function createHistoryIndex(): HistoryIndex {
-  let base = EMPTY_SNAPSHOT;
-  let fresh = new Map<string, HistoryEntry>();
+const SHARDS = 256;
+/** A few milliseconds of work. */
+const ENTRIES_PER_TURN = 4096;
+
+interface Shard {
+  /** Never changed: a later snapshot brings another shard. */
+  readonly base: Snapshot;
+  /** Entries of the base in this shard. */
+  readonly baseSize: number;
+  readonly fresh: Map<string, HistoryEntry>;
+  /** Of the fresh ones: how many replace none of the base. */
+  added: number;
+}
+
+/** `entriesPerTurn`: what `rebase` goes through at once, unless a shard alone is larger. Default 4096. */
+export function createHistoryIndex(entriesPerTurn = ENTRIES_PER_TURN): HistoryIndex {
+  const shards = Array.from({ length: SHARDS }, (_, number) => shardOn(EMPTY_SNAPSHOT, number));
   let audits = new Map<string, AuditRecord>();
   let freshAudits = 0;
-  /** Of the fresh ones: how many replace none of the base. */
-  let added = 0;
 
-  const find = (key: string): HistoryEntry | undefined => fresh.get(key) ?? base.find(key);
-
-  const merge = (entry: HistoryEntry): boolean => {
-    const newer = fresh.get(entry.key);
-    const older = newer ? undefined : base.find(entry.key);
-    const present = newer ?? older;
-    if (present && !supersedes(entry, present)) return false;
-    if (!present) added += 1;
-    fresh.set(entry.key, entry);
-    return true;
-  };
+  const find = (key: string): HistoryEntry | undefined => findIn(shards[numberOf(key)], key);
 
   const note = (audit: AuditRecord): boolean => {
     const identity = auditIdentity(audit);
@@ -59,7 +72,7 @@ export function createHistoryIndex(): HistoryIndex {
   };
 
   return {
-    merge,
+    merge: (entry) => mergeInto(shards[numberOf(entry.key)], entry),
     note,
     find,
     settled(key) {
@@ -67,47 +80,96 @@ export function createHistoryIndex(): HistoryIndex {
       return entry && isSettled(entry) ? entry : undefined;
     },
     *entries() {
-      for (const entry of base.entries()) yield fresh.get(entry.key) ?? entry;
-      for (const entry of fresh.values()) if (!base.find(entry.key)) yield entry;
+      for (let number = 0; number < SHARDS; number += 1) {
+        const shard = shards[number];
+        if (shard) yield* union(shard.base.entries(number), inOrder(shard.fresh.values()));
+      }
     },
     audits: () => audits.values(),
     get size() {
-      return base.size + added;
+      return shards.reduce((sum, { baseSize, added }) => sum + baseSize + added, 0);
     },
     get fresh() {
-      return { entries: fresh.size, audits: freshAudits };
+      return {
+        entries: shards.reduce((sum, { fresh }) => sum + fresh.size, 0),
+        audits: freshAudits,
+      };
     },
     freeze(keeps) {
-      const over = [...fresh.values()].toSorted((one, other) => (one.key < other.key ? -1 : 1));
-      const under = base;
+      const frozen = shards.map(({ base, fresh }) => ({ base, fresh: [...fresh.values()] }));
       return {
         *entries() {
-          for (const entry of union(under.entries(), over)) {
-            if (keeps(endOfUse(entry))) yield entry;
+          for (const [number, { base, fresh }] of frozen.entries()) {
+            for (const entry of union(base.entries(number), inOrder(fresh))) {
+              if (keeps(endOfUse(entry))) yield entry;
+            }
           }
         },
         audits: [...audits.values()].filter(({ atMs }) => keeps(atMs)),
       };
     },
-    rebase(snapshot, keeps) {
-      const before = { base, fresh, audits };
-      base = snapshot;
-      fresh = new Map();
+    async rebase(snapshot, keeps, pause) {
+      const before = audits;
       audits = new Map(snapshot.audits.map((audit) => [auditIdentity(audit), audit]));
       freshAudits = 0;
-      added = 0;
-      for (const entry of before.base.missingIn(snapshot)) {
-        if (keeps(endOfUse(entry))) merge(entry);
+      for (const audit of before.values()) if (keeps(audit.atMs)) note(audit);
+
+      let sincePause = 0;
+      for (const [number, shard] of shards.entries()) {
+        sincePause += shard.baseSize + shard.fresh.size;
+        if (sincePause > entriesPerTurn) {
+          await pause();
+          sincePause = shard.baseSize + shard.fresh.size;
+        }
+        shards[number] = rebased(shard, number, snapshot, keeps);
       }
-      for (const entry of before.fresh.values()) if (keeps(endOfUse(entry))) merge(entry);
-      for (const audit of before.audits.values()) if (keeps(audit.atMs)) note(audit);
     },
   };
+}
+
+function rebased(
+  before: Shard,
+  number: number,
+  snapshot: Snapshot,
+  keeps: (atMs: number) => boolean,
+): Shard {
+  const shard = shardOn(snapshot, number);
+  for (const entry of before.base.missingIn(snapshot, number)) {
+    if (keeps(endOfUse(entry))) mergeInto(shard, entry);
+  }
+  for (const entry of before.fresh.values()) if (keeps(endOfUse(entry))) mergeInto(shard, entry);
+  return shard;
+}
+
+function shardOn(base: Snapshot, number: number): Shard {
+  return { base, baseSize: base.sizeOf(number), fresh: new Map(), added: 0 };
+}
+
+function findIn(shard: Shard | undefined, key: string): HistoryEntry | undefined {
+  return shard?.fresh.get(key) ?? shard?.base.find(key);
+}
+
+function mergeInto(shard: Shard | undefined, entry: HistoryEntry): boolean {
+  const present = findIn(shard, entry.key);
+  if (!shard || (present && !supersedes(entry, present))) return false;
+  if (!present) shard.added += 1;
+  shard.fresh.set(entry.key, entry);
+  return true;
+}
+
+/** Keys are sha256 in hex: their first byte spreads them evenly. */
+function numberOf(key: string): number {
+  const number = Number.parseInt(key.slice(0, 2), 16);
+  return Number.isNaN(number) ? 0 : number;
 }
 
 /** Retention counts from here: an end that was written late is shown as long as any other. */
 function endOfUse({ startedOnMs, atMs }: HistoryEntry): number {
   return Math.max(startedOnMs, atMs);
+}
+
+function inOrder(entries: Iterable<HistoryEntry>): HistoryEntry[] {
+  return [...entries].toSorted((one, other) => (one.key < other.key ? -1 : 1));
 }
 
 /** Both in the order of their keys; `over` replaces. */

@@ -66,6 +66,9 @@ const recordSchema = z.union([
 
 const OWN_KINDS = new Set(["entry", "seal"]);
 
+/** Some hundred records: a few milliseconds of work. */
+const BYTES_PER_PART = 256 * 1024;
+
 export function createJournals(options: JournalsOptions): Journals {
   const { files, log, metrics, isOwn, formats } = options;
   const readings = new Map<string, Reading>();
@@ -75,21 +78,38 @@ export function createJournals(options: JournalsOptions): Journals {
     log.error("history.journal.damaged", { path, ...fields });
   };
 
+  /** In parts, so that other work of the process goes on in between. */
   const read = async (path: string, sink: JournalSink): Promise<void> => {
     const reading = readings.get(path) ?? unread();
     readings.set(path, reading);
-    if (reading.finished) return;
+    let bytesMax = BYTES_PER_PART;
+    while (!reading.finished) {
+      const start = reading.position;
+      const bytes = await files.readFrom(path, start, bytesMax);
+      const doubtful = readPart(path, reading, bytes, sink);
+      if (doubtful || bytes.length < bytesMax) return;
+      // What is no record may be one that is longer than the part, or damage: more has to be seen of it.
+      bytesMax = reading.position > start ? BYTES_PER_PART : 2 * bytesMax;
+    }
+  };
+
+  /** Takes the whole records in it; true when it holds what may be damage, and may be a writer at work. */
+  const readPart = (
+    path: string,
+    reading: Reading,
+    bytes: Uint8Array,
+    sink: JournalSink,
+  ): boolean => {
     const start = reading.position;
-    const bytes = await files.readFrom(path, start);
     let from = 0;
     if (start === 0) {
       const format = decodeJournalHeader(bytes);
-      if (format === "torn") return;
+      if (format === "torn") return false;
       if (format === "foreign") {
         reading.finished = true;
         reading.damaged = true;
         alarm(path, { rule: "does not begin as a journal does" });
-        return;
+        return false;
       }
       checkFormat(format, path, formats);
       reading.format = format;
@@ -99,11 +119,11 @@ export function createJournals(options: JournalsOptions): Journals {
       const { payloads, consumedBytes, damage } = decodeFrames(bytes, from);
       for (const payload of payloads) accept(path, reading, payload, sink);
       reading.position = start + consumedBytes;
-      if (!damage) return;
+      if (!damage) return false;
       // A writer's pages may arrive out of order: damage is only what looks the same the next time.
       if (reading.damageAt !== reading.position) {
         reading.damageAt = reading.position;
-        return;
+        return true;
       }
       reading.damaged = true;
       alarm(path, { fromByte: reading.position, toByte: start + damage.toByte });

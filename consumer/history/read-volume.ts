@@ -39,7 +39,11 @@ export async function readVolumeHistory(
   await journals.refresh(index);
   // After the journals: one that was deleted meanwhile is in this generation.
   const { number, snapshot } = await generations.highest(NO_GENERATION);
-  index.rebase(snapshot, () => true);
+  await index.rebase(
+    snapshot,
+    () => true,
+    async () => undefined,
+  );
   return {
     index,
     generation: number,

@@ -32,13 +32,17 @@ export interface SnapshotContent {
 
 export interface Snapshot {
   readonly size: number;
+  /** A shard, here and below: the entries whose keys begin with that byte. */
+  sizeOf(shard: number): number;
   find(key: string): HistoryEntry | undefined;
-  /** In the order of their keys. */
-  entries(): Generator<HistoryEntry>;
+  /** In the order of their keys. Default: of all shards. */
+  entries(shard?: number): Generator<HistoryEntry>;
+  /** The rows of a shard, by their numbers. Default: of all. */
+  rowsOf(shard?: number): { readonly from: number; readonly to: number };
   /** The row of that number as it lies, and the one of its texts that decides between two ends. */
   rowAt(row: number): Row;
-  /** Entries that `other` does not have, or not so. */
-  missingIn(other: Snapshot): Generator<HistoryEntry>;
+  /** Entries that `other` does not have, or not so. Default: of all shards. */
+  missingIn(other: Snapshot, shard?: number): Generator<HistoryEntry>;
   readonly audits: readonly AuditRecord[];
   readonly retiredAtMs: number | undefined;
 }
@@ -152,25 +156,49 @@ function createSnapshot(bytes: Buffer, size: number, ids: number, rest: Rest): S
     return undefined;
   };
 
+  /** The first row whose key begins with that byte or a higher one. */
+  const firstRowOf = (shard: number): number => {
+    let low = 0;
+    let high = size;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (bytes.readUInt8(startOf(middle)) < shard) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+  const rowsOf = (shard?: number) =>
+    shard === undefined
+      ? { from: 0, to: size }
+      : { from: firstRowOf(shard), to: firstRowOf(shard + 1) };
+
   return {
     size,
     audits: rest.audits,
     retiredAtMs: rest.retiredAtMs,
+    sizeOf(shard) {
+      const { from, to } = rowsOf(shard);
+      return to - from;
+    },
     find(key) {
       if (size === 0 || !isSnapshotKey(key)) return undefined;
       const row = rowOf(Buffer.from(key, "hex"));
       return row === undefined ? undefined : entryAt(row);
     },
-    *entries() {
-      for (let row = 0; row < size; row += 1) yield entryAt(row);
+    *entries(shard) {
+      const { from, to } = rowsOf(shard);
+      for (let row = from; row < to; row += 1) yield entryAt(row);
     },
+    rowsOf,
     rowAt,
-    *missingIn(other) {
-      let theirs = 0;
-      for (let row = 0; row < size; row += 1) {
+    *missingIn(other, shard) {
+      const { from, to } = rowsOf(shard);
+      const { from: theirFrom, to: theirTo } = other.rowsOf(shard);
+      let theirs = theirFrom;
+      for (let row = from; row < to; row += 1) {
         const own = rowAt(row);
         let order = -1;
-        for (; theirs < other.size; theirs += 1) {
+        for (; theirs < theirTo; theirs += 1) {
           order = compareKeys(other.rowAt(theirs), own);
           if (order >= 0) break;
         }

@@ -49,7 +49,7 @@ export function createUnion(options: UnionOptions): Union {
     if (highest.snapshot === snapshot) return;
     const sizeBefore = index.size;
     const freshBefore = index.fresh.entries;
-    index.rebase(highest.snapshot, retention());
+    await index.rebase(highest.snapshot, retention(), () => clock.sleep(0));
     // A generation of what was known already changes nothing.
     if (index.size !== sizeBefore || index.fresh.entries > freshBefore) changes += 1;
   };

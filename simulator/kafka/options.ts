@@ -1,3 +1,4 @@
+import type { AuthorizationOptions } from "./security/acls.ts";
 import type { SaslMechanism } from "./security/users.ts";
 
 export interface ListenerOptions {
@@ -43,6 +44,13 @@ export interface KafkaOptions {
   readonly topics?: readonly (string | TopicOptions)[];
   /** Passwords by user name. */
   readonly users?: Readonly<Record<string, string>>;
+  /**
+   * Keeps records, offsets, topics, transactions and ACLs, so that they outlive the process, however it ends. Made
+   * where it is missing. `topics` that are in it are left as they are. Default: memory only.
+   */
+  readonly directory?: string;
+  /** Default: everybody may do everything, until the first ACL is created. */
+  readonly authorization?: AuthorizationOptions;
   /** Metadata about an unknown topic creates it. Default true. */
   readonly autoCreateTopics?: boolean;
   /** Partitions of a topic that names no number. Default 1. */
@@ -67,13 +75,14 @@ export interface KafkaOptions {
   readonly retentionCheckIntervalMs?: number;
 }
 
-export type ClusterSettings = Required<Omit<KafkaOptions, "topics" | "users">>;
+export type ClusterSettings = Required<Omit<KafkaOptions, "topics" | "users" | "directory">>;
 
 /** Throws RangeError for values that make no cluster. */
 export function clusterSettings(options: KafkaOptions): ClusterSettings {
   const settings: ClusterSettings = {
     nodes: options.nodes ?? 1,
     listeners: options.listeners ?? [{ name: "plaintext" }],
+    authorization: options.authorization ?? {},
     autoCreateTopics: options.autoCreateTopics ?? true,
     partitionsDefault: options.partitionsDefault ?? 1,
     replicationFactor: options.replicationFactor ?? 3,

@@ -1,4 +1,5 @@
-import type { Cluster } from "../cluster.ts";
+import type { TopicPartition } from "../events.ts";
+import { StorageFailure } from "../storage/appended-file.ts";
 import type { TopicRules } from "../topic-config.ts";
 import type { Partition } from "../topics.ts";
 import {
@@ -13,17 +14,22 @@ import {
   struct,
   tagged,
 } from "../wire/codec.ts";
+import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
 import { MalformedRequest } from "../wire/reader.ts";
 import { InvalidBatch, parseBatch } from "../wire/record-batch.ts";
 import type { RecordBatch } from "../wire/record-batch.ts";
+import { accessRefusal } from "./authorization.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
-import { leaderRefusal } from "./leadership.ts";
+import type { RequestContext } from "./define.ts";
+import { ledPartition } from "./leadership.ts";
 
 /** What a producer asks for that waits for every replica in sync. */
 const ALL = -1;
 const ZSTD = 4;
+/** First version that knows TRANSACTION_ABORTABLE (KIP-890). */
+const ABORTABLE_VERSION_MIN = 11;
 /** KIP-110: older clients could not read it. */
 const ZSTD_VERSION_MIN = 7;
 
@@ -72,12 +78,13 @@ export const produce = defineApi({
   request,
   response,
   scope: ({ topics }) => scopeOfPartitions(topics),
-  handle({ acks, topics }, { cluster, node, version }) {
+  handle(asked, context) {
+    const { acks, topics } = asked;
     const answered = topics.map(({ name, partitions }) => ({
       name,
       partitions: partitions.map(({ index, records }) => {
-        const result = appendTo(cluster, node, version, acks, name, index, records);
-        return answer(index, result, cluster.topics.partition(name, index));
+        const result = appendTo(asked, name, index, records, context);
+        return answer(index, result, context.cluster.topics.partition(name, index));
       }),
     }));
     if (acks !== 0) return { topics: answered };
@@ -106,22 +113,18 @@ interface Appended {
 type AppendResult = Appended | { readonly error: ErrorName; readonly message: string };
 
 function appendTo(
-  cluster: Cluster,
-  node: number,
-  version: number,
-  acks: number,
+  { acks, transactionalId }: Decoded<typeof request>,
   topic: string,
   index: number,
   records: Buffer | null,
+  context: RequestContext,
 ): AppendResult {
-  if (acks < -1 || acks > 1) return { error: "INVALID_REQUIRED_ACKS", message: `acks ${acks}` };
-  const known = cluster.topics.get(topic);
-  const partition = known?.partitions[index];
-  const refusal = leaderRefusal(partition, node, -1);
-  if (known === undefined || partition === undefined || refusal !== undefined) {
-    return { error: refusal ?? "UNKNOWN_TOPIC_OR_PARTITION", message: `${topic}-${index}` };
-  }
-  const { rules } = known;
+  const { cluster, version } = context;
+  const led = ledPartition(context, "WRITE", topic, index);
+  if (typeof led === "string") return { error: led, message: `${topic}-${index}` };
+  if (acks < ALL || acks > 1) return { error: "INVALID_REQUIRED_ACKS", message: `acks ${acks}` };
+  const { partition } = led;
+  const { rules } = led.topic;
   const insync = cluster.insyncReplicas(partition).length;
   if (acks === ALL && insync < Math.min(rules.insyncReplicasMin, partition.replicas.length)) {
     const message = `${insync} replicas in sync, min.insync.replicas is ${rules.insyncReplicasMin}`;
@@ -130,11 +133,15 @@ function appendTo(
   try {
     const batch = parseBatch(records ?? Buffer.alloc(0));
     checkBatch(batch, version, rules.batchBytesMax);
+    checkTransaction(batch, transactionalId, topic, partition, context);
     const nowMs = cluster.timers.nowMs();
     if (!rules.usesLogAppendTime) checkTimestamps(batch, rules, nowMs);
     return append(partition, batch, rules.usesLogAppendTime ? nowMs : undefined);
   } catch (error) {
     if (error instanceof InvalidBatch) return { error: error.code, message: error.message };
+    if (error instanceof StorageFailure) {
+      return { error: "KAFKA_STORAGE_ERROR", message: error.message };
+    }
     throw error;
   }
 }
@@ -162,10 +169,14 @@ function checkBatch(batch: RecordBatch, version: number, bytesMax: number): void
       `batch of ${batch.bytes.length} bytes, allowed are ${bytesMax}`,
     );
   }
-  if (batch.transactional || batch.control) {
-    throw new InvalidBatch("INVALID_TXN_STATE", "transactions are not supported");
+  if (batch.control) throw new InvalidBatch("INVALID_RECORD", "clients write no control batches");
+  if (batch.producerId >= 0n && batch.baseSequence < 0) {
+    throw new InvalidBatch("INVALID_RECORD", `sequence ${batch.baseSequence} of a producer`);
   }
-  if (batch.compression > ZSTD || (batch.compression === ZSTD && version < ZSTD_VERSION_MIN)) {
+  if (batch.compression > ZSTD) {
+    throw new InvalidBatch("UNKNOWN_SERVER_ERROR", `unknown compression ${batch.compression}`);
+  }
+  if (batch.compression === ZSTD && version < ZSTD_VERSION_MIN) {
     throw new InvalidBatch(
       "UNSUPPORTED_COMPRESSION_TYPE",
       `compression ${batch.compression} in Produce version ${version}`,
@@ -173,7 +184,40 @@ function checkBatch(batch: RecordBatch, version: number, bytesMax: number): void
   }
 }
 
-/** The highest and the lowest timestamp stand for those of all records. */
+/** A transaction takes in a partition before it is written to (KIP-890 has the broker look). */
+function checkTransaction(
+  batch: RecordBatch,
+  transactionalId: string | null,
+  topic: string,
+  { index, log: { transactions } }: Partition,
+  context: RequestContext,
+): void {
+  const isOpen = transactions.isOpen(batch.producerId);
+  if (!batch.transactional) {
+    if (!isOpen) return;
+    throw new InvalidBatch("INVALID_TXN_STATE", "a transaction of this producer is open");
+  }
+  const id = transactionalId ?? "";
+  const refusal =
+    accessRefusal(context, "WRITE", "TRANSACTIONAL_ID", id) ??
+    (isOpen ? undefined : verification(batch, id, { topic, partition: index }, context));
+  if (refusal !== undefined) throw new InvalidBatch(refusal, `${topic}-${index} of ${id}`);
+}
+
+/** In the errors that this version knows. */
+function verification(
+  batch: RecordBatch,
+  id: string,
+  partition: TopicPartition,
+  { cluster, version }: RequestContext,
+): ErrorName | undefined {
+  const refusal = cluster.transactions.verifyPartition(id, batch, partition);
+  if (refusal === "PRODUCER_FENCED") return "INVALID_PRODUCER_EPOCH";
+  const isUnknown = refusal === "TRANSACTION_ABORTABLE" && version < ABORTABLE_VERSION_MIN;
+  return isUnknown ? "INVALID_TXN_STATE" : refusal;
+}
+
+/** The first and the highest timestamp stand for those of all records. */
 function checkTimestamps(batch: RecordBatch, rules: TopicRules, nowMs: number): void {
   const { baseTimestampMs, maxTimestampMs } = batch;
   const oldest = Math.min(baseTimestampMs, maxTimestampMs);

@@ -1,5 +1,5 @@
 import type { Cluster } from "../cluster.ts";
-import type { Topic } from "../topics.ts";
+import type { Partition } from "../topics.ts";
 import {
   array,
   between,
@@ -20,9 +20,14 @@ import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
-import { leaderRefusal } from "./leadership.ts";
+import { ledPartition } from "./leadership.ts";
 
+const READ_COMMITTED = 1;
 const NO_ID = "00000000-0000-0000-0000-000000000000";
+
+/** Session epochs of requests that name all that they want. */
+const FULL = 0;
+const FULL_AND_LAST = -1;
 
 const request = struct({
   replicaId: between(0, 14, int32, -1),
@@ -94,8 +99,7 @@ const response = struct({
 });
 
 type FetchRequest = Decoded<typeof request>;
-type FetchTopic = FetchRequest["topics"][number];
-type FetchPartition = FetchTopic["partitions"][number];
+type FetchPartition = FetchRequest["topics"][number]["partitions"][number];
 type PartitionResponse = Encodable<typeof partitionResponse>;
 
 export const fetch = defineApi({
@@ -111,7 +115,7 @@ export const fetch = defineApi({
     ),
   async handle(asked, context) {
     // Sessions (KIP-227) are never given: 0 in the answer makes a client send whole requests.
-    if (asked.sessionId !== 0) {
+    if (asked.sessionEpoch !== FULL && asked.sessionEpoch !== FULL_AND_LAST) {
       return { errorCode: errorCode("FETCH_SESSION_ID_NOT_FOUND"), topics: [] };
     }
     return { topics: await readWhenReady(asked, context) };
@@ -146,20 +150,15 @@ async function readWhenReady(asked: FetchRequest, context: RequestContext) {
   }
 }
 
-function read(asked: FetchRequest, { cluster, node }: RequestContext): Reading {
+function read(asked: FetchRequest, context: RequestContext): Reading {
   let bytes = 0;
   let hasError = false;
   const topics = asked.topics.map((topic) => {
-    const known = find(cluster, topic);
+    const name = find(context.cluster, topic)?.name ?? topic.name;
     const partitions = topic.partitions.map((partition) => {
-      const found = readPartition(
-        topic,
-        known,
-        partition,
-        node,
-        asked.maxBytes - bytes,
-        bytes === 0,
-      );
+      const bytesLeft = asked.maxBytes - bytes;
+      const isCommitted = asked.isolationLevel === READ_COMMITTED;
+      const found = readPartition(context, name, partition, isCommitted, bytesLeft, bytes === 0);
       hasError ||= found.errorCode !== 0;
       for (const batch of found.records ?? []) bytes += batch.length;
       return found;
@@ -169,39 +168,48 @@ function read(asked: FetchRequest, { cluster, node }: RequestContext): Reading {
   return { topics, bytes, hasError };
 }
 
+/** `topic` is empty for an id that no topic has. */
 function readPartition(
-  topic: FetchTopic,
-  known: Topic | undefined,
+  context: RequestContext,
+  topic: string,
   asked: FetchPartition,
-  node: number,
+  isCommitted: boolean,
   bytesLeft: number,
   atLeastOne: boolean,
 ): PartitionResponse {
   const { index, fetchOffset } = asked;
-  if (known === undefined && topic.name === "") return failed(index, errorCode("UNKNOWN_TOPIC_ID"));
-  const partition = known?.partitions[index];
-  const refusal = leaderRefusal(partition, node, asked.currentLeaderEpoch);
-  if (partition === undefined) return failed(index, errorCode("UNKNOWN_TOPIC_OR_PARTITION"));
-  if (refusal !== undefined) {
-    const { leader: leaderId, leaderEpoch } = partition;
-    return { ...failed(index, errorCode(refusal)), ...leaderHint(refusal, leaderId, leaderEpoch) };
+  if (topic === "") return failed(index, errorCode("UNKNOWN_TOPIC_ID"));
+  const led = ledPartition(context, "READ", topic, index, asked.currentLeaderEpoch);
+  if (typeof led === "string") {
+    const partition = context.cluster.topics.partition(topic, index);
+    return { ...failed(index, errorCode(led)), ...leaderHint(led, partition) };
   }
-  const { log } = partition;
-  const isInside = fetchOffset >= log.startOffset && fetchOffset <= log.endOffset;
+  const { log } = led.partition;
+  const { startOffset: logStartOffset, endOffset: highWatermark, lastStableOffset } = log;
+  if (fetchOffset < logStartOffset || fetchOffset > highWatermark) {
+    return failed(index, errorCode("OFFSET_OUT_OF_RANGE"));
+  }
   const bytesMax = Math.max(0, Math.min(asked.bytesMax, bytesLeft));
+  const endOffset = isCommitted ? lastStableOffset : highWatermark;
+  const found = log.read(fetchOffset, bytesMax, atLeastOne, endOffset);
+  const nextOffset = (found.at(-1)?.lastOffset ?? fetchOffset) + 1n;
   return {
     index,
-    errorCode: isInside ? 0 : errorCode("OFFSET_OUT_OF_RANGE"),
-    highWatermark: log.endOffset,
-    lastStableOffset: log.endOffset,
-    logStartOffset: log.startOffset,
-    records: isInside ? log.read(fetchOffset, bytesMax, atLeastOne) : [],
+    errorCode: 0,
+    highWatermark,
+    lastStableOffset,
+    logStartOffset,
+    abortedTransactions: isCommitted
+      ? log.transactions.abortedBetween(fetchOffset, nextOffset)
+      : null,
+    records: found.map((batch) => batch.bytes),
   };
 }
 
-function leaderHint(refusal: ErrorName, leaderId: number, leaderEpoch: number) {
+function leaderHint(refusal: ErrorName, partition: Partition | undefined) {
   const isMoved = refusal === "NOT_LEADER_OR_FOLLOWER" || refusal === "FENCED_LEADER_EPOCH";
-  return isMoved ? { currentLeader: { leaderId, leaderEpoch } } : {};
+  if (!isMoved || partition === undefined) return {};
+  return { currentLeader: { leaderId: partition.leader, leaderEpoch: partition.leaderEpoch } };
 }
 
 function failed(index: number, error: number): PartitionResponse {

@@ -1,4 +1,4 @@
-import type { Cluster } from "../cluster.ts";
+import { isTopicName } from "../topics.ts";
 import type { Topic } from "../topics.ts";
 import {
   array,
@@ -16,7 +16,10 @@ import {
 import type { Decoded, Encodable } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
+import { CLUSTER_NAME } from "../security/acl.ts";
+import { authorizedOperations, clusterAccessRefusal, topicAccessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";
+import type { RequestContext } from "./define.ts";
 
 const NO_ID = "00000000-0000-0000-0000-000000000000";
 /** "Not asked for, or not known": what Apache Kafka says for authorized operations then. */
@@ -59,7 +62,8 @@ const response = struct({
   clusterAuthorizedOperations: between(8, 10, int32, NOT_SHOWN),
 });
 
-type AskedTopic = NonNullable<Decoded<typeof request>["topics"]>[number];
+type AskedMetadata = Decoded<typeof request>;
+type AskedTopic = NonNullable<AskedMetadata["topics"]>[number];
 type TopicResponse = Encodable<typeof topicResponse>;
 
 export const metadata = defineApi({
@@ -72,14 +76,16 @@ export const metadata = defineApi({
   scope: ({ topics }, cluster) => ({
     topics: (topics ?? []).map(({ name, id }) => name ?? cluster.topics.getById(id)?.name ?? ""),
   }),
-  handle({ topics, allowAutoTopicCreation }, { cluster, listener, version }) {
+  handle(asked, context) {
+    const { topics } = asked;
     // In version 0 an empty list asks for all topics.
-    const wantsAll = topics === null || (version === 0 && topics.length === 0);
-    const mayCreate = allowAutoTopicCreation && cluster.settings.autoCreateTopics;
-    const answered = wantsAll
-      ? cluster.topics.all().map((topic) => describe(topic, cluster))
-      : topics.map((asked) => findOrCreate(asked, cluster, mayCreate));
-    return { ...clusterPart(cluster, listener), topics: answered };
+    const wantsAll = topics === null || (context.version === 0 && topics.length === 0);
+    return {
+      ...clusterPart(asked, context),
+      topics: wantsAll
+        ? describeAll(asked, context)
+        : topics.map((topic) => find(topic, asked, context)),
+    };
   },
   refuse({ topics }, error) {
     return {
@@ -94,40 +100,67 @@ export const metadata = defineApi({
   },
 });
 
-function clusterPart(cluster: Cluster, listener: string) {
+function clusterPart(asked: AskedMetadata, context: RequestContext) {
+  const { cluster, listener } = context;
+  const isAsked = asked.includeClusterAuthorizedOperations;
   const brokers = cluster.nodes
     .filter((node) => node.alive)
     .flatMap((node) => {
       const endpoint = node.endpoint(listener);
       return endpoint === undefined ? [] : [{ nodeId: node.id, ...endpoint }];
     });
-  return { brokers, clusterId: cluster.id, controllerId: cluster.controllerId };
+  const isRefused = isAsked && clusterAccessRefusal(context, "DESCRIBE") !== undefined;
+  return {
+    brokers,
+    clusterId: cluster.id,
+    controllerId: cluster.controllerId,
+    clusterAuthorizedOperations: isRefused
+      ? 0
+      : authorizedOperations(context, isAsked, "CLUSTER", CLUSTER_NAME),
+  };
 }
 
-function findOrCreate(asked: AskedTopic, cluster: Cluster, mayCreate: boolean): TopicResponse {
-  if (asked.name === null) {
-    const topic = cluster.topics.getById(asked.id);
-    if (topic !== undefined) return describe(topic, cluster);
-    return unknown("UNKNOWN_TOPIC_ID", null, asked.id);
-  }
-  const topic = cluster.topics.get(asked.name);
-  if (topic !== undefined) return describe(topic, cluster);
-  if (!mayCreate) return unknown("UNKNOWN_TOPIC_OR_PARTITION", asked.name, NO_ID);
-  const created = cluster.createTopic(asked.name);
-  return typeof created === "string"
-    ? unknown(created, asked.name, NO_ID)
-    : describe(created, cluster);
+/** Every topic that the client may know of. */
+function describeAll(asked: AskedMetadata, context: RequestContext): TopicResponse[] {
+  return context.cluster.topics
+    .all()
+    .filter(({ name }) => topicAccessRefusal(context, "DESCRIBE", name) === undefined)
+    .map((topic) => describe(topic, asked, context));
+}
+
+function find(wanted: AskedTopic, asked: AskedMetadata, context: RequestContext): TopicResponse {
+  const { topics } = context.cluster;
+  const topic = wanted.name === null ? topics.getById(wanted.id) : topics.get(wanted.name);
+  const name = topic?.name ?? wanted.name;
+  if (name === null) return unknown("UNKNOWN_TOPIC_ID", null, wanted.id);
+  const refusal = topicAccessRefusal(context, "DESCRIBE", name);
+  if (refusal !== undefined) return unknown(refusal, wanted.name, wanted.id);
+  const found = topic ?? create(name, asked, context);
+  return typeof found === "string" ? unknown(found, name, NO_ID) : describe(found, asked, context);
+}
+
+function create(name: string, asked: AskedMetadata, context: RequestContext): Topic | ErrorName {
+  const { cluster } = context;
+  const mayBeMade = asked.allowAutoTopicCreation && cluster.settings.autoCreateTopics;
+  if (!isTopicName(name)) return "INVALID_TOPIC_EXCEPTION";
+  if (!mayBeMade) return "UNKNOWN_TOPIC_OR_PARTITION";
+  const isAllowed = clusterAccessRefusal(context, "CREATE") === undefined;
+  const refusal = isAllowed ? undefined : topicAccessRefusal(context, "CREATE", name);
+  return refusal ?? cluster.createTopic(name);
 }
 
 function unknown(error: ErrorName, name: string | null, id: string): TopicResponse {
   return { errorCode: errorCode(error), name, id, partitions: [] };
 }
 
-function describe(topic: Topic, cluster: Cluster): TopicResponse {
+function describe(topic: Topic, asked: AskedMetadata, context: RequestContext): TopicResponse {
+  const { cluster } = context;
+  const isAsked = asked.includeTopicAuthorizedOperations;
   return {
     errorCode: 0,
     name: topic.name,
     id: topic.id,
+    topicAuthorizedOperations: authorizedOperations(context, isAsked, "TOPIC", topic.name),
     partitions: topic.partitions.map((partition) => {
       const { index, leader, leaderEpoch, replicas } = partition;
       const insync = cluster.insyncReplicas(partition);

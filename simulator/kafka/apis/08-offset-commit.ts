@@ -12,11 +12,10 @@ import {
 import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
-import { defineApi, groupRefusal, scopeOfPartitions } from "./define.ts";
+import { accessRefusal } from "./authorization.ts";
+import { committedTopicRefusal, isMetadataTooLarge, offsetsRefusal } from "./coordination.ts";
+import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
-
-/** `offset.metadata.max.bytes`. */
-const METADATA_BYTES_MAX = 4096;
 
 const request = struct({
   groupId: string,
@@ -58,9 +57,11 @@ export const offsetCommit = defineApi({
   response,
   scope: ({ groupId, topics }) => ({ groups: [groupId], ...scopeOfPartitions(topics) }),
   handle(asked, context) {
-    const refusal = groupRefusal(context, asked.groupId) ?? memberRefusal(asked, context);
+    const access = accessRefusal(context, "READ", "GROUP", asked.groupId);
+    const refusal = offsetsRefusal(context, asked.groupId) ?? memberRefusal(asked, context);
     return eachPartition(asked, (topic, partition) => {
-      return errorCode(refusal ?? commit(asked.groupId, topic, partition, context));
+      const error = access ?? committedTopicRefusal(context, topic, partition.index) ?? refusal;
+      return errorCode(error ?? commit(asked.groupId, topic, partition, context));
     });
   },
   refuse: (asked, error) => eachPartition(asked, () => error),
@@ -82,12 +83,7 @@ function commit(
   partition: CommittedPartition,
   { cluster }: RequestContext,
 ): ErrorName {
-  if (cluster.topics.partition(topic, partition.index) === undefined) {
-    return "UNKNOWN_TOPIC_OR_PARTITION";
-  }
-  if (Buffer.byteLength(partition.committedMetadata ?? "") > METADATA_BYTES_MAX) {
-    return "OFFSET_METADATA_TOO_LARGE";
-  }
+  if (isMetadataTooLarge(partition.committedMetadata)) return "OFFSET_METADATA_TOO_LARGE";
   cluster.groups.getOrCreate(groupId).offsets.set(topic, partition.index, {
     offset: partition.committedOffset,
     leaderEpoch: partition.committedLeaderEpoch,

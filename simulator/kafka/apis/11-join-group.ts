@@ -15,7 +15,8 @@ import {
 import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
-import { defineApi, groupRefusal } from "./define.ts";
+import { groupRefusal } from "./coordination.ts";
+import { defineApi } from "./define.ts";
 
 /** First version that makes new members come back with their id (KIP-394). */
 const MEMBER_ID_REQUIRED = 4;

@@ -1,6 +1,7 @@
 import { int16, int32, nullableString, since, string, struct } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
-import { defineApi, groupRefusal } from "./define.ts";
+import { groupRefusal } from "./coordination.ts";
+import { defineApi } from "./define.ts";
 
 export const heartbeat = defineApi({
   key: 12,

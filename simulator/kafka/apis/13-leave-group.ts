@@ -9,7 +9,8 @@ import {
   struct,
 } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
-import { defineApi, groupRefusal } from "./define.ts";
+import { groupRefusal } from "./coordination.ts";
+import { defineApi } from "./define.ts";
 
 /** From this version on several members may leave at once (KIP-345). */
 const SEVERAL_MEMBERS = 3;

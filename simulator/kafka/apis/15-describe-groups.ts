@@ -11,10 +11,9 @@ import {
   struct,
 } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
-import { defineApi, groupRefusal } from "./define.ts";
-
-/** "Not asked for, or not known". */
-const NOT_SHOWN = -2_147_483_648;
+import { authorizedOperations } from "./authorization.ts";
+import { offsetsRefusal } from "./coordination.ts";
+import { defineApi } from "./define.ts";
 
 export const describeGroups = defineApi({
   key: 15,
@@ -44,19 +43,22 @@ export const describeGroups = defineApi({
             memberAssignment: bytes,
           }),
         ),
-        authorizedOperations: since(3, int32, NOT_SHOWN),
+        authorizedOperations: since(3, int32, -2_147_483_648),
       }),
     ),
   }),
   scope: ({ groups }) => ({ groups }),
-  handle({ groups }, context) {
+  handle({ groups, includeAuthorizedOperations }, context) {
     return {
       groups: groups.map((groupId) => {
-        const refusal = groupRefusal(context, groupId);
+        const refusal = offsetsRefusal(context, groupId, "DESCRIBE");
         if (refusal !== undefined) return unknown(groupId, "", errorCode(refusal));
         const group = context.cluster.groups.get(groupId);
         // A group that does not exist is dead, not an error.
-        return group === undefined ? unknown(groupId, "Dead", 0) : describe(group);
+        const described = group === undefined ? unknown(groupId, "Dead", 0) : describe(group);
+        const isAsked = includeAuthorizedOperations;
+        const operations = authorizedOperations(context, isAsked, "GROUP", groupId);
+        return { ...described, authorizedOperations: operations };
       }),
     };
   },
@@ -92,7 +94,7 @@ function describe(group: Group) {
         clientId: member.clientId,
         clientHost: member.clientHost,
         memberMetadata: (isStable ? chosen?.metadata : undefined) ?? Buffer.alloc(0),
-        memberAssignment: isStable ? member.assignment : Buffer.alloc(0),
+        memberAssignment: member.assignment,
       };
     }),
   };

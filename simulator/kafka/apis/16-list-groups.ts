@@ -1,4 +1,5 @@
 import { array, int16, int32, since, string, struct } from "../wire/codec.ts";
+import { accessRefusal, clusterAccessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";
 
 /** All groups here are of the classic protocol (KIP-848 names the types). */
@@ -26,9 +27,14 @@ export const listGroups = defineApi({
     ),
   }),
   /** Each node lists the groups that it coordinates. */
-  handle({ statesFilter, typesFilter }, { cluster, node }) {
+  handle({ statesFilter, typesFilter }, context) {
+    const { cluster, node } = context;
+    const maySeeAll = clusterAccessRefusal(context, "DESCRIBE") === undefined;
+    const maySee = (id: string): boolean =>
+      maySeeAll || accessRefusal(context, "DESCRIBE", "GROUP", id) === undefined;
     const groups = cluster.groups
       .all()
+      .filter((group) => maySee(group.id))
       .filter((group) => cluster.coordinatorOf(group.id) === node)
       .filter((group) => passes(statesFilter, group.state) && passes(typesFilter, TYPE))
       .map((group) => ({

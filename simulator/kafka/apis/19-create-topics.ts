@@ -11,13 +11,18 @@ import {
   since,
   string,
   struct,
+  tagged,
   uuid,
 } from "../wire/codec.ts";
 import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
-import { topicConfigEntries, topicConfigFault } from "../topic-config.ts";
+import { topicConfigEntries, topicConfigFault, topicRules } from "../topic-config.ts";
+import { isTopicName } from "../topics.ts";
+import { clusterAccessRefusal, topicAccessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";
+import { mergedByName } from "./repeated.ts";
+import type { RequestContext } from "./define.ts";
 
 const NO_ID = "00000000-0000-0000-0000-000000000000";
 /** "The cluster's default", for the count of partitions and of replicas (KIP-464). */
@@ -56,6 +61,7 @@ const response = struct({
       partitionCount: since(5, int32, -1),
       replicationFactor: since(5, int16, -1),
       configs: since(5, nullableArray(config), null),
+      topicConfigErrorCode: tagged(0, 5, int16, 0),
     }),
   ),
 });
@@ -70,26 +76,43 @@ export const createTopics = defineApi({
   request,
   response,
   scope: ({ topics }) => ({ topics: topics.map((topic) => topic.name) }),
-  handle({ topics, validateOnly }, { cluster }) {
+  handle({ topics, validateOnly }, context) {
+    const { cluster } = context;
     return {
-      topics: topics.map((asked) => {
-        const fault = refusal(asked, cluster);
+      topics: mergedByName(topics, ({ name }) => name).map(({ first: asked, isRepeated }) => {
+        const fault = isRepeated ? REPEATED : (access(asked, context) ?? refusal(asked, cluster));
         if (fault !== undefined) return failed(asked.name, errorCode(fault[0]), fault[1]);
-        if (validateOnly) return { name: asked.name, errorCode: 0 };
+        if (validateOnly) return planned(asked, cluster);
         const created = cluster.createTopic(asked.name, countOf(asked), configOf(asked));
         if (typeof created === "string") return failed(asked.name, errorCode(created), null);
-        return described(created);
+        const isHidden = topicAccessRefusal(context, "DESCRIBE_CONFIGS", asked.name) !== undefined;
+        return isHidden ? hidden(created) : described(created);
       }),
     };
   },
   refuse: ({ topics }, error) => ({ topics: topics.map(({ name }) => failed(name, error, null)) }),
 });
 
-function refusal(asked: AskedTopic, cluster: Cluster): [ErrorName, string] | undefined {
+type Fault = readonly [error: ErrorName, message: string];
+
+const REPEATED: Fault = ["INVALID_REQUEST", "Found multiple entries for this topic."];
+
+function access({ name }: AskedTopic, context: RequestContext): Fault | undefined {
+  if (clusterAccessRefusal(context, "CREATE") === undefined) return undefined;
+  const error = topicAccessRefusal(context, "CREATE", name);
+  return error === undefined ? undefined : [error, "Authorization failed."];
+}
+
+function refusal(asked: AskedTopic, cluster: Cluster): Fault | undefined {
   const { name, partitionCount, replicationFactor, assignments, configs } = asked;
   const living = cluster.nodes.filter((node) => node.alive).length;
   if (cluster.topics.get(name) !== undefined) {
     return ["TOPIC_ALREADY_EXISTS", `Topic '${name}' already exists.`];
+  }
+  const colliding = cluster.topics.colliding(name);
+  if (isTopicName(name) && colliding !== undefined) {
+    const message = `Topic '${name}' collides with existing topics: ${colliding.name}`;
+    return ["INVALID_TOPIC_EXCEPTION", message];
   }
   if (assignments.length > 0) {
     return ["INVALID_REQUEST", "Manual assignment of replicas is not supported."];
@@ -128,6 +151,26 @@ function described(topic: Topic) {
     replicationFactor: topic.partitions[0]?.replicas.length ?? 0,
     configs: topicConfigEntries(topic),
   };
+}
+
+/** What would be made. */
+function planned(asked: AskedTopic, { settings }: Cluster) {
+  const { name, replicationFactor } = asked;
+  const own = configOf(asked);
+  const rules = topicRules(own, settings.batchBytesMax);
+  return {
+    name,
+    errorCode: 0,
+    partitionCount: countOf(asked) ?? settings.partitionsDefault,
+    replicationFactor:
+      replicationFactor === DEFAULT ? settings.replicationFactor : replicationFactor,
+    configs: topicConfigEntries({ config: own, rules }),
+  };
+}
+
+/** What is told of a topic to those who may create it and not see its settings. */
+function hidden({ name, id }: Topic) {
+  return { name, id, errorCode: 0, topicConfigErrorCode: errorCode("TOPIC_AUTHORIZATION_FAILED") };
 }
 
 function failed(name: string, error: number, errorMessage: string | null) {

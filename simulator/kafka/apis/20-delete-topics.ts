@@ -1,4 +1,3 @@
-import type { Cluster } from "../cluster.ts";
 import {
   array,
   between,
@@ -12,7 +11,10 @@ import {
 } from "../wire/codec.ts";
 import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
+import { topicAccessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";
+import { mergedByName } from "./repeated.ts";
+import type { RequestContext } from "./define.ts";
 
 const NO_ID = "00000000-0000-0000-0000-000000000000";
 
@@ -42,7 +44,16 @@ export const deleteTopics = defineApi({
   scope: (asked, cluster) => ({
     topics: wanted(asked).map(({ name, id }) => name ?? cluster.topics.getById(id)?.name ?? ""),
   }),
-  handle: (asked, { cluster }) => ({ topics: wanted(asked).map((one) => remove(one, cluster)) }),
+  handle: (asked, context) => ({
+    topics: mergedByName(wanted(asked), ({ name, id }) => name ?? id).map(
+      ({ first, isRepeated }) => {
+        const isClear = (first.name === null) !== (first.id === NO_ID);
+        if (isClear && !isRepeated) return remove(first, context);
+        const { name, id } = first;
+        return { name, id, errorCode: errorCode("INVALID_REQUEST") };
+      },
+    ),
+  }),
   refuse: (asked, error) => ({
     topics: wanted(asked).map(({ name, id }) => ({ name, id, errorCode: error })),
   }),
@@ -57,12 +68,16 @@ function wanted({ topics, names }: Decoded<typeof request>): readonly Wanted[] {
   return [...topics, ...names.map((name) => ({ name, id: NO_ID }))];
 }
 
-function remove({ name, id }: Wanted, cluster: Cluster) {
+function remove({ name, id }: Wanted, context: RequestContext) {
+  const { cluster } = context;
   const topic = name === null ? cluster.topics.getById(id) : cluster.topics.get(name);
-  if (topic === undefined) {
-    const error = name === null ? "UNKNOWN_TOPIC_ID" : "UNKNOWN_TOPIC_OR_PARTITION";
-    return { name, id, errorCode: errorCode(error) };
-  }
+  const meant = topic?.name ?? name;
+  if (meant === null) return { name, id, errorCode: errorCode("UNKNOWN_TOPIC_ID") };
+  const hidden = topicAccessRefusal(context, "DESCRIBE", meant);
+  if (hidden !== undefined) return { name, id, errorCode: errorCode(hidden) };
+  if (topic === undefined) return { name, id, errorCode: errorCode("UNKNOWN_TOPIC_OR_PARTITION") };
+  const refusal = topicAccessRefusal(context, "DELETE", meant);
+  if (refusal !== undefined) return { name: meant, id, errorCode: errorCode(refusal) };
   cluster.deleteTopic(topic);
   return { name: topic.name, id: topic.id, errorCode: 0 };
 }

@@ -2,7 +2,7 @@ import { array, int16, int32, int64, string, struct } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
-import { leaderRefusal } from "./leadership.ts";
+import { ledPartition } from "./leadership.ts";
 
 /** "Everything up to the high watermark". */
 const ALL = -1n;
@@ -44,16 +44,14 @@ export const deleteRecords = defineApi({
   }),
 });
 
-function remove(topic: string, index: number, offset: bigint, { cluster, node }: RequestContext) {
-  const partition = cluster.topics.partition(topic, index);
-  const refusal = leaderRefusal(partition, node, -1);
-  if (partition === undefined || refusal !== undefined) {
-    return failed(index, errorCode(refusal ?? "UNKNOWN_TOPIC_OR_PARTITION"));
-  }
-  const { log } = partition;
+function remove(topic: string, index: number, offset: bigint, context: RequestContext) {
+  const led = ledPartition(context, "DELETE", topic, index);
+  if (typeof led === "string") return failed(index, errorCode(led));
+  const { log } = led.partition;
   const wanted = offset === ALL ? log.endOffset : offset;
   if (wanted < 0n || wanted > log.endOffset) return failed(index, errorCode("OFFSET_OUT_OF_RANGE"));
-  if (wanted > log.startOffset) log.deleteBefore(wanted);
+  if (wanted > log.startOffset)
+    context.cluster.deleteRecordsBefore(led.topic, led.partition, wanted);
   return { index, lowWatermark: log.startOffset, errorCode: 0 };
 }
 

@@ -2,7 +2,7 @@ import type { Partition } from "../topics.ts";
 import { array, int16, int32, int64, since, string, struct } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
-import { leaderRefusal } from "./leadership.ts";
+import { ledPartition } from "./leadership.ts";
 
 export const offsetForLeaderEpoch = defineApi({
   key: 23,
@@ -30,17 +30,14 @@ export const offsetForLeaderEpoch = defineApi({
     ),
   }),
   scope: ({ topics }) => scopeOfPartitions(topics),
-  handle: ({ topics }, { cluster, node }) => ({
+  handle: ({ topics }, context) => ({
     throttleTimeMs: 0,
     topics: topics.map(({ name, partitions }) => ({
       name,
       partitions: partitions.map(({ index, currentLeaderEpoch, leaderEpoch }) => {
-        const partition = cluster.topics.partition(name, index);
-        const refusal = leaderRefusal(partition, node, currentLeaderEpoch);
-        if (partition === undefined || refusal !== undefined) {
-          return failed(index, errorCode(refusal ?? "UNKNOWN_TOPIC_OR_PARTITION"));
-        }
-        return { errorCode: 0, index, ...endOf(partition, leaderEpoch) };
+        const led = ledPartition(context, "DESCRIBE", name, index, currentLeaderEpoch);
+        if (typeof led === "string") return failed(index, errorCode(led));
+        return { errorCode: 0, index, ...endOf(led.partition, leaderEpoch) };
       }),
     })),
   }),
@@ -55,7 +52,7 @@ export const offsetForLeaderEpoch = defineApi({
 
 /** Where the records of `asked`, or of the last epoch before it that has any, end. */
 function endOf({ log, leaderEpoch }: Partition, asked: number) {
-  if (asked > leaderEpoch) return { leaderEpoch: -1, endOffset: -1n };
+  if (asked < 0 || asked > leaderEpoch) return { leaderEpoch: -1, endOffset: -1n };
   if (asked === leaderEpoch) return { leaderEpoch: asked, endOffset: log.endOffset };
   const found = log.batches.findLast((batch) => batch.leaderEpoch <= asked);
   return {

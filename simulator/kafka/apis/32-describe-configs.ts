@@ -1,5 +1,6 @@
 import type { Cluster } from "../cluster.ts";
 import { topicConfigEntries } from "../topic-config.ts";
+import { isTopicName } from "../topics.ts";
 import type { ConfigEntry } from "../topic-config.ts";
 import {
   array,
@@ -15,10 +16,9 @@ import {
 } from "../wire/codec.ts";
 import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
+import { BROKER, configRefusal, TOPIC } from "./config-changes.ts";
 import { defineApi } from "./define.ts";
 
-const TOPIC = 2;
-const BROKER = 4;
 const STATIC_BROKER_CONFIG = 4;
 const TYPE_UNKNOWN = 0;
 
@@ -68,9 +68,13 @@ export const describeConfigs = defineApi({
   scope: ({ resources }) => ({
     topics: resources.filter(({ type }) => type === TOPIC).map(({ name }) => name),
   }),
-  handle: ({ resources }, { cluster }) => ({
+  handle: ({ resources }, context) => ({
     throttleTimeMs: 0,
-    results: resources.map((resource) => describe(resource, cluster)),
+    results: resources.map((resource) => {
+      const refusal = configRefusal(context, "DESCRIBE_CONFIGS", resource);
+      if (refusal !== undefined) return failed(resource, errorCode(refusal), null);
+      return describe(resource, context.cluster);
+    }),
   }),
   refuse: ({ resources }, error) => ({
     throttleTimeMs: 0,
@@ -82,6 +86,9 @@ function describe(resource: Resource, cluster: Cluster) {
   const { type, name, configurationKeys } = resource;
   if (type !== TOPIC && type !== BROKER) {
     return failed(resource, errorCode("INVALID_REQUEST"), `Unsupported resource type: ${type}`);
+  }
+  if (type === TOPIC && !isTopicName(name)) {
+    return failed(resource, errorCode("INVALID_TOPIC_EXCEPTION"), null);
   }
   const topic = cluster.topics.get(name);
   if (type === TOPIC && topic === undefined) {

@@ -28,8 +28,8 @@ export const alterConfigs = defineApi({
   scope: ({ resources }) => ({
     topics: resources.filter(({ type }) => type === TOPIC).map(({ name }) => name),
   }),
-  handle: ({ resources, validateOnly }, { cluster }) =>
-    changeConfigs(resources, cluster, validateOnly, ({ configs }) => {
+  handle: ({ resources, validateOnly }, context) =>
+    changeConfigs(resources, context, validateOnly, ({ configs }) => {
       const changed = new Map<string, string>();
       for (const { name, value } of configs) {
         if (value === null) return invalid(`Null value not supported for : ${name}`);

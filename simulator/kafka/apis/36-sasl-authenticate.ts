@@ -1,6 +1,7 @@
 import { AuthenticationFailed } from "../security/failure.ts";
 import { bytes, int16, int64, nullableString, since, struct } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
+import { MalformedRequest } from "../wire/reader.ts";
 import { defineApi } from "./define.ts";
 
 export const saslAuthenticate = defineApi({
@@ -17,6 +18,9 @@ export const saslAuthenticate = defineApi({
   }),
   async handle({ authBytes }, { cluster, session }) {
     if (!session.isInExchange) {
+      if (!session.isAuthenticated(cluster.timers.nowMs())) {
+        throw new MalformedRequest("SaslAuthenticate before SaslHandshake");
+      }
       const message = "SaslAuthenticate request received without a SaslHandshake";
       return failed(errorCode("ILLEGAL_SASL_STATE"), message);
     }
@@ -26,7 +30,7 @@ export const saslAuthenticate = defineApi({
     try {
       const step = await session.next(authBytes, endsAtMs);
       const sessionLifetimeMs = step.user === undefined ? 0n : BigInt(lifetimeMs);
-      return { errorCode: 0, errorMessage: null, authBytes: step.reply, sessionLifetimeMs };
+      return { errorCode: 0, errorMessage: "", authBytes: step.reply, sessionLifetimeMs };
     } catch (error) {
       if (!(error instanceof AuthenticationFailed)) throw error;
       session.reject();

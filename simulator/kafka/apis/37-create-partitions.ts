@@ -10,7 +10,9 @@ import {
 } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
+import { topicAccessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";
+import { mergedByName } from "./repeated.ts";
 
 export const createPartitions = defineApi({
   key: 37,
@@ -33,9 +35,14 @@ export const createPartitions = defineApi({
     results: array(struct({ name: string, errorCode: int16, errorMessage: nullableString })),
   }),
   scope: ({ topics }) => ({ topics: topics.map((topic) => topic.name) }),
-  handle: ({ topics, validateOnly }, { cluster }) => ({
+  handle: ({ topics, validateOnly }, context) => ({
     throttleTimeMs: 0,
-    results: topics.map(({ name, count, assignments }) => {
+    results: mergedByName(topics, ({ name }) => name).map(({ first, isRepeated }) => {
+      const { name, count, assignments } = first;
+      if (isRepeated) return result(name, "INVALID_REQUEST", "Duplicate topic in request.");
+      const refusal = topicAccessRefusal(context, "ALTER", name);
+      if (refusal !== undefined) return result(name, refusal, null);
+      const { cluster } = context;
       const topic = cluster.topics.get(name);
       if (topic === undefined) return result(name, "UNKNOWN_TOPIC_OR_PARTITION", null);
       const present = topic.partitions.length;

@@ -2,7 +2,8 @@ import { CONSUMER, isSubscribed } from "../groups/subscriptions.ts";
 import { array, int16, int32, string, struct } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
-import { defineApi, groupRefusal } from "./define.ts";
+import { committedTopicRefusal, groupRefusal } from "./coordination.ts";
+import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 
 const partition = struct({ index: int32 });
@@ -23,10 +24,7 @@ export const offsetDelete = defineApi({
       struct({ name: string, partitions: array(struct({ index: int32, errorCode: int16 })) }),
     ),
   }),
-  scope: ({ groupId, topics }) => ({
-    groups: [groupId],
-    topics: topics.map((topic) => topic.name),
-  }),
+  scope: ({ groupId, topics }) => ({ groups: [groupId], ...scopeOfPartitions(topics) }),
   handle({ groupId, topics }, context) {
     const refusal = deletionRefusal(groupId, context);
     if (refusal !== undefined) return failed(errorCode(refusal));
@@ -36,7 +34,8 @@ export const offsetDelete = defineApi({
       topics: topics.map(({ name, partitions }) => ({
         name,
         partitions: partitions.map(({ index }) => {
-          return { index, errorCode: errorCode(remove(groupId, name, index, context)) };
+          const error = committedTopicRefusal(context, name, index);
+          return { index, errorCode: errorCode(error ?? remove(groupId, name, index, context)) };
         }),
       })),
     };
@@ -45,7 +44,7 @@ export const offsetDelete = defineApi({
 });
 
 function deletionRefusal(groupId: string, context: RequestContext): ErrorName | undefined {
-  const refusal = groupRefusal(context, groupId);
+  const refusal = groupRefusal(context, groupId, "DELETE");
   if (refusal !== undefined) return refusal;
   const group = context.cluster.groups.get(groupId);
   if (group === undefined) return "GROUP_ID_NOT_FOUND";
@@ -60,7 +59,6 @@ function remove(
   index: number,
   { cluster }: RequestContext,
 ): ErrorName {
-  if (cluster.topics.partition(topic, index) === undefined) return "UNKNOWN_TOPIC_OR_PARTITION";
   const group = cluster.groups.get(groupId);
   if (group !== undefined && isSubscribed(group, topic)) return "GROUP_SUBSCRIBED_TO_TOPIC";
   group?.offsets.delete(topic, index);

@@ -1,3 +1,4 @@
+import { CLUSTER_NAME } from "../security/acl.ts";
 import {
   array,
   boolean,
@@ -9,10 +10,11 @@ import {
   string,
   struct,
 } from "../wire/codec.ts";
+import { authorizedOperations } from "./authorization.ts";
 import { defineApi } from "./define.ts";
 
 const BROKERS = 1;
-/** "Not asked for, or not known". */
+/** "Not asked for, or not known": what Apache Kafka says for authorized operations then. */
 const NOT_SHOWN = -2_147_483_648;
 
 export const describeCluster = defineApi({
@@ -34,12 +36,13 @@ export const describeCluster = defineApi({
     brokers: array(struct({ nodeId: int32, host: string, port: int32, rack: nullableString })),
     clusterAuthorizedOperations: int32,
   }),
-  handle: (_request, { cluster, listener }) => ({
-    ...answer(0, cluster.id, cluster.controllerId),
-    brokers: cluster.nodes
+  handle: ({ includeClusterAuthorizedOperations: isAsked }, context) => ({
+    ...answer(0, context.cluster.id, context.cluster.controllerId),
+    clusterAuthorizedOperations: authorizedOperations(context, isAsked, "CLUSTER", CLUSTER_NAME),
+    brokers: context.cluster.nodes
       .filter((node) => node.alive)
       .flatMap((node) => {
-        const endpoint = node.endpoint(listener);
+        const endpoint = node.endpoint(context.listener);
         return endpoint === undefined ? [] : [{ nodeId: node.id, ...endpoint, rack: null }];
       }),
   }),

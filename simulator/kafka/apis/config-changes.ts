@@ -1,13 +1,15 @@
-import type { Cluster } from "../cluster.ts";
+import type { Operation } from "../security/acl.ts";
 import { topicConfigFault } from "../topic-config.ts";
 import type { TopicConfig } from "../topic-config.ts";
 import { array, int16, int32, int8, nullableString, string, struct } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
+import { clusterAccessRefusal, topicAccessRefusal } from "./authorization.ts";
+import type { RequestContext } from "./define.ts";
 
 /** Types of resources that have settings, as the protocol numbers them. */
 export const TOPIC = 2;
-const BROKER = 4;
+export const BROKER = 4;
 
 /** One resource whose settings are to be changed; `name` is a topic, or the id of a node. */
 interface ChangedResource {
@@ -36,7 +38,7 @@ export const configChangesResponse = struct({
  */
 export function changeConfigs<R extends ChangedResource>(
   resources: readonly R[],
-  cluster: Cluster,
+  context: RequestContext,
   validateOnly: boolean,
   change: (resource: R, current: TopicConfig) => TopicConfig | ConfigFault,
 ) {
@@ -47,7 +49,9 @@ export function changeConfigs<R extends ChangedResource>(
     if (same.length > 1) return invalid("Each resource must appear at most once.");
     const fault = shapeFault(resource);
     if (fault !== undefined) return fault;
-    const topic = cluster.topics.get(resource.name);
+    const refusal = configRefusal(context, "ALTER_CONFIGS", resource);
+    if (refusal !== undefined) return { error: refusal, message: "Authorization failed." };
+    const topic = context.cluster.topics.get(resource.name);
     const changed = change(resource, topic?.config ?? new Map());
     if ("error" in changed) return changed;
     const invalidValue = topicConfigFault(changed);
@@ -56,7 +60,7 @@ export function changeConfigs<R extends ChangedResource>(
       const message = `The topic '${resource.name}' does not exist.`;
       return { error: "UNKNOWN_TOPIC_OR_PARTITION", message };
     }
-    if (!validateOnly) cluster.configureTopic(topic, changed);
+    if (!validateOnly) context.cluster.configureTopic(topic, changed);
     return undefined;
   };
   const responses = resources.map((resource) => {
@@ -65,6 +69,16 @@ export function changeConfigs<R extends ChangedResource>(
     return { errorCode: errorCode(error), errorMessage: message, type, name };
   });
   return { throttleTimeMs: 0, responses };
+}
+
+/** Settings of nodes belong to the cluster. */
+export function configRefusal(
+  context: RequestContext,
+  operation: Operation,
+  { type, name }: Pick<ChangedResource, "type" | "name">,
+): ErrorName | undefined {
+  if (type === BROKER) return clusterAccessRefusal(context, operation);
+  return type === TOPIC ? topicAccessRefusal(context, operation, name) : undefined;
 }
 
 export function refuseConfigs(resources: readonly ChangedResource[], error: number) {

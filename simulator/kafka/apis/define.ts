@@ -3,7 +3,6 @@ import type { Cluster } from "../cluster.ts";
 import type { TopicPartition } from "../events.ts";
 import type { Session } from "../security/session.ts";
 import type { Codec, WireFormat } from "../wire/codec.ts";
-import type { ErrorName } from "../wire/errors.ts";
 import type { RequestReader } from "../wire/reader.ts";
 
 /** Everything that a request may depend on beside its own fields. */
@@ -122,11 +121,4 @@ export function scopeOfPartitions(
       partitions.map(({ index }) => ({ topic: name, partition: index })),
     ),
   };
-}
-
-/** NOT_COORDINATOR when another node coordinates the group, INVALID_GROUP_ID without an id. */
-export function groupRefusal(context: RequestContext, group: string): ErrorName | undefined {
-  if (group === "") return "INVALID_GROUP_ID";
-  const coordinator = context.cluster.coordinatorOf(group);
-  return coordinator === context.node ? undefined : "NOT_COORDINATOR";
 }

@@ -1,17 +1,32 @@
-import type { Partition } from "../topics.ts";
+import type { Operation } from "../security/acl.ts";
+import type { Partition, Topic } from "../topics.ts";
 import type { ErrorName } from "../wire/errors.ts";
+import { topicAccessRefusal } from "./authorization.ts";
+import type { RequestContext } from "./define.ts";
+
+/** A partition that this node leads, with its topic. */
+interface Led {
+  readonly topic: Topic;
+  readonly partition: Partition;
+}
 
 /**
- * Why `node` must not serve this partition; undefined when it may. `leaderEpoch` is what the client
- * believes it to be, -1 when it does not say (KIP-320).
+ * The partition, when the client may do `operation` to its topic and this node leads it; otherwise why not.
+ * `leaderEpoch` is what the client believes it to be, -1 when it does not say (KIP-320).
  */
-export function leaderRefusal(
-  partition: Partition | undefined,
-  node: number,
-  leaderEpoch: number,
-): ErrorName | undefined {
-  if (partition === undefined) return "UNKNOWN_TOPIC_OR_PARTITION";
+export function ledPartition(
+  context: RequestContext,
+  operation: Operation,
+  topicName: string,
+  index: number,
+  leaderEpoch = -1,
+): Led | ErrorName {
+  const refusal = topicAccessRefusal(context, operation, topicName);
+  if (refusal !== undefined) return refusal;
+  const topic = context.cluster.topics.get(topicName);
+  const partition = topic?.partitions[index];
+  if (topic === undefined || partition === undefined) return "UNKNOWN_TOPIC_OR_PARTITION";
   if (leaderEpoch !== -1 && leaderEpoch < partition.leaderEpoch) return "FENCED_LEADER_EPOCH";
   if (leaderEpoch !== -1 && leaderEpoch > partition.leaderEpoch) return "UNKNOWN_LEADER_EPOCH";
-  return partition.leader === node ? undefined : "NOT_LEADER_OR_FOLLOWER";
+  return partition.leader === context.node ? { topic, partition } : "NOT_LEADER_OR_FOLLOWER";
 }

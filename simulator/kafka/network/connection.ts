@@ -106,11 +106,18 @@ export class Connection {
       if (reply !== undefined) return this.#send(reply);
       throw new MalformedRequest(`${api.name} has no version ${header.apiVersion}`);
     }
-    if (!OPEN_TO_ALL.has(api.key) && !this.#session.isAuthenticated(this.#cluster.timers.nowMs())) {
+    const isOpen =
+      OPEN_TO_ALL.has(api.key) || this.#session.isAuthenticated(this.#cluster.timers.nowMs());
+    if (!isOpen && !this.#session.isInExchange) {
       throw new MalformedRequest(`${api.name} before authentication`);
     }
     if (api.format(header.apiVersion).flexible) reader.skipTaggedFields();
     const call = api.read(reader, header.apiVersion, this.#cluster);
+    if (!isOpen) {
+      const refusal = call.refuse(errorCode("ILLEGAL_SASL_STATE"));
+      if (refusal !== undefined) this.#send(replyFrame(api, header, refusal));
+      return this.#close(`${api.name} in the middle of authentication`);
+    }
     await this.#run(api, header, call);
   }
 
@@ -184,6 +191,7 @@ export class Connection {
     try {
       return await call.apply(this.#context(header));
     } catch (error) {
+      if (error instanceof MalformedRequest) throw error;
       const message = error instanceof Error ? error.stack : String(error);
       this.#emit({ type: "internal-error", api: api.name, reason: message ?? "" });
       return call.refuse(errorCode("UNKNOWN_SERVER_ERROR"));

@@ -1,0 +1,110 @@
+import { expect, test } from "vitest";
+import { createMemoryVolume } from "#fixtures/files.ts";
+import { anEntry } from "#fixtures/history-scene.ts";
+import { createRecordedLog, createRecordedMetrics } from "#fixtures/observers.ts";
+import { FORMATS } from "./format.ts";
+import { encodeFrame, encodeJournalHeader } from "./frames.ts";
+import { createJournals } from "./journals.ts";
+
+const ENTRIES = 3000;
+const PATH = "journal/pod.log";
+
+/** Reads a journal of those bytes; what was merged between any two operations is what ran at once. */
+function createScene(bytes: Uint8Array) {
+  const merged: string[] = [];
+  const noted: unknown[] = [];
+  let atOnce = 0;
+  let atOnceMax = 0;
+  const volume = createMemoryVolume();
+  volume.put(PATH, bytes);
+  const log = createRecordedLog();
+  const journals = createJournals({
+    files: volume.mount(() => void (atOnce = 0)),
+    log,
+    metrics: createRecordedMetrics(),
+    isOwn: () => false,
+    formats: FORMATS,
+  });
+  const refresh = () =>
+    journals.refresh({
+      merge({ incidentId }) {
+        merged.push(incidentId);
+        atOnceMax = Math.max(atOnceMax, (atOnce += 1));
+      },
+      note: (audit) => void noted.push(audit),
+    });
+  return { volume, log, journals, refresh, merged, noted, atOnceMax: () => atOnceMax };
+}
+
+function frameOf(name: string): Uint8Array {
+  return encodeFrame({ kind: "entry", ...anEntry(name) });
+}
+
+const names = Array.from({ length: ENTRIES }, (_, number) => `incident-${number}`);
+const seal = encodeFrame({ kind: "seal" });
+
+test("a long journal is read whole, a few hundred records at a time", async () => {
+  const bytes = Buffer.concat([encodeJournalHeader(1), ...names.map(frameOf), seal]);
+  const { journals, refresh, merged, atOnceMax } = createScene(bytes);
+  await refresh();
+  expect(merged).toEqual(names);
+  expect(journals.read()).toMatchObject([{ path: PATH, sealed: true }]);
+  expect(atOnceMax()).toBeLessThan(ENTRIES / 3);
+});
+
+test("a record that is longer than what is read at once is read", async () => {
+  const audit = { kind: "resolution", key: anEntry("one").key, atMs: 1, reason: "x".repeat(9e5) };
+  const bytes = Buffer.concat([
+    encodeJournalHeader(1),
+    ...names.map(frameOf),
+    encodeFrame(audit),
+    frameOf("last"),
+    seal,
+  ]);
+  const { journals, refresh, merged, noted, log } = createScene(bytes);
+  await refresh();
+  expect(merged).toEqual([...names, "last"]);
+  expect(noted).toEqual([audit]);
+  expect(journals.read()).toMatchObject([{ path: PATH, sealed: true }]);
+  expect(log.events()).toEqual([]);
+});
+
+test.each([
+  ["a record", 60],
+  ["more than is read at once", 500_000],
+])("damage of %s, wherever it begins, costs what it hit and nothing else", async (_, length) => {
+  const frames = names.map(frameOf);
+  for (const first of [0, 1, 900, 905, 910, 914, 915, 916, 917, 918, 920, 925]) {
+    const bytes = Buffer.concat([encodeJournalHeader(1), ...frames, seal]);
+    const begin = 8 + frames.slice(0, first).reduce((sum, frame) => sum + frame.length, 0);
+    bytes.fill(0xff, begin + 20, begin + 20 + length);
+    let end = begin;
+    let next = first;
+    for (; end < begin + 20 + length; next += 1) end += frames[next]?.length ?? 0;
+    const { journals, refresh, merged, log } = createScene(bytes);
+    await refresh();
+    expect(merged).toEqual(names.slice(0, first));
+    await refresh();
+    expect(merged).toEqual([...names.slice(0, first), ...names.slice(next)]);
+    expect(log.lines.map(({ fields }) => fields)).toEqual([
+      { path: PATH, fromByte: begin, toByte: end },
+    ]);
+    expect(journals.read()).toMatchObject([{ path: PATH, sealed: false }]);
+  }
+});
+
+test("a long torn tail is waited for, and read when its writer has gone on", async () => {
+  const bytes = Buffer.concat([encodeJournalHeader(1), ...names.map(frameOf), seal]);
+  const { volume, journals, refresh, merged, log } = createScene(bytes);
+  const torn = Buffer.from(bytes);
+  torn.fill(0, 5000);
+  volume.put(PATH, torn);
+  await refresh();
+  await refresh();
+  expect(merged.length).toBeLessThan(20);
+  volume.put(PATH, bytes);
+  await refresh();
+  expect(merged).toEqual(names);
+  expect(journals.read()).toMatchObject([{ path: PATH, sealed: true }]);
+  expect(log.events()).toEqual([]);
+});

@@ -1,0 +1,82 @@
+import { CLUSTER_NAME, OPERATIONS } from "../security/acl.ts";
+import type { Operation, ResourceType } from "../security/acl.ts";
+import type { Requester } from "../security/acls.ts";
+import type { ErrorName } from "../wire/errors.ts";
+import type { RequestContext } from "./define.ts";
+
+/** "Not asked for, or not known". */
+const NOT_SHOWN = -2_147_483_648;
+
+/** Operations that authorized operations tell of (KIP-430, AclEntry.supportedOperations). */
+const SHOWN = {
+  TOPIC: [
+    "READ",
+    "WRITE",
+    "CREATE",
+    "DELETE",
+    "ALTER",
+    "DESCRIBE",
+    "DESCRIBE_CONFIGS",
+    "ALTER_CONFIGS",
+  ],
+  GROUP: ["READ", "DELETE", "DESCRIBE", "DESCRIBE_CONFIGS", "ALTER_CONFIGS"],
+  CLUSTER: [
+    "CREATE",
+    "ALTER",
+    "DESCRIBE",
+    "CLUSTER_ACTION",
+    "DESCRIBE_CONFIGS",
+    "ALTER_CONFIGS",
+    "IDEMPOTENT_WRITE",
+  ],
+} as const;
+
+const REFUSALS = {
+  TOPIC: "TOPIC_AUTHORIZATION_FAILED",
+  GROUP: "GROUP_AUTHORIZATION_FAILED",
+  CLUSTER: "CLUSTER_AUTHORIZATION_FAILED",
+  TRANSACTIONAL_ID: "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+} as const satisfies Record<ResourceType, ErrorName>;
+
+/** The resource's own error when the client may not do this to it. */
+export function accessRefusal(
+  context: RequestContext,
+  operation: Operation,
+  resource: ResourceType,
+  name: string,
+): ErrorName | undefined {
+  const isAllowed = context.cluster.acls.allows(requester(context), operation, resource, name);
+  return isAllowed ? undefined : REFUSALS[resource];
+}
+
+export function topicAccessRefusal(
+  context: RequestContext,
+  operation: Operation,
+  topic: string,
+): ErrorName | undefined {
+  return accessRefusal(context, operation, "TOPIC", topic);
+}
+
+export function clusterAccessRefusal(
+  context: RequestContext,
+  operation: Operation,
+): ErrorName | undefined {
+  return accessRefusal(context, operation, "CLUSTER", CLUSTER_NAME);
+}
+
+/** A bit for each operation that the client may do, or that nobody asked. */
+export function authorizedOperations(
+  context: RequestContext,
+  isAsked: boolean,
+  resource: keyof typeof SHOWN,
+  name: string,
+): number {
+  if (!isAsked) return NOT_SHOWN;
+  return SHOWN[resource]
+    .filter((operation) => accessRefusal(context, operation, resource, name) === undefined)
+    .reduce((bits, operation) => bits | (1 << OPERATIONS[operation]), 0);
+}
+
+export function requester({ session, clientHost }: RequestContext): Requester {
+  return { principal: session.principal, host: clientHost.replace(/^\//, "") };
+}

@@ -1,0 +1,146 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Acl, Operation } from "./acl.ts";
+import { Acls } from "./acls.ts";
+import type { AuthorizationOptions } from "./acls.ts";
+
+const ANN = { principal: "User:ann", host: "10.0.0.1" };
+const BOB = { principal: "User:bob", host: "10.0.0.2" };
+
+const acl = (changes: Partial<Acl> = {}): Acl => ({
+  resource: "TOPIC",
+  name: "incidents",
+  pattern: "LITERAL",
+  principal: ANN.principal,
+  host: "*",
+  operation: "READ",
+  permission: "ALLOW",
+  ...changes,
+});
+
+const withAcls = (...acls: Partial<Acl>[]): Acls => new Acls({ acls: acls.map(acl) });
+
+const may = (acls: Acls, operation: Operation, topic = "incidents", who = ANN): boolean =>
+  acls.allows(who, operation, "TOPIC", topic);
+
+test("where nothing was configured everybody may do everything, to what no entry is about", () => {
+  const acls = new Acls({});
+  expect(may(acls, "DELETE")).toBe(true);
+  acls.add(acl());
+  expect([may(acls, "READ"), may(acls, "READ", "incidents", BOB)]).toEqual([true, false]);
+  expect(may(acls, "DELETE", "other")).toBe(true);
+  acls.delete({ ...acl(), principal: null });
+  expect(may(acls, "DELETE")).toBe(true);
+});
+
+test.each<[string, AuthorizationOptions, boolean]>([
+  ["an empty list", { acls: [] }, false],
+  ["an empty list and everybody", { acls: [], allowIfNoAcl: true }, true],
+  ["nobody", { allowIfNoAcl: false }, false],
+  ["a super user", { acls: [], superUsers: [ANN.principal] }, true],
+])("without an entry: %s", (_name, options, expected) => {
+  expect(may(new Acls(options), "READ")).toBe(expected);
+});
+
+describe("an entry is about", () => {
+  test.each<[string, Partial<Acl>, string, boolean]>([
+    ["its name", {}, "incidents", true],
+    ["no longer name", {}, "incidents.dead", false],
+    ["names with its prefix", { pattern: "PREFIXED" }, "incidents.dead", true],
+    ["its prefix itself", { pattern: "PREFIXED" }, "incidents", true],
+    ["no name that is shorter", { pattern: "PREFIXED" }, "incident", false],
+    ["every name", { name: "*" }, "x", true],
+    ["the prefix * only", { name: "*", pattern: "PREFIXED" }, "x", false],
+    ["another type of resource", { resource: "GROUP" }, "incidents", false],
+  ])("%s", (_name, entry, topic, expected) => {
+    expect(may(withAcls(entry), "READ", topic)).toBe(expected);
+  });
+});
+
+describe("an entry means", () => {
+  test.each<[string, Partial<Acl>, boolean]>([
+    ["its principal", {}, true],
+    ["everybody", { principal: "User:*" }, true],
+    ["nobody else", { principal: BOB.principal }, false],
+    ["its host", { host: ANN.host }, true],
+    ["no other host", { host: BOB.host }, false],
+    ["every operation", { operation: "ALL" }, true],
+    ["its operation only", { operation: "WRITE" }, false],
+  ])("%s", (_name, entry, expected) => {
+    expect(may(withAcls(entry), "READ")).toBe(expected);
+  });
+});
+
+test.each<[Operation, Acl["operation"], boolean]>([
+  ["DESCRIBE", "READ", true],
+  ["DESCRIBE", "WRITE", true],
+  ["DESCRIBE", "DELETE", true],
+  ["DESCRIBE", "ALTER", true],
+  ["DESCRIBE", "CREATE", false],
+  ["DESCRIBE_CONFIGS", "ALTER_CONFIGS", true],
+  ["DESCRIBE_CONFIGS", "ALTER", false],
+  ["READ", "DESCRIBE", false],
+])("to allow %s by %s: %s", (operation, granted, expected) => {
+  expect(may(withAcls({ operation: granted }), operation)).toBe(expected);
+});
+
+test("a denial of READ takes nothing else away, one of ALL takes everything, and denials win", () => {
+  const allowed = { operation: "ALL" as const };
+  const reading = withAcls(allowed, { operation: "READ", permission: "DENY" });
+  expect([may(reading, "READ"), may(reading, "DESCRIBE")]).toEqual([false, true]);
+  const all = withAcls({ name: "*", operation: "ALL", permission: "DENY" }, allowed);
+  expect(may(all, "READ")).toBe(false);
+});
+
+test("a denial wins in whatever order the entries came", () => {
+  fc.assert(
+    fc.property(fc.shuffledSubarray([0, 1, 2, 3], { minLength: 4 }), (order) => {
+      const entries: Partial<Acl>[] = [
+        {},
+        { pattern: "PREFIXED", name: "inc" },
+        { name: "*", principal: "User:*" },
+        { pattern: "PREFIXED", name: "i", permission: "DENY", host: ANN.host },
+      ];
+      expect(may(withAcls(...order.map((index) => entries[index] ?? {})), "READ")).toBe(false);
+    }),
+  );
+});
+
+const any = (acls: Acls): boolean => acls.allowsAny(ANN, "WRITE", "TOPIC");
+
+test("whether anything of a type may be written", () => {
+  expect(any(new Acls({}))).toBe(true);
+  expect(any(withAcls({ operation: "READ" }))).toBe(false);
+  expect(any(withAcls({ operation: "WRITE" }))).toBe(true);
+  expect(any(withAcls({ operation: "WRITE", name: "*" }))).toBe(true);
+  expect(any(withAcls({ operation: "WRITE" }, { operation: "ALL", permission: "DENY" }))).toBe(
+    false,
+  );
+});
+
+test("an entry is there once, and a filter finds by every field, and by what applies to a name", () => {
+  const acls = withAcls({}, {}, { pattern: "PREFIXED", name: "inc" }, { name: "*" });
+  const none = {
+    resource: null,
+    name: null,
+    pattern: null,
+    principal: null,
+    host: null,
+    operation: null,
+    permission: null,
+  };
+  const names = (filter: object) => acls.find({ ...none, ...filter }).map(({ name }) => name);
+  expect(names({})).toEqual(["incidents", "inc", "*"]);
+  expect(names({ name: "incidents" })).toEqual(["incidents"]);
+  expect(names({ name: "incidents", pattern: "MATCH" })).toEqual(["incidents", "inc", "*"]);
+  expect(names({ pattern: "PREFIXED" })).toEqual(["inc"]);
+  for (const filter of [
+    { resource: "GROUP" },
+    { principal: BOB.principal },
+    { host: "x" },
+    { operation: "WRITE" },
+    { permission: "DENY" },
+  ]) {
+    expect(names(filter)).toEqual([]);
+  }
+});

@@ -1,0 +1,108 @@
+import { appliesTo, matchesFilter, WILDCARD } from "./acl.ts";
+import type { Acl, AclFilter, Operation, ResourceType } from "./acl.ts";
+
+/** Who asks. */
+export interface Requester {
+  /** `User:NAME`. */
+  readonly principal: string;
+  /** Address of the client. */
+  readonly host: string;
+}
+
+export interface AuthorizationOptions {
+  /** Principals that may do everything, such as `User:admin`. */
+  readonly superUsers?: readonly string[];
+  /** `pattern` is LITERAL, `host` `*` and `permission` ALLOW where they are left out. */
+  readonly acls?: readonly (Pick<Acl, "resource" | "name" | "principal" | "operation"> &
+    Partial<Acl>)[];
+  /**
+   * `allow.everyone.if.no.acl.found`: whether a resource that no entry is about may be used by everybody.
+   * Default: true without `acls`, false with them.
+   */
+  readonly allowIfNoAcl?: boolean;
+}
+
+/** An entry came or went. */
+export type AclChange =
+  | { readonly type: "acl"; readonly acl: Acl }
+  | { readonly type: "acl-deleted"; readonly acl: Acl };
+
+/** An ALLOW of one of these allows DESCRIBE too. */
+const IMPLY_DESCRIBE: ReadonlySet<string> = new Set(["READ", "WRITE", "DELETE", "ALTER"]);
+
+/** The access control list, decided as Apache Kafka's StandardAuthorizer does. May change while the broker runs. */
+export class Acls {
+  readonly #superUsers: ReadonlySet<string>;
+  readonly #allowIfNoAcl: boolean;
+  #onChange: (change: AclChange) => void = () => {};
+  #acls: readonly Acl[] = [];
+
+  /** `onChange` is told what is added and deleted later on. */
+  constructor(
+    { superUsers = [], acls, allowIfNoAcl }: AuthorizationOptions,
+    onChange: (change: AclChange) => void = () => {},
+  ) {
+    this.#superUsers = new Set(superUsers);
+    this.#allowIfNoAcl = allowIfNoAcl ?? acls === undefined;
+    for (const { pattern = "LITERAL", host = WILDCARD, permission = "ALLOW", ...acl } of acls ??
+      []) {
+      this.add({ ...acl, pattern, host, permission });
+    }
+    this.#onChange = onChange;
+  }
+
+  /** Entries that are there already are not added again. */
+  add(acl: Acl): void {
+    if (this.find(acl).length > 0) return;
+    this.#onChange({ type: "acl", acl });
+    this.#acls = [...this.#acls, acl];
+  }
+
+  all(): readonly Acl[] {
+    return this.#acls;
+  }
+
+  find(filter: AclFilter): readonly Acl[] {
+    return this.#acls.filter((acl) => matchesFilter(acl, filter));
+  }
+
+  /** Returns what was deleted. */
+  delete(filter: AclFilter): readonly Acl[] {
+    const deleted = this.find(filter);
+    for (const acl of deleted) this.#onChange({ type: "acl-deleted", acl });
+    this.#acls = this.#acls.filter((acl) => !deleted.includes(acl));
+    return deleted;
+  }
+
+  allows(
+    { principal, host }: Requester,
+    operation: Operation,
+    resource: ResourceType,
+    name: string,
+  ): boolean {
+    if (this.#superUsers.has(principal)) return true;
+    if (this.#acls.length === 0) return this.#allowIfNoAcl;
+    const entries = this.#acls.filter((acl) => acl.resource === resource && appliesTo(acl, name));
+    if (entries.length === 0) return this.#allowIfNoAcl;
+    const meant = entries.filter(
+      (acl) =>
+        (acl.principal === principal || acl.principal === `User:${WILDCARD}`) &&
+        (acl.host === host || acl.host === WILDCARD) &&
+        covers(acl, operation),
+    );
+    return meant.length > 0 && meant.every(({ permission }) => permission === "ALLOW");
+  }
+
+  /** Whether there is any resource of this type on which the operation is allowed. */
+  allowsAny(requester: Requester, operation: Operation, resource: ResourceType): boolean {
+    const names = this.#acls.filter((acl) => acl.resource === resource).map(({ name }) => name);
+    return ["", ...names].some((name) => this.allows(requester, operation, resource, name));
+  }
+}
+
+function covers({ operation: granted, permission }: Acl, operation: Operation): boolean {
+  if (granted === "ALL" || granted === operation) return true;
+  if (permission === "DENY") return false;
+  if (operation === "DESCRIBE") return IMPLY_DESCRIBE.has(granted);
+  return operation === "DESCRIBE_CONFIGS" && granted === "ALTER_CONFIGS";
+}
