@@ -20,6 +20,7 @@ import type { ScenarioResult } from "./runner.ts";
 import { scenarioId } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
 import { selectScenarios } from "./scenarios/index.ts";
+import type { Platform } from "./targets/platform.ts";
 import { startPlatform } from "./targets/start-platform.ts";
 
 export interface RunOptions {
@@ -70,6 +71,9 @@ export async function run(options: RunOptions): Promise<ExitCode> {
         }),
     });
     results.sort((left, right) => left.scenario.number - right.scenario.number);
+    if (results.some(({ status }) => status === "failed")) {
+      await saveNodeLogs(platform, join(artifacts, "nodes"), progress);
+    }
     await writeReports(chosen, artifacts, results, recorder);
   } finally {
     progress.end();
@@ -87,6 +91,19 @@ export async function run(options: RunOptions): Promise<ExitCode> {
     }),
   );
   return exitCode(results, leaks.length > 0, signal.aborted);
+}
+
+/** Of no consequence for the result: without them a failure is only harder to read. */
+async function saveNodeLogs(
+  platform: Platform,
+  directory: string,
+  progress: Progress,
+): Promise<void> {
+  try {
+    await platform.saveNodeLogs?.(directory);
+  } catch (error) {
+    progress.line(`the logs of the nodes could not be saved: ${String(error)}`);
+  }
 }
 
 /** Of a cluster that was made. */

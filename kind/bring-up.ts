@@ -6,6 +6,7 @@ import { KindCluster, SHARED_PATH } from "./cluster.ts";
 import { runCommand } from "./command.ts";
 import type { CommandOptions } from "./command.ts";
 import type { Engine } from "./engine.ts";
+import { contentName, loadAs, nodesWithout } from "./node-images.ts";
 import { runSteps } from "./steps.ts";
 import type { Step, StepsOptions } from "./steps.ts";
 import { addSharedStorageClass } from "./storage.ts";
@@ -16,7 +17,7 @@ export interface BringUpOptions extends StepsOptions, Pick<CommandOptions, "onLi
   readonly engine: Engine;
   /** kind's own default when none is given. Of no effect on a cluster that is there. */
   readonly nodeImage?: string | undefined;
-  /** Images of the engine that every node is given. */
+  /** Images of the engine that every node is given on which pods run. */
   readonly images: readonly string[];
 }
 
@@ -24,11 +25,13 @@ export interface RunningKind {
   readonly cluster: KindCluster;
   /** Whether it was there before. */
   readonly reused: boolean;
+  /** What pods name the images, in the order in which they were given. */
+  readonly images: readonly string[];
   /** Access as an administrator; holds a secret. */
   readonly config: KubeConfig;
 }
 
-const NODES_READY_MS_MAX = 180_000;
+const NODES_READY_MS_MAX = 300_000;
 
 /** A cluster with the class efs-default and the images: made, or taken as it is when one of that name runs. Throws StepError. */
 export async function bringUp(options: BringUpOptions): Promise<RunningKind> {
@@ -36,6 +39,7 @@ export async function bringUp(options: BringUpOptions): Promise<RunningKind> {
   const cluster = kindCluster(options);
   const config = new KubeConfig();
   let reused = false;
+  const loaded: string[] = [];
   const steps: Step[] = [
     {
       title: `create the cluster ${name}`,
@@ -63,10 +67,22 @@ export async function bringUp(options: BringUpOptions): Promise<RunningKind> {
       title: "add the storage class efs-default",
       run: () => addSharedStorageClass(config, SHARED_PATH, signal),
     },
-    ...images.map((image) => ({ title: `load ${image}`, run: () => cluster.loadImage(image) })),
+    ...images.map((image, index) => ({
+      title: `load ${image}`,
+      run: async () => {
+        const tagged = await contentName(options.engine, image);
+        loaded[index] = tagged;
+        const { items } = await config.makeApiClient(CoreV1Api).listNode();
+        const nodes = nodesWithout(tagged, items);
+        if (nodes.length > 0) await loadAs(tagged, image, { cluster, nodes });
+        return nodes.length > 0
+          ? `${tagged}, to ${nodes.length} nodes`
+          : `${tagged} is there already`;
+      },
+    })),
   ];
   await runSteps(steps, options);
-  return { cluster, reused, config };
+  return { cluster, reused, config, images: loaded };
 }
 
 /** For the kind commands of a cluster that may exist. */
@@ -98,6 +114,10 @@ export async function takeDown(cluster: KindCluster): Promise<void> {
     ]).catch(() => {});
   }
   await cluster.delete();
+  // kind leaves its network to the next cluster, of which there may be none.
+  if ((await cluster.all()).length === 0) {
+    await runCommand(cluster.engine, ["network", "rm", "kind"]).catch(() => {});
+  }
   await rm(stateDirectory(cluster.name), { recursive: true, force: true });
 }
 

@@ -35,7 +35,7 @@ test("creates from cluster.yaml: every node has the directory of the host at one
   await cluster().create({ nodeImage: "localhost/node:1", sharedDirectory: "/host/shared: a" });
   const [created] = await commands.invocations();
   expect(created?.argv.join(" ")).toBe(
-    "create cluster --config - --retain --wait 120s --name one --kubeconfig /state/kubeconfig --image localhost/node:1",
+    "create cluster --config - --retain --wait 300s --name one --kubeconfig /state/kubeconfig --image localhost/node:1",
   );
   const mounts = [{ hostPath: "/host/shared: a", containerPath: "/var/kafka-consumer-kit" }];
   expect(parse(created?.input ?? "")).toEqual({
@@ -46,6 +46,7 @@ test("creates from cluster.yaml: every node has the directory of the host at one
       { role: "worker", extraMounts: mounts },
       { role: "worker", extraMounts: mounts },
     ],
+    kubeadmConfigPatches: [expect.any(String), expect.any(String)],
   });
 });
 
@@ -77,15 +78,17 @@ test("deletes, lists nodes, exports logs", async () => {
 });
 
 test("an image of docker is loaded as it is", async () => {
-  await cluster().loadImage("localhost/app:local");
-  expect(await argvs()).toEqual(["kind load docker-image localhost/app:local --name one"]);
+  await cluster().loadImage("localhost/app:local", ["a", "b"]);
+  expect(await argvs()).toEqual([
+    "kind load docker-image localhost/app:local --name one --nodes a,b",
+  ]);
 });
 
 test("an image of podman goes through an archive, which does not stay", async () => {
-  await cluster("one", "podman").loadImage("localhost/app:local");
+  await cluster("one", "podman").loadImage("localhost/app:local", ["a"]);
   const [saved = "", loaded] = await argvs();
   const [, archive = ""] = /^podman save --output (\S+) localhost\/app:local$/.exec(saved) ?? [];
-  expect(loaded).toBe(`kind load image-archive ${archive} --name one`);
+  expect(loaded).toBe(`kind load image-archive ${archive} --name one --nodes a`);
   await expect(readFile(archive)).rejects.toThrow(/ENOENT/);
 });
 

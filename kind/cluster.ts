@@ -24,7 +24,7 @@ export interface CreateOptions {
 /** Where every node has the directory of the host that all share. */
 export const SHARED_PATH = "/var/kafka-consumer-kit";
 
-const CONTROL_PLANE_READY = "120s";
+const CONTROL_PLANE_READY = "300s";
 
 /** The kind command, for one cluster. Every failure is a CommandError. */
 export class KindCluster {
@@ -39,7 +39,12 @@ export class KindCluster {
   }
 
   async exists(): Promise<boolean> {
-    return (await this.#kind(["get", "clusters"])).split("\n").includes(this.name);
+    return (await this.all()).includes(this.name);
+  }
+
+  /** Names of all clusters of this engine. */
+  async all(): Promise<string[]> {
+    return linesOf(await this.#kind(["get", "clusters"], { signal: undefined }));
   }
 
   /** Resolves when its control plane is ready. What a failure leaves is for `delete`. */
@@ -60,10 +65,11 @@ export class KindCluster {
     await this.#kind(argv, { signal: undefined });
   }
 
-  /** Brings an image of the engine to every node that does not have it yet. */
-  async loadImage(reference: string): Promise<void> {
+  /** Brings an image of the engine to these nodes. */
+  async loadImage(reference: string, nodes: readonly string[]): Promise<void> {
+    const to = [...this.#named, "--nodes", nodes.join(",")];
     if (this.engine === "docker") {
-      await this.#kind(["load", "docker-image", reference, ...this.#named]);
+      await this.#kind(["load", "docker-image", reference, ...to]);
       return;
     }
     // `load docker-image` asks docker, whatever the provider is.
@@ -72,7 +78,7 @@ export class KindCluster {
       const archive = join(directory, "image.tar");
       const { signal } = this.#options;
       await runCommand(this.engine, ["save", "--output", archive, reference], { signal });
-      await this.#kind(["load", "image-archive", archive, ...this.#named]);
+      await this.#kind(["load", "image-archive", archive, ...to]);
     } finally {
       await rm(directory, { recursive: true });
     }
@@ -90,8 +96,7 @@ export class KindCluster {
 
   /** Names of the nodes, which are containers of the engine. */
   async nodes(): Promise<string[]> {
-    const printed = await this.#kind(["get", "nodes", ...this.#named]);
-    return printed.split("\n").filter((line) => line !== "");
+    return linesOf(await this.#kind(["get", "nodes", ...this.#named], { signal: undefined }));
   }
 
   get #named(): string[] {
@@ -111,6 +116,10 @@ export class KindCluster {
       ...options,
     });
   }
+}
+
+function linesOf(printed: string): string[] {
+  return printed.split("\n").filter((line) => line !== "");
 }
 
 /** cluster.yaml with the directory of this host. */

@@ -22,12 +22,12 @@ test("gives what the command prints, and every line of both streams while it run
 
 test("a failure names the command, how it ended, and its last lines", async () => {
   const error = await errorOf(
-    runCommand("sh", ["-c", "for n in $(seq 20); do echo line $n; done; echo why >&2; exit 3"]),
+    runCommand("sh", ["-c", "for n in $(seq 30); do echo line $n; done; echo why >&2; exit 3"]),
   );
   expect(error.exitCode).toBe(3);
-  expect(error.message).toMatch(/^sh -c .*: exit code 3\n {2}line 10\n/s);
+  expect(error.message).toMatch(/^sh -c .*: exit code 3\n {2}line 12\n/s);
   expect(error.message).toMatch(/\n {2}why$/);
-  expect(error.message).not.toContain("line 9");
+  expect(error.message).not.toContain("line 11");
 });
 
 test("a secret output is in no error and no line", async () => {

@@ -32,7 +32,7 @@ export class CommandError extends Error {
   }
 }
 
-const LAST_LINES = 12;
+const LAST_LINES = 20;
 
 /** Runs a command to its end and gives its standard output. Throws CommandError. */
 export async function runCommand(

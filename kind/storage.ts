@@ -19,7 +19,7 @@ const PROVISIONER = {
 } as const;
 
 const RESTARTED_ANNOTATION = "kubectl.kubernetes.io/restartedAt";
-const RESTART_MS_MAX = 120_000;
+const RESTART_MS_MAX = 300_000;
 
 /**
  * Adds the class of storage-class.yaml, whose volumes every node shares below `sharedPath`, to a kind cluster. Of the provisioner only

@@ -33,22 +33,23 @@ const NAMESPACES_GONE_MS_MAX = 120_000;
 export async function startKindPlatform(options: KindPlatformOptions): Promise<Platform> {
   const { keepAtEnd, realTime, signal, nodeImage } = options;
   const engine = options.engine ?? (await findEngine({ signal }));
-  const images = await buildImages(engine, options);
-  const { config, cluster, reused } = await bringUp({
+  const built = await buildImages(engine, options);
+  const { config, cluster, reused, images } = await bringUp({
     ...options,
     engine,
     name: options.cluster ?? DEFAULT_CLUSTER,
     nodeImage: nodeImage ?? undefined,
-    images: [images.consumer, images.simulators],
+    images: [built.consumer, built.simulators],
   });
+  const [image = "", simulatorsImage = ""] = images;
   const kitHost = await gatewayOf(engine);
   const namespaces: string[] = [];
   return {
     durations: durationsOf(realTime, "cluster"),
-    image: images.consumer,
+    image,
     sidecars: {
-      identity: { image: images.simulators, args: ["athenz-sia"] },
-      splunk: { image: images.simulators, args: ["splunk-forwarder"] },
+      identity: { image: simulatorsImage, args: ["athenz-sia"] },
+      splunk: { image: simulatorsImage, args: ["splunk-forwarder"] },
     },
     environment: {},
     requests: REQUESTS,
@@ -60,10 +61,11 @@ export async function startKindPlatform(options: KindPlatformOptions): Promise<P
         config,
         namespace,
         directory,
-        simulatorsImage: images.simulators,
+        simulatorsImage,
         nodes: kindNodes(engine),
       });
     },
+    saveNodeLogs: (directory) => cluster.exportLogs(directory),
     [Symbol.asyncDispose]: async () => {
       if (!reused && !keepAtEnd()) return await takeDown(cluster);
       await namespacesGone(config.makeApiClient(CoreV1Api), namespaces);

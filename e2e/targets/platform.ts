@@ -18,4 +18,6 @@ export interface Platform extends AsyncDisposable {
   readonly kitHost: string;
   /** A place for the pods of one stage. `directory` receives what belongs to it alone; it must exist. */
   startTarget(directory: string): Promise<Target>;
+  /** Writes what the machines of a cluster logged; absent where there are none. */
+  saveNodeLogs?(directory: string): Promise<void>;
 }
