@@ -56,6 +56,29 @@ describe("action key", () => {
     );
   });
 
+  test("of one incident is the same however many of its others were asked for in between", () => {
+    const either = fc.constantFrom("a", "b");
+    const near = fc.record({
+      each: fc.record({
+        rule: either,
+        action: either,
+        incidentId: fc.constant("653989e52d00001901351684"),
+        transition: either,
+        startedOnMs: fc.constantFrom(1, 2),
+      }),
+      dryRun: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(near, { minLength: 1, maxLength: 20 }), (mine) => {
+        const first = mine.map(({ each, dryRun }) => actionKey(each, dryRun));
+        const again = mine.map(({ each, dryRun }) => actionKey(each, dryRun)).toReversed();
+        expect(again).toEqual(first.toReversed());
+        const distinct = new Set(mine.map((one) => JSON.stringify(one)));
+        expect(new Set(first).size).toBe(distinct.size);
+      }),
+    );
+  });
+
   test("differs for different fields", () => {
     assertCounted(
       fc.property(fields, fields, (one, other) => {

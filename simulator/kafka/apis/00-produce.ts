@@ -1,4 +1,5 @@
 import type { TopicPartition } from "../events.ts";
+import { StorageFailure } from "../storage/appended-file.ts";
 import type { TopicRules } from "../topic-config.ts";
 import type { Partition } from "../topics.ts";
 import {
@@ -138,6 +139,9 @@ function appendTo(
     return append(partition, batch, rules.usesLogAppendTime ? nowMs : undefined);
   } catch (error) {
     if (error instanceof InvalidBatch) return { error: error.code, message: error.message };
+    if (error instanceof StorageFailure) {
+      return { error: "KAFKA_STORAGE_ERROR", message: error.message };
+    }
     throw error;
   }
 }

@@ -87,11 +87,8 @@ test("ListOffsets and Fetch end for read_committed where the first open transact
 test("OffsetFetch that requires stable offsets waits for the end of the transaction", async () => {
   const { producer, cluster } = await open();
   cluster.transactions.add(ID, producer, { group: GROUP });
-  cluster.groups.get(GROUP)?.offsets.pending.add(producer.producerId, {
-    topic: TOPIC,
-    partition: 1,
-    committed: { offset: 8n, leaderEpoch: -1, metadata: "", committedAtMs: 0 },
-  });
+  const committed = { offset: 8n, leaderEpoch: -1, metadata: "", committedAtMs: 0 };
+  cluster.groups.get(GROUP)?.offsets.setPending(producer.producerId, TOPIC, 1, committed);
   const connection = new ExchangeConnection(cluster);
   const groups = [
     {
