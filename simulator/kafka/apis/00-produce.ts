@@ -217,7 +217,7 @@ function verification(
   return isUnknown ? "INVALID_TXN_STATE" : refusal;
 }
 
-/** The highest and the lowest timestamp stand for those of all records. */
+/** The first and the highest timestamp stand for those of all records. */
 function checkTimestamps(batch: RecordBatch, rules: TopicRules, nowMs: number): void {
   const { baseTimestampMs, maxTimestampMs } = batch;
   const oldest = Math.min(baseTimestampMs, maxTimestampMs);
