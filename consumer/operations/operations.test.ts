@@ -318,11 +318,10 @@ test("a broker that is slow to acknowledge is no silence of the topic", async ()
   const scene = createExecutionScene(DONE);
   await using _pod = await scene.start("a");
   const outgoing = { topic: "dead", key: null, value: new Uint8Array([1]), headers: headersOf() };
-  const slow = (broker: FakeBroker, clock: ManualClock) => {
+  const letters = [letter(0n, outgoing), letter(1n, outgoing), letter(2n, outgoing)];
+  const { summary } = await runRedrive(scene, letters, {}, (broker, clock) => {
     broker.onPublish(() => clock.sleep(3000));
     broker.join();
-  };
-  const letters = [letter(0n, outgoing), letter(1n, outgoing), letter(2n, outgoing)];
-  const { summary } = await runRedrive(scene, letters, {}, slow);
+  });
   expect(summary).toEqual({ read: 3, redriven: 3, skipped: 0 });
 });
