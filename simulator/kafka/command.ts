@@ -26,6 +26,7 @@ export const command: Command = {
     "client-certificate": { type: "string" },
     sasl: { type: "string", multiple: true },
     "users-file": { type: "string" },
+    data: { type: "string" },
     topic: { type: "string", multiple: true },
     "session-timeout-ms-min": { type: "string" },
     "initial-rebalance-delay-ms": { type: "string" },
@@ -77,7 +78,9 @@ async function kafkaOptions(values: OptionValues): Promise<KafkaOptions> {
     autoCreateTopics: values["no-auto-create-topics"] !== true,
   };
   if (options.nodes === 0) throw new UsageError("--nodes must be at least 1, got 0");
-  return options;
+  return values["data"] === undefined
+    ? options
+    : { ...options, directory: textOption(values, "data") };
 }
 
 async function listener(values: OptionValues): Promise<ListenerOptions> {

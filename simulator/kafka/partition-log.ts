@@ -2,7 +2,7 @@ import { PartitionTransactions } from "./partition-transactions.ts";
 import type { TopicRules } from "./topic-config.ts";
 import { readMarker } from "./wire/control-batch.ts";
 import { placeBatch } from "./wire/record-batch.ts";
-import type { RecordBatch } from "./wire/record-batch.ts";
+import type { PlacedBatch, RecordBatch } from "./wire/record-batch.ts";
 
 /** A batch at its place in the log. */
 export interface StoredBatch {
@@ -17,6 +17,14 @@ export interface StoredBatch {
   readonly bytes: Buffer;
 }
 
+/** Where the batches of a log are kept beside memory. */
+export interface PartitionStore {
+  /** Returns when the batch will outlive this process. Throws StorageFailure. */
+  append(batch: Buffer): void;
+  /** Batches before these, which have so many bytes together, are not needed any longer. */
+  retain(batches: readonly StoredBatch[], bytes: number): void;
+}
+
 /** The records of one partition: whole batches in offset order, without gaps between them. */
 export class PartitionLog {
   readonly transactions = new PartitionTransactions();
@@ -25,6 +33,7 @@ export class PartitionLog {
   #startOffset = 0n;
   #endOffset = 0n;
   #bytes = 0;
+  #store: PartitionStore | undefined;
 
   /** The first offset that can be fetched. */
   get startOffset(): bigint {
@@ -53,19 +62,20 @@ export class PartitionLog {
    */
   append(batch: RecordBatch, leaderEpoch: number, appendTimeMs?: number): bigint {
     const baseOffset = this.#endOffset;
-    const lastOffset = baseOffset + BigInt(batch.lastOffsetDelta);
     const bytes = placeBatch(batch, baseOffset, leaderEpoch, appendTimeMs);
+    this.#store?.append(bytes);
     const maxTimestampMs = appendTimeMs ?? batch.maxTimestampMs;
-    const { producerId, transactional: isTransactional, control: isControl } = batch;
-    const place = { baseOffset, lastOffset, leaderEpoch, maxTimestampMs };
-    this.#batches.push({ ...place, producerId, isTransactional, isControl, bytes });
-    if (isControl) {
-      this.transactions.ended(producerId, readMarker(batch).committed, baseOffset);
-    } else if (isTransactional) this.transactions.appended(producerId, baseOffset);
-    this.#endOffset = lastOffset + 1n;
-    this.#bytes += bytes.length;
+    this.#add({ ...batch, baseOffset, leaderEpoch, maxTimestampMs, bytes });
     this.wake();
     return baseOffset;
+  }
+
+  /** Takes over what an earlier process has kept; called once, before the first append. */
+  restore(batches: readonly PlacedBatch[], startOffset: bigint, store: PartitionStore): void {
+    for (const batch of batches) this.#add(batch);
+    if (this.#endOffset < startOffset) this.#endOffset = startOffset;
+    this.#store = store;
+    this.deleteBefore(startOffset);
   }
 
   /**
@@ -98,6 +108,7 @@ export class PartitionLog {
     const gone = this.#batches.splice(0, kept === -1 ? this.#batches.length : kept);
     for (const { bytes } of gone) this.#bytes -= bytes.length;
     this.transactions.deleteBefore(offset);
+    this.#store?.retain(this.#batches, this.#bytes);
     this.wake();
   }
 
@@ -130,6 +141,19 @@ export class PartitionLog {
 
   wake(): void {
     for (const wakeUp of this.#waiters) wakeUp();
+  }
+
+  #add(batch: PlacedBatch): void {
+    const { baseOffset, leaderEpoch, maxTimestampMs, producerId, bytes } = batch;
+    const lastOffset = baseOffset + BigInt(batch.lastOffsetDelta);
+    const { transactional: isTransactional, control: isControl } = batch;
+    const place = { baseOffset, lastOffset, leaderEpoch, maxTimestampMs };
+    this.#batches.push({ ...place, producerId, isTransactional, isControl, bytes });
+    this.#endOffset = lastOffset + 1n;
+    this.#bytes += bytes.length;
+    if (isControl) {
+      this.transactions.ended(producerId, readMarker(batch).committed, baseOffset);
+    } else if (isTransactional) this.transactions.appended(producerId, baseOffset);
   }
 
   /** First batch whose last offset is at or after `offset`. */

@@ -13,6 +13,8 @@ import { readRecords } from "./records.ts";
 import type { Isolation, StoredRecord } from "./records.ts";
 import type { Transaction } from "./transactions/transaction.ts";
 import type { Acls } from "./security/acls.ts";
+import { DirectoryStorage } from "./storage/directory.ts";
+import { MEMORY } from "./storage/storage.ts";
 import { systemTimers } from "./timers.ts";
 import { topicConfigFault } from "./topic-config.ts";
 
@@ -124,10 +126,12 @@ interface NodeControl {
 
 /**
  * Starts an Apache Kafka compatible cluster in this process. Throws RangeError for wrong options, and what listen(2)
- * says for a port that is taken.
+ * says for a port that is taken, StorageFailure for a directory that cannot be read or written.
  */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaCluster> {
-  const cluster = new Cluster(clusterSettings(options), options.users ?? {}, systemTimers);
+  const { users = {}, directory } = options;
+  const storage = directory === undefined ? MEMORY : new DirectoryStorage(directory);
+  const cluster = new Cluster(clusterSettings(options), users, systemTimers, storage);
   let connections = 0;
   const nextConnection = (): number => (connections += 1);
   const nodes = Array.from({ length: cluster.settings.nodes }, (_, index) => {
@@ -135,9 +139,13 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
   });
   cluster.setNodes(nodes);
   try {
+    storage.restore(cluster);
+    const kept = new Set(cluster.topics.all().map(({ name }) => name));
     await Promise.all(nodes.map((node) => node.start()));
-    for (const topic of options.topics ?? []) {
-      createTopic(cluster, typeof topic === "string" ? { name: topic } : topic);
+    cluster.electLeaders();
+    for (const given of options.topics ?? []) {
+      const topic = typeof given === "string" ? { name: given } : given;
+      if (!kept.has(topic.name)) createTopic(cluster, topic);
     }
   } catch (error) {
     await stop(cluster, nodes);
@@ -210,9 +218,10 @@ function topicControl(cluster: Cluster, name: string): TopicControl {
       if (!cluster.insyncReplicas(partition(index)).includes(node)) {
         throw new RangeError(`node ${node} has no living replica of ${name}-${index}`);
       }
-      cluster.moveLeader(partition(index), node);
+      cluster.moveLeader(topic, partition(index), node);
     },
-    deleteRecordsBefore: (index, offset) => partition(index).log.deleteBefore(offset),
+    deleteRecordsBefore: (index, offset) =>
+      cluster.deleteRecordsBefore(topic, partition(index), offset),
   };
 }
 

@@ -100,8 +100,8 @@ function commit(
     metadata: partition.committedMetadata,
     committedAtMs: cluster.timers.nowMs(),
   };
-  const { pending } = cluster.groups.getOrCreate(groupId).offsets;
-  pending.add(producerId, { topic, partition: partition.index, committed });
+  const { offsets } = cluster.groups.getOrCreate(groupId);
+  offsets.setPending(producerId, topic, partition.index, committed);
   return "NONE";
 }
 

@@ -62,6 +62,21 @@ describe("Produce", () => {
     expect(await write(prepared, fenced)).toBe("INVALID_PRODUCER_EPOCH");
   });
 
+  test("asks for the right to the transactional id before anything else", async () => {
+    const { producer, ...prepared } = await open();
+    prepared.cluster.acls.add({
+      resource: "TRANSACTIONAL_ID",
+      name: ID,
+      pattern: "LITERAL",
+      principal: "User:*",
+      host: "*",
+      operation: "WRITE",
+      permission: "DENY",
+    });
+    const written = { ...producer, transactionalId: ID, partition: 9 };
+    expect(await write(prepared, written)).toBe("TRANSACTIONAL_ID_AUTHORIZATION_FAILED");
+  });
+
   test("refuses to leave out the transaction while it is open", async () => {
     const { producer, ...prepared } = await open();
     await write(prepared, { ...producer, transactionalId: ID });
@@ -87,11 +102,8 @@ test("ListOffsets and Fetch end for read_committed where the first open transact
 test("OffsetFetch that requires stable offsets waits for the end of the transaction", async () => {
   const { producer, cluster } = await open();
   cluster.transactions.add(ID, producer, { group: GROUP });
-  cluster.groups.get(GROUP)?.offsets.pending.add(producer.producerId, {
-    topic: TOPIC,
-    partition: 1,
-    committed: { offset: 8n, leaderEpoch: -1, metadata: "", committedAtMs: 0 },
-  });
+  const committed = { offset: 8n, leaderEpoch: -1, metadata: "", committedAtMs: 0 };
+  cluster.groups.get(GROUP)?.offsets.setPending(producer.producerId, TOPIC, 1, committed);
   const connection = new ExchangeConnection(cluster);
   const groups = [
     {

@@ -32,7 +32,7 @@ export type GroupState = "Empty" | "PreparingRebalance" | "CompletingRebalance" 
  */
 export class Group {
   readonly id: string;
-  readonly offsets = new CommittedOffsets();
+  readonly offsets: CommittedOffsets;
   readonly #timers: Timers;
   readonly #initialRebalanceDelayMs: number;
   readonly #members = new Members();
@@ -47,8 +47,14 @@ export class Group {
   /** While it lasts the first members of an empty group are collected. */
   #collecting: { endsAtMs: number; joinedSince: boolean } | undefined;
 
-  constructor(id: string, timers: Timers, initialRebalanceDelayMs: number) {
+  constructor(
+    id: string,
+    timers: Timers,
+    initialRebalanceDelayMs: number,
+    offsets = new CommittedOffsets(),
+  ) {
     this.id = id;
+    this.offsets = offsets;
     this.#timers = timers;
     this.#emptySinceMs = timers.nowMs();
     this.#pending = new PendingMembers(timers, () => this.#tryCompleteJoin());
@@ -86,8 +92,7 @@ export class Group {
 
   /** Nothing of it is worth keeping: no member, nobody who is about to be one, no offset. */
   get isUnused(): boolean {
-    const hasOffsets = this.offsets.all().size > 0 || this.offsets.pending.size > 0;
-    return this.#state === "Empty" && this.#pending.size === 0 && !hasOffsets;
+    return this.#state === "Empty" && this.#pending.size === 0 && this.offsets.isEmpty;
   }
 
   join(request: JoinRequest): Promise<JoinResult> {

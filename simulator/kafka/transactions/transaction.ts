@@ -2,10 +2,16 @@ import type { TopicPartition } from "../events.ts";
 import type { Timer } from "../timers.ts";
 
 /**
- * `PrepareCommit` and `PrepareAbort` of Apache Kafka last no time here: the markers are written in the moment in
- * which the transaction is ended.
+ * `PrepareCommit` and `PrepareAbort` last until all markers are written. That takes no time here: only a process that
+ * died in between leaves them behind.
  */
-type TransactionState = "Empty" | "Ongoing" | "CompleteCommit" | "CompleteAbort";
+type TransactionState =
+  | "Empty"
+  | "Ongoing"
+  | "PrepareCommit"
+  | "PrepareAbort"
+  | "CompleteCommit"
+  | "CompleteAbort";
 
 /** Who speaks for a transactional id. */
 export interface ProducerIdentity {
