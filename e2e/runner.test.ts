@@ -78,11 +78,12 @@ test("tells a broken expectation, a fault that never fired and broken infrastruc
   ]);
 });
 
+const ending = (atEnd: Error) => async (): Promise<void> => {
+  await using _ = { [Symbol.asyncDispose]: () => Promise.reject(atEnd) };
+  throw new ExpectationError("not within 1 ms: an effect");
+};
+
 test("a fault that never fired explains what else broke, and says both; else the first failure counts", async () => {
-  const ending = (atEnd: Error) => async (): Promise<void> => {
-    await using _ = { [Symbol.asyncDispose]: () => Promise.reject(atEnd) };
-    throw new ExpectationError("not within 1 ms: an effect");
-  };
   const results = await runScenarios(
     options([
       scenario(1, ending(new FaultNeverFiredError("the fault never fired"))),
