@@ -23,6 +23,7 @@ export const brokerOutage: Scenario = {
     const startMs = Date.now();
     let cut = 0;
     for (const node of nodes) cut += await stage.broker.killNode(node);
+    expectFault(cut > 0, "there was no connection to cut");
     await held.release();
     let body = "";
     await stage.until(
@@ -36,7 +37,6 @@ export const brokerOutage: Scenario = {
     );
     await outage;
     const unreadyMs = Date.now();
-    expectFault(cut > 0, "there was no connection to cut");
     const activity = await stage.broker.clientActivity();
     expectFault(
       activity.every(({ what, atMs }) => what === "connection-closed" || atMs < startMs),
