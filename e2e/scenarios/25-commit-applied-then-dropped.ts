@@ -1,5 +1,6 @@
 import { NAMES } from "#fixtures/configurations.ts";
 import { expect, expectEqual } from "../errors.ts";
+import { patientActions } from "../patient-actions.ts";
 import { restarts } from "../pods.ts";
 import type { Scenario } from "../scenario.ts";
 
@@ -11,8 +12,8 @@ export const commitAppliedThenDropped: Scenario = {
   name: "commit-applied-then-dropped",
   title:
     "Commits that are applied while their replies are lost: nothing is done again, or skipped.",
-  run: async ({ stage: open, step }) => {
-    const stage = await open();
+  run: async ({ stage: open, step, durations }) => {
+    const stage = await open({ configure: patientActions(durations) });
     const name = await stage.readyPod();
     await stage.publish(2);
     await stage.settled();

@@ -1,5 +1,6 @@
 import { NAMES } from "#fixtures/configurations.ts";
 import { expect, expectEqual, expectFault } from "../errors.ts";
+import { patientActions } from "../patient-actions.ts";
 import { restarts } from "../pods.ts";
 import type { Scenario } from "../scenario.ts";
 
@@ -8,8 +9,8 @@ export const coordinatorKilledInMidAction: Scenario = {
   name: "coordinator-killed-in-mid-action",
   title: "The coordinator's node dies during an action: it ends once, and is committed at another.",
   long: true,
-  run: async ({ stage: open, step }) => {
-    const stage = await open({ brokerNodes: 3 });
+  run: async ({ stage: open, step, durations }) => {
+    const stage = await open({ brokerNodes: 3, configure: patientActions(durations) });
     const name = await stage.readyPod();
     await stage.publish(2);
     await stage.settled();

@@ -1,6 +1,7 @@
 import { NAMES } from "#fixtures/configurations.ts";
 import { expect, expectEqual } from "../errors.ts";
 import { startLoad } from "../load.ts";
+import { patientActions } from "../patient-actions.ts";
 import { restarts } from "../pods.ts";
 import type { Scenario } from "../scenario.ts";
 import type { Stage } from "../stage.ts";
@@ -13,8 +14,12 @@ export const leaderMovedUnderLoad: Scenario = {
   number: 27,
   name: "leader-moved-under-load",
   title: "Leaders move again and again under load: every event is acted on once, none is lost.",
-  run: async ({ stage: open, step, signal }) => {
-    const stage = await open({ brokerNodes: NODES, partitions: PARTITIONS });
+  run: async ({ stage: open, step, durations, signal }) => {
+    const stage = await open({
+      brokerNodes: NODES,
+      partitions: PARTITIONS,
+      configure: patientActions(durations),
+    });
     const name = await stage.readyPod();
     await using load = startLoad(stage, signal);
     await load.reached(5);

@@ -1,4 +1,5 @@
 import { expect, expectEqual, expectFault } from "../errors.ts";
+import { patientActions } from "../patient-actions.ts";
 import { isReady, restarts } from "../pods.ts";
 import type { Scenario } from "../scenario.ts";
 import { pause } from "../waiting.ts";
@@ -10,7 +11,7 @@ export const brokerOutage: Scenario = {
     "A broker that is away longer than a session: unready, not restarted, nothing lost or twice.",
   long: true,
   run: async ({ stage: open, step, durations, signal }) => {
-    const stage = await open({ brokerNodes: 2 });
+    const stage = await open({ brokerNodes: 2, configure: patientActions(durations) });
     const name = await stage.readyPod();
     await stage.publish(4);
     await stage.settled();

@@ -2,6 +2,7 @@ import { NAMES } from "#fixtures/configurations.ts";
 import { countDeadActions } from "../dead-letters.ts";
 import { expectFault } from "../errors.ts";
 import { startLoad } from "../load.ts";
+import { patientActions } from "../patient-actions.ts";
 import type { Scenario } from "../scenario.ts";
 
 /** How often the members are made to join again, each time as soon as they have. */
@@ -12,8 +13,8 @@ export const rebalanceStorm: Scenario = {
   name: "rebalance-storm",
   title: "One rebalance after the other under load: no key twice, every key ends.",
   long: true,
-  run: async ({ stage: open, step, signal }) => {
-    const stage = await open({ replicas: 2, partitions: 4 });
+  run: async ({ stage: open, step, durations, signal }) => {
+    const stage = await open({ replicas: 2, partitions: 4, configure: patientActions(durations) });
     await stage.ready();
     const formed = async (after: number): Promise<number> =>
       await stage.until(`two members form a generation after ${after}`, async () => {
