@@ -276,6 +276,29 @@ describe("SIGTERM", () => {
     expect(process.calls.at(-1)).toBe("log flushed");
   });
 
+  test("a stop that is held up everywhere ends within 12 s after the drain", async () => {
+    let stopped = false;
+    const process = await runningConsumer({
+      send: never,
+      lastSteps: never,
+      files: () => (stopped ? never() : undefined),
+    });
+    process.broker.deliver([incident("a", 0n)]).catch(() => undefined);
+    await until(process, () => process.target.sends.length === 1);
+    Object.assign(process.broker, { stop: never });
+    const sinceMs = process.clock.monotonicMs();
+    stopped = true;
+    process.terminate();
+    await expect(process.clock.runUntil(process.exit)).resolves.toBe(70);
+    expect(process.log.of("close.overrun").map(({ what }) => what)).toEqual([
+      "broker",
+      "history",
+      "health",
+      "log",
+    ]);
+    expect(process.clock.monotonicMs() - sinceMs).toBeLessThanOrEqual(DRAIN_MS + 12_000);
+  });
+
   test("at any moment: ends in time, drains before it leaves, loses and repeats nothing", async () => {
     await assertCounted(
       fc.asyncProperty(
