@@ -16,7 +16,7 @@ export interface ListenerOptions {
   readonly sasl?: ListenerSasl;
 }
 
-export interface ListenerSasl {
+interface ListenerSasl {
   readonly mechanisms: readonly SaslMechanism[];
   /** `listener.name.NAME.connections.max.reauth.ms`. Default: the cluster's. */
   readonly reauthenticationMsMax?: number;
