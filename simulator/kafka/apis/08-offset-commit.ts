@@ -13,12 +13,9 @@ import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
 import { accessRefusal } from "./authorization.ts";
-import { committedTopicRefusal, offsetsRefusal } from "./coordination.ts";
+import { committedTopicRefusal, isMetadataTooLarge, offsetsRefusal } from "./coordination.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
-
-/** `offset.metadata.max.bytes`. */
-const METADATA_BYTES_MAX = 4096;
 
 const request = struct({
   groupId: string,
@@ -86,9 +83,7 @@ function commit(
   partition: CommittedPartition,
   { cluster }: RequestContext,
 ): ErrorName {
-  if (Buffer.byteLength(partition.committedMetadata ?? "") > METADATA_BYTES_MAX) {
-    return "OFFSET_METADATA_TOO_LARGE";
-  }
+  if (isMetadataTooLarge(partition.committedMetadata)) return "OFFSET_METADATA_TOO_LARGE";
   cluster.groups.getOrCreate(groupId).offsets.set(topic, partition.index, {
     offset: partition.committedOffset,
     leaderEpoch: partition.committedLeaderEpoch,

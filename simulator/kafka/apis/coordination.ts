@@ -29,6 +29,13 @@ export function offsetsRefusal(
   return coordinator === context.node ? undefined : "NOT_COORDINATOR";
 }
 
+/** `offset.metadata.max.bytes`. */
+const METADATA_BYTES_MAX = 4096;
+
+export function isMetadataTooLarge(metadata: string | null): boolean {
+  return Buffer.byteLength(metadata ?? "") > METADATA_BYTES_MAX;
+}
+
 /** Why the position of no group can be set in this partition. */
 export function committedTopicRefusal(
   context: RequestContext,
@@ -39,4 +46,25 @@ export function committedTopicRefusal(
   if (refusal !== undefined) return refusal;
   const isKnown = context.cluster.topics.partition(topic, index) !== undefined;
   return isKnown ? undefined : "UNKNOWN_TOPIC_OR_PARTITION";
+}
+
+/** First version of AddPartitionsToTxn, AddOffsetsToTxn and EndTxn that knows PRODUCER_FENCED. */
+const FENCED_VERSION_MIN = 2;
+
+/** Why this client may not do `operation` to the transactional id here; an empty id is left to its coordinator. */
+export function transactionRefusal(
+  context: RequestContext,
+  id: string,
+  operation: Operation = "WRITE",
+): ErrorName | undefined {
+  const refusal = accessRefusal(context, operation, "TRANSACTIONAL_ID", id);
+  if (refusal !== undefined || id === "") return refusal;
+  const coordinator = context.cluster.coordinatorOf(id, "transaction");
+  return coordinator === context.node ? undefined : "NOT_COORDINATOR";
+}
+
+/** The error in the words that this version knows. */
+export function transactionError(error: ErrorName, version: number): ErrorName {
+  const isUnknown = error === "PRODUCER_FENCED" && version < FENCED_VERSION_MIN;
+  return isUnknown ? "INVALID_PRODUCER_EPOCH" : error;
 }
