@@ -164,6 +164,20 @@ describe("running", () => {
     expect(process.volume.text("automation_action_history.json")).toContain('"incidentId":');
   });
 
+  test("is unready while the dead-letter topic is refused, and says why", async () => {
+    const process = await runningConsumer();
+    const missing = new ConsumerError("broker-unavailable", "broker: no such topic");
+    process.broker.onPublish(() => Promise.reject(missing));
+    const batch = process.broker.deliver([asRecord("no JSON")]);
+    await until(process, () => !process.health().readiness().ready);
+    expect(process.health().readiness().reason).toMatch(/dead-letter topic .*: .*no such topic/);
+    process.broker.onPublish(async () => undefined);
+    await process.clock.runUntil(batch);
+    expect(process.health().readiness().ready).toBe(true);
+    process.terminate();
+    await expect(process.clock.runUntil(process.exit)).resolves.toBe(0);
+  });
+
   test("after a refusal the secret is asked again, by a new broker", async () => {
     let password = "old";
     const process = await runningConsumer({ secrets: async () => password });

@@ -167,7 +167,7 @@ async function work(
     return { username, password: fetched ?? (await secrets.fetch(passwordSecret, ending.signal)) };
   };
   const broker: Pick<Broker, "publish"> = { publish: (record) => session.publish(record) };
-  const { handle, lanes } = assemble(history, broker, ending, dependencies);
+  const { handle, lanes, unacknowledged } = assemble(history, broker, ending, dependencies);
   const session = startSession({
     ...dependencies,
     credentials,
@@ -181,7 +181,8 @@ async function work(
   });
   parts.lanes = lanes;
   parts.session = session;
-  parts.states.broker = () => session.state;
+  // A dead letter that is not acknowledged holds its partition, and its lane: seen here before the lag shows it.
+  parts.states.broker = () => (session.state.ready ? unacknowledged.state : session.state);
   await Promise.race([session.ended, rejects(ending.signal)]);
 }
 
