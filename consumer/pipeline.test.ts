@@ -238,6 +238,18 @@ describe("a revoked partition", () => {
     expect(it.broker.refused).toEqual([]);
   });
 
+  test("lost when all is done and nothing committed: rejects with the reason, commits nothing", async () => {
+    const it = benchPipeline({
+      execute: async () => {
+        it.broker.revoke();
+        return SETTLED;
+      },
+    });
+    const batch = handled(it.broker.deliver([record(0n, "a")]));
+    await expect(batch).rejects.toMatchObject({ code: "assignment-lost" });
+    expect(committed(it)).toEqual([]);
+  });
+
   test("waits no longer than the drain", async () => {
     const it = benchPipeline();
     const batch = handled(it.broker.deliver([record(0n)]));

@@ -16,11 +16,15 @@ const message = (offset: string, bytes: number) => ({
   headers: {},
 });
 
-function payloadOf(messages: ReturnType<typeof message>[], resolved: string[]): EachBatchPayload {
+function payloadOf(
+  messages: ReturnType<typeof message>[],
+  resolved: string[],
+  partition = 0,
+): EachBatchPayload {
   return {
     batch: {
       topic: "t",
-      partition: 0,
+      partition,
       highWatermark: "9",
       messages,
       isEmpty: () => false,
@@ -46,7 +50,7 @@ interface Limits {
 
 function startDeliveries(maybeStale: () => boolean, limits: Limits = {}) {
   const assignments = createAssignments();
-  assignments.grant({ t: [0] });
+  assignments.grant({ t: [0, 1] });
   const batches: Batch[] = [];
   const deliveries = createDeliveries({
     assignments,
@@ -59,7 +63,11 @@ function startDeliveries(maybeStale: () => boolean, limits: Limits = {}) {
     maybeStale,
     onLost: () => undefined,
   });
-  return { batches, deliver: (payload: EachBatchPayload) => deliveries.deliver(payload) };
+  return {
+    assignments,
+    batches,
+    deliver: (payload: EachBatchPayload) => deliveries.deliver(payload),
+  };
 }
 
 /** How many of records of these sizes the handler was given at once. */
@@ -95,4 +103,41 @@ test("a partition gets its share in count and bytes, at least one record, and re
   expect(await shareOf([10, 10, 10], { bytes: 50 })).toBe(2);
   expect(await shareOf([1000, 1], { bytes: 50 })).toBe(1);
   expect(await shareOf([1, 1, 1], {})).toBe(3);
+});
+
+/** Both partitions' batches, and the offsets that were sent to be committed. */
+async function deliverBoth() {
+  const sent: unknown[] = [];
+  const { assignments, batches, deliver } = startDeliveries(() => false);
+  for (const partition of [0, 1]) {
+    await deliver({
+      ...payloadOf([message("5", 1)], [], partition),
+      commitOffsetsIfNecessary: async (offsets) => void sent.push(offsets),
+    });
+  }
+  const [first, second] = batches;
+  if (!first || !second) throw new Error("not delivered");
+  return { assignments, first, second, sent };
+}
+
+test("a batch of an earlier epoch commits nothing, though the partition is ours again", async () => {
+  const { assignments, first, sent } = await deliverBoth();
+  await first.commit(6n);
+  expect(sent).toHaveLength(1);
+  assignments.grant({ t: [0, 1] });
+  expect(assignments.find("t", 0)?.signal.aborted).toBe(false);
+  await expect(first.commit(6n)).rejects.toMatchObject({ code: "assignment-lost" });
+  expect(sent).toHaveLength(1);
+});
+
+test("all partitions are lost in one step: who hears of the first commits nothing of the second", async () => {
+  const { assignments, first, second, sent } = await deliverBoth();
+  let late: Promise<unknown> | undefined;
+  first.assignment.signal.addEventListener("abort", () => {
+    expect(second.assignment.signal.aborted).toBe(false);
+    late = second.commit(6n).catch((error: unknown) => error);
+  });
+  assignments.revoke("a session ended");
+  expect(await late).toMatchObject({ code: "assignment-lost" });
+  expect(sent).toEqual([]);
 });
