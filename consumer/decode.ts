@@ -43,6 +43,7 @@ export function decode(record: Pick<SourceRecord, "value">, format: IncidentForm
   }
 }
 
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
 const VALUE_BYTES_MAX = 1_048_576;
 const KEY_FIELD_LENGTH_MAX = 512;
 const TEXT_LENGTH_MAX = 65_536;
@@ -72,7 +73,7 @@ function parse(bytes: Uint8Array, format: IncidentFormat): JsonObject {
   if (bytes.byteLength === 0) refuse("value", "empty");
   let json: string;
   try {
-    json = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    json = UTF8.decode(bytes);
   } catch {
     return refuse("value", "not-utf8");
   }

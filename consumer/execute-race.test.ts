@@ -10,6 +10,7 @@ import {
 } from "#fixtures/execution.ts";
 import { type FileCall, type FileOperation, createMemoryVolume, failure } from "#fixtures/files.ts";
 import { createInterleaving, passTime } from "#fixtures/interleaving.ts";
+import { assertCounted } from "#fixtures/properties.ts";
 import { hasCode } from "./errors.ts";
 import type { Settled } from "./execute.ts";
 import type { SendResult } from "./ports.ts";
@@ -137,8 +138,10 @@ function createScene(answers: readonly number[]) {
   return { volume, clock, interleaving, sends, begin, check, losePower };
 }
 
+const INTERLEAVINGS = 50;
+
 test("two pods racing for one key send once, whatever the interleaving", async () => {
-  for (let seed = 1; seed <= 50; seed += 1) {
+  for (let seed = 1; seed <= INTERLEAVINGS; seed += 1) {
     const { interleaving, sends, begin, check } = createScene([0]);
     const random = createSeededRandom(seed);
     const pods = [begin(), begin()];
@@ -156,6 +159,7 @@ test("two pods racing for one key send once, whatever the interleaving", async (
       ends: ["done", "done"],
     });
   }
+  process.stdout.write(`race: ${INTERLEAVINGS} interleavings of two pods\n`);
 });
 
 /** Where another order, a failure or a crash could make a difference: every other call joins the next of these. */
@@ -190,7 +194,7 @@ test(
   "whatever breaks, an attempt is sent at most once, has one effect, and the key ends",
   { timeout: 30_000 },
   async () => {
-    await fc.assert(
+    await assertCounted(
       fc.asyncProperty(
         fc.array(event, { maxLength: 250, size: "max" }),
         fc.array(fc.nat(3), { minLength: 3, maxLength: 3 }),

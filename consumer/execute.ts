@@ -19,6 +19,7 @@ import type {
 } from "./ports.ts";
 import type { Resolution } from "./resolution.ts";
 import type { RetryPolicy } from "./retry.ts";
+import type { Troubles } from "./troubles.ts";
 
 /** One action of one incident, as the planner made it from a rule. */
 export interface PlannedAction {
@@ -98,6 +99,8 @@ export interface ExecutorDependencies {
   readonly random: Random;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Dead letters that the broker refuses at present. Default: nobody asks. */
+  readonly unacknowledged?: Troubles;
   readonly pod: Pod;
   readonly settings: ExecutorSettings;
   /** Keeps the limits of rules. Default: no rule has any. */

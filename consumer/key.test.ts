@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { assertCounted } from "#fixtures/properties.ts";
 import { actionKey, type KeyFields } from "./key.ts";
 
 /** Strings made of what encodings use as separators, lengths and escapes, beside any other. */
@@ -46,7 +47,7 @@ const EXAMPLE: KeyFields = {
 
 describe("action key", () => {
   test("is 64 hex digits and the same for the same fields", () => {
-    fc.assert(
+    assertCounted(
       fc.property(fields, fc.boolean(), (each, dryRun) => {
         const key = actionKey(each, dryRun);
         expect(key).toMatch(/^[0-9a-f]{64}$/);
@@ -55,8 +56,31 @@ describe("action key", () => {
     );
   });
 
-  test("differs for different fields", () => {
+  test("of one incident is the same however many of its others were asked for in between", () => {
+    const either = fc.constantFrom("a", "b");
+    const near = fc.record({
+      each: fc.record({
+        rule: either,
+        action: either,
+        incidentId: fc.constant("653989e52d00001901351684"),
+        transition: either,
+        startedOnMs: fc.constantFrom(1, 2),
+      }),
+      dryRun: fc.boolean(),
+    });
     fc.assert(
+      fc.property(fc.array(near, { minLength: 1, maxLength: 20 }), (mine) => {
+        const first = mine.map(({ each, dryRun }) => actionKey(each, dryRun));
+        const again = mine.map(({ each, dryRun }) => actionKey(each, dryRun)).toReversed();
+        expect(again).toEqual(first.toReversed());
+        const distinct = new Set(mine.map((one) => JSON.stringify(one)));
+        expect(new Set(first).size).toBe(distinct.size);
+      }),
+    );
+  });
+
+  test("differs for different fields", () => {
+    assertCounted(
       fc.property(fields, fields, (one, other) => {
         fc.pre(JSON.stringify(one) !== JSON.stringify(other));
         expect(actionKey(one, false)).not.toBe(actionKey(other, false));
@@ -66,7 +90,7 @@ describe("action key", () => {
   });
 
   test("differs when text moves across the border of two fields", () => {
-    fc.assert(
+    assertCounted(
       fc.property(
         fields,
         fc.constantFrom([0, 1], [1, 2], [2, 3]),
@@ -90,7 +114,7 @@ describe("action key", () => {
   });
 
   test("of a dry run is never that of a live run", () => {
-    fc.assert(
+    assertCounted(
       fc.property(fields, fields, (one, other) => {
         expect(actionKey(one, true)).not.toBe(actionKey(one, false));
         expect(actionKey(one, true)).not.toBe(actionKey(other, false));

@@ -23,21 +23,42 @@ export interface KeyFields {
  * Throws "internal" for an empty or ill-formed field: decode rejects such a record long before.
  */
 export function actionKey(fields: KeyFields, dryRun: boolean): string {
-  const { rule, action, incidentId, transition, startedOnMs } = fields;
-  // Unambiguous as the encoding itself is: every part but the last one is preceded by its length.
-  const lengths = `${rule.length} ${action.length} ${transition.length}`;
-  const text = `${String(dryRun)} ${startedOnMs} ${lengths} ${rule}${action}${transition}${incidentId}`;
-  const known = recent.get(text);
-  if (known !== undefined) return known;
+  const recent = recentKeys.get(fields.incidentId) ?? [];
+  const known = recent.find((each) => each.dryRun === dryRun && isSame(each.fields, fields));
+  if (known) return known.key;
   const key = hash("sha256", canonicalEncoding(fields, dryRun));
-  if (recent.size >= RECENT_MAX) recent.clear();
-  recent.set(text, key);
+  remember({ fields, dryRun, key }, recent);
   return key;
 }
 
-/** An incident comes again with each change of its alerts, mostly under the same key; a hash costs as much as all else. */
-const recent = new Map<string, string>();
-const RECENT_MAX = 4096;
+interface RecentKey {
+  readonly fields: KeyFields;
+  readonly dryRun: boolean;
+  readonly key: string;
+}
+
+/**
+ * By incident, of those seen last: it comes again with each change of its alerts, mostly under the same keys, and the
+ * hash costs more than everything else that is done for a key that has ended.
+ */
+const recentKeys = new Map<string, readonly RecentKey[]>();
+const RECENT_INCIDENTS_MAX = 4096;
+const RECENT_KEYS_MAX = 8;
+
+function remember(added: RecentKey, recent: readonly RecentKey[]): void {
+  if (recentKeys.size >= RECENT_INCIDENTS_MAX) recentKeys.clear();
+  recentKeys.set(added.fields.incidentId, [added, ...recent].slice(0, RECENT_KEYS_MAX));
+}
+
+function isSame(one: KeyFields, other: KeyFields): boolean {
+  return (
+    one.startedOnMs === other.startedOnMs &&
+    one.transition === other.transition &&
+    one.action === other.action &&
+    one.rule === other.rule &&
+    one.incidentId === other.incidentId
+  );
+}
 
 /**
  * Each field as its length in UTF-8 bytes, a colon, its bytes and a comma (a netstring), after a prefix

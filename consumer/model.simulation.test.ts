@@ -39,7 +39,7 @@ test(
     const failures: object[] = [];
     for (let run = 0; run < RUNS; run += 1) {
       const { seed, violations, counts: added } = await simulate(SEED + run);
-      counts.merge(added);
+      counts.merge(added.table);
       if (violations.length > 0) {
         failures.push({ replay: `npm run simulate -- --seed ${seed} --runs 1`, violations });
       }

@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { anIncident, asRecord } from "#fixtures/incidents.ts";
 import { benchPipeline, HTTP, type PipelineBench, RULE, SETTLED } from "#fixtures/pipeline.ts";
+import { assertCounted } from "#fixtures/properties.ts";
 import { ConsumerError } from "./errors.ts";
 import type { Executor, PlannedAction } from "./execute.ts";
 import type { SourceRecord } from "./ports.ts";
@@ -97,7 +98,7 @@ describe("a batch", () => {
   });
 
   test("whatever the order of the ends: no commit passes an open record, all are committed at last", async () => {
-    await fc.assert(
+    await assertCounted(
       fc.asyncProperty(
         fc.array(fc.constantFrom("a", "b", "c", "unmatched", "tombstone"), {
           minLength: 1,

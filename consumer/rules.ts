@@ -12,16 +12,17 @@ export interface Match {
 
 /** True when the rule applies to the incident. Pure. */
 export function matches(match: Match, incident: Incident): boolean {
+  const { status, severity, environment, tags } = match;
   return (
-    holds(match.status, [incident.status]) &&
-    holds(match.severity, incident.severity === null ? [] : [incident.severity]) &&
-    holds(match.environment, incident.environments) &&
-    Object.entries(match.tags ?? {}).every(([name, wanted]) =>
-      holds(wanted, incident.tags.get(name) ?? []),
-    )
+    (status === undefined || status.includes(incident.status)) &&
+    (severity === undefined ||
+      (incident.severity !== null && severity.includes(incident.severity))) &&
+    (environment === undefined || holdsAny(environment, incident.environments)) &&
+    (tags === undefined ||
+      Object.keys(tags).every((name) => holdsAny(tags[name] ?? [], incident.tags.get(name) ?? [])))
   );
 }
 
-function holds(wanted: readonly string[] | undefined, present: readonly string[]): boolean {
-  return wanted === undefined || present.some((value) => wanted.includes(value));
+function holdsAny(wanted: readonly string[], present: readonly string[]): boolean {
+  return present.some((value) => wanted.includes(value));
 }

@@ -10,7 +10,7 @@ import type { Measure } from "../figure.ts";
 import { incidentBytes } from "../incidents.ts";
 import { CREDENTIALS, PARTITIONS, type ReadOptions } from "../records/options.ts";
 
-const RECORDS = 60_000;
+const RECORDS = 240_000;
 const INCIDENTS = 2000;
 const ROUNDS = 5;
 const RATIO_MIN = 0.9;

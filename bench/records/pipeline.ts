@@ -8,7 +8,8 @@ import { CREDENTIALS, type ReadOptions } from "./options.ts";
 
 /** The consumer as it is; what acts is never reached, since every action has ended before. */
 export async function pipeline(options: ReadOptions): Promise<number> {
-  const { handle, history } = await openPipeline(options.directory);
+  await using opened = await openPipeline(options.directory);
+  const { handle, history } = opened;
   const ended = options.incidents.map((id, offset) =>
     recordOf(incidentBytes(id, options.startedOn), offset),
   );

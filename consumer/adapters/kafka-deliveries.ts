@@ -74,6 +74,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     const end = work(payload, assignment, delivery, options, draining.signal).finally(() => {
       ends.delete(end);
       running.delete(key);
+      delete delivery.commitLast;
       delivery.resume?.();
       wake();
       if (running.size === 0) {

@@ -68,6 +68,24 @@ test("the journal of a writer that died is merged, and kept until its last recor
   await dead.history.close();
 });
 
+test("the journal of a pod that is idle for longer than retention is sealed in time: what it writes later stays", async () => {
+  const { open, clock, readVolume } = createScene();
+  const retentionMs = 20 * 60_000;
+  await using idle = await open({ retentionMs, ...QUIET });
+  idle.history.startSweeping({
+    settings: { eventAgeMsMax: 1, clockSkewMsMax: 1, orphanWaitMs: 1, intervalMs: 60_000 },
+    publish: () => Promise.reject(new Error("nothing to publish")),
+    stopping: new AbortController().signal,
+  });
+  await using other = await open({ retentionMs, ...QUIET });
+  await idle.record(recent("one"));
+  await clock.advance(retentionMs + 60_000);
+  await other.record(recent("two", { atMs: clock.wallMs() }));
+  await other.history.compact();
+  await idle.record(recent("three", { atMs: clock.wallMs() }));
+  expect((await readVolume()).names).toEqual(["three", "two"]);
+});
+
 test("what is past retention leaves with the next generation, and only that", async () => {
   const { open, clock, readVolume } = createScene();
   await using pod = await open({ retentionMs: DAY_MS, ...QUIET });

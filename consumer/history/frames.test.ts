@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { assertCounted } from "#fixtures/properties.ts";
 import {
   JOURNAL_HEADER_BYTES,
   decodeFrames,
@@ -18,7 +19,7 @@ function texts(payloads: readonly Uint8Array[]): string[] {
 }
 
 test("what was encoded is decoded", () => {
-  fc.assert(
+  assertCounted(
     fc.property(fc.array(record), (records) => {
       const bytes = Buffer.concat(records.map(encodeFrame));
       const decoded = decodeFrames(bytes);
@@ -29,7 +30,7 @@ test("what was encoded is decoded", () => {
 });
 
 test("every prefix gives the records that are whole in it, without damage", () => {
-  fc.assert(
+  assertCounted(
     fc.property(fc.array(record, { minLength: 1, maxLength: 5 }), fc.nat(), (records, cut) => {
       const frames = records.map(encodeFrame);
       const bytes = Buffer.concat(frames);
@@ -50,7 +51,7 @@ test("every prefix gives the records that are whole in it, without damage", () =
 });
 
 test("a changed byte in front of whole records is damage, and exactly that record is lost", () => {
-  fc.assert(
+  assertCounted(
     fc.property(
       fc.array(record, { minLength: 2, maxLength: 5 }),
       fc.nat(),

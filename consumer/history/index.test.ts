@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { assertCounted } from "#fixtures/properties.ts";
 import { ATTEMPT_OUTCOMES, type HistoryEntry, supersedes } from "./entry.ts";
 import { FORMATS } from "./format.ts";
 import { createHistoryIndex } from "./index.ts";
@@ -38,7 +39,7 @@ function merged(entries: readonly HistoryEntry[]): unknown {
 }
 
 test("merging is idempotent and independent of order", () => {
-  fc.assert(
+  assertCounted(
     fc.property(
       fc.array(entry, { maxLength: 8 }),
       fc.infiniteStream(fc.nat()),
@@ -92,7 +93,7 @@ const entryOfFew: fc.Arbitrary<HistoryEntry> = fc
 const few = fc.array(entryOfFew, { maxLength: 12 });
 
 test("whatever snapshot comes to be its ground, the union stays", async () => {
-  await fc.assert(
+  await assertCounted(
     fc.asyncProperty(few, few, few, fc.boolean(), async (first, journalled, other, contains) => {
       const index = createHistoryIndex();
       await index.rebase(snapshotOf(unionOf(first)), () => true, noPause);
@@ -116,7 +117,7 @@ const spread = fc
 
 test("what is read and merged while its ground changes is right at every moment", async () => {
   const some = fc.array(spread, { maxLength: 24 });
-  await fc.assert(
+  await assertCounted(
     fc.asyncProperty(some, some, some, some, async (first, journalled, other, during) => {
       const index = createHistoryIndex(1);
       await index.rebase(snapshotOf(unionOf(first)), () => true, noPause);

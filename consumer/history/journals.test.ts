@@ -93,6 +93,20 @@ test.each([
   }
 });
 
+test("nobody knows when a journal ended whose damage is not judged yet: what follows it is unread", async () => {
+  const frames = ["one", "two", "three"].map(frameOf);
+  const bytes = Buffer.concat([encodeJournalHeader(1), ...frames]);
+  const begin = 8 + (frames[0]?.length ?? 0);
+  bytes.fill(0xff, begin + 20, begin + 30);
+  const { journals, refresh, merged } = createScene(bytes);
+  await refresh();
+  expect(merged).toEqual(["one"]);
+  expect(journals.read()).toEqual([{ path: PATH, sealed: false, lastAtMs: undefined }]);
+  await refresh();
+  expect(merged).toEqual(["one", "three"]);
+  expect(journals.read()).toEqual([{ path: PATH, sealed: false, lastAtMs: 2 }]);
+});
+
 test("a long torn tail is waited for, and read when its writer has gone on", async () => {
   const bytes = Buffer.concat([encodeJournalHeader(1), ...names.map(frameOf), seal]);
   const { volume, journals, refresh, merged, log } = createScene(bytes);

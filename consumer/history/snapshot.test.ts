@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { assertCounted } from "#fixtures/properties.ts";
 import { ATTEMPT_OUTCOMES, type HistoryEntry } from "./entry.ts";
 import { FORMATS } from "./format.ts";
 import { EMPTY_SNAPSHOT, type Snapshot, decodeSnapshot, encodeSnapshot } from "./snapshot.ts";
@@ -37,7 +38,7 @@ function decoded(bytes: Uint8Array): Snapshot {
 }
 
 test("what goes in comes out, by order and by key", () => {
-  fc.assert(
+  assertCounted(
     fc.property(entries, entry, (content, other) => {
       const snapshot = decoded(bytesOf(content));
       expect([...snapshot.entries()]).toEqual(content);
@@ -50,7 +51,7 @@ test("what goes in comes out, by order and by key", () => {
 });
 
 test("it tells what another one lacks", () => {
-  fc.assert(
+  assertCounted(
     fc.property(entries, fc.infiniteStream(fc.boolean()), (content, keep) => {
       const part = content.filter(() => keep.next().value);
       const missing = content.filter((one) => !part.includes(one));

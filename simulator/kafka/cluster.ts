@@ -4,11 +4,18 @@ import { Groups } from "./groups/groups.ts";
 import type { ClusterSettings } from "./options.ts";
 import { Acls } from "./security/acls.ts";
 import { Users } from "./security/users.ts";
+import type { TopicPartition } from "./events.ts";
+import { groupEntry, topicEntry, transactionEntry } from "./storage/snapshot.ts";
+import { MEMORY } from "./storage/storage.ts";
+import type { Storage } from "./storage/storage.ts";
 import type { Timers } from "./timers.ts";
 import { topicConfigFault, topicRules } from "./topic-config.ts";
 import type { TopicConfig } from "./topic-config.ts";
 import { addPartitions, isTopicName, Topics } from "./topics.ts";
 import type { Partition, Topic } from "./topics.ts";
+import { Transactions } from "./transactions/transactions.ts";
+import { markerBatch } from "./wire/control-batch.ts";
+import type { TransactionMarker } from "./wire/control-batch.ts";
 import type { ErrorName } from "./wire/errors.ts";
 
 /** Where a node is reached through one listener. */
@@ -25,6 +32,9 @@ export interface NodeView {
   endpoint(listener: string): Endpoint | undefined;
 }
 
+/** What a coordinator keeps: groups or transactional ids. */
+type Coordinated = "group" | "transaction";
+
 /** What all nodes share: topics, groups, users, who leads what. Nothing here knows a socket. */
 export class Cluster {
   readonly id = "embedded-kafka-cluster";
@@ -34,18 +44,36 @@ export class Cluster {
   readonly users: Users;
   readonly acls: Acls;
   readonly groups: Groups;
+  readonly transactions: Transactions;
   readonly faults = new Faults();
   readonly events = new Events();
   readonly #coordinators = new Map<string, number>();
+  readonly #storage: Storage;
   #nodes: readonly NodeView[] = [];
-  #nextProducerId = 1000n;
+  /** The last one that was given out. */
+  lastProducerId = 1000n;
 
-  constructor(settings: ClusterSettings, users: Readonly<Record<string, string>>, timers: Timers) {
+  constructor(
+    settings: ClusterSettings,
+    users: Readonly<Record<string, string>>,
+    timers: Timers,
+    storage = MEMORY,
+  ) {
     this.settings = settings;
     this.timers = timers;
+    this.#storage = storage;
     this.users = new Users(users);
-    this.acls = new Acls(settings.authorization);
-    this.groups = new Groups(settings, timers);
+    this.acls = new Acls(settings.authorization, (change) => storage.record(change));
+    this.groups = new Groups(settings, timers, (group, change) => {
+      storage.record(groupEntry(group, change));
+    });
+    this.transactions = new Transactions(timers, {
+      newProducerId: () => this.newProducerId(),
+      changed: (transaction) => storage.record(transactionEntry(transaction)),
+      writeMarker: (partition, marker) => this.#writeMarker(partition, marker),
+      settleOffsets: (group, producerId, committed) =>
+        this.groups.get(group)?.offsets.settle(producerId, committed),
+    });
   }
 
   get nodes(): readonly NodeView[] {
@@ -75,38 +103,65 @@ export class Cluster {
     const start = this.topics.all().length;
     const place = (partition: number): number[] => this.#replicas(start + partition);
     const rules = topicRules(config, this.settings.batchBytesMax);
-    return this.topics.create(name, partitionCount, place, config, rules);
+    const topic = this.topics.create(name, partitionCount, place, config, rules);
+    this.#storage.record(topicEntry(topic));
+    for (const partition of topic.partitions) this.#storage.attach(topic, partition);
+    return topic;
+  }
+
+  /** A topic that an earlier process has made, with the replicas of each partition. */
+  restoreTopic(
+    name: string,
+    id: string,
+    replicas: readonly (readonly number[])[],
+    config: TopicConfig,
+  ): Topic {
+    const rules = topicRules(config, this.settings.batchBytesMax);
+    const place = (partition: number): readonly number[] => replicas[partition] ?? [];
+    return this.topics.create(name, replicas.length, place, config, rules, id);
   }
 
   /** Replaces everything that was set for the topic; the settings are valid. */
   configureTopic(topic: Topic, config: TopicConfig): void {
     topic.config = config;
     topic.rules = topicRules(config, this.settings.batchBytesMax);
+    this.#storage.record(topicEntry(topic));
   }
 
   /** Adds partitions until there are `count`. */
   growTopic(topic: Topic, count: number): void {
+    const present = topic.partitions.length;
     addPartitions(topic, count, (partition) => this.#replicas(partition));
+    this.#storage.record(topicEntry(topic));
+    for (const added of topic.partitions.slice(present)) this.#storage.attach(topic, added);
   }
 
   /** Deletes the records and the committed offsets. */
   deleteTopic(topic: Topic): void {
+    this.#storage.record({ type: "topic-deleted", id: topic.id });
     this.topics.delete(topic);
     for (const group of this.groups.all()) group.offsets.deleteTopic(topic.name);
+    this.#storage.deleteTopic(topic);
   }
 
-  /** Id of the node that coordinates this group, -1 when none lives. */
-  coordinatorOf(group: string): number {
-    const chosen = this.#coordinators.get(group);
+  /** Makes `offset` the first of the partition that can be fetched. */
+  deleteRecordsBefore(topic: Topic, partition: Partition, offset: bigint): void {
+    partition.log.deleteBefore(offset);
+    this.#storage.record(topicEntry(topic));
+  }
+
+  /** Id of the node that coordinates this group or transactional id, -1 when none lives. */
+  coordinatorOf(id: string, type: Coordinated = "group"): number {
+    const chosen = this.#coordinators.get(`${type} ${id}`);
     const living = this.#living();
     if (chosen !== undefined && living.some((node) => node.id === chosen)) return chosen;
-    return living[hash(group) % living.length]?.id ?? -1;
+    return living[hash(id) % living.length]?.id ?? -1;
   }
 
   /** Makes `node` the coordinator; whoever waits at the old one is told NOT_COORDINATOR. */
-  moveCoordinator(group: string, node: number): void {
-    this.#coordinators.set(group, node);
-    this.groups.get(group)?.answerWaiting("NOT_COORDINATOR");
+  moveCoordinator(id: string, node: number, type: Coordinated = "group"): void {
+    this.#coordinators.set(`${type} ${id}`, node);
+    if (type === "group") this.groups.get(id)?.answerWaiting("NOT_COORDINATOR");
   }
 
   /** Ids of the replicas that live: here they are in sync from their first moment on. */
@@ -114,32 +169,46 @@ export class Cluster {
     return partition.replicas.filter((id) => this.#nodes[id - 1]?.alive === true);
   }
 
-  moveLeader(partition: Partition, node: number): void {
+  moveLeader(topic: Topic, partition: Partition, node: number): void {
     partition.leader = node;
     partition.leaderEpoch += 1;
+    this.#storage.record(topicEntry(topic));
     partition.log.wake();
   }
 
   /** After a node has died or has come back: every partition whose leader is dead gets a living one. */
   electLeaders(): void {
     const living = new Set(this.#living().map((node) => node.id));
-    for (const partition of this.topics.all().flatMap((topic) => topic.partitions)) {
-      if (living.has(partition.leader)) continue;
-      const next = partition.replicas.find((replica) => living.has(replica)) ?? -1;
-      if (next !== partition.leader) this.moveLeader(partition, next);
+    for (const topic of this.topics.all()) {
+      for (const partition of topic.partitions) {
+        if (living.has(partition.leader)) continue;
+        const next = partition.replicas.find((replica) => living.has(replica)) ?? -1;
+        if (next !== partition.leader) this.moveLeader(topic, partition, next);
+      }
     }
   }
 
   newProducerId(): bigint {
-    this.#nextProducerId += 1n;
-    return this.#nextProducerId;
+    this.lastProducerId += 1n;
+    this.#storage.record({ type: "producer-id", last: String(this.lastProducerId) });
+    return this.lastProducerId;
   }
 
   /** Ends every timer and everyone who waits. Throws FaultNeverFiredError as `Faults.close` does. */
   close(): void {
     this.groups.close();
+    this.transactions.close();
     for (const topic of this.topics.all()) this.topics.delete(topic);
+    this.#storage[Symbol.dispose]();
     this.faults.close();
+  }
+
+  #writeMarker({ topic, partition: index }: TopicPartition, marker: TransactionMarker): void {
+    const partition = this.topics.partition(topic, index);
+    if (partition === undefined) return;
+    const nowMs = this.timers.nowMs();
+    partition.log.append(markerBatch(marker, nowMs), partition.leaderEpoch);
+    partition.producers.ended(marker.producerId, marker.producerEpoch, nowMs);
   }
 
   #living(): readonly NodeView[] {

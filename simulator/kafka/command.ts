@@ -1,6 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { integerOption, textOption, textsOption, UsageError } from "../command.ts";
 import type { Command, OptionValues } from "../command.ts";
+import { localControl } from "./control/local.ts";
+import { isLoopback, startControlSurface } from "./control/surface.ts";
+import type { ControlSurfaceOptions } from "./control/surface.ts";
 import type { KafkaOptions, ListenerOptions, ListenerTls, TopicOptions } from "./options.ts";
 import type { SaslMechanism } from "./security/users.ts";
 import { startKafka } from "./start.ts";
@@ -23,19 +26,46 @@ export const command: Command = {
     "client-certificate": { type: "string" },
     sasl: { type: "string", multiple: true },
     "users-file": { type: "string" },
+    data: { type: "string" },
     topic: { type: "string", multiple: true },
     "session-timeout-ms-min": { type: "string" },
     "initial-rebalance-delay-ms": { type: "string" },
     "no-auto-create-topics": { type: "boolean" },
+    /** Serves the control of the broker (control/operations.ts) over HTTP. Default: nobody has it. */
+    "control-port": { type: "string" },
+    /** Default 127.0.0.1; another one than loopback needs a token. */
+    "control-host": { type: "string" },
+    "control-token-file": { type: "string" },
   },
   async start(values) {
-    const cluster = await startKafka(await kafkaOptions(values));
-    return {
-      listening: { bootstrap: cluster.bootstrap().join(",") },
-      [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose](),
-    };
+    const surface = await surfaceOptions(values);
+    await using starting = new AsyncDisposableStack();
+    const cluster = starting.use(await startKafka(await kafkaOptions(values)));
+    const listening: Record<string, string> = { bootstrap: cluster.bootstrap().join(",") };
+    if (surface !== undefined) {
+      const control = starting.use(localControl(cluster));
+      listening.control = starting.use(await startControlSurface(control, surface)).url;
+    }
+    const stack = starting.move();
+    return { listening, [Symbol.asyncDispose]: () => stack.disposeAsync() };
   },
 };
+
+async function surfaceOptions(values: OptionValues): Promise<ControlSurfaceOptions | undefined> {
+  if (values["control-port"] === undefined) return undefined;
+  const host = textOption(values, "control-host", "127.0.0.1");
+  const surface = { host, port: port("control-port", textOption(values, "control-port")) };
+  if (values["control-token-file"] === undefined) {
+    if (isLoopback(host)) return surface;
+    throw new UsageError(
+      `--control-host ${host} is not loopback: --control-token-file is required`,
+    );
+  }
+  const file = textOption(values, "control-token-file");
+  const token = (await readFile(file, "utf8")).trim();
+  if (token === "") throw new UsageError(`--control-token-file ${file} is empty`);
+  return { ...surface, token };
+}
 
 async function kafkaOptions(values: OptionValues): Promise<KafkaOptions> {
   const options: KafkaOptions = {
@@ -48,7 +78,9 @@ async function kafkaOptions(values: OptionValues): Promise<KafkaOptions> {
     autoCreateTopics: values["no-auto-create-topics"] !== true,
   };
   if (options.nodes === 0) throw new UsageError("--nodes must be at least 1, got 0");
-  return options;
+  return values["data"] === undefined
+    ? options
+    : { ...options, directory: textOption(values, "data") };
 }
 
 async function listener(values: OptionValues): Promise<ListenerOptions> {
@@ -59,7 +91,7 @@ async function listener(values: OptionValues): Promise<ListenerOptions> {
     name: "main",
     host,
     advertisedHost: textOption(values, "advertised-host", host),
-    ports: textsOption(values, "port").map((text) => port(text)),
+    ports: textsOption(values, "port").map((text) => port("port", text)),
     ...(tls === undefined ? {} : { tls }),
     ...(mechanisms.length === 0 ? {} : { sasl: { mechanisms } }),
   };
@@ -113,10 +145,10 @@ function topic(text: string): TopicOptions {
   return partitions === undefined ? { name } : { name, partitions: Number(partitions) };
 }
 
-function port(text: string): number {
+function port(option: string, text: string): number {
   const number = Number(text);
   if (!/^\d+$/.test(text) || number > 65_535) {
-    throw new UsageError(`--port must be 0 to 65535, got ${text}`);
+    throw new UsageError(`--${option} must be 0 to 65535, got ${text}`);
   }
   return number;
 }

@@ -17,6 +17,8 @@ export interface Fault extends Disposable {
   readonly rule: FaultRule;
   /** Exchanges that it bit. */
   readonly hits: number;
+  /** What it bit first; undefined until then. */
+  readonly firstHit: RequestFacts | undefined;
   /** Resolves at the first hit. */
   readonly arrived: Promise<RequestFacts>;
   /** Lets everyone held at the barrier go on, and later ones pass; ends what a blackhole swallowed. */
@@ -90,6 +92,7 @@ class InstalledFault implements Fault, Bite {
   #isDisposed = false;
   #matched = 0;
   #hits = 0;
+  #firstHit: RequestFacts | undefined;
 
   constructor(id: number, rule: FaultRule, remove: () => void) {
     const arrived = Promise.withResolvers<RequestFacts>();
@@ -113,6 +116,10 @@ class InstalledFault implements Fault, Bite {
     return this.#hits;
   }
 
+  get firstHit(): RequestFacts | undefined {
+    return this.#firstHit;
+  }
+
   bites(direction: FaultDirection, node: number, request: RequestFacts): boolean {
     const { skip = 0, times = Number.POSITIVE_INFINITY, probability = 1 } = this.rule;
     if (this.#hits >= times || direction !== this.#direction) return false;
@@ -121,6 +128,7 @@ class InstalledFault implements Fault, Bite {
     if (this.#matched <= skip) return false;
     if (probability < 1 && this.#random.next() >= probability) return false;
     this.#hits += 1;
+    this.#firstHit ??= request;
     this.#arrive(request);
     return true;
   }

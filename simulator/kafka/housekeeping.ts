@@ -28,7 +28,9 @@ function housekeep(cluster: Cluster): void {
       partition.producers.expire(nowMs - PRODUCER_AGE_MS_MAX);
       if (!topic.rules.deletes) continue;
       const retainedFrom = partition.log.retainedFrom(topic.rules, nowMs);
-      if (retainedFrom > partition.log.startOffset) partition.log.deleteBefore(retainedFrom);
+      if (retainedFrom > partition.log.startOffset) {
+        cluster.deleteRecordsBefore(topic, partition, retainedFrom);
+      }
     }
   }
   for (const group of cluster.groups.all()) {

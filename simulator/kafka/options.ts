@@ -13,7 +13,13 @@ export interface ListenerOptions {
   /** Absent: plaintext. */
   readonly tls?: ListenerTls;
   /** Absent: everybody may use it without authentication. */
-  readonly sasl?: { readonly mechanisms: readonly SaslMechanism[] };
+  readonly sasl?: ListenerSasl;
+}
+
+interface ListenerSasl {
+  readonly mechanisms: readonly SaslMechanism[];
+  /** `listener.name.NAME.connections.max.reauth.ms`. Default: the cluster's. */
+  readonly reauthenticationMsMax?: number;
 }
 
 export interface ListenerTls {
@@ -44,6 +50,11 @@ export interface KafkaOptions {
   readonly topics?: readonly (string | TopicOptions)[];
   /** Passwords by user name. */
   readonly users?: Readonly<Record<string, string>>;
+  /**
+   * Keeps records, offsets, topics, transactions and ACLs, so that they outlive the process, however it ends. Made
+   * where it is missing. `topics` that are in it are left as they are. Default: memory only.
+   */
+  readonly directory?: string;
   /** Default: everybody may do everything, until the first ACL is created. */
   readonly authorization?: AuthorizationOptions;
   /** Metadata about an unknown topic creates it. Default true. */
@@ -70,7 +81,7 @@ export interface KafkaOptions {
   readonly retentionCheckIntervalMs?: number;
 }
 
-export type ClusterSettings = Required<Omit<KafkaOptions, "topics" | "users">>;
+export type ClusterSettings = Required<Omit<KafkaOptions, "topics" | "users" | "directory">>;
 
 /** Throws RangeError for values that make no cluster. */
 export function clusterSettings(options: KafkaOptions): ClusterSettings {

@@ -51,12 +51,12 @@ test("reading begins with the batch that holds the offset, keeps to the limit, a
       const log = logOf(counts);
       const offset = BigInt(at) % (log.endOffset + 1n);
       const found = log.read(offset, bytesMax, true);
-      const bytes = found.reduce((sum, batch) => sum + batch.length, 0);
+      const bytes = found.reduce((sum, batch) => sum + batch.bytes.length, 0);
       expect(found.length === 0).toBe(offset === log.endOffset);
       expect(bytes <= bytesMax || found.length === 1 || found.length === 0).toBe(true);
       const [first] = found;
       if (first === undefined) return;
-      const read = readRecordsBatch(Reader.from(first));
+      const read = readRecordsBatch(Reader.from(first.bytes));
       expect(read.firstOffset <= offset).toBe(true);
       expect(read.firstOffset + BigInt(read.lastOffsetDelta) >= offset).toBe(true);
     }),

@@ -1,6 +1,8 @@
+import { PartitionTransactions } from "./partition-transactions.ts";
 import type { TopicRules } from "./topic-config.ts";
+import { readMarker } from "./wire/control-batch.ts";
 import { placeBatch } from "./wire/record-batch.ts";
-import type { RecordBatch } from "./wire/record-batch.ts";
+import type { PlacedBatch, RecordBatch } from "./wire/record-batch.ts";
 
 /** A batch at its place in the log. */
 export interface StoredBatch {
@@ -8,25 +10,45 @@ export interface StoredBatch {
   readonly lastOffset: bigint;
   readonly leaderEpoch: number;
   readonly maxTimestampMs: number;
+  readonly producerId: bigint;
+  readonly isTransactional: boolean;
+  /** Holds the end of a transaction instead of records. */
+  readonly isControl: boolean;
   readonly bytes: Buffer;
+}
+
+/** Where the batches of a log are kept beside memory. */
+export interface PartitionStore {
+  /** Returns when the batch will outlive this process. Throws StorageFailure. */
+  append(batch: Buffer): void;
+  /** Batches before these, which have so many bytes together, are not needed any longer. */
+  retain(batches: readonly StoredBatch[], bytes: number): void;
 }
 
 /** The records of one partition: whole batches in offset order, without gaps between them. */
 export class PartitionLog {
+  readonly transactions = new PartitionTransactions();
   readonly #batches: StoredBatch[] = [];
   readonly #waiters = new Set<() => void>();
   #startOffset = 0n;
   #endOffset = 0n;
   #bytes = 0;
+  #store: PartitionStore | undefined;
 
   /** The first offset that can be fetched. */
   get startOffset(): bigint {
     return this.#startOffset;
   }
 
-  /** The offset of the next record: high watermark and last stable offset too, since every append is final. */
+  /** The offset of the next record: the high watermark too, since every append is final. */
   get endOffset(): bigint {
     return this.#endOffset;
+  }
+
+  /** Where read_committed consumers must stop: the first record of an open transaction, or the end. */
+  get lastStableOffset(): bigint {
+    const open = this.transactions.firstOpenOffset ?? this.#endOffset;
+    return open > this.#startOffset ? open : this.#startOffset;
   }
 
   /** Every batch that still holds a record, oldest first. */
@@ -40,28 +62,40 @@ export class PartitionLog {
    */
   append(batch: RecordBatch, leaderEpoch: number, appendTimeMs?: number): bigint {
     const baseOffset = this.#endOffset;
-    const lastOffset = baseOffset + BigInt(batch.lastOffsetDelta);
     const bytes = placeBatch(batch, baseOffset, leaderEpoch, appendTimeMs);
+    this.#store?.append(bytes);
     const maxTimestampMs = appendTimeMs ?? batch.maxTimestampMs;
-    this.#batches.push({ baseOffset, lastOffset, leaderEpoch, maxTimestampMs, bytes });
-    this.#endOffset = lastOffset + 1n;
-    this.#bytes += bytes.length;
+    this.#add({ ...batch, baseOffset, leaderEpoch, maxTimestampMs, bytes });
     this.wake();
     return baseOffset;
   }
 
+  /** Takes over what an earlier process has kept; called once, before the first append. */
+  restore(batches: readonly PlacedBatch[], startOffset: bigint, store: PartitionStore): void {
+    for (const batch of batches) this.#add(batch);
+    if (this.#endOffset < startOffset) this.#endOffset = startOffset;
+    this.#store = store;
+    this.deleteBefore(startOffset);
+  }
+
   /**
-   * Whole batches from the one that holds `offset` on, at most `bytesMax` together. `atLeastOne`: the first is given
-   * even when it is larger, so that a consumer can always go on. The caller has checked that `offset` is in range.
+   * Whole batches from the one that holds `offset` on, up to `endOffset`, at most `bytesMax` together. `atLeastOne`:
+   * the first is given even when it is larger, so that a consumer can always go on. The caller has checked that
+   * `offset` is in range.
    */
-  read(offset: bigint, bytesMax: number, atLeastOne: boolean): Buffer[] {
-    const found: Buffer[] = [];
+  read(
+    offset: bigint,
+    bytesMax: number,
+    atLeastOne: boolean,
+    endOffset = this.#endOffset,
+  ): StoredBatch[] {
+    const found: StoredBatch[] = [];
     let left = bytesMax;
     for (let index = this.#indexOf(offset); index < this.#batches.length; index += 1) {
       const batch = this.#batches[index];
-      if (batch === undefined) break;
+      if (batch === undefined || batch.baseOffset >= endOffset) break;
       if (batch.bytes.length > left && !(atLeastOne && found.length === 0)) break;
-      found.push(batch.bytes);
+      found.push(batch);
       left -= batch.bytes.length;
     }
     return found;
@@ -73,6 +107,8 @@ export class PartitionLog {
     const kept = this.#batches.findIndex((batch) => batch.lastOffset >= offset);
     const gone = this.#batches.splice(0, kept === -1 ? this.#batches.length : kept);
     for (const { bytes } of gone) this.#bytes -= bytes.length;
+    this.transactions.deleteBefore(offset);
+    this.#store?.retain(this.#batches, this.#bytes);
     this.wake();
   }
 
@@ -105,6 +141,19 @@ export class PartitionLog {
 
   wake(): void {
     for (const wakeUp of this.#waiters) wakeUp();
+  }
+
+  #add(batch: PlacedBatch): void {
+    const { baseOffset, leaderEpoch, maxTimestampMs, producerId, bytes } = batch;
+    const lastOffset = baseOffset + BigInt(batch.lastOffsetDelta);
+    const { transactional: isTransactional, control: isControl } = batch;
+    const place = { baseOffset, lastOffset, leaderEpoch, maxTimestampMs };
+    this.#batches.push({ ...place, producerId, isTransactional, isControl, bytes });
+    this.#endOffset = lastOffset + 1n;
+    this.#bytes += bytes.length;
+    if (isControl) {
+      this.transactions.ended(producerId, readMarker(batch).committed, baseOffset);
+    } else if (isTransactional) this.transactions.appended(producerId, baseOffset);
   }
 
   /** First batch whose last offset is at or after `offset`. */

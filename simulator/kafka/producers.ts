@@ -14,8 +14,10 @@ interface AppendedBatch {
 }
 
 interface ProducerEntry {
-  epoch: number;
-  appended: AppendedBatch[];
+  readonly epoch: number;
+  readonly appended: readonly AppendedBatch[];
+  /** Of its newest record or marker. */
+  readonly lastTimestampMs: number;
 }
 
 /** What one partition knows of its idempotent producers (KIP-98). */
@@ -51,9 +53,16 @@ export class PartitionProducers {
 
   /** Forgets producers whose newest record is from before `beforeMs`. */
   expire(beforeMs: number): void {
-    for (const [id, { appended }] of this.#entries) {
-      if ((appended.at(-1)?.maxTimestampMs ?? 0) <= beforeMs) this.#entries.delete(id);
+    for (const [id, { lastTimestampMs }] of this.#entries) {
+      if (lastTimestampMs <= beforeMs) this.#entries.delete(id);
     }
+  }
+
+  /** A transaction of the producer was ended: sequences of an older epoch are refused from now on. */
+  ended(producerId: bigint, epoch: number, lastTimestampMs: number): void {
+    const known = this.#entries.get(producerId);
+    const appended = known?.epoch === epoch ? known.appended : [];
+    this.#entries.set(producerId, { epoch, appended, lastTimestampMs });
   }
 
   /** Remembers an append that `check` let through. */
@@ -69,6 +78,7 @@ export class PartitionProducers {
     this.#entries.set(batch.producerId, {
       epoch: batch.producerEpoch,
       appended: [...earlier, added].slice(-REMEMBERED_BATCHES),
+      lastTimestampMs: maxTimestampMs,
     });
   }
 }

@@ -12,11 +12,34 @@ export interface StoredRecord {
   readonly headers: readonly (readonly [name: string, value: Buffer | null])[];
 }
 
+/** Which records a consumer sees: with `read_committed` those of committed transactions only. */
+export type Isolation = "read_committed" | "read_uncommitted";
+
 /** Every record that can still be fetched, decompressed. */
-export function readRecords(log: PartitionLog): StoredRecord[] {
+export function readRecords(
+  log: PartitionLog,
+  isolation: Isolation = "read_uncommitted",
+): StoredRecord[] {
   return log.batches
+    .filter(
+      (batch) => !batch.isControl && (isolation !== "read_committed" || isCommitted(log, batch)),
+    )
     .flatMap((batch) => decode(batch))
     .filter((record) => record.offset >= log.startOffset);
+}
+
+/** A batch of no transaction counts as committed, unless an open transaction stands before it. */
+function isCommitted(
+  { lastStableOffset, transactions }: PartitionLog,
+  batch: StoredBatch,
+): boolean {
+  if (batch.baseOffset >= lastStableOffset) return false;
+  if (!batch.isTransactional) return true;
+  return !transactions
+    .abortedBetween(batch.baseOffset, batch.lastOffset + 1n)
+    .some(({ producerId, firstOffset }) => {
+      return producerId === batch.producerId && firstOffset <= batch.baseOffset;
+    });
 }
 
 /** The first record at or after `timestamp`. */

@@ -1,3 +1,5 @@
+import { appendRecord } from "./append.ts";
+import type { NewRecord, Position } from "./append.ts";
 import { Cluster } from "./cluster.ts";
 import type { KafkaListener } from "./events.ts";
 import type { Fault, FaultRule } from "./faults.ts";
@@ -8,8 +10,11 @@ import { Node } from "./network/node.ts";
 import { clusterSettings } from "./options.ts";
 import type { KafkaOptions, TopicOptions } from "./options.ts";
 import { readRecords } from "./records.ts";
-import type { StoredRecord } from "./records.ts";
+import type { Isolation, StoredRecord } from "./records.ts";
+import type { Transaction } from "./transactions/transaction.ts";
 import type { Acls } from "./security/acls.ts";
+import { DirectoryStorage } from "./storage/directory.ts";
+import { MEMORY } from "./storage/storage.ts";
 import { systemTimers } from "./timers.ts";
 import { topicConfigFault } from "./topic-config.ts";
 
@@ -31,12 +36,21 @@ export interface KafkaCluster extends AsyncDisposable {
   };
   /** Throws RangeError when the name is taken or not allowed. */
   createTopic(options: TopicOptions): void;
+  /** Names in the order of creation. */
+  topics(): string[];
   /** Throws RangeError for an unknown topic. */
   topic(name: string): TopicControl;
+  /** Ids of the groups that somebody has used. */
+  groups(): string[];
   /** A group that nobody has used is `Dead`, without members and offsets. */
   group(id: string): GroupControl;
+  /** Undefined for a transactional id that nobody has used. */
+  transaction(id: string): TransactionView | undefined;
+  /** The next answer of the old coordinator is NOT_COORDINATOR. */
+  moveTransactionCoordinator(id: string, node: number): void;
   /** Nodes by id, from 1. Throws RangeError for an unknown one. */
   node(id: number): NodeControl;
+  nodes(): NodeControl[];
   /** Calls `listener` with everything that clients do, until it is disposed. */
   onEvent(listener: KafkaListener): Disposable;
 }
@@ -44,10 +58,14 @@ export interface KafkaCluster extends AsyncDisposable {
 interface TopicControl {
   readonly name: string;
   readonly partitions: number;
-  /** Records that can be fetched, decompressed, in offset order. */
-  records(partition: number): readonly StoredRecord[];
+  /** Records that can be fetched, decompressed, in offset order. Default `read_uncommitted`. */
+  records(partition: number, isolation?: Isolation): readonly StoredRecord[];
+  /** The first offset that can be fetched. */
+  startOffset(partition: number): bigint;
   /** Offset of the next record. */
   endOffset(partition: number): bigint;
+  /** Appends without a request: no fault bites it, and no node has to live. */
+  append(record: NewRecord): Position;
   /** Node id; -1 while no replica lives. */
   leader(partition: number): number;
   /** Throws RangeError for a node that holds no replica, or is dead. */
@@ -61,13 +79,20 @@ interface GroupControl {
   readonly generation: number;
   readonly members: readonly GroupMember[];
   committed(topic: string, partition: number): CommittedOffset | undefined;
+  /** Everything that it committed, by topic and partition. */
+  offsets(): ReadonlyMap<string, ReadonlyMap<number, CommittedOffset>>;
   /** Id of the node that coordinates it. */
   readonly coordinator: number;
+  /** Throws RangeError for a node that is dead. */
   moveCoordinator(node: number): void;
-  /** Makes every member join again. */
-  rebalance(): void;
+  /** Makes every member join again. False when there is nobody, or they do already. */
+  rebalance(): boolean;
   /** Ends a member's session now. */
   expire(memberId: string): void;
+  /** Lets so much of a member's session pass at once. */
+  advanceSession(memberId: string, byMs: number): void;
+  /** Removes every member at once; the offsets stay. */
+  evict(): void;
 }
 
 interface GroupMember {
@@ -79,21 +104,34 @@ interface GroupMember {
   readonly assignment: Buffer;
 }
 
+interface TransactionView extends Pick<
+  Transaction,
+  "state" | "producerId" | "producerEpoch" | "partitions" | "groups" | "startedAtMs"
+> {
+  /** Id of the node that coordinates it. */
+  readonly coordinator: number;
+}
+
 interface NodeControl {
   readonly id: number;
   readonly alive: boolean;
-  /** Cuts every socket and frees the ports; other nodes lead and coordinate from now on. */
-  kill(): Promise<void>;
+  /**
+   * Cuts every socket and frees the ports; other nodes lead and coordinate from now on. Whoever waited for the
+   * answer of one of its groups is not waited for. Gives how many connections there were.
+   */
+  kill(): Promise<number>;
   /** Listens again on the same ports, with the data that the cluster has. */
   start(): Promise<void>;
 }
 
 /**
  * Starts an Apache Kafka compatible cluster in this process. Throws RangeError for wrong options, and what listen(2)
- * says for a port that is taken.
+ * says for a port that is taken, StorageFailure for a directory that cannot be read or written.
  */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaCluster> {
-  const cluster = new Cluster(clusterSettings(options), options.users ?? {}, systemTimers);
+  const { users = {}, directory } = options;
+  const storage = directory === undefined ? MEMORY : new DirectoryStorage(directory);
+  const cluster = new Cluster(clusterSettings(options), users, systemTimers, storage);
   let connections = 0;
   const nextConnection = (): number => (connections += 1);
   const nodes = Array.from({ length: cluster.settings.nodes }, (_, index) => {
@@ -101,9 +139,13 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
   });
   cluster.setNodes(nodes);
   try {
+    storage.restore(cluster);
+    const kept = new Set(cluster.topics.all().map(({ name }) => name));
     await Promise.all(nodes.map((node) => node.start()));
-    for (const topic of options.topics ?? []) {
-      createTopic(cluster, typeof topic === "string" ? { name: topic } : topic);
+    cluster.electLeaders();
+    for (const given of options.topics ?? []) {
+      const topic = typeof given === "string" ? { name: given } : given;
+      if (!kept.has(topic.name)) createTopic(cluster, topic);
     }
   } catch (error) {
     await stop(cluster, nodes);
@@ -119,9 +161,14 @@ function control(cluster: Cluster, nodes: readonly Node[], housekeeping: Disposa
     acls: cluster.acls,
     faults: cluster.faults,
     createTopic: (options) => createTopic(cluster, options),
+    topics: () => cluster.topics.all().map(({ name }) => name),
     topic: (name) => topicControl(cluster, name),
+    groups: () => cluster.groups.all().map(({ id }) => id),
     group: (id) => groupControl(cluster, id),
+    transaction: (id) => transactionView(cluster, id),
+    moveTransactionCoordinator: (id, node) => cluster.moveCoordinator(id, node, "transaction"),
     node: (id) => nodeControl(cluster, nodes, id),
+    nodes: () => nodes.map(({ id }) => nodeControl(cluster, nodes, id)),
     onEvent: (listener) => cluster.events.subscribe(listener),
     [Symbol.asyncDispose]() {
       housekeeping[Symbol.dispose]();
@@ -162,16 +209,19 @@ function topicControl(cluster: Cluster, name: string): TopicControl {
   return {
     name,
     partitions: topic.partitions.length,
-    records: (index) => readRecords(partition(index).log),
+    records: (index, isolation) => readRecords(partition(index).log, isolation),
+    startOffset: (index) => partition(index).log.startOffset,
     endOffset: (index) => partition(index).log.endOffset,
+    append: (record) => appendRecord(topic, record, cluster.timers.nowMs()),
     leader: (index) => partition(index).leader,
     moveLeader(index, node) {
       if (!cluster.insyncReplicas(partition(index)).includes(node)) {
         throw new RangeError(`node ${node} has no living replica of ${name}-${index}`);
       }
-      cluster.moveLeader(partition(index), node);
+      cluster.moveLeader(topic, partition(index), node);
     },
-    deleteRecordsBefore: (index, offset) => partition(index).log.deleteBefore(offset),
+    deleteRecordsBefore: (index, offset) =>
+      cluster.deleteRecordsBefore(topic, partition(index), offset),
   };
 }
 
@@ -197,10 +247,24 @@ function groupControl(cluster: Cluster, id: string): GroupControl {
       return cluster.coordinatorOf(id);
     },
     committed: (topic, partition) => group()?.offsets.get(topic, partition),
-    moveCoordinator: (node) => cluster.moveCoordinator(id, node),
-    rebalance: () => group()?.rebalance(),
+    offsets: () => group()?.offsets.all() ?? new Map(),
+    moveCoordinator(node) {
+      if (cluster.nodes[node - 1]?.alive !== true) throw new RangeError(`node ${node} is dead`);
+      cluster.moveCoordinator(id, node);
+    },
+    rebalance: () => group()?.rebalance() ?? false,
     expire: (memberId) => group()?.expire(memberId),
+    advanceSession: (memberId, byMs) => group()?.advanceSession(memberId, byMs),
+    evict: () => group()?.evict(),
   };
+}
+
+function transactionView(cluster: Cluster, id: string): TransactionView | undefined {
+  const transaction = cluster.transactions.get(id);
+  if (transaction === undefined) return undefined;
+  const { state, producerId, producerEpoch, partitions, groups, startedAtMs } = transaction;
+  const coordinator = cluster.coordinatorOf(id, "transaction");
+  return { state, producerId, producerEpoch, partitions, groups, startedAtMs, coordinator };
 }
 
 function nodeControl(cluster: Cluster, nodes: readonly Node[], id: number): NodeControl {
@@ -212,9 +276,13 @@ function nodeControl(cluster: Cluster, nodes: readonly Node[], id: number): Node
       return node.alive;
     },
     async kill() {
+      const coordinated = cluster.groups.all().filter((group) => {
+        return cluster.coordinatorOf(group.id) === id;
+      });
       const killed = node.kill();
       cluster.electLeaders();
-      await killed;
+      for (const group of coordinated) group.answerWaiting("NOT_COORDINATOR");
+      return await killed;
     },
     async start() {
       await node.start();

@@ -152,7 +152,7 @@ export interface ConfigEntry {
 }
 
 /** Every setting of the topic, by name. */
-export function topicConfigEntries(topic: Topic): ConfigEntry[] {
+export function topicConfigEntries(topic: Pick<Topic, "config" | "rules">): ConfigEntry[] {
   return [...SETTINGS].map(([name, { type, standard }]) => {
     const own = topic.config.get(name);
     const value =

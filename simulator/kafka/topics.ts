@@ -40,6 +40,12 @@ export class Topics {
     return this.#byName.get(name);
   }
 
+  /** A topic whose name is the same but for `.` and `_`: their metrics could not be told apart. */
+  colliding(name: string): Topic | undefined {
+    const folded = name.replaceAll(".", "_");
+    return this.all().find((topic) => topic.name.replaceAll(".", "_") === folded);
+  }
+
   getById(id: string): Topic | undefined {
     return this.#byId.get(id);
   }
@@ -55,8 +61,9 @@ export class Topics {
     placement: (partition: number) => readonly number[],
     config: TopicConfig,
     rules: TopicRules,
+    id: string = randomUUID(),
   ): Topic {
-    const topic = { name, id: randomUUID(), partitions: [], config, rules };
+    const topic = { name, id, partitions: [], config, rules };
     this.#byName.set(name, topic);
     this.#byId.set(topic.id, topic);
     addPartitions(topic, partitionCount, placement);

@@ -22,7 +22,12 @@ import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 import { ledPartition } from "./leadership.ts";
 
+const READ_COMMITTED = 1;
 const NO_ID = "00000000-0000-0000-0000-000000000000";
+
+/** Session epochs of requests that name all that they want. */
+const FULL = 0;
+const FULL_AND_LAST = -1;
 
 const request = struct({
   replicaId: between(0, 14, int32, -1),
@@ -110,7 +115,7 @@ export const fetch = defineApi({
     ),
   async handle(asked, context) {
     // Sessions (KIP-227) are never given: 0 in the answer makes a client send whole requests.
-    if (asked.sessionId !== 0) {
+    if (asked.sessionEpoch !== FULL && asked.sessionEpoch !== FULL_AND_LAST) {
       return { errorCode: errorCode("FETCH_SESSION_ID_NOT_FOUND"), topics: [] };
     }
     return { topics: await readWhenReady(asked, context) };
@@ -152,7 +157,8 @@ function read(asked: FetchRequest, context: RequestContext): Reading {
     const name = find(context.cluster, topic)?.name ?? topic.name;
     const partitions = topic.partitions.map((partition) => {
       const bytesLeft = asked.maxBytes - bytes;
-      const found = readPartition(context, name, partition, bytesLeft, bytes === 0);
+      const isCommitted = asked.isolationLevel === READ_COMMITTED;
+      const found = readPartition(context, name, partition, isCommitted, bytesLeft, bytes === 0);
       hasError ||= found.errorCode !== 0;
       for (const batch of found.records ?? []) bytes += batch.length;
       return found;
@@ -167,6 +173,7 @@ function readPartition(
   context: RequestContext,
   topic: string,
   asked: FetchPartition,
+  isCommitted: boolean,
   bytesLeft: number,
   atLeastOne: boolean,
 ): PartitionResponse {
@@ -178,15 +185,24 @@ function readPartition(
     return { ...failed(index, errorCode(led)), ...leaderHint(led, partition) };
   }
   const { log } = led.partition;
-  const isInside = fetchOffset >= log.startOffset && fetchOffset <= log.endOffset;
+  const { startOffset: logStartOffset, endOffset: highWatermark, lastStableOffset } = log;
+  if (fetchOffset < logStartOffset || fetchOffset > highWatermark) {
+    return failed(index, errorCode("OFFSET_OUT_OF_RANGE"));
+  }
   const bytesMax = Math.max(0, Math.min(asked.bytesMax, bytesLeft));
+  const endOffset = isCommitted ? lastStableOffset : highWatermark;
+  const found = log.read(fetchOffset, bytesMax, atLeastOne, endOffset);
+  const nextOffset = (found.at(-1)?.lastOffset ?? fetchOffset) + 1n;
   return {
     index,
-    errorCode: isInside ? 0 : errorCode("OFFSET_OUT_OF_RANGE"),
-    highWatermark: log.endOffset,
-    lastStableOffset: log.endOffset,
-    logStartOffset: log.startOffset,
-    records: isInside ? log.read(fetchOffset, bytesMax, atLeastOne) : [],
+    errorCode: 0,
+    highWatermark,
+    lastStableOffset,
+    logStartOffset,
+    abortedTransactions: isCommitted
+      ? log.transactions.abortedBetween(fetchOffset, nextOffset)
+      : null,
+    records: found.map((batch) => batch.bytes),
   };
 }
 

@@ -1,14 +1,20 @@
 import { offsetAtTimestamp, offsetOfMaxTimestamp } from "../records.ts";
+import type { PartitionLog } from "../partition-log.ts";
 import type { Partition } from "../topics.ts";
 import { array, int16, int32, int64, int8, since, string, struct } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
 import { ledPartition } from "./leadership.ts";
+import { mergedByName } from "./repeated.ts";
 
+const READ_COMMITTED = 1;
 const LATEST = -1n;
 const EARLIEST = -2n;
 const MAX_TIMESTAMP = -3n;
 const EARLIEST_LOCAL = -4n;
+
+/** No record is that young, or the client may not see it yet. */
+const NOTHING = { timestamp: -1n, offset: -1n, leaderEpoch: -1 };
 
 const request = struct({
   replicaId: int32,
@@ -49,15 +55,19 @@ export const listOffsets = defineApi({
   request,
   response,
   scope: ({ topics }) => scopeOfPartitions(topics),
-  handle({ topics }, context) {
+  handle({ topics, isolationLevel }, context) {
     return {
       topics: topics.map(({ name, partitions }) => ({
         name,
-        partitions: partitions.map(({ index, currentLeaderEpoch, timestamp }) => {
+        partitions: mergedByName(partitions, ({ index }) => index).map(({ first, isRepeated }) => {
+          const { index, currentLeaderEpoch, timestamp } = first;
+          if (isRepeated) return failed(index, errorCode("INVALID_REQUEST"));
           const led = ledPartition(context, "DESCRIBE", name, index, currentLeaderEpoch);
           if (typeof led === "string") return failed(index, errorCode(led));
-          const { leaderEpoch } = led.partition;
-          return { index, errorCode: 0, leaderEpoch, ...lookUp(led.partition, timestamp) };
+          if (!isKnown(timestamp, context.version)) {
+            return failed(index, errorCode("UNSUPPORTED_VERSION"));
+          }
+          return answer(index, led.partition, timestamp, isolationLevel === READ_COMMITTED);
         }),
       })),
     };
@@ -72,14 +82,28 @@ export const listOffsets = defineApi({
   },
 });
 
-function lookUp({ log }: Partition, timestamp: bigint) {
-  if (timestamp === LATEST) return { timestamp: -1n, offset: log.endOffset };
+function answer(index: number, partition: Partition, timestamp: bigint, isCommitted: boolean) {
+  const { log, leaderEpoch } = partition;
+  const endOffset = isCommitted ? log.lastStableOffset : log.endOffset;
+  return { index, errorCode: 0, leaderEpoch, ...lookUp(log, timestamp, endOffset) };
+}
+
+/** A time, or one of the special values that the version has (KIP-734, KIP-405). */
+function isKnown(timestamp: bigint, version: number): boolean {
+  if (timestamp === MAX_TIMESTAMP) return version >= 7;
+  if (timestamp === EARLIEST_LOCAL) return version >= 8;
+  return timestamp >= EARLIEST;
+}
+
+/** `endOffset` is where the client may read to. */
+function lookUp(log: PartitionLog, timestamp: bigint, endOffset: bigint) {
+  if (timestamp === LATEST) return { timestamp: -1n, offset: endOffset };
   if (timestamp === EARLIEST || timestamp === EARLIEST_LOCAL) {
     return { timestamp: -1n, offset: log.startOffset };
   }
   const found =
     timestamp === MAX_TIMESTAMP ? offsetOfMaxTimestamp(log) : offsetAtTimestamp(log, timestamp);
-  return found ?? { timestamp: -1n, offset: -1n };
+  return found !== undefined && found.offset < endOffset ? found : NOTHING;
 }
 
 function failed(index: number, error: number) {

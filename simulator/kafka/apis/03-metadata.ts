@@ -1,3 +1,4 @@
+import { isTopicName } from "../topics.ts";
 import type { Topic } from "../topics.ts";
 import {
   array,
@@ -15,8 +16,12 @@ import {
 import type { Decoded, Encodable } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
-import { CLUSTER_NAME } from "../security/acl.ts";
-import { authorizedOperations, clusterAccessRefusal, topicAccessRefusal } from "./authorization.ts";
+import {
+  authorizedOperations,
+  clusterAccessRefusal,
+  clusterAuthorizedOperations,
+  topicAccessRefusal,
+} from "./authorization.ts";
 import { defineApi } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 
@@ -108,14 +113,11 @@ function clusterPart(asked: AskedMetadata, context: RequestContext) {
       const endpoint = node.endpoint(listener);
       return endpoint === undefined ? [] : [{ nodeId: node.id, ...endpoint }];
     });
-  const isRefused = isAsked && clusterAccessRefusal(context, "DESCRIBE") !== undefined;
   return {
     brokers,
     clusterId: cluster.id,
     controllerId: cluster.controllerId,
-    clusterAuthorizedOperations: isRefused
-      ? 0
-      : authorizedOperations(context, isAsked, "CLUSTER", CLUSTER_NAME),
+    clusterAuthorizedOperations: clusterAuthorizedOperations(context, isAsked),
   };
 }
 
@@ -141,6 +143,7 @@ function find(wanted: AskedTopic, asked: AskedMetadata, context: RequestContext)
 function create(name: string, asked: AskedMetadata, context: RequestContext): Topic | ErrorName {
   const { cluster } = context;
   const mayBeMade = asked.allowAutoTopicCreation && cluster.settings.autoCreateTopics;
+  if (!isTopicName(name)) return "INVALID_TOPIC_EXCEPTION";
   if (!mayBeMade) return "UNKNOWN_TOPIC_OR_PARTITION";
   const isAllowed = clusterAccessRefusal(context, "CREATE") === undefined;
   const refusal = isAllowed ? undefined : topicAccessRefusal(context, "CREATE", name);

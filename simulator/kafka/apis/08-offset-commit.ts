@@ -13,12 +13,9 @@ import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
 import { accessRefusal } from "./authorization.ts";
-import { committedTopicRefusal, groupRefusal } from "./coordination.ts";
+import { committedTopicRefusal, isMetadataTooLarge, offsetsRefusal } from "./coordination.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
-
-/** `offset.metadata.max.bytes`. */
-const METADATA_BYTES_MAX = 4096;
 
 const request = struct({
   groupId: string,
@@ -61,7 +58,7 @@ export const offsetCommit = defineApi({
   scope: ({ groupId, topics }) => ({ groups: [groupId], ...scopeOfPartitions(topics) }),
   handle(asked, context) {
     const access = accessRefusal(context, "READ", "GROUP", asked.groupId);
-    const refusal = groupRefusal(context, asked.groupId) ?? memberRefusal(asked, context);
+    const refusal = offsetsRefusal(context, asked.groupId) ?? memberRefusal(asked, context);
     return eachPartition(asked, (topic, partition) => {
       const error = access ?? committedTopicRefusal(context, topic, partition.index) ?? refusal;
       return errorCode(error ?? commit(asked.groupId, topic, partition, context));
@@ -86,9 +83,7 @@ function commit(
   partition: CommittedPartition,
   { cluster }: RequestContext,
 ): ErrorName {
-  if (Buffer.byteLength(partition.committedMetadata ?? "") > METADATA_BYTES_MAX) {
-    return "OFFSET_METADATA_TOO_LARGE";
-  }
+  if (isMetadataTooLarge(partition.committedMetadata)) return "OFFSET_METADATA_TOO_LARGE";
   cluster.groups.getOrCreate(groupId).offsets.set(topic, partition.index, {
     offset: partition.committedOffset,
     leaderEpoch: partition.committedLeaderEpoch,

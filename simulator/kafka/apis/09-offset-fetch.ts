@@ -15,7 +15,7 @@ import {
 import type { Encodable } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import { topicAccessRefusal } from "./authorization.ts";
-import { groupRefusal } from "./coordination.ts";
+import { offsetsRefusal } from "./coordination.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 
@@ -89,14 +89,14 @@ export const offsetFetch = defineApi({
   }),
   handle(asked, context) {
     if (context.version < SEVERAL_GROUPS) {
-      const answered = answerGroup(asked.groupId, asked.topics, context);
+      const answered = answerGroup(asked.groupId, asked.topics, asked.requireStable, context);
       if (context.version >= GROUP_ERROR || answered.errorCode === 0) return answered;
       return { topics: refusedTopics(asked.topics ?? [], answered.errorCode) };
     }
     return {
       groups: asked.groups.map(({ groupId, topics }) => ({
         groupId,
-        ...answerGroup(groupId, topics, context),
+        ...answerGroup(groupId, topics, asked.requireStable, context),
       })),
     };
   },
@@ -109,10 +109,19 @@ export const offsetFetch = defineApi({
   },
 });
 
-function answerGroup(groupId: string, asked: AskedTopics | null, context: RequestContext) {
-  const refusal = groupRefusal(context, groupId, "DESCRIBE");
+function answerGroup(
+  groupId: string,
+  asked: AskedTopics | null,
+  requireStable: boolean,
+  context: RequestContext,
+) {
+  const refusal = offsetsRefusal(context, groupId, "DESCRIBE");
   if (refusal !== undefined) return { topics: [], errorCode: errorCode(refusal) };
   const offsets = context.cluster.groups.get(groupId)?.offsets;
+  const positionIn = (topic: string, index: number) =>
+    requireStable && offsets?.pending.has(topic, index) === true
+      ? unstable(index)
+      : position(index, offsets?.get(topic, index));
   const accessOf = (topic: string) => topicAccessRefusal(context, "DESCRIBE", topic);
   if (asked !== null) {
     const topics = asked.flatMap((topic) => {
@@ -121,7 +130,7 @@ function answerGroup(groupId: string, asked: AskedTopics | null, context: Reques
       if (access !== undefined) return refusedTopics([topic], errorCode(access));
       return {
         name,
-        partitions: partitions.map((index) => position(index, offsets?.get(name, index))),
+        partitions: partitions.map((index) => positionIn(name, index)),
       };
     });
     return { topics, errorCode: 0 };
@@ -129,7 +138,7 @@ function answerGroup(groupId: string, asked: AskedTopics | null, context: Reques
   const shown = [...(offsets?.all() ?? [])].filter(([name]) => accessOf(name) === undefined);
   const topics = shown.map(([name, partitions]) => ({
     name,
-    partitions: [...partitions].map(([index, committed]) => position(index, committed)),
+    partitions: [...partitions.keys()].map((index) => positionIn(name, index)),
   }));
   return { topics, errorCode: 0 };
 }
@@ -142,6 +151,11 @@ function position(index: number, committed: CommittedOffset | undefined) {
     metadata: committed?.metadata ?? "",
     errorCode: 0,
   };
+}
+
+/** A transaction has still to decide on the offset (KIP-447). */
+function unstable(index: number) {
+  return { ...position(index, undefined), errorCode: errorCode("UNSTABLE_OFFSET_COMMIT") };
 }
 
 function refusedTopics(asked: AskedTopics, error: number): TopicResponse[] {

@@ -16,6 +16,7 @@ import { defineApi } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 
 const GROUP = 0;
+const TRANSACTION = 1;
 /** From this version on one request may ask for several keys. */
 const SEVERAL_KEYS = 4;
 
@@ -70,12 +71,12 @@ export const findCoordinator = defineApi({
 
 function locate(key: string, keyType: number, context: RequestContext) {
   const { cluster, listener } = context;
-  // Transactions are not served: a producer takes this for final and does not ask again.
-  if (keyType !== GROUP) return refusal("TRANSACTIONAL_ID_AUTHORIZATION_FAILED");
-  const access = accessRefusal(context, "DESCRIBE", "GROUP", key);
+  // Share groups (KIP-932) are not served.
+  if (keyType !== GROUP && keyType !== TRANSACTION) return refusal("INVALID_REQUEST");
+  const isGroup = keyType === GROUP;
+  const access = accessRefusal(context, "DESCRIBE", isGroup ? "GROUP" : "TRANSACTIONAL_ID", key);
   if (access !== undefined) return refusal(access);
-  if (key === "") return refusal("INVALID_GROUP_ID");
-  const nodeId = cluster.coordinatorOf(key);
+  const nodeId = cluster.coordinatorOf(key, isGroup ? "group" : "transaction");
   const endpoint = cluster.nodes.find((node) => node.id === nodeId)?.endpoint(listener);
   if (endpoint === undefined) return refusal("COORDINATOR_NOT_AVAILABLE");
   return { nodeId, ...endpoint, errorCode: 0, errorMessage: null };

@@ -14,6 +14,9 @@ import { errorCode } from "../wire/errors.ts";
 import { groupRefusal } from "./coordination.ts";
 import { defineApi } from "./define.ts";
 
+/** First version that says which protocol is meant. */
+const NAMED_PROTOCOL = 5;
+
 export const syncGroup = defineApi({
   key: 14,
   name: "SyncGroup",
@@ -37,6 +40,7 @@ export const syncGroup = defineApi({
   }),
   scope: ({ groupId }) => ({ groups: [groupId] }),
   async handle(asked, context) {
+    const { version } = context;
     const refusal = groupRefusal(context, asked.groupId);
     const group = context.cluster.groups.get(asked.groupId);
     if (refusal !== undefined || group === undefined) {
@@ -46,8 +50,9 @@ export const syncGroup = defineApi({
       memberId: asked.memberId,
       instanceId: asked.groupInstanceId,
       generation: asked.generationId,
-      protocolType: asked.protocolType,
-      protocolName: asked.protocolName,
+      // Where the version has them they are mandatory (KIP-559): no group has empty ones.
+      protocolType: version >= NAMED_PROTOCOL ? (asked.protocolType ?? "") : null,
+      protocolName: version >= NAMED_PROTOCOL ? (asked.protocolName ?? "") : null,
       assignments: asked.assignments,
     });
     return answer(result, errorCode(result.error));

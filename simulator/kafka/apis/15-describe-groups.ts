@@ -12,7 +12,7 @@ import {
 } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import { authorizedOperations } from "./authorization.ts";
-import { groupRefusal } from "./coordination.ts";
+import { offsetsRefusal } from "./coordination.ts";
 import { defineApi } from "./define.ts";
 
 export const describeGroups = defineApi({
@@ -51,7 +51,7 @@ export const describeGroups = defineApi({
   handle({ groups, includeAuthorizedOperations }, context) {
     return {
       groups: groups.map((groupId) => {
-        const refusal = groupRefusal(context, groupId, "DESCRIBE");
+        const refusal = offsetsRefusal(context, groupId, "DESCRIBE");
         if (refusal !== undefined) return unknown(groupId, "", errorCode(refusal));
         const group = context.cluster.groups.get(groupId);
         // A group that does not exist is dead, not an error.
@@ -94,7 +94,7 @@ function describe(group: Group) {
         clientId: member.clientId,
         clientHost: member.clientHost,
         memberMetadata: (isStable ? chosen?.metadata : undefined) ?? Buffer.alloc(0),
-        memberAssignment: isStable ? member.assignment : Buffer.alloc(0),
+        memberAssignment: member.assignment,
       };
     }),
   };

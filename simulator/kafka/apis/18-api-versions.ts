@@ -11,6 +11,10 @@ const response = struct({
   throttleTimeMs: since(1, int32, 0),
 });
 
+/** KIP-511. */
+const SOFTWARE = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/;
+const SOFTWARE_VERSION = 3;
+
 /** `served` is asked at every request: this API is one of those that it lists. */
 export function defineApiVersions(served: () => Iterable<Api>) {
   return defineApi({
@@ -25,14 +29,20 @@ export function defineApiVersions(served: () => Iterable<Api>) {
       clientSoftwareVersion: since(3, string, ""),
     }),
     response,
-    handle: () => ({ errorCode: 0, apiKeys: listed(served()) }),
+    handle({ clientSoftwareName, clientSoftwareVersion }, { version }) {
+      const isNamed = SOFTWARE.test(clientSoftwareName) && SOFTWARE.test(clientSoftwareVersion);
+      if (version >= SOFTWARE_VERSION && !isNamed) {
+        return { errorCode: errorCode("INVALID_REQUEST"), apiKeys: [] };
+      }
+      return { errorCode: 0, apiKeys: listed(served()) };
+    },
     refuse: (_request, error) => ({ errorCode: error, apiKeys: [] }),
   });
 }
 
-/** Version 0 of the answer to a version that is not served, for every client to read. */
-export function unsupportedVersion(served: Iterable<Api>) {
-  const answer = { errorCode: errorCode("UNSUPPORTED_VERSION"), apiKeys: listed(served) };
+/** Version 0 of the answer to a version that is not served, for every client to read: which ones are. */
+export function unsupportedVersion(api: Api) {
+  const answer = { errorCode: errorCode("UNSUPPORTED_VERSION"), apiKeys: listed([api]) };
   return { codec: response, answer };
 }
 

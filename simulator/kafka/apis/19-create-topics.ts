@@ -17,9 +17,11 @@ import {
 import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
-import { topicConfigEntries, topicConfigFault } from "../topic-config.ts";
+import { topicConfigEntries, topicConfigFault, topicRules } from "../topic-config.ts";
+import { isTopicName } from "../topics.ts";
 import { clusterAccessRefusal, topicAccessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";
+import { mergedByName } from "./repeated.ts";
 import type { RequestContext } from "./define.ts";
 
 const NO_ID = "00000000-0000-0000-0000-000000000000";
@@ -77,12 +79,10 @@ export const createTopics = defineApi({
   handle({ topics, validateOnly }, context) {
     const { cluster } = context;
     return {
-      topics: topics.map((asked) => {
-        const same = topics.filter(({ name }) => name === asked.name);
-        const fault =
-          same.length > 1 ? REPEATED : (access(asked, context) ?? refusal(asked, cluster));
+      topics: mergedByName(topics, ({ name }) => name).map(({ first: asked, isRepeated }) => {
+        const fault = isRepeated ? REPEATED : (access(asked, context) ?? refusal(asked, cluster));
         if (fault !== undefined) return failed(asked.name, errorCode(fault[0]), fault[1]);
-        if (validateOnly) return { name: asked.name, errorCode: 0 };
+        if (validateOnly) return planned(asked, cluster);
         const created = cluster.createTopic(asked.name, countOf(asked), configOf(asked));
         if (typeof created === "string") return failed(asked.name, errorCode(created), null);
         const isHidden = topicAccessRefusal(context, "DESCRIBE_CONFIGS", asked.name) !== undefined;
@@ -108,6 +108,11 @@ function refusal(asked: AskedTopic, cluster: Cluster): Fault | undefined {
   const living = cluster.nodes.filter((node) => node.alive).length;
   if (cluster.topics.get(name) !== undefined) {
     return ["TOPIC_ALREADY_EXISTS", `Topic '${name}' already exists.`];
+  }
+  const colliding = cluster.topics.colliding(name);
+  if (isTopicName(name) && colliding !== undefined) {
+    const message = `Topic '${name}' collides with existing topics: ${colliding.name}`;
+    return ["INVALID_TOPIC_EXCEPTION", message];
   }
   if (assignments.length > 0) {
     return ["INVALID_REQUEST", "Manual assignment of replicas is not supported."];
@@ -145,6 +150,21 @@ function described(topic: Topic) {
     partitionCount: topic.partitions.length,
     replicationFactor: topic.partitions[0]?.replicas.length ?? 0,
     configs: topicConfigEntries(topic),
+  };
+}
+
+/** What would be made. */
+function planned(asked: AskedTopic, { settings }: Cluster) {
+  const { name, replicationFactor } = asked;
+  const own = configOf(asked);
+  const rules = topicRules(own, settings.batchBytesMax);
+  return {
+    name,
+    errorCode: 0,
+    partitionCount: countOf(asked) ?? settings.partitionsDefault,
+    replicationFactor:
+      replicationFactor === DEFAULT ? settings.replicationFactor : replicationFactor,
+    configs: topicConfigEntries({ config: own, rules }),
   };
 }
 

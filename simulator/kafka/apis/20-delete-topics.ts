@@ -11,8 +11,9 @@ import {
 } from "../wire/codec.ts";
 import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
-import { topicAccessRefusal } from "./authorization.ts";
+import { clusterAccessRefusal, topicAccessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";
+import { mergedByName } from "./repeated.ts";
 import type { RequestContext } from "./define.ts";
 
 const NO_ID = "00000000-0000-0000-0000-000000000000";
@@ -43,7 +44,16 @@ export const deleteTopics = defineApi({
   scope: (asked, cluster) => ({
     topics: wanted(asked).map(({ name, id }) => name ?? cluster.topics.getById(id)?.name ?? ""),
   }),
-  handle: (asked, context) => ({ topics: wanted(asked).map((one) => remove(one, context)) }),
+  handle: (asked, context) => ({
+    topics: mergedByName(wanted(asked), ({ name, id }) => name ?? id).map(
+      ({ first, isRepeated }) => {
+        const isClear = (first.name === null) !== (first.id === NO_ID);
+        if (isClear && !isRepeated) return remove(first, context);
+        const { name, id } = first;
+        return { name, id, errorCode: errorCode("INVALID_REQUEST") };
+      },
+    ),
+  }),
   refuse: (asked, error) => ({
     topics: wanted(asked).map(({ name, id }) => ({ name, id, errorCode: error })),
   }),
@@ -63,10 +73,12 @@ function remove({ name, id }: Wanted, context: RequestContext) {
   const topic = name === null ? cluster.topics.getById(id) : cluster.topics.get(name);
   const meant = topic?.name ?? name;
   if (meant === null) return { name, id, errorCode: errorCode("UNKNOWN_TOPIC_ID") };
-  const hidden = topicAccessRefusal(context, "DESCRIBE", meant);
+  // Who may delete in the cluster needs no right to the topic.
+  const isForAll = clusterAccessRefusal(context, "DELETE") === undefined;
+  const hidden = isForAll ? undefined : topicAccessRefusal(context, "DESCRIBE", meant);
   if (hidden !== undefined) return { name, id, errorCode: errorCode(hidden) };
   if (topic === undefined) return { name, id, errorCode: errorCode("UNKNOWN_TOPIC_OR_PARTITION") };
-  const refusal = topicAccessRefusal(context, "DELETE", meant);
+  const refusal = isForAll ? undefined : topicAccessRefusal(context, "DELETE", meant);
   if (refusal !== undefined) return { name: meant, id, errorCode: errorCode(refusal) };
   cluster.deleteTopic(topic);
   return { name: topic.name, id: topic.id, errorCode: 0 };

@@ -1,5 +1,6 @@
 import type { Cluster } from "../cluster.ts";
 import { topicConfigEntries } from "../topic-config.ts";
+import { isTopicName } from "../topics.ts";
 import type { ConfigEntry } from "../topic-config.ts";
 import {
   array,
@@ -85,6 +86,9 @@ function describe(resource: Resource, cluster: Cluster) {
   const { type, name, configurationKeys } = resource;
   if (type !== TOPIC && type !== BROKER) {
     return failed(resource, errorCode("INVALID_REQUEST"), `Unsupported resource type: ${type}`);
+  }
+  if (type === TOPIC && !isTopicName(name)) {
+    return failed(resource, errorCode("INVALID_TOPIC_EXCEPTION"), null);
   }
   const topic = cluster.topics.get(name);
   if (type === TOPIC && topic === undefined) {

@@ -1,6 +1,7 @@
 import { AuthenticationFailed } from "../security/failure.ts";
 import { bytes, int16, int64, nullableString, since, struct } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
+import { MalformedRequest } from "../wire/reader.ts";
 import { defineApi } from "./define.ts";
 
 export const saslAuthenticate = defineApi({
@@ -15,18 +16,23 @@ export const saslAuthenticate = defineApi({
     authBytes: bytes,
     sessionLifetimeMs: since(1, int64, 0n),
   }),
-  async handle({ authBytes }, { cluster, session }) {
+  async handle({ authBytes }, { cluster, session, listener }) {
     if (!session.isInExchange) {
+      if (!session.isAuthenticated(cluster.timers.nowMs())) {
+        throw new MalformedRequest("SaslAuthenticate before SaslHandshake");
+      }
       const message = "SaslAuthenticate request received without a SaslHandshake";
       return failed(errorCode("ILLEGAL_SASL_STATE"), message);
     }
-    const lifetimeMs = cluster.settings.reauthenticationMsMax;
+    const { listeners, reauthenticationMsMax } = cluster.settings;
+    const own = listeners.find(({ name }) => name === listener)?.sasl?.reauthenticationMsMax;
+    const lifetimeMs = own ?? reauthenticationMsMax;
     const endsAtMs =
       lifetimeMs === 0 ? Number.POSITIVE_INFINITY : cluster.timers.nowMs() + lifetimeMs;
     try {
       const step = await session.next(authBytes, endsAtMs);
       const sessionLifetimeMs = step.user === undefined ? 0n : BigInt(lifetimeMs);
-      return { errorCode: 0, errorMessage: null, authBytes: step.reply, sessionLifetimeMs };
+      return { errorCode: 0, errorMessage: "", authBytes: step.reply, sessionLifetimeMs };
     } catch (error) {
       if (!(error instanceof AuthenticationFailed)) throw error;
       session.reject();

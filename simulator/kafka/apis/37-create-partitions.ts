@@ -12,6 +12,7 @@ import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
 import { topicAccessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";
+import { mergedByName } from "./repeated.ts";
 
 export const createPartitions = defineApi({
   key: 37,
@@ -36,7 +37,9 @@ export const createPartitions = defineApi({
   scope: ({ topics }) => ({ topics: topics.map((topic) => topic.name) }),
   handle: ({ topics, validateOnly }, context) => ({
     throttleTimeMs: 0,
-    results: topics.map(({ name, count, assignments }) => {
+    results: mergedByName(topics, ({ name }) => name).map(({ first, isRepeated }) => {
+      const { name, count, assignments } = first;
+      if (isRepeated) return result(name, "INVALID_REQUEST", "Duplicate topic in request.");
       const refusal = topicAccessRefusal(context, "ALTER", name);
       if (refusal !== undefined) return result(name, refusal, null);
       const { cluster } = context;

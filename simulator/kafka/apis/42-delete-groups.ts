@@ -1,7 +1,7 @@
 import { array, int16, int32, string, struct } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
-import { groupRefusal } from "./coordination.ts";
+import { offsetsRefusal } from "./coordination.ts";
 import { defineApi } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 
@@ -27,7 +27,7 @@ export const deleteGroups = defineApi({
 });
 
 function remove(groupId: string, context: RequestContext): ErrorName {
-  const refusal = groupRefusal(context, groupId, "DELETE");
+  const refusal = offsetsRefusal(context, groupId, "DELETE");
   if (refusal !== undefined) return refusal;
   const group = context.cluster.groups.get(groupId);
   if (group === undefined) return "GROUP_ID_NOT_FOUND";

@@ -54,7 +54,8 @@ function altered(
     if (value === null) return invalid(`Null value not supported for : ${name}`);
     if (operation === SET) changed.set(name, value);
     else if (operation !== APPEND && operation !== SUBTRACT) {
-      return invalid(`Unknown operations type ${operation}`);
+      // Apache Kafka 4.1 has no better word for it.
+      return { error: "UNKNOWN_SERVER_ERROR", message: `unknown operation ${operation}` };
     } else if (isListSetting(name) !== true) {
       const verb = operation === APPEND ? "APPEND" : "SUBTRACT";
       const message = `Can't ${verb} to key ${name} because its type is not LIST.`;

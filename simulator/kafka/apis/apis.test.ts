@@ -64,6 +64,11 @@ const REFUSALS: Readonly<Record<string, string>> = {
   DeleteRecords: "TOPIC_AUTHORIZATION_FAILED",
   InitProducerId: "CLUSTER_AUTHORIZATION_FAILED",
   OffsetForLeaderEpoch: "TOPIC_AUTHORIZATION_FAILED",
+  AddPartitionsToTxn: "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+  AddOffsetsToTxn: "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+  EndTxn: "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+  TxnOffsetCommit: "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+  DescribeTransactions: "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
   DescribeAcls: "CLUSTER_AUTHORIZATION_FAILED",
   CreateAcls: "CLUSTER_AUTHORIZATION_FAILED",
   DeleteAcls: "CLUSTER_AUTHORIZATION_FAILED",
@@ -81,6 +86,7 @@ const OPEN_TO_ALL = [
   "SaslAuthenticate",
   "DescribeCluster",
   "ListGroups",
+  "ListTransactions",
 ];
 
 test("every API is open to all or says what may not be done", () => {

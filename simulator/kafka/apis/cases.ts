@@ -4,6 +4,7 @@ import type { ExchangeConnection } from "./exchange.ts";
 import { GROUP, protocols, record, TOPIC } from "./prepared.ts";
 import type { Prepared } from "./prepared.ts";
 import { apis } from "./registry.ts";
+import { TRANSACTION_CASES } from "./transaction-cases.ts";
 
 /** Nobody may alter the topic: that leaves what the other requests do. */
 export const ACL = {
@@ -38,6 +39,7 @@ export interface Case {
 
 /** For tests: a request and what to find in its answer, by the name of the API. */
 export const CASES: Readonly<Record<string, (prepared: Prepared, version: number) => Case>> = {
+  ...TRANSACTION_CASES,
   Produce: () => ({
     args: [-1, 1000, [{ ...record }], {}],
     expected: {
@@ -321,7 +323,7 @@ export const CASES: Readonly<Record<string, (prepared: Prepared, version: number
   SaslAuthenticate: () => ({
     before: (connection) => platformatic.saslHandshakeV1.api.async(connection, "PLAIN"),
     args: [Buffer.from("\0u\0p")],
-    expected: { errorCode: 0, errorMessage: null },
+    expected: { errorCode: 0, errorMessage: "" },
   }),
   CreatePartitions: () => ({
     args: [[{ name: TOPIC, count: 5, assignments: null }], 1000, false],

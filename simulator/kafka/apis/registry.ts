@@ -18,6 +18,10 @@ import { deleteTopics } from "./20-delete-topics.ts";
 import { deleteRecords } from "./21-delete-records.ts";
 import { initProducerId } from "./22-init-producer-id.ts";
 import { offsetForLeaderEpoch } from "./23-offset-for-leader-epoch.ts";
+import { addPartitionsToTxn } from "./24-add-partitions-to-txn.ts";
+import { addOffsetsToTxn } from "./25-add-offsets-to-txn.ts";
+import { endTxn } from "./26-end-txn.ts";
+import { txnOffsetCommit } from "./28-txn-offset-commit.ts";
 import { describeAcls } from "./29-describe-acls.ts";
 import { createAcls } from "./30-create-acls.ts";
 import { deleteAcls } from "./31-delete-acls.ts";
@@ -29,6 +33,8 @@ import { deleteGroups } from "./42-delete-groups.ts";
 import { incrementalAlterConfigs } from "./44-incremental-alter-configs.ts";
 import { offsetDelete } from "./47-offset-delete.ts";
 import { describeCluster } from "./60-describe-cluster.ts";
+import { describeTransactions } from "./65-describe-transactions.ts";
+import { listTransactions } from "./66-list-transactions.ts";
 import type { Api } from "./define.ts";
 
 const SERVED: readonly Api[] = [
@@ -53,6 +59,10 @@ const SERVED: readonly Api[] = [
   deleteTopics,
   deleteRecords,
   offsetForLeaderEpoch,
+  addPartitionsToTxn,
+  addOffsetsToTxn,
+  endTxn,
+  txnOffsetCommit,
   describeAcls,
   createAcls,
   deleteAcls,
@@ -63,6 +73,8 @@ const SERVED: readonly Api[] = [
   incrementalAlterConfigs,
   offsetDelete,
   describeCluster,
+  describeTransactions,
+  listTransactions,
 ];
 
 /** Every API that is served, by its key. */

@@ -8,7 +8,9 @@ import type { JoinResult, SyncRequest, SyncResult } from "./member.ts";
 type Step =
   | { readonly do: "join" | "beat" | "leave"; readonly who: number }
   | { readonly do: "wait"; readonly ms: number }
-  | { readonly do: "rebalance" };
+  | { readonly do: "advance"; readonly who: number; readonly ms: number }
+  | { readonly do: "rebalance" }
+  | { readonly do: "evict" };
 
 const PARTITIONS = 6;
 
@@ -18,7 +20,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     do: fc.constant("wait" as const),
     ms: fc.constantFrom(0, 100, 4000, 11_000, 31_000),
   }),
+  fc.record({
+    do: fc.constant("advance" as const),
+    who: fc.nat({ max: 3 }),
+    ms: fc.constantFrom(100, 4000, 11_000),
+  }),
   fc.record({ do: fc.constant("rebalance" as const) }),
+  fc.record({ do: fc.constant("evict" as const) }),
 );
 
 /** A client that does what the broker tells it, as long as it is asked to. */
@@ -121,7 +129,10 @@ test("whatever members do: one owner per partition and generation, generations g
       for (const next of steps) {
         if (next.do === "wait") timers.advance(next.ms);
         else if (next.do === "rebalance") group.rebalance();
-        else if (next.do === "join") work.push(members[next.who]?.join() ?? Promise.resolve());
+        else if (next.do === "evict") group.evict();
+        else if (next.do === "advance") {
+          group.advanceSession(members[next.who]?.memberId ?? "", next.ms);
+        } else if (next.do === "join") work.push(members[next.who]?.join() ?? Promise.resolve());
         else members[next.who]?.[next.do]();
         await settle();
         expect(group.generation).toBeGreaterThanOrEqual(generation);

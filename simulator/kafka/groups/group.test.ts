@@ -257,6 +257,64 @@ describe("static members", () => {
   });
 });
 
+describe("control from outside", () => {
+  test("a rebalance is begun once: only a group that has one generation can begin the next", async () => {
+    const { group } = await twoMembers();
+    expect(group.rebalance()).toBe(true);
+    expect(group.state).toBe("PreparingRebalance");
+    expect(group.rebalance()).toBe(false);
+    expect(setUp().group.rebalance()).toBe(false);
+  });
+
+  test("an advanced session ends as early as it was advanced, for this member alone", async () => {
+    const { timers, group, leader, second } = await twoMembers();
+    group.advanceSession(second.memberId, SESSION_MS - 100);
+    timers.advance(99);
+    expect(group.members).toHaveLength(2);
+    timers.advance(1);
+    expect(group.members.map(({ id }) => id)).toEqual([leader.memberId]);
+    expect(group.state).toBe("PreparingRebalance");
+    expect(group.heartbeat(second.memberId, null, 2)).toBe("UNKNOWN_MEMBER_ID");
+  });
+
+  test("a session that is advanced to its end ends at once; a sign of life gives a whole one", async () => {
+    const { timers, group, leader, second } = await twoMembers();
+    group.advanceSession(second.memberId, SESSION_MS - 2);
+    timers.advance(1);
+    for (const { id } of group.members) group.heartbeat(id, null, 2);
+    timers.advance(SESSION_MS - 1);
+    expect(group.members).toHaveLength(2);
+    for (const { id } of group.members) group.heartbeat(id, null, 2);
+    group.advanceSession(second.memberId, SESSION_MS / 2);
+    group.advanceSession(second.memberId, SESSION_MS / 2);
+    expect(group.members.map(({ id }) => id)).toEqual([leader.memberId]);
+    group.advanceSession("nobody", 1);
+  });
+
+  test("an evicted group has no member, answers those who wait, keeps its offsets and takes new members", async () => {
+    const { timers, group, leader, second } = await twoMembers();
+    const committed = { offset: 3n, leaderEpoch: -1, metadata: null, committedAtMs: 0 };
+    group.offsets.set("t", 0, committed);
+    group.rebalance();
+    const joining = group.join(joinRequest({ memberId: second.memberId }));
+    group.evict();
+    await expect(joining).resolves.toMatchObject({ error: "UNKNOWN_MEMBER_ID" });
+    expect(group.heartbeat(leader.memberId, null, 2)).toBe("UNKNOWN_MEMBER_ID");
+    expect(group).toMatchObject({ state: "Empty", generation: 3, members: [] });
+    expect(group.offsets.get("t", 0)).toBe(committed);
+    expect(timers.pending).toBe(0);
+    const again = group.join(joinRequest());
+    timers.advance(0);
+    await expect(again).resolves.toMatchObject({ error: "NONE", generation: 4 });
+  });
+
+  test("evicting nobody changes nothing", () => {
+    const { group } = setUp();
+    group.evict();
+    expect(group).toMatchObject({ state: "Empty", generation: 0 });
+  });
+});
+
 test("closing answers everyone who waits and leaves no timer", async () => {
   const { timers, group, leader } = await twoMembers();
   group.rebalance();

@@ -22,6 +22,7 @@ import { Members } from "./members.ts";
 import { CommittedOffsets } from "./offsets.ts";
 import { PendingMembers } from "./pending.ts";
 import { hasCommonProtocol, sameProtocols, selectProtocol, speaks } from "./protocols.ts";
+import { SessionClock } from "./session-clock.ts";
 
 export type GroupState = "Empty" | "PreparingRebalance" | "CompletingRebalance" | "Stable" | "Dead";
 
@@ -31,7 +32,7 @@ export type GroupState = "Empty" | "PreparingRebalance" | "CompletingRebalance" 
  */
 export class Group {
   readonly id: string;
-  readonly offsets = new CommittedOffsets();
+  readonly offsets: CommittedOffsets;
   readonly #timers: Timers;
   readonly #initialRebalanceDelayMs: number;
   readonly #members = new Members();
@@ -46,8 +47,14 @@ export class Group {
   /** While it lasts the first members of an empty group are collected. */
   #collecting: { endsAtMs: number; joinedSince: boolean } | undefined;
 
-  constructor(id: string, timers: Timers, initialRebalanceDelayMs: number) {
+  constructor(
+    id: string,
+    timers: Timers,
+    initialRebalanceDelayMs: number,
+    offsets = new CommittedOffsets(),
+  ) {
     this.id = id;
+    this.offsets = offsets;
     this.#timers = timers;
     this.#emptySinceMs = timers.nowMs();
     this.#pending = new PendingMembers(timers, () => this.#tryCompleteJoin());
@@ -85,7 +92,7 @@ export class Group {
 
   /** Nothing of it is worth keeping: no member, nobody who is about to be one, no offset. */
   get isUnused(): boolean {
-    return this.#state === "Empty" && this.#pending.size === 0 && this.offsets.all().size === 0;
+    return this.#state === "Empty" && this.#pending.size === 0 && this.offsets.isEmpty;
   }
 
   join(request: JoinRequest): Promise<JoinResult> {
@@ -145,15 +152,41 @@ export class Group {
     return "NONE";
   }
 
-  /** Makes every member join again. */
-  rebalance(): void {
-    if (this.#state === "Stable" || this.#state === "CompletingRebalance") this.#prepareRebalance();
+  /** The same within a transaction: producers before KIP-447 name no member, and a rebalance is no obstacle. */
+  mayCommitInTransaction(
+    memberId: string,
+    instanceId: string | null,
+    generation: number,
+  ): ErrorName {
+    if (this.#state === "Dead") return "COORDINATOR_NOT_AVAILABLE";
+    if (generation < 0 && (this.#state === "Empty" || memberId === "")) return "NONE";
+    const member = this.#current(memberId, instanceId, generation);
+    return typeof member === "string" ? member : "NONE";
+  }
+
+  /** Makes every member join again. False when there is nobody, or they do already. */
+  rebalance(): boolean {
+    if (this.#state !== "Stable" && this.#state !== "CompletingRebalance") return false;
+    this.#prepareRebalance();
+    return true;
   }
 
   /** Removes a member at once, as the end of its session would. */
   expire(memberId: string): void {
     const member = this.#members.get(memberId);
     if (member !== undefined) this.#remove(member);
+  }
+
+  /** Removes every member at once, as the end of all their sessions would; the offsets stay. */
+  evict(): void {
+    for (const member of this.#members.all()) this.#drop(member);
+    this.#pending.clear();
+    if (this.#state !== "Empty" && this.#state !== "Dead") this.#completeJoin();
+  }
+
+  /** Lets so much of a member's session pass at once. */
+  advanceSession(memberId: string, byMs: number): void {
+    this.#members.get(memberId)?.session?.advance(byMs);
   }
 
   /** Answers everyone who waits with `error`; the members stay. */
@@ -372,7 +405,7 @@ export class Group {
 
   #renew(member: Member): void {
     member.session?.cancel();
-    member.session = this.#timers.after(member.sessionTimeoutMs, () => {
+    member.session = new SessionClock(this.#timers, member.sessionTimeoutMs, () => {
       // Whoever waits for an answer is alive: only the coordinator keeps it waiting.
       if (member.joining !== undefined || member.syncing !== undefined) this.#renew(member);
       else this.#remove(member);

@@ -1,5 +1,7 @@
 import type { Timers } from "../timers.ts";
 import { Group } from "./group.ts";
+import { CommittedOffsets } from "./offsets.ts";
+import type { OffsetChange } from "./offsets.ts";
 
 export interface GroupLimits {
   /** Shorter sessions are refused with INVALID_SESSION_TIMEOUT. Milliseconds, default 6000. */
@@ -10,15 +12,25 @@ export interface GroupLimits {
   readonly initialRebalanceDelayMs: number;
 }
 
+/** What is to be kept of a group. */
+export type GroupChange = OffsetChange | { readonly type: "group-deleted" };
+
 /** The groups of the cluster. */
 export class Groups {
   readonly limits: GroupLimits;
   readonly #timers: Timers;
+  readonly #onChange: (group: string, change: GroupChange) => void;
   readonly #groups = new Map<string, Group>();
 
-  constructor(limits: GroupLimits, timers: Timers) {
+  /** `onChange` is told what is to be kept, before it counts; `group-deleted` when the group is forgotten. */
+  constructor(
+    limits: GroupLimits,
+    timers: Timers,
+    onChange: (group: string, change: GroupChange) => void = () => {},
+  ) {
     this.limits = limits;
     this.#timers = timers;
+    this.#onChange = onChange;
   }
 
   all(): readonly Group[] {
@@ -32,17 +44,23 @@ export class Groups {
   getOrCreate(id: string): Group {
     const known = this.#groups.get(id);
     if (known !== undefined) return known;
-    const group = new Group(id, this.#timers, this.limits.initialRebalanceDelayMs);
+    const offsets = new CommittedOffsets((change) => this.#onChange(id, change));
+    const group = new Group(id, this.#timers, this.limits.initialRebalanceDelayMs, offsets);
     this.#groups.set(id, group);
     return group;
   }
 
   delete(group: Group): void {
-    group.close("COORDINATOR_NOT_AVAILABLE");
-    this.#groups.delete(group.id);
+    this.#onChange(group.id, { type: "group-deleted" });
+    this.#close(group);
   }
 
   close(): void {
-    for (const group of this.all()) this.delete(group);
+    for (const group of this.all()) this.#close(group);
+  }
+
+  #close(group: Group): void {
+    group.close("COORDINATOR_NOT_AVAILABLE");
+    this.#groups.delete(group.id);
   }
 }

@@ -1,5 +1,5 @@
-import type { Timer } from "../timers.ts";
 import type { ErrorName } from "../wire/errors.ts";
+import type { SessionClock } from "./session-clock.ts";
 
 /** One assignment strategy that a member can do, with what it tells the leader. */
 export interface GroupProtocol {
@@ -73,7 +73,7 @@ export interface Member {
   /** Set while the member waits for the answer to its SyncGroup. */
   syncing: ((result: SyncResult) => void) | undefined;
   /** Removes the member when it fires; renewed by every sign of life. */
-  session: Timer | undefined;
+  session: SessionClock | undefined;
 }
 
 export function newMember(id: string, request: JoinRequest): Member {

@@ -59,11 +59,12 @@ export class Door {
     if (typeof address === "object" && address !== null) this.#port = address.port;
   }
 
-  /** Cuts every socket and frees the port. */
-  async close(): Promise<void> {
+  /** Cuts every socket and frees the port. Gives how many sockets there were. */
+  async close(): Promise<number> {
     const server = this.#server;
-    if (server === undefined) return;
+    if (server === undefined) return 0;
     this.#server = undefined;
+    const cut = this.#accepted.size;
     const closed = [closeOf(server)];
     server.close();
     for (const { socket, connection } of this.#accepted.values()) {
@@ -72,6 +73,7 @@ export class Door {
       socket.destroy();
     }
     await Promise.all(closed);
+    return cut;
   }
 
   #create(): Server {

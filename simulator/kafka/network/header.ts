@@ -1,7 +1,6 @@
 import { API_VERSIONS_KEY, unsupportedVersion } from "../apis/18-api-versions.ts";
 import { encodeBody } from "../apis/define.ts";
 import type { Api } from "../apis/define.ts";
-import { apis } from "../apis/registry.ts";
 import type { RequestReader } from "../wire/reader.ts";
 
 export interface RequestHeader {
@@ -36,7 +35,7 @@ export function replyFrame(api: Api, header: RequestHeader, body: Buffer): Buffe
 /** A client that is newer than this broker asks ApiVersions in a version of its own and is answered in version 0. */
 export function unsupportedApiVersions(api: Api, header: RequestHeader): Buffer | undefined {
   if (api.key !== API_VERSIONS_KEY) return undefined;
-  const { codec, answer } = unsupportedVersion(apis.values());
+  const { codec, answer } = unsupportedVersion(api);
   const body = encodeBody(codec, answer, api.format(0));
   return replyFrame(api, { ...header, apiVersion: 0 }, body);
 }

@@ -33,9 +33,10 @@ export class Node implements NodeView {
     await Promise.all(this.#doors.map((door) => door.open()));
   }
 
-  /** Every socket is cut and no port answers any more, until `start`. */
-  async kill(): Promise<void> {
+  /** Every socket is cut and no port answers any more, until `start`. Gives how many sockets there were. */
+  async kill(): Promise<number> {
     this.#alive = false;
-    await Promise.all(this.#doors.map((door) => door.close()));
+    const cut = await Promise.all(this.#doors.map((door) => door.close()));
+    return cut.reduce((sum, count) => sum + count, 0);
   }
 }

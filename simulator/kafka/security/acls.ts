@@ -22,6 +22,11 @@ export interface AuthorizationOptions {
   readonly allowIfNoAcl?: boolean;
 }
 
+/** An entry came or went. */
+export type AclChange =
+  | { readonly type: "acl"; readonly acl: Acl }
+  | { readonly type: "acl-deleted"; readonly acl: Acl };
+
 /** An ALLOW of one of these allows DESCRIBE too. */
 const IMPLY_DESCRIBE: ReadonlySet<string> = new Set(["READ", "WRITE", "DELETE", "ALTER"]);
 
@@ -29,20 +34,32 @@ const IMPLY_DESCRIBE: ReadonlySet<string> = new Set(["READ", "WRITE", "DELETE", 
 export class Acls {
   readonly #superUsers: ReadonlySet<string>;
   readonly #allowIfNoAcl: boolean;
+  #onChange: (change: AclChange) => void = () => {};
   #acls: readonly Acl[] = [];
 
-  constructor({ superUsers = [], acls, allowIfNoAcl }: AuthorizationOptions) {
+  /** `onChange` is told what is added and deleted later on. */
+  constructor(
+    { superUsers = [], acls, allowIfNoAcl }: AuthorizationOptions,
+    onChange: (change: AclChange) => void = () => {},
+  ) {
     this.#superUsers = new Set(superUsers);
     this.#allowIfNoAcl = allowIfNoAcl ?? acls === undefined;
     for (const { pattern = "LITERAL", host = WILDCARD, permission = "ALLOW", ...acl } of acls ??
       []) {
       this.add({ ...acl, pattern, host, permission });
     }
+    this.#onChange = onChange;
   }
 
   /** Entries that are there already are not added again. */
   add(acl: Acl): void {
-    if (this.find(acl).length === 0) this.#acls = [...this.#acls, acl];
+    if (this.find(acl).length > 0) return;
+    this.#onChange({ type: "acl", acl });
+    this.#acls = [...this.#acls, acl];
+  }
+
+  all(): readonly Acl[] {
+    return this.#acls;
   }
 
   find(filter: AclFilter): readonly Acl[] {
@@ -52,6 +69,7 @@ export class Acls {
   /** Returns what was deleted. */
   delete(filter: AclFilter): readonly Acl[] {
     const deleted = this.find(filter);
+    for (const acl of deleted) this.#onChange({ type: "acl-deleted", acl });
     this.#acls = this.#acls.filter((acl) => !deleted.includes(acl));
     return deleted;
   }

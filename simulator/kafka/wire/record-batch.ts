@@ -18,8 +18,13 @@ const RECORD_COUNT = 57;
 const HEADER_BYTES = 61;
 /** Bytes before what `length` counts. */
 const OVERHEAD_BYTES = 12;
+/** The smallest message of any format (LegacyRecord.RECORD_OVERHEAD_V0). */
+const LENGTH_MIN = 14;
+/** Attributes, timestamp and offset deltas, the lengths of key and value, the count of headers. */
+const RECORD_BYTES_MIN = 6;
 /** The timestamp of every record is the batch's highest one. */
 const LOG_APPEND_TIME = 0b1000;
+const TRANSACTIONAL = 0b1_0000;
 
 /** One batch as a producer sent it: its bytes, and the header fields that the broker looks at. */
 export interface RecordBatch {
@@ -49,41 +54,29 @@ export class InvalidBatch extends Error {
 }
 
 /**
- * The one batch that a Produce request from version 3 on may hold for a partition. Throws InvalidBatch: formats
- * before v2 and a second batch are INVALID_RECORD, a wrong length or CRC is CORRUPT_MESSAGE, as in Apache Kafka.
+ * The one batch that a Produce request from version 3 on may hold for a partition. Throws InvalidBatch as Apache Kafka
+ * does: INVALID_RECORD for no whole batch, a second one, a format before v2 and records that do not fill it as it says,
+ * CORRUPT_MESSAGE for an impossible length, an unknown format and a wrong CRC.
  */
 export function parseBatch(bytes: Buffer): RecordBatch {
-  if (bytes.length < HEADER_BYTES) throw corrupt(`${bytes.length} bytes hold no batch header`);
-  const magic = bytes.readInt8(MAGIC);
-  if (magic !== 2) {
-    throw new InvalidBatch(
-      "INVALID_RECORD",
-      `only record batches of magic 2 are accepted, got ${magic}`,
-    );
-  }
-  const length = bytes.readInt32BE(LENGTH);
-  if (length < HEADER_BYTES - OVERHEAD_BYTES || length > bytes.length - OVERHEAD_BYTES) {
-    throw corrupt(`batch length ${length} in ${bytes.length} bytes`);
-  }
-  if (length !== bytes.length - OVERHEAD_BYTES) {
-    throw new InvalidBatch("INVALID_RECORD", "exactly one record batch per partition is accepted");
-  }
+  checkFrame(bytes);
   const crc = bytes.readUInt32BE(CRC);
   if (crc32c(bytes.subarray(ATTRIBUTES)) !== crc) throw corrupt("CRC does not match the content");
   const attributes = bytes.readInt16BE(ATTRIBUTES);
+  const compression = attributes & 0b111;
   const lastOffsetDelta = bytes.readInt32BE(LAST_OFFSET_DELTA);
   const recordCount = bytes.readInt32BE(RECORD_COUNT);
   if (recordCount < 1 || lastOffsetDelta !== recordCount - 1) {
-    throw new InvalidBatch(
-      "INVALID_RECORD",
-      `${recordCount} records do not fit a last offset delta of ${lastOffsetDelta}`,
-    );
+    throw invalid(`${recordCount} records do not fit a last offset delta of ${lastOffsetDelta}`);
+  }
+  if (compression === 0 && !isFilled(bytes, recordCount)) {
+    throw invalid(`the bytes of the batch are not those of ${recordCount} records`);
   }
   return {
     bytes,
     recordCount,
-    compression: attributes & 0b111,
-    transactional: (attributes & 0b1_0000) !== 0,
+    compression,
+    transactional: (attributes & TRANSACTIONAL) !== 0,
     control: (attributes & 0b10_0000) !== 0,
     lastOffsetDelta,
     baseTimestampMs: Number(bytes.readBigInt64BE(BASE_TIMESTAMP)),
@@ -92,6 +85,11 @@ export function parseBatch(bytes: Buffer): RecordBatch {
     producerEpoch: bytes.readInt16BE(PRODUCER_EPOCH),
     baseSequence: bytes.readInt32BE(BASE_SEQUENCE),
   };
+}
+
+/** Whether the bytes say that they are of a transaction; nothing else of them has been looked at. */
+export function hasTransactionalBit(bytes: Buffer): boolean {
+  return bytes.length >= HEADER_BYTES && (bytes.readInt16BE(ATTRIBUTES) & TRANSACTIONAL) !== 0;
 }
 
 /**
@@ -115,10 +113,66 @@ export function placeBatch(
   return placed;
 }
 
+/** A batch at its place in a log. */
+export interface PlacedBatch extends RecordBatch {
+  readonly baseOffset: bigint;
+  readonly leaderEpoch: number;
+}
+
+/** Throws InvalidBatch. */
+export function parsePlacedBatch(bytes: Buffer): PlacedBatch {
+  const batch = parseBatch(bytes);
+  const baseOffset = bytes.readBigInt64BE(BASE_OFFSET);
+  return { ...batch, baseOffset, leaderEpoch: bytes.readInt32BE(LEADER_EPOCH) };
+}
+
 /** The timestamp of all records of a placed batch, undefined where each has its own. */
 export function appendTimeOf(placed: Buffer): number | undefined {
   const isAppendTime = (placed.readInt16BE(ATTRIBUTES) & LOG_APPEND_TIME) !== 0;
   return isAppendTime ? Number(placed.readBigInt64BE(MAX_TIMESTAMP)) : undefined;
+}
+
+/** Everything that comes before the CRC. */
+function checkFrame(bytes: Buffer): void {
+  if (bytes.length <= MAGIC) throw invalid(`${bytes.length} bytes hold no batch`);
+  const length = bytes.readInt32BE(LENGTH);
+  const magic = bytes.readInt8(MAGIC);
+  if (length < LENGTH_MIN) throw corrupt(`batch length ${length}`);
+  if (magic < 0 || magic > 2) throw corrupt(`magic ${magic}`);
+  if (length > bytes.length - OVERHEAD_BYTES) {
+    throw invalid(`batch of length ${length} in ${bytes.length} bytes`);
+  }
+  if (magic !== 2) throw invalid(`only record batches of magic 2 are accepted, got ${magic}`);
+  if (length < bytes.length - OVERHEAD_BYTES) {
+    throw invalid("exactly one record batch per partition is accepted");
+  }
+  if (bytes.length < HEADER_BYTES) throw corrupt(`${bytes.length} bytes hold no batch header`);
+}
+
+/** Whether `count` records, each with its length in front, end where the batch does. */
+function isFilled(bytes: Buffer, count: number): boolean {
+  let position = HEADER_BYTES;
+  for (let left = count; left > 0; left -= 1) {
+    let length = 0;
+    let shift = 0;
+    let byte = 0x80;
+    while (byte >= 0x80) {
+      byte = bytes[position] ?? 0;
+      if (shift > 28 || position >= bytes.length) return false;
+      length |= (byte & 0x7f) << shift;
+      shift += 7;
+      position += 1;
+    }
+    // A signed varint; attributes, three deltas or lengths and a count of headers are the least.
+    const recordBytes = (length >>> 1) ^ -(length & 1);
+    if (recordBytes < RECORD_BYTES_MIN) return false;
+    position += recordBytes;
+  }
+  return position === bytes.length;
+}
+
+function invalid(message: string): InvalidBatch {
+  return new InvalidBatch("INVALID_RECORD", message);
 }
 
 function corrupt(message: string): InvalidBatch {

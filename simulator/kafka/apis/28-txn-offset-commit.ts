@@ -1,0 +1,122 @@
+import {
+  array,
+  int16,
+  int32,
+  int64,
+  nullableString,
+  since,
+  string,
+  struct,
+} from "../wire/codec.ts";
+import type { Decoded } from "../wire/codec.ts";
+import { errorCode } from "../wire/errors.ts";
+import type { ErrorName } from "../wire/errors.ts";
+import { accessRefusal } from "./authorization.ts";
+import { committedTopicRefusal, groupRefusal, isMetadataTooLarge } from "./coordination.ts";
+import { defineApi, scopeOfPartitions } from "./define.ts";
+import type { RequestContext } from "./define.ts";
+
+/** First version that knows TRANSACTION_ABORTABLE (KIP-890). */
+const ABORTABLE_VERSION_MIN = 4;
+
+const request = struct({
+  transactionalId: string,
+  groupId: string,
+  producerId: int64,
+  producerEpoch: int16,
+  generationId: since(3, int32, -1),
+  memberId: since(3, string, ""),
+  groupInstanceId: since(3, nullableString, null),
+  topics: array(
+    struct({
+      name: string,
+      partitions: array(
+        struct({
+          index: int32,
+          committedOffset: int64,
+          committedLeaderEpoch: since(2, int32, -1),
+          committedMetadata: nullableString,
+        }),
+      ),
+    }),
+  ),
+});
+
+type CommitRequest = Decoded<typeof request>;
+type CommittedPartition = CommitRequest["topics"][number]["partitions"][number];
+
+/** Offsets that count from the commit of the transaction on. */
+export const txnOffsetCommit = defineApi({
+  key: 28,
+  name: "TxnOffsetCommit",
+  versions: [0, 4],
+  flexibleFrom: 3,
+  request,
+  response: struct({
+    throttleTimeMs: int32,
+    topics: array(
+      struct({ name: string, partitions: array(struct({ index: int32, errorCode: int16 })) }),
+    ),
+  }),
+  scope: ({ groupId, topics }) => ({ groups: [groupId], ...scopeOfPartitions(topics) }),
+  handle(asked, context) {
+    const access =
+      accessRefusal(context, "WRITE", "TRANSACTIONAL_ID", asked.transactionalId) ??
+      accessRefusal(context, "READ", "GROUP", asked.groupId);
+    const refusal = access ?? groupRefusal(context, asked.groupId) ?? commitRefusal(asked, context);
+    return eachPartition(asked, (topic, partition) => {
+      const error = access ?? committedTopicRefusal(context, topic, partition.index) ?? refusal;
+      return errorCode(error ?? commit(asked, topic, partition, context));
+    });
+  },
+  refuse: (asked, error) => eachPartition(asked, () => error),
+});
+
+function commitRefusal(asked: CommitRequest, context: RequestContext): ErrorName | undefined {
+  const { cluster, version } = context;
+  const { groupId, transactionalId, memberId, groupInstanceId, generationId } = asked;
+  // As with OffsetCommit, only a commit from outside makes a group.
+  const group =
+    generationId < 0 ? cluster.groups.getOrCreate(groupId) : cluster.groups.get(groupId);
+  if (group === undefined) return "ILLEGAL_GENERATION";
+  const error = group.mayCommitInTransaction(memberId, groupInstanceId, generationId);
+  if (error !== "NONE") return error;
+  const refusal = cluster.transactions.verifyGroup(transactionalId, asked, groupId);
+  if (refusal === "PRODUCER_FENCED") return "INVALID_PRODUCER_EPOCH";
+  const isUnknown = refusal === "TRANSACTION_ABORTABLE" && version < ABORTABLE_VERSION_MIN;
+  return isUnknown ? "INVALID_TXN_STATE" : refusal;
+}
+
+function commit(
+  { groupId, producerId }: CommitRequest,
+  topic: string,
+  partition: CommittedPartition,
+  { cluster }: RequestContext,
+): ErrorName {
+  if (isMetadataTooLarge(partition.committedMetadata)) return "OFFSET_METADATA_TOO_LARGE";
+  const committed = {
+    offset: partition.committedOffset,
+    leaderEpoch: partition.committedLeaderEpoch,
+    metadata: partition.committedMetadata,
+    committedAtMs: cluster.timers.nowMs(),
+  };
+  const { offsets } = cluster.groups.getOrCreate(groupId);
+  offsets.setPending(producerId, topic, partition.index, committed);
+  return "NONE";
+}
+
+function eachPartition(
+  { topics }: CommitRequest,
+  codeOf: (topic: string, partition: CommittedPartition) => number,
+) {
+  return {
+    throttleTimeMs: 0,
+    topics: topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map((partition) => ({
+        index: partition.index,
+        errorCode: codeOf(name, partition),
+      })),
+    })),
+  };
+}

@@ -1,0 +1,56 @@
+import type { KafkaEvent } from "../events.ts";
+import type { KafkaCluster } from "../start.ts";
+
+export interface EventPage {
+  readonly events: KafkaEvent[];
+  /** Number of the last one: what to ask after next. */
+  readonly last: number;
+  /** Events between the one that was asked after and the first of these that are not kept any more. */
+  readonly missed: number;
+}
+
+/** Numbers the events of a cluster from 1 on, and keeps the latest ones. */
+export class EventLog implements Disposable {
+  readonly #keptMax: number;
+  readonly #subscription: Disposable;
+  readonly #waiting = new Set<() => void>();
+  #kept: KafkaEvent[] = [];
+  #dropped = 0;
+
+  constructor(cluster: KafkaCluster, keptMax = 100_000) {
+    this.#keptMax = keptMax;
+    this.#subscription = cluster.onEvent((event) => this.#add(event));
+  }
+
+  /** What came after number `after`. */
+  after(after: number): EventPage {
+    return {
+      events: this.#kept.slice(Math.max(0, after - this.#dropped)),
+      last: this.#dropped + this.#kept.length,
+      missed: Math.max(0, this.#dropped - after),
+    };
+  }
+
+  /** Calls `onEvent` once, at the next event; the result takes that back. */
+  next(onEvent: () => void): Disposable {
+    this.#waiting.add(onEvent);
+    return { [Symbol.dispose]: () => void this.#waiting.delete(onEvent) };
+  }
+
+  [Symbol.dispose](): void {
+    this.#subscription[Symbol.dispose]();
+  }
+
+  #add(event: KafkaEvent): void {
+    this.#kept.push(event);
+    // By halves, so that it costs little.
+    if (this.#kept.length > this.#keptMax) {
+      const dropped = Math.ceil(this.#kept.length / 2);
+      this.#kept = this.#kept.slice(dropped);
+      this.#dropped += dropped;
+    }
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const onEvent of waiting) onEvent();
+  }
+}

@@ -1,0 +1,50 @@
+import { FaultNeverFiredError } from "../../fault-never-fired.ts";
+import type { RequestFacts } from "../events.ts";
+import type { FaultRule } from "../faults.ts";
+import { describeRule } from "../faults/rule.ts";
+import type { KafkaControl } from "./operations.ts";
+
+/**
+ * A rule of a broker, wherever that runs. Disposing removes it and releases whoever it holds; it then rejects with
+ * FaultNeverFiredError when the rule never bit and is not `optional`. Disposing again does nothing.
+ */
+export interface InstalledFault extends AsyncDisposable {
+  readonly rule: FaultRule;
+  /** Exchanges that it bit until now, or until it was removed. */
+  hits(): Promise<number>;
+  /** Resolves with what it bit first. Rejects when it is removed before. */
+  arrived(): Promise<RequestFacts>;
+  /** Lets everyone held at the barrier go on, and later ones pass; ends what a blackhole swallowed. */
+  release(): Promise<void>;
+}
+
+/** How long one request of `arrived` waits. */
+const WAIT_MS = 20_000;
+
+/** Throws RangeError for a rule that can never do what it says. */
+export async function installFault(
+  control: KafkaControl,
+  rule: FaultRule,
+): Promise<InstalledFault> {
+  const { id } = await control.addFault(rule);
+  const removed = new AbortController();
+  let last: number | undefined;
+  return {
+    rule,
+    hits: async () => last ?? (await control.fault({ id })).hits,
+    async arrived() {
+      for (;;) {
+        const { firstHit } = await control.fault({ id, waitMs: WAIT_MS }, removed.signal);
+        if (firstHit !== null) return firstHit;
+      }
+    },
+    release: () => control.releaseFault({ id }),
+    async [Symbol.asyncDispose]() {
+      if (removed.signal.aborted) return;
+      removed.abort(new Error(`the fault was removed: ${describeRule(rule)}`));
+      last = (await control.removeFault({ id })).hits;
+      if (last > 0 || rule.optional === true) return;
+      throw new FaultNeverFiredError(`the fault never fired: ${describeRule(rule)}`);
+    },
+  };
+}

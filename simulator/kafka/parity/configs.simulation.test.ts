@@ -1,0 +1,230 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describeConfigs } from "../apis/32-describe-configs.ts";
+import { alterConfigs } from "../apis/33-alter-configs.ts";
+import { incrementalAlterConfigs } from "../apis/44-incremental-alter-configs.ts";
+import { batchOf, recordsOf } from "./batches.ts";
+import { errorName, Scene, until } from "./scene.ts";
+
+const TOPIC = 2;
+const BROKER = 4;
+const [SET, DELETE, APPEND, SUBTRACT] = [0, 1, 2, 3];
+
+let scene: Scene;
+beforeAll(async () => {
+  scene = await Scene.open();
+});
+afterAll(() => scene[Symbol.asyncDispose]());
+
+interface Change {
+  readonly name: string;
+  readonly operation?: number;
+  readonly value: string | null;
+}
+
+async function alter(name: string, configs: readonly Change[], type = TOPIC, version = 1) {
+  const resources = [{ type, name, configs: configs.map((one) => ({ operation: 0, ...one })) }];
+  const request = { resources, validateOnly: false };
+  const { responses } = await scene.any.call(incrementalAlterConfigs, version, request);
+  return errorName(responses[0]);
+}
+
+async function replace(
+  name: string,
+  configs: readonly Change[],
+  validateOnly = false,
+  version = 2,
+) {
+  const request = { resources: [{ type: TOPIC, name, configs }], validateOnly };
+  const { responses } = await scene.any.call(alterConfigs, version, request);
+  return errorName(responses[0]);
+}
+
+/** Settings by name, each with where it comes from. */
+async function shown(topic: string, ...names: readonly string[]) {
+  const { results } = await scene.any.call(describeConfigs, 4, {
+    resources: [{ type: TOPIC, name: topic, configurationKeys: names }],
+  });
+  return results[0]?.configs.map(({ name, value, configSource, configType }) => {
+    return [name, value, configSource, configType];
+  });
+}
+
+/** Changes reach every node a little later. */
+const untilShown = (topic: string, name: string, value: string) =>
+  until(`${name} is ${value}`, async () => (await shown(topic, name))?.[0]?.[1] === value);
+
+describe("IncrementalAlterConfigs", () => {
+  test("sets, and goes back to the default", async () => {
+    const topic = await scene.createTopic();
+    expect(await shown(topic, "retention.ms")).toEqual([["retention.ms", "604800000", 5, 5]]);
+    expect(await alter(topic, [{ name: "retention.ms", value: "123456" }])).toBe("NONE");
+    await untilShown(topic, "retention.ms", "123456");
+    expect(await shown(topic, "retention.ms")).toEqual([["retention.ms", "123456", 1, 5]]);
+    const deleted = { name: "retention.ms", operation: DELETE, value: null };
+    expect(await alter(topic, [deleted])).toBe("NONE");
+    await untilShown(topic, "retention.ms", "604800000");
+  });
+
+  test("appends to a list and takes from it", async () => {
+    const topic = await scene.createTopic();
+    const name = "cleanup.policy";
+    await alter(topic, [{ name, operation: APPEND, value: "compact" }]);
+    await untilShown(topic, name, "delete,compact");
+    await alter(topic, [{ name, operation: APPEND, value: "compact" }]);
+    await alter(topic, [{ name, operation: SUBTRACT, value: "delete" }]);
+    await untilShown(topic, name, "compact");
+    expect(await shown(topic, name)).toEqual([[name, "compact", 1, 7]]);
+  });
+
+  test.each<[name: string, changes: readonly Change[], error: string]>([
+    ["an unknown setting", [{ name: "retention.hours", value: "1" }], "INVALID_CONFIG"],
+    ["no number", [{ name: "retention.ms", value: "soon" }], "INVALID_CONFIG"],
+    ["a number that is too small", [{ name: "retention.ms", value: "-2" }], "INVALID_CONFIG"],
+    [
+      "a number that is too large",
+      [{ name: "max.message.bytes", value: "2147483648" }],
+      "INVALID_CONFIG",
+    ],
+    ["an unknown word", [{ name: "message.timestamp.type", value: "x" }], "INVALID_CONFIG"],
+    ["an unknown element", [{ name: "cleanup.policy", value: "delete,keep" }], "INVALID_CONFIG"],
+    ["no boolean", [{ name: "preallocate", value: "yes" }], "INVALID_CONFIG"],
+    [
+      "a list that is none",
+      [{ name: "retention.ms", operation: APPEND, value: "1" }],
+      "INVALID_CONFIG",
+    ],
+    [
+      "an unknown operation",
+      [{ name: "retention.ms", operation: 9, value: "1" }],
+      "UNKNOWN_SERVER_ERROR",
+    ],
+    ["no value", [{ name: "retention.ms", operation: SET, value: null }], "INVALID_REQUEST"],
+    [
+      "the same setting twice",
+      [
+        { name: "retention.ms", value: "1" },
+        { name: "retention.ms", value: "2" },
+      ],
+      "INVALID_REQUEST",
+    ],
+  ])("refuses %s", async (_name, changes, error) => {
+    const topic = await scene.createTopic();
+    expect(await alter(topic, changes)).toBe(error);
+    expect(await alter(topic, changes, TOPIC, 0)).toBe(error);
+  });
+
+  test("one wrong setting keeps back the others of its topic", async () => {
+    const topic = await scene.createTopic();
+    const changes = [
+      { name: "retention.ms", value: "7" },
+      { name: "segment.bytes", value: "x" },
+    ];
+    expect(await alter(topic, changes)).toBe("INVALID_CONFIG");
+    expect(await shown(topic, "retention.ms")).toEqual([["retention.ms", "604800000", 5, 5]]);
+  });
+
+  test.each([
+    ["an unknown topic", TOPIC, "parity-nothing", "UNKNOWN_TOPIC_OR_PARTITION"],
+    ["an unknown kind of resource", 77, "x", "INVALID_REQUEST"],
+    ["a static setting of a node", BROKER, "", "INVALID_REQUEST"],
+  ])("refuses %s", async (_name, type, name, error) => {
+    const setting = type === BROKER ? "node.id" : "retention.ms";
+    expect(await alter(name, [{ name: setting, value: "1000" }], type)).toBe(error);
+  });
+
+  test("refuses a topic that comes twice", async () => {
+    const name = await scene.createTopic();
+    const resource = {
+      type: TOPIC,
+      name,
+      configs: [{ name: "retention.ms", operation: SET, value: "1000" }],
+    };
+    const { responses } = await scene.any.call(incrementalAlterConfigs, 1, {
+      resources: [resource, resource],
+      validateOnly: false,
+    });
+    expect(responses.map((one) => errorName(one))).toEqual(["INVALID_REQUEST", "INVALID_REQUEST"]);
+  });
+});
+
+describe("AlterConfigs", () => {
+  test("replaces everything", async () => {
+    const topic = await scene.createTopic(1, { "retention.ms": "1000000", "segment.ms": "5000" });
+    expect(await replace(topic, [{ name: "segment.ms", value: "6000" }])).toBe("NONE");
+    await untilShown(topic, "segment.ms", "6000");
+    expect(await shown(topic, "retention.ms")).toEqual([["retention.ms", "604800000", 5, 5]]);
+  });
+
+  test("changes nothing when it only validates", async () => {
+    const topic = await scene.createTopic();
+    expect(await replace(topic, [{ name: "segment.ms", value: "6000" }], true)).toBe("NONE");
+    expect(await replace(topic, [{ name: "segment.ms", value: "x" }], true)).toBe("INVALID_CONFIG");
+    expect(await shown(topic, "segment.ms")).toEqual([["segment.ms", "604800000", 5, 5]]);
+  });
+
+  test("refuses a setting without a value", async () => {
+    const topic = await scene.createTopic();
+    expect(await replace(topic, [{ name: "segment.ms", value: null }])).toBe("INVALID_REQUEST");
+  });
+});
+
+describe("what is set counts", () => {
+  test("max.message.bytes", async () => {
+    const topic = await scene.createTopic(1, { "max.message.bytes": "300" });
+    expect(await scene.produce(topic, batchOf(["x".repeat(300)]))).toMatchObject({
+      error: "MESSAGE_TOO_LARGE",
+    });
+    expect(await scene.produce(topic, batchOf(["x"]))).toMatchObject({ error: "NONE" });
+    await alter(topic, [{ name: "max.message.bytes", operation: DELETE, value: null }]);
+    await until("the limit is gone", async () => {
+      return (await scene.produce(topic, batchOf(["x".repeat(300)]))).error === "NONE";
+    });
+  });
+
+  test("message.timestamp.type: the broker's time is every record's", async () => {
+    const topic = await scene.createTopic(1, { "message.timestamp.type": "LogAppendTime" });
+    const sent = await scene.produce(topic, batchOf(["a", "b"], { timestamps: [1000, 2000] }));
+    expect(Number(sent.logAppendTimeMs)).toBeGreaterThan(Date.now() - 60_000);
+    const { records } = await scene.fetch(topic, 0n);
+    // Bit 3 of the attributes says so, and the highest timestamp stands for all.
+    expect(records.readInt16BE(21) & 0b1000).toBe(0b1000);
+    expect(records.readBigInt64BE(35)).toBe(sent.logAppendTimeMs);
+    expect(recordsOf(records).map(({ value }) => value)).toEqual(["a", "b"]);
+  });
+
+  test("without it the producer's time is kept, and the broker names none", async () => {
+    const topic = await scene.createTopic();
+    expect(await scene.produce(topic, batchOf(["a"], { timestamps: [1000] }))).toMatchObject({
+      error: "NONE",
+      logAppendTimeMs: -1n,
+    });
+  });
+
+  test.each<[name: string, configs: Record<string, string>, ageMs: number, error: string]>([
+    ["an hour ahead", {}, -3_700_000, "INVALID_TIMESTAMP"],
+    ["less than an hour ahead", {}, -3_500_000, "NONE"],
+    [
+      "older than it may be",
+      { "message.timestamp.before.max.ms": "1000" },
+      60_000,
+      "INVALID_TIMESTAMP",
+    ],
+    [
+      "further ahead than it may be",
+      { "message.timestamp.after.max.ms": "1000" },
+      -60_000,
+      "INVALID_TIMESTAMP",
+    ],
+    ["old, where it may be", {}, 60_000_000, "NONE"],
+  ])("a record %s", async (_name, configs, ageMs, error) => {
+    const topic = await scene.createTopic(1, configs);
+    const now = Date.now();
+    const batch = batchOf(["a", "b"], { timestamps: [now - ageMs, now] });
+    expect(await scene.produce(topic, batch)).toMatchObject({ error });
+  });
+
+  test("min.insync.replicas above the number of replicas", async () => {
+    const topic = await scene.createTopic(1, { "min.insync.replicas": "99" });
+    expect(await scene.produce(topic, batchOf(["a"]))).toMatchObject({ error: "NONE" });
+  });
+});

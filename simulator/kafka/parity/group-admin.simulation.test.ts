@@ -1,0 +1,116 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describeGroups } from "../apis/15-describe-groups.ts";
+import { listGroups } from "../apis/16-list-groups.ts";
+import { deleteGroups } from "../apis/42-delete-groups.ts";
+import { metadataOf, stableMember } from "./members.ts";
+import { errorName, Scene } from "./scene.ts";
+
+let scene: Scene;
+beforeAll(async () => {
+  scene = await Scene.open();
+});
+afterAll(() => scene[Symbol.asyncDispose]());
+
+async function describeGroup(group: string, version = 5) {
+  const { groups } = await (
+    await scene.coordinator(group)
+  ).call(describeGroups, version, {
+    groups: [group],
+  });
+  return groups[0];
+}
+
+async function deleteGroup(group: string): Promise<string> {
+  const { results } = await (
+    await scene.coordinator(group)
+  ).call(deleteGroups, 2, {
+    groups: [group],
+  });
+  return errorName(results[0]);
+}
+
+describe("DescribeGroups and ListGroups", () => {
+  test("show a stable group", async () => {
+    const member = await stableMember(scene, scene.group());
+    expect(await describeGroup(member.group)).toMatchObject({
+      errorCode: 0,
+      groupState: "Stable",
+      protocolType: "consumer",
+      protocolData: "range",
+      authorizedOperations: -2_147_483_648,
+      members: [
+        {
+          memberId: member.memberId,
+          clientId: "parity",
+          clientHost: expect.stringMatching(/^\//),
+          memberMetadata: metadataOf("range"),
+          memberAssignment: Buffer.from("all"),
+        },
+      ],
+    });
+    const { groups } = await member.connection.call(listGroups, 5, {});
+    expect(groups.find(({ groupId }) => groupId === member.group)).toEqual({
+      groupId: member.group,
+      protocolType: "consumer",
+      groupState: "Stable",
+      groupType: "classic",
+    });
+  });
+
+  test.each([0, 1, 2, 3, 4, 5])("DescribeGroups version %i", async (version) => {
+    const member = await stableMember(scene, scene.group());
+    expect(await describeGroup(member.group, version)).toMatchObject({ groupState: "Stable" });
+  });
+
+  test.each([0, 1, 2, 3, 4, 5])("ListGroups version %i", async (version) => {
+    const member = await stableMember(scene, scene.group());
+    const { groups } = await member.connection.call(listGroups, version, {});
+    expect(groups.map(({ groupId }) => groupId)).toContain(member.group);
+  });
+
+  test("filter by state and type", async () => {
+    const member = await stableMember(scene, scene.group());
+    const isListed = async (filter: { statesFilter?: string[]; typesFilter?: string[] }) => {
+      const { groups } = await member.connection.call(listGroups, 5, filter);
+      return groups.some(({ groupId }) => groupId === member.group);
+    };
+    expect(await isListed({ statesFilter: ["Stable"] })).toBe(true);
+    expect(await isListed({ statesFilter: ["stable"] })).toBe(true);
+    expect(await isListed({ statesFilter: ["Empty"] })).toBe(false);
+    expect(await isListed({ typesFilter: ["classic"] })).toBe(true);
+    expect(await isListed({ typesFilter: ["consumer"] })).toBe(false);
+  });
+
+  test("show a group that is completing its rebalance with the assignments from before", async () => {
+    const member = await stableMember(scene, scene.group());
+    await member.join();
+    const shown = await describeGroup(member.group);
+    expect(shown).toMatchObject({ groupState: "CompletingRebalance", protocolData: "" });
+    expect(shown?.members[0]).toMatchObject({
+      memberMetadata: Buffer.alloc(0),
+      memberAssignment: Buffer.from("all"),
+    });
+  });
+
+  test("of a group that does not exist, and of no id", async () => {
+    const group = scene.group();
+    expect(await describeGroup(group)).toMatchObject({
+      errorCode: 0,
+      groupState: "Dead",
+      protocolType: "",
+      members: [],
+    });
+    expect(await describeGroup("")).toMatchObject({ errorCode: 0 });
+  });
+});
+
+describe("DeleteGroups", () => {
+  test("of a group with members, of an empty one, of none", async () => {
+    const member = await stableMember(scene, scene.group());
+    expect(await deleteGroup(member.group)).toBe("NON_EMPTY_GROUP");
+    await member.leave();
+    expect(await deleteGroup(member.group)).toBe("NONE");
+    expect(await describeGroup(member.group)).toMatchObject({ groupState: "Dead" });
+    expect(await deleteGroup(member.group)).toBe("GROUP_ID_NOT_FOUND");
+  });
+});

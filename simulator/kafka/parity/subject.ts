@@ -1,0 +1,89 @@
+import { readFile } from "node:fs/promises";
+import { createAuthority } from "#fixtures/certificates.ts";
+import { startKafka } from "../start.ts";
+import type { WireTarget } from "./wire-connection.ts";
+
+/**
+ * For what the embedded broker does otherwise on purpose: a line of DEVIATIONS.md each, which such a test proves of the
+ * real one.
+ */
+export const deviates = process.env["PARITY_BOOTSTRAP"] === undefined;
+
+/** The broker that the contract is held against. */
+export interface Subject extends AsyncDisposable {
+  readonly plain: WireTarget;
+  /** Undefined when the broker has no such listener that we know of. */
+  readonly sasl: SaslSubject | undefined;
+  /** The shortest session that a member may ask for. Milliseconds. */
+  readonly sessionTimeoutMsMin: number;
+}
+
+export interface SaslSubject {
+  readonly target: WireTarget;
+  /** Passwords by user name. */
+  readonly users: Readonly<Record<string, string>>;
+}
+
+/**
+ * The broker that `npm run parity` names in the environment (`PARITY_BOOTSTRAP`, `PARITY_SASL_BOOTSTRAP`,
+ * `PARITY_TLS_CA`, `PARITY_USERS_FILE`, `PARITY_SESSION_TIMEOUT_MS`), or else the embedded one.
+ */
+export function openSubject(env: NodeJS.ProcessEnv = process.env): Promise<Subject> {
+  const bootstrap = env["PARITY_BOOTSTRAP"];
+  return bootstrap === undefined ? embedded() : external(bootstrap, env);
+}
+
+async function embedded(): Promise<Subject> {
+  const authority = await createAuthority();
+  const { certificatePem: cert, privateKeyPem: key } = await authority.issue({
+    commonName: "broker",
+    ipAddresses: ["127.0.0.1"],
+  });
+  const users = { consumer: "consumer-secret" };
+  const sessionTimeoutMsMin = 100;
+  const cluster = await startKafka({
+    nodes: 3,
+    listeners: [
+      { name: "plain" },
+      {
+        name: "sasl",
+        tls: { cert, key },
+        sasl: { mechanisms: ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] },
+      },
+    ],
+    users,
+    sessionTimeoutMsMin,
+    failedAuthenticationDelayMs: 0,
+  });
+  return {
+    plain: target(cluster.bootstrap("plain")[0]),
+    sasl: {
+      target: { ...target(cluster.bootstrap("sasl")[0]), ca: authority.certificatePem },
+      users,
+    },
+    sessionTimeoutMsMin,
+    [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose](),
+  };
+}
+
+async function external(bootstrap: string, env: NodeJS.ProcessEnv): Promise<Subject> {
+  return {
+    plain: target(bootstrap),
+    sasl: await externalSasl(env),
+    sessionTimeoutMsMin: Number(env["PARITY_SESSION_TIMEOUT_MS"] ?? 6000),
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+async function externalSasl(env: NodeJS.ProcessEnv): Promise<SaslSubject | undefined> {
+  const { PARITY_SASL_BOOTSTRAP: bootstrap, PARITY_TLS_CA: ca, PARITY_USERS_FILE: file } = env;
+  if (bootstrap === undefined || file === undefined) return undefined;
+  const users: Record<string, string> = JSON.parse(await readFile(file, "utf8"));
+  const authority = ca === undefined ? {} : { ca: await readFile(ca, "utf8") };
+  return { target: { ...target(bootstrap), ...authority }, users };
+}
+
+function target(bootstrap = ""): WireTarget {
+  const at = bootstrap.lastIndexOf(":");
+  return { host: bootstrap.slice(0, at), port: Number(bootstrap.slice(at + 1)) };
+}

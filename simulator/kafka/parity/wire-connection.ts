@@ -1,0 +1,135 @@
+import { connect as connectTcp } from "node:net";
+import type { Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { Writer } from "@platformatic/kafka";
+import type { ApiDefinition, DefinedApi } from "../apis/define.ts";
+import { encodeBody } from "../apis/define.ts";
+import { Frames } from "../network/frames.ts";
+import { RequestReader } from "../wire/reader.ts";
+
+/** Where a listener is reached. */
+export interface WireTarget {
+  readonly host: string;
+  readonly port: number;
+  /** PEM of the authority that the broker's certificate is checked with. Absent: plaintext. */
+  readonly ca?: string;
+}
+
+const CLIENT_ID = "parity";
+/** No answer is longer. */
+const FRAME_BYTES_MAX = 104_857_600;
+
+/**
+ * One connection to a broker, ours or any other: requests and answers in the codecs of this folder, and nothing of a
+ * client's own: no retry, no negotiation, no error that an answer is turned into.
+ */
+export class WireConnection implements Disposable {
+  readonly closed: Promise<void>;
+  readonly #socket: Socket;
+  readonly #frames = new Frames();
+  readonly #arrived: Buffer[] = [];
+  readonly #waiting: ((frame: Buffer | undefined) => void)[] = [];
+  #nextCorrelationId = 1;
+
+  /** Rejects with what connect(2) or the handshake says. */
+  static open({ host, port, ca }: WireTarget): Promise<WireConnection> {
+    const socket =
+      ca === undefined ? connectTcp({ host, port }) : connectTls({ host, port, ca: [ca] });
+    return new Promise((resolve, reject) => {
+      socket.once("error", reject);
+      socket.once(ca === undefined ? "connect" : "secureConnect", () => {
+        socket.off("error", reject);
+        resolve(new WireConnection(socket));
+      });
+    });
+  }
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.on("data", (chunk: Buffer) => {
+      for (const frame of this.#frames.push(chunk, FRAME_BYTES_MAX)) this.#take(frame);
+    });
+    // A reset is an end like any other; "close" follows.
+    socket.on("error", () => {});
+    this.closed = new Promise((resolve) => {
+      socket.once("close", () => {
+        for (const wake of this.#waiting.splice(0)) wake(undefined);
+        resolve();
+      });
+    });
+  }
+
+  /** Sends and waits for the answer. Rejects when the broker closes instead, or the answer is not what the codec says. */
+  async call<R, RI, S, SI>(
+    api: DefinedApi<R, RI, S, SI>,
+    version: number,
+    request: RI,
+  ): Promise<S> {
+    const correlationId = this.send(api, version, request);
+    const frame = await this.receive();
+    const what = `${api.name} version ${version}`;
+    if (frame === undefined) throw new Error(`${what}: the broker closed the connection`);
+    const reader = RequestReader.from(frame);
+    const answered = reader.int32();
+    if (answered !== correlationId) {
+      throw new Error(`${what}: correlation id ${answered}, expected ${correlationId}`);
+    }
+    const format = api.format(version);
+    if (format.flexible && api.plainResponseHeader !== true) reader.skipTaggedFields();
+    const answer = api.response.read(reader, format);
+    if (reader.remaining > 0) throw new Error(`${what}: ${reader.remaining} bytes are left`);
+    return answer;
+  }
+
+  /** Sends without waiting; returns the correlation id. */
+  send<R, RI, S, SI>(
+    api: ApiDefinition<R, RI, S, SI> & Pick<DefinedApi<R, RI, S, SI>, "format">,
+    version: number,
+    request: RI,
+  ): number {
+    const format = api.format(version);
+    const correlationId = this.#nextCorrelationId;
+    this.#nextCorrelationId += 1;
+    const frame = requestHeader(api.key, version, correlationId, format.flexible);
+    frame.append(encodeBody(api.request, request, format));
+    this.sendBytes(frame.prependLength().buffer);
+    return correlationId;
+  }
+
+  sendBytes(bytes: Buffer): void {
+    this.#socket.write(bytes);
+  }
+
+  /** The next frame without its size; undefined when the connection was closed before it came. */
+  receive(): Promise<Buffer | undefined> {
+    const frame = this.#arrived.shift();
+    if (frame !== undefined || this.#socket.closed) return Promise.resolve(frame);
+    return new Promise((resolve) => void this.#waiting.push(resolve));
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.destroy();
+  }
+
+  #take(frame: Buffer): void {
+    const wake = this.#waiting.shift();
+    if (wake === undefined) this.#arrived.push(frame);
+    else wake(frame);
+  }
+}
+
+/** Version 1 of the request header, or version 2 with no tagged field. */
+export function requestHeader(
+  apiKey: number,
+  version: number,
+  correlationId: number,
+  isFlexible: boolean,
+): Writer {
+  const header = Writer.create()
+    .appendInt16(apiKey)
+    .appendInt16(version)
+    .appendInt32(correlationId)
+    .appendString(CLIENT_ID, false);
+  return isFlexible ? header.appendUnsignedVarInt(0) : header;
+}
