@@ -50,6 +50,23 @@ test("sealed journals become a generation and go; the union stays", async () => 
   expect(next.history.lookup(recent("three").key)).toEqual(recent("three"));
 });
 
+test("the generation of another pod is made durable before a journal goes that is in it", async () => {
+  const { open, volume, readVolume } = createScene();
+  const writer = await open(QUIET);
+  await writer.record(recent("one"));
+  await writer.history.close();
+  const sync = failing({ operation: "syncDirectory", path: /^snapshot/, phase: "before" }, "EIO");
+  const slow = await open({ ...QUIET, intercept: sync.intercept });
+  await expect(slow.history.compact()).rejects.toThrow("EIO");
+  expect(sync.fired()).toBe(1);
+  await using pod = await open(QUIET);
+  expect(await pod.history.compact()).toEqual({ generation: 1, made: false, journalsDeleted: 1 });
+  // Its journal makes every name of that directory durable, and every deletion.
+  await pod.record(recent("two"));
+  volume.losePower();
+  expect(await readVolume()).toMatchObject({ generation: 1, names: ["one", "two"] });
+});
+
 test("the journal of a writer that died is merged, and kept until its last record is past retention", async () => {
   const { open, filesOf, clock } = createScene();
   const dead = await open(QUIET);
