@@ -57,8 +57,8 @@ function startPod(): Promise<number> {
     const issued = await stage.until("a certificate", () =>
       stage.athenz.zts.events().find(({ type }) => type === "registered"),
     );
-    const joined = await stage.until("the group is joined", () =>
-      stage.broker.clientActivity().find(({ what }) => what === "SyncGroup"),
+    const joined = await stage.until("the group is joined", async () =>
+      (await stage.broker.clientActivity()).find(({ what }) => what === "SyncGroup"),
     );
     return joined.atMs - issued.atMs;
   });

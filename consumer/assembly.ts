@@ -18,6 +18,7 @@ import type {
   Random,
 } from "./ports.ts";
 import { readResolution } from "./resolution.ts";
+import { createTroubles, type Troubles } from "./troubles.ts";
 
 interface AssemblyDependencies {
   readonly config: Config;
@@ -44,21 +45,23 @@ export function historyDependencies(dependencies: AssemblyDependencies): History
   return { ...dependencies, settings };
 }
 
-/** Executor, lanes and pipeline over an open history. */
+/** Executor, lanes and pipeline over an open history; `unacknowledged` says which dead letters the broker refuses. */
 export function assemble(
   history: History,
   broker: Pick<Broker, "publish">,
   ending: Ending,
   dependencies: AssemblyDependencies,
-): { handle: BatchHandler; lanes: Lanes } {
+): { handle: BatchHandler; lanes: Lanes; unacknowledged: Troubles } {
   const { clock, config, files, metrics, pod, random } = dependencies;
   const { execution, incident, kafka, rules } = config;
   const { deadLetterTopic, commitIntervalMs } = kafka;
   const lanes = createLanes(execution.lanesMax, (running) => metrics.gauge("lanes", running));
+  const unacknowledged = createTroubles();
   const execute = createExecutor({
     ...dependencies,
     history,
     broker,
+    unacknowledged,
     settings: {
       deadLetterTopic,
       orphanWaitMs: execution.orphanWaitMs,
@@ -81,6 +84,7 @@ export function assemble(
     execute,
     history,
     broker,
+    unacknowledged,
     lanes,
     stopping: ending.signal,
     onFatal: (error) => ending.fail(error),
@@ -115,5 +119,5 @@ export function assemble(
     },
     stopping: ending.signal,
   });
-  return { handle, lanes };
+  return { handle, lanes, unacknowledged };
 }

@@ -4,6 +4,7 @@ import { createRecordedBroker, sourceRecord } from "#fixtures/execution.ts";
 import { createRecordedLog, createRecordedMetrics } from "#fixtures/observers.ts";
 import { type DeadLetter, deadLetterRecord, publishDeadLetter } from "./dead-letter.ts";
 import { ConsumerError } from "./errors.ts";
+import { createTroubles } from "./troubles.ts";
 
 const UNDECODABLE: DeadLetter = {
   reason: "undecodable",
@@ -17,7 +18,9 @@ function setUp() {
   const broker = createRecordedBroker();
   const log = createRecordedLog();
   const metrics = createRecordedMetrics();
+  const unacknowledged = createTroubles();
   const dependencies = {
+    unacknowledged,
     broker,
     topic: "dead",
     retry: { delayMsMin: 100, delayMsMax: 1000 },
@@ -26,7 +29,7 @@ function setUp() {
     log,
     metrics,
   };
-  return { clock, broker, metrics, dependencies };
+  return { clock, broker, metrics, unacknowledged, dependencies };
 }
 
 test("bytes that cannot be decoded go on unchanged, without a key and without an action", () => {
@@ -47,6 +50,32 @@ test("bytes that cannot be decoded go on unchanged, without a key and without an
 test("a long detail is cut, since headers count towards the size of a record", () => {
   const { headers } = deadLetterRecord("dead", { ...UNDECODABLE, detail: "x".repeat(100_000) });
   expect(headers["dead-letter-detail"]).toHaveLength(1000);
+});
+
+test("while the broker refuses it the pod is unready, with the topic and the reason", async () => {
+  const { clock, broker, unacknowledged, dependencies } = setUp();
+  broker.refuse(2);
+  const publishing = publishDeadLetter(UNDECODABLE, new AbortController().signal, dependencies);
+  expect(unacknowledged.state).toEqual({ ready: true });
+  await clock.advance(0);
+  expect(unacknowledged.state).toMatchObject({
+    ready: false,
+    reason: expect.stringMatching(/^dead-letter topic dead: /) as unknown,
+  });
+  await clock.runUntil(publishing);
+  expect(unacknowledged.state).toEqual({ ready: true });
+});
+
+test("given up, it is somebody else's and no trouble any more", async () => {
+  const { clock, broker, unacknowledged, dependencies } = setUp();
+  broker.refuse(1e9);
+  const giveUp = new AbortController();
+  const publishing = publishDeadLetter(UNDECODABLE, giveUp.signal, dependencies);
+  await clock.advance(0);
+  expect(unacknowledged.state.ready).toBe(false);
+  giveUp.abort(new Error("revoked"));
+  await expect(publishing).rejects.toThrow("revoked");
+  expect(unacknowledged.state).toEqual({ ready: true });
 });
 
 test("it is tried until it is acknowledged, once", async () => {

@@ -1,6 +1,7 @@
 import { hasCode } from "./errors.ts";
 import type { Broker, Clock, Log, Metrics, OutgoingRecord, Random, SourceRecord } from "./ports.ts";
 import { type RetryPolicy, retryDelayMs } from "./retry.ts";
+import type { Troubles } from "./troubles.ts";
 
 type DeadLetterReason =
   | "undecodable"
@@ -40,6 +41,8 @@ export interface DeadLetterDependencies {
   readonly random: Random;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Told as long as the broker refuses it, for the readiness. Default: nobody asks. */
+  readonly unacknowledged?: Troubles;
 }
 
 /**
@@ -53,25 +56,35 @@ export async function publishDeadLetter(
   giveUp: AbortSignal,
   dependencies: DeadLetterDependencies,
 ): Promise<void> {
-  const { broker, topic, retry, clock, random, log, metrics } = dependencies;
+  const { broker, topic, retry, clock, random, log, metrics, unacknowledged } = dependencies;
   const { record, reason, detail } = letter;
   const where = { topic: record.topic, partition: record.partition, offset: String(record.offset) };
+  const trouble = Symbol(reason);
   let outgoing = deadLetterRecord(topic, letter);
-  for (let failures = 1; ; failures += 1) {
-    try {
-      await broker.publish(outgoing);
-      metrics.count("dead_letters", { reason });
-      log.warn("dead-letter.acknowledged", { ...where, reason, detail, key: letter.action?.key });
-      return;
-    } catch (error) {
-      log.error("dead-letter.not-acknowledged", { ...where, reason, failures, error });
-      if (hasCode(error, "record-too-large") && outgoing.value.byteLength > 0) {
-        outgoing = withoutValue(outgoing);
-        continue;
+  try {
+    for (let failures = 1; ; failures += 1) {
+      try {
+        await broker.publish(outgoing);
+        metrics.count("dead_letters", { reason });
+        log.warn("dead-letter.acknowledged", { ...where, reason, detail, key: letter.action?.key });
+        return;
+      } catch (error) {
+        log.error("dead-letter.not-acknowledged", { ...where, reason, failures, error });
+        if (hasCode(error, "record-too-large") && outgoing.value.byteLength > 0) {
+          outgoing = withoutValue(outgoing);
+          continue;
+        }
+        unacknowledged?.note(trouble, `dead-letter topic ${topic}: ${messageOf(error)}`);
       }
+      await clock.sleep(retryDelayMs(failures, retry, random), giveUp);
     }
-    await clock.sleep(retryDelayMs(failures, retry, random), giveUp);
+  } finally {
+    unacknowledged?.forget(trouble);
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function withoutValue({ value, headers, ...outgoing }: OutgoingRecord): OutgoingRecord {

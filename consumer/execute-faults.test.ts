@@ -135,3 +135,24 @@ test("a name that exists and cannot be found is unknown: held, nothing sent", as
   await clock.runUntil(work);
   expect(target.sends).toHaveLength(1);
 });
+
+test("absent after an error is unknown: too old to begin, and yet the claim that stands is found", async () => {
+  const { clock, start, target, deadLetterReasons } = createExecutionScene(
+    () => new Promise(() => undefined),
+  );
+  await using dead = await start("a");
+  void dead.execute(PLANNED).catch(() => undefined);
+  await clock.advance(0);
+  expect(target.sends).toHaveLength(1);
+
+  const read = failing({ operation: "read", path: /claim$/, phase: "before" }, "EIO", "ENOENT");
+  await using pod = await start("b", {
+    intercept: read.intercept,
+    settings: { eventAgeMsMax: 1000 },
+  });
+  const settled = await clock.runUntil(pod.execute(PLANNED));
+  expect(read.fired()).toBe(2);
+  expect(settled).toMatchObject({ outcome: "in-doubt", attempt: 1 });
+  expect(deadLetterReasons()).toEqual(["in-doubt"]);
+  expect(target.sends).toHaveLength(1);
+});

@@ -1,3 +1,4 @@
+import { onAbort } from "./abort-waiters.ts";
 import { createSends, type AttemptEnd, type Run, endAttempt } from "./attempt.ts";
 import { type DeadLetter, publishDeadLetter } from "./dead-letter.ts";
 import { ConsumerError } from "./errors.ts";
@@ -18,6 +19,7 @@ import type {
 } from "./ports.ts";
 import type { Resolution } from "./resolution.ts";
 import type { RetryPolicy } from "./retry.ts";
+import type { Troubles } from "./troubles.ts";
 
 /** One action of one incident, as the planner made it from a rule. */
 export interface PlannedAction {
@@ -97,6 +99,8 @@ export interface ExecutorDependencies {
   readonly random: Random;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Dead letters that the broker refuses at present. Default: nobody asks. */
+  readonly unacknowledged?: Troubles;
   readonly pod: Pod;
   readonly settings: ExecutorSettings;
   /** Keeps the limits of rules. Default: no rule has any. */
@@ -108,19 +112,21 @@ export interface ExecutorDependencies {
 /** Walks the attempts of one key from the first; what may be done at each is said in ARCHITECTURE.md. */
 export function createExecutor(dependencies: ExecutorDependencies): Executor {
   const { clock, settings } = dependencies;
+  const endOf = createEnds();
   return async (planned, options) => {
     const { assignment, record, stopping } = options;
-    const ended = AbortSignal.any([assignment.signal, stopping]);
+    const ended = endOf(assignment.signal, stopping);
     const lingering = new AbortController();
-    const settled = new AbortController();
+    let settled: AbortController | undefined;
     const sends = createSends();
     const linger = async (): Promise<void> => {
+      settled = new AbortController();
       // Counted from the end of the send, which has a deadline of its own: what it found out must not be lost.
       await sends.ended();
       await clock.sleep(settings.outcomeBudgetMs, settled.signal).catch(() => undefined);
       lingering.abort(ended.reason);
     };
-    ended.addEventListener("abort", () => void linger(), { once: true, signal: settled.signal });
+    const stay = ended.aborted ? undefined : onAbort(ended, () => void linger());
     try {
       return await walk({
         dependencies,
@@ -136,8 +142,21 @@ export function createExecutor(dependencies: ExecutorDependencies): Executor {
         ? assignmentLost(planned, record, error)
         : error;
     } finally {
-      settled.abort();
+      stay?.();
+      settled?.abort();
     }
+  };
+}
+
+/** One signal for all actions of an assignment: what they listen on costs more than what they do. */
+function createEnds(): (revoked: AbortSignal, stopping: AbortSignal) => AbortSignal {
+  const ends = new WeakMap<AbortSignal, { stopping: AbortSignal; ended: AbortSignal }>();
+  return (revoked, stopping) => {
+    const known = ends.get(revoked);
+    if (known?.stopping === stopping) return known.ended;
+    const ended = AbortSignal.any([revoked, stopping]);
+    ends.set(revoked, { stopping, ended });
+    return ended;
   };
 }
 

@@ -104,3 +104,23 @@ test("a busy lane starves no other", async () => {
   await Promise.all([add("a"), add("a"), add("a"), add("b")]);
   expect(order).toEqual(["a", "b", "a", "a"]);
 });
+
+test(
+  "thousands of lanes that are given up at once leave nothing behind",
+  { timeout: 30_000 },
+  async () => {
+    const lanes = createLanes(2);
+    const names = Array.from({ length: 20_000 }, (_, index) => `incident ${index}`);
+    const gate = Promise.withResolvers<void>();
+    const lost = new AbortController();
+    const first = names.map((lane) => lanes.run(lane, () => gate.promise, lost.signal));
+    const ended = Promise.allSettled(first);
+    lost.abort(new Error("revoked"));
+    gate.resolve();
+    await ended;
+
+    // The partition comes back, with the same incidents.
+    const again = names.map((lane) => lanes.run(lane, async () => lane, NEVER));
+    expect(await Promise.all(again)).toEqual(names);
+  },
+);

@@ -27,20 +27,26 @@ export function createLanes(lanesMax: number, onChange?: (running: number) => vo
     for (const lane of ready) {
       if (running >= lanesMax) return;
       ready.delete(lane);
-      void runFirst(lane);
+      const task = firstOf(lane);
+      if (task) void runFirst(task, lane);
     }
   }
 
-  async function runFirst(lane: string): Promise<void> {
+  /** Begins it. Without those given up before: thousands of lanes may be at once, so no stack grows with them. */
+  function firstOf(lane: string): Task | undefined {
     const tasks = lanes.get(lane) ?? [];
-    const task = tasks[0];
-    if (task !== undefined && task.begin()) {
-      running += 1;
-      onChange?.(running);
-      await task.end();
-      running -= 1;
-      onChange?.(running);
-    }
+    while (tasks[0]?.begin() === false) tasks.shift();
+    if (tasks.length === 0) lanes.delete(lane);
+    return tasks[0];
+  }
+
+  async function runFirst(task: Task, lane: string): Promise<void> {
+    running += 1;
+    onChange?.(running);
+    await task.end();
+    running -= 1;
+    onChange?.(running);
+    const tasks = lanes.get(lane) ?? [];
     tasks.shift();
     if (tasks.length === 0) lanes.delete(lane);
     else ready.add(lane);

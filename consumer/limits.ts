@@ -72,10 +72,14 @@ export function createRunAdmissions(options: RunAdmissionsOptions): RunAdmission
   const { files, clock, writer, pod, eventAgeMsMax } = options;
   const writeOnce = createWriteOnceFiles(files, `${writer}.limits`);
 
-  const decide = async (directory: string, name: string, limits: RunLimits): Promise<Admission> => {
-    const names = await files.list(directory);
+  const decide = async (
+    directory: string,
+    names: readonly string[],
+    name: string,
+    limits: RunLimits,
+  ): Promise<Admission> => {
     // A listing may leave out fresh names: it only says where to begin.
-    let last = Math.max(0, ...names.map((listed) => numberOf(listed)));
+    let last = names.reduce((highest, listed) => Math.max(highest, numberOf(listed)), 0);
     for (;;) {
       const next = await writeOnce.read(runSchema, runPath(directory, last + 1));
       if (next?.run === name) return { admitted: true };
@@ -90,7 +94,6 @@ export function createRunAdmissions(options: RunAdmissionsOptions): RunAdmission
         break;
     }
     await files.syncDirectory(directory);
-    await forget(files, directory, names, clock.wallMs() - eventAgeMsMax);
     return { admitted: true };
   };
 
@@ -105,11 +108,14 @@ export function createRunAdmissions(options: RunAdmissionsOptions): RunAdmission
       const path = `${directory}/${day}.${name}.decision`;
       const decided = await writeOnce.read(decisionSchema, path);
       if (decided) return admissionOf(decided);
-      const admission = await decide(directory, name, limits);
+      const names = await files.list(directory);
+      const admission = await decide(directory, names, name, limits);
       const detail = admission.admitted ? "" : admission.detail;
       const { admitted } = admission;
       if (await writeOnce.link(path, { format: 1, admitted, detail })) {
         await files.syncDirectory(directory);
+        // With every decision, so that more go than come, of a rule that is nearly always suppressed too.
+        await forget(files, directory, names, clock.wallMs() - eventAgeMsMax);
         return admission;
       }
       const other = await writeOnce.read(decisionSchema, path);

@@ -5,6 +5,7 @@ import type { Incident } from "./incident.ts";
 import { match, type MatchedAction, type PlanSettings, type Rule } from "./plan.ts";
 import type { Assignment, Broker, Clock, Log, Metrics, Random, SourceRecord } from "./ports.ts";
 import type { RetryPolicy } from "./retry.ts";
+import type { Troubles } from "./troubles.ts";
 
 export interface RecordSettings {
   readonly format: IncidentFormat;
@@ -23,6 +24,8 @@ export interface RecordDependencies {
   readonly random: Random;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Dead letters that the broker refuses at present. Default: nobody asks. */
+  readonly unacknowledged?: Troubles;
   readonly settings: RecordSettings;
   /** Aborts when the process begins to stop. */
   readonly stopping: AbortSignal;

@@ -164,6 +164,20 @@ describe("running", () => {
     expect(process.volume.text("automation_action_history.json")).toContain('"incidentId":');
   });
 
+  test("is unready while the dead-letter topic is refused, and says why", async () => {
+    const process = await runningConsumer();
+    const missing = new ConsumerError("broker-unavailable", "broker: no such topic");
+    process.broker.onPublish(() => Promise.reject(missing));
+    const batch = process.broker.deliver([asRecord("no JSON")]);
+    await until(process, () => !process.health().readiness().ready);
+    expect(process.health().readiness().reason).toMatch(/dead-letter topic .*: .*no such topic/);
+    process.broker.onPublish(async () => undefined);
+    await process.clock.runUntil(batch);
+    expect(process.health().readiness().ready).toBe(true);
+    process.terminate();
+    await expect(process.clock.runUntil(process.exit)).resolves.toBe(0);
+  });
+
   test("after a refusal the secret is asked again, by a new broker", async () => {
     let password = "old";
     const process = await runningConsumer({ secrets: async () => password });
@@ -274,6 +288,29 @@ describe("SIGTERM", () => {
     expect(process.clock.monotonicMs() - sinceMs).toBeLessThanOrEqual(DRAIN_MS + 10_000);
     expect(process.broker.commits).toEqual([]);
     expect(process.calls.at(-1)).toBe("log flushed");
+  });
+
+  test("a stop that is held up everywhere ends within 12 s after the drain", async () => {
+    let stopped = false;
+    const process = await runningConsumer({
+      send: never,
+      lastSteps: never,
+      files: () => (stopped ? never() : undefined),
+    });
+    process.broker.deliver([incident("a", 0n)]).catch(() => undefined);
+    await until(process, () => process.target.sends.length === 1);
+    Object.assign(process.broker, { stop: never });
+    const sinceMs = process.clock.monotonicMs();
+    stopped = true;
+    process.terminate();
+    await expect(process.clock.runUntil(process.exit)).resolves.toBe(70);
+    expect(process.log.of("close.overrun").map(({ what }) => what)).toEqual([
+      "broker",
+      "history",
+      "health",
+      "log",
+    ]);
+    expect(process.clock.monotonicMs() - sinceMs).toBeLessThanOrEqual(DRAIN_MS + 12_000);
   });
 
   test("at any moment: ends in time, drains before it leaves, loses and repeats nothing", async () => {

@@ -73,7 +73,7 @@ export interface RunDependencies {
  * - **draining**, after SIGTERM in any state or a fatal error: no new work; running actions end within
  *   `execution.drainMs`, what is contiguously terminal is committed. Then, within 10 s, the group is left,
  *   the journal sealed and the history published.
- * - **stopped**: log flushed, nothing of ours left.
+ * - **stopped**: health server closed and log flushed, within 2 s; nothing of ours left.
  *
  * Resolves with 0 for a stop that was asked for and ended in time, with 70 when running work overran the
  * drain (its claims stay, the next pod calls them in doubt), else with the code of what went wrong. Never rejects.
@@ -96,14 +96,16 @@ export async function run(dependencies: RunDependencies): Promise<ExitCode> {
   lifecycle.enter("draining", config.execution.drainMs + 2 * CLOSE_MS + STUCK_MARGIN_MS);
   await drain(parts, ending, dependencies);
   lifecycle.enter("stopped");
-  await close("health", async () => server?.[Symbol.asyncDispose](), dependencies);
+  await close("health", async () => server?.[Symbol.asyncDispose](), LAST_MS, dependencies);
   log.info("process.ended", { exitCode: ending.exitCode });
-  await close("log", dependencies.flushLog, dependencies);
+  await close("log", dependencies.flushLog, LAST_MS, dependencies);
   return ending.exitCode;
 }
 
 /** For each of: leaving the group, sealing the history. */
 const CLOSE_MS = 5_000;
+/** For each of: health server, log. With the default drain a stop ends within the 60 s of preStop, whatever hangs. */
+const LAST_MS = 1_000;
 /** How much longer than its deadline a state may last before /livez calls it stuck. */
 const STUCK_MARGIN_MS = 10_000;
 /** Between tries of identity, history and broker. */
@@ -165,7 +167,7 @@ async function work(
     return { username, password: fetched ?? (await secrets.fetch(passwordSecret, ending.signal)) };
   };
   const broker: Pick<Broker, "publish"> = { publish: (record) => session.publish(record) };
-  const { handle, lanes } = assemble(history, broker, ending, dependencies);
+  const { handle, lanes, unacknowledged } = assemble(history, broker, ending, dependencies);
   const session = startSession({
     ...dependencies,
     credentials,
@@ -179,7 +181,8 @@ async function work(
   });
   parts.lanes = lanes;
   parts.session = session;
-  parts.states.broker = () => session.state;
+  // A dead letter that is not acknowledged holds its partition, and its lane: seen here before the lag shows it.
+  parts.states.broker = () => (session.state.ready ? unacknowledged.state : session.state);
   await Promise.race([session.ended, rejects(ending.signal)]);
 }
 
@@ -270,11 +273,11 @@ async function drain(parts: Parts, ending: Ending, dependencies: RunDependencies
       const message = `drain: ${running} incidents still at work after execution.drainMs (${drainMs} ms)`;
       ending.fail(new ConsumerError("internal", message));
     }
-    await close("broker", () => session.stop(), dependencies);
+    await close("broker", () => session.stop(), CLOSE_MS, dependencies);
   }
   if (opening !== undefined) {
     const history = opening.catch(() => undefined);
-    await close("history", async () => (await history)?.close(), dependencies);
+    await close("history", async () => (await history)?.close(), CLOSE_MS, dependencies);
   }
 }
 
@@ -282,11 +285,12 @@ async function drain(parts: Parts, ending: Ending, dependencies: RunDependencies
 async function close(
   what: string,
   closing: () => Promise<unknown>,
+  durationMsMax: number,
   { clock, log }: RunDependencies,
 ): Promise<void> {
   try {
-    const inTime = await endsWithin(closing(), CLOSE_MS, clock);
-    if (!inTime) log.error("close.overrun", { what, afterMs: CLOSE_MS });
+    const inTime = await endsWithin(closing(), durationMsMax, clock);
+    if (!inTime) log.error("close.overrun", { what, afterMs: durationMsMax });
   } catch (error) {
     log.error("close.failed", { what, error });
   }

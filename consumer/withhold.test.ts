@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
+import { createManualClock } from "#fixtures/clock.ts";
 import { createExecutionScene, plannedAction } from "#fixtures/execution.ts";
+import { createMemoryVolume } from "#fixtures/files.ts";
 import { actionKey } from "./key.ts";
+import { createRunAdmissions, type RunLimits } from "./limits.ts";
 import type { SendResult } from "./ports.ts";
 import { resolutionPath } from "./resolution.ts";
 
@@ -197,4 +200,41 @@ test("old runs and decisions are forgotten, the newest run never", async () => {
   expect(left.length).toBeLessThanOrEqual(10);
   expect(left.filter((path) => path.endsWith("/12.run"))).toHaveLength(1);
   expect(left.filter((path) => path.endsWith("/1.run"))).toHaveLength(0);
+});
+
+/** What decides about runs, without pods. */
+async function admissionsOf(eventAgeMsMax: number, listed?: readonly string[]) {
+  const clock = createManualClock();
+  const volume = createMemoryVolume();
+  const mounted = volume.mount();
+  await mounted.makeDirectory("temporary");
+  const files = listed ? { ...mounted, list: async () => [...listed] } : mounted;
+  const admissions = createRunAdmissions({ files, clock, writer: "w", pod: "a", eventAgeMsMax });
+  const admit = (incidentId: string, limits: RunLimits) => {
+    const startedOnMs = clock.wallMs();
+    const run = { rule: "r", incidentId, transition: "active", startedOnMs, limits };
+    return clock.runUntil(admissions.admit(run));
+  };
+  return { clock, volume, admit };
+}
+
+test("decisions of a rule that hardly ever runs are forgotten too", async () => {
+  const { admit, clock, volume } = await admissionsOf(HOUR_MS);
+  const incidentsPerDay = 20;
+  let admitted = 0;
+  for (let count = 0; count < 12 * incidentsPerDay; count += 1) {
+    const admission = await admit(String(count), { coolDownMs: 100 * 24 * HOUR_MS });
+    if (admission.admitted) admitted += 1;
+    await clock.advance((24 * HOUR_MS) / incidentsPerDay);
+  }
+  expect(admitted).toBe(1);
+  const left = volume.paths().filter((path) => path.endsWith(".decision"));
+  expect(left.length).toBeLessThanOrEqual(4 * incidentsPerDay);
+});
+
+test("any number of decisions may lie in the way", async () => {
+  const names = Array.from({ length: 200_000 }, (_, index) => `99999.${index}.decision`);
+  const { admit } = await admissionsOf(HOUR_MS, names);
+  expect(await admit("1", { runsPerHourMax: 1 })).toEqual({ admitted: true });
+  expect(await admit("2", { runsPerHourMax: 1 })).toMatchObject({ admitted: false });
 });

@@ -9,9 +9,9 @@ export function watchStage(stage: Stage, tell: Tell): void {
   // What happened before anybody could listen.
   for (const entry of [...stage.target.history(), ...stage.target.events()]) tellEntry(entry, tell);
   stage.target.subscribe((entry) => tellEntry(entry, tell));
-  stage.broker.subscribe(({ what, peer, detail }) => {
-    if (!FREQUENT.has(what))
-      tell("broker", what, { peer, ...(detail !== undefined && { detail }) });
+  stage.broker.subscribe(({ atMs, what, node, peer, detail }) => {
+    if (FREQUENT.has(what)) return;
+    tell("broker", what, { node, peer, ...(detail !== undefined && { detail }) }, atMs);
   });
 }
 

@@ -78,6 +78,24 @@ test("tells a broken expectation, a fault that never fired and broken infrastruc
   ]);
 });
 
+const ending = (atEnd: Error) => async (): Promise<void> => {
+  await using _ = { [Symbol.asyncDispose]: () => Promise.reject(atEnd) };
+  throw new ExpectationError("not within 1 ms: an effect");
+};
+
+test("a fault that never fired explains what else broke, and says both; else the first failure counts", async () => {
+  const results = await runScenarios(
+    options([
+      scenario(1, ending(new FaultNeverFiredError("the fault never fired"))),
+      scenario(2, ending(new TypeError("no such file"))),
+    ]),
+  );
+  expect(results.map(({ failure }) => [failure?.kind, failure?.error.message])).toEqual([
+    ["fault-never-fired", "the fault never fired\nnot within 1 ms: an effect"],
+    ["expectation", "not within 1 ms: an effect"],
+  ]);
+});
+
 test("a scenario that hangs and ignores its signal fails at its limit and is closed", async () => {
   const closed: string[] = [];
   const [result] = await runScenarios(

@@ -124,5 +124,12 @@ function kindOf(error: Error): FailureKind {
 }
 
 function asError(thrown: unknown): Error {
+  if (thrown instanceof SuppressedError) return ofBoth(asError(thrown.suppressed), thrown.error);
   return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
+/** A scenario failed, and then something that it had to dispose of: a fault that never fired explains the first. */
+function ofBoth(first: Error, atEnd: unknown): Error {
+  if (!(atEnd instanceof FaultNeverFiredError)) return first;
+  return new FaultNeverFiredError(`${atEnd.message}\n${first.message}`, { cause: first });
 }

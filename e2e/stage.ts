@@ -35,6 +35,8 @@ export interface StageOptions {
   readonly replicas?: number;
   /** Partitions of the topic of incidents. Default 2. */
   readonly partitions?: number;
+  /** Nodes of the broker. Default 1. */
+  readonly brokerNodes?: number;
   /** Before the identity sidecar asks for the first certificate. Default 0. */
   readonly certificateDelaySeconds?: number;
   /** No certificate is issued until `athenz.zts.release()`. Default false. */
@@ -384,6 +386,7 @@ export async function openStage(
     world = await startWorld({
       host: platform.kitHost,
       partitions: options.partitions ?? 2,
+      brokerNodes: options.brokerNodes ?? 1,
       granted: options.granted ?? true,
       mutualTls: options.mutualTls ?? false,
       sessionTimeoutMsMin: Math.min(6000, platform.durations.consumer.sessionTimeoutMs),

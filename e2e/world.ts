@@ -21,6 +21,7 @@ export interface WorldOptions {
   readonly granted: boolean;
   /** Serves actions over TLS and asks for the identity of the caller. */
   readonly mutualTls: boolean;
+  readonly brokerNodes: number;
   /** Shortest session that the broker accepts, milliseconds. */
   readonly sessionTimeoutMsMin: number;
 }
@@ -58,6 +59,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       server,
       users: { [NAMES.username]: password },
       sessionTimeoutMsMin: options.sessionTimeoutMsMin,
+      nodes: options.brokerNodes,
       topics: [
         { name: NAMES.topic, partitions: options.partitions },
         { name: NAMES.deadLetterTopic, partitions: 1 },

@@ -66,6 +66,7 @@ async function killMany(count: number, world: number, context: BenchContext): Pr
     partitions: 2,
     granted: true,
     mutualTls: false,
+    brokerNodes: 1,
     sessionTimeoutMsMin: 1000,
   });
   await prepare(directory, servers);

@@ -25,8 +25,9 @@ const UNDECIDED_STATUSES = new Set([408, 425, 429]);
  * - `done`: any 2xx.
  * - `failed-not-applied`: no connection came about (DNS, refused, TCP or TLS timeout, TLS refused by either
  *   side, no usable identity), or a status that the rule declares.
- * - `rejected`: 3xx, and 4xx but 408, 425 and 429.
- * - `in-doubt`: everything else: 5xx, 408, 421 (fetch would repeat it, so its answer is not seen), 425, 429, or a deadline or broken connection once it stood.
+ * - `rejected`: 3xx, and 4xx but 407, 408, 421, 425 and 429.
+ * - `in-doubt`: everything else: 5xx, 408, 407 and 421 (fetch keeps those answers to itself), 425, 429, or a deadline or
+ *   broken connection once it stood.
  */
 export async function sendHttp(
   action: HttpAction,

@@ -50,6 +50,23 @@ test("sealed journals become a generation and go; the union stays", async () => 
   expect(next.history.lookup(recent("three").key)).toEqual(recent("three"));
 });
 
+test("the generation of another pod is made durable before a journal goes that is in it", async () => {
+  const { open, volume, readVolume } = createScene();
+  const writer = await open(QUIET);
+  await writer.record(recent("one"));
+  await writer.history.close();
+  const sync = failing({ operation: "syncDirectory", path: /^snapshot/, phase: "before" }, "EIO");
+  const slow = await open({ ...QUIET, intercept: sync.intercept });
+  await expect(slow.history.compact()).rejects.toThrow("EIO");
+  expect(sync.fired()).toBe(1);
+  await using pod = await open(QUIET);
+  expect(await pod.history.compact()).toEqual({ generation: 1, made: false, journalsDeleted: 1 });
+  // Its journal makes every name of that directory durable, and every deletion.
+  await pod.record(recent("two"));
+  volume.losePower();
+  expect(await readVolume()).toMatchObject({ generation: 1, names: ["one", "two"] });
+});
+
 test("the journal of a writer that died is merged, and kept until its last record is past retention", async () => {
   const { open, filesOf, clock } = createScene();
   const dead = await open(QUIET);
@@ -66,6 +83,24 @@ test("the journal of a writer that died is merged, and kept until its last recor
   await pod.history.compact();
   expect(filesOf("journal")).toEqual([]);
   await dead.history.close();
+});
+
+test("the journal of a pod that is idle for longer than retention is sealed in time: what it writes later stays", async () => {
+  const { open, clock, readVolume } = createScene();
+  const retentionMs = 20 * 60_000;
+  await using idle = await open({ retentionMs, ...QUIET });
+  idle.history.startSweeping({
+    settings: { eventAgeMsMax: 1, clockSkewMsMax: 1, orphanWaitMs: 1, intervalMs: 60_000 },
+    publish: () => Promise.reject(new Error("nothing to publish")),
+    stopping: new AbortController().signal,
+  });
+  await using other = await open({ retentionMs, ...QUIET });
+  await idle.record(recent("one"));
+  await clock.advance(retentionMs + 60_000);
+  await other.record(recent("two", { atMs: clock.wallMs() }));
+  await other.history.compact();
+  await idle.record(recent("three", { atMs: clock.wallMs() }));
+  expect((await readVolume()).names).toEqual(["three", "two"]);
 });
 
 test("what is past retention leaves with the next generation, and only that", async () => {
@@ -214,4 +249,29 @@ test("a generation of a newer format is refused, naming file and version", async
     code: "history-unreadable",
     message: expect.stringMatching(/snapshot\/1: format 2.*newer version/),
   });
+});
+
+test("a large history is read, compacted and published in parts, between which other work goes on", async () => {
+  const { open, volume, clock, published } = createScene();
+  const names = Array.from({ length: 6000 }, (_, number) => `incident-${number}`);
+  const frames = names.map((name) => encodeFrame({ kind: "entry", ...recent(name) }));
+  const seal = encodeFrame({ kind: "seal" });
+  volume.put("journal/dead.log", Buffer.concat([encodeJournalHeader(1), ...frames, seal]));
+  const calls = new Map<string, number>();
+  const lengths = new Map<string, number>();
+  let bytesMax = 0;
+  await using pod = await open({
+    intercept({ operation, path, phase }) {
+      if (phase === "before") calls.set(operation, (calls.get(operation) ?? 0) + 1);
+      if (operation !== "append") return;
+      const length = volume.file(path)?.bytes.length ?? 0;
+      if (phase === "after") bytesMax = Math.max(bytesMax, length - (lengths.get(path) ?? 0));
+      lengths.set(path, length);
+    },
+  });
+  await clock.runUntil(pod.history.compact());
+  await clock.advance(2000);
+  expect(Object.keys(published().entries)).toHaveLength(names.length);
+  expect(calls.get("readFrom")).toBeGreaterThan(6);
+  expect(bytesMax).toBeLessThanOrEqual(400 * 1024);
 });

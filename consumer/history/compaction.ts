@@ -12,7 +12,7 @@ import type { Union } from "./union.ts";
 const FRESH_ENTRIES_MIN = 1000;
 const SEALED_AGE_MS_MAX = 3_600_000;
 
-/** A journal is sealed and another begun when it is this long, or nothing came for this long. */
+/** A journal is sealed and another begun when it is this long, or nothing came for this long (or half of retention). */
 const JOURNAL_BYTES_MAX = 1024 * 1024;
 const JOURNAL_IDLE_MS_MAX = 3_600_000;
 
@@ -93,12 +93,14 @@ export function createCompactor(
   journal: Journal,
   options: CompactionOptions,
 ): { round(): Promise<void> } {
-  const { clock, index, journals, union } = options;
+  const { clock, index, journals, union, retentionMs } = options;
+  // Others take the journal of a writer that was silent for as long as retention for that of a dead one.
+  const idleMsMax = Math.min(JOURNAL_IDLE_MS_MAX, retentionMs / 2);
   let lastMs = clock.monotonicMs();
   return {
     async round() {
       const { bytes, idleMs } = journal.present;
-      if (bytes > JOURNAL_BYTES_MAX || (bytes > 0 && idleMs > JOURNAL_IDLE_MS_MAX)) {
+      if (bytes > JOURNAL_BYTES_MAX || (bytes > 0 && idleMs > idleMsMax)) {
         await journal.rotate();
       }
       await union.refresh();

@@ -1,6 +1,7 @@
 import { hasCode, systemCode } from "../errors.ts";
 import type { Clock, DependencyState, Log, Metrics, Random } from "../ports.ts";
 import { type RetryPolicy, retryDelayMs } from "../retry.ts";
+import { createTroubles } from "../troubles.ts";
 
 /** Storage is asked again soon: a stalled claim holds up its incident. */
 const STORAGE_RETRY: RetryPolicy = { delayMsMin: 100, delayMsMax: 5000 };
@@ -27,37 +28,37 @@ export interface VolumeHealthOptions {
 
 export function createVolumeHealth(options: VolumeHealthOptions): VolumeHealth {
   const { clock, random, log, metrics } = options;
-  const troubles = new Map<unknown, string>();
+  const troubles = createTroubles();
 
   const note = (trouble: unknown, what: string, error: unknown): void => {
     const message = error instanceof Error ? error.message : String(error);
     metrics.count("storage_errors", { code: faultCode(error) ?? "unknown" });
-    if (!troubles.has(trouble)) log.error("history.storage.failed", { what, error });
-    troubles.set(trouble, `history volume: ${what}: ${message}`);
+    const isNew = troubles.note(trouble, `history volume: ${what}: ${message}`);
+    if (isNew) log.error("history.storage.failed", { what, error });
   };
   const forget = (trouble: unknown, what: string): void => {
-    if (troubles.delete(trouble)) log.info("history.storage.recovered", { what });
+    if (troubles.forget(trouble)) log.info("history.storage.recovered", { what });
   };
 
   return {
-    get state(): DependencyState {
-      const [reason] = troubles.values();
-      return reason === undefined ? { ready: true } : { ready: false, reason };
+    get state() {
+      return troubles.state;
     },
     async hold(what, operation, giveUp) {
-      const trouble = Symbol(what);
+      let trouble: symbol | undefined;
       try {
         for (let failures = 1; ; failures += 1) {
           try {
             return await operation();
           } catch (error) {
             if (faultCode(error) === undefined) throw error;
+            trouble ??= Symbol(what);
             note(trouble, what, error);
           }
           await clock.sleep(retryDelayMs(failures, STORAGE_RETRY, random), giveUp);
         }
       } finally {
-        forget(trouble, what);
+        if (trouble) forget(trouble, what);
       }
     },
     failed: (what, error) => note(what, what, error),

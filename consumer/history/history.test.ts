@@ -203,6 +203,16 @@ test("the view of every pod is the union of all", async () => {
   expect(Object.keys(published().entries).toSorted()).toEqual(keys.toSorted());
 });
 
+test("the end that a pod recorded before it died is shown by the others, idle as they are", async () => {
+  const { open, clock, published } = createHistoryScene();
+  await using _idle = await open();
+  const dead = await open({ publishIntervalMs: 600_000 });
+  await clock.advance(5000);
+  await dead.record(anEntry("one"));
+  await clock.advance(1000);
+  expect(Object.keys(published().entries)).toEqual([anEntry("one").key]);
+});
+
 test("an entry that a slower publication replaced comes back", async () => {
   const gate = Promise.withResolvers<void>();
   const { open, clock, published } = createHistoryScene();

@@ -30,7 +30,7 @@ export interface JournalReading {
   readonly path: string;
   /** Its writer said that nothing will follow, and everything before was whole. */
   readonly sealed: boolean;
-  /** When the last of its records was written, by its writer's wall clock; undefined when it holds none. */
+  /** When the last of its records was written, by its writer's wall clock; undefined when it holds none, or more is unread. */
   readonly lastAtMs: number | undefined;
 }
 
@@ -175,10 +175,10 @@ export function createJournals(options: JournalsOptions): Journals {
       if (failure) throw failure;
     },
     read: () =>
-      [...readings].map(([path, { sealed, damaged, lastAtMs }]) => ({
+      [...readings].map(([path, { sealed, damaged, damageAt, lastAtMs }]) => ({
         path,
         sealed: sealed && !damaged,
-        lastAtMs,
+        lastAtMs: damageAt === undefined ? lastAtMs : undefined,
       })),
     forget: (path) => void readings.delete(path),
   };

@@ -39,9 +39,9 @@ export interface PublisherOptions {
 }
 
 /**
- * Publishes at most once an interval, and nothing while nothing changed. Every view is a union: the journals
- * of the other pods are read first, and once more after it: an entry that another pod published in between, and
- * that this view replaced without it, is found then and published again.
+ * Publishes at most once an interval, and nothing while nothing changed. Every view is a union: the journals of the other
+ * pods are read once an interval, whether or not this one has anything to publish. So an end is shown though its pod died
+ * before it did that, and one that another pod published in between, and that this view replaced without it, comes back.
  */
 export function startPublisher(options: PublisherOptions): Publisher {
   const { files, temporary, union, index, health, clock, log, metrics, intervalMs } = options;
@@ -49,7 +49,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
   let dirty = true;
   /** Changes of the union that are published, or about to be. */
   let seen = union.changes;
-  let verify = false;
+  let published = false;
   let refused = false;
   let pauseMs = intervalMs;
 
@@ -63,19 +63,19 @@ export function startPublisher(options: PublisherOptions): Publisher {
   }
 
   const publishChanges = async (): Promise<void> => {
-    if (refused || tooLarge() || !(dirty || verify || union.changes !== seen)) return;
-    await options.before();
+    published = false;
+    if (refused || tooLarge()) return;
     await union.refresh();
-    if (union.changes !== seen) dirty = true;
+    if (!dirty && union.changes === seen) return;
+    await options.before();
     seen = union.changes;
-    verify = dirty;
-    if (!dirty) return;
     dirty = false;
     metrics.gauge("history_entries", index.size);
     pauseMs = Math.max(intervalMs, Math.ceil(index.size * PAUSE_MS_PER_ENTRY));
     const head = { format: options.format, publishedAtMs: clock.wallMs(), freshnessMs: pauseMs };
     try {
       await publish({ files, temporary, head }, whileWanted(index.entries()));
+      published = true;
     } catch (error) {
       dirty = true;
       throw error;
@@ -117,7 +117,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
       await running;
       await tick();
       // The look back that follows every publication.
-      if (verify) await tick();
+      if (published) await tick();
     },
   };
 }

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { createManualClock, createSeededRandom } from "#fixtures/clock.ts";
+import { createManualClock, createSeededRandom, type ManualClock } from "#fixtures/clock.ts";
 import { createExecutionScene, plannedAction } from "#fixtures/execution.ts";
 import { type FakeBroker, fakeBroker } from "#fixtures/ports.ts";
 import { ConsumerError } from "../errors.ts";
@@ -192,7 +192,7 @@ async function runRedrive(
   scene: Scene,
   letters: readonly SourceRecord[],
   selection: Partial<RedriveSelection> = {},
-  onBroker: (broker: FakeBroker) => void = (broker) => broker.join(),
+  onBroker: (broker: FakeBroker, clock: ManualClock) => void = (broker) => broker.join(),
 ) {
   const broker = fakeBroker();
   const lines: string[] = [];
@@ -215,10 +215,10 @@ async function runRedrive(
     },
   );
   running.catch(() => undefined);
-  onBroker(broker);
+  onBroker(broker, clock);
   await nextTurn();
-  if (letters.length > 0) await broker.deliver(letters);
-  const summary = await clock.runUntil(running);
+  const delivered = letters.length > 0 ? broker.deliver(letters) : undefined;
+  const [summary] = await clock.runUntil(Promise.all([running, delivered]));
   return { broker, lines, summary };
 }
 
@@ -312,4 +312,16 @@ test("a letter that cannot be published, or whose audit cannot be written, ends 
   await expect(runRedrive(scene, letters, {}, refusing)).rejects.toBe(full);
   const { summary } = await runRedrive(scene, letters);
   expect(summary.redriven).toBe(2);
+});
+
+test("a broker that is slow to acknowledge is no silence of the topic", async () => {
+  const scene = createExecutionScene(DONE);
+  await using _pod = await scene.start("a");
+  const outgoing = { topic: "dead", key: null, value: new Uint8Array([1]), headers: headersOf() };
+  const letters = [letter(0n, outgoing), letter(1n, outgoing), letter(2n, outgoing)];
+  const { summary } = await runRedrive(scene, letters, {}, (broker, clock) => {
+    broker.onPublish(() => clock.sleep(3000));
+    broker.join();
+  });
+  expect(summary).toEqual({ read: 3, redriven: 3, skipped: 0 });
 });

@@ -61,6 +61,8 @@ export async function redrive(
   const work = createWork(selection, dependencies);
   let activeMs = clock.monotonicMs();
   let joined = false;
+  /** Batches that are not handled yet: however long that takes, the topic is not silent. */
+  let pending = 0;
   let last: Promise<void> = Promise.resolve();
   const failures: unknown[] = [];
   const fail = (error: unknown): void => {
@@ -73,18 +75,20 @@ export async function redrive(
     const before = last;
     const turn = Promise.withResolvers<void>();
     last = turn.promise;
+    pending += 1;
     await before;
     try {
       for (const record of batch.records) {
         if (ended.aborted || batch.assignment.signal.aborted) return;
         if (work.full) return over.abort();
         await work.take(record);
-        activeMs = clock.monotonicMs();
       }
       if (work.full) over.abort();
     } catch (error) {
       fail(error);
     } finally {
+      pending -= 1;
+      activeMs = clock.monotonicMs();
       turn.resolve();
     }
   };
@@ -100,7 +104,7 @@ export async function redrive(
       const reason = broker.state.ready ? "" : broker.state.reason;
       fail(new ConsumerError("broker-unavailable", `not joined in time: ${reason}`));
     }
-    if (joined && nowMs - activeMs > idleMs) over.abort();
+    if (joined && pending === 0 && nowMs - activeMs > idleMs) over.abort();
     await clock.sleep(POLL_MS, ended).catch(() => undefined);
   }
   await broker.drain();

@@ -1,4 +1,7 @@
-/** The broker as scenarios see it: one of this process, or a real one. Offsets are the broker's. */
+import type { InstalledFault } from "#simulator/kafka/control/install-fault.ts";
+import type { FaultRule } from "#simulator/kafka/faults.ts";
+
+/** The broker as scenarios see it: one of this process, of another, or a real one. Offsets are the broker's. */
 export interface Broker extends AsyncDisposable {
   /** `host:port` of each node, as the configuration of the consumer has it. */
   readonly bootstrap: readonly string[];
@@ -15,30 +18,36 @@ export interface Broker extends AsyncDisposable {
   members(group: string): Promise<readonly GroupMember[]>;
   /** Changes the password of a user. Connections that are authenticated stay, as at a real broker. */
   setPassword(user: string, password: string): Promise<void>;
+
   /** Cuts every connection and serves again, with all data, groups and members. */
   restart(): Promise<void>;
-  /** Holds the next request of this protocol name that a pod sends, before it is applied. */
-  holdNext(request: string): Promise<BrokerHold>;
+  /** Ids of the nodes. */
+  nodes(): Promise<readonly number[]>;
+  /** Cuts its connections and frees its ports; others lead and coordinate. Gives how many connections there were. */
+  killNode(node: number): Promise<number>;
+  /** Serves again on the same ports, with its data. */
+  startNode(node: number): Promise<void>;
+  /** The node that leads each partition, by partition. */
+  leaders(topic: string): Promise<ReadonlyMap<number, number>>;
+  moveLeader(topic: string, partition: number, node: number): Promise<void>;
+
+  /** How often the group was formed, and the node that coordinates it. */
+  group(group: string): Promise<{ readonly generation: number; readonly coordinator: number }>;
+  /** Makes every member join again. False when there is nobody, or they do already. */
+  rebalance(group: string): Promise<boolean>;
+  /** A rule about what pods send and are answered. */
+  addFault(rule: FaultRule): Promise<InstalledFault>;
+
   /** What clients did, oldest first: connections that they opened, requests by name. */
-  clientActivity(): readonly ClientActivity[];
+  clientActivity(): Promise<readonly ClientActivity[]>;
   /** Called after every entry of `clientActivity`; returns the end of the subscription. */
   subscribe(listener: (activity: ClientActivity) => void): () => void;
-}
-
-/** Disposing releases it. */
-export interface BrokerHold extends Disposable {
-  /** Resolves when the request is held. */
-  readonly arrived: Promise<void>;
-  /** How many were held until now: 0 or 1. */
-  readonly hits: number;
-  /** Applies and answers it, even when its client is gone. */
-  release(): void;
 }
 
 export interface ProducedRecord {
   readonly key: string | null;
   readonly value: string | Uint8Array | null;
-  /** Default: chosen from the key, or round robin without one. */
+  /** Default: chosen from the key, or in turn without one. */
   readonly partition?: number;
 }
 
@@ -62,6 +71,8 @@ export interface GroupMember {
 export interface ClientActivity {
   /** Milliseconds since the epoch. */
   readonly atMs: number;
+  /** Of the broker. */
+  readonly node: number;
   /** Protocol name of a request such as `JoinGroup`, or an event of a connection such as `authentication-failed`. */
   readonly what: string;
   readonly peer: string;

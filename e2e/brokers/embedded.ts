@@ -1,12 +1,16 @@
-import { Producer } from "@platformatic/kafka";
-import type { KafkaEvent } from "#simulator/kafka/events.ts";
+import { installFault } from "#simulator/kafka/control/install-fault.ts";
+import type { InstalledFault } from "#simulator/kafka/control/install-fault.ts";
+import { localControl } from "#simulator/kafka/control/local.ts";
+import type { KafkaControl } from "#simulator/kafka/control/operations.ts";
+import { remoteControl } from "#simulator/kafka/control/remote.ts";
+import type { RemoteControlOptions } from "#simulator/kafka/control/remote.ts";
+import type { FaultRule } from "#simulator/kafka/faults.ts";
 import type { TopicOptions } from "#simulator/kafka/options.ts";
 import { startKafka } from "#simulator/kafka/start.ts";
-import type { KafkaCluster } from "#simulator/kafka/start.ts";
+import { ActivityFeed } from "./activity-feed.ts";
 import { readAssignment } from "./assignment.ts";
 import type {
   Broker,
-  BrokerHold,
   ClientActivity,
   GroupMember,
   Position,
@@ -15,180 +19,165 @@ import type {
 } from "./broker.ts";
 
 export interface EmbeddedBrokerOptions {
-  /** Of the listener that pods use. */
+  /** Of the listener. */
   readonly host: string;
-  /** PEM pair of the listener that pods use. */
+  /** PEM pair of the listener. */
   readonly server: { readonly certificatePem: string; readonly privateKeyPem: string };
   /** Passwords by user name. */
   readonly users: Readonly<Record<string, string>>;
   readonly topics: readonly TopicOptions[];
   /** `group.min.session.timeout.ms`. */
   readonly sessionTimeoutMsMin: number;
+  readonly nodes: number;
 }
 
-/** The listener of the pods, and one beside it for the kit, so that what pods do can be told apart. */
-const PODS = "pods";
-const KIT = "kit";
-
-/** The broker of this process: SASL_SSL with SCRAM-SHA-512 for pods. */
+/** The broker of this process: SASL_SSL with SCRAM-SHA-512. */
 export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promise<Broker> {
   const { certificatePem: cert, privateKeyPem: key } = options.server;
-  const cluster = await startKafka({
-    listeners: [
-      {
-        name: PODS,
-        host: options.host,
-        tls: { cert, key },
-        sasl: { mechanisms: ["SCRAM-SHA-512"] },
-      },
-      { name: KIT },
-    ],
-    users: options.users,
-    topics: options.topics,
-    autoCreateTopics: false,
-    sessionTimeoutMsMin: options.sessionTimeoutMsMin,
-  });
-  return new EmbeddedBroker(cluster);
+  await using starting = new AsyncDisposableStack();
+  const cluster = starting.use(
+    await startKafka({
+      nodes: options.nodes,
+      listeners: [
+        {
+          name: "pods",
+          host: options.host,
+          tls: { cert, key },
+          sasl: { mechanisms: ["SCRAM-SHA-512"] },
+        },
+      ],
+      users: options.users,
+      topics: options.topics,
+      autoCreateTopics: false,
+      sessionTimeoutMsMin: options.sessionTimeoutMsMin,
+    }),
+  );
+  const control = starting.use(localControl(cluster));
+  const bootstrap = await control.bootstrap();
+  return new EmbeddedBroker(control, bootstrap, starting.move());
+}
+
+/** A broker that another process or a pod serves, by its control. Disposing leaves it running. */
+export async function connectEmbeddedBroker(options: RemoteControlOptions): Promise<Broker> {
+  const control = remoteControl(options);
+  return new EmbeddedBroker(control, await control.bootstrap(), new AsyncDisposableStack());
 }
 
 class EmbeddedBroker implements Broker {
-  readonly #cluster: KafkaCluster;
-  #producer: Producer;
-  readonly #activity: ClientActivity[] = [];
-  readonly #listeners = new Set<(activity: ClientActivity) => void>();
+  readonly bootstrap: readonly string[];
+  readonly #control: KafkaControl;
+  readonly #activity: ActivityFeed;
+  readonly #stack: AsyncDisposableStack;
 
-  constructor(cluster: KafkaCluster) {
-    this.#cluster = cluster;
-    this.#producer = kitProducer(cluster);
-    cluster.onEvent((event) => this.#observe(event));
-  }
-
-  get bootstrap(): readonly string[] {
-    return this.#cluster.bootstrap(PODS);
+  constructor(control: KafkaControl, bootstrap: readonly string[], stack: AsyncDisposableStack) {
+    this.bootstrap = bootstrap;
+    this.#control = control;
+    this.#stack = stack;
+    this.#activity = stack.use(new ActivityFeed(control));
   }
 
   async createTopic(name: string, partitions: number): Promise<void> {
-    this.#cluster.createTopic({ name, partitions });
+    await this.#control.createTopic({ name, partitions });
   }
 
-  async produce(topic: string, record: ProducedRecord): Promise<Position> {
-    const { key, value, partition } = record;
-    const { offsets } = await this.#producer.send({
-      acks: -1,
-      messages: [
-        {
-          topic,
-          ...(key !== null && { key: Buffer.from(key) }),
-          ...(value !== null && { value: Buffer.from(value) }),
-          ...(partition !== undefined && { partition }),
-        },
-      ],
+  async produce(topic: string, { key, value, partition }: ProducedRecord): Promise<Position> {
+    return await this.#control.append({
+      topic,
+      key: key === null ? null : Buffer.from(key),
+      value: typeof value === "string" ? Buffer.from(value) : value,
+      ...(partition !== undefined && { partition }),
     });
-    const [written] = offsets ?? [];
-    if (written === undefined) throw new Error(`the record for ${topic} was not acknowledged`);
-    return { partition: written.partition, offset: written.offset };
   }
 
   async read(topic: string): Promise<StoredRecord[]> {
-    const stored = this.#cluster.topic(topic);
-    return partitionsOf(stored.partitions).flatMap((partition) =>
-      stored.records(partition).map(({ offset, key, value, headers }) => ({
-        partition,
-        offset,
-        key: key?.toString() ?? null,
-        value,
-        headers: Object.fromEntries(headers.map(([name, text]) => [name, text?.toString() ?? ""])),
-      })),
-    );
+    const records = await this.#control.records({ topic });
+    return records.map(({ partition, offset, key, value, headers }) => ({
+      partition,
+      offset,
+      key: key === null ? null : textOf(key),
+      value,
+      headers: Object.fromEntries(headers.map(([name, text]) => [name, textOf(text)])),
+    }));
   }
 
   async endOffsets(topic: string): Promise<ReadonlyMap<number, bigint>> {
-    const stored = this.#cluster.topic(topic);
-    return new Map(
-      partitionsOf(stored.partitions).map((partition) => [partition, stored.endOffset(partition)]),
-    );
+    const { partitions } = await this.#control.topic({ topic });
+    return new Map(partitions.map(({ index, endOffset }) => [index, endOffset]));
   }
 
   async committedOffsets(group: string, topic: string): Promise<ReadonlyMap<number, bigint>> {
-    const committed = new Map<number, bigint>();
-    for (const partition of partitionsOf(this.#cluster.topic(topic).partitions)) {
-      const offset = this.#cluster.group(group).committed(topic, partition)?.offset;
-      if (offset !== undefined) committed.set(partition, offset);
-    }
-    return committed;
+    const committed = (await this.#control.offsets({ group }))
+      .filter((one) => one.topic === topic)
+      .toSorted((left, right) => left.partition - right.partition);
+    return new Map(committed.map(({ partition, offset }) => [partition, offset]));
   }
 
   async members(group: string): Promise<readonly GroupMember[]> {
-    return this.#cluster.group(group).members.map(({ memberId, clientId, assignment }) => ({
+    const { members } = await this.#control.group({ group });
+    return members.map(({ memberId, clientId, assignment }) => ({
       memberId,
       clientId,
-      partitions: readAssignment(assignment),
+      partitions: readAssignment(Buffer.from(assignment)),
     }));
   }
 
   async setPassword(user: string, password: string): Promise<void> {
-    this.#cluster.users.set(user, password);
+    await this.#control.setPassword({ user, password });
   }
 
   async restart(): Promise<void> {
-    await this.#producer.close(true);
-    const node = this.#cluster.node(1);
-    await node.kill();
-    await node.start();
-    this.#producer = kitProducer(this.#cluster);
+    const nodes = await this.nodes();
+    for (const node of nodes) await this.killNode(node);
+    for (const node of nodes) await this.startNode(node);
   }
 
-  async holdNext(request: string): Promise<BrokerHold> {
-    const fault = this.#cluster.faults.add({
-      api: request,
-      action: { type: "barrier" },
-      times: 1,
-    });
-    return {
-      arrived: fault.arrived.then(() => undefined),
-      get hits() {
-        return fault.hits;
-      },
-      release: () => fault.release(),
-      [Symbol.dispose]: () => fault[Symbol.dispose](),
-    };
+  async nodes(): Promise<readonly number[]> {
+    return (await this.#control.nodes()).map(({ id }) => id);
   }
 
-  clientActivity(): readonly ClientActivity[] {
-    return [...this.#activity];
+  async killNode(node: number): Promise<number> {
+    return (await this.#control.killNode({ node })).connectionsCut;
+  }
+
+  async startNode(node: number): Promise<void> {
+    await this.#control.startNode({ node });
+  }
+
+  async leaders(topic: string): Promise<ReadonlyMap<number, number>> {
+    const { partitions } = await this.#control.topic({ topic });
+    return new Map(partitions.map(({ index, leader }) => [index, leader]));
+  }
+
+  async moveLeader(topic: string, partition: number, node: number): Promise<void> {
+    await this.#control.moveLeader({ topic, partition, node });
+  }
+
+  async group(group: string): Promise<{ generation: number; coordinator: number }> {
+    const { generation, coordinator } = await this.#control.group({ group });
+    return { generation, coordinator };
+  }
+
+  async rebalance(group: string): Promise<boolean> {
+    return await this.#control.rebalance({ group });
+  }
+
+  async addFault(rule: FaultRule): Promise<InstalledFault> {
+    return await installFault(this.#control, rule);
+  }
+
+  async clientActivity(): Promise<readonly ClientActivity[]> {
+    return await this.#activity.all();
   }
 
   subscribe(listener: (activity: ClientActivity) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
-  }
-
-  #observe(event: KafkaEvent): void {
-    if (event.listener !== PODS) return;
-    const activity: ClientActivity = {
-      atMs: event.atMs,
-      what: event.type === "request" ? event.api : event.type,
-      peer: event.peer,
-      ...("reason" in event && event.reason !== undefined && { detail: event.reason }),
-    };
-    this.#activity.push(activity);
-    for (const listener of this.#listeners) listener(activity);
+    return this.#activity.subscribe(listener);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#producer.close(true);
-    await this.#cluster[Symbol.asyncDispose]();
+    await this.#stack.disposeAsync();
   }
 }
 
-function kitProducer(cluster: KafkaCluster): Producer {
-  return new Producer({
-    clientId: "kit",
-    bootstrapBrokers: cluster.bootstrap(KIT),
-    autocreateTopics: false,
-  });
-}
-
-function partitionsOf(count: number): number[] {
-  return Array.from({ length: count }, (_, partition) => partition);
+function textOf(bytes: Uint8Array | null): string {
+  return bytes === null ? "" : Buffer.from(bytes).toString();
 }

@@ -28,13 +28,14 @@ export const certificatesLate: Scenario = {
     );
     step("wait for the pod");
     const [ready] = await stage.ready();
-    const touched = stage.broker.clientActivity().filter(({ atMs }) => atMs < registered.atMs);
+    const activity = await stage.broker.clientActivity();
+    const touched = activity.filter(({ atMs }) => atMs < registered.atMs);
     expectEqual(touched.length, 0, "connections to the broker before the certificate");
     const asked = (await stage.ckms.control.requests()).filter(
       ({ atMs }) => atMs < registered.atMs,
     );
     expectEqual(asked.length, 0, "requests to CKMS before the certificate");
-    const joined = stage.broker.clientActivity().find(({ what }) => what === "SyncGroup");
+    const joined = activity.find(({ what }) => what === "SyncGroup");
     expect(joined !== undefined, "the group was never joined");
     step(`certificate to group joined: ${joined.atMs - registered.atMs} ms`);
     expectEqual(ready === undefined ? -1 : restarts(ready), 0, "restarts");

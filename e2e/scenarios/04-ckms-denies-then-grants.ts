@@ -25,7 +25,11 @@ export const ckmsDeniesThenGrants: Scenario = {
     const denied = (await stage.ckms.control.requests()).filter(({ status }) => status === 403);
     expectFault(denied.length > 0, "CKMS denied nothing");
     expect(body.includes("bigpanda.keys.sre.access"), `the reason names no role: ${body}`);
-    expectEqual(stage.broker.clientActivity().length, 0, "connections to the broker when denied");
+    expectEqual(
+      (await stage.broker.clientActivity()).length,
+      0,
+      "connections to the broker when denied",
+    );
     step("grant the role");
     grant(stage.athenz);
     const [pod] = await stage.ready();

@@ -25,9 +25,9 @@ export const deletedWhileIdle: Scenario = {
     const failed = stage.target.events().filter(({ reason }) => reason === "FailedPreStopHook");
     expectEqual(failed.length, 0, "events FailedPreStopHook");
     const exitMs = own.find((event) => event.name === "exit" && event.container === "app")?.atMs;
-    const left = stage.broker
-      .clientActivity()
-      .find(({ what, atMs }) => what === "LeaveGroup" && atMs >= deletedMs);
+    const left = (await stage.broker.clientActivity()).find(
+      ({ what, atMs }) => what === "LeaveGroup" && atMs >= deletedMs,
+    );
     expect(left !== undefined, "the group was not left");
     expect(
       exitMs !== undefined && left.atMs <= exitMs,

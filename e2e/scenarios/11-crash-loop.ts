@@ -23,7 +23,7 @@ export const crashLoop: Scenario = {
     expect(!everReady, "the pod was ready with a bad configuration");
     const log = await stage.target.logs(name, "app", { previous: true });
     expect(log.includes("groupIdd"), `the log does not name the wrong key: ${log}`);
-    expectEqual(stage.broker.clientActivity().length, 0, "connections to the broker");
+    expectEqual((await stage.broker.clientActivity()).length, 0, "connections to the broker");
     const moments = stage.target
       .history()
       .filter((event) => event.pod === name && event.container === "app");

@@ -35,6 +35,6 @@ export const deletedWhileWaiting: Scenario = {
       stage.target.events().every(({ reason }) => reason !== "FailedPreStopHook"),
       "the preStop hook failed without a pid file",
     );
-    expectEqual(stage.broker.clientActivity().length, 0, "connections to the broker");
+    expectEqual((await stage.broker.clientActivity()).length, 0, "connections to the broker");
   },
 };

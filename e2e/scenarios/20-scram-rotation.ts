@@ -21,10 +21,10 @@ export const scramRotation: Scenario = {
     const cutMs = Date.now();
     await stage.broker.restart();
     await stage.publish(4);
-    await stage.until("the broker refuses the old password twice", () => {
-      const refused = stage.broker
-        .clientActivity()
-        .filter(({ what, atMs }) => what === "authentication-failed" && atMs >= cutMs);
+    await stage.until("the broker refuses the old password twice", async () => {
+      const refused = (await stage.broker.clientActivity()).filter(
+        ({ what, atMs }) => what === "authentication-failed" && atMs >= cutMs,
+      );
       return refused.length >= 2;
     });
     expectEqual((await stage.effects()).length, 4, "effects while locked out");

@@ -54,7 +54,7 @@ async function deleteDuringAction(
     }),
   });
   const name = await stage.readyPod();
-  const joins = countOf(stage, "JoinGroup");
+  const joins = await countOf(stage, "JoinGroup");
   await using slow = await stage.actions.respond({ delayMs: longActionMs, times: 1 });
   await stage.publish(1);
   await stage.until(`${grace}: the action is under way`, async () => {
@@ -65,7 +65,7 @@ async function deleteDuringAction(
     `${grace}: delete the pod with ${longActionMs - longActionElapsedMs} ms of its action to go`,
   );
   await stage.target.deletePod(name);
-  expectEqual(countOf(stage, "JoinGroup"), joins, `${grace}: joins of the group until then`);
+  expectEqual(await countOf(stage, "JoinGroup"), joins, `${grace}: joins of the group until then`);
   const last = await stage.gone(name, graceSeconds * 1000 + durations.stepMsMax);
   expectFault((await slow.hits()) === 1, `${grace}: no action was slow`);
   expectEqual(lastTermination(last)?.exitCode, wanted.exitCode, `${grace}: exit code`);
@@ -87,6 +87,6 @@ async function deleteDuringAction(
   });
 }
 
-function countOf(stage: Stage, request: string): number {
-  return stage.broker.clientActivity().filter(({ what }) => what === request).length;
+async function countOf(stage: Stage, request: string): Promise<number> {
+  return (await stage.broker.clientActivity()).filter(({ what }) => what === request).length;
 }

@@ -35,9 +35,13 @@ export const frozenPastItsSession: Scenario = {
     const held = await stage.actions.hold("after-effect", { times: 1 });
     await stage.publish(1, 1);
     await held.arrived;
-    using commit = await stage.broker.holdNext("OffsetCommit");
+    await using commit = await stage.broker.addFault({
+      api: "OffsetCommit",
+      action: { type: "barrier" },
+      times: 1,
+    });
     await stage.publish(1, 0);
-    await commit.arrived;
+    await commit.arrived();
 
     step("freeze the consumer, and start a second one");
     await stage.target.pause(frozen, APP);
@@ -58,7 +62,7 @@ export const frozenPastItsSession: Scenario = {
 
     step("the stale commit reaches the broker, the reply of the action its pod; resume");
     expectFault(!answered, "the frozen consumer answered");
-    commit.release();
+    await commit.release();
     await held.release();
     await stage.target.unpause(frozen, APP);
     await membersWithPartitions(stage, 2);
@@ -66,7 +70,7 @@ export const frozenPastItsSession: Scenario = {
       return (await stage.readiness(frozen))?.status === 200;
     });
     await pause(durations.quietMs, signal);
-    expectFault(commit.hits === 1, "no commit was held");
+    expectFault((await commit.hits()) === 1, "no commit was held");
     expectFault((await held.hits()) === 1, "no action was held");
     expectEqual((await stage.effects()).length, effects, "effects after the resume");
     expectEqual(await committedOffsets(stage), committed, "committed after the stale commit");

@@ -13,7 +13,13 @@ export interface ListenerOptions {
   /** Absent: plaintext. */
   readonly tls?: ListenerTls;
   /** Absent: everybody may use it without authentication. */
-  readonly sasl?: { readonly mechanisms: readonly SaslMechanism[] };
+  readonly sasl?: ListenerSasl;
+}
+
+interface ListenerSasl {
+  readonly mechanisms: readonly SaslMechanism[];
+  /** `listener.name.NAME.connections.max.reauth.ms`. Default: the cluster's. */
+  readonly reauthenticationMsMax?: number;
 }
 
 export interface ListenerTls {

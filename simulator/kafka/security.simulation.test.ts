@@ -1,5 +1,5 @@
 import { Kafka, logLevel } from "kafkajs";
-import type { KafkaConfig, SASLOptions } from "kafkajs";
+import type { KafkaConfig, Producer, SASLOptions } from "kafkajs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { createAuthority } from "#fixtures/certificates.ts";
 import type { Authority, IssuedCertificate } from "#fixtures/certificates.ts";
@@ -121,6 +121,87 @@ test("a mechanism that the listener does not offer is refused", async () => {
   await expect(ask(cluster, { sasl: sasl("PLAIN", "right") })).rejects.toThrow(
     /does not support the requested SASL mechanism/,
   );
+});
+
+const producerOf = (cluster: KafkaCluster, listener: string, reauthenticationThreshold: number) =>
+  new Kafka({
+    brokers: cluster.bootstrap(listener),
+    logLevel: logLevel.NOTHING,
+    retry: { retries: 0 },
+    reauthenticationThreshold,
+    sasl: sasl("SCRAM-SHA-512", "right"),
+  }).producer();
+
+const send = (producer: Producer) => producer.send({ topic: "t", messages: [{ value: "v" }] });
+
+describe("an authentication that ends", () => {
+  const LIFETIME_MS = 600;
+
+  const startShort = () =>
+    startWithSasl({
+      topics: ["t"],
+      failedAuthenticationDelayMs: 0,
+      listeners: [
+        {
+          name: "short",
+          sasl: { mechanisms: MECHANISMS, reauthenticationMsMax: LIFETIME_MS },
+        },
+        { name: "long", sasl: { mechanisms: MECHANISMS } },
+      ],
+    });
+
+  test("is renewed by a client that knows, on the same connection", async () => {
+    await using cluster = await startShort();
+    const events = watch(cluster);
+    const producer = producerOf(cluster, "short", LIFETIME_MS / 2);
+    await producer.connect();
+    await send(producer);
+    const opened = () => events.filter(({ type }) => type === "connection-opened").length;
+    const renewed = () => events.filter(({ type }) => type === "authenticated").length;
+    const before = opened();
+    while (renewed() < before + 3) await send(producer);
+    expect(opened()).toBe(before);
+    expect(events.map(({ type }) => type)).not.toContain("connection-closed");
+    await producer.disconnect();
+  });
+
+  test("cuts off who does not renew it", async () => {
+    await using cluster = await startShort();
+    const producer = producerOf(cluster, "short", 0);
+    await producer.connect();
+    const sendOnAndOn = async (): Promise<never> => {
+      for (;;) await send(producer);
+    };
+    await expect(sendOnAndOn()).rejects.toThrow(/Closed connection/);
+    await producer.disconnect();
+  });
+
+  test("cuts off who renews it with a password that has been changed", async () => {
+    await using cluster = await startShort();
+    const events = watch(cluster);
+    const producer = producerOf(cluster, "short", LIFETIME_MS / 2);
+    await producer.connect();
+    await send(producer);
+    cluster.users.set(USER, "rotated");
+    const sendOnAndOn = async (): Promise<never> => {
+      for (;;) await send(producer);
+    };
+    // The client may see the end of the connection before it reads why.
+    await expect(sendOnAndOn()).rejects.toThrow(/Authentication failed|Closed connection/);
+    expect(events.map(({ type }) => type)).toContain("authentication-failed");
+    await producer.disconnect();
+  });
+
+  test("is each listener's own", async () => {
+    await using cluster = await startShort();
+    const events = watch(cluster);
+    const producer = producerOf(cluster, "long", 0);
+    await producer.connect();
+    const endsAtMs = Date.now() + 2 * LIFETIME_MS;
+    while (Date.now() < endsAtMs) await send(producer);
+    expect(events.map(({ type }) => type)).not.toContain("connection-closed");
+    await producer.disconnect();
+  });
 });
 
 test("nobody is served before authentication", async () => {

@@ -18,7 +18,7 @@ import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
 import { MalformedRequest } from "../wire/reader.ts";
-import { InvalidBatch, parseBatch } from "../wire/record-batch.ts";
+import { hasTransactionalBit, InvalidBatch, parseBatch } from "../wire/record-batch.ts";
 import type { RecordBatch } from "../wire/record-batch.ts";
 import { accessRefusal } from "./authorization.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
@@ -80,10 +80,14 @@ export const produce = defineApi({
   scope: ({ topics }) => scopeOfPartitions(topics),
   handle(asked, context) {
     const { acks, topics } = asked;
+    const refusal = transactionalRefusal(asked, context);
     const answered = topics.map(({ name, partitions }) => ({
       name,
       partitions: partitions.map(({ index, records }) => {
-        const result = appendTo(asked, name, index, records, context);
+        const result =
+          refusal === undefined
+            ? appendTo(asked, name, index, records, context)
+            : { error: refusal, message: `${name}-${index}` };
         return answer(index, result, context.cluster.topics.partition(name, index));
       }),
     }));
@@ -111,6 +115,19 @@ interface Appended {
 }
 
 type AppendResult = Appended | { readonly error: ErrorName; readonly message: string };
+
+/** Who writes in a transaction needs the right to its id, before anything else is looked at. */
+function transactionalRefusal(
+  { transactionalId, topics }: Decoded<typeof request>,
+  context: RequestContext,
+): ErrorName | undefined {
+  const isTransactional = topics.some(({ partitions }) =>
+    partitions.some(({ records }) => records !== null && hasTransactionalBit(records)),
+  );
+  if (!isTransactional) return undefined;
+  if (transactionalId === null) return "TRANSACTIONAL_ID_AUTHORIZATION_FAILED";
+  return accessRefusal(context, "WRITE", "TRANSACTIONAL_ID", transactionalId);
+}
 
 function appendTo(
   { acks, transactionalId }: Decoded<typeof request>,
@@ -198,9 +215,8 @@ function checkTransaction(
     throw new InvalidBatch("INVALID_TXN_STATE", "a transaction of this producer is open");
   }
   const id = transactionalId ?? "";
-  const refusal =
-    accessRefusal(context, "WRITE", "TRANSACTIONAL_ID", id) ??
-    (isOpen ? undefined : verification(batch, id, { topic, partition: index }, context));
+  if (isOpen) return;
+  const refusal = verification(batch, id, { topic, partition: index }, context);
   if (refusal !== undefined) throw new InvalidBatch(refusal, `${topic}-${index} of ${id}`);
 }
 

@@ -16,8 +16,12 @@ import {
 import type { Decoded, Encodable } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
-import { CLUSTER_NAME } from "../security/acl.ts";
-import { authorizedOperations, clusterAccessRefusal, topicAccessRefusal } from "./authorization.ts";
+import {
+  authorizedOperations,
+  clusterAccessRefusal,
+  clusterAuthorizedOperations,
+  topicAccessRefusal,
+} from "./authorization.ts";
 import { defineApi } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 
@@ -109,14 +113,11 @@ function clusterPart(asked: AskedMetadata, context: RequestContext) {
       const endpoint = node.endpoint(listener);
       return endpoint === undefined ? [] : [{ nodeId: node.id, ...endpoint }];
     });
-  const isRefused = isAsked && clusterAccessRefusal(context, "DESCRIBE") !== undefined;
   return {
     brokers,
     clusterId: cluster.id,
     controllerId: cluster.controllerId,
-    clusterAuthorizedOperations: isRefused
-      ? 0
-      : authorizedOperations(context, isAsked, "CLUSTER", CLUSTER_NAME),
+    clusterAuthorizedOperations: clusterAuthorizedOperations(context, isAsked),
   };
 }
 

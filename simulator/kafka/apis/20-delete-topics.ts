@@ -11,7 +11,7 @@ import {
 } from "../wire/codec.ts";
 import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
-import { topicAccessRefusal } from "./authorization.ts";
+import { clusterAccessRefusal, topicAccessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";
 import { mergedByName } from "./repeated.ts";
 import type { RequestContext } from "./define.ts";
@@ -73,10 +73,12 @@ function remove({ name, id }: Wanted, context: RequestContext) {
   const topic = name === null ? cluster.topics.getById(id) : cluster.topics.get(name);
   const meant = topic?.name ?? name;
   if (meant === null) return { name, id, errorCode: errorCode("UNKNOWN_TOPIC_ID") };
-  const hidden = topicAccessRefusal(context, "DESCRIBE", meant);
+  // Who may delete in the cluster needs no right to the topic.
+  const isForAll = clusterAccessRefusal(context, "DELETE") === undefined;
+  const hidden = isForAll ? undefined : topicAccessRefusal(context, "DESCRIBE", meant);
   if (hidden !== undefined) return { name, id, errorCode: errorCode(hidden) };
   if (topic === undefined) return { name, id, errorCode: errorCode("UNKNOWN_TOPIC_OR_PARTITION") };
-  const refusal = topicAccessRefusal(context, "DELETE", meant);
+  const refusal = isForAll ? undefined : topicAccessRefusal(context, "DELETE", meant);
   if (refusal !== undefined) return { name: meant, id, errorCode: errorCode(refusal) };
   cluster.deleteTopic(topic);
   return { name: topic.name, id: topic.id, errorCode: 0 };

@@ -1,6 +1,7 @@
 import type { Partition } from "../topics.ts";
 import { array, int16, int32, int64, since, string, struct } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
+import { clusterAccessRefusal } from "./authorization.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
 import { ledPartition } from "./leadership.ts";
 
@@ -30,17 +31,22 @@ export const offsetForLeaderEpoch = defineApi({
     ),
   }),
   scope: ({ topics }) => scopeOfPartitions(topics),
-  handle: ({ topics }, context) => ({
-    throttleTimeMs: 0,
-    topics: topics.map(({ name, partitions }) => ({
-      name,
-      partitions: partitions.map(({ index, currentLeaderEpoch, leaderEpoch }) => {
-        const led = ledPartition(context, "DESCRIBE", name, index, currentLeaderEpoch);
-        if (typeof led === "string") return failed(index, errorCode(led));
-        return { errorCode: 0, index, ...endOf(led.partition, leaderEpoch) };
-      }),
-    })),
-  }),
+  handle({ topics }, context) {
+    // Brokers ask for any topic.
+    const isBroker = clusterAccessRefusal(context, "CLUSTER_ACTION") === undefined;
+    const operation = isBroker ? null : "DESCRIBE";
+    return {
+      throttleTimeMs: 0,
+      topics: topics.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map(({ index, currentLeaderEpoch, leaderEpoch }) => {
+          const led = ledPartition(context, operation, name, index, currentLeaderEpoch);
+          if (typeof led === "string") return failed(index, errorCode(led));
+          return { errorCode: 0, index, ...endOf(led.partition, leaderEpoch) };
+        }),
+      })),
+    };
+  },
   refuse: ({ topics }, error) => ({
     throttleTimeMs: 0,
     topics: topics.map(({ name, partitions }) => ({

@@ -16,7 +16,7 @@ export const saslAuthenticate = defineApi({
     authBytes: bytes,
     sessionLifetimeMs: since(1, int64, 0n),
   }),
-  async handle({ authBytes }, { cluster, session }) {
+  async handle({ authBytes }, { cluster, session, listener }) {
     if (!session.isInExchange) {
       if (!session.isAuthenticated(cluster.timers.nowMs())) {
         throw new MalformedRequest("SaslAuthenticate before SaslHandshake");
@@ -24,7 +24,9 @@ export const saslAuthenticate = defineApi({
       const message = "SaslAuthenticate request received without a SaslHandshake";
       return failed(errorCode("ILLEGAL_SASL_STATE"), message);
     }
-    const lifetimeMs = cluster.settings.reauthenticationMsMax;
+    const { listeners, reauthenticationMsMax } = cluster.settings;
+    const own = listeners.find(({ name }) => name === listener)?.sasl?.reauthenticationMsMax;
+    const lifetimeMs = own ?? reauthenticationMsMax;
     const endsAtMs =
       lifetimeMs === 0 ? Number.POSITIVE_INFINITY : cluster.timers.nowMs() + lifetimeMs;
     try {

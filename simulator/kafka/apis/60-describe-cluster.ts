@@ -1,4 +1,3 @@
-import { CLUSTER_NAME } from "../security/acl.ts";
 import {
   array,
   boolean,
@@ -10,7 +9,7 @@ import {
   string,
   struct,
 } from "../wire/codec.ts";
-import { authorizedOperations } from "./authorization.ts";
+import { clusterAuthorizedOperations } from "./authorization.ts";
 import { defineApi } from "./define.ts";
 
 const BROKERS = 1;
@@ -38,7 +37,7 @@ export const describeCluster = defineApi({
   }),
   handle: ({ includeClusterAuthorizedOperations: isAsked }, context) => ({
     ...answer(0, context.cluster.id, context.cluster.controllerId),
-    clusterAuthorizedOperations: authorizedOperations(context, isAsked, "CLUSTER", CLUSTER_NAME),
+    clusterAuthorizedOperations: clusterAuthorizedOperations(context, isAsked),
     brokers: context.cluster.nodes
       .filter((node) => node.alive)
       .flatMap((node) => {

@@ -77,6 +77,12 @@ export function authorizedOperations(
     .reduce((bits, operation) => bits | (1 << OPERATIONS[operation]), 0);
 }
 
+/** The same of the cluster; 0 for who may not describe it. */
+export function clusterAuthorizedOperations(context: RequestContext, isAsked: boolean): number {
+  const isRefused = isAsked && clusterAccessRefusal(context, "DESCRIBE") !== undefined;
+  return isRefused ? 0 : authorizedOperations(context, isAsked, "CLUSTER", CLUSTER_NAME);
+}
+
 export function requester({ session, clientHost }: RequestContext): Requester {
   return { principal: session.principal, host: clientHost.replace(/^\//, "") };
 }

@@ -11,17 +11,19 @@ interface Led {
 }
 
 /**
- * The partition, when the client may do `operation` to its topic and this node leads it; otherwise why not.
+ * The partition, when the client may do `operation` to its topic (null: anything) and this node leads it; otherwise
+ * why not.
  * `leaderEpoch` is what the client believes it to be, -1 when it does not say (KIP-320).
  */
 export function ledPartition(
   context: RequestContext,
-  operation: Operation,
+  operation: Operation | null,
   topicName: string,
   index: number,
   leaderEpoch = -1,
 ): Led | ErrorName {
-  const refusal = topicAccessRefusal(context, operation, topicName);
+  const refusal =
+    operation === null ? undefined : topicAccessRefusal(context, operation, topicName);
   if (refusal !== undefined) return refusal;
   const topic = context.cluster.topics.get(topicName);
   const partition = topic?.partitions[index];

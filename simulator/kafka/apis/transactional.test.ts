@@ -62,6 +62,21 @@ describe("Produce", () => {
     expect(await write(prepared, fenced)).toBe("INVALID_PRODUCER_EPOCH");
   });
 
+  test("asks for the right to the transactional id before anything else", async () => {
+    const { producer, ...prepared } = await open();
+    prepared.cluster.acls.add({
+      resource: "TRANSACTIONAL_ID",
+      name: ID,
+      pattern: "LITERAL",
+      principal: "User:*",
+      host: "*",
+      operation: "WRITE",
+      permission: "DENY",
+    });
+    const written = { ...producer, transactionalId: ID, partition: 9 };
+    expect(await write(prepared, written)).toBe("TRANSACTIONAL_ID_AUTHORIZATION_FAILED");
+  });
+
   test("refuses to leave out the transaction while it is open", async () => {
     const { producer, ...prepared } = await open();
     await write(prepared, { ...producer, transactionalId: ID });

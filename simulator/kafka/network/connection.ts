@@ -17,6 +17,8 @@ import type { RequestHeader } from "./header.ts";
 
 /** Requests of one connection that may wait before reading stops. */
 const QUEUED_REQUESTS_MAX = 100;
+/** Bytes of them, after which reading stops too. */
+const QUEUED_BYTES_MAX = 8 * 1024 * 1024;
 /** `sasl.server.max.receive.size`: nobody who is not known yet may make us buffer more. */
 const UNAUTHENTICATED_BYTES_MAX = 524_288;
 /** ApiVersions, SaslHandshake, SaslAuthenticate. */
@@ -48,6 +50,7 @@ export class Connection {
   readonly #closed = new AbortController();
   /** The node is dead: what it had read is lost. */
   readonly #killed = new AbortController();
+  #queuedBytes = 0;
   #isServing = false;
 
   constructor(socket: Socket, cluster: Cluster, session: Session, place: ConnectionPlace) {
@@ -72,12 +75,16 @@ export class Connection {
     const known = this.#session.isAuthenticated(this.#cluster.timers.nowMs());
     const bytesMax = known ? this.#cluster.settings.requestBytesMax : UNAUTHENTICATED_BYTES_MAX;
     try {
-      this.#queue.push(...this.#frames.push(chunk, bytesMax));
+      for (const frame of this.#frames.push(chunk, bytesMax)) {
+        this.#queue.push(frame);
+        this.#queuedBytes += frame.length;
+      }
     } catch (error) {
       this.#close(error instanceof Error ? error.message : String(error));
       return;
     }
-    if (this.#queue.length > QUEUED_REQUESTS_MAX) this.#socket.pause();
+    const isFull = this.#queue.length > QUEUED_REQUESTS_MAX || this.#queuedBytes > QUEUED_BYTES_MAX;
+    if (isFull) this.#socket.pause();
     if (!this.#isServing) void this.#serve();
   }
 
@@ -89,7 +96,10 @@ export class Connection {
       } catch (error) {
         this.#close(error instanceof Error ? error.message : String(error));
       }
+      // Who does not read its answers gets no more of them.
+      if (this.#socket.writableNeedDrain) await this.#drained();
       if (this.#closed.signal.aborted) break;
+      this.#queuedBytes -= frame.length;
       if (this.#socket.isPaused()) this.#socket.resume();
     }
     this.#isServing = false;
@@ -240,6 +250,20 @@ export class Connection {
       partitions: call.scope.partitions ?? [],
       groups: call.scope.groups ?? [],
     };
+  }
+
+  #drained(): Promise<void> {
+    const { signal } = this.#closed;
+    return new Promise((resolve) => {
+      const end = (): void => {
+        this.#socket.off("drain", end);
+        signal.removeEventListener("abort", end);
+        resolve();
+      };
+      if (signal.aborted) return resolve();
+      this.#socket.once("drain", end);
+      signal.addEventListener("abort", end);
+    });
   }
 
   #send(frame: Buffer): void {

@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import type { Socket } from "node:net";
-import { Writer } from "@platformatic/kafka";
+import { Producer, Writer } from "@platformatic/kafka";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { apis } from "../apis/registry.ts";
@@ -19,6 +19,23 @@ const framed = (content: Buffer): Buffer => Writer.create().append(content).prep
 
 /** ApiVersions version 0: its answer is the sign that the broker lives. */
 const PING = framed(header(18, 0).buffer);
+
+/** Fetch version 4 of partition 0 from its beginning. */
+function fetchRequest(topic: string): Buffer {
+  const body = header(1, 4)
+    .appendInt32(-1)
+    .appendInt32(0)
+    .appendInt32(0)
+    .appendInt32(10_000_000)
+    .appendInt8(0)
+    .appendInt32(1)
+    .appendString(topic, false)
+    .appendInt32(1)
+    .appendInt32(0)
+    .appendInt64(0n)
+    .appendInt32(10_000_000);
+  return framed(body.buffer);
+}
 
 async function dial(cluster: KafkaCluster): Promise<Socket> {
   const [host, port] = cluster.bootstrap()[0]?.split(":") ?? [];
@@ -105,6 +122,48 @@ test("a client that sends nothing but a size costs nothing, and unauthenticated 
   expect(await receive(socket)).toHaveLength(0);
   await expectAlive(cluster);
 });
+
+test("a client that asks and never reads is not answered beyond what the socket holds", async () => {
+  const topics = [{ name: "t", config: { "max.message.bytes": "2000000" } }];
+  await using cluster = await startKafka({ topics });
+  const [bootstrap = ""] = cluster.bootstrap();
+  const producer = new Producer({ clientId: "p", bootstrapBrokers: [bootstrap] });
+  const value = Buffer.alloc(1_000_000);
+  await producer.send({ messages: [{ topic: "t", value }] });
+  await producer.close();
+  let served = 0;
+  cluster.onEvent((event) => {
+    if (event.type === "request" && event.api === "Fetch") served += 1;
+  });
+  const socket = await dial(cluster);
+  socket.pause();
+  const request = fetchRequest("t");
+  const count = 120;
+  for (let sent = 0; sent < count; sent += 1) socket.write(request);
+  // Loopback holds a few megabytes; the broker stops there.
+  let before = -1;
+  await expect
+    .poll(
+      () => {
+        const isStill = served > 0 && served === before;
+        before = served;
+        return isStill;
+      },
+      { timeout: 20_000, interval: 500 },
+    )
+    .toBe(true);
+  expect(served).toBeLessThan(count / 2);
+  const answered = new Promise<number>((resolve) => {
+    let bytes = 0;
+    socket.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes >= count * value.length) resolve(served);
+    });
+  });
+  socket.resume();
+  expect(await answered).toBe(count);
+  socket.destroy();
+}, 60_000);
 
 test("frames of random bytes never do more than close their connection", async () => {
   await using cluster = await startKafka({ topics: ["t"] });

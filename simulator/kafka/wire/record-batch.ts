@@ -24,6 +24,7 @@ const LENGTH_MIN = 14;
 const RECORD_BYTES_MIN = 6;
 /** The timestamp of every record is the batch's highest one. */
 const LOG_APPEND_TIME = 0b1000;
+const TRANSACTIONAL = 0b1_0000;
 
 /** One batch as a producer sent it: its bytes, and the header fields that the broker looks at. */
 export interface RecordBatch {
@@ -75,7 +76,7 @@ export function parseBatch(bytes: Buffer): RecordBatch {
     bytes,
     recordCount,
     compression,
-    transactional: (attributes & 0b1_0000) !== 0,
+    transactional: (attributes & TRANSACTIONAL) !== 0,
     control: (attributes & 0b10_0000) !== 0,
     lastOffsetDelta,
     baseTimestampMs: Number(bytes.readBigInt64BE(BASE_TIMESTAMP)),
@@ -84,6 +85,11 @@ export function parseBatch(bytes: Buffer): RecordBatch {
     producerEpoch: bytes.readInt16BE(PRODUCER_EPOCH),
     baseSequence: bytes.readInt32BE(BASE_SEQUENCE),
   };
+}
+
+/** Whether the bytes say that they are of a transaction; nothing else of them has been looked at. */
+export function hasTransactionalBit(bytes: Buffer): boolean {
+  return bytes.length >= HEADER_BYTES && (bytes.readInt16BE(ATTRIBUTES) & TRANSACTIONAL) !== 0;
 }
 
 /**
