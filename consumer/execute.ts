@@ -1,3 +1,4 @@
+import { onAbort } from "./abort-waiters.ts";
 import { createSends, type AttemptEnd, type Run, endAttempt } from "./attempt.ts";
 import { type DeadLetter, publishDeadLetter } from "./dead-letter.ts";
 import { ConsumerError } from "./errors.ts";
@@ -111,19 +112,21 @@ export interface ExecutorDependencies {
 /** Walks the attempts of one key from the first; what may be done at each is said in ARCHITECTURE.md. */
 export function createExecutor(dependencies: ExecutorDependencies): Executor {
   const { clock, settings } = dependencies;
+  const endOf = createEnds();
   return async (planned, options) => {
     const { assignment, record, stopping } = options;
-    const ended = AbortSignal.any([assignment.signal, stopping]);
+    const ended = endOf(assignment.signal, stopping);
     const lingering = new AbortController();
-    const settled = new AbortController();
+    let settled: AbortController | undefined;
     const sends = createSends();
     const linger = async (): Promise<void> => {
+      settled = new AbortController();
       // Counted from the end of the send, which has a deadline of its own: what it found out must not be lost.
       await sends.ended();
       await clock.sleep(settings.outcomeBudgetMs, settled.signal).catch(() => undefined);
       lingering.abort(ended.reason);
     };
-    ended.addEventListener("abort", () => void linger(), { once: true, signal: settled.signal });
+    const stay = ended.aborted ? undefined : onAbort(ended, () => void linger());
     try {
       return await walk({
         dependencies,
@@ -139,8 +142,21 @@ export function createExecutor(dependencies: ExecutorDependencies): Executor {
         ? assignmentLost(planned, record, error)
         : error;
     } finally {
-      settled.abort();
+      stay?.();
+      settled?.abort();
     }
+  };
+}
+
+/** One signal for all actions of an assignment: what they listen on costs more than what they do. */
+function createEnds(): (revoked: AbortSignal, stopping: AbortSignal) => AbortSignal {
+  const ends = new WeakMap<AbortSignal, { stopping: AbortSignal; ended: AbortSignal }>();
+  return (revoked, stopping) => {
+    const known = ends.get(revoked);
+    if (known?.stopping === stopping) return known.ended;
+    const ended = AbortSignal.any([revoked, stopping]);
+    ends.set(revoked, { stopping, ended });
+    return ended;
   };
 }
 

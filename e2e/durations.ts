@@ -24,6 +24,8 @@ export interface Durations {
   /** Too short for the rest of that action (SIGKILL comes 2 s later), and long enough for it. */
   readonly shortGraceSeconds: number;
   readonly longGraceSeconds: number;
+  /** How long no node of the broker is there, longer than a session, scenario 28. */
+  readonly brokerOutageMs: number;
   /** How long a pod waits for the outcome of a claim whose owner was killed or frozen, scenarios 8, 9, 23 and 24. */
   readonly orphanWaitMs: number;
   /** How long a condition of an ordinary step may take before it counts as broken. */
@@ -68,6 +70,7 @@ const SHORT: Durations = {
   longActionElapsedMs: 1000,
   shortGraceSeconds: 1,
   longGraceSeconds: 10,
+  brokerOutageMs: 4000,
   orphanWaitMs: 700,
   stepMsMax: 30_000,
   quietMs: 500,
@@ -97,6 +100,7 @@ const REAL_TIME: Durations = {
   longActionElapsedMs: 55_000,
   shortGraceSeconds: 30,
   longGraceSeconds: 75,
+  brokerOutageMs: 60_000,
   orphanWaitMs: 80_000,
   stepMsMax: 240_000,
   quietMs: 10_000,

@@ -1,6 +1,7 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, constants, openSync, promises as fs, read, writeSync } from "node:fs";
+import fs, { closeSync, constants, openSync, writeSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,58 +15,65 @@ interface SlowCalls extends AsyncDisposable {
   calls(): number;
 }
 
-const FUNCTIONS = ["mkdir", "link", "rename", "unlink", "readdir", "stat", "rm"] as const;
-const HANDLE_FUNCTIONS = ["read", "write", "writev", "datasync", "sync", "stat", "close"] as const;
+/** What the history volume is used by. */
+const FUNCTIONS = [
+  "close",
+  "fdatasync",
+  "fstat",
+  "fsync",
+  "link",
+  "mkdir",
+  "open",
+  "read",
+  "readdir",
+  "rename",
+  "unlink",
+  "write",
+] as const;
 
-type Delayed = <T>(call: () => Promise<T>) => Promise<T>;
+const { read } = fs;
 
 /**
- * Every call of `node:fs/promises` takes `delayMs` more, and holds a libuv thread for that long, as a call on NFS
- * does: the thread reads from a pipe, into which another process writes one byte for each request, late. No more
- * calls are begun than there are threads, so that the delay counts from the moment a thread has it.
+ * Every call of `node:fs` takes `delayMs` more, and holds a libuv thread for that long, as a call on NFS does: the
+ * thread reads from a pipe, into which another process writes one byte for each request, late. No more calls are
+ * begun than there are threads, so that the delay counts from the moment a thread has it.
  */
 export async function slowCalls(delayMs: number): Promise<SlowCalls> {
-  const directory = await fs.mkdtemp(join(tmpdir(), "slow-calls-"));
+  const directory = await mkdtemp(join(tmpdir(), "slow-calls-"));
   const [requests, replies] = [join(directory, "requests"), join(directory, "replies")];
   await promisify(execFile)("mkfifo", [requests, replies]);
   // For both: the opening of one end alone would block.
   const requestEnd = openSync(requests, constants.O_RDWR);
   const replyEnd = openSync(replies, constants.O_RDWR);
-  const answerer = spawn(
-    process.execPath,
-    [
-      fileURLToPath(new URL("../late-answers.ts", import.meta.url)),
-      requests,
-      replies,
-      `${delayMs}`,
-    ],
-    { stdio: ["ignore", "inherit", "inherit"] },
-  );
+  const program = fileURLToPath(new URL("../late-answers.ts", import.meta.url));
+  const argv = [program, requests, replies, String(delayMs)];
+  const answerer = spawn(process.execPath, argv, { stdio: ["ignore", "inherit", "inherit"] });
   await once(answerer, "spawn");
 
-  const waiting: (() => void)[] = [];
   const idle = Promise.withResolvers<void>();
+  const waiting: (() => void)[] = [];
   let calls = 0;
   let underWay = 0;
   let ending = false;
-  const delayed: Delayed = async (call) => {
-    // Files that were opened before go on asking.
-    if (ending) return call();
-    calls += 1;
-    if (underWay < THREADS) underWay += 1;
-    else await new Promise<void>((resolve) => void waiting.push(resolve));
-    try {
-      writeSync(requestEnd, "?");
-      await readByte(replyEnd);
-      return await call();
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) underWay -= 1;
-      else next();
-      if (ending && underWay === 0) idle.resolve();
-    }
+  const begin = (call: (ended: () => void) => void): void => {
+    writeSync(requestEnd, "?");
+    read(replyEnd, Buffer.alloc(1), 0, 1, null, () => call(end));
   };
-  const restore = patch(delayed);
+  const end = (): void => {
+    const next = waiting.shift();
+    if (next) next();
+    else underWay -= 1;
+    if (ending && underWay === 0) idle.resolve();
+  };
+  const restore = delayAll((call) => {
+    calls += 1;
+    if (underWay === THREADS) {
+      waiting.push(() => begin(call));
+    } else {
+      underWay += 1;
+      begin(call);
+    }
+  });
   return {
     calls: () => calls,
     [Symbol.asyncDispose]: async () => {
@@ -76,55 +84,31 @@ export async function slowCalls(delayMs: number): Promise<SlowCalls> {
       await once(answerer, "exit");
       closeSync(requestEnd);
       closeSync(replyEnd);
-      await fs.rm(directory, { recursive: true });
+      await rm(directory, { recursive: true });
     },
   };
 }
 
-function patch(delayed: Delayed): () => void {
+/** `delay` runs each call, which says when it has ended. The result takes it back. */
+function delayAll(delay: (call: (ended: () => void) => void) => void): () => void {
   const original = { ...fs };
-  for (const name of FUNCTIONS) slowDown(fs, name, delayed);
-  const open: typeof fs.open = async (...parameters) => {
-    const handle = await delayed(() => original.open(...parameters));
-    for (const name of HANDLE_FUNCTIONS) slowDown(handle, name, delayed);
-    return handle;
-  };
-  // The platform's own one opens, asks for the size, reads and closes below what can be replaced.
-  const readFile = async (path: string): Promise<Uint8Array> => {
-    const handle = await open(path, "r");
-    try {
-      const { size } = await handle.stat();
-      const bytes = new Uint8Array(size);
-      await handle.read(bytes, 0, size, 0);
-      return bytes;
-    } finally {
-      await handle.close();
-    }
-  };
-  Object.assign(fs, { open, readFile });
+  for (const name of FUNCTIONS) {
+    const slow = (...parameters: unknown[]): void => {
+      const callback = parameters.pop();
+      if (typeof callback !== "function") throw new TypeError(`${name} without a callback`);
+      delay((ended) => {
+        const end = (...results: unknown[]): void => {
+          ended();
+          Reflect.apply(callback, undefined, results);
+        };
+        Reflect.apply(original[name], fs, [...parameters, end]);
+      });
+    };
+    Reflect.set(fs, name, slow);
+  }
   syncBuiltinESMExports();
   return () => {
-    Object.assign(fs, original);
+    for (const name of FUNCTIONS) Reflect.set(fs, name, original[name]);
     syncBuiltinESMExports();
   };
-}
-
-function slowDown(owner: object, name: string, delayed: Delayed): void {
-  const call: unknown = Reflect.get(owner, name);
-  if (typeof call !== "function") throw new TypeError(`there is no ${name}`);
-  Reflect.set(owner, name, (...parameters: unknown[]) =>
-    delayed(async () => {
-      const result: unknown = await Reflect.apply(call, owner, parameters);
-      return result;
-    }),
-  );
-}
-
-function readByte(descriptor: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    read(descriptor, Buffer.alloc(1), 0, 1, null, (error) => {
-      if (error === null) resolve();
-      else reject(error);
-    });
-  });
 }

@@ -145,6 +145,20 @@ describe("files on node:fs", () => {
     expect(await createFiles("/proc").isMount()).toBe(true);
   });
 
+  test("a file that is closed is closed once, and takes nothing any more", async () => {
+    const files = createFiles(await temporaryDirectory());
+    const file = await files.createExclusive("a");
+    await file.close();
+    // Has the number of the closed one.
+    const other = await files.createExclusive("b");
+    await file.close();
+    expect(await codeOf(file.append(bytes("lost")))).toBe("EBADF");
+    expect(await codeOf(file.dataSync())).toBe("EBADF");
+    await other.append(bytes("kept"));
+    await other.close();
+    expect(text(await files.read("b"))).toBe("kept");
+  });
+
   test("files are not readable for everybody", async () => {
     const directory = await temporaryDirectory();
     await chmod(directory, 0o700);

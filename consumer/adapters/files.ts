@@ -1,35 +1,42 @@
-import { constants } from "node:fs";
 import {
-  type FileHandle,
+  close,
+  constants,
+  fdatasync,
+  fstat,
+  fsync,
   link,
   mkdir,
   open,
+  read,
   readFile,
   readdir,
   realpath,
   rename,
+  type Stats,
   stat,
   unlink,
-} from "node:fs/promises";
+  write,
+} from "node:fs";
 import { dirname, join, posix, resolve } from "node:path";
 import { systemCode } from "../errors.ts";
 import type { Files, WritableFile } from "../ports.ts";
 
 /**
- * The history volume at `root`. `mountinfoPath`: what lists the mounts of this process, in the form of
+ * The history volume at `root`, by descriptors: a FileHandle costs the event loop as much again as what is done with
+ * it. `mountinfoPath`: what lists the mounts of this process, in the form of
  * proc_pid_mountinfo(5). Default /proc/self/mountinfo; it need not exist.
  */
 export function createFiles(root: string, mountinfoPath = "/proc/self/mountinfo"): Files {
   const locate = (path: string): string => join(root, checkedPath(path));
   return {
     makeDirectory: (path) => makeDirectory(root, checkedPath(path)),
-    createExclusive: async (path) => writableFile(await open(locate(path), "wx", 0o640)),
-    read: (path) => readFile(locate(path)),
+    createExclusive: (path) => createExclusive(locate(path)),
+    read: (path) => readFrom(locate(path), 0),
     readFrom: (path, offset, bytesMax) => readFrom(locate(path), offset, bytesMax),
-    link: (existing, added) => link(locate(existing), locate(added)),
-    rename: (from, to) => rename(locate(from), locate(to)),
-    unlink: (path) => unlink(locate(path)),
-    list: (path) => readdir(locate(path)),
+    link: (existing, added) => addName(locate(existing), locate(added)),
+    rename: (from, to) => replace(locate(from), locate(to)),
+    unlink: (path) => remove(locate(path)),
+    list: (path) => list(locate(path)),
     syncDirectory: (path) => syncDirectory(locate(path)),
     isMount: () => isMount(root, mountinfoPath),
   };
@@ -48,38 +55,49 @@ function checkedPath(path: string): string {
  * not have synced it.
  */
 async function makeDirectory(root: string, path: string): Promise<void> {
-  await mkdir(join(root, path), { recursive: true, mode: 0o750 });
+  await done((end) =>
+    mkdir(join(root, path), { recursive: true, mode: 0o750 }, (error) => end(error)),
+  );
   for (let parent = posix.dirname(path); ; parent = posix.dirname(parent)) {
     await syncDirectory(join(root, parent));
     if (parent === ".") return;
   }
 }
 
-function writableFile(handle: FileHandle): WritableFile {
+async function createExclusive(path: string): Promise<WritableFile> {
+  const descriptor = await result<number>((end) => open(path, "wx", 0o640, end));
   let syncFailed = false;
+  let closed = false;
+  /** The number of a closed one may be another file by now. */
+  const openFor = (syscall: string): number => {
+    if (closed) throw failure("EBADF", syscall, "the file is closed");
+    return descriptor;
+  };
   return {
     async append(bytes) {
       let written = 0;
       while (written < bytes.length) {
-        const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, null);
-        written += bytesWritten;
+        const length = bytes.length - written;
+        written += await result<number>((end) =>
+          write(openFor("write"), bytes, written, length, null, end),
+        );
       }
     },
     async dataSync() {
       // The kernel reports a lost page once: a second call would succeed without it.
-      if (syncFailed)
-        throw Object.assign(new Error("EIO: an earlier fdatasync failed"), {
-          code: "EIO",
-          syscall: "fdatasync",
-        });
+      if (syncFailed) throw failure("EIO", "fdatasync", "an earlier one failed");
       try {
-        await handle.datasync();
+        await done((end) => fdatasync(openFor("fdatasync"), end));
       } catch (error) {
         syncFailed = true;
         throw error;
       }
     },
-    close: () => handle.close(),
+    async close() {
+      if (closed) return;
+      closed = true;
+      await done((end) => close(descriptor, end));
+    },
   };
 }
 
@@ -88,34 +106,70 @@ async function readFrom(
   offset: number,
   bytesMax = Number.POSITIVE_INFINITY,
 ): Promise<Uint8Array> {
-  const handle = await open(path, constants.O_RDONLY);
+  const descriptor = await result<number>((end) => open(path, constants.O_RDONLY, end));
   try {
-    const { size } = await handle.stat();
-    const bytes = new Uint8Array(Math.min(Math.max(size - offset, 0), bytesMax));
+    const { size } = await result<Stats>((end) => fstat(descriptor, end));
+    const bytes = Buffer.allocUnsafe(Math.min(Math.max(size - offset, 0), bytesMax));
     let filled = 0;
     while (filled < bytes.length) {
-      const { bytesRead } = await handle.read(
-        bytes,
-        filled,
-        bytes.length - filled,
-        offset + filled,
+      const length = bytes.length - filled;
+      const position = offset + filled;
+      const bytesRead = await result<number>((end) =>
+        read(descriptor, bytes, filled, length, position, end),
       );
       if (bytesRead === 0) break;
       filled += bytesRead;
     }
     return bytes.subarray(0, filled);
   } finally {
-    await handle.close();
+    await done((end) => close(descriptor, end));
   }
 }
 
+function addName(existing: string, added: string): Promise<void> {
+  return done((end) => link(existing, added, end));
+}
+
+function replace(from: string, to: string): Promise<void> {
+  return done((end) => rename(from, to, end));
+}
+
+function remove(path: string): Promise<void> {
+  return done((end) => unlink(path, end));
+}
+
+function list(path: string): Promise<string[]> {
+  return result((end) => readdir(path, end));
+}
+
 async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  const flags = constants.O_RDONLY | constants.O_DIRECTORY;
+  const descriptor = await result<number>((end) => open(path, flags, end));
   try {
-    await handle.sync();
+    await done((end) => fsync(descriptor, end));
   } finally {
-    await handle.close();
+    await done((end) => close(descriptor, end));
   }
+}
+
+/** What a call of node:fs gives to its callback. */
+function result<T>(
+  call: (end: (error: NodeJS.ErrnoException | null, value: T) => void) => void,
+): Promise<T> {
+  return new Promise((fulfil, reject) => {
+    call((error, value) => {
+      if (error === null) fulfil(value);
+      else reject(error);
+    });
+  });
+}
+
+function done(call: (end: (error: NodeJS.ErrnoException | null) => void) => void): Promise<void> {
+  return result<void>((end) => call((error) => end(error, undefined)));
+}
+
+function failure(code: string, syscall: string, message: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(`${code}: ${message}, ${syscall}`), { code, syscall });
 }
 
 /**
@@ -124,8 +178,9 @@ async function syncDirectory(path: string): Promise<void> {
  */
 async function isMount(root: string, mountinfoPath: string): Promise<boolean> {
   try {
-    const path = await realpath(root);
-    const [own, parent] = await Promise.all([stat(path), stat(dirname(path))]);
+    const path = await result<string>((end) => realpath(root, end));
+    const own = await result<Stats>((end) => stat(path, end));
+    const parent = await result<Stats>((end) => stat(dirname(path), end));
     if (own.dev !== parent.dev || own.ino === parent.ino) return true;
     return (await mountPoints(mountinfoPath)).includes(resolve(root));
   } catch (error) {
@@ -138,7 +193,7 @@ async function isMount(root: string, mountinfoPath: string): Promise<boolean> {
 async function mountPoints(mountinfoPath: string): Promise<string[]> {
   let text: string;
   try {
-    text = await readFile(mountinfoPath, "utf8");
+    text = await result<string>((end) => readFile(mountinfoPath, "utf8", end));
   } catch (error) {
     if (systemCode(error) === "ENOENT") return [];
     throw error;

@@ -76,9 +76,7 @@ export function createClaims(options: ClaimsOptions): Claims {
       await files.makeDirectory(directory);
       directories.add(directory);
     }
-    const bytes = new TextEncoder().encode(
-      `${JSON.stringify({ format: formats.writes, ...content })}\n`,
-    );
+    const bytes = Buffer.from(`${JSON.stringify({ format: formats.writes, ...content })}\n`);
     const source = await temporary.write([bytes]);
     try {
       await files.link(source, path);

@@ -250,3 +250,28 @@ test("a generation of a newer format is refused, naming file and version", async
     message: expect.stringMatching(/snapshot\/1: format 2.*newer version/),
   });
 });
+
+test("a large history is read, compacted and published in parts, between which other work goes on", async () => {
+  const { open, volume, clock, published } = createScene();
+  const names = Array.from({ length: 6000 }, (_, number) => `incident-${number}`);
+  const frames = names.map((name) => encodeFrame({ kind: "entry", ...recent(name) }));
+  const seal = encodeFrame({ kind: "seal" });
+  volume.put("journal/dead.log", Buffer.concat([encodeJournalHeader(1), ...frames, seal]));
+  const calls = new Map<string, number>();
+  const lengths = new Map<string, number>();
+  let bytesMax = 0;
+  await using pod = await open({
+    intercept({ operation, path, phase }) {
+      if (phase === "before") calls.set(operation, (calls.get(operation) ?? 0) + 1);
+      if (operation !== "append") return;
+      const length = volume.file(path)?.bytes.length ?? 0;
+      if (phase === "after") bytesMax = Math.max(bytesMax, length - (lengths.get(path) ?? 0));
+      lengths.set(path, length);
+    },
+  });
+  await clock.runUntil(pod.history.compact());
+  await clock.advance(2000);
+  expect(Object.keys(published().entries)).toHaveLength(names.length);
+  expect(calls.get("readFrom")).toBeGreaterThan(6);
+  expect(bytesMax).toBeLessThanOrEqual(400 * 1024);
+});

@@ -30,15 +30,15 @@ export function decodeJournalHeader(bytes: Uint8Array): number | "torn" | "forei
 }
 
 export function encodeFrame(value: object): Uint8Array {
-  const payload = new TextEncoder().encode(JSON.stringify(value));
-  if (payload.length > PAYLOAD_BYTES_MAX) {
-    throw new RangeError(`Journal record of ${payload.length} bytes, at most ${PAYLOAD_BYTES_MAX}`);
+  const payload = JSON.stringify(value);
+  const length = Buffer.byteLength(payload);
+  if (length > PAYLOAD_BYTES_MAX) {
+    throw new RangeError(`Journal record of ${length} bytes, at most ${PAYLOAD_BYTES_MAX}`);
   }
-  const bytes = new Uint8Array(FRAME_HEADER_BYTES + payload.length);
-  const view = viewOf(bytes);
-  view.setUint32(0, payload.length, true);
-  view.setUint32(4, crc32(payload), true);
-  bytes.set(payload, FRAME_HEADER_BYTES);
+  const bytes = Buffer.allocUnsafe(FRAME_HEADER_BYTES + length);
+  bytes.write(payload, FRAME_HEADER_BYTES);
+  bytes.writeUInt32LE(length, 0);
+  bytes.writeUInt32LE(crc32(bytes.subarray(FRAME_HEADER_BYTES)), 4);
   return bytes;
 }
 

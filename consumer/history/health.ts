@@ -45,19 +45,20 @@ export function createVolumeHealth(options: VolumeHealthOptions): VolumeHealth {
       return troubles.state;
     },
     async hold(what, operation, giveUp) {
-      const trouble = Symbol(what);
+      let trouble: symbol | undefined;
       try {
         for (let failures = 1; ; failures += 1) {
           try {
             return await operation();
           } catch (error) {
             if (faultCode(error) === undefined) throw error;
+            trouble ??= Symbol(what);
             note(trouble, what, error);
           }
           await clock.sleep(retryDelayMs(failures, STORAGE_RETRY, random), giveUp);
         }
       } finally {
-        forget(trouble, what);
+        if (trouble) forget(trouble, what);
       }
     },
     failed: (what, error) => note(what, what, error),

@@ -50,7 +50,8 @@ interface Shard {
   readonly base: Snapshot;
   /** Entries of the base in this shard. */
   readonly baseSize: number;
-  readonly fresh: Map<string, HistoryEntry>;
+  /** Made with its first entry: most shards of a small history have none. */
+  fresh: Map<string, HistoryEntry> | undefined;
   /** Of the fresh ones: how many replace none of the base. */
   added: number;
 }
@@ -82,21 +83,23 @@ export function createHistoryIndex(entriesPerTurn = ENTRIES_PER_TURN): HistoryIn
     *entries() {
       for (let number = 0; number < SHARDS; number += 1) {
         const shard = shards[number];
-        if (shard) yield* union(shard.base.entries(number), inOrder(shard.fresh.values()));
+        if (shard && sizeOf(shard) > 0) {
+          yield* union(shard.base.entries(number), inOrder(freshIn(shard)));
+        }
       }
     },
     audits: () => audits.values(),
     get size() {
-      return shards.reduce((sum, { baseSize, added }) => sum + baseSize + added, 0);
+      return shards.reduce((sum, shard) => sum + sizeOf(shard), 0);
     },
     get fresh() {
       return {
-        entries: shards.reduce((sum, { fresh }) => sum + fresh.size, 0),
+        entries: shards.reduce((sum, { fresh }) => sum + (fresh?.size ?? 0), 0),
         audits: freshAudits,
       };
     },
     freeze(keeps) {
-      const frozen = shards.map(({ base, fresh }) => ({ base, fresh: [...fresh.values()] }));
+      const frozen = shards.map((shard) => ({ base: shard.base, fresh: [...freshIn(shard)] }));
       return {
         *entries() {
           for (const [number, { base, fresh }] of frozen.entries()) {
@@ -116,10 +119,11 @@ export function createHistoryIndex(entriesPerTurn = ENTRIES_PER_TURN): HistoryIn
 
       let sincePause = 0;
       for (const [number, shard] of shards.entries()) {
-        sincePause += shard.baseSize + shard.fresh.size;
+        const count = shard.baseSize + (shard.fresh?.size ?? 0);
+        sincePause += count;
         if (sincePause > entriesPerTurn) {
           await pause();
-          sincePause = shard.baseSize + shard.fresh.size;
+          sincePause = count;
         }
         shards[number] = rebased(shard, number, snapshot, keeps);
       }
@@ -134,25 +138,35 @@ function rebased(
   keeps: (atMs: number) => boolean,
 ): Shard {
   const shard = shardOn(snapshot, number);
+  if (sizeOf(before) === 0) return shard;
   for (const entry of before.base.missingIn(snapshot, number)) {
     if (keeps(endOfUse(entry))) mergeInto(shard, entry);
   }
-  for (const entry of before.fresh.values()) if (keeps(endOfUse(entry))) mergeInto(shard, entry);
+  for (const entry of freshIn(before)) if (keeps(endOfUse(entry))) mergeInto(shard, entry);
   return shard;
 }
 
 function shardOn(base: Snapshot, number: number): Shard {
-  return { base, baseSize: base.sizeOf(number), fresh: new Map(), added: 0 };
+  return { base, baseSize: base.sizeOf(number), fresh: undefined, added: 0 };
+}
+
+function sizeOf({ baseSize, added }: Shard): number {
+  return baseSize + added;
+}
+
+function freshIn({ fresh }: Shard): Iterable<HistoryEntry> {
+  return fresh?.values() ?? [];
 }
 
 function findIn(shard: Shard | undefined, key: string): HistoryEntry | undefined {
-  return shard?.fresh.get(key) ?? shard?.base.find(key);
+  return shard?.fresh?.get(key) ?? shard?.base.find(key);
 }
 
 function mergeInto(shard: Shard | undefined, entry: HistoryEntry): boolean {
   const present = findIn(shard, entry.key);
   if (!shard || (present && !supersedes(entry, present))) return false;
   if (!present) shard.added += 1;
+  shard.fresh ??= new Map();
   shard.fresh.set(entry.key, entry);
   return true;
 }

@@ -177,6 +177,7 @@ function createSnapshot(bytes: Buffer, size: number, ids: number, rest: Rest): S
     audits: rest.audits,
     retiredAtMs: rest.retiredAtMs,
     sizeOf(shard) {
+      if (size === 0) return 0;
       const { from, to } = rowsOf(shard);
       return to - from;
     },

@@ -8,7 +8,7 @@ export const TEMPORARY_DIRECTORY = "temporary";
 
 export interface TemporaryFiles {
   /** Writes a fresh file and makes its content durable; its path. Fails with the volume's errors. */
-  write(parts: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<string>;
+  write(parts: Iterable<Uint8Array>): Promise<string>;
   /** Forgets the name; a failure only leaves a leftover. */
   remove(path: string): Promise<void>;
 }
@@ -40,7 +40,7 @@ export function createTemporaryFiles(options: TemporaryFilesOptions): TemporaryF
       const path = `${TEMPORARY_DIRECTORY}/${writer}.${written}`;
       const file = await files.createExclusive(path);
       try {
-        for await (const part of parts) await file.append(part);
+        for (const part of parts) await file.append(part);
         const startMs = clock.monotonicMs();
         await file.dataSync();
         metrics.observe("fsync", clock.monotonicMs() - startMs);

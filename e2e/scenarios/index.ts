@@ -24,6 +24,11 @@ import { storageFull } from "./21-storage-full.ts";
 import { readOnlyVolume } from "./22-read-only-volume.ts";
 import { longAction } from "./23-long-action.ts";
 import { frozenPastItsSession } from "./24-frozen-past-its-session.ts";
+import { commitAppliedThenDropped } from "./25-commit-applied-then-dropped.ts";
+import { coordinatorKilledInMidAction } from "./26-coordinator-killed-in-mid-action.ts";
+import { leaderMovedUnderLoad } from "./27-leader-moved-under-load.ts";
+import { brokerOutage } from "./28-broker-outage.ts";
+import { rebalanceStorm } from "./29-rebalance-storm.ts";
 
 /** Every scenario, by number. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -51,6 +56,11 @@ export const SCENARIOS: readonly Scenario[] = [
   readOnlyVolume,
   longAction,
   frozenPastItsSession,
+  commitAppliedThenDropped,
+  coordinatorKilledInMidAction,
+  leaderMovedUnderLoad,
+  brokerOutage,
+  rebalanceStorm,
 ];
 
 /** By number or name; none means all. Throws UsageError for one that does not exist. */

@@ -1,0 +1,59 @@
+import { NAMES } from "#fixtures/configurations.ts";
+import { expect, expectEqual } from "../errors.ts";
+import { startLoad } from "../load.ts";
+import { patientActions } from "../patient-actions.ts";
+import { restarts } from "../pods.ts";
+import type { Scenario } from "../scenario.ts";
+import type { Stage } from "../stage.ts";
+
+const PARTITIONS = 4;
+const NODES = 3;
+const ROUNDS = 3;
+
+export const leaderMovedUnderLoad: Scenario = {
+  number: 27,
+  name: "leader-moved-under-load",
+  title: "Leaders move again and again under load: every event is acted on once, none is lost.",
+  run: async ({ stage: open, step, durations, signal }) => {
+    const stage = await open({
+      brokerNodes: NODES,
+      partitions: PARTITIONS,
+      configure: patientActions(durations),
+    });
+    const name = await stage.readyPod();
+    await using load = startLoad(stage, signal);
+    await load.reached(5);
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      step(`round ${round}: move the leader of every partition to the next node`);
+      const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
+      await Promise.all(partitions.map((partition) => moveLeader(stage, partition)));
+    }
+    await load.reached(load.published + 5);
+    await load.stop();
+    step(`judge ${load.published} incidents`);
+    await stage.judge();
+    expectEqual((await stage.effects()).length, load.published, "effects");
+    expectEqual((await stage.deadLetters()).length, 0, "dead letters");
+    const pod = stage.target.lastSeen(name);
+    expect(pod !== undefined, "the pod is gone");
+    expectEqual(restarts(pod), 0, "restarts");
+  },
+};
+
+/** Moves the leader and waits until the consumer has followed it. */
+async function moveLeader(stage: Stage, partition: number): Promise<void> {
+  const leader = (await stage.broker.leaders(NAMES.topic)).get(partition) ?? 0;
+  const next = (leader % NODES) + 1;
+  // Nobody asks a node for a partition that it does not lead: its first hit says that the move was noticed.
+  await using followed = await stage.broker.addFault({
+    api: "Fetch",
+    node: next,
+    topic: NAMES.topic,
+    partition,
+    action: { type: "delay", delayMs: 1 },
+  });
+  await stage.broker.moveLeader(NAMES.topic, partition, next);
+  await stage.until(`partition ${partition} is fetched from node ${next}`, async () => {
+    return (await followed.hits()) > 0;
+  });
+}

@@ -1,0 +1,48 @@
+import { NAMES } from "#fixtures/configurations.ts";
+import { countDeadActions } from "../dead-letters.ts";
+import { expectFault } from "../errors.ts";
+import { startLoad } from "../load.ts";
+import { patientActions } from "../patient-actions.ts";
+import type { Scenario } from "../scenario.ts";
+
+/** How often the members are made to join again, each time as soon as they have. */
+const REBALANCES = 8;
+
+export const rebalanceStorm: Scenario = {
+  number: 29,
+  name: "rebalance-storm",
+  title: "One rebalance after the other under load: no key twice, every key ends.",
+  long: true,
+  run: async ({ stage: open, step, durations, signal }) => {
+    const stage = await open({ replicas: 2, partitions: 4, configure: patientActions(durations) });
+    await stage.ready();
+    const formed = async (after: number): Promise<number> =>
+      await stage.until(`two members form a generation after ${after}`, async () => {
+        const { generation } = await stage.broker.group(NAMES.group);
+        const members = await stage.broker.members(NAMES.group);
+        const isFormed =
+          generation > after &&
+          members.length === 2 &&
+          members.every(({ partitions }) => partitions.length > 0);
+        return isFormed && generation;
+      });
+    const first = await formed(0);
+    await using load = startLoad(stage, signal);
+    await load.reached(5);
+    step(`make the members join again ${REBALANCES} times`);
+    const startMs = Date.now();
+    let generation = first;
+    for (let count = 1; count <= REBALANCES; count += 1) {
+      const isBegun = await stage.broker.rebalance(NAMES.group);
+      expectFault(isBegun, `rebalance ${count} was not begun`);
+      generation = await formed(generation);
+    }
+    const during = load.published;
+    step(`${generation - first} generations in ${Date.now() - startMs} ms`);
+    await load.reached(during + 5);
+    await load.stop();
+    step(`judge ${load.published} incidents`);
+    await stage.judge();
+    step(`${countDeadActions(await stage.deadLetters())} of them are in the dead letter`);
+  },
+};
