@@ -213,6 +213,21 @@ test("the end that a pod recorded before it died is shown by the others, idle as
   expect(Object.keys(published().entries)).toEqual([anEntry("one").key]);
 });
 
+test("a view that a late rename brought back is replaced, though nothing changed", async () => {
+  const { open, clock, published, volume } = createHistoryScene();
+  await using _idle = await open();
+  await using pod = await open();
+  await pod.record(anEntry("one"));
+  await clock.advance(1000);
+  const late = volume.text("automation_action_history.json");
+  await pod.record(anEntry("two"));
+  await clock.advance(3000);
+  volume.put("automation_action_history.json", late);
+  expect(Object.keys(published().entries)).toHaveLength(1);
+  await clock.advance(1000);
+  expect(Object.keys(published().entries)).toHaveLength(2);
+});
+
 test("an entry that a slower publication replaced comes back", async () => {
   const gate = Promise.withResolvers<void>();
   const { open, clock, published } = createHistoryScene();

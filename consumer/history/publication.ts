@@ -1,3 +1,4 @@
+import { systemCode } from "../errors.ts";
 import type { Files } from "../ports.ts";
 import type { HistoryEntry } from "./entry.ts";
 import type { TemporaryFiles } from "./temporary.ts";
@@ -30,6 +31,23 @@ export async function publish(
     throw error;
   }
   await files.syncDirectory(".");
+}
+
+const HEAD_BYTES = 128;
+const HEAD = /^\{"format":\d+,"publishedAtMs":([\d.]+),/;
+
+/** When the view that stands there was written; undefined when there is none, or it is no pod's of this kind. */
+export async function readPublishedAtMs(
+  files: Pick<Files, "readFrom">,
+): Promise<number | undefined> {
+  try {
+    const head = await files.readFrom(PUBLISHED_FILE, 0, HEAD_BYTES);
+    const [, publishedAtMs] = HEAD.exec(new TextDecoder().decode(head)) ?? [];
+    return publishedAtMs === undefined ? undefined : Number(publishedAtMs);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 function* encodeParts(head: PublishedHead, entries: Iterable<HistoryEntry>): Generator<Buffer> {

@@ -3,7 +3,7 @@ import type { Clock, Files, Log, Metrics } from "../ports.ts";
 import type { HistoryEntry } from "./entry.ts";
 import type { VolumeHealth } from "./health.ts";
 import type { HistoryIndex } from "./index.ts";
-import { publish } from "./publication.ts";
+import { publish, readPublishedAtMs } from "./publication.ts";
 import type { TemporaryFiles } from "./temporary.ts";
 import type { Union } from "./union.ts";
 
@@ -50,6 +50,8 @@ export function startPublisher(options: PublisherOptions): Publisher {
   /** Changes of the union that are published, or about to be. */
   let seen = union.changes;
   let published = false;
+  /** When the view that stood there last was written, by the clock of its pod. */
+  let latestMs = 0;
   let refused = false;
   let pauseMs = intervalMs;
 
@@ -62,10 +64,20 @@ export function startPublisher(options: PublisherOptions): Publisher {
     }
   }
 
+  /** A rename that was given up can land late, and bring back a view that was replaced long ago. */
+  const isOlder = async (): Promise<boolean> => {
+    const shownMs = await readPublishedAtMs(files);
+    if (shownMs === undefined) return false;
+    const older = shownMs < latestMs;
+    latestMs = shownMs;
+    return older;
+  };
+
   const publishChanges = async (): Promise<void> => {
     published = false;
     if (refused || tooLarge()) return;
     await union.refresh();
+    if (await isOlder()) dirty = true;
     if (!dirty && union.changes === seen) return;
     await options.before();
     seen = union.changes;
@@ -76,6 +88,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
     try {
       await publish({ files, temporary, head }, whileWanted(index.entries()));
       published = true;
+      latestMs = head.publishedAtMs;
     } catch (error) {
       dirty = true;
       throw error;

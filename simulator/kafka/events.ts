@@ -12,7 +12,7 @@ export type KafkaEvent =
   | (EventPlace & { readonly type: "authenticated"; readonly principal: string })
   | (EventPlace & { readonly type: "authentication-failed"; readonly mechanism: string })
   | (EventPlace & RequestFacts & { readonly type: "request" })
-  /** A defect of the broker: the client was told UNKNOWN_SERVER_ERROR. */
+  /** A defect of the broker: the client was told UNKNOWN_SERVER_ERROR, or cut off where no request was read (`api` is ""). */
   | (EventPlace & {
       readonly type: "internal-error";
       readonly api: string;

@@ -15,6 +15,9 @@ export interface Partition {
   leaderEpoch: number;
 }
 
+/** One frame must not make the broker allocate without end. */
+export const PARTITIONS_MAX = 10_000;
+
 export interface Topic {
   readonly name: string;
   /** Hyphenated UUID; another topic of the same name has another one. */

@@ -18,7 +18,7 @@ import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
 import { topicConfigEntries, topicConfigFault, topicRules } from "../topic-config.ts";
-import { isTopicName } from "../topics.ts";
+import { isTopicName, PARTITIONS_MAX } from "../topics.ts";
 import { clusterAccessRefusal, topicAccessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";
 import { mergedByName } from "./repeated.ts";
@@ -116,6 +116,9 @@ function refusal(asked: AskedTopic, cluster: Cluster): Fault | undefined {
   }
   if (assignments.length > 0) {
     return ["INVALID_REQUEST", "Manual assignment of replicas is not supported."];
+  }
+  if (partitionCount > PARTITIONS_MAX) {
+    return ["INVALID_PARTITIONS", `At most ${PARTITIONS_MAX} partitions, got ${partitionCount}.`];
   }
   if (partitionCount !== DEFAULT && partitionCount < 1) {
     return ["INVALID_PARTITIONS", "Number of partitions was set to an invalid non-positive value."];

@@ -8,6 +8,7 @@ import {
   string,
   struct,
 } from "../wire/codec.ts";
+import { PARTITIONS_MAX } from "../topics.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
 import { topicAccessRefusal } from "./authorization.ts";
@@ -46,7 +47,7 @@ export const createPartitions = defineApi({
       const topic = cluster.topics.get(name);
       if (topic === undefined) return result(name, "UNKNOWN_TOPIC_OR_PARTITION", null);
       const present = topic.partitions.length;
-      if (count <= present) {
+      if (count <= present || count > PARTITIONS_MAX) {
         return result(name, "INVALID_PARTITIONS", `Topic currently has ${present} partitions.`);
       }
       if (assignments !== null) {

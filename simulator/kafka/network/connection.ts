@@ -94,6 +94,7 @@ export class Connection {
       try {
         await this.#answer(frame);
       } catch (error) {
+        if (!(error instanceof MalformedRequest)) this.#emitDefect("", error);
         this.#close(error instanceof Error ? error.message : String(error));
       }
       // Who does not read its answers gets no more of them.
@@ -202,8 +203,7 @@ export class Connection {
       return await call.apply(this.#context(header));
     } catch (error) {
       if (error instanceof MalformedRequest) throw error;
-      const message = error instanceof Error ? error.stack : String(error);
-      this.#emit({ type: "internal-error", api: api.name, reason: message ?? "" });
+      this.#emitDefect(api.name, error);
       return call.refuse(errorCode("UNKNOWN_SERVER_ERROR"));
     } finally {
       if (this.#session.isRejected) {
@@ -275,6 +275,11 @@ export class Connection {
     this.closeReason ??= reason;
     this.#closed.abort();
     this.#socket.destroySoon();
+  }
+
+  #emitDefect(api: string, error: unknown): void {
+    const reason = error instanceof Error ? error.stack : String(error);
+    this.#emit({ type: "internal-error", api, reason: reason ?? "" });
   }
 
   #emit(event: ConnectionEvent): void {
