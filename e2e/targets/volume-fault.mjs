@@ -18,44 +18,63 @@ const FAULTS = [
   { code: "ENOSPC", text: "no space left on device", removals: false },
   { code: "EROFS", text: "read-only file system", removals: true },
 ];
+/** Of node:fs with a callback, as the consumer's adapter for files calls them. */
 const ADDITIONS = ["mkdir", "link", "symlink", "writeFile", "appendFile", "copyFile", "truncate"];
 const REMOVALS = ["unlink", "rename", "rm", "rmdir"];
-const HANDLE_WRITES = ["write", "writev", "writeFile", "appendFile", "truncate"];
+const DESCRIPTOR_WRITES = ["write", "writev", "ftruncate"];
+
+/** Paths of the open files of the volume, by descriptor. */
+const opened = new Map();
 
 if (root !== null) {
   for (const name of ADDITIONS) guardFunction(name, false);
   for (const name of REMOVALS) guardFunction(name, true);
+  for (const name of DESCRIPTOR_WRITES) guardDescriptor(name);
   guardOpen();
+  guardClose();
   syncBuiltinESMExports();
 }
 
 function guardFunction(name, removal) {
-  const original = fs.promises[name];
-  fs.promises[name] = async (...parameters) => {
-    refuse(name, parameters.find(isOnVolume), removal);
-    return await original(...parameters);
+  guard(name, (...parameters) => refusal(name, parameters.find(isOnVolume), removal));
+}
+
+function guardDescriptor(name) {
+  guard(name, (descriptor) => refusal(name, opened.get(descriptor), false));
+}
+
+function guard(name, refuse) {
+  const original = fs[name];
+  fs[name] = (...parameters) => {
+    const error = refuse(...parameters);
+    if (error === undefined) original(...parameters);
+    else process.nextTick(parameters.at(-1), error);
   };
 }
 
 function guardOpen() {
-  const original = fs.promises.open;
-  fs.promises.open = async (path, flags = "r", ...rest) => {
+  const original = fs.open;
+  fs.open = (path, ...rest) => {
+    const callback = rest.at(-1);
+    const [flags] = rest;
     const onVolume = isOnVolume(path) ? path : undefined;
-    if (mayChange(flags)) refuse("open", onVolume, false);
-    const handle = await original(path, flags, ...rest);
-    if (onVolume !== undefined) guardHandle(handle, onVolume);
-    return handle;
+    const changes = typeof flags === "function" ? false : mayChange(flags);
+    const error = changes ? refusal("open", onVolume, false) : undefined;
+    if (error !== undefined) return void process.nextTick(callback, error);
+    const remember = (failed, descriptor) => {
+      if (failed === null && onVolume !== undefined) opened.set(descriptor, onVolume);
+      callback(failed, descriptor);
+    };
+    original(path, ...rest.slice(0, -1), remember);
   };
 }
 
-function guardHandle(handle, path) {
-  for (const name of HANDLE_WRITES) {
-    const original = handle[name];
-    handle[name] = async (...parameters) => {
-      refuse(name, path, false);
-      return await original.apply(handle, parameters);
-    };
-  }
+function guardClose() {
+  const original = fs.close;
+  fs.close = (descriptor, ...rest) => {
+    opened.delete(descriptor);
+    original(descriptor, ...rest);
+  };
 }
 
 function mayChange(flags) {
@@ -68,13 +87,14 @@ function isOnVolume(path) {
   return typeof path === "string" && resolve(path).startsWith(root + sep);
 }
 
-function refuse(syscall, path, removal) {
-  if (path === undefined) return;
+/** Undefined when the call may go on. */
+function refusal(syscall, path, removal) {
+  if (path === undefined) return undefined;
   const fault = FAULTS.find(({ code }) => fs.existsSync(`${control}.${code}`));
-  if (fault === undefined || (removal && !fault.removals)) return;
+  if (fault === undefined || (removal && !fault.removals)) return undefined;
   const { code, text } = fault;
   fs.appendFileSync(`${control}.hits`, `${code} ${syscall} ${relative(root, path)}\n`);
-  throw Object.assign(new Error(`${code}: ${text}, ${syscall} '${path}'`), {
+  return Object.assign(new Error(`${code}: ${text}, ${syscall} '${path}'`), {
     errno: -constants.errno[code],
     code,
     syscall,
