@@ -60,7 +60,10 @@ function guardOpen() {
     const onVolume = isOnVolume(path) ? path : undefined;
     const changes = typeof flags === "function" ? false : mayChange(flags);
     const error = changes ? refusal("open", onVolume, false) : undefined;
-    if (error !== undefined) return void process.nextTick(callback, error);
+    if (error !== undefined) {
+      process.nextTick(callback, error);
+      return;
+    }
     const remember = (failed, descriptor) => {
       if (failed === null && onVolume !== undefined) opened.set(descriptor, onVolume);
       callback(failed, descriptor);
