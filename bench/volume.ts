@@ -1,16 +1,14 @@
 /** `node volume.ts COMMAND OPTIONS_JSON`: one measurement on a history volume, in a process of its own; prints JSON. */
 import { act, type ActOptions } from "./volume/act.ts";
-import { bareCalls, type BareCallsOptions } from "./volume/bare-calls.ts";
 import { replay } from "./volume/replay.ts";
 import { parse, rewrite, type RewriteOptions } from "./volume/rewrite.ts";
 import { recover, stock, type StockOptions } from "./volume/stock.ts";
 
-type Options = ActOptions & BareCallsOptions & RewriteOptions & StockOptions;
+type Options = ActOptions & RewriteOptions & StockOptions;
 
 const COMMANDS: Readonly<Record<string, (options: Options) => unknown>> = {
   act,
   replay,
-  bareCalls,
   stock,
   recover,
   rewrite,

@@ -20,8 +20,8 @@ export interface ActResult {
   readonly calls: number;
 }
 
-/** Shards of claims are made on their first use, and code is compiled: not what one more action costs. */
-const WARM_ACTIONS = 3000;
+/** Shards of claims are made on their first use: not what one more action costs. */
+const WARM_ACTIONS = 1500;
 
 export async function act({ directory, actions, delayMs }: ActOptions): Promise<ActResult> {
   await using pipeline = await openPipeline(directory);

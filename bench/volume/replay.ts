@@ -1,20 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, link, mkdir, open, readFile, rename, unlink } from "node:fs/promises";
-import { join } from "node:path";
 import { createFiles } from "#consumer/adapters/files.ts";
 import type { Files, WritableFile } from "#consumer/ports.ts";
 import { THREADS } from "../child.ts";
 import { batchOf, uniqueRecords } from "./act.ts";
+import type { ActOptions, ActResult } from "./act.ts";
 import { openPipeline } from "./open.ts";
-
-export interface ReplayOptions {
-  readonly directory: string;
-  readonly actions: number;
-}
-
-export interface ReplayResult {
-  readonly durationMs: number;
-}
+import { slowCalls } from "./slow-calls.ts";
 
 /** One file operation of one action, as the consumer did it. */
 type Operation =
@@ -28,75 +19,68 @@ const WARM_TRACE = 3;
 const HOUR_MS = 3_600_000;
 
 /**
- * The bare loop: what the consumer does to the volume for one action is recorded, and done again by node:fs/promises
- * for other keys and names, as many side by side as the consumer has lanes, without anything between the
- * operations. Appends to the journal share their syncs as the consumer's do.
+ * The bare loop: what the consumer does to the volume for one action is recorded, and done again for other keys
+ * and names, as many side by side as the consumer has lanes, without anything between the operations. Appends to
+ * the journal share their syncs as the consumer's do.
  */
-export async function replay({ directory, actions }: ReplayOptions): Promise<ReplayResult> {
-  const { operations, key } = await traceOfOneAction(join(directory, "trace"));
-  for (const name of ["temporary", "journal"]) await mkdir(join(directory, name));
+export async function replay({ directory, actions, delayMs }: ActOptions): Promise<ActResult> {
+  const { operations, key } = await traceOfOneAction(`${directory}/trace`);
+  const files = createFiles(directory);
+  for (const name of ["temporary", "journal"]) await files.makeDirectory(name);
   for (let shard = 0; shard < 256; shard += 1) {
-    await mkdir(join(directory, "claims", shard.toString(16).padStart(2, "0")), {
-      recursive: true,
-    });
+    await files.makeDirectory(`claims/${shard.toString(16).padStart(2, "0")}`);
   }
-  const journal = createSharedJournal(await open(join(directory, JOURNAL), "wx"));
+  const journal = createSharedJournal(await files.createExclusive(JOURNAL));
+  await using slow = delayMs > 0 ? await slowCalls(delayMs) : undefined;
   const startMs = performance.now();
   let begun = 0;
   const lane = async (): Promise<void> => {
     while (begun < actions) {
       begun += 1;
-      await repeat(operations, key, directory, journal);
+      await repeat(operations, key, files, journal);
     }
   };
   await Promise.all(Array.from({ length: THREADS }, lane));
-  return { durationMs: performance.now() - startMs };
+  return { durationMs: performance.now() - startMs, calls: slow?.calls() ?? 0 };
 }
 
 async function repeat(
   operations: readonly Operation[],
   key: string,
-  directory: string,
+  files: Files,
   journal: SharedJournal,
 ): Promise<void> {
   const own = randomBytes(32).toString("hex");
-  const shard = `claims/${key.slice(0, 2)}`;
-  const opened = new Map<string, FileHandle>();
+  const open = new Map<string, WritableFile>();
   const moved = (path: string): string =>
     path.startsWith("temporary/")
-      ? `${directory}/${path}.${own}`
-      : `${directory}/${path.replaceAll(key, own).replace(shard, `claims/${own.slice(0, 2)}`)}`;
+      ? `${path}.${own}`
+      : path.replaceAll(key, own).replace(`claims/${key.slice(0, 2)}`, `claims/${own.slice(0, 2)}`);
   for (const operation of operations) {
-    if (operation.path.startsWith("journal/")) {
+    const path = moved(operation.path);
+    if (path.startsWith("journal/")) {
       if (operation.name === "append") await journal.append(operation.bytes);
       continue;
     }
-    const path = moved(operation.path);
-    const file = opened.get(path);
-    if (operation.name === "createExclusive") opened.set(path, await open(path, "wx", 0o640));
-    else if (operation.name === "append") await file?.write(operation.bytes);
-    else if (operation.name === "dataSync") await file?.datasync();
+    const file = open.get(path);
+    if (operation.name === "createExclusive") open.set(path, await files.createExclusive(path));
+    else if (operation.name === "append") await file?.append(operation.bytes);
+    else if (operation.name === "dataSync") await file?.dataSync();
     else if (operation.name === "close") await file?.close();
-    else if (operation.name === "link") await link(path, moved(operation.to));
-    else if (operation.name === "rename") await rename(path, moved(operation.to));
-    else if (operation.name === "unlink") await unlink(path);
-    else if (operation.name === "syncDirectory") await syncDirectory(path);
+    else if (operation.name === "link") await files.link(path, moved(operation.to));
+    else if (operation.name === "rename") await files.rename(path, moved(operation.to));
+    else if (operation.name === "unlink") await files.unlink(path);
+    else if (operation.name === "syncDirectory") await files.syncDirectory(path);
     // As it was for the consumer, most names that it looks for are not there.
-    else await readFile(path).catch(() => undefined);
+    else await files.read(path).catch(() => undefined);
   }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, "r");
-  await handle.sync();
-  await handle.close();
 }
 
 interface SharedJournal {
   append(bytes: Uint8Array): Promise<void>;
 }
 
-function createSharedJournal(file: FileHandle): SharedJournal {
+function createSharedJournal(file: WritableFile): SharedJournal {
   let waiting: { bytes: Uint8Array; done: () => void }[] = [];
   let flushing = false;
   const flush = async (): Promise<void> => {
@@ -104,8 +88,8 @@ function createSharedJournal(file: FileHandle): SharedJournal {
     while (waiting.length > 0) {
       const batch = waiting;
       waiting = [];
-      await file.write(Buffer.concat(batch.map(({ bytes }) => bytes)));
-      await file.datasync();
+      await file.append(Buffer.concat(batch.map(({ bytes }) => bytes)));
+      await file.dataSync();
       for (const { done } of batch) done();
     }
     flushing = false;
