@@ -13,7 +13,9 @@ import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
 import { accessRefusal } from "./authorization.ts";
-import { committedTopicRefusal, isMetadataTooLarge, offsetsRefusal } from "./coordination.ts";
+import { answeredTopics, commitOffset, committedTopicRefusal } from "./committed-offsets.ts";
+import type { AskedOffset } from "./committed-offsets.ts";
+import { offsetsRefusal } from "./coordination.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 
@@ -46,7 +48,6 @@ const response = struct({
 });
 
 type CommitRequest = Decoded<typeof request>;
-type CommittedPartition = CommitRequest["topics"][number]["partitions"][number];
 
 export const offsetCommit = defineApi({
   key: 8,
@@ -59,12 +60,13 @@ export const offsetCommit = defineApi({
   handle(asked, context) {
     const access = accessRefusal(context, "READ", "GROUP", asked.groupId);
     const refusal = offsetsRefusal(context, asked.groupId) ?? memberRefusal(asked, context);
-    return eachPartition(asked, (topic, partition) => {
+    const topics = answeredTopics(asked.topics, (topic, partition) => {
       const error = access ?? committedTopicRefusal(context, topic, partition.index) ?? refusal;
       return errorCode(error ?? commit(asked.groupId, topic, partition, context));
     });
+    return { topics };
   },
-  refuse: (asked, error) => eachPartition(asked, () => error),
+  refuse: (asked, error) => ({ topics: answeredTopics(asked.topics, () => error) }),
 });
 
 function memberRefusal(asked: CommitRequest, { cluster }: RequestContext): ErrorName | undefined {
@@ -80,30 +82,10 @@ function memberRefusal(asked: CommitRequest, { cluster }: RequestContext): Error
 function commit(
   groupId: string,
   topic: string,
-  partition: CommittedPartition,
-  { cluster }: RequestContext,
+  partition: AskedOffset,
+  context: RequestContext,
 ): ErrorName {
-  if (isMetadataTooLarge(partition.committedMetadata)) return "OFFSET_METADATA_TOO_LARGE";
-  cluster.groups.getOrCreate(groupId).offsets.set(topic, partition.index, {
-    offset: partition.committedOffset,
-    leaderEpoch: partition.committedLeaderEpoch,
-    metadata: partition.committedMetadata,
-    committedAtMs: cluster.timers.nowMs(),
+  return commitOffset(partition, context, (committed) => {
+    context.cluster.groups.getOrCreate(groupId).offsets.set(topic, partition.index, committed);
   });
-  return "NONE";
-}
-
-function eachPartition(
-  { topics }: CommitRequest,
-  codeOf: (topic: string, partition: CommittedPartition) => number,
-) {
-  return {
-    topics: topics.map(({ name, partitions }) => ({
-      name,
-      partitions: partitions.map((partition) => ({
-        index: partition.index,
-        errorCode: codeOf(name, partition),
-      })),
-    })),
-  };
 }

@@ -12,7 +12,9 @@ import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
 import { accessRefusal } from "./authorization.ts";
-import { committedTopicRefusal, groupRefusal, isMetadataTooLarge } from "./coordination.ts";
+import { answeredTopics, commitOffset, committedTopicRefusal } from "./committed-offsets.ts";
+import type { AskedOffset } from "./committed-offsets.ts";
+import { groupRefusal } from "./coordination.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 
@@ -43,7 +45,6 @@ const request = struct({
 });
 
 type CommitRequest = Decoded<typeof request>;
-type CommittedPartition = CommitRequest["topics"][number]["partitions"][number];
 
 /** Offsets that count from the commit of the transaction on. */
 export const txnOffsetCommit = defineApi({
@@ -64,12 +65,16 @@ export const txnOffsetCommit = defineApi({
       accessRefusal(context, "WRITE", "TRANSACTIONAL_ID", asked.transactionalId) ??
       accessRefusal(context, "READ", "GROUP", asked.groupId);
     const refusal = access ?? groupRefusal(context, asked.groupId) ?? commitRefusal(asked, context);
-    return eachPartition(asked, (topic, partition) => {
+    const topics = answeredTopics(asked.topics, (topic, partition) => {
       const error = access ?? committedTopicRefusal(context, topic, partition.index) ?? refusal;
       return errorCode(error ?? commit(asked, topic, partition, context));
     });
+    return { throttleTimeMs: 0, topics };
   },
-  refuse: (asked, error) => eachPartition(asked, () => error),
+  refuse: (asked, error) => ({
+    throttleTimeMs: 0,
+    topics: answeredTopics(asked.topics, () => error),
+  }),
 });
 
 function commitRefusal(asked: CommitRequest, context: RequestContext): ErrorName | undefined {
@@ -90,33 +95,11 @@ function commitRefusal(asked: CommitRequest, context: RequestContext): ErrorName
 function commit(
   { groupId, producerId }: CommitRequest,
   topic: string,
-  partition: CommittedPartition,
-  { cluster }: RequestContext,
+  partition: AskedOffset,
+  context: RequestContext,
 ): ErrorName {
-  if (isMetadataTooLarge(partition.committedMetadata)) return "OFFSET_METADATA_TOO_LARGE";
-  const committed = {
-    offset: partition.committedOffset,
-    leaderEpoch: partition.committedLeaderEpoch,
-    metadata: partition.committedMetadata,
-    committedAtMs: cluster.timers.nowMs(),
-  };
-  const { offsets } = cluster.groups.getOrCreate(groupId);
-  offsets.setPending(producerId, topic, partition.index, committed);
-  return "NONE";
-}
-
-function eachPartition(
-  { topics }: CommitRequest,
-  codeOf: (topic: string, partition: CommittedPartition) => number,
-) {
-  return {
-    throttleTimeMs: 0,
-    topics: topics.map(({ name, partitions }) => ({
-      name,
-      partitions: partitions.map((partition) => ({
-        index: partition.index,
-        errorCode: codeOf(name, partition),
-      })),
-    })),
-  };
+  return commitOffset(partition, context, (committed) => {
+    const { offsets } = context.cluster.groups.getOrCreate(groupId);
+    offsets.setPending(producerId, topic, partition.index, committed);
+  });
 }

@@ -2,7 +2,8 @@ import { CONSUMER, isSubscribed } from "../groups/subscriptions.ts";
 import { array, int16, int32, string, struct } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
-import { committedTopicRefusal, groupRefusal } from "./coordination.ts";
+import { committedTopicRefusal } from "./committed-offsets.ts";
+import { groupRefusal } from "./coordination.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 

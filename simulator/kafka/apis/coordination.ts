@@ -1,6 +1,6 @@
 import type { Operation } from "../security/acl.ts";
 import type { ErrorName } from "../wire/errors.ts";
-import { accessRefusal, topicAccessRefusal } from "./authorization.ts";
+import { accessRefusal } from "./authorization.ts";
 import type { RequestContext } from "./define.ts";
 
 /** Why this client may not join the group here: as `offsetsRefusal`, and INVALID_GROUP_ID without an id. */
@@ -11,7 +11,7 @@ export function groupRefusal(
 ): ErrorName | undefined {
   const refusal = accessRefusal(context, operation, "GROUP", group);
   if (refusal !== undefined) return refusal;
-  return group === "" ? "INVALID_GROUP_ID" : offsetsRefusal(context, group, operation);
+  return group === "" ? "INVALID_GROUP_ID" : placeRefusal(context, group, "group");
 }
 
 /**
@@ -23,29 +23,7 @@ export function offsetsRefusal(
   group: string,
   operation: Operation = "READ",
 ): ErrorName | undefined {
-  const refusal = accessRefusal(context, operation, "GROUP", group);
-  if (refusal !== undefined) return refusal;
-  const coordinator = context.cluster.coordinatorOf(group);
-  return coordinator === context.node ? undefined : "NOT_COORDINATOR";
-}
-
-/** `offset.metadata.max.bytes`. */
-const METADATA_BYTES_MAX = 4096;
-
-export function isMetadataTooLarge(metadata: string | null): boolean {
-  return Buffer.byteLength(metadata ?? "") > METADATA_BYTES_MAX;
-}
-
-/** Why the position of no group can be set in this partition. */
-export function committedTopicRefusal(
-  context: RequestContext,
-  topic: string,
-  index: number,
-): ErrorName | undefined {
-  const refusal = topicAccessRefusal(context, "READ", topic);
-  if (refusal !== undefined) return refusal;
-  const isKnown = context.cluster.topics.partition(topic, index) !== undefined;
-  return isKnown ? undefined : "UNKNOWN_TOPIC_OR_PARTITION";
+  return accessRefusal(context, operation, "GROUP", group) ?? placeRefusal(context, group, "group");
 }
 
 /** First version of AddPartitionsToTxn, AddOffsetsToTxn and EndTxn that knows PRODUCER_FENCED. */
@@ -59,8 +37,15 @@ export function transactionRefusal(
 ): ErrorName | undefined {
   const refusal = accessRefusal(context, operation, "TRANSACTIONAL_ID", id);
   if (refusal !== undefined || id === "") return refusal;
-  const coordinator = context.cluster.coordinatorOf(id, "transaction");
-  return coordinator === context.node ? undefined : "NOT_COORDINATOR";
+  return placeRefusal(context, id, "transaction");
+}
+
+function placeRefusal(
+  { cluster, node }: RequestContext,
+  id: string,
+  kind: "group" | "transaction",
+): ErrorName | undefined {
+  return cluster.coordinatorOf(id, kind) === node ? undefined : "NOT_COORDINATOR";
 }
 
 /** The error in the words that this version knows. */

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { describeGroups } from "../apis/15-describe-groups.ts";
 import { listGroups } from "../apis/16-list-groups.ts";
 import { deleteGroups } from "../apis/42-delete-groups.ts";
-import { metadataOf, stableMember } from "./members.ts";
+import { describeGroup, metadataOf, stableMember } from "./members.ts";
 import { errorName, Scene } from "./scene.ts";
 
 let scene: Scene;
@@ -10,15 +9,6 @@ beforeAll(async () => {
   scene = await Scene.open();
 });
 afterAll(() => scene[Symbol.asyncDispose]());
-
-async function describeGroup(group: string, version = 5) {
-  const { groups } = await (
-    await scene.coordinator(group)
-  ).call(describeGroups, version, {
-    groups: [group],
-  });
-  return groups[0];
-}
 
 async function deleteGroup(group: string): Promise<string> {
   const { results } = await (
@@ -32,7 +22,7 @@ async function deleteGroup(group: string): Promise<string> {
 describe("DescribeGroups and ListGroups", () => {
   test("show a stable group", async () => {
     const member = await stableMember(scene, scene.group());
-    expect(await describeGroup(member.group)).toMatchObject({
+    expect(await describeGroup(scene, member.group)).toMatchObject({
       errorCode: 0,
       groupState: "Stable",
       protocolType: "consumer",
@@ -59,7 +49,9 @@ describe("DescribeGroups and ListGroups", () => {
 
   test.each([0, 1, 2, 3, 4, 5])("DescribeGroups version %i", async (version) => {
     const member = await stableMember(scene, scene.group());
-    expect(await describeGroup(member.group, version)).toMatchObject({ groupState: "Stable" });
+    expect(await describeGroup(scene, member.group, version)).toMatchObject({
+      groupState: "Stable",
+    });
   });
 
   test.each([0, 1, 2, 3, 4, 5])("ListGroups version %i", async (version) => {
@@ -84,7 +76,7 @@ describe("DescribeGroups and ListGroups", () => {
   test("show a group that is completing its rebalance with the assignments from before", async () => {
     const member = await stableMember(scene, scene.group());
     await member.join();
-    const shown = await describeGroup(member.group);
+    const shown = await describeGroup(scene, member.group);
     expect(shown).toMatchObject({ groupState: "CompletingRebalance", protocolData: "" });
     expect(shown?.members[0]).toMatchObject({
       memberMetadata: Buffer.alloc(0),
@@ -94,13 +86,13 @@ describe("DescribeGroups and ListGroups", () => {
 
   test("of a group that does not exist, and of no id", async () => {
     const group = scene.group();
-    expect(await describeGroup(group)).toMatchObject({
+    expect(await describeGroup(scene, group)).toMatchObject({
       errorCode: 0,
       groupState: "Dead",
       protocolType: "",
       members: [],
     });
-    expect(await describeGroup("")).toMatchObject({ errorCode: 0 });
+    expect(await describeGroup(scene, "")).toMatchObject({ errorCode: 0 });
   });
 });
 
@@ -110,7 +102,7 @@ describe("DeleteGroups", () => {
     expect(await deleteGroup(member.group)).toBe("NON_EMPTY_GROUP");
     await member.leave();
     expect(await deleteGroup(member.group)).toBe("NONE");
-    expect(await describeGroup(member.group)).toMatchObject({ groupState: "Dead" });
+    expect(await describeGroup(scene, member.group)).toMatchObject({ groupState: "Dead" });
     expect(await deleteGroup(member.group)).toBe("GROUP_ID_NOT_FOUND");
   });
 });

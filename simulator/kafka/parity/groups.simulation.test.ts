@@ -4,8 +4,7 @@ import { joinGroup } from "../apis/11-join-group.ts";
 import { heartbeat } from "../apis/12-heartbeat.ts";
 import { leaveGroup } from "../apis/13-leave-group.ts";
 import { syncGroup } from "../apis/14-sync-group.ts";
-import { describeGroups } from "../apis/15-describe-groups.ts";
-import { metadataOf, stableMember, WireMember } from "./members.ts";
+import { describeGroup, metadataOf, stableMember, WireMember } from "./members.ts";
 import { errorName, Scene, until } from "./scene.ts";
 
 let scene: Scene;
@@ -13,15 +12,6 @@ beforeAll(async () => {
   scene = await Scene.open();
 });
 afterAll(() => scene[Symbol.asyncDispose]());
-
-async function describeGroup(group: string, version = 5) {
-  const { groups } = await (
-    await scene.coordinator(group)
-  ).call(describeGroups, version, {
-    groups: [group],
-  });
-  return groups[0];
-}
 
 /** A stable group of two; the second member joined while the first was there. */
 async function pair(options = {}) {
@@ -316,7 +306,10 @@ describe("Heartbeat", () => {
     const { sessionTimeoutMsMin } = scene.subject;
     const group = scene.group();
     const gone = await stableMember(scene, group, { sessionTimeoutMs: sessionTimeoutMsMin });
-    await until("it is out", async () => (await describeGroup(group))?.groupState === "Empty");
+    await until(
+      "it is out",
+      async () => (await describeGroup(scene, group))?.groupState === "Empty",
+    );
     expect(await gone.beat()).toBe("UNKNOWN_MEMBER_ID");
     const next = await WireMember.open(scene, group);
     expect(await next.join()).toMatchObject({ error: "NONE", leader: next.memberId });
@@ -361,7 +354,10 @@ describe("LeaveGroup", () => {
   test("of the last one leaves an empty group with its next generation", async () => {
     const member = await stableMember(scene, scene.group());
     await member.leave();
-    expect(await describeGroup(member.group)).toMatchObject({ groupState: "Empty", members: [] });
+    expect(await describeGroup(scene, member.group)).toMatchObject({
+      groupState: "Empty",
+      members: [],
+    });
     expect(await member.beat()).toBe("UNKNOWN_MEMBER_ID");
     const next = await WireMember.open(scene, member.group);
     expect(await next.join()).toMatchObject({ error: "NONE", generationId: 3 });

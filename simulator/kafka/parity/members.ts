@@ -3,6 +3,7 @@ import { joinGroup } from "../apis/11-join-group.ts";
 import { heartbeat } from "../apis/12-heartbeat.ts";
 import { leaveGroup } from "../apis/13-leave-group.ts";
 import { syncGroup } from "../apis/14-sync-group.ts";
+import { describeGroups } from "../apis/15-describe-groups.ts";
 import { errorName } from "./scene.ts";
 import type { Scene } from "./scene.ts";
 import type { WireConnection } from "./wire-connection.ts";
@@ -128,4 +129,11 @@ export async function stableMember(scene: Scene, group: string, options: MemberO
   );
   if (synced.error !== "NONE") throw new Error(`SyncGroup ${synced.error}`);
   return member;
+}
+
+/** What the group's coordinator shows of it. */
+export async function describeGroup(scene: Scene, group: string, version = 5) {
+  const coordinator = await scene.coordinator(group);
+  const { groups } = await coordinator.call(describeGroups, version, { groups: [group] });
+  return groups[0];
 }

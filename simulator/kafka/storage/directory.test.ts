@@ -34,6 +34,14 @@ function made(cluster: Cluster) {
   return topic;
 }
 
+/** What is known of the transactional id "x", which now has a producer. */
+function initProducer({ cluster: { transactions } }: ReturnType<typeof start>) {
+  transactions.initProducer("x", 1000, undefined);
+  const producer = transactions.get("x");
+  if (producer === undefined) throw new Error("no transaction");
+  return producer;
+}
+
 function batchOf(sequence: number, producerEpoch = 0, transactionalId?: string) {
   const message = { topic: "t", partition: 0, value: Buffer.from("v"), timestamp: 1n };
   const sequences = new NumericMap([["t:0", sequence]]);
@@ -59,9 +67,7 @@ test("a fenced producer stays fenced", () => {
   {
     using life = start();
     const { transactions } = life.cluster;
-    transactions.initProducer("x", 1000, undefined);
-    const producer = transactions.get("x");
-    if (producer === undefined) throw new Error("no transaction");
+    const producer = initProducer(life);
     transactions.add("x", producer, { partitions: [{ topic: "t", partition: 0 }] });
     life.partition.log.append({ ...batchOf(0), producerId: producer.producerId }, 0);
     transactions.abort("x");
@@ -77,9 +83,7 @@ test("an open transaction goes on and is aborted at the time that it had from th
   {
     using life = start();
     const { transactions } = life.cluster;
-    transactions.initProducer("x", 1000, undefined);
-    const producer = transactions.get("x");
-    if (producer === undefined) throw new Error("no transaction");
+    const producer = initProducer(life);
     transactions.add("x", producer, { group: "g" });
   }
   using life = start();
@@ -94,9 +98,7 @@ test("a transaction whose end was decided is ended, the markers that are missing
   {
     using life = start();
     const { transactions } = life.cluster;
-    transactions.initProducer("x", 1000, undefined);
-    const producer = transactions.get("x");
-    if (producer === undefined) throw new Error("no transaction");
+    const producer = initProducer(life);
     transactions.add("x", producer, { partitions: [{ topic: "t", partition: 0 }] });
     const { producerId, producerEpoch } = producer;
     const batch = batchOf(0, producerEpoch, "x");

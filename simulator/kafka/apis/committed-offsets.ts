@@ -1,0 +1,59 @@
+import type { CommittedOffset } from "../groups/offsets.ts";
+import type { ErrorName } from "../wire/errors.ts";
+import { topicAccessRefusal } from "./authorization.ts";
+import type { RequestContext } from "./define.ts";
+
+/** What OffsetCommit and TxnOffsetCommit ask for one partition. */
+export interface AskedOffset {
+  readonly index: number;
+  readonly committedOffset: bigint;
+  readonly committedLeaderEpoch: number;
+  readonly committedMetadata: string | null;
+}
+
+/** `offset.metadata.max.bytes`. */
+const METADATA_BYTES_MAX = 4096;
+
+/** Why the position of no group can be set in this partition. */
+export function committedTopicRefusal(
+  context: RequestContext,
+  topic: string,
+  index: number,
+): ErrorName | undefined {
+  const refusal = topicAccessRefusal(context, "READ", topic);
+  if (refusal !== undefined) return refusal;
+  const isKnown = context.cluster.topics.partition(topic, index) !== undefined;
+  return isKnown ? undefined : "UNKNOWN_TOPIC_OR_PARTITION";
+}
+
+/** Hands what is kept to `set`, unless its metadata is too large. */
+export function commitOffset(
+  { committedOffset, committedLeaderEpoch, committedMetadata }: AskedOffset,
+  { cluster }: RequestContext,
+  set: (committed: CommittedOffset) => void,
+): ErrorName {
+  if (Buffer.byteLength(committedMetadata ?? "") > METADATA_BYTES_MAX) {
+    return "OFFSET_METADATA_TOO_LARGE";
+  }
+  set({
+    offset: committedOffset,
+    leaderEpoch: committedLeaderEpoch,
+    metadata: committedMetadata,
+    committedAtMs: cluster.timers.nowMs(),
+  });
+  return "NONE";
+}
+
+/** The answer to each partition, as both APIs have it. */
+export function answeredTopics<Partition extends AskedOffset>(
+  topics: readonly { readonly name: string; readonly partitions: readonly Partition[] }[],
+  codeOf: (topic: string, partition: Partition) => number,
+) {
+  return topics.map(({ name, partitions }) => ({
+    name,
+    partitions: partitions.map((partition) => ({
+      index: partition.index,
+      errorCode: codeOf(name, partition),
+    })),
+  }));
+}
