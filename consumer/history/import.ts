@@ -6,13 +6,10 @@ import type { HistoryEntry } from "./entry.ts";
 import { type FormatRange, checkFormat } from "./format.ts";
 import { type ImportedRecord, parseImport } from "./import-file.ts";
 import { importedKey } from "./import-key.ts";
-import { PUBLISHED_FILE } from "./publication.ts";
+import { PUBLISHED_FILE, readViewHead } from "./publication.ts";
 import type { TemporaryFiles } from "./temporary.ts";
 
 const KEPT_DIRECTORY = "imported";
-/** The head of our own view, as it is always written. */
-const HEAD = /^\{"format":(\d+),"publishedAtMs":/;
-const HEAD_BYTES = 64;
 
 export interface ImportSettings {
   /** Below the history directory. */
@@ -82,10 +79,9 @@ async function foreign(
   { files, formats }: ImportOptions,
 ): Promise<Uint8Array | undefined> {
   try {
-    const head = new TextDecoder().decode(await files.readFrom(file, 0, HEAD_BYTES));
-    const [, format] = HEAD.exec(head) ?? [];
-    if (format !== undefined) {
-      checkFormat(Number(format), file, formats);
+    const head = await readViewHead(files, file);
+    if (head) {
+      checkFormat(head.format, file, formats);
       return undefined;
     }
     const bytes = await files.read(file);

@@ -1,4 +1,3 @@
-import { systemCode } from "../errors.ts";
 import type { Files } from "../ports.ts";
 import type { HistoryEntry } from "./entry.ts";
 import type { TemporaryFiles } from "./temporary.ts";
@@ -34,20 +33,18 @@ export async function publish(
 }
 
 const HEAD_BYTES = 128;
-const HEAD = /^\{"format":\d+,"publishedAtMs":([\d.]+),/;
+const HEAD = /^\{"format":(\d+),"publishedAtMs":([\d.]+),/;
 
-/** When the view that stands there was written; undefined when there is none, or it is no pod's of this kind. */
-export async function readPublishedAtMs(
+/** The head of a view as a pod writes it; undefined when the file does not begin so. ENOENT when there is none. */
+export async function readViewHead(
   files: Pick<Files, "readFrom">,
-): Promise<number | undefined> {
-  try {
-    const head = await files.readFrom(PUBLISHED_FILE, 0, HEAD_BYTES);
-    const [, publishedAtMs] = HEAD.exec(new TextDecoder().decode(head)) ?? [];
-    return publishedAtMs === undefined ? undefined : Number(publishedAtMs);
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return undefined;
-    throw error;
-  }
+  file = PUBLISHED_FILE,
+): Promise<Pick<PublishedHead, "format" | "publishedAtMs"> | undefined> {
+  const bytes = await files.readFrom(file, 0, HEAD_BYTES);
+  const [, format, publishedAtMs] = HEAD.exec(new TextDecoder().decode(bytes)) ?? [];
+  return format === undefined
+    ? undefined
+    : { format: Number(format), publishedAtMs: Number(publishedAtMs) };
 }
 
 function* encodeParts(head: PublishedHead, entries: Iterable<HistoryEntry>): Generator<Buffer> {

@@ -1,9 +1,10 @@
+import { systemCode } from "../errors.ts";
 import { ConsumerError, hasCode } from "../errors.ts";
 import type { Clock, Files, Log, Metrics } from "../ports.ts";
 import type { HistoryEntry } from "./entry.ts";
 import type { VolumeHealth } from "./health.ts";
 import type { HistoryIndex } from "./index.ts";
-import { publish, readPublishedAtMs } from "./publication.ts";
+import { publish, readViewHead } from "./publication.ts";
 import type { TemporaryFiles } from "./temporary.ts";
 import type { Union } from "./union.ts";
 
@@ -64,9 +65,19 @@ export function startPublisher(options: PublisherOptions): Publisher {
     }
   }
 
+  /** Of the view that stands there; undefined when there is none, or it is no pod's of this kind. */
+  const publishedAtMs = async (): Promise<number | undefined> => {
+    try {
+      return (await readViewHead(files))?.publishedAtMs;
+    } catch (error) {
+      if (systemCode(error) === "ENOENT") return undefined;
+      throw error;
+    }
+  };
+
   /** A rename that was given up can land late, and bring back a view that was replaced long ago. */
   const isOlder = async (): Promise<boolean> => {
-    const shownMs = await readPublishedAtMs(files);
+    const shownMs = await publishedAtMs();
     if (shownMs === undefined) return false;
     const older = shownMs < latestMs;
     latestMs = shownMs;
