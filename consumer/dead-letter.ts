@@ -1,4 +1,4 @@
-import { hasCode } from "./errors.ts";
+import { hasCode, messageOf } from "./errors.ts";
 import type { Broker, Clock, Log, Metrics, OutgoingRecord, Random, SourceRecord } from "./ports.ts";
 import { type RetryPolicy, retryDelayMs } from "./retry.ts";
 import type { Troubles } from "./troubles.ts";
@@ -81,10 +81,6 @@ export async function publishDeadLetter(
   } finally {
     unacknowledged?.forget(trouble);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function withoutValue({ value, headers, ...outgoing }: OutgoingRecord): OutgoingRecord {

@@ -1,5 +1,5 @@
 import { endsWithin } from "./deadline.ts";
-import { ConsumerError } from "./errors.ts";
+import { ConsumerError, messageOf } from "./errors.ts";
 import type { BatchHandler, Broker, Clock, DependencyState, Log, Random } from "./ports.ts";
 import { retryDelayMs, type RetryPolicy } from "./retry.ts";
 
@@ -60,7 +60,7 @@ export function startSession(dependencies: SessionDependencies): Session {
       const error = await consumeOnce();
       // While draining too: a new broker would join the group again only to leave it.
       if (stopping.signal.aborted || draining) return;
-      failure = error instanceof Error ? error.message : String(error);
+      failure = messageOf(error);
       if (joined) {
         failures = 1;
         sinceMs = clock.monotonicMs();

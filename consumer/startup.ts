@@ -1,4 +1,4 @@
-import { ConsumerError, type ErrorCode } from "./errors.ts";
+import { ConsumerError, type ErrorCode, messageOf } from "./errors.ts";
 import type { Clock, DependencyState, Log, Random } from "./ports.ts";
 import type { Dependency } from "./readiness.ts";
 import { retryDelayMs, type RetryPolicy } from "./retry.ts";
@@ -43,7 +43,7 @@ export async function waitFor<Result>(
       return await Promise.race([attempt(signal), late]);
     } catch (error) {
       stopping.throwIfAborted();
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       onState({ ready: false, reason });
       if (!(error instanceof ConsumerError) || !error.retriable) throw error;
       failures += 1;

@@ -1,5 +1,5 @@
 import type { Config } from "../config.ts";
-import { ConsumerError } from "../errors.ts";
+import { ConsumerError, messageOf } from "../errors.ts";
 import type { DependencyState, IdentitySource, Secrets } from "../ports.ts";
 import { openConnection } from "./connection.ts";
 import { failureReason } from "./fetch-failure.ts";
@@ -24,7 +24,7 @@ export function createSecrets(options: CkmsOptions): Secrets {
         state = { ready: true };
         return value;
       } catch (error) {
-        state = { ready: false, reason: error instanceof Error ? error.message : String(error) };
+        state = { ready: false, reason: messageOf(error) };
         throw error;
       }
     },
@@ -70,7 +70,7 @@ function judge(name: string, status: number, body: unknown, options: CkmsOptions
   if (status === 401 || status === 403) {
     throw new ConsumerError(
       "secret-denied",
-      `CKMS refuses secret ${name} of ${options.keyGroup} (HTTP ${String(status)}): ${messageOf(body)}`,
+      `CKMS refuses secret ${name} of ${options.keyGroup} (HTTP ${String(status)}): ${refusalOf(body)}`,
     );
   }
   if (status === 404) {
@@ -106,7 +106,7 @@ async function readBounded(response: Response): Promise<unknown> {
 }
 
 /** What a refusal says is for a person, and names no secret value. */
-function messageOf(body: unknown): string {
+function refusalOf(body: unknown): string {
   const message = fieldOf(body, "message");
   return typeof message === "string"
     ? message.replaceAll(/\p{Cc}+/gu, " ").slice(0, MESSAGE_LENGTH_MAX)

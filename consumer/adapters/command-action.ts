@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 
+import { messageOf } from "../errors.ts";
 import type { CommandAction, SendResult } from "../ports.ts";
 
 export interface CommandActionOptions {
@@ -44,7 +45,7 @@ export async function sendCommand(
     child = start(action, options);
   } catch (error) {
     // Such as E2BIG: the kernel refuses the arguments.
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return { outcome: "failed-not-applied", detail: `${executable} cannot be started: ${reason}` };
   }
   const output = tailOf(child);

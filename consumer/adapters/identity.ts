@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 
 import type { Config } from "../config.ts";
-import { ConsumerError, systemCode } from "../errors.ts";
+import { ConsumerError, systemCode, messageOf } from "../errors.ts";
 import type { Clock, DependencyState, Identity, IdentitySource, Log } from "../ports.ts";
 
 export interface IdentityOptions extends Pick<
@@ -34,7 +34,7 @@ export function createIdentitySource(options: IdentityOptions): IdentitySource {
       identity = next;
       readAtMs = clock.monotonicMs();
     } catch (error) {
-      failure = error instanceof Error ? error.message : String(error);
+      failure = messageOf(error);
       if (identity === undefined || identity.notAfterMs <= clock.wallMs()) {
         throw error;
       }

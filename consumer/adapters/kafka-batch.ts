@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { EachBatchPayload, KafkaMessage } from "kafkajs";
 
-import { ConsumerError, hasCode } from "../errors.ts";
+import { ConsumerError, hasCode, messageOf } from "../errors.ts";
 import type { Assignment, Batch, Log, SourceRecord } from "../ports.ts";
 import { assignmentLost, partitionKey } from "./kafka-assignments.ts";
 import { saysAssignmentLost, toConsumerError } from "./kafka-errors.ts";
@@ -98,7 +98,7 @@ async function commitOwned(
       return;
     } catch (error) {
       if (saysAssignmentLost(error)) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         onLost(reason);
         throw assignmentLost(assignment, reason, error);
       }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import kafkajs, { type EachBatchPayload } from "kafkajs";
 
+import { messageOf } from "../errors.ts";
 import type { Assignment, BatchHandler, Log } from "../ports.ts";
 import { type Assignments, partitionKey } from "./kafka-assignments.ts";
 import { recordsWithin, toBatch } from "./kafka-batch.ts";
@@ -74,6 +75,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     const end = work(payload, assignment, delivery, options, draining.signal).finally(() => {
       ends.delete(end);
       running.delete(key);
+      // It holds the whole batch, and the table that it stood in may live on for many collections.
       delete delivery.commitLast;
       delivery.resume?.();
       wake();
@@ -115,7 +117,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       await beat?.();
     } catch (error) {
       if (saysAssignmentLost(error)) {
-        options.onLost(error instanceof Error ? error.message : String(error));
+        options.onLost(messageOf(error));
       }
     }
   }

@@ -1,4 +1,4 @@
-import { hasCode, systemCode } from "../errors.ts";
+import { hasCode, systemCode, messageOf } from "../errors.ts";
 import type { Clock, DependencyState, Log, Metrics, Random } from "../ports.ts";
 import { type RetryPolicy, retryDelayMs } from "../retry.ts";
 import { createTroubles } from "../troubles.ts";
@@ -31,7 +31,7 @@ export function createVolumeHealth(options: VolumeHealthOptions): VolumeHealth {
   const troubles = createTroubles();
 
   const note = (trouble: unknown, what: string, error: unknown): void => {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     metrics.count("storage_errors", { code: faultCode(error) ?? "unknown" });
     const isNew = troubles.note(trouble, `history volume: ${what}: ${message}`);
     if (isNew) log.error("history.storage.failed", { what, error });
