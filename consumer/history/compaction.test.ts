@@ -103,6 +103,40 @@ test("the journal of a pod that is idle for longer than retention is sealed in t
   expect((await readVolume()).names).toEqual(["three", "two"]);
 });
 
+for (const [what, operation] of [
+  ["before", "append"],
+  ["while it is written", "dataSync"],
+] as const) {
+  test(`an entry that is late because its writer slept past retention ${what} is not written to a deleted journal alone`, async () => {
+    const { open, clock, readVolume } = createScene();
+    const retentionMs = 20 * 60_000;
+    await using other = await open({ retentionMs, ...QUIET });
+    let asleep = false;
+    const reached = Promise.withResolvers<void>();
+    const wakes = Promise.withResolvers<void>();
+    const sleeps: Intercept = async (step) => {
+      if (!asleep || step.operation !== operation || step.phase !== "before") return;
+      if (!step.path.startsWith("journal/")) return;
+      asleep = false;
+      reached.resolve();
+      await wakes.promise;
+    };
+    await using slow = await open({ retentionMs, ...QUIET, intercept: sleeps });
+    await slow.record(recent("one"));
+    asleep = true;
+    const late = slow.history.record(recent("three"), new AbortController().signal);
+    await reached.promise;
+    await clock.advance(retentionMs + 60_000);
+    await other.record(recent("two", { atMs: clock.wallMs() }));
+    const { journalsDeleted: deleted } = await other.history.compact();
+    wakes.resolve();
+    await late;
+    await slow.record(recent("four", { atMs: clock.wallMs() }));
+    expect(deleted).toBe(2);
+    expect((await readVolume()).names).toEqual(["four", "three", "two"]);
+  });
+}
+
 test("what is past retention leaves with the next generation, and only that", async () => {
   const { open, clock, readVolume } = createScene();
   await using pod = await open({ retentionMs: DAY_MS, ...QUIET });

@@ -12,9 +12,8 @@ import type { Union } from "./union.ts";
 const FRESH_ENTRIES_MIN = 1000;
 const SEALED_AGE_MS_MAX = 3_600_000;
 
-/** A journal is sealed and another begun when it is this long, or nothing came for this long (or half of retention). */
+/** A journal is sealed and another begun when it is this long. */
 const JOURNAL_BYTES_MAX = 1024 * 1024;
-const JOURNAL_IDLE_MS_MAX = 3_600_000;
 
 /** More pods than this never take a number from under each other in a row. */
 const TRIES_MAX = 8;
@@ -93,16 +92,12 @@ export function createCompactor(
   journal: Journal,
   options: CompactionOptions,
 ): { round(): Promise<void> } {
-  const { clock, index, journals, union, retentionMs } = options;
-  // Others take the journal of a writer that was silent for as long as retention for that of a dead one.
-  const idleMsMax = Math.min(JOURNAL_IDLE_MS_MAX, retentionMs / 2);
+  const { clock, index, journals, union } = options;
   let lastMs = clock.monotonicMs();
   return {
     async round() {
-      const { bytes, idleMs } = journal.present;
-      if (bytes > JOURNAL_BYTES_MAX || (bytes > 0 && idleMs > idleMsMax)) {
-        await journal.rotate();
-      }
+      const { bytes, idle } = journal.present;
+      if (bytes > JOURNAL_BYTES_MAX || idle) await journal.rotate();
       await union.refresh();
       const retains = union.retention();
       const many = Math.max(FRESH_ENTRIES_MIN, index.size / 8);

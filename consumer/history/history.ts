@@ -116,7 +116,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
   const writer = `${podUid}-${random.nonce()}`;
   const { formats = FORMATS, retentionMs = RETENTION_MS } = settings;
   const temporary = createTemporaryFiles({ files, clock, log, metrics, writer });
-  const journal = createJournal({ files, clock, random, metrics, podUid, formats });
+  const journal = createJournal({ files, clock, random, metrics, podUid, formats, retentionMs });
   const isOwn = (path: string): boolean => journal.owns(path);
   const journals = createJournals({ files, log, metrics, isOwn, formats });
   const generations = {

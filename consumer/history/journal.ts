@@ -18,8 +18,8 @@ export interface Journal {
    * the volume's errors; the file stays unsealed then.
    */
   rotate(): Promise<void>;
-  /** The present file: its length in bytes (0 when there is none), and how long nothing was appended. */
-  readonly present: { readonly bytes: number; readonly idleMs: number };
+  /** The present file: its length in bytes (0 when there is none), and whether nothing came for so long that it ends. */
+  readonly present: { readonly bytes: number; readonly idle: boolean };
   /** Rotates, for the last time: nothing may be appended afterwards. */
   seal(): Promise<void>;
   /** True for a file that this journal began and has not sealed. */
@@ -34,29 +34,38 @@ export interface JournalOptions {
   /** Begins the name of the file. */
   readonly podUid: string;
   readonly formats: FormatRange;
+  /** Others may delete a journal whose last record is older than this, once they have read it. */
+  readonly retentionMs: number;
 }
+
+/** A journal is sealed, and another begun, when nothing came for this long (or half of retention). */
+const IDLE_MS_MAX = 3_600_000;
 
 interface OpenFile {
   readonly path: string;
   readonly writable: WritableFile;
   bytes: number;
+  /** Monotonic clock at the last of its records; undefined while it has none. */
+  stampedMs: number | undefined;
 }
 
 interface Waiting {
   readonly frame: Uint8Array;
+  readonly stampedMs: number;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
  * The file is made at the first entry. After any failed write what it holds is unknown, and it is left as it
- * is, unsealed: the next entry begins another.
+ * is, unsealed: the next entry begins another. So does an entry that comes, or becomes durable, long after the last:
+ * others may have taken the file for that of a dead writer and deleted it meanwhile.
  */
 export function createJournal(options: JournalOptions): Journal {
   const { files, clock, random, metrics, podUid, formats } = options;
+  const idleMsMax = Math.min(IDLE_MS_MAX, options.retentionMs / 2);
   const paths = new Set<string>();
   let file: OpenFile | undefined;
-  let appendedMs = 0;
   let waiting: Waiting[] = [];
   let flushing: Promise<void> | undefined;
   let sealed = false;
@@ -72,8 +81,11 @@ export function createJournal(options: JournalOptions): Journal {
       await created.close().catch(() => undefined);
       throw error;
     }
-    return { path, writable: created, bytes: JOURNAL_HEADER_BYTES };
+    return { path, writable: created, bytes: JOURNAL_HEADER_BYTES, stampedMs: undefined };
   };
+
+  const idleMs = (open: OpenFile): number =>
+    open.stampedMs === undefined ? 0 : clock.monotonicMs() - open.stampedMs;
 
   const write = async (open: OpenFile, bytes: Uint8Array): Promise<void> => {
     try {
@@ -82,11 +94,31 @@ export function createJournal(options: JournalOptions): Journal {
       await open.writable.dataSync();
       metrics.observe("fsync", clock.monotonicMs() - startMs);
       open.bytes += bytes.length;
-      appendedMs = clock.monotonicMs();
     } catch (error) {
       if (file === open) file = undefined;
       await open.writable.close().catch(() => undefined);
       throw error;
+    }
+  };
+
+  const seal = async (open: OpenFile): Promise<void> => {
+    if (file === open) file = undefined;
+    await write(open, encodeFrame({ kind: "seal" }));
+    paths.delete(open.path);
+    await open.writable.close();
+  };
+
+  const writeBatch = async (batch: readonly Waiting[]): Promise<void> => {
+    const bytes = Buffer.concat(batch.map(({ frame }) => frame));
+    for (;;) {
+      if (file && idleMs(file) > idleMsMax) await seal(file);
+      const open = (file ??= await create());
+      await write(open, bytes);
+      const slept = idleMs(open) > idleMsMax;
+      open.stampedMs = Math.max(...batch.map(({ stampedMs }) => stampedMs));
+      if (!slept) return;
+      // What is in it already is taken twice: nobody minds.
+      await seal(open);
     }
   };
 
@@ -95,8 +127,7 @@ export function createJournal(options: JournalOptions): Journal {
       const batch = waiting;
       waiting = [];
       try {
-        file ??= await create();
-        await write(file, Buffer.concat(batch.map(({ frame }) => frame)));
+        await writeBatch(batch);
         for (const { resolve } of batch) resolve();
       } catch (error) {
         for (const { reject } of batch) reject(error);
@@ -113,19 +144,15 @@ export function createJournal(options: JournalOptions): Journal {
       );
     }
     return new Promise((resolve, reject) => {
-      waiting.push({ frame: encodeFrame(record), resolve, reject });
+      const stampedMs = clock.monotonicMs();
+      waiting.push({ frame: encodeFrame(record), stampedMs, resolve, reject });
       flushing ??= flush();
     });
   };
 
   const rotate = async (): Promise<void> => {
     for (let running = flushing; running; running = flushing) await running;
-    const closing = file;
-    if (!closing) return;
-    file = undefined;
-    await write(closing, encodeFrame({ kind: "seal" }));
-    paths.delete(closing.path);
-    await closing.writable.close();
+    if (file) await seal(file);
   };
 
   return {
@@ -133,7 +160,7 @@ export function createJournal(options: JournalOptions): Journal {
     appendAudit: (audit) => append(audit),
     rotate,
     get present() {
-      return { bytes: file?.bytes ?? 0, idleMs: clock.monotonicMs() - appendedMs };
+      return { bytes: file?.bytes ?? 0, idle: file !== undefined && idleMs(file) > idleMsMax };
     },
     seal() {
       sealed = true;

@@ -20,6 +20,8 @@ export function openAudit(dependencies: {
     metrics: NONE,
     podUid: "operator",
     formats: FORMATS,
+    // It is open for one record.
+    retentionMs: Number.POSITIVE_INFINITY,
   });
   return {
     append: (record) => journal.appendAudit(record),
