@@ -1,5 +1,5 @@
 /** What not every place has that a scenario can run in, and what a scenario may need of it. */
-export const ABILITIES = {
+const ABILITIES = {
   "cluster-nodes": "several nodes, which can be drained and paused",
   "memory-limits": "memory limits that a kernel keeps",
   "api-server": "an API server, as kubectl talks to one",
