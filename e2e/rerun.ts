@@ -6,7 +6,9 @@ export function rerunCommand(
   chosen: Pick<RunArguments, "seed" | "scenarios" | "jobs" | "realTime" | "target" | "kind">,
   results: readonly ScenarioResult[],
 ): string {
-  const open = results.filter((result) => result.status !== "passed");
+  const open = results.filter(
+    (result) => result.status === "failed" || result.status === "interrupted",
+  );
   const scenarios =
     open.length === 0 || open.length === results.length
       ? chosen.scenarios

@@ -1,6 +1,7 @@
 import { copyFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { reasonToSkip } from "./abilities.ts";
 import type { RunArguments } from "./arguments.ts";
 import { checkSecrets } from "./checkers/secrets.ts";
 import { EXIT_CODE } from "./errors.ts";
@@ -60,6 +61,8 @@ export async function run(options: RunOptions): Promise<ExitCode> {
       jobs: chosen.jobs ?? defaultJobs(),
       signal,
       timeoutMs: (scenario) => scenario.timeoutMs?.(durations) ?? durations.scenarioMsMax,
+      skipReason: ({ needs }) =>
+        reasonToSkip(needs, platform.abilities, `the target ${chosen.target}`),
       tell: (scenario) => recorder.tell(scenarioId(scenario)),
       open: (scenario, scenarioSignal) =>
         openHall(scenario, scenarioSignal, {

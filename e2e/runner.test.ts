@@ -29,6 +29,7 @@ const options = (
   jobs: 2,
   signal: new AbortController().signal,
   timeoutMs: () => 5000,
+  skipReason: () => undefined,
   open: (_scenario, signal) => hall(signal),
   tell: () => () => {},
   ...more,
@@ -151,4 +152,19 @@ test("what closing finds fails a scenario that passed, and does not hide an earl
     "a secret in a log",
     "first",
   ]);
+});
+
+test("what cannot run here is skipped with its reason, and neither begun nor opened", async () => {
+  const told: unknown[] = [];
+  const results = await runScenarios(
+    options([scenario(1, () => Promise.reject(new Error("begun")))], {
+      skipReason: ({ number }) => `no ${number} here`,
+      open: () => {
+        throw new Error("opened");
+      },
+      tell: () => (_source, event, fields) => void told.push([event, fields]),
+    }),
+  );
+  expect(results).toMatchObject([{ status: "skipped", reason: "no 1 here", durationMs: 0 }]);
+  expect(told).toEqual([["scenario.skipped", { message: "no 1 here" }]]);
 });

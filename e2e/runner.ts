@@ -6,8 +6,10 @@ type FailureKind = "expectation" | "fault-never-fired" | "infrastructure";
 
 export interface ScenarioResult {
   readonly scenario: Scenario;
-  readonly status: "passed" | "failed" | "interrupted";
+  readonly status: "passed" | "failed" | "interrupted" | "skipped";
   readonly durationMs: number;
+  /** Present when skipped: what is lacking. */
+  readonly reason?: string;
   /** Present when failed. */
   readonly failure?: { readonly kind: FailureKind; readonly error: Error };
 }
@@ -29,6 +31,8 @@ export interface RunScenariosOptions {
   /** ^C: what runs is taken down, what has not begun is not started. */
   readonly signal: AbortSignal;
   timeoutMs(scenario: Scenario): number;
+  /** Why the scenario cannot run here; undefined when it can. */
+  skipReason(scenario: Scenario): string | undefined;
   open(scenario: Scenario, signal: AbortSignal): Hall;
   tell(scenario: Scenario): Tell;
 }
@@ -54,6 +58,11 @@ async function runScenario(
   options: RunScenariosOptions,
 ): Promise<ScenarioResult> {
   const tell = options.tell(scenario);
+  const reason = options.skipReason(scenario);
+  if (reason !== undefined) {
+    tell("scenario", "scenario.skipped", { message: reason });
+    return { scenario, status: "skipped", durationMs: 0, reason };
+  }
   const startMs = performance.now();
   tell("scenario", "scenario.started", { title: scenario.title });
   const error = await attempt(scenario, options);

@@ -45,6 +45,7 @@ export async function startKindPlatform(options: KindPlatformOptions): Promise<P
   const kitHost = await gatewayOf(engine);
   const namespaces: string[] = [];
   return {
+    abilities: new Set(["cluster-nodes", "memory-limits", "api-server"]),
     durations: durationsOf(realTime, "cluster"),
     image,
     sidecars: {

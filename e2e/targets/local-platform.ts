@@ -14,6 +14,7 @@ const LOOPBACK = "127.0.0.1";
 export function localPlatform({ realTime, compileCache }: LocalPlatformOptions): Platform {
   const durations = durationsOf(realTime, "local");
   return {
+    abilities: new Set(),
     durations,
     image: "docker.ouroath.com:4443/yahoo/kafka_consumer:e2e",
     sidecars: {

@@ -1,3 +1,4 @@
+import type { Ability } from "../abilities.ts";
 import type { Durations } from "../durations.ts";
 import type { Requests } from "#simulator/omega/overlay.ts";
 import type { Site } from "#simulator/omega/site.ts";
@@ -5,6 +6,8 @@ import type { Target } from "./target.ts";
 
 /** Where the pods of a run are: one for all its stages. */
 export interface Platform extends AsyncDisposable {
+  /** Beyond what every target has. */
+  readonly abilities: ReadonlySet<Ability>;
   readonly durations: Durations;
   /** Of the app, as the manifests name it. */
   readonly image: string;
