@@ -26,6 +26,8 @@ export interface KubernetesPlatformOptions extends StepsOptions {
   readonly signal: AbortSignal;
 }
 
+const NODE_ABILITIES = ["cluster-nodes", "container-signals"] as const;
+
 const NAMESPACES_GONE_MS_MAX = 120_000;
 
 /** A cluster that is there. It is left as it was found. */
@@ -49,9 +51,10 @@ export async function startKubernetesPlatform(
   await runSteps([{ title, run }], options);
   if (tunnel === undefined) throw new Error("the relay did not start");
   const { lost } = tunnel;
-  const { expose } = tunnel;
+  const expose = tunnel.expose.bind(tunnel);
   const stack = starting.move();
   return {
+    abilities: new Set(["memory-limits", "api-server", ...(nodes === null ? [] : NODE_ABILITIES)]),
     durations: durationsOf(realTime, "cluster"),
     image: options.consumerImage,
     sidecars: {

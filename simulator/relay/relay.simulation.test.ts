@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { createConnection, createServer } from "node:net";
 import type { Server, Socket } from "node:net";
+import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { startRelay } from "./relay.ts";
@@ -64,12 +65,6 @@ function portOf(server: Server): number {
   return address.port;
 }
 
-async function textOf(socket: Socket): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of socket) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString();
-}
-
 /** Code of the error with which a socket closes; null when it closes without one. */
 async function closing(socket: Socket): Promise<string | null> {
   let code: string | null = null;
@@ -86,24 +81,24 @@ async function isRefused(port: number): Promise<boolean> {
 test("bytes go both ways, and each direction ends by itself", async () => {
   await using set = await setUp((socket) => {
     // Answers only when it knows that nothing more comes.
-    void textOf(socket).then((text) => socket.end(`got ${text}`));
+    void text(socket).then((got) => socket.end(`got ${got}`));
   });
   const socket = set.dial();
   socket.write("one ");
   await sleep(20);
   socket.end("two");
-  await expect(textOf(socket)).resolves.toBe("got one two");
+  await expect(text(socket)).resolves.toBe("got one two");
 });
 
 test("a server may end its direction first", async () => {
   const received = Promise.withResolvers<string>();
   await using set = await setUp((socket) => {
     socket.end("hello");
-    received.resolve(textOf(socket));
+    received.resolve(text(socket));
   });
   const socket = set.dial();
   socket.write("good");
-  await expect(textOf(socket.on("end", () => socket.end("bye")))).resolves.toBe("hello");
+  await expect(text(socket.on("end", () => socket.end("bye")))).resolves.toBe("hello");
   await expect(received.promise).resolves.toBe("goodbye");
   await expect(closing(socket)).resolves.toBeNull();
 });
@@ -171,17 +166,17 @@ test("one that nobody reads does not hold up the others", async () => {
   while (stuck.write(BLOCK) || !(await isStuck(stuck)));
   const socket = set.dial();
   socket.end("through");
-  await expect(textOf(socket)).resolves.toBe("through");
+  await expect(text(socket)).resolves.toBe("through");
 });
 
 test("hundreds at once, each with its own bytes", async () => {
   await using set = await setUp((socket) => socket.pipe(socket));
   const texts = Array.from({ length: 300 }, (_, index) => `${index} `.repeat(1000));
   const echoed = await Promise.all(
-    texts.map(async (text) => {
+    texts.map(async (sent) => {
       const socket = set.dial();
-      socket.end(text);
-      return await textOf(socket);
+      socket.end(sent);
+      return await text(socket);
     }),
   );
   expect(echoed).toEqual(texts);
@@ -191,41 +186,37 @@ test("ports close when they are taken back, and others stay", async () => {
   await using set = await setUp((socket) => socket.end("first"));
   await using second = await serverOf((socket) => socket.end("second"));
   const exposure = await set.tunnel.expose([second.port]);
-  await expect(textOf(dial(second.port))).resolves.toBe("second");
+  await expect(text(dial(second.port))).resolves.toBe("second");
   await exposure[Symbol.asyncDispose]();
   await expect(isRefused(second.port)).resolves.toBe(true);
-  await expect(textOf(set.dial())).resolves.toBe("first");
+  await expect(text(set.dial())).resolves.toBe("first");
 });
 
 test("a port that the relay cannot have is an error that says why, and the rest goes on", async () => {
   await using set = await setUp((socket) => socket.end("here"));
   await expect(set.tunnel.expose([set.relay.port])).rejects.toThrow(/the relay: .*EADDRINUSE/);
-  await expect(textOf(set.dial())).resolves.toBe("here");
+  await expect(text(set.dial())).resolves.toBe("here");
   await using second = await serverOf((socket) => socket.end("second"));
   await using _ = await set.tunnel.expose([second.port]);
-  await expect(textOf(dial(second.port))).resolves.toBe("second");
+  await expect(text(dial(second.port))).resolves.toBe("second");
 });
 
 test("a relay is connected to nothing but what is exposed", async () => {
-  let accepted = 0;
-  await using secret = await serverOf(() => (accepted += 1));
+  let connections = 0;
+  await using secret = await serverOf(() => (connections += 1));
   // A relay that asks for what it was not told of.
-  await using listener = new AsyncDisposableStack();
-  const server = createServer();
-  listener.defer(async () => void server.close());
-  server.listen(0, RELAY_HOST);
-  await once(server, "listening");
-  const link = createConnection(portOf(server), RELAY_HOST);
-  const [socket] = (await once(server, "connection")) as [Socket];
+  const connected = Promise.withResolvers<Socket>();
+  await using impostor = await serverOf((socket) => connected.resolve(socket));
+  const link = createConnection(impostor.port, SERVER_HOST);
+  const socket = await connected.promise;
   const session = connectHttp2("http://tunnel", { createConnection: () => socket });
   session.request({ ":method": "POST", ":path": "/ports" }).resume();
   await using tunnel = await openTunnel(link, { host: SERVER_HOST });
   const asked = session.request({ ":method": "CONNECT", ":authority": `tunnel:${secret.port}` });
-  const [error] = (await once(asked, "error")) as [Error];
-  expect(error.message).toMatch(/REFUSED_STREAM/);
-  expect(accepted).toBe(0);
+  const refused = new Promise<Error>((resolve) => void asked.once("error", resolve));
+  expect((await refused).message).toMatch(/REFUSED_STREAM/);
+  expect(connections).toBe(0);
   expect(tunnel.lost.aborted).toBe(false);
-  session.destroy();
 });
 
 test("the end of the tunnel resets every connection and closes every port", async () => {
@@ -258,7 +249,7 @@ test("a later tunnel takes the place of the one before", async () => {
   await lost;
   await using server = await serverOf((socket) => socket.end("new"));
   await using _ = await tunnel.expose([server.port]);
-  await expect(textOf(dial(server.port))).resolves.toBe("new");
+  await expect(text(dial(server.port))).resolves.toBe("new");
   await expect(isRefused(set.port)).resolves.toBe(true);
 });
 

@@ -102,8 +102,7 @@ class OpenTunnel {
 
   async #listen(port: number): Promise<void> {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      if (this.#session.destroyed) return void socket.resetAndDestroy();
-      join(socket, this.#session.request({ ":method": "CONNECT", ":authority": `tunnel:${port}` }));
+      this.#pass(socket, port);
     });
     this.#servers.set(port, server);
     server.listen(port, this.#host);
@@ -113,6 +112,13 @@ class OpenTunnel {
       this.#servers.delete(port);
       throw error;
     }
+  }
+
+  #pass(socket: Socket, port: number): void {
+    // Accepted before the tunnel ended.
+    if (this.#session.destroyed) socket.resetAndDestroy();
+    else
+      join(socket, this.#session.request({ ":method": "CONNECT", ":authority": `tunnel:${port}` }));
   }
 }
 

@@ -4,8 +4,11 @@ import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 
 import { createConnection } from "node:net";
 import { createInterface } from "node:readline";
 import type { Duplex } from "node:stream";
+import { z } from "zod";
 import { join } from "./join.ts";
 import { PORTS_PATH, TUNNEL_SETTINGS, widen } from "./protocol.ts";
+
+const failureSchema = z.string().nullable();
 
 /** The end of the tunnel at which the servers are. */
 export interface Tunnel extends AsyncDisposable {
@@ -24,10 +27,7 @@ export interface TunnelOptions {
 }
 
 /** `connection` leads to the port of a relay (`startRelay`). Resolves when that has answered; throws when it ends before. */
-export async function openTunnel(
-  connection: Duplex,
-  options: TunnelOptions = {},
-): Promise<Tunnel> {
+export async function openTunnel(connection: Duplex, options: TunnelOptions = {}): Promise<Tunnel> {
   const session = performServerHandshake(connection, TUNNEL_SETTINGS);
   session.on("connect", widen);
   const tunnel = new RelayTunnel(connection, session, options.host ?? "127.0.0.1");
@@ -108,10 +108,10 @@ class RelayTunnel implements Tunnel {
     // The end of the session is seen to above.
     answers.on("error", () => {});
     answers.on("line", (line) => {
-      const failure: unknown = JSON.parse(line);
+      const failure = failureSchema.parse(JSON.parse(line));
       const order = this.#waiting.shift();
       if (failure === null) order?.resolve();
-      else order?.reject(new Error(`the relay: ${String(failure)}`));
+      else order?.reject(new Error(`the relay: ${failure}`));
     });
   }
 
