@@ -16,11 +16,12 @@ test.each([
   await expect(contentName("docker", reference)).resolves.toMatch(name);
 });
 
+async function named(engine: string): Promise<string> {
+  await using _ = await fakeCommands({ docker: engine });
+  return await contentName("docker", "localhost/app:local");
+}
+
 test("another content has another name, and a label changes nothing", async () => {
-  const named = async (engine: string): Promise<string> => {
-    await using _ = await fakeCommands({ docker: engine });
-    return await contentName("docker", "localhost/app:local");
-  };
   const one = await named(ENGINE);
   await expect(named(`${ENGINE}; console.log("more")`)).resolves.not.toBe(one);
   await using commands = await fakeCommands({ docker: ENGINE });
