@@ -46,6 +46,7 @@ export async function startKindPlatform(options: KindPlatformOptions): Promise<P
   const namespaces: string[] = [];
   return {
     abilities: new Set(["cluster-nodes", "memory-limits", "api-server"]),
+    unseen: ["preStop", "signal"],
     durations: durationsOf(realTime, "cluster"),
     image,
     sidecars: {
