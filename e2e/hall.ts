@@ -81,7 +81,8 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
         ? []
         : await Promise.all(opened.map(async ({ opening }) => await recordStage(await opening)));
       const keep =
-        !isInterrupted(signal) && (run.keep === "always" || (run.keep === "on-failure" && failed));
+        !isInterrupted(signal, platform) &&
+        (run.keep === "always" || (run.keep === "on-failure" && failed));
       for (const [index, { opening, directory: stageDirectory }] of opened.entries()) {
         // One that could not be opened has taken itself down, and its error is the scenario's.
         const stage = await opening.catch(() => null);
@@ -89,7 +90,8 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
           const logs = logsDirectory(index);
           await attempt(tellRecorded(stage, tell));
           await attempt(closeStage(stage, logs, options.secrets));
-          if (failed && !isInterrupted(signal)) tell("run", "stage.logs", { directory: logs });
+          if (failed && !isInterrupted(signal, platform))
+            tell("run", "stage.logs", { directory: logs });
         }
         if (keep) tell("run", "stage.kept", { directory: stageDirectory });
         else await attempt(removeDirectory(stageDirectory));
@@ -126,7 +128,8 @@ async function judgeArtifacts(
   if (findings.length > 0) throw new ExpectationError(findings.join("\n"));
 }
 
-/** A scenario that only ran out of its time aborts with an expectation. */
-function isInterrupted(signal: AbortSignal): boolean {
-  return signal.aborted && !(signal.reason instanceof ExpectationError);
+/** A scenario that only ran out of its time aborts with an expectation, and one whose platform was lost has failed. */
+function isInterrupted(signal: AbortSignal, { lost }: Platform): boolean {
+  const failed = signal.reason instanceof ExpectationError || lost?.aborted === true;
+  return signal.aborted && !failed;
 }

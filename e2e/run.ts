@@ -60,6 +60,7 @@ export async function run(options: RunOptions): Promise<ExitCode> {
       scenarios: inStartOrder(scenarios),
       jobs: chosen.jobs ?? defaultJobs(),
       signal,
+      lost: platform.lost,
       timeoutMs: (scenario) => scenario.timeoutMs?.(durations) ?? durations.scenarioMsMax,
       skipReason: ({ needs }) =>
         reasonToSkip(needs, platform.abilities, `the target ${chosen.target}`),

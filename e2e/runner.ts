@@ -30,6 +30,8 @@ export interface RunScenariosOptions {
   readonly jobs: number;
   /** ^C: what runs is taken down, what has not begun is not started. */
   readonly signal: AbortSignal;
+  /** Aborts when no scenario can pass any more: all that are left fail with its reason. */
+  readonly lost?: AbortSignal | undefined;
   timeoutMs(scenario: Scenario): number;
   /** Why the scenario cannot run here; undefined when it can. */
   skipReason(scenario: Scenario): string | undefined;
@@ -82,7 +84,11 @@ async function attempt(scenario: Scenario, options: RunScenariosOptions): Promis
   const timer = setTimeout(() => {
     timeout.abort(new ExpectationError(`not finished within ${timeoutMs} ms`));
   }, timeoutMs);
-  const signal = AbortSignal.any([options.signal, timeout.signal]);
+  const signal = AbortSignal.any([
+    options.signal,
+    timeout.signal,
+    ...(options.lost === undefined ? [] : [options.lost]),
+  ]);
   const hall = options.open(scenario, signal);
   let error: Error | null = null;
   try {

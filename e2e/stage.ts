@@ -149,8 +149,8 @@ export class Stage implements AsyncDisposable {
     const { durations } = platform;
     const document = configuration({
       brokers: this.broker.bootstrap,
-      ckmsUrl: this.ckms.url,
-      actionUrl: this.#world.actions.url,
+      ckmsUrl: this.#world.addresses.ckms,
+      actionUrl: this.#world.addresses.actions,
       useIdentity: this.#options.mutualTls ?? false,
       durations: durations.consumer,
     });
@@ -181,7 +181,7 @@ export class Stage implements AsyncDisposable {
       identity: {
         ...sidecars.identity,
         environment: {
-          ZTS_URL: this.athenz.ztsUrl,
+          ZTS_URL: this.#world.addresses.zts,
           ZTS_CA: this.athenz.authority.certificatePem,
           SIA_DELAY_SECONDS: String(this.#options.certificateDelaySeconds ?? 0),
           SIA_RETRY_SECONDS: "0.1",
@@ -190,7 +190,7 @@ export class Stage implements AsyncDisposable {
       },
       splunk: {
         ...sidecars.splunk,
-        environment: { SPLUNK_INSTANCE: this.collector.instance, ...environment },
+        environment: { SPLUNK_INSTANCE: this.#world.addresses.splunk, ...environment },
       },
       appEnvironment: {
         ...environment,
@@ -385,8 +385,10 @@ export async function openStage(
     const { platform } = environment;
     const target = await platform.startTarget(environment.directory);
     let world: World | undefined;
+    let exposed: AsyncDisposable | undefined;
     // Registered first, so that pods end before their servers: without them they would only fill their logs.
     stack.defer(async () => await world?.[Symbol.asyncDispose]());
+    stack.defer(async () => await exposed?.[Symbol.asyncDispose]());
     stack.use(target);
     world = await startWorld({
       host: platform.kitHost,
@@ -396,6 +398,7 @@ export async function openStage(
       mutualTls: options.mutualTls ?? false,
       sessionTimeoutMsMin: Math.min(6000, platform.durations.consumer.sessionTimeoutMs),
     });
+    exposed = await platform.expose(world.ports);
     if (options.certificatesWithheld === true) world.athenz.zts.withhold();
     const stage = new Stage(world, target, stack, options, environment);
     await stage.deploy();

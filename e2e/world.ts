@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { isIP } from "node:net";
 import { NAMES } from "#fixtures/configurations.ts";
 import { startAthenz } from "#simulator/athenz/server.ts";
 import type { RunningAthenz } from "#simulator/athenz/server.ts";
@@ -13,7 +14,7 @@ import type { Broker } from "./brokers/broker.ts";
 import { startEmbeddedBroker } from "./brokers/embedded.ts";
 
 export interface WorldOptions {
-  /** Address on which the servers listen, and on which pods reach them. */
+  /** At which pods reach the servers; those listen on loopback. */
   readonly host: string;
   /** Partitions of the topic of incidents. */
   readonly partitions: number;
@@ -33,9 +34,21 @@ export interface World extends AsyncDisposable {
   readonly broker: Broker;
   readonly actions: RunningTarget;
   readonly collector: RunningCollector;
+  /** Where pods reach what has no name of its own for that. */
+  readonly addresses: {
+    readonly zts: string;
+    readonly ckms: string;
+    readonly actions: string;
+    /** `host:port` */
+    readonly splunk: string;
+  };
+  /** On which the servers listen. */
+  readonly ports: readonly number[];
   /** Name -> value of what must not appear in any artifact. */
   readonly secrets: ReadonlyMap<string, string>;
 }
+
+const LOOPBACK = "127.0.0.1";
 
 /** Domain of the role that guards the key group. */
 const ROLE_DOMAIN = "sre.tooling";
@@ -44,18 +57,19 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   await using starting = new AsyncDisposableStack();
   const password = randomBytes(24).toString("base64url");
   const { host } = options;
-  const athenz = starting.use(await startAthenz({ host }));
+  const names = isIP(host) === 0 ? [host] : [];
+  const athenz = starting.use(await startAthenz({ dnsNames: names }));
   if (options.granted) grant(athenz);
   else athenz.zms.putRole(ROLE_DOMAIN, accessRole(NAMES.keyGroup));
   const server = await athenz.authority.issue({
     commonName: host,
-    dnsNames: ["localhost"],
-    ipAddresses: [host],
+    dnsNames: ["localhost", ...names],
+    ipAddresses: [LOOPBACK],
   });
   const [ckms, broker, actions, collector] = await Promise.all([
-    startCkms({ host, server, authorityPem: athenz.authority.certificatePem, roles: athenz.zms }),
+    startCkms({ server, authorityPem: athenz.authority.certificatePem, roles: athenz.zms }),
     startEmbeddedBroker({
-      host,
+      advertisedHost: host,
       server,
       users: { [NAMES.username]: password },
       sessionTimeoutMsMin: options.sessionTimeoutMsMin,
@@ -66,15 +80,17 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       ],
     }),
     startTarget({
-      host,
       ...(options.mutualTls && {
         tls: { ...server, clientAuthorityPem: athenz.authority.certificatePem },
       }),
     }),
-    startCollector({ host }),
+    startCollector(),
   ]);
   for (const started of [ckms, broker, actions, collector]) starting.use(started);
   ckms.secrets.put(NAMES.keyGroup, NAMES.passwordSecret, password);
+  const seenByPods = (url: string): string => url.replace(LOOPBACK, host);
+  const local = [athenz.url, ckms.url, actions.url, collector.url];
+  const bootstrap = broker.bootstrap.map((address) => `kafka://${address}`);
   const stack = starting.move();
   return {
     athenz,
@@ -82,6 +98,13 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     broker,
     actions,
     collector,
+    addresses: {
+      zts: seenByPods(athenz.ztsUrl),
+      ckms: seenByPods(ckms.url),
+      actions: seenByPods(actions.url),
+      splunk: seenByPods(collector.instance),
+    },
+    ports: [...local, ...bootstrap].map((url) => Number(new URL(url).port)),
     secrets: new Map([
       ["SCRAM password", password],
       ["private key of the servers", server.privateKeyPem],

@@ -24,7 +24,7 @@ interface Running {
 async function startHere(): Promise<Running> {
   const stack = new AsyncDisposableStack();
   const broker = await startEmbeddedBroker({
-    host: "127.0.0.1",
+    advertisedHost: "127.0.0.1",
     server,
     users: { [USER.username]: USER.password },
     topics: [],

@@ -19,8 +19,8 @@ import type {
 } from "./broker.ts";
 
 export interface EmbeddedBrokerOptions {
-  /** Of the listener. */
-  readonly host: string;
+  /** That clients are told; the listener is at loopback. */
+  readonly advertisedHost: string;
   /** PEM pair of the listener. */
   readonly server: { readonly certificatePem: string; readonly privateKeyPem: string };
   /** Passwords by user name. */
@@ -41,7 +41,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
       listeners: [
         {
           name: "pods",
-          host: options.host,
+          advertisedHost: options.advertisedHost,
           tls: { cert, key },
           sasl: { mechanisms: ["SCRAM-SHA-512"] },
         },

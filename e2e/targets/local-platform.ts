@@ -14,7 +14,7 @@ const LOOPBACK = "127.0.0.1";
 export function localPlatform({ realTime, compileCache }: LocalPlatformOptions): Platform {
   const durations = durationsOf(realTime, "local");
   return {
-    abilities: new Set(),
+    abilities: new Set(["container-signals"]),
     unseen: [],
     durations,
     image: "docker.ouroath.com:4443/yahoo/kafka_consumer:e2e",
@@ -24,6 +24,7 @@ export function localPlatform({ realTime, compileCache }: LocalPlatformOptions):
     },
     environment: { NODE_COMPILE_CACHE: compileCache },
     kitHost: LOOPBACK,
+    expose: async () => ({ [Symbol.asyncDispose]: async () => {} }),
     startTarget: (directory) =>
       startLocalTarget({ directory, timing: durations.cluster, compileCache }),
     [Symbol.asyncDispose]: async () => {},

@@ -19,8 +19,12 @@ export interface Platform extends AsyncDisposable {
   readonly environment: Readonly<Record<string, string>>;
   /** What containers ask of a node, instead of what production asks; absent: the same. */
   readonly requests?: Requests;
-  /** Address of this machine on which pods reach the servers of the kit, and on which those listen. */
+  /** Where pods reach the servers of the kit, which listen on loopback of this host. */
   readonly kitHost: string;
+  /** From now on pods reach these ports of loopback, at `kitHost` under the same numbers, until what it gives is disposed. */
+  expose(ports: readonly number[]): Promise<AsyncDisposable>;
+  /** Aborts when pods can reach none of them any more; absent where that cannot be. */
+  readonly lost?: AbortSignal;
   /** A place for the pods of one stage. `directory` receives what belongs to it alone; it must exist. */
   startTarget(directory: string): Promise<Target>;
   /** Writes what the machines of a cluster logged; absent where there are none. */
