@@ -86,6 +86,11 @@ test("a difference that a line names is known; a line without its difference fai
   expect(compared(mine, theirs, line("signal SIGKILL", "kind", "local")).findings).toHaveLength(2);
 });
 
+test("runs without a scenario in common are not equal", () => {
+  const { findings } = compared(run("local", LIFE), new Map());
+  expect(findings).toEqual(["the two runs have no scenario in common"]);
+});
+
 test("a line about other targets has no say", () => {
   const mine = run("local", LIFE);
   expect(compared(mine, mine, line("exit 137")).findings).toEqual([]);

@@ -50,6 +50,7 @@ export function compareTraces(
       else findings.push(`${scenario}: DEVIATIONS.md names what was not there: ${line.line}`);
     }
   }
+  if (compared.length === 0) findings.push("the two runs have no scenario in common");
   const all = [...left.values(), ...right.values()];
   return {
     compared,
