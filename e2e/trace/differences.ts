@@ -51,7 +51,7 @@ function ofStage(left: readonly PodLife[], right: readonly PodLife[]): SideDiffe
     if (one === undefined || other === undefined) {
       return [{ side: other === undefined ? "left" : "right", word: "a whole pod", pair } as const];
     }
-    return onlyIn(one, other).map((change) => ({ ...change, pair }));
+    return onlyIn(one, other).map(({ side, word }) => ({ side, word, pair }));
   });
 }
 

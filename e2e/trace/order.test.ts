@@ -47,7 +47,8 @@ test("what was seen further apart than that keeps its order, whatever its rank",
   );
 });
 
+const moment = (atMs: number, words: string): Moment => ({ atMs, rank: 1, words });
+
 test("what happened twice has its own order", () => {
-  const moment = (atMs: number, words: string): Moment => ({ atMs, rank: 1, words });
   expect(inOrder([moment(20, "SIGKILL"), moment(10, "SIGTERM")])).toEqual(["SIGTERM", "SIGKILL"]);
 });

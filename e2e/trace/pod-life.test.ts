@@ -7,23 +7,25 @@ import type { PodRecord } from "./pod-life.ts";
 
 const SECOND_MS = 1000;
 
+function eventOf(step: string, atMs: number): ContainerEvent {
+  const [name = "", value = ""] = step.split(" ");
+  const isPods = ["ready", "deletion-requested", "gone"].includes(name);
+  return {
+    kind: "container",
+    atMs,
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    name: name as ContainerEvent["name"],
+    pod: "p",
+    ...(!isPods && { container: "app" }),
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    ...(name === "signal" && { signal: value as NodeJS.Signals }),
+    ...(name === "exit" && { exitCode: Number(value) }),
+  };
+}
+
 /** One step a second, such as `started`, `exit 78`, `signal SIGTERM`; the app's unless it is the pod's own. */
 function record(steps: string, more: Partial<PodRecord> = {}): PodRecord {
-  const history = steps.split(", ").map((step, index): ContainerEvent => {
-    const [name = "", value = ""] = step.split(" ");
-    const isPods = ["ready", "deletion-requested", "gone"].includes(name);
-    return {
-      kind: "container",
-      atMs: index * SECOND_MS,
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-      name: name as ContainerEvent["name"],
-      pod: "p",
-      ...(!isPods && { container: "app" }),
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-      ...(name === "signal" && { signal: value as NodeJS.Signals }),
-      ...(name === "exit" && { exitCode: Number(value) }),
-    };
-  });
+  const history = steps.split(", ").map((step, index) => eventOf(step, index * SECOND_MS));
   return {
     history,
     scheduledMs: 0,

@@ -3,19 +3,21 @@ import type { ContainerEvent } from "../targets/target.ts";
 import { podLives } from "./pod-lives.ts";
 import type { StageRecord } from "./pod-lives.ts";
 
-const event = (atMs: number, pod: string, more: Partial<ContainerEvent>): ContainerEvent => ({
+const event = (atMs: number, of: string, more: Partial<ContainerEvent>): ContainerEvent => ({
   kind: "container",
   atMs,
-  pod,
+  pod: of,
   name: "started",
   ...more,
 });
 
+const line = (atMs: number, fields: object): string =>
+  JSON.stringify({ time: new Date(atMs).toISOString(), ...fields });
+
+const draining = { event: "lifecycle.entered", state: "draining" };
+
 /** A pod that comes up at once and, when told so, drains and goes `atMs`. */
 function pod(name: string, fromMs: number, endMs?: number): Omit<StageRecord, "replicas"> {
-  const line = (atMs: number, fields: object) =>
-    JSON.stringify({ time: new Date(atMs).toISOString(), ...fields });
-  const draining = { event: "lifecycle.entered", state: "draining" };
   return {
     history: [
       event(fromMs, name, { container: "app" }),

@@ -17,21 +17,18 @@ export async function recordStage(stage: Stage): Promise<RecordedStage> {
     events: [...stage.target.events()],
     activity: [...(await stage.broker.clientActivity())],
   };
-  return async (directory) => ({
-    ...record,
-    logs: (await readLogs(directory)).map((log) => ({ ...log, text: untilTime(log.text, endMs) })),
-  });
+  return async (directory) => ({ ...record, logs: await readLogs(directory, endMs) });
 }
 
 const NAME = /^(?<pod>[^.]+)\.(?<container>[^.]+)\.(?<restart>\d+)\.log$/;
 
-/** As `Target.saveLogs` names them. */
-async function readLogs(directory: string): Promise<RunLog[]> {
+/** As `Target.saveLogs` names them; what was printed later is left out. */
+async function readLogs(directory: string, endMs: number): Promise<RunLog[]> {
   const logs: RunLog[] = [];
   for (const file of await readdir(directory)) {
     const { pod, container, restart } = NAME.exec(file)?.groups ?? {};
     if (pod === undefined || container === undefined) continue;
-    const text = await readFile(join(directory, file), "utf8");
+    const text = untilTime(await readFile(join(directory, file), "utf8"), endMs);
     logs.push({ pod, container, restart: Number(restart), text });
   }
   return logs;
