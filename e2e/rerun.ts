@@ -3,7 +3,10 @@ import type { ScenarioResult } from "./runner.ts";
 
 /** The command that does the same again: of some that passed and some that did not, only the latter. */
 export function rerunCommand(
-  chosen: Pick<RunArguments, "seed" | "scenarios" | "jobs" | "realTime" | "target" | "kind">,
+  chosen: Pick<
+    RunArguments,
+    "seed" | "scenarios" | "jobs" | "realTime" | "target" | "kind" | "compare"
+  >,
   results: readonly ScenarioResult[],
 ): string {
   const open = results.filter(
@@ -18,6 +21,7 @@ export function rerunCommand(
     ...scenarios.map((scenario) => `--scenario ${scenario}`),
     ...(chosen.jobs === null ? [] : [`--jobs ${chosen.jobs}`]),
     ...(chosen.realTime ? ["--real-time"] : []),
+    ...(chosen.compare === null ? [] : [`--compare ${chosen.compare}`]),
     ...(chosen.target === "local" ? [] : [`--target ${chosen.target}`]),
     ...Object.entries(chosen.kind).flatMap(([name, value]) => kindOption(name, value)),
   ].join(" ");
