@@ -21,7 +21,7 @@ export interface BringUpOptions extends StepsOptions, Pick<CommandOptions, "onLi
   readonly images: readonly NodeImage[];
 }
 
-export interface NodeImage {
+interface NodeImage {
   /** As the engine knows it. */
   readonly reference: string;
   /** `all`: the control plane's too. */
