@@ -10,6 +10,7 @@ const chosen: Parameters<typeof rerunCommand>[0] = {
   compare: null,
   target: "local",
   kind: { cluster: null, engine: null, nodeImage: null, baseImage: null, image: null },
+  kubernetes: null,
 };
 const results = (...statuses: ScenarioResult["status"][]): ScenarioResult[] =>
   statuses.map((status, index) => ({

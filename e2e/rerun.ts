@@ -5,7 +5,7 @@ import type { ScenarioResult } from "./runner.ts";
 export function rerunCommand(
   chosen: Pick<
     RunArguments,
-    "seed" | "scenarios" | "jobs" | "realTime" | "target" | "kind" | "compare"
+    "seed" | "scenarios" | "jobs" | "realTime" | "target" | "kind" | "kubernetes" | "compare"
   >,
   results: readonly ScenarioResult[],
 ): string {
@@ -23,12 +23,14 @@ export function rerunCommand(
     ...(chosen.realTime ? ["--real-time"] : []),
     ...(chosen.compare === null ? [] : [`--compare ${chosen.compare}`]),
     ...(chosen.target === "local" ? [] : [`--target ${chosen.target}`]),
-    ...Object.entries(chosen.kind).flatMap(([name, value]) => kindOption(name, value)),
+    ...Object.entries({ ...chosen.kind, ...chosen.kubernetes }).flatMap(([name, value]) =>
+      targetOption(name, value),
+    ),
   ].join(" ");
 }
 
 /** `nodeImage` -> `--node-image NAME` */
-function kindOption(name: string, value: string | null): string[] {
+function targetOption(name: string, value: string | null): string[] {
   const option = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   return value === null ? [] : [`--${option} ${value}`];
 }

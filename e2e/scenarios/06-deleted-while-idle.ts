@@ -10,6 +10,7 @@ export const deletedWhileIdle: Scenario = {
   name: "deleted-while-idle",
   title:
     "A pod that is deleted while idle runs its preStop, exits 0, has committed and left the group.",
+  needs: ["container-access"],
   run: async ({ stage: open, step }) => {
     const stage = await open();
     const name = await stage.readyPod();
@@ -20,11 +21,11 @@ export const deletedWhileIdle: Scenario = {
     await stage.target.deletePod(name);
     const last = await stage.gone(name);
     const ended = lastTermination(last);
-    const own = stage.target.history().filter((event) => event.pod === name);
+    const own = () => stage.target.history().filter((event) => event.pod === name);
     expectEqual(ended?.exitCode, 0, "exit code of the consumer");
     const failed = stage.target.events().filter(({ reason }) => reason === "FailedPreStopHook");
     expectEqual(failed.length, 0, "events FailedPreStopHook");
-    const exitMs = own.find((event) => event.name === "exit" && event.container === "app")?.atMs;
+    const exitMs = own().find((event) => event.name === "exit" && event.container === "app")?.atMs;
     const left = (await stage.broker.clientActivity()).find(
       ({ what, atMs }) => what === "LeaveGroup" && atMs >= deletedMs,
     );
@@ -37,9 +38,8 @@ export const deletedWhileIdle: Scenario = {
       checkOffsets(await progressOf(stage.broker, NAMES.topic)).length === 0,
       "offsets are not committed",
     );
-    expect(
-      own.some((event) => event.name === "pre-stop-ended"),
-      "the preStop hook did not run",
+    await stage.until("the preStop hook has run", () =>
+      own().some((event) => event.name === "pre-stop-ended"),
     );
     step("wait for the replacement");
     await stage.ready();

@@ -13,6 +13,7 @@ export const frozenPastItsSession: Scenario = {
   name: "frozen-past-its-session",
   title:
     "SIGSTOP past the session, SIGCONT: no new effect after resume, the stale commit is refused.",
+  needs: ["container-access"],
   long: true,
   run: async ({ stage: open, step, durations, signal }) => {
     const { orphanWaitMs, scenarioMsMax } = durations;
