@@ -1,9 +1,13 @@
 import type { RunArguments } from "./arguments.ts";
+import { brokerOptions } from "./broker-arguments.ts";
 import type { ScenarioResult } from "./runner.ts";
 
 /** The command that does the same again: of some that passed and some that did not, only the latter. */
 export function rerunCommand(
-  chosen: Pick<RunArguments, "seed" | "scenarios" | "jobs" | "realTime" | "target" | "kind">,
+  chosen: Pick<
+    RunArguments,
+    "seed" | "scenarios" | "jobs" | "realTime" | "target" | "kind" | "broker"
+  >,
   results: readonly ScenarioResult[],
 ): string {
   const open = results.filter(
@@ -20,6 +24,7 @@ export function rerunCommand(
     ...(chosen.realTime ? ["--real-time"] : []),
     ...(chosen.target === "local" ? [] : [`--target ${chosen.target}`]),
     ...Object.entries(chosen.kind).flatMap(([name, value]) => kindOption(name, value)),
+    ...brokerOptions(chosen.broker),
   ].join(" ");
 }
 
