@@ -22,6 +22,7 @@ describe("the command line", () => {
         junit: null,
         jobs: null,
         realTime: false,
+        compare: null,
       },
     });
   });
@@ -54,7 +55,14 @@ describe("the command line", () => {
     });
   });
 
+  test("compares two runs by their artifacts", () => {
+    expect(parse(["compare", "a", "b"])).toEqual({ command: "compare", runs: ["a", "b"] });
+    expect(parse(["--compare", "a"])).toMatchObject({ run: { compare: "a" } });
+  });
+
   test.each([
+    [["compare", "a"], "compare takes two directories, got 1"],
+    [["compare", "a", "b", "--seed", "1"], "compare takes no options, got --seed"],
     [["replay"], "command replay is not available yet"],
     [["chaos"], "command chaos is not available yet"],
     [["--target", "kubernetes"], "--target kubernetes is not available yet"],

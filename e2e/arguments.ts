@@ -25,10 +25,13 @@ export interface RunArguments {
   readonly jobs: number | null;
   /** Production durations instead of short ones. */
   readonly realTime: boolean;
+  /** Artifacts of an earlier run whose pods must have lived the same, or null. */
+  readonly compare: string | null;
 }
 
 export type Invocation =
   | { readonly command: "run"; readonly run: RunArguments }
+  | { readonly command: "compare"; readonly runs: readonly [string, string] }
   | { readonly command: "doctor" | "list" | "clean" | "help" };
 
 export interface KindArguments {
@@ -52,6 +55,7 @@ export const USAGE = `Usage: npm run e2e -- [COMMAND] [options]
 Commands
   run (default)   run the scenarios
   list            print number, name and title of every scenario
+  compare DIR DIR whether the pods of two runs lived the same, by the artifacts of both
   doctor          check this machine; each check prints its fix
   clean           remove the directories of pods that ended runs left, of every checkout
                   on this machine
@@ -69,6 +73,8 @@ Options of run
   --artifacts DIR         receives one directory per run (default $SD_ARTIFACTS_DIR, else ./artifacts)
   --junit FILE            a copy of the JUnit report
   --real-time             production durations instead of short ones
+  --compare DIR           the artifacts of an earlier run, of whatever target: a scenario whose pods
+                          lived otherwise than there fails the run
 
 Options of --target kind
   --cluster NAME          used when it is there, else made and deleted at the end, unless --keep says
@@ -93,6 +99,7 @@ export function parseInvocation(
   if (values.help === true) return { command: "help" };
   const [command = "run", ...rest] = positionals;
   refuseLater("command", "", command);
+  if (command === "compare") return { command, runs: comparedRuns(rest, values) };
   if (rest.length > 0) {
     throw new UsageError(`one command at most, got also: ${rest.join(" ")}`);
   }
@@ -103,7 +110,7 @@ export function parseInvocation(
     return { command };
   }
   if (command !== "run") {
-    throw new UsageError(`unknown command ${command}; known: run, list, doctor, clean`);
+    throw new UsageError(`unknown command ${command}; known: run, compare, list, doctor, clean`);
   }
   return { command, run: runArguments(values, env, randomSeed) };
 }
@@ -134,6 +141,7 @@ function parse(argv: readonly string[]) {
         junit: { type: "string" },
         jobs: { type: "string" },
         "real-time": { type: "boolean" },
+        compare: { type: "string" },
         ...KIND_OPTIONS,
         ...BROKER_OPTIONS,
         help: { type: "boolean", short: "h" },
@@ -162,7 +170,18 @@ function runArguments(
     junit: filled("junit", values.junit) ?? null,
     jobs: values.jobs === undefined ? null : whole("jobs", values.jobs, 1, 64),
     realTime: values["real-time"] === true,
+    compare: filled("compare", values.compare) ?? null,
   };
+}
+
+function comparedRuns(directories: readonly string[], values: Values): readonly [string, string] {
+  const [option] = Object.keys(values);
+  if (option !== undefined) throw new UsageError(`compare takes no options, got --${option}`);
+  const [left, right, ...more] = directories;
+  if (left === undefined || right === undefined || more.length > 0) {
+    throw new UsageError(`compare takes two directories, got ${directories.length}`);
+  }
+  return [left, right];
 }
 
 function kindArguments(target: RunArguments["target"], values: Values): KindArguments {

@@ -16,6 +16,10 @@ import type { Scenario } from "./scenario.ts";
 import { openStage } from "./open-stage.ts";
 import type { Stage, StageOptions } from "./stage.ts";
 import type { Platform } from "./targets/platform.ts";
+import { recordStage } from "./trace/record-stage.ts";
+import type { RecordedStage } from "./trace/record-stage.ts";
+import { podLives } from "./trace/pod-lives.ts";
+import { writeTrace } from "./trace/trace-file.ts";
 
 export interface HallOptions {
   readonly run: RunArguments;
@@ -37,6 +41,20 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
   const random = seededRandom(run.seed, scenario.name);
   const directory = join(options.artifacts, scenarioId(scenario));
   const opened: OpenedStage[] = [];
+  const logsDirectory = (index: number): string =>
+    join(directory, opened.length === 1 ? "logs" : `logs-${index + 1}`);
+  const traceOf = async (records: readonly RecordedStage[]): Promise<void> => {
+    const stages = await Promise.all(
+      records.map(async (record, index) => podLives(await record(logsDirectory(index)))),
+    );
+    const { unseen } = platform;
+    await writeTrace(directory, {
+      scenario: scenarioId(scenario),
+      target: run.target,
+      unseen,
+      stages,
+    });
+  };
   return {
     context: {
       signal,
@@ -68,6 +86,10 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
       const attempt = async (work: Promise<unknown>): Promise<void> => {
         await work.catch((error: unknown) => errors.push(error));
       };
+      // Of a scenario that passed, every stage was opened. All at once: none has begun to end.
+      const records = failed
+        ? []
+        : await Promise.all(opened.map(async ({ opening }) => await recordStage(await opening)));
       const keep =
         !isInterrupted(signal, platform) &&
         (run.keep === "always" || (run.keep === "on-failure" && failed));
@@ -75,7 +97,7 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
         // One that could not be opened has taken itself down, and its error is the scenario's.
         const stage = await opening.catch(() => null);
         if (stage !== null) {
-          const logs = join(directory, opened.length === 1 ? "logs" : `logs-${index + 1}`);
+          const logs = logsDirectory(index);
           await attempt(tellRecorded(stage, tell));
           await attempt(closeStage(stage, logs, options.secrets));
           if (failed && !isInterrupted(signal, platform))
@@ -84,6 +106,7 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
         if (keep) tell("run", "stage.kept", { directory: stageDirectory });
         else await attempt(removeDirectory(stageDirectory));
       }
+      if (!failed) await attempt(traceOf(records));
       await attempt(judgeArtifacts(directory, options.secrets));
       if (errors.length > 0) throw errors[0];
     },

@@ -7,6 +7,7 @@ const chosen: Parameters<typeof rerunCommand>[0] = {
   scenarios: [],
   jobs: 3,
   realTime: false,
+  compare: null,
   target: "local",
   broker: { kind: "embedded" },
   kind: { cluster: null, engine: null, nodeImage: null, baseImage: null, image: null },
@@ -22,6 +23,12 @@ const results = (...statuses: ScenarioResult["status"][]): ScenarioResult[] =>
     status,
     durationMs: 1,
   }));
+
+test("keeps the run that it is compared with", () => {
+  expect(rerunCommand({ ...chosen, compare: "a" }, results("failed"))).toBe(
+    "npm run e2e -- --seed 7 --jobs 3 --compare a",
+  );
+});
 
 test("names what failed and what was not finished, and leaves out what passed", () => {
   expect(rerunCommand(chosen, results("passed", "failed", "interrupted"))).toBe(

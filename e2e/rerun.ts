@@ -6,7 +6,7 @@ import type { ScenarioResult } from "./runner.ts";
 export function rerunCommand(
   chosen: Pick<
     RunArguments,
-    "seed" | "scenarios" | "jobs" | "realTime" | "target" | "kind" | "broker"
+    "seed" | "scenarios" | "jobs" | "realTime" | "target" | "kind" | "compare" | "broker"
   >,
   results: readonly ScenarioResult[],
 ): string {
@@ -22,6 +22,7 @@ export function rerunCommand(
     ...scenarios.map((scenario) => `--scenario ${scenario}`),
     ...(chosen.jobs === null ? [] : [`--jobs ${chosen.jobs}`]),
     ...(chosen.realTime ? ["--real-time"] : []),
+    ...(chosen.compare === null ? [] : [`--compare ${chosen.compare}`]),
     ...(chosen.target === "local" ? [] : [`--target ${chosen.target}`]),
     ...Object.entries(chosen.kind).flatMap(([name, value]) => kindOption(name, value)),
     ...brokerOptions(chosen.broker),

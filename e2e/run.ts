@@ -26,6 +26,8 @@ import type { Scenario } from "./scenario.ts";
 import { selectScenarios } from "./scenarios/index.ts";
 import type { Platform } from "./targets/platform.ts";
 import { startPlatform } from "./targets/start-platform.ts";
+import { compareRuns } from "./trace/compare-runs.ts";
+import { readTraces } from "./trace/trace-file.ts";
 
 export interface RunOptions {
   readonly arguments: RunArguments;
@@ -39,6 +41,8 @@ export async function run(options: RunOptions): Promise<ExitCode> {
   const { arguments: chosen, terminal, signal } = options;
   const scenarios = selectScenarios(chosen.scenarios);
   if (!(await showPreflight(terminal))) return EXIT_CODE.preflight;
+  // A directory that is none is said before anything runs.
+  if (chosen.compare !== null) await readTraces(chosen.compare);
   const startMs = performance.now();
   const artifacts = join(resolve(chosen.artifacts), runId(chosen.seed));
   await makeDirectory("--artifacts ($SD_ARTIFACTS_DIR)", artifacts);
@@ -101,6 +105,10 @@ export async function run(options: RunOptions): Promise<ExitCode> {
     progress.end();
     await removeDirectory(compileCache);
   }
+  const hasTraces = results.some(({ status }) => status === "passed");
+  const comparison =
+    chosen.compare === null || !hasTraces ? null : await compareRuns(artifacts, chosen.compare);
+  if (comparison !== null) terminal.write(comparison.lines);
   const leaks = await checkSecrets(artifacts, secrets);
   for (const leak of leaks) progress.line(`FAIL ${leak}`);
   terminal.write(
@@ -112,7 +120,8 @@ export async function run(options: RunOptions): Promise<ExitCode> {
       wallMs: performance.now() - startMs,
     }),
   );
-  return exitCode(results, leaks.length > 0, signal.aborted);
+  const broken = leaks.length > 0 || comparison?.equal === false;
+  return exitCode(results, broken, signal.aborted);
 }
 
 /** Of no consequence for the result: without them a failure is only harder to read. */
@@ -183,12 +192,12 @@ function runId(seed: number): string {
 
 function exitCode(
   results: readonly ScenarioResult[],
-  leaked: boolean,
+  isBroken: boolean,
   interrupted: boolean,
 ): ExitCode {
   const kinds = new Set(results.map((result) => result.failure?.kind));
   if (interrupted) return EXIT_CODE.interrupted;
-  if (leaked || kinds.has("expectation")) return EXIT_CODE.expectationBroke;
-  const broken = kinds.has("infrastructure") || kinds.has("fault-never-fired");
-  return broken ? EXIT_CODE.infrastructure : EXIT_CODE.passed;
+  if (isBroken || kinds.has("expectation")) return EXIT_CODE.expectationBroke;
+  const hasBroken = kinds.has("infrastructure") || kinds.has("fault-never-fired");
+  return hasBroken ? EXIT_CODE.infrastructure : EXIT_CODE.passed;
 }

@@ -116,6 +116,11 @@ export class Stage implements AsyncDisposable {
     this.collector = world.collector;
   }
 
+  /** Pods that are wanted from the start. */
+  get replicas(): number {
+    return this.#options.replicas ?? 1;
+  }
+
   /** Name of the Deployment. */
   get deployment(): string {
     return this.#deployment;
@@ -164,7 +169,7 @@ export class Stage implements AsyncDisposable {
       requests: platform.requests,
       site: await this.#site(),
       configuration: configure?.(document) ?? document,
-      replicas: this.#options.replicas ?? 1,
+      replicas: this.replicas,
       durations: { ...durations.pod, ...this.#options.pod },
       historyVolume: this.#options.historyVolume ?? true,
     });
@@ -224,7 +229,7 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Waits until that many pods are ready and not terminating, and gives them. */
-  async ready(count = this.#options.replicas ?? 1): Promise<V1Pod[]> {
+  async ready(count = this.replicas): Promise<V1Pod[]> {
     let seen: V1Pod[] = [];
     return await this.until(
       `${count} ready pods`,

@@ -15,6 +15,7 @@ export function localPlatform({ realTime, compileCache }: LocalPlatformOptions):
   const durations = durationsOf(realTime, "local");
   return {
     abilities: new Set(["container-signals"]),
+    unseen: [],
     durations,
     image: "docker.ouroath.com:4443/yahoo/kafka_consumer:e2e",
     sidecars: {

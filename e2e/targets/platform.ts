@@ -8,6 +8,8 @@ import type { Target } from "./target.ts";
 export interface Platform extends AsyncDisposable {
   /** Beyond what every target has. */
   readonly abilities: ReadonlySet<Ability>;
+  /** What its targets cannot tell of the life of a pod, in the words of traces. */
+  readonly unseen: readonly string[];
   readonly durations: Durations;
   /** Of the app, as the manifests name it. */
   readonly image: string;
