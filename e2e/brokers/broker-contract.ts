@@ -119,19 +119,20 @@ export function brokerContract({ subject, abilities, start }: ContractOptions): 
       expect(await broker.members(`${name}-nobody`)).toEqual([]);
     });
 
-    test("refuses what it has no ability for", async () => {
-      const fault = { clientId: "nobody", action: { type: "drop" } } as const;
-      const uses = new Map<Ability, () => Promise<unknown>>([
-        ["fault-rules", () => broker.addFault(fault)],
-        ["forced-rebalance", () => broker.rebalance(name)],
-        ["broker-nodes", () => broker.moveLeader(name, 0, 1)],
-        ["broker-connections", () => broker.restart()],
-        ["broker-users", () => broker.setPassword(running.user.username, "other")],
-      ]);
-      for (const [ability, use] of uses) {
-        if (!abilities.has(ability)) await expect(use()).rejects.toThrow(AbilityLackingError);
-      }
-    });
+    const fault = { clientId: "nobody", action: { type: "drop" } } as const;
+    const uses: [Ability, () => Promise<unknown>][] = [
+      ["fault-rules", () => broker.addFault(fault)],
+      ["forced-rebalance", () => broker.rebalance(name)],
+      ["broker-nodes", () => broker.moveLeader(name, 0, 1)],
+      ["broker-connections", () => broker.restart()],
+      ["broker-users", () => broker.setPassword(running.user.username, "other")],
+    ];
+    test.each(uses.filter(([ability]) => without(ability)))(
+      "refuses what needs the ability %s",
+      async (_ability, use) => {
+        await expect(use()).rejects.toThrow(AbilityLackingError);
+      },
+    );
 
     test.skipIf(without("broker-connections"))(
       "cuts every connection, is away, and serves again, and the client goes on",
