@@ -1,7 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Authority } from "#fixtures/certificates.ts";
 import type { RunArguments } from "./arguments.ts";
+import type { BrokerService } from "./brokers/broker-service.ts";
 import { checkSecrets } from "./checkers/secrets.ts";
+import type { Durations } from "./durations.ts";
 import { ExpectationError } from "./errors.ts";
 import type { Tell } from "./events.ts";
 import { tellRecorded, watchStage } from "./observe.ts";
@@ -10,7 +13,7 @@ import { seededRandom } from "./random.ts";
 import type { Hall } from "./runner.ts";
 import { scenarioId } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
-import { openStage } from "./stage.ts";
+import { openStage } from "./open-stage.ts";
 import type { Stage, StageOptions } from "./stage.ts";
 import type { Platform } from "./targets/platform.ts";
 import { recordStage } from "./trace/record-stage.ts";
@@ -21,6 +24,10 @@ import { writeTrace } from "./trace/trace-file.ts";
 export interface HallOptions {
   readonly run: RunArguments;
   readonly platform: Platform;
+  readonly brokers: BrokerService;
+  readonly authority: Authority;
+  /** As platform and broker allow them. */
+  readonly durations: Durations;
   /** Receives a directory per scenario. */
   readonly artifacts: string;
   readonly tell: Tell;
@@ -30,7 +37,7 @@ export interface HallOptions {
 
 /** What one scenario runs in: its stages, and what is kept of them. */
 export function openHall(scenario: Scenario, signal: AbortSignal, options: HallOptions): Hall {
-  const { run, platform, tell } = options;
+  const { run, platform, brokers, authority, durations, tell } = options;
   const random = seededRandom(run.seed, scenario.name);
   const directory = join(options.artifacts, scenarioId(scenario));
   const opened: OpenedStage[] = [];
@@ -51,7 +58,7 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
   return {
     context: {
       signal,
-      durations: platform.durations,
+      durations,
       random,
       step: (text) => tell("scenario", "scenario.step", { text }),
       stage: async (stageOptions: StageOptions = {}) => {
@@ -60,6 +67,9 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
         const opening = openStage(stageOptions, {
           directory: stageDirectory,
           platform,
+          brokers,
+          authority,
+          durations,
           realTime: run.realTime,
           random,
           signal,

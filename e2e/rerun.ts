@@ -1,11 +1,20 @@
 import type { RunArguments } from "./arguments.ts";
+import { brokerOptions } from "./broker-arguments.ts";
 import type { ScenarioResult } from "./runner.ts";
 
 /** The command that does the same again: of some that passed and some that did not, only the latter. */
 export function rerunCommand(
   chosen: Pick<
     RunArguments,
-    "seed" | "scenarios" | "jobs" | "realTime" | "target" | "kind" | "kubernetes" | "compare"
+    | "seed"
+    | "scenarios"
+    | "jobs"
+    | "realTime"
+    | "target"
+    | "kind"
+    | "kubernetes"
+    | "compare"
+    | "broker"
   >,
   results: readonly ScenarioResult[],
 ): string {
@@ -26,6 +35,7 @@ export function rerunCommand(
     ...Object.entries({ ...chosen.kind, ...chosen.kubernetes }).flatMap(([name, value]) =>
       targetOption(name, value),
     ),
+    ...brokerOptions(chosen.broker),
   ].join(" ");
 }
 
