@@ -2,6 +2,9 @@ import { describe, expect, test } from "vitest";
 import { parseInvocation } from "./arguments.ts";
 import { UsageError } from "./errors.ts";
 
+const EXTERNAL =
+  "--broker external --bootstrap a:1 --bootstrap b:2 --broker-ca ca.pem --broker-user u".split(" ");
+
 const parse = (argv: string[], env = {}) => parseInvocation(argv, env, () => 7);
 
 describe("the command line", () => {
@@ -11,7 +14,8 @@ describe("the command line", () => {
       run: {
         target: "local",
         kind: { cluster: null, engine: null, nodeImage: null, baseImage: null, image: null },
-        broker: "embedded",
+        kubernetes: null,
+        broker: { kind: "embedded" },
         scenarios: [],
         seed: 7,
         keep: "on-failure",
@@ -19,6 +23,7 @@ describe("the command line", () => {
         junit: null,
         jobs: null,
         realTime: false,
+        compare: null,
       },
     });
   });
@@ -30,21 +35,84 @@ describe("the command line", () => {
     expect(parse([], { SD_ARTIFACTS_DIR: "" })).toMatchObject({ run: { artifacts: "artifacts" } });
   });
 
+  test("names a broker that is there, and where its password is", () => {
+    expect(parse([...EXTERNAL, "--broker-password-env", "V"])).toMatchObject({
+      run: {
+        broker: {
+          kind: "external",
+          bootstrap: ["a:1", "b:2"],
+          caFile: "ca.pem",
+          mechanism: "scram-sha-512",
+          user: "u",
+          password: { variable: "V" },
+        },
+      },
+    });
+  });
+
   test("collects repeated scenarios", () => {
     expect(parse(["run", "--scenario", "8", "--scenario", "rolling-update"])).toMatchObject({
       run: { scenarios: ["8", "rolling-update"] },
     });
   });
 
+  test("takes a cluster that is there, with the images that it can have", () => {
+    const images = ["--image", "b", "--simulators-image", "c"];
+    expect(parse(["--target", "kubernetes", "--context", "a", ...images])).toMatchObject({
+      run: {
+        target: "kubernetes",
+        kubernetes: { context: "a", image: "b", simulatorsImage: "c" },
+      },
+    });
+  });
+
+  test("compares two runs by their artifacts", () => {
+    expect(parse(["compare", "a", "b"])).toEqual({ command: "compare", runs: ["a", "b"] });
+    expect(parse(["--compare", "a"])).toMatchObject({ run: { compare: "a" } });
+  });
+
   test.each([
+    [["compare", "a"], "compare takes two directories, got 1"],
+    [["compare", "a", "b", "--seed", "1"], "compare takes no options, got --seed"],
     [["replay"], "command replay is not available yet"],
     [["chaos"], "command chaos is not available yet"],
-    [["--target", "kubernetes"], "--target kubernetes is not available yet"],
+    [["--target", "kubernetes"], "--target kubernetes needs --context"],
+    [["--target", "kubernetes", "--context", "a", "--image", "b"], "needs --simulators-image"],
+    [["--image", "a"], "--image is for --target kind or kubernetes, and the target is local"],
+    [
+      ["--target", "kind", "--context", "a"],
+      "--context is for --target kubernetes, and the target",
+    ],
     [["--node-image", "a"], "--node-image is for --target kind, and the target is local"],
     [["--target", "kind", "--engine", "lxc"], "--engine must be one of docker, podman, got lxc"],
     [["--target", "kind", "--image", ""], '--image needs a value, got ""'],
-    [["--broker", "redpanda"], "--broker redpanda is not available yet"],
-    [["--broker", "rabbit"], "--broker must be one of embedded, got rabbit"],
+    [
+      ["--broker", "rabbit"],
+      "--broker must be one of embedded, kafka, redpanda, external, got rabbit",
+    ],
+    [
+      ["--broker-image", "a"],
+      "--broker-image is for --broker kafka and redpanda, and the broker is embedded",
+    ],
+    [
+      ["--broker", "kafka", "--bootstrap", "a:1"],
+      "--bootstrap is for --broker external, and the broker is kafka",
+    ],
+    [["--broker", "external"], "--broker external needs --bootstrap HOST:PORT"],
+    [
+      ["--broker", "external", "--bootstrap", "localhost"],
+      "--bootstrap must be HOST:PORT, got localhost",
+    ],
+    [["--broker", "external", "--bootstrap", "a:1"], "--broker external needs --broker-ca"],
+    [
+      [...EXTERNAL, "--broker-mechanism", "plain"],
+      "--broker-mechanism must be one of scram-sha-512, got plain",
+    ],
+    [EXTERNAL, "needs one of --broker-password-file and --broker-password-env"],
+    [
+      [...EXTERNAL, "--broker-password-file", "f", "--broker-password-env", "V"],
+      "needs one of --broker-password-file and --broker-password-env",
+    ],
     [["fly"], "unknown command fly"],
     [["run", "list"], "one command at most"],
     [["list", "--seed", "1"], "list takes no options, got --seed"],

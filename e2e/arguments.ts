@@ -1,13 +1,18 @@
 import { parseArgs } from "node:util";
+import { BROKER_OPTIONS, BROKER_USAGE, brokerArguments } from "./broker-arguments.ts";
+import type { BrokerArguments } from "./broker-arguments.ts";
 import { UsageError } from "./errors.ts";
+import { filled, oneOf, whole } from "./option-values.ts";
 
 type Keep = "on-failure" | "always" | "never";
 
 export interface RunArguments {
-  readonly target: "local" | "kind";
+  readonly target: "local" | "kind" | "kubernetes";
   /** Of the target kind; what is null is left to it. */
   readonly kind: KindArguments;
-  readonly broker: "embedded";
+  /** Of the target kubernetes; null with another one. */
+  readonly kubernetes: KubernetesArguments | null;
+  readonly broker: BrokerArguments;
   /** Numbers or names, as given; empty means all. */
   readonly scenarios: readonly string[];
   /** 32-bit unsigned. */
@@ -22,10 +27,13 @@ export interface RunArguments {
   readonly jobs: number | null;
   /** Production durations instead of short ones. */
   readonly realTime: boolean;
+  /** Artifacts of an earlier run whose pods must have lived the same, or null. */
+  readonly compare: string | null;
 }
 
 export type Invocation =
   | { readonly command: "run"; readonly run: RunArguments }
+  | { readonly command: "compare"; readonly runs: readonly [string, string] }
   | { readonly command: "doctor" | "list" | "clean" | "help" };
 
 export interface KindArguments {
@@ -39,10 +47,17 @@ export interface KindArguments {
   readonly image: string | null;
 }
 
+/** A cluster that is there, and images that its nodes have or can pull. */
+export interface KubernetesArguments {
+  /** Of the kubeconfig, as kubectl finds it. */
+  readonly context: string;
+  /** Of the consumer. */
+  readonly image: string;
+  readonly simulatorsImage: string;
+}
+
 const LATER = {
   command: ["replay", "chaos"],
-  target: ["kubernetes"],
-  broker: ["redpanda", "kafka", "external"],
 } as const;
 
 export const USAGE = `Usage: npm run e2e -- [COMMAND] [options]
@@ -50,15 +65,18 @@ export const USAGE = `Usage: npm run e2e -- [COMMAND] [options]
 Commands
   run (default)   run the scenarios
   list            print number, name and title of every scenario
+  compare DIR DIR whether the pods of two runs lived the same, by the artifacts of both
   doctor          check this machine; each check prints its fix
   clean           remove the directories of pods that ended runs left, of every checkout
                   on this machine
 
 Options of run
   --scenario N|NAME       only these (repeatable)
-  --target local|kind     where the pods run: processes of this host, or a cluster of kind on its
-                          Docker or Podman (default local)
-  --broker embedded       which broker they read (default embedded)
+  --target local|kind|kubernetes
+                          where the pods run: processes of this host, a cluster of kind on its Docker
+                          or Podman, or any cluster that is there (default local)
+  --broker embedded|kafka|redpanda|external
+                          which broker they read (default embedded: no Docker needed)
   --seed N                0 to 4294967295 (default: a random one, printed)
   --jobs N                scenarios at the same time (default: by the number of processors)
   --keep on-failure|always|never
@@ -66,6 +84,8 @@ Options of run
   --artifacts DIR         receives one directory per run (default $SD_ARTIFACTS_DIR, else ./artifacts)
   --junit FILE            a copy of the JUnit report
   --real-time             production durations instead of short ones
+  --compare DIR           the artifacts of an earlier run, of whatever target: a scenario whose pods
+                          lived otherwise than there fails the run
 
 Options of --target kind
   --cluster NAME          used when it is there, else made and deleted at the end, unless --keep says
@@ -75,6 +95,12 @@ Options of --target kind
   --base-image NAME       what the images are built on (default node:24-bookworm-slim)
   --image NAME            an image of the consumer that was built earlier (default: build it)
 
+Options of --target kubernetes, all of them needed
+  --context NAME          of the kubeconfig, as kubectl finds it
+  --image NAME            of the consumer, and
+  --simulators-image NAME of the simulators, where the nodes of the cluster find them
+
+${BROKER_USAGE}
 Exit codes: 0 passed, 1 an expectation broke, 2 usage, 3 preflight, 4 infrastructure or a fault that
 never fired, 130 interrupted.
 `;
@@ -89,6 +115,7 @@ export function parseInvocation(
   if (values.help === true) return { command: "help" };
   const [command = "run", ...rest] = positionals;
   refuseLater("command", "", command);
+  if (command === "compare") return { command, runs: comparedRuns(rest, values) };
   if (rest.length > 0) {
     throw new UsageError(`one command at most, got also: ${rest.join(" ")}`);
   }
@@ -99,18 +126,21 @@ export function parseInvocation(
     return { command };
   }
   if (command !== "run") {
-    throw new UsageError(`unknown command ${command}; known: run, list, doctor, clean`);
+    throw new UsageError(`unknown command ${command}; known: run, compare, list, doctor, clean`);
   }
   return { command, run: runArguments(values, env, randomSeed) };
 }
 
-const KIND_OPTIONS = {
-  cluster: { type: "string" },
-  engine: { type: "string" },
-  "node-image": { type: "string" },
-  "base-image": { type: "string" },
-  image: { type: "string" },
-} as const;
+/** The targets that take them. */
+const TARGET_OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  cluster: ["kind"],
+  engine: ["kind"],
+  "node-image": ["kind"],
+  "base-image": ["kind"],
+  image: ["kind", "kubernetes"],
+  context: ["kubernetes"],
+  "simulators-image": ["kubernetes"],
+};
 
 type Values = ReturnType<typeof parse>["values"];
 
@@ -130,7 +160,15 @@ function parse(argv: readonly string[]) {
         junit: { type: "string" },
         jobs: { type: "string" },
         "real-time": { type: "boolean" },
-        ...KIND_OPTIONS,
+        compare: { type: "string" },
+        cluster: { type: "string" },
+        engine: { type: "string" },
+        "node-image": { type: "string" },
+        "base-image": { type: "string" },
+        image: { type: "string" },
+        context: { type: "string" },
+        "simulators-image": { type: "string" },
+        ...BROKER_OPTIONS,
         help: { type: "boolean", short: "h" },
       },
     });
@@ -144,11 +182,13 @@ function runArguments(
   env: Readonly<Record<string, string | undefined>>,
   randomSeed: () => number,
 ): RunArguments {
-  const target = oneOf("target", values.target, ["local", "kind"]);
+  const target = oneOf("target", values.target, ["local", "kind", "kubernetes"]);
+  refuseOfOtherTarget(target, values);
   return {
     target,
-    kind: kindArguments(target, values),
-    broker: oneOf("broker", values.broker, ["embedded"]),
+    kind: kindArguments(values),
+    kubernetes: target === "kubernetes" ? kubernetesArguments(values) : null,
+    broker: brokerArguments(values),
     scenarios: (values.scenario ?? []).map((text) => filled("scenario", text)),
     seed: values.seed === undefined ? randomSeed() : whole("seed", values.seed, 0, 2 ** 32 - 1),
     keep: oneOf("keep", values.keep, ["on-failure", "always", "never"]),
@@ -156,14 +196,42 @@ function runArguments(
     junit: filled("junit", values.junit) ?? null,
     jobs: values.jobs === undefined ? null : whole("jobs", values.jobs, 1, 64),
     realTime: values["real-time"] === true,
+    compare: filled("compare", values.compare) ?? null,
   };
 }
 
-function kindArguments(target: RunArguments["target"], values: Values): KindArguments {
-  const given = Object.keys(KIND_OPTIONS).find((option) => Object.hasOwn(values, option));
-  if (target !== "kind" && given !== undefined) {
-    throw new UsageError(`--${given} is for --target kind, and the target is ${target}`);
+function comparedRuns(directories: readonly string[], values: Values): readonly [string, string] {
+  const [option] = Object.keys(values);
+  if (option !== undefined) throw new UsageError(`compare takes no options, got --${option}`);
+  const [left, right, ...more] = directories;
+  if (left === undefined || right === undefined || more.length > 0) {
+    throw new UsageError(`compare takes two directories, got ${directories.length}`);
   }
+  return [left, right];
+}
+
+function refuseOfOtherTarget(target: RunArguments["target"], values: Values): void {
+  for (const [option, targets] of Object.entries(TARGET_OPTIONS)) {
+    if (!Object.hasOwn(values, option) || targets.includes(target)) continue;
+    const wanted = targets.join(" or ");
+    throw new UsageError(`--${option} is for --target ${wanted}, and the target is ${target}`);
+  }
+}
+
+function kubernetesArguments(values: Values): KubernetesArguments {
+  const needed = (option: "context" | "image" | "simulators-image"): string => {
+    const value = filled(option, values[option]);
+    if (value === undefined) throw new UsageError(`--target kubernetes needs --${option}`);
+    return value;
+  };
+  return {
+    context: needed("context"),
+    image: needed("image"),
+    simulatorsImage: needed("simulators-image"),
+  };
+}
+
+function kindArguments(values: Values): KindArguments {
   const { engine } = values;
   return {
     cluster: filled("cluster", values.cluster) ?? null,
@@ -174,39 +242,9 @@ function kindArguments(target: RunArguments["target"], values: Values): KindArgu
   };
 }
 
-/** An empty value is what a variable that is not set leaves of an option. */
-function filled<Value extends string | undefined>(option: string, value: Value): Value {
-  if (value?.trim() === "") throw new UsageError(`--${option} needs a value, got ""`);
-  return value;
-}
-
-/** The first choice is the default. */
-function oneOf<const T extends string>(
-  option: string,
-  value: string | undefined,
-  choices: readonly [T, ...T[]],
-): T {
-  if (value === undefined) return choices[0];
-  refuseLater(option, "--", value);
-  const choice = choices.find((candidate) => candidate === value);
-  if (choice === undefined) {
-    throw new UsageError(`--${option} must be one of ${choices.join(", ")}, got ${value}`);
-  }
-  return choice;
-}
-
-function refuseLater(option: string, prefix: string, value: string): void {
-  const later: readonly string[] =
-    option === "command" || option === "target" || option === "broker" ? LATER[option] : [];
+function refuseLater(option: keyof typeof LATER, prefix: string, value: string): void {
+  const later: readonly string[] = LATER[option];
   if (later.includes(value)) {
     throw new UsageError(`${prefix}${option} ${value} is not available yet`);
   }
-}
-
-function whole(option: string, value: string, min: number, max: number): number {
-  const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
-  if (!(number >= min && number <= max)) {
-    throw new UsageError(`--${option} must be a whole number from ${min} to ${max}, got ${value}`);
-  }
-  return number;
 }

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -73,6 +73,30 @@ test("a scenario passes, leaves its artifacts and nothing else; the counts stand
   );
   expect(await readdir(run.temporary)).toEqual([]);
   expect(await processesOf(run.temporary)).toEqual([]);
+});
+
+test("a run is equal to itself, and not to one whose pods lived otherwise", async () => {
+  const run = await start("--scenario", "6", "--scenario", "18");
+  expect(await run.ended).toBe(0);
+  const [id = ""] = await readdir(run.artifacts);
+  const artifacts = join(run.artifacts, id);
+  const same = await start("compare", artifacts, artifacts);
+  expect(await same.ended).toBe(0);
+  expect(same.output()).toBe("traces: 2 of 2 scenarios equal\n");
+
+  const mutated = join(run.temporary, "mutated");
+  await cp(artifacts, mutated, { recursive: true });
+  const file = join(mutated, "06-deleted-while-idle/lifecycle.json");
+  const text = await readFile(file, "utf8");
+  await writeFile(file, text.replace('"group left",', ""));
+  const other = await start("compare", artifacts, mutated);
+  expect(await other.ended).toBe(1);
+  expect(other.output()).toContain("FAIL trace 06-deleted-while-idle: `group left` only on local");
+  expect(other.output().endsWith("traces: 1 of 2 scenarios equal\n")).toBe(true);
+
+  const later = await start("--scenario", "18", "--compare", artifacts);
+  expect(await later.ended).toBe(0);
+  expect(later.output()).toContain("only in one run, not compared: 06-deleted-while-idle");
 });
 
 test("^C in the middle of a run ends with 130 and leaves no process and no directory", async () => {
@@ -150,5 +174,5 @@ test("an older Node is told the fix at once", async () => {
 test("what is not there yet is a usage error", async () => {
   const run = await start("--broker", "redpanda");
   expect(await run.ended).toBe(2);
-  expect(run.output()).toContain("--broker redpanda is not available yet");
+  expect(run.output()).toContain("--target kubernetes is not available yet");
 });

@@ -24,12 +24,16 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
 async function dispatch(argv: readonly string[]): Promise<ExitCode> {
   const invocation = parseInvocation(argv, process.env, () => randomInt(2 ** 32));
   if (invocation.command === "run") return await runScenarios(invocation.run);
+  if (invocation.command === "compare") return await compare(invocation.runs);
   return await COMMANDS[invocation.command]();
 }
 
 type Invocation = ReturnType<typeof parseInvocation>;
 
-const COMMANDS: Record<Exclude<Invocation["command"], "run">, () => Promise<ExitCode>> = {
+const COMMANDS: Record<
+  Exclude<Invocation["command"], "run" | "compare">,
+  () => Promise<ExitCode>
+> = {
   help: async () => {
     process.stdout.write(USAGE);
     return EXIT_CODE.passed;
@@ -58,6 +62,13 @@ async function runClean(): Promise<ExitCode> {
   for (const directory of removed) process.stdout.write(`removed ${directory}\n`);
   process.stdout.write(`${removed.length} removed\n`);
   return EXIT_CODE.passed;
+}
+
+async function compare([left, right]: readonly [string, string]): Promise<ExitCode> {
+  const { compareRuns } = await import("./trace/compare-runs.ts");
+  const { equal, lines } = await compareRuns(left, right);
+  process.stdout.write(lines);
+  return equal ? EXIT_CODE.passed : EXIT_CODE.expectationBroke;
 }
 
 async function runScenarios(

@@ -1,7 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Authority } from "#fixtures/certificates.ts";
 import type { RunArguments } from "./arguments.ts";
+import type { BrokerService } from "./brokers/broker-service.ts";
 import { checkSecrets } from "./checkers/secrets.ts";
+import type { Durations } from "./durations.ts";
 import { ExpectationError } from "./errors.ts";
 import type { Tell } from "./events.ts";
 import { tellRecorded, watchStage } from "./observe.ts";
@@ -10,13 +13,21 @@ import { seededRandom } from "./random.ts";
 import type { Hall } from "./runner.ts";
 import { scenarioId } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
-import { openStage } from "./stage.ts";
+import { openStage } from "./open-stage.ts";
 import type { Stage, StageOptions } from "./stage.ts";
 import type { Platform } from "./targets/platform.ts";
+import { recordStage } from "./trace/record-stage.ts";
+import type { RecordedStage } from "./trace/record-stage.ts";
+import { podLives } from "./trace/pod-lives.ts";
+import { writeTrace } from "./trace/trace-file.ts";
 
 export interface HallOptions {
   readonly run: RunArguments;
   readonly platform: Platform;
+  readonly brokers: BrokerService;
+  readonly authority: Authority;
+  /** As platform and broker allow them. */
+  readonly durations: Durations;
   /** Receives a directory per scenario. */
   readonly artifacts: string;
   readonly tell: Tell;
@@ -26,14 +37,28 @@ export interface HallOptions {
 
 /** What one scenario runs in: its stages, and what is kept of them. */
 export function openHall(scenario: Scenario, signal: AbortSignal, options: HallOptions): Hall {
-  const { run, platform, tell } = options;
+  const { run, platform, brokers, authority, durations, tell } = options;
   const random = seededRandom(run.seed, scenario.name);
   const directory = join(options.artifacts, scenarioId(scenario));
   const opened: OpenedStage[] = [];
+  const logsDirectory = (index: number): string =>
+    join(directory, opened.length === 1 ? "logs" : `logs-${index + 1}`);
+  const traceOf = async (records: readonly RecordedStage[]): Promise<void> => {
+    const stages = await Promise.all(
+      records.map(async (record, index) => podLives(await record(logsDirectory(index)))),
+    );
+    const { unseen } = platform;
+    await writeTrace(directory, {
+      scenario: scenarioId(scenario),
+      target: run.target,
+      unseen,
+      stages,
+    });
+  };
   return {
     context: {
       signal,
-      durations: platform.durations,
+      durations,
       random,
       step: (text) => tell("scenario", "scenario.step", { text }),
       stage: async (stageOptions: StageOptions = {}) => {
@@ -42,6 +67,9 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
         const opening = openStage(stageOptions, {
           directory: stageDirectory,
           platform,
+          brokers,
+          authority,
+          durations,
           realTime: run.realTime,
           random,
           signal,
@@ -58,20 +86,27 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
       const attempt = async (work: Promise<unknown>): Promise<void> => {
         await work.catch((error: unknown) => errors.push(error));
       };
+      // Of a scenario that passed, every stage was opened. All at once: none has begun to end.
+      const records = failed
+        ? []
+        : await Promise.all(opened.map(async ({ opening }) => await recordStage(await opening)));
       const keep =
-        !isInterrupted(signal) && (run.keep === "always" || (run.keep === "on-failure" && failed));
+        !isInterrupted(signal, platform) &&
+        (run.keep === "always" || (run.keep === "on-failure" && failed));
       for (const [index, { opening, directory: stageDirectory }] of opened.entries()) {
         // One that could not be opened has taken itself down, and its error is the scenario's.
         const stage = await opening.catch(() => null);
         if (stage !== null) {
-          const logs = join(directory, opened.length === 1 ? "logs" : `logs-${index + 1}`);
+          const logs = logsDirectory(index);
           await attempt(tellRecorded(stage, tell));
           await attempt(closeStage(stage, logs, options.secrets));
-          if (failed && !isInterrupted(signal)) tell("run", "stage.logs", { directory: logs });
+          if (failed && !isInterrupted(signal, platform))
+            tell("run", "stage.logs", { directory: logs });
         }
         if (keep) tell("run", "stage.kept", { directory: stageDirectory });
         else await attempt(removeDirectory(stageDirectory));
       }
+      if (!failed) await attempt(traceOf(records));
       await attempt(judgeArtifacts(directory, options.secrets));
       if (errors.length > 0) throw errors[0];
     },
@@ -103,7 +138,8 @@ async function judgeArtifacts(
   if (findings.length > 0) throw new ExpectationError(findings.join("\n"));
 }
 
-/** A scenario that only ran out of its time aborts with an expectation. */
-function isInterrupted(signal: AbortSignal): boolean {
-  return signal.aborted && !(signal.reason instanceof ExpectationError);
+/** A scenario that only ran out of its time aborts with an expectation, and one whose platform was lost has failed. */
+function isInterrupted(signal: AbortSignal, { lost }: Platform): boolean {
+  const failed = signal.reason instanceof ExpectationError || lost?.aborted === true;
+  return signal.aborted && !failed;
 }

@@ -1,12 +1,26 @@
 import type { RunArguments } from "./arguments.ts";
+import { brokerOptions } from "./broker-arguments.ts";
 import type { ScenarioResult } from "./runner.ts";
 
 /** The command that does the same again: of some that passed and some that did not, only the latter. */
 export function rerunCommand(
-  chosen: Pick<RunArguments, "seed" | "scenarios" | "jobs" | "realTime" | "target" | "kind">,
+  chosen: Pick<
+    RunArguments,
+    | "seed"
+    | "scenarios"
+    | "jobs"
+    | "realTime"
+    | "target"
+    | "kind"
+    | "kubernetes"
+    | "compare"
+    | "broker"
+  >,
   results: readonly ScenarioResult[],
 ): string {
-  const open = results.filter((result) => result.status !== "passed");
+  const open = results.filter(
+    (result) => result.status === "failed" || result.status === "interrupted",
+  );
   const scenarios =
     open.length === 0 || open.length === results.length
       ? chosen.scenarios
@@ -16,13 +30,17 @@ export function rerunCommand(
     ...scenarios.map((scenario) => `--scenario ${scenario}`),
     ...(chosen.jobs === null ? [] : [`--jobs ${chosen.jobs}`]),
     ...(chosen.realTime ? ["--real-time"] : []),
+    ...(chosen.compare === null ? [] : [`--compare ${chosen.compare}`]),
     ...(chosen.target === "local" ? [] : [`--target ${chosen.target}`]),
-    ...Object.entries(chosen.kind).flatMap(([name, value]) => kindOption(name, value)),
+    ...Object.entries({ ...chosen.kind, ...chosen.kubernetes }).flatMap(([name, value]) =>
+      targetOption(name, value),
+    ),
+    ...brokerOptions(chosen.broker),
   ].join(" ");
 }
 
 /** `nodeImage` -> `--node-image NAME` */
-function kindOption(name: string, value: string | null): string[] {
+function targetOption(name: string, value: string | null): string[] {
   const option = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   return value === null ? [] : [`--${option} ${value}`];
 }

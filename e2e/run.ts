@@ -1,8 +1,12 @@
 import { copyFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { reasonToSkip } from "./abilities.ts";
+import { createAuthority } from "#fixtures/certificates.ts";
 import type { RunArguments } from "./arguments.ts";
+import { startBrokers } from "./brokers/start-brokers.ts";
 import { checkSecrets } from "./checkers/secrets.ts";
+import { withSessionTimeout } from "./durations.ts";
 import { EXIT_CODE } from "./errors.ts";
 import type { ExitCode } from "./errors.ts";
 import { Recorder } from "./events.ts";
@@ -22,6 +26,8 @@ import type { Scenario } from "./scenario.ts";
 import { selectScenarios } from "./scenarios/index.ts";
 import type { Platform } from "./targets/platform.ts";
 import { startPlatform } from "./targets/start-platform.ts";
+import { compareRuns } from "./trace/compare-runs.ts";
+import { readTraces } from "./trace/trace-file.ts";
 
 export interface RunOptions {
   readonly arguments: RunArguments;
@@ -35,6 +41,8 @@ export async function run(options: RunOptions): Promise<ExitCode> {
   const { arguments: chosen, terminal, signal } = options;
   const scenarios = selectScenarios(chosen.scenarios);
   if (!(await showPreflight(terminal))) return EXIT_CODE.preflight;
+  // A directory that is none is said before anything runs.
+  if (chosen.compare !== null) await readTraces(chosen.compare);
   const startMs = performance.now();
   const artifacts = join(resolve(chosen.artifacts), runId(chosen.seed));
   await makeDirectory("--artifacts ($SD_ARTIFACTS_DIR)", artifacts);
@@ -52,19 +60,36 @@ export async function run(options: RunOptions): Promise<ExitCode> {
       line: (text) => progress.line(text),
       keepAtEnd: () => keepsAtEnd(chosen, results),
     });
-    const { durations } = platform;
+    const jobs = chosen.jobs ?? defaultJobs();
+    const authority = await createAuthority();
+    await using brokers = await startBrokers({
+      run: chosen,
+      authority,
+      host: platform.kitHost,
+      jobs,
+      signal,
+      line: (text) => progress.line(text),
+    });
+    const durations = withSessionTimeout(platform.durations, brokers.sessionTimeoutMsMin);
+    const place = `the target ${chosen.target} with the broker ${brokers.kind}`;
+    const abilities = new Set([...platform.abilities, ...brokers.abilities]);
     await using recorder = new Recorder(join(artifacts, "events.ndjson"));
     recorder.listen((event) => progress.show(event));
     results = await runScenarios({
       scenarios: inStartOrder(scenarios),
-      jobs: chosen.jobs ?? defaultJobs(),
+      jobs,
       signal,
+      lost: platform.lost,
       timeoutMs: (scenario) => scenario.timeoutMs?.(durations) ?? durations.scenarioMsMax,
+      skipReason: ({ needs }) => reasonToSkip(needs, abilities, place),
       tell: (scenario) => recorder.tell(scenarioId(scenario)),
       open: (scenario, scenarioSignal) =>
         openHall(scenario, scenarioSignal, {
           run: chosen,
           platform,
+          brokers,
+          authority,
+          durations,
           artifacts,
           tell: recorder.tell(scenarioId(scenario)),
           secrets,
@@ -74,11 +99,16 @@ export async function run(options: RunOptions): Promise<ExitCode> {
     if (results.some(({ status }) => status === "failed")) {
       await saveNodeLogs(platform, join(artifacts, "nodes"), progress);
     }
+    await brokers.saveLogs?.(join(artifacts, "broker"));
     await writeReports(chosen, artifacts, results, recorder);
   } finally {
     progress.end();
     await removeDirectory(compileCache);
   }
+  const hasTraces = results.some(({ status }) => status === "passed");
+  const comparison =
+    chosen.compare === null || !hasTraces ? null : await compareRuns(artifacts, chosen.compare);
+  if (comparison !== null) terminal.write(comparison.lines);
   const leaks = await checkSecrets(artifacts, secrets);
   for (const leak of leaks) progress.line(`FAIL ${leak}`);
   terminal.write(
@@ -90,7 +120,8 @@ export async function run(options: RunOptions): Promise<ExitCode> {
       wallMs: performance.now() - startMs,
     }),
   );
-  return exitCode(results, leaks.length > 0, signal.aborted);
+  const broken = leaks.length > 0 || comparison?.equal === false;
+  return exitCode(results, broken, signal.aborted);
 }
 
 /** Of no consequence for the result: without them a failure is only harder to read. */
@@ -132,7 +163,7 @@ async function writeReports(
     junitReport(results, {
       seed: String(chosen.seed),
       target: chosen.target,
-      broker: chosen.broker,
+      broker: chosen.broker.kind,
       durations: chosen.realTime ? "real-time" : "short",
     }),
   );
@@ -161,12 +192,12 @@ function runId(seed: number): string {
 
 function exitCode(
   results: readonly ScenarioResult[],
-  leaked: boolean,
+  isBroken: boolean,
   interrupted: boolean,
 ): ExitCode {
   const kinds = new Set(results.map((result) => result.failure?.kind));
   if (interrupted) return EXIT_CODE.interrupted;
-  if (leaked || kinds.has("expectation")) return EXIT_CODE.expectationBroke;
-  const broken = kinds.has("infrastructure") || kinds.has("fault-never-fired");
-  return broken ? EXIT_CODE.infrastructure : EXIT_CODE.passed;
+  if (isBroken || kinds.has("expectation")) return EXIT_CODE.expectationBroke;
+  const hasBroken = kinds.has("infrastructure") || kinds.has("fault-never-fired");
+  return hasBroken ? EXIT_CODE.infrastructure : EXIT_CODE.passed;
 }

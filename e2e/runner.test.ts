@@ -29,6 +29,7 @@ const options = (
   jobs: 2,
   signal: new AbortController().signal,
   timeoutMs: () => 5000,
+  skipReason: () => undefined,
   open: (_scenario, signal) => hall(signal),
   tell: () => () => {},
   ...more,
@@ -108,6 +109,27 @@ test("a scenario that hangs and ignores its signal fails at its limit and is clo
   expect(closed).toEqual(["failed"]);
 });
 
+test("where no scenario can pass any more, what runs and what is left fails with the reason, and is closed", async () => {
+  const lost = new AbortController();
+  const closed: string[] = [];
+  const results = await runScenarios(
+    options(
+      [1, 2].map((number) =>
+        scenario(number, async () => {
+          lost.abort(new Error("the tunnel is lost"));
+          await new Promise(() => {});
+        }),
+      ),
+      { jobs: 1, lost: lost.signal, open: (_scenario, signal) => hall(signal, closed) },
+    ),
+  );
+  expect(results.map(({ failure }) => [failure?.kind, failure?.error.message])).toEqual([
+    ["infrastructure", "the tunnel is lost"],
+    ["infrastructure", "the tunnel is lost"],
+  ]);
+  expect(closed).toEqual(["failed", "failed"]);
+});
+
 test("after an interrupt closes what runs, begins nothing more and fails nothing", async () => {
   const interrupt = new AbortController();
   const closed: string[] = [];
@@ -151,4 +173,19 @@ test("what closing finds fails a scenario that passed, and does not hide an earl
     "a secret in a log",
     "first",
   ]);
+});
+
+test("what cannot run here is skipped with its reason, and neither begun nor opened", async () => {
+  const told: unknown[] = [];
+  const results = await runScenarios(
+    options([scenario(1, () => Promise.reject(new Error("begun")))], {
+      skipReason: ({ number }) => `no ${number} here`,
+      open: () => {
+        throw new Error("opened");
+      },
+      tell: () => (_source, event, fields) => void told.push([event, fields]),
+    }),
+  );
+  expect(results).toMatchObject([{ status: "skipped", reason: "no 1 here", durationMs: 0 }]);
+  expect(told).toEqual([["scenario.skipped", { message: "no 1 here" }]]);
 });

@@ -6,8 +6,10 @@ type FailureKind = "expectation" | "fault-never-fired" | "infrastructure";
 
 export interface ScenarioResult {
   readonly scenario: Scenario;
-  readonly status: "passed" | "failed" | "interrupted";
+  readonly status: "passed" | "failed" | "interrupted" | "skipped";
   readonly durationMs: number;
+  /** Present when skipped: what is lacking. */
+  readonly reason?: string;
   /** Present when failed. */
   readonly failure?: { readonly kind: FailureKind; readonly error: Error };
 }
@@ -28,7 +30,11 @@ export interface RunScenariosOptions {
   readonly jobs: number;
   /** ^C: what runs is taken down, what has not begun is not started. */
   readonly signal: AbortSignal;
+  /** Aborts when no scenario can pass any more: all that are left fail with its reason. */
+  readonly lost?: AbortSignal | undefined;
   timeoutMs(scenario: Scenario): number;
+  /** Why the scenario cannot run here; undefined when it can. */
+  skipReason(scenario: Scenario): string | undefined;
   open(scenario: Scenario, signal: AbortSignal): Hall;
   tell(scenario: Scenario): Tell;
 }
@@ -54,6 +60,11 @@ async function runScenario(
   options: RunScenariosOptions,
 ): Promise<ScenarioResult> {
   const tell = options.tell(scenario);
+  const reason = options.skipReason(scenario);
+  if (reason !== undefined) {
+    tell("scenario", "scenario.skipped", { message: reason });
+    return { scenario, status: "skipped", durationMs: 0, reason };
+  }
   const startMs = performance.now();
   tell("scenario", "scenario.started", { title: scenario.title });
   const error = await attempt(scenario, options);
@@ -73,7 +84,11 @@ async function attempt(scenario: Scenario, options: RunScenariosOptions): Promis
   const timer = setTimeout(() => {
     timeout.abort(new ExpectationError(`not finished within ${timeoutMs} ms`));
   }, timeoutMs);
-  const signal = AbortSignal.any([options.signal, timeout.signal]);
+  const signal = AbortSignal.any([
+    options.signal,
+    timeout.signal,
+    ...(options.lost === undefined ? [] : [options.lost]),
+  ]);
   const hall = options.open(scenario, signal);
   let error: Error | null = null;
   try {

@@ -1,3 +1,4 @@
+import type { Ability } from "./abilities.ts";
 import type { Durations } from "./durations.ts";
 import type { SeededRandom } from "./random.ts";
 import type { Stage, StageOptions } from "./stage.ts";
@@ -20,6 +21,8 @@ export interface Scenario {
   readonly name: string;
   /** One sentence: what holds when it passes. */
   readonly title: string;
+  /** Without one of them it is skipped, with the reason. Default: none. */
+  readonly needs?: readonly Ability[];
   /** Default: `durations.scenarioMsMax`. */
   readonly timeoutMs?: (durations: Durations) => number;
   /** Takes much longer than others: begun first, so that it does not end the run alone. Default false. */

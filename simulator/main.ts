@@ -9,6 +9,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   ckms: async () => (await import("./ckms/command.ts")).command,
   kafka: async () => (await import("./kafka/command.ts")).command,
   omega: async () => (await import("./omega/command.ts")).command,
+  relay: async () => (await import("./relay/command.ts")).command,
   "splunk-collector": async () => (await import("./splunk/collector-command.ts")).command,
   "splunk-forwarder": async () => (await import("./splunk/forwarder-command.ts")).command,
   target: async () => (await import("./target/command.ts")).command,

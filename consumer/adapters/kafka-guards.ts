@@ -1,8 +1,6 @@
 import { createRequire } from "node:module";
-import { promisify } from "node:util";
-import { zstdCompress, zstdDecompress } from "node:zlib";
 
-import kafkajs from "kafkajs";
+import { addCodecs } from "./kafka-codecs.ts";
 
 /**
  * Changes to kafkajs 2.2.4 itself, where no option reaches. It is no longer maintained, and its version is
@@ -13,15 +11,10 @@ export function guardKafkajs(): void {
     guarded = true;
     guardPendingRequests();
     guardOutOfRange();
-    kafkajs.CompressionCodecs[kafkajs.CompressionTypes.ZSTD] = () => ({
-      compress: async ({ buffer }: { buffer: Buffer }) => compress(buffer),
-      decompress: async (buffer: Buffer) => decompress(buffer),
-    });
+    addCodecs();
   }
 }
 
-const compress = promisify(zstdCompress);
-const decompress = promisify(zstdDecompress);
 let guarded = false;
 
 interface RequestQueue {

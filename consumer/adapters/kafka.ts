@@ -21,7 +21,7 @@ const CONSUMER_RETRY = { initialRetryTime: 100, maxRetryTime: 2000, retries: 8 }
  * broker then begins with fresh credentials; kafkajs's own restart is never used, since it can come after a stop.
  *
  * Rejects with "broker-authentication", "broker-denied" or "broker-unavailable"; "internal" for records that
- * it cannot read (compressed by snappy or lz4).
+ * it cannot read.
  */
 export function createKafkaBroker(options: KafkaClientOptions): Broker {
   const { kafka: config, log } = options;

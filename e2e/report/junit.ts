@@ -1,7 +1,7 @@
 import type { ScenarioResult } from "../runner.ts";
 import { scenarioId } from "../scenario.ts";
 
-/** JUnit XML: one suite, one case per scenario; an interrupted one counts as skipped. */
+/** JUnit XML: one suite, one case per scenario; what was interrupted counts as skipped too. */
 export function junitReport(
   results: readonly ScenarioResult[],
   properties: Record<string, string>,
@@ -11,7 +11,7 @@ export function junitReport(
   const timeMs = results.reduce((sum, result) => sum + result.durationMs, 0);
   const counts =
     `tests="${results.length}" failures="${count("failed")}" errors="0" ` +
-    `skipped="${count("interrupted")}" time="${seconds(timeMs)}"`;
+    `skipped="${count("interrupted") + count("skipped")}" time="${seconds(timeMs)}"`;
   const listed = Object.entries(properties).map(
     ([name, value]) => `      <property name="${escape(name)}" value="${escape(value)}"/>\n`,
   );
@@ -27,8 +27,10 @@ function testCase(result: ScenarioResult): string {
   const open =
     `    <testcase classname="e2e" name="${escape(scenarioId(result.scenario))}" ` +
     `time="${seconds(result.durationMs)}"`;
-  if (result.status === "interrupted")
-    return `${open}><skipped message="interrupted"/></testcase>\n`;
+  if (result.status === "interrupted" || result.status === "skipped") {
+    const reason = result.reason ?? result.status;
+    return `${open}><skipped message="${escape(reason)}"/></testcase>\n`;
+  }
   if (result.failure === undefined) return `${open}/>\n`;
   const { kind, error } = result.failure;
   return (

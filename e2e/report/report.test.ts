@@ -25,6 +25,7 @@ const results: ScenarioResult[] = [
     },
   },
   { scenario: scenario(3, "three"), status: "interrupted", durationMs: 0 },
+  { scenario: scenario(4, "four"), status: "skipped", durationMs: 0, reason: "no <nodes>" },
 ];
 const event = (atMs: number, name: string, fields = {}): RunEvent => ({
   atMs,
@@ -39,9 +40,13 @@ describe("the JUnit report", () => {
 
   test("counts every scenario once", () => {
     expect(xml).toContain(
-      '<testsuites tests="3" failures="1" errors="0" skipped="1" time="1.254">',
+      '<testsuites tests="4" failures="1" errors="0" skipped="2" time="1.254">',
     );
-    expect(xml.match(/<testcase /g)).toHaveLength(3);
+    expect(xml.match(/<testcase /g)).toHaveLength(4);
+  });
+
+  test("gives the reason of what was skipped", () => {
+    expect(xml).toContain('name="04-four" time="0.000"><skipped message="no &lt;nodes&gt;"/>');
   });
 
   test("escapes what XML does not take, control characters too", () => {
@@ -67,6 +72,7 @@ describe("the closing lines", () => {
       "1 passed, 1 failed",
     ]);
     expect(lines).toContain("1 not finished: interrupted");
+    expect(lines).toContain("1 skipped, each with its reason above");
   });
 });
 
@@ -76,13 +82,14 @@ const shownProgress = (isTTY: boolean): string => {
   progress.show(event(0, "scenario.started"));
   progress.show(event(1, "scenario.step", { text: "kill the pod and wait until it is back" }));
   progress.show(event(2, "scenario.passed", { durationMs: 2000 }));
+  progress.show({ ...event(3, "scenario.skipped", { message: "no nodes" }), scenario: "02-two" });
   return text;
 };
 
 describe("the progress", () => {
   test("is plain lines without a terminal", () => {
     expect(shownProgress(false)).toBe(
-      "     01-one: kill the pod and wait until it is back\nok   01-one (2.0 s)\n",
+      "     01-one: kill the pod and wait until it is back\nok   01-one (2.0 s)\nskip 02-two: no nodes\n",
     );
   });
 
@@ -103,7 +110,7 @@ describe("the timeline", () => {
   );
 
   test("shows every scenario and event, escaped", () => {
-    expect(html.match(/<details/g)).toHaveLength(3);
+    expect(html.match(/<details/g)).toHaveLength(4);
     expect(html).toContain("note=&lt;script&gt; at=&quot;5&quot;");
   });
 

@@ -38,6 +38,7 @@ export class Progress {
       case "scenario.passed":
       case "scenario.failed":
       case "scenario.interrupted":
+      case "scenario.skipped":
         this.#end(scenario, event.event.slice("scenario.".length), fields);
         break;
       default:
@@ -78,6 +79,10 @@ export class Progress {
   #end(scenario: string, status: string, fields: RunEvent["fields"]): void {
     this.#running.delete(scenario);
     this.#ended += 1;
+    if (status === "skipped") {
+      this.line(`skip ${scenario}: ${String(fields.message)}`);
+      return;
+    }
     const mark = status === "passed" ? "ok  " : status === "failed" ? "FAIL" : "--  ";
     const seconds = (Number(fields.durationMs ?? 0) / 1000).toFixed(1);
     this.line(`${mark} ${scenario} (${seconds} s)`);
@@ -105,8 +110,9 @@ export interface Closing {
 /** The last lines of a run; the counts stand alone on the very last one. */
 export function closingLines(closing: Closing): string {
   const failed = closing.results.filter((result) => result.status === "failed");
-  const interrupted = closing.results.filter((result) => result.status === "interrupted").length;
-  const passed = closing.results.length - failed.length - interrupted;
+  const count = (status: ScenarioResult["status"]): number =>
+    closing.results.filter((result) => result.status === status).length;
+  const [passed, interrupted, skipped] = [count("passed"), count("interrupted"), count("skipped")];
   const failures = failed.map(
     (result) =>
       `${scenarioId(result.scenario)}: ${result.failure?.kind}: ${result.failure?.error.message}\n`,
@@ -114,6 +120,7 @@ export function closingLines(closing: Closing): string {
   return (
     `\n${failures.join("")}` +
     (interrupted > 0 ? `${interrupted} not finished: interrupted\n` : "") +
+    (skipped > 0 ? `${skipped} skipped, each with its reason above\n` : "") +
     `wall time ${(closing.wallMs / 1000).toFixed(1)} s\n` +
     `artifacts ${closing.artifacts}\n` +
     `seed ${closing.seed}\n` +

@@ -8,6 +8,7 @@ export const certificateRotation: Scenario = {
   number: 15,
   name: "certificate-rotation",
   title: "Certificates rotate under load without a restart, and the new one is used.",
+  needs: ["container-access"],
   run: async ({ stage: open, step, signal }) => {
     const stage = await open({ mutualTls: true });
     const name = await stage.readyPod();

@@ -14,6 +14,8 @@ const LOOPBACK = "127.0.0.1";
 export function localPlatform({ realTime, compileCache }: LocalPlatformOptions): Platform {
   const durations = durationsOf(realTime, "local");
   return {
+    abilities: new Set(["container-access"]),
+    unseen: [],
     durations,
     image: "docker.ouroath.com:4443/yahoo/kafka_consumer:e2e",
     sidecars: {
@@ -22,6 +24,7 @@ export function localPlatform({ realTime, compileCache }: LocalPlatformOptions):
     },
     environment: { NODE_COMPILE_CACHE: compileCache },
     kitHost: LOOPBACK,
+    expose: async () => ({ [Symbol.asyncDispose]: async () => {} }),
     startTarget: (directory) =>
       startLocalTarget({ directory, timing: durations.cluster, compileCache }),
     [Symbol.asyncDispose]: async () => {},

@@ -1,3 +1,4 @@
+import type { Ability } from "../abilities.ts";
 import type { Durations } from "../durations.ts";
 import type { Requests } from "#simulator/omega/overlay.ts";
 import type { Site } from "#simulator/omega/site.ts";
@@ -5,6 +6,10 @@ import type { Target } from "./target.ts";
 
 /** Where the pods of a run are: one for all its stages. */
 export interface Platform extends AsyncDisposable {
+  /** Beyond what every target has. */
+  readonly abilities: ReadonlySet<Ability>;
+  /** What its targets cannot tell of the life of a pod, in the words of traces. */
+  readonly unseen: readonly string[];
   readonly durations: Durations;
   /** Of the app, as the manifests name it. */
   readonly image: string;
@@ -14,8 +19,12 @@ export interface Platform extends AsyncDisposable {
   readonly environment: Readonly<Record<string, string>>;
   /** What containers ask of a node, instead of what production asks; absent: the same. */
   readonly requests?: Requests;
-  /** Address of this machine on which pods reach the servers of the kit, and on which those listen. */
+  /** Where pods reach the servers of the kit, which listen on loopback of this host. */
   readonly kitHost: string;
+  /** From now on pods reach these ports of loopback, at `kitHost` under the same numbers, until what it gives is disposed. */
+  expose(ports: readonly number[]): Promise<AsyncDisposable>;
+  /** Aborts when pods can reach none of them any more; absent where that cannot be. */
+  readonly lost?: AbortSignal;
   /** A place for the pods of one stage. `directory` receives what belongs to it alone; it must exist. */
   startTarget(directory: string): Promise<Target>;
   /** Writes what the machines of a cluster logged; absent where there are none. */

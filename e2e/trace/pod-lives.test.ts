@@ -1,0 +1,88 @@
+import { expect, test } from "vitest";
+import type { ContainerEvent } from "../targets/target.ts";
+import { podLives } from "./pod-lives.ts";
+import type { StageRecord } from "./pod-lives.ts";
+
+const event = (atMs: number, of: string, more: Partial<ContainerEvent>): ContainerEvent => ({
+  kind: "container",
+  atMs,
+  pod: of,
+  name: "started",
+  ...more,
+});
+
+const line = (atMs: number, fields: object): string =>
+  JSON.stringify({ time: new Date(atMs).toISOString(), ...fields });
+
+const draining = { event: "lifecycle.entered", state: "draining" };
+
+/** A pod that comes up at once and, when told so, drains and goes `atMs`. */
+function pod(name: string, fromMs: number, endMs?: number): Omit<StageRecord, "replicas"> {
+  return {
+    history: [
+      event(fromMs, name, { container: "app" }),
+      event(fromMs, name, { name: "ready" }),
+      ...(endMs === undefined
+        ? []
+        : [
+            event(endMs - 500, name, { name: "deletion-requested" }),
+            event(endMs, name, { name: "exit", container: "app", exitCode: 0 }),
+            event(endMs, name, { name: "gone" }),
+          ]),
+    ],
+    events: [{ atMs: fromMs, reason: "Scheduled", object: name }],
+    activity: endMs === undefined ? [] : [{ atMs: endMs - 100, what: "LeaveGroup" }],
+    logs: [
+      {
+        pod: name,
+        container: "identity",
+        restart: 0,
+        text: `not JSON\n${line(fromMs, { event: "identity.written" })}\n`,
+      },
+      {
+        pod: name,
+        container: "app",
+        restart: 0,
+        text:
+          endMs === undefined
+            ? ""
+            : [
+                line(endMs - 300, draining),
+                line(endMs - 50, { event: "process.ended" }),
+                "{cut",
+              ].join("\n"),
+      },
+    ],
+  };
+}
+
+function stage(replicas: number, ...pods: Omit<StageRecord, "replicas">[]): StageRecord {
+  return {
+    replicas,
+    history: pods.flatMap(({ history }) => history),
+    events: pods.flatMap(({ events }) => events),
+    activity: pods.flatMap(({ activity }) => activity),
+    logs: pods.flatMap(({ logs }) => logs),
+  };
+}
+
+const up = "scheduled > certificates > ready";
+const ended = `${up} > deletion requested > group left > exit 0 > gone`;
+const lives = (record: StageRecord): string[] => podLives(record).map((life) => life.join(" > "));
+
+test("names and the order of pods are of no interest", () => {
+  const one = lives(stage(2, pod("a", 0), pod("b", 10, 9000)));
+  expect(one).toEqual([up, ended]);
+  expect(lives(stage(2, pod("y", 5, 8000), pod("x", 10)))).toEqual(one);
+});
+
+test("as many were replaced as came beyond what was wanted from the start", () => {
+  expect(lives(stage(1, pod("a", 0, 9000), pod("b", 8500)))).toEqual([up, `${ended} > replaced`]);
+  expect(lives(stage(1, pod("a", 0), pod("b", 8500)))).toEqual([up, up]);
+});
+
+test("who left the group is who was draining", () => {
+  const killed = pod("a", 0, 9000);
+  const record = stage(2, { ...killed, activity: [] }, pod("b", 0, 20_000));
+  expect(lives(record)).toEqual([`${up} > deletion requested > exit 0 > gone`, ended]);
+});
