@@ -169,9 +169,6 @@ describe("batches of kafkajs", () => {
   });
 
   describe("whose records have all ended", () => {
-    const commitAll = (batch: Batch): Promise<void> =>
-      batch.commit((batch.records.at(-1)?.offset ?? 0n) + 1n);
-
     it("let what follows be fetched while their commit is on its way, and handled when it is answered", async () => {
       const answer = Promise.withResolvers<void>();
       const { fetch, grant, handled, paused, position } = setUp({
@@ -232,3 +229,6 @@ describe("batches of kafkajs", () => {
     });
   });
 });
+
+const commitAll = (batch: Batch): Promise<void> =>
+  batch.commit((batch.records.at(-1)?.offset ?? 0n) + 1n);
