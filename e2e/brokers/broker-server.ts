@@ -4,9 +4,9 @@ import type { BrokerPlan, BrokerSoftware } from "./software.ts";
 /** A broker that was started for the run, wherever it runs. */
 export interface BrokerServer extends AsyncDisposable {
   /** A new connection to a port of its container. */
-  dial(port: number): Duplex;
+  dial(port: number): Duplex | Promise<Duplex>;
   /** Everything that it wrote until now. */
-  log(): string;
+  log(): Promise<string>;
 }
 
 export interface StartServerOptions {

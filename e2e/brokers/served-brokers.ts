@@ -138,7 +138,7 @@ class ServedBrokers implements BrokerService {
 
   async saveLogs(directory: string): Promise<void> {
     await mkdir(directory, { recursive: true });
-    await writeFile(join(directory, `${this.kind}.log`), this.#served.server.log());
+    await writeFile(join(directory, `${this.kind}.log`), await this.#served.server.log());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

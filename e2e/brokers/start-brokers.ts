@@ -1,13 +1,13 @@
 import type { Authority } from "#fixtures/certificates.ts";
 import type { RunArguments } from "../arguments.ts";
+import type { Platform } from "../targets/platform.ts";
 import type { BrokerService } from "./broker-service.ts";
 import { embeddedService } from "./embedded-service.ts";
 
 export interface StartBrokersOptions {
-  readonly run: Pick<RunArguments, "broker" | "target">;
+  readonly run: Pick<RunArguments, "broker">;
+  readonly platform: Pick<Platform, "kitHost" | "startBroker">;
   readonly authority: Authority;
-  /** At which pods reach the kit. */
-  readonly host: string;
   /** Scenarios at the same time. */
   readonly jobs: number;
   readonly signal: AbortSignal;
@@ -20,7 +20,8 @@ const STAGES_PER_SCENARIO = 2;
 
 /** Where the brokers of this run come from. What needs Docker or a broker that is there already is loaded only for it. */
 export async function startBrokers(options: StartBrokersOptions): Promise<BrokerService> {
-  const { run, authority, host, jobs, signal, line } = options;
+  const { run, platform, authority, jobs, signal, line } = options;
+  const host = platform.kitHost;
   const { broker } = run;
   if (broker.kind === "embedded") return embeddedService({ authority, host });
   if (broker.kind === "external") {
@@ -28,15 +29,14 @@ export async function startBrokers(options: StartBrokersOptions): Promise<Broker
     return await connectExternalBrokers(broker);
   }
   const startMs = performance.now();
-  const [{ startServedBrokers }, { startContainer }, { softwareOf }] = await Promise.all([
+  const [{ startServedBrokers }, { softwareOf }] = await Promise.all([
     import("./served-brokers.ts"),
-    import("./container.ts"),
     import("./software-of.ts"),
   ]);
   const software = softwareOf(broker.kind, broker.image);
   const service = await startServedBrokers({
     software,
-    start: startContainer,
+    start: platform.startBroker ?? (await import("./container.ts")).startContainer,
     authority,
     host,
     stages: jobs * STAGES_PER_SCENARIO,

@@ -8,6 +8,7 @@ import type { Requests } from "#simulator/omega/overlay.ts";
 import type { Tunnel } from "#simulator/relay/tunnel.ts";
 import { durationsOf } from "../durations.ts";
 import { until } from "../waiting.ts";
+import { startKubernetesBroker } from "./kubernetes-broker.ts";
 import type { NodeAccess } from "./kubernetes-nodes.ts";
 import { relayHost, startKubernetesRelay } from "./kubernetes-relay.ts";
 import { startKubernetesTarget } from "./kubernetes.ts";
@@ -19,6 +20,8 @@ export interface KubernetesPlatformOptions extends StepsOptions {
   readonly consumerImage: string;
   /** As nodes know it. */
   readonly simulatorsImage: string;
+  /** Of the broker, as nodes know it; absent: as its software names it. */
+  readonly brokerImage?: string | undefined;
   /** null where nobody reaches the nodes. */
   readonly nodes: NodeAccess | null;
   readonly realTime: boolean;
@@ -69,6 +72,13 @@ export async function startKubernetesPlatform(
     kitHost: relayHost(relayNamespace),
     expose,
     lost,
+    startBroker: async ({ software, ...more }) => {
+      const namespace = `kafka-consumer-kit-broker-${suffix()}`;
+      namespaces.push(namespace);
+      const image = options.brokerImage ?? software.image;
+      const placed = { ...software, image };
+      return await startKubernetesBroker({ ...more, config, namespace, software: placed });
+    },
     startTarget: async (directory) => {
       // The namespace of the component job, one for each stage.
       const namespace = `${namespaceOf(DEPLOYMENTS.component.namespaceDomain)}-${suffix()}`;
