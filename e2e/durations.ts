@@ -30,6 +30,10 @@ export interface Durations {
   readonly orphanWaitMs: number;
   /** How long a condition of an ordinary step may take before it counts as broken. */
   readonly stepMsMax: number;
+  /** Between two incidents of a load: every moment of what is done to the pods has work under way. */
+  readonly loadIntervalMs: number;
+  /** Between two looks at the contract file. */
+  readonly lookIntervalMs: number;
   /** How long a thing that must not happen is watched for. */
   readonly quietMs: number;
   /** Limit of a whole scenario. */
@@ -95,6 +99,8 @@ const SHORT: Durations = {
   brokerOutageMs: 4000,
   orphanWaitMs: 700,
   stepMsMax: 30_000,
+  loadIntervalMs: 25,
+  lookIntervalMs: 50,
   quietMs: 500,
   scenarioMsMax: 90_000,
 };
@@ -104,8 +110,8 @@ const SHORT_IN_CLUSTER: Durations = {
   // A machine that runs three nodes beside them is busy: no limit may pass because of that.
   pod: {
     ...SHORT.pod,
-    prestopTimeoutSeconds: 14,
-    terminationGracePeriodSeconds: 18,
+    prestopTimeoutSeconds: 24,
+    terminationGracePeriodSeconds: 30,
     probePeriodSeconds: 1,
     startupFailureThreshold: 60,
   },
@@ -119,10 +125,14 @@ const SHORT_IN_CLUSTER: Durations = {
     drainMs: 10_000,
     outcomeBudgetMs: 1500,
   },
+  // The app's container starts seconds after that of the sidecar.
+  certificatesLateSeconds: 10,
   longActionMs: 8000,
   longGraceSeconds: 13,
   brokerOutageMs: 7000,
   stepMsMax: 90_000,
+  loadIntervalMs: 100,
+  lookIntervalMs: 250,
   scenarioMsMax: 300_000,
 };
 
@@ -142,7 +152,7 @@ const REAL_TIME: Durations = {
     drainMs: 45_000,
     outcomeBudgetMs: 5000,
   },
-  certificatesLateSeconds: 3,
+  certificatesLateSeconds: 10,
   certificateWaitSeconds: 300,
   overrunGraceSeconds: 90,
   longActionMs: 90_000,
@@ -152,6 +162,8 @@ const REAL_TIME: Durations = {
   brokerOutageMs: 60_000,
   orphanWaitMs: 80_000,
   stepMsMax: 240_000,
+  loadIntervalMs: 25,
+  lookIntervalMs: 500,
   quietMs: 10_000,
   scenarioMsMax: 1_200_000,
 };

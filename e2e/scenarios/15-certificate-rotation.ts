@@ -9,10 +9,10 @@ export const certificateRotation: Scenario = {
   name: "certificate-rotation",
   title: "Certificates rotate under load without a restart, and the new one is used.",
   needs: ["container-access"],
-  run: async ({ stage: open, step, signal }) => {
+  run: async ({ stage: open, step, durations, signal }) => {
     const stage = await open({ mutualTls: true });
     const name = await stage.readyPod();
-    await using load = startLoad(stage, signal);
+    await using load = startLoad(stage, { intervalMs: durations.loadIntervalMs, signal });
     await load.reached(5);
     step("rotate three times");
     for (let rotation = 1; rotation <= 3; rotation += 1) {

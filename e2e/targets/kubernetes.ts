@@ -178,6 +178,10 @@ class KubernetesTarget implements Target {
     return await this.#volume(claim).list(path);
   }
 
+  async readVolumeTree(claim: string, path: string): Promise<ReadonlyMap<string, Uint8Array>> {
+    return await this.#volume(claim).readTree(path);
+  }
+
   events(): readonly TargetEvent[] {
     return this.#watch.entries().filter((entry) => entry.kind === "event");
   }
