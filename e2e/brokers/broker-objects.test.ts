@@ -16,7 +16,7 @@ const plan: BrokerPlan = {
 describe.each([apacheKafka("kafka:1"), redpanda("redpanda:1")])(
   "$kind in a cluster",
   (software) => {
-    const [secret, service, statefulSet] = brokerObjects(software, plan);
+    const [secret, service, statefulSet] = brokerObjects(software, plan, "kit");
 
     test("is a Secret, a Service and a StatefulSet of one name", () => {
       const objects = [secret, service, statefulSet];

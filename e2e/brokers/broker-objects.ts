@@ -1,4 +1,4 @@
-import type { KubernetesObject, V1Probe, V1StatefulSet } from "@kubernetes/client-node";
+import type { KubernetesObject, V1StatefulSet } from "@kubernetes/client-node";
 import { OUT_OF_THE_WAY } from "../targets/control-plane.ts";
 import { FILES_DIRECTORY } from "./software.ts";
 import type { BrokerPlan, BrokerSoftware } from "./software.ts";
@@ -16,7 +16,12 @@ export function brokerHost(namespace: string): string {
 }
 
 /** One node of the broker as a cluster runs it: what it reads in a Secret, what it writes in a volume of its own. */
-export function brokerObjects(software: BrokerSoftware, plan: BrokerPlan): KubernetesObject[] {
+export function brokerObjects(
+  software: BrokerSoftware,
+  plan: BrokerPlan,
+  namespace: string,
+): KubernetesObject[] {
+  const metadata = { name: BROKER, namespace, labels: LABELS };
   const ports = [plan.admin, ...plan.stages].map(({ name, port }) => {
     return { name: name.toLowerCase(), port };
   });
@@ -24,22 +29,22 @@ export function brokerObjects(software: BrokerSoftware, plan: BrokerPlan): Kuber
     {
       apiVersion: "v1",
       kind: "Secret",
-      metadata: { name: BROKER, labels: LABELS },
+      metadata,
       type: "Opaque",
       stringData: { ...software.files(plan) },
     } as KubernetesObject,
     {
       apiVersion: "v1",
       kind: "Service",
-      metadata: { name: BROKER, labels: LABELS },
+      metadata,
       // Its name is the pod's address, also before the pod is ready.
       spec: { clusterIP: "None", publishNotReadyAddresses: true, selector: LABELS, ports },
     } as KubernetesObject,
-    statefulSet(software, plan),
+    { ...statefulSet(software, plan), metadata },
   ];
 }
 
-function statefulSet(software: BrokerSoftware, plan: BrokerPlan): V1StatefulSet {
+function statefulSet(software: BrokerSoftware, plan: BrokerPlan) {
   const { image, prepare, argv, environment, directories, userId } = software;
   const [records, ...others] = directories.map((mountPath, index) => {
     return { name: `directory-${index}`, mountPath };
@@ -52,11 +57,10 @@ function statefulSet(software: BrokerSoftware, plan: BrokerPlan): V1StatefulSet 
     volumeMounts: [files, records, ...others],
     securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
   };
-  const listens: V1Probe = { tcpSocket: { port: plan.admin.port }, timeoutSeconds: 5 };
+  const listens = { tcpSocket: { port: plan.admin.port }, timeoutSeconds: 5 };
   return {
     apiVersion: "apps/v1",
     kind: "StatefulSet",
-    metadata: { name: BROKER, labels: LABELS },
     spec: {
       serviceName: BROKER,
       replicas: 1,
@@ -105,5 +109,5 @@ function statefulSet(software: BrokerSoftware, plan: BrokerPlan): V1StatefulSet 
         },
       ],
     },
-  };
+  } satisfies V1StatefulSet;
 }

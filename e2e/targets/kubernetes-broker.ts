@@ -29,10 +29,7 @@ export async function startKubernetesBroker(
   await core.createNamespace({ body: { metadata: { name: namespace } } });
   const server = new KubernetesBroker(config, namespace);
   try {
-    const objects = brokerObjects(software, plan).map((object) => ({
-      ...object,
-      metadata: { ...object.metadata, namespace },
-    }));
+    const objects = brokerObjects(software, plan, namespace);
     for (const dryRun of [true, false]) {
       await applyObjects(config, objects, { fieldManager: FIELD_MANAGER, dryRun });
     }
