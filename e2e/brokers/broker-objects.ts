@@ -10,7 +10,7 @@ export const BROKER_POD = `${BROKER}-0`;
 
 const LABELS = { "app.kubernetes.io/name": BROKER };
 
-/** The name of the Service, in the certificate of the broker. */
+/** The name of the Service. */
 export function brokerHost(namespace: string): string {
   return `${BROKER}.${namespace}.svc`;
 }

@@ -15,5 +15,10 @@ export interface StartServerOptions {
   readonly signal: AbortSignal;
 }
 
-/** Resolves when it serves, or rejects and leaves nothing. */
-export type StartServer = (options: StartServerOptions) => Promise<BrokerServer>;
+/** Where it can be started, once. */
+export interface BrokerPlace {
+  /** Resolves when it serves, or rejects and leaves nothing. */
+  readonly start: (options: StartServerOptions) => Promise<BrokerServer>;
+  /** Names that it has there beside those of the gates. */
+  readonly dnsNames: readonly string[];
+}

@@ -1,18 +1,25 @@
 import type { Authority } from "#fixtures/certificates.ts";
 import type { RunArguments } from "../arguments.ts";
 import type { Platform } from "../targets/platform.ts";
+import type { BrokerPlace } from "./broker-server.ts";
 import type { BrokerService } from "./broker-service.ts";
 import { embeddedService } from "./embedded-service.ts";
 
 export interface StartBrokersOptions {
   readonly run: Pick<RunArguments, "broker">;
-  readonly platform: Pick<Platform, "kitHost" | "startBroker">;
+  readonly platform: Pick<Platform, "kitHost" | "brokerPlace">;
   readonly authority: Authority;
   /** Scenarios at the same time. */
   readonly jobs: number;
   readonly signal: AbortSignal;
   /** Shows a line of progress. */
   readonly line: (text: string) => void;
+}
+
+/** Loads the client of a container engine. */
+async function containerPlace(): Promise<BrokerPlace> {
+  const { startContainer } = await import("./container.ts");
+  return { start: startContainer, dnsNames: [] };
 }
 
 /** No scenario has more at once. */
@@ -36,7 +43,7 @@ export async function startBrokers(options: StartBrokersOptions): Promise<Broker
   const software = softwareOf(broker.kind, broker.image);
   const service = await startServedBrokers({
     software,
-    start: platform.startBroker ?? (await import("./container.ts")).startContainer,
+    place: platform.brokerPlace ?? (await containerPlace()),
     authority,
     host,
     stages: jobs * STAGES_PER_SCENARIO,

@@ -6,6 +6,7 @@ import type { StepsOptions } from "#kind/steps.ts";
 import { DEPLOYMENTS, namespaceOf } from "#simulator/omega/identities.ts";
 import type { Requests } from "#simulator/omega/overlay.ts";
 import type { Tunnel } from "#simulator/relay/tunnel.ts";
+import { brokerHost } from "../brokers/broker-objects.ts";
 import { durationsOf } from "../durations.ts";
 import { until } from "../waiting.ts";
 import { startKubernetesBroker } from "./kubernetes-broker.ts";
@@ -42,6 +43,7 @@ export async function startKubernetesPlatform(
   const { config, simulatorsImage, nodes, realTime, signal } = options;
   const core = config.makeApiClient(CoreV1Api);
   const relayNamespace = `kafka-consumer-kit-${suffix()}`;
+  const brokerNamespace = `kafka-consumer-kit-broker-${suffix()}`;
   const namespaces = [relayNamespace];
   await using starting = new AsyncDisposableStack();
   starting.defer(() => namespacesGone(core, namespaces));
@@ -72,12 +74,15 @@ export async function startKubernetesPlatform(
     kitHost: relayHost(relayNamespace),
     expose,
     lost,
-    startBroker: async ({ software, ...more }) => {
-      const namespace = `kafka-consumer-kit-broker-${suffix()}`;
-      namespaces.push(namespace);
-      const image = options.brokerImage ?? software.image;
-      const placed = { ...software, image };
-      return await startKubernetesBroker({ ...more, config, namespace, software: placed });
+    brokerPlace: {
+      dnsNames: [brokerHost(brokerNamespace)],
+      start: async ({ software, ...more }) => {
+        namespaces.push(brokerNamespace);
+        const image = options.brokerImage ?? software.image;
+        const placed = { ...software, image };
+        const namespace = brokerNamespace;
+        return await startKubernetesBroker({ ...more, config, namespace, software: placed });
+      },
     },
     startTarget: async (directory) => {
       // The namespace of the component job, one for each stage.
