@@ -233,6 +233,3 @@ describe("batches of kafkajs", () => {
     });
   });
 });
-
-const commitAll = (batch: Batch): Promise<void> =>
-  batch.commit((batch.records.at(-1)?.offset ?? 0n) + 1n);
