@@ -16,7 +16,7 @@ import type { Scenario } from "./scenario.ts";
 import { openStage } from "./open-stage.ts";
 import type { Stage, StageOptions } from "./stage.ts";
 import type { Platform } from "./targets/platform.ts";
-import { recordStage } from "./trace/record-stage.ts";
+import { recordStage, unseenAt } from "./trace/record-stage.ts";
 import type { RecordedStage } from "./trace/record-stage.ts";
 import { podLives } from "./trace/pod-lives.ts";
 import { writeTrace } from "./trace/trace-file.ts";
@@ -47,7 +47,7 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
     const stages = await Promise.all(
       records.map(async (record, index) => podLives(await record(logsDirectory(index)))),
     );
-    const { unseen } = platform;
+    const unseen = [...platform.unseen, ...unseenAt(brokers)];
     await writeTrace(directory, {
       scenario: scenarioId(scenario),
       target: run.target,
@@ -87,9 +87,12 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
         await work.catch((error: unknown) => errors.push(error));
       };
       // Of a scenario that passed, every stage was opened. All at once: none has begun to end.
-      const records = failed
-        ? []
-        : await Promise.all(opened.map(async ({ opening }) => await recordStage(await opening)));
+      const records: RecordedStage[] = [];
+      const record = async (): Promise<void> => {
+        const stages = await Promise.all(opened.map(({ opening }) => opening));
+        records.push(...(await Promise.all(stages.map((stage) => recordStage(stage)))));
+      };
+      if (!failed) await attempt(record());
       const keep =
         !isInterrupted(signal, platform) &&
         (run.keep === "always" || (run.keep === "on-failure" && failed));
@@ -106,7 +109,7 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
         if (keep) tell("run", "stage.kept", { directory: stageDirectory });
         else await attempt(removeDirectory(stageDirectory));
       }
-      if (!failed) await attempt(traceOf(records));
+      if (!failed && errors.length === 0) await attempt(traceOf(records));
       await attempt(judgeArtifacts(directory, options.secrets));
       if (errors.length > 0) throw errors[0];
     },

@@ -89,6 +89,10 @@ function setUp({ partitionsConcurrentMax = 8, handle, commit }: Doubles = {}) {
   };
 }
 
+async function commitAll(batch: Batch): Promise<void> {
+  await batch.commit((batch.records.at(-1)?.offset ?? 0n) + 1n);
+}
+
 describe("batches of kafkajs", () => {
   it("go to the handler once; the partition is paused meanwhile, fetched and resolved afterwards", async () => {
     const { fetch, grant, handled, paused, resolved } = setUp();
@@ -169,9 +173,6 @@ describe("batches of kafkajs", () => {
   });
 
   describe("whose records have all ended", () => {
-    const commitAll = (batch: Batch): Promise<void> =>
-      batch.commit((batch.records.at(-1)?.offset ?? 0n) + 1n);
-
     it("let what follows be fetched while their commit is on its way, and handled when it is answered", async () => {
       const answer = Promise.withResolvers<void>();
       const { fetch, grant, handled, paused, position } = setUp({

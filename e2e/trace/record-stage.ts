@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Broker } from "../brokers/broker.ts";
 import type { Stage } from "../stage.ts";
 import type { StageRecord } from "./pod-lives.ts";
 import { untilTime } from "./run-log.ts";
@@ -15,9 +16,18 @@ export async function recordStage(stage: Stage): Promise<RecordedStage> {
     replicas: stage.replicas,
     history: [...stage.target.history()],
     events: [...stage.target.events()],
-    activity: [...(await stage.broker.clientActivity())],
+    activity: tellsRequests(stage.broker) ? await stage.broker.clientActivity() : [],
   };
   return async (directory) => ({ ...record, logs: await readLogs(directory, endMs) });
+}
+
+/** What a broker that does not tell them leaves out of every life. */
+export function unseenAt(broker: Pick<Broker, "abilities">): readonly string[] {
+  return tellsRequests(broker) ? [] : ["group left"];
+}
+
+function tellsRequests({ abilities }: Pick<Broker, "abilities">): boolean {
+  return abilities.has("broker-requests");
 }
 
 const NAME = /^(?<pod>[^.]+)\.(?<container>[^.]+)\.(?<restart>\d+)\.log$/;
