@@ -27,7 +27,7 @@ describe.skipIf(notAsked() !== "")(`a cluster of kind${notAsked()}`, () => {
       name: `kit-test-${process.pid}`,
       engine,
       nodeImage: nodeImage(),
-      images: [built.name],
+      images: [{ reference: built.name, nodes: "workers" }],
       onStep: () => {},
     };
     running = await bringUp(options);
@@ -109,7 +109,10 @@ describe.skipIf(notAsked() !== "")(`a cluster of kind${notAsked()}`, () => {
   });
 
   test("a failed step leaves nothing of a cluster that was made, and one that was there", async () => {
-    const broken = { ...options, images: ["localhost/no-such-image:1"] };
+    const broken = {
+      ...options,
+      images: [{ reference: "localhost/no-such-image:1", nodes: "all" as const }],
+    };
     await expect(bringUp(broken)).rejects.toThrow(/load localhost\/no-such-image:1: docker image/);
     await expect(running.cluster.exists()).resolves.toBe(true);
   });

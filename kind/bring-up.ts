@@ -6,7 +6,7 @@ import { KindCluster, SHARED_PATH } from "./cluster.ts";
 import { runCommand } from "./command.ts";
 import type { CommandOptions } from "./command.ts";
 import type { Engine } from "./engine.ts";
-import { contentName, loadAs, nodesWithout } from "./node-images.ts";
+import { contentName, loadAs, nodesWithout, workers } from "./node-images.ts";
 import { runSteps } from "./steps.ts";
 import type { Step, StepsOptions } from "./steps.ts";
 import { addSharedStorageClass } from "./storage.ts";
@@ -17,8 +17,15 @@ export interface BringUpOptions extends StepsOptions, Pick<CommandOptions, "onLi
   readonly engine: Engine;
   /** kind's own default when none is given. Of no effect on a cluster that is there. */
   readonly nodeImage?: string | undefined;
-  /** Images of the engine that every node is given on which pods run. */
-  readonly images: readonly string[];
+  /** Images of the engine that the nodes are given. */
+  readonly images: readonly NodeImage[];
+}
+
+interface NodeImage {
+  /** As the engine knows it. */
+  readonly reference: string;
+  /** `all`: the control plane's too. */
+  readonly nodes: "workers" | "all";
 }
 
 export interface RunningKind {
@@ -67,14 +74,14 @@ export async function bringUp(options: BringUpOptions): Promise<RunningKind> {
       title: "add the storage class efs-default",
       run: () => addSharedStorageClass(config, SHARED_PATH, signal),
     },
-    ...images.map((image, index) => ({
-      title: `load ${image}`,
+    ...images.map(({ reference, nodes: on }, index) => ({
+      title: `load ${reference}`,
       run: async () => {
-        const tagged = await contentName(options.engine, image);
+        const tagged = await contentName(options.engine, reference);
         loaded[index] = tagged;
         const { items } = await config.makeApiClient(CoreV1Api).listNode();
-        const nodes = nodesWithout(tagged, items);
-        if (nodes.length > 0) await loadAs(tagged, image, { cluster, nodes });
+        const nodes = nodesWithout(tagged, on === "all" ? items : workers(items));
+        if (nodes.length > 0) await loadAs(tagged, reference, { cluster, nodes });
         return nodes.length > 0
           ? `${tagged}, to ${nodes.length} nodes`
           : `${tagged} is there already`;

@@ -64,7 +64,7 @@ export async function buildImage(kind: ImageKind, options: BuildOptions): Promis
 }
 
 /** Throws CommandError when the engine has no such image. */
-export async function inspectImage(
+async function inspectImage(
   engine: Engine,
   reference: string,
 ): Promise<{ readonly id: string; readonly bytes: number }> {

@@ -2,17 +2,33 @@ import type { V1Node } from "@kubernetes/client-node";
 import { expect, test } from "vitest";
 import { KindCluster } from "./cluster.ts";
 import { fakeCommands } from "./fake-command.ts";
-import { contentName, loadAs, nodesWithout } from "./node-images.ts";
+import { contentName, loadAs, nodesWithout, workers } from "./node-images.ts";
 
-const ENGINE = "if (argv[0] === 'image') console.log('sha256:0123456789abcdef 7')";
+/** As `image inspect` would, but for the part that is asked for by name. */
+const ENGINE = "if (argv[1] === 'inspect') console.log(argv[3])";
 
 test.each([
-  ["localhost/app:local", "localhost/app:0123456789ab"],
-  ["registry:5000/team/app", "registry:5000/team/app:0123456789ab"],
-  ["registry/app@sha256:ffff", "registry/app:0123456789ab"],
+  ["localhost/app:local", /^localhost\/app:[0-9a-f]{12}$/],
+  ["registry:5000/team/app", /^registry:5000\/team\/app:[0-9a-f]{12}$/],
+  ["registry/app@sha256:ffff", /^registry\/app:[0-9a-f]{12}$/],
 ])("%s is named by its content", async (reference, name) => {
   await using _ = await fakeCommands({ docker: ENGINE });
-  await expect(contentName("docker", reference)).resolves.toBe(name);
+  await expect(contentName("docker", reference)).resolves.toMatch(name);
+});
+
+async function named(engine: string): Promise<string> {
+  await using _ = await fakeCommands({ docker: engine });
+  return await contentName("docker", "localhost/app:local");
+}
+
+test("another content has another name, and a label changes nothing", async () => {
+  const one = await named(ENGINE);
+  await expect(named(`${ENGINE}; console.log("more")`)).resolves.not.toBe(one);
+  await using commands = await fakeCommands({ docker: ENGINE });
+  await contentName("docker", "localhost/app:local");
+  const [inspected] = await commands.invocations();
+  expect(inspected?.argv.join(" ")).toMatch(/Layers.*Env.*Entrypoint/);
+  expect(inspected?.argv.join(" ")).not.toMatch(/Labels|\.Id|Created/);
 });
 
 test("the engine knows the name of the content only while it is loaded, also when that fails", async () => {
@@ -38,12 +54,14 @@ function node(name: string, images: string[], effect?: string): V1Node {
   };
 }
 
-test("only nodes that run pods and lack the image are given it", () => {
+test("only nodes that lack the image are given it, and the control plane is no worker", () => {
   const nodes = [
     node("control-plane", [], "NoSchedule"),
     node("has-it", ["localhost/app:0", "localhost/app:1"]),
     node("has-another", ["localhost/app:0"]),
     { metadata: { name: "says-nothing" } },
   ];
-  expect(nodesWithout("localhost/app:1", nodes)).toEqual(["has-another", "says-nothing"]);
+  const lacking = ["control-plane", "has-another", "says-nothing"];
+  expect(nodesWithout("localhost/app:1", nodes)).toEqual(lacking);
+  expect(nodesWithout("localhost/app:1", workers(nodes))).toEqual(lacking.slice(1));
 });

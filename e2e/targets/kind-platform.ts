@@ -32,7 +32,11 @@ export async function startKindPlatform(options: KindPlatformOptions): Promise<P
     engine,
     name: options.cluster ?? DEFAULT_CLUSTER,
     nodeImage: nodeImage ?? undefined,
-    images: [built.consumer, built.simulators],
+    images: [
+      { reference: built.consumer, nodes: "workers" },
+      // The relay is on the control plane.
+      { reference: built.simulators, nodes: "all" },
+    ],
   });
   await using starting = new AsyncDisposableStack();
   if (!reused) {

@@ -79,6 +79,8 @@ async function forwardedPort(config: KubeConfig, namespace: string): Promise<Dup
     outgoing,
   );
   const connection = Duplex.from({ readable: incoming, writable: outgoing });
+  // What ends before it is done is an error to it; `close` follows.
+  connection.on("error", () => {});
   const end = (): void => void connection.destroy();
   // Nothing listens there, or the pod is gone.
   said.once("data", end);

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { constants, performServerHandshake } from "node:http2";
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import { createConnection } from "node:net";
@@ -129,7 +128,8 @@ class RelayTunnel implements Tunnel {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
     if (this.#session.destroyed) return;
-    const closed = once(this.#session, "close");
+    // `once` would fail with what a connection says that is cut.
+    const closed = new Promise<void>((resolve) => void this.#session.once("close", resolve));
     // Not by the session, whose streams would end as if they had nothing more to say.
     this.#connection.destroy();
     await closed;
