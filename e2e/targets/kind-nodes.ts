@@ -12,5 +12,7 @@ export function kindNodes(engine: Engine): NodeAccess {
     signal: (node, containerId, signal) => tasks(node, "kill", "--signal", signal, containerId),
     pause: (node, containerId) => tasks(node, "pause", containerId),
     unpause: (node, containerId) => tasks(node, "resume", containerId),
+    pauseNode: async (node) => void (await runCommand(engine, ["pause", node])),
+    unpauseNode: async (node) => void (await runCommand(engine, ["unpause", node])),
   };
 }

@@ -5,4 +5,7 @@ export interface NodeAccess {
   /** Freezes every process of the container. */
   pause(node: string, containerId: string): Promise<void>;
   unpause(node: string, containerId: string): Promise<void>;
+  /** Freezes everything that runs on the node, its kubelet too. Resolves when it is frozen. */
+  pauseNode(node: string): Promise<void>;
+  unpauseNode(node: string): Promise<void>;
 }

@@ -4,6 +4,7 @@ import type { KubeConfig, V1Pod } from "@kubernetes/client-node";
 import { openTunnel } from "#simulator/relay/tunnel.ts";
 import type { Tunnel } from "#simulator/relay/tunnel.ts";
 import { until } from "../waiting.ts";
+import { BESIDE_SCENARIOS } from "./kit-placement.ts";
 import { KIT_LABEL } from "./kubernetes-watch.ts";
 
 export interface KubernetesRelayOptions {
@@ -17,7 +18,6 @@ export interface KubernetesRelayOptions {
 const NAME = "relay";
 const PORT = 8091;
 const RUNS_MS_MAX = 120_000;
-const CONTROL_PLANE = "node-role.kubernetes.io/control-plane";
 
 /** The name at which pods of any namespace reach what is exposed. */
 export function relayHost(namespace: string): string {
@@ -95,18 +95,7 @@ function relayPod(image: string): V1Pod {
     spec: {
       automountServiceAccountToken: false,
       terminationGracePeriodSeconds: 0,
-      // Away from the nodes that scenarios drain, pause or fill.
-      tolerations: [{ key: CONTROL_PLANE, operator: "Exists", effect: "NoSchedule" }],
-      affinity: {
-        nodeAffinity: {
-          preferredDuringSchedulingIgnoredDuringExecution: [
-            {
-              weight: 100,
-              preference: { matchExpressions: [{ key: CONTROL_PLANE, operator: "Exists" }] },
-            },
-          ],
-        },
-      },
+      ...BESIDE_SCENARIOS,
       securityContext: { runAsUser: 10001, runAsGroup: 10001, runAsNonRoot: true },
       containers: [
         {
