@@ -1,6 +1,9 @@
+import { createAuthority } from "#fixtures/certificates.ts";
+import { embeddedService } from "#e2e/brokers/embedded-service.ts";
 import { makeOwnedDirectory, removeDirectory } from "#e2e/owned-directory.ts";
 import { seededRandom } from "#e2e/random.ts";
-import { openStage, type Stage, type StageOptions } from "#e2e/stage.ts";
+import { openStage } from "#e2e/open-stage.ts";
+import type { Stage, StageOptions } from "#e2e/stage.ts";
 import { localPlatform } from "#e2e/targets/local-platform.ts";
 
 /** Runs `use` on a stage of its own, with the short durations of the scenarios. */
@@ -10,10 +13,15 @@ export async function onStage<T>(
   use: (stage: Stage) => Promise<T>,
 ): Promise<T> {
   const directory = await makeOwnedDirectory();
+  const platform = localPlatform({ realTime: false, compileCache });
+  const authority = await createAuthority();
   try {
     await using stage = await openStage(options, {
       directory,
-      platform: localPlatform({ realTime: false, compileCache }),
+      platform,
+      brokers: embeddedService({ authority, host: platform.kitHost }),
+      authority,
+      durations: platform.durations,
       realTime: false,
       random: seededRandom(1, "bench"),
       signal: AbortSignal.timeout(60_000),

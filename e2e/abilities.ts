@@ -4,9 +4,26 @@ const ABILITIES = {
   "cluster-nodes": "several nodes, which can be drained and paused",
   "memory-limits": "memory limits that a kernel keeps",
   "api-server": "an API server, as kubectl talks to one",
+  "fault-rules": "rules about what clients send and are answered",
+  "forced-rebalance": "a way to make a group rebalance",
+  "broker-nodes": "several nodes of the broker, which can be killed and can lead in turn",
+  "broker-connections": "sight of the connections of its clients, and a way to cut them",
+  "broker-requests": "sight of what its clients ask, by name",
+  "broker-users": "users whose passwords can be changed",
 } as const;
 
 export type Ability = keyof typeof ABILITIES;
+
+/** A method was called whose ability is lacking: the scenario does not say that it needs it. */
+export class AbilityLackingError extends Error {
+  override readonly name = "AbilityLackingError";
+
+  constructor(place: string, ability: Ability) {
+    super(
+      `${place} has no ${ability}: ${ABILITIES[ability]}; a scenario that uses it names it in \`needs\``,
+    );
+  }
+}
 
 /** Why a scenario is left out: the first ability that it needs and the place lacks. undefined when it lacks none. `place` such as "the target local". */
 export function reasonToSkip(

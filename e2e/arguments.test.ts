@@ -2,6 +2,9 @@ import { describe, expect, test } from "vitest";
 import { parseInvocation } from "./arguments.ts";
 import { UsageError } from "./errors.ts";
 
+const EXTERNAL =
+  "--broker external --bootstrap a:1 --bootstrap b:2 --broker-ca ca.pem --broker-user u".split(" ");
+
 const parse = (argv: string[], env = {}) => parseInvocation(argv, env, () => 7);
 
 describe("the command line", () => {
@@ -11,7 +14,7 @@ describe("the command line", () => {
       run: {
         target: "local",
         kind: { cluster: null, engine: null, nodeImage: null, baseImage: null, image: null },
-        broker: "embedded",
+        broker: { kind: "embedded" },
         scenarios: [],
         seed: 7,
         keep: "on-failure",
@@ -29,6 +32,21 @@ describe("the command line", () => {
     expect(parse([], env)).toMatchObject({ run: { artifacts: "/sd/artifacts" } });
     expect(parse(["--artifacts", "here"], env)).toMatchObject({ run: { artifacts: "here" } });
     expect(parse([], { SD_ARTIFACTS_DIR: "" })).toMatchObject({ run: { artifacts: "artifacts" } });
+  });
+
+  test("names a broker that is there, and where its password is", () => {
+    expect(parse([...EXTERNAL, "--broker-password-env", "V"])).toMatchObject({
+      run: {
+        broker: {
+          kind: "external",
+          bootstrap: ["a:1", "b:2"],
+          caFile: "ca.pem",
+          mechanism: "scram-sha-512",
+          user: "u",
+          password: { variable: "V" },
+        },
+      },
+    });
   });
 
   test("collects repeated scenarios", () => {
@@ -51,8 +69,33 @@ describe("the command line", () => {
     [["--node-image", "a"], "--node-image is for --target kind, and the target is local"],
     [["--target", "kind", "--engine", "lxc"], "--engine must be one of docker, podman, got lxc"],
     [["--target", "kind", "--image", ""], '--image needs a value, got ""'],
-    [["--broker", "redpanda"], "--broker redpanda is not available yet"],
-    [["--broker", "rabbit"], "--broker must be one of embedded, got rabbit"],
+    [
+      ["--broker", "rabbit"],
+      "--broker must be one of embedded, kafka, redpanda, external, got rabbit",
+    ],
+    [
+      ["--broker-image", "a"],
+      "--broker-image is for --broker kafka and redpanda, and the broker is embedded",
+    ],
+    [
+      ["--broker", "kafka", "--bootstrap", "a:1"],
+      "--bootstrap is for --broker external, and the broker is kafka",
+    ],
+    [["--broker", "external"], "--broker external needs --bootstrap HOST:PORT"],
+    [
+      ["--broker", "external", "--bootstrap", "localhost"],
+      "--bootstrap must be HOST:PORT, got localhost",
+    ],
+    [["--broker", "external", "--bootstrap", "a:1"], "--broker external needs --broker-ca"],
+    [
+      [...EXTERNAL, "--broker-mechanism", "plain"],
+      "--broker-mechanism must be one of scram-sha-512, got plain",
+    ],
+    [EXTERNAL, "needs one of --broker-password-file and --broker-password-env"],
+    [
+      [...EXTERNAL, "--broker-password-file", "f", "--broker-password-env", "V"],
+      "needs one of --broker-password-file and --broker-password-env",
+    ],
     [["fly"], "unknown command fly"],
     [["run", "list"], "one command at most"],
     [["list", "--seed", "1"], "list takes no options, got --seed"],

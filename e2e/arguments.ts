@@ -1,5 +1,8 @@
 import { parseArgs } from "node:util";
+import { BROKER_OPTIONS, BROKER_USAGE, brokerArguments } from "./broker-arguments.ts";
+import type { BrokerArguments } from "./broker-arguments.ts";
 import { UsageError } from "./errors.ts";
+import { filled, oneOf, whole } from "./option-values.ts";
 
 type Keep = "on-failure" | "always" | "never";
 
@@ -7,7 +10,7 @@ export interface RunArguments {
   readonly target: "local" | "kind";
   /** Of the target kind; what is null is left to it. */
   readonly kind: KindArguments;
-  readonly broker: "embedded";
+  readonly broker: BrokerArguments;
   /** Numbers or names, as given; empty means all. */
   readonly scenarios: readonly string[];
   /** 32-bit unsigned. */
@@ -45,7 +48,6 @@ export interface KindArguments {
 const LATER = {
   command: ["replay", "chaos"],
   target: ["kubernetes"],
-  broker: ["redpanda", "kafka", "external"],
 } as const;
 
 export const USAGE = `Usage: npm run e2e -- [COMMAND] [options]
@@ -62,7 +64,8 @@ Options of run
   --scenario N|NAME       only these (repeatable)
   --target local|kind     where the pods run: processes of this host, or a cluster of kind on its
                           Docker or Podman (default local)
-  --broker embedded       which broker they read (default embedded)
+  --broker embedded|kafka|redpanda|external
+                          which broker they read (default embedded: no Docker needed)
   --seed N                0 to 4294967295 (default: a random one, printed)
   --jobs N                scenarios at the same time (default: by the number of processors)
   --keep on-failure|always|never
@@ -81,6 +84,7 @@ Options of --target kind
   --base-image NAME       what the images are built on (default node:24-bookworm-slim)
   --image NAME            an image of the consumer that was built earlier (default: build it)
 
+${BROKER_USAGE}
 Exit codes: 0 passed, 1 an expectation broke, 2 usage, 3 preflight, 4 infrastructure or a fault that
 never fired, 130 interrupted.
 `;
@@ -139,6 +143,7 @@ function parse(argv: readonly string[]) {
         "real-time": { type: "boolean" },
         compare: { type: "string" },
         ...KIND_OPTIONS,
+        ...BROKER_OPTIONS,
         help: { type: "boolean", short: "h" },
       },
     });
@@ -152,11 +157,12 @@ function runArguments(
   env: Readonly<Record<string, string | undefined>>,
   randomSeed: () => number,
 ): RunArguments {
+  if (values.target !== undefined) refuseLater("target", "--", values.target);
   const target = oneOf("target", values.target, ["local", "kind"]);
   return {
     target,
     kind: kindArguments(target, values),
-    broker: oneOf("broker", values.broker, ["embedded"]),
+    broker: brokerArguments(values),
     scenarios: (values.scenario ?? []).map((text) => filled("scenario", text)),
     seed: values.seed === undefined ? randomSeed() : whole("seed", values.seed, 0, 2 ** 32 - 1),
     keep: oneOf("keep", values.keep, ["on-failure", "always", "never"]),
@@ -193,39 +199,9 @@ function kindArguments(target: RunArguments["target"], values: Values): KindArgu
   };
 }
 
-/** An empty value is what a variable that is not set leaves of an option. */
-function filled<Value extends string | undefined>(option: string, value: Value): Value {
-  if (value?.trim() === "") throw new UsageError(`--${option} needs a value, got ""`);
-  return value;
-}
-
-/** The first choice is the default. */
-function oneOf<const T extends string>(
-  option: string,
-  value: string | undefined,
-  choices: readonly [T, ...T[]],
-): T {
-  if (value === undefined) return choices[0];
-  refuseLater(option, "--", value);
-  const choice = choices.find((candidate) => candidate === value);
-  if (choice === undefined) {
-    throw new UsageError(`--${option} must be one of ${choices.join(", ")}, got ${value}`);
-  }
-  return choice;
-}
-
-function refuseLater(option: string, prefix: string, value: string): void {
-  const later: readonly string[] =
-    option === "command" || option === "target" || option === "broker" ? LATER[option] : [];
+function refuseLater(option: keyof typeof LATER, prefix: string, value: string): void {
+  const later: readonly string[] = LATER[option];
   if (later.includes(value)) {
     throw new UsageError(`${prefix}${option} ${value} is not available yet`);
   }
-}
-
-function whole(option: string, value: string, min: number, max: number): number {
-  const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
-  if (!(number >= min && number <= max)) {
-    throw new UsageError(`--${option} must be a whole number from ${min} to ${max}, got ${value}`);
-  }
-  return number;
 }

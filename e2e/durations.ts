@@ -44,6 +44,26 @@ export function durationsOf(realTime: boolean, place: "local" | "cluster"): Dura
   return place === "local" ? SHORT : SHORT_IN_CLUSTER;
 }
 
+/**
+ * The same for a broker that lets no session be shorter than this: what is measured against the session grows with it.
+ */
+export function withSessionTimeout(durations: Durations, sessionTimeoutMsMin: number): Durations {
+  const { consumer } = durations;
+  const moreMs = sessionTimeoutMsMin - consumer.sessionTimeoutMs;
+  if (moreMs <= 0) return durations;
+  return {
+    ...durations,
+    consumer: {
+      ...consumer,
+      sessionTimeoutMs: sessionTimeoutMsMin,
+      rebalanceTimeoutMs: Math.max(consumer.rebalanceTimeoutMs, sessionTimeoutMsMin),
+    },
+    longActionMs: durations.longActionMs + moreMs,
+    longGraceSeconds: durations.longGraceSeconds + Math.ceil(moreMs / 1000),
+    brokerOutageMs: durations.brokerOutageMs + moreMs,
+  };
+}
+
 const SHORT: Durations = {
   pod: {
     certWaitSeconds: 20,

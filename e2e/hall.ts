@@ -1,7 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Authority } from "#fixtures/certificates.ts";
 import type { RunArguments } from "./arguments.ts";
+import type { BrokerService } from "./brokers/broker-service.ts";
 import { checkSecrets } from "./checkers/secrets.ts";
+import type { Durations } from "./durations.ts";
 import { ExpectationError } from "./errors.ts";
 import type { Tell } from "./events.ts";
 import { tellRecorded, watchStage } from "./observe.ts";
@@ -10,7 +13,7 @@ import { seededRandom } from "./random.ts";
 import type { Hall } from "./runner.ts";
 import { scenarioId } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
-import { openStage } from "./stage.ts";
+import { openStage } from "./open-stage.ts";
 import type { Stage, StageOptions } from "./stage.ts";
 import type { Platform } from "./targets/platform.ts";
 import { recordStage } from "./trace/record-stage.ts";
@@ -21,6 +24,10 @@ import { writeTrace } from "./trace/trace-file.ts";
 export interface HallOptions {
   readonly run: RunArguments;
   readonly platform: Platform;
+  readonly brokers: BrokerService;
+  readonly authority: Authority;
+  /** As platform and broker allow them. */
+  readonly durations: Durations;
   /** Receives a directory per scenario. */
   readonly artifacts: string;
   readonly tell: Tell;
@@ -30,17 +37,18 @@ export interface HallOptions {
 
 /** What one scenario runs in: its stages, and what is kept of them. */
 export function openHall(scenario: Scenario, signal: AbortSignal, options: HallOptions): Hall {
-  const { run, platform, tell } = options;
+  const { run, platform, brokers, authority, durations, tell } = options;
   const random = seededRandom(run.seed, scenario.name);
   const directory = join(options.artifacts, scenarioId(scenario));
   const opened: OpenedStage[] = [];
+  const seesRequests = brokers.abilities.has("broker-requests");
   const logsDirectory = (index: number): string =>
     join(directory, opened.length === 1 ? "logs" : `logs-${index + 1}`);
   const traceOf = async (records: readonly RecordedStage[]): Promise<void> => {
     const stages = await Promise.all(
       records.map(async (record, index) => podLives(await record(logsDirectory(index)))),
     );
-    const { unseen } = platform;
+    const unseen = [...platform.unseen, ...(seesRequests ? [] : ["group left"])];
     await writeTrace(directory, {
       scenario: scenarioId(scenario),
       target: run.target,
@@ -51,7 +59,7 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
   return {
     context: {
       signal,
-      durations: platform.durations,
+      durations,
       random,
       step: (text) => tell("scenario", "scenario.step", { text }),
       stage: async (stageOptions: StageOptions = {}) => {
@@ -60,6 +68,9 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
         const opening = openStage(stageOptions, {
           directory: stageDirectory,
           platform,
+          brokers,
+          authority,
+          durations,
           realTime: run.realTime,
           random,
           signal,
@@ -76,10 +87,13 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
       const attempt = async (work: Promise<unknown>): Promise<void> => {
         await work.catch((error: unknown) => errors.push(error));
       };
-      // Of a scenario that passed, every stage was opened. All at once: none has begun to end.
-      const records = failed
-        ? []
-        : await Promise.all(opened.map(async ({ opening }) => await recordStage(await opening)));
+      let records: readonly RecordedStage[] = [];
+      const record = async (): Promise<void> => {
+        const stages = await Promise.all(opened.map(({ opening }) => opening));
+        // All at once: none has begun to end.
+        records = await Promise.all(stages.map((stage) => recordStage(stage, seesRequests)));
+      };
+      if (!failed) await attempt(record());
       const keep =
         !isInterrupted(signal, platform) &&
         (run.keep === "always" || (run.keep === "on-failure" && failed));
@@ -96,7 +110,7 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
         if (keep) tell("run", "stage.kept", { directory: stageDirectory });
         else await attempt(removeDirectory(stageDirectory));
       }
-      if (!failed) await attempt(traceOf(records));
+      if (!failed && errors.length === 0) await attempt(traceOf(records));
       await attempt(judgeArtifacts(directory, options.secrets));
       if (errors.length > 0) throw errors[0];
     },

@@ -1,4 +1,5 @@
 import { NAMES } from "#fixtures/configurations.ts";
+import type { BrokerNames } from "#fixtures/configurations.ts";
 import type { Effect } from "#simulator/target/ledger.ts";
 import type { Broker, StoredRecord } from "./brokers/broker.ts";
 import { checkEffects } from "./checkers/effects.ts";
@@ -39,11 +40,14 @@ export function judge(evidence: Evidence): string[] {
   ];
 }
 
-/** How far the group of the consumer is in a topic. */
-export async function progressOf(broker: Broker, topic: string): Promise<PartitionProgress[]> {
+/** How far a group is in a topic. */
+export async function progressOf(
+  broker: Broker,
+  { group, topic }: Pick<BrokerNames, "group" | "topic">,
+): Promise<PartitionProgress[]> {
   const [ends, committed] = await Promise.all([
     broker.endOffsets(topic),
-    broker.committedOffsets(NAMES.group, topic),
+    broker.committedOffsets(group, topic),
   ]);
   return [...ends].map(([partition, end]) => ({
     partition,

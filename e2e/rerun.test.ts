@@ -9,6 +9,7 @@ const chosen: Parameters<typeof rerunCommand>[0] = {
   realTime: false,
   compare: null,
   target: "local",
+  broker: { kind: "embedded" },
   kind: { cluster: null, engine: null, nodeImage: null, baseImage: null, image: null },
 };
 const results = (...statuses: ScenarioResult["status"][]): ScenarioResult[] =>
@@ -39,6 +40,27 @@ test("says what was asked for when all passed or none did", () => {
   const again = "npm run e2e -- --seed 7 --jobs 3";
   expect(rerunCommand(chosen, results("passed", "passed"))).toBe(again);
   expect(rerunCommand(chosen, results("failed", "interrupted"))).toBe(again);
+});
+
+const again = (broker: typeof chosen.broker): string =>
+  rerunCommand({ ...chosen, broker }, results("passed"));
+
+test("names the broker as it was named, and never a password", () => {
+  const external = {
+    kind: "external" as const,
+    bootstrap: ["a:1", "b:2"],
+    caFile: "ca.pem",
+    mechanism: "scram-sha-512" as const,
+    user: "u",
+    password: { file: "secret" },
+  };
+  expect(again({ kind: "kafka", image: "mine:1" })).toBe(
+    "npm run e2e -- --seed 7 --jobs 3 --broker kafka --broker-image mine:1",
+  );
+  expect(again(external)).toBe(
+    "npm run e2e -- --seed 7 --jobs 3 --broker external --bootstrap a:1 --bootstrap b:2 " +
+      "--broker-ca ca.pem --broker-user u --broker-password-file secret",
+  );
 });
 
 test("names the cluster as it was named", () => {

@@ -1,11 +1,12 @@
 import type { RunArguments } from "./arguments.ts";
+import { brokerOptions } from "./broker-arguments.ts";
 import type { ScenarioResult } from "./runner.ts";
 
 /** The command that does the same again: of some that passed and some that did not, only the latter. */
 export function rerunCommand(
   chosen: Pick<
     RunArguments,
-    "seed" | "scenarios" | "jobs" | "realTime" | "target" | "kind" | "compare"
+    "seed" | "scenarios" | "jobs" | "realTime" | "target" | "kind" | "compare" | "broker"
   >,
   results: readonly ScenarioResult[],
 ): string {
@@ -24,6 +25,7 @@ export function rerunCommand(
     ...(chosen.compare === null ? [] : [`--compare ${chosen.compare}`]),
     ...(chosen.target === "local" ? [] : [`--target ${chosen.target}`]),
     ...Object.entries(chosen.kind).flatMap(([name, value]) => kindOption(name, value)),
+    ...brokerOptions(chosen.broker),
   ].join(" ");
 }
 

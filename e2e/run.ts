@@ -2,8 +2,11 @@ import { copyFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { reasonToSkip } from "./abilities.ts";
+import { createAuthority } from "#fixtures/certificates.ts";
 import type { RunArguments } from "./arguments.ts";
+import { startBrokers } from "./brokers/start-brokers.ts";
 import { checkSecrets } from "./checkers/secrets.ts";
+import { withSessionTimeout } from "./durations.ts";
 import { EXIT_CODE } from "./errors.ts";
 import type { ExitCode } from "./errors.ts";
 import { Recorder } from "./events.ts";
@@ -57,22 +60,36 @@ export async function run(options: RunOptions): Promise<ExitCode> {
       line: (text) => progress.line(text),
       keepAtEnd: () => keepsAtEnd(chosen, results),
     });
-    const { durations } = platform;
+    const jobs = chosen.jobs ?? defaultJobs();
+    const authority = await createAuthority();
+    await using brokers = await startBrokers({
+      run: chosen,
+      authority,
+      host: platform.kitHost,
+      jobs,
+      signal,
+      line: (text) => progress.line(text),
+    });
+    const durations = withSessionTimeout(platform.durations, brokers.sessionTimeoutMsMin);
+    const place = `the target ${chosen.target} with the broker ${brokers.kind}`;
+    const abilities = new Set([...platform.abilities, ...brokers.abilities]);
     await using recorder = new Recorder(join(artifacts, "events.ndjson"));
     recorder.listen((event) => progress.show(event));
     results = await runScenarios({
       scenarios: inStartOrder(scenarios),
-      jobs: chosen.jobs ?? defaultJobs(),
+      jobs,
       signal,
       lost: platform.lost,
       timeoutMs: (scenario) => scenario.timeoutMs?.(durations) ?? durations.scenarioMsMax,
-      skipReason: ({ needs }) =>
-        reasonToSkip(needs, platform.abilities, `the target ${chosen.target}`),
+      skipReason: ({ needs }) => reasonToSkip(needs, abilities, place),
       tell: (scenario) => recorder.tell(scenarioId(scenario)),
       open: (scenario, scenarioSignal) =>
         openHall(scenario, scenarioSignal, {
           run: chosen,
           platform,
+          brokers,
+          authority,
+          durations,
           artifacts,
           tell: recorder.tell(scenarioId(scenario)),
           secrets,
@@ -82,6 +99,7 @@ export async function run(options: RunOptions): Promise<ExitCode> {
     if (results.some(({ status }) => status === "failed")) {
       await saveNodeLogs(platform, join(artifacts, "nodes"), progress);
     }
+    await brokers.saveLogs?.(join(artifacts, "broker"));
     await writeReports(chosen, artifacts, results, recorder);
   } finally {
     progress.end();
@@ -145,7 +163,7 @@ async function writeReports(
     junitReport(results, {
       seed: String(chosen.seed),
       target: chosen.target,
-      broker: chosen.broker,
+      broker: chosen.broker.kind,
       durations: chosen.realTime ? "real-time" : "short",
     }),
   );

@@ -1,16 +1,19 @@
 import { randomBytes } from "node:crypto";
 import type { V1Pod } from "@kubernetes/client-node";
-import { configuration, NAMES } from "#fixtures/configurations.ts";
-import type { Configuration } from "#fixtures/configurations.ts";
+import type { Authority } from "#fixtures/certificates.ts";
+import { configuration } from "#fixtures/configurations.ts";
+import type { BrokerNames, Configuration } from "#fixtures/configurations.ts";
 import { deploymentOf } from "#simulator/omega/objects.ts";
 import type { Durations as PodDurations } from "#simulator/omega/overlay.ts";
 import type { Site } from "#simulator/omega/site.ts";
 import type { Effect } from "#simulator/target/ledger.ts";
 import type { Broker, Position, StoredRecord } from "./brokers/broker.ts";
+import type { BrokerService } from "./brokers/broker-service.ts";
 import { CONTRACT_FILE, ContractFileWatch } from "./checkers/contract-file.ts";
 import { readHistoryFiles } from "./checkers/history-files.ts";
 import type { HistoryFiles } from "./checkers/history-files.ts";
 import { checkOffsets } from "./checkers/offsets.ts";
+import type { Durations } from "./durations.ts";
 import { ExpectationError, expect } from "./errors.ts";
 import type { Tell } from "./events.ts";
 import { createIncident } from "./incidents.ts";
@@ -25,7 +28,6 @@ import type { Platform } from "./targets/platform.ts";
 import type { Target } from "./targets/target.ts";
 import { volumeFaultEnvironment } from "./targets/volume-fault.ts";
 import { until } from "./waiting.ts";
-import { startWorld } from "./world.ts";
 import type { World } from "./world.ts";
 
 const IDENTITY_KEY = "/var/run/athenz/service.key.pem";
@@ -65,6 +67,11 @@ export interface StageEnvironment {
   /** Receives what belongs to this stage alone; must exist. */
   readonly directory: string;
   readonly platform: Platform;
+  readonly brokers: BrokerService;
+  /** Signs the certificates of every server. */
+  readonly authority: Authority;
+  /** As platform and broker allow them. */
+  readonly durations: Durations;
   readonly realTime: boolean;
   readonly random: SeededRandom;
   readonly signal: AbortSignal;
@@ -80,6 +87,8 @@ export class Stage implements AsyncDisposable {
   readonly athenz: World["athenz"];
   readonly ckms: World["ckms"];
   readonly broker: Broker;
+  /** What pods are told of the broker. */
+  readonly names: BrokerNames;
   readonly actions: World["actions"]["control"];
   readonly collector: World["collector"];
   readonly published: PublishedIncident[] = [];
@@ -107,6 +116,7 @@ export class Stage implements AsyncDisposable {
     this.athenz = world.athenz;
     this.ckms = world.ckms;
     this.broker = world.broker;
+    this.names = world.names;
     this.actions = world.actions.control;
     this.collector = world.collector;
   }
@@ -155,10 +165,10 @@ export class Stage implements AsyncDisposable {
 
   /** Renders and applies. Called again, it is the next deployment, with another configuration. */
   async deploy(configure = this.#options.configure): Promise<void> {
-    const { platform, realTime } = this.#environment;
-    const { durations } = platform;
+    const { platform, realTime, durations } = this.#environment;
     const document = configuration({
       brokers: this.broker.bootstrap,
+      names: this.names,
       ckmsUrl: this.#world.addresses.ckms,
       actionUrl: this.#world.addresses.actions,
       useIdentity: this.#options.mutualTls ?? false,
@@ -219,8 +229,7 @@ export class Stage implements AsyncDisposable {
     condition: () => Promise<T | undefined | null | false> | T | undefined | null | false,
     options: { readonly deadlineMs?: number; readonly seen?: () => unknown } = {},
   ): Promise<T> {
-    const { platform, signal } = this.#environment;
-    const { durations } = platform;
+    const { durations, signal } = this.#environment;
     const seen = async (): Promise<string> =>
       await describeTrouble(this.target, await this.target.pods());
     return await until(what, condition, {
@@ -269,10 +278,7 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Waits until the pod object is removed; gives its last state. */
-  async gone(
-    pod: string,
-    deadlineMs = this.#environment.platform.durations.stepMsMax,
-  ): Promise<V1Pod> {
+  async gone(pod: string, deadlineMs = this.#environment.durations.stepMsMax): Promise<V1Pod> {
     let seen: V1Pod[] = [];
     await this.until(
       `pod ${pod} is gone`,
@@ -307,7 +313,7 @@ export class Stage implements AsyncDisposable {
 
   /** Appends the record of an incident, whether it was published before or not. */
   async publishAgain(incident: PublishedIncident, partition?: number): Promise<Position> {
-    return await this.broker.produce(NAMES.topic, {
+    return await this.broker.produce(this.names.topic, {
       key: incident.id,
       value: incident.value,
       ...(partition !== undefined && { partition }),
@@ -315,12 +321,12 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Waits until the group has committed everything that was published. */
-  async settled(deadlineMs = this.#environment.platform.durations.stepMsMax): Promise<void> {
+  async settled(deadlineMs = this.#environment.durations.stepMsMax): Promise<void> {
     let findings: readonly string[] = [];
     await this.until(
       "everything published is committed",
       async () => {
-        findings = checkOffsets(await progressOf(this.broker, NAMES.topic));
+        findings = checkOffsets(await progressOf(this.broker, this.names));
         return findings.length === 0;
       },
       { deadlineMs, seen: () => findings },
@@ -334,7 +340,7 @@ export class Stage implements AsyncDisposable {
   }
 
   async deadLetters(): Promise<StoredRecord[]> {
-    return await this.broker.read(NAMES.deadLetterTopic);
+    return await this.broker.read(this.names.deadLetterTopic);
   }
 
   async historyFiles(): Promise<HistoryFiles> {
@@ -375,7 +381,7 @@ export class Stage implements AsyncDisposable {
       effects: await this.effects(),
       files: await this.historyFiles(),
       deadLetters: await this.deadLetters(),
-      progress: await progressOf(this.broker, NAMES.topic),
+      progress: await progressOf(this.broker, this.names),
       contractFile: this.contractFile.findings,
     });
     this.#environment.tell("checker", "checker.judged", { findings });
@@ -384,39 +390,5 @@ export class Stage implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
-  }
-}
-
-/** Starts the world and the target and deploys. Pods are on their way when it resolves. */
-export async function openStage(
-  options: StageOptions,
-  environment: StageEnvironment,
-): Promise<Stage> {
-  const stack = new AsyncDisposableStack();
-  try {
-    const { platform } = environment;
-    const target = await platform.startTarget(environment.directory);
-    let world: World | undefined;
-    let exposed: AsyncDisposable | undefined;
-    // Registered first, so that pods end before their servers: without them they would only fill their logs.
-    stack.defer(async () => await world?.[Symbol.asyncDispose]());
-    stack.defer(async () => await exposed?.[Symbol.asyncDispose]());
-    stack.use(target);
-    world = await startWorld({
-      host: platform.kitHost,
-      partitions: options.partitions ?? 2,
-      brokerNodes: options.brokerNodes ?? 1,
-      granted: options.granted ?? true,
-      mutualTls: options.mutualTls ?? false,
-      sessionTimeoutMsMin: Math.min(6000, platform.durations.consumer.sessionTimeoutMs),
-    });
-    exposed = await platform.expose(world.ports);
-    if (options.certificatesWithheld === true) world.athenz.zts.withhold();
-    const stage = new Stage(world, target, stack, options, environment);
-    await stage.deploy();
-    return stage;
-  } catch (error) {
-    await stack.disposeAsync();
-    throw error;
   }
 }

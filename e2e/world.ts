@@ -1,6 +1,6 @@
-import { randomBytes } from "node:crypto";
-import { isIP } from "node:net";
+import type { Authority } from "#fixtures/certificates.ts";
 import { NAMES } from "#fixtures/configurations.ts";
+import type { BrokerNames } from "#fixtures/configurations.ts";
 import { startAthenz } from "#simulator/athenz/server.ts";
 import type { RunningAthenz } from "#simulator/athenz/server.ts";
 import { accessRole, startCkms } from "#simulator/ckms/server.ts";
@@ -11,7 +11,8 @@ import type { RunningCollector } from "#simulator/splunk/collector.ts";
 import { startTarget } from "#simulator/target/server.ts";
 import type { RunningTarget } from "#simulator/target/server.ts";
 import type { Broker } from "./brokers/broker.ts";
-import { startEmbeddedBroker } from "./brokers/embedded.ts";
+import { alternativeNames } from "./brokers/alternative-names.ts";
+import type { BrokerService } from "./brokers/broker-service.ts";
 
 export interface WorldOptions {
   /** At which pods reach the servers; those listen on loopback. */
@@ -23,8 +24,9 @@ export interface WorldOptions {
   /** Serves actions over TLS and asks for the identity of the caller. */
   readonly mutualTls: boolean;
   readonly brokerNodes: number;
-  /** Shortest session that the broker accepts, milliseconds. */
-  readonly sessionTimeoutMsMin: number;
+  readonly brokers: BrokerService;
+  /** Of the run. */
+  readonly authority: Authority;
 }
 
 /** Everything that a pod talks to. Each part is a simulator on a port of its own. */
@@ -32,6 +34,8 @@ export interface World extends AsyncDisposable {
   readonly athenz: RunningAthenz;
   readonly ckms: RunningCkms;
   readonly broker: Broker;
+  /** What pods are told of it. */
+  readonly names: BrokerNames;
   readonly actions: RunningTarget;
   readonly collector: RunningCollector;
   /** Where pods reach what has no name of its own for that. */
@@ -55,30 +59,25 @@ const ROLE_DOMAIN = "sre.tooling";
 
 export async function startWorld(options: WorldOptions): Promise<World> {
   await using starting = new AsyncDisposableStack();
-  const password = randomBytes(24).toString("base64url");
-  const { host } = options;
-  const names = isIP(host) === 0 ? [host] : [];
-  const athenz = starting.use(await startAthenz({ dnsNames: names }));
+  const { host, authority, brokers } = options;
+  const { trustedPem } = brokers;
+  const alternatives = alternativeNames(host);
+  const athenz = starting.use(
+    await startAthenz({
+      authority,
+      dnsNames: alternatives.dnsNames,
+      ...(trustedPem !== undefined && { trustedPem }),
+    }),
+  );
   if (options.granted) grant(athenz);
   else athenz.zms.putRole(ROLE_DOMAIN, accessRole(NAMES.keyGroup));
   const server = await athenz.authority.issue({
     commonName: host,
-    dnsNames: ["localhost", ...names],
-    ipAddresses: [LOOPBACK],
+    ...alternatives,
   });
-  const [ckms, broker, actions, collector] = await Promise.all([
+  const [ckms, stageBroker, actions, collector] = await Promise.all([
     startCkms({ server, authorityPem: athenz.authority.certificatePem, roles: athenz.zms }),
-    startEmbeddedBroker({
-      advertisedHost: host,
-      server,
-      users: { [NAMES.username]: password },
-      sessionTimeoutMsMin: options.sessionTimeoutMsMin,
-      nodes: options.brokerNodes,
-      topics: [
-        { name: NAMES.topic, partitions: options.partitions },
-        { name: NAMES.deadLetterTopic, partitions: 1 },
-      ],
-    }),
+    brokers.open({ partitions: options.partitions, nodes: options.brokerNodes }),
     startTarget({
       ...(options.mutualTls && {
         tls: { ...server, clientAuthorityPem: athenz.authority.certificatePem },
@@ -86,16 +85,17 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     }),
     startCollector(),
   ]);
-  for (const started of [ckms, broker, actions, collector]) starting.use(started);
+  for (const started of [ckms, stageBroker, actions, collector]) starting.use(started);
+  const { broker, names, password } = stageBroker;
   ckms.secrets.put(NAMES.keyGroup, NAMES.passwordSecret, password);
   const seenByPods = (url: string): string => url.replace(LOOPBACK, host);
-  const local = [athenz.url, ckms.url, actions.url, collector.url];
-  const bootstrap = broker.bootstrap.map((address) => `kafka://${address}`);
+  const urls = [athenz.url, ckms.url, actions.url, collector.url];
   const stack = starting.move();
   return {
     athenz,
     ckms,
     broker,
+    names,
     actions,
     collector,
     addresses: {
@@ -104,7 +104,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       actions: seenByPods(actions.url),
       splunk: seenByPods(collector.instance),
     },
-    ports: [...local, ...bootstrap].map((url) => Number(new URL(url).port)),
+    ports: [...urls.map((url) => Number(new URL(url).port)), ...stageBroker.ports],
     secrets: new Map([
       ["SCRAM password", password],
       ["private key of the servers", server.privateKeyPem],

@@ -1,4 +1,3 @@
-import { NAMES } from "#fixtures/configurations.ts";
 import type { Configuration } from "#fixtures/configurations.ts";
 import { expect, expectEqual, expectFault } from "./errors.ts";
 import { APP, restarts } from "./pods.ts";
@@ -52,7 +51,7 @@ export async function outliveSession(
   void stage.readiness(frozen).then((answer) => (answered ||= answer !== null));
   await stage.target.scale(stage.deployment, 2);
   await stage.until("the session of the frozen one is over", async () => {
-    const members = await stage.broker.members(NAMES.group);
+    const members = await stage.broker.members(stage.names.group);
     return members.length === 1 && members[0]?.memberId !== member?.memberId;
   });
   await stage.publish(1, 0);
@@ -93,7 +92,7 @@ export async function outliveSession(
 /** Waits until the group has that many members, all with partitions. */
 async function membersWithPartitions(stage: Stage, count: number) {
   return await stage.until(`${count} members have partitions`, async () => {
-    const members = await stage.broker.members(NAMES.group);
+    const members = await stage.broker.members(stage.names.group);
     const all =
       members.length === count && members.every(({ partitions }) => partitions.length > 0);
     return all && members;
@@ -101,6 +100,6 @@ async function membersWithPartitions(stage: Stage, count: number) {
 }
 
 async function committedOffsets(stage: Stage): Promise<string> {
-  const offsets = await stage.broker.committedOffsets(NAMES.group, NAMES.topic);
+  const offsets = await stage.broker.committedOffsets(stage.names.group, stage.names.topic);
   return [...offsets].map(([partition, offset]) => `${partition}: ${offset}`).join(", ");
 }

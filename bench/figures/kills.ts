@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { embeddedService } from "#e2e/brokers/embedded-service.ts";
 import { readHistoryFiles } from "#e2e/checkers/history-files.ts";
 import { durationsOf } from "#e2e/durations.ts";
 import { createIncident } from "#e2e/incidents.ts";
@@ -14,12 +15,14 @@ import type { SeededRandom } from "#e2e/random.ts";
 import { until } from "#e2e/waiting.ts";
 import { startWorld } from "#e2e/world.ts";
 import type { World } from "#e2e/world.ts";
+import { createAuthority } from "#fixtures/certificates.ts";
 import { configuration, configurationText, NAMES } from "#fixtures/configurations.ts";
 import { DEPLOYMENTS } from "#simulator/omega/identities.ts";
 import type { BenchContext, Measure } from "../figure.ts";
 
 /** Side by side: most of the time of a kill is the start of the next process. */
 const WORLDS = 2;
+const LOOPBACK = "127.0.0.1";
 const PUBLISH_INTERVAL_MS = 25;
 const ACTION_MS = 40;
 /** From the first action of a process to its SIGKILL. */
@@ -61,13 +64,15 @@ export const kills: Measure = async (context) => {
 async function killMany(count: number, world: number, context: BenchContext): Promise<Kills> {
   const directory = join(context.directory, `kills-${world}`);
   const random = seededRandom(1, `kills ${world}`);
+  const authority = await createAuthority();
   await using servers = await startWorld({
-    host: "127.0.0.1",
+    host: LOOPBACK,
     partitions: 2,
     granted: true,
     mutualTls: false,
     brokerNodes: 1,
-    sessionTimeoutMsMin: 1000,
+    brokers: embeddedService({ authority, host: LOOPBACK }),
+    authority,
   });
   await prepare(directory, servers);
   await using slow = await servers.actions.control.respond({ delayMs: ACTION_MS });
@@ -131,7 +136,7 @@ async function endInPeace(directory: string, context: BenchContext, servers: Wor
     await until(
       "everything is committed",
       async () => {
-        const progress = await progressOf(servers.broker, NAMES.topic);
+        const progress = await progressOf(servers.broker, NAMES);
         return progress.every(({ end, committed }) => committed === end);
       },
       { deadlineMs: STEP_MS_MAX },
@@ -158,7 +163,7 @@ async function judged(
     effects: await actions.control.effects(),
     files,
     deadLetters: await broker.read(NAMES.deadLetterTopic),
-    progress: await progressOf(broker, NAMES.topic),
+    progress: await progressOf(broker, NAMES),
     contractFile: [],
   });
   if (findings.length > 0) throw new Error(`after the kills:\n${findings.join("\n")}`);

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createFiles } from "#consumer/adapters/files.ts";
 import type { Files, WritableFile } from "#consumer/ports.ts";
-import { THREADS } from "../child.ts";
+import { productionConfig } from "../settings.ts";
 import { batchOf, uniqueRecords } from "./act.ts";
 import type { ActOptions, ActResult } from "./act.ts";
 import { openPipeline } from "./open.ts";
@@ -40,7 +40,8 @@ export async function replay({ directory, actions, delayMs }: ActOptions): Promi
       await repeat(operations, key, files, journal);
     }
   };
-  await Promise.all(Array.from({ length: THREADS }, lane));
+  const { lanesMax } = productionConfig().execution;
+  await Promise.all(Array.from({ length: lanesMax }, lane));
   return { durationMs: performance.now() - startMs, calls: slow?.calls() ?? 0 };
 }
 

@@ -212,7 +212,11 @@ const execution = section({
     3_600_000,
     "Largest difference between two pods' clocks. Default 60000.",
   ).default(60_000),
-  lanesMax: integer(1, 1024, "Incidents worked on at once. Default 64. Count").default(64),
+  lanesMax: integer(
+    1,
+    1024,
+    "Incidents worked on at once. More than UV_THREADPOOL_SIZE keep the volume busy while others wait for an answer or a shared sync. Default 96. Count",
+  ).default(96),
   retry: section({
     delayMsMin: milliseconds(
       1,

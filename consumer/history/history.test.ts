@@ -288,6 +288,24 @@ test("an idle pod leaves the view alone", async () => {
   expect(renames).toBe(1);
 });
 
+test("a pod that starts leaves the view of another until its interval is over", async () => {
+  const { open, clock, published } = createHistoryScene();
+  const publishIntervalMs = 60_000;
+  const before = await open({ publishIntervalMs });
+  await before.record(anEntry("one"));
+  await before.history.close();
+  const { publishedAtMs } = published();
+  await clock.advance(20_000);
+  await using next = await open({ publishIntervalMs });
+  await next.record(anEntry("two"));
+  await clock.advance(39_000);
+  expect(published().publishedAtMs).toBe(publishedAtMs);
+  await clock.advance(1001);
+  expect(Object.keys(published().entries).toSorted()).toEqual(
+    [anEntry("one").key, anEntry("two").key].toSorted(),
+  );
+});
+
 test("a stop publishes what is not published yet", async () => {
   const { open, clock, published } = createHistoryScene();
   const pod = await open();

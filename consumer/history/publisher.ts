@@ -40,7 +40,8 @@ export interface PublisherOptions {
 }
 
 /**
- * Publishes at most once an interval, and nothing while nothing changed. Every view is a union: the journals of the other
+ * Publishes at most once an interval, and nothing while nothing changed; for the first time when the interval of the view
+ * that it found is over. Every view is a union: the journals of the other
  * pods are read once an interval, whether or not this one has anything to publish. So an end is shown though its pod died
  * before it did that, and one that another pod published in between, and that this view replaced without it, comes back.
  */
@@ -94,7 +95,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
     seen = union.changes;
     dirty = false;
     metrics.gauge("history_entries", index.size);
-    pauseMs = Math.max(intervalMs, Math.ceil(index.size * PAUSE_MS_PER_ENTRY));
+    pauseMs = intervalNowMs();
     const head = { format: options.format, publishedAtMs: clock.wallMs(), freshnessMs: pauseMs };
     try {
       await publish({ files, temporary, head }, whileWanted(index.entries()));
@@ -122,7 +123,18 @@ export function startPublisher(options: PublisherOptions): Publisher {
     }
   };
 
+  const intervalNowMs = (): number =>
+    Math.max(intervalMs, Math.ceil(index.size * PAUSE_MS_PER_ENTRY));
+
+  /** What it lacks was to be shown by then by the pod that published it, whether or not that lives. */
+  const dueInMs = async (): Promise<number> => {
+    const shownMs = await publishedAtMs().catch(() => undefined);
+    if (shownMs === undefined) return 0;
+    return Math.min(Math.max(0, shownMs + intervalNowMs() - clock.wallMs()), intervalNowMs());
+  };
+
   const run = async (): Promise<void> => {
+    await clock.sleep(await dueInMs(), stopping.signal);
     for (;;) {
       await tick();
       await clock.sleep(pauseMs, stopping.signal);

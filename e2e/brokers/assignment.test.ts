@@ -5,7 +5,7 @@ import { readAssignment } from "./assignment.ts";
 test("reads what a client's assigner writes", () => {
   const bytes = AssignerProtocol.MemberAssignment.encode({
     version: 1,
-    assignment: { "bigpanda.incidents": [0, 3], ünïcode: [7] },
+    assignment: { ünïcode: [7], "bigpanda.incidents": [3, 0] },
     userData: Buffer.from("more"),
   });
   expect(readAssignment(bytes)).toEqual([

@@ -6,8 +6,8 @@ export interface AssignedPartition {
 
 /**
  * Reads what the leader of a group gave a member (ConsumerProtocolAssignment of Apache Kafka: version, then
- * topics with their partitions; what follows is of no interest). Empty before there is an assignment.
- * Throws RangeError for bytes that are cut short.
+ * topics with their partitions; what follows is of no interest). By topic, then partition; empty before there is an
+ * assignment. Throws RangeError for bytes that are cut short.
  */
 export function readAssignment(bytes: Buffer): AssignedPartition[] {
   if (bytes.length === 0) return [];
@@ -27,5 +27,9 @@ export function readAssignment(bytes: Buffer): AssignedPartition[] {
       assigned.push({ topic, partition: int32() });
     }
   }
-  return assigned;
+  // Assigners write them in any order.
+  return assigned.toSorted(
+    (left, right) =>
+      left.topic.localeCompare(right.topic, "en") || left.partition - right.partition,
+  );
 }

@@ -1,8 +1,14 @@
 import type { InstalledFault } from "#simulator/kafka/control/install-fault.ts";
 import type { FaultRule } from "#simulator/kafka/faults.ts";
+import type { Ability } from "../abilities.ts";
 
-/** The broker as scenarios see it: one of this process, of another, or a real one. Offsets are the broker's. */
+/**
+ * The broker as scenarios see it: one of this process, of another, or a real one. Offsets are the broker's. A method
+ * that names an ability throws AbilityLackingError where the broker lacks it.
+ */
 export interface Broker extends AsyncDisposable {
+  /** What it can do beside keeping records, groups and topics. */
+  readonly abilities: ReadonlySet<Ability>;
   /** `host:port` of each node, as the configuration of the consumer has it. */
   readonly bootstrap: readonly string[];
   createTopic(name: string, partitions: number): Promise<void>;
@@ -16,31 +22,38 @@ export interface Broker extends AsyncDisposable {
   committedOffsets(group: string, topic: string): Promise<ReadonlyMap<number, bigint>>;
   /** Present members and the partitions that each was given. */
   members(group: string): Promise<readonly GroupMember[]>;
-  /** Changes the password of a user. Connections that are authenticated stay, as at a real broker. */
+  /** Changes the password of a user. Connections that are authenticated stay, as at a real broker. `broker-users`. */
   setPassword(user: string, password: string): Promise<void>;
 
-  /** Cuts every connection and serves again, with all data, groups and members. */
+  /** Cuts every connection and serves again, with all data, groups and members. `broker-connections`. */
   restart(): Promise<void>;
   /** Ids of the nodes. */
   nodes(): Promise<readonly number[]>;
-  /** Cuts its connections and frees its ports; others lead and coordinate. Gives how many connections there were. */
+  /**
+   * Cuts its connections and frees its ports; others lead and coordinate, where there are others. Gives how many
+   * connections there were. `broker-connections`.
+   */
   killNode(node: number): Promise<number>;
-  /** Serves again on the same ports, with its data. */
+  /** Serves again on the same ports, with its data. `broker-connections`. */
   startNode(node: number): Promise<void>;
   /** The node that leads each partition, by partition. */
   leaders(topic: string): Promise<ReadonlyMap<number, number>>;
+  /** `broker-nodes`. */
   moveLeader(topic: string, partition: number, node: number): Promise<void>;
 
-  /** How often the group was formed, and the node that coordinates it. */
+  /** How often the group was formed, and the node that coordinates it. `forced-rebalance`. */
   group(group: string): Promise<{ readonly generation: number; readonly coordinator: number }>;
-  /** Makes every member join again. False when there is nobody, or they do already. */
+  /** Makes every member join again. False when there is nobody, or they do already. `forced-rebalance`. */
   rebalance(group: string): Promise<boolean>;
-  /** A rule about what pods send and are answered. */
+  /** A rule about what pods send and are answered. `fault-rules`. */
   addFault(rule: FaultRule): Promise<InstalledFault>;
 
-  /** What clients did, oldest first: connections that they opened, requests by name. */
+  /**
+   * What clients did, oldest first: connections that they opened and lost (`broker-connections`), requests by name
+   * (`broker-requests`).
+   */
   clientActivity(): Promise<readonly ClientActivity[]>;
-  /** Called after every entry of `clientActivity`; returns the end of the subscription. */
+  /** Called after every entry of `clientActivity`, never without it; returns the end of the subscription. */
   subscribe(listener: (activity: ClientActivity) => void): () => void;
 }
 
@@ -65,6 +78,7 @@ export interface StoredRecord extends Position {
 export interface GroupMember {
   readonly memberId: string;
   readonly clientId: string;
+  /** By topic, then partition. */
   readonly partitions: readonly { readonly topic: string; readonly partition: number }[];
 }
 

@@ -7,6 +7,7 @@ import type { RemoteControlOptions } from "#simulator/kafka/control/remote.ts";
 import type { FaultRule } from "#simulator/kafka/faults.ts";
 import type { TopicOptions } from "#simulator/kafka/options.ts";
 import { startKafka } from "#simulator/kafka/start.ts";
+import type { Ability } from "../abilities.ts";
 import { ActivityFeed } from "./activity-feed.ts";
 import { readAssignment } from "./assignment.ts";
 import type {
@@ -63,7 +64,18 @@ export async function connectEmbeddedBroker(options: RemoteControlOptions): Prom
   return new EmbeddedBroker(control, await control.bootstrap(), new AsyncDisposableStack());
 }
 
+/** Everything. */
+export const EMBEDDED_ABILITIES: ReadonlySet<Ability> = new Set<Ability>([
+  "fault-rules",
+  "forced-rebalance",
+  "broker-nodes",
+  "broker-connections",
+  "broker-requests",
+  "broker-users",
+]);
+
 class EmbeddedBroker implements Broker {
+  readonly abilities = EMBEDDED_ABILITIES;
   readonly bootstrap: readonly string[];
   readonly #control: KafkaControl;
   readonly #activity: ActivityFeed;

@@ -1,4 +1,3 @@
-import { NAMES } from "#fixtures/configurations.ts";
 import { expect, expectEqual } from "../errors.ts";
 import type { Scenario } from "../scenario.ts";
 
@@ -25,7 +24,7 @@ export const incidentInActionOut: Scenario = {
       effects.every(({ body }) => !body.includes(unmatched.id)),
       "an incident that no rule matches had an effect",
     );
-    const committed = await stage.broker.committedOffsets(NAMES.group, NAMES.topic);
+    const committed = await stage.broker.committedOffsets(stage.names.group, stage.names.topic);
     const total = [...committed.values()].reduce((sum, offset) => sum + offset, 0n);
     expectEqual(total, 4n, "sum of committed offsets");
   },

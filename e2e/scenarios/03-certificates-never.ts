@@ -1,3 +1,4 @@
+import { expectNoContact } from "../broker-contact.ts";
 import { expect, expectEqual, expectFault } from "../errors.ts";
 import { isReady, lastTermination, restarts } from "../pods.ts";
 import type { Scenario } from "../scenario.ts";
@@ -41,7 +42,7 @@ export const certificatesNever: Scenario = {
     const log = await stage.target.logs(name, "app", { previous: true });
     expect(log.includes("no certificates after"), `no clear message in the log: ${log}`);
     expect(log.includes("service.cert.pem"), `the message does not name the file: ${log}`);
-    expectEqual((await stage.broker.clientActivity()).length, 0, "connections to the broker");
+    await expectNoContact(stage, "without certificates");
     expectEqual((await stage.ckms.control.requests()).length, 0, "requests to CKMS");
     expect(!isReady(pod), "the pod was ready without certificates");
   },

@@ -1,5 +1,4 @@
 import { expectEqual, expectFault } from "../errors.ts";
-import { NAMES } from "#fixtures/configurations.ts";
 import type { Scenario } from "../scenario.ts";
 
 export const sameIncidentTwice: Scenario = {
@@ -17,7 +16,7 @@ export const sameIncidentTwice: Scenario = {
     step("publish it again when it is done");
     await stage.publishAgain(incident, 1);
     await stage.judge();
-    const records = await stage.broker.read(NAMES.topic);
+    const records = await stage.broker.read(stage.names.topic);
     expectFault(records.length === 5, `the topic holds ${records.length} records, not 5`);
     const requests = await stage.actions.requests();
     expectEqual(requests.length, 1, "requests to the action target");

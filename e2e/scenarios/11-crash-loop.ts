@@ -1,4 +1,5 @@
-import { expect, expectEqual, expectFault } from "../errors.ts";
+import { expectNoContact } from "../broker-contact.ts";
+import { expect, expectFault } from "../errors.ts";
 import { isReady, lastTermination, restarts } from "../pods.ts";
 import type { Scenario } from "../scenario.ts";
 
@@ -23,7 +24,7 @@ export const crashLoop: Scenario = {
     expect(!everReady, "the pod was ready with a bad configuration");
     const log = await stage.target.logs(name, "app", { previous: true });
     expect(log.includes("groupIdd"), `the log does not name the wrong key: ${log}`);
-    expectEqual((await stage.broker.clientActivity()).length, 0, "connections to the broker");
+    await expectNoContact(stage, "with a bad configuration");
     const moments = stage.target
       .history()
       .filter((event) => event.pod === name && event.container === "app");

@@ -1,4 +1,3 @@
-import { NAMES } from "#fixtures/configurations.ts";
 import { expect, expectEqual } from "../errors.ts";
 import type { Scenario } from "../scenario.ts";
 
@@ -12,7 +11,7 @@ export const undecodableRecord: Scenario = {
     step("publish a good record, a bad one, a good one");
     await stage.publish(1);
     const bytes = Uint8Array.of(0x7b, 0xff, 0x00, 0x22, 0xfe);
-    const bad = await stage.broker.produce(NAMES.topic, { key: null, value: bytes });
+    const bad = await stage.broker.produce(stage.names.topic, { key: null, value: bytes });
     await stage.publish(1);
     await stage.judge();
     expectEqual((await stage.effects()).length, 2, "effects");
@@ -20,7 +19,7 @@ export const undecodableRecord: Scenario = {
     expectEqual(letters.length, 1, "dead letters");
     const [letter] = letters;
     expectEqual(letter?.headers["dead-letter-reason"], "undecodable", "reason");
-    expectEqual(letter?.headers["source-topic"], NAMES.topic, "source topic");
+    expectEqual(letter?.headers["source-topic"], stage.names.topic, "source topic");
     expectEqual(letter?.headers["source-partition"], String(bad.partition), "source partition");
     expectEqual(letter?.headers["source-offset"], String(bad.offset), "source offset");
     expect((letter?.headers["dead-letter-detail"] ?? "") !== "", "the dead letter has no detail");

@@ -1,4 +1,3 @@
-import { NAMES } from "#fixtures/configurations.ts";
 import { expect, expectEqual } from "../errors.ts";
 import { podName } from "../pods.ts";
 import type { Scenario } from "../scenario.ts";
@@ -12,7 +11,7 @@ export const twoReplicas: Scenario = {
     const pods = (await stage.ready()).map((pod) => podName(pod));
     step("wait until the group has two members with two partitions each");
     const members = await stage.until("two members share the partitions", async () => {
-      const present = await stage.broker.members(NAMES.group);
+      const present = await stage.broker.members(stage.names.group);
       return (
         present.length === 2 &&
         present.every(({ partitions }) => partitions.length === 2) &&

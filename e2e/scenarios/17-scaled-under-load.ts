@@ -1,4 +1,3 @@
-import { NAMES } from "#fixtures/configurations.ts";
 import { countDeadActions } from "../dead-letters.ts";
 import { expectFault } from "../errors.ts";
 import { startLoad } from "../load.ts";
@@ -16,7 +15,7 @@ export const scaledUnderLoad: Scenario = {
     await load.reached(5);
     const members = async (count: number): Promise<void> => {
       await stage.until(`the group has ${count} members with partitions`, async () => {
-        const present = await stage.broker.members(NAMES.group);
+        const present = await stage.broker.members(stage.names.group);
         return present.length === count && present.every(({ partitions }) => partitions.length > 0);
       });
     };

@@ -1,3 +1,4 @@
+import { expectNoContact } from "../broker-contact.ts";
 import { expect, expectEqual, expectFault } from "../errors.ts";
 import { lastTermination } from "../pods.ts";
 import type { Scenario } from "../scenario.ts";
@@ -35,6 +36,6 @@ export const deletedWhileWaiting: Scenario = {
       stage.target.events().every(({ reason }) => reason !== "FailedPreStopHook"),
       "the preStop hook failed without a pid file",
     );
-    expectEqual((await stage.broker.clientActivity()).length, 0, "connections to the broker");
+    await expectNoContact(stage, "without certificates");
   },
 };

@@ -10,6 +10,7 @@ export const scramRotation: Scenario = {
   number: 20,
   name: "scram-rotation",
   title: "The SCRAM password rotates at the broker, then in CKMS: recovered without a restart.",
+  needs: ["broker-users", "broker-connections"],
   run: async ({ stage: open, step }) => {
     const stage = await open();
     const name = await stage.readyPod();
@@ -17,19 +18,21 @@ export const scramRotation: Scenario = {
     await stage.settled();
     step("change the password at the broker and cut every connection; CKMS has the old one");
     const password = stage.freshSecret("rotated SCRAM password");
-    await stage.broker.setPassword(NAMES.username, password);
+    await stage.broker.setPassword(stage.names.username, password);
     const cutMs = Date.now();
     await stage.broker.restart();
     await stage.publish(4);
-    await stage.until("the broker refuses the old password twice", async () => {
+    await stage.until("CKMS is asked again twice, once for each refusal", async () => {
+      const asked = (await stage.ckms.control.requests()).filter(({ atMs }) => atMs >= cutMs);
+      return asked.length >= 2;
+    });
+    if (stage.broker.abilities.has("broker-requests")) {
       const refused = (await stage.broker.clientActivity()).filter(
         ({ what, atMs }) => what === "authentication-failed" && atMs >= cutMs,
       );
-      return refused.length >= 2;
-    });
+      expectFault(refused.length > 0, "the broker refused nobody");
+    }
     expectEqual((await stage.effects()).length, 4, "effects while locked out");
-    const asked = (await stage.ckms.control.requests()).filter(({ atMs }) => atMs >= cutMs);
-    expectFault(asked.length > 0, "CKMS was not asked again after the refusal");
 
     step("put the password into CKMS");
     const rotatedMs = Date.now();

@@ -1,4 +1,3 @@
-import { NAMES } from "#fixtures/configurations.ts";
 import { expect, expectEqual } from "../errors.ts";
 import { patientActions } from "../patient-actions.ts";
 import { restarts } from "../pods.ts";
@@ -12,20 +11,21 @@ export const commitAppliedThenDropped: Scenario = {
   name: "commit-applied-then-dropped",
   title:
     "Commits that are applied while their replies are lost: nothing is done again, or skipped.",
+  needs: ["fault-rules"],
   run: async ({ stage: open, step, durations }) => {
     const stage = await open({ configure: patientActions(durations) });
     const name = await stage.readyPod();
     await stage.publish(2);
     await stage.settled();
     const committed = async (): Promise<bigint> =>
-      (await stage.broker.committedOffsets(NAMES.group, NAMES.topic)).get(0) ?? 0n;
+      (await stage.broker.committedOffsets(stage.names.group, stage.names.topic)).get(0) ?? 0n;
     const before = await committed();
     step(`apply the next ${LOST_REPLIES} commits, and close the connection instead of answering`);
     await using lost = await stage.broker.addFault({
       api: "OffsetCommit",
       direction: "reply",
-      group: NAMES.group,
-      topic: NAMES.topic,
+      group: stage.names.group,
+      topic: stage.names.topic,
       partition: 0,
       action: { type: "drop" },
       times: LOST_REPLIES,

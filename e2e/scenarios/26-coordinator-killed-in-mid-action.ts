@@ -1,4 +1,3 @@
-import { NAMES } from "#fixtures/configurations.ts";
 import { expect, expectEqual, expectFault } from "../errors.ts";
 import { patientActions } from "../patient-actions.ts";
 import { restarts } from "../pods.ts";
@@ -8,6 +7,7 @@ export const coordinatorKilledInMidAction: Scenario = {
   number: 26,
   name: "coordinator-killed-in-mid-action",
   title: "The coordinator's node dies during an action: it ends once, and is committed at another.",
+  needs: ["broker-nodes", "broker-requests"],
   long: true,
   run: async ({ stage: open, step, durations }) => {
     const stage = await open({ brokerNodes: 3, configure: patientActions(durations) });
@@ -18,7 +18,7 @@ export const coordinatorKilledInMidAction: Scenario = {
     const held = await stage.actions.hold("after-effect", { times: 1 });
     await stage.publish(1);
     await held.arrived;
-    const { coordinator } = await stage.broker.group(NAMES.group);
+    const { coordinator } = await stage.broker.group(stage.names.group);
     const killedMs = Date.now();
     const cut = await stage.broker.killNode(coordinator);
     expectFault(cut > 0, "the coordinator had no connection to lose");

@@ -1,4 +1,3 @@
-import { NAMES } from "#fixtures/configurations.ts";
 import { expect, expectEqual } from "../errors.ts";
 import { startLoad } from "../load.ts";
 import { patientActions } from "../patient-actions.ts";
@@ -14,6 +13,7 @@ export const leaderMovedUnderLoad: Scenario = {
   number: 27,
   name: "leader-moved-under-load",
   title: "Leaders move again and again under load: every event is acted on once, none is lost.",
+  needs: ["broker-nodes", "fault-rules"],
   run: async ({ stage: open, step, durations, signal }) => {
     const stage = await open({
       brokerNodes: NODES,
@@ -42,17 +42,17 @@ export const leaderMovedUnderLoad: Scenario = {
 
 /** Moves the leader and waits until the consumer has followed it. */
 async function moveLeader(stage: Stage, partition: number): Promise<void> {
-  const leader = (await stage.broker.leaders(NAMES.topic)).get(partition) ?? 0;
+  const leader = (await stage.broker.leaders(stage.names.topic)).get(partition) ?? 0;
   const next = (leader % NODES) + 1;
   // Nobody asks a node for a partition that it does not lead: its first hit says that the move was noticed.
   await using followed = await stage.broker.addFault({
     api: "Fetch",
     node: next,
-    topic: NAMES.topic,
+    topic: stage.names.topic,
     partition,
     action: { type: "delay", delayMs: 1 },
   });
-  await stage.broker.moveLeader(NAMES.topic, partition, next);
+  await stage.broker.moveLeader(stage.names.topic, partition, next);
   await stage.until(`partition ${partition} is fetched from node ${next}`, async () => {
     return (await followed.hits()) > 0;
   });

@@ -9,6 +9,7 @@ export const brokerOutage: Scenario = {
   name: "broker-outage",
   title:
     "A broker that is away longer than a session: unready, not restarted, nothing lost or twice.",
+  needs: ["broker-connections"],
   long: true,
   run: async ({ stage: open, step, durations, signal }) => {
     const stage = await open({ brokerNodes: 2, configure: patientActions(durations) });

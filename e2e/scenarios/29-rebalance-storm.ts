@@ -1,4 +1,3 @@
-import { NAMES } from "#fixtures/configurations.ts";
 import { countDeadActions } from "../dead-letters.ts";
 import { expectFault } from "../errors.ts";
 import { startLoad } from "../load.ts";
@@ -12,14 +11,15 @@ export const rebalanceStorm: Scenario = {
   number: 29,
   name: "rebalance-storm",
   title: "One rebalance after the other under load: no key twice, every key ends.",
+  needs: ["forced-rebalance"],
   long: true,
   run: async ({ stage: open, step, durations, signal }) => {
     const stage = await open({ replicas: 2, partitions: 4, configure: patientActions(durations) });
     await stage.ready();
     const formed = async (after: number): Promise<number> =>
       await stage.until(`two members form a generation after ${after}`, async () => {
-        const { generation } = await stage.broker.group(NAMES.group);
-        const members = await stage.broker.members(NAMES.group);
+        const { generation } = await stage.broker.group(stage.names.group);
+        const members = await stage.broker.members(stage.names.group);
         const isFormed =
           generation > after &&
           members.length === 2 &&
@@ -33,7 +33,7 @@ export const rebalanceStorm: Scenario = {
     const startMs = Date.now();
     let generation = first;
     for (let count = 1; count <= REBALANCES; count += 1) {
-      const isBegun = await stage.broker.rebalance(NAMES.group);
+      const isBegun = await stage.broker.rebalance(stage.names.group);
       expectFault(isBegun, `rebalance ${count} was not begun`);
       generation = await formed(generation);
     }

@@ -10,7 +10,7 @@ export const nodePaused: Scenario = {
   name: "node-paused",
   title:
     "A node pauses past the session and resumes: no new effect of its pod, its stale commit is refused.",
-  needs: ["cluster-nodes"],
+  needs: ["cluster-nodes", "fault-rules"],
   alone: true,
   timeoutMs: ({ scenarioMsMax }) => 2 * scenarioMsMax,
   run: async (context) => {

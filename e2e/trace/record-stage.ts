@@ -8,14 +8,14 @@ import type { RunLog } from "./run-log.ts";
 /** Completes the record with the logs that lie in the directory by then. */
 export type RecordedStage = (logsDirectory: string) => Promise<StageRecord>;
 
-/** What is known of a stage's pods before it is taken down; `logs` are read later, when they are whole. */
-export async function recordStage(stage: Stage): Promise<RecordedStage> {
+/** What is known of a stage's pods before it is taken down; logs are read later, when they are whole. `seesRequests`: of the broker. */
+export async function recordStage(stage: Stage, seesRequests: boolean): Promise<RecordedStage> {
   const endMs = Date.now();
   const record = {
     replicas: stage.replicas,
     history: [...stage.target.history()],
     events: [...stage.target.events()],
-    activity: [...(await stage.broker.clientActivity())],
+    activity: seesRequests ? [...(await stage.broker.clientActivity())] : [],
   };
   return async (directory) => ({ ...record, logs: await readLogs(directory, endMs) });
 }

@@ -21,6 +21,7 @@ export interface AthenzOptions {
   /** Of issued identities. Default one hour. */
   readonly lifetimeMs?: number;
   readonly attest?: ZtsOptions["attest"];
+  readonly trustedPem?: ZtsOptions["trustedPem"];
 }
 
 /** What scenarios do to Athenz; asynchronous, so that it can be done over HTTP too. */
@@ -70,6 +71,7 @@ export async function startAthenz(options: AthenzOptions = {}): Promise<RunningA
     authority,
     ...(options.lifetimeMs === undefined ? {} : { lifetimeMs: options.lifetimeMs }),
     ...(options.attest === undefined ? {} : { attest: options.attest }),
+    ...(options.trustedPem === undefined ? {} : { trustedPem: options.trustedPem }),
   });
   const server = fastify({
     https: {

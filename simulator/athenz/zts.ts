@@ -59,6 +59,8 @@ export interface Zts {
 
 export interface ZtsOptions {
   readonly authority: Authority;
+  /** PEM of other authorities that instances are told to trust as well. Default none. */
+  readonly trustedPem?: string;
   /** Default one hour. */
   readonly lifetimeMs?: number;
   /** The provider's judgement of the attestation; default: every instance is what it says. */
@@ -110,7 +112,7 @@ export function createZts(options: ZtsOptions): Zts {
         name: principal,
         instanceId,
         x509Certificate: certificatePem,
-        x509CertificateSigner: options.authority.certificatePem,
+        x509CertificateSigner: options.authority.certificatePem + (options.trustedPem ?? ""),
         ...(refreshAfterMs === undefined
           ? {}
           : { attributes: { [REFRESH_AFTER_ATTRIBUTE]: String(refreshAfterMs) } }),

@@ -1,0 +1,75 @@
+import kafkajs from "kafkajs";
+import type { Admin, Kafka, KafkaConfig, Producer } from "kafkajs";
+import { guardKafkajs } from "#consumer/adapters/kafka-guards.ts";
+import type { Position, ProducedRecord } from "./broker.ts";
+
+export type KafkaClientsOptions = Pick<
+  KafkaConfig,
+  "brokers" | "ssl" | "sasl" | "socketFactory" | "retry"
+>;
+
+/** A record is written at most once or the run ends: the checkers count what they published. */
+const PRODUCER = { idempotent: true, maxInFlightRequests: 1 };
+
+/** The kit's own clients of a real broker, shared by every stage. */
+export class KafkaClients implements AsyncDisposable {
+  readonly kafka: Kafka;
+  readonly admin: Admin;
+  readonly #producer: Producer;
+  /** One after the other: kafkajs gives two sends to one partition at the same time the same sequence number. */
+  #producing: Promise<unknown> = Promise.resolve();
+
+  /** Rejects when the broker does not answer within kafkajs's own retries. */
+  static async connect(options: KafkaClientsOptions): Promise<KafkaClients> {
+    const clients = new KafkaClients(options);
+    try {
+      await clients.admin.connect();
+      await clients.#producer.connect();
+      return clients;
+    } catch (error) {
+      await clients[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  private constructor(options: KafkaClientsOptions) {
+    this.kafka = createKafka(options);
+    this.admin = this.kafka.admin();
+    this.#producer = this.kafka.producer({
+      ...PRODUCER,
+      allowAutoTopicCreation: false,
+      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+    });
+  }
+
+  async produce(topic: string, { key, value, partition }: ProducedRecord): Promise<Position> {
+    const message = {
+      key,
+      value: value === null ? null : Buffer.from(value),
+      ...(partition !== undefined && { partition }),
+    };
+    const producing = this.#producing.then(() =>
+      this.#producer.send({ topic, acks: -1, messages: [message] }),
+    );
+    this.#producing = producing.catch(() => {});
+    const [written] = await producing;
+    if (written?.baseOffset === undefined) throw new Error(`no answer about a record of ${topic}`);
+    return { partition: written.partition, offset: BigInt(written.baseOffset) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#producer.disconnect();
+    await this.admin.disconnect();
+  }
+}
+
+/** Quiet: what fails is said by the error. */
+export function createKafka(options: KafkaClientsOptions): Kafka {
+  guardKafkajs();
+  return new kafkajs.Kafka({
+    clientId: "kafka-consumer-kit",
+    logLevel: kafkajs.logLevel.NOTHING,
+    retry: { initialRetryTime: 50, maxRetryTime: 1000, retries: 8 },
+    ...options,
+  });
+}

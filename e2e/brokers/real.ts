@@ -1,0 +1,205 @@
+import type { InstalledFault } from "#simulator/kafka/control/install-fault.ts";
+import { AbilityLackingError } from "../abilities.ts";
+import type { Ability } from "../abilities.ts";
+import { until } from "../waiting.ts";
+import { readAssignment } from "./assignment.ts";
+import type {
+  Broker,
+  ClientActivity,
+  GroupMember,
+  Position,
+  ProducedRecord,
+  StoredRecord,
+} from "./broker.ts";
+import type { KafkaClients } from "./kafka-clients.ts";
+import type { Gate } from "./gate.ts";
+import type { ScramUsers } from "./scram-users.ts";
+import { TopicReader } from "./topic-reader.ts";
+
+/** How long a new topic may take to have leaders. */
+const SERVED_MS_MAX = 30_000;
+
+export interface RealBrokerOptions {
+  /** For errors, such as `the broker kafka`. */
+  readonly place: string;
+  readonly clients: KafkaClients;
+  /** Of the pods. */
+  readonly bootstrap: readonly string[];
+  /** What the pods' connections go through, or null. */
+  readonly gate: Gate | null;
+  /** null: they are not ours. */
+  readonly users: ScramUsers | null;
+}
+
+/** A real broker, by the clients that anybody has: the kit holds nothing in it but topics, groups and users. */
+export class RealBroker implements Broker {
+  readonly abilities: ReadonlySet<Ability>;
+  readonly bootstrap: readonly string[];
+  readonly #options: RealBrokerOptions;
+  readonly #clients: KafkaClients;
+  readonly #readers = new Map<string, Promise<TopicReader>>();
+
+  constructor(options: RealBrokerOptions) {
+    this.#options = options;
+    this.#clients = options.clients;
+    this.bootstrap = options.bootstrap;
+    this.abilities = abilitiesOf({ gate: options.gate !== null, users: options.users !== null });
+  }
+
+  async createTopic(name: string, partitions: number): Promise<void> {
+    const topics = [{ topic: name, numPartitions: partitions }];
+    // kafkajs waits for leaders only while it is told that there is none: a topic that is not known yet is an error to it.
+    await this.#clients.admin.createTopics({ topics, waitForLeaders: false });
+    let answer = "";
+    await until(
+      `every leader of ${name} serves it`,
+      () => this.#isServed(name, partitions, (error) => (answer = String(error))),
+      {
+        deadlineMs: SERVED_MS_MAX,
+        intervalMs: 20,
+        seen: () => answer,
+      },
+    );
+  }
+
+  async produce(topic: string, record: ProducedRecord): Promise<Position> {
+    return await this.#clients.produce(topic, record);
+  }
+
+  async read(topic: string): Promise<StoredRecord[]> {
+    const ends = await this.endOffsets(topic);
+    if ([...ends.values()].every((end) => end === 0n)) return [];
+    return await (await this.#reader(topic)).read(ends);
+  }
+
+  async endOffsets(topic: string): Promise<ReadonlyMap<number, bigint>> {
+    const ends = await this.#clients.admin.fetchTopicOffsets(topic);
+    return byPartition(ends.map(({ partition, high }) => [partition, BigInt(high)]));
+  }
+
+  async committedOffsets(group: string, topic: string): Promise<ReadonlyMap<number, bigint>> {
+    const offsets = await this.#clients.admin.fetchOffsets({ groupId: group, topics: [topic] });
+    const committed = offsets
+      .flatMap(({ partitions }) => partitions)
+      .map(({ partition, offset }) => [partition, BigInt(offset)] as const)
+      .filter(([, offset]) => offset >= 0n);
+    return byPartition(committed);
+  }
+
+  async members(group: string): Promise<readonly GroupMember[]> {
+    const { groups } = await this.#clients.admin.describeGroups([group]);
+    const [described] = groups;
+    if (described === undefined) throw new Error(`no answer about the group ${group}`);
+    return described.members.map(({ memberId, clientId, memberAssignment }) => ({
+      memberId,
+      clientId,
+      partitions: readAssignment(memberAssignment),
+    }));
+  }
+
+  async setPassword(user: string, password: string): Promise<void> {
+    if (this.#options.users === null) throw this.#lacking("broker-users");
+    await this.#options.users.set(user, password);
+  }
+
+  async restart(): Promise<void> {
+    const gate = this.#gate();
+    await gate.stop();
+    await gate.serve();
+  }
+
+  async nodes(): Promise<readonly number[]> {
+    const { brokers } = await this.#clients.admin.describeCluster();
+    return brokers.map(({ nodeId }) => nodeId);
+  }
+
+  /** Behind a gate is one node. */
+  async killNode(): Promise<number> {
+    return await this.#gate().stop();
+  }
+
+  async startNode(): Promise<void> {
+    await this.#gate().serve();
+  }
+
+  async leaders(topic: string): Promise<ReadonlyMap<number, number>> {
+    const { topics } = await this.#clients.admin.fetchTopicMetadata({ topics: [topic] });
+    const partitions = topics.flatMap((found) => found.partitions);
+    return byPartition(partitions.map(({ partitionId, leader }) => [partitionId, leader]));
+  }
+
+  async moveLeader(): Promise<never> {
+    throw this.#lacking("broker-nodes");
+  }
+
+  async group(): Promise<never> {
+    throw this.#lacking("forced-rebalance");
+  }
+
+  async rebalance(): Promise<never> {
+    throw this.#lacking("forced-rebalance");
+  }
+
+  async addFault(): Promise<InstalledFault> {
+    throw this.#lacking("fault-rules");
+  }
+
+  async clientActivity(): Promise<readonly ClientActivity[]> {
+    return this.#gate().activity();
+  }
+
+  subscribe(listener: (activity: ClientActivity) => void): () => void {
+    return this.#options.gate?.subscribe(listener) ?? (() => {});
+  }
+
+  /** Groups in which this broker's topics were read; they have no member any more when they are asked for after the end. */
+  async readerGroups(): Promise<string[]> {
+    return (await Promise.all(this.#readers.values())).map(({ group }) => group);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const readers = await Promise.allSettled(this.#readers.values());
+    await using stack = new AsyncDisposableStack();
+    // One that could not be started has ended itself.
+    for (const reader of readers) if (reader.status === "fulfilled") stack.use(reader.value);
+  }
+
+  async #isServed(topic: string, partitions: number, told: (error: unknown) => void) {
+    try {
+      return (await this.endOffsets(topic)).size === partitions;
+    } catch (error) {
+      told(error);
+      return false;
+    }
+  }
+
+  #reader(topic: string): Promise<TopicReader> {
+    const reader = this.#readers.get(topic) ?? TopicReader.start(this.#clients.kafka, topic);
+    this.#readers.set(topic, reader);
+    return reader;
+  }
+
+  #gate(): Gate {
+    if (this.#options.gate === null) throw this.#lacking("broker-connections");
+    return this.#options.gate;
+  }
+
+  #lacking(ability: Ability): AbilityLackingError {
+    return new AbilityLackingError(this.#options.place, ability);
+  }
+}
+
+/** Of a broker whose pods come through a gate, and whose users are ours. */
+export function abilitiesOf(ours: {
+  readonly gate: boolean;
+  readonly users: boolean;
+}): ReadonlySet<Ability> {
+  return new Set<Ability>([
+    ...(ours.gate ? (["broker-connections"] as const) : []),
+    ...(ours.users ? (["broker-users"] as const) : []),
+  ]);
+}
+
+function byPartition<Value>(entries: readonly (readonly [number, Value])[]): Map<number, Value> {
+  return new Map(entries.toSorted(([left], [right]) => left - right));
+}

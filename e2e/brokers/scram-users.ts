@@ -1,0 +1,92 @@
+import { pbkdf2, randomBytes } from "node:crypto";
+import type { Duplex } from "node:stream";
+import { connect as connectTls } from "node:tls";
+import { promisify } from "node:util";
+import { alterUserScramCredentialsV0, Connection } from "@platformatic/kafka";
+import { until } from "../waiting.ts";
+import { createKafka } from "./kafka-clients.ts";
+
+/** What an administrator's listener knows the kit by. */
+export interface AdministratorTls {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface ScramUsersOptions {
+  /** Of loopback: a listener that takes administrators by their certificate. */
+  readonly port: number;
+  readonly tls: AdministratorTls;
+  /** A connection to a listener at which these users log in. */
+  readonly dial: () => Duplex;
+}
+
+const LOOPBACK = "127.0.0.1";
+/** Of the protocol (KIP-554). */
+const SCRAM_SHA_512 = 2;
+/** The fewest that brokers accept. */
+const ITERATIONS = 4096;
+const HASH_BYTES = 64;
+const LOGIN_MS_MAX = 30_000;
+
+const derive = promisify(pbkdf2);
+
+/**
+ * Users with SCRAM-SHA-512 at a real broker, which never gets to see a password: only what is derived from it.
+ * Apache Kafka has this API since 2.7, Redpanda since 25.2.
+ */
+export class ScramUsers {
+  readonly #options: ScramUsersOptions;
+
+  constructor(options: ScramUsersOptions) {
+    this.#options = options;
+  }
+
+  /** Makes the user, or changes its password; resolves when it can log in with it, which is a moment later. */
+  async set(user: string, password: string): Promise<void> {
+    const { port, tls } = this.#options;
+    const salt = randomBytes(24);
+    const saltedPassword = await derive(password, salt, ITERATIONS, HASH_BYTES, "sha512");
+    const connection = new Connection("kafka-consumer-kit", { tls: { ...tls } });
+    try {
+      await connection.connect(LOOPBACK, port);
+      const change = { name: user, mechanism: SCRAM_SHA_512, iterations: ITERATIONS };
+      await alterUserScramCredentialsV0.api.async(
+        connection,
+        [],
+        [{ ...change, salt, saltedPassword }],
+      );
+    } finally {
+      await connection.close();
+    }
+    let refusal: unknown;
+    await until(
+      `the password of ${user} is good`,
+      async () =>
+        await this.#login(user, password).catch((error: unknown) => {
+          refusal = error;
+          return false;
+        }),
+      { deadlineMs: LOGIN_MS_MAX, intervalMs: 20, seen: () => String(refusal) },
+    );
+  }
+
+  async #login(username: string, password: string): Promise<true> {
+    const { dial, tls } = this.#options;
+    const admin = createKafka({
+      // Not asked for: it goes where `dial` leads.
+      brokers: [`${LOOPBACK}:1`],
+      ssl: true,
+      sasl: { mechanism: "scram-sha-512", username, password },
+      socketFactory: ({ onConnect }) =>
+        connectTls({ socket: dial(), host: LOOPBACK, ca: tls.ca }, onConnect),
+      retry: { retries: 0 },
+    }).admin();
+    try {
+      await admin.connect();
+      return true;
+    } finally {
+      await admin.disconnect();
+    }
+  }
+}

@@ -1,0 +1,10 @@
+import { apacheKafka } from "./apache-kafka.ts";
+import { BROKER_IMAGES } from "./images.ts";
+import { redpanda } from "./redpanda.ts";
+import type { BrokerSoftware } from "./software.ts";
+
+/** `image`: instead of the pinned one. */
+export function softwareOf(kind: "kafka" | "redpanda", image: string | null): BrokerSoftware {
+  const named = image ?? BROKER_IMAGES[kind];
+  return kind === "kafka" ? apacheKafka(named) : redpanda(named);
+}

@@ -1,0 +1,48 @@
+import type { Authority } from "#fixtures/certificates.ts";
+import type { RunArguments } from "../arguments.ts";
+import type { BrokerService } from "./broker-service.ts";
+import { embeddedService } from "./embedded-service.ts";
+
+export interface StartBrokersOptions {
+  readonly run: Pick<RunArguments, "broker" | "target">;
+  readonly authority: Authority;
+  /** At which pods reach the kit. */
+  readonly host: string;
+  /** Scenarios at the same time. */
+  readonly jobs: number;
+  readonly signal: AbortSignal;
+  /** Shows a line of progress. */
+  readonly line: (text: string) => void;
+}
+
+/** No scenario has more at once. */
+const STAGES_PER_SCENARIO = 2;
+
+/** Where the brokers of this run come from. What needs Docker or a broker that is there already is loaded only for it. */
+export async function startBrokers(options: StartBrokersOptions): Promise<BrokerService> {
+  const { run, authority, host, jobs, signal, line } = options;
+  const { broker } = run;
+  if (broker.kind === "embedded") return embeddedService({ authority, host });
+  if (broker.kind === "external") {
+    const { connectExternalBrokers } = await import("./external-service.ts");
+    return await connectExternalBrokers(broker);
+  }
+  const startMs = performance.now();
+  const [{ startServedBrokers }, { startContainer }, { softwareOf }] = await Promise.all([
+    import("./served-brokers.ts"),
+    import("./container.ts"),
+    import("./software-of.ts"),
+  ]);
+  const software = softwareOf(broker.kind, broker.image);
+  const service = await startServedBrokers({
+    software,
+    start: startContainer,
+    authority,
+    host,
+    stages: jobs * STAGES_PER_SCENARIO,
+    signal,
+  });
+  const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
+  line(`${seconds} s`.padStart(8).padEnd(10) + `start ${software.image}: done`);
+  return service;
+}

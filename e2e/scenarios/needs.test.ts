@@ -1,0 +1,36 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { Ability } from "../abilities.ts";
+import { scenarioId } from "../scenario.ts";
+import { SCENARIOS } from "./index.ts";
+
+const TELLING: readonly Ability[] = ["broker-connections", "broker-requests"];
+
+/** What a scenario calls -> the abilities of which one at least it must need. */
+const USES: readonly (readonly [RegExp, readonly Ability[]])[] = [
+  [/\.addFault\(/, ["fault-rules"]],
+  [/broker\.rebalance\(/, ["forced-rebalance"]],
+  [/broker\.group\(/, ["forced-rebalance", "broker-nodes"]],
+  [/\.moveLeader\(/, ["broker-nodes"]],
+  [/broker\.(restart|killNode|startNode)\(/, ["broker-connections", "broker-nodes"]],
+  [/\.setPassword\(/, ["broker-users"]],
+  [/\.clientActivity\(/, TELLING],
+];
+
+/** Where the scenario says itself what it leaves out. */
+const GUARD = /abilities\.has\("broker-/;
+
+test.each(SCENARIOS.map((scenario) => [scenarioId(scenario), scenario] as const))(
+  "%s needs what it uses, and takes its names from the stage",
+  async (id, { needs = [] }) => {
+    const source = await readFile(join(import.meta.dirname, `${id}.ts`), "utf8");
+    const undeclared = USES.filter(
+      ([use, abilities]) =>
+        use.test(source) && !abilities.some((ability) => needs.includes(ability)),
+    ).filter(([, abilities]) => !(abilities === TELLING && GUARD.test(source)));
+    expect(undeclared).toEqual([]);
+    // Several stages may share a broker: only the stage knows its own.
+    expect(source).not.toMatch(/\bNAMES\.(topic|deadLetterTopic|group|username)\b/);
+  },
+);
