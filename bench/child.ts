@@ -7,22 +7,28 @@ export const THREADS = 64;
 
 /**
  * Runs a program of this folder in a process of its own, so that no measurement meets another's heap, and gives
- * the JSON that it printed last. Throws when it fails.
+ * the JSON that it printed last. Throws when it fails, or has not ended after `timeoutMs` (default: it has all the time).
  */
 export async function runProgram<T>(
   program: string,
   argv: readonly string[],
-  env: Readonly<Record<string, string>> = {},
+  timeoutMs?: number,
 ): Promise<T> {
   const file = fileURLToPath(new URL(program, import.meta.url));
-  const child = spawn(process.execPath, [file, ...argv], {
-    env: { PATH: process.env["PATH"] ?? "", UV_THREADPOOL_SIZE: String(THREADS), ...env },
+  // kafkajs sets timers in the past.
+  const quiet = "--disable-warning=TimeoutNegativeWarning";
+  const child = spawn(process.execPath, [quiet, file, ...argv], {
+    env: { PATH: process.env["PATH"] ?? "", UV_THREADPOOL_SIZE: String(THREADS) },
     stdio: ["ignore", "pipe", "inherit"],
+    ...(timeoutMs === undefined ? {} : { timeout: timeoutMs, killSignal: "SIGKILL" as const }),
   });
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => void (output += text));
-  const [code] = await once(child, "close");
-  if (code !== 0) throw new Error(`${program} ${argv.join(" ")} ended with ${String(code)}`);
+  const [code, signal] = await once(child, "close");
+  if (code !== 0) {
+    const end = signal === null ? `ended with ${String(code)}` : `was ended by ${String(signal)}`;
+    throw new Error(`${program} ${argv.join(" ")} ${end}`);
+  }
   const result: T = JSON.parse(output.trimEnd().split("\n").at(-1) ?? "");
   return result;
 }

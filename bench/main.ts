@@ -2,19 +2,13 @@
  * `npm run bench [-- --only a,c] [--json FILE] [--kills N]`: what the consumer costs, each figure against a peer of
  * the same run. Prints one table; exits with 1 when a limit is missed, with 2 for wrong options.
  */
-import { writeFile } from "node:fs/promises";
-import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { makeOwnedDirectory, removeDirectory } from "#e2e/owned-directory.ts";
 import type { Figure } from "./figure.ts";
 import { MEASURES } from "./figures/index.ts";
-import { figureTable } from "./table.ts";
+import { report, tell } from "./report.ts";
 
 process.exitCode = await main();
-
-function tell(line: string): void {
-  process.stderr.write(`     ${line}\n`);
-}
 
 async function main(): Promise<number> {
   const chosen = options();
@@ -35,18 +29,7 @@ async function main(): Promise<number> {
     await removeDirectory(directory);
     await removeDirectory(compileCache);
   }
-  process.stdout.write(figureTable(figures));
-  if (chosen.json !== undefined) {
-    const [cpu] = cpus();
-    const machine = {
-      node: process.version,
-      cpu: cpu?.model,
-      cpus: cpus().length,
-      memoryBytes: totalmem(),
-    };
-    await writeFile(chosen.json, `${JSON.stringify({ machine, figures }, null, 2)}\n`);
-  }
-  return figures.every(({ reached }) => reached) ? 0 : 1;
+  return await report(figures, chosen.json);
 }
 
 /** Or what is wrong with them. */

@@ -1,6 +1,6 @@
 /** What not every place has that a scenario can run in, and what a scenario may need of it. */
 const ABILITIES = {
-  "container-signals": "a way to signal and freeze a container from outside",
+  "container-access": "a way to signal and freeze a container from outside, and to see its signals",
   "cluster-nodes": "several nodes, which can be drained and paused",
   "memory-limits": "memory limits that a kernel keeps",
   "api-server": "an API server, as kubectl talks to one",

@@ -14,6 +14,7 @@ describe("the command line", () => {
       run: {
         target: "local",
         kind: { cluster: null, engine: null, nodeImage: null, baseImage: null, image: null },
+        kubernetes: null,
         broker: { kind: "embedded" },
         scenarios: [],
         seed: 7,
@@ -55,6 +56,16 @@ describe("the command line", () => {
     });
   });
 
+  test("takes a cluster that is there, with the images that it can have", () => {
+    const images = ["--image", "b", "--simulators-image", "c"];
+    expect(parse(["--target", "kubernetes", "--context", "a", ...images])).toMatchObject({
+      run: {
+        target: "kubernetes",
+        kubernetes: { context: "a", image: "b", simulatorsImage: "c" },
+      },
+    });
+  });
+
   test("compares two runs by their artifacts", () => {
     expect(parse(["compare", "a", "b"])).toEqual({ command: "compare", runs: ["a", "b"] });
     expect(parse(["--compare", "a"])).toMatchObject({ run: { compare: "a" } });
@@ -65,7 +76,13 @@ describe("the command line", () => {
     [["compare", "a", "b", "--seed", "1"], "compare takes no options, got --seed"],
     [["replay"], "command replay is not available yet"],
     [["chaos"], "command chaos is not available yet"],
-    [["--target", "kubernetes"], "--target kubernetes is not available yet"],
+    [["--target", "kubernetes"], "--target kubernetes needs --context"],
+    [["--target", "kubernetes", "--context", "a", "--image", "b"], "needs --simulators-image"],
+    [["--image", "a"], "--image is for --target kind or kubernetes, and the target is local"],
+    [
+      ["--target", "kind", "--context", "a"],
+      "--context is for --target kubernetes, and the target",
+    ],
     [["--node-image", "a"], "--node-image is for --target kind, and the target is local"],
     [["--target", "kind", "--engine", "lxc"], "--engine must be one of docker, podman, got lxc"],
     [["--target", "kind", "--image", ""], '--image needs a value, got ""'],

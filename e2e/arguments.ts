@@ -7,9 +7,11 @@ import { filled, oneOf, whole } from "./option-values.ts";
 type Keep = "on-failure" | "always" | "never";
 
 export interface RunArguments {
-  readonly target: "local" | "kind";
+  readonly target: "local" | "kind" | "kubernetes";
   /** Of the target kind; what is null is left to it. */
   readonly kind: KindArguments;
+  /** Of the target kubernetes; null with another one. */
+  readonly kubernetes: KubernetesArguments | null;
   readonly broker: BrokerArguments;
   /** Numbers or names, as given; empty means all. */
   readonly scenarios: readonly string[];
@@ -45,9 +47,17 @@ export interface KindArguments {
   readonly image: string | null;
 }
 
+/** A cluster that is there, and images that its nodes have or can pull. */
+export interface KubernetesArguments {
+  /** Of the kubeconfig, as kubectl finds it. */
+  readonly context: string;
+  /** Of the consumer. */
+  readonly image: string;
+  readonly simulatorsImage: string;
+}
+
 const LATER = {
   command: ["replay", "chaos"],
-  target: ["kubernetes"],
 } as const;
 
 export const USAGE = `Usage: npm run e2e -- [COMMAND] [options]
@@ -62,8 +72,9 @@ Commands
 
 Options of run
   --scenario N|NAME       only these (repeatable)
-  --target local|kind     where the pods run: processes of this host, or a cluster of kind on its
-                          Docker or Podman (default local)
+  --target local|kind|kubernetes
+                          where the pods run: processes of this host, a cluster of kind on its Docker
+                          or Podman, or any cluster that is there (default local)
   --broker embedded|kafka|redpanda|external
                           which broker they read (default embedded: no Docker needed)
   --seed N                0 to 4294967295 (default: a random one, printed)
@@ -83,6 +94,11 @@ Options of --target kind
   --engine docker|podman  default: the first that answers
   --base-image NAME       what the images are built on (default node:24-bookworm-slim)
   --image NAME            an image of the consumer that was built earlier (default: build it)
+
+Options of --target kubernetes, all of them needed
+  --context NAME          of the kubeconfig, as kubectl finds it
+  --image NAME            of the consumer, and
+  --simulators-image NAME of the simulators, where the nodes of the cluster find them
 
 ${BROKER_USAGE}
 Exit codes: 0 passed, 1 an expectation broke, 2 usage, 3 preflight, 4 infrastructure or a fault that
@@ -115,13 +131,16 @@ export function parseInvocation(
   return { command, run: runArguments(values, env, randomSeed) };
 }
 
-const KIND_OPTIONS = {
-  cluster: { type: "string" },
-  engine: { type: "string" },
-  "node-image": { type: "string" },
-  "base-image": { type: "string" },
-  image: { type: "string" },
-} as const;
+/** The targets that take them. */
+const TARGET_OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  cluster: ["kind"],
+  engine: ["kind"],
+  "node-image": ["kind"],
+  "base-image": ["kind"],
+  image: ["kind", "kubernetes"],
+  context: ["kubernetes"],
+  "simulators-image": ["kubernetes"],
+};
 
 type Values = ReturnType<typeof parse>["values"];
 
@@ -142,7 +161,13 @@ function parse(argv: readonly string[]) {
         jobs: { type: "string" },
         "real-time": { type: "boolean" },
         compare: { type: "string" },
-        ...KIND_OPTIONS,
+        cluster: { type: "string" },
+        engine: { type: "string" },
+        "node-image": { type: "string" },
+        "base-image": { type: "string" },
+        image: { type: "string" },
+        context: { type: "string" },
+        "simulators-image": { type: "string" },
         ...BROKER_OPTIONS,
         help: { type: "boolean", short: "h" },
       },
@@ -157,11 +182,12 @@ function runArguments(
   env: Readonly<Record<string, string | undefined>>,
   randomSeed: () => number,
 ): RunArguments {
-  if (values.target !== undefined) refuseLater("target", "--", values.target);
-  const target = oneOf("target", values.target, ["local", "kind"]);
+  const target = oneOf("target", values.target, ["local", "kind", "kubernetes"]);
+  refuseOfOtherTarget(target, values);
   return {
     target,
-    kind: kindArguments(target, values),
+    kind: kindArguments(values),
+    kubernetes: target === "kubernetes" ? kubernetesArguments(values) : null,
     broker: brokerArguments(values),
     scenarios: (values.scenario ?? []).map((text) => filled("scenario", text)),
     seed: values.seed === undefined ? randomSeed() : whole("seed", values.seed, 0, 2 ** 32 - 1),
@@ -184,11 +210,28 @@ function comparedRuns(directories: readonly string[], values: Values): readonly 
   return [left, right];
 }
 
-function kindArguments(target: RunArguments["target"], values: Values): KindArguments {
-  const given = Object.keys(KIND_OPTIONS).find((option) => Object.hasOwn(values, option));
-  if (target !== "kind" && given !== undefined) {
-    throw new UsageError(`--${given} is for --target kind, and the target is ${target}`);
+function refuseOfOtherTarget(target: RunArguments["target"], values: Values): void {
+  for (const [option, targets] of Object.entries(TARGET_OPTIONS)) {
+    if (!Object.hasOwn(values, option) || targets.includes(target)) continue;
+    const wanted = targets.join(" or ");
+    throw new UsageError(`--${option} is for --target ${wanted}, and the target is ${target}`);
   }
+}
+
+function kubernetesArguments(values: Values): KubernetesArguments {
+  const needed = (option: "context" | "image" | "simulators-image"): string => {
+    const value = filled(option, values[option]);
+    if (value === undefined) throw new UsageError(`--target kubernetes needs --${option}`);
+    return value;
+  };
+  return {
+    context: needed("context"),
+    image: needed("image"),
+    simulatorsImage: needed("simulators-image"),
+  };
+}
+
+function kindArguments(values: Values): KindArguments {
   const { engine } = values;
   return {
     cluster: filled("cluster", values.cluster) ?? null,

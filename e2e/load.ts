@@ -10,10 +10,11 @@ export interface Load extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** Between two incidents: fast enough that every moment of a rollout has work under way. */
-const INTERVAL_MS = 25;
-
-export function startLoad(stage: Stage, signal: AbortSignal): Load {
+/** `intervalMs`: between two incidents. */
+export function startLoad(
+  stage: Stage,
+  { intervalMs, signal }: { readonly intervalMs: number; readonly signal: AbortSignal },
+): Load {
   const stopping = new AbortController();
   const ending = AbortSignal.any([signal, stopping.signal]);
   let published = 0;
@@ -21,7 +22,7 @@ export function startLoad(stage: Stage, signal: AbortSignal): Load {
     while (!ending.aborted) {
       await stage.publish(1);
       published += 1;
-      await pause(INTERVAL_MS, ending).catch(() => {});
+      await pause(intervalMs, ending).catch(() => {});
     }
   };
   const done = publish();

@@ -11,6 +11,7 @@ const chosen: Parameters<typeof rerunCommand>[0] = {
   target: "local",
   broker: { kind: "embedded" },
   kind: { cluster: null, engine: null, nodeImage: null, baseImage: null, image: null },
+  kubernetes: null,
 };
 const results = (...statuses: ScenarioResult["status"][]): ScenarioResult[] =>
   statuses.map((status, index) => ({

@@ -6,7 +6,15 @@ import type { ScenarioResult } from "./runner.ts";
 export function rerunCommand(
   chosen: Pick<
     RunArguments,
-    "seed" | "scenarios" | "jobs" | "realTime" | "target" | "kind" | "compare" | "broker"
+    | "seed"
+    | "scenarios"
+    | "jobs"
+    | "realTime"
+    | "target"
+    | "kind"
+    | "kubernetes"
+    | "compare"
+    | "broker"
   >,
   results: readonly ScenarioResult[],
 ): string {
@@ -24,13 +32,15 @@ export function rerunCommand(
     ...(chosen.realTime ? ["--real-time"] : []),
     ...(chosen.compare === null ? [] : [`--compare ${chosen.compare}`]),
     ...(chosen.target === "local" ? [] : [`--target ${chosen.target}`]),
-    ...Object.entries(chosen.kind).flatMap(([name, value]) => kindOption(name, value)),
+    ...Object.entries({ ...chosen.kind, ...chosen.kubernetes }).flatMap(([name, value]) =>
+      targetOption(name, value),
+    ),
     ...brokerOptions(chosen.broker),
   ].join(" ");
 }
 
 /** `nodeImage` -> `--node-image NAME` */
-function kindOption(name: string, value: string | null): string[] {
+function targetOption(name: string, value: string | null): string[] {
   const option = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   return value === null ? [] : [`--${option} ${value}`];
 }

@@ -130,8 +130,11 @@ async function saveNodeLogs(
   directory: string,
   progress: Progress,
 ): Promise<void> {
+  if (platform.saveNodeLogs === undefined) return;
   try {
-    await platform.saveNodeLogs?.(directory);
+    const missing = await platform.saveNodeLogs(directory);
+    progress.line(`logs of the nodes: ${directory}`);
+    if (missing !== undefined) progress.line(`some of them are missing: ${missing}`);
   } catch (error) {
     progress.line(`the logs of the nodes could not be saved: ${String(error)}`);
   }

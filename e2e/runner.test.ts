@@ -109,6 +109,27 @@ test("a scenario that hangs and ignores its signal fails at its limit and is clo
   expect(closed).toEqual(["failed"]);
 });
 
+test("where no scenario can pass any more, what runs and what is left fails with the reason, and is closed", async () => {
+  const lost = new AbortController();
+  const closed: string[] = [];
+  const results = await runScenarios(
+    options(
+      [1, 2].map((number) =>
+        scenario(number, async () => {
+          lost.abort(new Error("the tunnel is lost"));
+          await new Promise(() => {});
+        }),
+      ),
+      { jobs: 1, lost: lost.signal, open: (_scenario, signal) => hall(signal, closed) },
+    ),
+  );
+  expect(results.map(({ failure }) => [failure?.kind, failure?.error.message])).toEqual([
+    ["infrastructure", "the tunnel is lost"],
+    ["infrastructure", "the tunnel is lost"],
+  ]);
+  expect(closed).toEqual(["failed", "failed"]);
+});
+
 test("after an interrupt closes what runs, begins nothing more and fails nothing", async () => {
   const interrupt = new AbortController();
   const closed: string[] = [];

@@ -10,7 +10,7 @@ import type { Effect } from "#simulator/target/ledger.ts";
 import type { Broker, Position, StoredRecord } from "./brokers/broker.ts";
 import type { BrokerService } from "./brokers/broker-service.ts";
 import { CONTRACT_FILE, ContractFileWatch } from "./checkers/contract-file.ts";
-import { readHistoryFiles } from "./checkers/history-files.ts";
+import { CLAIMS, readHistoryFiles } from "./checkers/history-files.ts";
 import type { HistoryFiles } from "./checkers/history-files.ts";
 import { checkOffsets } from "./checkers/offsets.ts";
 import type { Durations } from "./durations.ts";
@@ -165,7 +165,7 @@ export class Stage implements AsyncDisposable {
 
   /** Renders and applies. Called again, it is the next deployment, with another configuration. */
   async deploy(configure = this.#options.configure): Promise<void> {
-    const { platform, realTime, durations } = this.#environment;
+    const { platform, durations } = this.#environment;
     const document = configuration({
       brokers: this.broker.bootstrap,
       names: this.names,
@@ -189,7 +189,7 @@ export class Stage implements AsyncDisposable {
     await this.target.apply(objects);
     this.#contractFile ??= this.#stack.use(
       new ContractFileWatch(() => this.target.readVolume(this.#claim, CONTRACT_FILE), {
-        intervalMs: realTime ? 500 : 50,
+        intervalMs: durations.lookIntervalMs,
         // Beside the interval, what a busy machine takes to write a view.
         freshnessMs: 2 * durations.consumer.publishIntervalMs + 3000,
       }),
@@ -344,10 +344,7 @@ export class Stage implements AsyncDisposable {
   }
 
   async historyFiles(): Promise<HistoryFiles> {
-    return await readHistoryFiles({
-      list: (path) => this.target.listVolume(this.#claim, path),
-      read: (path) => this.target.readVolume(this.#claim, path),
-    });
+    return readHistoryFiles(await this.target.readVolumeTree(this.#claim, CLAIMS));
   }
 
   /** What /readyz of the pod answers; null while nothing listens. */

@@ -1,5 +1,7 @@
-import { readFile } from "node:fs/promises";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
 import { KindCluster } from "./cluster.ts";
 import type { Engine } from "./engine.ts";
@@ -46,7 +48,7 @@ test("creates from cluster.yaml: every node has the directory of the host at one
       { role: "worker", extraMounts: mounts },
       { role: "worker", extraMounts: mounts },
     ],
-    kubeadmConfigPatches: [expect.any(String), expect.any(String)],
+    kubeadmConfigPatches: Array.from({ length: 3 }, () => expect.any(String) as unknown),
   });
 });
 
@@ -75,6 +77,22 @@ test("deletes, lists nodes, exports logs", async () => {
     "kind get nodes --name one",
     "kind export logs /artifacts/nodes --name one",
   ]);
+});
+
+/** What `export logs` says when it makes a directory of that name, "" for none, and then fails. */
+async function exportedWith(node: string): Promise<string | undefined> {
+  await commands[Symbol.asyncDispose]();
+  const make = `require("node:fs").mkdirSync(argv[2] + "/${node}", { recursive: true })`;
+  const fail = "console.error('crictl is missing'); process.exitCode = 1";
+  commands = await fakeCommands({ kind: `${make}; ${fail}` });
+  const directory = await mkdtemp(join(tmpdir(), "kafka-consumer-logs-"));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  return await cluster().exportLogs(directory);
+}
+
+test("of the logs, what could be had is kept, and what could not is told; none at all is a failure", async () => {
+  await expect(exportedWith("one-worker")).resolves.toContain("crictl is missing");
+  await expect(exportedWith("")).rejects.toThrow("crictl is missing");
 });
 
 test("an image of docker is loaded as it is", async () => {

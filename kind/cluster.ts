@@ -1,8 +1,8 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
-import { runCommand } from "./command.ts";
+import { CommandError, runCommand } from "./command.ts";
 import type { CommandOptions } from "./command.ts";
 import type { Engine } from "./engine.ts";
 
@@ -84,9 +84,16 @@ export class KindCluster {
     }
   }
 
-  /** Writes the logs of every node and container below the directory. */
-  async exportLogs(directory: string): Promise<void> {
-    await this.#kind(["export", "logs", directory, ...this.#named], { signal: undefined });
+  /** Writes the logs of every node and container below the directory. kind goes on without those that it cannot get: gives why, if there are any. */
+  async exportLogs(directory: string): Promise<string | undefined> {
+    try {
+      await this.#kind(["export", "logs", directory, ...this.#named], { signal: undefined });
+      return undefined;
+    } catch (error) {
+      const written = await readdir(directory).catch(() => []);
+      if (!(error instanceof CommandError) || written.length === 0) throw error;
+      return error.message;
+    }
   }
 
   /** With the key of an administrator: a secret. */

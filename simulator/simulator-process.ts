@@ -11,6 +11,7 @@ interface ProcessEnd {
 
 /** `node simulator/main.ts ...` as a child. Disposing kills it. */
 export interface SimulatorProcess extends AsyncDisposable {
+  readonly pid: number;
   readonly ended: Promise<ProcessEnd>;
   stdout(): string;
   stderr(): string;
@@ -46,6 +47,8 @@ export function startSimulator(
     });
   });
   return {
+    // Absent when it could not be spawned: `ended` says why.
+    pid: child.pid ?? -1,
     ended,
     stdout: () => stdout,
     stderr: () => stderr,

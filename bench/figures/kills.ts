@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { embeddedService } from "#e2e/brokers/embedded-service.ts";
-import { readHistoryFiles } from "#e2e/checkers/history-files.ts";
+import { CLAIMS, readHistoryFiles } from "#e2e/checkers/history-files.ts";
 import { durationsOf } from "#e2e/durations.ts";
 import { createIncident } from "#e2e/incidents.ts";
 import type { PublishedIncident } from "#e2e/incidents.ts";
@@ -18,6 +18,7 @@ import type { World } from "#e2e/world.ts";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { configuration, configurationText, NAMES } from "#fixtures/configurations.ts";
 import { DEPLOYMENTS } from "#simulator/omega/identities.ts";
+import { readTree } from "#simulator/volume/tree.ts";
 import type { BenchContext, Measure } from "../figure.ts";
 
 /** Side by side: most of the time of a kill is the start of the next process. */
@@ -154,10 +155,7 @@ async function judged(
   published: readonly PublishedIncident[],
 ): Promise<number> {
   const history = join(directory, "history");
-  const files = await readHistoryFiles({
-    list: (path) => readdir(join(history, path)),
-    read: (path) => readFile(join(history, path)),
-  });
+  const files = readHistoryFiles(await readTree(join(history, CLAIMS)));
   const findings = judge({
     published,
     effects: await actions.control.effects(),

@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { ContractFileChecker, ContractFileWatch } from "./contract-file.ts";
 import { checkEffects } from "./effects.ts";
 import { readHistoryFiles } from "./history-files.ts";
-import type { HistoryFiles, VolumeReader } from "./history-files.ts";
+import type { HistoryFiles } from "./history-files.ts";
 import { checkOffsets } from "./offsets.ts";
 import { checkSecrets } from "./secrets.ts";
 import { checkTerminal } from "./terminal.ts";
@@ -17,24 +17,14 @@ const claimPath = (key: string, attempt: number, kind: "claim" | "outcome"): str
   `claims/${key.slice(0, 2)}/${key}.${attempt}.${kind}`;
 const ACTION = { rule: "restart-web", action: "open-ticket", incidentId: "i1" };
 
-/** A volume from a table of paths; values that are not strings become JSON. */
-function volume(files: Record<string, unknown>): VolumeReader {
-  const bytes = new Map(
+/** Everything below `claims` from a table of paths of the volume; values that are not strings become JSON. */
+function tree(files: Record<string, unknown>): Map<string, Buffer> {
+  return new Map(
     Object.entries(files).map(([path, content]) => [
-      path,
+      path.replace(/^claims\//, ""),
       Buffer.from(typeof content === "string" ? content : JSON.stringify(content)),
     ]),
   );
-  return {
-    list: async (path) => [
-      ...new Set(
-        [...bytes.keys()]
-          .filter((name) => name.startsWith(`${path}/`))
-          .map((name) => name.slice(path.length + 1).split("/")[0] ?? ""),
-      ),
-    ],
-    read: async (path) => bytes.get(path),
-  };
 }
 
 const attempt = (key: string, number: number, outcome: string | null, more = {}) => ({
@@ -43,8 +33,7 @@ const attempt = (key: string, number: number, outcome: string | null, more = {})
     [claimPath(key, number, "outcome")]: { format: 1, key, outcome },
   }),
 });
-const filesOf = (table: Record<string, unknown>): Promise<HistoryFiles> =>
-  readHistoryFiles(volume(table));
+const filesOf = (table: Record<string, unknown>): HistoryFiles => readHistoryFiles(tree(table));
 const effect = (key: string | null, atMs = 1) => ({ key, atMs });
 
 describe("effects", () => {
@@ -69,7 +58,7 @@ const judgeTerminal = async (
 ) =>
   checkTerminal({
     expected: [ACTION],
-    files: await filesOf(table),
+    files: filesOf(table),
     effects: [],
     deadLetters: [],
     ...more,
@@ -132,7 +121,7 @@ describe("terminal", () => {
 
   test("a claim in the wrong directory and one of another format are found", async () => {
     const name = `${A}.1.claim`;
-    const files = await filesOf({
+    const files = filesOf({
       [`claims/zz/${name}`]: { format: 1, key: A },
       [`claims/00/${name}`]: { format: 2, key: A },
       [claimPath(A, 2, "claim")]: { format: 1, key: B },
@@ -147,10 +136,10 @@ describe("terminal", () => {
 
 describe("write once", () => {
   test("more files are right; a changed one and a vanished one are found", async () => {
-    const before = await filesOf({ ...attempt(A, 1, "done"), ...attempt(B, 1, null) });
+    const before = filesOf({ ...attempt(A, 1, "done"), ...attempt(B, 1, null) });
     const more = { ...attempt(A, 1, "done"), ...attempt(B, 1, "done") };
-    expect(checkWriteOnce(before, await filesOf(more))).toEqual([]);
-    const findings = checkWriteOnce(before, await filesOf(attempt(A, 1, "in-doubt")));
+    expect(checkWriteOnce(before, filesOf(more))).toEqual([]);
+    const findings = checkWriteOnce(before, filesOf(attempt(A, 1, "in-doubt")));
     expect(findings).toEqual([
       `${claimPath(B, 1, "claim")} vanished`,
       expect.stringContaining(`${claimPath(A, 1, "outcome")} changed from`),

@@ -20,38 +20,31 @@ export interface AttemptFile {
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** What reads a volume; a Target's claim fits. */
-export interface VolumeReader {
-  list(path: string): Promise<string[]>;
-  read(path: string): Promise<Uint8Array | undefined>;
-}
+/** Where they are on the volume. */
+export const CLAIMS = "claims";
 
-const NAME = /^([0-9a-f]{64})\.([1-9]\d*)\.(claim|outcome)$/;
+/** `<shard>/<key>.<attempt>.<kind>`; temporary files of claims that are being linked live beside the shards. */
+const NAME = /^([0-9a-f]{2})\/([0-9a-f]{64})\.([1-9]\d*)\.(claim|outcome)$/;
 
-export async function readHistoryFiles(volume: VolumeReader): Promise<HistoryFiles> {
+/** `tree`: every file below CLAIMS, by its path from there. */
+export function readHistoryFiles(tree: ReadonlyMap<string, Uint8Array>): HistoryFiles {
   const claims: AttemptFile[] = [];
   const outcomes: AttemptFile[] = [];
   const strange: string[] = [];
-  for (const shard of await volume.list("claims")) {
-    if (!/^[0-9a-f]{2}$/.test(shard)) {
-      // Temporary files of claims that are being linked live beside the shards.
-      continue;
-    }
-    for (const name of await volume.list(`claims/${shard}`)) {
-      const path = `claims/${shard}/${name}`;
-      const parts = NAME.exec(name);
-      if (parts === null) continue;
-      const [, key = "", attempt = "", kind] = parts;
-      if (!key.startsWith(shard)) strange.push(`${path}: belongs into claims/${key.slice(0, 2)}`);
-      const content = parseObject(await volume.read(path));
-      if (content === undefined) strange.push(`${path}: is not a JSON object`);
-      else if (content.format !== 1)
-        strange.push(`${path}: format is ${String(content.format)}, not 1`);
-      else if (content.key !== key) strange.push(`${path}: is about key ${String(content.key)}`);
-      else {
-        const file = { path, key, attempt: Number(attempt), content };
-        (kind === "claim" ? claims : outcomes).push(file);
-      }
+  for (const [name, bytes] of tree) {
+    const parts = NAME.exec(name);
+    if (parts === null) continue;
+    const [, shard = "", key = "", attempt = "", kind] = parts;
+    const path = `${CLAIMS}/${name}`;
+    if (!key.startsWith(shard)) strange.push(`${path}: belongs into ${CLAIMS}/${key.slice(0, 2)}`);
+    const content = parseObject(bytes);
+    if (content === undefined) strange.push(`${path}: is not a JSON object`);
+    else if (content.format !== 1)
+      strange.push(`${path}: format is ${String(content.format)}, not 1`);
+    else if (content.key !== key) strange.push(`${path}: is about key ${String(content.key)}`);
+    else {
+      const file = { path, key, attempt: Number(attempt), content };
+      (kind === "claim" ? claims : outcomes).push(file);
     }
   }
   return { claims, outcomes, strange };

@@ -9,6 +9,7 @@ export const deletedWhileIdle: Scenario = {
   name: "deleted-while-idle",
   title:
     "A pod that is deleted while idle runs its preStop, exits 0, has committed and left the group.",
+  needs: ["container-access"],
   run: async ({ stage: open, step, durations }) => {
     const stage = await open({
       // A member that is gone long before its session could be over has left.
@@ -27,11 +28,11 @@ export const deletedWhileIdle: Scenario = {
     await stage.target.deletePod(name);
     const last = await stage.gone(name);
     const ended = lastTermination(last);
-    const own = stage.target.history().filter((event) => event.pod === name);
+    const own = () => stage.target.history().filter((event) => event.pod === name);
     expectEqual(ended?.exitCode, 0, "exit code of the consumer");
     const failed = stage.target.events().filter(({ reason }) => reason === "FailedPreStopHook");
     expectEqual(failed.length, 0, "events FailedPreStopHook");
-    const exitMs = own.find((event) => event.name === "exit" && event.container === "app")?.atMs;
+    const exitMs = own().find((event) => event.name === "exit" && event.container === "app")?.atMs;
     expect(exitMs !== undefined, "the consumer's container did not end");
     await stage.until("its member is gone", async () => {
       const members = await stage.broker.members(stage.names.group);
@@ -47,9 +48,8 @@ export const deletedWhileIdle: Scenario = {
       checkOffsets(await progressOf(stage.broker, stage.names)).length === 0,
       "offsets are not committed",
     );
-    expect(
-      own.some((event) => event.name === "pre-stop-ended"),
-      "the preStop hook did not run",
+    await stage.until("the preStop hook has run", () =>
+      own().some((event) => event.name === "pre-stop-ended"),
     );
     step("wait for the replacement");
     await stage.ready();

@@ -8,6 +8,7 @@ export const sigkillAtABarrier: Scenario = {
   number: 8,
   name: "sigkill-at-a-barrier",
   title: "SIGKILL between claim and outcome: no second effect after redelivery, and the key ends.",
+  needs: ["container-access"],
   long: true,
   run: async (context) => {
     const ends = await Promise.allSettled([

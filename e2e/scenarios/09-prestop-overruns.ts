@@ -6,6 +6,7 @@ export const prestopOverruns: Scenario = {
   number: 9,
   name: "prestop-overruns",
   title: "A preStop that overruns: SIGTERM when the grace is over, SIGKILL two seconds later, 137.",
+  needs: ["container-access"],
   long: true,
   run: async ({ stage: open, step, durations }) => {
     const graceMs = durations.overrunGraceSeconds * 1000;
@@ -35,15 +36,15 @@ export const prestopOverruns: Scenario = {
     expectFault((await held.hits()) === 1, "no action was held");
     expectEqual(lastTermination(last)?.exitCode, 137, "exit code");
 
-    const own = stage.target
-      .history()
-      .filter((event) => event.pod === name && (event.container ?? APP) === APP);
-    const deletedMs = own.find((event) => event.name === "deletion-requested")?.atMs ?? Number.NaN;
-    const sentMs = (signal: string): number => {
-      const sent = own.find((event) => event.name === "signal" && event.signal === signal);
-      return (sent?.atMs ?? Number.NaN) - deletedMs;
-    };
-    const [termMs, killMs] = [sentMs("SIGTERM"), sentMs("SIGKILL")];
+    const momentOf = (event: string, signal?: string) =>
+      stage.target.history().find((told) => {
+        const isOwn = told.pod === name && (told.container ?? APP) === APP;
+        return isOwn && told.name === event && told.signal === signal;
+      })?.atMs;
+    const deletedMs = momentOf("deletion-requested") ?? Number.NaN;
+    const sentMs = async (signal: string) =>
+      (await stage.until(`${signal} was sent`, () => momentOf("signal", signal))) - deletedMs;
+    const [termMs, killMs] = [await sentMs("SIGTERM"), await sentMs("SIGKILL")];
     step(`SIGTERM after ${termMs} ms, SIGKILL after ${killMs} ms`);
     expect(within(termMs, graceMs, 1000), `SIGTERM after ${termMs} ms, not at ${graceMs} ms`);
     expect(within(killMs - termMs, 2000, 1000), `SIGKILL ${killMs - termMs} ms after SIGTERM`);

@@ -10,11 +10,11 @@ export const rollingUpdateUnderLoad: Scenario = {
   title:
     "A rolling update under load: old and new overlap, no key twice, every key ends, none lost.",
   long: true,
-  run: async ({ stage: open, step, signal }) => {
+  run: async ({ stage: open, step, durations, signal }) => {
     const stage = await open({ replicas: 2, partitions: 4 });
     const old = new Set((await stage.ready()).map((pod) => podName(pod)));
     step("publish all the time and restart the deployment");
-    await using load = startLoad(stage, signal);
+    await using load = startLoad(stage, { intervalMs: durations.loadIntervalMs, signal });
     await load.reached(5);
     let overlapped = false;
     await stage.target.restart(stage.deployment);

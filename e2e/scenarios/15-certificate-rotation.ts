@@ -8,10 +8,11 @@ export const certificateRotation: Scenario = {
   number: 15,
   name: "certificate-rotation",
   title: "Certificates rotate under load without a restart, and the new one is used.",
-  run: async ({ stage: open, step, signal }) => {
+  needs: ["container-access"],
+  run: async ({ stage: open, step, durations, signal }) => {
     const stage = await open({ mutualTls: true });
     const name = await stage.readyPod();
-    await using load = startLoad(stage, signal);
+    await using load = startLoad(stage, { intervalMs: durations.loadIntervalMs, signal });
     await load.reached(5);
     step("rotate three times");
     for (let rotation = 1; rotation <= 3; rotation += 1) {

@@ -8,10 +8,10 @@ export const scaledUnderLoad: Scenario = {
   name: "scaled-under-load",
   title: "Scaled from two to one and back under load: no key twice, every key ends.",
   long: true,
-  run: async ({ stage: open, step, signal }) => {
+  run: async ({ stage: open, step, durations, signal }) => {
     const stage = await open({ replicas: 2, partitions: 4 });
     await stage.ready();
-    await using load = startLoad(stage, signal);
+    await using load = startLoad(stage, { intervalMs: durations.loadIntervalMs, signal });
     await load.reached(5);
     const members = async (count: number): Promise<void> => {
       await stage.until(`the group has ${count} members with partitions`, async () => {

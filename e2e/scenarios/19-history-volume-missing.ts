@@ -9,7 +9,12 @@ export const historyVolumeMissing: Scenario = {
   run: async ({ stage: open, step }) => {
     const stage = await open({ historyVolume: false });
     const name = await stage.startedPod();
-    const listed = await stage.target.exec(name, "app", ["ls", "-d", "/data/automation_consumer"]);
+    const listed = await stage.until("a run of the container lists a directory", async () => {
+      const argv = ["ls", "-d", "/data/automation_consumer"];
+      // Between two runs nothing can be run in it, and what is running ends with it.
+      const ended = await stage.target.exec(name, "app", argv).catch(() => null);
+      return ended !== null && `${ended.stdout}${ended.stderr}` !== "" && ended;
+    });
     expectFault(listed.exitCode === 0, "the image has no directory for the history");
     step("wait until the consumer refuses");
     await stage.publish(1);

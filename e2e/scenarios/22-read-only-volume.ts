@@ -10,6 +10,7 @@ export const readOnlyVolume: Scenario = {
   name: "read-only-volume",
   title:
     "A volume that turns read-only stops a running and a starting consumer; writable, they go on.",
+  needs: ["container-access"],
   run: async ({ stage: open, step, durations, signal }) => {
     const stage = await open({ volumeFaults: true });
     const name = await stage.readyPod();

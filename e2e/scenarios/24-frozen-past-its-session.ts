@@ -10,7 +10,7 @@ export const frozenPastItsSession: Scenario = {
   name: "frozen-past-its-session",
   title:
     "SIGSTOP past the session, SIGCONT: no new effect after resume, the stale commit is refused.",
-  needs: ["fault-rules"],
+  needs: ["container-access", "fault-rules"],
   long: true,
   run: async (context) => {
     const stage = await context.stage({

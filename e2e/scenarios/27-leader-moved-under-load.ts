@@ -21,7 +21,7 @@ export const leaderMovedUnderLoad: Scenario = {
       configure: patientActions(durations),
     });
     const name = await stage.readyPod();
-    await using load = startLoad(stage, signal);
+    await using load = startLoad(stage, { intervalMs: durations.loadIntervalMs, signal });
     await load.reached(5);
     for (let round = 1; round <= ROUNDS; round += 1) {
       step(`round ${round}: move the leader of every partition to the next node`);

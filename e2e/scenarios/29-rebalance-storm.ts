@@ -27,7 +27,7 @@ export const rebalanceStorm: Scenario = {
         return isFormed && generation;
       });
     const first = await formed(0);
-    await using load = startLoad(stage, signal);
+    await using load = startLoad(stage, { intervalMs: durations.loadIntervalMs, signal });
     await load.reached(5);
     step(`make the members join again ${REBALANCES} times`);
     const startMs = Date.now();

@@ -46,7 +46,7 @@ export const nodeDrained: Scenario = {
     const pods = await stage.ready(2);
     const node = nodeOf(only);
     const moved = pods.filter((pod) => nodeOf(pod) === node).map((pod) => podName(pod));
-    await using load = startLoad(stage, signal);
+    await using load = startLoad(stage, { signal, intervalMs: durations.loadIntervalMs });
     await load.reached(5);
     await using _cordon = await cluster.cordon(node);
     const { answers, left } = await drainNode(stage, node, {

@@ -6,7 +6,7 @@ import type { ImageKind } from "#kind/images.ts";
 import { runSteps } from "#kind/steps.ts";
 import type { Step, StepsOptions } from "#kind/steps.ts";
 import type { KindArguments } from "../arguments.ts";
-import { kindNodes } from "./kind-nodes.ts";
+import { startKindNodes } from "./kind-nodes.ts";
 import { startKubernetesPlatform } from "./kubernetes-platform.ts";
 import type { Platform } from "./platform.ts";
 
@@ -18,9 +18,6 @@ export interface KindPlatformOptions extends StepsOptions, KindArguments {
 }
 
 const DEFAULT_CLUSTER = "kafka-consumer-kit";
-
-/** Enough for pods that are idle most of the time; several scenarios at once then fit on a small machine. */
-const REQUESTS = { cpu: "50m", memory: "96Mi" };
 
 /** A kind cluster on this host's engine: the one of that name, or else made for the run. */
 export async function startKindPlatform(options: KindPlatformOptions): Promise<Platform> {
@@ -50,8 +47,7 @@ export async function startKindPlatform(options: KindPlatformOptions): Promise<P
     config,
     consumerImage,
     simulatorsImage,
-    requests: REQUESTS,
-    nodes: kindNodes(engine),
+    nodes: starting.use(await startKindNodes(cluster)),
   });
   starting.use(platform);
   const stack = starting.move();

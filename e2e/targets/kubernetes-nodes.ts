@@ -1,4 +1,8 @@
-/** What only the machine can do on which a pod runs. A cluster whose nodes are out of reach has none. */
+import type { ContainerEvent } from "./target.ts";
+
+export type NodeListener = (event: ContainerEvent) => void;
+
+/** What only the machine can do and tell on which a pod runs. A cluster whose nodes are out of reach has none. */
 export interface NodeAccess {
   /** To PID 1 of the container, as the runtime does. `containerId` as the runtime has it, without its scheme. */
   signal(node: string, containerId: string, signal: NodeJS.Signals): Promise<void>;
@@ -8,4 +12,6 @@ export interface NodeAccess {
   /** Freezes everything that runs on the node, its kubelet too. Resolves when it is frozen. */
   pauseNode(node: string): Promise<void>;
   unpauseNode(node: string): Promise<void>;
+  /** Tells of the pods of a namespace what no API does, a moment late: that a preStop hook has ended, and which signals were sent. */
+  listen(namespace: string, listener: NodeListener): Disposable;
 }

@@ -19,14 +19,16 @@ export interface KubernetesPlatformOptions extends StepsOptions {
   readonly consumerImage: string;
   /** As nodes know it. */
   readonly simulatorsImage: string;
-  readonly requests: Requests;
   /** null where nobody reaches the nodes. */
   readonly nodes: NodeAccess | null;
   readonly realTime: boolean;
   readonly signal: AbortSignal;
 }
 
-const NODE_ABILITIES = ["cluster-nodes", "container-signals"] as const;
+/** Enough for pods that are idle most of the time; several scenarios at once then fit on a small machine. */
+const REQUESTS: Requests = { cpu: "50m", memory: "96Mi" };
+
+const NODE_ABILITIES = ["cluster-nodes", "container-access"] as const;
 
 const NAMESPACES_GONE_MS_MAX = 120_000;
 
@@ -55,7 +57,7 @@ export async function startKubernetesPlatform(
   const stack = starting.move();
   return {
     abilities: new Set(["memory-limits", "api-server", ...(nodes === null ? [] : NODE_ABILITIES)]),
-    unseen: ["preStop", "signal"],
+    unseen: nodes === null ? ["preStop", "signal"] : [],
     durations: durationsOf(realTime, "cluster"),
     image: options.consumerImage,
     sidecars: {
@@ -63,7 +65,7 @@ export async function startKubernetesPlatform(
       splunk: { image: simulatorsImage, args: ["splunk-forwarder"] },
     },
     environment: {},
-    requests: options.requests,
+    requests: REQUESTS,
     kitHost: relayHost(relayNamespace),
     expose,
     lost,

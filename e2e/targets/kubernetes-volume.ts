@@ -11,6 +11,7 @@ const PORT = 8090;
 const MOUNT = "/volume";
 const READY_MS_MAX = 60_000;
 const names = z.array(z.string());
+const tree = z.record(z.string(), z.base64());
 
 /** Reads a claim through a pod of the kit that has mounted it, read only: no path of a node need be known. */
 export class VolumeReader {
@@ -50,7 +51,16 @@ export class VolumeReader {
     return bytes === undefined ? [] : names.parse(JSON.parse(bytes.toString("utf8")));
   }
 
-  async #get(what: "file" | "list", path: string): Promise<Buffer | undefined> {
+  /** Every file below a directory by its path from there; empty when there is no such directory. */
+  async readTree(path: string): Promise<ReadonlyMap<string, Buffer>> {
+    const bytes = await this.#get("tree", path);
+    const files = tree.parse(JSON.parse(bytes?.toString("utf8") ?? "{}"));
+    return new Map(
+      Object.entries(files).map(([name, content]) => [name, Buffer.from(content, "base64")]),
+    );
+  }
+
+  async #get(what: "file" | "list" | "tree", path: string): Promise<Buffer | undefined> {
     await this.#ready;
     const pod = { namespace: this.#namespace, name: this.#pod, port: PORT };
     const { status, bytes } = await getFromPod(

@@ -93,12 +93,12 @@ export class NamespaceWatch implements AsyncDisposable {
   #observe(pod: V1Pod, told: readonly ContainerEvent[]): void {
     if (pod.metadata?.labels?.[KIT_LABEL] !== undefined) return;
     this.#lastSeen.set(podName(pod), pod);
-    for (const entry of told) this.#add(entry);
+    for (const entry of told) this.tell(entry);
     for (const look of this.#podListeners) look();
   }
 
   #observeEvent({ type, reason, message, involvedObject }: CoreV1Event): void {
-    this.#add({
+    this.tell({
       kind: "event",
       atMs: Date.now(),
       type: type === "Warning" ? "Warning" : "Normal",
@@ -108,7 +108,8 @@ export class NamespaceWatch implements AsyncDisposable {
     });
   }
 
-  #add(entry: Entry): void {
+  /** Adds what somebody else saw. */
+  tell(entry: Entry): void {
     this.#entries.push(entry);
     for (const listener of this.#listeners) listener(entry);
   }

@@ -22,7 +22,7 @@ export interface KubernetesTargetOptions {
   readonly directory: string;
   /** Of the simulators, for the pod that reads the volume. */
   readonly simulatorsImage: string;
-  /** null: `kill`, `pause` and `unpause` are refused. */
+  /** null: `kill`, `pause` and `unpause` are refused, and nothing tells of signals and the ends of preStop hooks. */
   readonly nodes: NodeAccess | null;
 }
 
@@ -66,6 +66,7 @@ class KubernetesTarget implements Target {
   readonly #apps: AppsV1Api;
   readonly #watch: NamespaceWatch;
   readonly #logs: PodLogs;
+  readonly #listening: Disposable | undefined;
   readonly #volumes = new Map<string, VolumeReader>();
 
   constructor(options: KubernetesTargetOptions, watch: NamespaceWatch, logs: PodLogs) {
@@ -77,6 +78,7 @@ class KubernetesTarget implements Target {
     this.#apps = options.config.makeApiClient(AppsV1Api);
     this.#watch = watch;
     this.#logs = logs;
+    this.#listening = options.nodes?.listen(options.namespace, (event) => watch.tell(event));
     watch.subscribe((entry) => {
       if (entry.kind === "container" && entry.name === "started") {
         const pod = watch.lastSeen(entry.pod);
@@ -179,12 +181,18 @@ class KubernetesTarget implements Target {
     return await this.#volume(claim).list(path);
   }
 
+  async readVolumeTree(claim: string, path: string): Promise<ReadonlyMap<string, Uint8Array>> {
+    return await this.#volume(claim).readTree(path);
+  }
+
   events(): readonly TargetEvent[] {
     return this.#watch.entries().filter((entry) => entry.kind === "event");
   }
 
   history(): readonly ContainerEvent[] {
-    return this.#watch.entries().filter((entry) => entry.kind === "container");
+    // What the nodes tell comes a moment late.
+    const events = this.#watch.entries().filter((entry) => entry.kind === "container");
+    return events.toSorted((left, right) => left.atMs - right.atMs);
   }
 
   subscribe(listener: (entry: TargetEvent | ContainerEvent) => void): () => void {
@@ -198,6 +206,7 @@ class KubernetesTarget implements Target {
   /** The namespace goes on disappearing after this has resolved: its pods are told to end, and nothing waits for them. */
   async [Symbol.asyncDispose](): Promise<void> {
     const name = this.#namespace;
+    this.#listening?.[Symbol.dispose]();
     await using stack = new AsyncDisposableStack();
     stack.use(this.#watch);
     stack.use(this.#logs);

@@ -14,7 +14,7 @@ const LOOPBACK = "127.0.0.1";
 export function localPlatform({ realTime, compileCache }: LocalPlatformOptions): Platform {
   const durations = durationsOf(realTime, "local");
   return {
-    abilities: new Set(["container-signals"]),
+    abilities: new Set(["container-access"]),
     unseen: [],
     durations,
     image: "docker.ouroath.com:4443/yahoo/kafka_consumer:e2e",

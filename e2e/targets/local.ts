@@ -11,6 +11,7 @@ import type {
   LocalImage,
   Timing,
 } from "#simulator/kubelet/types.ts";
+import { readTree } from "#simulator/volume/tree.ts";
 import { podName } from "../pods.ts";
 import type { ContainerEvent, Target, TargetEvent } from "./target.ts";
 
@@ -159,6 +160,10 @@ class LocalTarget implements Target {
     const directory = join(this.#cluster.volumePath(claim), path);
     const found = await absentIsUndefined(() => stat(directory));
     return found === undefined ? [] : await this.#cluster.listVolume(claim, path);
+  }
+
+  async readVolumeTree(claim: string, path: string): Promise<ReadonlyMap<string, Uint8Array>> {
+    return await readTree(join(this.#cluster.volumePath(claim), path));
   }
 
   events(): readonly TargetEvent[] {

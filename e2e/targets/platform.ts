@@ -27,6 +27,6 @@ export interface Platform extends AsyncDisposable {
   readonly lost?: AbortSignal;
   /** A place for the pods of one stage. `directory` receives what belongs to it alone; it must exist. */
   startTarget(directory: string): Promise<Target>;
-  /** Writes what the machines of a cluster logged; absent where there are none. */
-  saveNodeLogs?(directory: string): Promise<void>;
+  /** Writes what the machines of a cluster logged, and gives why some is missing, if it is; absent where there are none. */
+  saveNodeLogs?(directory: string): Promise<string | undefined>;
 }

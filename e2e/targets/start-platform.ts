@@ -1,3 +1,4 @@
+import type { StepsOptions } from "#kind/steps.ts";
 import type { RunArguments } from "../arguments.ts";
 import { localPlatform } from "./local-platform.ts";
 import type { Platform } from "./platform.ts";
@@ -16,20 +17,21 @@ export interface StartPlatformOptions {
 export async function startPlatform(options: StartPlatformOptions): Promise<Platform> {
   const { run, compileCache, signal, line, keepAtEnd } = options;
   const { realTime } = run;
+  // The others only there: the local target does not wait for the client of Kubernetes to load.
   if (run.target === "local") return localPlatform({ realTime, compileCache });
-  // Only here: the local target does not wait for the client of Kubernetes to load.
+  const steps = { realTime, signal, keep: run.keep === "always", onStep: stepLines(line) };
+  if (run.kubernetes !== null) {
+    const { startContextPlatform } = await import("./kubernetes-context.ts");
+    return await startContextPlatform({ ...run.kubernetes, ...steps });
+  }
   const { startKindPlatform } = await import("./kind-platform.ts");
-  return await startKindPlatform({
-    ...run.kind,
-    realTime,
-    signal,
-    keep: run.keep === "always",
-    keepAtEnd,
-    onStep: ({ title, state, durationMs, text }) => {
-      const said = text === undefined ? "" : `: ${text}`;
-      const took =
-        durationMs === undefined ? "" : `${(durationMs / 1000).toFixed(1)} s`.padStart(8);
-      if (state !== "started") line(`${took.padEnd(9)} ${title}: ${state}${said}`);
-    },
-  });
+  return await startKindPlatform({ ...run.kind, ...steps, keepAtEnd });
+}
+
+function stepLines(line: (text: string) => void): StepsOptions["onStep"] {
+  return ({ title, state, durationMs, text }) => {
+    const said = text === undefined ? "" : `: ${text}`;
+    const took = durationMs === undefined ? "" : `${(durationMs / 1000).toFixed(1)} s`.padStart(8);
+    if (state !== "started") line(`${took.padEnd(9)} ${title}: ${state}${said}`);
+  };
 }

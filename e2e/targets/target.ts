@@ -33,6 +33,8 @@ export interface Target extends AsyncDisposable {
   readVolume(claim: string, path: string): Promise<Uint8Array | undefined>;
   /** Names in a directory of a claim, sorted; empty when it is absent. Default: its root. */
   listVolume(claim: string, path?: string): Promise<string[]>;
+  /** Every file below a directory of a claim, by its path from there; empty when it is absent. */
+  readVolumeTree(claim: string, path: string): Promise<ReadonlyMap<string, Uint8Array>>;
   /** What the control plane reports (`kubectl get events`), oldest first. */
   events(): readonly TargetEvent[];
   /** What became of the containers, oldest first, of pods that are gone too. */

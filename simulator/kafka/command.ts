@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { integerOption, textOption, textsOption, UsageError } from "../command.ts";
 import type { Command, OptionValues } from "../command.ts";
 import { localControl } from "./control/local.ts";
-import { isLoopback, startControlSurface } from "./control/surface.ts";
+import { isLoopback } from "./control/loopback.ts";
 import type { ControlSurfaceOptions } from "./control/surface.ts";
 import type { KafkaOptions, ListenerOptions, ListenerTls, TopicOptions } from "./options.ts";
 import type { SaslMechanism } from "./security/users.ts";
@@ -43,6 +43,8 @@ export const command: Command = {
     const cluster = starting.use(await startKafka(await kafkaOptions(values)));
     const listening: Record<string, string> = { bootstrap: cluster.bootstrap().join(",") };
     if (surface !== undefined) {
+      // It brings a web server: not for who does not ask.
+      const { startControlSurface } = await import("./control/surface.ts");
       const control = starting.use(localControl(cluster));
       listening.control = starting.use(await startControlSurface(control, surface)).url;
     }

@@ -57,8 +57,8 @@ export class PartitionLog {
   }
 
   /**
-   * Returns the offset of the batch's first record. `appendTimeMs` becomes the timestamp of all its records, unless
-   * it is undefined.
+   * Takes the batch's memory over. Returns the offset of its first record. `appendTimeMs` becomes the timestamp of all
+   * its records, unless it is undefined.
    */
   append(batch: RecordBatch, leaderEpoch: number, appendTimeMs?: number): bigint {
     const baseOffset = this.#endOffset;

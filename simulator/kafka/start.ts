@@ -13,8 +13,8 @@ import { readRecords } from "./records.ts";
 import type { Isolation, StoredRecord } from "./records.ts";
 import type { Transaction } from "./transactions/transaction.ts";
 import type { Acls } from "./security/acls.ts";
-import { DirectoryStorage } from "./storage/directory.ts";
 import { MEMORY } from "./storage/storage.ts";
+import type { Storage } from "./storage/storage.ts";
 import { systemTimers } from "./timers.ts";
 import { topicConfigFault } from "./topic-config.ts";
 
@@ -130,7 +130,7 @@ interface NodeControl {
  */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaCluster> {
   const { users = {}, directory } = options;
-  const storage = directory === undefined ? MEMORY : new DirectoryStorage(directory);
+  const storage = directory === undefined ? MEMORY : await directoryStorage(directory);
   const cluster = new Cluster(clusterSettings(options), users, systemTimers, storage);
   let connections = 0;
   const nextConnection = (): number => (connections += 1);
@@ -152,6 +152,12 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
     throw error;
   }
   return control(cluster, nodes, startHousekeeping(cluster));
+}
+
+/** Loaded by those alone that keep anything: its schemas cost more than the broker. */
+async function directoryStorage(directory: string): Promise<Storage> {
+  const { DirectoryStorage } = await import("./storage/directory.ts");
+  return new DirectoryStorage(directory);
 }
 
 function control(cluster: Cluster, nodes: readonly Node[], housekeeping: Disposable): KafkaCluster {

@@ -29,6 +29,18 @@ export async function applyToContext(
   objects: readonly KubernetesObject[],
   { dryRun, say }: ContextOptions,
 ): Promise<void> {
+  const config = configOf(context);
+  const checked = dryRun ? await inPresentNamespaces(config, objects, say) : objects;
+  const done = dryRun ? "accepted by the API server, not kept" : "applied";
+  await applyObjects(config, checked, {
+    fieldManager: FIELD_MANAGER,
+    dryRun,
+    onApplied: (object) => say(`${nameOf(object)}: ${done}`),
+  });
+}
+
+/** The kubeconfig of this user, as kubectl finds it, with that context as the current one. Throws ContextError. */
+export function configOf(context: string): KubeConfig {
   const config = new KubeConfig();
   config.loadFromDefault();
   const known = config.getContexts().map(({ name }) => name);
@@ -38,13 +50,7 @@ export async function applyToContext(
     );
   }
   config.setCurrentContext(context);
-  const checked = dryRun ? await inPresentNamespaces(config, objects, say) : objects;
-  const done = dryRun ? "accepted by the API server, not kept" : "applied";
-  await applyObjects(config, checked, {
-    fieldManager: FIELD_MANAGER,
-    dryRun,
-    onApplied: (object) => say(`${nameOf(object)}: ${done}`),
-  });
+  return config;
 }
 
 async function inPresentNamespaces(

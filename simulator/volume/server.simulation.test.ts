@@ -36,6 +36,18 @@ test("gives the bytes of a file and the sorted names of a directory, as they are
   await expect((await ask("list", "claims")).json()).resolves.toEqual(["b"]);
 });
 
+test("gives every file below a directory at once, and none where there is none", async () => {
+  await mkdir(join(root, "inside/tree/below"), { recursive: true });
+  await writeFile(join(root, "inside/tree/one"), Buffer.from([0, 255]));
+  await writeFile(join(root, "inside/tree/below/two"), "2");
+  await expect((await ask("tree", "tree")).json()).resolves.toEqual({
+    one: "AP8=",
+    "below/two": "Mg==",
+  });
+  await expect((await ask("tree", "none")).json()).resolves.toEqual({});
+  await expect((await ask("tree", "../inside/tree/below")).json()).resolves.toEqual({});
+});
+
 test.each([
   ["file", "claims/none"],
   ["file", "claims/b/below"],

@@ -2,6 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join, normalize } from "node:path";
 import { fastify } from "fastify";
 import type { FastifyReply } from "fastify";
+import { readTree } from "./tree.ts";
 
 export interface VolumeOptions {
   readonly directory: string;
@@ -21,7 +22,8 @@ interface AskedPath {
 
 /**
  * Shows the files of a volume to whoever cannot mount it: GET /file?path= gives the bytes of a file, GET /list?path= the sorted
- * names in a directory as JSON; 404 for what is not there. Nothing is cached: each answer is what the volume holds now.
+ * names in a directory as JSON, GET /tree?path= every file below a directory in base64 by its path from there; 404 for what is not there,
+ * but an empty tree. Nothing is cached: each answer is what the volume holds now.
  */
 export async function startVolume(options: VolumeOptions): Promise<RunningVolume> {
   const server = fastify({ forceCloseConnections: true });
@@ -34,6 +36,14 @@ export async function startVolume(options: VolumeOptions): Promise<RunningVolume
   );
   server.get<AskedPath>("/list", async ({ query }, reply) =>
     answer(reply, async () => (await readdir(inside(query.path))).toSorted()),
+  );
+  server.get<AskedPath>("/tree", async ({ query }, reply) =>
+    answer(reply, async () => {
+      const files = await readTree(inside(query.path));
+      return Object.fromEntries(
+        [...files].map(([path, bytes]) => [path, bytes.toString("base64")]),
+      );
+    }),
   );
 
   const url = await server.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 0 });

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { errorCode } from "../wire/errors.ts";
 import { ACL, CASES } from "./cases.ts";
 import type { Case } from "./cases.ts";
+import { clientCall, versionsOf } from "./client-calls.ts";
 import type { Api } from "./define.ts";
 import { ExchangeConnection } from "./exchange.ts";
 import { prepare } from "./prepared.ts";
@@ -114,33 +115,8 @@ describe.each([...apis.values()].filter(({ name }) => name in REFUSALS))(
 
 const EVERYBODY = { principal: "User:*", operation: "ALL" } as const;
 
-/** Versions that we serve and the client can speak. */
-function versionsOf(api: Api): number[] {
-  const [min, max] = api.versions;
-  const all = Array.from({ length: max - min + 1 }, (_, index) => min + index);
-  return all.filter((version) => find(api, version) !== undefined);
-}
-
 function caseOf(api: Api, prepared: Prepared, version: number): Case {
   const make = CASES[api.name];
   if (make === undefined) throw new Error(`no case for ${api.name}`);
   return make(prepared, version);
-}
-
-type ClientCall = (connection: ExchangeConnection, ...args: readonly unknown[]) => Promise<unknown>;
-
-function clientCall(api: Api, version: number): ClientCall {
-  const found = find(api, version);
-  if (found === undefined) throw new Error(`the client has no ${api.name} version ${version}`);
-  return found;
-}
-
-function find(api: Api, version: number): ClientCall | undefined {
-  const name = `${api.name[0]?.toLowerCase()}${api.name.slice(1)}V${version}`;
-  const exported: unknown = Reflect.get(platformatic, name);
-  return isCall(exported) ? exported.api.async : undefined;
-}
-
-function isCall(value: unknown): value is { readonly api: { readonly async: ClientCall } } {
-  return typeof value === "object" && value !== null && "api" in value;
 }

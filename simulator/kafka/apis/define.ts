@@ -52,14 +52,17 @@ export interface ApiDefinition<Request, RequestInput, Response, ResponseInput> {
   refuse(request: Request, error: number, version: number): ResponseInput | undefined;
 }
 
+/** The bytes of an answer, one piece after the other. Pieces may be the memory of a log: they are not written to. */
+export type Pieces = readonly Buffer[];
+
 /** A request whose fields have been read. */
 export interface Call {
   readonly scope: RequestScope;
   /** Body of the answer; undefined when none is sent. */
-  apply(context: RequestContext): Promise<Buffer | undefined>;
+  apply(context: RequestContext): Promise<Pieces | undefined>;
   /** The answer that `apply` gave, with this throttle time where its version has one. */
-  throttled(throttleTimeMs: number): Buffer | undefined;
-  refuse(error: number): Buffer | undefined;
+  throttled(throttleTimeMs: number): Pieces | undefined;
+  refuse(error: number): Pieces | undefined;
 }
 
 /** One API as the dispatcher sees it. */
@@ -87,7 +90,7 @@ export function defineApi<R, RI, S, SI>(
     read(body, version, cluster) {
       const request = definition.request.read(body, format(version));
       let applied: SI | undefined;
-      const encode = (answer: SI | undefined): Buffer | undefined =>
+      const encode = (answer: SI | undefined): Pieces | undefined =>
         answer === undefined ? undefined : encodeBody(response, answer, format(version));
       return {
         scope: definition.scope?.(request, cluster) ?? {},
@@ -102,10 +105,10 @@ export function defineApi<R, RI, S, SI>(
   };
 }
 
-export function encodeBody<R, W>(codec: Codec<R, W>, value: W, format: WireFormat): Buffer {
+export function encodeBody<R, W>(codec: Codec<R, W>, value: W, format: WireFormat): Pieces {
   const writer = Writer.create();
   codec.write(writer, value, format);
-  return writer.buffer;
+  return writer.buffers;
 }
 
 /** The scope of a request that names partitions by topic. */

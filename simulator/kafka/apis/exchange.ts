@@ -4,7 +4,7 @@ import type { Callback, ResponseParser, Writer } from "@platformatic/kafka";
 import type { Cluster } from "../cluster.ts";
 import { ANONYMOUS, Session } from "../security/session.ts";
 import { RequestReader } from "../wire/reader.ts";
-import type { Api, Call, RequestContext } from "./define.ts";
+import type { Api, Call, Pieces, RequestContext } from "./define.ts";
 import { apis } from "./registry.ts";
 
 /** What one exchange showed beside the answer that the client parsed. */
@@ -25,11 +25,11 @@ export class ExchangeConnection extends Connection {
   readonly exchanges: Exchange[] = [];
   readonly #cluster: Cluster;
   readonly #session: Session;
-  readonly #answer: (call: Call, context: RequestContext) => Promise<Buffer | undefined>;
+  readonly #answer: (call: Call, context: RequestContext) => Promise<Pieces | undefined>;
 
   constructor(
     cluster: Cluster,
-    answer = (call: Call, context: RequestContext): Promise<Buffer | undefined> =>
+    answer = (call: Call, context: RequestContext): Promise<Pieces | undefined> =>
       call.apply(context),
   ) {
     super("exchange");
@@ -53,7 +53,7 @@ export class ExchangeConnection extends Connection {
       const body = RequestReader.from((await createPayload()).buffer);
       const call = api.read(body, apiVersion, this.#cluster);
       const answer = await this.#answer(call, this.#context(apiVersion));
-      const reader = Reader.from(answer ?? Buffer.alloc(0));
+      const reader = Reader.from(Buffer.concat(answer ?? []));
       try {
         return await parse(1, apiKey, apiVersion, reader);
       } finally {

@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { isIPv4 } from "node:net";
 import { fastify } from "fastify";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
+import { isLoopback } from "./loopback.ts";
 import { OPERATIONS } from "./operations.ts";
 import type { KafkaControl, Operation } from "./operations.ts";
 
@@ -100,10 +100,6 @@ function statusOf(error: unknown): number {
 function messageOf(error: unknown): string {
   if (error instanceof z.ZodError) return z.prettifyError(error);
   return error instanceof Error ? error.message : String(error);
-}
-
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 }
 
 /** Of one length, as a comparison in constant time wants it. */

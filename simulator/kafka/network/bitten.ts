@@ -1,4 +1,4 @@
-import type { Call } from "../apis/define.ts";
+import type { Call, Pieces } from "../apis/define.ts";
 import type { Bite } from "../faults.ts";
 import type { FaultAction } from "../faults/rule.ts";
 import { errorCode } from "../wire/errors.ts";
@@ -16,8 +16,8 @@ interface ReplyPart {
 export function bittenAnswer(
   action: FaultAction,
   call: Call,
-  body: Buffer | undefined,
-): Buffer | undefined {
+  body: Pieces | undefined,
+): Pieces | undefined {
   if (action.type === "error") return call.refuse(errorCode(action.error));
   if (action.type !== "throttle" || action.throttleTimeMs === undefined) return body;
   return call.throttled(action.throttleTimeMs);

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { apis } from "../apis/registry.ts";
-import type { Api, Call, RequestContext } from "../apis/define.ts";
+import type { Api, Call, Pieces, RequestContext } from "../apis/define.ts";
 import type { Cluster } from "../cluster.ts";
 import type { ConnectionEvent, EventPlace, RequestFacts } from "../events.ts";
 import type { Bite } from "../faults.ts";
@@ -134,7 +134,7 @@ export class Connection {
 
   async #run(api: Api, header: RequestHeader, call: Call): Promise<void> {
     const facts = this.#facts(api, header, call);
-    const frameOf = (body: Buffer): Buffer => replyFrame(api, header, body);
+    const frameOf = (body: Pieces): Pieces => replyFrame(api, header, body);
     this.#emit({ type: "request", ...facts });
     const bite = this.#bite("request", facts);
     if (bite?.action.type === "error") {
@@ -173,8 +173,8 @@ export class Connection {
   async #sendBitten(
     bite: Bite,
     call: Call,
-    body: Buffer | undefined,
-    frameOf: (body: Buffer) => Buffer,
+    body: Pieces | undefined,
+    frameOf: (body: Pieces) => Pieces,
   ): Promise<void> {
     const { action } = bite;
     const { signal } = this.#closed;
@@ -185,8 +185,8 @@ export class Connection {
     if (action.type === "delay") await pause(timers, action.delayMs, signal);
     const answer = bittenAnswer(action, call, body);
     if (answer === undefined) return;
-    for (const { part, pauseMs } of partsOf(action, frameOf(answer))) {
-      this.#send(part);
+    for (const { part, pauseMs } of partsOf(action, Buffer.concat(frameOf(answer)))) {
+      this.#send([part]);
       if (pauseMs > 0) await pause(timers, pauseMs, signal);
     }
     if (action.type === "truncate") this.#close("fault truncate");
@@ -198,7 +198,7 @@ export class Connection {
     this.#close("fault blackhole");
   }
 
-  async #apply(api: Api, header: RequestHeader, call: Call): Promise<Buffer | undefined> {
+  async #apply(api: Api, header: RequestHeader, call: Call): Promise<Pieces | undefined> {
     try {
       return await call.apply(this.#context(header));
     } catch (error) {
@@ -219,7 +219,7 @@ export class Connection {
       const step = await this.#session.next(token, Number.POSITIVE_INFINITY);
       const size = Buffer.alloc(4);
       size.writeInt32BE(step.reply.length);
-      this.#send(Buffer.concat([size, step.reply]));
+      this.#send([size, step.reply]);
     } catch (error) {
       if (!(error instanceof AuthenticationFailed)) throw error;
       this.#close("authentication failed");
@@ -266,8 +266,12 @@ export class Connection {
     });
   }
 
-  #send(frame: Buffer): void {
-    if (!this.#closed.signal.aborted) this.#socket.write(frame);
+  /** In one call to the system, however many pieces there are. */
+  #send(frame: Pieces): void {
+    if (this.#closed.signal.aborted) return;
+    this.#socket.cork();
+    for (const piece of frame) this.#socket.write(piece);
+    this.#socket.uncork();
   }
 
   /** What has been written is sent first. */

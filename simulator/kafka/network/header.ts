@@ -1,7 +1,10 @@
 import { API_VERSIONS_KEY, unsupportedVersion } from "../apis/18-api-versions.ts";
 import { encodeBody } from "../apis/define.ts";
-import type { Api } from "../apis/define.ts";
+import type { Api, Pieces } from "../apis/define.ts";
 import type { RequestReader } from "../wire/reader.ts";
+
+/** Larger pieces of an answer are not copied. */
+const COPIED_BYTES_MAX = 4096;
 
 export interface RequestHeader {
   readonly apiKey: number;
@@ -21,19 +24,36 @@ export function readHeader(reader: RequestReader): RequestHeader {
 }
 
 /** Size, correlation id, tagged fields where the version has them, body. */
-export function replyFrame(api: Api, header: RequestHeader, body: Buffer): Buffer {
+export function replyFrame(api: Api, header: RequestHeader, body: Pieces): Pieces {
   const isTagged = api.format(header.apiVersion).flexible && api.plainResponseHeader !== true;
-  const headerBytes = isTagged ? 5 : 4;
-  const frame = Buffer.allocUnsafe(4 + headerBytes + body.length);
-  frame.writeInt32BE(headerBytes + body.length, 0);
-  frame.writeInt32BE(header.correlationId, 4);
-  if (isTagged) frame.writeInt8(0, 8);
-  body.copy(frame, 4 + headerBytes);
-  return frame;
+  const bodyBytes = body.reduce((sum, piece) => sum + piece.length, 0);
+  const head = Buffer.alloc(isTagged ? 9 : 8);
+  head.writeInt32BE(head.length - 4 + bodyBytes, 0);
+  head.writeInt32BE(header.correlationId, 4);
+  return withoutCrumbs([head, ...body]);
+}
+
+/** Fewer pieces: small ones are joined with their neighbours, large ones stay where they are. */
+function withoutCrumbs(pieces: Pieces): Pieces {
+  const kept: Buffer[] = [];
+  let crumbs: Buffer[] = [];
+  const sweep = (): void => {
+    if (crumbs.length > 0) kept.push(Buffer.concat(crumbs));
+    crumbs = [];
+  };
+  for (const piece of pieces) {
+    if (piece.length < COPIED_BYTES_MAX) crumbs.push(piece);
+    else {
+      sweep();
+      kept.push(piece);
+    }
+  }
+  sweep();
+  return kept;
 }
 
 /** A client that is newer than this broker asks ApiVersions in a version of its own and is answered in version 0. */
-export function unsupportedApiVersions(api: Api, header: RequestHeader): Buffer | undefined {
+export function unsupportedApiVersions(api: Api, header: RequestHeader): Pieces | undefined {
   if (api.key !== API_VERSIONS_KEY) return undefined;
   const { codec, answer } = unsupportedVersion(api);
   const body = encodeBody(codec, answer, api.format(0));

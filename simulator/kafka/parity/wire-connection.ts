@@ -2,7 +2,7 @@ import { connect as connectTcp } from "node:net";
 import type { Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { Writer } from "@platformatic/kafka";
-import type { ApiDefinition, DefinedApi } from "../apis/define.ts";
+import type { DefinedApi } from "../apis/define.ts";
 import { encodeBody } from "../apis/define.ts";
 import { Frames } from "../network/frames.ts";
 import { RequestReader } from "../wire/reader.ts";
@@ -14,6 +14,12 @@ export interface WireTarget {
   /** PEM of the authority that the broker's certificate is checked with. Absent: plaintext. */
   readonly ca?: string;
 }
+
+/** What a client has to know of an API. */
+type WireApi<R, RI, S, SI> = Pick<
+  DefinedApi<R, RI, S, SI>,
+  "key" | "name" | "plainResponseHeader" | "format" | "request" | "response"
+>;
 
 const CLIENT_ID = "parity";
 /** No answer is longer. */
@@ -61,11 +67,7 @@ export class WireConnection implements Disposable {
   }
 
   /** Sends and waits for the answer. Rejects when the broker closes instead, or the answer is not what the codec says. */
-  async call<R, RI, S, SI>(
-    api: DefinedApi<R, RI, S, SI>,
-    version: number,
-    request: RI,
-  ): Promise<S> {
+  async call<R, RI, S, SI>(api: WireApi<R, RI, S, SI>, version: number, request: RI): Promise<S> {
     const correlationId = this.send(api, version, request);
     const frame = await this.receive();
     const what = `${api.name} version ${version}`;
@@ -84,7 +86,7 @@ export class WireConnection implements Disposable {
 
   /** Sends without waiting; returns the correlation id. */
   send<R, RI, S, SI>(
-    api: ApiDefinition<R, RI, S, SI> & Pick<DefinedApi<R, RI, S, SI>, "format">,
+    api: Omit<WireApi<R, RI, S, SI>, "response">,
     version: number,
     request: RI,
   ): number {
@@ -92,7 +94,7 @@ export class WireConnection implements Disposable {
     const correlationId = this.#nextCorrelationId;
     this.#nextCorrelationId += 1;
     const frame = requestHeader(api.key, version, correlationId, format.flexible);
-    frame.append(encodeBody(api.request, request, format));
+    for (const piece of encodeBody(api.request, request, format)) frame.append(piece);
     this.sendBytes(frame.prependLength().buffer);
     return correlationId;
   }

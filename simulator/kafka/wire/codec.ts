@@ -1,7 +1,7 @@
 import type { Writer } from "@platformatic/kafka";
 import { Writer as PlatformaticWriter } from "@platformatic/kafka";
 import { MalformedRequest } from "./reader.ts";
-import type { RequestReader } from "./reader.ts";
+import type { WireReader } from "./reader.ts";
 
 /** What decides the encoding of one message. */
 export interface WireFormat {
@@ -12,7 +12,7 @@ export interface WireFormat {
 
 /** Reads an `R`, writes a `W`: they differ where a field may be left out when writing. */
 export interface Codec<R, W = R> {
-  read(reader: RequestReader, format: WireFormat): R;
+  read(reader: WireReader, format: WireFormat): R;
   write(writer: Writer, value: W, format: WireFormat): void;
 }
 
@@ -221,7 +221,7 @@ function isIn(field: StructField, format: WireFormat): boolean {
 }
 
 function readTags(
-  reader: RequestReader,
+  reader: WireReader,
   format: WireFormat,
   tags: readonly StructField[],
   value: Values,

@@ -1,10 +1,26 @@
 import { Reader } from "@platformatic/kafka";
 
+/** What the codecs read from. */
+export interface WireReader {
+  int8(): number;
+  int16(): number;
+  int32(): number;
+  int64(): bigint;
+  uuid(): string;
+  unsignedVarint(): number;
+  /** Number of elements, null for a null array. */
+  count(flexible: boolean): number | null;
+  string(flexible: boolean): string | null;
+  bytes(flexible: boolean): Buffer | null;
+  /** The next `length` bytes as a reader of their own. */
+  within(length: number): WireReader;
+}
+
 /**
  * A request's bytes, read with every length checked first: what a peer sends must never make the
  * broker allocate, loop or read beyond the frame. Throws MalformedRequest.
  */
-export class RequestReader {
+export class RequestReader implements WireReader {
   readonly #reader: Reader;
   readonly #end: number;
 

@@ -26,6 +26,9 @@ const RECORD_BYTES_MIN = 6;
 const LOG_APPEND_TIME = 0b1000;
 const TRANSACTIONAL = 0b1_0000;
 
+/** So many times its bytes are kept in memory for a batch that is a view of a request with others. */
+const KEPT_TIMES_MAX = 8;
+
 /** One batch as a producer sent it: its bytes, and the header fields that the broker looks at. */
 export interface RecordBatch {
   readonly bytes: Buffer;
@@ -93,16 +96,17 @@ export function hasTransactionalBit(bytes: Buffer): boolean {
 }
 
 /**
- * A copy with its place in the log written in; both fields are outside the CRC. With `appendTimeMs` that is the
- * timestamp of every record.
+ * The batch's bytes with its place in the log written in; both fields are outside the CRC. With `appendTimeMs` that is
+ * the timestamp of every record. They are the bytes that were given, unless those would keep much else in memory.
  */
 export function placeBatch(
-  batch: RecordBatch,
+  { bytes }: RecordBatch,
   baseOffset: bigint,
   leaderEpoch: number,
   appendTimeMs?: number,
 ): Buffer {
-  const placed = Buffer.from(batch.bytes);
+  const isKept = bytes.buffer.byteLength <= KEPT_TIMES_MAX * bytes.length;
+  const placed = isKept ? bytes : Buffer.from(bytes);
   placed.writeBigInt64BE(baseOffset, BASE_OFFSET);
   placed.writeInt32BE(leaderEpoch, LEADER_EPOCH);
   if (appendTimeMs !== undefined) {

@@ -1,0 +1,27 @@
+/**
+ * `node broker-program.ts starts|fill|load|requests|rebalances|joins OPTIONS_JSON`: one measurement of a broker, in a
+ * process of its own; prints what it measured, or why it could not, as JSON.
+ */
+import { joins, rebalances } from "./broker/groups.ts";
+import { fill, load } from "./broker/load.ts";
+import { produceRequests } from "./broker/requests.ts";
+import { starts } from "./broker/starts.ts";
+
+const [command = "", json = "{}"] = process.argv.slice(2);
+const commands: Readonly<Record<string, () => Promise<unknown>>> = {
+  starts: () => starts(JSON.parse(json)),
+  fill: () => fill(JSON.parse(json)),
+  load: () => load(JSON.parse(json)),
+  requests: () => produceRequests(JSON.parse(json)),
+  rebalances: () => rebalances(JSON.parse(json)),
+  joins: () => joins(JSON.parse(json)),
+};
+const run = commands[command];
+if (run === undefined) throw new RangeError(`no command ${command}`);
+const result = await run().then(
+  (measured) => ({ measured }),
+  (error: unknown) => ({ failure: error instanceof Error ? error.message : String(error) }),
+);
+process.stdout.write(`${JSON.stringify(result)}\n`);
+// Connections of the clients need not be closed in order.
+process.exit(0);

@@ -1,0 +1,95 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import kafkajs from "kafkajs";
+import type { Admin, Kafka } from "kafkajs";
+import { metadata } from "#simulator/kafka/apis/03-metadata.ts";
+import { WireConnection } from "#simulator/kafka/parity/wire-connection.ts";
+import type { WireTarget } from "#simulator/kafka/parity/wire-connection.ts";
+
+/** Of every topic: the mock broker gives each so many, and cannot be told otherwise. */
+export const PARTITIONS = 4;
+
+export interface TopicsOptions {
+  readonly bootstrap: string;
+  /** How many. */
+  readonly topics: number;
+  /** False: they come into being by a Metadata request, and stay. */
+  readonly hasTopicAdministration: boolean;
+}
+
+export interface Topics {
+  /** That nobody else has used: for a group. */
+  readonly name: string;
+  readonly topics: string[];
+  /** And the group of this name, where there is one. */
+  readonly deleteTopics: () => Promise<void>;
+}
+
+export function clientOf(bootstrap: string): Kafka {
+  return new kafkajs.Kafka({
+    brokers: [bootstrap],
+    logLevel: kafkajs.logLevel.NOTHING,
+    requestTimeout: 60_000,
+  });
+}
+
+export function freshName(): string {
+  return `bench-${randomBytes(6).toString("hex")}`;
+}
+
+export async function makeTopics(client: Kafka, options: TopicsOptions): Promise<Topics> {
+  const { bootstrap } = options;
+  const name = freshName();
+  const topics = Array.from({ length: options.topics }, (_, index) => `${name}-${index}`);
+  const admin = client.admin();
+  await admin.connect();
+  if (options.hasTopicAdministration) await createTopics(admin, topics);
+  else await askForTopics(bootstrap, topics);
+  return {
+    name,
+    topics,
+    deleteTopics: async () => {
+      if (options.hasTopicAdministration) await admin.deleteTopics({ topics });
+      await admin.disconnect();
+    },
+  };
+}
+
+/**
+ * Returns when every partition has its leader. Apache Kafka makes leaders after it has answered, and kafkajs would wait
+ * a third of a second before it sends again, and send twice what some partitions had taken.
+ */
+async function createTopics(admin: Admin, topics: readonly string[]): Promise<void> {
+  await admin.createTopics({
+    waitForLeaders: false,
+    topics: topics.map((topic) => {
+      return { topic, numPartitions: PARTITIONS, replicationFactor: 1 };
+    }),
+  });
+  for (const topic of topics) {
+    // It asks the leaders.
+    while (!(await hasOffsets(admin, topic))) await sleep(20);
+  }
+}
+
+function hasOffsets(admin: Admin, topic: string): Promise<boolean> {
+  return admin.fetchTopicOffsets(topic).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** By a Metadata request that may make them: kafkajs has that of its producers only. */
+async function askForTopics(bootstrap: string, topics: readonly string[]): Promise<void> {
+  using connection = await WireConnection.open(targetOf(bootstrap));
+  await connection.call(metadata, 6, {
+    topics: topics.map((name) => ({ name })),
+    allowAutoTopicCreation: true,
+  });
+}
+
+/** Of the first node. */
+export function targetOf(bootstrap: string): WireTarget {
+  const [host = "", port = ""] = bootstrap.split(",")[0]?.split(":") ?? [];
+  return { host, port: Number(port) };
+}

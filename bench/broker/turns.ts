@@ -1,0 +1,127 @@
+import { runProgram } from "../child.ts";
+import { median } from "../compare.ts";
+import type { Figure } from "../figure.ts";
+import type { Absent, Broker, EmbeddedBroker, MockInstallation } from "./brokers.ts";
+
+export interface BrokerBench {
+  readonly embedded: EmbeddedBroker;
+  /** The mock broker and Apache Kafka. */
+  readonly peers: readonly (Broker | Absent)[];
+  /** To start it again, with more nodes. */
+  readonly mock: MockInstallation | Absent;
+  /** Measured ones of every broker; one more goes before them, and is not counted. */
+  readonly rounds: number;
+  /** Progress, one line. */
+  readonly tell: (line: string) => void;
+}
+
+export type BrokerMeasure = (bench: BrokerBench) => Promise<readonly Figure[]>;
+
+/** Nothing that is measured once takes longer on any broker. */
+const TIMEOUT_MS = 120_000;
+
+/** Runs a command of broker-program.ts. Throws what it failed with. */
+export async function measure<T>(command: string, options: object): Promise<T> {
+  const argv = [command, JSON.stringify(options)];
+  const result = await runProgram<{ measured: T } | { failure: string }>(
+    "broker-program.ts",
+    argv,
+    TIMEOUT_MS,
+  );
+  if ("failure" in result) throw new Error(`${command}: ${result.failure}`);
+  return result.measured;
+}
+
+/** What the rounds of one peer gave. */
+export interface PeerRounds<T> {
+  readonly name: string;
+  readonly rounds: readonly T[];
+  /** Why there are none; "" when there are. */
+  readonly reason: string;
+}
+
+export interface Rounds<T> {
+  readonly embedded: readonly T[];
+  readonly peers: readonly PeerRounds<T>[];
+}
+
+/** Rounds of all brokers take turns, so that noise of the machine meets all. A peer that fails is left out from then on. */
+export async function inTurns<T>(
+  { embedded, peers, rounds, tell }: BrokerBench,
+  what: string,
+  measureOnce: (broker: Broker) => Promise<T>,
+): Promise<Rounds<T>> {
+  const own: T[] = [];
+  const taking = peers.map((peer) => ({
+    name: peer.name,
+    broker: "reason" in peer ? undefined : peer,
+    reason: "reason" in peer ? peer.reason : "",
+    rounds: new Array<T>(),
+  }));
+  const round = async (broker: Broker): Promise<T> => {
+    const measured = await measureOnce(broker);
+    tell(`${what}, ${broker.name}: ${JSON.stringify(measured)}`);
+    return measured;
+  };
+  for (let turn = 0; turn <= rounds; turn += 1) {
+    own.push(await round(embedded));
+    for (const peer of taking) {
+      if (peer.broker === undefined) continue;
+      try {
+        peer.rounds.push(await round(peer.broker));
+      } catch (error) {
+        peer.reason = error instanceof Error ? error.message : String(error);
+        peer.broker = undefined;
+        peer.rounds.length = 0;
+      }
+    }
+  }
+  return {
+    embedded: own.slice(1),
+    peers: taking.map(({ name, reason, rounds: done }) => ({
+      name,
+      reason,
+      rounds: done.slice(1),
+    })),
+  };
+}
+
+export interface Comparing {
+  readonly group: string;
+  readonly what: string;
+  readonly unit: string;
+  /** Of one round of the embedded broker. */
+  readonly own: readonly number[];
+  readonly peers: readonly PeerRounds<number>[];
+  /** Whether more of the unit is better. */
+  readonly isMoreBetter: boolean;
+  /** Of the median against each peer's, how many times better. */
+  readonly ratioMin?: number;
+  /** Of the median itself. */
+  readonly limit?: number;
+}
+
+/** One figure against each peer. */
+export function figuresOf(comparing: Comparing): Figure[] {
+  const { group, what, unit, own, peers, isMoreBetter, ratioMin, limit } = comparing;
+  const measured = median(own);
+  return peers.map(({ name, rounds, reason }) => {
+    const peer = reason === "" ? median(rounds) : null;
+    const better = peer === null ? null : isMoreBetter ? measured / peer : peer / measured;
+    const isRatioReached = ratioMin === undefined || better === null || better >= ratioMin;
+    return {
+      group,
+      what,
+      measured,
+      unit,
+      peerName: reason === "" ? name : `${name}: not here: ${reason}`,
+      peer,
+      ratio: better,
+      limit: [
+        ...(limit === undefined ? [] : [`at most ${limit} ${unit}`]),
+        ...(ratioMin === undefined ? [] : [`at least ${ratioMin.toFixed(1)} x`]),
+      ].join(", "),
+      reached: isRatioReached && (limit === undefined || measured <= limit),
+    };
+  });
+}
