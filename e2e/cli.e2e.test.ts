@@ -172,7 +172,7 @@ test("an older Node is told the fix at once", async () => {
 });
 
 test("what is not there yet is a usage error", async () => {
-  const run = await start("--broker", "redpanda");
+  const run = await start("--target", "kubernetes");
   expect(await run.ended).toBe(2);
   expect(run.output()).toContain("--target kubernetes is not available yet");
 });

@@ -16,7 +16,7 @@ import type { Scenario } from "./scenario.ts";
 import { openStage } from "./open-stage.ts";
 import type { Stage, StageOptions } from "./stage.ts";
 import type { Platform } from "./targets/platform.ts";
-import { recordStage } from "./trace/record-stage.ts";
+import { recordStage, unseenAt } from "./trace/record-stage.ts";
 import type { RecordedStage } from "./trace/record-stage.ts";
 import { podLives } from "./trace/pod-lives.ts";
 import { writeTrace } from "./trace/trace-file.ts";
@@ -41,14 +41,13 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
   const random = seededRandom(run.seed, scenario.name);
   const directory = join(options.artifacts, scenarioId(scenario));
   const opened: OpenedStage[] = [];
-  const seesRequests = brokers.abilities.has("broker-requests");
   const logsDirectory = (index: number): string =>
     join(directory, opened.length === 1 ? "logs" : `logs-${index + 1}`);
   const traceOf = async (records: readonly RecordedStage[]): Promise<void> => {
     const stages = await Promise.all(
       records.map(async (record, index) => podLives(await record(logsDirectory(index)))),
     );
-    const unseen = [...platform.unseen, ...(seesRequests ? [] : ["group left"])];
+    const unseen = [...platform.unseen, ...unseenAt(brokers)];
     await writeTrace(directory, {
       scenario: scenarioId(scenario),
       target: run.target,
@@ -87,11 +86,11 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
       const attempt = async (work: Promise<unknown>): Promise<void> => {
         await work.catch((error: unknown) => errors.push(error));
       };
-      let records: readonly RecordedStage[] = [];
+      // Of a scenario that passed, every stage was opened. All at once: none has begun to end.
+      const records: RecordedStage[] = [];
       const record = async (): Promise<void> => {
         const stages = await Promise.all(opened.map(({ opening }) => opening));
-        // All at once: none has begun to end.
-        records = await Promise.all(stages.map((stage) => recordStage(stage, seesRequests)));
+        records.push(...(await Promise.all(stages.map((stage) => recordStage(stage)))));
       };
       if (!failed) await attempt(record());
       const keep =

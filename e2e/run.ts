@@ -65,7 +65,7 @@ export async function run(options: RunOptions): Promise<ExitCode> {
     await using brokers = await startBrokers({
       run: chosen,
       authority,
-      host: platform.kitHost,
+      platform,
       jobs,
       signal,
       line: (text) => progress.line(text),

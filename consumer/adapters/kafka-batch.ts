@@ -13,21 +13,32 @@ interface Ownership {
   readonly isOurs: () => boolean;
   /** The broker said that this member owns nothing any more. */
   readonly onLost: (reason: string) => void;
+  /** Every record is terminal, and the commit that says so is on its way. */
+  readonly onComplete: () => void;
   readonly log: Log;
 }
 
-/** A batch, and what begins its last commit when the group is about to be joined again. */
+/**
+ * A batch; what begins its last commit when the group is about to be joined again; and what has it fetched again from the
+ * first record that is not committed.
+ */
 export function toBatch(
   payload: EachBatchPayload,
   messages: readonly KafkaMessage[],
   ownership: Ownership,
-): { batch: Batch; commitLast: () => void } {
-  const { assignment, isOurs, log } = ownership;
+): { batch: Batch; commitLast: () => void; rewind: () => void } {
+  const { assignment, isOurs, log, onComplete } = ownership;
   const { partition, topic } = assignment;
   const records = messages.map((message) => toRecord(message, assignment));
   const first = records[0]?.offset ?? 0n;
   let terminalPrefix: (() => bigint | undefined) | undefined;
   let committed = first;
+  const rewind = () => payload.resolveOffset(String(committed - 1n));
+  const onLost = (reason: string) => {
+    // What comes from there finds no assignment, and makes kafkajs join again.
+    rewind();
+    ownership.onLost(reason);
+  };
   const batch: Batch = {
     assignment,
     records,
@@ -40,7 +51,9 @@ export function toBatch(
           `${partitionKey(topic, partition)}: commit of ${String(nextOffset)} outside the batch ${String(first)} to ${String(last)}`,
         );
       }
-      await commitOwned(payload, nextOffset, ownership);
+      const acknowledged = commitOwned(payload, nextOffset, { ...ownership, onLost });
+      if (nextOffset > last && isOurs()) onComplete();
+      await acknowledged;
       committed = nextOffset;
       // A batch that fails after this is fetched from here, not from its start.
       if (isOurs() && nextOffset > first) {
@@ -59,7 +72,7 @@ export function toBatch(
       log.debug("commit.late", { topic, partition, error }),
     );
   };
-  return { batch, commitLast };
+  return { batch, commitLast, rewind };
 }
 
 /** The first records, as many as both bounds allow; always one, or an oversized record would never come. */
@@ -99,7 +112,8 @@ async function commitOwned(
     } catch (error) {
       if (saysAssignmentLost(error)) {
         const reason = messageOf(error);
-        onLost(reason);
+        // Else it was sent under an earlier generation, and says nothing of the present one.
+        if (isOurs()) onLost(reason);
         throw assignmentLost(assignment, reason, error);
       }
       const place = partitionKey(assignment.topic, assignment.partition);

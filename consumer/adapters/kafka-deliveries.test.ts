@@ -9,11 +9,21 @@ import { createDeliveries } from "./kafka-deliveries.ts";
 
 const TOPIC = "incidents";
 
-/** Deliveries whose handlers end when they are told; `fetch` is what kafkajs does with a partition that is not paused. */
-function setUp(partitionsConcurrentMax = 8) {
+interface Doubles {
+  readonly partitionsConcurrentMax?: number;
+  /** Default: ends when it is told. */
+  readonly handle?: (batch: Batch) => Promise<void>;
+  /** The broker's answer to a commit. Default: at once. */
+  readonly commit?: () => Promise<void>;
+}
+
+/** Deliveries with a handler, and `fetch`: what kafkajs does with a partition that is not paused. */
+function setUp({ partitionsConcurrentMax = 8, handle, commit }: Doubles = {}) {
   const assignments = createAssignments();
   const paused = new Set<number>();
   const resolved: number[] = [];
+  /** Where a fetch begins. */
+  let position = 1n;
   const handled: { batch: Batch; end: () => void }[] = [];
   let stale = false;
   const deliveries = createDeliveries({
@@ -25,12 +35,17 @@ function setUp(partitionsConcurrentMax = 8) {
     log: createRecordedLog(),
     maybeStale: () => stale,
     onLost: () => undefined,
-    handle: (batch) => new Promise((end) => handled.push({ batch, end })),
+    handle: async (batch) => {
+      const { promise, resolve: end } = Promise.withResolvers<void>();
+      handled.push({ batch, end });
+      await (handle === undefined ? promise : handle(batch));
+    },
   });
   const fetch = async (partition: number): Promise<void> => {
     if (paused.has(partition)) return;
+    const offset = String(position);
     const message = {
-      offset: "1",
+      offset,
       key: null,
       value: Buffer.from("v"),
       headers: {},
@@ -41,13 +56,16 @@ function setUp(partitionsConcurrentMax = 8) {
       batch: {
         topic: TOPIC,
         partition,
-        highWatermark: "2",
+        highWatermark: "9",
         messages: [message],
-        lastOffset: () => "1",
+        lastOffset: () => offset,
       },
       heartbeat: async () => undefined,
-      resolveOffset: () => resolved.push(partition),
-      commitOffsetsIfNecessary: async () => undefined,
+      resolveOffset: (to: string) => {
+        resolved.push(partition);
+        position = BigInt(to) + 1n;
+      },
+      commitOffsetsIfNecessary: commit ?? (async () => undefined),
       pause: () => {
         paused.add(partition);
         return () => paused.delete(partition);
@@ -64,10 +82,15 @@ function setUp(partitionsConcurrentMax = 8) {
     handled,
     fetch,
     grant,
+    position: () => position,
     suspect: (value: boolean) => {
       stale = value;
     },
   };
+}
+
+async function commitAll(batch: Batch): Promise<void> {
+  await batch.commit((batch.records.at(-1)?.offset ?? 0n) + 1n);
 }
 
 describe("batches of kafkajs", () => {
@@ -123,7 +146,7 @@ describe("batches of kafkajs", () => {
   });
 
   it("that wait are woken whoever was woken before: nothing to read, or another member's by now", async () => {
-    const { fetch, grant, handled, paused } = setUp(1);
+    const { fetch, grant, handled, paused } = setUp({ partitionsConcurrentMax: 1 });
     grant(0, 1, 2, 3);
     for (const partition of [0, 2, 1, 3]) await fetch(partition);
     expect(paused.size).toBe(4);
@@ -147,5 +170,66 @@ describe("batches of kafkajs", () => {
     expect(drained).not.toHaveBeenCalled();
     handled[0]!.end();
     await draining;
+  });
+
+  describe("whose records have all ended", () => {
+    it("let what follows be fetched while their commit is on its way, and handled when it is answered", async () => {
+      const answer = Promise.withResolvers<void>();
+      const { fetch, grant, handled, paused, position } = setUp({
+        partitionsConcurrentMax: 1,
+        handle: commitAll,
+        commit: () => answer.promise,
+      });
+      grant(0);
+      await fetch(0);
+      expect(position()).toBe(2n);
+      const next = fetch(0);
+      await Promise.resolve();
+      expect(handled).toHaveLength(1);
+      answer.resolve();
+      await next;
+      expect(handled.map(({ batch }) => batch.records[0]?.offset)).toStrictEqual([1n, 2n]);
+      expect(paused.size).toBe(0);
+    });
+
+    it("leave their place to another partition", async () => {
+      const { promise } = Promise.withResolvers<void>();
+      const { fetch, grant, handled } = setUp({
+        partitionsConcurrentMax: 1,
+        handle: commitAll,
+        commit: () => promise,
+      });
+      grant(0, 1);
+      await fetch(0);
+      await fetch(1);
+      expect(handled.map(({ batch }) => batch.assignment.partition)).toStrictEqual([0, 1]);
+    });
+
+    it("are fetched again when the commit fails", async () => {
+      const { fetch, grant, position } = setUp({
+        handle: commitAll,
+        commit: () => Promise.reject(new Error("no coordinator")),
+      });
+      grant(0);
+      await fetch(0);
+      expect(position()).toBe(2n);
+      await vi.waitFor(() => expect(position()).toBe(1n), { timeout: 5000 });
+    });
+
+    it("are waited for by a drain until the commit is answered", async () => {
+      const answer = Promise.withResolvers<void>();
+      const { deliveries, fetch, grant } = setUp({
+        handle: commitAll,
+        commit: () => answer.promise,
+      });
+      grant(0);
+      await fetch(0);
+      const drained = vi.fn<() => void>();
+      const draining = deliveries.drain().then(drained);
+      await Promise.resolve();
+      expect(drained).not.toHaveBeenCalled();
+      answer.resolve();
+      await draining;
+    });
   });
 });

@@ -49,6 +49,10 @@ const WAKE_INTERVAL_MS = 200;
 const REDELIVERY_DELAY_MS = 1000;
 
 interface Delivery {
+  /** Never rejects. */
+  end: Promise<void>;
+  /** Nothing is left but the acknowledgement of its last commit. */
+  isComplete: boolean;
   /** Begins its last commit. */
   commitLast?: () => void;
   /** Set when the partition was paused: fetches it again. */
@@ -66,13 +70,20 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   let beat: (() => Promise<void>) | undefined;
   let beating: NodeJS.Timeout | undefined;
 
+  /** Resolves when kafkajs may fetch what follows: the next fetch is not held up by the answer to a commit. */
   function begin(payload: EachBatchPayload, assignment: Assignment): Promise<void> {
     const key = partitionKey(assignment.topic, assignment.partition);
-    const delivery: Delivery = {};
+    const complete = Promise.withResolvers<void>();
+    const delivery: Delivery = { end: complete.promise, isComplete: false };
     running.set(key, delivery);
     beat = () => payload.heartbeat();
     beating ??= setInterval(() => void heartbeat(), options.heartbeatIntervalMs / 2).unref();
-    const end = work(payload, assignment, delivery, options, draining.signal).finally(() => {
+    const onComplete = (): void => {
+      delivery.isComplete = true;
+      complete.resolve();
+    };
+    const signals = { draining: draining.signal, onComplete };
+    const end = work(payload, assignment, delivery, options, signals).finally(() => {
       ends.delete(end);
       running.delete(key);
       // It holds the whole batch, and the table that it stood in may live on for many collections.
@@ -85,7 +96,12 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       }
     });
     ends.add(end);
-    return end;
+    delivery.end = end;
+    return Promise.race([end, complete.promise]);
+  }
+
+  function busy(): number {
+    return [...running.values()].filter(({ isComplete }) => !isComplete).length;
   }
 
   function wait(key: string, resume: () => void): void {
@@ -98,7 +114,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
    * that was woken may have nothing to read, or be another member's by now, and so never ends to wake the next.
    */
   function wake(): void {
-    let free = partitionsConcurrentMax - running.size;
+    let free = partitionsConcurrentMax - busy();
     for (const [key, resume] of waiting) {
       if (free <= 0) break;
       free -= 1;
@@ -126,6 +142,8 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     async deliver(payload) {
       const { partition, topic } = payload.batch;
       const key = partitionKey(topic, partition);
+      const complete = running.get(key);
+      if (complete?.isComplete === true) await endOrDetach(complete.end);
       const assignment = assignments.find(topic, partition);
       if (options.maybeStale()) {
         return;
@@ -143,14 +161,13 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
         former.resume = payload.pause();
         return;
       }
-      if (running.size >= partitionsConcurrentMax) {
+      if (busy() >= partitionsConcurrentMax) {
         wait(key, payload.pause());
         return;
       }
-      const end = begin(payload, assignment);
-      await endOrDetach(end);
+      await endOrDetach(begin(payload, assignment));
       const delivery = running.get(key);
-      if (delivery !== undefined) {
+      if (delivery?.isComplete === false) {
         delivery.resume = payload.pause();
       }
     },
@@ -185,7 +202,7 @@ async function work(
   assignment: Assignment,
   delivery: Delivery,
   options: DeliveriesOptions,
-  draining: AbortSignal,
+  { draining, onComplete }: { readonly draining: AbortSignal; readonly onComplete: () => void },
 ): Promise<void> {
   const { assignments, handle, log, onLost } = options;
   const { partition, topic } = assignment;
@@ -195,18 +212,29 @@ async function work(
     countMax: Math.floor(options.recordsInFlightMax / options.partitionsConcurrentMax),
     bytesMax: Math.floor(options.bytesInFlightMax / options.partitionsConcurrentMax),
   });
-  const { batch, commitLast } = toBatch(payload, messages, { assignment, isOurs, onLost, log });
+  const resolve = (): void => {
+    if (isOurs()) payload.resolveOffset(messages.at(-1)?.offset ?? payload.batch.lastOffset());
+  };
+  const { batch, commitLast, rewind } = toBatch(payload, messages, {
+    assignment,
+    isOurs,
+    onLost,
+    onComplete: () => {
+      resolve();
+      onComplete();
+    },
+    log,
+  });
   delivery.commitLast = commitLast;
   try {
     await handle(batch);
-    if (isOurs()) {
-      payload.resolveOffset(messages.at(-1)?.offset ?? payload.batch.lastOffset());
-    }
+    resolve();
   } catch (error) {
     if (!isOurs() || draining.aborted) {
       log.debug("batch.abandoned", { topic, partition, error });
       return;
     }
+    rewind();
     log.warn("batch.failed", { topic, partition, retryInMs: REDELIVERY_DELAY_MS, error });
     const over = AbortSignal.any([assignment.signal, draining]);
     await sleep(REDELIVERY_DELAY_MS, undefined, { signal: over }).catch(() => undefined);

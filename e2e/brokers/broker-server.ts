@@ -4,9 +4,9 @@ import type { BrokerPlan, BrokerSoftware } from "./software.ts";
 /** A broker that was started for the run, wherever it runs. */
 export interface BrokerServer extends AsyncDisposable {
   /** A new connection to a port of its container. */
-  dial(port: number): Duplex;
+  dial(port: number): Duplex | Promise<Duplex>;
   /** Everything that it wrote until now. */
-  log(): string;
+  log(): Promise<string>;
 }
 
 export interface StartServerOptions {
@@ -15,5 +15,10 @@ export interface StartServerOptions {
   readonly signal: AbortSignal;
 }
 
-/** Resolves when it serves, or rejects and leaves nothing. */
-export type StartServer = (options: StartServerOptions) => Promise<BrokerServer>;
+/** Where it can be started, once. */
+export interface BrokerPlace {
+  /** Resolves when it serves, or rejects and leaves nothing. */
+  readonly start: (options: StartServerOptions) => Promise<BrokerServer>;
+  /** Names that it has there beside those of the gates. */
+  readonly dnsNames: readonly string[];
+}

@@ -4,12 +4,12 @@ import type { Readable } from "node:stream";
 import { GenericContainer, getContainerRuntimeClient, StartupCheckStrategy } from "testcontainers";
 import type { StartedTestContainer, StartupStatus } from "testcontainers";
 import type { BrokerServer, StartServerOptions } from "./broker-server.ts";
+import { lastLines } from "./last-lines.ts";
 import { serves } from "./serves.ts";
 import { FILES_DIRECTORY } from "./software.ts";
 
 /** For a machine that does other things too. */
 const START_MS_MAX = 120_000;
-const LAST_LINES = 20;
 
 /**
  * A broker in a container of this host's engine, on ports that the engine chooses. It is removed here, not by the reaper
@@ -113,7 +113,7 @@ class ContainerServer implements BrokerServer {
     });
   }
 
-  log(): string {
+  async log(): Promise<string> {
     return this.#log();
   }
 
@@ -121,14 +121,6 @@ class ContainerServer implements BrokerServer {
     // Without a grace: it holds nothing that is wanted afterwards.
     await this.#started.stop({ remove: true, removeVolumes: true, timeout: 0 });
   }
-}
-
-function lastLines(log: string): string {
-  const lines = log.split("\n").filter((line) => line.trim() !== "");
-  return lines
-    .slice(-LAST_LINES)
-    .map((line) => `\n  ${line}`)
-    .join("");
 }
 
 function isNotFound(error: unknown): boolean {

@@ -6,7 +6,7 @@ import type { ClientActivity } from "./broker.ts";
 
 export interface GateOptions {
   /** A new connection to what is behind, half open too. Its error ends the client's connection. */
-  readonly dial: () => Duplex;
+  readonly dial: () => Duplex | Promise<Duplex>;
 }
 
 const LOOPBACK = "127.0.0.1";
@@ -21,8 +21,9 @@ type Listener = (activity: ClientActivity) => void;
  */
 export class Gate implements AsyncDisposable {
   readonly port: number;
-  readonly #dial: () => Duplex;
-  readonly #clients = new Set<Socket>();
+  readonly #dial: GateOptions["dial"];
+  /** With the end of each, which is told before it resolves. */
+  readonly #clients = new Map<Socket, Promise<void>>();
   readonly #listeners = new Set<Listener>();
   #activity: ClientActivity[] = [];
   #server: Server | null;
@@ -33,7 +34,7 @@ export class Gate implements AsyncDisposable {
     return new Gate(server, dial);
   }
 
-  private constructor(server: Server, dial: () => Duplex) {
+  private constructor(server: Server, dial: GateOptions["dial"]) {
     this.port = portOf(server);
     this.#dial = dial;
     this.#server = server;
@@ -50,23 +51,17 @@ export class Gate implements AsyncDisposable {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Cuts every connection; gives how many there were. */
-  cut(): number {
-    const cut = this.#clients.size;
-    for (const client of this.#clients) client.resetAndDestroy();
-    return cut;
-  }
-
   /** Refuses connections from now on, and cuts those that there are; gives how many. */
   async stop(): Promise<number> {
     const server = this.#server;
     this.#server = null;
-    const cut = this.cut();
-    if (server !== null) {
-      server.close();
-      await once(server, "close");
-    }
-    return cut;
+    const closed = server === null ? null : once(server, "close");
+    server?.close();
+    const ends = [...this.#clients.values()];
+    for (const client of this.#clients.keys()) client.resetAndDestroy();
+    await Promise.all(ends);
+    await closed;
+    return ends.length;
   }
 
   /** Listens again, on the same port. */
@@ -91,23 +86,39 @@ export class Gate implements AsyncDisposable {
 
   #join(client: Socket): void {
     const peer = `${client.remoteAddress}:${client.remotePort}`;
-    const behind = this.#dial();
-    this.#clients.add(client);
+    const { promise: ended, resolve } = Promise.withResolvers<void>();
+    this.#clients.set(client, ended);
     this.#tell("connection-opened", peer);
     client.setNoDelay(true);
-    client.pipe(behind);
-    behind.pipe(client);
-    // What broke off on one side breaks off on the other; an end goes through the pipes, behind what was said before.
     client.on("error", () => {});
+    client.on("close", () => {
+      this.#clients.delete(client);
+      this.#tell("connection-closed", peer);
+      resolve();
+    });
+    void this.#connect(client);
+  }
+
+  async #connect(client: Socket): Promise<void> {
+    let behind: Duplex;
+    try {
+      behind = await this.#dial();
+    } catch {
+      client.resetAndDestroy();
+      return;
+    }
+    // What broke off on one side breaks off on the other; an end goes through the pipes, behind what was said before.
     behind.on("error", () => {});
     behind.on("close", () => {
       if (!behind.readableEnded) client.resetAndDestroy();
     });
-    client.on("close", () => {
+    const onClose = (): void => {
       if (!client.readableEnded) behind.destroy();
-      this.#clients.delete(client);
-      this.#tell("connection-closed", peer);
-    });
+    };
+    if (client.closed) onClose();
+    client.on("close", onClose);
+    client.pipe(behind);
+    behind.pipe(client);
   }
 
   #tell(what: string, peer: string): void {

@@ -1,6 +1,7 @@
 import kafkajs from "kafkajs";
 import type { Admin, Kafka, KafkaConfig, Producer } from "kafkajs";
 import { guardKafkajs } from "#consumer/adapters/kafka-guards.ts";
+import { until } from "../waiting.ts";
 import type { Position, ProducedRecord } from "./broker.ts";
 
 export type KafkaClientsOptions = Pick<
@@ -11,7 +12,9 @@ export type KafkaClientsOptions = Pick<
 /** A record is written at most once or the run ends: the checkers count what they published. */
 const PRODUCER = { idempotent: true, maxInFlightRequests: 1 };
 
-/** The kit's own clients of a real broker, shared by every stage. */
+const SERVED = { deadlineMs: 30_000, intervalMs: 20 };
+
+/** The kit's own clients of a real broker; stages that delete nothing may share them. */
 export class KafkaClients implements AsyncDisposable {
   readonly kafka: Kafka;
   readonly admin: Admin;
@@ -40,6 +43,34 @@ export class KafkaClients implements AsyncDisposable {
       allowAutoTopicCreation: false,
       createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
     });
+  }
+
+  /** Resolves when every partition is served. */
+  async createTopic(topic: string, partitions: number): Promise<void> {
+    // kafkajs waits for leaders only while it is told that there is none: a topic not known yet is an error to it.
+    const topics = [{ topic, numPartitions: partitions }];
+    await this.admin.createTopics({ topics, waitForLeaders: false });
+    let refusal: unknown;
+    const isServed = async (): Promise<boolean> => {
+      try {
+        return (await this.endOffsets(topic)).size === partitions;
+      } catch (error) {
+        refusal = error;
+        return false;
+      }
+    };
+    const seen = (): string => String(refusal);
+    await until(`every partition of ${topic} is served`, isServed, { ...SERVED, seen });
+  }
+
+  /** The offset after the last record, by partition. */
+  async endOffsets(topic: string): Promise<ReadonlyMap<number, bigint>> {
+    const ends = await this.admin.fetchTopicOffsets(topic);
+    return new Map(
+      ends
+        .map(({ partition, high }) => [partition, BigInt(high)] as const)
+        .toSorted(([left], [right]) => left - right),
+    );
   }
 
   async produce(topic: string, { key, value, partition }: ProducedRecord): Promise<Position> {

@@ -14,7 +14,7 @@ async function start(): Promise<ContractSubject> {
   const service = starting.use(
     await startServedBrokers({
       software: softwareOf("kafka", null),
-      start: startContainer,
+      place: { start: startContainer, dnsNames: [] },
       authority,
       host: "127.0.0.1",
       stages: 1,

@@ -1,7 +1,6 @@
 import type { InstalledFault } from "#simulator/kafka/control/install-fault.ts";
 import { AbilityLackingError } from "../abilities.ts";
 import type { Ability } from "../abilities.ts";
-import { until } from "../waiting.ts";
 import { readAssignment } from "./assignment.ts";
 import type {
   Broker,
@@ -15,9 +14,6 @@ import type { KafkaClients } from "./kafka-clients.ts";
 import type { Gate } from "./gate.ts";
 import type { ScramUsers } from "./scram-users.ts";
 import { TopicReader } from "./topic-reader.ts";
-
-/** How long a new topic may take to have leaders. */
-const SERVED_MS_MAX = 30_000;
 
 export interface RealBrokerOptions {
   /** For errors, such as `the broker kafka`. */
@@ -47,19 +43,7 @@ export class RealBroker implements Broker {
   }
 
   async createTopic(name: string, partitions: number): Promise<void> {
-    const topics = [{ topic: name, numPartitions: partitions }];
-    // kafkajs waits for leaders only while it is told that there is none: a topic that is not known yet is an error to it.
-    await this.#clients.admin.createTopics({ topics, waitForLeaders: false });
-    let answer = "";
-    await until(
-      `every leader of ${name} serves it`,
-      () => this.#isServed(name, partitions, (error) => (answer = String(error))),
-      {
-        deadlineMs: SERVED_MS_MAX,
-        intervalMs: 20,
-        seen: () => answer,
-      },
-    );
+    await this.#clients.createTopic(name, partitions);
   }
 
   async produce(topic: string, record: ProducedRecord): Promise<Position> {
@@ -73,8 +57,7 @@ export class RealBroker implements Broker {
   }
 
   async endOffsets(topic: string): Promise<ReadonlyMap<number, bigint>> {
-    const ends = await this.#clients.admin.fetchTopicOffsets(topic);
-    return byPartition(ends.map(({ partition, high }) => [partition, BigInt(high)]));
+    return await this.#clients.endOffsets(topic);
   }
 
   async committedOffsets(group: string, topic: string): Promise<ReadonlyMap<number, bigint>> {
@@ -162,15 +145,6 @@ export class RealBroker implements Broker {
     await using stack = new AsyncDisposableStack();
     // One that could not be started has ended itself.
     for (const reader of readers) if (reader.status === "fulfilled") stack.use(reader.value);
-  }
-
-  async #isServed(topic: string, partitions: number, told: (error: unknown) => void) {
-    try {
-      return (await this.endOffsets(topic)).size === partitions;
-    } catch (error) {
-      told(error);
-      return false;
-    }
   }
 
   #reader(topic: string): Promise<TopicReader> {

@@ -1,9 +1,9 @@
 import { pbkdf2, randomBytes } from "node:crypto";
-import type { Duplex } from "node:stream";
-import { connect as connectTls } from "node:tls";
 import { promisify } from "node:util";
 import { alterUserScramCredentialsV0, Connection } from "@platformatic/kafka";
 import { until } from "../waiting.ts";
+import { Gate } from "./gate.ts";
+import type { GateOptions } from "./gate.ts";
 import { createKafka } from "./kafka-clients.ts";
 
 /** What an administrator's listener knows the kit by. */
@@ -18,7 +18,7 @@ export interface ScramUsersOptions {
   readonly port: number;
   readonly tls: AdministratorTls;
   /** A connection to a listener at which these users log in. */
-  readonly dial: () => Duplex;
+  readonly dial: GateOptions["dial"];
 }
 
 const LOOPBACK = "127.0.0.1";
@@ -73,13 +73,11 @@ export class ScramUsers {
 
   async #login(username: string, password: string): Promise<true> {
     const { dial, tls } = this.#options;
+    await using gate = await Gate.open({ dial });
     const admin = createKafka({
-      // Not asked for: it goes where `dial` leads.
-      brokers: [`${LOOPBACK}:1`],
-      ssl: true,
+      brokers: [`${LOOPBACK}:${gate.port}`],
+      ssl: { ca: tls.ca },
       sasl: { mechanism: "scram-sha-512", username, password },
-      socketFactory: ({ onConnect }) =>
-        connectTls({ socket: dial(), host: LOOPBACK, ca: tls.ca }, onConnect),
       retry: { retries: 0 },
     }).admin();
     try {

@@ -5,7 +5,7 @@ import type { Authority } from "#fixtures/certificates.ts";
 import type { Ability } from "../abilities.ts";
 import { alternativeNames } from "./alternative-names.ts";
 import { brokerNames } from "./broker-names.ts";
-import type { BrokerServer, StartServer } from "./broker-server.ts";
+import type { BrokerPlace, BrokerServer } from "./broker-server.ts";
 import type { BrokerService, StageBroker } from "./broker-service.ts";
 import { Gate } from "./gate.ts";
 import { KafkaClients } from "./kafka-clients.ts";
@@ -17,13 +17,11 @@ import type { BrokerPlan, BrokerSoftware, ListenerPlan } from "./software.ts";
 
 export interface ServedBrokersOptions {
   readonly software: BrokerSoftware;
-  readonly start: StartServer;
+  readonly place: BrokerPlace;
   /** Signs the certificate of the broker, and the administrator's. */
   readonly authority: Authority;
   /** At which pods reach the gates. */
   readonly host: string;
-  /** Other names by which the broker is reached. */
-  readonly dnsNames?: readonly string[];
   /** Most stages at the same time. */
   readonly stages: number;
   readonly signal: AbortSignal;
@@ -39,7 +37,7 @@ const ADMIN_PORT = 9100;
  * broker while others are not.
  */
 export async function startServedBrokers(options: ServedBrokersOptions): Promise<BrokerService> {
-  const { software, start, authority, host, signal } = options;
+  const { software, place, authority, host, signal } = options;
   await using starting = new AsyncDisposableStack();
   let server: BrokerServer | undefined;
   const openGate = async (port: number): Promise<Gate> =>
@@ -58,11 +56,11 @@ export async function startServedBrokers(options: ServedBrokersOptions): Promise
     stages: stages.map(({ listener }) => listener),
     certificate: await authority.issue({
       commonName: "broker",
-      ...alternativeNames(host, options.dnsNames),
+      ...alternativeNames(host, place.dnsNames),
     }),
     authorityPem: authority.certificatePem,
   };
-  server = starting.use(await start({ software, plan, signal }));
+  server = starting.use(await place.start({ software, plan, signal }));
   const administrator = await authority.issue({ commonName: ADMINISTRATOR });
   const tls = {
     ca: authority.certificatePem,
@@ -138,7 +136,7 @@ class ServedBrokers implements BrokerService {
 
   async saveLogs(directory: string): Promise<void> {
     await mkdir(directory, { recursive: true });
-    await writeFile(join(directory, `${this.kind}.log`), this.#served.server.log());
+    await writeFile(join(directory, `${this.kind}.log`), await this.#served.server.log());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -8,9 +8,9 @@ const ANSWER_MS_MAX = 5000;
  * Whether a TLS listener answers: a port of a container takes connections before anybody listens in it. Who it is does
  * not matter here.
  */
-export async function serves(dial: () => Duplex): Promise<boolean> {
+export async function serves(dial: () => Duplex | Promise<Duplex>): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
-  const raw = dial();
+  const raw = await dial();
   const socket = connect({ socket: raw, rejectUnauthorized: false });
   const timer = setTimeout(() => resolve(false), ANSWER_MS_MAX);
   socket.on("secureConnect", () => resolve(true));

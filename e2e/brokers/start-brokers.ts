@@ -1,13 +1,14 @@
 import type { Authority } from "#fixtures/certificates.ts";
 import type { RunArguments } from "../arguments.ts";
+import type { Platform } from "../targets/platform.ts";
+import type { BrokerPlace } from "./broker-server.ts";
 import type { BrokerService } from "./broker-service.ts";
 import { embeddedService } from "./embedded-service.ts";
 
 export interface StartBrokersOptions {
-  readonly run: Pick<RunArguments, "broker" | "target">;
+  readonly run: Pick<RunArguments, "broker">;
+  readonly platform: Pick<Platform, "kitHost" | "brokerPlace">;
   readonly authority: Authority;
-  /** At which pods reach the kit. */
-  readonly host: string;
   /** Scenarios at the same time. */
   readonly jobs: number;
   readonly signal: AbortSignal;
@@ -15,12 +16,19 @@ export interface StartBrokersOptions {
   readonly line: (text: string) => void;
 }
 
+/** Loads the client of a container engine. */
+async function containerPlace(): Promise<BrokerPlace> {
+  const { startContainer } = await import("./container.ts");
+  return { start: startContainer, dnsNames: [] };
+}
+
 /** No scenario has more at once. */
 const STAGES_PER_SCENARIO = 2;
 
 /** Where the brokers of this run come from. What needs Docker or a broker that is there already is loaded only for it. */
 export async function startBrokers(options: StartBrokersOptions): Promise<BrokerService> {
-  const { run, authority, host, jobs, signal, line } = options;
+  const { run, platform, authority, jobs, signal, line } = options;
+  const host = platform.kitHost;
   const { broker } = run;
   if (broker.kind === "embedded") return embeddedService({ authority, host });
   if (broker.kind === "external") {
@@ -28,15 +36,14 @@ export async function startBrokers(options: StartBrokersOptions): Promise<Broker
     return await connectExternalBrokers(broker);
   }
   const startMs = performance.now();
-  const [{ startServedBrokers }, { startContainer }, { softwareOf }] = await Promise.all([
+  const [{ startServedBrokers }, { softwareOf }] = await Promise.all([
     import("./served-brokers.ts"),
-    import("./container.ts"),
     import("./software-of.ts"),
   ]);
   const software = softwareOf(broker.kind, broker.image);
   const service = await startServedBrokers({
     software,
-    start: startContainer,
+    place: platform.brokerPlace ?? (await containerPlace()),
     authority,
     host,
     stages: jobs * STAGES_PER_SCENARIO,

@@ -1,4 +1,5 @@
 import { bringUp, takeDown } from "#kind/bring-up.ts";
+import { runCommand } from "#kind/command.ts";
 import { findEngine } from "#kind/engine.ts";
 import type { Engine } from "#kind/engine.ts";
 import { buildImage } from "#kind/images.ts";
@@ -12,6 +13,8 @@ import type { Platform } from "./platform.ts";
 
 export interface KindPlatformOptions extends StepsOptions, KindArguments {
   readonly realTime: boolean;
+  /** Of the broker that will run in the cluster, as the engine knows it or can pull it; null when none will. */
+  readonly brokerImage: string | null;
   readonly signal: AbortSignal;
   /** Asked at the end: whether a cluster that was made stays. */
   readonly keepAtEnd: () => boolean;
@@ -24,6 +27,7 @@ export async function startKindPlatform(options: KindPlatformOptions): Promise<P
   const { keepAtEnd, signal, nodeImage } = options;
   const engine = options.engine ?? (await findEngine({ signal }));
   const built = await buildImages(engine, options);
+  if (options.brokerImage !== null) await havePulled(engine, options.brokerImage, options);
   const { config, cluster, reused, images } = await bringUp({
     ...options,
     engine,
@@ -33,6 +37,9 @@ export async function startKindPlatform(options: KindPlatformOptions): Promise<P
       { reference: built.consumer, nodes: "workers" },
       // The relay is on the control plane.
       { reference: built.simulators, nodes: "all" },
+      ...(options.brokerImage === null
+        ? []
+        : [{ reference: options.brokerImage, nodes: "all" as const }]),
     ],
   });
   await using starting = new AsyncDisposableStack();
@@ -41,12 +48,13 @@ export async function startKindPlatform(options: KindPlatformOptions): Promise<P
       if (!keepAtEnd()) await takeDown(cluster);
     });
   }
-  const [consumerImage = "", simulatorsImage = ""] = images;
+  const [consumerImage = "", simulatorsImage = "", brokerImage] = images;
   const platform = await startKubernetesPlatform({
     ...options,
     config,
     consumerImage,
     simulatorsImage,
+    brokerImage,
     nodes: starting.use(await startKindNodes(cluster)),
   });
   starting.use(platform);
@@ -56,6 +64,18 @@ export async function startKindPlatform(options: KindPlatformOptions): Promise<P
     saveNodeLogs: (directory) => cluster.exportLogs(directory),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
+}
+
+/** Pulls an image that the engine does not have. */
+async function havePulled(engine: Engine, image: string, options: StepsOptions): Promise<void> {
+  const { signal } = options;
+  const run = async (): Promise<string> => {
+    const known = await runCommand(engine, ["images", "--quiet", image], { signal });
+    if (known.trim() !== "") return "it is there already";
+    await runCommand(engine, ["pull", image], { signal });
+    return "pulled";
+  };
+  await runSteps([{ title: `have the image ${image}`, run }], options);
 }
 
 interface Images {

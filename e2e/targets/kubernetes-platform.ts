@@ -6,8 +6,10 @@ import type { StepsOptions } from "#kind/steps.ts";
 import { DEPLOYMENTS, namespaceOf } from "#simulator/omega/identities.ts";
 import type { Requests } from "#simulator/omega/overlay.ts";
 import type { Tunnel } from "#simulator/relay/tunnel.ts";
+import { brokerHost } from "../brokers/broker-objects.ts";
 import { durationsOf } from "../durations.ts";
 import { until } from "../waiting.ts";
+import { startKubernetesBroker } from "./kubernetes-broker.ts";
 import type { NodeAccess } from "./kubernetes-nodes.ts";
 import { relayHost, startKubernetesRelay } from "./kubernetes-relay.ts";
 import { startKubernetesTarget } from "./kubernetes.ts";
@@ -19,6 +21,8 @@ export interface KubernetesPlatformOptions extends StepsOptions {
   readonly consumerImage: string;
   /** As nodes know it. */
   readonly simulatorsImage: string;
+  /** Of the broker, as nodes know it; absent: as its software names it. */
+  readonly brokerImage?: string | undefined;
   /** null where nobody reaches the nodes. */
   readonly nodes: NodeAccess | null;
   readonly realTime: boolean;
@@ -39,6 +43,7 @@ export async function startKubernetesPlatform(
   const { config, simulatorsImage, nodes, realTime, signal } = options;
   const core = config.makeApiClient(CoreV1Api);
   const relayNamespace = `kafka-consumer-kit-${suffix()}`;
+  const brokerNamespace = `kafka-consumer-kit-broker-${suffix()}`;
   const namespaces = [relayNamespace];
   await using starting = new AsyncDisposableStack();
   starting.defer(() => namespacesGone(core, namespaces));
@@ -69,6 +74,16 @@ export async function startKubernetesPlatform(
     kitHost: relayHost(relayNamespace),
     expose,
     lost,
+    brokerPlace: {
+      dnsNames: [brokerHost(brokerNamespace)],
+      start: async ({ software, ...more }) => {
+        namespaces.push(brokerNamespace);
+        const image = options.brokerImage ?? software.image;
+        const placed = { ...software, image };
+        const namespace = brokerNamespace;
+        return await startKubernetesBroker({ ...more, config, namespace, software: placed });
+      },
+    },
     startTarget: async (directory) => {
       // The namespace of the component job, one for each stage.
       const namespace = `${namespaceOf(DEPLOYMENTS.component.namespaceDomain)}-${suffix()}`;

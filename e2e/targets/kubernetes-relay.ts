@@ -1,10 +1,10 @@
-import { PassThrough, Duplex } from "node:stream";
-import { CoreV1Api, PortForward } from "@kubernetes/client-node";
+import { CoreV1Api } from "@kubernetes/client-node";
 import type { KubeConfig, V1Pod } from "@kubernetes/client-node";
 import { openTunnel } from "#simulator/relay/tunnel.ts";
 import type { Tunnel } from "#simulator/relay/tunnel.ts";
 import { until } from "../waiting.ts";
-import { BESIDE_SCENARIOS } from "./kit-placement.ts";
+import { OUT_OF_THE_WAY } from "./control-plane.ts";
+import { forwardedPort } from "./kubernetes-port.ts";
 import { KIT_LABEL } from "./kubernetes-watch.ts";
 
 export interface KubernetesRelayOptions {
@@ -55,7 +55,7 @@ export async function startKubernetesRelay(
     "the relay answers",
     async () => {
       try {
-        return await openTunnel(await forwardedPort(config, namespace));
+        return await openTunnel(await forwardedPort(config, { namespace, pod: NAME, port: PORT }));
       } catch (error) {
         seen = error;
         return null;
@@ -65,37 +65,13 @@ export async function startKubernetesRelay(
   );
 }
 
-/** A connection to the relay's own port, as `kubectl port-forward` makes it. */
-async function forwardedPort(config: KubeConfig, namespace: string): Promise<Duplex> {
-  const incoming = new PassThrough();
-  const outgoing = new PassThrough();
-  const said = new PassThrough();
-  const socket = await new PortForward(config).portForward(
-    namespace,
-    NAME,
-    [PORT],
-    incoming,
-    said,
-    outgoing,
-  );
-  const connection = Duplex.from({ readable: incoming, writable: outgoing });
-  // What ends before it is done is an error to it; `close` follows.
-  connection.on("error", () => {});
-  const end = (): void => void connection.destroy();
-  // Nothing listens there, or the pod is gone.
-  said.once("data", end);
-  if ("addEventListener" in socket) socket.addEventListener("close", end);
-  connection.once("close", () => "close" in socket && socket.close());
-  return connection;
-}
-
 function relayPod(image: string): V1Pod {
   return {
     metadata: { name: NAME, labels: { [KIT_LABEL]: NAME } },
     spec: {
       automountServiceAccountToken: false,
       terminationGracePeriodSeconds: 0,
-      ...BESIDE_SCENARIOS,
+      ...OUT_OF_THE_WAY,
       securityContext: { runAsUser: 10001, runAsGroup: 10001, runAsNonRoot: true },
       containers: [
         {

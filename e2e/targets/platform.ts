@@ -1,4 +1,5 @@
 import type { Ability } from "../abilities.ts";
+import type { BrokerPlace } from "../brokers/broker-server.ts";
 import type { Durations } from "../durations.ts";
 import type { Requests } from "#simulator/omega/overlay.ts";
 import type { Site } from "#simulator/omega/site.ts";
@@ -25,6 +26,8 @@ export interface Platform extends AsyncDisposable {
   expose(ports: readonly number[]): Promise<AsyncDisposable>;
   /** Aborts when pods can reach none of them any more; absent where that cannot be. */
   readonly lost?: AbortSignal;
+  /** Where a broker is started; absent where that is a container of this host. */
+  readonly brokerPlace?: BrokerPlace;
   /** A place for the pods of one stage. `directory` receives what belongs to it alone; it must exist. */
   startTarget(directory: string): Promise<Target>;
   /** Writes what the machines of a cluster logged, and gives why some is missing, if it is; absent where there are none. */

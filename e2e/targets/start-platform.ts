@@ -1,5 +1,6 @@
 import type { StepsOptions } from "#kind/steps.ts";
 import type { RunArguments } from "../arguments.ts";
+import { BROKER_IMAGES } from "../brokers/images.ts";
 import { localPlatform } from "./local-platform.ts";
 import type { Platform } from "./platform.ts";
 
@@ -25,7 +26,18 @@ export async function startPlatform(options: StartPlatformOptions): Promise<Plat
     return await startContextPlatform({ ...run.kubernetes, ...steps });
   }
   const { startKindPlatform } = await import("./kind-platform.ts");
-  return await startKindPlatform({ ...run.kind, ...steps, keepAtEnd });
+  return await startKindPlatform({
+    ...run.kind,
+    ...steps,
+    keepAtEnd,
+    brokerImage: brokerImageOf(run.broker),
+  });
+}
+
+/** Of a broker that will run beside the pods. */
+function brokerImageOf(broker: RunArguments["broker"]): string | null {
+  if (broker.kind === "embedded" || broker.kind === "external") return null;
+  return broker.image ?? BROKER_IMAGES[broker.kind];
 }
 
 function stepLines(line: (text: string) => void): StepsOptions["onStep"] {

@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Broker } from "../brokers/broker.ts";
 import type { Stage } from "../stage.ts";
 import type { StageRecord } from "./pod-lives.ts";
 import { untilTime } from "./run-log.ts";
@@ -8,8 +9,8 @@ import type { RunLog } from "./run-log.ts";
 /** Completes the record with the logs that lie in the directory by then. */
 export type RecordedStage = (logsDirectory: string) => Promise<StageRecord>;
 
-/** What is known of a stage's pods before it is taken down; logs are read later, when they are whole. `seesRequests`: of the broker. */
-export async function recordStage(stage: Stage, seesRequests: boolean): Promise<RecordedStage> {
+/** What is known of a stage's pods before it is taken down; `logs` are read later, when they are whole. */
+export async function recordStage(stage: Stage): Promise<RecordedStage> {
   const endMs = Date.now();
   const record = {
     replicas: stage.replicas,
@@ -18,9 +19,18 @@ export async function recordStage(stage: Stage, seesRequests: boolean): Promise<
     events: stage.target
       .events()
       .filter(({ object }) => stage.target.lastSeen(object) !== undefined),
-    activity: seesRequests ? [...(await stage.broker.clientActivity())] : [],
+    activity: tellsRequests(stage.broker) ? await stage.broker.clientActivity() : [],
   };
   return async (directory) => ({ ...record, logs: await readLogs(directory, endMs) });
+}
+
+/** What a broker that does not tell them leaves out of every life. */
+export function unseenAt(broker: Pick<Broker, "abilities">): readonly string[] {
+  return tellsRequests(broker) ? [] : ["group left"];
+}
+
+function tellsRequests({ abilities }: Pick<Broker, "abilities">): boolean {
+  return abilities.has("broker-requests");
 }
 
 const NAME = /^(?<pod>[^.]+)\.(?<container>[^.]+)\.(?<restart>\d+)\.log$/;

@@ -2,8 +2,8 @@ import type { V1PodSpec } from "@kubernetes/client-node";
 
 const CONTROL_PLANE = "node-role.kubernetes.io/control-plane";
 
-/** Where the kit's own pods run: away from the nodes that scenarios drain, pause or fill, where there is such a place. */
-export const BESIDE_SCENARIOS: Pick<V1PodSpec, "tolerations" | "affinity"> = {
+/** Away from the nodes that scenarios drain, pause or fill, where there are others. */
+export const OUT_OF_THE_WAY = {
   tolerations: [{ key: CONTROL_PLANE, operator: "Exists", effect: "NoSchedule" }],
   affinity: {
     nodeAffinity: {
@@ -15,4 +15,4 @@ export const BESIDE_SCENARIOS: Pick<V1PodSpec, "tolerations" | "affinity"> = {
       ],
     },
   },
-};
+} satisfies Partial<V1PodSpec>;
