@@ -34,6 +34,12 @@ export interface Durations {
   readonly stepMsMax: number;
   /** Between two incidents of a load: every moment of what is done to the pods has work under way. */
   readonly loadIntervalMs: number;
+  /** How late a signal may be on a busy machine. */
+  readonly signalLateMsMax: number;
+  /** What a busy machine takes to write a view of the history, beside the interval. */
+  readonly viewLateMsMax: number;
+  /** Between two looks at a condition that is waited for. */
+  readonly pollIntervalMs: number;
   /** Between two looks at the contract file. */
   readonly lookIntervalMs: number;
   /** How long a thing that must not happen is watched for. */
@@ -103,6 +109,9 @@ const SHORT: Durations = {
   orphanWaitMs: 700,
   stepMsMax: 30_000,
   loadIntervalMs: 25,
+  signalLateMsMax: 1000,
+  viewLateMsMax: 3000,
+  pollIntervalMs: 40,
   lookIntervalMs: 50,
   quietMs: 500,
   scenarioMsMax: 90_000,
@@ -135,6 +144,9 @@ const SHORT_IN_CLUSTER: Durations = {
   brokerOutageMs: 11_000,
   stepMsMax: 150_000,
   loadIntervalMs: 100,
+  signalLateMsMax: 5000,
+  viewLateMsMax: 15_000,
+  pollIntervalMs: 100,
   lookIntervalMs: 250,
   scenarioMsMax: 420_000,
 };
@@ -167,6 +179,9 @@ const REAL_TIME: Durations = {
   orphanWaitMs: 80_000,
   stepMsMax: 240_000,
   loadIntervalMs: 25,
+  signalLateMsMax: 1000,
+  viewLateMsMax: 3000,
+  pollIntervalMs: 40,
   lookIntervalMs: 500,
   quietMs: 10_000,
   scenarioMsMax: 1_200_000,

@@ -191,7 +191,7 @@ export class Stage implements AsyncDisposable {
       new ContractFileWatch(() => this.target.readVolume(this.#claim, CONTRACT_FILE), {
         intervalMs: durations.lookIntervalMs,
         // Beside the interval, what a busy machine takes to write a view.
-        freshnessMs: 2 * durations.consumer.publishIntervalMs + 3000,
+        freshnessMs: 2 * durations.consumer.publishIntervalMs + durations.viewLateMsMax,
       }),
     );
   }
@@ -234,6 +234,7 @@ export class Stage implements AsyncDisposable {
       await describeTrouble(this.target, await this.target.pods());
     return await until(what, condition, {
       deadlineMs: durations.stepMsMax,
+      intervalMs: durations.pollIntervalMs,
       signal,
       seen,
       ...options,

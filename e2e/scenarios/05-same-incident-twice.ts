@@ -1,12 +1,13 @@
 import { expectEqual, expectFault } from "../errors.ts";
+import { patientActions } from "../patient-actions.ts";
 import type { Scenario } from "../scenario.ts";
 
 export const sameIncidentTwice: Scenario = {
   number: 5,
   name: "same-incident-twice",
   title: "The same incident, published again in any partition at any time, has one effect.",
-  run: async ({ stage: open, step }) => {
-    const stage = await open({ partitions: 2 });
+  run: async ({ stage: open, step, durations }) => {
+    const stage = await open({ partitions: 2, configure: patientActions(durations) });
     await stage.ready();
     step("publish one incident four times at once, in both partitions");
     const [incident] = await stage.publish(1);

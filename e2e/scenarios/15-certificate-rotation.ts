@@ -1,6 +1,7 @@
 import { DEPLOYMENTS } from "#simulator/omega/identities.ts";
 import { expect, expectEqual, expectFault } from "../errors.ts";
 import { startLoad } from "../load.ts";
+import { patientActions } from "../patient-actions.ts";
 import { restarts } from "../pods.ts";
 import type { Scenario } from "../scenario.ts";
 
@@ -10,7 +11,7 @@ export const certificateRotation: Scenario = {
   title: "Certificates rotate under load without a restart, and the new one is used.",
   needs: ["container-access"],
   run: async ({ stage: open, step, durations, signal }) => {
-    const stage = await open({ mutualTls: true });
+    const stage = await open({ mutualTls: true, configure: patientActions(durations) });
     const name = await stage.readyPod();
     await using load = startLoad(stage, { intervalMs: durations.loadIntervalMs, signal });
     await load.reached(5);

@@ -1,5 +1,6 @@
 import { NAMES } from "#fixtures/configurations.ts";
 import { expect, expectEqual, expectFault } from "../errors.ts";
+import { patientActions } from "../patient-actions.ts";
 import { isReady, restarts } from "../pods.ts";
 import type { Scenario } from "../scenario.ts";
 
@@ -11,8 +12,8 @@ export const scramRotation: Scenario = {
   name: "scram-rotation",
   title: "The SCRAM password rotates at the broker, then in CKMS: recovered without a restart.",
   needs: ["broker-users", "broker-connections"],
-  run: async ({ stage: open, step }) => {
-    const stage = await open();
+  run: async ({ stage: open, step, durations }) => {
+    const stage = await open({ configure: patientActions(durations) });
     const name = await stage.readyPod();
     await stage.publish(4);
     await stage.settled();

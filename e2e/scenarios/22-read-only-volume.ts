@@ -1,4 +1,5 @@
 import { expectEqual, expectFault } from "../errors.ts";
+import { patientActions } from "../patient-actions.ts";
 import { APP, containerStatus } from "../pods.ts";
 import type { Scenario } from "../scenario.ts";
 import type { Stage } from "../stage.ts";
@@ -12,7 +13,7 @@ export const readOnlyVolume: Scenario = {
     "A volume that turns read-only stops a running and a starting consumer; writable, they go on.",
   needs: ["container-access"],
   run: async ({ stage: open, step, durations, signal }) => {
-    const stage = await open({ volumeFaults: true });
+    const stage = await open({ volumeFaults: true, configure: patientActions(durations) });
     const name = await stage.readyPod();
     await stage.publish(2);
     await stage.settled();

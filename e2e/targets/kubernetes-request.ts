@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { get } from "node:https";
+import { Agent, get } from "node:https";
 import type { RequestOptions } from "node:https";
 import type { IncomingMessage } from "node:http";
 import type { KubeConfig } from "@kubernetes/client-node";
@@ -17,11 +17,23 @@ export async function getFromServer(
 ): Promise<IncomingMessage> {
   const options: RequestOptions = signal === undefined ? {} : { signal };
   await config.applyToHTTPSOptions(options);
+  options.agent = keepingAlive(options.agent);
   const request = get(new URL(path, config.getCurrentCluster()?.server), options);
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   request.once("response", resolve);
   request.on("error", reject);
   return await promise;
+}
+
+const keeping = new WeakMap<object, Agent>();
+
+/** The agent of the client opens a connection for each request, and a handshake costs more than an answer. Idle connections hold up no end. */
+function keepingAlive(agent: RequestOptions["agent"]): RequestOptions["agent"] {
+  // That of a proxy is left as it is.
+  if (!(agent instanceof Agent)) return agent;
+  const kept = keeping.get(agent) ?? new Agent({ ...agent.options, keepAlive: true });
+  keeping.set(agent, kept);
+  return kept;
 }
 
 /**
