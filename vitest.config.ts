@@ -13,6 +13,8 @@ export default defineConfig({
           name: "unit",
           include: ["**/*.test.ts"],
           exclude: ["**/*.simulation.test.ts", "**/*.e2e.test.ts", "node_modules/**"],
+          // Properties that take 50 ms alone: on a machine that is busy with other things, seconds.
+          testTimeout: 20_000,
         },
       },
       {

@@ -171,8 +171,8 @@ test("an older Node is told the fix at once", async () => {
   expect(run.output()).toContain("Fix: npm rebuild node, then npm run ");
 });
 
-test("what is not there yet is a usage error", async () => {
+test("a target that lacks what it needs is a usage error", async () => {
   const run = await start("--target", "kubernetes");
   expect(await run.ended).toBe(2);
-  expect(run.output()).toContain("--target kubernetes is not available yet");
+  expect(run.output()).toContain("--target kubernetes needs --context");
 });

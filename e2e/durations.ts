@@ -26,6 +26,8 @@ export interface Durations {
   readonly longGraceSeconds: number;
   /** How long no node of the broker is there, longer than a session, scenario 28. */
   readonly brokerOutageMs: number;
+  /** How long a drain is tried that a budget refuses, scenario 31. */
+  readonly drainRefusedMs: number;
   /** How long a pod waits for the outcome of a claim whose owner was killed or frozen, scenarios 8, 9, 23 and 24. */
   readonly orphanWaitMs: number;
   /** How long a condition of an ordinary step may take before it counts as broken. */
@@ -103,6 +105,7 @@ const SHORT: Durations = {
   shortGraceSeconds: 1,
   longGraceSeconds: 10,
   brokerOutageMs: 4000,
+  drainRefusedMs: 8000,
   orphanWaitMs: 700,
   stepMsMax: 30_000,
   loadIntervalMs: 25,
@@ -172,6 +175,7 @@ const REAL_TIME: Durations = {
   shortGraceSeconds: 30,
   longGraceSeconds: 75,
   brokerOutageMs: 60_000,
+  drainRefusedMs: 60_000,
   orphanWaitMs: 80_000,
   stepMsMax: 240_000,
   loadIntervalMs: 25,

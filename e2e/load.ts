@@ -10,6 +10,12 @@ export interface Load extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+/**
+ * So many incidents may wait for their action. A machine so busy that its pods fall behind would else end a scenario
+ * with more than they can settle in a step.
+ */
+const BACKLOG_MAX = 60;
+
 /** `intervalMs`: between two incidents. */
 export function startLoad(
   stage: Stage,
@@ -18,8 +24,16 @@ export function startLoad(
   const stopping = new AbortController();
   const ending = AbortSignal.any([signal, stopping.signal]);
   let published = 0;
+  let acted = 0;
+  const keepBacklogSmall = async (): Promise<void> => {
+    while (!ending.aborted && published - acted >= BACKLOG_MAX) {
+      acted = (await stage.effects()).length;
+      await pause(intervalMs, ending).catch(() => {});
+    }
+  };
   const publish = async (): Promise<void> => {
     while (!ending.aborted) {
+      await keepBacklogSmall();
       await stage.publish(1);
       published += 1;
       await pause(intervalMs, ending).catch(() => {});

@@ -4,7 +4,7 @@ import { configurationText } from "#fixtures/configurations.ts";
 import { readDeployTarget } from "#simulator/omega/deploy-target.ts";
 import { deploymentOf } from "#simulator/omega/objects.ts";
 import type { OmegaDeployment, OmegaObject } from "#simulator/omega/objects.ts";
-import { withDurations, withRequests } from "#simulator/omega/overlay.ts";
+import { setMemoryLimit, withDurations, withRequests } from "#simulator/omega/overlay.ts";
 import type { Durations as PodDurations, Requests } from "#simulator/omega/overlay.ts";
 import { renderOmega } from "#simulator/omega/render.ts";
 import type { Site } from "#simulator/omega/site.ts";
@@ -19,6 +19,8 @@ export interface ManifestOptions {
   readonly durations: PodDurations;
   /** Instead of what production asks of a node. */
   readonly requests?: Requests | undefined;
+  /** Instead of what production allows; a quantity. */
+  readonly memoryLimit: string | undefined;
   /** False leaves the history volume out, as somebody could forget it. */
   readonly historyVolume: boolean;
 }
@@ -40,6 +42,7 @@ export async function renderManifests(options: ManifestOptions): Promise<OmegaOb
   const objects = options.requests === undefined ? timed : withRequests(timed, options.requests);
   const deployment = deploymentOf(objects);
   deployment.spec.replicas = options.replicas;
+  if (options.memoryLimit !== undefined) setMemoryLimit(deployment, options.memoryLimit);
   if (!options.historyVolume) removeHistoryVolume(deployment);
   return objects;
 }

@@ -175,6 +175,24 @@ test("what closing finds fails a scenario that passed, and does not hide an earl
   ]);
 });
 
+test("one that must be alone runs when all others have ended, and answers in its place", async () => {
+  const running = new Set<number>();
+  const seen: number[][] = [];
+  const meet = (number: number) => async (): Promise<void> => {
+    running.add(number);
+    await new Promise((resolve) => setImmediate(resolve));
+    seen.push([...running]);
+    running.delete(number);
+  };
+  const scenarios = [1, 2, 3, 4].map((number): Scenario => {
+    const { name, title, run } = scenario(number, meet(number));
+    return { number, name, title, run, alone: number < 3 };
+  });
+  const results = await runScenarios(options(scenarios, { jobs: 4 }));
+  expect(results.map((result) => result.scenario.number)).toEqual([1, 2, 3, 4]);
+  expect(seen).toEqual([[3, 4], [4], [1], [2]]);
+});
+
 test("what cannot run here is skipped with its reason, and neither begun nor opened", async () => {
   const told: unknown[] = [];
   const results = await runScenarios(

@@ -39,10 +39,31 @@ export interface RunScenariosOptions {
   tell(scenario: Scenario): Tell;
 }
 
-/** Runs every scenario, in the given order, and answers in that order. Never throws for a failed scenario. */
+/**
+ * Runs every scenario, in the given order, those at the end that need to be alone, and answers in the given order. Never throws for a
+ * failed scenario.
+ */
 export async function runScenarios(options: RunScenariosOptions): Promise<ScenarioResult[]> {
   const results: ScenarioResult[] = [];
-  const waiting = options.scenarios.entries();
+  const entries = [...options.scenarios.entries()];
+  const together = entries.filter(([, { alone }]) => alone !== true);
+  await runInTurn(together, options.jobs, options, results);
+  await runInTurn(
+    entries.filter(([, { alone }]) => alone === true),
+    1,
+    options,
+    results,
+  );
+  return results;
+}
+
+async function runInTurn(
+  entries: readonly (readonly [index: number, Scenario])[],
+  jobs: number,
+  options: RunScenariosOptions,
+  results: ScenarioResult[],
+): Promise<void> {
+  const waiting = entries.values();
   const worker = async (): Promise<void> => {
     // Workers share one iterator: each takes the next scenario that nobody has begun.
     for (const [index, scenario] of waiting) {
@@ -51,8 +72,7 @@ export async function runScenarios(options: RunScenariosOptions): Promise<Scenar
         : await runScenario(scenario, options);
     }
   };
-  await Promise.all(Array.from({ length: options.jobs }, worker));
-  return results;
+  await Promise.all(Array.from({ length: jobs }, worker));
 }
 
 async function runScenario(

@@ -27,6 +27,8 @@ export interface Scenario {
   readonly timeoutMs?: (durations: Durations) => number;
   /** Takes much longer than others: begun first, so that it does not end the run alone. Default false. */
   readonly long?: boolean;
+  /** Disturbs what others may use, such as a node: it runs when all others have ended. Default false. */
+  readonly alone?: boolean;
   /** Throws ExpectationError or FaultNeverFiredError; anything else counts as broken infrastructure. */
   readonly run: (context: ScenarioContext) => Promise<void>;
 }

@@ -23,6 +23,7 @@ import { historyClaimOf, renderManifests } from "./manifests.ts";
 import { APP, isReady, isTerminating, podName } from "./pods.ts";
 import { describeTrouble } from "./pod-trouble.ts";
 import type { SeededRandom } from "./random.ts";
+import { memoryFaultEnvironment } from "./targets/memory-fault.ts";
 import type { Platform } from "./targets/platform.ts";
 import type { Target } from "./targets/target.ts";
 import { volumeFaultEnvironment } from "./targets/volume-fault.ts";
@@ -55,6 +56,10 @@ export interface StageOptions {
   readonly historyVolume?: boolean;
   /** `failVolume` works on the pods. Default false. */
   readonly volumeFaults?: boolean;
+  /** `exhaustMemory` works on the pods. Default false. */
+  readonly memoryFaults?: boolean;
+  /** Of the app, a quantity. Default: that of production. */
+  readonly memoryLimit?: string;
 }
 
 /** What a run gives to every stage. */
@@ -121,6 +126,11 @@ export class Stage implements AsyncDisposable {
     return this.#options.replicas ?? 1;
   }
 
+  /** Of the sidecars, and of whatever else of the kit runs beside the pods of a cluster. */
+  get simulatorsImage(): string {
+    return this.#environment.platform.sidecars.identity.image;
+  }
+
   /** Name of the Deployment. */
   get deployment(): string {
     return this.#deployment;
@@ -171,6 +181,7 @@ export class Stage implements AsyncDisposable {
       configuration: configure?.(document) ?? document,
       replicas: this.replicas,
       durations: { ...durations.pod, ...this.#options.pod },
+      memoryLimit: this.#options.memoryLimit,
       historyVolume: this.#options.historyVolume ?? true,
     });
     this.#claim = historyClaimOf(objects);
@@ -205,6 +216,7 @@ export class Stage implements AsyncDisposable {
       appEnvironment: {
         ...environment,
         ...(this.#options.volumeFaults === true && (await volumeFaultEnvironment())),
+        ...(this.#options.memoryFaults === true && memoryFaultEnvironment()),
       },
     };
   }

@@ -6,6 +6,7 @@ import type { Command, RunningCommand } from "./command.ts";
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   athenz: async () => (await import("./athenz/command.ts")).command,
   "athenz-sia": async () => (await import("./athenz/sia-command.ts")).command,
+  "claim-race": async () => (await import("./volume/claim-race-command.ts")).command,
   ckms: async () => (await import("./ckms/command.ts")).command,
   kafka: async () => (await import("./kafka/command.ts")).command,
   omega: async () => (await import("./omega/command.ts")).command,

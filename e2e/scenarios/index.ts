@@ -29,6 +29,13 @@ import { coordinatorKilledInMidAction } from "./26-coordinator-killed-in-mid-act
 import { leaderMovedUnderLoad } from "./27-leader-moved-under-load.ts";
 import { brokerOutage } from "./28-broker-outage.ts";
 import { rebalanceStorm } from "./29-rebalance-storm.ts";
+import { claimRaceOnTwoNodes } from "./30-claim-race-on-two-nodes.ts";
+import { nodeDrained } from "./31-node-drained.ts";
+import { evicted } from "./32-evicted.ts";
+import { outOfMemory } from "./33-out-of-memory.ts";
+import { nodePaused } from "./34-node-paused.ts";
+import { troubleshootingCommands } from "./35-troubleshooting-commands.ts";
+import { manifestsAccepted } from "./36-manifests-accepted.ts";
 
 /** Every scenario, by number. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -61,6 +68,13 @@ export const SCENARIOS: readonly Scenario[] = [
   leaderMovedUnderLoad,
   brokerOutage,
   rebalanceStorm,
+  claimRaceOnTwoNodes,
+  nodeDrained,
+  evicted,
+  outOfMemory,
+  nodePaused,
+  troubleshootingCommands,
+  manifestsAccepted,
 ];
 
 /** By number or name; none means all. Throws UsageError for one that does not exist. */

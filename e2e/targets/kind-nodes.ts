@@ -23,6 +23,8 @@ export async function startKindNodes(cluster: KindCluster): Promise<NodeAccess &
     signal: (node, containerId, signal) => tasks(node, "kill", "--signal", signal, containerId),
     pause: (node, containerId) => tasks(node, "pause", containerId),
     unpause: (node, containerId) => tasks(node, "resume", containerId),
+    pauseNode: async (node) => void (await runCommand(engine, ["pause", node])),
+    unpauseNode: async (node) => void (await runCommand(engine, ["unpause", node])),
     listen: (namespace, listener) => {
       listeners.set(namespace, listener);
       return { [Symbol.dispose]: () => void listeners.delete(namespace) };

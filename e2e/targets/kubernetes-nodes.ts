@@ -9,6 +9,9 @@ export interface NodeAccess {
   /** Freezes every process of the container. */
   pause(node: string, containerId: string): Promise<void>;
   unpause(node: string, containerId: string): Promise<void>;
+  /** Freezes everything that runs on the node, its kubelet too. Resolves when it is frozen. */
+  pauseNode(node: string): Promise<void>;
+  unpauseNode(node: string): Promise<void>;
   /** Tells of the pods of a namespace what no API does, a moment late: that a preStop hook has ended, and which signals were sent. */
   listen(namespace: string, listener: NodeListener): Disposable;
 }

@@ -62,7 +62,7 @@ export async function startKubernetesPlatform(
   const stack = starting.move();
   return {
     abilities: new Set(["memory-limits", "api-server", ...(nodes === null ? [] : NODE_ABILITIES)]),
-    unseen: ["preStop", "signal"],
+    unseen: nodes === null ? ["preStop", "signal"] : [],
     durations: durationsOf(realTime, "cluster"),
     image: options.consumerImage,
     sidecars: {

@@ -5,6 +5,7 @@ import type { KubeConfig, KubernetesObject, V1Deployment, V1Pod } from "@kuberne
 import { applyObjects } from "#simulator/omega/apply.ts";
 import { containerStatus, isTerminating, podName } from "../pods.ts";
 import { until } from "../waiting.ts";
+import { KubernetesAccess } from "./kubernetes-access.ts";
 import { execInPod } from "./kubernetes-exec.ts";
 import { PodLogs } from "./kubernetes-logs.ts";
 import type { NodeAccess } from "./kubernetes-nodes.ts";
@@ -57,6 +58,7 @@ async function defaultAccount(core: CoreV1Api, namespace: string): Promise<void>
 }
 
 class KubernetesTarget implements Target {
+  readonly cluster: KubernetesAccess;
   readonly #options: KubernetesTargetOptions;
   readonly #namespace: string;
   readonly #config: KubeConfig;
@@ -69,6 +71,7 @@ class KubernetesTarget implements Target {
 
   constructor(options: KubernetesTargetOptions, watch: NamespaceWatch, logs: PodLogs) {
     this.#options = options;
+    this.cluster = new KubernetesAccess(options);
     this.#config = options.config;
     this.#namespace = options.namespace;
     this.#core = options.config.makeApiClient(CoreV1Api);
@@ -123,6 +126,15 @@ class KubernetesTarget implements Target {
 
   async kill(pod: string, container: string, signal: NodeJS.Signals): Promise<void> {
     const { nodes, node, containerId } = this.#running(pod, container);
+    // Nobody else tells of what does not come from the kubelet.
+    this.#watch.tell({
+      kind: "container",
+      atMs: Date.now(),
+      name: "signal",
+      pod,
+      container,
+      signal,
+    });
     await nodes.signal(node, containerId, signal);
   }
 

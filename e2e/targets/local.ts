@@ -91,6 +91,7 @@ function sidecarImage(name: string, command: string): LocalImage {
 }
 
 class LocalTarget implements Target {
+  readonly cluster = null;
   readonly #cluster: LocalCluster;
   readonly #lastSeen = new Map<string, V1Pod>();
 

@@ -1,10 +1,13 @@
 import type { KubernetesObject, V1Pod } from "@kubernetes/client-node";
+import type { ClusterAccess } from "./cluster-access.ts";
 
 /**
  * Where pods run, as scenarios see it: nothing here says whether pods are processes of this host or
  * containers of a cluster. Names that do not exist are an error of the target. Durations are host time.
  */
 export interface Target extends AsyncDisposable {
+  /** null on the local target. */
+  readonly cluster: ClusterAccess | null;
   /** Creates or updates the objects, all of them or (when one is refused) none. */
   apply(objects: readonly KubernetesObject[]): Promise<void>;
   /** Present pods in order of creation, those that are terminating too. */

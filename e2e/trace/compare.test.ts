@@ -65,6 +65,13 @@ test("a life that was only seen on its way is compared as far as it was seen", (
   expect(compared(mine, run("kind", "exit 1 > ready")).findings).toHaveLength(2);
 });
 
+test("one that was only seen on its way takes no better fit from another pod", () => {
+  const mine = run("local", "scheduled > ...", "scheduled > ready");
+  const theirs = run("kind", "scheduled > certificates > ready", "scheduled > ready");
+  expect(compared(mine, theirs).findings).toEqual([]);
+  expect(compared(theirs, mine).findings).toEqual([]);
+});
+
 test("what one target cannot see is not compared, and said", () => {
   const blind = run("kind", LIFE.replace("signal SIGKILL > ", ""));
   const trace = blind.get(SCENARIO);

@@ -55,11 +55,18 @@ function ofStage(left: readonly PodLife[], right: readonly PodLife[]): SideDiffe
   });
 }
 
-/** Each life with the most similar one of the other side, the best pairs first. */
+/** Each life with the most similar one of the other side, the best pairs first, and of those the ones of which most was seen. */
 function pairs(left: readonly PodLife[], right: readonly PodLife[]): Pair[] {
   const candidates = left
-    .flatMap((one, i) => right.map((other, j) => ({ i, j, apart: onlyIn(one, other).length })))
-    .toSorted((a, b) => a.apart - b.apart || a.i - b.i || a.j - b.j);
+    .flatMap((one, i) =>
+      right.map((other, j) => ({
+        i,
+        j,
+        apart: onlyIn(one, other).length,
+        seen: Math.min(one.length, other.length),
+      })),
+    )
+    .toSorted((a, b) => a.apart - b.apart || b.seen - a.seen || a.i - b.i || a.j - b.j);
   const paired = new Map<number, number>();
   const taken = new Set<number>();
   for (const { i, j } of candidates) {

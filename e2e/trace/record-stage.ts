@@ -15,7 +15,10 @@ export async function recordStage(stage: Stage): Promise<RecordedStage> {
   const record = {
     replicas: stage.replicas,
     history: [...stage.target.history()],
-    events: [...stage.target.events()],
+    // Pods of the kit are reported too, and are none of the target's.
+    events: stage.target
+      .events()
+      .filter(({ object }) => stage.target.lastSeen(object) !== undefined),
     activity: tellsRequests(stage.broker) ? await stage.broker.clientActivity() : [],
   };
   return async (directory) => ({ ...record, logs: await readLogs(directory, endMs) });

@@ -4,7 +4,9 @@ import { readDeployTarget } from "./deploy-target.ts";
 import { deploymentOf } from "./objects.ts";
 import {
   DURATIONS_ANNOTATION,
+  MEMORY_LIMIT_ANNOTATION,
   REQUESTS_ANNOTATION,
+  setMemoryLimit,
   withDurations,
   withRequests,
 } from "./overlay.ts";
@@ -75,4 +77,15 @@ test("replaces what the app asks of its node in a copy, records it, and leaves t
     cpu: { from: "500m", to: "50m" },
     memory: { from: "1Gi", to: "96Mi" },
   });
+});
+
+test("replaces the memory limit of the app, records it, and leaves what it asks for", () => {
+  const deployment = deploymentOf(structuredClone(rendered));
+  setMemoryLimit(deployment, "384Mi");
+  expect(deployment.spec.template.spec?.containers[0]?.resources).toEqual({
+    limits: { memory: "384Mi" },
+    requests: { cpu: "500m", memory: "1Gi" },
+  });
+  const recorded = deployment.metadata.annotations?.[MEMORY_LIMIT_ANNOTATION] ?? "";
+  expect(JSON.parse(recorded)).toEqual({ from: "2Gi", to: "384Mi" });
 });

@@ -42,6 +42,22 @@ export interface Requests {
   readonly memory: string;
 }
 
+/** The memory limit that the app would have: JSON, { from, to }. */
+export const MEMORY_LIMIT_ANNOTATION = "kafka-consumer.kit/memory-limit";
+
+/** Changes the memory limit of the app, a Kubernetes quantity; what was replaced is written to the Deployment's MEMORY_LIMIT_ANNOTATION. */
+export function setMemoryLimit(deployment: OmegaDeployment, to: string): void {
+  const { app } = appOf(deployment, "setMemoryLimit");
+  const limits = app.resources?.limits;
+  if (limits?.["memory"] === undefined)
+    throw new OmegaError("setMemoryLimit", ["app has no memory limit"]);
+  deployment.metadata.annotations = {
+    ...deployment.metadata.annotations,
+    [MEMORY_LIMIT_ANNOTATION]: JSON.stringify({ from: limits["memory"], to }),
+  };
+  limits["memory"] = to;
+}
+
 /** What the app asked of its node: JSON, resource -> { from, to }. */
 export const REQUESTS_ANNOTATION = "kafka-consumer.kit/requests";
 

@@ -1,0 +1,42 @@
+import { nodeOf } from "../drain.ts";
+import { expect, expectFault } from "../errors.ts";
+import { podName } from "../pods.ts";
+import type { Scenario } from "../scenario.ts";
+import { clusterOf } from "../targets/cluster-access.ts";
+import { outliveSession, twoActionsEach } from "../zombie.ts";
+
+export const nodePaused: Scenario = {
+  number: 34,
+  name: "node-paused",
+  title:
+    "A node pauses past the session and resumes: no new effect of its pod, its stale commit is refused.",
+  needs: ["cluster-nodes", "fault-rules"],
+  alone: true,
+  timeoutMs: ({ scenarioMsMax }) => 2 * scenarioMsMax,
+  run: async (context) => {
+    const { durations, step } = context;
+    const stage = await context.stage({
+      partitions: 2,
+      configure: (document) => twoActionsEach(document, durations),
+    });
+    const cluster = clusterOf(stage.target);
+    await using stack = new AsyncDisposableStack();
+    let node = "";
+    await outliveSession(stage, context, async (pod) => {
+      const seen = stage.target.lastSeen(pod);
+      expect(seen !== undefined, `pod ${pod} was never seen`);
+      node = nodeOf(seen);
+      // The second consumer must not come to it.
+      stack.use(await cluster.cordon(node));
+      const paused = stack.use(new AsyncDisposableStack());
+      paused.use(await cluster.pauseNode(node));
+      step(`${node} is paused`);
+      return () => paused.disposeAsync();
+    });
+    const others = (await stage.target.pods()).filter((pod) => nodeOf(pod) !== node);
+    expectFault(
+      others.length === 1,
+      `not on ${node}: ${others.map((pod) => podName(pod)).join(", ")}`,
+    );
+  },
+};
