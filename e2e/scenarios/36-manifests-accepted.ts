@@ -1,22 +1,28 @@
 import { join } from "node:path";
+import { KubeConfig } from "@kubernetes/client-node";
 import { CommandError, runCommand } from "#kind/command.ts";
+import { applyObjects } from "#simulator/omega/apply.ts";
 import { OMEGA_JOBS } from "#simulator/omega/identities.ts";
 import { KDNC_COMMANDS } from "#simulator/omega/kdnc.ts";
+import { brokerObjects } from "../brokers/broker-objects.ts";
+import { softwareOf } from "../brokers/software-of.ts";
 import { expect, expectEqual, expectFault } from "../errors.ts";
 import type { Scenario } from "../scenario.ts";
+import type { Stage } from "../stage.ts";
 import { clusterOf } from "../targets/cluster-access.ts";
 
 const SIMULATORS = join(import.meta.dirname, "../../simulator/main.ts");
 const CONTEXT = "checked";
 const ACCEPTED = /: accepted by the API server, not kept$/gm;
-/** The Namespace, the claim and the ServiceAccount; the ConfigMap, the Deployment and the budget. */
+/** The Namespace, the claim and the ServiceAccount; the ConfigMap, the Deployment and the budget; Secret, Service and StatefulSet of a broker. */
 const OBJECTS = 3;
+const BROKERS = ["kafka", "redpanda"] as const;
 
 export const manifestsAccepted: Scenario = {
   number: 36,
   name: "manifests-accepted",
   title:
-    "The API server accepts what Omega would apply, for every job, without keeping it; a container without an image it refuses.",
+    "The API server accepts what Omega would apply, and the brokers of the kit, without keeping it; a container without an image it refuses.",
   needs: ["api-server"],
   run: async ({ stage: open, step }) => {
     const stage = await open();
@@ -37,6 +43,10 @@ export const manifestsAccepted: Scenario = {
         expectEqual(said.match(ACCEPTED)?.length, OBJECTS, `objects accepted of ${command} ${job}`);
       }
     }
+    for (const kind of BROKERS) {
+      step(`the objects of a broker ${kind}`);
+      expectEqual(await acceptedOfBroker(kind, stage, kubeconfig), OBJECTS, `objects of ${kind}`);
+    }
     step("one that no API server takes");
     const refused = await omega("deploy-kdnc", "--job=component", "--image=").then(
       () => "",
@@ -56,3 +66,27 @@ export const manifestsAccepted: Scenario = {
     await stage.judge();
   },
 };
+
+/** How many of its objects are. */
+async function acceptedOfBroker(
+  kind: (typeof BROKERS)[number],
+  { athenz, target }: Stage,
+  kubeconfig: string,
+): Promise<number> {
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfig);
+  const plan = {
+    admin: { name: "ADMIN", port: 9100, advertised: "127.0.0.1:9100" },
+    stages: [{ name: "STAGE1", port: 9101, advertised: "127.0.0.1:9101" }],
+    certificate: await athenz.authority.issue({ commonName: "broker" }),
+    authorityPem: athenz.authority.certificatePem,
+  };
+  const objects = brokerObjects(softwareOf(kind, null), plan, clusterOf(target).namespace);
+  let accepted = 0;
+  await applyObjects(config, objects, {
+    fieldManager: "kafka-consumer-kit",
+    dryRun: true,
+    onApplied: () => (accepted += 1),
+  });
+  return accepted;
+}
