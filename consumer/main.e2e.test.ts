@@ -1,4 +1,5 @@
 import { execFile, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -32,12 +33,23 @@ async function run(parameters: readonly string[], environment: Record<string, st
     if (environment.STOP_AT !== undefined && output.includes(environment.STOP_AT)) {
       child.kill("SIGTERM");
     }
+    if (environment.STOP_FROM !== undefined && output.includes(environment.STOP_FROM)) {
+      void killUntilEnded(child);
+    }
   });
   child.stderr.on("data", (chunk: Buffer) => {
     errors += chunk.toString();
   });
   const [code, signal]: unknown[] = await once(child, "close");
   return { code: Number(code), signal, output, errors };
+}
+
+/** A signal in every moment until the process is gone. */
+async function killUntilEnded(child: ChildProcess): Promise<void> {
+  while (child.exitCode === null && child.signalCode === null) {
+    child.kill("SIGTERM");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 const config = (more = "") => `version: 1
@@ -134,5 +146,12 @@ describe("the process", () => {
     const { code, output } = await run(["--config", file]);
     expect(code).toBe(75);
     expect(output).toContain("cert.pem cannot be read: ENOENT");
+  });
+
+  it("keeps its exit code when it is told to stop while it ends", async () => {
+    const file = join(directory, "config.yaml");
+    await writeFile(file, config("dependencies: { budgetMs: 200 }"));
+    const { code, signal } = await run(["--config", file], { STOP_FROM: "process.ended" });
+    expect({ code, signal }).toEqual({ code: 75, signal: null });
   });
 });

@@ -23,6 +23,8 @@ const OPERATIONS = new Set(["history", "dead-letter"]);
 const LINGER_MS_MAX = 1000;
 
 process.exitCode = await main(process.argv.slice(2), process.env);
+// Node ends its handlers of signals before the process: a SIGTERM in between would end it with 143. `exit` leaves them where they are.
+process.once("beforeExit", () => process.exit());
 // Only when something keeps the process alive: unref'd, so that a clean end is not held up.
 setTimeout(endByForce, LINGER_MS_MAX).unref();
 

@@ -1,14 +1,16 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import { isTerminating, podName } from "./pods.ts";
-import type { Stage } from "./stage.ts";
 import type { Eviction } from "./targets/cluster-access.ts";
 import { clusterOf } from "./targets/cluster-access.ts";
+import type { Target } from "./targets/target.ts";
 import { pause } from "./waiting.ts";
 
 export interface DrainOptions {
   /** Asked again until then, as `kubectl drain --timeout`. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** Default 1000; kubectl's is 5000. */
+  readonly askAgainMs?: number;
 }
 
 export interface Drained {
@@ -18,23 +20,20 @@ export interface Drained {
   readonly left: readonly string[];
 }
 
-/** kubectl asks again after 5 s. */
-const ASK_AGAIN_MS = 1000;
-
 /**
- * Evicts every pod of the stage from a cordoned node, and asks again for those that a budget holds back, until all are gone or the
+ * Evicts every pod of the target from a cordoned node, and asks again for those that a budget holds back, until all are gone or the
  * time is over. Pods of others stay where they are.
  */
 export async function drainNode(
-  stage: Stage,
+  target: Pick<Target, "cluster" | "pods">,
   node: string,
-  { timeoutMs, signal }: DrainOptions,
+  { timeoutMs, signal, askAgainMs = 1000 }: DrainOptions,
 ): Promise<Drained> {
-  const cluster = clusterOf(stage.target);
+  const cluster = clusterOf(target);
   const startMs = performance.now();
   const answers: (Eviction & { pod: string })[] = [];
   for (;;) {
-    const present = (await stage.target.pods()).filter((pod) => nodeOf(pod) === node);
+    const present = (await target.pods()).filter((pod) => nodeOf(pod) === node);
     const isOver = performance.now() - startMs > timeoutMs;
     if (present.length === 0 || isOver)
       return { answers, left: present.map((pod) => podName(pod)) };
@@ -42,7 +41,7 @@ export async function drainNode(
       const { status, message } = await cluster.evict(podName(pod));
       answers.push({ pod: podName(pod), status, message });
     }
-    await pause(ASK_AGAIN_MS, signal);
+    await pause(askAgainMs, signal);
   }
 }
 

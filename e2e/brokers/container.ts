@@ -1,12 +1,16 @@
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { GenericContainer, getContainerRuntimeClient, StartupCheckStrategy } from "testcontainers";
 import type { StartedTestContainer, StartupStatus } from "testcontainers";
 import type { BrokerServer, StartServerOptions } from "./broker-server.ts";
 import { lastLines } from "./last-lines.ts";
 import { serves } from "./serves.ts";
 import { FILES_DIRECTORY } from "./software.ts";
+
+/** Process that made the container: what is left of one that was killed is found by it. */
+export const OWNER_LABEL = "kafka-consumer-kit.owner";
 
 /** For a machine that does other things too. */
 const START_MS_MAX = 120_000;
@@ -22,6 +26,7 @@ export async function startContainer(options: StartServerOptions): Promise<Broke
     .withEntrypoint(["/bin/sh", "-ec", `${software.prepare}\nexec "$@"`, "broker"])
     .withCommand([...software.argv])
     .withEnvironment({ ...software.environment })
+    .withLabels({ [OWNER_LABEL]: String(process.pid) })
     .withCopyContentToContainer(
       Object.entries(software.files(plan)).map(([name, content]) => {
         return { content, target: `${FILES_DIRECTORY}/${name}` };
@@ -36,11 +41,11 @@ export async function startContainer(options: StartServerOptions): Promise<Broke
     signal.throwIfAborted();
     return new ContainerServer(started, log);
   } catch (error) {
-    await container.remove();
+    const said = await container.remove();
     if (signal.aborted) throw error;
     throw new Error(
       `the broker ${software.kind} was not started from the image ${software.image}: ` +
-        `${error instanceof Error ? error.message : String(error)}${lastLines(log())}`,
+        `${error instanceof Error ? error.message : String(error)}${lastLines(said)}`,
       { cause: error },
     );
   }
@@ -63,15 +68,23 @@ class BrokerContainer extends GenericContainer {
     this.#id = id;
   }
 
-  /** Ends and removes the container with its volumes, in whatever state it is. */
-  async remove(): Promise<void> {
-    if (this.#id === null) return;
-    const { container } = await getContainerRuntimeClient();
+  /** Ends and removes the container with its volumes, in whatever state it is; gives what it wrote. */
+  async remove(): Promise<string> {
+    if (this.#id === null) return "";
+    const { container: client } = await getContainerRuntimeClient();
+    const container = client.getById(this.#id);
+    // One that does not run is not killed; what it wrote has an end then.
+    await container.kill().catch(() => {});
     try {
-      await container.getById(this.#id).remove({ force: true, v: true });
+      return await text(await client.logs(container));
     } catch (error) {
       // testcontainers itself removes one that was not ready in time.
-      if (!isNotFound(error)) throw error;
+      if (isNotFound(error)) return "";
+      throw error;
+    } finally {
+      await container.remove({ force: true, v: true }).catch((error: unknown) => {
+        if (!isNotFound(error)) throw error;
+      });
     }
   }
 }
@@ -87,8 +100,12 @@ class AdminServes extends StartupCheckStrategy {
 
   override async checkStartupState(_: unknown, id: string): Promise<StartupStatus> {
     const { container, info } = await getContainerRuntimeClient();
-    const { State, NetworkSettings } = await container.getById(id).inspect();
-    if (!State.Running) return "FAIL";
+    const made = container.getById(id);
+    const { State, NetworkSettings } = await made.inspect();
+    if (!State.Running) {
+      const said = lastLines(await text(await container.logs(made)));
+      throw new Error(`it ended with exit code ${State.ExitCode}${said}`);
+    }
     const port = Number(NetworkSettings.Ports[`${this.#port}/tcp`]?.[0]?.HostPort);
     const { host } = info.containerRuntime;
     return (await serves(() => connect({ host, port }))) ? "SUCCESS" : "PENDING";

@@ -87,6 +87,30 @@ test("stopped, it cuts what is there and refuses what comes, until it serves on 
   await expect(echoed(gate)).resolves.toBe("hello");
 });
 
+test("a client that does not read what it is sent is cut as any other", async () => {
+  let sending: Socket | undefined;
+  const server = createServer((socket) => {
+    sending = socket.on("error", () => {});
+    // More than the kernels hold at both ends.
+    socket.end(Buffer.alloc(64 * 1024 * 1024));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const port = portOf(server);
+  await using gate = await Gate.open({ dial: () => behind(port) });
+  const socket = dial(gate).pause();
+  let left = Number.NaN;
+  const isStuck = (): boolean => {
+    const before = left;
+    left = sending?.writableLength ?? Number.NaN;
+    return left > 0 && left === before;
+  };
+  await expect.poll(isStuck, { interval: 50 }).toBe(true);
+  await expect(gate.stop()).resolves.toBe(1);
+  socket.destroy();
+  server.close();
+});
+
 test("a broker that cannot be reached ends the client's connection", async () => {
   const server = createServer();
   server.listen(0, "127.0.0.1");

@@ -58,7 +58,7 @@ export class Gate implements AsyncDisposable {
     const closed = server === null ? null : once(server, "close");
     server?.close();
     const ends = [...this.#clients.values()];
-    for (const client of this.#clients.keys()) client.resetAndDestroy();
+    for (const client of this.#clients.keys()) client.destroy();
     await Promise.all(ends);
     await closed;
     return ends.length;
@@ -104,13 +104,13 @@ export class Gate implements AsyncDisposable {
     try {
       behind = await this.#dial();
     } catch {
-      client.resetAndDestroy();
+      client.destroy();
       return;
     }
     // What broke off on one side breaks off on the other; an end goes through the pipes, behind what was said before.
     behind.on("error", () => {});
     behind.on("close", () => {
-      if (!behind.readableEnded) client.resetAndDestroy();
+      if (!behind.readableEnded) client.destroy();
     });
     const onClose = (): void => {
       if (!client.readableEnded) behind.destroy();

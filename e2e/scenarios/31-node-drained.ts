@@ -24,7 +24,7 @@ export const nodeDrained: Scenario = {
     step("drain the node of the only pod, which its budget needs");
     {
       await using _cordon = await cluster.cordon(nodeOf(only));
-      const { answers, left } = await drainNode(stage, nodeOf(only), {
+      const { answers, left } = await drainNode(stage.target, nodeOf(only), {
         timeoutMs: durations.drainRefusedMs,
         signal,
       });
@@ -49,7 +49,7 @@ export const nodeDrained: Scenario = {
     await using load = startLoad(stage, { signal, intervalMs: durations.loadIntervalMs });
     await load.reached(5);
     await using _cordon = await cluster.cordon(node);
-    const { answers, left } = await drainNode(stage, node, {
+    const { answers, left } = await drainNode(stage.target, node, {
       timeoutMs: durations.scenarioMsMax,
       signal,
     });

@@ -35,6 +35,7 @@ import { evicted } from "./32-evicted.ts";
 import { outOfMemory } from "./33-out-of-memory.ts";
 import { nodePaused } from "./34-node-paused.ts";
 import { troubleshootingCommands } from "./35-troubleshooting-commands.ts";
+import { manifestsAccepted } from "./36-manifests-accepted.ts";
 
 /** Every scenario, by number. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -73,6 +74,7 @@ export const SCENARIOS: readonly Scenario[] = [
   outOfMemory,
   nodePaused,
   troubleshootingCommands,
+  manifestsAccepted,
 ];
 
 /** By number or name; none means all. Throws UsageError for one that does not exist. */

@@ -9,7 +9,7 @@ import { KIT_LABEL } from "./kubernetes-watch.ts";
 
 const PORT = 8090;
 const MOUNT = "/volume";
-const READY_MS_MAX = 60_000;
+const READY_MS_MAX = 180_000;
 const names = z.array(z.string());
 const tree = z.record(z.string(), z.base64());
 
@@ -102,6 +102,7 @@ function readerPod({ claim, image }: { claim: string; image: string }): V1Pod {
           readinessProbe: {
             httpGet: { path: "/list?path=", port: PORT },
             periodSeconds: 1,
+            timeoutSeconds: 3,
           },
           securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
           volumeMounts: [{ name: "claim", mountPath: MOUNT, readOnly: true }],

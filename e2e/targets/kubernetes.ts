@@ -126,6 +126,15 @@ class KubernetesTarget implements Target {
 
   async kill(pod: string, container: string, signal: NodeJS.Signals): Promise<void> {
     const { nodes, node, containerId } = this.#running(pod, container);
+    // Nobody else tells of what does not come from the kubelet.
+    this.#watch.tell({
+      kind: "container",
+      atMs: Date.now(),
+      name: "signal",
+      pod,
+      container,
+      signal,
+    });
     await nodes.signal(node, containerId, signal);
   }
 

@@ -64,7 +64,10 @@ class RelayTunnel implements Tunnel {
     let cause: unknown;
     session.on("error", (error) => (cause = error));
     session.on("close", () => {
-      const ended = new Error("the tunnel to the relay has ended", { cause });
+      const ended = new Error(
+        "the tunnel to the relay has ended: its pod is gone, or the way to it",
+        { cause },
+      );
       begun.reject(ended);
       for (const { reject } of this.#waiting.splice(0)) reject(ended);
       if (!this.#disposed) this.#lost.abort(ended);
