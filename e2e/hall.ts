@@ -19,6 +19,7 @@ import type { Platform } from "./targets/platform.ts";
 import { recordStage, unseenAt } from "./trace/record-stage.ts";
 import type { RecordedStage } from "./trace/record-stage.ts";
 import { podLives } from "./trace/pod-lives.ts";
+import { isCut, TOLD_BY_LOGS } from "./trace/run-log.ts";
 import { writeTrace } from "./trace/trace-file.ts";
 
 export interface HallOptions {
@@ -45,14 +46,15 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
     join(directory, opened.length === 1 ? "logs" : `logs-${index + 1}`);
   const traceOf = async (records: readonly RecordedStage[]): Promise<void> => {
     const stages = await Promise.all(
-      records.map(async (record, index) => podLives(await record(logsDirectory(index)))),
+      records.map(async (record, index) => await record(logsDirectory(index))),
     );
-    const unseen = [...platform.unseen, ...unseenAt(brokers)];
+    const isLogCut = stages.some(({ logs }) => logs.some((log) => isCut(log)));
+    const unseen = [...platform.unseen, ...unseenAt(brokers), ...(isLogCut ? TOLD_BY_LOGS : [])];
     await writeTrace(directory, {
       scenario: scenarioId(scenario),
       target: run.target,
       unseen,
-      stages,
+      stages: stages.map((record) => podLives(record)),
     });
   };
   return {

@@ -7,6 +7,14 @@ export interface RunLog {
   readonly text: string;
 }
 
+/** What the life of a pod owes to logs, and lacks where one of them is cut. */
+export const TOLD_BY_LOGS: readonly string[] = ["certificates", "group left", "signal SIGTERM"];
+
+/** Following it ended before its container did: the node had no inotify instance left, or the connection was lost. */
+export function isCut({ text }: Pick<RunLog, "text">): boolean {
+  return /^failed to create fsnotify watcher|^\(the log ends here: (?!AbortError)/m.test(text);
+}
+
 /** When a line with that event was printed first, milliseconds since the epoch; undefined when there is none. `where`: fields that it has. */
 export function timeOfEvent(
   log: RunLog | undefined,
