@@ -35,7 +35,8 @@ export async function loadAs(
   try {
     await cluster.loadImage(name, nodes);
   } finally {
-    if (name !== reference) await runCommand(cluster.engine, ["image", "rm", name]);
+    // Another run of the same image may have had the same name, and taken it back.
+    if (name !== reference) await runCommand(cluster.engine, ["image", "rm", name]).catch(() => {});
   }
 }
 

@@ -74,6 +74,14 @@ describe("a pod", () => {
     );
   });
 
+  test("that was killed, whether or not a probe missed it before it was over", () => {
+    const life =
+      "started, ready, signal SIGKILL, pre-stop-ended, signal SIGTERM, exit 137, started, ready";
+    expect(words(life, { hookFailedMs: 6500 })).toBe(
+      "scheduled > certificates > ready > signal SIGKILL > exit 137 > restarted > ready",
+    );
+  });
+
   test.each([
     "started",
     "started, ready, exit 137",

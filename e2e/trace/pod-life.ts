@@ -46,7 +46,7 @@ const RANKS = 10;
  * The life of a pod in a form that does not depend on speed. Left out is what the moment decides:
  * - readiness, after the first time in a run;
  * - SIGTERM after a preStop that saw the consumer end: it meets app_start on its way out, or nobody;
- * - preStop and SIGTERM of a run that failed by itself: a probe may or may not have missed it before it was over;
+ * - preStop and SIGTERM of a run that failed by itself or was killed: a probe may or may not have missed it before it was over;
  * - how often a container that never got ready was started again (`restarted, and so on`), and what its pod did when it was deleted;
  * - how far a pod has come that is not ready when the scenario ends: its life ends with ON_ITS_WAY.
  */
@@ -70,7 +70,8 @@ export function podLife(record: PodRecord): PodLife {
     if (loop !== undefined && index > loop.first && index < loop.resumed) continue;
     if (index > 0 && index !== loop?.resumed) add(index, "restarted", run.startedMs, "restarted");
     add(index, "ready", run.readyMs, "ready");
-    const stopped = howStopped(run, index === last ? record.hookFailedMs : undefined);
+    const isDeleted = index === last && deletionMs !== undefined;
+    const stopped = howStopped(run, isDeleted ? { hookFailedMs: record.hookFailedMs } : null);
     // When the hook began nobody tells: with the deletion, if it was for that.
     const begunMs = stopped.preStopMs && Math.min(stopped.preStopMs, deletionMs ?? Infinity);
     add(index, "preStop", begunMs, stopped.preStop);
@@ -90,17 +91,20 @@ export function podLife(record: PodRecord): PodLife {
   ];
 }
 
-/** What the kubelet did to a run, without what the moment decided. */
+/** What the kubelet did to a run, without what the moment decided. `deletion`: null when the pod was not deleted in this run. */
 function howStopped(
   run: AppRun,
-  hookFailedMs: number | undefined,
+  deletion: { readonly hookFailedMs: number | undefined } | null,
 ): { preStopMs: number | undefined; preStop: string; signals: AppRun["signals"] } {
+  const hookFailedMs = deletion?.hookFailedMs;
   const isFailed = hookFailedMs !== undefined;
+  const wasOver =
+    hasFailed(run) || (deletion === null && run.signals.some(({ name }) => name === "SIGKILL"));
   const preStop = isFailed ? "preStop failed" : "preStop";
-  const preStopMs = hasFailed(run) ? undefined : (run.preStopMs ?? hookFailedMs);
+  const preStopMs = wasOver ? undefined : (run.preStopMs ?? hookFailedMs);
   const isOver = run.preStopMs !== undefined && !isFailed && run.endedMs !== undefined;
   const signals =
-    isOver || hasFailed(run) ? run.signals.filter(({ name }) => name !== "SIGTERM") : run.signals;
+    isOver || wasOver ? run.signals.filter(({ name }) => name !== "SIGTERM") : run.signals;
   return { preStopMs, preStop, signals };
 }
 

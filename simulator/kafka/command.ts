@@ -5,6 +5,7 @@ import { localControl } from "./control/local.ts";
 import { isLoopback } from "./control/loopback.ts";
 import type { ControlSurfaceOptions } from "./control/surface.ts";
 import type { KafkaOptions, ListenerOptions, ListenerTls, TopicOptions } from "./options.ts";
+import type { AuthorizationOptions } from "./security/acls.ts";
 import type { SaslMechanism } from "./security/users.ts";
 import { startKafka } from "./start.ts";
 
@@ -26,6 +27,10 @@ export const command: Command = {
     "client-certificate": { type: "string" },
     sasl: { type: "string", multiple: true },
     "users-file": { type: "string" },
+    /** JSON array of ACLs (security/acl.ts); with them nobody else may do anything. Default: everybody may. */
+    "acl-file": { type: "string" },
+    /** Such as `User:admin`: may do everything. */
+    "super-user": { type: "string", multiple: true },
     data: { type: "string" },
     topic: { type: "string", multiple: true },
     "session-timeout-ms-min": { type: "string" },
@@ -74,6 +79,7 @@ async function kafkaOptions(values: OptionValues): Promise<KafkaOptions> {
     nodes: integerOption(values, "nodes", 1),
     listeners: [await listener(values)],
     users: await users(values),
+    authorization: await authorization(values),
     topics: textsOption(values, "topic").map((text) => topic(text)),
     sessionTimeoutMsMin: integerOption(values, "session-timeout-ms-min", 6000),
     initialRebalanceDelayMs: integerOption(values, "initial-rebalance-delay-ms", 0),
@@ -129,6 +135,13 @@ async function users(values: OptionValues): Promise<Record<string, string>> {
     throw new UsageError(`--users-file ${file}: the password of ${wrong[0]} must be a string`);
   }
   return Object.fromEntries(entries);
+}
+
+async function authorization(values: OptionValues): Promise<AuthorizationOptions> {
+  const superUsers = textsOption(values, "super-user");
+  if (values["acl-file"] === undefined) return { superUsers };
+  const { readAclFile } = await import("./security/acl-file.ts");
+  return { superUsers, acls: await readAclFile(textOption(values, "acl-file")) };
 }
 
 function mechanism(text: string): SaslMechanism {
