@@ -1,6 +1,7 @@
 import { expect, expectEqual, expectFault } from "../errors.ts";
 import { APP, lastTermination } from "../pods.ts";
 import type { Scenario } from "../scenario.ts";
+import type { ContainerEvent } from "../targets/target.ts";
 
 export const prestopOverruns: Scenario = {
   number: 9,
@@ -31,19 +32,19 @@ export const prestopOverruns: Scenario = {
     const held = await stage.actions.hold("after-effect", { times: 1 });
     await stage.publish(1);
     await held.arrived;
+    // A watch tells of it late, after the kubelet began to count.
+    const askedMs = Date.now();
     await stage.target.deletePod(name);
     const last = await stage.gone(name, graceMs + durations.stepMsMax);
     expectFault((await held.hits()) === 1, "no action was held");
     expectEqual(lastTermination(last)?.exitCode, 137, "exit code");
 
-    const momentOf = (event: string, signal?: string) =>
-      stage.target.history().find((told) => {
-        const isOwn = told.pod === name && (told.container ?? APP) === APP;
-        return isOwn && told.name === event && told.signal === signal;
-      })?.atMs;
-    const deletedMs = momentOf("deletion-requested") ?? Number.NaN;
+    const sentTo = ({ pod, container }: ContainerEvent): boolean =>
+      pod === name && container === APP;
+    const momentOf = (signal: string) =>
+      stage.target.history().find((told) => told.signal === signal && sentTo(told))?.atMs;
     const sentMs = async (signal: string) =>
-      (await stage.until(`${signal} was sent`, () => momentOf("signal", signal))) - deletedMs;
+      (await stage.until(`${signal} was sent`, () => momentOf(signal))) - askedMs;
     const [termMs, killMs] = [await sentMs("SIGTERM"), await sentMs("SIGKILL")];
     step(`SIGTERM after ${termMs} ms, SIGKILL after ${killMs} ms`);
     const lateMsMax = durations.signalLateMsMax;

@@ -15,26 +15,27 @@ export const certificateRotation: Scenario = {
     const name = await stage.readyPod();
     await using load = startLoad(stage, { intervalMs: durations.loadIntervalMs, signal });
     await load.reached(5);
+    const refreshed = () => stage.athenz.zts.events().filter(({ type }) => type === "refreshed");
     step("rotate three times");
     for (let rotation = 1; rotation <= 3; rotation += 1) {
       // Another end for each, by which the log tells them apart.
       stage.athenz.zts.setLifetime(3_600_000 + rotation * 60_000);
+      const before = refreshed().length;
       await stage.target.kill(name, "identity", "SIGHUP");
-      const issued = await stage.until(`rotation ${rotation}`, () => {
-        const refreshed = stage.athenz.zts.events().filter(({ type }) => type === "refreshed");
-        return refreshed[rotation - 1];
-      });
+      await stage.until(`rotation ${rotation}`, () => refreshed().length > before);
       await stage.until(`the consumer has the certificate of rotation ${rotation}`, async () => {
         const log = await stage.target.logs(name, "app");
+        // A sidecar that missed the answer has asked again.
+        const issued = refreshed().slice(before);
         return (
-          log.includes("identity.renewed") && log.includes(`"notAfterMs":${issued.notAfterMs}`)
+          log.includes("identity.renewed") &&
+          issued.some(({ notAfterMs }) => log.includes(`"notAfterMs":${notAfterMs}`))
         );
       });
       await load.reached(load.published + 5);
     }
     await load.stop();
-    const refreshed = stage.athenz.zts.events().filter(({ type }) => type === "refreshed");
-    expectFault(refreshed.length >= 3, `only ${refreshed.length} rotations`);
+    expectFault(refreshed().length >= 3, `only ${refreshed().length} rotations`);
     await stage.judge();
     const effects = await stage.effects();
     expect(
