@@ -65,19 +65,22 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
       step: (text) => tell("scenario", "scenario.step", { text }),
       stage: async (stageOptions: StageOptions = {}) => {
         signal.throwIfAborted();
-        const stageDirectory = await makeOwnedDirectory();
-        const opening = openStage(stageOptions, {
-          directory: stageDirectory,
-          platform,
-          brokers,
-          authority,
-          durations,
-          realTime: run.realTime,
-          random,
-          signal,
-          tell,
-        });
-        opened.push({ directory: stageDirectory, opening });
+        const making = makeOwnedDirectory();
+        const opening = making.then((stageDirectory) =>
+          openStage(stageOptions, {
+            directory: stageDirectory,
+            platform,
+            brokers,
+            authority,
+            durations,
+            realTime: run.realTime,
+            random,
+            signal,
+            tell,
+          }),
+        );
+        // In the order in which the scenario asks for them, whichever is made first.
+        opened.push({ directory: making, opening });
         const stage = await opening;
         watchStage(stage, tell);
         return stage;
@@ -98,7 +101,7 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
       const keep =
         !isInterrupted(signal, platform) &&
         (run.keep === "always" || (run.keep === "on-failure" && failed));
-      for (const [index, { opening, directory: stageDirectory }] of opened.entries()) {
+      for (const [index, { opening, directory: making }] of opened.entries()) {
         // One that could not be opened has taken itself down, and its error is the scenario's.
         const stage = await opening.catch(() => null);
         if (stage !== null) {
@@ -108,6 +111,9 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
           if (failed && !isInterrupted(signal, platform))
             tell("run", "stage.logs", { directory: logs });
         }
+        // One that could not be made is why there is no stage.
+        const stageDirectory = await making.catch(() => null);
+        if (stageDirectory === null) continue;
         if (keep) tell("run", "stage.kept", { directory: stageDirectory });
         else await attempt(removeDirectory(stageDirectory));
       }
@@ -119,7 +125,7 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
 }
 
 interface OpenedStage {
-  readonly directory: string;
+  readonly directory: Promise<string>;
   readonly opening: Promise<Stage>;
 }
 
