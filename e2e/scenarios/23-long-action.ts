@@ -9,7 +9,7 @@ export const longAction: Scenario = {
   number: 23,
   name: "long-action",
   title:
-    "A 90 s action ends within a grace of 75 s; with 30 s it is left in doubt, never repeated.",
+    "What is left of a long action ends within a long grace; with a short one it is left in doubt, never repeated.",
   long: true,
   run: async (context) => {
     const { shortGraceSeconds, longGraceSeconds } = context.durations;
