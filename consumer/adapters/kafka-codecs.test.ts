@@ -1,17 +1,44 @@
-import { zstdCompressSync } from "node:zlib";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 
 import { lz4Compress, snappyCompress } from "@platformatic/wasm-utils";
 import kafkajs from "kafkajs";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import { addCodecs } from "./kafka-codecs.ts";
+import { toConsumerError } from "./kafka-errors.ts";
 
 const { CompressionCodecs, CompressionTypes } = kafkajs;
 const TEXT = Buffer.from("incident ".repeat(10_000));
 
+/** Does not compress well, and takes several blocks. */
+const LONG = Buffer.from(
+  Array.from({ length: 60_000 }, (_, index) => (index * 2654435761) % 4294967296).join(" "),
+);
+
 beforeAll(() => addCodecs());
 
+it("a frame of LZ4 that ends with a block, and not with its end mark, is refused", async () => {
+  const bytes = lz4Compress(LONG);
+  const firstBlock = 7 + 4 + (bytes.readUInt32LE(7) % 0x80000000);
+  const decompressed = CompressionCodecs[CompressionTypes.LZ4]().decompress(
+    bytes.subarray(0, firstBlock),
+  );
+  await expect(decompressed).rejects.toThrow("lz4, ");
+});
+
+it("a block of Snappy that claims more than it can hold is refused before memory is taken for it", async () => {
+  const claims2Gb = Buffer.from([0xff, 0xff, 0xff, 0xff, 0x07, 0x00, 0x01]);
+  await expect(unframed(claims2Gb)).rejects.toThrow("cannot hold the 2147483647");
+});
+
+it("a batch of zstd that holds more than a batch may is refused", async () => {
+  const bytes = zstdCompressSync(Buffer.alloc(257 * 1024 * 1024));
+  const decompressed = CompressionCodecs[CompressionTypes.ZSTD]().decompress(bytes);
+  await expect(decompressed).rejects.toThrow("zstd, ");
+});
+
 describe.each([
+  ["gzip", CompressionTypes.GZIP, gzipSync],
   ["Snappy", CompressionTypes.Snappy, snappyCompress],
   ["LZ4", CompressionTypes.LZ4, lz4Compress],
   ["zstd", CompressionTypes.ZSTD, zstdCompressSync],
@@ -27,10 +54,15 @@ describe.each([
     expect(await codec.decompress(bytes)).toEqual(TEXT);
   });
 
-  it("refuses what is cut off", async () => {
-    const bytes = compressed(TEXT);
-    const cut = bytes.subarray(0, bytes.length / 2);
-    await expect(CompressionCodecs[type]().decompress(cut)).rejects.toBeInstanceOf(Error);
+  it("refuses what is cut off anywhere, as what no patience mends", async () => {
+    const bytes = compressed(LONG);
+    for (const length of [1, bytes.length / 2, bytes.length * 0.9, bytes.length - 1]) {
+      const cut = bytes.subarray(0, length);
+      const failure = await CompressionCodecs[type]()
+        .decompress(cut)
+        .catch((error: unknown) => error);
+      expect(toConsumerError(failure, "fetch").code).toBe("internal");
+    }
   });
 });
 

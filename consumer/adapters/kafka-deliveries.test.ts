@@ -192,17 +192,17 @@ describe("batches of kafkajs", () => {
       expect(paused.size).toBe(0);
     });
 
-    it("leave their place to another partition", async () => {
+    it("leave their place to another partition, but not to any number", async () => {
       const { promise } = Promise.withResolvers<void>();
-      const { fetch, grant, handled } = setUp({
+      const { fetch, grant, handled, paused } = setUp({
         partitionsConcurrentMax: 1,
         handle: commitAll,
         commit: () => promise,
       });
-      grant(0, 1);
-      await fetch(0);
-      await fetch(1);
+      grant(0, 1, 2);
+      for (const partition of [0, 1, 2]) await fetch(partition);
       expect(handled.map(({ batch }) => batch.assignment.partition)).toStrictEqual([0, 1]);
+      expect([...paused]).toStrictEqual([2]);
     });
 
     it("are fetched again when the commit fails", async () => {

@@ -100,8 +100,10 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     return Promise.race([end, complete.promise]);
   }
 
+  /** Those that wait for the answer to a commit hold their records too: beyond as many as may be at work they count. */
   function busy(): number {
-    return [...running.values()].filter(({ isComplete }) => !isComplete).length;
+    const complete = [...running.values()].filter(({ isComplete }) => isComplete).length;
+    return running.size - Math.min(complete, partitionsConcurrentMax);
   }
 
   function wait(key: string, resume: () => void): void {

@@ -45,8 +45,8 @@ interface OpenFile {
   readonly path: string;
   readonly writable: WritableFile;
   bytes: number;
-  /** Monotonic clock at the last of its records; undefined while it has none. */
-  stampedMs: number | undefined;
+  /** Monotonic clock at the last of its records; at its creation while it has none. */
+  stampedMs: number;
 }
 
 interface Waiting {
@@ -73,6 +73,7 @@ export function createJournal(options: JournalOptions): Journal {
   const create = async (): Promise<OpenFile> => {
     const path = `${JOURNAL_DIRECTORY}/${podUid}-${random.nonce()}.log`;
     paths.add(path);
+    const stampedMs = clock.monotonicMs();
     const created = await files.createExclusive(path);
     try {
       await created.append(encodeJournalHeader(formats.writes));
@@ -81,11 +82,10 @@ export function createJournal(options: JournalOptions): Journal {
       await created.close().catch(() => undefined);
       throw error;
     }
-    return { path, writable: created, bytes: JOURNAL_HEADER_BYTES, stampedMs: undefined };
+    return { path, writable: created, bytes: JOURNAL_HEADER_BYTES, stampedMs };
   };
 
-  const idleMs = (open: OpenFile): number =>
-    open.stampedMs === undefined ? 0 : clock.monotonicMs() - open.stampedMs;
+  const idleMs = (open: OpenFile): number => clock.monotonicMs() - open.stampedMs;
 
   const write = async (open: OpenFile, bytes: Uint8Array): Promise<void> => {
     try {
