@@ -2,6 +2,7 @@
  * `node broker-program.ts starts|fill|load|requests|rebalances|joins OPTIONS_JSON`: one measurement of a broker, in a
  * process of its own; prints what it measured, or why it could not, as JSON.
  */
+import { messageOf } from "#consumer/errors.ts";
 import { joins, rebalances } from "./broker/groups.ts";
 import { fill, load } from "./broker/load.ts";
 import { produceRequests } from "./broker/requests.ts";
@@ -20,7 +21,7 @@ const run = commands[command];
 if (run === undefined) throw new RangeError(`no command ${command}`);
 const result = await run().then(
   (measured) => ({ measured }),
-  (error: unknown) => ({ failure: error instanceof Error ? error.message : String(error) }),
+  (error: unknown) => ({ failure: messageOf(error) }),
 );
 process.stdout.write(`${JSON.stringify(result)}\n`);
 // Connections of the clients need not be closed in order.

@@ -4,6 +4,7 @@
  * here is named with the reason. Prints one table; exits with 1 when a limit is missed, with 2 for wrong options.
  */
 import { parseArgs } from "node:util";
+import { messageOf } from "#consumer/errors.ts";
 import { installMock, runningKafka, startEmbedded } from "./broker/brokers.ts";
 import { BROKER_MEASURES } from "./broker/figures.ts";
 import type { Figure } from "./figure.ts";
@@ -54,7 +55,7 @@ function options(): BrokerBenchOptions | string {
       },
     }));
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
   const only = values.only.split(",");
   const unknown = only.filter((name) => !BROKER_MEASURES.has(name));

@@ -3,6 +3,7 @@
  * the same run. Prints one table; exits with 1 when a limit is missed, with 2 for wrong options.
  */
 import { parseArgs } from "node:util";
+import { messageOf } from "#consumer/errors.ts";
 import { makeOwnedDirectory, removeDirectory } from "#e2e/owned-directory.ts";
 import type { Figure } from "./figure.ts";
 import { MEASURES } from "./figures/index.ts";
@@ -44,7 +45,7 @@ function options(): { only: readonly string[]; json: string | undefined; kills: 
       },
     }));
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
   const only = values.only.split(",");
   const unknown = only.filter((letter) => !MEASURES.has(letter));

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { messageOf } from "#consumer/errors.ts";
 import { BROKER_OPTIONS, BROKER_USAGE, brokerArguments } from "./broker-arguments.ts";
 import type { BrokerArguments } from "./broker-arguments.ts";
 import { UsageError } from "./errors.ts";
@@ -173,7 +174,7 @@ function parse(argv: readonly string[]) {
       },
     });
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+    throw new UsageError(messageOf(error), { cause: error });
   }
 }
 

@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { messageOf } from "#consumer/errors.ts";
 
 export interface Finding {
   readonly check: string;
@@ -66,7 +67,7 @@ async function checked(check: string, look: () => Promise<string>, fix: string):
   try {
     return { check, ok: true, seen: await look(), fix: "" };
   } catch (error) {
-    return { check, ok: false, seen: error instanceof Error ? error.message : String(error), fix };
+    return { check, ok: false, seen: messageOf(error), fix };
   }
 }
 

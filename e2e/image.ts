@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { messageOf } from "#consumer/errors.ts";
 import { ENGINES, findEngine } from "#kind/engine.ts";
 import type { Engine } from "#kind/engine.ts";
 import { buildImage, IMAGES } from "#kind/images.ts";
@@ -56,7 +57,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     return EXIT_CODE.passed;
   } catch (error) {
     const isUsage = error instanceof UsageError;
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${messageOf(error)}\n`);
     if (isUsage) process.stderr.write("npm run image -- --help shows the usage\n");
     if (signal.aborted) return EXIT_CODE.interrupted;
     return isUsage ? EXIT_CODE.usage : EXIT_CODE.infrastructure;
@@ -89,7 +90,7 @@ function parseValues(argv: readonly string[]) {
       },
     }).values;
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+    throw new UsageError(messageOf(error), { cause: error });
   }
 }
 

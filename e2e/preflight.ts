@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { messageOf } from "#consumer/errors.ts";
 import { readDeployTarget } from "#simulator/omega/deploy-target.ts";
 import { judge, parseAcknowledgements } from "#simulator/omega/findings.ts";
 import type { Finding, JudgedFinding } from "#simulator/omega/findings.ts";
@@ -60,7 +61,7 @@ async function look(place: string, find: () => Promise<readonly Finding[]>): Pro
   try {
     return { place, findings: await find(), error: null };
   } catch (error) {
-    return { place, findings: [], error: error instanceof Error ? error.message : String(error) };
+    return { place, findings: [], error: messageOf(error) };
   }
 }
 

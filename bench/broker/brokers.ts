@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { messageOf } from "#consumer/errors.ts";
 import { cacheDirectory, installLibrdkafka } from "#simulator/kafka/clients/install.ts";
 import { startSimulator } from "#simulator/simulator-process.ts";
 
@@ -54,7 +55,7 @@ export async function installMock(): Promise<MockInstallation | Absent> {
     const { directory, node } = await installLibrdkafka(await cacheDirectory());
     return { name: MOCK, start: (nodes) => startMock(node, directory, nodes) };
   } catch (error) {
-    return { name: MOCK, reason: error instanceof Error ? error.message : String(error) };
+    return { name: MOCK, reason: messageOf(error) };
   }
 }
 

@@ -1,3 +1,4 @@
+import { messageOf } from "#consumer/errors.ts";
 import { runProgram } from "../child.ts";
 import { median } from "../compare.ts";
 import type { Figure } from "../figure.ts";
@@ -70,7 +71,7 @@ export async function inTurns<T>(
       try {
         peer.rounds.push(await round(peer.broker));
       } catch (error) {
-        peer.reason = error instanceof Error ? error.message : String(error);
+        peer.reason = messageOf(error);
         peer.broker = undefined;
         peer.rounds.length = 0;
       }

@@ -4,6 +4,7 @@ import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { GenericContainer, getContainerRuntimeClient, StartupCheckStrategy } from "testcontainers";
 import type { StartedTestContainer, StartupStatus } from "testcontainers";
+import { messageOf } from "#consumer/errors.ts";
 import type { BrokerServer, StartServerOptions } from "./broker-server.ts";
 import { lastLines } from "./last-lines.ts";
 import { serves } from "./serves.ts";
@@ -45,7 +46,7 @@ export async function startContainer(options: StartServerOptions): Promise<Broke
     if (signal.aborted) throw error;
     throw new Error(
       `the broker ${software.kind} was not started from the image ${software.image}: ` +
-        `${error instanceof Error ? error.message : String(error)}${lastLines(said)}`,
+        `${messageOf(error)}${lastLines(said)}`,
       { cause: error },
     );
   }

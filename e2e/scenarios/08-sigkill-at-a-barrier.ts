@@ -1,3 +1,4 @@
+import { messageOf } from "#consumer/errors.ts";
 import type { HoldStage } from "#simulator/target/control.ts";
 import { countDeadActions } from "../dead-letters.ts";
 import { ExpectationError, expect, expectEqual, expectFault } from "../errors.ts";
@@ -70,8 +71,4 @@ async function killAt(
   step(`${stageOfHold}: the pod goes on with the next incident`);
   await stage.publish(1);
   await stage.judge();
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

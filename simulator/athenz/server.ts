@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { fastify } from "fastify";
+import { messageOf } from "#consumer/errors.ts";
 import { createAuthority } from "#fixtures/certificates.ts";
 import type { Authority } from "#fixtures/certificates.ts";
 import { ResourceError, createZms } from "./zms.ts";
@@ -88,7 +89,7 @@ export async function startAthenz(options: AthenzOptions = {}): Promise<RunningA
   });
   server.setErrorHandler(async (error, _request, reply) => {
     const code = error instanceof ResourceError ? error.code : statusOf(error);
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     await reply.code(code).send({ code, message });
   });
   registerZms(server, zms);

@@ -3,6 +3,7 @@ import "#fixtures/reflect-metadata.ts";
 
 import { X509Certificate } from "node:crypto";
 import { Pkcs10CertificateRequest, SubjectAlternativeNameExtension } from "@peculiar/x509";
+import { messageOf } from "#consumer/errors.ts";
 import type { Authority } from "#fixtures/certificates.ts";
 import { ResourceError } from "./zms.ts";
 
@@ -122,7 +123,7 @@ export function createZts(options: ZtsOptions): Zts {
         type: withheld ? "withheld" : "refused",
         principal,
         atMs: Date.now(),
-        reason: error instanceof Error ? error.message : String(error),
+        reason: messageOf(error),
       });
       throw error instanceof ResourceError
         ? error

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { messageOf } from "#consumer/errors.ts";
 import type { CommandOutput, ContainerProcess } from "./container-process.ts";
 import { startProcess } from "./container-process.ts";
 import { ClusterError } from "./errors.ts";
@@ -70,7 +71,7 @@ export async function startRun(
     watchdog: pod.watchdog,
   }).catch((error: unknown) => {
     throw new ClusterError(
-      `failed to create task for container ${spec.name}: ${error instanceof Error ? error.message : String(error)}`,
+      `failed to create task for container ${spec.name}: ${messageOf(error)}`,
       { cause: error },
     );
   });

@@ -1,4 +1,5 @@
 import type { V1ContainerStatus } from "@kubernetes/client-node";
+import { messageOf } from "#consumer/errors.ts";
 import { RestartBackoff } from "./backoff.ts";
 import { ContainerProbes } from "./container-probes.ts";
 import { ContainerRecord } from "./container-record.ts";
@@ -187,7 +188,7 @@ export class ContainerRunner {
         this.#run = await startRun(this.#pod, this.spec, restartCount);
         return this.#run;
       } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
+        const message = messageOf(error);
         if (!(error instanceof MissingConfigError)) {
           this.#record.failed(message, restartCount);
           this.#settleEnd();

@@ -1,5 +1,6 @@
 import { fastify } from "fastify";
 import { z } from "zod";
+import { messageOf } from "#consumer/errors.ts";
 import type { Arrival, Hold, Rule, TargetControl } from "./control.ts";
 
 export interface RunningControlSurface extends AsyncDisposable {
@@ -51,7 +52,7 @@ export async function startControlSurface(
   const server = fastify({ forceCloseConnections: true });
   server.setErrorHandler(async (error, _request, reply) => {
     const code = error instanceof z.ZodError ? 400 : 500;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     await reply.code(code).send({ code, message });
   });
 

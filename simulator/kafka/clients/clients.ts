@@ -1,3 +1,4 @@
+import { messageOf } from "#consumer/errors.ts";
 import { CODECS } from "./client.ts";
 import type { Absent, Client } from "./client.ts";
 import { aptInstall, installKafkajsCodecs, installLibrdkafka } from "./install.ts";
@@ -31,7 +32,7 @@ export async function prepareClient(name: string, cache: string): Promise<Client
   try {
     return await prepare(cache);
   } catch (error) {
-    return { name, reason: error instanceof Error ? error.message : String(error) };
+    return { name, reason: messageOf(error) };
   }
 }
 

@@ -7,6 +7,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { messageOf } from "#consumer/errors.ts";
 import type { Client } from "./client.ts";
 import { CLIENT_NAMES, prepareClient } from "./clients.ts";
 import { startClientCluster } from "./client-cluster.ts";
@@ -84,6 +85,6 @@ function options(): readonly string[] | string {
     if (unknown.length === 0) return names;
     return `--only takes names of ${CLIENT_NAMES.join(",")}, got ${unknown.join(",")}`;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }

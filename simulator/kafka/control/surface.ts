@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { fastify } from "fastify";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
+import { messageOf } from "#consumer/errors.ts";
 import { isLoopback } from "./loopback.ts";
 import { OPERATIONS } from "./operations.ts";
 import type { KafkaControl, Operation } from "./operations.ts";
@@ -45,7 +46,7 @@ export async function startControlSurface(
   });
   server.setErrorHandler(async (error, _request, reply) => {
     const code = statusOf(error);
-    await reply.code(code).send({ code, message: messageOf(error) });
+    await reply.code(code).send({ code, message: refusalOf(error) });
   });
   if (token !== undefined) {
     const wanted = digest(`Bearer ${token}`);
@@ -97,9 +98,9 @@ function statusOf(error: unknown): number {
   return typeof status === "number" ? status : 500;
 }
 
-function messageOf(error: unknown): string {
+function refusalOf(error: unknown): string {
   if (error instanceof z.ZodError) return z.prettifyError(error);
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }
 
 /** Of one length, as a comparison in constant time wants it. */

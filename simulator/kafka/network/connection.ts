@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { messageOf } from "#consumer/errors.ts";
 import { apis } from "../apis/registry.ts";
 import type { Api, Call, Pieces, RequestContext } from "../apis/define.ts";
 import type { Cluster } from "../cluster.ts";
@@ -80,7 +81,7 @@ export class Connection {
         this.#queuedBytes += frame.length;
       }
     } catch (error) {
-      this.#close(error instanceof Error ? error.message : String(error));
+      this.#close(messageOf(error));
       return;
     }
     const isFull = this.#queue.length > QUEUED_REQUESTS_MAX || this.#queuedBytes > QUEUED_BYTES_MAX;
@@ -95,7 +96,7 @@ export class Connection {
         await this.#answer(frame);
       } catch (error) {
         if (!(error instanceof MalformedRequest)) this.#emitDefect("", error);
-        this.#close(error instanceof Error ? error.message : String(error));
+        this.#close(messageOf(error));
       }
       // Who does not read its answers gets no more of them.
       if (this.#socket.writableNeedDrain) await this.#drained();

@@ -4,6 +4,7 @@
  */
 import { parseArgs } from "node:util";
 import { startVitest } from "vitest/node";
+import { messageOf } from "#consumer/errors.ts";
 
 const HELP = `npm run parity -- [options]
   --bootstrap HOST:PORT        plaintext listener of a real broker; default: the embedded one
@@ -39,7 +40,7 @@ async function main(): Promise<number> {
       },
     }));
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${HELP}`);
+    process.stderr.write(`${messageOf(error)}\n${HELP}`);
     return 2;
   }
   if (values.help) {

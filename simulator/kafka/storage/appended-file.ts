@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { messageOf } from "#consumer/errors.ts";
 
 /** What was to be kept is not on disk: the client is told KAFKA_STORAGE_ERROR. */
 export class StorageFailure extends Error {
@@ -39,7 +40,7 @@ export class AppendedFile implements Disposable {
       this.#bytes += content.length;
     } catch (error) {
       this.#cutBack();
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       throw new StorageFailure(`cannot append to ${this.path}: ${reason}`, { cause: error });
     }
   }
