@@ -1,11 +1,12 @@
 import { CoreV1Api } from "@kubernetes/client-node";
 import type { KubeConfig, V1Pod } from "@kubernetes/client-node";
-import { applyObjects } from "#simulator/omega/apply.ts";
 import { BROKER, BROKER_POD, brokerObjects } from "../brokers/broker-objects.ts";
 import type { BrokerServer, StartServerOptions } from "../brokers/broker-server.ts";
 import { lastLines } from "../brokers/last-lines.ts";
 import { serves } from "../brokers/serves.ts";
+import { isReady } from "../pods.ts";
 import { until } from "../waiting.ts";
+import { applyWhole, deleteNamespace } from "./kubernetes-namespace.ts";
 import { forwardedPort } from "./kubernetes-port.ts";
 
 export interface KubernetesBrokerOptions extends StartServerOptions {
@@ -14,7 +15,6 @@ export interface KubernetesBrokerOptions extends StartServerOptions {
   readonly namespace: string;
 }
 
-const FIELD_MANAGER = "kafka-consumer-kit";
 const START_MS_MAX = 240_000;
 
 /**
@@ -29,10 +29,7 @@ export async function startKubernetesBroker(
   await core.createNamespace({ body: { metadata: { name: namespace } } });
   const server = new KubernetesBroker(config, namespace);
   try {
-    const objects = brokerObjects(software, plan, namespace);
-    for (const dryRun of [true, false]) {
-      await applyObjects(config, objects, { fieldManager: FIELD_MANAGER, dryRun });
-    }
+    await applyWhole(config, brokerObjects(software, plan, namespace));
     let seen = "";
     await until(
       `the broker ${software.kind} serves in the cluster`,
@@ -40,7 +37,9 @@ export async function startKubernetesBroker(
         const { items } = await core.listNamespacedPod({ namespace });
         const pod = items.find(({ metadata }) => metadata?.name === BROKER_POD);
         seen = pod === undefined ? "no pod" : stateOf(pod);
-        return isReady(pod) && (await serves(() => server.dial(plan.admin.port)));
+        return (
+          pod !== undefined && isReady(pod) && (await serves(() => server.dial(plan.admin.port)))
+        );
       },
       {
         deadlineMs: START_MS_MAX,
@@ -81,16 +80,8 @@ class KubernetesBroker implements BrokerServer {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const namespace = this.#namespace;
-    await this.#core.deleteNamespace({ name: namespace });
-    // Without a grace: it holds nothing that is wanted afterwards.
-    await this.#core.deleteCollectionNamespacedPod({ namespace, gracePeriodSeconds: 0 });
+    await deleteNamespace(this.#core, this.#namespace);
   }
-}
-
-function isReady(pod: V1Pod | undefined): boolean {
-  const conditions = pod?.status?.conditions ?? [];
-  return conditions.some(({ type, status }) => type === "Ready" && status === "True");
 }
 
 /** Why it is not ready yet. */

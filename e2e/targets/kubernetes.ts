@@ -2,12 +2,12 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { AppsV1Api, CoreV1Api, PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
 import type { KubeConfig, KubernetesObject, V1Deployment, V1Pod } from "@kubernetes/client-node";
-import { applyObjects } from "#simulator/omega/apply.ts";
 import { containerStatus, isTerminating, podName } from "../pods.ts";
 import { until } from "../waiting.ts";
 import { KubernetesAccess } from "./kubernetes-access.ts";
 import { execInPod } from "./kubernetes-exec.ts";
 import { PodLogs } from "./kubernetes-logs.ts";
+import { applyWhole, deleteNamespace } from "./kubernetes-namespace.ts";
 import type { NodeAccess } from "./kubernetes-nodes.ts";
 import { getFromPod } from "./kubernetes-request.ts";
 import { VolumeReader } from "./kubernetes-volume.ts";
@@ -26,7 +26,6 @@ export interface KubernetesTargetOptions {
   readonly nodes: NodeAccess | null;
 }
 
-const FIELD_MANAGER = "kafka-consumer-kit";
 const HEALTH_PORT = 8080;
 const ACCOUNT_MS_MAX = 30_000;
 const RESTARTED_ANNOTATION = "kubectl.kubernetes.io/restartedAt";
@@ -93,10 +92,7 @@ class KubernetesTarget implements Target {
       copy.metadata = Object.assign(copy.metadata ?? {}, { namespace: this.#namespace });
       return copy;
     });
-    // First all as a trial, so that one that is refused keeps the others from being applied.
-    for (const dryRun of [true, false]) {
-      await applyObjects(this.#config, placed, { fieldManager: FIELD_MANAGER, dryRun });
-    }
+    await applyWhole(this.#config, placed);
     for (const { kind, metadata } of placed) {
       const claim = metadata?.name ?? "";
       if (kind !== "PersistentVolumeClaim" || this.#volumes.has(claim)) continue;
@@ -212,16 +208,12 @@ class KubernetesTarget implements Target {
     await this.#logs.save(directory);
   }
 
-  /** The namespace goes on disappearing after this has resolved: its pods are told to end, and nothing waits for them. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const name = this.#namespace;
     this.#listening?.[Symbol.dispose]();
     await using stack = new AsyncDisposableStack();
     stack.use(this.#watch);
     stack.use(this.#logs);
-    await this.#core.deleteNamespace({ name });
-    // Without a grace: what is wanted of them is known, and the run is over.
-    await this.#core.deleteCollectionNamespacedPod({ namespace: name, gracePeriodSeconds: 0 });
+    await deleteNamespace(this.#core, this.#namespace);
   }
 
   async #patchDeployment(name: string, body: object): Promise<void> {
