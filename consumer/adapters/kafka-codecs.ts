@@ -28,9 +28,8 @@ type Bytes = Buffer | Promise<Buffer>;
 
 const gzipped = promisify<Buffer, Buffer>(gzip);
 const zstdCompressed = promisify<Buffer, Buffer>(zstdCompress);
-const gunzipped = (bytes: Buffer): Promise<Buffer> => promisify(gunzip)(bytes, BOUNDED);
-const zstdDecompressed = (bytes: Buffer): Promise<Buffer> =>
-  promisify(zstdDecompress)(bytes, BOUNDED);
+const unzip = promisify(gunzip);
+const unzstd = promisify(zstdDecompress);
 
 /**
  * kafkajs 2.2.4 itself knows none and gzip, without a bound: a topic may hold any of the five that the protocol has. What
@@ -38,10 +37,12 @@ const zstdDecompressed = (bytes: Buffer): Promise<Buffer> =>
  */
 export function addCodecs(): void {
   const { CompressionCodecs, CompressionTypes } = kafkajs;
-  CompressionCodecs[CompressionTypes.GZIP] = () => codec("gzip", gzipped, gunzipped);
+  CompressionCodecs[CompressionTypes.GZIP] = () =>
+    codec("gzip", gzipped, (bytes) => unzip(bytes, BOUNDED));
   CompressionCodecs[CompressionTypes.Snappy] = () => codec("snappy", snappyCompress, unframed);
   CompressionCodecs[CompressionTypes.LZ4] = () => codec("lz4", lz4Compress, wholeLz4);
-  CompressionCodecs[CompressionTypes.ZSTD] = () => codec("zstd", zstdCompressed, zstdDecompressed);
+  CompressionCodecs[CompressionTypes.ZSTD] = () =>
+    codec("zstd", zstdCompressed, (bytes) => unzstd(bytes, BOUNDED));
 }
 
 function codec(

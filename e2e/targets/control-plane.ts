@@ -16,3 +16,11 @@ export const OUT_OF_THE_WAY = {
     },
   },
 } satisfies Partial<V1PodSpec>;
+
+/** Of the kit's own pods: the app's user, whose files are for its own eyes. */
+export const KIT_POD = {
+  automountServiceAccountToken: false,
+  terminationGracePeriodSeconds: 0,
+  ...OUT_OF_THE_WAY,
+  securityContext: { runAsUser: 10001, runAsGroup: 10001, runAsNonRoot: true },
+} satisfies Partial<V1PodSpec>;

@@ -3,7 +3,7 @@ import type { KubeConfig, V1Pod } from "@kubernetes/client-node";
 import { openTunnel } from "#simulator/relay/tunnel.ts";
 import type { Tunnel } from "#simulator/relay/tunnel.ts";
 import { until } from "../waiting.ts";
-import { OUT_OF_THE_WAY } from "./control-plane.ts";
+import { KIT_POD } from "./control-plane.ts";
 import { forwardedPort } from "./kubernetes-port.ts";
 import { KIT_LABEL } from "./kubernetes-watch.ts";
 
@@ -69,10 +69,7 @@ function relayPod(image: string): V1Pod {
   return {
     metadata: { name: NAME, labels: { [KIT_LABEL]: NAME } },
     spec: {
-      automountServiceAccountToken: false,
-      terminationGracePeriodSeconds: 0,
-      ...OUT_OF_THE_WAY,
-      securityContext: { runAsUser: 10001, runAsGroup: 10001, runAsNonRoot: true },
+      ...KIT_POD,
       containers: [
         {
           name: NAME,

@@ -3,7 +3,7 @@ import type { KubeConfig, V1Pod } from "@kubernetes/client-node";
 import { z } from "zod";
 import { isReady } from "../pods.ts";
 import { until } from "../waiting.ts";
-import { OUT_OF_THE_WAY } from "./control-plane.ts";
+import { KIT_POD } from "./control-plane.ts";
 import { getFromPod } from "./kubernetes-request.ts";
 import { KIT_LABEL } from "./kubernetes-watch.ts";
 
@@ -88,11 +88,7 @@ function readerPod({ claim, image }: { claim: string; image: string }): V1Pod {
   return {
     metadata: { name: `volume-${claim}`, labels: { [KIT_LABEL]: "volume" } },
     spec: {
-      automountServiceAccountToken: false,
-      terminationGracePeriodSeconds: 0,
-      ...OUT_OF_THE_WAY,
-      // The app's: its files are for its own eyes.
-      securityContext: { runAsUser: 10001, runAsGroup: 10001, runAsNonRoot: true },
+      ...KIT_POD,
       containers: [
         {
           name: "volume",
