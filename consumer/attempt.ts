@@ -7,6 +7,7 @@ import { retryDelayMs } from "./retry.ts";
 import { withhold, type Withheld } from "./withhold.ts";
 
 const OUTCOME_POLL_MS = 250;
+export const DELETED = "its attempts were deleted meanwhile";
 
 /** One execution of one planned action. */
 export interface Run {
@@ -54,7 +55,10 @@ export interface AttemptEnd {
 
 /** Nothing was begun, and nothing will be. */
 export interface NotBegun {
-  readonly notBegun: "too old for another attempt" | "the budget for retries is spent";
+  readonly notBegun:
+    | "too old for another attempt"
+    | "the budget for retries is spent"
+    | typeof DELETED;
 }
 
 /** What came before an attempt. */
@@ -88,7 +92,10 @@ export async function endAttempt(
     }
     await clock.sleep(delayMs, run.ended);
   }
-  if (certain && isTooOld(run)) return { notBegun: "too old for another attempt" };
+  if (certain && isTooOld(run)) {
+    const deleted = before !== undefined && (await isDeleted(run, attempt - 1));
+    return { notBegun: deleted ? DELETED : "too old for another attempt" };
+  }
   run.ended.throwIfAborted();
   return claimAndAct(run, attempt, before?.permitted ?? false);
 }
@@ -111,10 +118,21 @@ async function look(
 }
 
 /**
- * The claim of another run: a dead owner and a slow one cannot be told apart, so nothing is taken over. After
- * the wait the attempt is in doubt, unless its owner was faster.
+ * Whether an attempt whose claim was seen has been swept since: it had ended, and its dead letter is out. A claim can
+ * also go with the power, before anything was sent; then the event is not too old yet.
  */
-async function waitForOutcome(run: Run, claim: Claim): Promise<AttemptEnd> {
+async function isDeleted(run: Run, attempt: number): Promise<boolean> {
+  const { claims, hold } = run.dependencies.history;
+  if (!isTooOld(run)) return false;
+  const read = () => claims.readClaim(run.planned.key, attempt);
+  return (await hold("read a claim", read, run.ended)) === undefined;
+}
+
+/**
+ * The claim of another run: a dead owner and a slow one cannot be told apart, so nothing is taken over. After
+ * the wait the attempt is in doubt, unless its owner was faster, or it has ended and was swept.
+ */
+async function waitForOutcome(run: Run, claim: Claim): Promise<AttemptEnd | NotBegun> {
   const { clock, history, log, metrics, pod, random, settings } = run.dependencies;
   const { key, attempt, claimedAtMs } = claim;
   const pollMs = settings.outcomePollMs ?? OUTCOME_POLL_MS;
@@ -142,10 +160,18 @@ async function waitForOutcome(run: Run, claim: Claim): Promise<AttemptEnd> {
     detail: `claimed by ${claim.pod}, which wrote no outcome`,
     atMs: clock.wallMs(),
   });
-  return { outcome, by: outcome.nonce === nonce ? "own" : "waited", claimedAtMs };
+  // Looked at after the link: claims are deleted before outcomes, so one that stands still had no outcome to delete.
+  if (await isDeleted(run, attempt)) return { notBegun: DELETED };
+  if (outcome.nonce !== nonce) return { outcome, by: "waited", claimedAtMs };
+  announce(run, outcome);
+  return { outcome, by: "own", claimedAtMs };
 }
 
-async function claimAndAct(run: Run, attempt: number, permitted: boolean): Promise<AttemptEnd> {
+async function claimAndAct(
+  run: Run,
+  attempt: number,
+  permitted: boolean,
+): Promise<AttemptEnd | NotBegun> {
   const { clock, history, metrics, pod, random } = run.dependencies;
   const { planned, record } = run;
   const { key } = planned;
@@ -250,6 +276,7 @@ async function conclude(
   const end = { key, attempt, nonce, pod: pod.name, outcome, reason, detail, atMs };
   const own: Outcome = withheld === undefined ? end : { ...end, withheld };
   const present = await linkOutcome(run, own);
+  if (present.nonce === nonce) announce(run, present);
   if (reason === "sent" && present.nonce !== nonce && present.outcome !== outcome) {
     // The dead letter may be out already; the journal is where people see how it really ended.
     log.warn("action.late", { key, attempt, outcome, followed: present.outcome });
@@ -260,23 +287,25 @@ async function conclude(
 
 /** Resolves with what the file holds, whoever wrote it: it wins over what this pod knows. */
 async function linkOutcome(run: Run, outcome: Outcome): Promise<Outcome> {
-  const { history, log, metrics } = run.dependencies;
+  const { history } = run.dependencies;
   const { key, attempt } = outcome;
   const link = async () => {
     const linked = await history.claims.linkOutcome(outcome);
     if (linked === "linked") return outcome;
     return existing(await history.claims.readOutcome(key, attempt), "outcome", run);
   };
-  const present = await history.hold("link an outcome", link, run.lingering);
-  if (present.nonce === outcome.nonce) {
-    const { withheld } = outcome;
-    const notSent = withheld === "suppressed" ? "limited" : withheld;
-    const result = outcome.reason === "too-old" ? "too-old" : (notSent ?? outcome.outcome);
-    const { rule, action, incident } = run.planned;
-    metrics.count("actions", { result });
-    log.info("action.ended", { ...outcome, rule, action, incident: incident.id });
-  }
-  return present;
+  return history.hold("link an outcome", link, run.lingering);
+}
+
+/** Counts and logs an outcome that this run wrote. */
+function announce({ dependencies, planned }: Run, outcome: Outcome): void {
+  const { log, metrics } = dependencies;
+  const { withheld } = outcome;
+  const notSent = withheld === "suppressed" ? "limited" : withheld;
+  const result = outcome.reason === "too-old" ? "too-old" : (notSent ?? outcome.outcome);
+  const { rule, action, incident } = planned;
+  metrics.count("actions", { result });
+  log.info("action.ended", { ...outcome, rule, action, incident: incident.id });
 }
 
 /** A name that was taken a moment ago and is not there now: a cache lies, nothing may be concluded. */

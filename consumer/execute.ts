@@ -1,5 +1,5 @@
 import { onAbort } from "./abort-waiters.ts";
-import { createSends, type AttemptEnd, type Run, endAttempt } from "./attempt.ts";
+import { DELETED, createSends, type AttemptEnd, type Run, endAttempt } from "./attempt.ts";
 import { type DeadLetter, publishDeadLetter } from "./dead-letter.ts";
 import { ConsumerError } from "./errors.ts";
 import type { Outcome } from "./history/claims.ts";
@@ -195,7 +195,7 @@ async function walk(run: Run): Promise<Settled> {
     const before = firstClaimedAtMs === undefined ? undefined : { firstClaimedAtMs, permitted };
     const end = await endAttempt(run, attempt, before);
     if ("notBegun" in end) {
-      if (!previous) return tooOld(run);
+      if (!previous || end.notBegun === DELETED) return tooOld(run);
       const detail = `${previous.outcome.detail}; ${end.notBegun}`;
       return settle(run, { ...previous.outcome, detail }, previous.by);
     }
@@ -232,7 +232,7 @@ function resolved({ dependencies }: Run, { key, attempt, by }: Resolution): Sett
   return { outcome: "done", attempt, suppressed: true, reason: `resolved by ${by}` };
 }
 
-/** Nothing was ever claimed, or its claim has been deleted since. */
+/** Nothing was ever claimed, or it has ended, with its dead letter out, and was deleted since. */
 function tooOld({ dependencies, planned }: Run): Settled {
   const { log, metrics } = dependencies;
   const { key, rule, action, incident } = planned;
