@@ -34,3 +34,22 @@ test.each([-1, 101, 0x7fffffff])("a size of %i is refused as soon as it is there
   expect(frames.push(head.subarray(0, 3), 100)).toEqual([]);
   expect(() => frames.push(head.subarray(3), 100)).toThrow(MalformedRequest);
 });
+
+test("a chunk is freed once it was copied, and kept where a frame is a view of it", () => {
+  const frames = new Frames();
+  const head = Buffer.allocUnsafeSlow(6);
+  head.writeInt32BE(9);
+  expect(frames.push(head, 100)).toEqual([]);
+  expect(head.buffer.detached).toBe(true);
+
+  const pooled = Buffer.allocUnsafe(3);
+  expect(frames.push(pooled, 100)).toEqual([]);
+  expect(pooled.buffer.detached).toBe(false);
+
+  const rest = Buffer.concat([Buffer.alloc(4), framed(Buffer.from("whole"))]);
+  const received = Buffer.allocUnsafeSlow(rest.length);
+  rest.copy(received);
+  const [, whole] = frames.push(received, 100);
+  expect(whole?.toString()).toBe("whole");
+  expect(whole?.buffer).toBe(received.buffer);
+});

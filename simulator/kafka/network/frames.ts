@@ -15,13 +15,14 @@ export class Frames {
   }
 
   /**
-   * The frames that `chunk` completes: views of it, or of memory of their own. A size is judged as soon as it is there,
-   * and little memory is taken ahead of what has arrived. Throws MalformedRequest for a negative size and one above
-   * `bytesMax`.
+   * The frames that `chunk` completes: views of it, or of memory of their own. The chunk is taken over: where no frame
+   * is a view of it, its memory is freed. A size is judged as soon as it is there, and little memory is taken ahead of
+   * what has arrived. Throws MalformedRequest for a negative size and one above `bytesMax`.
    */
   push(chunk: Buffer, bytesMax: number): Buffer[] {
     const frames: Buffer[] = [];
     let rest = chunk;
+    let isKept = false;
     while (rest.length > 0) {
       const begun = this.#begun ?? beginFrame(rest, bytesMax);
       if (begun instanceof BegunFrame) {
@@ -31,11 +32,18 @@ export class Frames {
         if (content !== undefined) frames.push(content);
       } else {
         frames.push(begun);
+        isKept = true;
         rest = rest.subarray(SIZE_BYTES + begun.length);
       }
     }
+    if (!isKept) free(chunk);
     return frames;
   }
+}
+
+/** At once, unless it is a part of something larger: memory that awaits its collection makes V8 collect more often. */
+function free({ buffer, byteLength }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 /** The whole frame that `bytes` begin with, where they hold one. */

@@ -1,5 +1,6 @@
-import { crc32c, createRecordsBatch, Reader, readRecordsBatches } from "@platformatic/kafka";
+import { createRecordsBatch, Reader, readRecordsBatches } from "@platformatic/kafka";
 import type { CompressionAlgorithmValue } from "@platformatic/kafka";
+import { crc32c } from "../wire/crc32c.ts";
 
 // Offsets of the fields of a record batch v2 (KIP-98).
 const CRC = 17;

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, renameSync } from "node:fs";
-import { crc32c } from "@platformatic/kafka";
+import { crc32c } from "../wire/crc32c.ts";
 import { AppendedFile, StorageFailure } from "./appended-file.ts";
 import { FORMAT, journalEntry } from "./entries.ts";
 import type { JournalEntry } from "./entries.ts";

@@ -1,6 +1,6 @@
+import { crc32c } from "./crc32c.ts";
 import { parseBatch } from "./record-batch.ts";
 import type { RecordBatch } from "./record-batch.ts";
-import { crc32c } from "@platformatic/kafka";
 
 /** How a transaction ended in one partition. */
 export interface TransactionMarker {

@@ -1,4 +1,4 @@
-import { crc32c } from "@platformatic/kafka";
+import { crc32c } from "./crc32c.ts";
 import type { ErrorName } from "./errors.ts";
 
 // Offsets of the fields of a record batch v2 (KIP-98).
