@@ -103,6 +103,58 @@ test("the journal of a pod that is idle for longer than retention is sealed in t
   expect((await readVolume()).names).toEqual(["three", "two"]);
 });
 
+test("a journal without any record is kept for two hours, since a writer may be about to fill it", async () => {
+  const { open, filesOf, volume, clock } = createScene();
+  volume.put("journal/dead.log", encodeJournalHeader(1));
+  await using pod = await open({ retentionMs: 2 * DAY_MS, ...QUIET });
+  await clock.advance(2 * 3_600_000);
+  await pod.history.compact();
+  expect(filesOf("journal")).toEqual(["journal/dead.log"]);
+  await clock.advance(1000);
+  await pod.history.compact();
+  expect(filesOf("journal")).toEqual([]);
+});
+
+test("journals that a full volume cut short do not pile up", async () => {
+  const { open, filesOf, clock } = createScene();
+  const full = failing(
+    { operation: "append", path: /^journal/, phase: "before" },
+    ...Array.from({ length: 20 }, () => "ENOSPC"),
+  );
+  await using pod = await open({ ...QUIET, intercept: full.intercept });
+  await pod.record(recent("one"));
+  expect(filesOf("journal")).toHaveLength(full.fired() + 1);
+  await pod.history.compact();
+  await clock.advance(2 * 3_600_000 + 1000);
+  expect(await pod.history.compact()).toMatchObject({ journalsDeleted: full.fired() });
+  expect(filesOf("journal")).toEqual([]);
+  expect(full.fired()).toBe(20);
+});
+
+test("the first record of a journal that was deleted before it came is written to another", async () => {
+  const { open, clock, filesOf, readVolume } = createScene();
+  const retentionMs = 20 * 60_000;
+  const reached = Promise.withResolvers<void>();
+  const wakes = Promise.withResolvers<void>();
+  const sleepsOnce: Intercept = async ({ operation, path, phase }) => {
+    if (operation !== "syncDirectory" || path !== "journal" || phase !== "after") return;
+    reached.resolve();
+    await wakes.promise;
+  };
+  await using other = await open({ retentionMs, ...QUIET });
+  const slow = await open({ retentionMs, ...QUIET, intercept: sleepsOnce });
+  const late = slow.history.record(recent("late"), new AbortController().signal);
+  await reached.promise;
+  await other.history.compact();
+  await clock.advance(retentionMs + 1000);
+  expect(await other.history.compact()).toMatchObject({ journalsDeleted: 1 });
+  expect(filesOf("journal")).toEqual([]);
+  wakes.resolve();
+  await late;
+  expect((await readVolume()).names).toEqual(["late"]);
+  await slow.history.close();
+});
+
 for (const [what, operation] of [
   ["before", "append"],
   ["while it is written", "dataSync"],

@@ -3,7 +3,7 @@ import type { Clock, Files, Log } from "../ports.ts";
 import type { FormatRange } from "./format.ts";
 import type { GenerationReader, GenerationWriter } from "./generations.ts";
 import type { HistoryIndex } from "./index.ts";
-import type { Journal } from "./journal.ts";
+import { type Journal, journalIdleMsMax } from "./journal.ts";
 import type { JournalReading, Journals } from "./journals.ts";
 import { encodeSnapshot } from "./snapshot.ts";
 import type { Union } from "./union.ts";
@@ -41,7 +41,8 @@ export interface CompactionOptions {
 /**
  * Merges all journals into the next generation and deletes those that were sealed by their writer and whose
  * content is in a durable one. The journal of a writer that died is never sealed: it is merged, and kept until its
- * last record is past retention. Idempotent; safe in several pods at once, and when a pod slept in the middle.
+ * last record is past retention; without any record, until a writer that woke would turn to another. Idempotent; safe in
+ * several pods at once, and when a pod slept in the middle.
  * Throws the volume's errors and "history-unreadable"; then nothing was deleted that is not in a generation.
  */
 export async function compact(options: CompactionOptions): Promise<CompactionResult> {
@@ -52,7 +53,7 @@ export async function compact(options: CompactionOptions): Promise<CompactionRes
     const retains = union.retention();
     const deletable = journals
       .read()
-      .filter((reading) => isDeletable(reading, retains))
+      .filter((reading) => isDeletable(reading, retains, options.retentionMs))
       .map(({ path }) => path);
     const { entries, audits } = index.fresh;
     if (entries === 0 && audits === 0) {
@@ -101,7 +102,9 @@ export function createCompactor(
       await union.refresh();
       const retains = union.retention();
       const many = Math.max(FRESH_ENTRIES_MIN, index.size / 8);
-      const deletable = journals.read().some((reading) => isDeletable(reading, retains));
+      const deletable = journals
+        .read()
+        .some((reading) => isDeletable(reading, retains, options.retentionMs));
       const sinceMs = clock.monotonicMs() - lastMs;
       if (index.fresh.entries < many && !(deletable && sinceMs > SEALED_AGE_MS_MAX)) return;
       await compact(options);
@@ -111,9 +114,12 @@ export function createCompactor(
 }
 
 function isDeletable(
-  { sealed, lastAtMs }: JournalReading,
+  { sealed, lastAtMs, emptyForMs }: JournalReading,
   retains: (atMs: number) => boolean,
+  retentionMs: number,
 ): boolean {
+  // Twice: the clocks of two pods need not run alike.
+  if (emptyForMs > 2 * journalIdleMsMax(retentionMs)) return true;
   return sealed || (lastAtMs !== undefined && !retains(lastAtMs));
 }
 

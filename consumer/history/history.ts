@@ -118,7 +118,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
   const temporary = createTemporaryFiles({ files, clock, log, metrics, writer });
   const journal = createJournal({ files, clock, random, metrics, podUid, formats, retentionMs });
   const isOwn = (path: string): boolean => journal.owns(path);
-  const journals = createJournals({ files, log, metrics, isOwn, formats });
+  const journals = createJournals({ files, clock, log, metrics, isOwn, formats });
   const generations = {
     ...createGenerationReader({ files, log, metrics, formats }),
     ...createGenerationWriter(files, temporary),

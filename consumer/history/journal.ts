@@ -22,7 +22,7 @@ export interface Journal {
   readonly present: { readonly bytes: number; readonly idle: boolean };
   /** Rotates, for the last time: nothing may be appended afterwards. */
   seal(): Promise<void>;
-  /** True for a file that this journal began and has not sealed. */
+  /** True for a file that this journal has written records to and has not sealed. */
   owns(path: string): boolean;
 }
 
@@ -38,8 +38,15 @@ export interface JournalOptions {
   readonly retentionMs: number;
 }
 
-/** A journal is sealed, and another begun, when nothing came for this long (or half of retention). */
 const IDLE_MS_MAX = 3_600_000;
+
+/**
+ * A journal is sealed, and another begun, when nothing came for this long. What becomes durable in a file that is older,
+ * or whose last record is, is written to another one too.
+ */
+export function journalIdleMsMax(retentionMs: number): number {
+  return Math.min(IDLE_MS_MAX, retentionMs / 2);
+}
 
 interface OpenFile {
   readonly path: string;
@@ -63,7 +70,7 @@ interface Waiting {
  */
 export function createJournal(options: JournalOptions): Journal {
   const { files, clock, random, metrics, podUid, formats } = options;
-  const idleMsMax = Math.min(IDLE_MS_MAX, options.retentionMs / 2);
+  const idleMsMax = journalIdleMsMax(options.retentionMs);
   const paths = new Set<string>();
   let file: OpenFile | undefined;
   let waiting: Waiting[] = [];
@@ -74,12 +81,14 @@ export function createJournal(options: JournalOptions): Journal {
     const path = `${JOURNAL_DIRECTORY}/${podUid}-${random.nonce()}.log`;
     paths.add(path);
     const stampedMs = clock.monotonicMs();
-    const created = await files.createExclusive(path);
+    let created: WritableFile | undefined;
     try {
+      created = await files.createExclusive(path);
       await created.append(encodeJournalHeader(formats.writes));
       await files.syncDirectory(JOURNAL_DIRECTORY);
     } catch (error) {
-      await created.close().catch(() => undefined);
+      paths.delete(path);
+      await created?.close().catch(() => undefined);
       throw error;
     }
     return { path, writable: created, bytes: JOURNAL_HEADER_BYTES, stampedMs };

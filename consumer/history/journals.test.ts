@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { createManualClock } from "#fixtures/clock.ts";
 import { createMemoryVolume } from "#fixtures/files.ts";
 import { anEntry } from "#fixtures/history-scene.ts";
 import { createRecordedLog, createRecordedMetrics } from "#fixtures/observers.ts";
@@ -18,8 +19,10 @@ function createScene(bytes: Uint8Array) {
   const volume = createMemoryVolume();
   volume.put(PATH, bytes);
   const log = createRecordedLog();
+  const clock = createManualClock();
   const journals = createJournals({
     files: volume.mount(() => void (atOnce = 0)),
+    clock,
     log,
     metrics: createRecordedMetrics(),
     isOwn: () => false,
@@ -33,7 +36,7 @@ function createScene(bytes: Uint8Array) {
       },
       note: (audit) => void noted.push(audit),
     });
-  return { volume, log, journals, refresh, merged, noted, atOnceMax: () => atOnceMax };
+  return { volume, clock, log, journals, refresh, merged, noted, atOnceMax: () => atOnceMax };
 }
 
 function frameOf(name: string): Uint8Array {
@@ -101,10 +104,10 @@ test("nobody knows when a journal ended whose damage is not judged yet: what fol
   const { journals, refresh, merged } = createScene(bytes);
   await refresh();
   expect(merged).toEqual(["one"]);
-  expect(journals.read()).toEqual([{ path: PATH, sealed: false, lastAtMs: undefined }]);
+  expect(journals.read()).toMatchObject([{ path: PATH, sealed: false, lastAtMs: undefined }]);
   await refresh();
   expect(merged).toEqual(["one", "three"]);
-  expect(journals.read()).toEqual([{ path: PATH, sealed: false, lastAtMs: 2 }]);
+  expect(journals.read()).toMatchObject([{ path: PATH, sealed: false, lastAtMs: 2 }]);
 });
 
 test("a long torn tail is waited for, and read when its writer has gone on", async () => {
@@ -121,4 +124,45 @@ test("a long torn tail is waited for, and read when its writer has gone on", asy
   expect(merged).toEqual(names);
   expect(journals.read()).toMatchObject([{ path: PATH, sealed: true }]);
   expect(log.events()).toEqual([]);
+});
+
+for (const [what, bytes] of [
+  ["nothing", new Uint8Array(0)],
+  ["half a header", encodeJournalHeader(1).subarray(0, 5)],
+  ["a header", encodeJournalHeader(1)],
+  [
+    "a header and half a record",
+    Buffer.concat([encodeJournalHeader(1), frameOf("one").subarray(0, 9)]),
+  ],
+] as const) {
+  test(`a journal that holds ${what} is empty for as long as readings found nothing more`, async () => {
+    const { volume, clock, journals, refresh } = createScene(bytes);
+    await refresh();
+    await clock.advance(5000);
+    expect(journals.read()).toMatchObject([{ emptyForMs: 0 }]);
+    await refresh();
+    await clock.advance(5000);
+    expect(journals.read()).toMatchObject([{ emptyForMs: 5000 }]);
+    volume.put(PATH, Buffer.concat([encodeJournalHeader(1), frameOf("one")]));
+    await refresh();
+    expect(journals.read()).toMatchObject([{ emptyForMs: 0 }]);
+  });
+}
+
+test("a journal in which damage is suspected is not empty: what follows it is unread", async () => {
+  const { volume, clock, journals, refresh } = createScene(encodeJournalHeader(1));
+  await refresh();
+  await clock.advance(5000);
+  const damaged = frameOf("one").fill(0xff, 20, 30);
+  volume.put(PATH, Buffer.concat([encodeJournalHeader(1), damaged, frameOf("two")]));
+  await refresh();
+  expect(journals.read()).toMatchObject([{ emptyForMs: 0 }]);
+});
+
+test("a journal that cannot be judged is not empty", async () => {
+  const { clock, journals, refresh } = createScene(Buffer.from("no journal at all"));
+  await refresh();
+  await clock.advance(5000);
+  await refresh();
+  expect(journals.read()).toMatchObject([{ emptyForMs: 0 }]);
 });

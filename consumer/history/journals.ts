@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { systemCode } from "../errors.ts";
-import type { Files, Log, Metrics } from "../ports.ts";
+import type { Clock, Files, Log, Metrics } from "../ports.ts";
 import { type AuditRecord, auditSchema } from "./audit.ts";
 import { ENTRY_UPGRADES, type HistoryEntry, entrySchema } from "./entry.ts";
 import { type FormatRange, checkFormat, upgraded } from "./format.ts";
@@ -32,10 +32,13 @@ export interface JournalReading {
   readonly sealed: boolean;
   /** When the last of its records was written, by its writer's wall clock; undefined when it holds none, or more is unread. */
   readonly lastAtMs: number | undefined;
+  /** From its first to its last reading, by this process's monotonic clock, while neither saw anything in it; else 0. */
+  readonly emptyForMs: number;
 }
 
 export interface JournalsOptions {
   readonly files: Pick<Files, "list" | "readFrom">;
+  readonly clock: Pick<Clock, "monotonicMs">;
   readonly log: Log;
   readonly metrics: Metrics;
   /** Journals to leave out: those that this process writes. */
@@ -54,6 +57,9 @@ interface Reading {
   sealed: boolean;
   format: number;
   lastAtMs: number | undefined;
+  /** Monotonic clock at the beginning of the first reading, and of the last one that succeeded. */
+  readonly firstReadMs: number;
+  lastReadMs: number;
 }
 
 /** Records of any other kind are kept as they are. */
@@ -70,7 +76,7 @@ const OWN_KINDS = new Set(["entry", "seal"]);
 const BYTES_PER_PART = 256 * 1024;
 
 export function createJournals(options: JournalsOptions): Journals {
-  const { files, log, metrics, isOwn, formats } = options;
+  const { files, clock, log, metrics, isOwn, formats } = options;
   const readings = new Map<string, Reading>();
 
   const alarm = (path: string, fields: object): void => {
@@ -80,13 +86,15 @@ export function createJournals(options: JournalsOptions): Journals {
 
   /** In parts, so that other work of the process goes on in between. */
   const read = async (path: string, sink: JournalSink): Promise<void> => {
-    const reading = readings.get(path) ?? unread();
+    const startMs = clock.monotonicMs();
+    const reading = readings.get(path) ?? unread(startMs);
     readings.set(path, reading);
     let bytesMax = BYTES_PER_PART;
     while (!reading.finished) {
       const start = reading.position;
       const bytes = await files.readFrom(path, start, bytesMax);
       const doubtful = readPart(path, reading, bytes, sink);
+      reading.lastReadMs = startMs;
       if (doubtful || bytes.length < bytesMax) return;
       // What is no record may be one that is longer than the part, or damage: more has to be seen of it.
       bytesMax = reading.position > start ? BYTES_PER_PART : 2 * bytesMax;
@@ -175,16 +183,22 @@ export function createJournals(options: JournalsOptions): Journals {
       if (failure) throw failure;
     },
     read: () =>
-      [...readings].map(([path, { sealed, damaged, damageAt, lastAtMs }]) => ({
-        path,
-        sealed: sealed && !damaged,
-        lastAtMs: damageAt === undefined ? lastAtMs : undefined,
-      })),
+      [...readings].map(([path, reading]) => {
+        const { sealed, damaged, damageAt, lastAtMs, firstReadMs, lastReadMs } = reading;
+        const isEmpty =
+          reading.position <= JOURNAL_HEADER_BYTES && !damaged && damageAt === undefined;
+        return {
+          path,
+          sealed: sealed && !damaged,
+          lastAtMs: damageAt === undefined ? lastAtMs : undefined,
+          emptyForMs: isEmpty ? lastReadMs - firstReadMs : 0,
+        };
+      }),
     forget: (path) => void readings.delete(path),
   };
 }
 
-function unread(): Reading {
+function unread(nowMs: number): Reading {
   return {
     position: 0,
     finished: false,
@@ -193,6 +207,8 @@ function unread(): Reading {
     sealed: false,
     format: 0,
     lastAtMs: undefined,
+    firstReadMs: nowMs,
+    lastReadMs: nowMs,
   };
 }
 

@@ -33,7 +33,9 @@ export async function readVolumeHistory(
 ): Promise<VolumeHistory> {
   const index = createHistoryIndex();
   const generations = createGenerationReader({ files, log, metrics, formats });
-  const journals = createJournals({ files, log, metrics, formats, isOwn: () => false });
+  // All of it is one moment.
+  const clock = { monotonicMs: () => 0 };
+  const journals = createJournals({ files, clock, log, metrics, formats, isOwn: () => false });
   await journals.refresh(index);
   // Twice: what looks like damage may be a writer at work.
   await journals.refresh(index);
