@@ -270,7 +270,8 @@ async function drain(parts: Parts, ending: Ending, dependencies: RunDependencies
     const inTime = await endsWithin(drained, drainMs, clock);
     const running = lanes?.running ?? 0;
     if (!inTime || running > 0) {
-      const message = `drain: ${running} incidents still at work after execution.drainMs (${drainMs} ms)`;
+      const left = `${batches.size} batches not ended, ${running} incidents at work`;
+      const message = `drain: ${left} after execution.drainMs (${drainMs} ms)`;
       ending.fail(new ConsumerError("internal", message));
     }
     await close("broker", () => session.stop(), CLOSE_MS, dependencies);

@@ -94,6 +94,20 @@ test("the end of a log whose records are all deleted is kept by its start offset
   expect(log.append(batchOf("a"), 0)).toBe(7n);
 });
 
+test("records that are kept stay behind a start offset in their middle", () => {
+  {
+    using opened = open();
+    for (const value of ["a", "b", "c"]) opened.log.append(batchOf(value), 0);
+  }
+  const { batches, bytes } = readBatches(path);
+  const log = new PartitionLog();
+  using file = new PartitionFile(path, bytes);
+  log.restore(batches, 1n, file);
+  expect([log.startOffset, log.endOffset]).toEqual([1n, 3n]);
+  expect(values(log)).toEqual(["b", "c"]);
+  expect(log.append(batchOf("d"), 0)).toBe(3n);
+});
+
 test("deleted records give their place on disk back when they are most of it", () => {
   const large = Buffer.alloc(1024 * 1024);
   {
