@@ -72,8 +72,21 @@ interface Before {
 /**
  * Resolves with the end of the attempt, which this run brings about when nobody else has it. `before` is undefined
  * for the first one. Throws the reason of `run.ended` when that comes first.
+ *
+ * A run that slept may find or write the end of an attempt that was swept meanwhile: its dead letter is out, and what
+ * the file says now may be another end. Only a `done` is still worth telling; nobody but its owner writes one.
  */
 export async function endAttempt(
+  run: Run,
+  attempt: number,
+  before: Before | undefined,
+): Promise<AttemptEnd | NotBegun> {
+  const end = await reachEnd(run, attempt, before);
+  if ("notBegun" in end || end.outcome.outcome === "done") return end;
+  return (await isDeleted(run, attempt)) ? { notBegun: DELETED } : end;
+}
+
+async function reachEnd(
   run: Run,
   attempt: number,
   before: Before | undefined,

@@ -90,50 +90,6 @@ test("an owner that slept less than its deadline looks for an outcome before it 
   expect(target.sends).toEqual([]);
 });
 
-test("a key that was settled and swept while a pod waited for it is too old, not in doubt", async () => {
-  const hung = Promise.withResolvers<SendResult>();
-  const { volume, clock, target, deadLetterReasons, start } = createExecutionScene(
-    () => hung.promise,
-  );
-  await using slow = await start("a");
-  const first = slow.execute(PLANNED);
-  await clock.advance(0);
-  const settings = { orphanWaitMs: 60_000, eventAgeMsMax: 3_630_000 };
-  await using pod = await start("b", {
-    settings,
-    async intercept({ operation, path, phase }) {
-      if (operation !== "link" || path !== attemptPath("outcome") || phase !== "before") return;
-      // In the same moment the owner's outcome has been there long enough, and goes.
-      hung.resolve(DONE);
-      await first;
-      const files = volume.mount();
-      await files.unlink(attemptPath("claim"));
-      await files.unlink(attemptPath("outcome"));
-    },
-  });
-  const settled = await clock.runUntil(pod.execute(PLANNED));
-  expect(settled).toMatchObject({ outcome: "rejected", attempt: 0, reason: "too-old" });
-  expect(deadLetterReasons()).toEqual([]);
-  expect(pod.metrics.total("actions", { result: "in-doubt" })).toBe(0);
-  expect(target.sends).toHaveLength(1);
-});
-
-test("a retry that finds its attempts swept after its delay is too old, and has no dead letter", async () => {
-  const { volume, clock, deadLetterReasons, start } = createExecutionScene({
-    outcome: "failed-not-applied",
-    detail: "503",
-  });
-  const retry = { delayMsMin: 60_000, delayMsMax: 60_000 };
-  await using pod = await start("a", { settings: { retry, eventAgeMsMax: 3_601_000 } });
-  const work = pod.execute(PLANNED);
-  await clock.advance(0);
-  const files = volume.mount();
-  await files.unlink(attemptPath("claim"));
-  await files.unlink(attemptPath("outcome"));
-  expect(await clock.runUntil(work)).toMatchObject({ outcome: "rejected", reason: "too-old" });
-  expect(deadLetterReasons()).toEqual([]);
-});
-
 test("a claim that went with the power while it was waited for is in doubt, with its dead letter", async () => {
   const { volume, clock, deadLetterReasons, start } = createExecutionScene(
     () => new Promise(() => undefined),

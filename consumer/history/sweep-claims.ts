@@ -132,7 +132,11 @@ async function isSettled(
   const unpublished = end.outcome !== "done" && !isAcknowledged(known, last);
   // Its owner may be about to publish or to journal it.
   if ((unpublished || !known) && present && isFresh) return false;
-  if (unpublished) await options.publish(claim, end, giveUp);
+  if (unpublished) {
+    // Swept by another pod since its claim was read: its dead letter is out, and what stands here came afterwards.
+    if (!(await claims.readClaim(key, claim.attempt))) return false;
+    await options.publish(claim, end, giveUp);
+  }
   if (unpublished || !known) {
     // Also a `done` whose owner died before it journalled that: else nobody would ever read of it.
     const { incidentId: id, transition, startedOnMs, rule, action } = claim;

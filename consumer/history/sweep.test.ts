@@ -302,3 +302,38 @@ test("it begins by itself, goes on after a fault, and ends with close", async ()
   await clock.advance(20_000);
   expect(lists).toBe(after);
 });
+
+test.each([{ found: "nothing" }, { found: "an in-doubt of a pod that slept" }])(
+  "what another pod sweeps between two reads has no second dead letter: $found",
+  async ({ found }) => {
+    let sweepsOther = false;
+    const scene: { current?: Awaited<ReturnType<typeof sweeping>> } = {};
+    await using pod = await sweeping({
+      async intercept({ operation, path, phase }) {
+        if (!sweepsOther || operation !== "read" || phase !== "after") return;
+        if (path !== attemptPath("claim")) return;
+        sweepsOther = false;
+        const files = scene.current?.volume.mount();
+        await files?.unlink(attemptPath("claim"));
+        await files?.unlink(attemptPath("outcome"));
+        if (found === "nothing") return;
+        const doubt = outcome({ nonce: "another", outcome: "in-doubt", reason: "orphaned" });
+        await scene.current?.history.claims.linkOutcome(doubt);
+      },
+    });
+    scene.current = pod;
+    await pod.history.claims.linkClaim(CLAIM);
+    await pod.history.claims.linkOutcome(outcome({ outcome: "rejected", detail: "404" }));
+    await pod.toAge(OVER_MS + orphanWaitMs + 1);
+    sweepsOther = true;
+    await pod.sweep();
+    expect(sweepsOther).toBe(false);
+    expect(pod.published).toEqual([]);
+    expect(pod.history.lookup(key)).toBeUndefined();
+    // The end without a claim goes once it is old itself.
+    await pod.toAge(2 * (OVER_MS + orphanWaitMs + 1));
+    await pod.sweep();
+    expect(pod.files()).toEqual([]);
+    expect(pod.published).toEqual([]);
+  },
+);

@@ -1,0 +1,138 @@
+import { expect, test } from "vitest";
+import { attemptPath, createExecutionScene, plannedAction } from "#fixtures/execution.ts";
+import type { MemoryVolume } from "#fixtures/files.ts";
+import type { Outcome } from "./history/claims.ts";
+import type { SendResult } from "./ports.ts";
+
+const DONE: SendResult = { outcome: "done", detail: "200" };
+const REJECTED: SendResult = { outcome: "rejected", detail: "404" };
+const PLANNED = plannedAction();
+/** Too old half a minute after the clock begins. */
+const AGING = { eventAgeMsMax: 3_630_000 };
+
+/** As another pod does once the attempt has ended and its dead letter is out. */
+async function sweep(volume: MemoryVolume): Promise<void> {
+  const files = volume.mount();
+  await files.unlink(attemptPath("claim"));
+  await files.unlink(attemptPath("outcome"));
+}
+
+/** What a pod links that has waited and slept: the name of the swept outcome is free again. */
+const DOUBT: Outcome = {
+  key: PLANNED.key,
+  attempt: 1,
+  nonce: "another",
+  pod: "z",
+  outcome: "in-doubt",
+  reason: "orphaned",
+  detail: "claimed by a, which wrote no outcome",
+  atMs: Date.UTC(2026, 0, 1),
+};
+
+test("a key that was settled and swept while a pod waited for it is too old, not in doubt", async () => {
+  const hung = Promise.withResolvers<SendResult>();
+  const { volume, clock, target, deadLetterReasons, start } = createExecutionScene(
+    () => hung.promise,
+  );
+  await using slow = await start("a");
+  const first = slow.execute(PLANNED);
+  await clock.advance(0);
+  const settings = { orphanWaitMs: 60_000, eventAgeMsMax: 3_630_000 };
+  await using pod = await start("b", {
+    settings,
+    async intercept({ operation, path, phase }) {
+      if (operation !== "link" || path !== attemptPath("outcome") || phase !== "before") return;
+      // In the same moment the owner's outcome has been there long enough, and goes.
+      hung.resolve(DONE);
+      await first;
+      await sweep(volume);
+    },
+  });
+  const settled = await clock.runUntil(pod.execute(PLANNED));
+  expect(settled).toMatchObject({ outcome: "rejected", attempt: 0, reason: "too-old" });
+  expect(deadLetterReasons()).toEqual([]);
+  expect(pod.metrics.total("actions", { result: "in-doubt" })).toBe(0);
+  expect(target.sends).toHaveLength(1);
+});
+
+test("a retry that finds its attempts swept after its delay is too old, and has no dead letter", async () => {
+  const { volume, clock, deadLetterReasons, start } = createExecutionScene({
+    outcome: "failed-not-applied",
+    detail: "503",
+  });
+  const retry = { delayMsMin: 60_000, delayMsMax: 60_000 };
+  await using pod = await start("a", { settings: { retry, eventAgeMsMax: 3_601_000 } });
+  const work = pod.execute(PLANNED);
+  await clock.advance(0);
+  await sweep(volume);
+  expect(await clock.runUntil(work)).toMatchObject({ outcome: "rejected", reason: "too-old" });
+  expect(deadLetterReasons()).toEqual([]);
+});
+
+test("an in-doubt that was linked after the sweep is not what the wait was for", async () => {
+  const hung = Promise.withResolvers<SendResult>();
+  const { volume, clock, deadLetterReasons, start } = createExecutionScene(() => hung.promise);
+  await using owner = await start("a", { settings: AGING });
+  const first = owner.execute(PLANNED);
+  await clock.advance(0);
+  let reads = 0;
+  await using pod = await start("b", {
+    settings: { ...AGING, orphanWaitMs: 60_000, outcomePollMs: 40_000 },
+    async intercept({ operation, path, phase }) {
+      if (operation !== "read" || path !== attemptPath("outcome") || phase !== "before") return;
+      reads += 1;
+      // The one before the wait finds nothing.
+      if (reads !== 2) return;
+      hung.resolve(REJECTED);
+      await first;
+      await sweep(volume);
+      await owner.history.claims.linkOutcome(DOUBT);
+    },
+  });
+  const settled = await clock.runUntil(pod.execute(PLANNED));
+  expect(settled).toMatchObject({ outcome: "rejected", attempt: 0, reason: "too-old" });
+  expect(reads).toBe(2);
+  expect(deadLetterReasons()).toEqual(["rejected"]);
+});
+
+test("an in-doubt that was linked after the sweep is not the end of the claim that was read before", async () => {
+  const { volume, clock, deadLetterReasons, start } = createExecutionScene(REJECTED);
+  await using owner = await start("a", { settings: AGING });
+  await using pod = await start("b", {
+    settings: AGING,
+    async intercept({ operation, path, phase }) {
+      if (operation !== "read" || path !== attemptPath("claim") || phase !== "after") return;
+      if (!volume.paths().includes(path)) return;
+      await clock.advance(40_000);
+      await sweep(volume);
+      await owner.history.claims.linkOutcome(DOUBT);
+    },
+  });
+  await clock.runUntil(owner.execute(PLANNED));
+  const settled = await clock.runUntil(pod.execute(PLANNED));
+  expect(settled).toMatchObject({ outcome: "rejected", attempt: 0, reason: "too-old" });
+  expect(deadLetterReasons()).toEqual(["rejected"]);
+});
+
+test.each([
+  { late: REJECTED, outcome: "rejected", known: undefined },
+  { late: DONE, outcome: "done", known: { outcome: "done", pod: "a" } },
+])(
+  "an owner that ends as $outcome after the sweep writes no second dead letter, and journals what was done",
+  async ({ late, outcome, known }) => {
+    const hung = Promise.withResolvers<SendResult>();
+    const { volume, clock, deadLetterReasons, start } = createExecutionScene(() => hung.promise);
+    await using owner = await start("a", { settings: AGING });
+    const first = owner.execute(PLANNED);
+    await clock.advance(0);
+    await using pod = await start("b", { settings: AGING });
+    expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ outcome: "in-doubt" });
+    await sweep(volume);
+    hung.resolve(late);
+    expect(await clock.runUntil(first)).toMatchObject({ outcome });
+    expect(deadLetterReasons()).toEqual(["in-doubt"]);
+    const found = owner.history.lookup(PLANNED.key);
+    if (known) expect(found).toMatchObject(known);
+    else expect(found).toBeUndefined();
+  },
+);
