@@ -116,7 +116,7 @@ test("an in-doubt that was linked after the sweep is not the end of the claim th
 
 test.each([
   { late: REJECTED, outcome: "rejected", known: undefined },
-  { late: DONE, outcome: "done", known: { outcome: "done", pod: "a" } },
+  { late: DONE, outcome: "done", known: "done" },
 ])(
   "an owner that ends as $outcome after the sweep writes no second dead letter, and journals what was done",
   async ({ late, outcome, known }) => {
@@ -131,8 +131,6 @@ test.each([
     hung.resolve(late);
     expect(await clock.runUntil(first)).toMatchObject({ outcome });
     expect(deadLetterReasons()).toEqual(["in-doubt"]);
-    const found = owner.history.lookup(PLANNED.key);
-    if (known) expect(found).toMatchObject(known);
-    else expect(found).toBeUndefined();
+    expect(owner.history.lookup(PLANNED.key)?.outcome).toBe(known);
   },
 );
