@@ -116,12 +116,14 @@ async function isSettled(
   options: ClaimSweepOptions,
 ): Promise<boolean> {
   const { claims, clock, index, settings } = options;
-  const last = await lastAttempt(key, attempts, claims);
-  const claim = await anyClaim(key, last, claims);
+  const listed = Math.max(...attempts);
+  const seen = await anyClaim(key, listed, claims);
+  if (!seen) return isRest(key, listed, isOver, claims);
+  if (!isOver(seen.startedOnMs)) return false;
+  // Looked for after that: as long as the key is young, another attempt may begin.
+  const last = await lastAttempt(key, listed, claims);
+  const claim = last === seen.attempt ? seen : ((await anyClaim(key, last, claims)) ?? seen);
   const present = await claims.readOutcome(key, last);
-  // A deletion that was interrupted: its claims went first.
-  if (!claim) return present !== undefined && isOver(present.atMs);
-  if (!isOver(claim.startedOnMs)) return false;
   if (!present && !isOver(claim.startedOnMs + settings.orphanWaitMs)) return false;
 
   const end = present ?? (await linkInDoubt(claim, last, options));
@@ -146,13 +148,21 @@ async function isSettled(
   return !isFresh;
 }
 
-/** A listing may lack fresh names. */
-async function lastAttempt(
+/** Of a deletion that was interrupted: its claims went first. */
+async function isRest(
   key: string,
-  attempts: ReadonlySet<number>,
+  listed: number,
+  isOver: (startedOnMs: number) => boolean,
   claims: Claims,
-): Promise<number> {
-  let last = Math.max(...attempts);
+): Promise<boolean> {
+  const present = await claims.readOutcome(key, listed);
+  if (!present || !isOver(present.atMs)) return false;
+  return (await lastAttempt(key, listed, claims)) === listed;
+}
+
+/** A listing may lack fresh names. */
+async function lastAttempt(key: string, listed: number, claims: Claims): Promise<number> {
+  let last = listed;
   while (await claims.readClaim(key, last + 1)) last += 1;
   return last;
 }
