@@ -116,12 +116,12 @@ async function isSettled(
   options: ClaimSweepOptions,
 ): Promise<boolean> {
   const { claims, clock, index, settings } = options;
-  const listed = Math.max(...attempts);
-  const seen = await anyClaim(key, listed, claims);
-  if (!seen) return isRest(key, listed, isOver, claims);
+  const highest = Math.max(...attempts);
+  const seen = await anyClaim(key, highest, claims);
+  if (!seen) return isRest(key, highest, isOver, claims);
   if (!isOver(seen.startedOnMs)) return false;
   // Looked for after that: as long as the key is young, another attempt may begin.
-  const last = await lastAttempt(key, listed, claims);
+  const last = await lastAttempt(key, highest, claims);
   const claim = last === seen.attempt ? seen : ((await anyClaim(key, last, claims)) ?? seen);
   const present = await claims.readOutcome(key, last);
   if (!present && !isOver(claim.startedOnMs + settings.orphanWaitMs)) return false;
@@ -151,18 +151,18 @@ async function isSettled(
 /** Of a deletion that was interrupted: its claims went first. */
 async function isRest(
   key: string,
-  listed: number,
+  highest: number,
   isOver: (startedOnMs: number) => boolean,
   claims: Claims,
 ): Promise<boolean> {
-  const present = await claims.readOutcome(key, listed);
+  const present = await claims.readOutcome(key, highest);
   if (!present || !isOver(present.atMs)) return false;
-  return (await lastAttempt(key, listed, claims)) === listed;
+  return (await lastAttempt(key, highest, claims)) === highest;
 }
 
 /** A listing may lack fresh names. */
-async function lastAttempt(key: string, listed: number, claims: Claims): Promise<number> {
-  let last = listed;
+async function lastAttempt(key: string, highest: number, claims: Claims): Promise<number> {
+  let last = highest;
   while (await claims.readClaim(key, last + 1)) last += 1;
   return last;
 }
