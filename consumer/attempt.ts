@@ -137,8 +137,14 @@ async function look(
 async function isDeleted(run: Run, attempt: number): Promise<boolean> {
   const { claims, hold } = run.dependencies.history;
   if (!isTooOld(run)) return false;
-  const read = () => claims.readClaim(run.planned.key, attempt);
-  return (await hold("read a claim", read, run.ended)) === undefined;
+  let tries = 0;
+  const read = () => {
+    tries += 1;
+    return claims.readClaim(run.planned.key, attempt);
+  };
+  const claim = await hold("read a claim", read, run.ended);
+  // Absence after an error proves nothing.
+  return claim === undefined && tries === 1;
 }
 
 /**

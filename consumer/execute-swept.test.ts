@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { attemptPath, createExecutionScene, plannedAction } from "#fixtures/execution.ts";
-import type { MemoryVolume } from "#fixtures/files.ts";
+import { type MemoryVolume, failing } from "#fixtures/files.ts";
 import type { Outcome } from "./history/claims.ts";
 import type { SendResult } from "./ports.ts";
 
@@ -134,3 +134,24 @@ test.each([
     expect(owner.history.lookup(PLANNED.key)?.outcome).toBe(known);
   },
 );
+
+test("a claim that is not found after a failed read may stand: its in-doubt has its dead letter", async () => {
+  const { clock, deadLetterReasons, start } = createExecutionScene(
+    () => new Promise(() => undefined),
+  );
+  const dead = await start("a", { settings: AGING });
+  void dead.execute(PLANNED);
+  await clock.advance(0);
+  let waits = false;
+  const reads = failing({ operation: "read", path: /\.claim$/, phase: "before" }, "EIO", "ENOENT");
+  await using pod = await start("b", {
+    settings: AGING,
+    async intercept(call) {
+      if (call.operation === "link" && call.path.endsWith(".outcome")) waits = true;
+      if (waits) await reads.intercept(call);
+    },
+  });
+  expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ outcome: "in-doubt" });
+  expect(reads.fired()).toBe(2);
+  expect(deadLetterReasons()).toEqual(["in-doubt"]);
+});

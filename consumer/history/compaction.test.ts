@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { createManualClock } from "#fixtures/clock.ts";
 import { type Intercept, failing } from "#fixtures/files.ts";
 import { anEntry, createHistoryScene } from "#fixtures/history-scene.ts";
 import { createRecordedLog, createRecordedMetrics } from "#fixtures/observers.ts";
@@ -6,7 +7,8 @@ import { encodeFrame, encodeJournalHeader } from "./frames.ts";
 import { readVolumeHistory } from "./read-volume.ts";
 
 const NOW_MS = Date.UTC(2026, 0, 1);
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 /** For tests over days: nothing happens in between. */
 const QUIET = { publishIntervalMs: DAY_MS, probeIntervalMs: DAY_MS };
 const AUDIT = { kind: "resolve", key: anEntry("one").key, atMs: NOW_MS, by: "somebody" };
@@ -15,8 +17,8 @@ function recent(name: string, overrides: Parameters<typeof anEntry>[1] = {}) {
   return anEntry(name, { startedOnMs: NOW_MS - 1000, atMs: NOW_MS, ...overrides });
 }
 
-function createScene() {
-  const scene = createHistoryScene();
+function createScene(options: Parameters<typeof createHistoryScene>[0] = {}) {
+  const scene = createHistoryScene(options);
   const readVolume = async () => {
     const log = createRecordedLog();
     const read = await readVolumeHistory(scene.volume.mount(), {
@@ -101,6 +103,52 @@ test("the journal of a pod that is idle for longer than retention is sealed in t
   await other.history.compact();
   await idle.record(recent("three", { atMs: clock.wallMs() }));
   expect((await readVolume()).names).toEqual(["three", "two"]);
+});
+
+test("a journal that outlived a suspension of its host is followed by another one", async () => {
+  const clock = createManualClock();
+  let suspendedMs = 0;
+  const host = { ...clock, wallMs: () => clock.wallMs() + suspendedMs };
+  const { open, readVolume } = createScene({ clock: host });
+  const retentionMs = 2 * DAY_MS;
+  await using writer = await open({ retentionMs, ...QUIET });
+  await writer.record(recent("friday"));
+  await using other = await open({ retentionMs, ...QUIET });
+  suspendedMs = 3 * DAY_MS;
+  expect(await other.history.compact()).toMatchObject({ journalsDeleted: 1 });
+  await writer.record(recent("monday", { atMs: host.wallMs() }));
+  expect((await readVolume()).names).toContain("monday");
+});
+
+test("a pod that sleeps between reading the journals and deleting judges them by the time before", async () => {
+  const { open, clock, readVolume } = createScene();
+  const retentionMs = 4 * HOUR_MS;
+  const reached = Promise.withResolvers<void>();
+  const wakes = Promise.withResolvers<void>();
+  let sleeps = false;
+  await using slow = await open({
+    retentionMs,
+    ...QUIET,
+    async intercept({ operation, path, phase }) {
+      if (!sleeps || operation !== "list" || path !== "snapshot" || phase !== "after") return;
+      sleeps = false;
+      reached.resolve();
+      await wakes.promise;
+    },
+  });
+  await using writer = await open({ retentionMs, ...QUIET });
+  await writer.record(recent("first"));
+  await slow.history.compact();
+  sleeps = true;
+  const compacting = slow.history.compact();
+  await reached.promise;
+  for (let hour = 1; hour <= 5; hour += 1) {
+    await clock.advance(HOUR_MS);
+    await writer.record(recent(`hour ${hour}`, { atMs: clock.wallMs() }));
+  }
+  wakes.resolve();
+  expect(await compacting).toMatchObject({ journalsDeleted: 0 });
+  expect((await readVolume()).names).toContain("hour 5");
 });
 
 test("a journal without any record is kept for two hours, since a writer may be about to fill it", async () => {

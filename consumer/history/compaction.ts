@@ -49,8 +49,9 @@ export async function compact(options: CompactionOptions): Promise<CompactionRes
   const { generations, journals, index, union, clock, log, formats } = options;
   for (let tries = 1; tries <= TRIES_MAX; tries += 1) {
     const startMs = clock.monotonicMs();
-    await union.refresh();
+    // Before the journals are read: a reading that is slow to come is not judged by a later time.
     const retains = union.retention();
+    await union.refresh();
     const deletable = journals
       .read()
       .filter((reading) => isDeletable(reading, retains, options.retentionMs))
@@ -99,8 +100,8 @@ export function createCompactor(
     async round() {
       const { bytes, idle } = journal.present;
       if (bytes > JOURNAL_BYTES_MAX || idle) await journal.rotate();
-      await union.refresh();
       const retains = union.retention();
+      await union.refresh();
       const many = Math.max(FRESH_ENTRIES_MIN, index.size / 8);
       const deletable = journals
         .read()

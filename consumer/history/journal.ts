@@ -52,13 +52,19 @@ interface OpenFile {
   readonly path: string;
   readonly writable: WritableFile;
   bytes: number;
-  /** Monotonic clock at the last of its records; at its creation while it has none. */
-  stampedMs: number;
+  /** At the last of its records; at its creation while it has none. */
+  stamped: Moment;
+}
+
+/** By both clocks: the monotonic one stands still while a machine is suspended, the wall clock may be set back. */
+interface Moment {
+  readonly monotonicMs: number;
+  readonly wallMs: number;
 }
 
 interface Waiting {
   readonly frame: Uint8Array;
-  readonly stampedMs: number;
+  readonly stamped: Moment;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -77,10 +83,12 @@ export function createJournal(options: JournalOptions): Journal {
   let flushing: Promise<void> | undefined;
   let sealed = false;
 
+  const now = (): Moment => ({ monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs() });
+
   const create = async (): Promise<OpenFile> => {
     const path = `${JOURNAL_DIRECTORY}/${podUid}-${random.nonce()}.log`;
     paths.add(path);
-    const stampedMs = clock.monotonicMs();
+    const stamped = now();
     let created: WritableFile | undefined;
     try {
       created = await files.createExclusive(path);
@@ -91,10 +99,11 @@ export function createJournal(options: JournalOptions): Journal {
       await created?.close().catch(() => undefined);
       throw error;
     }
-    return { path, writable: created, bytes: JOURNAL_HEADER_BYTES, stampedMs };
+    return { path, writable: created, bytes: JOURNAL_HEADER_BYTES, stamped };
   };
 
-  const idleMs = (open: OpenFile): number => clock.monotonicMs() - open.stampedMs;
+  const idleMs = ({ stamped }: OpenFile): number =>
+    Math.max(clock.monotonicMs() - stamped.monotonicMs, clock.wallMs() - stamped.wallMs);
 
   const write = async (open: OpenFile, bytes: Uint8Array): Promise<void> => {
     try {
@@ -124,7 +133,7 @@ export function createJournal(options: JournalOptions): Journal {
       const open = (file ??= await create());
       await write(open, bytes);
       const slept = idleMs(open) > idleMsMax;
-      open.stampedMs = Math.max(...batch.map(({ stampedMs }) => stampedMs));
+      open.stamped = batch.at(-1)?.stamped ?? open.stamped;
       if (!slept) return;
       // What is in it already is taken twice: nobody minds.
       await seal(open);
@@ -153,8 +162,7 @@ export function createJournal(options: JournalOptions): Journal {
       );
     }
     return new Promise((resolve, reject) => {
-      const stampedMs = clock.monotonicMs();
-      waiting.push({ frame: encodeFrame(record), stampedMs, resolve, reject });
+      waiting.push({ frame: encodeFrame(record), stamped: now(), resolve, reject });
       flushing ??= flush();
     });
   };
