@@ -139,7 +139,7 @@ test("after a failed sync the journal goes on in another file, and nothing is lo
   const pod = await open({ intercept: fault.intercept });
   const recording = pod.history.record(anEntry("one"), NEVER);
   await clock.advance(0);
-  expect(pod.history.lookup(anEntry("one").key)).toBeUndefined();
+  expect(filesOf("journal")).toHaveLength(1);
   expect(pod.history.state).toMatchObject({ ready: false });
   await clock.runUntil(recording);
   expect(filesOf("journal")).toHaveLength(2);
@@ -391,4 +391,28 @@ test("what is no fault of the volume is not repeated", async () => {
   await using pod = await open();
   const bug = new TypeError("bug");
   await expect(pod.history.hold("read", () => Promise.reject(bug), NEVER)).rejects.toBe(bug);
+});
+
+test("a record that reached the journal, though its sync failed and nobody tried on, is shown by its writer too", async () => {
+  const { clock, open, published } = createHistoryScene();
+  const sync = failing({ operation: "dataSync", path: /^journal/, phase: "before" }, "EIO");
+  const create = failing(
+    { operation: "createExclusive", path: /^journal/, phase: "before" },
+    ...Array.from({ length: 100 }, () => "EIO"),
+  );
+  await using pod = await open({
+    async intercept(call) {
+      await sync.intercept(call);
+      if (sync.fired() > 0) await create.intercept(call);
+    },
+  });
+  const givesUp = new AbortController();
+  const recorded = pod.history.record(anEntry("one"), givesUp.signal);
+  const refused = expect(recorded).rejects.toThrow("given up");
+  await clock.advance(100);
+  givesUp.abort(new Error("given up"));
+  await refused;
+  expect([sync.fired(), create.fired() > 0]).toEqual([1, true]);
+  await clock.advance(60_000);
+  expect(Object.keys(published().entries)).toEqual([anEntry("one").key]);
 });

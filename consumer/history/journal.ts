@@ -22,7 +22,7 @@ export interface Journal {
   readonly present: { readonly bytes: number; readonly idle: boolean };
   /** Rotates, for the last time: nothing may be appended afterwards. */
   seal(): Promise<void>;
-  /** True for a file that this journal has written records to and has not sealed. */
+  /** True for the file that this journal writes to. */
   owns(path: string): boolean;
 }
 
@@ -114,6 +114,8 @@ export function createJournal(options: JournalOptions): Journal {
       open.bytes += bytes.length;
     } catch (error) {
       if (file === open) file = undefined;
+      // From now on it is read like that of any other writer: what it holds is true, though nobody knows how much it is.
+      paths.delete(open.path);
       await open.writable.close().catch(() => undefined);
       throw error;
     }
