@@ -110,7 +110,7 @@ export function createClaimSweep(options: ClaimSweepOptions): ClaimSweep {
 /** Brings the key to its end, and tells whether its files may go. */
 async function isSettled(
   key: string,
-  { attempts }: Names,
+  { attempts, names }: Names,
   isOver: (startedOnMs: number) => boolean,
   giveUp: AbortSignal,
   options: ClaimSweepOptions,
@@ -118,7 +118,8 @@ async function isSettled(
   const { claims, clock, index, settings } = options;
   const highest = Math.max(...attempts);
   const seen = await anyClaim(key, highest, claims);
-  if (!seen) return isRest(key, highest, isOver, claims);
+  // A listing knows better than a cache that says that it is not there.
+  if (!seen) return !names.some(isClaim) && isRest(key, highest, isOver, claims);
   if (!isOver(seen.startedOnMs)) return false;
   // Looked for after that: as long as the key is young, another attempt may begin.
   const last = await lastAttempt(key, highest, claims);

@@ -361,3 +361,15 @@ test("an attempt that begins in the last moment, while the sweep looks at the ke
   expect(pod.published).toEqual([]);
   expect(pod.history.lookup(key)).toMatchObject({ attempt: 2, outcome: "done" });
 });
+
+test("a claim that is listed and cannot be found is not taken for one that was deleted", async () => {
+  const hidden = failing({ operation: "read", path: /\.claim$/, phase: "before" }, "ENOENT");
+  await using pod = await sweeping({ intercept: hidden.intercept });
+  await pod.history.claims.linkClaim(CLAIM);
+  await pod.history.claims.linkOutcome(outcome({ outcome: "rejected", detail: "404" }));
+  await pod.toAge(2 * OVER_MS);
+  await pod.sweep();
+  expect(hidden.fired()).toBe(1);
+  await pod.sweep();
+  expect(pod.published).toMatchObject([{ end: { outcome: "rejected" } }]);
+});
