@@ -113,21 +113,33 @@ async function reachEnd(
   return claimAndAct(run, attempt, before?.permitted ?? false);
 }
 
-/** By opening the names. Absence is certain only when no operation failed on the way. */
+/** By opening the names. */
 async function look(
   run: Run,
   attempt: number,
 ): Promise<{ claim: Claim | undefined; outcome: Outcome | undefined; certain: boolean }> {
-  const { claims, hold } = run.dependencies.history;
+  const { claims } = run.dependencies.history;
   const { key } = run.planned;
-  let tries = 0;
-  const read = async () => {
-    tries += 1;
+  const { seen, certain } = await inspect(run, "read an attempt", async () => {
     const claim = await claims.readClaim(key, attempt);
     return { claim, outcome: claim && (await claims.readOutcome(key, attempt)) };
+  });
+  return { ...seen, certain };
+}
+
+/** Absence is certain only when no operation failed on the way. */
+async function inspect<T>(
+  run: Run,
+  what: string,
+  read: () => Promise<T>,
+): Promise<{ seen: T; certain: boolean }> {
+  let tries = 0;
+  const readCounted = () => {
+    tries += 1;
+    return read();
   };
-  const seen = await hold("read an attempt", read, run.ended);
-  return { ...seen, certain: tries === 1 };
+  const seen = await run.dependencies.history.hold(what, readCounted, run.ended);
+  return { seen, certain: tries === 1 };
 }
 
 /**
@@ -135,16 +147,11 @@ async function look(
  * also go with the power, before anything was sent; then the event is not too old yet.
  */
 async function isDeleted(run: Run, attempt: number): Promise<boolean> {
-  const { claims, hold } = run.dependencies.history;
   if (!isTooOld(run)) return false;
-  let tries = 0;
-  const read = () => {
-    tries += 1;
-    return claims.readClaim(run.planned.key, attempt);
-  };
-  const claim = await hold("read a claim", read, run.ended);
-  // Absence after an error proves nothing.
-  return claim === undefined && tries === 1;
+  const { claims } = run.dependencies.history;
+  const read = () => claims.readClaim(run.planned.key, attempt);
+  const { seen, certain } = await inspect(run, "read a claim", read);
+  return seen === undefined && certain;
 }
 
 /**
