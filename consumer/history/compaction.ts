@@ -46,16 +46,10 @@ export interface CompactionOptions {
  * Throws the volume's errors and "history-unreadable"; then nothing was deleted that is not in a generation.
  */
 export async function compact(options: CompactionOptions): Promise<CompactionResult> {
-  const { generations, journals, index, union, clock, log, formats } = options;
+  const { generations, index, union, clock, log, formats } = options;
   for (let tries = 1; tries <= TRIES_MAX; tries += 1) {
     const startMs = clock.monotonicMs();
-    // Before the journals are read: a reading that is slow to come is not judged by a later time.
-    const retains = union.retention();
-    await union.refresh();
-    const deletable = journals
-      .read()
-      .filter((reading) => isDeletable(reading, retains, options.retentionMs))
-      .map(({ path }) => path);
+    const { retains, deletable } = await readAll(options);
     const { entries, audits } = index.fresh;
     if (entries === 0 && audits === 0) {
       // Everything is in the generation of another pod, which may not have synced its name yet.
@@ -94,24 +88,36 @@ export function createCompactor(
   journal: Journal,
   options: CompactionOptions,
 ): { round(): Promise<void> } {
-  const { clock, index, journals, union } = options;
+  const { clock, index } = options;
   let lastMs = clock.monotonicMs();
   return {
     async round() {
       const { bytes, idle } = journal.present;
       if (bytes > JOURNAL_BYTES_MAX || idle) await journal.rotate();
-      const retains = union.retention();
-      await union.refresh();
+      const { deletable } = await readAll(options);
       const many = Math.max(FRESH_ENTRIES_MIN, index.size / 8);
-      const deletable = journals
-        .read()
-        .some((reading) => isDeletable(reading, retains, options.retentionMs));
       const sinceMs = clock.monotonicMs() - lastMs;
-      if (index.fresh.entries < many && !(deletable && sinceMs > SEALED_AGE_MS_MAX)) return;
+      const isDue = deletable.length > 0 && sinceMs > SEALED_AGE_MS_MAX;
+      if (index.fresh.entries < many && !isDue) return;
       await compact(options);
       lastMs = clock.monotonicMs();
     },
   };
+}
+
+/** What is new, and the journals that may go once a durable generation has it. */
+async function readAll({ journals, union, retentionMs }: CompactionOptions): Promise<{
+  readonly retains: (atMs: number) => boolean;
+  readonly deletable: readonly string[];
+}> {
+  // The time before: a reading that is slow to come is not judged by a later one.
+  const retains = union.retention();
+  await union.refresh();
+  const deletable = journals
+    .read()
+    .filter((reading) => isDeletable(reading, retains, retentionMs))
+    .map(({ path }) => path);
+  return { retains, deletable };
 }
 
 function isDeletable(
