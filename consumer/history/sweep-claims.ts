@@ -122,8 +122,7 @@ async function isSettled(
   if (!seen) return !names.some(isClaim) && isRest(key, highest, isOver, claims);
   if (!isOver(seen.startedOnMs)) return false;
   // Looked for after that: as long as the key is young, another attempt may begin.
-  const last = await lastAttempt(key, highest, claims);
-  const claim = last === seen.attempt ? seen : ((await anyClaim(key, last, claims)) ?? seen);
+  const { last, claim = seen } = await lastAttempt(key, highest, claims);
   const present = await claims.readOutcome(key, last);
   if (!present && !isOver(claim.startedOnMs + settings.orphanWaitMs)) return false;
 
@@ -158,14 +157,21 @@ async function isRest(
 ): Promise<boolean> {
   const present = await claims.readOutcome(key, highest);
   if (!present || !isOver(present.atMs)) return false;
-  return (await lastAttempt(key, highest, claims)) === highest;
+  return (await lastAttempt(key, highest, claims)).last === highest;
 }
 
-/** A listing may lack fresh names. */
-async function lastAttempt(key: string, highest: number, claims: Claims): Promise<number> {
-  let last = highest;
-  while (await claims.readClaim(key, last + 1)) last += 1;
-  return last;
+/** A listing may lack fresh names: `claim` is that of the last one when it is not the highest listed. */
+async function lastAttempt(
+  key: string,
+  highest: number,
+  claims: Claims,
+): Promise<{ readonly last: number; readonly claim: Claim | undefined }> {
+  let claim: Claim | undefined;
+  for (let last = highest; ; last += 1) {
+    const next = await claims.readClaim(key, last + 1);
+    if (!next) return { last, claim };
+    claim = next;
+  }
 }
 
 /** Of the last attempt; of an earlier one where a loss of power brought back only that. */
