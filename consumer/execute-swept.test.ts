@@ -37,9 +37,8 @@ test("a key that was settled and swept while a pod waited for it is too old, not
   await using slow = await start("a");
   const first = slow.execute(PLANNED);
   await clock.advance(0);
-  const settings = { orphanWaitMs: 60_000, eventAgeMsMax: 3_630_000 };
   await using pod = await start("b", {
-    settings,
+    settings: { ...AGING, orphanWaitMs: 60_000 },
     async intercept({ operation, path, phase }) {
       if (operation !== "link" || path !== attemptPath("outcome") || phase !== "before") return;
       // In the same moment the owner's outcome has been there long enough, and goes.
