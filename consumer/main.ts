@@ -106,7 +106,7 @@ async function start(
     identity,
     secrets: createSecrets({ ...config.ckms, identity }),
     createBroker: (credentials) =>
-      createKafkaBroker({ kafka: config.kafka, credentials, identity, log }),
+      createKafkaBroker({ kafka: config.kafka, credentials, identity, log, metrics }),
     target,
     log,
     metrics,

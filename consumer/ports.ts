@@ -115,6 +115,27 @@ export interface OutgoingRecord {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** An assigned partition that is not read any further, while the others are. */
+export interface Standstill {
+  readonly topic: string;
+  readonly partition: number;
+  /** The position that is not passed; undefined where the partition as a whole cannot be read. */
+  readonly offset: bigint | undefined;
+  readonly cause: StandstillCause;
+  /** One line for a person: what was found. */
+  readonly detail: string;
+  /** Since when, on the wall clock. */
+  readonly sinceMs: number;
+}
+
+type StandstillCause =
+  /** What lies at the position is damaged, or in a form that this client does not read: only an operator gets past it. */
+  | "unreadable"
+  /** It would take more memory than one batch may. */
+  | "too-large"
+  /** The partition has no leader at present. */
+  | "no-leader";
+
 export interface Broker {
   /**
    * Connects, joins the group and hands batches to `handle` (several partitions at once) until `stop`. Heartbeats are
@@ -129,6 +150,8 @@ export interface Broker {
   stop(): Promise<void>;
   /** "joined" as soon as the group has given an assignment, with the reason otherwise. */
   readonly state: DependencyState;
+  /** Assigned partitions that stand still. The pod is not ready as long as there is one. */
+  readonly standstills: readonly Standstill[];
 }
 
 // ----------------------------------------------------------------------------- identity, secrets
@@ -235,7 +258,7 @@ export type CounterName =
 
 export type HistogramName = "fsync" | "action" | "record";
 
-export type GaugeName = "lag" | "lanes" | "history_entries";
+export type GaugeName = "lag" | "lanes" | "history_entries" | "standstill";
 
 /** How a dependency stands; `reason` is shown by /readyz. */
 export type DependencyState =

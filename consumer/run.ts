@@ -22,6 +22,7 @@ import type {
 import { type Dependency, readinessReport, type ReadinessReport } from "./readiness.ts";
 import type { RetryPolicy } from "./retry.ts";
 import { type Credentials, type Session, startSession } from "./session.ts";
+import { standstillState } from "./standstill.ts";
 import { waitFor } from "./startup.ts";
 
 /** Asked at every request to /livez and /readyz; both answer at once and never throw. */
@@ -182,7 +183,8 @@ async function work(
   parts.lanes = lanes;
   parts.session = session;
   // A dead letter that is not acknowledged holds its partition, and its lane: seen here before the lag shows it.
-  parts.states.broker = () => (session.state.ready ? unacknowledged.state : session.state);
+  const held = () => standstillState(session.standstills) ?? unacknowledged.state;
+  parts.states.broker = () => (session.state.ready ? held() : session.state);
   await Promise.race([session.ended, rejects(ending.signal)]);
 }
 

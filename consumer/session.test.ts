@@ -21,6 +21,7 @@ function setUp() {
     publish: async () => undefined,
     drain: async () => undefined,
     stop: async () => undefined,
+    standstills: [],
   });
   const session = startSession({
     createBroker,

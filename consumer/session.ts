@@ -30,7 +30,7 @@ export interface SessionDependencies {
  * Membership of the consumer group over as many brokers (connections) as it takes: a broker whose `consume`
  * rejects is stopped and replaced, so that fresh credentials are asked for.
  */
-export interface Session extends Pick<Broker, "publish" | "drain" | "stop"> {
+export interface Session extends Pick<Broker, "publish" | "drain" | "standstills" | "stop"> {
   readonly state: DependencyState;
   /**
    * Resolves after `stop`. Rejects when the budget is spent without an assignment, with the last error,
@@ -119,6 +119,9 @@ export function startSession(dependencies: SessionDependencies): Session {
     async stop() {
       stopping.abort();
       await broker.stop();
+    },
+    get standstills() {
+      return broker.standstills;
     },
     get state() {
       return failure === undefined ? broker.state : { ready: false, reason: failure };

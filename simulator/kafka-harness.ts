@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { createKafkaBroker } from "#consumer/adapters/kafka.ts";
+import { createMetrics, type MetricsRegistry } from "#consumer/adapters/metrics.ts";
 import type { Config } from "#consumer/config.ts";
 import type { Batch, BatchHandler, Broker, Log } from "#consumer/ports.ts";
 import type { Credentials } from "#consumer/session.ts";
@@ -22,6 +23,7 @@ export interface StartedBroker {
   readonly consuming: Promise<unknown>;
   /** What it logged: event and fields as JSON. */
   readonly lines: string[];
+  readonly metrics: MetricsRegistry;
 }
 
 /** The consumer's Kafka adapter against embedded clusters with TLS and SCRAM; disposing ends them all. */
@@ -71,6 +73,7 @@ export async function createKafkaHarness(): Promise<KafkaHarness> {
           lines.push(line);
           options.log?.(level, line);
         };
+      const metrics = createMetrics();
       const unused = { certificate: "", privateKey: "", principal: "", notAfterMs: 0 };
       const broker = createKafkaBroker({
         kafka: { ...kafkaConfig(cluster), ...options.kafka },
@@ -85,6 +88,7 @@ export async function createKafkaHarness(): Promise<KafkaHarness> {
           warn: writing("warn"),
           error: writing("error"),
         },
+        metrics,
       });
       const consuming =
         handle === undefined
@@ -94,7 +98,7 @@ export async function createKafkaHarness(): Promise<KafkaHarness> {
               (error: unknown) => error,
             );
       started.defer(() => broker.stop());
-      return { broker, consuming, lines };
+      return { broker, consuming, lines, metrics };
     },
     [Symbol.asyncDispose]: () => started.disposeAsync(),
   };

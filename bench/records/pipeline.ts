@@ -20,6 +20,7 @@ export async function pipeline(options: ReadOptions): Promise<number> {
     credentials: async () => CREDENTIALS,
     identity: { state: { ready: true }, current: () => Promise.reject(new Error("no identity")) },
     log: errorLog,
+    metrics: { gauge: () => undefined },
   });
   const finished = Promise.withResolvers<number>();
   let seen = 0;

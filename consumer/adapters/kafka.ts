@@ -3,18 +3,23 @@ import { setTimeout as sleep } from "node:timers/promises";
 import kafkajs, { type Consumer, type Producer, type RecordMetadata } from "kafkajs";
 
 import { ConsumerError } from "../errors.ts";
-import type { Broker, DependencyState } from "../ports.ts";
+import type { Broker, DependencyState, Metrics } from "../ports.ts";
 import { createAssignments } from "./kafka-assignments.ts";
 import { createKafkaClient, type KafkaClient, type KafkaClientOptions } from "./kafka-client.ts";
 import { createDeliveries, type Deliveries } from "./kafka-deliveries.ts";
 import { toConsumerError } from "./kafka-errors.ts";
 import { createGenerations } from "./kafka-generations.ts";
+import { createStandstills } from "./kafka-standstills.ts";
 
 /** How long leaving the group and closing connections in order may take; then they are cut. */
 const LEAVE_MS_MAX = 3000;
 const FETCH_BYTES_MIN = 10_485_760;
 /** A leader or coordinator that moves is waited for; for longer the whole client is replaced. */
 const CONSUMER_RETRY = { initialRetryTime: 100, maxRetryTime: 2000, retries: 8 };
+
+export interface KafkaBrokerOptions extends KafkaClientOptions {
+  readonly metrics: Pick<Metrics, "gauge">;
+}
 
 /**
  * Kafka by kafkajs, for one session: when it crashes, `consume` rejects and nothing is left running. A new
@@ -23,8 +28,9 @@ const CONSUMER_RETRY = { initialRetryTime: 100, maxRetryTime: 2000, retries: 8 }
  * Rejects with "broker-authentication", "broker-denied" or "broker-unavailable"; "internal" for records that
  * it cannot read.
  */
-export function createKafkaBroker(options: KafkaClientOptions): Broker {
+export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
   const { kafka: config, log } = options;
+  const standstills = createStandstills(options);
   const assignments = createAssignments();
   const stopped = new AbortController();
   let state: DependencyState = notReady(`connecting to ${config.brokers.join(", ")}`);
@@ -45,6 +51,7 @@ export function createKafkaBroker(options: KafkaClientOptions): Broker {
   const lose = (reason: string) => {
     if (!stopped.signal.aborted) deliveries?.commitLast();
     assignments.revoke(reason);
+    standstills.forgetAll();
     state = notReady(reason);
   };
 
@@ -127,6 +134,7 @@ export function createKafkaBroker(options: KafkaClientOptions): Broker {
         const { events } = consumer;
         consumer.on(events.GROUP_JOIN, ({ payload }) => {
           assignments.grant(payload.memberAssignment);
+          standstills.forgetAll();
           heardMs = performance.now();
           state = { ready: true };
           const { isLeader, memberAssignment, memberId } = payload;
@@ -202,6 +210,9 @@ export function createKafkaBroker(options: KafkaClientOptions): Broker {
     stop() {
       stopping ??= stop();
       return stopping;
+    },
+    get standstills() {
+      return standstills.present;
     },
     get state() {
       return state.ready && silenceMs() > config.sessionTimeoutMs ? notReady(silent()) : state;

@@ -46,6 +46,11 @@ const GAUGES: Readonly<Record<GaugeName, { name: string; help: string; labels: s
     help: "Records between the committed offset and the end of the partition.",
     labels: ["topic", "partition"],
   },
+  standstill: {
+    name: "standstill",
+    help: "1 for each assigned partition that is not read any further, with its position and cause.",
+    labels: ["topic", "partition", "offset", "cause"],
+  },
   lanes: { name: "lanes", help: "Incidents at work.", labels: [] },
   history_entries: { name: "history_entries", help: "Entries of the action history.", labels: [] },
 };

@@ -11,7 +11,7 @@ import { openAudit } from "./audit.ts";
 import type { CommandContext, Options } from "./command.ts";
 import { actionKeyOption, countOption, textOption } from "./options.ts";
 import { redrive } from "./redrive.ts";
-import { readVolume } from "./volume.ts";
+import { NONE, readVolume } from "./volume.ts";
 
 const IDLE_MS = 5000;
 const JOIN_MS_MAX = 60_000;
@@ -48,6 +48,7 @@ export async function runRedrive(
     credentials: async () => ({ username, password: await secrets.fetch(passwordSecret, stop) }),
     identity,
     log,
+    metrics: NONE,
   });
   await using audit = openAudit({ files, clock, random: createSystemRandom() });
   const { read, redriven, skipped } = await redrive(selection, {
