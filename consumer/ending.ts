@@ -19,10 +19,9 @@ export function createEnding(stop: AbortSignal, log: Log): Ending {
     fail(error) {
       if (stop.aborted && error === stop.reason) return;
       if (failing.signal.aborted && error === failing.signal.reason) return;
-      log.error("process.failed", { error });
-      if (exitCode === EXIT_CODE.clean) {
-        exitCode = error instanceof ConsumerError ? error.exitCode : EXIT_CODE.internal;
-      }
+      const code = error instanceof ConsumerError ? error.exitCode : EXIT_CODE.internal;
+      if (exitCode === EXIT_CODE.clean) exitCode = code;
+      log.error("process.failed", { exitCode, error });
       failing.abort(error);
     },
     get exitCode() {

@@ -1,13 +1,15 @@
 import { execFile, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { repeatedKeys } from "#fixtures/json-keys.ts";
 
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 let directory: string;
@@ -20,8 +22,12 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-async function run(parameters: readonly string[], environment: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [MAIN, ...parameters], {
+async function run(
+  parameters: readonly string[],
+  environment: Record<string, string> = {},
+  nodeOptions: readonly string[] = [],
+) {
+  const child = spawn(process.execPath, [...nodeOptions, MAIN, ...parameters], {
     env: { PATH: process.env.PATH, HEALTH_PORT: "0", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -66,7 +72,71 @@ log: { directory: ${directory}/logs }
 rules: []
 ${more}`;
 
+/** The lines of the log in the directory, of which none holds a key twice. */
+async function linesOf(logs: string): Promise<unknown[]> {
+  const lines = (await readFile(join(logs, "kafka_consumer.log"), "utf8")).trimEnd().split("\n");
+  expect(lines.flatMap(repeatedKeys)).toEqual([]);
+  return lines.map((line): unknown => JSON.parse(line));
+}
+
 describe("the process", () => {
+  it.each([
+    [2, "usage", "--config is required", []],
+    [78, "bad-configuration", "cannot read /nowhere: ENOENT", ["--config", "/nowhere"]],
+    [78, "bad-configuration", 'got "loud"', ["--config", "FILE", "--log-level", "loud"]],
+    [75, "identity-unusable", "cert.pem cannot be read: ENOENT", ["--config", "FILE"]],
+  ] as const)("leaves the reason of exit %i in LOG_DIR as one JSON line", async (...row) => {
+    const [exitCode, type, message, parameters] = row;
+    const file = join(directory, "refused.yaml");
+    const logs = join(directory, `logs-${type}-${String(parameters.length)}`);
+    await writeFile(file, config("dependencies: { budgetMs: 100 }"));
+    const argv = parameters.map((parameter) => (parameter === "FILE" ? file : parameter));
+    const environment = { LOG_DIR: logs, POD_NAME: "kafka-consumer-0" };
+    for (const restarts of [1, 2]) {
+      const { code, errors, output } = await run(argv, environment);
+      expect(code).toBe(exitCode);
+      expect(errors + output).toContain(message.replaceAll('"', output === "" ? '"' : '\\"'));
+      const failed = (await linesOf(logs)).filter((line) => Reflect.has(Object(line), "error"));
+      expect(failed).toHaveLength(restarts);
+      expect(failed.at(-1)).toMatchObject({
+        level: "error",
+        time: expect.stringMatching(/^\d{4}-/),
+        pod: "kafka-consumer-0",
+        event: expect.stringMatching(/^process\.(refused|failed)$/),
+        exitCode,
+        error: { code: type, message: expect.stringContaining(message) },
+      });
+    }
+  });
+
+  it("leaves what nobody caught in LOG_DIR, before and after it has a configuration", async () => {
+    const file = join(directory, "uncaught.yaml");
+    await writeFile(file, config());
+    const planted = 'throw new Error("planted")';
+    const early = `process.on("newListener", (name) => {
+      if (name === "SIGTERM") queueMicrotask(() => { ${planted} });
+    });`;
+    const late = `import { existsSync } from "node:fs";
+    setInterval(() => { if (existsSync(process.env.LOG_DIR)) ${planted} }, 1);`;
+    for (const [index, script] of [early, late].entries()) {
+      const logs = join(directory, `logs-uncaught-${String(index)}`);
+      const options = ["--import", `data:text/javascript,${encodeURIComponent(script)}`];
+      const { code } = await run(["--config", file], { LOG_DIR: logs }, options);
+      expect(code).toBe(70);
+      const failed = (await linesOf(logs)).filter((line) => Reflect.has(Object(line), "error"));
+      expect(failed).toMatchObject([{ exitCode: 70, error: { message: "planted" } }]);
+    }
+  });
+
+  it("refuses with the same code, and says so, when LOG_DIR cannot be written", async () => {
+    const logs = join(directory, "no-directory");
+    await writeFile(logs, "");
+    const { code, errors } = await run([], { LOG_DIR: logs });
+    expect(code).toBe(2);
+    expect(errors).toContain("--config is required");
+    expect(errors).toContain(`the log in ${logs} cannot be written: EEXIST`);
+  });
+
   it.each([
     [[], "--config is required"],
     [["--config", "x", "--colour"], "--colour"],

@@ -10,6 +10,7 @@ import { createKafkaBroker } from "./adapters/kafka.ts";
 import { createLog, type RunningLog } from "./adapters/log.ts";
 import { createMetrics } from "./adapters/metrics.ts";
 import { createSystemRandom } from "./adapters/random.ts";
+import { reportRefusal, tellRefusal } from "./adapters/refusal.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { ConsumerError, EXIT_CODE, type ExitCode } from "./errors.ts";
 import { run } from "./run.ts";
@@ -45,6 +46,10 @@ function endByForce(): void {
 
 /** argv + environment -> configuration -> real adapters -> run -> exit code. */
 async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<ExitCode> {
+  let log: RunningLog | undefined;
+  process.once("uncaughtException", (error, origin) => {
+    void endInternally(log, error, origin, environment);
+  });
   // Listened to from the start, so that a stop during start-up is a clean one.
   const stopping = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
@@ -59,14 +64,13 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
       ...(logLevel === undefined ? {} : { logLevel }),
     });
   } catch (error) {
-    return refuse(error);
+    return reportRefusal(error, environment);
   }
   const pod = {
     name: environment.POD_NAME ?? "local",
     uid: environment.POD_UID ?? `local-${String(process.pid)}`,
   };
-  const log = createLog({ ...config.log, base: { pod: pod.name } });
-  endOnUncaught(log);
+  log = createLog({ ...config.log, base: { pod: pod.name } });
   return await start(config, pod, log, stopping.signal);
 }
 
@@ -84,7 +88,7 @@ async function operate(
     const { runOperation } = await import("./operations/command.ts");
     return await runOperation(argv, { environment, print, stop });
   } catch (error) {
-    return refuse(error);
+    return tellRefusal(error);
   }
 }
 
@@ -135,21 +139,19 @@ function parseArguments(argv: readonly string[]): { file: string; logLevel: stri
   }
 }
 
-/** Before there is a log: plain text, for whoever looks at the container that does not start. */
-function refuse(error: unknown): ExitCode {
-  const known = error instanceof ConsumerError;
-  process.stderr.write(`kafka_consumer: ${known ? error.message : String(error)}\n`);
-  return known ? error.exitCode : EXIT_CODE.internal;
-}
-
-function endOnUncaught(log: RunningLog): void {
-  process.on("uncaughtException", (error, origin) => {
-    log.error("process.uncaught", { origin, error });
-    void endInternally(log);
-  });
-}
-
-async function endInternally(log: RunningLog): Promise<never> {
-  await log.flush();
-  process.exit(EXIT_CODE.internal);
+async function endInternally(
+  log: RunningLog | undefined,
+  error: unknown,
+  origin: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<never> {
+  // What fails on the way to the end must neither hold it up nor cut the line off.
+  process.on("uncaughtException", () => undefined);
+  try {
+    if (log === undefined) await reportRefusal(error, environment);
+    else log.error("process.uncaught", { origin, exitCode: EXIT_CODE.internal, error });
+    await log?.flush();
+  } finally {
+    process.exit(EXIT_CODE.internal);
+  }
 }

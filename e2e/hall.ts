@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Authority } from "#fixtures/certificates.ts";
 import type { RunArguments } from "./arguments.ts";
 import type { BrokerService } from "./brokers/broker-service.ts";
+import { checkLogLines } from "./checkers/log-lines.ts";
 import { checkSecrets } from "./checkers/secrets.ts";
 import type { Durations } from "./durations.ts";
 import { ExpectationError } from "./errors.ts";
@@ -145,7 +146,10 @@ async function judgeArtifacts(
   secrets: ReadonlyMap<string, string>,
 ): Promise<void> {
   await mkdir(directory, { recursive: true });
-  const findings = await checkSecrets(directory, secrets);
+  const findings = [
+    ...(await checkSecrets(directory, secrets)),
+    ...(await checkLogLines(directory)),
+  ];
   if (findings.length > 0) throw new ExpectationError(findings.join("\n"));
 }
 

@@ -4,6 +4,8 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
+import { repeatedKeys } from "#fixtures/json-keys.ts";
+
 import { ConsumerError } from "../errors.ts";
 import { createLog, LOG_FILE, type LogOptions } from "./log.ts";
 
@@ -48,6 +50,40 @@ describe("log", () => {
       },
     ]);
     expect(await readFile(join(directory, LOG_FILE), "utf8")).toBe(lines.join(""));
+  });
+
+  it("holds no key twice, whatever a field is called", async () => {
+    const { log, lines, parsed } = start();
+    const taken = {
+      level: 7,
+      time: "then",
+      pod: "another",
+      event: "other",
+      fields: 1,
+      message: "m",
+    };
+    log.info("action.ended", {
+      ...taken,
+      msg: "n",
+      err: new Error("e"),
+      error: new Error("f"),
+      hostname: "h",
+    });
+    log.info("action.ended", { pod: "kafka-consumer-0" });
+    await log.flush();
+    expect(lines.flatMap(repeatedKeys)).toEqual([]);
+    expect(parsed()).toMatchObject([
+      {
+        level: "info",
+        time: expect.stringMatching(/^\d{4}-/),
+        pod: "kafka-consumer-0",
+        event: "action.ended",
+        fields: { level: 7, time: "then", pod: "another", event: "other", fields: 1 },
+        message: "m",
+      },
+      { pod: "kafka-consumer-0", event: "action.ended" },
+    ]);
+    expect(parsed()[1]).not.toHaveProperty("fields");
   });
 
   it("shows an error with its code and causes, and a stack only when it is not one of ours", async () => {

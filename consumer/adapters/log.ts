@@ -14,6 +14,8 @@ export interface LogOptions extends Pick<
   readonly base: Fields;
   /** Where lines go besides the file. Default stdout. */
   readonly stdout?: { write(line: string): void };
+  /** Told once when the file cannot be written. Default: a warning on stdout. */
+  readonly onUnusable?: (error: unknown) => void;
 }
 
 export interface RunningLog extends Log {
@@ -43,9 +45,9 @@ const FLUSH_MS_MAX = 2000;
 export function createLog(options: LogOptions): RunningLog {
   const stdout = options.stdout ?? destination({ fd: 1, sync: true });
   const streams: StreamEntry[] = [{ level: options.level, stream: stdout }];
-  const file = openFile(options, (error) => {
+  const warn = (error: unknown) =>
     log.warn("log.file-unusable", { directory: options.directory, error });
-  });
+  const file = openFile(options, options.onUnusable ?? warn);
   let writable = true;
   if (file !== undefined) {
     streams.push({
@@ -65,7 +67,7 @@ export function createLog(options: LogOptions): RunningLog {
     },
     multistream(streams),
   );
-  const log = toPort(logger);
+  const log = toPort(logger, options.base);
   return {
     ...log,
     async flush() {
@@ -77,12 +79,34 @@ export function createLog(options: LogOptions): RunningLog {
   };
 }
 
-function toPort(logger: Logger): Log {
+function toPort(logger: Logger, base: Fields): Log {
   const write =
     (level: "debug" | "info" | "warn" | "error") =>
     (event: string, fields: Fields = {}) =>
-      logger[level]({ event, ...fields });
+      logger[level](entryOf(event, fields, base));
   return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
+}
+
+/**
+ * One object without a key that the line has already: a field of such a name goes below `fields`, unless it says the
+ * same as the line does.
+ */
+function entryOf(event: string, fields: Fields, base: Fields): Fields {
+  const own: Fields = { ...base, event };
+  const given = Object.entries(fields);
+  const taken = given.filter(([name]) => isTaken(name, own));
+  if (taken.length === 0) return { event, ...fields };
+  const others = given.filter(([name]) => !isTaken(name, own));
+  const different = taken.filter(([name, value]) => value !== own[name]);
+  return {
+    event,
+    ...Object.fromEntries(others),
+    ...(different.length === 0 ? {} : { fields: Object.fromEntries(different) }),
+  };
+}
+
+function isTaken(name: string, own: Fields): boolean {
+  return ["level", "time", "fields"].includes(name) || Object.hasOwn(own, name);
 }
 
 function openFile(

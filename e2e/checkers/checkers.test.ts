@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { ContractFileChecker, ContractFileWatch } from "./contract-file.ts";
 import { checkEffects } from "./effects.ts";
+import { checkLogLines } from "./log-lines.ts";
 import { readHistoryFiles } from "./history-files.ts";
 import type { HistoryFiles } from "./history-files.ts";
 import { checkOffsets } from "./offsets.ts";
@@ -272,5 +273,21 @@ describe("secrets", () => {
     await writeFile(join(directory, "x.log"), `x ${"B".repeat(64)}`);
     await writeFile(join(directory, "y.log"), `x ${"A".repeat(64)}`);
     expect(await checkSecrets(directory, new Map([["key", key]]))).toHaveLength(1);
+  });
+});
+
+describe("log lines", () => {
+  test("a key that a line holds twice is found in every log, with file and line", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "log-lines-"));
+    onTestFinished(() => rm(directory, { recursive: true, force: true }));
+    await mkdir(join(directory, "logs"));
+    const lines = ['{"pod":"a"}', "no JSON", '{"pod":"a","pod":"a"}', '{"pod":"b","pod":"b"}', ""];
+    await writeFile(join(directory, "logs", "app.log"), lines.join("\n"));
+    await writeFile(join(directory, "events.ndjson"), '{"a":{"b":1,"b":2}}\n');
+    await writeFile(join(directory, "manifest.yaml"), '{"pod":"a","pod":"a"}\n');
+    expect((await checkLogLines(directory)).toSorted()).toEqual([
+      `${join(directory, "events.ndjson")}:1 holds the key b twice`,
+      `${join(directory, "logs", "app.log")}:3 holds the key pod twice, and so do 1 more lines`,
+    ]);
   });
 });

@@ -42,6 +42,12 @@ export const certificatesNever: Scenario = {
     const log = await stage.target.logs(name, "app", { previous: true });
     expect(log.includes("no certificates after"), `no clear message in the log: ${log}`);
     expect(log.includes("service.cert.pem"), `the message does not name the file: ${log}`);
+    await stage.until("the collector has the reason", async () => {
+      const events = await stage.collector.control.events({ host: name });
+      return events.some(({ event }) =>
+        /app_start\.ended.*no certificates after/s.test(JSON.stringify(event)),
+      );
+    });
     await expectNoContact(stage, "without certificates");
     expectEqual((await stage.ckms.control.requests()).length, 0, "requests to CKMS");
     expect(!isReady(pod), "the pod was ready without certificates");

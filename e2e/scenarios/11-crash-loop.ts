@@ -24,6 +24,13 @@ export const crashLoop: Scenario = {
     expect(!everReady, "the pod was ready with a bad configuration");
     const log = await stage.target.logs(name, "app", { previous: true });
     expect(log.includes("groupIdd"), `the log does not name the wrong key: ${log}`);
+    step("wait until the collector has the reason of each end");
+    await stage.until("a line for every refusal", async () => {
+      const events = await stage.collector.control.events({ host: name });
+      const lines = events.map(({ event }) => JSON.stringify(event));
+      const told = lines.filter((line) => /process\.refused.*groupIdd/s.test(line));
+      return told.length >= 3;
+    });
     await expectNoContact(stage, "with a bad configuration");
     const moments = stage.target
       .history()

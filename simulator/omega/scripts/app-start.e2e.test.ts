@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { repeatedKeys } from "#fixtures/json-keys.ts";
 import { isRunning, signalIfThere, stage, until } from "./script-process.ts";
 import { SHELLS } from "./shells.ts";
 
@@ -33,6 +34,60 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
       `no certificates after 0.2 s: ${container.path("athenz/cert")}`,
     );
     expect(await container.lines("heard")).toEqual([]);
+  });
+
+  test("leaves the reason of its own end in LOG_DIR as one JSON line", async () => {
+    await using container = await stage();
+    const odd = 'C:\\new "key"\tof \u001b ü';
+    const environment = { CERT_WAIT_SECONDS: "0.05", POD_NAME: "pod-0" };
+    const never = { ...environment, ATHENZ_KEY: odd };
+    expect(await container.run(shell, "app_start", never).ended).toBe(75);
+    const poll = { ...environment, CERT_POLL_SECONDS: "0" };
+    expect(await container.run(shell, "app_start", poll).ended).toBe(78);
+    await container.certificates();
+    const noPidFile = { ...environment, PID_FILE: container.path("nowhere/pid") };
+    expect(await container.run(shell, "app_start", noPidFile).ended).toBe(78);
+    const noLauncher = { ...environment, KAFKA_CONSUMER_BIN: container.path("nothing") };
+    expect(await container.run(shell, "app_start", noLauncher).ended).toBe(127);
+    const lines = await container.lines("logs/kafka_consumer.log");
+    expect(lines.flatMap(repeatedKeys)).toEqual([]);
+    const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+    const line = { level: "error", time, pod: "pod-0", event: "app_start.ended" };
+    expect(lines.map((text): unknown => JSON.parse(text))).toStrictEqual([
+      { ...line, exitCode: 75, reason: expect.stringMatching(/C:\\new "key" of {3}ü/) },
+      { ...line, exitCode: 78, reason: expect.stringContaining("CERT_POLL_SECONDS") },
+      { ...line, exitCode: 78, reason: expect.stringContaining("nowhere/pid") },
+      {
+        ...line,
+        exitCode: 127,
+        reason: "the consumer ended with 127, without a reason of its own",
+      },
+    ]);
+  });
+
+  test("adds no line where the consumer has written its own, and none after a stop", async () => {
+    for (const exit of ["0", "2", "70", "75", "77", "78"]) {
+      await using container = await stage();
+      await container.certificates();
+      await container.write("exit", exit);
+      expect(await container.run(shell, "app_start").ended).toBe(Number(exit));
+      expect(await container.lines("logs/kafka_consumer.log")).toEqual([]);
+    }
+    await using container = await stage();
+    await container.certificates();
+    await container.write("exit", "134");
+    expect(await container.run(shell, "app_start").ended).toBe(134);
+    expect(await container.lines("logs/kafka_consumer.log")).toHaveLength(1);
+  });
+
+  test("ends with the same code, and says so, when LOG_DIR cannot be written", async () => {
+    await using container = await stage();
+    await container.write("file", "");
+    const LOG_DIR = container.path("file/logs");
+    const start = container.run(shell, "app_start", { CERT_WAIT_SECONDS: "0.05", LOG_DIR });
+    expect(await start.ended).toBe(75);
+    expect(start.stderr()).toContain("no certificates after");
+    expect(start.stderr()).toContain(`app_start: cannot write ${LOG_DIR}/kafka_consumer.log`);
   });
 
   test.each(["SIGTERM", "SIGINT"] as const)(

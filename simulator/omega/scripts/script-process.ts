@@ -36,7 +36,7 @@ exec /bin/sleep "$@"
 /** One directory that stands for the root of a container, with every path of the scripts moved into it. */
 export async function stage(): Promise<Stage> {
   const root = await mkdtemp(join(tmpdir(), "omega-scripts-"));
-  await Promise.all(["bin", "run", "athenz"].map((name) => mkdir(join(root, name))));
+  await Promise.all(["bin", "run", "athenz", "logs"].map((name) => mkdir(join(root, name))));
   await writeFile(join(root, "consumer.mjs"), FAKE_CONSUMER);
   await writeExecutable(
     join(root, "bin/kafka_consumer"),
@@ -95,6 +95,7 @@ export class Stage implements AsyncDisposable {
       ATHENZ_CERT: this.path("athenz/cert"),
       ATHENZ_KEY: this.path("athenz/key"),
       PID_FILE: this.path("run/consumer.pid"),
+      LOG_DIR: this.path("logs"),
       CERT_WAIT_SECONDS: "30",
       CERT_POLL_SECONDS: "0.05",
       PRESTOP_POLL_SECONDS: "0.02",
