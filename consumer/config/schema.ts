@@ -150,7 +150,7 @@ const history = section({
       .max(1024)
       .superRefine(checkKeyTemplate)
       .describe(
-        `What the older consumer called an action, of ${IMPORT_PLACEHOLDERS.map((name) => `{{${name}}}`).join(", ")}.`,
+        `What the older consumer called an action, of ${IMPORT_PLACEHOLDERS.map((name) => `{{${name}}}`).join(", ")}. Every key of the file must fit it, and every record must say its time, or the file is refused whole.`,
       ),
   })
     .optional()

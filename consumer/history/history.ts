@@ -142,7 +142,6 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     const found = await readImport({
       files,
       temporary,
-      clock,
       log,
       formats,
       settings: settings.import,

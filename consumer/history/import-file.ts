@@ -1,10 +1,11 @@
 import { ConsumerError } from "../errors.ts";
+import { keyFitting } from "./import-key.ts";
 
 /** One action of an older consumer. */
 export interface ImportedRecord {
   readonly key: string;
-  /** When it was executed, as the file says. Milliseconds since the epoch. undefined when it does not say. */
-  readonly atMs: number | undefined;
+  /** When it was executed, as the file says. Milliseconds since the epoch. */
+  readonly atMs: number;
 }
 
 /** Names under which older consumers kept the time of an action, in the order in which they are looked for. */
@@ -24,16 +25,23 @@ const TIME_FIELDS = [
 ] as const;
 
 const KEY_LENGTH_MAX = 4096;
-/** Below: seconds, up to the year 5138; above: milliseconds, from 1973 on. */
+/** Below: seconds; above: milliseconds. */
 const SECONDS_MAX = 1e11;
-const MILLISECONDS_MAX = 1e14;
+/** A number that lies outside is a version, a counter, or a time in another unit. */
+const EARLIEST_MS = Date.UTC(2000, 0, 1);
+const LATEST_MS = Date.UTC(2100, 0, 1);
 
 /**
  * The history of an older consumer: a JSON object of keys to timestamps (seconds or milliseconds since the epoch, or
- * ISO 8601) or to records (objects; a time in one of the fields that are known for it). Throws "history-unreadable"
+ * ISO 8601) or to records (objects; a time in one of the fields that are known for it). Every key must fit the
+ * template by which keys are looked up: one that does not would suppress nothing. Throws "history-unreadable"
  * with every path that is wrong (the first ten).
  */
-export function parseImport(bytes: Uint8Array, path: string): ImportedRecord[] {
+export function parseImport(
+  bytes: Uint8Array,
+  path: string,
+  keyTemplate: string,
+): ImportedRecord[] {
   const value = parseJson(bytes, path);
   if (!isObject(value)) {
     throw refusal(path, [
@@ -42,27 +50,36 @@ export function parseImport(bytes: Uint8Array, path: string): ImportedRecord[] {
   }
   const faults: string[] = [];
   const records: ImportedRecord[] = [];
+  const fits = keyFitting(keyTemplate);
   for (const [key, content] of Object.entries(value)) {
     const place = `$[${JSON.stringify(key.slice(0, 100))}]`;
     if (key === "" || key.length > KEY_LENGTH_MAX || !key.isWellFormed()) {
       faults.push(`${place}: a key must be well-formed text of 1 to ${KEY_LENGTH_MAX} characters`);
-    } else if (isObject(content)) {
-      const field = TIME_FIELDS.find((name) => Object.hasOwn(content, name));
-      const atMs = field === undefined ? undefined : timeOf(content[field]);
-      if (field !== undefined && atMs === undefined) {
-        faults.push(`${place}.${field}: ${NO_TIME}, is ${shown(content[field])}`);
-      } else records.push({ key, atMs });
-    } else {
-      const atMs = timeOf(content);
-      if (atMs === undefined) faults.push(`${place}: ${NO_TIME} or a record, is ${shown(content)}`);
-      else records.push({ key, atMs });
+      continue;
     }
+    if (!fits(key)) {
+      faults.push(`${place}: a key must fit history.import.keyTemplate ${keyTemplate}`);
+      continue;
+    }
+    const field = isObject(content)
+      ? TIME_FIELDS.find((name) => Object.hasOwn(content, name))
+      : undefined;
+    if (isObject(content) && field === undefined) {
+      faults.push(`${place}: must say its time in one of ${TIME_FIELDS.join(", ")}`);
+      continue;
+    }
+    const time = isObject(content) && field !== undefined ? content[field] : content;
+    const atMs = timeOf(time);
+    if (atMs !== undefined) records.push({ key, atMs });
+    else if (field !== undefined) faults.push(`${place}.${field}: ${NO_TIME}, is ${shown(time)}`);
+    else faults.push(`${place}: ${NO_TIME} or a record, is ${shown(time)}`);
   }
   if (faults.length > 0) throw refusal(path, faults);
   return records;
 }
 
-const NO_TIME = "must be a timestamp (seconds or milliseconds since the epoch, or ISO 8601)";
+const NO_TIME =
+  "must be a timestamp of 2000 to 2100 (seconds or milliseconds since the epoch, or ISO 8601)";
 const FAULTS_SHOWN = 10;
 
 function refusal(path: string, faults: readonly string[]): ConsumerError {
@@ -89,15 +106,15 @@ function parseJson(bytes: Uint8Array, path: string): unknown {
 
 function timeOf(value: unknown): number | undefined {
   if (typeof value === "string") {
-    if (/^\d{4}-\d\d-\d\d/.test(value)) return positive(Date.parse(value));
+    if (/^\d{4}-\d\d-\d\d/.test(value)) return plausible(Date.parse(value));
     return /^\d{9,14}(\.\d+)?$/.test(value) ? timeOf(Number(value)) : undefined;
   }
   if (typeof value !== "number") return undefined;
-  return positive(value < SECONDS_MAX ? Math.round(value * 1000) : Math.round(value));
+  return plausible(value < SECONDS_MAX ? Math.round(value * 1000) : Math.round(value));
 }
 
-function positive(atMs: number): number | undefined {
-  return atMs > 0 && atMs < MILLISECONDS_MAX ? atMs : undefined;
+function plausible(atMs: number): number | undefined {
+  return atMs >= EARLIEST_MS && atMs < LATEST_MS ? atMs : undefined;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -47,9 +47,60 @@ export function importedKey(key: string): string {
   return createHash("sha256").update(`imported-key-1\n${key}`).digest("hex");
 }
 
+/**
+ * Makes the check that a key can have been made by the template: its literal parts are there, in their order, and each
+ * placeholder between them stands for something that is not blank. Takes time in proportion to the key's length.
+ */
+export function keyFitting(template: string): (key: string) => boolean {
+  // A split by an expression with a group keeps what the group holds: literal, name, literal, name, ..., literal.
+  const parts = template.split(PLACEHOLDER);
+  return (key) => {
+    // Where the part that comes next may begin, in ascending order.
+    let positions = [0];
+    for (const [index, part] of parts.entries()) {
+      const next = index % 2 === 0 ? afterLiteral : afterValue;
+      positions = next(key, part, positions);
+    }
+    return positions.at(-1) === key.length;
+  };
+}
+
+function afterLiteral(key: string, literal: string, positions: readonly number[]): number[] {
+  return positions
+    .filter((position) => key.startsWith(literal, position))
+    .map((position) => position + literal.length);
+}
+
+/** How many digits the seconds and the milliseconds of the years 2000 to 2100 have. */
+const DIGITS: Partial<Record<string, readonly number[]>> = {
+  "incident.startedOn": [9, 10],
+  "incident.startedOnMs": [12, 13],
+};
+
+function afterValue(key: string, name: string, positions: readonly number[]): number[] {
+  const lengths = DIGITS[name];
+  if (lengths) {
+    const ends = positions.flatMap((position) =>
+      lengths
+        .map((length) => position + length)
+        .filter((end) => end <= key.length && /^\d+$/.test(key.slice(position, end))),
+    );
+    return [...new Set(ends)];
+  }
+  // Whatever can follow a value that begins later can also follow one that begins first.
+  const [first = key.length] = positions;
+  const visible = key.slice(first).search(/\S/);
+  if (visible < 0) return [];
+  const end = first + visible + 1;
+  return Array.from({ length: key.length - end + 1 }, (_, index) => end + index);
+}
+
 /** What is wrong with a template, or undefined. */
 export function keyTemplateFault(template: string): string | undefined {
   const names = [...template.matchAll(PLACEHOLDER)].map(([, name = ""]) => name);
+  if (/\{\{|\}\}/.test(template.replaceAll(PLACEHOLDER, ""))) {
+    return "has a placeholder that is not closed";
+  }
   const known = IMPORT_PLACEHOLDERS.map((name) => `{{${name}}}`).join(", ");
   const unknown = names.find((name) => !isPlaceholder(name));
   if (unknown !== undefined) return `unknown placeholder {{${unknown}}} (known are ${known})`;

@@ -5,7 +5,12 @@ import { createExecutionScene, plannedAction } from "#fixtures/execution.ts";
 import { failing } from "#fixtures/files.ts";
 import { anEntry, createHistoryScene } from "#fixtures/history-scene.ts";
 import { parseImport } from "./import-file.ts";
-import { importedKey, keyTemplateFault, renderImportKey } from "./import-key.ts";
+import {
+  IMPORT_PLACEHOLDERS,
+  importedKey,
+  keyTemplateFault,
+  renderImportKey,
+} from "./import-key.ts";
 import { PUBLISHED_FILE } from "./publication.ts";
 
 const TEMPLATE = "{{rule}}:{{incident.id}}:{{incident.status}}";
@@ -15,10 +20,11 @@ const OLD_KEY = "restart-web:incident-1:active";
 /** A day before the scene's clock begins. */
 const AT_MS = Date.UTC(2025, 11, 31);
 
-function parse(value: unknown) {
+function parse(value: unknown, keyTemplate = TEMPLATE) {
   return parseImport(
     Buffer.from(typeof value === "string" ? value : JSON.stringify(value)),
     "old.json",
+    keyTemplate,
   );
 }
 
@@ -36,8 +42,7 @@ test.each([
   expect(Math.floor((record?.atMs ?? 0) / 1000)).toBe(AT_MS / 1000);
 });
 
-test("a record that says no time is read, and an empty history too", () => {
-  expect(parse({ [OLD_KEY]: { status: "ok" } })).toEqual([{ key: OLD_KEY, atMs: undefined }]);
+test("an empty history is read", () => {
   expect(parse({})).toEqual([]);
 });
 
@@ -48,15 +53,44 @@ test.each([
   ["no JSON", '{"a":', /\$: no JSON/],
   [
     "a boolean",
-    { a: 1_767_139_200, b: true },
-    /\$\["b"\]: must be a timestamp .* or a record, is true/,
+    { "a:1:b": 1_767_139_200, "a:2:b": true },
+    /\$\["a:2:b"\]: must be a timestamp .* or a record, is true/,
   ],
-  ["a list of times", { a: [1] }, /\$\["a"\]: must be a timestamp .*, is an array/],
-  ["null as a time", { a: null }, /\$\["a"\]: must be a timestamp .*, is null/],
-  ["no date", { a: "yesterday" }, /\$\["a"\]: must be a timestamp .*"yesterday"/],
-  ["microseconds", { a: 1_767_139_200_000_000 }, /\$\["a"\]: must be a timestamp/],
-  ["a record with no date", { a: { ts: "soon" } }, /\$\["a"\]\.ts: must be a timestamp.*"soon"/],
+  ["a list of times", { "a:1:b": [1] }, /\$\["a:1:b"\]: must be a timestamp .*, is an array/],
+  ["null as a time", { "a:1:b": null }, /\$\["a:1:b"\]: must be a timestamp .*, is null/],
+  ["no date", { "a:1:b": "yesterday" }, /\$\["a:1:b"\]: must be a timestamp .*"yesterday"/],
+  ["microseconds", { "a:1:b": 1_767_139_200_000_000 }, /\$\["a:1:b"\]: must be a timestamp/],
+  ["a version as a time", { "a:1:b": 1 }, /\$\["a:1:b"\]: must be a timestamp/],
+  [
+    "a record with no date",
+    { "a:1:b": { ts: "soon" } },
+    /\$\["a:1:b"\]\.ts: must be a timestamp.*"soon"/,
+  ],
+  [
+    "a record that says no time",
+    { "a:1:b": { status: "ok" } },
+    /\$\["a:1:b"\]: must say its time in one of timestamp, executedAt, /,
+  ],
   ["an empty key", { "": 1_767_139_200 }, /\$\[""\]: a key must be/],
+  [
+    "records below a name of their own",
+    { version: 1, executed: { [OLD_KEY]: { timestamp: 1_767_139_200 } } },
+    /\$\["version"\]: a key must fit history\.import\.keyTemplate \{\{rule\}\}:\{\{incident\.id\}\}:\{\{incident\.status\}\}/,
+  ],
+  [
+    "records nested per incident",
+    { "incident-1": { "restart-web": { timestamp: 1_767_139_200 }, at: 1_767_139_200 } },
+    /\$\["incident-1"\]: a key must fit/,
+  ],
+  ["another separator", { "restart-web/incident-1/active": AT_MS }, /a key must fit/],
+  ["a part that is empty", { "restart-web::active": AT_MS }, /a key must fit/],
+  ["a part that is blank", { "restart-web: :active": AT_MS }, /a key must fit/],
+  ["a key of this consumer", { ["ab".repeat(32)]: AT_MS }, /a key must fit/],
+  [
+    "a name that objects have",
+    JSON.stringify({ [OLD_KEY]: AT_MS }).replace("{", `{"__proto__":${AT_MS},`),
+    /\$\["__proto__"\]: a key must fit/,
+  ],
 ])("%s is refused with the path of what is wrong", (_name, value, message) => {
   expect(() => parse(value)).toThrow(message);
   expect(() => parse(value)).toThrow(
@@ -64,11 +98,49 @@ test.each([
   );
 });
 
+test.each([
+  ["{{rule}}:{{incident.id}}:{{incident.startedOn}}", "a:b:1767139200", "a:b:1767139200000"],
+  ["{{rule}}:{{incident.id}}:{{incident.startedOnMs}}", "a:b:1767139200000", "a:b:1767139200"],
+  ["{{incident.startedOn}}{{incident.id}}", "1767139200INC", "2025-12-31INC"],
+  ["act-{{rule}}-{{incident.id}}-end", "act-restart-web-INC-1-end", "act-restart-web-INC-1"],
+  ["{{incident.id}}.{{rule}}", "INC.1.restart", ".restart"],
+  ["{{ incident.id }}+({{rule}})", "INC+(restart)", "INCC(restart)"],
+  ["{{incident.id}}", "INC", " "],
+])("%s makes %s and not %s", (template, fitting, other) => {
+  expect(parse({ [fitting]: AT_MS }, template)).toEqual([{ key: fitting, atMs: AT_MS }]);
+  expect(() => parse({ [fitting]: AT_MS, [other]: AT_MS }, template)).toThrow(
+    `$[${JSON.stringify(other)}]: a key must fit`,
+  );
+});
+
+test("every key that a template makes fits it", () => {
+  const text = fc.string({ unit: "grapheme", minLength: 1 }).filter((value) => value.trim() !== "");
+  const literal = fc.constantFrom("", ":", "/", "::", ".*", "a");
+  const placeholder = fc.constantFrom(...IMPORT_PLACEHOLDERS).map((name) => `{{${name}}}`);
+  const templates = fc
+    .tuple(fc.array(fc.oneof(literal, placeholder), { maxLength: 8 }), literal)
+    .map(([parts, end]) => `${parts.join("")}{{incident.id}}${end}`);
+  fc.assert(
+    fc.property(templates, text, text, text, (template, rule, id, transition) => {
+      const incident = { ...PLANNED.incident, id, transition };
+      const key = renderImportKey(template, { rule, action: "open", incident });
+      expect(parse({ [key]: AT_MS }, template)).toEqual([{ key, atMs: AT_MS }]);
+    }),
+  );
+});
+
+test("a long key that does not fit costs no more than its length", () => {
+  const template = `${"{{rule}}:".repeat(40)}{{incident.id}};`;
+  const started = performance.now();
+  expect(() => parse({ [":".repeat(4096)]: AT_MS }, template)).toThrow(/a key must fit/);
+  expect(performance.now() - started).toBeLessThan(1000);
+});
+
 test("all that is wrong is told, as far as a person reads", () => {
   const many = Object.fromEntries(
-    Array.from({ length: 12 }, (_, index) => [`key ${index}`, false]),
+    Array.from({ length: 12 }, (_, index) => [`key:${index}:ok`, false]),
   );
-  expect(() => parse(many)).toThrow(/\["key 0"\].*\["key 9"\].*and 2 more/);
+  expect(() => parse(many)).toThrow(/\["key:0:ok"\].*\["key:9:ok"\].*and 2 more/);
 });
 
 function lengthOrRefusal(value: unknown): unknown {
@@ -104,6 +176,8 @@ test("the template makes the old key", () => {
 test.each([
   ["{{incident.id}}:{{incident.severity}}", /unknown placeholder \{\{incident\.severity\}\}/],
   ["{{rule}}:{{incident.status}}", /must hold \{\{incident\.id\}\}/],
+  ["{{rule}:{{incident.id}}", /has a placeholder that is not closed/],
+  ["{{incident.id}}:rule}}", /has a placeholder that is not closed/],
 ])("template %s has a fault", (template, fault) => {
   expect(keyTemplateFault(template)).toMatch(fault);
   expect(keyTemplateFault(TEMPLATE)).toBeUndefined();
@@ -131,7 +205,7 @@ test("an imported key suppresses, after a restart and a loss of power too, and p
 
 test("a file elsewhere is imported once", async () => {
   const { open, volume } = createHistoryScene();
-  volume.put("legacy/actions.json", JSON.stringify({ [OLD_KEY]: {} }));
+  volume.put("legacy/actions.json", JSON.stringify({ [OLD_KEY]: { at: AT_MS } }));
   const settings = { import: { ...IMPORT, file: "legacy/actions.json" } };
   const pod = await open(settings);
   expect(pod.log.events()).toContain("history.imported");
@@ -145,6 +219,21 @@ test("a file elsewhere is imported once", async () => {
 test.each([
   ["an array", "[]", IMPORT],
   [
+    "an object of another shape",
+    JSON.stringify({ version: 1, executed: { [OLD_KEY]: { timestamp: AT_MS } } }),
+    IMPORT,
+  ],
+  [
+    "a history with one record that does not fit",
+    JSON.stringify({ [OLD_KEY]: AT_MS, "incident-1": AT_MS }),
+    IMPORT,
+  ],
+  [
+    "a history with one record that says no time",
+    JSON.stringify({ [OLD_KEY]: AT_MS, "restart-web:incident-2:active": {} }),
+    IMPORT,
+  ],
+  [
     "the history of an older consumer, without a word about it in the configuration",
     "{}",
     undefined,
@@ -156,6 +245,7 @@ test.each([
   await expect(opening).rejects.toMatchObject({ code: "history-unreadable" });
   await clock.advance(10_000);
   expect(volume.text(PUBLISHED_FILE)).toBe(content);
+  expect(volume.paths().filter((path) => /^(imported|snapshot)\//.test(path))).toEqual([]);
 });
 
 test("nothing is replaced before the import is durable", async () => {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { ConsumerError, systemCode } from "../errors.ts";
-import type { Clock, Files, Log } from "../ports.ts";
+import type { Files, Log } from "../ports.ts";
 import type { HistoryEntry } from "./entry.ts";
 import { type FormatRange, checkFormat } from "./format.ts";
 import { type ImportedRecord, parseImport } from "./import-file.ts";
@@ -21,7 +21,6 @@ export interface ImportSettings {
 export interface ImportOptions {
   readonly files: Files;
   readonly temporary: TemporaryFiles;
-  readonly clock: Clock;
   readonly log: Log;
   readonly formats: FormatRange;
   readonly settings: ImportSettings | undefined;
@@ -41,7 +40,7 @@ export interface FoundImport {
  * suppressed anything.
  */
 export async function readImport(options: ImportOptions): Promise<FoundImport | undefined> {
-  const { files, temporary, clock, log, settings } = options;
+  const { files, temporary, log, settings } = options;
   const file = settings?.file ?? PUBLISHED_FILE;
   // Our view takes this name: it must be free of what is not imported.
   if (file !== PUBLISHED_FILE && (await foreign(PUBLISHED_FILE, options))) {
@@ -55,10 +54,9 @@ export async function readImport(options: ImportOptions): Promise<FoundImport | 
   const kept = `${hash}.json`;
   await files.makeDirectory(KEPT_DIRECTORY);
   if ((await files.list(KEPT_DIRECTORY)).includes(kept)) return undefined;
-  const records = parseImport(bytes, file);
-  const nowMs = clock.wallMs();
+  const records = parseImport(bytes, file, settings.keyTemplate);
   return {
-    entries: records.map((record) => imported(record, nowMs)),
+    entries: records.map(imported),
     async finish() {
       await keep(bytes, `${KEPT_DIRECTORY}/${kept}`, files, temporary);
       log.info("history.imported", { file, keys: records.length });
@@ -126,8 +124,7 @@ async function keep(
 
 const IMPORTED = "(imported)";
 
-function imported({ key, atMs }: ImportedRecord, nowMs: number): HistoryEntry {
-  const whenMs = atMs ?? nowMs;
+function imported({ key, atMs }: ImportedRecord): HistoryEntry {
   return {
     key: importedKey(key),
     rule: IMPORTED,
@@ -135,10 +132,10 @@ function imported({ key, atMs }: ImportedRecord, nowMs: number): HistoryEntry {
     // What people look for.
     incidentId: key,
     transition: IMPORTED,
-    startedOnMs: whenMs,
+    startedOnMs: atMs,
     attempt: 1,
     outcome: "done",
-    atMs: whenMs,
+    atMs,
     pod: IMPORTED,
     deadLetterAcknowledged: false,
   };
