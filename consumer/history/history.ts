@@ -115,7 +115,10 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
   const podUid = dependencies.pod.uid.replaceAll(/[^\w.-]/g, "_");
   const writer = `${podUid}-${random.nonce()}`;
   const { formats = FORMATS, retentionMs = RETENTION_MS } = settings;
-  const temporary = createTemporaryFiles({ files, clock, log, metrics, writer });
+  const { probeIntervalMs = 5000 } = settings;
+  const answerMsMax = 2 * probeIntervalMs;
+  const health = createVolumeHealth({ clock, random, log, metrics, answerMsMax });
+  const temporary = createTemporaryFiles({ files, clock, health, metrics, writer });
   const journal = createJournal({ files, clock, random, metrics, podUid, formats, retentionMs });
   const isOwn = (path: string): boolean => journal.owns(path);
   const journals = createJournals({ files, clock, log, metrics, isOwn, formats });
@@ -123,7 +126,6 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     ...createGenerationReader({ files, log, metrics, formats }),
     ...createGenerationWriter(files, temporary),
   };
-  const health = createVolumeHealth({ clock, random, log, metrics });
   const index = createHistoryIndex();
   const union = createUnion({ journals, generations, index, clock, retentionMs });
 
@@ -179,7 +181,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     temporary,
     health,
     clock,
-    intervalMs: settings.probeIntervalMs ?? 5000,
+    intervalMs: probeIntervalMs,
   });
 
   const claims = createClaims({ files, temporary, clock, metrics, formats });

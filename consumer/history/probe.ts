@@ -18,9 +18,14 @@ export function startProbe(options: ProbeOptions): { stop(): Promise<void> } {
   const stopping = new AbortController();
 
   const probe = async (): Promise<void> => {
+    const startMs = clock.monotonicMs();
     try {
       await temporary.remove(await temporary.write([new TextEncoder().encode("probe\n")]));
-      health.recovered(WHAT);
+      const tookMs = Math.round(clock.monotonicMs() - startMs);
+      // An answer that comes too late is none: nothing could be acted on at this speed.
+      if (tookMs < intervalMs) health.recovered(WHAT);
+      else
+        health.failed(WHAT, new Error(`it took ${tookMs} ms, at most ${intervalMs} ms is allowed`));
     } catch (error) {
       health.failed(WHAT, error);
     }

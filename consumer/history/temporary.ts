@@ -1,4 +1,6 @@
-import type { Clock, Files, Log, Metrics } from "../ports.ts";
+import { systemCode } from "../errors.ts";
+import type { Clock, Files, Metrics } from "../ports.ts";
+import type { VolumeHealth } from "./health.ts";
 
 /**
  * Where a file is written before it gets its name. A directory of its own: what a dead pod left here is never
@@ -9,29 +11,35 @@ export const TEMPORARY_DIRECTORY = "temporary";
 export interface TemporaryFiles {
   /** Writes a fresh file and makes its content durable; its path. Fails with the volume's errors. */
   write(parts: Iterable<Uint8Array>): Promise<string>;
-  /** Forgets the name; a failure only leaves a leftover. */
+  /** Forgets the name. A failure only leaves a leftover, and is told to the health of the volume. */
   remove(path: string): Promise<void>;
 }
 
 export interface TemporaryFilesOptions {
   readonly files: Files;
   readonly clock: Clock;
-  readonly log: Log;
+  readonly health: Pick<VolumeHealth, "failed" | "recovered">;
   readonly metrics: Metrics;
   /** Unique to this run of this process, on this volume. */
   readonly writer: string;
 }
 
+const REMOVAL = "remove temporary files";
+
 export function createTemporaryFiles(options: TemporaryFilesOptions): TemporaryFiles {
-  const { files, clock, log, metrics, writer } = options;
+  const { files, clock, health, metrics, writer } = options;
   let written = 0;
 
   const remove = async (path: string): Promise<void> => {
     try {
       await files.unlink(path);
     } catch (error) {
-      log.debug("history.temporary.left", { path, error });
+      if (systemCode(error) !== "ENOENT") {
+        health.failed(REMOVAL, error);
+        return;
+      }
     }
+    health.recovered(REMOVAL);
   };
 
   return {

@@ -45,9 +45,9 @@ export async function raceForClaims(options: ClaimRaceOptions): Promise<ClaimRac
   const files = createFiles(directory);
   const clock = createSystemClock();
   const metrics = createMetrics();
-  const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+  const health = { failed: () => {}, recovered: () => {} };
   await files.makeDirectory(TEMPORARY_DIRECTORY);
-  const temporary = createTemporaryFiles({ files, clock, log, metrics, writer: racer });
+  const temporary = createTemporaryFiles({ files, clock, health, metrics, writer: racer });
   const claims = createClaims({ files, temporary, clock, metrics, formats: FORMATS });
   const linked = Buffer.alloc(Math.ceil(keys / 8));
   const owned = Buffer.alloc(linked.length);
