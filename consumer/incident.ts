@@ -37,6 +37,7 @@ const RULES = {
   "not-json": "is not JSON",
   "not-an-object": "is not a JSON object",
   missing: "is missing",
+  "several-values": "has several values, of which the rule's conditions do not choose one",
   "wrong-type": "has the wrong type",
   empty: "is empty",
   "too-long": "is longer than allowed",

@@ -4,7 +4,7 @@ import { actionKey } from "./key.ts";
 import type { RunLimits } from "./limits.ts";
 import type { Action, HttpAction } from "./ports.ts";
 import { type Match, matches } from "./rules.ts";
-import { render, type TemplatePlace } from "./template.ts";
+import { render, type TemplatePlace, type TemplateValues } from "./template.ts";
 
 interface RuleActionBase {
   /** Unique within its rule. */
@@ -114,8 +114,9 @@ export class MatchedAction {
   }
 
   /**
-   * Fills the templates. Rejected for itself: an action whose template names a field that the incident lacks, or
-   * whose value would break out of its place (a path segment "..", a line break in a header, a NUL in an argument).
+   * Fills the templates. Rejected for itself: an action whose template names a field that the incident lacks or has
+   * several values of, or whose value would break out of its place (a path segment "..", a line break in a header, a
+   * NUL in an argument).
    */
   plan(): PlannedAction | RejectedAction {
     const { key, rule, action } = this;
@@ -127,7 +128,7 @@ export class MatchedAction {
         key,
         rule,
         action,
-        spec: filled(this.#action, this.#incident, key),
+        spec: filled(this.#action, { incident: this.#incident, key, conditions: this.#rule.match }),
         incident: this.incident,
         deadlineMs,
         idempotent,
@@ -162,11 +163,11 @@ class Unfillable extends Error {
   }
 }
 
-function filled(action: RuleAction, incident: Incident, key: string): Action {
+function filled(action: RuleAction, values: TemplateValues): Action {
   const fill = (template: string, name: string, place: TemplatePlace): string => {
-    const rendered = render(template, { incident, key }, place);
-    if ("missing" in rendered) throw new Unfillable(name, "missing", `{{${rendered.missing}}}`);
-    return rendered.text;
+    const rendered = render(template, values, place);
+    if ("text" in rendered) return rendered.text;
+    throw new Unfillable(name, rendered.rule, `{{${rendered.unfilled}}}`);
   };
   if (action.type === "http") {
     return {
