@@ -39,6 +39,7 @@ export function historyDependencies(dependencies: AssemblyDependencies): History
     directory,
     requireMount,
     publishIntervalMs,
+    clockSkewMsMax,
     retentionMs: history.retentionMs ?? 2 * eventAgeMsMax + clockSkewMsMax,
     ...(history.import && { import: history.import }),
   };
@@ -52,7 +53,7 @@ export function assemble(
   ending: Ending,
   dependencies: AssemblyDependencies,
 ): { handle: BatchHandler; lanes: Lanes; unacknowledged: Troubles } {
-  const { clock, config, files, metrics, pod, random } = dependencies;
+  const { config, files, metrics, pod, random } = dependencies;
   const { execution, incident, kafka, rules } = config;
   const { deadLetterTopic, commitIntervalMs } = kafka;
   const lanes = createLanes(execution.lanesMax, (running) => metrics.gauge("lanes", running));
@@ -72,7 +73,7 @@ export function assemble(
     },
     admissions: createRunAdmissions({
       files,
-      clock,
+      clock: history.clock,
       writer: `${pod.uid.replaceAll(/[^\w.-]/g, "_")}-${random.nonce()}`,
       pod: pod.name,
       eventAgeMsMax: execution.eventAgeMsMax,

@@ -2,6 +2,7 @@ import { ConsumerError } from "./errors.ts";
 import type { ExecutorDependencies, PlannedAction } from "./execute.ts";
 import type { Claim, Outcome } from "./history/claims.ts";
 import { historyEntry } from "./history/entry.ts";
+import type { VolumeClock } from "./history/volume-clock.ts";
 import type { SendResult, SourceRecord } from "./ports.ts";
 import { retryDelayMs } from "./retry.ts";
 import { withhold, type Withheld } from "./withhold.ts";
@@ -11,7 +12,7 @@ export const DELETED = "its attempts were deleted meanwhile";
 
 /** One execution of one planned action. */
 export interface Run {
-  readonly dependencies: ExecutorDependencies;
+  readonly dependencies: ExecutorDependencies & { readonly clock: VolumeClock };
   readonly planned: PlannedAction;
   readonly record: SourceRecord;
   /** Aborts when the partition is revoked: nothing is sent any more. */
@@ -105,7 +106,8 @@ async function reachEnd(
     }
     await clock.sleep(delayMs, run.ended);
   }
-  if (certain && isTooOld(run)) {
+  const tooOld = await isTooOld(run, run.ended);
+  if (certain && tooOld) {
     const deleted = before !== undefined && (await isDeleted(run, attempt - 1));
     return { notBegun: deleted ? DELETED : "too old for another attempt" };
   }
@@ -147,7 +149,7 @@ async function inspect<T>(
  * also go with the power, before anything was sent; then the event is not too old yet.
  */
 async function isDeleted(run: Run, attempt: number): Promise<boolean> {
-  if (!isTooOld(run)) return false;
+  if (!(await isTooOld(run, run.ended))) return false;
   const { claims } = run.dependencies.history;
   const read = () => claims.readClaim(run.planned.key, attempt);
   const { seen, certain } = await inspect(run, "read a claim", read);
@@ -246,7 +248,7 @@ async function act(
 ): Promise<Outcome> {
   const { clock, history } = run.dependencies;
   const { key, attempt } = claim;
-  if (isTooOld(run)) {
+  if (await isTooOld(run, run.lingering)) {
     return conclude(run, claim, "too-old", {
       outcome: "rejected",
       detail: "too old after its claim",
@@ -343,7 +345,9 @@ function existing<T>(file: T | undefined, kind: string, { planned }: Run): T {
   );
 }
 
-function isTooOld({ dependencies, planned }: Run): boolean {
-  const { clock, settings } = dependencies;
+/** Waits, with an unready pod, while its clock and the volume's disagree: nothing is begun then, or taken for too old. */
+async function isTooOld({ dependencies, planned }: Run, giveUp: AbortSignal): Promise<boolean> {
+  const { clock, history, settings } = dependencies;
+  await history.hold("judge an age", async () => clock.assertAgrees(), giveUp);
   return clock.wallMs() - planned.incident.startedOnMs > settings.eventAgeMsMax;
 }

@@ -37,6 +37,8 @@ const CODES = {
   "assignment-lost": { exitCode: EXIT_CODE.internal, retriable: true },
   /** The history volume cannot be read or written. */
   "history-unavailable": { exitCode: EXIT_CODE.dependencyStayedAway, retriable: true },
+  /** This pod's clock and the volume's differ by more than execution.clockSkewMsMax. */
+  "clock-beyond-skew": { exitCode: EXIT_CODE.dependencyStayedAway, retriable: true },
   /** The history directory is not a mount of its own although `requireMount` is set. */
   "history-not-mounted": { exitCode: EXIT_CODE.badConfiguration, retriable: false },
   /** A file of the history has a newer format version, or is not ours. */

@@ -25,8 +25,8 @@ const ANSWERS: readonly (SendResult & { readonly applied: boolean })[] = [
 
 /** One volume, and pods on it whose every step is the test's to allow. */
 function createScene(answers: readonly number[]) {
-  const volume = createMemoryVolume();
   const clock = createManualClock();
+  const volume = createMemoryVolume({ clock });
   const broker = createRecordedBroker();
   const interleaving = createInterleaving(clock);
   const sends: { readonly attempt: number; readonly applied: boolean }[] = [];

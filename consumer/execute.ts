@@ -11,7 +11,6 @@ import type {
   ActionTarget,
   Assignment,
   Broker,
-  Clock,
   Log,
   Metrics,
   Random,
@@ -95,7 +94,6 @@ export interface ExecutorDependencies {
   readonly history: History;
   readonly target: ActionTarget;
   readonly broker: Pick<Broker, "publish">;
-  readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -111,7 +109,9 @@ export interface ExecutorDependencies {
 
 /** Walks the attempts of one key from the first; what may be done at each is said in ARCHITECTURE.md. */
 export function createExecutor(dependencies: ExecutorDependencies): Executor {
-  const { clock, settings } = dependencies;
+  const { settings } = dependencies;
+  const { clock } = dependencies.history;
+  const withClock = { ...dependencies, clock };
   const endOf = createEnds();
   return async (planned, options) => {
     const { assignment, record, stopping } = options;
@@ -129,7 +129,7 @@ export function createExecutor(dependencies: ExecutorDependencies): Executor {
     const stay = ended.aborted ? undefined : onAbort(ended, () => void linger());
     try {
       return await walk({
-        dependencies,
+        dependencies: withClock,
         planned,
         record,
         revoked: assignment.signal,

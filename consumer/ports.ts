@@ -50,6 +50,8 @@ export interface Files {
   link(existing: string, added: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
+  /** When the file server last changed the content, by its own clock: milliseconds since the epoch. ENOENT when absent. */
+  modifiedMs(path: string): Promise<number>;
   /** Names in a directory, in no order. A cache may leave out fresh ones: never proves absence. */
   list(path: string): Promise<string[]>;
   /** fsync of the directory, so that its names are durable. */

@@ -64,6 +64,7 @@ describe.each(implementations)("files on %s", (_name, open) => {
       () => files.link("none", "other"),
       () => files.rename("none", "other"),
       () => files.unlink("none"),
+      () => files.modifiedMs("none"),
       () => files.list("none"),
       () => files.syncDirectory("none"),
       () => files.createExclusive("none/a"),
@@ -83,6 +84,16 @@ describe.each(implementations)("files on %s", (_name, open) => {
     expect(await files.readFrom("a", 7)).toHaveLength(0);
     expect(await files.readFrom("a", 99)).toHaveLength(0);
     await file.close();
+  });
+
+  test("modifiedMs is the volume's time of the last write", async () => {
+    const files = await open();
+    const beforeMs = Date.now();
+    await write(files, "a", "content");
+    const modifiedMs = await files.modifiedMs("a");
+    // The kernel's stamps are a few milliseconds coarse.
+    expect(modifiedMs).toBeGreaterThan(beforeMs - 1000);
+    expect(modifiedMs).toBeLessThanOrEqual(Date.now());
   });
 
   test("link gives a second name once, and outlives the first", async () => {

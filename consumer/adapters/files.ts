@@ -36,6 +36,7 @@ export function createFiles(root: string, mountinfoPath = "/proc/self/mountinfo"
     link: (existing, added) => addName(locate(existing), locate(added)),
     rename: (from, to) => replace(locate(from), locate(to)),
     unlink: (path) => remove(locate(path)),
+    modifiedMs: (path) => modifiedMs(locate(path)),
     list: (path) => list(locate(path)),
     syncDirectory: (path) => syncDirectory(locate(path)),
     isMount: () => isMount(root, mountinfoPath),
@@ -136,6 +137,16 @@ function replace(from: string, to: string): Promise<void> {
 
 function remove(path: string): Promise<void> {
   return done((end) => unlink(path, end));
+}
+
+/** Opened for it: an open asks the server for the attributes, stat(2) alone may answer from a cache. */
+async function modifiedMs(path: string): Promise<number> {
+  const descriptor = await result<number>((end) => open(path, constants.O_RDONLY, end));
+  try {
+    return (await result<Stats>((end) => fstat(descriptor, end))).mtimeMs;
+  } finally {
+    await done((end) => close(descriptor, end));
+  }
 }
 
 function list(path: string): Promise<string[]> {

@@ -210,7 +210,7 @@ const execution = section({
   clockSkewMsMax: milliseconds(
     0,
     3_600_000,
-    "Largest difference between two pods' clocks. Default 60000.",
+    "Largest difference between the clocks of a pod and of the history volume; beyond it the pod is unready and begins nothing. Default 60000.",
   ).default(60_000),
   lanesMax: integer(
     1,

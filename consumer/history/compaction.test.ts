@@ -113,8 +113,8 @@ test("a journal that outlived a suspension of its host is followed by another on
   const retentionMs = 2 * DAY_MS;
   await using writer = await open({ retentionMs, ...QUIET });
   await writer.record(recent("friday"));
-  await using other = await open({ retentionMs, ...QUIET });
   suspendedMs = 3 * DAY_MS;
+  await using other = await open({ retentionMs, ...QUIET });
   expect(await other.history.compact()).toMatchObject({ journalsDeleted: 1 });
   await writer.record(recent("monday", { atMs: host.wallMs() }));
   expect((await readVolume()).names).toContain("monday");

@@ -1,5 +1,5 @@
 import { ConsumerError, systemCode } from "../errors.ts";
-import type { Clock, Files, Log } from "../ports.ts";
+import type { Files, Log } from "../ports.ts";
 import type { FormatRange } from "./format.ts";
 import type { GenerationReader, GenerationWriter } from "./generations.ts";
 import type { HistoryIndex } from "./index.ts";
@@ -7,6 +7,7 @@ import { type Journal, journalIdleMsMax } from "./journal.ts";
 import type { JournalReading, Journals } from "./journals.ts";
 import { encodeSnapshot } from "./snapshot.ts";
 import type { Union } from "./union.ts";
+import type { VolumeClock } from "./volume-clock.ts";
 
 /** Fewer new entries than this, or than an eighth of the history, wait for `SEALED_AGE_MS_MAX`. */
 const FRESH_ENTRIES_MIN = 1000;
@@ -32,7 +33,7 @@ export interface CompactionOptions {
   readonly journals: Journals;
   readonly index: HistoryIndex;
   readonly union: Union;
-  readonly clock: Clock;
+  readonly clock: VolumeClock;
   readonly log: Log;
   readonly formats: FormatRange;
   readonly retentionMs: number;
@@ -43,10 +44,12 @@ export interface CompactionOptions {
  * content is in a durable one. The journal of a writer that died is never sealed: it is merged, and kept until its
  * last record is past retention; without any record, until a writer that woke would turn to another. Idempotent; safe in
  * several pods at once, and when a pod slept in the middle.
- * Throws the volume's errors and "history-unreadable"; then nothing was deleted that is not in a generation.
+ * Throws the volume's errors, "history-unreadable" and "clock-beyond-skew"; then nothing was deleted that is not in a generation.
  */
 export async function compact(options: CompactionOptions): Promise<CompactionResult> {
   const { generations, index, union, clock, log, formats } = options;
+  // What is past retention is dropped.
+  clock.assertAgrees();
   for (let tries = 1; tries <= TRIES_MAX; tries += 1) {
     const startMs = clock.monotonicMs();
     const { retains, deletable } = await readAll(options);

@@ -101,9 +101,9 @@ export function createVolumeHealth(options: VolumeHealthOptions): VolumeHealth {
   };
 }
 
+const FAULTS = ["history-unreadable", "history-unavailable", "clock-beyond-skew"] as const;
+
 function faultCode(error: unknown): string | undefined {
-  if (hasCode(error, "history-unreadable") || hasCode(error, "history-unavailable")) {
-    return error.code;
-  }
+  for (const code of FAULTS) if (hasCode(error, code)) return code;
   return systemCode(error);
 }

@@ -22,6 +22,7 @@ import { type ClaimSweepOptions, type SweepSettings, createClaimSweep } from "./
 import { type Sweeper, startSweeper } from "./sweeper.ts";
 import { TEMPORARY_DIRECTORY, createTemporaryFiles } from "./temporary.ts";
 import { createUnion } from "./union.ts";
+import { type VolumeClock, createVolumeClock } from "./volume-clock.ts";
 
 export interface Pod {
   /** For people: POD_NAME. */
@@ -37,6 +38,8 @@ interface HistorySettings {
   readonly directory?: string;
   /** Upper bound of the age of a change that automation_action_history.json does not show yet, while the volume works. */
   readonly publishIntervalMs: number;
+  /** Largest difference between this pod's clock and the volume's. Default 60000. */
+  readonly clockSkewMsMax?: number;
   /** How often the volume is probed for writing, and how long a probe may take. Default 5000. */
   readonly probeIntervalMs?: number;
   /** How long an end is kept and shown: at least as long as its event may be acted on. Default two days. */
@@ -60,6 +63,8 @@ export interface HistoryDependencies {
 
 export interface History extends AsyncDisposable {
   readonly claims: Claims;
+  /** What ages are judged by, and what is written here is stamped with. */
+  readonly clock: VolumeClock;
   /** Not ready while any operation on the volume fails. */
   readonly state: DependencyState;
   /**
@@ -105,21 +110,38 @@ type Sweeping = Pick<Sweeper, "round">;
 
 const CLOSE_MS_MAX = 5000;
 const RETENTION_MS = 2 * 86_400_000;
+const CLOCK_SKEW_MS_MAX = 60_000;
 
 /**
- * Recovers the history of the volume. Throws "history-not-mounted", "history-unavailable" (retriable) or
- * "history-unreadable" (a newer format).
+ * Recovers the history of the volume. Throws "history-not-mounted", "history-unavailable" or "clock-beyond-skew" (both
+ * retriable), or "history-unreadable" (a newer format).
  */
 export async function openHistory(dependencies: HistoryDependencies): Promise<History> {
-  const { files, clock, random, log, metrics, settings } = dependencies;
+  const { files, random, log, metrics, settings } = dependencies;
+  const { clock: hostClock } = dependencies;
   const podUid = dependencies.pod.uid.replaceAll(/[^\w.-]/g, "_");
   const writer = `${podUid}-${random.nonce()}`;
   const { formats = FORMATS, retentionMs = RETENTION_MS } = settings;
   const { probeIntervalMs = 5000 } = settings;
   const answerMsMax = 2 * probeIntervalMs;
-  const health = createVolumeHealth({ clock, random, log, metrics, answerMsMax });
-  const temporary = createTemporaryFiles({ files, clock, health, metrics, writer });
-  const journal = createJournal({ files, clock, random, metrics, podUid, formats, retentionMs });
+  const health = createVolumeHealth({ clock: hostClock, random, log, metrics, answerMsMax });
+  const temporary = createTemporaryFiles({ files, clock: hostClock, health, metrics, writer });
+  const clock = createVolumeClock({
+    files,
+    temporary,
+    clock: hostClock,
+    clockSkewMsMax: settings.clockSkewMsMax ?? CLOCK_SKEW_MS_MAX,
+  });
+  const journal = createJournal({
+    files,
+    clock: hostClock,
+    volumeClock: clock,
+    random,
+    metrics,
+    podUid,
+    formats,
+    retentionMs,
+  });
   const isOwn = (path: string): boolean => journal.owns(path);
   const journals = createJournals({ files, clock, log, metrics, isOwn, formats });
   const generations = {
@@ -156,9 +178,9 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
 
   const startMs = clock.monotonicMs();
   await recover(dependencies, async () => {
+    await clock.compare();
     await union.refresh();
     await takeOver();
-    await temporary.remove(await temporary.write([]));
   });
   const durationMs = Math.round(clock.monotonicMs() - startMs);
   const { generation } = union;
@@ -178,7 +200,6 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     format: formats.writes,
   });
   const probe = startProbe({
-    temporary,
     health,
     clock,
     intervalMs: probeIntervalMs,
@@ -246,6 +267,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
 
   return {
     claims,
+    clock,
     get state() {
       return health.state;
     },

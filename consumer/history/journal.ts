@@ -28,7 +28,10 @@ export interface Journal {
 
 export interface JournalOptions {
   readonly files: Files;
+  /** Of this pod's host: how long it slept shows only there. */
   readonly clock: Clock;
+  /** What records are stamped with. */
+  readonly volumeClock: Pick<Clock, "wallMs">;
   readonly random: Random;
   readonly metrics: Metrics;
   /** Begins the name of the file. */
@@ -75,7 +78,7 @@ interface Waiting {
  * others may have taken the file for that of a dead writer and deleted it meanwhile.
  */
 export function createJournal(options: JournalOptions): Journal {
-  const { files, clock, random, metrics, podUid, formats } = options;
+  const { files, clock, volumeClock, random, metrics, podUid, formats } = options;
   const idleMsMax = journalIdleMsMax(options.retentionMs);
   const paths = new Set<string>();
   let file: OpenFile | undefined;
@@ -175,7 +178,7 @@ export function createJournal(options: JournalOptions): Journal {
   };
 
   return {
-    append: (entry) => append({ kind: "entry", ...entry, journalledAtMs: clock.wallMs() }),
+    append: (entry) => append({ kind: "entry", ...entry, journalledAtMs: volumeClock.wallMs() }),
     appendAudit: (audit) => append(audit),
     rotate,
     get present() {

@@ -1,34 +1,41 @@
-import type { Clock } from "../ports.ts";
+import { hasCode } from "../errors.ts";
 import type { VolumeHealth } from "./health.ts";
-import type { TemporaryFiles } from "./temporary.ts";
+import type { VolumeClock } from "./volume-clock.ts";
 
 const WHAT = "probe for writing";
+const CLOCKS = "compare the clocks";
 
 export interface ProbeOptions {
-  readonly temporary: TemporaryFiles;
   readonly health: VolumeHealth;
-  readonly clock: Clock;
+  readonly clock: VolumeClock;
   /** Between two probes, and the longest that one may take. */
   readonly intervalMs: number;
 }
 
-/** Writes a file and removes it, again and again, so that readiness shows a volume that fails while nothing happens. */
+/**
+ * Writes a file and removes it, again and again, so that readiness shows a volume that fails while nothing happens; and
+ * compares the clocks by the time stamp of that file.
+ */
 export function startProbe(options: ProbeOptions): { stop(): Promise<void> } {
-  const { temporary, health, clock, intervalMs } = options;
+  const { health, clock, intervalMs } = options;
   const stopping = new AbortController();
 
   const probe = async (): Promise<void> => {
     const startMs = clock.monotonicMs();
+    let disagreement: unknown;
     try {
-      await temporary.remove(await temporary.write([new TextEncoder().encode("probe\n")]));
-      const tookMs = Math.round(clock.monotonicMs() - startMs);
-      // An answer that comes too late is none: nothing could be acted on at this speed.
-      if (tookMs < intervalMs) health.recovered(WHAT);
-      else
-        health.failed(WHAT, new Error(`it took ${tookMs} ms, at most ${intervalMs} ms is allowed`));
+      await clock.compare();
     } catch (error) {
-      health.failed(WHAT, error);
+      if (!hasCode(error, "clock-beyond-skew")) return health.failed(WHAT, error);
+      disagreement = error;
     }
+    if (disagreement === undefined) health.recovered(CLOCKS);
+    else health.failed(CLOCKS, disagreement);
+    const tookMs = Math.round(clock.monotonicMs() - startMs);
+    // An answer that comes too late is none: nothing could be acted on at this speed.
+    if (tookMs < intervalMs) health.recovered(WHAT);
+    else
+      health.failed(WHAT, new Error(`it took ${tookMs} ms, at most ${intervalMs} ms is allowed`));
   };
 
   const run = async (): Promise<void> => {

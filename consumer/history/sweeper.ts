@@ -1,4 +1,5 @@
-import type { Clock, Log, Random } from "../ports.ts";
+import type { Log, Random } from "../ports.ts";
+import type { VolumeClock } from "./volume-clock.ts";
 
 export interface Sweeper {
   /** One round now; for who does not want to wait for the next. Rejects with what went wrong. */
@@ -8,7 +9,7 @@ export interface Sweeper {
 
 export interface SweeperOptions {
   readonly parts: readonly ((giveUp: AbortSignal) => Promise<void>)[];
-  readonly clock: Clock;
+  readonly clock: VolumeClock;
   readonly random: Random;
   readonly log: Log;
   /** Between two rounds, on average: pods shall not sweep in step. */
@@ -17,7 +18,10 @@ export interface SweeperOptions {
   readonly stopping: AbortSignal;
 }
 
-/** Runs each part once a round, one after the other. A part that fails is left until the next round. */
+/**
+ * Runs each part once a round, one after the other. A part that fails is left until the next round. While this pod's clock
+ * and the volume's disagree, nothing is swept: which of them is wrong, nobody knows.
+ */
 export function startSweeper(options: SweeperOptions): Sweeper {
   const { parts, clock, random, log, intervalMs } = options;
   const closing = new AbortController();
@@ -25,6 +29,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   let last: Promise<void> = Promise.resolve();
 
   const sweep = async (): Promise<void> => {
+    clock.assertAgrees();
     let failure: Error | undefined;
     for (const part of parts) {
       if (stopping.aborted) break;

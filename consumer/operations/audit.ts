@@ -17,6 +17,7 @@ export function openAudit(dependencies: {
 }): Audit {
   const journal = createJournal({
     ...dependencies,
+    volumeClock: dependencies.clock,
     metrics: NONE,
     podUid: "operator",
     formats: FORMATS,
