@@ -13,6 +13,8 @@ import { clusterOf } from "../targets/cluster-access.ts";
 
 const SIMULATORS = join(import.meta.dirname, "../../simulator/main.ts");
 const CONTEXT = "checked";
+/** Neither the cluster of a job nor named as one of kind: whatever cluster this run has. */
+const CHECKED_THERE = ["--dry-run", `--context=${CONTEXT}`, `--force-context=${CONTEXT}`];
 const ACCEPTED = /: accepted by the API server, not kept$/gm;
 /** The Namespace, the claim and the ServiceAccount; the ConfigMap, the Deployment and the budget; Secret, Service and StatefulSet of a broker. */
 const OBJECTS = 3;
@@ -29,11 +31,10 @@ export const manifestsAccepted: Scenario = {
     const kubeconfig = await clusterOf(stage.target).kubeconfig(CONTEXT);
     const omega = async (...argv: string[]): Promise<string> => {
       let said = "";
-      await runCommand(
-        process.execPath,
-        [SIMULATORS, "omega", ...argv, "--dry-run", `--context=${CONTEXT}`],
-        { environment: { KUBECONFIG: kubeconfig }, onLine: (line) => (said += `${line}\n`) },
-      );
+      await runCommand(process.execPath, [SIMULATORS, "omega", ...argv, ...CHECKED_THERE], {
+        environment: { KUBECONFIG: kubeconfig },
+        onLine: (line) => (said += `${line}\n`),
+      });
       return said;
     };
     for (const job of OMEGA_JOBS) {

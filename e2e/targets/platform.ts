@@ -15,7 +15,7 @@ export interface Platform extends AsyncDisposable {
   /** Of the app, as the manifests name it. */
   readonly image: string;
   /** Images of the sidecars and what they are started with; where their servers are is the stage's affair. */
-  readonly sidecars: Pick<Site, "identity" | "splunk">;
+  readonly sidecars: Required<Pick<Site, "identity" | "splunk">>;
   /** Of every container. */
   readonly environment: Readonly<Record<string, string>>;
   /** What containers ask of a node, instead of what production asks; absent: the same. */

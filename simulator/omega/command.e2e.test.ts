@@ -1,4 +1,5 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -84,7 +85,7 @@ test("an unknown key of omega.yaml is refused with its path and the nearest know
   await writeFile(path, text.replace("failureThreshold: 72", "failureTreshold: 72"));
   const argv = ["deploy-kdnc", "--job", "component", "--dry-run", "--directory", copy.path];
   const { code, stdout, stderr } = await omega(argv);
-  expect(code).toBe(1);
+  expect(code).toBe(3);
   expect(stdout).toBe("");
   expect(stderr).toContain("omega.yaml: probes.startup.failureThreshold: ");
   expect(stderr).toContain(
@@ -93,20 +94,196 @@ test("an unknown key of omega.yaml is refused with its path and the nearest know
   expect(stderr).not.toContain("    at ");
 });
 
-test("what copy-config put there is what the pods get", async () => {
-  await using copy = await copyOfRepository();
-  await writeFile(join(copy.path, "deploy_target/omega/config/config.yaml"), "version: 7\n");
-  const argv = ["deploy-kdnc", "--job", "component", "--dry-run", "--directory", copy.path];
-  const { stdout, stderr } = await omega(argv);
-  expect(stderr).toBe("");
-  expect(documentsOf(stdout)[0]).toMatchObject({ data: { "config.yaml": "version: 7\n" } });
+async function dryRun(job: string, directory: string) {
+  return omega(["deploy-kdnc", "--job", job, "--dry-run", "--directory", directory]);
+}
+
+describe("configuration", () => {
+  test("is that of the job, and what another job left in the mounted directory is named", async () => {
+    await using copy = await copyOfRepository();
+    const leftover = join(copy.path, "deploy_target/omega/config/config.yaml");
+    await cp(join(copy.path, "config/development-config.yaml"), leftover);
+    const { code, stdout, stderr } = await dryRun("deploy-production", copy.path);
+    expect(code).toBe(0);
+    const production = await readFile(join(copy.path, "config/production-config.yaml"), "utf8");
+    expect(documentsOf(stdout)[0]).toMatchObject({ data: { "config.yaml": production } });
+    expect(stderr).toContain(
+      "deploy_target/omega/config/config.yaml is ignored: it differs from config/production-config.yaml, which is taken",
+    );
+  });
+
+  test("that copy-config put there is not worth a word", async () => {
+    await using copy = await copyOfRepository();
+    const copied = join(copy.path, "deploy_target/omega/config/config.yaml");
+    await cp(join(copy.path, "config/development-config.yaml"), copied);
+    const { code, stderr } = await dryRun("component", copy.path);
+    expect([code, stderr]).toEqual([0, expect.not.stringContaining("is ignored")]);
+  });
+
+  test("beside it, text files are carried", async () => {
+    await using copy = await copyOfRepository();
+    await writeFile(join(copy.path, "deploy_target/omega/config/extra.txt"), "é\n");
+    const { stdout } = await dryRun("component", copy.path);
+    expect(documentsOf(stdout)[0]).toMatchObject({ data: { "extra.txt": "é\n" } });
+  });
+
+  test.each([
+    ["a binary file", "logo.png", (path: string) => writeFile(path, Buffer.from([0x89, 0xff]))],
+    ["a directory", "nested", (path: string) => mkdir(path)],
+  ])("%s beside it is refused", async (_what, name, make) => {
+    await using copy = await copyOfRepository();
+    await make(join(copy.path, "deploy_target/omega/config", name));
+    const { code, stdout, stderr } = await dryRun("component", copy.path);
+    expect([code, stdout]).toEqual([3, ""]);
+    expect(stderr).toContain(`deploy_target/omega/config: ${name}: `);
+  });
+});
+
+describe("preflight", () => {
+  test.each([["--dry-run"], ["--context=kind-fake"]])(
+    "comes first: nothing is printed or applied when it finds an error (%s)",
+    async (option) => {
+      await using server = await fakeApiServer();
+      await using copy = await copyOfRepository();
+      const path = join(copy.path, "deploy_target/omega/omega.yaml");
+      const text = await readFile(path, "utf8");
+      await writeFile(path, text.replace("GracePeriodSeconds: 90", "GracePeriodSeconds: 30"));
+      const argv = ["deploy-kdnc", "--job", "component", option, "--directory", copy.path];
+      const { code, stdout, stderr } = await omega(argv, server.env);
+      expect([code, stdout, server.patched]).toEqual([3, "", []]);
+      expect(stderr).toContain("omega: preflight error, component: preStop may take 60 s");
+    },
+  );
+
+  test("judges the job that is deployed, not the other one", async () => {
+    await using copy = await copyOfRepository();
+    await writeFile(join(copy.path, "config/production-config.yaml"), "version: 7\n");
+    const argv = (job: string) => [
+      "init-kdnc",
+      "--job",
+      job,
+      "--dry-run",
+      "--directory",
+      copy.path,
+    ];
+    expect((await omega(argv("component"))).code).toBe(0);
+    expect((await omega(argv("deploy-production"))).code).toBe(3);
+  });
+});
+
+async function npm(...options: string[]) {
+  const argv = ["run", ...options, "omega", "--", "deploy-kdnc", "--job=component", "--dry-run"];
+  return await new Promise<{ code: unknown; stdout: string; stderr: string }>((resolve) => {
+    execFile("npm", argv, { cwd: REPOSITORY }, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : error.code, stdout, stderr }),
+    );
+  });
+}
+
+describe("through npm", () => {
+  test("--silent, a dry run prints nothing but YAML", async () => {
+    const { code, stdout } = await npm("--silent");
+    expect(code).toBe(0);
+    expect(stdout.startsWith("---\n")).toBe(true);
+    expect(documentsOf(stdout).map(({ kind }) => kind)).toContain("Deployment");
+  });
+
+  test("without it, npm's own lines come first, and how to leave them out is told", async () => {
+    const { code, stderr } = await npm();
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringContaining("npm run --silent omega -- deploy-kdnc"),
+    ]);
+  });
+});
+
+describe("the cluster", () => {
+  const COMPONENT = "omega-aws.centraltech-nonprod1.use1";
+  const PRODUCTION = "omega-aws.centraltech-prod1.use1";
+
+  test.each(["init-kdnc", "deploy-kdnc"])(
+    "of the other job is refused by %s, and nothing is applied",
+    async (command) => {
+      await using server = await fakeApiServer({ context: COMPONENT });
+      const argv = [command, "--job", "deploy-production", "--context", COMPONENT];
+      const { code, stderr } = await omega(argv, server.env);
+      expect([code, server.patched]).toEqual([2, []]);
+      expect(stderr).toContain(
+        `omega: --context must be ${PRODUCTION}, the cluster of deploy-production, or a local one of kind, got ${COMPONENT}; --force-context ${COMPONENT} takes it all the same\n`,
+      );
+    },
+  );
+
+  test("of the job takes the objects, without a simulator beside the app", async () => {
+    await using server = await fakeApiServer({ context: PRODUCTION });
+    const argv = ["deploy-kdnc", "--job", "deploy-production", "--context", PRODUCTION];
+    const { code, stderr } = await omega(argv, server.env);
+    expect(code).toBe(0);
+    expect(stderr).toContain(`context ${PRODUCTION} is the cluster fake at ${server.url}`);
+    const deployed = server.bodies.join("\n");
+    expect(deployed).toContain('"kind":"Deployment"');
+    expect(deployed).not.toMatch(/localhost\/|athenz:4443|initContainers|splunk-forwarder/);
+  });
+
+  test("of kind gets the simulators", async () => {
+    await using server = await fakeApiServer();
+    const argv = ["deploy-kdnc", "--job", "component", "--context", "kind-fake"];
+    expect((await omega(argv, server.env)).code).toBe(0);
+    expect(server.bodies.join("\n")).toContain("localhost/kafka-consumer-kit/simulators");
+  });
+
+  test("that is only named like one of kind is refused", async () => {
+    await using server = await fakeApiServer({ server: "https://10.1.2.3:6443" });
+    const { code, stderr } = await omega(
+      ["deploy-kdnc", "--job", "component", "--context", "kind-fake"],
+      server.env,
+    );
+    expect(code).toBe(2);
+    expect(stderr).toContain("kind-fake is at https://10.1.2.3:6443, which is not this machine");
+  });
+
+  test("of another name is taken when --force-context repeats it, without simulators", async () => {
+    await using server = await fakeApiServer({ context: "staging" });
+    const argv = ["deploy-kdnc", "--job", "component", "--context", "staging"];
+    expect((await omega(argv, server.env)).code).toBe(2);
+    expect((await omega([...argv, "--force-context", "stagin"], server.env)).code).toBe(2);
+    expect(server.patched).toEqual([]);
+    expect((await omega([...argv, "--force-context", "staging"], server.env)).code).toBe(0);
+    expect(server.patched).toHaveLength(3);
+    expect(server.bodies.join("\n")).not.toContain("localhost/");
+  });
+
+  test("whose context says the job's name and whose entry says the other's is refused", async () => {
+    await using server = await fakeApiServer({ context: PRODUCTION, entry: COMPONENT });
+    const argv = ["deploy-kdnc", "--job", "deploy-production", "--context", PRODUCTION];
+    const { code, stderr } = await omega(argv, server.env);
+    expect([code, server.patched]).toEqual([2, []]);
+    expect(stderr).toContain(`${PRODUCTION} leads to ${COMPONENT}, the cluster of component`);
+  });
+
+  test.each([["--sidecar-image=localhost/sim:1"], ["--zts-url=https://zts:1"]])(
+    "takes simulators on kind only: %s",
+    async (option) => {
+      await using server = await fakeApiServer({ context: COMPONENT });
+      const argv = ["deploy-kdnc", "--job", "component", "--context", COMPONENT, option];
+      const { code, stderr } = await omega(argv, server.env);
+      expect([code, server.patched]).toEqual([2, []]);
+      expect(stderr).toContain("only a cluster of kind has simulators beside the app");
+    },
+  );
+
+  test("a dry run without one prints no simulators: it may be piped to any cluster", async () => {
+    const { code, stdout } = await omega(["deploy-kdnc", "--job", "component", "--dry-run"]);
+    expect(code).toBe(0);
+    expect(stdout).not.toMatch(/localhost\/|athenz:4443/);
+  });
 });
 
 describe("with an API server", () => {
   test("applies every object on the server's side, by the name of k8s-ci", async () => {
     await using server = await fakeApiServer();
     const { code, stderr } = await omega(
-      ["init-kdnc", "--job", "component", "--context", "fake"],
+      ["init-kdnc", "--job", "component", "--context", "kind-fake"],
       server.env,
     );
     expect([code, stderr]).toEqual([0, expect.stringContaining("Namespace")]);
@@ -120,7 +297,7 @@ describe("with an API server", () => {
   test("a dry run keeps nothing, and checks in default what has no namespace yet", async () => {
     await using server = await fakeApiServer();
     const { code, stdout, stderr } = await omega(
-      ["deploy-kdnc", "--job", "component", "--context", "fake", "--dry-run"],
+      ["deploy-kdnc", "--job", "component", "--context", "kind-fake", "--dry-run"],
       server.env,
     );
     expect(code).toBe(0);
@@ -137,7 +314,7 @@ describe("with an API server", () => {
   test("a refusal names the object and the server's reason", async () => {
     await using server = await fakeApiServer({ refuse: "deployments" });
     const { code, stderr } = await omega(
-      ["deploy-kdnc", "--job", "component", "--context", "fake"],
+      ["deploy-kdnc", "--job", "component", "--context", "kind-fake"],
       server.env,
     );
     expect(code).toBe(1);
@@ -153,13 +330,26 @@ describe("with an API server", () => {
       server.env,
     );
     expect(code).toBe(1);
-    expect(stderr).toContain("there is no context production in the kubeconfig; known: fake\n");
+    expect(stderr).toContain(
+      "there is no context production in the kubeconfig; known: kind-fake\n",
+    );
     expect(server.patched).toEqual([]);
   });
 });
 
+interface FakeOptions {
+  readonly refuse?: string;
+  /** Name of the context. Default `kind-fake`. */
+  readonly context?: string;
+  /** Name of its cluster in the kubeconfig. Default `fake`. */
+  readonly entry?: string;
+  /** Address that the kubeconfig gives. Default: where it listens. */
+  readonly server?: string;
+}
+
 /** Knows the kinds that we apply, and no namespace but default. */
-async function fakeApiServer(options: { readonly refuse?: string } = {}) {
+async function fakeApiServer(options: FakeOptions = {}) {
+  const bodies: string[] = [];
   const patched: [path: string, dryRun: string | null][] = [];
   const server = fastify({ forceCloseConnections: true });
   server.addContentTypeParser(
@@ -187,6 +377,7 @@ async function fakeApiServer(options: { readonly refuse?: string } = {}) {
     async (request: FastifyRequest<{ Querystring: Record<string, string> }>, reply) => {
       const [path = ""] = request.url.split("?");
       expect(request.query).toMatchObject({ fieldManager: "k8s-ci-stand-in", force: "true" });
+      bodies.push(String(request.body));
       patched.push([path, request.query["dryRun"] ?? null]);
       if (options.refuse !== undefined && path.includes(options.refuse)) {
         return reply
@@ -199,17 +390,22 @@ async function fakeApiServer(options: { readonly refuse?: string } = {}) {
   const url = await server.listen({ host: "127.0.0.1", port: 0 });
   const directory = await mkdtemp(join(tmpdir(), "omega-command-"));
   const kubeconfig = join(directory, "kubeconfig");
+  const { context: name = "kind-fake", entry = "fake" } = options;
+  const cluster = { server: options.server ?? url, "insecure-skip-tls-verify": true };
   await writeFile(
     kubeconfig,
     JSON.stringify({
       apiVersion: "v1",
       kind: "Config",
-      clusters: [{ name: "fake", cluster: { server: url, "insecure-skip-tls-verify": true } }],
+      clusters: [{ name: entry, cluster }],
       users: [{ name: "fake", user: {} }],
-      contexts: [{ name: "fake", context: { cluster: "fake", user: "fake" } }],
+      contexts: [{ name, context: { cluster: entry, user: "fake" } }],
+      "current-context": name,
     }),
   );
   return {
+    url,
+    bodies,
     patched,
     env: { KUBECONFIG: kubeconfig },
     [Symbol.asyncDispose]: async () => {

@@ -1,11 +1,13 @@
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readFile } from "node:fs/promises";
 import { stringify } from "yaml";
 import type { Command, OptionValues } from "../command.ts";
 import { UsageError, textOption } from "../command.ts";
-import { readDeployTarget } from "./deploy-target.ts";
-import { DEPLOYMENTS, OMEGA_JOBS } from "./identities.ts";
+import { preflight } from "../preflight.ts";
+import { readDeployment } from "./deploy-target.ts";
+import { chooseCluster } from "./cluster-choice.ts";
+import type { ChoiceOptions, KnownContext } from "./cluster-choice.ts";
+import { OMEGA_JOBS } from "./identities.ts";
 import type { OmegaJob } from "./identities.ts";
 import { KDNC_COMMANDS, objectsOf } from "./kdnc.ts";
 import type { KdncCommand } from "./kdnc.ts";
@@ -18,6 +20,9 @@ const REPOSITORY = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const SIDECAR_IMAGE = "localhost/kafka-consumer-kit/simulators:local";
 const ZTS_URL = "https://athenz:4443/zts/v1";
 
+/** Exit code when preflight finds an error; the same as that of `npm run e2e`. */
+const PREFLIGHT_FAILED = 3;
+
 /**
  * `k8s-ci app init-kdnc` and `deploy-kdnc` as we read them (DEVIATIONS.md). Never falls back to the current context of a
  * kubeconfig: it may be production's.
@@ -28,20 +33,23 @@ export const command: Command = {
   options: {
     /** component or deploy-production */
     job: { type: "string" },
-    /** Of the kubeconfig. With --dry-run the API server checks the objects and keeps nothing. */
+    /** Of the kubeconfig: the job's own cluster, or one of kind. With --dry-run the API server checks the objects and keeps nothing. */
     context: { type: "string" },
-    /** Prints the objects as YAML. */
+    /** The name of --context once more, to take a cluster that is neither. */
+    "force-context": { type: "string" },
+    /** Prints the objects as YAML, and nothing else. */
     "dry-run": { type: "boolean" },
     /** Of the app; default: `base` of omega.yaml. */
     image: { type: "string" },
-    /** Of both sidecars. */
+    /** Of both sidecars, on a cluster of kind. */
     "sidecar-image": { type: "string" },
+    /** Of the sidecars, on a cluster of kind. */
     "zts-url": { type: "string" },
     /** The repository; default: this one. */
     directory: { type: "string" },
   },
   positionals: [KDNC_COMMANDS.join("|")],
-  async start(values, _env, positionals) {
+  async start(values, env, positionals) {
     const kdnc = kdncCommandOf(positionals);
     const job = jobOf(values);
     const dryRun = values["dry-run"] === true;
@@ -49,10 +57,27 @@ export const command: Command = {
     if (context === undefined && !dryRun) {
       throw new UsageError("--context must name a cluster, or --dry-run print the objects");
     }
+    if (context === undefined && values["force-context"] !== undefined) {
+      throw new UsageError("--force-context repeats --context, which is not given");
+    }
+    if (dryRun && isAfterBanner(env)) {
+      say(
+        `npm printed lines of its own before the objects: to pipe them, npm run --silent omega -- ${kdnc} --job ${job} --dry-run`,
+      );
+    }
     const ended = run(kdnc, job, { context, dryRun, values });
     return { listening: {}, ended, [Symbol.asyncDispose]: async () => {} };
   },
 };
+
+/** `npm run` prints the script before it runs it, on the same stream; with --silent it does not. */
+function isAfterBanner(env: Readonly<Record<string, string | undefined>>): boolean {
+  return (
+    env["npm_lifecycle_event"] === "omega" &&
+    env["npm_config_loglevel"] !== "silent" &&
+    !process.stdout.isTTY
+  );
+}
 
 interface RunOptions {
   readonly context: string | undefined;
@@ -61,18 +86,29 @@ interface RunOptions {
 }
 
 /** Gives the exit code. */
-async function run(
-  kdnc: KdncCommand,
-  job: OmegaJob,
-  { context, dryRun, values }: RunOptions,
-): Promise<number> {
+async function run(kdnc: KdncCommand, job: OmegaJob, options: RunOptions): Promise<number> {
+  const { context, dryRun, values } = options;
   try {
-    const objects = objectsOf(kdnc, await render(job, values));
+    const repository = textOption(values, "directory", REPOSITORY);
+    if (!(await passesPreflight(repository, job))) return PREFLIGHT_FAILED;
+    const { ignored, ...deployment } = await readDeployment(repository, job);
+    if (ignored !== undefined) say(ignored);
+    // Only then: whoever only wants to see the objects does not wait for the client to load.
+    const contexts = context === undefined ? undefined : await import("./context.ts");
+    const config = context === undefined ? undefined : contexts?.configOf(context);
+    const isKind =
+      config !== undefined &&
+      contexts !== undefined &&
+      chosen(contexts.contextsOf(config), { ...deployment, context, values }) === "kind";
+    const rendered = renderOmega({
+      ...deployment,
+      image: textOption(values, "image", deployment.omega.base),
+      site: siteOf(values, isKind),
+    });
+    const objects = objectsOf(kdnc, rendered);
+    if (config !== undefined) await contexts?.applyTo(config, objects, { dryRun, say });
+    // Last: what the API server refuses goes into no pipe.
     if (dryRun) process.stdout.write(yamlOf(objects));
-    if (context === undefined) return 0;
-    // Only here: whoever only wants to see the objects does not wait for the client to load.
-    const { applyToContext } = await import("./context.ts");
-    await applyToContext(context, objects, { dryRun, say });
     return 0;
   } catch (error) {
     // What is wrong with a file or an object says where; a stack would add nothing.
@@ -80,6 +116,14 @@ async function run(
     say(error.message);
     return 1;
   }
+}
+
+async function passesPreflight(repository: string, job: OmegaJob): Promise<boolean> {
+  const findings = await preflight(repository, job);
+  for (const { severity, place, message } of findings) {
+    say(`preflight ${severity}, ${place}: ${message}`);
+  }
+  return findings.every(({ severity }) => severity !== "error");
 }
 
 /** By name: ApplyError and ContextError are loaded only where they can be thrown. */
@@ -108,33 +152,30 @@ function jobOf(values: OptionValues): OmegaJob {
   return known;
 }
 
-async function render(job: OmegaJob, values: OptionValues) {
-  const repository = textOption(values, "directory", REPOSITORY);
-  const target = await readDeployTarget(join(repository, "deploy_target"), job);
-  return renderOmega({
-    ...target,
-    configFiles: await withConfiguration(target.configFiles, repository, job),
-    image: textOption(values, "image", target.omega.base),
-    site: siteOf(values),
-  });
+interface Choosing extends Pick<ChoiceOptions, "omega" | "job"> {
+  readonly context: string | undefined;
+  readonly values: OptionValues;
 }
 
-/** In the pipeline the copy-config step has run; elsewhere its file is read where it would be copied from. */
-async function withConfiguration(
-  configFiles: Readonly<Record<string, string>>,
-  repository: string,
-  job: OmegaJob,
-): Promise<Readonly<Record<string, string>>> {
-  if (Object.hasOwn(configFiles, "config.yaml")) return configFiles;
-  const { configurationFile } = DEPLOYMENTS[job];
-  say(
-    `deploy_target/omega/config has no config.yaml: ${configurationFile} is taken, as copy-config would`,
-  );
-  const text = await readFile(join(repository, configurationFile), "utf8");
-  return { ...configFiles, "config.yaml": text };
+function chosen(known: readonly KnownContext[], { context, values, ...deployment }: Choosing) {
+  const at = known.find(({ name }) => name === context);
+  if (at === undefined) throw new UsageError(`--context ${context} leads to no cluster`);
+  const { "force-context": repeated } = values;
+  const forced = repeated === undefined ? undefined : textOption(values, "force-context");
+  const cluster = chooseCluster(at, { ...deployment, known, forced });
+  say(`context ${at.name} is the cluster ${at.cluster} at ${at.server}`);
+  return cluster;
 }
 
-function siteOf(values: OptionValues): Site {
+/** The simulators stand beside the app on kind alone; elsewhere the platform adds the sidecars that omega.yaml asks for. */
+function siteOf(values: OptionValues, isKind: boolean): Site {
+  if (!isKind) {
+    const given = ["sidecar-image", "zts-url"].find((name) => values[name] !== undefined);
+    if (given === undefined) return {};
+    throw new UsageError(
+      `--${given}: only a cluster of kind has simulators beside the app; elsewhere the platform adds the sidecars`,
+    );
+  }
   const image = textOption(values, "sidecar-image", SIDECAR_IMAGE);
   return {
     identity: {

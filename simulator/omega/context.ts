@@ -1,5 +1,6 @@
 import { ApiException, CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import type { KubernetesObject } from "@kubernetes/client-node";
+import type { KnownContext } from "./cluster-choice.ts";
 import { applyObjects, nameOf } from "./apply.ts";
 
 export interface ContextOptions {
@@ -19,17 +20,25 @@ const FIELD_MANAGER = "k8s-ci-stand-in";
 /** A namespace that every cluster has. */
 const CHECKING_NAMESPACE = "default";
 
+/** Every context of a kubeconfig that leads to a cluster. */
+export function contextsOf(config: KubeConfig): KnownContext[] {
+  return config.getContexts().flatMap(({ name, cluster }) => {
+    const entry = config.getCluster(cluster);
+    if (entry === null) return [];
+    return [{ name, cluster, server: entry.server, proxied: entry.proxyUrl !== undefined }];
+  });
+}
+
 /**
- * Applies the objects to the cluster of that context in the kubeconfig of this user. A dry run of objects whose namespace is not
+ * Applies the objects to the current context of that kubeconfig. A dry run of objects whose namespace is not
  * there yet takes place in `default`, since nothing can be checked in a namespace that a dry run only pretends to make. Throws
- * ApplyError or ContextError.
+ * ApplyError.
  */
-export async function applyToContext(
-  context: string,
+export async function applyTo(
+  config: KubeConfig,
   objects: readonly KubernetesObject[],
   { dryRun, say }: ContextOptions,
 ): Promise<void> {
-  const config = configOf(context);
   const checked = dryRun ? await inPresentNamespaces(config, objects, say) : objects;
   const done = dryRun ? "accepted by the API server, not kept" : "applied";
   await applyObjects(config, checked, {

@@ -1,19 +1,23 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { OmegaError } from "./errors.ts";
 import { DEPLOYMENTS } from "./identities.ts";
 import type { OmegaJob } from "./identities.ts";
 import type { RenderOptions } from "./render.ts";
 import { parseOmega } from "./schema.ts";
 
+type Target = Pick<RenderOptions, "omega" | "job" | "claimManifest" | "configFiles">;
+
+/** The directory that `configMounts` mounts. */
+const CONFIG_DIRECTORY = "deploy_target/omega/config";
+const CONFIGURATION = "config.yaml";
+
 /**
- * What `deploy_target` gives to a render of `job`: omega.yaml, the claim's manifest, and the files that the copy-config step
- * put into omega/config (files whose name begins with a dot are left out). Throws OmegaError, or Node's error for a file that is
- * not there.
+ * What `deploy_target` gives to a render of `job`: omega.yaml, the claim's manifest, and the files of omega/config (those whose
+ * name begins with a dot are left out). Throws OmegaError, also for what a ConfigMap of ours cannot carry, or Node's error for a
+ * file that is not there.
  */
-export async function readDeployTarget(
-  directory: string,
-  job: OmegaJob,
-): Promise<Pick<RenderOptions, "omega" | "job" | "claimManifest" | "configFiles">> {
+export async function readDeployTarget(directory: string, job: OmegaJob): Promise<Target> {
   const [omega, claimManifest, configFiles] = await Promise.all([
     readFile(join(directory, "omega/omega.yaml"), "utf8"),
     readFile(join(directory, DEPLOYMENTS[job].claimFile), "utf8"),
@@ -22,11 +26,51 @@ export async function readDeployTarget(
   return { omega: parseOmega(omega), job, claimManifest, configFiles };
 }
 
+/**
+ * The same, with the configuration of the job in place of whatever config.yaml an earlier copy-config left. `ignored` says that
+ * there was another one.
+ */
+export async function readDeployment(
+  repository: string,
+  job: OmegaJob,
+): Promise<Target & { readonly ignored?: string }> {
+  const target = await readDeployTarget(join(repository, "deploy_target"), job);
+  const { configurationFile } = DEPLOYMENTS[job];
+  const configuration = decoded(await readFile(join(repository, configurationFile)));
+  if (configuration === undefined) throw new OmegaError(configurationFile, ["not UTF-8 text"]);
+  const { [CONFIGURATION]: left = configuration } = target.configFiles;
+  const ignored = `${CONFIG_DIRECTORY}/${CONFIGURATION} is ignored: it differs from ${configurationFile}, which is taken`;
+  return {
+    ...target,
+    configFiles: { ...target.configFiles, [CONFIGURATION]: configuration },
+    ...(left !== configuration && { ignored }),
+  };
+}
+
 async function readConfigFiles(directory: string): Promise<Record<string, string>> {
-  const entries = await readdir(directory, { withFileTypes: true });
-  const names = entries.filter((entry) => entry.isFile() && !entry.name.startsWith("."));
-  const files = names.map(
-    async ({ name }) => [name, await readFile(join(directory, name), "utf8")] as const,
-  );
-  return Object.fromEntries(await Promise.all(files));
+  const names = (await readdir(directory)).filter((name) => !name.startsWith("."));
+  const files: Record<string, string> = {};
+  const faults: string[] = [];
+  for (const name of names.toSorted()) {
+    const path = join(directory, name);
+    // Followed: a link to a file is copied as a file.
+    if (!(await stat(path)).isFile()) {
+      faults.push(`${name}: no file, and a ConfigMap holds nothing else`);
+      continue;
+    }
+    const text = decoded(await readFile(path));
+    if (text === undefined) faults.push(`${name}: not UTF-8 text, and only text is mounted`);
+    else files[name] = text;
+  }
+  if (faults.length > 0) throw new OmegaError(CONFIG_DIRECTORY, faults);
+  return files;
+}
+
+/** Undefined for bytes that are not UTF-8: they would reach the pod as other ones. */
+function decoded(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
 }

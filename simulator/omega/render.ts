@@ -120,8 +120,8 @@ function deployment(options: RenderOptions, metadata: Metadata): OmegaDeployment
   };
 }
 
-/** `{cluster}.{clusterEnvironment}.{colo}` */
-function clusterOf(omega: Omega, job: OmegaJob): string {
+/** Name of the cluster of a job: `{cluster}.{clusterEnvironment}.{colo}`. */
+export function clusterOf(omega: Omega, job: OmegaJob): string {
   const { cluster, clusterEnvironment, colo } = omega.jobs[job];
   return `${cluster}.${clusterEnvironment}.${colo}`;
 }

@@ -6,22 +6,23 @@ import type { PodOptions } from "./pod-options.ts";
 import type { SidecarSite } from "./site.ts";
 import { FORWARDER_STATE_DIRECTORY, mountsFor } from "./volumes.ts";
 
-/** Writes the certificate of the job's principal; absent unless requireTLSCerts. It does not gate the start of the app. */
+/** Writes the certificate of the job's principal; absent unless requireTLSCerts and where the platform adds its own. It does not gate the start of the app. */
 export function identitySidecar(options: PodOptions): V1Container | undefined {
-  if (!options.omega.requireTLSCerts) return undefined;
+  const { identity } = options.site;
+  if (!options.omega.requireTLSCerts || identity === undefined) return undefined;
   const { domain, service } = splitPrincipal(DEPLOYMENTS[options.job].principal);
-  return sidecar("identity", options, options.site.identity, {
+  return sidecar("identity", options, identity, {
     ATHENZ_DOMAIN: domain,
     ATHENZ_SERVICE: service,
     SIA_OUTPUT_DIR: IDENTITY_DIRECTORY,
   });
 }
 
-/** Forwards the files of `custom.appLogsDirs`; absent unless `sidecars.splunk`. */
+/** Forwards the files of `custom.appLogsDirs`; absent unless `sidecars.splunk` and where the platform adds its own. */
 export function splunkSidecar(options: PodOptions): V1Container | undefined {
   const { omega, site } = options;
   const { splunk } = omega.sidecars;
-  if (splunk === undefined) return undefined;
+  if (splunk === undefined || site.splunk === undefined) return undefined;
   return sidecar("splunk", options, site.splunk, {
     SPLUNK_INSTANCE: splunk.instance,
     SPLUNK_CLIENT_NAME: splunk.omegaSplunkClientName,

@@ -3,10 +3,10 @@
  * Omega the platform fills this in; in the kit it names simulators.
  */
 export interface Site {
-  /** Athenz service identity agent: writes certificate, key and CA bundle into `/var/run/athenz`. */
-  readonly identity: SidecarSite;
-  /** Log forwarder: tails `custom.appLogsDirs`. */
-  readonly splunk: SidecarSite;
+  /** Athenz service identity agent: writes certificate, key and CA bundle into `/var/run/athenz`. Absent: the platform adds its own. */
+  readonly identity?: SidecarSite;
+  /** Log forwarder: tails `custom.appLogsDirs`. Absent: the platform adds its own. */
+  readonly splunk?: SidecarSite;
   /** Added to the app container, last, so that it overrides. [{}] */
   readonly appEnvironment?: Readonly<Record<string, string>>;
 }

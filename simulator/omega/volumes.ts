@@ -12,8 +12,11 @@ interface Placement {
   readonly mounts: Partial<Record<"app" | "identity" | "splunk", Omit<V1VolumeMount, "name">>>;
 }
 
-export function podVolumes({ omega, job, configMapName }: PodOptions): V1Volume[] {
-  return placements(omega, job, configMapName).map((placement) => placement.volume);
+export function podVolumes({ omega, job, site, configMapName }: PodOptions): V1Volume[] {
+  // What the platform's own forwarder writes is the platform's affair.
+  return placements(omega, job, configMapName)
+    .filter(({ mounts }) => mounts.app !== undefined || mounts.identity || site.splunk)
+    .map((placement) => placement.volume);
 }
 
 export function mountsFor(

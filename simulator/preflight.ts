@@ -3,44 +3,41 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "#consumer/errors.ts";
-import { readDeployTarget } from "#simulator/omega/deploy-target.ts";
-import { judge, parseAcknowledgements } from "#simulator/omega/findings.ts";
-import type { Finding, JudgedFinding } from "#simulator/omega/findings.ts";
-import { DEPLOYMENTS, OMEGA_JOBS } from "#simulator/omega/identities.ts";
-import type { OmegaJob } from "#simulator/omega/identities.ts";
-import { findingsOf } from "#simulator/omega/preflight.ts";
-import { checkPipeline } from "#simulator/screwdriver/check-pipeline.ts";
+import { readDeployment } from "./omega/deploy-target.ts";
+import { judge, parseAcknowledgements } from "./omega/findings.ts";
+import type { Finding, JudgedFinding } from "./omega/findings.ts";
+import { OMEGA_JOBS } from "./omega/identities.ts";
+import type { OmegaJob } from "./omega/identities.ts";
+import { findingsOf } from "./omega/preflight.ts";
+import { checkPipeline } from "./screwdriver/check-pipeline.ts";
 
 const REPOSITORY = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /**
  * What is wrong with deploy_target, the configurations and the pipeline before anything is started. What
- * cannot even be read is a finding too. `repository` is the directory that holds them; default: this one.
+ * cannot even be read is a finding too. `repository` is the directory that holds them; default: this one. With `job`, only
+ * the deployment of that job is judged.
  */
-export async function preflight(repository = REPOSITORY): Promise<JudgedFinding[]> {
+export async function preflight(repository = REPOSITORY, job?: OmegaJob): Promise<JudgedFinding[]> {
+  const jobs = job === undefined ? OMEGA_JOBS : [job];
   const looks = await Promise.all([
-    ...OMEGA_JOBS.map((job) => look(job, () => deployment(repository, job))),
-    look("screwdriver.yaml", () => pipeline(repository)),
+    ...jobs.map((name) => look(name, () => deployment(repository, name))),
+    ...(job === undefined ? [look("screwdriver.yaml", () => pipeline(repository))] : []),
   ]);
   const acknowledged = await readFile(
     join(REPOSITORY, "simulator/omega/acknowledged-findings.yaml"),
     "utf8",
   );
   // What is acknowledged for a job that could not be read may still be there.
-  const read = OMEGA_JOBS.filter((job) =>
-    looks.some(({ place, error }) => place === job && error === null),
+  const read = jobs.filter((name) =>
+    looks.some(({ place, error }) => place === name && error === null),
   );
   const findings = [...looks.flatMap((seen) => seen.findings), ...unreadable(looks)];
   return judge(findings, parseAcknowledgements(acknowledged), read);
 }
 
 async function deployment(repository: string, job: OmegaJob): Promise<Finding[]> {
-  const target = await readDeployTarget(join(repository, "deploy_target"), job);
-  const configuration = await readFile(
-    join(repository, DEPLOYMENTS[job].configurationFile),
-    "utf8",
-  );
-  return findingsOf({ ...target, configFiles: { "config.yaml": configuration } });
+  return findingsOf(await readDeployment(repository, job));
 }
 
 async function pipeline(repository: string): Promise<readonly Finding[]> {
