@@ -28,7 +28,12 @@ export interface StartedBroker {
 
 /** The consumer's Kafka adapter against embedded clusters with TLS and SCRAM; disposing ends them all. */
 export interface KafkaHarness extends AsyncDisposable {
-  startCluster(options?: { nodes?: number; partitions?: number }): Promise<KafkaCluster>;
+  startCluster(options?: {
+    nodes?: number;
+    partitions?: number;
+    /** Default 3: with 1 a partition has no leader while its node is dead. */
+    replicationFactor?: number;
+  }): Promise<KafkaCluster>;
   /** Consumes at once; without a handler whoever asked for it begins. */
   startBroker(
     cluster: KafkaCluster,
@@ -47,9 +52,10 @@ export async function createKafkaHarness(): Promise<KafkaHarness> {
   const pair = await authority.issue({ commonName: "broker", ipAddresses: ["127.0.0.1"] });
   const started = new AsyncDisposableStack();
   return {
-    async startCluster({ nodes = 1, partitions = 1 } = {}) {
+    async startCluster({ nodes = 1, partitions = 1, replicationFactor = 3 } = {}) {
       const cluster = await startKafka({
         nodes,
+        replicationFactor,
         listeners: [
           {
             name: "sasl",

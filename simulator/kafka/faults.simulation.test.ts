@@ -147,6 +147,46 @@ describe("a blackhole is never answered: the client gives up waiting, and only t
   });
 });
 
+test("a blackhole with bytes sends so much of the reply, and then nothing", async () => {
+  await using cluster = await startKafka({ topics: [TOPIC] });
+  const client = await dial(cluster);
+  const versions = request(18, 0).prependLength().buffer;
+  using fault = cluster.faults.add({ api: 18, times: 1, action: { type: "blackhole", bytes: 6 } });
+  client.socket.write(versions);
+  await expect.poll(() => client.received().length).toBe(6);
+  client.socket.write(versions);
+  const closed = new Promise((resolve) => client.socket.once("close", resolve));
+  fault[Symbol.dispose]();
+  await closed;
+  expect(client.received()).toHaveLength(6);
+  expect(fault.hits).toBe(1);
+});
+
+test("an error with partitionOnly is said of that partition, and the others are answered", async () => {
+  await using cluster = await startKafka({ topics: [{ name: TOPIC, partitions: 2 }] });
+  cluster.topic(TOPIC).append({ partition: 0, key: null, value: Buffer.from("v") });
+  const client = await dial(cluster);
+  using fault = cluster.faults.add({
+    api: "ListOffsets",
+    topic: TOPIC,
+    partition: 1,
+    action: { type: "error", error: "LEADER_NOT_AVAILABLE", partitionOnly: true },
+  });
+  const listLatest = request(2, 1).appendInt32(-1).appendInt32(1).appendString(TOPIC, false);
+  listLatest.appendInt32(2);
+  for (const index of [0, 1]) listLatest.appendInt32(index).appendInt64(-1n);
+  client.socket.write(listLatest.prependLength().buffer);
+  // Size, correlation id, one topic with its name, two partitions of 22 bytes.
+  const partitionsAt = 4 + 4 + 4 + 2 + TOPIC.length + 4;
+  await expect.poll(() => client.received().length).toBe(partitionsAt + 2 * 22);
+  const answer = client.received();
+  const errorAndEnd = (at: number) => [answer.readInt16BE(at + 4), answer.readBigInt64BE(at + 14)];
+  expect(errorAndEnd(partitionsAt)).toEqual([0, 1n]);
+  expect(errorAndEnd(partitionsAt + 22)).toEqual([5, -1n]);
+  expect(fault.hits).toBe(1);
+  client.socket.destroy();
+});
+
 describe("a delay holds back", () => {
   test.each(["request", "reply"] as const)("the %s", async (direction) => {
     await withProducer(async (cluster, producer) => {

@@ -51,6 +51,8 @@ describe("a rule bites requests that match all of its scope", () => {
 test.each<[action: FaultRule["action"], direction: "request" | "reply"]>([
   [{ type: "drop" }, "request"],
   [{ type: "truncate" }, "reply"],
+  [{ type: "blackhole" }, "request"],
+  [{ type: "blackhole", bytes: 4 }, "reply"],
   [{ type: "throttle", bytesPerSecond: 1 }, "reply"],
 ])("without a direction %o is about the %s", (action, direction) => {
   const faults = new Faults();
@@ -146,6 +148,14 @@ test.each<[rule: FaultRule, message: string]>([
   [
     { action: { type: "truncate" }, direction: "request" },
     "truncate is about replies, got direction request",
+  ],
+  [
+    { action: { type: "blackhole", bytes: 4 }, direction: "request" },
+    "blackhole is about replies, got direction request",
+  ],
+  [
+    { action: { type: "error", error: "LEADER_NOT_AVAILABLE", partitionOnly: true }, topic: "t" },
+    "partitionOnly needs topic and partition",
   ],
   [{ action: { type: "drop" }, probability: 2 }, "probability must be in [0, 1], got 2"],
   [{ action: { type: "drop" }, times: 0 }, "times must be above 0, got 0"],

@@ -30,6 +30,7 @@ export interface Bite {
   /** Of the rule. */
   readonly id: number;
   readonly action: FaultAction;
+  readonly rule: FaultRule;
   /** Resolves when the rule lets go of it. */
   readonly released: Promise<void>;
 }

@@ -55,11 +55,19 @@ export interface ApiDefinition<Request, RequestInput, Response, ResponseInput> {
 /** The bytes of an answer, one piece after the other. Pieces may be the memory of a log: they are not written to. */
 export type Pieces = readonly Buffer[];
 
+/** A partition that is answered with an error of its own. */
+export interface RefusedPartition extends TopicPartition {
+  readonly error: number;
+}
+
 /** A request whose fields have been read. */
 export interface Call {
   readonly scope: RequestScope;
-  /** Body of the answer; undefined when none is sent. */
-  apply(context: RequestContext): Promise<Pieces | undefined>;
+  /** Body of the answer, which says an error of `refused` and of nothing else; undefined when none is sent. */
+  apply(
+    context: RequestContext,
+    refused: RefusedPartition | undefined,
+  ): Promise<Pieces | undefined>;
   /** The answer that `apply` gave, with this throttle time where its version has one. */
   throttled(throttleTimeMs: number): Pieces | undefined;
   refuse(error: number): Pieces | undefined;
@@ -94,8 +102,12 @@ export function defineApi<R, RI, S, SI>(
         answer === undefined ? undefined : encodeBody(response, answer, format(version));
       return {
         scope: definition.scope?.(request, cluster) ?? {},
-        async apply(context) {
+        async apply(context, refused) {
           applied = await definition.handle(request, context);
+          if (refused !== undefined) {
+            const refusal = definition.refuse(request, refused.error, version);
+            applied = withPartitionOf(applied, refusal, refused);
+          }
           return encode(applied);
         },
         throttled: (throttleTimeMs) => encode(applied && { ...applied, throttleTimeMs }),
@@ -103,6 +115,41 @@ export function defineApi<R, RI, S, SI>(
       };
     },
   };
+}
+
+interface PartitionAnswers {
+  readonly topics: readonly {
+    readonly name: string;
+    readonly partitions: readonly { readonly index: number }[];
+  }[];
+}
+
+/** The answer, with one partition as the refusal has it. */
+function withPartitionOf<Answer>(
+  answer: Answer,
+  refusal: Answer,
+  { topic, partition }: TopicPartition,
+): Answer {
+  if (!hasPartitions(answer) || !hasPartitions(refusal)) return answer;
+  const refused = refusal.topics
+    .find(({ name }) => name === topic)
+    ?.partitions.find(({ index }) => index === partition);
+  if (refused === undefined) return answer;
+  const topics = answer.topics.map((each) => {
+    if (each.name !== topic) return each;
+    const partitions = each.partitions.map((one) => (one.index === partition ? refused : one));
+    return { ...each, partitions };
+  });
+  return { ...answer, topics };
+}
+
+function hasPartitions<Answer>(answer: Answer): answer is Answer & PartitionAnswers {
+  return (
+    typeof answer === "object" &&
+    answer !== null &&
+    "topics" in answer &&
+    Array.isArray(answer.topics)
+  );
 }
 
 export function encodeBody<R, W>(codec: Codec<R, W>, value: W, format: WireFormat): Pieces {

@@ -30,7 +30,7 @@ export class ExchangeConnection extends Connection {
   constructor(
     cluster: Cluster,
     answer = (call: Call, context: RequestContext): Promise<Pieces | undefined> =>
-      call.apply(context),
+      call.apply(context, undefined),
   ) {
     super("exchange");
     this.#cluster = cluster;

@@ -23,10 +23,14 @@ export const urlNumber = z.codec(z.string().regex(/^\d+$/), z.int().nonnegative(
 const milliseconds = z.number().nonnegative();
 
 const action = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal("error"), error: z.string() }),
+  z.strictObject({
+    type: z.literal("error"),
+    error: z.string(),
+    partitionOnly: z.boolean().exactOptional(),
+  }),
   z.strictObject({ type: z.literal("delay"), delayMs: milliseconds }),
   z.strictObject({ type: z.literal("drop") }),
-  z.strictObject({ type: z.literal("blackhole") }),
+  z.strictObject({ type: z.literal("blackhole"), bytes: z.int().nonnegative().exactOptional() }),
   z.strictObject({ type: z.literal("barrier") }),
   z.strictObject({
     type: z.literal("throttle"),

@@ -8,11 +8,11 @@ export type FaultDirection = "request" | "reply";
 export interface FaultScope {
   /** Name in the protocol (`OffsetCommit`) or its number. */
   readonly api?: string | number;
-  /** Default `request`; `reply` for `throttle` and `truncate`, which know nothing else. */
+  /** Default `request`; `reply` for `throttle`, `truncate` and a `blackhole` with `bytes`, which know nothing else. */
   readonly direction?: FaultDirection;
   readonly node?: number;
   readonly topic?: string;
-  /** Of `topic` where that is given, else of any. The rule bites the whole request, its other partitions too. */
+  /** Of `topic` where that is given, else of any. The rule bites the whole request, its other partitions too, unless it says `partitionOnly`. */
   readonly partition?: number;
   readonly group?: string;
   readonly clientId?: string;
@@ -22,12 +22,21 @@ export interface FaultScope {
 
 export type FaultAction =
   /** Answered with this error of Apache Kafka's table, such as `NOT_COORDINATOR`. */
-  | { readonly type: "error"; readonly error: string }
+  | {
+      readonly type: "error";
+      readonly error: string;
+      /** Only the partition of the rule is answered with the error; the rest of the request is applied. */
+      readonly partitionOnly?: boolean;
+    }
   | { readonly type: "delay"; readonly delayMs: number }
   /** The connection is closed: a request is not applied, a reply is not sent. */
   | { readonly type: "drop" }
   /** As `drop`, but silent: the connection is deaf from then on, and closed when the rule lets go of it. */
-  | { readonly type: "blackhole" }
+  | {
+      readonly type: "blackhole";
+      /** So much of the reply is still sent, at most all but its last byte. Default: nothing. */
+      readonly bytes?: number;
+    }
   /** Waits for `release()`. */
   | { readonly type: "barrier" }
   /** One of both, or both. */
@@ -67,8 +76,13 @@ export interface FaultRule extends FaultScope {
 export function checkRule(rule: FaultRule): void {
   const { action, direction } = rule;
   if (action.type === "error") errorCode(action.error);
-  const isReplyOnly = action.type === "throttle" || action.type === "truncate";
-  if (isReplyOnly && direction === "request") {
+  if (action.type === "error" && action.partitionOnly === true) {
+    if (rule.topic === undefined || rule.partition === undefined) {
+      throw new RangeError("partitionOnly needs topic and partition");
+    }
+    if (directionOf(rule) === "reply") throw new RangeError("partitionOnly is about requests");
+  }
+  if (isReplyOnly(action) && direction === "request") {
     throw new RangeError(`${action.type} is about replies, got direction request`);
   }
   if (action.type === "throttle") {
@@ -87,7 +101,12 @@ export function checkRule(rule: FaultRule): void {
 
 export function directionOf({ action, direction }: FaultRule): FaultDirection {
   if (direction !== undefined) return direction;
-  return action.type === "throttle" || action.type === "truncate" ? "reply" : "request";
+  return isReplyOnly(action) ? "reply" : "request";
+}
+
+function isReplyOnly(action: FaultAction): boolean {
+  if (action.type === "blackhole") return action.bytes !== undefined;
+  return action.type === "throttle" || action.type === "truncate";
 }
 
 export function matches(scope: FaultScope, node: number, request: RequestFacts): boolean {

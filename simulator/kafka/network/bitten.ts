@@ -1,6 +1,6 @@
-import type { Call, Pieces } from "../apis/define.ts";
+import type { Call, Pieces, RefusedPartition } from "../apis/define.ts";
 import type { Bite } from "../faults.ts";
-import type { FaultAction } from "../faults/rule.ts";
+import type { FaultAction, FaultRule } from "../faults/rule.ts";
 import { errorCode } from "../wire/errors.ts";
 
 /** A throttled reply is sent in parts of so much time. */
@@ -10,6 +10,17 @@ const PART_MS = 50;
 interface ReplyPart {
   readonly part: Buffer;
   readonly pauseMs: number;
+}
+
+/** The one partition of a request that is answered with an error, where the rule is about no more than that. */
+export function partitionRefused({
+  action,
+  topic,
+  partition,
+}: FaultRule): RefusedPartition | undefined {
+  if (action.type !== "error" || action.partitionOnly !== true) return undefined;
+  if (topic === undefined || partition === undefined) return undefined;
+  return { topic, partition, error: errorCode(action.error) };
 }
 
 /** The body that a bitten reply shows: what was applied, another error, or another throttle time. */
@@ -25,6 +36,10 @@ export function bittenAnswer(
 
 /** The frame as it goes out: at once, cut short, or slowly. */
 export function partsOf(action: FaultAction, frame: Buffer): ReplyPart[] {
+  if (action.type === "blackhole") {
+    const bytes = Math.min(action.bytes ?? 0, frame.length - 1);
+    return bytes === 0 ? [] : [{ part: frame.subarray(0, bytes), pauseMs: 0 }];
+  }
   if (action.type === "truncate") {
     const bytes = Math.min(action.bytes ?? frame.length >> 1, frame.length - 1);
     return [{ part: frame.subarray(0, bytes), pauseMs: 0 }];

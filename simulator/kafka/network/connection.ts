@@ -12,7 +12,7 @@ import { pause } from "../timers.ts";
 import { errorCode } from "../wire/errors.ts";
 import { MalformedRequest, RequestReader } from "../wire/reader.ts";
 import { Frames } from "./frames.ts";
-import { bittenAnswer, partsOf, untilReleased } from "./bitten.ts";
+import { bittenAnswer, partitionRefused, partsOf, untilReleased } from "./bitten.ts";
 import { readHeader, replyFrame, unsupportedApiVersions } from "./header.ts";
 import type { RequestHeader } from "./header.ts";
 
@@ -138,13 +138,13 @@ export class Connection {
     const frameOf = (body: Pieces): Pieces => replyFrame(api, header, body);
     this.#emit({ type: "request", ...facts });
     const bite = this.#bite("request", facts);
-    if (bite?.action.type === "error") {
+    if (bite?.action.type === "error" && bite.action.partitionOnly !== true) {
       const refusal = call.refuse(errorCode(bite.action.error));
       if (refusal !== undefined) this.#send(frameOf(refusal));
       return;
     }
     if (bite !== undefined && !(await this.#isApplied(bite))) return;
-    const body = await this.#apply(api, header, call);
+    const body = await this.#apply(api, header, call, bite);
     const replyBite = body === undefined ? undefined : this.#bite("reply", facts);
     if (replyBite !== undefined) await this.#sendBitten(replyBite, call, body, frameOf);
     else if (body !== undefined) this.#send(frameOf(body));
@@ -181,7 +181,6 @@ export class Connection {
     const { signal } = this.#closed;
     const { timers } = this.#cluster;
     if (action.type === "drop") return this.#close("fault drop");
-    if (action.type === "blackhole") return await this.#swallow(bite);
     if (action.type === "barrier") await untilReleased(bite, signal);
     if (action.type === "delay") await pause(timers, action.delayMs, signal);
     const answer = bittenAnswer(action, call, body);
@@ -191,6 +190,7 @@ export class Connection {
       if (pauseMs > 0) await pause(timers, pauseMs, signal);
     }
     if (action.type === "truncate") this.#close("fault truncate");
+    if (action.type === "blackhole") await this.#swallow(bite);
   }
 
   /** The connection is deaf until the rule lets go of it, then it is closed. */
@@ -199,9 +199,14 @@ export class Connection {
     this.#close("fault blackhole");
   }
 
-  async #apply(api: Api, header: RequestHeader, call: Call): Promise<Pieces | undefined> {
+  async #apply(
+    api: Api,
+    header: RequestHeader,
+    call: Call,
+    bite: Bite | undefined,
+  ): Promise<Pieces | undefined> {
     try {
-      return await call.apply(this.#context(header));
+      return await call.apply(this.#context(header), bite && partitionRefused(bite.rule));
     } catch (error) {
       if (error instanceof MalformedRequest) throw error;
       this.#emitDefect(api.name, error);
