@@ -7,6 +7,7 @@ import kafkajs, { type AuthenticationProviderArgs, type Kafka } from "kafkajs";
 import type { Config } from "../config.ts";
 import type { IdentitySource, Log } from "../ports.ts";
 import type { Credentials } from "../session.ts";
+import { isConnectionError } from "./kafka-connections.ts";
 import { guardKafkajs } from "./kafka-guards.ts";
 import { createKafkajsLog } from "./kafka-log.ts";
 
@@ -117,10 +118,21 @@ function authentication({ kafka, credentials }: KafkaClientOptions) {
     authenticationProvider: (connection: AuthenticationProviderArgs) => ({
       async authenticate() {
         const asked = (present ??= credentials());
+        let broken: Error | undefined;
+        const saslAuthenticate: typeof connection.saslAuthenticate = async (request) => {
+          try {
+            return await connection.saslAuthenticate(request);
+          } catch (error) {
+            if (isConnectionError(error)) broken = error;
+            throw error;
+          }
+        };
         try {
-          await scramSha512(await asked)(connection).authenticate();
+          await scramSha512(await asked)({ ...connection, saslAuthenticate }).authenticate();
           proven.add(asked);
         } catch (error) {
+          // Nothing was refused: kafkajs takes whatever happens in between for a wrong password.
+          if (broken !== undefined) throw broken;
           if (present === asked) {
             present = undefined;
           }

@@ -1,6 +1,6 @@
-import { createRequire } from "node:module";
-
 import { addCodecs } from "./kafka-codecs.ts";
+import { guardBrokerChoice, guardConnections } from "./kafka-connections.ts";
+import { internal } from "./kafka-internals.ts";
 
 /**
  * Changes to kafkajs 2.2.4 itself, where no option reaches. It is no longer maintained, and its version is
@@ -10,6 +10,8 @@ export function guardKafkajs(): void {
   if (!guarded) {
     guarded = true;
     guardPendingRequests();
+    guardConnections();
+    guardBrokerChoice();
     guardOutOfRange();
     addCodecs();
   }
@@ -42,10 +44,10 @@ interface OffsetManager {
  * which is negative: Node makes that 1 ms and warns, and the timer starts itself again, for ever.
  */
 function guardPendingRequests(): void {
-  internal<RequestQueue>(
-    "network/requestQueue",
+  internal<RequestQueue>("network/requestQueue")(
     "scheduleCheckPendingRequests",
-  ).scheduleCheckPendingRequests = scheduleOnlyIfPending;
+    () => scheduleOnlyIfPending,
+  );
 }
 
 const PENDING_CHECK_MS = 10;
@@ -67,8 +69,7 @@ function scheduleOnlyIfPending(this: RequestQueue): void {
  * what comes again is suppressed by the history, what is gone is told.
  */
 function guardOutOfRange(): void {
-  internal<OffsetManager>("consumer/offsetManager", "setDefaultOffset").setDefaultOffset =
-    seekEarliest;
+  internal<OffsetManager>("consumer/offsetManager")("setDefaultOffset", () => seekEarliest);
 }
 
 async function seekEarliest(
@@ -91,27 +92,4 @@ async function seekEarliest(
   this.cluster.logger.error("Offset out of range: reading on from the earliest record", place);
   resolved[partition] = earliest;
   committed[partition] = earliest;
-}
-
-function internal<Prototype extends object>(
-  module: string,
-  method: keyof Prototype & string,
-): Prototype {
-  const loaded: unknown = createRequire(import.meta.url)(`kafkajs/src/${module}`);
-  const prototype: unknown = typeof loaded === "function" ? loaded.prototype : undefined;
-  if (!hasMethod<Prototype>(prototype, method)) {
-    throw new TypeError(`kafkajs/src/${module} has no ${method}: is it version 2.2.4?`);
-  }
-  return prototype;
-}
-
-function hasMethod<Prototype extends object>(
-  prototype: unknown,
-  method: keyof Prototype & string,
-): prototype is Prototype {
-  return (
-    typeof prototype === "object" &&
-    prototype !== null &&
-    typeof Reflect.get(prototype, method) === "function"
-  );
 }
