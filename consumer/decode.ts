@@ -1,5 +1,6 @@
 import { type Incident, type Rejection, rejection } from "./incident.ts";
 import type { SourceRecord } from "./ports.ts";
+import { type ReadTags, readTags, scalarFault, TEXT_LENGTH_MAX, VALUES_MAX } from "./tags.ts";
 
 /** Where the fields of an incident stand in the JSON value, since the envelope over Kafka is site-specific. */
 export interface IncidentFormat {
@@ -20,7 +21,12 @@ export interface IncidentFormat {
 }
 
 export type Decoded =
-  | { readonly kind: "incident"; readonly incident: Incident }
+  | {
+      readonly kind: "incident";
+      readonly incident: Incident;
+      /** What is wrong with each tag that was left out. */
+      readonly tagsDropped: readonly Rejection[];
+    }
   /** A record without a value: nothing to do. */
   | { readonly kind: "tombstone" }
   | { readonly kind: "rejected"; readonly rejection: Rejection };
@@ -32,11 +38,21 @@ export type Decoded =
  * Required are id, status and startedOn, of which the action key is made; severity, title, environment and
  * tags may be absent or null. Strings are kept as they are (no trimming, no change of case): a key must
  * not make two incidents one. Lone surrogates are refused, because UTF-8 maps all of them to one character.
+ *
+ * `tagsNamed` are the tags that a rule names; default: every tag may be. An odd tag among them rejects the record, any
+ * other is left out: nobody would have looked at it.
  */
-export function decode(record: Pick<SourceRecord, "value">, format: IncidentFormat): Decoded {
+export function decode(
+  record: Pick<SourceRecord, "value">,
+  format: IncidentFormat,
+  tagsNamed?: ReadonlySet<string>,
+): Decoded {
   if (record.value === null) return { kind: "tombstone" };
   try {
-    return { kind: "incident", incident: incidentOf(parse(record.value, format), format) };
+    const value = parse(record.value, format);
+    const { tags, odd } = tagsOf(value, format.paths.tags);
+    const tagsDropped = odd.size === 0 ? NONE_DROPPED : unrelated(odd, tagsNamed);
+    return { kind: "incident", incident: incidentOf(value, tags, format), tagsDropped };
   } catch (error) {
     if (error instanceof Refused) return { kind: "rejected", rejection: error.rejection };
     throw error;
@@ -46,7 +62,7 @@ export function decode(record: Pick<SourceRecord, "value">, format: IncidentForm
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 const VALUE_BYTES_MAX = 1_048_576;
 const KEY_FIELD_LENGTH_MAX = 512;
-const TEXT_LENGTH_MAX = 65_536;
+const NONE_DROPPED: readonly Rejection[] = [];
 
 /** Shortcut out of nested parsing; never leaves this file. */
 class Refused extends Error {
@@ -86,15 +102,35 @@ function parse(bytes: Uint8Array, format: IncidentFormat): JsonObject {
   return isObject(value) ? value : refuse("value", "not-an-object", value);
 }
 
-function incidentOf(value: JsonObject, { paths, startedOnUnit }: IncidentFormat): Incident {
+function tagsOf(value: JsonObject, place: string): ReadTags {
+  const read = readTags(at(value, place), place);
+  if ("reason" in read) throw new Refused(read);
+  return read;
+}
+
+function unrelated(
+  odd: ReadTags["odd"],
+  tagsNamed: ReadonlySet<string> | undefined,
+): readonly Rejection[] {
+  for (const [name, rejected] of odd) {
+    if (tagsNamed === undefined || tagsNamed.has(name)) throw new Refused(rejected);
+  }
+  return [...odd.values()];
+}
+
+function incidentOf(
+  value: JsonObject,
+  tags: Incident["tags"],
+  { paths, startedOnUnit }: IncidentFormat,
+): Incident {
   return {
     id: keyField(value, paths.id),
     status: keyField(value, paths.status),
     severity: optionalText(value, paths.severity),
     startedOnMs: instant(value, paths.startedOn, startedOnUnit),
     title: optionalText(value, paths.title),
-    environments: textList(at(value, paths.environment), paths.environment),
-    tags: tagsOf(at(value, paths.tags), paths.tags),
+    environments: environmentsOf(at(value, paths.environment), paths.environment),
+    tags,
   };
 }
 
@@ -145,45 +181,17 @@ function hasControlCharacter(value: string): boolean {
   return false;
 }
 
-function textList(value: unknown, place: string): readonly string[] {
+function environmentsOf(value: unknown, place: string): readonly string[] {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) return [scalar(value, place)];
+  if (value.length > VALUES_MAX)
+    refuse(place, "too-many", `${value.length}, at most ${VALUES_MAX}`);
   return value.map((entry, index) => scalar(entry, `${place}[${index}]`));
 }
 
-/** Tag values are text, but sources also send numbers and booleans. */
 function scalar(value: unknown, place: string): string {
-  return typeof value === "number" || typeof value === "boolean"
-    ? String(value)
-    : text(value, place);
-}
-
-/**
- * Two shapes are in use: an object of name to value or values, and a list of pairs under
- * `tag_name`/`tag_value` or `name`/`value` (the same name may come again).
- */
-function tagsOf(value: unknown, place: string): ReadonlyMap<string, readonly string[]> {
-  const tags = new Map<string, readonly string[]>();
-  if (value === undefined || value === null) return tags;
-  const add = (name: string, values: readonly string[]): void => {
-    if (values.length > 0) tags.set(name, [...(tags.get(name) ?? []), ...values]);
-  };
-  if (Array.isArray(value)) {
-    for (const [index, entry] of value.entries()) {
-      const pair = `${place}[${index}]`;
-      if (!isObject(entry)) refuse(pair, "wrong-type", entry);
-      const name = entry["tag_name"] ?? entry["name"] ?? refuse(`${pair}.name`, "missing");
-      add(text(name, `${pair}.name`), textList(entry["tag_value"] ?? entry["value"], pair));
-    }
-  } else if (isObject(value)) {
-    for (const [name, values] of Object.entries(value)) {
-      const tag = `${place}.${name}`;
-      add(wellFormed(name, tag), textList(values, tag));
-    }
-  } else {
-    refuse(place, "wrong-type", value);
-  }
-  return tags;
+  const fault = scalarFault(value);
+  return fault === undefined ? String(value) : refuse(place, fault, value);
 }
 
 /** With a zone, because a local time would name another instant on every host. */

@@ -41,6 +41,8 @@ const RULES = {
   "wrong-type": "has the wrong type",
   empty: "is empty",
   "too-long": "is longer than allowed",
+  "too-many": "holds more than allowed",
+  "not-exact": "is a number that does not keep its digits: send it as text",
   "not-well-formed": "holds a lone surrogate",
   "control-character": "holds a control character",
   "not-an-instant": "is not an instant",

@@ -252,6 +252,7 @@ export interface Metrics {
 
 export type CounterName =
   | "records" // result: matched | unmatched | undecodable | tombstone
+  | "tags_dropped" // rule: what the tag broke
   | "actions" // result: done | rejected | failed-not-applied | in-doubt | suppressed | too-old | limited | manual
   | "claims" // result: linked | taken | own
   | "dead_letters" // reason

@@ -5,6 +5,7 @@ import { anIncident, asRecord, DEFAULT_FORMAT } from "#fixtures/incidents.ts";
 import { fakeBroker, recordingLog, recordingMetrics } from "#fixtures/ports.ts";
 import { decode } from "./decode.ts";
 import { match, type CommandRuleAction, type Rule } from "./plan.ts";
+import type { SourceRecord } from "./ports.ts";
 import { prepare } from "./record.ts";
 
 const COMMAND: CommandRuleAction = {
@@ -33,11 +34,13 @@ function keysOf(): string[] {
   return match(decoded.incident, [RULE], PLAN).map(({ key }) => key);
 }
 
-function bench(...done: readonly string[]) {
+const bench = (...done: readonly string[]) => benchRecord(RECORD, done);
+
+function benchRecord(record: SourceRecord, done: readonly string[] = []) {
   const broker = fakeBroker();
   const metrics = recordingMetrics();
   const executed: string[] = [];
-  const prepared = prepare(RECORD, {
+  const prepared = prepare(record, {
     async execute({ action }) {
       executed.push(action);
       return { outcome: "done", attempt: 1, suppressed: false, reason: "200" };
@@ -92,5 +95,23 @@ describe("a record", () => {
     await run();
     expect(executed).toEqual(["restart"]);
     expect(letters()).toEqual([PAGE]);
+  });
+
+  test("with an odd tag that no rule names is worked on without it, and that is counted", async () => {
+    const tags = { service: ["web"], junk: "x".repeat(70_000) };
+    const { run, executed, metrics } = benchRecord(asRecord(anIncident({ tags })));
+    await run();
+    expect(executed).toEqual(["restart"]);
+    expect(metrics.total("tags_dropped", { rule: "too-long" })).toBe(1);
+  });
+
+  test("with an odd tag that a template names is undecodable", async () => {
+    const tags = { service: ["web"], pager: "x".repeat(70_000) };
+    const { run, executed, metrics, letters } = benchRecord(asRecord(anIncident({ tags })));
+    await run();
+    expect(executed).toEqual([]);
+    expect(letters()).toEqual([undefined]);
+    expect(metrics.total("records", { result: "undecodable" })).toBe(1);
+    expect(metrics.total("tags_dropped")).toBe(0);
   });
 });

@@ -2,6 +2,7 @@ import { type DeadLetter, publishDeadLetter } from "./dead-letter.ts";
 import { decode, type IncidentFormat } from "./decode.ts";
 import { type Executor, endedBefore, type KnownEnds } from "./execute.ts";
 import type { Incident } from "./incident.ts";
+import { namedTags } from "./named-tags.ts";
 import { match, type MatchedAction, type PlanSettings, type Rule } from "./plan.ts";
 import type { Assignment, Broker, Clock, Log, Metrics, Random, SourceRecord } from "./ports.ts";
 import type { RetryPolicy } from "./retry.ts";
@@ -55,8 +56,8 @@ export function prepare(
   record: SourceRecord,
   dependencies: RecordDependencies,
 ): RecordWork | undefined {
-  const { metrics, settings } = dependencies;
-  const decoded = decode(record, settings.format);
+  const { log, metrics, settings } = dependencies;
+  const decoded = decode(record, settings.format, namedTags(settings.rules));
   if (decoded.kind === "tombstone") {
     metrics.count("records", { result: "tombstone" });
     return undefined;
@@ -67,7 +68,11 @@ export function prepare(
     const letter = { reason, detail, record, incidentId: null };
     return { lane: laneOf(record), run: ({ halted }) => deadLetter(letter, halted, dependencies) };
   }
-  const { incident } = decoded;
+  const { incident, tagsDropped } = decoded;
+  for (const { rule, detail } of tagsDropped) {
+    metrics.count("tags_dropped", { rule });
+    log.debug("tag.dropped", { incident: incident.id, detail });
+  }
   const matched = match(incident, settings.rules, settings.plan);
   metrics.count("records", { result: matched.length > 0 ? "matched" : "unmatched" });
   const open = matched.filter((action) => !endedBefore(action, dependencies));

@@ -15,6 +15,10 @@ const COUNTERS: Readonly<Record<CounterName, { help: string; label: string }>> =
     help: "Records read, by result: matched, unmatched, undecodable, tombstone.",
     label: "result",
   },
+  tags_dropped: {
+    help: "Odd tags that no rule names, left out of their incidents, by the rule that they break.",
+    label: "rule",
+  },
   actions: {
     help: "Actions, by result: done, rejected, failed-not-applied, in-doubt, suppressed (ended before), too-old, limited, manual.",
     label: "result",

@@ -1,0 +1,154 @@
+import { type Rejection, rejection, type RejectionRule } from "./incident.ts";
+
+/** The tags of an incident. */
+export interface ReadTags {
+  /** Tag name to its values, in the order of the record; a name without values is absent. */
+  readonly tags: ReadonlyMap<string, readonly string[]>;
+  /** What is wrong with each tag that is odd, by its name: no value of it is in `tags`, since a part could mislead. */
+  readonly odd: ReadonlyMap<string, Rejection>;
+}
+
+export const TEXT_LENGTH_MAX = 65_536;
+/** Values of one tag, and environments of one incident. */
+export const VALUES_MAX = 1_000;
+/** Names of an object, or pairs of a list. */
+const TAGS_MAX = 5_000;
+const NAME_LENGTH_MAX = 512;
+const SHOWN_NAME_LENGTH_MAX = 80;
+
+/**
+ * Two shapes are in use: an object of name to value or values, and a list of pairs under
+ * `tag_name`/`tag_value` or `name`/`value` (the same name may come again). Anything else is rejected as a whole, as is
+ * a pair without a name, which may be any tag. Takes time in proportion to what there is, whatever its shape.
+ */
+export function readTags(value: unknown, place: string): ReadTags | Rejection {
+  if (value === undefined || value === null) return { tags: new Map(), odd: NONE_ODD };
+  const collector = createCollector(place);
+  const rejected = Array.isArray(value)
+    ? collectPairs(value, place, collector)
+    : collectObject(value, place, collector);
+  return rejected ?? collector;
+}
+
+/** What keeps a JSON value from being the text of a tag or an environment; sources also send numbers and booleans. */
+export function scalarFault(value: unknown): RejectionRule | undefined {
+  if (typeof value === "string") {
+    if (value.length > TEXT_LENGTH_MAX) return "too-long";
+    return value.isWellFormed() ? undefined : "not-well-formed";
+  }
+  if (typeof value === "boolean") return undefined;
+  if (typeof value !== "number") return "wrong-type";
+  // Of what is larger, JSON.parse has rounded the digits away: it would name another host.
+  return Number.isSafeInteger(Math.trunc(value)) ? undefined : "not-exact";
+}
+
+interface Collector extends ReadTags {
+  readonly add: (name: unknown, value: unknown) => void;
+}
+
+function collectPairs(
+  pairs: readonly unknown[],
+  place: string,
+  { add }: Collector,
+): Rejection | undefined {
+  if (pairs.length > TAGS_MAX) return tooMany(place, pairs.length, TAGS_MAX);
+  for (const [index, pair] of pairs.entries()) {
+    if (!isObject(pair)) return undecodable(`${place}[${index}]`, "wrong-type", pair);
+    const name = pair["tag_name"] ?? pair["name"];
+    if (name === undefined || name === null) {
+      return undecodable(`${place}[${index}].name`, "missing");
+    }
+    add(name, pair["tag_value"] ?? pair["value"]);
+  }
+  return undefined;
+}
+
+function collectObject(value: unknown, place: string, { add }: Collector): Rejection | undefined {
+  if (!isObject(value)) return undecodable(place, "wrong-type", value);
+  const names = Object.keys(value);
+  if (names.length > TAGS_MAX) return tooMany(place, names.length, TAGS_MAX);
+  for (const name of names) add(name, value[name]);
+  return undefined;
+}
+
+function createCollector(place: string): Collector {
+  const tags = new Map<string, string[]>();
+  let odd: Map<string, Rejection> | undefined;
+  return {
+    tags,
+    get odd() {
+      return odd ?? NONE_ODD;
+    },
+    add(given, value) {
+      if (value === undefined || value === null) return;
+      const name = nameOf(given);
+      if (odd?.has(name) === true) return;
+      const texts = tags.get(name) ?? [];
+      const rejected = nameFault(given, name, place) ?? addTexts(texts, value, name, place);
+      if (rejected !== undefined) {
+        odd ??= new Map();
+        odd.set(name, rejected);
+        tags.delete(name);
+      } else if (texts.length > 0) {
+        tags.set(name, texts);
+      }
+    },
+  };
+}
+
+/** Adds the value, or the values of the list, as long as none of them is odd. */
+function addTexts(
+  texts: string[],
+  value: unknown,
+  name: string,
+  place: string,
+): Rejection | undefined {
+  const values: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const count = texts.length + values.length;
+  if (count > VALUES_MAX) return tooMany(`${place}.${shown(name)}`, count, VALUES_MAX);
+  for (const [index, each] of values.entries()) {
+    const fault = scalarFault(each);
+    if (fault !== undefined) {
+      const at = Array.isArray(value) ? `[${index}]` : "";
+      return undecodable(`${place}.${shown(name)}${at}`, fault, each);
+    }
+    texts.push(String(each));
+  }
+  return undefined;
+}
+
+const NONE_ODD: ReadonlyMap<string, Rejection> = new Map();
+
+function nameFault(given: unknown, name: string, place: string): Rejection | undefined {
+  const rule = nameRule(given);
+  return rule && undecodable(`${place}.${shown(name)}`, rule, given);
+}
+
+function nameRule(name: unknown): RejectionRule | undefined {
+  if (typeof name !== "string") return "wrong-type";
+  if (name === "") return "empty";
+  if (name.length > NAME_LENGTH_MAX) return "too-long";
+  return name.isWellFormed() ? undefined : "not-well-formed";
+}
+
+/** What a rule may mean it by; nothing that is deep is turned into text. */
+function nameOf(given: unknown): string {
+  if (typeof given === "string") return given;
+  return typeof given === "number" || typeof given === "boolean" ? String(given) : "object";
+}
+
+function shown(name: string): string {
+  return name.slice(0, SHOWN_NAME_LENGTH_MAX).toWellFormed();
+}
+
+function tooMany(place: string, count: number, countMax: number): Rejection {
+  return undecodable(place, "too-many", `${count}, at most ${countMax}`);
+}
+
+function undecodable(place: string, rule: RejectionRule, value?: unknown): Rejection {
+  return rejection("undecodable", place, rule, value);
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
