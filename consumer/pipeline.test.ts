@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { createManualClock, type ManualClock } from "#fixtures/clock.ts";
 import { anIncident, asRecord } from "#fixtures/incidents.ts";
 import { benchPipeline, HTTP, type PipelineBench, RULE, SETTLED } from "#fixtures/pipeline.ts";
 import { assertCounted } from "#fixtures/properties.ts";
@@ -16,6 +17,13 @@ const record = (offset: bigint, id = "a", severity = "critical"): SourceRecord =
 
 const committed = ({ broker }: PipelineBench): bigint[] =>
   broker.commits.map(({ nextOffset }) => nextOffset);
+
+/** Every look at it costs as much as a record at the size limit may take. */
+function slowClock(): ManualClock {
+  const clock = createManualClock();
+  let spentMs = 0;
+  return { ...clock, monotonicMs: () => clock.monotonicMs() + (spentMs += 20) };
+}
 
 /** Its result is looked at later. */
 function handled<Result>(promise: Promise<Result>): Promise<Result> {
@@ -121,6 +129,7 @@ describe("a batch", () => {
             return record(offset, kind);
           });
           const batch = it.broker.deliver(records);
+          await nextTurn();
           while (scheduler.count() > 0) {
             await scheduler.waitOne();
             await it.clock.advance(1_000);
@@ -201,6 +210,41 @@ describe("what is not to be executed", () => {
     expect(it.broker.published).toMatchObject([
       { key: "a", headers: { "dead-letter-reason": "rejected", rule: "critical", action: "page" } },
     ]);
+  });
+});
+
+describe("a batch that takes long to prepare", () => {
+  const records = Array.from({ length: 10 }, (_, offset) => record(BigInt(offset), "x", "ok"));
+
+  test("lets the event loop go in between", async () => {
+    const it = benchPipeline({ clock: slowClock() });
+    const batch = it.broker.deliver(records);
+    await nextTurn();
+    expect(it.metrics.total("records")).toBe(2);
+    await it.clock.advance(0);
+    expect(it.metrics.total("records")).toBe(10);
+    await batch;
+    expect(committed(it)).toEqual([10n]);
+  });
+
+  test("is given up in between when its partition is lost", async () => {
+    const it = benchPipeline({ clock: slowClock() });
+    const batch = handled(it.broker.deliver(records));
+    await nextTurn();
+    it.broker.revoke();
+    await it.clock.advance(0);
+    await expect(batch).rejects.toMatchObject({ code: "assignment-lost" });
+    expect(it.metrics.total("records")).toBe(2);
+  });
+
+  test("leaves the rest uncommitted when a stop comes in between", async () => {
+    const it = benchPipeline({ clock: slowClock() });
+    const batch = handled(it.broker.deliver(records));
+    await nextTurn();
+    it.stop.abort();
+    await it.clock.advance(0);
+    await expect(batch).rejects.toThrow(/8 of 10 records are not done and stay uncommitted/);
+    expect(committed(it)).toEqual([2n]);
   });
 });
 

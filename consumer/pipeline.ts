@@ -75,7 +75,7 @@ async function handle(batch: Batch, dependencies: PipelineDependencies): Promise
   try {
     reportLag(work, dependencies);
     batch.beforeRevoke?.(() => work.watermark.committable);
-    const open = prepareAll(work, dependencies);
+    const open = await prepareAll(work, dependencies);
     if (open.length > 0) await runAll(open, work, dependencies);
     await finish(work, dependencies);
   } finally {
@@ -86,11 +86,25 @@ async function handle(batch: Batch, dependencies: PipelineDependencies): Promise
 
 const BATCH_ENDED = new ConsumerError("internal", "the batch has ended");
 
-/** In one turn; many, and of a replayed topic nearly all, have ended with that. */
-function prepareAll(work: Work, dependencies: PipelineDependencies): OpenRecord[] {
+/** How long a batch may keep the event loop for itself while it is prepared. */
+const TURN_MS_MAX = 50;
+
+/**
+ * Many, and of a replayed topic nearly all, have ended with that. In slices, since a record at the size limit takes as
+ * long as thousands of others: heartbeats, probes and signals are heard in between.
+ */
+async function prepareAll(work: Work, dependencies: PipelineDependencies): Promise<OpenRecord[]> {
+  const { clock } = dependencies;
   const open: OpenRecord[] = [];
-  if (endsOf(work, dependencies).some((signal) => signal.aborted)) return open;
+  const isOver = (): boolean => endsOf(work, dependencies).some((signal) => signal.aborted);
+  if (isOver()) return open;
+  let turnMs = clock.monotonicMs();
   for (const [index, record] of work.batch.records.entries()) {
+    if (clock.monotonicMs() - turnMs > TURN_MS_MAX) {
+      await clock.sleep(0);
+      if (isOver()) break;
+      turnMs = clock.monotonicMs();
+    }
     try {
       const prepared = prepare(record, dependencies);
       if (prepared) open.push({ ...prepared, record, index });
