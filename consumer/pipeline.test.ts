@@ -203,7 +203,7 @@ describe("what is not to be executed", () => {
       executed.push(planned);
       return SETTLED;
     };
-    const broken = { ...HTTP, name: "page", body: "{{incident.tags.pager}}" };
+    const broken = { ...HTTP, name: "page", body: '"{{incident.tags.pager}}"' };
     const it = benchPipeline({ execute, rules: [{ ...RULE, actions: [broken, HTTP] }] });
     await it.broker.deliver([record(0n)]);
     expect(executed.map(({ action }) => action)).toEqual(["open-ticket"]);

@@ -4,9 +4,10 @@ import { knownEnds } from "#fixtures/execution.ts";
 import { anIncident, asRecord, DEFAULT_FORMAT } from "#fixtures/incidents.ts";
 import { fakeBroker, recordingLog, recordingMetrics } from "#fixtures/ports.ts";
 import { decode } from "./decode.ts";
-import { match, type CommandRuleAction, type Rule } from "./plan.ts";
+import { match, type Rule } from "./plan.ts";
 import type { SourceRecord } from "./ports.ts";
 import { prepare } from "./record.ts";
+import type { CommandRuleAction } from "./rules.ts";
 
 const COMMAND: CommandRuleAction = {
   name: "restart",

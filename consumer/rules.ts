@@ -1,4 +1,5 @@
 import type { Incident } from "./incident.ts";
+import type { HttpAction } from "./ports.ts";
 
 /** Every field that is given must hold one of its values, compared exactly; none given matches every incident. */
 export interface Match {
@@ -9,6 +10,38 @@ export interface Match {
   /** Every tag that is named must have one of its values. */
   readonly tags?: Readonly<Record<string, readonly string[]>> | undefined;
 }
+
+interface RuleActionBase {
+  /** Unique within its rule. */
+  readonly name: string;
+  /** Milliseconds from the claim to the end of the send. Default: that of the plan's settings. */
+  readonly deadlineMs?: number | undefined;
+  readonly idempotent: boolean;
+  readonly attemptsMax: number;
+}
+
+export interface HttpRuleAction extends RuleActionBase {
+  readonly type: "http";
+  readonly method: HttpAction["method"];
+  /** Template. */
+  readonly url: string;
+  /** Values are templates. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Template. */
+  readonly body?: string | null | undefined;
+  readonly useIdentity: boolean;
+  readonly notAppliedStatuses: readonly number[];
+}
+
+export interface CommandRuleAction extends RuleActionBase {
+  readonly type: "command";
+  /** Templates; the executable itself is one too, though it better has no placeholder. */
+  readonly command: readonly string[];
+  /** Values are templates. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+}
+
+export type RuleAction = HttpRuleAction | CommandRuleAction;
 
 /** True when the rule applies to the incident. Pure. */
 export function matches(match: Match, incident: Incident): boolean {

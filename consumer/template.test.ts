@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { anHttpAction, anIncident, callOf, requestOf } from "#fixtures/rules.ts";
+import { anHttpAction, decodedIncident, callOf, requestOf } from "#fixtures/rules.ts";
 import { match, type Rule } from "./plan.ts";
 
 const SEVERAL = { reason: "rejected", rule: "several-values" };
@@ -58,7 +58,7 @@ describe("a tag with several values", () => {
     const rules = [{ name: "r", match: {}, actions: [anHttpAction(URL_OF_TAG)] }];
     const settings = { mode: "live", actionDeadlineMs: 1 } as const;
     const keyOf = (...values: string[]) =>
-      match(anIncident(tags(...values)), rules, settings)[0]?.plan().key;
+      match(decodedIncident(tags(...values)), rules, settings)[0]?.plan().key;
     expect(keyOf("web", "all")).toBe(keyOf("web"));
   });
 });

@@ -1,13 +1,19 @@
-import type { Incident } from "./incident.ts";
+import { ConsumerError } from "./errors.ts";
+import type { Incident, RejectionRule } from "./incident.ts";
 import type { Match } from "./rules.ts";
 
-/** Where a rendered text goes, and so how values are escaped. */
-export type TemplatePlace = "url" | "header" | "body" | "argument";
+/** A text in which `{{NAME}}`, or `{{NAME | FILTER}}`, stands for a value of the incident. */
+export interface Template {
+  /** Literal texts and placeholders, in their order. */
+  readonly parts: readonly (string | Placeholder)[];
+  readonly placeholders: readonly Placeholder[];
+}
 
-export type Rendered =
-  | { readonly text: string }
-  /** The placeholder that this incident cannot fill, and why. */
-  | { readonly unfilled: string; readonly rule: "missing" | "several-values" };
+export interface Placeholder {
+  readonly name: string;
+  /** With the filter `path`: slashes of the value separate segments of a URL's path. */
+  readonly path: boolean;
+}
 
 /** What the placeholders of an action stand for. */
 export interface TemplateValues {
@@ -17,29 +23,94 @@ export interface TemplateValues {
   readonly conditions: Match;
 }
 
+/** Makes a value safe for the place of one placeholder. */
+export type Escape = (value: string) => string;
+
+export type Filled =
+  | { readonly text: string }
+  /** Why this incident cannot fill it, and by which placeholder or value. */
+  | { readonly rule: RejectionRule; readonly value: string };
+
+const KNOWN = [
+  "key",
+  "incident.id",
+  "incident.status",
+  "incident.severity",
+  "incident.title",
+  "incident.environment",
+] as const;
+const TAG_PREFIX = "incident.tags.";
+const PLACEHOLDER = /\{\{(.*?)\}\}/gs;
+
 /**
- * Fills `{{incident.id}}`, `{{incident.status}}`, `{{incident.severity}}`, `{{incident.title}}`,
- * `{{incident.environment}}`, `{{incident.tags.NAME}}` and `{{key}}`, in one pass: what a value holds is
- * never read as a template. A tag or environment with several values is filled with the one that satisfies the rule's
- * condition on it, and with none when that is not exactly one. A value that shows nothing counts as absent.
- *
- * Values are percent-encoded in a URL and escaped as the inside of a JSON string in a body; headers and
- * arguments get them as they are (there is no shell).
+ * Reads `{{incident.id}}`, `{{incident.status}}`, `{{incident.severity}}`, `{{incident.title}}`,
+ * `{{incident.environment}}`, `{{incident.tags.NAME}}` and `{{key}}`. Throws "bad-configuration" with the first fault.
  */
-export function render(template: string, values: TemplateValues, place: TemplatePlace): Rendered {
-  let failure: Exclude<Rendered, { text: string }> | undefined;
-  const text = template.replaceAll(PLACEHOLDER, (_whole, name: string) => {
-    const candidates = [...new Set(candidatesOf(name, values))].filter(isVisible);
-    const [value] = candidates;
-    if (value !== undefined && candidates.length === 1) return escape(value, place);
-    failure ??= { unfilled: name, rule: value === undefined ? "missing" : "several-values" };
-    return "";
-  });
-  return failure ?? { text };
+export function parseTemplate(text: string): Template {
+  // A split by an expression with a group keeps what the group holds: literal, inner, literal, ..., literal.
+  const parts = text
+    .split(PLACEHOLDER)
+    .map((part, index) => (index % 2 === 0 ? part : placeholderOf(part)));
+  const literals = parts.filter((part) => typeof part === "string");
+  if (literals.some((literal) => /\{\{|\{\s*(?:key|incident\.[^{}\s]+)\s*\}/.test(literal))) {
+    throw refused("has a placeholder that is not closed");
+  }
+  return { parts, placeholders: parts.filter((part) => typeof part !== "string") };
 }
 
-const PLACEHOLDER = /\{\{\s*([^{}]*?)\s*\}\}/g;
-const TAG_PREFIX = "incident.tags.";
+function placeholderOf(inner: string): Placeholder {
+  const [name = "", ...filters] = inner.split("|").map((part) => part.trim());
+  const isKnown = KNOWN.some((known) => known === name) || /^incident\.tags\.[^{}\s]+$/.test(name);
+  if (!isKnown) {
+    const known = [...KNOWN, `${TAG_PREFIX}NAME`].join(", ");
+    throw refused(`unknown placeholder {{${inner}}} (known are ${known})`);
+  }
+  const unknown = filters.find((filter) => filter !== "path");
+  if (unknown !== undefined) throw refused(`unknown filter in {{${inner}}} (known is path)`);
+  return { name, path: filters.length > 0 };
+}
+
+/** A fault of a template, to be told with its place in the configuration. */
+export function refused(message: string): ConsumerError {
+  return new ConsumerError("bad-configuration", message);
+}
+
+/**
+ * Fills a template in one pass: what a value holds is never read as a template. A tag or environment with several
+ * values is filled with the one that satisfies the rule's condition on it, and with none when that is not exactly one. A
+ * value that shows nothing counts as absent.
+ */
+export function fill(
+  { parts }: Template,
+  values: TemplateValues,
+  escape: (value: string, placeholder: Placeholder, index: number) => string,
+): Filled {
+  let text = "";
+  let index = 0;
+  for (const part of parts) {
+    if (typeof part === "string") {
+      text += part;
+      continue;
+    }
+    const found = valueOf(part, values);
+    if ("rule" in found) return { rule: found.rule, value: `{{${part.name}}}` };
+    text += escape(found.value, part, index);
+    index += 1;
+  }
+  return { text };
+}
+
+/** The one value of a placeholder. */
+function valueOf(
+  { name }: Placeholder,
+  values: TemplateValues,
+): { readonly value: string } | { readonly rule: RejectionRule } {
+  const candidates = [...new Set(candidatesOf(name, values))].filter(isVisible);
+  const [value] = candidates;
+  if (value === undefined) return { rule: "missing" };
+  if (candidates.length > 1) return { rule: "several-values" };
+  return value.isWellFormed() ? { value } : { rule: "not-well-formed" };
+}
 
 /** The values that the incident has for a placeholder, as far as the rule's conditions hold for them. */
 function candidatesOf(name: string, values: TemplateValues): readonly string[] {
@@ -58,7 +129,6 @@ function candidatesOf(name: string, values: TemplateValues): readonly string[] {
     case "incident.environment":
       return chosen(incident.environments, conditions.environment);
     default: {
-      if (!name.startsWith(TAG_PREFIX)) return [];
       const tag = name.slice(TAG_PREFIX.length);
       const { tags = {} } = conditions;
       const wanted = Object.hasOwn(tags, tag) ? tags[tag] : undefined;
@@ -77,9 +147,4 @@ function chosen(
 /** False for a text of nothing but spaces, control characters and characters without a shape. */
 function isVisible(value: string): boolean {
   return !/^[\s\p{Cc}\p{Cf}]*$/u.test(value);
-}
-
-function escape(value: string, place: TemplatePlace): string {
-  if (place === "url") return encodeURIComponent(value);
-  return place === "body" ? JSON.stringify(value).slice(1, -1) : value;
 }

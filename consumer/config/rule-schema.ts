@@ -1,28 +1,17 @@
 import { z } from "zod";
 
+import {
+  checkBody,
+  checkCommand,
+  checkHeaders,
+  checkHttp,
+  checkTemplate,
+  checkUrl,
+  HEADER_NAME,
+} from "./rule-checks.ts";
 import { integer, milliseconds, section, text } from "./section.ts";
 
 const NAME = /^[a-z0-9][a-z0-9._-]*$/i;
-const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i;
-/** Headers that the client sets itself, or that would carry a secret: the identity goes by mTLS, the key by its own header. */
-const RESERVED_HEADERS = new Set([
-  "authorization",
-  "connection",
-  "content-length",
-  "cookie",
-  "host",
-  "idempotency-key",
-  "proxy-authorization",
-  "transfer-encoding",
-]);
-const PLACEHOLDERS = new Set([
-  "key",
-  "incident.id",
-  "incident.status",
-  "incident.severity",
-  "incident.title",
-  "incident.environment",
-]);
 
 const name = (what: string) =>
   text(100, `Name of the ${what}; part of the action key, so a changed name acts again.`).regex(
@@ -63,7 +52,7 @@ const common = {
 };
 
 const template = (lengthMax: number, description: string) =>
-  z.string().max(lengthMax).superRefine(checkPlaceholders).describe(description);
+  z.string().max(lengthMax).superRefine(checkTemplate).describe(description);
 
 const httpAction = section({
   ...common,
@@ -72,9 +61,13 @@ const httpAction = section({
     .enum(["POST", "PUT", "PATCH", "DELETE", "GET"])
     .default("POST")
     .describe("HTTP method. Default POST."),
-  url: template(2048, "Absolute http or https URL; placeholders are URL-encoded.").superRefine(
-    checkUrl,
-  ),
+  url: z
+    .string()
+    .max(2048)
+    .superRefine(checkUrl)
+    .describe(
+      "Absolute http or https URL. Placeholders stand in the path and in values of the query, percent-encoded. In the path a value with a slash is rejected, unless the placeholder says {{NAME | path}}; one with a segment . or .. always is.",
+    ),
   headers: z
     .record(
       z.string().regex(HEADER_NAME, "must be an HTTP header name"),
@@ -83,10 +76,14 @@ const httpAction = section({
     .superRefine(checkHeaders)
     .default({})
     .describe("Request headers, with placeholders. Default none."),
-  body: template(65_536, "Request body; placeholders are escaped for a JSON string.")
+  body: z
+    .string()
+    .max(65_536)
     .nullable()
     .default(null)
-    .describe("Request body; placeholders are escaped for a JSON string. Default none."),
+    .describe(
+      "Request body, which parses in its content-type; application/json when the headers name none. Placeholders stand in strings of JSON, in values of a form or in text/plain, and are escaped for that; a body of another type has none. Default none.",
+    ),
   useIdentity: z
     .boolean()
     .default(false)
@@ -97,18 +94,9 @@ const httpAction = section({
     .describe(
       "Statuses by which this endpoint declares that nothing was applied, such as 429 or 503. Default none.",
     ),
-}).superRefine((action, context) => {
-  if (action.method === "GET" && action.body !== null) {
-    context.addIssue({ code: "custom", path: ["body"], message: "must be absent with method GET" });
-  }
-  if (action.useIdentity && !action.url.startsWith("https:")) {
-    context.addIssue({
-      code: "custom",
-      path: ["useIdentity"],
-      message: "needs an https url: the identity is presented by TLS",
-    });
-  }
-});
+})
+  .superRefine(checkBody)
+  .superRefine(checkHttp);
 
 const commandAction = section({
   ...common,
@@ -153,68 +141,3 @@ export const ruleSchema = section({
     .max(32)
     .describe("What to do, in this order. 1 to 32."),
 }).describe("One rule: what to match, what to do.");
-
-type Context = z.core.$RefinementCtx;
-
-function checkPlaceholders(value: string, context: Context): void {
-  for (const [whole, inner = ""] of value.matchAll(/\{\{(.*?)\}\}/gs)) {
-    const placeholder = inner.trim();
-    if (!PLACEHOLDERS.has(placeholder) && !/^incident\.tags\.[^{}\s]+$/.test(placeholder)) {
-      const known = [...PLACEHOLDERS, "incident.tags.NAME"].join(", ");
-      context.addIssue({
-        code: "custom",
-        message: `unknown placeholder ${whole} (known are ${known})`,
-      });
-    }
-  }
-  if (/\{\{|\}\}/.test(value.replaceAll(/\{\{(.*?)\}\}/gs, ""))) {
-    context.addIssue({ code: "custom", message: "has a placeholder that is not closed" });
-  }
-}
-
-/** A placeholder may fill a path segment or a query value, never the scheme, host or port. */
-function checkUrl(value: string, context: Context): void {
-  const url = URL.parse(value.replaceAll(/\{\{.*?\}\}/gs, "x"));
-  const refuse = (message: string) => context.addIssue({ code: "custom", message });
-  if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) {
-    refuse("must be an absolute http or https URL");
-    return;
-  }
-  if (/^[a-z]+:\/\/[^/?#]*\{\{/i.test(value)) {
-    refuse("must not have a placeholder in the host");
-  }
-  if (url.username !== "" || url.password !== "") {
-    refuse("must not hold a user name or password");
-  }
-}
-
-function checkHeaders(headers: Readonly<Record<string, string>>, context: Context): void {
-  for (const [header, value] of Object.entries(headers)) {
-    if (RESERVED_HEADERS.has(header.toLowerCase())) {
-      context.addIssue({
-        code: "custom",
-        path: [header],
-        message: "is set by the client or would hold a secret: not allowed here",
-      });
-    }
-    if (!/^[\t\u0020-\u007e]*$/.test(value)) {
-      context.addIssue({ code: "custom", path: [header], message: "must be printable ASCII" });
-    }
-  }
-}
-
-function checkCommand(command: readonly string[], context: Context): void {
-  const executable = command[0] ?? "";
-  if (!executable.startsWith("/") || executable.includes("{{")) {
-    context.addIssue({
-      code: "custom",
-      path: [0],
-      message: "must be an absolute path without placeholders",
-    });
-  }
-  command.forEach((part, index) => {
-    if (part.includes("\0")) {
-      context.addIssue({ code: "custom", path: [index], message: "must not hold a zero byte" });
-    }
-  });
-}

@@ -1,0 +1,117 @@
+import { bodyEscapes } from "./body-template.ts";
+import type { RejectionRule } from "./incident.ts";
+import type { Action } from "./ports.ts";
+import type { CommandRuleAction, HttpRuleAction, RuleAction } from "./rules.ts";
+import {
+  fill,
+  type Filled,
+  parseTemplate,
+  type Template,
+  type TemplateValues,
+} from "./template.ts";
+import { urlTemplate } from "./url-template.ts";
+
+/** Thrown for a place of an action that an incident cannot fill. */
+export class Unfillable extends Error {
+  readonly place: string;
+  readonly rule: RejectionRule;
+  readonly value: string;
+  constructor(place: string, rule: RejectionRule, value: string) {
+    super(`${place}: ${rule}`);
+    this.place = place;
+    this.rule = rule;
+    this.value = value;
+  }
+}
+
+/**
+ * Fills the templates of an action, each value escaped for its place. Throws `Unfillable` where the incident has no value,
+ * or one that would break out of its place.
+ */
+export function renderAction(action: RuleAction, values: TemplateValues): Action {
+  return action.type === "http" ? renderHttp(action, values) : renderCommand(action, values);
+}
+
+function renderHttp(action: HttpRuleAction, values: TemplateValues): Action {
+  const { method, headers, notAppliedStatuses, useIdentity } = action;
+  return {
+    type: "http",
+    method,
+    url: textOf(urlTemplate(parseTemplate(action.url)).fill(values), "url"),
+    headers: mapValues(headers, (value, name) =>
+      safeHeader(textOf(asItIs(parseTemplate(value), values), `header ${name}`), name),
+    ),
+    body:
+      action.body === null || action.body === undefined
+        ? null
+        : renderBody(action.body, headers, values),
+    notAppliedStatuses,
+    useIdentity,
+  };
+}
+
+function renderBody(
+  body: string,
+  headers: HttpRuleAction["headers"],
+  values: TemplateValues,
+): string {
+  const template = parseTemplate(body);
+  const escapes = bodyEscapes(template, headers);
+  const escape = (value: string, _placeholder: unknown, index: number): string =>
+    escapes[index]?.(value) ?? "";
+  return textOf(fill(template, values, escape), "body");
+}
+
+function renderCommand(action: CommandRuleAction, values: TemplateValues): Action {
+  const [executable, ...args] = action.command.map((part, index) =>
+    safeArgument(
+      textOf(asItIs(parseTemplate(part), values), `command[${index}]`),
+      `command[${index}]`,
+    ),
+  );
+  if (executable === undefined || executable === "") {
+    throw new Unfillable("command[0]", "empty", "");
+  }
+  return {
+    type: "command",
+    command: [executable, ...args],
+    environment: mapValues(action.environment ?? {}, (value, name) =>
+      safeArgument(
+        textOf(asItIs(parseTemplate(value), values), `environment ${name}`),
+        `environment ${name}`,
+      ),
+    ),
+  };
+}
+
+function asItIs(template: Template, values: TemplateValues): Filled {
+  return fill(template, values, (value) => value);
+}
+
+function textOf(filled: Filled, place: string): string {
+  if ("text" in filled) return filled.text;
+  throw new Unfillable(place, filled.rule, filled.value);
+}
+
+/** RFC 9110: visible characters, space and tab. Beyond Latin-1 a header has no defined meaning. */
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+function safeHeader(value: string, name: string): string {
+  if (!HEADER_VALUE.test(value)) throw new Unfillable(`header ${name}`, "unsafe-in-header", value);
+  return value;
+}
+
+/** execve(2) ends a string at its first NUL. */
+function safeArgument(value: string, place: string): string {
+  if (value.includes("\0")) throw new Unfillable(place, "unsafe-in-command", value);
+  return value;
+}
+
+function mapValues(
+  values: Readonly<Record<string, string>>,
+  change: (value: string, name: string) => string,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, change(value, name)]),
+  );
+}
