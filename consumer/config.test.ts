@@ -1,7 +1,11 @@
-import { readFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 
 import { ENVIRONMENT_OVERRIDES } from "./config/environment.ts";
 import { configSchema } from "./config/schema.ts";
@@ -165,7 +169,7 @@ describe("configuration", () => {
     ],
     ["topics: [bigpanda.incidents]", "topics: [a, a]", 'topic "a" is there twice'],
     ["https://ckms.test", "http://ckms.test", "must be an https URL"],
-    ["version: 1", "version: 1\nversion: 1", "Map keys must be unique"],
+    ["version: 1", "version: 1\nversion: 1", 'the key "version" is there twice'],
     ["groupId: sre-kafka-consumer", "groupId: [sre", "line"],
   ])("refuses %s written as %s", (from, to, message) => {
     expect(faultsOf(withLine(from, to)).join("\n")).toContain(message);
@@ -207,8 +211,42 @@ describe("configuration", () => {
   it("names the file that it cannot read", async () => {
     await expect(loadConfig("/nowhere/config.yaml")).rejects.toMatchObject({
       code: "bad-configuration",
-      message: expect.stringContaining("cannot read /nowhere/config.yaml: ENOENT"),
+      message: expect.stringContaining("/nowhere/config.yaml cannot be read: ENOENT"),
     });
+  });
+
+  it("refuses a file that is not text, or would never end, with its reason", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "config-"));
+    onTestFinished(() => rm(directory, { recursive: true, force: true }));
+    const file = join(directory, "config.yaml");
+    const pipe = join(directory, "pipe");
+    await promisify(execFile)("mkfifo", [pipe]);
+    await writeFile(file, Buffer.from(`${MINIMAL}# caf\u00e9`, "latin1"));
+    const huge = join(directory, "huge.yaml");
+    await writeFile(huge, "");
+    await truncate(huge, 100 * 1024 * 1024);
+    for (const [name, reason] of [
+      [file, "has one fault:\n  - line 15, byte 6 (0xe9): is not UTF-8"],
+      [directory, "is a directory"],
+      [pipe, "is not a regular file"],
+      ["/dev/zero", "is not a regular file"],
+      [huge, "is larger than 1048576 bytes"],
+    ] as const) {
+      await expect(loadConfig(name)).rejects.toMatchObject({
+        code: "bad-configuration",
+        message: expect.stringContaining(`${name} ${reason}`),
+      });
+    }
+    await writeFile(file, `\uFEFF${MINIMAL}`);
+    expect((await loadConfig(file)).version).toBe(1);
+  });
+
+  it("shows a bounded number of faults and says how many there are", () => {
+    const rules = Array.from({ length: 500 }, () => "  - name: /\n").join("");
+    const text = MINIMAL.slice(0, MINIMAL.indexOf("  - name:")) + rules;
+    const faults = faultsOf(text);
+    expect(faults).toHaveLength(101);
+    expect(faults.at(-1)).toMatch(/^ {2}and \d{3,4} more$/);
   });
 
   it("refuses a document that is no mapping", () => {

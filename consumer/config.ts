@@ -1,11 +1,12 @@
-import { readFile } from "node:fs/promises";
-import { isMap, LineCounter, parseDocument, type Document } from "yaml";
 import type { z } from "zod";
 
+import { readDocument } from "./config/document.ts";
 import { override } from "./config/environment.ts";
 import { RELATIONS } from "./config/relations.ts";
 import { configSchema } from "./config/schema.ts";
-import { ConsumerError } from "./errors.ts";
+import { decodeText } from "./config/text.ts";
+import { ConsumerError, messageOf } from "./errors.ts";
+import { readSmallFile } from "./small-file.ts";
 
 type Parsed = z.output<typeof configSchema>;
 type ParsedRule = Parsed["rules"][number];
@@ -33,38 +34,37 @@ export interface ConfigSources {
   readonly logLevel?: string;
 }
 
+/** As much as a ConfigMap can hold. */
+const FILE_BYTES_MAX = 1_048_576;
+const FAULTS_SHOWN_MAX = 100;
+
 /** Reads and checks a configuration file. Throws "bad-configuration" naming every fault. */
 export async function loadConfig(file: string, sources: ConfigSources = {}): Promise<Config> {
-  let content: string;
+  let bytes: Buffer;
   try {
-    content = await readFile(file, "utf8");
+    bytes = await readSmallFile(file, FILE_BYTES_MAX);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ConsumerError("bad-configuration", `cannot read ${file}: ${reason}`, { cause });
+    throw new ConsumerError("bad-configuration", `${file} ${messageOf(cause)}`, { cause });
   }
-  return parseConfig(content, file, sources);
+  const decoded = decodeText(bytes);
+  if ("fault" in decoded) throw badConfiguration(file, [decoded.fault]);
+  return parseConfig(decoded.text, file, sources);
 }
 
 /** Checks the text of a configuration; `file` is only named in messages. Throws "bad-configuration". */
 export function parseConfig(content: string, file: string, sources: ConfigSources = {}): Config {
-  const lines = new LineCounter();
-  const document = parseDocument(content, { lineCounter: lines, prettyErrors: true });
-  const broken = [...document.errors, ...document.warnings];
-  if (broken.length > 0) {
-    throw badConfiguration(
-      file,
-      broken.map((fault) => fault.message.split("\n")[0]?.replace(/:$/, "") ?? fault.code),
-    );
-  }
+  const read = readDocument(content);
+  if ("faults" in read) throw badConfiguration(file, read.faults);
+  const { document } = read;
   const { value, origins } = override(
-    document.toJS({ maxAliasCount: 100 }),
+    document.value,
     sources.environment ?? {},
     sources.logLevel === undefined ? {} : { logLevel: sources.logLevel },
   );
   const result = relatedSchema.safeParse(value, { reportInput: false });
   if (!result.success) {
     const where = (path: readonly PropertyKey[]) =>
-      origins.get(path.join(".")) ?? lineOf(document, lines, path);
+      origins.get(path.join(".")) ?? document.lineOf(path);
     throw badConfiguration(
       file,
       result.error.issues.map((issue) => describeIssue(issue, value, where(issue.path))),
@@ -119,10 +119,10 @@ function settle(parsed: Parsed): Config {
 
 function badConfiguration(file: string, faults: readonly string[]): ConsumerError {
   const many = faults.length === 1 ? "one fault" : `${String(faults.length)} faults`;
-  return new ConsumerError(
-    "bad-configuration",
-    `${file} has ${many}:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`,
-  );
+  const left = faults.length - FAULTS_SHOWN_MAX;
+  const shown = faults.slice(0, FAULTS_SHOWN_MAX).map((fault) => `  - ${fault}`);
+  if (left > 0) shown.push(`  and ${String(left)} more`);
+  return new ConsumerError("bad-configuration", `${file} has ${many}:\n${shown.join("\n")}`);
 }
 
 function describeIssue(issue: z.core.$ZodIssue, value: unknown, where: string): string {
@@ -172,28 +172,4 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
     found = Reflect.get(found, part);
   }
   return found;
-}
-
-/** The line of the deepest node on the path: what is missing is told at its parent. */
-function lineOf(document: Document, lines: LineCounter, path: readonly PropertyKey[]): string {
-  for (let length = path.length; length > 0; length -= 1) {
-    const parent: unknown = document.getIn(path.slice(0, length - 1), true);
-    const last = path[length - 1];
-    const pair = isMap(parent)
-      ? parent.items.find((item) => String(item.key) === String(last))
-      : undefined;
-    const node: unknown = pair?.key ?? document.getIn(path.slice(0, length), true);
-    const range = rangeOf(node);
-    if (range !== undefined) {
-      return `line ${String(lines.linePos(range).line)}`;
-    }
-  }
-  return "line 1";
-}
-
-function rangeOf(node: unknown): number | undefined {
-  const range: unknown =
-    typeof node === "object" && node !== null ? Reflect.get(node, "range") : undefined;
-  const start: unknown = Array.isArray(range) ? range[0] : undefined;
-  return typeof start === "number" ? start : undefined;
 }

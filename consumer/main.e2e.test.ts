@@ -72,6 +72,15 @@ log: { directory: ${directory}/logs }
 rules: []
 ${more}`;
 
+/** On one line: each list holds the one before nine times. */
+function bomb(): string {
+  const lists = "abcdefghi".split("").map((name, index, names) => {
+    const inner = index === 0 ? "x" : `*${names[index - 1] ?? ""}`;
+    return `&${name} [${Array.from({ length: 9 }, () => inner).join(", ")}]`;
+  });
+  return `[${lists.join(", ")}]`;
+}
+
 /** The lines of the log in the directory, of which none holds a key twice. */
 async function linesOf(logs: string): Promise<unknown[]> {
   const lines = (await readFile(join(logs, "kafka_consumer.log"), "utf8")).trimEnd().split("\n");
@@ -82,7 +91,7 @@ async function linesOf(logs: string): Promise<unknown[]> {
 describe("the process", () => {
   it.each([
     [2, "usage", "--config is required", []],
-    [78, "bad-configuration", "cannot read /nowhere: ENOENT", ["--config", "/nowhere"]],
+    [78, "bad-configuration", "/nowhere cannot be read: ENOENT", ["--config", "/nowhere"]],
     [78, "bad-configuration", 'got "loud"', ["--config", "FILE", "--log-level", "loud"]],
     [75, "identity-unusable", "cert.pem cannot be read: ENOENT", ["--config", "FILE"]],
   ] as const)("leaves the reason of exit %i in LOG_DIR as one JSON line", async (...row) => {
@@ -194,6 +203,18 @@ describe("the process", () => {
     expect(errors).toContain("health.port (line 13)");
     expect(errors).toContain('unknown key "hots" (did you mean "host"?)');
     expect(errors).toContain("log.level (variable LOG_LEVEL)");
+  });
+
+  it.each([
+    ["an unknown alias", "*nope", "line 13: unknown alias *nope"],
+    ["an alias of itself", "&x [*x]", "line 13: the alias *x stands within its own anchor"],
+    ["an alias bomb", bomb(), "line 13: the alias *e makes the document larger"],
+  ])("refuses %s with exit 78, file, line and name", async (_what, value, fault) => {
+    const file = join(directory, "alias.yaml");
+    await writeFile(file, config(`health: ${value}`));
+    const { code, errors } = await run(["--config", file]);
+    expect(code).toBe(78);
+    expect(errors).toContain(`${file} has one fault:\n  - ${fault}`);
   });
 
   it("stops at once and cleanly on SIGTERM while it waits for its identity", async () => {
