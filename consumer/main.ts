@@ -108,7 +108,7 @@ async function start(
     random: createSystemRandom(),
     files: createFiles(config.history.directory, process.env.MOUNTINFO_FILE),
     identity,
-    secrets: createSecrets({ ...config.ckms, identity }),
+    secrets: createSecrets({ ...config.ckms, identity, log }),
     createBroker: (credentials) =>
       createKafkaBroker({ kafka: config.kafka, credentials, identity, log, metrics }),
     target,

@@ -4,6 +4,7 @@ import { setupServer } from "msw/node";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import { createAuthority } from "#fixtures/certificates.ts";
+import { recordingLog } from "#fixtures/ports.ts";
 import { startCkms } from "#simulator/ckms/server.ts";
 
 import { hasCode } from "../errors.ts";
@@ -28,8 +29,11 @@ const identity: IdentitySource = {
   state: { ready: true },
 };
 
-const secretsOf = (url = "https://ckms.test", requestTimeoutMs = 2000) =>
-  createSecrets({ url, keyGroup: "bigpanda.keys.sre", requestTimeoutMs, identity });
+const secretsOf = (
+  url = "https://ckms.test",
+  requestTimeoutMs = 2000,
+  log: ReturnType<typeof recordingLog> = recordingLog(),
+) => createSecrets({ url, keyGroup: "bigpanda.keys.sre", requestTimeoutMs, identity, log });
 
 async function failureOf(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
@@ -62,6 +66,68 @@ describe("what CKMS answers", () => {
     expect(await secrets.fetch(NAME)).toBe("pässword");
     expect(secrets.state).toStrictEqual({ ready: true });
   });
+
+  it.each([
+    ["a\n", "a line break at its end"],
+    ["a\r\n", "a line break at its end"],
+    [" a", "white space"],
+    ["a\u00a0", "white space"],
+    ["a \n", "left out and white space"],
+  ])(
+    "with the secret %j is used, without one line break at its end, and warned of",
+    async (...row) => {
+      const [text, what] = row;
+      answers({ value: Buffer.from(text).toString("base64") });
+      const log = recordingLog();
+      const secrets = secretsOf("https://ckms.test", 2000, log);
+      for (let fetches = 0; fetches < 2; fetches += 1) {
+        expect(await secrets.fetch(NAME)).toBe(text.replace(/\r?\n$/, ""));
+      }
+      expect(log.entries).toEqual([
+        {
+          level: "warn",
+          event: "secret.odd",
+          fields: { name: NAME, reason: expect.stringContaining(what) },
+        },
+      ]);
+    },
+  );
+
+  it.each([
+    ["latin-1", Buffer.from("hunter\xe9", "latin1"), "is binary"],
+    ["random bytes", Buffer.from("00ff10a0c3288b", "hex"), "is binary"],
+    ["an overlong form", Buffer.from("hunter\xc0\x80", "latin1"), "is binary"],
+    ["UTF-16", Buffer.from("\uFEFFhunter2", "utf16le"), "is binary"],
+    ["UTF-16 without a mark", Buffer.from("hunter2", "utf16le"), "control character (U+0000)"],
+    ["a byte order mark", Buffer.from("\uFEFFhunter2"), "begins with a byte order mark"],
+    ["a zero byte", Buffer.from("hunter2\0"), "control character (U+0000)"],
+    ["a tab", Buffer.from("hunter2\t"), "control character (U+0009)"],
+    ["two line breaks", Buffer.from("hunter2\n\n"), "control character (U+000A)"],
+    ["two lines", Buffer.from("hunter2\r\nhunter3"), "control character (U+000D)"],
+    ["a line separator", Buffer.from("hunter2\u2028"), "control character (U+2028)"],
+    ["nothing", Buffer.from(""), "is empty"],
+    ["a line break alone", Buffer.from("\n"), "is empty"],
+    ["white space alone", Buffer.from(" \u00a0 "), "is empty"],
+  ])("with %s as secret is refused by its name and reason, never its content", async (...row) => {
+    const [, bytes, reason] = row;
+    answers({ value: bytes.toString("base64") });
+    const log = recordingLog();
+    const failure = await failureOf(secretsOf("https://ckms.test", 2000, log).fetch(NAME));
+    expect(hasCode(failure, "secret-unavailable")).toBe(true);
+    expect(String(failure)).toContain(`secret ${NAME} of bigpanda.keys.sre`);
+    expect(String(failure)).toContain(reason);
+    expect(String(failure) + JSON.stringify(log.entries)).not.toMatch(/hunter|68756e|aHVud/);
+  });
+
+  it.each(["aHVudGVyMh==", "aHVudGVy=Mg", "A", "=", "aHVudGVyMg=", "aHVud-_y"])(
+    "with %s for a value is refused: it is no base64",
+    async (value) => {
+      answers({ value });
+      const failure = await failureOf(secretsOf().fetch(NAME));
+      expect(String(failure)).toContain("the answer holds no base64 value");
+      expect(String(failure)).not.toContain("aHV");
+    },
+  );
 
   it("with 403 is a denial, with the server's words", async () => {
     answers({ code: 403, message: "principal x is not\na member of role y" }, 403);
@@ -142,6 +208,7 @@ describe("over mTLS", () => {
       url: running.url,
       keyGroup: "bigpanda.keys.sre",
       requestTimeoutMs: 2000,
+      log: recordingLog(),
       identity: {
         current: async () => ({ ...(await identity.current()), authority: other.certificatePem }),
         state: { ready: true },

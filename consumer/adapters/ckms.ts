@@ -1,11 +1,17 @@
 import type { Config } from "../config.ts";
 import { ConsumerError, messageOf } from "../errors.ts";
-import type { DependencyState, IdentitySource, Secrets } from "../ports.ts";
+import type { DependencyState, IdentitySource, Log, Secrets } from "../ports.ts";
 import { openConnection } from "./connection.ts";
 import { failureReason } from "./fetch-failure.ts";
+import { secretText } from "./secret-text.ts";
 
 export interface CkmsOptions extends Pick<Config["ckms"], "url" | "keyGroup" | "requestTimeoutMs"> {
   readonly identity: IdentitySource;
+  readonly log: Log;
+}
+
+interface Fetching extends CkmsOptions {
+  readonly warn: (name: string, reason: string) => void;
 }
 
 const BODY_BYTES_MAX = 65_536;
@@ -17,10 +23,17 @@ const MESSAGE_LENGTH_MAX = 300;
  */
 export function createSecrets(options: CkmsOptions): Secrets {
   let state: DependencyState = { ready: false, reason: "not fetched yet" };
+  /** Said once of each secret, since it is fetched at every connection. */
+  const odd = new Map<string, string>();
+  const warn = (name: string, reason: string): void => {
+    if (odd.get(name) === reason) return;
+    odd.set(name, reason);
+    options.log.warn("secret.odd", { name, reason });
+  };
   return {
     async fetch(name, signal) {
       try {
-        const value = await fetchSecret(name, signal, options);
+        const value = await fetchSecret(name, signal, { ...options, warn });
         state = { ready: true };
         return value;
       } catch (error) {
@@ -37,7 +50,7 @@ export function createSecrets(options: CkmsOptions): Secrets {
 async function fetchSecret(
   name: string,
   signal: AbortSignal | undefined,
-  options: CkmsOptions,
+  options: Fetching,
 ): Promise<string> {
   const { identity, keyGroup, requestTimeoutMs } = options;
   const url = `${options.url.replace(/\/+$/, "")}/v1/keygroups/${encodeURIComponent(keyGroup)}/keys/${encodeURIComponent(name)}`;
@@ -66,7 +79,7 @@ async function fetchSecret(
   }
 }
 
-function judge(name: string, status: number, body: unknown, options: CkmsOptions): string {
+function judge(name: string, status: number, body: unknown, options: Fetching): string {
   if (status === 401 || status === 403) {
     throw new ConsumerError(
       "secret-denied",
@@ -80,10 +93,21 @@ function judge(name: string, status: number, body: unknown, options: CkmsOptions
     throw unavailable(name, options, `CKMS answered HTTP ${String(status)}`);
   }
   const value = fieldOf(body, "value");
-  if (typeof value !== "string" || !/^[A-Za-z0-9+/]+={0,2}$/.test(value)) {
+  const bytes = typeof value === "string" ? fromBase64(value) : undefined;
+  if (bytes === undefined) {
     throw unavailable(name, options, "the answer holds no base64 value");
   }
-  return Buffer.from(value, "base64").toString("utf8");
+  const secret = secretText(bytes);
+  if ("refused" in secret) throw unavailable(name, options, `the secret ${secret.refused}`);
+  if (secret.odd !== undefined) options.warn(name, `the secret ${secret.odd}`);
+  return secret.text;
+}
+
+/** Undefined for what is not exactly base64, with or without its padding: the decoder of Node would skip what it does not know. */
+function fromBase64(text: string): Buffer | undefined {
+  const bytes = Buffer.from(text, "base64");
+  const exact = bytes.toString("base64");
+  return text === exact || text === exact.replace(/=+$/, "") ? bytes : undefined;
 }
 
 /** The JSON of the body, or undefined when it is none or too long. */

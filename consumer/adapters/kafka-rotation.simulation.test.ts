@@ -38,6 +38,7 @@ it("a password that is changed at the broker first and in CKMS later is recovere
     url: ckms.url,
     keyGroup: KEY_GROUP,
     requestTimeoutMs: 2000,
+    log: recordingLog(),
     identity: {
       current: async () => ({
         certificate: client.certificatePem,

@@ -29,7 +29,10 @@ const kafka = section({
       .default("scram-sha-512")
       .describe("Only scram-sha-512. Default scram-sha-512."),
     username: text(256, "SASL user."),
-    passwordSecret: text(256, "Name of the CKMS secret that holds the password."),
+    passwordSecret: text(
+      256,
+      "Name of the CKMS secret that holds the password: one line of text; a line break at its end is left out.",
+    ),
   }).describe("SASL credentials; the password itself is never in this file."),
   tls: z
     .boolean()

@@ -37,7 +37,7 @@ export async function runRedrive(
   const files = createFiles(history.directory);
   const volume = await readVolume(files, history.directory);
   const identity = createIdentitySource({ ...athenz, clock, log });
-  const secrets = createSecrets({ ...ckms, identity });
+  const secrets = createSecrets({ ...ckms, identity, log });
   const { username, passwordSecret } = kafka.sasl;
   const broker = createKafkaBroker({
     kafka: {
