@@ -1,5 +1,6 @@
 import { ConsumerError } from "./errors.ts";
 import type { ExecutorDependencies, PlannedAction } from "./execute.ts";
+import { type Holder, readEnd, readHolder } from "./attempt-files.ts";
 import type { Claim, Outcome } from "./history/claims.ts";
 import { historyEntry } from "./history/entry.ts";
 import type { VolumeClock } from "./history/volume-clock.ts";
@@ -119,12 +120,12 @@ async function reachEnd(
 async function look(
   run: Run,
   attempt: number,
-): Promise<{ claim: Claim | undefined; outcome: Outcome | undefined; certain: boolean }> {
-  const { claims } = run.dependencies.history;
+): Promise<{ claim: Holder | undefined; outcome: Outcome | undefined; certain: boolean }> {
+  const { dependencies } = run;
   const { key } = run.planned;
   const { seen, certain } = await inspect(run, "read an attempt", async () => {
-    const claim = await claims.readClaim(key, attempt);
-    return { claim, outcome: claim && (await claims.readOutcome(key, attempt)) };
+    const claim = await readHolder(key, attempt, dependencies);
+    return { claim, outcome: claim && (await readEnd(key, attempt, dependencies)) };
   });
   return { ...seen, certain };
 }
@@ -150,8 +151,7 @@ async function inspect<T>(
  */
 async function isDeleted(run: Run, attempt: number): Promise<boolean> {
   if (!(await isTooOld(run, run.ended))) return false;
-  const { claims } = run.dependencies.history;
-  const read = () => claims.readClaim(run.planned.key, attempt);
+  const read = () => readHolder(run.planned.key, attempt, run.dependencies);
   const { seen, certain } = await inspect(run, "read a claim", read);
   return seen === undefined && certain;
 }
@@ -160,9 +160,12 @@ async function isDeleted(run: Run, attempt: number): Promise<boolean> {
  * The claim of another run: a dead owner and a slow one cannot be told apart, so nothing is taken over. After
  * the wait the attempt is in doubt, unless its owner was faster, or it has ended and was swept.
  */
-async function waitForOutcome(run: Run, claim: Claim): Promise<AttemptEnd | NotBegun> {
+async function waitForOutcome(run: Run, claim: Holder): Promise<AttemptEnd | NotBegun> {
   const { clock, history, log, metrics, pod, random, settings } = run.dependencies;
-  const { key, attempt, claimedAtMs } = claim;
+  const { key, attempt, damage } = claim;
+  const ended = (outcome: Outcome, by: AttemptEnd["by"]): AttemptEnd => {
+    return { outcome, by, claimedAtMs: claim.claimedAtMs || outcome.atMs };
+  };
   const pollMs = settings.outcomePollMs ?? OUTCOME_POLL_MS;
   metrics.count("claims", { result: "taken" });
   log.info("action.waits", { key, attempt, owner: claim.pod, waitMsMax: settings.orphanWaitMs });
@@ -172,9 +175,9 @@ async function waitForOutcome(run: Run, claim: Claim): Promise<AttemptEnd | NotB
     const remainingMs = endMs - clock.monotonicMs();
     if (remainingMs <= 0) break;
     await clock.sleep(Math.min(pollMs, remainingMs), run.ended);
-    const read = () => history.claims.readOutcome(key, attempt);
+    const read = () => readEnd(key, attempt, run.dependencies);
     const outcome = await history.hold("read an outcome", read, run.ended);
-    if (outcome) return { outcome, by: "waited", claimedAtMs };
+    if (outcome) return ended(outcome, "waited");
   }
 
   const nonce = random.nonce();
@@ -185,14 +188,17 @@ async function waitForOutcome(run: Run, claim: Claim): Promise<AttemptEnd | NotB
     pod: pod.name,
     outcome: "in-doubt",
     reason: "orphaned",
-    detail: `claimed by ${claim.pod}, which wrote no outcome`,
+    detail:
+      damage === undefined
+        ? `claimed by ${claim.pod}, which wrote no outcome`
+        : `its claim is damaged, and has no outcome: ${damage}`,
     atMs: clock.wallMs(),
   });
   // Looked at after the link: claims are deleted before outcomes, so one that stands still had no outcome to delete.
   if (await isDeleted(run, attempt)) return { notBegun: DELETED };
-  if (outcome.nonce !== nonce) return { outcome, by: "waited", claimedAtMs };
+  if (outcome.nonce !== nonce) return ended(outcome, "waited");
   announce(run, outcome);
-  return { outcome, by: "own", claimedAtMs };
+  return ended(outcome, "own");
 }
 
 async function claimAndAct(
@@ -225,7 +231,7 @@ async function claimAndAct(
     const linked = (await history.claims.linkClaim(claim)) === "linked";
     const present = linked
       ? claim
-      : existing(await history.claims.readClaim(key, attempt), "claim", run);
+      : existing(await readHolder(key, attempt, run.dependencies), "claim", run);
     if (present.nonce !== claim.nonce) return { present, linked, sinceMs: tryMs };
     await history.claims.sync(key);
     // A name that was taken by ourselves may have been there since the first try.
@@ -254,7 +260,7 @@ async function act(
       detail: "too old after its claim",
     });
   }
-  const read = () => history.claims.readOutcome(key, attempt);
+  const read = () => readEnd(key, attempt, run.dependencies);
   const outcome = await history.hold("read an outcome", read, run.lingering);
   if (outcome) return outcome;
 
@@ -320,7 +326,7 @@ async function linkOutcome(run: Run, outcome: Outcome): Promise<Outcome> {
   const link = async () => {
     const linked = await history.claims.linkOutcome(outcome);
     if (linked === "linked") return outcome;
-    return existing(await history.claims.readOutcome(key, attempt), "outcome", run);
+    return existing(await readEnd(key, attempt, run.dependencies), "outcome", run);
   };
   return history.hold("link an outcome", link, run.lingering);
 }

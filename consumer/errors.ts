@@ -41,6 +41,8 @@ const CODES = {
   "clock-beyond-skew": { exitCode: EXIT_CODE.dependencyStayedAway, retriable: true },
   /** The history directory is not a mount of its own although `requireMount` is set. */
   "history-not-mounted": { exitCode: EXIT_CODE.badConfiguration, retriable: false },
+  /** A file of the history that is written once holds what no version writes: it was damaged since. */
+  "history-damaged": { exitCode: EXIT_CODE.internal, retriable: false },
   /** A file of the history has a newer format version, or is not ours. */
   "history-unreadable": { exitCode: EXIT_CODE.internal, retriable: false },
   /** A broken invariant: the process stops. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { attemptPath, createExecutionScene, plannedAction } from "#fixtures/execution.ts";
-import { failing } from "#fixtures/files.ts";
+import { failing, failure } from "#fixtures/files.ts";
 import type { SendResult } from "./ports.ts";
 
 const DONE: SendResult = { outcome: "done", detail: "200" };
@@ -71,21 +71,28 @@ test.each(["dataSync", "syncDirectory"] as const)(
   },
 );
 
-test("an unreadable claim is held, not ready, neither sent nor given up", async () => {
-  const { clock, target, start, volume, deadLetterReasons } = createExecutionScene(DONE);
-  volume.put(attemptPath("claim"), '{"format":1,"key"');
-  await using pod = await start("a");
-  const work = pod.execute(PLANNED).catch((error: unknown) => error);
-  await clock.advance(200_000);
-  expect(pod.history.state).toMatchObject({
-    ready: false,
-    reason: expect.stringContaining(attemptPath("claim")),
-  });
-  pod.stop();
-  expect(await work).toMatchObject({ code: "assignment-lost" });
-  expect(target.sends).toEqual([]);
-  expect(deadLetterReasons()).toEqual([]);
-});
+test.each(["EIO", "EACCES"])(
+  "a claim that cannot be read (%s) is held, not ready, neither sent nor given up",
+  async (code) => {
+    const { clock, target, start, volume, deadLetterReasons } = createExecutionScene(DONE);
+    volume.put(attemptPath("claim"), "");
+    await using pod = await start("a", {
+      intercept({ operation, path }) {
+        if (operation === "read" && path.endsWith(".claim")) throw failure(code, "open", path);
+      },
+    });
+    const work = pod.execute(PLANNED).catch((error: unknown) => error);
+    await clock.advance(200_000);
+    expect(pod.history.state).toMatchObject({
+      ready: false,
+      reason: expect.stringContaining(attemptPath("claim")),
+    });
+    pod.stop();
+    expect(await work).toMatchObject({ code: "assignment-lost" });
+    expect(target.sends).toEqual([]);
+    expect(deadLetterReasons()).toEqual([]);
+  },
+);
 
 test("a claim of a newer format is held, and the reason says so", async () => {
   const { clock, target, start, volume } = createExecutionScene(DONE);

@@ -1,4 +1,5 @@
 import { onAbort } from "./abort-waiters.ts";
+import { readWord } from "./attempt-files.ts";
 import { DELETED, createSends, type AttemptEnd, type Run, endAttempt } from "./attempt.ts";
 import { type DeadLetter, publishDeadLetter } from "./dead-letter.ts";
 import { ConsumerError } from "./errors.ts";
@@ -220,7 +221,7 @@ async function walk(run: Run): Promise<Settled> {
 async function resolutionOf(run: Run, attempt: number): Promise<Resolution | undefined> {
   const { history, resolution } = run.dependencies;
   if (!resolution) return undefined;
-  const read = () => resolution(run.planned.key, attempt);
+  const read = () => readWord(run.planned.key, attempt, run.dependencies);
   return history.hold("read a resolution", read, run.ended);
 }
 

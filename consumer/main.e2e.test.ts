@@ -159,12 +159,17 @@ describe("the process", () => {
 
   it("ends, though by a signal, when the history volume hangs", async () => {
     const volume = join(directory, "hanging");
-    await mkdir(join(volume, "journal"), { recursive: true });
+    await mkdir(volume);
     // Opening a pipe that nobody writes to hangs in the kernel, as a file of an unreachable server does.
-    await promisify(execFile)("mkfifo", [join(volume, "journal", "x.log")]);
+    const mounts = join(directory, "mountinfo");
+    await promisify(execFile)("mkfifo", [mounts]);
     const file = join(directory, "hanging.yaml");
-    await writeFile(file, config());
-    const environment = { HISTORY_DIR: volume, STOP_AT: "health.listening" };
+    await writeFile(file, config().replace("requireMount: false", "requireMount: true"));
+    const environment = {
+      HISTORY_DIR: volume,
+      MOUNTINFO_FILE: mounts,
+      STOP_AT: "health.listening",
+    };
     const { errors, signal } = await run(["--config", file], environment);
     expect(signal).toBe("SIGKILL");
     expect(errors).toContain("file operations hang");

@@ -42,7 +42,7 @@ export interface Files {
   makeDirectory(path: string): Promise<void>;
   /** O_CREAT | O_EXCL: EEXIST when the name is taken. */
   createExclusive(path: string): Promise<WritableFile>;
-  /** The whole content. ENOENT when absent. */
+  /** The whole content. ENOENT when absent; EISDIR, ELOOP (a symbolic link) or ENXIO where the name is no file's. */
   read(path: string): Promise<Uint8Array>;
   /** The content from `offset` to the present end, at most `bytesMax` (default all): empty when nothing was added. */
   readFrom(path: string, offset: number, bytesMax?: number): Promise<Uint8Array>;

@@ -23,7 +23,7 @@ const resolutionSchema = z.object({
  */
 export type Resolution = Readonly<z.infer<typeof resolutionSchema>>;
 
-/** undefined when nobody resolved the attempt. Throws the volume's errors, or "history-unreadable". */
+/** undefined when nobody resolved the attempt. Throws the volume's errors, "history-unreadable" or "history-damaged". */
 export async function readResolution(
   files: Pick<Files, "read">,
   key: string,
@@ -32,7 +32,7 @@ export async function readResolution(
   const path = resolutionPath(key, attempt);
   const resolution = await readWriteOnce(files, resolutionSchema, path);
   if (resolution && (resolution.key !== key || resolution.attempt !== attempt)) {
-    throw new ConsumerError("history-unreadable", `${path}: holds another attempt's resolution`);
+    throw new ConsumerError("history-damaged", `${path}: holds another attempt's resolution`);
   }
   return resolution;
 }

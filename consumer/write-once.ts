@@ -1,15 +1,18 @@
 import type { z } from "zod";
 
 import { ConsumerError, systemCode } from "./errors.ts";
+import { type FormatRange, isNoFile, parseVersioned } from "./history/format.ts";
 import type { Files } from "./ports.ts";
 
 /** Small JSON files of the volume that are written once, beside the claims; each holds its `format`. */
 export interface WriteOnceFiles {
   /** False when the name is taken. The content is durable before the name is there; `syncDirectory` makes that durable. */
   link(path: string, content: object): Promise<boolean>;
-  /** undefined when absent. Throws "history-unreadable" for anything else than what the schema says. */
+  /** undefined when absent. Throws as `readWriteOnce` does. */
   read<T>(schema: z.ZodType<T>, path: string): Promise<T | undefined>;
 }
+
+const WRITE_ONCE_FORMATS: FormatRange = { writes: 1, readsMin: 1, readsMax: 1 };
 
 /** `writer` is unique to this run of this process, on this volume: it begins the names of temporary files. */
 export function createWriteOnceFiles(files: Files, writer: string): WriteOnceFiles {
@@ -39,7 +42,10 @@ export function createWriteOnceFiles(files: Files, writer: string): WriteOnceFil
   };
 }
 
-/** For who only reads. */
+/**
+ * For who only reads; undefined when absent. Throws "history-unreadable" at a newer format, and "history-damaged" for
+ * anything else than what the schema says.
+ */
 export async function readWriteOnce<T>(
   files: Pick<Files, "read">,
   schema: z.ZodType<T>,
@@ -50,13 +56,8 @@ export async function readWriteOnce<T>(
     bytes = await files.read(path);
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;
-    throw error;
+    if (!isNoFile(error)) throw error;
+    throw new ConsumerError("history-damaged", `${path}: no file`, { cause: error });
   }
-  try {
-    return schema.parse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
-  } catch (cause) {
-    throw new ConsumerError("history-unreadable", `${path}: not a file that this version reads`, {
-      cause,
-    });
-  }
+  return parseVersioned({ schema, upgrades: {}, formats: WRITE_ONCE_FORMATS }, bytes, path);
 }

@@ -1,6 +1,8 @@
-import { chmod, mkdtemp, rm, stat } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { chmod, mkdtemp, rm, stat, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, describe, expect, test } from "vitest";
 import { systemCode } from "../errors.ts";
 import type { Files } from "../ports.ts";
@@ -168,6 +170,32 @@ describe("files on node:fs", () => {
     await other.append(bytes("kept"));
     await other.close();
     expect(text(await files.read("b"))).toBe("kept");
+  });
+
+  test("what is no file of its own is told at once: a directory, a symbolic link, a pipe", async () => {
+    const directory = await temporaryDirectory();
+    const files = createFiles(directory);
+    await write(files, "whole", "x");
+    await files.makeDirectory("directory");
+    await symlink("whole", join(directory, "link"));
+    await symlink("nowhere", join(directory, "dangling"));
+    await promisify(execFile)("mkfifo", [join(directory, "pipe")]);
+    const codes: Record<string, string | undefined> = {};
+    for (const name of ["whole", "directory", "link", "dangling", "pipe"]) {
+      codes[name] = await codeOf(files.read(name));
+      expect(await codeOf(files.readFrom(name, 0))).toBe(codes[name]);
+    }
+    expect(codes).toEqual({
+      whole: "no error",
+      directory: "EISDIR",
+      link: "ELOOP",
+      dangling: "ELOOP",
+      pipe: "ENXIO",
+    });
+    await write(files, "other", "y");
+    for (const name of ["directory", "link", "dangling", "pipe"]) {
+      expect(await codeOf(files.link("other", name))).toBe("EEXIST");
+    }
   });
 
   test("files are not readable for everybody", async () => {

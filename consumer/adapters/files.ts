@@ -102,14 +102,19 @@ async function createExclusive(path: string): Promise<WritableFile> {
   };
 }
 
+/** A link would lead out of the volume, and the open(2) of a pipe waits for a writer. */
+const READING = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
 async function readFrom(
   path: string,
   offset: number,
   bytesMax = Number.POSITIVE_INFINITY,
 ): Promise<Uint8Array> {
-  const descriptor = await result<number>((end) => open(path, constants.O_RDONLY, end));
+  const descriptor = await result<number>((end) => open(path, READING, end));
   try {
-    const { size } = await result<Stats>((end) => fstat(descriptor, end));
+    const stats = await result<Stats>((end) => fstat(descriptor, end));
+    if (!stats.isFile()) throw failure(stats.isDirectory() ? "EISDIR" : "ENXIO", "read", path);
+    const { size } = stats;
     const bytes = Buffer.allocUnsafe(Math.min(Math.max(size - offset, 0), bytesMax));
     let filled = 0;
     while (filled < bytes.length) {

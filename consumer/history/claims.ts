@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ConsumerError, systemCode } from "../errors.ts";
 import type { Clock, Files, Metrics } from "../ports.ts";
 import { ATTEMPT_OUTCOMES } from "./entry.ts";
-import { type FormatRange, type Upgrades, parseVersioned } from "./format.ts";
+import { type FormatRange, type Upgrades, isNoFile, parseVersioned } from "./format.ts";
 import type { TemporaryFiles } from "./temporary.ts";
 
 const claimSchema = z.object({
@@ -47,7 +47,7 @@ export type Claim = Readonly<z.infer<typeof claimSchema>>;
 
 export type Outcome = Readonly<z.infer<typeof outcomeSchema>>;
 
-/** The write-once files of attempts. Every method tries once; errors are the volume's, or "history-unreadable". */
+/** The write-once files of attempts. Every method tries once; errors are the volume's, "history-unreadable" or "history-damaged". */
 export interface Claims {
   readClaim(key: string, attempt: number): Promise<Claim | undefined>;
   readOutcome(key: string, attempt: number): Promise<Outcome | undefined>;
@@ -127,7 +127,7 @@ async function readNamed<T extends { key: string; attempt: number }>(
   if (!bytes) return undefined;
   const value = parseVersioned(file, bytes, path);
   if (value.key !== key || value.attempt !== attempt) {
-    throw new ConsumerError("history-unreadable", `${path}: holds another attempt's ${kind}`);
+    throw new ConsumerError("history-damaged", `${path}: holds another attempt's ${kind}`);
   }
   return value;
 }
@@ -140,7 +140,8 @@ async function readIfPresent(
     return await files.read(path);
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;
-    throw error;
+    if (!isNoFile(error)) throw error;
+    throw new ConsumerError("history-damaged", `${path}: no file`, { cause: error });
   }
 }
 

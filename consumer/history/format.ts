@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ConsumerError } from "../errors.ts";
+import { ConsumerError, systemCode } from "../errors.ts";
 
 /**
  * Which formats a version of this program writes and reads. A format changes in two releases: the first one
@@ -26,7 +26,10 @@ interface VersionedFile<T> {
   readonly formats: FormatRange;
 }
 
-/** One JSON file with a `format`. Throws "history-unreadable", naming the file. */
+/**
+ * One JSON file with a `format`. Throws "history-unreadable" for a format that this version does not read, and
+ * "history-damaged" for what no version writes; both name the file.
+ */
 export function parseVersioned<T>(
   { schema, upgrades, formats }: VersionedFile<T>,
   bytes: Uint8Array,
@@ -36,7 +39,7 @@ export function parseVersioned<T>(
   checkFormat(format, path, formats);
   const parsed = schema.safeParse(upgraded(value, format, upgrades));
   if (!parsed.success) {
-    throw new ConsumerError("history-unreadable", `${path}: ${z.prettifyError(parsed.error)}`, {
+    throw new ConsumerError("history-damaged", `${path}: ${z.prettifyError(parsed.error)}`, {
       cause: parsed.error,
     });
   }
@@ -59,13 +62,21 @@ export function checkFormat(format: number, path: string, formats: FormatRange):
   );
 }
 
+/**
+ * True for the errors of reading what is no file: a directory, a symbolic link, a socket. Such a name is taken, and
+ * nobody will ever read anything there.
+ */
+export function isNoFile(error: unknown): boolean {
+  return ["EISDIR", "ELOOP", "ENXIO"].includes(systemCode(error) ?? "");
+}
+
 function parseFormat(bytes: Uint8Array, path: string): { format: number; value: object } {
   try {
     const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
     const parsed = versioned.parse(value);
     return { format: parsed.format, value: parsed };
   } catch (error) {
-    throw new ConsumerError("history-unreadable", `${path}: not a file of the history`, {
+    throw new ConsumerError("history-damaged", `${path}: not a file of the history`, {
       cause: error,
     });
   }

@@ -101,7 +101,12 @@ export function createVolumeHealth(options: VolumeHealthOptions): VolumeHealth {
   };
 }
 
-const FAULTS = ["history-unreadable", "history-unavailable", "clock-beyond-skew"] as const;
+const FAULTS = [
+  "history-damaged",
+  "history-unreadable",
+  "history-unavailable",
+  "clock-beyond-skew",
+] as const;
 
 function faultCode(error: unknown): string | undefined {
   for (const code of FAULTS) if (hasCode(error, code)) return code;

@@ -84,7 +84,8 @@ export function createClaimSweep(options: ClaimSweepOptions): ClaimSweep {
       try {
         if (await isSettled(key, names, isOver, giveUp, options)) deletable.push(...names.names);
       } catch (error) {
-        if (!hasCode(error, "history-unreadable")) throw error;
+        if (!hasCode(error, "history-unreadable") && !hasCode(error, "history-damaged"))
+          throw error;
         // Left alone, whoever wrote it: deleting is for what is understood.
         log.error("history.sweep.unreadable", { key, error });
       }
