@@ -1,5 +1,6 @@
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
+import { NOT_SECONDS } from "./not-seconds.ts";
 import { isRunning, signalIfThere, stage, startProcess, until } from "./script-process.ts";
 import type { ScriptProcess, Stage } from "./script-process.ts";
 import { SHELLS } from "./shells.ts";
@@ -52,6 +53,40 @@ describe.each(SHELLS)("app_prestop on $name", ({ shell }) => {
       `the consumer (process ${pid}) did not stop within 0.1 s: killed`,
     );
     expect(await start.ended).toBe(137);
+  });
+
+  test.each([
+    ["PRESTOP_TIMEOUT_SECONDS", "60"],
+    ["PRESTOP_POLL_SECONDS", "0.2"],
+  ])(
+    "falls back to its default for a %s that is no number, and says so",
+    async (variable, taken) => {
+      await using container = await stage();
+      for (const value of NOT_SECONDS) {
+        const { start } = await runningConsumer(container, shell);
+        await rm(container.path("polls"), { force: true });
+        const hook = container.run(shell, "app_prestop", { [variable]: value });
+        await until("it polls", async () => (await container.lines("polls")).length > 1);
+        await container.write("release", "0");
+        expect([value, await hook.ended]).toEqual([value, 0]);
+        expect(hook.stderr()).toBe(
+          `app_prestop: ${variable} is ${value}, which is no number of seconds: ${taken} is taken\n`,
+        );
+        await start.ended;
+        await Promise.all(["release", "heard"].map((name) => rm(container.path(name))));
+      }
+    },
+  );
+
+  test("waits no longer than the budget between two looks", async () => {
+    await using container = await stage();
+    await runningConsumer(container, shell);
+    const hook = container.run(shell, "app_prestop", {
+      PRESTOP_TIMEOUT_SECONDS: "0.1",
+      PRESTOP_POLL_SECONDS: "7",
+    });
+    expect(await hook.ended).toBe(1);
+    expect(await container.lines("slept")).toEqual(["0.100"]);
   });
 
   test("does not signal a foreign process that an old pid file names", async () => {

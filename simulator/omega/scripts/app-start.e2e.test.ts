@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { repeatedKeys } from "#fixtures/json-keys.ts";
+import { NOT_SECONDS } from "./not-seconds.ts";
 import { isRunning, signalIfThere, stage, until } from "./script-process.ts";
 import { SHELLS } from "./shells.ts";
 
@@ -191,5 +192,54 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
       `cannot write the pid file ${container.path("absent/consumer.pid")}`,
     );
     expect(await container.lines("heard")).toEqual([]);
+  });
+
+  test.each([
+    "CERT_WAIT_SECONDS",
+    "CERT_POLL_SECONDS",
+    "PRESTOP_TIMEOUT_SECONDS",
+    "PRESTOP_POLL_SECONDS",
+  ])("refuses at once, with 78, a %s that is no number of seconds", async (variable) => {
+    await using container = await stage();
+    await container.certificates();
+    for (const value of NOT_SECONDS) {
+      const start = container.run(shell, "app_start", { [variable]: value });
+      expect([value, await start.ended]).toEqual([value, 78]);
+      expect(start.stderr()).toBe(
+        `app_start: ${variable} must be a number of seconds above 0 and below 100000, such as 60 or 0.25, and is ${value}\n`,
+      );
+    }
+    expect(await container.lines("heard")).toEqual([]);
+  });
+
+  test.each(["0", "1025", "abc", "-1", "8.5", "0x8", "99999999999999999999"])(
+    "refuses at once, with 78, a number of threads that there cannot be: %s",
+    async (value) => {
+      await using container = await stage();
+      await container.certificates();
+      const start = container.run(shell, "app_start", { UV_THREADPOOL_SIZE: value });
+      expect(await start.ended).toBe(78);
+      expect(start.stderr()).toContain(`UV_THREADPOOL_SIZE must be 1 to 1024, and is ${value}`);
+    },
+  );
+
+  test("takes decimal seconds with leading zeros, and waits no longer than the limit", async () => {
+    await using container = await stage();
+    const start = container.run(shell, "app_start", {
+      CERT_WAIT_SECONDS: "00.25",
+      CERT_POLL_SECONDS: "08",
+    });
+    expect(await start.ended).toBe(75);
+    expect(await container.lines("slept")).toEqual(["0.250"]);
+  });
+
+  test("cuts the last poll short", async () => {
+    await using container = await stage();
+    const start = container.run(shell, "app_start", {
+      CERT_WAIT_SECONDS: "0.25",
+      CERT_POLL_SECONDS: "0.1",
+    });
+    expect(await start.ended).toBe(75);
+    expect(await container.lines("slept")).toEqual(["0.1", "0.1", "0.050"]);
   });
 });

@@ -27,8 +27,9 @@ setInterval(() => {
 say("up " + process.pid + " " + process.argv.slice(2).join(" "));
 `;
 
-/** Every poll of a script leaves a line, so that a test can wait for polls instead of for time. */
+/** Every poll of a script leaves its process id and its seconds, so that a test can wait for polls instead of for time. */
 const COUNTING_SLEEP = `#!/bin/sh
+echo "$1" >>"$STAGE/slept"
 echo "$$" >>"$STAGE/polls"
 exec /bin/sleep "$@"
 `;

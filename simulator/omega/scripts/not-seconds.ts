@@ -1,0 +1,23 @@
+/** What the variables with seconds may hold by mistake; an empty one counts as not set. */
+export const NOT_SECONDS = [
+  "1m",
+  "sixty",
+  "0",
+  "0.000",
+  "-5",
+  "+5",
+  "1e3",
+  "0x10",
+  "5,5",
+  "1.2.3",
+  ".5",
+  "5.",
+  " 60",
+  "60 ",
+  "60\n",
+  "1 0",
+  "$(reboot)",
+  "100000",
+  "0.0001",
+  "١",
+];
