@@ -16,13 +16,18 @@ const offsetsAndOrder = fc
   .chain((offsets) => {
     const indexes = [...offsets.keys()];
     const order = { minLength: indexes.length, maxLength: indexes.length };
-    return fc.tuple(fc.constant(offsets), fc.shuffledSubarray(indexes, order));
+    return fc.tuple(
+      fc.constant(offsets),
+      fc.shuffledSubarray(indexes, order),
+      fc.bigInt({ min: 0n, max: 3n }),
+    );
   });
 
 test("never passes the first record that is not done, and never holds back what is", () => {
   assertCounted(
-    fc.property(offsetsAndOrder, ([offsets, order]) => {
-      const watermark = createWatermark(offsets);
+    fc.property(offsetsAndOrder, ([offsets, order, positionsWithoutRecord]) => {
+      const nextOffset = (offsets.at(-1) ?? 0n) + 1n + positionsWithoutRecord;
+      const watermark = createWatermark(offsets, nextOffset);
       const done = new Set<number>();
       expect(watermark.committable).toBeUndefined();
       expect(watermark.pending).toBe(offsets.length);
@@ -30,7 +35,7 @@ test("never passes the first record that is not done, and never holds back what 
         watermark.done(index);
         done.add(index);
         const firstOpen = [...offsets.keys()].find((each) => !done.has(each));
-        const before = offsets[(firstOpen ?? offsets.length) - 1];
+        const before = firstOpen === undefined ? nextOffset - 1n : offsets[firstOpen - 1];
         expect(watermark.committable).toBe(before === undefined ? undefined : before + 1n);
         expect(watermark.pending).toBe(offsets.length - done.size);
       }
@@ -39,11 +44,16 @@ test("never passes the first record that is not done, and never holds back what 
 });
 
 test("refuses offsets out of order, and a record that is done twice or not there", () => {
-  expect(() => createWatermark([7n, 7n])).toThrow(/offset 7 comes after 7/);
-  expect(() => createWatermark([7n, 9n, 8n])).toThrow(/offset 8 comes after 9/);
-  const watermark = createWatermark([7n]);
+  expect(() => createWatermark([7n, 7n], 8n)).toThrow(/offset 7 comes after 7/);
+  expect(() => createWatermark([7n, 9n, 8n], 9n)).toThrow(/offset 8 comes after 9/);
+  expect(() => createWatermark([7n], 7n)).toThrow(/offset 7 is not before 7/);
+  const watermark = createWatermark([7n], 8n);
   expect(() => watermark.done(1)).toThrow(/record 1 is not pending/);
   expect(() => watermark.done(-1)).toThrow(/record -1 is not pending/);
   watermark.done(0);
   expect(() => watermark.done(0)).toThrow(/record 0 is not pending/);
+});
+
+test("a batch without records is done at once, up to where the next one begins", () => {
+  expect(createWatermark([], 7n)).toMatchObject({ committable: 7n, pending: 0 });
 });

@@ -8,17 +8,21 @@ import { ConsumerError } from "./errors.ts";
 export interface Watermark {
   /** `index` of the record that is done. Throws "internal" for one that is not there, or was done before. */
   done(index: number): void;
-  /** The first offset that is not done, to be committed; undefined as long as the first record is not done. */
+  /** The first offset that is not done, to be committed: `nextOffset` when all are; undefined as long as the first record is not done. */
   readonly committable: bigint | undefined;
   /** Records that are not done. */
   readonly pending: number;
 }
 
 /**
- * Pure bookkeeping, without time or I/O; every step is O(1) amortised. `offsets` of the records must grow: throws
- * "internal" when they do not.
+ * Pure bookkeeping, without time or I/O; every step is O(1) amortised. `offsets` of the records must grow, and be before
+ * `nextOffset`, where the next batch begins: throws "internal" when they are not.
  */
-export function createWatermark(offsets: readonly bigint[]): Watermark {
+export function createWatermark(offsets: readonly bigint[], nextOffset: bigint): Watermark {
+  const end = offsets.at(-1);
+  if (end !== undefined && end >= nextOffset) {
+    throw new ConsumerError("internal", `watermark: offset ${end} is not before ${nextOffset}`);
+  }
   for (const [index, offset] of offsets.entries()) {
     const before = offsets[index - 1];
     if (before !== undefined && offset <= before) {
@@ -39,6 +43,7 @@ export function createWatermark(offsets: readonly bigint[]): Watermark {
       while (ended[head] === 1) head += 1;
     },
     get committable() {
+      if (head === offsets.length) return nextOffset;
       const last = offsets[head - 1];
       return last === undefined ? undefined : last + 1n;
     },

@@ -67,7 +67,10 @@ interface OpenRecord extends RecordWork {
 async function handle(batch: Batch, dependencies: PipelineDependencies): Promise<void> {
   const work: Work = {
     batch,
-    watermark: createWatermark(batch.records.map(({ offset }) => offset)),
+    watermark: createWatermark(
+      batch.records.map(({ offset }) => offset),
+      batch.nextOffset,
+    ),
     halting: new AbortController(),
     startedMs: dependencies.clock.monotonicMs(),
     committed: undefined,

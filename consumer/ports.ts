@@ -90,8 +90,10 @@ export interface Assignment {
 
 export interface Batch {
   readonly assignment: Assignment;
-  /** In offset order, at least one. Offsets may have gaps (compaction, transactions). */
+  /** In offset order. Offsets may have gaps (compaction, transactions); empty where all positions before `nextOffset` hold none. */
   readonly records: readonly SourceRecord[];
+  /** The position after the batch, to be committed when all its records are done: after the last one there may be others that hold none. */
+  readonly nextOffset: bigint;
   /** End offset of the partition when the batch was fetched, for the lag. */
   readonly highWatermark: bigint;
   /**

@@ -95,6 +95,7 @@ export async function createKafkaHarness(): Promise<KafkaHarness> {
           error: writing("error"),
         },
         metrics,
+        standstillRetryMs: 200,
       });
       const consuming =
         handle === undefined
@@ -135,7 +136,7 @@ export function valuesOf(batch: Batch): string[] {
 
 /** A handler for which every record is done at once. */
 export async function commitAll(batch: Batch): Promise<void> {
-  await batch.commit((batch.records.at(-1)?.offset ?? 0n) + 1n);
+  await batch.commit(batch.nextOffset);
 }
 
 export function committed(cluster: KafkaCluster, partition = 0): bigint | undefined {

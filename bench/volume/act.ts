@@ -65,6 +65,7 @@ export function batchOf(records: readonly SourceRecord[]): Batch {
       signal: new AbortController().signal,
     },
     records,
+    nextOffset: BigInt(Number(records.at(-1)?.offset ?? 0n) + 1),
     highWatermark: BigInt(records.length),
     commit: async () => undefined,
   };

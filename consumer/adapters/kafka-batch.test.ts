@@ -2,45 +2,31 @@ import type { EachBatchPayload } from "kafkajs";
 import { expect, test } from "vitest";
 
 import { recordingLog } from "#fixtures/ports.ts";
+import { recordBatch } from "#fixtures/record-batches.ts";
 
 import type { Batch } from "../ports.ts";
 import { createAssignments } from "./kafka-assignments.ts";
 import { createDeliveries } from "./kafka-deliveries.ts";
+import { FetchedRecords } from "./kafka-fetched-records.ts";
 
-const message = (offset: string, bytes: number) => ({
-  key: null,
-  value: Buffer.alloc(bytes),
-  timestamp: "0",
-  attributes: 0,
-  offset,
-  headers: {},
-});
-
+/** A fetch of one batch whose records have values of these sizes. */
 function payloadOf(
-  messages: ReturnType<typeof message>[],
+  sizes: readonly number[],
   resolved: string[],
-  partition = 0,
+  { partition = 0, baseOffset = 0n } = {},
 ): EachBatchPayload {
-  return {
-    batch: {
-      topic: "t",
-      partition,
-      highWatermark: "9",
-      messages,
-      isEmpty: () => false,
-      firstOffset: () => messages[0]?.offset ?? null,
-      lastOffset: () => messages.at(-1)?.offset ?? "0",
-      offsetLag: () => "0",
-      offsetLagLow: () => "0",
-    },
-    resolveOffset: (offset) => void resolved.push(offset),
+  const records = sizes.map((size) => ({ value: Buffer.alloc(size) }));
+  const bytes = recordBatch(records, { baseOffset });
+  const fetched = new FetchedRecords({ offset: baseOffset, bytes, abortedTransactions: [] });
+  const payload = {
+    batch: { topic: "t", partition, highWatermark: "9", messages: [fetched] },
+    resolveOffset: (offset: string) => void resolved.push(offset),
     heartbeat: async () => undefined,
     pause: () => () => undefined,
     commitOffsetsIfNecessary: async () => undefined,
-    uncommittedOffsets: () => ({ topics: [] }),
-    isRunning: () => true,
-    isStale: () => false,
   };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the rest of kafkajs's payload is not used
+  return payload as unknown as EachBatchPayload;
 }
 
 interface Limits {
@@ -55,6 +41,7 @@ function startDeliveries(maybeStale: () => boolean, limits: Limits = {}) {
   const deliveries = createDeliveries({
     assignments,
     handle: async (batch) => void batches.push(batch),
+    standstills: { note: () => undefined, forget: () => undefined },
     log: recordingLog(),
     partitionsConcurrentMax: 2,
     recordsInFlightMax: limits.records ?? 100,
@@ -74,12 +61,7 @@ function startDeliveries(maybeStale: () => boolean, limits: Limits = {}) {
 async function shareOf(sizes: readonly number[], limits: Limits): Promise<number> {
   const resolved: string[] = [];
   const { batches, deliver } = startDeliveries(() => false, limits);
-  await deliver(
-    payloadOf(
-      sizes.map((size, index) => message(String(index), size)),
-      resolved,
-    ),
-  );
+  await deliver(payloadOf(sizes, resolved));
   const count = batches[0]?.records.length ?? 0;
   expect(resolved).toEqual([String(count - 1)]);
   return count;
@@ -89,19 +71,19 @@ test("a batch that may have been fetched under an earlier generation reaches no 
   const resolved: string[] = [];
   let stale = true;
   const { batches, deliver } = startDeliveries(() => stale);
-  await deliver(payloadOf([message("5", 1)], resolved));
+  await deliver(payloadOf([1], resolved, { baseOffset: 5n }));
   expect(batches).toEqual([]);
   expect(resolved).toEqual([]);
   stale = false;
-  await deliver(payloadOf([message("0", 1)], resolved));
+  await deliver(payloadOf([1], resolved));
   expect(batches).toHaveLength(1);
   expect(resolved).toEqual(["0"]);
 });
 
 test("a partition gets its share in count and bytes, at least one record, and resolves no further", async () => {
   expect(await shareOf([1, 1, 1, 1], { records: 6 })).toBe(3);
-  expect(await shareOf([10, 10, 10], { bytes: 50 })).toBe(2);
-  expect(await shareOf([1000, 1], { bytes: 50 })).toBe(1);
+  expect(await shareOf([100, 100, 100], { bytes: 500 })).toBe(2);
+  expect(await shareOf([1000, 1], { bytes: 500 })).toBe(1);
   expect(await shareOf([1, 1, 1], {})).toBe(3);
 });
 
@@ -111,7 +93,7 @@ async function deliverBoth() {
   const { assignments, batches, deliver } = startDeliveries(() => false);
   for (const partition of [0, 1]) {
     await deliver({
-      ...payloadOf([message("5", 1)], [], partition),
+      ...payloadOf([1], [], { partition, baseOffset: 5n }),
       commitOffsetsIfNecessary: async (offsets) => void sent.push(offsets),
     });
   }

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { EachBatchPayload, KafkaMessage } from "kafkajs";
+import type { EachBatchPayload } from "kafkajs";
 
 import { ConsumerError, hasCode, messageOf } from "../errors.ts";
-import type { Assignment, Batch, Log, SourceRecord } from "../ports.ts";
+import type { Assignment, Batch, Log } from "../ports.ts";
 import { assignmentLost, partitionKey } from "./kafka-assignments.ts";
 import { saysAssignmentLost, toConsumerError } from "./kafka-errors.ts";
+import type { Reading } from "./kafka-reading.ts";
 
 /** One assignment of one partition, as its batches need it. */
 interface Ownership {
@@ -19,18 +20,17 @@ interface Ownership {
 }
 
 /**
- * A batch; what begins its last commit when the group is about to be joined again; and what has it fetched again from the
- * first record that is not committed.
+ * A batch of what was read from the position `first` on; what begins its last commit when the group is about to be joined
+ * again; and what has it fetched again from the first position that is not committed.
  */
 export function toBatch(
   payload: EachBatchPayload,
-  messages: readonly KafkaMessage[],
+  first: bigint,
+  { records, nextOffset: end }: Reading,
   ownership: Ownership,
 ): { batch: Batch; commitLast: () => void; rewind: () => void } {
   const { assignment, isOurs, log, onComplete } = ownership;
   const { partition, topic } = assignment;
-  const records = messages.map((message) => toRecord(message, assignment));
-  const first = records[0]?.offset ?? 0n;
   let terminalPrefix: (() => bigint | undefined) | undefined;
   let committed = first;
   const rewind = () => payload.resolveOffset(String(committed - 1n));
@@ -42,17 +42,17 @@ export function toBatch(
   const batch: Batch = {
     assignment,
     records,
+    nextOffset: end,
     highWatermark: BigInt(payload.batch.highWatermark),
     async commit(nextOffset) {
-      const last = records.at(-1)?.offset ?? 0n;
-      if (nextOffset < first || nextOffset > last + 1n) {
+      if (nextOffset < first || nextOffset > end) {
         throw new ConsumerError(
           "internal",
-          `${partitionKey(topic, partition)}: commit of ${String(nextOffset)} outside the batch ${String(first)} to ${String(last)}`,
+          `${partitionKey(topic, partition)}: commit of ${String(nextOffset)} outside the batch from ${String(first)} to before ${String(end)}`,
         );
       }
       const acknowledged = commitOwned(payload, nextOffset, { ...ownership, onLost });
-      if (nextOffset > last && isOurs()) onComplete();
+      if (nextOffset === end && isOurs()) onComplete();
       await acknowledged;
       committed = nextOffset;
       // A batch that fails after this is fetched from here, not from its start.
@@ -73,21 +73,6 @@ export function toBatch(
     );
   };
   return { batch, commitLast, rewind };
-}
-
-/** The first records, as many as both bounds allow; always one, or an oversized record would never come. */
-export function recordsWithin(
-  messages: readonly KafkaMessage[],
-  { countMax, bytesMax }: { countMax: number; bytesMax: number },
-): KafkaMessage[] {
-  const taken: KafkaMessage[] = [];
-  let bytes = 0;
-  for (const message of messages) {
-    bytes += (message.key?.byteLength ?? 0) + (message.value?.byteLength ?? 0);
-    if (taken.length > 0 && (taken.length >= countMax || bytes > bytesMax)) break;
-    taken.push(message);
-  }
-  return taken;
 }
 
 const COMMIT_DELAYS_MS = [100, 400];
@@ -134,33 +119,4 @@ async function send(
 ): Promise<void> {
   const partitions = [{ partition, offset: String(nextOffset) }];
   await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions }] });
-}
-
-function toRecord(
-  { headers, key, offset, timestamp, value }: KafkaMessage,
-  { partition, topic }: Assignment,
-): SourceRecord {
-  return {
-    topic,
-    partition,
-    offset: BigInt(offset),
-    key,
-    value,
-    headers: toHeaders(headers),
-    timestampMs: Number(timestamp),
-  };
-}
-
-const NO_HEADERS: SourceRecord["headers"] = Object.freeze({});
-
-function toHeaders(headers: KafkaMessage["headers"]): SourceRecord["headers"] {
-  const entries = Object.entries(headers ?? {});
-  if (entries.length === 0) return NO_HEADERS;
-  return Object.fromEntries(
-    entries.map(([name, given]) => {
-      // A name may come several times: the last one counts.
-      const header = Array.isArray(given) ? given.at(-1) : given;
-      return [name, typeof header === "string" ? Buffer.from(header) : (header ?? undefined)];
-    }),
-  );
 }

@@ -1,18 +1,31 @@
 import { Producer } from "@platformatic/kafka";
-import kafkajs from "kafkajs";
-import { expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 
-import { startKafka } from "#simulator/kafka/start.ts";
+import {
+  commitAll,
+  createKafkaHarness,
+  CREDENTIALS,
+  type KafkaHarness,
+  TOPIC,
+  until,
+} from "#simulator/kafka-harness.ts";
 
-import { guardKafkajs } from "./kafka-guards.ts";
-
-const TOPIC = "incidents";
 const COMPRESSIONS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
 
+let harness: KafkaHarness;
+beforeAll(async () => {
+  harness = await createKafkaHarness();
+});
+afterAll(() => harness[Symbol.asyncDispose]());
+
 it("what another client wrote in any compression is read", async () => {
-  guardKafkajs();
-  await using cluster = await startKafka({ topics: [TOPIC] });
-  const producer = new Producer({ clientId: "other", bootstrapBrokers: cluster.bootstrap() });
+  const cluster = await harness.startCluster();
+  const producer = new Producer({
+    clientId: "other",
+    bootstrapBrokers: cluster.bootstrap("sasl"),
+    tls: { rejectUnauthorized: false },
+    sasl: { mechanism: "SCRAM-SHA-512", ...CREDENTIALS },
+  });
   for (const compression of COMPRESSIONS) {
     const value = Buffer.from(compression.repeat(50));
     const messages = [{ topic: TOPIC, key: Buffer.from(compression), value }];
@@ -20,18 +33,11 @@ it("what another client wrote in any compression is read", async () => {
   }
   await producer.close();
 
-  const client = new kafkajs.Kafka({
-    brokers: cluster.bootstrap(),
-    logLevel: kafkajs.logLevel.NOTHING,
+  const read: [string, string][] = [];
+  harness.startBroker(cluster, async (batch) => {
+    for (const { key, value } of batch.records) read.push([String(key), String(value)]);
+    await commitAll(batch);
   });
-  const consumer = client.consumer({ groupId: "g", maxWaitTimeInMs: 50 });
-  const read = new Map<string, string>();
-  await consumer.connect();
-  await consumer.subscribe({ topics: [TOPIC], fromBeginning: true });
-  await consumer.run({
-    eachMessage: async ({ message }) => void read.set(String(message.key), String(message.value)),
-  });
-  await vi.waitFor(() => expect([...read.keys()]).toEqual(COMPRESSIONS), { timeout: 10_000 });
-  for (const [compression, value] of read) expect(value).toBe(compression.repeat(50));
-  await consumer.disconnect();
+  await until(() => read.length === COMPRESSIONS.length, "all are read");
+  expect(read).toEqual(COMPRESSIONS.map((compression) => [compression, compression.repeat(50)]));
 });

@@ -1,66 +1,80 @@
-import { promisify } from "node:util";
-import { gunzip, gzip, zstdCompress, zstdDecompress } from "node:zlib";
+import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from "node:zlib";
 
-import {
-  lz4Compress,
-  lz4Decompress,
-  snappyCompress,
-  snappyDecompress,
-} from "@platformatic/wasm-utils";
-import kafkajs from "kafkajs";
+import { lz4Decompress, snappyDecompress } from "@platformatic/wasm-utils";
 
-/** What kafkajs asks of a compression. */
+import { messageOf } from "../errors.ts";
+import { Unreadable } from "./kafka-unreadable.ts";
+
+/** Of one batch: what unpacks to more is damage, or meant to keep its reader busy. */
+const UNPACKED_BYTES_MAX = 256 * 1024 * 1024;
+/** Of one block of Snappy or frame of LZ4, which are unpacked in one piece and in memory that is kept. */
+const PIECE_BYTES_MAX = 64 * 1024 * 1024;
+const CHUNK_BYTES = 256 * 1024;
+
 interface Codec {
-  compress(encoder: { readonly buffer: Buffer }): Promise<Buffer>;
-  decompress(buffer: Buffer): Promise<Buffer>;
+  readonly name: string;
+  /** The unpacked bytes, piece by piece, as many as are in memory at a time. */
+  readonly unpack: (bytes: Buffer) => AsyncIterable<Buffer> | Iterable<Buffer>;
 }
 
-/** Of one batch: what claims to be larger is damage, or meant to fill the memory. */
-const DECOMPRESSED_BYTES_MAX = 256 * 1024 * 1024;
-const BOUNDED = { maxOutputLength: DECOMPRESSED_BYTES_MAX };
-
-/** A compressed batch that cannot be read. It has no cause, since kafkajs would keep that and drop this. */
-class DamagedBatch extends Error {
-  override readonly name = "DamagedBatch";
-}
-
-type Bytes = Buffer | Promise<Buffer>;
-
-const gzipped = promisify<Buffer, Buffer>(gzip);
-const zstdCompressed = promisify<Buffer, Buffer>(zstdCompress);
-const unzip = promisify(gunzip);
-const unzstd = promisify(zstdDecompress);
+/** By their numbers in the attributes of a batch. */
+const CODECS: Readonly<Record<number, Codec>> = {
+  1: { name: "gzip", unpack: (bytes) => streamed(createGunzip({ chunkSize: CHUNK_BYTES }), bytes) },
+  2: { name: "snappy", unpack: snappyBlocks },
+  3: { name: "lz4", unpack: lz4Frames },
+  4: { name: "zstd", unpack: zstdFrames },
+};
 
 /**
- * kafkajs 2.2.4 itself knows none and gzip, without a bound: a topic may hold any of the five that the protocol has. What
- * is damaged throws `DamagedBatch`.
+ * The bytes of a compressed batch, piece by piece: what was handed on is not held here. Throws Unreadable for damage, a
+ * codec that Kafka does not have, and more than one batch may hold.
  */
-export function addCodecs(): void {
-  const { CompressionCodecs, CompressionTypes } = kafkajs;
-  CompressionCodecs[CompressionTypes.GZIP] = () =>
-    codec("gzip", gzipped, (bytes) => unzip(bytes, BOUNDED));
-  CompressionCodecs[CompressionTypes.Snappy] = () => codec("snappy", snappyCompress, unframed);
-  CompressionCodecs[CompressionTypes.LZ4] = () => codec("lz4", lz4Compress, wholeLz4);
-  CompressionCodecs[CompressionTypes.ZSTD] = () =>
-    codec("zstd", zstdCompressed, (bytes) => unzstd(bytes, BOUNDED));
+export async function* unpacked(codec: number, bytes: Buffer): AsyncGenerator<Buffer, void, void> {
+  const { name, unpack } = codecOf(codec);
+  let total = 0;
+  try {
+    for await (const piece of unpack(bytes)) {
+      total += piece.length;
+      if (total > UNPACKED_BYTES_MAX) {
+        throw new Unreadable(`more than ${UNPACKED_BYTES_MAX} bytes unpacked`, "too-large");
+      }
+      yield piece;
+    }
+  } catch (error) {
+    const why = error instanceof Unreadable ? error.standstill : "unreadable";
+    throw new Unreadable(`${name}, ${bytes.length} bytes: ${messageOf(error)}`, why);
+  }
 }
 
-function codec(
-  name: string,
-  compress: (bytes: Buffer) => Bytes,
-  decompress: (bytes: Buffer) => Bytes,
-): Codec {
-  return {
-    compress: async ({ buffer }) => await compress(buffer),
-    decompress: async (buffer) => {
-      try {
-        return await decompress(buffer);
-      } catch (error) {
-        // oxlint-disable-next-line preserve-caught-error -- kafkajs would keep the cause, and drop what names it
-        throw new DamagedBatch(`${name}, ${buffer.length} bytes: ${String(error)}`);
-      }
-    },
-  };
+function codecOf(codec: number): Codec {
+  const found = CODECS[codec];
+  if (found === undefined) throw new Unreadable(`its compression ${codec} is none that Kafka has`);
+  return found;
+}
+
+// ------------------------------------------------------------------------------------ gzip and zstd
+
+/** Of several members, one after another, Node reads all. */
+async function* streamed(
+  stream: Gunzip | ZstdDecompress,
+  bytes: Buffer,
+): AsyncGenerator<Buffer, void, void> {
+  stream.end(bytes);
+  try {
+    for await (const piece of stream) if (Buffer.isBuffer(piece)) yield piece;
+  } finally {
+    stream.destroy();
+  }
+}
+
+/** Node reads the first frame only, and says how long that was. */
+async function* zstdFrames(bytes: Buffer): AsyncGenerator<Buffer, void, void> {
+  for (let position = 0; position < bytes.length;) {
+    const stream = createZstdDecompress({ chunkSize: CHUNK_BYTES });
+    yield* streamed(stream, bytes.subarray(position));
+    if (stream.bytesWritten === 0) throw new RangeError(`no frame at byte ${position}`);
+    position += stream.bytesWritten;
+  }
 }
 
 // ------------------------------------------------------------------------------------------- snappy
@@ -70,18 +84,27 @@ const XERIAL_MAGIC = Buffer.from("\x82SNAPPY\0", "latin1");
 const XERIAL_HEADER_BYTES = 16;
 const LENGTH_BYTES = 4;
 
-function unframed(bytes: Buffer): Buffer {
-  if (!bytes.subarray(0, XERIAL_MAGIC.length).equals(XERIAL_MAGIC)) return snappyBlock(bytes);
-  const blocks: Buffer[] = [];
-  for (let position = XERIAL_HEADER_BYTES; position < bytes.length;) {
+function* snappyBlocks(bytes: Buffer): Generator<Buffer, void, void> {
+  if (!startsFrames(bytes, 0)) {
+    yield snappyBlock(bytes);
+    return;
+  }
+  for (let position = 0; position < bytes.length;) {
+    if (startsFrames(bytes, position)) {
+      position += XERIAL_HEADER_BYTES;
+      continue;
+    }
     const start = position + LENGTH_BYTES;
     position = start + bytes.readUInt32BE(position);
     if (position > bytes.length) {
       throw new RangeError(`a block ends at byte ${position} of ${bytes.length}`);
     }
-    blocks.push(snappyBlock(bytes.subarray(start, position)));
+    yield snappyBlock(bytes.subarray(start, position));
   }
-  return Buffer.concat(blocks);
+}
+
+function startsFrames(bytes: Buffer, position: number): boolean {
+  return bytes.subarray(position, position + XERIAL_MAGIC.length).equals(XERIAL_MAGIC);
 }
 
 /** A copy of at most 64 bytes takes three: no block can hold more than this for each of its bytes. */
@@ -97,7 +120,16 @@ function snappyBlock(bytes: Buffer): Buffer {
   if (claimed > SNAPPY_RATIO_MAX * bytes.length) {
     throw new RangeError(`${bytes.length} bytes cannot hold the ${claimed} that they claim`);
   }
+  requirePiece(claimed);
   return snappyDecompress(bytes);
+}
+
+function requirePiece(unpackedBytes: number): void {
+  if (unpackedBytes <= PIECE_BYTES_MAX) return;
+  throw new Unreadable(
+    `a piece unpacks to ${unpackedBytes} bytes, more than ${PIECE_BYTES_MAX}`,
+    "too-large",
+  );
 }
 
 // ---------------------------------------------------------------------------------------------- lz4
@@ -105,24 +137,51 @@ function snappyBlock(bytes: Buffer): Buffer {
 // The frame format of LZ4, version 1.6.
 const LZ4_MAGIC = 0x184d2204;
 const LZ4_FLAGS_AT = 4;
+const LZ4_SIZES_AT = 5;
 const LZ4_HEADER_BYTES = 7;
 const BLOCK_CHECKSUM = 0x10;
 const CONTENT_SIZE = 0x08;
+const CONTENT_CHECKSUM = 0x04;
 const DICTIONARY = 0x01;
 const STORED_BIT = 0x80000000;
+/** By bits 4 to 6 of the byte that says it. */
+const LZ4_BLOCK_BYTES_MAX: Readonly<Record<number, number>> = {
+  4: 65_536,
+  5: 262_144,
+  6: 1_048_576,
+  7: 4_194_304,
+};
+/** No block can hold more than this for each of its bytes. */
+const LZ4_RATIO_MAX = 255;
 
-/** The decoder takes a frame that ends too early for a shorter one: so it is looked whether it has its end mark. */
-function wholeLz4(bytes: Buffer): Buffer {
+function* lz4Frames(bytes: Buffer): Generator<Buffer, void, void> {
+  for (let position = 0; position < bytes.length;) {
+    const frame = bytes.subarray(position);
+    const { end, unpackedBytesMax } = measureLz4(frame);
+    requirePiece(unpackedBytesMax);
+    yield lz4Decompress(frame.subarray(0, end));
+    position += end;
+  }
+}
+
+/** The decoder takes a frame that ends too early for a shorter one: so it is looked whether it has its end mark. Throws beyond the end. */
+function measureLz4(bytes: Buffer): { end: number; unpackedBytesMax: number } {
   if (bytes.readUInt32LE(0) !== LZ4_MAGIC) throw new RangeError("no frame");
   const flags = bytes.readUInt8(LZ4_FLAGS_AT);
-  let position =
-    LZ4_HEADER_BYTES +
-    ((flags & CONTENT_SIZE) === 0 ? 0 : 8) +
-    ((flags & DICTIONARY) === 0 ? 0 : 4);
+  const blockBytesMax = LZ4_BLOCK_BYTES_MAX[(bytes.readUInt8(LZ4_SIZES_AT) >> 4) & 0b111];
+  if (blockBytesMax === undefined) throw new RangeError("a frame of no known block size");
+  const checksumBytes = (flags & BLOCK_CHECKSUM) === 0 ? 0 : 4;
+  const sizeBytes = (flags & CONTENT_SIZE) === 0 ? 0 : 8;
+  let position = LZ4_HEADER_BYTES + sizeBytes + ((flags & DICTIONARY) === 0 ? 0 : 4);
+  let unpackedBytesMax = 0;
   for (;;) {
-    // Throws beyond the end.
     const length = bytes.readUInt32LE(position) % STORED_BIT;
-    if (length === 0) return lz4Decompress(bytes);
-    position += LENGTH_BYTES + length + ((flags & BLOCK_CHECKSUM) === 0 ? 0 : 4);
+    position += LENGTH_BYTES;
+    if (length === 0) break;
+    unpackedBytesMax += Math.min(blockBytesMax, length * LZ4_RATIO_MAX);
+    position += length + checksumBytes;
   }
+  const end = position + ((flags & CONTENT_CHECKSUM) === 0 ? 0 : 4);
+  if (end > bytes.length) throw new RangeError(`a frame ends at byte ${end} of ${bytes.length}`);
+  return { end, unpackedBytesMax };
 }

@@ -2,10 +2,12 @@ import type { EachBatchPayload } from "kafkajs";
 import { describe, expect, it, vi } from "vitest";
 
 import { createRecordedLog } from "#fixtures/observers.ts";
+import { recordBatch } from "#fixtures/record-batches.ts";
 
 import type { Batch } from "../ports.ts";
 import { createAssignments } from "./kafka-assignments.ts";
 import { createDeliveries } from "./kafka-deliveries.ts";
+import { FetchedRecords } from "./kafka-fetched-records.ts";
 
 const TOPIC = "incidents";
 
@@ -32,6 +34,7 @@ function setUp({ partitionsConcurrentMax = 8, handle, commit }: Doubles = {}) {
     recordsInFlightMax: 1000,
     bytesInFlightMax: 1_000_000,
     heartbeatIntervalMs: 3000,
+    standstills: { note: () => undefined, forget: () => undefined },
     log: createRecordedLog(),
     maybeStale: () => stale,
     onLost: () => undefined,
@@ -43,22 +46,14 @@ function setUp({ partitionsConcurrentMax = 8, handle, commit }: Doubles = {}) {
   });
   const fetch = async (partition: number): Promise<void> => {
     if (paused.has(partition)) return;
-    const offset = String(position);
-    const message = {
-      offset,
-      key: null,
-      value: Buffer.from("v"),
-      headers: {},
-      timestamp: "0",
-      attributes: 0,
-    };
+    const bytes = recordBatch([{ value: "v" }], { baseOffset: position });
+    const fetched = new FetchedRecords({ offset: position, bytes, abortedTransactions: [] });
     const payload = {
       batch: {
         topic: TOPIC,
         partition,
         highWatermark: "9",
-        messages: [message],
-        lastOffset: () => offset,
+        messages: [fetched],
       },
       heartbeat: async () => undefined,
       resolveOffset: (to: string) => {
@@ -90,7 +85,7 @@ function setUp({ partitionsConcurrentMax = 8, handle, commit }: Doubles = {}) {
 }
 
 async function commitAll(batch: Batch): Promise<void> {
-  await batch.commit((batch.records.at(-1)?.offset ?? 0n) + 1n);
+  await batch.commit(batch.nextOffset);
 }
 
 describe("batches of kafkajs", () => {

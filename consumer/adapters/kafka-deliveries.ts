@@ -1,22 +1,25 @@
-import { setTimeout as sleep } from "node:timers/promises";
-
 import kafkajs, { type EachBatchPayload } from "kafkajs";
 
 import { messageOf } from "../errors.ts";
 import type { Assignment, BatchHandler, Log } from "../ports.ts";
 import { type Assignments, partitionKey } from "./kafka-assignments.ts";
-import { recordsWithin, toBatch } from "./kafka-batch.ts";
+import { type Delivery, takeRaw, work } from "./kafka-delivery.ts";
 import { saysAssignmentLost } from "./kafka-errors.ts";
+import type { Standstills } from "./kafka-standstills.ts";
+import { createTurns } from "./kafka-turns.ts";
 
 export interface DeliveriesOptions {
   readonly assignments: Assignments;
   readonly handle: BatchHandler;
+  readonly standstills: Pick<Standstills, "note" | "forget">;
   readonly log: Log;
   readonly partitionsConcurrentMax: number;
   /** Of all handlers together; each partition at work has an equal share. */
   readonly recordsInFlightMax: number;
   readonly bytesInFlightMax: number;
   readonly heartbeatIntervalMs: number;
+  /** Default 15 s. */
+  readonly standstillRetryMs?: number;
   /** True while a batch may have been fetched under an earlier generation. */
   readonly maybeStale: () => boolean;
   /** The broker said that this member owns nothing any more. */
@@ -34,6 +37,8 @@ export interface Deliveries {
    * group is joined again. Its generation goes with it, so that one that comes too late is refused by the broker.
    */
   commitLast(): void;
+  /** Looks again at what stands still: the group has given a new assignment. */
+  lookAgain(): void;
   /** Forgets the handlers that still run: their partitions are not fetched again. */
   close(): void;
 }
@@ -45,28 +50,33 @@ export interface Deliveries {
 const DETACH_MS = 50;
 /** How often partitions that wait are looked at beside the ends of handlers. */
 const WAKE_INTERVAL_MS = 200;
-/** Before a batch that failed is fetched again. */
-const REDELIVERY_DELAY_MS = 1000;
-
-interface Delivery {
-  /** Never rejects. */
-  end: Promise<void>;
-  /** Nothing is left but the acknowledgement of its last commit. */
-  isComplete: boolean;
-  /** Begins its last commit. */
-  commitLast?: () => void;
-  /** Set when the partition was paused: fetches it again. */
-  resume?: () => void;
-}
+/** Before a position that could not be read is looked at again: another replica may have better bytes. */
+const STANDSTILL_RETRY_MS = 15_000;
 
 export function createDeliveries(options: DeliveriesOptions): Deliveries {
-  const { assignments, log, partitionsConcurrentMax } = options;
+  const { assignments, log, partitionsConcurrentMax, recordsInFlightMax } = options;
   const running = new Map<string, Delivery>();
   const ends = new Set<Promise<void>>();
   /** Partitions that wait, paused, until fewer are at work. */
   const waiting = new Map<string, () => void>();
   let waking: NodeJS.Timeout | undefined;
+  /** Partitions that stand still, paused until they are looked at again. */
+  const standing = new Map<
+    string,
+    { readonly resume: () => void; readonly timer: NodeJS.Timeout }
+  >();
   const draining = new AbortController();
+  const deliveryOptions = {
+    ...options,
+    limits: {
+      countMax: Math.floor(recordsInFlightMax / partitionsConcurrentMax),
+      bytesMax: Math.floor(options.bytesInFlightMax / partitionsConcurrentMax),
+      recordBytesMax: options.bytesInFlightMax,
+    },
+    reading: createTurns(),
+    largeRecords: createTurns(),
+    draining: draining.signal,
+  };
   let beat: (() => Promise<void>) | undefined;
   let beating: NodeJS.Timeout | undefined;
 
@@ -82,13 +92,13 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       delivery.isComplete = true;
       complete.resolve();
     };
-    const signals = { draining: draining.signal, onComplete };
-    const end = work(payload, assignment, delivery, options, signals).finally(() => {
+    const end = work(payload, assignment, delivery, onComplete, deliveryOptions).finally(() => {
       ends.delete(end);
       running.delete(key);
       // It holds the whole batch, and the table that it stood in may live on for many collections.
       delete delivery.commitLast;
-      delivery.resume?.();
+      if (delivery.standsStill === true) stand(key, delivery.resume ?? payload.pause());
+      else delivery.resume?.();
       wake();
       if (running.size === 0) {
         clearInterval(beating);
@@ -98,6 +108,25 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     ends.add(end);
     delivery.end = end;
     return Promise.race([end, complete.promise]);
+  }
+
+  /** It counts as none at work: however many stand still, the others are read. */
+  function stand(key: string, resume: () => void): void {
+    if (draining.signal.aborted) return;
+    const retryMs = options.standstillRetryMs ?? STANDSTILL_RETRY_MS;
+    const timer = setTimeout(() => {
+      standing.delete(key);
+      resume();
+    }, retryMs).unref();
+    standing.set(key, { resume, timer });
+  }
+
+  function lookAgain(): void {
+    for (const [key, { resume, timer }] of standing) {
+      clearTimeout(timer);
+      standing.delete(key);
+      resume();
+    }
   }
 
   /** Those that wait for the answer to a commit hold their records too: beyond as many as may be at work they count. */
@@ -160,10 +189,12 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       const former = running.get(key);
       if (former !== undefined) {
         // A handler of an earlier epoch still works on these records: its end fetches them again.
+        takeRaw(payload);
         former.resume = payload.pause();
         return;
       }
       if (busy() >= partitionsConcurrentMax) {
+        takeRaw(payload);
         wait(key, payload.pause());
         return;
       }
@@ -181,8 +212,11 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     commitLast() {
       for (const { commitLast } of running.values()) commitLast?.();
     },
+    lookAgain,
     close() {
       draining.abort();
+      for (const { timer } of standing.values()) clearTimeout(timer);
+      standing.clear();
       waiting.clear();
       running.clear();
       clearInterval(beating);
@@ -196,51 +230,6 @@ async function endOrDetach(end: Promise<void>): Promise<void> {
   const detach = setTimeout(resolve, DETACH_MS);
   await Promise.race([end, late]);
   clearTimeout(detach);
-}
-
-/** Never rejects. */
-async function work(
-  payload: EachBatchPayload,
-  assignment: Assignment,
-  delivery: Delivery,
-  options: DeliveriesOptions,
-  { draining, onComplete }: { readonly draining: AbortSignal; readonly onComplete: () => void },
-): Promise<void> {
-  const { assignments, handle, log, onLost } = options;
-  const { partition, topic } = assignment;
-  const isOurs = () => assignments.find(topic, partition) === assignment;
-  // The share of one partition; what is beyond is fetched again when this is done.
-  const messages = recordsWithin(payload.batch.messages, {
-    countMax: Math.floor(options.recordsInFlightMax / options.partitionsConcurrentMax),
-    bytesMax: Math.floor(options.bytesInFlightMax / options.partitionsConcurrentMax),
-  });
-  const resolve = (): void => {
-    if (isOurs()) payload.resolveOffset(messages.at(-1)?.offset ?? payload.batch.lastOffset());
-  };
-  const { batch, commitLast, rewind } = toBatch(payload, messages, {
-    assignment,
-    isOurs,
-    onLost,
-    onComplete: () => {
-      resolve();
-      onComplete();
-    },
-    log,
-  });
-  delivery.commitLast = commitLast;
-  try {
-    await handle(batch);
-    resolve();
-  } catch (error) {
-    if (!isOurs() || draining.aborted) {
-      log.debug("batch.abandoned", { topic, partition, error });
-      return;
-    }
-    rewind();
-    log.warn("batch.failed", { topic, partition, retryInMs: REDELIVERY_DELAY_MS, error });
-    const over = AbortSignal.any([assignment.signal, draining]);
-    await sleep(REDELIVERY_DELAY_MS, undefined, { signal: over }).catch(() => undefined);
-  }
 }
 
 /** By this kafkajs joins the group again at once, instead of at its next heartbeat. */

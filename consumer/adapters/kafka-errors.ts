@@ -14,10 +14,6 @@ const CODE_OF_TYPE: Readonly<Record<string, ErrorCode>> = {
 
 const CODE_OF_NAME: Readonly<Record<string, ErrorCode>> = {
   KafkaJSSASLAuthenticationError: "broker-authentication",
-  /** A compression that this client cannot read: waiting does not help. */
-  KafkaJSNotImplemented: "internal",
-  /** It stays as it is, however often it is fetched. */
-  DamagedBatch: "internal",
 };
 
 const LOST_TYPES = new Set([

@@ -1,5 +1,5 @@
-import { addCodecs } from "./kafka-codecs.ts";
 import { guardBrokerChoice, guardConnections } from "./kafka-connections.ts";
+import { guardFetchAnswers } from "./kafka-fetch-answer.ts";
 import { internal } from "./kafka-internals.ts";
 
 /**
@@ -13,7 +13,7 @@ export function guardKafkajs(): void {
     guardConnections();
     guardBrokerChoice();
     guardOutOfRange();
-    addCodecs();
+    guardFetchAnswers();
   }
 }
 

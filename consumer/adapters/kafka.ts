@@ -8,6 +8,7 @@ import { createAssignments } from "./kafka-assignments.ts";
 import { createKafkaClient, type KafkaClient, type KafkaClientOptions } from "./kafka-client.ts";
 import { createDeliveries, type Deliveries } from "./kafka-deliveries.ts";
 import { toConsumerError } from "./kafka-errors.ts";
+import { RAW_RECORDS } from "./kafka-fetch-answer.ts";
 import { createGenerations } from "./kafka-generations.ts";
 import { createStandstills } from "./kafka-standstills.ts";
 
@@ -19,6 +20,8 @@ const CONSUMER_RETRY = { initialRetryTime: 100, maxRetryTime: 2000, retries: 8 }
 
 export interface KafkaBrokerOptions extends KafkaClientOptions {
   readonly metrics: Pick<Metrics, "gauge">;
+  /** How long a partition that stands still is left alone. Default 15 s. */
+  readonly standstillRetryMs?: number;
 }
 
 /**
@@ -29,7 +32,7 @@ export interface KafkaBrokerOptions extends KafkaClientOptions {
  * it cannot read.
  */
 export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
-  const { kafka: config, log } = options;
+  const { kafka: config, log, standstillRetryMs } = options;
   const standstills = createStandstills(options);
   const assignments = createAssignments();
   const stopped = new AbortController();
@@ -120,12 +123,15 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
           maxBytes: Math.max(FETCH_BYTES_MIN, config.maxBytesPerPartition),
           maxWaitTimeInMs: config.maxWaitMs,
           allowAutoTopicCreation: false,
+          rackId: RAW_RECORDS,
           retry: { ...CONSUMER_RETRY, restartOnFailure: async () => false },
         });
         deliveries = createDeliveries({
           ...config,
+          ...(standstillRetryMs !== undefined && { standstillRetryMs }),
           assignments,
           handle,
+          standstills,
           log,
           maybeStale: () => generations.maybeStale(),
           onLost: lose,
@@ -135,6 +141,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
         consumer.on(events.GROUP_JOIN, ({ payload }) => {
           assignments.grant(payload.memberAssignment);
           standstills.forgetAll();
+          deliveries?.lookAgain();
           heardMs = performance.now();
           state = { ready: true };
           const { isLeader, memberAssignment, memberId } = payload;

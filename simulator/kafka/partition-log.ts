@@ -70,6 +70,20 @@ export class PartitionLog {
     return baseOffset;
   }
 
+  /**
+   * Takes these bytes for a batch of so many positions, whatever they are: what compaction leaves, damage, other formats.
+   * They are in memory only. Their base offset is theirs to hold.
+   */
+  store(bytes: Buffer, positions: number): void {
+    const baseOffset = this.#endOffset;
+    const lastOffset = baseOffset + BigInt(positions - 1);
+    const place = { baseOffset, lastOffset, leaderEpoch: 0, maxTimestampMs: 0, producerId: -1n };
+    this.#batches.push({ ...place, isTransactional: false, isControl: false, bytes });
+    this.#endOffset = lastOffset + 1n;
+    this.#bytes += bytes.length;
+    this.wake();
+  }
+
   /** Takes over what an earlier process has kept; called once, before the first append. */
   restore(batches: readonly PlacedBatch[], startOffset: bigint, store: PartitionStore): void {
     for (const batch of batches) this.#add(batch);

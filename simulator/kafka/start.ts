@@ -66,6 +66,11 @@ interface TopicControl {
   endOffset(partition: number): bigint;
   /** Appends without a request: no fault bites it, and no node has to live. */
   append(record: NewRecord): Position;
+  /**
+   * Appends bytes that are served as a batch of so many positions, unchecked and not kept in a directory: what compaction
+   * leaves of a batch, damage, other formats. `bytes` is given the offset of the first position.
+   */
+  store(partition: number, positions: number, bytes: (baseOffset: bigint) => Buffer): void;
   /** Node id; -1 while no replica lives. */
   leader(partition: number): number;
   /** Throws RangeError for a node that holds no replica, or is dead. */
@@ -219,6 +224,10 @@ function topicControl(cluster: Cluster, name: string): TopicControl {
     startOffset: (index) => partition(index).log.startOffset,
     endOffset: (index) => partition(index).log.endOffset,
     append: (record) => appendRecord(topic, record, cluster.timers.nowMs()),
+    store(index, positions, bytes) {
+      const { log } = partition(index);
+      log.store(bytes(log.endOffset), positions);
+    },
     leader: (index) => partition(index).leader,
     moveLeader(index, node) {
       if (!cluster.insyncReplicas(partition(index)).includes(node)) {
