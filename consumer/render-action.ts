@@ -1,4 +1,5 @@
 import { bodyEscapes } from "./body-template.ts";
+import { commandShape } from "./command-template.ts";
 import type { RejectionRule } from "./incident.ts";
 import type { Action } from "./ports.ts";
 import type { CommandRuleAction, HttpRuleAction, RuleAction } from "./rules.ts";
@@ -63,12 +64,15 @@ function renderBody(
 }
 
 function renderCommand(action: CommandRuleAction, values: TemplateValues): Action {
-  const [executable, ...args] = action.command.map((part, index) =>
-    safeArgument(
-      textOf(asItIs(parseTemplate(part), values), `command[${index}]`),
-      `command[${index}]`,
-    ),
-  );
+  const { separator } = commandShape(action.command);
+  const [executable, ...args] = action.command.map((part, index) => {
+    const place = `command[${index}]`;
+    const text = safeArgument(textOf(asItIs(parseTemplate(part), values), place), place);
+    // The incident would choose an option of the command.
+    const isOption = text.startsWith("-") && !part.startsWith("-") && index < separator;
+    if (isOption) throw new Unfillable(place, "unsafe-in-command", text);
+    return text;
+  });
   if (executable === undefined || executable === "") {
     throw new Unfillable("command[0]", "empty", "");
   }

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 
 import { bodyEscapes, isMediaType } from "../body-template.ts";
+import { commandShape } from "../command-template.ts";
 import { hasCode } from "../errors.ts";
 import { parseTemplate } from "../template.ts";
 import { urlTemplate } from "../url-template.ts";
@@ -88,17 +89,26 @@ export function checkHttp({ url, useIdentity }: HttpAction, context: Context): v
 }
 
 export function checkCommand(command: readonly string[], context: Context): void {
+  const refuse = (index: number, message: string) =>
+    context.addIssue({ code: "custom", path: [index], message });
   const executable = command[0] ?? "";
   if (!executable.startsWith("/") || executable.includes("{{")) {
-    context.addIssue({
-      code: "custom",
-      path: [0],
-      message: "must be an absolute path without placeholders",
-    });
+    refuse(0, "must be an absolute path without placeholders");
+    return;
   }
-  command.forEach((part, index) => {
-    if (part.includes("\0")) {
-      context.addIssue({ code: "custom", path: [index], message: "must not hold a zero byte" });
-    }
-  });
+  for (const [index, part] of command.entries()) {
+    if (part.includes("\0")) refuse(index, "must not hold a zero byte");
+  }
+  const { fault } = commandShape(command);
+  if (fault !== undefined) refuse(fault.index, fault.message);
+}
+
+export function checkEnvironment(
+  environment: Readonly<Record<string, string>>,
+  context: Context,
+): void {
+  for (const [name, value] of Object.entries(environment)) {
+    const refuse = (message: string) => context.addIssue({ code: "custom", path: [name], message });
+    if (value.includes("\0")) refuse("must not hold a zero byte");
+  }
 }

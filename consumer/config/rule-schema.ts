@@ -3,6 +3,7 @@ import { z } from "zod";
 import {
   checkBody,
   checkCommand,
+  checkEnvironment,
   checkHeaders,
   checkHttp,
   checkTemplate,
@@ -107,13 +108,14 @@ const commandAction = section({
     .max(256)
     .superRefine(checkCommand)
     .describe(
-      "Executable (absolute path) and arguments, with placeholders in the arguments; no shell. 1 to 256 parts.",
+      "Executable (absolute path) and arguments, with placeholders in the arguments; no shell. A value that begins with a hyphen is rejected before an argument --. What is run as a script (sh -c, python3 -c, ssh) holds no placeholder: values go by environment, or as arguments of the script. 1 to 256 parts.",
     ),
   environment: z
     .record(
       z.string().regex(/^[A-Z_][A-Z0-9_]*$/i, "must be a variable name"),
       template(4096, "Value, with placeholders."),
     )
+    .superRefine(checkEnvironment)
     .default({})
     .describe("Variables besides PATH and IDEMPOTENCY_KEY, with placeholders. Default none."),
 });
