@@ -1,22 +1,20 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { createPrivateKey } from "node:crypto";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { type Authority, createAuthority } from "#fixtures/certificates.ts";
+import { recordingLog } from "#fixtures/ports.ts";
 
 import { hasCode } from "../errors.ts";
 import type { Clock, Log } from "../ports.ts";
 import { createIdentitySource } from "./identity.ts";
 
 const PRINCIPAL = "sre.kafka-consumer-nonprod-k8s.kafka-consumer";
-const SILENT: Log = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-};
 
 let directory: string;
 let authority: Authority;
@@ -43,8 +41,8 @@ const paths = () => ({
   ca: join(directory, "ca.pem"),
 });
 
-function source() {
-  return createIdentitySource({ ...paths(), reloadIntervalMs: 1000, clock, log: SILENT });
+function source(log: Log = recordingLog()) {
+  return createIdentitySource({ ...paths(), reloadIntervalMs: 1000, clock, log });
 }
 
 async function write(files: { certificate?: string; key?: string; ca?: string }): Promise<void> {
@@ -61,6 +59,8 @@ async function issue(options: { lifetimeMs?: number; notBefore?: Date } = {}) {
   });
   return { certificate: certificatePem, key: privateKeyPem };
 }
+
+const expiredPem = async () => (await createAuthority({ lifetimeMs: -1000 })).certificatePem;
 
 async function failureOf(promise: Promise<unknown>): Promise<string> {
   const error: unknown = await promise.then(
@@ -125,6 +125,166 @@ describe("Athenz identity", () => {
       certificate: next.certificate,
       privateKey: next.key,
     });
+  });
+
+  it("says after a minute why the files on disk are not used, until they are again", async () => {
+    const old = await issue();
+    await write({ ...old, ca: authority.certificatePem });
+    const log = recordingLog();
+    const identity = source(log);
+    await identity.current();
+    await write({ certificate: (await issue()).certificate });
+    const keptAfter = async (ms: number) => {
+      shiftMs += ms;
+      expect((await identity.current()).certificate).toBe(old.certificate);
+      const { state } = identity;
+      await identity.current();
+      return state;
+    };
+    const warnings = () => log.entries.filter(({ level }) => level === "warn");
+    await keptAfter(1001);
+    expect(await keptAfter(50_000)).toStrictEqual({ ready: true });
+    expect(warnings()).toEqual([]);
+    const reason = `${paths().certificate} and ${paths().key} do not match`;
+    const unready = { ready: false, reason: expect.stringContaining(reason) };
+    expect(await keptAfter(10_000)).toMatchObject(unready);
+    expect(await keptAfter(60_000)).toMatchObject(unready);
+    // Once, and again when the reason is another one.
+    expect(warnings()).toMatchObject([
+      { event: "identity.kept", fields: { reason: expect.stringContaining(reason) } },
+    ]);
+    await rm(paths().key);
+    expect(await keptAfter(5000)).toMatchObject({
+      reason: expect.stringContaining("key.pem cannot be read: ENOENT"),
+    });
+    expect(warnings()).toHaveLength(2);
+    const next = await issue();
+    await write(next);
+    shiftMs += 1000;
+    expect((await identity.current()).certificate).toBe(next.certificate);
+    expect(identity.state).toStrictEqual({ ready: true });
+    expect(log.of("identity.usable")).toHaveLength(1);
+  });
+
+  it("is not ready in between either, when the files go on failing again and again", async () => {
+    const pair = await issue();
+    await write({ ...pair, ca: authority.certificatePem });
+    const identity = source();
+    await identity.current();
+    const after = async (ms: number) => {
+      shiftMs += ms;
+      await identity.current();
+      const { ready } = identity.state;
+      // Asking for the state began another reading.
+      await identity.current();
+      return ready;
+    };
+    await write({ key: "" });
+    await after(1001);
+    expect(await after(61_000)).toBe(false);
+    await write(pair);
+    expect(await after(1001)).toBe(true);
+    await write({ key: "" });
+    expect(await after(1001)).toBe(false);
+    await write(pair);
+    expect(await after(1001)).toBe(false);
+    expect(await after(16_000)).toBe(true);
+  });
+
+  it("takes a bundle with comments and expired blocks for the authorities that hold", async () => {
+    const expired = (await createAuthority({ lifetimeMs: -1000 })).certificatePem;
+    const other = (await createAuthority()).certificatePem;
+    const good = authority.certificatePem;
+    await write({
+      ...(await issue()),
+      ca: `# first\n${expired}\nsubject=CN = x\r\n${good.replaceAll("\n", "\r\n")}# second\n${other}# end`,
+    });
+    const log = recordingLog();
+    const identity = await source(log).current();
+    expect(identity.authority.match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
+    expect(identity.authority).toContain(other.trim());
+    expect(log.entries).toMatchObject([
+      {
+        level: "warn",
+        event: "identity.odd",
+        fields: { reason: expect.stringMatching(/ca\.pem, line 2: expired at 20.*: left out/) },
+      },
+    ]);
+  });
+
+  it("judges every block of a bundle of authorities, and names file and line", async () => {
+    const pair = await issue();
+    const good = authority.certificatePem;
+    const lines = good.trimEnd().split("\n");
+    const damaged = good.replace(/^(.{64}\n)(.{10})/m, (_all, line) => `${String(line)}!!!!!!!!!!`);
+    const broken = good.replace(/\n(.{8})/, "\nAAAAAAAA");
+    const cases: readonly (readonly [string | Buffer, string])[] = [
+      [`${good}${broken}`, `line ${String(lines.length + 1)}: is not a certificate`],
+      [
+        `${good}${damaged.slice(0, 200)}`,
+        `line ${String(lines.length + 1)}: begins a block that does not end`,
+      ],
+      [`${good}${lines.slice(2).join("\n")}\n`, "ends a block that does not begin"],
+      [`${good}-----BEGIN CERTIFICATE-----\n${good}`, "begins a block that does not end"],
+      [`${good}${pair.key}`, `line ${String(lines.length + 1)}: holds a private key`],
+      [pair.key, "line 1: holds a private key"],
+      [await expiredPem(), "line 1: expired at"],
+      [pair.certificate, "holds no certificate of an authority"],
+      [`${good}\u0000\u0001`, "is not PEM text"],
+      [Buffer.concat([Buffer.from(good), Buffer.from([0xff, 0xfe])]), "is not PEM text"],
+      [Buffer.from(lines.slice(1, -1).join(""), "base64"), "is DER"],
+      ["# nothing\n", "holds no certificate"],
+      ["", "is empty"],
+    ];
+    for (const [ca, reason] of cases) {
+      await write(pair);
+      await writeFile(paths().ca, ca);
+      const message = await failureOf(source().current());
+      expect(message).toContain(paths().ca);
+      expect(message).toContain(reason);
+      expect(message).not.toMatch(/MII|[A-Za-z0-9+/]{40}/);
+    }
+  });
+
+  it("judges every block of its own chain, and says which one has to be the first", async () => {
+    const pair = await issue();
+    const intermediate = (await createAuthority()).certificatePem;
+    const writeChain = (certificate: string) =>
+      write({ ...pair, certificate, ca: authority.certificatePem });
+    await writeChain(`${pair.certificate}${intermediate}`);
+    expect((await source().current()).certificate).toContain(intermediate.trim());
+    await writeChain(`${intermediate}${pair.certificate}`);
+    expect(await failureOf(source().current())).toContain(
+      "the certificate of the key is not the first block",
+    );
+    await writeChain(`${pair.certificate}${intermediate.slice(0, 100)}`);
+    expect(await failureOf(source().current())).toContain("begins a block that does not end");
+    await writeChain(`${pair.certificate}${pair.key}`);
+    expect(await failureOf(source().current())).toContain("holds a private key");
+    await writeChain(
+      Buffer.from(pair.certificate.split("\n").slice(1, -2).join(""), "base64").toString("latin1"),
+    );
+    expect(await failureOf(source().current())).toContain("cert.pem is DER");
+  });
+
+  it("says of a key that it is encrypted, and of a file that it is none or too large", async () => {
+    const pair = await issue();
+    const encrypted = createPrivateKey(pair.key).export({
+      type: "pkcs8",
+      format: "pem",
+      cipher: "aes-256-cbc",
+      passphrase: "hunter2",
+    });
+    await write({ ...pair, key: String(encrypted), ca: authority.certificatePem });
+    expect(await failureOf(source().current())).toContain("key.pem is encrypted");
+    await write({ key: "x".repeat(5_000_000) });
+    expect(await failureOf(source().current())).toContain("key.pem is larger than");
+    await rm(paths().key);
+    await mkdir(paths().key);
+    expect(await failureOf(source().current())).toContain("key.pem is a directory");
+    await rm(paths().key, { recursive: true });
+    await promisify(execFile)("mkfifo", [paths().key]);
+    expect(await failureOf(source().current())).toContain("key.pem is not a regular file");
   });
 
   it("reads again only after the reload interval", async () => {

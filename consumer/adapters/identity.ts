@@ -1,9 +1,11 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import type { X509Certificate } from "node:crypto";
 
 import type { Config } from "../config.ts";
-import { ConsumerError, systemCode, messageOf } from "../errors.ts";
+import { ConsumerError, messageOf } from "../errors.ts";
 import type { Clock, DependencyState, Identity, IdentitySource, Log } from "../ports.ts";
+import { readSmallFile } from "../small-file.ts";
+import { createTroubles } from "../troubles.ts";
+import { PemFault, readAuthorities, readChain, readPrivateKey } from "./pem.ts";
 
 export interface IdentityOptions extends Pick<
   Config["athenz"],
@@ -13,34 +15,67 @@ export interface IdentityOptions extends Pick<
   readonly log: Log;
 }
 
+/** How long the files may go on being unusable while the pair that was read before holds: a rotation takes seconds. */
+const KEPT_MS_MAX = 60_000;
+/** How long a fault that came back has to stay away. */
+const CALM_MS = 15_000;
+/** Far above any chain or bundle. */
+const FILE_BYTES_MAX = 4_194_304;
+/** What is wrong with the files is one state, whichever of them it is. */
+const FILES = "files";
+
 /**
  * The Athenz identity in three PEM files that a sidecar renews. Files are read again when the last reading is
  * older than `reloadIntervalMs`. A rotation replaces the certificate, then the key: while they do not match,
- * or the new certificate does not hold yet, the old pair stays as long as it is valid.
+ * or the new certificate does not hold yet, the old pair stays as long as it is valid. Files that cannot be used for a
+ * minute make the source unready, with the reason, and are warned of: nobody would hear of it before the old pair expires.
  */
 export function createIdentitySource(options: IdentityOptions): IdentitySource {
   const { clock, log } = options;
+  const troubles = createTroubles({ clock, patienceMs: KEPT_MS_MAX, calmMs: CALM_MS });
   let identity: Identity | undefined;
   let readAtMs = Number.NEGATIVE_INFINITY;
   let failure = "not read yet";
+  /** What was warned of. */
+  let told: string | undefined;
+  let odd = "";
   let reading: Promise<Identity> | undefined;
 
   async function read(): Promise<Identity> {
     try {
       const next = await load(options);
-      if (identity !== undefined && next.certificate !== identity.certificate) {
-        log.info("identity.renewed", { principal: next.principal, notAfterMs: next.notAfterMs });
+      const { notAfterMs, principal } = next.identity;
+      if (identity !== undefined && next.identity.certificate !== identity.certificate) {
+        log.info("identity.renewed", { principal, notAfterMs });
       }
-      identity = next;
+      warnOfOdd(next.odd.join("; "));
+      identity = next.identity;
       readAtMs = clock.monotonicMs();
+      troubles.forget(FILES);
+      if (told !== undefined) log.info("identity.usable", { principal, notAfterMs });
+      told = undefined;
     } catch (error) {
       failure = messageOf(error);
       if (identity === undefined || identity.notAfterMs <= clock.wallMs()) {
         throw error;
       }
-      log.debug("identity.kept", { reason: failure });
+      keep(identity);
     }
     return identity;
+  }
+
+  function keep({ notAfterMs }: Identity): void {
+    troubles.note(FILES, `the files cannot be used, and the old pair is kept: ${failure}`, FILES);
+    if (troubles.state.ready) log.debug("identity.kept", { reason: failure });
+    else if (told !== failure) {
+      told = failure;
+      log.warn("identity.kept", { reason: failure, expiresAt: new Date(notAfterMs).toISOString() });
+    }
+  }
+
+  function warnOfOdd(reason: string): void {
+    if (reason !== "" && reason !== odd) log.warn("identity.odd", { reason });
+    odd = reason;
   }
 
   async function current(): Promise<Identity> {
@@ -64,53 +99,65 @@ export function createIdentitySource(options: IdentityOptions): IdentitySource {
         return { ready: false, reason: failure };
       }
       return clock.wallMs() < identity.notAfterMs
-        ? { ready: true }
+        ? troubles.state
         : { ready: false, reason: expired(options.certificate, identity.notAfterMs) };
     },
   };
 }
 
-async function load({ certificate, key, ca, clock }: IdentityOptions): Promise<Identity> {
+interface Loaded {
+  readonly identity: Identity;
+  /** What is left out, or will be a fault. */
+  readonly odd: readonly string[];
+}
+
+async function load({ certificate, key, ca, clock }: IdentityOptions): Promise<Loaded> {
+  const nowMs = clock.wallMs();
   // One after another, so that of several absent files always the same one is named.
-  const certificatePem = await readPem(certificate);
-  const privateKey = await readPem(key);
-  const authority = await readPem(ca);
-  const leaf = parse(certificate, () => new X509Certificate(certificatePem));
-  const secretKey = parse(key, () => createPrivateKey(privateKey));
-  parse(ca, () => new X509Certificate(authority));
-  if (!leaf.checkPrivateKey(secretKey)) {
-    throw unusable(`${certificate} and ${key} do not match (a rotation may be under way)`);
+  const files = [await readPem(certificate), await readPem(key), await readPem(ca)] as const;
+  const { chain, pem } = parse(certificate, () => readChain(files[0]));
+  const secret = parse(key, () => readPrivateKey(files[1]));
+  const authorities = parse(ca, () => readAuthorities(files[2], nowMs));
+  const [leaf, ...others] = chain;
+  if (!leaf.checkPrivateKey(secret.key)) {
+    throw unusable(
+      others.some((other) => other.checkPrivateKey(secret.key))
+        ? `${certificate}: the certificate of the key is not the first block`
+        : `${certificate} and ${key} do not match (a rotation may be under way)`,
+    );
   }
   const notAfterMs = leaf.validToDate.getTime();
-  if (clock.wallMs() >= notAfterMs) {
+  if (nowMs >= notAfterMs) {
     throw unusable(expired(certificate, notAfterMs));
   }
-  if (clock.wallMs() < leaf.validFromDate.getTime()) {
+  if (nowMs < leaf.validFromDate.getTime()) {
     throw unusable(`${certificate} does not hold before ${leaf.validFromDate.toISOString()}`);
   }
   return {
-    certificate: certificatePem,
-    privateKey,
-    authority,
-    principal: commonName(leaf),
-    notAfterMs,
+    identity: {
+      certificate: pem,
+      privateKey: secret.pem,
+      authority: authorities.pem,
+      principal: commonName(leaf),
+      notAfterMs,
+    },
+    odd: authorities.odd.map((what) => `${ca}, ${what}`),
   };
 }
 
-async function readPem(file: string): Promise<string> {
+async function readPem(file: string): Promise<Buffer> {
   try {
-    return await readFile(file, "utf8");
+    return await readSmallFile(file, FILE_BYTES_MAX);
   } catch (cause) {
-    throw unusable(`${file} cannot be read: ${systemCode(cause) ?? String(cause)}`, cause);
+    throw unusable(`${file} ${messageOf(cause)}`, cause);
   }
 }
 
-/** What the parser says may quote the input: for a key that would be a secret, so only the file is named. */
 function parse<Result>(file: string, parser: () => Result): Result {
   try {
     return parser();
-  } catch {
-    throw unusable(`${file} is not valid PEM`);
+  } catch (error) {
+    throw unusable(`${file} ${error instanceof PemFault ? error.message : "cannot be used"}`);
   }
 }
 

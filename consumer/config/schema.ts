@@ -98,13 +98,13 @@ const athenz = section({
     "/var/run/athenz/service.cert.pem",
   ),
   key: path("Private key, PEM. Variable ATHENZ_KEY.").default("/var/run/athenz/service.key.pem"),
-  ca: path("Trusted authorities, PEM bundle. Variable ATHENZ_CA.").default(
-    "/var/run/athenz/ca.cert.pem",
-  ),
+  ca: path(
+    "Trusted authorities, PEM bundle; expired ones are left out with a warning. Variable ATHENZ_CA.",
+  ).default("/var/run/athenz/ca.cert.pem"),
   reloadIntervalMs: milliseconds(
     100,
     600_000,
-    "How often the files are read again. Default 10000.",
+    "How often the files are read again. The old pair is kept while they do not match; after 60 s of that the pod is unready with the reason. Default 10000.",
   ).default(10_000),
 });
 
