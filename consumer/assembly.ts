@@ -93,6 +93,7 @@ export function assemble(
       format: incident,
       rules,
       plan: execution,
+      clockSkewMsMax: execution.clockSkewMsMax,
       deadLetterTopic,
       commitIntervalMs,
       drainMs: execution.drainMs,

@@ -1,5 +1,5 @@
 import { ConsumerError } from "./errors.ts";
-import type { ExecutorDependencies, PlannedAction } from "./execute.ts";
+import type { ExecutorDependencies, PlannedAction, RejectedAction } from "./execute.ts";
 import { type Holder, readEnd, readHolder } from "./attempt-files.ts";
 import type { Claim, Outcome } from "./history/claims.ts";
 import { historyEntry } from "./history/entry.ts";
@@ -14,7 +14,7 @@ export const DELETED = "its attempts were deleted meanwhile";
 /** One execution of one planned action. */
 export interface Run {
   readonly dependencies: ExecutorDependencies & { readonly clock: VolumeClock };
-  readonly planned: PlannedAction;
+  readonly planned: PlannedAction | RejectedAction;
   readonly record: SourceRecord;
   /** Aborts when the partition is revoked: nothing is sent any more. */
   readonly revoked: AbortSignal;
@@ -253,6 +253,7 @@ async function act(
   { permitted, deadlineMs }: { permitted: boolean; deadlineMs: number },
 ): Promise<Outcome> {
   const { clock, history } = run.dependencies;
+  const { planned } = run;
   const { key, attempt } = claim;
   if (await isTooOld(run, run.lingering)) {
     return conclude(run, claim, "too-old", {
@@ -264,7 +265,12 @@ async function act(
   const outcome = await history.hold("read an outcome", read, run.lingering);
   if (outcome) return outcome;
 
-  const withheld = await withhold(run, permitted);
+  if ("rejection" in planned) {
+    // Whoever owns the partition or how long it took: that nothing is sent is certain. It counts as no run of its rule.
+    const { detail } = planned.rejection;
+    return conclude(run, claim, "dry-run", { outcome: "rejected", detail });
+  }
+  const withheld = await withhold(run, planned, permitted);
   // Whole: timers of the platform refuse fractions, and the monotonic clock has them.
   const remainingMs = Math.floor(deadlineMs - clock.monotonicMs());
   if (remainingMs <= 0) {
@@ -277,15 +283,15 @@ async function act(
   }
   // Older versions read the reason: `withheld` is what they do not know.
   if (withheld) return conclude(run, claim, "dry-run", withheld.result, withheld.withheld);
-  return conclude(run, claim, "sent", await send(run, remainingMs));
+  return conclude(run, claim, "sent", await send(run, planned, remainingMs));
 }
 
 async function send(
-  { dependencies, planned, sends }: Run,
+  { dependencies, sends }: Run,
+  { key, spec }: PlannedAction,
   deadlineMs: number,
 ): Promise<SendResult> {
   const { clock, log, metrics, target } = dependencies;
-  const { key, spec } = planned;
   const startMs = clock.monotonicMs();
   try {
     return await sends.during(() => target.send(spec, { idempotencyKey: key, deadlineMs }));

@@ -27,7 +27,7 @@ const RULES: readonly Rule[] = [
 
 /** All that is done in one step for a record; what comes of it. */
 function work(value: Uint8Array): string {
-  const decoded = decode({ value }, DEFAULT_FORMAT, namedTags(RULES));
+  const decoded = decode({ value }, DEFAULT_FORMAT, { tagsNamed: namedTags(RULES) });
   if (decoded.kind !== "incident") return decoded.kind;
   const planned = match(decoded.incident, RULES, { mode: "live", actionDeadlineMs: 1 });
   return planned.map((action) => ("rejection" in action.plan() ? "rejected" : "filled")).join();

@@ -224,3 +224,28 @@ describe("other formats", () => {
     });
   });
 });
+
+describe("a start in the future", () => {
+  const START_MS = 1_767_225_600_000;
+  test.each([
+    ["s", START_MS / 1000],
+    ["ms", START_MS],
+    ["iso", "2026-01-01T00:00:00Z"],
+  ] as const)(
+    "is taken up to the latest that there may be, and refused beyond, in %s",
+    (unit, started_on) => {
+      const format = { ...FORMAT, startedOnUnit: unit };
+      const record = asRecord(JSON.stringify({ ...anIncident(), started_on }));
+      const decoded = decode(record, format, { startedOnMsMax: START_MS });
+      expect(incidentOf(decoded).startedOnMs).toBe(START_MS);
+      expect(decode(record, format, { startedOnMsMax: START_MS - 1 })).toMatchObject({
+        rejection: {
+          reason: "undecodable",
+          place: "started_on",
+          rule: "in-the-future",
+          detail: expect.stringContaining("2026-01-01T00:00:00.000Z"),
+        },
+      });
+    },
+  );
+});

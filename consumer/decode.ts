@@ -20,6 +20,16 @@ export interface IncidentFormat {
   readonly valueBytesMax?: number;
 }
 
+export interface DecodeContext {
+  /**
+   * The tags that a rule names; default: every tag may be. An odd one among them rejects the record, any other is left
+   * out, since nobody would have looked at it.
+   */
+  readonly tagsNamed?: ReadonlySet<string>;
+  /** A later start is refused: its claims would outlive every sweep. Default: none is too late. */
+  readonly startedOnMsMax?: number;
+}
+
 export type Decoded =
   | {
       readonly kind: "incident";
@@ -38,21 +48,18 @@ export type Decoded =
  * Required are id, status and startedOn, of which the action key is made; severity, title, environment and
  * tags may be absent or null. Strings are kept as they are (no trimming, no change of case): a key must
  * not make two incidents one. Lone surrogates are refused, because UTF-8 maps all of them to one character.
- *
- * `tagsNamed` are the tags that a rule names; default: every tag may be. An odd tag among them rejects the record, any
- * other is left out: nobody would have looked at it.
  */
 export function decode(
   record: Pick<SourceRecord, "value">,
   format: IncidentFormat,
-  tagsNamed?: ReadonlySet<string>,
+  context: DecodeContext = {},
 ): Decoded {
   if (record.value === null) return { kind: "tombstone" };
   try {
     const value = parse(record.value, format);
     const { tags, odd } = tagsOf(value, format.paths.tags);
-    const tagsDropped = odd.size === 0 ? NONE_DROPPED : unrelated(odd, tagsNamed);
-    return { kind: "incident", incident: incidentOf(value, tags, format), tagsDropped };
+    const tagsDropped = odd.size === 0 ? NONE_DROPPED : unrelated(odd, context.tagsNamed);
+    return { kind: "incident", incident: incidentOf(value, tags, format, context), tagsDropped };
   } catch (error) {
     if (error instanceof Refused) return { kind: "rejected", rejection: error.rejection };
     throw error;
@@ -122,12 +129,13 @@ function incidentOf(
   value: JsonObject,
   tags: Incident["tags"],
   { paths, startedOnUnit }: IncidentFormat,
+  { startedOnMsMax }: DecodeContext,
 ): Incident {
   return {
     id: keyField(value, paths.id),
     status: keyField(value, paths.status),
     severity: optionalText(value, paths.severity),
-    startedOnMs: instant(value, paths.startedOn, startedOnUnit),
+    startedOnMs: instant(value, paths.startedOn, startedOnUnit, startedOnMsMax),
     title: optionalText(value, paths.title),
     environments: environmentsOf(at(value, paths.environment), paths.environment),
     tags,
@@ -200,7 +208,12 @@ const ISO_8601 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2
 const EARLIEST_MS = Date.UTC(2000, 0, 1);
 const LATEST_MS = Date.UTC(2100, 0, 1);
 
-function instant(value: JsonObject, path: string, unit: IncidentFormat["startedOnUnit"]): number {
+function instant(
+  value: JsonObject,
+  path: string,
+  unit: IncidentFormat["startedOnUnit"],
+  msMax = Number.POSITIVE_INFINITY,
+): number {
   const found = required(value, path);
   let ms: number;
   if (unit === "iso") {
@@ -212,6 +225,7 @@ function instant(value: JsonObject, path: string, unit: IncidentFormat["startedO
   }
   if (Number.isNaN(ms)) refuse(path, "not-an-instant", found);
   if (ms < EARLIEST_MS || ms >= LATEST_MS) refuse(path, "out-of-range", found);
+  if (ms > msMax) refuse(path, "in-the-future", `${String(found)} (${new Date(ms).toISOString()})`);
   return ms;
 }
 

@@ -6,6 +6,7 @@ import { ConsumerError } from "./errors.ts";
 import type { Outcome } from "./history/claims.ts";
 import { type AttemptOutcome, historyEntry } from "./history/entry.ts";
 import type { History, Pod } from "./history/history.ts";
+import type { Rejection } from "./incident.ts";
 import type { RunAdmissions, RunLimits } from "./limits.ts";
 import type {
   Action,
@@ -51,6 +52,11 @@ export interface PlannedAction {
   readonly limits?: RunLimits;
 }
 
+/** An action that matched and cannot be made ready to send: it walks the protocol to its one dead letter. */
+export interface RejectedAction extends Omit<PlannedAction, "spec"> {
+  readonly rejection: Rejection;
+}
+
 interface ExecuteOptions {
   readonly assignment: Assignment;
   /** The record that the action came from: its position goes into the claim, its bytes into the dead letter. */
@@ -73,7 +79,10 @@ export interface Settled {
  * Resolves only when the action is settled: done, too old to begin, or its dead letter acknowledged. Throws
  * "assignment-lost" when the partition was revoked, or the process stops, before that: commit nothing then.
  */
-export type Executor = (planned: PlannedAction, options: ExecuteOptions) => Promise<Settled>;
+export type Executor = (
+  planned: PlannedAction | RejectedAction,
+  options: ExecuteOptions,
+) => Promise<Settled>;
 
 export interface ExecutorSettings {
   readonly deadLetterTopic: string;
@@ -264,7 +273,7 @@ async function settle(run: Run, end: Outcome, by: AttemptEnd["by"]): Promise<Set
   return { outcome, attempt, suppressed: by === "found", reason: detail };
 }
 
-function assignmentLost(planned: PlannedAction, record: SourceRecord, cause: unknown): Error {
+function assignmentLost(planned: Run["planned"], record: SourceRecord, cause: unknown): Error {
   const place = `${record.topic}/${record.partition} offset ${record.offset}`;
   return new ConsumerError(
     "assignment-lost",

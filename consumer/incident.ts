@@ -47,6 +47,7 @@ const RULES = {
   "control-character": "holds a control character",
   "not-an-instant": "is not an instant",
   "out-of-range": "lies outside 2000-01-01 to 2100-01-01 (is the unit right?)",
+  "in-the-future": "lies in the future, beyond the skew of the clocks",
   "unsafe-in-url": "would change the meaning of the URL",
   "unsafe-in-header": "cannot stand in an HTTP header",
   "unsafe-in-command": "cannot stand in a command argument",

@@ -6,7 +6,7 @@ import { anIncident, asRecord } from "#fixtures/incidents.ts";
 import { benchPipeline, HTTP, type PipelineBench, RULE, SETTLED } from "#fixtures/pipeline.ts";
 import { assertCounted } from "#fixtures/properties.ts";
 import { ConsumerError } from "./errors.ts";
-import type { Executor, PlannedAction } from "./execute.ts";
+import type { Executor } from "./execute.ts";
 import type { SourceRecord } from "./ports.ts";
 
 const LOST = new ConsumerError("assignment-lost", "the executor saw it first");
@@ -197,19 +197,21 @@ describe("what is not to be executed", () => {
     expect(committed(it)).toEqual([2n]);
   });
 
-  test("an action that cannot be filled is dead-lettered, the others are executed", async () => {
-    const executed: PlannedAction[] = [];
+  test("an action that cannot be filled takes its turn, with the reason", async () => {
+    const executed: string[] = [];
     const execute: Executor = async (planned) => {
-      executed.push(planned);
+      const { action } = planned;
+      executed.push("rejection" in planned ? `${action}: ${planned.rejection.detail}` : action);
       return SETTLED;
     };
     const broken = { ...HTTP, name: "page", body: '"{{incident.tags.pager}}"' };
     const it = benchPipeline({ execute, rules: [{ ...RULE, actions: [broken, HTTP] }] });
     await it.broker.deliver([record(0n)]);
-    expect(executed.map(({ action }) => action)).toEqual(["open-ticket"]);
-    expect(it.broker.published).toMatchObject([
-      { key: "a", headers: { "dead-letter-reason": "rejected", rule: "critical", action: "page" } },
+    expect(executed).toEqual([
+      'page: rule critical, action page, body is missing: "{{incident.tags.pager}}"',
+      "open-ticket",
     ]);
+    expect(it.broker.published).toEqual([]);
   });
 });
 

@@ -1,12 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Incident } from "./incident.ts";
-import type { PlannedAction } from "./execute.ts";
-import {
-  match as matchActions,
-  type PlanSettings,
-  type RejectedAction,
-  type Rule,
-} from "./plan.ts";
+import type { PlannedAction, RejectedAction } from "./execute.ts";
+import { match as matchActions, type PlanSettings, type Rule } from "./plan.ts";
 import type { CommandRuleAction, HttpRuleAction } from "./rules.ts";
 
 const INCIDENT: Incident = {

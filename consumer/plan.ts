@@ -1,5 +1,5 @@
-import type { PlannedAction } from "./execute.ts";
-import { type Incident, type Rejection, rejection } from "./incident.ts";
+import type { PlannedAction, RejectedAction } from "./execute.ts";
+import { type Incident, rejection } from "./incident.ts";
 import { actionKey } from "./key.ts";
 import type { RunLimits } from "./limits.ts";
 import { renderAction, Unfillable } from "./render-action.ts";
@@ -16,14 +16,6 @@ export interface PlanSettings {
   readonly mode: "live" | "dry-run" | "manual";
   /** Deadline of an action that names none. */
   readonly actionDeadlineMs: number;
-}
-
-/** An action that matched but cannot be made ready: its dead letter tells which one. */
-export interface RejectedAction {
-  readonly key: string;
-  readonly rule: string;
-  readonly action: string;
-  readonly rejection: Rejection;
 }
 
 /**
@@ -90,33 +82,31 @@ export class MatchedAction {
     const { mode, actionDeadlineMs } = this.#settings;
     const { limits } = this.#rule;
     const { deadlineMs = actionDeadlineMs, idempotent, attemptsMax } = this.#action;
+    const common = {
+      key,
+      rule,
+      action,
+      incident: this.incident,
+      deadlineMs,
+      idempotent,
+      attemptsMax,
+      dryRun: mode === "dry-run",
+      ...(mode === "manual" ? { manual: true } : {}),
+      ...(limits === undefined ? {} : { limits }),
+    };
     try {
       return {
-        key,
-        rule,
-        action,
+        ...common,
         spec: renderAction(this.#action, {
           incident: this.#incident,
           key,
           conditions: this.#rule.match,
         }),
-        incident: this.incident,
-        deadlineMs,
-        idempotent,
-        attemptsMax,
-        dryRun: mode === "dry-run",
-        ...(mode === "manual" ? { manual: true } : {}),
-        ...(limits === undefined ? {} : { limits }),
       };
     } catch (error) {
       if (!(error instanceof Unfillable)) throw error;
       const place = `rule ${rule}, action ${action}, ${error.place}`;
-      return {
-        key,
-        rule,
-        action,
-        rejection: rejection("rejected", place, error.rule, error.value),
-      };
+      return { ...common, rejection: rejection("rejected", place, error.rule, error.value) };
     }
   }
 }

@@ -1,7 +1,6 @@
 import { type DeadLetter, publishDeadLetter } from "./dead-letter.ts";
 import { decode, type IncidentFormat } from "./decode.ts";
 import { type Executor, endedBefore, type KnownEnds } from "./execute.ts";
-import type { Incident } from "./incident.ts";
 import { namedTags } from "./named-tags.ts";
 import { match, type MatchedAction, type PlanSettings, type Rule } from "./plan.ts";
 import type { Assignment, Broker, Clock, Log, Metrics, Random, SourceRecord } from "./ports.ts";
@@ -12,6 +11,8 @@ export interface RecordSettings {
   readonly format: IncidentFormat;
   readonly rules: readonly Rule[];
   readonly plan: PlanSettings;
+  /** How far in the future an incident may have started. */
+  readonly clockSkewMsMax: number;
   readonly deadLetterTopic: string;
   /** Between tries of a dead letter. */
   readonly retry: RetryPolicy;
@@ -19,7 +20,7 @@ export interface RecordSettings {
 
 export interface RecordDependencies {
   readonly execute: Executor;
-  readonly history: KnownEnds;
+  readonly history: KnownEnds & { readonly clock: Pick<Clock, "wallMs"> };
   readonly broker: Pick<Broker, "publish">;
   readonly clock: Clock;
   readonly random: Random;
@@ -56,8 +57,12 @@ export function prepare(
   record: SourceRecord,
   dependencies: RecordDependencies,
 ): RecordWork | undefined {
-  const { log, metrics, settings } = dependencies;
-  const decoded = decode(record, settings.format, namedTags(settings.rules));
+  const { clock, history, log, metrics, settings } = dependencies;
+  const decoded = decode(record, settings.format, {
+    tagsNamed: namedTags(settings.rules),
+    // The later of both clocks: the volume's is behind by as long as its last comparison took, the own one may be wrong.
+    startedOnMsMax: Math.max(history.clock.wallMs(), clock.wallMs()) + settings.clockSkewMsMax,
+  });
   if (decoded.kind === "tombstone") {
     metrics.count("records", { result: "tombstone" });
     return undefined;
@@ -79,14 +84,13 @@ export function prepare(
   if (open.length === 0) return undefined;
   return {
     lane: incident.id,
-    run: (context) => settle(open, incident, record, context, dependencies),
+    run: (context) => settle(open, record, context, dependencies),
   };
 }
 
 /** One after another, in the order of the rules: what a rule does first has its effect first. */
 async function settle(
   actions: readonly MatchedAction[],
-  incident: Incident,
   record: SourceRecord,
   { assignment, halted }: RecordContext,
   dependencies: RecordDependencies,
@@ -94,16 +98,7 @@ async function settle(
   const { execute, stopping } = dependencies;
   for (const action of actions) {
     halted.throwIfAborted();
-    const planned = action.plan();
-    if (!("rejection" in planned)) {
-      await execute(planned, { assignment, record, stopping });
-      continue;
-    }
-    const { key, rule, action: name, rejection } = planned;
-    const { reason, detail } = rejection;
-    const rejected = { key, attempt: 0, rule, name };
-    const letter = { reason, detail, record, incidentId: incident.id, action: rejected };
-    await deadLetter(letter, halted, dependencies);
+    await execute(action.plan(), { assignment, record, stopping });
   }
 }
 

@@ -33,7 +33,7 @@ const CASES = ODD.flatMap(([what, value, rule]) =>
 function decoded(tags: string, named: readonly string[]) {
   const { tags: _tags, ...rest } = anIncident();
   const json = `${JSON.stringify(rest).slice(0, -1)}, "tags": ${tags}}`;
-  return decode(asRecord(json), DEFAULT_FORMAT, new Set(named));
+  return decode(asRecord(json), DEFAULT_FORMAT, { tagsNamed: new Set(named) });
 }
 
 function tagsOf(tags: string, named: readonly string[] = ["service", "team"]) {

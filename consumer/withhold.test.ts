@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { createManualClock } from "#fixtures/clock.ts";
 import { createExecutionScene, plannedAction } from "#fixtures/execution.ts";
 import { createMemoryVolume } from "#fixtures/files.ts";
+import { rejection } from "./incident.ts";
 import { actionKey } from "./key.ts";
 import { createRunAdmissions, type RunLimits } from "./limits.ts";
 import type { SendResult } from "./ports.ts";
@@ -70,6 +71,31 @@ test("a manual action that a person permits is sent once, at its next delivery, 
   }
   expect(scene.target.sends).toHaveLength(1);
   expect(scene.file("outcome", 2)).toMatchObject({ outcome: "done", reason: "sent" });
+});
+
+test("an action that could not be filled is sent once a person permits it and it can be filled", async () => {
+  const scene = createExecutionScene(DONE);
+  const { spec: _spec, ...unfilled } = PLANNED;
+  const rejected = { ...unfilled, rejection: rejection("rejected", "url", "missing") };
+  await using pod = await scene.start("a");
+  for (let delivery = 0; delivery < 3; delivery += 1) {
+    const settled = await scene.clock.runUntil(pod.execute(rejected));
+    expect(settled).toMatchObject({ outcome: "rejected", attempt: 1 });
+  }
+  // The rule was mended: what ended stays as it is until somebody says so.
+  await scene.clock.runUntil(pod.execute(PLANNED));
+  expect(scene.target.sends).toEqual([]);
+  expect(scene.deadLetterReasons()).toEqual(["rejected"]);
+
+  resolve(scene, 1, "failed-not-applied");
+  await scene.clock.runUntil(pod.execute(rejected));
+  expect(scene.file("outcome", 2)).toMatchObject({ outcome: "rejected", reason: "dry-run" });
+  resolve(scene, 2, "failed-not-applied");
+  for (let delivery = 0; delivery < 3; delivery += 1) {
+    await scene.clock.runUntil(pod.execute(PLANNED));
+  }
+  expect(scene.target.sends).toHaveLength(1);
+  expect(scene.deadLetterReasons()).toEqual(["rejected", "rejected"]);
 });
 
 // ----------------------------------------------------------------------------------------- resolutions

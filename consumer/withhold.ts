@@ -1,5 +1,6 @@
 import type { Run } from "./attempt.ts";
 import { ConsumerError } from "./errors.ts";
+import type { PlannedAction } from "./execute.ts";
 import type { Action, SendResult } from "./ports.ts";
 
 /** Why a claimed attempt is not sent although nothing is wrong with it. */
@@ -10,10 +11,10 @@ export type Withheld = "manual" | "suppressed";
  * undefined: send it. The end says what would have been sent. `permitted`: an operator has decided about this key.
  */
 export async function withhold(
-  run: Run,
+  { dependencies, lingering }: Run,
+  planned: PlannedAction,
   permitted: boolean,
 ): Promise<{ result: SendResult; withheld?: Withheld } | undefined> {
-  const { planned, dependencies } = run;
   const { limits, rule, incident, spec } = planned;
   if (planned.dryRun) {
     return { result: { outcome: "done", detail: `dry-run: ${describeAction(spec)}` } };
@@ -29,7 +30,7 @@ export async function withhold(
     const admission = await dependencies.history.hold(
       "judge the limits of a rule",
       () => admissions.admit(asked),
-      run.lingering,
+      lingering,
     );
     if (!admission.admitted) {
       const detail = `${admission.detail}; not sent: ${describeAction(spec)}`;

@@ -32,7 +32,7 @@ const outcomeSchema = z.object({
   outcome: z.enum(ATTEMPT_OUTCOMES),
   /** Why it is not, or not only, what the target said. */
   reason: z.enum(["sent", "dry-run", "too-old", "deadline-passed", "revoked", "orphaned"]),
-  /** With reason "dry-run", of a live run: why it was not sent. */
+  /** With reason "dry-run", of a live run: why it was not sent; absent where it could not be made ready to send. */
   withheld: z.enum(["manual", "suppressed"]).optional(),
   detail: z.string(),
   atMs: z.number(),
@@ -46,6 +46,11 @@ const OUTCOME_UPGRADES: Upgrades = { 0: { reason: "sent" } };
 export type Claim = Readonly<z.infer<typeof claimSchema>>;
 
 export type Outcome = Readonly<z.infer<typeof outcomeSchema>>;
+
+/** Rejected before anything was sent: left to a person, beyond the limits of its rule, or a template without its value. */
+export function isUnsent({ outcome, reason }: Outcome): boolean {
+  return outcome === "rejected" && reason === "dry-run";
+}
 
 /** The write-once files of attempts. Every method tries once; errors are the volume's, "history-unreadable" or "history-damaged". */
 export interface Claims {

@@ -1,4 +1,5 @@
 import { ConsumerError, EXIT_CODE, type ExitCode } from "../errors.ts";
+import { isUnsent } from "../history/claims.ts";
 import { ATTEMPT_OUTCOMES, type HistoryEntry } from "../history/entry.ts";
 import type { CommandContext, Options } from "./command.ts";
 import { choiceOption, countOption } from "./options.ts";
@@ -121,7 +122,7 @@ async function show(volume: Volume, given: string, json: boolean, print: (line: 
     );
     if (outcome) {
       print(
-        `  ${outcome.outcome} ${isoTime(outcome.atMs)} by ${outcome.pod} (${outcome.withheld ?? outcome.reason}): ${outcome.detail}`,
+        `  ${outcome.outcome} ${isoTime(outcome.atMs)} by ${outcome.pod} (${outcome.withheld ?? (isUnsent(outcome) ? "not sent" : outcome.reason)}): ${outcome.detail}`,
       );
     } else print("  open: no outcome yet");
     if (resolution) {

@@ -4,6 +4,7 @@ import { createManualClock, createSeededRandom, type ManualClock } from "#fixtur
 import { createExecutionScene, plannedAction } from "#fixtures/execution.ts";
 import { type FakeBroker, fakeBroker } from "#fixtures/ports.ts";
 import { ConsumerError } from "../errors.ts";
+import { rejection } from "../incident.ts";
 import type { Files, OutgoingRecord, SendResult, SourceRecord } from "../ports.ts";
 import { resolutionPath } from "../resolution.ts";
 import { openAudit } from "./audit.ts";
@@ -145,6 +146,19 @@ test("a resolution is a record of its own, audited in a sealed journal, and perm
   await expect(resolveIn(scene)).rejects.toThrow(/attempt 2 ended as done/);
   expect(await history(scene, "verify")).toMatchObject({ exitCode: 0 });
   expect(scene.volume.paths().filter((path) => path.startsWith("temporary/"))).toEqual([]);
+});
+
+test("an action that could not be filled is shown as not sent, and can be permitted", async () => {
+  const scene = createExecutionScene(DONE);
+  await using pod = await scene.start("a");
+  const { spec: _spec, ...unfilled } = PLANNED;
+  const rejected = { ...unfilled, rejection: rejection("rejected", "url", "missing") };
+  await scene.clock.runUntil(pod.execute(rejected));
+  expect((await history(scene, "show", {}, KEY)).text).toContain(
+    "rejected 2026-01-01T00:00:00.000Z by a (not sent): url is missing",
+  );
+  expect((await history(scene, "verify")).exitCode).toBe(0);
+  await expect(resolveIn(scene)).resolves.toMatchObject({ attempt: 1, as: SAID.as });
 });
 
 test("what is open, unknown or settled cannot be resolved, and leaves no audit", async () => {

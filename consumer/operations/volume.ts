@@ -1,5 +1,5 @@
 import { ConsumerError, systemCode } from "../errors.ts";
-import type { Claim, Outcome } from "../history/claims.ts";
+import { type Claim, isUnsent, type Outcome } from "../history/claims.ts";
 import { readVolumeHistory, type VolumeHistory } from "../history/read-volume.ts";
 import type { Files, Log, Metrics } from "../ports.ts";
 import { readResolution, type Resolution } from "../resolution.ts";
@@ -29,7 +29,7 @@ export interface Attempt {
 export function mayBeResolved({ outcome }: Attempt): boolean {
   if (outcome === undefined) return false;
   const undecided = outcome.outcome === "in-doubt" || outcome.outcome === "failed-not-applied";
-  return undecided || outcome.withheld !== undefined;
+  return undecided || isUnsent(outcome);
 }
 
 /** Throws "history-unavailable" when there is no history or it cannot be read, "history-unreadable" at a newer one. */
