@@ -22,13 +22,14 @@ export async function runHistory(
   else {
     const { faults, checked } = await verifyVolume(volume, files);
     for (const fault of faults) print(`fault: ${fault}`);
+    for (const stray of volume.strays) print(`ignored: ${stray}: no file of the history`);
     print(`${checked} keys, ${faults.length} faults`);
     return faults.length === 0 ? EXIT_CODE.clean : EXIT_CODE.internal;
   }
   return EXIT_CODE.clean;
 }
 
-const STATES = [...ATTEMPT_OUTCOMES, "open"] as const;
+const STATES = [...ATTEMPT_OUTCOMES, "open", "unreadable"] as const;
 
 /** One key: its last attempt. */
 interface Line {
@@ -53,8 +54,14 @@ async function list(volume: Volume, options: Options, print: (line: string) => v
   for (const line of lines.slice(0, max)) {
     print(options.json === true ? JSON.stringify(line) : shown(line));
   }
-  if (options.json !== true)
-    print(`${Math.min(max, lines.length)} of ${lines.length}, newest first`);
+  if (options.json === true) return;
+  print(`${Math.min(max, lines.length)} of ${lines.length}, newest first`);
+  const { complaints, strays } = volume;
+  if (complaints.length + strays.length > 0) {
+    print(
+      `${complaints.length} complaints, ${strays.length} names ignored: history verify tells which`,
+    );
+  }
 }
 
 function shown({ key, state, attempt, atMs, rule, action, incidentId, note }: Line): string {
@@ -69,8 +76,8 @@ async function allLines({ history, keys, attempts }: Volume): Promise<Line[]> {
   for (const key of await keys()) {
     const known = lines.get(key);
     if (known?.state === "done") continue;
-    const last = (await attempts(key)).at(-1);
-    if (last) lines.set(key, lineOfAttempt(last));
+    const tried = await attempts(key);
+    if (tried.length > 0) lines.set(key, lineOfAttempts(key, tried, history.index.find(key)));
   }
   return [...lines.values()];
 }
@@ -80,22 +87,32 @@ function lineOfEntry(entry: HistoryEntry): Line {
   return { key, state: outcome, attempt, atMs, rule, action, incidentId, pod, note: "" };
 }
 
-function lineOfAttempt({ claim, outcome, resolution }: Attempt): Line {
-  const { key, attempt, rule, action, incidentId } = claim;
+/** Tells of the last attempt; what its claim does not say any more another file of the key may. */
+function lineOfAttempts(
+  key: string,
+  tried: readonly Attempt[],
+  entry: HistoryEntry | undefined,
+): Line {
+  const last = tried.at(-1);
+  const { outcome, resolution, damage = [] } = last ?? {};
+  const named = tried.find(({ claim }) => claim)?.claim ?? entry;
+  const notes = damage.length > 0 ? [`damaged: ${damage.join("; ")}`] : [];
+  if (resolution) notes.unshift(`resolved as ${resolution.as} by ${resolution.by}`);
+  else if (outcome?.withheld !== undefined) notes.unshift(outcome.withheld);
   return {
     key,
-    state: outcome?.outcome ?? "open",
-    attempt,
-    atMs: outcome?.atMs ?? claim.claimedAtMs,
-    rule,
-    action,
-    incidentId,
-    pod: outcome?.pod ?? claim.pod,
-    note: resolution
-      ? `resolved as ${resolution.as} by ${resolution.by}`
-      : (outcome?.withheld ?? ""),
+    state: last?.state ?? "open",
+    attempt: last?.attempt ?? 0,
+    atMs: outcome?.atMs ?? last?.claim?.claimedAtMs ?? entry?.atMs ?? 0,
+    rule: named?.rule ?? UNKNOWN,
+    action: named?.action ?? UNKNOWN,
+    incidentId: named?.incidentId ?? UNKNOWN,
+    pod: outcome?.pod ?? last?.claim?.pod ?? UNKNOWN,
+    note: notes.join("; "),
   };
 }
+
+const UNKNOWN = "unknown";
 
 async function show(volume: Volume, given: string, json: boolean, print: (line: string) => void) {
   const { history, attempts } = volume;
@@ -108,23 +125,27 @@ async function show(volume: Volume, given: string, json: boolean, print: (line: 
     return;
   }
   print(`key ${key}`);
-  const named = tried[0]?.claim ?? entry;
+  const named = tried.find(({ claim }) => claim)?.claim ?? entry;
   if (named) {
     print(`rule ${named.rule}, action ${named.action}`);
     print(
       `incident ${named.incidentId}, ${named.transition}, started ${isoTime(named.startedOnMs)}`,
     );
   }
-  for (const { claim, outcome, resolution } of tried) {
-    const { attempt, pod, topic, partition, offset, claimedAtMs } = claim;
-    print(
-      `attempt ${attempt}: claimed ${isoTime(claimedAtMs)} by ${pod} for ${topic}/${partition} offset ${offset}`,
-    );
+  for (const { attempt, state, claim, outcome, resolution, damage } of tried) {
+    if (claim) {
+      const { pod, topic, partition, offset, claimedAtMs } = claim;
+      print(
+        `attempt ${attempt}: claimed ${isoTime(claimedAtMs)} by ${pod} for ${topic}/${partition} offset ${offset}`,
+      );
+    } else print(`attempt ${attempt}: claimed, nobody knows by whom`);
+    for (const file of damage) print(`  damaged: ${file}`);
     if (outcome) {
       print(
         `  ${outcome.outcome} ${isoTime(outcome.atMs)} by ${outcome.pod} (${outcome.withheld ?? (isUnsent(outcome) ? "not sent" : outcome.reason)}): ${outcome.detail}`,
       );
-    } else print("  open: no outcome yet");
+    } else if (state === "open") print("  open: no outcome yet");
+    else print(`  ${state}: its outcome says nothing`);
     if (resolution) {
       print(
         `  resolved as ${resolution.as} ${isoTime(resolution.atMs)} by ${resolution.by}: ${resolution.reason}`,
@@ -155,7 +176,7 @@ async function wholeKey({ history, keys }: Volume, given: string): Promise<strin
 
 async function stats(volume: Volume, json: boolean, print: (line: string) => void) {
   const lines = await allLines(volume);
-  const { history, complaints } = volume;
+  const { history, complaints, strays } = volume;
   const result = {
     keys: lines.length,
     states: Object.fromEntries(
@@ -168,7 +189,9 @@ async function stats(volume: Volume, json: boolean, print: (line: string) => voi
     journals: history.journals.length,
     generation: history.generation,
     audits: [...history.index.audits()].length,
+    damaged: lines.filter(({ note }) => note.includes("damaged: ")).length,
     complaints: complaints.length,
+    ignored: strays.length,
   };
   if (json) {
     print(JSON.stringify(result));

@@ -221,5 +221,5 @@ async function obstacleTo(
   if (!last || last.resolution?.as === "failed-not-applied") return undefined;
   if (last.resolution) return "its action was resolved as done";
   const first = mayBeResolved(last) ? ": resolve it first" : "";
-  return `its action is ${last.outcome?.outcome ?? "open"}${first}`;
+  return `its action is ${last.state}${first}`;
 }

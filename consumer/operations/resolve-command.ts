@@ -44,8 +44,7 @@ export async function resolve(
   { clock, random }: { readonly clock: Clock; readonly random: Random },
 ): Promise<Resolution> {
   const { attempts } = await readVolume(files, directory);
-  const { claim } = resolvable(key, (await attempts(key)).at(-1));
-  const { attempt } = claim;
+  const { attempt } = resolvable(key, (await attempts(key)).at(-1));
   const resolution: Resolution = { format: 1, key, attempt, ...said, atMs: clock.wallMs() };
   const { format: _format, ...audited } = resolution;
 
@@ -64,14 +63,18 @@ export async function resolve(
 /** Refuses what is settled, and what is still at work. */
 function resolvable(key: string, last: Attempt | undefined): Attempt {
   if (!last) throw new ConsumerError("usage", `there is no claim of ${key} on this volume`);
-  const { claim, outcome, resolution } = last;
-  const refuse = (why: string) =>
-    new ConsumerError("usage", `${key} attempt ${claim.attempt} ${why}`);
-  if (!outcome) throw refuse("is open: a pod works on it, or will call it in-doubt");
+  const { attempt, state, resolution, damage } = last;
+  const refuse = (why: string) => new ConsumerError("usage", `${key} attempt ${attempt} ${why}`);
+  if (state === "open") throw refuse("is open: a pod works on it, or will call it in-doubt");
+  const word = resolutionPath(key, attempt);
+  if (damage.some((file) => file.includes(word))) {
+    throw refuse(`was resolved, and nobody can read how: move ${word} away, then resolve it again`);
+  }
   if (resolution) {
     const { as, by, atMs } = resolution;
     throw refuse(`was resolved as ${as} by ${by} at ${new Date(atMs).toISOString()}`);
   }
-  if (!mayBeResolved(last)) throw refuse(`ended as ${outcome.outcome}`);
+  if (state === "unreadable") throw refuse(`cannot be read here: ${damage.join("; ")}`);
+  if (!mayBeResolved(last)) throw refuse(`ended as ${state}`);
   return last;
 }

@@ -1,4 +1,4 @@
-import { hasCode, systemCode } from "../errors.ts";
+import { systemCode } from "../errors.ts";
 import type { Attempt, ReadableFiles, Volume } from "./volume.ts";
 
 const CONTRACT_FILE = "automation_action_history.json";
@@ -11,15 +11,10 @@ export async function verifyVolume(
   volume: Volume,
   files: ReadableFiles,
 ): Promise<{ faults: string[]; checked: number }> {
-  const faults = [...volume.complaints];
   const keys = await volume.keys();
+  const faults = [...volume.complaints];
   for (const key of keys) {
-    try {
-      faults.push(...judgeKey(key, await volume.attempts(key), volume));
-    } catch (error) {
-      if (!hasCode(error, "history-unreadable")) throw error;
-      faults.push(error.message);
-    }
+    faults.push(...judgeKey(key, await volume.attempts(key), volume));
   }
   const contract = await judgeContractFile(files);
   if (contract !== undefined) faults.push(contract);
@@ -29,20 +24,23 @@ export async function verifyVolume(
 function judgeKey(key: string, attempts: readonly Attempt[], { history }: Volume): string[] {
   const faults: string[] = [];
   const nonces = new Set<string>();
-  for (const [index, { claim, outcome }] of attempts.entries()) {
-    const place = `${key} attempt ${claim.attempt}`;
-    if (nonces.has(claim.nonce)) faults.push(`${place}: its nonce is that of another attempt`);
-    nonces.add(claim.nonce);
+  for (const [index, { attempt, claim, outcome, damage }] of attempts.entries()) {
+    const place = `${key} attempt ${attempt}`;
+    faults.push(...damage);
+    if (claim && nonces.has(claim.nonce)) {
+      faults.push(`${place}: its nonce is that of another attempt`);
+    }
+    if (claim) nonces.add(claim.nonce);
     const previous = attempts[index - 1];
     if (previous && !mayBeTriedAgain(previous)) {
-      faults.push(`${place}: the one before ended as ${previous.outcome?.outcome ?? "open"}`);
+      faults.push(`${place}: the one before ended as ${previous.state}`);
     }
-    if (outcome?.outcome === "done" && outcome.nonce !== claim.nonce) {
+    if (claim && outcome?.outcome === "done" && outcome.nonce !== claim.nonce) {
       faults.push(`${place}: done, but not by who claimed it`);
     }
   }
   const entry = history.index.find(key);
-  const outcome = entry && attempts.find(({ claim }) => claim.attempt === entry.attempt)?.outcome;
+  const outcome = entry && attempts.find(({ attempt }) => attempt === entry.attempt)?.outcome;
   // An owner's late "done" is journalled beside the "in-doubt" of another pod.
   const late = entry?.outcome === "done" && outcome?.outcome === "in-doubt";
   if (entry && outcome && entry.outcome !== outcome.outcome && !late) {
@@ -51,10 +49,10 @@ function judgeKey(key: string, attempts: readonly Attempt[], { history }: Volume
   return faults;
 }
 
-function mayBeTriedAgain({ outcome, resolution }: Attempt): boolean {
+function mayBeTriedAgain({ state, resolution }: Attempt): boolean {
   if (resolution?.as === "failed-not-applied") return true;
   // In doubt: allowed to actions that are declared idempotent, which only the configuration knows.
-  return outcome?.outcome === "failed-not-applied" || outcome?.outcome === "in-doubt";
+  return state === "failed-not-applied" || state === "in-doubt" || state === "unreadable";
 }
 
 async function judgeContractFile(files: ReadableFiles): Promise<string | undefined> {

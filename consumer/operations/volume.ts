@@ -1,8 +1,10 @@
-import { ConsumerError, systemCode } from "../errors.ts";
+import { ConsumerError, hasCode, messageOf, systemCode } from "../errors.ts";
 import { type Claim, isUnsent, type Outcome } from "../history/claims.ts";
+import type { AttemptOutcome } from "../history/entry.ts";
 import { readVolumeHistory, type VolumeHistory } from "../history/read-volume.ts";
 import type { Files, Log, Metrics } from "../ports.ts";
 import { readResolution, type Resolution } from "../resolution.ts";
+import { listKeys } from "./names.ts";
 
 /** What a command may do to the volume when it only looks: nothing. */
 export type ReadableFiles = Pick<Files, "list" | "read" | "readFrom">;
@@ -10,8 +12,10 @@ export type ReadableFiles = Pick<Files, "list" | "read" | "readFrom">;
 /** A volume as a command sees it: read once, attempts at every call. Pods may be at work on it. */
 export interface Volume {
   readonly history: VolumeHistory;
-  /** What reading it complained about: damage, in one line each. */
+  /** What reading it complained about: damage, in one line each. Grows with what is read. */
   readonly complaints: readonly string[];
+  /** Names that do not belong where they are; nothing is done about them. Grows with what is listed. */
+  readonly strays: readonly string[];
   /** Every key that has a claim, in order. A listing on a network volume may leave out the freshest. */
   readonly keys: () => Promise<string[]>;
   /** The attempts of a key in order, until the first that has no claim. */
@@ -19,41 +23,82 @@ export interface Volume {
 }
 
 export interface Attempt {
-  readonly claim: Claim;
-  /** undefined: its owner is at work, or dead and nobody has waited for it yet. */
+  readonly attempt: number;
+  /** open: its owner is at work, or dead and nobody has waited for it yet. unreadable: nobody here can know. */
+  readonly state: AttemptOutcome | "open" | "unreadable";
+  /** undefined: damaged, or not to be read by this command. */
+  readonly claim: Claim | undefined;
   readonly outcome: Outcome | undefined;
   readonly resolution: Resolution | undefined;
+  /** Files of it that are there and cannot be read, one line for each. */
+  readonly damage: readonly string[];
 }
 
 /** What nobody knows the end of, or nobody tries any more: a person may say what became of it. */
-export function mayBeResolved({ outcome }: Attempt): boolean {
-  if (outcome === undefined) return false;
-  const undecided = outcome.outcome === "in-doubt" || outcome.outcome === "failed-not-applied";
-  return undecided || isUnsent(outcome);
+export function mayBeResolved({ state, outcome }: Attempt): boolean {
+  if (state === "in-doubt" || state === "failed-not-applied") return true;
+  return outcome !== undefined && isUnsent(outcome);
 }
 
 /** Throws "history-unavailable" when there is no history or it cannot be read, "history-unreadable" at a newer one. */
 export async function readVolume(files: ReadableFiles, directory: string): Promise<Volume> {
   const complaints: string[] = [];
+  const strays: string[] = [];
   const note = (event: string, fields: object = {}): void => {
-    complaints.push(`${event} ${JSON.stringify(fields)}`);
+    complaints.push(`${event} ${JSON.stringify(fields, readable)}`);
   };
   const log: Log = { debug: () => undefined, info: () => undefined, warn: note, error: note };
   const history = await reading(directory, () => readVolumeHistory(files, { log, metrics: NONE }));
   return {
     history,
     complaints,
-    keys: () => reading(directory, () => keysOf(files)),
+    strays,
+    keys: () => reading(directory, () => listKeys(files, { strays, complaints })),
     async attempts(key) {
       const attempts: Attempt[] = [];
       for (let attempt = 1; ; attempt += 1) {
-        const claim = await history.claims.readClaim(key, attempt);
+        const claim = await readFile(() => history.claims.readClaim(key, attempt));
         if (!claim) return attempts;
-        const outcome = await history.claims.readOutcome(key, attempt);
-        attempts.push({ claim, outcome, resolution: await readResolution(files, key, attempt) });
+        const outcome = await readFile(() => history.claims.readOutcome(key, attempt));
+        const resolution = await readFile(() => readResolution(files, key, attempt));
+        attempts.push({
+          attempt,
+          state: stateOf(outcome),
+          claim: claim.content,
+          outcome: outcome?.content,
+          resolution: resolution?.content,
+          damage: [claim, outcome, resolution].flatMap((file) => file?.damage ?? []),
+        });
       }
     },
   };
+}
+
+/** As a pod takes it: what a damaged outcome said nobody knows. */
+function stateOf(outcome: FileOf<Outcome> | undefined): Attempt["state"] {
+  if (!outcome) return "open";
+  if (outcome.content) return outcome.content.outcome;
+  return outcome.isDamaged ? "in-doubt" : "unreadable";
+}
+
+interface FileOf<T> {
+  /** undefined: it cannot be read. */
+  readonly content: T | undefined;
+  readonly damage?: string;
+  /** Nobody can read it, and not only this command. */
+  readonly isDamaged: boolean;
+}
+
+/** One file that cannot be read ends no command: it is said what is wrong with it. */
+async function readFile<T>(read: () => Promise<T | undefined>): Promise<FileOf<T> | undefined> {
+  try {
+    const content = await read();
+    return content === undefined ? undefined : { content, isDamaged: false };
+  } catch (error) {
+    if (!(error instanceof ConsumerError) && systemCode(error) === undefined) throw error;
+    const isDamaged = hasCode(error, "history-damaged");
+    return { content: undefined, damage: messageOf(error), isDamaged };
+  }
 }
 
 export const NONE: Metrics = {
@@ -61,17 +106,6 @@ export const NONE: Metrics = {
   observe: () => undefined,
   gauge: () => undefined,
 };
-
-async function keysOf(files: ReadableFiles): Promise<string[]> {
-  const keys = new Set<string>();
-  for (const directory of await files.list("claims")) {
-    for (const name of await files.list(`claims/${directory}`)) {
-      const key = /^([0-9a-f]{64})\.\d+\.claim$/.exec(name)?.[1];
-      if (key !== undefined) keys.add(key);
-    }
-  }
-  return [...keys].toSorted();
-}
 
 async function reading<T>(directory: string, read: () => Promise<T>): Promise<T> {
   try {
@@ -82,4 +116,8 @@ async function reading<T>(directory: string, read: () => Promise<T>): Promise<T>
       cause: error,
     });
   }
+}
+
+function readable(_name: string, value: unknown): unknown {
+  return value instanceof Error ? value.message : value;
 }

@@ -1,0 +1,158 @@
+import { expect, test } from "vitest";
+import { createSeededRandom } from "#fixtures/clock.ts";
+import { attemptPath, createExecutionScene, plannedAction } from "#fixtures/execution.ts";
+import { failure } from "#fixtures/files.ts";
+import type { Files, SendResult } from "../ports.ts";
+import { resolutionPath } from "../resolution.ts";
+import type { Options } from "./command.ts";
+import { runHistory } from "./history-command.ts";
+import { resolve } from "./resolve-command.ts";
+
+const DONE: SendResult = { outcome: "done", detail: "200" };
+const IN_DOUBT: SendResult = { outcome: "in-doubt", detail: "500" };
+const PLANNED = plannedAction();
+const { key: KEY } = PLANNED;
+const OTHER = { ...PLANNED, key: "ab".repeat(32) };
+const SAID = { as: "done", by: "eve", reason: "the ticket is there" } as const;
+
+type Scene = ReturnType<typeof createExecutionScene>;
+
+async function history(
+  { volume }: Scene,
+  name: string,
+  options: Options = {},
+  key?: string,
+  files: Files = volume.mount(),
+) {
+  const lines: string[] = [];
+  const context = {
+    environment: {},
+    print: (line: string) => void lines.push(line),
+    stop: new AbortController().signal,
+  };
+  const exitCode = await runHistory(name, key, options, { files, directory: "/data" }, context);
+  return { lines, text: lines.join("\n"), exitCode };
+}
+
+function resolveIn({ volume, clock }: Scene) {
+  const system = { clock, random: createSeededRandom(5) };
+  return resolve(KEY, SAID, { files: volume.mount(), directory: "/data" }, system);
+}
+
+test("a damaged claim ends no command: it is listed, counted, shown, and a fault", async () => {
+  const scene = createExecutionScene(DONE);
+  await using pod = await scene.start("a");
+  await scene.clock.runUntil(pod.execute(OTHER));
+  scene.volume.put(attemptPath("claim"), "");
+
+  const { text } = await history(scene, "list");
+  expect(text).toContain(`${OTHER.key}  done`);
+  expect(text).toMatch(new RegExp(`${KEY}  open .* unknown/unknown .*damaged: claims/`));
+  const stats = await history(scene, "stats", { json: true });
+  expect(JSON.parse(stats.text)).toMatchObject({
+    keys: 2,
+    states: { done: 1, open: 1 },
+    damaged: 1,
+  });
+  const shown = await history(scene, "show", {}, KEY);
+  expect(shown.text).toContain("attempt 1: claimed, nobody knows by whom");
+  expect(shown.text).toContain(`damaged: ${attemptPath("claim")}`);
+  await expect(resolveIn(scene)).rejects.toThrow(/is open/);
+  const verified = await history(scene, "verify");
+  expect(verified.exitCode).toBe(70);
+  expect(verified.text).toContain(`fault: ${attemptPath("claim")}`);
+
+  await scene.clock.runUntil(pod.execute(PLANNED));
+  expect((await history(scene, "list")).text).toMatch(
+    new RegExp(`${KEY}  in-doubt .* restart-web/open-ticket .*damaged: claims/`),
+  );
+  expect(await resolveIn(scene)).toMatchObject({ key: KEY, attempt: 1, ...SAID });
+  expect((await history(scene, "show", {}, KEY)).text).toContain("resolved as done");
+});
+
+test("what a damaged outcome said is in doubt for the commands too, and can be resolved", async () => {
+  const scene = createExecutionScene(DONE);
+  await using pod = await scene.start("a");
+  await scene.clock.runUntil(pod.execute(PLANNED));
+  scene.volume.put(attemptPath("outcome"), "{");
+  const shown = await history(scene, "show", {}, KEY);
+  expect(shown.text).toContain("in-doubt: its outcome says nothing");
+  expect(shown.text).toContain(`damaged: ${attemptPath("outcome")}`);
+  await resolveIn(scene);
+});
+
+test("a damaged resolution is named, and resolved again once it is moved away", async () => {
+  const scene = createExecutionScene(IN_DOUBT);
+  await using pod = await scene.start("a");
+  await scene.clock.runUntil(pod.execute(PLANNED));
+  scene.volume.put(resolutionPath(KEY, 1), "");
+  expect((await history(scene, "list")).text).toContain("in-doubt");
+  await expect(resolveIn(scene)).rejects.toThrow(`move ${resolutionPath(KEY, 1)} away`);
+  await scene.volume.mount().unlink(resolutionPath(KEY, 1));
+  await resolveIn(scene);
+});
+
+test("an outcome of a newer version is unreadable, which ends no command and permits no resolution", async () => {
+  const scene = createExecutionScene(IN_DOUBT);
+  await using pod = await scene.start("a");
+  await scene.clock.runUntil(pod.execute(PLANNED));
+  scene.volume.put(attemptPath("outcome"), '{"format":9}');
+  expect((await history(scene, "list", { outcome: "unreadable" })).text).toContain(KEY);
+  await expect(resolveIn(scene)).rejects.toThrow(/newer version/);
+});
+
+test("a file that only its owner may read is a complaint, and the rest is shown", async () => {
+  const scene = createExecutionScene(DONE);
+  await using pod = await scene.start("a");
+  await scene.clock.runUntil(pod.execute(PLANNED));
+  await scene.clock.runUntil(pod.execute(OTHER));
+  const denied = scene.volume.mount(({ operation, path }) => {
+    if (operation === "read" && path === attemptPath("outcome")) {
+      throw failure("EACCES", "open", path);
+    }
+    if (operation === "list" && path === "claims/ab") throw failure("EACCES", "scandir", path);
+  });
+  const { text, exitCode } = await history(scene, "list", {}, undefined, denied);
+  expect(exitCode).toBe(0);
+  expect(text).toContain(KEY);
+  expect(text).toContain(OTHER.key);
+  expect(text).toContain("1 complaints");
+  expect((await history(scene, "verify", {}, undefined, denied)).text).toContain("EACCES");
+});
+
+test("names that do not belong in a directory are ignored, counted and named, by every command", async () => {
+  const scene = createExecutionScene(IN_DOUBT);
+  await using pod = await scene.start("a");
+  await scene.clock.runUntil(pod.execute(PLANNED));
+  const shard = attemptPath("claim").slice(0, 9);
+  const strays = [
+    "claims/notes.txt",
+    "claims/.nfs000000000001",
+    "claims/lost+found/inside",
+    "claims/.snapshot/hourly",
+    "claims/cd",
+    `${shard}/${KEY}.1.claim~`,
+    `${shard}/.nfs0001`,
+    `${shard}/${OTHER.key}.1.claim`,
+    `${shard}/${KEY}.0.claim`,
+    "journal/.nfs0002",
+    "journal/journal.log.bak",
+    "journal/lost+found/inside",
+    "snapshot/1.tmp",
+    "snapshot/lost+found/inside",
+    "imported/notes.txt",
+    "limits/notes.txt",
+    "temporary/lost+found/inside",
+    "lost+found/inside",
+  ];
+  for (const path of strays) scene.volume.put(path, "stray");
+  expect((await history(scene, "list")).text).toContain("1 of 1, newest first");
+  expect((await history(scene, "show", {}, KEY.slice(0, 8))).text).toContain(KEY);
+  const stats = await history(scene, "stats", { json: true });
+  expect(JSON.parse(stats.text)).toMatchObject({ keys: 1, ignored: 15 });
+  const { text, exitCode } = await history(scene, "verify");
+  expect(text).toContain("ignored: claims/notes.txt: no file of the history");
+  expect(text).toContain("1 keys, 0 faults");
+  expect(exitCode).toBe(0);
+  await resolveIn(scene);
+});

@@ -1,0 +1,59 @@
+import { messageOf, systemCode } from "../errors.ts";
+import type { Files } from "../ports.ts";
+
+/** What may stand in each directory of the history; every name in `temporary` may, and only that. */
+const NAMES: Readonly<Record<string, RegExp>> = {
+  journal: /^[\w.-]+\.log$/,
+  snapshot: /^[1-9]\d{0,8}$/,
+  imported: /^[0-9a-f]{16}\.json$/,
+};
+const SHARD = /^[0-9a-f]{2}$/;
+const ATTEMPT = /^([0-9a-f]{64})\.[1-9]\d{0,5}\.(claim|outcome|resolution)$/;
+
+interface Findings {
+  /** Paths of what does not belong there: what an editor, a file server or a hand left. */
+  readonly strays: string[];
+  readonly complaints: string[];
+}
+
+/**
+ * Every key that has a claim, in order. What does not belong is named in `findings`, and so is a directory that cannot
+ * be listed: neither ends anything. Throws the errors of listing the top of the claims.
+ */
+export async function listKeys(files: Pick<Files, "list">, findings: Findings): Promise<string[]> {
+  const keys = new Set<string>();
+  for (const shard of await files.list("claims")) {
+    const directory = `claims/${shard}`;
+    if (!SHARD.test(shard)) {
+      findings.strays.push(directory);
+      continue;
+    }
+    for (const name of await listed(files, directory, findings)) {
+      const [, key, kind] = ATTEMPT.exec(name) ?? [];
+      if (key === undefined || !key.startsWith(shard)) findings.strays.push(`${directory}/${name}`);
+      else if (kind === "claim") keys.add(key);
+    }
+  }
+  for (const [directory, belongs] of Object.entries(NAMES)) {
+    for (const name of await listed(files, directory, findings)) {
+      if (!belongs.test(name)) findings.strays.push(`${directory}/${name}`);
+    }
+  }
+  return [...keys].toSorted();
+}
+
+async function listed(
+  files: Pick<Files, "list">,
+  directory: string,
+  { strays, complaints }: Findings,
+): Promise<string[]> {
+  try {
+    return await files.list(directory);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === undefined) throw error;
+    if (code === "ENOTDIR") strays.push(directory);
+    else if (code !== "ENOENT") complaints.push(`${directory}: ${messageOf(error)}`);
+    return [];
+  }
+}
