@@ -7,8 +7,8 @@ import { configuration, configurationText } from "#fixtures/configurations.ts";
 export function productionConfig(brokers: readonly string[] = ["127.0.0.1:9"]): Config {
   const document = configuration({
     brokers,
-    ckmsUrl: "https://127.0.0.1:9",
-    actionUrl: "http://127.0.0.1:9",
+    ckmsUrl: "https://127.0.0.1:4443",
+    actionUrl: "http://127.0.0.1:8080",
     useIdentity: false,
     durations: durationsOf(true, "local").consumer,
   });

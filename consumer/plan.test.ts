@@ -218,3 +218,12 @@ describe("an action that cannot be filled is rejected, the others are planned", 
     });
   });
 });
+
+test("a rule with a tag of a name that every object has matches only what has that tag", () => {
+  for (const name of ["__proto__", "constructor", "toString"]) {
+    const match = { tags: Object.fromEntries([[name, ["x"]]]) };
+    expect(plan(INCIDENT, [rule({ match })], LIVE).matched).toEqual([]);
+    const tagged = { ...INCIDENT, tags: new Map([[name, ["x"]]]) };
+    expect(plan(tagged, [rule({ match })], LIVE).matched).toHaveLength(1);
+  }
+});

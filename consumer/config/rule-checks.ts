@@ -3,24 +3,14 @@ import type { z } from "zod";
 import { bodyEscapes, isMediaType } from "../body-template.ts";
 import { commandShape } from "../command-template.ts";
 import { hasCode } from "../errors.ts";
-import { parseTemplate } from "../template.ts";
+import { parseTemplate, refused } from "../template.ts";
 import { urlTemplate } from "../url-template.ts";
+import { isLoopback, PORTS_NEVER_SENT_TO } from "./destinations.ts";
+import { isReservedHeader, isReservedVariable } from "./reserved-names.ts";
 
 type Context = z.core.$RefinementCtx;
 
 export const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i;
-/** Headers that the client sets itself, or that would carry a secret: the identity goes by mTLS, the key by its own header. */
-const RESERVED_HEADERS = new Set([
-  "authorization",
-  "connection",
-  "content-encoding",
-  "content-length",
-  "cookie",
-  "host",
-  "idempotency-key",
-  "proxy-authorization",
-  "transfer-encoding",
-]);
 /** The fault of a template, told at its place. */
 function report(context: Context, judge: () => unknown, path: PropertyKey[] = []): void {
   try {
@@ -31,12 +21,21 @@ function report(context: Context, judge: () => unknown, path: PropertyKey[] = []
   }
 }
 
+export function checkNotEmpty(tags: Readonly<Record<string, unknown>>, context: Context): void {
+  if (Object.keys(tags).length > 0) return;
+  context.addIssue({ code: "custom", message: "must name a tag: {} matches every incident" });
+}
+
 export function checkTemplate(value: string, context: Context): void {
   report(context, () => parseTemplate(value));
 }
 
 export function checkUrl(value: string, context: Context): void {
-  report(context, () => urlTemplate(parseTemplate(value)));
+  report(context, () => {
+    const { port } = urlTemplate(parseTemplate(value));
+    if (PORTS_NEVER_SENT_TO.has(port))
+      throw refused(`must not have port ${port}: nothing is ever sent to it`);
+  });
 }
 
 export function checkHeaders(headers: Readonly<Record<string, string>>, context: Context): void {
@@ -45,8 +44,8 @@ export function checkHeaders(headers: Readonly<Record<string, string>>, context:
     const refuse = (message: string) =>
       context.addIssue({ code: "custom", path: [header], message });
     const name = header.toLowerCase();
-    if (RESERVED_HEADERS.has(name)) {
-      refuse("is set by the client or would hold a secret: not allowed here");
+    if (isReservedHeader(name)) {
+      refuse("is set or refused by the client, or would hold a secret: not allowed here");
     }
     if (seen.has(name)) refuse("is there twice: the case of a header's name means nothing");
     seen.add(name);
@@ -64,6 +63,7 @@ interface HttpAction {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
   readonly useIdentity: boolean;
+  readonly insecure: boolean;
 }
 
 /** The type of the body has been judged by itself. */
@@ -78,13 +78,33 @@ export function checkBody({ method, headers, body }: HttpAction, context: Contex
   report(context, () => bodyEscapes(parseTemplate(body), headers), ["body"]);
 }
 
-export function checkHttp({ url, useIdentity }: HttpAction, context: Context): void {
-  if (useIdentity && !/^https:/i.test(url)) {
-    context.addIssue({
-      code: "custom",
-      path: ["useIdentity"],
-      message: "needs an https url: the identity is presented by TLS",
-    });
+export function checkHttp({ url, useIdentity, insecure }: HttpAction, context: Context): void {
+  const refuse = (path: string, message: string) =>
+    context.addIssue({ code: "custom", path: [path], message });
+  const origin = originOf(url);
+  if (origin === undefined) return;
+  const isHttps = origin.protocol === "https:";
+  if (useIdentity && !isHttps) {
+    refuse("useIdentity", "needs an https url: the identity is presented by TLS");
+  }
+  if (insecure && isHttps) {
+    refuse("insecure", "is for an http url: it switches no check of https off");
+  }
+  if (!insecure && !isHttps && !isLoopback(origin.hostname)) {
+    refuse(
+      "url",
+      "must be https, or the action says insecure: true: who is on the way may change it",
+    );
+  }
+}
+
+/** undefined for a URL that is refused by itself. */
+function originOf(url: string): URL | undefined {
+  try {
+    return new URL(urlTemplate(parseTemplate(url)).origin);
+  } catch (error) {
+    if (!hasCode(error, "bad-configuration")) throw error;
+    return undefined;
   }
 }
 
@@ -99,6 +119,12 @@ export function checkCommand(command: readonly string[], context: Context): void
   for (const [index, part] of command.entries()) {
     if (part.includes("\0")) refuse(index, "must not hold a zero byte");
   }
+  const launcher = command.findIndex((part) => /(?:^|\/)(?:env|sudo|doas)$/.test(part));
+  for (const [index, part] of command.entries()) {
+    const variable = /^([A-Za-z_]\w*)=/.exec(part)?.[1];
+    if (launcher < 0 || index < launcher || variable === undefined) continue;
+    if (isReservedVariable(variable)) refuse(index, RESERVED_VARIABLE);
+  }
   const { fault } = commandShape(command);
   if (fault !== undefined) refuse(fault.index, fault.message);
 }
@@ -109,6 +135,10 @@ export function checkEnvironment(
 ): void {
   for (const [name, value] of Object.entries(environment)) {
     const refuse = (message: string) => context.addIssue({ code: "custom", path: [name], message });
+    if (isReservedVariable(name)) refuse(RESERVED_VARIABLE);
     if (value.includes("\0")) refuse("must not hold a zero byte");
   }
 }
+
+const RESERVED_VARIABLE =
+  "is set by the consumer, or could make other code run than the command names: not allowed here";

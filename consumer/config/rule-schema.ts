@@ -6,11 +6,12 @@ import {
   checkEnvironment,
   checkHeaders,
   checkHttp,
+  checkNotEmpty,
   checkTemplate,
   checkUrl,
   HEADER_NAME,
 } from "./rule-checks.ts";
-import { integer, milliseconds, section, text } from "./section.ts";
+import { integer, mapping, milliseconds, section, text } from "./section.ts";
 
 const NAME = /^[a-z0-9][a-z0-9._-]*$/i;
 
@@ -30,8 +31,8 @@ const match = section({
   status: values("status").optional(),
   severity: values("severity").optional(),
   environment: values("environment").optional(),
-  tags: z
-    .record(text(200, "Tag name."), values("tag value"))
+  tags: mapping(text(200, "Tag name."), values("tag value"))
+    .superRefine(checkNotEmpty)
     .optional()
     .describe("Tag name to accepted values; every tag named here must match."),
 }).describe("Every field given must match; {} matches every incident.");
@@ -69,11 +70,10 @@ const httpAction = section({
     .describe(
       "Absolute http or https URL. Placeholders stand in the path and in values of the query, percent-encoded. In the path a value with a slash is rejected, unless the placeholder says {{NAME | path}}; one with a segment . or .. always is.",
     ),
-  headers: z
-    .record(
-      z.string().regex(HEADER_NAME, "must be an HTTP header name"),
-      template(4096, "Header value, with placeholders."),
-    )
+  headers: mapping(
+    z.string().regex(HEADER_NAME, "must be an HTTP header name"),
+    template(4096, "Header value, with placeholders."),
+  )
     .superRefine(checkHeaders)
     .default({})
     .describe("Request headers, with placeholders. Default none."),
@@ -89,6 +89,12 @@ const httpAction = section({
     .boolean()
     .default(false)
     .describe("Present the Athenz identity by mTLS. Default false."),
+  insecure: z
+    .boolean()
+    .default(false)
+    .describe(
+      "True when the url is http on purpose, to a host that is not this one. Default false.",
+    ),
   notAppliedStatuses: z
     .array(integer(400, 599, "HTTP status"))
     .default([])
@@ -110,14 +116,15 @@ const commandAction = section({
     .describe(
       "Executable (absolute path) and arguments, with placeholders in the arguments; no shell. A value that begins with a hyphen is rejected before an argument --. What is run as a script (sh -c, python3 -c, ssh) holds no placeholder: values go by environment, or as arguments of the script. 1 to 256 parts.",
     ),
-  environment: z
-    .record(
-      z.string().regex(/^[A-Z_][A-Z0-9_]*$/i, "must be a variable name"),
-      template(4096, "Value, with placeholders."),
-    )
+  environment: mapping(
+    z.string().regex(/^[A-Z_][A-Z0-9_]*$/i, "must be a variable name"),
+    template(4096, "Value, with placeholders."),
+  )
     .superRefine(checkEnvironment)
     .default({})
-    .describe("Variables besides PATH and IDEMPOTENCY_KEY, with placeholders. Default none."),
+    .describe(
+      "Variables besides PATH and IDEMPOTENCY_KEY, with placeholders; none by which a loader, shell or interpreter runs other code (LD_PRELOAD, BASH_ENV, NODE_OPTIONS, PYTHONPATH, ...). Default none.",
+    ),
 });
 
 const limits = section({

@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import { IMPORT_PLACEHOLDERS, keyTemplateFault } from "../history/import-key.ts";
+import { PORTS_NEVER_SENT_TO } from "./destinations.ts";
 import { ruleSchema } from "./rule-schema.ts";
 import { integer, milliseconds, section, text } from "./section.ts";
 
@@ -306,5 +307,8 @@ function checkHttpsUrl(value: string, context: Context): void {
       code: "custom",
       message: "must have no user name, password, query or fragment",
     });
+  } else if (PORTS_NEVER_SENT_TO.has(url.port)) {
+    const message = `must not have port ${url.port}: nothing is ever sent to it`;
+    context.addIssue({ code: "custom", message });
   }
 }

@@ -11,6 +11,23 @@ export function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   });
 }
 
+/**
+ * A mapping whose keys are chosen freely. `__proto__` is refused: a record of zod leaves it out without a word, and a rule
+ * that lost a condition would match more than it says.
+ */
+export function mapping<Key extends z.core.$ZodRecordKey, Value extends z.core.SomeType>(
+  key: Key,
+  value: Value,
+) {
+  const named = z.unknown().superRefine((given, context) => {
+    if (typeof given === "object" && given !== null && Object.hasOwn(given, "__proto__")) {
+      const message = "is no name that can be used here";
+      context.addIssue({ code: "custom", path: ["__proto__"], message });
+    }
+  });
+  return named.pipe(z.record(key, value));
+}
+
 /** A whole number of milliseconds. `limits` are part of the description that people read. */
 export function milliseconds(minimum: number, maximum: number, description: string) {
   return integer(minimum, maximum, `${description} Milliseconds`);

@@ -1,0 +1,50 @@
+/**
+ * Headers that the client sets itself, refuses or changes, that describe one connection and not the request, or that would
+ * carry a secret: the identity goes by mTLS, the key by its own header.
+ */
+const HEADERS = new Set([
+  "authorization",
+  "connection",
+  "content-encoding",
+  "content-length",
+  "cookie",
+  "expect",
+  "host",
+  "http2-settings",
+  "idempotency-key",
+  "keep-alive",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "traceparent",
+  "tracestate",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+export function isReservedHeader(name: string): boolean {
+  const lower = name.toLowerCase();
+  return HEADERS.has(lower) || lower.startsWith("sec-fetch-");
+}
+
+/** The consumer sets the first four. By the others a shell, an interpreter or a tool runs other code. */
+const VARIABLES = new Set(
+  (
+    "PATH IDEMPOTENCY_KEY TRACEPARENT TRACESTATE " +
+    "ENV IFS SHELL SHELLOPTS BASHOPTS PS0 PS1 PS2 PS3 PS4 PROMPT_COMMAND CDPATH GLOBIGNORE ZDOTDIR FPATH " +
+    "EDITOR VISUAL PAGER MANPAGER BROWSER LESSOPEN LESSCLOSE SSH_ASKPASS SUDO_ASKPASS MAKEFLAGS GREP_OPTIONS " +
+    "CLASSPATH AWKPATH AWKLIBPATH TCLLIBPATH PHPRC PHP_INI_SCAN_DIR R_PROFILE R_ENVIRON ERL_FLAGS " +
+    "OPENSSL_CONF OPENSSL_MODULES OPENSSL_ENGINES SSLKEYLOGFILE " +
+    "HOSTALIASES LOCALDOMAIN RES_OPTIONS RESOLV_HOST_CONF NLSPATH LOCPATH GETCONF_DIR TERMINFO TERMCAP"
+  ).split(" "),
+);
+/** Of the loader, of shells, of interpreters and of git: each has too many to name. */
+const VARIABLE_PREFIXES =
+  /^(?:LD_|DYLD_|GCONV_|GLIBC_|MALLOC_|BASH_|NODE_|NPM_CONFIG_|PYTHON|PERL|RUBY|GEM_|BUNDLE_|LUA_|_?JAVA_|JDK_|DOTNET_|GIT_)/;
+
+/** True for a variable that says which code runs under the name of the command, or that the consumer sets itself. */
+export function isReservedVariable(name: string): boolean {
+  const upper = name.toUpperCase();
+  return VARIABLES.has(upper) || VARIABLE_PREFIXES.test(upper);
+}
