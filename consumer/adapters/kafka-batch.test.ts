@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { recordingLog } from "#fixtures/ports.ts";
 import { recordBatch } from "#fixtures/record-batches.ts";
 
-import type { Batch } from "../ports.ts";
+import type { Batch, BatchHandler } from "../ports.ts";
 import { createAssignments } from "./kafka-assignments.ts";
 import { createDeliveries } from "./kafka-deliveries.ts";
 import { FetchedRecords } from "./kafka-fetched-records.ts";
@@ -29,23 +29,25 @@ function payloadOf(
   return payload as unknown as EachBatchPayload;
 }
 
-interface Limits {
+interface Doubles {
   readonly records?: number;
   readonly bytes?: number;
+  /** Default: ends at once. */
+  readonly handle?: BatchHandler;
 }
 
-function startDeliveries(maybeStale: () => boolean, limits: Limits = {}) {
+function startDeliveries(maybeStale: () => boolean, doubles: Doubles = {}) {
   const assignments = createAssignments();
   assignments.grant({ t: [0, 1] });
   const batches: Batch[] = [];
   const deliveries = createDeliveries({
     assignments,
-    handle: async (batch) => void batches.push(batch),
+    handle: doubles.handle ?? (async (batch) => void batches.push(batch)),
     standstills: { note: () => undefined, forget: () => undefined },
     log: recordingLog(),
     partitionsConcurrentMax: 2,
-    recordsInFlightMax: limits.records ?? 100,
-    bytesInFlightMax: limits.bytes ?? 10_000,
+    recordsInFlightMax: doubles.records ?? 100,
+    bytesInFlightMax: doubles.bytes ?? 10_000,
     heartbeatIntervalMs: 1000,
     maybeStale,
     onLost: () => undefined,
@@ -53,14 +55,15 @@ function startDeliveries(maybeStale: () => boolean, limits: Limits = {}) {
   return {
     assignments,
     batches,
+    commitLast: () => deliveries.commitLast(),
     deliver: (payload: EachBatchPayload) => deliveries.deliver(payload),
   };
 }
 
 /** How many of records of these sizes the handler was given at once. */
-async function shareOf(sizes: readonly number[], limits: Limits): Promise<number> {
+async function shareOf(sizes: readonly number[], doubles: Doubles): Promise<number> {
   const resolved: string[] = [];
-  const { batches, deliver } = startDeliveries(() => false, limits);
+  const { batches, deliver } = startDeliveries(() => false, doubles);
   await deliver(payloadOf(sizes, resolved));
   const count = batches[0]?.records.length ?? 0;
   expect(resolved).toEqual([String(count - 1)]);
@@ -122,4 +125,24 @@ test("all partitions are lost in one step: who hears of the first commits nothin
   assignments.revoke("a session ended");
   expect(await late).toMatchObject({ code: "assignment-lost" });
   expect(sent).toEqual([]);
+});
+
+test("the last commit is sent for the epoch in which a batch was fetched, and for no later one", async () => {
+  const { assignments, commitLast, deliver } = startDeliveries(() => false, {
+    handle: async (batch) => {
+      batch.beforeRevoke?.(() => 6n);
+      await new Promise(() => undefined);
+    },
+  });
+  const sent: unknown[] = [];
+  await deliver({
+    ...payloadOf([1, 1], [], { baseOffset: 5n }),
+    commitOffsetsIfNecessary: async (offsets) => void sent.push(offsets),
+  });
+  commitLast();
+  expect(sent).toEqual([{ topics: [{ topic: "t", partitions: [{ partition: 0, offset: "6" }] }] }]);
+  // Another member may have had the partition in between, and have come further.
+  assignments.grant({ t: [0, 1] });
+  commitLast();
+  expect(sent).toHaveLength(1);
 });
