@@ -16,8 +16,10 @@ import type {
   Log,
   Metrics,
   Random,
+  UnreadableHandler,
 } from "./ports.ts";
 import { readResolution } from "./resolution.ts";
+import { createSkips } from "./skips.ts";
 import { createTroubles, type Troubles } from "./troubles.ts";
 
 interface AssemblyDependencies {
@@ -52,10 +54,16 @@ export function assemble(
   broker: Pick<Broker, "publish">,
   ending: Ending,
   dependencies: AssemblyDependencies,
-): { handle: BatchHandler; lanes: Lanes; unacknowledged: Troubles } {
+): {
+  handle: BatchHandler;
+  unreadable: UnreadableHandler;
+  lanes: Lanes;
+  unacknowledged: Troubles;
+} {
   const { config, files, metrics, pod, random } = dependencies;
   const { execution, incident, kafka, rules } = config;
   const { deadLetterTopic, commitIntervalMs } = kafka;
+  const writer = `${pod.uid.replaceAll(/[^\w.-]/g, "_")}-${random.nonce()}`;
   const lanes = createLanes(execution.lanesMax, (running) => metrics.gauge("lanes", running));
   const unacknowledged = createTroubles();
   const execute = createExecutor({
@@ -74,7 +82,7 @@ export function assemble(
     admissions: createRunAdmissions({
       files,
       clock: history.clock,
-      writer: `${pod.uid.replaceAll(/[^\w.-]/g, "_")}-${random.nonce()}`,
+      writer,
       pod: pod.name,
       eventAgeMsMax: execution.eventAgeMsMax,
     }),
@@ -121,5 +129,15 @@ export function assemble(
     },
     stopping: ending.signal,
   });
-  return { handle, lanes, unacknowledged };
+  const unreadable = createSkips({
+    ...dependencies,
+    broker,
+    unacknowledged,
+    topic: deadLetterTopic,
+    retry: execution.retry,
+    pod: pod.name,
+    writer,
+    stopping: ending.signal,
+  });
+  return { handle, unreadable, lanes, unacknowledged };
 }

@@ -13,7 +13,9 @@ type DeadLetterReason =
   /** Its rule had run as often as it may. */
   | "suppressed"
   | "failed-not-applied"
-  | "in-doubt";
+  | "in-doubt"
+  /** Positions that could not be read, passed by order of an operator. */
+  | "skipped";
 
 /** A record that leaves the happy path, or one of its actions. */
 export interface DeadLetter {
@@ -23,6 +25,8 @@ export interface DeadLetter {
   readonly record: SourceRecord;
   /** Why the record's bytes are not at hand; then they are read at the source position. Default: they are. */
   readonly valueOmitted?: string;
+  /** The last position that it is about. Default: that of the record. */
+  readonly lastOffset?: bigint;
   /** null when the record could not be decoded. */
   readonly incidentId: string | null;
   readonly action?: {
@@ -105,6 +109,7 @@ export function deadLetterRecord(topic: string, letter: DeadLetter): OutgoingRec
       "source-topic": record.topic,
       "source-partition": String(record.partition),
       "source-offset": String(record.offset),
+      ...(letter.lastOffset !== undefined && { "source-offset-last": String(letter.lastOffset) }),
       ...(letter.valueOmitted !== undefined && {
         "dead-letter-value-omitted": letter.valueOmitted,
       }),

@@ -193,6 +193,27 @@ describe("the process", () => {
       [["history", "list", "--max", "0", "--directory", volume], "--max must be a number from 1"],
       [["history", "resolve", "ab", "--as", "done"], "--by is required"],
       [["dead-letter", "redrive", "--by", "eve"], "--config is required"],
+      [["skip", "--topic", "t", "--partition", "0"], "--offset is required"],
+      [["skip", "--topic", "t", "--partition", "-1"], "argument"],
+      [["skip", "--key", "ab"], "skip has no option --key"],
+      [
+        [
+          "skip",
+          "--topic",
+          "t",
+          "--partition",
+          "0",
+          "--offset",
+          "7",
+          "--by",
+          "eve",
+          "--reason",
+          "x",
+          "--directory",
+          volume,
+        ],
+        "t/0 at offset 7 does not stand still",
+      ],
     ] as const) {
       const { code, errors } = await run(parameters);
       expect(errors).toContain(message);

@@ -17,9 +17,10 @@ import { run } from "./run.ts";
 
 const USAGE = `usage: kafka_consumer --config FILE [--log-level debug|info|warn|error]
        kafka_consumer history list|show|stats|verify|resolve
+       kafka_consumer skip
        kafka_consumer dead-letter redrive`;
 /** Commands for people; everything else is the consumer itself. */
-const OPERATIONS = new Set(["history", "dead-letter"]);
+const OPERATIONS = new Set(["history", "skip", "dead-letter"]);
 /** How long something that was not closed may keep the process alive after its end. */
 const LINGER_MS_MAX = 1000;
 

@@ -140,12 +140,30 @@ type StandstillCause =
   /** The partition has no leader at present. */
   | "no-leader";
 
+/** Positions of an assigned partition that cannot be read. */
+export interface UnreadablePositions {
+  readonly assignment: Assignment;
+  readonly offset: bigint;
+  /** The first position after them. */
+  readonly endOffset: bigint;
+  /** Of what lies there: other bytes at the same position have another. */
+  readonly fingerprint: string;
+  readonly cause: StandstillCause;
+  readonly detail: string;
+}
+
+/**
+ * Asked again and again as long as a partition stands still at these positions. Resolves with the position to read on from when
+ * they are to be passed: the broker commits that. undefined, or an error: they stand.
+ */
+export type UnreadableHandler = (found: UnreadablePositions) => Promise<bigint | undefined>;
+
 export interface Broker {
   /**
    * Connects, joins the group and hands batches to `handle` (several partitions at once) until `stop`. Heartbeats are
-   * its own affair. Rejects on a fault that only a fresh credential or a restart can mend; reconnects by itself otherwise.
+   * its own affair. Without `unreadable` nothing that cannot be read is ever passed. Rejects on a fault that only a fresh credential or a restart can mend; reconnects by itself otherwise.
    */
-  consume(handle: BatchHandler): Promise<void>;
+  consume(handle: BatchHandler, unreadable?: UnreadableHandler): Promise<void>;
   /** Resolves when all in-sync replicas have the record. */
   publish(record: OutgoingRecord): Promise<void>;
   /** Stops fetching; lets the handlers end (they see their assignment's signal only when it is really lost). */

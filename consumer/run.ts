@@ -168,11 +168,17 @@ async function work(
     return { username, password: fetched ?? (await secrets.fetch(passwordSecret, ending.signal)) };
   };
   const broker: Pick<Broker, "publish"> = { publish: (record) => session.publish(record) };
-  const { handle, lanes, unacknowledged } = assemble(history, broker, ending, dependencies);
+  const { handle, unreadable, lanes, unacknowledged } = assemble(
+    history,
+    broker,
+    ending,
+    dependencies,
+  );
   const session = startSession({
     ...dependencies,
     credentials,
     handle: tracked(handle, parts.batches),
+    unreadable,
     retry: RETRY,
     budgetMs: config.dependencies.budgetMs,
     sinceMs,

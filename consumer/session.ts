@@ -1,6 +1,14 @@
 import { endsWithin } from "./deadline.ts";
 import { ConsumerError, messageOf } from "./errors.ts";
-import type { BatchHandler, Broker, Clock, DependencyState, Log, Random } from "./ports.ts";
+import type {
+  BatchHandler,
+  Broker,
+  Clock,
+  DependencyState,
+  Log,
+  Random,
+  UnreadableHandler,
+} from "./ports.ts";
 import { retryDelayMs, type RetryPolicy } from "./retry.ts";
 
 /** SASL user name and password. */
@@ -14,6 +22,8 @@ export interface SessionDependencies {
   readonly createBroker: (credentials: () => Promise<Credentials>) => Broker;
   readonly credentials: () => Promise<Credentials>;
   readonly handle: BatchHandler;
+  /** Default: nothing that cannot be read is passed. */
+  readonly unreadable?: UnreadableHandler;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -81,7 +91,7 @@ export function startSession(dependencies: SessionDependencies): Session {
     const over = new AbortController();
     joined = false;
     try {
-      const consuming = broker.consume(dependencies.handle);
+      const consuming = broker.consume(dependencies.handle, dependencies.unreadable);
       await Promise.race([consuming, join(over.signal).then(() => consuming)]);
       return new ConsumerError("broker-unavailable", "broker: consuming has ended by itself");
     } catch (error) {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createKafkaBroker } from "#consumer/adapters/kafka.ts";
 import { createMetrics, type MetricsRegistry } from "#consumer/adapters/metrics.ts";
 import type { Config } from "#consumer/config.ts";
-import type { Batch, BatchHandler, Broker, Log } from "#consumer/ports.ts";
+import type { Batch, BatchHandler, Broker, Log, UnreadableHandler } from "#consumer/ports.ts";
 import type { Credentials } from "#consumer/session.ts";
 import { createAuthority } from "#fixtures/certificates.ts";
 
@@ -41,6 +41,8 @@ export interface KafkaHarness extends AsyncDisposable {
     options?: {
       credentials?: () => Promise<Credentials>;
       kafka?: Partial<Config["kafka"]>;
+      /** Default: nothing that cannot be read is passed. */
+      unreadable?: UnreadableHandler;
       /** Told of every line, besides `lines`. */
       log?: (level: keyof Log, line: string) => void;
     },
@@ -100,7 +102,7 @@ export async function createKafkaHarness(): Promise<KafkaHarness> {
       const consuming =
         handle === undefined
           ? new Promise(() => undefined)
-          : broker.consume(handle).then(
+          : broker.consume(handle, options.unreadable).then(
               () => "ended",
               (error: unknown) => error,
             );

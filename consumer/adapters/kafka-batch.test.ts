@@ -43,6 +43,7 @@ function startDeliveries(maybeStale: () => boolean, doubles: Doubles = {}) {
   const deliveries = createDeliveries({
     assignments,
     handle: doubles.handle ?? (async (batch) => void batches.push(batch)),
+    unreadable: async () => undefined,
     standstills: { note: () => undefined, forget: () => undefined },
     log: recordingLog(),
     partitionsConcurrentMax: 2,

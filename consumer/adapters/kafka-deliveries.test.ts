@@ -34,6 +34,7 @@ function setUp({ partitionsConcurrentMax = 8, handle, commit }: Doubles = {}) {
     recordsInFlightMax: 1000,
     bytesInFlightMax: 1_000_000,
     heartbeatIntervalMs: 3000,
+    unreadable: async () => undefined,
     standstills: { note: () => undefined, forget: () => undefined },
     log: createRecordedLog(),
     maybeStale: () => stale,

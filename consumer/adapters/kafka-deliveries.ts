@@ -1,7 +1,7 @@
 import kafkajs, { type EachBatchPayload } from "kafkajs";
 
 import { messageOf } from "../errors.ts";
-import type { Assignment, BatchHandler, Log } from "../ports.ts";
+import type { Assignment, BatchHandler, Log, UnreadableHandler } from "../ports.ts";
 import { type Assignments, partitionKey } from "./kafka-assignments.ts";
 import { type Delivery, takeRaw, work } from "./kafka-delivery.ts";
 import { saysAssignmentLost } from "./kafka-errors.ts";
@@ -11,6 +11,7 @@ import { createTurns } from "./kafka-turns.ts";
 export interface DeliveriesOptions {
   readonly assignments: Assignments;
   readonly handle: BatchHandler;
+  readonly unreadable: UnreadableHandler;
   readonly standstills: Pick<Standstills, "note" | "forget">;
   readonly log: Log;
   readonly partitionsConcurrentMax: number;

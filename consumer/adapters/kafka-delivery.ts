@@ -2,11 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { EachBatchPayload } from "kafkajs";
 
-import type { Assignment, BatchHandler, Log } from "../ports.ts";
+import type { Assignment, BatchHandler, Log, UnreadableHandler } from "../ports.ts";
 import type { Assignments } from "./kafka-assignments.ts";
 import { toBatch } from "./kafka-batch.ts";
 import { FetchedRecords, type RawRecords } from "./kafka-fetched-records.ts";
-import { readFetched, type Reading } from "./kafka-reading.ts";
+import { type Damage, readFetched, type Reading } from "./kafka-reading.ts";
 import { OverShare } from "./kafka-record-parser.ts";
 import type { Standstills } from "./kafka-standstills.ts";
 import type { RecordLimits } from "./kafka-taken-records.ts";
@@ -29,6 +29,7 @@ export interface Delivery {
 export interface DeliveryOptions {
   readonly assignments: Assignments;
   readonly handle: BatchHandler;
+  readonly unreadable: UnreadableHandler;
   readonly standstills: Pick<Standstills, "note" | "forget">;
   readonly log: Log;
   /** Of one partition. */
@@ -53,19 +54,15 @@ export async function work(
   onComplete: () => void,
   options: DeliveryOptions,
 ): Promise<void> {
-  const { assignments, draining, log } = options;
+  const { assignments, draining, log, standstills } = options;
   const { partition, topic } = assignment;
   const isOurs = () => assignments.find(topic, partition) === assignment;
   let rewind: (() => void) | undefined;
   try {
     const raw = takeRaw(payload);
     if (raw === undefined) return;
-    await readInTurn(raw, payload, options, async (reading) => {
+    const deliver = async (reading: Reading, handle: BatchHandler): Promise<void> => {
       if (!isOurs() || draining.aborted) return;
-      if (standsStill(raw, reading, assignment, options)) {
-        delivery.standsStill = true;
-        return;
-      }
       const resolve = (): void => {
         if (isOurs()) payload.resolveOffset(String(reading.nextOffset - 1n));
       };
@@ -81,8 +78,17 @@ export async function work(
       });
       delivery.commitLast = made.commitLast;
       rewind = made.rewind;
-      await options.handle(made.batch);
+      await handle(made.batch);
       resolve();
+      standstills.forget(topic, partition);
+    };
+    await readInTurn(raw, payload, options, async (reading) => {
+      if (!isOurs() || draining.aborted) return;
+      const { damage, nextOffset } = reading;
+      if (damage === undefined || nextOffset > raw.offset) return deliver(reading, options.handle);
+      const passed = await passDamage(damage, raw.offset, assignment, options);
+      if (passed === undefined) delivery.standsStill = true;
+      else await deliver({ records: [], nextOffset: passed }, (batch) => batch.commit(passed));
     });
   } catch (error) {
     if (!isOurs() || draining.aborted) {
@@ -124,18 +130,20 @@ async function readInTurn(
   });
 }
 
-/** Nothing could be read, not even passed: the position stands as long as its bytes are what they are. */
-function standsStill(
-  { offset }: RawRecords,
-  { damage, nextOffset }: Reading,
-  { topic, partition }: Assignment,
-  { standstills }: DeliveryOptions,
-): boolean {
-  if (damage === undefined || nextOffset > offset) {
-    standstills.forget(topic, partition);
-    return false;
-  }
-  const { cause, detail } = damage;
+/** Where to read on when an operator has ordered to pass what cannot be read; undefined as long as it stands. */
+async function passDamage(
+  { cause, detail, endOffset, fingerprint }: Damage,
+  offset: bigint,
+  assignment: Assignment,
+  { log, standstills, unreadable }: DeliveryOptions,
+): Promise<bigint | undefined> {
+  const { topic, partition } = assignment;
   standstills.note({ topic, partition, offset, cause, detail });
-  return true;
+  try {
+    const passed = await unreadable({ assignment, offset, endOffset, fingerprint, cause, detail });
+    return passed !== undefined && passed > offset && passed <= endOffset ? passed : undefined;
+  } catch (error) {
+    log.warn("standstill.not-asked", { topic, partition, offset: String(offset), error });
+    return undefined;
+  }
 }

@@ -26,7 +26,7 @@ export interface Reading {
   readonly damage?: Damage;
 }
 
-interface Damage {
+export interface Damage {
   readonly cause: "unreadable" | "too-large";
   readonly detail: string;
   /** The first position after it. */

@@ -107,7 +107,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
   }
 
   return {
-    async consume(handle) {
+    async consume(handle, unreadable = async () => undefined) {
       const failed = Promise.withResolvers<never>();
       failed.promise.catch(() => undefined);
       let deaf: NodeJS.Timeout | undefined;
@@ -131,6 +131,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
           ...(standstillRetryMs !== undefined && { standstillRetryMs }),
           assignments,
           handle,
+          unreadable,
           standstills,
           log,
           maybeStale: () => generations.maybeStale(),

@@ -5,6 +5,7 @@ import { ConsumerError, type ExitCode } from "../errors.ts";
 import { runHistory } from "./history-command.ts";
 import { runRedrive } from "./redrive-command.ts";
 import { runResolve } from "./resolve-command.ts";
+import { runSkip } from "./skip-command.ts";
 
 /** Where a command reads and writes. */
 export interface CommandContext {
@@ -20,6 +21,7 @@ const OPERATIONS_USAGE = `kafka_consumer history list [--outcome OUTCOME] [--rul
        kafka_consumer history stats [--json]
        kafka_consumer history verify
        kafka_consumer history resolve KEY --as done|failed-not-applied --by NAME --reason TEXT
+       kafka_consumer skip --topic TOPIC --partition N --offset N --by NAME --reason TEXT
            each with [--directory DIR]; default is variable HISTORY_DIR, then /data/automation_consumer
        kafka_consumer dead-letter redrive --config FILE --by NAME [--reason REASON] [--key KEY] [--max N] [--again] [--dry-run]`;
 
@@ -33,9 +35,12 @@ const OPTIONS = {
   json: { type: "boolean" },
   key: { type: "string", multiple: true },
   max: { type: "string" },
+  offset: { type: "string" },
   outcome: { type: "string" },
+  partition: { type: "string" },
   reason: { type: "string" },
   rule: { type: "string" },
+  topic: { type: "string" },
 } as const;
 
 const ALLOWED: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]>> = {
@@ -44,24 +49,25 @@ const ALLOWED: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]>> = {
   "history stats": ["directory", "json"],
   "history verify": ["directory"],
   "history resolve": ["as", "by", "directory", "reason"],
+  skip: ["by", "directory", "offset", "partition", "reason", "topic"],
   "dead-letter redrive": ["again", "by", "config", "dry-run", "key", "max", "reason"],
 };
 
 export type Options = ReturnType<typeof parse>["values"];
 
 /**
- * The commands for people: `history` looks at a volume (and changes nothing, but for `resolve`), `dead-letter redrive`
- * publishes again. Resolves with the exit code; throws "usage" and what the volume or the broker says.
+ * The commands for people: `history` looks at a volume (and changes nothing, but for `resolve`), `skip` orders to pass what
+ * cannot be read, `dead-letter redrive` publishes again. Resolves with the exit code; throws "usage" and what the volume or the broker says.
  */
 export async function runOperation(
   argv: readonly string[],
   context: CommandContext,
 ): Promise<ExitCode> {
   const [group = "", name = ""] = argv;
-  const command = `${group} ${name}`;
+  const command = group === "skip" ? group : `${group} ${name}`;
   const allowed = ALLOWED[command];
   if (allowed === undefined) throw usage(`there is no command "${command.trim()}"`);
-  const { values, positionals } = parse(argv.slice(2));
+  const { values, positionals } = parse(argv.slice(command.split(" ").length));
   const strange = Object.keys(values).find((option) => !allowed.some((one) => one === option));
   if (strange !== undefined) throw usage(`${command} has no option --${strange}`);
   const operands = command === "history show" || command === "history resolve" ? 1 : 0;
@@ -72,6 +78,7 @@ export async function runOperation(
   const directory =
     values.directory ?? (context.environment.HISTORY_DIR || "/data/automation_consumer");
   const volume = { files: createFiles(directory), directory };
+  if (command === "skip") return runSkip(values, volume, context);
   if (command === "history resolve") {
     return runResolve(positionals[0] ?? "", values, volume, context);
   }

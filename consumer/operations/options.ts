@@ -36,3 +36,21 @@ export function actionKeyOption(given: string): string {
   }
   return given;
 }
+
+/** The number of a partition. Throws "usage". */
+export function partitionOption(given: string | undefined): number {
+  if (given !== undefined && /^\d{1,9}$/.test(given)) return Number(given);
+  throw new ConsumerError(
+    "usage",
+    `--partition is required: a number from 0, not ${given ?? "nothing"}`,
+  );
+}
+
+/** A position of a partition, without leading zeros. Throws "usage". */
+export function offsetOption(given: string | undefined): string {
+  if (given !== undefined && /^\d{1,19}$/.test(given)) return String(BigInt(given));
+  throw new ConsumerError(
+    "usage",
+    `--offset is required: a number from 0, not ${given ?? "nothing"}`,
+  );
+}

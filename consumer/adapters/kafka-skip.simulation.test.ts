@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { recordBatch } from "#fixtures/record-batches.ts";
+import {
+  commitAll,
+  committed,
+  createKafkaHarness,
+  type KafkaHarness,
+  TOPIC,
+  until,
+  valuesOf,
+} from "#simulator/kafka-harness.ts";
+
+import type { UnreadablePositions } from "../ports.ts";
+
+let harness: KafkaHarness;
+beforeAll(async () => {
+  harness = await createKafkaHarness();
+});
+afterAll(() => harness[Symbol.asyncDispose]());
+
+function damaged(baseOffset: bigint): Buffer {
+  const bytes = recordBatch([{ value: "a" }, { value: "b" }, { value: "c" }], { baseOffset });
+  bytes.writeUInt32BE(0, 17);
+  return bytes;
+}
+
+/** A damaged batch of three positions from 1 on, and a consumer that asks `answer` about it. */
+async function startStanding(answer: (found: UnreadablePositions) => Promise<bigint | undefined>) {
+  const cluster = await harness.startCluster();
+  const topic = cluster.topic(TOPIC);
+  const append = (value: string) =>
+    topic.append({ key: null, value: Buffer.from(value), partition: 0 });
+  append("before");
+  topic.store(0, 3, damaged);
+  append("behind");
+  const read: string[] = [];
+  const asked: UnreadablePositions[] = [];
+  const { broker } = harness.startBroker(
+    cluster,
+    async (batch) => {
+      read.push(...valuesOf(batch));
+      await commitAll(batch);
+    },
+    {
+      unreadable: async (found) => {
+        asked.push(found);
+        return answer(found);
+      },
+    },
+  );
+  return { broker, read, asked, committed: () => committed(cluster) };
+}
+
+test("positions that may be passed are committed, and what lies behind is read", async () => {
+  let isOrdered = false;
+  const {
+    broker,
+    read,
+    asked,
+    committed: position,
+  } = await startStanding(async ({ endOffset }) => (isOrdered ? endOffset : undefined));
+  await until(() => asked.length >= 3, "it is asked again and again");
+  expect({ read, position: position() }).toEqual({ read: ["before"], position: 1n });
+  expect(asked[0]).toMatchObject({ offset: 1n, endOffset: 4n, cause: "unreadable" });
+  isOrdered = true;
+  await until(() => position() === 5n, "all is committed");
+  expect(read).toEqual(["before", "behind"]);
+  expect(broker.standstills).toEqual([]);
+});
+
+test("an order for a part of them passes that part; one for anything else, or an error, passes nothing", async () => {
+  const answers = [0n, 1n, 5n, new Error("the volume is away"), 2n];
+  const {
+    asked,
+    broker,
+    read,
+    committed: position,
+  } = await startStanding(async () => {
+    const answer = answers[asked.length - 1];
+    if (answer instanceof Error) throw answer;
+    return answer;
+  });
+  await until(() => asked.length >= 7, "it is asked seven times");
+  expect(asked.map(({ offset }) => offset).slice(0, 6)).toEqual([1n, 1n, 1n, 1n, 1n, 2n]);
+  expect({ read, position: position() }).toEqual({ read: ["before"], position: 2n });
+  expect(broker.standstills).toMatchObject([{ offset: 2n }]);
+});

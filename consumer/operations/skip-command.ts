@@ -1,0 +1,110 @@
+import { createHash } from "node:crypto";
+
+import { createSystemClock } from "../adapters/clock.ts";
+import { createSystemRandom } from "../adapters/random.ts";
+import { ConsumerError, EXIT_CODE, type ExitCode } from "../errors.ts";
+import type { Clock, Files, Random } from "../ports.ts";
+import {
+  readSkipOrder,
+  readStanding,
+  type SkipOrder,
+  skipOrderPath,
+  type StandingPositions,
+} from "../skip-order.ts";
+import { createWriteOnceFiles } from "../write-once.ts";
+import { openAudit } from "./audit.ts";
+import type { CommandContext, Options } from "./command.ts";
+import { offsetOption, partitionOption, textOption } from "./options.ts";
+import { readVolume } from "./volume.ts";
+
+/** A pod looks every 15 s; what it wrote longer ago may have been passed since, or be another pod's by now. */
+const SEEN_MS_MAX = 300_000;
+
+interface Asked {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: string;
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** `skip`. Throws "usage" when the partition does not stand still at that offset. */
+export async function runSkip(
+  options: Options,
+  volume: { readonly files: Files; readonly directory: string },
+  { print }: Pick<CommandContext, "print">,
+): Promise<ExitCode> {
+  const asked = {
+    topic: textOption("topic", options.topic),
+    partition: partitionOption(options.partition),
+    offset: offsetOption(options.offset),
+    by: textOption("by", options.by),
+    reason: textOption("reason", options.reason),
+  };
+  const system = { clock: createSystemClock(), random: createSystemRandom() };
+  const { endOffset } = await orderSkip(asked, volume, system);
+  const last = BigInt(endOffset) - 1n;
+  print(
+    `${asked.topic}/${asked.partition}: positions ${asked.offset} to ${last} are to be skipped`,
+  );
+  print(
+    "The pod that stands there sends their dead letter and goes on; it may take two minutes to see",
+  );
+  print("a new name on a network volume. Its log says partition.skipped.");
+  return EXIT_CODE.clean;
+}
+
+/**
+ * Orders to pass what stands at a position: audited first, then as a file of its own that the consumer reads when, and only
+ * when, it stands still at that position before those bytes. So nothing is committed from here, and no live group is raced.
+ */
+export async function orderSkip(
+  asked: Asked,
+  { files, directory }: { readonly files: Files; readonly directory: string },
+  { clock, random }: { readonly clock: Clock; readonly random: Random },
+): Promise<SkipOrder> {
+  // A directory without a history is told as such.
+  await readVolume(files, directory);
+  const standing = await standingAt(asked, files, clock.wallMs());
+  const { topic, partition, offset, endOffset, fingerprint } = standing;
+  const positions = { topic, partition, offset, endOffset, fingerprint };
+  const { by, reason } = asked;
+  const order: SkipOrder = { format: 1, ...positions, by, reason, atMs: clock.wallMs() };
+  const before = await readSkipOrder(files, standing);
+  if (before !== undefined) throw refusal(asked, orderedBefore(before));
+
+  const path = skipOrderPath(order);
+  const { format: _format, ...audited } = order;
+  const key = createHash("sha256").update(path).digest("hex");
+  await using audit = openAudit({ files, clock, random });
+  await audit.append({ kind: "skip", key, ...audited });
+  await files.makeDirectory(path.slice(0, path.lastIndexOf("/")));
+  if (!(await createWriteOnceFiles(files, `operator-${random.nonce()}`).link(path, order))) {
+    await audit.append({ kind: "skip-refused", key, ...audited });
+    throw refusal(asked, "was ordered to be skipped a moment ago");
+  }
+  await files.syncDirectory(path.slice(0, path.lastIndexOf("/")));
+  return order;
+}
+
+async function standingAt(asked: Asked, files: Files, nowMs: number): Promise<StandingPositions> {
+  const { topic, partition, offset } = asked;
+  const standing = await readStanding(files, topic, partition);
+  if (standing === undefined) throw refusal(asked, "does not stand still");
+  if (standing.offset !== offset) {
+    throw refusal(asked, `does not stand still there, but at offset ${standing.offset}`);
+  }
+  if (Math.abs(nowMs - standing.seenMs) > SEEN_MS_MAX) {
+    const seen = new Date(standing.seenMs).toISOString();
+    throw refusal(asked, `was last seen to stand still at ${seen}, by ${standing.pod}`);
+  }
+  return standing;
+}
+
+function orderedBefore({ by, atMs }: SkipOrder): string {
+  return `was ordered to be skipped by ${by} at ${new Date(atMs).toISOString()}`;
+}
+
+function refusal({ topic, partition, offset }: Asked, why: string): ConsumerError {
+  return new ConsumerError("usage", `${topic}/${partition} at offset ${offset} ${why}`);
+}
