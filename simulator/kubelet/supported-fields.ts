@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { countOrPercentOf } from "../kubernetes/grammar.ts";
 
 /** Parts of the schemas of supported objects. */
 
@@ -15,7 +16,9 @@ export const strings = z.record(z.string(), z.string());
 export const portNumber = z.int().min(1).max(65_535);
 export const portReference = z.union([portNumber, z.string().min(1)]);
 /** A number of pods, or a percentage. */
-export const share = z.union([count, z.string().regex(/^\d+%$/, "not a percentage")]);
+export const share = z
+  .union([z.number(), z.string()])
+  .refine((value) => countOrPercentOf(value) !== undefined, "not a count and not a percentage");
 
 export const metadata = z.strictObject({
   name,

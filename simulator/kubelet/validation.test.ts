@@ -73,6 +73,44 @@ test.each([
   expect(faultsOf(object).join("\n")).toContain(fault);
 });
 
+function deployment(rollingUpdate: object): object {
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: "d" },
+    spec: {
+      selector: { matchLabels: { app: "d" } },
+      strategy: { type: "RollingUpdate", rollingUpdate },
+      template: {
+        metadata: { labels: { app: "d" } },
+        spec: { containers: [{ name: "a", image: "i" }] },
+      },
+    },
+  };
+}
+
+test.each([
+  [
+    withContainer({ resources: { limits: { memory: "500K" } } }),
+    "Pod/p spec.containers[0].resources.limits[memory]: must be a quantity such as 500m, 2Gi or 129e6, got 500K",
+  ],
+  [
+    withContainer({ resources: { limits: { cpu: "1" }, requests: { cpu: "1001m" } } }),
+    "Pod/p spec.containers[0].resources.requests[cpu]: must be at most the limit of 1, got 1001m",
+  ],
+  [
+    deployment({ maxSurge: 0, maxUnavailable: "0%" }),
+    "Deployment/d spec.strategy.rollingUpdate.maxUnavailable: must not be 0",
+  ],
+])("what an API server refuses is refused with its path: %#", (object, fault) => {
+  expect(faultsOf(object).join("\n")).toContain(fault);
+});
+
+test("a period may be a fraction of a second here", () => {
+  const readinessProbe = { exec: { command: ["true"] }, periodSeconds: 0.25 };
+  expect(faultsOf(withContainer({ readinessProbe }))).toEqual([]);
+});
+
 test("all faults of all objects are told at once", () => {
   expect(faultsOf(withSpec({ hostNetwork: true, hostPID: true }))).toHaveLength(2);
 });

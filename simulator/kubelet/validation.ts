@@ -1,4 +1,5 @@
 import type { KubernetesObject } from "@kubernetes/client-node";
+import { refusalsOf, refusalText } from "../kubernetes/refusals.ts";
 import { UnsupportedObjectError } from "./errors.ts";
 import { SUPPORTED_KINDS } from "./supported-objects.ts";
 import type { SupportedKind, SupportedObject } from "./supported-objects.ts";
@@ -29,6 +30,8 @@ export function validateObjects(objects: readonly KubernetesObject[]): Validated
       faults.push(...result.error.issues.flatMap((issue) => describe(title, issue)));
       continue;
     }
+    const refused = refusalsOf(object, { fractions: true });
+    faults.push(...refused.map((refusal) => `${title} ${refusalText(refusal)}`));
     validated.push(result.data);
     deviations.push(...findNoted(result.data).map((path) => `${title} ${path}`));
   }

@@ -12,7 +12,9 @@ const claimSchema = z.strictObject({
       z.enum(["ReadWriteOnce", "ReadWriteMany", "ReadOnlyMany", "ReadWriteOncePod"]),
     ),
     storageClassName: z.string(),
-    resources: z.strictObject({ requests: z.strictObject({ storage: z.string() }) }),
+    resources: z.strictObject({
+      requests: z.strictObject({ storage: z.union([z.string(), z.number()]).transform(String) }),
+    }),
   }),
 });
 

@@ -9,11 +9,13 @@ export interface Finding {
   /** The value that breaks the rule. */
   readonly subject: string;
   readonly message: string;
+  /** Kubernetes takes it, and only warns. Default false. */
+  readonly isWarning?: boolean;
 }
 
 export interface JudgedFinding extends Finding {
   readonly severity: "error" | "warning";
-  /** Of a warning: why this is known and stays. */
+  /** Of an acknowledged one: why this is known and stays. */
   readonly reason?: string;
 }
 
@@ -51,7 +53,7 @@ export function judge(
     ...findings.map((finding): JudgedFinding => {
       const acknowledgement = acknowledgements.find((candidate) => isSame(finding, candidate));
       return acknowledgement === undefined
-        ? { ...finding, severity: "error" }
+        ? { ...finding, severity: finding.isWarning === true ? "warning" : "error" }
         : { ...finding, severity: "warning", reason: acknowledgement.reason };
     }),
     ...unused.map(({ rule, place, subject }): JudgedFinding => ({

@@ -65,6 +65,19 @@ test("refuses to shorten what is not there, instead of running long", () => {
   );
 });
 
+test.each(["1m", "sixty", "0", "-5"])(
+  "never hides that a value is no number of seconds: %s",
+  (value) => {
+    const objects = structuredClone(rendered);
+    const app = deploymentOf(objects).spec.template.spec?.containers[0];
+    const variable = app?.env?.find(({ name }) => name === "PRESTOP_TIMEOUT_SECONDS");
+    if (variable !== undefined) variable.value = value;
+    expect(() => withDurations(objects, { prestopTimeoutSeconds: 8 })).toThrow(
+      `PRESTOP_TIMEOUT_SECONDS must be a number of seconds, and is ${value}`,
+    );
+  },
+);
+
 test("replaces what the app asks of its node in a copy, records it, and leaves the limits", () => {
   const before = structuredClone(rendered);
   const small = deploymentOf(withRequests(rendered, { cpu: "50m", memory: "96Mi" }));

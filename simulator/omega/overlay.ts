@@ -1,5 +1,6 @@
 import type { V1Container, V1PodSpec } from "@kubernetes/client-node";
 import { OmegaError } from "./errors.ts";
+import { scriptSecondsOf } from "./script-variables.ts";
 import type { OmegaDeployment, OmegaObject } from "./objects.ts";
 
 /** Seconds. A target that is not a real cluster may take fractions; Kubernetes takes whole seconds only. */
@@ -133,6 +134,12 @@ function replaceVariable(
   const variable = app.env?.find((candidate) => candidate.name === name);
   if (variable?.value === undefined)
     throw new OmegaError("withDurations", [`app has no variable ${name}`]);
+  // A short run must not pass with a value that no pod would start with.
+  if (scriptSecondsOf(variable.value) === undefined) {
+    throw new OmegaError("withDurations", [
+      `${name} must be a number of seconds, and is ${variable.value}`,
+    ]);
+  }
   replaced[name] = { from: variable.value, to };
   variable.value = String(to);
 }

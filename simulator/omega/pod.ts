@@ -62,12 +62,20 @@ function appContainer(options: PodOptions): V1Container {
   };
 }
 
+function appEnvironment(options: PodOptions): V1EnvVar[] {
+  return [...podReference(), ...environmentOf(appVariables(options))];
+}
+
 /** The paths of the scripts' table, then omega.yaml's own variables, then the site's; a later one overrides. */
-function appEnvironment({ omega, job, site }: PodOptions): V1EnvVar[] {
+export function appVariables({
+  omega,
+  job,
+  site,
+}: Pick<PodOptions, "omega" | "job" | "site">): Record<string, string> {
   const configMount = omega.configMounts[0];
   const historyMount = claimMounts(omega, job).find((mount) => mount.name === "action-history");
   const logDirectory = omega.custom.appLogsDirs[0];
-  const values: Record<string, string> = {
+  return {
     KAFKA_CONSUMER_BIN: "/opt/y/1.0/bin/kafka_consumer",
     ...(configMount && { CONFIG_FILE: `${configMount.mountPath}/config.yaml` }),
     ...(historyMount && { HISTORY_DIR: historyMount.mountPath }),
@@ -83,7 +91,6 @@ function appEnvironment({ omega, job, site }: PodOptions): V1EnvVar[] {
     ...omega.env,
     ...site.appEnvironment,
   };
-  return [...podReference(), ...environmentOf(values)];
 }
 
 function healthPort(omega: Omega): number {

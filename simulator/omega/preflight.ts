@@ -1,11 +1,16 @@
 import { parseConfig } from "#consumer/config.ts";
 import { hasCode } from "#consumer/errors.ts";
 import { parseClaim, claimDomainOf } from "./claim.ts";
+import { isFractional, quantityOf } from "../kubernetes/grammar.ts";
+import { refusalsOf, refusalText } from "../kubernetes/refusals.ts";
 import type { Finding } from "./findings.ts";
 import { DEPLOYMENTS, namespaceOf, splitPrincipal } from "./identities.ts";
 import type { OmegaJob } from "./identities.ts";
+import { appVariables } from "./pod.ts";
+import { renderOmega } from "./render.ts";
 import type { RenderOptions } from "./render.ts";
 import type { Omega } from "./schema.ts";
+import { effectiveSeconds, variableFaults } from "./script-variables.ts";
 import { claimMounts } from "./volumes.ts";
 
 export type PreflightOptions = Pick<
@@ -28,9 +33,14 @@ export function findingsOf(options: PreflightOptions): Finding[] {
     ...claimProblems(options),
     ...stopProblems(options),
     ...startProblems(omega),
+    ...variableFaults(omega.env),
     ...isolationProblems(omega),
+    ...refusedProblems(options),
   ];
-  return problems.map(([rule, subject, message]) => ({ rule, place: job, subject, message }));
+  return [
+    ...problems.map(([rule, subject, message]) => ({ rule, place: job, subject, message })),
+    ...fractions(omega, job),
+  ];
 }
 
 /** Rule, the value that breaks it, what a person reads. */
@@ -107,9 +117,9 @@ function claimProblems({ omega, job, claimManifest }: PreflightOptions): Problem
   return problems;
 }
 
-function stopProblems({ omega, configFiles }: PreflightOptions): Problem[] {
+function stopProblems({ omega, job, configFiles }: PreflightOptions): Problem[] {
   const grace = omega.terminationGracePeriodSeconds ?? GRACE_SECONDS_DEFAULT;
-  const prestop = Number(omega.env.PRESTOP_TIMEOUT_SECONDS ?? 60);
+  const prestop = effectiveSeconds(omega.env, "PRESTOP_TIMEOUT_SECONDS");
   const problems: Problem[] = [];
   if (grace < prestop + AFTER_PRESTOP_SECONDS) {
     problems.push([
@@ -121,7 +131,11 @@ function stopProblems({ omega, configFiles }: PreflightOptions): Problem[] {
   const text = configFiles["config.yaml"];
   if (text === undefined) return problems;
   try {
-    const { drainMs, outcomeBudgetMs } = parseConfig(text, "config.yaml").execution;
+    // With the variables of the pod, which stand above the file.
+    const environment = appVariables({ omega, job, site: {} });
+    const { drainMs, outcomeBudgetMs } = parseConfig(text, "config.yaml", {
+      environment,
+    }).execution;
     if (drainMs + outcomeBudgetMs > prestop * 1000) {
       problems.push([
         "drain-too-long",
@@ -137,7 +151,7 @@ function stopProblems({ omega, configFiles }: PreflightOptions): Problem[] {
 }
 
 function startProblems({ probes, env }: Omega): Problem[] {
-  const wait = Number(env.CERT_WAIT_SECONDS ?? 300);
+  const wait = effectiveSeconds(env, "CERT_WAIT_SECONDS");
   if (probes === undefined) {
     return [
       [
@@ -177,4 +191,34 @@ function isolationProblems({ securityContext, scratchDirs }: Omega): Problem[] {
     path,
     `the root file system is read-only and ${path} is no volume: add it to scratchDirs`,
   ]);
+}
+
+/** Each file may be right by itself, and what is rendered of it no object that an API server takes. */
+function refusedProblems(options: PreflightOptions): Problem[] {
+  const rendered = renderOmega({
+    ...options,
+    configFiles: { "config.yaml": "", ...options.configFiles },
+    image: options.omega.base,
+    site: { identity: { image: "identity" }, splunk: { image: "splunk" } },
+  });
+  return rendered.flatMap((object) =>
+    refusalsOf(object).map((refusal): Problem => [
+      "refused-by-api-server",
+      `${object.kind} ${refusal.path}`,
+      `${object.kind} ${object.metadata.name}: ${refusalText(refusal)}`,
+    ]),
+  );
+}
+
+/** An API server takes them, warns, and no container starts with them: 512m is half a byte and a bit. */
+function fractions({ resources }: Omega, job: OmegaJob): Finding[] {
+  const { tier } = DEPLOYMENTS[job];
+  return (["limits", "requests"] as const).flatMap((list) => {
+    const text = resources[list].memory?.[tier];
+    const quantity = text === undefined ? undefined : quantityOf(text);
+    if (text === undefined || quantity === undefined || !isFractional(quantity)) return [];
+    const path = `resources.${list}.memory.${tier}`;
+    const message = `resources.${list}.memory is ${text}, which is no whole number of bytes: m means thousandths`;
+    return [{ rule: "fraction-of-a-byte", place: job, subject: path, message, isWarning: true }];
+  });
 }

@@ -1,20 +1,27 @@
 import { z } from "zod";
+import {
+  countOrPercentOf,
+  INT32_MAX,
+  isDnsLabel,
+  isDnsSubdomain,
+  quantityOf,
+} from "../kubernetes/grammar.ts";
 import { validateYaml } from "./validate.ts";
 
-/** A DNS label (RFC 1123), as Kubernetes wants names. */
-const name = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "must be a DNS label");
+const name = z.string().refine(isDnsLabel, "must be a DNS label");
+const claimName = z.string().refine(isDnsSubdomain, "must be a DNS subdomain");
 const directory = z
   .string()
   .regex(/^\/[^:]*[^/:]$/, "must be an absolute directory, without a / at its end");
-const seconds = z.int().positive();
+const seconds = z.int().positive().max(INT32_MAX);
 
 /** A Kubernetes quantity such as 500m, 2Gi or 1. */
 const quantity = z
   .union([z.string(), z.number()])
   .transform(String)
   .refine(
-    (text) => /^\d+(\.\d+)?(m|k|[KMGTPE]i?)?$/.test(text),
-    "must be a quantity such as 500m or 2Gi",
+    (text) => quantityOf(text) !== undefined,
+    "must be a quantity such as 500m, 2Gi or 129e6",
   );
 const byTier = z.strictObject({ nonprod: quantity, prod: quantity });
 
@@ -22,15 +29,17 @@ const probe = z.strictObject({
   path: z.string().startsWith("/"),
   periodSeconds: seconds,
   timeoutSeconds: seconds,
-  failureThreshold: z.int().positive(),
+  failureThreshold: z.int().positive().max(INT32_MAX),
 });
 
-const countOrPercent = z.union([
-  z.int().nonnegative(),
-  z.string().regex(/^\d+%$/, "must be a number or a percentage"),
-]);
+const countOrPercent = z
+  .union([z.number(), z.string()])
+  .refine(
+    (value) => countOrPercentOf(value) !== undefined,
+    "must be a whole number of at least 0 or a percentage such as 25%",
+  );
 
-const claimMount = z.strictObject({ name, claimName: name, mountPath: directory });
+const claimMount = z.strictObject({ name, claimName, mountPath: directory });
 
 const job = z.strictObject({
   environment: z.enum(["development", "production"]),
