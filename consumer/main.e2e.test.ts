@@ -1,13 +1,14 @@
 import { execFile, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { mkdir, mkdtemp, open as openFile, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
 import { repeatedKeys } from "#fixtures/json-keys.ts";
 
@@ -143,7 +144,7 @@ describe("the process", () => {
     const { code, errors } = await run([], { LOG_DIR: logs });
     expect(code).toBe(2);
     expect(errors).toContain("--config is required");
-    expect(errors).toContain(`the log in ${logs} cannot be written: EEXIST`);
+    expect(errors).toContain(`the log in ${logs} cannot be written: ENOTDIR`);
   });
 
   it.each([
@@ -174,6 +175,51 @@ describe("the process", () => {
     expect(signal).toBe("SIGKILL");
     expect(errors).toContain("file operations hang");
   });
+
+  it.each(["stdout", "stderr"] as const)(
+    "works and stops though nobody reads its full %s",
+    async (stream) => {
+      const file = join(directory, "unread.yaml");
+      const logs = join(directory, `logs-unread-${stream}`);
+      const pipe = join(directory, `unread-${stream}`);
+      await writeFile(file, config());
+      await promisify(execFile)("mkfifo", [pipe]);
+      await using unread = await openFile(pipe, constants.O_RDWR);
+      await using full = await openFile(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+      await expect(
+        (async () => {
+          for (;;) await full.write("x".repeat(4096));
+        })(),
+      ).rejects.toThrow("EAGAIN");
+      await using given = await openFile(pipe, constants.O_WRONLY);
+      const child = spawn(process.execPath, [MAIN, "--config", file], {
+        env: { PATH: process.env.PATH, HEALTH_PORT: "0", LOG_DIR: logs },
+        stdio: [
+          "ignore",
+          stream === "stdout" ? given.fd : "ignore",
+          stream === "stderr" ? given.fd : "ignore",
+        ],
+      });
+      const exited = once(child, "exit");
+      try {
+        const line = await vi.waitFor(async () => {
+          const found = (await linesOf(logs)).find(
+            (one) => Reflect.get(Object(one), "event") === "health.listening",
+          );
+          return found ?? Promise.reject(new Error("not listening"));
+        }, 10_000);
+        const port = String(Reflect.get(Object(line), "port"));
+        const signal = AbortSignal.timeout(5000);
+        expect((await fetch(`http://127.0.0.1:${port}/livez`, { signal })).status).toBe(200);
+        child.kill("SIGTERM");
+        expect(await exited).toEqual([0, null]);
+      } finally {
+        child.kill("SIGKILL");
+        await exited;
+      }
+      expect(unread.fd).toBeGreaterThan(0);
+    },
+  );
 
   it("runs the commands for people instead, with the exit codes of the consumer", async () => {
     const volume = join(directory, "volume");

@@ -8,7 +8,7 @@ import { createHealthServer } from "./adapters/health.ts";
 import { createIdentitySource } from "./adapters/identity.ts";
 import { createKafkaBroker } from "./adapters/kafka.ts";
 import { createLog, type RunningLog } from "./adapters/log.ts";
-import { createMetrics } from "./adapters/metrics.ts";
+import { createMetrics, type MetricsRegistry } from "./adapters/metrics.ts";
 import { createSystemRandom } from "./adapters/random.ts";
 import { reportRefusal, tellRefusal } from "./adapters/refusal.ts";
 import { type Config, loadConfig } from "./config.ts";
@@ -51,6 +51,8 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
   process.once("uncaughtException", (error, origin) => {
     void endInternally(log, error, origin, environment);
   });
+  // Whoever read it has gone: what is said there is lost, and nothing else.
+  process.stderr.on("error", () => undefined);
   // Listened to from the start, so that a stop during start-up is a clean one.
   const stopping = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
@@ -71,8 +73,9 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
     name: environment.POD_NAME ?? "local",
     uid: environment.POD_UID ?? `local-${String(process.pid)}`,
   };
-  log = createLog({ ...config.log, base: { pod: pod.name } });
-  return await start(config, pod, log, stopping.signal);
+  const metrics = createMetrics();
+  log = createLog({ ...config.log, base: { pod: pod.name }, metrics });
+  return await start(config, pod, log, metrics, stopping.signal);
 }
 
 function print(line: string): void {
@@ -97,10 +100,10 @@ async function start(
   config: Config,
   pod: { readonly name: string; readonly uid: string },
   log: RunningLog,
+  metrics: MetricsRegistry,
   stop: AbortSignal,
 ): Promise<ExitCode> {
   const clock = createSystemClock();
-  const metrics = createMetrics();
   const identity = createIdentitySource({ ...config.athenz, clock, log });
   using target = createActionTarget({ identity });
   return await run({

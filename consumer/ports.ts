@@ -277,7 +277,8 @@ export type CounterName =
   | "claims" // result: linked | taken | own
   | "dead_letters" // reason
   | "commits" // result: acknowledged | lost
-  | "storage_errors"; // code
+  | "storage_errors" // code
+  | "log_lines_dropped"; // destination: stdout | file
 
 export type HistogramName = "fsync" | "action" | "record";
 

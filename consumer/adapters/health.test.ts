@@ -86,15 +86,18 @@ describe("health server", () => {
     const names = [...body.matchAll(/^# TYPE kafka_consumer_(\S+)/gm)].map(([, name]) => name);
     expect(names).toEqual([
       "records_total",
+      "tags_dropped_total",
       "actions_total",
       "claims_total",
       "dead_letters_total",
       "commits_total",
       "storage_errors_total",
+      "log_lines_dropped_total",
       "fsync_duration_seconds",
       "action_duration_seconds",
       "record_duration_seconds",
       "lag_records",
+      "standstill",
       "lanes",
       "history_entries",
     ]);

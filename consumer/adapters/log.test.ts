@@ -1,9 +1,11 @@
 import { mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Writable } from "node:stream";
 
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
+import { recordingMetrics } from "#fixtures/ports.ts";
 import { repeatedKeys } from "#fixtures/json-keys.ts";
 
 import { ConsumerError } from "../errors.ts";
@@ -27,11 +29,19 @@ function start(options: Partial<LogOptions> = {}) {
     fileBytesMax: 1_048_576,
     filesMax: 3,
     base: { pod: "kafka-consumer-0" },
-    stdout: { write: (line) => void lines.push(line) },
+    stdout: new Writable({
+      decodeStrings: false,
+      write(line: string, _encoding, done) {
+        lines.push(line);
+        done();
+      },
+    }),
     ...options,
   });
   return { log, lines, parsed: () => lines.map((line) => JSON.parse(line) as unknown) };
 }
+
+const readLog = async () => readFile(join(directory, LOG_FILE), "utf8").catch(() => "");
 
 describe("log", () => {
   it("writes the same JSON line to stdout and to the file", async () => {
@@ -141,9 +151,9 @@ describe("log", () => {
     const file = join(directory, "file");
     await writeFile(file, "");
     const unusable = join(file, "logs");
-    const { log, parsed } = start({ directory: unusable });
+    const { log, lines, parsed } = start({ directory: unusable });
     log.info("first");
-    await new Promise((resolve) => setImmediate(resolve));
+    await vi.waitFor(() => expect(lines).toHaveLength(2));
     log.info("second");
     await log.flush();
     expect(parsed()).toMatchObject([
@@ -151,6 +161,58 @@ describe("log", () => {
       { level: "warn", event: "log.file-unusable", directory: unusable },
       { event: "second" },
     ]);
+  });
+
+  it("goes on at the file while nobody reads stdout, counts what it drops, and says so", async () => {
+    let release: (() => void) | undefined;
+    const taken: string[] = [];
+    const stdout = new Writable({
+      decodeStrings: false,
+      write(line: string, _encoding, done) {
+        taken.push(line);
+        if (release === undefined) release = done;
+        else done();
+      },
+    });
+    const metrics = recordingMetrics();
+    const { log } = start({ stdout, metrics, fileBytesMax: 104_857_600 });
+    const padding = "x".repeat(10_000);
+    for (let index = 0; index < 1000; index += 1) {
+      log.info("line", { index, padding });
+      // The file keeps up: only stdout stands still.
+      if (index % 100 !== 99) continue;
+      await vi.waitFor(async () => expect(await readLog()).toContain(`"index":${index},`));
+    }
+    const dropped = metrics.total("log_lines_dropped", { destination: "stdout" });
+    expect(dropped).toBeGreaterThan(400);
+    release?.();
+    await vi.waitFor(() => expect(taken.at(-1)).toContain("log.resumed"));
+    expect(JSON.parse(taken.at(-1) ?? "")).toMatchObject({ destination: "stdout", dropped });
+    expect(taken).toHaveLength(1000 - dropped + 1);
+    await log.flush();
+    expect((await readLog()).match(/"event":"line"/g)).toHaveLength(1000);
+  });
+
+  it("writes to the file again once it can, with the number of lines that it missed", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const file = join(directory, "logs");
+      await writeFile(file, "");
+      const { log, lines } = start({ directory: file });
+      log.info("missed");
+      await vi.waitFor(() => expect(lines).toHaveLength(2));
+      await rm(file);
+      await vi.advanceTimersByTimeAsync(5000);
+      log.info("written");
+      const content = () => readFile(join(file, LOG_FILE), "utf8");
+      await vi.waitFor(async () => expect(await content()).toContain("log.resumed"));
+      expect(await content()).toMatch(
+        /"written".*\n.*"log.resumed","destination":"file","dropped":2/,
+      );
+      await log.flush();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("still writes to stdout after the flush", async () => {

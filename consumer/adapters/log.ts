@@ -1,10 +1,11 @@
-import { mkdirSync } from "node:fs";
+import type { Writable } from "node:stream";
 
-import { destination, multistream, pino, type Logger, type StreamEntry } from "pino";
-import { createStream, type RotatingFileStream } from "rotating-file-stream";
+import { pino, type Logger } from "pino";
+import { createStream } from "rotating-file-stream";
 
 import type { Config } from "../config.ts";
-import type { Fields, Log } from "../ports.ts";
+import type { Fields, Log, Metrics } from "../ports.ts";
+import { createLineSink, type LineSink } from "./line-sink.ts";
 
 export interface LogOptions extends Pick<
   Config["log"],
@@ -13,13 +14,15 @@ export interface LogOptions extends Pick<
   /** On every line, such as the pod's name. */
   readonly base: Fields;
   /** Where lines go besides the file. Default stdout. */
-  readonly stdout?: { write(line: string): void };
-  /** Told once when the file cannot be written. Default: a warning on stdout. */
+  readonly stdout?: Writable;
+  /** Counts the lines that were dropped. */
+  readonly metrics?: Pick<Metrics, "count">;
+  /** Told when the file cannot be written, until it can again. Default: a warning on stdout. */
   readonly onUnusable?: (error: unknown) => void;
 }
 
 export interface RunningLog extends Log {
-  /** Ends the file, with everything that was logged in it. Later lines go to stdout only. */
+  /** Ends the file, with everything that was logged in it, and waits for stdout; both for a while at most. Later lines go to stdout only. */
   flush(): Promise<void>;
 }
 
@@ -36,25 +39,33 @@ const SECRET_FIELDS = [
   "secret",
   "token",
 ];
-const FLUSH_MS_MAX = 2000;
+/** Within the time that the process gives its log to end. */
+const FLUSH_MS_MAX = 900;
+
+/** How much waits for stdout or the file when they take nothing, each. */
+const WAITING_BYTES_MAX = 4_194_304;
 
 /**
- * One JSON object per line, to stdout and to `kafka_consumer.log`, which is rotated to `.1` up to `.filesMax`
- * at `fileBytesMax` bytes. A directory that cannot be written costs the file, never a line on stdout.
+ * One JSON object per line, to stdout and to `kafka_consumer.log`, which is rotated to `.1` up to `.filesMax` at `fileBytesMax`
+ * bytes. Neither can hold the process up: lines that one of them does not take wait, up to a bound, and are then dropped and
+ * counted (metric log_lines_dropped); when it goes on, a line says how many it missed.
  */
 export function createLog(options: LogOptions): RunningLog {
-  const stdout = options.stdout ?? destination({ fd: 1, sync: true });
-  const streams: StreamEntry[] = [{ level: options.level, stream: stdout }];
-  const warn = (error: unknown) =>
-    log.warn("log.file-unusable", { directory: options.directory, error });
-  const file = openFile(options, options.onUnusable ?? warn);
-  let writable = true;
-  if (file !== undefined) {
-    streams.push({
-      level: options.level,
-      stream: { write: (line: string) => void (writable && file.write(line)) },
+  const { directory, metrics } = options;
+  const sink = (destination: "stdout" | "file", open: () => Writable): LineSink =>
+    createLineSink({
+      open,
+      bytesMax: WAITING_BYTES_MAX,
+      onFailed(error) {
+        if (destination === "stdout") log.warn("log.stdout-unusable", { error });
+        else if (options.onUnusable !== undefined) options.onUnusable(error);
+        else log.warn("log.file-unusable", { directory, error });
+      },
+      onDropped: (lines) => metrics?.count("log_lines_dropped", { destination }, lines),
+      onResumed: (lines) => log.warn("log.resumed", { destination, dropped: lines }),
     });
-  }
+  const stdout = sink("stdout", () => options.stdout ?? process.stdout);
+  const file = sink("file", () => openFile(options));
   const logger = pino(
     {
       level: options.level,
@@ -65,18 +76,28 @@ export function createLog(options: LogOptions): RunningLog {
       serializers: { error: serializeError },
       redact: { paths: redactedPaths(), censor: "[redacted]" },
     },
-    multistream(streams),
+    {
+      write(line: string) {
+        stdout.write(line);
+        file.write(line);
+      },
+    },
   );
   const log = toPort(logger, options.base);
   return {
     ...log,
     async flush() {
-      writable = false;
-      if (file !== undefined) {
-        await ended(file);
-      }
+      await Promise.all([file.flush(FLUSH_MS_MAX, true), stdout.flush(FLUSH_MS_MAX, false)]);
     },
   };
+}
+
+function openFile({ directory, fileBytesMax, filesMax }: LogOptions): Writable {
+  return createStream(LOG_FILE, {
+    path: directory,
+    size: `${fileBytesMax}B`,
+    rotate: filesMax,
+  });
 }
 
 function toPort(logger: Logger, base: Fields): Log {
@@ -107,47 +128,6 @@ function entryOf(event: string, fields: Fields, base: Fields): Fields {
 
 function isTaken(name: string, own: Fields): boolean {
   return ["level", "time", "fields"].includes(name) || Object.hasOwn(own, name);
-}
-
-function openFile(
-  { directory, fileBytesMax, filesMax }: LogOptions,
-  onError: (error: unknown) => void,
-): RotatingFileStream | undefined {
-  try {
-    mkdirSync(directory, { recursive: true });
-  } catch (error) {
-    // The log itself does not exist yet.
-    queueMicrotask(() => onError(error));
-    return undefined;
-  }
-  const size = `${fileBytesMax}B` as const;
-  const file = createStream(LOG_FILE, { path: directory, size, rotate: filesMax });
-  let told = false;
-  const tellOnce = (error: unknown) => {
-    if (!told) {
-      told = true;
-      onError(error);
-    }
-  };
-  file.on("error", tellOnce);
-  file.on("warning", tellOnce);
-  return file;
-}
-
-/** Resolves when the file is closed, or after a while when the disk does not answer. */
-async function ended(file: RotatingFileStream): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  await Promise.race([
-    new Promise<void>((resolve) => {
-      file.once("close", resolve);
-      file.once("error", () => resolve());
-      file.end(() => resolve());
-    }),
-    new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, FLUSH_MS_MAX);
-    }),
-  ]);
-  clearTimeout(timer);
 }
 
 function redactedPaths(): string[] {

@@ -27,6 +27,10 @@ const COUNTERS: Readonly<Record<CounterName, { help: string; label: string }>> =
   dead_letters: { help: "Records sent to the dead-letter topic, by reason.", label: "reason" },
   commits: { help: "Offset commits, by result: acknowledged, lost.", label: "result" },
   storage_errors: { help: "Failed operations on the history volume, by code.", label: "code" },
+  log_lines_dropped: {
+    help: "Log lines that a destination (stdout, file) did not take, and that were dropped.",
+    label: "destination",
+  },
 };
 
 const HISTOGRAMS: Readonly<Record<HistogramName, { help: string; bucketsSeconds: number[] }>> = {

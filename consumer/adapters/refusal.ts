@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { Writable } from "node:stream";
 
 import { ConsumerError, EXIT_CODE, type ExitCode, messageOf } from "../errors.ts";
 import { createLog } from "./log.ts";
@@ -24,7 +25,7 @@ export async function reportRefusal(
     fileBytesMax: 10_485_760,
     filesMax: 5,
     base: { pod: environment.POD_NAME ?? "local" },
-    stdout: { write: () => undefined },
+    stdout: new Writable({ write: (_chunk, _encoding, done) => done() }),
     onUnusable: (cause) => tell(`the log in ${directory} cannot be written: ${messageOf(cause)}`),
   });
   log.error("process.refused", { exitCode, error });
