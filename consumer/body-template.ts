@@ -111,5 +111,6 @@ function decoded(value: string): string {
 export function named(error: unknown, { placeholders }: Template): unknown {
   if (!hasCode(error, "bad-configuration")) return error;
   const nameOf = (index: number): string => `{{${placeholders[index]?.name ?? ""}}}`;
-  return refused(replaceMarkers(error.message, nameOf));
+  // A message of the JSON parser quotes the text, and may cut a marker.
+  return refused(replaceMarkers(error.message, nameOf).replaceAll(/[\u{f8fe}\u{f8ff}]/gu, ""));
 }

@@ -21,12 +21,12 @@ export interface Launcher {
   readonly operands: number;
 }
 
-/** A program that hands its arguments to a shell, here or on another host. */
+/** A program that hands its arguments to a shell, here or on another host, or to a language of its own. */
 export interface ShellCaller {
   readonly kind: "shell-caller";
   readonly names: RegExp;
   readonly valued: string;
-  /** The first operand is a host. */
+  /** The first operand says where, such as a host or a database. */
   readonly hasHost: boolean;
 }
 
@@ -40,7 +40,7 @@ const INTERPRETERS: readonly Interpreter[] = [
   interpreter(/^(?:python|pypy)[\d.]*$/, { script: "cm", valued: "WX" }),
   interpreter(/^perl[\d.]*$/, { script: "eE", valued: "I" }),
   interpreter(/^j?ruby[\d.]*$/, { script: "e", valued: "IrCEK" }),
-  interpreter(/^(?:node|nodejs|deno|bun|tsx|ts-node)$/, {
+  interpreter(/^(?:node|nodejs|tsx|ts-node)[\d.]*$/, {
     script: "ep",
     longScript: ["--eval", "--print"],
     valued: "rC",
@@ -54,9 +54,12 @@ const INTERPRETERS: readonly Interpreter[] = [
     data: "v",
   }),
   interpreter(/^g?sed$/, { script: "ef", longScript: ["--expression", "--file"], valued: "l" }),
-  interpreter(/^(?:Rscript|osascript|groovy|elixir|tclsh[\d.]*|expect|pwsh|jshell|guile)$/, {
+  interpreter(/^(?:Rscript|osascript|groovy|elixir|tclsh[\d.]*|expect|jshell|guile)$/, {
     script: "cef",
   }),
+  interpreter(/^pwsh$/, { longScript: ["-c", "-Command", "-EncodedCommand", "-f", "-File"] }),
+  // Its class path ("-cp", "-classpath") is the value of an option.
+  interpreter(/^java$/, { longScript: ["-jar", "-m", "--module"], valued: "ph" }),
 ];
 
 const LAUNCHERS: readonly Launcher[] = [
@@ -77,6 +80,9 @@ const LAUNCHERS: readonly Launcher[] = [
   launcher(/^(?:tini|dumb-init|catatonit)$/, "epr"),
   launcher(/^(?:systemd-run|systemd-cat|systemd-inhibit)$/, "pEtHMu"),
   launcher(/^chpst$/, "uUbnemdopfrc"),
+  launcher(/^(?:npx|bunx)$/, "p"),
+  // What follows their first word ("run", "exec", "eval") names a script.
+  launcher(/^(?:npm|pnpm|bun|deno|go|cargo|uv|poetry|pipx|bundle)$/, "", 1),
 ];
 
 const SHELL_CALLERS: readonly ShellCaller[] = [
@@ -88,10 +94,12 @@ const SHELL_CALLERS: readonly ShellCaller[] = [
   },
   {
     kind: "shell-caller",
-    names: /^(?:su|runuser|watch|parallel|script|at|batch|pdsh|clush|pssh|eval)$/,
+    names: /^(?:su|runuser|watch|parallel|script|at|batch|pdsh|clush|pssh|eval|socat)$/,
     valued: "",
     hasHost: false,
   },
+  { kind: "shell-caller", names: /^(?:ansible|salt)$/, valued: "aefiImMtTu", hasHost: true },
+  { kind: "shell-caller", names: /^sqlite3$/, valued: "", hasHost: true },
 ];
 
 /** What is known of a program by the last part of its path; undefined for any other. */

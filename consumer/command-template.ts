@@ -39,7 +39,7 @@ export function commandShape(command: readonly string[]): CommandShape {
 const NAMES_OPTION = "in the name of an option: its value stands after --, or as in --name={{...}}";
 const RUN = "here: its value would be run, or choose what is run. Values go by environment";
 const RUN_BY_SHELL =
-  "here: a shell reads it. Values go by environment, or as arguments of a script";
+  "here: it is read as a script. Values go by environment, or as arguments of a script";
 
 function faultAt(index: number, why: string): CommandFault {
   return { index, message: `must not hold a placeholder ${why}` };
@@ -47,8 +47,9 @@ function faultAt(index: number, why: string): CommandFault {
 
 /** Options of many programs after which something comes that is run. */
 const SCRIPT_OPTION =
-  /^(?:-[a-zA-Z]{0,2}[ce]|-[ce][a-z]{0,2}|--(?:eval|command|exec|execute|script|code))$/;
-const SCRIPT_ASSIGNED = /^--(?:eval|command|exec|execute|script|code|print)=/;
+  /^(?:-[a-zA-Z]{0,2}[ce]|-[ce][a-z]{0,2}|--(?:[a-z-]+-)?(?:eval|command|cmd|exec|execute|script|code|shell|rsh|entrypoint))$/;
+const SCRIPT_ASSIGNED =
+  /^--(?:[a-z-]+-)?(?:eval|command|cmd|exec|execute|script|code|shell|rsh|entrypoint|print)=/;
 const FIND_EXEC = /^-(?:exec|execdir|ok|okdir)$/;
 
 function scriptOption(command: readonly string[]): CommandFault | undefined {

@@ -40,7 +40,7 @@ function renderHttp(action: HttpRuleAction, values: TemplateValues): Action {
     method,
     url: textOf(urlTemplate(parseTemplate(action.url)).fill(values), "url"),
     headers: mapValues(headers, (value, name) =>
-      safeHeader(textOf(asItIs(parseTemplate(value), values), `header ${name}`), name),
+      safeHeader(textOf(fillHeader(parseTemplate(value), values), `header ${name}`), name),
     ),
     body:
       action.body === null || action.body === undefined
@@ -86,6 +86,19 @@ function renderCommand(action: CommandRuleAction, values: TemplateValues): Actio
       ),
     ),
   };
+}
+
+/** RFC 9110: within quotes a backslash stands before a quote and a backslash. */
+function fillHeader(template: Template, values: TemplateValues): Filled {
+  const quoted: boolean[] = [];
+  let isOpen = false;
+  for (const part of template.parts) {
+    if (typeof part !== "string") quoted.push(isOpen);
+    else if (part.replaceAll(/\\./g, "").split('"').length % 2 === 0) isOpen = !isOpen;
+  }
+  return fill(template, values, (value, _placeholder, index) =>
+    quoted[index] === true ? value.replaceAll(/["\\]/g, "\\$&") : value,
+  );
 }
 
 function asItIs(template: Template, values: TemplateValues): Filled {

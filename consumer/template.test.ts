@@ -76,7 +76,19 @@ test("an environment is filled by the same rule as a tag", () => {
 const inBody = (name: string) => ({ body: `{"a":"{{incident.${name}}}"}` });
 
 describe("a value that shows nothing counts as absent", () => {
-  const EMPTY = ["", " ", "\t\n", "\u00a0\u2003", "\u200b", "\ufeff", "\0", "\u00ad\u2060"];
+  const EMPTY = [
+    "",
+    " ",
+    "\t\n",
+    "\u00a0\u2003",
+    "\u200b",
+    "\ufeff",
+    "\0",
+    "\u00ad\u2060",
+    "\u3164",
+    "\ufe0f",
+    "\u2800",
+  ];
 
   test.each(EMPTY.map((value) => [JSON.stringify(value), value]))("%s", (_name, value) => {
     const { url } = { url: "https://t.example/v1/hosts/{{incident.tags.service}}" };
@@ -106,4 +118,13 @@ test("a tag may have the name of something that every object has", () => {
     const incident = { tags: new Map([[name, ["x"]]]) };
     expect(requestOf({ body }, incident)).toMatchObject({ body: '{"a":"x"}' });
   }
+});
+
+test("a value stays inside the quotes of a header", () => {
+  const headers = {
+    "x-filter": 'a="{{incident.title}}"; b="\\"{{incident.title}}"; c={{incident.title}}',
+  };
+  expect(requestOf({ headers }, { title: 'x" or y="\\' })).toMatchObject({
+    headers: { "x-filter": 'a="x\\" or y=\\"\\\\"; b="\\"x\\" or y=\\"\\\\"; c=x" or y="\\' },
+  });
 });

@@ -144,7 +144,7 @@ function chosen(
   return wanted === undefined ? present : present.filter((value) => wanted.includes(value));
 }
 
-/** False for a text of nothing but spaces, control characters and characters without a shape. */
+/** False for a text of nothing but spaces, control characters and characters without a shape, such as Hangul fillers. */
 function isVisible(value: string): boolean {
-  return !/^[\s\p{Cc}\p{Cf}]*$/u.test(value);
+  return !/^[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]*$/u.test(value);
 }
