@@ -66,11 +66,14 @@ export function assemble(
   const writer = `${pod.uid.replaceAll(/[^\w.-]/g, "_")}-${random.nonce()}`;
   const lanes = createLanes(execution.lanesMax, (running) => metrics.gauge("lanes", running));
   const unacknowledged = createTroubles();
+  // As many letters on their way as incidents at work; they wait for the broker, not for each other's incidents.
+  const publishing = createLanes(execution.lanesMax);
   const execute = createExecutor({
     ...dependencies,
     history,
     broker,
     unacknowledged,
+    publishing,
     settings: {
       deadLetterTopic,
       orphanWaitMs: execution.orphanWaitMs,
@@ -94,6 +97,7 @@ export function assemble(
     history,
     broker,
     unacknowledged,
+    publishing,
     lanes,
     stopping: ending.signal,
     onFatal: (error) => ending.fail(error),

@@ -6,6 +6,7 @@ import { historyEntry } from "./history/entry.ts";
 import type { VolumeClock } from "./history/volume-clock.ts";
 import type { SendResult, SourceRecord } from "./ports.ts";
 import { retryDelayMs } from "./retry.ts";
+import type { SharedWork } from "./shared-work.ts";
 import { withhold, type Withheld } from "./withhold.ts";
 
 const OUTCOME_POLL_MS = 250;
@@ -23,6 +24,10 @@ export interface Run {
   /** Aborts, with the reason of `ended`, some time after it: what is half done is finished meanwhile. */
   readonly lingering: AbortSignal;
   readonly sends: Sends;
+  /** Dead letters on their way, by key and attempt. */
+  readonly letters: SharedWork;
+  /** Nothing is left but the dead letter. */
+  readonly onEnded: () => void;
 }
 
 /** Whether a send is under way. */

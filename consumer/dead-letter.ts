@@ -1,4 +1,5 @@
 import { hasCode, messageOf } from "./errors.ts";
+import type { Lanes } from "./lanes.ts";
 import type { Broker, Clock, Log, Metrics, OutgoingRecord, Random, SourceRecord } from "./ports.ts";
 import { type RetryPolicy, retryDelayMs } from "./retry.ts";
 import type { Troubles } from "./troubles.ts";
@@ -45,6 +46,8 @@ export interface DeadLetterDependencies {
   readonly random: Random;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Bounds those that are on their way, each for one try: one that waits for the next holds up no other. Default: no bound. */
+  readonly publishing?: Lanes;
   /** Told as long as the broker refuses it, for the readiness. Default: nobody asks. */
   readonly unacknowledged?: Troubles;
 }
@@ -60,7 +63,7 @@ export async function publishDeadLetter(
   giveUp: AbortSignal,
   dependencies: DeadLetterDependencies,
 ): Promise<void> {
-  const { broker, topic, retry, clock, random, log, metrics, unacknowledged } = dependencies;
+  const { topic, retry, clock, random, log, metrics, unacknowledged } = dependencies;
   const { record, reason, detail } = letter;
   const where = { topic: record.topic, partition: record.partition, offset: String(record.offset) };
   const trouble = Symbol(reason);
@@ -68,11 +71,12 @@ export async function publishDeadLetter(
   try {
     for (let failures = 1; ; failures += 1) {
       try {
-        await broker.publish(outgoing);
+        await publish(outgoing, giveUp, dependencies);
         metrics.count("dead_letters", { reason });
         log.warn("dead-letter.acknowledged", { ...where, reason, detail, key: letter.action?.key });
         return;
       } catch (error) {
+        if (giveUp.aborted && error === giveUp.reason) throw error;
         log.error("dead-letter.not-acknowledged", { ...where, reason, failures, error });
         if (hasCode(error, "record-too-large") && outgoing.value.byteLength > 0) {
           outgoing = withoutValue(outgoing);
@@ -85,6 +89,18 @@ export async function publishDeadLetter(
   } finally {
     unacknowledged?.forget(trouble);
   }
+}
+
+/** In its turn; the reason of `giveUp` when that comes first. What is given up already has its one try, out of turn. */
+function publish(
+  outgoing: OutgoingRecord,
+  giveUp: AbortSignal,
+  { broker, publishing }: DeadLetterDependencies,
+): Promise<void> {
+  const { "source-topic": topic, "source-partition": partition, ...headers } = outgoing.headers;
+  const name = `${topic}/${partition}/${headers["source-offset"]} ${headers["action-key"] ?? ""}`;
+  const send = () => broker.publish(outgoing);
+  return publishing && !giveUp.aborted ? publishing.run(name, send, giveUp) : send();
 }
 
 function withoutValue({ value, headers, ...outgoing }: OutgoingRecord): OutgoingRecord {

@@ -18,8 +18,10 @@ import type {
   Random,
   SourceRecord,
 } from "./ports.ts";
+import type { Lanes } from "./lanes.ts";
 import type { Resolution } from "./resolution.ts";
 import type { RetryPolicy } from "./retry.ts";
+import { createSharedWork } from "./shared-work.ts";
 import type { Troubles } from "./troubles.ts";
 
 /** One action of one incident, as the planner made it from a rule. */
@@ -63,6 +65,8 @@ interface ExecuteOptions {
   readonly record: SourceRecord;
   /** Aborts when the process begins to stop: no claim is made any more, no wait goes on; a running send does. */
   readonly stopping: AbortSignal;
+  /** Called when the end is durable and nothing is left but its dead letter: what comes after may begin. Default: nobody waits for that. */
+  readonly onEnded?: () => void;
 }
 
 export interface Settled {
@@ -109,6 +113,8 @@ export interface ExecutorDependencies {
   readonly metrics: Metrics;
   /** Dead letters that the broker refuses at present. Default: nobody asks. */
   readonly unacknowledged?: Troubles;
+  /** Bounds the dead letters that are on their way. Default: no bound. */
+  readonly publishing?: Lanes;
   readonly pod: Pod;
   readonly settings: ExecutorSettings;
   /** Keeps the limits of rules. Default: no rule has any. */
@@ -123,8 +129,9 @@ export function createExecutor(dependencies: ExecutorDependencies): Executor {
   const { clock } = dependencies.history;
   const withClock = { ...dependencies, clock };
   const endOf = createEnds();
+  const letters = createSharedWork();
   return async (planned, options) => {
-    const { assignment, record, stopping } = options;
+    const { assignment, record, stopping, onEnded = () => undefined } = options;
     const ended = endOf(assignment.signal, stopping);
     const lingering = new AbortController();
     let settled: AbortController | undefined;
@@ -146,6 +153,8 @@ export function createExecutor(dependencies: ExecutorDependencies): Executor {
         ended,
         lingering: lingering.signal,
         sends,
+        letters,
+        onEnded,
       });
     } catch (error) {
       throw ended.aborted && error === ended.reason
@@ -251,26 +260,37 @@ function tooOld({ dependencies, planned }: Run): Settled {
   return { outcome: "rejected", attempt: 0, suppressed: false, reason: "too-old" };
 }
 
-/** What did not end well is settled when its dead letter is out. */
+/**
+ * What did not end well is settled when its dead letter is out. The key may come again meanwhile, and ends with the letter
+ * that is on its way.
+ */
 async function settle(run: Run, end: Outcome, by: AttemptEnd["by"]): Promise<Settled> {
   const { history, metrics, settings } = run.dependencies;
   const { planned, record } = run;
-  const { attempt, outcome, detail } = end;
+  const { key, attempt, outcome, detail } = end;
+  const ended = { outcome, attempt, suppressed: by === "found", reason: detail };
   if (by !== "own") metrics.count("actions", { result: "suppressed" });
-  if (outcome !== "done") {
-    run.revoked.throwIfAborted();
-    const letter: DeadLetter = {
-      reason: end.reason === "too-old" ? "too-old" : (end.withheld ?? outcome),
-      detail,
-      record,
-      incidentId: planned.incident.id,
-      action: { key: planned.key, attempt, rule: planned.rule, name: planned.action },
-    };
-    const { deadLetterTopic: topic, retry } = settings;
-    await publishDeadLetter(letter, run.ended, { ...run.dependencies, topic, retry });
+  if (outcome === "done") {
+    await history.record(historyEntry(planned, end, false), run.lingering);
+    return ended;
   }
-  await history.record(historyEntry(planned, end, outcome !== "done"), run.lingering);
-  return { outcome, attempt, suppressed: by === "found", reason: detail };
+  run.revoked.throwIfAborted();
+  run.onEnded();
+  const letter: DeadLetter = {
+    reason: end.reason === "too-old" ? "too-old" : (end.withheld ?? outcome),
+    detail,
+    record,
+    incidentId: planned.incident.id,
+    action: { key, attempt, rule: planned.rule, name: planned.action },
+  };
+  const { deadLetterTopic: topic, retry } = settings;
+  await run.letters.once(`${key}.${attempt}`, run.ended, async () => {
+    // Another delivery may have come to its letter since this one looked first.
+    if (history.lookup(key)?.attempt === attempt) return;
+    await publishDeadLetter(letter, run.ended, { ...run.dependencies, topic, retry });
+    await history.record(historyEntry(planned, end, true), run.lingering);
+  });
+  return ended;
 }
 
 function assignmentLost(planned: Run["planned"], record: SourceRecord, cause: unknown): Error {

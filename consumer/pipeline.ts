@@ -28,7 +28,7 @@ export interface PipelineDependencies extends RecordDependencies {
  * The way of a batch: decode, plan, execute in lanes, commit what is contiguously done.
  *
  * - Records of one incident run one after another, others side by side; none blocks another. Only the
- *   commit waits for the first record that is not terminal.
+ *   commit waits for the first record that is not terminal. A dead letter that waits for its acknowledgement holds no lane.
  * - The terminal prefix is committed every `commitIntervalMs`, when the group begins to rebalance, and at the end,
  *   whatever the end is, but never after the assignment was lost.
  * - The handler resolves when every record is terminal and committed. It rejects, after what runs has ended
@@ -144,17 +144,28 @@ async function runRecord(
 ): Promise<void> {
   const { batch, startedMs, watermark } = work;
   const { clock, lanes, metrics } = dependencies;
-  const attempt = async (): Promise<void> => {
+  const attempt = async (release: () => void): Promise<void> => {
     try {
-      await run({ assignment: batch.assignment, halted });
+      await run({ assignment: batch.assignment, halted, release });
       watermark.done(index);
       metrics.observe("record", clock.monotonicMs() - startedMs);
     } catch (error) {
       fail(error, record, work, dependencies);
     }
   };
+  if (lane === undefined) {
+    await attempt(() => undefined);
+    return;
+  }
+  let ending: Promise<void> | undefined;
+  const inLane = async (): Promise<void> => {
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    ending = attempt(release);
+    await Promise.race([ending, released]);
+  };
   // Rejects only when it is given up before its turn, and then the batch is halted already.
-  await lanes.run(lane, attempt, halted).catch(() => undefined);
+  await lanes.run(lane, inLane, halted).catch(() => undefined);
+  await ending;
 }
 
 /** What may end a batch early: a lost assignment, a stop of the process, an error of its own. */

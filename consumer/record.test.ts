@@ -70,7 +70,7 @@ function benchRecord(record: SourceRecord, done: readonly string[] = []) {
       epoch: 1,
       signal: new AbortController().signal,
     };
-    await prepared?.run({ assignment, halted: assignment.signal });
+    await prepared?.run({ assignment, halted: assignment.signal, release: () => undefined });
   };
   const letters = () => broker.published.map(({ headers }) => headers["action-key"]);
   return { prepared, run, executed, letters, metrics };

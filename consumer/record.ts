@@ -2,6 +2,7 @@ import { type DeadLetter, publishDeadLetter } from "./dead-letter.ts";
 import { decode, type IncidentFormat } from "./decode.ts";
 import { type Executor, endedBefore, type KnownEnds } from "./execute.ts";
 import { namedTags } from "./named-tags.ts";
+import type { Lanes } from "./lanes.ts";
 import { match, type MatchedAction, type PlanSettings, type Rule } from "./plan.ts";
 import type { Assignment, Broker, Clock, Log, Metrics, Random, SourceRecord } from "./ports.ts";
 import type { RetryPolicy } from "./retry.ts";
@@ -28,6 +29,8 @@ export interface RecordDependencies {
   readonly metrics: Metrics;
   /** Dead letters that the broker refuses at present. Default: nobody asks. */
   readonly unacknowledged?: Troubles;
+  /** Bounds the dead letters that are on their way. Default: no bound. */
+  readonly publishing?: Lanes;
   readonly settings: RecordSettings;
   /** Aborts when the process begins to stop. */
   readonly stopping: AbortSignal;
@@ -38,12 +41,14 @@ interface RecordContext {
   readonly assignment: Assignment;
   /** Aborts when nothing new may be started for this batch; what runs goes on to its end. */
   readonly halted: AbortSignal;
+  /** Called when nothing is left but dead letters that the broker has to acknowledge: the lane goes on. */
+  readonly release: () => void;
 }
 
 /** What is to be done for a record. */
 export interface RecordWork {
-  /** Works of one lane run one after another: the incident, or the record itself when it names none. */
-  readonly lane: string;
+  /** Works of one lane run one after another: the incident. Undefined where only a dead letter is to be sent. */
+  readonly lane: string | undefined;
   /** Resolves when the record is terminal, rejects when it is not: with the reason of `halted`, or the error. */
   readonly run: (context: RecordContext) => Promise<void>;
 }
@@ -71,7 +76,7 @@ export function prepare(
     metrics.count("records", { result: "undecodable" });
     const { reason, detail } = decoded.rejection;
     const letter = { reason, detail, record, incidentId: null };
-    return { lane: laneOf(record), run: ({ halted }) => deadLetter(letter, halted, dependencies) };
+    return { lane: undefined, run: ({ halted }) => deadLetter(letter, halted, dependencies) };
   }
   const { incident, tagsDropped } = decoded;
   for (const { rule, detail } of tagsDropped) {
@@ -88,18 +93,31 @@ export function prepare(
   };
 }
 
-/** One after another, in the order of the rules: what a rule does first has its effect first. */
+/**
+ * One after another, in the order of the rules: what a rule does first has its effect first. Only the end of the record
+ * waits for dead letters: an action that has ended, durably, has its effect or never will, whoever hears of it when.
+ */
 async function settle(
   actions: readonly MatchedAction[],
   record: SourceRecord,
-  { assignment, halted }: RecordContext,
+  { assignment, halted, release }: RecordContext,
   dependencies: RecordDependencies,
 ): Promise<void> {
   const { execute, stopping } = dependencies;
-  for (const action of actions) {
-    halted.throwIfAborted();
-    await execute(action.plan(), { assignment, record, stopping });
+  const settling: Promise<unknown>[] = [];
+  try {
+    for (const action of actions) {
+      halted.throwIfAborted();
+      const { promise: ended, resolve: onEnded } = Promise.withResolvers<void>();
+      const settled = execute(action.plan(), { assignment, record, stopping, onEnded });
+      settling.push(settled);
+      await Promise.race([settled, ended]);
+    }
+    release();
+  } finally {
+    await Promise.allSettled(settling);
   }
+  await Promise.all(settling);
 }
 
 /** Resolves when the broker has it; tries until then, or until `halted`. */
@@ -111,9 +129,4 @@ async function deadLetter(
   const { deadLetterTopic: topic, retry } = dependencies.settings;
   halted.throwIfAborted();
   await publishDeadLetter(letter, halted, { ...dependencies, topic, retry });
-}
-
-/** Of its own, so that it waits for no incident; no incident id holds a NUL. */
-function laneOf({ topic, partition, offset }: SourceRecord): string {
-  return `\0${topic}/${partition}/${offset}`;
 }

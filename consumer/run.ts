@@ -188,7 +188,7 @@ async function work(
   });
   parts.lanes = lanes;
   parts.session = session;
-  // A dead letter that is not acknowledged holds its partition, and its lane: seen here before the lag shows it.
+  // A dead letter that is not acknowledged holds the commits of its partition: seen here before the lag shows it.
   const held = () => standstillState(session.standstills) ?? unacknowledged.state;
   parts.states.broker = () => (session.state.ready ? held() : session.state);
   await Promise.race([session.ended, rejects(ending.signal)]);
