@@ -1,7 +1,7 @@
 import { ConsumerError, hasCode } from "./errors.ts";
 import type { Lanes } from "./lanes.ts";
 import { createWatermark, type Watermark } from "./offsets.ts";
-import type { Assignment, Batch, BatchHandler, SourceRecord } from "./ports.ts";
+import type { Batch, BatchHandler, SourceRecord } from "./ports.ts";
 import {
   prepare,
   type RecordDependencies,
@@ -36,15 +36,7 @@ export interface PipelineDependencies extends RecordDependencies {
  *   records undone; or with the error that halted the batch. Rejected means: the rest has to come again.
  */
 export function createPipeline(dependencies: PipelineDependencies): BatchHandler {
-  const known = new WeakSet<Assignment>();
-  return (batch) => {
-    const { assignment } = batch;
-    if (!known.has(assignment)) {
-      known.add(assignment);
-      hideLagOnceLost(assignment, dependencies);
-    }
-    return handle(batch, dependencies);
-  };
+  return (batch) => handle(batch, dependencies);
 }
 
 /** A batch at work. */
@@ -76,7 +68,6 @@ async function handle(batch: Batch, dependencies: PipelineDependencies): Promise
     committed: undefined,
   };
   try {
-    reportLag(work, dependencies);
     batch.beforeRevoke?.(() => work.watermark.committable);
     const open = await prepareAll(work, dependencies);
     if (open.length > 0) await runAll(open, work, dependencies);
@@ -252,7 +243,6 @@ async function commit(work: Work, dependencies: PipelineDependencies): Promise<v
   }
   work.committed = next;
   dependencies.metrics.count("commits", { result: "acknowledged" });
-  reportLag(work, dependencies);
 }
 
 /** The last commit, and what the handler ends with. */
@@ -281,22 +271,4 @@ function asConsumerError(error: unknown): ConsumerError {
   return error instanceof ConsumerError
     ? error
     : new ConsumerError("internal", "a record ended in an unexpected error", { cause: error });
-}
-
-/** Another pod shows it from then on. */
-function hideLagOnceLost(
-  { topic, partition, signal }: Assignment,
-  { metrics }: PipelineDependencies,
-): void {
-  const hide = (): void => metrics.gauge("lag", undefined, { topic, partition: String(partition) });
-  signal.addEventListener("abort", hide, { once: true });
-}
-
-function reportLag({ batch, committed }: Work, { metrics }: PipelineDependencies): void {
-  const { topic, partition } = batch.assignment;
-  const position = committed ?? batch.records[0]?.offset ?? batch.highWatermark;
-  metrics.gauge("lag", Number(batch.highWatermark - position), {
-    topic,
-    partition: String(partition),
-  });
 }

@@ -94,8 +94,6 @@ export interface Batch {
   readonly records: readonly SourceRecord[];
   /** The position after the batch, to be committed when all its records are done: after the last one there may be others that hold none. */
   readonly nextOffset: bigint;
-  /** End offset of the partition when the batch was fetched, for the lag. */
-  readonly highWatermark: bigint;
   /**
    * Commits `nextOffset` (the first offset not done) for this partition. Resolves when the broker
    * acknowledged it. Throws "assignment-lost" instead of committing for a partition that is not ours any more.
@@ -119,10 +117,11 @@ export interface OutgoingRecord {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** An assigned partition that is not read any further, while the others are. */
+/** An assigned partition, or a topic of several, that is not read any further, while the others are. */
 export interface Standstill {
   readonly topic: string;
-  readonly partition: number;
+  /** undefined: the topic as a whole. */
+  readonly partition: number | undefined;
   /** The position that is not passed; undefined where the partition as a whole cannot be read. */
   readonly offset: bigint | undefined;
   readonly cause: StandstillCause;
@@ -138,7 +137,13 @@ type StandstillCause =
   /** It would take more memory than one batch may. */
   | "too-large"
   /** The partition has no leader at present. */
-  | "no-leader";
+  | "no-leader"
+  /** Its leader, or the group's coordinator, does not answer. */
+  | "unanswered"
+  /** A broker answers with an error. */
+  | "refused"
+  /** The cluster has no such topic or partition. */
+  | "missing";
 
 /** Positions of an assigned partition that cannot be read. */
 export interface UnreadablePositions {

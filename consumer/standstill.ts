@@ -2,6 +2,7 @@ import type { DependencyState, Standstill } from "./ports.ts";
 
 /** `incidents/3 at offset 42`. */
 function standstillPlace({ topic, partition, offset }: Standstill): string {
+  if (partition === undefined) return `topic ${topic}`;
   const place = `${topic}/${String(partition)}`;
   return offset === undefined ? place : `${place} at offset ${String(offset)}`;
 }

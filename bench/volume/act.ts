@@ -66,7 +66,6 @@ export function batchOf(records: readonly SourceRecord[]): Batch {
     },
     records,
     nextOffset: BigInt(Number(records.at(-1)?.offset ?? 0n) + 1),
-    highWatermark: BigInt(records.length),
     commit: async () => undefined,
   };
 }

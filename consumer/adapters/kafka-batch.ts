@@ -43,7 +43,6 @@ export function toBatch(
     assignment,
     records,
     nextOffset: end,
-    highWatermark: BigInt(payload.batch.highWatermark),
     async commit(nextOffset) {
       if (nextOffset < first || nextOffset > end) {
         throw new ConsumerError(

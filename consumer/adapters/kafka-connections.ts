@@ -5,6 +5,7 @@ import kafkajs from "kafkajs";
 import { internal } from "./kafka-internals.ts";
 
 interface SentRequest {
+  readonly entry: { readonly apiName: string };
   /** null while it waits to be sent. */
   readonly sentAt: number | null;
 }
@@ -13,7 +14,11 @@ interface SentRequest {
 interface Connection {
   readonly broker: string;
   readonly logger: { warn(message: string, fields: object): void };
-  readonly requestQueue: { readonly inflight: Map<number, SentRequest>; destroy(): void };
+  readonly requestQueue: {
+    readonly inflight: Map<number, SentRequest>;
+    readonly pending: readonly unknown[];
+    destroy(): void;
+  };
   socket?: Socket;
   authenticatedAt: unknown;
   connectionStatus: string;
@@ -23,6 +28,7 @@ interface Connection {
   bytesNeeded: number;
   isConnected(): boolean;
   connect(): Promise<boolean>;
+  disconnect(): Promise<boolean>;
   send(request: object): Promise<unknown>;
   rejectRequests(error: Error): void;
 }
@@ -73,6 +79,17 @@ export function guardConnections(): void {
       }
     };
   });
+  // It is waited for what is under way, but for fetches and what is not answered.
+  replace("disconnect", (disconnect) => {
+    return async function disconnectAtOnce(this: Connection) {
+      const { inflight, pending } = this.requestQueue;
+      const awaited = [...inflight.values()].filter(({ entry }) => entry.apiName !== "Fetch");
+      if (awaited.length + pending.length > 0 && !isSilent(this)) return disconnect.call(this);
+      const { broker } = this;
+      shut(this, new kafkajs.KafkaJSConnectionError("the connection was closed", { broker }));
+      return true;
+    };
+  });
   replace("connect", (connect) => {
     const opening = new WeakMap<Connection, Promise<boolean>>();
     // One at a time: of two sockets the first would be forgotten, and its end would be taken for that of the second.
@@ -87,10 +104,18 @@ export function guardConnections(): void {
   });
 }
 
+/** kafkajs waits for ever where the other side ends the connection before it is ready. */
 async function open(connection: Connection, connect: Connection["connect"]): Promise<boolean> {
   forgetSocket(connection);
+  const { broker } = connection;
   try {
-    return await connect.call(connection);
+    const opened = connect.call(connection);
+    const ended = new Promise<never>((_resolve, reject) => {
+      connection.socket?.once("close", () =>
+        reject(new kafkajs.KafkaJSConnectionError("closed before it was ready", { broker })),
+      );
+    });
+    return await Promise.race([opened, ended]);
   } catch (error) {
     failedAtMs.set(connection, performance.now());
     forgetSocket(connection);
@@ -105,14 +130,18 @@ function closed(connection: Connection, socket: Socket | undefined, reason: stri
   if (socket === connection.socket && connection.isConnected()) {
     logger.warn("A request timed out: closing its connection", { broker, error: reason });
     failedAtMs.set(connection, performance.now());
-    forgetSocket(connection);
-    // In one step, so that nobody finds it open in between.
-    connection.requestQueue.destroy();
-    connection.authenticatedAt = null;
-    connection.connectionStatus = DISCONNECTED;
-    connection.rejectRequests(failure);
+    shut(connection, failure);
   }
   return failure;
+}
+
+/** In one step: a request of somebody who finds it open in between would never be answered, nor time out. */
+function shut(connection: Connection, reason: Error): void {
+  forgetSocket(connection);
+  connection.requestQueue.destroy();
+  connection.authenticatedAt = null;
+  connection.connectionStatus = DISCONNECTED;
+  connection.rejectRequests(reason);
 }
 
 /** What still comes from its former socket is none of its business, and the rest of an answer never comes. */
@@ -121,7 +150,9 @@ function forgetSocket(connection: Connection): void {
   if (socket !== undefined) {
     for (const event of ["data", "end", "error", "timeout"]) socket.removeAllListeners(event);
     socket.on("error", () => undefined);
-    socket.destroy();
+    // What was written is sent first, where it can be.
+    if (connection.isConnected() && !isSilent(connection)) socket.destroySoon();
+    else socket.destroy();
   }
   connection.chunks = [];
   connection.bytesBuffered = 0;
@@ -170,7 +201,7 @@ async function findAnswering(this: BrokerPool): Promise<Broker | undefined> {
     const found = await this.findBroker({ nodeId }).catch(() => undefined);
     if (found !== undefined) return found;
   }
-  if (this.seedBroker !== undefined && isSilent(this.seedBroker)) await this.createSeedBroker();
+  if (this.seedBroker !== undefined && isDistrusted(this.seedBroker)) await this.createSeedBroker();
   await this.connect();
   return this.seedBroker;
 }
@@ -178,7 +209,7 @@ async function findAnswering(this: BrokerPool): Promise<Broker | undefined> {
 /** Connected and answering, then not connected, then silent; in each part in any order. */
 function inOrderOfTrust(brokers: Readonly<Record<string, Broker>>): string[] {
   const rank = (broker: Broker): number => {
-    if (isSilent(broker)) return 2;
+    if (isDistrusted(broker)) return 2;
     return broker.isConnected() ? 0 : 1;
   };
   return Object.entries(brokers)
@@ -187,15 +218,18 @@ function inOrderOfTrust(brokers: Readonly<Record<string, Broker>>): string[] {
     .map(({ nodeId }) => nodeId);
 }
 
-function isSilent({ connectionPool }: Broker): boolean {
+function isDistrusted({ connectionPool }: Broker): boolean {
   return connectionPool.pool.some((connection) => {
     const failedMs = failedAtMs.get(connection) ?? Number.NEGATIVE_INFINITY;
-    if (performance.now() - failedMs < DISTRUST_MS) return true;
-    const nowMs = Date.now();
-    return [...connection.requestQueue.inflight.values()].some(
-      ({ sentAt }) => sentAt !== null && nowMs - sentAt > SILENT_MS,
-    );
+    return performance.now() - failedMs < DISTRUST_MS || isSilent(connection);
   });
+}
+
+function isSilent({ requestQueue }: Connection): boolean {
+  const nowMs = Date.now();
+  return [...requestQueue.inflight.values()].some(
+    ({ sentAt }) => sentAt !== null && nowMs - sentAt > SILENT_MS,
+  );
 }
 
 export function isConnectionError(error: unknown): error is Error {

@@ -1,6 +1,9 @@
+import { guardAnswers } from "./kafka-answers.ts";
 import { guardBrokerChoice, guardConnections } from "./kafka-connections.ts";
 import { guardFetchAnswers } from "./kafka-fetch-answer.ts";
+import { guardFetching } from "./kafka-fetching.ts";
 import { internal } from "./kafka-internals.ts";
+import { guardOutOfRange } from "./kafka-positions.ts";
 
 /**
  * Changes to kafkajs 2.2.4 itself, where no option reaches. It is no longer maintained, and its version is
@@ -12,6 +15,8 @@ export function guardKafkajs(): void {
     guardPendingRequests();
     guardConnections();
     guardBrokerChoice();
+    guardAnswers();
+    guardFetching();
     guardOutOfRange();
     guardFetchAnswers();
   }
@@ -25,18 +30,6 @@ interface RequestQueue {
   throttleCheckTimeoutId: NodeJS.Timeout | null;
   checkPendingRequests(): void;
   scheduleCheckPendingRequests(): void;
-}
-
-interface OffsetManager {
-  resolvedOffsets: Record<string, Record<number, string>>;
-  committedOffsets(): Record<string, Record<number, string>>;
-  cluster: {
-    logger: { error(message: string, fields: object): void };
-    fetchTopicsOffset(
-      topics: readonly object[],
-    ): Promise<{ topic: string; partitions: { partition: number; offset: string }[] }[]>;
-  };
-  setDefaultOffset(place: { topic: string; partition: number }): Promise<void>;
 }
 
 /**
@@ -61,35 +54,4 @@ function scheduleOnlyIfPending(this: RequestQueue): void {
     this.throttleCheckTimeoutId = null;
     this.checkPendingRequests();
   }, delayMs);
-}
-
-/**
- * src/consumer/offsetManager: OFFSET_OUT_OF_RANGE commits -1 or -2 over the group's offset, whatever autoCommit
- * says. Here the position moves to the earliest record and the committed offset stays until a record is done:
- * what comes again is suppressed by the history, what is gone is told.
- */
-function guardOutOfRange(): void {
-  internal<OffsetManager>("consumer/offsetManager")("setDefaultOffset", () => seekEarliest);
-}
-
-async function seekEarliest(
-  this: OffsetManager,
-  { topic, partition }: { topic: string; partition: number },
-): Promise<void> {
-  const offset = this.resolvedOffsets[topic]?.[partition];
-  const found = await this.cluster.fetchTopicsOffset([
-    { topic, partitions: [{ partition }], fromBeginning: true },
-  ]);
-  const earliest = found
-    .find((offsets) => offsets.topic === topic)
-    ?.partitions.find((offsets) => offsets.partition === partition)?.offset;
-  const resolved = this.resolvedOffsets[topic];
-  const committed = this.committedOffsets()[topic];
-  if (earliest === undefined || resolved === undefined || committed === undefined) {
-    return;
-  }
-  const place = { topic, partition, offset, earliest };
-  this.cluster.logger.error("Offset out of range: reading on from the earliest record", place);
-  resolved[partition] = earliest;
-  committed[partition] = earliest;
 }

@@ -6,7 +6,7 @@ export interface Standstills {
   /** Begins a standstill, or replaces that of the partition. Nothing is told again while it stays the same. */
   note(found: Omit<Standstill, "sinceMs">): void;
   /** The partition is read again. */
-  forget(topic: string, partition: number): void;
+  forget(topic: string, partition: number | undefined): void;
   /** They may be another member's from now on. */
   forgetAll(): void;
   readonly present: readonly Standstill[];
@@ -25,7 +25,7 @@ export function createStandstills({
     const { topic, partition, offset, cause } = standstill;
     metrics.gauge("standstill", value, {
       topic,
-      partition: String(partition),
+      partition: partition === undefined ? "" : String(partition),
       offset: offset === undefined ? "" : String(offset),
       cause,
     });
@@ -41,7 +41,7 @@ export function createStandstills({
 
   return {
     note(found) {
-      const key = partitionKey(found.topic, found.partition);
+      const key = keyOf(found.topic, found.partition);
       const { topic, partition, offset, cause, detail } = found;
       const former = present.get(key);
       if (former?.offset === offset && former?.cause === cause && former.detail === detail) return;
@@ -49,13 +49,16 @@ export function createStandstills({
       const standstill = { ...found, sinceMs: Date.now() };
       present.set(key, standstill);
       show(standstill, 1);
-      const place =
-        offset === undefined ? { topic, partition } : { topic, partition, offset: String(offset) };
-      log.error("partition.stands-still", { ...place, cause, detail });
+      log.error("partition.stands-still", {
+        topic,
+        ...(partition !== undefined && { partition }),
+        ...(offset !== undefined && { offset: String(offset) }),
+        cause,
+        detail,
+      });
     },
     forget(topic, partition) {
-      if (drop(partitionKey(topic, partition)))
-        log.info("partition.read-again", { topic, partition });
+      if (drop(keyOf(topic, partition))) log.info("partition.read-again", { topic, partition });
     },
     forgetAll() {
       for (const key of present.keys()) drop(key);
@@ -64,4 +67,8 @@ export function createStandstills({
       return [...present.values()];
     },
   };
+}
+
+function keyOf(topic: string, partition: number | undefined): string {
+  return partition === undefined ? topic : partitionKey(topic, partition);
 }

@@ -93,7 +93,7 @@ describe("kafkajs", () => {
     await joined(started);
     // Retriable for kafkajs: without the adapter's word it would begin again.
     using fault = cluster.faults.add({
-      api: "Fetch",
+      api: "Heartbeat",
       action: { type: "error", error: "COORDINATOR_LOAD_IN_PROGRESS" },
     });
     const failure = await started.consuming;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import kafkajs, { type Consumer, type Producer, type RecordMetadata } from "kafkajs";
+import { type Consumer, type Producer, type RecordMetadata } from "kafkajs";
 
 import { ConsumerError } from "../errors.ts";
 import type { Broker, DependencyState, Metrics } from "../ports.ts";
@@ -9,8 +9,11 @@ import { createKafkaClient, type KafkaClient, type KafkaClientOptions } from "./
 import { createDeliveries, type Deliveries } from "./kafka-deliveries.ts";
 import { toConsumerError } from "./kafka-errors.ts";
 import { RAW_RECORDS } from "./kafka-fetch-answer.ts";
+import { createFetching } from "./kafka-fetching.ts";
 import { createGenerations } from "./kafka-generations.ts";
+import { partitionerWithLeader, type Place } from "./kafka-leaders.ts";
 import { createStandstills } from "./kafka-standstills.ts";
+import { createPartitionWatch, standstillAfterMs } from "./kafka-watch.ts";
 
 /** How long leaving the group and closing connections in order may take; then they are cut. */
 const LEAVE_MS_MAX = 3000;
@@ -34,6 +37,13 @@ export interface KafkaBrokerOptions extends KafkaClientOptions {
 export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
   const { kafka: config, log, standstillRetryMs } = options;
   const standstills = createStandstills(options);
+  const watch = createPartitionWatch({
+    ...options,
+    topics: config.topics,
+    standstillMs: standstillAfterMs(config.maxWaitMs),
+    standstills,
+  });
+  const fetching = createFetching(config.groupId, () => watch);
   const assignments = createAssignments();
   const stopped = new AbortController();
   let state: DependencyState = notReady(`connecting to ${config.brokers.join(", ")}`);
@@ -54,7 +64,9 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
   const lose = (reason: string) => {
     if (!stopped.signal.aborted) deliveries?.commitLast();
     assignments.revoke(reason);
+    watch.lost();
     standstills.forgetAll();
+    fetching.interrupt();
     state = notReady(reason);
   };
 
@@ -78,7 +90,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
     const { kafka } = await openClient();
     const connecting = kafka.producer({
       allowAutoTopicCreation: false,
-      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+      createPartitioner: partitionerWithLeader,
       retry: CONSUMER_RETRY,
     });
     await connecting.connect();
@@ -95,6 +107,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
     stopped.abort(new ConsumerError("broker-unavailable", "broker: stopped"));
     deliveries?.close();
     lose("stopped");
+    watch.close();
     const left = new AbortController();
     const tooLong = sleep(LEAVE_MS_MAX, undefined, { signal: left.signal }).then(
       () => log.warn("broker.left-unfinished", { afterMs: LEAVE_MS_MAX }),
@@ -122,6 +135,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
           maxBytesPerPartition: config.maxBytesPerPartition,
           maxBytes: Math.max(FETCH_BYTES_MIN, config.maxBytesPerPartition),
           maxWaitTimeInMs: config.maxWaitMs,
+          partitionAssigners: [fetching.assigner],
           allowAutoTopicCreation: false,
           rackId: RAW_RECORDS,
           retry: { ...CONSUMER_RETRY, restartOnFailure: async () => false },
@@ -143,6 +157,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
           assignments.grant(payload.memberAssignment);
           standstills.forgetAll();
           deliveries?.lookAgain();
+          watch.assigned(placesOf(payload.memberAssignment), fetching);
           heardMs = performance.now();
           state = { ready: true };
           const { isLeader, memberAssignment, memberId } = payload;
@@ -245,6 +260,12 @@ function requireAcknowledged(answer: readonly RecordMetadata[], topic: string): 
 function presentHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
   const given: [string, string | null | undefined][] = Object.entries(headers);
   return Object.fromEntries(given.map(([name, value]) => [name, value ?? ""]));
+}
+
+function placesOf(assignment: Readonly<Record<string, readonly number[]>>): Place[] {
+  return Object.entries(assignment).flatMap(([topic, partitions]) =>
+    partitions.map((partition) => ({ topic, partition })),
+  );
 }
 
 function notReady(reason: string): DependencyState {

@@ -60,7 +60,7 @@ const kafka = section({
   requestTimeoutMs: milliseconds(
     1000,
     300_000,
-    "One request to a broker, more than maxWaitMs. Default 30000.",
+    "One request to a broker, more than maxWaitMs. One that takes longer closes its connection, and is made again over a new one. Default 30000.",
   ).default(30_000),
   partitionsConcurrentMax: integer(
     1,
@@ -85,7 +85,7 @@ const kafka = section({
   maxWaitMs: milliseconds(
     10,
     30_000,
-    "How long a broker holds an empty fetch back. Default 500.",
+    "How long a broker holds an empty fetch back. A partition that was not read for ten times as long (at least a second, by default 5 s) stands still: the pod is unready and names it. Default 500.",
   ).default(500),
   commitIntervalMs: milliseconds(
     10,
