@@ -224,6 +224,11 @@ test.each([
     IMPORT,
   ],
   [
+    "a history that only looks like a view of ours",
+    JSON.stringify({ format: 1, publishedAtMs: AT_MS, entries: { [OLD_KEY]: AT_MS } }, null, 1),
+    IMPORT,
+  ],
+  [
     "a history with one record that does not fit",
     JSON.stringify({ [OLD_KEY]: AT_MS, "incident-1": AT_MS }),
     IMPORT,

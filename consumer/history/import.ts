@@ -103,7 +103,11 @@ function isView(bytes: Uint8Array, file: string, formats: FormatRange): boolean 
   return view.success;
 }
 
-const viewSchema = z.object({ format: z.int(), entries: z.record(z.string(), z.unknown()) });
+/** Keys that are none of ours would be replaced without having suppressed anything. */
+const viewSchema = z.object({
+  format: z.int(),
+  entries: z.record(z.string().regex(/^[0-9a-f]{64}$/), z.unknown()),
+});
 
 async function keep(
   bytes: Uint8Array,
