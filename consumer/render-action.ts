@@ -4,12 +4,14 @@ import type { RejectionRule } from "./incident.ts";
 import type { Action } from "./ports.ts";
 import type { CommandRuleAction, HttpRuleAction, RuleAction } from "./rules.ts";
 import {
+  type Escape,
   fill,
   type Filled,
   parseTemplate,
   type Template,
   type TemplateValues,
 } from "./template.ts";
+import { headerEscapes, textEscapes } from "./text-template.ts";
 import { urlTemplate } from "./url-template.ts";
 
 /** Thrown for a place of an action that an incident cannot fill. */
@@ -39,9 +41,11 @@ function renderHttp(action: HttpRuleAction, values: TemplateValues): Action {
     type: "http",
     method,
     url: textOf(urlTemplate(parseTemplate(action.url)).fill(values), "url"),
-    headers: mapValues(headers, (value, name) =>
-      safeHeader(textOf(fillHeader(parseTemplate(value), values), `header ${name}`), name),
-    ),
+    headers: mapValues(headers, (value, name) => {
+      const template = parseTemplate(value);
+      const place = `header ${name}`;
+      return safeHeader(filledText(template, values, headerEscapes(template), place), place);
+    }),
     body:
       action.body === null || action.body === undefined
         ? null
@@ -57,17 +61,14 @@ function renderBody(
   values: TemplateValues,
 ): string {
   const template = parseTemplate(body);
-  const escapes = bodyEscapes(template, headers);
-  const escape = (value: string, _placeholder: unknown, index: number): string =>
-    escapes[index]?.(value) ?? "";
-  return textOf(fill(template, values, escape), "body");
+  return filledText(template, values, bodyEscapes(template, headers), "body");
 }
 
 function renderCommand(action: CommandRuleAction, values: TemplateValues): Action {
   const { separator } = commandShape(action.command);
   const [executable, ...args] = action.command.map((part, index) => {
     const place = `command[${index}]`;
-    const text = safeArgument(textOf(asItIs(parseTemplate(part), values), place), place);
+    const text = renderArgument(part, values, place);
     // The incident would choose an option of the command.
     const isOption = text.startsWith("-") && !part.startsWith("-") && index < separator;
     if (isOption) throw new Unfillable(place, "unsafe-in-command", text);
@@ -80,29 +81,28 @@ function renderCommand(action: CommandRuleAction, values: TemplateValues): Actio
     type: "command",
     command: [executable, ...args],
     environment: mapValues(action.environment ?? {}, (value, name) =>
-      safeArgument(
-        textOf(asItIs(parseTemplate(value), values), `environment ${name}`),
-        `environment ${name}`,
-      ),
+      renderArgument(value, values, `environment ${name}`),
     ),
   };
 }
 
-/** RFC 9110: within quotes a backslash stands before a quote and a backslash. */
-function fillHeader(template: Template, values: TemplateValues): Filled {
-  const quoted: boolean[] = [];
-  let isOpen = false;
-  for (const part of template.parts) {
-    if (typeof part !== "string") quoted.push(isOpen);
-    else if (part.replaceAll(/\\./g, "").split('"').length % 2 === 0) isOpen = !isOpen;
-  }
-  return fill(template, values, (value, _placeholder, index) =>
-    quoted[index] === true ? value.replaceAll(/["\\]/g, "\\$&") : value,
-  );
+/** execve(2) ends a string at its first NUL. */
+function renderArgument(part: string, values: TemplateValues, place: string): string {
+  const template = parseTemplate(part);
+  const text = filledText(template, values, textEscapes(template), place);
+  if (text.includes("\0")) throw new Unfillable(place, "unsafe-in-command", text);
+  return text;
 }
 
-function asItIs(template: Template, values: TemplateValues): Filled {
-  return fill(template, values, (value) => value);
+function filledText(
+  template: Template,
+  values: TemplateValues,
+  escapes: readonly Escape[],
+  place: string,
+): string {
+  const escape = (value: string, _placeholder: unknown, index: number): string =>
+    escapes[index]?.(value) ?? "";
+  return textOf(fill(template, values, escape), place);
 }
 
 function textOf(filled: Filled, place: string): string {
@@ -113,14 +113,8 @@ function textOf(filled: Filled, place: string): string {
 /** RFC 9110: visible characters, space and tab. Beyond Latin-1 a header has no defined meaning. */
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-function safeHeader(value: string, name: string): string {
-  if (!HEADER_VALUE.test(value)) throw new Unfillable(`header ${name}`, "unsafe-in-header", value);
-  return value;
-}
-
-/** execve(2) ends a string at its first NUL. */
-function safeArgument(value: string, place: string): string {
-  if (value.includes("\0")) throw new Unfillable(place, "unsafe-in-command", value);
+function safeHeader(value: string, place: string): string {
+  if (!HEADER_VALUE.test(value)) throw new Unfillable(place, "unsafe-in-header", value);
   return value;
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 
+import { faultsOfAction, faultsOfCommand } from "#fixtures/rule-faults.ts";
 import { anHttpAction, decodedIncident, callOf, requestOf } from "#fixtures/rules.ts";
 import { match, type Rule } from "./plan.ts";
 
@@ -126,5 +127,38 @@ test("a value stays inside the quotes of a header", () => {
   };
   expect(requestOf({ headers }, { title: 'x" or y="\\' })).toMatchObject({
     headers: { "x-filter": 'a="x\\" or y=\\"\\\\"; b="\\"x\\" or y=\\"\\\\"; c=x" or y="\\' },
+  });
+});
+
+describe("JSON in a place that is no body", () => {
+  const title = 'a","force":"b\\';
+
+  test("takes a value inside its string", () => {
+    const json = '{"t":"{{incident.title}}"}';
+    const command = ["/usr/bin/curl", "--data", json];
+    const call = callOf({ command, environment: { PAYLOAD: json } }, { title });
+    const { environment = {}, command: sent = [] } = "command" in call ? call : {};
+    expect(JSON.parse(sent[2] ?? "")).toEqual({ t: title });
+    expect(JSON.parse(environment["PAYLOAD"] ?? "")).toEqual({ t: title });
+    const request = requestOf({ headers: { "x-payload": json } }, { title });
+    expect(JSON.parse("headers" in request ? (request.headers["x-payload"] ?? "") : "")).toEqual({
+      t: title,
+    });
+  });
+
+  test("is refused with a value outside of its strings", () => {
+    const json = '{"t": {{incident.title}}}';
+    const fault = [expect.stringContaining("must stand inside a JSON string")];
+    expect(faultsOfCommand(["/usr/bin/curl", "--data", json])).toEqual(fault);
+    expect(faultsOfCommand(["/bin/a"], { PAYLOAD: json })).toEqual(fault);
+    expect(faultsOfAction({ headers: { "x-payload": json } })).toEqual(fault);
+  });
+
+  test("is not what any text in brackets is", () => {
+    const command = ["/bin/a", "[{{incident.title}}]", "{x} {{incident.title}}"];
+    expect(faultsOfCommand(command)).toEqual([]);
+    expect(callOf({ command }, { title: 'a"' })).toMatchObject({
+      command: ["/bin/a", '[a"]', '{x} a"'],
+    });
   });
 });

@@ -4,6 +4,7 @@ import { bodyEscapes, isMediaType } from "../body-template.ts";
 import { commandShape } from "../command-template.ts";
 import { hasCode } from "../errors.ts";
 import { parseTemplate, refused } from "../template.ts";
+import { textEscapes } from "../text-template.ts";
 import { urlTemplate } from "../url-template.ts";
 import { isLoopback, PORTS_NEVER_SENT_TO } from "./destinations.ts";
 import { isReservedHeader, isReservedVariable } from "./reserved-names.ts";
@@ -11,6 +12,7 @@ import { isReservedHeader, isReservedVariable } from "./reserved-names.ts";
 type Context = z.core.$RefinementCtx;
 
 export const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i;
+
 /** The fault of a template, told at its place. */
 function report(context: Context, judge: () => unknown, path: PropertyKey[] = []): void {
   try {
@@ -27,7 +29,7 @@ export function checkNotEmpty(tags: Readonly<Record<string, unknown>>, context: 
 }
 
 export function checkTemplate(value: string, context: Context): void {
-  report(context, () => parseTemplate(value));
+  report(context, () => textEscapes(parseTemplate(value)));
 }
 
 export function checkUrl(value: string, context: Context): void {
