@@ -110,7 +110,9 @@ async function start(
     config,
     clock,
     random: createSystemRandom(),
-    files: createFiles(config.history.directory, process.env.MOUNTINFO_FILE),
+    files: createFiles(config.history.directory, {
+      mountinfoPath: process.env.MOUNTINFO_FILE,
+    }),
     identity,
     secrets: createSecrets({ ...config.ckms, identity, log }),
     createBroker: (credentials) =>

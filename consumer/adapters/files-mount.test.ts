@@ -14,7 +14,7 @@ async function makeVolume(mountPoint: (root: string) => string | null) {
   const row = mountPoint(root);
   if (row !== null)
     await writeFile(mountinfo, `22 1 0:5 / ${row} rw shared:1 - ext4 /dev/sda rw\n`);
-  return createFiles(root, mountinfo);
+  return createFiles(root, { mountinfoPath: mountinfo });
 }
 
 test("a directory of the same device is a mount when the system lists it", async () => {

@@ -20,17 +20,31 @@ import {
 import { dirname, join, posix, resolve } from "node:path";
 import { systemCode } from "../errors.ts";
 import type { Files, WritableFile } from "../ports.ts";
+import { assertShared, createSharing, foreignWriter, type Sharing } from "./sharing.ts";
+import { done, result } from "./system-call.ts";
+
+export interface FilesOptions {
+  /**
+   * What lists the mounts of this process, in the form of proc_pid_mountinfo(5). Default /proc/self/mountinfo; it need
+   * not exist.
+   */
+  readonly mountinfoPath?: string | undefined;
+  /** Refuse to write what others who work in the directory cannot read, with "usage". Default false. */
+  readonly mustShare?: boolean;
+}
 
 /**
  * The history volume at `root`, by descriptors: a FileHandle costs the event loop as much again as what is done with
- * it. `mountinfoPath`: what lists the mounts of this process, in the form of
- * proc_pid_mountinfo(5). Default /proc/self/mountinfo; it need not exist.
+ * it. What is made is for the owner and the group of the directory, whoever makes it.
  */
-export function createFiles(root: string, mountinfoPath = "/proc/self/mountinfo"): Files {
+export function createFiles(root: string, options: FilesOptions = {}): Files {
+  const { mountinfoPath = "/proc/self/mountinfo", mustShare = false } = options;
   const locate = (path: string): string => join(root, checkedPath(path));
+  const sharing = createSharing();
   return {
-    makeDirectory: (path) => makeDirectory(root, checkedPath(path)),
-    createExclusive: (path) => createExclusive(locate(path)),
+    makeDirectory: (path) => makeDirectory(root, checkedPath(path), sharing),
+    createExclusive: (path) =>
+      mustShare ? createShared(locate(path), sharing) : createExclusive(locate(path), sharing),
     read: (path) => readFrom(locate(path), 0),
     readFrom: (path, offset, bytesMax) => readFrom(locate(path), offset, bytesMax),
     link: (existing, added) => addName(locate(existing), locate(added)),
@@ -55,18 +69,48 @@ function checkedPath(path: string): string {
  * Every directory on the way is synced, whoever made it: another pod may have made one a moment ago, and
  * not have synced it.
  */
-async function makeDirectory(root: string, path: string): Promise<void> {
-  await done((end) =>
-    mkdir(join(root, path), { recursive: true, mode: 0o750 }, (error) => end(error)),
+async function makeDirectory(root: string, path: string, sharing: Sharing): Promise<void> {
+  const firstMade = await result<string | undefined>((end) =>
+    mkdir(join(root, path), { recursive: true, mode: 0o770 }, end),
   );
+  await sharing.directory(root, path, firstMade);
   for (let parent = posix.dirname(path); ; parent = posix.dirname(parent)) {
     await syncDirectory(join(root, parent));
     if (parent === ".") return;
   }
 }
 
-async function createExclusive(path: string): Promise<WritableFile> {
-  const descriptor = await result<number>((end) => open(path, "wx", 0o640, end));
+/** Nothing is written to what others could not read. */
+async function createShared(path: string, sharing: Sharing): Promise<WritableFile> {
+  let file: WritableFile;
+  try {
+    file = await createExclusive(path, sharing, assertShared);
+  } catch (error) {
+    const code = systemCode(error);
+    throw code === "EACCES" || code === "EPERM" ? await foreignWriter(dirname(path), error) : error;
+  }
+  return file;
+}
+
+async function createExclusive(
+  path: string,
+  sharing: Sharing,
+  assert?: (descriptor: number, path: string) => Promise<void>,
+): Promise<WritableFile> {
+  const descriptor = await result<number>((end) => open(path, "wx", 0o660, end));
+  // Beside what is written meanwhile: it is awaited before the content counts as durable.
+  const shared = sharing.file(descriptor, path);
+  shared.catch(() => undefined);
+  if (assert) {
+    try {
+      await shared;
+      await assert(descriptor, path);
+    } catch (error) {
+      await done((end) => close(descriptor, end));
+      await remove(path);
+      throw error;
+    }
+  }
   let syncFailed = false;
   let closed = false;
   /** The number of a closed one may be another file by now. */
@@ -88,6 +132,7 @@ async function createExclusive(path: string): Promise<WritableFile> {
       // The kernel reports a lost page once: a second call would succeed without it.
       if (syncFailed) throw failure("EIO", "fdatasync", "an earlier one failed");
       try {
+        await shared;
         await done((end) => fdatasync(openFor("fdatasync"), end));
       } catch (error) {
         syncFailed = true;
@@ -97,6 +142,7 @@ async function createExclusive(path: string): Promise<WritableFile> {
     async close() {
       if (closed) return;
       closed = true;
+      await shared.catch(() => undefined);
       await done((end) => close(descriptor, end));
     },
   };
@@ -166,22 +212,6 @@ async function syncDirectory(path: string): Promise<void> {
   } finally {
     await done((end) => close(descriptor, end));
   }
-}
-
-/** What a call of node:fs gives to its callback. */
-function result<T>(
-  call: (end: (error: NodeJS.ErrnoException | null, value: T) => void) => void,
-): Promise<T> {
-  return new Promise((fulfil, reject) => {
-    call((error, value) => {
-      if (error === null) fulfil(value);
-      else reject(error);
-    });
-  });
-}
-
-function done(call: (end: (error: NodeJS.ErrnoException | null) => void) => void): Promise<void> {
-  return result<void>((end) => call((error) => end(error, undefined)));
 }
 
 function failure(code: string, syscall: string, message: string): NodeJS.ErrnoException {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createManualClock } from "#fixtures/clock.ts";
-import { createMemoryVolume } from "#fixtures/files.ts";
+import { createMemoryVolume, failure } from "#fixtures/files.ts";
 import { anEntry } from "#fixtures/history-scene.ts";
 import { createRecordedLog, createRecordedMetrics } from "#fixtures/observers.ts";
 import { FORMATS } from "./format.ts";
@@ -20,11 +20,20 @@ function createScene(bytes: Uint8Array) {
   volume.put(PATH, bytes);
   const log = createRecordedLog();
   const clock = createManualClock();
+  const metrics = createRecordedMetrics();
+  const broken: { code?: string | undefined; listing?: string } = {};
   const journals = createJournals({
-    files: volume.mount(() => void (atOnce = 0)),
+    files: volume.mount(({ operation, path, phase }) => {
+      atOnce = 0;
+      if (phase === "after") return;
+      if (broken.listing !== undefined && operation === "list") {
+        throw failure(broken.listing, "scandir", path);
+      }
+      if (broken.code !== undefined && path === PATH) throw failure(broken.code, "open", path);
+    }),
     clock,
     log,
-    metrics: createRecordedMetrics(),
+    metrics,
     isOwn: () => false,
     formats: FORMATS,
   });
@@ -36,7 +45,18 @@ function createScene(bytes: Uint8Array) {
       },
       note: (audit) => void noted.push(audit),
     });
-  return { volume, clock, log, journals, refresh, merged, noted, atOnceMax: () => atOnceMax };
+  return {
+    volume,
+    clock,
+    log,
+    metrics,
+    broken,
+    journals,
+    refresh,
+    merged,
+    noted,
+    atOnceMax: () => atOnceMax,
+  };
 }
 
 function frameOf(name: string): Uint8Array {
@@ -165,4 +185,49 @@ test("a journal that cannot be judged is not empty", async () => {
   await clock.advance(5000);
   await refresh();
   expect(journals.read()).toMatchObject([{ emptyForMs: 0 }]);
+});
+
+for (const code of ["EACCES", "EIO", "EISDIR", "ELOOP", "ESTALE"]) {
+  test(`a journal that cannot be read (${code}) is an alarm, once, and costs nothing of the others`, async () => {
+    const { volume, log, metrics, journals, refresh, merged, broken } = createScene(
+      Buffer.concat([encodeJournalHeader(1), frameOf("one")]),
+    );
+    volume.put("journal/second.log", Buffer.concat([encodeJournalHeader(1), frameOf("two"), seal]));
+    await refresh();
+    volume.put(
+      PATH,
+      Buffer.concat([encodeJournalHeader(1), frameOf("one"), frameOf("three"), seal]),
+    );
+    broken.code = code;
+    volume.put("journal/third.log", Buffer.concat([encodeJournalHeader(1), frameOf("four"), seal]));
+    await refresh();
+    await refresh();
+    expect(merged).toEqual(["one", "two", "four"]);
+    expect(log.lines).toEqual([
+      expect.objectContaining({
+        level: "error",
+        event: "history.journal.unreadable",
+        fields: expect.objectContaining({ path: PATH }),
+      }),
+    ]);
+    expect(metrics.total("storage_errors", { code })).toBe(1);
+    // Nobody knows what was added to it: it is not taken for one that has ended.
+    expect(journals.read().find(({ path }) => path === PATH)).toEqual({
+      path: PATH,
+      sealed: false,
+      lastAtMs: undefined,
+      emptyForMs: 0,
+    });
+
+    broken.code = undefined;
+    await refresh();
+    expect(merged).toEqual(["one", "two", "four", "three"]);
+    expect(journals.read()).toContainEqual(expect.objectContaining({ path: PATH, sealed: true }));
+  });
+}
+
+test("journals that cannot be listed are the volume's fault", async () => {
+  const { refresh, broken } = createScene(encodeJournalHeader(1));
+  broken.listing = "EIO";
+  await expect(refresh()).rejects.toMatchObject({ code: "EIO" });
 });

@@ -10,8 +10,9 @@ import { JOURNAL_DIRECTORY } from "./journal.ts";
 /** The journals of every writer of the volume, read as they grow. */
 export interface Journals {
   /**
-   * Reads what was added since the last call and gives each entry to `merge`. Throws the volume's errors, or
-   * "history-unreadable" at a journal of a newer format; the other journals have been read by then.
+   * Reads what was added since the last call and gives each entry to `merge`. One that cannot be read raises an alarm, and
+   * is tried again the next time: journals are caches, and the claims know what it holds. Throws the errors of listing
+   * them, or "history-unreadable" at a journal of a newer format; the other journals have been read by then.
    */
   refresh(sink: JournalSink): Promise<void>;
   /** What was read of each journal that was there at the last `refresh`, and belongs to others. */
@@ -55,6 +56,8 @@ interface Reading {
   damageAt: number | undefined;
   damaged: boolean;
   sealed: boolean;
+  /** The last reading failed: what it holds by now is unknown. */
+  unreadable: boolean;
   format: number;
   lastAtMs: number | undefined;
   /** Monotonic clock at the beginning of the first reading, and of the last one that succeeded. */
@@ -84,6 +87,14 @@ export function createJournals(options: JournalsOptions): Journals {
     log.error("history.journal.damaged", { path, ...fields });
   };
 
+  const noteUnreadable = (path: string, error: unknown): void => {
+    const reading = readings.get(path);
+    if (!reading || reading.unreadable) return;
+    reading.unreadable = true;
+    metrics.count("storage_errors", { code: systemCode(error) ?? "unknown" });
+    log.error("history.journal.unreadable", { path, error });
+  };
+
   /** In parts, so that other work of the process goes on in between. */
   const read = async (path: string, sink: JournalSink): Promise<void> => {
     const startMs = clock.monotonicMs();
@@ -93,6 +104,7 @@ export function createJournals(options: JournalsOptions): Journals {
     while (!reading.finished) {
       const start = reading.position;
       const bytes = await files.readFrom(path, start, bytesMax);
+      reading.unreadable = false;
       const doubtful = readPart(path, reading, bytes, sink);
       reading.lastReadMs = startMs;
       if (doubtful || bytes.length < bytesMax) return;
@@ -177,7 +189,8 @@ export function createJournals(options: JournalsOptions): Journals {
             readings.delete(path);
             continue;
           }
-          failure ??= error instanceof Error ? error : new Error(String(error));
+          if (systemCode(error) !== undefined) noteUnreadable(path, error);
+          else failure ??= error instanceof Error ? error : new Error(String(error));
         }
       }
       if (failure) throw failure;
@@ -185,6 +198,7 @@ export function createJournals(options: JournalsOptions): Journals {
     read: () =>
       [...readings].map(([path, reading]) => {
         const { sealed, damaged, damageAt, lastAtMs, firstReadMs, lastReadMs } = reading;
+        if (reading.unreadable) return { path, sealed: false, lastAtMs: undefined, emptyForMs: 0 };
         const isEmpty =
           reading.position <= JOURNAL_HEADER_BYTES && !damaged && damageAt === undefined;
         return {
@@ -205,6 +219,7 @@ function unread(nowMs: number): Reading {
     damageAt: undefined,
     damaged: false,
     sealed: false,
+    unreadable: false,
     format: 0,
     lastAtMs: undefined,
     firstReadMs: nowMs,

@@ -1,5 +1,6 @@
 import type { AuditRecord } from "../history/audit.ts";
 import { FORMATS } from "../history/format.ts";
+import { TEMPORARY_DIRECTORY } from "../history/temporary.ts";
 import { createJournal } from "../history/journal.ts";
 import type { Clock, Files, Random } from "../ports.ts";
 import { NONE } from "./volume.ts";
@@ -8,6 +9,8 @@ import { NONE } from "./volume.ts";
 export interface Audit extends AsyncDisposable {
   /** Resolves when it is durable. Throws the volume's errors. */
   append(record: AuditRecord): Promise<void>;
+  /** Throws "usage" when this process must not write here, and the volume's errors. */
+  prove(): Promise<void>;
 }
 
 export function openAudit(dependencies: {
@@ -26,6 +29,12 @@ export function openAudit(dependencies: {
   });
   return {
     append: (record) => journal.appendAudit(record),
+    async prove() {
+      const { files, random } = dependencies;
+      const path = `${TEMPORARY_DIRECTORY}/operator-${random.nonce()}`;
+      await (await files.createExclusive(path)).close();
+      await files.unlink(path);
+    },
     [Symbol.asyncDispose]: () => journal.seal(),
   };
 }

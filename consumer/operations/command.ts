@@ -77,7 +77,7 @@ export async function runOperation(
   if (command === "dead-letter redrive") return runRedrive(values, context);
   const directory =
     values.directory ?? (context.environment.HISTORY_DIR || "/data/automation_consumer");
-  const volume = { files: createFiles(directory), directory };
+  const volume = { files: createFiles(directory, { mustShare: true }), directory };
   if (command === "skip") return runSkip(values, volume, context);
   if (command === "history resolve") {
     return runResolve(positionals[0] ?? "", values, volume, context);

@@ -34,7 +34,7 @@ export async function runRedrive(
 
   const clock = createSystemClock();
   const log = createComplaints(print);
-  const files = createFiles(history.directory);
+  const files = createFiles(history.directory, { mustShare: true });
   const volume = await readVolume(files, history.directory);
   const identity = createIdentitySource({ ...athenz, clock, log });
   const secrets = createSecrets({ ...ckms, identity, log });
@@ -51,6 +51,8 @@ export async function runRedrive(
     metrics: NONE,
   });
   await using audit = openAudit({ files, clock, random: createSystemRandom() });
+  // Before anything is published that could not be written down.
+  if (!selection.dryRun) await audit.prove();
   const { read, redriven, skipped } = await redrive(selection, {
     broker,
     sourceTopics: kafka.topics,
