@@ -80,6 +80,7 @@ describe("configuration", () => {
       attemptsMax: 3,
       idempotent: false,
       notAppliedStatuses: [],
+      keepResponse: "on-failure",
     });
   });
 

@@ -218,6 +218,9 @@ export type SendResult =
   /** May or may not have been applied. */
   | { readonly outcome: "in-doubt"; readonly detail: string };
 
+/** What of an answer goes into outcome, log and dead letter: a part of each failure's, without credentials, or nothing. */
+type KeepResponse = "on-failure" | "never";
+
 export interface HttpAction {
   readonly type: "http";
   readonly method: "POST" | "PUT" | "PATCH" | "DELETE" | "GET";
@@ -228,6 +231,8 @@ export interface HttpAction {
   readonly notAppliedStatuses: readonly number[];
   /** Present the Athenz identity by mTLS. */
   readonly useIdentity: boolean;
+  /** Default on-failure. */
+  readonly keepResponse?: KeepResponse | undefined;
 }
 
 export interface CommandAction {
@@ -235,6 +240,8 @@ export interface CommandAction {
   /** Executable and arguments; no shell. */
   readonly command: readonly [string, ...string[]];
   readonly environment: Readonly<Record<string, string>>;
+  /** Of its output. Default on-failure. */
+  readonly keepResponse?: KeepResponse | undefined;
 }
 
 export type Action = HttpAction | CommandAction;

@@ -36,7 +36,7 @@ export function renderAction(action: RuleAction, values: TemplateValues): Action
 }
 
 function renderHttp(action: HttpRuleAction, values: TemplateValues): Action {
-  const { method, headers, notAppliedStatuses, useIdentity } = action;
+  const { method, headers, notAppliedStatuses, useIdentity, keepResponse } = action;
   return {
     type: "http",
     method,
@@ -52,6 +52,7 @@ function renderHttp(action: HttpRuleAction, values: TemplateValues): Action {
         : renderBody(action.body, headers, values),
     notAppliedStatuses,
     useIdentity,
+    ...(keepResponse === undefined ? {} : { keepResponse }),
   };
 }
 
@@ -77,9 +78,11 @@ function renderCommand(action: CommandRuleAction, values: TemplateValues): Actio
   if (executable === undefined || executable === "") {
     throw new Unfillable("command[0]", "empty", "");
   }
+  const { keepResponse } = action;
   return {
     type: "command",
     command: [executable, ...args],
+    ...(keepResponse === undefined ? {} : { keepResponse }),
     environment: mapValues(action.environment ?? {}, (value, name) =>
       renderArgument(value, values, `environment ${name}`),
     ),

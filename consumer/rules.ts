@@ -18,6 +18,7 @@ interface RuleActionBase {
   readonly deadlineMs?: number | undefined;
   readonly idempotent: boolean;
   readonly attemptsMax: number;
+  readonly keepResponse?: HttpAction["keepResponse"];
 }
 
 export interface HttpRuleAction extends RuleActionBase {

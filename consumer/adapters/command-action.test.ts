@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import type { SendResult } from "../ports.ts";
+import type { CommandAction, SendResult } from "../ports.ts";
 import { createActionTarget } from "./action-target.ts";
 import { sendCommand } from "./command-action.ts";
 
@@ -29,10 +29,12 @@ function send(
     deadlineMs?: number;
     environment?: Record<string, string>;
     closing?: AbortSignal;
+    keepResponse?: CommandAction["keepResponse"];
   } = {},
 ): Promise<SendResult> {
+  const { environment = {}, keepResponse } = options;
   return sendCommand(
-    { type: "command", command, environment: options.environment ?? {} },
+    { type: "command", command, environment, keepResponse },
     {
       idempotencyKey: "0123abcd",
       deadlineMs: options.deadlineMs ?? 10_000,
@@ -70,12 +72,12 @@ describe("command action", () => {
   });
 
   it("runs without a shell, with the key in its environment and nothing else of ours", async () => {
-    const script = "console.log(JSON.stringify([process.argv.slice(1), process.env]))";
+    const script =
+      "console.log(JSON.stringify([process.argv.slice(1), process.env])); process.exit(1)";
     const result = await send([NODE, "-e", script, "$(id) {x}; *"], {
       environment: { COLOUR: "red" },
     });
-    expect(result.outcome).toBe("done");
-    expect(JSON.parse(result.detail.replace(/^exit 0: /, ""))).toStrictEqual([
+    expect(JSON.parse(result.detail.replace(/^exit 1: /, ""))).toStrictEqual([
       ["$(id) {x}; *"],
       { PATH: process.env.PATH, COLOUR: "red", IDEMPOTENCY_KEY: "0123abcd" },
     ]);
@@ -93,8 +95,30 @@ describe("command action", () => {
   ])("takes exit %i for %s", async (code, outcome) => {
     expect(await send(["/bin/sh", "-c", `echo no >&2; exit ${String(code)}`])).toStrictEqual({
       outcome,
-      detail: `exit ${String(code)}: no`,
+      detail: code === 0 ? "exit 0" : `exit ${String(code)}: no`,
     });
+  });
+
+  it("keeps the output of a failure, without credentials, unless the action says never", async () => {
+    const environment = { API_TOKEN: "correct-horse", TEAM: "sre" };
+    const script =
+      'echo "$TEAM $API_TOKEN"; printf %s "me:$API_TOKEN" | base64 >&2; cat "$0"; exit 1';
+    const key = join(directory, "key.pem");
+    await writeFile(key, "-----BEGIN PRIVATE KEY-----\nbattery\n-----END PRIVATE KEY-----\n");
+    const command = ["/bin/sh", "-c", script, key] as const;
+    const { detail } = await send(command, { environment });
+    expect(detail).toMatch(/^exit 1: sre \[masked\]/);
+    expect(detail).not.toMatch(/correct|horse|battery|b3JyZWN0/);
+    expect(await send(command, { environment, keepResponse: "never" })).toEqual({
+      outcome: "in-doubt",
+      detail: "exit 1",
+    });
+  });
+
+  it("masks a credential whose name is before the part of the output that is kept", async () => {
+    const script =
+      "process.stdout.write('{\"token\":\"' + 'horse '.repeat(500) + '\"}'); process.exit(1)";
+    expect((await send([NODE, "-e", script])).detail).not.toContain("horse");
   });
 
   it("knows that nothing was applied when there is no such executable", async () => {
@@ -136,8 +160,12 @@ describe("command action", () => {
   });
 
   it("keeps only the end of a long output, and never blocks on it", async () => {
-    const result = await send([NODE, "-e", "process.stdout.write('x'.repeat(5e6) + 'end')"]);
-    expect(result.outcome).toBe("done");
+    const result = await send([
+      NODE,
+      "-e",
+      "process.stdout.write('x'.repeat(5e6) + 'end', () => process.exit(75))",
+    ]);
+    expect(result.outcome).toBe("failed-not-applied");
     expect(result.detail.length).toBeLessThan(2100);
     expect(result.detail.endsWith("xend")).toBe(true);
   });

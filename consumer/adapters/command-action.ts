@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 
 import { messageOf } from "../errors.ts";
 import type { CommandAction, SendResult } from "../ports.ts";
+import { credentialsOf, maskCredentials } from "./masking.ts";
 
 export interface CommandActionOptions {
   readonly idempotencyKey: string;
@@ -11,8 +12,10 @@ export interface CommandActionOptions {
   readonly closing: AbortSignal;
 }
 
-/** The end of stdout and stderr together that goes into the detail. */
-const OUTPUT_BYTES_MAX = 2048;
+/** The end of stdout and stderr together that goes into the detail of a failure. */
+const OUTPUT_LENGTH_MAX = 2048;
+/** Kept of it until then: what is masked must not be cut through before. */
+const OUTPUT_BYTES_MAX = 16_384;
 
 /** From sysexits.h: by these a command says what became of it. Every other failure leaves it open. */
 const EXIT_OUTCOMES: ReadonlyMap<number, SendResult["outcome"]> = new Map([
@@ -48,7 +51,7 @@ export async function sendCommand(
     const reason = messageOf(error);
     return { outcome: "failed-not-applied", detail: `${executable} cannot be started: ${reason}` };
   }
-  const output = tailOf(child);
+  const output = tailOf(child, action);
   const { promise, resolve } = Promise.withResolvers<SendResult>();
   let cutOff: string | undefined;
   const cut = (reason: string) => {
@@ -78,7 +81,7 @@ export async function sendCommand(
   child.once("exit", (code, signal) => {
     killGroup(child);
     const text = output();
-    const tail = text === "" ? "" : `: ${text}`;
+    const tail = text === "" || code === 0 ? "" : `: ${text}`;
     if (cutOff !== undefined) {
       settle({ outcome: "in-doubt", detail: `${cutOff}, killed${tail}` });
     } else if (code === null) {
@@ -102,8 +105,8 @@ function start({ command, environment }: CommandAction, { idempotencyKey }: Comm
   });
 }
 
-/** Keeps the pipes empty, so that the command never blocks, and the last bytes for the detail. */
-function tailOf(child: ChildProcess): () => string {
+/** Keeps the pipes empty, so that the command never blocks, and the last bytes, without credentials, for the detail. */
+function tailOf(child: ChildProcess, action: CommandAction): () => string {
   let tail = Buffer.alloc(0);
   const keep = (chunk: Buffer) => {
     tail = Buffer.concat([tail, chunk]).subarray(-OUTPUT_BYTES_MAX);
@@ -113,9 +116,10 @@ function tailOf(child: ChildProcess): () => string {
   return () => {
     child.stdout?.destroy();
     child.stderr?.destroy();
-    return tail
-      .toString("utf8")
+    if (action.keepResponse === "never") return "";
+    return maskCredentials(tail.toString("utf8"), credentialsOf(action))
       .replaceAll(/[\p{Cc}\s]+/gu, " ")
+      .slice(-OUTPUT_LENGTH_MAX)
       .trim();
   };
 }

@@ -2,6 +2,7 @@ import type { HttpAction, IdentitySource, SendResult } from "../ports.ts";
 import { type ConnectionOptions, openConnection } from "./connection.ts";
 import { failureReason } from "./fetch-failure.ts";
 import { judgeFailure } from "./http-failure.ts";
+import { credentialsOf, maskCredentials } from "./masking.ts";
 
 export interface HttpActionOptions {
   readonly idempotencyKey: string;
@@ -11,6 +12,8 @@ export interface HttpActionOptions {
 }
 
 const DETAIL_LENGTH_MAX = 500;
+/** Read of a failure's answer: what is masked must not be cut through before. */
+const ANSWER_LENGTH_MAX = 8192;
 const REDIRECT = { from: 300, to: 399 };
 
 /**
@@ -33,6 +36,12 @@ export async function sendHttp(
   action: HttpAction,
   options: HttpActionOptions,
 ): Promise<SendResult> {
+  const { detail, ...result } = await sendOnce(action, options);
+  // What fails may quote a header or URL that could not be sent.
+  return { ...result, detail: detailOf(action, detail) };
+}
+
+async function sendOnce(action: HttpAction, options: HttpActionOptions): Promise<SendResult> {
   let tls: ConnectionOptions["tls"];
   try {
     tls = await tlsOptions(action, options.identity);
@@ -46,8 +55,15 @@ export async function sendHttp(
   const deadline = AbortSignal.timeout(options.deadlineMs);
   try {
     const response = await connection.fetch(action.url, requestOf(action, options, deadline));
-    const detail = `HTTP ${String(response.status)}${await excerpt(response)}`;
-    return { outcome: outcomeOf(response.status, action), detail };
+    const outcome = outcomeOf(response.status, action);
+    const status = `HTTP ${String(response.status)}`;
+    if (outcome === "done") {
+      // Read to its end all the same, when that is near: an endpoint is not cut off in the middle of its answer.
+      await answerOf(response, DETAIL_LENGTH_MAX);
+      return { outcome, detail: status };
+    }
+    const answer = await answerOf(response, ANSWER_LENGTH_MAX);
+    return { outcome, detail: answer === "" ? status : `${status}: ${answer}` };
   } catch (error) {
     return judgeFailure(error, {
       established: connection.established,
@@ -99,8 +115,8 @@ function outcomeOf(status: number, action: HttpAction): SendResult["outcome"] {
   return refused ? "rejected" : "in-doubt";
 }
 
-/** The beginning of the body; the status has decided already, so a body that breaks off changes nothing. */
-async function excerpt(response: Response): Promise<string> {
+/** The beginning of the answer; the status has decided already, so a body that breaks off changes nothing. */
+async function answerOf(response: Response, lengthMax: number): Promise<string> {
   const location = response.headers.get("location");
   // Without its query: that may carry a token, and this goes into outcomes and dead letters.
   let text = location === null ? "" : `to ${location.replace(/[?#].*$/s, "")} `;
@@ -108,13 +124,19 @@ async function excerpt(response: Response): Promise<string> {
   try {
     for await (const chunk of response.body ?? []) {
       text += decoder.decode(chunk, { stream: true });
-      if (text.length >= DETAIL_LENGTH_MAX) {
+      if (text.length >= lengthMax) {
         break;
       }
     }
   } catch {
     text += "(the body broke off)";
   }
-  const line = text.replaceAll(/[\p{Cc}\s]+/gu, " ").trim();
-  return line === "" ? "" : `: ${line.slice(0, DETAIL_LENGTH_MAX)}`;
+  return text.trim();
+}
+
+/** One short line without credentials; the answer itself is left out where the action wants none of it kept. */
+function detailOf(action: HttpAction, whole: string): string {
+  const text = action.keepResponse === "never" ? whole.replace(/^(HTTP \d+): .*$/s, "$1") : whole;
+  const line = maskCredentials(text, credentialsOf(action)).replaceAll(/[\p{Cc}\s]+/gu, " ");
+  return line.slice(0, DETAIL_LENGTH_MAX).trim();
 }

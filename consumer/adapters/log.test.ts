@@ -128,6 +128,17 @@ describe("log", () => {
     expect(lines.join("")).not.toContain("hunter2");
   });
 
+  it("masks a credential in the message of an error and of its causes", async () => {
+    const { log, lines } = start();
+    const cause = new Error('Headers.set: "Bearer hunter2" is an invalid header value');
+    log.error("failed", {
+      error: new Error("at https://me:hunter2@x.test/?token=hunter2", { cause }),
+    });
+    await log.flush();
+    expect(lines.join("")).toContain("invalid header value");
+    expect(lines.join("")).not.toContain("hunter2");
+  });
+
   it("rotates by size and keeps a bounded number of files, losing no line that still fits", async () => {
     const { log } = start({ fileBytesMax: 4096, filesMax: 2 });
     for (let index = 0; index < 400; index += 1) {

@@ -6,6 +6,7 @@ import { createStream } from "rotating-file-stream";
 import type { Config } from "../config.ts";
 import type { Fields, Log, Metrics } from "../ports.ts";
 import { createLineSink, type LineSink } from "./line-sink.ts";
+import { maskCredentials } from "./masking.ts";
 
 export interface LogOptions extends Pick<
   Config["log"],
@@ -142,9 +143,9 @@ function serializeError(error: unknown): unknown {
   const code: unknown = Reflect.get(error, "code");
   return {
     type: error.name,
-    message: error.message,
+    message: maskCredentials(error.message),
     ...(code === undefined ? {} : { code }),
-    ...(error.name === "ConsumerError" ? {} : { stack: error.stack }),
+    ...(error.name === "ConsumerError" ? {} : { stack: maskCredentials(error.stack ?? "") }),
     ...(error.cause === undefined ? {} : { cause: serializeError(error.cause) }),
   };
 }

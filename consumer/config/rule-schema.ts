@@ -51,6 +51,12 @@ const common = {
       "True when the far side treats a repeated Idempotency-Key as one request: then an attempt in doubt is repeated. Default false.",
     ),
   attemptsMax: integer(1, 10, "How many attempts one action gets. Default 3. Count").default(3),
+  keepResponse: z
+    .enum(["on-failure", "never"])
+    .default("on-failure")
+    .describe(
+      "What of the answer (of a command: its output) goes into outcome, log and dead letter: on-failure keeps a part of a failure's, with what looks like a credential masked; never keeps nothing. Default on-failure.",
+    ),
 };
 
 const template = (lengthMax: number, description: string) =>
