@@ -1,6 +1,6 @@
 /**
  * `node records.ts pipeline|raw OPTIONS_JSON`: reads a topic from its beginning and prints how long that took, from
- * the first batch to the last commit. Every record of the topic is a duplicate for the pipeline.
+ * the first batch to the last commit, and the highest memory of the process. Every record of the topic is a duplicate for the pipeline.
  */
 import { rm } from "node:fs/promises";
 import { pipeline } from "./records/pipeline.ts";
@@ -11,6 +11,8 @@ const [command = "", json = "{}"] = process.argv.slice(2);
 const options: ReadOptions = JSON.parse(json);
 const durationMs = command === "raw" ? await raw(options) : await pipeline(options);
 await rm(options.directory, { recursive: true, force: true });
-process.stdout.write(`${JSON.stringify({ durationMs })}\n`);
+// Kibibytes on every platform.
+const peakBytes = process.resourceUsage().maxRSS * 1024;
+process.stdout.write(`${JSON.stringify({ durationMs, peakBytes })}\n`);
 // Connections of the clients need not be closed in order.
 process.exit(0);

@@ -4,6 +4,7 @@ import { kills } from "./kills.ts";
 import { growth, recovery, rewriting } from "./size.ts";
 import { stopping } from "./stopping.ts";
 import { unique } from "./unique.ts";
+import { unpacking } from "./unpacking.ts";
 
 /** By the letter that `--only` takes. */
 export const MEASURES: ReadonlyMap<string, Measure> = new Map([
@@ -14,4 +15,5 @@ export const MEASURES: ReadonlyMap<string, Measure> = new Map([
   ["e", growth],
   ["f", stopping],
   ["g", kills],
+  ["h", unpacking],
 ]);

@@ -74,6 +74,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       bytesMax: Math.floor(options.bytesInFlightMax / partitionsConcurrentMax),
       recordBytesMax: options.bytesInFlightMax,
     },
+    whole: new Map<string, string>(),
     reading: createTurns(),
     largeRecords: createTurns(),
     draining: draining.signal,

@@ -13,7 +13,7 @@ import {
 } from "#fixtures/record-batches.ts";
 
 import type { AbortedTransaction } from "./kafka-fetched-records.ts";
-import { readFetched } from "./kafka-reading.ts";
+import { readFetched, type WholeBatches } from "./kafka-reading.ts";
 
 const PLACE = { topic: "t", partition: 0, highWatermark: 1_000_000n };
 const LIMITS = { countMax: 1000, bytesMax: 1_000_000, recordBytesMax: 4_000_000 };
@@ -23,17 +23,29 @@ interface Given {
   readonly aborted?: readonly AbortedTransaction[];
   readonly limits?: Partial<typeof LIMITS>;
   readonly highWatermark?: bigint;
+  readonly whole?: WholeBatches;
 }
 
 async function read(batches: readonly Buffer[], given: Given = {}) {
-  const { offset = 0n, aborted = [], limits, highWatermark = PLACE.highWatermark } = given;
+  const {
+    offset = 0n,
+    aborted = [],
+    limits,
+    highWatermark = PLACE.highWatermark,
+    whole = new Map(),
+  } = given;
   const raw = { offset, bytes: Buffer.concat(batches), abortedTransactions: aborted };
-  const reading = await readFetched(raw, { ...PLACE, highWatermark }, { ...LIMITS, ...limits });
+  const reading = await readFetched(
+    raw,
+    { ...PLACE, highWatermark, whole },
+    { ...LIMITS, ...limits },
+  );
   const values = reading.records.map(({ offset: at, value }) => `${at}:${String(value)}`);
   return { ...reading, values };
 }
 
 const named = (...values: string[]): BatchRecord[] => values.map((value) => ({ value }));
+const gzippedButTheEnd = (records: Buffer) => gzipSync(records.subarray(0, -1));
 const gzipped = (baseOffset: bigint, records: readonly BatchRecord[]) =>
   recordBatch(records, { baseOffset, attributes: CODEC.gzip, compress: gzipSync });
 
@@ -159,13 +171,30 @@ describe("a compressed batch", () => {
     const values = Array.from({ length: 40 }, (_, index) => String(index % 10).repeat(100_000));
     const batch = gzipped(0n, named(...values));
     const seen: string[] = [];
+    const whole: WholeBatches = new Map();
     for (let offset = 0n; offset < 40n;) {
-      const reading = await read([batch], { offset, limits: { bytesMax: 350_000 } });
+      const reading = await read([batch], { offset, whole, limits: { bytesMax: 350_000 } });
       expect(reading.records).toHaveLength(offset === 39n ? 1 : 3);
       seen.push(...reading.records.map(({ value }) => String(value)));
       offset = reading.nextOffset;
     }
     expect(seen).toEqual(values);
+  });
+
+  test("that is damaged behind the share gives out nothing of it, whatever batch was whole before", async () => {
+    const values = Array.from({ length: 40 }, () => "x".repeat(100_000));
+    const whole: WholeBatches = new Map();
+    const given = { whole, limits: { bytesMax: 350_000 } };
+    expect((await read([gzipped(0n, named(...values))], given)).values).toHaveLength(3);
+    const broken = recordBatch(named(...values), {
+      baseOffset: 0n,
+      attributes: CODEC.gzip,
+      compress: gzippedButTheEnd,
+    });
+    expect(await read([broken], given)).toMatchObject({
+      values: [],
+      damage: { cause: "unreadable" },
+    });
   });
 
   test("whose first record is larger than the share waits for its turn; larger than all shares, it stands still", async () => {

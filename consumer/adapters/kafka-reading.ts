@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 
 import type { SourceRecord } from "../ports.ts";
+import { partitionKey } from "./kafka-assignments.ts";
 import { unpacked } from "./kafka-codecs.ts";
 import type { AbortedTransaction, RawRecords } from "./kafka-fetched-records.ts";
 import { takeLegacyMessage } from "./kafka-legacy-message.ts";
@@ -40,7 +41,12 @@ interface Place {
   readonly partition: number;
   /** The end of the partition. */
   readonly highWatermark: bigint;
+  /** Remembers the batch of a partition that was last found whole: its further shares are read no further than they go. */
+  readonly whole: WholeBatches;
 }
+
+/** By partition: position and checksum of a batch. */
+export type WholeBatches = Map<string, string>;
 
 /**
  * Reads what was fetched of a partition, batch by batch, up to the limits: a batch is checked as a whole before a record of
@@ -107,9 +113,19 @@ async function takeBatch(
   }
   if (isAborted(batch) || isControl || lastOffset < nextOffset) return lastOffset;
   const parser = new RecordParser({ ...batch, ...place }, taken);
-  if (codec === 0) parser.push(body);
-  else for await (const piece of unpacked(codec, body)) parser.push(piece);
+  if (codec === 0) {
+    parser.push(body);
+    parser.end(recordCount);
+    return lastOffset;
+  }
+  const key = partitionKey(place.topic, place.partition);
+  const identity = `${baseOffset} ${batch.checksum}`;
+  for await (const piece of unpacked(codec, body)) {
+    parser.push(piece);
+    if (taken.isFull && place.whole.get(key) === identity) return lastOffset;
+  }
   parser.end(recordCount);
+  if (taken.isFull) place.whole.set(key, identity);
   return lastOffset;
 }
 

@@ -26,6 +26,7 @@ const CONTROL = 0b10_0000;
 export interface RecordBatch {
   readonly baseOffset: bigint;
   readonly lastOffset: bigint;
+  readonly checksum: number;
   /** 0: not compressed. */
   readonly codec: number;
   readonly recordCount: number;
@@ -76,6 +77,7 @@ export function readBatch(batch: Buffer): RecordBatch {
   return {
     baseOffset,
     lastOffset: baseOffset + BigInt(lastOffsetDelta),
+    checksum: crc,
     codec: attributes & CODEC_MASK,
     recordCount,
     baseTimestampMs: Number(batch.readBigInt64BE(BASE_TIMESTAMP)),

@@ -75,7 +75,7 @@ const kafka = section({
   bytesInFlightMax: integer(
     1024,
     4_294_967_296,
-    "Bytes of these records; one that is larger than its share is taken alone. Default 67108864. Bytes",
+    "Bytes of these records, unpacked; those that are larger than their share are taken one at a time, of all partitions. Default 67108864. Bytes",
   ).default(67_108_864),
   maxBytesPerPartition: integer(
     1024,
