@@ -5,7 +5,7 @@ import {
   escapeForJson,
 } from "./json-template.ts";
 import { marked, markerOf, markersIn, replaceMarkers } from "./template-markers.ts";
-import { type Escape, refused, type Template } from "./template.ts";
+import { checkNoPath, type Escape, refused, type Template } from "./template.ts";
 import { hasCode } from "./errors.ts";
 
 /** That of a body whose action names none. */
@@ -28,6 +28,7 @@ export function bodyEscapes(
 ): readonly Escape[] {
   const header = Object.entries(headers).find(([name]) => name.toLowerCase() === "content-type");
   const type = mediaTypeOf(header?.[1] ?? DEFAULT_CONTENT_TYPE, body);
+  checkNoPath(body);
   const depths: JsonDepths = new Map();
   const text = marked(body);
   const isForm = type === "application/x-www-form-urlencoded";

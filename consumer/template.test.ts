@@ -162,3 +162,37 @@ describe("JSON in a place that is no body", () => {
     });
   });
 });
+
+describe("the text of a template", () => {
+  test.each([
+    ["a brace too few at its end", "{{incident.title}"],
+    ["one brace at each side", "{incident.title}"],
+    ["no brace at its beginning", "incident.title}}"],
+    ["one brace at its beginning", "{incident.title}}"],
+    ["no brace before the key", "x-key}}"],
+    ["three braces", "{{{incident.title}}}"],
+    ["another field", "{{incident.name}}"],
+    ["no name", "{{}}"],
+    ["a filter that is none", "{{incident.title | upper}}"],
+    ["an empty filter", "{{incident.title | }}"],
+    ["the filter of a path outside of one", "{{incident.title | path}}"],
+  ])("is refused with %s", (_name, text) => {
+    expect(faultsOfCommand(["/bin/a", text])).toHaveLength(1);
+    expect(faultsOfAction({ headers: { "x-a": text } })).toHaveLength(1);
+    expect(faultsOfAction({ body: JSON.stringify({ a: text }) })).toHaveLength(1);
+    expect(faultsOfAction({ url: `https://t.example/a?b=${text}` })).toHaveLength(1);
+  });
+
+  test("may hold braces that are no placeholder's", () => {
+    const script = 'restart "${key}" "$1"; awk "{ print }"';
+    expect(faultsOfCommand(["/bin/sh", "-c", script, "sh", '{"a":{"b":"{{key}}"}}'])).toEqual([]);
+    expect(faultsOfAction({ body: '{"a":{"b":"{{ key }}"}}' })).toEqual([]);
+  });
+});
+
+test("a value that is no text that can be sent rejects the action", () => {
+  const rejected = { reason: "rejected", rule: "not-well-formed" };
+  const url = "https://t.example/{{incident.title}}";
+  expect(requestOf({ url }, { title: "a\ud800" })).toMatchObject(rejected);
+  expect(requestOf(inBody("title"), { title: "\udfffa" })).toMatchObject(rejected);
+});

@@ -41,6 +41,8 @@ const KNOWN = [
 ] as const;
 const TAG_PREFIX = "incident.tags.";
 const PLACEHOLDER = /\{\{(.*?)\}\}/gs;
+/** What a placeholder with a missing brace leaves. */
+const BROKEN = /\{\{|\{\s*incident\.[^{}\s]+\s*\}|(?:\bincident\.[^{}\s]+|\bkey)\s*\}\}/;
 
 /**
  * Reads `{{incident.id}}`, `{{incident.status}}`, `{{incident.severity}}`, `{{incident.title}}`,
@@ -52,8 +54,8 @@ export function parseTemplate(text: string): Template {
     .split(PLACEHOLDER)
     .map((part, index) => (index % 2 === 0 ? part : placeholderOf(part)));
   const literals = parts.filter((part) => typeof part === "string");
-  if (literals.some((literal) => /\{\{|\{\s*(?:key|incident\.[^{}\s]+)\s*\}/.test(literal))) {
-    throw refused("has a placeholder that is not closed");
+  if (literals.some((literal) => BROKEN.test(literal))) {
+    throw refused("has a placeholder that is not closed, or not opened, by two braces");
   }
   return { parts, placeholders: parts.filter((part) => typeof part !== "string") };
 }
@@ -68,6 +70,13 @@ function placeholderOf(inner: string): Placeholder {
   const unknown = filters.find((filter) => filter !== "path");
   if (unknown !== undefined) throw refused(`unknown filter in {{${inner}}} (known is path)`);
   return { name, path: filters.length > 0 };
+}
+
+/** Throws "bad-configuration" for a placeholder that says `path` outside of the path of a URL. */
+export function checkNoPath({ placeholders }: Pick<Template, "placeholders">): void {
+  const found = placeholders.find(({ path }) => path);
+  if (found === undefined) return;
+  throw refused(`{{${found.name} | path}} must stand in the path of a URL`);
 }
 
 /** A fault of a template, to be told with its place in the configuration. */

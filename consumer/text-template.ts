@@ -1,7 +1,7 @@
 import { named } from "./body-template.ts";
 import { escapeForJson, findDepthsInText, type JsonDepths } from "./json-template.ts";
 import { marked } from "./template-markers.ts";
-import type { Escape, Template } from "./template.ts";
+import { checkNoPath, type Escape, type Template } from "./template.ts";
 
 /**
  * How values are escaped in an argument or a variable: not at all, unless the whole text is JSON, whose strings they stay
@@ -31,6 +31,7 @@ export function headerEscapes(template: Template): readonly Escape[] {
 }
 
 function depthsOf(template: Template): JsonDepths {
+  checkNoPath(template);
   const depths: JsonDepths = new Map();
   try {
     findDepthsInText(marked(template), 0, depths);

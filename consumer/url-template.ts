@@ -1,7 +1,14 @@
 import { findDepthsInPairs, named } from "./body-template.ts";
 import { escapeForJson, type JsonDepths } from "./json-template.ts";
 import { marked, markersIn, replaceMarkers } from "./template-markers.ts";
-import { fill, type Filled, refused, type Template, type TemplateValues } from "./template.ts";
+import {
+  checkNoPath,
+  fill,
+  type Filled,
+  refused,
+  type Template,
+  type TemplateValues,
+} from "./template.ts";
 
 /** A URL whose path and query hold placeholders. */
 export interface UrlTemplate {
@@ -51,11 +58,8 @@ function readUrl(template: Template): UrlTemplate {
   }
   const depths: JsonDepths = new Map();
   findDepthsInPairs(query, "query", depths);
-  for (const marker of markersIn(query)) {
-    const { name = "", path: slashes = false } = template.placeholders[marker] ?? {};
-    if (slashes) throw refused(`{{${name} | path}} must stand in the path of the URL`);
-  }
   const inPath = markersIn(path).length;
+  checkNoPath({ placeholders: template.placeholders.slice(inPath) });
   const { origin, port } = url;
   return {
     origin,
