@@ -11,7 +11,7 @@ interface SentRequest {
 }
 
 /** One TCP connection. kafkajs has two for each broker: the second one fetches. */
-interface Connection {
+export interface Connection {
   readonly broker: string;
   readonly logger: { warn(message: string, fields: object): void };
   readonly requestQueue: {
@@ -75,7 +75,7 @@ export function guardConnections(): void {
         return answer;
       } catch (error) {
         if (!(error instanceof Error) || error.name !== "KafkaJSRequestTimeoutError") throw error;
-        throw closed(this, socket, error.message);
+        throw closeUnanswered(this, socket, error.message);
       }
     };
   });
@@ -123,12 +123,19 @@ async function open(connection: Connection, connect: Connection["connect"]): Pro
   }
 }
 
-/** Closes the connection of a request that timed out, unless that was another one. Gives what its sender is told. */
-function closed(connection: Connection, socket: Socket | undefined, reason: string): Error {
+/** Closes the connection, unless its request went over another socket. Gives what the sender is told. */
+export function closeUnanswered(
+  connection: Connection,
+  socket: Socket | undefined,
+  reason: string,
+): Error {
   const { broker, logger } = connection;
   const failure = new kafkajs.KafkaJSConnectionError(reason, { broker, code: "ETIMEDOUT" });
   if (socket === connection.socket && connection.isConnected()) {
-    logger.warn("A request timed out: closing its connection", { broker, error: reason });
+    logger.warn("A request was not answered in time: closing its connection", {
+      broker,
+      error: reason,
+    });
     failedAtMs.set(connection, performance.now());
     shut(connection, failure);
   }

@@ -7,6 +7,7 @@ import {
   committed,
   createKafkaHarness,
   DEAD_LETTERS,
+  GROUP,
   joined,
   type KafkaHarness,
   produce,
@@ -156,4 +157,24 @@ describe("a member of the group", () => {
       await joined(started);
     },
   );
+
+  it("keeps its session although a heartbeat is never answered", async () => {
+    const cluster = await harness.startCluster();
+    const settings = { sessionTimeoutMs: 1500, requestTimeoutMs: 4000 };
+    const { broker } = harness.startBroker(cluster, commitAll, { kafka: settings });
+    await until(() => broker.state.ready, "joined");
+    const { generation, members } = cluster.group(GROUP);
+    using fault = cluster.faults.add(deafOnce({ api: "Heartbeat" }));
+    await fault.arrived;
+    let after = 0;
+    cluster.onEvent((event) => {
+      if (event.type === "request" && event.api === "Heartbeat") after += 1;
+    });
+    await until(() => after > 3, "more heartbeats");
+    expect(cluster.group(GROUP).members.map(({ memberId }) => memberId)).toEqual(
+      members.map(({ memberId }) => memberId),
+    );
+    expect(cluster.group(GROUP).generation).toBe(generation);
+    expect(broker.state).toStrictEqual({ ready: true });
+  });
 });

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import kafkajs, { type PartitionAssigner } from "kafkajs";
 
 import { answeredFailure, errorOf, unansweredFailure } from "./kafka-answers.ts";
+import { closeUnanswered, type Connection } from "./kafka-connections.ts";
 import { internal } from "./kafka-internals.ts";
 import { byTopic, type KafkajsBroker, leaderOf, type Place } from "./kafka-leaders.ts";
 import { hasPosition, type PositionedGroup, resolvePositions } from "./kafka-positions.ts";
@@ -30,6 +31,10 @@ interface ConsumerGroup extends PositionedGroup<FetchingBroker> {
   readonly maxBytes: number;
   readonly maxBytesPerPartition: number;
   readonly maxWaitTime: number;
+  readonly sessionTimeout: number;
+  readonly coordinator: {
+    readonly connectionPool: { readonly pool: readonly Connection[] };
+  } | null;
   readonly minBytes: number;
   readonly rackId: string;
   checkForStaleAssignment(): void;
@@ -54,6 +59,9 @@ interface State {
   group?: ConsumerGroup;
   nodeIds?: string;
 }
+
+/** So many fit into a session: the next one still comes in time. */
+const HEARTBEATS = 3;
 
 /** By the cluster of the consumer. */
 const states = new WeakMap<object, State>();
@@ -103,16 +111,9 @@ export function guardFetching(): void {
       return state === undefined ? fetch.call(this, nodeId) : fetchFrom(nodeId, this, state);
     };
   });
-  // What ends one fetcher ends all: none may wait for an answer that does not come.
   replace("heartbeat", (heartbeat) => {
-    return async function beat(this: ConsumerGroup, options) {
-      try {
-        await heartbeat.call(this, options);
-      } catch (error) {
-        const state = states.get(this.cluster);
-        if (state !== undefined) interrupt(state);
-        throw error;
-      }
+    return function beat(this: ConsumerGroup, options) {
+      return heartbeatInTime(this, () => heartbeat.call(this, options));
     };
   });
   replace("getNodeIds", (getNodeIds) => {
@@ -126,6 +127,25 @@ export function guardFetching(): void {
       return present;
     };
   });
+}
+
+/** Over a deaf connection it would wait for longer than the session lasts. */
+async function heartbeatInTime(group: ConsumerGroup, beat: () => Promise<void>): Promise<void> {
+  const [connection] = group.coordinator?.connectionPool.pool ?? [];
+  const socket = connection?.socket;
+  const late = setTimeout(() => {
+    if (connection !== undefined) closeUnanswered(connection, socket, "Heartbeat timed out");
+  }, group.sessionTimeout / HEARTBEATS);
+  try {
+    await beat();
+  } catch (error) {
+    // What ends one fetcher ends all: none may wait for an answer that does not come.
+    const state = states.get(group.cluster);
+    if (state !== undefined) interrupt(state);
+    throw error;
+  } finally {
+    clearTimeout(late);
+  }
 }
 
 interface AskedPlace extends Place {
