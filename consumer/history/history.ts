@@ -17,7 +17,9 @@ import { JOURNAL_DIRECTORY, createJournal } from "./journal.ts";
 import { createJournals } from "./journals.ts";
 import { createLeftovers } from "./leftovers.ts";
 import { startProbe } from "./probe.ts";
+import { PUBLISHED_FILE } from "./publication.ts";
 import { startPublisher } from "./publisher.ts";
+import { putAsideEmptyView } from "./put-aside.ts";
 import { type ClaimSweepOptions, type SweepSettings, createClaimSweep } from "./sweep-claims.ts";
 import { type Sweeper, startSweeper } from "./sweeper.ts";
 import { TEMPORARY_DIRECTORY, createTemporaryFiles } from "./temporary.ts";
@@ -162,7 +164,9 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     formats,
     retentionMs,
   };
+  const isImported = settings.import?.file === PUBLISHED_FILE;
   const takeOver = async (): Promise<void> => {
+    await putAsideEmptyView({ files, clock, log, metrics, isImported });
     const found = await readImport({
       files,
       temporary,

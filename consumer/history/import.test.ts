@@ -217,7 +217,7 @@ test("a file elsewhere is imported once", async () => {
 });
 
 test.each([
-  ["an array", "[]", IMPORT],
+  ["an array", "[1]", IMPORT],
   [
     "an object of another shape",
     JSON.stringify({ version: 1, executed: { [OLD_KEY]: { timestamp: AT_MS } } }),
@@ -240,7 +240,7 @@ test.each([
   ],
   [
     "the history of an older consumer, without a word about it in the configuration",
-    "{}",
+    JSON.stringify({ [OLD_KEY]: AT_MS }),
     undefined,
   ],
 ])("%s is refused at the start and stays untouched", async (_name, content, settings) => {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { ConsumerError, systemCode } from "../errors.ts";
 import type { Files, Log } from "../ports.ts";
 import type { HistoryEntry } from "./entry.ts";
-import { type FormatRange, checkFormat } from "./format.ts";
+import { type FormatRange, checkFormat, isNoFile } from "./format.ts";
 import { type ImportedRecord, parseImport } from "./import-file.ts";
 import { importedKey } from "./import-key.ts";
 import { PUBLISHED_FILE, readViewHead } from "./publication.ts";
@@ -86,7 +86,12 @@ async function foreign(
     return isView(bytes, file, formats) ? undefined : bytes;
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;
-    throw error;
+    if (!isNoFile(error)) throw error;
+    throw new ConsumerError(
+      "history-unreadable",
+      `${file}: a symbolic link or no file at all, left as it is: the file itself must stand there`,
+      { cause: error },
+    );
   }
 }
 

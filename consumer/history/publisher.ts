@@ -4,6 +4,7 @@ import type { Clock, Files, Log, Metrics } from "../ports.ts";
 import type { HistoryEntry } from "./entry.ts";
 import type { VolumeHealth } from "./health.ts";
 import type { HistoryIndex } from "./index.ts";
+import { isNoFile } from "./format.ts";
 import { publish, readViewHead } from "./publication.ts";
 import type { TemporaryFiles } from "./temporary.ts";
 import type { Union } from "./union.ts";
@@ -71,15 +72,18 @@ export function startPublisher(options: PublisherOptions): Publisher {
     try {
       return (await readViewHead(files))?.publishedAtMs;
     } catch (error) {
-      if (systemCode(error) === "ENOENT") return undefined;
+      if (systemCode(error) === "ENOENT" || isNoFile(error)) return undefined;
       throw error;
     }
   };
 
-  /** A rename that was given up can land late, and bring back a view that was replaced long ago. */
+  /**
+   * A rename that was given up can land late, and bring back a view that was replaced long ago; a hand can take the view
+   * away.
+   */
   const isOlder = async (): Promise<boolean> => {
     const shownMs = await publishedAtMs();
-    if (shownMs === undefined) return false;
+    if (shownMs === undefined) return true;
     const older = shownMs < latestMs;
     latestMs = shownMs;
     return older;
