@@ -178,28 +178,6 @@ describe("running", () => {
     await expect(process.clock.runUntil(process.exit)).resolves.toBe(0);
   });
 
-  test("is unready while a partition stands still, says which, goes on with the others and stays alive", async () => {
-    const process = await runningConsumer();
-    process.broker.standstills.push({
-      topic: "incidents",
-      partition: 3,
-      offset: 42n,
-      cause: "unreadable",
-      detail: "its checksum is wrong",
-      sinceMs: 0,
-    });
-    expect(process.health().readiness().reason).toBe(
-      "broker: incidents/3 at offset 42 stands still, unreadable: its checksum is wrong",
-    );
-    expect(process.health().liveness().alive).toBe(true);
-    await process.clock.runUntil(process.broker.deliver([incident("a", 0n)]));
-    expect(process.target.sends).toHaveLength(1);
-    process.broker.standstills.pop();
-    expect(process.health().readiness().ready).toBe(true);
-    process.terminate();
-    await expect(process.clock.runUntil(process.exit)).resolves.toBe(0);
-  });
-
   test("after a refusal the secret is asked again, by a new broker", async () => {
     let password = "old";
     const process = await runningConsumer({ secrets: async () => password });

@@ -49,6 +49,8 @@ export interface Deliveries {
  * handled, so a slow partition would hold up all others: after this the partition is paused instead.
  */
 const DETACH_MS = 50;
+/** A record of this size can be held, however little the partitions share. */
+const RECORD_BYTES_MIN = 16 * 1024 * 1024;
 /** How often partitions that wait are looked at beside the ends of handlers. */
 const WAKE_INTERVAL_MS = 200;
 /** Before a position that could not be read is looked at again: another replica may have better bytes. */
@@ -72,7 +74,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     limits: {
       countMax: Math.floor(recordsInFlightMax / partitionsConcurrentMax),
       bytesMax: Math.floor(options.bytesInFlightMax / partitionsConcurrentMax),
-      recordBytesMax: options.bytesInFlightMax,
+      recordBytesMax: Math.max(options.bytesInFlightMax, RECORD_BYTES_MIN),
     },
     whole: new Map<string, string>(),
     reading: createTurns(),

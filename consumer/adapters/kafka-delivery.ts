@@ -81,15 +81,20 @@ export async function work(
       rewind = made.rewind;
       await handle(made.batch);
       resolve();
-      standstills.forget(topic, partition);
     };
     await readInTurn(raw, payload, options, async (reading) => {
       if (!isOurs() || draining.aborted) return;
       const { damage, nextOffset } = reading;
-      if (damage === undefined || nextOffset > raw.offset) return deliver(reading, options.handle);
+      if (damage === undefined || nextOffset > raw.offset) {
+        standstills.forget(topic, partition);
+        return deliver(reading, options.handle);
+      }
       const passed = await passDamage(damage, raw.offset, assignment, options);
       if (passed === undefined) delivery.standsStill = true;
-      else await deliver({ records: [], nextOffset: passed }, (batch) => batch.commit(passed));
+      else {
+        await deliver({ records: [], nextOffset: passed }, (batch) => batch.commit(passed));
+        standstills.forget(topic, partition);
+      }
     });
   } catch (error) {
     if (!isOurs() || draining.aborted) {

@@ -42,33 +42,33 @@ export async function takeLegacyMessage(
 ): Promise<bigint> {
   const outer = readMessage(bytes);
   const codec = outer.attributes & CODEC_MASK;
-  const messages = codec === 0 ? [outer] : await innerMessages(outer, codec, taken);
+  const messages = codec === 0 ? [outer] : await innerMessages(outer, codec);
   let before: bigint | undefined;
   for (const { offset, timestampMs, key, value } of messages) {
     if (before !== undefined && offset <= before) {
       throw new Unreadable(`a message has the offset ${offset} after ${before}`);
     }
     before = offset;
-    const fields = { timestampMs, key, value, headers: undefined };
+    if (taken.isFull) continue;
+    const fields = { timestampMs, key: own(key), value: own(value), headers: undefined };
     const size = (key?.length ?? 0) + (value?.length ?? 0);
-    if (!taken.isFull) taken.take(new FetchedRecord(place, offset, fields), size);
+    taken.take(new FetchedRecord(place, offset, fields), size);
   }
   return outer.offset;
 }
 
+/** Of a compressed message, which is held whole; no client of that time wrote one that large. */
+const UNPACKED_BYTES_MAX = 16 * 1024 * 1024;
+
 /** Offsets of the format 1 count from the first one; the message around them has that of the last. */
-async function innerMessages(
-  outer: Message,
-  codec: number,
-  { limits }: TakenRecords,
-): Promise<Message[]> {
+async function innerMessages(outer: Message, codec: number): Promise<Message[]> {
   if (outer.value === null) throw new Unreadable("a compressed message has no value");
   const pieces: Buffer[] = [];
   let total = 0;
   for await (const piece of unpacked(codec, outer.value)) {
     total += piece.length;
-    if (total > limits.recordBytesMax) {
-      const limit = `more than the ${limits.recordBytesMax} bytes that all partitions share`;
+    if (total > UNPACKED_BYTES_MAX) {
+      const limit = `more than ${UNPACKED_BYTES_MAX} bytes`;
       throw new Unreadable(`a compressed message holds ${limit}`, "too-large");
     }
     pieces.push(piece);
@@ -125,4 +125,9 @@ function readField(bytes: Buffer, start: number): { field: Buffer | null; end: n
     throw new Unreadable(`a field of a message has the length ${length}`);
   }
   return { field: bytes.subarray(at, at + length), end: at + length };
+}
+
+/** A view would keep all the messages beside it in memory. */
+function own(field: Buffer | null): Buffer | null {
+  return field === null ? null : Buffer.from(field);
 }

@@ -111,7 +111,8 @@ async function takeBatch(
   if (baseOffset > nextOffset && baseOffset >= place.highWatermark) {
     throw new Unreadable(`its offset ${baseOffset} lies beyond the end, ${place.highWatermark}`);
   }
-  if (isAborted(batch) || isControl || lastOffset < nextOffset) return lastOffset;
+  const isEmpty = recordCount === 0 && body.length === 0;
+  if (isAborted(batch) || isControl || isEmpty || lastOffset < nextOffset) return lastOffset;
   const parser = new RecordParser({ ...batch, ...place }, taken);
   if (codec === 0) {
     parser.push(body);

@@ -94,7 +94,7 @@ export class RecordParser {
       return;
     }
     if (length > recordBytesMax) {
-      const limit = `more than the ${recordBytesMax} that all partitions share`;
+      const limit = `more than the ${recordBytesMax} that may be held`;
       throw new Unreadable(`a record of ${length} bytes, ${limit}`, "too-large");
     }
     if (length > bytesMax) throw new OverShare();

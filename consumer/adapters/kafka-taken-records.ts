@@ -5,7 +5,7 @@ export interface RecordLimits {
   readonly countMax: number;
   /** The share of the partition: the record that exceeds it is left out, unless it is the first. */
   readonly bytesMax: number;
-  /** What all partitions share: a record that unpacks to more cannot be held at all. */
+  /** A record that unpacks to more cannot be held at all. */
   readonly recordBytesMax: number;
 }
 
