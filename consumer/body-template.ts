@@ -74,7 +74,6 @@ function mediaTypeOf(contentType: string, { parts }: Template): string {
   return type.toLowerCase();
 }
 
-/** Marked pairs, as application/x-www-form-urlencoded or in the query of a URL: only a value may hold a placeholder. */
 function findDepthsInForm(text: string, depths: JsonDepths): void {
   const literal = replaceMarkers(text, () => "&");
   if (/[^\x20-\x7e]/.test(literal)) {
@@ -85,6 +84,7 @@ function findDepthsInForm(text: string, depths: JsonDepths): void {
   findDepthsInPairs(text, "form", depths);
 }
 
+/** Marked pairs of a form, or of the query of a URL: only a value may hold a placeholder. */
 export function findDepthsInPairs(text: string, what: string, depths: JsonDepths): void {
   if (/%(?![0-9a-f]{2})/i.test(text)) {
     throw refused("has a percent sign that encodes nothing: write %25");

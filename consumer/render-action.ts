@@ -27,85 +27,99 @@ export class Unfillable extends Error {
   }
 }
 
+type Fill<Result> = (values: TemplateValues) => Result;
+
+/** Templates are read once for all incidents. */
+const readBefore = new WeakMap<RuleAction, Fill<Action>>();
+
 /**
  * Fills the templates of an action, each value escaped for its place. Throws `Unfillable` where the incident has no value,
  * or one that would break out of its place.
  */
 export function renderAction(action: RuleAction, values: TemplateValues): Action {
-  return action.type === "http" ? renderHttp(action, values) : renderCommand(action, values);
+  let fillAction = readBefore.get(action);
+  if (!fillAction) {
+    fillAction = action.type === "http" ? readHttp(action) : readCommand(action);
+    readBefore.set(action, fillAction);
+  }
+  return fillAction(values);
 }
 
-function renderHttp(action: HttpRuleAction, values: TemplateValues): Action {
-  const { method, headers, notAppliedStatuses, useIdentity, keepResponse } = action;
-  return {
+function readHttp(action: HttpRuleAction): Fill<Action> {
+  const { method, notAppliedStatuses, useIdentity } = action;
+  const url = urlTemplate(parseTemplate(action.url));
+  const headers = mapValues(action.headers, (value, name) => readHeader(value, `header ${name}`));
+  const body = action.body ?? null;
+  const fillBody = body === null ? () => null : readBody(body, action.headers);
+  return (values) => ({
     type: "http",
     method,
-    url: textOf(urlTemplate(parseTemplate(action.url)).fill(values), "url"),
-    headers: mapValues(headers, (value, name) => {
-      const template = parseTemplate(value);
-      const place = `header ${name}`;
-      return safeHeader(filledText(template, values, headerEscapes(template), place), place);
-    }),
-    body:
-      action.body === null || action.body === undefined
-        ? null
-        : renderBody(action.body, headers, values),
+    url: textOf(url.fill(values), "url"),
+    headers: mapValues(headers, (fillHeader) => fillHeader(values)),
+    body: fillBody(values),
     notAppliedStatuses,
     useIdentity,
-    ...(keepResponse === undefined ? {} : { keepResponse }),
+  });
+}
+
+/** RFC 9110: visible characters, space and tab. Beyond Latin-1 a header has no defined meaning. */
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+function readHeader(value: string, place: string): Fill<string> {
+  const template = parseTemplate(value);
+  const fillText = filling(template, headerEscapes(template), place);
+  return (values) => {
+    const text = fillText(values);
+    if (!HEADER_VALUE.test(text)) throw new Unfillable(place, "unsafe-in-header", text);
+    return text;
   };
 }
 
-function renderBody(
-  body: string,
-  headers: HttpRuleAction["headers"],
-  values: TemplateValues,
-): string {
+function readBody(body: string, headers: HttpRuleAction["headers"]): Fill<string> {
   const template = parseTemplate(body);
-  return filledText(template, values, bodyEscapes(template, headers), "body");
+  return filling(template, bodyEscapes(template, headers), "body");
 }
 
-function renderCommand(action: CommandRuleAction, values: TemplateValues): Action {
-  const { separator } = commandShape(action.command);
-  const [executable, ...args] = action.command.map((part, index) => {
-    const place = `command[${index}]`;
-    const text = renderArgument(part, values, place);
-    // The incident would choose an option of the command.
-    const isOption = text.startsWith("-") && !part.startsWith("-") && index < separator;
-    if (isOption) throw new Unfillable(place, "unsafe-in-command", text);
-    return text;
-  });
-  if (executable === undefined || executable === "") {
-    throw new Unfillable("command[0]", "empty", "");
-  }
-  const { keepResponse } = action;
-  return {
-    type: "command",
-    command: [executable, ...args],
-    ...(keepResponse === undefined ? {} : { keepResponse }),
-    environment: mapValues(action.environment ?? {}, (value, name) =>
-      renderArgument(value, values, `environment ${name}`),
-    ),
+function readCommand({ command, environment = {} }: CommandRuleAction): Fill<Action> {
+  const { separator } = commandShape(command);
+  const parts = command.map((part, index) => readArgument(part, `command[${index}]`));
+  const variables = mapValues(environment, (value, name) =>
+    readArgument(value, `environment ${name}`),
+  );
+  return (values) => {
+    const [executable, ...args] = parts.map((fillPart, index) => {
+      const text = fillPart(values);
+      // The incident would choose an option of the command.
+      const isOption = text.startsWith("-") && command[index]?.startsWith("-") === false;
+      if (!isOption || index > separator) return text;
+      throw new Unfillable(`command[${index}]`, "unsafe-in-command", text);
+    });
+    if (executable === undefined || executable === "") {
+      throw new Unfillable("command[0]", "empty", "");
+    }
+    return {
+      type: "command",
+      command: [executable, ...args],
+      environment: mapValues(variables, (fillVariable) => fillVariable(values)),
+    };
   };
 }
 
 /** execve(2) ends a string at its first NUL. */
-function renderArgument(part: string, values: TemplateValues, place: string): string {
+function readArgument(part: string, place: string): Fill<string> {
   const template = parseTemplate(part);
-  const text = filledText(template, values, textEscapes(template), place);
-  if (text.includes("\0")) throw new Unfillable(place, "unsafe-in-command", text);
-  return text;
+  const fillText = filling(template, textEscapes(template), place);
+  return (values) => {
+    const text = fillText(values);
+    if (text.includes("\0")) throw new Unfillable(place, "unsafe-in-command", text);
+    return text;
+  };
 }
 
-function filledText(
-  template: Template,
-  values: TemplateValues,
-  escapes: readonly Escape[],
-  place: string,
-): string {
+function filling(template: Template, escapes: readonly Escape[], place: string): Fill<string> {
   const escape = (value: string, _placeholder: unknown, index: number): string =>
     escapes[index]?.(value) ?? "";
-  return textOf(fill(template, values, escape), place);
+  return (values) => textOf(fill(template, values, escape), place);
 }
 
 function textOf(filled: Filled, place: string): string {
@@ -113,18 +127,10 @@ function textOf(filled: Filled, place: string): string {
   throw new Unfillable(place, filled.rule, filled.value);
 }
 
-/** RFC 9110: visible characters, space and tab. Beyond Latin-1 a header has no defined meaning. */
-const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-
-function safeHeader(value: string, place: string): string {
-  if (!HEADER_VALUE.test(value)) throw new Unfillable(place, "unsafe-in-header", value);
-  return value;
-}
-
-function mapValues(
-  values: Readonly<Record<string, string>>,
-  change: (value: string, name: string) => string,
-): Record<string, string> {
+function mapValues<From, To>(
+  values: Readonly<Record<string, From>>,
+  change: (value: From, name: string) => To,
+): Record<string, To> {
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => [name, change(value, name)]),
   );

@@ -153,7 +153,9 @@ function chosen(
   return wanted === undefined ? present : present.filter((value) => wanted.includes(value));
 }
 
-/** False for a text of nothing but spaces, control characters and characters without a shape, such as Hangul fillers. */
+/** A character that is no space, no control character, and has a shape: a Hangul filler has none. */
+const VISIBLE = /[^\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u;
+
 function isVisible(value: string): boolean {
-  return !/^[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]*$/u.test(value);
+  return VISIBLE.test(value);
 }

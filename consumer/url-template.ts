@@ -153,6 +153,7 @@ const OVERLONG = /%c[01]%[89ab][0-9a-f]|%e0%[89][0-9a-f]|%f0%8[0-9a-f]/i;
  * changes any more; undefined when it does not come to an end or cannot be decoded in one way only.
  */
 function fullyDecoded(text: string): string | undefined {
+  if (/^[\x21-\x24\x26-\x7e]*$/.test(text)) return text;
   let current = text;
   for (let round = 0; round <= DECODINGS_MAX; round += 1) {
     if (OVERLONG.test(current)) return undefined;
