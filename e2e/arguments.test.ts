@@ -50,6 +50,15 @@ describe("the command line", () => {
     });
   });
 
+  test.each(["../x", "Upper", "a b", "-a", "a".repeat(50)])(
+    "refuses a name that no cluster can have: %s",
+    (name) => {
+      expect(() => parse(["--target", "kind", `--cluster=${name}`])).toThrow(
+        `--cluster must be at most 49 lower-case letters, digits, - and ., beginning with a letter or digit, got ${name}`,
+      );
+    },
+  );
+
   test("collects repeated scenarios", () => {
     expect(parse(["run", "--scenario", "8", "--scenario", "rolling-update"])).toMatchObject({
       run: { scenarios: ["8", "rolling-update"] },

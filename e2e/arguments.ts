@@ -68,8 +68,8 @@ Commands
   list            print number, name and title of every scenario
   compare DIR DIR whether the pods of two runs lived the same, by the artifacts of both
   doctor          check this machine; each check prints its fix
-  clean           remove the directories of pods that ended runs left, of every checkout
-                  on this machine
+  clean           remove the directories of pods and the clusters of kind that ended runs left, of
+                  every checkout on this machine
 
 Options of run
   --scenario N|NAME       only these (repeatable)
@@ -89,8 +89,8 @@ Options of run
                           lived otherwise than there fails the run
 
 Options of --target kind
-  --cluster NAME          used when it is there, else made and deleted at the end, unless --keep says
-                          otherwise (default kafka-consumer-kit)
+  --cluster NAME          used when it is there, else made; the last run that uses it deletes one that a
+                          run made, unless --keep says otherwise (default: one of the run's own)
   --node-image NAME       of a cluster that is made (default: that of kind)
   --engine docker|podman  default: the first that answers
   --base-image NAME       what the images are built on (default node:24-bookworm-slim)
@@ -235,12 +235,21 @@ function kubernetesArguments(values: Values): KubernetesArguments {
 function kindArguments(values: Values): KindArguments {
   const { engine } = values;
   return {
-    cluster: filled("cluster", values.cluster) ?? null,
+    cluster: clusterName(values.cluster),
     engine: engine === undefined ? null : oneOf("engine", engine, ["docker", "podman"]),
     nodeImage: filled("node-image", values["node-image"]) ?? null,
     baseImage: filled("base-image", values["base-image"]) ?? null,
     image: filled("image", values.image) ?? null,
   };
+}
+
+/** Nodes are named after it, and their names are host names. */
+function clusterName(value: string | undefined): string | null {
+  const name = filled("cluster", value) ?? null;
+  if (name === null || /^[a-z0-9][a-z0-9.-]{0,48}$/.test(name)) return name;
+  throw new UsageError(
+    `--cluster must be at most 49 lower-case letters, digits, - and ., beginning with a letter or digit, got ${name}`,
+  );
 }
 
 function refuseLater(option: keyof typeof LATER, prefix: string, value: string): void {

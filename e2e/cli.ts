@@ -1,6 +1,5 @@
 import { randomInt } from "node:crypto";
 import { parseInvocation, USAGE } from "./arguments.ts";
-import { clean } from "./clean.ts";
 import { doctor, reportLine } from "./doctor.ts";
 import { EXIT_CODE, UsageError } from "./errors.ts";
 import type { ExitCode } from "./errors.ts";
@@ -58,10 +57,12 @@ async function list(): Promise<ExitCode> {
 }
 
 async function runClean(): Promise<ExitCode> {
-  const removed = await clean();
-  for (const directory of removed) process.stdout.write(`removed ${directory}\n`);
+  const { clean } = await import("./clean.ts");
+  const { removed, left } = await clean();
+  for (const what of removed) process.stdout.write(`removed ${what}\n`);
+  for (const what of left) process.stderr.write(`not removed, ${what}\n`);
   process.stdout.write(`${removed.length} removed\n`);
-  return EXIT_CODE.passed;
+  return left.length === 0 ? EXIT_CODE.passed : EXIT_CODE.infrastructure;
 }
 
 async function compare([left, right]: readonly [string, string]): Promise<ExitCode> {

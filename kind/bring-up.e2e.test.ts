@@ -2,8 +2,10 @@ import { existsSync } from "node:fs";
 import { AppsV1Api, CoreV1Api, StorageV1Api } from "@kubernetes/client-node";
 import type { V1PersistentVolumeClaim, V1Pod } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { bringUp, stateDirectory, takeDown } from "./bring-up.ts";
+import { bringUp } from "./bring-up.ts";
 import type { BringUpOptions, RunningKind } from "./bring-up.ts";
+import { stateDirectory } from "./cluster-record.ts";
+import { takeDown } from "./cluster-use.ts";
 import { runCommand } from "./command.ts";
 import { nodeImage, notAsked } from "./container-tests.ts";
 import { findEngine } from "./engine.ts";
@@ -100,6 +102,7 @@ describe.skipIf(notAsked() !== "")(`a cluster of kind${notAsked()}`, () => {
     const before = await apps.readNamespacedDeployment(provisioner);
     const again = await bringUp(options);
     expect(again.reused).toBe(true);
+    expect(await again.leave({ keep: false })).toEqual([process.pid]);
     const after = await apps.readNamespacedDeployment(provisioner);
     expect(after.metadata?.generation).toBe(before.metadata?.generation);
     const { items } = await running.config.makeApiClient(StorageV1Api).listStorageClass();
@@ -120,7 +123,7 @@ describe.skipIf(notAsked() !== "")(`a cluster of kind${notAsked()}`, () => {
   test(
     "taken down, it leaves no container, network or file",
     async () => {
-      await takeDown(running.cluster);
+      expect(await running.leave({ keep: false })).toEqual([]);
       const { engine, name } = options;
       const left = await runCommand(engine, ["ps", "--all", "--format", "{{.Names}}"]);
       expect(left.split("\n").filter((line) => line.startsWith(name))).toEqual([]);

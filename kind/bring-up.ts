@@ -1,9 +1,8 @@
-import { mkdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import { KindCluster, SHARED_PATH } from "./cluster.ts";
-import { runCommand } from "./command.ts";
+import { stateDirectory } from "./cluster-record.ts";
+import { ClusterUse } from "./cluster-use.ts";
 import type { CommandOptions } from "./command.ts";
 import type { Engine } from "./engine.ts";
 import { contentName, loadAs, nodesWithout, workers } from "./node-images.ts";
@@ -22,8 +21,10 @@ export interface BringUpOptions extends StepsOptions, Pick<CommandOptions, "onLi
 }
 
 interface NodeImage {
-  /** As the engine knows it. */
+  /** Its name, which pods are given with a tag of its content. */
   readonly reference: string;
+  /** What the engine finds it by, where the name may be another image's by now. Default: the name. */
+  readonly id?: string | undefined;
   /** `all`: the control plane's too. */
   readonly nodes: "workers" | "all";
 }
@@ -36,32 +37,40 @@ export interface RunningKind {
   readonly images: readonly string[];
   /** Access as an administrator; holds a secret. */
   readonly config: KubeConfig;
+  /**
+   * Ends the use of the cluster. The last run that leaves one that a run made deletes it, unless one of them said `keep`. Gives
+   * the processes that still use it.
+   */
+  readonly leave: (options: { readonly keep: boolean }) => Promise<readonly number[]>;
 }
 
 const NODES_READY_MS_MAX = 300_000;
 
-/** A cluster with the class efs-default and the images: made, or taken as it is when one of that name runs. Throws StepError. */
+/**
+ * A cluster with the class efs-default and the images: made, or taken as it is when one of that name runs and no other run is making
+ * it. Throws StepError.
+ */
 export async function bringUp(options: BringUpOptions): Promise<RunningKind> {
-  const { name, nodeImage, images, signal } = options;
+  const { name, nodeImage, images, signal, onStep } = options;
   const cluster = kindCluster(options);
+  const use = new ClusterUse(cluster);
   const config = new KubeConfig();
   let reused = false;
   const loaded: string[] = [];
+  const title = `create the cluster ${name}`;
+  const onWait = (pid: number): void => {
+    onStep({ title, state: "waiting", text: `process ${pid} is making or deleting it` });
+  };
   const steps: Step[] = [
     {
-      title: `create the cluster ${name}`,
+      title,
       run: async () => {
-        reused = await cluster.exists();
-        if (reused) return "it is there already";
-        const sharedDirectory = join(stateDirectory(name), "shared");
-        // Its volumes belong to whatever uid a pod has.
-        await mkdir(sharedDirectory, { recursive: true, mode: 0o755 });
-        await cluster.create({ nodeImage, sharedDirectory });
-        return undefined;
+        const how = await use.begin({ nodeImage, signal, onWait });
+        reused = how === "found";
+        if (how === "remade") return "half of it was there, left by a run that was killed";
+        return reused ? "it is there already" : undefined;
       },
-      undo: async () => {
-        if (!reused) await takeDown(cluster);
-      },
+      undo: () => use.undo(),
     },
     {
       title: "wait for its nodes",
@@ -74,26 +83,32 @@ export async function bringUp(options: BringUpOptions): Promise<RunningKind> {
       title: "add the storage class efs-default",
       run: () => addSharedStorageClass(config, SHARED_PATH, signal),
     },
-    ...images.map(({ reference, nodes: on }, index) => ({
+    ...images.map(({ reference, id = reference, nodes: on }, index) => ({
       title: `load ${reference}`,
       run: async () => {
-        const tagged = await contentName(options.engine, reference);
+        const tagged = await contentName(options.engine, reference, id);
         loaded[index] = tagged;
         const { items } = await config.makeApiClient(CoreV1Api).listNode();
         const nodes = nodesWithout(tagged, on === "all" ? items : workers(items));
-        if (nodes.length > 0) await loadAs(tagged, reference, { cluster, nodes });
+        if (nodes.length > 0) await loadAs(tagged, id, { cluster, nodes });
         return nodes.length > 0
           ? `${tagged}, to ${nodes.length} nodes`
           : `${tagged} is there already`;
       },
     })),
   ];
-  await runSteps(steps, options);
-  return { cluster, reused, config, images: loaded };
+  try {
+    await runSteps(steps, options);
+    await use.ready();
+  } catch (error) {
+    await use.giveUp();
+    throw error;
+  }
+  return { cluster, reused, config, images: loaded, leave: (how) => use.leave(how) };
 }
 
 /** For the kind commands of a cluster that may exist. */
-function kindCluster(options: {
+export function kindCluster(options: {
   readonly name: string;
   readonly engine: Engine;
   readonly signal?: AbortSignal | undefined;
@@ -103,34 +118,6 @@ function kindCluster(options: {
     ...options,
     kubeconfigFile: join(stateDirectory(options.name), "kubeconfig"),
   });
-}
-
-/** Deletes the cluster and everything that it left on this host. */
-export async function takeDown(cluster: KindCluster): Promise<void> {
-  const [node] = await cluster.nodes();
-  if (node !== undefined) {
-    // Its files belong to the uids of pods: only a node may delete them. One that does not answer any more has its say below.
-    await runCommand(cluster.engine, [
-      "exec",
-      node,
-      "find",
-      SHARED_PATH,
-      "-mindepth",
-      "1",
-      "-delete",
-    ]).catch(() => {});
-  }
-  await cluster.delete();
-  // kind leaves its network to the next cluster, of which there may be none.
-  if ((await cluster.all()).length === 0) {
-    await runCommand(cluster.engine, ["network", "rm", "kind"]).catch(() => {});
-  }
-  await rm(stateDirectory(cluster.name), { recursive: true, force: true });
-}
-
-/** Holds the kubeconfig and the directory that the nodes share. */
-export function stateDirectory(name: string): string {
-  return join(tmpdir(), `kafka-consumer-kind-${name}`);
 }
 
 /** Gives their number. */

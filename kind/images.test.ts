@@ -5,7 +5,11 @@ import { fakeCommands } from "./fake-command.ts";
 import { buildImage } from "./images.ts";
 
 const ENGINE = `
-if (argv[0] === "image") console.log(argv.at(-1).startsWith("base") ? "aaaa 100" : "bbbb 130");
+const idFile = argv.find((word) => word.startsWith("--iidfile="))?.slice("--iidfile=".length);
+if (idFile !== undefined) fs.writeFileSync(idFile, "bbbb");
+// Under the name there is another image by now: somebody else's build.
+const sizes = { "base:1": "aaaa 100", bbbb: "bbbb 130" };
+if (argv[0] === "image") console.log(sizes[argv.at(-1)] ?? "cccc 999");
 `;
 
 test("builds with either engine, from a base image of one's own", async () => {
@@ -28,6 +32,7 @@ test("builds with either engine, from a base image of one's own", async () => {
     "--build-arg=BASE_IMAGE=base:1",
     expect.stringMatching(/^--build-arg=REVISION=(unknown|[0-9a-f]{40}(-dirty)?)$/),
     expect.stringMatching(/^--file=\/.*\/simulator\/Dockerfile$/),
+    expect.stringMatching(/^--iidfile=\//),
     "--tag=localhost/kafka-consumer-kit/simulators:one",
     expect.any(String),
   ]);

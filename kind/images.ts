@@ -1,3 +1,5 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runCommand } from "./command.ts";
@@ -47,20 +49,28 @@ export async function buildImage(kind: ImageKind, options: BuildOptions): Promis
   const { engine, tag = DEFAULT_TAG, baseImage = DEFAULT_BASE_IMAGE, signal, onLine } = options;
   const { name, dockerfile } = IMAGES[kind];
   const reference = `${name}:${tag}`;
-  const argv = [
-    "build",
-    `--build-arg=BASE_IMAGE=${baseImage}`,
-    `--build-arg=REVISION=${await revision()}`,
-    `--file=${join(REPOSITORY, dockerfile)}`,
-    `--tag=${reference}`,
-    REPOSITORY,
-  ];
-  await runCommand(engine, argv, { signal, ...(onLine && { onLine }) });
-  const [built, base] = await Promise.all([
-    inspectImage(engine, reference),
-    inspectImage(engine, baseImage),
-  ]);
-  return { name: reference, ...built, ownBytes: built.bytes - base.bytes, baseImage };
+  // The id is the build's own word: the name may be that of another build a moment later.
+  const directory = await mkdtemp(join(tmpdir(), "kafka-consumer-build-"));
+  try {
+    const idFile = join(directory, "id");
+    const argv = [
+      "build",
+      `--build-arg=BASE_IMAGE=${baseImage}`,
+      `--build-arg=REVISION=${await revision()}`,
+      `--file=${join(REPOSITORY, dockerfile)}`,
+      `--iidfile=${idFile}`,
+      `--tag=${reference}`,
+      REPOSITORY,
+    ];
+    await runCommand(engine, argv, { signal, ...(onLine && { onLine }) });
+    const [built, base] = await Promise.all([
+      inspectImage(engine, (await readFile(idFile, "utf8")).trim()),
+      inspectImage(engine, baseImage),
+    ]);
+    return { name: reference, ...built, ownBytes: built.bytes - base.bytes, baseImage };
+  } finally {
+    await rm(directory, { recursive: true });
+  }
 }
 
 /** Throws CommandError when the engine has no such image. */

@@ -1,8 +1,11 @@
 import { createHash } from "node:crypto";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { V1Node } from "@kubernetes/client-node";
 import type { KindCluster } from "./cluster.ts";
 import { runCommand } from "./command.ts";
 import type { Engine } from "./engine.ts";
+import { takeLock } from "./lock.ts";
 
 const TAG_CHARACTERS = 12;
 
@@ -14,10 +17,14 @@ const CONTENT_FORMAT = ["RootFS.Layers", "Config.Env", "Config.User", "Config.Wo
 
 /**
  * The image's name with a tag made of its content: a node that has one of that name has that very image, whatever was built or loaded under
- * the other name before. Throws CommandError when the engine has no such image.
+ * the other name before. `id` is what the engine finds it by. Throws CommandError when the engine has no such image.
  */
-export async function contentName(engine: Engine, reference: string): Promise<string> {
-  const argv = ["image", "inspect", "--format", CONTENT_FORMAT, reference];
+export async function contentName(
+  engine: Engine,
+  reference: string,
+  id = reference,
+): Promise<string> {
+  const argv = ["image", "inspect", "--format", CONTENT_FORMAT, id];
   const content = await runCommand(engine, argv);
   const hash = createHash("sha256").update(content).digest("hex");
   // A port is no tag.
@@ -31,11 +38,13 @@ export async function loadAs(
   reference: string,
   { cluster, nodes }: { readonly cluster: KindCluster; readonly nodes: readonly string[] },
 ): Promise<void> {
+  // Another run with the same image has it under the same name, and would take it from under this one.
+  const hash = createHash("sha256").update(name).digest("hex");
+  await using _ = await takeLock(join(tmpdir(), `kafka-consumer-image-${hash}.lock`));
   await runCommand(cluster.engine, ["tag", reference, name]);
   try {
     await cluster.loadImage(name, nodes);
   } finally {
-    // Another run of the same image may have had the same name, and taken it back.
     if (name !== reference) await runCommand(cluster.engine, ["image", "rm", name]).catch(() => {});
   }
 }

@@ -3,8 +3,8 @@ export interface Step {
   readonly title: string;
   /** Gives what there is to say about it, if anything. */
   readonly run: () => Promise<string | void>;
-  /** Takes back what `run` did, whole or in part. Called after a later step failed too. */
-  readonly undo?: () => Promise<void>;
+  /** Takes back what `run` did, whole or in part. Called after a later step failed too. Gives false when there was nothing to take back. */
+  readonly undo?: () => Promise<boolean | void>;
 }
 
 export interface StepsOptions {
@@ -16,10 +16,10 @@ export interface StepsOptions {
 
 interface StepEvent {
   readonly title: string;
-  readonly state: "started" | "done" | "failed" | "undone" | "not-undone";
+  readonly state: "started" | "waiting" | "done" | "failed" | "undone" | "not-undone";
   /** Of `done`, `failed`, `undone` and `not-undone`. */
   readonly durationMs?: number;
-  /** What a step said, or why it failed. */
+  /** What a step said or waits for, or why it failed. */
   readonly text?: string;
 }
 
@@ -63,8 +63,8 @@ async function undo(begun: readonly Step[], options: StepsOptions): Promise<Erro
     if (step.undo === undefined) continue;
     const startMs = performance.now();
     try {
-      await step.undo();
-      options.onStep(ended(step, "undone", startMs));
+      const wasUndone = await step.undo();
+      if (wasUndone !== false) options.onStep(ended(step, "undone", startMs));
     } catch (error) {
       errors.push(asError(error));
       options.onStep(ended(step, "not-undone", startMs, asError(error).message));

@@ -1,4 +1,5 @@
-import { bringUp, takeDown } from "#kind/bring-up.ts";
+import { randomBytes } from "node:crypto";
+import { bringUp } from "#kind/bring-up.ts";
 import { runCommand } from "#kind/command.ts";
 import { findEngine } from "#kind/engine.ts";
 import type { Engine } from "#kind/engine.ts";
@@ -20,34 +21,36 @@ export interface KindPlatformOptions extends StepsOptions, KindArguments {
   readonly keepAtEnd: () => boolean;
 }
 
-const DEFAULT_CLUSTER = "kafka-consumer-kit";
-
-/** A kind cluster on this host's engine: the one of that name, or else made for the run. */
+/** A kind cluster on this host's engine: the one of that name, or else one of the run's own. */
 export async function startKindPlatform(options: KindPlatformOptions): Promise<Platform> {
   const { keepAtEnd, signal, nodeImage } = options;
   const engine = options.engine ?? (await findEngine({ signal }));
   const built = await buildImages(engine, options);
   if (options.brokerImage !== null) await havePulled(engine, options.brokerImage, options);
-  const { config, cluster, reused, images } = await bringUp({
+  const { config, cluster, images, leave } = await bringUp({
     ...options,
     engine,
-    name: options.cluster ?? DEFAULT_CLUSTER,
+    name: options.cluster ?? `kafka-consumer-kit-${randomBytes(4).toString("hex")}`,
     nodeImage: nodeImage ?? undefined,
     images: [
-      { reference: built.consumer, nodes: "workers" },
+      { ...built.consumer, nodes: "workers" },
       // The relay is on the control plane.
-      { reference: built.simulators, nodes: "all" },
+      { ...built.simulators, nodes: "all" },
       ...(options.brokerImage === null
         ? []
         : [{ reference: options.brokerImage, nodes: "all" as const }]),
     ],
   });
   await using starting = new AsyncDisposableStack();
-  if (!reused) {
-    starting.defer(async () => {
-      if (!keepAtEnd()) await takeDown(cluster);
-    });
-  }
+  starting.defer(async () => {
+    const keep = keepAtEnd();
+    const users = await leave({ keep });
+    const by = users.length > 0 ? `process ${users.join(", ")} uses it` : "kept";
+    const text = `${by}; --cluster ${cluster.name} takes it, npm run e2e -- clean deletes it once nobody uses it`;
+    if (keep || users.length > 0) {
+      options.onStep({ title: `leave the cluster ${cluster.name}`, state: "done", text });
+    }
+  });
   const [consumerImage = "", simulatorsImage = "", brokerImage] = images;
   const platform = await startKubernetesPlatform({
     ...options,
@@ -78,22 +81,30 @@ async function havePulled(engine: Engine, image: string, options: StepsOptions):
   await runSteps([{ title: `have the image ${image}`, run }], options);
 }
 
+interface Image {
+  readonly reference: string;
+  readonly id?: string;
+}
+
 interface Images {
-  readonly consumer: string;
-  readonly simulators: string;
+  readonly consumer: Image;
+  readonly simulators: Image;
 }
 
 /** What did not change is in the engine's cache. */
 async function buildImages(engine: Engine, options: KindPlatformOptions): Promise<Images> {
-  const images = { consumer: options.image ?? "", simulators: "" };
+  const images: Record<ImageKind, Image> = {
+    consumer: { reference: options.image ?? "" },
+    simulators: { reference: "" },
+  };
   const kinds: ImageKind[] = options.image === null ? ["consumer", "simulators"] : ["simulators"];
   const steps = kinds.map((kind): Step => ({
     title: `build the image of the ${kind}`,
     run: async () => {
       const { signal } = options;
       const baseImage = options.baseImage ?? undefined;
-      const { name, bytes } = await buildImage(kind, { engine, baseImage, signal });
-      images[kind] = name;
+      const { name, id, bytes } = await buildImage(kind, { engine, baseImage, signal });
+      images[kind] = { reference: name, id };
       return `${name}, ${Math.round(bytes / 1e6)} MB`;
     },
   }));

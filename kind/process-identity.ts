@@ -1,0 +1,38 @@
+import { readFile } from "node:fs/promises";
+
+/** Which process it is. A process id alone can belong to another process by now. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Start of that process in clock ticks since boot (Linux); null where the host does not tell. */
+  readonly startTicks: string | null;
+}
+
+/** Of this process. */
+export async function ownIdentity(): Promise<ProcessIdentity> {
+  return { pid: process.pid, startTicks: await startTicksOf(process.pid) };
+}
+
+export function isProcessIdentity(value: unknown): value is ProcessIdentity {
+  return typeof value === "object" && value !== null && "pid" in value && "startTicks" in value;
+}
+
+/** Whether that very process still runs. */
+export async function lives({ pid, startTicks }: ProcessIdentity): Promise<boolean> {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: it lives and is somebody else's.
+    if (!(error instanceof Error && "code" in error && error.code === "EPERM")) return false;
+  }
+  return startTicks === null || startTicks === (await startTicksOf(pid));
+}
+
+async function startTicksOf(pid: number): Promise<string | null> {
+  try {
+    const text = await readFile(`/proc/${pid}/stat`, "utf8");
+    // The second field is the command in parentheses and may hold spaces: count from its end. Field 22 (proc(5)).
+    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? null;
+  } catch {
+    return null;
+  }
+}
