@@ -68,6 +68,13 @@ export function assemble(
   const unacknowledged = createTroubles();
   // As many letters on their way as incidents at work; they wait for the broker, not for each other's incidents.
   const publishing = createLanes(execution.lanesMax);
+  const admissions = createRunAdmissions({
+    files,
+    clock: history.clock,
+    writer,
+    pod: pod.name,
+    eventAgeMsMax: execution.eventAgeMsMax,
+  });
   const execute = createExecutor({
     ...dependencies,
     history,
@@ -82,13 +89,7 @@ export function assemble(
       retry: execution.retry,
       retryBudgetMs: execution.retry.budgetMs,
     },
-    admissions: createRunAdmissions({
-      files,
-      clock: history.clock,
-      writer,
-      pod: pod.name,
-      eventAgeMsMax: execution.eventAgeMsMax,
-    }),
+    admissions,
     resolution: (key, attempt) => readResolution(files, key, attempt),
   });
   const handle = createPipeline({
@@ -131,6 +132,7 @@ export function assemble(
         retry,
       });
     },
+    also: [(giveUp) => admissions.forget(giveUp)],
     stopping: ending.signal,
   });
   const unreadable = createSkips({

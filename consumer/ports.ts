@@ -54,6 +54,8 @@ export interface Files {
   modifiedMs(path: string): Promise<number>;
   /** Names in a directory, in no order. A cache may leave out fresh ones: never proves absence. */
   list(path: string): Promise<string[]>;
+  /** The same names one after another, never all of them in memory; a change meanwhile may be seen or not. */
+  listEach(path: string): AsyncIterable<string>;
   /** fsync of the directory, so that its names are durable. */
   syncDirectory(path: string): Promise<void>;
   /** True when the root is a mount of its own (its device differs from its parent's). */

@@ -1,10 +1,7 @@
 import { expect, test } from "vitest";
-import { createManualClock } from "#fixtures/clock.ts";
 import { createExecutionScene, plannedAction } from "#fixtures/execution.ts";
-import { createMemoryVolume } from "#fixtures/files.ts";
 import { rejection } from "./incident.ts";
 import { actionKey } from "./key.ts";
-import { createRunAdmissions, type RunLimits } from "./limits.ts";
 import type { SendResult } from "./ports.ts";
 import { resolutionPath } from "./resolution.ts";
 
@@ -208,59 +205,4 @@ test("pods that ask in the same moment share one limit", async () => {
   expect(settled.filter(({ outcome }) => outcome === "done")).toHaveLength(4);
   expect(scene.target.sends).toHaveLength(4);
   for (const pod of pods) await pod.history.close();
-});
-
-test("old runs and decisions are forgotten, the newest run never", async () => {
-  const scene = createExecutionScene(DONE);
-  await using pod = await scene.start("a", { settings: { eventAgeMsMax: HOUR_MS } });
-  for (let day = 0; day < 12; day += 1) {
-    const planned = another(String(day));
-    const incident = { ...planned.incident, startedOnMs: scene.clock.wallMs() };
-    await scene.clock.runUntil(
-      pod.execute({ ...planned, incident, limits: { runsPerHourMax: 1 } }),
-    );
-    await scene.clock.advance(24 * HOUR_MS);
-  }
-  expect(scene.target.sends).toHaveLength(12);
-  const left = scene.volume.paths().filter((path) => path.startsWith("limits/"));
-  expect(left.length).toBeLessThanOrEqual(10);
-  expect(left.filter((path) => path.endsWith("/12.run"))).toHaveLength(1);
-  expect(left.filter((path) => path.endsWith("/1.run"))).toHaveLength(0);
-});
-
-/** What decides about runs, without pods. */
-async function admissionsOf(eventAgeMsMax: number, listed?: readonly string[]) {
-  const clock = createManualClock();
-  const volume = createMemoryVolume();
-  const mounted = volume.mount();
-  await mounted.makeDirectory("temporary");
-  const files = listed ? { ...mounted, list: async () => [...listed] } : mounted;
-  const admissions = createRunAdmissions({ files, clock, writer: "w", pod: "a", eventAgeMsMax });
-  const admit = (incidentId: string, limits: RunLimits) => {
-    const startedOnMs = clock.wallMs();
-    const run = { rule: "r", incidentId, transition: "active", startedOnMs, limits };
-    return clock.runUntil(admissions.admit(run));
-  };
-  return { clock, volume, admit };
-}
-
-test("decisions of a rule that hardly ever runs are forgotten too", async () => {
-  const { admit, clock, volume } = await admissionsOf(HOUR_MS);
-  const incidentsPerDay = 20;
-  let admitted = 0;
-  for (let count = 0; count < 12 * incidentsPerDay; count += 1) {
-    const admission = await admit(String(count), { coolDownMs: 100 * 24 * HOUR_MS });
-    if (admission.admitted) admitted += 1;
-    await clock.advance((24 * HOUR_MS) / incidentsPerDay);
-  }
-  expect(admitted).toBe(1);
-  const left = volume.paths().filter((path) => path.endsWith(".decision"));
-  expect(left.length).toBeLessThanOrEqual(4 * incidentsPerDay);
-});
-
-test("any number of decisions may lie in the way", async () => {
-  const names = Array.from({ length: 200_000 }, (_, index) => `99999.${index}.decision`);
-  const { admit } = await admissionsOf(HOUR_MS, names);
-  expect(await admit("1", { runsPerHourMax: 1 })).toEqual({ admitted: true });
-  expect(await admit("2", { runsPerHourMax: 1 })).toMatchObject({ admitted: false });
 });

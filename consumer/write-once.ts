@@ -8,6 +8,8 @@ import type { Files } from "./ports.ts";
 export interface WriteOnceFiles {
   /** False when the name is taken. The content is durable before the name is there; `syncDirectory` makes that durable. */
   link(path: string, content: object): Promise<boolean>;
+  /** Puts it in the place of what is there, if anything: for the few files that are no more than a hint. */
+  replace(path: string, content: object): Promise<void>;
   /** undefined when absent. Throws as `readWriteOnce` does. */
   read<T>(schema: z.ZodType<T>, path: string): Promise<T | undefined>;
 }
@@ -17,17 +19,21 @@ const WRITE_ONCE_FORMATS: FormatRange = { writes: 1, readsMin: 1, readsMax: 1 };
 /** `writer` is unique to this run of this process, on this volume: it begins the names of temporary files. */
 export function createWriteOnceFiles(files: Files, writer: string): WriteOnceFiles {
   let written = 0;
+  const write = async (content: object): Promise<string> => {
+    written += 1;
+    const temporary = `temporary/${writer}.${written}`;
+    const file = await files.createExclusive(temporary);
+    try {
+      await file.append(new TextEncoder().encode(`${JSON.stringify(content)}\n`));
+      await file.dataSync();
+    } finally {
+      await file.close();
+    }
+    return temporary;
+  };
   return {
     async link(path, content) {
-      written += 1;
-      const temporary = `temporary/${writer}.${written}`;
-      const file = await files.createExclusive(temporary);
-      try {
-        await file.append(new TextEncoder().encode(`${JSON.stringify(content)}\n`));
-        await file.dataSync();
-      } finally {
-        await file.close();
-      }
+      const temporary = await write(content);
       try {
         await files.link(temporary, path);
         return true;
@@ -37,6 +43,9 @@ export function createWriteOnceFiles(files: Files, writer: string): WriteOnceFil
       } finally {
         await files.unlink(temporary).catch(() => undefined);
       }
+    },
+    async replace(path, content) {
+      await files.rename(await write(content), path);
     },
     read: (schema, path) => readWriteOnce(files, schema, path),
   };

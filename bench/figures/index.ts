@@ -1,6 +1,7 @@
 import type { Measure } from "../figure.ts";
 import { duplicates } from "./duplicates.ts";
 import { kills } from "./kills.ts";
+import { limits } from "./limits.ts";
 import { growth, recovery, rewriting } from "./size.ts";
 import { stopping } from "./stopping.ts";
 import { unique } from "./unique.ts";
@@ -16,4 +17,5 @@ export const MEASURES: ReadonlyMap<string, Measure> = new Map([
   ["f", stopping],
   ["g", kills],
   ["h", unpacking],
+  ["i", limits],
 ]);

@@ -1,12 +1,14 @@
 import {
   close,
   constants,
+  type Dir,
   fdatasync,
   fstat,
   fsync,
   link,
   mkdir,
   open,
+  opendir,
   read,
   readFile,
   readdir,
@@ -52,10 +54,13 @@ export function createFiles(root: string, options: FilesOptions = {}): Files {
     unlink: (path) => remove(locate(path)),
     modifiedMs: (path) => modifiedMs(locate(path)),
     list: (path) => list(locate(path)),
+    listEach: (path) => listEach(locate(path)),
     syncDirectory: (path) => syncDirectory(locate(path)),
     isMount: () => isMount(root, mountinfoPath),
   };
 }
+
+const NAMES_AT_ONCE = 1024;
 
 function checkedPath(path: string): string {
   const normal = posix.normalize(path);
@@ -202,6 +207,19 @@ async function modifiedMs(path: string): Promise<number> {
 
 function list(path: string): Promise<string[]> {
   return result((end) => readdir(path, end));
+}
+
+async function* listEach(path: string): AsyncGenerator<string> {
+  const directory = await result<Dir>((end) => opendir(path, { bufferSize: NAMES_AT_ONCE }, end));
+  try {
+    for (;;) {
+      const entry = await directory.read();
+      if (entry === null) return;
+      yield entry.name;
+    }
+  } finally {
+    await directory.close();
+  }
 }
 
 async function syncDirectory(path: string): Promise<void> {

@@ -104,6 +104,8 @@ interface SweepingOptions {
     readonly leftoverAgeMs?: number;
   };
   readonly publish: ClaimSweepOptions["publish"];
+  /** What else is tidied up once a round, after the rest. Default: nothing. */
+  readonly also?: readonly ((giveUp: AbortSignal) => Promise<void>)[];
   readonly stopping: AbortSignal;
 }
 
@@ -215,7 +217,8 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     if (index.merge(entry)) publisher.changed();
   };
   let sweeper: Sweeper | undefined;
-  const startSweeping = ({ settings: sweep, publish, stopping }: SweepingOptions): Sweeping => {
+  const startSweeping = (sweeping: SweepingOptions): Sweeping => {
+    const { settings: sweep, publish, also = [], stopping } = sweeping;
     const { intervalMs, keysMax = 1000, leftoverAgeMs: ageMs = 3_600_000 } = sweep;
     const pod = dependencies.pod.name;
     const compactor = createCompactor(journal, compaction);
@@ -238,6 +241,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
         () => compactor.round(),
         (giveUp) => claimSweep.round(giveUp),
         () => leftovers.round(),
+        ...also,
       ],
       clock,
       random,

@@ -1,0 +1,72 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { runProgram } from "../child.ts";
+import { median } from "../compare.ts";
+import type { BenchContext, Measure } from "../figure.ts";
+import type { LimitsResult } from "../volume/limits.ts";
+
+const FEW = 100;
+const MANY = 1_000_000;
+const ROUNDS = 5;
+const COST_MAX = 2;
+const PEAK_BYTES_MAX = 300e6;
+
+/** (i) Asking whether a rule with limits may run, beside all that was decided about it. */
+export const limits: Measure = async (context) => {
+  const few = await stocked(context, FEW);
+  const many = await stocked(context, MANY);
+  const costs: Record<"few" | "many", LimitsResult[]> = { few: [], many: [] };
+  try {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      costs.few.push(await ask(few));
+      costs.many.push(await ask(many));
+    }
+  } finally {
+    for (const { directory } of [few, many]) await rm(directory, { recursive: true, force: true });
+  }
+  const measured = median(costs.many.map(({ admissionMs }) => admissionMs));
+  const peer = median(costs.few.map(({ admissionMs }) => admissionMs));
+  const peakBytes = Math.max(...costs.many.map((result) => result.peakBytes));
+  const stillMsMax = median(costs.many.map((result) => result.stillMsMax));
+  return [
+    {
+      group: "i",
+      what: `an admission by limits, ${MANY.toLocaleString("en")} decisions (event loop still for ${stillMsMax.toFixed(0)} ms)`,
+      measured,
+      unit: "ms",
+      peerName: `${FEW} decisions`,
+      peer,
+      ratio: measured / peer,
+      limit: `at most ${COST_MAX} x`,
+      reached: measured / peer <= COST_MAX,
+    },
+    {
+      group: "i",
+      what: "its memory, the whole process",
+      measured: peakBytes / 1e6,
+      unit: "MB",
+      peerName: "",
+      peer: null,
+      ratio: null,
+      limit: `at most ${PEAK_BYTES_MAX / 1e6} MB`,
+      reached: peakBytes <= PEAK_BYTES_MAX,
+    },
+  ];
+};
+
+interface Stocked {
+  readonly directory: string;
+  readonly decisions: number;
+}
+
+async function stocked({ directory, tell }: BenchContext, decisions: number): Promise<Stocked> {
+  const options = { directory: join(directory, `limits-${decisions}`), decisions };
+  await mkdir(options.directory);
+  tell(`i: a rule with ${decisions} decisions`);
+  await runProgram("volume.ts", ["stockLimits", JSON.stringify(options)]);
+  return options;
+}
+
+function ask(options: Stocked): Promise<LimitsResult> {
+  return runProgram<LimitsResult>("volume.ts", ["askLimits", JSON.stringify(options)]);
+}

@@ -1,0 +1,91 @@
+import { link, mkdir, writeFile } from "node:fs/promises";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { join } from "node:path";
+import { createFiles } from "#consumer/adapters/files.ts";
+import { createSystemClock } from "#consumer/adapters/clock.ts";
+import { decisionPath, directoryOfRule, sha256 } from "#consumer/limit-files.ts";
+import { createRunAdmissions, type RunAdmissions } from "#consumer/limits.ts";
+
+export interface LimitsOptions {
+  readonly directory: string;
+  /** About runs of the rule that are within the age. */
+  readonly decisions: number;
+}
+
+export interface LimitsResult {
+  /** Of one of those that ask at once. */
+  readonly admissionMs: number;
+  /** For which nothing else was heard. */
+  readonly stillMsMax: number;
+  readonly peakBytes: number;
+}
+
+const RULE = "restart-web";
+const DECISION = { format: 1, admitted: false, detail: "suppressed: the rule ran 3 ms ago" };
+/** What one file may be linked to on ext4 is 65,000. */
+const LINKS_MAX = 60_000;
+const AT_ONCE = 500;
+/** As many as there are lanes. */
+const ADMISSIONS = 96;
+const ROUNDS = 5;
+
+/** A volume with that many decisions about a rule, as a consumer leaves it that sweeps. */
+export async function stockLimits({ directory, decisions }: LimitsOptions): Promise<object> {
+  await mkdir(join(directory, "temporary"), { recursive: true });
+  const admissions = open(directory);
+  await admissions.admit(runOf("first"));
+  const inRule = directoryOfRule(RULE);
+  const startedOnMs = Date.now();
+  for (let from = 0; from < decisions; from += AT_ONCE) {
+    const source = join(directory, "temporary", `source.${Math.floor(from / LINKS_MAX)}`);
+    if (from % LINKS_MAX === 0) await writeFile(source, JSON.stringify(DECISION));
+    const count = Math.min(AT_ONCE, decisions - from);
+    await Promise.all(
+      Array.from({ length: count }, (_, index) =>
+        link(source, join(directory, decisionPath(inRule, sha256(`${from + index}`), startedOnMs))),
+      ),
+    );
+  }
+  await admissions.forget(new AbortController().signal);
+  return {};
+}
+
+/** What it costs a new process to ask. */
+export async function askLimits({ directory }: LimitsOptions): Promise<LimitsResult> {
+  const admissions = open(directory);
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  const startMs = performance.now();
+  for (let round = 0; round < ROUNDS; round += 1) {
+    await Promise.all(
+      Array.from({ length: ADMISSIONS }, (_, index) =>
+        admissions.admit(runOf(`${round}.${index}`)),
+      ),
+    );
+  }
+  const durationMs = performance.now() - startMs;
+  delay.disable();
+  return {
+    admissionMs: durationMs / (ROUNDS * ADMISSIONS),
+    stillMsMax: delay.max / 1e6,
+    // Kibibytes on every platform.
+    peakBytes: process.resourceUsage().maxRSS * 1024,
+  };
+}
+
+function runOf(incidentId: string) {
+  const startedOnMs = Date.now();
+  return { rule: RULE, incidentId, transition: "critical", startedOnMs, limits: LIMITS };
+}
+
+const LIMITS = { runsPerHourMax: 50 };
+
+function open(directory: string): RunAdmissions {
+  return createRunAdmissions({
+    files: createFiles(directory),
+    clock: createSystemClock(),
+    writer: `bench-${process.pid}`,
+    pod: "bench-0",
+    eventAgeMsMax: 86_400_000,
+  });
+}
