@@ -66,7 +66,7 @@ kafka:
   topics: [bigpanda.incidents]
   deadLetterTopic: bigpanda.incidents.dead-letter
   sasl: { username: sre-consumer, passwordSecret: bigpanda-prod-scram-key }
-ckms: { url: "https://127.0.0.1:9", keyGroup: bigpanda.keys.sre }
+ckms: { url: "https://127.0.0.1:2", keyGroup: bigpanda.keys.sre }
 history: { directory: ${directory}/history, requireMount: false }
 athenz: { certificate: ${directory}/cert.pem, key: ${directory}/key.pem, ca: ${directory}/ca.pem }
 log: { directory: ${directory}/logs }
