@@ -4,9 +4,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import kafkajs, { type PartitionAssigner } from "kafkajs";
 
 import { answeredFailure, errorOf, unansweredFailure } from "./kafka-answers.ts";
-import { closeUnanswered, type Connection } from "./kafka-connections.ts";
+import { closeUnanswered, type Connection, isConnectionError } from "./kafka-connections.ts";
 import { internal } from "./kafka-internals.ts";
-import { byTopic, type KafkajsBroker, leaderOf, type Place } from "./kafka-leaders.ts";
+import {
+  byTopic,
+  type KafkajsBroker,
+  type KafkajsCluster,
+  leaderOf,
+  type Place,
+} from "./kafka-leaders.ts";
 import { hasPosition, type PositionedGroup, resolvePositions } from "./kafka-positions.ts";
 import type { PartitionWatch, Reader } from "./kafka-watch.ts";
 
@@ -25,16 +31,21 @@ interface PartitionAnswer {
   readonly highWatermark: string;
 }
 
+interface Coordinator {
+  readonly connectionPool: { readonly pool: readonly Connection[] };
+}
+
 interface ConsumerGroup extends PositionedGroup<FetchingBroker> {
+  readonly cluster: KafkajsCluster<FetchingBroker> & {
+    findGroupCoordinator(of: { readonly groupId: string }): Promise<Coordinator>;
+  };
   readonly subscriptionState: { isPaused(topic: string, partition: number): boolean };
   readonly isolationLevel: number;
   readonly maxBytes: number;
   readonly maxBytesPerPartition: number;
   readonly maxWaitTime: number;
   readonly sessionTimeout: number;
-  readonly coordinator: {
-    readonly connectionPool: { readonly pool: readonly Connection[] };
-  } | null;
+  coordinator: Coordinator | null;
   readonly minBytes: number;
   readonly rackId: string;
   checkForStaleAssignment(): void;
@@ -142,10 +153,20 @@ async function heartbeatInTime(group: ConsumerGroup, beat: () => Promise<void>):
     // What ends one fetcher ends all: none may wait for an answer that does not come.
     const state = states.get(group.cluster);
     if (state !== undefined) interrupt(state);
+    if (isConnectionError(error)) await findCoordinator(group);
     throw error;
   } finally {
     clearTimeout(late);
   }
+}
+
+/** kafkajs asks a dead one until the session is over. The member goes on at the new one, which knows who is in the group. */
+async function findCoordinator(group: ConsumerGroup): Promise<void> {
+  const { cluster, groupId, offsetManager } = group;
+  const found = await cluster.findGroupCoordinator({ groupId }).catch(() => undefined);
+  if (found === undefined || group.offsetManager !== offsetManager) return;
+  group.coordinator = found;
+  offsetManager.coordinator = found;
 }
 
 interface AskedPlace extends Place {

@@ -192,3 +192,21 @@ describe("a partition whose requests end in an error, again and again,", () => {
     expect(kafka.group(GROUP).generation).toBe(generation);
   });
 });
+
+describe("a coordinator that dies", () => {
+  it("is looked for at once: the member goes on in its generation", async () => {
+    const kafka = await harness.startCluster({ nodes: PARTITIONS, partitions: PARTITIONS });
+    const { member, seenOf } = reader(kafka);
+    await joined(member);
+    const { coordinator, generation } = kafka.group(GROUP);
+    await kafka.node(coordinator).kill();
+    for (let index = 0; index < PARTITIONS; index += 1) append(kafka, index, "after");
+    await until(() => [0, 1, 2].every((index) => seenOf(index).includes("after")), "all read");
+    await until(
+      () => [0, 1, 2].every((index) => kafka.group(GROUP).committed(TOPIC, index)?.offset === 1n),
+      "all committed",
+    );
+    expect(kafka.group(GROUP).generation).toBe(generation);
+    expect(member.broker.state).toStrictEqual({ ready: true });
+  });
+});

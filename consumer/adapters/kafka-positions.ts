@@ -18,6 +18,7 @@ import {
 import type { PartitionWatch } from "./kafka-watch.ts";
 
 interface OffsetManager<Broker extends KafkajsBroker> {
+  coordinator: object;
   readonly resolvedOffsets: Record<string, Record<number, string>>;
   readonly cluster: KafkajsCluster<Broker> & {
     readonly logger: { error(message: string, fields: object): void };
