@@ -91,10 +91,32 @@ describe("a partition without a leader", () => {
     const others = [0, 1, 2].filter((index) => index !== partition);
     await until(() => others.every((index) => seenOf(index).includes("second")), "others read");
     expect(seenOf(partition)).toEqual(["first"]);
+    expect(kafka.group(GROUP).generation).toBe(generation);
     await kafka.node(node).start();
     await until(() => seenOf(partition).includes("second"), "read again");
     await readAgain(member);
     expect(kafka.group(GROUP).generation).toBe(generation);
+  });
+
+  it("still stands still when the group was joined again", async () => {
+    const kafka = await cluster();
+    const { member } = reader(kafka);
+    await joined(member);
+    const { partition, node } = bystander(kafka);
+    await kafka.node(node).kill();
+    await named(member, { partition, cause: "no-leader" });
+    kafka.group(GROUP).rebalance();
+    const joins = () => member.lines.filter((line) => line.startsWith("broker.joined")).length;
+    await until(() => joins() === 2, "joined again");
+    const readyAndNamed: boolean[] = [];
+    await until(() => {
+      const { state, standstills } = member.broker;
+      if (state.ready) readyAndNamed.push(standstills.length === 1);
+      return readyAndNamed.length > 20;
+    }, "looked at");
+    expect(readyAndNamed).not.toContain(false);
+    await kafka.node(node).start();
+    await readAgain(member);
   });
 
   it("stands still alone when it has none from the start", async () => {

@@ -74,6 +74,8 @@ export function standstillAfterMs(maxWaitMs: number): number {
 export function createPartitionWatch(options: WatchOptions): PartitionWatch {
   const { metrics, standstills, standstillMs, topics } = options;
   const watched = new Map<string, Watched>();
+  /** Those that stood still in the generation before: one of them is not ready only because the group was joined again. */
+  let before = new Map<string, Watched>();
   let reader: Reader | undefined;
   let refreshedMs = Number.NEGATIVE_INFINITY;
   let isRefreshing = false;
@@ -179,7 +181,7 @@ export function createPartitionWatch(options: WatchOptions): PartitionWatch {
       }
       each.progressed = progressed;
     }
-    if (each.sinceMs === undefined || performance.now() - each.sinceMs < standstillMs) return;
+    if (!isStanding(each)) return;
     const present = standstillOf(topic, partition);
     const failure = each.failure ?? UNANSWERED;
     // Told once: what is found out about the same cause meanwhile is in the log of the connections.
@@ -216,6 +218,7 @@ export function createPartitionWatch(options: WatchOptions): PartitionWatch {
   }
 
   function lost(): void {
+    if (watched.size > 0) before = new Map([...watched].filter(([, each]) => isStanding(each)));
     for (const { topic, partition } of watched.values()) {
       if (partition !== undefined) {
         metrics.gauge("lag", undefined, { topic, partition: String(partition) });
@@ -225,12 +228,23 @@ export function createPartitionWatch(options: WatchOptions): PartitionWatch {
     reader = undefined;
   }
 
+  function isStanding({ sinceMs }: Watched): boolean {
+    return sinceMs !== undefined && performance.now() - sinceMs >= standstillMs;
+  }
+
   return {
     assigned(places, by) {
       lost();
       reader = by;
       for (const { topic, partition } of places) {
-        watched.set(partitionKey(topic, partition), newlyWatched(topic, partition));
+        const key = partitionKey(topic, partition);
+        const each = newlyWatched(topic, partition);
+        const { sinceMs, failure } = before.get(key) ?? {};
+        watched.set(key, each);
+        if (sinceMs === undefined) continue;
+        each.sinceMs = sinceMs;
+        each.failure = failure ?? UNANSWERED;
+        judge(each);
       }
     },
     lost,
