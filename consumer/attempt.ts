@@ -11,6 +11,8 @@ import { withhold, type Withheld } from "./withhold.ts";
 
 const OUTCOME_POLL_MS = 250;
 export const DELETED = "its attempts were deleted meanwhile";
+export const SWEPT =
+  "it started at or before the horizon, up to which claims were swept: it may have been done";
 
 /** One execution of one planned action. */
 export interface Run {
@@ -65,6 +67,7 @@ export interface NotBegun {
   readonly notBegun:
     | "too old for another attempt"
     | "the budget for retries is spent"
+    | typeof SWEPT
     | typeof DELETED;
 }
 
@@ -112,10 +115,11 @@ async function reachEnd(
     }
     await clock.sleep(delayMs, run.ended);
   }
-  const tooOld = await isTooOld(run, run.ended);
-  if (certain && tooOld) {
+  const standing = await standingOf(run, run.ended);
+  if (certain && standing !== "young") {
     const deleted = before !== undefined && (await isDeleted(run, attempt - 1));
-    return { notBegun: deleted ? DELETED : "too old for another attempt" };
+    if (deleted) return { notBegun: DELETED };
+    return { notBegun: standing === "swept" ? SWEPT : "too old for another attempt" };
   }
   run.ended.throwIfAborted();
   return claimAndAct(run, attempt, before?.permitted ?? false);
@@ -152,10 +156,10 @@ async function inspect<T>(
 
 /**
  * Whether an attempt whose claim was seen has been swept since: it had ended, and its dead letter is out. A claim can
- * also go with the power, before anything was sent; then the event is not too old yet.
+ * also go with the power, before anything was sent; then the event is young yet.
  */
 async function isDeleted(run: Run, attempt: number): Promise<boolean> {
-  if (!(await isTooOld(run, run.ended))) return false;
+  if ((await standingOf(run, run.ended)) === "young") return false;
   const read = () => readHolder(run.planned.key, attempt, run.dependencies);
   const { seen, certain } = await inspect(run, "read a claim", read);
   return seen === undefined && certain;
@@ -260,11 +264,14 @@ async function act(
   const { clock, history } = run.dependencies;
   const { planned } = run;
   const { key, attempt } = claim;
-  if (await isTooOld(run, run.lingering)) {
-    return conclude(run, claim, "too-old", {
-      outcome: "rejected",
-      detail: "too old after its claim",
-    });
+  const standing = await standingOf(run, run.lingering);
+  if (standing === "too-old") {
+    const detail = "too old after its claim";
+    return conclude(run, claim, "too-old", { outcome: "rejected", detail });
+  }
+  // Older versions know no reason of its own for that.
+  if (standing === "swept") {
+    return conclude(run, claim, "orphaned", { outcome: "in-doubt", detail: SWEPT });
   }
   const read = () => readEnd(key, attempt, run.dependencies);
   const outcome = await history.hold("read an outcome", read, run.lingering);
@@ -342,8 +349,8 @@ async function linkOutcome(run: Run, outcome: Outcome): Promise<Outcome> {
   return history.hold("link an outcome", link, run.lingering);
 }
 
-/** Counts and logs an outcome that this run wrote. */
-function announce({ dependencies, planned }: Run, outcome: Outcome): void {
+/** Counts and logs an end that this run came to. */
+export function announce({ dependencies, planned }: Run, outcome: Outcome): void {
   const { log, metrics } = dependencies;
   const { withheld } = outcome;
   const notSent = withheld === "suppressed" ? "limited" : withheld;
@@ -362,9 +369,23 @@ function existing<T>(file: T | undefined, kind: string, { planned }: Run): T {
   );
 }
 
-/** Waits, with an unready pod, while its clock and the volume's disagree: nothing is begun then, or taken for too old. */
-async function isTooOld({ dependencies, planned }: Run, giveUp: AbortSignal): Promise<boolean> {
-  const { clock, history, settings } = dependencies;
-  await history.hold("judge an age", async () => clock.assertAgrees(), giveUp);
+/** Whether an attempt of the event may begin, by its start. */
+type Standing = "young" | "too-old" | "swept";
+
+/**
+ * Waits, with an unready pod, while the horizon is unknown, or this pod's clock and the volume's disagree: nothing is
+ * begun then, or taken for too old.
+ */
+async function standingOf(run: Run, giveUp: AbortSignal): Promise<Standing> {
+  const { history } = run.dependencies;
+  const read = () => history.readHorizon();
+  const horizonMs = await history.hold("read the horizon", read, giveUp);
+  if (isTooOld(run)) return "too-old";
+  return run.planned.incident.startedOnMs <= horizonMs ? "swept" : "young";
+}
+
+/** Once too old, always too old. */
+export function isTooOld({ dependencies, planned }: Run): boolean {
+  const { clock, settings } = dependencies;
   return clock.wallMs() - planned.incident.startedOnMs > settings.eventAgeMsMax;
 }

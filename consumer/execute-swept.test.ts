@@ -154,3 +154,93 @@ test("a claim that is not found after a failed read may stand: its in-doubt has 
   expect(reads.fired()).toBe(2);
   expect(deadLetterReasons()).toEqual(["in-doubt"]);
 });
+
+/** As a sweeper does that has deleted claims up to the start of the event. */
+function publishHorizon(volume: MemoryVolume): void {
+  const { startedOnMs } = PLANNED.incident;
+  const content = JSON.stringify({ format: 1, startedOnMs, nonce: "x" });
+  volume.put("control/horizon/pod-z-ab.json", content);
+}
+
+/** Of a pod with a higher limit than those that swept: the event is young to it. */
+const RAISED = { eventAgeMsMax: 10 * 86_400_000 };
+
+test("a claim that a pod links which slept while the key was done and swept is not acted on, though its limit is higher", async () => {
+  const { volume, clock, target, deadLetterReasons, start, file } = createExecutionScene(DONE);
+  const wakes = Promise.withResolvers<void>();
+  await using slow = await start("b", {
+    settings: RAISED,
+    // It hears nothing of what others journal.
+    backgroundIntervalMs: 1e12,
+    intercept: ({ operation, path, phase }) =>
+      operation === "link" && path === attemptPath("claim") && phase === "before"
+        ? wakes.promise
+        : undefined,
+  });
+  const late = slow.execute(PLANNED);
+  await clock.advance(0);
+  await using pod = await start("a", { settings: AGING });
+  await clock.runUntil(pod.execute(PLANNED));
+  const sweeping = pod.history.startSweeping({
+    settings: { ...AGING, clockSkewMsMax: 0, orphanWaitMs: 1000, intervalMs: 1e12 },
+    publish: () => Promise.reject(new Error("it was done")),
+    stopping: new AbortController().signal,
+  });
+  await clock.advance(3_600_000);
+  for (let round = 0; round < 17; round += 1) await clock.runUntil(sweeping.round());
+  expect(volume.paths().filter((path) => path.startsWith("claims/"))).toEqual([]);
+
+  wakes.resolve();
+  expect(await clock.runUntil(late)).toMatchObject({ outcome: "in-doubt", attempt: 1 });
+  expect(target.sends).toHaveLength(1);
+  expect(deadLetterReasons()).toEqual(["in-doubt"]);
+  expect(file("outcome")).toMatchObject({ outcome: "in-doubt", reason: "orphaned" });
+});
+
+test("an event at the horizon is dead-lettered as in doubt, once, and nothing is claimed; one behind it acts", async () => {
+  const { volume, clock, target, broker, deadLetterReasons, start } = createExecutionScene(DONE);
+  publishHorizon(volume);
+  await using pod = await start("a");
+  expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ outcome: "in-doubt" });
+  expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ suppressed: true });
+  expect(deadLetterReasons()).toEqual(["in-doubt"]);
+  expect(String(broker.published[0]?.headers["dead-letter-detail"])).toContain("horizon");
+  expect(volume.paths().filter((path) => path.startsWith("claims/"))).toEqual([]);
+  const { startedOnMs, ...incident } = PLANNED.incident;
+  const later = { ...incident, startedOnMs: startedOnMs + 1 };
+  const key = PLANNED.key.replace(/^./, "0");
+  await clock.runUntil(pod.execute(plannedAction({ key, incident: later })));
+  expect(target.sends).toHaveLength(1);
+});
+
+test("an attempt that was not applied is not followed by another one below the horizon: its letter says so", async () => {
+  const { volume, clock, target, deadLetterReasons, start } = createExecutionScene({
+    outcome: "failed-not-applied",
+    detail: "503",
+  });
+  const retry = { delayMsMin: 60_000, delayMsMax: 60_000 };
+  await using pod = await start("a", { settings: { ...RAISED, retry } });
+  const work = pod.execute(PLANNED);
+  await clock.advance(0);
+  publishHorizon(volume);
+  expect(await clock.runUntil(work)).toMatchObject({ outcome: "failed-not-applied", attempt: 1 });
+  expect(target.sends).toHaveLength(1);
+  expect(deadLetterReasons()).toEqual(["failed-not-applied"]);
+});
+
+test("a claim that was swept while a pod waited for it, of an event that is young to that pod, is in doubt", async () => {
+  const hung = Promise.withResolvers<SendResult>();
+  const { volume, clock, deadLetterReasons, start } = createExecutionScene(() => hung.promise);
+  await using slow = await start("a");
+  const first = slow.execute(PLANNED);
+  await clock.advance(0);
+  await using pod = await start("b", { settings: RAISED });
+  const waiting = pod.execute(PLANNED);
+  await clock.advance(60_000);
+  publishHorizon(volume);
+  hung.resolve(DONE);
+  await first;
+  await sweep(volume);
+  expect(await clock.runUntil(waiting)).toMatchObject({ outcome: "in-doubt", attempt: 1 });
+  expect(deadLetterReasons()).toEqual(["in-doubt"]);
+});

@@ -1,6 +1,15 @@
 import { onAbort } from "./abort-waiters.ts";
 import { readWord } from "./attempt-files.ts";
-import { DELETED, createSends, type AttemptEnd, type Run, endAttempt } from "./attempt.ts";
+import {
+  DELETED,
+  SWEPT,
+  type AttemptEnd,
+  type Run,
+  announce,
+  createSends,
+  endAttempt,
+  isTooOld,
+} from "./attempt.ts";
 import { type DeadLetter, publishDeadLetter } from "./dead-letter.ts";
 import { ConsumerError } from "./errors.ts";
 import type { Outcome } from "./history/claims.ts";
@@ -214,7 +223,11 @@ async function walk(run: Run): Promise<Settled> {
     const before = firstClaimedAtMs === undefined ? undefined : { firstClaimedAtMs, permitted };
     const end = await endAttempt(run, attempt, before);
     if ("notBegun" in end) {
-      if (!previous || end.notBegun === DELETED) return tooOld(run);
+      const isDeleted = end.notBegun === DELETED;
+      if (!previous || isDeleted) {
+        const isYoung = isDeleted ? !isTooOld(run) : end.notBegun === SWEPT;
+        return isYoung ? swept(run) : tooOld(run);
+      }
       const detail = `${previous.outcome.detail}; ${end.notBegun}`;
       return settle(run, { ...previous.outcome, detail }, previous.by);
     }
@@ -258,6 +271,24 @@ function tooOld({ dependencies, planned }: Run): Settled {
   metrics.count("actions", { result: "too-old" });
   log.info("action.too-old", { key, rule, action, incident: incident.id });
   return { outcome: "rejected", attempt: 0, suppressed: false, reason: "too-old" };
+}
+
+/** Young by the clock, and yet its claims, if there were any, are gone: nothing is claimed, and a person decides. */
+function swept(run: Run): Promise<Settled> {
+  const { clock, pod, random } = run.dependencies;
+  const { key } = run.planned;
+  const end: Outcome = {
+    key,
+    attempt: 1,
+    nonce: random.nonce(),
+    pod: pod.name,
+    outcome: "in-doubt",
+    reason: "orphaned",
+    detail: SWEPT,
+    atMs: clock.wallMs(),
+  };
+  announce(run, end);
+  return settle(run, end, "own");
 }
 
 /**

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { createManualClock } from "#fixtures/clock.ts";
 import {
   type ConsumerProcess,
   isReady,
@@ -7,6 +8,7 @@ import {
   startConsumer,
   until,
 } from "#fixtures/consumer-process.ts";
+import { createMemoryVolume } from "#fixtures/files.ts";
 import { anIncident, asRecord } from "#fixtures/incidents.ts";
 
 const MINUTE_MS = 60_000;
@@ -28,6 +30,97 @@ async function stop(process: ConsumerProcess): Promise<void> {
   process.terminate();
   await expect(process.clock.runUntil(process.exit)).resolves.toBe(0);
 }
+
+/** What every pod says of that name in its configuration. */
+const aMinute = { eventAgeMsMax: MINUTE_MS };
+
+function horizonFiles({ volume }: ConsumerProcess): string[] {
+  return volume.paths().filter((path) => path.startsWith("control/horizon/"));
+}
+
+describe("the horizon", () => {
+  test("an age limit that is raised on a used volume lets nothing act again: a person decides", async () => {
+    const first = await runningConsumer({ execution: aMinute });
+    const { clock, volume } = first;
+    const shared = { clock, volume };
+    const records = incidents(first, 20);
+    await clock.runUntil(first.broker.deliver(records(0)));
+    expect(first.target.sends).toHaveLength(20);
+    // Every claim is swept, and its end past retention.
+    await clock.advance(2 * HOUR_MS);
+    await stop(first);
+    expect(volume.paths().filter((path) => path.startsWith("claims/"))).toEqual([]);
+
+    const raised = await runningConsumer({ shared, execution: { eventAgeMsMax: DAY_MS } });
+    await clock.runUntil(raised.broker.deliver(records(20)));
+    expect(raised.target.sends).toEqual([]);
+    expect(raised.broker.commits.at(-1)?.nextOffset).toBe(40n);
+    const letters = raised.broker.published.map(({ headers }) => headers["dead-letter-reason"]);
+    expect(letters).toEqual(Array.from({ length: 20 }, () => "in-doubt"));
+    expect(new Set(raised.broker.published.map(({ headers }) => headers["action-key"])).size).toBe(
+      20,
+    );
+    // Once only, and what starts later acts.
+    await clock.runUntil(raised.broker.deliver(records(40)));
+    expect(raised.broker.published).toHaveLength(20);
+    await clock.runUntil(raised.broker.deliver(incidents(raised, 20)(60)));
+    expect(raised.target.sends).toHaveLength(20);
+    await stop(raised);
+  });
+
+  test("all clocks three days ahead together, the file server's too, then right again: nothing acts again", async () => {
+    const clock = createManualClock();
+    let aheadMs = 0;
+    const wallMs = (): number => clock.wallMs() + aheadMs;
+    const volume = createMemoryVolume({ clock: { wallMs } });
+    const shared = { clock, volume };
+    const first = await runningConsumer({ shared, aheadMs: () => aheadMs });
+    const records = incidents(first, 20);
+    await clock.runUntil(first.broker.deliver(records(0)));
+    expect(first.target.sends).toHaveLength(20);
+    await stop(first);
+
+    aheadMs = 3 * DAY_MS;
+    const wrong = await runningConsumer({ shared, aheadMs: () => aheadMs });
+    await clock.advance(2 * HOUR_MS);
+    await stop(wrong);
+    expect(volume.paths().filter((path) => path.startsWith("claims/"))).toEqual([]);
+
+    aheadMs = 0;
+    const next = await runningConsumer({ shared, aheadMs: () => aheadMs });
+    await clock.runUntil(next.broker.deliver(records(20)));
+    expect(next.target.sends).toEqual([]);
+    expect(next.broker.published).toHaveLength(20);
+    expect(next.broker.commits.at(-1)?.nextOffset).toBe(40n);
+    // It moved only as far as claims went: what starts now is not held up for three days.
+    await clock.runUntil(next.broker.deliver(incidents(next, 20)(40)));
+    expect(next.target.sends).toHaveLength(20);
+    await stop(next);
+  });
+
+  test("a file of it that is damaged stops everything, unready and with an alarm, until it is restored", async () => {
+    const process = await runningConsumer();
+    const { clock, volume } = process;
+    const [path = ""] = horizonFiles(process);
+    const whole = volume.text(path);
+    volume.put(path, "");
+    await clock.advance(MINUTE_MS);
+    const delivered = process.broker.deliver(incidents(process, 3)(0));
+    await clock.advance(10 * MINUTE_MS);
+    const { ready, reason } = process.health().readiness();
+    expect(ready).toBe(false);
+    expect(reason).toContain(`read the horizon: ${path}`);
+    expect(process.target.sends).toEqual([]);
+    expect(process.broker.commits).toEqual([]);
+    expect(process.log.of("history.storage.failed")).not.toEqual([]);
+
+    volume.put(path, whole);
+    await clock.runUntil(delivered);
+    expect(process.target.sends).toHaveLength(3);
+    await until(process, isReady(process));
+    await stop(process);
+  });
+});
 
 describe("a clock beyond the skew", () => {
   test("one pod's clock three days ahead for a while, then right again: what is published again acts once", async () => {

@@ -209,7 +209,7 @@ const execution = section({
   eventAgeMsMax: milliseconds(
     1000,
     2_592_000_000,
-    "Older incidents are not acted on. Never raise it on a volume in use: claims deleted under the lower limit could act again. Default 86400000 (one day).",
+    "Older incidents are not acted on. Raised on a volume in use, what started at or before the latest claim that was swept is dead-lettered as in-doubt instead. Default 86400000 (one day).",
   ).default(86_400_000),
   clockSkewMsMax: milliseconds(
     0,

@@ -10,6 +10,7 @@ import {
   createGenerationWriter,
 } from "./generations.ts";
 import { type VolumeHealth, createVolumeHealth } from "./health.ts";
+import { type HorizonDurations, createHorizon } from "./horizon.ts";
 import { type ImportSettings, readImport } from "./import.ts";
 import { type ImportedAction, importedKey, renderImportKey } from "./import-key.ts";
 import { createHistoryIndex } from "./index.ts";
@@ -50,6 +51,8 @@ interface HistorySettings {
   readonly import?: ImportSettings;
   /** Default: those of this version. */
   readonly formats?: FormatRange;
+  /** Default: those of production. */
+  readonly horizon?: HorizonDurations;
 }
 
 export interface HistoryDependencies {
@@ -67,6 +70,11 @@ export interface History extends AsyncDisposable {
   readonly claims: Claims;
   /** What ages are judged by, and what is written here is stamped with. */
   readonly clock: VolumeClock;
+  /**
+   * Up to which `startedOn` nobody can tell any more whether an event was acted on: see `Horizon.read`. Throws
+   * "clock-beyond-skew" too. Tries once.
+   */
+  readHorizon(): Promise<number>;
   /** Not ready while any operation on the volume fails. */
   readonly state: DependencyState;
   /**
@@ -146,6 +154,16 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     formats,
     retentionMs,
   });
+  const horizon = createHorizon({
+    files,
+    temporary,
+    clock: hostClock,
+    random,
+    log,
+    podUid,
+    formats,
+    durations: settings.horizon,
+  });
   const isOwn = (path: string): boolean => journal.owns(path);
   const journals = createJournals({ files, clock, log, metrics, isOwn, formats });
   const generations = {
@@ -186,6 +204,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
   await recover(dependencies, async () => {
     await clock.compare();
     await union.refresh();
+    await horizon.begin();
     await takeOver();
   });
   const durationMs = Math.round(clock.monotonicMs() - startMs);
@@ -226,6 +245,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     const claimSweep = createClaimSweep({
       files,
       claims,
+      horizon,
       index,
       record,
       publish,
@@ -240,6 +260,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
       parts: [
         () => compactor.round(),
         (giveUp) => claimSweep.round(giveUp),
+        (giveUp) => horizon.fold(giveUp),
         () => leftovers.round(),
         ...also,
       ],
@@ -276,6 +297,10 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
   return {
     claims,
     clock,
+    async readHorizon() {
+      clock.assertAgrees();
+      return horizon.read();
+    },
     get state() {
       return health.state;
     },

@@ -2,6 +2,7 @@ import { ConsumerError, hasCode, systemCode } from "../errors.ts";
 import type { Clock, Files, Log, Metrics, Random } from "../ports.ts";
 import type { Claim, Claims, Outcome } from "./claims.ts";
 import { type HistoryEntry, historyEntry } from "./entry.ts";
+import type { Horizon } from "./horizon.ts";
 import type { HistoryIndex } from "./index.ts";
 
 const SHARDS = 256;
@@ -21,6 +22,7 @@ export interface SweepSettings {
 export interface ClaimSweepOptions {
   readonly files: Files;
   readonly claims: Claims;
+  readonly horizon: Pick<Horizon, "publish">;
   readonly index: Pick<HistoryIndex, "find">;
   /** Journals the end of a key. */
   readonly record: (entry: HistoryEntry, giveUp: AbortSignal) => Promise<void>;
@@ -41,20 +43,28 @@ export interface ClaimSweep {
   round(giveUp: AbortSignal): Promise<void>;
 }
 
-/** The names of one key in one shard. */
+/** The names of one key in one shard, in the order of the attempts. */
 interface Names {
   readonly attempts: Set<number>;
   readonly names: string[];
 }
 
+/** What may go once the horizon is there. */
+interface Settled {
+  readonly directory: string;
+  readonly key: string;
+  readonly names: Names;
+  readonly startedOnMs: number;
+}
+
 /**
- * Everything here begins only when now - startedOn is beyond the largest age and skew: no pod, whatever its clock,
- * begins an attempt of that key any more, and so nothing that is deleted can let one happen again. Then
- * the last attempt is the end of the key. One without an outcome gets `in-doubt`; one that did not end well gets its
- * dead letter, unless the index knows that it is out; and only what is settled is deleted, in a later round.
+ * Everything here begins only when now - startedOn is beyond the largest age and skew, so that the event is too old for
+ * every pod. Then the last attempt is the end of the key. One without an outcome gets `in-doubt`; one that did not end
+ * well gets its dead letter, unless the index knows that it is out; and only what is settled is deleted, in a later round:
+ * when every pod knows the horizon, and so begins no attempt of it any more, whatever its clock says or its age limit is.
  */
 export function createClaimSweep(options: ClaimSweepOptions): ClaimSweep {
-  const { files, index, clock, random, log, settings } = options;
+  const { files, horizon, index, clock, random, log, settings } = options;
   const { eventAgeMsMax, clockSkewMsMax } = settings;
   let shard = Math.floor(random.next() * SHARDS);
   let after = "";
@@ -62,70 +72,98 @@ export function createClaimSweep(options: ClaimSweepOptions): ClaimSweep {
   const isOver = (startedOnMs: number): boolean =>
     clock.wallMs() - startedOnMs > eventAgeMsMax + clockSkewMsMax;
 
+  const settle = async (
+    key: string,
+    names: Names,
+    giveUp: AbortSignal,
+  ): Promise<number | undefined> => {
+    try {
+      return await settledStart(key, names, isOver, giveUp, options);
+    } catch (error) {
+      if (!hasCode(error, "history-unreadable") && !hasCode(error, "history-damaged")) throw error;
+      // Left alone, whoever wrote it: deleting is for what is understood.
+      log.error("history.sweep.unreadable", { key, error });
+      return undefined;
+    }
+  };
+
   /** True when nothing of the shard is left for the next round. */
   const sweepShard = async (
     directory: string,
     budget: { keys: number },
+    settled: Settled[],
     giveUp: AbortSignal,
   ): Promise<boolean> => {
-    const deletable: string[] = [];
-    let complete = true;
     for (const [key, names] of byKey(await listed(files, directory))) {
       if (key <= after) continue;
       const known = index.find(key);
       if (known && !isOver(known.startedOnMs)) continue;
-      if (budget.keys === 0) {
-        complete = false;
-        break;
-      }
+      if (budget.keys === 0) return false;
       giveUp.throwIfAborted();
       budget.keys -= 1;
       after = key;
-      try {
-        if (await isSettled(key, names, isOver, giveUp, options)) deletable.push(...names.names);
-      } catch (error) {
-        if (!hasCode(error, "history-unreadable") && !hasCode(error, "history-damaged"))
-          throw error;
-        // Left alone, whoever wrote it: deleting is for what is understood.
-        log.error("history.sweep.unreadable", { key, error });
-      }
+      const startedOnMs = await settle(key, names, giveUp);
+      if (startedOnMs !== undefined) settled.push({ directory, key, names, startedOnMs });
     }
-    await deleteNames(directory, deletable, files);
-    if (deletable.length > 0) log.info("history.swept", { directory, files: deletable.length });
-    return complete;
+    return true;
+  };
+
+  const release = async (settled: readonly Settled[], giveUp: AbortSignal): Promise<void> => {
+    if (settled.length === 0) return;
+    const startsMs = settled.map(({ startedOnMs }) => startedOnMs);
+    await horizon.publish(Math.max(...startsMs), giveUp);
+    const deletable = new Map<string, string[]>();
+    for (const { directory, key, names } of settled) {
+      giveUp.throwIfAborted();
+      // Anew: before every pod knew the horizon, another attempt may have begun.
+      if ((await settle(key, names, giveUp)) === undefined) continue;
+      deletable.set(directory, [...(deletable.get(directory) ?? []), ...names.names]);
+    }
+    for (const [directory, names] of deletable) {
+      await deleteNames(directory, names, files);
+      log.info("history.swept", { directory, files: names.length });
+    }
   };
 
   return {
     async round(giveUp) {
       const budget = { keys: settings.keysMax };
-      for (let count = 0; count < SHARDS_PER_ROUND; count += 1) {
-        const directory = `claims/${shard.toString(16).padStart(2, "0")}`;
-        if (!(await sweepShard(directory, budget, giveUp))) return;
-        shard = (shard + 1) % SHARDS;
-        after = "";
+      const settled: Settled[] = [];
+      try {
+        for (let count = 0; count < SHARDS_PER_ROUND; count += 1) {
+          const directory = `claims/${shard.toString(16).padStart(2, "0")}`;
+          if (!(await sweepShard(directory, budget, settled, giveUp))) return;
+          shard = (shard + 1) % SHARDS;
+          after = "";
+        }
+      } finally {
+        if (!giveUp.aborted) await release(settled, giveUp);
       }
     },
   };
 }
 
-/** Brings the key to its end, and tells whether its files may go. */
-async function isSettled(
+/** Brings the key to its end. When its files may go: its `startedOn`, 0 when it needs none. */
+async function settledStart(
   key: string,
   { attempts, names }: Names,
   isOver: (startedOnMs: number) => boolean,
   giveUp: AbortSignal,
   options: ClaimSweepOptions,
-): Promise<boolean> {
+): Promise<number | undefined> {
   const { claims, clock, index, settings } = options;
   const highest = Math.max(...attempts);
   const seen = await anyClaim(key, highest, claims);
   // A listing knows better than a cache that says that it is not there.
-  if (!seen) return !names.some(isClaim) && isRest(key, highest, isOver, claims);
-  if (!isOver(seen.startedOnMs)) return false;
+  if (!seen) {
+    const goes = !names.some(isClaim) && (await isRest(key, highest, isOver, claims));
+    return goes ? 0 : undefined;
+  }
+  if (!isOver(seen.startedOnMs)) return undefined;
   // Looked for after that: as long as the key is young, another attempt may begin.
   const { last, claim = seen } = await lastAttempt(key, highest, claims);
   const present = await claims.readOutcome(key, last);
-  if (!present && !isOver(claim.startedOnMs + settings.orphanWaitMs)) return false;
+  if (!present && !isOver(claim.startedOnMs + settings.orphanWaitMs)) return undefined;
 
   const end = present ?? (await linkInDoubt(claim, last, options));
   // Whoever wrote it: what follows relies on it.
@@ -134,10 +172,10 @@ async function isSettled(
   const known = index.find(key);
   const unpublished = end.outcome !== "done" && !isAcknowledged(known, last);
   // Its owner may be about to publish or to journal it.
-  if ((unpublished || !known) && present && isFresh) return false;
+  if ((unpublished || !known) && present && isFresh) return undefined;
   if (unpublished) {
     // Swept by another pod since its claim was read: its dead letter is out, and what stands here came afterwards.
-    if (!(await claims.readClaim(key, claim.attempt))) return false;
+    if (!(await claims.readClaim(key, claim.attempt))) return undefined;
     await options.publish(claim, end, giveUp);
   }
   if (unpublished || !known) {
@@ -146,7 +184,7 @@ async function isSettled(
     const planned = { rule, action, incident: { id, transition, startedOnMs } };
     await options.record(historyEntry(planned, end, unpublished), giveUp);
   }
-  return !isFresh;
+  return isFresh ? undefined : claim.startedOnMs;
 }
 
 /** Of a deletion that was interrupted: its claims went first. */
@@ -237,14 +275,23 @@ function byKey(names: readonly string[]): [string, Names][] {
   }
   return [...keys]
     .filter(([, { attempts }]) => attempts.size > 0)
+    .map(([key, { attempts, names: of }]): [string, Names] => [
+      key,
+      { attempts, names: of.toSorted((one, other) => attemptOf(one) - attemptOf(other)) },
+    ])
     .toSorted(([one], [other]) => (one < other ? -1 : 1));
+}
+
+function attemptOf(name: string): number {
+  return Number(NAME.exec(name)?.[2]);
 }
 
 const NAME = /^([0-9a-f]{64})\.([1-9]\d{0,5})\.(claim|outcome|resolution)$/;
 
 /**
  * Claims first, and durably: a claim that came back without its outcome would be called in doubt. An outcome without
- * its claim means nothing to anybody.
+ * its claim means nothing to anybody. Of a key the first attempt goes first: what is left of a deletion that broke off
+ * is never mistaken for a key whose later attempts are still to come.
  */
 async function deleteNames(
   directory: string,

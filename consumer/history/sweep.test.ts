@@ -74,7 +74,7 @@ async function sweeping(
     toAge: (ageMs: number) => clock.advance(start + ageMs - clock.monotonicMs()),
     /** As many rounds as all shards take, from the middle of one. */
     async sweep() {
-      for (let round = 0; round < 17; round += 1) await sweep.round();
+      for (let round = 0; round < 17; round += 1) await clock.runUntil(sweep.round());
     },
     round: () => sweep.round(),
     files: () => volume.paths().filter((path) => path.startsWith("claims/")),
@@ -372,4 +372,36 @@ test("a claim that is listed and cannot be found is not taken for one that was d
   expect(hidden.fired()).toBe(1);
   await pod.sweep();
   expect(pod.published).toMatchObject([{ end: { outcome: "rejected" } }]);
+});
+
+test("nothing is deleted before every pod knows the horizon, and an attempt that began until then keeps its key", async () => {
+  await using pod = await sweeping();
+  const { claims } = pod.history;
+  const begun = { ...CLAIM, attempt: 2 };
+  const other = `${key.slice(0, 62)}00`;
+  for (const one of [key, other]) {
+    const end = outcome({ key: one, outcome: "failed-not-applied" });
+    await claims.linkClaim({ ...CLAIM, key: one });
+    await claims.linkOutcome(end);
+    await pod.record(entryOf(end, true));
+  }
+  await pod.toAge(OVER_MS + 1);
+  const sweepAll = async (): Promise<void> => {
+    for (let round = 0; round < 17; round += 1) await pod.round();
+  };
+  const swept = sweepAll();
+  const horizon = () =>
+    pod.filesOf("control/horizon").map((path) => JSON.parse(pod.volume.text(path)).startedOnMs);
+  while (!horizon().includes(incident.startedOnMs)) await pod.clock.advance(1000);
+  await pod.clock.advance(130_000);
+  expect(pod.files()).toHaveLength(4);
+  await claims.linkClaim(begun);
+  await pod.clock.runUntil(swept);
+  expect(pod.files()).toEqual([
+    attemptPath("claim"),
+    attemptPath("outcome"),
+    attemptPath("claim", 2),
+    attemptPath("outcome", 2),
+  ]);
+  expect(pod.published).toMatchObject([{ claim: begun, end: { outcome: "in-doubt" } }]);
 });
