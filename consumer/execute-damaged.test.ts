@@ -199,7 +199,7 @@ test("a claim and an outcome that are both damaged end in doubt", async () => {
   expect(deadLetterReasons()).toEqual(["in-doubt"]);
 });
 
-test("an owner that finds its outcome taken by damage tells what it knows, and ends in doubt", async () => {
+test("an owner that finds its outcome taken by damage journals what it knows, which needs no letter", async () => {
   const scene = createExecutionScene(() => {
     scene.volume.put(attemptPath("outcome"), "");
     return DONE;
@@ -207,7 +207,8 @@ test("an owner that finds its outcome taken by damage tells what it knows, and e
   const { clock, start, deadLetterReasons } = scene;
   await using pod = await start("a");
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ outcome: "in-doubt" });
-  expect(deadLetterReasons()).toEqual(["in-doubt"]);
+  expect(deadLetterReasons()).toEqual([]);
+  expect(pod.log.events()).toContain("history.attempt.damaged");
   expect(pod.log.events()).toContain("action.late");
   expect(pod.history.lookup(KEY)).toMatchObject({ outcome: "done" });
 });

@@ -280,8 +280,8 @@ test("an idle pod leaves the view alone", async () => {
   const { open, clock } = createHistoryScene();
   let renames = 0;
   await using _pod = await open({
-    intercept({ operation, phase }) {
-      if (operation === "rename" && phase === "before") renames += 1;
+    intercept({ operation, path, phase }) {
+      if (operation === "rename" && path === PUBLISHED && phase === "before") renames += 1;
     },
   });
   await clock.advance(60_000);

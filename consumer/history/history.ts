@@ -18,6 +18,7 @@ import { JOURNAL_DIRECTORY, createJournal } from "./journal.ts";
 import { createJournals } from "./journals.ts";
 import { createLeftovers } from "./leftovers.ts";
 import { startProbe } from "./probe.ts";
+import { proveVolume } from "./prove-volume.ts";
 import { PUBLISHED_FILE } from "./publication.ts";
 import { startPublisher } from "./publisher.ts";
 import { putAsideEmptyView } from "./put-aside.ts";
@@ -202,6 +203,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
 
   const startMs = clock.monotonicMs();
   await recover(dependencies, async () => {
+    await proveVolume(files, temporary);
     await clock.compare();
     await union.refresh();
     await horizon.begin();

@@ -21,21 +21,34 @@ export function createLeftovers(options: {
 }): Leftovers {
   const { files, clock, log, ageMs } = options;
   let seen = new Map<string, number>();
+  /** Named once each: directories, which a file server or a hand made. */
+  const strays = new Set<string>();
+
+  const remove = async (path: string): Promise<void> => {
+    try {
+      await files.unlink(path);
+      log.info("history.leftover.removed", { path });
+    } catch (error) {
+      if (systemCode(error) === "ENOENT") return;
+      if (!DIRECTORY.has(systemCode(error) ?? "")) throw error;
+      strays.add(path);
+      log.warn("history.stray.ignored", { path, error });
+    }
+  };
+
   return {
     async round() {
       const nowMs = clock.monotonicMs();
       const names = await files.list(TEMPORARY_DIRECTORY);
-      seen = new Map(names.map((name) => [name, seen.get(name) ?? nowMs]));
-      const old = names.filter((name) => nowMs - (seen.get(name) ?? nowMs) > ageMs);
-      for (const name of old.slice(0, LEFTOVERS_PER_ROUND)) {
-        const path = `${TEMPORARY_DIRECTORY}/${name}`;
-        try {
-          await files.unlink(path);
-          log.info("history.leftover.removed", { path });
-        } catch (error) {
-          if (systemCode(error) !== "ENOENT") throw error;
-        }
-      }
+      const paths = names
+        .map((name) => `${TEMPORARY_DIRECTORY}/${name}`)
+        .filter((path) => !strays.has(path));
+      seen = new Map(paths.map((path) => [path, seen.get(path) ?? nowMs]));
+      const old = paths.filter((path) => nowMs - (seen.get(path) ?? nowMs) > ageMs);
+      for (const path of old.slice(0, LEFTOVERS_PER_ROUND)) await remove(path);
     },
   };
 }
+
+/** What unlink(2) says to a directory. */
+const DIRECTORY = new Set(["EISDIR", "EPERM"]);

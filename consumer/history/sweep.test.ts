@@ -281,13 +281,16 @@ test("it begins by itself, goes on after a fault, and ends with close", async ()
   const scene = createHistoryScene({ clock });
   let lists = 0;
   const fault = failing({ operation: "list", path: /^temporary/, phase: "before" }, "EIO");
+  let opened = false;
   const pod = await scene.open({
     ...QUIET,
     async intercept(call) {
+      if (!opened) return;
       if (call.operation === "list" && call.path === "temporary") lists += 1;
       await fault.intercept(call);
     },
   });
+  opened = true;
   pod.history.startSweeping({
     settings: { eventAgeMsMax, clockSkewMsMax, orphanWaitMs, intervalMs: 1000 },
     publish: () => Promise.reject(new Error("no broker")),
