@@ -184,6 +184,7 @@ describe("configuration", () => {
       HISTORY_DIR: "/volume",
       LOG_DIR: "/logs",
       LOG_LEVEL: "warn",
+      HEALTH_HOST: "127.0.0.1",
       HEALTH_PORT: "0",
     };
     expect(Object.keys(environment).toSorted()).toStrictEqual(
@@ -197,7 +198,7 @@ describe("configuration", () => {
     });
     expect(config.history.directory).toBe("/volume");
     expect(config.log).toMatchObject({ directory: "/logs", level: "warn" });
-    expect(config.health.port).toBe(0);
+    expect(config.health).toEqual({ host: "127.0.0.1", port: 0 });
     expect(parseConfig(MINIMAL, "config.yaml", { environment, logLevel: "debug" }).log.level).toBe(
       "debug",
     );

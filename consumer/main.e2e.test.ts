@@ -2,9 +2,18 @@ import { execFile, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:fs";
-import { mkdir, mkdtemp, open as openFile, readFile, rm, writeFile } from "node:fs/promises";
+import {
+  copyFile,
+  mkdir,
+  mkdtemp,
+  open as openFile,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
@@ -13,6 +22,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { repeatedKeys } from "#fixtures/json-keys.ts";
 
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
+const REPOSITORY = fileURLToPath(new URL("../", import.meta.url));
+const LAUNCHER = join(REPOSITORY, "deploy_target/omega/bin/kafka_consumer");
 let directory: string;
 
 beforeAll(async () => {
@@ -87,6 +98,50 @@ async function linesOf(logs: string): Promise<unknown[]> {
   const lines = (await readFile(join(logs, "kafka_consumer.log"), "utf8")).trimEnd().split("\n");
   expect(lines.flatMap(repeatedKeys)).toEqual([]);
   return lines.map((line): unknown => JSON.parse(line));
+}
+
+/** Through the launcher, as app_start starts it. */
+async function launched(name: string) {
+  const prefix = join(directory, name);
+  const logs = join(prefix, "logs");
+  await mkdir(join(prefix, "bin"), { recursive: true });
+  await mkdir(join(prefix, "lib"));
+  await copyFile(LAUNCHER, join(prefix, "bin/kafka_consumer"));
+  await symlink(REPOSITORY, join(prefix, "lib/kafka_consumer"));
+  await writeFile(join(prefix, "config.yaml"), config());
+  const child = spawn(
+    join(prefix, "bin/kafka_consumer"),
+    ["--config", join(prefix, "config.yaml")],
+    {
+      env: {
+        PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
+        HEALTH_PORT: "0",
+        LOG_DIR: logs,
+      },
+      stdio: ["ignore", "ignore", "pipe"],
+    },
+  );
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
+  const exited = once(child, "exit");
+  const logged = (event: string, times = 1) =>
+    vi.waitFor(async () => {
+      const lines = await linesOf(logs);
+      const found = lines.filter((line) => Reflect.get(Object(line), "event") === event);
+      if (found.length < times) throw new Error(`${String(found.length)} ${event}: ${errors}`);
+      return found;
+    }, 15_000);
+  await logged("health.listening");
+  return {
+    child,
+    logged,
+    exited,
+    errors: () => errors,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await exited;
+    },
+  };
 }
 
 describe("the process", () => {
@@ -220,6 +275,52 @@ describe("the process", () => {
       expect(unread.fd).toBeGreaterThan(0);
     },
   );
+
+  it.each([
+    ["NODE_TLS_REJECT_UNAUTHORIZED", "0", "certificates of servers would not be verified"],
+    ["NODE_DEBUG", "http,tls", "would print headers"],
+    ["NODE_DEBUG_NATIVE", "TLS", "would print headers"],
+    ["NODE_OPTIONS", "--tls-keylog=FILE", "--tls-keylog"],
+    ["NODE_OPTIONS", "--max-old-space-size=512 --tls-min-v1.0", "--tls-min-v1.0"],
+    ["NODE_OPTIONS", '"--insecure-http-parser"', "--insecure-http-parser"],
+    ["NODE_OPTIONS", "--inspect=127.0.0.1:0", "--inspect"],
+    ["NODE_OPTIONS", "--report-on-signal", "--report-on-signal"],
+  ])("refuses to start with %s=%s, by its name", async (name, value, reason) => {
+    const file = join(directory, "environment.yaml");
+    await writeFile(file, config());
+    const given = value.replace("FILE", join(directory, "keylog"));
+    for (const parameters of [
+      ["--config", file],
+      ["history", "stats", "--directory", directory],
+    ]) {
+      const { code, errors } = await run(parameters, { [name]: given });
+      expect(code).toBe(78);
+      expect(errors).toContain(`variable ${name}`);
+      expect(errors).toContain(reason);
+    }
+  });
+
+  it("opens no inspector on SIGUSR1, and goes on after signals that mean nothing to it", async () => {
+    await using consumer = await launched("ignores");
+    for (const times of [1, 2]) {
+      for (const signal of ["SIGUSR1", "SIGPIPE", "SIGUSR2"] as const) consumer.child.kill(signal);
+      await consumer.logged("signal.ignored", times);
+    }
+    expect(consumer.errors()).not.toContain("Debugger");
+    consumer.child.kill("SIGTERM");
+    consumer.child.kill("SIGTERM");
+    expect(await consumer.exited).toEqual([0, null]);
+  });
+
+  it.each(["SIGHUP", "SIGQUIT", "SIGINT"] as const)("stops on %s as on SIGTERM", async (signal) => {
+    await using consumer = await launched(`stops-${signal}`);
+    consumer.child.kill(signal);
+    expect(await consumer.exited).toEqual([0, null]);
+    const states = (await consumer.logged("lifecycle.entered")).map((line): unknown =>
+      Reflect.get(Object(line), "state"),
+    );
+    expect(states).toEqual(["draining", "stopped"]);
+  });
 
   it("runs the commands for people instead, with the exit codes of the consumer", async () => {
     const volume = join(directory, "volume");

@@ -11,6 +11,7 @@ import { createLog, type RunningLog } from "./adapters/log.ts";
 import { createMetrics, type MetricsRegistry } from "./adapters/metrics.ts";
 import { createSystemRandom } from "./adapters/random.ts";
 import { reportRefusal, tellRefusal } from "./adapters/refusal.ts";
+import { checkEnvironment } from "./config/environment.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { ConsumerError, EXIT_CODE, type ExitCode } from "./errors.ts";
 import { run } from "./run.ts";
@@ -55,13 +56,18 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
   process.stderr.on("error", () => undefined);
   // Listened to from the start, so that a stop during start-up is a clean one.
   const stopping = new AbortController();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"] as const) {
     process.on(signal, () => stopping.abort(new Error(signal)));
+  }
+  // By default these end the process without a drain.
+  for (const signal of ["SIGUSR1", "SIGUSR2"] as const) {
+    process.on(signal, () => log?.warn("signal.ignored", { signal }));
   }
   if (OPERATIONS.has(argv[0] ?? "")) return operate(argv, environment, stopping.signal);
   let config: Config;
   try {
     const { file, logLevel } = parseArguments(argv);
+    checkEnvironment(environment);
     config = await loadConfig(file, {
       environment,
       ...(logLevel === undefined ? {} : { logLevel }),
@@ -88,6 +94,7 @@ async function operate(
   stop: AbortSignal,
 ): Promise<ExitCode> {
   try {
+    checkEnvironment(environment);
     // Loaded only here: the consumer itself starts without it.
     const { runOperation } = await import("./operations/command.ts");
     return await runOperation(argv, { environment, print, stop });

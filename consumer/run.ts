@@ -57,7 +57,7 @@ export interface RunDependencies {
   readonly health: HealthServer;
   /** Who writes claims and the journal. */
   readonly pod: Pod;
-  /** Aborted by SIGTERM or SIGINT, in whatever state. */
+  /** Aborted by SIGTERM, SIGINT, SIGHUP or SIGQUIT, in whatever state. */
   readonly stop: AbortSignal;
   /** Writes out what the log holds back. Called once, last. */
   readonly flushLog: () => Promise<void>;

@@ -26,6 +26,8 @@ export function openConnection(options: ConnectionOptions): Connection {
   const connect = buildConnector({
     timeout: options.connectTimeoutMs,
     allowH2: false,
+    // Said here, so that no variable of the environment decides it.
+    rejectUnauthorized: true,
     ...options.tls,
   });
   let established = false;

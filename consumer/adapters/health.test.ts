@@ -1,4 +1,4 @@
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 
 import { describe, expect, it } from "vitest";
 
@@ -11,6 +11,7 @@ import type { HealthReports } from "../run.ts";
 import { createHealthServer } from "./health.ts";
 import { createMetrics } from "./metrics.ts";
 
+const POST = "POST /livez HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n";
 const READY = { ready: true } as const;
 const DENIED = { ready: false, reason: "CKMS refuses secret x" } as const;
 
@@ -40,7 +41,7 @@ async function serve(given: HealthReports) {
     const response = await fetch(`http://127.0.0.1:${String(port)}${path}`, { method });
     return { status: response.status, headers: response.headers, body: await response.text() };
   };
-  return { metrics, get, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+  return { metrics, get, port, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
 describe("health server", () => {
@@ -118,6 +119,40 @@ describe("health server", () => {
       },
     });
     expect((await server.get("/readyz")).status).toBe(500);
+    expect((await server.get("/livez")).status).toBe(200);
+  });
+
+  it("always has room for a new connection: the oldest goes, and none lasts", async () => {
+    await using server = await serve(reports(true));
+    const port = Number(server.port);
+    const closed: number[] = [];
+    const sockets = Array.from({ length: 200 }, (_, index) => {
+      const socket = connect({ host: "127.0.0.1", port });
+      socket.on("error", () => undefined).resume();
+      socket.once("close", () => void closed.push(index));
+      // Headers that do not end, and a body that does not come.
+      const begun = index % 2 === 0 ? "GET /livez HTTP/1.1\r\nx: " : POST;
+      socket.once("connect", () => socket.write(begun));
+      return socket;
+    });
+    await using _sockets = {
+      [Symbol.asyncDispose]: async () => sockets.forEach((one) => one.destroy()),
+    };
+    await expect.poll(() => closed.length).toBeGreaterThanOrEqual(136);
+    expect((await server.get("/livez")).status).toBe(200);
+    expect((await server.get("/metrics")).status).toBe(200);
+    // By its own time limits: nobody else ends these.
+    await expect.poll(() => closed.length, { timeout: 15_000 }).toBe(200);
+  });
+
+  it("keeps no connection after its answer, and takes no large header", async () => {
+    await using server = await serve(reports(true));
+    expect((await server.get("/livez")).headers.get("connection")).toBe("close");
+    const large = { "x-large": "x".repeat(10_000) };
+    const { status } = await fetch(`http://127.0.0.1:${String(server.port)}/livez`, {
+      headers: large,
+    });
+    expect(status).toBe(431);
     expect((await server.get("/livez")).status).toBe(200);
   });
 

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 
 import { ConsumerError } from "../errors.ts";
 import type { Log } from "../ports.ts";
@@ -20,6 +21,17 @@ interface Answer {
   readonly body: string;
 }
 
+/** Whoever asks has sent everything, and has read its answer, within this time. */
+const REQUEST_MS_MAX = 5000;
+const LIMITS = {
+  headersTimeout: REQUEST_MS_MAX,
+  requestTimeout: REQUEST_MS_MAX,
+  connectionsCheckingInterval: 1000,
+  maxHeaderSize: 8192,
+};
+/** A kubelet and some scrapers have one each. */
+const CONNECTIONS_MAX = 64;
+
 /**
  * GET /livez and /readyz: 200 or 503, JSON. GET /metrics: Prometheus text. `serve` rejects with
  * "bad-configuration" when the address cannot be had.
@@ -27,9 +39,10 @@ interface Answer {
 export function createHealthServer(options: HealthOptions): HealthServer {
   return {
     async serve(reports) {
-      const server = createServer((request, response) => {
+      const server = createServer(LIMITS, (request, response) => {
         void answer(request, reports, options).then((result) => send(response, result));
       });
+      boundConnections(server);
       const port = await listen(server, options);
       options.log.info("health.listening", { host: options.host, port });
       return {
@@ -42,6 +55,20 @@ export function createHealthServer(options: HealthOptions): HealthServer {
       };
     },
   };
+}
+
+/** One too many ends the oldest: refusing the newest would let connections that do nothing shut the kubelet out. */
+function boundConnections(server: Server): void {
+  const open = new Set<Socket>();
+  server.on("connection", (socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+    const [oldest] = open;
+    if (open.size > CONNECTIONS_MAX) oldest?.destroy();
+    if (oldest?.destroyed === true) open.delete(oldest);
+    // Also where nothing is read or sent any more.
+    socket.setTimeout(2 * REQUEST_MS_MAX, () => socket.destroy());
+  });
 }
 
 async function listen(server: Server, { host, port }: HealthOptions): Promise<number> {
@@ -102,6 +129,7 @@ function send(response: ServerResponse, { status, contentType, body }: Answer): 
     "content-type": contentType,
     "content-length": Buffer.byteLength(body),
     "cache-control": "no-store",
+    connection: "close",
   });
   response.end(body);
 }

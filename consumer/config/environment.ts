@@ -1,3 +1,5 @@
+import { ConsumerError } from "../errors.ts";
+
 /** The variables that stand above the file, so that one image and one file run in several places. */
 export const ENVIRONMENT_OVERRIDES: Readonly<Record<string, readonly string[]>> = {
   ATHENZ_CERT: ["athenz", "certificate"],
@@ -6,8 +8,41 @@ export const ENVIRONMENT_OVERRIDES: Readonly<Record<string, readonly string[]>> 
   HISTORY_DIR: ["history", "directory"],
   LOG_DIR: ["log", "directory"],
   LOG_LEVEL: ["log", "level"],
+  HEALTH_HOST: ["health", "host"],
   HEALTH_PORT: ["health", "port"],
 };
+
+/**
+ * Options of Node by which TLS is weakened, its keys or the environment are written to a file, or others may look into the process. What
+ * loads code (--import) is whoever sets it to answer for: it could do anything anyway.
+ */
+const REFUSED_OPTION =
+  /^--?(?:inspect.*|debug-port|tls-.*|insecure-http-parser|openssl-legacy-provider|openssl-shared-config|report-.*|trace-tls|heapsnapshot-.*|use-env-proxy)$/;
+
+/** Refuses variables of Node that undo what the configuration promises. Throws "bad-configuration" naming every one. */
+export function checkEnvironment(environment: Readonly<Record<string, string | undefined>>): void {
+  const faults: string[] = [];
+  if (environment.NODE_TLS_REJECT_UNAUTHORIZED === "0") {
+    faults.push(
+      "variable NODE_TLS_REJECT_UNAUTHORIZED: must not be 0: certificates of servers would not be verified",
+    );
+  }
+  for (const name of ["NODE_DEBUG", "NODE_DEBUG_NATIVE"]) {
+    const value = environment[name];
+    if (value === undefined || value === "") continue;
+    faults.push(`variable ${name}: must not be set: would print headers and secrets`);
+  }
+  for (const word of (environment.NODE_OPTIONS ?? "").split(/\s+/)) {
+    const option = word.replaceAll(/["'\\]/g, "").replace(/=.*$/s, "");
+    if (!REFUSED_OPTION.test(option.replaceAll("_", "-"))) continue;
+    faults.push(`variable NODE_OPTIONS: must not hold ${option}`);
+  }
+  if (faults.length === 0) return;
+  throw new ConsumerError(
+    "bad-configuration",
+    `the environment is refused:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`,
+  );
+}
 
 export interface Overridden {
   readonly value: unknown;

@@ -245,7 +245,9 @@ const dependencies = section({
 });
 
 const health = section({
-  host: text(256, "Address to listen at. Default 0.0.0.0.").default("0.0.0.0"),
+  host: text(256, "Address to listen at. Variable HEALTH_HOST. Default 0.0.0.0.").default(
+    "0.0.0.0",
+  ),
   port: integer(
     0,
     65_535,

@@ -22,6 +22,17 @@ export const logsReachTheCollector: Scenario = {
       collected.source?.includes("/app/logs/") === true,
       `the source is not in the log directory: ${collected.source}`,
     );
+    if (stage.target.cluster === null) {
+      step("on this host nobody but this host reaches the pod");
+      const lines = await stage.collector.control.events({ host: name });
+      const listening = lines.find(({ event }) =>
+        JSON.stringify(event).includes("health.listening"),
+      );
+      expect(
+        JSON.stringify(listening?.event).includes("127.0.0.1"),
+        `the pod listens beyond loopback: ${JSON.stringify(listening?.event)}`,
+      );
+    }
     step("delete the pod: its last lines arrive too");
     await stage.target.deletePod(name);
     await stage.gone(name);

@@ -72,6 +72,8 @@ function localImages(): LocalImage[] {
       ],
       pathVariables: { TMPDIR: "/tmp" },
       portVariables: { HEALTH_PORT: 8080 },
+      // Whatever else is on this network has no business with it.
+      env: { HEALTH_HOST: "127.0.0.1" },
       mountinfoVariable: "MOUNTINFO_FILE",
       workingDirectory: "/tmp",
     },

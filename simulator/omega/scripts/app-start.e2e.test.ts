@@ -91,7 +91,7 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
     expect(start.stderr()).toContain(`app_start: cannot write ${LOG_DIR}/kafka_consumer.log`);
   });
 
-  test.each(["SIGTERM", "SIGINT"] as const)(
+  test.each(["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"] as const)(
     "%s while waiting ends it at once with 0 and leaves no process",
     async (signal) => {
       await using container = await stage();
@@ -108,6 +108,22 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
       await until("the sleep has ended", async () => !isRunning(Number(sleeper)));
     },
   );
+
+  test.each(["SIGHUP", "SIGQUIT"] as const)("takes %s for a SIGTERM", async (signal) => {
+    await using container = await stage();
+    await container.certificates();
+    const start = container.run(shell, "app_start");
+    await container.consumerUp();
+    await until(
+      "the pid file",
+      async () => (await container.lines("run/consumer.pid")).length === 3,
+    );
+    start.kill(signal);
+    await until("SIGTERM arrived", async () => (await container.heard()).includes("SIGTERM"));
+    await container.write("release", "0");
+    expect(await start.ended).toBe(0);
+    expect(await container.heard()).toEqual(["SIGTERM"]);
+  });
 
   test("forwards SIGTERM and SIGINT once each and exits with the consumer's code", async () => {
     await using container = await stage();
