@@ -153,9 +153,22 @@ test.each(DAMAGES)(
 
 test("a batch of more records than a call may have arguments is read", async () => {
   const cluster = await harness.startCluster();
-  const count = 200_000;
-  const records = Array.from({ length: count }, () => ({ value: "v" }));
-  cluster.topic(TOPIC).store(0, count, (baseOffset) => recordBatch(records, { baseOffset }));
+  const count = 130_000;
+  const records = Array.from({ length: count }, (_, offsetDelta) => {
+    const delta = varint(offsetDelta);
+    // Attributes, time, offset, no key, a value of one byte, no headers.
+    return Buffer.concat([
+      varint(delta.length + 6),
+      Buffer.from([0, 0]),
+      delta,
+      Buffer.from([1, 2, 0x76, 0]),
+    ]);
+  });
+  const body = Buffer.concat(records);
+  const fields = { recordCount: count, lastOffsetDelta: count - 1 };
+  cluster
+    .topic(TOPIC)
+    .store(0, count, (baseOffset) => batchOfBytes(body, { ...fields, baseOffset }));
   let read = 0;
   harness.startBroker(cluster, async (batch) => {
     read += batch.records.length;

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { createExecutionScene } from "#fixtures/execution.ts";
+import { recordingLog, recordingMetrics } from "#fixtures/ports.ts";
 import { recordBatch } from "#fixtures/record-batches.ts";
 import {
   commitAll,
@@ -11,7 +13,11 @@ import {
   valuesOf,
 } from "#simulator/kafka-harness.ts";
 
-import type { UnreadablePositions } from "../ports.ts";
+import { orderSkip } from "../operations/skip-command.ts";
+import type { OutgoingRecord, UnreadablePositions } from "../ports.ts";
+import { createSkips } from "../skips.ts";
+import { createSystemClock } from "./clock.ts";
+import { createSystemRandom } from "./random.ts";
 
 let harness: KafkaHarness;
 beforeAll(async () => {
@@ -85,4 +91,36 @@ test("an order for a part of them passes that part; one for anything else, or an
   expect(asked.map(({ offset }) => offset).slice(0, 6)).toEqual([1n, 1n, 1n, 1n, 1n, 2n]);
   expect({ read, position: position() }).toEqual({ read: ["before"], position: 2n });
   expect(broker.standstills).toMatchObject([{ offset: 2n }]);
+});
+
+test("an order gets a partition past what cannot be read, while its consumer lives", async () => {
+  const scene = createExecutionScene();
+  await using _pod = await scene.start("pod-a");
+  const volume = { files: scene.volume.mount(), directory: "/data" };
+  const system = { clock: createSystemClock(), random: createSystemRandom() };
+  const published: OutgoingRecord[] = [];
+  const unreadable = createSkips({
+    ...system,
+    files: volume.files,
+    pod: "pod-a",
+    writer: "pod-a",
+    broker: { publish: async (record) => void published.push(record) },
+    topic: "dead",
+    retry: { delayMsMin: 10, delayMsMax: 10 },
+    log: recordingLog(),
+    metrics: recordingMetrics(),
+    stopping: new AbortController().signal,
+  });
+  const { asked, read, committed: position } = await startStanding(unreadable);
+  await until(() => asked.length >= 2, "the consumer has told where it stands");
+  const said = { topic: TOPIC, partition: 0, by: "eve", reason: "a broken disk" };
+  const skip = (offset: string) => orderSkip({ ...said, offset }, volume, system);
+  await expect(skip("2")).rejects.toThrow("does not stand still there, but at offset 1");
+  expect(await skip("1")).toMatchObject({ endOffset: "4" });
+  await until(() => position() === 5n, "all is committed");
+  expect(read).toEqual(["before", "behind"]);
+  expect(
+    published.map(({ headers }) => [headers["source-offset"], headers["source-offset-last"]]),
+  ).toEqual([["1", "3"]]);
+  await expect(skip("1")).rejects.toThrow("does not stand still");
 });
