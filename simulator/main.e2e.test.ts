@@ -1,3 +1,7 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { z } from "zod";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -177,3 +181,35 @@ async function temporaryDirectory() {
   const path = await mkdtemp(join(tmpdir(), "simulator-"));
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
 }
+
+function textOf(path: string): Promise<string> {
+  return readFile(new URL(path, import.meta.url), "utf8");
+}
+
+it("every command loads with what the image of the simulators installs", async () => {
+  const { devDependencies } = z
+    .object({ devDependencies: z.record(z.string(), z.string()) })
+    .parse(JSON.parse(await textOf("../package.json")));
+  const [, names = ""] = / (@peculiar[^)]+)\)/.exec(await textOf("Dockerfile")) ?? [];
+  const installed = names.split(" ");
+  expect(installed).toContain("fastify");
+  const absent = Object.keys(devDependencies).filter((name) => !installed.includes(name));
+  const hook = `
+    import { registerHooks } from "node:module";
+    const absent = new Set(${JSON.stringify(absent)});
+    registerHooks({
+      resolve(specifier, context, next) {
+        const name = specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
+        const isOurs = !context.parentURL?.includes("/node_modules/");
+        if (isOurs && absent.has(name)) throw new Error("not in the image: " + specifier);
+        return next(specifier, context);
+      },
+    });
+  `;
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    `--import=data:text/javascript,${encodeURIComponent(hook)}`,
+    fileURLToPath(new URL("main.ts", import.meta.url)),
+    "--help",
+  ]);
+  expect(stdout).toContain("omega");
+});

@@ -3,7 +3,6 @@ import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import type { Command, OptionValues } from "../command.ts";
 import { UsageError, textOption } from "../command.ts";
-import { preflight } from "../preflight.ts";
 import { readDeployment } from "./deploy-target.ts";
 import { chooseCluster } from "./cluster-choice.ts";
 import type { ChoiceOptions, KnownContext } from "./cluster-choice.ts";
@@ -119,6 +118,8 @@ async function run(kdnc: KdncCommand, job: OmegaJob, options: RunOptions): Promi
 }
 
 async function passesPreflight(repository: string, job: OmegaJob): Promise<boolean> {
+  // Only here: the image of the simulators, which has this command too, has no parser of pipelines.
+  const { preflight } = await import("../preflight.ts");
   const findings = await preflight(repository, job);
   for (const { severity, place, message } of findings) {
     say(`preflight ${severity}, ${place}: ${message}`);
