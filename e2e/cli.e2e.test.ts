@@ -171,6 +171,23 @@ test("an older Node is told the fix at once", async () => {
   expect(run.output()).toContain("Fix: npm rebuild node, then npm run ");
 });
 
+test.each([
+  ["with#hash", 4],
+  ["with%25", 4],
+  ["with?mark", 4],
+  ["with space (and [more]) é&'", 0],
+])("npm test in a directory named %s ends with %s, and says why", async (name, code) => {
+  const directory = await mkdtemp(join(tmpdir(), "kafka-consumer-cli-"));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const script = join(directory, name, "e2e/test-directory.mjs");
+  await mkdir(join(directory, name, "e2e"), { recursive: true });
+  await cp(join(REPOSITORY, "e2e/test-directory.mjs"), script);
+  const run = await startProcess(process.execPath, [script]);
+  expect(await run.ended).toBe(code);
+  const wanted = `the tests cannot run in ${join(directory, name)}/: vitest finds nothing below`;
+  expect(run.output().includes(wanted)).toBe(code === 4);
+});
+
 test("a target that lacks what it needs is a usage error", async () => {
   const run = await start("--target", "kubernetes");
   expect(await run.ended).toBe(2);
