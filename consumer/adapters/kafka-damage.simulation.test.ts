@@ -193,6 +193,16 @@ test("a partition goes on by itself as soon as its bytes can be read", async () 
   expect(broker.standstills).toEqual([]);
 });
 
+test("a standstill is over when retention has deleted what could not be read, though nothing follows", async () => {
+  const cluster = await harness.startCluster();
+  cluster.topic(TOPIC).store(0, 2, (baseOffset) => changed(baseOffset, 65));
+  const { broker } = harness.startBroker(cluster, commitAll);
+  await until(() => broker.standstills.length > 0, "the partition stands still");
+  cluster.topic(TOPIC).deleteRecordsBefore(0, 2n);
+  await until(() => broker.standstills.length === 0, "it stands still no longer");
+  expect(broker.state).toEqual({ ready: true });
+});
+
 test("however many partitions stand still, those that do not are read", async () => {
   const cluster = await harness.startCluster({ partitions: 4 });
   const topic = cluster.topic(TOPIC);

@@ -101,7 +101,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       running.delete(key);
       // It holds the whole batch, and the table that it stood in may live on for many collections.
       delete delivery.commitLast;
-      if (delivery.standsStill === true) stand(key, delivery.resume ?? payload.pause());
+      if (delivery.standsStill === true) stand(assignment, delivery.resume ?? payload.pause());
       else delivery.resume?.();
       wake();
       if (running.size === 0) {
@@ -115,11 +115,17 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   }
 
   /** It counts as none at work: however many stand still, the others are read. */
-  function stand(key: string, resume: () => void): void {
+  function stand({ topic, partition }: Assignment, resume: () => void): void {
     if (draining.signal.aborted) return;
+    const key = partitionKey(topic, partition);
     const retryMs = options.standstillRetryMs ?? STANDSTILL_RETRY_MS;
-    const timer = setTimeout(() => {
+    // What could not be read may have been deleted meanwhile, and nothing may have come since.
+    const nothingThere = (): void => {
       standing.delete(key);
+      options.standstills.forget(topic, partition);
+    };
+    const timer = setTimeout(() => {
+      standing.set(key, { resume: noop, timer: setTimeout(nothingThere, retryMs).unref() });
       resume();
     }, retryMs).unref();
     standing.set(key, { resume, timer });
@@ -177,6 +183,8 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     async deliver(payload) {
       const { partition, topic } = payload.batch;
       const key = partitionKey(topic, partition);
+      clearTimeout(standing.get(key)?.timer);
+      standing.delete(key);
       const complete = running.get(key);
       if (complete?.isComplete === true) await endOrDetach(complete.end);
       const assignment = assignments.find(topic, partition);
@@ -241,3 +249,5 @@ function rejoin(): Error {
   const error = new kafkajs.KafkaJSError("the assignment was lost", { retriable: true });
   return Object.assign(error, { type: "REBALANCE_IN_PROGRESS" });
 }
+
+function noop(): void {}
