@@ -17,7 +17,7 @@ export const ENVIRONMENT_OVERRIDES: Readonly<Record<string, readonly string[]>> 
  * loads code (--import) is whoever sets it to answer for: it could do anything anyway.
  */
 const REFUSED_OPTION =
-  /^--?(?:inspect.*|debug-port|tls-.*|insecure-http-parser|openssl-legacy-provider|openssl-shared-config|report-.*|trace-tls|heapsnapshot-.*|use-env-proxy)$/;
+  /^--?(?:inspect.*|debug-port|tls-.*|insecure-http-parser|openssl-legacy-provider|openssl-shared-config|report-.*|trace-tls|heapsnapshot-.*)$/;
 
 /** Refuses variables of Node that undo what the configuration promises. Throws "bad-configuration" naming every one. */
 export function checkEnvironment(environment: Readonly<Record<string, string | undefined>>): void {
