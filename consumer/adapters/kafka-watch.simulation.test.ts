@@ -107,7 +107,7 @@ describe("fetches that are heard and not answered", () => {
       expect(await lagOf(member, partition)).toBe(2);
       expect(seenOf(partition)).toBe(1);
       await until(() => seenOf(partition) === 3, "read again");
-      expect(performance.now() - beganMs).toBeLessThan(REQUEST_MS + SLACK_MS);
+      expect(performance.now() - beganMs).toBeLessThan(2 * REQUEST_MS);
       expect(member.broker.standstills).toEqual([]);
       await untilLag(member, partition, 0);
       expect(fault.hits).toBe(1);
