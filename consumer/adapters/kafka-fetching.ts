@@ -197,7 +197,11 @@ async function fetchFrom(nodeId: string, group: ConsumerGroup, state: State): Pr
       return { topic, partition, fetchOffset };
     });
   if (asked.length === 0) {
-    await Promise.race([resolving, sleep(group.maxWaitTime)]);
+    const waited = sleep(group.maxWaitTime);
+    await orInterrupted(
+      resolving === undefined ? waited : Promise.race([resolving, waited]),
+      state,
+    );
     return [];
   }
   resolving?.catch(() => undefined);

@@ -21,9 +21,9 @@ import type { Batch } from "../ports.ts";
 
 /* One test for each trap of kafkajs 2.2.4 that no other file of this folder springs. */
 
-const kafkajsCluster: { prototype: { findLeaderForPartitions(): object } } = createRequire(
-  import.meta.url,
-)("kafkajs/src/cluster");
+const kafkajsCluster: {
+  prototype: { findLeaderForPartitions(): object; refreshMetadataIfNecessary(): Promise<void> };
+} = createRequire(import.meta.url)("kafkajs/src/cluster");
 let harness: KafkaHarness;
 
 beforeEach(async () => {
@@ -145,6 +145,25 @@ describe("kafkajs", () => {
     expect(seen.flat()).toStrictEqual([...values, "x".repeat(5000), "last"]);
     expect(Math.max(...seen.map(({ length }) => length))).toBe(3);
     expect(seen).toContainEqual(["x".repeat(5000)]);
+  });
+
+  it("waits where there is nothing to fetch: all is paused, or a node leads nothing", async () => {
+    const cluster = await harness.startCluster({ nodes: 3 });
+    const writer = harness.startBroker(cluster, undefined);
+    await produce(writer, "held");
+    const held = Promise.withResolvers<void>();
+    const started = harness.startBroker(cluster, async (batch) => {
+      await held.promise;
+      await commitAll(batch);
+    });
+    await until(() => started.lines.some((line) => line.includes("Pausing")), "paused");
+    const rounds = vi.spyOn(kafkajsCluster.prototype, "refreshMetadataIfNecessary");
+    await sleep(500);
+    // Three nodes, each once in 50 ms.
+    expect(rounds.mock.calls.length).toBeLessThan(3 * (500 / 50) * 2);
+    expect(rounds.mock.calls.length).toBeGreaterThan(0);
+    held.resolve();
+    await until(() => committed(cluster) === 1n, "committed");
   });
 
   it("says error of every rebalance and every stop, and the log does not", async () => {
