@@ -1,6 +1,6 @@
 import { ConsumerError, systemCode } from "../errors.ts";
 import type { Files, Log, Metrics } from "../ports.ts";
-import type { FormatRange } from "./format.ts";
+import { type FormatRange, isNoFile } from "./format.ts";
 import { EMPTY_SNAPSHOT, type Snapshot, decodeSnapshot } from "./snapshot.ts";
 import type { TemporaryFiles } from "./temporary.ts";
 
@@ -55,9 +55,15 @@ export function createGenerationReader(options: GenerationReaderOptions): Genera
 
   const read = async (number: number): Promise<Snapshot | "damaged" | undefined> => {
     const path = snapshotPath(number);
-    const bytes = await absentAs(undefined, () => files.read(path));
-    if (!bytes) return undefined;
-    const snapshot = decodeSnapshot(bytes, path, formats);
+    let snapshot: Snapshot | "damaged";
+    try {
+      const bytes = await absentAs(undefined, () => files.read(path));
+      if (!bytes) return undefined;
+      snapshot = decodeSnapshot(bytes, path, formats);
+    } catch (error) {
+      if (!isNoFile(error)) throw error;
+      snapshot = "damaged";
+    }
     if (snapshot === "damaged" && !alarmed.has(number)) {
       alarmed.add(number);
       metrics.count("storage_errors", { code: "corrupt-snapshot" });
@@ -138,7 +144,8 @@ export function createGenerationWriter(files: Files, temporary: TemporaryFiles):
         await files.rename(source, snapshotPath(number));
       } catch (error) {
         await temporary.remove(source);
-        throw error;
+        // A directory of that name keeps it taken as well.
+        if (!isNoFile(error)) throw error;
       }
     },
     remove: (number) => files.unlink(snapshotPath(number)),

@@ -258,7 +258,8 @@ async function listed(files: Files, directory: string): Promise<string[]> {
   try {
     return await files.list(directory);
   } catch (error) {
-    if (systemCode(error) === "ENOENT") return [];
+    // A stray file in the place of a directory holds no claims.
+    if (["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")) return [];
     throw error;
   }
 }
