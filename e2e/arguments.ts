@@ -102,8 +102,8 @@ Options of --target kubernetes, all of them needed
   --simulators-image NAME of the simulators, where the nodes of the cluster find them
 
 ${BROKER_USAGE}
-Exit codes: 0 passed, 1 an expectation broke, 2 usage, 3 preflight, 4 infrastructure or a fault that
-never fired, 130 interrupted.
+Exit codes: 0 passed, 1 an expectation broke, 2 usage, 3 preflight, 4 infrastructure, a fault that
+never fired, or nothing was run, 130 interrupted.
 `;
 
 /** Throws UsageError that names option, rule and value. */

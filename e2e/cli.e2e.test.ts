@@ -75,6 +75,13 @@ test("a scenario passes, leaves its artifacts and nothing else; the counts stand
   expect(await processesOf(run.temporary)).toEqual([]);
 });
 
+test("a run in which nothing could run proves nothing: exit code 4", async () => {
+  const run = await start("--scenario", "31", "--scenario", "34");
+  expect(await run.ended).toBe(4);
+  expect(run.output()).toContain("nothing was run: every scenario was skipped");
+  expect(run.output().trimEnd().endsWith("\n0 passed, 0 failed")).toBe(true);
+});
+
 test("a run is equal to itself, and not to one whose pods lived otherwise", async () => {
   const run = await start("--scenario", "6", "--scenario", "18");
   expect(await run.ended).toBe(0);

@@ -202,5 +202,7 @@ function exitCode(
   if (interrupted) return EXIT_CODE.interrupted;
   if (isBroken || kinds.has("expectation")) return EXIT_CODE.expectationBroke;
   const hasBroken = kinds.has("infrastructure") || kinds.has("fault-never-fired");
-  return hasBroken ? EXIT_CODE.infrastructure : EXIT_CODE.passed;
+  // What was not run was not proved.
+  const hasRun = results.some(({ status }) => status !== "skipped");
+  return hasBroken || !hasRun ? EXIT_CODE.infrastructure : EXIT_CODE.passed;
 }

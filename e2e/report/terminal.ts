@@ -121,6 +121,9 @@ export function closingLines(closing: Closing): string {
     `\n${failures.join("")}` +
     (interrupted > 0 ? `${interrupted} not finished: interrupted\n` : "") +
     (skipped > 0 ? `${skipped} skipped, each with its reason above\n` : "") +
+    (skipped > 0 && skipped === closing.results.length
+      ? "nothing was run: every scenario was skipped\n"
+      : "") +
     `wall time ${(closing.wallMs / 1000).toFixed(1)} s\n` +
     `artifacts ${closing.artifacts}\n` +
     `seed ${closing.seed}\n` +
