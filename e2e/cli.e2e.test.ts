@@ -150,6 +150,27 @@ test("a reader that goes away ends a run as ^C does, without a word", async () =
   expect(await processesOf(run.temporary)).toEqual([]);
 });
 
+test("doctor says what clusters need, and that the local target does without it", async () => {
+  const whole = await start("doctor");
+  expect(await whole.ended).toBe(0);
+  for (const check of ["container engine", "kind", "kubectl"]) {
+    expect(whole.output()).toMatch(new RegExp(`^(ok  |--  ) ${check}: `, "m"));
+  }
+  const directory = await mkdtemp(join(tmpdir(), "kafka-consumer-cli-"));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  // Nothing on the PATH but a shell's own words.
+  const bare = await startProcess("/usr/bin/env", [
+    `PATH=${directory}`,
+    process.execPath,
+    CLI,
+    "doctor",
+  ]);
+  expect(await bare.ended).toBe(0);
+  expect(bare.output()).toContain(
+    "--   kind: kind version: there is no kind on the PATH: install it\n     fix: install kind",
+  );
+});
+
 test("a list that nobody reads to its end is no error", async () => {
   const list = await start("list");
   list.child.stdout.destroy();

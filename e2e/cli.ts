@@ -43,9 +43,12 @@ const COMMANDS: Record<
 };
 
 async function runDoctor(): Promise<ExitCode> {
-  const findings = await doctor();
+  const { clusterTools } = await import("./doctor-clusters.ts");
+  const findings = [...(await doctor()), ...(await clusterTools())];
   for (const finding of findings) process.stdout.write(`${reportLine(finding)}\n`);
-  return findings.every(({ ok }) => ok) ? EXIT_CODE.passed : EXIT_CODE.infrastructure;
+  return findings.every(({ ok, isOptional = false }) => ok || isOptional)
+    ? EXIT_CODE.passed
+    : EXIT_CODE.infrastructure;
 }
 
 async function list(): Promise<ExitCode> {

@@ -14,6 +14,8 @@ export interface Finding {
   readonly seen: string;
   /** What to do, for a person; empty when there is nothing to do. */
   readonly fix: string;
+  /** Whether the local target runs without it. Default false. */
+  readonly isOptional?: boolean;
 }
 
 const run = promisify(execFile);
@@ -58,7 +60,7 @@ export function checkNode(version: string): Finding {
 }
 
 export function reportLine(finding: Finding): string {
-  const mark = finding.ok ? "ok  " : "FAIL";
+  const mark = finding.ok ? "ok  " : finding.isOptional === true ? "--  " : "FAIL";
   const fix = finding.fix === "" ? "" : `\n     fix: ${finding.fix}`;
   return `${mark} ${finding.check}: ${finding.seen}${fix}`;
 }
