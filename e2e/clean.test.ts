@@ -1,5 +1,6 @@
-import { spawnSync } from "node:child_process";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { tmpdir } from "node:os";
 import { expect, onTestFinished, test } from "vitest";
@@ -23,6 +24,29 @@ test("finds what a dead process left, and nothing else", async () => {
   const expected = process.platform === "linux" ? [left, reused] : [left];
   expect((await findAbandoned(parent)).toSorted()).toEqual(expected.toSorted());
 });
+
+test.runIf(process.platform === "linux")(
+  "a process that was killed is gone although nobody has asked for its end",
+  async () => {
+    const parent = await mkdtemp(join(tmpdir(), "kafka-consumer-clean-"));
+    onTestFinished(() => rm(parent, { recursive: true }));
+    // It becomes a program that never asks for the end of its child.
+    const careless = spawn("sh", ["-c", "sleep 60 & echo $!; exec sleep 60"], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    onTestFinished(() => void careless.kill("SIGKILL"));
+    const [line] = await once(careless.stdout, "data");
+    const pid = Number(line);
+    const stat = () => readFile(`/proc/${pid}/stat`, "utf8");
+    const startTicks = (await stat()).split(" ")[21];
+    const directory = await mkdtemp(join(parent, "kafka-consumer-e2e-"));
+    await writeFile(join(directory, "owner.json"), JSON.stringify({ pid, startTicks }));
+    expect(await findAbandoned(parent)).toEqual([]);
+    process.kill(pid, "SIGKILL");
+    while (!(await stat()).includes(") Z ")) await readdir(parent);
+    expect(await findAbandoned(parent)).toEqual([directory]);
+  },
+);
 
 test("a directory of this process is not abandoned", async () => {
   const directory = await makeOwnedDirectory();

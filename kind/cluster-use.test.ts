@@ -188,6 +188,9 @@ test("clean deletes what runs left that were killed, and nothing that a live one
   for (const file of await readdir(users)) {
     await writeFile(join(users, file), JSON.stringify({ pid: dead, startTicks: "1" }));
   }
+  // Killed while it made it, too.
+  const held = { pid: dead, startTicks: "1", nonce: "n" };
+  await writeFile(`${stateDirectory(NAME)}.lock`, JSON.stringify(held));
   expect(await deleteAbandoned(cluster())).toBe(true);
   expect(await there()).toBe(false);
   expect(await recordedClusters()).toEqual([]);

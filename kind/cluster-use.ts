@@ -112,8 +112,12 @@ export class ClusterUse {
 
 /** Deletes a cluster that a run made and nobody uses any more. Gives whether it did. */
 export async function deleteAbandoned(cluster: KindCluster): Promise<boolean> {
-  const lock = await tryLock(lockPath(cluster.name));
-  if (!(Symbol.asyncDispose in lock)) return false;
+  let lock = await tryLock(lockPath(cluster.name));
+  while (!(Symbol.asyncDispose in lock)) {
+    if (lock.pid !== null) return false;
+    // What a dead process held was just set free.
+    lock = await tryLock(lockPath(cluster.name));
+  }
   await using _ = lock;
   if ((await readRecord(cluster.name)) === null) return false;
   if ((await liveUsers(cluster.name)).length > 0) return false;

@@ -31,7 +31,9 @@ async function startTicksOf(pid: number): Promise<string | null> {
   try {
     const text = await readFile(`/proc/${pid}/stat`, "utf8");
     // The second field is the command in parentheses and may hold spaces: count from its end. Field 22 (proc(5)).
-    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? null;
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    // A zombie has ended; only its parent has not noticed yet.
+    return fields[0] === "Z" ? null : (fields[19] ?? null);
   } catch {
     return null;
   }
