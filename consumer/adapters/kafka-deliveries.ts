@@ -5,6 +5,7 @@ import type { Assignment, BatchHandler, Log, UnreadableHandler } from "../ports.
 import { type Assignments, partitionKey } from "./kafka-assignments.ts";
 import { type Delivery, takeRaw, work } from "./kafka-delivery.ts";
 import { saysAssignmentLost } from "./kafka-errors.ts";
+import type { JudgedBatches } from "./kafka-reading.ts";
 import type { Standstills } from "./kafka-standstills.ts";
 import { createTurns } from "./kafka-turns.ts";
 
@@ -69,6 +70,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     { readonly resume: () => void; readonly timer: NodeJS.Timeout }
   >();
   const draining = new AbortController();
+  const judged: JudgedBatches = new Map();
   const deliveryOptions = {
     ...options,
     limits: {
@@ -76,7 +78,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       bytesMax: Math.floor(options.bytesInFlightMax / partitionsConcurrentMax),
       recordBytesMax: Math.max(options.bytesInFlightMax, RECORD_BYTES_MIN),
     },
-    whole: new Map<string, string>(),
+    judged,
     reading: createTurns(),
     largeRecords: createTurns(),
     draining: draining.signal,

@@ -6,7 +6,7 @@ import type { Assignment, BatchHandler, Log, UnreadableHandler } from "../ports.
 import type { Assignments } from "./kafka-assignments.ts";
 import { toBatch } from "./kafka-batch.ts";
 import { FetchedRecords, type RawRecords } from "./kafka-fetched-records.ts";
-import { type Damage, readFetched, type Reading, type WholeBatches } from "./kafka-reading.ts";
+import { type Damage, type JudgedBatches, readFetched, type Reading } from "./kafka-reading.ts";
 import { OverShare } from "./kafka-record-parser.ts";
 import type { Standstills } from "./kafka-standstills.ts";
 import type { RecordLimits } from "./kafka-taken-records.ts";
@@ -34,7 +34,7 @@ export interface DeliveryOptions {
   readonly log: Log;
   /** Of one partition. */
   readonly limits: RecordLimits;
-  readonly whole: WholeBatches;
+  readonly judged: JudgedBatches;
   /** One partition at a time unpacks what it has fetched. */
   readonly reading: Turns;
   /** One partition at a time works on a record that is larger than its share. */
@@ -118,10 +118,10 @@ export function takeRaw({ batch }: EachBatchPayload): RawRecords | undefined {
 async function readInTurn(
   raw: RawRecords,
   { batch: { topic, partition, highWatermark } }: EachBatchPayload,
-  { draining, largeRecords, limits, reading, whole }: DeliveryOptions,
+  { draining, largeRecords, limits, reading, judged }: DeliveryOptions,
   use: (reading: Reading) => Promise<void>,
 ): Promise<void> {
-  const place = { topic, partition, highWatermark: BigInt(highWatermark), whole };
+  const place = { topic, partition, highWatermark: BigInt(highWatermark), judged };
   let found: Reading | undefined;
   try {
     found = await reading(() => readFetched(raw, place, limits));

@@ -13,7 +13,7 @@ import {
 } from "#fixtures/record-batches.ts";
 
 import type { AbortedTransaction } from "./kafka-fetched-records.ts";
-import { readFetched, type WholeBatches } from "./kafka-reading.ts";
+import { type JudgedBatches, readFetched } from "./kafka-reading.ts";
 
 const PLACE = { topic: "t", partition: 0, highWatermark: 1_000_000n };
 const LIMITS = { countMax: 1000, bytesMax: 1_000_000, recordBytesMax: 4_000_000 };
@@ -23,7 +23,7 @@ interface Given {
   readonly aborted?: readonly AbortedTransaction[];
   readonly limits?: Partial<typeof LIMITS>;
   readonly highWatermark?: bigint;
-  readonly whole?: WholeBatches;
+  readonly judged?: JudgedBatches;
 }
 
 async function read(batches: readonly Buffer[], given: Given = {}) {
@@ -32,12 +32,12 @@ async function read(batches: readonly Buffer[], given: Given = {}) {
     aborted = [],
     limits,
     highWatermark = PLACE.highWatermark,
-    whole = new Map(),
+    judged = new Map(),
   } = given;
   const raw = { offset, bytes: Buffer.concat(batches), abortedTransactions: aborted };
   const reading = await readFetched(
     raw,
-    { ...PLACE, highWatermark, whole },
+    { ...PLACE, highWatermark, judged },
     { ...LIMITS, ...limits },
   );
   const values = reading.records.map(({ offset: at, value }) => `${at}:${String(value)}`);
@@ -171,9 +171,9 @@ describe("a compressed batch", () => {
     const values = Array.from({ length: 40 }, (_, index) => String(index % 10).repeat(100_000));
     const batch = gzipped(0n, named(...values));
     const seen: string[] = [];
-    const whole: WholeBatches = new Map();
+    const judged: JudgedBatches = new Map();
     for (let offset = 0n; offset < 40n;) {
-      const reading = await read([batch], { offset, whole, limits: { bytesMax: 350_000 } });
+      const reading = await read([batch], { offset, judged, limits: { bytesMax: 350_000 } });
       expect(reading.records).toHaveLength(offset === 39n ? 1 : 3);
       seen.push(...reading.records.map(({ value }) => String(value)));
       offset = reading.nextOffset;
@@ -183,8 +183,8 @@ describe("a compressed batch", () => {
 
   test("that is damaged behind the share gives out nothing of it, whatever batch was whole before", async () => {
     const values = Array.from({ length: 40 }, () => "x".repeat(100_000));
-    const whole: WholeBatches = new Map();
-    const given = { whole, limits: { bytesMax: 350_000 } };
+    const judged: JudgedBatches = new Map();
+    const given = { judged, limits: { bytesMax: 350_000 } };
     expect((await read([gzipped(0n, named(...values))], given)).values).toHaveLength(3);
     const broken = recordBatch(named(...values), {
       baseOffset: 0n,
@@ -195,6 +195,26 @@ describe("a compressed batch", () => {
       values: [],
       damage: { cause: "unreadable" },
     });
+  });
+
+  test("that cannot be read is not unpacked again as long as it stays what it is", async () => {
+    const value = "x".repeat(900_000);
+    const members = Array.from({ length: 300 }, (_, offsetDelta) =>
+      gzipSync(recordBytes({ offsetDelta, value })),
+    );
+    const fields = { recordCount: 300, lastOffsetDelta: 299, attributes: CODEC.gzip };
+    const bomb = (baseOffset: bigint) =>
+      batchOfBytes(Buffer.concat(members), { ...fields, baseOffset });
+    const judged: JudgedBatches = new Map();
+    const costOf = async (batch: Buffer, offset: bigint) => {
+      const before = process.cpuUsage();
+      const { damage } = await read([batch], { judged, offset });
+      expect(damage).toMatchObject({ cause: "too-large" });
+      return process.cpuUsage(before).user;
+    };
+    const first = await costOf(bomb(0n), 0n);
+    expect(await costOf(bomb(0n), 0n)).toBeLessThan(first / 10);
+    expect(await costOf(bomb(300n), 300n)).toBeGreaterThan(first / 10);
   });
 
   test("whose first record is larger than the share waits for its turn; larger than all shares, it stands still", async () => {

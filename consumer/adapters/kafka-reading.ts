@@ -41,12 +41,15 @@ interface Place {
   readonly partition: number;
   /** The end of the partition. */
   readonly highWatermark: bigint;
-  /** Remembers the batch of a partition that was last found whole: its further shares are read no further than they go. */
-  readonly whole: WholeBatches;
+  /** Remembers the compressed batch of a partition that was last looked through: it is not looked through again. */
+  readonly judged: JudgedBatches;
 }
 
-/** By partition: position and checksum of a batch. */
-export type WholeBatches = Map<string, string>;
+/** By partition: position and checksum of a batch, and why it cannot be read; without that it is whole. */
+export type JudgedBatches = Map<
+  string,
+  { readonly identity: string; readonly refusal?: Unreadable }
+>;
 
 /**
  * Reads what was fetched of a partition, batch by batch, up to the limits: a batch is checked as a whole before a record of
@@ -119,15 +122,34 @@ async function takeBatch(
     parser.end(recordCount);
     return lastOffset;
   }
-  const key = partitionKey(place.topic, place.partition);
-  const identity = `${baseOffset} ${batch.checksum}`;
-  for await (const piece of unpacked(codec, body)) {
-    parser.push(piece);
-    if (taken.isFull && place.whole.get(key) === identity) return lastOffset;
-  }
-  parser.end(recordCount);
-  if (taken.isFull) place.whole.set(key, identity);
+  await parseCompressed(batch, parser, place, taken);
   return lastOffset;
+}
+
+/** To its end, or as far as there is room when it is known to be whole. Throws Unreadable or OverShare. */
+async function parseCompressed(
+  { baseOffset, body, checksum, codec, recordCount }: RecordBatch,
+  parser: RecordParser,
+  { judged, partition, topic }: Place,
+  taken: TakenRecords,
+): Promise<void> {
+  const key = partitionKey(topic, partition);
+  const identity = `${baseOffset} ${checksum}`;
+  const before = judged.get(key);
+  const known = before?.identity === identity ? before : undefined;
+  if (known?.refusal !== undefined) throw known.refusal;
+
+  try {
+    for await (const piece of unpacked(codec, body)) {
+      parser.push(piece);
+      if (taken.isFull && known !== undefined) return;
+    }
+    parser.end(recordCount);
+  } catch (error) {
+    if (error instanceof Unreadable) judged.set(key, { identity, refusal: error });
+    throw error;
+  }
+  if (taken.isFull) judged.set(key, { identity });
 }
 
 /** Tells the batches of aborted transactions, in the order in which they lie. The end of a transaction is one of its batches. */
