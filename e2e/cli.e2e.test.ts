@@ -171,6 +171,16 @@ test("doctor says what clusters need, and that the local target does without it"
   );
 });
 
+test("a target whose tools are not there is one message, without a stack", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "kafka-consumer-cli-"));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const argv = [`PATH=${directory}`, process.execPath, CLI, "--target", "kind", "--scenario", "1"];
+  const run = await startProcess("/usr/bin/env", argv);
+  expect(await run.ended).toBe(4);
+  expect(run.output()).toContain("no container engine answers:\ndocker info: there is no docker");
+  expect(run.output()).not.toContain("\n    at ");
+});
+
 test("a list that nobody reads to its end is no error", async () => {
   const list = await start("list");
   list.child.stdout.destroy();

@@ -15,9 +15,22 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       process.stderr.write(`${error.message}\nnpm run e2e -- --help shows the usage\n`);
       return EXIT_CODE.usage;
     }
-    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    const isKnown = error instanceof Error && KNOWN_CONDITIONS.has(error.name);
+    process.stderr.write(`${isKnown ? error.message : stackOf(error)}\n`);
     return EXIT_CODE.infrastructure;
   }
+}
+
+/** What a person can mend: the message says what to do. By name: most of them are loaded only where they can be thrown. */
+const KNOWN_CONDITIONS: ReadonlySet<string> = new Set([
+  "CommandError",
+  "ContextError",
+  "NoEngineError",
+  "StepError",
+]);
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 async function dispatch(argv: readonly string[]): Promise<ExitCode> {

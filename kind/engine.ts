@@ -6,7 +6,12 @@ export type Engine = "docker" | "podman";
 
 export const ENGINES: readonly Engine[] = ["docker", "podman"];
 
-/** The first engine that answers. Throws the CommandError of each when none does. */
+/** No container engine answers. Holds the CommandError of each. */
+class NoEngineError extends AggregateError {
+  override readonly name = "NoEngineError";
+}
+
+/** The first engine that answers. Throws NoEngineError when none does. */
 export async function findEngine(
   options: Pick<CommandOptions, "signal"> = {},
   engines: readonly Engine[] = ENGINES,
@@ -21,5 +26,5 @@ export async function findEngine(
     }
   }
   const seen = errors.map((error) => (error instanceof Error ? error.message : String(error)));
-  throw new AggregateError(errors, `no container engine answers:\n${seen.join("\n")}`);
+  throw new NoEngineError(errors, `no container engine answers:\n${seen.join("\n")}`);
 }
