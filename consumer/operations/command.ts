@@ -6,6 +6,7 @@ import { runHistory } from "./history-command.ts";
 import { runRedrive } from "./redrive-command.ts";
 import { runResolve } from "./resolve-command.ts";
 import { runSkip } from "./skip-command.ts";
+import { onVolume } from "./volume.ts";
 
 /** Where a command reads and writes. */
 export interface CommandContext {
@@ -78,9 +79,10 @@ export async function runOperation(
   const directory =
     values.directory ?? (context.environment.HISTORY_DIR || "/data/automation_consumer");
   const volume = { files: createFiles(directory, { mustShare: true }), directory };
-  if (command === "skip") return runSkip(values, volume, context);
+  if (command === "skip") return onVolume(directory, () => runSkip(values, volume, context));
   if (command === "history resolve") {
-    return runResolve(positionals[0] ?? "", values, volume, context);
+    const key = positionals[0] ?? "";
+    return onVolume(directory, () => runResolve(key, values, volume, context));
   }
   return runHistory(name, positionals[0], values, volume, context);
 }

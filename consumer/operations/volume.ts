@@ -48,12 +48,12 @@ export async function readVolume(files: ReadableFiles, directory: string): Promi
     complaints.push(`${event} ${JSON.stringify(fields, readable)}`);
   };
   const log: Log = { debug: () => undefined, info: () => undefined, warn: note, error: note };
-  const history = await reading(directory, () => readVolumeHistory(files, { log, metrics: NONE }));
+  const history = await onVolume(directory, () => readVolumeHistory(files, { log, metrics: NONE }));
   return {
     history,
     complaints,
     strays,
-    keys: () => reading(directory, () => listKeys(files, { strays, complaints })),
+    keys: () => onVolume(directory, () => listKeys(files, { strays, complaints })),
     async attempts(key) {
       const attempts: Attempt[] = [];
       for (let attempt = 1; ; attempt += 1) {
@@ -107,9 +107,10 @@ export const NONE: Metrics = {
   gauge: () => undefined,
 };
 
-async function reading<T>(directory: string, read: () => Promise<T>): Promise<T> {
+/** Throws what the volume says as "history-unavailable", with the directory. */
+export async function onVolume<T>(directory: string, work: () => Promise<T>): Promise<T> {
   try {
-    return await read();
+    return await work();
   } catch (error) {
     if (systemCode(error) === undefined || !(error instanceof Error)) throw error;
     throw new ConsumerError("history-unavailable", `${directory}: ${error.message}`, {

@@ -65,3 +65,13 @@ test.runIf(isRoot)("a command of anybody else is refused, and nothing is written
   expect(code).toBe(2);
   expect(await readdir(volume, { recursive: true })).toEqual(before);
 });
+
+test.runIf(isRoot)("what the volume refuses is told with its place, and no stack", async () => {
+  for (const name of ["", ...(await readdir(volume, { recursive: true }))]) {
+    await chmod(join(volume, name), 0o770);
+  }
+  await chmod(join(volume, "claims", KEY.slice(0, 2)), 0o755);
+  const { code, errors } = await resolveAs(4003, OWNER.gid);
+  expect(errors).toMatch(/^kafka_consumer: .*EACCES: permission denied, link .*\n$/);
+  expect(code).toBe(75);
+});
