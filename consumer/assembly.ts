@@ -5,7 +5,7 @@ import { createExecutor } from "./execute.ts";
 import type { History, HistoryDependencies, Pod } from "./history/history.ts";
 import { createLanes, type Lanes } from "./lanes.ts";
 import { createRunAdmissions } from "./limits.ts";
-import { createPipeline } from "./pipeline.ts";
+import { createPipeline, type Pipeline } from "./pipeline.ts";
 import { sweptDeadLetter } from "./swept-dead-letter.ts";
 import type {
   ActionTarget,
@@ -56,6 +56,7 @@ export function assemble(
   dependencies: AssemblyDependencies,
 ): {
   handle: BatchHandler;
+  leftOver: Pipeline["leftOver"];
   unreadable: UnreadableHandler;
   lanes: Lanes;
   unacknowledged: Troubles;
@@ -92,7 +93,7 @@ export function assemble(
     admissions,
     resolution: (key, attempt) => readResolution(files, key, attempt),
   });
-  const handle = createPipeline({
+  const { handle, leftOver } = createPipeline({
     ...dependencies,
     execute,
     history,
@@ -109,6 +110,8 @@ export function assemble(
       clockSkewMsMax: execution.clockSkewMsMax,
       deadLetterTopic,
       commitIntervalMs,
+      recordsInFlightMax: kafka.recordsInFlightMax,
+      bytesInFlightMax: kafka.bytesInFlightMax,
       drainMs: execution.drainMs,
       retry: execution.retry,
     },
@@ -145,5 +148,5 @@ export function assemble(
     writer,
     stopping: ending.signal,
   });
-  return { handle, unreadable, lanes, unacknowledged };
+  return { handle, leftOver, unreadable, lanes, unacknowledged };
 }

@@ -1,4 +1,5 @@
 import { ConsumerError, hasCode } from "./errors.ts";
+import { type Backlog, createBacklog, type LeftOver } from "./backlog.ts";
 import type { Lanes } from "./lanes.ts";
 import { createWatermark, type Watermark } from "./offsets.ts";
 import type { Batch, BatchHandler, SourceRecord } from "./ports.ts";
@@ -12,6 +13,9 @@ import {
 interface PipelineSettings extends RecordSettings {
   /** Upper bound of the time between a record's end and its commit, while its batch is still at work. */
   readonly commitIntervalMs: number;
+  /** Bounds of what handlers leave to be acknowledged and committed, of all partitions. */
+  readonly recordsInFlightMax: number;
+  readonly bytesInFlightMax: number;
   /** How long running work is waited for after the assignment was lost or a stop began. */
   readonly drainMs: number;
 }
@@ -31,12 +35,23 @@ export interface PipelineDependencies extends RecordDependencies {
  *   commit waits for the first record that is not terminal. A dead letter that waits for its acknowledgement holds no lane.
  * - The terminal prefix is committed every `commitIntervalMs`, when the group begins to rebalance, and at the end,
  *   whatever the end is, but never after the assignment was lost.
- * - The handler resolves when every record is terminal and committed. It rejects, after what runs has ended
+ * - The handler resolves when every record is terminal and committed, or when nothing is left of it but dead letters, and
+ *   commits that wait for those of earlier batches; within bounds, so that the partition goes on. It rejects, after what runs has ended
  *   (waiting at most `drainMs`): with the assignment's reason; with "assignment-lost" when a stop left
  *   records undone; or with the error that halted the batch. Rejected means: the rest has to come again.
  */
-export function createPipeline(dependencies: PipelineDependencies): BatchHandler {
-  return (batch) => handle(batch, dependencies);
+export function createPipeline(dependencies: PipelineDependencies): Pipeline {
+  const backlog = createBacklog(dependencies.settings);
+  return {
+    handle: (batch) => handle(batch, backlog, dependencies),
+    leftOver: backlog.leftOver,
+  };
+}
+
+export interface Pipeline {
+  readonly handle: BatchHandler;
+  /** What handlers that have ended have left to be acknowledged and committed. */
+  readonly leftOver: ReadonlySet<Promise<void>>;
 }
 
 /** A batch at work. */
@@ -46,6 +61,8 @@ interface Work {
   /** By an error of this batch, or its end. */
   readonly halting: AbortController;
   readonly startedMs: number;
+  /** What earlier batches of the assignment have left. */
+  readonly earlier: LeftOver | undefined;
   committed: bigint | undefined;
 }
 
@@ -56,7 +73,11 @@ interface OpenRecord extends RecordWork {
   readonly index: number;
 }
 
-async function handle(batch: Batch, dependencies: PipelineDependencies): Promise<void> {
+async function handle(
+  batch: Batch,
+  backlog: Backlog,
+  dependencies: PipelineDependencies,
+): Promise<void> {
   const work: Work = {
     batch,
     watermark: createWatermark(
@@ -65,17 +86,76 @@ async function handle(batch: Batch, dependencies: PipelineDependencies): Promise
     ),
     halting: new AbortController(),
     startedMs: dependencies.clock.monotonicMs(),
+    earlier: backlog.of(batch.assignment),
     committed: undefined,
   };
+  let isLeft = false;
   try {
-    batch.beforeRevoke?.(() => work.watermark.committable);
+    batch.beforeRevoke?.(() => committable(work));
     const open = await prepareAll(work, dependencies);
-    if (open.length > 0) await runAll(open, work, dependencies);
+    if (open.length > 0 || isWaiting(work)) {
+      const ending = runAll(open, work, dependencies);
+      await Promise.race([ending.ended, patience(ending, dependencies)]);
+      const isOver = ending.halted.aborted || (work.watermark.pending === 0 && !isWaiting(work));
+      isLeft = !isOver && backlog.takes(batch, () => finishLater(work, ending, dependencies));
+      if (isLeft) return;
+      await ending.ended;
+    }
     await finish(work, dependencies);
   } finally {
     // Releases what listens on the signals that outlive the batch.
+    if (!isLeft) work.halting.abort(BATCH_ENDED);
+  }
+}
+
+/** How long the next batch is held up for dead letters that are on their way: mostly the broker takes them at once. */
+const PATIENCE_MS = 1_000;
+
+async function patience(
+  { halted, released }: Ending,
+  { clock }: PipelineDependencies,
+): Promise<void> {
+  await released;
+  await clock.sleep(PATIENCE_MS, halted).catch(() => undefined);
+}
+
+/** True when it is committed; false when it never will be. */
+async function finishLater(
+  work: Work,
+  { ended, halted }: Ending,
+  dependencies: PipelineDependencies,
+): Promise<boolean> {
+  const { clock, log, onFatal, settings, stopping } = dependencies;
+  const { topic, partition } = work.batch.assignment;
+  try {
+    await ended;
+    for (;;) {
+      try {
+        await finish(work, dependencies);
+        return true;
+      } catch (error) {
+        if (halted.aborted || hasCode(error, "assignment-lost")) throw error;
+        log.warn("commit.failed", { topic, error });
+      }
+      await clock.sleep(settings.commitIntervalMs, halted);
+    }
+  } catch (error) {
+    const explained =
+      stopping.aborted || work.batch.assignment.signal.aborted || hasCode(error, "assignment-lost");
+    log.debug("batch.abandoned", { topic, partition, error });
+    if (!explained) onFatal(asConsumerError(error));
+    return false;
+  } finally {
     work.halting.abort(BATCH_ENDED);
   }
+}
+
+function isWaiting({ earlier }: Work): boolean {
+  return earlier !== undefined && !earlier.isCommitted;
+}
+
+function committable(work: Work): bigint | undefined {
+  return isWaiting(work) ? undefined : work.watermark.committable;
 }
 
 const BATCH_ENDED = new ConsumerError("internal", "the batch has ended");
@@ -111,28 +191,43 @@ async function prepareAll(work: Work, dependencies: PipelineDependencies): Promi
   return open;
 }
 
-async function runAll(
+interface Ending {
+  /** Nothing new is started once it aborted. */
+  readonly halted: AbortSignal;
+  /** What is left, if anything, are dead letters. */
+  readonly released: Promise<unknown>;
+  /** Nothing is left, and the earlier batches are committed; or the batch was halted. */
+  readonly ended: Promise<void>;
+}
+
+function runAll(
   open: readonly OpenRecord[],
   work: Work,
   dependencies: PipelineDependencies,
-): Promise<void> {
-  // Nothing new is started once it aborted.
+): Ending {
   const halted = AbortSignal.any(endsOf(work, dependencies));
-  const ended = new AbortController();
-  const committing = commitAtInterval(work, dependencies, ended.signal);
+  const over = new AbortController();
+  const committing = commitAtInterval(work, dependencies, over.signal);
   const running = open.map((each) => runRecord(each, halted, work, dependencies));
-  await allOrDrained(running, halted, work, dependencies);
-  ended.abort();
-  await committing;
+  const end = async (): Promise<void> => {
+    const all = running.map(({ ended }) => ended);
+    await allOrDrained(all, halted, work, dependencies);
+    if (isWaiting(work)) await Promise.race([work.earlier?.settled, aborted(halted)]);
+    over.abort();
+    await committing;
+  };
+  const ended = end();
+  const released = Promise.all(running.map((each) => each.released));
+  return { halted, released: Promise.race([released, ended]), ended };
 }
 
-/** Never rejects: what goes wrong halts the batch, before its lane goes on to the next record. */
-async function runRecord(
+/** Both never reject: what goes wrong halts the batch, before its lane goes on to the next record. */
+function runRecord(
   { lane, run, record, index }: OpenRecord,
   halted: AbortSignal,
   work: Work,
   dependencies: PipelineDependencies,
-): Promise<void> {
+): { readonly released: Promise<void>; readonly ended: Promise<void> } {
   const { batch, startedMs, watermark } = work;
   const { clock, lanes, metrics } = dependencies;
   const attempt = async (release: () => void): Promise<void> => {
@@ -144,19 +239,16 @@ async function runRecord(
       fail(error, record, work, dependencies);
     }
   };
-  if (lane === undefined) {
-    await attempt(() => undefined);
-    return;
-  }
+  if (lane === undefined) return { released: Promise.resolve(), ended: attempt(() => undefined) };
   let ending: Promise<void> | undefined;
   const inLane = async (): Promise<void> => {
-    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const { promise, resolve: release } = Promise.withResolvers<void>();
     ending = attempt(release);
-    await Promise.race([ending, released]);
+    await Promise.race([ending, promise]);
   };
   // Rejects only when it is given up before its turn, and then the batch is halted already.
-  await lanes.run(lane, inLane, halted).catch(() => undefined);
-  await ending;
+  const released = lanes.run(lane, inLane, halted).catch(() => undefined);
+  return { released, ended: released.then(() => ending) };
 }
 
 /** What may end a batch early: a lost assignment, a stop of the process, an error of its own. */
@@ -230,8 +322,8 @@ async function commitAtInterval(
 
 /** Commits the terminal prefix when it has grown and the partition is still ours. */
 async function commit(work: Work, dependencies: PipelineDependencies): Promise<void> {
-  const { batch, watermark } = work;
-  const next = watermark.committable;
+  const { batch } = work;
+  const next = committable(work);
   if (next === undefined || next === work.committed || batch.assignment.signal.aborted) return;
   try {
     await batch.commit(next);
@@ -256,7 +348,7 @@ async function finish(work: Work, dependencies: PipelineDependencies): Promise<v
   // Lost, though the signal of the assignment does not say so yet: nothing may be committed any more.
   if (!stopping.aborted && hasCode(error, "assignment-lost")) throw error;
   await commit(work, dependencies);
-  if (watermark.pending === 0) return;
+  if (watermark.pending === 0 && !isWaiting(work)) return;
 
   const left = `${watermark.pending} of ${batch.records.length} records`;
   log.info("batch.left", { topic, partition, left, error: error ?? stopping.reason });

@@ -107,9 +107,14 @@ export interface Batch {
    * a broker does not tell.
    */
   beforeRevoke?(prefix: () => bigint | undefined): void;
+  /** The handler ends before all is committed; what it commits afterwards moves no position. Absent where that makes no difference. */
+  leave?(): void;
 }
 
-/** Resolves when every record of the batch is terminal and committed; the next batch of the partition waits for it. */
+/**
+ * Resolves when every record of the batch is terminal and committed, or when only dead letters and commits are left, which
+ * it sees to by itself; the next batch of the partition waits for it.
+ */
 export type BatchHandler = (batch: Batch) => Promise<void>;
 
 export interface OutgoingRecord {

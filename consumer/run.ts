@@ -118,6 +118,8 @@ interface Parts {
   opening?: Promise<History>;
   session?: Session;
   lanes?: Lanes;
+  /** What handlers that have ended have left to be acknowledged and committed. */
+  leftOver?: ReadonlySet<Promise<void>>;
   /** Batches at work. */
   readonly batches: Set<Promise<void>>;
   readonly states: Record<Dependency, () => DependencyState>;
@@ -168,7 +170,7 @@ async function work(
     return { username, password: fetched ?? (await secrets.fetch(passwordSecret, ending.signal)) };
   };
   const broker: Pick<Broker, "publish"> = { publish: (record) => session.publish(record) };
-  const { handle, unreadable, lanes, unacknowledged } = assemble(
+  const { handle, leftOver, unreadable, lanes, unacknowledged } = assemble(
     history,
     broker,
     ending,
@@ -187,6 +189,7 @@ async function work(
     },
   });
   parts.lanes = lanes;
+  parts.leftOver = leftOver;
   parts.session = session;
   // A dead letter that is not acknowledged holds the commits of its partition: seen here before the lag shows it.
   const held = () => standstillState(session.standstills) ?? unacknowledged.state;
@@ -270,11 +273,11 @@ function rejects(signal: AbortSignal): Promise<never> {
 
 /** Ends what runs, leaves the group, seals the history: in this order, each within its time, whatever fails. */
 async function drain(parts: Parts, ending: Ending, dependencies: RunDependencies): Promise<void> {
-  const { batches, lanes, opening, session } = parts;
+  const { batches, lanes, leftOver = [], opening, session } = parts;
   const { clock, config } = dependencies;
   const { drainMs } = config.execution;
   if (session !== undefined) {
-    const drained = Promise.allSettled([session.drain(), ...batches]);
+    const drained = Promise.allSettled([session.drain(), ...batches, ...leftOver]);
     const inTime = await endsWithin(drained, drainMs, clock);
     const running = lanes?.running ?? 0;
     if (!inTime || running > 0) {

@@ -147,3 +147,21 @@ test("the last commit is sent for the epoch in which a batch was fetched, and fo
   commitLast();
   expect(sent).toHaveLength(1);
 });
+
+test("a batch that its handler left commits later, and takes the position of those after it nowhere", async () => {
+  const resolved: string[] = [];
+  const left: Batch[] = [];
+  const { deliver } = startDeliveries(() => false, {
+    handle: async (batch) => {
+      batch.leave?.();
+      left.push(batch);
+    },
+  });
+  await deliver(payloadOf([1, 1], resolved));
+  await deliver(payloadOf([1, 1], resolved, { baseOffset: 2n }));
+  expect(resolved).toEqual(["1", "3"]);
+  await left[0]?.commit(1n);
+  await left[0]?.commit(2n);
+  await left[1]?.commit(4n);
+  expect(resolved).toEqual(["1", "3"]);
+});

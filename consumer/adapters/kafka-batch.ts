@@ -33,10 +33,11 @@ export function toBatch(
   const { partition, topic } = assignment;
   let terminalPrefix: (() => bigint | undefined) | undefined;
   let committed = first;
+  let isLeft = false;
   const rewind = () => payload.resolveOffset(String(committed - 1n));
   const onLost = (reason: string) => {
     // What comes from there finds no assignment, and makes kafkajs join again.
-    rewind();
+    if (!isLeft) rewind();
     ownership.onLost(reason);
   };
   const batch: Batch = {
@@ -51,16 +52,19 @@ export function toBatch(
         );
       }
       const acknowledged = commitOwned(payload, nextOffset, { ...ownership, onLost });
-      if (nextOffset === end && isOurs()) onComplete();
+      if (nextOffset === end && isOurs() && !isLeft) onComplete();
       await acknowledged;
       committed = nextOffset;
       // A batch that fails after this is fetched from here, not from its start.
-      if (isOurs() && nextOffset > first) {
+      if (isOurs() && nextOffset > first && !isLeft) {
         payload.resolveOffset(String(nextOffset - 1n));
       }
     },
     beforeRevoke(prefix) {
       terminalPrefix = prefix;
+    },
+    leave() {
+      isLeft = true;
     },
   };
   const commitLast = () => {

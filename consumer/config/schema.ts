@@ -70,12 +70,12 @@ const kafka = section({
   recordsInFlightMax: integer(
     1,
     1_000_000,
-    "Records held in memory until they are done, of all partitions at work; each has an equal share. Default 65536. Count",
+    "Records held in memory until they are done, of all partitions at work; each has an equal share. As many more may wait for dead letters to be acknowledged. Default 65536. Count",
   ).default(65_536),
   bytesInFlightMax: integer(
     1024,
     4_294_967_296,
-    "Bytes of these records, unpacked; those that are larger than their share are taken one at a time, of all partitions. Default 67108864. Bytes",
+    "Bytes of these records, unpacked; those that are larger than their share are taken one at a time, of all partitions. As many more may wait for dead letters to be acknowledged. Default 67108864. Bytes",
   ).default(67_108_864),
   maxBytesPerPartition: integer(
     1024,
