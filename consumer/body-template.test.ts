@@ -63,6 +63,8 @@ describe("a JSON body", () => {
     "application/json",
     "Application/JSON; Charset=UTF-8",
     'application/json;charset="utf-8"',
+    "application/json;",
+    "application/json; ; charset=utf-8 ;",
     "application/vnd.api+json",
     "application/json-patch+json",
     "text/json",
@@ -129,10 +131,40 @@ describe("a JSON body", () => {
       "inside a JSON string",
     ],
     ["JSON in a string with a value as key", '{"p":"{\\"{{key}}\\": 1}"}', "JSON key"],
+    [
+      "lines of JSON in a string",
+      JSON.stringify({ a: '{"b":"{{incident.title}}"}\n{"c":1}' }),
+      "begins like JSON",
+    ],
+    [
+      "a list of JSON in a string, and more",
+      JSON.stringify({ a: '[{"b":"{{incident.title}}"}];' }),
+      "begins like JSON",
+    ],
+    [
+      "a value in a mutation of GraphQL",
+      JSON.stringify({ query: 'mutation { open(title: "{{incident.title}}") { id } }' }),
+      "GraphQL: its values go by variables",
+    ],
+    [
+      "a value in a query of GraphQL",
+      JSON.stringify({ query: '\n query Find { open(id: "{{incident.id}}") { id } }' }),
+      "GraphQL: its values go by variables",
+    ],
     ["an unknown placeholder", '{"a":"{{incident.name}}"}', "unknown placeholder"],
     ["a placeholder that is not closed", '{"a":"{{incident.title}"}', "not closed"],
   ])("is refused with %s", (_name, body, fault) => {
     expect(faultsOfAction({ body })).toEqual([expect.stringContaining(fault)]);
+  });
+
+  test("may hold GraphQL whose values go by variables, and text in brackets", () => {
+    const body = JSON.stringify({
+      query: "mutation ($title: String!) { open(title: $title) { id } }",
+      variables: { title: "{{incident.title}}" },
+      filter: '{host="{{incident.tags.host}}"}',
+      text: '["prod"] {x} "{{incident.title}}"; query by {{incident.id}}',
+    });
+    expect(faultsOfAction({ body })).toEqual([]);
   });
 
   test("may hold braces side by side, and a name that objects have", () => {
@@ -158,6 +190,9 @@ describe("a body of plain text", () => {
     expect(JSON.parse(body)).toEqual({ t: HOSTILE });
     const fault = expect.stringContaining("inside a JSON string");
     expect(faultsOfAction({ body: '{"t":{{incident.title}}}', headers: TEXT })).toEqual([fault]);
+    expect(faultsOfAction({ body: '{"t":"{{key}}"}\n{"t":"{{key}}"}', headers: TEXT })).toEqual([
+      expect.stringContaining("begins like JSON, and is none"),
+    ]);
   });
 });
 

@@ -13,7 +13,7 @@ const DEFAULT_CONTENT_TYPE = "application/json";
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9a-z-]+";
 const MEDIA_TYPE = new RegExp(
-  `^(${TOKEN}/${TOKEN})\\s*((?:;\\s*${TOKEN}=(?:${TOKEN}|"[^"\\\\]*")\\s*)*)$`,
+  `^(${TOKEN}/${TOKEN})\\s*((?:;\\s*(?:${TOKEN}=(?:${TOKEN}|"[^"\\\\]*")\\s*)?)*)$`,
   "i",
 );
 

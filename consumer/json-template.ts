@@ -19,8 +19,17 @@ export function findDepthsInText(text: string, depth: number, depths: JsonDepths
   if (text.trimStart().startsWith("{") && isContainer(replaceMarkers(text, () => "0"))) {
     throw unquoted(text);
   }
+  if (/^\s*(?:\{\s*"|\[\s*\{)/.test(text)) {
+    throw refused("begins like JSON, and is none: a value could not be kept inside its string");
+  }
+  if (GRAPHQL.test(text)) {
+    throw refused(`${markerOf(markers[0] ?? 0)} stands in GraphQL: its values go by variables`);
+  }
   for (const marker of markers) depths.set(marker, depth);
 }
+
+/** An operation of GraphQL, whose strings are no JSON strings once the text has been read. */
+const GRAPHQL = /^\s*(?:query|mutation|subscription)\s*\w*\s*(?:\([^)]*\)\s*)?\{/;
 
 /** Marked JSON: a placeholder stands inside a string that is no key, and no object has a key twice. */
 export function findDepthsInJson(json: string, depth: number, depths: JsonDepths): void {
