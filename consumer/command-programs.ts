@@ -7,8 +7,8 @@ export interface Interpreter {
   readonly longScript: readonly string[];
   /** Short options that take the next argument as their value. */
   readonly valued: string;
-  /** Those of them whose value is data, never a part of the script. */
-  readonly data: string;
+  /** An option whose value is data, never a part of the script: as its rest, or as the next argument. */
+  readonly data: RegExp | undefined;
   readonly isShell: boolean;
 }
 
@@ -19,6 +19,8 @@ export interface Launcher {
   readonly valued: string;
   /** Operands of its own before the program. */
   readonly operands: number;
+  /** An option that holds the beginning of a command line, to which the operands are added. */
+  readonly commandLine: RegExp | undefined;
 }
 
 /** A program that hands its arguments to a shell, here or on another host, or to a language of its own. */
@@ -51,26 +53,37 @@ const INTERPRETERS: readonly Interpreter[] = [
     script: "ef",
     longScript: ["--source", "--file"],
     valued: "F",
-    data: "v",
+    data: /^-v(?:$|[A-Za-z_]\w*=)/,
   }),
   interpreter(/^g?sed$/, { script: "ef", longScript: ["--expression", "--file"], valued: "l" }),
   interpreter(/^(?:Rscript|osascript|groovy|elixir|tclsh[\d.]*|expect|jshell|guile)$/, {
     script: "cef",
   }),
-  interpreter(/^pwsh$/, { longScript: ["-c", "-Command", "-EncodedCommand", "-f", "-File"] }),
+  interpreter(/^(?:pwsh|powershell)(?:\.exe)?$/, {
+    longScript: ["-c", "-Command", "-EncodedCommand", "-f", "-File"],
+  }),
   // Its class path ("-cp", "-classpath") is the value of an option.
-  interpreter(/^java$/, { longScript: ["-jar", "-m", "--module"], valued: "ph" }),
+  interpreter(/^java$/, {
+    longScript: ["-jar", "-m", "--module"],
+    valued: "ph",
+    data: /^-D[\w.]+=/,
+  }),
 ];
 
 const LAUNCHERS: readonly Launcher[] = [
-  launcher(/^env$/, "uCP"),
+  launcher(/^env$/, "uCP", 0, /^-[a-zA-Z0]*S|^--split-string/),
   launcher(/^(?:sudo|doas)$/, "ugpaCDRThrtU"),
-  launcher(/^(?:nohup|setsid|unshare|setpriv|busybox|toybox|catchsegv|command|exec)$/, ""),
+  launcher(/^(?:nohup|setsid|unshare|setpriv|busybox|toybox|catchsegv|fakeroot)$/, ""),
   launcher(/^g?nice$/, "n"),
   launcher(/^ionice$/, "cnpPu"),
   launcher(/^g?timeout$/, "ks", 1),
   launcher(/^g?stdbuf$/, "ioe"),
   launcher(/^time$/, "of"),
+  launcher(/^(?:taskset|chrt)$/, "", 1),
+  launcher(/^numactl$/, "NmCip"),
+  launcher(/^cgexec$/, "g"),
+  launcher(/^sshpass$/, "pfdP"),
+  launcher(/^ssh-agent$/, "aEtO"),
   launcher(/^(?:xargs|gxargs)$/, "aEdLnPsI"),
   launcher(/^flock$/, "wE", 1),
   launcher(/^g?chroot$/, "", 1),
@@ -88,17 +101,23 @@ const LAUNCHERS: readonly Launcher[] = [
 const SHELL_CALLERS: readonly ShellCaller[] = [
   {
     kind: "shell-caller",
-    names: /^(?:ssh|rsh|autossh|mosh|dbclient)$/,
+    names: /^(?:ssh|rsh|autossh|mosh|dbclient|plink)$/,
     valued: "BbcDEeFIiJLlmOoPpQRSWw",
     hasHost: true,
   },
   {
     kind: "shell-caller",
-    names: /^(?:su|runuser|watch|parallel|script|at|batch|pdsh|clush|pssh|eval|socat)$/,
+    names:
+      /^(?:su|sg|runuser|watch|parallel|script|at|batch|pdsh|clush|pssh|salt-call|socat|tmux|screen)$/,
     valued: "",
     hasHost: false,
   },
-  { kind: "shell-caller", names: /^(?:ansible|salt)$/, valued: "aefiImMtTu", hasHost: true },
+  {
+    kind: "shell-caller",
+    names: /^(?:ansible|salt|salt-ssh)$/,
+    valued: "aefiImMtTu",
+    hasHost: true,
+  },
   { kind: "shell-caller", names: /^sqlite3$/, valued: "", hasHost: true },
 ];
 
@@ -108,22 +127,47 @@ export function knownProgram(path: string): Interpreter | Launcher | ShellCaller
   return [...INTERPRETERS, ...LAUNCHERS, ...SHELL_CALLERS].find(({ names }) => names.test(name));
 }
 
-/** Programs that run what follows `--` in a container. */
-export function runsInContainer(command: readonly string[]): boolean {
-  return (
-    /(?:^|\/)(?:kubectl|oc|docker|podman|nerdctl|crictl|lxc)$/.test(command[0] ?? "") &&
-    command.some((argument) => /^(?:exec|run|debug)$/.test(argument))
+const RUNS_IN_CONTAINER = /^(?:exec|run|debug)$/;
+
+/** The position of the program that a command runs in a container: -1 for none, or one that cannot be told. */
+export function programInContainer(command: readonly string[]): number {
+  const tool = command[0] ?? "";
+  const start = command.findIndex((argument) => RUNS_IN_CONTAINER.test(argument));
+  if (start < 0) return -1;
+  if (/(?:^|\/)(?:kubectl|oc|lxc)$/.test(tool)) {
+    const separator = command.indexOf("--", start);
+    if (separator >= 0) return separator + 1;
+  } else if (!CONTAINERS_BY_NAME.test(tool)) return -1;
+  return command.findIndex(
+    (argument, index) => index > start && knownProgram(argument) !== undefined,
   );
+}
+
+const CONTAINERS_BY_NAME = /(?:^|\/)(?:docker|podman|nerdctl|crictl)(?:-compose)?$/;
+const DATA_BY_C_AND_E = /(?:^|\/)(?:[efz]?grep|echo|mailx?|amtool)$/;
+
+/** True for an argument behind `-c` or `-e` of a program that takes data by it, such as the name of a container. */
+export function isDataByOption(command: readonly string[], index: number): boolean {
+  const [tool = ""] = command;
+  if (DATA_BY_C_AND_E.test(tool)) return true;
+  const inner = programInContainer(command);
+  if (inner >= 0 && index >= inner) return false;
+  const option = command[index - 1];
+  if (CONTAINERS_BY_NAME.test(tool)) {
+    return option === "-e" && /^[A-Za-z_]\w*=/.test(command[index] ?? "");
+  }
+  const isNamed = inner >= 0 || !command.some((argument) => RUNS_IN_CONTAINER.test(argument));
+  return /(?:^|\/)(?:kubectl|oc)$/.test(tool) && option === "-c" && isNamed;
 }
 
 function interpreter(
   names: RegExp,
   options: Partial<Omit<Interpreter, "kind" | "names">>,
 ): Interpreter {
-  const { script = "", longScript = [], valued = "", data = "", isShell = false } = options;
+  const { script = "", longScript = [], valued = "", data, isShell = false } = options;
   return { kind: "interpreter", names, script, longScript, valued, data, isShell };
 }
 
-function launcher(names: RegExp, valued: string, operands = 0): Launcher {
-  return { kind: "launcher", names, valued, operands };
+function launcher(names: RegExp, valued: string, operands = 0, commandLine?: RegExp): Launcher {
+  return { kind: "launcher", names, valued, operands, commandLine };
 }

@@ -160,10 +160,53 @@ describe("a placeholder is refused", () => {
     [["/usr/bin/node22", "-e", X], 2],
     [["/usr/bin/psql", "-c", `select '${X}'`], 2],
     [["/usr/bin/mysql", "-Be", X], 2],
+    [["/usr/bin/env", "-S", "bash -c", X], 3],
+    [["/usr/bin/env", "-iS", "bash -c", X], 3],
+    [["/usr/bin/env", "--split-string=bash -c", X], 2],
+    [["/usr/bin/docker", "exec", "web", "bash", X], 4],
+    [["/usr/bin/docker", "exec", "-e", "A=1", "web", "bash", "-euxc", X], 7],
+    [["/usr/bin/docker", "exec", "web", "psql", "-c", X], 5],
+    [["/usr/bin/docker", "run", "image", "perl", "-e", `A=${X}`], 5],
+    [["/usr/bin/docker-compose", "exec", "web", "awk", X], 4],
+    [["/usr/bin/kubectl", "exec", "pod", "psql", "-c", X], 5],
+    [["/usr/bin/kubectl", "exec", "pod", "--", "psql", "-c", X], 6],
+    [["/usr/bin/taskset", "1", "bash", X], 3],
+    [["/usr/bin/chrt", "-f", "1", "bash", X], 4],
+    [["/usr/bin/cgexec", "-g", "cpu:x", "bash", X], 4],
+    [["/usr/bin/sshpass", "-e", "ssh", "web-1", `restart ${X}`], 4],
+    [["/usr/bin/sshpass", "-f", "/key", "ssh", "web-1", X], 5],
+    [["/usr/bin/ssh-agent", X], 1],
+    [["/usr/bin/plink", "web-1", X], 2],
+    [["/usr/bin/tmux", "send-keys", "-t", "web", X], 4],
+    [["/usr/bin/sg", "docker", X], 2],
+    [["/usr/bin/salt-call", "cmd.run", X], 2],
+    [["/usr/bin/salt-ssh", "web-1", "cmd.run", X], 3],
+    [["/usr/bin/powershell", "-Command", X], 2],
+    [["/usr/bin/influx", "-execute", X], 2],
+    [["/usr/bin/ansible-playbook", "--extra-vars", `host=${X}`, "/opt/x.yml"], 2],
+    [["/usr/bin/ansible-playbook", `--extra-vars=host=${X}`, "/opt/x.yml"], 1],
+    [["/usr/bin/aws", "ssm", "send-command", "--parameters", `commands=["restart ${X}"]`], 4],
+    [["/usr/bin/aws", "ssm", "send-command", "--parameters", `{"commands":["restart ${X}"]}`], 4],
+    [["/usr/bin/aws", "ssm", "send-command", `--parameters=commands=restart ${X}`], 3],
+    [["/usr/bin/az", "vm", "run-command", "invoke", "--scripts", `restart ${X}`], 5],
+    [["/bin/tar", `--checkpoint-action=exec=${X}`, "-cf", "/a.tar", "/a"], 1],
+    [["/bin/tar", `--use-compress-program=${X}`, "-xf", "/a.tar"], 1],
+    [["/usr/bin/rsync", `--rsync-path=${X}`, "a", "b:"], 1],
+    [["/usr/bin/git", "clone", `--upload-pack=${X}`, "a"], 2],
+    [["/usr/bin/scp", "-o", `ProxyCommand=${X}`, "a", "b:"], 2],
+    [["/usr/bin/helm", "upgrade", `--post-renderer=${X}`, "a", "b"], 2],
   ])("in what %j would run", (command, index) => {
     expect(faultsOfCommand(command)).toEqual([
       expect.stringContaining(
         `command[${index}] (line ${15 + index}): must not hold a placeholder`,
+      ),
+    ]);
+  });
+
+  test("after -c or -e of a program that nothing is known of, and says so", () => {
+    expect(faultsOfCommand(["/opt/bin/restart", "-e", X])).toEqual([
+      expect.stringContaining(
+        "must not hold a placeholder after -e, by which many programs take a script. Values go by environment",
       ),
     ]);
   });
@@ -204,6 +247,21 @@ describe("a placeholder may stand", () => {
     [["/usr/bin/logger", "-t", "node", X]],
     [["/usr/bin/curl", "--data-urlencode", `title=${X}`, "https://t.example/"]],
     [["/bin/grep", `--regexp=${X}`, "/etc/hosts"]],
+    [["/bin/grep", "-c", X, "/etc/hosts"]],
+    [["/bin/grep", "-qe", X, "/etc/hosts"]],
+    [["/bin/echo", "-e", X]],
+    [["/usr/bin/mail", "-s", X, "-c", X, "ops@example.com"]],
+    [["/usr/bin/amtool", "silence", "add", "-c", X, "host=web"]],
+    [["/usr/bin/kubectl", "logs", "-c", X, "pod"]],
+    [["/usr/bin/kubectl", "exec", X, "-c", X, "--", "/bin/restart"]],
+    [["/usr/bin/docker", "run", "--rm", "-e", `TITLE=${X}`, "image"]],
+    [["/usr/bin/docker", "exec", "-e", `TITLE=${X}`, "web", "bash", "/opt/x.sh"]],
+    [["/usr/bin/docker", "exec", X, "/bin/restart"]],
+    [["/usr/bin/java", `-Dhost=${X}`, "-jar", "/opt/x.jar"]],
+    [["/usr/bin/awk", `-vhost=${X}`, "$1 == host", "/etc/hosts"]],
+    [["/opt/bin/notify", "--error-code", X]],
+    [["/opt/automation/exec", X]],
+    [["/usr/bin/aws", "ecs", "run-task", "--overrides", `{"name":"${X}","command":["restart"]}`]],
   ])("in %j", (command) => {
     expect(faultsOfCommand(command)).toEqual([]);
     expect(commandOf(command, "a b; c")).toEqual(command.map((part) => part.replace(X, "a b; c")));

@@ -1,8 +1,9 @@
 import {
   type Interpreter,
+  isDataByOption,
   knownProgram,
   type Launcher,
-  runsInContainer,
+  programInContainer,
   type ShellCaller,
 } from "./command-programs.ts";
 
@@ -45,22 +46,27 @@ function faultAt(index: number, why: string): CommandFault {
   return { index, message: `must not hold a placeholder ${why}` };
 }
 
-/** Options of many programs after which something comes that is run. */
-const SCRIPT_OPTION =
-  /^(?:-[a-zA-Z]{0,2}[ce]|-[ce][a-z]{0,2}|--(?:[a-z-]+-)?(?:eval|command|cmd|exec|execute|script|code|shell|rsh|entrypoint))$/;
-const SCRIPT_ASSIGNED =
-  /^--(?:[a-z-]+-)?(?:eval|command|cmd|exec|execute|script|code|shell|rsh|entrypoint|print)=/;
-const FIND_EXEC = /^-(?:exec|execdir|ok|okdir)$/;
+/** Long options of many programs by which something comes that is run. */
+const SCRIPT_NAMES =
+  "(?:[a-z-]+-)?(?:eval|commands?|cmd|exec|execute|scripts?|shell|rsh|entrypoint)|extra-vars|" +
+  "checkpoint-action|use-compress-program|rsync-path|upload-pack|receive-pack|post-renderer";
+const SCRIPT_BEHIND = new RegExp(
+  `^(?:-[ABNXaeilnpqstuwx]{0,2}[ce]|-[ce][eilux]{0,2}|--(?:${SCRIPT_NAMES})|-(?:exec|execdir|execute|ok|okdir))$`,
+);
+const SCRIPT_WITHIN = new RegExp(
+  `^--(?:${SCRIPT_NAMES}|print)=|Command=|(?:^|=)commands=|"commands"\\s*:`,
+);
 
 function scriptOption(command: readonly string[]): CommandFault | undefined {
-  const index = command.findIndex((argument, at) => {
-    const before = command[at - 1] ?? "";
-    return (
-      argument.includes(PLACEHOLDER) &&
-      (SCRIPT_ASSIGNED.test(argument) || SCRIPT_OPTION.test(before) || FIND_EXEC.test(before))
-    );
-  });
-  return index < 0 ? undefined : faultAt(index, RUN);
+  for (const [index, argument] of command.entries()) {
+    if (!argument.includes(PLACEHOLDER)) continue;
+    if (SCRIPT_WITHIN.test(argument)) return faultAt(index, RUN);
+    const option = command[index - 1] ?? "";
+    if (!SCRIPT_BEHIND.test(option) || isDataByOption(command, index)) continue;
+    const why = `after ${option}, by which many programs take a script. Values go by environment`;
+    return faultAt(index, why);
+  }
+  return undefined;
 }
 
 /** The position of what is run at last, behind which its own arguments stand; or the fault. */
@@ -72,15 +78,11 @@ function judgeProgram(command: readonly string[], at: number): number | CommandF
   return judgeShellCaller(command, at, program);
 }
 
-/** A program that is not known may run another one, which is told by its absolute path. */
+/** A program that is not known may run another one: in a container, or told by its absolute path. */
 function judgeOther(command: readonly string[], at: number): number | CommandFault {
-  if (at === 0 && runsInContainer(command)) {
-    const inner = command.indexOf("--") + 1;
-    if (inner > 0 && inner < command.length) {
-      if (command[inner]?.includes(PLACEHOLDER) === true) return faultAt(inner, RUN);
-      return judgeProgram(command, inner);
-    }
-  }
+  const inContainer = at === 0 ? programInContainer(command) : -1;
+  if (command[inContainer]?.includes(PLACEHOLDER) === true) return faultAt(inContainer, RUN);
+  if (inContainer >= 0) return judgeProgram(command, inContainer);
   const inner = command.findIndex(
     (argument, index) =>
       index > at && argument.startsWith("/") && knownProgram(argument) !== undefined,
@@ -95,8 +97,8 @@ interface Walk {
   readonly onOperand: (index: number, argument: string) => number | CommandFault | undefined;
   /** Called for an option; true when the next argument is its value. */
   readonly onOption?: (argument: string, index: number) => boolean;
-  /** May hold a placeholder. */
-  readonly isData?: (argument: string) => boolean;
+  /** An option whose value may hold a placeholder. */
+  readonly data?: RegExp | undefined;
 }
 
 function walk(command: readonly string[], at: number, walking: Walk): number | CommandFault {
@@ -108,12 +110,13 @@ function walk(command: readonly string[], at: number, walking: Walk): number | C
       continue;
     }
     if (!optionsEnded && /^[-+]./.test(argument)) {
-      if (argument.includes(PLACEHOLDER)) return faultAt(index, RUN);
-      const takesNext =
-        walking.onOption?.(argument, index) === true || endsWithOneOf(argument, walking.valued);
-      if (!takesNext && walking.isData?.(argument) !== true) continue;
+      const isData = walking.data?.test(argument) === true;
+      if (!isData && argument.includes(PLACEHOLDER)) return faultAt(index, RUN);
+      const takesNext = isData
+        ? argument.length === 2
+        : walking.onOption?.(argument, index) === true || endsWithOneOf(argument, walking.valued);
+      if (!takesNext) continue;
       index += 1;
-      const isData = walking.isData?.(argument) === true;
       if (!isData && command[index]?.includes(PLACEHOLDER) === true) return faultAt(index, RUN);
       continue;
     }
@@ -143,7 +146,7 @@ function judgeInterpreter(
   let given: number | undefined;
   const end = walk(command, at, {
     valued,
-    isData: (option) => endsWithOneOf(option, data),
+    data,
     onOption: (option, index) => {
       const isScript = longScript.includes(option) || endsWithOneOf(option, script);
       // A shell takes its script from the first operand, wherever the option is.
@@ -162,13 +165,19 @@ function judgeInterpreter(
 function judgeLauncher(
   command: readonly string[],
   at: number,
-  { valued, operands }: Launcher,
+  { valued, operands, commandLine }: Launcher,
 ): number | CommandFault {
   let left = operands;
+  let isCommandLine = false;
   return walk(command, at, {
     valued,
+    onOption: (option) => {
+      isCommandLine ||= commandLine?.test(option) === true;
+      return false;
+    },
     onOperand: (index, argument) => {
       if (argument.includes(PLACEHOLDER)) return faultAt(index, RUN);
+      if (isCommandLine) return undefined;
       if (/^[A-Za-z_]\w*=/.test(argument)) return undefined;
       if (left > 0) {
         left -= 1;
