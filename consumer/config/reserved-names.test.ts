@@ -134,6 +134,13 @@ describe("a variable that says which code runs, or that the consumer sets", () =
       PATHS: "x",
       MY_LD_PRELOAD: "x",
       NODES: "2",
+      NODE_ENV: "production",
+      NODE_NAME: "{{incident.tags.host}}",
+      PYTHONUNBUFFERED: "1",
+      PYTHONIOENCODING: "utf-8",
+      PYTHONDONTWRITEBYTECODE: "1",
+      GIT_BRANCH: "main",
+      GIT_COMMIT: "{{incident.tags.commit}}",
       DIGIT_COUNT: "1",
     };
     expect(faultsOfCommand(["/bin/a"], environment)).toEqual([]);

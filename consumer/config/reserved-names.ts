@@ -43,8 +43,13 @@ const VARIABLES = new Set(
 const VARIABLE_PREFIXES =
   /^(?:LD_|DYLD_|GCONV_|GLIBC_|MALLOC_|BASH_|NODE_|NPM_CONFIG_|PYTHON|PERL|RUBY|GEM_|BUNDLE_|LUA_|_?JAVA_|JDK_|DOTNET_|GIT_)/;
 
+/** Those of the prefixes that name a place or an encoding, and no code. */
+const HARMLESS_VARIABLES =
+  /^(?:NODE_(?:ENV|NAME|ID|IP|HOST|POOL|ROLE)|PYTHON(?:UNBUFFERED|IOENCODING|UTF8|DONTWRITEBYTECODE)|GIT_(?:BRANCH|COMMIT|TAG))$/;
+
 /** True for a variable that says which code runs under the name of the command, or that the consumer sets itself. */
 export function isReservedVariable(name: string): boolean {
   const upper = name.toUpperCase();
+  if (HARMLESS_VARIABLES.test(upper)) return false;
   return VARIABLES.has(upper) || VARIABLE_PREFIXES.test(upper);
 }
