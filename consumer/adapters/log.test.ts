@@ -41,6 +41,9 @@ function start(options: Partial<LogOptions> = {}) {
   return { log, lines, parsed: () => lines.map((line) => JSON.parse(line) as unknown) };
 }
 
+/** Waits as long as a test may take: how fast the disk is does not matter here. */
+const until = (condition: () => unknown) => vi.waitFor(condition, { timeout: 20_000 });
+
 const readLog = async () => readFile(join(directory, LOG_FILE), "utf8").catch(() => "");
 
 describe("log", () => {
@@ -164,7 +167,7 @@ describe("log", () => {
     const unusable = join(file, "logs");
     const { log, lines, parsed } = start({ directory: unusable });
     log.info("first");
-    await vi.waitFor(() => expect(lines).toHaveLength(2));
+    await until(() => expect(lines).toHaveLength(2));
     log.info("second");
     await log.flush();
     expect(parsed()).toMatchObject([
@@ -192,12 +195,13 @@ describe("log", () => {
       log.info("line", { index, padding });
       // The file keeps up: only stdout stands still.
       if (index % 100 !== 99) continue;
-      await vi.waitFor(async () => expect(await readLog()).toContain(`"index":${index},`));
+      const isWritten = async () => (await readLog()).includes(`"index":${index},`);
+      await until(async () => expect(await isWritten()).toBe(true));
     }
     const dropped = metrics.total("log_lines_dropped", { destination: "stdout" });
     expect(dropped).toBeGreaterThan(400);
     release?.();
-    await vi.waitFor(() => expect(taken.at(-1)).toContain("log.resumed"));
+    await until(() => expect(taken.at(-1)).toContain("log.resumed"));
     expect(JSON.parse(taken.at(-1) ?? "")).toMatchObject({ destination: "stdout", dropped });
     expect(taken).toHaveLength(1000 - dropped + 1);
     await log.flush();
@@ -211,12 +215,12 @@ describe("log", () => {
       await writeFile(file, "");
       const { log, lines } = start({ directory: file });
       log.info("missed");
-      await vi.waitFor(() => expect(lines).toHaveLength(2));
+      await until(() => expect(lines).toHaveLength(2));
       await rm(file);
       await vi.advanceTimersByTimeAsync(5000);
       log.info("written");
       const content = () => readFile(join(file, LOG_FILE), "utf8");
-      await vi.waitFor(async () => expect(await content()).toContain("log.resumed"));
+      await until(async () => expect(await content()).toContain("log.resumed"));
       expect(await content()).toMatch(
         /"written".*\n.*"log.resumed","destination":"file","dropped":2/,
       );
