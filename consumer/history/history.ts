@@ -11,7 +11,7 @@ import {
 } from "./generations.ts";
 import { type VolumeHealth, createVolumeHealth } from "./health.ts";
 import { type HorizonDurations, createHorizon } from "./horizon.ts";
-import { type ImportSettings, readImport } from "./import.ts";
+import { type ImportSettings, isImportMissing, readImport } from "./import.ts";
 import { type ImportedAction, importedKey, renderImportKey } from "./import-key.ts";
 import { createHistoryIndex } from "./index.ts";
 import { JOURNAL_DIRECTORY, createJournal } from "./journal.ts";
@@ -208,6 +208,9 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     await union.refresh();
     await horizon.begin();
     await takeOver();
+    if (await isImportMissing({ files, settings: settings.import })) {
+      log.warn("history.import.missing", { file: settings.import?.file });
+    }
   });
   const durationMs = Math.round(clock.monotonicMs() - startMs);
   const { generation } = union;

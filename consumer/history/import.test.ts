@@ -203,6 +203,22 @@ test("an imported key suppresses, after a restart and a loss of power too, and p
   await pod.history.close();
 });
 
+test("a file elsewhere that is not there is said, unless one was imported before", async () => {
+  const { open, volume } = createHistoryScene();
+  const settings = { import: { ...IMPORT, file: "legacy/actions.json" } };
+  const pod = await open(settings);
+  expect(pod.log.events()).toContain("history.import.missing");
+  await pod.history.close();
+  volume.put("legacy/actions.json", JSON.stringify({ [OLD_KEY]: AT_MS }));
+  const importing = await open(settings);
+  expect(importing.log.events()).not.toContain("history.import.missing");
+  await importing.history.close();
+  await volume.mount().unlink("legacy/actions.json");
+  await using next = await open(settings);
+  expect(next.log.events()).not.toContain("history.import.missing");
+  expect(next.history.lookupImported(PLANNED)).toBeDefined();
+});
+
 test("a file elsewhere is imported once", async () => {
   const { open, volume } = createHistoryScene();
   volume.put("legacy/actions.json", JSON.stringify({ [OLD_KEY]: { at: AT_MS } }));

@@ -64,6 +64,22 @@ export async function readImport(options: ImportOptions): Promise<FoundImport | 
   };
 }
 
+/** True when the history to import has a name of its own, is not there, and none was imported before: it may be mistyped. */
+export async function isImportMissing({
+  files,
+  settings,
+}: Pick<ImportOptions, "files" | "settings">): Promise<boolean> {
+  if (settings === undefined || settings.file === PUBLISHED_FILE) return false;
+  try {
+    await files.readFrom(settings.file, 0, 1);
+    return false;
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw error;
+  }
+  await files.makeDirectory(KEPT_DIRECTORY);
+  return (await files.list(KEPT_DIRECTORY)).length === 0;
+}
+
 function unexpected(file: string): ConsumerError {
   return new ConsumerError(
     "history-unreadable",
