@@ -23,7 +23,7 @@ const SHOWN_NAME_LENGTH_MAX = 80;
  */
 export function readTags(value: unknown, place: string): ReadTags | Rejection {
   if (value === undefined || value === null) return { tags: new Map(), odd: NONE_ODD };
-  const collector = createCollector(place);
+  const collector = new Collector(place);
   const rejected = Array.isArray(value)
     ? collectPairs(value, place, collector)
     : collectObject(value, place, collector);
@@ -42,14 +42,10 @@ export function scalarFault(value: unknown): RejectionRule | undefined {
   return Number.isSafeInteger(Math.trunc(value)) ? undefined : "not-exact";
 }
 
-interface Collector extends ReadTags {
-  readonly add: (name: unknown, value: unknown) => void;
-}
-
 function collectPairs(
   pairs: readonly unknown[],
   place: string,
-  { add }: Collector,
+  collector: Collector,
 ): Rejection | undefined {
   if (pairs.length > TAGS_MAX) return tooMany(place, pairs.length, TAGS_MAX);
   for (const [index, pair] of pairs.entries()) {
@@ -58,42 +54,48 @@ function collectPairs(
     if (name === undefined || name === null) {
       return undecodable(`${place}[${index}].name`, "missing");
     }
-    add(name, pair["tag_value"] ?? pair["value"]);
+    collector.add(name, pair["tag_value"] ?? pair["value"]);
   }
   return undefined;
 }
 
-function collectObject(value: unknown, place: string, { add }: Collector): Rejection | undefined {
+function collectObject(value: unknown, place: string, collector: Collector): Rejection | undefined {
   if (!isObject(value)) return undecodable(place, "wrong-type", value);
   const names = Object.keys(value);
   if (names.length > TAGS_MAX) return tooMany(place, names.length, TAGS_MAX);
-  for (const name of names) add(name, value[name]);
+  for (const name of names) collector.add(name, value[name]);
   return undefined;
 }
 
-function createCollector(place: string): Collector {
-  const tags = new Map<string, string[]>();
-  let odd: Map<string, Rejection> | undefined;
-  return {
-    tags,
-    get odd() {
-      return odd ?? NONE_ODD;
-    },
-    add(given, value) {
-      if (value === undefined || value === null) return;
-      const name = nameOf(given);
-      if (odd?.has(name) === true) return;
-      const texts = tags.get(name) ?? [];
-      const rejected = nameFault(given, name, place) ?? addTexts(texts, value, name, place);
-      if (rejected !== undefined) {
-        odd ??= new Map();
-        odd.set(name, rejected);
-        tags.delete(name);
-      } else if (texts.length > 0) {
-        tags.set(name, texts);
-      }
-    },
-  };
+class Collector implements ReadTags {
+  readonly tags = new Map<string, string[]>();
+  readonly #place: string;
+  #odd: Map<string, Rejection> | undefined;
+
+  constructor(place: string) {
+    this.#place = place;
+  }
+
+  get odd(): ReadTags["odd"] {
+    return this.#odd ?? NONE_ODD;
+  }
+
+  add(given: unknown, value: unknown): void {
+    if (value === undefined || value === null) return;
+    const name = nameOf(given);
+    if (this.#odd?.has(name) === true) return;
+    const before = this.tags.get(name);
+    const texts = before ?? [];
+    const rejected =
+      nameFault(given, name, this.#place) ?? addTexts(texts, value, name, this.#place);
+    if (rejected !== undefined) {
+      this.#odd ??= new Map();
+      this.#odd.set(name, rejected);
+      this.tags.delete(name);
+    } else if (before === undefined && texts.length > 0) {
+      this.tags.set(name, texts);
+    }
+  }
 }
 
 /** Adds the value, or the values of the list, as long as none of them is odd. */
