@@ -11,13 +11,17 @@ const HOUR_MS = 3_600_000;
 /** A pod whose wall clock is `aheadMs` ahead of the file server's, and a volume that takes `callMs` for a file's time stamp. */
 async function comparing({ clockSkewMsMax = SKEW_MS } = {}) {
   const clock = createManualClock();
-  const state = { aheadMs: 0, callMs: 0 };
+  const state = { aheadMs: 0, callMs: 0, driftMs: 0 };
   const volume = createMemoryVolume({ clock });
   const files = volume.mount(async ({ operation, phase }) => {
     if (operation === "modifiedMs" && phase === "before") await clock.advance(state.callMs);
   });
   await files.makeDirectory("temporary");
-  const host = { ...clock, wallMs: () => clock.wallMs() + state.aheadMs };
+  const host = {
+    ...clock,
+    wallMs: () => clock.wallMs() + state.aheadMs,
+    monotonicMs: () => clock.monotonicMs() + state.driftMs,
+  };
   const health = { failed: () => undefined, recovered: () => undefined };
   const metrics = createRecordedMetrics();
   const temporary = createTemporaryFiles({ files, clock: host, health, metrics, writer: "w" });
@@ -88,5 +92,39 @@ test("a volume that answers slowly is not taken for a clock that differs", async
   for (const aheadMs of [SKEW_MS, -SKEW_MS]) {
     state.aheadMs = aheadMs;
     await expect(volumeClock.compare()).resolves.toBeUndefined();
+  }
+});
+
+test("a comparison that takes long tells less than the one before, and does not set the time back", async () => {
+  const { clock, state, volumeClock } = await comparing();
+  await volumeClock.compare();
+  // The file is stamped when it is written, and its time stamp takes long to come.
+  state.callMs = 5000;
+  await volumeClock.compare();
+  expect(volumeClock.wallMs()).toBe(clock.wallMs());
+  await clock.advance(HOUR_MS);
+  await volumeClock.compare();
+  expect(volumeClock.wallMs()).toBe(clock.wallMs());
+});
+
+test("a comparison that is quick corrects what one that took long has said", async () => {
+  const { clock, state, volumeClock } = await comparing();
+  state.callMs = 5000;
+  await volumeClock.compare();
+  expect(volumeClock.wallMs()).toBe(clock.wallMs() - 5000);
+  state.callMs = 0;
+  await volumeClock.compare();
+  expect(volumeClock.wallMs()).toBe(clock.wallMs());
+});
+
+test("a monotonic clock that stood still or runs fast is followed within what a comparison leaves open", async () => {
+  const { clock, state, volumeClock } = await comparing();
+  await volumeClock.compare();
+  for (const driftMs of [HOUR_MS, -HOUR_MS]) {
+    state.driftMs += driftMs;
+    await volumeClock.compare();
+    const offMs = volumeClock.wallMs() - clock.wallMs();
+    expect(offMs).toBeGreaterThanOrEqual(0);
+    expect(offMs).toBeLessThanOrEqual(1000);
   }
 });

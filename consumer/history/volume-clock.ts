@@ -8,8 +8,9 @@ const STAMP_GRANULARITY_MS = 1000;
 const COMPARISON_MS_MAX = 10_000;
 
 /**
- * The time of the volume, as its file server tells it to every pod: what it said at the last comparison, and this
- * process's monotonic clock since. A wall clock that jumps between two comparisons changes nothing.
+ * The time of the volume, as its file server tells it to every pod: what it said when it was compared, and this process's
+ * monotonic clock since. A wall clock that jumps between two comparisons changes nothing, and neither does a comparison
+ * that takes long: else each pod would be behind the others by as much as its own took.
  */
 export interface VolumeClock extends Clock {
   /**
@@ -75,7 +76,10 @@ export function createVolumeClock(options: VolumeClockOptions): VolumeClock {
         throw disagreement;
       }
       disagreement = undefined;
-      aheadOfMonotonicMs = volumeMs - endMs;
+      // A comparison that took long leaves more open than the one before: the time moves only as far as it must.
+      const leastMs = volumeMs - endMs;
+      const mostMs = volumeMs + STAMP_GRANULARITY_MS - startMs;
+      aheadOfMonotonicMs = Math.min(Math.max(aheadOfMonotonicMs ?? leastMs, leastMs), mostMs);
     },
     assertAgrees() {
       if (disagreement) throw disagreement;
