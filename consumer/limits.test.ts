@@ -199,6 +199,30 @@ describe("the limits hold", () => {
   });
 });
 
+async function createUnequalPods() {
+  const { clock, pod } = await createScene();
+  const ahead: Clock = { ...clock, wallMs: () => clock.wallMs() + 2500 };
+  return { ahead: pod(undefined, ahead), other: pod() };
+}
+
+describe("a run of a pod whose clock is ahead", () => {
+  test("is no cool-down where none was asked for", async () => {
+    const { ahead, other } = await createUnequalPods();
+    const limits = { runsPerHourMax: 2 };
+    expect(await ahead.admit("1", limits)).toEqual({ admitted: true });
+    expect(await other.admit("2", limits)).toEqual({ admitted: true });
+    expect(await other.admit("3", limits)).toMatchObject({ admitted: false });
+  });
+
+  test("begins the cool-down now", async () => {
+    const { ahead, other } = await createUnequalPods();
+    const limits = { coolDownMs: 1000 };
+    await ahead.admit("1", limits);
+    const detail = "suppressed: the rule ran 0 ms ago, its cool-down is 1000 ms";
+    expect(await other.admit("2", limits)).toEqual({ admitted: false, detail });
+  });
+});
+
 describe("a loss of power", () => {
   test("takes no run from the chain that a decision was made by", async () => {
     const { volume, pod, left } = await createScene();

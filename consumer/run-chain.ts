@@ -110,7 +110,8 @@ export function createRunChain(options: RunChainOptions): RunChain {
       const link = chain.links[back];
       if (!link) break;
       if (link.run === run) return { admitted: true };
-      const agoMs = atMs - link.atMs;
+      // The clock of another pod may be ahead.
+      const agoMs = Math.max(0, atMs - link.atMs);
       if (agoMs < coolDownMs) {
         const detail = `suppressed: the rule ran ${agoMs} ms ago, its cool-down is ${coolDownMs} ms`;
         return { admitted: false, detail };
