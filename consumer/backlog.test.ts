@@ -67,6 +67,21 @@ describe("a batch of which only dead letters are left", () => {
     expect(it.fatal).toEqual([]);
   });
 
+  test("is given up when what it waits for may not be committed any more", async () => {
+    const it = benchPipeline({ execute: async () => SETTLED });
+    const allow = refuse(it);
+    await it.clock.runUntil(it.broker.deliver([poison(0n)]));
+    await it.clock.runUntil(it.broker.deliver([record(1n)]));
+    it.broker.onCommit(async () => {
+      throw new ConsumerError("assignment-lost", "another member has it");
+    });
+    allow();
+    await it.clock.advance(10_000);
+    expect(it.log.entries.map(({ event }) => event)).not.toContain("commit.failed");
+    expect(it.fatal).toEqual([]);
+    expect(committed(it)).toEqual([]);
+  });
+
   test("tries its last commit again when the broker does not answer", async () => {
     const it = benchPipeline({ execute: async () => SETTLED });
     const allow = refuse(it);

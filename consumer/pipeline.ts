@@ -352,10 +352,11 @@ async function finish(work: Work, dependencies: PipelineDependencies): Promise<v
 
   const left = `${watermark.pending} of ${batch.records.length} records`;
   log.info("batch.left", { topic, partition, left, error: error ?? stopping.reason });
-  if (!stopping.aborted) throw asConsumerError(error);
+  const why = stopping.aborted ? "the process stops" : "an earlier batch may not be committed";
+  if (!stopping.aborted && error !== undefined) throw asConsumerError(error);
   throw new ConsumerError(
     "assignment-lost",
-    `${topic}/${partition}: the process stops; ${left} are not done and stay uncommitted`,
+    `${topic}/${partition}: ${why}; ${left} are not done and stay uncommitted`,
   );
 }
 
