@@ -62,7 +62,7 @@ export async function work(
   try {
     const raw = takeRaw(payload);
     if (raw === undefined) return;
-    const deliver = async (reading: Reading, handle: BatchHandler): Promise<void> => {
+    const deliver = async (reading: Reading): Promise<void> => {
       if (!isOurs() || draining.aborted) return;
       const resolve = (): void => {
         if (isOurs()) payload.resolveOffset(String(reading.nextOffset - 1n));
@@ -79,7 +79,7 @@ export async function work(
       });
       delivery.commitLast = made.commitLast;
       rewind = made.rewind;
-      await handle(made.batch);
+      await options.handle(made.batch);
       resolve();
     };
     await readInTurn(raw, payload, options, async (reading) => {
@@ -87,12 +87,13 @@ export async function work(
       const { damage, nextOffset } = reading;
       if (damage === undefined || nextOffset > raw.offset) {
         standstills.forget(topic, partition);
-        return deliver(reading, options.handle);
+        return deliver(reading);
       }
       const passed = await passDamage(damage, raw.offset, assignment, options);
       if (passed === undefined) delivery.standsStill = true;
       else {
-        await deliver({ records: [], nextOffset: passed }, (batch) => batch.commit(passed));
+        // By the handler: it may not have committed all that comes before.
+        await deliver({ records: [], nextOffset: passed });
         standstills.forget(topic, partition);
       }
     });

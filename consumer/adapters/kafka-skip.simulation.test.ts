@@ -14,7 +14,7 @@ import {
 } from "#simulator/kafka-harness.ts";
 
 import { orderSkip } from "../operations/skip-command.ts";
-import type { OutgoingRecord, UnreadablePositions } from "../ports.ts";
+import type { Batch, BatchHandler, OutgoingRecord, UnreadablePositions } from "../ports.ts";
 import { createSkips } from "../skips.ts";
 import { createSystemClock } from "./clock.ts";
 import { createSystemRandom } from "./random.ts";
@@ -32,7 +32,10 @@ function damaged(baseOffset: bigint): Buffer {
 }
 
 /** A damaged batch of three positions from 1 on, and a consumer that asks `answer` about it. */
-async function startStanding(answer: (found: UnreadablePositions) => Promise<bigint | undefined>) {
+async function startStanding(
+  answer: (found: UnreadablePositions) => Promise<bigint | undefined>,
+  handle: BatchHandler = commitAll,
+) {
   const cluster = await harness.startCluster();
   const topic = cluster.topic(TOPIC);
   const append = (value: string) =>
@@ -46,7 +49,7 @@ async function startStanding(answer: (found: UnreadablePositions) => Promise<big
     cluster,
     async (batch) => {
       read.push(...valuesOf(batch));
-      await commitAll(batch);
+      await handle(batch);
     },
     {
       unreadable: async (found) => {
@@ -72,6 +75,30 @@ test("positions that may be passed are committed, and what lies behind is read",
   isOrdered = true;
   await until(() => position() === 5n, "all is committed");
   expect(read).toEqual(["before", "behind"]);
+  expect(broker.standstills).toEqual([]);
+});
+
+test("positions that may be passed are committed behind what an earlier batch has left, and not before", async () => {
+  const left: Batch[] = [];
+  const {
+    broker,
+    read,
+    committed: position,
+  } = await startStanding(
+    async ({ endOffset }) => endOffset,
+    async (batch) => {
+      batch.leave?.();
+      left.push(batch);
+    },
+  );
+  await until(() => read.length === 2, "what lies behind is read");
+  expect({ read, position: position() }).toEqual({
+    read: ["before", "behind"],
+    position: undefined,
+  });
+  expect(left.map(({ nextOffset }) => nextOffset)).toEqual([1n, 4n, 5n]);
+  for (const batch of left) await commitAll(batch);
+  expect(position()).toBe(5n);
   expect(broker.standstills).toEqual([]);
 });
 
