@@ -62,7 +62,7 @@ export function parseImport(
       continue;
     }
     const field = isObject(content)
-      ? TIME_FIELDS.find((name) => Object.hasOwn(content, name) && content[name] !== null)
+      ? TIME_FIELDS.find((name) => Object.hasOwn(content, name))
       : undefined;
     if (isObject(content) && field === undefined) {
       faults.push(`${place}: must say its time in one of ${TIME_FIELDS.join(", ")}`);

@@ -35,7 +35,6 @@ test.each([
   ["ISO 8601", "2025-12-31T00:00:00Z"],
   ["seconds as text", "1767139200"],
   ["a record with a time", { status: "ok", executed_at: "2025-12-31T00:00:00Z" }],
-  ["a record whose first time is null", { timestamp: null, executedAt: "2025-12-31T00:00:00Z" }],
   ["a record with seconds", { timestamp: 1_767_139_200, attempts: 2 }],
 ])("a key to %s is read", (_name, value) => {
   const [record] = parse({ [OLD_KEY]: value });
