@@ -29,6 +29,10 @@ const NEEDED = [
   ["events", "offset reset"],
   ["events", "republish"],
   ["events", "skew"],
+  ["events", "clock beyond the skew"],
+  ["events", "all clocks ahead"],
+  ["events", "limit raised"],
+  ["faults", "stale listing"],
 ] as const;
 
 test(
