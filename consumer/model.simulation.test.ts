@@ -32,6 +32,8 @@ const NEEDED = [
   ["events", "clock beyond the skew"],
   ["events", "all clocks ahead"],
   ["events", "limit raised"],
+  ["events", "replay after wrong clocks"],
+  ["events", "replay after a raised limit"],
   ["faults", "stale listing"],
 ] as const;
 
