@@ -199,8 +199,8 @@ describe("the contract file", () => {
       "automation_action_history.json does not parse (20 bytes) (look 1)",
     ]);
     expect(judgeLooks([Buffer.alloc(0)])).toHaveLength(1);
-    expect(judgeLooks([contractFile(["a", "b"]), contractFile(["b"])])).toEqual([
-      "automation_action_history.json lost key a, 8000 ms after its end (look 2)",
+    expect(judgeLooks([contractFile(["a", "b"], 1010), contractFile(["b"], 9010)])).toEqual([
+      "automation_action_history.json lost key a, 8000 ms after it was to be shown (look 2)",
     ]);
     expect(judgeLooks([contractFile([]), undefined])).toEqual([
       "automation_action_history.json vanished (look 1)",
@@ -215,10 +215,19 @@ describe("the contract file", () => {
     expect(checker.missing).toEqual(["a"]);
     checker.look(contractFile(["a", "b"], 1600));
     expect(checker.missing).toEqual([]);
-    checker.look(contractFile(["a"], 1501));
+    checker.look(contractFile(["a"], 1511));
     expect(checker.findings).toEqual([
-      "automation_action_history.json lost key b, 501 ms after its end (look 4)",
+      "automation_action_history.json lost key b, 501 ms after it was to be shown (look 4)",
     ]);
+  });
+
+  test("an entry that is journalled long after its end, with its dead letter, is new when it is shown first", () => {
+    const checker = new ContractFileChecker(500);
+    checker.look(contractFile(["a"], 7000));
+    checker.look(contractFile([], 7500));
+    expect(checker.findings).toEqual([]);
+    checker.look(contractFile([], 7501));
+    expect(checker.findings).toHaveLength(1);
   });
 
   test("wrong fields are found", () => {

@@ -6,13 +6,14 @@ export const CONTRACT_FILE = "automation_action_history.json";
 /**
  * Judges a series of looks at automation_action_history.json. Gives one finding per violation. Several pods
  * publish the file, each what it knows: an entry that is younger than the stated freshness may be shown, be
- * gone and come back. An older one must be there, and nothing may stay away (`missing`).
+ * gone and come back. An older one must be there, and nothing may stay away (`missing`). It is as old as its end, or as the
+ * view that showed it first: one that ends with a dead letter is journalled when that is out.
  */
 export class ContractFileChecker {
   readonly findings: string[] = [];
   /** Milliseconds from an entry to the first view that must show it. */
   readonly #freshnessMs: number;
-  /** When each key that was ever shown came to its end, milliseconds since the epoch. */
+  /** Since when each key that was ever shown was to be shown, milliseconds since the epoch. */
   readonly #shown = new Map<string, number>();
   readonly #found = new Set<string>();
   #looks = 0;
@@ -61,7 +62,9 @@ export class ContractFileChecker {
     this.#keys = new Set(Object.keys(entries));
     for (const [key, entry] of Object.entries(entries)) {
       if (!isObject(entry) || typeof entry.atMs !== "number") this.#find(`key ${key} has no atMs`);
-      else this.#shown.set(key, entry.atMs);
+      else if (!this.#shown.has(key)) {
+        this.#shown.set(key, Math.max(entry.atMs, Number(publishedAtMs)));
+      }
     }
     for (const key of this.missing) this.#judgeMissing(key, Number(publishedAtMs));
   }
@@ -70,7 +73,7 @@ export class ContractFileChecker {
     const ageMs = publishedAtMs - (this.#shown.get(key) ?? publishedAtMs);
     if (ageMs <= this.#freshnessMs || this.#found.has(key)) return;
     this.#found.add(key);
-    this.#find(`lost key ${key}, ${ageMs} ms after its end`);
+    this.#find(`lost key ${key}, ${ageMs} ms after it was to be shown`);
   }
 
   #find(what: string): void {
