@@ -1,5 +1,6 @@
 import { ConsumerError } from "./errors.ts";
 import { createForgetting } from "./forgotten-limits.ts";
+import type { AwaitedAnswer } from "./history/health.ts";
 import { decisionPath, decisionSchema, directoryOfRule, sha256 } from "./limit-files.ts";
 import type { Clock, Files } from "./ports.ts";
 import { createRunChain, type RunChain } from "./run-chain.ts";
@@ -30,9 +31,9 @@ export type Admission =
 export interface RunAdmissions {
   /**
    * Decides once and for all: whoever asks again, in whatever pod, hears the same. Tries once; errors are the
-   * volume's, or "history-unreadable", and leave it undecided.
+   * volume's, or "history-unreadable", and leave it undecided. `answer` is told of the time that it waits for its turn.
    */
-  admit(run: LimitedRun): Promise<Admission>;
+  admit(run: LimitedRun, answer?: AwaitedAnswer): Promise<Admission>;
   /** Removes what nothing asks for any more; a part of the sweep. */
   forget(giveUp: AbortSignal): Promise<void>;
 }
@@ -66,7 +67,11 @@ export function createRunAdmissions(options: RunAdmissionsOptions): RunAdmission
     return chain;
   };
 
-  const admit = async ({ limits, ...run }: LimitedRun, directory: string): Promise<Admission> => {
+  const admit = async (
+    { limits, ...run }: LimitedRun,
+    directory: string,
+    answer?: AwaitedAnswer,
+  ): Promise<Admission> => {
     const { rule, incidentId, transition, startedOnMs } = run;
     const name = sha256(JSON.stringify([rule, incidentId, transition, startedOnMs]));
     const path = decisionPath(directory, name, startedOnMs);
@@ -76,7 +81,7 @@ export function createRunAdmissions(options: RunAdmissionsOptions): RunAdmission
       await files.syncDirectory(directory);
       return decided.admitted ? { admitted: true } : decided;
     }
-    const admission = await chainIn(directory).admit(name, limits);
+    const admission = await chainIn(directory).admit(name, limits, answer);
     const detail = admission.admitted ? "" : admission.detail;
     const { admitted } = admission;
     const isOurs = await writeOnce.link(path, { format: 1, admitted, detail });
@@ -89,10 +94,10 @@ export function createRunAdmissions(options: RunAdmissionsOptions): RunAdmission
   };
 
   return {
-    async admit(run) {
+    async admit(run, answer) {
       const directory = directoryOfRule(run.rule);
       try {
-        return await admit(run, directory);
+        return await admit(run, directory, answer);
       } catch (error) {
         // The directory may be gone, or what was read last not what is there.
         chains.delete(directory);

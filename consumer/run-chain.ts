@@ -1,5 +1,6 @@
 import type { z } from "zod";
 
+import type { AwaitedAnswer } from "./history/health.ts";
 import { DAY_MS, headPath, headSchema, numberOf, runPath, runSchema } from "./limit-files.ts";
 import type { Admission, RunLimits } from "./limits.ts";
 import type { Clock, Files } from "./ports.ts";
@@ -10,8 +11,8 @@ import type { WriteOnceFiles } from "./write-once.ts";
  * server lets one pod at a time through, and the limits are judged against the links before.
  */
 export interface RunChain {
-  /** Tries once. Whoever is admitted stands in the chain, durably. */
-  admit(run: string, limits: RunLimits): Promise<Admission>;
+  /** Tries once, in its turn, which `answer` is told of. Whoever is admitted stands in the chain, durably. */
+  admit(run: string, limits: RunLimits, answer?: AwaitedAnswer): Promise<Admission>;
 }
 
 export interface RunChainOptions {
@@ -142,8 +143,12 @@ export function createRunChain(options: RunChainOptions): RunChain {
 
   return {
     // One after another: those of one process would only take each other's names.
-    admit(run, limits) {
-      const decided = deciding.then(() => decide(run, limits));
+    admit(run, limits, answer) {
+      answer?.postpone();
+      const decided = deciding.then(() => {
+        answer?.begin();
+        return decide(run, limits);
+      });
       deciding = decided.catch(() => {
         known = undefined;
       });

@@ -206,3 +206,24 @@ test("pods that ask in the same moment share one limit", async () => {
   expect(scene.target.sends).toHaveLength(4);
   for (const pod of pods) await pod.history.close();
 });
+
+test("many that wait for their turn at the limits of a rule are no volume that does not answer", async () => {
+  const scene = createExecutionScene(DONE);
+  const limits = { runsPerHourMax: 1000 };
+  const slow = ({ path, phase }: { readonly path: string; readonly phase: string }) =>
+    phase === "before" && path.startsWith("limits/") ? scene.clock.sleep(100) : undefined;
+  await using pod = await scene.start("a", { intercept: slow, backgroundIntervalMs: 5000 });
+  const states = new Set<string>();
+  const all = Promise.all(
+    Array.from({ length: 60 }, (_, index) =>
+      pod.execute({ ...another(String(index)), limits, deadlineMs: 600_000 }),
+    ),
+  );
+  for (let second = 0; second < 60; second += 1) {
+    await scene.clock.advance(1000);
+    states.add(JSON.stringify(pod.history.state));
+  }
+  await scene.clock.runUntil(all);
+  expect(scene.target.sends).toHaveLength(60);
+  expect([...states]).toEqual(['{"ready":true}']);
+});

@@ -29,7 +29,7 @@ export async function withhold(
     const asked = { rule, incidentId, transition, startedOnMs, limits };
     const admission = await dependencies.history.hold(
       "judge the limits of a rule",
-      () => admissions.admit(asked),
+      (answer) => admissions.admit(asked, answer),
       lingering,
     );
     if (!admission.admitted) {

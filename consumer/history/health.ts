@@ -6,6 +6,13 @@ import { createTroubles } from "../troubles.ts";
 /** Storage is asked again soon: a stalled claim holds up its incident. */
 const STORAGE_RETRY: RetryPolicy = { delayMsMin: 100, delayMsMax: 5000 };
 
+/** The answer of the volume to an operation, for one that waits for its turn first: the volume is not asked meanwhile. */
+export interface AwaitedAnswer {
+  /** Until `begin` no answer is awaited. */
+  postpone(): void;
+  begin(): void;
+}
+
 /** Knows which operations on the volume fail at present, and repeats them. */
 export interface VolumeHealth {
   /** One state for each kind of operation: one that fails again and again is not ready in between either. */
@@ -15,7 +22,11 @@ export interface VolumeHealth {
    * answer for long. Rethrows at once what is no fault of the volume. Throws `giveUp.reason` when that aborts while
    * it waits to try again.
    */
-  hold<T>(what: string, operation: () => Promise<T>, giveUp: AbortSignal): Promise<T>;
+  hold<T>(
+    what: string,
+    operation: (answer: AwaitedAnswer) => Promise<T>,
+    giveUp: AbortSignal,
+  ): Promise<T>;
   /** Something that is repeated elsewhere failed; it goes on failing until `recovered`. */
   failed(what: string, error: unknown): void;
   recovered(what: string): void;
@@ -51,11 +62,21 @@ export function createVolumeHealth(options: VolumeHealthOptions): VolumeHealth {
   };
 
   /** Asks for no timer of its own: there is one call for each operation of each attempt. */
-  const timed = async <T>(what: string, operation: () => Promise<T>): Promise<T> => {
+  const timed = async <T>(
+    what: string,
+    operation: (answer: AwaitedAnswer) => Promise<T>,
+  ): Promise<T> => {
     const call = { what, startMs: clock.monotonicMs() };
     running.add(call);
+    const answer: AwaitedAnswer = {
+      postpone: () => void running.delete(call),
+      begin() {
+        call.startMs = clock.monotonicMs();
+        running.add(call);
+      },
+    };
     try {
-      return await operation();
+      return await operation(answer);
     } finally {
       running.delete(call);
       const tookMs = Math.round(clock.monotonicMs() - call.startMs);
