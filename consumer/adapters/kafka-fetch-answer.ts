@@ -156,8 +156,13 @@ class AnswerReader {
     return String(this.#take(this.int16()));
   }
 
+  /** A view of a small part would keep the whole answer in memory as long as its records wait, which count for less. */
   bytes(): Buffer {
-    return this.#take(this.int32());
+    const view = this.#take(this.int32());
+    if (view.length > this.#answer.length / 2) return view;
+    const copy = Buffer.allocUnsafeSlow(view.length);
+    view.copy(copy);
+    return copy;
   }
 
   array<Item>(item: () => Item): Item[] {
