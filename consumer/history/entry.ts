@@ -30,6 +30,9 @@ export const ENTRY_UPGRADES: Upgrades = { 0: { deadLetterAcknowledged: false } }
 /** The end of a key, as the journal and the local index hold it. */
 export type HistoryEntry = Readonly<z.infer<typeof entrySchema>>;
 
+/** In the place of what an older consumer's history does not say, such as the rule. */
+export const IMPORTED = "(imported)";
+
 /** The end of an attempt as an entry. */
 export function historyEntry(
   planned: {

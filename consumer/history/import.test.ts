@@ -203,6 +203,20 @@ test("an imported key suppresses, after a restart and a loss of power too, and p
   await pod.history.close();
 });
 
+test("what an older consumer did stays known past retention: no claim and no horizon speak of it", async () => {
+  const scene = createHistoryScene();
+  const retentionMs = 3_600_000;
+  scene.volume.put(PUBLISHED_FILE, JSON.stringify({ [OLD_KEY]: AT_MS }));
+  await using first = await scene.open({ import: IMPORT, retentionMs });
+  await first.record(anEntry("other"));
+  await first.history.compact();
+  await scene.clock.advance(3 * retentionMs);
+  await first.record(anEntry("later"));
+  await first.history.compact();
+  await using next = await scene.open({ import: IMPORT, retentionMs });
+  expect(next.history.lookupImported(PLANNED)?.outcome).toBe("done");
+});
+
 test("a file elsewhere that is not there is said, unless one was imported before", async () => {
   const { open, volume } = createHistoryScene();
   const settings = { import: { ...IMPORT, file: "legacy/actions.json" } };

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { ConsumerError, systemCode } from "../errors.ts";
 import type { Files, Log } from "../ports.ts";
-import type { HistoryEntry } from "./entry.ts";
+import { type HistoryEntry, IMPORTED } from "./entry.ts";
 import { type FormatRange, checkFormat, isNoFile } from "./format.ts";
 import { type ImportedRecord, parseImport } from "./import-file.ts";
 import { importedKey } from "./import-key.ts";
@@ -146,8 +146,6 @@ async function keep(
   }
   await files.syncDirectory(KEPT_DIRECTORY);
 }
-
-const IMPORTED = "(imported)";
 
 function imported({ key, atMs }: ImportedRecord): HistoryEntry {
   return {

@@ -1,5 +1,5 @@
 import { type AuditRecord, auditIdentity } from "./audit.ts";
-import { type HistoryEntry, isSettled, supersedes } from "./entry.ts";
+import { type HistoryEntry, IMPORTED, isSettled, supersedes } from "./entry.ts";
 import { EMPTY_SNAPSHOT, type Snapshot } from "./snapshot.ts";
 
 /**
@@ -177,9 +177,12 @@ function numberOf(key: string): number {
   return Number.isNaN(number) ? 0 : number;
 }
 
-/** Retention counts from here: an end that was written late is shown as long as any other. */
-function endOfUse({ startedOnMs, atMs }: HistoryEntry): number {
-  return Math.max(startedOnMs, atMs);
+/**
+ * Retention counts from here: an end that was written late is shown as long as any other. What was imported is kept for
+ * good, since no claim has it and no horizon covers it: a raised age limit would do it again.
+ */
+function endOfUse({ rule, startedOnMs, atMs }: HistoryEntry): number {
+  return rule === IMPORTED ? Number.POSITIVE_INFINITY : Math.max(startedOnMs, atMs);
 }
 
 function inOrder(entries: Iterable<HistoryEntry>): HistoryEntry[] {
