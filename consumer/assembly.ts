@@ -1,3 +1,4 @@
+import { alarm } from "./attempt-files.ts";
 import type { Config } from "./config.ts";
 import { publishDeadLetter } from "./dead-letter.ts";
 import type { Ending } from "./ending.ts";
@@ -75,6 +76,7 @@ export function assemble(
     writer,
     pod: pod.name,
     eventAgeMsMax: execution.eventAgeMsMax,
+    onDamage: (error) => alarm(error, dependencies),
   });
   const execute = createExecutor({
     ...dependencies,

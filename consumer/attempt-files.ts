@@ -83,7 +83,7 @@ function damageOf(error: unknown, observers: Observers): string {
   return error.message;
 }
 
-function alarm(error: unknown, { log, metrics }: Observers): void {
+export function alarm(error: unknown, { log, metrics }: Observers): void {
   metrics.count("storage_errors", { code: "damaged-file" });
   log.error("history.attempt.damaged", { error });
 }

@@ -1,7 +1,7 @@
 import { systemCode } from "./errors.ts";
-import { DAY_MS, LIMITS_DIRECTORY, numberOf, runPath, runSchema } from "./limit-files.ts";
+import { DAY_MS, LIMITS_DIRECTORY, numberOf, runPath } from "./limit-files.ts";
 import type { Clock, Files } from "./ports.ts";
-import { writeHead } from "./run-chain.ts";
+import { readRun, writeHead } from "./run-chain.ts";
 import type { WriteOnceFiles } from "./write-once.ts";
 
 export interface ForgettingOptions {
@@ -64,7 +64,7 @@ async function forgetRule(
   for (let number = lowest; number < highest && removed < countMax; number += 1) {
     if (giveUp.aborted) return removed;
     const path = runPath(directory, number);
-    const run = await writeOnce.read(runSchema, path);
+    const run = await readRun(path, { files, writeOnce });
     if (run && run.atMs >= day * DAY_MS) break;
     // In their order, so that the chain never has a gap.
     if (run && !(await remove(files, path))) break;

@@ -199,6 +199,44 @@ describe("the limits hold", () => {
   });
 });
 
+describe("a file that was damaged stops nobody", () => {
+  test("a run counts from when its file was changed last", async () => {
+    const { clock, volume, pod } = await createScene();
+    for (const id of ["1", "2"]) await pod().admit(id, { runsPerHourMax: 9 });
+    volume.put(`${DIRECTORY}/2.run`, "");
+    await clock.advance(1000);
+    expect(await pod().admit("3", { coolDownMs: 2000 })).toEqual({
+      admitted: false,
+      detail: "suppressed: the rule ran 1000 ms ago, its cool-down is 2000 ms",
+    });
+    expect(await pod().admit("4", { runsPerHourMax: 2 })).toMatchObject({ admitted: false });
+    expect(await pod().admit("5", { runsPerHourMax: 3 })).toEqual({ admitted: true });
+  });
+
+  test("a decision is none to run", async () => {
+    const { volume, pod, left } = await createScene();
+    const asker = pod();
+    await asker.admit("1", ONCE);
+    const [decision = ""] = left(".decision");
+    volume.put(decision, "{");
+    expect(await pod().admit("1", ONCE)).toEqual({
+      admitted: false,
+      detail: expect.stringMatching(
+        /^suppressed: what was decided is damaged: limits\/.*decision: not a file/,
+      ),
+    });
+  });
+
+  test("a run that is old is forgotten", async () => {
+    const { clock, volume, pod, left } = await createScene();
+    for (const id of ["1", "2", "3"]) await pod().admit(id, { runsPerHourMax: 9 });
+    volume.put(`${DIRECTORY}/1.run`, "");
+    await clock.advance(5 * DAY_MS);
+    await pod().forget();
+    expect(left(".run")).toEqual([`${DIRECTORY}/3.run`]);
+  });
+});
+
 async function createUnequalPods() {
   const { clock, pod } = await createScene();
   const ahead: Clock = { ...clock, wallMs: () => clock.wallMs() + 2500 };

@@ -1,4 +1,4 @@
-import { ConsumerError } from "./errors.ts";
+import { ConsumerError, hasCode } from "./errors.ts";
 import { createForgetting } from "./forgotten-limits.ts";
 import type { AwaitedAnswer } from "./history/health.ts";
 import { decisionPath, decisionSchema, directoryOfRule, sha256 } from "./limit-files.ts";
@@ -47,6 +47,8 @@ export interface RunAdmissionsOptions {
   readonly pod: string;
   /** Nothing older begins, so what was decided about it is forgotten. */
   readonly eventAgeMsMax: number;
+  /** Told of files that were damaged. Default: nobody asks. */
+  readonly onDamage?: (error: Error) => void;
 }
 
 /**
@@ -54,7 +56,7 @@ export interface RunAdmissionsOptions {
  * that were admitted. Times are those of the volume, so the limits hold up to what pods differ in reading it.
  */
 export function createRunAdmissions(options: RunAdmissionsOptions): RunAdmissions {
-  const { files, clock, writer, pod } = options;
+  const { files, clock, writer, pod, onDamage = () => undefined } = options;
   const writeOnce = createWriteOnceFiles(files, `${writer}.limits`);
   /** By directory; as many as rules with limits. */
   const chains = new Map<string, RunChain>();
@@ -62,9 +64,21 @@ export function createRunAdmissions(options: RunAdmissionsOptions): RunAdmission
   const chainIn = (directory: string): RunChain => {
     const present = chains.get(directory);
     if (present) return present;
-    const chain = createRunChain({ files, writeOnce, clock, directory, pod });
+    const chain = createRunChain({ files, writeOnce, clock, directory, pod, onDamage });
     chains.set(directory, chain);
     return chain;
+  };
+
+  /** What a damaged one said nobody knows: nothing runs by it, and its dead letter says so. */
+  const readDecision = async (path: string): Promise<Admission | undefined> => {
+    try {
+      return await writeOnce.read(decisionSchema, path);
+    } catch (error) {
+      if (!hasCode(error, "history-damaged")) throw error;
+      onDamage(error);
+      const detail = `suppressed: what was decided is damaged: ${error.message}`;
+      return { admitted: false, detail };
+    }
   };
 
   const admit = async (
@@ -75,7 +89,7 @@ export function createRunAdmissions(options: RunAdmissionsOptions): RunAdmission
     const { rule, incidentId, transition, startedOnMs } = run;
     const name = sha256(JSON.stringify([rule, incidentId, transition, startedOnMs]));
     const path = decisionPath(directory, name, startedOnMs);
-    const decided = await writeOnce.read(decisionSchema, path);
+    const decided = await readDecision(path);
     if (decided) {
       // Whoever wrote it may not have come to that.
       await files.syncDirectory(directory);
@@ -85,7 +99,7 @@ export function createRunAdmissions(options: RunAdmissionsOptions): RunAdmission
     const detail = admission.admitted ? "" : admission.detail;
     const { admitted } = admission;
     const isOurs = await writeOnce.link(path, { format: 1, admitted, detail });
-    const decision = isOurs ? admission : await writeOnce.read(decisionSchema, path);
+    const decision = isOurs ? admission : await readDecision(path);
     if (!decision) {
       throw new ConsumerError("history-unavailable", `${path} exists and cannot be found`);
     }

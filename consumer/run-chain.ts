@@ -1,5 +1,6 @@
 import type { z } from "zod";
 
+import { hasCode } from "./errors.ts";
 import type { AwaitedAnswer } from "./history/health.ts";
 import { DAY_MS, headPath, headSchema, numberOf, runPath, runSchema } from "./limit-files.ts";
 import type { Admission, RunLimits } from "./limits.ts";
@@ -21,6 +22,8 @@ export interface RunChainOptions {
   readonly clock: Pick<Clock, "wallMs">;
   readonly directory: string;
   readonly pod: string;
+  /** Told of files that were damaged. */
+  readonly onDamage?: (error: Error) => void;
 }
 
 type Link = Pick<z.infer<typeof runSchema>, "run" | "atMs">;
@@ -72,7 +75,7 @@ export function createRunChain(options: RunChainOptions): RunChain {
   };
 
   const read = (number: number): Promise<Link | undefined> =>
-    writeOnce.read(runSchema, runPath(directory, number));
+    readRun(runPath(directory, number), options);
 
   /** Where it ended not long ago; nothing behind that has been forgotten since. */
   const begin = async (): Promise<Known> => {
@@ -155,6 +158,20 @@ export function createRunChain(options: RunChainOptions): RunChain {
       return decided;
     },
   };
+}
+
+/** One that was damaged is a run all the same, of nobody knows whom; it was at the latest when its file was changed last. */
+export async function readRun(
+  path: string,
+  { files, writeOnce, onDamage }: Pick<RunChainOptions, "files" | "writeOnce" | "onDamage">,
+): Promise<Link | undefined> {
+  try {
+    return await writeOnce.read(runSchema, path);
+  } catch (error) {
+    if (!hasCode(error, "history-damaged")) throw error;
+    onDamage?.(error);
+    return { run: "", atMs: await files.modifiedMs(path) };
+  }
 }
 
 function add(chain: Known, link: Link): void {
