@@ -170,7 +170,7 @@ export async function readRun(
   } catch (error) {
     if (!hasCode(error, "history-damaged")) throw error;
     onDamage?.(error);
-    return { run: "", atMs: await files.modifiedMs(path) };
+    return { run: "", atMs: Math.ceil(await files.modifiedMs(path)) };
   }
 }
 

@@ -128,3 +128,11 @@ test("a monotonic clock that stood still or runs fast is followed within what a 
     expect(offMs).toBeLessThanOrEqual(1000);
   }
 });
+
+test("the time is of whole milliseconds, as every other is that people read beside it", async () => {
+  const { clock, state, volumeClock } = await comparing();
+  state.driftMs = 0.3276;
+  await volumeClock.compare();
+  state.driftMs = 12.9;
+  expect(volumeClock.wallMs()).toBe(clock.wallMs() + 12);
+});

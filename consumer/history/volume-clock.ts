@@ -55,7 +55,7 @@ export function createVolumeClock(options: VolumeClockOptions): VolumeClock {
       if (aheadOfMonotonicMs === undefined) {
         throw new ConsumerError("internal", "the volume's clock is asked before it was compared");
       }
-      return aheadOfMonotonicMs + clock.monotonicMs();
+      return Math.floor(aheadOfMonotonicMs + clock.monotonicMs());
     },
     async compare() {
       const startMs = clock.monotonicMs();
