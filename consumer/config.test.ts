@@ -137,7 +137,7 @@ describe("configuration", () => {
   ])("refuses the unknown key %s with the nearest known one", (line, hint) => {
     const faults = faultsOf(withLine("  groupId:", `  ${line}\n  groupId:`));
     expect(faults).toHaveLength(1);
-    expect(faults[0]).toContain("kafka (line 2): unknown key");
+    expect(faults[0]).toContain("kafka (line 4): unknown key");
     expect(faults[0]).toContain(hint);
   });
 

@@ -67,7 +67,7 @@ export function parseConfig(content: string, file: string, sources: ConfigSource
       origins.get(path.join(".")) ?? document.lineOf(path);
     throw badConfiguration(
       file,
-      result.error.issues.map((issue) => describeIssue(issue, value, where(issue.path))),
+      result.error.issues.map((issue) => describeIssue(issue, value, where(placeOf(issue)))),
     );
   }
   return settle(result.data);
@@ -123,6 +123,12 @@ function badConfiguration(file: string, faults: readonly string[]): ConsumerErro
   const shown = faults.slice(0, FAULTS_SHOWN_MAX).map((fault) => `  - ${fault}`);
   if (left > 0) shown.push(`  and ${String(left)} more`);
   return new ConsumerError("bad-configuration", `${file} has ${many}:\n${shown.join("\n")}`);
+}
+
+/** An unknown key stands on a line of its own, not on that of its section. */
+function placeOf(issue: z.core.$ZodIssue): PropertyKey[] {
+  const [unknown] = issue.code === "unrecognized_keys" ? issue.keys : [];
+  return unknown === undefined ? issue.path : [...issue.path, unknown];
 }
 
 function describeIssue(issue: z.core.$ZodIssue, value: unknown, where: string): string {

@@ -40,7 +40,12 @@ async function run(
   nodeOptions: readonly string[] = [],
 ) {
   const child = spawn(process.execPath, [...nodeOptions, MAIN, ...parameters], {
-    env: { PATH: process.env.PATH, HEALTH_PORT: "0", ...environment },
+    env: {
+      PATH: process.env.PATH,
+      HEALTH_PORT: "0",
+      LOG_DIR: join(directory, "logs"),
+      ...environment,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";
