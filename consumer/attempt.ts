@@ -264,7 +264,13 @@ async function act(
   const { clock, history } = run.dependencies;
   const { planned } = run;
   const { key, attempt } = claim;
-  const standing = await standingOf(run, run.lingering);
+  const standing = await standingOf(run, run.ended).catch((error: unknown) => {
+    if (!run.ended.aborted || error !== run.ended.reason) throw error;
+  });
+  if (standing === undefined) {
+    const detail = "the run ended before anybody could say whether it may begin";
+    return conclude(run, claim, "revoked", { outcome: "failed-not-applied", detail });
+  }
   if (standing === "too-old") {
     const detail = "too old after its claim";
     return conclude(run, claim, "too-old", { outcome: "rejected", detail });

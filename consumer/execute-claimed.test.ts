@@ -130,3 +130,26 @@ test("a wait ends at once when the process stops, and nothing is settled", async
   expect(() => file("outcome")).toThrow("ENOENT");
   expect(deadLetterReasons()).toEqual([]);
 });
+
+test.each(["stop", "revoke"] as const)(
+  "a %s while the horizon is unknown leaves no claim in doubt: nothing was sent",
+  async (end) => {
+    const { clock, file, start, target, volume } = createExecutionScene(DONE);
+    await using pod = await start("a", {
+      async intercept({ operation, path, phase }) {
+        if (operation !== "link" || path !== attemptPath("claim") || phase !== "after") return;
+        for (const name of volume.paths()) {
+          if (name.startsWith("control/horizon/")) volume.put(name, "");
+        }
+        await clock.sleep(11_000);
+      },
+    });
+    const work = pod.execute(PLANNED).catch((error: unknown) => error);
+    await clock.advance(20_000);
+    expect(pod.history.state).toMatchObject({ ready: false });
+    pod[end]();
+    expect(await clock.runUntil(work)).toMatchObject({ code: "assignment-lost" });
+    expect(file("outcome")).toMatchObject({ outcome: "failed-not-applied", reason: "revoked" });
+    expect(target.sends).toEqual([]);
+  },
+);
