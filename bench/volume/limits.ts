@@ -13,16 +13,16 @@ export interface LimitsOptions {
 }
 
 export interface LimitsResult {
-  /** Of one of those that ask at once. */
+  /** The time that one admission takes, in milliseconds, while others are asked for beside it. */
   readonly admissionMs: number;
-  /** For which nothing else was heard. */
+  /** The longest time, in milliseconds, for which the event loop did nothing else. */
   readonly stillMsMax: number;
   readonly peakBytes: number;
 }
 
 const RULE = "restart-web";
 const DECISION = { format: 1, admitted: false, detail: "suppressed: the rule ran 3 ms ago" };
-/** What one file may be linked to on ext4 is 65,000. */
+/** A file on ext4 has at most 65,000 names. */
 const LINKS_MAX = 60_000;
 const AT_ONCE = 500;
 /** As many as there are lanes. */
@@ -50,7 +50,7 @@ export async function stockLimits({ directory, decisions }: LimitsOptions): Prom
   return {};
 }
 
-/** What it costs a new process to ask. */
+/** Measures what admissions cost a process that has just started. */
 export async function askLimits({ directory }: LimitsOptions): Promise<LimitsResult> {
   const admissions = open(directory);
   const delay = monitorEventLoopDelay({ resolution: 1 });

@@ -10,7 +10,7 @@ import { createRecordedMetrics } from "#fixtures/observers.ts";
 import { createSystemClock } from "./clock.ts";
 import { createFiles } from "./files.ts";
 
-/** What the adapter asks of the system, by the names of the calls; descriptors as the path that was opened. */
+/** The calls that the adapter makes to the system, by the names of the calls; descriptors as the path that was opened. */
 const system = vi.hoisted(() => ({
   calls: [] as string[],
   root: "",

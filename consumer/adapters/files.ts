@@ -27,7 +27,7 @@ import { done, result } from "./system-call.ts";
 
 export interface FilesOptions {
   /**
-   * What lists the mounts of this process, in the form of proc_pid_mountinfo(5). Default /proc/self/mountinfo; it need
+   * The file that lists the mounts of this process, in the form of proc_pid_mountinfo(5). Default /proc/self/mountinfo; it need
    * not exist.
    */
   readonly mountinfoPath?: string | undefined;

@@ -141,7 +141,7 @@ describe("health server", () => {
     await expect.poll(() => closed.length).toBeGreaterThanOrEqual(136);
     expect((await server.get("/livez")).status).toBe(200);
     expect((await server.get("/metrics")).status).toBe(200);
-    // By its own time limits: nobody else ends these.
+    // The server's own time limits end these: nobody else does.
     await expect.poll(() => closed.length, { timeout: 15_000 }).toBe(200);
   });
 

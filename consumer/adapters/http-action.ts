@@ -37,7 +37,7 @@ export async function sendHttp(
   options: HttpActionOptions,
 ): Promise<SendResult> {
   const { detail, ...result } = await sendOnce(action, options);
-  // What fails may quote a header or URL that could not be sent.
+  // The text of a failure may quote a header or URL that could not be sent.
   return { ...result, detail: detailOf(action, detail) };
 }
 

@@ -21,7 +21,7 @@ const KEPT_MS_MAX = 60_000;
 const CALM_MS = 15_000;
 /** Far above any chain or bundle. */
 const FILE_BYTES_MAX = 4_194_304;
-/** What is wrong with the files is one state, whichever of them it is. */
+/** The three files have one state in common, whichever of them is wrong. */
 const FILES = "files";
 
 /**
@@ -36,7 +36,7 @@ export function createIdentitySource(options: IdentityOptions): IdentitySource {
   let identity: Identity | undefined;
   let readAtMs = Number.NEGATIVE_INFINITY;
   let failure = "not read yet";
-  /** What was warned of. */
+  /** The reason that the last warning gave. */
   let told: string | undefined;
   let odd = "";
   let reading: Promise<Identity> | undefined;
@@ -107,7 +107,7 @@ export function createIdentitySource(options: IdentityOptions): IdentitySource {
 
 interface Loaded {
   readonly identity: Identity;
-  /** What is left out, or will be a fault. */
+  /** Blocks that are left out of the bundle, and faults that are yet to come: each is worth a warning. */
   readonly odd: readonly string[];
 }
 

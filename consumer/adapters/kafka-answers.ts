@@ -32,7 +32,7 @@ interface MetadataAnswer {
 
 const LEADER_NOT_AVAILABLE = 5;
 const UNKNOWN_TOPIC_OR_PARTITION = 3;
-/** Of a replica; the leader is there. */
+/** A replica is missing, and the partition has its leader all the same. */
 const REPLICA_NOT_AVAILABLE = 9;
 const NO_LEADER = -1;
 

@@ -17,21 +17,27 @@ interface PlacesOfTopic {
   readonly partitions: readonly object[];
 }
 
+/** An answer to ListOffsets or OffsetFetch, as kafkajs decodes it. */
+export interface OffsetsAnswer {
+  readonly responses: readonly {
+    readonly topic: string;
+    readonly partitions: readonly {
+      readonly partition: number;
+      readonly errorCode: number;
+      readonly offset: string;
+    }[];
+  }[];
+}
+
 /** A broker, as kafkajs has it. */
 export interface KafkajsBroker {
   readonly connectionPool: {
     readonly pool: readonly { readonly socket?: { readonly bytesRead: number } }[];
   };
-  listOffsets(request: { isolationLevel: number; topics: readonly PlacesOfTopic[] }): Promise<{
-    readonly responses: readonly {
-      readonly topic: string;
-      readonly partitions: readonly {
-        readonly partition: number;
-        readonly errorCode: number;
-        readonly offset: string;
-      }[];
-    }[];
-  }>;
+  listOffsets(request: {
+    isolationLevel: number;
+    topics: readonly PlacesOfTopic[];
+  }): Promise<OffsetsAnswer>;
 }
 
 /** What a consumer of kafkajs knows of its cluster. */

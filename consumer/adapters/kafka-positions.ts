@@ -13,6 +13,7 @@ import {
   type KafkajsBroker,
   type KafkajsCluster,
   listOffsets,
+  type OffsetsAnswer,
   type Place,
 } from "./kafka-leaders.ts";
 import type { PartitionWatch } from "./kafka-watch.ts";
@@ -25,16 +26,7 @@ interface OffsetManager<Broker extends KafkajsBroker> {
   };
   committedOffsets(): Record<string, Record<number, string>>;
   getCoordinator(): Promise<{
-    offsetFetch(request: { groupId: string; topics: readonly object[] }): Promise<{
-      readonly responses: readonly {
-        readonly topic: string;
-        readonly partitions: readonly {
-          readonly partition: number;
-          readonly errorCode: number;
-          readonly offset: string;
-        }[];
-      }[];
-    }>;
+    offsetFetch(request: { groupId: string; topics: readonly object[] }): Promise<OffsetsAnswer>;
   }>;
   nextOffset(topic: string, partition: number): { toString(): string };
   setDefaultOffset(place: Place): Promise<void>;
