@@ -1,0 +1,31 @@
+/** What a trigger may rest on, and what the load and faults bring about. */
+export const CIRCUMSTANCES = [
+  /** Incidents are matched and actions sent. */
+  "actions",
+  /** Dead letters are published. */
+  "dead-letters",
+  /** A container or pod starts after the beginning. */
+  "starts",
+  /** A pod is asked to stop (SIGTERM, deletion, rollout, scaling down). */
+  "stops",
+  /** Members join the group again. */
+  "rebalances",
+  /** A certificate is issued or renewed. */
+  "certificates",
+  /** A secret is fetched again. */
+  "secrets",
+] as const;
+
+export type Circumstance = (typeof CIRCUMSTANCES)[number];
+
+/**
+ * A pod by its role, since names are random: `held`, where the trigger stands; `owner` of partition 0 of the topic of incidents; `other`, a
+ * running one that is not the owner; `oldest` and `newest`; or the n-th by age, from 1.
+ */
+export type PodSelector =
+  | "held"
+  | "owner"
+  | "other"
+  | "oldest"
+  | "newest"
+  | { readonly nth: number };

@@ -1,0 +1,60 @@
+import type { ZodType } from "zod";
+import type { Ability } from "../abilities.ts";
+import type { Durations } from "../durations.ts";
+import type { Tell } from "../events.ts";
+import type { SeededRandom } from "../random.ts";
+import type { Stage } from "../stage.ts";
+import type { Circumstance, PodSelector } from "./circumstances.ts";
+
+/** `do` of a step: the name of the fault, the pod where it is about one, and the parameters of this kind, side by side. */
+export interface FaultStep {
+  /** Such as `pod.kill`. */
+  readonly fault: string;
+  /** Only for a kind whose `scope` is `pod`. Default `held`, or `owner` where the trigger holds no pod. */
+  readonly pod?: PodSelector;
+  readonly [parameter: string]: unknown;
+}
+
+/** One kind of fault. Kinds are listed in `faults/index.ts`; each is also a function that a scenario calls in one line. */
+export interface FaultKind<Parameters extends object = object> {
+  readonly name: string;
+  /** One sentence for docs/chaos.md and for messages. */
+  readonly title: string;
+  readonly scope: "pod" | "deployment";
+  /** It stays until it is healed; false: it is over when it has been injected. */
+  readonly lasting: boolean;
+  readonly needs: readonly Ability[];
+  /** What it brings about, so that later triggers can rest on it. */
+  readonly causes: readonly Circumstance[];
+  /** Of the parameters beside those of FaultStep; strict. */
+  readonly parameters: ZodType<Parameters>;
+  draw(random: SeededRandom): Parameters;
+  inject(context: FaultContext, parameters: Parameters): Promise<InjectedFault>;
+}
+
+export interface FaultContext {
+  readonly stage: Stage;
+  /** Name of the pod; "" for a fault of the whole deployment. */
+  readonly pod: string;
+  readonly durations: Durations;
+  /** Of the schedule's seed and this step. */
+  readonly random: SeededRandom;
+  readonly tell: Tell;
+  readonly signal: AbortSignal;
+}
+
+/** Disposing heals. */
+export interface InjectedFault extends AsyncDisposable {
+  /**
+   * What proves that it fired, in one line without secrets, such as `exit code 137` or `3 requests refused`; undefined as long as nothing does.
+   * Asked again after the healing: a fault that never fired is an error (exit code 4).
+   */
+  fired(): Promise<string | undefined>;
+  /** Takes it away. Again: nothing. Of a fault that does not last it does nothing. */
+  heal(): Promise<void>;
+}
+
+/** Keeps the type of the parameters inside one kind, and lets all kinds stand in one list. */
+export function faultKind<Parameters extends object>(kind: FaultKind<Parameters>): FaultKind {
+  return kind;
+}
