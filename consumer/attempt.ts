@@ -6,6 +6,7 @@ import { historyEntry } from "./history/entry.ts";
 import type { VolumeClock } from "./history/volume-clock.ts";
 import type { SendResult, SourceRecord } from "./ports.ts";
 import { retryDelayMs } from "./retry.ts";
+import { type Sends, attemptFields, send } from "./send.ts";
 import type { SharedWork } from "./shared-work.ts";
 import { withhold, type Withheld } from "./withhold.ts";
 
@@ -30,27 +31,6 @@ export interface Run {
   readonly letters: SharedWork;
   /** Nothing is left but the dead letter. */
   readonly onEnded: () => void;
-}
-
-/** Whether a send is under way. */
-export interface Sends {
-  during<Result>(work: () => Promise<Result>): Promise<Result>;
-  /** Resolves when none is under way. */
-  ended(): Promise<void>;
-}
-
-export function createSends(): Sends {
-  let underWay: Promise<unknown> = Promise.resolve();
-  return {
-    during(work) {
-      const sending = work();
-      underWay = sending.catch(() => undefined);
-      return sending;
-    },
-    async ended() {
-      await underWay;
-    },
-  };
 }
 
 export interface AttemptEnd {
@@ -215,7 +195,7 @@ async function claimAndAct(
   attempt: number,
   permitted: boolean,
 ): Promise<AttemptEnd | NotBegun> {
-  const { clock, history, metrics, pod, random } = run.dependencies;
+  const { clock, history, log, metrics, pod, random } = run.dependencies;
   const { planned, record } = run;
   const { key } = planned;
   const claim: Claim = {
@@ -250,6 +230,7 @@ async function claimAndAct(
   const { present, linked, sinceMs } = await history.hold("claim", tryToClaim, run.lingering);
   if (present.nonce !== claim.nonce) return waitForOutcome(run, present);
   metrics.count("claims", { result: linked ? "linked" : "own" });
+  log.info("action.claimed", attemptFields(planned, claim));
   const outcome = await act(run, claim, { permitted, deadlineMs: sinceMs + planned.deadlineMs });
   const by = outcome.nonce === claim.nonce ? "own" : "waited";
   return { outcome, by, claimedAtMs: claim.claimedAtMs };
@@ -301,24 +282,7 @@ async function act(
   }
   // Older versions read the reason: `withheld` is what they do not know.
   if (withheld) return conclude(run, claim, "dry-run", withheld.result, withheld.withheld);
-  return conclude(run, claim, "sent", await send(run, planned, remainingMs));
-}
-
-async function send(
-  { dependencies, sends }: Run,
-  { key, spec }: PlannedAction,
-  deadlineMs: number,
-): Promise<SendResult> {
-  const { clock, log, metrics, target } = dependencies;
-  const startMs = clock.monotonicMs();
-  try {
-    return await sends.during(() => target.send(spec, { idempotencyKey: key, deadlineMs }));
-  } catch (error) {
-    log.error("action.target-failed", { key, error });
-    return { outcome: "in-doubt", detail: "the sender failed" };
-  } finally {
-    metrics.observe("action", clock.monotonicMs() - startMs);
-  }
+  return conclude(run, claim, "sent", await send(run, planned, claim, remainingMs));
 }
 
 /** Writes the end of this run's attempt, and follows the file when another pod was faster. */

@@ -13,7 +13,9 @@ test("an action is claimed, sent once, and its outcome written", async () => {
   await using pod = await start("a");
   const settled = await clock.runUntil(pod.execute(PLANNED));
   expect(settled).toMatchObject({ outcome: "done", attempt: 1, suppressed: false });
-  expect(target.sends).toEqual([{ key: PLANNED.key, deadlineMs: 30_000 }]);
+  expect(target.sends).toEqual([
+    { key: PLANNED.key, traceparent: expect.any(String), deadlineMs: 30_000 },
+  ]);
   expect(file("claim")).toMatchObject({
     format: 1,
     key: PLANNED.key,

@@ -6,7 +6,6 @@ import {
   type AttemptEnd,
   type Run,
   announce,
-  createSends,
   endAttempt,
   isTooOld,
 } from "./attempt.ts";
@@ -30,6 +29,7 @@ import type {
 import type { Lanes } from "./lanes.ts";
 import type { Resolution } from "./resolution.ts";
 import type { RetryPolicy } from "./retry.ts";
+import { createSends } from "./send.ts";
 import { createSharedWork } from "./shared-work.ts";
 import type { Troubles } from "./troubles.ts";
 

@@ -258,10 +258,14 @@ export interface ActionTarget {
    * Sends once: no retry, no redirect followed. Ends by itself at `deadlineMs` from now, then "in-doubt"
    * unless nothing was sent. Never throws for what the far side did.
    */
-  send(
-    action: Action,
-    options: { idempotencyKey: string; deadlineMs: number },
-  ): Promise<SendResult>;
+  send(action: Action, options: SendOptions): Promise<SendResult>;
+}
+
+export interface SendOptions {
+  readonly idempotencyKey: string;
+  /** Of this attempt, by W3C Trace Context: header `traceparent`, or variable TRACEPARENT of a command. */
+  readonly traceparent: string;
+  readonly deadlineMs: number;
 }
 
 // --------------------------------------------------------------------------------- what people read

@@ -11,6 +11,7 @@ import type { CommandAction, SendResult } from "../ports.ts";
 import { createActionTarget } from "./action-target.ts";
 import { sendCommand } from "./command-action.ts";
 
+const TRACEPARENT = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01";
 const NODE = process.execPath;
 const run = promisify(execFile);
 let directory: string;
@@ -37,6 +38,7 @@ function send(
     { type: "command", command, environment, keepResponse },
     {
       idempotencyKey: "0123abcd",
+      traceparent: TRACEPARENT,
       deadlineMs: options.deadlineMs ?? 10_000,
       closing: options.closing ?? new AbortController().signal,
     },
@@ -79,7 +81,7 @@ describe("command action", () => {
     });
     expect(JSON.parse(result.detail.replace(/^exit 1: /, ""))).toStrictEqual([
       ["$(id) {x}; *"],
-      { PATH: process.env.PATH, COLOUR: "red", IDEMPOTENCY_KEY: "0123abcd" },
+      { PATH: process.env.PATH, COLOUR: "red", IDEMPOTENCY_KEY: "0123abcd", TRACEPARENT },
     ]);
   });
 
@@ -176,7 +178,7 @@ describe("command action", () => {
     });
     const sending = target.send(
       { type: "command", command: ["/bin/sleep", "600"], environment: {} },
-      { idempotencyKey: "k", deadlineMs: 60_000 },
+      { idempotencyKey: "k", traceparent: TRACEPARENT, deadlineMs: 60_000 },
     );
     target[Symbol.dispose]();
     expect(await sending).toStrictEqual({

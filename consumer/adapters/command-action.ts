@@ -1,13 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 
 import { messageOf } from "../errors.ts";
-import type { CommandAction, SendResult } from "../ports.ts";
+import type { CommandAction, SendOptions, SendResult } from "../ports.ts";
 import { credentialsOf, maskCredentials } from "./masking.ts";
 
-export interface CommandActionOptions {
-  readonly idempotencyKey: string;
-  /** From now until everything that the command started is killed. */
-  readonly deadlineMs: number;
+export interface CommandActionOptions extends SendOptions {
   /** Kills the command when the process ends. */
   readonly closing: AbortSignal;
 }
@@ -30,8 +27,8 @@ const EXIT_OUTCOMES: ReadonlyMap<number, SendResult["outcome"]> = new Map([
 ]);
 
 /**
- * Runs a command without a shell, in a process group of its own, with only PATH, the action's variables and
- * IDEMPOTENCY_KEY in its environment. What became of it:
+ * Runs a command without a shell, in a process group of its own, with only PATH, the action's variables, IDEMPOTENCY_KEY
+ * and TRACEPARENT in its environment. What became of it:
  *
  * - `done`: exit 0. `failed-not-applied`: it could not be started, or exit 75 (EX_TEMPFAIL).
  * - `rejected`: exit 64, 65, 77 or 78 (sysexits.h). `in-doubt`: any other exit, a signal, the deadline.
@@ -96,12 +93,17 @@ export async function sendCommand(
   return promise;
 }
 
-function start({ command, environment }: CommandAction, { idempotencyKey }: CommandActionOptions) {
+function start({ command, environment }: CommandAction, options: CommandActionOptions) {
   const [executable, ...parameters] = command;
   return spawn(executable, parameters, {
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: process.env.PATH, ...environment, IDEMPOTENCY_KEY: idempotencyKey },
+    env: {
+      PATH: process.env.PATH,
+      ...environment,
+      IDEMPOTENCY_KEY: options.idempotencyKey,
+      TRACEPARENT: options.traceparent,
+    },
   });
 }
 

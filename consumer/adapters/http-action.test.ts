@@ -19,6 +19,7 @@ import type { HttpAction, IdentitySource, SendResult } from "../ports.ts";
 import { sendHttp } from "./http-action.ts";
 import { judgeFailure } from "./http-failure.ts";
 
+const TRACEPARENT = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01";
 let authority: Authority;
 let server: IssuedCertificate;
 let client: IssuedCertificate;
@@ -73,6 +74,7 @@ function send(
     { ...ACTION, ...action },
     {
       idempotencyKey: "0123abcd",
+      traceparent: TRACEPARENT,
       deadlineMs: options.deadlineMs ?? 5000,
       identity: options.identity ?? NO_IDENTITY,
     },
@@ -149,6 +151,7 @@ describe("what an endpoint answers", () => {
     expect(requests).toHaveLength(1);
     expect(requests[0]?.method).toBe("POST");
     expect(requests[0]?.headers.get("idempotency-key")).toBe("0123abcd");
+    expect(requests[0]?.headers.get("traceparent")).toBe(TRACEPARENT);
     expect(requests[0]?.headers.get("x-team")).toBe("sre");
     expect(requests[0]?.headers.get("content-type")).toBe("application/json");
     expect(await requests[0]?.text()).toBe('{"incident":"1"}');

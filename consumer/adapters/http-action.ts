@@ -1,13 +1,10 @@
-import type { HttpAction, IdentitySource, SendResult } from "../ports.ts";
+import type { HttpAction, IdentitySource, SendOptions, SendResult } from "../ports.ts";
 import { type ConnectionOptions, openConnection } from "./connection.ts";
 import { failureReason } from "./fetch-failure.ts";
 import { judgeFailure } from "./http-failure.ts";
 import { credentialsOf, maskCredentials } from "./masking.ts";
 
-export interface HttpActionOptions {
-  readonly idempotencyKey: string;
-  /** From now to the end of the send. */
-  readonly deadlineMs: number;
+export interface HttpActionOptions extends SendOptions {
   readonly identity: IdentitySource;
 }
 
@@ -87,11 +84,12 @@ async function tlsOptions(
 
 function requestOf(
   action: HttpAction,
-  { idempotencyKey }: HttpActionOptions,
+  { idempotencyKey, traceparent }: HttpActionOptions,
   signal: AbortSignal,
 ): RequestInit {
   const headers = new Headers(action.headers);
   headers.set("idempotency-key", idempotencyKey);
+  headers.set("traceparent", traceparent);
   if (action.body !== null && !headers.has("content-type")) {
     headers.set("content-type", "application/json");
   }

@@ -53,7 +53,12 @@ describe("a header that would not be sent as it stands here", () => {
       notAppliedStatuses: [],
       useIdentity: false,
     } as const;
-    const options = { idempotencyKey: "k", deadlineMs: 10_000, identity: fakeIdentity() };
+    const options = {
+      idempotencyKey: "k",
+      traceparent: "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01",
+      deadlineMs: 10_000,
+      identity: fakeIdentity(),
+    };
     await sendHttp(action, options);
     server.close();
     expect(await received.promise).toMatchObject(values);
