@@ -54,6 +54,7 @@ describe("configuration", () => {
     const config = parseConfig(MINIMAL, "config.yaml");
     expect(config.kafka).toMatchObject({
       clientId: "kafka-consumer",
+      clientIdPerPod: false,
       tls: true,
       sessionTimeoutMs: 30_000,
       heartbeatIntervalMs: 3000,
@@ -133,7 +134,7 @@ describe("configuration", () => {
   it.each([
     ["partitionConcurrentMax: 4", 'did you mean "partitionsConcurrentMax"?'],
     ["sessionTimeout: 4", 'did you mean "sessionTimeoutMs"?'],
-    ["quux: 4", "known are brokers, clientId, groupId"],
+    ["quux: 4", "known are brokers, clientId, clientIdPerPod, groupId"],
   ])("refuses the unknown key %s with the nearest known one", (line, hint) => {
     const faults = faultsOf(withLine("  groupId:", `  ${line}\n  groupId:`));
     expect(faults).toHaveLength(1);

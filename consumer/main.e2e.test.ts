@@ -395,6 +395,13 @@ describe("the process", () => {
     expect(errors).toContain(`${file} has one fault:\n  - ${fault}`);
   });
 
+  it("refuses a client id per pod where the name of the pod is not known", async () => {
+    const file = join(directory, "client-id.yaml");
+    await writeFile(file, config().replace("  groupId:", "  clientIdPerPod: true\n  groupId:"));
+    const errors = expect.stringContaining("kafka.clientIdPerPod: needs the name of the pod");
+    expect(await run(["--config", file])).toMatchObject({ code: 78, errors });
+  });
+
   it("stops at once and cleanly on SIGTERM while it waits for its identity", async () => {
     const file = join(directory, "config.yaml");
     await writeFile(file, config());

@@ -11,6 +11,7 @@ import { createLog, type RunningLog } from "./adapters/log.ts";
 import { createMetrics, type MetricsRegistry } from "./adapters/metrics.ts";
 import { createSystemRandom } from "./adapters/random.ts";
 import { reportRefusal, tellRefusal } from "./adapters/refusal.ts";
+import { clientIdOf } from "./config/client-id.ts";
 import { checkEnvironment } from "./config/environment.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { ConsumerError, EXIT_CODE, type ExitCode } from "./errors.ts";
@@ -65,6 +66,7 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
   }
   if (OPERATIONS.has(argv[0] ?? "")) return operate(argv, environment, stopping.signal);
   let config: Config;
+  let kafka: Config["kafka"];
   try {
     const { file, logLevel } = parseArguments(argv);
     checkEnvironment(environment);
@@ -72,6 +74,7 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
       environment,
       ...(logLevel === undefined ? {} : { logLevel }),
     });
+    kafka = { ...config.kafka, clientId: clientIdOf(config.kafka, environment) };
   } catch (error) {
     return reportRefusal(error, environment);
   }
@@ -81,7 +84,7 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
   };
   const metrics = createMetrics();
   log = createLog({ ...config.log, base: { pod: pod.name }, metrics });
-  return await start(config, pod, log, metrics, stopping.signal);
+  return await start({ ...config, kafka }, pod, log, metrics, stopping.signal);
 }
 
 function print(line: string): void {

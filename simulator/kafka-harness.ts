@@ -149,6 +149,7 @@ function kafkaConfig(cluster: KafkaCluster): Config["kafka"] {
   return {
     brokers: cluster.bootstrap("sasl"),
     clientId: "kafka-consumer",
+    clientIdPerPod: false,
     groupId: GROUP,
     topics: [TOPIC],
     deadLetterTopic: DEAD_LETTERS,

@@ -18,9 +18,16 @@ const kafka = section({
     .min(1)
     .max(64)
     .describe("Brokers to begin with, host:port each. 1 to 64."),
-  clientId: text(100, "Name in the broker's logs. Default kafka-consumer.").default(
-    "kafka-consumer",
-  ),
+  clientId: text(
+    100,
+    "Name in the broker's logs, metrics and quotas. Default kafka-consumer.",
+  ).default("kafka-consumer"),
+  clientIdPerPod: z
+    .boolean()
+    .default(false)
+    .describe(
+      "The client id is the name of the pod (variable POD_NAME) instead of clientId, except for commands such as dead-letter redrive. Every pod that there ever was is then one more client in the broker's metrics, and a quota per client id counts for each pod alone; ACLs know users, not client ids. Default false.",
+    ),
   groupId: text(249, "Consumer group: pods of one group share the partitions."),
   topics: z.array(topic("Topic to read.")).min(1).max(64).describe("Topics to read. 1 to 64."),
   deadLetterTopic: topic("Topic that receives what cannot be worked on; none of `topics`."),

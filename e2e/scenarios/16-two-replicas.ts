@@ -18,6 +18,14 @@ export const twoReplicas: Scenario = {
         present
       );
     });
+    expectEqual(
+      members
+        .map(({ clientId }) => clientId)
+        .toSorted()
+        .join(", "),
+      pods.toSorted().join(", "),
+      "client ids of the members",
+    );
     const owned = members.flatMap(({ partitions }) => partitions.map(({ partition }) => partition));
     expectEqual(new Set(owned).size, 4, "partitions that are owned by one member");
     step("publish 40 incidents, and all of them again");
