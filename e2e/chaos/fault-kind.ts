@@ -28,7 +28,8 @@ export interface FaultKind<Parameters extends object = object> {
   readonly causes: readonly Circumstance[];
   /** Of the parameters beside those of FaultStep; strict. */
   readonly parameters: ZodType<Parameters>;
-  draw(random: SeededRandom): Parameters;
+  /** `plan`: of the schedule that it is drawn for. Absent: the least. */
+  draw(random: SeededRandom, plan?: { readonly replicas: number }): Parameters;
   inject(context: FaultContext, parameters: Parameters): Promise<InjectedFault>;
 }
 

@@ -18,6 +18,11 @@ export interface HoldOptions {
   readonly match?: Match;
   /** How many are held; those beyond it pass. Default: all. */
   readonly times?: number;
+  /**
+   * Asked for each request that `match` lets through, in this process only; one for which it gives false passes.
+   * A connection whose request has not been read is not asked about, so that it passes too. Default: all are held.
+   */
+  readonly when?: (arrival: Arrival) => boolean | Promise<boolean>;
 }
 
 /** What is known of one that arrived. All are null for a connection whose request has not been read. */

@@ -24,7 +24,7 @@ export interface Rules {
   reset(options: ResetOptions): Rule;
   /** The barrier that a connection meets before anything of it is read; only holds without a match. */
   connectionBarrier(): Barrier<Arrival> | undefined;
-  requestBarrier(stage: HoldStage, arrival: Arrival): Barrier<Arrival> | undefined;
+  requestBarrier(stage: HoldStage, arrival: Arrival): Promise<Barrier<Arrival> | undefined>;
   /** The first rule that concerns the request; counts the hit. */
   verdict(arrival: Arrival): Verdict;
 }
@@ -32,6 +32,7 @@ export interface Rules {
 interface InstalledHold {
   readonly stage: HoldStage;
   readonly match: Match | undefined;
+  readonly when: HoldOptions["when"];
   readonly barrier: Barrier<Arrival>;
 }
 
@@ -60,7 +61,7 @@ export function createRules(): Rules {
   return {
     hold(stage, options = {}) {
       const barrier = createBarrier<Arrival>(options.times);
-      const installed = { stage, match: options.match, barrier };
+      const installed = { stage, match: options.match, when: options.when, barrier };
       holds.add(installed);
       const release = async () => {
         // A peer that died just now is noticed in the next turns of the event loop (first what it sent, then
@@ -85,13 +86,18 @@ export function createRules(): Rules {
     reset: ({ match, times, applied }) => install(match, times, { kind: "reset", applied }),
     connectionBarrier: () =>
       [...holds].find(
-        ({ stage, match, barrier }) =>
-          stage === "before-request" && match === undefined && !barrier.open,
+        ({ stage, match, when, barrier }) =>
+          stage === "before-request" && match === undefined && when === undefined && !barrier.open,
       )?.barrier,
-    requestBarrier: (stage, arrival) =>
-      [...holds].find(
-        (hold) => hold.stage === stage && !hold.barrier.open && matches(hold.match, arrival),
-      )?.barrier,
+    async requestBarrier(stage, arrival) {
+      for (const { stage: held, match, when, barrier } of holds) {
+        if (held !== stage || barrier.open || !matches(match, arrival)) continue;
+        if (when !== undefined && !(await when(arrival))) continue;
+        // It may have been released, or have held enough, while it was asked.
+        if (!barrier.open) return barrier;
+      }
+      return undefined;
+    },
     verdict(arrival) {
       const rule = [...rules].find((one) => one.timesLeft > 0 && matches(one.match, arrival));
       if (rule === undefined) return { kind: "respond", rule: {} };

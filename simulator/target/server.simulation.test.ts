@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
+import { setImmediate } from "node:timers/promises";
 import { Agent, fetch } from "undici";
 import { describe, expect, it } from "vitest";
 import { createAuthority } from "#fixtures/certificates.ts";
@@ -165,6 +166,53 @@ describe("action target", () => {
     await hold.drop();
     expect(await answer).toMatchObject([{ status: "rejected", reason: { code: "ECONNRESET" } }]);
     expect(await target.control.requests()).toEqual([]);
+  });
+
+  it.each(["before-request", "after-effect"] as const)(
+    "holds at %s only what it is told to hold, once it knows",
+    async (stage) => {
+      await using target = await startTarget();
+      await using hold = await target.control.hold(stage, {
+        when: async ({ key }) => {
+          await setImmediate();
+          return key === "b";
+        },
+      });
+      expect((await post(target.url, "a")).status).toBe(200);
+      const held = post(target.url, "b");
+      expect(await hold.arrived).toMatchObject({ key: "b", path: "/tickets?x=1" });
+      expect(await target.control.effects()).toHaveLength(stage === "after-effect" ? 2 : 1);
+      await hold.release();
+      expect((await held).status).toBe(200);
+      expect(await hold.hits()).toBe(1);
+    },
+  );
+
+  it("holds and applies nothing when the peer went away while it was asked whether to hold", async () => {
+    await using target = await startTarget();
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<boolean>();
+    await using hold = await target.control.hold("before-request", {
+      when: async ({ key }) => {
+        if (key !== "gone") return false;
+        asked.resolve();
+        return await answer.promise;
+      },
+    });
+    const client = new AbortController();
+    const request = fetch(target.url, {
+      method: "POST",
+      headers: { "idempotency-key": "gone" },
+      signal: client.signal,
+    });
+    await asked.promise;
+    client.abort();
+    await expect(request).rejects.toThrow("aborted");
+    await post(target.url, "later");
+    answer.resolve(true);
+    await post(target.url, "last");
+    expect(await hold.hits()).toBe(0);
+    expect((await target.control.requests()).map(({ key }) => key)).toEqual(["later", "last"]);
   });
 
   it("holds a limited number and lets the rest pass", async () => {

@@ -155,7 +155,8 @@ async function waitAt(
   arrival: Arrival,
   request: IncomingMessage,
 ): Promise<void> {
-  const barrier = rules.requestBarrier(stage, arrival);
+  const barrier = await rules.requestBarrier(stage, arrival);
+  if (request.socket.destroyed) throw new Error("the peer has gone");
   if (barrier === undefined) return;
   const gone = Promise.withResolvers<never>();
   const leave = () => gone.reject(new Error("the peer has gone"));

@@ -1,3 +1,73 @@
-import type { TriggerKind } from "../trigger-kind.ts";
+import { z } from "zod";
+import type { Arrival, HoldStage } from "#simulator/target/control.ts";
+import type { Stage } from "../../stage.ts";
+import { triggerKind } from "../trigger-kind.ts";
+import type { ArmedTrigger, ReachedTrigger, TriggerContext, TriggerKind } from "../trigger-kind.ts";
+import { claimantOf } from "./claimant.ts";
 
-export const ENDPOINT_TRIGGERS: readonly TriggerKind[] = [];
+export const ENDPOINT_TRIGGERS: readonly TriggerKind[] = [
+  endpointTrigger({
+    name: "endpoint.request-held",
+    title: "A request has reached the action endpoint, which holds it before anything is applied.",
+    stageOfHold: "before-request",
+    standing: "held before its effect",
+  }),
+  endpointTrigger({
+    name: "endpoint.effect-held",
+    title: "The action endpoint has applied a request and holds the reply.",
+    stageOfHold: "after-effect",
+    standing: "held after its effect",
+  }),
+];
+
+interface EndpointMoment {
+  readonly name: string;
+  readonly title: string;
+  readonly stageOfHold: HoldStage;
+  readonly standing: string;
+}
+
+function endpointTrigger({ name, title, ...moment }: EndpointMoment): TriggerKind {
+  return triggerKind({
+    name,
+    title,
+    holds: true,
+    needs: [],
+    requires: ["actions"],
+    parameters: z.strictObject({}),
+    draw: () => ({}),
+    arm: (context) => armEndpoint(context, moment),
+  });
+}
+
+/** Holds the n-th request (of the pod, where one is given) and lets all others pass. */
+async function armEndpoint(
+  { stage, pod, ordinal, signal }: TriggerContext,
+  { stageOfHold, standing }: Pick<EndpointMoment, "stageOfHold" | "standing">,
+): Promise<ArmedTrigger> {
+  const reached = Promise.withResolvers<ReachedTrigger>();
+  let count = 0;
+  const isTheOne = async (arrival: Arrival): Promise<boolean> => {
+    const sender = await senderOf(stage, arrival);
+    if (signal.aborted || (pod !== null && sender !== pod)) return false;
+    count += 1;
+    if (count !== ordinal) return false;
+    const key = arrival.key === null ? "without a key" : `of key ${arrival.key.slice(0, 12)}`;
+    const detail = `${arrival.method} ${arrival.path} ${key} ${standing}`;
+    reached.resolve({ atMs: Date.now(), pod: sender, detail });
+    return true;
+  };
+  const hold = await stage.actions.hold(stageOfHold, { when: isTheOne });
+  const release = (): Promise<void> => hold.release();
+  return { reached: reached.promise, release, [Symbol.asyncDispose]: release };
+}
+
+async function senderOf(stage: Stage, { key }: Arrival): Promise<string | null> {
+  if (key === null) return null;
+  try {
+    return await claimantOf(stage, key);
+  } catch {
+    // The volume cannot be read now: nobody can tell.
+    return null;
+  }
+}

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { isTerminating, podName } from "../../pods.ts";
+import { openTestStage } from "../test-stage.ts";
+import type { TestStage } from "../test-stage.ts";
+import type { FaultKind, InjectedFault } from "../fault-kind.ts";
+import { podDelete, podForceDelete } from "./pod/delete.ts";
+import { podKill } from "./pod/kill.ts";
+import { deploymentScale } from "./pod/scale.ts";
+
+let test: TestStage;
+
+beforeAll(async () => {
+  test = await openTestStage();
+}, 60_000);
+
+afterAll(async () => await test?.[Symbol.asyncDispose](), 60_000);
+
+async function inject(kind: FaultKind, pod: string, given: object = {}): Promise<InjectedFault> {
+  return await kind.inject(test.fault(pod), kind.parameters.parse(given));
+}
+
+async function proof(fault: InjectedFault): Promise<string> {
+  return await test.stage.until("the fault fired", () => fault.fired());
+}
+
+describe("faults of a pod", () => {
+  it.each(["container", "consumer"] as const)(
+    "pod.kill ends the %s, which its exit code proves",
+    async (process) => {
+      const pod = await test.stage.readyPod();
+      await using fault = await inject(podKill, pod, { process });
+      expect(await proof(fault)).toBe("exit code 137");
+      await fault.heal();
+      expect(await test.stage.readyPod()).toBe(pod);
+    },
+    60_000,
+  );
+
+  it("pod.kill of a pod that is gone has not fired", async () => {
+    await using fault = await inject(podKill, "no-such-pod");
+    expect(await fault.fired()).toBeUndefined();
+  });
+
+  it("pod.delete drains a pod, and a second one of the same pod has not fired", async () => {
+    const pod = await test.stage.readyPod();
+    await using fault = await inject(podDelete, pod);
+    await using again = await inject(podDelete, pod);
+    await test.stage.gone(pod);
+    expect(await proof(fault)).toMatch(/^gone \d+ ms after the deletion$/);
+    expect(await again.fired()).toBeUndefined();
+    expect(await test.stage.readyPod()).not.toBe(pod);
+  }, 60_000);
+
+  it("pod.force-delete removes a pod at once", async () => {
+    const pod = await test.stage.readyPod();
+    await using fault = await inject(podForceDelete, pod);
+    expect(await proof(fault)).toBe("removed at once");
+    expect(await test.stage.readyPod()).not.toBe(pod);
+  }, 60_000);
+
+  it("deployment.scale adds a pod and takes it back when it is healed", async () => {
+    await test.stage.ready(1);
+    await using fault = await inject(deploymentScale, "", { change: 1 });
+    expect(await proof(fault)).toMatch(/^1 replicas became 2: \S+ started$/);
+    await test.stage.ready(2);
+    await fault.heal();
+    await test.stage.until("one pod is left", async () => {
+      const pods = await test.stage.target.pods();
+      return pods.filter((pod) => !isTerminating(pod)).map((pod) => podName(pod)).length === 1;
+    });
+    await expect(inject(deploymentScale, "", { change: -1 })).rejects.toThrow("leaves no pod");
+  }, 60_000);
+});

@@ -1,0 +1,71 @@
+import { z } from "zod";
+import { isTerminating, podName } from "../../../pods.ts";
+import type { Stage } from "../../../stage.ts";
+import { faultKind } from "../../fault-kind.ts";
+import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
+import { watchContainers } from "../container-watch.ts";
+import { passingFault } from "../passing-fault.ts";
+
+export const podDelete: FaultKind = faultKind({
+  name: "pod.delete",
+  title: "The pod is deleted and drains within its grace period; its Deployment replaces it.",
+  scope: "pod",
+  lasting: false,
+  needs: [],
+  causes: ["starts", "stops", "rebalances"],
+  parameters: z.strictObject({}),
+  draw: () => ({}),
+  inject: ({ stage, pod }) => deletePod(stage, pod),
+});
+
+export const podForceDelete: FaultKind = faultKind({
+  name: "pod.force-delete",
+  title:
+    "The pod is deleted without a grace period, so that its replacement starts while the old process may still run.",
+  scope: "pod",
+  lasting: false,
+  needs: [],
+  causes: ["starts", "rebalances"],
+  parameters: z.strictObject({}),
+  draw: () => ({}),
+  inject: ({ stage, pod }) => deletePod(stage, pod, { gracePeriodSeconds: 0 }),
+});
+
+/** Deletes the pod as `kubectl delete pod` does. */
+export async function deletePod(
+  stage: Stage,
+  pod: string,
+  options: { readonly gracePeriodSeconds?: number } = {},
+): Promise<InjectedFault> {
+  const watch = watchContainers(stage.target);
+  const isForced = options.gracePeriodSeconds === 0;
+  const present = await presentPod(stage, pod);
+  const isDeleted = present !== undefined && !(isTerminating(present) && !isForced);
+  if (isDeleted) {
+    try {
+      await stage.target.deletePod(pod, options);
+    } catch (error) {
+      // It is gone already: then this deletion did not take it away.
+      if ((await presentPod(stage, pod)) !== undefined) throw error;
+      return passingFault(async () => undefined);
+    }
+  }
+  return passingFault(async () => {
+    if (!isDeleted) return undefined;
+    const ofPod = watch.events.filter((event) => event.pod === pod);
+    const gone = ofPod.find(({ name }) => name === "gone");
+    if (gone !== undefined) watch.stop();
+    if (isForced) {
+      return (await presentPod(stage, pod)) === undefined ? "removed at once" : undefined;
+    }
+    const requested = ofPod.find(({ name }) => name === "deletion-requested");
+    if (requested === undefined) return undefined;
+    return gone === undefined
+      ? "it terminates"
+      : `gone ${gone.atMs - requested.atMs} ms after the deletion`;
+  });
+}
+
+async function presentPod(stage: Stage, pod: string) {
+  return (await stage.target.pods()).find((one) => podName(one) === pod);
+}

@@ -1,0 +1,58 @@
+import { z } from "zod";
+import { APP } from "../../../pods.ts";
+import type { Stage } from "../../../stage.ts";
+import { faultKind } from "../../fault-kind.ts";
+import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
+import { watchContainers } from "../container-watch.ts";
+import { passingFault } from "../passing-fault.ts";
+import { whileRunning } from "./app-container.ts";
+
+export const KILLED_PROCESSES = ["container", "consumer"] as const;
+
+interface KillParameters {
+  /** `container`: PID 1, and with it everything in the container. `consumer`: only the consumer, so that PID 1 sees it end. */
+  readonly process: (typeof KILLED_PROCESSES)[number];
+}
+
+export const podKill: FaultKind = faultKind<KillParameters>({
+  name: "pod.kill",
+  title: "The consumer is ended by SIGKILL; the kubelet starts its container again.",
+  scope: "pod",
+  lasting: false,
+  needs: ["container-access"],
+  causes: ["starts", "rebalances"],
+  parameters: z.strictObject({ process: z.enum(KILLED_PROCESSES).default("container") }),
+  draw: (random) => ({ process: random.pick(KILLED_PROCESSES) }),
+  inject: ({ stage, pod }, { process }) => killPod(stage, pod, process),
+});
+
+/** SIGKILL of the container's PID 1, or of the consumer alone. */
+export async function killPod(
+  stage: Stage,
+  pod: string,
+  process: KillParameters["process"] = "container",
+): Promise<InjectedFault> {
+  const watch = watchContainers(stage.target);
+  const isKilled = await whileRunning(stage, pod, () =>
+    process === "container" ? stage.target.kill(pod, APP, "SIGKILL") : killConsumer(stage, pod),
+  );
+  return passingFault(async () => {
+    if (!isKilled) return undefined;
+    const exit = watch.events.find(
+      (event) => event.name === "exit" && event.pod === pod && event.container === APP,
+    );
+    if (exit === undefined) return undefined;
+    watch.stop();
+    // Another code: it ended by itself before the signal came.
+    return exit.exitCode === SIGKILL_EXIT_CODE ? `exit code ${exit.exitCode}` : undefined;
+  });
+}
+
+const SIGKILL_EXIT_CODE = 137;
+
+async function killConsumer(stage: Stage, pod: string): Promise<void> {
+  const script = `read -r pid <"\${PID_FILE:-/var/run/kafka_consumer/kafka_consumer.pid}" && kill -KILL "$pid"`;
+  const { exitCode, stderr } = await stage.target.exec(pod, APP, ["sh", "-c", script]);
+  if (exitCode !== 0)
+    throw new Error(`the consumer of pod ${pod} could not be killed: ${stderr.trim()}`);
+}

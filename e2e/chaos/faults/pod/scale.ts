@@ -1,0 +1,53 @@
+import { z } from "zod";
+import { isTerminating } from "../../../pods.ts";
+import type { Stage } from "../../../stage.ts";
+import { faultKind } from "../../fault-kind.ts";
+import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
+import { watchContainers } from "../container-watch.ts";
+import { lastingFault } from "../passing-fault.ts";
+
+interface ScaleParameters {
+  /** Pods more (1) or less (-1) than the deployment wants. It always keeps one. */
+  readonly change: 1 | -1;
+}
+
+export const deploymentScale: FaultKind = faultKind<ScaleParameters>({
+  name: "deployment.scale",
+  title: "The deployment is scaled by one pod, up or down, and back when it is healed.",
+  scope: "deployment",
+  lasting: true,
+  needs: [],
+  causes: ["starts", "stops", "rebalances"],
+  parameters: z.strictObject({ change: z.union([z.literal(1), z.literal(-1)]) }),
+  draw: (random, { replicas } = { replicas: 1 }) => ({
+    change: replicas > 1 ? random.pick([1, -1] as const) : 1,
+  }),
+  inject: ({ stage }, { change }) => scaleDeployment(stage, change),
+});
+
+/** Scales by one pod. Healing gives it back the replicas of the stage. */
+export async function scaleDeployment(stage: Stage, change: 1 | -1): Promise<InjectedFault> {
+  const wanted = stage.replicas + change;
+  if (wanted < 1)
+    throw new RangeError(
+      `deployment.scale: change ${change} of ${stage.replicas} replicas leaves no pod; it needs 2 or more`,
+    );
+  const watch = watchContainers(stage.target);
+  await stage.target.scale(stage.deployment, wanted);
+  let proof: string | undefined;
+  const look = async (): Promise<string | undefined> => {
+    if (proof !== undefined) return proof;
+    const name = change > 0 ? "started" : "deletion-requested";
+    const seen = watch.events.find((event) => event.name === name);
+    const present = (await stage.target.pods()).filter((pod) => !isTerminating(pod)).length;
+    if (seen !== undefined && (change > 0 ? present >= wanted : present <= wanted)) {
+      proof = `${stage.replicas} replicas became ${wanted}: ${seen.pod} ${name}`;
+      watch.stop();
+    }
+    return proof;
+  };
+  return lastingFault(look, async () => {
+    await look();
+    await stage.target.scale(stage.deployment, stage.replicas);
+  });
+}

@@ -1,0 +1,13 @@
+import { CLAIMS, parseObject } from "../../checkers/history-files.ts";
+import type { Stage } from "../../stage.ts";
+
+/** The pod that holds the newest claim of the key, as its file on the volume says; null where there is none. */
+export async function claimantOf(stage: Stage, key: string): Promise<string | null> {
+  let pod: string | null = null;
+  for (let attempt = 1; ; attempt += 1) {
+    const path = `${CLAIMS}/${key.slice(0, 2)}/${key}.${attempt}.claim`;
+    const claim = parseObject(await stage.target.readVolume(stage.claim, path));
+    if (claim === undefined) return pod;
+    pod = typeof claim.pod === "string" ? claim.pod : null;
+  }
+}

@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openTestStage } from "../test-stage.ts";
+import type { TestStage } from "../test-stage.ts";
+import { ENDPOINT_TRIGGERS } from "./endpoint.ts";
+
+let test: TestStage;
+
+beforeAll(async () => {
+  test = await openTestStage();
+}, 60_000);
+
+afterAll(async () => await test?.[Symbol.asyncDispose](), 60_000);
+
+const triggerNamed = (name: string) => {
+  const kind = ENDPOINT_TRIGGERS.find((one) => one.name === name);
+  if (kind === undefined) throw new Error(`there is no trigger ${name}`);
+  return kind;
+};
+
+describe("triggers of the action endpoint", () => {
+  it.each([
+    { name: "endpoint.request-held", applied: 1, detail: "before its effect" },
+    { name: "endpoint.effect-held", applied: 2, detail: "after its effect" },
+  ])(
+    "$name holds the second request and names its pod",
+    async ({ name, applied, detail }) => {
+      const pod = await test.stage.readyPod();
+      const before = (await test.stage.effects()).length;
+      await using armed = await triggerNamed(name).arm(test.trigger({ pod, ordinal: 2 }), {});
+      await test.stage.publish(2);
+      const reached = await armed.reached;
+      expect(reached.pod).toBe(pod);
+      expect(reached.detail).toMatch(
+        new RegExp(`^POST /tickets of key [0-9a-f]{12} held ${detail}$`),
+      );
+      // The first one passes.
+      await test.stage.until("the first one is applied", async () => {
+        return (await test.stage.effects()).length === before + applied;
+      });
+      await armed.release();
+      await test.stage.settled();
+      expect((await test.stage.effects()).length).toBe(before + 2);
+    },
+    60_000,
+  );
+
+  it("lets requests of other pods pass", async () => {
+    await test.stage.readyPod();
+    await using _armed = await triggerNamed("endpoint.request-held").arm(
+      test.trigger({ pod: "another" }),
+      {},
+    );
+    const before = (await test.stage.effects()).length;
+    await test.stage.publish(1);
+    await test.stage.settled();
+    expect((await test.stage.effects()).length).toBe(before + 1);
+  }, 60_000);
+});
