@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
+import type { TraceIds } from "./traceparent.ts";
 
 /** One application of an action: what the world would have felt. */
-export interface Effect {
+export interface Effect extends TraceIds {
   /** 1, 2, 3 ... in the order of application. */
   readonly sequence: number;
   /** Idempotency-Key of the request; null without one. */

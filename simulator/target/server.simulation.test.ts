@@ -30,6 +30,23 @@ describe("action target", () => {
     expect(effect?.appliedAtMs).toBeGreaterThanOrEqual(effect?.arrivedAtMs ?? Number.NaN);
   });
 
+  it("keeps what traceparent names, of requests and of effects", async () => {
+    await using target = await startTarget();
+    const [traceId, parentId] = ["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"];
+    const send = (headers: Record<string, string>) =>
+      requestJson(`${target.url}/tickets`, { method: "POST", body: "{}", headers });
+    await send({ traceparent: `00-${traceId}-${parentId}-01` });
+    await send({ traceparent: "00-torn" });
+    await send({});
+    const named = [
+      { traceId, parentId },
+      { traceId: null, parentId: null },
+      { traceId: null, parentId: null },
+    ];
+    expect(await target.control.effects()).toMatchObject(named);
+    expect(await target.control.requests()).toMatchObject(named);
+  });
+
   it("names the keys that were applied more than once, and only those", async () => {
     await using target = await startTarget();
     await post(target.url, "once");

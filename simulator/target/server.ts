@@ -10,6 +10,7 @@ import { createLedger, digestOf } from "./ledger.ts";
 import type { Ledger, TargetRequest } from "./ledger.ts";
 import { createRules } from "./rules.ts";
 import type { Rules } from "./rules.ts";
+import { readTraceparent } from "./traceparent.ts";
 
 export interface TargetOptions {
   /** Default 127.0.0.1. */
@@ -120,6 +121,7 @@ async function handle(
   await waitAt(rules, "before-request", arrival, request);
   const received = {
     ...arrival,
+    ...readTraceparent(headerOf(request, "traceparent")),
     ...(await readBody(request)),
     arrivedAtMs,
     principal: clientPrincipal(request.socket),
