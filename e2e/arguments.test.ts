@@ -83,8 +83,6 @@ describe("the command line", () => {
   test.each([
     [["compare", "a"], "compare takes two directories, got 1"],
     [["compare", "a", "b", "--seed", "1"], "compare takes no options, got --seed"],
-    [["replay"], "command replay is not available yet"],
-    [["chaos"], "command chaos is not available yet"],
     [["--target", "kubernetes"], "--target kubernetes needs --context"],
     [["--target", "kubernetes", "--context", "a", "--image", "b"], "needs --simulators-image"],
     [["--image", "a"], "--image is for --target kind or kubernetes, and the target is local"],

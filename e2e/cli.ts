@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
-import { parseInvocation, USAGE } from "./arguments.ts";
+import { parseInvocation } from "./arguments.ts";
+import { USAGE } from "./cli/usage.ts";
 import { doctor, reportLine } from "./doctor.ts";
 import { EXIT_CODE, UsageError } from "./errors.ts";
 import type { ExitCode } from "./errors.ts";
@@ -37,13 +38,16 @@ async function dispatch(argv: readonly string[]): Promise<ExitCode> {
   const invocation = parseInvocation(argv, process.env, () => randomInt(2 ** 32));
   if (invocation.command === "run") return await runScenarios(invocation.run);
   if (invocation.command === "compare") return await compare(invocation.runs);
+  if (invocation.command === "chaos" || invocation.command === "replay") {
+    throw new UsageError(`command ${invocation.command} is not available yet`);
+  }
   return await COMMANDS[invocation.command]();
 }
 
 type Invocation = ReturnType<typeof parseInvocation>;
 
 const COMMANDS: Record<
-  Exclude<Invocation["command"], "run" | "compare">,
+  Exclude<Invocation["command"], "run" | "compare" | "chaos" | "replay">,
   () => Promise<ExitCode>
 > = {
   help: async () => {

@@ -1,5 +1,5 @@
 import type { RunArguments } from "./arguments.ts";
-import { brokerOptions } from "./broker-arguments.ts";
+import { placeOptions } from "./cli/place-arguments.ts";
 import type { ScenarioResult } from "./runner.ts";
 
 /** The command that does the same again: of some that passed and some that did not, only the latter. */
@@ -31,16 +31,6 @@ export function rerunCommand(
     ...(chosen.jobs === null ? [] : [`--jobs ${chosen.jobs}`]),
     ...(chosen.realTime ? ["--real-time"] : []),
     ...(chosen.compare === null ? [] : [`--compare ${chosen.compare}`]),
-    ...(chosen.target === "local" ? [] : [`--target ${chosen.target}`]),
-    ...Object.entries({ ...chosen.kind, ...chosen.kubernetes }).flatMap(([name, value]) =>
-      targetOption(name, value),
-    ),
-    ...brokerOptions(chosen.broker),
+    ...placeOptions(chosen),
   ].join(" ");
-}
-
-/** `nodeImage` -> `--node-image NAME` */
-function targetOption(name: string, value: string | null): string[] {
-  const option = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  return value === null ? [] : [`--${option} ${value}`];
 }

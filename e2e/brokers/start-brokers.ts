@@ -1,12 +1,12 @@
 import type { Authority } from "#fixtures/certificates.ts";
-import type { RunArguments } from "../arguments.ts";
+import type { PlaceArguments } from "../cli/place-arguments.ts";
 import type { Platform } from "../targets/platform.ts";
 import type { BrokerPlace } from "./broker-server.ts";
 import type { BrokerService } from "./broker-service.ts";
 import { embeddedService } from "./embedded-service.ts";
 
 export interface StartBrokersOptions {
-  readonly run: Pick<RunArguments, "broker">;
+  readonly run: Pick<PlaceArguments, "broker">;
   readonly platform: Pick<Platform, "kitHost" | "brokerPlace">;
   readonly authority: Authority;
   /** Scenarios at the same time. */

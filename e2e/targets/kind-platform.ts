@@ -7,7 +7,7 @@ import { buildImage } from "#kind/images.ts";
 import type { ImageKind } from "#kind/images.ts";
 import { runSteps } from "#kind/steps.ts";
 import type { Step, StepsOptions } from "#kind/steps.ts";
-import type { KindArguments } from "../arguments.ts";
+import type { KindArguments } from "../cli/place-arguments.ts";
 import { startKindNodes } from "./kind-nodes.ts";
 import { startKubernetesPlatform } from "./kubernetes-platform.ts";
 import type { Platform } from "./platform.ts";

@@ -1,6 +1,6 @@
 import type { StepsOptions } from "#kind/steps.ts";
 import { configOf } from "#simulator/omega/context.ts";
-import type { KubernetesArguments } from "../arguments.ts";
+import type { KubernetesArguments } from "../cli/place-arguments.ts";
 import { startKubernetesPlatform } from "./kubernetes-platform.ts";
 import type { Platform } from "./platform.ts";
 

@@ -1,11 +1,11 @@
 import type { StepsOptions } from "#kind/steps.ts";
-import type { RunArguments } from "../arguments.ts";
+import type { PlaceArguments } from "../cli/place-arguments.ts";
 import { BROKER_IMAGES } from "../brokers/images.ts";
 import { localPlatform } from "./local-platform.ts";
 import type { Platform } from "./platform.ts";
 
 export interface StartPlatformOptions {
-  readonly run: RunArguments;
+  readonly run: PlaceArguments & { readonly realTime: boolean };
   readonly compileCache: string;
   readonly signal: AbortSignal;
   /** Shows a line of progress. */
@@ -35,7 +35,7 @@ export async function startPlatform(options: StartPlatformOptions): Promise<Plat
 }
 
 /** Of a broker that will run beside the pods. */
-function brokerImageOf(broker: RunArguments["broker"]): string | null {
+function brokerImageOf(broker: PlaceArguments["broker"]): string | null {
   if (broker.kind === "embedded" || broker.kind === "external") return null;
   return broker.image ?? BROKER_IMAGES[broker.kind];
 }

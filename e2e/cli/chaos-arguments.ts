@@ -1,0 +1,206 @@
+import { readFileSync } from "node:fs";
+import { messageOf } from "#consumer/errors.ts";
+import { repeatedKeys } from "#fixtures/json-keys.ts";
+import { isObject } from "../checkers/history-files.ts";
+import { DEFAULT_LOAD, loadPlan, parseLoadPairs } from "../chaos/load-plan.ts";
+import { PARTITIONS_MAX, REPLICAS_MAX, STEPS_MAX } from "../chaos/schedule-limits.ts";
+import type { LoadPlan } from "../chaos/schedule.ts";
+import { UsageError } from "../errors.ts";
+import { filled, whole } from "../option-values.ts";
+import { placeArguments } from "./place-arguments.ts";
+import type { PlaceArguments, PlaceValues } from "./place-arguments.ts";
+
+export interface ChaosArguments extends PlaceArguments {
+  /** 32-bit unsigned; the first schedule is drawn from it. */
+  readonly seed: number;
+  /** Steps of each schedule. */
+  readonly steps: number;
+  /** No schedule begins after so long; null: no such bound. */
+  readonly durationMs: number | null;
+  /** How many schedules at most; null: no such bound. Both are null only with `untilFailure`. */
+  readonly runs: number | null;
+  /** Ends after the first schedule that fails; else the next ones run too. */
+  readonly untilFailure: boolean;
+  /** A cell of the coverage that many schedules drew and none hit ends the run with exit code 4. */
+  readonly requireCoverage: boolean;
+  /**
+   * Names or families of faults, such as `pod.kill` and `broker`; empty means all. Unchecked: only `selectFaults` loads the kinds, and it
+   * refuses those that do not exist.
+   */
+  readonly faults: readonly string[];
+  readonly load: LoadPlan;
+  readonly replicas: number;
+  readonly partitions: number;
+  /** Proves the checkers on these planted faults instead, all when it is empty; null: no. Names are unchecked. */
+  readonly prove: readonly string[] | null;
+}
+
+export interface ReplayArguments extends PlaceArguments {
+  /** A schedule, or a directory of artifacts that holds one. */
+  readonly path: string;
+  /** How many times it runs, one after the other. */
+  readonly times: number;
+}
+
+export const CHAOS_USAGE = `Options of chaos
+  --duration TIME         such as 90s, 30m or 1h: no schedule begins after it
+  --runs N                how many schedules (default 1; without a bound with --duration or
+                          --until-failure)
+  --steps N               steps of each schedule (default 20)
+  --seed N                0 to 4294967295, of the first schedule (default: a random one, printed)
+  --faults LIST           only these, by name or family: pod,broker.outage (default: all that the
+                          target and the broker are able to do)
+  --load FILE|FIELD=NUMBER,...
+                          what is published: a JSON file, or fields such as incidentsPerSecond=50
+  --replicas N            pods (default 2)
+  --partitions N          of the topic of incidents (default 4)
+  --until-failure         end after the first schedule that fails
+  --require-coverage      exit code 4 when many schedules drew a fault at a moment and none hit it
+  --prove [NAME...]       prove the checkers instead: plant each fault (or those named) in a copy of
+                          the consumer and run until the checker finds it (target local)
+
+Options of replay
+  --times N               how many times it runs (default 1)
+`;
+
+export const CHAOS_OPTIONS = {
+  duration: { type: "string" },
+  runs: { type: "string" },
+  steps: { type: "string" },
+  faults: { type: "string" },
+  load: { type: "string" },
+  replicas: { type: "string" },
+  partitions: { type: "string" },
+  "until-failure": { type: "boolean" },
+  "require-coverage": { type: "boolean" },
+  prove: { type: "boolean" },
+} as const;
+
+export const REPLAY_OPTIONS = { times: { type: "string" } } as const;
+
+type ChaosValues = PlaceValues & {
+  readonly [Name in keyof typeof CHAOS_OPTIONS]?:
+    | ((typeof CHAOS_OPTIONS)[Name]["type"] extends "boolean" ? boolean : string)
+    | undefined;
+};
+
+const STEPS = 20;
+const REPLICAS = 2;
+const PARTITIONS = 4;
+const RUNS_MAX = 1_000_000;
+const DURATION_MS_MAX = 7 * 24 * 3_600_000;
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 };
+
+/** `seed`: the one that was given or drawn. `names`: what stands behind the command. */
+export function chaosArguments(
+  values: ChaosValues,
+  names: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  seed: number,
+): ChaosArguments {
+  const prove = proveNames(values, names);
+  const durationMs = values.duration === undefined ? null : duration(values.duration);
+  const untilFailure = values["until-failure"] === true;
+  const isBounded = durationMs !== null || untilFailure;
+  const number = (
+    option: "runs" | "steps" | "replicas" | "partitions",
+    max: number,
+  ): number | undefined => {
+    const text = values[option];
+    return text === undefined ? undefined : whole(option, text, 1, max);
+  };
+  return {
+    ...placeArguments(values, env),
+    seed,
+    steps: number("steps", STEPS_MAX) ?? STEPS,
+    durationMs,
+    runs: number("runs", RUNS_MAX) ?? (isBounded ? null : 1),
+    untilFailure,
+    requireCoverage: values["require-coverage"] === true,
+    faults: faultList(values.faults),
+    load: load(values.load),
+    replicas: number("replicas", REPLICAS_MAX) ?? REPLICAS,
+    partitions: number("partitions", PARTITIONS_MAX) ?? PARTITIONS,
+    prove,
+  };
+}
+
+export function replayArguments(
+  values: PlaceValues & { readonly times?: string | undefined },
+  paths: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): ReplayArguments {
+  const [path, ...more] = paths;
+  if (path === undefined || path.trim() === "" || more.length > 0) {
+    throw new UsageError(
+      `replay takes one schedule or directory of artifacts, got ${paths.join(" ") || "none"}`,
+    );
+  }
+  return {
+    ...placeArguments(values, env),
+    path,
+    times: values.times === undefined ? 1 : whole("times", values.times, 1, 1000),
+  };
+}
+
+/** `90s` -> 90000 */
+function duration(text: string): number {
+  const [, count = "", unit = ""] = /^(\d{1,9})([smh])$/.exec(text) ?? [];
+  const durationMs = Number(count) * (UNIT_MS[unit] ?? 0);
+  if (durationMs > 0 && durationMs <= DURATION_MS_MAX) return durationMs;
+  throw new UsageError(
+    `--duration must be a whole number of seconds, minutes or hours such as 90s, 30m or 1h, up to 168h, got ${text || '""'}`,
+  );
+}
+
+function faultList(text: string | undefined): string[] {
+  if (text === undefined) return [];
+  const names = text.split(",").map((name) => name.trim());
+  if (names.includes("")) {
+    throw new UsageError(`--faults must be names separated by commas, got ${text || '""'}`);
+  }
+  return [...new Set(names)];
+}
+
+function load(value: string | undefined): LoadPlan {
+  if (value === undefined) return DEFAULT_LOAD;
+  filled("load", value);
+  if (value.includes("=")) return parseLoadPairs(value, "--load");
+  const place = `--load ${value}`;
+  const given = readObject(value, place);
+  return loadPlan(given, place);
+}
+
+function readObject(path: string, place: string): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    const text = readFileSync(path, "utf8");
+    value = JSON.parse(text);
+    const [repeated] = repeatedKeys(text);
+    if (repeated !== undefined) throw new SyntaxError(`the key ${repeated} stands there twice`);
+  } catch (error) {
+    throw new UsageError(`${place}: ${messageOf(error)}`, { cause: error });
+  }
+  if (isObject(value)) return value;
+  throw new UsageError(`${place} must hold a JSON object, got ${JSON.stringify(value)}`);
+}
+
+/** They are run on their own, until each planted fault is found. */
+const NOT_WITH_PROVE = ["until-failure", "require-coverage", "runs"] as const;
+
+function proveNames(values: ChaosValues, names: readonly string[]): readonly string[] | null {
+  if (values.prove !== true) {
+    if (names.length === 0) return null;
+    throw new UsageError(
+      `chaos takes names only behind --prove, got ${names.join(" ")}; one command at most`,
+    );
+  }
+  const other = NOT_WITH_PROVE.find((option) => values[option] !== undefined);
+  if (other !== undefined) throw new UsageError(`--${other} is not for --prove`);
+  if ((values.target ?? "local") !== "local") {
+    throw new UsageError(`--prove is for --target local, and the target is ${values.target}`);
+  }
+  return [
+    ...new Set(names.flatMap((name) => name.split(",")).map((name) => filled("prove", name))),
+  ];
+}

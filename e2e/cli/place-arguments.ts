@@ -1,0 +1,154 @@
+import { BROKER_OPTIONS, brokerArguments, brokerOptions } from "../broker-arguments.ts";
+import type { BrokerArguments, BrokerValues } from "../broker-arguments.ts";
+import { UsageError } from "../errors.ts";
+import { filled, oneOf, whole } from "../option-values.ts";
+
+type Keep = "on-failure" | "always" | "never";
+
+/** Where something runs, and what stays of it: the same for scenarios and for chaos. */
+export interface PlaceArguments {
+  readonly target: "local" | "kind" | "kubernetes";
+  /** For the target kind; what is null is left to it. */
+  readonly kind: KindArguments;
+  /** For the target kubernetes; null with another one. */
+  readonly kubernetes: KubernetesArguments | null;
+  readonly broker: BrokerArguments;
+  /** What stays of the temporary directories of the pods. */
+  readonly keep: Keep;
+  /** Directory that receives one directory per run. */
+  readonly artifacts: string;
+  /** A copy of the JUnit report, or null. */
+  readonly junit: string | null;
+  /** Scenarios or schedules at the same time; null leaves it to the machine. */
+  readonly jobs: number | null;
+}
+
+export interface KindArguments {
+  /** Name of the cluster. */
+  readonly cluster: string | null;
+  readonly engine: "docker" | "podman" | null;
+  readonly nodeImage: string | null;
+  /** What the images are built on. */
+  readonly baseImage: string | null;
+  /** An image of the consumer that was built earlier. */
+  readonly image: string | null;
+}
+
+/** A cluster that is there, and images that its nodes have or can pull. */
+export interface KubernetesArguments {
+  /** As kubectl finds it in the kubeconfig. */
+  readonly context: string;
+  /** The image of the consumer. */
+  readonly image: string;
+  readonly simulatorsImage: string;
+}
+
+export const PLACE_OPTIONS = {
+  target: { type: "string" },
+  broker: { type: "string" },
+  keep: { type: "string" },
+  artifacts: { type: "string" },
+  junit: { type: "string" },
+  jobs: { type: "string" },
+  cluster: { type: "string" },
+  engine: { type: "string" },
+  "node-image": { type: "string" },
+  "base-image": { type: "string" },
+  image: { type: "string" },
+  context: { type: "string" },
+  "simulators-image": { type: "string" },
+  ...BROKER_OPTIONS,
+} as const;
+
+export type PlaceValues = BrokerValues & {
+  readonly [Name in Exclude<keyof typeof PLACE_OPTIONS, keyof BrokerValues>]?: string | undefined;
+};
+
+/** The targets that take them. */
+const TARGET_OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  cluster: ["kind"],
+  engine: ["kind"],
+  "node-image": ["kind"],
+  "base-image": ["kind"],
+  image: ["kind", "kubernetes"],
+  context: ["kubernetes"],
+  "simulators-image": ["kubernetes"],
+};
+
+export function placeArguments(
+  values: PlaceValues,
+  env: Readonly<Record<string, string | undefined>>,
+): PlaceArguments {
+  const target = oneOf("target", values.target, ["local", "kind", "kubernetes"]);
+  refuseOfOtherTarget(target, values);
+  return {
+    target,
+    kind: kindArguments(values),
+    kubernetes: target === "kubernetes" ? kubernetesArguments(values) : null,
+    broker: brokerArguments(values),
+    keep: oneOf("keep", values.keep, ["on-failure", "always", "never"]),
+    artifacts: filled("artifacts", values.artifacts) ?? (env.SD_ARTIFACTS_DIR || "artifacts"),
+    junit: filled("junit", values.junit) ?? null,
+    jobs: values.jobs === undefined ? null : whole("jobs", values.jobs, 1, 64),
+  };
+}
+
+/** The options that choose the same target and broker again. */
+export function placeOptions(
+  chosen: Pick<PlaceArguments, "target" | "kind" | "kubernetes" | "broker">,
+): string[] {
+  return [
+    ...(chosen.target === "local" ? [] : [`--target ${chosen.target}`]),
+    ...Object.entries({ ...chosen.kind, ...chosen.kubernetes }).flatMap(([name, value]) =>
+      targetOption(name, value),
+    ),
+    ...brokerOptions(chosen.broker),
+  ];
+}
+
+/** `nodeImage` -> `--node-image NAME` */
+function targetOption(name: string, value: string | null): string[] {
+  const option = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return value === null ? [] : [`--${option} ${value}`];
+}
+
+function refuseOfOtherTarget(target: PlaceArguments["target"], values: PlaceValues): void {
+  for (const [option, targets] of Object.entries(TARGET_OPTIONS)) {
+    if (!Object.hasOwn(values, option) || targets.includes(target)) continue;
+    const wanted = targets.join(" or ");
+    throw new UsageError(`--${option} is for --target ${wanted}, and the target is ${target}`);
+  }
+}
+
+function kubernetesArguments(values: PlaceValues): KubernetesArguments {
+  const needed = (option: "context" | "image" | "simulators-image"): string => {
+    const value = filled(option, values[option]);
+    if (value === undefined) throw new UsageError(`--target kubernetes needs --${option}`);
+    return value;
+  };
+  return {
+    context: needed("context"),
+    image: needed("image"),
+    simulatorsImage: needed("simulators-image"),
+  };
+}
+
+function kindArguments(values: PlaceValues): KindArguments {
+  const { engine } = values;
+  return {
+    cluster: clusterName(values.cluster),
+    engine: engine === undefined ? null : oneOf("engine", engine, ["docker", "podman"]),
+    nodeImage: filled("node-image", values["node-image"]) ?? null,
+    baseImage: filled("base-image", values["base-image"]) ?? null,
+    image: filled("image", values.image) ?? null,
+  };
+}
+
+/** Nodes are named after it, and their names are host names. */
+function clusterName(value: string | undefined): string | null {
+  const name = filled("cluster", value) ?? null;
+  if (name === null || /^[a-z0-9][a-z0-9.-]{0,48}$/.test(name)) return name;
+  throw new UsageError(
+    `--cluster must be at most 49 lower-case letters, digits, - and ., beginning with a letter or digit, got ${name}`,
+  );
+}
