@@ -1,0 +1,22 @@
+import { hash } from "node:crypto";
+import type { ExpectedAction } from "../history-event.ts";
+
+export type ActionFields = Pick<
+  ExpectedAction,
+  "rule" | "action" | "incident" | "transition" | "startedOnMs"
+>;
+
+/**
+ * The key that an action must have, as an auditor derives it from the documented encoding (version 1): an encoding that
+ * changes lets every action of the retention period happen again, and shows here.
+ */
+export function actionKeyOf(fields: ActionFields, mode: "live" | "dry-run" = "live"): string {
+  const prefix = mode === "live" ? "action-key-1" : "dry-run-action-key-1";
+  const who = `${netstring(fields.rule)}\n${netstring(fields.action)}`;
+  const what = `${netstring(fields.incident)}\n${netstring(fields.transition)}`;
+  return hash("sha256", `${prefix}\n${who}\n${what}\n${netstring(String(fields.startedOnMs))}`);
+}
+
+function netstring(value: string): string {
+  return `${Buffer.byteLength(value)}:${value},`;
+}

@@ -1,0 +1,266 @@
+import type { RunHistory } from "../checker.ts";
+import type {
+  Assigned,
+  Claimed,
+  Committed,
+  DeadLettered,
+  Delivered,
+  Effect,
+  Ended,
+  ExpectedAction,
+  FaultEvent,
+  HistoryEvent,
+  PodEvent,
+  Published,
+  Sending,
+} from "../history-event.ts";
+import { actionKeyOf } from "./action-key.ts";
+import { parentIdOf } from "./trace-context.ts";
+
+/** An event with its place in the history. */
+export type Seen<Event> = Event & { readonly atMs: number; readonly index: number };
+
+/** The events of a history, sorted by what they are about: made in one pass, for all checkers. */
+export interface HistoryFacts {
+  readonly events: readonly HistoryEvent[];
+  /** Of the first event. */
+  readonly startMs: number;
+  /** By key. */
+  readonly actions: ReadonlyMap<string, ActionFacts>;
+  /** By `partitionName`. */
+  readonly partitions: ReadonlyMap<string, PartitionFacts>;
+  /** By `generationName`. */
+  readonly generations: ReadonlyMap<string, readonly Seen<Assigned>[]>;
+  readonly pods: ReadonlyMap<string, readonly Seen<PodEvent>[]>;
+  readonly faults: readonly Seen<FaultEvent>[];
+  readonly effectsWithoutKey: readonly Seen<Effect>[];
+  /** Dead letters that name no action, by `recordName` of their source. */
+  readonly recordLetters: ReadonlyMap<string, readonly Seen<DeadLettered>[]>;
+  readonly settled: boolean;
+}
+
+/** All that is known of the action behind a key. */
+export interface ActionFacts {
+  readonly key: string;
+  /** As the records plan it; undefined: none does. */
+  readonly expected: ExpectedAction | undefined;
+  /** In the order of their offsets. Empty where none plans it. */
+  readonly records: readonly Seen<Published>[];
+  /** By number. */
+  readonly attempts: ReadonlyMap<number, AttemptFacts>;
+  /** In the order of time. */
+  readonly effects: readonly Seen<Effect>[];
+  readonly letters: readonly Seen<DeadLettered>[];
+  /** A pod said that it was too old to begin: attempt 0, since nothing is claimed. */
+  readonly neverBegun: readonly Seen<Ended>[];
+}
+
+export interface AttemptFacts {
+  readonly attempt: number;
+  readonly claims: readonly Seen<Claimed>[];
+  readonly sendings: readonly Seen<Sending>[];
+  readonly outcomes: readonly Seen<Ended>[];
+  /** Tied to it by the parent id. */
+  readonly effects: readonly Seen<Effect>[];
+  readonly letters: readonly Seen<DeadLettered>[];
+}
+
+export interface PartitionFacts {
+  readonly topic: string;
+  readonly partition: number;
+  /** In the order of their offsets. */
+  readonly records: readonly Seen<Published>[];
+  /** In the order of time, also those that were refused. */
+  readonly commits: readonly Seen<Committed>[];
+  readonly deliveries: readonly Seen<Delivered>[];
+}
+
+const known = new WeakMap<RunHistory, HistoryFacts>();
+
+export function factsOf(history: RunHistory): HistoryFacts {
+  const facts = known.get(history) ?? collect(history.events);
+  known.set(history, facts);
+  return facts;
+}
+
+export function partitionName(topic: string, partition: number): string {
+  return `${topic}/${partition}`;
+}
+
+export function recordName(place: { topic: string; partition: number; offset: string }): string {
+  return `${place.topic}/${place.partition}/${place.offset}`;
+}
+
+export function generationName(group: string, generation: number): string {
+  return `${group} ${generation}`;
+}
+
+/** What stands on the volume; undefined where nothing does. */
+export function claimFileOf(attempt: AttemptFacts | undefined): Seen<Claimed> | undefined {
+  return attempt?.claims.find(({ from }) => from === "file");
+}
+
+export function outcomeFileOf(attempt: AttemptFacts | undefined): Seen<Ended> | undefined {
+  return attempt?.outcomes.find(({ from }) => from === "file");
+}
+
+type Mutable<T> = {
+  -readonly [Field in keyof T]: T[Field] extends readonly (infer Item)[]
+    ? Item[]
+    : T[Field] extends ReadonlyMap<infer Key, infer Value>
+      ? Map<Key, Value extends readonly (infer Item)[] ? Item[] : Value>
+      : T[Field];
+};
+
+interface Collected {
+  readonly actions: Map<string, Mutable<Omit<ActionFacts, "attempts">> & CollectedAttempts>;
+  readonly partitions: Map<string, Mutable<PartitionFacts>>;
+  readonly facts: Mutable<Omit<HistoryFacts, "events" | "actions" | "partitions">>;
+}
+
+interface CollectedAttempts {
+  readonly attempts: Map<number, Mutable<AttemptFacts>>;
+}
+
+function collect(events: readonly HistoryEvent[]): HistoryFacts {
+  const collected: Collected = {
+    actions: new Map(),
+    partitions: new Map(),
+    facts: {
+      startMs: events[0]?.atMs ?? 0,
+      generations: new Map(),
+      pods: new Map(),
+      faults: [],
+      effectsWithoutKey: [],
+      recordLetters: new Map(),
+      settled: false,
+    },
+  };
+  events.forEach((event, index) => add(collected, { ...event, index }));
+  const { actions, partitions, facts } = collected;
+  for (const { records } of partitions.values()) sortByOffset(records);
+  for (const action of actions.values()) {
+    sortByOffset(action.records);
+    tieEffects(action);
+  }
+  return { ...facts, events, actions, partitions };
+}
+
+function add(collected: Collected, event: Seen<HistoryEvent>): void {
+  const { facts } = collected;
+  switch (event.kind) {
+    case "published":
+      return addPublished(collected, event);
+    case "delivered":
+      return void partitionOf(collected, event).deliveries.push(event);
+    case "committed":
+      return void partitionOf(collected, event).commits.push(event);
+    case "claimed":
+      return void attemptOf(collected, event.key, event.attempt).claims.push(event);
+    case "sending":
+      return void attemptOf(collected, event.key, event.attempt).sendings.push(event);
+    case "ended":
+      if (event.attempt < 1) return void actionOf(collected, event.key).neverBegun.push(event);
+      return void attemptOf(collected, event.key, event.attempt).outcomes.push(event);
+    case "effect":
+      if (event.key === null) return void facts.effectsWithoutKey.push(event);
+      return void actionOf(collected, event.key).effects.push(event);
+    case "dead-lettered":
+      return addLetter(collected, event);
+    case "assigned":
+      return put(facts.generations, generationName(event.group, event.generation), event);
+    case "pod":
+      return put(facts.pods, event.pod, event);
+    case "fault":
+      return void facts.faults.push(event);
+    case "mark":
+      facts.settled ||= event.what === "settled";
+      return;
+    default:
+      throw new TypeError(`an event is of no known kind: ${JSON.stringify(event)}`);
+  }
+}
+
+function addPublished(collected: Collected, event: Seen<Published>): void {
+  partitionOf(collected, event).records.push(event);
+  for (const expected of event.expected) {
+    const action = actionOf(collected, actionKeyOf(expected));
+    action.expected ??= expected;
+    action.records.push(event);
+  }
+}
+
+function addLetter(collected: Collected, event: Seen<DeadLettered>): void {
+  if (event.key === null) {
+    const { source } = event;
+    if (source !== null) put(collected.facts.recordLetters, recordName(source), event);
+    return;
+  }
+  actionOf(collected, event.key).letters.push(event);
+  if (event.attempt !== null && event.attempt > 0) {
+    attemptOf(collected, event.key, event.attempt).letters.push(event);
+  }
+}
+
+function tieEffects({ attempts, effects }: CollectedAttempts & Pick<ActionFacts, "effects">): void {
+  if (effects.length === 0) return;
+  const byParent = new Map<string, Mutable<AttemptFacts>>();
+  for (const attempt of attempts.values()) {
+    for (const { nonce } of [...attempt.sendings, ...attempt.claims]) {
+      byParent.set(parentIdOf(nonce), attempt);
+    }
+  }
+  for (const effect of effects) {
+    if (effect.parentId !== null) byParent.get(effect.parentId)?.effects.push(effect);
+  }
+}
+
+function actionOf({ actions }: Collected, key: string) {
+  let action = actions.get(key);
+  if (action === undefined) {
+    action = {
+      key,
+      expected: undefined,
+      records: [],
+      attempts: new Map(),
+      effects: [],
+      letters: [],
+      neverBegun: [],
+    };
+    actions.set(key, action);
+  }
+  return action;
+}
+
+function attemptOf(collected: Collected, key: string, attempt: number): Mutable<AttemptFacts> {
+  const { attempts } = actionOf(collected, key);
+  let facts = attempts.get(attempt);
+  if (facts === undefined) {
+    facts = { attempt, claims: [], sendings: [], outcomes: [], effects: [], letters: [] };
+    attempts.set(attempt, facts);
+  }
+  return facts;
+}
+
+function partitionOf(
+  { partitions }: Collected,
+  { topic, partition }: { topic: string; partition: number },
+): Mutable<PartitionFacts> {
+  const name = partitionName(topic, partition);
+  let facts = partitions.get(name);
+  if (facts === undefined) {
+    facts = { topic, partition, records: [], commits: [], deliveries: [] };
+    partitions.set(name, facts);
+  }
+  return facts;
+}
+
+function put<Item>(map: Map<string, Item[]>, name: string, item: Item): void {
+  const items = map.get(name);
+  if (items === undefined) map.set(name, [item]);
+  else items.push(item);
+}
+
+function sortByOffset(records: { offset: string }[]): void {
+  records.sort((one, other) => Number(one.offset) - Number(other.offset));
+}

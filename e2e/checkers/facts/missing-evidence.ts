@@ -1,0 +1,76 @@
+import type { Evidence, RunHistory } from "../checker.ts";
+import { claimFileOf, factsOf, type HistoryFacts, type PartitionFacts } from "./history-facts.ts";
+import { runsOf } from "./pod-runs.ts";
+import { secondsAt } from "./telling.ts";
+
+/**
+ * Tells from the history itself which events must have happened and are not in it. What is missing because the recording is short makes
+ * its invariants `unknown`; what no recording could explain is left to the checkers, which call it broken:
+ *
+ * - The broker handed out an offset that nobody published, though the kit alone publishes: the record of `published` is short. Unknown.
+ * - A group commits and no generation of it was ever recorded: the record of `assignments` is short. Unknown. (A partition that is not in
+ *   a generation that was recorded is broken: `committed-owned`.)
+ * - A process ended with code 0, so that its log was written out to the end, and a claim of it is not in its log: `pod-logs`. Unknown.
+ *   A process that was killed takes its last lines with it, which proves nothing.
+ * - An effect or a claim that no record plans, an effect without a claim, an outcome without a claim: all four places write down every
+ *   event before it has a consequence, so that none can be missing alone. Broken: `only-planned-actions`, `execution-claimed`,
+ *   `claims-unchanged`.
+ */
+export function missingEvidence(history: RunHistory): ReadonlyMap<Evidence, string> {
+  const facts = factsOf(history);
+  const missing = new Map<Evidence, string>();
+  const note = (evidence: Evidence, reason: string | undefined): void => {
+    if (reason !== undefined && !missing.has(evidence)) missing.set(evidence, reason);
+  };
+  for (const partition of facts.partitions.values()) {
+    note("published", unpublished(partition, facts));
+    note("assignments", unassigned(partition, facts));
+  }
+  note("pod-logs", unlogged(facts));
+  return missing;
+}
+
+function unpublished(
+  { topic, partition, records, deliveries }: PartitionFacts,
+  facts: HistoryFacts,
+): string | undefined {
+  const last = records.at(-1);
+  // A topic that the kit does not publish to, such as that of the dead letters.
+  if (last === undefined) return undefined;
+  const end = Number(last.offset) + 1;
+  const beyond = deliveries.find(({ nextOffset }) => Number(nextOffset) > end);
+  if (beyond === undefined) return undefined;
+  const where = `${topic}/${partition} up to offset ${beyond.nextOffset}`;
+  const when = secondsAt(facts, beyond.atMs);
+  return `the broker delivered ${where} at ${when}, and what was published ends at ${end}`;
+}
+
+function unassigned({ commits }: PartitionFacts, facts: HistoryFacts): string | undefined {
+  const member = commits.find(({ accepted, memberId }) => accepted && memberId !== "");
+  if (member === undefined || facts.generations.size > 0) return undefined;
+  const when = secondsAt(facts, member.atMs);
+  return `group ${member.group} committed at ${when}, and none of its generations is in the history`;
+}
+
+function unlogged(facts: HistoryFacts): string | undefined {
+  const claimed = new Map<string, { key: string; attempt: number; atMs: number }>();
+  const logged = new Set<string>();
+  for (const { key, attempts } of facts.actions.values()) {
+    for (const attempt of attempts.values()) {
+      const file = claimFileOf(attempt);
+      for (const { from, pod } of attempt.claims) if (from === "log") logged.add(pod);
+      if (file === undefined) continue;
+      if (attempt.claims.some(({ from, nonce }) => from === "log" && nonce === file.nonce))
+        continue;
+      const { exit } = runsOf(facts, file.pod).find(({ endMs }) => endMs >= file.atMs) ?? {};
+      if (exit?.exitCode === 0)
+        claimed.set(file.pod, { key, attempt: attempt.attempt, atMs: file.atMs });
+    }
+  }
+  for (const [pod, { key, attempt, atMs }] of claimed) {
+    // An older version of the consumer logs no claims at all.
+    if (!logged.has(pod)) continue;
+    return `${pod} claimed attempt ${attempt} of ${key} at ${secondsAt(facts, atMs)} and ended with code 0, and its log says nothing of it`;
+  }
+  return undefined;
+}

@@ -1,0 +1,87 @@
+import type { Checker, Finding } from "../checker.ts";
+import {
+  type ActionFacts,
+  type AttemptFacts,
+  claimFileOf,
+  factsOf,
+  type HistoryFacts,
+  type Seen,
+} from "../facts/history-facts.ts";
+import { CLOCK_TOLERANCE_MS } from "../facts/tolerance.ts";
+import { secondsAt } from "../facts/telling.ts";
+import { parentIdOf, traceIdOf } from "../facts/trace-context.ts";
+import type { Effect } from "../history-event.ts";
+
+/**
+ * Every effect carries in `traceparent` the key and the nonce of a claim that stands on the volume and was made before it: a claim is written
+ * and synced under its own nonce, then it is sent, so that no effect may come without one, whoever was killed when.
+ */
+export const executionClaimed: Checker = {
+  name: "execution-claimed",
+  title: "Every execution had been durably claimed, with the nonce of its own run.",
+  kind: "safety",
+  needs: ["claims", "effects"],
+  check(history) {
+    const facts = factsOf(history);
+    const findings: Finding[] = facts.effectsWithoutKey.map((effect) => ({
+      message: `an effect at ${secondsAt(facts, effect.atMs)} (${effect.path}) has no Idempotency-Key`,
+      events: [effect.index],
+    }));
+    for (const action of facts.actions.values()) {
+      for (const effect of action.effects) findings.push(...unclaimed(action, effect, facts));
+      for (const attempt of action.attempts.values()) {
+        findings.push(...sentUnclaimed(action, attempt, facts));
+      }
+    }
+    return findings;
+  },
+};
+
+function unclaimed(action: ActionFacts, effect: Seen<Effect>, facts: HistoryFacts): Finding[] {
+  const { key } = action;
+  const what = `the effect of ${key} at ${secondsAt(facts, effect.atMs)}`;
+  const { traceId, parentId } = effect;
+  if (traceId === null || parentId === null) {
+    return [{ message: `${what} has no valid traceparent`, events: [effect.index] }];
+  }
+  if (traceId !== traceIdOf(key)) {
+    const message = `${what} carries the trace id ${traceId}, which is not that of its key`;
+    return [{ message, events: [effect.index] }];
+  }
+  const claims = [...action.attempts.values()].flatMap((attempt) => claimFileOf(attempt) ?? []);
+  const claim = claims.find(({ nonce }) => parentIdOf(nonce) === parentId);
+  if (claim === undefined) {
+    const standing = claims.map(
+      ({ attempt, nonce, pod }) => `attempt ${attempt} is claimed by ${pod} with nonce ${nonce}`,
+    );
+    const but = standing.length > 0 ? standing.join(", ") : "nobody claimed it";
+    const message = `${what} carries the parent id ${parentId}, which no claim on the volume has: ${but}`;
+    return [{ message, events: [effect.index, ...claims.map(({ index }) => index)] }];
+  }
+  if (claim.atMs <= effect.atMs + CLOCK_TOLERANCE_MS) return [];
+  const message = `${what} came before its claim (attempt ${claim.attempt}, ${claim.pod}, ${secondsAt(facts, claim.atMs)})`;
+  return [{ message, events: [effect.index, claim.index] }];
+}
+
+/** What the pod says that it sends, whether or not it came to an effect. */
+function sentUnclaimed(
+  { key }: ActionFacts,
+  attempt: AttemptFacts,
+  facts: HistoryFacts,
+): Finding[] {
+  const claim = claimFileOf(attempt);
+  return attempt.sendings
+    .filter(({ nonce }) => nonce !== claim?.nonce)
+    .map((sending) => {
+      const { pod, nonce } = sending;
+      const standing =
+        claim === undefined
+          ? "no claim of it stands on the volume"
+          : `${claim.pod} claimed it with nonce ${claim.nonce}`;
+      const message = `${pod} sent attempt ${attempt.attempt} of ${key} at ${secondsAt(facts, sending.atMs)} with nonce ${nonce}, and ${standing}`;
+      return {
+        message,
+        events: claim === undefined ? [sending.index] : [sending.index, claim.index],
+      };
+    });
+}

@@ -1,0 +1,71 @@
+import type { Checker, Finding } from "../checker.ts";
+import {
+  type ActionFacts,
+  type AttemptFacts,
+  factsOf,
+  type HistoryFacts,
+} from "../facts/history-facts.ts";
+import { list, secondsAt } from "../facts/telling.ts";
+
+/** Executions(key, attempt) <= 1. A claim that was sent twice shows as two effects with one parent id, or as two lines of the log. */
+export const oneExecutionPerAttempt: Checker = {
+  name: "one-execution-per-attempt",
+  title: "An attempt of an action is executed at most once.",
+  kind: "safety",
+  needs: ["claims", "effects"],
+  check(history) {
+    const facts = factsOf(history);
+    const findings: Finding[] = [];
+    for (const action of facts.actions.values()) {
+      for (const attempt of action.attempts.values()) {
+        findings.push(
+          ...repeatedEffects(action, attempt, facts),
+          ...repeatedSendings(action, attempt, facts),
+        );
+      }
+      findings.push(...repeatedParents(action, facts));
+    }
+    return findings;
+  },
+};
+
+function repeatedEffects(
+  { key }: ActionFacts,
+  { attempt, effects }: AttemptFacts,
+  facts: HistoryFacts,
+): Finding[] {
+  if (effects.length < 2) return [];
+  const times = effects.map(({ atMs }) => secondsAt(facts, atMs)).join(", ");
+  const pods = list(effects.map(({ pod }) => pod));
+  const message = `attempt ${attempt} of ${key} had ${effects.length} effects, at ${times}, sent by ${pods}`;
+  return [{ message, events: effects.map(({ index }) => index) }];
+}
+
+function repeatedSendings(
+  { key }: ActionFacts,
+  { attempt, sendings }: AttemptFacts,
+  facts: HistoryFacts,
+): Finding[] {
+  if (sendings.length < 2) return [];
+  const times = sendings.map(({ atMs }) => secondsAt(facts, atMs)).join(", ");
+  const pods = list(sendings.map(({ pod }) => pod));
+  const message = `attempt ${attempt} of ${key} was sent ${sendings.length} times, at ${times}, by ${pods}`;
+  return [{ message, events: sendings.map(({ index }) => index) }];
+}
+
+/** Effects that nobody claimed, and so belong to no attempt, count by their parent ids. */
+function repeatedParents({ key, attempts, effects }: ActionFacts, facts: HistoryFacts): Finding[] {
+  if (effects.length < 2) return [];
+  const claimed = new Set([...attempts.values()].flatMap(({ effects: own }) => own));
+  const byParent = Map.groupBy(
+    effects.filter((effect) => effect.parentId !== null && !claimed.has(effect)),
+    ({ parentId }) => parentId,
+  );
+  return [...byParent.values()]
+    .filter((same) => same.length > 1)
+    .map((same) => {
+      const times = same.map(({ atMs }) => secondsAt(facts, atMs)).join(", ");
+      const message = `${key} had ${same.length} effects of one send that nobody claimed (parent id ${same[0]?.parentId}), at ${times}`;
+      return { message, events: same.map(({ index }) => index) };
+    });
+}

@@ -1,0 +1,253 @@
+import type { Evidence, RunHistory } from "../checker.ts";
+import { actionKeyOf } from "../facts/action-key.ts";
+import { parentIdOf, traceIdOf } from "../facts/trace-context.ts";
+import type {
+  Committed,
+  DeadLettered,
+  Effect,
+  Ended,
+  ExpectedAction,
+  FaultEvent,
+  HistoryEvent,
+  Mark,
+  PodEvent,
+} from "../history-event.ts";
+
+export const TOPIC = "incidents";
+export const DEAD_LETTER_TOPIC = "incidents-dead";
+export const GROUP = "consumers";
+
+/** An action that a record plans, with the place of that record. */
+export interface PlannedAction {
+  readonly key: string;
+  readonly expected: ExpectedAction;
+  readonly partition: number;
+  readonly offset: string;
+}
+
+export interface ClaimedAttempt {
+  readonly action: PlannedAction;
+  readonly attempt: number;
+  readonly pod: string;
+  readonly nonce: string;
+}
+
+interface PublishOptions {
+  readonly partition?: number;
+  /** Default: the one after the last. */
+  readonly offset?: string;
+  readonly rule?: string;
+  readonly action?: string;
+  readonly transition?: string;
+  readonly startedOnMs?: number;
+  readonly idempotent?: boolean;
+  readonly attemptsMax?: number;
+}
+
+type WithoutTime<Event> = Event extends HistoryEvent
+  ? Omit<Event, "atMs"> & { atMs?: number }
+  : never;
+
+const STEP_MS = 10;
+
+/** Writes histories by hand: every method adds events at the present time, which each of them moves on by 10 ms. */
+export class HistoryBuilder {
+  readonly events: HistoryEvent[] = [];
+  readonly lacking = new Map<Evidence, string>();
+  readonly incomplete = new Map<Evidence, string>();
+  readonly contractFile: string[] = [];
+  readonly #ends = new Map<number, number>();
+  #nowMs = 1_000_000;
+  #nonces = 0;
+  #letters = 0;
+  #generation = 0;
+
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  wait(ms: number): this {
+    this.#nowMs += ms;
+    return this;
+  }
+
+  add(event: WithoutTime<HistoryEvent>): this {
+    this.events.push({ ...event, atMs: event.atMs ?? this.#nowMs });
+    this.#nowMs += STEP_MS;
+    return this;
+  }
+
+  /** A record with one action. */
+  publish(incident: string, options: PublishOptions = {}): PlannedAction {
+    const { partition = 0, offset = this.end(partition), ...planned } = options;
+    const expected: ExpectedAction = {
+      rule: "restart",
+      action: "ticket",
+      incident,
+      transition: "active",
+      startedOnMs: 900_000,
+      idempotent: false,
+      attemptsMax: 3,
+      ...planned,
+    };
+    this.publishRecord(partition, offset, incident, [expected]);
+    return { key: actionKeyOf(expected), expected, partition, offset };
+  }
+
+  /** A record that no rule matches; `incident` null: one that cannot be decoded. Returns its offset. */
+  publishPlain(incident: string | null, partition = 0): string {
+    const offset = this.end(partition);
+    this.publishRecord(partition, offset, incident, []);
+    return offset;
+  }
+
+  publishRecord(
+    partition: number,
+    offset: string,
+    incident: string | null,
+    expected: readonly ExpectedAction[],
+  ): this {
+    this.#ends.set(partition, Number(offset) + 1);
+    return this.add({ kind: "published", topic: TOPIC, partition, offset, incident, expected });
+  }
+
+  /** The offset after the last one of a partition. */
+  end(partition = 0): string {
+    return String(this.#ends.get(partition) ?? 0);
+  }
+
+  nonce(): string {
+    this.#nonces += 1;
+    return this.#nonces.toString(16).padStart(16, "0").padEnd(32, "f");
+  }
+
+  /** The claim, on the volume and in the log of its pod. */
+  claim(
+    action: PlannedAction,
+    { pod = "pod-a", attempt = 1, nonce = this.nonce() } = {},
+  ): ClaimedAttempt {
+    const { key, expected, partition, offset } = action;
+    const { idempotent: _, attemptsMax: __, action: name, ...fields } = expected;
+    const claim = { ...fields, action: name, topic: TOPIC, partition, offset };
+    const claimed = { kind: "claimed", pod, key, attempt, nonce } as const;
+    this.add({ ...claimed, from: "file", claim }).add({ ...claimed, from: "log" });
+    return { action, attempt, pod, nonce };
+  }
+
+  send({ action, attempt, pod, nonce }: ClaimedAttempt): this {
+    return this.add({ kind: "sending", pod, key: action.key, attempt, nonce });
+  }
+
+  effect({ action, pod, nonce }: ClaimedAttempt, more: Partial<Effect> = {}): this {
+    const { key } = action;
+    const trace = { traceId: traceIdOf(key), parentId: parentIdOf(nonce) };
+    return this.add({ kind: "effect", key, ...trace, pod, path: "/tickets", ...more });
+  }
+
+  /** The outcome, on the volume and in the log of who wrote it. */
+  outcome(claimed: ClaimedAttempt, outcome: string, more: Partial<Ended> = {}): this {
+    const { action, attempt, pod, nonce } = claimed;
+    const common = { kind: "ended", pod, key: action.key, attempt, nonce, outcome } as const;
+    const ended = { ...common, reason: "sent", ...more } as const;
+    return this.add({ ...ended, from: "file" }).add({ ...ended, from: "log" });
+  }
+
+  /** What another pod writes that has waited long enough. */
+  orphan(claimed: ClaimedAttempt, pod = "pod-b"): this {
+    return this.outcome(claimed, "in-doubt", { pod, nonce: this.nonce(), reason: "orphaned" });
+  }
+
+  /** Claims, sends and ends an action well. */
+  execute(
+    action: PlannedAction,
+    claim: { readonly pod?: string; readonly attempt?: number } = {},
+  ): ClaimedAttempt {
+    const claimed = this.claim(action, claim);
+    this.send(claimed).effect(claimed).outcome(claimed, "done");
+    return claimed;
+  }
+
+  letter(
+    { action, attempt }: Pick<ClaimedAttempt, "action" | "attempt">,
+    reason = "in-doubt",
+    more: Partial<DeadLettered> = {},
+  ): this {
+    const { key, partition, offset } = action;
+    const source = { topic: TOPIC, partition, offset };
+    return this.#letter({ key, attempt, reason, source, ...more });
+  }
+
+  /** Of a record that cannot be decoded. */
+  letterOfRecord(offset: string, partition = 0): this {
+    const source = { topic: TOPIC, partition, offset };
+    return this.#letter({ key: null, attempt: null, reason: "undecodable", source });
+  }
+
+  #letter(letter: Pick<DeadLettered, "key" | "attempt" | "reason" | "source">): this {
+    const place = { topic: DEAD_LETTER_TOPIC, partition: 0, offset: String(this.#letters) };
+    this.#letters += 1;
+    return this.add({ kind: "dead-lettered", ...place, ...letter });
+  }
+
+  /** A new generation; names of pods, with the partitions of each. */
+  assign(members: Readonly<Record<string, readonly number[]>>): this {
+    this.#generation += 1;
+    return this.add({
+      kind: "assigned",
+      group: GROUP,
+      generation: this.#generation,
+      members: Object.entries(members).map(([pod, partitions]) => ({
+        memberId: `${pod}-member`,
+        pod,
+        partitions: partitions.map((partition) => ({ topic: TOPIC, partition })),
+      })),
+    });
+  }
+
+  deliver(
+    offset: string,
+    nextOffset: string,
+    { pod = "pod-a", partition = 0 }: { readonly pod?: string; readonly partition?: number } = {},
+  ): this {
+    return this.add({ kind: "delivered", topic: TOPIC, partition, offset, nextOffset, pod });
+  }
+
+  /** The next offset to be read, of the present generation. */
+  commit(offset: string, more: Partial<Committed> = {}): this {
+    const pod = more.pod ?? "pod-a";
+    return this.add({
+      kind: "committed",
+      topic: TOPIC,
+      partition: 0,
+      offset,
+      group: GROUP,
+      pod,
+      memberId: `${pod}-member`,
+      generation: this.#generation,
+      accepted: true,
+      ...more,
+    });
+  }
+
+  podEvent(pod: string, what: string, more: Partial<PodEvent> = {}): this {
+    return this.add({ kind: "pod", pod, what, ...more });
+  }
+
+  fault(fault: string, what: FaultEvent["what"], pod: string | null = null): this {
+    return this.add({ kind: "fault", step: null, fault, pod, what, detail: "" });
+  }
+
+  mark(what: Mark["what"]): this {
+    return this.add({ kind: "mark", what });
+  }
+
+  /** Everything so far, in the order of time. */
+  history(): RunHistory {
+    return {
+      events: this.events.toSorted((one, other) => one.atMs - other.atMs),
+      lacking: new Map(this.lacking),
+      incomplete: new Map(this.incomplete),
+      contractFile: [...this.contractFile],
+    };
+  }
+}
