@@ -11,7 +11,8 @@ type EventSource =
   | "ckms"
   | "target"
   | "splunk"
-  | "checker";
+  | "checker"
+  | "fault";
 
 /** One thing that happened, in the order in which the kit saw it. Fields never hold a secret. */
 export interface RunEvent {

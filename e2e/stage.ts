@@ -9,8 +9,12 @@ import type { Site } from "#simulator/omega/site.ts";
 import type { Effect } from "#simulator/target/ledger.ts";
 import type { Broker, Position, StoredRecord } from "./brokers/broker.ts";
 import type { BrokerService } from "./brokers/broker-service.ts";
+import { expectedActions } from "./checkers/collect/expected-actions.ts";
+import { KitRecord } from "./checkers/collect/kit-record.ts";
+import type { PlannedRecord } from "./checkers/collect/kit-record.ts";
 import { CONTRACT_FILE, ContractFileWatch } from "./checkers/contract-file.ts";
 import { CLAIMS, readHistoryFiles } from "./checkers/history-files.ts";
+import type { HistoryEvent, Mark } from "./checkers/history-event.ts";
 import type { HistoryFiles } from "./checkers/history-files.ts";
 import { checkOffsets } from "./checkers/offsets.ts";
 import type { Durations } from "./durations.ts";
@@ -92,6 +96,8 @@ export class Stage implements AsyncDisposable {
   readonly actions: World["actions"]["control"];
   readonly collector: World["collector"];
   readonly published: PublishedIncident[] = [];
+  /** What the kit did, for the history of the run. */
+  readonly record = new KitRecord();
   readonly #world: World;
   readonly #options: StageOptions;
   readonly #environment: StageEnvironment;
@@ -100,6 +106,8 @@ export class Stage implements AsyncDisposable {
   #claim = "";
   #deployment = "";
   #contractFile: ContractFileWatch | null = null;
+  /** Of the last deployment. */
+  #document: unknown;
 
   constructor(
     world: World,
@@ -174,11 +182,12 @@ export class Stage implements AsyncDisposable {
       useIdentity: this.#options.mutualTls ?? false,
       durations: durations.consumer,
     });
+    const configured = configure?.(document) ?? document;
     const objects = await renderManifests({
       image: platform.image,
       requests: platform.requests,
       site: await this.#site(),
-      configuration: configure?.(document) ?? document,
+      configuration: configured,
       replicas: this.replicas,
       durations: { ...durations.pod, ...this.#options.pod },
       memoryLimit: this.#options.memoryLimit,
@@ -187,6 +196,7 @@ export class Stage implements AsyncDisposable {
     this.#claim = historyClaimOf(objects);
     this.#deployment = deploymentOf(objects).metadata.name;
     await this.target.apply(objects);
+    this.#document = configured;
     this.#contractFile ??= this.#stack.use(
       new ContractFileWatch(() => this.target.readVolume(this.#claim, CONTRACT_FILE), {
         intervalMs: durations.lookIntervalMs,
@@ -314,11 +324,26 @@ export class Stage implements AsyncDisposable {
 
   /** Appends the record of an incident, whether it was published before or not. */
   async publishAgain(incident: PublishedIncident, partition?: number): Promise<Position> {
-    return await this.broker.produce(this.names.topic, {
+    return await this.publishRecord({
       key: incident.id,
       value: incident.value,
+      incident: incident.id,
+      expected: expectedActions(this.#document, incident.value),
       ...(partition !== undefined && { partition }),
     });
+  }
+
+  /** Appends a record that cannot be decoded. */
+  async publishUndecodable(value: Uint8Array): Promise<Position> {
+    return await this.publishRecord({ key: null, value, incident: null, expected: [] });
+  }
+
+  /** Appends any record to the topic of incidents; the history remembers what must come of it. */
+  async publishRecord(record: PlannedRecord): Promise<Position> {
+    return await this.record.append(
+      record,
+      async (produced) => await this.broker.produce(this.names.topic, produced),
+    );
   }
 
   /** Waits until the group has committed everything that was published. */
@@ -332,6 +357,17 @@ export class Stage implements AsyncDisposable {
       },
       { deadlineMs, seen: () => findings },
     );
+  }
+
+  // ------------------------------------------------------------------------------------- history
+
+  /** Adds an event to the history of the run: a fault of a scenario or schedule, a mark. */
+  recordEvent(event: HistoryEvent): void {
+    this.record.add(event);
+  }
+
+  mark(what: Mark["what"]): void {
+    this.record.add({ kind: "mark", atMs: Date.now(), what });
   }
 
   // ------------------------------------------------------------------------------------ evidence
@@ -368,12 +404,7 @@ export class Stage implements AsyncDisposable {
    * letters, offsets, the contract file. Throws ExpectationError with all findings.
    */
   async judge(): Promise<void> {
-    await this.settled();
-    await this.until(
-      "the contract file shows everything that it ever showed",
-      () => this.contractFile.missing.length === 0,
-      { seen: () => this.contractFile.missing },
-    );
+    await this.#converge();
     const findings = judge({
       published: this.published,
       effects: await this.effects(),
@@ -384,6 +415,21 @@ export class Stage implements AsyncDisposable {
     });
     this.#environment.tell("checker", "checker.judged", { findings });
     expect(findings.length === 0, findings.join("\n"));
+  }
+
+  /** From here on liveness is judged: it has converged, or the time for it is over. */
+  async #converge(): Promise<void> {
+    this.mark("healed");
+    try {
+      await this.settled();
+      await this.until(
+        "the contract file shows everything that it ever showed",
+        () => this.contractFile.missing.length === 0,
+        { seen: () => this.contractFile.missing },
+      );
+    } finally {
+      if (!this.#environment.signal.aborted) this.mark("settled");
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -11,7 +11,7 @@ export const undecodableRecord: Scenario = {
     step("publish a good record, a bad one, a good one");
     await stage.publish(1);
     const bytes = Uint8Array.of(0x7b, 0xff, 0x00, 0x22, 0xfe);
-    const bad = await stage.broker.produce(stage.names.topic, { key: null, value: bytes });
+    const bad = await stage.publishUndecodable(bytes);
     await stage.publish(1);
     await stage.judge();
     expectEqual((await stage.effects()).length, 2, "effects");
