@@ -22,6 +22,7 @@ const responseSchema = z.strictObject({
   status: z.int().min(100).max(599).exactOptional(),
   body: z.string().exactOptional(),
   headers: z.record(z.string(), z.string()).exactOptional(),
+  effectDelayMs: z.number().nonnegative().exactOptional(),
   delayMs: z.number().nonnegative().exactOptional(),
   applied: z.boolean().exactOptional(),
   match: match.exactOptional(),

@@ -51,6 +51,8 @@ export interface ResponseRule {
   /** Default `{"applied":true}` or `{"applied":false}`. */
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Before the effect, which then comes even when the peer has gone. Default 0. */
+  readonly effectDelayMs?: number;
   /** Between effect and reply. Default 0. */
   readonly delayMs?: number;
   /** Whether the request takes effect. Default: for a status below 400. */
@@ -74,7 +76,10 @@ export interface Rule extends AsyncDisposable {
   hits(): Promise<number>;
 }
 
-/** What scenarios ask of the target and do to it. Rules are tried in the order of their installation. */
+/**
+ * What scenarios ask of the target and do to it. Of several rules that concern a request, the one applies that has met the fewest; of
+ * those, the oldest: no rule keeps another one from ever being met.
+ */
 export interface TargetControl {
   effects(): Promise<readonly Effect[]>;
   /** Everything that arrived whole, applied or not. */

@@ -25,7 +25,7 @@ export interface Rules {
   /** The barrier that a connection meets before anything of it is read; only holds without a match. */
   connectionBarrier(): Barrier<Arrival> | undefined;
   requestBarrier(stage: HoldStage, arrival: Arrival): Promise<Barrier<Arrival> | undefined>;
-  /** The first rule that concerns the request; counts the hit. */
+  /** Of the rules that concern the request, the one that met the fewest; counts the hit. */
   verdict(arrival: Arrival): Verdict;
 }
 
@@ -99,7 +99,9 @@ export function createRules(): Rules {
       return undefined;
     },
     verdict(arrival) {
-      const rule = [...rules].find((one) => one.timesLeft > 0 && matches(one.match, arrival));
+      const [rule] = [...rules]
+        .filter((one) => one.timesLeft > 0 && matches(one.match, arrival))
+        .toSorted((left, right) => left.hits - right.hits);
       if (rule === undefined) return { kind: "respond", rule: {} };
       rule.timesLeft -= 1;
       rule.hits += 1;

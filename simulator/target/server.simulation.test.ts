@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import { Agent, fetch } from "undici";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { requestJson } from "../json-request.ts";
 import { startTarget } from "./server.ts";
@@ -99,6 +99,33 @@ describe("action target", () => {
     expect(performance.now() - startedMs).toBeGreaterThanOrEqual(75);
     const [effect] = await target.control.effects();
     expect((effect?.appliedAtMs ?? Infinity) - (effect?.arrivedAtMs ?? 0)).toBeLessThan(60);
+  });
+
+  it("delays the effect, which comes though its peer has gone", async () => {
+    await using target = await startTarget();
+    await using _rule = await target.control.respond({ effectDelayMs: 200, times: 1 });
+    const client = new AbortController();
+    const request = fetch(target.url, {
+      method: "POST",
+      headers: { "idempotency-key": "k" },
+      signal: client.signal,
+    });
+    await vi.waitFor(async () => expect(await target.control.requests()).toHaveLength(1));
+    client.abort();
+    await expect(request).rejects.toThrow("aborted");
+    await vi.waitFor(async () => expect(await target.control.byKey("k")).toHaveLength(1));
+    const [effect] = await target.control.effects();
+    expect((effect?.appliedAtMs ?? 0) - (effect?.arrivedAtMs ?? 0)).toBeGreaterThanOrEqual(195);
+  });
+
+  it("lets every rule that concerns a request have its turn", async () => {
+    await using target = await startTarget();
+    await using first = await target.control.respond({ status: 503 });
+    await using second = await target.control.respond({ status: 429 });
+    const statuses: number[] = [];
+    for (const key of ["a", "b", "c", "d"]) statuses.push((await post(target.url, key)).status);
+    expect(statuses).toEqual([503, 429, 503, 429]);
+    expect([await first.hits(), await second.hits()]).toEqual([2, 2]);
   });
 
   it.each([

@@ -134,6 +134,7 @@ async function handle(
     return;
   }
   const { rule } = verdict;
+  if (rule.effectDelayMs !== undefined) await sleep(rule.effectDelayMs, undefined, { ref: false });
   const applied = rule.applied ?? (rule.status ?? 200) < 400;
   if (applied) await takeEffect(received, { ledger, rules, idempotent }, request);
   if (rule.delayMs !== undefined) await sleep(rule.delayMs, undefined, { ref: false });

@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { countDeadActions } from "../../dead-letters.ts";
+import { openTestStage } from "../test-stage.ts";
+import type { TestStage } from "../test-stage.ts";
+import { ENDPOINT_FAULTS } from "./endpoint.ts";
+
+let test: TestStage;
+
+beforeAll(async () => {
+  test = await openTestStage();
+  await test.stage.readyPod();
+}, 60_000);
+
+afterAll(async () => await test?.[Symbol.asyncDispose](), 60_000);
+
+async function counts() {
+  const [effects, letters] = await Promise.all([test.stage.effects(), test.stage.deadLetters()]);
+  return { effects: effects.length, dead: countDeadActions(letters) };
+}
+
+const kindNamed = (name: string) => {
+  const kind = ENDPOINT_FAULTS.find((one) => one.name === name);
+  if (kind === undefined) throw new Error(`there is no fault ${name}`);
+  return kind;
+};
+
+describe("faults of the action endpoint", () => {
+  // Of one incident whose action is sent once: what the endpoint applied, and what ended in the dead letter topic.
+  it.each([
+    ["slow", { moment: "after-effect", delayMs: 300 }, "waited 300 ms for their answer", 1, 0],
+    ["slow", { moment: "before-effect", delayMs: 2200 }, "waited 2200 ms for their effect", 1, 1],
+    ["hang", { moment: "before-effect" }, "were left without an answer", 0, 1],
+    ["hang", { moment: "after-effect" }, "were left without an answer", 1, 1],
+    ["reset", { moment: "before-effect" }, "were reset before-effect", 0, 1],
+    ["reset", { moment: "after-effect" }, "were reset after-effect", 1, 1],
+    ["too-many-requests", { retryAfterSeconds: 1 }, "were answered 429", 0, 1],
+    ["error", { status: 503, applied: false }, "were answered 503 without an effect", 0, 1],
+    ["error", { status: 500, applied: true }, "were answered 500 with an effect", 1, 1],
+  ] as const)(
+    "endpoint.%s %j",
+    async (name, given, what, effects, dead) => {
+      const kind = kindNamed(`endpoint.${name}`);
+      const before = await counts();
+      await using fault = await kind.inject(test.fault(), kind.parameters.parse(given));
+      expect(await fault.fired()).toBeUndefined();
+      await test.stage.publish(1);
+      expect(await test.stage.until("the fault fired", () => fault.fired())).toBe(
+        `1 requests ${what}`,
+      );
+      await test.stage.settled();
+      await test.stage.until("its effect is there", async () => {
+        return (await counts()).effects === before.effects + effects;
+      });
+      await fault.heal();
+      await fault.heal();
+      await test.stage.publish(1);
+      await test.stage.settled();
+      // Healed: the second one has its effect and no dead letter.
+      expect(await counts()).toEqual({
+        effects: before.effects + effects + 1,
+        dead: before.dead + dead,
+      });
+      expect(await fault.fired()).toBe(`1 requests ${what}`);
+    },
+    30_000,
+  );
+});

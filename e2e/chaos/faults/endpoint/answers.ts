@@ -1,0 +1,145 @@
+import { z } from "zod";
+import type { Rule } from "#simulator/target/control.ts";
+import type { Stage } from "../../../stage.ts";
+import { faultKind } from "../../fault-kind.ts";
+import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
+import { lastingFault } from "../passing-fault.ts";
+import { drawTimes, milliseconds, MOMENTS, times } from "./parameters.ts";
+import type { Bounded, Moment } from "./parameters.ts";
+
+interface SlowParameters extends Bounded {
+  readonly moment: Moment;
+  readonly delayMs: number;
+}
+
+export const endpointSlow: FaultKind = faultKind<SlowParameters>({
+  name: "endpoint.slow",
+  title: "The action endpoint is slow, before or after the effect, perhaps beyond the deadline.",
+  scope: "deployment",
+  lasting: true,
+  needs: [],
+  causes: ["dead-letters"],
+  parameters: z.strictObject({ moment: z.enum(MOMENTS), delayMs: milliseconds, times }),
+  draw: (random) => ({
+    moment: random.pick(MOMENTS),
+    // On both sides of the short deadline of an action.
+    delayMs: 200 + random.below(2000),
+    times: drawTimes(random),
+  }),
+  inject: ({ stage }, parameters) => slowActions(stage, parameters),
+});
+
+export async function slowActions(
+  stage: Stage,
+  { moment, delayMs, ...bounded }: SlowParameters,
+): Promise<InjectedFault> {
+  const delay = moment === "before-effect" ? { effectDelayMs: delayMs } : { delayMs };
+  return installed(
+    await stage.actions.respond({ ...delay, ...bounded }),
+    `waited ${delayMs} ms ${moment === "before-effect" ? "for their effect" : "for their answer"}`,
+  );
+}
+
+interface ResetParameters extends Bounded {
+  readonly moment: Moment;
+}
+
+export const endpointReset: FaultKind = faultKind<ResetParameters>({
+  name: "endpoint.reset",
+  title: "The action endpoint resets connections, before or after the effect of the request.",
+  scope: "deployment",
+  lasting: true,
+  needs: [],
+  causes: ["dead-letters"],
+  parameters: z.strictObject({ moment: z.enum(MOMENTS), times }),
+  draw: (random) => ({ moment: random.pick(MOMENTS), times: drawTimes(random) }),
+  inject: ({ stage }, parameters) => resetActions(stage, parameters),
+});
+
+export async function resetActions(
+  stage: Stage,
+  { moment, ...bounded }: ResetParameters,
+): Promise<InjectedFault> {
+  return installed(
+    await stage.actions.reset({ applied: moment === "after-effect", ...bounded }),
+    `were reset ${moment}`,
+  );
+}
+
+interface TooManyRequestsParameters extends Bounded {
+  readonly retryAfterSeconds: number;
+}
+
+export const endpointTooManyRequests: FaultKind = faultKind<TooManyRequestsParameters>({
+  name: "endpoint.too-many-requests",
+  title: "The action endpoint refuses requests with 429 and says when to come back.",
+  scope: "deployment",
+  lasting: true,
+  needs: [],
+  causes: ["dead-letters"],
+  parameters: z.strictObject({ retryAfterSeconds: z.int().min(0).max(3600), times }),
+  draw: (random) => ({ retryAfterSeconds: random.below(4), times: drawTimes(random) }),
+  inject: ({ stage }, parameters) => refuseActions(stage, parameters),
+});
+
+/** Answers 429, without an effect. */
+export async function refuseActions(
+  stage: Stage,
+  { retryAfterSeconds, ...bounded }: TooManyRequestsParameters,
+): Promise<InjectedFault> {
+  const headers = { "retry-after": String(retryAfterSeconds) };
+  return installed(
+    await stage.actions.respond({ status: 429, headers, ...bounded }),
+    "were answered 429",
+  );
+}
+
+const STATUSES = [500, 502, 503, 504] as const;
+
+interface ErrorParameters extends Bounded {
+  readonly status: number;
+  /** Whether the request takes effect all the same. */
+  readonly applied: boolean;
+}
+
+export const endpointError: FaultKind = faultKind<ErrorParameters>({
+  name: "endpoint.error",
+  title: "The action endpoint answers with an error of the server, with or without the effect.",
+  scope: "deployment",
+  lasting: true,
+  needs: [],
+  causes: ["dead-letters"],
+  parameters: z.strictObject({
+    status: z.int().min(500).max(599),
+    applied: z.boolean(),
+    times,
+  }),
+  draw: (random) => ({
+    status: random.pick(STATUSES),
+    applied: random.pick([true, false]),
+    times: drawTimes(random),
+  }),
+  inject: ({ stage }, parameters) => failActions(stage, parameters),
+});
+
+/** Answers with a status of 500 to 599. */
+export async function failActions(
+  stage: Stage,
+  { status, applied, ...bounded }: ErrorParameters,
+): Promise<InjectedFault> {
+  return installed(
+    await stage.actions.respond({ status, applied, ...bounded }),
+    `were answered ${status} ${applied ? "with" : "without"} an effect`,
+  );
+}
+
+/** `what` completes "N requests ...". */
+function installed(rule: Rule, what: string): InjectedFault {
+  return lastingFault(
+    async () => {
+      const hits = await rule.hits();
+      return hits === 0 ? undefined : `${hits} requests ${what}`;
+    },
+    async () => await rule[Symbol.asyncDispose](),
+  );
+}

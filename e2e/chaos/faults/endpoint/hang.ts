@@ -1,0 +1,42 @@
+import { z } from "zod";
+import type { Stage } from "../../../stage.ts";
+import { faultKind } from "../../fault-kind.ts";
+import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
+import { lastingFault } from "../passing-fault.ts";
+import { drawTimes, MOMENTS, times } from "./parameters.ts";
+import type { Bounded, Moment } from "./parameters.ts";
+
+interface HangParameters extends Bounded {
+  readonly moment: Moment;
+}
+
+export const endpointHang: FaultKind = faultKind<HangParameters>({
+  name: "endpoint.hang",
+  title: "The action endpoint takes requests and does not answer, before or after their effect.",
+  scope: "deployment",
+  lasting: true,
+  needs: [],
+  causes: ["dead-letters"],
+  parameters: z.strictObject({ moment: z.enum(MOMENTS), times }),
+  draw: (random) => ({ moment: random.pick(MOMENTS), times: drawTimes(random) }),
+  inject: ({ stage }, parameters) => hangActions(stage, parameters),
+});
+
+/** Requests stay without an answer. Healing lets those go on whose sender is still there. */
+export async function hangActions(
+  stage: Stage,
+  { moment, times: timesMax }: HangParameters,
+): Promise<InjectedFault> {
+  const hold = await stage.actions.hold(
+    moment === "before-effect" ? "before-request" : "after-effect",
+    // A match of nothing: without one, connections are held before their requests are read.
+    { match: {}, ...(timesMax !== undefined && { times: timesMax }) },
+  );
+  return lastingFault(
+    async () => {
+      const hits = await hold.hits();
+      return hits === 0 ? undefined : `${hits} requests were left without an answer`;
+    },
+    () => hold.release(),
+  );
+}
