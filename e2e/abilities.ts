@@ -9,6 +9,7 @@ const ABILITIES = {
   "broker-nodes": "several nodes of the broker, which can be killed and can lead in turn",
   "broker-connections": "sight of the connections of its clients, and a way to cut them",
   "broker-requests": "sight of what its clients ask, by name",
+  "broker-history": "a history of what was committed, fetched and assigned",
   "broker-users": "users whose passwords can be changed",
 } as const;
 

@@ -125,6 +125,7 @@ export function brokerContract({ subject, abilities, start }: ContractOptions): 
       ["forced-rebalance", () => broker.rebalance(name)],
       ["broker-nodes", () => broker.moveLeader(name, 0, 1)],
       ["broker-connections", () => broker.restart()],
+      ["broker-history", () => broker.protocolHistory()],
       ["broker-users", () => broker.setPassword(running.user.username, "other")],
     ];
     test.each(uses.filter(([ability]) => without(ability)))(
@@ -220,6 +221,47 @@ export function brokerContract({ subject, abilities, start }: ContractOptions): 
           .toBe(1n);
         const idle = await broker.addFault({ clientId: "nobody", action: { type: "drop" } });
         await expect(idle[Symbol.asyncDispose]()).rejects.toThrow(FaultNeverFiredError);
+      },
+    );
+
+    test.skipIf(without("broker-history"))(
+      "tells who was given which records, who committed what, and what each generation was given",
+      async () => {
+        await connected();
+        await expect
+          .poll(async () => (await broker.committedOffsets(name, name)).get(1), POLL)
+          .toBe(1n);
+        const [member] = await broker.members(name);
+        const history = await broker.protocolHistory();
+        const place = { topic: name, partition: 1 };
+        expect(history).toContainEqual(
+          expect.objectContaining({ type: "generation-formed", group: name, members: [member] }),
+        );
+        expect(history).toContainEqual(
+          expect.objectContaining({
+            ...place,
+            type: "records-fetched",
+            clientId: "pod",
+            offset: 0n,
+            nextOffset: 1n,
+          }),
+        );
+        expect(history).toContainEqual(
+          expect.objectContaining({
+            ...place,
+            type: "offset-committed",
+            group: name,
+            memberId: member?.memberId,
+            clientId: "pod",
+            offset: 1n,
+            error: null,
+          }),
+        );
+        await consumer.disconnect();
+        const after = (await broker.protocolHistory()).slice(history.length);
+        expect(after).toContainEqual(
+          expect.objectContaining({ type: "generation-formed", group: name, members: [] }),
+        );
       },
     );
 

@@ -1,5 +1,10 @@
 import type { InstalledFault } from "#simulator/kafka/control/install-fault.ts";
 import type { FaultRule } from "#simulator/kafka/faults.ts";
+import type {
+  GenerationFormed,
+  OffsetCommitted,
+  RecordsFetched,
+} from "#simulator/kafka/protocol/events.ts";
 import type { Ability } from "../abilities.ts";
 
 /**
@@ -53,8 +58,21 @@ export interface Broker extends AsyncDisposable {
    * (`broker-requests`).
    */
   clientActivity(): Promise<readonly ClientActivity[]>;
+  /**
+   * What it applied of the consumer protocol, oldest first: commits and answers to Fetch, by partition, and generations.
+   * Rejects when it is not kept whole any more. `broker-history`.
+   */
+  protocolHistory(): Promise<readonly ProtocolEvent[]>;
   /** Called after every entry of `clientActivity`, never without it; returns the end of the subscription. */
   subscribe(listener: (activity: ClientActivity) => void): () => void;
+}
+
+export type ProtocolEvent = OffsetCommitted | RecordsFetched | AssignedGeneration;
+
+/** The leader of the group has assigned, or the last member has gone. */
+interface AssignedGeneration extends Omit<GenerationFormed, "members"> {
+  /** Empty when nobody is left. */
+  readonly members: readonly GroupMember[];
 }
 
 export interface ProducedRecord {

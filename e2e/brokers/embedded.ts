@@ -6,16 +6,19 @@ import { remoteControl } from "#simulator/kafka/control/remote.ts";
 import type { RemoteControlOptions } from "#simulator/kafka/control/remote.ts";
 import type { FaultRule } from "#simulator/kafka/faults.ts";
 import type { TopicOptions } from "#simulator/kafka/options.ts";
+import { PROTOCOL_EVENTS_MAX } from "#simulator/kafka/protocol/history.ts";
 import { startKafka } from "#simulator/kafka/start.ts";
 import type { Ability } from "../abilities.ts";
 import { ActivityFeed } from "./activity-feed.ts";
 import { readAssignment } from "./assignment.ts";
+import { ProtocolFeed } from "./protocol-feed.ts";
 import type {
   Broker,
   ClientActivity,
   GroupMember,
   Position,
   ProducedRecord,
+  ProtocolEvent,
   StoredRecord,
 } from "./broker.ts";
 
@@ -51,6 +54,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
       topics: options.topics,
       autoCreateTopics: false,
       sessionTimeoutMsMin: options.sessionTimeoutMsMin,
+      protocolEventsMax: PROTOCOL_EVENTS_MAX,
     }),
   );
   const control = starting.use(localControl(cluster));
@@ -71,6 +75,7 @@ export const EMBEDDED_ABILITIES: ReadonlySet<Ability> = new Set<Ability>([
   "broker-nodes",
   "broker-connections",
   "broker-requests",
+  "broker-history",
   "broker-users",
 ]);
 
@@ -79,6 +84,7 @@ class EmbeddedBroker implements Broker {
   readonly bootstrap: readonly string[];
   readonly #control: KafkaControl;
   readonly #activity: ActivityFeed;
+  readonly #protocol: ProtocolFeed;
   readonly #stack: AsyncDisposableStack;
 
   constructor(control: KafkaControl, bootstrap: readonly string[], stack: AsyncDisposableStack) {
@@ -86,6 +92,7 @@ class EmbeddedBroker implements Broker {
     this.#control = control;
     this.#stack = stack;
     this.#activity = stack.use(new ActivityFeed(control));
+    this.#protocol = new ProtocolFeed(control);
   }
 
   async createTopic(name: string, partitions: number): Promise<void> {
@@ -179,6 +186,10 @@ class EmbeddedBroker implements Broker {
 
   async clientActivity(): Promise<readonly ClientActivity[]> {
     return await this.#activity.all();
+  }
+
+  async protocolHistory(): Promise<readonly ProtocolEvent[]> {
+    return await this.#protocol.all();
   }
 
   subscribe(listener: (activity: ClientActivity) => void): () => void {

@@ -131,6 +131,10 @@ export class RealBroker implements Broker {
     return this.#gate().activity();
   }
 
+  async protocolHistory(): Promise<never> {
+    throw this.#lacking("broker-history");
+  }
+
   subscribe(listener: (activity: ClientActivity) => void): () => void {
     return this.#options.gate?.subscribe(listener) ?? (() => {});
   }

@@ -1,6 +1,7 @@
 import { Events } from "./events.ts";
 import { Faults } from "./faults.ts";
 import { Groups } from "./groups/groups.ts";
+import { ProtocolHistory } from "./protocol/history.ts";
 import type { ClusterSettings } from "./options.ts";
 import { Acls } from "./security/acls.ts";
 import { Users } from "./security/users.ts";
@@ -47,6 +48,7 @@ export class Cluster {
   readonly transactions: Transactions;
   readonly faults = new Faults();
   readonly events = new Events();
+  readonly protocol: ProtocolHistory;
   readonly #coordinators = new Map<string, number>();
   readonly #storage: Storage;
   #nodes: readonly NodeView[] = [];
@@ -64,8 +66,10 @@ export class Cluster {
     this.#storage = storage;
     this.users = new Users(users);
     this.acls = new Acls(settings.authorization, (change) => storage.record(change));
-    this.groups = new Groups(settings, timers, (group, change) => {
-      storage.record(groupEntry(group, change));
+    this.protocol = new ProtocolHistory(settings.protocolEventsMax);
+    this.groups = new Groups(settings, timers, {
+      changed: (group, change) => storage.record(groupEntry(group, change)),
+      formed: (generation) => this.protocol.add({ ...generation, atMs: timers.nowMs() }),
     });
     this.transactions = new Transactions(timers, {
       newProducerId: () => this.newProducerId(),

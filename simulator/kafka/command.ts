@@ -8,6 +8,7 @@ import type { ControlSurfaceOptions } from "./control/surface.ts";
 import type { KafkaOptions, ListenerOptions, ListenerTls, TopicOptions } from "./options.ts";
 import type { AuthorizationOptions } from "./security/acls.ts";
 import type { SaslMechanism } from "./security/users.ts";
+import { PROTOCOL_EVENTS_MAX } from "./protocol/history.ts";
 import { startKafka } from "./start.ts";
 
 const MECHANISMS: readonly SaslMechanism[] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
@@ -53,7 +54,13 @@ export const command: Command = {
     setFlagsFromString(COLLECT_RARELY);
     const surface = await surfaceOptions(values);
     await using starting = new AsyncDisposableStack();
-    const cluster = starting.use(await startKafka(await kafkaOptions(values)));
+    const cluster = starting.use(
+      await startKafka({
+        ...(await kafkaOptions(values)),
+        // Nobody else can ask for it.
+        ...(surface !== undefined && { protocolEventsMax: PROTOCOL_EVENTS_MAX }),
+      }),
+    );
     const listening: Record<string, string> = { bootstrap: cluster.bootstrap().join(",") };
     if (surface !== undefined) {
       // It brings a web server: not for who does not ask.

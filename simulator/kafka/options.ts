@@ -79,6 +79,8 @@ export interface KafkaOptions {
   readonly reauthenticationMsMax?: number;
   /** `log.retention.check.interval.ms`. Default 300000, as Apache Kafka. */
   readonly retentionCheckIntervalMs?: number;
+  /** How many events of the consumer protocol (protocol/events.ts) are kept; the oldest go first. Default 0: none is recorded. */
+  readonly protocolEventsMax?: number;
 }
 
 export type ClusterSettings = Required<Omit<KafkaOptions, "topics" | "users" | "directory">>;
@@ -100,6 +102,7 @@ export function clusterSettings(options: KafkaOptions): ClusterSettings {
     failedAuthenticationDelayMs: options.failedAuthenticationDelayMs ?? 100,
     reauthenticationMsMax: options.reauthenticationMsMax ?? 0,
     retentionCheckIntervalMs: options.retentionCheckIntervalMs ?? 300_000,
+    protocolEventsMax: options.protocolEventsMax ?? 0,
   };
   atLeastOne("nodes", settings.nodes);
   atLeastOne("partitionsDefault", settings.partitionsDefault);

@@ -9,6 +9,7 @@ import { startHousekeeping } from "./housekeeping.ts";
 import { Node } from "./network/node.ts";
 import { clusterSettings } from "./options.ts";
 import type { KafkaOptions, TopicOptions } from "./options.ts";
+import type { ProtocolPage } from "./protocol/history.ts";
 import { readRecords } from "./records.ts";
 import type { Isolation, StoredRecord } from "./records.ts";
 import type { Transaction } from "./transactions/transaction.ts";
@@ -53,6 +54,8 @@ export interface KafkaCluster extends AsyncDisposable {
   nodes(): NodeControl[];
   /** Calls `listener` with everything that clients do, until it is disposed. */
   onEvent(listener: KafkaListener): Disposable;
+  /** What it applied of the consumer protocol after number `after`. Throws RangeError without `protocolEventsMax`. */
+  protocolHistory(after: number): ProtocolPage;
 }
 
 interface TopicControl {
@@ -181,6 +184,7 @@ function control(cluster: Cluster, nodes: readonly Node[], housekeeping: Disposa
     node: (id) => nodeControl(cluster, nodes, id),
     nodes: () => nodes.map(({ id }) => nodeControl(cluster, nodes, id)),
     onEvent: (listener) => cluster.events.subscribe(listener),
+    protocolHistory: (after) => cluster.protocol.after(after),
     [Symbol.asyncDispose]() {
       housekeeping[Symbol.dispose]();
       return stop(cluster, nodes);

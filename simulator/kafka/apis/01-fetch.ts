@@ -1,4 +1,5 @@
 import type { Cluster } from "../cluster.ts";
+import type { RecordsFetched } from "../protocol/events.ts";
 import type { Partition } from "../topics.ts";
 import {
   array,
@@ -131,10 +132,21 @@ export const fetch = defineApi({
   },
 });
 
+/** What a client is given of one partition. */
+type FetchedRange = Pick<RecordsFetched, "topic" | "partition" | "offset" | "nextOffset">;
+
+interface PartitionReading {
+  readonly answer: PartitionResponse;
+  /** Absent without records. */
+  readonly range?: FetchedRange;
+}
+
 interface Reading {
   readonly topics: NonNullable<Encodable<typeof response>["topics"]>;
   readonly bytes: number;
   readonly hasError: boolean;
+  /** Partitions with records. */
+  readonly ranges: readonly FetchedRange[];
 }
 
 /** Long poll: until there are `minBytes`, anything is wrong, or `maxWaitMs` have passed. */
@@ -145,7 +157,10 @@ async function readWhenReady(asked: FetchRequest, context: RequestContext) {
     const reading = read(asked, context);
     const leftMs = endsAtMs - cluster.timers.nowMs();
     const isReady = reading.bytes >= asked.minBytes || reading.hasError;
-    if (isReady || leftMs <= 0 || signal.aborted) return reading.topics;
+    if (isReady || leftMs <= 0 || signal.aborted) {
+      if (!signal.aborted) record(reading.ranges, context);
+      return reading.topics;
+    }
     await changed(asked, context, leftMs);
   }
 }
@@ -153,19 +168,30 @@ async function readWhenReady(asked: FetchRequest, context: RequestContext) {
 function read(asked: FetchRequest, context: RequestContext): Reading {
   let bytes = 0;
   let hasError = false;
+  const ranges: FetchedRange[] = [];
   const topics = asked.topics.map((topic) => {
     const name = find(context.cluster, topic)?.name ?? topic.name;
     const partitions = topic.partitions.map((partition) => {
       const bytesLeft = asked.maxBytes - bytes;
       const isCommitted = asked.isolationLevel === READ_COMMITTED;
       const found = readPartition(context, name, partition, isCommitted, bytesLeft, bytes === 0);
-      hasError ||= found.errorCode !== 0;
-      for (const batch of found.records ?? []) bytes += batch.length;
-      return found;
+      hasError ||= found.answer.errorCode !== 0;
+      for (const batch of found.answer.records ?? []) bytes += batch.length;
+      if (found.range !== undefined) ranges.push(found.range);
+      return found.answer;
     });
     return { name: topic.name, id: topic.id, partitions };
   });
-  return { topics, bytes, hasError };
+  return { topics, bytes, hasError, ranges };
+}
+
+function record(ranges: readonly FetchedRange[], context: RequestContext): void {
+  const { cluster, node, clientId } = context;
+  if (!cluster.protocol.isRecorded) return;
+  const atMs = cluster.timers.nowMs();
+  for (const range of ranges) {
+    cluster.protocol.add({ type: "records-fetched", atMs, node, clientId, ...range });
+  }
 }
 
 /** `topic` is empty for an id that no topic has. */
@@ -176,24 +202,25 @@ function readPartition(
   isCommitted: boolean,
   bytesLeft: number,
   atLeastOne: boolean,
-): PartitionResponse {
+): PartitionReading {
   const { index, fetchOffset } = asked;
-  if (topic === "") return failed(index, errorCode("UNKNOWN_TOPIC_ID"));
+  if (topic === "") return { answer: failed(index, errorCode("UNKNOWN_TOPIC_ID")) };
   const led = ledPartition(context, "READ", topic, index, asked.currentLeaderEpoch);
   if (typeof led === "string") {
     const partition = context.cluster.topics.partition(topic, index);
-    return { ...failed(index, errorCode(led)), ...leaderHint(led, partition) };
+    return { answer: { ...failed(index, errorCode(led)), ...leaderHint(led, partition) } };
   }
   const { log } = led.partition;
   const { startOffset: logStartOffset, endOffset: highWatermark, lastStableOffset } = log;
   if (fetchOffset < logStartOffset || fetchOffset > highWatermark) {
-    return failed(index, errorCode("OFFSET_OUT_OF_RANGE"));
+    return { answer: failed(index, errorCode("OFFSET_OUT_OF_RANGE")) };
   }
   const bytesMax = Math.max(0, Math.min(asked.bytesMax, bytesLeft));
   const endOffset = isCommitted ? lastStableOffset : highWatermark;
   const found = log.read(fetchOffset, bytesMax, atLeastOne, endOffset);
+  const [first] = found;
   const nextOffset = (found.at(-1)?.lastOffset ?? fetchOffset) + 1n;
-  return {
+  const answer = {
     index,
     errorCode: 0,
     highWatermark,
@@ -204,6 +231,10 @@ function readPartition(
       : null,
     records: found.map((batch) => batch.bytes),
   };
+  if (first === undefined) return { answer };
+  // The first batch is given whole, also where the client asked for a record within it.
+  const offset = first.baseOffset > fetchOffset ? first.baseOffset : fetchOffset;
+  return { answer, range: { topic, partition: index, offset, nextOffset } };
 }
 
 function leaderHint(refusal: ErrorName, partition: Partition | undefined) {

@@ -61,8 +61,13 @@ export const offsetCommit = defineApi({
     const access = accessRefusal(context, "READ", "GROUP", asked.groupId);
     const refusal = offsetsRefusal(context, asked.groupId) ?? memberRefusal(asked, context);
     const topics = answeredTopics(asked.topics, (topic, partition) => {
-      const error = access ?? committedTopicRefusal(context, topic, partition.index) ?? refusal;
-      return errorCode(error ?? commit(asked.groupId, topic, partition, context));
+      const error =
+        access ??
+        committedTopicRefusal(context, topic, partition.index) ??
+        refusal ??
+        commit(asked.groupId, topic, partition, context);
+      record(asked, topic, partition, error, context);
+      return errorCode(error);
     });
     return { topics };
   },
@@ -87,5 +92,28 @@ function commit(
 ): ErrorName {
   return commitOffset(partition, context, (committed) => {
     context.cluster.groups.getOrCreate(groupId).offsets.set(topic, partition.index, committed);
+  });
+}
+
+function record(
+  { groupId, memberId, generationId }: CommitRequest,
+  topic: string,
+  { index, committedOffset }: AskedOffset,
+  error: ErrorName,
+  { cluster, node, clientId }: RequestContext,
+): void {
+  if (!cluster.protocol.isRecorded) return;
+  cluster.protocol.add({
+    type: "offset-committed",
+    atMs: cluster.timers.nowMs(),
+    node,
+    group: groupId,
+    memberId,
+    generation: generationId,
+    clientId,
+    topic,
+    partition: index,
+    offset: committedOffset,
+    error: error === "NONE" ? null : error,
   });
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { FaultRule } from "../faults.ts";
+import type { ProtocolEvent } from "../protocol/events.ts";
 
 /** 64 bits do not fit a number of JSON. */
 export const bigint = z.codec(z.string().regex(/^-?\d+$/), z.bigint(), {
@@ -59,3 +60,38 @@ export const faultRule = z.strictObject({
   seed: z.int().nonnegative().exactOptional(),
   optional: z.boolean().exactOptional(),
 }) satisfies z.ZodType<FaultRule>;
+
+const place = { topic: z.string(), partition: z.int() };
+
+export const protocolEvent = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("offset-committed"),
+    atMs: z.number(),
+    node: z.int(),
+    group: z.string(),
+    memberId: z.string(),
+    generation: z.int(),
+    clientId: z.string(),
+    ...place,
+    offset: bigint,
+    error: z.string().nullable(),
+  }),
+  z.object({
+    type: z.literal("records-fetched"),
+    atMs: z.number(),
+    node: z.int(),
+    clientId: z.string(),
+    ...place,
+    offset: bigint,
+    nextOffset: bigint,
+  }),
+  z.object({
+    type: z.literal("generation-formed"),
+    atMs: z.number(),
+    group: z.string(),
+    generation: z.int(),
+    members: z
+      .array(z.object({ memberId: z.string(), clientId: z.string(), assignment: bytes }))
+      .readonly(),
+  }),
+]) satisfies z.ZodType<ProtocolEvent>;

@@ -109,6 +109,7 @@ export function localControl(cluster: KafkaCluster): KafkaControl & Disposable {
       await within(promise, waitMs, signal);
       return log.after(after);
     },
+    protocolHistory: async ({ after }) => cluster.protocolHistory(after),
     [Symbol.dispose]: () => log[Symbol.dispose](),
   };
 }

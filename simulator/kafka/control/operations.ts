@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { KafkaEvent, RequestFacts } from "../events.ts";
 import type { GroupState } from "../groups/group.ts";
-import { bigint, bytes, faultRule, urlNumber } from "./codecs.ts";
+import { bigint, bytes, faultRule, protocolEvent, urlNumber } from "./codecs.ts";
 
 const text = z.string();
 const nothing = z.void();
@@ -81,6 +81,14 @@ const eventPage = z.object({
   /** Number of the last one: what to ask after next. */
   last: z.int(),
   /** Events between the one that was asked after and the first of these that are not kept any more. */
+  missed: z.int(),
+});
+
+const protocolPage = z.object({
+  events: z.array(protocolEvent),
+  /** Number of the last one of these: what to ask after next. */
+  last: z.int(),
+  /** Events after the one that was asked after which are not kept any more. */
   missed: z.int(),
 });
 
@@ -196,6 +204,13 @@ export const OPERATIONS = {
 
   /** What clients did, in order: those after number `after` (0: all), waiting for one so long (default 0). */
   events: operation("GET", "/events", z.strictObject({ after: urlNumber, waitMs }), eventPage),
+  /** What was applied of the consumer protocol, in order, a page of it: what came after number `after` (0: the first). */
+  protocolHistory: operation(
+    "GET",
+    "/protocol-history",
+    z.strictObject({ after: urlNumber }),
+    protocolPage,
+  ),
 } as const;
 
 export interface Operation<Input extends z.ZodType, Output extends z.ZodType> {

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { GenerationFormed } from "../protocol/events.ts";
 import type { Timer, Timers } from "../timers.ts";
 import type { ErrorName } from "../wire/errors.ts";
 import {
@@ -35,6 +36,7 @@ export class Group {
   readonly offsets: CommittedOffsets;
   readonly #timers: Timers;
   readonly #initialRebalanceDelayMs: number;
+  readonly #onFormed: (generation: Omit<GenerationFormed, "atMs">) => void;
   readonly #members = new Members();
   readonly #pending: PendingMembers;
   #state: GroupState = "Empty";
@@ -52,6 +54,7 @@ export class Group {
     timers: Timers,
     initialRebalanceDelayMs: number,
     offsets = new CommittedOffsets(),
+    onFormed: (generation: Omit<GenerationFormed, "atMs">) => void = () => {},
   ) {
     this.id = id;
     this.offsets = offsets;
@@ -59,6 +62,7 @@ export class Group {
     this.#emptySinceMs = timers.nowMs();
     this.#pending = new PendingMembers(timers, () => this.#tryCompleteJoin());
     this.#initialRebalanceDelayMs = initialRebalanceDelayMs;
+    this.#onFormed = onFormed;
   }
 
   get state(): GroupState {
@@ -354,6 +358,7 @@ export class Group {
       this.#state = "Empty";
       this.#emptySinceMs = this.#timers.nowMs();
       this.#protocolName = null;
+      this.#tellFormed();
       return;
     }
     if (!joined.some((member) => member.id === this.leaderId) && joined[0] !== undefined) {
@@ -373,13 +378,29 @@ export class Group {
     this.#phase?.cancel();
     const byMember = new Map(assignments.map((one) => [one.memberId, one.assignment]));
     this.#state = "Stable";
-    for (const member of this.#members.all()) {
+    const members = this.#members.all();
+    for (const member of members) {
       member.assignment = Buffer.from(byMember.get(member.id) ?? Buffer.alloc(0));
+    }
+    // Before anybody is answered.
+    this.#tellFormed();
+    for (const member of members) {
       if (member.syncing !== undefined) {
         this.#renew(member);
         answerSync(member, syncAnswer(this.#facts(), member));
       }
     }
+  }
+
+  #tellFormed(): void {
+    this.#onFormed({
+      type: "generation-formed",
+      group: this.id,
+      generation: this.#generation,
+      members: this.members.map(({ id, clientId, assignment }) => {
+        return { memberId: id, clientId, assignment };
+      }),
+    });
   }
 
   /** Members that joined and then never synced hold everybody up: they are out. */

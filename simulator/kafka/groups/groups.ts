@@ -1,3 +1,4 @@
+import type { GenerationFormed } from "../protocol/events.ts";
 import type { Timers } from "../timers.ts";
 import { Group } from "./group.ts";
 import { CommittedOffsets } from "./offsets.ts";
@@ -15,22 +16,24 @@ export interface GroupLimits {
 /** What is to be kept of a group. */
 export type GroupChange = OffsetChange | { readonly type: "group-deleted" };
 
+export interface GroupListeners {
+  /** Told what is to be kept, before it counts; `group-deleted` when the group is forgotten. */
+  readonly changed?: (group: string, change: GroupChange) => void;
+  /** Told when a group has a new generation that is assigned, or nobody in it. */
+  readonly formed?: (generation: Omit<GenerationFormed, "atMs">) => void;
+}
+
 /** The groups of the cluster. */
 export class Groups {
   readonly limits: GroupLimits;
   readonly #timers: Timers;
-  readonly #onChange: (group: string, change: GroupChange) => void;
+  readonly #listeners: GroupListeners;
   readonly #groups = new Map<string, Group>();
 
-  /** `onChange` is told what is to be kept, before it counts; `group-deleted` when the group is forgotten. */
-  constructor(
-    limits: GroupLimits,
-    timers: Timers,
-    onChange: (group: string, change: GroupChange) => void = () => {},
-  ) {
+  constructor(limits: GroupLimits, timers: Timers, listeners: GroupListeners = {}) {
     this.limits = limits;
     this.#timers = timers;
-    this.#onChange = onChange;
+    this.#listeners = listeners;
   }
 
   all(): readonly Group[] {
@@ -44,14 +47,16 @@ export class Groups {
   getOrCreate(id: string): Group {
     const known = this.#groups.get(id);
     if (known !== undefined) return known;
-    const offsets = new CommittedOffsets((change) => this.#onChange(id, change));
-    const group = new Group(id, this.#timers, this.limits.initialRebalanceDelayMs, offsets);
+    const { changed, formed } = this.#listeners;
+    const offsets = new CommittedOffsets((change) => changed?.(id, change));
+    const { initialRebalanceDelayMs } = this.limits;
+    const group = new Group(id, this.#timers, initialRebalanceDelayMs, offsets, formed);
     this.#groups.set(id, group);
     return group;
   }
 
   delete(group: Group): void {
-    this.#onChange(group.id, { type: "group-deleted" });
+    this.#listeners.changed?.(group.id, { type: "group-deleted" });
     this.#close(group);
   }
 

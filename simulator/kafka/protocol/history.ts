@@ -1,0 +1,54 @@
+import type { ProtocolEvent } from "./events.ts";
+
+export interface ProtocolPage {
+  readonly events: ProtocolEvent[];
+  /** Number of the last one of these: what to ask after next. */
+  readonly last: number;
+  /** Events after the one that was asked after which are not kept any more. */
+  readonly missed: number;
+}
+
+/** Enough for hours of a group that works: it takes 80 MB when it is full. */
+export const PROTOCOL_EVENTS_MAX = 500_000;
+
+/** Of one page, so that it can travel. */
+const PAGE_EVENTS_MAX = 10_000;
+
+/** Numbers the events of the protocol from 1 on, and keeps the latest `eventsMax` of them; none of 0. */
+export class ProtocolHistory {
+  readonly #eventsMax: number;
+  #kept: ProtocolEvent[] = [];
+  #dropped = 0;
+
+  constructor(eventsMax: number) {
+    this.#eventsMax = eventsMax;
+  }
+
+  get isRecorded(): boolean {
+    return this.#eventsMax > 0;
+  }
+
+  add(event: ProtocolEvent): void {
+    if (this.#eventsMax === 0) return;
+    this.#kept.push(event);
+    if (this.#kept.length <= this.#eventsMax) return;
+    // By halves, so that it costs little.
+    const dropped = Math.ceil(this.#kept.length / 2);
+    this.#kept = this.#kept.slice(dropped);
+    this.#dropped += dropped;
+  }
+
+  /** What came after number `after`. Throws RangeError when nothing is recorded. */
+  after(after: number): ProtocolPage {
+    if (!this.isRecorded) {
+      throw new RangeError("the history of the protocol is not recorded: protocolEventsMax is 0");
+    }
+    const first = Math.max(0, after - this.#dropped);
+    const events = this.#kept.slice(first, first + PAGE_EVENTS_MAX);
+    return {
+      events,
+      last: Math.max(after, this.#dropped + first + events.length),
+      missed: Math.max(0, this.#dropped - after),
+    };
+  }
+}
