@@ -77,7 +77,7 @@ export function loadFaults(given: Readonly<Record<string, unknown>>): LoadFault[
   // Sums of decimal fractions are not exact.
   if (sum <= 1 + 1e-9) return [];
   const shares = RECORD_SHARES.join(" + ");
-  return [{ field: "", message: `${shares} must be at most 1, got ${Number(sum.toFixed(6))}` }];
+  return [{ field: "", message: `${shares} is ${Number(sum.toFixed(6))} and must be at most 1` }];
 }
 
 /** `text` such as `incidentsPerSecond=50,poisonShare=0`. `option` names the place in messages. */

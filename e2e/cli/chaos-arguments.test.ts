@@ -112,7 +112,7 @@ describe("chaos", () => {
     [["--load", "recordsMax=1,"], '--load must be a file or FIELD=NUMBER,..., got ""'],
     [
       ["--load", "repeatShare=0.5,reopenShare=0.4,poisonShare=0.2"],
-      "--load repeatShare + reopenShare + poisonShare must be at most 1, got 1.1",
+      "--load repeatShare + reopenShare + poisonShare is 1.1 and must be at most 1",
     ],
     [["fast"], "chaos takes names only behind --prove, got fast"],
     [["--prove", ""], '--prove needs a value, got ""'],

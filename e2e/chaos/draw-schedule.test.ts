@@ -1,0 +1,185 @@
+import { assert, integer, property } from "fast-check";
+import { describe, expect, test } from "vitest";
+import { UsageError } from "../errors.ts";
+import { drawSchedule, type DrawOptions } from "./draw-schedule.ts";
+import { FAULT_KINDS } from "./faults/index.ts";
+import { DEFAULT_LOAD } from "./load-plan.ts";
+import { longestMs } from "./longest.ts";
+import { parseSchedule } from "./schedule-schema.ts";
+import { cellsOf } from "./schedules/cells.ts";
+import { familyOf, type Kinds, REGISTERED_KINDS } from "./schedules/kinds.ts";
+import { TEST_KINDS, TEST_PLACE } from "./schedules/test-kinds.ts";
+import type { Schedule } from "./schedule.ts";
+
+const SEED = integer({ min: 0, max: 2 ** 32 - 1 });
+
+const draw = (change: Partial<DrawOptions> = {}, kinds: Kinds = TEST_KINDS): Schedule =>
+  drawSchedule({
+    ...TEST_PLACE,
+    ...kinds,
+    seed: 42,
+    steps: 20,
+    load: DEFAULT_LOAD,
+    replicas: 2,
+    partitions: 4,
+    ...change,
+  });
+
+/** Every ability that a registered kind needs. */
+const EVERYWHERE = {
+  abilities: new Set(
+    [...REGISTERED_KINDS.faults, ...REGISTERED_KINDS.triggers].flatMap(({ needs }) => needs),
+  ),
+  where: "a place with everything",
+};
+
+const kindNamed = (name: string) => TEST_KINDS.faults.find((kind) => kind.name === name)!;
+
+describe("a drawn schedule", () => {
+  test("is the same for the same seed, and another for another one", () => {
+    expect(draw()).toEqual(draw());
+    expect(draw().steps).not.toEqual(draw({ seed: 43 }).steps);
+    expect(draw().steps).toHaveLength(20);
+  });
+
+  test.each([
+    ["kinds of tests", TEST_KINDS, TEST_PLACE],
+    ["the registered kinds", REGISTERED_KINDS, EVERYWHERE],
+  ])("can be parsed, with %s", (_what, kinds, place) => {
+    assert(
+      property(SEED, integer({ min: 1, max: 40 }), integer({ min: 1, max: 3 }), (...given) => {
+        const [seed, steps, replicas] = given;
+        const schedule = draw({ ...place, seed, steps, replicas }, kinds);
+        const text = JSON.stringify(schedule);
+        expect(parseSchedule(text, "drawn", place, kinds)).toEqual(schedule);
+        expect(schedule.steps).toHaveLength(steps);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("of 20 steps waits for less than 55 s in all", () => {
+    assert(
+      property(SEED, (seed) => {
+        expect(longestMs(draw({ seed }), 0)).toBeLessThan(55_000);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("never has more than two lasting faults in four steps, and none of one family twice there", () => {
+    assert(
+      property(SEED, (seed) => {
+        const { steps } = draw({ seed, steps: 40 });
+        for (let first = 0; first < steps.length; first += 1) {
+          const lasting = steps
+            .slice(first, first + 4)
+            .map((step) => kindNamed(step.do.fault))
+            .filter((kind) => kind.lasting);
+          expect(lasting.length).toBeLessThanOrEqual(2);
+          expect(new Set(lasting.map(familyOf)).size).toBe(lasting.length);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("ends every lasting fault, some of them after the session of a pod has passed", () => {
+    const steps = seeds(50).flatMap((seed) => draw({ seed }).steps);
+    const lasting = steps.filter((step) => kindNamed(step.do.fault).lasting);
+    const staysMs = lasting.map((step) => step.until?.elapsedMs ?? Number.NaN);
+    expect(lasting.length).toBeGreaterThan(50);
+    expect(Math.min(...staysMs)).toBeGreaterThan(0);
+    expect(Math.max(...staysMs)).toBeLessThanOrEqual(5000);
+    expect(staysMs.filter((stayMs) => stayMs > 3000).length).toBeGreaterThan(5);
+  });
+
+  test("waits for a moment that only a fault brings about right behind that fault", () => {
+    const needed = new Map(TEST_KINDS.triggers.map((kind) => [kind.name, kind.requires]));
+    let count = 0;
+    for (const { steps } of seeds(50).map((seed) => draw({ seed }))) {
+      for (const [index, { when }] of steps.entries()) {
+        const before = steps[index - 1];
+        for (const one of needed.get(when.trigger) ?? []) {
+          if (one === "actions" || one === "dead-letters") continue;
+          expect(kindNamed(before!.do.fault).causes).toContain(one);
+          count += 1;
+        }
+      }
+    }
+    expect(count).toBeGreaterThan(100);
+  });
+
+  test("mostly strikes the pod that stands at the moment", () => {
+    const pods = seeds(50)
+      .flatMap((seed) => draw({ seed }).steps)
+      .map((step) => step.do.pod)
+      .filter((pod) => pod !== undefined);
+    const held = pods.filter((pod) => pod === "held" || pod === "owner").length;
+    expect(held / pods.length).toBeGreaterThan(0.6);
+    expect(pods).toEqual(expect.arrayContaining(["other", "oldest", "newest", { nth: 1 }]));
+  });
+
+  test.each([
+    ["kinds of tests", TEST_KINDS, TEST_PLACE],
+    ["the registered kinds", REGISTERED_KINDS, EVERYWHERE],
+  ])("reaches most pairs of fault and moment within 50 seeds, with %s", (_what, kinds, place) => {
+    const possible = cellsOf(kinds, place, DEFAULT_LOAD)
+      .filter(({ impossible }) => impossible === undefined)
+      .map(({ fault, trigger }) => `${fault.name} at ${trigger.name}`);
+    const drawn = new Set(
+      seeds(50, 1000)
+        .flatMap((seed) => draw({ ...place, seed }, kinds).steps)
+        .map((step) => `${step.do.fault} at ${step.when.trigger}`),
+    );
+    const reached = possible.filter((cell) => drawn.has(cell));
+    expect(reached.length / possible.length).toBeGreaterThan(0.75);
+  });
+
+  test("has only what the place is able to do, and the faults that were asked for", () => {
+    const faults = [kindNamed("pod.kill"), kindNamed("node.drain"), kindNamed("pod.freeze")];
+    const steps = seeds(20).flatMap((seed) => draw({ seed, faults }).steps);
+    expect(new Set(steps.map((step) => step.do.fault))).toEqual(
+      new Set(["pod.kill", "pod.freeze"]),
+    );
+    const triggers = new Set(steps.map((step) => step.when.trigger));
+    expect(triggers).toContain("pod.started");
+    expect(triggers).not.toContain("pod.stopping");
+  });
+
+  test("is refused where nothing can be injected", () => {
+    const faults = [kindNamed("node.drain")];
+    expect(() => draw({ faults })).toThrow(UsageError);
+    expect(() => draw({ faults })).toThrow(
+      "no schedule can be drawn for the target local with the broker embedded: there is no moment for step 1 at which one of these faults can be injected: node.drain",
+    );
+  });
+
+  test("is longer with a longer wait for its triggers", () => {
+    const slow = draw({ triggerMsMax: 10_000 });
+    expect(longestMs(slow, 0)).toBeGreaterThan(3 * longestMs(draw(), 0));
+    expect(longestMs(slow, 0)).toBeLessThanOrEqual((20 * 1.2 + 2) * 10_000);
+  });
+});
+
+test("the kinds that are registered have names of their own, and families", () => {
+  for (const kinds of [FAULT_KINDS, REGISTERED_KINDS.triggers]) {
+    const names = kinds.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    for (const name of names) expect(name).toMatch(/^[a-z]+\.[a-z0-9-]+$/);
+  }
+});
+
+test("a schedule takes as long as its budgets, and as its last faults stay", () => {
+  const { steps } = draw({ steps: 1, faults: [kindNamed("pod.kill")] });
+  expect(longestMs({ steps: [] }, 7)).toBe(0);
+  expect(longestMs({ steps }, 7)).toBe(steps[0]!.when.budgetMs);
+  const open = { when: { trigger: "a" }, do: { fault: "b" } };
+  expect(longestMs({ steps: [open, open] }, 7)).toBe(14);
+  expect(longestMs({ steps: [{ ...open, until: { elapsedMs: 100 } }, open] }, 7)).toBe(107);
+  expect(longestMs({ steps: [{ ...open, until: { elapsedMs: 3 } }, open] }, 7)).toBe(14);
+});
+
+function seeds(count: number, first = 0): number[] {
+  return Array.from({ length: count }, (_, index) => first + index);
+}

@@ -1,0 +1,208 @@
+import { UsageError } from "../errors.ts";
+import { seededRandom, type SeededRandom } from "../random.ts";
+import type { Circumstance } from "./circumstances.ts";
+import type { FaultKind, FaultStep } from "./fault-kind.ts";
+import type { LoadPlan, Schedule, ScheduleStep } from "./schedule.ts";
+import { type Cell, cellsOf } from "./schedules/cells.ts";
+import { familyOf } from "./schedules/kinds.ts";
+import { circumstancesOfLoad, type SchedulePlace } from "./schedules/rules.ts";
+import type { TriggerKind, TriggerStep } from "./trigger-kind.ts";
+import { TRIGGER_KINDS } from "./triggers/index.ts";
+
+export interface DrawOptions extends SchedulePlace {
+  readonly seed: number;
+  readonly steps: number;
+  /** Those that may be drawn, as far as the place has what they need. */
+  readonly faults: readonly FaultKind[];
+  readonly load: LoadPlan;
+  readonly replicas: number;
+  readonly partitions: number;
+  /** How long an ordinary moment is waited for; one that an earlier step brings about, twice as long. Default: for the short durations. */
+  readonly triggerMsMax?: number;
+  /** Default: all. */
+  readonly triggers?: readonly TriggerKind[];
+}
+
+const TRIGGER_MS_MAX = 2000;
+/** In parts of `triggerMsMax`: what each step may take at the longest, on average, and all of them together beyond that. */
+const STEP_SHARE = 1.2;
+const SLACK_SHARE = 2;
+/** In parts of `triggerMsMax`: how long a lasting fault stays, mostly and sometimes. The latter outlasts a session. */
+const SHORT_STAY = { min: 0.25, max: 1 } as const;
+const LONG_STAY = { min: 1.75, max: 2.5 } as const;
+const LONG_STAY_SHARE = 0.3;
+/** Of so many steps one behind the other, so many may begin a fault that lasts, and none of the same family. */
+const LASTING_WINDOW = 4;
+const LASTING_MAX = 2;
+
+/**
+ * A schedule that depends on nothing but the options. Only what the place is able to do is drawn, and only moments that the load or the step
+ * before brings about. Consecutive seeds go through all pairs of fault and trigger one after the other, in an order that changes each time.
+ * `longestMs` of it is at most `steps * 1.2 + 2` times `triggerMsMax`.
+ */
+export function drawSchedule(options: DrawOptions): Schedule {
+  const { seed, load, replicas, partitions } = options;
+  const kinds = { faults: options.faults, triggers: options.triggers ?? TRIGGER_KINDS };
+  const cells = cellsOf(kinds, options, load).filter(({ impossible }) => impossible === undefined);
+  const drawing = new Drawing(options, cells);
+  while (drawing.steps.length < options.steps) drawing.draw();
+  return { version: 1, seed, replicas, partitions, load, steps: drawing.steps };
+}
+
+class Drawing {
+  readonly steps: ScheduleStep[] = [];
+  readonly #options: DrawOptions;
+  readonly #cells: readonly Cell[];
+  readonly #random: SeededRandom;
+  readonly #ofLoad: ReadonlySet<Circumstance>;
+  /** Those whose turn it is. */
+  readonly #wanted: Cell[];
+  readonly #drawn: Cell[] = [];
+  readonly #triggerMsMax: number;
+  /** The budgets of the steps that are there. */
+  #waitedMs = 0;
+
+  constructor(options: DrawOptions, cells: readonly Cell[]) {
+    this.#options = options;
+    this.#cells = cells;
+    this.#random = seededRandom(options.seed, "schedule");
+    this.#ofLoad = circumstancesOfLoad(options.load);
+    this.#wanted = cellsInTurn(cells, options);
+    this.#triggerMsMax = options.triggerMsMax ?? TRIGGER_MS_MAX;
+  }
+
+  draw(): void {
+    const wanted = this.#wanted.filter((cell) => this.#fits(cell));
+    const fitting = wanted.length > 0 ? wanted : this.#cells.filter((cell) => this.#fits(cell));
+    if (fitting.length === 0) throw this.#nothingFits();
+    const cell = this.#random.pick(this.#preferred(fitting));
+    const index = this.#wanted.indexOf(cell);
+    if (index >= 0) this.#wanted.splice(index, 1);
+    this.#drawn.push(cell);
+    this.#waitedMs += this.#budgetMs(cell.trigger);
+    this.steps.push(this.#step(cell));
+  }
+
+  /** A moment that only the step before brings about is taken at once; next best is what brings about such a moment for one that waits. */
+  #preferred(cells: readonly Cell[]): readonly Cell[] {
+    const now = cells.filter(({ trigger }) => this.#isBroughtAbout(trigger));
+    if (now.length > 0) return now;
+    const needed = new Set(
+      this.#wanted
+        .filter(({ trigger }) => this.#isBroughtAbout(trigger))
+        .flatMap(({ trigger }) => trigger.requires),
+    );
+    const useful = cells.filter(({ fault }) => fault.causes.some((cause) => needed.has(cause)));
+    return useful.length > 0 ? useful : cells;
+  }
+
+  #fits(cell: Cell): boolean {
+    return this.#canCome(cell.trigger) && this.#mayLast(cell.fault) && this.#isInTime(cell);
+  }
+
+  #canCome({ requires }: TriggerKind): boolean {
+    const causes = this.#drawn.at(-1)?.fault.causes ?? [];
+    return requires.every((one) => this.#ofLoad.has(one) || causes.includes(one));
+  }
+
+  #mayLast(fault: FaultKind): boolean {
+    if (!fault.lasting) return true;
+    const others = this.#drawn.slice(1 - LASTING_WINDOW).filter((cell) => cell.fault.lasting);
+    const isRepeated = others.some((cell) => familyOf(cell.fault) === familyOf(fault));
+    return !isRepeated && others.length < LASTING_MAX;
+  }
+
+  #isInTime({ trigger }: Cell): boolean {
+    return this.#waitedMs + this.#budgetMs(trigger) <= this.#allowedMs(this.steps.length + 1);
+  }
+
+  #allowedMs(steps: number): number {
+    return (steps * STEP_SHARE + SLACK_SHARE) * this.#triggerMsMax;
+  }
+
+  #budgetMs(trigger: TriggerKind): number {
+    return this.#triggerMsMax * (this.#isBroughtAbout(trigger) ? 2 : 1);
+  }
+
+  /** Whether the load alone does not lead to it. */
+  #isBroughtAbout({ requires }: TriggerKind): boolean {
+    return requires.some((circumstance) => !this.#ofLoad.has(circumstance));
+  }
+
+  #step({ fault, trigger }: Cell): ScheduleStep {
+    const step = { when: this.#when(trigger), do: this.#do(fault, trigger) };
+    if (!fault.lasting) return step;
+    const isLong = this.#random.next() < LONG_STAY_SHARE;
+    const { min, max } = isLong ? LONG_STAY : SHORT_STAY;
+    const wantedMs = (min + this.#random.next() * (max - min)) * this.#triggerMsMax;
+    const leftMs = this.#allowedMs(this.#options.steps) - this.#waitedMs;
+    return { ...step, until: { elapsedMs: Math.max(1, Math.round(Math.min(wantedMs, leftMs))) } };
+  }
+
+  #when(trigger: TriggerKind): TriggerStep {
+    const random = this.#random;
+    const isOwner = this.#options.replicas > 1 && random.next() < 0.1;
+    const isLater = !this.#isBroughtAbout(trigger) && random.next() < 0.25;
+    return {
+      trigger: trigger.name,
+      ...(isOwner ? { pod: "owner" as const } : {}),
+      ...(isLater ? { ordinal: 2 + random.below(2) } : {}),
+      budgetMs: this.#budgetMs(trigger),
+      ...trigger.draw(random),
+    };
+  }
+
+  #do(fault: FaultKind, trigger: TriggerKind): FaultStep {
+    const { replicas } = this.#options;
+    const isOfPod = fault.scope === "pod";
+    return {
+      fault: fault.name,
+      ...(isOfPod ? { pod: this.#selector(trigger) } : {}),
+      ...fault.draw(this.#random, { replicas }),
+    };
+  }
+
+  /** Mostly the pod that stands at the moment: that is what the moment is for. */
+  #selector({ holds }: TriggerKind): NonNullable<FaultStep["pod"]> {
+    const usual = holds ? "held" : "owner";
+    const { replicas } = this.#options;
+    const share = this.#random.next();
+    if (share < 0.7 || replicas < 2) return usual;
+    if (share < 0.85) return "other";
+    if (share < 0.9) return "oldest";
+    if (share < 0.95) return "newest";
+    return { nth: 1 + this.#random.below(replicas) };
+  }
+
+  #nothingFits(): UsageError {
+    const { faults, where } = this.#options;
+    const names = faults.map(({ name }) => name).join(", ") || "none";
+    return new UsageError(
+      `no schedule can be drawn for ${where}: there is no moment for step ${this.steps.length + 1} at which one of these faults can be injected: ${names}`,
+    );
+  }
+}
+
+/** As many cells as there are steps. Seed by seed they go through all of them, in another order each time. */
+function cellsInTurn(cells: readonly Cell[], { seed, steps }: DrawOptions): Cell[] {
+  if (cells.length === 0) return [];
+  const taken: Cell[] = [];
+  let round = -1;
+  let shuffled: readonly Cell[] = [];
+  for (let index = seed * steps; taken.length < steps; index += 1) {
+    const ofIndex = Math.floor(index / cells.length);
+    if (ofIndex !== round) shuffled = shuffle(cells, seededRandom(ofIndex, "cells"));
+    round = ofIndex;
+    taken.push(shuffled[index % cells.length]!);
+  }
+  return taken;
+}
+
+function shuffle<T>(values: readonly T[], random: SeededRandom): readonly T[] {
+  const shuffled = [...values];
+  for (let end = shuffled.length - 1; end > 0; end -= 1) {
+    const other = random.below(end + 1);
+    [shuffled[end], shuffled[other]] = [shuffled[other]!, shuffled[end]!];
+  }
+  return shuffled;
+}

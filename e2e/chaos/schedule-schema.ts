@@ -1,0 +1,173 @@
+import type { z } from "zod";
+import { readDocument } from "#consumer/config/document.ts";
+import { messageOf } from "#consumer/errors.ts";
+import { isObject } from "../checkers/history-files.ts";
+import { UsageError } from "../errors.ts";
+import type { Schedule } from "./schedule.ts";
+import { type Kinds, ownParameters, parameterNames, REGISTERED_KINDS } from "./schedules/kinds.ts";
+import { ruleFaults, type ScheduleFault, type SchedulePlace } from "./schedules/rules.ts";
+import { FAULT_FIELDS, SCHEDULE_SHAPE, TRIGGER_FIELDS } from "./schedules/shape.ts";
+import type { FaultKind } from "./fault-kind.ts";
+import type { TriggerKind } from "./trigger-kind.ts";
+
+/** A longer value is shown up to here. */
+const SHOWN_LENGTH_MAX = 80;
+
+/**
+ * The schedule that a JSON text holds. Throws UsageError with all that is wrong, each with line, path, rule and value: unknown names and
+ * fields, wrong values, triggers that can never come, and what the place where it is to run cannot do. `file` stands in messages only.
+ */
+export function parseSchedule(
+  text: string,
+  file: string,
+  place: SchedulePlace,
+  kinds: Kinds = REGISTERED_KINDS,
+): Schedule {
+  const { value, lineOf } = readJson(text, file);
+  const checked = checkSchedule(value, place, kinds);
+  if ("schedule" in checked) return checked.schedule;
+  throw faulty(
+    file,
+    checked.faults.map(({ path, message }) => {
+      const found = valueAt(value, path);
+      const got = found === undefined ? "" : `, got ${shown(found)}`;
+      return `${lineOf(path)}, ${pathText(path)} ${message}${got}`;
+    }),
+  );
+}
+
+/** The same for a value that is no text, such as a candidate of the search for a smaller schedule. */
+export function checkSchedule(
+  value: unknown,
+  place: SchedulePlace,
+  kinds: Kinds = REGISTERED_KINDS,
+): { readonly schedule: Schedule } | { readonly faults: readonly ScheduleFault[] } {
+  const shape = SCHEDULE_SHAPE.safeParse(value);
+  const faults = shape.success ? [] : issueFaults(shape.error.issues, [], value);
+  // Kinds and their parameters are judged whatever else is wrong, so that one look shows it all.
+  faults.push(...stepsOf(value).flatMap((step, index) => kindFaults(step, index, kinds)));
+  if (!shape.success) return { faults };
+  const { $schema: _, ...data } = shape.data;
+  faults.push(...ruleFaults(data, place, kinds));
+  return faults.length > 0 ? { faults } : { schedule: data };
+}
+
+/** The kinds that a step names, and their parameters. */
+function kindFaults(step: unknown, index: number, kinds: Kinds): ScheduleFault[] {
+  const at = (...path: readonly string[]): readonly PropertyKey[] => ["steps", index, ...path];
+  const when = valueAt(step, ["when"]);
+  const wanted = valueAt(step, ["do"]);
+  const trigger = valueAt(when, ["trigger"]);
+  const fault = valueAt(wanted, ["fault"]);
+  return [
+    ...(typeof trigger === "string" && isObject(when)
+      ? kindFault(kinds.triggers, trigger, ownParameters({ ...when, trigger }), {
+          path: at("when"),
+          field: "trigger",
+          common: Object.keys(TRIGGER_FIELDS),
+        })
+      : []),
+    ...(typeof fault === "string" && isObject(wanted)
+      ? kindFault(kinds.faults, fault, ownParameters({ ...wanted, fault }), {
+          path: at("do"),
+          field: "fault",
+          common: Object.keys(FAULT_FIELDS),
+        })
+      : []),
+  ];
+}
+
+function kindFault(
+  kinds: readonly (FaultKind | TriggerKind)[],
+  name: string,
+  parameters: object,
+  place: {
+    readonly path: readonly PropertyKey[];
+    readonly field: string;
+    readonly common: readonly string[];
+  },
+): ScheduleFault[] {
+  const kind = kinds.find((one) => one.name === name);
+  if (kind === undefined) {
+    const known = kinds.map((one) => one.name).join(", ");
+    return [{ path: [...place.path, place.field], message: `is unknown (known: ${known})` }];
+  }
+  const result = kind.parameters.safeParse(parameters);
+  if (result.success) return [];
+  const known = [...place.common, ...parameterNames(kind)];
+  return issueFaults(result.error.issues, place.path, parameters, known);
+}
+
+/** `known`: the fields that are allowed where an unknown one was found, as far as they can be told. */
+function issueFaults(
+  issues: readonly z.core.$ZodIssue[],
+  prefix: readonly PropertyKey[],
+  value: unknown,
+  known: readonly string[] = [],
+): ScheduleFault[] {
+  return issues.flatMap((issue) => {
+    const path = [...prefix, ...issue.path];
+    if (issue.code === "unrecognized_keys") {
+      const hint = known.length === 0 ? "" : ` (known: ${known.join(", ")})`;
+      return issue.keys.map((key) => ({ path: [...path, key], message: `is unknown${hint}` }));
+    }
+    if (valueAt(value, issue.path) === undefined) return [{ path, message: "is missing" }];
+    return [{ path, message: ruleOf(issue) }];
+  });
+}
+
+/** `Too big: expected number to be <=3` -> `must be <=3`, since the value is said behind it. */
+function ruleOf({ message }: z.core.$ZodIssue): string {
+  const expected = /expected (.+?)(?:, received .+)?$/.exec(message)?.[1];
+  if (expected === undefined) return message;
+  return `must be ${expected.replace(/^\w+ to (?:be|have) /, "")}`;
+}
+
+function readJson(
+  text: string,
+  file: string,
+): { readonly value: unknown; lineOf: (path: readonly PropertyKey[]) => string } {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(`${file} is not JSON: ${messageOf(error)}`, { cause: error });
+  }
+  // JSON is YAML too, whose parser knows the lines and the keys that stand there twice.
+  const read = readDocument(text);
+  if ("faults" in read) throw faulty(file, read.faults);
+  return { value, lineOf: (path) => read.document.lineOf(path) };
+}
+
+function faulty(file: string, faults: readonly string[]): UsageError {
+  const count = faults.length === 1 ? "one fault" : `${faults.length} faults`;
+  return new UsageError(
+    `${file} has ${count}:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`,
+  );
+}
+
+function stepsOf(value: unknown): readonly unknown[] {
+  const steps = valueAt(value, ["steps"]);
+  return Array.isArray(steps) ? steps : [];
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  let found = value;
+  for (const part of path) {
+    if (typeof found !== "object" || found === null || !Object.hasOwn(found, part))
+      return undefined;
+    found = Reflect.get(found, part);
+  }
+  return found;
+}
+
+/** `["steps", 2, "do"]` -> `steps[2].do` */
+function pathText(path: readonly PropertyKey[]): string {
+  const text = path.map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`));
+  return text.join("").replace(/^\./, "") || "the schedule";
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > SHOWN_LENGTH_MAX ? `${text.slice(0, SHOWN_LENGTH_MAX)}...` : text;
+}

@@ -1,0 +1,128 @@
+import type { Ability } from "../../abilities.ts";
+import { reasonToSkip } from "../../abilities.ts";
+import type { Circumstance, PodSelector } from "../circumstances.ts";
+import type { FaultKind } from "../fault-kind.ts";
+import { loadFaults } from "../load-plan.ts";
+import type { LoadPlan, Schedule, ScheduleStep } from "../schedule.ts";
+import type { TriggerKind } from "../trigger-kind.ts";
+import type { Kinds } from "./kinds.ts";
+
+/** Where a schedule is to run. */
+export interface SchedulePlace {
+  /** Of the target and the broker. */
+  readonly abilities: ReadonlySet<Ability>;
+  /** For messages, such as `the target local with the broker embedded`. */
+  readonly where: string;
+}
+
+export interface ScheduleFault {
+  readonly path: readonly PropertyKey[];
+  /** The rule, without the value. */
+  readonly message: string;
+}
+
+/** What a load brings about by itself. */
+export function circumstancesOfLoad(load: LoadPlan): Set<Circumstance> {
+  const found = new Set<Circumstance>();
+  if (load.repeatShare + load.reopenShare + load.poisonShare < 1) found.add("actions");
+  // A share of few records may be none.
+  if (load.poisonShare * load.recordsMax >= 1) found.add("dead-letters");
+  return found;
+}
+
+/** Everything that no schema says: what one part of a schedule demands of another, and of the place where it runs. */
+export function ruleFaults(
+  schedule: Schedule,
+  place: SchedulePlace,
+  kinds: Kinds,
+): ScheduleFault[] {
+  const faults: ScheduleFault[] = loadFaults({ ...schedule.load }).map(({ field, message }) => ({
+    path: field === "" ? ["load"] : ["load", field],
+    message,
+  }));
+  const found = circumstancesOfLoad(schedule.load);
+  for (const [index, step] of schedule.steps.entries()) {
+    const trigger = kinds.triggers.find(({ name }) => name === step.when.trigger);
+    const fault = kinds.faults.find(({ name }) => name === step.do.fault);
+    const ofStep = [
+      ...(trigger === undefined ? [] : triggerFaults(trigger, found, place, kinds)),
+      ...(fault === undefined ? [] : faultFaults(step, fault, trigger, place)),
+      ...selectorFaults(["when", "pod"], step.when.pod, schedule.replicas),
+      ...selectorFaults(["do", "pod"], step.do.pod, schedule.replicas),
+    ];
+    faults.push(
+      ...ofStep.map(({ path, message }) => ({ path: ["steps", index, ...path], message })),
+    );
+    for (const circumstance of fault?.causes ?? []) found.add(circumstance);
+  }
+  return faults;
+}
+
+function triggerFaults(
+  trigger: TriggerKind,
+  found: ReadonlySet<Circumstance>,
+  place: SchedulePlace,
+  kinds: Kinds,
+): ScheduleFault[] {
+  const path = ["when", "trigger"];
+  const lacking = reasonToSkip(trigger.needs, place.abilities, place.where);
+  const missing = trigger.requires.filter((circumstance) => !found.has(circumstance));
+  return [
+    ...(lacking === undefined ? [] : [{ path, message: `cannot come: ${lacking}` }]),
+    ...missing.map((circumstance) => ({
+      path,
+      message: `cannot come: it needs ${circumstance}, which neither the load nor an earlier step brings about${causesOf(circumstance, kinds)}`,
+    })),
+  ];
+}
+
+function causesOf(circumstance: Circumstance, { faults }: Kinds): string {
+  const names = faults
+    .filter(({ causes }) => causes.includes(circumstance))
+    .map(({ name }) => name);
+  return names.length === 0 ? "" : ` (faults that do: ${names.join(", ")})`;
+}
+
+function faultFaults(
+  step: ScheduleStep,
+  fault: FaultKind,
+  trigger: TriggerKind | undefined,
+  place: SchedulePlace,
+): ScheduleFault[] {
+  const faults: ScheduleFault[] = [];
+  const lacking = reasonToSkip(fault.needs, place.abilities, place.where);
+  if (lacking !== undefined) {
+    faults.push({ path: ["do", "fault"], message: `cannot be injected: ${lacking}` });
+  }
+  if (fault.scope === "deployment" && step.do.pod !== undefined) {
+    faults.push({
+      path: ["do", "pod"],
+      message: `must be absent: ${fault.name} is a fault of the whole deployment`,
+    });
+  }
+  if (step.do.pod === "held" && trigger !== undefined && !trigger.holds) {
+    faults.push({
+      path: ["do", "pod"],
+      message: `must be another one: ${trigger.name} holds no pod`,
+    });
+  }
+  if (step.until !== undefined && !fault.lasting) {
+    faults.push({
+      path: ["until"],
+      message: `must be absent: ${fault.name} does not last, it is over when it has been injected`,
+    });
+  }
+  return faults;
+}
+
+function selectorFaults(
+  path: readonly string[],
+  selector: PodSelector | undefined,
+  replicas: number,
+): ScheduleFault[] {
+  if (selector === "other" && replicas < 2) {
+    return [{ path, message: `needs another pod, and replicas is ${replicas}` }];
+  }
+  if (typeof selector !== "object" || selector.nth <= replicas) return [];
+  return [{ path: [...path, "nth"], message: `must be at most replicas, which is ${replicas}` }];
+}

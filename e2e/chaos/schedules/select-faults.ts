@@ -1,0 +1,20 @@
+import { UsageError } from "../../errors.ts";
+import type { FaultKind } from "../fault-kind.ts";
+import { FAULT_KINDS } from "../faults/index.ts";
+import { familyOf } from "./kinds.ts";
+
+/** The faults with these names or of these families, in the order of the documentation; all when there is no name. Refuses others. */
+export function selectFaults(
+  names: readonly string[],
+  kinds: readonly FaultKind[] = FAULT_KINDS,
+): readonly FaultKind[] {
+  if (names.length === 0) return kinds;
+  const known = new Set(kinds.flatMap((kind) => [familyOf(kind), kind.name]));
+  const unknown = names.filter((name) => !known.has(name));
+  if (unknown.length > 0) {
+    throw new UsageError(
+      `--faults must be names or families of faults, got ${unknown.join(", ")}; known: ${[...known].toSorted().join(", ")}`,
+    );
+  }
+  return kinds.filter((kind) => names.includes(kind.name) || names.includes(familyOf(kind)));
+}
