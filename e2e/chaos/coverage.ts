@@ -1,0 +1,165 @@
+import type { LoadPlan } from "./schedule.ts";
+import { type Cell, cellsOf } from "./schedules/cells.ts";
+import type { Kinds } from "./schedules/kinds.ts";
+import type { SchedulePlace } from "./schedules/rules.ts";
+
+/** What became of one step of a schedule. */
+export interface CoveredStep {
+  readonly trigger: string;
+  readonly fault: string;
+  /** `struck`: the moment came, and the fault fired. `open`: it was not its turn before the end. */
+  readonly outcome: "struck" | "missed" | "never-fired" | "open";
+}
+
+/** How often one fault struck at one moment. */
+export interface CoverageCell {
+  readonly fault: string;
+  readonly trigger: string;
+  /** Whether a pod stands still at that moment. Where none does, the fault strikes only near it. */
+  readonly holds: boolean;
+  /** Schedules that had it, and came to it. */
+  readonly schedules: number;
+  /** Steps that struck. */
+  readonly struck: number;
+  /** Why it can never be; undefined when it can. */
+  readonly impossible?: string;
+}
+
+/**
+ * With `--require-coverage` a pair of fault and held moment that can be, and was in at least so many schedules and struck in none of them, ends
+ * the run with exit code 4. Fewer schedules say nothing: a moment can be missed.
+ */
+export const COVERAGE_SCHEDULES_MIN = 10;
+
+interface Count {
+  readonly cell: Cell;
+  schedules: number;
+  struck: number;
+}
+
+/** Counts faults at moments over the schedules of a run. */
+export class Coverage {
+  readonly #kinds: Kinds;
+  readonly #counts: ReadonlyMap<string, Count>;
+
+  constructor(kinds: Kinds, place: SchedulePlace, load: LoadPlan) {
+    this.#kinds = kinds;
+    this.#counts = new Map(
+      cellsOf(kinds, place, load).map((cell) => [
+        cellName(cell.fault.name, cell.trigger.name),
+        { cell, schedules: 0, struck: 0 },
+      ]),
+    );
+  }
+
+  /** The steps of one schedule. Those of kinds that are not counted here are left out. */
+  add(steps: readonly CoveredStep[]): void {
+    const seen = new Set<Count>();
+    for (const { fault, trigger, outcome } of steps) {
+      const count = this.#counts.get(cellName(fault, trigger));
+      if (count === undefined || outcome === "open") continue;
+      seen.add(count);
+      if (outcome === "struck") count.struck += 1;
+    }
+    for (const count of seen) count.schedules += 1;
+  }
+
+  /** In the order of the kinds. */
+  get cells(): CoverageCell[] {
+    return Array.from(this.#counts.values(), coverageCell);
+  }
+
+  /** What `--require-coverage` refuses, one line each. */
+  missed(schedulesMin = COVERAGE_SCHEDULES_MIN): string[] {
+    return this.cells
+      .filter(({ holds, impossible }) => holds && impossible === undefined)
+      .filter(({ schedules, struck }) => schedules >= schedulesMin && struck === 0)
+      .map(
+        ({ fault, trigger, schedules }) =>
+          `${fault} never struck at ${trigger}, in ${schedules} schedules`,
+      );
+  }
+
+  /** One line for the end of a run. */
+  get summary(): string {
+    const possible = this.cells.filter(({ impossible }) => impossible === undefined);
+    const held = possible.filter(({ holds }) => holds);
+    const near = possible.filter(({ holds }) => !holds);
+    const inVain = held.filter(({ schedules, struck }) => schedules > 0 && struck === 0).length;
+    return [
+      `coverage: ${struckOf(held)} of ${held.length} pairs of fault and held moment were struck`,
+      `${inVain} were drawn in vain`,
+      `${struckOf(near)} of ${near.length} near a moment`,
+      `${this.cells.length - possible.length} cannot be`,
+    ].join(", ");
+  }
+
+  /** A row for each fault and a column for each moment, then what the letters stand for, and why some pairs cannot be. */
+  get table(): string {
+    const { faults, triggers } = this.#kinds;
+    const width = Math.max(0, ...faults.map(({ name }) => name.length));
+    const row = (name: string, cells: readonly string[]): string =>
+      `${name.padEnd(width)} ${cells.map((cell) => cell.padStart(3)).join("")}`.trimEnd();
+    const reasons = new Map<string, number>();
+    for (const { impossible } of this.cells) {
+      if (impossible !== undefined) reasons.set(impossible, (reasons.get(impossible) ?? 0) + 1);
+    }
+    return [
+      row(
+        "",
+        triggers.map((_, index) => columnName(index)),
+      ),
+      ...faults.map((fault) =>
+        row(
+          fault.name,
+          triggers.map((trigger) => this.#sign(fault.name, trigger.name)),
+        ),
+      ),
+      "",
+      "a number: how often it struck; 0: drawn in vain; .: not drawn; -: cannot be",
+      ...triggers.map(
+        ({ name, holds }, index) =>
+          `${columnName(index)}  ${name}${holds ? "" : " (near it only)"}`,
+      ),
+      ...[...reasons].map(([reason, count]) => `-  ${count}: ${reason}`),
+    ].join("\n");
+  }
+
+  /** For `coverage.json` among the artifacts. */
+  toJSON(): { readonly summary: string; readonly cells: readonly CoverageCell[] } {
+    return { summary: this.summary, cells: this.cells };
+  }
+
+  #sign(fault: string, trigger: string): string {
+    const { cell, schedules, struck } = this.#counts.get(cellName(fault, trigger))!;
+    if (cell.impossible !== undefined) return "-";
+    if (schedules === 0) return ".";
+    return struck > 99 ? "99" : String(struck);
+  }
+}
+
+function coverageCell({ cell, schedules, struck }: Count): CoverageCell {
+  const { fault, trigger, impossible } = cell;
+  return {
+    fault: fault.name,
+    trigger: trigger.name,
+    holds: trigger.holds,
+    schedules,
+    struck,
+    ...(impossible === undefined ? {} : { impossible }),
+  };
+}
+
+function struckOf(cells: readonly CoverageCell[]): number {
+  return cells.filter(({ struck }) => struck > 0).length;
+}
+
+function cellName(fault: string, trigger: string): string {
+  return `${fault} at ${trigger}`;
+}
+
+/** `a` to `z`, then `aa` */
+function columnName(index: number): string {
+  const letter = String.fromCodePoint("a".codePointAt(0)! + (index % 26));
+  return index < 26 ? letter : `${columnName(Math.floor(index / 26) - 1)}${letter}`;
+}
