@@ -46,6 +46,12 @@ export interface Durations {
   readonly quietMs: number;
   /** Limit of a whole scenario. */
   readonly scenarioMsMax: number;
+  /** How long a step of a chaos schedule waits for its trigger, unless it has a budget of its own. */
+  readonly triggerMsMax: number;
+  /** How long a pod is held at a trigger for a fault whose injection takes its time. */
+  readonly holdMsMax: number;
+  /** How long everything may take to converge once all faults are healed. */
+  readonly settleMsMax: number;
 }
 
 /** `cluster`: a real one, which takes whole seconds only and is slower. */
@@ -115,6 +121,9 @@ const SHORT: Durations = {
   lookIntervalMs: 50,
   quietMs: 500,
   scenarioMsMax: 90_000,
+  triggerMsMax: 4000,
+  holdMsMax: 1000,
+  settleMsMax: 30_000,
 };
 
 const SHORT_IN_CLUSTER: Durations = {
@@ -149,6 +158,9 @@ const SHORT_IN_CLUSTER: Durations = {
   pollIntervalMs: 100,
   lookIntervalMs: 250,
   scenarioMsMax: 420_000,
+  triggerMsMax: 20_000,
+  holdMsMax: 5000,
+  settleMsMax: 180_000,
 };
 
 const REAL_TIME: Durations = {
@@ -185,4 +197,7 @@ const REAL_TIME: Durations = {
   lookIntervalMs: 500,
   quietMs: 10_000,
   scenarioMsMax: 1_200_000,
+  triggerMsMax: 120_000,
+  holdMsMax: 10_000,
+  settleMsMax: 600_000,
 };

@@ -12,7 +12,8 @@ type EventSource =
   | "target"
   | "splunk"
   | "checker"
-  | "fault";
+  | "fault"
+  | "chaos";
 
 /** One thing that happened, in the order in which the kit saw it. Fields never hold a secret. */
 export interface RunEvent {

@@ -1,6 +1,7 @@
 import { ExpectationError, FaultNeverFiredError } from "./errors.ts";
 import type { Tell } from "./events.ts";
 import type { Scenario, ScenarioContext } from "./scenario.ts";
+import { orAbort } from "./waiting.ts";
 
 type FailureKind = "expectation" | "fault-never-fired" | "infrastructure";
 
@@ -112,6 +113,7 @@ async function attempt(scenario: Scenario, options: RunScenariosOptions): Promis
   const hall = options.open(scenario, signal);
   let error: Error | null = null;
   try {
+    // A scenario that does not look at its signal must not keep the run from ending.
     await orAbort(scenario.run(hall.context), signal);
   } catch (thrown) {
     error = asError(thrown);
@@ -125,21 +127,6 @@ async function attempt(scenario: Scenario, options: RunScenariosOptions): Promis
     error ??= asError(thrown);
   }
   return error;
-}
-
-/** A scenario that does not look at its signal must not keep the run from ending. */
-async function orAbort(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(asError(signal.reason));
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    // Whichever lost the race may still reject.
-    work.catch(() => {});
-  }
 }
 
 function conclude(

@@ -47,6 +47,25 @@ export async function pause(durationMs: number, signal?: AbortSignal): Promise<v
   }
 }
 
+/** What the work gives, or a rejection with the signal's reason as soon as it aborts, whatever the work does then. */
+export async function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => {
+    const reason: unknown = signal.reason;
+    reject(reason instanceof Error ? reason : new Error(String(reason)));
+  };
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    // Whichever lost the race may still reject.
+    work.catch(() => {});
+    aborted.catch(() => {});
+  }
+}
+
 function describe(value: unknown): string {
   const text = typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
   return text.length > 2000 ? `${text.slice(0, 2000)}...` : text;

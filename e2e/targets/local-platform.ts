@@ -6,12 +6,15 @@ export interface LocalPlatformOptions {
   readonly realTime: boolean;
   /** Directory of compiled code that all processes of the run share. */
   readonly compileCache: string;
+  /** A copy of this repository whose consumer the pods run. Default: this repository. */
+  readonly consumerDirectory?: string | undefined;
 }
 
 const LOOPBACK = "127.0.0.1";
 
 /** This host: pods are processes. */
-export function localPlatform({ realTime, compileCache }: LocalPlatformOptions): Platform {
+export function localPlatform(options: LocalPlatformOptions): Platform {
+  const { realTime, compileCache, consumerDirectory } = options;
   const durations = durationsOf(realTime, "local");
   return {
     abilities: new Set(["container-access"]),
@@ -26,7 +29,7 @@ export function localPlatform({ realTime, compileCache }: LocalPlatformOptions):
     kitHost: LOOPBACK,
     expose: async () => ({ [Symbol.asyncDispose]: async () => {} }),
     startTarget: (directory) =>
-      startLocalTarget({ directory, timing: durations.cluster, compileCache }),
+      startLocalTarget({ directory, timing: durations.cluster, compileCache, consumerDirectory }),
     [Symbol.asyncDispose]: async () => {},
   };
 }

@@ -21,6 +21,8 @@ export interface LocalTargetOptions {
   readonly timing: Partial<Timing>;
   /** Compiled code that all containers share: each finds it under this very path. */
   readonly compileCache: string;
+  /** A copy of this repository whose consumer the pods run. Default: this repository. */
+  readonly consumerDirectory?: string | undefined;
 }
 
 /** Names of the images that the local target knows; the manifests must use them. */
@@ -34,15 +36,16 @@ const SIMULATORS = "/opt/kit/simulator";
 
 /** Pods as processes of this host, in a directory of their own. */
 export async function startLocalTarget(options: LocalTargetOptions): Promise<Target> {
+  const consumerDirectory = options.consumerDirectory ?? REPOSITORY;
   const volumesDirectory = join(options.directory, "volumes");
   await mkdir(volumesDirectory);
   const cluster = await startCluster({
-    images: localImages(),
+    images: localImages(consumerDirectory),
     timing: options.timing,
     directory: join(options.directory, "cluster"),
     volumesDirectory,
     // A checkout or a node below /tmp or /app is not the container's.
-    hostPaths: [options.compileCache, REPOSITORY, dirname(process.execPath)],
+    hostPaths: [options.compileCache, REPOSITORY, consumerDirectory, dirname(process.execPath)],
     // The stage decides about the directory that holds all this.
     keepDirectory: true,
   });
@@ -50,7 +53,7 @@ export async function startLocalTarget(options: LocalTargetOptions): Promise<Tar
 }
 
 /** What the image build would put where, as paths of this repository. */
-function localImages(): LocalImage[] {
+function localImages(consumerDirectory: string): LocalImage[] {
   return [
     {
       name: "docker.ouroath.com:4443/yahoo/kafka_consumer*",
@@ -60,7 +63,7 @@ function localImages(): LocalImage[] {
         "/opt/y/1.0/bin/kafka_consumer": {
           copy: join(REPOSITORY, "deploy_target/omega/bin/kafka_consumer"),
         },
-        "/opt/y/1.0/lib/kafka_consumer": REPOSITORY,
+        "/opt/y/1.0/lib/kafka_consumer": consumerDirectory,
       },
       directories: [
         "/app/config",

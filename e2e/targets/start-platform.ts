@@ -12,14 +12,16 @@ export interface StartPlatformOptions {
   readonly line: (text: string) => void;
   /** Asked at the end: whether what was made for the run stays. */
   readonly keepAtEnd: () => boolean;
+  /** A copy of this repository whose consumer the pods run; target local only. Default: this repository. */
+  readonly consumerDirectory?: string;
 }
 
 /** Where the pods of this run will be. Throws StepError when a cluster cannot be brought up. */
 export async function startPlatform(options: StartPlatformOptions): Promise<Platform> {
-  const { run, compileCache, signal, line, keepAtEnd } = options;
+  const { run, compileCache, signal, line, keepAtEnd, consumerDirectory } = options;
   const { realTime } = run;
   // The others only there: the local target does not wait for the client of Kubernetes to load.
-  if (run.target === "local") return localPlatform({ realTime, compileCache });
+  if (run.target === "local") return localPlatform({ realTime, compileCache, consumerDirectory });
   const steps = { realTime, signal, keep: run.keep === "always", onStep: stepLines(line) };
   if (run.kubernetes !== null) {
     const { startContextPlatform } = await import("./kubernetes-context.ts");

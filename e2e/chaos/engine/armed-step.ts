@@ -1,0 +1,83 @@
+import { messageOf } from "#consumer/errors.ts";
+import { pause } from "../../waiting.ts";
+import type { Schedule, ScheduleStep } from "../schedule.ts";
+import type { ArmedTrigger, ReachedTrigger, TriggerKind } from "../trigger-kind.ts";
+import type { PlayOptions } from "./play-options.ts";
+import { podOfRole } from "./pod-roles.ts";
+
+/** A step of the schedule with its number, from 1, and its kinds. */
+export interface NumberedStep {
+  readonly number: number;
+  readonly step: ScheduleStep;
+}
+
+/** A step whose trigger is armed; or why it cannot be. */
+export type ArmedStep = NumberedStep &
+  (
+    | { readonly trigger: ArmedTrigger; readonly kind: TriggerKind; readonly pod: string | null }
+    | { readonly trigger: null; readonly reason: string }
+  );
+
+/** Between two looks at whether the pod that is waited for is still there. */
+const POD_LOOK_MS = 200;
+
+export function numberedSteps({ steps }: Schedule): NumberedStep[] {
+  return steps.map((step, index) => ({ number: index + 1, step }));
+}
+
+/** Arms the trigger of a step. A pod that is not there is a reason, and so is one that went away while it was armed. */
+export async function armStep(numbered: NumberedStep, options: PlayOptions): Promise<ArmedStep> {
+  const { trigger: name, pod: selector, ordinal = 1, budgetMs: _, ...rest } = numbered.step.when;
+  const kind = options.triggers.get(name);
+  if (kind === undefined) throw new Error(`step ${numbered.number}: there is no trigger ${name}`);
+  const pod =
+    selector === undefined ? null : ((await podOfRole(selector, null, options.roles)) ?? null);
+  if (selector !== undefined && pod === null) {
+    return { ...numbered, trigger: null, reason: `no pod is ${roleText(selector)}` };
+  }
+  const { stage, signal } = options;
+  try {
+    const context = { stage, pod, ordinal, signal };
+    const trigger = await kind.arm(context, kind.parameters.parse(rest));
+    return { ...numbered, trigger, kind, pod };
+  } catch (error) {
+    if (signal.aborted || pod === null || (await isPresent(pod, options))) throw error;
+    const reason = `pod ${pod} went away while its trigger was armed: ${messageOf(error)}`;
+    return { ...numbered, trigger: null, reason };
+  }
+}
+
+/** Waits for the moment. Gives a reason instead when it does not come within the budget, or the pod that it is waited for in is gone. */
+export async function reach(
+  armed: Extract<ArmedStep, { trigger: ArmedTrigger }>,
+  options: PlayOptions,
+): Promise<ReachedTrigger | string> {
+  const budgetMs = armed.step.when.budgetMs ?? options.triggerMsMax;
+  const waiting = new AbortController();
+  const signal = AbortSignal.any([options.signal, waiting.signal]);
+  const tooLate = async (): Promise<string> => {
+    await pause(budgetMs, signal);
+    return `it did not come within ${budgetMs} ms`;
+  };
+  const gone = async (): Promise<string> => {
+    if (armed.pod === null) return await Promise.withResolvers<never>().promise;
+    while (await isPresent(armed.pod, options)) await pause(POD_LOOK_MS, signal);
+    return `pod ${armed.pod} is gone`;
+  };
+  const waits = [tooLate(), gone()];
+  try {
+    return await Promise.race([armed.trigger.reached, ...waits]);
+  } finally {
+    waiting.abort(new Error("the wait for the trigger is over"));
+    for (const wait of waits) wait.catch(() => {});
+  }
+}
+
+async function isPresent(pod: string, { roles }: PlayOptions): Promise<boolean> {
+  const pods = await roles.pods();
+  return pods.some(({ metadata }) => metadata?.name === pod);
+}
+
+function roleText(selector: NonNullable<ScheduleStep["when"]["pod"]>): string {
+  return typeof selector === "object" ? `number ${selector.nth} by age` : selector;
+}

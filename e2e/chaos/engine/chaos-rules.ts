@@ -1,0 +1,82 @@
+import type { Configuration } from "#fixtures/configurations.ts";
+import type { ExpectedAction } from "../../checkers/history-event.ts";
+
+/** What an incident of the load is about; its tag `kind` says it to the rules. */
+export type IncidentKind = "plain" | "idempotent" | "mixed";
+
+interface ChaosAction {
+  readonly rule: string;
+  readonly kind: IncidentKind;
+  readonly action: string;
+  readonly idempotent: boolean;
+  readonly attemptsMax: number;
+}
+
+/**
+ * The actions of a schedule: a rule whose action may be sent once, a rule whose action is repeated when it is in doubt, and a rule with one of
+ * each, in this order.
+ */
+const ACTIONS: readonly ChaosAction[] = [
+  { rule: "ticket", kind: "plain", action: "open", idempotent: false, attemptsMax: 3 },
+  { rule: "restart", kind: "idempotent", action: "restart", idempotent: true, attemptsMax: 4 },
+  { rule: "drain", kind: "mixed", action: "drain", idempotent: true, attemptsMax: 3 },
+  { rule: "drain", kind: "mixed", action: "notify", idempotent: false, attemptsMax: 2 },
+];
+
+/** The document of a schedule: every transition of an incident has the actions of its kind. */
+export function withChaosRules(document: Configuration) {
+  const [rule] = document.rules;
+  const [action] = rule?.actions ?? [];
+  if (rule === undefined || action === undefined) throw new Error("the document has no action");
+  const names = [...new Set(ACTIONS.map((one) => one.rule))];
+  return { ...document, rules: names.map((name) => chaosRule(name, rule.match, action)) };
+}
+
+type DocumentRule = Configuration["rules"][number];
+
+function chaosRule(
+  name: string,
+  match: DocumentRule["match"],
+  action: DocumentRule["actions"][number],
+) {
+  const actions = ACTIONS.filter((one) => one.rule === name);
+  const kinds = [...new Set(actions.map(({ kind }) => kind))];
+  return {
+    name,
+    match: { ...match, tags: { kind: kinds } },
+    actions: actions.map((one) => chaosAction(one, action)),
+  };
+}
+
+function chaosAction(
+  { action: name, idempotent, attemptsMax }: ChaosAction,
+  action: DocumentRule["actions"][number],
+) {
+  return {
+    ...action,
+    name,
+    url: action.url.replace(/[^/]*$/, name),
+    // What an endpoint answers when it is overloaded has not been applied: a further attempt may follow.
+    notAppliedStatuses: [429, 503],
+    idempotent,
+    attemptsMax,
+  };
+}
+
+/** What the rules plan for a transition of an incident. */
+export function expectedActions(
+  kind: IncidentKind,
+  incident: { readonly id: string; readonly transition: string; readonly startedOnMs: number },
+): ExpectedAction[] {
+  return ACTIONS.filter((one) => one.kind === kind).map(
+    ({ rule, action, idempotent, attemptsMax }) => ({
+      rule,
+      action,
+      incident: incident.id,
+      transition: incident.transition,
+      startedOnMs: incident.startedOnMs,
+      idempotent,
+      attemptsMax,
+    }),
+  );
+}

@@ -1,0 +1,81 @@
+import { join } from "node:path";
+import { createAuthority } from "#fixtures/certificates.ts";
+import type { Authority } from "#fixtures/certificates.ts";
+import type { Ability } from "../../abilities.ts";
+import type { RunArguments } from "../../arguments.ts";
+import type { BrokerService } from "../../brokers/broker-service.ts";
+import { startBrokers } from "../../brokers/start-brokers.ts";
+import { withSessionTimeout } from "../../durations.ts";
+import type { Durations } from "../../durations.ts";
+import { Recorder } from "../../events.ts";
+import { makeDirectory } from "../../make-directory.ts";
+import { makeOwnedDirectory, removeDirectory } from "../../owned-directory.ts";
+import type { Platform } from "../../targets/platform.ts";
+import { startPlatform } from "../../targets/start-platform.ts";
+
+/** What all schedules of a run share: where pods run, what they read, and where everything is written. */
+export interface ChaosSession extends AsyncDisposable {
+  readonly run: RunArguments;
+  readonly platform: Platform;
+  readonly brokers: BrokerService;
+  readonly authority: Authority;
+  readonly durations: Durations;
+  /** Of target and broker together. */
+  readonly abilities: ReadonlySet<Ability>;
+  readonly recorder: Recorder;
+  /** Every secret of the run: no artifact may show one. */
+  readonly secrets: Map<string, string>;
+  /** Receives a directory per schedule. */
+  readonly artifacts: string;
+}
+
+export interface ChaosSessionOptions {
+  readonly run: RunArguments;
+  /** Of this run alone; it is made. */
+  readonly artifacts: string;
+  /** Schedules at the same time. */
+  readonly jobs: number;
+  readonly signal: AbortSignal;
+  /** Shows a line of progress. */
+  readonly line: (text: string) => void;
+  /** Asked at the end: whether what was made for the run stays. */
+  readonly keepAtEnd: () => boolean;
+  /** A copy of this repository whose consumer the pods run; target local only. Default: this repository. */
+  readonly consumerDirectory?: string;
+}
+
+/** Starts what the schedules of a run share. */
+export async function openChaosSession(options: ChaosSessionOptions): Promise<ChaosSession> {
+  const { run, artifacts, jobs, signal, line, keepAtEnd, consumerDirectory } = options;
+  await using starting = new AsyncDisposableStack();
+  await makeDirectory("--artifacts ($SD_ARTIFACTS_DIR)", artifacts);
+  const compileCache = starting.adopt(await makeOwnedDirectory(), removeDirectory);
+  const platform = starting.use(
+    await startPlatform({
+      run,
+      compileCache,
+      signal,
+      line,
+      keepAtEnd,
+      ...(consumerDirectory !== undefined && { consumerDirectory }),
+    }),
+  );
+  const authority = await createAuthority();
+  const brokers = starting.use(
+    await startBrokers({ run, authority, platform, jobs, signal, line }),
+  );
+  const recorder = starting.use(new Recorder(join(artifacts, "events.ndjson")));
+  const stack = starting.move();
+  return {
+    run,
+    platform,
+    brokers,
+    authority,
+    durations: withSessionTimeout(platform.durations, brokers.sessionTimeoutMsMin),
+    abilities: new Set([...platform.abilities, ...brokers.abilities]),
+    recorder,
+    secrets: new Map(),
+    artifacts,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}

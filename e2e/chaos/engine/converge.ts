@@ -1,0 +1,56 @@
+import { checkOffsets } from "../../checkers/offsets.ts";
+import { checkTerminal } from "../../checkers/terminal.ts";
+import { ExpectationError } from "../../errors.ts";
+import { progressOf } from "../../judge.ts";
+import { isReady, isTerminating } from "../../pods.ts";
+import type { Stage } from "../../stage.ts";
+
+/**
+ * Waits until everything has converged: so many pods are ready, everything published is committed, every claim has its outcome, every letter
+ * is in its topic, and the view shows what it showed. Gives what is still open when the time is over; empty when nothing is.
+ */
+export async function converge(
+  stage: Stage,
+  replicas: number,
+  settleMsMax: number,
+): Promise<readonly string[]> {
+  let open: readonly string[] = [];
+  const isSettled = async (): Promise<boolean> => {
+    open = await openWork(stage, replicas);
+    return open.length === 0;
+  };
+  try {
+    await stage.until("everything has converged", isSettled, { deadlineMs: settleMsMax });
+  } catch (error) {
+    if (!(error instanceof ExpectationError) || open.length === 0) throw error;
+  }
+  return open;
+}
+
+/** Records that the group has not committed. */
+export async function uncommitted(stage: Stage): Promise<number> {
+  const progress = await progressOf(stage.broker, stage.names);
+  return progress.reduce((sum, { end, committed }) => sum + Number(end - (committed ?? 0n)), 0);
+}
+
+/** The cheap ones first: the volume is read when all else is done. */
+async function openWork(stage: Stage, replicas: number): Promise<readonly string[]> {
+  const pods = (await stage.target.pods()).filter((pod) => !isTerminating(pod));
+  const ready = pods.filter((pod) => isReady(pod)).length;
+  if (ready !== replicas || pods.length !== replicas) {
+    return [`${ready} of ${pods.length} pods are ready, ${replicas} are wanted`];
+  }
+  const lag = checkOffsets(await progressOf(stage.broker, stage.names));
+  if (lag.length > 0) return lag;
+  const open = checkTerminal({
+    expected: [],
+    files: await stage.historyFiles(),
+    effects: [],
+    deadLetters: (await stage.deadLetters()).map(({ headers }) => ({
+      key: headers["action-key"] ?? null,
+      attempt: Number(headers["action-attempt"]),
+      reason: headers["dead-letter-reason"] ?? "",
+    })),
+  });
+  return open.length > 0 ? open : stage.contractFile.missing;
+}

@@ -1,0 +1,76 @@
+import { pause } from "../../waiting.ts";
+import type { FaultKind, InjectedFault } from "../fault-kind.ts";
+
+/** A fault that was injected, and is healed in time or at the end. */
+export class InjectedStep {
+  readonly number: number;
+  readonly kind: FaultKind;
+  /** Its target; "" for the whole deployment. */
+  readonly pod: string;
+  readonly injectedAtMs: number;
+  readonly #fault: InjectedFault;
+  readonly #onFired: (step: InjectedStep, proof: string) => void;
+  readonly #onHealed: (step: InjectedStep) => void;
+  #proof: string | null = null;
+  #healing: Promise<void> | null = null;
+  #timed: Promise<void> | null = null;
+
+  constructor(options: {
+    readonly number: number;
+    readonly kind: FaultKind;
+    readonly pod: string;
+    readonly fault: InjectedFault;
+    readonly onFired: (step: InjectedStep, proof: string) => void;
+    readonly onHealed: (step: InjectedStep) => void;
+  }) {
+    this.number = options.number;
+    this.kind = options.kind;
+    this.pod = options.pod;
+    this.injectedAtMs = Date.now();
+    this.#fault = options.fault;
+    this.#onFired = options.onFired;
+    this.#onHealed = options.onHealed;
+  }
+
+  /** What proves that it fired; null as long as nothing does. */
+  get proof(): string | null {
+    return this.#proof;
+  }
+
+  get isHealed(): boolean {
+    return this.#healing !== null;
+  }
+
+  /** Asks for the proof, unless it is there. */
+  async confirm(): Promise<void> {
+    if (this.#proof !== null) return;
+    const proof = await this.#fault.fired();
+    // Two who ask at the same time tell it once.
+    if (proof === undefined || this.#proof !== null) return;
+    this.#proof = proof;
+    this.#onFired(this, proof);
+  }
+
+  /** Heals it after that time, unless it is healed before. A failure is thrown by `heal`, which everybody ends with. */
+  healAfter(elapsedMs: number, signal: AbortSignal): void {
+    const heal = async (): Promise<void> => {
+      await pause(elapsedMs, signal);
+      await this.heal();
+    };
+    this.#timed = heal();
+    this.#timed.catch(() => {});
+  }
+
+  /** Every call is the same healing. */
+  async heal(): Promise<void> {
+    this.#healing ??= this.#heal();
+    await this.#healing;
+  }
+
+  async #heal(): Promise<void> {
+    // Some faults count only while they are there.
+    await this.confirm();
+    await this.#fault.heal();
+    if (this.kind.lasting) this.#onHealed(this);
+  }
+}

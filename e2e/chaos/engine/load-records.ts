@@ -1,0 +1,114 @@
+import type { ExpectedAction } from "../../checkers/history-event.ts";
+import type { SeededRandom } from "../../random.ts";
+import type { LoadPlan } from "../schedule.ts";
+import { expectedActions } from "./chaos-rules.ts";
+import type { IncidentKind } from "./chaos-rules.ts";
+
+/** A record as it is to be appended. */
+export interface LoadRecord {
+  readonly key: string;
+  readonly value: string;
+  /** null: it cannot be decoded. */
+  readonly incident: string | null;
+  readonly expected: readonly ExpectedAction[];
+}
+
+interface Episode {
+  readonly id: string;
+  readonly kind: IncidentKind;
+  readonly startedOnSeconds: number;
+  readonly isResolved: boolean;
+}
+
+/** Earlier records that may be repeated or reopened. */
+const REMEMBERED_MAX = 64;
+
+/** Draws the records of a load, one by one. The sequence depends on the seed alone, the starts of the incidents on the clock. */
+export class LoadRecords {
+  readonly #plan: LoadPlan;
+  readonly #random: SeededRandom;
+  readonly #now: () => number;
+  readonly #records: LoadRecord[] = [];
+  readonly #episodes: Episode[] = [];
+  #poisoned = 0;
+
+  constructor(plan: LoadPlan, random: SeededRandom, now: () => number = Date.now) {
+    this.#plan = plan;
+    this.#random = random;
+    this.#now = now;
+  }
+
+  next(): LoadRecord {
+    const { poisonShare, repeatShare, reopenShare } = this.#plan;
+    const drawn = this.#random.next();
+    if (drawn < poisonShare) return this.#poison();
+    if (drawn < poisonShare + repeatShare && this.#records.length > 0) {
+      return this.#random.pick(this.#records);
+    }
+    if (drawn < poisonShare + repeatShare + reopenShare && this.#episodes.length > 0) {
+      return this.#turn();
+    }
+    return this.#fresh();
+  }
+
+  #poison(): LoadRecord {
+    this.#poisoned += 1;
+    return {
+      key: `poison-${this.#poisoned}`,
+      value: `{"id": "poison-${this.#poisoned}", "status": `,
+      incident: null,
+      expected: [],
+    };
+  }
+
+  #fresh(): LoadRecord {
+    const { idempotentShare } = this.#plan;
+    const id = Array.from({ length: 24 }, () => this.#random.below(16).toString(16)).join("");
+    const isIdempotent = this.#random.next() < idempotentShare;
+    const kind = isIdempotent ? this.#random.pick(["idempotent", "mixed"] as const) : "plain";
+    return this.#record({
+      id,
+      kind,
+      startedOnSeconds: Math.floor(this.#now() / 1000),
+      isResolved: false,
+    });
+  }
+
+  /** The next transition of an incident that is there: an active one is resolved, a resolved one becomes active again, with a later start. */
+  #turn(): LoadRecord {
+    const index = this.#random.below(this.#episodes.length);
+    const [episode] = this.#episodes.splice(index, 1);
+    if (episode === undefined) throw new RangeError(`there is no episode ${index}`);
+    if (!episode.isResolved) return this.#record({ ...episode, isResolved: true });
+    // In the same second it would be the episode before: its start may lie in the future by less than the skew that clocks may have.
+    const startedOnSeconds = Math.max(episode.startedOnSeconds + 1, Math.floor(this.#now() / 1000));
+    return this.#record({ ...episode, startedOnSeconds, isResolved: false });
+  }
+
+  #record(episode: Episode): LoadRecord {
+    const { id, kind, startedOnSeconds, isResolved } = episode;
+    const transition = isResolved ? "resolved" : "active";
+    const record = {
+      key: id,
+      value: JSON.stringify({
+        id,
+        status: transition,
+        severity: "critical",
+        started_on: startedOnSeconds,
+        title: `CPU load on web-${id.slice(0, 4)} above 90 %`,
+        environment: "production",
+        tags: { kind: [kind], host: [`web-${id.slice(0, 4)}.example.com`] },
+      }),
+      incident: id,
+      expected: expectedActions(kind, { id, transition, startedOnMs: startedOnSeconds * 1000 }),
+    };
+    remember(this.#episodes, episode);
+    remember(this.#records, record);
+    return record;
+  }
+}
+
+function remember<T>(known: T[], added: T): void {
+  known.push(added);
+  if (known.length > REMEMBERED_MAX) known.shift();
+}

@@ -1,0 +1,27 @@
+import type { PodSelector } from "../circumstances.ts";
+import type { ReachedTrigger } from "../trigger-kind.ts";
+
+/** What became of one step of a schedule, for the report, the coverage and the comparison of two replays. */
+export interface PlayedStep {
+  /** In the schedule, from 1. */
+  readonly number: number;
+  readonly trigger: string;
+  readonly fault: string;
+  /**
+   * `struck`: the moment came, the fault was injected, and something proves that it fired. `missed`: the moment did not come within its budget, or
+   * the pod was gone. `never-fired`: it was injected and nothing shows that it did anything. `open`: the run ended before.
+   */
+  readonly outcome: "struck" | "missed" | "never-fired" | "open";
+  /** Of `missed` and `never-fired`: why. */
+  readonly reason: string | null;
+  /** The moment; null while it has not come. */
+  readonly reached: ReachedTrigger | null;
+  /** Whether the pod stood still at the moment. */
+  readonly held: boolean;
+  /** The pod that the fault was aimed at; null for a fault of the whole deployment, or when it was not injected. */
+  readonly pod: string | null;
+  /** How the schedule chose that pod; null where there is none. */
+  readonly selector: PodSelector | null;
+  /** What proves that it fired. */
+  readonly fired: string | null;
+}

@@ -1,0 +1,52 @@
+import type { V1Pod } from "@kubernetes/client-node";
+import type { GroupMember } from "../../brokers/broker.ts";
+import { containerStatus, isTerminating, podName } from "../../pods.ts";
+import type { PodSelector } from "../circumstances.ts";
+
+/** What roles are resolved from. */
+export interface RoleSource {
+  /** Present pods in order of creation. */
+  pods(): Promise<readonly V1Pod[]>;
+  /** Members of the consumer group; the client id of each is the name of its pod. */
+  members(): Promise<readonly GroupMember[]>;
+  /** Of incidents. */
+  readonly topic: string;
+}
+
+/**
+ * The name of the pod that has a role now; undefined when no pod has it. `held`: the pod that stands at the trigger. Where nobody owns partition
+ * 0 (while the group is formed), or nothing tells which pod a member is, the oldest pod stands for the owner.
+ */
+export async function podOfRole(
+  selector: PodSelector,
+  held: string | null,
+  source: RoleSource,
+): Promise<string | undefined> {
+  if (selector === "held" && held !== null) return held;
+  const running = (await source.pods()).filter(isTarget).map((pod) => podName(pod));
+  if (typeof selector === "object") return running[selector.nth - 1];
+  if (selector === "oldest") return running[0];
+  if (selector === "newest") return running.at(-1);
+  const owner = (await ownerOf(source, running)) ?? running[0];
+  return selector === "other" ? running.find((name) => name !== owner) : owner;
+}
+
+/** One that is on its way out, or whose app waits to be started again, is not chosen. */
+function isTarget(pod: V1Pod): boolean {
+  return !isTerminating(pod) && isRunning(pod);
+}
+
+export function isRunning(pod: V1Pod): boolean {
+  return containerStatus(pod)?.state?.running !== undefined;
+}
+
+async function ownerOf(
+  source: RoleSource,
+  running: readonly string[],
+): Promise<string | undefined> {
+  const members = await source.members();
+  const owner = members.find(({ partitions }) =>
+    partitions.some(({ topic, partition }) => topic === source.topic && partition === 0),
+  );
+  return running.find((name) => name === owner?.clientId);
+}

@@ -1,0 +1,102 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Verdict } from "../../checkers/checker.ts";
+import { openHall } from "../../hall.ts";
+import { runScenarios } from "../../runner.ts";
+import type { ScenarioResult } from "../../runner.ts";
+import { scenarioId } from "../../scenario.ts";
+import { FAULT_KINDS } from "../faults/index.ts";
+import type { Schedule } from "../schedule.ts";
+import { TRIGGER_KINDS } from "../triggers/index.ts";
+import type { ChaosSession } from "./chaos-session.ts";
+import type { PlayedStep } from "./played-step.ts";
+import { scheduleScenario } from "./schedule-scenario.ts";
+import type { ScheduleProgress } from "./schedule-scenario.ts";
+
+export interface ScheduleResult {
+  /** Of the run, from 1. */
+  readonly number: number;
+  readonly schedule: Schedule;
+  /** Its artifacts, `schedule.json` among them. */
+  readonly directory: string;
+  readonly scenario: ScenarioResult;
+  readonly steps: readonly PlayedStep[];
+  /** Records of the load. */
+  readonly published: number;
+  /** null when it could not even be judged. */
+  readonly verdict: Verdict | null;
+}
+
+export interface RunScheduleOptions {
+  readonly schedule: Schedule;
+  /** Of the run, from 1. */
+  readonly number: number;
+  readonly session: ChaosSession;
+  readonly signal: AbortSignal;
+  readonly onProgress?: (progress: ScheduleProgress) => void;
+}
+
+/** Runs one schedule and judges it. Never throws because of what the schedule did. */
+export async function runSchedule(options: RunScheduleOptions): Promise<ScheduleResult> {
+  const { schedule, number, session, signal, onProgress } = options;
+  const { run, platform, brokers, authority, durations, recorder, secrets, artifacts } = session;
+  let last: ScheduleProgress = { phase: "deploying", steps: [], published: 0, stage: null };
+  const name = `chaos-${schedule.seed}`;
+  const tell = recorder.tell(scenarioId({ number, name }));
+  const scenario = scheduleScenario({
+    schedule,
+    number,
+    triggers: new Map(TRIGGER_KINDS.map((kind) => [kind.name, kind])),
+    faults: new Map(FAULT_KINDS.map((kind) => [kind.name, kind])),
+    abilities: session.abilities,
+    tell,
+    onProgress: (progress) => {
+      last = progress;
+      onProgress?.(progress);
+    },
+  });
+  const directory = join(artifacts, scenarioId(scenario));
+  await mkdir(directory, { recursive: true });
+  // Before anything starts: whatever happens, it can be run again.
+  await writeFile(join(directory, "schedule.json"), `${JSON.stringify(schedule, null, 2)}\n`);
+  const [result] = await runScenarios({
+    scenarios: [scenario],
+    jobs: 1,
+    signal,
+    lost: platform.lost,
+    timeoutMs: () => scenario.timeoutMs?.(durations) ?? durations.scenarioMsMax,
+    skipReason: () => undefined,
+    tell: () => tell,
+    open: (_scenario, scenarioSignal) =>
+      openHall(scenario, scenarioSignal, {
+        run,
+        platform,
+        brokers,
+        authority,
+        durations,
+        artifacts,
+        tell,
+        secrets,
+      }),
+  });
+  if (result === undefined) throw new Error("the runner gave no result");
+  const steps = last.steps;
+  await writeFile(join(directory, "steps.json"), `${JSON.stringify(steps, null, 2)}\n`);
+  const verdict = await readVerdict(directory);
+  return {
+    number,
+    schedule,
+    directory,
+    scenario: result,
+    steps,
+    published: last.published,
+    verdict,
+  };
+}
+
+/** Of the artifacts of a schedule; null where there is none. */
+async function readVerdict(directory: string): Promise<Verdict | null> {
+  const text = await readFile(join(directory, "verdict.json"), "utf8").catch(() => null);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- this run has just written it
+  return text === null ? null : (JSON.parse(text) as Verdict);
+}

@@ -1,0 +1,185 @@
+import type { Ability } from "../../abilities.ts";
+import type { Durations } from "../../durations.ts";
+import { expectFault } from "../../errors.ts";
+import type { Tell } from "../../events.ts";
+import { APP } from "../../pods.ts";
+import { seededRandom } from "../../random.ts";
+import type { Scenario, ScenarioContext } from "../../scenario.ts";
+import type { Stage } from "../../stage.ts";
+import type { FaultKind } from "../fault-kind.ts";
+import type { Schedule } from "../schedule.ts";
+import type { TriggerKind } from "../trigger-kind.ts";
+import { withChaosRules } from "./chaos-rules.ts";
+import { converge, uncommitted } from "./converge.ts";
+import { publishRecord, recordEvent } from "./stage-history.ts";
+import { LoadRecords } from "./load-records.ts";
+import { playLoad } from "./play-load.ts";
+import type { PlayedLoad } from "./play-load.ts";
+import type { PlayedStep } from "./played-step.ts";
+import { StepPlayer } from "./step-player.ts";
+
+/** How far a schedule has come, for the terminal and the report. */
+export interface ScheduleProgress {
+  readonly phase: "deploying" | "playing" | "converging" | "ended";
+  readonly steps: readonly PlayedStep[];
+  /** Records of the load. */
+  readonly published: number;
+  /** null until it is there. */
+  readonly stage: Stage | null;
+}
+
+export interface ScheduleScenarioOptions {
+  readonly schedule: Schedule;
+  /** Of the run, from 1. */
+  readonly number: number;
+  readonly triggers: ReadonlyMap<string, TriggerKind>;
+  readonly faults: ReadonlyMap<string, FaultKind>;
+  /** Of target and broker together. */
+  readonly abilities: ReadonlySet<Ability>;
+  readonly tell: Tell;
+  readonly onProgress: (progress: ScheduleProgress) => void;
+}
+
+/** Nodes of a broker that can have several: one may be killed while the others go on. */
+const BROKER_NODES = 3;
+
+/** A schedule as a scenario: it deploys, plays the steps under load, heals, and waits until all has converged. */
+export function scheduleScenario(options: ScheduleScenarioOptions): Scenario {
+  const { schedule, number } = options;
+  return {
+    number,
+    name: `chaos-${schedule.seed}`,
+    title: `Every invariant holds under a schedule of ${schedule.steps.length} steps.`,
+    timeoutMs: (durations) => timeoutMs(schedule, durations),
+    run: async (context) => await new ScheduleRun(options, context).run(),
+  };
+}
+
+/** Every wait inside is bounded: this is for what nobody thought of. */
+function timeoutMs({ steps }: Schedule, durations: Durations): number {
+  const waits = steps.map(({ when, until }) => {
+    return (when.budgetMs ?? durations.triggerMsMax) + (until?.elapsedMs ?? 0);
+  });
+  const stepsMs = waits.reduce((sum, waitMs) => sum + waitMs + durations.stepMsMax, 0);
+  return stepsMs + durations.settleMsMax + durations.scenarioMsMax;
+}
+
+class ScheduleRun {
+  readonly #options: ScheduleScenarioOptions;
+  readonly #context: ScenarioContext;
+  #stage: Stage | null = null;
+  #phase: ScheduleProgress["phase"] = "deploying";
+  #steps: readonly PlayedStep[] = [];
+  #load: PlayedLoad | null = null;
+
+  constructor(options: ScheduleScenarioOptions, context: ScenarioContext) {
+    this.#options = options;
+    this.#context = context;
+  }
+
+  async run(): Promise<void> {
+    const { schedule, abilities } = this.#options;
+    const { durations, step } = this.#context;
+    step(`deploy ${schedule.replicas} pods`);
+    const stage = await this.#context.stage({
+      replicas: schedule.replicas,
+      partitions: schedule.partitions,
+      brokerNodes: abilities.has("broker-nodes") ? BROKER_NODES : 1,
+      configure: withChaosRules,
+    });
+    this.#stage = stage;
+    this.#show("deploying");
+    await stage.ready();
+    step(`play ${schedule.steps.length} steps`);
+    this.#show("playing");
+    await using player = this.#player(stage);
+    await using load = this.#playLoad(stage);
+    this.#load = load;
+    await player.play();
+    step("heal everything, and wait until all has converged");
+    this.#show("converging");
+    await load.stop();
+    await player.heal();
+    await stage.target.scale(stage.deployment, schedule.replicas);
+    this.#mark(stage, "healed");
+    const open = await converge(stage, schedule.replicas, durations.settleMsMax);
+    this.#mark(stage, "settled");
+    if (open.length > 0) step(`not converged: ${open.join("; ")}`);
+    await player.conclude();
+    this.#show("ended");
+    expectAllFired(player.steps);
+  }
+
+  #player(stage: Stage): StepPlayer {
+    const { schedule, triggers, faults, tell } = this.#options;
+    const { durations, signal } = this.#context;
+    return new StepPlayer({
+      schedule,
+      stage,
+      triggers,
+      faults,
+      roles: {
+        pods: async () => await stage.target.pods(),
+        members: async () => await stage.broker.members(stage.names.group),
+        topic: stage.names.topic,
+      },
+      endOf: (pod, sinceMs) => endOf(stage, pod, sinceMs),
+      triggerMsMax: durations.triggerMsMax,
+      holdMsMax: durations.holdMsMax,
+      durations,
+      tell,
+      record: (event) => recordEvent(stage, { atMs: Date.now(), ...event }),
+      onChange: (steps) => {
+        this.#steps = steps;
+        this.#show(this.#phase);
+      },
+      signal,
+    });
+  }
+
+  #playLoad(stage: Stage): PlayedLoad {
+    const { load, seed } = this.#options.schedule;
+    const records = new LoadRecords(load, seededRandom(seed, "load"));
+    return playLoad({
+      plan: load,
+      next: () => records.next(),
+      publish: async (record) => {
+        await publishRecord(stage, record);
+        this.#show(this.#phase);
+      },
+      backlog: async () => await uncommitted(stage),
+      signal: this.#context.signal,
+    });
+  }
+
+  #mark(stage: Stage, what: "healed" | "settled"): void {
+    recordEvent(stage, { kind: "mark", atMs: Date.now(), what });
+  }
+
+  #show(phase: ScheduleProgress["phase"]): void {
+    this.#phase = phase;
+    const published = this.#load?.published ?? 0;
+    this.#options.onProgress({ phase, steps: this.#steps, published, stage: this.#stage });
+  }
+}
+
+/** How the pod ended since then, if it did. */
+function endOf(stage: Stage, pod: string, sinceMs: number): string | undefined {
+  const end = stage.target
+    .history()
+    .find(
+      ({ name, pod: ended, container = APP, atMs }) =>
+        ended === pod && container === APP && atMs >= sinceMs && ENDS.has(name),
+    );
+  return end?.name;
+}
+
+const ENDS: ReadonlySet<string> = new Set(["deletion-requested", "exit", "gone"]);
+
+function expectAllFired(steps: readonly PlayedStep[]): void {
+  const silent = steps.filter(({ outcome }) => outcome === "never-fired");
+  const said = silent.map(({ number, fault, trigger, reason }) => {
+    return `step ${number}, ${fault} at ${trigger}: ${reason}`;
+  });
+  expectFault(said.length === 0, `a fault never fired: ${said.join("; ")}`);
+}

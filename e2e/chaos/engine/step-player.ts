@@ -1,0 +1,216 @@
+import { messageOf } from "#consumer/errors.ts";
+import type { FaultEvent } from "../../checkers/history-event.ts";
+import { podName } from "../../pods.ts";
+import { seededRandom } from "../../random.ts";
+import { orAbort, pause } from "../../waiting.ts";
+import type { InjectedFault } from "../fault-kind.ts";
+import type { ArmedTrigger, ReachedTrigger } from "../trigger-kind.ts";
+import { armStep, numberedSteps, reach } from "./armed-step.ts";
+import type { ArmedStep } from "./armed-step.ts";
+import { InjectedStep } from "./injected-step.ts";
+import type { PlayOptions } from "./play-options.ts";
+import type { PlayedStep } from "./played-step.ts";
+import { isRunning, podOfRole } from "./pod-roles.ts";
+
+type Told = Pick<FaultEvent, "step" | "fault" | "pod" | "what" | "detail">;
+
+/**
+ * Plays the steps of a schedule in their order: the trigger of each is armed before the fault of the step before it is injected, and a pod that
+ * is held stands still until the fault is in. Disposing disarms and heals whatever is left.
+ */
+export class StepPlayer implements AsyncDisposable {
+  readonly #options: PlayOptions;
+  readonly #steps: PlayedStep[];
+  readonly #injected: InjectedStep[] = [];
+  readonly #cleanup = new AsyncDisposableStack();
+
+  constructor(options: PlayOptions) {
+    this.#options = options;
+    this.#steps = options.schedule.steps.map((step, index) => ({
+      number: index + 1,
+      trigger: step.when.trigger,
+      fault: step.do.fault,
+      outcome: "open",
+      reason: null,
+      reached: null,
+      held: false,
+      pod: null,
+      selector: null,
+      fired: null,
+    }));
+  }
+
+  get steps(): readonly PlayedStep[] {
+    return this.#steps;
+  }
+
+  /** Plays every step. A trigger that does not come is said and counted, and the next one is waited for. */
+  async play(): Promise<void> {
+    const waiting = numberedSteps(this.#options.schedule);
+    const armNext = async (): Promise<ArmedStep | undefined> => {
+      const next = waiting.shift();
+      return next && (await this.#arm(next.number));
+    };
+    let current = await armNext();
+    while (current !== undefined) {
+      const reached = current.trigger === null ? current.reason : await this.#reach(current);
+      if (typeof reached === "string") this.#miss(current.number, reached);
+      // Armed while the pod is held: what the fault sets off cannot be overlooked.
+      const next = await armNext();
+      if (typeof reached !== "string" && current.trigger !== null) {
+        await this.#inject(current, current.trigger, reached);
+      }
+      await current.trigger?.[Symbol.asyncDispose]();
+      for (const injected of this.#injected) await injected.confirm();
+      current = next;
+    }
+  }
+
+  /** Heals every fault, the last one first. */
+  async heal(): Promise<void> {
+    for (const injected of this.#injected.toReversed()) await injected.heal();
+  }
+
+  /**
+   * Asks every fault for its proof once more and says which never fired; one whose pod had ended meanwhile is counted as missed. Call it
+   * when all has converged.
+   */
+  async conclude(): Promise<void> {
+    for (const injected of this.#injected) {
+      await injected.confirm();
+      if (injected.proof !== null) continue;
+      const ended =
+        injected.pod === "" ? undefined : this.#options.endOf(injected.pod, injected.injectedAtMs);
+      if (ended === undefined) {
+        this.#update(injected.number, {
+          outcome: "never-fired",
+          reason: "nothing shows that it did anything",
+        });
+      } else {
+        this.#miss(injected.number, `pod ${injected.pod} ended before it could fire: ${ended}`);
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#cleanup.disposeAsync();
+  }
+
+  async #arm(number: number): Promise<ArmedStep> {
+    const step = this.#options.schedule.steps[number - 1]!;
+    const armed = await armStep({ number, step }, this.#options);
+    if (armed.trigger !== null) {
+      this.#cleanup.use(armed.trigger);
+      this.#update(number, { held: armed.kind.holds });
+      this.#tell(number, "armed", armed.pod, step.when.trigger);
+    }
+    return armed;
+  }
+
+  async #reach(
+    armed: Extract<ArmedStep, { trigger: ArmedTrigger }>,
+  ): Promise<ReachedTrigger | string> {
+    const reached = await reach(armed, this.#options);
+    if (typeof reached === "string") return reached;
+    this.#update(armed.number, { reached });
+    this.#tell(armed.number, "reached", reached.pod, reached.detail);
+    return reached;
+  }
+
+  async #inject(armed: ArmedStep, trigger: ArmedTrigger, reached: ReachedTrigger): Promise<void> {
+    const { number, step } = armed;
+    const { faults, schedule, stage, durations, tell, signal, roles } = this.#options;
+    const { fault: name, pod: chosen, ...parameters } = step.do;
+    const kind = faults.get(name);
+    if (kind === undefined) throw new Error(`step ${number}: there is no fault ${name}`);
+    const selector =
+      kind.scope === "deployment" ? null : (chosen ?? (reached.pod === null ? "owner" : "held"));
+    const pod = selector === null ? "" : await podOfRole(selector, reached.pod, roles);
+    if (pod === undefined) {
+      this.#miss(number, `no pod is ${JSON.stringify(selector)}`);
+      return;
+    }
+    const context = {
+      stage,
+      pod,
+      durations,
+      random: seededRandom(schedule.seed, `step ${number}`),
+      tell,
+      signal,
+    };
+    const injecting = kind.inject(context, kind.parameters.parse(parameters));
+    // Whatever ends this before, what comes of it does not stay.
+    this.#cleanup.defer(async () => await (await injecting.catch(() => null))?.heal());
+    let fault: InjectedFault;
+    try {
+      fault = await this.#whileHeld(injecting, trigger);
+    } catch (error) {
+      if (signal.aborted || pod === "" || (await this.#isRunning(pod))) throw error;
+      this.#miss(number, `pod ${pod} ended first: ${messageOf(error)}`);
+      return;
+    }
+    this.#update(number, { pod: pod === "" ? null : pod, selector });
+    this.#tell(number, "injected", pod === "" ? null : pod, JSON.stringify(step.do));
+    const injected = new InjectedStep({
+      number,
+      kind,
+      pod,
+      fault,
+      onFired: (one, proof) => this.#fired(one, proof),
+      onHealed: (one) => this.#tell(one.number, "healed", one.pod === "" ? null : one.pod, ""),
+    });
+    this.#injected.push(injected);
+    if (kind.lasting && step.until !== undefined) {
+      injected.healAfter(step.until.elapsedMs, signal);
+    }
+  }
+
+  /** A fault whose injection needs the held pod would wait for ever. */
+  async #whileHeld(
+    injecting: Promise<InjectedFault>,
+    trigger: ArmedTrigger,
+  ): Promise<InjectedFault> {
+    const waiting = new AbortController();
+    const { holdMsMax, signal } = this.#options;
+    const letGo = async (): Promise<InjectedFault> => {
+      await pause(holdMsMax, AbortSignal.any([signal, waiting.signal]));
+      await trigger.release();
+      return await injecting;
+    };
+    const lettingGo = letGo();
+    try {
+      return await orAbort(Promise.race([injecting, lettingGo]), signal);
+    } finally {
+      waiting.abort(new Error("it is injected"));
+      lettingGo.catch(() => {});
+    }
+  }
+
+  async #isRunning(pod: string): Promise<boolean> {
+    const pods = await this.#options.roles.pods();
+    const found = pods.find((present) => podName(present) === pod);
+    return found !== undefined && isRunning(found);
+  }
+
+  #miss(number: number, reason: string): void {
+    this.#update(number, { outcome: "missed", reason });
+    this.#tell(number, "missed", null, reason);
+  }
+
+  #fired(injected: InjectedStep, proof: string): void {
+    this.#update(injected.number, { outcome: "struck", fired: proof });
+    this.#tell(injected.number, "fired", injected.pod === "" ? null : injected.pod, proof);
+  }
+
+  #tell(number: number, what: Told["what"], pod: string | null, detail: string): void {
+    const { fault } = this.#steps[number - 1]!;
+    const told: Told = { step: number, fault, pod, what, detail };
+    this.#options.record({ kind: "fault", ...told });
+    this.#options.tell("chaos", `step.${what}`, { ...told });
+  }
+
+  #update(number: number, change: Partial<PlayedStep>): void {
+    this.#steps[number - 1] = { ...this.#steps[number - 1]!, ...change };
+    this.#options.onChange(this.#steps);
+  }
+}
