@@ -11,7 +11,6 @@ import type { Schedule } from "../schedule.ts";
 import type { TriggerKind } from "../trigger-kind.ts";
 import { withChaosRules } from "./chaos-rules.ts";
 import { converge, uncommitted } from "./converge.ts";
-import { publishRecord, recordEvent } from "./stage-history.ts";
 import { LoadRecords } from "./load-records.ts";
 import { playLoad } from "./play-load.ts";
 import type { PlayedLoad } from "./play-load.ts";
@@ -101,9 +100,9 @@ class ScheduleRun {
     await load.stop();
     await player.heal();
     await stage.target.scale(stage.deployment, schedule.replicas);
-    this.#mark(stage, "healed");
+    stage.mark("healed");
     const open = await converge(stage, schedule.replicas, durations.settleMsMax);
-    this.#mark(stage, "settled");
+    stage.mark("settled");
     if (open.length > 0) step(`not converged: ${open.join("; ")}`);
     await player.conclude();
     this.#show("ended");
@@ -128,7 +127,7 @@ class ScheduleRun {
       holdMsMax: durations.holdMsMax,
       durations,
       tell,
-      record: (event) => recordEvent(stage, { atMs: Date.now(), ...event }),
+      record: (event) => stage.recordEvent({ atMs: Date.now(), ...event }),
       onChange: (steps) => {
         this.#steps = steps;
         this.#show(this.#phase);
@@ -144,16 +143,12 @@ class ScheduleRun {
       plan: load,
       next: () => records.next(),
       publish: async (record) => {
-        await publishRecord(stage, record);
+        await stage.publishRecord(record);
         this.#show(this.#phase);
       },
       backlog: async () => await uncommitted(stage),
       signal: this.#context.signal,
     });
-  }
-
-  #mark(stage: Stage, what: "healed" | "settled"): void {
-    recordEvent(stage, { kind: "mark", atMs: Date.now(), what });
   }
 
   #show(phase: ScheduleProgress["phase"]): void {

@@ -277,12 +277,9 @@ test("an injection that needs the held pod gets it back", async () => {
 });
 
 test("an injection into a pod that has ended is missed; any other failure ends the schedule", async () => {
-  const fail = async (): Promise<void> => {
-    throw new Error("container app is not running");
-  };
-  const running = aSchedule([{}], { inject: fail });
+  const running = aSchedule([{}], { inject: failInjection });
   await expect(running.player.play()).rejects.toThrow("container app is not running");
-  const ended = aSchedule([{}], { inject: fail });
+  const ended = aSchedule([{}], { inject: failInjection });
   ended.pods.shift();
   await ended.player.play();
   expect(ended.player.steps[0]).toMatchObject({
@@ -324,3 +321,7 @@ test("a parameter that the kind does not have ends the schedule", async () => {
   const { player } = aSchedule([{ do: { fault: "fake", sizes: 3 } }]);
   await expect(player.play()).rejects.toThrow("sizes");
 });
+
+async function failInjection(): Promise<void> {
+  throw new Error("container app is not running");
+}
