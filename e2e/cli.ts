@@ -38,9 +38,8 @@ async function dispatch(argv: readonly string[]): Promise<ExitCode> {
   const invocation = parseInvocation(argv, process.env, () => randomInt(2 ** 32));
   if (invocation.command === "run") return await runScenarios(invocation.run);
   if (invocation.command === "compare") return await compare(invocation.runs);
-  if (invocation.command === "chaos" || invocation.command === "replay") {
-    throw new UsageError(`command ${invocation.command} is not available yet`);
-  }
+  if (invocation.command === "chaos") return await runChaos(invocation.chaos);
+  if (invocation.command === "replay") return await runReplay(invocation.replay);
   return await COMMANDS[invocation.command]();
 }
 
@@ -92,17 +91,41 @@ async function compare([left, right]: readonly [string, string]): Promise<ExitCo
   return equal ? EXIT_CODE.passed : EXIT_CODE.expectationBroke;
 }
 
+async function runChaos(
+  chaos: Extract<Invocation, { command: "chaos" }>["chaos"],
+): Promise<ExitCode> {
+  return await whereSound(async (signal) => {
+    const module = await import("./chaos/run-chaos.ts");
+    return await module.runChaos({ arguments: chaos, terminal: process.stdout, signal });
+  });
+}
+
+async function runReplay(
+  replay: Extract<Invocation, { command: "replay" }>["replay"],
+): Promise<ExitCode> {
+  return await whereSound(async (signal) => {
+    const module = await import("./chaos/run-replay.ts");
+    return await module.runReplay({ arguments: replay, terminal: process.stdout, signal });
+  });
+}
+
 async function runScenarios(
   run: Extract<Invocation, { command: "run" }>["run"],
 ): Promise<ExitCode> {
+  return await whereSound(async (signal) => {
+    const module = await import("./run.ts");
+    return await module.run({ arguments: run, terminal: process.stdout, signal });
+  });
+}
+
+/** Starts pods only on a machine that can run them; the signal aborts at ^C. */
+async function whereSound(work: (signal: AbortSignal) => Promise<ExitCode>): Promise<ExitCode> {
   const broken = (await doctor()).filter(({ ok }) => !ok);
   if (broken.length > 0) {
     for (const finding of broken) process.stderr.write(`${reportLine(finding)}\n`);
     return EXIT_CODE.infrastructure;
   }
-  const signal = listenForInterrupts(outputClosed);
-  const module = await import("./run.ts");
-  return await module.run({ arguments: run, terminal: process.stdout, signal });
+  return await work(listenForInterrupts(outputClosed));
 }
 
 process.exitCode = await main(process.argv.slice(2));

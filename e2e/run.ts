@@ -19,6 +19,7 @@ import { junitReport } from "./report/junit.ts";
 import { closingLines, Progress } from "./report/terminal.ts";
 import type { Terminal } from "./report/terminal.ts";
 import { rerunCommand } from "./rerun.ts";
+import { runId } from "./run-id.ts";
 import { runScenarios } from "./runner.ts";
 import type { ScenarioResult } from "./runner.ts";
 import { scenarioId } from "./scenario.ts";
@@ -185,12 +186,6 @@ function inStartOrder(scenarios: readonly Scenario[]): Scenario[] {
 /** Most scenarios wait most of the time. */
 function defaultJobs(): number {
   return Math.min(8, Math.max(2, availableParallelism() * 2));
-}
-
-/** Sorts by time; two runs that start in the same second differ in their seed or process. */
-function runId(seed: number): string {
-  const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "");
-  return `${time}-${seed}-${process.pid}`;
 }
 
 function exitCode(

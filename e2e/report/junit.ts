@@ -1,3 +1,4 @@
+import { escapeXml } from "./xml.ts";
 import type { ScenarioResult } from "../runner.ts";
 import { scenarioId } from "../scenario.ts";
 
@@ -13,7 +14,7 @@ export function junitReport(
     `tests="${results.length}" failures="${count("failed")}" errors="0" ` +
     `skipped="${count("interrupted") + count("skipped")}" time="${seconds(timeMs)}"`;
   const listed = Object.entries(properties).map(
-    ([name, value]) => `      <property name="${escape(name)}" value="${escape(value)}"/>\n`,
+    ([name, value]) => `      <property name="${escapeXml(name)}" value="${escapeXml(value)}"/>\n`,
   );
   return (
     `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites ${counts}>\n` +
@@ -25,31 +26,20 @@ export function junitReport(
 
 function testCase(result: ScenarioResult): string {
   const open =
-    `    <testcase classname="e2e" name="${escape(scenarioId(result.scenario))}" ` +
+    `    <testcase classname="e2e" name="${escapeXml(scenarioId(result.scenario))}" ` +
     `time="${seconds(result.durationMs)}"`;
   if (result.status === "interrupted" || result.status === "skipped") {
     const reason = result.reason ?? result.status;
-    return `${open}><skipped message="${escape(reason)}"/></testcase>\n`;
+    return `${open}><skipped message="${escapeXml(reason)}"/></testcase>\n`;
   }
   if (result.failure === undefined) return `${open}/>\n`;
   const { kind, error } = result.failure;
   return (
-    `${open}>\n      <failure type="${kind}" message="${escape(error.message)}">` +
-    `${escape(error.stack ?? error.message)}</failure>\n    </testcase>\n`
+    `${open}>\n      <failure type="${kind}" message="${escapeXml(error.message)}">` +
+    `${escapeXml(error.stack ?? error.message)}</failure>\n    </testcase>\n`
   );
 }
 
 function seconds(durationMs: number): string {
   return (durationMs / 1000).toFixed(3);
-}
-
-function escape(text: string): string {
-  // XML 1.0 has no way to write most control characters, not even escaped.
-  const legal = text.replaceAll(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "?");
-  return legal
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;")
-    .replaceAll("\n", "&#10;");
 }

@@ -1,0 +1,33 @@
+import { EXIT_CODE } from "../../errors.ts";
+import type { ExitCode } from "../../errors.ts";
+import type { ScheduleResult } from "../engine/run-schedule.ts";
+
+/** Whether the schedule broke an invariant, or could not be judged as it should. */
+export function isFailed(result: ScheduleResult): boolean {
+  return result.scenario.status === "failed" || isBroken(result) || isUnknown(result);
+}
+
+export function isBroken({ scenario, verdict }: ScheduleResult): boolean {
+  const isExpectation = scenario.failure?.kind === "expectation";
+  return isExpectation || verdict?.verdicts.some(({ status }) => status === "broken") === true;
+}
+
+/** Something that should have been seen was not: no verdict, or one that rests on missing events. */
+function isUnknown({ scenario, verdict }: ScheduleResult): boolean {
+  if (verdict === null) return scenario.status === "passed";
+  return verdict.verdicts.some(({ status }) => status === "unknown");
+}
+
+/** As DESIGN section 8 has them: what was broken counts more than what could not be judged. */
+export function exitCodeOf(
+  results: readonly ScheduleResult[],
+  isUncovered: boolean,
+  isInterrupted: boolean,
+): ExitCode {
+  if (isInterrupted) return EXIT_CODE.interrupted;
+  if (results.some((result) => isBroken(result))) return EXIT_CODE.expectationBroke;
+  if (results.length === 0 || isUncovered || results.some((result) => isFailed(result))) {
+    return EXIT_CODE.infrastructure;
+  }
+  return EXIT_CODE.passed;
+}

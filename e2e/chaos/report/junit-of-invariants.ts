@@ -1,0 +1,80 @@
+import { escapeXml } from "../../report/xml.ts";
+import type { InvariantVerdict } from "../../checkers/checker.ts";
+import type { ScheduleResult } from "../engine/run-schedule.ts";
+
+/**
+ * JUnit XML: a suite for each schedule, and in it a case for each invariant, which is skipped where it was not judged, and one for the schedule itself, which
+ * fails when it could not be played to its end.
+ */
+export function junitOfInvariants(
+  results: readonly ScheduleResult[],
+  properties: Readonly<Record<string, string>>,
+): string {
+  const suites = results.map((result) => suiteOf(result, properties));
+  const counts = countsOf(suites.flatMap(({ cases }) => cases));
+  return (
+    `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites ${counts}>\n` +
+    suites.map(({ text }) => text).join("") +
+    "</testsuites>\n"
+  );
+}
+
+interface Case {
+  readonly name: string;
+  readonly status: "passed" | "failed" | "skipped";
+  readonly type?: string;
+  readonly message?: string;
+}
+
+function suiteOf(
+  result: ScheduleResult,
+  properties: Readonly<Record<string, string>>,
+): { readonly cases: readonly Case[]; readonly text: string } {
+  const { schedule, scenario, verdict } = result;
+  const cases = [playedCase(result), ...(verdict?.verdicts ?? []).map(invariantCase)];
+  const listed = Object.entries({ ...properties, schedule: String(schedule.seed) }).map(
+    ([name, value]) => `      <property name="${escapeXml(name)}" value="${escapeXml(value)}"/>\n`,
+  );
+  const time = (scenario.durationMs / 1000).toFixed(3);
+  const text =
+    `  <testsuite name="chaos ${schedule.seed}" ${countsOf(cases)} time="${time}">\n` +
+    `    <properties>\n${listed.join("")}    </properties>\n` +
+    cases.map((one) => caseText(one, schedule.seed)).join("") +
+    "  </testsuite>\n";
+  return { cases, text };
+}
+
+/** What the verdicts say already is not said again. */
+function playedCase({ scenario, verdict }: ScheduleResult): Case {
+  const name = "schedule-played";
+  if (scenario.status === "interrupted") return { name, status: "skipped", message: "interrupted" };
+  const isJudged = verdict?.verdicts.some(
+    ({ status }) => status !== "holds" && status !== "not-judged",
+  );
+  if (scenario.failure === undefined || isJudged === true) return { name, status: "passed" };
+  const { kind, error } = scenario.failure;
+  return { name, status: "failed", type: kind, message: error.message };
+}
+
+function invariantCase({ invariant: name, status, findings, reason }: InvariantVerdict): Case {
+  if (status === "holds") return { name, status: "passed" };
+  if (status === "not-judged") return { name, status: "skipped", message: reason ?? status };
+  const message = [reason, ...findings.map((finding) => finding.message)]
+    .filter(Boolean)
+    .join("\n");
+  return { name, status: "failed", type: status, message };
+}
+
+function caseText({ name, status, type = "", message = "" }: Case, seed: number): string {
+  const open = `    <testcase classname="chaos.${seed}" name="${escapeXml(name)}"`;
+  if (status === "passed") return `${open}/>\n`;
+  const text = escapeXml(message);
+  if (status === "skipped") return `${open}><skipped message="${text}"/></testcase>\n`;
+  return `${open}><failure type="${escapeXml(type)}" message="${text}"/></testcase>\n`;
+}
+
+function countsOf(cases: readonly Case[]): string {
+  const count = (status: Case["status"]): number =>
+    cases.filter((one) => one.status === status).length;
+  return `tests="${cases.length}" failures="${count("failed")}" errors="0" skipped="${count("skipped")}"`;
+}

@@ -1,0 +1,146 @@
+import { copyFile, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { checkSecrets } from "../checkers/secrets.ts";
+import type { ChaosArguments } from "../cli/chaos-arguments.ts";
+import { EXIT_CODE } from "../errors.ts";
+import type { ExitCode } from "../errors.ts";
+import { makeDirectory } from "../make-directory.ts";
+import { seededRandom } from "../random.ts";
+import type { Terminal } from "../report/terminal.ts";
+import { runId } from "../run-id.ts";
+import { Coverage } from "./coverage.ts";
+import { drawSchedule } from "./draw-schedule.ts";
+import { openChaosSession } from "./engine/chaos-session.ts";
+import type { ChaosSession } from "./engine/chaos-session.ts";
+import type { ScheduleResult } from "./engine/run-schedule.ts";
+import { runSchedules } from "./engine/run-schedules.ts";
+import { ChaosProgress } from "./report/chaos-progress.ts";
+import { closingLines } from "./report/closing-lines.ts";
+import { exitCodeOf, isFailed } from "./report/exit-code.ts";
+import { junitOfInvariants } from "./report/junit-of-invariants.ts";
+import type { Schedule } from "./schedule.ts";
+import { REGISTERED_KINDS } from "./schedules/kinds.ts";
+import { selectFaults } from "./schedules/select-faults.ts";
+import { shrinkFailure } from "./shrink-failure.ts";
+
+export interface ChaosOptions {
+  readonly arguments: ChaosArguments;
+  readonly terminal: Terminal;
+  /** ^C. */
+  readonly signal: AbortSignal;
+}
+
+/** The command `chaos`: draws schedules from the seed, runs and judges them, and shrinks the first one that fails. */
+export async function runChaos({
+  arguments: chosen,
+  terminal,
+  signal,
+}: ChaosOptions): Promise<ExitCode> {
+  const faults = selectFaults(chosen.faults);
+  const artifacts = join(resolve(chosen.artifacts), runId(chosen.seed));
+  await makeDirectory("--artifacts ($SD_ARTIFACTS_DIR)", artifacts);
+  if (chosen.junit !== null) await makeDirectory("--junit", dirname(resolve(chosen.junit)));
+  const progress = new ChaosProgress(terminal);
+  progress.line(`seed ${chosen.seed}, artifacts ${artifacts}`);
+  const startMs = performance.now();
+  const jobs = chosen.jobs ?? Math.max(1, Math.min(availableParallelism(), 4));
+  let results: ScheduleResult[] = [];
+  let shrunk: string | null = null;
+  let secrets: ReadonlyMap<string, string>;
+  let coverage: Coverage;
+  {
+    await using session = await openChaosSession({
+      run: { ...chosen, scenarios: [], realTime: false, compare: null },
+      artifacts,
+      jobs,
+      signal,
+      line: (text) => progress.line(text),
+      keepAtEnd: () =>
+        chosen.keep === "always" || (chosen.keep === "on-failure" && results.some(isFailed)),
+    });
+    ({ secrets } = session);
+    const place = placeOf(session);
+    coverage = new Coverage({ ...REGISTERED_KINDS, faults }, place, chosen.load);
+    results = await runSchedules({
+      schedules: drawn(chosen, startMs, (seed) =>
+        drawSchedule({
+          ...place,
+          seed,
+          steps: chosen.steps,
+          faults,
+          load: chosen.load,
+          replicas: chosen.replicas,
+          partitions: chosen.partitions,
+          triggerMsMax: session.durations.triggerMsMax,
+        }),
+      ),
+      session,
+      jobs,
+      signal,
+      isEnough: (result) => chosen.untilFailure && isFailed(result),
+      onProgress: (number, state) => progress.show(number, state),
+      onResult: (result) => {
+        coverage.add(result.steps);
+        progress.ended(result);
+      },
+    });
+    const failed = results.find((result) => isFailed(result));
+    if (failed !== undefined && !signal.aborted) {
+      shrunk = await shrinkFailure({ failed, session, place, progress, signal });
+    }
+    progress.end();
+  }
+  await writeChaosReports(chosen, artifacts, results, coverage);
+  const leaks = await checkSecrets(artifacts, secrets);
+  for (const leak of leaks) progress.line(`FAIL ${leak}`);
+  const uncovered = chosen.requireCoverage ? coverage.missed() : [];
+  terminal.write(
+    closingLines({
+      chosen,
+      results,
+      coverage,
+      uncovered,
+      shrunk,
+      artifacts,
+      wallMs: performance.now() - startMs,
+    }),
+  );
+  if (leaks.length > 0 && !signal.aborted) return EXIT_CODE.expectationBroke;
+  return exitCodeOf(results, uncovered.length > 0, signal.aborted);
+}
+
+/** For messages, and for what a schedule may ask of target and broker. */
+export function placeOf({ run, brokers, abilities }: ChaosSession) {
+  return { abilities, where: `the target ${run.target} with the broker ${brokers.kind}` };
+}
+
+/** The first schedule has the seed of the run, so that it can be asked for by that; the others have seeds that are drawn from it. */
+function* drawn(
+  { seed, runs, durationMs }: ChaosArguments,
+  startMs: number,
+  draw: (seed: number) => Schedule,
+): Generator<Schedule> {
+  const random = seededRandom(seed, "schedules");
+  const end = runs ?? Number.POSITIVE_INFINITY;
+  for (let count = 0; count < end; count += 1) {
+    if (durationMs !== null && count > 0 && performance.now() - startMs >= durationMs) return;
+    yield draw(count === 0 ? seed : random.below(2 ** 32));
+  }
+}
+
+/** JUnit with a case for each invariant, and the coverage where it was counted. */
+export async function writeChaosReports(
+  chosen: Pick<ChaosArguments, "junit" | "seed" | "target" | "broker">,
+  artifacts: string,
+  results: readonly ScheduleResult[],
+  coverage?: Coverage,
+): Promise<void> {
+  const junit = join(artifacts, "junit.xml");
+  const { seed, target, broker } = chosen;
+  const properties = { seed: String(seed), target, broker: broker.kind };
+  await writeFile(junit, junitOfInvariants(results, properties));
+  if (chosen.junit !== null) await copyFile(junit, chosen.junit);
+  if (coverage === undefined) return;
+  await writeFile(join(artifacts, "coverage.json"), `${JSON.stringify(coverage, null, 2)}\n`);
+}

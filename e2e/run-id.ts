@@ -1,0 +1,5 @@
+/** Names the directory of a run's artifacts: it sorts by time, and two runs that start in the same second differ in their seed or process. */
+export function runId(seed: number): string {
+  const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "");
+  return `${time}-${seed}-${process.pid}`;
+}
