@@ -5,6 +5,7 @@ import type { RunArguments } from "./arguments.ts";
 import type { BrokerService } from "./brokers/broker-service.ts";
 import { checkLogLines } from "./checkers/log-lines.ts";
 import { checkSecrets } from "./checkers/secrets.ts";
+import { closeStage } from "./close-stage.ts";
 import type { Durations } from "./durations.ts";
 import { ExpectationError } from "./errors.ts";
 import type { Tell } from "./events.ts";
@@ -108,7 +109,11 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
         if (stage !== null) {
           const logs = logsDirectory(index);
           await attempt(tellRecorded(stage, tell));
-          await attempt(closeStage(stage, logs, options.secrets));
+          const suffix = opened.length === 1 ? "" : `-${index + 1}`;
+          const { secrets } = options;
+          errors.push(
+            ...(await closeStage(stage, { logs, artifacts: directory, suffix, secrets })),
+          );
           if (failed && !isInterrupted(signal, platform))
             tell("run", "stage.logs", { directory: logs });
         }
@@ -128,17 +133,6 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
 interface OpenedStage {
   readonly directory: Promise<string>;
   readonly opening: Promise<Stage>;
-}
-
-/** Takes the stage down, then keeps its logs: only then they are whole. */
-async function closeStage(stage: Stage, logs: string, secrets: Map<string, string>): Promise<void> {
-  for (const [name, value] of await stage.secrets()) secrets.set(`${name} (${logs})`, value);
-  try {
-    await stage[Symbol.asyncDispose]();
-  } finally {
-    await mkdir(logs, { recursive: true });
-    await stage.target.saveLogs(logs);
-  }
 }
 
 async function judgeArtifacts(

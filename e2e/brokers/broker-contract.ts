@@ -76,10 +76,24 @@ export function brokerContract({ subject, abilities, start }: ContractOptions): 
       expect(position).toEqual({ partition: 1, offset: 0n });
       await broker.produce(other, { key: null, value: null, partition: 2 });
       expect(await broker.read(other)).toEqual([
-        { partition: 2, offset: 0n, key: null, value: null, headers: {} },
+        {
+          partition: 2,
+          offset: 0n,
+          timestampMs: expect.closeTo(Date.now(), -5),
+          key: null,
+          value: null,
+          headers: {},
+        },
       ]);
       expect(await broker.read(name)).toEqual([
-        { partition: 1, offset: 0n, key: "k", value: Buffer.from("v"), headers: {} },
+        {
+          partition: 1,
+          offset: 0n,
+          timestampMs: expect.closeTo(Date.now(), -5),
+          key: "k",
+          value: Buffer.from("v"),
+          headers: {},
+        },
       ]);
       await expect
         .poll(async () => (await broker.committedOffsets(name, name)).get(1), POLL)

@@ -88,6 +88,8 @@ export interface Position {
 }
 
 export interface StoredRecord extends Position {
+  /** Milliseconds since the epoch: of the broker's clock where the topic is stamped by it, else of the producer's. */
+  readonly timestampMs: number;
   readonly key: string | null;
   readonly value: Uint8Array | null;
   readonly headers: Readonly<Record<string, string>>;

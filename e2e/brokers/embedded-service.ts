@@ -31,7 +31,12 @@ export function embeddedService({ authority, host }: EmbeddedServiceOptions): Br
         nodes,
         topics: [
           { name: NAMES.topic, partitions },
-          { name: NAMES.deadLetterTopic, partitions: 1 },
+          {
+            name: NAMES.deadLetterTopic,
+            partitions: 1,
+            // The history of a run needs one clock: that of a pod may have been stepped.
+            config: { "message.timestamp.type": "LogAppendTime" },
+          },
         ],
       });
       return {

@@ -110,9 +110,10 @@ class EmbeddedBroker implements Broker {
 
   async read(topic: string): Promise<StoredRecord[]> {
     const records = await this.#control.records({ topic });
-    return records.map(({ partition, offset, key, value, headers }) => ({
+    return records.map(({ partition, offset, timestampMs, key, value, headers }) => ({
       partition,
       offset,
+      timestampMs,
       key: key === null ? null : textOf(key),
       value,
       headers: Object.fromEntries(headers.map(([name, text]) => [name, textOf(text)])),

@@ -71,10 +71,11 @@ export class TopicReader implements AsyncDisposable {
     const offset = BigInt(message.offset);
     // After a rebalance the group, which commits nothing, begins again.
     if (offset <= (records.at(-1)?.offset ?? -1n)) return;
-    const { key, value, headers } = message;
+    const { key, value, headers, timestamp } = message;
     records.push({
       partition,
       offset,
+      timestampMs: Number(timestamp),
       key: key === null ? null : key.toString(),
       value,
       headers: textHeaders(headers),

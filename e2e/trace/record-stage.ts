@@ -36,7 +36,7 @@ function tellsRequests({ abilities }: Pick<Broker, "abilities">): boolean {
 const NAME = /^(?<pod>[^.]+)\.(?<container>[^.]+)\.(?<restart>\d+)\.log$/;
 
 /** As `Target.saveLogs` names them; what was printed later is left out. */
-async function readLogs(directory: string, endMs: number): Promise<RunLog[]> {
+export async function readLogs(directory: string, endMs: number): Promise<RunLog[]> {
   const logs: RunLog[] = [];
   for (const file of await readdir(directory)) {
     const { pod, container, restart } = NAME.exec(file)?.groups ?? {};

@@ -9,6 +9,7 @@ const LOST = new Error("the acknowledgement is lost");
 const stored = (offset: bigint, more: Partial<StoredRecord> = {}): StoredRecord => ({
   partition: 1,
   offset,
+  timestampMs: 0,
   key: RECORD.key,
   value: Buffer.from(String(RECORD.value)),
   headers: {},

@@ -1,0 +1,25 @@
+import type { Effect } from "#simulator/target/ledger.ts";
+import { parentIdOf } from "../facts/trace-context.ts";
+import type { HistoryEvent } from "../history-event.ts";
+
+/** What the action endpoint applied, each with the pod whose claim it rests on. `attempts`: claims and sends, from files and logs. */
+export function effectEvents(
+  effects: readonly Effect[],
+  attempts: readonly HistoryEvent[],
+): HistoryEvent[] {
+  const pods = new Map<string, string>();
+  for (const event of attempts) {
+    if (event.kind === "claimed" || event.kind === "sending") {
+      pods.set(parentIdOf(event.nonce), event.pod);
+    }
+  }
+  return effects.map(({ key, traceId, parentId, path, appliedAtMs }) => ({
+    kind: "effect",
+    atMs: appliedAtMs,
+    key,
+    traceId,
+    parentId,
+    pod: parentId === null ? null : (pods.get(parentId) ?? null),
+    path,
+  }));
+}

@@ -1,0 +1,90 @@
+import type { RunLog } from "../../trace/run-log.ts";
+import type { HistoryEvent } from "../history-event.ts";
+import type { PodClock } from "./pod-clock.ts";
+
+/** Events of a pod's log that are kept as what became of the pod, under these names. */
+const POD_EVENTS: Readonly<Record<string, string>> = {
+  "history.storage.failed": "storage-failed",
+  "history.storage.recovered": "storage-recovered",
+  "history.swept": "swept",
+  "process.ended": "process-ended",
+};
+
+/** What a pod said of its attempts and of itself, from the log of one run of its app container. Lines that are cut or no JSON are left out. */
+export function logEvents({ pod, text }: RunLog, clock: PodClock): HistoryEvent[] {
+  const events: HistoryEvent[] = [];
+  for (const line of text.split("\n")) {
+    if (!line.startsWith("{")) continue;
+    const fields = fieldsOf(line);
+    const atMs = typeof fields?.time === "string" ? Date.parse(fields.time) : Number.NaN;
+    if (fields === undefined || !Number.isFinite(atMs)) continue;
+    const event = eventOf(pod, fields, clock(pod, atMs));
+    if (event !== undefined) events.push(event);
+  }
+  return events;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function eventOf(pod: string, fields: Fields, atMs: number): HistoryEvent | undefined {
+  const name = textOf(fields.event);
+  const attempt = {
+    pod,
+    key: textOf(fields.key),
+    attempt: Number(fields.attempt),
+    nonce: textOf(fields.nonce),
+  };
+  switch (name) {
+    case "action.claimed":
+      return { kind: "claimed", from: "log", atMs, ...attempt };
+    case "action.sending":
+      return { kind: "sending", atMs, ...attempt };
+    case "action.ended":
+      return {
+        kind: "ended",
+        from: "log",
+        atMs,
+        ...attempt,
+        outcome: textOf(fields.outcome),
+        reason: textOf(fields.reason),
+      };
+    case "action.late":
+      // The owner of an attempt found out how it ended after another pod had written its outcome.
+      return {
+        kind: "ended",
+        from: "log",
+        atMs,
+        ...attempt,
+        outcome: textOf(fields.outcome),
+        reason: "late",
+      };
+    case "action.too-old":
+      return {
+        kind: "ended",
+        from: "log",
+        atMs,
+        ...attempt,
+        attempt: 0,
+        outcome: "rejected",
+        reason: "too-old",
+      };
+    default: {
+      const what = POD_EVENTS[name];
+      return what === undefined ? undefined : { kind: "pod", atMs, pod, what };
+    }
+  }
+}
+
+function fieldsOf(line: string): Fields | undefined {
+  try {
+    const parsed: unknown = JSON.parse(line);
+    return typeof parsed === "object" && parsed !== null ? { ...parsed } : undefined;
+  } catch {
+    // The last line of a process that was killed may be cut.
+    return undefined;
+  }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}

@@ -1,0 +1,16 @@
+import type { ContainerEvent } from "../../targets/target.ts";
+import { APP } from "../../pods.ts";
+import type { HistoryEvent } from "../history-event.ts";
+
+/** What became of the pods and of their app containers; the other containers of a pod execute nothing. */
+export function podEvents(history: readonly ContainerEvent[]): HistoryEvent[] {
+  const events: HistoryEvent[] = [];
+  for (const { container = APP, atMs, name: what, pod, exitCode, signal } of history) {
+    if (container !== APP) continue;
+    const event = { kind: "pod", atMs, pod, what } as const;
+    if (exitCode !== undefined) events.push({ ...event, exitCode });
+    else if (signal !== undefined) events.push({ ...event, signal });
+    else events.push(event);
+  }
+  return events;
+}

@@ -1,0 +1,93 @@
+import { messageOf } from "#consumer/errors.ts";
+import { APP } from "../../pods.ts";
+import type { Stage } from "../../stage.ts";
+import { readLogs } from "../../trace/record-stage.ts";
+import { isCut } from "../../trace/run-log.ts";
+import type { Evidence, RunHistory } from "../checker.ts";
+import type { HistoryEvent } from "../history-event.ts";
+import { letterEvents, protocolEvents } from "./broker-events.ts";
+import { effectEvents } from "./effect-events.ts";
+import { logEvents } from "./log-events.ts";
+import { podClock } from "./pod-clock.ts";
+import { podEvents } from "./pod-events.ts";
+import { volumeEvents } from "./volume-events.ts";
+
+/** Completes the history with the logs that lie in the directory by then; undefined: they could not be saved. */
+export type RecordedHistory = (logsDirectory: string | undefined) => Promise<RunHistory>;
+
+/**
+ * Reads everything that ends with the deployment: the volume, the topics, the ledger of the action endpoint. What cannot be read is said, and
+ * leaves the invariants that need it unknown.
+ */
+export async function recordHistory(stage: Stage): Promise<RecordedHistory> {
+  const { names, broker, record } = stage;
+  // What happens while the sources are read, one after the other, would be in some of them only.
+  const endMs = Date.now();
+  const incomplete = new Map<Evidence, string>();
+  const read = async (
+    evidence: readonly Evidence[],
+    reading: () => Promise<HistoryEvent[]>,
+  ): Promise<HistoryEvent[]> => {
+    try {
+      return await reading();
+    } catch (error) {
+      for (const one of evidence) incomplete.set(one, `could not be read: ${messageOf(error)}`);
+      return [];
+    }
+  };
+  const lacking = lackingAt(broker.abilities);
+  const protocol = lacking.has("commits")
+    ? []
+    : await read(["commits", "deliveries", "assignments"], async () =>
+        protocolEvents(await broker.protocolHistory(), names.topic),
+      );
+  const effects = await stage.effects();
+  const files = await read(["claims", "outcomes"], async () => {
+    const { strange, ...found } = await stage.historyFiles();
+    if (strange.length > 0) throw new Error(strange.join("; "));
+    return volumeEvents({ strange, ...found });
+  });
+  const letters = await read(["dead-letters"], async () =>
+    letterEvents(await stage.deadLetters(), names.deadLetterTopic),
+  );
+  const published = await read(["published"], async () => {
+    const { events, unknown } = record.published(names.topic, await broker.read(names.topic));
+    if (unknown.length > 0) throw new Error(`nobody published ${unknown.join(", ")}`);
+    return [...events];
+  });
+  const contractFile = [...stage.contractFile.findings];
+  const pods = podEvents(stage.target.history());
+  return async (logsDirectory) => {
+    const clock = podClock(record.events);
+    const logged = await read(["pod-logs"], async () => {
+      if (logsDirectory === undefined) throw new Error("they could not be saved");
+      const logs = (await readLogs(logsDirectory, endMs)).filter(
+        ({ container }) => container === APP,
+      );
+      const cut = logs.find((log) => isCut(log));
+      if (cut !== undefined) incomplete.set("pod-logs", `the log of ${cut.pod} is cut`);
+      return logs.flatMap((log) => logEvents(log, clock));
+    });
+    const attempts = [...files, ...logged];
+    const events = [
+      ...published,
+      ...protocol,
+      ...attempts,
+      ...effectEvents(effects, attempts),
+      ...letters,
+      ...pods,
+      ...record.events,
+    ];
+    const seen = events.filter(({ atMs }) => atMs <= endMs);
+    seen.sort((one, other) => one.atMs - other.atMs);
+    return { events: seen, lacking, incomplete, contractFile };
+  };
+}
+
+function lackingAt(abilities: Stage["broker"]["abilities"]): ReadonlyMap<Evidence, string> {
+  if (abilities.has("broker-history")) return new Map();
+  const reason = "the broker has no broker-history: it does not tell what it applied";
+  return new Map(
+    (["commits", "deliveries", "assignments"] as const).map((evidence) => [evidence, reason]),
+  );
+}
