@@ -104,6 +104,11 @@ export function outcomeFileOf(attempt: AttemptFacts | undefined): Seen<Ended> | 
   return attempt?.outcomes.find(({ from }) => from === "file");
 }
 
+/** The attempt with the highest number; undefined when there is none. */
+export function lastAttemptOf({ attempts }: ActionFacts): AttemptFacts | undefined {
+  return attempts.get(Math.max(0, ...attempts.keys()));
+}
+
 type Mutable<T> = {
   -readonly [Field in keyof T]: T[Field] extends readonly (infer Item)[]
     ? Item[]

@@ -1,0 +1,88 @@
+import type { Checker, Finding } from "../checker.ts";
+import {
+  type ActionFacts,
+  type AttemptFacts,
+  claimFileOf,
+  factsOf,
+  type HistoryFacts,
+  outcomeFileOf,
+  type Seen,
+} from "../facts/history-facts.ts";
+import { secondsAt } from "../facts/telling.ts";
+import { LATE } from "../facts/terminal.ts";
+import type { Claimed, Ended } from "../history-event.ts";
+
+/** The event of a pod that has deleted old claims, after which one may be gone. */
+const SWEPT = "swept";
+
+/**
+ * What a pod logged about a claim or an outcome after it stood on the volume is what stands there in the end, and two looks at the volume see the
+ * same. A killed pod may have logged nothing; what it did log stays true.
+ */
+export const claimsUnchanged: Checker = {
+  name: "claims-unchanged",
+  title: "A claim or an outcome never changes, and none goes away before its time.",
+  kind: "safety",
+  needs: ["claims", "outcomes"],
+  check(history) {
+    const facts = factsOf(history);
+    const swept = [...facts.pods.values()].some((events) => events.some(({ what }) => what === SWEPT));
+    const findings: Finding[] = [];
+    for (const action of facts.actions.values()) {
+      for (const attempt of action.attempts.values()) {
+        findings.push(...claimChanged(action, attempt, { facts, swept }));
+        findings.push(...outcomeChanged(action, attempt, { facts, swept }));
+      }
+    }
+    return findings;
+  },
+};
+
+interface Context {
+  readonly facts: HistoryFacts;
+  readonly swept: boolean;
+}
+
+function claimChanged({ key }: ActionFacts, attempt: AttemptFacts, { facts, swept }: Context): Finding[] {
+  const file = claimFileOf(attempt);
+  const name = `the claim of attempt ${attempt.attempt} of ${key}`;
+  if (file === undefined) {
+    const [trace] = [...attempt.claims, ...attempt.outcomes.filter(({ from }) => from === "file")];
+    if (trace === undefined || swept) return [];
+    const seen = trace.kind === "claimed" ? "said that it stands" : "wrote its outcome";
+    const message = `${name} is gone: ${trace.pod} ${seen} at ${secondsAt(facts, trace.atMs)}`;
+    return [{ message, events: [trace.index] }];
+  }
+  return attempt.claims
+    .filter(({ nonce, pod }) => nonce !== file.nonce || pod !== file.pod)
+    .map((claim) => ({ message: `${name} ${differs(claim, file, facts)}`, events: [file.index, claim.index] }));
+}
+
+function outcomeChanged(action: ActionFacts, attempt: AttemptFacts, { facts, swept }: Context): Finding[] {
+  const file = outcomeFileOf(attempt);
+  const name = `the outcome of attempt ${attempt.attempt} of ${action.key}`;
+  const told = attempt.outcomes.filter(({ reason }) => reason !== LATE);
+  if (file === undefined) {
+    const [log] = told;
+    if (log === undefined || swept || isBelowHorizon(attempt)) return [];
+    const message = `${name} is gone: ${log.pod} said that it stands (${log.outcome}) at ${secondsAt(facts, log.atMs)}`;
+    return [{ message, events: [log.index] }];
+  }
+  return told
+    .filter(({ nonce, outcome, pod }) => nonce !== file.nonce || outcome !== file.outcome || pod !== file.pod)
+    .map((other) => {
+      const outcomes = `${other.outcome}, then ${file.outcome}`;
+      const message = `${name} ${differs(other, file, facts)} (${outcomes})`;
+      return { message, events: [file.index, other.index] };
+    });
+}
+
+/** An event at or below the horizon is called in doubt without any file, since its claims may have been swept. */
+function isBelowHorizon({ attempt, claims, outcomes }: AttemptFacts): boolean {
+  return attempt === 1 && claims.length === 0 && outcomes.every(({ outcome }) => outcome === "in-doubt");
+}
+
+function differs(other: Seen<Claimed> | Seen<Ended>, file: Seen<Claimed> | Seen<Ended>, facts: HistoryFacts): string {
+  const where = other.from === "log" ? "in its log" : "in an earlier look at the volume";
+  return `changed: ${other.pod} with nonce ${other.nonce} ${where} at ${secondsAt(facts, other.atMs)}, ${file.pod} with nonce ${file.nonce} on the volume`;
+}

@@ -1,0 +1,78 @@
+import type { Checker, Finding } from "../checker.ts";
+import {
+  factsOf,
+  generationName,
+  type HistoryFacts,
+  partitionName,
+  type PartitionFacts,
+  type Seen,
+} from "../facts/history-facts.ts";
+import { secondsAt } from "../facts/telling.ts";
+import type { Assigned, Committed } from "../history-event.ts";
+
+/** A member commits only what its generation gave it. A generation that was not recorded leaves this unknown. */
+export const committedOwned: Checker = {
+  name: "committed-owned",
+  title: "Nothing is committed for a partition that is not assigned to that member in that generation.",
+  kind: "safety",
+  needs: ["commits", "assignments"],
+  check(history) {
+    const facts = factsOf(history);
+    const owners = new Map<Seen<Assigned>, ReadonlyMap<string, string>>();
+    const ownersOf = (assigned: Seen<Assigned>): ReadonlyMap<string, string> => {
+      const found = owners.get(assigned) ?? ownersIn(assigned);
+      owners.set(assigned, found);
+      return found;
+    };
+    return [...facts.partitions.values()].flatMap((partition) =>
+      partition.commits
+        .filter((commit) => commit.accepted && !isByHand(commit))
+        .flatMap((commit) => judge(commit, partition, { facts, ownersOf })),
+    );
+  },
+};
+
+/** An administrator's, such as the kit's own, which belongs to no member. */
+function isByHand({ memberId, generation, pod }: Committed): boolean {
+  return memberId === "" && generation < 0 && pod === null;
+}
+
+/** Partition -> member. */
+function ownersIn({ members }: Assigned): ReadonlyMap<string, string> {
+  return new Map(
+    members.flatMap(({ memberId, partitions }) =>
+      partitions.map(({ topic, partition }) => [partitionName(topic, partition), memberId] as const),
+    ),
+  );
+}
+
+interface Owners {
+  readonly facts: HistoryFacts;
+  ownersOf(assigned: Seen<Assigned>): ReadonlyMap<string, string>;
+}
+
+function judge(
+  commit: Seen<Committed>,
+  { topic, partition }: PartitionFacts,
+  { facts, ownersOf }: Owners,
+): Finding[] {
+  const { group, generation, memberId, offset, pod } = commit;
+  const name = partitionName(topic, partition);
+  const who = pod ?? `member ${memberId}`;
+  const what = `${who} committed ${offset} of ${name} at ${secondsAt(facts, commit.atMs)} in generation ${generation}`;
+  const recorded = facts.generations.get(generationName(group, generation)) ?? [];
+  const events = [commit.index, ...recorded.map(({ index }) => index)];
+  if (memberId === "" || generation < 0) {
+    return [{ message: `${what} as no member of group ${group}`, events }];
+  }
+  if (recorded.length === 0) {
+    throw new Error(`${what}, and generation ${generation} of group ${group} is not in the history`);
+  }
+  const owners = recorded.map((assigned) => ownersOf(assigned).get(name));
+  if (owners.includes(memberId)) return [];
+  const owner = owners.find((candidate) => candidate !== undefined);
+  const members = recorded.flatMap((assigned) => assigned.members);
+  const ownerPod = members.find((member) => member.memberId === owner)?.pod ?? owner;
+  const whose = owner === undefined ? "belongs to nobody there" : `belongs to ${ownerPod} there`;
+  return [{ message: `${what}, and the partition ${whose}`, events }];
+}

@@ -1,0 +1,27 @@
+import type { Checker } from "../checker.ts";
+import { factsOf } from "../facts/history-facts.ts";
+import { secondsAt } from "../facts/telling.ts";
+
+/** A partition into which nothing was published needs no commit. */
+export const committedToEnd: Checker = {
+  name: "committed-to-end",
+  title: "When faults stop, every partition is committed to its end.",
+  kind: "liveness",
+  needs: ["published", "commits"],
+  check(history) {
+    const facts = factsOf(history);
+    return [...facts.partitions.values()].flatMap(({ topic, partition, records, commits }) => {
+      const last = records.at(-1);
+      if (last === undefined) return [];
+      const end = Number(last.offset) + 1;
+      const commit = commits.findLast(({ accepted }) => accepted);
+      if (commit !== undefined && Number(commit.offset) >= end) return [];
+      const what =
+        commit === undefined
+          ? "was never committed"
+          : `is committed to ${commit.offset} (${commit.pod ?? commit.memberId} at ${secondsAt(facts, commit.atMs)})`;
+      const message = `${topic}/${partition} ${what}, short of its end ${end}`;
+      return [{ message, events: commit === undefined ? [last.index] : [commit.index, last.index] }];
+    });
+  },
+};

@@ -1,0 +1,34 @@
+import type { Checker, Finding } from "../checker.ts";
+import { actionKeyOf, type ActionFields } from "../facts/action-key.ts";
+import { claimFileOf, factsOf } from "../facts/history-facts.ts";
+
+/** Each claim stands under the key of its own rule, action, incident, transition and start, and under no other. */
+export const keysDistinct: Checker = {
+  name: "keys-distinct",
+  title: "Distinct incidents, transitions and episodes never share a key.",
+  kind: "safety",
+  needs: ["claims"],
+  check(history) {
+    const findings: Finding[] = [];
+    for (const { key, attempts, expected } of factsOf(history).actions.values()) {
+      for (const attempt of attempts.values()) {
+        const file = claimFileOf(attempt);
+        if (file?.claim === undefined) continue;
+        const due = keysOf(file.claim);
+        if (due.includes(key)) continue;
+        const whose = expected === undefined ? "nothing that was published" : identityOf(expected);
+        const message = `the claim of attempt ${attempt.attempt} of ${key} by ${file.pod} is about ${identityOf(file.claim)}, and the key is that of ${whose}`;
+        findings.push({ message, events: [file.index] });
+      }
+    }
+    return findings;
+  },
+};
+
+function keysOf(fields: ActionFields): readonly string[] {
+  return [actionKeyOf(fields), actionKeyOf(fields, "dry-run")];
+}
+
+function identityOf({ rule, action, incident, transition, startedOnMs }: ActionFields): string {
+  return `${rule}/${action} of incident ${incident}, ${transition}, started at ${new Date(startedOnMs).toISOString()}`;
+}

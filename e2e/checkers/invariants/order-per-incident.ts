@@ -1,0 +1,65 @@
+import type { Checker, Finding } from "../checker.ts";
+import { type ActionFacts, factsOf, type HistoryFacts, type Seen } from "../facts/history-facts.ts";
+import { list, secondsAt } from "../facts/telling.ts";
+import type { Effect } from "../history-event.ts";
+
+interface Placed {
+  readonly action: ActionFacts;
+  readonly effect: Seen<Effect>;
+  readonly offset: number;
+}
+
+/**
+ * The effects of one incident come in the order of its records, whatever pods sent them. Actions of one record have no order among them. What
+ * was in doubt may land late, since nobody waits for it any more. A record that is repeated counts where it stood first.
+ */
+export const orderPerIncident: Checker = {
+  name: "order-per-incident",
+  title: "The effects of an incident come in the order of its records, except after an in-doubt.",
+  kind: "safety",
+  needs: ["published", "effects", "outcomes"],
+  check(history) {
+    const facts = factsOf(history);
+    const findings: Finding[] = [];
+    for (const effects of byIncident(facts).values()) {
+      let latest: Placed | undefined;
+      for (const placed of effects.toSorted((one, other) => one.effect.index - other.effect.index)) {
+        if (latest !== undefined && placed.offset < latest.offset && !wasInDoubt(placed.action)) {
+          findings.push(outOfOrder(placed, latest, facts));
+        }
+        if (latest === undefined || placed.offset > latest.offset) latest = placed;
+      }
+    }
+    return findings;
+  },
+};
+
+function byIncident({ actions }: HistoryFacts): ReadonlyMap<string, readonly Placed[]> {
+  const incidents = new Map<string, Placed[]>();
+  for (const action of actions.values()) {
+    const [first] = action.records;
+    if (first === undefined || action.effects.length === 0) continue;
+    // Records of different partitions have no order.
+    const name = `${first.topic}/${first.partition} ${first.incident}`;
+    const placed = incidents.get(name) ?? [];
+    incidents.set(name, placed);
+    for (const effect of action.effects) placed.push({ action, effect, offset: Number(first.offset) });
+  }
+  return incidents;
+}
+
+function wasInDoubt({ attempts }: ActionFacts): boolean {
+  for (const { outcomes } of attempts.values()) {
+    if (outcomes.some(({ outcome }) => outcome === "in-doubt")) return true;
+  }
+  return false;
+}
+
+function outOfOrder(late: Placed, early: Placed, facts: HistoryFacts): Finding {
+  const told = ({ action, effect, offset }: Placed): string =>
+    `offset ${offset} (${action.key}) at ${secondsAt(facts, effect.atMs)}`;
+  const incident = late.action.expected?.incident;
+  const pods = list([early.effect.pod, late.effect.pod]);
+  const message = `incident ${incident}: the effect of ${told(early)} came before that of ${told(late)}; sent by ${pods}`;
+  return { message, events: [early.effect.index, late.effect.index] };
+}

@@ -1,0 +1,57 @@
+import type { Checker, Finding } from "../checker.ts";
+import {
+  type ActionFacts,
+  type AttemptFacts,
+  claimFileOf,
+  factsOf,
+  type HistoryFacts,
+} from "../facts/history-facts.ts";
+import { secondsAt } from "../facts/telling.ts";
+
+/**
+ * Whoever claimed an attempt sends it, after its log said that the claim is durable. Both lines stand in one log, in the order in which they were
+ * written, so that no two clocks are compared; a pod whose clock was stepped is left out.
+ */
+export const sentByClaimant: Checker = {
+  name: "sent-by-claimant",
+  title: "An attempt is sent only by the pod that claimed it, after its claim was durable.",
+  kind: "safety",
+  needs: ["claims", "pod-logs"],
+  check(history) {
+    const facts = factsOf(history);
+    const stepped = new Set(facts.faults.filter(({ fault }) => fault.startsWith("clock")).map(({ pod }) => pod));
+    const findings: Finding[] = [];
+    for (const action of facts.actions.values()) {
+      for (const attempt of action.attempts.values()) {
+        findings.push(...judge(action, attempt, { facts, stepped }));
+      }
+    }
+    return findings;
+  },
+};
+
+interface Context {
+  readonly facts: HistoryFacts;
+  readonly stepped: ReadonlySet<string | null>;
+}
+
+function judge({ key }: ActionFacts, attempt: AttemptFacts, { facts, stepped }: Context): Finding[] {
+  const findings: Finding[] = [];
+  const file = claimFileOf(attempt);
+  for (const sending of attempt.sendings) {
+    const { pod, nonce, atMs, index } = sending;
+    const what = `${pod} sent attempt ${attempt.attempt} of ${key} at ${secondsAt(facts, atMs)}`;
+    if (file !== undefined && file.pod !== pod) {
+      const message = `${what}, and ${file.pod} had claimed it at ${secondsAt(facts, file.atMs)}`;
+      findings.push({ message, events: [file.index, index] });
+    }
+    const logged = attempt.claims.find((claim) => claim.from === "log" && claim.nonce === nonce);
+    if (logged === undefined) {
+      findings.push({ message: `${what}, and its log does not say before that the claim is durable`, events: [index] });
+    } else if (logged.atMs > atMs && !stepped.has(pod) && !stepped.has(null)) {
+      const message = `${what}, before its claim was durable (${secondsAt(facts, logged.atMs)})`;
+      findings.push({ message, events: [index, logged.index] });
+    }
+  }
+  return findings;
+}
