@@ -1,6 +1,9 @@
 import { pause } from "../../waiting.ts";
 import type { FaultKind, InjectedFault } from "../fault-kind.ts";
 
+/** Between two looks whether a fault has fired. */
+const PROOF_INTERVAL_MS = 50;
+
 /** A fault that was injected, and is healed in time or at the end. */
 export class InjectedStep {
   readonly number: number;
@@ -51,14 +54,28 @@ export class InjectedStep {
     this.#onFired(this, proof);
   }
 
-  /** Heals it after that time, unless it is healed before. A failure is thrown by `heal`, which everybody ends with. */
-  healAfter(elapsedMs: number, signal: AbortSignal): void {
+  /**
+   * Heals it after that time, unless it is healed before. One that has not fired by then stays for at most `fireMsMax` more: nothing had come
+   * its way. A failure is thrown by `heal`, which everybody ends with.
+   */
+  healAfter(elapsedMs: number, fireMsMax: number, signal: AbortSignal): void {
     const heal = async (): Promise<void> => {
       await pause(elapsedMs, signal);
+      await this.awaitProof(fireMsMax, signal);
       await this.heal();
     };
     this.#timed = heal();
     this.#timed.catch(() => {});
+  }
+
+  /** Asks again and again until it has fired, is healed, or the time is over. */
+  async awaitProof(waitMsMax: number, signal: AbortSignal): Promise<void> {
+    const endMs = performance.now() + waitMsMax;
+    for (;;) {
+      await this.confirm();
+      if (this.#proof !== null || this.isHealed || performance.now() >= endMs) return;
+      await pause(PROOF_INTERVAL_MS, signal);
+    }
   }
 
   /** Every call is the same healing. */

@@ -64,6 +64,9 @@ export class StepPlayer implements AsyncDisposable {
       for (const injected of this.#injected) await injected.confirm();
       current = next;
     }
+    // While the load goes on: afterwards nothing comes their way any more.
+    const { triggerMsMax, signal } = this.#options;
+    await Promise.all(this.#injected.map((injected) => injected.awaitProof(triggerMsMax, signal)));
   }
 
   /** Heals every fault, the last one first. */
@@ -161,7 +164,7 @@ export class StepPlayer implements AsyncDisposable {
     });
     this.#injected.push(injected);
     if (kind.lasting && step.until !== undefined) {
-      injected.healAfter(step.until.elapsedMs, signal);
+      injected.healAfter(step.until.elapsedMs, this.#options.triggerMsMax, signal);
     }
   }
 

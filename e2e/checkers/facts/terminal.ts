@@ -54,14 +54,20 @@ export function recordTerminalMs(
 }
 
 /** Positions that an operator ordered to pass: the letter names the first of them. */
-export function isSkipped({ offset }: Seen<Published>, { letters }: { letters: PartitionSkips }): boolean {
+export function isSkipped(
+  { offset }: Seen<Published>,
+  { letters }: { letters: PartitionSkips },
+): boolean {
   return letters.some((first) => first <= Number(offset));
 }
 
 export type PartitionSkips = readonly number[];
 
 /** The offsets from which on an operator's order passed positions of the partition. */
-export function skipsOf({ recordLetters }: HistoryFacts, { topic, partition }: PartitionFacts): PartitionSkips {
+export function skipsOf(
+  { recordLetters }: HistoryFacts,
+  { topic, partition }: PartitionFacts,
+): PartitionSkips {
   const skips: number[] = [];
   for (const letters of recordLetters.values()) {
     for (const { reason, source } of letters) {

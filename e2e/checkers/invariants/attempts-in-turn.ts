@@ -22,14 +22,21 @@ export const attemptsInTurn: Checker = {
     const findings: Finding[] = [];
     for (const action of facts.actions.values()) {
       for (const attempt of action.attempts.values()) {
-        findings.push(...judgeFollowing(action, attempt, facts), ...judgeForeign(action, attempt, facts));
+        findings.push(
+          ...judgeFollowing(action, attempt, facts),
+          ...judgeForeign(action, attempt, facts),
+        );
       }
     }
     return findings;
   },
 };
 
-function judgeFollowing(action: ActionFacts, attempt: AttemptFacts, facts: HistoryFacts): Finding[] {
+function judgeFollowing(
+  action: ActionFacts,
+  attempt: AttemptFacts,
+  facts: HistoryFacts,
+): Finding[] {
   const claim = claimFileOf(attempt);
   if (claim === undefined) return [];
   const what = `${claim.pod} claimed attempt ${attempt.attempt} of ${action.key} at ${secondsAt(facts, claim.atMs)}`;
@@ -46,9 +53,15 @@ function judgeFollowing(action: ActionFacts, attempt: AttemptFacts, facts: Histo
   const events = [before.index, claim.index];
   const { outcome } = before;
   const permits =
-    outcome === "failed-not-applied" || (outcome === "in-doubt" && action.expected?.idempotent === true);
+    outcome === "failed-not-applied" ||
+    (outcome === "in-doubt" && action.expected?.idempotent === true);
   if (!permits) {
-    return [{ message: `${what}, after attempt ${before.attempt} had ended ${outcome} (${before.pod})`, events }];
+    return [
+      {
+        message: `${what}, after attempt ${before.attempt} had ended ${outcome} (${before.pod})`,
+        events,
+      },
+    ];
   }
   if (before.atMs <= claim.atMs + CLOCK_TOLERANCE_MS) return [];
   const message = `${what}, before attempt ${before.attempt} had ended (${outcome} at ${secondsAt(facts, before.atMs)})`;

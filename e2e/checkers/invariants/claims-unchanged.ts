@@ -26,7 +26,9 @@ export const claimsUnchanged: Checker = {
   needs: ["claims", "outcomes"],
   check(history) {
     const facts = factsOf(history);
-    const swept = [...facts.pods.values()].some((events) => events.some(({ what }) => what === SWEPT));
+    const swept = [...facts.pods.values()].some((events) =>
+      events.some(({ what }) => what === SWEPT),
+    );
     const findings: Finding[] = [];
     for (const action of facts.actions.values()) {
       for (const attempt of action.attempts.values()) {
@@ -43,7 +45,11 @@ interface Context {
   readonly swept: boolean;
 }
 
-function claimChanged({ key }: ActionFacts, attempt: AttemptFacts, { facts, swept }: Context): Finding[] {
+function claimChanged(
+  { key }: ActionFacts,
+  attempt: AttemptFacts,
+  { facts, swept }: Context,
+): Finding[] {
   const file = claimFileOf(attempt);
   const name = `the claim of attempt ${attempt.attempt} of ${key}`;
   if (file === undefined) {
@@ -55,10 +61,17 @@ function claimChanged({ key }: ActionFacts, attempt: AttemptFacts, { facts, swep
   }
   return attempt.claims
     .filter(({ nonce, pod }) => nonce !== file.nonce || pod !== file.pod)
-    .map((claim) => ({ message: `${name} ${differs(claim, file, facts)}`, events: [file.index, claim.index] }));
+    .map((claim) => ({
+      message: `${name} ${differs(claim, file, facts)}`,
+      events: [file.index, claim.index],
+    }));
 }
 
-function outcomeChanged(action: ActionFacts, attempt: AttemptFacts, { facts, swept }: Context): Finding[] {
+function outcomeChanged(
+  action: ActionFacts,
+  attempt: AttemptFacts,
+  { facts, swept }: Context,
+): Finding[] {
   const file = outcomeFileOf(attempt);
   const name = `the outcome of attempt ${attempt.attempt} of ${action.key}`;
   const told = attempt.outcomes.filter(({ reason }) => reason !== LATE);
@@ -69,7 +82,10 @@ function outcomeChanged(action: ActionFacts, attempt: AttemptFacts, { facts, swe
     return [{ message, events: [log.index] }];
   }
   return told
-    .filter(({ nonce, outcome, pod }) => nonce !== file.nonce || outcome !== file.outcome || pod !== file.pod)
+    .filter(
+      ({ nonce, outcome, pod }) =>
+        nonce !== file.nonce || outcome !== file.outcome || pod !== file.pod,
+    )
     .map((other) => {
       const outcomes = `${other.outcome}, then ${file.outcome}`;
       const message = `${name} ${differs(other, file, facts)} (${outcomes})`;
@@ -79,10 +95,16 @@ function outcomeChanged(action: ActionFacts, attempt: AttemptFacts, { facts, swe
 
 /** An event at or below the horizon is called in doubt without any file, since its claims may have been swept. */
 function isBelowHorizon({ attempt, claims, outcomes }: AttemptFacts): boolean {
-  return attempt === 1 && claims.length === 0 && outcomes.every(({ outcome }) => outcome === "in-doubt");
+  return (
+    attempt === 1 && claims.length === 0 && outcomes.every(({ outcome }) => outcome === "in-doubt")
+  );
 }
 
-function differs(other: Seen<Claimed> | Seen<Ended>, file: Seen<Claimed> | Seen<Ended>, facts: HistoryFacts): string {
+function differs(
+  other: Seen<Claimed> | Seen<Ended>,
+  file: Seen<Claimed> | Seen<Ended>,
+  facts: HistoryFacts,
+): string {
   const where = other.from === "log" ? "in its log" : "in an earlier look at the volume";
   return `changed: ${other.pod} with nonce ${other.nonce} ${where} at ${secondsAt(facts, other.atMs)}, ${file.pod} with nonce ${file.nonce} on the volume`;
 }

@@ -13,7 +13,8 @@ import type { Assigned, Committed } from "../history-event.ts";
 /** A member commits only what its generation gave it. A generation that was not recorded leaves this unknown. */
 export const committedOwned: Checker = {
   name: "committed-owned",
-  title: "Nothing is committed for a partition that is not assigned to that member in that generation.",
+  title:
+    "Nothing is committed for a partition that is not assigned to that member in that generation.",
   kind: "safety",
   needs: ["commits", "assignments"],
   check(history) {
@@ -41,14 +42,16 @@ function isByHand({ memberId, generation, pod }: Committed): boolean {
 function ownersIn({ members }: Assigned): ReadonlyMap<string, string> {
   return new Map(
     members.flatMap(({ memberId, partitions }) =>
-      partitions.map(({ topic, partition }) => [partitionName(topic, partition), memberId] as const),
+      partitions.map(
+        ({ topic, partition }) => [partitionName(topic, partition), memberId] as const,
+      ),
     ),
   );
 }
 
 interface Owners {
   readonly facts: HistoryFacts;
-  ownersOf(assigned: Seen<Assigned>): ReadonlyMap<string, string>;
+  readonly ownersOf: (assigned: Seen<Assigned>) => ReadonlyMap<string, string>;
 }
 
 function judge(
@@ -66,7 +69,9 @@ function judge(
     return [{ message: `${what} as no member of group ${group}`, events }];
   }
   if (recorded.length === 0) {
-    throw new Error(`${what}, and generation ${generation} of group ${group} is not in the history`);
+    throw new Error(
+      `${what}, and generation ${generation} of group ${group} is not in the history`,
+    );
   }
   const owners = recorded.map((assigned) => ownersOf(assigned).get(name));
   if (owners.includes(memberId)) return [];

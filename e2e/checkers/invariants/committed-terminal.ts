@@ -35,7 +35,10 @@ function judgePartition(partition: PartitionFacts, facts: HistoryFacts): Finding
     if (!commit.accepted) continue;
     const next = Number(commit.offset);
     if (!(next >= 0)) {
-      findings.push({ message: `${told(commit, facts)}, which is no position`, events: [commit.index] });
+      findings.push({
+        message: `${told(commit, facts)}, which is no position`,
+        events: [commit.index],
+      });
       continue;
     }
     for (; passed < partition.records.length; passed += 1) {
@@ -48,12 +51,17 @@ function judgePartition(partition: PartitionFacts, facts: HistoryFacts): Finding
   return findings;
 }
 
-function judgeRecord(record: Seen<Published>, commit: Seen<Committed>, facts: HistoryFacts): Finding[] {
+function judgeRecord(
+  record: Seen<Published>,
+  commit: Seen<Committed>,
+  facts: HistoryFacts,
+): Finding[] {
   const actions = actionsOf(record, facts);
   const endMs = recordTerminalMs(record, actions, facts.recordLetters);
   const latestMs = commit.atMs + CLOCK_TOLERANCE_MS;
   if (endMs !== undefined && endMs <= latestMs) return [];
-  const what = record.incident === null ? "cannot be decoded" : `is about incident ${record.incident}`;
+  const what =
+    record.incident === null ? "cannot be decoded" : `is about incident ${record.incident}`;
   const why =
     endMs === undefined
       ? standing(record, actions, facts)
@@ -64,11 +72,19 @@ function judgeRecord(record: Seen<Published>, commit: Seen<Committed>, facts: Hi
 
 function standing(record: Published, actions: readonly ActionFacts[], facts: HistoryFacts): string {
   if (record.incident === null) return "no dead letter is out";
-  const open = actions.find((action) => recordTerminalMs({ ...record, atMs: 0, index: 0 }, [action], new Map()) === undefined);
-  return open === undefined ? "it is not at its end" : `${nameOf(open)}: ${standingOf(open, facts)}`;
+  const open = actions.find(
+    (action) =>
+      recordTerminalMs({ ...record, atMs: 0, index: 0 }, [action], new Map()) === undefined,
+  );
+  return open === undefined
+    ? "it is not at its end"
+    : `${nameOf(open)}: ${standingOf(open, facts)}`;
 }
 
-function told({ pod, memberId, topic, partition, offset, atMs }: Seen<Committed>, facts: HistoryFacts): string {
+function told(
+  { pod, memberId, topic, partition, offset, atMs }: Seen<Committed>,
+  facts: HistoryFacts,
+): string {
   return `${pod ?? `member ${memberId}`} committed ${offset} of ${topic}/${partition} at ${secondsAt(facts, atMs)}`;
 }
 

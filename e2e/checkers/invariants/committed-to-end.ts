@@ -21,7 +21,9 @@ export const committedToEnd: Checker = {
           ? "was never committed"
           : `is committed to ${commit.offset} (${commit.pod ?? commit.memberId} at ${secondsAt(facts, commit.atMs)})`;
       const message = `${topic}/${partition} ${what}, short of its end ${end}`;
-      return [{ message, events: commit === undefined ? [last.index] : [commit.index, last.index] }];
+      return [
+        { message, events: commit === undefined ? [last.index] : [commit.index, last.index] },
+      ];
     });
   },
 };

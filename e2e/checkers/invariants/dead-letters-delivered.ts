@@ -1,5 +1,11 @@
 import type { Checker, Finding } from "../checker.ts";
-import { type ActionFacts, factsOf, type HistoryFacts, lastAttemptOf, outcomeFileOf } from "../facts/history-facts.ts";
+import {
+  type ActionFacts,
+  factsOf,
+  type HistoryFacts,
+  lastAttemptOf,
+  outcomeFileOf,
+} from "../facts/history-facts.ts";
 import { secondsAt } from "../facts/telling.ts";
 import { LATE } from "../facts/terminal.ts";
 
@@ -18,14 +24,20 @@ export const deadLettersDelivered: Checker = {
 function undelivered(action: ActionFacts, facts: HistoryFacts): Finding[] {
   const last = lastAttemptOf(action);
   const ended = outcomeFileOf(last);
-  if (last === undefined || ended === undefined || last.letters.length > 0 || isDone(action)) return [];
+  if (last === undefined || ended === undefined || last.letters.length > 0 || isDone(action))
+    return [];
   const message = `attempt ${last.attempt} of ${action.key} ended ${ended.outcome} (${ended.reason}, by ${ended.pod}) at ${secondsAt(facts, ended.atMs)}, and no dead letter says so`;
   return [{ message, events: [ended.index] }];
 }
 
 function isDone({ attempts }: ActionFacts): boolean {
   for (const { outcomes } of attempts.values()) {
-    if (outcomes.some(({ from, outcome, reason }) => outcome === "done" && (from === "file" || reason === LATE))) return true;
+    if (
+      outcomes.some(
+        ({ from, outcome, reason }) => outcome === "done" && (from === "file" || reason === LATE),
+      )
+    )
+      return true;
   }
   return false;
 }

@@ -18,8 +18,13 @@ export const everyEventTerminal: Checker = {
   needs: ["published", "claims", "outcomes", "dead-letters"],
   check(history) {
     const facts = factsOf(history);
-    const findings = [...facts.partitions.values()].flatMap((partition) => openRecords(partition, facts));
-    for (const { key, attempts } of facts.actions.values()) {
+    const findings = [...facts.partitions.values()].flatMap((partition) =>
+      openRecords(partition, facts),
+    );
+    for (const action of facts.actions.values()) {
+      const { key, attempts, records } = action;
+      // Told already.
+      if (records.length > 0 && terminalMs(action) === undefined) continue;
       for (const attempt of attempts.values()) {
         const claim = claimFileOf(attempt);
         if (claim === undefined || outcomeFileOf(attempt) !== undefined) continue;
@@ -42,7 +47,12 @@ function openRecords(partition: PartitionFacts, facts: HistoryFacts): Finding[] 
   }
   for (const action of openActions(partition, facts)) {
     const { records } = action;
-    if (records.some((record) => isSkipped(record, skips) || facts.recordLetters.has(recordName(record)))) continue;
+    if (
+      records.some(
+        (record) => isSkipped(record, skips) || facts.recordLetters.has(recordName(record)),
+      )
+    )
+      continue;
     const where = records.map((record) => recordName(record)).join(", ");
     const message = `${nameOf(action)}, ${where}, is not terminal: ${standingOf(action, facts)}`;
     findings.push({ message, events: records.map(({ index }) => index) });
@@ -54,6 +64,8 @@ function openRecords(partition: PartitionFacts, facts: HistoryFacts): Finding[] 
 function openActions({ topic, partition }: PartitionFacts, { actions }: HistoryFacts) {
   return [...actions.values()].filter((action) => {
     const [first] = action.records;
-    return first?.topic === topic && first.partition === partition && terminalMs(action) === undefined;
+    return (
+      first?.topic === topic && first.partition === partition && terminalMs(action) === undefined
+    );
   });
 }

@@ -23,7 +23,9 @@ export const orderPerIncident: Checker = {
     const findings: Finding[] = [];
     for (const effects of byIncident(facts).values()) {
       let latest: Placed | undefined;
-      for (const placed of effects.toSorted((one, other) => one.effect.index - other.effect.index)) {
+      for (const placed of effects.toSorted(
+        (one, other) => one.effect.index - other.effect.index,
+      )) {
         if (latest !== undefined && placed.offset < latest.offset && !wasInDoubt(placed.action)) {
           findings.push(outOfOrder(placed, latest, facts));
         }
@@ -43,7 +45,8 @@ function byIncident({ actions }: HistoryFacts): ReadonlyMap<string, readonly Pla
     const name = `${first.topic}/${first.partition} ${first.incident}`;
     const placed = incidents.get(name) ?? [];
     incidents.set(name, placed);
-    for (const effect of action.effects) placed.push({ action, effect, offset: Number(first.offset) });
+    for (const effect of action.effects)
+      placed.push({ action, effect, offset: Number(first.offset) });
   }
   return incidents;
 }

@@ -15,7 +15,8 @@ import { secondsAt } from "../facts/telling.ts";
  */
 export const outcomesTrue: Checker = {
   name: "outcomes-true",
-  title: "What ended done had its effect, and a dead letter says what the outcome of its attempt says.",
+  title:
+    "What ended done had its effect, and a dead letter says what the outcome of its attempt says.",
   kind: "safety",
   needs: ["claims", "effects", "outcomes", "dead-letters"],
   check(history) {
@@ -31,14 +32,22 @@ export const outcomesTrue: Checker = {
   },
 };
 
-function doneWithoutEffect({ key }: ActionFacts, attempt: AttemptFacts, facts: HistoryFacts): Finding[] {
+function doneWithoutEffect(
+  { key }: ActionFacts,
+  attempt: AttemptFacts,
+  facts: HistoryFacts,
+): Finding[] {
   const ended = outcomeFileOf(attempt);
   if (ended?.outcome !== "done" || ended.reason !== "sent" || attempt.effects.length > 0) return [];
   const message = `attempt ${attempt.attempt} of ${key} ended done at ${secondsAt(facts, ended.atMs)} (${ended.pod}), and had no effect`;
   return [{ message, events: [ended.index] }];
 }
 
-function falseLetters({ key, attempts }: ActionFacts, attempt: AttemptFacts, facts: HistoryFacts): Finding[] {
+function falseLetters(
+  { key, attempts }: ActionFacts,
+  attempt: AttemptFacts,
+  facts: HistoryFacts,
+): Finding[] {
   const ended = outcomeFileOf(attempt);
   return attempt.letters.flatMap((letter) => {
     const what = `the dead letter of attempt ${attempt.attempt} of ${key} at ${secondsAt(facts, letter.atMs)} says ${letter.reason}`;
@@ -58,6 +67,7 @@ function reasonsFor(outcome: string, reason: string): ReadonlySet<string> {
   if (reason === "too-old") return new Set(["too-old"]);
   if (outcome === "done") return new Set();
   // What was held back for a person, or by the limits of its rule, has that as the reason of its letter.
-  if (outcome === "rejected" && reason === "dry-run") return new Set(["rejected", "manual", "suppressed"]);
+  if (outcome === "rejected" && reason === "dry-run")
+    return new Set(["rejected", "manual", "suppressed"]);
   return new Set([outcome]);
 }

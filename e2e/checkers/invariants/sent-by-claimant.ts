@@ -19,7 +19,9 @@ export const sentByClaimant: Checker = {
   needs: ["claims", "pod-logs"],
   check(history) {
     const facts = factsOf(history);
-    const stepped = new Set(facts.faults.filter(({ fault }) => fault.startsWith("clock")).map(({ pod }) => pod));
+    const stepped = new Set(
+      facts.faults.filter(({ fault }) => fault.startsWith("clock")).map(({ pod }) => pod),
+    );
     const findings: Finding[] = [];
     for (const action of facts.actions.values()) {
       for (const attempt of action.attempts.values()) {
@@ -35,7 +37,11 @@ interface Context {
   readonly stepped: ReadonlySet<string | null>;
 }
 
-function judge({ key }: ActionFacts, attempt: AttemptFacts, { facts, stepped }: Context): Finding[] {
+function judge(
+  { key }: ActionFacts,
+  attempt: AttemptFacts,
+  { facts, stepped }: Context,
+): Finding[] {
   const findings: Finding[] = [];
   const file = claimFileOf(attempt);
   for (const sending of attempt.sendings) {
@@ -47,7 +53,10 @@ function judge({ key }: ActionFacts, attempt: AttemptFacts, { facts, stepped }: 
     }
     const logged = attempt.claims.find((claim) => claim.from === "log" && claim.nonce === nonce);
     if (logged === undefined) {
-      findings.push({ message: `${what}, and its log does not say before that the claim is durable`, events: [index] });
+      findings.push({
+        message: `${what}, and its log does not say before that the claim is durable`,
+        events: [index],
+      });
     } else if (logged.atMs > atMs && !stepped.has(pod) && !stepped.has(null)) {
       const message = `${what}, before its claim was durable (${secondsAt(facts, logged.atMs)})`;
       findings.push({ message, events: [index, logged.index] });

@@ -1,0 +1,67 @@
+import type { Checker, Finding } from "../checker.ts";
+import { claimFileOf, factsOf, type HistoryFacts, outcomeFileOf } from "../facts/history-facts.ts";
+import type { AttemptFacts, Seen } from "../facts/history-facts.ts";
+import { type PodRun, runsOf } from "../facts/pod-runs.ts";
+import { secondsAt } from "../facts/telling.ts";
+import type { Claimed } from "../history-event.ts";
+
+/**
+ * A process that was asked to stop and ended with code 0 has ended what it had claimed: nobody has to call it in doubt afterwards. What another
+ * pod called in doubt before the process ended is another matter (its session was lost), and so is a volume that took no outcome any more.
+ */
+export const cleanStop: Checker = {
+  name: "clean-stop",
+  title: "A clean stop leaves no attempt in doubt.",
+  kind: "safety",
+  needs: ["claims", "outcomes", "pod-events"],
+  check(history) {
+    const facts = factsOf(history);
+    const findings: Finding[] = [];
+    for (const { key, attempts } of facts.actions.values()) {
+      for (const attempt of attempts.values()) findings.push(...judge(key, attempt, facts));
+    }
+    return findings;
+  },
+};
+
+function judge(key: string, attempt: AttemptFacts, facts: HistoryFacts): Finding[] {
+  const claim = claimFileOf(attempt);
+  if (claim === undefined) return [];
+  const run = runsOf(facts, claim.pod).find(({ endMs }) => endMs >= claim.atMs);
+  if (run?.exit?.exitCode !== 0 || hadVolumeFault(run, facts)) return [];
+  const outcome = outcomeFileOf(attempt);
+  const isLeft =
+    outcome === undefined || (outcome.nonce !== claim.nonce && outcome.atMs > run.endMs);
+  if (!isLeft) return [];
+  return [finding(key, attempt, claim, run, facts)];
+}
+
+function finding(
+  key: string,
+  { attempt, outcomes }: AttemptFacts,
+  claim: Seen<Claimed>,
+  run: PodRun,
+  facts: HistoryFacts,
+): Finding {
+  const outcome = outcomes.find(({ from }) => from === "file");
+  const rest =
+    outcome === undefined
+      ? "it has no outcome"
+      : `${outcome.pod} had to call it ${outcome.outcome} at ${secondsAt(facts, outcome.atMs)}`;
+  const message = `${claim.pod} claimed attempt ${attempt} of ${key} at ${secondsAt(facts, claim.atMs)} and ended with code 0 at ${secondsAt(facts, run.endMs)}; ${rest}`;
+  const events = [claim, run.exit, outcome].flatMap((event) =>
+    event === undefined ? [] : [event.index],
+  );
+  return { message, events };
+}
+
+/** A fault of the volume reached into the run and was not healed before its end. */
+function hadVolumeFault({ pod, startMs, endMs }: PodRun, { faults }: HistoryFacts): boolean {
+  let isActive = false;
+  for (const { fault, what, pod: struck, atMs } of faults) {
+    if (struck !== pod || !fault.startsWith("volume.") || atMs > endMs) continue;
+    if (what === "injected") isActive = true;
+    if (what === "healed" && atMs >= startMs) isActive = false;
+  }
+  return isActive;
+}

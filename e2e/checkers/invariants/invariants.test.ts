@@ -1,0 +1,460 @@
+import { describe, expect, test } from "vitest";
+import { findingsOn, troublesOf, verdictOn } from "../testing/expect-verdict.ts";
+import { HistoryBuilder } from "../testing/history-builder.ts";
+import { CHECKERS } from "./index.ts";
+
+/** A pod that owns the only partition. */
+function begin(): HistoryBuilder {
+  return new HistoryBuilder().podEvent("pod-a", "started").assign({ "pod-a": [0] });
+}
+
+function end(builder: HistoryBuilder): HistoryBuilder {
+  return builder.mark("healed").mark("settled");
+}
+
+/** Everything that may happen in a run and is right. */
+const GOOD: Readonly<Record<string, () => HistoryBuilder>> = {
+  "an action that is done, then committed": () => {
+    const builder = begin();
+    builder.execute(builder.publish("i1"));
+    return end(builder.commit("1"));
+  },
+  "a repeated record, which plans the same action": () => {
+    const builder = begin();
+    const action = builder.publish("i1");
+    builder.execute(action);
+    builder.publishRecord(0, "1", "i1", [action.expected]);
+    return end(builder.commit("1").commit("1").commit("2"));
+  },
+  "a killed owner whose attempt another pod calls in doubt": () => {
+    const builder = begin();
+    const claimed = builder.claim(builder.publish("i1"));
+    builder.send(claimed).effect(claimed).podEvent("pod-a", "exit", { exitCode: 137 });
+    builder
+      .assign({ "pod-b": [0] })
+      .orphan(claimed)
+      .letter(claimed);
+    return end(builder.commit("1", { pod: "pod-b" }));
+  },
+  "a late owner whose done resolves the dead letter": () => {
+    const builder = begin();
+    const claimed = builder.claim(builder.publish("i1"));
+    builder.send(claimed).orphan(claimed).letter(claimed).effect(claimed);
+    const { key } = claimed.action;
+    builder.add({
+      kind: "ended",
+      from: "log",
+      pod: "pod-a",
+      key,
+      attempt: 1,
+      nonce: "",
+      outcome: "done",
+      reason: "late",
+    });
+    return end(builder.commit("1"));
+  },
+  "an idempotent action that is repeated after a doubt": () => {
+    const builder = begin();
+    const action = builder.publish("i1", { idempotent: true });
+    const first = builder.claim(action);
+    builder.send(first).effect(first).outcome(first, "in-doubt");
+    builder.execute(action, { attempt: 2 });
+    return end(builder.commit("1"));
+  },
+  "an attempt that was certainly not applied, and the next one": () => {
+    const builder = begin();
+    const action = builder.publish("i1");
+    const first = builder.claim(action);
+    builder.send(first).outcome(first, "failed-not-applied");
+    builder.execute(action, { attempt: 2, pod: "pod-b" });
+    return end(builder.commit("1"));
+  },
+  "records that nobody matches or can decode": () => {
+    const builder = begin();
+    builder.publishPlain("i1");
+    const offset = builder.publishPlain(null);
+    return end(builder.letterOfRecord(offset).letterOfRecord(offset).commit("2"));
+  },
+  "an event that was too old to begin": () => {
+    const builder = begin();
+    const { key } = builder.publish("i1");
+    builder.add({
+      kind: "ended",
+      from: "log",
+      pod: "pod-a",
+      key,
+      attempt: 0,
+      nonce: "",
+      outcome: "rejected",
+      reason: "too-old",
+    });
+    return end(builder.commit("1"));
+  },
+  "two transitions of one incident, the first of which lands late after a doubt": () => {
+    const builder = begin();
+    const first = builder.claim(builder.publish("i1"));
+    builder.send(first).orphan(first).letter(first);
+    const second = builder.publish("i1", { transition: "resolved" });
+    builder.execute(second, { pod: "pod-b" });
+    return end(builder.effect(first).commit("2"));
+  },
+  "a refused commit of a member that is a member no more": () => {
+    const builder = begin();
+    builder.execute(builder.publish("i1"));
+    builder.assign({ "pod-b": [0] });
+    builder.commit("1", { pod: "pod-a", generation: 1, accepted: false });
+    return end(builder.commit("1", { pod: "pod-b" }));
+  },
+};
+
+describe("what is right is not found", () => {
+  test.each(Object.entries(GOOD))("%s", (_name, make) => {
+    expect(troublesOf(make())).toEqual({});
+  });
+});
+
+interface Bad {
+  readonly invariant: string;
+  /** How it is broken. */
+  readonly how: string;
+  readonly make: () => HistoryBuilder;
+  readonly says: RegExp;
+}
+
+const BAD: readonly Bad[] = [
+  {
+    invariant: "one-execution-per-attempt",
+    how: "the attempt had two effects",
+    make: () => {
+      const builder = begin();
+      const claimed = builder.claim(builder.publish("i1"));
+      builder.send(claimed).effect(claimed).effect(claimed).outcome(claimed, "done");
+      return end(builder.commit("1"));
+    },
+    says: /attempt 1 of [0-9a-f]{64}.*2/,
+  },
+  {
+    invariant: "one-execution-per-action",
+    how: "a second attempt had an effect beside the first",
+    make: () => {
+      const builder = begin();
+      const action = builder.publish("i1");
+      const first = builder.claim(action);
+      builder.send(first).effect(first).orphan(first);
+      builder.execute(action, { attempt: 2, pod: "pod-b" });
+      return end(builder.commit("1"));
+    },
+    says: /had 2 effects: of attempt 1 \(in-doubt\).*of attempt 2 \(done\).*pod-a.*pod-b/,
+  },
+  {
+    invariant: "execution-claimed",
+    how: "an effect rests on a nonce that no claim has",
+    make: () => {
+      const builder = begin();
+      const action = builder.publish("i1");
+      const claimed = builder.claim(action);
+      builder.effect({ ...claimed, nonce: builder.nonce() }).outcome(claimed, "done");
+      return end(builder.commit("1"));
+    },
+    says: /claim/,
+  },
+  {
+    invariant: "sent-by-claimant",
+    how: "another pod sends what was claimed",
+    make: () => {
+      const builder = begin();
+      const claimed = builder.claim(builder.publish("i1"));
+      return builder.send({ ...claimed, pod: "pod-b" });
+    },
+    says: /pod-b sent attempt 1 .*pod-a had claimed it/,
+  },
+  {
+    invariant: "only-planned-actions",
+    how: "an effect of what nobody published",
+    make: () => {
+      const builder = begin();
+      const action = new HistoryBuilder().publish("i2");
+      return end(
+        builder.add({
+          kind: "effect",
+          key: action.key,
+          traceId: null,
+          parentId: null,
+          pod: null,
+          path: "/",
+        }),
+      );
+    },
+    says: /no record plans action/,
+  },
+  {
+    invariant: "attempts-in-turn",
+    how: "an attempt follows one that was done",
+    make: () => {
+      const builder = begin();
+      const action = builder.publish("i1");
+      const first = builder.claim(action);
+      builder.outcome(first, "done");
+      builder.claim(action, { attempt: 2, pod: "pod-b" });
+      return builder;
+    },
+    says: /pod-b claimed attempt 2 .* after attempt 1 had ended done/,
+  },
+  {
+    invariant: "attempts-in-turn",
+    how: "a doubt is repeated without the word of the rule",
+    make: () => {
+      const builder = begin();
+      const action = builder.publish("i1");
+      builder.orphan(builder.claim(action));
+      builder.claim(action, { attempt: 2, pod: "pod-b" });
+      return builder;
+    },
+    says: /after attempt 1 had ended in-doubt/,
+  },
+  {
+    invariant: "attempts-in-turn",
+    how: "more attempts than the rule allows",
+    make: () => {
+      const builder = begin();
+      const action = builder.publish("i1", { attemptsMax: 1 });
+      builder.outcome(builder.claim(action), "failed-not-applied");
+      builder.claim(action, { attempt: 2 });
+      return builder;
+    },
+    says: /of 1 that it may have/,
+  },
+  {
+    invariant: "attempts-in-turn",
+    how: "another pod ends an attempt as done",
+    make: () => {
+      const builder = begin();
+      const claimed = builder.claim(builder.publish("i1"));
+      return builder.outcome(claimed, "done", { pod: "pod-b", nonce: builder.nonce() });
+    },
+    says: /pod-b ended attempt 1 .* as done .*pod-a had claimed it/,
+  },
+  {
+    invariant: "claims-unchanged",
+    how: "the claim on the volume is not the one that its pod made durable",
+    make: () => {
+      const builder = begin();
+      const claimed = builder.claim(builder.publish("i1"));
+      const { action, attempt } = claimed;
+      return builder.add({
+        kind: "claimed",
+        from: "log",
+        pod: "pod-b",
+        key: action.key,
+        attempt,
+        nonce: builder.nonce(),
+      });
+    },
+    says: /the claim of attempt 1 .* changed: pod-b/,
+  },
+  {
+    invariant: "claims-unchanged",
+    how: "an outcome is gone",
+    make: () => {
+      const builder = begin();
+      builder.execute(builder.publish("i1"));
+      return without(builder, (event) => event.kind === "ended" && event.from === "file");
+    },
+    says: /the outcome of attempt 1 .* is gone/,
+  },
+  {
+    invariant: "outcomes-true",
+    how: "done without an effect",
+    make: () => {
+      const builder = begin();
+      builder.execute(builder.publish("i1"));
+      return without(builder, (event) => event.kind === "effect");
+    },
+    says: /ended done .*had no effect/,
+  },
+  {
+    invariant: "outcomes-true",
+    how: "a dead letter says otherwise than the outcome",
+    make: () => {
+      const builder = begin();
+      const claimed = builder.claim(builder.publish("i1"));
+      builder.outcome(claimed, "failed-not-applied");
+      return builder.letter(claimed, "in-doubt");
+    },
+    says: /says in-doubt, and the attempt ended failed-not-applied/,
+  },
+  {
+    invariant: "keys-distinct",
+    how: "the claim of one incident under the key of another",
+    make: () => {
+      const builder = begin();
+      const one = builder.publish("i1");
+      const other = builder.publish("i2");
+      builder.claim({ ...other, key: one.key });
+      return builder;
+    },
+    says: /is about restart\/ticket of incident i2.*the key is that of restart\/ticket of incident i1/,
+  },
+  {
+    invariant: "order-per-incident",
+    how: "the later record of an incident is executed first",
+    make: () => {
+      const builder = begin();
+      const first = builder.publish("i1");
+      const second = builder.publish("i1", { transition: "resolved" });
+      builder.execute(second, { pod: "pod-b" });
+      builder.execute(first);
+      return end(builder.commit("2"));
+    },
+    says: /incident i1: the effect of offset 1 .* came before that of offset 0 .*pod-b and pod-a/,
+  },
+  {
+    invariant: "committed-owned",
+    how: "a member commits what its generation gave to another",
+    make: () => {
+      const builder = begin();
+      builder.execute(builder.publish("i1"));
+      return builder.assign({ "pod-b": [0] }).commit("1", { pod: "pod-a" });
+    },
+    says: /pod-a committed 1 .*belongs to pod-b there/,
+  },
+  {
+    invariant: "committed-terminal",
+    how: "the commit came before the outcome",
+    make: () => {
+      const builder = begin();
+      const action = builder.publish("i1");
+      const claimed = builder.claim(action);
+      builder.commit("1").wait(1000).send(claimed).effect(claimed).outcome(claimed, "done");
+      return end(builder);
+    },
+    says: /committed 1 .* past offset 0, .*it came to its end only at/,
+  },
+  {
+    invariant: "committed-terminal",
+    how: "the commit came before the dead letter",
+    make: () => {
+      const builder = begin();
+      const claimed = builder.claim(builder.publish("i1"));
+      builder.orphan(claimed).commit("1").wait(1000).letter(claimed);
+      return end(builder);
+    },
+    says: /past offset 0/,
+  },
+  {
+    invariant: "committed-terminal",
+    how: "a record that cannot be decoded was passed without a letter",
+    make: () => {
+      const builder = begin();
+      builder.publishPlain(null);
+      return end(builder.commit("1"));
+    },
+    says: /past offset 0, which cannot be decoded: no dead letter is out/,
+  },
+  {
+    invariant: "committed-terminal",
+    how: "a commit of -1, as after an offset that is out of range",
+    make: () => end(begin().commit("-1")),
+    says: /which is no position/,
+  },
+  {
+    invariant: "storage-failure",
+    how: "a send without a claim while the volume is full",
+    make: () => {
+      const builder = begin();
+      const action = builder.publish("i1");
+      builder.fault("volume.full", "injected", "pod-a").wait(1000);
+      builder.send({ action, attempt: 1, pod: "pod-a", nonce: builder.nonce() });
+      return builder.fault("volume.full", "healed", "pod-a");
+    },
+    says: /pod-a sent attempt 1 .* while volume.full kept it from claiming/,
+  },
+  {
+    invariant: "clean-stop",
+    how: "a process ends with code 0 and leaves an attempt to another pod",
+    make: () => {
+      const builder = begin();
+      const claimed = builder.claim(builder.publish("i1"));
+      builder.podEvent("pod-a", "signal", { signal: "SIGTERM" }).send(claimed).effect(claimed);
+      return builder.podEvent("pod-a", "exit", { exitCode: 0 }).wait(1000).orphan(claimed);
+    },
+    says: /ended with code 0 .*pod-b had to call it in-doubt/,
+  },
+  {
+    invariant: "contract-file-parses",
+    how: "the view lost a key",
+    make: () => {
+      const builder = begin();
+      builder.contractFile.push("automation_action_history.json lost key k");
+      return builder;
+    },
+    says: /lost key k/,
+  },
+  {
+    invariant: "committed-to-end",
+    how: "a partition is short of its end after the healing",
+    make: () => {
+      const builder = begin();
+      builder.execute(builder.publish("i1"));
+      builder.execute(builder.publish("i2"));
+      return end(builder.commit("1"));
+    },
+    says: /incidents\/0 is committed to 1 .*short of its end 2/,
+  },
+  {
+    invariant: "every-event-terminal",
+    how: "an action was never claimed",
+    make: () => {
+      const builder = begin();
+      builder.publish("i1");
+      return end(builder);
+    },
+    says: /is not terminal: it was never claimed/,
+  },
+  {
+    invariant: "every-event-terminal",
+    how: "a claim has no outcome",
+    make: () => {
+      const builder = begin();
+      builder.claim(builder.publish("i1"));
+      return end(builder);
+    },
+    says: /is not terminal: attempt 1, claimed by pod-a at .* has no outcome/,
+  },
+  {
+    invariant: "dead-letters-delivered",
+    how: "an attempt in doubt has no letter",
+    make: () => {
+      const builder = begin();
+      builder.orphan(builder.claim(builder.publish("i1")));
+      return end(builder);
+    },
+    says: /ended in-doubt .*no dead letter says so/,
+  },
+];
+
+describe("what is wrong is found", () => {
+  test.each(BAD)("$invariant: $how", ({ invariant, make, says }) => {
+    expect(findingsOn(make(), invariant)).toEqual([expect.stringMatching(says)]);
+  });
+
+  test("there is a bad history for every checker", () => {
+    const tried = new Set(BAD.map(({ invariant }) => invariant));
+    expect(CHECKERS.map(({ name }) => name).filter((name) => !tried.has(name))).toEqual([]);
+  });
+
+  test("liveness is not judged of a run that did not wait", () => {
+    const builder = begin();
+    builder.publish("i1");
+    expect(verdictOn(builder, "every-event-terminal").status).toBe("not-judged");
+  });
+});
+
+function without(
+  builder: HistoryBuilder,
+  isDropped: (event: HistoryBuilder["events"][number]) => boolean,
+): HistoryBuilder {
+  const kept = builder.events.filter((event) => !isDropped(event));
+  builder.events.splice(0, builder.events.length, ...kept);
+  return builder;
+}
