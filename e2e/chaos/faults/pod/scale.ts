@@ -40,10 +40,11 @@ export async function scaleDeployment(stage: Stage, change: 1 | -1): Promise<Inj
     const name = change > 0 ? "started" : "deletion-requested";
     const seen = watch.events.find((event) => event.name === name);
     const present = (await stage.target.pods()).filter((pod) => !isTerminating(pod)).length;
-    if (seen !== undefined && (change > 0 ? present >= wanted : present <= wanted)) {
-      proof = `${stage.replicas} replicas became ${wanted}: ${seen.pod} ${name}`;
-      watch.stop();
-    }
+    if (change > 0 ? present < wanted : present > wanted) return undefined;
+    // A pod that had just been deleted is not replaced then: no event of a pod shows it, but their number does.
+    const how = seen === undefined ? `${present} are there` : `${seen.pod} ${name}`;
+    proof = `${stage.replicas} replicas became ${wanted}: ${how}`;
+    watch.stop();
     return proof;
   };
   return lastingFault(look, async () => {

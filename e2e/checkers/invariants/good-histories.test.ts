@@ -1,0 +1,105 @@
+import { describe, expect, test } from "vitest";
+import { troublesOf } from "../testing/expect-verdict.ts";
+import type { HistoryBuilder } from "../testing/history-builder.ts";
+import { beginHistory as begin, endHistory as end } from "../testing/histories.ts";
+
+/** Everything that may happen in a run and is right. */
+const GOOD: Readonly<Record<string, () => HistoryBuilder>> = {
+  "an action that is done, then committed": () => {
+    const builder = begin();
+    builder.execute(builder.publish("i1"));
+    return end(builder.commit("1"));
+  },
+  "a repeated record, which plans the same action": () => {
+    const builder = begin();
+    const action = builder.publish("i1");
+    builder.execute(action);
+    builder.publishRecord(0, "1", "i1", [action.expected]);
+    return end(builder.commit("1").commit("1").commit("2"));
+  },
+  "a killed owner whose attempt another pod calls in doubt": () => {
+    const builder = begin();
+    const claimed = builder.claim(builder.publish("i1"));
+    builder.send(claimed).effect(claimed).podEvent("pod-a", "exit", { exitCode: 137 });
+    builder
+      .assign({ "pod-b": [0] })
+      .orphan(claimed)
+      .letter(claimed);
+    return end(builder.commit("1", { pod: "pod-b" }));
+  },
+  "a late owner whose done resolves the dead letter": () => {
+    const builder = begin();
+    const claimed = builder.claim(builder.publish("i1"));
+    builder.send(claimed).orphan(claimed).letter(claimed).effect(claimed);
+    const { key } = claimed.action;
+    builder.add({
+      kind: "ended",
+      from: "log",
+      pod: "pod-a",
+      key,
+      attempt: 1,
+      nonce: "",
+      outcome: "done",
+      reason: "late",
+    });
+    return end(builder.commit("1"));
+  },
+  "an idempotent action that is repeated after a doubt": () => {
+    const builder = begin();
+    const action = builder.publish("i1", { idempotent: true });
+    const first = builder.claim(action);
+    builder.send(first).effect(first).outcome(first, "in-doubt");
+    builder.execute(action, { attempt: 2 });
+    return end(builder.commit("1"));
+  },
+  "an attempt that was certainly not applied, and the next one": () => {
+    const builder = begin();
+    const action = builder.publish("i1");
+    const first = builder.claim(action);
+    builder.send(first).outcome(first, "failed-not-applied");
+    builder.execute(action, { attempt: 2, pod: "pod-b" });
+    return end(builder.commit("1"));
+  },
+  "records that nobody matches or can decode": () => {
+    const builder = begin();
+    builder.publishPlain("i1");
+    const offset = builder.publishPlain(null);
+    return end(builder.letterOfRecord(offset).letterOfRecord(offset).commit("2"));
+  },
+  "an event that was too old to begin": () => {
+    const builder = begin();
+    const { key } = builder.publish("i1");
+    builder.add({
+      kind: "ended",
+      from: "log",
+      pod: "pod-a",
+      key,
+      attempt: 0,
+      nonce: "",
+      outcome: "rejected",
+      reason: "too-old",
+    });
+    return end(builder.commit("1"));
+  },
+  "two transitions of one incident, the first of which lands late after a doubt": () => {
+    const builder = begin();
+    const first = builder.claim(builder.publish("i1"));
+    builder.send(first).orphan(first).letter(first);
+    const second = builder.publish("i1", { transition: "resolved" });
+    builder.execute(second, { pod: "pod-b" });
+    return end(builder.effect(first).commit("2"));
+  },
+  "a refused commit of a member that is a member no more": () => {
+    const builder = begin();
+    builder.execute(builder.publish("i1"));
+    builder.assign({ "pod-b": [0] });
+    builder.commit("1", { pod: "pod-a", generation: 1, accepted: false });
+    return end(builder.commit("1", { pod: "pod-b" }));
+  },
+};
+
+describe("what is right is not found", () => {
+  test.each(Object.entries(GOOD))("%s", (_name, make) => {
+    expect(troublesOf(make())).toEqual({});
+  });
+});
