@@ -26,6 +26,7 @@ export async function openStage(
       mutualTls: options.mutualTls ?? false,
       brokers,
       authority,
+      podFaults: options.podFaults === true ? environment.tell : undefined,
     });
     exposed = await platform.expose(world.ports);
     if (options.certificatesWithheld === true) world.athenz.zts.withhold();

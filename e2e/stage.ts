@@ -17,6 +17,7 @@ import { CLAIMS, readHistoryFiles } from "./checkers/history-files.ts";
 import type { HistoryEvent, Mark } from "./checkers/history-event.ts";
 import type { HistoryFiles } from "./checkers/history-files.ts";
 import { checkOffsets } from "./checkers/offsets.ts";
+import type { PodFaults } from "./chaos/in-pod/pod-faults.ts";
 import type { Durations } from "./durations.ts";
 import { ExpectationError, expect } from "./errors.ts";
 import type { Tell } from "./events.ts";
@@ -30,7 +31,6 @@ import type { SeededRandom } from "./random.ts";
 import { memoryFaultEnvironment } from "./targets/memory-fault.ts";
 import type { Platform } from "./targets/platform.ts";
 import type { Target } from "./targets/target.ts";
-import { volumeFaultEnvironment } from "./targets/volume-fault.ts";
 import { until } from "./waiting.ts";
 import type { World } from "./world.ts";
 
@@ -58,8 +58,8 @@ export interface StageOptions {
   readonly configure?: (document: Configuration) => Readonly<Record<string, unknown>>;
   /** False leaves the history volume out of the pod. Default true. */
   readonly historyVolume?: boolean;
-  /** `failVolume` works on the pods. Default false. */
-  readonly volumeFaults?: boolean;
+  /** Faults act inside the processes of the pods: `podFaults` of the stage, and what rests on it. Default false. */
+  readonly podFaults?: boolean;
   /** `exhaustMemory` works on the pods. Default false. */
   readonly memoryFaults?: boolean;
   /** Of the app, a quantity. Default: that of production. */
@@ -144,6 +144,13 @@ export class Stage implements AsyncDisposable {
     return this.#deployment;
   }
 
+  /** What acts inside the processes of the pods; they must have been started with `podFaults`. */
+  get podFaults(): PodFaults {
+    const { podFaults } = this.#world;
+    if (podFaults === null) throw new Error("the stage was opened without `podFaults: true`");
+    return podFaults;
+  }
+
   /** Name of the claim that holds the history. */
   get claim(): string {
     return this.#claim;
@@ -186,7 +193,7 @@ export class Stage implements AsyncDisposable {
     const objects = await renderManifests({
       image: platform.image,
       requests: platform.requests,
-      site: await this.#site(),
+      site: this.#site(),
       configuration: configured,
       replicas: this.replicas,
       durations: { ...durations.pod, ...this.#options.pod },
@@ -206,8 +213,8 @@ export class Stage implements AsyncDisposable {
     );
   }
 
-  async #site(): Promise<Site> {
-    const { sidecars, environment } = this.#environment.platform;
+  #site(): Site {
+    const { sidecars, environment, kitHost } = this.#environment.platform;
     return {
       identity: {
         ...sidecars.identity,
@@ -225,8 +232,10 @@ export class Stage implements AsyncDisposable {
       },
       appEnvironment: {
         ...environment,
-        ...(this.#options.volumeFaults === true && (await volumeFaultEnvironment())),
-        ...(this.#options.memoryFaults === true && memoryFaultEnvironment()),
+        ...faultEnvironment(
+          this.#world.podFaults?.environment(kitHost),
+          this.#options.memoryFaults === true ? memoryFaultEnvironment() : undefined,
+        ),
       },
     };
   }
@@ -435,4 +444,16 @@ export class Stage implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
   }
+}
+
+/** There is one variable for the options of Node, whoever has some. */
+function faultEnvironment(
+  ...parts: readonly (Readonly<Record<string, string>> | undefined)[]
+): Readonly<Record<string, string>> {
+  const variables = parts.flatMap((part) => Object.entries(part ?? {}));
+  const options = variables.filter(([name]) => name === "NODE_OPTIONS").map(([, value]) => value);
+  return {
+    ...Object.fromEntries(variables),
+    ...(options.length > 0 && { NODE_OPTIONS: options.join(" ") }),
+  };
 }

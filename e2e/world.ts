@@ -13,6 +13,8 @@ import type { RunningTarget } from "#simulator/target/server.ts";
 import type { Broker } from "./brokers/broker.ts";
 import { alternativeNames } from "./brokers/alternative-names.ts";
 import type { BrokerService } from "./brokers/broker-service.ts";
+import { PodFaults } from "./chaos/in-pod/pod-faults.ts";
+import type { Tell } from "./events.ts";
 
 export interface WorldOptions {
   /** At which pods reach the servers; those listen on loopback. */
@@ -27,6 +29,8 @@ export interface WorldOptions {
   readonly brokers: BrokerService;
   /** Of the run. */
   readonly authority: Authority;
+  /** Told of faults inside the processes of the pods. Default: there are none. */
+  readonly podFaults?: Tell | undefined;
 }
 
 /** Everything that a pod talks to. Each part is a simulator on a port of its own. */
@@ -38,6 +42,8 @@ export interface World extends AsyncDisposable {
   readonly names: BrokerNames;
   readonly actions: RunningTarget;
   readonly collector: RunningCollector;
+  /** Null: the pods were started without them. */
+  readonly podFaults: PodFaults | null;
   /** Where pods reach what has no name of its own for that. */
   readonly addresses: {
     readonly zts: string;
@@ -86,6 +92,9 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     startCollector(),
   ]);
   for (const started of [ckms, stageBroker, actions, collector]) starting.use(started);
+  const podFaults = options.podFaults
+    ? starting.use(await PodFaults.start(options.podFaults))
+    : null;
   const { broker, names, password } = stageBroker;
   ckms.secrets.put(NAMES.keyGroup, NAMES.passwordSecret, password);
   const seenByPods = (url: string): string => url.replace(LOOPBACK, host);
@@ -98,13 +107,18 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     names,
     actions,
     collector,
+    podFaults,
     addresses: {
       zts: seenByPods(athenz.ztsUrl),
       ckms: seenByPods(ckms.url),
       actions: seenByPods(actions.url),
       splunk: seenByPods(collector.instance),
     },
-    ports: [...urls.map((url) => Number(new URL(url).port)), ...stageBroker.ports],
+    ports: [
+      ...urls.map((url) => Number(new URL(url).port)),
+      ...stageBroker.ports,
+      ...(podFaults === null ? [] : [podFaults.port]),
+    ],
     secrets: new Map([
       ["SCRAM password", password],
       ["private key of the servers", server.privateKeyPem],

@@ -1,7 +1,7 @@
+import { failVolume } from "../chaos/in-pod/failing-volume.ts";
 import { expect, expectEqual, expectFault } from "../errors.ts";
 import { restarts } from "../pods.ts";
 import type { Scenario } from "../scenario.ts";
-import { failVolume } from "../targets/volume-fault.ts";
 import { pause } from "../waiting.ts";
 
 export const storageFull: Scenario = {
@@ -11,7 +11,7 @@ export const storageFull: Scenario = {
     "A full volume begins no action and makes the pod unready; freed, everything is done once.",
   run: async ({ stage: open, step, durations, signal }) => {
     const stage = await open({
-      volumeFaults: true,
+      podFaults: true,
       // The action that is under way when the volume fills is answered after that.
       configure: (document) => ({
         ...document,
@@ -25,11 +25,11 @@ export const storageFull: Scenario = {
     const held = await stage.actions.hold("after-effect", { times: 1 });
     await stage.publish(1);
     await held.arrived;
-    await using full = await failVolume(stage.target, name, "ENOSPC");
+    await using full = await failVolume(stage, name, { type: "full" });
     await held.release();
     await stage.publish(4);
     await pause(durations.quietMs, signal);
-    expectFault((await full.hits()).length > 0, "no operation met the full volume");
+    expectFault(full.hits.length > 0, "no operation met the full volume");
     let body = "";
     await stage.until(
       "/readyz says that the volume is full",
@@ -50,7 +50,7 @@ export const storageFull: Scenario = {
     await full.mend();
     await stage.ready();
     await stage.judge();
-    const hits = await full.hits();
+    const { hits } = full;
     step(`${hits.length} operations met a full volume`);
     expectFault(
       hits.some((hit) => hit.startsWith("ENOSPC open temporary/")),

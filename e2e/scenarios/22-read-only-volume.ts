@@ -1,9 +1,9 @@
+import { failVolume } from "../chaos/in-pod/failing-volume.ts";
 import { expectEqual, expectFault } from "../errors.ts";
 import { patientActions } from "../patient-actions.ts";
 import { APP, containerStatus } from "../pods.ts";
 import type { Scenario } from "../scenario.ts";
 import type { Stage } from "../stage.ts";
-import { failVolume } from "../targets/volume-fault.ts";
 import { pause } from "../waiting.ts";
 
 export const readOnlyVolume: Scenario = {
@@ -13,15 +13,15 @@ export const readOnlyVolume: Scenario = {
     "A volume that turns read-only stops a running and a starting consumer; writable, they go on.",
   needs: ["container-access"],
   run: async ({ stage: open, step, durations, signal }) => {
-    const stage = await open({ volumeFaults: true, configure: patientActions(durations) });
+    const stage = await open({ podFaults: true, configure: patientActions(durations) });
     const name = await stage.readyPod();
     await stage.publish(2);
     await stage.settled();
     step("make the volume read-only under the running consumer");
-    await using readOnly = await failVolume(stage.target, name, "EROFS");
+    await using readOnly = await failVolume(stage, name, { type: "read-only" });
     await stage.publish(3);
     await pause(durations.quietMs, signal);
-    const hitsRunning = (await readOnly.hits()).length;
+    const hitsRunning = readOnly.hits.length;
     expectFault(hitsRunning > 0, "the running consumer never met the read-only volume");
     await unready(stage, name);
 
@@ -33,9 +33,7 @@ export const readOnlyVolume: Scenario = {
       return status?.restartCount === 1 && status.state?.running !== undefined;
     });
     await unready(stage, name);
-    await stage.until("the starting consumer met it too", async () => {
-      return (await readOnly.hits()).length > hitsRunning;
-    });
+    await stage.until("the starting consumer met it too", () => readOnly.hits.length > hitsRunning);
     await pause(durations.quietMs, signal);
     expectEqual((await stage.effects()).length, 2, "effects while the volume is read-only");
     expectEqual((await stage.historyFiles()).claims.length, 2, "claims while it is read-only");

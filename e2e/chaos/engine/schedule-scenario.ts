@@ -85,6 +85,7 @@ class ScheduleRun {
       partitions: schedule.partitions,
       brokerNodes: abilities.has("broker-nodes") ? BROKER_NODES : 1,
       configure: withChaosRules,
+      podFaults: true,
     });
     this.#stage = stage;
     this.#show("deploying");

@@ -1,3 +1,77 @@
+import { z } from "zod";
+import { nameOf } from "../in-pod/failing-volume.ts";
+import type { VolumeOperation, VolumePurpose } from "../in-pod/volume-rule.ts";
+import { triggerKind } from "../trigger-kind.ts";
 import type { TriggerKind } from "../trigger-kind.ts";
 
-export const VOLUME_TRIGGERS: readonly TriggerKind[] = [];
+const PHASES = ["before", "after"] as const;
+
+export const VOLUME_TRIGGERS: readonly TriggerKind[] = [
+  volumeTrigger({
+    name: "volume.claim-linked",
+    title: "A claim gets its name on the history volume.",
+    operation: "link",
+    purpose: "claim",
+  }),
+  volumeTrigger({
+    name: "volume.outcome-linked",
+    title: "An outcome gets its name on the history volume.",
+    operation: "link",
+    purpose: "outcome",
+  }),
+  volumeTrigger({
+    name: "volume.directory-synced",
+    title: "The directory of a claim is made durable.",
+    operation: "sync-directory",
+    purpose: "claims-directory",
+  }),
+  volumeTrigger({
+    name: "volume.journal-appended",
+    title: "The journal of a pod takes bytes: its header, ends of keys, or its seal.",
+    operation: "write",
+    purpose: "journal",
+  }),
+  volumeTrigger({
+    name: "volume.snapshot-linked",
+    title: "The next generation of the snapshot gets its name.",
+    operation: "link",
+    purpose: "snapshot",
+  }),
+];
+
+interface VolumeMoment {
+  readonly name: string;
+  readonly title: string;
+  readonly operation: VolumeOperation;
+  readonly purpose: VolumePurpose;
+}
+
+/** The operation is held before it is applied, or when it has been and its reply is on the way. */
+function volumeTrigger({ operation, purpose, ...kind }: VolumeMoment): TriggerKind {
+  return triggerKind({
+    ...kind,
+    holds: true,
+    needs: [],
+    requires: ["actions"],
+    parameters: z.strictObject({ phase: z.enum(PHASES) }),
+    draw: (random) => ({ phase: random.pick(PHASES) }),
+    arm: async ({ stage, pod, ordinal }, { phase }) => {
+      const rule = await stage.podFaults.arm({
+        pod,
+        operations: [operation],
+        purposes: [purpose],
+        phase,
+        action: { type: "hold", ordinal },
+      });
+      return {
+        reached: rule.reached.then((hit) => ({
+          atMs: hit.atMs,
+          pod: hit.pod,
+          detail: `${phase} ${nameOf(hit)}`,
+        })),
+        release: () => rule.disarm(),
+        [Symbol.asyncDispose]: () => rule.disarm(),
+      };
+    },
+  });
+}

@@ -1,0 +1,10 @@
+/** The rules that a call meets in this phase, in the order in which they were made; `met` counts what each has met, by its number. */
+export function matching({ rules, met }, call, phase) {
+  return rules.filter(
+    ({ id, times, ...rule }) =>
+      rule.phase === phase &&
+      rule.operations.includes(call.operation) &&
+      (rule.purposes === null || rule.purposes.includes(call.purpose)) &&
+      (times === null || (met.get(id) ?? 0) < times),
+  );
+}

@@ -1,0 +1,3 @@
+import type { VolumePurpose } from "../volume-rule.ts";
+
+export function purposeOf(path: string): VolumePurpose;
