@@ -22,7 +22,8 @@ const offset = z
 export const CLOCK_FAULTS: readonly FaultKind[] = [
   faultKind<{ readonly offsetMs: number }>({
     name: "clock.step",
-    title: "The wall clock of a pod is stepped by less than pods may differ. (The Date of JavaScript alone.)",
+    title:
+      "The wall clock of a pod is stepped by less than pods may differ. (The Date of JavaScript alone.)",
     scope: "pod",
     lasting: true,
     needs: [],
@@ -36,7 +37,8 @@ export const CLOCK_FAULTS: readonly FaultKind[] = [
   }),
   faultKind<{ readonly direction: 1 | -1 }>({
     name: "clock.beyond-skew",
-    title: "The wall clock of a pod is stepped further than it may differ from the volume's: the pod begins nothing until it is right again.",
+    title:
+      "The wall clock of a pod is stepped further than it may differ from the volume's: the pod begins nothing until it is right again.",
     scope: "pod",
     lasting: true,
     needs: [],
