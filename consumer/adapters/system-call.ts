@@ -6,7 +6,7 @@ const NAMES: ReadonlyMap<number, string> = new Map(
 );
 
 /** The error with the code of the system, as `ports.ts` promises it. */
-export function withSystemCode(error: NodeJS.ErrnoException): NodeJS.ErrnoException {
+function withSystemCode(error: NodeJS.ErrnoException): NodeJS.ErrnoException {
   const name = error.errno === undefined ? undefined : NAMES.get(error.errno);
   if (name !== undefined && error.code?.startsWith("Unknown system error") === true) {
     error.message = error.message.replace(error.code, name);

@@ -73,7 +73,10 @@ function serve(socket: Socket, token: string, handler: ControlHandler): void {
     closed.abort();
     if (process !== undefined) handler.left(process);
   });
-  createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY }).on("line", (line) => {
+  const lines = createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY });
+  // It passes the errors of its input on.
+  lines.on("error", () => {});
+  lines.on("line", (line) => {
     if (socket.destroyed) return;
     const message = parse(line);
     if (process !== undefined && message === undefined) {

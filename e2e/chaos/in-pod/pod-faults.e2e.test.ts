@@ -261,3 +261,16 @@ test("a process without its control server fails, and says why", async () => {
     /the control server of the kit at 127\.0\.0\.1:\d+ gave no rules within 300 ms/,
   );
 });
+
+test("a connection that is reset is one that is gone", async () => {
+  const faults = await startFaults();
+  const { POD_FAULT_CONTROL } = faults.environment("127.0.0.1");
+  const token = POD_FAULT_CONTROL.split(" ")[1];
+  const socket = connect({ host: "127.0.0.1", port: faults.port });
+  socket.write(
+    `${JSON.stringify({ type: "hello", token, pod: "pod-a", process: "p", pid: 1, lost: 0 })}\n`,
+  );
+  await until("it is let in", () => faults.connected.length === 1, WAIT);
+  socket.resetAndDestroy();
+  await until("it is gone", () => faults.connected.length === 0, WAIT);
+});
