@@ -273,4 +273,5 @@ test("a connection that is reset is one that is gone", async () => {
   await until("it is let in", () => faults.connected.length === 1, WAIT);
   socket.resetAndDestroy();
   await until("it is gone", () => faults.connected.length === 0, WAIT);
+  expect(events.map(({ event }) => event)).toEqual(["in-pod.joined", "in-pod.left"]);
 });

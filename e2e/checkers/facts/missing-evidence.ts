@@ -1,4 +1,5 @@
 import type { Evidence, RunHistory } from "../checker.ts";
+import { wasHindered } from "./disturbances.ts";
 import { claimFileOf, factsOf, type HistoryFacts, type PartitionFacts } from "./history-facts.ts";
 import { runsOf } from "./pod-runs.ts";
 import { secondsAt } from "./telling.ts";
@@ -62,8 +63,10 @@ function unlogged(facts: HistoryFacts): string | undefined {
       if (file === undefined) continue;
       if (attempt.claims.some(({ from, nonce }) => from === "log" && nonce === file.nonce))
         continue;
-      const { exit } = runsOf(facts, file.pod).find(({ endMs }) => endMs >= file.atMs) ?? {};
-      if (exit?.exitCode === 0)
+      const { exit, endMs = 0 } =
+        runsOf(facts, file.pod).find((run) => run.endMs >= file.atMs) ?? {};
+      // A link whose reply came when the process had given up is in no log.
+      if (exit?.exitCode === 0 && !wasHindered(facts, file.pod, file.atMs, endMs))
         claimed.set(file.pod, { key, attempt: attempt.attempt, atMs: file.atMs });
     }
   }

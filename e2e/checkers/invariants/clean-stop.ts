@@ -1,4 +1,5 @@
 import type { Checker, Finding } from "../checker.ts";
+import { wasHindered } from "../facts/disturbances.ts";
 import { claimFileOf, factsOf, type HistoryFacts, outcomeFileOf } from "../facts/history-facts.ts";
 import type { AttemptFacts, Seen } from "../facts/history-facts.ts";
 import { type PodRun, runsOf } from "../facts/pod-runs.ts";
@@ -7,7 +8,7 @@ import type { Claimed } from "../history-event.ts";
 
 /**
  * A process that was asked to stop and ended with code 0 has ended what it had claimed: nobody has to call it in doubt afterwards. What another
- * pod called in doubt before the process ended is another matter (its session was lost), and so is a volume that took no outcome any more.
+ * pod called in doubt before the process ended is another matter (its session was lost), and so is a volume that failed in between.
  */
 export const cleanStop: Checker = {
   name: "clean-stop",
@@ -28,7 +29,7 @@ function judge(key: string, attempt: AttemptFacts, facts: HistoryFacts): Finding
   const claim = claimFileOf(attempt);
   if (claim === undefined) return [];
   const run = runsOf(facts, claim.pod).find(({ endMs }) => endMs >= claim.atMs);
-  if (run?.exit?.exitCode !== 0 || hadVolumeFault(run, facts)) return [];
+  if (run?.exit?.exitCode !== 0 || wasHindered(facts, claim.pod, claim.atMs, run.endMs)) return [];
   const outcome = outcomeFileOf(attempt);
   const isLeft =
     outcome === undefined || (outcome.nonce !== claim.nonce && outcome.atMs > run.endMs);
@@ -53,15 +54,4 @@ function finding(
     event === undefined ? [] : [event.index],
   );
   return { message, events };
-}
-
-/** A fault of the volume reached into the run and was not healed before its end. */
-function hadVolumeFault({ pod, startMs, endMs }: PodRun, { faults }: HistoryFacts): boolean {
-  let isActive = false;
-  for (const { fault, what, pod: struck, atMs } of faults) {
-    if (struck !== pod || !fault.startsWith("volume.") || atMs > endMs) continue;
-    if (what === "injected") isActive = true;
-    if (what === "healed" && atMs >= startMs) isActive = false;
-  }
-  return isActive;
 }

@@ -89,6 +89,15 @@ const GOOD: Readonly<Record<string, () => HistoryBuilder>> = {
     builder.execute(second, { pod: "pod-b" });
     return end(builder.effect(first).commit("2"));
   },
+  "a clean stop of a pod whose volume took no outcome for a while": () => {
+    const builder = begin();
+    const claimed = builder.claim(builder.publish("i1"));
+    builder.send(claimed).fault("volume.eio", "injected", "pod-a").effect(claimed);
+    builder.fault("volume.eio", "healed", "pod-a");
+    builder.podEvent("pod-a", "exit", { exitCode: 0 }).assign({ "pod-b": [0] });
+    builder.orphan(claimed).letter(claimed);
+    return end(builder.commit("1", { pod: "pod-b" }));
+  },
   "a refused commit of a member that is a member no more": () => {
     const builder = begin();
     builder.execute(builder.publish("i1"));
