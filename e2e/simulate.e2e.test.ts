@@ -27,7 +27,7 @@ test("the same seed is the same runs in however many threads, and says how to ha
   expect(one.output).toMatch(/^seed 42\n/);
   expect(one.output).toMatch(/^steps: [1-9]\d* \(/m);
   expect(one.output).toMatch(/^crash points not hit: /m);
-  expect(one.output).toMatch(/^3 runs in \S+ s, 0 failed$/m);
+  expect(one.output).toMatch(/^3 runs in \S+ s, \d+ steps a second, 0 failed$/m);
   expect(one.output).toMatch(/^again: npm run simulate -- --seed 42 --runs 3$/m);
   expect(withoutTime(one.output)).toBe(withoutTime(other.output));
 });

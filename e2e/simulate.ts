@@ -50,7 +50,8 @@ async function main(): Promise<void> {
   const missed = CRASH_POINTS.filter((point) => counts.get("crash points", point) === 0);
   print(`crash points not hit: ${missed.length === 0 ? "none" : missed.join(", ")}`);
   const seconds = (performance.now() - startMs) / 1000;
-  print(`${runs} runs in ${seconds.toFixed(1)} s, ${failed} failed`);
+  const stepRate = Math.round(counts.total("steps") / seconds);
+  print(`${runs} runs in ${seconds.toFixed(1)} s, ${stepRate} steps a second, ${failed} failed`);
   print(`again: npm run simulate -- --seed ${seed} --runs ${runs}`);
   process.exitCode = exitCode(runs, failed, missed.length);
 }

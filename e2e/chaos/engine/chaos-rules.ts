@@ -29,8 +29,15 @@ export function withChaosRules(document: Configuration) {
   const [action] = rule?.actions ?? [];
   if (rule === undefined || action === undefined) throw new Error("the document has no action");
   const names = [...new Set(ACTIONS.map((one) => one.rule))];
-  return { ...document, rules: names.map((name) => chaosRule(name, rule.match, action)) };
+  return {
+    ...document,
+    // Often, so that schedules can strike at a compaction.
+    history: { ...document.history, sweepIntervalMs: SWEEP_INTERVAL_MS },
+    rules: names.map((name) => chaosRule(name, rule.match, action)),
+  };
 }
+
+const SWEEP_INTERVAL_MS = 1000;
 
 type DocumentRule = Configuration["rules"][number];
 
