@@ -35,8 +35,11 @@ function tellsRequests({ abilities }: Pick<Broker, "abilities">): boolean {
 
 const NAME = /^(?<pod>[^.]+)\.(?<container>[^.]+)\.(?<restart>\d+)\.log$/;
 
-/** As `Target.saveLogs` names them; what was printed later is left out. */
-export async function readLogs(directory: string, endMs: number): Promise<RunLog[]> {
+/** As `Target.saveLogs` names them. `endMs`: what was printed later, by the clock of its pod, is left out; default: nothing is. */
+export async function readLogs(
+  directory: string,
+  endMs = Number.POSITIVE_INFINITY,
+): Promise<RunLog[]> {
   const logs: RunLog[] = [];
   for (const file of await readdir(directory)) {
     const { pod, container, restart } = NAME.exec(file)?.groups ?? {};

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { logEvents } from "./log-events.ts";
-import { CLOCK_STEP, podClock } from "./pod-clock.ts";
+import { podClock } from "./pod-clock.ts";
 
 const POD = "pod-1";
 const at = (ms: number): string => new Date(ms).toISOString();
@@ -59,7 +59,7 @@ test("what was too old to begin is attempt 0, and a late owner has no nonce", ()
 });
 
 test("the times of a pod whose clock was stepped are turned back, for as long as it was", () => {
-  const fault = { kind: "fault", step: 1, fault: CLOCK_STEP, pod: POD } as const;
+  const fault = { kind: "fault", step: 1, fault: "clock.step", pod: POD } as const;
   const clock = podClock([
     { ...fault, atMs: 2000, what: "fired", detail: "500 ms" },
     { ...fault, atMs: 3000, what: "healed", detail: "" },

@@ -1,7 +1,7 @@
 import type { HistoryEvent } from "../history-event.ts";
 
-/** Fault whose `injected` event says by how much the clock of a pod was stepped: its detail begins with the offset in milliseconds, such as `-400 ms`. */
-export const CLOCK_STEP = "clock.step";
+/** Faults whose `fired` event says by how much the clock of a pod was stepped: its detail begins with the offset, such as `-400 ms`. */
+const CLOCK_FAULT = /^clock\./;
 
 interface Step {
   readonly fromMs: number;
@@ -16,7 +16,7 @@ export type PodClock = (pod: string, podMs: number) => number;
 export function podClock(events: readonly HistoryEvent[]): PodClock {
   const steps = new Map<string, Step[]>();
   for (const event of events) {
-    if (event.kind !== "fault" || event.fault !== CLOCK_STEP || event.pod === null) continue;
+    if (event.kind !== "fault" || !CLOCK_FAULT.test(event.fault) || event.pod === null) continue;
     const known = steps.get(event.pod) ?? [];
     steps.set(event.pod, known);
     const offsetMs = Number(/^-?\d+(?= ms)/.exec(event.detail)?.[0] ?? Number.NaN);

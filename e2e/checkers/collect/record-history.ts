@@ -61,9 +61,7 @@ export async function recordHistory(stage: Stage): Promise<RecordedHistory> {
     const clock = podClock(record.events);
     const logged = await read(["pod-logs"], async () => {
       if (logsDirectory === undefined) throw new Error("they could not be saved");
-      const logs = (await readLogs(logsDirectory, endMs)).filter(
-        ({ container }) => container === APP,
-      );
+      const logs = (await readLogs(logsDirectory)).filter(({ container }) => container === APP);
       const cut = logs.find((log) => isCut(log));
       if (cut !== undefined) incomplete.set("pod-logs", `the log of ${cut.pod} is cut`);
       return logs.flatMap((log) => logEvents(log, clock));
