@@ -18,6 +18,14 @@ export type KafkaEvent =
       readonly api: string;
       readonly reason: string;
     })
+  /** A rule about connections met this one: at its first request (`refused`), or where it was open already (`broken`). */
+  | (EventPlace & {
+      readonly type: "connection-refused" | "connection-broken";
+      /** Id of the rule. */
+      readonly fault: number;
+      readonly action: string;
+      readonly clientId: string | null;
+    })
   /** A rule hit this request or its reply. */
   | (EventPlace &
       RequestFacts & {

@@ -15,7 +15,7 @@ export interface Fault extends Disposable {
   /** Unique in the cluster. */
   readonly id: number;
   readonly rule: FaultRule;
-  /** Exchanges that it bit. */
+  /** Exchanges, or connections, that it bit. */
   readonly hits: number;
   /** What it bit first; undefined until then. */
   readonly firstHit: RequestFacts | undefined;
@@ -35,9 +35,18 @@ export interface Bite {
   readonly released: Promise<void>;
 }
 
+/** A connection, as a rule about connections meets it. */
+export interface BreakableConnection {
+  readonly node: number;
+  /** Of its last request, without what that was about; undefined before the first one. */
+  readonly facts: RequestFacts | undefined;
+  break(bite: Bite): void;
+}
+
 /** Ordered rules: the first one that matches a request is the one that bites it, and so for its reply. */
 export class Faults {
   readonly #installed: InstalledFault[] = [];
+  readonly #connections = new Set<BreakableConnection>();
   #lastId = 0;
 
   /** Throws RangeError for a rule that can never do what it says, such as an unknown name of an error. */
@@ -49,7 +58,19 @@ export class Faults {
       if (index !== -1) this.#installed.splice(index, 1);
     });
     this.#installed.push(fault);
+    if (rule.connections === true) {
+      for (const connection of this.#connections) {
+        const { node, facts } = connection;
+        if (facts !== undefined && fault.bites(undefined, node, facts)) connection.break(fault);
+      }
+    }
     return fault;
+  }
+
+  /** Rules about connections meet this one from now on, until the end of it. */
+  join(connection: BreakableConnection): Disposable {
+    this.#connections.add(connection);
+    return { [Symbol.dispose]: () => void this.#connections.delete(connection) };
   }
 
   /** The installed rules in order. */
@@ -60,7 +81,15 @@ export class Faults {
   /** Counts the hit; undefined when no rule is about this side of the exchange. */
   bite(direction: FaultDirection, node: number, request: RequestFacts): Bite | undefined {
     for (const fault of this.#installed) {
-      if (fault.bites(direction, node, request)) return fault;
+      if (fault.rule.connections !== true && fault.bites(direction, node, request)) return fault;
+    }
+    return undefined;
+  }
+
+  /** The same for the connection with this request; undefined when no rule is about it. */
+  biteConnection(node: number, request: RequestFacts): Bite | undefined {
+    for (const fault of this.#installed) {
+      if (fault.rule.connections === true && fault.bites(undefined, node, request)) return fault;
     }
     return undefined;
   }
@@ -121,9 +150,11 @@ class InstalledFault implements Fault, Bite {
     return this.#firstHit;
   }
 
-  bites(direction: FaultDirection, node: number, request: RequestFacts): boolean {
+  /** `direction` undefined: the whole connection. */
+  bites(direction: FaultDirection | undefined, node: number, request: RequestFacts): boolean {
     const { skip = 0, times = Number.POSITIVE_INFINITY, probability = 1 } = this.rule;
-    if (this.#hits >= times || direction !== this.#direction) return false;
+    if (this.#hits >= times) return false;
+    if (direction !== undefined && direction !== this.#direction) return false;
     if (!matches(this.rule, node, request)) return false;
     this.#matched += 1;
     if (this.#matched <= skip) return false;

@@ -54,6 +54,7 @@ export const faultRule = z.strictObject({
   clientId: z.string().exactOptional(),
   principal: z.string().exactOptional(),
   action,
+  connections: z.boolean().exactOptional(),
   skip: z.int().nonnegative().exactOptional(),
   times: z.int().positive().exactOptional(),
   probability: z.number().min(0).max(1).exactOptional(),

@@ -60,6 +60,12 @@ export type FaultAction =
 /** What a rule does and to whom. Plain data, so that it can come from another process. */
 export interface FaultRule extends FaultScope {
   readonly action: FaultAction;
+  /**
+   * It is about whole connections, which `clientId`, `node` and `principal` choose: those that are open at once, and new ones at
+   * their first request. `drop` cuts them. `blackhole` makes them deaf; with `direction: "reply"` requests are still applied
+   * and nothing is answered. It goes before rules about exchanges. A connection whose client id is not known yet is a new one.
+   */
+  readonly connections?: boolean;
   /** Matching exchanges that pass before the rule bites: with `times: 1` it bites the one after them. Default 0. */
   readonly skip?: number;
   /** How often the rule bites, then it is spent. Default: without end. */
@@ -92,11 +98,30 @@ export function checkRule(rule: FaultRule): void {
     }
     positive("bytesPerSecond", bytesPerSecond);
   }
+  if (rule.connections === true) checkConnectionRule(rule);
   const { probability = 1 } = rule;
   if (!(probability >= 0 && probability <= 1)) {
     throw new RangeError(`probability must be in [0, 1], got ${probability}`);
   }
   positive("times", rule.times);
+}
+
+function checkConnectionRule(rule: FaultRule): void {
+  const { action } = rule;
+  const isCut = action.type === "drop" && directionOf(rule) === "request";
+  const isDeaf = action.type === "blackhole" && action.bytes === undefined;
+  if (!isCut && !isDeaf) {
+    throw new RangeError(
+      `connections are cut by drop or made deaf by blackhole, got ${describeRule(rule)}`,
+    );
+  }
+  const { api, topic, partition, group } = rule;
+  const exchange = Object.entries({ api, topic, partition, group }).find(
+    ([, value]) => value !== undefined,
+  );
+  if (exchange !== undefined) {
+    throw new RangeError(`a rule about connections has no ${exchange[0]}, got ${exchange[1]}`);
+  }
 }
 
 export function directionOf({ action, direction }: FaultRule): FaultDirection {

@@ -4,7 +4,8 @@ import { apis } from "../apis/registry.ts";
 import type { Api, Call, Pieces, RequestContext } from "../apis/define.ts";
 import type { Cluster } from "../cluster.ts";
 import type { ConnectionEvent, EventPlace, RequestFacts } from "../events.ts";
-import type { Bite } from "../faults.ts";
+import type { Bite, BreakableConnection } from "../faults.ts";
+import { directionOf } from "../faults/rule.ts";
 import type { FaultDirection } from "../faults/rule.ts";
 import { AuthenticationFailed } from "../security/failure.ts";
 import type { Session } from "../security/session.ts";
@@ -38,7 +39,7 @@ export function serveConnection(
   return new Connection(socket, cluster, session, place);
 }
 
-export class Connection {
+export class Connection implements BreakableConnection {
   /** Why the broker closed it; undefined while it is open or when the client closed it. */
   closeReason: string | undefined;
   readonly #socket: Socket;
@@ -53,6 +54,10 @@ export class Connection {
   readonly #killed = new AbortController();
   #queuedBytes = 0;
   #isServing = false;
+  /** Of the last request. */
+  #lastFacts: RequestFacts | undefined;
+  /** Requests are applied, and nothing is answered. */
+  #isMute = false;
 
   constructor(socket: Socket, cluster: Cluster, session: Session, place: ConnectionPlace) {
     this.#socket = socket;
@@ -62,7 +67,25 @@ export class Connection {
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     // A reset is an end like any other; "close" follows.
     socket.on("error", () => {});
-    socket.on("close", () => this.#closed.abort());
+    const joined = cluster.faults.join(this);
+    socket.on("close", () => {
+      joined[Symbol.dispose]();
+      this.#closed.abort();
+    });
+  }
+
+  get node(): number {
+    return this.#place.node;
+  }
+
+  get facts(): RequestFacts | undefined {
+    if (this.#lastFacts === undefined || this.#closed.signal.aborted) return undefined;
+    const ofNone = { api: "", apiKey: -1, apiVersion: -1, topics: [], partitions: [], groups: [] };
+    return { ...this.#lastFacts, ...ofNone };
+  }
+
+  break(bite: Bite): void {
+    this.#break(bite, "connection-broken");
   }
 
   /** The node dies: what it has read and not applied yet never is. The socket is its owner's to cut. */
@@ -137,6 +160,7 @@ export class Connection {
     const facts = this.#facts(api, header, call);
     const frameOf = (body: Pieces): Pieces => replyFrame(api, header, body);
     this.#emit({ type: "request", ...facts });
+    if (this.#isRefused(facts)) return;
     const bite = this.#bite("request", facts);
     if (bite?.action.type === "error" && bite.action.partitionOnly !== true) {
       const refusal = call.refuse(errorCode(bite.action.error));
@@ -149,6 +173,28 @@ export class Connection {
     if (replyBite !== undefined) await this.#sendBitten(replyBite, call, body, frameOf);
     else if (body !== undefined) this.#send(frameOf(body));
     if (this.#session.isRejected) this.#close("authentication failed");
+  }
+
+  /** Whether a rule about connections leaves nothing of this one; a mute one goes on. */
+  #isRefused(facts: RequestFacts): boolean {
+    const isFirst = this.#lastFacts === undefined;
+    this.#lastFacts = facts;
+    if (this.#isMute) return false;
+    const bite = this.#cluster.faults.biteConnection(this.#place.node, facts);
+    if (bite === undefined) return false;
+    this.#break(bite, isFirst ? "connection-refused" : "connection-broken");
+    return !this.#isMute;
+  }
+
+  #break(bite: Bite, type: "connection-refused" | "connection-broken"): void {
+    const { id, action, rule } = bite;
+    const clientId = this.#lastFacts?.clientId ?? null;
+    this.#emit({ type, fault: id, action: action.type, clientId });
+    if (action.type === "drop") return this.#close("fault drop");
+    if (directionOf(rule) === "reply") this.#isMute = true;
+    // Nothing more is heard or said; the socket stays open.
+    else this.#closed.abort();
+    void untilReleased(bite, this.#killed.signal).then(() => this.#close("fault blackhole"));
   }
 
   #bite(direction: FaultDirection, facts: RequestFacts): Bite | undefined {
@@ -274,7 +320,7 @@ export class Connection {
 
   /** In one call to the system, however many pieces there are. */
   #send(frame: Pieces): void {
-    if (this.#closed.signal.aborted) return;
+    if (this.#closed.signal.aborted || this.#isMute) return;
     this.#socket.cork();
     for (const piece of frame) this.#socket.write(piece);
     this.#socket.uncork();
