@@ -1,3 +1,28 @@
 import type { FaultKind } from "../fault-kind.ts";
+import {
+  brokerAppliedThenDropped,
+  brokerDeaf,
+  brokerDelayed,
+  brokerErrors,
+  brokerPodCutOff,
+} from "./broker/exchanges.ts";
+import {
+  brokerCoordinatorKilled,
+  brokerLeaderMoved,
+  brokerNodeKilled,
+  brokerOutage,
+  brokerRebalance,
+} from "./broker/nodes.ts";
 
-export const BROKER_FAULTS: readonly FaultKind[] = [];
+export const BROKER_FAULTS: readonly FaultKind[] = [
+  brokerNodeKilled,
+  brokerCoordinatorKilled,
+  brokerLeaderMoved,
+  brokerRebalance,
+  brokerOutage,
+  brokerPodCutOff,
+  brokerDeaf,
+  brokerAppliedThenDropped,
+  brokerDelayed,
+  brokerErrors,
+];

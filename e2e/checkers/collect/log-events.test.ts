@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { logEvents } from "./log-events.ts";
 import { podClock } from "./pod-clock.ts";
 
@@ -26,6 +26,7 @@ test("claims, sends and ends are read with key, attempt and nonce; other lines a
       line("history.storage.failed", 1004),
       '{"level":"info","time":"1970-01-01T00:00:01.005Z","event":"action.cl',
     ),
+    0,
     asWritten,
   );
   expect(read).toEqual([
@@ -50,6 +51,7 @@ test("what was too old to begin is attempt 0, and a late owner has no nonce", ()
       line("action.too-old", 1000, { key: "k" }),
       line("action.late", 1001, { key: "k", attempt: 1, outcome: "done", followed: "in-doubt" }),
     ),
+    0,
     asWritten,
   );
   expect(read).toMatchObject([
@@ -58,21 +60,36 @@ test("what was too old to begin is attempt 0, and a late owner has no nonce", ()
   ]);
 });
 
-test("the times of a pod whose clock was stepped are turned back, for as long as it was", () => {
+describe("a pod whose clock was stepped", () => {
   const fault = { kind: "fault", step: 1, fault: "clock.step", pod: POD } as const;
-  const clock = podClock([
-    { ...fault, atMs: 2000, what: "fired", detail: "500 ms" },
-    { ...fault, atMs: 3000, what: "healed", detail: "" },
-  ]);
-  const read = logEvents(
-    log(
-      line("history.storage.failed", 1900),
-      line("history.storage.failed", 2600),
-      line("history.storage.failed", 3100),
-    ),
-    clock,
+  const stepped = (offsetMs: number) =>
+    podClock([
+      { ...fault, atMs: 2000, what: "fired", detail: `${offsetMs} ms, as its process says` },
+      { ...fault, atMs: 3000, what: "healed", detail: "" },
+    ]);
+  const timesOf = (offsetMs: number, ...written: number[]): number[] =>
+    logEvents(
+      log(...written.map((ms) => line("history.storage.failed", ms))),
+      1000,
+      stepped(offsetMs),
+    ).map(({ atMs }) => atMs);
+
+  test.each([500, -500, 30_000, -30_000])(
+    "%d ms: its times are turned back for as long as it was",
+    (offsetMs) => {
+      const written = [1900, 2100 + offsetMs, 2900 + offsetMs, 3100, 3200];
+      expect(timesOf(offsetMs, ...written)).toEqual([1900, 2100, 2900, 3100, 3200]);
+    },
   );
-  // Both clocks could show the last one: the stepped one counts.
-  expect(read.map(({ atMs }) => atMs)).toEqual([1900, 2100, 2600]);
-  expect(clock("another", 2600)).toBe(2600);
+
+  test("what both clocks could show is the first that comes after the line before", () => {
+    expect(timesOf(10_000, 12_500, 12_900)).toEqual([2500, 2900]);
+    // The process was started behind the step, and shows what the stepped clock showed as well.
+    const late = log(line("history.storage.failed", 12_500));
+    expect(logEvents(late, 12_400, stepped(10_000)).map(({ atMs }) => atMs)).toEqual([12_500]);
+  });
+
+  test("other pods are left as they are", () => {
+    expect(stepped(500)("another", 2600, 0)).toBe(2600);
+  });
 });

@@ -10,15 +10,20 @@ const POD_EVENTS: Readonly<Record<string, string>> = {
   "process.ended": "process-ended",
 };
 
-/** What a pod said of its attempts and of itself, from the log of one run of its app container. Lines that are cut or no JSON are left out. */
-export function logEvents({ pod, text }: RunLog, clock: PodClock): HistoryEvent[] {
+/**
+ * What a pod said of its attempts and of itself, from the log of one run of its app container, which was started at `startMs`. Lines that are cut
+ * or no JSON are left out.
+ */
+export function logEvents({ pod, text }: RunLog, startMs: number, clock: PodClock): HistoryEvent[] {
   const events: HistoryEvent[] = [];
+  let lastMs = startMs;
   for (const line of text.split("\n")) {
     if (!line.startsWith("{")) continue;
     const fields = fieldsOf(line);
     const atMs = typeof fields?.time === "string" ? Date.parse(fields.time) : Number.NaN;
     if (fields === undefined || !Number.isFinite(atMs)) continue;
-    const event = eventOf(pod, fields, clock(pod, atMs));
+    lastMs = clock(pod, atMs, lastMs);
+    const event = eventOf(pod, fields, lastMs);
     if (event !== undefined) events.push(event);
   }
   return events;

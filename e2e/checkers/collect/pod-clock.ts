@@ -3,14 +3,20 @@ import type { HistoryEvent } from "../history-event.ts";
 /** Faults whose `fired` event says by how much the clock of a pod was stepped: its detail begins with the offset, such as `-400 ms`. */
 const CLOCK_FAULT = /^clock\./;
 
+/** Lines of one process stand in the order of time, but for this. */
+const TOLERANCE_MS = 20;
+
 interface Step {
   readonly fromMs: number;
   toMs: number;
   readonly offsetMs: number;
 }
 
-/** Turns a time that a pod wrote into the runner's clock. */
-export type PodClock = (pod: string, podMs: number) => number;
+/**
+ * Turns a time that a pod wrote into the runner's clock. `afterMs`: when it wrote the line before, or was started; what could be two times is
+ * the first one after that.
+ */
+export type PodClock = (pod: string, podMs: number, afterMs: number) => number;
 
 /** What the faults of a run did to the clocks of its pods. A pod that no fault touched has the clock of the runner. */
 export function podClock(events: readonly HistoryEvent[]): PodClock {
@@ -26,10 +32,16 @@ export function podClock(events: readonly HistoryEvent[]): PodClock {
     const last = known.at(-1);
     if (event.what === "healed" && last !== undefined) last.toMs = event.atMs;
   }
-  return (pod, podMs) => {
-    const step = steps
-      .get(pod)
-      ?.find(({ fromMs, toMs, offsetMs }) => podMs - offsetMs >= fromMs && podMs - offsetMs < toMs);
-    return step === undefined ? podMs : podMs - step.offsetMs;
+  return (pod, podMs, afterMs) => {
+    const known = steps.get(pod) ?? [];
+    const isStepped = known.some(({ fromMs, toMs }) => podMs > fromMs && podMs < toMs);
+    const stepped = known
+      .filter(({ fromMs, toMs, offsetMs }) => {
+        return podMs - offsetMs >= fromMs && podMs - offsetMs <= toMs;
+      })
+      .map(({ offsetMs }) => podMs - offsetMs);
+    const possible = [...stepped, ...(isStepped ? [] : [podMs])];
+    const later = possible.filter((ms) => ms >= afterMs - TOLERANCE_MS);
+    return later.length === 0 ? podMs : Math.min(...later);
   };
 }

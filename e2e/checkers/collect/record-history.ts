@@ -64,7 +64,12 @@ export async function recordHistory(stage: Stage): Promise<RecordedHistory> {
       const logs = (await readLogs(logsDirectory)).filter(({ container }) => container === APP);
       const cut = logs.find((log) => isCut(log));
       if (cut !== undefined) incomplete.set("pod-logs", `the log of ${cut.pod} is cut`);
-      return logs.flatMap((log) => logEvents(log, clock));
+      return logs.flatMap((log) => {
+        const starts = pods.filter(
+          (event) => event.kind === "pod" && event.pod === log.pod && event.what === "started",
+        );
+        return logEvents(log, starts[log.restart]?.atMs ?? 0, clock);
+      });
     });
     const attempts = [...files, ...logged];
     const events = [

@@ -1,0 +1,173 @@
+import { z } from "zod";
+import type { FaultRule } from "#simulator/kafka/faults.ts";
+import type { Stage } from "../../../stage.ts";
+import { faultKind } from "../../fault-kind.ts";
+import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
+import { lastingFault } from "../passing-fault.ts";
+
+const APPLIED = ["OffsetCommit", "Produce", "JoinGroup", "SyncGroup", "Heartbeat"] as const;
+const DELAYED = [
+  "OffsetCommit",
+  "Produce",
+  "JoinGroup",
+  "SyncGroup",
+  "Heartbeat",
+  "Fetch",
+] as const;
+/** Errors that a client has to live with: each is answered by the API beside it. */
+const ERRORS = {
+  OffsetCommit: ["NOT_COORDINATOR", "COORDINATOR_LOAD_IN_PROGRESS", "REBALANCE_IN_PROGRESS"],
+  Heartbeat: ["NOT_COORDINATOR", "REBALANCE_IN_PROGRESS", "UNKNOWN_MEMBER_ID"],
+  JoinGroup: ["COORDINATOR_NOT_AVAILABLE", "NOT_COORDINATOR"],
+  SyncGroup: ["REBALANCE_IN_PROGRESS", "NOT_COORDINATOR"],
+  Fetch: ["NOT_LEADER_OR_FOLLOWER", "UNKNOWN_TOPIC_OR_PARTITION"],
+  Produce: ["NOT_LEADER_OR_FOLLOWER", "NOT_ENOUGH_REPLICAS"],
+} as const;
+const FAILING = [
+  "OffsetCommit",
+  "Heartbeat",
+  "JoinGroup",
+  "SyncGroup",
+  "Fetch",
+  "Produce",
+] as const;
+
+const times = z.int().min(1).max(1000);
+
+interface Dropped {
+  readonly api: (typeof APPLIED)[number];
+  readonly times: number;
+}
+
+export const brokerAppliedThenDropped: FaultKind = faultKind<Dropped>({
+  name: "broker.applied-then-dropped",
+  title: "Requests of a pod are applied, and the connection is closed instead of the reply.",
+  scope: "pod",
+  lasting: true,
+  needs: ["fault-rules"],
+  causes: ["rebalances"],
+  parameters: z.strictObject({ api: z.enum(APPLIED), times }),
+  // A commit and a heartbeat come soon by themselves.
+  draw: (random) => ({
+    api: random.pick(["OffsetCommit", "Heartbeat"] as const),
+    times: 1 + random.below(3),
+  }),
+  inject: async ({ stage, pod }, { api, times: count }) =>
+    await ruleFault(
+      stage,
+      { api, direction: "reply", clientId: pod, action: { type: "drop" }, times: count },
+      `replies to ${api} were dropped`,
+    ),
+});
+
+interface Delayed {
+  readonly api: (typeof DELAYED)[number];
+  readonly delayMs: number;
+}
+
+export const brokerDelayed: FaultKind = faultKind<Delayed>({
+  name: "broker.delayed",
+  title: "The broker takes its time for one kind of request of a pod.",
+  scope: "pod",
+  lasting: true,
+  needs: ["fault-rules"],
+  causes: [],
+  parameters: z.strictObject({ api: z.enum(DELAYED), delayMs: z.int().min(1).max(60_000) }),
+  draw: (random) => ({
+    api: random.pick(["OffsetCommit", "Heartbeat", "Fetch"] as const),
+    delayMs: 100 + random.below(2500),
+  }),
+  inject: async ({ stage, pod }, { api, delayMs }) =>
+    await ruleFault(
+      stage,
+      { api, clientId: pod, action: { type: "delay", delayMs } },
+      `${api} requests waited ${delayMs} ms`,
+    ),
+});
+
+interface Failing {
+  readonly api: (typeof FAILING)[number];
+  readonly error: string;
+  readonly times: number;
+}
+
+export const brokerErrors: FaultKind = faultKind<Failing>({
+  name: "broker.errors",
+  title: "The broker answers one kind of request of a pod with an error that passes.",
+  scope: "pod",
+  lasting: true,
+  needs: ["fault-rules"],
+  causes: ["rebalances"],
+  parameters: z
+    .strictObject({ api: z.enum(FAILING), error: z.string(), times })
+    .refine(({ api, error }) => (ERRORS[api] as readonly string[]).includes(error), {
+      error:
+        "error must be one that passes, such as NOT_COORDINATOR of OffsetCommit or NOT_LEADER_OR_FOLLOWER of Fetch",
+    }),
+  draw: (random) => {
+    const api = random.pick(["OffsetCommit", "Heartbeat", "Fetch"] as const);
+    return { api, error: random.pick<string>(ERRORS[api]), times: 1 + random.below(3) };
+  },
+  inject: async ({ stage, pod }, { api, error, times: count }) =>
+    await ruleFault(
+      stage,
+      { api, clientId: pod, action: { type: "error", error }, times: count },
+      `${api} requests were answered ${error}`,
+    ),
+});
+
+export const brokerPodCutOff: FaultKind = faultKind({
+  name: "broker.pod-cut-off",
+  title: "One pod loses its connections to the broker and gets no new one, while other pods go on.",
+  scope: "pod",
+  lasting: true,
+  needs: ["fault-rules"],
+  causes: ["rebalances"],
+  parameters: z.strictObject({}),
+  draw: () => ({}),
+  inject: async ({ stage, pod }) =>
+    await ruleFault(
+      stage,
+      { connections: true, clientId: pod, action: { type: "drop" } },
+      "connections were cut or refused",
+    ),
+});
+
+export const brokerDeaf: FaultKind = faultKind<{ readonly applied: boolean }>({
+  name: "broker.deaf",
+  title: "The connections of one pod stay open and answer nothing any more.",
+  scope: "pod",
+  lasting: true,
+  needs: ["fault-rules"],
+  causes: ["rebalances"],
+  parameters: z.strictObject({ applied: z.boolean() }),
+  draw: (random) => ({ applied: random.pick([true, false]) }),
+  inject: async ({ stage, pod }, { applied }) =>
+    await ruleFault(
+      stage,
+      {
+        connections: true,
+        clientId: pod,
+        direction: applied ? "reply" : "request",
+        action: { type: "blackhole" },
+      },
+      `connections became deaf, what they bring is ${applied ? "applied" : "lost"}`,
+    ),
+});
+
+/** A rule of the broker until it is healed. `what` completes "3 ...". */
+export async function ruleFault(
+  stage: Stage,
+  rule: FaultRule,
+  what: string,
+): Promise<InjectedFault> {
+  // Whether it fired is asked; it need not throw because it did not.
+  const installed = await stage.broker.addFault({ ...rule, optional: true });
+  return lastingFault(
+    async () => {
+      const hits = await installed.hits();
+      return hits === 0 ? undefined : `${hits} ${what}`;
+    },
+    async () => await installed[Symbol.asyncDispose](),
+  );
+}
