@@ -213,6 +213,14 @@ export class Stage implements AsyncDisposable {
     );
   }
 
+  /** The next deployment, with the configuration of the stage changed in this way. */
+  async deployChanged(
+    change: (document: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    const { configure } = this.#options;
+    await this.deploy((document) => change(configure?.(document) ?? document));
+  }
+
   #site(): Site {
     const { sidecars, environment, kitHost } = this.#environment.platform;
     return {

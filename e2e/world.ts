@@ -61,7 +61,7 @@ export interface World extends AsyncDisposable {
 const LOOPBACK = "127.0.0.1";
 
 /** Domain of the role that guards the key group. */
-const ROLE_DOMAIN = "sre.tooling";
+export const ROLE_DOMAIN = "sre.tooling";
 
 export async function startWorld(options: WorldOptions): Promise<World> {
   await using starting = new AsyncDisposableStack();

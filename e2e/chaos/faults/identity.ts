@@ -1,3 +1,108 @@
-import type { FaultKind } from "../fault-kind.ts";
+import { z } from "zod";
+import type { Stage } from "../../stage.ts";
+import { faultKind } from "../fault-kind.ts";
+import type { FaultKind, InjectedFault } from "../fault-kind.ts";
+import { lastingFault, passingFault } from "./passing-fault.ts";
 
-export const IDENTITY_FAULTS: readonly FaultKind[] = [];
+const SIDECAR = "identity";
+const DIRECTORY = "/var/run/athenz";
+const DEFAULT_LIFETIME_MS = 3_600_000;
+
+const common = { scope: "pod", needs: ["container-access"], causes: ["certificates"] } as const;
+
+export const IDENTITY_FAULTS: readonly FaultKind[] = [
+  faultKind({
+    ...common,
+    name: "identity.rotation",
+    title: "The certificate of a pod is replaced now.",
+    lasting: false,
+    parameters: z.strictObject({}),
+    draw: () => ({}),
+    inject: async ({ stage, pod }) => await rotateIdentity(stage, pod),
+  }),
+  faultKind<{ readonly lifetimeMs: number }>({
+    ...common,
+    name: "identity.withheld",
+    title:
+      "The certificate of a pod is a short one, and Athenz issues no other until it is healed.",
+    lasting: true,
+    parameters: z.strictObject({ lifetimeMs: z.int().min(1000).max(3_600_000) }),
+    draw: (random) => ({ lifetimeMs: 1000 + random.below(2000) }),
+    inject: async ({ stage, pod }, { lifetimeMs }) =>
+      await withholdIdentity(stage, pod, lifetimeMs),
+  }),
+  faultKind({
+    ...common,
+    name: "identity.torn-pair",
+    title: "The key of a pod is that of its certificate before, as in the middle of a rotation.",
+    lasting: true,
+    parameters: z.strictObject({}),
+    draw: () => ({}),
+    inject: async ({ stage, pod }) => await tearPair(stage, pod),
+  }),
+];
+
+export async function rotateIdentity(stage: Stage, pod: string): Promise<InjectedFault> {
+  const since = stage.athenz.zts.events().length;
+  await stage.target.kill(pod, SIDECAR, "SIGHUP");
+  return passingFault(async () => issuedSince(stage, since));
+}
+
+/** Healing issues certificates again, of an hour. */
+export async function withholdIdentity(
+  stage: Stage,
+  pod: string,
+  lifetimeMs: number,
+): Promise<InjectedFault> {
+  const { zts } = stage.athenz;
+  const since = zts.events().length;
+  zts.setLifetime(lifetimeMs);
+  await stage.target.kill(pod, SIDECAR, "SIGHUP");
+  await stage.until("the short certificate is issued", () => issuedSince(stage, since));
+  zts.withhold();
+  return lastingFault(
+    async () => {
+      const withheld = zts
+        .events()
+        .slice(since)
+        .filter(({ type }) => type === "withheld");
+      return withheld.length === 0 ? undefined : `${withheld.length} certificates were withheld`;
+    },
+    async () => {
+      zts.setLifetime(DEFAULT_LIFETIME_MS);
+      zts.release();
+    },
+  );
+}
+
+/** Healing rotates once more, so that both files match again. */
+export async function tearPair(stage: Stage, pod: string): Promise<InjectedFault> {
+  const since = stage.athenz.zts.events().length;
+  const shell = async (script: string): Promise<boolean> => {
+    const { exitCode } = await stage.target.exec(pod, SIDECAR, ["sh", "-c", script]);
+    return exitCode === 0;
+  };
+  const key = `"\${ATHENZ_KEY:-${DIRECTORY}/service.key.pem}"`;
+  const kept = `${key}.before`;
+  const isKept = await shell(`cp ${key} ${kept}`);
+  await stage.target.kill(pod, SIDECAR, "SIGHUP");
+  await stage.until("the next certificate is issued", () => issuedSince(stage, since));
+  // The sidecar writes the files when it has the answer: the old key must come behind that.
+  await stage.until("the next key is there", async () => await shell(`! cmp -s ${key} ${kept}`));
+  const isTorn = isKept && (await shell(`mv ${kept} ${key}`));
+  return lastingFault(
+    async () => (isTorn ? "the key is that of the certificate before" : undefined),
+    async () => {
+      const present = (await stage.target.pods()).some(({ metadata }) => metadata?.name === pod);
+      if (present) await stage.target.kill(pod, SIDECAR, "SIGHUP");
+    },
+  );
+}
+
+function issuedSince(stage: Stage, since: number): string | undefined {
+  const issued = stage.athenz.zts
+    .events()
+    .slice(since)
+    .find(({ type }) => type === "refreshed" || type === "registered");
+  return issued === undefined ? undefined : `certificate ${issued.serialNumber} was issued`;
+}

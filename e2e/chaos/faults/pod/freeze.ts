@@ -1,0 +1,48 @@
+import { z } from "zod";
+import { APP } from "../../../pods.ts";
+import type { Stage } from "../../../stage.ts";
+import { pause } from "../../../waiting.ts";
+import { faultKind } from "../../fault-kind.ts";
+import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
+import { lastingFault } from "../passing-fault.ts";
+import { runningApp, whileRunning } from "./app-container.ts";
+
+/** A process that runs answers a probe in less. */
+const SILENCE_MS = 400;
+
+export const podFreeze: FaultKind = faultKind({
+  name: "pod.freeze",
+  title:
+    "Every process of the consumer's container stands still; the kubelet may take it for dead and restart it.",
+  scope: "pod",
+  lasting: true,
+  needs: ["container-access"],
+  causes: ["starts", "rebalances"],
+  parameters: z.strictObject({}),
+  draw: () => ({}),
+  inject: async ({ stage, pod, signal }) => await freezePod(stage, pod, signal),
+});
+
+/** Healing lets it go on, unless it was restarted or is gone by then. */
+export async function freezePod(
+  stage: Stage,
+  pod: string,
+  signal: AbortSignal,
+): Promise<InjectedFault> {
+  const before = await runningApp(stage, pod);
+  const isFrozen = await whileRunning(stage, pod, () => stage.target.pause(pod, APP));
+  let answered = false;
+  if (isFrozen) {
+    void stage.readiness(pod).then((answer) => (answered ||= answer !== null));
+    await pause(SILENCE_MS, signal);
+  }
+  const isSilent = isFrozen && !answered;
+  return lastingFault(
+    async () => (isSilent ? `it answered nothing for ${SILENCE_MS} ms` : undefined),
+    async () => {
+      const now = await runningApp(stage, pod);
+      if (!isFrozen || now === undefined || now.restarts !== before?.restarts) return;
+      await whileRunning(stage, pod, () => stage.target.unpause(pod, APP));
+    },
+  );
+}
