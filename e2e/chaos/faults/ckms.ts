@@ -27,9 +27,9 @@ export const CKMS_FAULTS: readonly FaultKind[] = [
     draw: (random) => ({ kind: random.pick(OUTAGES) }),
     inject: async ({ stage }, { kind }) => {
       const outage = await stage.ckms.control.outage(kind);
-      return await withChangedPassword(stage, "met the outage", () =>
-        outage[Symbol.asyncDispose](),
-      );
+      return await withChangedPassword(stage, "met the outage", async () => {
+        await outage[Symbol.asyncDispose]();
+      });
     },
   }),
   faultKind({
