@@ -59,3 +59,8 @@ export interface InjectedFault extends AsyncDisposable {
 export function faultKind<Parameters extends object>(kind: FaultKind<Parameters>): FaultKind {
   return kind;
 }
+
+/** What an earlier fault has left makes this one impossible now, such as a leader that no living node can take over. The step is missed. */
+export class FaultImpossibleError extends Error {
+  override readonly name = "FaultImpossibleError";
+}

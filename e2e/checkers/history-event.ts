@@ -158,6 +158,7 @@ export interface FaultEvent {
   readonly fault: string;
   readonly pod: string | null;
   readonly what: "armed" | "reached" | "missed" | "injected" | "fired" | "healed";
+  /** Of `healed`: `took 12 ms`, since its time is that of the beginning: from there on the fault may have been gone. */
   readonly detail: string;
 }
 

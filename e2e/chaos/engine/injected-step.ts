@@ -13,7 +13,7 @@ export class InjectedStep {
   readonly injectedAtMs: number;
   readonly #fault: InjectedFault;
   readonly #onFired: (step: InjectedStep, proof: string) => void;
-  readonly #onHealed: (step: InjectedStep) => void;
+  readonly #onHealed: (step: InjectedStep, beginMs: number) => void;
   #proof: string | null = null;
   #healing: Promise<void> | null = null;
   #timed: Promise<void> | null = null;
@@ -24,7 +24,8 @@ export class InjectedStep {
     readonly pod: string;
     readonly fault: InjectedFault;
     readonly onFired: (step: InjectedStep, proof: string) => void;
-    readonly onHealed: (step: InjectedStep) => void;
+    /** `beginMs`: from then on it may have been gone, milliseconds since the epoch. */
+    readonly onHealed: (step: InjectedStep, beginMs: number) => void;
   }) {
     this.number = options.number;
     this.kind = options.kind;
@@ -87,7 +88,8 @@ export class InjectedStep {
   async #heal(): Promise<void> {
     // Some faults count only while they are there.
     await this.confirm();
+    const beginMs = Date.now();
     await this.#fault.heal();
-    if (this.kind.lasting) this.#onHealed(this);
+    if (this.kind.lasting) this.#onHealed(this, beginMs);
   }
 }

@@ -19,11 +19,13 @@ export interface PlayOptions {
   readonly endOf: (pod: string, sinceMs: number) => string | undefined;
   /** How long a trigger is waited for that has no budget of its own. */
   readonly triggerMsMax: number;
+  /** How long a fault that lasts may take to meet something. */
+  readonly fireMsMax: number;
   /** How long a pod is held for an injection that takes its time; then the moment is released, and the injection goes on. */
   readonly holdMsMax: number;
   readonly durations: Durations;
   readonly tell: Tell;
-  readonly record: (event: FaultEvent) => void;
+  readonly record: (event: FaultEvent & { readonly atMs: number }) => void;
   /** After every change of a step. */
   readonly onChange: (steps: readonly PlayedStep[]) => void;
   readonly signal: AbortSignal;

@@ -39,6 +39,9 @@ export interface ScheduleScenarioOptions {
   readonly onProgress: (progress: ScheduleProgress) => void;
 }
 
+/** In parts of `triggerMsMax`: pods that were all disturbed take some time until they ask for anything again. */
+const FIRE_SHARE = 3;
+
 /** Nodes of a broker that can have several: one may be killed while the others go on. */
 const BROKER_NODES = 3;
 
@@ -125,10 +128,11 @@ class ScheduleRun {
       },
       endOf: (pod, sinceMs) => endOf(stage, pod, sinceMs),
       triggerMsMax: durations.triggerMsMax,
+      fireMsMax: FIRE_SHARE * durations.triggerMsMax,
       holdMsMax: durations.holdMsMax,
       durations,
       tell,
-      record: (event) => stage.recordEvent({ atMs: Date.now(), ...event }),
+      record: (event) => stage.recordEvent(event),
       onChange: (steps) => {
         this.#steps = steps;
         this.#show(this.#phase);

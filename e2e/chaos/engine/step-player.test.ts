@@ -1,5 +1,6 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import { expect, test } from "vitest";
+import { FaultImpossibleError } from "../fault-kind.ts";
 import { z } from "zod";
 import { durationsOf } from "../../durations.ts";
 import type { Stage } from "../../stage.ts";
@@ -50,6 +51,7 @@ function aSchedule(steps: readonly Partial<ScheduleStep>[], change: Partial<Fake
       topic: "incidents",
     },
     endOf: () => undefined,
+    fireMsMax: 100,
     triggerMsMax: 50,
     holdMsMax: 50,
     durations: durationsOf(false, "local"),
@@ -324,4 +326,17 @@ test("a parameter that the kind does not have ends the schedule", async () => {
 
 async function failInjection(): Promise<void> {
   throw new Error("container app is not running");
+}
+
+test("a fault that an earlier one made impossible is missed, with the reason", async () => {
+  const { player } = aSchedule([{}], { inject: findImpossible });
+  await player.play();
+  expect(player.steps[0]).toMatchObject({
+    outcome: "missed",
+    reason: "no living node can lead partition 3",
+  });
+});
+
+async function findImpossible(): Promise<void> {
+  throw new FaultImpossibleError("no living node can lead partition 3");
 }

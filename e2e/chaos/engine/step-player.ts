@@ -3,6 +3,7 @@ import type { FaultEvent } from "../../checkers/history-event.ts";
 import { podName } from "../../pods.ts";
 import { seededRandom } from "../../random.ts";
 import { orAbort, pause } from "../../waiting.ts";
+import { FaultImpossibleError } from "../fault-kind.ts";
 import type { InjectedFault } from "../fault-kind.ts";
 import type { ArmedTrigger, ReachedTrigger } from "../trigger-kind.ts";
 import { armStep, numberedSteps, reach } from "./armed-step.ts";
@@ -65,8 +66,8 @@ export class StepPlayer implements AsyncDisposable {
       current = next;
     }
     // While the load goes on: afterwards nothing comes their way any more.
-    const { triggerMsMax, signal } = this.#options;
-    await Promise.all(this.#injected.map((injected) => injected.awaitProof(triggerMsMax, signal)));
+    const { fireMsMax, signal } = this.#options;
+    await Promise.all(this.#injected.map((injected) => injected.awaitProof(fireMsMax, signal)));
   }
 
   /** Heals every fault, the last one first. */
@@ -148,6 +149,10 @@ export class StepPlayer implements AsyncDisposable {
     try {
       fault = await this.#whileHeld(injecting, trigger);
     } catch (error) {
+      if (error instanceof FaultImpossibleError) {
+        this.#miss(number, error.message);
+        return;
+      }
       if (signal.aborted || pod === "" || (await this.#isRunning(pod))) throw error;
       this.#miss(number, `pod ${pod} ended first: ${messageOf(error)}`);
       return;
@@ -160,11 +165,14 @@ export class StepPlayer implements AsyncDisposable {
       pod,
       fault,
       onFired: (one, proof) => this.#fired(one, proof),
-      onHealed: (one) => this.#tell(one.number, "healed", one.pod === "" ? null : one.pod, ""),
+      onHealed: (one, beginMs) => {
+        const detail = `took ${Date.now() - beginMs} ms`;
+        this.#tell(one.number, "healed", one.pod === "" ? null : one.pod, detail, beginMs);
+      },
     });
     this.#injected.push(injected);
     if (kind.lasting && step.until !== undefined) {
-      injected.healAfter(step.until.elapsedMs, this.#options.triggerMsMax, signal);
+      injected.healAfter(step.until.elapsedMs, this.#options.fireMsMax, signal);
     }
   }
 
@@ -205,10 +213,16 @@ export class StepPlayer implements AsyncDisposable {
     this.#tell(injected.number, "fired", injected.pod === "" ? null : injected.pod, proof);
   }
 
-  #tell(number: number, what: Told["what"], pod: string | null, detail: string): void {
+  #tell(
+    number: number,
+    what: Told["what"],
+    pod: string | null,
+    detail: string,
+    atMs = Date.now(),
+  ): void {
     const { fault } = this.#steps[number - 1]!;
     const told: Told = { step: number, fault, pod, what, detail };
-    this.#options.record({ kind: "fault", ...told });
+    this.#options.record({ kind: "fault", atMs, ...told });
     this.#options.tell("chaos", `step.${what}`, { ...told });
   }
 

@@ -1,3 +1,4 @@
+import { healedMs } from "../facts/disturbances.ts";
 import type { HistoryEvent } from "../history-event.ts";
 
 /** Faults whose `fired` event says by how much the clock of a pod was stepped: its detail begins with the offset, such as `-400 ms`. */
@@ -30,7 +31,7 @@ export function podClock(events: readonly HistoryEvent[]): PodClock {
       known.push({ fromMs: event.atMs, toMs: Number.POSITIVE_INFINITY, offsetMs });
     }
     const last = known.at(-1);
-    if (event.what === "healed" && last !== undefined) last.toMs = event.atMs;
+    if (event.what === "healed" && last !== undefined) last.toMs = healedMs(event);
   }
   return (pod, podMs, afterMs) => {
     const known = steps.get(pod) ?? [];

@@ -44,7 +44,18 @@ function disturbancesOf({ faults }: HistoryFacts): Disturbance[] {
     const last = disturbances.findLast(
       (one) => one.pod === pod && one.toMs === Number.POSITIVE_INFINITY,
     );
-    if (what === "healed" && last !== undefined) last.toMs = atMs;
+    if (what === "healed" && last !== undefined) last.toMs = healedMs({ atMs, detail });
   }
   return disturbances;
+}
+
+/** A healing takes some time, and its event stands at the beginning of it. */
+export function healedMs({
+  atMs,
+  detail,
+}: {
+  readonly atMs: number;
+  readonly detail: string;
+}): number {
+  return atMs + Number(/^took (\d+) ms/.exec(detail)?.[1] ?? 0);
 }

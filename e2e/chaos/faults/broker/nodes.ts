@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Stage } from "../../../stage.ts";
-import { faultKind } from "../../fault-kind.ts";
+import { messageOf } from "#consumer/errors.ts";
+import { faultKind, FaultImpossibleError } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
 import { lastingFault, passingFault } from "../passing-fault.ts";
 
@@ -77,7 +78,11 @@ export async function moveLeader(stage: Stage, partition: number): Promise<Injec
   const [index, leader] = leaders[partition % leaders.length] ?? [0, -1];
   const nodes = await broker.nodes();
   const next = nodes[(nodes.indexOf(leader) + 1) % nodes.length] ?? leader;
-  if (next !== leader) await broker.moveLeader(names.topic, index, next);
+  try {
+    if (next !== leader) await broker.moveLeader(names.topic, index, next);
+  } catch (error) {
+    throw new FaultImpossibleError(`broker.leader-moved: ${messageOf(error)}`, { cause: error });
+  }
   return passingFault(async () =>
     next === leader ? undefined : `partition ${index} moved from node ${leader} to ${next}`,
   );
