@@ -95,8 +95,9 @@ async function runChaos(
   chaos: Extract<Invocation, { command: "chaos" }>["chaos"],
 ): Promise<ExitCode> {
   return await whereSound(async (signal) => {
-    const module = await import("./chaos/run-chaos.ts");
-    return await module.runChaos({ arguments: chaos, terminal: process.stdout, signal });
+    const options = { arguments: chaos, terminal: process.stdout, signal };
+    if (chaos.prove !== null) return await (await import("./chaos/prove/prove.ts")).prove(options);
+    return await (await import("./chaos/run-chaos.ts")).runChaos(options);
   });
 }
 

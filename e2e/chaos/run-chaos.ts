@@ -12,12 +12,12 @@ import { runId } from "../run-id.ts";
 import { Coverage } from "./coverage.ts";
 import { drawSchedule } from "./draw-schedule.ts";
 import { openChaosSession } from "./engine/chaos-session.ts";
-import type { ChaosSession } from "./engine/chaos-session.ts";
 import type { ScheduleResult } from "./engine/run-schedule.ts";
 import { runSchedules } from "./engine/run-schedules.ts";
 import { ChaosProgress } from "./report/chaos-progress.ts";
 import { closingLines } from "./report/closing-lines.ts";
 import { exitCodeOf, isFailed } from "./report/exit-code.ts";
+import { placeOf } from "./report/place-of.ts";
 import { junitOfInvariants } from "./report/junit-of-invariants.ts";
 import type { Schedule } from "./schedule.ts";
 import { REGISTERED_KINDS } from "./schedules/kinds.ts";
@@ -108,11 +108,6 @@ export async function runChaos({
   );
   if (leaks.length > 0 && !signal.aborted) return EXIT_CODE.expectationBroke;
   return exitCodeOf(results, uncovered.length > 0, signal.aborted);
-}
-
-/** For messages, and for what a schedule may ask of target and broker. */
-export function placeOf({ run, brokers, abilities }: ChaosSession) {
-  return { abilities, where: `the target ${run.target} with the broker ${brokers.kind}` };
 }
 
 /** The first schedule has the seed of the run, so that it can be asked for by that; the others have seeds that are drawn from it. */

@@ -12,7 +12,8 @@ import { ChaosProgress } from "./report/chaos-progress.ts";
 import { invariantCounts } from "./report/closing-lines.ts";
 import { differencesOf } from "./report/moments.ts";
 import { exitCodeOf, isFailed } from "./report/exit-code.ts";
-import { placeOf, writeChaosReports } from "./run-chaos.ts";
+import { placeOf } from "./report/place-of.ts";
+import { writeChaosReports } from "./run-chaos.ts";
 import { parseSchedule } from "./schedule-schema.ts";
 import { findSchedule } from "./schedules/find-schedule.ts";
 

@@ -15,6 +15,8 @@ export interface ShrinkFailureOptions {
   readonly place: SchedulePlace;
   readonly progress: Pick<ChaosProgress, "line">;
   readonly signal: AbortSignal;
+  /** Default 15 minutes. */
+  readonly timeMsMax?: number;
 }
 
 /** Candidates are numbered behind everything that a run can have, so that their artifacts stand apart. */
@@ -25,10 +27,10 @@ const TIME_MS_MAX = 15 * 60_000;
 
 /** Looks for a smaller schedule that fails in the same way, and writes it beside the large one. Gives one line that says what came of it. */
 export async function shrinkFailure(options: ShrinkFailureOptions): Promise<string> {
-  const { failed, session, place, progress, signal } = options;
+  const { failed, session, place, progress, signal, timeMsMax = TIME_MS_MAX } = options;
   const wanted = failuresOf(failed);
   progress.line(
-    `shrinking schedule ${failed.schedule.seed}, at most ${TIME_MS_MAX / 60_000} minutes`,
+    `shrinking schedule ${failed.schedule.seed}, at most ${timeMsMax / 60_000} minutes`,
   );
   let number = FIRST_NUMBER;
   const shrunk = await shrinkSchedule({
@@ -36,7 +38,7 @@ export async function shrinkFailure(options: ShrinkFailureOptions): Promise<stri
     place,
     triesMax: TRIES_MAX,
     confirmations: CONFIRMATIONS,
-    timeMsMax: TIME_MS_MAX,
+    timeMsMax,
     signal,
     fails: async (candidate: Schedule, trySignal) => {
       const result = await runSchedule({

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isTerminating } from "../../pods.ts";
 import type { Stage } from "../../stage.ts";
 import { faultKind } from "../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../fault-kind.ts";
@@ -60,6 +61,7 @@ export async function withholdIdentity(
   await stage.target.kill(pod, SIDECAR, "SIGHUP");
   await stage.until("the short certificate is issued", () => issuedSince(stage, since));
   zts.withhold();
+  await askAgain(stage, pod);
   return lastingFault(
     async () => {
       const withheld = zts
@@ -71,6 +73,7 @@ export async function withholdIdentity(
     async () => {
       zts.setLifetime(DEFAULT_LIFETIME_MS);
       zts.release();
+      await askAgain(stage, pod);
     },
   );
 }
@@ -92,11 +95,22 @@ export async function tearPair(stage: Stage, pod: string): Promise<InjectedFault
   const isTorn = isKept && (await shell(`mv ${kept} ${key}`));
   return lastingFault(
     async () => (isTorn ? "the key is that of the certificate before" : undefined),
-    async () => {
-      const present = (await stage.target.pods()).some(({ metadata }) => metadata?.name === pod);
-      if (present) await stage.target.kill(pod, SIDECAR, "SIGHUP");
-    },
+    async () => await askAgain(stage, pod),
   );
+}
+
+/** Lets the sidecar ask for a certificate now. A pod that ends meanwhile needs none. */
+async function askAgain(stage: Stage, pod: string): Promise<void> {
+  const isPresent = async (): Promise<boolean> => {
+    const present = (await stage.target.pods()).find(({ metadata }) => metadata?.name === pod);
+    return present !== undefined && !isTerminating(present);
+  };
+  if (!(await isPresent())) return;
+  try {
+    await stage.target.kill(pod, SIDECAR, "SIGHUP");
+  } catch (error) {
+    if (await isPresent()) throw error;
+  }
 }
 
 function issuedSince(stage: Stage, since: number): string | undefined {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { APP } from "../../../pods.ts";
 import type { Stage } from "../../../stage.ts";
-import { faultKind } from "../../fault-kind.ts";
+import { faultKind, FaultImpossibleError } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
 import { watchContainers } from "../container-watch.ts";
 import { passingFault } from "../passing-fault.ts";
@@ -49,10 +49,15 @@ export async function killPod(
 }
 
 const SIGKILL_EXIT_CODE = 137;
+/** No exit code of the shell itself. */
+const NOT_STARTED = 42;
 
 async function killConsumer(stage: Stage, pod: string): Promise<void> {
-  const script = `read -r pid <"\${PID_FILE:-/var/run/kafka_consumer/kafka_consumer.pid}" && kill -KILL "$pid"`;
+  const script = `[ -e "\${PID_FILE:-/var/run/kafka_consumer/kafka_consumer.pid}" ] || exit ${NOT_STARTED}; read -r pid <"\${PID_FILE:-/var/run/kafka_consumer/kafka_consumer.pid}" && kill -KILL "$pid"`;
   const { exitCode, stderr } = await stage.target.exec(pod, APP, ["sh", "-c", script]);
+  if (exitCode === NOT_STARTED) {
+    throw new FaultImpossibleError(`pod.kill: the consumer of pod ${pod} is not started yet`);
+  }
   if (exitCode !== 0)
     throw new Error(`the consumer of pod ${pod} could not be killed: ${stderr.trim()}`);
 }

@@ -1,0 +1,215 @@
+import type { Invariant } from "#fixtures/model/invariants.ts";
+
+/** A piece of the consumer's text and what stands there instead. The text must be there exactly once. */
+export interface Edit {
+  /** Relative to the repository. */
+  readonly file: string;
+  readonly text: string;
+  readonly replacement: string;
+}
+
+/** A fault that is planted into a copy of the consumer, to prove that it is found. */
+export type PlantedFault = {
+  readonly name: string;
+  /** One sentence: what the copy does. */
+  readonly title: string;
+  readonly edits: readonly Edit[];
+} & (
+  | {
+      readonly tier: "local";
+      /** Names of checkers; one of them must break. */
+      readonly checkers: readonly string[];
+    }
+  | {
+      readonly tier: "simulate";
+      /** One of them must break. */
+      readonly invariants: readonly Invariant[];
+    }
+);
+
+const ATTEMPT = "consumer/attempt.ts";
+const EXECUTE = "consumer/execute.ts";
+
+export const PLANTED_FAULTS: readonly PlantedFault[] = [
+  {
+    name: "claim-after-send",
+    title: "An action is sent first and claimed afterwards.",
+    tier: "local",
+    checkers: ["sent-by-claimant", "execution-claimed", "one-execution-per-action"],
+    edits: [
+      {
+        file: ATTEMPT,
+        text: "const OUTCOME_POLL_MS = 250;",
+        replacement: "const OUTCOME_POLL_MS = 250;\nconst sentEarly = new Map();",
+      },
+      {
+        file: ATTEMPT,
+        text: "  // Once tried, the claim may stand:",
+        replacement:
+          '  if (!("rejection" in planned)) sentEarly.set(claim.nonce, await send(run, planned, claim, planned.deadlineMs));\n  // Once tried, the claim may stand:',
+      },
+      {
+        file: ATTEMPT,
+        text: "await send(run, planned, claim, remainingMs)",
+        replacement: "sentEarly.get(claim.nonce)",
+      },
+    ],
+  },
+  {
+    name: "nonce-ignored",
+    title: "A claim that another run has made is taken for the own one.",
+    tier: "local",
+    checkers: ["one-execution-per-action", "execution-claimed", "sent-by-claimant"],
+    edits: [
+      {
+        file: ATTEMPT,
+        text: "  if (claim) return waitForOutcome(run, claim);\n",
+        replacement: "",
+      },
+      {
+        file: ATTEMPT,
+        text: "  if (present.nonce !== claim.nonce) return waitForOutcome(run, present);\n",
+        replacement: "",
+      },
+    ],
+  },
+  {
+    name: "commit-early",
+    title: "The whole batch is committed as soon as its first record has ended.",
+    tier: "local",
+    checkers: ["committed-terminal"],
+    edits: [
+      {
+        file: "consumer/offsets.ts",
+        text: "return last === undefined ? undefined : last + 1n;",
+        replacement: "return last === undefined ? undefined : nextOffset;",
+      },
+    ],
+  },
+  {
+    name: "in-doubt-repeated",
+    title: "An attempt in doubt is repeated although its action is not declared idempotent.",
+    tier: "local",
+    checkers: ["attempts-in-turn", "one-execution-per-action"],
+    edits: [
+      {
+        file: EXECUTE,
+        text: '(outcome.outcome === "in-doubt" && idempotent)',
+        replacement: '(outcome.outcome === "in-doubt" || idempotent)',
+      },
+    ],
+  },
+  {
+    name: "drain-forgotten",
+    title: "A stop does not wait for the actions that are under way.",
+    tier: "local",
+    checkers: ["clean-stop"],
+    edits: [
+      {
+        file: "consumer/run.ts",
+        text: "const inTime = await endsWithin(drained, drainMs, clock);",
+        replacement: "const inTime = drained !== undefined;",
+      },
+      {
+        file: "consumer/run.ts",
+        text: "const running = lanes?.running ?? 0;",
+        replacement: "const running = 0;",
+      },
+    ],
+  },
+  {
+    name: "dead-letter-not-awaited",
+    title: "A record counts as done before its dead letter is acknowledged.",
+    tier: "local",
+    checkers: ["committed-terminal", "dead-letters-delivered"],
+    edits: [
+      {
+        file: EXECUTE,
+        text: "    await publishDeadLetter(letter, run.ended, { ...run.dependencies, topic, retry });",
+        replacement:
+          "    void publishDeadLetter(letter, run.ended, { ...run.dependencies, topic, retry }).catch(() => undefined);",
+      },
+    ],
+  },
+  {
+    name: "epoch-unchecked",
+    title: "An action is sent for a partition that was revoked after its claim.",
+    tier: "simulate",
+    invariants: ["a lost assignment sends nothing"],
+    edits: [
+      {
+        file: ATTEMPT,
+        text: '  if (run.revoked.aborted) {\n    const detail = "the partition was revoked before it was sent";',
+        replacement:
+          '  if (run.revoked.reason === 0) {\n    const detail = "the partition was revoked before it was sent";',
+      },
+    ],
+  },
+  {
+    name: "directory-not-synced",
+    title: "The name of a claim is not made durable before the action is sent.",
+    tier: "simulate",
+    invariants: [
+      "every execution had been durably claimed with a nonce of its own run",
+      "what the next attempt relies on is durable",
+    ],
+    edits: [
+      {
+        file: "consumer/history/claims.ts",
+        text: '      await files.syncDirectory(directoryOf(attemptPath(key, 1, "claim")));\n',
+        replacement: '      attemptPath(key, 1, "claim");\n',
+      },
+    ],
+  },
+  {
+    name: "stale-compactor",
+    title: "A compactor whose generation was taken by another pod goes on as if it were its own.",
+    tier: "simulate",
+    invariants: [
+      "generations keep the union, and never shrink",
+      "the journal of a writer that may go on is never deleted",
+      "the index answers only what is settled",
+      "recovery is idempotent and finds what was settled",
+      "the contract file shows the end of every key",
+      "every matched event becomes terminal when faults stop",
+    ],
+    edits: [
+      {
+        file: "consumer/history/compaction.ts",
+        text: 'if ((await generations.link(number, parts)) === "taken") continue;',
+        replacement: "await generations.link(number, parts);",
+      },
+    ],
+  },
+  {
+    name: "horizon-ignored",
+    title: "What was swept may begin again.",
+    tier: "simulate",
+    invariants: [
+      "a key has at most one effect, unless it is declared idempotent",
+      "an attempt is executed at most once",
+      "another attempt follows only what was certainly not applied, or is declared idempotent",
+    ],
+    edits: [
+      {
+        file: ATTEMPT,
+        text: 'return run.planned.incident.startedOnMs <= horizonMs ? "swept" : "young";',
+        replacement: 'return horizonMs === 0.5 ? "swept" : "young";',
+      },
+    ],
+  },
+  {
+    name: "age-not-judged-again",
+    title: "The age of an event is not looked at once more behind the link of its claim.",
+    tier: "simulate",
+    invariants: ["nothing is sent for an event past its age"],
+    edits: [
+      {
+        file: ATTEMPT,
+        text: '  if (standing === "too-old") {\n    const detail = "too old after its claim";',
+        replacement:
+          '  if (standing === undefined) {\n    const detail = "too old after its claim";',
+      },
+    ],
+  },
+];

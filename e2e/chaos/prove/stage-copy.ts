@@ -1,0 +1,46 @@
+import { cp, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { makeOwnedDirectory, removeDirectory } from "../../owned-directory.ts";
+import type { Edit } from "./planted-faults.ts";
+
+const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
+
+/** The consumer, what simulates it, and what they need to be loaded. */
+const COPIED = ["package.json", "consumer", "fixtures", "simulator", "kind", "e2e"] as const;
+
+export interface StagedCopy extends AsyncDisposable {
+  readonly directory: string;
+}
+
+/** A copy of this repository with these edits. Throws PlantingError for text that is not there exactly once. */
+export async function stageCopy(edits: readonly Edit[]): Promise<StagedCopy> {
+  await using making = new AsyncDisposableStack();
+  const owned = making.adopt(await makeOwnedDirectory(), removeDirectory);
+  const directory = join(owned, "copy");
+  await mkdir(directory);
+  for (const name of COPIED) {
+    await cp(join(REPOSITORY, name), join(directory, name), { recursive: true });
+  }
+  await symlink(join(REPOSITORY, "node_modules"), join(directory, "node_modules"));
+  for (const { file, ...edit } of edits) {
+    const path = join(directory, file);
+    await writeFile(path, applyEdit(await readFile(path, "utf8"), { file, ...edit }));
+  }
+  const stack = making.move();
+  return { directory, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+/** The consumer has changed where a fault is to be planted: the fault must be written anew. */
+export class PlantingError extends Error {
+  override readonly name = "PlantingError";
+}
+
+export function applyEdit(content: string, { file, text, replacement }: Edit): string {
+  const found = content.split(text).length - 1;
+  if (found === 1) return content.replace(text, () => replacement);
+  const where = found === 0 ? "is not there" : `is there ${found} times`;
+  throw new PlantingError(
+    `${file}: the text ${JSON.stringify(text)} ${where}; it must be there once`,
+  );
+}
