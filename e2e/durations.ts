@@ -123,7 +123,7 @@ const SHORT: Durations = {
   scenarioMsMax: 90_000,
   triggerMsMax: 4000,
   holdMsMax: 1000,
-  settleMsMax: 30_000,
+  settleMsMax: 60_000,
 };
 
 const SHORT_IN_CLUSTER: Durations = {

@@ -1,5 +1,5 @@
 /** What a trigger may rest on, and what the load and faults bring about. */
-export const CIRCUMSTANCES = [
+const CIRCUMSTANCES = [
   /** Incidents are matched and actions sent. */
   "actions",
   /** Dead letters are published. */

@@ -29,7 +29,7 @@ export interface CoverageCell {
  * With `--require-coverage` a pair of fault and held moment that can be, and was in at least so many schedules and struck in none of them, ends
  * the run with exit code 4. Fewer schedules say nothing: a moment can be missed.
  */
-export const COVERAGE_SCHEDULES_MIN = 10;
+const COVERAGE_SCHEDULES_MIN = 10;
 
 interface Count {
   readonly cell: Cell;

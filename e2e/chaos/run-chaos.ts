@@ -86,7 +86,7 @@ export async function runChaos({
       },
     });
     const failed = results.find((result) => isFailed(result));
-    if (failed !== undefined && !signal.aborted) {
+    if (failed !== undefined && chosen.shrink && !signal.aborted) {
       shrunk = await shrinkFailure({ failed, session, place, progress, signal });
     }
     progress.end();

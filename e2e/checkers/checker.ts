@@ -1,7 +1,7 @@
 import type { HistoryEvent } from "./history-event.ts";
 
 /** Where events come from. A place that lacks one (such as the commits of a broker that does not tell them) leaves some invariants unjudged. */
-export const EVIDENCE = [
+const EVIDENCE = [
   "published",
   "deliveries",
   "claims",
@@ -49,7 +49,7 @@ export interface Checker {
 }
 
 /** `not-judged`: the place lacks a named ability. `unknown`: events are missing that should be there, or the checker threw; it fails the run. */
-export type VerdictStatus = "holds" | "broken" | "not-judged" | "unknown";
+type VerdictStatus = "holds" | "broken" | "not-judged" | "unknown";
 
 export interface InvariantVerdict {
   readonly invariant: string;

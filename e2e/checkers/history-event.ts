@@ -18,8 +18,6 @@ export type HistoryEvent = EventBase &
     | Mark
   );
 
-export type HistoryEventKind = HistoryEvent["kind"];
-
 interface EventBase {
   readonly atMs: number;
 }

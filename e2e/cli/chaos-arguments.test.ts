@@ -38,6 +38,7 @@ describe("chaos", () => {
         durationMs: null,
         runs: 1,
         untilFailure: false,
+        shrink: true,
         requireCoverage: false,
         faults: [],
         load: DEFAULT_LOAD,

@@ -21,6 +21,8 @@ export interface ChaosArguments extends PlaceArguments {
   readonly runs: number | null;
   /** Ends after the first schedule that fails; else the next ones run too. */
   readonly untilFailure: boolean;
+  /** Looks for a smaller schedule that fails like the first one that did, for at most 15 minutes. */
+  readonly shrink: boolean;
   /** A cell of the coverage that many schedules drew and none hit ends the run with exit code 4. */
   readonly requireCoverage: boolean;
   /**
@@ -55,6 +57,7 @@ export const CHAOS_USAGE = `Options of chaos
   --replicas N            pods (default 2)
   --partitions N          of the topic of incidents (default 4)
   --until-failure         end after the first schedule that fails
+  --no-shrink             do not look for a smaller schedule behind the first one that fails
   --require-coverage      exit code 4 when many schedules drew a fault at a moment and none hit it
   --prove [NAME...]       prove the checkers instead: plant each fault (or those named) in a copy of
                           the consumer and run until the checker finds it (target local)
@@ -72,6 +75,7 @@ export const CHAOS_OPTIONS = {
   replicas: { type: "string" },
   partitions: { type: "string" },
   "until-failure": { type: "boolean" },
+  "no-shrink": { type: "boolean" },
   "require-coverage": { type: "boolean" },
   prove: { type: "boolean" },
 } as const;
@@ -116,6 +120,7 @@ export function chaosArguments(
     durationMs,
     runs: number("runs", RUNS_MAX) ?? (isBounded ? null : 1),
     untilFailure,
+    shrink: values["no-shrink"] !== true,
     requireCoverage: values["require-coverage"] === true,
     faults: faultList(values.faults),
     load: load(values.load),

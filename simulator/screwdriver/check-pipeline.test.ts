@@ -49,6 +49,20 @@ describe("the pipeline of the project", () => {
     const { pipeline } = await checkPipeline(SCREWDRIVER_YAML);
     expect(pipeline.jobs["deploy-production"]?.[0]?.requires).toEqual([]);
   });
+
+  test("nightly starts by the clock alone, proves every checker and runs half an hour of chaos", async () => {
+    const { pipeline } = await checkPipeline(SCREWDRIVER_YAML);
+    const [nightly] = pipeline.jobs.nightly ?? [];
+    expect(nightly?.requires).toEqual([]);
+    expect(nightly?.annotations).toMatchObject({
+      "screwdriver.cd/buildPeriodically": "H 2 * * *",
+    });
+    expect(nightly?.commands.map(({ command }) => command)).toEqual([
+      "npm ci",
+      "npm run e2e -- chaos --prove",
+      "npm run e2e -- chaos --duration 30m",
+    ]);
+  });
 });
 
 describe("what Screwdriver takes without a word", () => {

@@ -21,7 +21,7 @@ const callEnd = z.object({
   error: z.record(z.string(), z.unknown()).optional(),
 });
 
-export type CallEnd = z.infer<typeof callEnd>;
+type CallEnd = z.infer<typeof callEnd>;
 
 const said = callEnd.extend({ ready: z.boolean().optional(), id: z.int().optional() });
 const PROGRAM = fileURLToPath(new URL("calling-program.mjs", import.meta.url));

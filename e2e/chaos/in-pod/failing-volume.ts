@@ -3,7 +3,7 @@ import type { ArmedRule } from "./pod-faults.ts";
 import type { Hit, VolumeOperation, VolumePurpose, VolumeRuleRequest } from "./volume-rule.ts";
 
 /** Groups of operations that fail together, so that a pod can exist beside the fault for as long as it lasts. */
-export const OPERATION_GROUPS = {
+const OPERATION_GROUPS = {
   writes: ["create", "write", "make-directory"],
   reads: ["open", "read", "stat"],
   listings: ["list"],
@@ -13,7 +13,7 @@ export const OPERATION_GROUPS = {
 
 export const OPERATION_GROUP_NAMES = ["writes", "reads", "listings", "syncs", "names"] as const;
 
-export type OperationGroup = (typeof OPERATION_GROUP_NAMES)[number];
+type OperationGroup = (typeof OPERATION_GROUP_NAMES)[number];
 
 /** What the history volume does to one pod. */
 export type VolumeFault =

@@ -1,5 +1,5 @@
 /** What is done to the history volume. Each call of node:fs is one of these. */
-export const VOLUME_OPERATIONS = [
+const VOLUME_OPERATIONS = [
   /** open(2) of what is there, to be read or to be synced. */
   "open",
   /** open(2) that may make a file or write to it. */
@@ -56,7 +56,7 @@ export interface VolumeRuleRequest {
   readonly times?: number;
 }
 
-export type VolumeAction =
+type VolumeAction =
   /** The caller sees this error of the system, such as EIO. */
   | { readonly type: "fail"; readonly code: string }
   | { readonly type: "delay"; readonly delayMs: number }
@@ -71,7 +71,7 @@ export interface VolumeRule extends Omit<VolumeRuleRequest, "pod" | "times"> {
 }
 
 /** A call of node:fs on the volume. */
-export interface VolumeCall {
+interface VolumeCall {
   /** Of the system, such as `link`. */
   readonly syscall: string;
   /** Relative to the root of the volume; of link(2) and rename(2) the new name. */

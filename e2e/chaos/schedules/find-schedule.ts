@@ -4,7 +4,7 @@ import { messageOf } from "#consumer/errors.ts";
 import { UsageError } from "../../errors.ts";
 
 /** The name that a schedule has among the artifacts of a run. */
-export const SCHEDULE_FILE = "schedule.json";
+const SCHEDULE_FILE = "schedule.json";
 
 /** How deep a schedule may be below the directory that is given: run, schedule, and one more. */
 const DEPTH_MAX = 3;

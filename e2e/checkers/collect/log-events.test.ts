@@ -89,6 +89,10 @@ describe("a pod whose clock was stepped", () => {
     expect(logEvents(late, 12_400, stepped(10_000)).map(({ atMs }) => atMs)).toEqual([12_500]);
   });
 
+  test("a line between the step and the word of it counts as stepped, and so do those behind it", () => {
+    expect(timesOf(300_000, 1900, 301_990, 302_500, 3100)).toEqual([1900, 1990, 2500, 3100]);
+  });
+
   test("other pods are left as they are", () => {
     expect(stepped(500)("another", 2600, 0)).toBe(2600);
   });

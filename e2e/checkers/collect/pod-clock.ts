@@ -4,6 +4,8 @@ import type { HistoryEvent } from "../history-event.ts";
 /** Faults whose `fired` event says by how much the clock of a pod was stepped: its detail begins with the offset, such as `-400 ms`. */
 const CLOCK_FAULT = /^clock\./;
 
+/** The clock is stepped a moment before anybody is told. */
+const EARLY_MS_MAX = 5000;
 /** Lines of one process stand in the order of time, but for this. */
 const TOLERANCE_MS = 20;
 
@@ -38,7 +40,8 @@ export function podClock(events: readonly HistoryEvent[]): PodClock {
     const isStepped = known.some(({ fromMs, toMs }) => podMs > fromMs && podMs < toMs);
     const stepped = known
       .filter(({ fromMs, toMs, offsetMs }) => {
-        return podMs - offsetMs >= fromMs && podMs - offsetMs <= toMs;
+        const earlyMs = Math.min(EARLY_MS_MAX, Math.abs(offsetMs) / 2);
+        return podMs - offsetMs >= fromMs - earlyMs && podMs - offsetMs <= toMs;
       })
       .map(({ offsetMs }) => podMs - offsetMs);
     const possible = [...stepped, ...(isStepped ? [] : [podMs])];

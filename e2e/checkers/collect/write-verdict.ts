@@ -27,7 +27,7 @@ export async function writeVerdict(
 }
 
 /** Events are missing that should be there, or a checker failed: exit code 4, since nothing is proved. */
-export class UnknownVerdictError extends Error {
+class UnknownVerdictError extends Error {
   override readonly name = "UnknownVerdictError";
 }
 

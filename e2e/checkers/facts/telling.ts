@@ -5,11 +5,6 @@ export function secondsAt({ startMs }: Pick<HistoryFacts, "startMs">, atMs: numb
   return `${((atMs - startMs) / 1000).toFixed(3)} s`;
 }
 
-/** `3 effects`, `1 effect`. */
-export function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
-}
-
 /** The values without repetition, as they are said: `pod-a`, `pod-a and pod-b`, `pod-a, pod-b and pod-c`. */
 export function list(values: Iterable<string | null>): string {
   const distinct = [...new Set([...values].map((value) => value ?? "an unknown pod"))];

@@ -13,9 +13,9 @@ import type {
   PodEvent,
 } from "../history-event.ts";
 
-export const TOPIC = "incidents";
-export const DEAD_LETTER_TOPIC = "incidents-dead";
-export const GROUP = "consumers";
+const TOPIC = "incidents";
+const DEAD_LETTER_TOPIC = "incidents-dead";
+const GROUP = "consumers";
 
 /** An action that a record plans, with the place of that record. */
 export interface PlannedAction {

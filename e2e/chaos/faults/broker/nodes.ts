@@ -50,9 +50,13 @@ export const brokerOutage: FaultKind = faultKind({
 export async function killNodes(stage: Stage, nodes: readonly number[]): Promise<InjectedFault> {
   let cut = 0;
   for (const node of nodes) cut += await stage.broker.killNode(node);
+  if (cut === 0) {
+    for (const node of nodes) await stage.broker.startNode(node);
+    throw new FaultImpossibleError(`nobody is connected to node ${nodes.join(", ")} of the broker`);
+  }
   const which = nodes.length === 1 ? `node ${nodes[0]}` : `nodes ${nodes.join(", ")}`;
   return lastingFault(
-    async () => (cut === 0 ? undefined : `${cut} connections of ${which} were cut`),
+    async () => `${cut} connections of ${which} were cut`,
     async () => {
       for (const node of nodes) await stage.broker.startNode(node);
     },

@@ -1,10 +1,15 @@
 import { z } from "zod";
 import { isTerminating } from "../../../pods.ts";
 import type { Stage } from "../../../stage.ts";
+import { pause } from "../../../waiting.ts";
 import { faultKind } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
 import { watchContainers } from "../container-watch.ts";
 import { lastingFault } from "../passing-fault.ts";
+
+/** How long the controller may take to make or remove a pod. */
+const CHANGE_MS_MAX = 10_000;
+const LOOK_INTERVAL_MS = 50;
 
 interface ScaleParameters {
   /** Pods more (1) or less (-1) than the deployment wants. It always keeps one. */
@@ -22,11 +27,15 @@ export const deploymentScale: FaultKind = faultKind<ScaleParameters>({
   draw: (random, { replicas } = { replicas: 1 }) => ({
     change: replicas > 1 ? random.pick([1, -1] as const) : 1,
   }),
-  inject: ({ stage }, { change }) => scaleDeployment(stage, change),
+  inject: ({ stage, signal }, { change }) => scaleDeployment(stage, change, signal),
 });
 
 /** Scales by one pod. Healing gives it back the replicas of the stage. */
-export async function scaleDeployment(stage: Stage, change: 1 | -1): Promise<InjectedFault> {
+export async function scaleDeployment(
+  stage: Stage,
+  change: 1 | -1,
+  signal: AbortSignal,
+): Promise<InjectedFault> {
   const wanted = stage.replicas + change;
   if (wanted < 1)
     throw new RangeError(
@@ -47,6 +56,11 @@ export async function scaleDeployment(stage: Stage, change: 1 | -1): Promise<Inj
     watch.stop();
     return proof;
   };
+  // At once: while it lasts, another fault may replace pods or scale again.
+  const endMs = performance.now() + CHANGE_MS_MAX;
+  while ((await look()) === undefined && performance.now() < endMs) {
+    await pause(LOOK_INTERVAL_MS, signal);
+  }
   return lastingFault(look, async () => {
     await look();
     await stage.target.scale(stage.deployment, stage.replicas);
