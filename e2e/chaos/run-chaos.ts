@@ -6,7 +6,6 @@ import type { ChaosArguments } from "../cli/chaos-arguments.ts";
 import { EXIT_CODE } from "../errors.ts";
 import type { ExitCode } from "../errors.ts";
 import { makeDirectory } from "../make-directory.ts";
-import { seededRandom } from "../random.ts";
 import type { Terminal } from "../report/terminal.ts";
 import { runId } from "../run-id.ts";
 import { Coverage } from "./coverage.ts";
@@ -110,17 +109,16 @@ export async function runChaos({
   return exitCodeOf(results, uncovered.length > 0, signal.aborted);
 }
 
-/** The first schedule has the seed of the run, so that it can be asked for by that; the others have seeds that are drawn from it. */
+/** The first schedule has the seed of the run, the next ones the seeds behind it, which go through all pairs of fault and moment in turn. */
 function* drawn(
   { seed, runs, durationMs }: ChaosArguments,
   startMs: number,
   draw: (seed: number) => Schedule,
 ): Generator<Schedule> {
-  const random = seededRandom(seed, "schedules");
   const end = runs ?? Number.POSITIVE_INFINITY;
   for (let count = 0; count < end; count += 1) {
     if (durationMs !== null && count > 0 && performance.now() - startMs >= durationMs) return;
-    yield draw(count === 0 ? seed : random.below(2 ** 32));
+    yield draw((seed + count) % 2 ** 32);
   }
 }
 

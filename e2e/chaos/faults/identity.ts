@@ -6,7 +6,8 @@ import type { FaultKind, InjectedFault } from "../fault-kind.ts";
 import { lastingFault, passingFault } from "./passing-fault.ts";
 
 const SIDECAR = "identity";
-const DIRECTORY = "/var/run/athenz";
+const KEY = "/var/run/athenz/service.key.pem";
+const KEPT_KEY = `${KEY}.before`;
 const DEFAULT_LIFETIME_MS = 3_600_000;
 
 const common = { scope: "pod", needs: ["container-access"], causes: ["certificates"] } as const;
@@ -81,18 +82,19 @@ export async function withholdIdentity(
 /** Healing rotates once more, so that both files match again. */
 export async function tearPair(stage: Stage, pod: string): Promise<InjectedFault> {
   const since = stage.athenz.zts.events().length;
-  const shell = async (script: string): Promise<boolean> => {
-    const { exitCode } = await stage.target.exec(pod, SIDECAR, ["sh", "-c", script]);
+  const succeeds = async (...argv: readonly string[]): Promise<boolean> => {
+    const { exitCode } = await stage.target.exec(pod, SIDECAR, argv);
     return exitCode === 0;
   };
-  const key = `"\${ATHENZ_KEY:-${DIRECTORY}/service.key.pem}"`;
-  const kept = `${key}.before`;
-  const isKept = await shell(`cp ${key} ${kept}`);
+  const isKept = await succeeds("cp", KEY, KEPT_KEY);
   await stage.target.kill(pod, SIDECAR, "SIGHUP");
   await stage.until("the next certificate is issued", () => issuedSince(stage, since));
   // The sidecar writes the files when it has the answer: the old key must come behind that.
-  await stage.until("the next key is there", async () => await shell(`! cmp -s ${key} ${kept}`));
-  const isTorn = isKept && (await shell(`mv ${kept} ${key}`));
+  await stage.until(
+    "the next key is there",
+    async () => !(await succeeds("cmp", "-s", KEY, KEPT_KEY)),
+  );
+  const isTorn = isKept && (await succeeds("mv", KEPT_KEY, KEY));
   return lastingFault(
     async () => (isTorn ? "the key is that of the certificate before" : undefined),
     async () => await askAgain(stage, pod),

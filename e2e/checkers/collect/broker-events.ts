@@ -1,7 +1,7 @@
 import type { ProtocolEvent, StoredRecord } from "../../brokers/broker.ts";
 import type { HistoryEvent } from "../history-event.ts";
 
-/** What the broker applied of the consumer protocol, for one topic. The client id of a pod is its name (`kafka.clientIdFromPod`). */
+/** What the broker applied of the consumer protocol, for one topic. The client id of a pod is its name (`kafka.clientIdPerPod`). */
 export function protocolEvents(events: readonly ProtocolEvent[], topic: string): HistoryEvent[] {
   return events.flatMap((event) => protocolEvent(event, topic));
 }

@@ -41,7 +41,11 @@ export async function recordHistory(stage: Stage): Promise<RecordedHistory> {
     : await read(["commits", "deliveries", "assignments"], async () =>
         protocolEvents(await broker.protocolHistory(), names.topic),
       );
-  const effects = await stage.effects();
+  let effects: Awaited<ReturnType<Stage["effects"]>> = [];
+  await read(["effects"], async () => {
+    effects = await stage.effects();
+    return [];
+  });
   const files = await read(["claims", "outcomes"], async () => {
     const { strange, ...found } = await stage.historyFiles();
     if (strange.length > 0) throw new Error(strange.join("; "));
@@ -62,6 +66,13 @@ export async function recordHistory(stage: Stage): Promise<RecordedHistory> {
     const logged = await read(["pod-logs"], async () => {
       if (logsDirectory === undefined) throw new Error("they could not be saved");
       const logs = (await readLogs(logsDirectory)).filter(({ container }) => container === APP);
+      const lost = pods.find(
+        (event) =>
+          event.kind === "pod" &&
+          event.what === "started" &&
+          !logs.some(({ pod }) => pod === event.pod),
+      );
+      if (lost?.kind === "pod") incomplete.set("pod-logs", `there is no log of ${lost.pod}`);
       const cut = logs.find((log) => isCut(log));
       if (cut !== undefined) incomplete.set("pod-logs", `the log of ${cut.pod} is cut`);
       return logs.flatMap((log) => {
