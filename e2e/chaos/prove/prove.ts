@@ -194,7 +194,7 @@ class Prover {
     const failed = results.find((result) => isFound(result));
     const seconds = (performance.now() - startMs) / 1000;
     const shrunk =
-      failed === undefined || name === "control" || this.#signal.aborted
+      failed === undefined || name === "control" || !chosen.shrink || this.#signal.aborted
         ? null
         : await shrinkFailure({
             failed,

@@ -49,7 +49,7 @@ export async function scaleDeployment(
     const name = change > 0 ? "started" : "deletion-requested";
     const seen = watch.events.find((event) => event.name === name);
     const present = (await stage.target.pods()).filter((pod) => !isTerminating(pod)).length;
-    if (change > 0 ? present < wanted : present > wanted) return undefined;
+    if (change > 0 ? present < wanted || seen === undefined : present > wanted) return undefined;
     // A pod that had just been deleted is not replaced then: no event of a pod shows it, but their number does.
     const how = seen === undefined ? `${present} are there` : `${seen.pod} ${name}`;
     proof = `${stage.replicas} replicas became ${wanted}: ${how}`;
