@@ -2,7 +2,7 @@ import { z } from "zod";
 import { isTerminating } from "../../../pods.ts";
 import type { Stage } from "../../../stage.ts";
 import { pause } from "../../../waiting.ts";
-import { faultKind } from "../../fault-kind.ts";
+import { faultKind, FaultImpossibleError } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
 import { watchContainers } from "../container-watch.ts";
 import { lastingFault } from "../passing-fault.ts";
@@ -60,6 +60,13 @@ export async function scaleDeployment(
   const endMs = performance.now() + CHANGE_MS_MAX;
   while ((await look()) === undefined && performance.now() < endMs) {
     await pause(LOOK_INTERVAL_MS, signal);
+  }
+  if (proof === undefined) {
+    watch.stop();
+    await stage.target.scale(stage.deployment, stage.replicas);
+    throw new FaultImpossibleError(
+      `deployment.scale: there were not ${wanted} pods within ${CHANGE_MS_MAX} ms, since other faults move them`,
+    );
   }
   return lastingFault(look, async () => {
     await look();
