@@ -16,6 +16,9 @@ const common = {
   causes: ["secrets", "rebalances"],
 } as const;
 
+/** The password that the broker has now, where a fault changed it. */
+const present = new WeakMap<Stage, string>();
+
 const OUTAGES = ["unavailable", "hang", "reset"] as const;
 
 export const CKMS_FAULTS: readonly FaultKind[] = [
@@ -65,6 +68,7 @@ async function withChangedPassword(
   const password = stage.freshSecret(`password ${since}`);
   await stage.ckms.control.putSecret(NAMES.keyGroup, NAMES.passwordSecret, password);
   await stage.broker.setPassword(stage.names.username, password);
+  present.set(stage, password);
   await stage.broker.restart();
   return lastingFault(async () => {
     const asked = (await stage.ckms.control.requests()).slice(since);
@@ -78,6 +82,7 @@ export async function changePassword(stage: Stage): Promise<InjectedFault> {
   const since = (await stage.ckms.control.requests()).length;
   const password = stage.freshSecret(`password ${since}`);
   await stage.broker.setPassword(stage.names.username, password);
+  present.set(stage, password);
   await stage.broker.restart();
   return lastingFault(
     async () => {
@@ -85,7 +90,9 @@ export async function changePassword(stage: Stage): Promise<InjectedFault> {
       return asked.length === 0 ? undefined : `the secret was asked for ${asked.length} times`;
     },
     async () => {
-      await stage.ckms.control.putSecret(NAMES.keyGroup, NAMES.passwordSecret, password);
+      // A later fault may have changed it again.
+      const latest = present.get(stage) ?? password;
+      await stage.ckms.control.putSecret(NAMES.keyGroup, NAMES.passwordSecret, latest);
     },
   );
 }
