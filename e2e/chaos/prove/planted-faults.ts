@@ -95,7 +95,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
       {
         file: EXECUTE,
         text: '(outcome.outcome === "in-doubt" && idempotent)',
-        replacement: '(outcome.outcome === "in-doubt" || idempotent)',
+        replacement: 'outcome.outcome === "in-doubt"',
       },
     ],
   },
