@@ -48,8 +48,8 @@ export class Connection implements BreakableConnection {
   readonly #place: ConnectionPlace;
   readonly #frames = new Frames();
   readonly #queue: Buffer[] = [];
-  /** No request is read any more and no answer sent. */
-  readonly #closed = new AbortController();
+  /** No request is read any more and no answer sent; the socket may still be held open. */
+  readonly #ended = new AbortController();
   /** The node is dead: what it had read is lost. */
   readonly #killed = new AbortController();
   #queuedBytes = 0;
@@ -58,6 +58,8 @@ export class Connection implements BreakableConnection {
   #lastFacts: RequestFacts | undefined;
   /** Requests are applied, and nothing is answered. */
   #isMute = false;
+  /** A rule about connections keeps the socket open: until it lets go, a client must not see what the broker makes of the connection. */
+  #isHeldOpen = false;
 
   constructor(socket: Socket, cluster: Cluster, session: Session, place: ConnectionPlace) {
     this.#socket = socket;
@@ -70,7 +72,7 @@ export class Connection implements BreakableConnection {
     const joined = cluster.faults.join(this);
     socket.on("close", () => {
       joined[Symbol.dispose]();
-      this.#closed.abort();
+      this.#ended.abort();
     });
   }
 
@@ -79,7 +81,8 @@ export class Connection implements BreakableConnection {
   }
 
   get facts(): RequestFacts | undefined {
-    if (this.#lastFacts === undefined || this.#closed.signal.aborted) return undefined;
+    const isOver = this.#ended.signal.aborted || this.#isHeldOpen;
+    if (this.#lastFacts === undefined || isOver) return undefined;
     const ofNone = { api: "", apiKey: -1, apiVersion: -1, topics: [], partitions: [], groups: [] };
     return { ...this.#lastFacts, ...ofNone };
   }
@@ -91,11 +94,11 @@ export class Connection implements BreakableConnection {
   /** The node dies: what it has read and not applied yet never is. The socket is its owner's to cut. */
   kill(): void {
     this.#killed.abort();
-    this.#closed.abort();
+    this.#ended.abort();
   }
 
   #receive(chunk: Buffer): void {
-    if (this.#closed.signal.aborted) return;
+    if (this.#ended.signal.aborted) return;
     const known = this.#session.isAuthenticated(this.#cluster.timers.nowMs());
     const bytesMax = known ? this.#cluster.settings.requestBytesMax : UNAUTHENTICATED_BYTES_MAX;
     try {
@@ -123,7 +126,7 @@ export class Connection implements BreakableConnection {
       }
       // Who does not read its answers gets no more of them.
       if (this.#socket.writableNeedDrain) await this.#drained();
-      if (this.#closed.signal.aborted) break;
+      if (this.#ended.signal.aborted) break;
       this.#queuedBytes -= frame.length;
       if (this.#socket.isPaused()) this.#socket.resume();
     }
@@ -191,10 +194,17 @@ export class Connection implements BreakableConnection {
     const clientId = this.#lastFacts?.clientId ?? null;
     this.#emit({ type, fault: id, action: action.type, clientId });
     if (action.type === "drop") return this.#close("fault drop");
+    void this.#holdOpen(bite);
     if (directionOf(rule) === "reply") this.#isMute = true;
-    // Nothing more is heard or said; the socket stays open.
-    else this.#closed.abort();
-    void untilReleased(bite, this.#killed.signal).then(() => this.#close("fault blackhole"));
+    else this.#ended.abort();
+  }
+
+  /** Returns when the rule has let go of the connection and it is closed, or when its node is dead. */
+  async #holdOpen(bite: Bite): Promise<void> {
+    this.#isHeldOpen = true;
+    await untilReleased(bite, this.#killed.signal);
+    this.#isHeldOpen = false;
+    if (!this.#killed.signal.aborted) this.#close("fault blackhole");
   }
 
   #bite(direction: FaultDirection, facts: RequestFacts): Bite | undefined {
@@ -224,7 +234,7 @@ export class Connection implements BreakableConnection {
     frameOf: (body: Pieces) => Pieces,
   ): Promise<void> {
     const { action } = bite;
-    const { signal } = this.#closed;
+    const { signal } = this.#ended;
     const { timers } = this.#cluster;
     if (action.type === "drop") return this.#close("fault drop");
     if (action.type === "barrier") await untilReleased(bite, signal);
@@ -241,7 +251,7 @@ export class Connection implements BreakableConnection {
 
   /** The connection is deaf until the rule lets go of it, then it is closed. */
   async #swallow(bite: Bite): Promise<void> {
-    await untilReleased(bite, this.#closed.signal);
+    await untilReleased(bite, this.#ended.signal);
     this.#close("fault blackhole");
   }
 
@@ -260,7 +270,7 @@ export class Connection implements BreakableConnection {
     } finally {
       if (this.#session.isRejected) {
         const delayMs = this.#cluster.settings.failedAuthenticationDelayMs;
-        await pause(this.#cluster.timers, delayMs, this.#closed.signal);
+        await pause(this.#cluster.timers, delayMs, this.#ended.signal);
       }
     }
   }
@@ -287,7 +297,7 @@ export class Connection implements BreakableConnection {
       clientId: header.clientId ?? "",
       clientHost: `/${this.#socket.remoteAddress ?? ""}`,
       session: this.#session,
-      signal: this.#closed.signal,
+      signal: this.#ended.signal,
     };
   }
 
@@ -305,7 +315,7 @@ export class Connection implements BreakableConnection {
   }
 
   #drained(): Promise<void> {
-    const { signal } = this.#closed;
+    const { signal } = this.#ended;
     return new Promise((resolve) => {
       const end = (): void => {
         this.#socket.off("drain", end);
@@ -320,16 +330,17 @@ export class Connection implements BreakableConnection {
 
   /** In one call to the system, however many pieces there are. */
   #send(frame: Pieces): void {
-    if (this.#closed.signal.aborted || this.#isMute) return;
+    if (this.#ended.signal.aborted || this.#isMute) return;
     this.#socket.cork();
     for (const piece of frame) this.#socket.write(piece);
     this.#socket.uncork();
   }
 
-  /** What has been written is sent first. */
+  /** What has been written is sent first. Nothing more is read or sent from now on, even where the socket is held open. */
   #close(reason: string): void {
+    this.#ended.abort();
+    if (this.#isHeldOpen) return;
     this.closeReason ??= reason;
-    this.#closed.abort();
     this.#socket.destroySoon();
   }
 

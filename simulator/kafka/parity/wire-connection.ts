@@ -32,26 +32,28 @@ const FRAME_BYTES_MAX = 104_857_600;
 export class WireConnection implements Disposable {
   readonly closed: Promise<void>;
   readonly #socket: Socket;
+  readonly #clientId: string;
   readonly #frames = new Frames();
   readonly #arrived: Buffer[] = [];
   readonly #waiting: ((frame: Buffer | undefined) => void)[] = [];
   #nextCorrelationId = 1;
 
   /** Rejects with what connect(2) or the handshake says. */
-  static open({ host, port, ca }: WireTarget): Promise<WireConnection> {
+  static open({ host, port, ca }: WireTarget, clientId = CLIENT_ID): Promise<WireConnection> {
     const socket =
       ca === undefined ? connectTcp({ host, port }) : connectTls({ host, port, ca: [ca] });
     return new Promise((resolve, reject) => {
       socket.once("error", reject);
       socket.once(ca === undefined ? "connect" : "secureConnect", () => {
         socket.off("error", reject);
-        resolve(new WireConnection(socket));
+        resolve(new WireConnection(socket, clientId));
       });
     });
   }
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, clientId: string) {
     this.#socket = socket;
+    this.#clientId = clientId;
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => {
       for (const frame of this.#frames.push(chunk, FRAME_BYTES_MAX)) this.#take(frame);
@@ -93,7 +95,7 @@ export class WireConnection implements Disposable {
     const format = api.format(version);
     const correlationId = this.#nextCorrelationId;
     this.#nextCorrelationId += 1;
-    const frame = requestHeader(api.key, version, correlationId, format.flexible);
+    const frame = requestHeader(api.key, version, correlationId, format.flexible, this.#clientId);
     for (const piece of encodeBody(api.request, request, format)) frame.append(piece);
     this.sendBytes(frame.prependLength().buffer);
     return correlationId;
@@ -127,11 +129,12 @@ export function requestHeader(
   version: number,
   correlationId: number,
   isFlexible: boolean,
+  clientId = CLIENT_ID,
 ): Writer {
   const header = Writer.create()
     .appendInt16(apiKey)
     .appendInt16(version)
     .appendInt32(correlationId)
-    .appendString(CLIENT_ID, false);
+    .appendString(clientId, false);
   return isFlexible ? header.appendUnsignedVarInt(0) : header;
 }

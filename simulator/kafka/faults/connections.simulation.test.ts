@@ -1,0 +1,346 @@
+import { describe, expect, test, vi } from "vitest";
+import { FaultNeverFiredError } from "../../fault-never-fired.ts";
+import { offsetCommit } from "../apis/08-offset-commit.ts";
+import { saslHandshake } from "../apis/17-sasl-handshake.ts";
+import { saslAuthenticate } from "../apis/36-sasl-authenticate.ts";
+import type { KafkaEvent } from "../events.ts";
+import type { FaultRule } from "../faults.ts";
+import type { ListenerOptions } from "../options.ts";
+import { apiVersions } from "../parity/versions.ts";
+import { WireConnection } from "../parity/wire-connection.ts";
+import { startKafka } from "../start.ts";
+import type { KafkaCluster } from "../start.ts";
+
+const TOPIC = "t";
+const GROUP = "g";
+const CLIENT_ID = "pod-1";
+
+const drop: FaultRule = { connections: true, clientId: CLIENT_ID, action: { type: "drop" } };
+const deaf: FaultRule = { connections: true, clientId: CLIENT_ID, action: { type: "blackhole" } };
+const mute: FaultRule = { ...deaf, direction: "reply" };
+
+const PLAINTEXT: ListenerOptions = { name: "plaintext" };
+const SASL: ListenerOptions = { name: "sasl", sasl: { mechanisms: ["PLAIN"] } };
+
+/** Sends without waiting, and counts what comes back. */
+class Client implements Disposable {
+  answers = 0;
+  isClosed = false;
+  readonly closed: Promise<void>;
+  readonly #connection: WireConnection;
+
+  static async connect(
+    cluster: KafkaCluster,
+    clientId = CLIENT_ID,
+    listener = PLAINTEXT.name,
+  ): Promise<Client> {
+    const [host = "", port] = cluster.bootstrap(listener)[0]?.split(":") ?? [];
+    return new Client(await WireConnection.open({ host, port: Number(port) }, clientId));
+  }
+
+  private constructor(connection: WireConnection) {
+    this.#connection = connection;
+    this.closed = this.#read();
+  }
+
+  ask(): void {
+    this.#connection.send(apiVersions, 0, {});
+  }
+
+  commit(offset: bigint): void {
+    const place = { index: 0, committedOffset: offset, committedMetadata: null };
+    const topics = [{ name: TOPIC, partitions: [{ ...place, committedLeaderEpoch: -1 }] }];
+    this.#connection.send(offsetCommit, 8, {
+      groupId: GROUP,
+      generationId: -1,
+      memberId: "",
+      groupInstanceId: null,
+      topics,
+    });
+  }
+
+  handshake(): void {
+    this.#connection.send(saslHandshake, 1, { mechanism: "PLAIN" });
+  }
+
+  authenticate(password: string): void {
+    const authBytes = Buffer.from(`\0user\0${password}`);
+    this.#connection.send(saslAuthenticate, 2, { authBytes });
+  }
+
+  sendBytes(bytes: Buffer): void {
+    this.#connection.sendBytes(bytes);
+  }
+
+  async answered(count: number): Promise<void> {
+    await vi.waitUntil(() => this.answers === count, { interval: 5, timeout: 5000 });
+  }
+
+  [Symbol.dispose](): void {
+    this.#connection[Symbol.dispose]();
+  }
+
+  async #read(): Promise<void> {
+    while ((await this.#connection.receive()) !== undefined) this.answers += 1;
+    await this.#connection.closed;
+    this.isClosed = true;
+  }
+}
+
+interface Scene extends AsyncDisposable {
+  readonly cluster: KafkaCluster;
+  /** Those about rules and about the end of connections, in order, such as `connection-closed: fault drop`. */
+  readonly ends: readonly string[];
+  /** The client of the rules, after one answer. */
+  readonly client: Client;
+  /** Another client has been answered twice since: whatever had been sent by then has been read, and whatever was closed is seen to be. */
+  settle(): Promise<void>;
+  committed(): bigint | undefined;
+}
+
+async function open(): Promise<Scene> {
+  await using starting = new AsyncDisposableStack();
+  const cluster = starting.use(
+    await startKafka({
+      topics: [TOPIC],
+      listeners: [PLAINTEXT, SASL],
+      users: { user: "right" },
+      failedAuthenticationDelayMs: 60_000,
+    }),
+  );
+  const ends: string[] = [];
+  cluster.onEvent((event) => {
+    const end = describeEnd(event);
+    if (end !== undefined) ends.push(end);
+  });
+  const client = starting.use(await Client.connect(cluster));
+  client.ask();
+  await client.answered(1);
+  const other = starting.use(await Client.connect(cluster, "other"));
+  const stack = starting.move();
+  return {
+    cluster,
+    ends,
+    client,
+    async settle() {
+      for (const _ of [1, 2]) {
+        other.ask();
+        await other.answered(other.answers + 1);
+      }
+    },
+    committed: () => cluster.group(GROUP).committed(TOPIC, 0)?.offset,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+function describeEnd(event: KafkaEvent): string | undefined {
+  if (event.type === "connection-closed") {
+    return event.reason === undefined ? event.type : `${event.type}: ${event.reason}`;
+  }
+  if (event.type !== "connection-refused" && event.type !== "connection-broken") return undefined;
+  return `${event.type} of ${event.clientId} by ${event.action}`;
+}
+
+describe("a connection that is dropped", () => {
+  test("is refused at its first request, without an answer, each time", async () => {
+    await using scene = await open();
+    using fault = scene.cluster.faults.add({ ...drop, clientId: "new" });
+    for (const count of [1, 2]) {
+      using client = await Client.connect(scene.cluster, "new");
+      client.commit(7n);
+      await client.closed;
+      expect([client.answers, fault.hits]).toEqual([0, count]);
+    }
+    expect(scene.committed()).toBeUndefined();
+    await expect
+      .poll(() => scene.ends.slice(0, 2))
+      .toEqual(["connection-refused of new by drop", "connection-closed: fault drop"]);
+  });
+
+  test("is broken at once where it is open already", async () => {
+    await using scene = await open();
+    using fault = scene.cluster.faults.add(drop);
+    expect([fault.hits, fault.firstHit?.clientId]).toEqual([1, CLIENT_ID]);
+    await scene.client.closed;
+    await expect
+      .poll(() => [...scene.ends])
+      .toEqual([`connection-broken of ${CLIENT_ID} by drop`, "connection-closed: fault drop"]);
+  });
+});
+
+describe("a connection that is deaf", () => {
+  test("applies and answers nothing, and is open until the rule lets go of it", async () => {
+    await using scene = await open();
+    using fault = scene.cluster.faults.add(deaf);
+    scene.client.commit(7n);
+    await scene.settle();
+    expect([scene.client.isClosed, scene.client.answers]).toEqual([false, 1]);
+    fault.release();
+    await scene.client.closed;
+    expect(scene.committed()).toBeUndefined();
+    expect(scene.client.answers).toBe(1);
+    await expect
+      .poll(() => [...scene.ends])
+      .toEqual([
+        `connection-broken of ${CLIENT_ID} by blackhole`,
+        "connection-closed: fault blackhole",
+      ]);
+  });
+
+  test("is so from its first request on where it is new", async () => {
+    await using scene = await open();
+    using fault = scene.cluster.faults.add({ ...deaf, clientId: "new" });
+    using client = await Client.connect(scene.cluster, "new");
+    client.commit(7n);
+    await fault.arrived;
+    await scene.settle();
+    expect([client.isClosed, client.answers, scene.committed()]).toEqual([false, 0, undefined]);
+    fault[Symbol.dispose]();
+    await client.closed;
+    expect(scene.ends[0]).toBe("connection-refused of new by blackhole");
+  });
+
+  test("ends with its client", async () => {
+    await using scene = await open();
+    using fault = scene.cluster.faults.add(deaf);
+    scene.client[Symbol.dispose]();
+    await expect.poll(() => scene.ends.at(-1)).toBe("connection-closed");
+    expect(fault.hits).toBe(1);
+  });
+
+  test("ends with its node", async () => {
+    await using scene = await open();
+    using fault = scene.cluster.faults.add(deaf);
+    await scene.cluster.node(1).kill();
+    await scene.client.closed;
+    expect(scene.ends.slice(1)).toEqual(["connection-closed", "connection-closed"]);
+    expect(fault.hits).toBe(1);
+  });
+
+  test.each([
+    ["deaf", deaf],
+    ["mute", mute],
+  ])("is no other rule's any more, %s", async (_name, rule) => {
+    await using scene = await open();
+    using first = scene.cluster.faults.add(rule);
+    using second = scene.cluster.faults.add({ ...drop, optional: true });
+    await scene.settle();
+    expect([first.hits, second.hits, scene.client.isClosed]).toEqual([1, 0, false]);
+  });
+});
+
+describe("a connection that becomes deaf in the middle of an exchange", () => {
+  const held: FaultRule = { api: "OffsetCommit", action: { type: "barrier" } };
+
+  test.each<FaultRule>([
+    { api: "OffsetCommit", direction: "reply", action: { type: "drop" } },
+    { api: "OffsetCommit", action: { type: "truncate" } },
+    { api: "OffsetCommit", action: { type: "blackhole", bytes: 1 } },
+  ])("stays open when %o is about the reply; what had been read is applied", async (ofReply) => {
+    await using scene = await open();
+    const { cluster, client } = scene;
+    using barrier = cluster.faults.add(held);
+    using reply = cluster.faults.add(ofReply);
+    client.commit(7n);
+    await barrier.arrived;
+    using fault = cluster.faults.add(deaf);
+    barrier.release();
+    await reply.arrived;
+    await scene.settle();
+    expect([scene.committed(), client.answers, client.isClosed]).toEqual([7n, 1, false]);
+    fault.release();
+    await client.closed;
+  });
+
+  test("stays open when the exchange was swallowed and its rule ends first", async () => {
+    await using scene = await open();
+    const { cluster, client } = scene;
+    using swallowed = cluster.faults.add({ ...held, action: { type: "blackhole" } });
+    client.commit(7n);
+    await swallowed.arrived;
+    using fault = cluster.faults.add(deaf);
+    await scene.settle();
+    swallowed[Symbol.dispose]();
+    await scene.settle();
+    expect([client.isClosed, ...scene.ends]).toEqual([
+      false,
+      `connection-broken of ${CLIENT_ID} by blackhole`,
+    ]);
+    fault.release();
+    await client.closed;
+  });
+
+  test("stays open when it was about to be closed for a wrong password", async () => {
+    await using scene = await open();
+    const { cluster } = scene;
+    const failed = Promise.withResolvers<void>();
+    cluster.onEvent(({ type }) => {
+      if (type === "authentication-failed") failed.resolve();
+    });
+    using client = await Client.connect(cluster, "login", SASL.name);
+    client.handshake();
+    client.authenticate("wrong");
+    await failed.promise;
+    using fault = cluster.faults.add({ ...deaf, clientId: "login" });
+    await scene.settle();
+    expect([fault.hits, client.answers, client.isClosed]).toEqual([1, 1, false]);
+    fault.release();
+    await client.closed;
+  });
+});
+
+describe("a connection that is mute", () => {
+  test("applies, answers nothing, and is open until the rule lets go of it", async () => {
+    await using scene = await open();
+    using fault = scene.cluster.faults.add(mute);
+    scene.client.commit(7n);
+    await expect.poll(() => scene.committed()).toBe(7n);
+    scene.client.commit(8n);
+    await expect.poll(() => scene.committed()).toBe(8n);
+    await scene.settle();
+    expect([scene.client.answers, scene.client.isClosed, fault.hits]).toEqual([1, false, 1]);
+    fault.release();
+    await scene.client.closed;
+    expect(scene.client.answers).toBe(1);
+  });
+
+  test("does not show that the broker has given it up", async () => {
+    await using scene = await open();
+    using fault = scene.cluster.faults.add(mute);
+    const unknownApi = Buffer.from([0, 0, 0, 10, 0x7f, 0xff, 0, 0, 0, 0, 0, 1, 0xff, 0xff]);
+    scene.client.sendBytes(unknownApi);
+    scene.client.commit(7n);
+    await scene.settle();
+    expect([scene.client.isClosed, scene.committed()]).toEqual([false, undefined]);
+    fault.release();
+    await scene.client.closed;
+  });
+});
+
+test("another client keeps its connection, and a rule that met nobody says so at its end", async () => {
+  await using scene = await open();
+  const fault = scene.cluster.faults.add({ ...deaf, clientId: "nobody" });
+  scene.client.commit(7n);
+  await scene.client.answered(2);
+  expect([scene.committed(), scene.client.isClosed, fault.hits]).toEqual([7n, false, 0]);
+  expect(() => fault[Symbol.dispose]()).toThrow(FaultNeverFiredError);
+});
+
+test("every connection counts once, and all of them end with the rule", async () => {
+  await using scene = await open();
+  using second = await Client.connect(scene.cluster);
+  second.ask();
+  await second.answered(1);
+  const fault = scene.cluster.faults.add(deaf);
+  expect(fault.hits).toBe(2);
+  using third = await Client.connect(scene.cluster);
+  third.ask();
+  third.ask();
+  const clients = [scene.client, second, third];
+  await expect.poll(() => fault.hits).toBe(3);
+  await scene.settle();
+  expect(clients.map(({ isClosed }) => isClosed)).toEqual([false, false, false]);
+  fault[Symbol.dispose]();
+  await Promise.all(clients.map(({ closed }) => closed));
+  expect(fault.hits).toBe(3);
+});
