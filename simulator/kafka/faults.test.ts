@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { FaultNeverFiredError } from "../fault-never-fired.ts";
 import type { RequestFacts } from "./events.ts";
 import { Faults } from "./faults.ts";
-import type { FaultRule } from "./faults.ts";
+import type { BreakableConnection, Bite, FaultRule } from "./faults.ts";
 import type { FaultScope } from "./faults/rule.ts";
 
 const facts: RequestFacts = {
@@ -163,4 +163,125 @@ test.each<[rule: FaultRule, message: string]>([
   const faults = new Faults();
   expect(() => faults.add(rule)).toThrow(new RangeError(message));
   expect(faults.all()).toEqual([]);
+});
+
+describe("a rule about connections", () => {
+  /** One that notes which rules break it. `of`: what is known of its last request. */
+  class Connection implements BreakableConnection {
+    readonly node = 1;
+    readonly facts: RequestFacts | undefined;
+    readonly bites: Bite[] = [];
+
+    constructor(of: Partial<RequestFacts> | undefined) {
+      this.facts = of && { ...facts, ...of };
+    }
+
+    break(bite: Bite): void {
+      this.bites.push(bite);
+    }
+  }
+
+  const cut: FaultRule = { connections: true, clientId: "pod", action: { type: "drop" } };
+
+  test("breaks those that are open when it is added, and of them those that it matches", () => {
+    const faults = new Faults();
+    const [open, other, unknown] = [{}, { clientId: "other" }, undefined].map((of) => {
+      const connection = new Connection(of);
+      faults.join(connection);
+      return connection;
+    });
+    const fault = faults.add(cut);
+    expect(open?.bites.map(({ id }) => id)).toEqual([fault.id]);
+    expect([other?.bites, unknown?.bites]).toEqual([[], []]);
+    expect([fault.hits, fault.firstHit]).toEqual([1, facts]);
+  });
+
+  test("leaves a connection alone that has ended", () => {
+    const faults = new Faults();
+    const connection = new Connection({});
+    faults.join(connection)[Symbol.dispose]();
+    const fault = faults.add(cut);
+    expect([connection.bites, fault.hits]).toEqual([[], 0]);
+  });
+
+  test("bites a new connection at its request, and never an exchange", async () => {
+    const faults = new Faults();
+    const fault = faults.add(cut);
+    expect(faults.bite("request", 1, facts)).toBeUndefined();
+    expect(faults.biteConnection(new Connection(undefined), facts)?.rule).toBe(cut);
+    await expect(fault.arrived).resolves.toBe(facts);
+  });
+
+  test("goes by what is known of the connection, which may be more later", () => {
+    const faults = new Faults();
+    const fault = faults.add({ ...cut, node: 1, principal: "User:u" });
+    const connection = new Connection(undefined);
+    const anonymous = { ...facts, principal: "User:ANONYMOUS" };
+    expect(faults.biteConnection(connection, anonymous)).toBeUndefined();
+    expect(faults.biteConnection(connection, facts)?.id).toBe(fault.id);
+  });
+
+  test("is not one about exchanges", () => {
+    const faults = new Faults();
+    const connection = new Connection({});
+    faults.join(connection);
+    faults.add({ action: { type: "drop" } });
+    expect([connection.bites, faults.biteConnection(connection, facts)]).toEqual([[], undefined]);
+  });
+
+  test("counts connections and not their requests, first those that are open", () => {
+    const faults = new Faults();
+    const [open, second, third] = [1, 2, 3].map(() => new Connection({}));
+    faults.join(open!);
+    const fault = faults.add({ ...cut, skip: 1, times: 1 });
+    const bitten = [open!, open!, second!, third!].map((connection) => {
+      return faults.biteConnection(connection, facts) !== undefined;
+    });
+    expect(bitten).toEqual([false, false, true, false]);
+    expect([open?.bites, fault.hits]).toEqual([[], 1]);
+  });
+
+  test("draws once for each connection", () => {
+    const faults = new Faults();
+    const fault = faults.add({ ...cut, probability: 0.5 });
+    const connections = Array.from({ length: 100 }, () => new Connection({}));
+    const bitten = [1, 2, 3].map(() => {
+      return connections.filter((one) => faults.biteConnection(one, facts) !== undefined).length;
+    });
+    expect(bitten).toEqual([fault.hits, 0, 0]);
+    expect(Math.abs(fault.hits - 50)).toBeLessThan(20);
+  });
+
+  test("lets go of every connection that it broke when it is disposed of, and counts connections in its complaint", async () => {
+    const faults = new Faults();
+    const connections = [new Connection({}), new Connection({})];
+    for (const connection of connections) faults.join(connection);
+    faults.add({ ...cut, action: { type: "blackhole" } })[Symbol.dispose]();
+    await Promise.all(connections.flatMap(({ bites }) => bites.map(({ released }) => released)));
+    expect(connections.map(({ bites }) => bites.length)).toEqual([1, 1]);
+    expect(() => faults.add({ ...cut, clientId: "x" })[Symbol.dispose]()).toThrow(
+      "the fault never fired: drop the request, connections true, clientId x; 0 connections matched it",
+    );
+  });
+
+  test.each<[described: string, rule: Partial<FaultRule>]>([
+    ["barrier the request", { action: { type: "barrier" } }],
+    ["drop the reply", { direction: "reply" }],
+    ["blackhole the reply", { action: { type: "blackhole", bytes: 1 } }],
+  ])("cannot %s", (described, change) => {
+    expect(() => new Faults().add({ ...cut, ...change })).toThrow(
+      new RangeError(
+        `connections are cut by drop or made deaf by blackhole, got ${described}, connections true, clientId pod`,
+      ),
+    );
+  });
+
+  test.each([["api"], ["topic"], ["group"]])(
+    "is refused with %s, which is of an exchange",
+    (name) => {
+      expect(() => new Faults().add({ ...cut, [name]: "x" })).toThrow(
+        new RangeError(`a rule about connections has no ${name}, got x`),
+      );
+    },
+  );
 });

@@ -60,8 +60,10 @@ export class Faults {
     this.#installed.push(fault);
     if (rule.connections === true) {
       for (const connection of this.#connections) {
-        const { node, facts } = connection;
-        if (facts !== undefined && fault.bites(undefined, node, facts)) connection.break(fault);
+        const { facts } = connection;
+        if (facts !== undefined && fault.bitesConnection(connection, facts)) {
+          connection.break(fault);
+        }
       }
     }
     return fault;
@@ -86,10 +88,12 @@ export class Faults {
     return undefined;
   }
 
-  /** The same for the connection with this request; undefined when no rule is about it. */
-  biteConnection(node: number, request: RequestFacts): Bite | undefined {
+  /** The same for a whole connection, which is asked about at each of its requests and counts once. */
+  biteConnection(connection: BreakableConnection, request: RequestFacts): Bite | undefined {
     for (const fault of this.#installed) {
-      if (fault.rule.connections === true && fault.bites(undefined, node, request)) return fault;
+      if (fault.rule.connections === true && fault.bitesConnection(connection, request)) {
+        return fault;
+      }
     }
     return undefined;
   }
@@ -117,6 +121,8 @@ class InstalledFault implements Fault, Bite {
   readonly #direction: FaultDirection;
   readonly #random: Random;
   readonly #remove: () => void;
+  /** Connections that matched it, whether it bit them or let them pass. */
+  readonly #met = new WeakSet<BreakableConnection>();
   readonly #arrive: (request: RequestFacts) => void;
   readonly #release: () => void;
   #isDisposed = false;
@@ -150,12 +156,25 @@ class InstalledFault implements Fault, Bite {
     return this.#firstHit;
   }
 
-  /** `direction` undefined: the whole connection. */
-  bites(direction: FaultDirection | undefined, node: number, request: RequestFacts): boolean {
-    const { skip = 0, times = Number.POSITIVE_INFINITY, probability = 1 } = this.rule;
-    if (this.#hits >= times) return false;
-    if (direction !== undefined && direction !== this.#direction) return false;
-    if (!matches(this.rule, node, request)) return false;
+  bites(direction: FaultDirection, node: number, request: RequestFacts): boolean {
+    if (this.#isSpent || direction !== this.#direction) return false;
+    return matches(this.rule, node, request) && this.#hitsMatching(request);
+  }
+
+  bitesConnection(connection: BreakableConnection, request: RequestFacts): boolean {
+    if (this.#isSpent || this.#met.has(connection)) return false;
+    if (!matches(this.rule, connection.node, request)) return false;
+    this.#met.add(connection);
+    return this.#hitsMatching(request);
+  }
+
+  get #isSpent(): boolean {
+    return this.#hits >= (this.rule.times ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** Whether it bites this one of those that match. */
+  #hitsMatching(request: RequestFacts): boolean {
+    const { skip = 0, probability = 1 } = this.rule;
     this.#matched += 1;
     if (this.#matched <= skip) return false;
     if (probability < 1 && this.#random.next() >= probability) return false;
@@ -175,8 +194,9 @@ class InstalledFault implements Fault, Bite {
     this.#remove();
     this.#release();
     if (this.#hits === 0 && this.rule.optional !== true) {
+      const what = this.rule.connections === true ? "connections" : "exchanges";
       throw new FaultNeverFiredError(
-        `the fault never fired: ${describeRule(this.rule)}; ${this.#matched} exchanges matched it`,
+        `the fault never fired: ${describeRule(this.rule)}; ${this.#matched} ${what} matched it`,
       );
     }
   }

@@ -63,7 +63,9 @@ export interface FaultRule extends FaultScope {
   /**
    * It is about whole connections, which `clientId`, `node` and `principal` choose: those that are open at once, and new ones at
    * their first request. `drop` cuts them. `blackhole` makes them deaf; with `direction: "reply"` requests are still applied
-   * and nothing is answered. It goes before rules about exchanges. A connection whose client id is not known yet is a new one.
+   * and nothing is answered. Either way the socket stays open until the rule lets go of it, whatever the broker would have closed it
+   * for, and no other rule about connections meets it. It goes before rules about exchanges. A connection whose client id is not
+   * known yet is a new one. `skip`, `times` and `probability` count connections.
    */
   readonly connections?: boolean;
   /** Matching exchanges that pass before the rule bites: with `times: 1` it bites the one after them. Default 0. */

@@ -183,7 +183,7 @@ export class Connection implements BreakableConnection {
     const isFirst = this.#lastFacts === undefined;
     this.#lastFacts = facts;
     if (this.#isMute) return false;
-    const bite = this.#cluster.faults.biteConnection(this.#place.node, facts);
+    const bite = this.#cluster.faults.biteConnection(this, facts);
     if (bite === undefined) return false;
     this.#break(bite, isFirst ? "connection-refused" : "connection-broken");
     return !this.#isMute;
