@@ -13,8 +13,9 @@ export function listenForInterrupts(outputClosed: AbortSignal): AbortSignal {
   const onSignal = (): void => {
     if (!interrupt.signal.aborted) {
       firstMs = performance.now();
-      process.stderr.write("\ninterrupted: taking everything down (again: at once)\n");
+      // First, so that lines which change on the terminal are out of the way of the message.
       interrupt.abort(new Error("interrupted"));
+      process.stderr.write("\ninterrupted: taking everything down (again: at once)\n");
     } else if (performance.now() - firstMs > ONE_INTERRUPT_MS) {
       process.exit(EXIT_CODE.interrupted);
     }

@@ -16,8 +16,9 @@ import { makeDirectory } from "./make-directory.ts";
 import { makeOwnedDirectory, removeDirectory } from "./owned-directory.ts";
 import { htmlTimeline } from "./report/html.ts";
 import { junitReport } from "./report/junit.ts";
+import { LiveBlock } from "./report/live-block.ts";
+import type { Terminal } from "./report/live-block.ts";
 import { closingLines, Progress } from "./report/terminal.ts";
-import type { Terminal } from "./report/terminal.ts";
 import { rerunCommand } from "./rerun.ts";
 import { runId } from "./run-id.ts";
 import { runScenarios } from "./runner.ts";
@@ -48,7 +49,8 @@ export async function run(options: RunOptions): Promise<ExitCode> {
   const artifacts = join(resolve(chosen.artifacts), runId(chosen.seed));
   await makeDirectory("--artifacts ($SD_ARTIFACTS_DIR)", artifacts);
   if (chosen.junit !== null) await makeDirectory("--junit", dirname(resolve(chosen.junit)));
-  const progress = new Progress(terminal, scenarios.length);
+  const block = new LiveBlock(terminal, { signal });
+  const progress = new Progress(block, scenarios.length);
   const secrets = new Map<string, string>();
   progress.line(`seed ${chosen.seed}, artifacts ${artifacts}`);
   let results: ScenarioResult[] = [];
@@ -103,7 +105,7 @@ export async function run(options: RunOptions): Promise<ExitCode> {
     await brokers.saveLogs?.(join(artifacts, "broker"));
     await writeReports(chosen, artifacts, results, recorder);
   } finally {
-    progress.end();
+    block.end();
     await removeDirectory(compileCache);
   }
   const hasTraces = results.some(({ status }) => status === "passed");

@@ -6,7 +6,7 @@ import type { ChaosArguments } from "../cli/chaos-arguments.ts";
 import { EXIT_CODE } from "../errors.ts";
 import type { ExitCode } from "../errors.ts";
 import { makeDirectory } from "../make-directory.ts";
-import type { Terminal } from "../report/terminal.ts";
+import type { Terminal } from "../report/live-block.ts";
 import { runId } from "../run-id.ts";
 import { Coverage } from "./coverage.ts";
 import { drawSchedule } from "./draw-schedule.ts";

@@ -3,7 +3,7 @@ import { checkSecrets } from "../checkers/secrets.ts";
 import type { ReplayArguments } from "../cli/chaos-arguments.ts";
 import { EXIT_CODE } from "../errors.ts";
 import type { ExitCode } from "../errors.ts";
-import type { Terminal } from "../report/terminal.ts";
+import type { Terminal } from "../report/live-block.ts";
 import { runId } from "../run-id.ts";
 import { openChaosSession } from "./engine/chaos-session.ts";
 import { runSchedules } from "./engine/run-schedules.ts";

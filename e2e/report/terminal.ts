@@ -1,25 +1,20 @@
 import type { RunEvent } from "../events.ts";
 import type { ScenarioResult } from "../runner.ts";
 import { scenarioId } from "../scenario.ts";
-
-export interface Terminal {
-  readonly isTTY: boolean;
-  readonly columns?: number;
-  write(text: string): unknown;
-}
+import type { LiveBlock } from "./live-block.ts";
 
 /**
  * Shows the run while it works: one line per scenario that ended and, on a TTY, one line that changes
  * with what the running ones do. Without a TTY every step is a plain line.
  */
 export class Progress {
-  readonly #terminal: Terminal;
+  readonly #block: LiveBlock;
   readonly #total: number;
   readonly #running = new Map<string, string>();
   #ended = 0;
 
-  constructor(terminal: Terminal, total: number) {
-    this.#terminal = terminal;
+  constructor(block: LiveBlock, total: number) {
+    this.#block = block;
     this.#total = total;
   }
 
@@ -49,12 +44,7 @@ export class Progress {
 
   /** Writes a line above the changing one. */
   line(text: string): void {
-    this.#terminal.write(this.#terminal.isTTY ? `\r\u001b[K${text}\n` : `${text}\n`);
-  }
-
-  /** Takes the changing line away. */
-  end(): void {
-    if (this.#terminal.isTTY) this.#terminal.write("\r\u001b[K");
+    this.#block.line(text);
   }
 
   #kept({ scenario, fields }: RunEvent): void {
@@ -73,7 +63,7 @@ export class Progress {
   #step(scenario: string, text: unknown): void {
     if (typeof text !== "string") return;
     this.#running.set(scenario, text);
-    if (!this.#terminal.isTTY) this.line(`     ${scenario}: ${text}`);
+    if (!this.#block.isLive) this.line(`     ${scenario}: ${text}`);
   }
 
   #end(scenario: string, status: string, fields: RunEvent["fields"]): void {
@@ -90,12 +80,10 @@ export class Progress {
   }
 
   #status(): void {
-    if (!this.#terminal.isTTY) return;
     const running = [...this.#running].map(([name, step]) =>
       step === "" ? name : `${name}: ${step}`,
     );
-    const text = `${this.#ended}/${this.#total} ${running.join(" | ")}`;
-    this.#terminal.write(`\r\u001b[K${text.slice(0, (this.#terminal.columns ?? 80) - 1)}`);
+    this.#block.show([[{ text: `${this.#ended}/${this.#total} ${running.join(" | ")}` }]]);
   }
 }
 

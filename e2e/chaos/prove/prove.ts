@@ -4,7 +4,7 @@ import { EXIT_CODE, UsageError } from "../../errors.ts";
 import type { ExitCode } from "../../errors.ts";
 import { makeDirectory } from "../../make-directory.ts";
 import { seededRandom } from "../../random.ts";
-import type { Terminal } from "../../report/terminal.ts";
+import type { Terminal } from "../../report/live-block.ts";
 import { runId } from "../../run-id.ts";
 import { drawSchedule } from "../draw-schedule.ts";
 import { openChaosSession } from "../engine/chaos-session.ts";

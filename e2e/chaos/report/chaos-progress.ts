@@ -1,4 +1,4 @@
-import type { Terminal } from "../../report/terminal.ts";
+import type { Terminal } from "../../report/live-block.ts";
 import type { PlayedStep } from "../engine/played-step.ts";
 import type { ScheduleResult } from "../engine/run-schedule.ts";
 import type { ScheduleProgress } from "../engine/schedule-scenario.ts";
