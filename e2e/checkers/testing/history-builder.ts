@@ -66,6 +66,11 @@ export class HistoryBuilder {
     return this.#nowMs;
   }
 
+  /** The last one. */
+  get generation(): number {
+    return this.#generation;
+  }
+
   wait(ms: number): this {
     this.#nowMs += ms;
     return this;

@@ -1,0 +1,47 @@
+import { assertCounted } from "#fixtures/properties.ts";
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { judgeHistory } from "../judge-history.ts";
+import { choicesOf } from "../testing/choices.ts";
+import { troublesOf } from "../testing/expect-verdict.ts";
+import { mutate } from "../testing/mutation.ts";
+import { MUTATIONS } from "../testing/mutations.ts";
+import { writeGoodHistory } from "../testing/write-good-history.ts";
+import { CHECKERS } from "./index.ts";
+
+const NUMBERS = fc.array(fc.nat(1000), { maxLength: 200, size: "max" });
+const RECORDS = fc.integer({ min: 1, max: 12 });
+
+test("whatever happens in a run in which everything is right, every invariant holds", () => {
+  assertCounted(
+    fc.property(RECORDS, NUMBERS, (records, numbers) => {
+      const builder = writeGoodHistory({ records, choose: choicesOf(numbers) });
+      expect(troublesOf(builder)).toEqual({});
+    }),
+    { numRuns: 300 },
+  );
+});
+
+describe("one thing that is wrong in such a run is found", () => {
+  test.each(MUTATIONS)("$invariant: $what", (mutation) => {
+    const { invariant, says = ["broken"] } = mutation;
+    const checkers = CHECKERS.filter(({ name }) => name === invariant);
+    assertCounted(
+      fc.property(RECORDS, NUMBERS, fc.array(fc.nat(1000)), (records, numbers, places) => {
+        const good = writeGoodHistory({ records, choose: choicesOf(numbers) }).history();
+        const bad = mutate(good, mutation, choicesOf(places));
+        // fast-check fails when too few histories can be changed in this way.
+        fc.pre(bad !== undefined);
+        const [verdict] = judgeHistory(bad, checkers).verdicts;
+        expect(says).toContain(verdict?.status);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test("there is such a change for every checker of events", () => {
+    const tried = new Set(MUTATIONS.map(({ invariant }) => invariant));
+    const judged = CHECKERS.filter(({ needs }) => !needs.includes("contract-file"));
+    expect(judged.map(({ name }) => name).filter((name) => !tried.has(name))).toEqual([]);
+  });
+});

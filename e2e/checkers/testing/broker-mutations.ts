@@ -1,0 +1,205 @@
+import { actionKeyOf } from "../facts/action-key.ts";
+import { recordTerminalMs } from "../facts/terminal.ts";
+import type { Published } from "../history-event.ts";
+import {
+  type Kind,
+  type MutableHistory,
+  type Mutation,
+  pick,
+  pickOf,
+  replaced,
+  without,
+} from "./mutation.ts";
+
+/** More than the clocks of two places may differ by. */
+const CLEAR_MS = 60;
+
+/** What the broker was asked for. */
+export const BROKER_MUTATIONS: readonly Mutation[] = [
+  {
+    what: "a member commits what its generation gave to another",
+    invariant: "committed-owned",
+    change: (history, choose) => {
+      const commit = pick(history, choose, "committed", ({ accepted }) => accepted);
+      return commit && replaced(history, commit, { memberId: `not-${commit.memberId}` });
+    },
+  },
+  {
+    what: "somebody commits who is no member",
+    invariant: "committed-owned",
+    change: (history, choose) => {
+      const commit = pick(history, choose, "committed", ({ accepted }) => accepted);
+      return commit && replaced(history, commit, { memberId: "", generation: -1 });
+    },
+  },
+  {
+    what: "a generation in which a commit was made is missing",
+    invariant: "committed-owned",
+    says: ["unknown"],
+    change: (history, choose) => {
+      const commit = pick(history, choose, "committed", ({ accepted }) => accepted);
+      return (
+        commit &&
+        without(
+          history,
+          (event) => event.kind === "assigned" && event.generation === commit.generation,
+        )
+      );
+    },
+  },
+  {
+    what: "every generation is missing",
+    invariant: "committed-owned",
+    says: ["unknown"],
+    change: (history, choose) =>
+      pick(history, choose, "committed", ({ accepted }) => accepted) &&
+      without(history, ({ kind }) => kind === "assigned"),
+  },
+  {
+    what: "a commit comes before the end of a record that it passes",
+    invariant: "committed-terminal",
+    change: (history, choose) => {
+      const commit = pick(history, choose, "committed", ({ accepted }) => accepted);
+      const record = commit && pickOf(firstPassed(history, commit), choose);
+      return commit && record && replaced(history, commit, { atMs: record.atMs });
+    },
+  },
+  {
+    what: "a commit passes a record that has not ended",
+    invariant: "committed-terminal",
+    change: (history, choose) => {
+      const commit = pick(history, choose, "committed", ({ accepted }) => accepted);
+      const open = commit && pickOf(openBehind(history, commit), choose);
+      if (commit === undefined || open === undefined) return undefined;
+      return replaced(history, commit, { offset: String(Number(open.offset) + 1) });
+    },
+  },
+  {
+    what: "a position is committed that is none",
+    invariant: "committed-terminal",
+    change: (history, choose) => {
+      const commit = pick(history, choose, "committed", ({ accepted }) => accepted);
+      return commit && [...history.events, { ...commit, offset: "-2" }];
+    },
+  },
+  {
+    what: "a dead letter is missing",
+    invariant: "committed-terminal",
+    change: dropLetters,
+  },
+  {
+    what: "a dead letter is missing",
+    invariant: "dead-letters-delivered",
+    change: dropLetters,
+  },
+  {
+    what: "the dead letter of a record that cannot be decoded is missing",
+    invariant: "every-event-terminal",
+    change: (history, choose) => {
+      const letter = pick(history, choose, "dead-lettered", ({ key }) => key === null);
+      const { partition, offset } = letter?.source ?? {};
+      return (
+        letter &&
+        without(
+          history,
+          (event) =>
+            event.kind === "dead-lettered" &&
+            event.key === null &&
+            event.source?.partition === partition &&
+            event.source?.offset === offset,
+        )
+      );
+    },
+  },
+  {
+    what: "a dead letter says otherwise than the outcome",
+    invariant: "outcomes-true",
+    change: (history, choose) => {
+      const letter = pick(history, choose, "dead-lettered", ({ key }) => key !== null);
+      const reason = letter?.reason === "in-doubt" ? "failed-not-applied" : "in-doubt";
+      return letter && replaced(history, letter, { reason });
+    },
+  },
+  {
+    what: "a partition is not committed to its end",
+    invariant: "committed-to-end",
+    change: (history, choose) => {
+      const partition = pickOf(
+        [...history.facts.partitions.values()].filter(({ records }) => records.length > 0),
+        choose,
+      );
+      const end = String(partition?.records.length);
+      return (
+        partition &&
+        without(
+          history,
+          (event) =>
+            event.kind === "committed" &&
+            event.partition === partition.partition &&
+            event.offset === end,
+        )
+      );
+    },
+  },
+  {
+    what: "the broker delivers what nobody published",
+    invariant: "committed-to-end",
+    says: ["unknown"],
+    change: (history, choose) => {
+      const delivered = pick(history, choose, "delivered");
+      return delivered && replaced(history, delivered, { nextOffset: "1000" });
+    },
+  },
+];
+
+function dropLetters(history: MutableHistory, choose: (limit: number) => number) {
+  const letter = pick(history, choose, "dead-lettered", ({ key }) => {
+    const attempts = history.facts.actions.get(key ?? "")?.attempts;
+    if (attempts === undefined) return false;
+    // What a late owner did needs no letter.
+    return [...attempts.values()].every(({ outcomes }) =>
+      outcomes.every(({ outcome }) => outcome !== "done"),
+    );
+  });
+  return (
+    letter &&
+    without(history, (event) => event.kind === "dead-lettered" && event.key === letter.key)
+  );
+}
+
+/** Records that no commit before this one passed, and that ended a while after they were published. */
+function firstPassed({ facts }: MutableHistory, commit: Kind<"committed">): readonly Record[] {
+  const { records, commits } = partitionOf(facts, commit);
+  const before = commits.filter(({ accepted, atMs }) => accepted && atMs < commit.atMs);
+  const passed = Math.max(0, ...before.map(({ offset }) => Number(offset)));
+  return records.filter(
+    (record) =>
+      Number(record.offset) >= passed &&
+      Number(record.offset) < Number(commit.offset) &&
+      endsAfter(facts, record, record.atMs),
+  );
+}
+
+/** Records at or behind the committed offset that ended a while after the commit. */
+function openBehind({ facts }: MutableHistory, commit: Kind<"committed">): readonly Record[] {
+  const { records } = partitionOf(facts, commit);
+  return records.filter(
+    (record) =>
+      Number(record.offset) >= Number(commit.offset) && endsAfter(facts, record, commit.atMs),
+  );
+}
+
+type Facts = MutableHistory["facts"];
+type Record = Published & { readonly atMs: number; readonly index: number };
+
+function partitionOf({ partitions }: Facts, { topic, partition }: Kind<"committed">) {
+  return partitions.get(`${topic}/${partition}`) ?? { records: [], commits: [] };
+}
+
+function endsAfter(facts: Facts, record: Record, atMs: number): boolean {
+  const actions = record.expected.flatMap(
+    (expected) => facts.actions.get(actionKeyOf(expected)) ?? [],
+  );
+  const endMs = recordTerminalMs(record, actions, facts.recordLetters);
+  return endMs !== undefined && endMs > atMs + CLEAR_MS;
+}

@@ -1,0 +1,80 @@
+import type { RunHistory } from "../checker.ts";
+import {
+  type ActionFacts,
+  type AttemptFacts,
+  factsOf,
+  type HistoryFacts,
+} from "../facts/history-facts.ts";
+import type { HistoryEvent } from "../history-event.ts";
+import type { Choose } from "./choices.ts";
+
+/** A change that makes a good history a bad one. */
+export interface Mutation {
+  /** What it does, as a sentence about the run. */
+  readonly what: string;
+  /** The checker that must see it. */
+  readonly invariant: string;
+  /** What it may say. Default: broken. */
+  readonly says?: readonly ("broken" | "unknown")[];
+  /** Gives the changed events in any order; undefined when there is nothing in the history that it could change. */
+  readonly change: (history: MutableHistory, choose: Choose) => readonly HistoryEvent[] | undefined;
+}
+
+export interface MutableHistory {
+  readonly events: readonly HistoryEvent[];
+  readonly facts: HistoryFacts;
+}
+
+/** undefined: it cannot be applied to this history. */
+export function mutate(
+  history: RunHistory,
+  { change }: Mutation,
+  choose: Choose,
+): RunHistory | undefined {
+  const { events } = history;
+  const changed = change({ events, facts: factsOf(history) }, choose);
+  if (changed === undefined) return undefined;
+  return { ...history, events: changed.toSorted((one, other) => one.atMs - other.atMs) };
+}
+
+export type Kind<Name extends HistoryEvent["kind"]> = Extract<HistoryEvent, { kind: Name }>;
+
+/** One of the events of that kind that the condition is true of. */
+export function pick<Name extends HistoryEvent["kind"]>(
+  { events }: MutableHistory,
+  choose: Choose,
+  kind: Name,
+  condition: (event: Kind<Name>) => boolean = () => true,
+): Kind<Name> | undefined {
+  const isKind = (event: HistoryEvent): event is Kind<Name> => event.kind === kind;
+  return pickOf(events.filter(isKind).filter(condition), choose);
+}
+
+export function pickOf<Item>(items: readonly Item[], choose: Choose): Item | undefined {
+  return items.length === 0 ? undefined : items[choose(items.length)];
+}
+
+export function without(
+  { events }: MutableHistory,
+  isDropped: (event: HistoryEvent) => boolean,
+): readonly HistoryEvent[] {
+  return events.filter((event) => !isDropped(event));
+}
+
+/** The same history with this one event changed. */
+export function replaced<Event extends HistoryEvent>(
+  { events }: MutableHistory,
+  event: Event,
+  change: Partial<Event>,
+): readonly HistoryEvent[] {
+  return events.map((one) => (one === event ? { ...event, ...change } : one));
+}
+
+/** Every attempt with its action. */
+export function attemptsOf({
+  facts,
+}: MutableHistory): readonly { readonly action: ActionFacts; readonly attempt: AttemptFacts }[] {
+  return [...facts.actions.values()].flatMap((action) =>
+    [...action.attempts.values()].map((attempt) => ({ action, attempt })),
+  );
+}

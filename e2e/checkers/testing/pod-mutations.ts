@@ -1,0 +1,72 @@
+import { claimFileOf, outcomeFileOf } from "../facts/history-facts.ts";
+import { runsOf } from "../facts/pod-runs.ts";
+import {
+  attemptsOf,
+  type Kind,
+  type MutableHistory,
+  type Mutation,
+  pick,
+  replaced,
+  without,
+} from "./mutation.ts";
+
+/** More than the clocks of two places may differ by. */
+const EARLIER_MS = 100;
+
+/** What became of the pods. */
+export const POD_MUTATIONS: readonly Mutation[] = [
+  {
+    what: "a process that ends with code 0 leaves an attempt behind",
+    invariant: "clean-stop",
+    change: (history, choose) => {
+      const exit = pick(history, choose, "pod", (event) => leavesAttempt(history, event));
+      return exit && replaced(history, exit, { exitCode: 0 });
+    },
+  },
+  {
+    what: "a pod claims and sends while its volume takes no file",
+    invariant: "storage-failure",
+    change: (history, choose) => {
+      const sending = pick(history, choose, "sending");
+      const claim = history.events.find(
+        (event) => event.kind === "claimed" && event.nonce === sending?.nonce,
+      );
+      if (sending === undefined || claim === undefined) return undefined;
+      const fault = { kind: "fault", step: 1, fault: "volume.read-only", detail: "" } as const;
+      const { pod } = sending;
+      const atMs = claim.atMs - EARLIER_MS;
+      return [...history.events, { ...fault, pod, what: "injected", atMs }];
+    },
+  },
+  {
+    what: "the log of a pod does not say that a claim is durable",
+    invariant: "sent-by-claimant",
+    // A process that ended with code 0 has written everything out, so that the log must be short.
+    says: ["broken", "unknown"],
+    change: (history, choose) => {
+      const sending = pick(history, choose, "sending");
+      return (
+        sending &&
+        without(
+          history,
+          (event) =>
+            event.kind === "claimed" && event.from === "log" && event.nonce === sending.nonce,
+        )
+      );
+    },
+  },
+];
+
+/** A killed process, the claim of which another pod called in doubt afterwards. Nothing else kept it from writing. */
+function leavesAttempt(history: MutableHistory, event: Kind<"pod">): boolean {
+  const { facts } = history;
+  if (event.exitCode !== 137 || facts.faults.some(({ pod }) => pod === event.pod)) return false;
+  const run = runsOf(facts, event.pod).find(({ endMs }) => endMs === event.atMs);
+  return attemptsOf(history).some(({ attempt }) => {
+    const claim = claimFileOf(attempt);
+    const outcome = outcomeFileOf(attempt);
+    if (run === undefined || claim?.pod !== event.pod || outcome === undefined) return false;
+    const isOfRun = claim.atMs > run.startMs && claim.atMs <= run.endMs;
+    return isOfRun && outcome.nonce !== claim.nonce && outcome.atMs > run.endMs;
+  });
+}

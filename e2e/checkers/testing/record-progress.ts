@@ -1,0 +1,181 @@
+import type { Choose } from "./choices.ts";
+import type { ClaimedAttempt, HistoryBuilder, PlannedAction } from "./history-builder.ts";
+
+type Stage = "new" | "claimed" | "sent" | "applied" | "ended" | "finished";
+
+/** How an attempt ends, in eight choices. */
+const OUTCOMES = [
+  "done",
+  "done",
+  "done",
+  "done",
+  "failed-not-applied",
+  "in-doubt",
+  "rejected",
+  "suppressed",
+] as const;
+
+/** What is known of one record of the topic, and how far the pods have come with it. */
+export class RecordProgress {
+  readonly partition: number;
+  readonly offset: string;
+  /** null: it cannot be decoded. */
+  readonly incident: string | null;
+  /** undefined: no rule matches. */
+  readonly action: PlannedAction | undefined;
+  /** The record of the same incident before it, which has to be finished first. */
+  readonly #before: RecordProgress | undefined;
+  readonly #isTooOld: boolean;
+  #stage: Stage = "new";
+  #attempt = 1;
+  #claimed: ClaimedAttempt | undefined;
+  #planned: (typeof OUTCOMES)[number] = "done";
+  #outcome = "";
+
+  constructor(
+    place: Pick<RecordProgress, "partition" | "offset" | "incident" | "action">,
+    more: { readonly before?: RecordProgress | undefined; readonly isTooOld?: boolean } = {},
+  ) {
+    this.partition = place.partition;
+    this.offset = place.offset;
+    this.incident = place.incident;
+    this.action = place.action;
+    this.#before = more.before;
+    this.#isTooOld = more.isTooOld ?? false;
+  }
+
+  get isFinished(): boolean {
+    return this.#stage === "finished";
+  }
+
+  get isPossible(): boolean {
+    return !this.isFinished && (this.#before?.isFinished ?? true);
+  }
+
+  /** The pod that has claimed an attempt and has not ended it. */
+  get claimant(): string | undefined {
+    return ["claimed", "sent", "applied"].includes(this.#stage) ? this.#claimed?.pod : undefined;
+  }
+
+  /** Whether the next step writes a claim or an outcome. */
+  get needsVolume(): boolean {
+    if (this.action === undefined || this.#isTooOld) return false;
+    return this.#stage === "new" || this.#stage === "applied";
+  }
+
+  /** Goes on by one step, in the hands of the pod that owns the partition. */
+  advance(builder: HistoryBuilder, owner: string, choose: Choose): void {
+    if (this.action === undefined) return this.#pass(builder);
+    if (this.#before?.action?.key === this.action.key) return this.#finish();
+    if (this.#isTooOld) return this.#giveUp(builder, owner, this.action);
+    switch (this.#stage) {
+      case "new":
+        return this.#claim(builder, owner, choose);
+      case "claimed":
+        return this.#send(builder, choose);
+      case "sent":
+        return this.#apply(builder);
+      case "applied":
+        return this.#end(builder, this.#planned);
+      case "ended":
+        return this.#follow(builder, choose);
+      case "finished":
+    }
+  }
+
+  /** The claimant loses the partition in an orderly way, and brings to an end what it has claimed. */
+  drain(builder: HistoryBuilder): void {
+    if (this.claimant === undefined) return;
+    if (this.#stage === "claimed") return this.#end(builder, "failed-not-applied");
+    if (this.#stage === "sent") this.#apply(builder);
+    this.#end(builder, this.#planned);
+  }
+
+  /**
+   * The claimant is gone or stands still, and another pod calls the attempt in doubt. Returns what the claimant does when it goes on, if its
+   * request was on the way: the effect comes late, and it says so.
+   */
+  abandon(builder: HistoryBuilder, other: string): (() => void) | undefined {
+    const claimed = this.#claimed;
+    if (claimed === undefined || this.claimant === undefined) return undefined;
+    const stage = this.#stage;
+    builder.wait(1000).orphan(claimed, other);
+    this.#ended("in-doubt");
+    if (stage === "claimed" || this.#planned !== "done") return undefined;
+    const { action, attempt, pod } = claimed;
+    return () => {
+      if (stage === "sent") builder.effect(claimed);
+      const late = { pod, key: action.key, attempt, nonce: "", outcome: "done" } as const;
+      builder.add({ kind: "ended", from: "log", ...late, reason: "late" });
+    };
+  }
+
+  #pass(builder: HistoryBuilder): void {
+    if (this.incident === null) builder.letterOfRecord(this.offset, this.partition);
+    this.#finish();
+  }
+
+  #giveUp(builder: HistoryBuilder, pod: string, { key }: PlannedAction): void {
+    const said = { pod, key, attempt: 0, nonce: "", outcome: "rejected", reason: "too-old" };
+    builder.add({ kind: "ended", from: "log", ...said });
+    this.#finish();
+  }
+
+  #claim(builder: HistoryBuilder, pod: string, choose: Choose): void {
+    const { action } = this;
+    if (action === undefined) return;
+    this.#claimed = builder.claim(action, { pod, attempt: this.#attempt });
+    this.#planned = OUTCOMES[choose(OUTCOMES.length)] ?? "done";
+    this.#stage = "claimed";
+  }
+
+  #send(builder: HistoryBuilder, choose: Choose): void {
+    if (this.#claimed === undefined) return;
+    this.#stage = "applied";
+    // What the limits of its rule suppress is claimed and never sent.
+    if (this.#planned === "suppressed") return;
+    builder.send(this.#claimed);
+    // Some requests never arrive, and their senders cannot know.
+    if (this.#planned === "in-doubt" && choose(2) === 1) return;
+    this.#stage = "sent";
+  }
+
+  #apply(builder: HistoryBuilder): void {
+    const isApplied = this.#planned === "done" || this.#planned === "in-doubt";
+    if (isApplied && this.#claimed !== undefined) builder.effect(this.#claimed);
+    this.#stage = "applied";
+  }
+
+  #end(builder: HistoryBuilder, outcome: (typeof OUTCOMES)[number]): void {
+    if (this.#claimed === undefined) return;
+    if (outcome === "suppressed") {
+      builder.outcome(this.#claimed, "rejected", { reason: "dry-run" });
+    } else builder.outcome(this.#claimed, outcome);
+    this.#ended(outcome);
+  }
+
+  #ended(outcome: string): void {
+    this.#outcome = outcome;
+    this.#stage = outcome === "done" ? "finished" : "ended";
+  }
+
+  /** Another attempt where that is allowed, else the dead letter, which may come twice. */
+  #follow(builder: HistoryBuilder, choose: Choose): void {
+    const { action } = this;
+    if (action === undefined) return;
+    const { attemptsMax, idempotent } = action.expected;
+    const isRepeatable =
+      this.#outcome === "failed-not-applied" || (this.#outcome === "in-doubt" && idempotent);
+    if (isRepeatable && this.#attempt < attemptsMax) {
+      this.#attempt += 1;
+      this.#stage = "new";
+      return;
+    }
+    builder.letter({ action, attempt: this.#attempt }, this.#outcome);
+    if (choose(3) !== 1) this.#finish();
+  }
+
+  #finish(): void {
+    this.#stage = "finished";
+  }
+}
