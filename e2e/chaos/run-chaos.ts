@@ -22,6 +22,11 @@ import type { Schedule } from "./schedule.ts";
 import { REGISTERED_KINDS } from "./schedules/kinds.ts";
 import { selectFaults } from "./schedules/select-faults.ts";
 import { shrinkFailure } from "./shrink-failure.ts";
+import { SAMPLE_INTERVAL_MS } from "./soak/bounds.ts";
+import { exitCodeWithSoak } from "./soak/conclude-soak.ts";
+import { judgeSoak } from "./soak/judge-soak.ts";
+import type { SoakFinding } from "./soak/judge-soak.ts";
+import { SoakWatch } from "./soak/soak-watch.ts";
 
 export interface ChaosOptions {
   readonly arguments: ChaosArguments;
@@ -48,7 +53,12 @@ export async function runChaos({
   let shrunk: string | null = null;
   let secrets: ReadonlyMap<string, string>;
   let coverage: Coverage;
+  let growth: readonly SoakFinding[];
   {
+    await using soak = SoakWatch.start({
+      file: join(artifacts, "soak.ndjson"),
+      intervalMs: SAMPLE_INTERVAL_MS,
+    });
     await using session = await openChaosSession({
       run: { ...chosen, scenarios: [], realTime: false, compare: null },
       artifacts,
@@ -78,19 +88,25 @@ export async function runChaos({
       jobs,
       signal,
       isEnough: (result) => chosen.untilFailure && isFailed(result),
-      onProgress: (number, state) => progress.show(number, state),
+      onProgress: (number, state) => {
+        if (state.stage !== null) soak.follow(`schedule ${number}`, state.stage);
+        progress.show(number, state);
+      },
       onResult: (result) => {
+        soak.leave(`schedule ${result.number}`);
         coverage.add(result.steps);
         progress.ended(result);
       },
     });
+    // What shrinking plays, one schedule a second or two, is no soak.
+    growth = judgeSoak(soak.samples);
     const failed = results.find((result) => isFailed(result));
     if (failed !== undefined && chosen.shrink && !signal.aborted) {
       shrunk = await shrinkFailure({ failed, session, place, progress, signal });
     }
     progress.end();
   }
-  await writeChaosReports(chosen, artifacts, results, coverage);
+  await writeChaosReports(chosen, artifacts, results, { coverage, growth });
   const leaks = await checkSecrets(artifacts, secrets);
   for (const leak of leaks) progress.line(`FAIL ${leak}`);
   const uncovered = chosen.requireCoverage ? coverage.missed() : [];
@@ -100,13 +116,16 @@ export async function runChaos({
       results,
       coverage,
       uncovered,
+      growth,
       shrunk,
       artifacts,
       wallMs: performance.now() - startMs,
     }),
   );
   if (leaks.length > 0 && !signal.aborted) return EXIT_CODE.expectationBroke;
-  return exitCodeOf(results, uncovered.length > 0, signal.aborted);
+  const code = exitCodeOf(results, uncovered.length > 0, signal.aborted);
+  // The pods of schedules live too shortly to be judged: nothing is missing when none is.
+  return exitCodeWithSoak(code, growth, null);
 }
 
 /** The first schedule has the seed of the run, the next ones the seeds behind it, which go through all pairs of fault and moment in turn. */
@@ -122,17 +141,18 @@ function* drawn(
   }
 }
 
-/** JUnit with a case for each invariant, and the coverage where it was counted. */
+/** JUnit with a case for each invariant and each measure of growth, and the coverage where it was counted. */
 export async function writeChaosReports(
   chosen: Pick<ChaosArguments, "junit" | "seed" | "target" | "broker">,
   artifacts: string,
   results: readonly ScheduleResult[],
-  coverage?: Coverage,
+  whole: { readonly coverage?: Coverage; readonly growth?: readonly SoakFinding[] } = {},
 ): Promise<void> {
+  const { coverage, growth = [] } = whole;
   const junit = join(artifacts, "junit.xml");
   const { seed, target, broker } = chosen;
   const properties = { seed: String(seed), target, broker: broker.kind };
-  await writeFile(junit, junitOfInvariants(results, properties));
+  await writeFile(junit, junitOfInvariants(results, properties, growth));
   if (chosen.junit !== null) await copyFile(junit, chosen.junit);
   if (coverage === undefined) return;
   await writeFile(join(artifacts, "coverage.json"), `${JSON.stringify(coverage, null, 2)}\n`);

@@ -2,6 +2,8 @@ import { placeOptions } from "../../cli/place-arguments.ts";
 import type { ChaosArguments } from "../../cli/chaos-arguments.ts";
 import type { Coverage } from "../coverage.ts";
 import type { ScheduleResult } from "../engine/run-schedule.ts";
+import type { SoakFinding } from "../soak/judge-soak.ts";
+import { soakLines } from "../soak/soak-lines.ts";
 import { isFailed } from "./exit-code.ts";
 
 export interface ChaosClosing {
@@ -10,6 +12,7 @@ export interface ChaosClosing {
   readonly coverage: Coverage;
   /** What `--require-coverage` refuses. */
   readonly uncovered: readonly string[];
+  readonly growth: readonly SoakFinding[];
   /** What shrinking the first failure gave; null: it was not shrunk. */
   readonly shrunk: string | null;
   readonly artifacts: string;
@@ -18,7 +21,7 @@ export interface ChaosClosing {
 
 /** The last lines of a run of chaos; the counts of invariants stand alone on the very last one. */
 export function closingLines(closing: ChaosClosing): string {
-  const { chosen, results, coverage, uncovered, shrunk, artifacts, wallMs } = closing;
+  const { chosen, results, coverage, uncovered, growth, shrunk, artifacts, wallMs } = closing;
   const failed = results.filter((result) => isFailed(result));
   const place = placeOptions(chosen);
   const again = (result: ScheduleResult): string =>
@@ -32,6 +35,9 @@ export function closingLines(closing: ChaosClosing): string {
     "",
     coverage.summary,
     ...uncovered,
+    "",
+    ...soakLines(growth),
+    "",
     `${results.length} schedules, ${steps.length} steps: ${count("struck")} struck, ${count("missed")} missed, ${count("never-fired")} never fired, ${count("open")} not played`,
     ...failed.flatMap((result) => [`schedule ${result.schedule.seed} failed`, again(result)]),
     ...(shrunk === null ? [] : [shrunk]),

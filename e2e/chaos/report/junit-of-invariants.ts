@@ -1,16 +1,22 @@
 import { escapeXml } from "../../report/xml.ts";
 import type { InvariantVerdict } from "../../checkers/checker.ts";
 import type { ScheduleResult } from "../engine/run-schedule.ts";
+import type { SoakFinding } from "../soak/judge-soak.ts";
+import { describeFinding, measureName } from "../soak/soak-lines.ts";
 
 /**
  * JUnit XML: a suite for each schedule, and in it a case for each invariant, which is skipped where it was not judged, and one for the schedule itself, which
- * fails when it could not be played to its end.
+ * fails when it could not be played to its end. `growth` is a suite of its own.
  */
 export function junitOfInvariants(
   results: readonly ScheduleResult[],
   properties: Readonly<Record<string, string>>,
+  growth: readonly SoakFinding[] = [],
 ): string {
-  const suites = results.map((result) => suiteOf(result, properties));
+  const suites = [
+    ...results.map((result) => scheduleSuite(result, properties)),
+    ...(growth.length === 0 ? [] : [growthSuite(growth, properties)]),
+  ];
   const counts = countsOf(suites.flatMap(({ cases }) => cases));
   return (
     `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites ${counts}>\n` +
@@ -26,20 +32,49 @@ interface Case {
   readonly message?: string;
 }
 
-function suiteOf(
+interface Suite {
+  readonly cases: readonly Case[];
+  readonly text: string;
+}
+
+function scheduleSuite(
   result: ScheduleResult,
   properties: Readonly<Record<string, string>>,
-): { readonly cases: readonly Case[]; readonly text: string } {
+): Suite {
   const { schedule, scenario, verdict } = result;
   const cases = [playedCase(result), ...(verdict?.verdicts ?? []).map(invariantCase)];
-  const listed = Object.entries({ ...properties, schedule: String(schedule.seed) }).map(
-    ([name, value]) => `      <property name="${escapeXml(name)}" value="${escapeXml(value)}"/>\n`,
+  const seed = String(schedule.seed);
+  return suiteOf(seed, cases, { ...properties, schedule: seed }, scenario.durationMs);
+}
+
+function growthSuite(
+  growth: readonly SoakFinding[],
+  properties: Readonly<Record<string, string>>,
+): Suite {
+  const cases = growth.map((finding): Case => {
+    const name = measureName(finding);
+    const message = describeFinding(finding);
+    if (finding.status === "holds") return { name, status: "passed" };
+    if (finding.status === "not-judged") return { name, status: "skipped", message };
+    return { name, status: "failed", type: "broken", message };
+  });
+  return suiteOf("growth", cases, properties, 0);
+}
+
+function suiteOf(
+  name: string,
+  cases: readonly Case[],
+  properties: Readonly<Record<string, string>>,
+  durationMs: number,
+): Suite {
+  const listed = Object.entries(properties).map(
+    ([key, value]) => `      <property name="${escapeXml(key)}" value="${escapeXml(value)}"/>\n`,
   );
-  const time = (scenario.durationMs / 1000).toFixed(3);
+  const time = (durationMs / 1000).toFixed(3);
   const text =
-    `  <testsuite name="chaos ${schedule.seed}" ${countsOf(cases)} time="${time}">\n` +
+    `  <testsuite name="chaos ${name}" ${countsOf(cases)} time="${time}">\n` +
     `    <properties>\n${listed.join("")}    </properties>\n` +
-    cases.map((one) => caseText(one, schedule.seed)).join("") +
+    cases.map((one) => caseText(one, name)).join("") +
     "  </testsuite>\n";
   return { cases, text };
 }
@@ -65,8 +100,8 @@ function invariantCase({ invariant: name, status, findings, reason }: InvariantV
   return { name, status: "failed", type: status, message };
 }
 
-function caseText({ name, status, type = "", message = "" }: Case, seed: number): string {
-  const open = `    <testcase classname="chaos.${seed}" name="${escapeXml(name)}"`;
+function caseText({ name, status, type = "", message = "" }: Case, suite: string): string {
+  const open = `    <testcase classname="chaos.${suite}" name="${escapeXml(name)}"`;
   if (status === "passed") return `${open}/>\n`;
   const text = escapeXml(message);
   if (status === "skipped") return `${open}><skipped message="${text}"/></testcase>\n`;

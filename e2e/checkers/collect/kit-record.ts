@@ -19,6 +19,11 @@ export class KitRecord {
     return this.#events;
   }
 
+  /** What was appended, or may have been, in the order of the calls. */
+  get records(): readonly PlannedRecord[] {
+    return this.#appended.map(({ record }) => record);
+  }
+
   add(event: HistoryEvent): void {
     this.#events.push(event);
   }

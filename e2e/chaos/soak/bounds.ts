@@ -1,0 +1,50 @@
+import type { Measure, SubjectKind } from "./sample.ts";
+
+/** How much more a process may use for every hour that it lives, once it is warm. docs/chaos.md states the same numbers. */
+export interface GrowthBound {
+  readonly kind: SubjectKind;
+  readonly measure: Measure;
+  readonly perHourMax: number;
+}
+
+const MIB = 2 ** 20;
+
+export const GROWTH_BOUNDS: readonly GrowthBound[] = [
+  { kind: "runner", measure: "residentBytes", perHourMax: 256 * MIB },
+  { kind: "runner", measure: "heapBytes", perHourMax: 128 * MIB },
+  { kind: "runner", measure: "openFiles", perHourMax: 20 },
+  { kind: "pod", measure: "residentBytes", perHourMax: 64 * MIB },
+  { kind: "pod", measure: "heapBytes", perHourMax: 32 * MIB },
+  { kind: "pod", measure: "openFiles", perHourMax: 10 },
+];
+
+/** Compiled code, connections and caches are there by then. */
+export const WARM_UP_MS = 120_000;
+
+/** Between two samples. */
+export const SAMPLE_INTERVAL_MS = 5000;
+
+/** Ten minutes behind the warm-up: what is noise in a minute would be large in an hour. */
+export const SAMPLES_MIN = 120;
+
+/** Files that a volume may hold. */
+export function allowedFiles({ attempts, starts, claims }: VolumeUse) {
+  return {
+    /** Each attempt that the load allows has one. */
+    claims: attempts,
+    outcomes: attempts,
+    /** Each run of a consumer writes one, and may have sealed another that is not merged yet. */
+    journals: 2 * starts,
+    /** A compaction waits for a thousand entries or an hour. Names of generations stay for long. */
+    snapshots: 4 + Math.ceil(claims / 500),
+  } as const satisfies Readonly<Partial<Record<Measure, number>>>;
+}
+
+export interface VolumeUse {
+  /** That the load allows so far: of every action the most that its rule has. */
+  readonly attempts: number;
+  /** Of the consumer's container, in all pods. */
+  readonly starts: number;
+  /** On the volume. */
+  readonly claims: number;
+}

@@ -1,0 +1,28 @@
+import { EXIT_CODE } from "../../errors.ts";
+import type { ExitCode } from "../../errors.ts";
+import { SAMPLES_MIN, SAMPLE_INTERVAL_MS, WARM_UP_MS } from "./bounds.ts";
+import type { SoakFinding } from "./judge-soak.ts";
+
+/** A run of this duration must be judged: a warm-up, enough samples, and as much again for a machine that is busy. */
+export const SOAK_MS_MIN = 2 * (WARM_UP_MS + SAMPLES_MIN * SAMPLE_INTERVAL_MS);
+
+/** Of the whole run, once growth is judged. `durationMs`: that was asked for; null: none was. */
+export function exitCodeWithSoak(
+  code: ExitCode,
+  findings: readonly SoakFinding[],
+  durationMs: number | null,
+): ExitCode {
+  if (code === EXIT_CODE.interrupted) return code;
+  if (findings.some(({ status }) => status === "broken")) return EXIT_CODE.expectationBroke;
+  const isUnjudged =
+    durationMs !== null && durationMs >= SOAK_MS_MIN && unjudged(findings).length > 0;
+  return isUnjudged && code === EXIT_CODE.passed ? EXIT_CODE.infrastructure : code;
+}
+
+/** Kinds of which nothing at all was judged. */
+function unjudged(findings: readonly SoakFinding[]): string[] {
+  const kinds = new Set(findings.map(({ kind }) => kind));
+  return [...kinds].filter((kind) =>
+    findings.every((finding) => finding.kind !== kind || finding.status === "not-judged"),
+  );
+}

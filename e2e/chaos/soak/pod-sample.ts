@@ -1,0 +1,42 @@
+import { orAbort } from "../../waiting.ts";
+import type { Measure, SoakSample } from "./sample.ts";
+
+export interface PodSource {
+  readonly pod: string;
+  /** What /metrics of the pod answers. Rejects while nothing listens there. */
+  readonly metrics: () => Promise<{ readonly status: number; readonly body: string }>;
+}
+
+/** Names that Node's client for Prometheus gives them. */
+const METRICS: Readonly<Partial<Record<Measure, string>>> = {
+  residentBytes: "process_resident_memory_bytes",
+  heapBytes: "nodejs_heap_size_used_bytes",
+  openFiles: "process_open_fds",
+};
+const STARTED = "process_start_time_seconds";
+
+/** Measures the consumer of a pod by its own metrics; null when it does not answer in time, as one that was frozen. */
+export async function samplePod(
+  { pod, metrics }: PodSource,
+  atMs: number,
+  signal: AbortSignal,
+): Promise<SoakSample | null> {
+  const answer = await orAbort(metrics(), signal).catch(() => null);
+  if (answer === null || answer.status !== 200) return null;
+  const startedSeconds = metricOf(answer.body, STARTED);
+  if (startedSeconds === undefined) return null;
+  const measures: Partial<Record<Measure, number>> = {};
+  for (const measure of ["residentBytes", "heapBytes", "openFiles"] as const) {
+    const value = metricOf(answer.body, METRICS[measure] ?? "");
+    if (value !== undefined) measures[measure] = value;
+  }
+  const started = new Date(startedSeconds * 1000).toISOString();
+  return { atMs, kind: "pod", subject: `${pod}, started ${started}`, measures };
+}
+
+/** Of a metric without labels. */
+function metricOf(body: string, name: string): number | undefined {
+  const text = new RegExp(String.raw`^${name} (\S+)$`, "m").exec(body)?.[1];
+  const value = Number(text);
+  return Number.isFinite(value) ? value : undefined;
+}

@@ -1,0 +1,59 @@
+import type { SoakFinding } from "./judge-soak.ts";
+import type { Measure } from "./sample.ts";
+
+const MEASURE_NAMES: Readonly<Record<Measure, string>> = {
+  residentBytes: "memory",
+  heapBytes: "heap",
+  openFiles: "open files",
+  claims: "claims",
+  outcomes: "outcomes",
+  journals: "journals",
+  snapshots: "snapshots",
+};
+
+const MARKS: Readonly<Record<SoakFinding["status"], string>> = {
+  holds: "ok  ",
+  broken: "FAIL",
+  "not-judged": "--  ",
+};
+
+/** A line for each measure: from the first value to the last one, the highest, and the growth with its bound. */
+export function soakLines(findings: readonly SoakFinding[]): string[] {
+  return findings.map((finding) => {
+    const name = measureName(finding).padEnd(17);
+    return `${MARKS[finding.status]} ${name} ${describeFinding(finding)}`;
+  });
+}
+
+/** Such as `pod memory`. */
+export function measureName({ kind, measure }: Pick<SoakFinding, "kind" | "measure">): string {
+  return `${kind} ${MEASURE_NAMES[measure]}`;
+}
+
+/** What was measured and what became of it, in one line. */
+export function describeFinding(finding: SoakFinding): string {
+  const { measure, subjects, first, last, peak, perHour, bound, reason } = finding;
+  if (subjects === 0) return `not judged: ${reason}`;
+  const amount = (value: number): string => amountOf(measure, value);
+  const per = bound.of === "per-hour" ? " an hour" : "";
+  const sign = perHour !== null && perHour >= 0 ? "+" : "";
+  const growth = perHour === null ? "" : `, ${sign}${amount(perHour)} an hour`;
+  const status = finding.status === "not-judged" ? `, not judged: ${reason}` : "";
+  const broken = finding.status === "broken" ? `: ${reason}` : "";
+  return `${amount(first)} to ${amount(last)}, peak ${amount(peak)}${growth} (at most ${amount(bound.max)}${per}; ${ofHow(finding)})${status}${broken}`;
+}
+
+function ofHow({ kind, subjects, judged }: SoakFinding): string {
+  if (kind === "runner") return "one process";
+  if (kind === "volume") return `of ${subjects} volumes`;
+  return `${judged} of ${subjects} processes judged`;
+}
+
+const MIB = 2 ** 20;
+
+function amountOf(measure: Measure, value: number): string {
+  if (measure === "residentBytes" || measure === "heapBytes") {
+    return `${(value / MIB).toFixed(1)} MiB`;
+  }
+  return String(Math.round(value * 10) / 10);
+}

@@ -1,0 +1,96 @@
+import { createWriteStream } from "node:fs";
+import type { WriteStream } from "node:fs";
+import { once } from "node:events";
+import { podName } from "../../pods.ts";
+import type { Stage } from "../../stage.ts";
+import { pause } from "../../waiting.ts";
+import { samplePod } from "./pod-sample.ts";
+import { sampleRunner } from "./runner-sample.ts";
+import type { SoakSample } from "./sample.ts";
+import { sampleVolume } from "./volume-sample.ts";
+
+export interface SoakWatchOptions {
+  /** Receives a line for each sample; it is made. */
+  readonly file: string;
+  readonly intervalMs: number;
+}
+
+/** A pod that does not answer for so long has no sample this time. */
+const ANSWER_MS_MAX = 2000;
+/** A listing is many requests in a cluster. In rounds. */
+const VOLUME_ROUNDS = { local: 1, cluster: 6 } as const;
+
+/** Measures this process, and the pods and the volume of every deployment that it is told of, again and again. */
+export class SoakWatch implements AsyncDisposable {
+  readonly samples: SoakSample[] = [];
+  readonly #stages = new Map<string, Stage>();
+  readonly #ending = new AbortController();
+  readonly #file: WriteStream;
+  readonly #done: Promise<void>;
+
+  private constructor({ file, intervalMs }: SoakWatchOptions) {
+    this.#file = createWriteStream(file, { flags: "wx" });
+    // A full disk must end the run with its own message, which the dispose below throws.
+    this.#file.on("error", () => {});
+    this.#done = this.#watch(intervalMs);
+  }
+
+  static start(options: SoakWatchOptions): SoakWatch {
+    return new SoakWatch(options);
+  }
+
+  /** Measures that deployment too, under this name, from now on. */
+  follow(name: string, stage: Stage): void {
+    this.#stages.set(name, stage);
+  }
+
+  /** It is taken down. */
+  leave(name: string): void {
+    this.#stages.delete(name);
+  }
+
+  async #watch(intervalMs: number): Promise<void> {
+    const { signal } = this.#ending;
+    for (let round = 0; !signal.aborted; round += 1) {
+      const atMs = Date.now();
+      this.#add(await sampleRunner(atMs));
+      const stages = [...this.#stages];
+      await Promise.all(
+        stages.map(async ([name, stage]) => await this.#sampleStage(name, stage, atMs, round)),
+      );
+      await pause(intervalMs, signal).catch(() => {});
+    }
+  }
+
+  /** One that is being taken down has no samples any more. */
+  async #sampleStage(name: string, stage: Stage, atMs: number, round: number): Promise<void> {
+    const { target } = stage;
+    const signal = AbortSignal.any([this.#ending.signal, AbortSignal.timeout(ANSWER_MS_MAX)]);
+    const pods = await target.pods().catch(() => []);
+    const samples = await Promise.all(
+      pods.map(async (pod) => {
+        const metrics = async () => await target.get(podName(pod), "/metrics");
+        return await samplePod({ pod: podName(pod), metrics }, atMs, signal);
+      }),
+    );
+    for (const sample of samples) if (sample !== null) this.#add(sample);
+    const rounds = target.cluster === null ? VOLUME_ROUNDS.local : VOLUME_ROUNDS.cluster;
+    if (round % rounds !== 0 || this.#ending.signal.aborted) return;
+    const volume = await sampleVolume(stage, name, atMs).catch(() => null);
+    if (volume !== null && this.#stages.has(name)) this.#add(volume);
+  }
+
+  #add(sample: SoakSample): void {
+    this.samples.push(sample);
+    this.#file.write(`${JSON.stringify(sample)}\n`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ending.abort(new Error("the run is over"));
+    await this.#done;
+    if (this.#file.errored !== null) throw this.#file.errored;
+    if (this.#file.closed) return;
+    this.#file.end();
+    await once(this.#file, "close");
+  }
+}

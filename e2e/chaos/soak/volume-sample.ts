@@ -1,0 +1,51 @@
+import type { PlannedRecord } from "../../checkers/collect/kit-record.ts";
+import { CLAIMS } from "../../checkers/history-files.ts";
+import { APP } from "../../pods.ts";
+import type { Stage } from "../../stage.ts";
+import { allowedFiles } from "./bounds.ts";
+import type { SoakSample } from "./sample.ts";
+
+/** Counts the files of the history of a deployment by their names, and says how many of each there may be by now. */
+export async function sampleVolume(
+  stage: Stage,
+  subject: string,
+  atMs: number,
+): Promise<SoakSample> {
+  const { target, claim } = stage;
+  const list = async (path: string): Promise<string[]> => await target.listVolume(claim, path);
+  const [shards, journals, snapshots] = await Promise.all([
+    list(CLAIMS),
+    list("journal"),
+    list("snapshot"),
+  ]);
+  let claims = 0;
+  let outcomes = 0;
+  for (const shard of shards) {
+    for (const name of await list(`${CLAIMS}/${shard}`)) {
+      if (name.endsWith(".claim")) claims += 1;
+      else if (name.endsWith(".outcome")) outcomes += 1;
+    }
+  }
+  // Afterwards: what is on the volume was published and started before.
+  const starts = target
+    .history()
+    .filter(({ name, container }) => name === "started" && container === APP).length;
+  return {
+    atMs,
+    kind: "volume",
+    subject,
+    measures: { claims, outcomes, journals: journals.length, snapshots: snapshots.length },
+    allowed: allowedFiles({ attempts: allowedAttempts(stage.record.records), starts, claims }),
+  };
+}
+
+/** Of every action of the load once, however often its record was published. */
+function allowedAttempts(records: readonly Pick<PlannedRecord, "expected">[]): number {
+  const attempts = new Map<string, number>();
+  for (const { expected } of records) {
+    for (const { rule, action, incident, transition, startedOnMs, attemptsMax } of expected) {
+      attempts.set(JSON.stringify([rule, action, incident, transition, startedOnMs]), attemptsMax);
+    }
+  }
+  return [...attempts.values()].reduce((sum, count) => sum + count, 0);
+}
