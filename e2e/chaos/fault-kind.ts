@@ -24,6 +24,8 @@ export interface FaultKind<Parameters extends object = object> {
   /** It stays until it is healed; false: it is over when it has been injected. */
   readonly lasting: boolean;
   readonly needs: readonly Ability[];
+  /** It disturbs whatever else runs at the same place, such as the pods of another schedule on the same node. Default false. */
+  readonly alone?: boolean;
   /** What it brings about, so that later triggers can rest on it. */
   readonly causes: readonly Circumstance[];
   /** Of the parameters beside those of FaultStep; strict. */

@@ -1,6 +1,7 @@
 import { copyFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { reasonToSkip } from "../abilities.ts";
 import { checkSecrets } from "../checkers/secrets.ts";
 import type { ChaosArguments } from "../cli/chaos-arguments.ts";
 import { EXIT_CODE } from "../errors.ts";
@@ -13,6 +14,7 @@ import { drawSchedule } from "./draw-schedule.ts";
 import { openChaosSession } from "./engine/chaos-session.ts";
 import type { ScheduleResult } from "./engine/run-schedule.ts";
 import { runSchedules } from "./engine/run-schedules.ts";
+import type { FaultKind } from "./fault-kind.ts";
 import { ChaosProgress } from "./report/chaos-progress.ts";
 import { closingLines } from "./report/closing-lines.ts";
 import { exitCodeOf, isFailed } from "./report/exit-code.ts";
@@ -20,6 +22,7 @@ import { placeOf } from "./report/place-of.ts";
 import { junitOfInvariants } from "./report/junit-of-invariants.ts";
 import type { Schedule } from "./schedule.ts";
 import { REGISTERED_KINDS } from "./schedules/kinds.ts";
+import type { SchedulePlace } from "./schedules/rules.ts";
 import { selectFaults } from "./schedules/select-faults.ts";
 import { shrinkFailure } from "./shrink-failure.ts";
 import { SAMPLE_INTERVAL_MS } from "./soak/bounds.ts";
@@ -85,7 +88,7 @@ export async function runChaos({
         }),
       ),
       session,
-      jobs,
+      jobs: mayDisturbOthers(faults, place) ? 1 : jobs,
       signal,
       isEnough: (result) => chosen.untilFailure && isFailed(result),
       onProgress: (number, state) => {
@@ -126,6 +129,13 @@ export async function runChaos({
   const code = exitCodeOf(results, uncovered.length > 0, signal.aborted);
   // The pods of schedules live too shortly to be judged: nothing is missing when none is.
   return exitCodeWithSoak(code, growth, null);
+}
+
+function mayDisturbOthers(faults: readonly FaultKind[], place: SchedulePlace): boolean {
+  return faults.some(
+    ({ alone, needs }) =>
+      alone === true && reasonToSkip(needs, place.abilities, place.where) === undefined,
+  );
 }
 
 /** The first schedule has the seed of the run, the next ones the seeds behind it, which go through all pairs of fault and moment in turn. */

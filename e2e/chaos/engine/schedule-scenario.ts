@@ -45,6 +45,9 @@ const FIRE_SHARE = 3;
 /** Nodes of a broker that can have several: one may be killed while the others go on. */
 const BROKER_NODES = 3;
 
+/** Enough for the consumer, and soon exhausted. */
+const MEMORY_LIMIT = "384Mi";
+
 /** A schedule as a scenario: it deploys, plays the steps under load, heals, and waits until all has converged. */
 export function scheduleScenario(options: ScheduleScenarioOptions): Scenario {
   const { schedule, number } = options;
@@ -89,6 +92,7 @@ class ScheduleRun {
       brokerNodes: abilities.has("broker-nodes") ? BROKER_NODES : 1,
       configure: withChaosRules,
       podFaults: true,
+      ...(abilities.has("memory-limits") && { memoryFaults: true, memoryLimit: MEMORY_LIMIT }),
     });
     this.#stage = stage;
     this.#show("deploying");

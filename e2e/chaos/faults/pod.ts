@@ -1,7 +1,9 @@
 import type { FaultKind } from "../fault-kind.ts";
 import { podDelete, podForceDelete } from "./pod/delete.ts";
+import { podEvict } from "./pod/evict.ts";
 import { podFreeze } from "./pod/freeze.ts";
 import { podKill } from "./pod/kill.ts";
+import { podOutOfMemory } from "./pod/out-of-memory.ts";
 import { deploymentRollingUpdate, deploymentUpdateVersion } from "./pod/rollout.ts";
 import { deploymentScale } from "./pod/scale.ts";
 
@@ -10,6 +12,8 @@ export const POD_FAULTS: readonly FaultKind[] = [
   podFreeze,
   podDelete,
   podForceDelete,
+  podEvict,
+  podOutOfMemory,
   deploymentRollingUpdate,
   deploymentUpdateVersion,
   deploymentScale,

@@ -1,0 +1,61 @@
+import { z } from "zod";
+import { drainNode, isEvicted } from "../../../drain.ts";
+import { podName } from "../../../pods.ts";
+import type { Stage } from "../../../stage.ts";
+import { clusterOf } from "../../../targets/cluster-access.ts";
+import { faultKind } from "../../fault-kind.ts";
+import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
+import { lastingFault } from "../passing-fault.ts";
+import { nodeOfPod } from "./node-of-pod.ts";
+
+export const nodeDrain: FaultKind = faultKind({
+  name: "node.drain",
+  title:
+    "The node of a pod is cordoned and drained, as before maintenance; it takes pods again when it is healed.",
+  scope: "pod",
+  lasting: true,
+  needs: ["cluster-nodes", "api-server"],
+  alone: true,
+  causes: ["starts", "stops", "rebalances"],
+  parameters: z.strictObject({}),
+  draw: () => ({}),
+  inject: async ({ stage, pod, signal }) => await drainNodeOfPod(stage, pod, signal),
+});
+
+/**
+ * Evicts the pods of the stage from the node of this one, and asks again for those that a budget holds back until it is healed. It does not
+ * wait for them: the pod may be held by a trigger, and drains only when that lets it go.
+ */
+export async function drainNodeOfPod(
+  stage: Stage,
+  pod: string,
+  signal: AbortSignal,
+): Promise<InjectedFault> {
+  const node = await nodeOfPod(stage, pod, "node.drain");
+  const pods = await stage.target.pods();
+  const concerned = pods.filter((one) => one.spec?.nodeName === node).map((one) => podName(one));
+  const cordon = await clusterOf(stage.target).cordon(node);
+  const healed = new AbortController();
+  const draining = drainUntil(stage, node, AbortSignal.any([signal, healed.signal]));
+  // It is awaited when the fault is healed; until then nobody is there to see it fail.
+  draining.catch(() => {});
+  return lastingFault(
+    async () => {
+      const evicted = concerned.filter((name) => isEvicted(stage.target.lastSeen(name)));
+      return evicted.length === 0 ? undefined : `${node}: evicted ${evicted.join(", ")}`;
+    },
+    async () => {
+      healed.abort();
+      await cordon[Symbol.asyncDispose]();
+      await draining;
+    },
+  );
+}
+
+async function drainUntil(stage: Stage, node: string, signal: AbortSignal): Promise<void> {
+  try {
+    await drainNode(stage.target, node, { timeoutMs: Number.POSITIVE_INFINITY, signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

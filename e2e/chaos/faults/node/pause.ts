@@ -1,0 +1,43 @@
+import { z } from "zod";
+import type { Stage } from "../../../stage.ts";
+import { clusterOf } from "../../../targets/cluster-access.ts";
+import { pause } from "../../../waiting.ts";
+import { faultKind } from "../../fault-kind.ts";
+import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
+import { lastingFault } from "../passing-fault.ts";
+import { nodeOfPod } from "./node-of-pod.ts";
+
+/** A pod whose node runs answers a probe in less. */
+const SILENCE_MS = 1000;
+
+export const nodePause: FaultKind = faultKind({
+  name: "node.pause",
+  title: "The node of a pod stands still with everything on it, and goes on when it is healed.",
+  scope: "pod",
+  lasting: true,
+  needs: ["cluster-nodes"],
+  alone: true,
+  causes: ["rebalances"],
+  parameters: z.strictObject({}),
+  draw: () => ({}),
+  inject: async ({ stage, pod, signal }) => await pauseNodeOfPod(stage, pod, signal),
+});
+
+/** Freezes the node on which the pod runs, its kubelet included. */
+export async function pauseNodeOfPod(
+  stage: Stage,
+  pod: string,
+  signal: AbortSignal,
+): Promise<InjectedFault> {
+  const node = await nodeOfPod(stage, pod, "node.pause");
+  const paused = await clusterOf(stage.target).pauseNode(node);
+  let answered = false;
+  void stage.readiness(pod).then((answer) => (answered ||= answer !== null));
+  await pause(SILENCE_MS, signal);
+  const isSilent = !answered;
+  return lastingFault(
+    async () =>
+      isSilent ? `${node} is paused: ${pod} answered nothing for ${SILENCE_MS} ms` : undefined,
+    async () => await paused[Symbol.asyncDispose](),
+  );
+}

@@ -1,0 +1,34 @@
+import { z } from "zod";
+import { isEvicted } from "../../../drain.ts";
+import { isTerminating, podName } from "../../../pods.ts";
+import type { Stage } from "../../../stage.ts";
+import { clusterOf } from "../../../targets/cluster-access.ts";
+import { faultKind, FaultImpossibleError } from "../../fault-kind.ts";
+import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
+import { passingFault } from "../passing-fault.ts";
+
+export const podEvict: FaultKind = faultKind({
+  name: "pod.evict",
+  title: "The pod is evicted through the API, as far as its disruption budget allows it.",
+  scope: "pod",
+  lasting: false,
+  needs: ["api-server"],
+  causes: ["starts", "stops", "rebalances"],
+  parameters: z.strictObject({}),
+  draw: () => ({}),
+  inject: async ({ stage, pod }) => await evictPod(stage, pod),
+});
+
+/** Asks for the eviction once. A budget that refuses it makes the fault impossible now. */
+export async function evictPod(stage: Stage, pod: string): Promise<InjectedFault> {
+  const present = (await stage.target.pods()).find((one) => podName(one) === pod);
+  if (present === undefined || isTerminating(present)) {
+    throw new FaultImpossibleError(`pod.evict: pod ${pod} is gone or terminates already`);
+  }
+  const { status, message } = await clusterOf(stage.target).evict(pod);
+  if (status !== 201)
+    throw new FaultImpossibleError(`pod.evict: refused with ${status}: ${message}`);
+  return passingFault(async () =>
+    isEvicted(stage.target.lastSeen(pod)) ? "EvictionByEvictionAPI" : undefined,
+  );
+}

@@ -1,0 +1,39 @@
+import { z } from "zod";
+import { containerStatus } from "../../../pods.ts";
+import type { Stage } from "../../../stage.ts";
+import { exhaustMemory } from "../../../targets/memory-fault.ts";
+import { faultKind } from "../../fault-kind.ts";
+import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
+import { passingFault } from "../passing-fault.ts";
+import { runningApp, whileRunning } from "./app-container.ts";
+
+export const podOutOfMemory: FaultKind = faultKind({
+  name: "pod.out-of-memory",
+  title: "The consumer takes memory until the kernel ends it at the limit of its container.",
+  scope: "pod",
+  lasting: false,
+  needs: ["memory-limits"],
+  causes: ["starts", "rebalances"],
+  parameters: z.strictObject({}),
+  draw: () => ({}),
+  inject: async ({ stage, pod }) => await exhaustPod(stage, pod),
+});
+
+/** The stage must have been opened with `memoryFaults` and a `memoryLimit` that is soon exhausted. */
+export async function exhaustPod(stage: Stage, pod: string): Promise<InjectedFault> {
+  const before = await runningApp(stage, pod);
+  const isAsked = await whileRunning(stage, pod, () => exhaustMemory(stage.target, pod));
+  return passingFault(async () => {
+    const seen = stage.target.lastSeen(pod);
+    const status = seen && containerStatus(seen);
+    if (!isAsked || before === undefined || status === undefined) return undefined;
+    const { state, lastState, restartCount } = status;
+    // An earlier run may have ended in the same way.
+    const ended = [
+      state?.terminated,
+      restartCount > before.restarts ? lastState?.terminated : undefined,
+    ];
+    const killed = ended.find((end) => end?.reason === "OOMKilled");
+    return killed === undefined ? undefined : `OOMKilled, exit code ${killed.exitCode}`;
+  });
+}
