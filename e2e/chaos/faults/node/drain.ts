@@ -27,7 +27,7 @@ export const nodeDrain: FaultKind = faultKind({
  * wait for them: the pod may be held by a trigger, and drains only when that lets it go.
  */
 export async function drainNodeOfPod(
-  stage: Stage,
+  stage: Pick<Stage, "target">,
   pod: string,
   signal: AbortSignal,
 ): Promise<InjectedFault> {
@@ -52,7 +52,11 @@ export async function drainNodeOfPod(
   );
 }
 
-async function drainUntil(stage: Stage, node: string, signal: AbortSignal): Promise<void> {
+async function drainUntil(
+  stage: Pick<Stage, "target">,
+  node: string,
+  signal: AbortSignal,
+): Promise<void> {
   try {
     await drainNode(stage.target, node, { timeoutMs: Number.POSITIVE_INFINITY, signal });
   } catch (error) {

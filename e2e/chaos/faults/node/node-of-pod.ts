@@ -3,7 +3,11 @@ import type { Stage } from "../../../stage.ts";
 import { FaultImpossibleError } from "../../fault-kind.ts";
 
 /** Name of the node on which the pod runs. A pod that is gone or not scheduled yet has none: then the fault is impossible now. */
-export async function nodeOfPod(stage: Stage, pod: string, fault: string): Promise<string> {
+export async function nodeOfPod(
+  stage: Pick<Stage, "target">,
+  pod: string,
+  fault: string,
+): Promise<string> {
   const present = (await stage.target.pods()).find((one) => podName(one) === pod);
   const node = present?.spec?.nodeName;
   if (node === undefined) throw new FaultImpossibleError(`${fault}: pod ${pod} is on no node`);

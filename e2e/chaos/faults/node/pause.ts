@@ -25,7 +25,7 @@ export const nodePause: FaultKind = faultKind({
 
 /** Freezes the node on which the pod runs, its kubelet included. */
 export async function pauseNodeOfPod(
-  stage: Stage,
+  stage: Pick<Stage, "target" | "readiness">,
   pod: string,
   signal: AbortSignal,
 ): Promise<InjectedFault> {

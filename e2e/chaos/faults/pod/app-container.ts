@@ -3,7 +3,7 @@ import type { Stage } from "../../../stage.ts";
 
 /** Which run of the consumer's container a pod has now; undefined when it is gone or its container does not run. */
 export async function runningApp(
-  stage: Stage,
+  stage: Pick<Stage, "target">,
   pod: string,
 ): Promise<{ readonly restarts: number; readonly terminating: boolean } | undefined> {
   const present = (await stage.target.pods()).find((one) => podName(one) === pod);
@@ -17,7 +17,7 @@ export async function runningApp(
  * false, and the fault has not fired. Everything else that fails is thrown.
  */
 export async function whileRunning(
-  stage: Stage,
+  stage: Pick<Stage, "target">,
   pod: string,
   work: () => Promise<void>,
 ): Promise<boolean> {

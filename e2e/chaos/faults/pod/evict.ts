@@ -20,7 +20,7 @@ export const podEvict: FaultKind = faultKind({
 });
 
 /** Asks for the eviction once. A budget that refuses it makes the fault impossible now. */
-export async function evictPod(stage: Stage, pod: string): Promise<InjectedFault> {
+export async function evictPod(stage: Pick<Stage, "target">, pod: string): Promise<InjectedFault> {
   const present = (await stage.target.pods()).find((one) => podName(one) === pod);
   if (present === undefined || isTerminating(present)) {
     throw new FaultImpossibleError(`pod.evict: pod ${pod} is gone or terminates already`);

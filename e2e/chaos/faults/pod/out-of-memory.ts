@@ -20,7 +20,10 @@ export const podOutOfMemory: FaultKind = faultKind({
 });
 
 /** The stage must have been opened with `memoryFaults` and a `memoryLimit` that is soon exhausted. */
-export async function exhaustPod(stage: Stage, pod: string): Promise<InjectedFault> {
+export async function exhaustPod(
+  stage: Pick<Stage, "target">,
+  pod: string,
+): Promise<InjectedFault> {
   const before = await runningApp(stage, pod);
   const isAsked = await whileRunning(stage, pod, () => exhaustMemory(stage.target, pod));
   return passingFault(async () => {
