@@ -1,0 +1,256 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { podName } from "../../pods.ts";
+import { openTestStage } from "../test-stage.ts";
+import type { TestStage } from "../test-stage.ts";
+import type { InjectedFault } from "../fault-kind.ts";
+import { BROKER_FAULTS } from "./broker.ts";
+
+const REPLICAS = 2;
+const PARTITIONS = 4;
+
+let test: TestStage;
+
+beforeAll(async () => {
+  test = await openTestStage({ replicas: REPLICAS, partitions: PARTITIONS, brokerNodes: 3 });
+  await test.stage.ready();
+  await converged();
+}, 60_000);
+
+afterAll(async () => await test?.[Symbol.asyncDispose](), 60_000);
+
+const kindNamed = (name: string) => {
+  const kind = BROKER_FAULTS.find((one) => one.name === name);
+  if (kind === undefined) throw new Error(`there is no fault ${name}`);
+  return kind;
+};
+
+async function inject(name: string, given: object = {}, pod?: string): Promise<InjectedFault> {
+  const kind = kindNamed(name);
+  return await kind.inject(test.fault(pod), kind.parameters.parse(given));
+}
+
+async function proof(fault: InjectedFault): Promise<string> {
+  return await test.stage.until("the fault fired", () => fault.fired());
+}
+
+/** Partitions by the pod that was given them. */
+async function assigned(): Promise<Readonly<Record<string, number>>> {
+  const members = await test.stage.broker.members(test.stage.names.group);
+  return Object.fromEntries(members.map((member) => [member.clientId, member.partitions.length]));
+}
+
+/** Every pod has its share, and an incident of each partition comes to its end. */
+async function converged(): Promise<void> {
+  const share = PARTITIONS / REPLICAS;
+  await test.stage.until(
+    "every pod has its share of the partitions",
+    async () => {
+      const shares = Object.values(await assigned());
+      return shares.length === REPLICAS && shares.every((count) => count === share);
+    },
+    { seen: assigned },
+  );
+  await publishToEach();
+  await test.stage.settled();
+}
+
+async function publishToEach(): Promise<void> {
+  for (let partition = 0; partition < PARTITIONS; partition += 1) {
+    await test.stage.publish(1, partition);
+  }
+}
+
+/** Names of two running pods: that of the fault, and another one. */
+async function twoPods(): Promise<readonly [string, string]> {
+  const [pod, other] = await test.stage.ready();
+  return [podName(pod!), podName(other!)];
+}
+
+// Whatever a fault did: it is healed, and then nothing has been lost or done twice.
+afterEach(async () => {
+  await converged();
+  await test.stage.judge();
+}, 60_000);
+
+describe("faults of the nodes of the broker", () => {
+  it("broker.leader-moved has another node lead the partition", async () => {
+    const { broker, names } = test.stage;
+    const before = (await broker.leaders(names.topic)).get(1);
+    await using fault = await inject("broker.leader-moved", { partition: 1 + PARTITIONS });
+    const after = (await broker.leaders(names.topic)).get(1);
+    expect(after).not.toBe(before);
+    expect(await proof(fault)).toBe(`partition 1 moved from node ${before} to ${after}`);
+  }, 60_000);
+
+  it("broker.rebalance forms the group again", async () => {
+    const { broker, names } = test.stage;
+    const before = (await broker.group(names.group)).generation;
+    await using fault = await inject("broker.rebalance");
+    const told = await proof(fault);
+    const [, from, to] = /^generation (\d+) became (\d+)$/.exec(told) ?? [];
+    expect(Number(from)).toBe(before);
+    expect(Number(to)).toBeGreaterThan(before);
+    expect(await fault.fired()).toBe(told);
+  }, 60_000);
+
+  it("broker.node-killed leaves the partitions of the node to others until it is healed", async () => {
+    const { broker, names } = test.stage;
+    await using fault = await inject("broker.node-killed", { node: 2 });
+    expect(await proof(fault)).toMatch(/^[1-9]\d* connections of node 2 were cut$/);
+    expect([...(await broker.leaders(names.topic)).values()]).not.toContain(2);
+    await publishToEach();
+    await test.stage.settled();
+    await fault.heal();
+    await fault.heal();
+    await broker.moveLeader(names.topic, 0, 2);
+  }, 60_000);
+
+  it("broker.coordinator-killed has another node coordinate", async () => {
+    const { broker, names } = test.stage;
+    const before = (await broker.group(names.group)).coordinator;
+    await using fault = await inject("broker.coordinator-killed");
+    expect(await proof(fault)).toMatch(
+      new RegExp(`^[1-9]\\d* connections of node ${before} were cut$`),
+    );
+    expect((await broker.group(names.group)).coordinator).not.toBe(before);
+    await publishToEach();
+    await test.stage.settled();
+    await fault.heal();
+  }, 60_000);
+
+  it("broker.outage cuts every connection, and what comes meanwhile waits", async () => {
+    const before = (await test.stage.effects()).length;
+    await using fault = await inject("broker.outage");
+    expect(await proof(fault)).toMatch(/^[1-9]\d* connections of nodes 1, 2, 3 were cut$/);
+    await fault.heal();
+    await publishToEach();
+    await test.stage.settled();
+    expect((await test.stage.effects()).length).toBe(before + PARTITIONS);
+  }, 60_000);
+});
+
+describe("faults of the connections of one pod", () => {
+  it.each([
+    ["broker.pod-cut-off", {}, "connections were cut or refused", false],
+    ["broker.deaf", { applied: false }, "connections became deaf, what they bring is lost", false],
+    ["broker.deaf", { applied: true }, "connections became deaf, what they bring is applied", true],
+  ] as const)(
+    "%s %j leaves all partitions to the other pod until it is healed",
+    async (name, given, what, isApplied) => {
+      const [pod, other] = await twoPods();
+      await using work = await heldWorkOf(pod);
+      await using fault = await inject(name, given, pod);
+      await work.release();
+      expect(await proof(fault)).toMatch(new RegExp(`^[1-9]\\d* ${what}$`));
+      await test.stage.until(
+        "the other pod has every partition",
+        async () => {
+          const shares = await assigned();
+          return Object.keys(shares).length === 1 && shares[other] === PARTITIONS;
+        },
+        { seen: assigned },
+      );
+      await publishToEach();
+      await test.stage.settled();
+      expect(await work.isCommittedBy(pod)).toBe(isApplied);
+      await fault.heal();
+      await fault.heal();
+    },
+    60_000,
+  );
+});
+
+interface HeldWork extends AsyncDisposable {
+  /** Answers the action: the pod commits its record then. */
+  release(): Promise<void>;
+  isCommittedBy(pod: string): Promise<boolean>;
+}
+
+/** An incident of a partition of the pod, whose action has its effect and no answer yet. */
+async function heldWorkOf(pod: string): Promise<HeldWork> {
+  const { actions, broker, names } = test.stage;
+  const members = await broker.members(names.group);
+  const { partition } = members.find(({ clientId }) => clientId === pod)!.partitions[0]!;
+  const hold = await actions.hold("after-effect", { times: 1 });
+  await test.stage.publish(1, partition);
+  await hold.arrived;
+  const next = (await broker.endOffsets(names.topic)).get(partition)!;
+  return {
+    release: async () => await hold.release(),
+    isCommittedBy: async (committer) =>
+      (await broker.protocolHistory()).some((event) => {
+        if (event.type !== "offset-committed" || event.clientId !== committer) return false;
+        return event.partition === partition && event.offset >= next && event.error === null;
+      }),
+    [Symbol.asyncDispose]: async () => await hold.release(),
+  };
+}
+
+describe("faults of the exchanges of one pod", () => {
+  it.each([
+    [
+      "broker.applied-then-dropped",
+      { api: "OffsetCommit", times: 2 },
+      "2 replies to OffsetCommit were dropped",
+    ],
+    [
+      "broker.applied-then-dropped",
+      { api: "Heartbeat", times: 1 },
+      "1 replies to Heartbeat were dropped",
+    ],
+    [
+      "broker.errors",
+      { api: "OffsetCommit", error: "COORDINATOR_LOAD_IN_PROGRESS", times: 2 },
+      "2 OffsetCommit requests were answered COORDINATOR_LOAD_IN_PROGRESS",
+    ],
+    [
+      "broker.errors",
+      { api: "Fetch", error: "NOT_LEADER_OR_FOLLOWER", times: 1 },
+      "1 Fetch requests were answered NOT_LEADER_OR_FOLLOWER",
+    ],
+    [
+      "broker.errors",
+      { api: "Heartbeat", error: "UNKNOWN_MEMBER_ID", times: 1 },
+      "1 Heartbeat requests were answered UNKNOWN_MEMBER_ID",
+    ],
+  ] as const)(
+    "%s %j strikes as often as it says",
+    async (name, given, what) => {
+      const [pod] = await twoPods();
+      await using fault = await inject(name, given, pod);
+      await test.stage.until("it struck as often as it says", async () => {
+        await publishToEach();
+        return (await fault.fired()) === what;
+      });
+      await test.stage.settled();
+      expect(await fault.fired()).toBe(what);
+      await fault.heal();
+      expect(await fault.fired()).toBe(what);
+    },
+    60_000,
+  );
+
+  it("broker.delayed holds every request of its kind back until it is healed", async () => {
+    const [pod] = await twoPods();
+    await using fault = await inject("broker.delayed", { api: "OffsetCommit", delayMs: 300 }, pod);
+    await publishToEach();
+    await test.stage.settled();
+    expect(await proof(fault)).toMatch(/^[1-9]\d* OffsetCommit requests waited 300 ms$/);
+    await fault.heal();
+    const told = await fault.fired();
+    await converged();
+    expect(await fault.fired()).toBe(told);
+  }, 60_000);
+
+  it.each([
+    ["broker.pod-cut-off", {}],
+    ["broker.deaf", { applied: true }],
+    ["broker.errors", { api: "Fetch", error: "NOT_LEADER_OR_FOLLOWER", times: 1 }],
+  ])("%s of a pod that is not there has not fired, and touches no other", async (name, given) => {
+    await using fault = await inject(name, given, "no-such-pod");
+    await publishToEach();
+    await test.stage.settled();
+    await fault.heal();
+    expect(await fault.fired()).toBeUndefined();
+  });
+});
