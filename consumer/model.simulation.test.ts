@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from "node:util";
 import { expect, test } from "vitest";
 import { createCounts } from "#fixtures/model/counts.ts";
-import { simulate } from "#fixtures/model/simulate.ts";
+import { simulate, stepsOf } from "#fixtures/model/simulate.ts";
 
 const RUNS = 250;
 const SEED = 1;
@@ -65,4 +66,31 @@ test("the same seed is the same run", async () => {
   expect(one.trace.length).toBeGreaterThan(100);
   expect(one.trace).toEqual(other.trace);
   expect(await simulate(12)).not.toEqual(one);
+});
+
+test("a step that is left out changes nothing that the others draw", async () => {
+  const seed = 11;
+  const all = await simulate(seed);
+  expect(all.steps).toEqual(Array.from({ length: stepsOf(seed) }, (_, index) => index + 1));
+  expect((await simulate(seed, { steps: all.steps })).trace).toEqual(all.trace);
+
+  const whatHappens = all.trace.map((line) => line.replace(/step \d+: /, ""));
+  let same = 0;
+  for (const number of all.steps.slice(10, 40)) {
+    const steps = all.steps.filter((other) => other !== number);
+    const { steps: played, trace } = await simulate(seed, { steps });
+    expect(played).toEqual(steps);
+    expect(trace.some((line) => line.includes(`step ${number}:`))).toBe(false);
+    // Whoever has waited longest goes on instead: now and then that is what the step was about to do.
+    const instead = trace.map((line) => line.replace(/step \d+: /, ""));
+    if (isDeepStrictEqual(instead, whatHappens)) same += 1;
+  }
+  expect(same).toBeGreaterThan(0);
+});
+
+test("without any step nothing is published, and the run comes to its end", async () => {
+  const { steps, trace, violations } = await simulate(11, { steps: [] });
+  expect(steps).toEqual([]);
+  expect(violations).toEqual([]);
+  expect(trace.some((line) => / send /.test(line))).toBe(false);
 });
