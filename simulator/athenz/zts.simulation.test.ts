@@ -150,6 +150,30 @@ describe("ZTS surface", () => {
     ]);
   });
 
+  it("holds the requests that it is asked to hold until they are released, and lets others pass", async () => {
+    await using athenz = await startAthenz();
+    const seen: unknown[] = [];
+    await using hold = athenz.zts.hold(({ type, principal, instanceId, isFirst }) => {
+      seen.push({ type, principal, instanceId, isFirst });
+      return instanceId === "pod-2";
+    });
+    const identity = await register(athenz);
+    const held = register(athenz, "pod-2");
+    const { requestPem } = request();
+    const refreshed = await post(athenz, instancePath("pod-1"), { csr: requestPem }, { identity });
+    expect(refreshed.status).toBe(200);
+    expect(athenz.zts.events().map(({ type }) => type)).toEqual(["registered", "refreshed"]);
+    hold.release();
+    await held;
+    await register(athenz, "pod-2");
+    expect(athenz.zts.events()).toHaveLength(4);
+    expect(seen).toEqual([
+      { type: "registered", principal: PRINCIPAL, instanceId: "pod-1", isFirst: true },
+      expect.objectContaining({ instanceId: "pod-2", isFirst: true }),
+      expect.objectContaining({ type: "refreshed", instanceId: "pod-1", isFirst: false }),
+    ]);
+  });
+
   it("refuses an instance that its provider does not vouch for", async () => {
     await using athenz = await startAthenz({
       attest: ({ attestationData }) => attestationData === "good",

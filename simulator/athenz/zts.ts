@@ -40,10 +40,27 @@ export interface IssueEvent {
   readonly reason?: string;
 }
 
+/** A request for a certificate, before anything is issued. */
+interface IssueRequest {
+  readonly type: "registered" | "refreshed";
+  readonly principal: string;
+  readonly instanceId: string;
+  /** No certificate has been issued for this instance yet. */
+  readonly isFirst: boolean;
+}
+
+/** Holds requests; disposing releases them. */
+interface IssueHold extends AsyncDisposable {
+  /** Lets what is held go on, and holds nothing any more. Again: nothing. */
+  release(): void;
+}
+
 export interface Zts {
   /** From now on no certificate is issued (503), until released. */
   withhold(): void;
   release(): void;
+  /** Holds each request for which `when` gives true before anything is issued, in this process only. */
+  hold(when: (request: IssueRequest) => boolean | Promise<boolean>): IssueHold;
   /** Lifetime of certificates from now on. */
   setLifetime(lifetimeMs: number): void;
   /** Tells every sidecar, with its next certificate, when to come back; undefined leaves it to the sidecar. */
@@ -74,9 +91,23 @@ const REFRESH_AFTER_ATTRIBUTE = "simulator.refreshAfterMs";
 export function createZts(options: ZtsOptions): Zts {
   const issued: IssueEvent[] = [];
   const instances = new Set<string>();
+  const holds = new Set<RequestHold>();
   let withheld = false;
   let lifetimeMs = options.lifetimeMs ?? 3_600_000;
   let refreshAfterMs: number | undefined;
+
+  async function passHolds(
+    type: IssueRequest["type"],
+    principal: string,
+    information: InstanceRegisterInformation,
+  ): Promise<void> {
+    if (holds.size === 0) return;
+    const instanceId = instanceIdOf(namesOf(information.csr).uris, information.provider);
+    const isFirst = !instances.has(instanceName(information, principal, instanceId));
+    // A hold that begins while this request is held is about later ones.
+    const present = [...holds];
+    for (const hold of present) await hold.pass({ type, principal, instanceId, isFirst });
+  }
 
   async function issue(
     type: "registered" | "refreshed",
@@ -85,6 +116,7 @@ export function createZts(options: ZtsOptions): Zts {
   ): Promise<InstanceIdentity> {
     const principal = `${information.domain}.${information.service}`;
     try {
+      await passHolds(type, principal, information);
       if (withheld) throw new ResourceError(503, `certificates are withheld from ${principal}`);
       const names = namesOf(information.csr);
       if (names.commonName !== principal) {
@@ -99,7 +131,7 @@ export function createZts(options: ZtsOptions): Zts {
         uris: names.uris,
         lifetimeMs: Math.min(lifetimeMs, askedMs),
       });
-      instances.add(`${information.provider} ${principal} ${instanceId}`);
+      instances.add(instanceName(information, principal, instanceId));
       const certificate = new X509Certificate(certificatePem);
       issued.push({
         type,
@@ -134,6 +166,11 @@ export function createZts(options: ZtsOptions): Zts {
   return {
     withhold: () => void (withheld = true),
     release: () => void (withheld = false),
+    hold: (when) => {
+      const hold = new RequestHold(when, () => holds.delete(hold));
+      holds.add(hold);
+      return hold;
+    },
     setLifetime: (next) => void (lifetimeMs = next),
     setRefreshAfter: (next) => void (refreshAfterMs = next),
     events: () => [...issued],
@@ -153,11 +190,47 @@ export function createZts(options: ZtsOptions): Zts {
         if (requested !== instanceId) {
           throw new ResourceError(400, "the request names another instance");
         }
-        if (!instances.has(`${information.provider} ${principal} ${instanceId}`)) {
+        if (!instances.has(instanceName(information, principal, instanceId))) {
           throw new ResourceError(403, `instance ${instanceId} of ${principal} is not registered`);
         }
       }),
   };
+}
+
+class RequestHold implements IssueHold {
+  readonly #when: (request: IssueRequest) => boolean | Promise<boolean>;
+  readonly #onRelease: () => void;
+  readonly #released = Promise.withResolvers<void>();
+  #isReleased = false;
+
+  constructor(when: (request: IssueRequest) => boolean | Promise<boolean>, onRelease: () => void) {
+    this.#when = when;
+    this.#onRelease = onRelease;
+  }
+
+  /** Resolves when the request may go on. */
+  async pass(request: IssueRequest): Promise<void> {
+    if (this.#isReleased || !(await this.#when(request))) return;
+    await this.#released.promise;
+  }
+
+  release(): void {
+    this.#isReleased = true;
+    this.#onRelease();
+    this.#released.resolve();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.release();
+  }
+}
+
+function instanceName(
+  { provider }: InstanceRegisterInformation,
+  principal: string,
+  instanceId: string,
+): string {
+  return `${provider} ${principal} ${instanceId}`;
 }
 
 interface RequestNames {
