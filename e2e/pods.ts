@@ -29,6 +29,11 @@ export function containerStatus(pod: V1Pod, container = APP): V1ContainerStatus 
   return statuses.find((status) => status.name === container);
 }
 
+/** Whether the app container runs. */
+export function isRunning(pod: V1Pod): boolean {
+  return containerStatus(pod)?.state?.running !== undefined;
+}
+
 /** How the present run of the container ended, or the one before its restart. */
 export function lastTermination(
   pod: V1Pod,

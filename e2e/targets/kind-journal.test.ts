@@ -17,16 +17,18 @@ function read(...lines: string[]) {
 
 const FOUND = { kind: "container", pod: "consumer-jjm7w", container: "app" };
 
-test("tells the end of a preStop hook and the signals after it, with their moments", () => {
+test("tells the beginning and the end of a preStop hook and the signals after it, with their moments", () => {
   expect(
     read(
       KUBELET("1795659971.002137", '"Killing container with a grace period override"'),
+      KUBELET("1795659971.002400", '"Running preStop hook"'),
       KUBELET("1795659971.900001", '"PreStop hook completed"'),
       KUBELET("1795659971.950000", '"Killing container with a grace period"'),
       CONTAINERD("1795659972.319853", `Stop container \\"${APP}\\" with signal terminated`),
       CONTAINERD("1795659974.399647", `Kill container \\"${APP}\\"`),
     ),
   ).toEqual([
+    { namespace: "sre-1", event: { ...FOUND, name: "pre-stop-started", atMs: 1_795_659_971_002 } },
     { namespace: "sre-1", event: { ...FOUND, name: "pre-stop-ended", atMs: 1_795_659_971_900 } },
     {
       namespace: "sre-1",

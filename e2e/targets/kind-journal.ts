@@ -10,7 +10,8 @@ interface JournalEntry {
 }
 
 /** Lines of the kubelet (from verbosity 3 on) and of containerd that tell what no API does. */
-const TELLING = "PreStop hook|Killing container with a grace period|Stop container|Kill container";
+const TELLING =
+  "Running preStop hook|PreStop hook|Killing container with a grace period|Stop container|Kill container";
 
 /** Ends with its standard input, and so with whoever reads it. */
 const FOLLOW = `journalctl --follow --lines=0 --output=short-unix --unit=kubelet --unit=containerd --grep='${TELLING}' & cat; kill $!`;
@@ -35,6 +36,9 @@ export class JournalReader {
     const [, id] = / containerID="\w+:\/\/(\w+)"/.exec(line) ?? [];
     if (id === undefined) return null;
     this.#containers.set(id, { namespace, pod, container });
+    if (line.includes('"Running preStop hook"')) {
+      return this.#entry(id, { name: "pre-stop-started", atMs });
+    }
     // One that is given up when the grace is over fails as well, when its container is killed.
     const ended = /"PreStop hook (completed|failed|not completed in grace period)"/.test(line);
     if (!ended || this.#preStopped.has(id)) return null;

@@ -6,12 +6,9 @@ import type { KubeConfig, V1Pod } from "@kubernetes/client-node";
 import { podName } from "../pods.ts";
 import { getFromServer } from "./kubernetes-request.ts";
 import { statusesOf } from "./kubernetes-history.ts";
+import type { LogFile } from "./target.ts";
 
-interface FollowedLog {
-  readonly pod: string;
-  readonly container: string;
-  readonly restartCount: number;
-  readonly file: string;
+interface FollowedLog extends LogFile {
   readonly ended: Promise<unknown>;
 }
 
@@ -49,26 +46,30 @@ export class PodLogs implements AsyncDisposable {
       (log) => log.pod === pod && log.container === container,
     );
     const log = runs.at(previous ? -2 : -1);
-    return log === undefined ? undefined : await readFile(log.file, "utf8");
+    return log === undefined ? undefined : await readFile(log.path, "utf8");
+  }
+
+  files(): readonly LogFile[] {
+    return [...this.#followed.values()];
   }
 
   /** Copies all to `<directory>/<pod>.<container>.<restart>.log`. */
   async save(directory: string): Promise<void> {
     await mkdir(directory, { recursive: true });
-    for (const { pod, container, restartCount, file } of this.#followed.values()) {
-      await copyFile(file, join(directory, `${pod}.${container}.${restartCount}.log`));
+    for (const { pod, container, restartCount, path } of this.#followed.values()) {
+      await copyFile(path, join(directory, `${pod}.${container}.${restartCount}.log`));
     }
   }
 
   #follow(pod: string, container: string, restartCount: number): FollowedLog {
-    const file = join(this.#directory, `${pod}.${container}.${restartCount}.log`);
-    const path = `/api/v1/namespaces/${this.#namespace}/pods/${pod}/log?container=${container}&follow=true`;
+    const path = join(this.#directory, `${pod}.${container}.${restartCount}.log`);
+    const url = `/api/v1/namespaces/${this.#namespace}/pods/${pod}/log?container=${container}&follow=true`;
     // Made at once: a run whose log could not be had has an empty one.
-    const stream = createWriteStream(file);
-    const ended = getFromServer(this.#config, path, this.#abort.signal)
+    const stream = createWriteStream(path);
+    const ended = getFromServer(this.#config, url, this.#abort.signal)
       .then(async (response) => await pipeline(response, stream))
       .catch((error: unknown) => stream.end(`\n(the log ends here: ${String(error)})\n`));
-    return { pod, container, restartCount, file, ended };
+    return { pod, container, restartCount, path, ended };
   }
 
   /** Waits for the last lines of what has ended or is about to. */

@@ -12,7 +12,7 @@ import type { NodeAccess } from "./kubernetes-nodes.ts";
 import { getFromPod } from "./kubernetes-request.ts";
 import { VolumeReader } from "./kubernetes-volume.ts";
 import { NamespaceWatch } from "./kubernetes-watch.ts";
-import type { ContainerEvent, ExecResult, Target, TargetEvent } from "./target.ts";
+import type { ContainerEvent, ExecResult, LogFile, Target, TargetEvent } from "./target.ts";
 
 export interface KubernetesTargetOptions {
   readonly config: KubeConfig;
@@ -202,6 +202,10 @@ class KubernetesTarget implements Target {
 
   subscribe(listener: (entry: TargetEvent | ContainerEvent) => void): () => void {
     return this.#watch.subscribe(listener);
+  }
+
+  logFiles(): readonly LogFile[] {
+    return this.#logs.files();
   }
 
   async saveLogs(directory: string): Promise<void> {

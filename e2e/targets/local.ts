@@ -13,7 +13,7 @@ import type {
 } from "#simulator/kubelet/types.ts";
 import { readTree } from "#simulator/volume/tree.ts";
 import { podName } from "../pods.ts";
-import type { ContainerEvent, Target, TargetEvent } from "./target.ts";
+import type { ContainerEvent, LogFile, Target, TargetEvent } from "./target.ts";
 
 export interface LocalTargetOptions {
   /** Receives everything of the pods; must exist. */
@@ -193,9 +193,13 @@ class LocalTarget implements Target {
     });
   }
 
+  logFiles(): readonly LogFile[] {
+    return this.#cluster.logFiles();
+  }
+
   async saveLogs(directory: string): Promise<void> {
     await mkdir(directory, { recursive: true });
-    for (const { pod, container, restartCount, path } of this.#cluster.logFiles()) {
+    for (const { pod, container, restartCount, path } of this.logFiles()) {
       const text = await absentIsUndefined(() => readFile(path));
       const name = `${pod}.${container}.${restartCount}.log`;
       if (text !== undefined) await writeFile(join(directory, name), text);
@@ -223,6 +227,7 @@ const NAMES: Partial<Record<LifecycleEvent["name"], ContainerEvent["name"]>> = {
   started: "started",
   ready: "ready",
   "deletion-requested": "deletion-requested",
+  "pre-stop-started": "pre-stop-started",
   "pre-stop-ended": "pre-stop-ended",
   signal: "signal",
   exit: "exit",

@@ -41,8 +41,19 @@ export interface Target extends AsyncDisposable {
   history(): readonly ContainerEvent[];
   /** Called after every entry of `events` and `history`; returns the end of the subscription. */
   subscribe(listener: (entry: TargetEvent | ContainerEvent) => void): () => void;
+  /** The files that receive the output of every run of every container while it runs, of pods that are gone too. */
+  logFiles(): readonly LogFile[];
   /** Writes the output of every container that ever ran to `<directory>/<pod>.<container>.<restart>.log`. */
   saveLogs(directory: string): Promise<void>;
+}
+
+/** The output of one run of a container; the file may not be there yet. */
+export interface LogFile {
+  readonly pod: string;
+  readonly container: string;
+  /** Restarts before it. */
+  readonly restartCount: number;
+  readonly path: string;
 }
 
 export interface ExecResult {
@@ -75,6 +86,7 @@ export interface ContainerEvent {
   readonly name:
     | "started"
     | "deletion-requested"
+    | "pre-stop-started"
     | "pre-stop-ended"
     | "signal"
     | "exit"

@@ -42,7 +42,8 @@ export function untilTime(text: string, atMs: number): string {
   return late === -1 ? text : lines.slice(0, late).join("\n");
 }
 
-function fieldsOf(line: string): Readonly<Record<string, unknown>> {
+/** What a line of a log says; empty for one that is cut or no JSON. */
+export function fieldsOf(line: string): Readonly<Record<string, unknown>> {
   try {
     const parsed: unknown = JSON.parse(line);
     return typeof parsed === "object" && parsed !== null ? { ...parsed } : {};

@@ -1,6 +1,6 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import type { GroupMember } from "../../brokers/broker.ts";
-import { containerStatus, isTerminating, podName } from "../../pods.ts";
+import { isRunning, isTerminating, podName } from "../../pods.ts";
 import type { PodSelector } from "../circumstances.ts";
 
 /** What roles are resolved from. */
@@ -34,10 +34,6 @@ export async function podOfRole(
 /** One that is on its way out, or whose app waits to be started again, is not chosen. */
 function isTarget(pod: V1Pod): boolean {
   return !isTerminating(pod) && isRunning(pod);
-}
-
-export function isRunning(pod: V1Pod): boolean {
-  return containerStatus(pod)?.state?.running !== undefined;
 }
 
 async function ownerOf(

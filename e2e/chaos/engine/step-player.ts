@@ -1,6 +1,6 @@
 import { messageOf } from "#consumer/errors.ts";
 import type { FaultEvent } from "../../checkers/history-event.ts";
-import { podName } from "../../pods.ts";
+import { isRunning, podName } from "../../pods.ts";
 import { seededRandom } from "../../random.ts";
 import { orAbort, pause } from "../../waiting.ts";
 import { FaultImpossibleError } from "../fault-kind.ts";
@@ -11,7 +11,7 @@ import type { ArmedStep } from "./armed-step.ts";
 import { InjectedStep } from "./injected-step.ts";
 import type { PlayOptions } from "./play-options.ts";
 import type { PlayedStep } from "./played-step.ts";
-import { isRunning, podOfRole } from "./pod-roles.ts";
+import { podOfRole } from "./pod-roles.ts";
 
 type Told = Pick<FaultEvent, "step" | "fault" | "pod" | "what" | "detail">;
 

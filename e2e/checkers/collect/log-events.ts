@@ -1,3 +1,4 @@
+import { fieldsOf } from "../../trace/run-log.ts";
 import type { RunLog } from "../../trace/run-log.ts";
 import type { HistoryEvent } from "../history-event.ts";
 import type { PodClock } from "./pod-clock.ts";
@@ -20,8 +21,8 @@ export function logEvents({ pod, text }: RunLog, startMs: number, clock: PodCloc
   for (const line of text.split("\n")) {
     if (!line.startsWith("{")) continue;
     const fields = fieldsOf(line);
-    const atMs = typeof fields?.time === "string" ? Date.parse(fields.time) : Number.NaN;
-    if (fields === undefined || !Number.isFinite(atMs)) continue;
+    const atMs = typeof fields.time === "string" ? Date.parse(fields.time) : Number.NaN;
+    if (!Number.isFinite(atMs)) continue;
     lastMs = clock(pod, atMs, lastMs);
     const event = eventOf(pod, fields, lastMs);
     if (event !== undefined) events.push(event);
@@ -77,16 +78,6 @@ function eventOf(pod: string, fields: Fields, atMs: number): HistoryEvent | unde
       const what = POD_EVENTS[name];
       return what === undefined ? undefined : { kind: "pod", atMs, pod, what };
     }
-  }
-}
-
-function fieldsOf(line: string): Fields | undefined {
-  try {
-    const parsed: unknown = JSON.parse(line);
-    return typeof parsed === "object" && parsed !== null ? { ...parsed } : undefined;
-  } catch {
-    // The last line of a process that was killed may be cut.
-    return undefined;
   }
 }
 
