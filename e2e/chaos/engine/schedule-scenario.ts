@@ -42,6 +42,11 @@ export interface ScheduleScenarioOptions {
 /** In parts of `triggerMsMax`: pods that were all disturbed take some time until they ask for anything again. */
 const FIRE_SHARE = 3;
 
+/** How long a pod waits for the outcomes of claims that a killed one has left, before it sends anything of those lanes. */
+function orphanWaitMs({ consumer }: Durations): number {
+  return consumer.actionDeadlineMs + consumer.drainMs + consumer.outcomeBudgetMs;
+}
+
 /** Nodes of a broker that can have several: one may be killed while the others go on. */
 const BROKER_NODES = 3;
 
@@ -132,7 +137,7 @@ class ScheduleRun {
       },
       endOf: (pod, sinceMs) => endOf(stage, pod, sinceMs),
       triggerMsMax: durations.triggerMsMax,
-      fireMsMax: FIRE_SHARE * durations.triggerMsMax,
+      fireMsMax: FIRE_SHARE * durations.triggerMsMax + orphanWaitMs(durations),
       holdMsMax: durations.holdMsMax,
       durations,
       tell,

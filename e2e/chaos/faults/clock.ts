@@ -1,7 +1,9 @@
 import { z } from "zod";
-import { faultKind } from "../fault-kind.ts";
-import type { FaultKind, InjectedFault } from "../fault-kind.ts";
-import type { Stage } from "../../stage.ts";
+import { podName } from "../../pods.ts";
+import { pause } from "../../waiting.ts";
+import { faultKind, FaultImpossibleError } from "../fault-kind.ts";
+import type { FaultContext, FaultKind, InjectedFault } from "../fault-kind.ts";
+import { lastingFault } from "./passing-fault.ts";
 
 /** Half of the default of `execution.clockSkewMsMax`, which the kit leaves as it is: two pods may be stepped apart. */
 const STEP_MS_MAX = 30_000;
@@ -10,6 +12,9 @@ const STEP_MS_MIN = 500;
 const BEYOND_SKEW_MS = 300_000;
 /** How far what a process shows may be from what was asked for. */
 const TOLERANCE_MS = 100;
+/** In parts of `triggerMsMax`: how long a pod may take until it has a process that takes the clock. */
+const PROCESS_SHARE = 2;
+const LOOK_INTERVAL_MS = 20;
 
 const offset = z
   .int()
@@ -33,7 +38,7 @@ export const CLOCK_FAULTS: readonly FaultKind[] = [
       offsetMs:
         (STEP_MS_MIN + random.below(STEP_MS_MAX - STEP_MS_MIN)) * random.pick([1, -1] as const),
     }),
-    inject: ({ stage, pod }, { offsetMs }) => stepClock(stage, pod, offsetMs),
+    inject: async (context, { offsetMs }) => await stepClock(context, offsetMs),
   }),
   faultKind<{ readonly direction: 1 | -1 }>({
     name: "clock.beyond-skew",
@@ -45,27 +50,36 @@ export const CLOCK_FAULTS: readonly FaultKind[] = [
     causes: [],
     parameters: z.strictObject({ direction: z.union([z.literal(1), z.literal(-1)]) }),
     draw: (random) => ({ direction: random.pick([1, -1] as const) }),
-    inject: ({ stage, pod }, { direction }) => stepClock(stage, pod, direction * BEYOND_SKEW_MS),
+    inject: async (context, { direction }) => await stepClock(context, direction * BEYOND_SKEW_MS),
   }),
 ];
 
-/** Steps the clock of the processes of a pod, and of those that it starts later, until it is healed. */
+/**
+ * Steps the clock of the processes of a pod, and of those that it starts later, until it is healed. Resolves when one of them shows it: a pod
+ * that is just starting has no process for a while.
+ */
 export async function stepClock(
-  stage: Pick<Stage, "podFaults">,
-  pod: string,
+  { stage, pod, durations, signal }: Pick<FaultContext, "stage" | "pod" | "durations" | "signal">,
   offsetMs: number,
 ): Promise<InjectedFault> {
-  const { aheadMs } = await stage.podFaults.moveClock(pod, offsetMs);
-  const isStepped = aheadMs.some((shown) => Math.abs(shown - offsetMs) <= TOLERANCE_MS);
-  let healing: Promise<unknown> | undefined;
-  const heal = async (): Promise<void> => {
-    healing ??= stage.podFaults.moveClock(pod, 0);
-    await healing;
-  };
-  return {
-    // The history of the run turns the times of the pod back by the number at the beginning.
-    fired: async () => (isStepped ? `${offsetMs} ms, as its process says` : undefined),
-    heal,
-    [Symbol.asyncDispose]: heal,
-  };
+  const heal = async (): Promise<void> => await stage.podFaults.moveClock(pod, 0);
+  const isStepped = (): boolean =>
+    stage.podFaults
+      .clocksAheadMs(pod)
+      .some((aheadMs) => Math.abs(aheadMs - offsetMs) <= TOLERANCE_MS);
+  const isPresent = async (): Promise<boolean> =>
+    (await stage.target.pods()).some((present) => podName(present) === pod);
+  await using undoing = new AsyncDisposableStack();
+  undoing.defer(heal);
+  await stage.podFaults.moveClock(pod, offsetMs);
+  const endMs = performance.now() + PROCESS_SHARE * durations.triggerMsMax;
+  while (!isStepped()) {
+    if (performance.now() >= endMs || !(await isPresent())) {
+      throw new FaultImpossibleError(`no process of pod ${pod} has taken the clock`);
+    }
+    await pause(LOOK_INTERVAL_MS, signal);
+  }
+  undoing.move();
+  // The history of the run turns the times of the pod back by the number at the beginning.
+  return lastingFault(async () => `${offsetMs} ms, as its process says`, heal);
 }

@@ -45,6 +45,7 @@ export const IDENTITY_FAULTS: readonly FaultKind[] = [
 ];
 
 export async function rotateIdentity(stage: Stage, pod: string): Promise<InjectedFault> {
+  await firstKey(stage, pod);
   const since = stage.athenz.zts.events().length;
   await stage.target.kill(pod, SIDECAR, "SIGHUP");
   return passingFault(async () => issuedSince(stage, since));
@@ -56,6 +57,7 @@ export async function withholdIdentity(
   pod: string,
   lifetimeMs: number,
 ): Promise<InjectedFault> {
+  await firstKey(stage, pod);
   const { zts } = stage.athenz;
   const since = zts.events().length;
   zts.setLifetime(lifetimeMs);
@@ -81,11 +83,10 @@ export async function withholdIdentity(
 
 /** Healing rotates once more, so that both files match again. */
 export async function tearPair(stage: Stage, pod: string): Promise<InjectedFault> {
+  await firstKey(stage, pod);
   const since = stage.athenz.zts.events().length;
-  const succeeds = async (...argv: readonly string[]): Promise<boolean> => {
-    const { exitCode } = await stage.target.exec(pod, SIDECAR, argv);
-    return exitCode === 0;
-  };
+  const succeeds = async (...argv: readonly string[]): Promise<boolean> =>
+    await succeedsIn(stage, pod, ...argv);
   const isKept = await succeeds("cp", KEY, KEPT_KEY);
   await stage.target.kill(pod, SIDECAR, "SIGHUP");
   await stage.until("the next certificate is issued", () => issuedSince(stage, since));
@@ -99,6 +100,19 @@ export async function tearPair(stage: Stage, pod: string): Promise<InjectedFault
     async () => (isTorn ? "the key is that of the certificate before" : undefined),
     async () => await askAgain(stage, pod),
   );
+}
+
+/** Waits until a pod that is just starting has the key of its first certificate: only that can be replaced. */
+async function firstKey(stage: Stage, pod: string): Promise<void> {
+  await stage.until(`pod ${pod} has its first key`, () =>
+    succeedsIn(stage, pod, "test", "-s", KEY),
+  );
+}
+
+/** Whether a command in the sidecar of the pod ends well. */
+async function succeedsIn(stage: Stage, pod: string, ...argv: readonly string[]): Promise<boolean> {
+  const { exitCode } = await stage.target.exec(pod, SIDECAR, argv);
+  return exitCode === 0;
 }
 
 /** Lets the sidecar ask for a certificate now. A pod that ends meanwhile needs none. */

@@ -17,11 +17,6 @@ export interface ArmedRule extends AsyncDisposable {
   disarm(): Promise<void>;
 }
 
-export interface MovedClock {
-  /** What the Date of the pod's processes is ahead of the system's clock, as they said themselves; empty when no process runs. */
-  readonly aheadMs: readonly number[];
-}
-
 /** How long a process may take to say that it has taken a state: one that is frozen never does. */
 const TAKEN_MS_MAX = 5000;
 
@@ -91,12 +86,16 @@ export class PodFaults implements AsyncDisposable {
   }
 
   /** Moves the Date of the processes of a pod, and of those that it starts later; 0 puts it right. */
-  async moveClock(pod: string, offsetMs: number): Promise<MovedClock> {
+  async moveClock(pod: string, offsetMs: number): Promise<void> {
     if (offsetMs === 0) this.#clockOffsetsMs.delete(pod);
     else this.#clockOffsetsMs.set(pod, offsetMs);
     await this.#distribute(pod);
+  }
+
+  /** What the Date of the pod's processes is ahead of the system's clock, as they said themselves; empty when no process runs. */
+  clocksAheadMs(pod: string): readonly number[] {
     const ofPod = [...this.#processes].filter(([process]) => process.pod === pod);
-    return { aheadMs: ofPod.map(([, { clockAheadMs }]) => clockAheadMs) };
+    return ofPod.map(([, { clockAheadMs }]) => clockAheadMs);
   }
 
   /** Throws the first error of the kit that it met: a connection that was lost while its process lived. */

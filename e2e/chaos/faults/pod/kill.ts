@@ -49,14 +49,18 @@ export async function killPod(
 }
 
 const SIGKILL_EXIT_CODE = 137;
-/** No exit code of the shell itself. */
+/** No exit codes of the shell itself. */
 const NOT_STARTED = 42;
+const ENDED = 43;
 
 async function killConsumer(stage: Stage, pod: string): Promise<void> {
-  const script = `[ -e "\${PID_FILE:-/var/run/kafka_consumer/kafka_consumer.pid}" ] || exit ${NOT_STARTED}; read -r pid <"\${PID_FILE:-/var/run/kafka_consumer/kafka_consumer.pid}" && kill -KILL "$pid"`;
+  const script = `[ -e "\${PID_FILE:-/var/run/kafka_consumer/kafka_consumer.pid}" ] || exit ${NOT_STARTED}; read -r pid <"\${PID_FILE:-/var/run/kafka_consumer/kafka_consumer.pid}" && { kill -KILL "$pid" || exit ${ENDED}; }`;
   const { exitCode, stderr } = await stage.target.exec(pod, APP, ["sh", "-c", script]);
   if (exitCode === NOT_STARTED) {
     throw new FaultImpossibleError(`pod.kill: the consumer of pod ${pod} is not started yet`);
+  }
+  if (exitCode === ENDED) {
+    throw new FaultImpossibleError(`pod.kill: the consumer of pod ${pod} has ended already`);
   }
   if (exitCode !== 0)
     throw new Error(`the consumer of pod ${pod} could not be killed: ${stderr.trim()}`);
