@@ -6,6 +6,8 @@ const CIRCUMSTANCES = [
   "dead-letters",
   /** A container or pod starts after the beginning. */
   "starts",
+  /** A pod is created after the beginning, and registers for its first certificate. */
+  "new-pods",
   /** A pod is asked to stop (SIGTERM, deletion, rollout, scaling down). */
   "stops",
   /** Members join the group again. */
@@ -19,7 +21,7 @@ const CIRCUMSTANCES = [
 export type Circumstance = (typeof CIRCUMSTANCES)[number];
 
 /**
- * A pod by its role, since names are random: `held`, where the trigger stands; `owner` of partition 0 of the topic of incidents; `other`, a
+ * A pod by its role, since names are random: `held`, which stands at the moment or at which it was seen; `owner` of partition 0 of the topic of incidents; `other`, a
  * running one that is not the owner; `oldest` and `newest`; or the n-th by age, from 1.
  */
 export type PodSelector =

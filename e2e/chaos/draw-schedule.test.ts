@@ -10,6 +10,7 @@ import { cellsOf } from "./schedules/cells.ts";
 import { familyOf, type Kinds, REGISTERED_KINDS } from "./schedules/kinds.ts";
 import { TEST_KINDS, TEST_PLACE } from "./schedules/test-kinds.ts";
 import type { Schedule } from "./schedule.ts";
+import { LOG_EVENTS, LOG_TRIGGERS } from "./triggers/log.ts";
 
 const SEED = integer({ min: 0, max: 2 ** 32 - 1 });
 
@@ -123,9 +124,9 @@ describe("a drawn schedule", () => {
   test.each([
     ["kinds of tests", TEST_KINDS, TEST_PLACE],
     ["the registered kinds", REGISTERED_KINDS, EVERYWHERE],
-  ])("reaches most pairs of fault and moment within 50 seeds, with %s", (_what, kinds, place) => {
+  ])("reaches most pairs of fault and held moment within 50 seeds, with %s", (_, kinds, place) => {
     const possible = cellsOf(kinds, place, DEFAULT_LOAD)
-      .filter(({ impossible }) => impossible === undefined)
+      .filter(({ impossible, trigger }) => impossible === undefined && trigger.holds)
       .map(({ fault, trigger }) => `${fault.name} at ${trigger.name}`);
     const drawn = new Set(
       seeds(50, 1000)
@@ -133,7 +134,47 @@ describe("a drawn schedule", () => {
         .map((step) => `${step.do.fault} at ${step.when.trigger}`),
     );
     const reached = possible.filter((cell) => drawn.has(cell));
-    expect(reached.length / possible.length).toBeGreaterThan(0.75);
+    expect(reached.length / possible.length).toBeGreaterThan(0.7);
+  });
+
+  test("has every near moment, but few of them", () => {
+    const near = REGISTERED_KINDS.triggers.filter(({ holds }) => !holds).map(({ name }) => name);
+    const steps = seeds(50).flatMap(
+      (seed) => draw({ ...EVERYWHERE, seed }, REGISTERED_KINDS).steps,
+    );
+    const drawn = steps.map(({ when }) => when.trigger).filter((name) => near.includes(name));
+    expect(new Set(drawn)).toEqual(new Set(near));
+    expect(drawn.length / steps.length).toBeGreaterThan(0.05);
+    expect(drawn.length / steps.length).toBeLessThan(0.15);
+  });
+
+  test("waits for a logged event that the load or the step before brings about", () => {
+    const triggers = LOG_TRIGGERS;
+    const events = seeds(20).flatMap((seed) => {
+      const { steps } = draw({ ...EVERYWHERE, seed, triggers }, REGISTERED_KINDS);
+      return steps.map(({ when }, index) => {
+        const fault = FAULT_KINDS.find(({ name }) => name === steps[index - 1]?.do.fault);
+        const found = ["actions", "dead-letters", ...(fault?.causes ?? [])];
+        const [rests] = triggers[0]?.restsOn?.({ event: when.event }) ?? [];
+        expect(found).toContain(rests);
+        return when.event;
+      });
+    });
+    expect(new Set(events)).toEqual(new Set(Object.keys(LOG_EVENTS)));
+  });
+
+  test("waits for no chosen pod behind a fault that may replace it", () => {
+    const steps = seeds(50).map((seed) => draw({ ...EVERYWHERE, seed }, REGISTERED_KINDS).steps);
+    const chosen = steps.flatMap((ofSeed) =>
+      ofSeed
+        .filter(({ when }, index) => when.pod !== undefined && index > 0)
+        .map((step) => {
+          const before = ofSeed[ofSeed.indexOf(step) - 1];
+          return FAULT_KINDS.find(({ name }) => name === before?.do.fault);
+        }),
+    );
+    expect(chosen.length).toBeGreaterThan(20);
+    for (const fault of chosen) expect(fault?.causes).not.toContain("new-pods");
   });
 
   test("has only what the place is able to do, and the faults that were asked for", () => {

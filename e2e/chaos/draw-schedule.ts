@@ -34,10 +34,13 @@ const LONG_STAY_SHARE = 0.3;
 /** Of so many steps one behind the other, so many may begin a fault that lasts, and none of the same family. */
 const LASTING_WINDOW = 4;
 const LASTING_MAX = 2;
+/** How many steps are drawn for a moment that is only seen. What chaos is for is the moments that are held. */
+const NEAR_SHARE = 0.15;
 
 /**
  * A schedule that depends on nothing but the options. Only what the place is able to do is drawn, and only moments that the load or the step
- * before brings about. Consecutive seeds go through all pairs of fault and trigger one after the other, in an order that changes each time.
+ * before brings about. Consecutive seeds go through all pairs of fault and held moment one after the other, in an order that changes each time;
+ * some steps of each go through the pairs of fault and near moment in the same way.
  * `longestMs` of it is at most `steps * 1.2 + 2` times `triggerMsMax`.
  */
 export function drawSchedule(options: DrawOptions): Schedule {
@@ -73,14 +76,21 @@ class Drawing {
 
   draw(): void {
     const wanted = this.#wanted.filter((cell) => this.#fits(cell));
-    const fitting = wanted.length > 0 ? wanted : this.#cells.filter((cell) => this.#fits(cell));
+    const fitting = wanted.length > 0 ? wanted : this.#anyFitting();
     if (fitting.length === 0) throw this.#nothingFits();
     const cell = this.#random.pick(this.#preferred(fitting));
     const index = this.#wanted.indexOf(cell);
     if (index >= 0) this.#wanted.splice(index, 1);
-    this.#drawn.push(cell);
     this.#waitedMs += this.#budgetMs(cell.trigger);
     this.steps.push(this.#step(cell));
+    this.#drawn.push(cell);
+  }
+
+  /** Held ones first: none of them may give way to a near one whose turn it is not. */
+  #anyFitting(): readonly Cell[] {
+    const fitting = this.#cells.filter((cell) => this.#fits(cell));
+    const held = fitting.filter(({ trigger }) => trigger.holds);
+    return held.length > 0 ? held : fitting;
   }
 
   /** A moment that only the step before brings about is taken at once; next best is what brings about such a moment for one that waits. */
@@ -101,8 +111,13 @@ class Drawing {
   }
 
   #canCome({ requires }: TriggerKind): boolean {
-    const causes = this.#drawn.at(-1)?.fault.causes ?? [];
+    const causes = this.#causes();
     return requires.every((one) => this.#ofLoad.has(one) || causes.includes(one));
+  }
+
+  /** What the step before brings about. */
+  #causes(): readonly Circumstance[] {
+    return this.#drawn.at(-1)?.fault.causes ?? [];
   }
 
   #mayLast(fault: FaultKind): boolean {
@@ -130,7 +145,7 @@ class Drawing {
   }
 
   #step({ fault, trigger }: Cell): ScheduleStep {
-    const step = { when: this.#when(trigger), do: this.#do(fault, trigger) };
+    const step = { when: this.#when(trigger), do: this.#do(fault) };
     if (!fault.lasting) return step;
     const isLong = this.#random.next() < LONG_STAY_SHARE;
     const { min, max } = isLong ? LONG_STAY : SHORT_STAY;
@@ -141,33 +156,35 @@ class Drawing {
 
   #when(trigger: TriggerKind): TriggerStep {
     const random = this.#random;
-    const isOwner = this.#options.replicas > 1 && random.next() < 0.1;
+    const causes = this.#causes();
+    // Whoever has the role now may be the one that the step before replaces.
+    const isSure = !causes.includes("new-pods");
+    const isOwner = this.#options.replicas > 1 && random.next() < 0.1 && isSure;
     const isLater = !this.#isBroughtAbout(trigger) && random.next() < 0.25;
     return {
       trigger: trigger.name,
       ...(isOwner ? { pod: "owner" as const } : {}),
       ...(isLater ? { ordinal: 2 + random.below(2) } : {}),
       budgetMs: this.#budgetMs(trigger),
-      ...trigger.draw(random),
+      ...trigger.draw(random, new Set([...this.#ofLoad, ...causes])),
     };
   }
 
-  #do(fault: FaultKind, trigger: TriggerKind): FaultStep {
+  #do(fault: FaultKind): FaultStep {
     const { replicas } = this.#options;
     const isOfPod = fault.scope === "pod";
     return {
       fault: fault.name,
-      ...(isOfPod ? { pod: this.#selector(trigger) } : {}),
+      ...(isOfPod ? { pod: this.#selector() } : {}),
       ...fault.draw(this.#random, { replicas }),
     };
   }
 
-  /** Mostly the pod that stands at the moment: that is what the moment is for. */
-  #selector({ holds }: TriggerKind): NonNullable<FaultStep["pod"]> {
-    const usual = holds ? "held" : "owner";
+  /** Mostly the pod that stands at the moment, or at which it was seen: that is what the moment is for. */
+  #selector(): NonNullable<FaultStep["pod"]> {
     const { replicas } = this.#options;
     const share = this.#random.next();
-    if (share < 0.7 || replicas < 2) return usual;
+    if (share < 0.7 || replicas < 2) return "held";
     if (share < 0.85) return "other";
     if (share < 0.9) return "oldest";
     if (share < 0.95) return "newest";
@@ -183,13 +200,30 @@ class Drawing {
   }
 }
 
-/** As many cells as there are steps. Seed by seed they go through all of them, in another order each time. */
+/**
+ * As many cells as there are steps. Seed by seed they go through all that are held, and beside those through all that are near, in another
+ * order each time.
+ */
 function cellsInTurn(cells: readonly Cell[], { seed, steps }: DrawOptions): Cell[] {
-  if (cells.length === 0) return [];
+  const held = cells.filter(({ trigger }) => trigger.holds);
+  const near = cells.filter(({ trigger }) => !trigger.holds);
+  const share = held.length === 0 ? 1 : near.length === 0 ? 0 : NEAR_SHARE;
+  // Of the steps of all seeds before one.
+  const nearBefore = (later: number): number => Math.floor(later * steps * share);
+  const nearFrom = nearBefore(seed);
+  const nearTo = nearBefore(seed + 1);
+  return [
+    ...inTurn(held, seed * steps - nearFrom, (seed + 1) * steps - nearTo),
+    ...inTurn(near, nearFrom, nearTo),
+  ];
+}
+
+/** Those with these numbers of an endless sequence that has all cells again and again, shuffled anew each time. */
+function inTurn(cells: readonly Cell[], from: number, to: number): Cell[] {
   const taken: Cell[] = [];
   let round = -1;
   let shuffled: readonly Cell[] = [];
-  for (let index = seed * steps; taken.length < steps; index += 1) {
+  for (let index = from; index < to && cells.length > 0; index += 1) {
     const ofIndex = Math.floor(index / cells.length);
     if (ofIndex !== round) shuffled = shuffle(cells, seededRandom(ofIndex, "cells"));
     round = ofIndex;

@@ -10,7 +10,7 @@ import type { Circumstance, PodSelector } from "./circumstances.ts";
 export interface FaultStep {
   /** Such as `pod.kill`. */
   readonly fault: string;
-  /** Only for a kind whose `scope` is `pod`. Default `held`, or `owner` where the trigger holds no pod. */
+  /** Only for a kind whose `scope` is `pod`. Default `held`, or `owner` where nobody can tell which pod stands at the moment. */
   readonly pod?: PodSelector;
   readonly [parameter: string]: unknown;
 }

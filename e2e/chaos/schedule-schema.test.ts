@@ -3,6 +3,7 @@ import { UsageError } from "../errors.ts";
 import { DEFAULT_LOAD } from "./load-plan.ts";
 import type { ScheduleStep } from "./schedule.ts";
 import { parseSchedule } from "./schedule-schema.ts";
+import { REGISTERED_KINDS } from "./schedules/kinds.ts";
 import { TEST_KINDS, TEST_PLACE, testSchedule } from "./schedules/test-kinds.ts";
 
 const parse = (text: string) => parseSchedule(text, "a.json", TEST_PLACE, TEST_KINDS);
@@ -20,6 +21,12 @@ function faultsOf(text: string): string[] {
     return error.message.split("\n").slice(1);
   }
   return [];
+}
+
+/** With the kinds that are registered. */
+function parseRegistered(...steps: readonly object[]) {
+  const text = JSON.stringify({ ...testSchedule(), steps });
+  return parseSchedule(text, "a.json", TEST_PLACE, REGISTERED_KINDS);
 }
 
 /** The faults of a schedule with this first step, without the number of their line. */
@@ -185,10 +192,27 @@ describe("a schedule", () => {
     );
   });
 
-  test("is refused with a held pod where the trigger holds none", () => {
-    const started = { when: { trigger: "pod.started" }, do: { fault: "pod.kill", pod: "held" } };
-    expect(faultsOf(JSON.stringify({ ...testSchedule(), steps: [KILL, started] }))).toEqual([
-      '  - line 1, steps[1].do.pod must be another one: pod.started holds no pod, got "held"',
-    ]);
+  test("can have the pod at which a near moment was seen", () => {
+    const started: ScheduleStep = {
+      when: { trigger: "pod.started" },
+      do: { fault: "pod.kill", pod: "held" },
+    };
+    const text = JSON.stringify(testSchedule({ steps: [KILL, started] }));
+    expect(parseSchedule(text, "a.json", TEST_PLACE, TEST_KINDS).steps[1]).toEqual(started);
+  });
+
+  test("is refused with a parameter that rests on what nothing brings about", () => {
+    const listening = {
+      when: { trigger: "log.event", event: "health.listening" },
+      do: { fault: "pod.delete" },
+    };
+    expect(() => parseRegistered(listening)).toThrow(
+      "steps[0].when.trigger cannot come: it needs starts, which neither the load nor an earlier step brings about (faults that do: pod.kill,",
+    );
+    const kill = {
+      when: { trigger: "endpoint.effect-held" },
+      do: { fault: "pod.kill", process: "container" },
+    };
+    expect(parseRegistered(kill, listening).steps).toHaveLength(2);
   });
 });

@@ -27,9 +27,12 @@ export interface TriggerKind<Parameters extends object = object> {
   readonly needs: readonly Ability[];
   /** What the load or an earlier step must bring about, or it can never come. */
   readonly requires: readonly Circumstance[];
+  /** What it rests on beside that with these parameters. Absent: nothing. */
+  restsOn?(parameters: Parameters): readonly Circumstance[];
   /** Of the parameters beside those of TriggerStep; strict. */
   readonly parameters: ZodType<Parameters>;
-  draw(random: SeededRandom): Parameters;
+  /** `found`: what the load and the step before bring about. Absent: everything. */
+  draw(random: SeededRandom, found?: ReadonlySet<Circumstance>): Parameters;
   arm(context: TriggerContext, parameters: Parameters): Promise<ArmedTrigger>;
 }
 
@@ -52,7 +55,7 @@ export interface ArmedTrigger extends AsyncDisposable {
 export interface ReachedTrigger {
   /** Milliseconds since the epoch. */
   readonly atMs: number;
-  /** The pod that stands there; null where nobody can tell. */
+  /** The pod that stands there, or at which it was seen; null where nobody can tell. */
   readonly pod: string | null;
   /** What exactly was met, such as `link claims/ab/abc....1.claim`: one line, without secrets. */
   readonly detail: string;

@@ -5,7 +5,7 @@ import type { FaultKind } from "../fault-kind.ts";
 import { loadFaults } from "../load-plan.ts";
 import type { LoadPlan, Schedule, ScheduleStep } from "../schedule.ts";
 import type { TriggerKind } from "../trigger-kind.ts";
-import type { Kinds } from "./kinds.ts";
+import { type Kinds, ownParameters } from "./kinds.ts";
 
 /** Where a schedule is to run. */
 export interface SchedulePlace {
@@ -45,8 +45,8 @@ export function ruleFaults(
     const trigger = kinds.triggers.find(({ name }) => name === step.when.trigger);
     const fault = kinds.faults.find(({ name }) => name === step.do.fault);
     const ofStep = [
-      ...(trigger === undefined ? [] : triggerFaults(trigger, found, place, kinds)),
-      ...(fault === undefined ? [] : faultFaults(step, fault, trigger, place)),
+      ...(trigger === undefined ? [] : triggerFaults(step, trigger, found, place, kinds)),
+      ...(fault === undefined ? [] : faultFaults(step, fault, place)),
       ...selectorFaults(["when", "pod"], step.when.pod, schedule.replicas),
       ...selectorFaults(["do", "pod"], step.do.pod, schedule.replicas),
     ];
@@ -59,6 +59,7 @@ export function ruleFaults(
 }
 
 function triggerFaults(
+  { when }: ScheduleStep,
   trigger: TriggerKind,
   found: ReadonlySet<Circumstance>,
   place: SchedulePlace,
@@ -66,7 +67,10 @@ function triggerFaults(
 ): ScheduleFault[] {
   const path = ["when", "trigger"];
   const lacking = reasonToSkip(trigger.needs, place.abilities, place.where);
-  const missing = trigger.requires.filter((circumstance) => !found.has(circumstance));
+  const parameters = trigger.parameters.safeParse(ownParameters(when));
+  const ofParameters = parameters.success ? trigger.restsOn?.(parameters.data) : undefined;
+  const needed = new Set([...trigger.requires, ...(ofParameters ?? [])]);
+  const missing = [...needed].filter((circumstance) => !found.has(circumstance));
   return [
     ...(lacking === undefined ? [] : [{ path, message: `cannot come: ${lacking}` }]),
     ...missing.map((circumstance) => ({
@@ -83,12 +87,7 @@ function causesOf(circumstance: Circumstance, { faults }: Kinds): string {
   return names.length === 0 ? "" : ` (faults that do: ${names.join(", ")})`;
 }
 
-function faultFaults(
-  step: ScheduleStep,
-  fault: FaultKind,
-  trigger: TriggerKind | undefined,
-  place: SchedulePlace,
-): ScheduleFault[] {
+function faultFaults(step: ScheduleStep, fault: FaultKind, place: SchedulePlace): ScheduleFault[] {
   const faults: ScheduleFault[] = [];
   const lacking = reasonToSkip(fault.needs, place.abilities, place.where);
   if (lacking !== undefined) {
@@ -98,12 +97,6 @@ function faultFaults(
     faults.push({
       path: ["do", "pod"],
       message: `must be absent: ${fault.name} is a fault of the whole deployment`,
-    });
-  }
-  if (step.do.pod === "held" && trigger !== undefined && !trigger.holds) {
-    faults.push({
-      path: ["do", "pod"],
-      message: `must be another one: ${trigger.name} holds no pod`,
     });
   }
   if (step.until !== undefined && !fault.lasting) {

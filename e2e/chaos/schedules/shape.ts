@@ -37,7 +37,7 @@ export const FAULT_FIELDS = {
   fault: z.string().describe("The kind of fault."),
   pod: selector(
     ["held", ...ROLES] as const,
-    "The pod, for a fault of a pod. Default: held, or owner where the trigger holds no pod.",
+    "The pod, for a fault of a pod. Default: held, or owner where nobody can tell which pod stands at the moment.",
   ).exactOptional(),
 };
 

@@ -1,6 +1,7 @@
 import type { TriggerKind } from "../trigger-kind.ts";
 import { BROKER_TRIGGERS } from "./broker.ts";
 import { ENDPOINT_TRIGGERS } from "./endpoint.ts";
+import { LOG_TRIGGERS } from "./log.ts";
 import { POD_TRIGGERS } from "./pod.ts";
 import { VOLUME_TRIGGERS } from "./volume.ts";
 
@@ -10,4 +11,5 @@ export const TRIGGER_KINDS: readonly TriggerKind[] = [
   ...BROKER_TRIGGERS,
   ...VOLUME_TRIGGERS,
   ...POD_TRIGGERS,
+  ...LOG_TRIGGERS,
 ];

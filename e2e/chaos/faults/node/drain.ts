@@ -16,7 +16,7 @@ export const nodeDrain: FaultKind = faultKind({
   lasting: true,
   needs: ["cluster-nodes", "api-server"],
   alone: true,
-  causes: ["starts", "stops", "rebalances"],
+  causes: ["starts", "new-pods", "stops", "rebalances"],
   parameters: z.strictObject({}),
   draw: () => ({}),
   inject: async ({ stage, pod, signal }) => await drainNodeOfPod(stage, pod, signal),

@@ -13,7 +13,7 @@ export const podEvict: FaultKind = faultKind({
   scope: "pod",
   lasting: false,
   needs: ["api-server"],
-  causes: ["starts", "stops", "rebalances"],
+  causes: ["starts", "new-pods", "stops", "rebalances"],
   parameters: z.strictObject({}),
   draw: () => ({}),
   inject: async ({ stage, pod }) => await evictPod(stage, pod),

@@ -9,7 +9,7 @@ const common = {
   scope: "deployment",
   lasting: false,
   needs: [],
-  causes: ["starts", "stops", "rebalances"],
+  causes: ["starts", "new-pods", "stops", "rebalances"],
   parameters: z.strictObject({}),
   draw: () => ({}),
 } as const;

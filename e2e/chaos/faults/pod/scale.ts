@@ -22,7 +22,7 @@ export const deploymentScale: FaultKind = faultKind<ScaleParameters>({
   scope: "deployment",
   lasting: true,
   needs: [],
-  causes: ["starts", "stops", "rebalances"],
+  causes: ["starts", "new-pods", "stops", "rebalances"],
   parameters: z.strictObject({ change: z.union([z.literal(1), z.literal(-1)]) }),
   draw: (random, { replicas } = { replicas: 1 }) => ({
     change: replicas > 1 ? random.pick([1, -1] as const) : 1,

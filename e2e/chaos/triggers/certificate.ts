@@ -1,0 +1,66 @@
+import { z } from "zod";
+import type { Stage } from "../../stage.ts";
+import { APP, isRunning } from "../../pods.ts";
+import { triggerKind } from "../trigger-kind.ts";
+import type { ArmedTrigger, TriggerContext, TriggerKind } from "../trigger-kind.ts";
+import { MomentCount } from "./moment-count.ts";
+
+/** A new pod cannot go on without its first certificate, so that holding the issue of that one holds the pod. */
+export const certificateAwaited: TriggerKind = triggerKind({
+  name: "pod.certificate-awaited",
+  title: "A new pod runs and waits for its first certificate, which Athenz holds.",
+  holds: true,
+  needs: [],
+  requires: ["new-pods"],
+  parameters: z.strictObject({}),
+  draw: () => ({}),
+  arm: async (context) => armCertificate(context),
+});
+
+function armCertificate(context: TriggerContext): ArmedTrigger {
+  const { target, athenz } = context.stage;
+  const count = new MomentCount(context);
+  /** Whether each instance that asked is held: one whose request was given up asks again. */
+  const isHeld = new Map<string, boolean>();
+  const watching = new DisposableStack();
+  const hold = athenz.zts.hold(async ({ instanceId, isFirst }) => {
+    const pod = isFirst ? await podOfInstance(target, instanceId) : undefined;
+    if (pod === undefined || watching.disposed) return false;
+    const known = isHeld.get(instanceId);
+    if (known !== undefined) return known;
+    const isTheOne = count.isTheOne(pod);
+    isHeld.set(instanceId, isTheOne);
+    if (isTheOne) {
+      const stop = whenRunning(target, pod, () =>
+        count.reach(pod, "the first certificate is held, and the consumer's container runs"),
+      );
+      watching.defer(stop);
+    }
+    return isTheOne;
+  });
+  const release = async (): Promise<void> => {
+    watching.dispose();
+    hold.release();
+  };
+  return { reached: count.reached, release, [Symbol.asyncDispose]: release };
+}
+
+/** The identity sidecar registers with the uid of its pod. */
+async function podOfInstance(
+  target: Stage["target"],
+  instanceId: string,
+): Promise<string | undefined> {
+  const pods = await target.pods();
+  return pods.find(({ metadata }) => metadata?.uid === instanceId)?.metadata?.name;
+}
+
+/** The sidecar starts first: nothing waits for the certificate before the consumer's container runs. Gives what ends the watching. */
+function whenRunning(target: Stage["target"], name: string, onRunning: () => void): () => void {
+  const stop = target.subscribe((entry) => {
+    if (entry.kind !== "container" || entry.name !== "started") return;
+    if (entry.pod === name && entry.container === APP) onRunning();
+  });
+  const pod = target.lastSeen(name);
+  if (pod !== undefined && isRunning(pod)) onRunning();
+  return stop;
+}

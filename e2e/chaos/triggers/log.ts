@@ -1,0 +1,65 @@
+import { z } from "zod";
+import { APP } from "../../pods.ts";
+import { followLogs } from "../../targets/follow-logs.ts";
+import { fieldsOf } from "../../trace/run-log.ts";
+import type { Circumstance } from "../circumstances.ts";
+import { triggerKind } from "../trigger-kind.ts";
+import type { ArmedTrigger, TriggerContext, TriggerKind } from "../trigger-kind.ts";
+import { MomentCount } from "./moment-count.ts";
+
+/** Events that the consumer logs, each with what brings it about. Those that seldom come are left out: nobody could wait for them. */
+export const LOG_EVENTS = {
+  "action.claimed": "actions",
+  "action.sending": "actions",
+  "action.ended": "actions",
+  "dead-letter.acknowledged": "dead-letters",
+  "health.listening": "starts",
+  "history.recovered": "starts",
+  "process.ended": "stops",
+  "broker.joined": "rebalances",
+  "identity.renewed": "certificates",
+} as const satisfies Readonly<Record<string, Circumstance>>;
+
+type LogEvent = keyof typeof LOG_EVENTS;
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the names of a literal
+const NAMES = Object.keys(LOG_EVENTS) as LogEvent[];
+
+export const LOG_TRIGGERS: readonly TriggerKind[] = [
+  triggerKind<{ readonly event: LogEvent }>({
+    name: "log.event",
+    title: "A consumer has logged this event.",
+    holds: false,
+    needs: [],
+    // Some of the events come with any load that has actions.
+    requires: ["actions"],
+    restsOn: ({ event }) => [LOG_EVENTS[event]],
+    parameters: z.strictObject({ event: z.enum(NAMES) }),
+    draw: (random, found) => ({
+      event: random.pick(NAMES.filter((name) => found?.has(LOG_EVENTS[name]) ?? true)),
+    }),
+    arm: async (context, { event }) => await armLog(context, event),
+  }),
+];
+
+async function armLog(context: TriggerContext, event: LogEvent): Promise<ArmedTrigger> {
+  const count = new MomentCount(context);
+  const stopping = new AbortController();
+  const { ended } = await followLogs(context.stage.target, {
+    container: APP,
+    signal: AbortSignal.any([context.signal, stopping.signal]),
+    onLine: (line, pod) => {
+      if (isOfEvent(line, event) && count.isTheOne(pod)) count.reach(pod, `${event} was logged`);
+    },
+  });
+  const release = async (): Promise<void> => {
+    stopping.abort();
+    await ended;
+  };
+  return { reached: count.reached, release, [Symbol.asyncDispose]: release };
+}
+
+function isOfEvent(line: string, event: LogEvent): boolean {
+  // Most lines are of other events.
+  return line.includes(`"${event}"`) && fieldsOf(line).event === event;
+}

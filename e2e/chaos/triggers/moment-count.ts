@@ -1,0 +1,28 @@
+import type { ReachedTrigger, TriggerContext } from "../trigger-kind.ts";
+
+/** Counts how often a moment has come in the pod that is waited for, up to the wanted number. */
+export class MomentCount {
+  readonly #context: Pick<TriggerContext, "pod" | "ordinal" | "signal">;
+  readonly #reached = Promise.withResolvers<ReachedTrigger>();
+  #count = 0;
+
+  constructor(context: Pick<TriggerContext, "pod" | "ordinal" | "signal">) {
+    this.#context = context;
+  }
+
+  get reached(): Promise<ReachedTrigger> {
+    return this.#reached.promise;
+  }
+
+  /** It has come. Gives whether this is the time that is waited for. */
+  isTheOne(pod: string): boolean {
+    const { pod: wanted, ordinal, signal } = this.#context;
+    if (signal.aborted || (wanted !== null && wanted !== pod)) return false;
+    this.#count += 1;
+    return this.#count === ordinal;
+  }
+
+  reach(pod: string, detail: string): void {
+    this.#reached.resolve({ atMs: Date.now(), pod, detail });
+  }
+}
