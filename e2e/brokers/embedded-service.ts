@@ -2,8 +2,9 @@ import { randomBytes } from "node:crypto";
 import type { Authority } from "#fixtures/certificates.ts";
 import { NAMES } from "#fixtures/configurations.ts";
 import { alternativeNames } from "./alternative-names.ts";
+import { BROKER_ABILITIES } from "./broker-abilities.ts";
 import type { BrokerService } from "./broker-service.ts";
-import { EMBEDDED_ABILITIES, startEmbeddedBroker } from "./embedded.ts";
+import { startEmbeddedBroker } from "./embedded.ts";
 
 export interface EmbeddedServiceOptions {
   readonly authority: Authority;
@@ -18,7 +19,7 @@ const SESSION_TIMEOUT_MS_MIN = 1000;
 export function embeddedService({ authority, host }: EmbeddedServiceOptions): BrokerService {
   return {
     kind: "embedded",
-    abilities: EMBEDDED_ABILITIES,
+    abilities: BROKER_ABILITIES.embedded,
     sessionTimeoutMsMin: SESSION_TIMEOUT_MS_MIN,
     open: async ({ partitions, nodes }) => {
       const password = randomBytes(24).toString("base64url");

@@ -6,7 +6,8 @@ import { makeOwnedDirectory, removeDirectory } from "../owned-directory.ts";
 import type { Broker } from "./broker.ts";
 import { brokerContract } from "./broker-contract.ts";
 import type { ContractSubject } from "./broker-contract.ts";
-import { connectEmbeddedBroker, EMBEDDED_ABILITIES, startEmbeddedBroker } from "./embedded.ts";
+import { BROKER_ABILITIES } from "./broker-abilities.ts";
+import { connectEmbeddedBroker, startEmbeddedBroker } from "./embedded.ts";
 
 const USER = { username: "sre-consumer", password: "correct horse" };
 
@@ -61,9 +62,13 @@ async function startElsewhere(): Promise<ContractSubject> {
   return subjectOf(broker, stack);
 }
 
-brokerContract({ subject: "of this process", abilities: EMBEDDED_ABILITIES, start: startHere });
+brokerContract({
+  subject: "of this process",
+  abilities: BROKER_ABILITIES.embedded,
+  start: startHere,
+});
 brokerContract({
   subject: "of another process",
-  abilities: EMBEDDED_ABILITIES,
+  abilities: BROKER_ABILITIES.embedded,
   start: startElsewhere,
 });

@@ -8,9 +8,9 @@ import type { FaultRule } from "#simulator/kafka/faults.ts";
 import type { TopicOptions } from "#simulator/kafka/options.ts";
 import { PROTOCOL_EVENTS_MAX } from "#simulator/kafka/protocol/history.ts";
 import { startKafka } from "#simulator/kafka/start.ts";
-import type { Ability } from "../abilities.ts";
 import { ActivityFeed } from "./activity-feed.ts";
 import { readAssignment } from "./assignment.ts";
+import { BROKER_ABILITIES } from "./broker-abilities.ts";
 import { ProtocolFeed } from "./protocol-feed.ts";
 import type {
   Broker,
@@ -68,19 +68,8 @@ export async function connectEmbeddedBroker(options: RemoteControlOptions): Prom
   return new EmbeddedBroker(control, await control.bootstrap(), new AsyncDisposableStack());
 }
 
-/** Everything. */
-export const EMBEDDED_ABILITIES: ReadonlySet<Ability> = new Set<Ability>([
-  "fault-rules",
-  "forced-rebalance",
-  "broker-nodes",
-  "broker-connections",
-  "broker-requests",
-  "broker-history",
-  "broker-users",
-]);
-
 class EmbeddedBroker implements Broker {
-  readonly abilities = EMBEDDED_ABILITIES;
+  readonly abilities = BROKER_ABILITIES.embedded;
   readonly bootstrap: readonly string[];
   readonly #control: KafkaControl;
   readonly #activity: ActivityFeed;

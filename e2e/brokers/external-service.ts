@@ -2,11 +2,12 @@ import { readFile } from "node:fs/promises";
 import kafkajs from "kafkajs";
 import type { ExternalArguments } from "../broker-arguments.ts";
 import { UsageError } from "../errors.ts";
+import { BROKER_ABILITIES } from "./broker-abilities.ts";
 import { brokerNames } from "./broker-names.ts";
 import type { BrokerService, StageBroker } from "./broker-service.ts";
 import { deleteGroups } from "./delete-groups.ts";
 import { KafkaClients } from "./kafka-clients.ts";
-import { abilitiesOf, RealBroker } from "./real.ts";
+import { RealBroker } from "./real.ts";
 
 /** Of Apache Kafka; taken where the broker does not tell its own. */
 const SESSION_TIMEOUT_MS_MIN = 6000;
@@ -23,7 +24,7 @@ export async function connectExternalBrokers(given: ExternalArguments): Promise<
   const access = { ...given, password: await passwordOf(given), trustedPem };
   return {
     kind: "external",
-    abilities: abilitiesOf({ gate: false, users: false }),
+    abilities: BROKER_ABILITIES.external,
     sessionTimeoutMsMin: await sessionTimeoutMsMin(access),
     trustedPem,
     open: ({ partitions }) => openStage(access, partitions),

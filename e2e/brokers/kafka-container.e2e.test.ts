@@ -1,10 +1,10 @@
 import { createAuthority } from "#fixtures/certificates.ts";
 import { notAsked } from "#kind/container-tests.ts";
 import { describe } from "vitest";
+import { BROKER_ABILITIES } from "./broker-abilities.ts";
 import { brokerContract } from "./broker-contract.ts";
 import type { ContractSubject } from "./broker-contract.ts";
 import { startContainer } from "./container.ts";
-import { abilitiesOf } from "./real.ts";
 import { startServedBrokers } from "./served-brokers.ts";
 import { softwareOf } from "./software-of.ts";
 
@@ -34,7 +34,7 @@ async function start(): Promise<ContractSubject> {
 describe.skipIf(notAsked() !== "")(`Apache Kafka in a container${notAsked()}`, () => {
   brokerContract({
     subject: "kafka",
-    abilities: abilitiesOf({ gate: true, users: true }),
+    abilities: BROKER_ABILITIES.kafka,
     start,
   });
 });

@@ -2,6 +2,7 @@ import type { InstalledFault } from "#simulator/kafka/control/install-fault.ts";
 import { AbilityLackingError } from "../abilities.ts";
 import type { Ability } from "../abilities.ts";
 import { readAssignment } from "./assignment.ts";
+import { abilitiesOf } from "./broker-abilities.ts";
 import type {
   Broker,
   ClientActivity,
@@ -165,17 +166,6 @@ export class RealBroker implements Broker {
   #lacking(ability: Ability): AbilityLackingError {
     return new AbilityLackingError(this.#options.place, ability);
   }
-}
-
-/** Of a broker whose pods come through a gate, and whose users are ours. */
-export function abilitiesOf(ours: {
-  readonly gate: boolean;
-  readonly users: boolean;
-}): ReadonlySet<Ability> {
-  return new Set<Ability>([
-    ...(ours.gate ? (["broker-connections"] as const) : []),
-    ...(ours.users ? (["broker-users"] as const) : []),
-  ]);
 }
 
 function byPartition<Value>(entries: readonly (readonly [number, Value])[]): Map<number, Value> {

@@ -4,12 +4,13 @@ import { join } from "node:path";
 import type { Authority } from "#fixtures/certificates.ts";
 import type { Ability } from "../abilities.ts";
 import { alternativeNames } from "./alternative-names.ts";
+import { BROKER_ABILITIES } from "./broker-abilities.ts";
 import { brokerNames } from "./broker-names.ts";
 import type { BrokerPlace, BrokerServer } from "./broker-server.ts";
 import type { BrokerService, StageBroker } from "./broker-service.ts";
 import { Gate } from "./gate.ts";
 import { KafkaClients } from "./kafka-clients.ts";
-import { abilitiesOf, RealBroker } from "./real.ts";
+import { RealBroker } from "./real.ts";
 import { ScramUsers } from "./scram-users.ts";
 import type { AdministratorTls } from "./scram-users.ts";
 import { ADMINISTRATOR, SESSION_TIMEOUT_MS_MIN } from "./software.ts";
@@ -84,7 +85,7 @@ interface Served {
 
 class ServedBrokers implements BrokerService {
   readonly kind: string;
-  readonly abilities: ReadonlySet<Ability> = abilitiesOf({ gate: true, users: true });
+  readonly abilities: ReadonlySet<Ability>;
   readonly sessionTimeoutMsMin = SESSION_TIMEOUT_MS_MIN;
   readonly #served: Served;
   readonly #stack: AsyncDisposableStack;
@@ -92,6 +93,7 @@ class ServedBrokers implements BrokerService {
 
   constructor(served: Served, stack: AsyncDisposableStack) {
     this.kind = served.software.kind;
+    this.abilities = BROKER_ABILITIES[served.software.kind];
     this.#served = served;
     this.#stack = stack;
     this.#free = [...served.stages];

@@ -1,27 +1,26 @@
 import { copyFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { join } from "node:path";
 import { reasonToSkip } from "../abilities.ts";
-import { checkSecrets } from "../checkers/secrets.ts";
 import type { ChaosArguments } from "../cli/chaos-arguments.ts";
 import { EXIT_CODE } from "../errors.ts";
 import type { ExitCode } from "../errors.ts";
-import { makeDirectory } from "../make-directory.ts";
 import type { Terminal } from "../report/live-block.ts";
-import { runId } from "../run-id.ts";
 import { Coverage } from "./coverage.ts";
 import { drawSchedule } from "./draw-schedule.ts";
 import { openChaosSession } from "./engine/chaos-session.ts";
+import { runSchedule } from "./engine/run-schedule.ts";
 import type { ScheduleResult } from "./engine/run-schedule.ts";
 import { runSchedules } from "./engine/run-schedules.ts";
 import type { FaultKind } from "./fault-kind.ts";
 import { ChaosProgress } from "./report/chaos-progress.ts";
 import { closingLines } from "./report/closing-lines.ts";
 import { exitCodeOf, isFailed } from "./report/exit-code.ts";
-import { placeOf } from "./report/place-of.ts";
 import { junitOfInvariants } from "./report/junit-of-invariants.ts";
+import { makeArtifacts, reportLeaks } from "./report/run-artifacts.ts";
 import type { Schedule } from "./schedule.ts";
 import { REGISTERED_KINDS } from "./schedules/kinds.ts";
+import { placeOf } from "./schedules/place-of.ts";
 import type { SchedulePlace } from "./schedules/rules.ts";
 import { selectFaults } from "./schedules/select-faults.ts";
 import { shrinkFailure } from "./shrink-failure.ts";
@@ -45,9 +44,9 @@ export async function runChaos({
   signal,
 }: ChaosOptions): Promise<ExitCode> {
   const faults = selectFaults(chosen.faults);
-  const artifacts = join(resolve(chosen.artifacts), runId(chosen.seed));
-  await makeDirectory("--artifacts ($SD_ARTIFACTS_DIR)", artifacts);
-  if (chosen.junit !== null) await makeDirectory("--junit", dirname(resolve(chosen.junit)));
+  const place = placeOf(chosen);
+  const coverage = new Coverage({ ...REGISTERED_KINDS, faults }, place, chosen.load);
+  const artifacts = await makeArtifacts(chosen, chosen.seed);
   const progress = new ChaosProgress(terminal);
   progress.line(`seed ${chosen.seed}, artifacts ${artifacts}`);
   const startMs = performance.now();
@@ -55,7 +54,6 @@ export async function runChaos({
   let results: ScheduleResult[] = [];
   let shrunk: string | null = null;
   let secrets: ReadonlyMap<string, string>;
-  let coverage: Coverage;
   let growth: readonly SoakFinding[];
   {
     await using soak = SoakWatch.start({
@@ -72,8 +70,6 @@ export async function runChaos({
         chosen.keep === "always" || (chosen.keep === "on-failure" && results.some(isFailed)),
     });
     ({ secrets } = session);
-    const place = placeOf(session);
-    coverage = new Coverage({ ...REGISTERED_KINDS, faults }, place, chosen.load);
     results = await runSchedules({
       schedules: drawn(chosen, startMs, (seed) =>
         drawSchedule({
@@ -105,13 +101,18 @@ export async function runChaos({
     growth = judgeSoak(soak.samples);
     const failed = results.find((result) => isFailed(result));
     if (failed !== undefined && chosen.shrink && !signal.aborted) {
-      shrunk = await shrinkFailure({ failed, session, place, progress, signal });
+      shrunk = await shrinkFailure({
+        failed,
+        run: async (candidate) => await runSchedule({ ...candidate, session }),
+        place,
+        progress,
+        signal,
+      });
     }
     progress.end();
   }
   await writeChaosReports(chosen, artifacts, results, { coverage, growth });
-  const leaks = await checkSecrets(artifacts, secrets);
-  for (const leak of leaks) progress.line(`FAIL ${leak}`);
+  const leaks = await reportLeaks(artifacts, secrets, (text) => progress.line(text));
   const uncovered = chosen.requireCoverage ? coverage.missed() : [];
   terminal.write(
     closingLines({
@@ -125,7 +126,7 @@ export async function runChaos({
       wallMs: performance.now() - startMs,
     }),
   );
-  if (leaks.length > 0 && !signal.aborted) return EXIT_CODE.expectationBroke;
+  if (leaks > 0 && !signal.aborted) return EXIT_CODE.expectationBroke;
   const code = exitCodeOf(results, uncovered.length > 0, signal.aborted);
   // The pods of schedules live too shortly to be judged: nothing is missing when none is.
   return exitCodeWithSoak(code, growth, null);

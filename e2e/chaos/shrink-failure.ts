@@ -1,17 +1,20 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { ChaosSession } from "./engine/chaos-session.ts";
-import { runSchedule } from "./engine/run-schedule.ts";
-import type { ScheduleResult } from "./engine/run-schedule.ts";
+import type { RunScheduleOptions, ScheduleResult } from "./engine/run-schedule.ts";
 import type { ChaosProgress } from "./report/chaos-progress.ts";
-import { isFailed } from "./report/exit-code.ts";
+import { failuresOf } from "./report/failures.ts";
 import type { Schedule } from "./schedule.ts";
 import type { SchedulePlace } from "./schedules/rules.ts";
 import { shrinkSchedule } from "./shrink.ts";
 
 export interface ShrinkFailureOptions {
   readonly failed: ScheduleResult;
-  readonly session: ChaosSession;
+  /** Of those of `failuresOf`: a candidate that fails in another way is another failure. Default: all of the first failure. */
+  readonly wanted?: readonly string[];
+  /** Runs a candidate and judges it. */
+  readonly run: (
+    candidate: Pick<RunScheduleOptions, "schedule" | "number" | "signal">,
+  ) => Promise<ScheduleResult>;
   readonly place: SchedulePlace;
   readonly progress: Pick<ChaosProgress, "line">;
   readonly signal: AbortSignal;
@@ -27,10 +30,10 @@ const TIME_MS_MAX = 15 * 60_000;
 
 /** Looks for a smaller schedule that fails in the same way, and writes it beside the large one. Gives one line that says what came of it. */
 export async function shrinkFailure(options: ShrinkFailureOptions): Promise<string> {
-  const { failed, session, place, progress, signal, timeMsMax = TIME_MS_MAX } = options;
-  const wanted = failuresOf(failed);
+  const { failed, run, place, progress, signal, timeMsMax = TIME_MS_MAX } = options;
+  const wanted = options.wanted ?? failuresOf(failed);
   progress.line(
-    `shrinking schedule ${failed.schedule.seed}, at most ${timeMsMax / 60_000} minutes`,
+    `shrinking schedule ${failed.schedule.seed} for ${wanted.join(", ")}, at most ${timeMsMax / 60_000} minutes`,
   );
   let number = FIRST_NUMBER;
   const shrunk = await shrinkSchedule({
@@ -41,14 +44,10 @@ export async function shrinkFailure(options: ShrinkFailureOptions): Promise<stri
     timeMsMax,
     signal,
     fails: async (candidate: Schedule, trySignal) => {
-      const result = await runSchedule({
-        schedule: candidate,
-        number: (number += 1),
-        session,
-        signal: trySignal,
-      });
+      const result = await run({ schedule: candidate, number, signal: trySignal });
+      number += 1;
       if (result.scenario.status === "interrupted") return undefined;
-      return isFailed(result) && failuresOf(result).some((name) => wanted.includes(name));
+      return failuresOf(result).some((name) => wanted.includes(name));
     },
     onSmaller: ({ steps }) => progress.line(`     still fails with ${steps.length} steps`),
   });
@@ -56,13 +55,4 @@ export async function shrinkFailure(options: ShrinkFailureOptions): Promise<stri
   await writeFile(file, `${JSON.stringify(shrunk.schedule, null, 2)}\n`);
   const minimal = shrunk.isMinimal ? "" : "; the search was ended before it was done";
   return `${shrunk.summary}: ${file} (${shrunk.candidates} candidates${minimal})`;
-}
-
-/** What failed: a candidate that fails in another way is another failure. */
-function failuresOf({ verdict, scenario }: ScheduleResult): string[] {
-  const broken = (verdict?.verdicts ?? [])
-    .filter(({ status }) => status === "broken" || status === "unknown")
-    .map(({ invariant }) => invariant);
-  if (broken.length > 0) return broken;
-  return scenario.failure === undefined ? ["no verdict"] : [scenario.failure.kind];
 }

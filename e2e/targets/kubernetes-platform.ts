@@ -14,6 +14,7 @@ import type { NodeAccess } from "./kubernetes-nodes.ts";
 import { relayHost, startKubernetesRelay } from "./kubernetes-relay.ts";
 import { startKubernetesTarget } from "./kubernetes.ts";
 import type { Platform } from "./platform.ts";
+import { TARGET_ABILITIES } from "./target-abilities.ts";
 
 export interface KubernetesPlatformOptions extends StepsOptions {
   readonly config: KubeConfig;
@@ -31,8 +32,6 @@ export interface KubernetesPlatformOptions extends StepsOptions {
 
 /** Enough for pods that are idle most of the time; several scenarios at once then fit on a small machine. */
 const REQUESTS: Requests = { cpu: "50m", memory: "96Mi" };
-
-const NODE_ABILITIES = ["cluster-nodes", "container-access"] as const;
 
 const NAMESPACES_GONE_MS_MAX = 120_000;
 
@@ -61,7 +60,7 @@ export async function startKubernetesPlatform(
   const expose = tunnel.expose.bind(tunnel);
   const stack = starting.move();
   return {
-    abilities: new Set(["memory-limits", "api-server", ...(nodes === null ? [] : NODE_ABILITIES)]),
+    abilities: nodes === null ? TARGET_ABILITIES.kubernetes : TARGET_ABILITIES.kind,
     unseen: nodes === null ? ["preStop", "signal"] : [],
     durations: durationsOf(realTime, "cluster"),
     image: options.consumerImage,

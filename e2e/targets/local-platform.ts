@@ -1,6 +1,7 @@
 import { durationsOf } from "../durations.ts";
 import { SIDECAR_IMAGES, startLocalTarget } from "./local.ts";
 import type { Platform } from "./platform.ts";
+import { TARGET_ABILITIES } from "./target-abilities.ts";
 
 export interface LocalPlatformOptions {
   readonly realTime: boolean;
@@ -17,7 +18,7 @@ export function localPlatform(options: LocalPlatformOptions): Platform {
   const { realTime, compileCache, consumerDirectory } = options;
   const durations = durationsOf(realTime, "local");
   return {
-    abilities: new Set(["container-access"]),
+    abilities: TARGET_ABILITIES.local,
     unseen: [],
     durations,
     image: "docker.ouroath.com:4443/yahoo/kafka_consumer:e2e",

@@ -8,12 +8,13 @@ import type { Terminal } from "../../report/live-block.ts";
 import { runId } from "../../run-id.ts";
 import { drawSchedule } from "../draw-schedule.ts";
 import { openChaosSession } from "../engine/chaos-session.ts";
+import { runSchedule } from "../engine/run-schedule.ts";
 import type { ScheduleResult } from "../engine/run-schedule.ts";
 import { runSchedules } from "../engine/run-schedules.ts";
 import { ChaosProgress } from "../report/chaos-progress.ts";
-import { placeOf } from "../report/place-of.ts";
 import { isFailed } from "../report/exit-code.ts";
 import type { Schedule } from "../schedule.ts";
+import { placeOf } from "../schedules/place-of.ts";
 import { selectFaults } from "../schedules/select-faults.ts";
 import { shrinkFailure } from "../shrink-failure.ts";
 import { PLANTED_FAULTS } from "./planted-faults.ts";
@@ -170,7 +171,7 @@ class Prover {
       keepAtEnd: () => false,
       consumerDirectory,
     });
-    const place = placeOf(session);
+    const place = placeOf(chosen);
     const faults = selectFaults(chosen.faults);
     const random = seededRandom(chosen.seed, name);
     const schedules = Array.from({ length: schedulesMax }, () => random.below(2 ** 32)).map(
@@ -198,7 +199,7 @@ class Prover {
         ? null
         : await shrinkFailure({
             failed,
-            session,
+            run: async (candidate) => await runSchedule({ ...candidate, session }),
             place,
             progress: this.#progress,
             signal: this.#signal,

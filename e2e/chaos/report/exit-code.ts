@@ -2,18 +2,22 @@ import { EXIT_CODE } from "../../errors.ts";
 import type { ExitCode } from "../../errors.ts";
 import type { ScheduleResult } from "../engine/run-schedule.ts";
 
+type JudgedResult = Pick<ScheduleResult, "scenario" | "verdict">;
+
 /** Whether the schedule broke an invariant, or could not be judged as it should. */
-export function isFailed(result: ScheduleResult): boolean {
+export function isFailed(result: JudgedResult): boolean {
   return result.scenario.status === "failed" || isBroken(result) || isUnknown(result);
 }
 
-export function isBroken({ scenario, verdict }: ScheduleResult): boolean {
+export function isBroken({ scenario, verdict }: JudgedResult): boolean {
   const isExpectation = scenario.failure?.kind === "expectation";
   return isExpectation || verdict?.verdicts.some(({ status }) => status === "broken") === true;
 }
 
 /** Something that should have been seen was not: no verdict, or one that rests on missing events. */
-function isUnknown({ scenario, verdict }: ScheduleResult): boolean {
+function isUnknown({ scenario, verdict }: JudgedResult): boolean {
+  // What was cut short lacks events by its nature.
+  if (scenario.status === "interrupted") return false;
   if (verdict === null) return scenario.status === "passed";
   return verdict.verdicts.some(({ status }) => status === "unknown");
 }

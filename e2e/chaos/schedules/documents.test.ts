@@ -2,11 +2,10 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { CHECKERS } from "../../checkers/invariants/index.ts";
-import { EMBEDDED_ABILITIES } from "../../brokers/embedded.ts";
 import { parseSchedule } from "../schedule-schema.ts";
 import { jsonSchemaOf, scheduleJsonSchema } from "./json-schema.ts";
 import { REGISTERED_KINDS } from "./kinds.ts";
-import type { SchedulePlace } from "./rules.ts";
+import { placeOf } from "./place-of.ts";
 import { SCHEDULE_SHAPE } from "./shape.ts";
 import { checkerTable, faultTable, triggerTable, withSections } from "./tables.ts";
 import { TEST_KINDS } from "./test-kinds.ts";
@@ -17,10 +16,7 @@ import { TEST_KINDS } from "./test-kinds.ts";
 
 const pathOf = (name: string) => fileURLToPath(new URL(`../../../${name}`, import.meta.url));
 
-const LOCAL: SchedulePlace = {
-  abilities: new Set(["container-access", ...EMBEDDED_ABILITIES]),
-  where: "the target local with the broker embedded",
-};
+const LOCAL = placeOf({ target: "local", broker: { kind: "embedded" } });
 
 test("the JSON Schema for editors is up to date", async () => {
   const schema = JSON.stringify(scheduleJsonSchema(REGISTERED_KINDS), null, 2);

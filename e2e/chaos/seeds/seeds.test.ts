@@ -1,13 +1,10 @@
 import { readdir, readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { EMBEDDED_ABILITIES } from "../../brokers/embedded.ts";
 import { parseSchedule } from "../schedule-schema.ts";
+import { placeOf } from "../schedules/place-of.ts";
 
 const files = (await readdir(import.meta.dirname)).filter((name) => name.endsWith(".json"));
-const place = {
-  abilities: new Set([...EMBEDDED_ABILITIES, "container-access" as const]),
-  where: "the target local with the broker embedded",
-};
+const place = placeOf({ target: "local", broker: { kind: "embedded" } });
 
 test.each(files)("%s can still be played, and README.md says what it found", async (name) => {
   const text = await readFile(new URL(name, import.meta.url), "utf8");

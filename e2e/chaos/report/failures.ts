@@ -1,0 +1,13 @@
+import type { ScheduleResult } from "../engine/run-schedule.ts";
+import { isFailed } from "./exit-code.ts";
+
+/** What failed, empty where nothing did: the invariants that broke or could not be judged, or else the kind of the failure. */
+export function failuresOf(result: Pick<ScheduleResult, "verdict" | "scenario">): string[] {
+  if (!isFailed(result)) return [];
+  const { verdict, scenario } = result;
+  const failed = (verdict?.verdicts ?? [])
+    .filter(({ status }) => status === "broken" || status === "unknown")
+    .map(({ invariant }) => invariant);
+  if (failed.length > 0) return failed;
+  return [scenario.failure?.kind ?? "no verdict"];
+}

@@ -1,0 +1,27 @@
+import { dirname, join, resolve } from "node:path";
+import { checkSecrets } from "../../checkers/secrets.ts";
+import type { PlaceArguments } from "../../cli/place-arguments.ts";
+import { makeDirectory } from "../../make-directory.ts";
+import { runId } from "../../run-id.ts";
+
+/** Makes the directory of this run alone, and the one of the JUnit report, before anything starts. Throws UsageError where that is not possible. */
+export async function makeArtifacts(
+  { artifacts, junit }: Pick<PlaceArguments, "artifacts" | "junit">,
+  seed: number,
+): Promise<string> {
+  const directory = join(resolve(artifacts), runId(seed));
+  await makeDirectory("--artifacts ($SD_ARTIFACTS_DIR)", directory);
+  if (junit !== null) await makeDirectory("--junit", dirname(resolve(junit)));
+  return directory;
+}
+
+/** Shows every secret that an artifact holds as a failure, without its value. Gives how many there are. */
+export async function reportLeaks(
+  artifacts: string,
+  secrets: ReadonlyMap<string, string>,
+  line: (text: string) => void,
+): Promise<number> {
+  const leaks = await checkSecrets(artifacts, secrets);
+  for (const leak of leaks) line(`FAIL ${leak}`);
+  return leaks.length;
+}

@@ -1,0 +1,10 @@
+import type { Ability } from "../abilities.ts";
+import type { PlaceArguments } from "../cli/place-arguments.ts";
+
+/** What each target is able to do beyond what every one is: known before it is started. */
+export const TARGET_ABILITIES: Readonly<Record<PlaceArguments["target"], ReadonlySet<Ability>>> = {
+  local: new Set<Ability>(["container-access"]),
+  // Its nodes are containers of this host.
+  kind: new Set<Ability>(["memory-limits", "api-server", "cluster-nodes", "container-access"]),
+  kubernetes: new Set<Ability>(["memory-limits", "api-server"]),
+};
