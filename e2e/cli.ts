@@ -27,6 +27,7 @@ const KNOWN_CONDITIONS: ReadonlySet<string> = new Set([
   "CommandError",
   "ContextError",
   "NoEngineError",
+  "PlantingError",
   "StepError",
 ]);
 

@@ -119,6 +119,8 @@ describe("chaos", () => {
     [["--prove", ""], '--prove needs a value, got ""'],
     [["--prove", "--until-failure"], "--until-failure is not for --prove"],
     [["--prove", "--runs", "2"], "--runs is not for --prove"],
+    [["--prove", "--duration", "2m"], "--duration is not for --prove"],
+    [["--prove", "--junit", "j.xml"], "--junit is not for --prove"],
     [["--prove", "--target", "kind"], "--prove is for --target local, and the target is kind"],
     [["--scenario", "8"], "--scenario is an option of run, and the command is chaos"],
     [["--real-time"], "--real-time is an option of run, and the command is chaos"],

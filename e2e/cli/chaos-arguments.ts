@@ -191,7 +191,7 @@ function readObject(path: string, place: string): Readonly<Record<string, unknow
 }
 
 /** They are run on their own, until each planted fault is found. */
-const NOT_WITH_PROVE = ["until-failure", "require-coverage", "runs"] as const;
+const NOT_WITH_PROVE = ["until-failure", "require-coverage", "runs", "duration", "junit"] as const;
 
 function proveNames(values: ChaosValues, names: readonly string[]): readonly string[] | null {
   if (values.prove !== true) {

@@ -42,6 +42,8 @@ export interface ChaosSessionOptions {
   readonly keepAtEnd: () => boolean;
   /** A copy of this repository whose consumer the pods run; target local only. Default: this repository. */
   readonly consumerDirectory?: string;
+  /** Receives every secret of the run, also of several sessions. Default: one of its own. */
+  readonly secrets?: Map<string, string>;
 }
 
 /** Starts what the schedules of a run share. */
@@ -74,7 +76,7 @@ export async function openChaosSession(options: ChaosSessionOptions): Promise<Ch
     durations: withSessionTimeout(platform.durations, brokers.sessionTimeoutMsMin),
     abilities: new Set([...platform.abilities, ...brokers.abilities]),
     recorder,
-    secrets: new Map(),
+    secrets: options.secrets ?? new Map<string, string>(),
     artifacts,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };

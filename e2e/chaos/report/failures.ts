@@ -11,3 +11,10 @@ export function failuresOf(result: Pick<ScheduleResult, "verdict" | "scenario">)
   if (failed.length > 0) return failed;
   return [scenario.failure?.kind ?? "no verdict"];
 }
+
+/** The invariants that broke. */
+export function brokenOf({ verdict }: Pick<ScheduleResult, "verdict">): string[] {
+  return (verdict?.verdicts ?? [])
+    .filter(({ status }) => status === "broken")
+    .map(({ invariant }) => invariant);
+}

@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { failedRuns } from "./failed-runs.ts";
+
+const OUTPUT = `seed 7
+FAILED, seed 9:
+  not so: a lost assignment sends nothing (key k1 (attempt 2))
+  not so: a key has at most one effect, unless it is declared idempotent (key k1)
+  not so: a lost assignment sends nothing (key k2)
+  the last steps:
+    12 pod-1: FAILED to link
+  replay: npm run simulate -- --seed 9 --runs 1
+100 of 250 runs, 1 failed
+FAILED, seed 4294967295:
+  not so: the contract file always parses (of pod-2)
+  the last steps:
+steps: 12 (claim 12)
+250 runs in 2.0 s, 900 steps a second, 2 failed
+`;
+
+test("each run that failed is told with its seed and the invariants that it broke", () => {
+  expect(failedRuns(OUTPUT)).toEqual([
+    {
+      seed: 9,
+      broken: [
+        "a lost assignment sends nothing",
+        "a key has at most one effect, unless it is declared idempotent",
+      ],
+    },
+    { seed: 4_294_967_295, broken: ["the contract file always parses"] },
+  ]);
+});
+
+test("runs that all passed are none", () => {
+  expect(failedRuns("seed 7\nsteps: 12 (claim 12)\n250 runs in 2.0 s, 0 failed\n")).toEqual([]);
+});
+
+test("an invariant that the model does not have is an error, not passed over", () => {
+  expect(() => failedRuns("FAILED, seed 9:\n  not so: pods are kind (to each other)\n")).toThrow(
+    "simulate told of an unknown invariant: pods are kind",
+  );
+});

@@ -1,0 +1,28 @@
+import { INVARIANTS } from "#fixtures/model/invariants.ts";
+import type { Invariant } from "#fixtures/model/invariants.ts";
+
+/** A run of the model that broke something. */
+export interface FailedRun {
+  readonly seed: number;
+  readonly broken: readonly Invariant[];
+}
+
+/** The runs that failed, as e2e/simulate.ts prints them. Throws for an invariant that the model does not have. */
+export function failedRuns(output: string): FailedRun[] {
+  const [, ...blocks] = output.split(/^FAILED, seed (?=\d+:$)/m);
+  return blocks.map((block) => ({
+    seed: Number.parseInt(block, 10),
+    broken: [
+      ...new Set(
+        [...block.matchAll(/^ {2}not so: (.*)$/gm)].map(([, text = ""]) => invariantOf(text)),
+      ),
+    ],
+  }));
+}
+
+/** Behind its name stands a detail in parentheses. */
+function invariantOf(text: string): Invariant {
+  const found = INVARIANTS.find((invariant) => text.startsWith(`${invariant} (`));
+  if (found === undefined) throw new Error(`simulate told of an unknown invariant: ${text}`);
+  return found;
+}

@@ -1,0 +1,178 @@
+import { join } from "node:path";
+import type { Invariant } from "#fixtures/model/invariants.ts";
+import type { ChaosArguments } from "../../cli/chaos-arguments.ts";
+import { seededRandom } from "../../random.ts";
+import { drawSchedule } from "../draw-schedule.ts";
+import { openChaosSession } from "../engine/chaos-session.ts";
+import { runSchedule } from "../engine/run-schedule.ts";
+import type { ScheduleResult } from "../engine/run-schedule.ts";
+import { runSchedules } from "../engine/run-schedules.ts";
+import type { ChaosProgress } from "../report/chaos-progress.ts";
+import { brokenOf, failuresOf } from "../report/failures.ts";
+import type { Schedule } from "../schedule.ts";
+import { placeOf } from "../schedules/place-of.ts";
+import { selectFaults } from "../schedules/select-faults.ts";
+import { shrinkFailure } from "../shrink-failure.ts";
+import type { FailedRun } from "./failed-runs.ts";
+import type { PlantedFault } from "./planted-faults.ts";
+import type { Control, Prover, Search } from "./prove-all.ts";
+import { proveSimulated } from "./prove-simulated.ts";
+import { stageCopy } from "./stage-copy.ts";
+import type { StagedCopy } from "./stage-copy.ts";
+
+/** So many schedules, or simulated runs, must be enough to find a planted fault. */
+const SCHEDULES_MAX = 12;
+const RUNS_MAX = 5000;
+/** The unchanged copy must break nothing in so many. */
+const CONTROL = { schedules: 2, runs: 250 } as const;
+const SHRINK_MS_MAX = 5 * 60_000;
+const JOBS = 2;
+
+type LocalFault = Extract<PlantedFault, { readonly tier: "local" }>;
+type SimulatedFault = Extract<PlantedFault, { readonly tier: "simulate" }>;
+
+export interface StagedProverOptions {
+  readonly chosen: ChaosArguments;
+  /** Receives a directory for each copy that runs in pods. */
+  readonly artifacts: string;
+  readonly progress: Pick<ChaosProgress, "line" | "ended">;
+  readonly signal: AbortSignal;
+}
+
+/** Proves with copies of this repository: in pods of the local target, or in the model. */
+export class StagedProver implements Prover {
+  /** Of all that ran in pods: no artifact may show one. */
+  readonly secrets = new Map<string, string>();
+  readonly #options: StagedProverOptions;
+
+  constructor(options: StagedProverOptions) {
+    this.#options = options;
+  }
+
+  async control(tier: PlantedFault["tier"]): Promise<Control> {
+    await using copy = await stageCopy([]);
+    if (tier === "simulate") {
+      const { found, played } = await this.#simulate(copy, CONTROL.runs, () => true);
+      return { broken: found && `${found.broken.join("; ")}, seed ${found.seed}`, played };
+    }
+    const { found, played } = await this.#play({
+      name: "control",
+      copy,
+      schedulesMax: CONTROL.schedules,
+      failuresIn: failuresOf,
+      shrinks: false,
+    });
+    return {
+      broken: found && `${failuresOf(found).join(", ")}, seed ${found.schedule.seed}`,
+      played,
+    };
+  }
+
+  async find(fault: PlantedFault): Promise<Search> {
+    this.#options.progress.line(`${fault.name}: ${fault.title}`);
+    await using copy = await stageCopy(fault.edits);
+    return fault.tier === "simulate"
+      ? await this.#findSimulated(fault, copy)
+      : await this.#findInPods(fault, copy);
+  }
+
+  async #findSimulated({ invariants }: SimulatedFault, copy: StagedCopy): Promise<Search> {
+    const right = ({ broken }: FailedRun): Invariant | undefined =>
+      invariants.find((invariant) => broken.includes(invariant));
+    const { found, failed, played } = await this.#simulate(
+      copy,
+      RUNS_MAX,
+      (run) => right(run) !== undefined,
+    );
+    const broken = [...new Set(failed.flatMap((run) => run.broken))];
+    this.#options.progress.line(`     broken: ${broken.join("; ") || "nothing"}`);
+    return { found: found && `seed ${found.seed}: ${right(found)}`, played };
+  }
+
+  async #simulate(copy: StagedCopy, runsMax: number, isFound: (run: FailedRun) => boolean) {
+    const startMs = performance.now();
+    const { chosen, signal } = this.#options;
+    const { seed } = chosen;
+    const { runs, failed, found } = await proveSimulated(copy, { seed, runsMax, signal, isFound });
+    return { failed, found: found ?? null, played: `${runs} runs, ${secondsSince(startMs)}` };
+  }
+
+  async #findInPods({ name, checkers }: LocalFault, copy: StagedCopy): Promise<Search> {
+    const failuresIn = (result: ScheduleResult): string[] =>
+      brokenOf(result).filter((broken) => checkers.includes(broken));
+    const { found, shrunk, played } = await this.#play({
+      name,
+      copy,
+      schedulesMax: SCHEDULES_MAX,
+      failuresIn,
+      shrinks: this.#options.chosen.shrink,
+    });
+    if (found === null) return { found, played };
+    const by = `by ${failuresIn(found).join(", ")}`;
+    return { found: shrunk === null ? by : `${by}; ${shrunk}`, played };
+  }
+
+  /** Plays schedules, drawn from the seed and the name, until one fails in a way that is looked for. */
+  async #play({ name, copy, schedulesMax, failuresIn, shrinks }: PlayOptions) {
+    const { chosen, artifacts, progress, signal } = this.#options;
+    const startMs = performance.now();
+    const jobs = chosen.jobs ?? JOBS;
+    await using session = await openChaosSession({
+      run: { ...chosen, keep: "never", scenarios: [], realTime: false, compare: null },
+      artifacts: join(artifacts, name),
+      jobs,
+      signal,
+      line: (text) => progress.line(text),
+      keepAtEnd: () => false,
+      consumerDirectory: copy.directory,
+      secrets: this.secrets,
+    });
+    const results = await runSchedules({
+      schedules: this.#draw(name, schedulesMax, session.durations.triggerMsMax),
+      session,
+      jobs,
+      signal,
+      isEnough: (result) => failuresIn(result).length > 0,
+      onResult: (result) => progress.ended(result),
+    });
+    const found = results.find((result) => failuresIn(result).length > 0) ?? null;
+    const played = `${results.length} schedules, ${secondsSince(startMs)}`;
+    const shrunk =
+      found === null || !shrinks || signal.aborted
+        ? null
+        : await shrinkFailure({
+            failed: found,
+            wanted: failuresIn(found),
+            run: async (candidate) => await runSchedule({ ...candidate, session }),
+            place: placeOf(chosen),
+            progress,
+            signal,
+            timeMsMax: SHRINK_MS_MAX,
+          });
+    return { found, shrunk, played };
+  }
+
+  *#draw(name: string, schedulesMax: number, triggerMsMax: number): Generator<Schedule> {
+    const { chosen } = this.#options;
+    const faults = selectFaults(chosen.faults);
+    const random = seededRandom(chosen.seed, name);
+    for (let count = 0; count < schedulesMax; count += 1) {
+      const seed = random.below(2 ** 32);
+      yield drawSchedule({ ...chosen, ...placeOf(chosen), seed, faults, triggerMsMax });
+    }
+  }
+}
+
+interface PlayOptions {
+  /** Of the artifacts. */
+  readonly name: string;
+  readonly copy: StagedCopy;
+  readonly schedulesMax: number;
+  /** Failures that are looked for; empty: go on. */
+  readonly failuresIn: (result: ScheduleResult) => readonly string[];
+  readonly shrinks: boolean;
+}
+
+function secondsSince(startMs: number): string {
+  return `${((performance.now() - startMs) / 1000).toFixed(1)} s`;
+}
