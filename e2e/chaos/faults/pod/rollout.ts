@@ -25,15 +25,24 @@ export const deploymentUpdateVersion: FaultKind = faultKind({
   ...common,
   name: "deployment.update-version",
   title: "A rolling update to another configuration begins.",
-  inject: async ({ stage, random }) =>
-    await rollOut(stage, () =>
+  inject: async ({ stage, durations }) => {
+    const version = (versions.get(stage) ?? 0) + 1;
+    versions.set(stage, version);
+    return await rollOut(stage, () =>
       stage.deployChanged((document) => ({
         ...document,
-        // Of no consequence for what the consumer does, and yet another hash of the configuration.
-        history: { ...Object(document.history), publishIntervalMs: 150 + random.below(200) },
+        // It changes nothing that the consumer does with a record, and yet the hash of the configuration.
+        history: {
+          ...Object(document.history),
+          publishIntervalMs: durations.consumer.publishIntervalMs + version,
+        },
       })),
-    ),
+    );
+  },
 });
+
+/** How often the version of a stage was changed: each change must differ from the present one, or nothing is rolled out. */
+const versions = new WeakMap<Stage, number>();
 
 /** Proved by a pod that is started anew, and one that is asked to go. */
 async function rollOut(stage: Stage, begin: () => Promise<void>): Promise<InjectedFault> {
