@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Broker } from "../../../brokers/broker.ts";
 import type { Stage } from "../../../stage.ts";
 import { messageOf } from "#consumer/errors.ts";
 import { faultKind, FaultImpossibleError } from "../../fault-kind.ts";
@@ -46,21 +47,42 @@ export const brokerOutage: FaultKind = faultKind({
   inject: async ({ stage }) => await killNodes(stage, await stage.broker.nodes()),
 });
 
-/** Healing starts them again, with their data. */
-export async function killNodes(stage: Stage, nodes: readonly number[]): Promise<InjectedFault> {
+/** Healing starts them again, with their data, except those that another fault keeps dead. */
+export async function killNodes(
+  stage: Pick<Stage, "broker">,
+  nodes: readonly number[],
+): Promise<InjectedFault> {
+  const { broker } = stage;
   let cut = 0;
-  for (const node of nodes) cut += await stage.broker.killNode(node);
+  for (const node of nodes) {
+    keepDead(broker, node);
+    cut += await broker.killNode(node);
+  }
+  const startAgain = async (): Promise<void> => {
+    for (const node of nodes) if (isLetGo(broker, node)) await broker.startNode(node);
+  };
   if (cut === 0) {
-    for (const node of nodes) await stage.broker.startNode(node);
+    await startAgain();
     throw new FaultImpossibleError(`nobody is connected to node ${nodes.join(", ")} of the broker`);
   }
   const which = nodes.length === 1 ? `node ${nodes[0]}` : `nodes ${nodes.join(", ")}`;
-  return lastingFault(
-    async () => `${cut} connections of ${which} were cut`,
-    async () => {
-      for (const node of nodes) await stage.broker.startNode(node);
-    },
-  );
+  return lastingFault(async () => `${cut} connections of ${which} were cut`, startAgain);
+}
+
+/** By node, how many faults keep it dead. */
+const deaths = new WeakMap<Broker, Map<number, number>>();
+
+function keepDead(broker: Broker, node: number): void {
+  const ofBroker = deaths.get(broker) ?? new Map<number, number>();
+  deaths.set(broker, ofBroker);
+  ofBroker.set(node, (ofBroker.get(node) ?? 0) + 1);
+}
+
+/** Whether that was the last fault that kept it dead. */
+function isLetGo(broker: Broker, node: number): boolean {
+  const left = (deaths.get(broker)?.get(node) ?? 1) - 1;
+  deaths.get(broker)?.set(node, left);
+  return left === 0;
 }
 
 export const brokerLeaderMoved: FaultKind = faultKind<{ readonly partition: number }>({
