@@ -31,7 +31,7 @@ test("the table shows what struck, what was drawn in vain and what cannot be", (
     step("pod.started", "missed"),
   ]);
   covered.add([step("volume.claim-linked", "never-fired"), step("pod.started", "open")]);
-  expect(covered.table).toBe(
+  expect(covered.table()).toBe(
     `             a  b  c
 pod.kill     2  0  -
 node.drain   -  -  -
@@ -43,8 +43,17 @@ c  pod.stopping
 -  1: neither the load nor any of the faults brings about stops
 -  3: the target local with the broker embedded has no cluster-nodes: several nodes, which can be drained and paused`,
   );
+  expect(covered.drawnTable).toBe(
+    `           a  b
+pod.kill   2  0
+
+a number: how often it struck; 0: drawn in vain; .: not drawn; -: cannot be
+a  volume.claim-linked
+b  pod.started (near it only)`,
+  );
+  expect(coverage().drawnTable).toBe("");
   expect(covered.summary).toBe(
-    "coverage: 1 of 1 pairs of fault and held moment were struck, 0 were drawn in vain, 0 of 1 near a moment, 4 cannot be",
+    "1 of 1 pairs of fault and held moment struck, 0 of 1 struck near a moment, 4 cannot be",
   );
   expect(covered.toJSON().cells.slice(0, 3)).toEqual([
     { fault: "pod.kill", trigger: "volume.claim-linked", holds: true, schedules: 2, struck: 2 },
@@ -83,7 +92,7 @@ test("steps of faults that were not asked for are left out", () => {
 
 test("more moments than letters have two of them", () => {
   const triggers = Array.from({ length: 28 }, (_, index) => testTrigger(`pod.t${index}`, {}));
-  const { table } = new Coverage({ ...TEST_KINDS, triggers }, TEST_PLACE, DEFAULT_LOAD);
+  const table = new Coverage({ ...TEST_KINDS, triggers }, TEST_PLACE, DEFAULT_LOAD).table();
   expect(table).toContain("\nz  pod.t25\naa  pod.t26\nab  pod.t27");
   expect(table.split("\n")[0]).toMatch(/ y {2}z aa ab$/);
 });

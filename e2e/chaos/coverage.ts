@@ -86,22 +86,36 @@ export class Coverage {
     const held = possible.filter(({ holds }) => holds);
     const near = possible.filter(({ holds }) => !holds);
     const inVain = held.filter(({ schedules, struck }) => schedules > 0 && struck === 0).length;
+    const impossible = this.cells.length - possible.length;
     return [
-      `coverage: ${struckOf(held)} of ${held.length} pairs of fault and held moment were struck`,
-      `${inVain} were drawn in vain`,
-      `${struckOf(near)} of ${near.length} near a moment`,
-      `${this.cells.length - possible.length} cannot be`,
+      `${struckOf(held)} of ${held.length} pairs of fault and held moment struck`,
+      ...(inVain === 0 ? [] : [`${inVain} drawn in vain`]),
+      ...(near.length === 0 ? [] : [`${struckOf(near)} of ${near.length} struck near a moment`]),
+      ...(impossible === 0 ? [] : [`${impossible} cannot be`]),
     ].join(", ");
   }
 
+  /** The table of those faults and moments that a schedule had and came to; empty when there is none. */
+  get drawnTable(): string {
+    const drawn = this.cells.filter(({ schedules }) => schedules > 0);
+    const faults = new Set(drawn.map(({ fault }) => fault));
+    const triggers = new Set(drawn.map(({ trigger }) => trigger));
+    if (drawn.length === 0) return "";
+    return this.table({
+      faults: this.#kinds.faults.filter(({ name }) => faults.has(name)),
+      triggers: this.#kinds.triggers.filter(({ name }) => triggers.has(name)),
+    });
+  }
+
   /** A row for each fault and a column for each moment, then what the letters stand for, and why some pairs cannot be. */
-  get table(): string {
-    const { faults, triggers } = this.#kinds;
+  table({ faults, triggers }: Kinds = this.#kinds): string {
     const width = Math.max(0, ...faults.map(({ name }) => name.length));
     const row = (name: string, cells: readonly string[]): string =>
       `${name.padEnd(width)} ${cells.map((cell) => cell.padStart(3)).join("")}`.trimEnd();
     const reasons = new Map<string, number>();
-    for (const { impossible } of this.cells) {
+    const shown = new Set([...faults, ...triggers].map(({ name }) => name));
+    for (const { fault, trigger, impossible } of this.cells) {
+      if (!shown.has(fault) || !shown.has(trigger)) continue;
       if (impossible !== undefined) reasons.set(impossible, (reasons.get(impossible) ?? 0) + 1);
     }
     return [

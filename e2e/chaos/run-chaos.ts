@@ -24,6 +24,7 @@ import { placeOf } from "./schedules/place-of.ts";
 import type { SchedulePlace } from "./schedules/rules.ts";
 import { selectFaults } from "./schedules/select-faults.ts";
 import { shrinkFailure } from "./shrink-failure.ts";
+import type { ShrunkFailure } from "./shrink-failure.ts";
 import { SAMPLE_INTERVAL_MS } from "./soak/bounds.ts";
 import { exitCodeWithSoak } from "./soak/conclude-soak.ts";
 import { judgeSoak } from "./soak/judge-soak.ts";
@@ -47,12 +48,12 @@ export async function runChaos({
   const place = placeOf(chosen);
   const coverage = new Coverage({ ...REGISTERED_KINDS, faults }, place, chosen.load);
   const artifacts = await makeArtifacts(chosen, chosen.seed);
-  const progress = new ChaosProgress(terminal);
+  using progress = new ChaosProgress(terminal, signal);
   progress.line(`seed ${chosen.seed}, artifacts ${artifacts}`);
   const startMs = performance.now();
   const jobs = chosen.jobs ?? Math.max(1, Math.min(availableParallelism(), 4));
   let results: ScheduleResult[] = [];
-  let shrunk: string | null = null;
+  let shrunk: ShrunkFailure | null = null;
   let secrets: ReadonlyMap<string, string>;
   let growth: readonly SoakFinding[];
   {
@@ -89,7 +90,7 @@ export async function runChaos({
       isEnough: (result) => chosen.untilFailure && isFailed(result),
       onProgress: (number, state) => {
         if (state.stage !== null) soak.follow(`schedule ${number}`, state.stage);
-        progress.show(number, state);
+        progress.show(`#${number}`, state);
       },
       onResult: (result) => {
         soak.leave(`schedule ${result.number}`);
@@ -109,8 +110,8 @@ export async function runChaos({
         signal,
       });
     }
-    progress.end();
   }
+  progress.end();
   await writeChaosReports(chosen, artifacts, results, { coverage, growth });
   const leaks = await reportLeaks(artifacts, secrets, (text) => progress.line(text));
   const uncovered = chosen.requireCoverage ? coverage.missed() : [];
@@ -167,4 +168,5 @@ export async function writeChaosReports(
   if (chosen.junit !== null) await copyFile(junit, chosen.junit);
   if (coverage === undefined) return;
   await writeFile(join(artifacts, "coverage.json"), `${JSON.stringify(coverage, null, 2)}\n`);
+  await writeFile(join(artifacts, "coverage.txt"), `${coverage.table()}\n\n${coverage.summary}\n`);
 }

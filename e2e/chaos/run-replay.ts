@@ -32,7 +32,7 @@ export async function runReplay({
   const schedule = parseSchedule(text, file, placeOf(chosen));
   const { seed } = schedule;
   const artifacts = await makeArtifacts(chosen, seed);
-  const progress = new ChaosProgress(terminal);
+  using progress = new ChaosProgress(terminal, signal);
   progress.line(`replay ${file}, seed ${seed}, artifacts ${artifacts}`);
   let results: ScheduleResult[] = [];
   let secrets: ReadonlyMap<string, string>;
@@ -52,11 +52,11 @@ export async function runReplay({
       session,
       jobs: 1,
       signal,
-      onProgress: (number, state) => progress.show(number, state),
+      onProgress: (number, state) => progress.show(`#${number}`, state),
       onResult: (result) => progress.ended(result),
     });
-    progress.end();
   }
+  progress.end();
   await writeChaosReports({ ...chosen, seed }, artifacts, results);
   const leaks = await reportLeaks(artifacts, secrets, (line) => progress.line(line));
   const [first, ...others] = results;

@@ -53,19 +53,28 @@ async function shrink(
   onTestFinished(() => rm(directory, { recursive: true }));
   const numbers: number[] = [];
   const lines: string[] = [];
-  const said = await shrinkFailure({
+  const watched = new Set<string>();
+  const shown: string[] = [];
+  const { summary, file } = await shrinkFailure({
     failed: result(directory, SCHEDULE, ["clean-stop", "outcomes-true"]),
     place: placeOf({ target: "local", broker: { kind: "embedded" } }),
-    run: async ({ schedule, number }) => {
+    run: async ({ schedule, number, onProgress }) => {
       numbers.push(number);
+      onProgress?.({ schedule, phase: "playing", steps: [], published: 0, stage: null });
+      shown.push(...watched);
       return result(directory, schedule, breaks(schedule.steps.map((step) => step.do.fault)));
     },
-    progress: { line: (text) => lines.push(text) },
+    progress: {
+      line: (text) => lines.push(text),
+      watch: (name) => watched.add(name),
+      forget: (name) => watched.delete(name),
+    },
     signal: new AbortController().signal,
     ...options,
   });
-  const { steps }: Schedule = JSON.parse(await readFile(join(directory, "shrunk.json"), "utf8"));
-  return { said, lines, numbers, faults: steps.map((step) => step.do.fault) };
+  const { steps }: Schedule = JSON.parse(await readFile(file, "utf8"));
+  expect(file).toBe(join(directory, "shrunk.json"));
+  return { summary, lines, numbers, shown, faults: steps.map((step) => step.do.fault) };
 }
 
 /** Whatever has this fault breaks one invariant, and every schedule breaks another one. */
@@ -75,9 +84,9 @@ const byDeletion = (faults: readonly string[]): string[] => [
 ];
 
 test("a candidate must fail in the way that is wanted, not only in one of those of the first failure", async () => {
-  const { said, lines, faults } = await shrink(byDeletion, { wanted: ["clean-stop"] });
+  const { summary, lines, faults } = await shrink(byDeletion, { wanted: ["clean-stop"] });
   expect(faults).toEqual(["pod.delete"]);
-  expect(said).toMatch(/^fails 6 of 6 with this step: .*shrunk\.json \(\d+ candidates\)$/);
+  expect(summary).toMatch(/^fails 6 of 6 with this step \(\d+ candidates\)$/);
   expect(lines[0]).toBe("shrinking schedule 3 for clean-stop, at most 15 minutes");
 });
 
@@ -91,6 +100,11 @@ test("a candidate that fails in another way is another failure", async () => {
     names.length === 3 ? ["clean-stop"] : ["keys-distinct"],
   );
   expect(faults).toHaveLength(3);
+});
+
+test("each candidate is shown while it runs, by a name of its own, and not afterwards", async () => {
+  const { shown, numbers } = await shrink(byDeletion);
+  expect(shown).toEqual(numbers.map((_, index) => `candidate ${index + 1}`));
 });
 
 test("every run has a number of its own, behind those of a whole run", async () => {

@@ -13,10 +13,10 @@ export interface ShrinkFailureOptions {
   readonly wanted?: readonly string[];
   /** Runs a candidate and judges it. */
   readonly run: (
-    candidate: Pick<RunScheduleOptions, "schedule" | "number" | "signal">,
+    candidate: Pick<RunScheduleOptions, "schedule" | "number" | "signal" | "onProgress">,
   ) => Promise<ScheduleResult>;
   readonly place: SchedulePlace;
-  readonly progress: Pick<ChaosProgress, "line">;
+  readonly progress: Pick<ChaosProgress, "line" | "watch" | "forget">;
   readonly signal: AbortSignal;
   /** Default 15 minutes. */
   readonly timeMsMax?: number;
@@ -28,8 +28,16 @@ const TRIES_MAX = 3;
 const CONFIRMATIONS = 5;
 const TIME_MS_MAX = 15 * 60_000;
 
-/** Looks for a smaller schedule that fails in the same way, and writes it beside the large one. Gives one line that says what came of it. */
-export async function shrinkFailure(options: ShrinkFailureOptions): Promise<string> {
+/** The smallest schedule that was found. */
+export interface ShrunkFailure {
+  /** One line that says what came of it. */
+  readonly summary: string;
+  /** The schedule, beside the large one. */
+  readonly file: string;
+}
+
+/** Looks for a smaller schedule that fails in the same way, and writes it beside the large one. */
+export async function shrinkFailure(options: ShrinkFailureOptions): Promise<ShrunkFailure> {
   const { failed, run, place, progress, signal, timeMsMax = TIME_MS_MAX } = options;
   const wanted = options.wanted ?? failuresOf(failed);
   progress.line(
@@ -44,7 +52,14 @@ export async function shrinkFailure(options: ShrinkFailureOptions): Promise<stri
     timeMsMax,
     signal,
     fails: async (candidate: Schedule, trySignal) => {
-      const result = await run({ schedule: candidate, number, signal: trySignal });
+      const candidateName = `candidate ${number - FIRST_NUMBER + 1}`;
+      const result = await run({
+        schedule: candidate,
+        number,
+        signal: trySignal,
+        onProgress: (state) => progress.watch(candidateName, state),
+      });
+      progress.forget(candidateName);
       number += 1;
       if (result.scenario.status === "interrupted") return undefined;
       return failuresOf(result).some((name) => wanted.includes(name));
@@ -54,5 +69,5 @@ export async function shrinkFailure(options: ShrinkFailureOptions): Promise<stri
   const file = join(failed.directory, "shrunk.json");
   await writeFile(file, `${JSON.stringify(shrunk.schedule, null, 2)}\n`);
   const minimal = shrunk.isMinimal ? "" : "; the search was ended before it was done";
-  return `${shrunk.summary}: ${file} (${shrunk.candidates} candidates${minimal})`;
+  return { summary: `${shrunk.summary} (${shrunk.candidates} candidates${minimal})`, file };
 }

@@ -22,6 +22,8 @@ export interface PlayedStep {
   readonly pod: string | null;
   /** How the schedule chose that pod; null where there is none. */
   readonly selector: PodSelector | null;
+  /** The fault is being injected, or was injected and acts until it is healed. */
+  readonly inForce: boolean;
   /** What proves that it fired. */
   readonly fired: string | null;
 }

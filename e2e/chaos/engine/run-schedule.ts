@@ -40,7 +40,14 @@ export interface RunScheduleOptions {
 export async function runSchedule(options: RunScheduleOptions): Promise<ScheduleResult> {
   const { schedule, number, session, signal, onProgress } = options;
   const { run, platform, brokers, authority, durations, recorder, secrets, artifacts } = session;
-  let last: ScheduleProgress = { phase: "deploying", steps: [], published: 0, stage: null };
+  let last: ScheduleProgress = {
+    schedule,
+    phase: "deploying",
+    steps: [],
+    published: 0,
+    stage: null,
+  };
+  onProgress?.(last);
   const name = `chaos-${schedule.seed}`;
   const tell = recorder.tell(scenarioId({ number, name }));
   const scenario = scheduleScenario({

@@ -19,6 +19,7 @@ import { StepPlayer } from "./step-player.ts";
 
 /** How far a schedule has come, for the terminal and the report. */
 export interface ScheduleProgress {
+  readonly schedule: Schedule;
   readonly phase: "deploying" | "playing" | "converging" | "ended";
   readonly steps: readonly PlayedStep[];
   /** Records of the load. */
@@ -88,6 +89,14 @@ class ScheduleRun {
   }
 
   async run(): Promise<void> {
+    try {
+      await this.#playAndConverge();
+    } finally {
+      this.#show("ended");
+    }
+  }
+
+  async #playAndConverge(): Promise<void> {
     const { schedule, abilities } = this.#options;
     const { durations, step } = this.#context;
     step(`deploy ${schedule.replicas} pods`);
@@ -118,7 +127,6 @@ class ScheduleRun {
     stage.mark("settled");
     if (open.length > 0) step(`not converged: ${open.join("; ")}`);
     await player.conclude();
-    this.#show("ended");
     expectAllFired(player.steps);
   }
 
@@ -168,7 +176,8 @@ class ScheduleRun {
   #show(phase: ScheduleProgress["phase"]): void {
     this.#phase = phase;
     const published = this.#load?.published ?? 0;
-    this.#options.onProgress({ phase, steps: this.#steps, published, stage: this.#stage });
+    const { schedule, onProgress } = this.#options;
+    onProgress({ schedule, phase, steps: this.#steps, published, stage: this.#stage });
   }
 }
 

@@ -225,7 +225,10 @@ test("a lasting fault is healed in time, and the others at the end, the last one
   await player.play();
   await expect.poll(() => notes).toContain("3: healed");
   expect(notes).not.toContain("1: healed");
+  const inForce = (): readonly boolean[] => player.steps.map((step) => step.inForce);
+  expect(inForce()).toEqual([true, true, false]);
   await player.heal();
+  expect(inForce()).toEqual([false, false, false]);
   expect(notes.filter((note) => /gone|healed/.test(note))).toEqual([
     "fault 3 gone",
     "3: healed",
@@ -233,6 +236,28 @@ test("a lasting fault is healed in time, and the others at the end, the last one
     "2: healed",
     "fault 1 gone",
     "1: healed",
+  ]);
+});
+
+test("a fault that does not last is in force while it is injected, and not when that failed", async () => {
+  const seen: (readonly [number, boolean])[] = [];
+  const { options } = aSchedule([{}, {}], {
+    inject: async () => {
+      seen.push([1, player.steps[0]!.inForce], [2, player.steps[1]!.inForce]);
+      if (player.steps[1]!.inForce) throw new FaultImpossibleError("no node is left");
+    },
+  });
+  const player = new StepPlayer(options);
+  await player.play();
+  expect(seen).toEqual([
+    [1, true],
+    [2, false],
+    [1, false],
+    [2, true],
+  ]);
+  expect(player.steps.map(({ outcome, inForce }) => [outcome, inForce])).toEqual([
+    ["struck", false],
+    ["missed", false],
   ]);
 });
 

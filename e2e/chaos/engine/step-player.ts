@@ -37,6 +37,7 @@ export class StepPlayer implements AsyncDisposable {
       held: false,
       pod: null,
       selector: null,
+      inForce: false,
       fired: null,
     }));
   }
@@ -142,6 +143,7 @@ export class StepPlayer implements AsyncDisposable {
       tell,
       signal,
     };
+    this.#update(number, { inForce: true });
     const injecting = kind.inject(context, kind.parameters.parse(parameters));
     // Whatever ends this before, what comes of it does not stay.
     this.#cleanup.defer(async () => await (await injecting.catch(() => null))?.heal());
@@ -157,7 +159,7 @@ export class StepPlayer implements AsyncDisposable {
       this.#miss(number, `pod ${pod} ended first: ${messageOf(error)}`);
       return;
     }
-    this.#update(number, { pod: pod === "" ? null : pod, selector });
+    this.#update(number, { pod: pod === "" ? null : pod, selector, inForce: kind.lasting });
     this.#tell(number, "injected", pod === "" ? null : pod, JSON.stringify(step.do));
     const injected = new InjectedStep({
       number,
@@ -166,6 +168,7 @@ export class StepPlayer implements AsyncDisposable {
       fault,
       onFired: (one, proof) => this.#fired(one, proof),
       onHealed: (one, beginMs) => {
+        this.#update(one.number, { inForce: false });
         const detail = `took ${Date.now() - beginMs} ms`;
         this.#tell(one.number, "healed", one.pod === "" ? null : one.pod, detail, beginMs);
       },
@@ -204,7 +207,7 @@ export class StepPlayer implements AsyncDisposable {
   }
 
   #miss(number: number, reason: string): void {
-    this.#update(number, { outcome: "missed", reason });
+    this.#update(number, { outcome: "missed", reason, inForce: false });
     this.#tell(number, "missed", null, reason);
   }
 

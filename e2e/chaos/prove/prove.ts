@@ -31,7 +31,7 @@ export async function prove(options: ProveOptions): Promise<ExitCode> {
   // Names that do not exist are refused before anything is copied.
   selectFaults(chosen.faults);
   const artifacts = await makeArtifacts(chosen, chosen.seed);
-  const progress = new ChaosProgress(terminal);
+  using progress = new ChaosProgress(terminal, signal);
   progress.line(`seed ${chosen.seed}, artifacts ${artifacts}`);
   const prover = new StagedProver({ chosen, artifacts, progress, signal });
   const proofs = await proveAll({
@@ -45,6 +45,7 @@ export async function prove(options: ProveOptions): Promise<ExitCode> {
     proofs.filter((proof) => proof.status === status).length;
   const failed = count("failed") + leaks;
   const unfinished = proofCount(faults) - count("passed") - count("failed");
+  progress.end();
   terminal.write(
     [
       ...(unfinished > 0 ? [`${unfinished} not finished: interrupted`] : []),

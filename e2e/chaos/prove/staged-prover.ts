@@ -35,7 +35,7 @@ export interface StagedProverOptions {
   readonly chosen: ChaosArguments;
   /** Receives a directory for each copy that runs in pods. */
   readonly artifacts: string;
-  readonly progress: Pick<ChaosProgress, "line" | "ended">;
+  readonly progress: Pick<ChaosProgress, "line" | "watch" | "forget" | "ended">;
   readonly signal: AbortSignal;
 }
 
@@ -109,7 +109,7 @@ export class StagedProver implements Prover {
     });
     if (found === null) return { found, played };
     const by = `by ${failuresIn(found).join(", ")}`;
-    return { found: shrunk === null ? by : `${by}; ${shrunk}`, played };
+    return { found: shrunk === null ? by : `${by}; ${shrunk.summary}: ${shrunk.file}`, played };
   }
 
   /** Plays schedules, drawn from the seed and the name, until one fails in a way that is looked for. */
@@ -133,6 +133,7 @@ export class StagedProver implements Prover {
       jobs,
       signal,
       isEnough: (result) => failuresIn(result).length > 0,
+      onProgress: (number, state) => progress.watch(`#${number}`, state),
       onResult: (result) => progress.ended(result),
     });
     const found = results.find((result) => failuresIn(result).length > 0) ?? null;

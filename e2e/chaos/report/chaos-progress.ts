@@ -1,46 +1,78 @@
-import type { Terminal } from "../../report/live-block.ts";
+import { LiveBlock } from "../../report/live-block.ts";
+import type { Line, Span, Terminal } from "../../report/live-block.ts";
 import type { PlayedStep } from "../engine/played-step.ts";
 import type { ScheduleResult } from "../engine/run-schedule.ts";
 import type { ScheduleProgress } from "../engine/schedule-scenario.ts";
 import { isBroken, isFailed } from "./exit-code.ts";
+import { podSourceOf, PodWatch } from "./pod-watch.ts";
+import { scheduleLines } from "./schedule-lines.ts";
 
-/** Shows a run of chaos while it works: a line for each step that was played, and one for each schedule that ended. */
-export class ChaosProgress {
-  readonly #terminal: Terminal;
-  /** The outcomes that were shown, by number of the schedule. */
-  readonly #shown = new Map<number, Map<number, string>>();
+/** Between two looks at what is under way. */
+const LOOK_INTERVAL_MS = 125;
 
-  constructor(terminal: Terminal) {
-    this.#terminal = terminal;
+/** A schedule under way. */
+interface Watched {
+  readonly startedMs: number;
+  progress: ScheduleProgress;
+  pods: PodWatch | null;
+}
+
+/**
+ * Shows a run of chaos while it works: one line for each schedule that ended and, on a terminal, lines that change for each one that is
+ * under way and for its pods. Elsewhere every step is a line.
+ */
+export class ChaosProgress implements Disposable {
+  readonly #block: LiveBlock;
+  /** By name, such as `#1`, in the order in which they began. */
+  readonly #watched = new Map<string, Watched>();
+  /** The outcomes of steps that were shown, by name of the schedule. */
+  readonly #shown = new Map<string, Map<number, string>>();
+  #timer: NodeJS.Timeout | null = null;
+
+  /** `signal`: ^C. */
+  constructor(terminal: Terminal, signal: AbortSignal) {
+    this.#block = new LiveBlock(terminal, { signal });
   }
 
   line(text: string): void {
-    this.#terminal.write(`${text}\n`);
+    this.#block.line(text);
   }
 
-  show(number: number, { steps, published }: ScheduleProgress): void {
-    const shown = this.#shown.get(number) ?? new Map<number, string>();
-    this.#shown.set(number, shown);
-    for (const step of steps) {
-      if (step.outcome === "open" || shown.get(step.number) === step.outcome) continue;
-      shown.set(step.number, step.outcome);
-      this.line(
-        `  #${number} step ${step.number}/${steps.length}: ${stepText(step)} (${published} records)`,
-      );
-    }
+  /** How far a schedule has come, and the steps of it that nobody was told of. */
+  show(name: string, progress: ScheduleProgress): void {
+    if (this.#block.isLive) this.watch(name, progress);
+    else this.#tellSteps(name, progress);
+  }
+
+  /** How far a schedule has come, where lines can change. */
+  watch(name: string, progress: ScheduleProgress): void {
+    if (!this.#block.isLive) return;
+    const watched = this.#watched.get(name) ?? {
+      startedMs: performance.now(),
+      progress,
+      pods: null,
+    };
+    watched.progress = progress;
+    if (progress.stage !== null) watched.pods ??= new PodWatch(podSourceOf(progress.stage));
+    this.#watched.set(name, watched);
+    this.#timer ??= setInterval(() => this.#look(), LOOK_INTERVAL_MS).unref();
+  }
+
+  /** A schedule has ended whose result is of no interest alone. */
+  forget(name: string): void {
+    this.#watched.delete(name);
+    this.#draw();
   }
 
   ended(result: ScheduleResult): void {
-    const { number, schedule, scenario, verdict, steps, published } = result;
-    const mark = isFailed(result) ? "FAIL" : scenario.status === "interrupted" ? "--  " : "ok  ";
-    const struck = steps.filter(({ outcome }) => outcome === "struck").length;
-    const seconds = (scenario.durationMs / 1000).toFixed(1);
-    this.line(
-      `${mark} #${number} seed ${schedule.seed}: ${struck} of ${schedule.steps.length} steps struck, ${published} records (${seconds} s)`,
-    );
+    const { verdict, scenario } = result;
+    this.#watched.delete(`#${result.number}`);
+    this.#draw();
+    this.#block.line(endLine(result));
     for (const { invariant, status, findings, reason } of verdict?.verdicts ?? []) {
       if (status === "holds" || status === "not-judged") continue;
-      this.line(`     ${status} ${invariant}: ${reason ?? findings[0]?.message ?? ""}`);
+      const text = `: ${reason ?? findings[0]?.message ?? ""}`;
+      this.#block.line([{ text: `     ${status} ${invariant}`, style: "red" }, { text }]);
       if (findings.length > 1) this.line(`     and ${findings.length - 1} more in verdict.json`);
     }
     if (verdict === null && scenario.status === "passed") {
@@ -52,9 +84,69 @@ export class ChaosProgress {
     if (isFailed(result)) this.line(`     ${result.directory}`);
   }
 
+  /** Nothing changes on the terminal any more. */
   end(): void {
-    // Nothing changes on the terminal: every line stays.
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+    this.#watched.clear();
+    this.#block.end();
   }
+
+  [Symbol.dispose](): void {
+    this.end();
+  }
+
+  #tellSteps(name: string, { steps, published }: ScheduleProgress): void {
+    const shown = this.#shown.get(name) ?? new Map<number, string>();
+    this.#shown.set(name, shown);
+    for (const step of steps) {
+      if (step.outcome === "open" || shown.get(step.number) === step.outcome) continue;
+      shown.set(step.number, step.outcome);
+      this.line(
+        `  ${name} step ${step.number}/${steps.length}: ${stepText(step)} (${published} records)`,
+      );
+    }
+  }
+
+  #look(): void {
+    for (const { pods, progress } of this.#watched.values()) {
+      if (progress.phase !== "ended") void pods?.look(performance.now());
+    }
+    this.#draw();
+  }
+
+  #draw(): void {
+    this.#block.show(
+      [...this.#watched].flatMap(([name, { startedMs, progress, pods }]) =>
+        scheduleLines({
+          name,
+          progress,
+          elapsedMs: performance.now() - startedMs,
+          pods: pods?.states ?? [],
+        }),
+      ),
+    );
+  }
+}
+
+function endLine(result: ScheduleResult): Line {
+  const { number, schedule, scenario, steps, published } = result;
+  const count = (outcome: PlayedStep["outcome"]): number =>
+    steps.filter((step) => step.outcome === outcome).length;
+  const missed = count("missed") === 0 ? "" : `, ${count("missed")} missed`;
+  const seconds = (scenario.durationMs / 1000).toFixed(1);
+  return [
+    markOf(result),
+    {
+      text: ` #${number} seed ${schedule.seed}: ${count("struck")} of ${schedule.steps.length} steps struck${missed}, ${published} records (${seconds} s)`,
+    },
+  ];
+}
+
+function markOf(result: ScheduleResult): Span {
+  if (isFailed(result)) return { text: "FAIL", style: "red" };
+  if (result.scenario.status === "interrupted") return { text: "--  ", style: "yellow" };
+  return { text: "ok  ", style: "green" };
 }
 
 function stepText({ trigger, fault, outcome, reason, pod, fired }: PlayedStep): string {

@@ -1,7 +1,10 @@
+import { relative } from "node:path";
 import { placeOptions } from "../../cli/place-arguments.ts";
 import type { ChaosArguments } from "../../cli/chaos-arguments.ts";
 import type { Coverage } from "../coverage.ts";
+import type { PlayedStep } from "../engine/played-step.ts";
 import type { ScheduleResult } from "../engine/run-schedule.ts";
+import type { ShrunkFailure } from "../shrink-failure.ts";
 import type { SoakFinding } from "../soak/judge-soak.ts";
 import { soakLines } from "../soak/soak-lines.ts";
 import { isFailed } from "./exit-code.ts";
@@ -9,45 +12,91 @@ import { isFailed } from "./exit-code.ts";
 export interface ChaosClosing {
   readonly chosen: Pick<ChaosArguments, "seed" | "target" | "kind" | "kubernetes" | "broker">;
   readonly results: readonly ScheduleResult[];
-  readonly coverage: Coverage;
+  readonly coverage: Pick<Coverage, "drawnTable" | "summary">;
   /** What `--require-coverage` refuses. */
   readonly uncovered: readonly string[];
   readonly growth: readonly SoakFinding[];
   /** What shrinking the first failure gave; null: it was not shrunk. */
-  readonly shrunk: string | null;
+  readonly shrunk: ShrunkFailure | null;
   readonly artifacts: string;
   readonly wallMs: number;
 }
+
+type Row = readonly [label: string, text: string];
 
 /** The last lines of a run of chaos; the counts of invariants stand alone on the very last one. */
 export function closingLines(closing: ChaosClosing): string {
   const { chosen, results, coverage, uncovered, growth, shrunk, artifacts, wallMs } = closing;
   const failed = results.filter((result) => isFailed(result));
-  const place = placeOptions(chosen);
-  const again = (result: ScheduleResult): string =>
-    ["again: npm run e2e -- replay", `${result.directory}/schedule.json`, ...place].join(" ");
-  const steps = results.flatMap((result) => result.steps);
-  const count = (outcome: string): number =>
-    steps.filter((step) => step.outcome === outcome).length;
+  const last = results.at(-1);
+  const replay = (result: ScheduleResult): string =>
+    replayCommand(`${result.directory}/schedule.json`, chosen);
+  const rows: Row[] = [
+    ["coverage", coverage.summary],
+    ...uncovered.map((text): Row => ["", text]),
+    ["schedules", countText(results)],
+    ...failed.flatMap((result): Row[] => [
+      ["FAIL", `#${result.number} seed ${result.schedule.seed}: ${reasonOf(result)}`],
+      ["replay", replay(result)],
+    ]),
+    ...(shrunk === null
+      ? []
+      : ([
+          ["shrunk", shrunk.summary],
+          ["replay", replayCommand(shrunk.file, chosen)],
+        ] satisfies Row[])),
+    ["wall time", `${(wallMs / 1000).toFixed(1)} s`],
+    ["artifacts", artifacts],
+    ["seed", String(chosen.seed)],
+    ...(failed.length > 0 || last === undefined
+      ? []
+      : ([["replay", replay(last)]] satisfies Row[])),
+  ];
+  const width = Math.max(...rows.map(([label]) => label.length));
+  const lines = rows.map(([label, text]) => `${label.padEnd(width)}  ${text}`);
+  const tables = [coverage.drawnTable, soakLines(growth).join("\n")].flatMap((table) =>
+    table === "" ? [] : [table, ""],
+  );
+  return ["", ...tables, ...lines, invariantCounts(results), ""].join("\n");
+}
+
+/** To be pasted in the directory that the run was started in, or anywhere below the project. */
+function replayCommand(
+  file: string,
+  chosen: Pick<ChaosArguments, "target" | "kind" | "kubernetes" | "broker">,
+): string {
+  const inside = relative(process.cwd(), file);
+  const path = inside.startsWith("..") ? file : inside;
+  return ["npm run e2e -- replay", shellWord(path), ...placeOptions(chosen)].join(" ");
+}
+
+/** As a shell takes it for one word. */
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+function countText(results: readonly ScheduleResult[]): string {
+  const total = results.reduce((sum, { schedule }) => sum + schedule.steps.length, 0);
+  const played = results.flatMap((result) => result.steps);
+  const count = (outcome: PlayedStep["outcome"]): number =>
+    played.filter((step) => step.outcome === outcome).length;
+  const [struck, missed, silent] = [count("struck"), count("missed"), count("never-fired")];
+  const open = total - struck - missed - silent;
   return [
-    "",
-    coverage.table,
-    "",
-    coverage.summary,
-    ...uncovered,
-    "",
-    ...soakLines(growth),
-    "",
-    `${results.length} schedules, ${steps.length} steps: ${count("struck")} struck, ${count("missed")} missed, ${count("never-fired")} never fired, ${count("open")} not played`,
-    ...failed.flatMap((result) => [`schedule ${result.schedule.seed} failed`, again(result)]),
-    ...(shrunk === null ? [] : [shrunk]),
-    `wall time ${(wallMs / 1000).toFixed(1)} s`,
-    `artifacts ${artifacts}`,
-    `seed ${chosen.seed}`,
-    ...(failed.length === 0 ? results.slice(-1).map((result) => again(result)) : []),
-    invariantCounts(results),
-    "",
-  ].join("\n");
+    `${results.length}, with ${total} steps: ${struck} struck`,
+    ...(missed === 0 ? [] : [`${missed} missed`]),
+    ...(silent === 0 ? [] : [`${silent} never fired`]),
+    ...(open === 0 ? [] : [`${open} not played`]),
+  ].join(", ");
+}
+
+/** What broke, or why it could not be judged. */
+function reasonOf({ verdict, scenario }: ScheduleResult): string {
+  const names = (verdict?.verdicts ?? [])
+    .filter(({ status }) => status === "broken" || status === "unknown")
+    .map(({ status, invariant }) => (status === "broken" ? invariant : `${invariant} (unknown)`));
+  if (names.length > 0) return names.join(", ");
+  return scenario.failure?.kind ?? "there is no verdict";
 }
 
 /** An invariant that held in every schedule which judged it has passed. */
