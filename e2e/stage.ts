@@ -340,8 +340,11 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Appends the record of an incident, whether it was published before or not. */
-  async publishAgain(incident: PublishedIncident, partition?: number): Promise<Position> {
-    return await this.publishRecord({
+  async publishAgain(
+    incident: Pick<PublishedIncident, "id" | "value">,
+    partition?: number,
+  ): Promise<Position> {
+    return await this.#publishRecord({
       key: incident.id,
       value: incident.value,
       incident: incident.id,
@@ -352,11 +355,11 @@ export class Stage implements AsyncDisposable {
 
   /** Appends a record that cannot be decoded. */
   async publishUndecodable(value: Uint8Array): Promise<Position> {
-    return await this.publishRecord({ key: null, value, incident: null, expected: [] });
+    return await this.#publishRecord({ key: null, value, incident: null, expected: [] });
   }
 
   /** Appends any record to the topic of incidents; the history remembers what must come of it. */
-  async publishRecord(record: PlannedRecord): Promise<Position> {
+  async #publishRecord(record: PlannedRecord): Promise<Position> {
     return await this.record.append(
       record,
       async (produced) => await this.broker.produce(this.names.topic, produced),

@@ -1,5 +1,4 @@
 import type { Configuration } from "#fixtures/configurations.ts";
-import type { ExpectedAction } from "../../checkers/history-event.ts";
 
 /** What an incident of the load is about; its tag `kind` says it to the rules. */
 export type IncidentKind = "plain" | "idempotent" | "mixed";
@@ -68,22 +67,4 @@ function chaosAction(
     idempotent,
     attemptsMax,
   };
-}
-
-/** What the rules plan for a transition of an incident. */
-export function expectedActions(
-  kind: IncidentKind,
-  incident: { readonly id: string; readonly transition: string; readonly startedOnMs: number },
-): ExpectedAction[] {
-  return ACTIONS.filter((one) => one.kind === kind).map(
-    ({ rule, action, idempotent, attemptsMax }) => ({
-      rule,
-      action,
-      incident: incident.id,
-      transition: incident.transition,
-      startedOnMs: incident.startedOnMs,
-      idempotent,
-      attemptsMax,
-    }),
-  );
 }

@@ -16,7 +16,6 @@ export class InjectedStep {
   readonly #onHealed: (step: InjectedStep, beginMs: number) => void;
   #proof: string | null = null;
   #healing: Promise<void> | null = null;
-  #timed: Promise<void> | null = null;
 
   constructor(options: {
     readonly number: number;
@@ -65,8 +64,7 @@ export class InjectedStep {
       await this.awaitProof(fireMsMax, signal);
       await this.heal();
     };
-    this.#timed = heal();
-    this.#timed.catch(() => {});
+    heal().catch(() => {});
   }
 
   /** Asks again and again until it has fired, is healed, or the time is over. */

@@ -1,16 +1,12 @@
-import type { ExpectedAction } from "../../checkers/history-event.ts";
 import type { SeededRandom } from "../../random.ts";
 import type { LoadPlan } from "../schedule.ts";
-import { expectedActions } from "./chaos-rules.ts";
 import type { IncidentKind } from "./chaos-rules.ts";
 
 /** A record as it is to be appended. */
 export interface LoadRecord {
-  readonly key: string;
+  /** Of its incident; null: it cannot be decoded. */
+  readonly id: string | null;
   readonly value: string;
-  /** null: it cannot be decoded. */
-  readonly incident: string | null;
-  readonly expected: readonly ExpectedAction[];
 }
 
 interface Episode {
@@ -54,10 +50,8 @@ export class LoadRecords {
   #poison(): LoadRecord {
     this.#poisoned += 1;
     return {
-      key: `poison-${this.#poisoned}`,
+      id: null,
       value: `{"id": "poison-${this.#poisoned}", "status": `,
-      incident: null,
-      expected: [],
     };
   }
 
@@ -89,7 +83,7 @@ export class LoadRecords {
     const { id, kind, startedOnSeconds, isResolved } = episode;
     const transition = isResolved ? "resolved" : "active";
     const record = {
-      key: id,
+      id,
       value: JSON.stringify({
         id,
         status: transition,
@@ -99,8 +93,6 @@ export class LoadRecords {
         environment: "production",
         tags: { kind: [kind], host: [`web-${id.slice(0, 4)}.example.com`] },
       }),
-      incident: id,
-      expected: expectedActions(kind, { id, transition, startedOnMs: startedOnSeconds * 1000 }),
     };
     remember(this.#episodes, episode);
     remember(this.#records, record);

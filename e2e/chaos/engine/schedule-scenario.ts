@@ -12,6 +12,7 @@ import type { TriggerKind } from "../trigger-kind.ts";
 import { withChaosRules } from "./chaos-rules.ts";
 import { converge, uncommitted } from "./converge.ts";
 import { LoadRecords } from "./load-records.ts";
+import type { LoadRecord } from "./load-records.ts";
 import { playLoad } from "./play-load.ts";
 import type { PlayedLoad } from "./play-load.ts";
 import type { PlayedStep } from "./played-step.ts";
@@ -165,7 +166,7 @@ class ScheduleRun {
       plan: load,
       next: () => records.next(),
       publish: async (record) => {
-        await stage.publishRecord(record);
+        await publish(record, stage);
         this.#show(this.#phase);
       },
       backlog: async () => await uncommitted(stage),
@@ -179,6 +180,11 @@ class ScheduleRun {
     const { schedule, onProgress } = this.#options;
     onProgress({ schedule, phase, steps: this.#steps, published, stage: this.#stage });
   }
+}
+
+async function publish({ id, value }: LoadRecord, stage: Stage): Promise<void> {
+  if (id === null) await stage.publishUndecodable(Buffer.from(value));
+  else await stage.publishAgain({ id, value });
 }
 
 /** How the pod ended since then, if it did. */
