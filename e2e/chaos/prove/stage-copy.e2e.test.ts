@@ -10,6 +10,7 @@ import { PlantingError, stageCopy } from "./stage-copy.ts";
 const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
 
 const { edits } = PLANTED_FAULTS[0]!;
+const running = new AbortController().signal;
 const files = [...new Set(edits.map(({ file }) => file))];
 
 /** Copies are made below it. */
@@ -44,7 +45,7 @@ test("the edits are in the copy, which can be loaded, and nowhere else; nothing 
   const temporary = await temporaryDirectory();
   const before = await readAll(REPOSITORY);
   {
-    await using copy = await stageCopy(edits);
+    await using copy = await stageCopy(edits, running);
     const originals = await readTree(join(REPOSITORY, "consumer"));
     const copied = await readTree(join(copy.directory, "consumer"));
     expect([...copied.keys()]).toEqual([...originals.keys()]);
@@ -65,6 +66,13 @@ test("the edits are in the copy, which can be loaded, and nowhere else; nothing 
 test("an edit whose text is gone is an error, and leaves no copy", async () => {
   const temporary = await temporaryDirectory();
   const gone = { file: files[0]!, text: "no such text", replacement: "" };
-  await expect(stageCopy([gone])).rejects.toThrow(PlantingError);
+  await expect(stageCopy([gone], running)).rejects.toThrow(PlantingError);
+  expect(await readdir(temporary)).toEqual([]);
+});
+
+test("^C while it is copied leaves no copy", async () => {
+  const temporary = await temporaryDirectory();
+  const interrupted = AbortSignal.abort(new Error("interrupted"));
+  await expect(stageCopy(edits, interrupted)).rejects.toThrow("interrupted");
   expect(await readdir(temporary)).toEqual([]);
 });

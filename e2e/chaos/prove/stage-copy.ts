@@ -13,14 +13,21 @@ export interface StagedCopy extends AsyncDisposable {
   readonly directory: string;
 }
 
-/** A copy of this repository with these edits. Throws PlantingError for text that is not there exactly once. */
-export async function stageCopy(edits: readonly Edit[]): Promise<StagedCopy> {
+/**
+ * A copy of this repository with these edits. Throws PlantingError for text that is not there exactly once, and the reason of the signal when
+ * it aborts.
+ */
+export async function stageCopy(edits: readonly Edit[], signal: AbortSignal): Promise<StagedCopy> {
   await using making = new AsyncDisposableStack();
   const owned = making.adopt(await makeOwnedDirectory(), removeDirectory);
   const directory = join(owned, "copy");
   await mkdir(directory);
+  const filter = (): boolean => {
+    signal.throwIfAborted();
+    return true;
+  };
   for (const name of COPIED) {
-    await cp(join(REPOSITORY, name), join(directory, name), { recursive: true });
+    await cp(join(REPOSITORY, name), join(directory, name), { recursive: true, filter });
   }
   await symlink(join(REPOSITORY, "node_modules"), join(directory, "node_modules"));
   for (const { file, ...edit } of edits) {

@@ -50,7 +50,7 @@ export class StagedProver implements Prover {
   }
 
   async control(tier: PlantedFault["tier"]): Promise<Control> {
-    await using copy = await stageCopy([]);
+    await using copy = await stageCopy([], this.#options.signal);
     if (tier === "simulate") {
       const { found, played } = await this.#simulate(copy, CONTROL.runs, () => true);
       return { broken: found && `${found.broken.join("; ")}, seed ${found.seed}`, played };
@@ -70,7 +70,7 @@ export class StagedProver implements Prover {
 
   async find(fault: PlantedFault): Promise<Search> {
     this.#options.progress.line(`${fault.name}: ${fault.title}`);
-    await using copy = await stageCopy(fault.edits);
+    await using copy = await stageCopy(fault.edits, this.#options.signal);
     return fault.tier === "simulate"
       ? await this.#findSimulated(fault, copy)
       : await this.#findInPods(fault, copy);
