@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -93,3 +93,50 @@ test("^C of chaos judges what was done so far, and leaves no process and no dire
   expect(await readdir(run.temporary)).toEqual([]);
   expect(await processesOf(run.temporary)).toEqual([]);
 });
+
+/** The first moments that every load comes to, with a load that is over soon. */
+const SCHEDULE = {
+  version: 1,
+  seed: 42,
+  replicas: 2,
+  partitions: 2,
+  // One kind of action: two runs hold the same one.
+  load: { incidentsPerSecond: 20, recordsMax: 200, poisonShare: 0, idempotentShare: 0 },
+  steps: [
+    {
+      when: { trigger: "endpoint.effect-held", budgetMs: 30_000 },
+      do: { fault: "pod.kill", pod: "held", process: "container" },
+    },
+    {
+      when: { trigger: "broker.offset-commit-request", budgetMs: 30_000 },
+      do: { fault: "broker.rebalance" },
+    },
+  ],
+};
+
+// Half a minute for each time where the machine is busy.
+const REPLAY_MS_MAX = 180_000;
+
+test(
+  "a short schedule is replayed, strikes every time, and every invariant holds",
+  { timeout: REPLAY_MS_MAX },
+  async () => {
+    const directory = await temporaryDirectory();
+    const file = join(directory, "schedule.json");
+    await writeFile(file, JSON.stringify(SCHEDULE));
+    const run = await start(directory, ["replay", file, "--times", "2"]);
+    expect([await run.ended, run.output()]).toEqual([
+      0,
+      expect.stringMatching(/^[1-9]\d* passed, 0 failed$/m),
+    ]);
+    expect(run.output()).toContain("time 2 struck the same moments as the first one");
+    const schedules = await schedulesBelow(run.artifacts);
+    expect(schedules).toHaveLength(2);
+    for (const { steps, verdict } of schedules) {
+      expect(steps.map(({ outcome }) => outcome)).toEqual(["struck", "struck"]);
+      expect(statuses(verdict)).toEqual(new Set(["holds"]));
+    }
+    expect(await readdir(run.temporary)).toEqual([]);
+    expect(await processesOf(run.temporary)).toEqual([]);
+  },
+);
