@@ -1,6 +1,10 @@
 import { randomBytes } from "node:crypto";
 import type { BrokerNames } from "#fixtures/configurations.ts";
 import { NAMES } from "#fixtures/configurations.ts";
+import type { TopicSettings } from "./broker.ts";
+
+/** The history of a run needs one clock: that of a pod may have been stepped. */
+export const DEAD_LETTER_SETTINGS: TopicSettings = { "message.timestamp.type": "LogAppendTime" };
 
 /** Names that no other stage has, for a broker that stages share. `username`: given, or one of its own too. */
 export function brokerNames(username?: string): BrokerNames {

@@ -16,7 +16,7 @@ export interface Broker extends AsyncDisposable {
   readonly abilities: ReadonlySet<Ability>;
   /** `host:port` of each node, as the configuration of the consumer has it. */
   readonly bootstrap: readonly string[];
-  createTopic(name: string, partitions: number): Promise<void>;
+  createTopic(name: string, partitions: number, settings?: TopicSettings): Promise<void>;
   /** Appends and waits for the acknowledgement. Gives where it went. */
   produce(topic: string, record: ProducedRecord): Promise<Position>;
   /** Everything that the topic holds, by partition, then offset. */
@@ -74,6 +74,9 @@ interface AssignedGeneration extends Omit<GenerationFormed, "members"> {
   /** Empty when nobody is left. */
   readonly members: readonly GroupMember[];
 }
+
+/** By the names of Apache Kafka. */
+export type TopicSettings = Readonly<Record<string, string>>;
 
 export interface ProducedRecord {
   readonly key: string | null;

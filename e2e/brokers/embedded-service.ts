@@ -3,6 +3,7 @@ import type { Authority } from "#fixtures/certificates.ts";
 import { NAMES } from "#fixtures/configurations.ts";
 import { alternativeNames } from "./alternative-names.ts";
 import { BROKER_ABILITIES } from "./broker-abilities.ts";
+import { DEAD_LETTER_SETTINGS } from "./broker-names.ts";
 import type { BrokerService } from "./broker-service.ts";
 import { startEmbeddedBroker } from "./embedded.ts";
 
@@ -35,8 +36,7 @@ export function embeddedService({ authority, host }: EmbeddedServiceOptions): Br
           {
             name: NAMES.deadLetterTopic,
             partitions: 1,
-            // The history of a run needs one clock: that of a pod may have been stepped.
-            config: { "message.timestamp.type": "LogAppendTime" },
+            config: DEAD_LETTER_SETTINGS,
           },
         ],
       });

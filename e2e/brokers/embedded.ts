@@ -20,6 +20,7 @@ import type {
   ProducedRecord,
   ProtocolEvent,
   StoredRecord,
+  TopicSettings,
 } from "./broker.ts";
 
 export interface EmbeddedBrokerOptions {
@@ -84,8 +85,8 @@ class EmbeddedBroker implements Broker {
     this.#protocol = new ProtocolFeed(control);
   }
 
-  async createTopic(name: string, partitions: number): Promise<void> {
-    await this.#control.createTopic({ name, partitions });
+  async createTopic(name: string, partitions: number, config: TopicSettings = {}): Promise<void> {
+    await this.#control.createTopic({ name, partitions, config });
   }
 
   async produce(topic: string, { key, value, partition }: ProducedRecord): Promise<Position> {

@@ -3,7 +3,7 @@ import kafkajs from "kafkajs";
 import type { ExternalArguments } from "../broker-arguments.ts";
 import { UsageError } from "../errors.ts";
 import { BROKER_ABILITIES } from "./broker-abilities.ts";
-import { brokerNames } from "./broker-names.ts";
+import { brokerNames, DEAD_LETTER_SETTINGS } from "./broker-names.ts";
 import type { BrokerService, StageBroker } from "./broker-service.ts";
 import { deleteGroups } from "./delete-groups.ts";
 import { KafkaClients } from "./kafka-clients.ts";
@@ -43,11 +43,11 @@ async function openStage(access: ExternalAccess, partitions: number): Promise<St
   const names = brokerNames(user);
   await using opening = new AsyncDisposableStack();
   const clients = opening.use(await connect(access));
-  for (const [topic, count] of [
-    [names.topic, partitions],
-    [names.deadLetterTopic, 1],
+  for (const [topic, count, settings] of [
+    [names.topic, partitions, {}],
+    [names.deadLetterTopic, 1, DEAD_LETTER_SETTINGS],
   ] as const) {
-    await clients.createTopic(topic, count);
+    await clients.createTopic(topic, count, settings);
     opening.defer(() => clients.admin.deleteTopics({ topics: [topic] }));
   }
   const place = "the broker external";

@@ -2,7 +2,7 @@ import kafkajs from "kafkajs";
 import type { Admin, Kafka, KafkaConfig, Producer } from "kafkajs";
 import { guardKafkajs } from "#consumer/adapters/kafka-guards.ts";
 import { until } from "../waiting.ts";
-import type { Position, ProducedRecord } from "./broker.ts";
+import type { Position, ProducedRecord, TopicSettings } from "./broker.ts";
 
 export type KafkaClientsOptions = Pick<
   KafkaConfig,
@@ -46,9 +46,14 @@ export class KafkaClients implements AsyncDisposable {
   }
 
   /** Resolves when every partition is served. */
-  async createTopic(topic: string, partitions: number): Promise<void> {
+  async createTopic(
+    topic: string,
+    partitions: number,
+    settings: TopicSettings = {},
+  ): Promise<void> {
     // kafkajs waits for leaders only while it is told that there is none: a topic not known yet is an error to it.
-    const topics = [{ topic, numPartitions: partitions }];
+    const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
+    const topics = [{ topic, numPartitions: partitions, configEntries }];
     await this.admin.createTopics({ topics, waitForLeaders: false });
     let refusal: unknown;
     const isServed = async (): Promise<boolean> => {

@@ -10,6 +10,7 @@ import type {
   Position,
   ProducedRecord,
   StoredRecord,
+  TopicSettings,
 } from "./broker.ts";
 import type { KafkaClients } from "./kafka-clients.ts";
 import type { Gate } from "./gate.ts";
@@ -43,8 +44,8 @@ export class RealBroker implements Broker {
     this.abilities = abilitiesOf({ gate: options.gate !== null, users: options.users !== null });
   }
 
-  async createTopic(name: string, partitions: number): Promise<void> {
-    await this.#clients.createTopic(name, partitions);
+  async createTopic(name: string, partitions: number, settings?: TopicSettings): Promise<void> {
+    await this.#clients.createTopic(name, partitions, settings);
   }
 
   async produce(topic: string, record: ProducedRecord): Promise<Position> {

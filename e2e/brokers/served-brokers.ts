@@ -5,7 +5,7 @@ import type { Authority } from "#fixtures/certificates.ts";
 import type { Ability } from "../abilities.ts";
 import { alternativeNames } from "./alternative-names.ts";
 import { BROKER_ABILITIES } from "./broker-abilities.ts";
-import { brokerNames } from "./broker-names.ts";
+import { brokerNames, DEAD_LETTER_SETTINGS } from "./broker-names.ts";
 import type { BrokerPlace, BrokerServer } from "./broker-server.ts";
 import type { BrokerService, StageBroker } from "./broker-service.ts";
 import { Gate } from "./gate.ts";
@@ -125,7 +125,7 @@ class ServedBrokers implements BrokerService {
       }),
     );
     await broker.createTopic(names.topic, partitions);
-    await broker.createTopic(names.deadLetterTopic, 1);
+    await broker.createTopic(names.deadLetterTopic, 1, DEAD_LETTER_SETTINGS);
     const stack = opening.move();
     return {
       broker,
