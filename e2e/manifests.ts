@@ -8,6 +8,7 @@ import { setMemoryLimit, withDurations, withRequests } from "#simulator/omega/ov
 import type { Durations as PodDurations, Requests } from "#simulator/omega/overlay.ts";
 import { renderOmega } from "#simulator/omega/render.ts";
 import type { Site } from "#simulator/omega/site.ts";
+import { APP } from "./pods.ts";
 
 export interface ManifestOptions {
   /** Of the app. */
@@ -52,6 +53,16 @@ export function historyClaimOf(objects: readonly OmegaObject[]): string {
   const claim = objects.find((object) => object.kind === "PersistentVolumeClaim");
   if (claim === undefined) throw new Error("the rendered objects hold no PersistentVolumeClaim");
   return claim.metadata.name;
+}
+
+/** Milliseconds until the readiness probe has failed so often in a row that the pod is not ready any more, also where each waits in vain. */
+export function unreadyMsOf(objects: readonly OmegaObject[]): number {
+  const { containers = [] } = deploymentOf(objects).spec.template.spec ?? {};
+  const probe = containers.find(({ name }) => name === APP)?.readinessProbe;
+  if (probe === undefined) throw new Error(`the container ${APP} has no readiness probe`);
+  const { periodSeconds = 10, timeoutSeconds = 1, failureThreshold = 3 } = probe;
+  // One that was under way at the beginning may still have succeeded.
+  return (periodSeconds + timeoutSeconds) * (failureThreshold + 1) * 1000;
 }
 
 function removeHistoryVolume(deployment: OmegaDeployment): void {

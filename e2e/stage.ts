@@ -24,7 +24,7 @@ import type { Tell } from "./events.ts";
 import { createIncident } from "./incidents.ts";
 import type { PublishedIncident } from "./incidents.ts";
 import { judge, progressOf } from "./judge.ts";
-import { historyClaimOf, renderManifests } from "./manifests.ts";
+import { historyClaimOf, renderManifests, unreadyMsOf } from "./manifests.ts";
 import { APP, isReady, isTerminating, podName } from "./pods.ts";
 import { describeTrouble } from "./pod-trouble.ts";
 import type { SeededRandom } from "./random.ts";
@@ -105,6 +105,7 @@ export class Stage implements AsyncDisposable {
   readonly #fresh = new Map<string, string>();
   #claim = "";
   #deployment = "";
+  #unreadyMs = 0;
   #contractFile: ContractFileWatch | null = null;
   /** Of the last deployment. */
   #document: unknown;
@@ -137,6 +138,11 @@ export class Stage implements AsyncDisposable {
   /** Of the sidecars, and of whatever else of the kit runs beside the pods of a cluster. */
   get simulatorsImage(): string {
     return this.#environment.platform.sidecars.identity.image;
+  }
+
+  /** How long it may take on a busy machine until a pod that says that it is not ready is taken for not ready. */
+  get unreadyMsMax(): number {
+    return this.#unreadyMs + this.#environment.durations.viewLateMsMax;
   }
 
   /** Name of the Deployment. */
@@ -202,6 +208,7 @@ export class Stage implements AsyncDisposable {
     });
     this.#claim = historyClaimOf(objects);
     this.#deployment = deploymentOf(objects).metadata.name;
+    this.#unreadyMs = unreadyMsOf(objects);
     await this.target.apply(objects);
     this.#document = configured;
     this.#contractFile ??= this.#stack.use(

@@ -25,6 +25,10 @@ export interface RunHistory {
   readonly lacking: ReadonlyMap<Evidence, string>;
   /** What should be there and is not, such as a log that was cut: with the reason. */
   readonly incomplete: ReadonlyMap<Evidence, string>;
+  /** How long it may take until a pod that says that it is not ready is taken for not ready: its probes have to fail. */
+  readonly unreadyMsMax: number;
+  /** What stands below the claims of the volume and is no claim, no outcome and no resolution, with the reason. */
+  readonly strangeFiles: readonly string[];
   /** Findings of the watch on automation_action_history.json, which looks all the time. */
   readonly contractFile: readonly string[];
 }

@@ -124,10 +124,16 @@ describe("terminal", () => {
     const name = `${A}.1.claim`;
     const files = filesOf({
       [`claims/zz/${name}`]: { format: 1, key: A },
+      [`claims/${name}.tmp`]: "",
+      "claims/aa/.nfs0000000000000001": "",
+      [`claims/aa/${A}.1.resolution`]: { format: 1, key: A },
       [`claims/00/${name}`]: { format: 2, key: A },
       [claimPath(A, 2, "claim")]: { format: 1, key: B },
     });
+    expect(files.outcomes).toEqual([]);
     expect(files.strange).toEqual([
+      `claims/zz/${name}: is the name of no claim and no outcome`,
+      `claims/${name}.tmp: is the name of no claim and no outcome`,
       `claims/00/${name}: belongs into claims/${A.slice(0, 2)}`,
       `claims/00/${name}: format is 2, not 1`,
       `${claimPath(A, 2, "claim")}: is about key ${B}`,

@@ -5,7 +5,7 @@
 export interface HistoryFiles {
   readonly claims: readonly AttemptFile[];
   readonly outcomes: readonly AttemptFile[];
-  /** Names that should not be there, with the reason. */
+  /** What nobody could have written below CLAIMS: files in a wrong place, of a wrong name, torn, or about something else; each with the reason. */
   readonly strange: readonly string[];
 }
 
@@ -23,8 +23,10 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 /** Where they are on the volume. */
 export const CLAIMS = "claims";
 
-/** `<shard>/<key>.<attempt>.<kind>`; temporary files of claims that are being linked live beside the shards. */
-const NAME = /^([0-9a-f]{2})\/([0-9a-f]{64})\.([1-9]\d*)\.(claim|outcome)$/;
+/** `<shard>/<key>.<attempt>.<kind>`; a resolution is what an operator found out. Files that are being written live elsewhere. */
+const NAME = /^([0-9a-f]{2})\/([0-9a-f]{64})\.([1-9]\d*)\.(claim|outcome|resolution)$/;
+/** A file that was removed while a client of NFS still had it open. */
+const REMOVED = /(?:^|\/)\.nfs[^/]*$/;
 
 /** `tree`: every file below CLAIMS, by its path from there. */
 export function readHistoryFiles(tree: ReadonlyMap<string, Uint8Array>): HistoryFiles {
@@ -32,17 +34,21 @@ export function readHistoryFiles(tree: ReadonlyMap<string, Uint8Array>): History
   const outcomes: AttemptFile[] = [];
   const strange: string[] = [];
   for (const [name, bytes] of tree) {
-    const parts = NAME.exec(name);
-    if (parts === null) continue;
-    const [, shard = "", key = "", attempt = "", kind] = parts;
+    if (REMOVED.test(name)) continue;
     const path = `${CLAIMS}/${name}`;
+    const parts = NAME.exec(name);
+    if (parts === null) {
+      strange.push(`${path}: is the name of no claim and no outcome`);
+      continue;
+    }
+    const [, shard = "", key = "", attempt = "", kind] = parts;
     if (!key.startsWith(shard)) strange.push(`${path}: belongs into ${CLAIMS}/${key.slice(0, 2)}`);
     const content = parseObject(bytes);
     if (content === undefined) strange.push(`${path}: is not a JSON object`);
     else if (content.format !== 1)
       strange.push(`${path}: format is ${String(content.format)}, not 1`);
     else if (content.key !== key) strange.push(`${path}: is about key ${String(content.key)}`);
-    else {
+    else if (kind !== "resolution") {
       const file = { path, key, attempt: Number(attempt), content };
       (kind === "claim" ? claims : outcomes).push(file);
     }

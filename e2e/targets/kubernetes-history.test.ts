@@ -66,6 +66,7 @@ test("the life of a pod: sidecar before app, ready, deleted, ended, gone", () =>
     "2 ready",
     "3 deletion-requested",
     "4 exit app 0",
+    "4 unready",
     "5 exit identity 143",
     "5 gone",
   ]);
@@ -84,9 +85,13 @@ test("a run that ended before it was seen had started too", () => {
   expect(told([pod({ state: terminated("a", 78) })])).toEqual(["0 started app", "0 exit app 78"]);
 });
 
-test("a pod that was unready in between becomes ready again", () => {
+test("a pod becomes ready, unready and ready again", () => {
   const states = [true, false, true, true].map((ready) => pod(running("a"), { ready }));
-  expect(told(states).filter((line) => line.endsWith("ready"))).toEqual(["0 ready", "2 ready"]);
+  expect(told(states).filter((line) => line.endsWith("ready"))).toEqual([
+    "0 ready",
+    "1 unready",
+    "2 ready",
+  ]);
 });
 
 test("a container that could not be started has no run", () => {

@@ -31,7 +31,7 @@ export class PodHistory {
     const isReadyNow = isReady(pod);
     if (isReadyNow && !this.#ready.has(uid)) tell("ready");
     if (isReadyNow) this.#ready.add(uid);
-    else this.#ready.delete(uid);
+    else if (this.#ready.delete(uid)) tell("unready");
     return events;
   }
 

@@ -226,6 +226,7 @@ function targetEvent(event: KubernetesEvent): TargetEvent {
 const NAMES: Partial<Record<LifecycleEvent["name"], ContainerEvent["name"]>> = {
   started: "started",
   ready: "ready",
+  unready: "unready",
   "deletion-requested": "deletion-requested",
   "pre-stop-started": "pre-stop-started",
   "pre-stop-ended": "pre-stop-ended",

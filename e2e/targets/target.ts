@@ -91,6 +91,7 @@ export interface ContainerEvent {
     | "signal"
     | "exit"
     | "ready"
+    | "unready"
     | "gone";
   readonly pod: string;
   /** Absent for what concerns the whole pod. */

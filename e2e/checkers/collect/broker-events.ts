@@ -40,11 +40,28 @@ function protocolEvent(event: ProtocolEvent, topic: string): HistoryEvent[] {
   ];
 }
 
-/** The dead letters, at the times at which the broker appended them. */
-export function letterEvents(records: readonly StoredRecord[], topic: string): HistoryEvent[] {
-  return records.map(({ partition, offset, timestampMs, headers }) => ({
+/** How far a topic was filled at a moment of the runner's clock. */
+export interface TopicEnd {
+  readonly atMs: number;
+  /** The offset after the last record, by partition. */
+  readonly offsets: ReadonlyMap<number, bigint>;
+}
+
+/**
+ * The dead letters that were there at `end`, at the times at which the broker appended them. Which of them were there is told by their offsets: the
+ * clock of a broker on another machine may be ahead, and one that refuses the setting of the topic keeps the time of the producer.
+ */
+export function letterEvents(
+  records: readonly StoredRecord[],
+  topic: string,
+  end: TopicEnd,
+): HistoryEvent[] {
+  const present = records.filter(
+    ({ partition, offset }) => offset < (end.offsets.get(partition) ?? 0n),
+  );
+  return present.map(({ partition, offset, timestampMs, headers }) => ({
     kind: "dead-lettered",
-    atMs: timestampMs,
+    atMs: Math.min(timestampMs, end.atMs),
     topic,
     partition,
     offset: String(offset),

@@ -21,6 +21,8 @@ export type RecordedHistory = (logsDirectory: string | undefined) => Promise<Run
  */
 export async function recordHistory(stage: Stage): Promise<RecordedHistory> {
   const { names, broker, record } = stage;
+  // Before the time of the end, so that the outcome of a letter that is there is in the history too.
+  const [letterEnds] = await Promise.allSettled([broker.endOffsets(names.deadLetterTopic)]);
   // What happens while the sources are read, one after the other, would be in some of them only.
   const endMs = Date.now();
   const incomplete = new Map<Evidence, string>();
@@ -46,14 +48,17 @@ export async function recordHistory(stage: Stage): Promise<RecordedHistory> {
     effects = await stage.effects();
     return [];
   });
+  let strangeFiles: readonly string[] = [];
   const files = await read(["claims", "outcomes"], async () => {
-    const { strange, ...found } = await stage.historyFiles();
-    if (strange.length > 0) throw new Error(strange.join("; "));
-    return volumeEvents({ strange, ...found });
+    const found = await stage.historyFiles();
+    strangeFiles = found.strange;
+    return volumeEvents(found);
   });
-  const letters = await read(["dead-letters"], async () =>
-    letterEvents(await stage.deadLetters(), names.deadLetterTopic),
-  );
+  const letters = await read(["dead-letters"], async () => {
+    if (letterEnds.status === "rejected") throw letterEnds.reason;
+    const end = { atMs: endMs, offsets: letterEnds.value };
+    return letterEvents(await stage.deadLetters(), names.deadLetterTopic, end);
+  });
   const published = await read(["published"], async () => {
     const { events, unknown } = record.published(names.topic, await broker.read(names.topic));
     if (unknown.length > 0) throw new Error(`nobody published ${unknown.join(", ")}`);
@@ -94,7 +99,8 @@ export async function recordHistory(stage: Stage): Promise<RecordedHistory> {
     ];
     const seen = events.filter(({ atMs }) => atMs <= endMs);
     seen.sort((one, other) => one.atMs - other.atMs);
-    return { events: seen, lacking, incomplete, contractFile };
+    const { unreadyMsMax } = stage;
+    return { events: seen, lacking, incomplete, contractFile, strangeFiles, unreadyMsMax };
   };
 }
 

@@ -3,11 +3,17 @@ import type { HistoryFacts } from "./history-facts.ts";
 /** Faults that keep a process from finishing what it has claimed, for as long as they last. */
 const HINDERING = /^(?:volume\.|pod\.freeze$|node\.pause$)/;
 
+/** Those of them during which a process cannot even answer. */
+const FREEZING = /^(?:pod\.freeze$|node\.pause$)/;
+
 /** A trigger that holds an operation on the volume hinders as a fault does, from the moment at which it is reached. */
 const HOLDING = /^volume\./;
 
 interface Disturbance {
-  readonly pod: string;
+  /** null: of no single pod, so that it may have been any. */
+  readonly pod: string | null;
+  readonly step: number | null;
+  readonly fault: string;
   readonly fromMs: number;
   toMs: number;
 }
@@ -16,7 +22,8 @@ const known = new WeakMap<HistoryFacts, readonly Disturbance[]>();
 
 /**
  * Whether the volume of the pod failed or stood still, or the pod was frozen, at some time between the two. What it had claimed may be left then:
- * the time for writing an outcome after the partition is lost is bounded (`execution.outcomeBudgetMs`).
+ * the time for writing an outcome after the partition is lost is bounded (`execution.outcomeBudgetMs`). A fault of a node
+ * names the one pod by which the node was found, and one of the whole deployment names none: both may have hit any pod.
  */
 export function wasHindered(
   facts: HistoryFacts,
@@ -24,9 +31,25 @@ export function wasHindered(
   fromMs: number,
   toMs: number,
 ): boolean {
+  return disturbancesBetween(facts, pod, fromMs, toMs).length > 0;
+}
+
+/** Whether the processes of the pod stood still at some time between the two. */
+export function wasFrozen(facts: HistoryFacts, pod: string, fromMs: number, toMs: number): boolean {
+  return disturbancesBetween(facts, pod, fromMs, toMs).some(({ fault }) => FREEZING.test(fault));
+}
+
+function disturbancesBetween(
+  facts: HistoryFacts,
+  pod: string,
+  fromMs: number,
+  toMs: number,
+): readonly Disturbance[] {
   const disturbances = known.get(facts) ?? disturbancesOf(facts);
   known.set(facts, disturbances);
-  return disturbances.some((one) => one.pod === pod && one.fromMs <= toMs && one.toMs >= fromMs);
+  return disturbances.filter(
+    (one) => (one.pod === pod || one.pod === null) && one.fromMs <= toMs && one.toMs >= fromMs,
+  );
 }
 
 function disturbancesOf({ faults }: HistoryFacts): Disturbance[] {
@@ -34,17 +57,24 @@ function disturbancesOf({ faults }: HistoryFacts): Disturbance[] {
   const triggers = new Map<number | null, string>();
   for (const { step, fault, pod, what, detail, atMs } of faults) {
     if (what === "armed") triggers.set(step, detail);
-    if (pod === null) continue;
     if (what === "reached" && HOLDING.test(triggers.get(step) ?? "")) {
-      disturbances.push({ pod, fromMs: atMs, toMs: atMs });
+      disturbances.push({ pod, step, fault, fromMs: atMs, toMs: atMs });
     }
     if (!HINDERING.test(fault)) continue;
-    if (what === "injected")
-      disturbances.push({ pod, fromMs: atMs, toMs: Number.POSITIVE_INFINITY });
-    const last = disturbances.findLast(
-      (one) => one.pod === pod && one.toMs === Number.POSITIVE_INFINITY,
-    );
-    if (what === "healed" && last !== undefined) last.toMs = healedMs({ atMs, detail });
+    const hit = fault.startsWith("node.") ? null : pod;
+    if (what === "injected") {
+      disturbances.push({ pod: hit, step, fault, fromMs: atMs, toMs: Number.POSITIVE_INFINITY });
+    }
+    if (what === "healed") {
+      const healed = disturbances.findLast(
+        (one) =>
+          one.pod === hit &&
+          one.step === step &&
+          one.fault === fault &&
+          one.toMs === Number.POSITIVE_INFINITY,
+      );
+      if (healed !== undefined) healed.toMs = healedMs({ atMs, detail });
+    }
   }
   return disturbances;
 }

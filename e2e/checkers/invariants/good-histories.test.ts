@@ -98,6 +98,43 @@ const GOOD: Readonly<Record<string, () => HistoryBuilder>> = {
     builder.orphan(claimed).letter(claimed);
     return end(builder.commit("1", { pod: "pod-b" }));
   },
+  "two faults of one kind on the volume of a pod, which sends when both are healed": () => {
+    const builder = begin();
+    builder
+      .fault("volume.full", "injected", "pod-a", 1)
+      .fault("volume.full", "injected", "pod-a", 2);
+    builder.fault("volume.full", "healed", "pod-a", 1).fault("volume.full", "healed", "pod-a", 2);
+    builder.execute(builder.publish("i1"));
+    return end(builder.commit("1"));
+  },
+  "a clean stop while the node of another pod stood still, which may be its own": () => {
+    const builder = begin();
+    const claimed = builder.claim(builder.publish("i1"));
+    builder.send(claimed).fault("node.pause", "injected", "pod-b").effect(claimed);
+    builder.fault("node.pause", "healed", "pod-b");
+    builder.podEvent("pod-a", "exit", { exitCode: 0 }).assign({ "pod-b": [0] });
+    builder.orphan(claimed).letter(claimed);
+    return end(builder.commit("1", { pod: "pod-b" }));
+  },
+  "a pod that is not ready for as long as its storage fails": () => {
+    const builder = begin().podEvent("pod-a", "ready").podEvent("pod-a", "storage-failed");
+    builder.wait(500).podEvent("pod-a", "unready").wait(3000);
+    return end(builder.podEvent("pod-a", "storage-recovered").podEvent("pod-a", "ready"));
+  },
+  "a pod whose storage fails for a shorter time than its probes take": () =>
+    end(
+      begin()
+        .podEvent("pod-a", "ready")
+        .podEvent("pod-a", "storage-failed")
+        .wait(900)
+        .podEvent("pod-a", "storage-recovered"),
+    ),
+  "a frozen pod whose storage fails, and that is still shown as ready": () => {
+    const builder = begin().podEvent("pod-a", "ready").podEvent("pod-a", "storage-failed");
+    builder.fault("pod.freeze", "injected", "pod-a").wait(3000);
+    builder.fault("pod.freeze", "healed", "pod-a");
+    return end(builder.podEvent("pod-a", "storage-recovered"));
+  },
   "a refused commit of a member that is a member no more": () => {
     const builder = begin();
     builder.execute(builder.publish("i1"));

@@ -1,5 +1,6 @@
 import type { Checker } from "../checker.ts";
 import { attemptsInTurn } from "./attempts-in-turn.ts";
+import { claimFilesWhole } from "./claim-files-whole.ts";
 import { claimsUnchanged } from "./claims-unchanged.ts";
 import { cleanStop } from "./clean-stop.ts";
 import { committedOwned } from "./committed-owned.ts";
@@ -31,6 +32,7 @@ export const CHECKERS: readonly Checker[] = [
   onlyPlannedActions,
   attemptsInTurn,
   claimsUnchanged,
+  claimFilesWhole,
   outcomesTrue,
   keysDistinct,
   orderPerIncident,

@@ -261,6 +261,49 @@ const BAD: readonly Bad[] = [
     says: /pod-a sent attempt 1 .* while volume.full kept it from claiming/,
   },
   {
+    invariant: "storage-failure",
+    how: "a pod is shown as ready while its storage fails",
+    make: () =>
+      begin()
+        .podEvent("pod-a", "ready")
+        .podEvent("pod-a", "storage-failed")
+        .wait(3000)
+        .podEvent("pod-a", "storage-recovered"),
+    says: /the storage of pod-a failed at .* was shown as ready at /,
+  },
+  {
+    invariant: "storage-failure",
+    how: "a pod becomes ready again while one of two operations still fails",
+    make: () =>
+      begin()
+        .podEvent("pod-a", "ready")
+        .podEvent("pod-a", "storage-failed")
+        .podEvent("pod-a", "storage-failed")
+        .wait(500)
+        .podEvent("pod-a", "unready")
+        .wait(1000)
+        .podEvent("pod-a", "storage-recovered")
+        .podEvent("pod-a", "ready")
+        .wait(1000)
+        .podEvent("pod-a", "storage-recovered"),
+    says: /the storage of pod-a failed at /,
+  },
+  {
+    invariant: "storage-failure",
+    how: "the volume is still full when another fault of the same kind has been healed",
+    make: () => {
+      const builder = begin();
+      const action = builder.publish("i1");
+      builder
+        .fault("volume.full", "injected", "pod-a", 1)
+        .fault("volume.full", "injected", "pod-a", 2);
+      builder.fault("volume.full", "healed", "pod-a", 2).wait(1000);
+      builder.send({ action, attempt: 1, pod: "pod-a", nonce: builder.nonce() });
+      return builder.fault("volume.full", "healed", "pod-a", 1);
+    },
+    says: /pod-a sent attempt 1 .* while volume.full kept it from claiming/,
+  },
+  {
     invariant: "clean-stop",
     how: "a process ends with code 0 and leaves an attempt to another pod",
     make: () => {
@@ -270,6 +313,16 @@ const BAD: readonly Bad[] = [
       return builder.podEvent("pod-a", "exit", { exitCode: 0 }).wait(1000).orphan(claimed);
     },
     says: /ended with code 0 .*pod-b had to call it in-doubt/,
+  },
+  {
+    invariant: "claim-files-whole",
+    how: "a claim is torn",
+    make: () => {
+      const builder = begin();
+      builder.strangeFiles.push("claims/ab/ab.1.claim: is not a JSON object");
+      return builder;
+    },
+    says: /ab\.1\.claim: is not a JSON object/,
   },
   {
     invariant: "contract-file-parses",

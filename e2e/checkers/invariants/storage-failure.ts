@@ -1,59 +1,96 @@
-import type { Checker, Finding } from "../checker.ts";
+import type { Checker, Finding, RunHistory } from "../checker.ts";
+import { wasFrozen } from "../facts/disturbances.ts";
 import { factsOf, type HistoryFacts } from "../facts/history-facts.ts";
+import { readinessOf, storageFailuresOf } from "../facts/pod-readiness.ts";
 import { secondsAt } from "../facts/telling.ts";
 import { CLOCK_TOLERANCE_MS } from "../facts/tolerance.ts";
 
 /** Faults by which a pod can make no file at all, whatever it is for. */
 const NO_WRITES = new Set(["volume.full", "volume.read-only"]);
 
-/** While the volume takes no file, a pod that sends has begun without a claim. What was claimed before may still be sent. */
+/**
+ * While the volume takes no file, a pod that sends has begun without a claim. What was claimed before may still be sent. And a pod the log of which
+ * says that an operation on the volume fails is not ready until it succeeds: judged where that lasts for longer than probes take to see it. A
+ * failure that no operation of the pod met is in no log, and needs to make nobody unready.
+ */
 export const storageFailure: Checker = {
   name: "storage-failure",
-  title: "A storage failure starts no new action.",
+  title: "A storage failure starts no new action, and makes the pod not ready.",
   kind: "safety",
-  needs: ["claims", "pod-logs"],
+  needs: ["claims", "pod-events", "pod-logs"],
   check(history) {
     const facts = factsOf(history);
-    const outages = outagesOf(facts);
-    const findings: Finding[] = [];
-    for (const { key, attempts } of facts.actions.values()) {
-      for (const { attempt, sendings, claims } of attempts.values()) {
-        for (const sending of sendings) {
-          const outage = outages.find(
-            ({ pod, fromMs, toMs }) =>
-              pod === sending.pod &&
-              sending.atMs > fromMs + CLOCK_TOLERANCE_MS &&
-              sending.atMs < toMs,
-          );
-          if (outage === undefined) continue;
-          const claim = claims.find(({ nonce }) => nonce === sending.nonce);
-          if (claim !== undefined && claim.atMs <= outage.fromMs + CLOCK_TOLERANCE_MS) continue;
-          const message = `${sending.pod} sent attempt ${attempt} of ${key} at ${secondsAt(facts, sending.atMs)}, while ${outage.fault} kept it from claiming anything (since ${secondsAt(facts, outage.fromMs)})`;
-          findings.push({ message, events: [outage.index, sending.index] });
-        }
-      }
-    }
-    return findings;
+    return [...begunWithoutClaim(facts), ...readyAllTheSame(facts, history)];
   },
 };
 
+function begunWithoutClaim(facts: HistoryFacts): Finding[] {
+  const outages = outagesOf(facts);
+  const findings: Finding[] = [];
+  for (const { key, attempts } of facts.actions.values()) {
+    for (const { attempt, sendings, claims } of attempts.values()) {
+      for (const sending of sendings) {
+        const outage = outages.find(
+          ({ pod, fromMs, toMs }) =>
+            pod === sending.pod &&
+            sending.atMs > fromMs + CLOCK_TOLERANCE_MS &&
+            sending.atMs < toMs,
+        );
+        if (outage === undefined) continue;
+        const claim = claims.find(({ nonce }) => nonce === sending.nonce);
+        if (claim !== undefined && claim.atMs <= outage.fromMs + CLOCK_TOLERANCE_MS) continue;
+        const message = `${sending.pod} sent attempt ${attempt} of ${key} at ${secondsAt(facts, sending.atMs)}, while ${outage.fault} kept it from claiming anything (since ${secondsAt(facts, outage.fromMs)})`;
+        findings.push({ message, events: [outage.index, sending.index] });
+      }
+    }
+  }
+  return findings;
+}
+
+function readyAllTheSame(facts: HistoryFacts, { unreadyMsMax }: RunHistory): Finding[] {
+  const stepped = new Set(
+    facts.faults.filter(({ fault }) => fault.startsWith("clock")).map(({ pod }) => pod),
+  );
+  // The lines of a pod whose clock was stepped have no certain time.
+  const pods = [...facts.pods.keys()].filter((pod) => !stepped.has(pod) && !stepped.has(null));
+  return pods.flatMap((pod) =>
+    storageFailuresOf(facts, pod).flatMap(({ fromMs, toMs, index }) => {
+      const dueMs = fromMs + unreadyMsMax;
+      const latestMs = toMs - CLOCK_TOLERANCE_MS;
+      // A process that stands still answers no probe, which takes longer to fail.
+      if (dueMs > latestMs || wasFrozen(facts, pod, fromMs, toMs)) return [];
+      const readiness = readinessOf(facts, pod, { fromMs: dueMs, toMs: latestMs });
+      if (readiness === undefined) return [];
+      const shown = `and was shown as ready at ${secondsAt(facts, readiness.atMs)}`;
+      const message = `the storage of ${pod} failed at ${secondsAt(facts, fromMs)}, ${shown}, before any of it had recovered`;
+      return [{ message, events: [index, readiness.index] }];
+    }),
+  );
+}
+
 interface Outage {
   readonly pod: string;
+  readonly step: number | null;
   readonly fault: string;
   readonly index: number;
   readonly fromMs: number;
   toMs: number;
 }
 
+/** Only of faults that name their pod: of another one it is not certain that this pod could not write. */
 function outagesOf({ faults }: HistoryFacts): readonly Outage[] {
   const outages: Outage[] = [];
-  for (const { fault, pod, what, atMs, index } of faults) {
+  for (const { step, fault, pod, what, atMs, index } of faults) {
     if (pod === null || !NO_WRITES.has(fault)) continue;
     if (what === "injected") {
-      outages.push({ pod, fault, index, fromMs: atMs, toMs: Number.POSITIVE_INFINITY });
+      outages.push({ pod, step, fault, index, fromMs: atMs, toMs: Number.POSITIVE_INFINITY });
     }
-    const last = outages.findLast((outage) => outage.pod === pod && outage.fault === fault);
-    if (what === "healed" && last !== undefined) last.toMs = atMs;
+    if (what === "healed") {
+      const healed = outages.findLast(
+        (outage) => outage.pod === pod && outage.fault === fault && outage.step === step,
+      );
+      if (healed !== undefined) healed.toMs = atMs;
+    }
   }
   return outages;
 }

@@ -49,6 +49,7 @@ type WithoutTime<Event> = Event extends HistoryEvent
   : never;
 
 const STEP_MS = 10;
+const UNREADY_MS_MAX = 1000;
 
 /** Writes histories by hand: every method adds events at the present time, which each of them moves on by 10 ms. */
 export class HistoryBuilder {
@@ -56,6 +57,7 @@ export class HistoryBuilder {
   readonly lacking = new Map<Evidence, string>();
   readonly incomplete = new Map<Evidence, string>();
   readonly contractFile: string[] = [];
+  readonly strangeFiles: string[] = [];
   readonly #ends = new Map<number, number>();
   #nowMs = 1_000_000;
   #nonces = 0;
@@ -238,8 +240,13 @@ export class HistoryBuilder {
     return this.add({ kind: "pod", pod, what, ...more });
   }
 
-  fault(fault: string, what: FaultEvent["what"], pod: string | null = null): this {
-    return this.add({ kind: "fault", step: null, fault, pod, what, detail: "" });
+  fault(
+    fault: string,
+    what: FaultEvent["what"],
+    pod: string | null = null,
+    step: number | null = null,
+  ): this {
+    return this.add({ kind: "fault", step, fault, pod, what, detail: "" });
   }
 
   mark(what: Mark["what"]): this {
@@ -252,7 +259,9 @@ export class HistoryBuilder {
       events: this.events.toSorted((one, other) => one.atMs - other.atMs),
       lacking: new Map(this.lacking),
       incomplete: new Map(this.incomplete),
+      unreadyMsMax: UNREADY_MS_MAX,
       contractFile: [...this.contractFile],
+      strangeFiles: [...this.strangeFiles],
     };
   }
 }

@@ -1,0 +1,39 @@
+import { expect, test } from "vitest";
+import type { StoredRecord } from "../../brokers/broker.ts";
+import { letterEvents } from "./broker-events.ts";
+
+const letter = (offset: bigint, timestampMs: number): StoredRecord => ({
+  partition: 0,
+  offset,
+  timestampMs,
+  key: "i1",
+  value: null,
+  headers: { "action-key": "k", "action-attempt": "1", "dead-letter-reason": "in-doubt" },
+});
+
+const END = { atMs: 1000, offsets: new Map([[0, 2n]]) };
+
+test("a letter stands at the time of the broker, with the attempt that it is about", () => {
+  expect(letterEvents([letter(0n, 900)], "dead", END)).toEqual([
+    {
+      kind: "dead-lettered",
+      atMs: 900,
+      topic: "dead",
+      partition: 0,
+      offset: "0",
+      key: "k",
+      attempt: 1,
+      reason: "in-doubt",
+      source: null,
+    },
+  ]);
+});
+
+test("one that was there at the end belongs to the run, however late its time is, and none that came later", () => {
+  const letters = letterEvents(
+    [letter(0n, 900), letter(1n, 301_000), letter(2n, 950)],
+    "dead",
+    END,
+  );
+  expect(letters.map(({ atMs }) => atMs)).toEqual([900, 1000]);
+});

@@ -1,0 +1,53 @@
+import type { PodEvent } from "../history-event.ts";
+import type { HistoryFacts, Seen } from "./history-facts.ts";
+
+export interface StorageFailure {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Of the event that tells of it first. */
+  readonly index: number;
+}
+
+/** Events behind which the log of a pod tells nothing of its readiness any more: it stops or has ended. */
+const ENDS = new Set(["exit", "gone", "process-ended", "deletion-requested", "signal"]);
+
+/**
+ * The times at which the log of a pod says that an operation on the volume fails, from the first that fails until the last one succeeds or is
+ * given up, in the order of time. One that no line ends is left out: the lines behind it may be lost.
+ */
+export function storageFailuresOf({ pods }: HistoryFacts, pod: string): readonly StorageFailure[] {
+  const failures: StorageFailure[] = [];
+  let failing = 0;
+  let first: Seen<PodEvent> | undefined;
+  for (const event of pods.get(pod) ?? []) {
+    if (event.what === "storage-failed") {
+      if (failing === 0) first = event;
+      failing += 1;
+    }
+    if (event.what === "storage-recovered" && failing > 0) failing -= 1;
+    const isOver = ENDS.has(event.what);
+    if (isOver) failing = 0;
+    if (failing > 0 || first === undefined) continue;
+    failures.push({ fromMs: first.atMs, toMs: event.atMs, index: first.index });
+    first = undefined;
+  }
+  return failures;
+}
+
+/** The event by which the pod was shown as ready at some time between the two; undefined: it was not. */
+export function readinessOf(
+  { pods }: HistoryFacts,
+  pod: string,
+  { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
+): Seen<PodEvent> | undefined {
+  let shown: Seen<PodEvent> | undefined;
+  for (const event of pods.get(pod) ?? []) {
+    if (event.atMs > toMs) break;
+    const isReady = event.what === "ready";
+    if (event.atMs < fromMs) {
+      if (isReady) shown = event;
+      else if (event.what === "unready" || event.what === "exit") shown = undefined;
+    } else if (isReady) return shown ?? event;
+  }
+  return shown;
+}
