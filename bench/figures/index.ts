@@ -1,5 +1,6 @@
 import type { Measure } from "../figure.ts";
 import { duplicates } from "./duplicates.ts";
+import { judging } from "./judging.ts";
 import { kills } from "./kills.ts";
 import { limits } from "./limits.ts";
 import { growth, recovery, rewriting } from "./size.ts";
@@ -18,4 +19,5 @@ export const MEASURES: ReadonlyMap<string, Measure> = new Map([
   ["g", kills],
   ["h", unpacking],
   ["i", limits],
+  ["j", judging],
 ]);

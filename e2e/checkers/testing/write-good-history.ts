@@ -33,6 +33,8 @@ class GoodRun {
   readonly #partitions: number;
   /** By partition, in the order of offsets. */
   readonly #records: RecordProgress[][];
+  /** Those that are not finished. */
+  #open: RecordProgress[] = [];
   readonly #committed: number[];
   /** Who can work; the owner of partition n is the one at n modulo their number. */
   #pods = ["pod-a", "pod-b"];
@@ -57,7 +59,9 @@ class GoodRun {
     const known = records.filter(({ action }) => action !== undefined);
     const earlier = known[this.#choose(Math.max(1, known.length))];
     const offset = builder.end(partition);
-    records.push(this.#record(this.#choose(12), { partition, offset }, earlier));
+    const record = this.#record(this.#choose(12), { partition, offset }, earlier);
+    records.push(record);
+    this.#open.push(record);
     builder.deliver(offset, builder.end(partition), { pod: this.#owner(partition), partition });
   }
 
@@ -125,7 +129,8 @@ class GoodRun {
 
   /** False when nothing can go on. */
   #advance(): boolean {
-    const possible = this.#records.flat().filter((record) => this.#canAdvance(record));
+    this.#open = this.#open.filter(({ isFinished }) => !isFinished);
+    const possible = this.#open.filter((record) => this.#canAdvance(record));
     const record = possible[this.#choose(Math.min(4, Math.max(1, possible.length)))];
     record?.advance(this.#builder, this.#owner(record.partition), this.#choose);
     return record !== undefined;
@@ -158,7 +163,7 @@ class GoodRun {
   /** The partitions change hands, and what is under way is ended before. A commit of the generation before is refused. */
   #rebalance(): void {
     this.#relieve();
-    for (const record of this.#records.flat()) record.drain(this.#builder);
+    for (const record of this.#open) record.drain(this.#builder);
     const pod = this.#owner(0);
     this.#pods.reverse();
     this.#assign();
@@ -182,7 +187,7 @@ class GoodRun {
     const [pod = "", ...others] = this.#pods;
     if (pod === this.#full) this.#relieve();
     this.#builder.podEvent(pod, "deletion-requested");
-    for (const record of this.#records.flat()) {
+    for (const record of this.#open) {
       if (record.claimant === pod) record.drain(this.#builder);
     }
     this.#builder.podEvent(pod, "exit", { exitCode: 0 });
@@ -209,7 +214,7 @@ class GoodRun {
     this.#frozen = undefined;
     this.#builder.fault("pod.freeze", "healed", pod);
     for (const goOn of late) goOn();
-    for (const record of this.#records.flat()) record.drain(this.#builder);
+    for (const record of this.#open) record.drain(this.#builder);
     this.#pods = [...this.#pods, pod];
     this.#assign();
   }
@@ -227,7 +232,7 @@ class GoodRun {
   }
 
   #abandon(pod: string, other: string): readonly (() => void)[] {
-    return this.#records.flat().flatMap((record) => {
+    return this.#open.flatMap((record) => {
       if (record.claimant !== pod) return [];
       return record.abandon(this.#builder, other) ?? [];
     });
