@@ -91,15 +91,11 @@ test("reads no log any more when it is disposed or released", async () => {
     const armed = await arm("action.ended");
     await untilRead();
     await armed[end]();
-    const { looks } = target;
     await write("one", line("action.ended"));
-    // Another one that reads it shows that there was time for it.
+    // Another one that has read so far shows that there was time for it.
     await using other = await arm("action.claimed");
     await write("one", line("action.claimed"));
     await other.reached;
-    await other.release();
-    const later = target.looks;
-    expect(later).toBeGreaterThan(looks);
     expect(armed.pod()).toBeNull();
   }
 });
