@@ -1,6 +1,7 @@
 /** What not every place has that a scenario can run in, and what a scenario may need of it. */
 const ABILITIES = {
-  "container-access": "a way to signal and freeze a container from outside, and to see its signals",
+  "container-access":
+    "a way to signal and freeze a container from outside, and to see its signals and hooks",
   "cluster-nodes": "several nodes, which can be drained and paused",
   "memory-limits": "memory limits that a kernel keeps",
   "api-server": "an API server, as kubectl talks to one",

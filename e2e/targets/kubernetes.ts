@@ -22,7 +22,7 @@ export interface KubernetesTargetOptions {
   readonly directory: string;
   /** Of the simulators, for the pod that reads the volume. */
   readonly simulatorsImage: string;
-  /** null: `kill`, `pause` and `unpause` are refused, and nothing tells of signals and the ends of preStop hooks. */
+  /** null: `kill`, `pause` and `unpause` are refused, and nothing tells of signals and of preStop hooks. */
   readonly nodes: NodeAccess | null;
 }
 

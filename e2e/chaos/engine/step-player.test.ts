@@ -164,6 +164,19 @@ test("arms the next trigger while the pod is held, injects, and only then lets i
   ]);
 });
 
+test("a near moment strikes the pod at which it was seen, and holds nothing", async () => {
+  const { triggers, options } = aSchedule([{}, { do: { fault: "fake", pod: "held" } }]);
+  const near = new Map([["hand", { ...triggers.kind, holds: false }]]);
+  // The owner is the other one.
+  triggers.reaches = async () => "one";
+  await using player = new StepPlayer({ ...options, triggers: near });
+  await player.play();
+  expect(player.steps.map(({ pod, held, selector }) => [pod, held, selector])).toEqual([
+    ["one", false, "held"],
+    ["one", false, "held"],
+  ]);
+});
+
 test("a trigger that does not come is said, its fault is not injected, and the schedule goes on", async () => {
   const { player, notes, triggers } = aSchedule([{}, {}]);
   triggers.reaches = async () => await (triggers.armed === 1 ? never : "two");
