@@ -29,7 +29,7 @@ export async function openStage(
       podFaults: options.podFaults === true ? environment.tell : undefined,
     });
     exposed = await platform.expose(world.ports);
-    if (options.certificatesWithheld === true) world.athenz.zts.withhold();
+    if (options.certificatesWithheld === true) await world.athenz.control.withholdCertificates();
     const stage = new Stage(world, target, stack, options, environment);
     await stage.deploy();
     return stage;

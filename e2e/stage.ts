@@ -46,7 +46,7 @@ export interface StageOptions {
   readonly brokerNodes?: number;
   /** Before the identity sidecar asks for the first certificate. Default 0. */
   readonly certificateDelaySeconds?: number;
-  /** No certificate is issued until `athenz.zts.release()`. Default false. */
+  /** No certificate is ever issued. Default false. */
   readonly certificatesWithheld?: boolean;
   /** Whether CKMS gives the identity its secret from the start. Default true. */
   readonly granted?: boolean;

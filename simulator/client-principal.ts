@@ -3,8 +3,17 @@ import { TLSSocket } from "node:tls";
 
 /** Common name of the verified client certificate: the Athenz principal. null without one, or when it does not verify. */
 export function clientPrincipal(socket: Socket): string | null {
+  return commonName(socket, "subject");
+}
+
+/** Common name of the authority that issued it. null without one, or when it does not verify. */
+export function clientIssuer(socket: Socket): string | null {
+  return commonName(socket, "issuer");
+}
+
+function commonName(socket: Socket, field: "subject" | "issuer"): string | null {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return null;
-  const subject: { CN?: string | string[] } | undefined = socket.getPeerCertificate().subject;
-  const commonName = subject?.CN;
-  return typeof commonName === "string" ? commonName : null;
+  const names: { CN?: string | string[] } | undefined = socket.getPeerCertificate()[field];
+  const name = names?.CN;
+  return typeof name === "string" ? name : null;
 }

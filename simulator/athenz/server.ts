@@ -6,7 +6,8 @@ import type { Authority } from "#fixtures/certificates.ts";
 import { ResourceError, createZms } from "./zms.ts";
 import type { Zms } from "./zms.ts";
 import { registerZms } from "./zms-routes.ts";
-import { createZts } from "./zts.ts";
+import type { InstalledFault } from "../request-faults.ts";
+import { createZts, WITHHELD } from "./zts.ts";
 import type { IssueEvent, Zts, ZtsOptions } from "./zts.ts";
 import { registerZts } from "./zts-routes.ts";
 
@@ -32,7 +33,7 @@ interface AthenzControl {
   addMember(domain: string, role: string, member: string): Promise<void>;
   deleteMember(domain: string, role: string, member: string): Promise<void>;
   /** From now on no certificate is issued, until the guard is disposed. */
-  withholdCertificates(): Promise<AsyncDisposable>;
+  withholdCertificates(): Promise<InstalledFault>;
   /** Lifetime of certificates from now on. */
   setLifetime(lifetimeMs: number): Promise<void>;
   /** When sidecars come back, told to each with its next certificate; undefined leaves it to them. */
@@ -68,17 +69,26 @@ export async function startAthenz(options: AthenzOptions = {}): Promise<RunningA
     ipAddresses: [...new Set(["127.0.0.1", ...(isIP(host) === 0 ? [] : [host])])],
   });
   const zms = createZms();
+  const accepted = [authority.certificatePem];
+  const secureContext = () => ({
+    key: own.privateKeyPem,
+    cert: own.certificatePem,
+    ca: [...accepted],
+  });
   const zts = createZts({
     authority,
+    onAuthority: (certificatePem) => {
+      if (accepted.includes(certificatePem)) return;
+      accepted.push(certificatePem);
+      server.server.setSecureContext(secureContext());
+    },
     ...(options.lifetimeMs === undefined ? {} : { lifetimeMs: options.lifetimeMs }),
     ...(options.attest === undefined ? {} : { attest: options.attest }),
     ...(options.trustedPem === undefined ? {} : { trustedPem: options.trustedPem }),
   });
   const server = fastify({
     https: {
-      key: own.privateKeyPem,
-      cert: own.certificatePem,
-      ca: authority.certificatePem,
+      ...secureContext(),
       // A certificate is asked for and not demanded: registration happens before there is one.
       requestCert: true,
       rejectUnauthorized: false,
@@ -114,10 +124,7 @@ function createControl(zms: Zms, zts: Zts): AthenzControl {
     putRole: async (domain, role, members) => zms.putRole(domain, role, members),
     addMember: async (domain, role, member) => zms.addMember(domain, role, member),
     deleteMember: async (domain, role, member) => zms.deleteMember(domain, role, member),
-    withholdCertificates: async () => {
-      zts.withhold();
-      return { [Symbol.asyncDispose]: async () => zts.release() };
-    },
+    withholdCertificates: async () => zts.faults.add({ action: WITHHELD }),
     setLifetime: async (lifetimeMs) => zts.setLifetime(lifetimeMs),
     setRefreshAfter: async (refreshAfterMs) => zts.setRefreshAfter(refreshAfterMs),
     events: async () => zts.events(),

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { eventually, startSimulator } from "../simulator-process.ts";
 import { startAthenz } from "./server.ts";
+import type { RunningAthenz } from "./server.ts";
 
 const PRINCIPAL = "sre.kafka-consumer-nonprod-k8s.kafka-consumer";
 
@@ -37,13 +38,15 @@ describe("identity sidecar as a process", () => {
   });
 
   it("keeps asking while ZTS withholds, and writes as soon as it is released", async () => {
-    await using setup = await start({}, true);
+    await using athenz = await startAthenz();
+    const withheld = await athenz.control.withholdCertificates();
+    await using setup = await start({}, athenz);
     await eventually(async () =>
       expect((await setup.athenz.control.events()).length).toBeGreaterThan(2),
     );
     expect(await names(setup.directory)).toEqual([]);
     expect(setup.sidecar.stdout()).toContain('"event":"identity.refused","status":503');
-    setup.athenz.zts.release();
+    await withheld[Symbol.asyncDispose]();
     await eventually(async () => expect(await setup.pair()).not.toBeNull());
   });
 
@@ -138,11 +141,10 @@ describe("identity sidecar as a process", () => {
   });
 });
 
-async function start(env: Readonly<Record<string, string>> = {}, withheld = false) {
+async function start(env: Readonly<Record<string, string>> = {}, given?: RunningAthenz) {
   const root = await mkdtemp(join(tmpdir(), "sia-"));
   const directory = join(root, "identity");
-  const athenz = await startAthenz();
-  if (withheld) athenz.zts.withhold();
+  const athenz = given ?? (await startAthenz());
   const sidecar = startSimulator(["athenz-sia"], {
     ZTS_URL: athenz.ztsUrl,
     ZTS_CA: athenz.authority.certificatePem,

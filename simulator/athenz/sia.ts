@@ -30,7 +30,7 @@ export interface SiaOptions {
 }
 
 export interface RunningSia extends AsyncDisposable {
-  /** Ends the present pause: refreshes (or tries again) at once. */
+  /** Refreshes (or tries again) at once; when a request is under way, as soon as that has its answer. */
   refreshNow(): void;
 }
 
@@ -38,6 +38,7 @@ export interface RunningSia extends AsyncDisposable {
 export function startSia(options: SiaOptions): RunningSia {
   const stopping = new AbortController();
   let pause = new AbortController();
+  let isRefreshWanted = false;
   const running = run();
 
   async function run(): Promise<void> {
@@ -66,14 +67,19 @@ export function startSia(options: SiaOptions): RunningSia {
 
   async function pauseFor(durationMs: number): Promise<void> {
     pause = new AbortController();
+    if (isRefreshWanted) pause.abort();
     const signal = AbortSignal.any([stopping.signal, pause.signal]);
     await sleep(durationMs, undefined, { signal }).catch((error: unknown) => {
       if (!pause.signal.aborted || stopping.signal.aborted) throw error;
     });
+    isRefreshWanted = false;
   }
 
   return {
-    refreshNow: () => pause.abort(),
+    refreshNow: () => {
+      isRefreshWanted = true;
+      pause.abort();
+    },
     [Symbol.asyncDispose]: async () => {
       stopping.abort();
       await running;

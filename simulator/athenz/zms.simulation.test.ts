@@ -104,6 +104,23 @@ describe("ZMS surface", () => {
     expect(await call(`${ROLE}/member/${MEMBER}`)).toMatchObject({ body: { isMember: false } });
   });
 
+  it("does not count a suspended member until its last suspension ends", async () => {
+    athenz.zms.putRole(DOMAIN, ROLE, [MEMBER, "sre.other"]);
+    const first = athenz.zms.suspendMember(DOMAIN, ROLE, MEMBER);
+    const second = athenz.zms.suspendMember(DOMAIN, ROLE, MEMBER.toUpperCase());
+    expect(await call(`${ROLE}/member/${MEMBER}`)).toMatchObject({
+      body: { isMember: false, active: false },
+    });
+    expect(athenz.zms.isMember(DOMAIN, ROLE, "sre.other")).toBe(true);
+    first[Symbol.dispose]();
+    first[Symbol.dispose]();
+    expect(athenz.zms.isMember(DOMAIN, ROLE, MEMBER)).toBe(false);
+    second[Symbol.dispose]();
+    expect(await call(`${ROLE}/member/${MEMBER}`)).toMatchObject({
+      body: { isMember: true, active: true },
+    });
+  });
+
   it("counts wildcard members and ignores case, as ZTS's access check shows", async () => {
     athenz.zms.putRole(DOMAIN, ROLE, ["SRE.kafka-consumer-nonprod-k8s.*"]);
     const granted = async (principal: string) => {

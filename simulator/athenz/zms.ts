@@ -46,6 +46,8 @@ export interface Zms {
   addMember(domain: string, role: string, member: string, expiration?: string): void;
   /** Throws ResourceError 404 when the role is unknown or has no such member. */
   deleteMember(domain: string, role: string, member: string): void;
+  /** The member stays and counts no more until the suspension is disposed. Throws ResourceError 404 when the role is unknown. */
+  suspendMember(domain: string, role: string, member: string): Disposable;
   membership(domain: string, role: string, member: string): Membership;
   /** Decides as ZMS and ZTS do: wildcards count, expired members do not; an unknown role has no members. */
   isMember(domain: string, role: string, principal: string): boolean;
@@ -54,6 +56,13 @@ export interface Zms {
 /** @param wallMs clock that judges expirations; default the system's. */
 export function createZms(wallMs: () => number = Date.now): Zms {
   const roles = new Map<string, { modifiedMs: number; members: Map<string, string | undefined> }>();
+
+  /** One for each time that a member was suspended. */
+  const suspensions = new Set<{ readonly role: string; readonly member: string }>();
+  const isSuspended = (domain: string, role: string, member: string) =>
+    [...suspensions].some(
+      (one) => one.role === resourceName(domain, role) && one.member === member,
+    );
 
   function find(domain: string, role: string) {
     const found = roles.get(resourceName(domain, role));
@@ -76,7 +85,9 @@ export function createZms(wallMs: () => number = Date.now): Zms {
       return {
         name: resourceName(domain, role),
         modified: new Date(found.modifiedMs).toISOString(),
-        roleMembers: [...found.members].map(([name, expiration]) => memberFields(name, expiration)),
+        roleMembers: [...found.members].map(([name, expiration]) =>
+          memberFields(name, expiration, !isSuspended(domain, role, name)),
+        ),
       };
     },
     deleteRole(domain, role) {
@@ -95,17 +106,27 @@ export function createZms(wallMs: () => number = Date.now): Zms {
       }
       found.modifiedMs = wallMs();
     },
+    suspendMember(domain, role, member) {
+      find(domain, role);
+      const suspension = { role: resourceName(domain, role), member: checkedName(member) };
+      suspensions.add(suspension);
+      return { [Symbol.dispose]: () => void suspensions.delete(suspension) };
+    },
     membership(domain, role, member) {
       const expiration = find(domain, role).members.get(checkedName(member));
       return {
-        ...memberFields(checkedName(member), expiration),
+        ...memberFields(
+          checkedName(member),
+          expiration,
+          !isSuspended(domain, role, checkedName(member)),
+        ),
         isMember: this.isMember(domain, role, member),
         roleName: resourceName(domain, role),
       };
     },
     isMember(domain, role, principal) {
       const members = roles.get(resourceName(domain, role))?.members;
-      if (members === undefined) return false;
+      if (members === undefined || isSuspended(domain, role, principal.toLowerCase())) return false;
       return [...members].some(
         ([pattern, expiration]) =>
           matches(pattern, principal.toLowerCase()) &&
@@ -115,11 +136,15 @@ export function createZms(wallMs: () => number = Date.now): Zms {
   };
 }
 
-function memberFields(memberName: string, expiration: string | undefined): RoleMember {
+function memberFields(
+  memberName: string,
+  expiration: string | undefined,
+  active: boolean,
+): RoleMember {
   return {
     memberName,
     ...(expiration === undefined ? {} : { expiration }),
-    active: true,
+    active,
     approved: true,
   };
 }

@@ -1,10 +1,14 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { clientPrincipal } from "../client-principal.ts";
+import { jsonField } from "../json-fields.ts";
 import type { JsonFields } from "../json-fields.ts";
+import { serveRequestFaults } from "../request-faults.ts";
+import type { InstalledFault } from "../request-faults.ts";
 import { ResourceError } from "./zms.ts";
 import type { Zms } from "./zms.ts";
 import { objectOf } from "./zms-routes.ts";
-import type { InstanceRegisterInformation, Zts } from "./zts.ts";
+import { requestedInstance, WITHHELD } from "./zts.ts";
+import type { CertificateRequest, InstanceRegisterInformation, Zts } from "./zts.ts";
 
 interface InstancePath {
   readonly Params: {
@@ -25,6 +29,11 @@ export function registerZts(
   zms: Zms,
   authorityPem: string,
 ): void {
+  serveRequestFaults(server, zts.faults, {
+    factsOf: certificateRequest,
+    onMet: (request, action) => zts.noteFault(request, action),
+  });
+
   server.post("/zts/v1/instance", async ({ body }, reply) => {
     const fields = objectOf(body);
     const information = {
@@ -72,14 +81,30 @@ export function registerZts(
   registerControl(server, zts);
 }
 
+/** Undefined for what is not a request for a certificate. */
+function certificateRequest({ url, body, params }: FastifyRequest): CertificateRequest | undefined {
+  if (!url.startsWith("/zts/v1/instance")) return undefined;
+  // A registration names everything in its body, a refresh in its path.
+  const [provider, domain, service] = ["provider", "domain", "service"].map((name) =>
+    String(jsonField(params, name) ?? jsonField(body, name)),
+  );
+  const instanceId = requestedInstance(String(jsonField(body, "csr")), String(provider));
+  return { principal: `${domain}.${service}`, instanceId };
+}
+
 /** Ours: what scenarios do to ZTS from another process. */
 function registerControl(server: FastifyInstance, zts: Zts): void {
+  let withheld: InstalledFault | null = null;
+
   server.get("/simulator/certificates", () => zts.events());
 
   server.put("/simulator/certificates", async ({ body }, reply) => {
-    const { withheld, lifetimeMs, refreshAfterMs } = objectOf(body);
-    if (withheld === true) zts.withhold();
-    if (withheld === false) zts.release();
+    const { withheld: isWithheld, lifetimeMs, refreshAfterMs } = objectOf(body);
+    if (isWithheld === true) withheld ??= zts.faults.add({ action: WITHHELD });
+    if (isWithheld === false) {
+      await withheld?.[Symbol.asyncDispose]();
+      withheld = null;
+    }
     if (lifetimeMs !== undefined) zts.setLifetime(duration("lifetimeMs", lifetimeMs));
     if (refreshAfterMs === null) zts.setRefreshAfter(undefined);
     else if (refreshAfterMs !== undefined) {

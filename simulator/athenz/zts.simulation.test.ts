@@ -4,8 +4,10 @@ import { jsonField } from "../json-fields.ts";
 import { requestJson } from "../json-request.ts";
 import type { JsonRequestOptions } from "../json-request.ts";
 import { createKeyAndRequest } from "./certificate-request.ts";
+import { createAuthority } from "#fixtures/certificates.ts";
 import { startAthenz } from "./server.ts";
 import type { RunningAthenz } from "./server.ts";
+import { WITHHELD } from "./zts.ts";
 
 const PROVIDER = "simulator.kubernetes";
 const DOMAIN = "sre.kafka-consumer-nonprod-k8s";
@@ -48,6 +50,10 @@ async function register(athenz: RunningAthenz, instanceId = "pod-1") {
   expect(status).toBe(201);
   return { certificatePem: textField(body, "x509Certificate"), privateKeyPem };
 }
+
+const matches = ({ instanceId }: { readonly instanceId: string | null }) => instanceId === "pod-1";
+
+const subject = (pem: string) => new X509Certificate(pem).subject;
 
 function textField(body: unknown, name: string): string {
   const value = jsonField(body, name);
@@ -172,6 +178,89 @@ describe("ZTS surface", () => {
       expect.objectContaining({ instanceId: "pod-2", isFirst: true }),
       expect.objectContaining({ type: "refreshed", instanceId: "pod-1", isFirst: false }),
     ]);
+  });
+
+  it("keeps a fault of one instance from the others, and when another one is healed", async () => {
+    await using athenz = await startAthenz();
+    const { faults } = athenz.zts;
+    const first = faults.add({ action: WITHHELD, matches });
+    await using second = faults.add({ action: WITHHELD, matches });
+    const ask = async (instanceId: string) => {
+      const { requestPem } = request(instanceId);
+      return (await post(athenz, "/instance", information(requestPem))).status;
+    };
+    expect([await ask("pod-1"), await ask("pod-1"), await ask("pod-2")]).toEqual([503, 503, 201]);
+    // Each has met one: neither keeps the other one from being met.
+    expect([await first.hits(), await second.hits()]).toEqual([1, 1]);
+    await first[Symbol.asyncDispose]();
+    expect(await ask("pod-1")).toBe(503);
+    await second[Symbol.asyncDispose]();
+    expect(await ask("pod-1")).toBe(201);
+  });
+
+  it.each([
+    { type: "hang", expected: { name: "AbortError" } },
+    { type: "reset", expected: { code: "ECONNRESET" } },
+  ] as const)("records a request that met a fault: $type", async ({ type, expected }) => {
+    await using athenz = await startAthenz();
+    await using _fault = athenz.zts.faults.add({ action: { type } });
+    const body = information(request().requestPem);
+    const answer = post(athenz, "/instance", body, { timeoutMs: 150 });
+    await expect(answer).rejects.toMatchObject(expected);
+    expect(athenz.zts.events()).toMatchObject([
+      { type: "withheld", principal: PRINCIPAL, instanceId: "pod-1", reason: type },
+    ]);
+  });
+
+  it("gives an instance the certificate of another identity, which that instance can refresh afterwards", async () => {
+    await using athenz = await startAthenz();
+    const change = athenz.zts.change({ instanceId: "pod-1", commonName: "sre.another-service" });
+    const wrong = await register(athenz);
+    expect(subject(wrong.certificatePem)).toBe("CN=sre.another-service");
+    expect(subject((await register(athenz, "pod-2")).certificatePem)).toBe(`CN=${PRINCIPAL}`);
+    change[Symbol.dispose]();
+    const refresh = async (id: string) => {
+      const csr = request(id).requestPem;
+      return await post(athenz, instancePath(id), { csr }, { identity: wrong });
+    };
+    const { status, body } = await refresh("pod-1");
+    expect(status).toBe(200);
+    expect(subject(textField(body, "x509Certificate"))).toBe(`CN=${PRINCIPAL}`);
+    expect((await refresh("pod-2")).status).toBe(403);
+  });
+
+  it.each([
+    { withoutUsualAuthority: false, trusted: 2 },
+    { withoutUsualAuthority: true, trusted: 1 },
+  ])(
+    "issues by a new authority, whose certificates it accepts itself, and has $trusted trusted",
+    async ({ withoutUsualAuthority, trusted }) => {
+      await using athenz = await startAthenz();
+      const authority = await createAuthority({ commonName: "the new authority" });
+      const change = athenz.zts.change({ authority, withoutUsualAuthority });
+      const { requestPem, privateKeyPem } = request();
+      const { body } = await post(athenz, "/instance", information(requestPem));
+      const certificatePem = textField(body, "x509Certificate");
+      expect(new X509Certificate(certificatePem).issuer).toBe("CN=the new authority");
+      const signers = textField(body, "x509CertificateSigner").match(/BEGIN CERTIFICATE/g);
+      expect(signers).toHaveLength(trusted);
+      change[Symbol.dispose]();
+      const csr = request().requestPem;
+      const identity = { certificatePem, privateKeyPem };
+      const refreshed = await post(athenz, instancePath("pod-1"), { csr }, { identity });
+      const issuer = new X509Certificate(textField(refreshed.body, "x509Certificate")).issuer;
+      expect(issuer).toBe("CN=Athenz simulator CA");
+    },
+  );
+
+  it("counts the last of several changes, and each ends by itself", async () => {
+    await using athenz = await startAthenz();
+    const issued = async () => subject((await register(athenz)).certificatePem);
+    const first = athenz.zts.change({ commonName: "first" });
+    using _second = athenz.zts.change({ commonName: "second" });
+    expect(await issued()).toBe("CN=second");
+    first[Symbol.dispose]();
+    expect(await issued()).toBe("CN=second");
   });
 
   it("refuses an instance that its provider does not vouch for", async () => {

@@ -5,6 +5,8 @@ import { X509Certificate } from "node:crypto";
 import { Pkcs10CertificateRequest, SubjectAlternativeNameExtension } from "@peculiar/x509";
 import { messageOf } from "#consumer/errors.ts";
 import type { Authority } from "#fixtures/certificates.ts";
+import { RequestFaults } from "../request-faults.ts";
+import type { RequestFaultAction } from "../request-faults.ts";
 import { ResourceError } from "./zms.ts";
 
 /** InstanceRegisterInformation of the ZTS RDL (core/zts/src/main/rdl/Instance.rdli), the fields that are read. */
@@ -31,6 +33,8 @@ interface InstanceIdentity {
 export interface IssueEvent {
   readonly type: "registered" | "refreshed" | "withheld" | "refused";
   readonly principal: string;
+  /** Of the instance that asked; null when its request names none. */
+  readonly instanceId: string | null;
   /** Milliseconds since the epoch. */
   readonly atMs: number;
   /** End of the certificate; only when one was issued. */
@@ -55,12 +59,36 @@ interface IssueHold extends AsyncDisposable {
   release(): void;
 }
 
+/** A request for a certificate, by which a fault chooses it. */
+export interface CertificateRequest {
+  readonly principal: string;
+  /** null when the request names none. */
+  readonly instanceId: string | null;
+}
+
+/** How a certificate differs from what was asked for. */
+interface IssueChange {
+  /** Default: certificates of every instance. */
+  readonly instanceId?: string;
+  /** In place of the general one. */
+  readonly lifetimeMs?: number;
+  /** In place of the principal: the certificate is one of somebody else. The instance may still refresh it. */
+  readonly commonName?: string;
+  /** In place of the usual one. ZTS itself accepts its certificates from then on. */
+  readonly authority?: Authority;
+  /** The instance is not told to trust the usual authority. */
+  readonly withoutUsualAuthority?: boolean;
+}
+
 export interface Zts {
-  /** From now on no certificate is issued (503), until released. */
-  withhold(): void;
-  release(): void;
+  /** What requests for certificates meet. */
+  readonly faults: RequestFaults<CertificateRequest>;
+  /** Called by whoever serves requests when one meets a fault. */
+  noteFault(request: CertificateRequest, action: RequestFaultAction): void;
   /** Holds each request for which `when` gives true before anything is issued, in this process only. */
   hold(when: (request: IssueRequest) => boolean | Promise<boolean>): IssueHold;
+  /** Issues differently until it is disposed. Where several changes say the same, the last one counts. */
+  change(change: IssueChange): Disposable;
   /** Lifetime of certificates from now on. */
   setLifetime(lifetimeMs: number): void;
   /** Tells every sidecar, with its next certificate, when to come back; undefined leaves it to the sidecar. */
@@ -81,6 +109,8 @@ export interface ZtsOptions {
   readonly trustedPem?: string;
   /** Default one hour. */
   readonly lifetimeMs?: number;
+  /** Called with the PEM of an authority that signs certificates from now on, beside those before. */
+  readonly onAuthority?: (certificatePem: string) => void;
   /** The provider's judgement of the attestation; default: every instance is what it says. */
   readonly attest?: (information: InstanceRegisterInformation) => boolean;
 }
@@ -88,13 +118,29 @@ export interface ZtsOptions {
 /** Attribute of InstanceIdentity by which this simulator tells a sidecar to come back early. */
 const REFRESH_AFTER_ATTRIBUTE = "simulator.refreshAfterMs";
 
+/** What ends a request for a certificate while Athenz issues none. */
+export const WITHHELD: RequestFaultAction = {
+  type: "status",
+  status: 503,
+  message: "certificates are withheld",
+};
+
 export function createZts(options: ZtsOptions): Zts {
-  const issued: IssueEvent[] = [];
-  const instances = new Set<string>();
+  const events: IssueEvent[] = [];
+  /** The names under which certificates were issued, by instance. */
+  const instances = new Map<string, Set<string>>();
+  const faults = new RequestFaults<CertificateRequest>();
+  const changes = new Set<IssueChange>();
   const holds = new Set<RequestHold>();
-  let withheld = false;
   let lifetimeMs = options.lifetimeMs ?? 3_600_000;
   let refreshAfterMs: number | undefined;
+
+  function changed(instanceId: string): IssueChange {
+    const concerned = [...changes].filter(
+      (change) => change.instanceId === undefined || change.instanceId === instanceId,
+    );
+    return Object.assign({}, ...concerned);
+  }
 
   async function passHolds(
     type: IssueRequest["type"],
@@ -103,7 +149,7 @@ export function createZts(options: ZtsOptions): Zts {
   ): Promise<void> {
     if (holds.size === 0) return;
     const instanceId = instanceIdOf(namesOf(information.csr).uris, information.provider);
-    const isFirst = !instances.has(instanceName(information, principal, instanceId));
+    const isFirst = !instances.has(instanceKey(information, instanceId));
     // A hold that begins while this request is held is about later ones.
     const present = [...holds];
     for (const hold of present) await hold.pass({ type, principal, instanceId, isFirst });
@@ -117,7 +163,6 @@ export function createZts(options: ZtsOptions): Zts {
     const principal = `${information.domain}.${information.service}`;
     try {
       await passHolds(type, principal, information);
-      if (withheld) throw new ResourceError(503, `certificates are withheld from ${principal}`);
       const names = namesOf(information.csr);
       if (names.commonName !== principal) {
         throw new ResourceError(400, `the request's common name is not ${principal}`);
@@ -125,38 +170,44 @@ export function createZts(options: ZtsOptions): Zts {
       const instanceId = instanceIdOf(names.uris, information.provider);
       check(instanceId);
       const askedMs = (information.expiryTime ?? Number.POSITIVE_INFINITY) * 60_000;
-      const { certificatePem } = await options.authority.sign(information.csr, {
-        commonName: principal,
+      const change = changed(instanceId);
+      const { commonName = principal, authority = options.authority } = change;
+      const { certificatePem } = await authority.sign(information.csr, {
+        commonName,
         dnsNames: names.dnsNames,
         uris: names.uris,
-        lifetimeMs: Math.min(lifetimeMs, askedMs),
+        lifetimeMs: Math.min(change.lifetimeMs ?? lifetimeMs, askedMs),
       });
-      instances.add(instanceName(information, principal, instanceId));
+      const key = instanceKey(information, instanceId);
+      instances.set(key, new Set([...(instances.get(key) ?? []), commonName]));
       const certificate = new X509Certificate(certificatePem);
-      issued.push({
+      events.push({
         type,
-        principal,
+        principal: commonName,
+        instanceId,
         atMs: Date.now(),
         notAfterMs: Date.parse(certificate.validTo),
         serialNumber: certificate.serialNumber,
       });
+      const trusted = [
+        ...(change.authority === undefined ? [] : [change.authority.certificatePem]),
+        ...(change.withoutUsualAuthority === true ? [] : [options.authority.certificatePem]),
+        options.trustedPem ?? "",
+      ];
       return {
         provider: information.provider,
         name: principal,
         instanceId,
         x509Certificate: certificatePem,
-        x509CertificateSigner: options.authority.certificatePem + (options.trustedPem ?? ""),
+        x509CertificateSigner: trusted.join(""),
         ...(refreshAfterMs === undefined
           ? {}
           : { attributes: { [REFRESH_AFTER_ATTRIBUTE]: String(refreshAfterMs) } }),
       };
     } catch (error) {
-      issued.push({
-        type: withheld ? "withheld" : "refused",
-        principal,
-        atMs: Date.now(),
-        reason: messageOf(error),
-      });
+      const instanceId = requestedInstance(information.csr, information.provider);
+      const reason = messageOf(error);
+      events.push({ type: "refused", principal, instanceId, atMs: Date.now(), reason });
       throw error instanceof ResourceError
         ? error
         : new ResourceError(400, `the certificate request of ${principal} cannot be used`);
@@ -164,16 +215,27 @@ export function createZts(options: ZtsOptions): Zts {
   }
 
   return {
-    withhold: () => void (withheld = true),
-    release: () => void (withheld = false),
+    faults,
+    noteFault: ({ principal, instanceId }, action) => {
+      if (action.type === "delay") return;
+      const reason = action.type === "status" ? action.message : action.type;
+      events.push({ type: "withheld", principal, instanceId, atMs: Date.now(), reason });
+    },
     hold: (when) => {
       const hold = new RequestHold(when, () => holds.delete(hold));
       holds.add(hold);
       return hold;
     },
+    change: (change) => {
+      // A copy: the same change may be made twice, and each ends by itself.
+      const made = { ...change };
+      changes.add(made);
+      if (made.authority !== undefined) options.onAuthority?.(made.authority.certificatePem);
+      return { [Symbol.dispose]: () => void changes.delete(made) };
+    },
     setLifetime: (next) => void (lifetimeMs = next),
     setRefreshAfter: (next) => void (refreshAfterMs = next),
-    events: () => [...issued],
+    events: () => [...events],
     register: (information) =>
       issue("registered", information, () => {
         if (options.attest?.(information) === false) {
@@ -183,18 +245,35 @@ export function createZts(options: ZtsOptions): Zts {
     refresh: (information, instanceId, caller) =>
       issue("refreshed", information, (requested) => {
         const principal = `${information.domain}.${information.service}`;
+        const issuedNames = instances.get(instanceKey(information, instanceId));
         if (caller === null) throw new ResourceError(401, "a client certificate is required");
-        if (caller !== principal) {
+        if (caller !== principal && issuedNames?.has(caller) !== true) {
           throw new ResourceError(403, `${caller} may not refresh ${principal}`);
         }
         if (requested !== instanceId) {
           throw new ResourceError(400, "the request names another instance");
         }
-        if (!instances.has(instanceName(information, principal, instanceId))) {
+        if (issuedNames === undefined) {
           throw new ResourceError(403, `instance ${instanceId} of ${principal} is not registered`);
         }
       }),
   };
+}
+
+function instanceKey(
+  { provider, domain, service }: InstanceRegisterInformation,
+  instanceId: string,
+): string {
+  return `${provider} ${domain}.${service} ${instanceId}`;
+}
+
+/** The instance that a request for a certificate names; null when it names none or is none. */
+export function requestedInstance(csr: string, provider: string): string | null {
+  try {
+    return instanceIdOf(namesOf(csr).uris, provider);
+  } catch {
+    return null;
+  }
 }
 
 class RequestHold implements IssueHold {
@@ -223,14 +302,6 @@ class RequestHold implements IssueHold {
   async [Symbol.asyncDispose](): Promise<void> {
     this.release();
   }
-}
-
-function instanceName(
-  { provider }: InstanceRegisterInformation,
-  principal: string,
-  instanceId: string,
-): string {
-  return `${provider} ${principal} ${instanceId}`;
 }
 
 interface RequestNames {

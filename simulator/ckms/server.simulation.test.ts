@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { startAthenz } from "../athenz/server.ts";
 import { requestJson } from "../json-request.ts";
@@ -11,6 +11,8 @@ const KEY_GROUP = "bigpanda.keys.sre";
 const NAME = "bigpanda-prod-scram-key";
 const PRINCIPAL = "sre.kafka-consumer-nonprod-k8s.kafka-consumer";
 const ROLE = "paranoids.ppse.ckms.ykeykey_aws.res_group.bigpanda.keys.sre.access";
+
+const UNAVAILABLE = { type: "status", status: 503, message: "CKMS is unavailable" } as const;
 
 async function start(roles?: RoleChecker) {
   const athenz = await startAthenz();
@@ -126,20 +128,74 @@ describe("CKMS", () => {
   });
 
   it.each([
-    { kind: "unavailable", answered: { status: 503 } },
-    { kind: "reset", answered: { code: "ECONNRESET" } },
-    { kind: "hang", answered: { name: "AbortError" } },
-  ] as const)("meets an outage that is $kind, until it ends", async ({ kind, answered }) => {
+    { action: UNAVAILABLE, answered: { status: 503, body: { message: "CKMS is unavailable" } } },
+    { action: { type: "reset" }, answered: { code: "ECONNRESET" } },
+    { action: { type: "hang" }, answered: { name: "AbortError" } },
+  ] as const)("meets a fault, $action.type, until it ends", async ({ action, answered }) => {
     await using setup = await start();
     await setup.grant();
     {
-      await using _outage = await setup.control.outage(kind);
+      await using fault = await setup.control.addFault({ action });
       const answer: unknown = await setup
         .get(NAME, { timeoutMs: 150 })
         .catch((error: unknown) => error);
       expect(answer).toMatchObject(answered);
+      expect(await fault.hits()).toBe(1);
+      // The server notices a moment later that the client has given up.
+      await vi.waitFor(async () => expect(await setup.control.requests()).toHaveLength(1));
     }
     expect((await setup.get()).status).toBe(200);
+    const statuses = (await setup.control.requests()).map(({ status }) => status);
+    expect(statuses).toEqual([action.type === "status" ? 503 : 0, 200]);
+  });
+
+  it("keeps a fault when another one is healed", async () => {
+    await using setup = await start();
+    await setup.grant();
+    const first = await setup.control.addFault({ action: UNAVAILABLE });
+    await using _second = await setup.control.addFault({ action: UNAVAILABLE });
+    await first[Symbol.asyncDispose]();
+    expect((await setup.get()).status).toBe(503);
+  });
+
+  it("answers a request that it has left without an answer once the fault is healed", async () => {
+    await using setup = await start();
+    await setup.grant();
+    const fault = await setup.control.addFault({ action: { type: "hang" } });
+    const asked = setup.get();
+    await vi.waitFor(async () => expect(await fault.hits()).toBe(1));
+    await fault[Symbol.asyncDispose]();
+    expect((await asked).status).toBe(200);
+  });
+
+  it("chooses the requests that a fault is about", async () => {
+    await using setup = await start();
+    await setup.grant();
+    await using _fault = await setup.control.addFault({
+      action: UNAVAILABLE,
+      matches: ({ name, principal }) => name === "another" && principal === PRINCIPAL,
+    });
+    expect((await setup.get()).status).toBe(200);
+    expect((await setup.get("another")).status).toBe(503);
+  });
+
+  it("trusts another authority until it does no more, and tells who issued a certificate and whom it refused", async () => {
+    await using setup = await start();
+    await setup.grant();
+    const other = await createAuthority({ commonName: "another authority" });
+    const identity = await other.issue({ commonName: PRINCIPAL });
+    const trust = await setup.control.trust(other.certificatePem);
+    expect((await setup.get(NAME, { identity })).status).toBe(200);
+    expect((await setup.get()).status).toBe(200);
+    await trust[Symbol.asyncDispose]();
+    await expect(setup.get(NAME, { identity })).rejects.toThrow(/alert|ECONNRESET|hang up|EPIPE/);
+    expect((await setup.get()).status).toBe(200);
+    expect(await setup.control.requests()).toMatchObject([
+      { issuer: "another authority", status: 200, refusal: null },
+      { issuer: "Athenz simulator CA", status: 200, refusal: null },
+      { issuer: null, status: 0, refusal: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" },
+      { issuer: "Athenz simulator CA", status: 200 },
+    ]);
   });
 
   it("gives nothing away when the role cannot be checked", async () => {

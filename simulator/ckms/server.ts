@@ -1,6 +1,10 @@
+import type { TLSSocket } from "node:tls";
 import { fastify } from "fastify";
-import type { FastifyReply } from "fastify";
-import { clientPrincipal } from "../client-principal.ts";
+import type { FastifyRequest } from "fastify";
+import { clientIssuer, clientPrincipal } from "../client-principal.ts";
+import { jsonField } from "../json-fields.ts";
+import { RequestFaults, serveRequestFaults } from "../request-faults.ts";
+import type { InstalledFault, RequestFault } from "../request-faults.ts";
 import type { RoleChecker } from "./role-checker.ts";
 import { createSecretStore } from "./secrets.ts";
 import type { SecretStore } from "./secrets.ts";
@@ -19,16 +23,17 @@ export interface CkmsOptions {
   readonly port?: number;
 }
 
-/** `unavailable` answers 503, `hang` never answers, `reset` closes the connection without an answer. */
-type OutageKind = "unavailable" | "hang" | "reset";
-
 interface CkmsRequest {
   /** null when the TLS handshake already failed. */
   readonly principal: string | null;
+  /** Common name of the authority that issued the certificate of the client; null when the TLS handshake already failed. */
+  readonly issuer: string | null;
   /** Name of the secret that was asked for; null when the TLS handshake already failed. */
   readonly name: string | null;
   /** HTTP status; 0 when there was no answer. */
   readonly status: number;
+  /** Why the certificate of the client was not accepted; null when it was, and when the client ended the handshake. */
+  readonly refusal: string | null;
   /** Milliseconds since the epoch. */
   readonly atMs: number;
 }
@@ -38,10 +43,21 @@ interface CkmsControl {
   /** Stores the first or the next version (a rotation); resolves to its version: 1, 2, 3 ... */
   putSecret(keyGroup: string, name: string, value: string): Promise<number>;
   removeSecret(keyGroup: string, name: string): Promise<void>;
-  /** Every request from now on meets the outage, until the guard is disposed. */
-  outage(kind: OutageKind): Promise<AsyncDisposable>;
+  /** Requests meet the fault from now on, until it is disposed. */
+  addFault(fault: RequestFault<SecretRequest>): Promise<InstalledFault>;
+  /** Accepts the certificates of another authority too, until the guard is disposed. */
+  trust(authorityPem: string): Promise<AsyncDisposable>;
   /** What was asked for and by whom, oldest first; never a value. */
   requests(): Promise<readonly CkmsRequest[]>;
+}
+
+/** By which a fault chooses requests. */
+interface SecretRequest {
+  readonly principal: string | null;
+  readonly issuer: string | null;
+  readonly keyGroup: string;
+  /** Of the secret. */
+  readonly name: string;
 }
 
 export interface RunningCkms extends AsyncDisposable {
@@ -52,20 +68,20 @@ export interface RunningCkms extends AsyncDisposable {
   readonly control: CkmsControl;
 }
 
-interface SecretPath {
-  readonly Params: { readonly keyGroup: string; readonly name: string };
-}
-
 /** The secret store: mTLS, and a live check of the caller's role before anything else is said. */
 export async function startCkms(options: CkmsOptions): Promise<RunningCkms> {
   const secrets = createSecretStore();
   const requests: CkmsRequest[] = [];
-  let outage: OutageKind | null = null;
+  const faults = new RequestFaults<SecretRequest>();
+  const trusted = [options.authorityPem];
+  const secureContext = () => ({
+    key: options.server.privateKeyPem,
+    cert: options.server.certificatePem,
+    ca: [...trusted],
+  });
   const server = fastify({
     https: {
-      key: options.server.privateKeyPem,
-      cert: options.server.certificatePem,
-      ca: options.authorityPem,
+      ...secureContext(),
       requestCert: true,
       rejectUnauthorized: true,
     },
@@ -73,18 +89,25 @@ export async function startCkms(options: CkmsOptions): Promise<RunningCkms> {
     routerOptions: { maxParamLength: 1024 },
   });
   // Without a certificate of our authority there is no connection, so nothing else would tell of it.
-  server.server.on("tlsClientError", () => {
-    requests.push({ principal: null, name: null, status: 0, atMs: Date.now() });
+  server.server.on("tlsClientError", (_error, { authorizationError }: TLSSocket) => {
+    requests.push({
+      principal: null,
+      issuer: null,
+      name: null,
+      status: 0,
+      refusal: authorizationError === null ? null : String(authorizationError),
+      atMs: Date.now(),
+    });
   });
+  const record = ({ principal, issuer, name }: SecretRequest, status: number) =>
+    void requests.push({ principal, issuer, name, status, refusal: null, atMs: Date.now() });
+  serveRequestFaults(server, faults, { factsOf: secretRequest, onEnd: record });
 
-  server.get<SecretPath>("/v1/keygroups/:keyGroup/keys/:name", async (request, reply) => {
-    const { keyGroup, name } = request.params;
-    const principal = clientPrincipal(request.raw.socket);
-    const record = (status: number) =>
-      void requests.push({ principal, name, status, atMs: Date.now() });
-    if (outage !== null) return await meetOutage(outage, reply, record);
-    const { status, body } = await answer(keyGroup, name, principal);
-    record(status);
+  server.get("/v1/keygroups/:keyGroup/keys/:name", async (request, reply) => {
+    const asked = secretRequest(request);
+    if (asked === undefined) throw new TypeError("a path without key group and name");
+    const { status, body } = await answer(asked.keyGroup, asked.name, asked.principal);
+    record(asked, status);
     return await reply.code(status).send(body);
   });
 
@@ -115,9 +138,18 @@ export async function startCkms(options: CkmsOptions): Promise<RunningCkms> {
     control: {
       putSecret: async (keyGroup, name, value) => secrets.put(keyGroup, name, value),
       removeSecret: async (keyGroup, name) => secrets.remove(keyGroup, name),
-      outage: async (kind) => {
-        outage = kind;
-        return { [Symbol.asyncDispose]: async () => void (outage = null) };
+      addFault: async (fault) => faults.add(fault),
+      trust: async (authorityPem) => {
+        trusted.push(authorityPem);
+        server.server.setSecureContext(secureContext());
+        return {
+          [Symbol.asyncDispose]: async () => {
+            const index = trusted.indexOf(authorityPem);
+            if (index < 0) return;
+            trusted.splice(index, 1);
+            server.server.setSecureContext(secureContext());
+          },
+        };
       },
       requests: async () => [...requests],
     },
@@ -136,17 +168,11 @@ function failure(status: number, message: string) {
   return { status, body: { code: status, message } };
 }
 
-async function meetOutage(
-  kind: OutageKind,
-  reply: FastifyReply,
-  record: (status: number) => void,
-): Promise<FastifyReply> {
-  if (kind === "unavailable") {
-    record(503);
-    return await reply.code(503).send({ code: 503, message: "CKMS is unavailable" });
-  }
-  record(0);
-  reply.hijack();
-  if (kind === "reset") reply.raw.destroy();
-  return reply;
+/** Undefined for a request that is not about a secret. */
+function secretRequest({ params, raw }: FastifyRequest): SecretRequest | undefined {
+  const keyGroup = jsonField(params, "keyGroup");
+  const name = jsonField(params, "name");
+  if (typeof keyGroup !== "string" || typeof name !== "string") return undefined;
+  const { socket } = raw;
+  return { keyGroup, name, principal: clientPrincipal(socket), issuer: clientIssuer(socket) };
 }

@@ -2,10 +2,14 @@ import { z } from "zod";
 import { NAMES } from "#fixtures/configurations.ts";
 import { accessRole } from "#simulator/ckms/server.ts";
 import { DEPLOYMENTS } from "#simulator/omega/identities.ts";
+import type { RequestFaultAction } from "#simulator/request-faults.ts";
 import type { Stage } from "../../stage.ts";
-import { grant, ROLE_DOMAIN } from "../../world.ts";
+import { ROLE_DOMAIN } from "../../world.ts";
 import { faultKind } from "../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../fault-kind.ts";
+import { changeBrokerPassword, withholdBrokerPassword } from "./broker-password.ts";
+import { OUTAGE_KINDS, outageAction } from "./outage.ts";
+import type { OutageKind } from "./outage.ts";
 import { lastingFault } from "./passing-fault.ts";
 
 /** A secret is asked for at the start and when the broker refuses the one that is held: so each of these lets the password expire. */
@@ -16,24 +20,24 @@ const common = {
   causes: ["secrets", "rebalances"],
 } as const;
 
-/** The password that the broker has now, where a fault changed it. */
-const present = new WeakMap<Stage, string>();
-
-const OUTAGES = ["unavailable", "hang", "reset"] as const;
-
 export const CKMS_FAULTS: readonly FaultKind[] = [
-  faultKind<{ readonly kind: (typeof OUTAGES)[number] }>({
+  faultKind<{ readonly kind: OutageKind }>({
     ...common,
     name: "ckms.outage",
     title: "CKMS gives no secret while the password of the broker has changed.",
-    parameters: z.strictObject({ kind: z.enum(OUTAGES) }),
-    draw: (random) => ({ kind: random.pick(OUTAGES) }),
-    inject: async ({ stage }, { kind }) => {
-      const outage = await stage.ckms.control.outage(kind);
-      return await withChangedPassword(stage, "met the outage", async () => {
-        await outage[Symbol.asyncDispose]();
-      });
-    },
+    parameters: z.strictObject({ kind: z.enum(OUTAGE_KINDS) }),
+    draw: (random) => ({ kind: random.pick(OUTAGE_KINDS) }),
+    inject: ({ stage }, { kind }) =>
+      disturbCkms(stage, outageAction(kind, "CKMS"), `met the outage (${kind})`),
+  }),
+  faultKind<{ readonly delayMs: number }>({
+    ...common,
+    name: "ckms.slow",
+    title: "CKMS takes its time for a secret while the password of the broker has changed.",
+    parameters: z.strictObject({ delayMs: z.int().min(1).max(60_000) }),
+    draw: (random) => ({ delayMs: 200 + random.below(3000) }),
+    inject: ({ stage }, { delayMs }) =>
+      disturbCkms(stage, { type: "delay", delayMs }, `waited ${delayMs} ms`),
   }),
   faultKind({
     ...common,
@@ -41,12 +45,7 @@ export const CKMS_FAULTS: readonly FaultKind[] = [
     title: "The identity loses its role at CKMS while the password of the broker has changed.",
     parameters: z.strictObject({}),
     draw: () => ({}),
-    inject: async ({ stage }) => {
-      const { zms } = stage.athenz;
-      const role = accessRole(NAMES.keyGroup);
-      zms.deleteMember(ROLE_DOMAIN, role, DEPLOYMENTS.component.principal);
-      return await withChangedPassword(stage, "were denied", async () => grant(stage.athenz));
-    },
+    inject: ({ stage }) => denySecret(stage),
   }),
   faultKind({
     ...common,
@@ -54,45 +53,61 @@ export const CKMS_FAULTS: readonly FaultKind[] = [
     title: "The password of the broker is changed, and CKMS has the new one when it is healed.",
     parameters: z.strictObject({}),
     draw: () => ({}),
-    inject: async ({ stage }) => await changePassword(stage),
+    inject: ({ stage }) => changePassword(stage),
   }),
 ];
 
-/** The broker has a new password and CKMS too, which `heal` puts right; connections are cut, so that everybody asks. */
-async function withChangedPassword(
+/** Every request for a secret meets the action until it is healed, and everybody needs one; `what` completes "N requests for the secret ...". */
+export async function disturbCkms(
   stage: Stage,
+  action: RequestFaultAction,
   what: string,
-  heal: () => Promise<void>,
 ): Promise<InjectedFault> {
+  await using injecting = new AsyncDisposableStack();
+  const fault = injecting.use(await stage.ckms.control.addFault({ action }));
+  await changeBrokerPassword(stage);
+  const inForce = injecting.move();
+  return lastingFault(
+    async () => {
+      const hits = await fault.hits();
+      return hits === 0 ? undefined : `${hits} requests for the secret ${what}`;
+    },
+    async () => await inForce.disposeAsync(),
+  );
+}
+
+/** The identity of the pods counts no more as a member of its role until it is healed. */
+export async function denySecret(stage: Stage): Promise<InjectedFault> {
+  const { principal } = DEPLOYMENTS.component;
   const since = (await stage.ckms.control.requests()).length;
-  const password = stage.freshSecret(`password ${since}`);
-  await stage.ckms.control.putSecret(NAMES.keyGroup, NAMES.passwordSecret, password);
-  await stage.broker.setPassword(stage.names.username, password);
-  present.set(stage, password);
-  await stage.broker.restart();
-  return lastingFault(async () => {
-    const asked = (await stage.ckms.control.requests()).slice(since);
-    const failed = asked.filter(({ status }) => status !== 200);
-    return failed.length === 0 ? undefined : `${failed.length} requests for the secret ${what}`;
-  }, heal);
+  await using injecting = new AsyncDisposableStack();
+  injecting.use(stage.athenz.zms.suspendMember(ROLE_DOMAIN, accessRole(NAMES.keyGroup), principal));
+  await changeBrokerPassword(stage);
+  const inForce = injecting.move();
+  return lastingFault(
+    async () => {
+      const asked = (await stage.ckms.control.requests()).slice(since);
+      const denied = asked.filter((one) => one.principal === principal && one.status === 403);
+      return denied.length === 0
+        ? undefined
+        : `${denied.length} requests for the secret were denied`;
+    },
+    async () => await inForce.disposeAsync(),
+  );
 }
 
 /** First at the broker, in CKMS when it is healed. */
 export async function changePassword(stage: Stage): Promise<InjectedFault> {
   const since = (await stage.ckms.control.requests()).length;
-  const password = stage.freshSecret(`password ${since}`);
-  await stage.broker.setPassword(stage.names.username, password);
-  present.set(stage, password);
-  await stage.broker.restart();
+  await using injecting = new AsyncDisposableStack();
+  injecting.use(withholdBrokerPassword(stage));
+  await changeBrokerPassword(stage);
+  const inForce = injecting.move();
   return lastingFault(
     async () => {
       const asked = (await stage.ckms.control.requests()).slice(since);
       return asked.length === 0 ? undefined : `the secret was asked for ${asked.length} times`;
     },
-    async () => {
-      // A later fault may have changed it again.
-      const latest = present.get(stage) ?? password;
-      await stage.ckms.control.putSecret(NAMES.keyGroup, NAMES.passwordSecret, latest);
-    },
+    async () => await inForce.disposeAsync(),
   );
 }

@@ -1,0 +1,92 @@
+import { randomUUID } from "node:crypto";
+import { z } from "zod";
+import { createAuthority } from "#fixtures/certificates.ts";
+import type { Stage } from "../../../stage.ts";
+import { faultKind } from "../../fault-kind.ts";
+import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
+import { lastingFault } from "../passing-fault.ts";
+import { IdentitySidecar } from "./sidecar.ts";
+
+/**
+ * `both`: the pod and CKMS trust the old and the new authority, as in a planned change. `pod`: CKMS does not trust the new one yet. `ckms`: the pod is
+ * told to trust nothing but the new one, while every server still has a certificate of the old one.
+ */
+const TRUSTING = ["both", "pod", "ckms"] as const;
+
+type Trusting = (typeof TRUSTING)[number];
+
+export const identityNewAuthority: FaultKind = faultKind<{ readonly trusting: Trusting }>({
+  name: "identity.new-authority",
+  title:
+    "A new authority issues the certificate of a pod, and its consumer starts again with it; pod, CKMS or both trust the old and the new authority.",
+  scope: "pod",
+  lasting: true,
+  needs: ["container-access"],
+  causes: ["certificates", "secrets", "starts", "rebalances"],
+  parameters: z.strictObject({ trusting: z.enum(TRUSTING) }),
+  draw: (random) => ({ trusting: random.pick(TRUSTING) }),
+  inject: ({ stage, pod }, { trusting }) => issueByNewAuthority(stage, pod, trusting),
+});
+
+/** Until it is healed: then the pod gets a certificate of the old authority again. */
+export async function issueByNewAuthority(
+  stage: Stage,
+  pod: string,
+  trusting: Trusting,
+): Promise<InjectedFault> {
+  const sidecar = await IdentitySidecar.of(stage, pod);
+  const commonName = `Athenz CA ${randomUUID()}`;
+  const authority = await createAuthority({ commonName });
+  const { control } = stage.ckms;
+  const since = (await control.requests()).length;
+  await using injecting = new AsyncDisposableStack();
+  if (trusting !== "pod") injecting.use(await control.trust(authority.certificatePem));
+  injecting.use(
+    stage.athenz.zts.change({
+      instanceId: sidecar.instanceId,
+      authority,
+      withoutUsualAuthority: trusting === "ckms",
+    }),
+  );
+  await sidecar.askAndWait();
+  await sidecar.startConsumerAgain();
+  const inForce = injecting.move();
+  return lastingFault(
+    async () => {
+      const requests = (await control.requests()).slice(since);
+      const seen = requests.filter((request) => PROOFS[trusting].shows(request, commonName));
+      return seen.length === 0 ? undefined : `${PROOFS[trusting].what} ${seen.length} times`;
+    },
+    async () => {
+      await inForce.disposeAsync();
+      await sidecar.askAgain();
+    },
+  );
+}
+
+type Requests = Awaited<ReturnType<Stage["ckms"]["control"]["requests"]>>;
+
+/** What CKMS sees of it. A handshake that failed does not say whose it was. */
+const PROOFS: Readonly<
+  Record<
+    Trusting,
+    {
+      readonly what: string;
+      readonly shows: (request: Requests[number], authority: string) => boolean;
+    }
+  >
+> = {
+  both: {
+    what: "CKMS took the certificate of the new authority",
+    shows: ({ issuer, status }, authority) => issuer === authority && status === 200,
+  },
+  pod: {
+    what: "CKMS refused a certificate of an authority that it does not trust",
+    shows: ({ refusal }) => refusal !== null,
+  },
+  ckms: {
+    what: "a consumer ended the handshake with CKMS",
+    shows: ({ principal, refusal, status }) =>
+      principal === null && refusal === null && status === 0,
+  },
+};

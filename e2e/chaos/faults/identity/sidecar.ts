@@ -1,0 +1,131 @@
+import { X509Certificate } from "node:crypto";
+import type { IssueEvent } from "#simulator/athenz/zts.ts";
+import { APP, isTerminating, podName } from "../../../pods.ts";
+import type { Stage } from "../../../stage.ts";
+import { FaultImpossibleError } from "../../fault-kind.ts";
+import { whileRunning } from "../pod/app-container.ts";
+
+const SIDECAR = "identity";
+const DIRECTORY = "/var/run/athenz";
+
+/** The files that the sidecar writes. */
+export const IDENTITY_FILES = {
+  certificate: `${DIRECTORY}/service.cert.pem`,
+  key: `${DIRECTORY}/service.key.pem`,
+} as const;
+
+/** The identity sidecar of a pod, and what ZTS has recorded of it since this object was made. */
+export class IdentitySidecar {
+  /** By which ZTS knows the pod. */
+  readonly instanceId: string;
+  readonly #stage: Stage;
+  readonly #pod: string;
+  readonly #since: number;
+
+  private constructor(stage: Stage, pod: string, instanceId: string) {
+    this.instanceId = instanceId;
+    this.#stage = stage;
+    this.#pod = pod;
+    this.#since = stage.athenz.zts.events().length;
+  }
+
+  /**
+   * Waits until a pod that is just starting has its first certificate: only that can be replaced, and its sidecar listens to no signal before.
+   * FaultImpossibleError when the pod is gone or on its way out, or another fault keeps the certificate from it.
+   */
+  static async of(stage: Stage, pod: string): Promise<IdentitySidecar> {
+    const present = (await stage.target.pods()).find((one) => podName(one) === pod);
+    const uid = present?.metadata?.uid;
+    if (present === undefined || uid === undefined || isTerminating(present)) throw goingAway(pod);
+    await stage.until(`pod ${pod} has its first certificate`, async () => {
+      const sidecar = new IdentitySidecar(stage, pod, uid);
+      await sidecar.#requirePresent();
+      if ((await sidecar.exec("test", "-s", IDENTITY_FILES.key)).exitCode === 0) return true;
+      const asked = stage.athenz.zts.events().findLast(({ instanceId }) => instanceId === uid);
+      if (asked?.type === "withheld") throw keptFrom(pod, asked);
+      return false;
+    });
+    return new IdentitySidecar(stage, pod, uid);
+  }
+
+  /** What came of the pod's requests for certificates. */
+  events(): readonly IssueEvent[] {
+    const events = this.#stage.athenz.zts.events().slice(this.#since);
+    return events.filter(({ instanceId }) => instanceId === this.instanceId);
+  }
+
+  /** The first certificate that was issued to the pod. */
+  issued(): IssueEvent | undefined {
+    return this.events().find(({ type }) => type === "refreshed" || type === "registered");
+  }
+
+  /** Lets the sidecar ask for a certificate now. FaultImpossibleError when the pod is on its way out. */
+  async ask(): Promise<void> {
+    try {
+      await this.#stage.target.kill(this.#pod, SIDECAR, "SIGHUP");
+    } catch (error) {
+      if (await this.#isPresent()) throw error;
+      throw goingAway(this.#pod);
+    }
+  }
+
+  /** Lets the sidecar ask once more. A pod that ends meanwhile needs no certificate. */
+  async askAgain(): Promise<void> {
+    if (!(await this.#isPresent())) return;
+    try {
+      await this.ask();
+    } catch (error) {
+      if (!(error instanceof FaultImpossibleError)) throw error;
+    }
+  }
+
+  /**
+   * Lets the sidecar ask, and waits until the answer is in its file. FaultImpossibleError when another fault keeps the certificate from the pod,
+   * or the pod is on its way out.
+   */
+  async askAndWait(): Promise<IssueEvent> {
+    await this.ask();
+    const issued = await this.#stage.until("the next certificate is issued", async () => {
+      await this.#requirePresent();
+      const withheld = this.events().find(({ type }) => type === "withheld");
+      if (withheld !== undefined) throw keptFrom(this.#pod, withheld);
+      return this.issued();
+    });
+    await this.#stage.until("the next certificate is written", async () => {
+      await this.#requirePresent();
+      const { exitCode, stdout } = await this.exec("cat", IDENTITY_FILES.certificate);
+      return exitCode === 0 && new X509Certificate(stdout).serialNumber === issued.serialNumber;
+    });
+    return issued;
+  }
+
+  async exec(...argv: readonly string[]): ReturnType<Stage["target"]["exec"]> {
+    return await this.#stage.target.exec(this.#pod, SIDECAR, argv);
+  }
+
+  /**
+   * Ends the consumer's container by SIGKILL. The kubelet starts it again, and the consumer then asks CKMS for its secret with the identity that it
+   * finds. One that does not run now is started anyway.
+   */
+  async startConsumerAgain(): Promise<void> {
+    const { target } = this.#stage;
+    await whileRunning(this.#stage, this.#pod, () => target.kill(this.#pod, APP, "SIGKILL"));
+  }
+
+  async #requirePresent(): Promise<void> {
+    if (!(await this.#isPresent())) throw goingAway(this.#pod);
+  }
+
+  async #isPresent(): Promise<boolean> {
+    const present = (await this.#stage.target.pods()).find((one) => podName(one) === this.#pod);
+    return present !== undefined && !isTerminating(present);
+  }
+}
+
+function keptFrom(pod: string, { reason = "withheld" }: IssueEvent): FaultImpossibleError {
+  return new FaultImpossibleError(`pod ${pod} gets no certificate now: ${reason}`);
+}
+
+function goingAway(pod: string): FaultImpossibleError {
+  return new FaultImpossibleError(`pod ${pod} is on its way out: it gets no certificate any more`);
+}

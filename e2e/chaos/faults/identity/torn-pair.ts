@@ -1,0 +1,42 @@
+import { z } from "zod";
+import type { Stage } from "../../../stage.ts";
+import { faultKind } from "../../fault-kind.ts";
+import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
+import { lastingFault } from "../passing-fault.ts";
+import { IDENTITY_FILES, IdentitySidecar } from "./sidecar.ts";
+
+const { key: KEY } = IDENTITY_FILES;
+const KEPT_KEY = `${KEY}.before`;
+
+export const identityTornPair: FaultKind = faultKind({
+  name: "identity.torn-pair",
+  title: "The key of a pod is that of its certificate before, as in the middle of a rotation.",
+  scope: "pod",
+  lasting: true,
+  needs: ["container-access"],
+  causes: ["certificates"],
+  parameters: z.strictObject({}),
+  draw: () => ({}),
+  inject: ({ stage, pod }) => tearPair(stage, pod),
+});
+
+/** Healing rotates once more, so that both files match again. */
+export async function tearPair(stage: Stage, pod: string): Promise<InjectedFault> {
+  const sidecar = await IdentitySidecar.of(stage, pod);
+  const succeeds = async (...argv: readonly string[]): Promise<boolean> => {
+    const { exitCode } = await sidecar.exec(...argv);
+    return exitCode === 0;
+  };
+  const isKept = await succeeds("cp", KEY, KEPT_KEY);
+  await sidecar.askAndWait();
+  // The sidecar writes the key behind the certificate: the old one must come after it.
+  await stage.until(
+    "the next key is there",
+    async () => !(await succeeds("cmp", "-s", KEY, KEPT_KEY)),
+  );
+  const isTorn = isKept && (await succeeds("mv", KEPT_KEY, KEY));
+  return lastingFault(
+    async () => (isTorn ? "the key is that of the certificate before" : undefined),
+    async () => await sidecar.askAgain(),
+  );
+}

@@ -1,0 +1,54 @@
+import { z } from "zod";
+import { WITHHELD } from "#simulator/athenz/zts.ts";
+import type { Stage } from "../../../stage.ts";
+import { faultKind } from "../../fault-kind.ts";
+import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
+import { lastingFault } from "../passing-fault.ts";
+import { IdentitySidecar } from "./sidecar.ts";
+
+interface WithheldParameters {
+  readonly lifetimeMs: number;
+}
+
+export const identityWithheld: FaultKind = faultKind<WithheldParameters>({
+  name: "identity.withheld",
+  title:
+    "The certificate of a pod expires soon, and Athenz issues no other one until it is healed.",
+  scope: "pod",
+  lasting: true,
+  needs: ["container-access"],
+  causes: ["certificates"],
+  parameters: z.strictObject({ lifetimeMs: z.int().min(1000).max(3_600_000) }),
+  // One that is over before the consumer has read it would never be its certificate.
+  draw: (random) => ({ lifetimeMs: 2000 + random.below(2000) }),
+  inject: ({ stage, pod }, { lifetimeMs }) => withholdIdentity(stage, pod, lifetimeMs),
+});
+
+/** Gives the pod a certificate with that lifetime, and no other one until it is healed. */
+export async function withholdIdentity(
+  stage: Stage,
+  pod: string,
+  lifetimeMs: number,
+): Promise<InjectedFault> {
+  const { zts } = stage.athenz;
+  const sidecar = await IdentitySidecar.of(stage, pod);
+  const { instanceId } = sidecar;
+  await using injecting = new AsyncDisposableStack();
+  injecting.use(zts.change({ instanceId, lifetimeMs }));
+  await sidecar.askAndWait();
+  const matches = (request: { readonly instanceId: string | null }): boolean =>
+    request.instanceId === instanceId;
+  const fault = injecting.use(zts.faults.add({ action: WITHHELD, matches }));
+  await sidecar.ask();
+  const inForce = injecting.move();
+  return lastingFault(
+    async () => {
+      const hits = await fault.hits();
+      return hits === 0 ? undefined : `${hits} certificates were withheld`;
+    },
+    async () => {
+      await inForce.disposeAsync();
+      await sidecar.askAgain();
+    },
+  );
+}

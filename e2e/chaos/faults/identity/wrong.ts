@@ -1,0 +1,51 @@
+import { z } from "zod";
+import type { Stage } from "../../../stage.ts";
+import { faultKind } from "../../fault-kind.ts";
+import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
+import { lastingFault } from "../passing-fault.ts";
+import { IdentitySidecar } from "./sidecar.ts";
+
+export const identityWrong: FaultKind = faultKind({
+  name: "identity.wrong",
+  title:
+    "Athenz gives a pod the certificate of another service, and its consumer starts again with it.",
+  scope: "pod",
+  lasting: true,
+  needs: ["container-access"],
+  causes: ["certificates", "secrets", "starts", "rebalances"],
+  parameters: z.strictObject({}),
+  draw: () => ({}),
+  inject: ({ stage, pod }) => issueWrongIdentity(stage, pod),
+});
+
+/**
+ * The consumer itself does not know who it should be: CKMS refuses the stranger, so that the pod has no password for the broker. It asks CKMS when
+ * it starts, which is why it is started again.
+ */
+export async function issueWrongIdentity(stage: Stage, pod: string): Promise<InjectedFault> {
+  const sidecar = await IdentitySidecar.of(stage, pod);
+  const { instanceId } = sidecar;
+  // One name for each pod, which shows in CKMS who has asked.
+  const commonName = `sre.another-service.${instanceId}`;
+  const since = (await stage.ckms.control.requests()).length;
+  await using injecting = new AsyncDisposableStack();
+  injecting.use(stage.athenz.zts.change({ instanceId, commonName }));
+  await sidecar.askAndWait();
+  await sidecar.startConsumerAgain();
+  const inForce = injecting.move();
+  return lastingFault(
+    async () => {
+      const asked = (await stage.ckms.control.requests()).slice(since);
+      const refused = asked.filter(
+        ({ principal, status }) => principal === commonName && status === 403,
+      );
+      return refused.length === 0
+        ? undefined
+        : `CKMS refused the other identity ${refused.length} times`;
+    },
+    async () => {
+      await inForce.disposeAsync();
+      await sidecar.askAgain();
+    },
+  );
+}

@@ -1,0 +1,68 @@
+import { z } from "zod";
+import type { RequestFaultAction } from "#simulator/request-faults.ts";
+import type { Stage } from "../../../stage.ts";
+import { faultKind } from "../../fault-kind.ts";
+import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
+import { OUTAGE_KINDS, outageAction } from "../outage.ts";
+import type { OutageKind } from "../outage.ts";
+import { lastingFault } from "../passing-fault.ts";
+import { IdentitySidecar } from "./sidecar.ts";
+
+const common = {
+  scope: "pod",
+  lasting: true,
+  needs: ["container-access"],
+  causes: ["certificates"],
+} as const;
+
+/** Below the time after which the sidecar gives up and asks again: beyond it, it is an outage. */
+const DELAY_MS_MAX = 4000;
+
+export const identityZtsOutage: FaultKind = faultKind<{ readonly kind: OutageKind }>({
+  ...common,
+  name: "identity.zts-outage",
+  title: "ZTS is unavailable to a pod that asks for a certificate, answers nothing or resets.",
+  parameters: z.strictObject({ kind: z.enum(OUTAGE_KINDS) }),
+  draw: (random) => ({ kind: random.pick(OUTAGE_KINDS) }),
+  inject: ({ stage, pod }, { kind }) =>
+    disturbZts(stage, pod, outageAction(kind, "ZTS"), `met the outage (${kind})`),
+});
+
+export const identityZtsSlow: FaultKind = faultKind<{ readonly delayMs: number }>({
+  ...common,
+  name: "identity.zts-slow",
+  title: "ZTS takes its time for the certificate of a pod.",
+  parameters: z.strictObject({ delayMs: z.int().min(1).max(DELAY_MS_MAX) }),
+  draw: (random) => ({ delayMs: 200 + random.below(3000) }),
+  inject: ({ stage, pod }, { delayMs }) =>
+    disturbZts(stage, pod, { type: "delay", delayMs }, `waited ${delayMs} ms`),
+});
+
+/** Every request of the pod for a certificate meets the action until it is healed; `what` completes "N requests for a certificate ...". */
+export async function disturbZts(
+  stage: Stage,
+  pod: string,
+  action: RequestFaultAction,
+  what: string,
+): Promise<InjectedFault> {
+  const sidecar = await IdentitySidecar.of(stage, pod);
+  await using injecting = new AsyncDisposableStack();
+  const fault = injecting.use(
+    stage.athenz.zts.faults.add({
+      action,
+      matches: ({ instanceId }) => instanceId === sidecar.instanceId,
+    }),
+  );
+  await sidecar.ask();
+  const inForce = injecting.move();
+  return lastingFault(
+    async () => {
+      const hits = await fault.hits();
+      return hits === 0 ? undefined : `${hits} requests for a certificate ${what}`;
+    },
+    async () => {
+      await inForce.disposeAsync();
+      await sidecar.askAgain();
+    },
+  );
+}
