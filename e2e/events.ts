@@ -35,20 +35,27 @@ export type Tell = (
   atMs?: number,
 ) => void;
 
+export interface RecorderOptions {
+  /** False: `events` stays empty. A run of hours has more of them than memory should hold. Default true. */
+  readonly keepsEvents?: boolean;
+}
+
 /** Writes every event to one NDJSON file as it happens and keeps it for the reports. */
 export class Recorder implements AsyncDisposable {
   readonly events: RunEvent[] = [];
+  readonly #keepsEvents: boolean;
   readonly #listeners: ((event: RunEvent) => void)[] = [];
   readonly #file: WriteStream;
 
-  constructor(path: string) {
+  constructor(path: string, { keepsEvents = true }: RecorderOptions = {}) {
+    this.#keepsEvents = keepsEvents;
     this.#file = createWriteStream(path, { flags: "wx" });
     // A full disk must end the run with its own message, which the dispose below throws.
     this.#file.on("error", () => {});
   }
 
   record(event: RunEvent): void {
-    this.events.push(event);
+    if (this.#keepsEvents) this.events.push(event);
     this.#file.write(`${JSON.stringify(event, plain)}\n`);
     for (const listener of this.#listeners) listener(event);
   }

@@ -26,10 +26,11 @@ import { selectFaults } from "./schedules/select-faults.ts";
 import { shrinkFailure } from "./shrink-failure.ts";
 import type { ShrunkFailure } from "./shrink-failure.ts";
 import { SAMPLE_INTERVAL_MS } from "./soak/bounds.ts";
-import { exitCodeWithSoak } from "./soak/conclude-soak.ts";
+import { SOAK_MS_MIN, exitCodeWithSoak } from "./soak/conclude-soak.ts";
 import { judgeSoak } from "./soak/judge-soak.ts";
 import type { SoakFinding } from "./soak/judge-soak.ts";
 import { SoakWatch } from "./soak/soak-watch.ts";
+import { besideSteadyDeployment } from "./soak/steady-deployment.ts";
 
 export interface ChaosOptions {
   readonly arguments: ChaosArguments;
@@ -37,6 +38,9 @@ export interface ChaosOptions {
   /** ^C. */
   readonly signal: AbortSignal;
 }
+
+/** For a schedule that begins at the end of `--duration`. */
+const LAST_SCHEDULE_MS_MAX = 3_600_000;
 
 /** The command `chaos`: draws schedules from the seed, runs and judges them, and shrinks the first one that fails. */
 export async function runChaos({
@@ -53,6 +57,7 @@ export async function runChaos({
   const startMs = performance.now();
   const jobs = chosen.jobs ?? Math.max(1, Math.min(availableParallelism(), 4));
   let results: ScheduleResult[] = [];
+  let steady: ScheduleResult | null = null;
   let shrunk: ShrunkFailure | null = null;
   let secrets: ReadonlyMap<string, string>;
   let growth: readonly SoakFinding[];
@@ -71,33 +76,52 @@ export async function runChaos({
         chosen.keep === "always" || (chosen.keep === "on-failure" && results.some(isFailed)),
     });
     ({ secrets } = session);
-    results = await runSchedules({
-      schedules: drawn(chosen, startMs, (seed) =>
-        drawSchedule({
-          ...place,
-          seed,
-          steps: chosen.steps,
-          faults,
-          load: chosen.load,
-          replicas: chosen.replicas,
-          partitions: chosen.partitions,
-          triggerMsMax: session.durations.triggerMsMax,
-        }),
-      ),
-      session,
-      jobs: mayDisturbOthers(faults, place) ? 1 : jobs,
-      signal,
-      isEnough: (result) => chosen.untilFailure && isFailed(result),
-      onProgress: (number, state) => {
-        if (state.stage !== null) soak.follow(`schedule ${number}`, state.stage);
-        progress.show(`#${number}`, state);
-      },
-      onResult: (result) => {
-        soak.leave(`schedule ${result.number}`);
-        coverage.add(result.steps);
-        progress.ended(result);
-      },
-    });
+    const isAlone = mayDisturbOthers(faults, place);
+    const play = async () =>
+      await runSchedules({
+        schedules: drawn(chosen, startMs, (seed) =>
+          drawSchedule({
+            ...place,
+            seed,
+            steps: chosen.steps,
+            faults,
+            load: chosen.load,
+            replicas: chosen.replicas,
+            partitions: chosen.partitions,
+            triggerMsMax: session.durations.triggerMsMax,
+          }),
+        ),
+        session,
+        jobs: isAlone ? 1 : jobs,
+        signal,
+        isEnough: (result) => chosen.untilFailure && isFailed(result),
+        onProgress: (number, state) => {
+          soak.see(`schedule ${number}`, state);
+          progress.show(`#${number}`, state);
+        },
+        onResult: (result) => {
+          soak.leave(`schedule ${result.number}`);
+          coverage.add(result.steps);
+          progress.ended(result);
+        },
+      });
+    if (isAlone || chosen.durationMs === null || chosen.durationMs < SOAK_MS_MIN) {
+      results = await play();
+    } else {
+      progress.line("a steady deployment runs beside the schedules, to be judged for growth");
+      ({ done: results, steady } = await besideSteadyDeployment(
+        {
+          ...chosen,
+          session,
+          workMsMax: chosen.durationMs + LAST_SCHEDULE_MS_MAX,
+          signal,
+          onProgress: (state) => soak.see("the steady deployment", state),
+        },
+        play,
+      ));
+      soak.leave("the steady deployment");
+      progress.ended(steady);
+    }
     // What shrinking plays, one schedule a second or two, is no soak.
     growth = judgeSoak(soak.samples);
     const failed = results.find((result) => isFailed(result));
@@ -112,6 +136,7 @@ export async function runChaos({
     }
   }
   progress.end();
+  if (steady !== null) results.unshift(steady);
   await writeChaosReports(chosen, artifacts, results, { coverage, growth });
   const leaks = await reportLeaks(artifacts, secrets, (text) => progress.line(text));
   const uncovered = chosen.requireCoverage ? coverage.missed() : [];
@@ -129,8 +154,7 @@ export async function runChaos({
   );
   if (leaks > 0 && !signal.aborted) return EXIT_CODE.expectationBroke;
   const code = exitCodeOf(results, uncovered.length > 0, signal.aborted);
-  // The pods of schedules live too shortly to be judged: nothing is missing when none is.
-  return exitCodeWithSoak(code, growth, null);
+  return exitCodeWithSoak(code, growth, steady === null ? null : chosen.durationMs);
 }
 
 function mayDisturbOthers(faults: readonly FaultKind[], place: SchedulePlace): boolean {

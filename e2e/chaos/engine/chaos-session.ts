@@ -66,7 +66,9 @@ export async function openChaosSession(options: ChaosSessionOptions): Promise<Ch
   const brokers = starting.use(
     await startBrokers({ run, authority, platform, jobs, signal, line }),
   );
-  const recorder = starting.use(new Recorder(join(artifacts, "events.ndjson")));
+  const recorder = starting.use(
+    new Recorder(join(artifacts, "events.ndjson"), { keepsEvents: false }),
+  );
   const stack = starting.move();
   return {
     run,

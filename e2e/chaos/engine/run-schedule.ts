@@ -10,8 +10,8 @@ import type { Schedule } from "../schedule.ts";
 import { TRIGGER_KINDS } from "../triggers/index.ts";
 import type { ChaosSession } from "./chaos-session.ts";
 import type { PlayedStep } from "./played-step.ts";
-import { scheduleScenario } from "./schedule-scenario.ts";
-import type { ScheduleProgress } from "./schedule-scenario.ts";
+import { scheduleName, scheduleScenario } from "./schedule-scenario.ts";
+import type { ScheduleProgress, SteadyPlay } from "./schedule-scenario.ts";
 
 export interface ScheduleResult {
   /** Of the run, from 1. */
@@ -33,12 +33,14 @@ export interface RunScheduleOptions {
   readonly number: number;
   readonly session: ChaosSession;
   readonly signal: AbortSignal;
+  /** Default: the load ends with the steps. */
+  readonly steady?: SteadyPlay;
   readonly onProgress?: (progress: ScheduleProgress) => void;
 }
 
 /** Runs one schedule and judges it. Never throws because of what the schedule did. */
 export async function runSchedule(options: RunScheduleOptions): Promise<ScheduleResult> {
-  const { schedule, number, session, signal, onProgress } = options;
+  const { schedule, number, session, signal, steady, onProgress } = options;
   const { run, platform, brokers, authority, durations, recorder, secrets, artifacts } = session;
   let last: ScheduleProgress = {
     schedule,
@@ -48,7 +50,7 @@ export async function runSchedule(options: RunScheduleOptions): Promise<Schedule
     stage: null,
   };
   onProgress?.(last);
-  const name = `chaos-${schedule.seed}`;
+  const name = scheduleName(schedule, steady);
   const tell = recorder.tell(scenarioId({ number, name }));
   const scenario = scheduleScenario({
     schedule,
@@ -57,6 +59,7 @@ export async function runSchedule(options: RunScheduleOptions): Promise<Schedule
     faults: new Map(FAULT_KINDS.map((kind) => [kind.name, kind])),
     abilities: session.abilities,
     tell,
+    steady,
     onProgress: (progress) => {
       last = progress;
       onProgress?.(progress);
@@ -87,7 +90,10 @@ export async function runSchedule(options: RunScheduleOptions): Promise<Schedule
       }),
   });
   if (result === undefined) throw new Error("the runner gave no result");
-  const steps = last.steps;
+  const { steps, published } = last;
+  // The result lives as long as the run and holds the scenario, which holds this: without it the whole deployment would stay in memory,
+  // with the records of its broker.
+  last = { ...last, stage: null };
   await writeFile(join(directory, "steps.json"), `${JSON.stringify(steps, null, 2)}\n`);
   const verdict = await readVerdict(directory);
   return {
@@ -96,7 +102,7 @@ export async function runSchedule(options: RunScheduleOptions): Promise<Schedule
     directory,
     scenario: result,
     steps,
-    published: last.published,
+    published,
     verdict,
   };
 }

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { Ability } from "../../abilities.ts";
 import type { Durations } from "../../durations.ts";
 import { expectFault } from "../../errors.ts";
@@ -6,6 +7,7 @@ import { APP } from "../../pods.ts";
 import { seededRandom } from "../../random.ts";
 import type { Scenario, ScenarioContext } from "../../scenario.ts";
 import type { Stage } from "../../stage.ts";
+import { orAbort } from "../../waiting.ts";
 import type { FaultKind } from "../fault-kind.ts";
 import type { Schedule } from "../schedule.ts";
 import type { TriggerKind } from "../trigger-kind.ts";
@@ -29,6 +31,15 @@ export interface ScheduleProgress {
   readonly stage: Stage | null;
 }
 
+/** A play that goes on behind its steps: the load does, until somebody ends it. */
+export interface SteadyPlay {
+  readonly ended: AbortSignal;
+  readonly lastsMsMax: number;
+}
+
+/** Of the one deployment that is played steadily: the schedules of a run have numbers from 1. */
+export const STEADY_NUMBER = 0;
+
 export interface ScheduleScenarioOptions {
   readonly schedule: Schedule;
   /** Of the run, from 1. */
@@ -38,6 +49,7 @@ export interface ScheduleScenarioOptions {
   /** Of target and broker together. */
   readonly abilities: ReadonlySet<Ability>;
   readonly tell: Tell;
+  readonly steady?: SteadyPlay | undefined;
   readonly onProgress: (progress: ScheduleProgress) => void;
 }
 
@@ -57,14 +69,19 @@ const MEMORY_LIMIT = "384Mi";
 
 /** A schedule as a scenario: it deploys, plays the steps under load, heals, and waits until all has converged. */
 export function scheduleScenario(options: ScheduleScenarioOptions): Scenario {
-  const { schedule, number } = options;
+  const { schedule, number, steady } = options;
   return {
     number,
-    name: `chaos-${schedule.seed}`,
+    name: scheduleName(schedule, steady),
     title: `Every invariant holds under a schedule of ${schedule.steps.length} steps.`,
-    timeoutMs: (durations) => timeoutMs(schedule, durations),
+    timeoutMs: (durations) => timeoutMs(schedule, durations) + (steady?.lastsMsMax ?? 0),
     run: async (context) => await new ScheduleRun(options, context).run(),
   };
+}
+
+/** Names the artifacts too. */
+export function scheduleName({ seed }: Pick<Schedule, "seed">, steady?: SteadyPlay): string {
+  return steady === undefined ? `chaos-${seed}` : `steady-${seed}`;
 }
 
 /** Every wait inside is bounded: this is for what nobody thought of. */
@@ -98,7 +115,7 @@ class ScheduleRun {
   }
 
   async #playAndConverge(): Promise<void> {
-    const { schedule, abilities } = this.#options;
+    const { schedule, abilities, steady } = this.#options;
     const { durations, step } = this.#context;
     step(`deploy ${schedule.replicas} pods`);
     const stage = await this.#context.stage({
@@ -106,8 +123,10 @@ class ScheduleRun {
       partitions: schedule.partitions,
       brokerNodes: abilities.has("broker-nodes") ? BROKER_NODES : 1,
       configure: withChaosRules,
-      podFaults: true,
-      ...(abilities.has("memory-limits") && { memoryFaults: true, memoryLimit: MEMORY_LIMIT }),
+      // Nothing strikes a steady deployment: it is as in production.
+      podFaults: steady === undefined,
+      ...(steady === undefined &&
+        abilities.has("memory-limits") && { memoryFaults: true, memoryLimit: MEMORY_LIMIT }),
     });
     this.#stage = stage;
     this.#show("deploying");
@@ -118,6 +137,7 @@ class ScheduleRun {
     await using load = this.#playLoad(stage);
     this.#load = load;
     await player.play();
+    if (steady !== undefined) await aborted(steady.ended, this.#context.signal);
     step("heal everything, and wait until all has converged");
     this.#show("converging");
     await load.stop();
@@ -185,6 +205,11 @@ class ScheduleRun {
 async function publish({ id, value }: LoadRecord, stage: Stage): Promise<void> {
   if (id === null) await stage.publishUndecodable(Buffer.from(value));
   else await stage.publishAgain({ id, value });
+}
+
+/** Resolves when it aborts. */
+async function aborted(ended: AbortSignal, signal: AbortSignal): Promise<void> {
+  if (!ended.aborted) await orAbort(once(ended, "abort"), signal);
 }
 
 /** How the pod ended since then, if it did. */

@@ -7,6 +7,7 @@ import type { ScheduleResult } from "../engine/run-schedule.ts";
 import type { ShrunkFailure } from "../shrink-failure.ts";
 import type { SoakFinding } from "../soak/judge-soak.ts";
 import { soakLines } from "../soak/soak-lines.ts";
+import { STEADY_NUMBER } from "../engine/schedule-scenario.ts";
 import { isFailed } from "./exit-code.ts";
 
 export interface ChaosClosing {
@@ -83,7 +84,7 @@ function countText(results: readonly ScheduleResult[]): string {
   const [struck, missed, silent] = [count("struck"), count("missed"), count("never-fired")];
   const open = total - struck - missed - silent;
   return [
-    `${results.length}, with ${total} steps: ${struck} struck`,
+    `${results.filter(({ number }) => number !== STEADY_NUMBER).length}, with ${total} steps: ${struck} struck`,
     ...(missed === 0 ? [] : [`${missed} missed`]),
     ...(silent === 0 ? [] : [`${silent} never fired`]),
     ...(open === 0 ? [] : [`${open} not played`]),

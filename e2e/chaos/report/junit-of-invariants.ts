@@ -1,6 +1,7 @@
 import { escapeXml } from "../../report/xml.ts";
 import type { InvariantVerdict } from "../../checkers/checker.ts";
 import type { ScheduleResult } from "../engine/run-schedule.ts";
+import { STEADY_NUMBER } from "../engine/schedule-scenario.ts";
 import type { SoakFinding } from "../soak/judge-soak.ts";
 import { describeFinding, measureName } from "../soak/soak-lines.ts";
 
@@ -44,7 +45,8 @@ function scheduleSuite(
   const { schedule, scenario, verdict } = result;
   const cases = [playedCase(result), ...(verdict?.verdicts ?? []).map(invariantCase)];
   const seed = String(schedule.seed);
-  return suiteOf(seed, cases, { ...properties, schedule: seed }, scenario.durationMs);
+  const name = result.number === STEADY_NUMBER ? "steady" : seed;
+  return suiteOf(name, cases, { ...properties, schedule: seed }, scenario.durationMs);
 }
 
 function growthSuite(

@@ -16,7 +16,7 @@ export interface SoakFinding {
   readonly subject: string;
   readonly first: number;
   readonly last: number;
-  /** Of all subjects. */
+  /** Of all processes, or of the volume that is shown. */
   readonly peak: number;
   /** Of the one that is shown; null when it has too few samples. */
   readonly perHour: number | null;
@@ -109,7 +109,7 @@ function amountFinding(samples: readonly SoakSample[], measure: Measure): SoakFi
     measure,
     subjects: series.length,
     judged: series.length,
-    ...extremes(shown, series),
+    ...extremes(shown, [shown]),
     perHour: null,
     bound: { of: "amount", max: worst.max },
     status: isBroken ? "broken" : "holds",

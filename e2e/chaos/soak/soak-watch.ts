@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { podName } from "../../pods.ts";
 import type { Stage } from "../../stage.ts";
 import { pause } from "../../waiting.ts";
+import type { ScheduleProgress } from "../engine/schedule-scenario.ts";
 import { samplePod } from "./pod-sample.ts";
 import { sampleRunner } from "./runner-sample.ts";
 import type { SoakSample } from "./sample.ts";
@@ -42,6 +43,12 @@ export class SoakWatch implements AsyncDisposable {
   /** Measures that deployment too, under this name, from now on. */
   follow(name: string, stage: Stage): void {
     this.#stages.set(name, stage);
+  }
+
+  /** The same for a schedule, by how far it has come: one that has ended is taken down. */
+  see(name: string, { phase, stage }: Pick<ScheduleProgress, "phase" | "stage">): void {
+    if (phase === "ended") this.leave(name);
+    else if (stage !== null) this.follow(name, stage);
   }
 
   /** It is taken down. */
