@@ -10,22 +10,23 @@ export interface GrowthBound {
 const MIB = 2 ** 20;
 
 export const GROWTH_BOUNDS: readonly GrowthBound[] = [
-  { kind: "runner", measure: "residentBytes", perHourMax: 256 * MIB },
+  { kind: "runner", measure: "residentBytes", perHourMax: 512 * MIB },
   { kind: "runner", measure: "heapBytes", perHourMax: 128 * MIB },
   { kind: "runner", measure: "openFiles", perHourMax: 20 },
-  { kind: "pod", measure: "residentBytes", perHourMax: 64 * MIB },
-  { kind: "pod", measure: "heapBytes", perHourMax: 32 * MIB },
+  { kind: "pod", measure: "residentBytes", perHourMax: 192 * MIB },
+  { kind: "pod", measure: "heapBytes", perHourMax: 64 * MIB },
   { kind: "pod", measure: "openFiles", perHourMax: 10 },
 ];
 
 /** Compiled code, connections and caches are there by then. */
-export const WARM_UP_MS = 120_000;
+export const WARM_UP_MS = 300_000;
 
 /** Between two samples. */
 export const SAMPLE_INTERVAL_MS = 5000;
 
-/** Ten minutes behind the warm-up: what is noise in a minute would be large in an hour. */
-export const SAMPLES_MIN = 120;
+/** Behind the warm-up, and for how long. A busy machine takes fewer samples than the interval promises. */
+export const SAMPLES_MIN = 60;
+export const SETTLED_MS_MIN = 600_000;
 
 /** Files that a volume may hold. */
 export function allowedFiles({ attempts, starts, claims }: VolumeUse) {

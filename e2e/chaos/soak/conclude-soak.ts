@@ -1,10 +1,10 @@
 import { EXIT_CODE } from "../../errors.ts";
 import type { ExitCode } from "../../errors.ts";
-import { SAMPLES_MIN, SAMPLE_INTERVAL_MS, WARM_UP_MS } from "./bounds.ts";
+import { SETTLED_MS_MIN, WARM_UP_MS } from "./bounds.ts";
 import type { SoakFinding } from "./judge-soak.ts";
 
-/** A run of this duration must be judged: a warm-up, enough samples, and as much again for a machine that is busy. */
-export const SOAK_MS_MIN = 2 * (WARM_UP_MS + SAMPLES_MIN * SAMPLE_INTERVAL_MS);
+/** A run of this duration must be judged: a warm-up, enough time, and as much again for a machine that is busy. */
+export const SOAK_MS_MIN = 2 * (WARM_UP_MS + SETTLED_MS_MIN);
 
 /** Of the whole run, once growth is judged. `durationMs`: that was asked for; null: none was. */
 export function exitCodeWithSoak(

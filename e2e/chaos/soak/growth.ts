@@ -9,6 +9,8 @@ export interface GrowthOptions {
   readonly warmUpMs: number;
   /** Points behind the warm-up: with fewer nothing can be said. */
   readonly pointsMin: number;
+  /** And so long they must last: what is noise in a minute would be large in an hour. */
+  readonly settledMsMin: number;
 }
 
 /** The windows into which a series is cut. An even number, so that half of the time is half of the windows. */
@@ -34,6 +36,7 @@ export function settledPoints(
 export function growthPerHour(points: readonly Point[], options: GrowthOptions): number | null {
   const settled = settledPoints(points, options);
   if (settled.length < Math.max(2, options.pointsMin)) return null;
+  if (endOf(settled) - startOf(settled) < options.settledMsMin) return null;
   const floors = lowestOfWindows(settled);
   const middleMs = (startOf(settled) + endOf(settled)) / 2;
   const whole = slope(floors);

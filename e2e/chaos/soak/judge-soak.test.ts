@@ -51,7 +51,7 @@ test("a runner that keeps its memory holds, and one that leaks 10 MiB in a minut
   expect(find(lives(runner(0)), "runner", "residentBytes").status).toBe("holds");
   expect(find(lives(runner(10)), "runner", "residentBytes")).toMatchObject({
     status: "broken",
-    perHour: expect.closeTo(600 * MIB, -6),
+    perHour: expect.closeTo(600 * MIB, -7),
     reason: "runner grows by more than its bound",
   });
 });
@@ -92,17 +92,17 @@ test("processes that lived too shortly are not judged, and it is said why", () =
   const samples = lives({
     kind: "pod",
     subject: "short",
-    minutes: 3,
+    minutes: 6,
     measures: (minute) => ({ openFiles: 20 + minute * 100 }),
   });
   const finding = find(samples, "pod", "openFiles");
   expect(finding).toMatchObject({
     status: "not-judged",
     perHour: null,
-    reason: "12 samples after the warm-up of 120 s, 120 wanted",
+    reason: "12 samples in 55 s after the warm-up of 300 s, 60 in 600 s wanted",
   });
   expect(soakLines([finding])).toEqual([
-    "--   pod open files    20 to 311.7, peak 311.7 (at most 10 an hour; 0 of 1 processes judged), not judged: 12 samples after the warm-up of 120 s, 120 wanted",
+    "--   pod open files    20 to 611.7, peak 611.7 (at most 10 an hour; 0 of 1 processes judged), not judged: 12 samples in 55 s after the warm-up of 300 s, 60 in 600 s wanted",
   ]);
 });
 

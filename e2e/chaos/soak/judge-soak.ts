@@ -1,4 +1,4 @@
-import { GROWTH_BOUNDS, SAMPLES_MIN, WARM_UP_MS } from "./bounds.ts";
+import { GROWTH_BOUNDS, SAMPLES_MIN, SETTLED_MS_MIN, WARM_UP_MS } from "./bounds.ts";
 import type { GrowthBound } from "./bounds.ts";
 import { growthPerHour, settledPoints } from "./growth.ts";
 import type { GrowthOptions, Point } from "./growth.ts";
@@ -34,6 +34,7 @@ export interface JudgeSoakOptions extends GrowthOptions {
 const DEFAULTS: JudgeSoakOptions = {
   warmUpMs: WARM_UP_MS,
   pointsMin: SAMPLES_MIN,
+  settledMsMin: SETTLED_MS_MIN,
   growthBounds: GROWTH_BOUNDS,
 };
 
@@ -69,11 +70,12 @@ function growthFinding(
   if (shown === undefined) return unmeasured(kind, measure, limit);
   const status =
     shown.perHour === null ? "not-judged" : shown.perHour > perHourMax ? "broken" : "holds";
-  const count = settledPoints(shown.points, options).length;
+  const settled = settledPoints(shown.points, options);
+  const settledMs = (settled.at(-1)?.atMs ?? 0) - (settled[0]?.atMs ?? 0);
   const reasons = {
     holds: "",
     broken: `${shown.subject} grows by more than its bound`,
-    "not-judged": `${count} samples after the warm-up of ${options.warmUpMs / 1000} s, ${options.pointsMin} wanted`,
+    "not-judged": `${settled.length} samples in ${Math.round(settledMs / 1000)} s after the warm-up of ${options.warmUpMs / 1000} s, ${options.pointsMin} in ${options.settledMsMin / 1000} s wanted`,
   };
   return {
     kind,
