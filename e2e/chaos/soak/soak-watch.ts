@@ -16,6 +16,9 @@ export interface SoakWatchOptions {
   readonly intervalMs: number;
 }
 
+/** Whoever fails to write to a journal begins another one, and a step of the clock can do the same. */
+const BEGINS_JOURNALS = /^(?:volume|clock)\./;
+
 /** A pod that does not answer for so long has no sample this time. */
 const ANSWER_MS_MAX = 2000;
 /** A listing is many requests in a cluster. In rounds. */
@@ -25,6 +28,8 @@ const VOLUME_ROUNDS = { local: 1, cluster: 6 } as const;
 export class SoakWatch implements AsyncDisposable {
   readonly samples: SoakSample[] = [];
   readonly #stages = new Map<string, Stage>();
+  /** Their journals have no bound. */
+  readonly #disturbed = new Set<string>();
   readonly #ending = new AbortController();
   readonly #file: WriteStream;
   readonly #done: Promise<void>;
@@ -46,7 +51,9 @@ export class SoakWatch implements AsyncDisposable {
   }
 
   /** The same for a schedule, by how far it has come: one that has ended is taken down. */
-  see(name: string, { phase, stage }: Pick<ScheduleProgress, "phase" | "stage">): void {
+  see(name: string, { schedule, phase, stage }: ScheduleProgress): void {
+    if (schedule.steps.some((step) => BEGINS_JOURNALS.test(step.do.fault)))
+      this.#disturbed.add(name);
     if (phase === "ended") this.leave(name);
     else if (stage !== null) this.follow(name, stage);
   }
@@ -83,7 +90,11 @@ export class SoakWatch implements AsyncDisposable {
     for (const sample of samples) if (sample !== null) this.#add(sample);
     const rounds = target.cluster === null ? VOLUME_ROUNDS.local : VOLUME_ROUNDS.cluster;
     if (round % rounds !== 0 || this.#ending.signal.aborted) return;
-    const volume = await sampleVolume(stage, name, atMs).catch(() => null);
+    const volume = await sampleVolume(stage, {
+      subject: name,
+      isDisturbed: this.#disturbed.has(name),
+      atMs,
+    }).catch(() => null);
     if (volume !== null && this.#stages.has(name)) this.#add(volume);
   }
 
