@@ -8,10 +8,15 @@ import {
   type Seen,
 } from "./history-facts.ts";
 import { secondsAt } from "./telling.ts";
-import type { Published } from "../history-event.ts";
+import type { Ended, Published } from "../history-event.ts";
 
 /** Reason of an `ended` event: the owner of an attempt says in its log and journal how it ended, after another pod had called it in doubt. */
 export const LATE = "late";
+
+/** Whether it is certain by that: it stands on the volume, or the late owner said so. */
+export function isDone({ from, outcome, reason }: Ended): boolean {
+  return outcome === "done" && (from === "file" || reason === LATE);
+}
 
 const known = new WeakMap<ActionFacts, number | undefined>();
 
@@ -26,9 +31,7 @@ export function terminalMs(action: ActionFacts): number | undefined {
     ...action.letters.map(({ atMs }) => atMs),
   ];
   for (const { outcomes } of action.attempts.values()) {
-    for (const { from, outcome, reason, atMs } of outcomes) {
-      if (outcome === "done" && (from === "file" || reason === LATE)) times.push(atMs);
-    }
+    for (const ended of outcomes) if (isDone(ended)) times.push(ended.atMs);
   }
   const first = times.length === 0 ? undefined : Math.min(...times);
   known.set(action, first);

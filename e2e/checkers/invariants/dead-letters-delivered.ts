@@ -7,7 +7,7 @@ import {
   outcomeFileOf,
 } from "../facts/history-facts.ts";
 import { secondsAt } from "../facts/telling.ts";
-import { LATE } from "../facts/terminal.ts";
+import { isDone } from "../facts/terminal.ts";
 
 /** What did not end as done has a dead letter of its last attempt, at least one. A late owner's done makes it needless. */
 export const deadLettersDelivered: Checker = {
@@ -24,20 +24,12 @@ export const deadLettersDelivered: Checker = {
 function undelivered(action: ActionFacts, facts: HistoryFacts): Finding[] {
   const last = lastAttemptOf(action);
   const ended = outcomeFileOf(last);
-  if (last === undefined || ended === undefined || last.letters.length > 0 || isDone(action))
+  if (last === undefined || ended === undefined || last.letters.length > 0 || wasDone(action))
     return [];
   const message = `attempt ${last.attempt} of ${action.key} ended ${ended.outcome} (${ended.reason}, by ${ended.pod}) at ${secondsAt(facts, ended.atMs)}, and no dead letter says so`;
   return [{ message, events: [ended.index] }];
 }
 
-function isDone({ attempts }: ActionFacts): boolean {
-  for (const { outcomes } of attempts.values()) {
-    if (
-      outcomes.some(
-        ({ from, outcome, reason }) => outcome === "done" && (from === "file" || reason === LATE),
-      )
-    )
-      return true;
-  }
-  return false;
+function wasDone({ attempts }: ActionFacts): boolean {
+  return [...attempts.values()].some(({ outcomes }) => outcomes.some(isDone));
 }
