@@ -1,59 +1,80 @@
-import { availableParallelism } from "node:os";
-import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import { CRASH_POINTS } from "#fixtures/model/crash-points.ts";
 import { type Counts, createCounts } from "#fixtures/model/counts.ts";
-import type { RunReport, Share } from "./simulate-worker.ts";
+import { simulate } from "#fixtures/model/simulate.ts";
+import { UsageError } from "./errors.ts";
+import {
+  SIMULATE_USAGE,
+  type SimulateArguments,
+  simulateArguments,
+  stepText,
+} from "./simulate/arguments.ts";
+import { failureLines, shrunkLines } from "./simulate/failure-lines.ts";
+import { shrinkRun } from "./simulate/shrink-run.ts";
+import type { RunReport, Share } from "./simulate/worker.ts";
 
-const USAGE = "usage: npm run simulate -- [--runs N] [--seed N] [--jobs N]\n";
-const WORKER = new URL("./simulate-worker.ts", import.meta.url);
-/** A failing run is shown with so many of its last steps; alone, with all that were kept. */
-const TRACE_LENGTH = 25;
+const WORKER = new URL("./simulate/worker.ts", import.meta.url);
 const PROGRESS_MS = 10_000;
+const SHRINK_MS_MAX = 10_000;
 /** So many runs have to hit every crash point; fewer need not. */
 const RUNS_TO_HIT_ALL = 1000;
 const EXIT_CODE = { passed: 0, broken: 1, usage: 2, missed: 4 } as const;
 
-if (import.meta.main) await main();
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
 
-async function main(): Promise<void> {
-  const options = read();
-  if (!options) {
-    process.stderr.write(USAGE);
-    process.exitCode = EXIT_CODE.usage;
-    return;
+async function main(argv: readonly string[]): Promise<number> {
+  try {
+    const options = simulateArguments(argv);
+    if (options) return await run(options);
+    process.stdout.write(SIMULATE_USAGE);
+    return EXIT_CODE.passed;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`${error.message}\nAll options: npm run simulate -- --help\n`);
+    return EXIT_CODE.usage;
   }
-  const { runs, seed, jobs } = options;
+}
+
+async function run({ runs, seed, jobs, steps, shrink }: SimulateArguments): Promise<number> {
   print(`seed ${seed}`);
   const counts = createCounts();
   const startMs = performance.now();
   let shownMs = startMs;
   let done = 0;
-  let failed = 0;
+  const failed: RunReport[] = [];
   const note = (report: RunReport): void => {
     done += 1;
     counts.merge(report.counts);
     if (report.violations.length > 0) {
-      failed += 1;
-      showFailure(report, runs === 1 ? report.trace.length : TRACE_LENGTH);
+      failed.push(report);
+      print(...failureLines(report, { isAlone: runs === 1, chosen: steps }));
     }
     if (performance.now() - shownMs > PROGRESS_MS) {
       shownMs = performance.now();
-      print(`${done} of ${runs} runs, ${failed} failed`);
+      print(`${done} of ${runs} runs, ${failed.length} failed`);
     }
   };
   const threads = Array.from({ length: Math.min(jobs, runs) }, (_, index) =>
-    runShare({ first: seed + index, step: Math.min(jobs, runs), end: seed + runs }, note),
+    runShare({ first: seed + index, step: Math.min(jobs, runs), end: seed + runs, steps }, note),
   );
   await Promise.all(threads);
+  const seconds = (performance.now() - startMs) / 1000;
   showCounts(counts);
   const missed = CRASH_POINTS.filter((point) => counts.get("crash points", point) === 0);
   print(`crash points not hit: ${missed.length === 0 ? "none" : missed.join(", ")}`);
-  const seconds = (performance.now() - startMs) / 1000;
+  const [first] = failed.toSorted((one, other) => placeOf(one) - placeOf(other));
+  if (first && shrink) await showShrunk(first);
   const stepRate = Math.round(counts.total("steps") / seconds);
-  print(`${runs} runs in ${seconds.toFixed(1)} s, ${stepRate} steps a second, ${failed} failed`);
-  print(`again: npm run simulate -- --seed ${seed} --runs ${runs}`);
-  process.exitCode = exitCode(runs, failed, missed.length);
+  print(
+    `${runs} runs in ${seconds.toFixed(1)} s, ${stepRate} steps a second, ${failed.length} failed`,
+    `again: npm run simulate -- --seed ${seed} ${steps ? `--steps ${stepText(steps)}` : `--runs ${runs}`}`,
+  );
+  return exitCode(runs, failed.length, missed.length);
+
+  /** Seeds begin again behind the largest one. */
+  function placeOf(report: RunReport): number {
+    return (report.seed - seed + 2 ** 32) % 2 ** 32;
+  }
 }
 
 /**
@@ -77,28 +98,16 @@ function runShare(share: Share, note: (report: RunReport) => void): Promise<void
   });
 }
 
-function read(): { runs: number; seed: number; jobs: number } | undefined {
-  try {
-    const { values } = parseArgs({
-      options: { runs: { type: "string" }, seed: { type: "string" }, jobs: { type: "string" } },
-    });
-    const runs = Number(values.runs ?? 1000);
-    const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 32));
-    const jobs = Number(values.jobs ?? availableParallelism());
-    const positive = [runs, jobs].every((number) => Number.isInteger(number) && number > 0);
-    const valid = positive && Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32;
-    return valid ? { runs, seed, jobs } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function showFailure({ seed, trace, violations }: RunReport, length: number): void {
-  print(`FAILED, seed ${seed}:`);
-  for (const { invariant, detail } of violations) print(`  not so: ${invariant} (${detail})`);
-  print("  the last steps:");
-  for (const line of trace.slice(-length)) print(`    ${line}`);
-  print(`  replay: npm run simulate -- --seed ${seed} --runs 1`);
+async function showShrunk(failed: RunReport): Promise<void> {
+  print(
+    `looking for fewer steps with which seed ${failed.seed} fails, for ${SHRINK_MS_MAX / 1000} s at most`,
+  );
+  const shrunk = await shrinkRun({
+    failed,
+    simulate: (seed, steps) => simulate(seed, { steps }),
+    timeMsMax: SHRINK_MS_MAX,
+  });
+  print(...shrunkLines(shrunk));
 }
 
 function showCounts(counts: Counts): void {
@@ -108,6 +117,6 @@ function showCounts(counts: Counts): void {
   }
 }
 
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
+function print(...lines: readonly string[]): void {
+  process.stdout.write(lines.map((line) => `${line}\n`).join(""));
 }

@@ -7,24 +7,26 @@ export interface Share {
   readonly first: number;
   readonly step: number;
   readonly end: number;
+  /** Of each run only these steps are played; null: all. */
+  readonly steps: readonly number[] | null;
 }
 
 /** One run, as a thread tells it. */
-export interface RunReport extends Omit<SimulationReport, "counts" | "trace"> {
+export interface RunReport extends Omit<SimulationReport, "counts"> {
   readonly counts: CountTable;
-  /** Only of a run that failed. */
-  readonly trace: readonly string[];
 }
 
-const { first, step, end }: Share = workerData;
+const { first, step, end, steps }: Share = workerData;
 
 for (let seed = first; seed < end; seed += step) {
-  const { counts, trace, violations, ...report } = await simulate(seed % 2 ** 32);
+  const { counts, ...report } = await simulate(seed % 2 ** 32, steps ? { steps } : {});
+  const hasFailed = report.violations.length > 0;
   const run: RunReport = {
     ...report,
-    violations,
     counts: counts.table,
-    trace: violations.length > 0 ? trace : [],
+    // Long, and of no use where nothing broke.
+    trace: hasFailed ? report.trace : [],
+    steps: hasFailed ? report.steps : [],
   };
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, no window
   parentPort?.postMessage(run);

@@ -1,0 +1,51 @@
+import { execa } from "execa";
+import { expect, test } from "vitest";
+import { PLANTED_FAULTS } from "../chaos/prove/planted-faults.ts";
+import { type StagedCopy, stageCopy } from "../chaos/prove/stage-copy.ts";
+
+const NOT_DURABLE = "every execution had been durably claimed with a nonce of its own run";
+
+/** A copy of the consumer that sends before the name of its claim is durable: almost every run breaks something. */
+function stageBroken(signal: AbortSignal): Promise<StagedCopy> {
+  const planted = PLANTED_FAULTS.find(({ name }) => name === "directory-not-synced");
+  if (!planted) throw new Error("directory-not-synced is not planted any more");
+  return stageCopy(planted.edits, signal);
+}
+
+function untimed(output: string): string {
+  return output.replace(/^1 runs in .*$/m, "");
+}
+
+test(
+  "a run that fails is shrunk to a few steps, and these fail again in the same way, each time",
+  { timeout: 120_000 },
+  async ({ signal }) => {
+    await using copy = await stageBroken(signal);
+    const simulate = async (...argv: string[]): Promise<string> => {
+      const { stdout, exitCode } = await execa(process.execPath, ["e2e/simulate.ts", ...argv], {
+        cwd: copy.directory,
+        reject: false,
+        cancelSignal: signal,
+      });
+      expect(exitCode).toBe(1);
+      return stdout;
+    };
+    const found = await simulate("--seed", "1", "--runs", "2");
+    expect(found).toContain(`\n  not so: ${NOT_DURABLE} (`);
+    const [, before, after] =
+      /^shrunk, seed 1: (\d+) steps became (\d+) in [\d.]+ s \(\d+ runs\)$/m.exec(found) ?? [];
+    expect(Number(before)).toBeGreaterThan(Number(after));
+    expect(Number(after)).toBeLessThanOrEqual(5);
+    expect(found).toContain(`\n  still not so: ${NOT_DURABLE} (`);
+
+    const [, steps = ""] =
+      /^ {2}replay: npm run simulate -- --seed 1 --steps (\S+)$/m.exec(found) ?? [];
+    expect(steps.split(",").length).toBe(Number(after));
+    const replayed = await simulate("--seed", "1", "--steps", steps);
+    expect(replayed).toContain(`\nFAILED, seed 1:\n  not so: ${NOT_DURABLE} (`);
+    expect(replayed).toContain(`\nagain: npm run simulate -- --seed 1 --steps ${steps}`);
+    expect(untimed(await simulate("--seed", "1", "--steps", steps))).toBe(untimed(replayed));
+
+    expect(await simulate("--seed", "1", "--runs", "1", "--no-shrink")).not.toMatch(/^shrunk/m);
+  },
+);
