@@ -1,5 +1,6 @@
 import { APP, containerStatus, isTerminating, podName, restarts } from "../../../pods.ts";
 import type { Stage } from "../../../stage.ts";
+import { FaultImpossibleError } from "../../fault-kind.ts";
 
 /** Which run of the consumer's container a pod has now; undefined when it is gone or its container does not run. */
 export async function runningApp(
@@ -13,22 +14,26 @@ export async function runningApp(
 }
 
 /**
- * Does something to the running container. A pod that ended before it was done is no error, since pods end at any time: then it gives
- * false, and the fault has not fired. Everything else that fails is thrown.
+ * Does something to the running container. Pods end at any time: one whose container does not run, or ends before it is done, makes the
+ * fault impossible now. That may be the pod which stands at the moment: after a forced deletion its process can still run for a while.
  */
 export async function whileRunning(
   stage: Pick<Stage, "target">,
   pod: string,
   work: () => Promise<void>,
-): Promise<boolean> {
+): Promise<{ readonly restarts: number }> {
   const before = await runningApp(stage, pod);
-  if (before === undefined) return false;
+  if (before === undefined) {
+    throw new FaultImpossibleError(`the consumer's container of pod ${pod} does not run`);
+  }
   try {
     await work();
-    return true;
+    return before;
   } catch (error) {
     const after = await runningApp(stage, pod);
     if (after?.restarts === before.restarts) throw error;
-    return false;
+    throw new FaultImpossibleError(`the consumer's container of pod ${pod} ended first`, {
+      cause: error,
+    });
   }
 }

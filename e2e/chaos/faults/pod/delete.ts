@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { isTerminating, podName } from "../../../pods.ts";
 import type { Stage } from "../../../stage.ts";
-import { faultKind } from "../../fault-kind.ts";
+import { faultKind, FaultImpossibleError } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
 import { watchContainers } from "../container-watch.ts";
 import { passingFault } from "../passing-fault.ts";
@@ -39,19 +39,19 @@ export async function deletePod(
 ): Promise<InjectedFault> {
   const watch = watchContainers(stage.target);
   const isForced = options.gracePeriodSeconds === 0;
-  const present = await presentPod(stage, pod);
-  const isDeleted = present !== undefined && !(isTerminating(present) && !isForced);
-  if (isDeleted) {
-    try {
-      await stage.target.deletePod(pod, options);
-    } catch (error) {
-      // It is gone already: then this deletion did not take it away.
-      if ((await presentPod(stage, pod)) !== undefined) throw error;
-      return passingFault(async () => undefined);
-    }
+  const isPresent = async (): Promise<boolean> => {
+    const present = await presentPod(stage, pod);
+    return present !== undefined && (isForced || !isTerminating(present));
+  };
+  const isGone = `pod ${pod} is gone or terminates already`;
+  if (!(await isPresent())) throw new FaultImpossibleError(isGone);
+  try {
+    await stage.target.deletePod(pod, options);
+  } catch (error) {
+    if (await isPresent()) throw error;
+    throw new FaultImpossibleError(isGone, { cause: error });
   }
   return passingFault(async () => {
-    if (!isDeleted) return undefined;
     const ofPod = watch.events.filter((event) => event.pod === pod);
     const gone = ofPod.find(({ name }) => name === "gone");
     if (gone !== undefined) watch.stop();

@@ -29,20 +29,24 @@ export async function freezePod(
   pod: string,
   signal: AbortSignal,
 ): Promise<InjectedFault> {
-  const before = await runningApp(stage, pod);
-  const isFrozen = await whileRunning(stage, pod, () => stage.target.pause(pod, APP));
+  const before = await whileRunning(stage, pod, () => stage.target.pause(pod, APP));
   let answered = false;
-  if (isFrozen) {
-    void stage.readiness(pod).then((answer) => (answered ||= answer !== null));
-    await pause(SILENCE_MS, signal);
-  }
-  const isSilent = isFrozen && !answered;
+  void stage.readiness(pod).then((answer) => (answered ||= answer !== null));
+  await pause(SILENCE_MS, signal);
+  const isSilent = !answered;
   return lastingFault(
     async () => (isSilent ? `it answered nothing for ${SILENCE_MS} ms` : undefined),
     async () => {
-      const now = await runningApp(stage, pod);
-      if (!isFrozen || now === undefined || now.restarts !== before?.restarts) return;
-      await whileRunning(stage, pod, () => stage.target.unpause(pod, APP));
+      if (!(await isRun(stage, pod, before.restarts))) return;
+      try {
+        await stage.target.unpause(pod, APP);
+      } catch (error) {
+        if (await isRun(stage, pod, before.restarts)) throw error;
+      }
     },
   );
+}
+
+async function isRun(stage: Stage, pod: string, restarts: number): Promise<boolean> {
+  return (await runningApp(stage, pod))?.restarts === restarts;
 }

@@ -33,11 +33,10 @@ export async function killPod(
   process: KillParameters["process"] = "container",
 ): Promise<InjectedFault> {
   const watch = watchContainers(stage.target);
-  const isKilled = await whileRunning(stage, pod, () =>
+  await whileRunning(stage, pod, () =>
     process === "container" ? stage.target.kill(pod, APP, "SIGKILL") : killConsumer(stage, pod),
   );
   return passingFault(async () => {
-    if (!isKilled) return undefined;
     const exit = watch.events.find(
       (event) => event.name === "exit" && event.pod === pod && event.container === APP,
     );

@@ -5,7 +5,7 @@ import { exhaustMemory } from "../../../targets/memory-fault.ts";
 import { faultKind } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
 import { passingFault } from "../passing-fault.ts";
-import { runningApp, whileRunning } from "./app-container.ts";
+import { whileRunning } from "./app-container.ts";
 
 export const podOutOfMemory: FaultKind = faultKind({
   name: "pod.out-of-memory",
@@ -24,12 +24,11 @@ export async function exhaustPod(
   stage: Pick<Stage, "target">,
   pod: string,
 ): Promise<InjectedFault> {
-  const before = await runningApp(stage, pod);
-  const isAsked = await whileRunning(stage, pod, () => exhaustMemory(stage.target, pod));
+  const before = await whileRunning(stage, pod, () => exhaustMemory(stage.target, pod));
   return passingFault(async () => {
     const seen = stage.target.lastSeen(pod);
     const status = seen && containerStatus(seen);
-    if (!isAsked || before === undefined || status === undefined) return undefined;
+    if (status === undefined) return undefined;
     const { state, lastState, restartCount } = status;
     // An earlier run may have ended in the same way.
     const ended = [
