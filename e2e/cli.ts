@@ -95,6 +95,8 @@ async function compare([left, right]: readonly [string, string]): Promise<ExitCo
 async function runChaos(
   chaos: Extract<Invocation, { command: "chaos" }>["chaos"],
 ): Promise<ExitCode> {
+  // At once: what is loaded next takes a second.
+  process.stdout.write(`seed ${chaos.seed}\n`);
   return await whereSound(async (signal) => {
     const options = { arguments: chaos, terminal: process.stdout, signal };
     if (chaos.prove !== null) return await (await import("./chaos/prove/prove.ts")).prove(options);
@@ -105,6 +107,7 @@ async function runChaos(
 async function runReplay(
   replay: Extract<Invocation, { command: "replay" }>["replay"],
 ): Promise<ExitCode> {
+  process.stdout.write(`replay ${replay.path}\n`);
   return await whereSound(async (signal) => {
     const module = await import("./chaos/run-replay.ts");
     return await module.runReplay({ arguments: replay, terminal: process.stdout, signal });

@@ -53,7 +53,7 @@ export async function runChaos({
   const coverage = new Coverage({ ...REGISTERED_KINDS, faults }, place, chosen.load);
   const artifacts = await makeArtifacts(chosen, chosen.seed);
   using progress = new ChaosProgress(terminal, signal);
-  progress.line(`seed ${chosen.seed}, artifacts ${artifacts}`);
+  progress.line(`artifacts ${artifacts}`);
   const startMs = performance.now();
   const jobs = chosen.jobs ?? Math.max(1, Math.min(availableParallelism(), 4));
   let results: ScheduleResult[] = [];

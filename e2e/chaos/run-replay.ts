@@ -33,7 +33,7 @@ export async function runReplay({
   const { seed } = schedule;
   const artifacts = await makeArtifacts(chosen, seed);
   using progress = new ChaosProgress(terminal, signal);
-  progress.line(`replay ${file}, seed ${seed}, artifacts ${artifacts}`);
+  progress.line(`schedule ${file}, seed ${seed}, artifacts ${artifacts}`);
   let results: ScheduleResult[] = [];
   let secrets: ReadonlyMap<string, string>;
   {

@@ -62,6 +62,11 @@ describe("faults of a pod", () => {
     await using fault = await inject(deploymentScale, "", { change: 1 });
     expect(await proof(fault)).toMatch(/^1 replicas became 2: \S+ started$/);
     await test.stage.ready(2);
+    // The end of another scaling leaves this one in force.
+    await using another = await inject(deploymentScale, "", { change: 1 });
+    expect(await proof(another)).toMatch(/^2 replicas became 3: \S+ started$/);
+    await another.heal();
+    await test.stage.ready(2);
     await fault.heal();
     await test.stage.until("one pod is left", async () => {
       const pods = await test.stage.target.pods();

@@ -32,7 +32,7 @@ export async function prove(options: ProveOptions): Promise<ExitCode> {
   selectFaults(chosen.faults);
   const artifacts = await makeArtifacts(chosen, chosen.seed);
   using progress = new ChaosProgress(terminal, signal);
-  progress.line(`seed ${chosen.seed}, artifacts ${artifacts}`);
+  progress.line(`artifacts ${artifacts}`);
   const prover = new StagedProver({ chosen, artifacts, progress, signal });
   const proofs = await proveAll({
     faults,

@@ -90,6 +90,8 @@ function growthFinding(
   };
 }
 
+const NO_BOUND = "faults of the volume or the clock were injected, which make pods begin new ones";
+
 /** Of volumes: how much there may be depends on what was done, and is judged at every sample. */
 function amountFinding(samples: readonly SoakSample[], measure: Measure): SoakFinding {
   const series = seriesOf(samples, "volume", measure);
@@ -103,7 +105,8 @@ function amountFinding(samples: readonly SoakSample[], measure: Measure): SoakFi
   )[0];
   const shown = series.find(({ subject }) => subject === worst?.subject);
   if (worst === undefined || shown === undefined) {
-    return unmeasured("volume", measure, { of: "amount", max: 0 });
+    const finding = unmeasured("volume", measure, { of: "amount", max: 0 });
+    return series.length === 0 ? finding : { ...finding, reason: NO_BOUND };
   }
   const isBroken = worst.value > worst.max;
   return {

@@ -30,19 +30,25 @@ export const deploymentScale: FaultKind = faultKind<ScaleParameters>({
   inject: ({ stage, signal }, { change }) => scaleDeployment(stage, change, signal),
 });
 
-/** Scales by one pod. Healing gives it back the replicas of the stage. */
+/** Scales by one pod. Healing takes this change back; other scalings that are in force stay. */
 export async function scaleDeployment(
   stage: Stage,
   change: 1 | -1,
   signal: AbortSignal,
 ): Promise<InjectedFault> {
-  const wanted = stage.replicas + change;
-  if (wanted < 1)
+  if (stage.replicas + change < 1)
     throw new RangeError(
       `deployment.scale: change ${change} of ${stage.replicas} replicas leaves no pod; it needs 2 or more`,
     );
+  const before = stage.replicas + (changes.get(stage) ?? 0);
+  const wanted = before + change;
+  if (wanted < 1) {
+    throw new FaultImpossibleError(
+      `deployment.scale: another fault has scaled to ${before}, and one pod must be left`,
+    );
+  }
   const watch = watchContainers(stage.target);
-  await stage.target.scale(stage.deployment, wanted);
+  await scaleBy(stage, change);
   let proof: string | undefined;
   const look = async (): Promise<string | undefined> => {
     if (proof !== undefined) return proof;
@@ -52,7 +58,7 @@ export async function scaleDeployment(
     if (change > 0 ? present < wanted || seen === undefined : present > wanted) return undefined;
     // A pod that had just been deleted is not replaced then: no event of a pod shows it, but their number does.
     const how = seen === undefined ? `${present} are there` : `${seen.pod} ${name}`;
-    proof = `${stage.replicas} replicas became ${wanted}: ${how}`;
+    proof = `${before} replicas became ${wanted}: ${how}`;
     watch.stop();
     return proof;
   };
@@ -63,13 +69,22 @@ export async function scaleDeployment(
   }
   if (proof === undefined) {
     watch.stop();
-    await stage.target.scale(stage.deployment, stage.replicas);
+    await scaleBy(stage, -change);
     throw new FaultImpossibleError(
       `deployment.scale: there were not ${wanted} pods within ${CHANGE_MS_MAX} ms, since other faults move them`,
     );
   }
   return lastingFault(look, async () => {
     await look();
-    await stage.target.scale(stage.deployment, stage.replicas);
+    await scaleBy(stage, -change);
   });
+}
+
+/** Pods more or less than the stage has by itself, of all scalings that are in force. */
+const changes = new WeakMap<Stage, number>();
+
+async function scaleBy(stage: Stage, change: number): Promise<void> {
+  const sum = (changes.get(stage) ?? 0) + change;
+  changes.set(stage, sum);
+  await stage.target.scale(stage.deployment, stage.replicas + sum);
 }
