@@ -16,7 +16,7 @@ import { shrinkFailure } from "../shrink-failure.ts";
 import type { FailedRun } from "./failed-runs.ts";
 import type { PlantedFault } from "./planted-faults.ts";
 import type { Control, Prover, Search } from "./prove-all.ts";
-import { proveSimulated } from "./prove-simulated.ts";
+import { proveSimulated, shrinkSimulated } from "./prove-simulated.ts";
 import { stageCopy } from "./stage-copy.ts";
 import type { StagedCopy } from "./stage-copy.ts";
 
@@ -86,7 +86,12 @@ export class StagedProver implements Prover {
     );
     const broken = [...new Set(failed.flatMap((run) => run.broken))];
     this.#options.progress.line(`     broken: ${broken.join("; ") || "nothing"}`);
-    return { found: found && `seed ${found.seed}: ${right(found)}`, played };
+    if (found === null) return { found, played };
+    const by = `seed ${found.seed}: ${right(found)}`;
+    const { chosen, signal } = this.#options;
+    if (!chosen.shrink) return { found: by, played };
+    const shrunk = await shrinkSimulated(copy, { seed: found.seed, signal });
+    return { found: `${by}; ${shrunk}`, played };
   }
 
   async #simulate(copy: StagedCopy, runsMax: number, isFound: (run: FailedRun) => boolean) {
