@@ -1,23 +1,23 @@
 import type { Checker } from "../checker.ts";
-import { attemptsInTurn } from "./attempts-in-turn.ts";
-import { claimFilesWhole } from "./claim-files-whole.ts";
-import { claimsUnchanged } from "./claims-unchanged.ts";
-import { cleanStop } from "./clean-stop.ts";
-import { committedOwned } from "./committed-owned.ts";
-import { committedTerminal } from "./committed-terminal.ts";
-import { committedToEnd } from "./committed-to-end.ts";
-import { contractFileParses } from "./contract-file-parses.ts";
-import { deadLettersDelivered } from "./dead-letters-delivered.ts";
-import { everyEventTerminal } from "./every-event-terminal.ts";
-import { executionClaimed } from "./execution-claimed.ts";
-import { keysDistinct } from "./keys-distinct.ts";
-import { oneExecutionPerAction } from "./one-execution-per-action.ts";
-import { oneExecutionPerAttempt } from "./one-execution-per-attempt.ts";
-import { onlyPlannedActions } from "./only-planned-actions.ts";
-import { orderPerIncident } from "./order-per-incident.ts";
-import { outcomesTrue } from "./outcomes-true.ts";
-import { sentByClaimant } from "./sent-by-claimant.ts";
-import { storageFailure } from "./storage-failure.ts";
+import { attemptsInTurn } from "./execution/attempts-in-turn.ts";
+import { claimFilesWhole } from "./history/claim-files-whole.ts";
+import { claimsUnchanged } from "./history/claims-unchanged.ts";
+import { cleanStop } from "./execution/clean-stop.ts";
+import { committedOwned } from "./offsets/committed-owned.ts";
+import { committedTerminal } from "./offsets/committed-terminal.ts";
+import { committedToEnd } from "./liveness/committed-to-end.ts";
+import { contractFileParses } from "./history/contract-file-parses.ts";
+import { deadLettersDelivered } from "./liveness/dead-letters-delivered.ts";
+import { everyEventTerminal } from "./liveness/every-event-terminal.ts";
+import { executionClaimed } from "./execution/execution-claimed.ts";
+import { keysDistinct } from "./execution/keys-distinct.ts";
+import { oneExecutionPerAction } from "./execution/one-execution-per-action.ts";
+import { oneExecutionPerAttempt } from "./execution/one-execution-per-attempt.ts";
+import { onlyPlannedActions } from "./execution/only-planned-actions.ts";
+import { orderPerIncident } from "./execution/order-per-incident.ts";
+import { outcomesTrue } from "./history/outcomes-true.ts";
+import { sentByClaimant } from "./execution/sent-by-claimant.ts";
+import { storageFailure } from "./execution/storage-failure.ts";
 
 /**
  * Every invariant that a history can be judged by: safety first, then liveness. What happens inside the files of the volume (recovery is

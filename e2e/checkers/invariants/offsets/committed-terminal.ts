@@ -1,16 +1,16 @@
-import type { Checker, Finding } from "../checker.ts";
+import type { Checker, Finding } from "../../checker.ts";
 import {
   type ActionFacts,
   factsOf,
   type HistoryFacts,
   type PartitionFacts,
   type Seen,
-} from "../facts/history-facts.ts";
-import { actionKeyOf } from "../facts/action-key.ts";
-import { secondsAt } from "../facts/telling.ts";
-import { isSkipped, nameOf, recordTerminalMs, skipsOf, standingOf } from "../facts/terminal.ts";
-import { CLOCK_TOLERANCE_MS } from "../facts/tolerance.ts";
-import type { Committed, Published } from "../history-event.ts";
+} from "../../facts/history-facts.ts";
+import { actionKeyOf } from "../../facts/action-key.ts";
+import { secondsAt } from "../../facts/telling.ts";
+import { isSkipped, nameOf, recordTerminalMs, skipsOf, standingOf } from "../../facts/terminal.ts";
+import { CLOCK_TOLERANCE_MS } from "../../facts/tolerance.ts";
+import type { Committed, Published } from "../../history-event.ts";
 
 /**
  * At every commit that the broker accepted, each record before the committed offset was at its end. Judged over time: what ends a moment

@@ -1,13 +1,13 @@
-import type { Checker, Finding } from "../checker.ts";
+import type { Checker, Finding } from "../../checker.ts";
 import {
   type ActionFacts,
   factsOf,
   type HistoryFacts,
   lastAttemptOf,
   outcomeFileOf,
-} from "../facts/history-facts.ts";
-import { secondsAt } from "../facts/telling.ts";
-import { isDone } from "../facts/terminal.ts";
+} from "../../facts/history-facts.ts";
+import { secondsAt } from "../../facts/telling.ts";
+import { isDone } from "../../facts/terminal.ts";
 
 /** What did not end as done has a dead letter of its last attempt, at least one. A late owner's done makes it needless. */
 export const deadLettersDelivered: Checker = {

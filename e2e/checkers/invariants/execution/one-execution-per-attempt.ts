@@ -1,11 +1,11 @@
-import type { Checker, Finding } from "../checker.ts";
+import type { Checker, Finding } from "../../checker.ts";
 import {
   type ActionFacts,
   type AttemptFacts,
   factsOf,
   type HistoryFacts,
-} from "../facts/history-facts.ts";
-import { list, secondsAt } from "../facts/telling.ts";
+} from "../../facts/history-facts.ts";
+import { list, secondsAt } from "../../facts/telling.ts";
 
 /** Executions(key, attempt) <= 1. A claim that was sent twice shows as two effects with one parent id, or as two lines of the log. */
 export const oneExecutionPerAttempt: Checker = {

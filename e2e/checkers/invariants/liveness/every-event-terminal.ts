@@ -1,4 +1,4 @@
-import type { Checker, Finding } from "../checker.ts";
+import type { Checker, Finding } from "../../checker.ts";
 import {
   claimFileOf,
   factsOf,
@@ -6,9 +6,9 @@ import {
   outcomeFileOf,
   type PartitionFacts,
   recordName,
-} from "../facts/history-facts.ts";
-import { secondsAt } from "../facts/telling.ts";
-import { isSkipped, nameOf, skipsOf, standingOf, terminalMs } from "../facts/terminal.ts";
+} from "../../facts/history-facts.ts";
+import { secondsAt } from "../../facts/telling.ts";
+import { isSkipped, nameOf, skipsOf, standingOf, terminalMs } from "../../facts/terminal.ts";
 
 /** After the healing every action has ended, no claim is left without an outcome, and every record that cannot be decoded has its letter. */
 export const everyEventTerminal: Checker = {

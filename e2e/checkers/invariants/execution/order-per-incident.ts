@@ -1,7 +1,12 @@
-import type { Checker, Finding } from "../checker.ts";
-import { type ActionFacts, factsOf, type HistoryFacts, type Seen } from "../facts/history-facts.ts";
-import { list, secondsAt } from "../facts/telling.ts";
-import type { Effect } from "../history-event.ts";
+import type { Checker, Finding } from "../../checker.ts";
+import {
+  type ActionFacts,
+  factsOf,
+  type HistoryFacts,
+  type Seen,
+} from "../../facts/history-facts.ts";
+import { list, secondsAt } from "../../facts/telling.ts";
+import type { Effect } from "../../history-event.ts";
 
 interface Placed {
   readonly action: ActionFacts;

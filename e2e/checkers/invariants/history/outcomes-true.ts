@@ -1,4 +1,4 @@
-import type { Checker, Finding } from "../checker.ts";
+import type { Checker, Finding } from "../../checker.ts";
 import {
   type ActionFacts,
   type AttemptFacts,
@@ -6,8 +6,8 @@ import {
   factsOf,
   type HistoryFacts,
   outcomeFileOf,
-} from "../facts/history-facts.ts";
-import { secondsAt } from "../facts/telling.ts";
+} from "../../facts/history-facts.ts";
+import { secondsAt } from "../../facts/telling.ts";
 
 /**
  * `done` and `sent` stand only where the action endpoint applied the request, and a dead letter says what the outcome of its attempt says. The

@@ -1,10 +1,15 @@
-import type { Checker, Finding } from "../checker.ts";
-import { wasHindered } from "../facts/disturbances.ts";
-import { claimFileOf, factsOf, type HistoryFacts, outcomeFileOf } from "../facts/history-facts.ts";
-import type { AttemptFacts, Seen } from "../facts/history-facts.ts";
-import { type PodRun, runsOf } from "../facts/pod-runs.ts";
-import { secondsAt } from "../facts/telling.ts";
-import type { Claimed } from "../history-event.ts";
+import type { Checker, Finding } from "../../checker.ts";
+import { wasHindered } from "../../facts/disturbances.ts";
+import {
+  claimFileOf,
+  factsOf,
+  type HistoryFacts,
+  outcomeFileOf,
+} from "../../facts/history-facts.ts";
+import type { AttemptFacts, Seen } from "../../facts/history-facts.ts";
+import { type PodRun, runsOf } from "../../facts/pod-runs.ts";
+import { secondsAt } from "../../facts/telling.ts";
+import type { Claimed } from "../../history-event.ts";
 
 /**
  * A process that was asked to stop and ended with code 0 has ended what it had claimed: nobody has to call it in doubt afterwards. What another
