@@ -40,6 +40,8 @@ export interface IssueEvent {
   /** End of the certificate; only when one was issued. */
   readonly notAfterMs?: number;
   readonly serialNumber?: string;
+  /** Such as `CN=Athenz simulator CA`. */
+  readonly issuer?: string;
   /** Why not; only when none was issued. */
   readonly reason?: string;
 }
@@ -188,6 +190,7 @@ export function createZts(options: ZtsOptions): Zts {
         atMs: Date.now(),
         notAfterMs: Date.parse(certificate.validTo),
         serialNumber: certificate.serialNumber,
+        issuer: certificate.issuer,
       });
       const trusted = [
         ...(change.authority === undefined ? [] : [change.authority.certificatePem]),

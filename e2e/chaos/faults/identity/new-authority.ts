@@ -48,7 +48,7 @@ export async function issueByNewAuthority(
       withoutUsualAuthority: trusting === "ckms",
     }),
   );
-  await sidecar.askAndWait();
+  await sidecar.askAndWait(({ issuer }) => issuer === `CN=${commonName}`);
   await sidecar.startConsumerAgain();
   const inForce = injecting.move();
   return lastingFault(

@@ -54,11 +54,6 @@ export class IdentitySidecar {
     return events.filter(({ instanceId }) => instanceId === this.instanceId);
   }
 
-  /** The first certificate that was issued to the pod. */
-  issued(): IssueEvent | undefined {
-    return this.events().find(({ type }) => type === "refreshed" || type === "registered");
-  }
-
   /** Lets the sidecar ask for a certificate now. FaultImpossibleError when the pod is on its way out. */
   async ask(): Promise<void> {
     try {
@@ -80,23 +75,23 @@ export class IdentitySidecar {
   }
 
   /**
-   * Lets the sidecar ask, and waits until the answer is in its file. FaultImpossibleError when another fault keeps the certificate from the pod,
-   * or the pod is on its way out.
+   * Lets the sidecar ask, and waits until an answer is in its file that is as expected: a request may be under way already, and the next answer take
+   * its place at once. FaultImpossibleError when another fault keeps the certificate from the pod, or the pod is on its way out.
    */
-  async askAndWait(): Promise<IssueEvent> {
+  async askAndWait(isExpected: (issued: IssueEvent) => boolean = () => true): Promise<IssueEvent> {
     await this.ask();
-    const issued = await this.#stage.until("the next certificate is issued", async () => {
+    return await this.#stage.until("the next certificate is issued and written", async () => {
       await this.#requirePresent();
-      const withheld = this.events().find(({ type }) => type === "withheld");
+      const events = this.events();
+      const withheld = events.find(({ type }) => type === "withheld");
       if (withheld !== undefined) throw keptFrom(this.#pod, withheld);
-      return this.issued();
-    });
-    await this.#stage.until("the next certificate is written", async () => {
-      await this.#requirePresent();
+      const issued = events.filter((one) => one.serialNumber !== undefined && isExpected(one));
+      if (issued.length === 0) return undefined;
       const { exitCode, stdout } = await this.exec("cat", IDENTITY_FILES.certificate);
-      return exitCode === 0 && new X509Certificate(stdout).serialNumber === issued.serialNumber;
+      if (exitCode !== 0) return undefined;
+      const { serialNumber } = new X509Certificate(stdout);
+      return issued.find((one) => one.serialNumber === serialNumber);
     });
-    return issued;
   }
 
   async exec(...argv: readonly string[]): ReturnType<Stage["target"]["exec"]> {

@@ -35,7 +35,7 @@ export async function withholdIdentity(
   const { instanceId } = sidecar;
   await using injecting = new AsyncDisposableStack();
   injecting.use(zts.change({ instanceId, lifetimeMs }));
-  await sidecar.askAndWait();
+  await sidecar.askAndWait(({ notAfterMs = 0, atMs }) => notAfterMs - atMs <= lifetimeMs);
   const matches = (request: { readonly instanceId: string | null }): boolean =>
     request.instanceId === instanceId;
   const fault = injecting.use(zts.faults.add({ action: WITHHELD, matches }));

@@ -30,7 +30,7 @@ export async function issueWrongIdentity(stage: Stage, pod: string): Promise<Inj
   const since = (await stage.ckms.control.requests()).length;
   await using injecting = new AsyncDisposableStack();
   injecting.use(stage.athenz.zts.change({ instanceId, commonName }));
-  await sidecar.askAndWait();
+  await sidecar.askAndWait(({ principal }) => principal === commonName);
   await sidecar.startConsumerAgain();
   const inForce = injecting.move();
   return lastingFault(
