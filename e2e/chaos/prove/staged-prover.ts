@@ -20,9 +20,9 @@ import { proveSimulated, shrinkSimulated } from "./prove-simulated.ts";
 import { stageCopy } from "./stage-copy.ts";
 import type { StagedCopy } from "./stage-copy.ts";
 
-/** So many schedules, or simulated runs, must be enough to find a planted fault. */
+/** So many schedules, or simulated runs, must be enough to find a planted fault. The rarest is found by one run of 1500. */
 const SCHEDULES_MAX = 12;
-const RUNS_MAX = 5000;
+const RUNS_MAX = 20_000;
 /** The unchanged copy must break nothing in so many. */
 const CONTROL = { schedules: 2, runs: 250 } as const;
 const SHRINK_MS_MAX = 5 * 60_000;
