@@ -8,6 +8,7 @@ import { longestMs } from "./longest.ts";
 import { parseSchedule } from "./schedule-schema.ts";
 import { cellsOf } from "./schedules/cells.ts";
 import { familyOf, type Kinds, REGISTERED_KINDS } from "./schedules/kinds.ts";
+import { selectFaults } from "./schedules/select-faults.ts";
 import { TEST_KINDS, TEST_PLACE } from "./schedules/test-kinds.ts";
 import type { Schedule } from "./schedule.ts";
 import { LOG_EVENTS, LOG_TRIGGERS } from "./triggers/log.ts";
@@ -187,6 +188,17 @@ describe("a drawn schedule", () => {
     expect(triggers).toContain("pod.started");
     expect(triggers).not.toContain("pod.stopping");
   });
+
+  test.each(["endpoint", "endpoint.reset", "volume", "broker.outage", "clock", "ckms"])(
+    "can have nothing but faults that last and are of one family: %s",
+    (name) => {
+      const faults = selectFaults([name]);
+      for (const seed of seeds(20)) {
+        const { steps } = draw({ ...EVERYWHERE, seed, faults, replicas: 1 }, REGISTERED_KINDS);
+        expect(steps).toHaveLength(20);
+      }
+    },
+  );
 
   test("is refused where nothing can be injected", () => {
     const faults = [kindNamed("node.drain")];

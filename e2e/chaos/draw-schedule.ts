@@ -31,7 +31,7 @@ const SLACK_SHARE = 2;
 const SHORT_STAY = { min: 0.25, max: 1 } as const;
 const LONG_STAY = { min: 1.75, max: 2.5 } as const;
 const LONG_STAY_SHARE = 0.3;
-/** Of so many steps one behind the other, so many may begin a fault that lasts, and none of the same family. */
+/** Of so many steps one behind the other, so many may begin a fault that lasts, and none of the same family, as long as there are other faults. */
 const LASTING_WINDOW = 4;
 const LASTING_MAX = 2;
 /** How many steps are drawn for a moment that is only seen. What chaos is for is the moments that are held. */
@@ -75,7 +75,7 @@ class Drawing {
   }
 
   draw(): void {
-    const wanted = this.#wanted.filter((cell) => this.#fits(cell));
+    const wanted = this.#wanted.filter((cell) => this.#fits(cell) && this.#mayLast(cell.fault));
     const fitting = wanted.length > 0 ? wanted : this.#anyFitting();
     if (fitting.length === 0) throw this.#nothingFits();
     const cell = this.#random.pick(this.#preferred(fitting));
@@ -86,9 +86,14 @@ class Drawing {
     this.#drawn.push(cell);
   }
 
-  /** Held ones first: none of them may give way to a near one whose turn it is not. */
+  /**
+   * Held ones first: none of them may give way to a near one whose turn it is not. Faults that should not last at the same time do so where
+   * there are no others, such as those of one family alone.
+   */
   #anyFitting(): readonly Cell[] {
-    const fitting = this.#cells.filter((cell) => this.#fits(cell));
+    const possible = this.#cells.filter((cell) => this.#fits(cell));
+    const apart = possible.filter(({ fault }) => this.#mayLast(fault));
+    const fitting = apart.length > 0 ? apart : possible;
     const held = fitting.filter(({ trigger }) => trigger.holds);
     return held.length > 0 ? held : fitting;
   }
@@ -107,7 +112,7 @@ class Drawing {
   }
 
   #fits(cell: Cell): boolean {
-    return this.#canCome(cell.trigger) && this.#mayLast(cell.fault) && this.#isInTime(cell);
+    return this.#canCome(cell.trigger) && this.#isInTime(cell);
   }
 
   #canCome({ requires }: TriggerKind): boolean {
@@ -194,8 +199,9 @@ class Drawing {
   #nothingFits(): UsageError {
     const { faults, where } = this.#options;
     const names = faults.map(({ name }) => name).join(", ") || "none";
+    const ofLoad = [...this.#ofLoad].join(", ") || "nothing that a moment needs";
     return new UsageError(
-      `no schedule can be drawn for ${where}: there is no moment for step ${this.steps.length + 1} at which one of these faults can be injected: ${names}`,
+      `no schedule can be drawn for ${where}: there is no moment for step ${this.steps.length + 1} at which one of these faults can be injected: ${names}; the load brings about ${ofLoad}`,
     );
   }
 }

@@ -50,6 +50,19 @@ export async function runChaos({
 }: ChaosOptions): Promise<ExitCode> {
   const faults = selectFaults(chosen.faults);
   const place = placeOf(chosen);
+  const draw = (seed: number, triggerMsMax?: number): Schedule =>
+    drawSchedule({
+      ...place,
+      seed,
+      steps: chosen.steps,
+      faults,
+      load: chosen.load,
+      replicas: chosen.replicas,
+      partitions: chosen.partitions,
+      ...(triggerMsMax !== undefined && { triggerMsMax }),
+    });
+  // What cannot be drawn is refused before anything starts.
+  draw(chosen.seed);
   const coverage = new Coverage({ ...REGISTERED_KINDS, faults }, place, chosen.load);
   const artifacts = await makeArtifacts(chosen, chosen.seed);
   using progress = new ChaosProgress(terminal, signal);
@@ -79,18 +92,7 @@ export async function runChaos({
     const isAlone = mayDisturbOthers(faults, place);
     const play = async () =>
       await runSchedules({
-        schedules: drawn(chosen, startMs, (seed) =>
-          drawSchedule({
-            ...place,
-            seed,
-            steps: chosen.steps,
-            faults,
-            load: chosen.load,
-            replicas: chosen.replicas,
-            partitions: chosen.partitions,
-            triggerMsMax: session.durations.triggerMsMax,
-          }),
-        ),
+        schedules: drawn(chosen, startMs, (seed) => draw(seed, session.durations.triggerMsMax)),
         session,
         jobs: isAlone ? 1 : jobs,
         signal,

@@ -4,6 +4,8 @@ import type { ExitCode } from "../../errors.ts";
 import type { Terminal } from "../../report/live-block.ts";
 import { ChaosProgress } from "../report/chaos-progress.ts";
 import { makeArtifacts, reportLeaks } from "../report/run-artifacts.ts";
+import { drawSchedule } from "../draw-schedule.ts";
+import { placeOf } from "../schedules/place-of.ts";
 import { selectFaults } from "../schedules/select-faults.ts";
 import { PLANTED_FAULTS } from "./planted-faults.ts";
 import type { PlantedFault } from "./planted-faults.ts";
@@ -28,8 +30,8 @@ const MARK: Readonly<Record<Proof["status"], string>> = {
 export async function prove(options: ProveOptions): Promise<ExitCode> {
   const { arguments: chosen, terminal, signal } = options;
   const faults = selectPlanted(chosen.prove ?? []);
-  // Names that do not exist are refused before anything is copied.
-  selectFaults(chosen.faults);
+  // What cannot be drawn is refused before anything is copied.
+  drawSchedule({ ...chosen, ...placeOf(chosen), faults: selectFaults(chosen.faults) });
   const artifacts = await makeArtifacts(chosen, chosen.seed);
   using progress = new ChaosProgress(terminal, signal);
   progress.line(`artifacts ${artifacts}`);
