@@ -77,10 +77,40 @@ test("a pair is missed when ten schedules drew it and none struck", () => {
   }
   expect(covered.missed()).toEqual([]);
   covered.add([step("volume.claim-linked", "never-fired"), step("pod.started", "missed")]);
-  expect(covered.missed()).toEqual([
+  expect(covered.missed()).toContain(
     "pod.kill never struck at volume.claim-linked, in 10 schedules",
-  ]);
+  );
   covered.add([step("volume.claim-linked", "struck")]);
+  expect(covered.missed()).toEqual([]);
+});
+
+test("a fault that strikes at no held moment is missed, and so is a held moment at which none strikes", () => {
+  const kinds = {
+    faults: ["a.a", "a.b", "a.c"].map((name) => testFault(name, {})),
+    triggers: [
+      ...["b.a", "b.b", "b.c"].map((name) => testTrigger(name, {})),
+      testTrigger("b.near", { holds: false }),
+    ],
+  };
+  const covered = new Coverage(kinds, TEST_PLACE, DEFAULT_LOAD);
+  const triggers = ["b.a", "b.b", "b.c"];
+  for (let count = 0; count < 9; count += 1) {
+    const trigger = triggers[count % 3]!;
+    // One fault is drawn at each moment in turn, and at one of them another one strikes.
+    covered.add([
+      step(trigger, "missed", "a.a"),
+      step("b.near", "struck", "a.a"),
+      step("b.a", "struck", "a.b"),
+    ]);
+    covered.add([step("b.b", "missed", count % 2 === 0 ? "a.b" : "a.c")]);
+  }
+  expect(covered.missed()).toEqual(["nothing struck at b.b, in 12 schedules"]);
+  covered.add([step("b.a", "never-fired", "a.a")]);
+  expect(covered.missed()).toEqual([
+    "a.a never struck, in 10 schedules",
+    "nothing struck at b.b, in 12 schedules",
+  ]);
+  covered.add([step("b.b", "struck", "a.a")]);
   expect(covered.missed()).toEqual([]);
 });
 

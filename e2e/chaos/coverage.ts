@@ -27,20 +27,30 @@ export interface CoverageCell {
 
 /**
  * With `--require-coverage` a pair of fault and held moment that can be, and was in at least so many schedules and struck in none of them, ends
- * the run with exit code 4. Fewer schedules say nothing: a moment can be missed.
+ * the run with exit code 4; so does a fault that struck at no held moment, and a held moment at which no fault struck. Fewer schedules say
+ * nothing: a moment can be missed.
  */
 const COVERAGE_SCHEDULES_MIN = 10;
 
-interface Count {
-  readonly cell: Cell;
+interface Tally {
+  /** Schedules that had it, and came to it. */
   schedules: number;
+  /** Steps that struck. */
   struck: number;
+}
+
+interface Count extends Tally {
+  readonly cell: Cell;
 }
 
 /** Counts faults at moments over the schedules of a run. */
 export class Coverage {
   readonly #kinds: Kinds;
   readonly #counts: ReadonlyMap<string, Count>;
+  /** At all held moments together. */
+  readonly #ofFaults = new Map<string, Tally>();
+  /** Held moments, for all faults together. */
+  readonly #ofTriggers = new Map<string, Tally>();
 
   constructor(kinds: Kinds, place: SchedulePlace, load: LoadPlan) {
     this.#kinds = kinds;
@@ -54,14 +64,19 @@ export class Coverage {
 
   /** The steps of one schedule. Those of kinds that are not counted here are left out. */
   add(steps: readonly CoveredStep[]): void {
-    const seen = new Set<Count>();
+    const seen = new Set<Tally>();
     for (const { fault, trigger, outcome } of steps) {
       const count = this.#counts.get(cellName(fault, trigger));
       if (count === undefined || outcome === "open") continue;
-      seen.add(count);
-      if (outcome === "struck") count.struck += 1;
+      const sums = count.cell.trigger.holds
+        ? [tallyOf(this.#ofFaults, fault), tallyOf(this.#ofTriggers, trigger)]
+        : [];
+      for (const tally of [count, ...sums]) {
+        seen.add(tally);
+        if (outcome === "struck") tally.struck += 1;
+      }
     }
-    for (const count of seen) count.schedules += 1;
+    for (const tally of seen) tally.schedules += 1;
   }
 
   /** In the order of the kinds. */
@@ -71,13 +86,24 @@ export class Coverage {
 
   /** What `--require-coverage` refuses, one line each. */
   missed(schedulesMin = COVERAGE_SCHEDULES_MIN): string[] {
-    return this.cells
+    const pairs = this.cells
       .filter(({ holds, impossible }) => holds && impossible === undefined)
       .filter(({ schedules, struck }) => schedules >= schedulesMin && struck === 0)
       .map(
         ({ fault, trigger, schedules }) =>
           `${fault} never struck at ${trigger}, in ${schedules} schedules`,
       );
+    const inVain = ({ schedules, struck }: Tally): boolean =>
+      schedules >= schedulesMin && struck === 0;
+    return [
+      ...[...this.#ofFaults]
+        .filter(([, tally]) => inVain(tally))
+        .map(([name, { schedules }]) => `${name} never struck, in ${schedules} schedules`),
+      ...[...this.#ofTriggers]
+        .filter(([, tally]) => inVain(tally))
+        .map(([name, { schedules }]) => `nothing struck at ${name}, in ${schedules} schedules`),
+      ...pairs,
+    ];
   }
 
   /** One line for the end of a run. */
@@ -162,6 +188,12 @@ function coverageCell({ cell, schedules, struck }: Count): CoverageCell {
     struck,
     ...(impossible === undefined ? {} : { impossible }),
   };
+}
+
+function tallyOf(tallies: Map<string, Tally>, name: string): Tally {
+  const tally = tallies.get(name) ?? { schedules: 0, struck: 0 };
+  tallies.set(name, tally);
+  return tally;
 }
 
 function struckOf(cells: readonly CoverageCell[]): number {
