@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { podName } from "../../pods.ts";
+import type { Stage } from "../../stage.ts";
 import { pause } from "../../waiting.ts";
 import { faultKind, FaultImpossibleError } from "../fault-kind.ts";
 import type { FaultContext, FaultKind, InjectedFault } from "../fault-kind.ts";
@@ -54,15 +55,37 @@ export const CLOCK_FAULTS: readonly FaultKind[] = [
   }),
 ];
 
+/** Pods whose clock is stepped now. One that were stepped twice would be put right by the first fault that is healed. */
+const steppedPods = new WeakMap<object, Set<string>>();
+
 /**
  * Steps the clock of the processes of a pod, and of those that it starts later, until it is healed. Resolves when one of them shows it: a pod
  * that is just starting has no process for a while.
  */
 export async function stepClock(
-  { stage, pod, durations, signal }: Pick<FaultContext, "stage" | "pod" | "durations" | "signal">,
+  {
+    stage,
+    pod,
+    durations,
+    signal,
+  }: Pick<FaultContext, "pod" | "durations" | "signal"> & {
+    readonly stage: {
+      readonly podFaults: Pick<Stage["podFaults"], "moveClock" | "clocksAheadMs">;
+      readonly target: Pick<Stage["target"], "pods">;
+    };
+  },
   offsetMs: number,
 ): Promise<InjectedFault> {
-  const heal = async (): Promise<void> => await stage.podFaults.moveClock(pod, 0);
+  const stepped = steppedPods.get(stage) ?? new Set<string>();
+  steppedPods.set(stage, stepped);
+  if (stepped.has(pod)) {
+    throw new FaultImpossibleError(`another fault has stepped the clock of pod ${pod}`);
+  }
+  stepped.add(pod);
+  const heal = async (): Promise<void> => {
+    await stage.podFaults.moveClock(pod, 0);
+    stepped.delete(pod);
+  };
   const isStepped = (): boolean =>
     stage.podFaults
       .clocksAheadMs(pod)
