@@ -30,6 +30,11 @@ export interface FaultKind<Parameters extends object = object> {
   readonly causes: readonly Circumstance[];
   /** Of the parameters beside those of FaultStep; strict. */
   readonly parameters: ZodType<Parameters>;
+  /** Why a schedule with so many replicas cannot have it, with the parameter that is wrong. Absent: every schedule can. */
+  conflict?(
+    parameters: Parameters,
+    plan: { readonly replicas: number },
+  ): { readonly parameter: string; readonly message: string } | undefined;
   /** `plan`: of the schedule that it is drawn for. Absent: the least. */
   draw(random: SeededRandom, plan?: { readonly replicas: number }): Parameters;
   inject(context: FaultContext, parameters: Parameters): Promise<InjectedFault>;

@@ -29,6 +29,13 @@ function parseRegistered(...steps: readonly object[]) {
   return parseSchedule(text, "a.json", TEST_PLACE, REGISTERED_KINDS);
 }
 
+/** A registered step of a schedule with so many replicas, at a broker with several nodes. */
+function parseBeside(step: object, replicas: number) {
+  const text = JSON.stringify({ ...testSchedule({ replicas }), steps: [step] });
+  const abilities = new Set(["broker-nodes", "broker-connections"] as const);
+  return parseSchedule(text, "a.json", { ...TEST_PLACE, abilities }, REGISTERED_KINDS);
+}
+
 /** The faults of a schedule with this first step, without the number of their line. */
 function faultsOfStep(change: object, schedule: object = {}): string[] {
   const text = JSON.stringify({ ...testSchedule(), steps: [{ ...KILL, ...change }], ...schedule });
@@ -199,6 +206,17 @@ describe("a schedule", () => {
     };
     const text = JSON.stringify(testSchedule({ steps: [KILL, started] }));
     expect(parseSchedule(text, "a.json", TEST_PLACE, TEST_KINDS).steps[1]).toEqual(started);
+  });
+
+  test("is refused with a fault that its replicas or the nodes of the broker do not allow", () => {
+    const when = { trigger: "endpoint.effect-held" };
+    const scaled = { when, do: { fault: "deployment.scale", change: -1 } };
+    expect(() => parseBeside(scaled, 2)).not.toThrow();
+    expect(() => parseBeside(scaled, 1)).toThrow(
+      "steps[0].do.change leaves no pod, since replicas is 1, got -1",
+    );
+    const killed = { when, do: { fault: "broker.node-killed", node: 4 } };
+    expect(() => parseBeside(killed, 2)).toThrow("steps[0].do.node must be <=3, got 4");
   });
 
   test("is refused with a parameter that rests on what nothing brings about", () => {

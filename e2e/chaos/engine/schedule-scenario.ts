@@ -9,6 +9,7 @@ import type { Scenario, ScenarioContext } from "../../scenario.ts";
 import type { Stage } from "../../stage.ts";
 import { orAbort } from "../../waiting.ts";
 import type { FaultKind } from "../fault-kind.ts";
+import { BROKER_NODES } from "../schedule-limits.ts";
 import type { Schedule } from "../schedule.ts";
 import type { TriggerKind } from "../trigger-kind.ts";
 import { withChaosRules } from "./chaos-rules.ts";
@@ -61,9 +62,6 @@ function orphanWaitMs({ consumer }: Durations): number {
   return consumer.actionDeadlineMs + consumer.drainMs + consumer.outcomeBudgetMs;
 }
 
-/** Nodes of a broker that can have several: one may be killed while the others go on. */
-const BROKER_NODES = 3;
-
 /** Enough for the consumer, and soon exhausted. */
 const MEMORY_LIMIT = "384Mi";
 
@@ -74,7 +72,8 @@ export function scheduleScenario(options: ScheduleScenarioOptions): Scenario {
     number,
     name: scheduleName(schedule, steady),
     title: `Every invariant holds under a schedule of ${schedule.steps.length} steps.`,
-    timeoutMs: (durations) => timeoutMs(schedule, durations) + (steady?.lastsMsMax ?? 0),
+    timeoutMs: (durations) =>
+      Math.min(timeoutMs(schedule, durations) + (steady?.lastsMsMax ?? 0), TIMER_MS_MAX),
     run: async (context) => await new ScheduleRun(options, context).run(),
   };
 }
@@ -83,6 +82,9 @@ export function scheduleScenario(options: ScheduleScenarioOptions): Scenario {
 export function scheduleName({ seed }: Pick<Schedule, "seed">, steady?: SteadyPlay): string {
   return steady === undefined ? `chaos-${seed}` : `steady-${seed}`;
 }
+
+/** A timer of Node that is longer ends at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** Every wait inside is bounded: this is for what nobody thought of. */
 function timeoutMs({ steps }: Schedule, durations: Durations): number {

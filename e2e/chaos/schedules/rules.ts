@@ -46,7 +46,7 @@ export function ruleFaults(
     const fault = kinds.faults.find(({ name }) => name === step.do.fault);
     const ofStep = [
       ...(trigger === undefined ? [] : triggerFaults(step, trigger, found, place, kinds)),
-      ...(fault === undefined ? [] : faultFaults(step, fault, place)),
+      ...(fault === undefined ? [] : faultFaults(step, fault, place, schedule)),
       ...selectorFaults(["when", "pod"], step.when.pod, schedule.replicas),
       ...selectorFaults(["do", "pod"], step.do.pod, schedule.replicas),
     ];
@@ -87,8 +87,18 @@ function causesOf(circumstance: Circumstance, { faults }: Kinds): string {
   return names.length === 0 ? "" : ` (faults that do: ${names.join(", ")})`;
 }
 
-function faultFaults(step: ScheduleStep, fault: FaultKind, place: SchedulePlace): ScheduleFault[] {
+function faultFaults(
+  step: ScheduleStep,
+  fault: FaultKind,
+  place: SchedulePlace,
+  schedule: Schedule,
+): ScheduleFault[] {
   const faults: ScheduleFault[] = [];
+  const parameters = fault.parameters.safeParse(ownParameters(step.do));
+  const conflict = parameters.success ? fault.conflict?.(parameters.data, schedule) : undefined;
+  if (conflict !== undefined) {
+    faults.push({ path: ["do", conflict.parameter], message: conflict.message });
+  }
   const lacking = reasonToSkip(fault.needs, place.abilities, place.where);
   if (lacking !== undefined) {
     faults.push({ path: ["do", "fault"], message: `cannot be injected: ${lacking}` });

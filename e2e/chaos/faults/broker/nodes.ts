@@ -4,6 +4,7 @@ import type { Stage } from "../../../stage.ts";
 import { messageOf } from "#consumer/errors.ts";
 import { faultKind, FaultImpossibleError } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
+import { BROKER_NODES } from "../../schedule-limits.ts";
 import { lastingFault, passingFault } from "../passing-fault.ts";
 
 const nothing = z.strictObject({});
@@ -15,8 +16,8 @@ export const brokerNodeKilled: FaultKind = faultKind<{ readonly node: number }>(
   lasting: true,
   needs: ["broker-nodes", "broker-connections"],
   causes: ["rebalances"],
-  parameters: z.strictObject({ node: z.int().min(1).max(9) }),
-  draw: (random) => ({ node: 1 + random.below(3) }),
+  parameters: z.strictObject({ node: z.int().min(1).max(BROKER_NODES) }),
+  draw: (random) => ({ node: 1 + random.below(BROKER_NODES) }),
   inject: async ({ stage }, { node }) => await killNodes(stage, [node]),
 });
 

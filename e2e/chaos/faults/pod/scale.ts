@@ -24,6 +24,10 @@ export const deploymentScale: FaultKind = faultKind<ScaleParameters>({
   needs: [],
   causes: ["starts", "new-pods", "stops", "rebalances"],
   parameters: z.strictObject({ change: z.union([z.literal(1), z.literal(-1)]) }),
+  conflict: ({ change }, { replicas }) =>
+    replicas + change >= 1
+      ? undefined
+      : { parameter: "change", message: `leaves no pod, since replicas is ${replicas}` },
   draw: (random, { replicas } = { replicas: 1 }) => ({
     change: replicas > 1 ? random.pick([1, -1] as const) : 1,
   }),
