@@ -31,17 +31,7 @@ const GOOD: Readonly<Record<string, () => HistoryBuilder>> = {
     const builder = begin();
     const claimed = builder.claim(builder.publish("i1"));
     builder.send(claimed).orphan(claimed).letter(claimed).effect(claimed);
-    const { key } = claimed.action;
-    builder.add({
-      kind: "ended",
-      from: "log",
-      pod: "pod-a",
-      key,
-      attempt: 1,
-      nonce: "",
-      outcome: "done",
-      reason: "late",
-    });
+    builder.late(claimed, "done");
     return end(builder.commit("1"));
   },
   "an idempotent action that is repeated after a doubt": () => {

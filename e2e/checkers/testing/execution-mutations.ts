@@ -1,6 +1,6 @@
 import { actionKeyOf } from "../facts/action-key.ts";
 import { claimFileOf, outcomeFileOf } from "../facts/history-facts.ts";
-import { parentIdOf } from "../facts/trace-context.ts";
+import { parentIdOf, traceIdOf } from "../facts/trace-context.ts";
 import type { Effect, HistoryEvent } from "../history-event.ts";
 import {
   attemptsOf,
@@ -118,6 +118,24 @@ export const EXECUTION_MUTATIONS: readonly Mutation[] = [
       return (
         done && without(history, (event) => event.kind === "effect" && parents.has(event.parentId))
       );
+    },
+  },
+  {
+    what: "an attempt that ended as not applied had an effect",
+    invariant: "outcomes-true",
+    change: (history, choose) => {
+      const failed = pickOf(
+        attemptsOf(history).filter(
+          ({ attempt }) => outcomeFileOf(attempt)?.outcome === "failed-not-applied",
+        ),
+        choose,
+      );
+      const ended = outcomeFileOf(failed?.attempt);
+      if (failed === undefined || ended === undefined) return undefined;
+      const { key } = failed.action;
+      const trace = { traceId: traceIdOf(key), parentId: parentIdOf(ended.nonce) };
+      const effect = { kind: "effect", key, ...trace, pod: ended.pod, path: "/tickets" } as const;
+      return [...history.events, { ...effect, atMs: ended.atMs }];
     },
   },
   {

@@ -1,5 +1,6 @@
 import type { Evidence, RunHistory } from "../checker.ts";
 import { actionKeyOf } from "../facts/action-key.ts";
+import { LATE } from "../facts/terminal.ts";
 import { parentIdOf, traceIdOf } from "../facts/trace-context.ts";
 import type {
   Committed,
@@ -162,6 +163,12 @@ export class HistoryBuilder {
   /** What another pod writes that has waited long enough. */
   orphan(claimed: ClaimedAttempt, pod = "pod-b"): this {
     return this.outcome(claimed, "in-doubt", { pod, nonce: this.nonce(), reason: "orphaned" });
+  }
+
+  /** What the owner of an attempt logs when it finds out how it ended after another pod has called it in doubt. */
+  late({ action, attempt, pod }: ClaimedAttempt, outcome: string): this {
+    const own = { pod, key: action.key, attempt, nonce: "", outcome, reason: LATE };
+    return this.add({ kind: "ended", from: "log", ...own });
   }
 
   /** Claims, sends and ends an action well. */

@@ -8,15 +8,17 @@ import {
   outcomeFileOf,
 } from "../../facts/history-facts.ts";
 import { secondsAt } from "../../facts/telling.ts";
+import { LATE } from "../../facts/terminal.ts";
 
 /**
- * `done` and `sent` stand only where the action endpoint applied the request, and a dead letter says what the outcome of its attempt says. The
- * other way round is allowed: what was applied may be in doubt.
+ * `done` and `sent` stand only where the action endpoint applied the request, and so does the `done` that a late owner tells of. What was not sent,
+ * or was sent and certainly not applied, had no effect: the next attempt rests on that. What is in doubt may have had one. A dead letter says what
+ * the outcome of its attempt says.
  */
 export const outcomesTrue: Checker = {
   name: "outcomes-true",
   title:
-    "What ended done had its effect, and a dead letter says what the outcome of its attempt says.",
+    "What ended done had its effect, what ended rejected or failed-not-applied had none, and a dead letter says what the outcome of its attempt says.",
   kind: "safety",
   needs: ["claims", "effects", "outcomes", "dead-letters"],
   check(history) {
@@ -25,6 +27,7 @@ export const outcomesTrue: Checker = {
     for (const action of facts.actions.values()) {
       for (const attempt of action.attempts.values()) {
         findings.push(...doneWithoutEffect(action, attempt, facts));
+        findings.push(...effectOfNothing(action, attempt, facts));
         findings.push(...falseLetters(action, attempt, facts));
       }
     }
@@ -37,10 +40,31 @@ function doneWithoutEffect(
   attempt: AttemptFacts,
   facts: HistoryFacts,
 ): Finding[] {
-  const ended = outcomeFileOf(attempt);
-  if (ended?.outcome !== "done" || ended.reason !== "sent" || attempt.effects.length > 0) return [];
+  if (attempt.effects.length > 0) return [];
+  const late = attempt.outcomes.find(({ reason }) => reason === LATE);
+  const ended = [outcomeFileOf(attempt), late].find(
+    (told) => told?.outcome === "done" && (told.reason === "sent" || told.reason === LATE),
+  );
+  if (ended === undefined) return [];
   const message = `attempt ${attempt.attempt} of ${key} ended done at ${secondsAt(facts, ended.atMs)} (${ended.pod}), and had no effect`;
   return [{ message, events: [ended.index] }];
+}
+
+const WITHOUT_EFFECT: ReadonlySet<string> = new Set(["rejected", "failed-not-applied"]);
+
+function effectOfNothing(
+  { key }: ActionFacts,
+  { attempt, effects, outcomes }: AttemptFacts,
+  facts: HistoryFacts,
+): Finding[] {
+  const [effect] = effects;
+  const ended = outcomes.find(
+    ({ from, outcome, reason }) =>
+      WITHOUT_EFFECT.has(outcome) && (from === "file" || reason === LATE),
+  );
+  if (effect === undefined || ended === undefined) return [];
+  const message = `attempt ${attempt} of ${key} ended ${ended.outcome} at ${secondsAt(facts, ended.atMs)} (${ended.reason}, ${ended.pod}), and had an effect at ${secondsAt(facts, effect.atMs)}`;
+  return [{ message, events: [effect.index, ended.index] }];
 }
 
 function falseLetters(
