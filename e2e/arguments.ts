@@ -1,5 +1,4 @@
 import { parseArgs } from "node:util";
-import { messageOf } from "#consumer/errors.ts";
 import {
   CHAOS_OPTIONS,
   chaosArguments,
@@ -10,7 +9,7 @@ import type { ChaosArguments, ReplayArguments } from "./cli/chaos-arguments.ts";
 import { PLACE_OPTIONS, placeArguments } from "./cli/place-arguments.ts";
 import type { PlaceArguments } from "./cli/place-arguments.ts";
 import { UsageError } from "./errors.ts";
-import { filled, whole } from "./option-values.ts";
+import { filled, usageError, whole, withNegativeValues } from "./option-values.ts";
 
 export interface RunArguments extends PlaceArguments {
   /** Numbers or names, as given; empty means all. */
@@ -88,7 +87,7 @@ type Values = ReturnType<typeof parse>["values"];
 function parse(argv: readonly string[]) {
   try {
     return parseArgs({
-      args: [...argv],
+      args: withNegativeValues(argv),
       allowPositionals: true,
       strict: true,
       options: {
@@ -99,7 +98,7 @@ function parse(argv: readonly string[]) {
       },
     });
   } catch (error) {
-    throw new UsageError(messageOf(error), { cause: error });
+    throw usageError(error, argv);
   }
 }
 

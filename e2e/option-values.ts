@@ -1,4 +1,31 @@
+import { messageOf } from "#consumer/errors.ts";
 import { UsageError } from "./errors.ts";
+
+/** What parseArgs of Node takes: it reads the value of `--seed -1` as another option. */
+export function withNegativeValues(argv: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const [index, argument] of argv.entries()) {
+    const before = argv[index - 1];
+    const isValue =
+      /^-\d/.test(argument) && before !== undefined && /^--[a-z][a-z-]*$/.test(before);
+    if (isValue) joined.push(`${joined.pop()}=${argument}`);
+    else joined.push(argument);
+  }
+  return joined;
+}
+
+/** The failure of parseArgs as one line. */
+export function usageError(error: unknown, argv: readonly string[]): UsageError {
+  const message = messageOf(error);
+  const option =
+    /^Option '(?:-\w, )?(--[\w-]+)(?: <value>)?' argument (?:is ambiguous|missing)/.exec(
+      message,
+    )?.[1];
+  if (option === undefined) return new UsageError(message, { cause: error });
+  const next = argv[argv.indexOf(option) + 1];
+  const got = next === undefined ? "nothing" : next;
+  return new UsageError(`${option} needs a value, got ${got}`, { cause: error });
+}
 
 /** An empty value is what a variable that is not set leaves of an option. */
 export function filled<Value extends string | undefined>(option: string, value: Value): Value {

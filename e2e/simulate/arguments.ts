@@ -1,9 +1,8 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { messageOf } from "#consumer/errors.ts";
 import { stepsOf } from "#fixtures/model/simulate.ts";
 import { UsageError } from "../errors.ts";
-import { filled, whole } from "../option-values.ts";
+import { filled, usageError, whole, withNegativeValues } from "../option-values.ts";
 
 export interface SimulateArguments {
   readonly runs: number;
@@ -78,7 +77,7 @@ function stepList(text: string, seed: number): readonly number[] {
 function parse(argv: readonly string[]) {
   try {
     return parseArgs({
-      args: [...argv],
+      args: withNegativeValues(argv),
       options: {
         runs: { type: "string" },
         seed: { type: "string" },
@@ -89,6 +88,6 @@ function parse(argv: readonly string[]) {
       },
     }).values;
   } catch (error) {
-    throw new UsageError(messageOf(error), { cause: error });
+    throw usageError(error, argv);
   }
 }
