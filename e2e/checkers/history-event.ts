@@ -62,6 +62,8 @@ export interface Claimed {
   readonly key: string;
   readonly attempt: number;
   readonly nonce: string;
+  /** Of a line of a log: restarts of its container before it. */
+  readonly restart?: number;
   /** Of a file. */
   readonly claim?: ExpectedClaim;
 }
@@ -81,6 +83,8 @@ export interface Sending {
   readonly key: string;
   readonly attempt: number;
   readonly nonce: string;
+  /** Restarts of its container before it. */
+  readonly restart?: number;
 }
 
 /** The action endpoint applied a request. */

@@ -30,8 +30,8 @@ test("claims, sends and ends are read with key, attempt and nonce; other lines a
     asWritten,
   );
   expect(read).toEqual([
-    { kind: "claimed", from: "log", atMs: 1000, pod: POD, ...attempt },
-    { kind: "sending", atMs: 1002, pod: POD, ...attempt },
+    { kind: "claimed", from: "log", atMs: 1000, pod: POD, ...attempt, restart: 0 },
+    { kind: "sending", atMs: 1002, pod: POD, ...attempt, restart: 0 },
     {
       kind: "ended",
       from: "log",

@@ -15,7 +15,11 @@ const POD_EVENTS: Readonly<Record<string, string>> = {
  * What a pod said of its attempts and of itself, from the log of one run of its app container, which was started at `startMs`. Lines that are cut
  * or no JSON are left out.
  */
-export function logEvents({ pod, text }: RunLog, startMs: number, clock: PodClock): HistoryEvent[] {
+export function logEvents(
+  { pod, restart, text }: RunLog,
+  startMs: number,
+  clock: PodClock,
+): HistoryEvent[] {
   const events: HistoryEvent[] = [];
   let lastMs = startMs;
   for (const line of text.split("\n")) {
@@ -24,7 +28,7 @@ export function logEvents({ pod, text }: RunLog, startMs: number, clock: PodCloc
     const atMs = typeof fields.time === "string" ? Date.parse(fields.time) : Number.NaN;
     if (!Number.isFinite(atMs)) continue;
     lastMs = clock(pod, atMs, lastMs);
-    const event = eventOf(pod, fields, lastMs);
+    const event = eventOf({ pod, restart }, fields, lastMs);
     if (event !== undefined) events.push(event);
   }
   return events;
@@ -32,7 +36,11 @@ export function logEvents({ pod, text }: RunLog, startMs: number, clock: PodCloc
 
 type Fields = Readonly<Record<string, unknown>>;
 
-function eventOf(pod: string, fields: Fields, atMs: number): HistoryEvent | undefined {
+function eventOf(
+  { pod, restart }: Pick<RunLog, "pod" | "restart">,
+  fields: Fields,
+  atMs: number,
+): HistoryEvent | undefined {
   const name = textOf(fields.event);
   const attempt = {
     pod,
@@ -42,9 +50,9 @@ function eventOf(pod: string, fields: Fields, atMs: number): HistoryEvent | unde
   };
   switch (name) {
     case "action.claimed":
-      return { kind: "claimed", from: "log", atMs, ...attempt };
+      return { kind: "claimed", from: "log", atMs, ...attempt, restart };
     case "action.sending":
-      return { kind: "sending", atMs, ...attempt };
+      return { kind: "sending", atMs, ...attempt, restart };
     case "action.ended":
       return {
         kind: "ended",

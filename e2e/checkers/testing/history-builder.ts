@@ -31,6 +31,8 @@ export interface ClaimedAttempt {
   readonly attempt: number;
   readonly pod: string;
   readonly nonce: string;
+  /** Restarts of the claimant's container before it; default 0. */
+  readonly restart?: number;
 }
 
 interface PublishOptions {
@@ -132,18 +134,18 @@ export class HistoryBuilder {
   /** The claim, on the volume and in the log of its pod. */
   claim(
     action: PlannedAction,
-    { pod = "pod-a", attempt = 1, nonce = this.nonce() } = {},
+    { pod = "pod-a", attempt = 1, nonce = this.nonce(), restart = 0 } = {},
   ): ClaimedAttempt {
     const { key, expected, partition, offset } = action;
     const { idempotent: _, attemptsMax: __, action: name, ...fields } = expected;
     const claim = { ...fields, action: name, topic: TOPIC, partition, offset };
     const claimed = { kind: "claimed", pod, key, attempt, nonce } as const;
-    this.add({ ...claimed, from: "file", claim }).add({ ...claimed, from: "log" });
-    return { action, attempt, pod, nonce };
+    this.add({ ...claimed, from: "file", claim }).add({ ...claimed, from: "log", restart });
+    return { action, attempt, pod, nonce, restart };
   }
 
-  send({ action, attempt, pod, nonce }: ClaimedAttempt): this {
-    return this.add({ kind: "sending", pod, key: action.key, attempt, nonce });
+  send({ action, attempt, pod, nonce, restart = 0 }: ClaimedAttempt): this {
+    return this.add({ kind: "sending", pod, key: action.key, attempt, nonce, restart });
   }
 
   effect({ action, pod, nonce }: ClaimedAttempt, more: Partial<Effect> = {}): this {

@@ -10,7 +10,8 @@ import { secondsAt } from "../../facts/telling.ts";
 
 /**
  * Whoever claimed an attempt sends it, after its log said that the claim is durable. Both lines stand in one log, in the order in which they were
- * written, so that no two clocks are compared; a pod whose clock was stepped is left out.
+ * written, so that no two clocks are compared; a pod whose clock was stepped is left out. A container that was started again in the same pod is
+ * somebody else: what the process before it has claimed may have been sent.
  */
 export const sentByClaimant: Checker = {
   name: "sent-by-claimant",
@@ -57,6 +58,9 @@ function judge(
         message: `${what}, and its log does not say before that the claim is durable`,
         events: [index],
       });
+    } else if (logged.restart !== sending.restart) {
+      const message = `${what}, and another run of its container had claimed it at ${secondsAt(facts, logged.atMs)}`;
+      findings.push({ message, events: [logged.index, index] });
     } else if (logged.atMs > atMs && !stepped.has(pod) && !stepped.has(null)) {
       const message = `${what}, before its claim was durable (${secondsAt(facts, logged.atMs)})`;
       findings.push({ message, events: [index, logged.index] });
