@@ -11,6 +11,9 @@ interface ChaosAction {
   readonly attemptsMax: number;
 }
 
+/** What an endpoint answers when it is overloaded has not been applied: a further attempt may follow. */
+export const NOT_APPLIED_STATUSES: readonly number[] = [429, 503];
+
 /**
  * The actions of a schedule: a rule whose action may be sent once, a rule whose action is repeated when it is in doubt, and a rule with one of
  * each, in this order.
@@ -62,8 +65,7 @@ function chaosAction(
     ...action,
     name,
     url: action.url.replace(/[^/]*$/, name),
-    // What an endpoint answers when it is overloaded has not been applied: a further attempt may follow.
-    notAppliedStatuses: [429, 503],
+    notAppliedStatuses: [...NOT_APPLIED_STATUSES],
     idempotent,
     attemptsMax,
   };

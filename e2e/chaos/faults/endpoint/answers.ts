@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Rule } from "#simulator/target/control.ts";
 import type { Stage } from "../../../stage.ts";
+import { NOT_APPLIED_STATUSES } from "../../engine/chaos-rules.ts";
 import { faultKind } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
 import { lastingFault } from "../passing-fault.ts";
@@ -102,6 +103,11 @@ interface ErrorParameters extends Bounded {
   readonly applied: boolean;
 }
 
+/** An endpoint that applies what it says it has not has it done twice, and no consumer could know. */
+function isTruthful({ status, applied }: Pick<ErrorParameters, "status" | "applied">): boolean {
+  return !applied || !NOT_APPLIED_STATUSES.includes(status);
+}
+
 export const endpointError: FaultKind = faultKind<ErrorParameters>({
   name: "endpoint.error",
   title: "The action endpoint answers with an error of the server, with or without the effect.",
@@ -109,16 +115,21 @@ export const endpointError: FaultKind = faultKind<ErrorParameters>({
   lasting: true,
   needs: [],
   causes: ["dead-letters"],
-  parameters: z.strictObject({
-    status: z.int().min(500).max(599),
-    applied: z.boolean(),
-    times,
-  }),
-  draw: (random) => ({
-    status: random.pick(STATUSES),
-    applied: random.pick([true, false]),
-    times: drawTimes(random),
-  }),
+  parameters: z
+    .strictObject({ status: z.int().min(500).max(599), applied: z.boolean(), times })
+    .refine(isTruthful, {
+      path: ["applied"],
+      error: `must be false with a status by which the rules of the load know that nothing was applied (${NOT_APPLIED_STATUSES.join(", ")})`,
+    }),
+  draw: (random) => {
+    const status = random.pick(STATUSES);
+    const applied = random.pick([true, false]);
+    return {
+      status,
+      applied: applied && isTruthful({ status, applied }),
+      times: drawTimes(random),
+    };
+  },
   inject: ({ stage }, parameters) => failActions(stage, parameters),
 });
 
