@@ -1,23 +1,26 @@
 import { NAMES } from "#fixtures/configurations.ts";
 import type { Stage } from "../../stage.ts";
+import { cutConnections } from "./broker/nodes.ts";
 
 interface Passwords {
   /** That of the broker, once a fault has changed it. */
   present: string;
   /** One for each fault that keeps it from CKMS. */
   readonly withheld: Set<symbol>;
+  /** How often it was changed: the secrets of a stage have names of their own. */
+  count: number;
 }
 
 const passwords = new WeakMap<Stage, Passwords>();
 
-/** Gives the broker a new password, and CKMS too unless a fault keeps it from there, and cuts every connection, so that everybody needs it. */
+/** Gives the broker a new password, and CKMS too unless a fault keeps it from there, and cuts every connection, so that everybody needs it. Nodes that a fault keeps dead stay dead. */
 export async function changeBrokerPassword(stage: Stage): Promise<void> {
   const changes = passwordsOf(stage);
-  const asked = (await stage.ckms.control.requests()).length;
-  changes.present = stage.freshSecret(`password ${asked}`);
+  changes.count += 1;
+  changes.present = stage.freshSecret(`password ${changes.count} of the broker`);
   if (changes.withheld.size === 0) await tellCkms(stage, changes);
   await stage.broker.setPassword(stage.names.username, changes.present);
-  await stage.broker.restart();
+  await cutConnections(stage.broker);
 }
 
 /** Keeps new passwords from CKMS until it is disposed; of several, until the last one is. */
@@ -34,7 +37,7 @@ export function withholdBrokerPassword(stage: Stage): AsyncDisposable {
 }
 
 function passwordsOf(stage: Stage): Passwords {
-  const known = passwords.get(stage) ?? { present: "", withheld: new Set() };
+  const known = passwords.get(stage) ?? { present: "", withheld: new Set(), count: 0 };
   passwords.set(stage, known);
   return known;
 }

@@ -1,17 +1,21 @@
 import { expect, test } from "vitest";
-import type { Broker } from "../../../brokers/broker.ts";
 import { FaultImpossibleError } from "../../fault-kind.ts";
-import { killNodes } from "./nodes.ts";
+import { cutConnections, killNodes, moveLeader } from "./nodes.ts";
 
-/** A broker of three nodes; each that lives has this many connections. */
+/** A broker of three nodes; each that lives has this many connections. Node 1 leads the one partition. */
 function fakeBroker(connections: number) {
   const dead = new Set<number>();
+  let leader = 1;
   const broker = {
+    nodes: async () => [1, 2, 3],
     killNode: async (node: number) => (dead.has(node) ? 0 : (dead.add(node), connections)),
     startNode: async (node: number) => void dead.delete(node),
+    leaders: async () => new Map([[0, leader]]),
+    moveLeader: async (_topic: string, _partition: number, node: number) => {
+      leader = node;
+    },
   };
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what this fault uses of it
-  return { dead, stage: { broker: broker as unknown as Broker } };
+  return { dead, broker, stage: { broker, names: { topic: "incidents" } } };
 }
 
 test("the end of an outage leaves the node dead that another fault has killed, and the last fault starts it", async () => {
@@ -32,4 +36,48 @@ test("a kill that meets nobody changes nothing", async () => {
   await outage.heal();
   await outage.heal();
   expect([...dead]).toEqual([]);
+});
+
+test("a kill that fails half way starts again what it has killed", async () => {
+  const { dead, broker } = fakeBroker(2);
+  const killNode = async (node: number): Promise<number> => {
+    if (node === 3) throw new RangeError("no node 3");
+    return await broker.killNode(node);
+  };
+  await expect(killNodes({ broker: { ...broker, killNode } }, [1, 2, 3])).rejects.toThrow(
+    "no node 3",
+  );
+  expect([...dead]).toEqual([]);
+});
+
+test("cutting connections starts no node that a fault keeps dead", async () => {
+  const { dead, broker, stage } = fakeBroker(2);
+  const fault = await killNodes(stage, [2]);
+  await cutConnections(broker);
+  expect([...dead]).toEqual([2]);
+  await fault.heal();
+  await cutConnections(broker);
+  expect([...dead]).toEqual([]);
+});
+
+test("a leader moves past a dead node, and nowhere when no other node lives", async () => {
+  const { stage } = fakeBroker(2);
+  await using _second = await killNodes(stage, [2]);
+  const moved = await moveLeader(stage, 5);
+  expect(await moved.fired()).toBe("partition 0 moved from node 1 to 3");
+  await using _first = await killNodes(stage, [1]);
+  await expect(moveLeader(stage, 5)).rejects.toThrow(
+    "no other node lives than 3, which leads partition 0",
+  );
+});
+
+test("a leader that did not move has not fired, and an error of the broker is no missed step", async () => {
+  const { stage, broker } = fakeBroker(2);
+  const deaf = { ...broker, moveLeader: async () => {} };
+  const still = await moveLeader({ ...stage, broker: deaf }, 0);
+  expect(await still.fired()).toBeUndefined();
+  const failing = { ...broker, moveLeader: () => Promise.reject(new Error("a defect")) };
+  const moving = moveLeader({ ...stage, broker: failing }, 0);
+  await expect(moving).rejects.toThrow("a defect");
+  await expect(moving).rejects.not.toThrow(FaultImpossibleError);
 });

@@ -1,7 +1,6 @@
 import { z } from "zod";
 import type { Broker } from "../../../brokers/broker.ts";
 import type { Stage } from "../../../stage.ts";
-import { messageOf } from "#consumer/errors.ts";
 import { faultKind, FaultImpossibleError } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
 import { BROKER_NODES } from "../../schedule-limits.ts";
@@ -50,40 +49,56 @@ export const brokerOutage: FaultKind = faultKind({
 
 /** Healing starts them again, with their data, except those that another fault keeps dead. */
 export async function killNodes(
-  stage: Pick<Stage, "broker">,
+  { broker }: { readonly broker: NodesOfBroker },
   nodes: readonly number[],
 ): Promise<InjectedFault> {
-  const { broker } = stage;
+  const death = Symbol("death");
+  const startAgain = async (): Promise<void> => {
+    for (const node of nodes) {
+      const deaths = deathsOf(broker, node);
+      deaths.delete(death);
+      if (deaths.size === 0) await broker.startNode(node);
+    }
+  };
+  await using undoing = new AsyncDisposableStack();
+  undoing.defer(startAgain);
   let cut = 0;
   for (const node of nodes) {
-    keepDead(broker, node);
+    deathsOf(broker, node).add(death);
     cut += await broker.killNode(node);
   }
-  const startAgain = async (): Promise<void> => {
-    for (const node of nodes) if (isLetGo(broker, node)) await broker.startNode(node);
-  };
   if (cut === 0) {
-    await startAgain();
     throw new FaultImpossibleError(`nobody is connected to node ${nodes.join(", ")} of the broker`);
   }
+  undoing.move();
   const which = nodes.length === 1 ? `node ${nodes[0]}` : `nodes ${nodes.join(", ")}`;
   return lastingFault(async () => `${cut} connections of ${which} were cut`, startAgain);
 }
 
-/** By node, how many faults keep it dead. */
-const deaths = new WeakMap<Broker, Map<number, number>>();
-
-function keepDead(broker: Broker, node: number): void {
-  const ofBroker = deaths.get(broker) ?? new Map<number, number>();
-  deaths.set(broker, ofBroker);
-  ofBroker.set(node, (ofBroker.get(node) ?? 0) + 1);
+/** Cuts every connection to the broker, and serves again where no fault keeps a node dead. */
+export async function cutConnections(broker: NodesOfBroker & Pick<Broker, "nodes">): Promise<void> {
+  const nodes = await livingNodes(broker);
+  for (const node of nodes) await broker.killNode(node);
+  // A fault may have begun or ended meanwhile.
+  for (const node of nodes) if (deathsOf(broker, node).size === 0) await broker.startNode(node);
 }
 
-/** Whether that was the last fault that kept it dead. */
-function isLetGo(broker: Broker, node: number): boolean {
-  const left = (deaths.get(broker)?.get(node) ?? 1) - 1;
-  deaths.get(broker)?.set(node, left);
-  return left === 0;
+type NodesOfBroker = Pick<Broker, "killNode" | "startNode">;
+
+/** Those that no fault keeps dead. */
+async function livingNodes(broker: NodesOfBroker & Pick<Broker, "nodes">): Promise<number[]> {
+  return (await broker.nodes()).filter((node) => deathsOf(broker, node).size === 0);
+}
+
+/** By node, one for each fault that keeps it dead. */
+const deaths = new WeakMap<NodesOfBroker, Map<number, Set<symbol>>>();
+
+function deathsOf(broker: NodesOfBroker, node: number): Set<symbol> {
+  const ofBroker = deaths.get(broker) ?? new Map<number, Set<symbol>>();
+  deaths.set(broker, ofBroker);
+  const ofNode = ofBroker.get(node) ?? new Set<symbol>();
+  ofBroker.set(node, ofNode);
+  return ofNode;
 }
 
 export const brokerLeaderMoved: FaultKind = faultKind<{ readonly partition: number }>({
@@ -98,20 +113,33 @@ export const brokerLeaderMoved: FaultKind = faultKind<{ readonly partition: numb
   inject: async ({ stage }, { partition }) => await moveLeader(stage, partition),
 });
 
-/** To the next node. `partition` counts modulo the partitions that there are. */
-export async function moveLeader(stage: Stage, partition: number): Promise<InjectedFault> {
-  const { broker, names } = stage;
+/**
+ * To the next node that lives. `partition` counts modulo the partitions that there are. FaultImpossibleError where other faults leave no other
+ * node alive.
+ */
+export async function moveLeader(
+  {
+    broker,
+    names,
+  }: {
+    readonly broker: NodesOfBroker & Pick<Broker, "nodes" | "leaders" | "moveLeader">;
+    readonly names: Pick<Stage["names"], "topic">;
+  },
+  partition: number,
+): Promise<InjectedFault> {
   const leaders = [...(await broker.leaders(names.topic))];
   const [index, leader] = leaders[partition % leaders.length] ?? [0, -1];
-  const nodes = await broker.nodes();
-  const next = nodes[(nodes.indexOf(leader) + 1) % nodes.length] ?? leader;
-  try {
-    if (next !== leader) await broker.moveLeader(names.topic, index, next);
-  } catch (error) {
-    throw new FaultImpossibleError(`broker.leader-moved: ${messageOf(error)}`, { cause: error });
+  const others = (await livingNodes(broker)).filter((node) => node !== leader);
+  const next = others.find((node) => node > leader) ?? others[0];
+  if (next === undefined) {
+    throw new FaultImpossibleError(
+      `broker.leader-moved: no other node lives than ${leader}, which leads partition ${index}`,
+    );
   }
+  await broker.moveLeader(names.topic, index, next);
+  const now = (await broker.leaders(names.topic)).get(index);
   return passingFault(async () =>
-    next === leader ? undefined : `partition ${index} moved from node ${leader} to ${next}`,
+    now === next ? `partition ${index} moved from node ${leader} to ${next}` : undefined,
   );
 }
 
