@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { failedRuns } from "./failed-runs.ts";
+import { failedRuns, stillBroken } from "./failed-runs.ts";
 
 const OUTPUT = `seed 7
 FAILED, seed 9:
@@ -38,4 +38,15 @@ test("an invariant that the model does not have is an error, not passed over", (
   expect(() => failedRuns("FAILED, seed 9:\n  not so: pods are kind (to each other)\n")).toThrow(
     "simulate told of an unknown invariant: pods are kind",
   );
+});
+
+test("what a run still breaks when it was shrunk is told, and not what it broke before", () => {
+  const shrunk = `${OUTPUT}shrunk, seed 9: 54 steps became 3 in 0.5 s (27 runs)
+  still not so: a lost assignment sends nothing (key k1 (attempt 2))
+  still not so: a lost assignment sends nothing (key k2)
+  the steps:
+`;
+  expect(stillBroken(shrunk)).toEqual(["a lost assignment sends nothing"]);
+  expect(failedRuns(shrunk)).toEqual(failedRuns(OUTPUT));
+  expect(stillBroken(OUTPUT)).toEqual([]);
 });

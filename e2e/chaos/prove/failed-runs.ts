@@ -20,6 +20,12 @@ export function failedRuns(output: string): FailedRun[] {
   }));
 }
 
+/** What the run breaks that a failing one was shrunk to, as e2e/simulate.ts prints it. */
+export function stillBroken(output: string): Invariant[] {
+  const lines = output.matchAll(/^ {2}still not so: (.*)$/gm);
+  return [...new Set([...lines].map(([, text = ""]) => invariantOf(text)))];
+}
+
 /** Behind its name stands a detail in parentheses. */
 function invariantOf(text: string): Invariant {
   const found = INVARIANTS.find((invariant) => text.startsWith(`${invariant} (`));

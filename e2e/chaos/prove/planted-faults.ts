@@ -149,15 +149,12 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     name: "directory-not-synced",
     title: "The name of a claim is not made durable before the action is sent.",
     tier: "simulate",
-    invariants: [
-      "every execution had been durably claimed with a nonce of its own run",
-      "what the next attempt relies on is durable",
-    ],
+    invariants: ["every execution had been durably claimed with a nonce of its own run"],
     edits: [
       {
-        file: "consumer/history/claims.ts",
-        text: '      await files.syncDirectory(directoryOf(attemptPath(key, 1, "claim")));\n',
-        replacement: '      attemptPath(key, 1, "claim");\n',
+        file: ATTEMPT,
+        text: "    await history.claims.sync(key);\n    // A name that was taken",
+        replacement: "    // A name that was taken",
       },
     ],
   },

@@ -1,5 +1,6 @@
 import { execa } from "execa";
-import { failedRuns } from "./failed-runs.ts";
+import type { Invariant } from "#fixtures/model/invariants.ts";
+import { failedRuns, stillBroken } from "./failed-runs.ts";
 import type { FailedRun } from "./failed-runs.ts";
 import type { StagedCopy } from "./stage-copy.ts";
 
@@ -44,11 +45,16 @@ export async function proveSimulated(
 
 /**
  * Plays the run of the copy with this seed alone, and looks for fewer steps with which it still fails. Gives what became of it, such as
- * `54 steps became 3 in 0.5 s (27 runs): simulate --seed 41 --steps 1,3,25`.
+ * `54 steps became 3 in 0.5 s (27 runs): simulate --seed 41 --steps 1,3,25`. A run that broke several invariants may be shrunk to one that
+ * breaks none of those that are looked for: that is said.
  */
 export async function shrinkSimulated(
   copy: StagedCopy,
-  { seed, signal }: Pick<ProveSimulatedOptions, "seed" | "signal">,
+  {
+    seed,
+    signal,
+    invariants,
+  }: Pick<ProveSimulatedOptions, "seed" | "signal"> & { readonly invariants: readonly Invariant[] },
 ): Promise<string> {
   const output = await outputOf(copy, ["--runs", "1", "--seed", String(seed)], signal);
   const became = /^shrunk, seed \d+: (.*)$/m.exec(output)?.[1];
@@ -56,7 +62,10 @@ export async function shrinkSimulated(
   if (became === undefined || steps === undefined) {
     throw new Error(`simulate did not say what it shrank the run to: ${output.slice(-500)}`);
   }
-  return `${became}: simulate ${steps}`;
+  const broken = stillBroken(output);
+  const isFound = broken.some((invariant) => invariants.includes(invariant));
+  const but = isFound ? "" : `, which breaks only something else (${broken.join("; ")})`;
+  return `${became}: simulate ${steps}${but}`;
 }
 
 async function simulate(

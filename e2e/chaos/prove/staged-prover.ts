@@ -90,7 +90,7 @@ export class StagedProver implements Prover {
     const by = `seed ${found.seed}: ${right(found)}`;
     const { chosen, signal } = this.#options;
     if (!chosen.shrink) return { found: by, played };
-    const shrunk = await shrinkSimulated(copy, { seed: found.seed, signal });
+    const shrunk = await shrinkSimulated(copy, { seed: found.seed, signal, invariants });
     return { found: `${by}; ${shrunk}`, played };
   }
 
