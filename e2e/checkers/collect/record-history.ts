@@ -21,6 +21,7 @@ export type RecordedHistory = (logsDirectory: string | undefined) => Promise<Run
  */
 export async function recordHistory(stage: Stage): Promise<RecordedHistory> {
   const { names, broker, record } = stage;
+  const lettersMs = Date.now();
   // Before the time of the end, so that the outcome of a letter that is there is in the history too.
   const [letterEnds] = await Promise.allSettled([broker.endOffsets(names.deadLetterTopic)]);
   // What happens while the sources are read, one after the other, would be in some of them only.
@@ -97,11 +98,23 @@ export async function recordHistory(stage: Stage): Promise<RecordedHistory> {
       ...pods,
       ...record.events,
     ];
-    const seen = events.filter(({ atMs }) => atMs <= endMs);
-    seen.sort((one, other) => one.atMs - other.atMs);
+    const seen = eventsUntil(events, { endMs, lettersMs });
     const { unreadyMsMax } = stage;
     return { events: seen, lacking, incomplete, contractFile, strangeFiles, unreadyMsMax };
   };
+}
+
+/**
+ * In the order of time. A commit that came while the dead letters were counted may rest on one that came behind the count: it is left out.
+ * `lettersMs`: when it was asked how many there are.
+ */
+export function eventsUntil(
+  events: readonly HistoryEvent[],
+  { endMs, lettersMs }: { readonly endMs: number; readonly lettersMs: number },
+): HistoryEvent[] {
+  return events
+    .filter(({ kind, atMs }) => atMs <= (kind === "committed" ? lettersMs : endMs))
+    .toSorted((one, other) => one.atMs - other.atMs);
 }
 
 function lackingAt(abilities: Stage["broker"]["abilities"]): ReadonlyMap<Evidence, string> {

@@ -1,0 +1,21 @@
+import { expect, test } from "vitest";
+import { HistoryBuilder } from "../testing/history-builder.ts";
+import { eventsUntil } from "./record-history.ts";
+
+test("a commit that may rest on a dead letter that was not counted any more is left out", () => {
+  const builder = new HistoryBuilder();
+  const claimed = builder.claim(builder.publish("i1"));
+  builder.orphan(claimed);
+  const lettersMs = builder.nowMs - 5;
+  const outcomes = builder.events.filter(({ kind }) => kind === "ended");
+  builder.commit("1").podEvent("pod-a", "ready");
+  const endMs = builder.nowMs - 5;
+  builder.podEvent("pod-a", "unready");
+  const seen = eventsUntil(builder.events.toReversed(), { endMs, lettersMs });
+  expect(seen.filter(({ kind }) => kind === "committed")).toEqual([]);
+  expect(seen.filter(({ kind }) => kind === "ended")).toEqual(outcomes);
+  expect(seen.filter(({ kind }) => kind === "pod")).toMatchObject([{ what: "ready" }]);
+  expect(eventsUntil(builder.events, { endMs, lettersMs: endMs })).toContainEqual(
+    expect.objectContaining({ kind: "committed" }),
+  );
+});
