@@ -1,4 +1,4 @@
-import type { Checker, Finding } from "../../checker.ts";
+import type { Checker } from "../../checker.ts";
 import {
   type ActionFacts,
   factsOf,
@@ -8,6 +8,7 @@ import {
 } from "../../facts/history-facts.ts";
 import { secondsAt } from "../../facts/telling.ts";
 import { isDone } from "../../facts/terminal.ts";
+import { certainFindings, mayEndUntold, type OpenFinding } from "../../facts/untold.ts";
 
 /** What did not end as done has a dead letter of its last attempt, at least one. A late owner's done makes it needless. */
 export const deadLettersDelivered: Checker = {
@@ -17,17 +18,18 @@ export const deadLettersDelivered: Checker = {
   needs: ["outcomes", "dead-letters"],
   check(history) {
     const facts = factsOf(history);
-    return [...facts.actions.values()].flatMap((action) => undelivered(action, facts));
+    const open = [...facts.actions.values()].flatMap((action) => undelivered(action, facts));
+    return certainFindings(history, open);
   },
 };
 
-function undelivered(action: ActionFacts, facts: HistoryFacts): Finding[] {
+function undelivered(action: ActionFacts, facts: HistoryFacts): OpenFinding[] {
   const last = lastAttemptOf(action);
   const ended = outcomeFileOf(last);
   if (last === undefined || ended === undefined || last.letters.length > 0 || wasDone(action))
     return [];
   const message = `attempt ${last.attempt} of ${action.key} ended ${ended.outcome} (${ended.reason}, by ${ended.pod}) at ${secondsAt(facts, ended.atMs)}, and no dead letter says so`;
-  return [{ message, events: [ended.index] }];
+  return [{ message, events: [ended.index], mayBeUntold: mayEndUntold(action) }];
 }
 
 function wasDone({ attempts }: ActionFacts): boolean {

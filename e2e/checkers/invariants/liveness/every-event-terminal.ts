@@ -1,4 +1,4 @@
-import type { Checker, Finding } from "../../checker.ts";
+import type { Checker } from "../../checker.ts";
 import {
   claimFileOf,
   factsOf,
@@ -9,6 +9,7 @@ import {
 } from "../../facts/history-facts.ts";
 import { secondsAt } from "../../facts/telling.ts";
 import { isSkipped, nameOf, skipsOf, standingOf, terminalMs } from "../../facts/terminal.ts";
+import { certainFindings, mayEndUntold, type OpenFinding } from "../../facts/untold.ts";
 
 /** After the healing every action has ended, no claim is left without an outcome, and every record that cannot be decoded has its letter. */
 export const everyEventTerminal: Checker = {
@@ -18,7 +19,7 @@ export const everyEventTerminal: Checker = {
   needs: ["published", "claims", "outcomes", "dead-letters"],
   check(history) {
     const facts = factsOf(history);
-    const findings = [...facts.partitions.values()].flatMap((partition) =>
+    const findings: OpenFinding[] = [...facts.partitions.values()].flatMap((partition) =>
       openRecords(partition, facts),
     );
     for (const action of facts.actions.values()) {
@@ -29,21 +30,21 @@ export const everyEventTerminal: Checker = {
         const claim = claimFileOf(attempt);
         if (claim === undefined || outcomeFileOf(attempt) !== undefined) continue;
         const message = `attempt ${attempt.attempt} of ${key}, claimed by ${claim.pod} at ${secondsAt(facts, claim.atMs)}, has no outcome`;
-        findings.push({ message, events: [claim.index] });
+        findings.push({ message, events: [claim.index], mayBeUntold: false });
       }
     }
-    return findings;
+    return certainFindings(history, findings);
   },
 };
 
-function openRecords(partition: PartitionFacts, facts: HistoryFacts): Finding[] {
-  const findings: Finding[] = [];
+function openRecords(partition: PartitionFacts, facts: HistoryFacts): OpenFinding[] {
+  const findings: OpenFinding[] = [];
   const skips = { letters: skipsOf(facts, partition) };
   for (const record of partition.records) {
     if (isSkipped(record, skips) || facts.recordLetters.has(recordName(record))) continue;
     if (record.incident !== null) continue;
     const message = `${recordName(record)}, published at ${secondsAt(facts, record.atMs)}, cannot be decoded, and no dead letter is out`;
-    findings.push({ message, events: [record.index] });
+    findings.push({ message, events: [record.index], mayBeUntold: false });
   }
   for (const action of openActions(partition, facts)) {
     const { records } = action;
@@ -55,7 +56,8 @@ function openRecords(partition: PartitionFacts, facts: HistoryFacts): Finding[] 
       continue;
     const where = records.map((record) => recordName(record)).join(", ");
     const message = `${nameOf(action)}, ${where}, is not terminal: ${standingOf(action, facts)}`;
-    findings.push({ message, events: records.map(({ index }) => index) });
+    const mayBeUntold = mayEndUntold(action);
+    findings.push({ message, events: records.map(({ index }) => index), mayBeUntold });
   }
   return findings;
 }

@@ -1,4 +1,4 @@
-import type { Checker, Finding } from "../../checker.ts";
+import type { Checker } from "../../checker.ts";
 import {
   type ActionFacts,
   factsOf,
@@ -8,8 +8,16 @@ import {
 } from "../../facts/history-facts.ts";
 import { actionKeyOf } from "../../facts/action-key.ts";
 import { secondsAt } from "../../facts/telling.ts";
-import { isSkipped, nameOf, recordTerminalMs, skipsOf, standingOf } from "../../facts/terminal.ts";
+import {
+  isSkipped,
+  nameOf,
+  recordTerminalMs,
+  skipsOf,
+  standingOf,
+  terminalMs,
+} from "../../facts/terminal.ts";
 import { CLOCK_TOLERANCE_MS } from "../../facts/tolerance.ts";
+import { certainFindings, mayEndUntold, type OpenFinding } from "../../facts/untold.ts";
 import type { Committed, Published } from "../../history-event.ts";
 
 /**
@@ -23,12 +31,15 @@ export const committedTerminal: Checker = {
   needs: ["published", "commits", "outcomes", "dead-letters"],
   check(history) {
     const facts = factsOf(history);
-    return [...facts.partitions.values()].flatMap((partition) => judgePartition(partition, facts));
+    const open = [...facts.partitions.values()].flatMap((partition) =>
+      judgePartition(partition, facts),
+    );
+    return certainFindings(history, open);
   },
 };
 
-function judgePartition(partition: PartitionFacts, facts: HistoryFacts): Finding[] {
-  const findings: Finding[] = [];
+function judgePartition(partition: PartitionFacts, facts: HistoryFacts): OpenFinding[] {
+  const findings: OpenFinding[] = [];
   const skips = { letters: skipsOf(facts, partition) };
   let passed = 0;
   for (const commit of partition.commits) {
@@ -38,6 +49,7 @@ function judgePartition(partition: PartitionFacts, facts: HistoryFacts): Finding
       findings.push({
         message: `${told(commit, facts)}, which is no position`,
         events: [commit.index],
+        mayBeUntold: false,
       });
       continue;
     }
@@ -55,7 +67,7 @@ function judgeRecord(
   record: Seen<Published>,
   commit: Seen<Committed>,
   facts: HistoryFacts,
-): Finding[] {
+): OpenFinding[] {
   const actions = actionsOf(record, facts);
   const endMs = recordTerminalMs(record, actions, facts.recordLetters);
   const latestMs = commit.atMs + CLOCK_TOLERANCE_MS;
@@ -67,7 +79,11 @@ function judgeRecord(
       ? standing(record, actions, facts)
       : `it came to its end only at ${secondsAt(facts, endMs)}`;
   const message = `${told(commit, facts)}, past offset ${record.offset}, which ${what}: ${why}`;
-  return [{ message, events: [record.index, commit.index] }];
+  const open = actions.filter(
+    (action) => (terminalMs(action) ?? Number.POSITIVE_INFINITY) > latestMs,
+  );
+  const mayBeUntold = open.length > 0 && open.every((action) => mayEndUntold(action));
+  return [{ message, events: [record.index, commit.index], mayBeUntold }];
 }
 
 function standing(record: Published, actions: readonly ActionFacts[], facts: HistoryFacts): string {
