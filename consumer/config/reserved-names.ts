@@ -28,7 +28,7 @@ export function isReservedHeader(name: string): boolean {
   return HEADERS.has(lower) || lower.startsWith("sec-fetch-");
 }
 
-/** The consumer sets the first four. By the others a shell, an interpreter or a tool runs other code. */
+/** The consumer sets the first three, and TRACESTATE belongs to the third. By the others a shell, an interpreter or a tool runs other code. */
 const VARIABLES = new Set(
   (
     "PATH IDEMPOTENCY_KEY TRACEPARENT TRACESTATE " +
