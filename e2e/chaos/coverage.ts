@@ -1,4 +1,5 @@
 import type { LoadPlan } from "./schedule.ts";
+import { COVERAGE_SCHEDULES_MIN } from "./schedule-limits.ts";
 import { type Cell, cellsOf } from "./schedules/cells.ts";
 import type { Kinds } from "./schedules/kinds.ts";
 import type { SchedulePlace } from "./schedules/rules.ts";
@@ -24,13 +25,6 @@ export interface CoverageCell {
   /** Why it can never be; undefined when it can. */
   readonly impossible?: string;
 }
-
-/**
- * With `--require-coverage` a pair of fault and held moment that can be, and was in at least so many schedules and struck in none of them, ends
- * the run with exit code 4; so does a fault that struck at no held moment, and a held moment at which no fault struck. Fewer schedules say
- * nothing: a moment can be missed.
- */
-const COVERAGE_SCHEDULES_MIN = 10;
 
 interface Tally {
   /** Schedules that had it, and came to it. */
@@ -93,6 +87,12 @@ export class Coverage {
         ({ fault, trigger, schedules }) =>
           `${fault} never struck at ${trigger}, in ${schedules} schedules`,
       );
+    const sums = [...this.#ofFaults.values(), ...this.#ofTriggers.values()];
+    if (sums.every(({ schedules }) => schedules < schedulesMin)) {
+      return [
+        `no fault and no held moment was in ${schedulesMin} schedules: nothing can be judged`,
+      ];
+    }
     const inVain = ({ schedules, struck }: Tally): boolean =>
       schedules >= schedulesMin && struck === 0;
     return [

@@ -37,7 +37,7 @@ export const LOAD_LIMITS: Readonly<Record<keyof LoadPlan, Limit>> = {
   repeatShare: share(0.1, "The share of records that repeat an earlier one."),
   reopenShare: share(
     0.05,
-    "The share of records that make a resolved incident active again, with a later start.",
+    "The share of records that carry an earlier incident on: an active one is resolved, a resolved one becomes active again with a later start.",
   ),
   poisonShare: share(0.02, "The share of records that cannot be decoded."),
   idempotentShare: share(

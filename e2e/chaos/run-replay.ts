@@ -6,9 +6,9 @@ import { openChaosSession } from "./engine/chaos-session.ts";
 import { runSchedules } from "./engine/run-schedules.ts";
 import type { ScheduleResult } from "./engine/run-schedule.ts";
 import { ChaosProgress } from "./report/chaos-progress.ts";
-import { invariantCounts } from "./report/closing-lines.ts";
+import { invariantCounts, NOTHING_STRUCK } from "./report/closing-lines.ts";
 import { differencesOf } from "./report/moments.ts";
-import { exitCodeOf, isFailed } from "./report/exit-code.ts";
+import { exitCodeOf, isFailed, nothingStruck } from "./report/exit-code.ts";
 import { makeArtifacts, reportLeaks } from "./report/run-artifacts.ts";
 import { writeChaosReports } from "./run-chaos.ts";
 import { parseSchedule } from "./schedule-schema.ts";
@@ -69,6 +69,7 @@ export async function runReplay({
     );
     for (const difference of differences) progress.line(`  ${difference}`);
   }
+  if (nothingStruck(results)) progress.line(`FAIL ${NOTHING_STRUCK}`);
   terminal.write(`artifacts ${artifacts}\n${invariantCounts(results)}\n`);
   if (leaks > 0 && !signal.aborted) return EXIT_CODE.expectationBroke;
   return exitCodeOf(results, false, signal.aborted);

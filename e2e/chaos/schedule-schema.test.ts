@@ -48,6 +48,11 @@ describe("a schedule", () => {
     expect(parse(JSON.stringify({ $schema: "./s.json", ...schedule }, null, 2))).toEqual(schedule);
   });
 
+  test("may begin with a byte order mark", () => {
+    const schedule = testSchedule();
+    expect(parse(`\uFEFF${JSON.stringify(schedule)}`)).toEqual(schedule);
+  });
+
   test("may have a load that says only what differs, and no step", () => {
     const schedule = parse(
       JSON.stringify({ ...testSchedule({ steps: [] }), load: { poisonShare: 0 } }),

@@ -124,9 +124,11 @@ function ruleOf({ message }: z.core.$ZodIssue): string {
 }
 
 function readJson(
-  text: string,
+  given: string,
   file: string,
 ): { readonly value: unknown; lineOf: (path: readonly PropertyKey[]) => string } {
+  // Some editors begin a file with a byte order mark, which nobody sees.
+  const text = given.replace(/^\uFEFF/, "");
   let value: unknown;
   try {
     value = JSON.parse(text);

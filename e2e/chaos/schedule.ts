@@ -33,7 +33,7 @@ export interface LoadPlan {
   readonly recordsMax: number;
   /** The same record once more. */
   readonly repeatShare: number;
-  /** A resolved incident that becomes active again with a later start. */
+  /** The next transition of an earlier incident: an active one is resolved, a resolved one becomes active again with a later start. */
   readonly reopenShare: number;
   /** Records that cannot be decoded. */
   readonly poisonShare: number;

@@ -117,6 +117,11 @@ describe("chaos", () => {
       ["--load", "repeatShare=0.5,reopenShare=0.4,poisonShare=0.2"],
       "--load repeatShare + reopenShare + poisonShare is 1.1 and must be at most 1",
     ],
+    [
+      ["--require-coverage", "--runs", "9"],
+      "--require-coverage judges what 10 schedules or more had: it needs --duration, --until-failure or --runs 10, got 9 runs",
+    ],
+    [["--require-coverage"], "got 1 run"],
     [["fast"], "chaos takes names only behind --prove, got fast"],
     [["--prove", ""], '--prove needs a value, got ""'],
     [["--prove", "--until-failure"], "--until-failure is not for --prove"],

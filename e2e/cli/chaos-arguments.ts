@@ -3,7 +3,12 @@ import { messageOf } from "#consumer/errors.ts";
 import { repeatedKeys } from "#fixtures/json-keys.ts";
 import { isObject } from "../checkers/history-files.ts";
 import { DEFAULT_LOAD, loadPlan, parseLoadPairs } from "../chaos/load-plan.ts";
-import { PARTITIONS_MAX, REPLICAS_MAX, STEPS_MAX } from "../chaos/schedule-limits.ts";
+import {
+  COVERAGE_SCHEDULES_MIN,
+  PARTITIONS_MAX,
+  REPLICAS_MAX,
+  STEPS_MAX,
+} from "../chaos/schedule-limits.ts";
 import type { LoadPlan } from "../chaos/schedule.ts";
 import { UsageError } from "../errors.ts";
 import { filled, whole } from "../option-values.ts";
@@ -114,15 +119,22 @@ export function chaosArguments(
     const text = values[option];
     return text === undefined ? undefined : whole(option, text, 1, max);
   };
+  const runs = number("runs", RUNS_MAX) ?? (isBounded ? null : 1);
+  const requireCoverage = values["require-coverage"] === true;
+  if (requireCoverage && prove === null && runs !== null && runs < COVERAGE_SCHEDULES_MIN) {
+    throw new UsageError(
+      `--require-coverage judges what ${COVERAGE_SCHEDULES_MIN} schedules or more had: it needs --duration, --until-failure or --runs ${COVERAGE_SCHEDULES_MIN}, got ${runs === 1 ? "1 run" : `${runs} runs`}`,
+    );
+  }
   return {
     ...placeArguments(values, env),
     seed,
     steps: number("steps", STEPS_MAX) ?? STEPS,
     durationMs,
-    runs: number("runs", RUNS_MAX) ?? (isBounded ? null : 1),
+    runs,
     untilFailure,
     shrink: values["no-shrink"] !== true,
-    requireCoverage: values["require-coverage"] === true,
+    requireCoverage,
     faults: faultList(values.faults),
     load: load(values.load),
     replicas: number("replicas", REPLICAS_MAX) ?? REPLICAS,
@@ -180,7 +192,8 @@ function load(value: string | undefined): LoadPlan {
 function readObject(path: string, place: string): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
-    const text = readFileSync(path, "utf8");
+    // Some editors begin a file with a byte order mark, which nobody sees.
+    const text = readFileSync(path, "utf8").replace(/^\uFEFF/, "");
     value = JSON.parse(text);
     const [repeated] = repeatedKeys(text);
     if (repeated !== undefined) throw new SyntaxError(`the key ${repeated} stands there twice`);

@@ -78,6 +78,13 @@ test("count the steps that were not played, and name nothing to play where there
   expect(lastLines([]).filter((line) => line.startsWith("replay"))).toEqual([]);
 });
 
+test("say that a run in which no step struck has shown nothing", () => {
+  const [step] = aResult({ number: 1, directory: ARTIFACTS }).steps;
+  const missed = { ...step!, outcome: "missed" as const, fired: null };
+  const lines = lastLines([aResult({ number: 1, directory: ARTIFACTS, steps: [missed] })]);
+  expect(lines).toContain("FAIL       no step struck, so that the run has shown nothing");
+});
+
 test("show the table above them, and what --require-coverage refuses", () => {
   const lines = lastLines([], {
     coverage: { drawnTable: "a\nb", summary: "none" },

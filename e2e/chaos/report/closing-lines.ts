@@ -8,7 +8,7 @@ import type { ShrunkFailure } from "../shrink-failure.ts";
 import type { SoakFinding } from "../soak/judge-soak.ts";
 import { soakLines } from "../soak/soak-lines.ts";
 import { STEADY_NUMBER } from "../engine/schedule-scenario.ts";
-import { isFailed } from "./exit-code.ts";
+import { isFailed, nothingStruck } from "./exit-code.ts";
 
 export interface ChaosClosing {
   readonly chosen: Pick<ChaosArguments, "seed" | "target" | "kind" | "kubernetes" | "broker">;
@@ -23,6 +23,8 @@ export interface ChaosClosing {
   readonly wallMs: number;
 }
 
+export const NOTHING_STRUCK = "no step struck, so that the run has shown nothing";
+
 type Row = readonly [label: string, text: string];
 
 /** The last lines of a run of chaos; the counts of invariants stand alone on the very last one. */
@@ -36,6 +38,7 @@ export function closingLines(closing: ChaosClosing): string {
     ["coverage", coverage.summary],
     ...uncovered.map((text): Row => ["", text]),
     ["schedules", countText(results)],
+    ...(nothingStruck(results) ? ([["FAIL", NOTHING_STRUCK]] satisfies Row[]) : []),
     ...failed.flatMap((result): Row[] => [
       ["FAIL", `#${result.number} seed ${result.schedule.seed}: ${reasonOf(result)}`],
       ["replay", replay(result)],

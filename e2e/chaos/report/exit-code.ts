@@ -22,6 +22,17 @@ function isUnknown({ scenario, verdict }: JudgedResult): boolean {
   return verdict.verdicts.some(({ status }) => status === "unknown");
 }
 
+/** Whether the schedules had steps, were played to their ends, and no step struck: then the run has shown nothing. */
+export function nothingStruck(
+  results: readonly Pick<ScheduleResult, "schedule" | "steps" | "scenario">[],
+): boolean {
+  return (
+    results.some(({ schedule }) => schedule.steps.length > 0) &&
+    results.every(({ scenario }) => scenario.status === "passed") &&
+    results.flatMap(({ steps }) => steps).every(({ outcome }) => outcome !== "struck")
+  );
+}
+
 /** As DESIGN section 8 has them: what was broken counts more than what could not be judged. */
 export function exitCodeOf(
   results: readonly ScheduleResult[],
@@ -30,7 +41,8 @@ export function exitCodeOf(
 ): ExitCode {
   if (isInterrupted) return EXIT_CODE.interrupted;
   if (results.some((result) => isBroken(result))) return EXIT_CODE.expectationBroke;
-  if (results.length === 0 || isUncovered || results.some((result) => isFailed(result))) {
+  const isEmpty = results.length === 0 || nothingStruck(results);
+  if (isEmpty || isUncovered || results.some((result) => isFailed(result))) {
     return EXIT_CODE.infrastructure;
   }
   return EXIT_CODE.passed;
