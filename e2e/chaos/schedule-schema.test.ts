@@ -213,12 +213,16 @@ describe("a schedule", () => {
     expect(parseSchedule(text, "a.json", TEST_PLACE, TEST_KINDS).steps[1]).toEqual(started);
   });
 
-  test("is refused with a fault that its replicas or the nodes of the broker do not allow", () => {
+  test("is refused with a fault that its replicas or the broker do not allow", () => {
     const when = { trigger: "endpoint.effect-held" };
     const scaled = { when, do: { fault: "deployment.scale", change: -1 } };
     expect(() => parseBeside(scaled, 2)).not.toThrow();
     expect(() => parseBeside(scaled, 1)).toThrow(
       "steps[0].do.change leaves no pod, since replicas is 1, got -1",
+    );
+    const errors = { fault: "broker.errors", api: "Fetch", error: "NOT_COORDINATOR", times: 1 };
+    expect(() => parseBeside({ when, do: errors }, 2)).toThrow(
+      'steps[0].do.error must be an error that passes, of Fetch one of NOT_LEADER_OR_FOLLOWER, UNKNOWN_TOPIC_OR_PARTITION, got "NOT_COORDINATOR"',
     );
     const killed = { when, do: { fault: "broker.node-killed", node: 4 } };
     expect(() => parseBeside(killed, 2)).toThrow("steps[0].do.node must be <=3, got 4");

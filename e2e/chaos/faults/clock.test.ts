@@ -30,7 +30,7 @@ test("a clock that is stepped already cannot be stepped by another fault until i
   const first = await step("one", 1000);
   await expect(step("one", -700)).rejects.toMatchObject({
     name: "FaultImpossibleError",
-    message: "another fault has stepped the clock of pod one",
+    message: "another fault acts on the clock of pod one",
   });
   expect(offsets.get("one")).toBe(1000);
   const other = await step("two", 500);

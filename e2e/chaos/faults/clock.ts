@@ -4,6 +4,7 @@ import type { Stage } from "../../stage.ts";
 import { pause } from "../../waiting.ts";
 import { faultKind, FaultImpossibleError } from "../fault-kind.ts";
 import type { FaultContext, FaultKind, InjectedFault } from "../fault-kind.ts";
+import { actAlone } from "./act-alone.ts";
 import { lastingFault } from "./passing-fault.ts";
 
 /** Half of the default of `execution.clockSkewMsMax`, which the kit leaves as it is: two pods may be stepped apart. */
@@ -55,9 +56,6 @@ export const CLOCK_FAULTS: readonly FaultKind[] = [
   }),
 ];
 
-/** Pods whose clock is stepped now. One that were stepped twice would be put right by the first fault that is healed. */
-const steppedPods = new WeakMap<object, Set<string>>();
-
 /**
  * Steps the clock of the processes of a pod, and of those that it starts later, until it is healed. Resolves when one of them shows it: a pod
  * that is just starting has no process for a while.
@@ -76,15 +74,10 @@ export async function stepClock(
   },
   offsetMs: number,
 ): Promise<InjectedFault> {
-  const stepped = steppedPods.get(stage) ?? new Set<string>();
-  steppedPods.set(stage, stepped);
-  if (stepped.has(pod)) {
-    throw new FaultImpossibleError(`another fault has stepped the clock of pod ${pod}`);
-  }
-  stepped.add(pod);
+  const alone = actAlone(stage, `the clock of pod ${pod}`);
   const heal = async (): Promise<void> => {
     await stage.podFaults.moveClock(pod, 0);
-    stepped.delete(pod);
+    alone[Symbol.dispose]();
   };
   const isStepped = (): boolean =>
     stage.podFaults

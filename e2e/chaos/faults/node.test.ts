@@ -50,6 +50,32 @@ test.each([
   },
 );
 
+test("a node that is paused or cordoned is so by one fault at a time", async () => {
+  const cluster = fakeCluster([pod("a", "n1")]);
+  const paused = await pauseNodeOfPod(cluster.stage, "a", signal);
+  await expect(pauseNodeOfPod(cluster.stage, "a", signal)).rejects.toThrow(FaultImpossibleError);
+  const drained = await drainNodeOfPod(cluster.stage, "a", signal);
+  await expect(drainNodeOfPod(cluster.stage, "a", signal)).rejects.toThrow(
+    "another fault acts on node n1, which is cordoned",
+  );
+  await paused.heal();
+  expect([[...cluster.paused], [...cluster.cordoned]]).toEqual([[], ["n1"]]);
+  await drained.heal();
+  await using again = await pauseNodeOfPod(cluster.stage, "a", signal);
+  expect([[...cluster.paused], [...cluster.cordoned]]).toEqual([["n1"], []]);
+  await again.heal();
+});
+
+test("a pause that is interrupted lets the node go on", async () => {
+  const cluster = fakeCluster([pod("a", "n1")]);
+  const interrupt = new AbortController();
+  const pausing = pauseNodeOfPod(cluster.stage, "a", interrupt.signal);
+  await expect.poll(() => [...cluster.paused]).toEqual(["n1"]);
+  interrupt.abort(new Error("interrupted"));
+  await expect(pausing).rejects.toThrow("interrupted");
+  expect([...cluster.paused]).toEqual([]);
+});
+
 test("a pod that is on no node makes the faults of a node impossible", async () => {
   const cluster = fakeCluster([pod("a")]);
   await expect(drainNodeOfPod(cluster.stage, "a", signal)).rejects.toThrow(

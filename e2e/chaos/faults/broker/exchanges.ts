@@ -100,9 +100,11 @@ export const brokerErrors: FaultKind = faultKind<Failing>({
   causes: ["rebalances"],
   parameters: z
     .strictObject({ api: z.enum(FAILING), error: z.string(), times })
-    .refine(({ api, error }) => (ERRORS[api] as readonly string[]).includes(error), {
-      error:
-        "error must be one that passes, such as NOT_COORDINATOR of OffsetCommit or NOT_LEADER_OR_FOLLOWER of Fetch",
+    .superRefine(({ api, error }, context) => {
+      const allowed: readonly string[] = ERRORS[api];
+      if (allowed.includes(error)) return;
+      const message = `must be an error that passes, of ${api} one of ${allowed.join(", ")}`;
+      context.addIssue({ code: "custom", path: ["error"], message });
     }),
   draw: (random) => {
     const api = random.pick(["OffsetCommit", "Heartbeat", "Fetch"] as const);

@@ -5,6 +5,7 @@ import type { Stage } from "../../../stage.ts";
 import { clusterOf } from "../../../targets/cluster-access.ts";
 import { faultKind } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
+import { actAlone } from "../act-alone.ts";
 import { lastingFault } from "../passing-fault.ts";
 import { nodeOfPod } from "./node-of-pod.ts";
 
@@ -34,11 +35,14 @@ export async function drainNodeOfPod(
   const node = await nodeOfPod(stage, pod, "node.drain");
   const pods = await stage.target.pods();
   const concerned = pods.filter((one) => one.spec?.nodeName === node).map((one) => podName(one));
-  const cordon = await clusterOf(stage.target).cordon(node);
+  await using undoing = new AsyncDisposableStack();
+  undoing.use(actAlone(stage, `node ${node}, which is cordoned`));
+  undoing.use(await clusterOf(stage.target).cordon(node));
   const healed = new AbortController();
   const draining = drainUntil(stage, node, AbortSignal.any([signal, healed.signal]));
   // It is awaited when the fault is healed; until then nobody is there to see it fail.
   draining.catch(() => {});
+  const cordon = undoing.move();
   return lastingFault(
     async () => {
       const evicted = concerned.filter((name) => isEvicted(stage.target.lastSeen(name)));
@@ -46,7 +50,7 @@ export async function drainNodeOfPod(
     },
     async () => {
       healed.abort();
-      await cordon[Symbol.asyncDispose]();
+      await cordon.disposeAsync();
       await draining;
     },
   );

@@ -4,6 +4,7 @@ import { clusterOf } from "../../../targets/cluster-access.ts";
 import { pause } from "../../../waiting.ts";
 import { faultKind } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
+import { actAlone } from "../act-alone.ts";
 import { lastingFault } from "../passing-fault.ts";
 import { nodeOfPod } from "./node-of-pod.ts";
 
@@ -30,14 +31,17 @@ export async function pauseNodeOfPod(
   signal: AbortSignal,
 ): Promise<InjectedFault> {
   const node = await nodeOfPod(stage, pod, "node.pause");
-  const paused = await clusterOf(stage.target).pauseNode(node);
+  await using undoing = new AsyncDisposableStack();
+  undoing.use(actAlone(stage, `node ${node}, which is paused`));
+  undoing.use(await clusterOf(stage.target).pauseNode(node));
   let answered = false;
   void stage.readiness(pod).then((answer) => (answered ||= answer !== null));
   await pause(SILENCE_MS, signal);
   const isSilent = !answered;
+  const paused = undoing.move();
   return lastingFault(
     async () =>
       isSilent ? `${node} is paused: ${pod} answered nothing for ${SILENCE_MS} ms` : undefined,
-    async () => await paused[Symbol.asyncDispose](),
+    async () => await paused.disposeAsync(),
   );
 }

@@ -4,6 +4,7 @@ import type { Stage } from "../../../stage.ts";
 import { pause } from "../../../waiting.ts";
 import { faultKind } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
+import { actAlone } from "../act-alone.ts";
 import { lastingFault } from "../passing-fault.ts";
 import { runningApp, whileRunning } from "./app-container.ts";
 
@@ -29,21 +30,25 @@ export async function freezePod(
   pod: string,
   signal: AbortSignal,
 ): Promise<InjectedFault> {
+  await using undoing = new AsyncDisposableStack();
+  undoing.use(actAlone(stage, `the processes of pod ${pod}, which stand still`));
   const before = await whileRunning(stage, pod, () => stage.target.pause(pod, APP));
+  undoing.defer(async () => {
+    if (!(await isRun(stage, pod, before.restarts))) return;
+    try {
+      await stage.target.unpause(pod, APP);
+    } catch (error) {
+      if (await isRun(stage, pod, before.restarts)) throw error;
+    }
+  });
   let answered = false;
   void stage.readiness(pod).then((answer) => (answered ||= answer !== null));
   await pause(SILENCE_MS, signal);
   const isSilent = !answered;
+  const frozen = undoing.move();
   return lastingFault(
     async () => (isSilent ? `it answered nothing for ${SILENCE_MS} ms` : undefined),
-    async () => {
-      if (!(await isRun(stage, pod, before.restarts))) return;
-      try {
-        await stage.target.unpause(pod, APP);
-      } catch (error) {
-        if (await isRun(stage, pod, before.restarts)) throw error;
-      }
-    },
+    async () => await frozen.disposeAsync(),
   );
 }
 
