@@ -1,7 +1,49 @@
 import { expect, test } from "vitest";
+import type { Ability } from "../../abilities.ts";
 import { durationsOf } from "../../durations.ts";
+import { ExpectationError } from "../../errors.ts";
+import { seededRandom } from "../../random.ts";
+import type { Stage } from "../../stage.ts";
+import { DEFAULT_LOAD } from "../load-plan.ts";
 import { testSchedule } from "../schedules/test-kinds.ts";
 import { scheduleScenario } from "./schedule-scenario.ts";
+
+const OPTIONS = {
+  number: 1,
+  triggers: new Map(),
+  faults: new Map(),
+  abilities: new Set<Ability>(),
+  tell: () => {},
+  onProgress: () => {},
+} as const;
+
+test("pods that do not become ready again when all is healed fail the schedule", async () => {
+  const marks: string[] = [];
+  const stage = {
+    ready: async () => {},
+    mark: (what: string) => void marks.push(what),
+    target: { pods: async () => [], scale: async () => {} },
+    names: {},
+    // Its time is over at once.
+    until: async (what: string, condition: () => Promise<boolean>) => {
+      if (!(await condition())) throw new ExpectationError(`not within 0 ms: ${what}`);
+    },
+  };
+  const load = { ...DEFAULT_LOAD, recordsMax: 0 };
+  const { run } = scheduleScenario({ ...OPTIONS, schedule: testSchedule({ steps: [], load }) });
+  const played = run({
+    signal: new AbortController().signal,
+    durations: durationsOf(false, "local"),
+    random: seededRandom(1, "test"),
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a schedule without steps asks for no more
+    stage: async () => stage as unknown as Stage,
+    step: () => {},
+  });
+  await expect(played).rejects.toThrow(
+    new ExpectationError("not converged when all was healed: 0 of 0 pods are ready, 2 are wanted"),
+  );
+  expect(marks).toEqual(["healed", "settled"]);
+});
 
 test("the longest schedule that can be written has a time limit that a timer can count", () => {
   const step = {
@@ -10,13 +52,8 @@ test("the longest schedule that can be written has a time limit that a timer can
     until: { elapsedMs: 3_600_000 },
   };
   const { timeoutMs } = scheduleScenario({
+    ...OPTIONS,
     schedule: testSchedule({ steps: Array.from({ length: 1000 }, () => step) }),
-    number: 1,
-    triggers: new Map(),
-    faults: new Map(),
-    abilities: new Set(),
-    tell: () => {},
-    onProgress: () => {},
   });
   const limitMs = timeoutMs?.(durationsOf(false, "local"));
   expect(limitMs).toBe(2 ** 31 - 1);
