@@ -100,6 +100,15 @@ export function claimFileOf(attempt: AttemptFacts | undefined): Seen<Claimed> | 
   return attempt?.claims.find(({ from }) => from === "file");
 }
 
+/**
+ * When the claim on the volume was made. The time in its file may be behind: a pod is as far behind the clock of the volume as it took to ask for
+ * it, such as on a volume that is slow. Its log has the time of the machine.
+ */
+export function claimedMs({ claims }: AttemptFacts, file: Seen<Claimed>): number {
+  const logged = claims.find(({ from, nonce }) => from === "log" && nonce === file.nonce);
+  return Math.max(file.atMs, logged?.atMs ?? file.atMs);
+}
+
 export function outcomeFileOf(attempt: AttemptFacts | undefined): Seen<Ended> | undefined {
   return attempt?.outcomes.find(({ from }) => from === "file");
 }

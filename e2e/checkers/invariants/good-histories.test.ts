@@ -50,6 +50,37 @@ const GOOD: Readonly<Record<string, () => HistoryBuilder>> = {
     builder.execute(action, { attempt: 2, pod: "pod-b" });
     return end(builder.commit("1"));
   },
+  "the next attempt by a pod that is behind the clock of the volume": () => {
+    const builder = begin();
+    const action = builder.publish("i1");
+    const first = builder.claim(action);
+    builder.send(first).outcome(first, "failed-not-applied");
+    builder.assign({ "pod-b": [0] });
+    const second = builder.claim(action, { pod: "pod-b", attempt: 2, behindMs: 300 });
+    builder.send(second).effect(second).outcome(second, "done");
+    return end(builder.commit("1", { pod: "pod-b" }));
+  },
+  "a claim by a container that is behind the clock of the volume, and was started again after a clean stop":
+    () => {
+      const builder = begin();
+      builder.podEvent("pod-a", "exit", { exitCode: 0 }).podEvent("pod-a", "started");
+      const claimed = builder.claim(builder.publish("i1"), { restart: 1, behindMs: 300 });
+      builder.send(claimed).podEvent("pod-a", "exit", { exitCode: 137 });
+      builder
+        .assign({ "pod-b": [0] })
+        .orphan(claimed)
+        .letter(claimed);
+      return end(builder.commit("1", { pod: "pod-b" }));
+    },
+  "a pod that was deleted by force, and the process of which goes on": () => {
+    const builder = begin();
+    const claimed = builder.claim(builder.publish("i1"));
+    builder.podEvent("pod-a", "deletion-requested").podEvent("pod-a", "gone");
+    builder.podEvent("pod-b", "started").assign({ "pod-b": [0] });
+    builder.send(claimed).effect(claimed).wait(100);
+    builder.orphan(claimed).letter(claimed).commit("1", { pod: "pod-b" });
+    return end(builder.late(claimed, "done"));
+  },
   "records that nobody matches or can decode": () => {
     const builder = begin();
     builder.publishPlain("i1");

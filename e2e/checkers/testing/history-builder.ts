@@ -131,16 +131,17 @@ export class HistoryBuilder {
     return this.#nonces.toString(16).padStart(16, "0").padEnd(32, "f");
   }
 
-  /** The claim, on the volume and in the log of its pod. */
+  /** The claim, on the volume and in the log of its pod. `behindMs`: of the clock of the volume, as its pod knows it. */
   claim(
     action: PlannedAction,
-    { pod = "pod-a", attempt = 1, nonce = this.nonce(), restart = 0 } = {},
+    { pod = "pod-a", attempt = 1, nonce = this.nonce(), restart = 0, behindMs = 0 } = {},
   ): ClaimedAttempt {
     const { key, expected, partition, offset } = action;
     const { idempotent: _, attemptsMax: __, action: name, ...fields } = expected;
     const claim = { ...fields, action: name, topic: TOPIC, partition, offset };
     const claimed = { kind: "claimed", pod, key, attempt, nonce } as const;
-    this.add({ ...claimed, from: "file", claim }).add({ ...claimed, from: "log", restart });
+    const atMs = this.#nowMs - behindMs;
+    this.add({ ...claimed, from: "file", claim, atMs }).add({ ...claimed, from: "log", restart });
     return { action, attempt, pod, nonce, restart };
   }
 

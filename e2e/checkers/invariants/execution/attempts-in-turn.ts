@@ -2,6 +2,7 @@ import type { Checker, Finding } from "../../checker.ts";
 import {
   type ActionFacts,
   type AttemptFacts,
+  claimedMs,
   claimFileOf,
   factsOf,
   type HistoryFacts,
@@ -63,7 +64,7 @@ function judgeFollowing(
       },
     ];
   }
-  if (before.atMs <= claim.atMs + CLOCK_TOLERANCE_MS) return [];
+  if (before.atMs <= claimedMs(attempt, claim) + CLOCK_TOLERANCE_MS) return [];
   const message = `${what}, before attempt ${before.attempt} had ended (${outcome} at ${secondsAt(facts, before.atMs)})`;
   return [{ message, events }];
 }

@@ -1,6 +1,7 @@
 import type { Checker, Finding } from "../../checker.ts";
 import { wasHindered } from "../../facts/disturbances.ts";
 import {
+  claimedMs,
   claimFileOf,
   factsOf,
   type HistoryFacts,
@@ -33,7 +34,8 @@ export const cleanStop: Checker = {
 function judge(key: string, attempt: AttemptFacts, facts: HistoryFacts): Finding[] {
   const claim = claimFileOf(attempt);
   if (claim === undefined) return [];
-  const run = runsOf(facts, claim.pod).find(({ endMs }) => endMs >= claim.atMs);
+  const madeMs = claimedMs(attempt, claim);
+  const run = runsOf(facts, claim.pod).find(({ endMs }) => endMs >= madeMs);
   if (run?.exit?.exitCode !== 0 || wasHindered(facts, claim.pod, claim.atMs, run.endMs)) return [];
   const outcome = outcomeFileOf(attempt);
   const isLeft =
