@@ -122,6 +122,14 @@ describe("events that are missing", () => {
     expect(verdictOf(builder, { needs: ["effects"] })).toMatchObject({ status: "holds" });
   });
 
+  test("a delivery from a partition of which nothing is known to be published does so too", () => {
+    const builder = good().deliver("0", "2", { partition: 1 });
+    expect(verdictOf(builder, { needs: ["published"] })).toMatchObject({
+      status: "unknown",
+      reason: expect.stringMatching(/incidents\/1 up to offset 2 .* ends at 0$/),
+    });
+  });
+
   test("commits of a group without any generation make assignments unknown", () => {
     const builder = good();
     const events = builder.events.filter(({ kind }) => kind !== "assigned");

@@ -36,9 +36,7 @@ function unpublished(
   facts: HistoryFacts,
 ): string | undefined {
   const last = records.at(-1);
-  // A topic that the kit does not publish to, such as that of the dead letters.
-  if (last === undefined) return undefined;
-  const end = Number(last.offset) + 1;
+  const end = last === undefined ? 0 : Number(last.offset) + 1;
   const beyond = deliveries.find(({ nextOffset }) => Number(nextOffset) > end);
   if (beyond === undefined) return undefined;
   const where = `${topic}/${partition} up to offset ${beyond.nextOffset}`;
