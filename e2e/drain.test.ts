@@ -41,6 +41,14 @@ test("asks again for a pod that a budget holds back, and leaves other nodes alon
   expect(pods).toEqual([pod("b", "there")]);
 });
 
+test("a pod that is on no node yet is left alone", async () => {
+  const pending: V1Pod = { metadata: { name: "b" }, spec: { containers: [] } };
+  const target = fakeTarget([pod("a", "here"), pending], [ACCEPTED]);
+  const { answers, left } = await drainNode(target, "here", { ...options, timeoutMs: 60_000 });
+  expect(answers.map(({ pod: name }) => name)).toEqual(["a"]);
+  expect(left).toEqual([]);
+});
+
 test("gives up at its timeout, and says what is left", async () => {
   const { answers, left } = await drainNode(fakeTarget([pod("a", "here")], []), "here", options);
   expect(left).toEqual(["a"]);

@@ -33,7 +33,8 @@ export async function drainNode(
   const startMs = performance.now();
   const answers: (Eviction & { pod: string })[] = [];
   for (;;) {
-    const present = (await target.pods()).filter((pod) => nodeOf(pod) === node);
+    // A pod that is not scheduled yet is on none.
+    const present = (await target.pods()).filter((pod) => pod.spec?.nodeName === node);
     const isOver = performance.now() - startMs > timeoutMs;
     if (present.length === 0 || isOver)
       return { answers, left: present.map((pod) => podName(pod)) };
