@@ -125,6 +125,7 @@ export function assemble(
       clockSkewMsMax,
       orphanWaitMs,
       intervalMs: config.history.sweepIntervalMs,
+      snapshotEntriesMin: config.history.snapshotEntriesMin,
     },
     publish: (claim, end) => {
       const letter = sweptDeadLetter(claim, end);

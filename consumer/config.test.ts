@@ -69,6 +69,7 @@ describe("configuration", () => {
       requireMount: true,
       publishIntervalMs: 1000,
       sweepIntervalMs: 60_000,
+      snapshotEntriesMin: 1000,
     });
     expect(config.incident).toMatchObject({
       paths: { startedOn: "started_on" },

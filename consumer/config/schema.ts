@@ -148,6 +148,11 @@ const history = section({
     86_400_000,
     "Between two rounds that compact journals and delete old claims, a thousand keys at most each. Default 60000.",
   ).default(60_000),
+  snapshotEntriesMin: integer(
+    1,
+    1_000_000,
+    "New entries in the journals, or an eighth of the history where that is more, after which a round merges them into a snapshot. Fewer wait for an hour. Default 1000. Count",
+  ).default(1000),
   import: section({
     file: text(
       1024,

@@ -9,8 +9,7 @@ import { encodeSnapshot } from "./snapshot.ts";
 import type { Union } from "./union.ts";
 import type { VolumeClock } from "./volume-clock.ts";
 
-/** Fewer new entries than this, or than an eighth of the history, wait for `SEALED_AGE_MS_MAX`. */
-const FRESH_ENTRIES_MIN = 1000;
+/** How long sealed journals wait for more entries before they are merged. */
 const SEALED_AGE_MS_MAX = 3_600_000;
 
 /** A journal is sealed and another begun when it is this long. */
@@ -85,11 +84,13 @@ export async function compact(options: CompactionOptions): Promise<CompactionRes
 
 /**
  * Compacts when it is worth it, and seals the journal of this process in time: one that is alive has a young record at
- * its end, so that other pods can tell it from that of a dead one.
+ * its end, so that other pods can tell it from that of a dead one. Fewer new entries than `entriesMin`, or than an eighth of the
+ * history, wait for an hour.
  */
 export function createCompactor(
   journal: Journal,
   options: CompactionOptions,
+  entriesMin: number,
 ): { round(): Promise<void> } {
   const { clock, index } = options;
   let lastMs = clock.monotonicMs();
@@ -98,7 +99,7 @@ export function createCompactor(
       const { bytes, idle } = journal.present;
       if (bytes > JOURNAL_BYTES_MAX || idle) await journal.rotate();
       const { deletable } = await readAll(options);
-      const many = Math.max(FRESH_ENTRIES_MIN, index.size / 8);
+      const many = Math.max(entriesMin, index.size / 8);
       const sinceMs = clock.monotonicMs() - lastMs;
       const isDue = deletable.length > 0 && sinceMs > SEALED_AGE_MS_MAX;
       if (index.fresh.entries < many && !isDue) return;

@@ -109,6 +109,8 @@ interface SweepingOptions {
     readonly intervalMs: number;
     /** Default 1000. */
     readonly keysMax?: number;
+    /** New entries that are merged into a snapshot at once; fewer wait for an hour. Default 1000. */
+    readonly snapshotEntriesMin?: number;
     /** A temporary file that is older belongs to a dead pod. Default one hour. */
     readonly leftoverAgeMs?: number;
   };
@@ -244,8 +246,9 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
   const startSweeping = (sweeping: SweepingOptions): Sweeping => {
     const { settings: sweep, publish, also = [], stopping } = sweeping;
     const { intervalMs, keysMax = 1000, leftoverAgeMs: ageMs = 3_600_000 } = sweep;
+    const { snapshotEntriesMin = 1000 } = sweep;
     const pod = dependencies.pod.name;
-    const compactor = createCompactor(journal, compaction);
+    const compactor = createCompactor(journal, compaction, snapshotEntriesMin);
     const leftovers = createLeftovers({ files, clock, log, ageMs });
     const claimSweep = createClaimSweep({
       files,

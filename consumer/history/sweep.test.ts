@@ -40,7 +40,13 @@ function entryOf(end: Outcome, acknowledged: boolean): HistoryEntry {
 
 /** One pod that sweeps on demand, with its clock `ageMs` after the start of the incident. */
 async function sweeping(
-  options: { ageMs?: number; intercept?: Intercept; keysMax?: number; skewMs?: number } = {},
+  options: {
+    ageMs?: number;
+    intercept?: Intercept;
+    keysMax?: number;
+    skewMs?: number;
+    snapshotEntriesMin?: number;
+  } = {},
 ) {
   const scene = createHistoryScene();
   const { clock, volume } = scene;
@@ -56,6 +62,9 @@ async function sweeping(
       orphanWaitMs,
       intervalMs: 1000 * HOUR_MS,
       keysMax: options.keysMax ?? 1000,
+      ...(options.snapshotEntriesMin !== undefined && {
+        snapshotEntriesMin: options.snapshotEntriesMin,
+      }),
     },
     async publish(claim, end) {
       if (refuse) throw new Error("no broker");
@@ -407,4 +416,14 @@ test("nothing is deleted before every pod knows the horizon, and an attempt that
     attemptPath("outcome", 2),
   ]);
   expect(pod.published).toMatchObject([{ claim: begun, end: { outcome: "in-doubt" } }]);
+});
+
+test("as few new entries as the settings say are compacted by a round", async () => {
+  await using pod = await sweeping({ snapshotEntriesMin: 2 });
+  await pod.record(entryOf(outcome(), false));
+  await pod.round();
+  expect(pod.filesOf("snapshot")).toEqual([]);
+  await pod.record(entryOf(outcome({ key: "1".repeat(64) }), false));
+  await pod.round();
+  expect(pod.filesOf("snapshot")).toEqual(["snapshot/1"]);
 });

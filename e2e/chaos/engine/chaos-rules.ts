@@ -34,12 +34,17 @@ export function withChaosRules(document: Configuration) {
   return {
     ...document,
     // Often, so that schedules can strike at a compaction.
-    history: { ...document.history, sweepIntervalMs: SWEEP_INTERVAL_MS },
+    history: {
+      ...document.history,
+      sweepIntervalMs: SWEEP_INTERVAL_MS,
+      snapshotEntriesMin: SNAPSHOT_ENTRIES_MIN,
+    },
     rules: names.map((name) => chaosRule(name, rule.match, action)),
   };
 }
 
 const SWEEP_INTERVAL_MS = 1000;
+export const SNAPSHOT_ENTRIES_MIN = 20;
 
 type DocumentRule = Configuration["rules"][number];
 

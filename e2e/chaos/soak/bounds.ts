@@ -1,3 +1,4 @@
+import { SNAPSHOT_ENTRIES_MIN } from "../engine/chaos-rules.ts";
 import type { Measure, SubjectKind } from "./sample.ts";
 
 /** How much more a process may use for every hour that it lives, once it is warm. docs/chaos.md states the same numbers. */
@@ -36,8 +37,8 @@ export function allowedFiles({ attempts, starts, claims }: VolumeUse) {
     outcomes: attempts,
     /** Each run of a consumer writes one, and may have sealed another that is not merged yet. */
     journals: 2 * starts,
-    /** A compaction waits for a thousand entries or an hour. Names of generations stay for long. */
-    snapshots: 4 + Math.ceil(claims / 500),
+    /** A compaction waits for that many entries, of which an action has two at most. Names of generations stay for long. */
+    snapshots: 4 + Math.ceil((2 * claims) / SNAPSHOT_ENTRIES_MIN),
   } as const satisfies Readonly<Partial<Record<Measure, number>>>;
 }
 
