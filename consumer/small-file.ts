@@ -17,15 +17,19 @@ export async function readSmallFile(file: string, bytesMax: number): Promise<Buf
     const status = await handle.stat();
     if (status.isDirectory()) throw new FileRefused("is a directory");
     if (!status.isFile()) throw new FileRefused("is not a regular file");
-    const content = Buffer.allocUnsafe(bytesMax + 1);
+    const tooLarge = new FileRefused(`is larger than ${String(bytesMax)} bytes`);
+    if (status.size > bytesMax) throw tooLarge;
+    // As much as the file has, and a byte by which its end shows: it may be read every few seconds, for as long as the process lives.
+    let content = Buffer.allocUnsafe(status.size + 1);
     let length = 0;
-    // A file that grows meanwhile ends here too.
-    while (length < content.length) {
+    for (;;) {
       const { bytesRead } = await handle.read(content, length, content.length - length);
       if (bytesRead === 0) return Buffer.from(content.subarray(0, length));
       length += bytesRead;
+      if (length > bytesMax) throw tooLarge;
+      // It has grown since.
+      if (length === content.length) content = Buffer.concat([content], 2 * length);
     }
-    throw new FileRefused(`is larger than ${String(bytesMax)} bytes`);
   } catch (cause) {
     if (cause instanceof FileRefused || !(cause instanceof Error)) throw cause;
     throw new FileRefused(`cannot be read: ${cause.message}`, { cause });
