@@ -16,6 +16,7 @@ export const GROWTH_BOUNDS: readonly GrowthBound[] = [
   { kind: "runner", measure: "openFiles", perHourMax: 20 },
   { kind: "pod", measure: "residentBytes", perHourMax: 192 * MIB },
   { kind: "pod", measure: "heapBytes", perHourMax: 64 * MIB },
+  { kind: "pod", measure: "externalBytes", perHourMax: 32 * MIB },
   { kind: "pod", measure: "openFiles", perHourMax: 10 },
 ];
 

@@ -13,13 +13,14 @@ const INTERVAL_MS = 50;
 const SAMPLES = 60;
 const MIB = 2 ** 20;
 
-/** What leaks here takes 12 MiB and 50 files a second, and an hour has 3600 of them. What does not comes and goes. */
+/** What leaks here takes 12 MiB of the heap, as much beside it, and 50 files a second, and an hour has 3600 of them. What does not comes and goes. */
 const OPTIONS = {
   warmUpMs: 1000,
   pointsMin: SAMPLES,
   settledMsMin: 1000,
   growthBounds: [
     { kind: "pod", measure: "heapBytes", perHourMax: 3600 * 4 * MIB },
+    { kind: "pod", measure: "externalBytes", perHourMax: 3600 * 4 * MIB },
     { kind: "pod", measure: "openFiles", perHourMax: 3600 * 10 },
   ],
 } as const;
@@ -63,10 +64,12 @@ test("a process that leaks memory and files is found, and one that does the same
   ]);
   expect(found(steady)).toMatchObject([
     { measure: "heapBytes", status: "holds" },
+    { measure: "externalBytes", status: "holds" },
     { measure: "openFiles", status: "holds" },
   ]);
   expect(found([...leaking, ...steady])).toMatchObject([
     { measure: "heapBytes", status: "broken", subjects: 2, judged: 2 },
+    { measure: "externalBytes", status: "broken", subjects: 2, judged: 2 },
     { measure: "openFiles", status: "broken", subjects: 2, judged: 2 },
   ]);
   for (const { subject } of found([...leaking, ...steady])) expect(subject).toMatch(/^leaking, /);

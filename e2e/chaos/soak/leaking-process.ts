@@ -1,6 +1,6 @@
 /**
  * For tests: a process that serves the metrics of the consumer and works a little. With the argument `leaks` it keeps a
- * part of what it takes: memory, and a file.
+ * part of what it takes: memory, on the heap and beside it, and a file.
  */
 import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
@@ -25,7 +25,8 @@ setInterval(() => void work(), WORK_INTERVAL_MS);
 
 async function work(): Promise<void> {
   const numbers = Array.from({ length: WORK_BYTES / 8 }, (_, index) => index / 3);
+  const buffer = Buffer.alloc(WORK_BYTES, 1);
   const file: FileHandle = await open("/dev/null");
-  if (isLeaking) kept.push(numbers, file);
+  if (isLeaking) kept.push(numbers, buffer, file);
   else await file.close();
 }

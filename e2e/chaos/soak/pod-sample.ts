@@ -11,8 +11,10 @@ export interface PodSource {
 const METRICS: Readonly<Partial<Record<Measure, string>>> = {
   residentBytes: "process_resident_memory_bytes",
   heapBytes: "nodejs_heap_size_used_bytes",
+  externalBytes: "nodejs_external_memory_bytes",
   openFiles: "process_open_fds",
 };
+const MEASURES = ["residentBytes", "heapBytes", "externalBytes", "openFiles"] as const;
 const STARTED = "process_start_time_seconds";
 
 /** Measures the consumer of a pod by its own metrics; null when it does not answer in time, as one that was frozen. */
@@ -26,7 +28,7 @@ export async function samplePod(
   const startedSeconds = metricOf(answer.body, STARTED);
   if (startedSeconds === undefined) return null;
   const measures: Partial<Record<Measure, number>> = {};
-  for (const measure of ["residentBytes", "heapBytes", "openFiles"] as const) {
+  for (const measure of MEASURES) {
     const value = metricOf(answer.body, METRICS[measure] ?? "");
     if (value !== undefined) measures[measure] = value;
   }

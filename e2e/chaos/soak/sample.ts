@@ -4,6 +4,7 @@ export type SubjectKind = "runner" | "pod" | "volume";
 export type Measure =
   | "residentBytes"
   | "heapBytes"
+  | "externalBytes"
   | "openFiles"
   | "claims"
   | "outcomes"

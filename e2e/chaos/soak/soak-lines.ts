@@ -4,6 +4,7 @@ import type { Measure } from "./sample.ts";
 const MEASURE_NAMES: Readonly<Record<Measure, string>> = {
   residentBytes: "memory",
   heapBytes: "heap",
+  externalBytes: "buffers",
   openFiles: "open files",
   claims: "claims",
   outcomes: "outcomes",
@@ -52,7 +53,7 @@ function ofHow({ kind, subjects, judged }: SoakFinding): string {
 const MIB = 2 ** 20;
 
 function amountOf(measure: Measure, value: number): string {
-  if (measure === "residentBytes" || measure === "heapBytes") {
+  if (measure.endsWith("Bytes")) {
     return `${(value / MIB).toFixed(1)} MiB`;
   }
   return String(Math.round(value * 10) / 10);

@@ -48,6 +48,9 @@ test("the runner, each pod and the volume of a deployment are measured until it 
     // Only Linux tells it of a pod.
     expect(measures.openFiles ?? Number.POSITIVE_INFINITY).toBeGreaterThan(3);
   }
+  for (const { measures } of watch.samples.filter(({ kind }) => kind === "pod")) {
+    expect(measures.externalBytes).toBeGreaterThan(2 ** 20);
+  }
   watch.leave("the deployment");
   const count = watch.samples.length;
   await until(
