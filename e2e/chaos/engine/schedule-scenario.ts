@@ -62,6 +62,9 @@ function orphanWaitMs({ consumer }: Durations): number {
   return consumer.actionDeadlineMs + consumer.drainMs + consumer.outcomeBudgetMs;
 }
 
+/** How long the endpoint takes to answer, as a real one does: whenever a fault strikes, actions are under way. */
+const ACTION_MS = 150;
+
 /** Enough for the consumer, and soon exhausted. */
 const MEMORY_LIMIT = "384Mi";
 
@@ -133,6 +136,7 @@ class ScheduleRun {
     this.#stage = stage;
     this.#show("deploying");
     await stage.ready();
+    await using _latency = await stage.actions.respond({ delayMs: ACTION_MS });
     step(`play ${schedule.steps.length} steps`);
     this.#show("playing");
     await using player = this.#player(stage);
