@@ -228,6 +228,37 @@ test("a view that a late rename brought back is replaced, though nothing changed
   expect(Object.keys(published().entries)).toHaveLength(2);
 });
 
+test("a pod that stood still after it had read the journals says how old its view is, and the next one replaces it", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { open, clock, published } = createHistoryScene();
+  const views: ReturnType<typeof published>[] = [];
+  let isFrozen = false;
+  let isThawed = false;
+  await using a = await open({
+    async intercept({ operation, path, phase }) {
+      const isView = path.includes("automation_action_history.json");
+      if (isFrozen && isView && operation === "readFrom" && phase === "before") await gate.promise;
+      if (isThawed && operation === "rename" && phase === "after") views.push(published());
+    },
+  });
+  await using b = await open();
+  await clock.advance(5000);
+  isFrozen = true;
+  await a.record(anEntry("one"));
+  await clock.advance(1000);
+  const readMs = clock.wallMs();
+  await b.record(anEntry("two"));
+  await clock.advance(9000);
+  expect(Object.keys(published().entries)).toHaveLength(2);
+  isFrozen = false;
+  isThawed = true;
+  gate.resolve();
+  await clock.advance(3000);
+  expect(views[0]?.entries).not.toHaveProperty(anEntry("two").key);
+  expect(views[0]?.publishedAtMs).toBeLessThanOrEqual(readMs);
+  expect(Object.keys(published().entries)).toHaveLength(2);
+});
+
 test("an entry that a slower publication replaced comes back", async () => {
   const gate = Promise.withResolvers<void>();
   const { open, clock, published } = createHistoryScene();

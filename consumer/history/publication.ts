@@ -10,7 +10,7 @@ const ENTRIES_PER_PART = 500;
 
 export interface PublishedHead {
   readonly format: number;
-  /** Wall clock. Milliseconds since the epoch. */
+  /** When the journals were read for it. Milliseconds since the epoch. */
   readonly publishedAtMs: number;
   /** A change is shown at most this much later, while the volume works. */
   readonly freshnessMs: number;

@@ -53,7 +53,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
   /** Changes of the union that are published, or about to be. */
   let seen = union.changes;
   let published = false;
-  /** When the view that stood there last was written, by the clock of its pod. */
+  /** When the journals were read for the view that stood there last, by the clock of its pod. */
   let latestMs = 0;
   let refused = false;
   let pauseMs = intervalMs;
@@ -92,6 +92,8 @@ export function startPublisher(options: PublisherOptions): Publisher {
   const publishChanges = async (): Promise<void> => {
     published = false;
     if (refused || tooLarge()) return;
+    // What others record from here on may be lacking, however long it takes until the view is written: a pod can stand still meanwhile.
+    const readAtMs = clock.wallMs();
     await union.refresh();
     if (await isOlder()) dirty = true;
     if (!dirty && union.changes === seen) return;
@@ -100,7 +102,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
     dirty = false;
     metrics.gauge("history_entries", index.size);
     pauseMs = intervalNowMs();
-    const head = { format: options.format, publishedAtMs: clock.wallMs(), freshnessMs: pauseMs };
+    const head = { format: options.format, publishedAtMs: readAtMs, freshnessMs: pauseMs };
     try {
       await publish({ files, temporary, head }, whileWanted(index.entries()));
       published = true;
