@@ -62,6 +62,8 @@ export interface StageOptions {
   readonly podFaults?: boolean;
   /** `exhaustMemory` works on the pods. Default false. */
   readonly memoryFaults?: boolean;
+  /** Of Node, for the app. Default: none. */
+  readonly nodeOptions?: string;
   /** Of the app, a quantity. Default: that of production. */
   readonly memoryLimit?: string;
 }
@@ -250,6 +252,9 @@ export class Stage implements AsyncDisposable {
         ...faultEnvironment(
           this.#world.podFaults?.environment(kitHost),
           this.#options.memoryFaults === true ? memoryFaultEnvironment() : undefined,
+          this.#options.nodeOptions === undefined
+            ? undefined
+            : { NODE_OPTIONS: this.#options.nodeOptions },
         ),
       },
     };

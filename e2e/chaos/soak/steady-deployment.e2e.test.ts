@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { placeArguments } from "../../cli/place-arguments.ts";
+import { APP } from "../../pods.ts";
 import { until } from "../../waiting.ts";
 import { openChaosSession } from "../engine/chaos-session.ts";
 import type { ScheduleProgress } from "../engine/schedule-scenario.ts";
@@ -31,6 +32,7 @@ test(
       keepAtEnd: () => false,
     });
     let last: ScheduleProgress | null = null;
+    const nodeOptions = new Set<string | undefined>();
     const { done, steady } = await besideSteadyDeployment(
       {
         session,
@@ -43,10 +45,18 @@ test(
           last = progress;
         },
       },
-      async () =>
-        await until("records are published", () => last !== null && last.published >= 6, WAIT),
+      async () => {
+        await until("records are published", () => last !== null && last.published >= 6, WAIT);
+        for (const { spec } of (await last?.stage?.target.pods()) ?? []) {
+          const app = spec?.containers.find(({ name }) => name === APP);
+          nodeOptions.add(app?.env?.find(({ name }) => name === "NODE_OPTIONS")?.value);
+        }
+        return true;
+      },
     );
     expect(done).toBe(true);
+    // What V8 does to its young generation in the course of an hour would look like a leak.
+    expect([...nodeOptions]).toEqual(["--max-semi-space-size=16"]);
     expect(steady.scenario.failure).toBeUndefined();
     expect(steady.scenario.status).toBe("passed");
     expect(steady.published).toBeGreaterThanOrEqual(6);
