@@ -16,6 +16,7 @@ export class InjectedStep {
   readonly #onHealed: (step: InjectedStep, beginMs: number) => void;
   #proof: string | null = null;
   #healing: Promise<void> | null = null;
+  #timed: Promise<void> = Promise.resolve();
 
   constructor(options: {
     readonly number: number;
@@ -64,7 +65,13 @@ export class InjectedStep {
       await this.awaitProof(fireMsMax, signal);
       await this.heal();
     };
-    heal().catch(() => {});
+    this.#timed = heal();
+    this.#timed.catch(() => {});
+  }
+
+  /** Resolves when it was healed in its time; at once when it has none. Throws what its healing throws. */
+  async healedInTime(): Promise<void> {
+    await this.#timed;
   }
 
   /** Asks again and again until it has fired, is healed, or the time is over. */

@@ -69,6 +69,8 @@ export class StepPlayer implements AsyncDisposable {
     // While the load goes on: afterwards nothing comes their way any more.
     const { fireMsMax, signal } = this.#options;
     await Promise.all(this.#injected.map((injected) => injected.awaitProof(fireMsMax, signal)));
+    // A fault stays for as long as its step says, the last ones too.
+    await Promise.all(this.#injected.map((injected) => injected.healedInTime()));
   }
 
   /** Heals every fault, the last one first. */

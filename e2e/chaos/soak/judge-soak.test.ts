@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { judgeSoak } from "./judge-soak.ts";
 import type { SoakFinding } from "./judge-soak.ts";
 import type { Measures, SoakSample } from "./sample.ts";
-import { soakLines } from "./soak-lines.ts";
+import { describeFinding, soakLines } from "./soak-lines.ts";
 
 const MIB = 2 ** 20;
 const MINUTE_MS = 60_000;
@@ -101,8 +101,12 @@ test("processes that lived too shortly are not judged, and it is said why", () =
     perHour: null,
     reason: "12 samples in 55 s after the warm-up of 300 s, 60 in 600 s wanted",
   });
-  expect(soakLines([finding])).toEqual([
-    "--   pod open files    20 to 611.7, peak 611.7 (at most 10 an hour; 0 of 1 processes judged), not judged: 12 samples in 55 s after the warm-up of 300 s, 60 in 600 s wanted",
+  expect(describeFinding(finding)).toBe(
+    "20 to 611.7, peak 611.7 (at most 10 an hour; 0 of 1 processes judged), not judged: 12 samples in 55 s after the warm-up of 300 s, 60 in 600 s wanted",
+  );
+  // One line says it for all measures of a short run.
+  expect(soakLines([finding, finding])).toEqual([
+    "--   growth            not judged: a process must live for 15 minutes",
   ]);
 });
 

@@ -1,3 +1,4 @@
+import { SETTLED_MS_MIN, WARM_UP_MS } from "./bounds.ts";
 import type { SoakFinding } from "./judge-soak.ts";
 import type { Measure } from "./sample.ts";
 
@@ -20,11 +21,17 @@ const MARKS: Readonly<Record<SoakFinding["status"], string>> = {
 
 /** A line for each measure: from the first value to the last one, the highest, and the growth with its bound. */
 export function soakLines(findings: readonly SoakFinding[]): string[] {
-  return findings.map((finding) => {
+  const growth = findings.filter(({ bound }) => bound.of === "per-hour");
+  const isShort = growth.length > 0 && growth.every(({ status }) => status === "not-judged");
+  const shown = isShort ? findings.filter((finding) => !growth.includes(finding)) : findings;
+  const lines = shown.map((finding) => {
     const name = measureName(finding).padEnd(17);
     return `${MARKS[finding.status]} ${name} ${describeFinding(finding)}`;
   });
+  return isShort ? [`--   growth            not judged: ${TOO_SHORT}`, ...lines] : lines;
 }
+
+const TOO_SHORT = `a process must live for ${(WARM_UP_MS + SETTLED_MS_MIN) / 60_000} minutes`;
 
 /** Such as `pod memory`. */
 export function measureName({ kind, measure }: Pick<SoakFinding, "kind" | "measure">): string {

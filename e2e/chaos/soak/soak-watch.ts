@@ -51,9 +51,12 @@ export class SoakWatch implements AsyncDisposable {
   }
 
   /** The same for a schedule, by how far it has come: one that has ended is taken down. */
-  see(name: string, { schedule, phase, stage }: ScheduleProgress): void {
-    if (schedule.steps.some((step) => BEGINS_JOURNALS.test(step.do.fault)))
-      this.#disturbed.add(name);
+  see(name: string, { steps, phase, stage }: ScheduleProgress): void {
+    const isDisturbed = steps.some(
+      ({ fault, inForce, outcome }) =>
+        BEGINS_JOURNALS.test(fault) && (inForce || outcome === "struck"),
+    );
+    if (isDisturbed) this.#disturbed.add(name);
     if (phase === "ended") this.leave(name);
     else if (stage !== null) this.follow(name, stage);
   }

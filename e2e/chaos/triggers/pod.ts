@@ -17,7 +17,7 @@ export const POD_TRIGGERS: readonly TriggerKind[] = [
   }),
   podTrigger({
     name: "pod.ready",
-    title: "A pod has become ready, for the first time or again.",
+    title: "A pod has become ready after one of its containers has started.",
     event: "ready",
     requires: ["starts"],
   }),
