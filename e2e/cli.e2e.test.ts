@@ -198,15 +198,27 @@ test.runIf(process.platform === "linux")(
   },
 );
 
-test("an older Node is told the fix at once", async () => {
+test.each([
+  ["where the package node is installed", true, "Fix: npm run "],
+  ["where it is not", false, "Fix: npm rebuild node, then npm run "],
+])("an older Node is told the fix at once, %s", async (_where, isInstalled, fix) => {
   const old = 'Object.defineProperty(process, "versions", { value: { node: "20.1.0" } })';
+  const directory = await mkdtemp(join(tmpdir(), "kafka-consumer-cli-"));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const script = join(directory, "e2e/node-version.mjs");
+  await mkdir(join(directory, "e2e"));
+  await cp(join(REPOSITORY, "e2e/node-version.mjs"), script);
+  if (isInstalled) {
+    await mkdir(join(directory, "node_modules/node/bin"), { recursive: true });
+    await writeFile(join(directory, "node_modules/node/bin/node"), "");
+  }
   const run = await startProcess(process.execPath, [
     `--import=data:text/javascript,${encodeURIComponent(old)}`,
-    join(REPOSITORY, "e2e/node-version.mjs"),
+    script,
   ]);
   expect(await run.ended).toBe(4);
   expect(run.output()).toContain("node 20.1.0 at");
-  expect(run.output()).toContain("Fix: npm rebuild node, then npm run ");
+  expect(run.output()).toContain(fix);
 });
 
 test.each([
