@@ -62,8 +62,11 @@ function orphanWaitMs({ consumer }: Durations): number {
   return consumer.actionDeadlineMs + consumer.drainMs + consumer.outcomeBudgetMs;
 }
 
-/** How long the endpoint takes to answer, as a real one does: whenever a fault strikes, actions are under way. */
-const ACTION_MS = 150;
+/**
+ * How long the endpoint takes to answer, in turn, as a real one does. So actions are under way whenever a fault strikes, and some of them
+ * outlast whatever else a stop has to do.
+ */
+const ACTION_MS = [50, 800] as const;
 
 /** Enough for the consumer, and soon exhausted. */
 const MEMORY_LIMIT = "384Mi";
@@ -143,7 +146,8 @@ class ScheduleRun {
     this.#stage = stage;
     this.#show("deploying");
     await stage.ready();
-    await using _latency = await stage.actions.respond({ delayMs: ACTION_MS });
+    await using latencies = new AsyncDisposableStack();
+    for (const delayMs of ACTION_MS) latencies.use(await stage.actions.respond({ delayMs }));
     step(`play ${schedule.steps.length} steps`);
     this.#show("playing");
     await using player = this.#player(stage);
