@@ -44,11 +44,16 @@ export async function startKindPlatform(options: KindPlatformOptions): Promise<P
   await using starting = new AsyncDisposableStack();
   starting.defer(async () => {
     const keep = keepAtEnd();
+    const title = `leave the cluster ${cluster.name}`;
+    if (!keep) {
+      const text = "it is deleted, with everything in it, when a run made it and no other uses it";
+      options.onStep({ title, state: "waiting", text });
+    }
     const users = await leave({ keep });
     const by = users.length > 0 ? `process ${users.join(", ")} uses it` : "kept";
     const text = `${by}; --cluster ${cluster.name} takes it, npm run e2e -- clean deletes it once nobody uses it`;
     if (keep || users.length > 0) {
-      options.onStep({ title: `leave the cluster ${cluster.name}`, state: "done", text });
+      options.onStep({ title, state: "done", text });
     }
   });
   const [consumerImage = "", simulatorsImage = "", brokerImage] = images;
