@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { exitCode } from "./simulate.ts";
+import { exitCode, partsOf } from "./simulate.ts";
 
 const COMMAND = join(import.meta.dirname, "simulate.ts");
 
@@ -51,3 +51,23 @@ test.each([
 ])("%i runs, %i failed, %i crash points not hit: exit code %i", (runs, failed, missed, code) => {
   expect(exitCode(runs, failed, missed)).toBe(code);
 });
+
+test.each([
+  [7, 1, 8],
+  [7, 1, 1200],
+  [7, 2, 1007],
+  [42, 3, 4000],
+])(
+  "the seeds from %i, every %i-th, below %i have threads of 500 runs at most, and each one run",
+  (first, step, end) => {
+    const seedsOf = (share: { first: number; end: number }): number[] =>
+      Array.from(
+        { length: Math.ceil((share.end - share.first) / step) },
+        (_, index) => share.first + index * step,
+      );
+    const share = { first, step, end, steps: null };
+    const parts = [...partsOf(share)];
+    expect(parts.flatMap((part) => seedsOf(part))).toEqual(seedsOf(share));
+    expect(Math.max(...parts.map((part) => seedsOf(part).length))).toBeLessThanOrEqual(500);
+  },
+);

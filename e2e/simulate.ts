@@ -15,6 +15,11 @@ import type { RunReport, Share } from "./simulate/worker.ts";
 
 const WORKER = new URL("./simulate/worker.ts", import.meta.url);
 const PROGRESS_MS = 10_000;
+/**
+ * After so many runs a thread makes room for the next one. Node keeps a signal of `AbortSignal.any` that somebody listens to until one of
+ * its sources aborts, and a process that the model kills never aborts its own: only the end of the thread frees what it left, some 0.6 MiB a run.
+ */
+const RUNS_PER_THREAD = 500;
 const SHRINK_MS_MAX = 10_000;
 /** So many runs have to hit every crash point; fewer need not. */
 const RUNS_TO_HIT_ALL = 1000;
@@ -86,8 +91,20 @@ export function exitCode(runs: number, failed: number, missed: number): number {
   return missed > 0 && runs >= RUNS_TO_HIT_ALL ? EXIT_CODE.missed : EXIT_CODE.passed;
 }
 
-/** In a thread of its own. Rejects with what the thread failed with. */
-function runShare(share: Share, note: (report: RunReport) => void): Promise<void> {
+/** In one thread after the other. Rejects with what a thread failed with. */
+async function runShare(share: Share, note: (report: RunReport) => void): Promise<void> {
+  for (const part of partsOf(share)) await runThread(part, note);
+}
+
+/** The same seeds, as many as a thread may have in each. */
+export function* partsOf(share: Share): Generator<Share> {
+  const stride = share.step * RUNS_PER_THREAD;
+  for (let first = share.first; first < share.end; first += stride) {
+    yield { ...share, first, end: Math.min(share.end, first + stride) };
+  }
+}
+
+function runThread(share: Share, note: (report: RunReport) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(WORKER, { workerData: share });
     worker.on("message", note);
