@@ -16,7 +16,7 @@ export interface JudgeResult {
    * it waits for nothing.
    */
   readonly judgeMs: number;
-  /** What the lines of history.ndjson cost. */
+  /** How long it takes to write the same events as lines of history.ndjson, measured in the same way. */
   readonly writeMs: number;
 }
 

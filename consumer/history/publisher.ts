@@ -92,7 +92,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
   const publishChanges = async (): Promise<void> => {
     published = false;
     if (refused || tooLarge()) return;
-    // What others record from here on may be lacking, however long it takes until the view is written: a pod can stand still meanwhile.
+    // The view may lack whatever other pods record after this moment. This pod can stand still between reading and writing, so it is taken first.
     const readAtMs = clock.wallMs();
     await union.refresh();
     if (await isOlder()) dirty = true;

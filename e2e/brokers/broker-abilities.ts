@@ -1,7 +1,7 @@
 import type { Ability } from "../abilities.ts";
 import type { BrokerArguments } from "../broker-arguments.ts";
 
-/** Of a real broker whose pods come through a gate, and whose users are ours. */
+/** What a real broker is able to do, given whether pods reach it through a gate of the kit, and whether the kit may change its users. */
 export function abilitiesOf(ours: {
   readonly gate: boolean;
   readonly users: boolean;
@@ -14,7 +14,7 @@ export function abilitiesOf(ours: {
 
 const SERVED = abilitiesOf({ gate: true, users: true });
 
-/** What each broker is able to do: known before it is started. */
+/** The abilities of each kind of broker, which are known before one is started. */
 export const BROKER_ABILITIES: Readonly<Record<BrokerArguments["kind"], ReadonlySet<Ability>>> = {
   embedded: new Set<Ability>([
     "fault-rules",

@@ -75,7 +75,7 @@ interface AssignedGeneration extends Omit<GenerationFormed, "members"> {
   readonly members: readonly GroupMember[];
 }
 
-/** By the names of Apache Kafka. */
+/** Settings of a topic, by the names that Apache Kafka gives them. */
 export type TopicSettings = Readonly<Record<string, string>>;
 
 export interface ProducedRecord {

@@ -57,7 +57,7 @@ async function processesOf(temporary: string): Promise<string[]> {
   return found;
 }
 
-/** What stands in the artifacts of each schedule of the only run there. */
+/** The verdicts and moments that each schedule left in the artifacts of the only run. */
 async function schedulesBelow(artifacts: string) {
   const [run = ""] = await readdir(artifacts);
   const entries = await readdir(join(artifacts, run), { withFileTypes: true });

@@ -31,7 +31,7 @@ const SLACK_SHARE = 2;
 const SHORT_STAY = { min: 0.25, max: 1 } as const;
 const LONG_STAY = { min: 1.75, max: 2.5 } as const;
 const LONG_STAY_SHARE = 0.3;
-/** Of so many steps one behind the other, so many may begin a fault that lasts, and none of the same family, as long as there are other faults. */
+/** At most `LASTING_MAX` of `LASTING_WINDOW` consecutive steps begin a lasting fault, each of another family as long as other faults can be drawn. */
 const LASTING_WINDOW = 4;
 const LASTING_MAX = 2;
 /** How many steps are drawn for a moment that is only seen. What chaos is for is the moments that are held. */
@@ -120,7 +120,7 @@ class Drawing {
     return requires.every((one) => this.#ofLoad.has(one) || causes.includes(one));
   }
 
-  /** What the step before brings about. */
+  /** The circumstances that the step before brings about. */
   #causes(): readonly Circumstance[] {
     return this.#drawn.at(-1)?.fault.causes ?? [];
   }
@@ -214,7 +214,7 @@ function cellsInTurn(cells: readonly Cell[], { seed, steps }: DrawOptions): Cell
   const held = cells.filter(({ trigger }) => trigger.holds);
   const near = cells.filter(({ trigger }) => !trigger.holds);
   const share = held.length === 0 ? 1 : near.length === 0 ? 0 : NEAR_SHARE;
-  // Of the steps of all seeds before one.
+  // How many near steps the schedules of all seeds before `later` have.
   const nearBefore = (later: number): number => Math.floor(later * steps * share);
   const nearFrom = nearBefore(seed);
   const nearTo = nearBefore(seed + 1);

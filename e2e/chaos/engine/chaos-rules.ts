@@ -11,7 +11,7 @@ interface ChaosAction {
   readonly attemptsMax: number;
 }
 
-/** What an endpoint answers when it is overloaded has not been applied: a further attempt may follow. */
+/** Answers of an overloaded endpoint, which has applied nothing then: a further attempt may follow. */
 export const NOT_APPLIED_STATUSES: readonly number[] = [429, 503];
 
 /**

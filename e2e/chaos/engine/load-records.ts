@@ -4,7 +4,7 @@ import type { IncidentKind } from "./chaos-rules.ts";
 
 /** A record as it is to be appended. */
 export interface LoadRecord {
-  /** Of its incident; null: it cannot be decoded. */
+  /** The id of the incident; null when the record cannot be decoded. */
   readonly id: string | null;
   readonly value: string;
 }

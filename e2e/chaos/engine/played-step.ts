@@ -1,4 +1,5 @@
 import type { PodSelector } from "../circumstances.ts";
+import type { ScheduleStep } from "../schedule.ts";
 import type { ReachedTrigger } from "../trigger-kind.ts";
 
 /** What became of one step of a schedule, for the report, the coverage and the comparison of two replays. */
@@ -26,4 +27,24 @@ export interface PlayedStep {
   readonly inForce: boolean;
   /** What proves that it fired. */
   readonly fired: string | null;
+}
+
+/** The step before it is played. `number`: in the schedule, from 1. */
+export function openStep(
+  number: number,
+  { when, do: fault }: Pick<ScheduleStep, "when" | "do">,
+): PlayedStep {
+  return {
+    number,
+    trigger: when.trigger,
+    fault: fault.fault,
+    outcome: "open",
+    reason: null,
+    reached: null,
+    held: false,
+    pod: null,
+    selector: null,
+    inForce: false,
+    fired: null,
+  };
 }

@@ -38,7 +38,7 @@ export interface SteadyPlay {
   readonly lastsMsMax: number;
 }
 
-/** Of the one deployment that is played steadily: the schedules of a run have numbers from 1. */
+/** The steady deployment has this number, since the schedules of a run are counted from 1. */
 export const STEADY_NUMBER = 0;
 
 export interface ScheduleScenarioOptions {

@@ -10,6 +10,7 @@ import { armStep, numberedSteps, reach } from "./armed-step.ts";
 import type { ArmedStep } from "./armed-step.ts";
 import { InjectedStep } from "./injected-step.ts";
 import type { PlayOptions } from "./play-options.ts";
+import { openStep } from "./played-step.ts";
 import type { PlayedStep } from "./played-step.ts";
 import { podOfRole } from "./pod-roles.ts";
 
@@ -27,19 +28,7 @@ export class StepPlayer implements AsyncDisposable {
 
   constructor(options: PlayOptions) {
     this.#options = options;
-    this.#steps = options.schedule.steps.map((step, index) => ({
-      number: index + 1,
-      trigger: step.when.trigger,
-      fault: step.do.fault,
-      outcome: "open",
-      reason: null,
-      reached: null,
-      held: false,
-      pod: null,
-      selector: null,
-      inForce: false,
-      fired: null,
-    }));
+    this.#steps = options.schedule.steps.map((step, index) => openStep(index + 1, step));
   }
 
   get steps(): readonly PlayedStep[] {

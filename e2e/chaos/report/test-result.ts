@@ -1,4 +1,5 @@
 import type { InvariantVerdict } from "../../checkers/checker.ts";
+import { openStep } from "../engine/played-step.ts";
 import type { PlayedStep } from "../engine/played-step.ts";
 import type { ScheduleResult } from "../engine/run-schedule.ts";
 import { DEFAULT_LOAD } from "../load-plan.ts";
@@ -54,18 +55,6 @@ export function aResult(options: TestResultOptions): ScheduleResult {
 
 /** A step that was not played yet, unless `change` says otherwise. */
 export function playedStep(number: number, change: Partial<PlayedStep> = {}): PlayedStep {
-  return {
-    number,
-    trigger: "pod.ready",
-    fault: "pod.kill",
-    outcome: "open",
-    reason: null,
-    reached: null,
-    held: false,
-    pod: null,
-    selector: null,
-    inForce: false,
-    fired: null,
-    ...change,
-  };
+  const step = { when: { trigger: "pod.ready" }, do: { fault: "pod.kill" } };
+  return { ...openStep(number, step), ...change };
 }
