@@ -1,10 +1,10 @@
 import { createAuthority } from "#fixtures/certificates.ts";
-import { embeddedService } from "#e2e/brokers/embedded-service.ts";
-import { makeOwnedDirectory, removeDirectory } from "#e2e/owned-directory.ts";
-import { seededRandom } from "#e2e/random.ts";
-import { openStage } from "#e2e/open-stage.ts";
-import type { Stage, StageOptions } from "#e2e/stage.ts";
-import { localPlatform } from "#e2e/targets/local-platform.ts";
+import { embeddedService } from "#e2e/brokers/embedded/embedded-service.ts";
+import { makeOwnedDirectory, removeDirectory } from "#e2e/runner/owned-directory.ts";
+import { seededRandom } from "#e2e/runner/random.ts";
+import { openStage } from "#e2e/deployment/open-stage.ts";
+import type { Stage, StageOptions } from "#e2e/deployment/stage.ts";
+import { localPlatform } from "#e2e/targets/local/local-platform.ts";
 
 /** Runs `use` on a stage of its own, with the short durations of the scenarios. */
 export async function onStage<T>(

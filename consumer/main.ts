@@ -3,19 +3,19 @@ import { parseArgs } from "node:util";
 import { createActionTarget } from "./adapters/action-target.ts";
 import { createSecrets } from "./adapters/ckms.ts";
 import { createSystemClock } from "./adapters/clock.ts";
-import { createFiles } from "./adapters/files.ts";
+import { createFiles } from "./adapters/files/files.ts";
 import { createHealthServer } from "./adapters/health.ts";
-import { createIdentitySource } from "./adapters/identity.ts";
-import { createKafkaBroker } from "./adapters/kafka.ts";
-import { createLog, type RunningLog } from "./adapters/log.ts";
+import { createIdentitySource } from "./adapters/athenz/identity.ts";
+import { createKafkaBroker } from "./adapters/kafka/kafka.ts";
+import { createLog, type RunningLog } from "./adapters/log/log.ts";
 import { createMetrics, type MetricsRegistry } from "./adapters/metrics.ts";
 import { createSystemRandom } from "./adapters/random.ts";
-import { reportRefusal, tellRefusal } from "./adapters/refusal.ts";
+import { reportRefusal, tellRefusal } from "./adapters/log/refusal.ts";
 import { clientIdOf } from "./config/client-id.ts";
 import { checkEnvironment } from "./config/environment.ts";
-import { type Config, loadConfig } from "./config.ts";
+import { type Config, loadConfig } from "./config/config.ts";
 import { ConsumerError, EXIT_CODE, type ExitCode } from "./errors.ts";
-import { run } from "./run.ts";
+import { run } from "./process/run.ts";
 
 const USAGE = `usage: kafka_consumer --config FILE [--log-level debug|info|warn|error]
        kafka_consumer history list|show|stats|verify|resolve

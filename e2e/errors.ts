@@ -1,4 +1,4 @@
-import { FaultNeverFiredError } from "#simulator/fault-never-fired.ts";
+import { FaultNeverFiredError } from "#simulator/process/fault-never-fired.ts";
 
 /** Exit codes of the command line, as the README lists them. */
 export const EXIT_CODE = {

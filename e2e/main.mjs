@@ -1,2 +1,2 @@
-await import("./node-version.mjs");
-await import("./cli.ts");
+await import("./cli/node-version.mjs");
+await import("./cli/cli.ts");

@@ -7,7 +7,7 @@ import type { BringUpOptions, RunningKind } from "./bring-up.ts";
 import { stateDirectory } from "./cluster-record.ts";
 import { takeDown } from "./cluster-use.ts";
 import { runCommand } from "./command.ts";
-import { nodeImage, notAsked } from "./container-tests.ts";
+import { nodeImage, notAsked } from "./testing/container-tests.ts";
 import { findEngine } from "./engine.ts";
 import { buildImage } from "./images.ts";
 import { nodesWithout } from "./node-images.ts";

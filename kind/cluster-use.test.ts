@@ -6,8 +6,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { kindCluster } from "./bring-up.ts";
 import { readRecord, recordedClusters, stateDirectory, writeRecord } from "./cluster-record.ts";
 import { ClusterUse, deleteAbandoned } from "./cluster-use.ts";
-import { fakeCommands } from "./fake-command.ts";
-import type { FakeCommands } from "./fake-command.ts";
+import { fakeCommands } from "./testing/fake-command.ts";
+import type { FakeCommands } from "./testing/fake-command.ts";
 import { ownIdentity } from "./process-identity.ts";
 import { runSteps } from "./steps.ts";
 

@@ -5,8 +5,8 @@ import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
 import { KindCluster } from "./cluster.ts";
 import type { Engine } from "./engine.ts";
-import { fakeCommands } from "./fake-command.ts";
-import type { FakeCommands } from "./fake-command.ts";
+import { fakeCommands } from "./testing/fake-command.ts";
+import type { FakeCommands } from "./testing/fake-command.ts";
 
 const KIND = `
 const said = argv.join(" ");

@@ -4,7 +4,7 @@ import { findEngine } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { buildImage } from "./images.ts";
 import type { BuiltImage } from "./images.ts";
-import { notAsked } from "./container-tests.ts";
+import { notAsked } from "./testing/container-tests.ts";
 
 const BUILD_MS_MAX = 600_000;
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { CommandError } from "./command.ts";
 import { findEngine } from "./engine.ts";
-import { fakeCommands } from "./fake-command.ts";
+import { fakeCommands } from "./testing/fake-command.ts";
 import { buildImage } from "./images.ts";
 
 const ENGINE = `

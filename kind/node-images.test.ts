@@ -1,7 +1,7 @@
 import type { V1Node } from "@kubernetes/client-node";
 import { expect, test } from "vitest";
 import { KindCluster } from "./cluster.ts";
-import { fakeCommands } from "./fake-command.ts";
+import { fakeCommands } from "./testing/fake-command.ts";
 import { contentName, loadAs, nodesWithout, workers } from "./node-images.ts";
 
 /** As `image inspect` would, but for the part that is asked for by name. */

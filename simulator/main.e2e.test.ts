@@ -6,8 +6,8 @@ import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { requestJson } from "./json-request.ts";
-import { eventually, startSimulator } from "./simulator-process.ts";
+import { requestJson } from "./http/json-request.ts";
+import { eventually, startSimulator } from "./process/simulator-process.ts";
 
 const CLEAN = { code: 0, signal: null };
 

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import type { ParseArgsOptionsConfig } from "node:util";
-import type { Command, RunningCommand } from "./command.ts";
+import type { Command, RunningCommand } from "./process/command.ts";
 
 /** Every subcommand; its module is loaded only when it is run, since sidecars must start fast. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -13,7 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   relay: async () => (await import("./relay/command.ts")).command,
   "splunk-collector": async () => (await import("./splunk/collector-command.ts")).command,
   "splunk-forwarder": async () => (await import("./splunk/forwarder-command.ts")).command,
-  target: async () => (await import("./target/command.ts")).command,
+  target: async () => (await import("./action-endpoint/command.ts")).command,
   volume: async () => (await import("./volume/command.ts")).command,
   "zms-cli": async () => (await import("./athenz/zms-cli.ts")).command,
 };

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "#consumer/errors.ts";
 import { cacheDirectory, installLibrdkafka } from "#simulator/kafka/clients/install.ts";
-import { startSimulator } from "#simulator/simulator-process.ts";
+import { startSimulator } from "#simulator/process/simulator-process.ts";
 
 /** A broker in a process of its own, with one node and a listener without TLS and SASL. */
 export interface Broker extends AsyncDisposable {

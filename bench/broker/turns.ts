@@ -21,11 +21,11 @@ export type BrokerMeasure = (bench: BrokerBench) => Promise<readonly Figure[]>;
 /** Nothing that is measured once takes longer on any broker. */
 const TIMEOUT_MS = 120_000;
 
-/** Runs a command of broker-program.ts. Throws what it failed with. */
+/** Runs a command of broker/program.ts. Throws what it failed with. */
 export async function measure<T>(command: string, options: object): Promise<T> {
   const argv = [command, JSON.stringify(options)];
   const result = await runProgram<{ measured: T } | { failure: string }>(
-    "broker-program.ts",
+    "broker/program.ts",
     argv,
     TIMEOUT_MS,
   );

@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Producer } from "@platformatic/kafka";
 import { NAMES } from "#fixtures/configurations.ts";
-import { startSimulator } from "#simulator/simulator-process.ts";
+import { startSimulator } from "#simulator/process/simulator-process.ts";
 import { runProgram } from "../child.ts";
 import { takeTurns } from "../compare.ts";
 import type { Measure } from "../figure.ts";

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { APP, containerStatus } from "#e2e/pods.ts";
-import type { Stage } from "#e2e/stage.ts";
+import { APP, containerStatus } from "#e2e/deployment/pods.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import { median } from "../compare.ts";
 import type { Measure } from "../figure.ts";
 import { onStage } from "../stage.ts";

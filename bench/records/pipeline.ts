@@ -1,4 +1,4 @@
-import { createKafkaBroker } from "#consumer/adapters/kafka.ts";
+import { createKafkaBroker } from "#consumer/adapters/kafka/kafka.ts";
 import { NAMES } from "#fixtures/configurations.ts";
 import { incidentBytes } from "../incidents.ts";
 import { errorLog, productionConfig } from "../settings.ts";

@@ -1,5 +1,5 @@
 import kafkajs from "kafkajs";
-import { decode } from "#consumer/decode.ts";
+import { decode } from "#consumer/planning/decode.ts";
 import { NAMES } from "#fixtures/configurations.ts";
 import { productionConfig } from "../settings.ts";
 import { CREDENTIALS, type ReadOptions } from "./options.ts";

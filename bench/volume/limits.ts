@@ -1,10 +1,10 @@
 import { link, mkdir, writeFile } from "node:fs/promises";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { join } from "node:path";
-import { createFiles } from "#consumer/adapters/files.ts";
+import { createFiles } from "#consumer/adapters/files/files.ts";
 import { createSystemClock } from "#consumer/adapters/clock.ts";
-import { decisionPath, directoryOfRule, sha256 } from "#consumer/limit-files.ts";
-import { createRunAdmissions, type RunAdmissions } from "#consumer/limits.ts";
+import { decisionPath, directoryOfRule, sha256 } from "#consumer/action/limit-files.ts";
+import { createRunAdmissions, type RunAdmissions } from "#consumer/action/limits.ts";
 
 export interface LimitsOptions {
   readonly directory: string;

@@ -1,9 +1,9 @@
-import { createFiles } from "#consumer/adapters/files.ts";
+import { createFiles } from "#consumer/adapters/files/files.ts";
 import { createSystemClock } from "#consumer/adapters/clock.ts";
 import { createMetrics } from "#consumer/adapters/metrics.ts";
 import { createSystemRandom } from "#consumer/adapters/random.ts";
-import { assemble, historyDependencies } from "#consumer/assembly.ts";
-import { createEnding } from "#consumer/ending.ts";
+import { assemble, historyDependencies } from "#consumer/process/assembly.ts";
+import { createEnding } from "#consumer/process/ending.ts";
 import { type History, openHistory } from "#consumer/history/history.ts";
 import type { BatchHandler, Files } from "#consumer/ports.ts";
 import { errorLog, productionConfig } from "../settings.ts";

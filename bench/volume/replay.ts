@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { createFiles } from "#consumer/adapters/files.ts";
+import { createFiles } from "#consumer/adapters/files/files.ts";
 import type { Files, WritableFile } from "#consumer/ports.ts";
 import { productionConfig } from "../settings.ts";
 import { batchOf, uniqueRecords } from "./act.ts";

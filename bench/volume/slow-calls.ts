@@ -45,7 +45,7 @@ export async function slowCalls(delayMs: number): Promise<SlowCalls> {
   // For both: the opening of one end alone would block.
   const requestEnd = openSync(requests, constants.O_RDWR);
   const replyEnd = openSync(replies, constants.O_RDWR);
-  const program = fileURLToPath(new URL("../late-answers.ts", import.meta.url));
+  const program = fileURLToPath(new URL("late-answers.ts", import.meta.url));
   const argv = [program, requests, replies, String(delayMs)];
   const answerer = spawn(process.execPath, argv, { stdio: ["ignore", "inherit", "inherit"] });
   await once(answerer, "spawn");

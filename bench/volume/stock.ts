@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { historyEntry } from "#consumer/history/entry.ts";
+import { historyEntry } from "#consumer/history/base/entry.ts";
 import { openPipeline } from "./open.ts";
 
 export interface StockOptions {

@@ -1,6 +1,6 @@
 import type { ActionTarget, IdentitySource } from "../ports.ts";
 import { sendCommand } from "./command-action.ts";
-import { sendHttp } from "./http-action.ts";
+import { sendHttp } from "./http/http-action.ts";
 
 /** Sends HTTP requests and runs commands. Disposing kills the commands that still run. */
 export function createActionTarget(options: {

@@ -4,7 +4,7 @@ import { setupServer } from "msw/node";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import { createAuthority } from "#fixtures/certificates.ts";
-import { recordingLog } from "#fixtures/ports.ts";
+import { recordingLog } from "#fixtures/ports/in-memory-ports.ts";
 import { startCkms } from "#simulator/ckms/server.ts";
 
 import { hasCode } from "../errors.ts";

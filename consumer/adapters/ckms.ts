@@ -1,8 +1,8 @@
-import type { Config } from "../config.ts";
+import type { Config } from "#consumer/config/config.ts";
 import { ConsumerError, messageOf } from "../errors.ts";
 import type { DependencyState, IdentitySource, Log, Secrets } from "../ports.ts";
-import { openConnection } from "./connection.ts";
-import { failureReason } from "./fetch-failure.ts";
+import { openConnection } from "./http/connection.ts";
+import { failureReason } from "./http/fetch-failure.ts";
 import { secretText } from "./secret-text.ts";
 
 export interface CkmsOptions extends Pick<Config["ckms"], "url" | "keyGroup" | "requestTimeoutMs"> {

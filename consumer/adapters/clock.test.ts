@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Clock } from "../ports.ts";
-import { createManualClock, createSeededRandom } from "#fixtures/clock.ts";
+import { createManualClock, createSeededRandom } from "#fixtures/ports/clock.ts";
 import { createSystemClock } from "./clock.ts";
 import { createSystemRandom } from "./random.ts";
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 
 import { messageOf } from "../errors.ts";
 import type { CommandAction, SendOptions, SendResult } from "../ports.ts";
-import { credentialsOf, maskCredentials } from "./masking.ts";
+import { credentialsOf, maskCredentials } from "./log/masking.ts";
 
 export interface CommandActionOptions extends SendOptions {
   /** Kills the command when the process ends. */

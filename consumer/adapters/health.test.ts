@@ -6,8 +6,8 @@ import { listenOnLoopback } from "#fixtures/listeners.ts";
 
 import { hasCode } from "../errors.ts";
 import type { Fields, Log } from "../ports.ts";
-import { readinessReport } from "../readiness.ts";
-import type { HealthReports } from "../run.ts";
+import { readinessReport } from "#consumer/process/readiness.ts";
+import type { HealthReports } from "#consumer/process/run.ts";
 import { createHealthServer } from "./health.ts";
 import { createMetrics } from "./metrics.ts";
 

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 
 import { ConsumerError } from "../errors.ts";
 import type { Log } from "../ports.ts";
-import type { HealthReports, HealthServer } from "../run.ts";
+import type { HealthReports, HealthServer } from "#consumer/process/run.ts";
 import type { MetricsRegistry } from "./metrics.ts";
 
 export interface HealthOptions {

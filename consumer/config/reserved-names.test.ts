@@ -2,9 +2,9 @@ import { createServer } from "node:http";
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 
-import { sendHttp } from "../adapters/http-action.ts";
+import { sendHttp } from "#consumer/adapters/http/http-action.ts";
 import { faultsOfAction, faultsOfCommand } from "#fixtures/rule-faults.ts";
-import { fakeIdentity } from "#fixtures/ports.ts";
+import { fakeIdentity } from "#fixtures/ports/in-memory-ports.ts";
 
 describe("a header that would not be sent as it stands here", () => {
   test.each([

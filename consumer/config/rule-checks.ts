@@ -1,11 +1,11 @@
 import type { z } from "zod";
 
-import { bodyEscapes, isMediaType } from "../body-template.ts";
-import { commandShape } from "../command-template.ts";
+import { bodyEscapes, isMediaType } from "#consumer/planning/templates/body-template.ts";
+import { commandShape } from "#consumer/planning/templates/command-template.ts";
 import { hasCode } from "../errors.ts";
-import { parseTemplate, refused } from "../template.ts";
-import { textEscapes } from "../text-template.ts";
-import { urlTemplate } from "../url-template.ts";
+import { parseTemplate, refused } from "#consumer/planning/templates/template.ts";
+import { textEscapes } from "#consumer/planning/templates/text-template.ts";
+import { urlTemplate } from "#consumer/planning/templates/url-template.ts";
 import { isLoopback, PORTS_NEVER_SENT_TO } from "./destinations.ts";
 import { isReservedHeader, isReservedVariable } from "./reserved-names.ts";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { IMPORT_PLACEHOLDERS, keyTemplateFault } from "../history/import-key.ts";
+import { IMPORT_PLACEHOLDERS, keyTemplateFault } from "#consumer/history/import/import-key.ts";
 import { PORTS_NEVER_SENT_TO } from "./destinations.ts";
 import { ruleSchema } from "./rule-schema.ts";
 import { integer, milliseconds, section, text } from "./section.ts";

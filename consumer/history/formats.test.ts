@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
-import { createManualClock } from "#fixtures/clock.ts";
-import { attemptPath, createExecutionScene, plannedAction } from "#fixtures/execution.ts";
-import type { MemoryVolume } from "#fixtures/files.ts";
-import { createRecordedLog, createRecordedMetrics } from "#fixtures/observers.ts";
-import { anEntry, createHistoryScene } from "#fixtures/history-scene.ts";
-import { createClaimReader } from "./claims.ts";
-import { FORMATS, type FormatRange } from "./format.ts";
-import { encodeFrame, encodeJournalHeader } from "./frames.ts";
+import { createManualClock } from "#fixtures/ports/clock.ts";
+import { attemptPath, createExecutionScene, plannedAction } from "#fixtures/consumer/execution.ts";
+import type { MemoryVolume } from "#fixtures/ports/files.ts";
+import { createRecordedLog, createRecordedMetrics } from "#fixtures/ports/observers.ts";
+import { anEntry, createHistoryScene } from "#fixtures/consumer/history-scene.ts";
+import { createClaimReader } from "./claims/claims.ts";
+import { FORMATS, type FormatRange } from "./base/format.ts";
+import { encodeFrame, encodeJournalHeader } from "./journal/frames.ts";
 import { readVolumeHistory } from "./read-volume.ts";
 
 /** The two releases of a change of format: the first reads the next one, the second writes it. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { failing } from "#fixtures/files.ts";
-import { anEntry, createHistoryScene } from "#fixtures/history-scene.ts";
-import { encodeFrame, encodeJournalHeader } from "./frames.ts";
+import { failing } from "#fixtures/ports/files.ts";
+import { anEntry, createHistoryScene } from "#fixtures/consumer/history-scene.ts";
+import { encodeFrame, encodeJournalHeader } from "./journal/frames.ts";
 
 const PUBLISHED = "automation_action_history.json";
 const NEVER = new AbortController().signal;

@@ -1,32 +1,36 @@
 import { ConsumerError, systemCode } from "../errors.ts";
 import type { Clock, DependencyState, Files, Log, Metrics, Random } from "../ports.ts";
-import { type Claims, createClaims } from "./claims.ts";
-import { type CompactionResult, compact, createCompactor } from "./compaction.ts";
-import type { HistoryEntry } from "./entry.ts";
-import { FORMATS, type FormatRange } from "./format.ts";
+import { type Claims, createClaims } from "./claims/claims.ts";
+import { type CompactionResult, compact, createCompactor } from "./maintenance/compaction.ts";
+import type { HistoryEntry } from "./base/entry.ts";
+import { FORMATS, type FormatRange } from "./base/format.ts";
 import {
   SNAPSHOT_DIRECTORY,
   createGenerationReader,
   createGenerationWriter,
-} from "./generations.ts";
-import { type VolumeHealth, createVolumeHealth } from "./health.ts";
-import { type HorizonDurations, createHorizon } from "./horizon.ts";
-import { type ImportSettings, isImportMissing, readImport } from "./import.ts";
-import { type ImportedAction, importedKey, renderImportKey } from "./import-key.ts";
-import { createHistoryIndex } from "./index.ts";
-import { JOURNAL_DIRECTORY, createJournal } from "./journal.ts";
-import { createJournals } from "./journals.ts";
-import { createLeftovers } from "./leftovers.ts";
-import { startProbe } from "./probe.ts";
-import { proveVolume } from "./prove-volume.ts";
-import { PUBLISHED_FILE } from "./publication.ts";
-import { startPublisher } from "./publisher.ts";
-import { putAsideEmptyView } from "./put-aside.ts";
-import { type ClaimSweepOptions, type SweepSettings, createClaimSweep } from "./sweep-claims.ts";
-import { type Sweeper, startSweeper } from "./sweeper.ts";
-import { TEMPORARY_DIRECTORY, createTemporaryFiles } from "./temporary.ts";
-import { createUnion } from "./union.ts";
-import { type VolumeClock, createVolumeClock } from "./volume-clock.ts";
+} from "./snapshot/generations.ts";
+import { type VolumeHealth, createVolumeHealth } from "./base/health.ts";
+import { type HorizonDurations, createHorizon } from "./maintenance/horizon.ts";
+import { type ImportSettings, isImportMissing, readImport } from "./import/import-history.ts";
+import { type ImportedAction, importedKey, renderImportKey } from "./import/import-key.ts";
+import { createHistoryIndex } from "./index/history-index.ts";
+import { JOURNAL_DIRECTORY, createJournal } from "./journal/journal.ts";
+import { createJournals } from "./journal/journals.ts";
+import { createLeftovers } from "./maintenance/leftovers.ts";
+import { startProbe } from "./base/probe.ts";
+import { proveVolume } from "./base/prove-volume.ts";
+import { PUBLISHED_FILE } from "./view/publication.ts";
+import { startPublisher } from "./view/publisher.ts";
+import { putAsideEmptyView } from "./maintenance/put-aside.ts";
+import {
+  type ClaimSweepOptions,
+  type SweepSettings,
+  createClaimSweep,
+} from "./maintenance/sweep-claims.ts";
+import { type Sweeper, startSweeper } from "./maintenance/sweeper.ts";
+import { TEMPORARY_DIRECTORY, createTemporaryFiles } from "./base/temporary.ts";
+import { createUnion } from "./index/history-sync.ts";
+import { type VolumeClock, createVolumeClock } from "./base/volume-clock.ts";
 
 export interface Pod {
   /** For people: POD_NAME. */

@@ -1,9 +1,9 @@
-import { FORMATS, type FormatRange } from "./format.ts";
+import { FORMATS, type FormatRange } from "./base/format.ts";
 import type { Files, Log, Metrics } from "../ports.ts";
-import { type Claims, createClaimReader } from "./claims.ts";
-import { NO_GENERATION, createGenerationReader } from "./generations.ts";
-import { type HistoryIndex, createHistoryIndex } from "./index.ts";
-import { type JournalReading, createJournals } from "./journals.ts";
+import { type Claims, createClaimReader } from "./claims/claims.ts";
+import { NO_GENERATION, createGenerationReader } from "./snapshot/generations.ts";
+import { type HistoryIndex, createHistoryIndex } from "./index/history-index.ts";
+import { type JournalReading, createJournals } from "./journal/journals.ts";
 
 /** What a volume holds, read without writing anything: pods may be at work on it. */
 export interface VolumeHistory {

@@ -1,7 +1,7 @@
-import type { AuditRecord } from "../history/audit.ts";
-import { FORMATS } from "../history/format.ts";
-import { TEMPORARY_DIRECTORY } from "../history/temporary.ts";
-import { createJournal } from "../history/journal.ts";
+import type { AuditRecord } from "#consumer/history/base/audit.ts";
+import { FORMATS } from "#consumer/history/base/format.ts";
+import { TEMPORARY_DIRECTORY } from "#consumer/history/base/temporary.ts";
+import { createJournal } from "#consumer/history/journal/journal.ts";
 import type { Clock, Files, Random } from "../ports.ts";
 import { NONE } from "./volume.ts";
 

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-import { createFiles } from "../adapters/files.ts";
+import { createFiles } from "#consumer/adapters/files/files.ts";
 import { ConsumerError, type ExitCode } from "../errors.ts";
 import { runHistory } from "./history-command.ts";
 import { runRedrive } from "./redrive-command.ts";

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { createSeededRandom } from "#fixtures/clock.ts";
-import { attemptPath, createExecutionScene, plannedAction } from "#fixtures/execution.ts";
-import { failure } from "#fixtures/files.ts";
+import { createSeededRandom } from "#fixtures/ports/clock.ts";
+import { attemptPath, createExecutionScene, plannedAction } from "#fixtures/consumer/execution.ts";
+import { failure } from "#fixtures/ports/files.ts";
 import type { Files, SendResult } from "../ports.ts";
-import { resolutionPath } from "../resolution.ts";
+import { resolutionPath } from "#consumer/history/claims/resolution.ts";
 import type { Options } from "./command.ts";
 import { runHistory } from "./history-command.ts";
 import { resolve } from "./resolve-command.ts";

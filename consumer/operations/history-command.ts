@@ -1,6 +1,6 @@
 import { ConsumerError, EXIT_CODE, type ExitCode } from "../errors.ts";
-import { isUnsent } from "../history/claims.ts";
-import { ATTEMPT_OUTCOMES, type HistoryEntry } from "../history/entry.ts";
+import { isUnsent } from "#consumer/history/claims/claims.ts";
+import { ATTEMPT_OUTCOMES, type HistoryEntry } from "#consumer/history/base/entry.ts";
 import type { CommandContext, Options } from "./command.ts";
 import { choiceOption, countOption } from "./options.ts";
 import { verifyVolume } from "./verify.ts";

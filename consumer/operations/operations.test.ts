@@ -1,12 +1,12 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { createManualClock, createSeededRandom, type ManualClock } from "#fixtures/clock.ts";
-import { createExecutionScene, plannedAction } from "#fixtures/execution.ts";
-import { type FakeBroker, fakeBroker } from "#fixtures/ports.ts";
+import { createManualClock, createSeededRandom, type ManualClock } from "#fixtures/ports/clock.ts";
+import { createExecutionScene, plannedAction } from "#fixtures/consumer/execution.ts";
+import { type FakeBroker, fakeBroker } from "#fixtures/ports/in-memory-ports.ts";
 import { ConsumerError } from "../errors.ts";
-import { rejection } from "../incident.ts";
+import { rejection } from "#consumer/planning/incident.ts";
 import type { Files, OutgoingRecord, SendResult, SourceRecord } from "../ports.ts";
-import { resolutionPath } from "../resolution.ts";
+import { resolutionPath } from "#consumer/history/claims/resolution.ts";
 import { openAudit } from "./audit.ts";
 import type { Options } from "./command.ts";
 import { runHistory } from "./history-command.ts";

@@ -1,10 +1,10 @@
 import { createSecrets } from "../adapters/ckms.ts";
 import { createSystemClock } from "../adapters/clock.ts";
-import { createFiles } from "../adapters/files.ts";
-import { createIdentitySource } from "../adapters/identity.ts";
-import { createKafkaBroker } from "../adapters/kafka.ts";
+import { createFiles } from "#consumer/adapters/files/files.ts";
+import { createIdentitySource } from "#consumer/adapters/athenz/identity.ts";
+import { createKafkaBroker } from "#consumer/adapters/kafka/kafka.ts";
 import { createSystemRandom } from "../adapters/random.ts";
-import { loadConfig } from "../config.ts";
+import { loadConfig } from "#consumer/config/config.ts";
 import { ConsumerError, EXIT_CODE, type ExitCode } from "../errors.ts";
 import type { Log } from "../ports.ts";
 import { openAudit } from "./audit.ts";

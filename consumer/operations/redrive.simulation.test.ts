@@ -11,9 +11,9 @@ import {
   type KafkaHarness,
   TOPIC,
   until,
-} from "#simulator/kafka-harness.ts";
+} from "#simulator/kafka/testing/kafka-harness.ts";
 import { createSystemClock } from "../adapters/clock.ts";
-import { createFiles } from "../adapters/files.ts";
+import { createFiles } from "#consumer/adapters/files/files.ts";
 import { createSystemRandom } from "../adapters/random.ts";
 import { openAudit } from "./audit.ts";
 import { redrive } from "./redrive.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 import { ConsumerError } from "../errors.ts";
-import type { AuditRecord } from "../history/audit.ts";
+import type { AuditRecord } from "#consumer/history/base/audit.ts";
 import type { Batch, Broker, Clock, SourceRecord } from "../ports.ts";
 import { mayBeResolved, type Volume } from "./volume.ts";
 

@@ -10,8 +10,8 @@ import {
   type SkipOrder,
   skipOrderPath,
   type StandingPositions,
-} from "../skip-order.ts";
-import { createWriteOnceFiles } from "../write-once.ts";
+} from "#consumer/intake/skip-order.ts";
+import { createWriteOnceFiles } from "#consumer/history/base/write-once.ts";
 import { openAudit } from "./audit.ts";
 import type { CommandContext, Options } from "./command.ts";
 import { offsetOption, partitionOption, textOption } from "./options.ts";

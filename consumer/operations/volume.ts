@@ -1,9 +1,9 @@
 import { ConsumerError, hasCode, messageOf, systemCode } from "../errors.ts";
-import { type Claim, isUnsent, type Outcome } from "../history/claims.ts";
-import type { AttemptOutcome } from "../history/entry.ts";
+import { type Claim, isUnsent, type Outcome } from "#consumer/history/claims/claims.ts";
+import type { AttemptOutcome } from "#consumer/history/base/entry.ts";
 import { readVolumeHistory, type VolumeHistory } from "../history/read-volume.ts";
 import type { Files, Log, Metrics } from "../ports.ts";
-import { readResolution, type Resolution } from "../resolution.ts";
+import { readResolution, type Resolution } from "#consumer/history/claims/resolution.ts";
 import { listKeys } from "./names.ts";
 
 /** What a command may do to the volume when it only looks: nothing. */

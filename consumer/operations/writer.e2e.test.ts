@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { plannedAction } from "#fixtures/execution.ts";
+import { plannedAction } from "#fixtures/consumer/execution.ts";
 
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
 const { key: KEY } = plannedAction();

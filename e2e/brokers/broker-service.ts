@@ -1,5 +1,5 @@
 import type { BrokerNames } from "#fixtures/configurations.ts";
-import type { Ability } from "../abilities.ts";
+import type { Ability } from "#e2e/runner/abilities.ts";
 import type { Broker } from "./broker.ts";
 
 /** Where the stages of a run get their brokers from: one service for all of them. */

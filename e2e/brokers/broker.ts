@@ -1,11 +1,11 @@
 import type { InstalledFault } from "#simulator/kafka/control/install-fault.ts";
-import type { FaultRule } from "#simulator/kafka/faults.ts";
+import type { FaultRule } from "#simulator/kafka/faults/faults.ts";
 import type {
   GenerationFormed,
   OffsetCommitted,
   RecordsFetched,
 } from "#simulator/kafka/protocol/events.ts";
-import type { Ability } from "../abilities.ts";
+import type { Ability } from "#e2e/runner/abilities.ts";
 
 /**
  * The broker as scenarios see it: one of this process, of another, or a real one. Offsets are the broker's. A method

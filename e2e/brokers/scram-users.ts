@@ -1,7 +1,7 @@
 import { pbkdf2, randomBytes } from "node:crypto";
 import { promisify } from "node:util";
 import { alterUserScramCredentialsV0, Connection } from "@platformatic/kafka";
-import { until } from "../waiting.ts";
+import { until } from "#e2e/runner/waiting.ts";
 import { Gate } from "./gate.ts";
 import type { GateOptions } from "./gate.ts";
 import { createKafka } from "./kafka-clients.ts";

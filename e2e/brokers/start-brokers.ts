@@ -1,9 +1,9 @@
 import type { Authority } from "#fixtures/certificates.ts";
 import type { PlaceArguments } from "../cli/place-arguments.ts";
 import type { Platform } from "../targets/platform.ts";
-import type { BrokerPlace } from "./broker-server.ts";
+import type { BrokerPlace } from "./container/broker-server.ts";
 import type { BrokerService } from "./broker-service.ts";
-import { embeddedService } from "./embedded-service.ts";
+import { embeddedService } from "./embedded/embedded-service.ts";
 
 export interface StartBrokersOptions {
   readonly run: Pick<PlaceArguments, "broker">;
@@ -18,7 +18,7 @@ export interface StartBrokersOptions {
 
 /** Loads the client of a container engine. */
 async function containerPlace(): Promise<BrokerPlace> {
-  const { startContainer } = await import("./container.ts");
+  const { startContainer } = await import("./container/container.ts");
   return { start: startContainer, dnsNames: [] };
 }
 
@@ -32,13 +32,13 @@ export async function startBrokers(options: StartBrokersOptions): Promise<Broker
   const { broker } = run;
   if (broker.kind === "embedded") return embeddedService({ authority, host });
   if (broker.kind === "external") {
-    const { connectExternalBrokers } = await import("./external-service.ts");
+    const { connectExternalBrokers } = await import("./external/external-service.ts");
     return await connectExternalBrokers(broker);
   }
   const startMs = performance.now();
   const [{ startServedBrokers }, { softwareOf }] = await Promise.all([
-    import("./served-brokers.ts"),
-    import("./software-of.ts"),
+    import("./container/served-brokers.ts"),
+    import("./container/software-of.ts"),
   ]);
   const software = softwareOf(broker.kind, broker.image);
   const service = await startServedBrokers({

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { Coverage, type CoveredStep } from "./coverage.ts";
 import { DEFAULT_LOAD } from "./load-plan.ts";
-import { TEST_KINDS, TEST_PLACE, testFault, testTrigger } from "./schedules/test-kinds.ts";
+import { TEST_KINDS, TEST_PLACE, testFault, testTrigger } from "./schedules/testing/test-kinds.ts";
 
 const KINDS = {
   faults: [

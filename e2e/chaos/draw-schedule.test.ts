@@ -4,12 +4,12 @@ import { UsageError } from "../errors.ts";
 import { drawSchedule, type DrawOptions } from "./draw-schedule.ts";
 import { FAULT_KINDS } from "./faults/index.ts";
 import { DEFAULT_LOAD } from "./load-plan.ts";
-import { longestMs } from "./longest.ts";
+import { longestMs } from "./testing/longest.ts";
 import { parseSchedule } from "./schedule-schema.ts";
 import { cellsOf } from "./schedules/cells.ts";
 import { familyOf, type Kinds, REGISTERED_KINDS } from "./schedules/kinds.ts";
 import { selectFaults } from "./schedules/select-faults.ts";
-import { TEST_KINDS, TEST_PLACE } from "./schedules/test-kinds.ts";
+import { TEST_KINDS, TEST_PLACE } from "./schedules/testing/test-kinds.ts";
 import type { Schedule } from "./schedule.ts";
 import { LOG_EVENTS, LOG_TRIGGERS } from "./triggers/log.ts";
 

@@ -1,5 +1,5 @@
 import { UsageError } from "../errors.ts";
-import { seededRandom, type SeededRandom } from "../random.ts";
+import { seededRandom, type SeededRandom } from "#e2e/runner/random.ts";
 import type { Circumstance } from "./circumstances.ts";
 import type { FaultKind, FaultStep } from "./fault-kind.ts";
 import type { LoadPlan, Schedule, ScheduleStep } from "./schedule.ts";

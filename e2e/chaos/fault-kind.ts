@@ -1,9 +1,9 @@
 import type { ZodType } from "zod";
-import type { Ability } from "../abilities.ts";
-import type { Durations } from "../durations.ts";
-import type { Tell } from "../events.ts";
-import type { SeededRandom } from "../random.ts";
-import type { Stage } from "../stage.ts";
+import type { Ability } from "#e2e/runner/abilities.ts";
+import type { Durations } from "#e2e/runner/durations.ts";
+import type { Tell } from "#e2e/runner/events.ts";
+import type { SeededRandom } from "#e2e/runner/random.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import type { Circumstance, PodSelector } from "./circumstances.ts";
 
 /** `do` of a step: the name of the fault, the pod where it is about one, and the parameters of this kind, side by side. */

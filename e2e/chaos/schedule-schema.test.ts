@@ -4,7 +4,7 @@ import { DEFAULT_LOAD } from "./load-plan.ts";
 import type { ScheduleStep } from "./schedule.ts";
 import { parseSchedule } from "./schedule-schema.ts";
 import { REGISTERED_KINDS } from "./schedules/kinds.ts";
-import { TEST_KINDS, TEST_PLACE, testSchedule } from "./schedules/test-kinds.ts";
+import { TEST_KINDS, TEST_PLACE, testSchedule } from "./schedules/testing/test-kinds.ts";
 
 const parse = (text: string) => parseSchedule(text, "a.json", TEST_PLACE, TEST_KINDS);
 

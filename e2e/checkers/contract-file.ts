@@ -1,4 +1,4 @@
-import { pause } from "../waiting.ts";
+import { pause } from "#e2e/runner/waiting.ts";
 import { isObject, parseObject } from "./history-files.ts";
 
 export const CONTRACT_FILE = "automation_action_history.json";

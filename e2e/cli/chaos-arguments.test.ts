@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { parseInvocation } from "../arguments.ts";
+import { parseInvocation } from "./arguments.ts";
 import { DEFAULT_LOAD } from "../chaos/load-plan.ts";
 import { UsageError } from "../errors.ts";
 

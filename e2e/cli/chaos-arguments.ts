@@ -11,7 +11,7 @@ import {
 } from "../chaos/schedule-limits.ts";
 import type { LoadPlan } from "../chaos/schedule.ts";
 import { UsageError } from "../errors.ts";
-import { filled, whole } from "../option-values.ts";
+import { filled, whole } from "./option-values.ts";
 import { placeArguments } from "./place-arguments.ts";
 import type { PlaceArguments, PlaceValues } from "./place-arguments.ts";
 

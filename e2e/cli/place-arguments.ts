@@ -1,7 +1,7 @@
-import { BROKER_OPTIONS, brokerArguments, brokerOptions } from "../broker-arguments.ts";
-import type { BrokerArguments, BrokerValues } from "../broker-arguments.ts";
+import { BROKER_OPTIONS, brokerArguments, brokerOptions } from "./broker-arguments.ts";
+import type { BrokerArguments, BrokerValues } from "./broker-arguments.ts";
 import { UsageError } from "../errors.ts";
-import { filled, oneOf, whole } from "../option-values.ts";
+import { filled, oneOf, whole } from "./option-values.ts";
 
 type Keep = "on-failure" | "always" | "never";
 

@@ -1,4 +1,4 @@
-import { BROKER_USAGE } from "../broker-arguments.ts";
+import { BROKER_USAGE } from "./broker-arguments.ts";
 import { CHAOS_USAGE } from "./chaos-arguments.ts";
 
 export const USAGE = `Usage: npm run e2e -- [COMMAND] [options]

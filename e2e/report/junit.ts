@@ -1,6 +1,6 @@
 import { escapeXml } from "./xml.ts";
-import type { ScenarioResult } from "../runner.ts";
-import { scenarioId } from "../scenario.ts";
+import type { ScenarioResult } from "#e2e/runner/runner.ts";
+import { scenarioId } from "#e2e/runner/scenario.ts";
 
 /** JUnit XML: one suite, one case per scenario; what was interrupted counts as skipped too. */
 export function junitReport(

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { LiveBlock } from "./live-block.ts";
 import type { Line } from "./live-block.ts";
-import { TestScreen } from "./test-screen.ts";
+import { TestScreen } from "./testing/test-screen.ts";
 
 const lines = (...texts: string[]): Line[] => texts.map((text) => [{ text }]);
 const INTERVAL_MS = 125;

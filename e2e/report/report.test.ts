@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { ExpectationError } from "../errors.ts";
-import type { RunEvent } from "../events.ts";
-import type { ScenarioResult } from "../runner.ts";
-import type { Scenario } from "../scenario.ts";
+import type { RunEvent } from "#e2e/runner/events.ts";
+import type { ScenarioResult } from "#e2e/runner/runner.ts";
+import type { Scenario } from "#e2e/runner/scenario.ts";
 import { htmlTimeline } from "./html.ts";
 import { junitReport } from "./junit.ts";
 import { LiveBlock } from "./live-block.ts";
 import type { Terminal } from "./live-block.ts";
 import { closingLines, Progress } from "./terminal.ts";
-import { TestScreen } from "./test-screen.ts";
+import { TestScreen } from "./testing/test-screen.ts";
 
 const scenario = (number: number, name: string): Scenario => ({
   number,

@@ -1,6 +1,6 @@
-import type { RunEvent } from "../events.ts";
-import type { ScenarioResult } from "../runner.ts";
-import { scenarioId } from "../scenario.ts";
+import type { RunEvent } from "#e2e/runner/events.ts";
+import type { ScenarioResult } from "#e2e/runner/runner.ts";
+import { scenarioId } from "#e2e/runner/scenario.ts";
 import type { LiveBlock } from "./live-block.ts";
 
 /**

@@ -1,11 +1,14 @@
 import { readdir } from "node:fs/promises";
+import { basename } from "node:path";
 import { expect, test } from "vitest";
 import { UsageError } from "../errors.ts";
-import { scenarioId } from "../scenario.ts";
+import { scenarioId } from "#e2e/runner/scenario.ts";
 import { SCENARIOS, selectScenarios } from "./index.ts";
 
 test("every file of a scenario is listed under its own number and name", async () => {
-  const files = (await readdir(import.meta.dirname)).filter((name) => /^\d\d-/.test(name));
+  const files = (await readdir(import.meta.dirname, { recursive: true }))
+    .map((path) => basename(path))
+    .filter((name) => /^\d\d-/.test(name));
   expect(SCENARIOS.map((scenario) => `${scenarioId(scenario)}.ts`)).toEqual(files.toSorted());
   expect(SCENARIOS.map(({ number }) => number)).toEqual(
     Array.from({ length: SCENARIOS.length }, (_, index) => index + 1),

@@ -1,9 +1,11 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { Ability } from "../abilities.ts";
-import { scenarioId } from "../scenario.ts";
+import type { Ability } from "#e2e/runner/abilities.ts";
+import { scenarioId } from "#e2e/runner/scenario.ts";
 import { SCENARIOS } from "./index.ts";
+
+const files = await readdir(import.meta.dirname, { recursive: true });
 
 const TELLING: readonly Ability[] = ["broker-connections", "broker-requests"];
 
@@ -24,7 +26,9 @@ const GUARD = /abilities\.has\("broker-/;
 test.each(SCENARIOS.map((scenario) => [scenarioId(scenario), scenario] as const))(
   "%s needs what it uses, and takes its names from the stage",
   async (id, { needs = [] }) => {
-    const source = await readFile(join(import.meta.dirname, `${id}.ts`), "utf8");
+    const file = files.find((path) => path.endsWith(`/${id}.ts`));
+    if (file === undefined) throw new Error(`no file of ${id}`);
+    const source = await readFile(join(import.meta.dirname, file), "utf8");
     const undeclared = USES.filter(
       ([use, abilities]) =>
         use.test(source) && !abilities.some((ability) => needs.includes(ability)),

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { stepsOf } from "#fixtures/model/simulate.ts";
+import { stepsOf } from "#simulator/model/simulate.ts";
 import { UsageError } from "../errors.ts";
 import { SIMULATE_USAGE, simulateArguments, stepText } from "./arguments.ts";
 

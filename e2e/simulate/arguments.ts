@@ -1,8 +1,8 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { stepsOf } from "#fixtures/model/simulate.ts";
+import { stepsOf } from "#simulator/model/simulate.ts";
 import { UsageError } from "../errors.ts";
-import { filled, usageError, whole, withNegativeValues } from "../option-values.ts";
+import { filled, usageError, whole, withNegativeValues } from "#e2e/cli/option-values.ts";
 
 export interface SimulateArguments {
   readonly runs: number;

@@ -1,5 +1,5 @@
-import type { SimulationReport } from "#fixtures/model/simulate.ts";
-import { shrinkList } from "#fixtures/shrink-list.ts";
+import type { SimulationReport } from "#simulator/model/simulate.ts";
+import { shrinkList } from "#e2e/chaos/shrink/shrink-list.ts";
 
 export type FailedRun = Pick<SimulationReport, "seed" | "steps" | "trace" | "violations">;
 

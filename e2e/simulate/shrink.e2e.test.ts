@@ -22,11 +22,15 @@ test(
   async ({ signal }) => {
     await using copy = await stageBroken(signal);
     const simulate = async (...argv: string[]): Promise<string> => {
-      const { stdout, exitCode } = await execa(process.execPath, ["e2e/simulate.ts", ...argv], {
-        cwd: copy.directory,
-        reject: false,
-        cancelSignal: signal,
-      });
+      const { stdout, exitCode } = await execa(
+        process.execPath,
+        ["e2e/simulate/main.ts", ...argv],
+        {
+          cwd: copy.directory,
+          reject: false,
+          cancelSignal: signal,
+        },
+      );
       expect(exitCode).toBe(1);
       return stdout;
     };

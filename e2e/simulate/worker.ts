@@ -1,6 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
-import type { CountTable } from "#fixtures/model/counts.ts";
-import { type SimulationReport, simulate } from "#fixtures/model/simulate.ts";
+import type { CountTable } from "#simulator/model/counts.ts";
+import { type SimulationReport, simulate } from "#simulator/model/simulate.ts";
 
 /** The seeds of one thread: from `first`, every `step`-th, below `end`, each modulo 2^32. */
 export interface Share {

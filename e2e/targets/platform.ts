@@ -1,8 +1,8 @@
-import type { Ability } from "../abilities.ts";
-import type { BrokerPlace } from "../brokers/broker-server.ts";
-import type { Durations } from "../durations.ts";
-import type { Requests } from "#simulator/omega/overlay.ts";
-import type { Site } from "#simulator/omega/site.ts";
+import type { Ability } from "#e2e/runner/abilities.ts";
+import type { BrokerPlace } from "#e2e/brokers/container/broker-server.ts";
+import type { Durations } from "#e2e/runner/durations.ts";
+import type { Requests } from "#simulator/omega/manifests/overlay.ts";
+import type { Site } from "#simulator/omega/manifests/site.ts";
 import type { Target } from "./target.ts";
 
 /** Where the pods of a run are: one for all its stages. */

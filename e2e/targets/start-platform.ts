@@ -1,7 +1,7 @@
 import type { StepsOptions } from "#kind/steps.ts";
 import type { PlaceArguments } from "../cli/place-arguments.ts";
-import { BROKER_IMAGES } from "../brokers/images.ts";
-import { localPlatform } from "./local-platform.ts";
+import { BROKER_IMAGES } from "#e2e/brokers/container/images.ts";
+import { localPlatform } from "./local/local-platform.ts";
 import type { Platform } from "./platform.ts";
 
 export interface StartPlatformOptions {
@@ -24,10 +24,10 @@ export async function startPlatform(options: StartPlatformOptions): Promise<Plat
   if (run.target === "local") return localPlatform({ realTime, compileCache, consumerDirectory });
   const steps = { realTime, signal, keep: run.keep === "always", onStep: stepLines(line) };
   if (run.kubernetes !== null) {
-    const { startContextPlatform } = await import("./kubernetes-context.ts");
+    const { startContextPlatform } = await import("./kubernetes/context.ts");
     return await startContextPlatform({ ...run.kubernetes, ...steps });
   }
-  const { startKindPlatform } = await import("./kind-platform.ts");
+  const { startKindPlatform } = await import("./kind/kind-platform.ts");
   return await startKindPlatform({
     ...run.kind,
     ...steps,

@@ -1,4 +1,4 @@
-import type { Ability } from "../abilities.ts";
+import type { Ability } from "#e2e/runner/abilities.ts";
 import type { PlaceArguments } from "../cli/place-arguments.ts";
 
 /** What each target is able to do beyond what every one is: known before it is started. */

@@ -1,4 +1,4 @@
-import { APP } from "../pods.ts";
+import { APP } from "#e2e/deployment/pods.ts";
 import type { ContainerEvent } from "../targets/target.ts";
 
 /** What the log of one run of the app tells. Times in milliseconds since the epoch. */

@@ -1,4 +1,4 @@
-import { APP } from "../pods.ts";
+import { APP } from "#e2e/deployment/pods.ts";
 import { timeOfEvent } from "./run-log.ts";
 import type { RunLog } from "./run-log.ts";
 

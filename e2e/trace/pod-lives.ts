@@ -1,5 +1,5 @@
 import type { ClientActivity } from "../brokers/broker.ts";
-import { APP } from "../pods.ts";
+import { APP } from "#e2e/deployment/pods.ts";
 import type { ContainerEvent, TargetEvent } from "../targets/target.ts";
 import { groupLeavers } from "./group-leavers.ts";
 import { podLife } from "./pod-life.ts";

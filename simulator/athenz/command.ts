@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Authority } from "#fixtures/certificates.ts";
-import type { Command } from "../command.ts";
-import { UsageError, integerOption, textOption, textsOption } from "../command.ts";
+import type { Command } from "#simulator/process/command.ts";
+import { UsageError, integerOption, textOption, textsOption } from "#simulator/process/command.ts";
 import { startAthenz } from "./server.ts";
 
 /** ZMS and ZTS as a process. */

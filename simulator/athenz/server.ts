@@ -6,7 +6,7 @@ import type { Authority } from "#fixtures/certificates.ts";
 import { ResourceError, createZms } from "./zms.ts";
 import type { Zms } from "./zms.ts";
 import { registerZms } from "./zms-routes.ts";
-import type { InstalledFault } from "../request-faults.ts";
+import type { InstalledFault } from "#simulator/http/request-faults.ts";
 import { createZts, WITHHELD } from "./zts.ts";
 import type { IssueEvent, Zts, ZtsOptions } from "./zts.ts";
 import { registerZts } from "./zts-routes.ts";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import type { Command } from "../command.ts";
-import { requiredVariable, secondsVariable } from "../command.ts";
+import type { Command } from "#simulator/process/command.ts";
+import { requiredVariable, secondsVariable } from "#simulator/process/command.ts";
 import { startSia } from "./sia.ts";
 
 /**

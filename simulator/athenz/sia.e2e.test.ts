@@ -3,7 +3,7 @@ import { mkdtemp, readFile, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { eventually, startSimulator } from "../simulator-process.ts";
+import { eventually, startSimulator } from "#simulator/process/simulator-process.ts";
 import { startAthenz } from "./server.ts";
 import type { RunningAthenz } from "./server.ts";
 

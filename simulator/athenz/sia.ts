@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { jsonField } from "../json-fields.ts";
-import { requestJson } from "../json-request.ts";
+import { jsonField } from "#simulator/http/json-fields.ts";
+import { requestJson } from "#simulator/http/json-request.ts";
 import { createKeyAndRequest } from "./certificate-request.ts";
 import { writeIdentity } from "./identity-files.ts";
 import type { IdentityPems } from "./identity-files.ts";

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startSimulator } from "../simulator-process.ts";
+import { startSimulator } from "#simulator/process/simulator-process.ts";
 import { startAthenz } from "./server.ts";
 import type { RunningAthenz } from "./server.ts";
 

@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
-import type { Command, OptionValues } from "../command.ts";
-import { UsageError, textOption } from "../command.ts";
-import { jsonField } from "../json-fields.ts";
-import { requestJson } from "../json-request.ts";
-import type { JsonRequestOptions } from "../json-request.ts";
+import type { Command, OptionValues } from "#simulator/process/command.ts";
+import { UsageError, textOption } from "#simulator/process/command.ts";
+import { jsonField } from "#simulator/http/json-fields.ts";
+import { requestJson } from "#simulator/http/json-request.ts";
+import type { JsonRequestOptions } from "#simulator/http/json-request.ts";
 
 /**
  * The few subcommands of `zms-cli` that manage a role. `add-member` is upstream's, `add-role-member` is what

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
-import { isJsonObject } from "../json-fields.ts";
-import type { JsonFields } from "../json-fields.ts";
+import { isJsonObject } from "#simulator/http/json-fields.ts";
+import type { JsonFields } from "#simulator/http/json-fields.ts";
 import { ResourceError, resourceName } from "./zms.ts";
 import type { Zms } from "./zms.ts";
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { requestJson } from "../json-request.ts";
-import type { JsonRequestOptions } from "../json-request.ts";
+import { requestJson } from "#simulator/http/json-request.ts";
+import type { JsonRequestOptions } from "#simulator/http/json-request.ts";
 import { startAthenz } from "./server.ts";
 import type { RunningAthenz } from "./server.ts";
 

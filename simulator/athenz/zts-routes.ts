@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { clientPrincipal } from "../client-principal.ts";
-import { jsonField } from "../json-fields.ts";
-import type { JsonFields } from "../json-fields.ts";
-import { serveRequestFaults } from "../request-faults.ts";
-import type { InstalledFault } from "../request-faults.ts";
+import { clientPrincipal } from "#simulator/http/client-principal.ts";
+import { jsonField } from "#simulator/http/json-fields.ts";
+import type { JsonFields } from "#simulator/http/json-fields.ts";
+import { serveRequestFaults } from "#simulator/http/request-faults.ts";
+import type { InstalledFault } from "#simulator/http/request-faults.ts";
 import { ResourceError } from "./zms.ts";
 import type { Zms } from "./zms.ts";
 import { objectOf } from "./zms-routes.ts";

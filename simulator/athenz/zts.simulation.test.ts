@@ -1,8 +1,8 @@
 import { X509Certificate, createPrivateKey } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { jsonField } from "../json-fields.ts";
-import { requestJson } from "../json-request.ts";
-import type { JsonRequestOptions } from "../json-request.ts";
+import { jsonField } from "#simulator/http/json-fields.ts";
+import { requestJson } from "#simulator/http/json-request.ts";
+import type { JsonRequestOptions } from "#simulator/http/json-request.ts";
 import { createKeyAndRequest } from "./certificate-request.ts";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { startAthenz } from "./server.ts";

@@ -5,8 +5,8 @@ import { X509Certificate } from "node:crypto";
 import { Pkcs10CertificateRequest, SubjectAlternativeNameExtension } from "@peculiar/x509";
 import { messageOf } from "#consumer/errors.ts";
 import type { Authority } from "#fixtures/certificates.ts";
-import { RequestFaults } from "../request-faults.ts";
-import type { RequestFaultAction } from "../request-faults.ts";
+import { RequestFaults } from "#simulator/http/request-faults.ts";
+import type { RequestFaultAction } from "#simulator/http/request-faults.ts";
 import { ResourceError } from "./zms.ts";
 
 /** InstanceRegisterInformation of the ZTS RDL (core/zts/src/main/rdl/Instance.rdli), the fields that are read. */

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import type { Command } from "../command.ts";
-import { UsageError, integerOption, textOption, textsOption } from "../command.ts";
+import type { Command } from "#simulator/process/command.ts";
+import { UsageError, integerOption, textOption, textsOption } from "#simulator/process/command.ts";
 import { remoteRoleChecker } from "./role-checker.ts";
 import { startCkms } from "./server.ts";
 

@@ -1,5 +1,5 @@
-import { jsonField } from "../json-fields.ts";
-import { requestJson } from "../json-request.ts";
+import { jsonField } from "#simulator/http/json-fields.ts";
+import { requestJson } from "#simulator/http/json-request.ts";
 
 /** Who may: asked at every request, so that a grant or a removal counts at once. */
 export interface RoleChecker {

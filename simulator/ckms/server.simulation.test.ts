@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { startAthenz } from "../athenz/server.ts";
-import { requestJson } from "../json-request.ts";
-import type { JsonRequestOptions } from "../json-request.ts";
+import { requestJson } from "#simulator/http/json-request.ts";
+import type { JsonRequestOptions } from "#simulator/http/json-request.ts";
 import { remoteRoleChecker } from "./role-checker.ts";
 import type { RoleChecker } from "./role-checker.ts";
 import { accessRole, startCkms } from "./server.ts";

@@ -1,10 +1,10 @@
 import type { TLSSocket } from "node:tls";
 import { fastify } from "fastify";
 import type { FastifyRequest } from "fastify";
-import { clientIssuer, clientPrincipal } from "../client-principal.ts";
-import { jsonField } from "../json-fields.ts";
-import { RequestFaults, serveRequestFaults } from "../request-faults.ts";
-import type { InstalledFault, RequestFault } from "../request-faults.ts";
+import { clientIssuer, clientPrincipal } from "#simulator/http/client-principal.ts";
+import { jsonField } from "#simulator/http/json-fields.ts";
+import { RequestFaults, serveRequestFaults } from "#simulator/http/request-faults.ts";
+import type { InstalledFault, RequestFault } from "#simulator/http/request-faults.ts";
 import type { RoleChecker } from "./role-checker.ts";
 import { createSecretStore } from "./secrets.ts";
 import type { SecretStore } from "./secrets.ts";

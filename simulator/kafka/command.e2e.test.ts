@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { Kafka, logLevel } from "kafkajs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createAuthority } from "#fixtures/certificates.ts";
-import { startSimulator } from "../simulator-process.ts";
+import { startSimulator } from "#simulator/process/simulator-process.ts";
 import { installFault } from "./control/install-fault.ts";
 import { remoteControl } from "./control/remote.ts";
 

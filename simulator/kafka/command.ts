@@ -1,15 +1,20 @@
 import { readFile } from "node:fs/promises";
 import { setFlagsFromString } from "node:v8";
-import { integerOption, textOption, textsOption, UsageError } from "../command.ts";
-import type { Command, OptionValues } from "../command.ts";
+import { integerOption, textOption, textsOption, UsageError } from "#simulator/process/command.ts";
+import type { Command, OptionValues } from "#simulator/process/command.ts";
 import { localControl } from "./control/local.ts";
 import { isLoopback } from "./control/loopback.ts";
 import type { ControlSurfaceOptions } from "./control/surface.ts";
-import type { KafkaOptions, ListenerOptions, ListenerTls, TopicOptions } from "./options.ts";
+import type {
+  KafkaOptions,
+  ListenerOptions,
+  ListenerTls,
+  TopicOptions,
+} from "./cluster/options.ts";
 import type { AuthorizationOptions } from "./security/acls.ts";
 import type { SaslMechanism } from "./security/users.ts";
 import { PROTOCOL_EVENTS_MAX } from "./protocol/history.ts";
-import { startKafka } from "./start.ts";
+import { startKafka } from "./cluster/start.ts";
 
 const MECHANISMS: readonly SaslMechanism[] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
 const CLIENT_CERTIFICATE = ["none", "requested", "required"] as const;

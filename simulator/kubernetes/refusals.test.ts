@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { KubernetesObject } from "@kubernetes/client-node";
 import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
-import { CASES } from "./cases.ts";
+import { CASES } from "./testing/cases.ts";
 import { refusalsOf } from "./refusals.ts";
 
 const GOLDEN = await readFile(

@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { UsageError } from "../command.ts";
+import { UsageError } from "#simulator/process/command.ts";
 import { chooseCluster } from "./cluster-choice.ts";
 import type { ChoiceOptions, KnownContext } from "./cluster-choice.ts";
-import { parseOmega } from "./schema.ts";
+import { parseOmega } from "./document/schema.ts";
 
 const omega = parseOmega(
   await readFile(new URL("../../deploy_target/omega/omega.yaml", import.meta.url), "utf8"),

@@ -1,8 +1,8 @@
-import { UsageError } from "../command.ts";
-import { OMEGA_JOBS } from "./identities.ts";
-import type { OmegaJob } from "./identities.ts";
-import { clusterOf } from "./render.ts";
-import type { Omega } from "./schema.ts";
+import { UsageError } from "#simulator/process/command.ts";
+import { OMEGA_JOBS } from "./manifests/identities.ts";
+import type { OmegaJob } from "./manifests/identities.ts";
+import { clusterOf } from "./manifests/render.ts";
+import type { Omega } from "./document/schema.ts";
 
 /** A context of a kubeconfig and what it leads to. */
 export interface KnownContext {

@@ -8,8 +8,8 @@ import type { FastifyRequest } from "fastify";
 import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { z } from "zod";
-import { startSimulator } from "../simulator-process.ts";
-import { OMEGA_JOBS } from "./identities.ts";
+import { startSimulator } from "#simulator/process/simulator-process.ts";
+import { OMEGA_JOBS } from "./manifests/identities.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
 const IMAGE = "docker.ouroath.com:4443/yahoo/kafka_consumer@sha256:0123456789abcdef";

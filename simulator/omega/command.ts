@@ -1,17 +1,17 @@
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
-import type { Command, OptionValues } from "../command.ts";
-import { UsageError, textOption } from "../command.ts";
+import type { Command, OptionValues } from "#simulator/process/command.ts";
+import { UsageError, textOption } from "#simulator/process/command.ts";
 import { readDeployment } from "./deploy-target.ts";
 import { chooseCluster } from "./cluster-choice.ts";
 import type { ChoiceOptions, KnownContext } from "./cluster-choice.ts";
-import { OMEGA_JOBS } from "./identities.ts";
-import type { OmegaJob } from "./identities.ts";
+import { OMEGA_JOBS } from "./manifests/identities.ts";
+import type { OmegaJob } from "./manifests/identities.ts";
 import { KDNC_COMMANDS, objectsOf } from "./kdnc.ts";
 import type { KdncCommand } from "./kdnc.ts";
-import { renderOmega } from "./render.ts";
-import type { Site } from "./site.ts";
+import { renderOmega } from "./manifests/render.ts";
+import type { Site } from "./manifests/site.ts";
 
 const REPOSITORY = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -119,7 +119,7 @@ async function run(kdnc: KdncCommand, job: OmegaJob, options: RunOptions): Promi
 
 async function passesPreflight(repository: string, job: OmegaJob): Promise<boolean> {
   // Only here: the image of the simulators, which has this command too, has no parser of pipelines.
-  const { preflight } = await import("../preflight.ts");
+  const { preflight } = await import("./preflight/repository-preflight.ts");
   const findings = await preflight(repository, job);
   for (const { severity, place, message } of findings) {
     say(`preflight ${severity}, ${place}: ${message}`);

@@ -1,10 +1,10 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { OmegaError } from "./errors.ts";
-import { DEPLOYMENTS } from "./identities.ts";
-import type { OmegaJob } from "./identities.ts";
-import type { RenderOptions } from "./render.ts";
-import { parseOmega } from "./schema.ts";
+import { DEPLOYMENTS } from "./manifests/identities.ts";
+import type { OmegaJob } from "./manifests/identities.ts";
+import type { RenderOptions } from "./manifests/render.ts";
+import { parseOmega } from "./document/schema.ts";
 
 type Target = Pick<RenderOptions, "omega" | "job" | "claimManifest" | "configFiles">;
 

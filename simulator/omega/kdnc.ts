@@ -1,5 +1,5 @@
 import type { V1Namespace } from "@kubernetes/client-node";
-import type { OmegaObject } from "./objects.ts";
+import type { OmegaObject } from "./manifests/objects.ts";
 
 /** The commands of `k8s-ci app` that the deployment guide names. */
 export const KDNC_COMMANDS = ["init-kdnc", "deploy-kdnc"] as const;

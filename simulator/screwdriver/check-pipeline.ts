@@ -2,7 +2,7 @@ import type { ParsedPipeline, TemplateFactory } from "screwdriver-config-parser"
 import { parsePipelineYaml } from "screwdriver-config-parser";
 import { parse } from "yaml";
 import { z } from "zod";
-import type { Finding } from "../omega/findings.ts";
+import type { Finding } from "#simulator/omega/preflight/findings.ts";
 import { standInTemplates } from "./templates.ts";
 
 /** Triggers that are no jobs of this pipeline: events of the source, schedules, other pipelines. */

@@ -1,5 +1,5 @@
-import type { Command } from "../command.ts";
-import { integerOption, textOption } from "../command.ts";
+import type { Command } from "#simulator/process/command.ts";
+import { integerOption, textOption } from "#simulator/process/command.ts";
 import { startCollector } from "./collector.ts";
 
 /** The collector as a process. The token comes by SPLUNK_TOKEN: argv is visible to every user of a host. */

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
-import type { Command } from "../command.ts";
-import { requiredVariable, secondsVariable } from "../command.ts";
+import type { Command } from "#simulator/process/command.ts";
+import { requiredVariable, secondsVariable } from "#simulator/process/command.ts";
 import { startForwarder } from "./forwarder.ts";
 
 /**

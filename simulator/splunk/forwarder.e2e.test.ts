@@ -2,7 +2,7 @@ import { appendFile, mkdtemp, rename, rm, truncate, unlink, writeFile } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { eventually, startSimulator } from "../simulator-process.ts";
+import { eventually, startSimulator } from "#simulator/process/simulator-process.ts";
 import { startCollector } from "./collector.ts";
 import type { CollectorControl } from "./collector.ts";
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { requestJson } from "../json-request.ts";
+import { requestJson } from "#simulator/http/json-request.ts";
 import { followLogFiles } from "./log-files.ts";
 import type { LogFiles } from "./log-files.ts";
 import type { Chunk, TailedFile } from "./tailed-file.ts";

@@ -1,6 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isJsonObject } from "../json-fields.ts";
+import { isJsonObject } from "#simulator/http/json-fields.ts";
 import type { Place } from "./tailed-file.ts";
 
 /** How far each file was acknowledged, by its identity, across runs of the sidecar. */

@@ -1,5 +1,5 @@
-import type { Command } from "../command.ts";
-import { integerOption, textOption, textsOption } from "../command.ts";
+import type { Command } from "#simulator/process/command.ts";
+import { integerOption, textOption, textsOption } from "#simulator/process/command.ts";
 import { raceForClaims } from "./claim-race.ts";
 
 /** In pods on several nodes that share a volume. */

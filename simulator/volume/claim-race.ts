@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createSystemClock } from "#consumer/adapters/clock.ts";
-import { createFiles } from "#consumer/adapters/files.ts";
+import { createFiles } from "#consumer/adapters/files/files.ts";
 import { createMetrics } from "#consumer/adapters/metrics.ts";
 import { systemCode } from "#consumer/errors.ts";
-import { createClaims } from "#consumer/history/claims.ts";
-import type { Claim } from "#consumer/history/claims.ts";
-import { FORMATS } from "#consumer/history/format.ts";
-import { createTemporaryFiles, TEMPORARY_DIRECTORY } from "#consumer/history/temporary.ts";
+import { createClaims } from "#consumer/history/claims/claims.ts";
+import type { Claim } from "#consumer/history/claims/claims.ts";
+import { FORMATS } from "#consumer/history/base/format.ts";
+import { createTemporaryFiles, TEMPORARY_DIRECTORY } from "#consumer/history/base/temporary.ts";
 import type { Files } from "#consumer/ports.ts";
 
 export interface ClaimRaceOptions {

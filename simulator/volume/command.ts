@@ -1,5 +1,5 @@
-import type { Command } from "../command.ts";
-import { integerOption, textOption } from "../command.ts";
+import type { Command } from "#simulator/process/command.ts";
+import { integerOption, textOption } from "#simulator/process/command.ts";
 import { startVolume } from "./server.ts";
 
 /** Beside a volume that is mounted in a pod alone. */

@@ -1,5 +1,5 @@
 import { messageOf } from "#consumer/errors.ts";
-import { pause } from "../../waiting.ts";
+import { pause } from "#e2e/runner/waiting.ts";
 import type { Schedule, ScheduleStep } from "../schedule.ts";
 import type { ArmedTrigger, ReachedTrigger, TriggerKind } from "../trigger-kind.ts";
 import type { PlayOptions } from "./play-options.ts";

@@ -1,15 +1,15 @@
 import { join } from "node:path";
 import { createAuthority } from "#fixtures/certificates.ts";
 import type { Authority } from "#fixtures/certificates.ts";
-import type { Ability } from "../../abilities.ts";
-import type { RunArguments } from "../../arguments.ts";
+import type { Ability } from "#e2e/runner/abilities.ts";
+import type { RunArguments } from "#e2e/cli/arguments.ts";
 import type { BrokerService } from "../../brokers/broker-service.ts";
 import { startBrokers } from "../../brokers/start-brokers.ts";
-import { withSessionTimeout } from "../../durations.ts";
-import type { Durations } from "../../durations.ts";
-import { Recorder } from "../../events.ts";
-import { makeDirectory } from "../../make-directory.ts";
-import { makeOwnedDirectory, removeDirectory } from "../../owned-directory.ts";
+import { withSessionTimeout } from "#e2e/runner/durations.ts";
+import type { Durations } from "#e2e/runner/durations.ts";
+import { Recorder } from "#e2e/runner/events.ts";
+import { makeDirectory } from "#e2e/runner/make-directory.ts";
+import { makeOwnedDirectory, removeDirectory } from "#e2e/runner/owned-directory.ts";
 import type { Platform } from "../../targets/platform.ts";
 import { startPlatform } from "../../targets/start-platform.ts";
 

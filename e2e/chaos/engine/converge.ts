@@ -1,9 +1,9 @@
 import { checkOffsets } from "../../checkers/offsets.ts";
 import { checkTerminal } from "../../checkers/terminal.ts";
 import { ExpectationError } from "../../errors.ts";
-import { progressOf } from "../../judge.ts";
-import { isReady, isTerminating } from "../../pods.ts";
-import type { Stage } from "../../stage.ts";
+import { progressOf } from "#e2e/deployment/judge.ts";
+import { isReady, isTerminating } from "#e2e/deployment/pods.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 
 /**
  * Waits until everything has converged: so many pods are ready, everything published is committed, every claim has its outcome, every letter

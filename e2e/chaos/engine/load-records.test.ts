@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { configuration } from "#fixtures/configurations.ts";
 import { expectedActions } from "../../checkers/collect/expected-actions.ts";
-import { durationsOf } from "../../durations.ts";
-import { seededRandom } from "../../random.ts";
+import { durationsOf } from "#e2e/runner/durations.ts";
+import { seededRandom } from "#e2e/runner/random.ts";
 import { DEFAULT_LOAD } from "../load-plan.ts";
 import type { LoadPlan } from "../schedule.ts";
 import { withChaosRules } from "./chaos-rules.ts";

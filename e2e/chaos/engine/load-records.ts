@@ -1,4 +1,4 @@
-import type { SeededRandom } from "../../random.ts";
+import type { SeededRandom } from "#e2e/runner/random.ts";
 import type { LoadPlan } from "../schedule.ts";
 import type { IncidentKind } from "./chaos-rules.ts";
 

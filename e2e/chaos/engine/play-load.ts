@@ -1,4 +1,4 @@
-import { pause } from "../../waiting.ts";
+import { pause } from "#e2e/runner/waiting.ts";
 import type { LoadPlan } from "../schedule.ts";
 import type { LoadRecord } from "./load-records.ts";
 

@@ -1,7 +1,7 @@
 import type { FaultEvent } from "../../checkers/history-event.ts";
-import type { Durations } from "../../durations.ts";
-import type { Tell } from "../../events.ts";
-import type { Stage } from "../../stage.ts";
+import type { Durations } from "#e2e/runner/durations.ts";
+import type { Tell } from "#e2e/runner/events.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import type { FaultKind } from "../fault-kind.ts";
 import type { Schedule } from "../schedule.ts";
 import type { TriggerKind } from "../trigger-kind.ts";

@@ -1,6 +1,6 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import type { GroupMember } from "../../brokers/broker.ts";
-import { isRunning, isTerminating, podName } from "../../pods.ts";
+import { isRunning, isTerminating, podName } from "#e2e/deployment/pods.ts";
 import type { PodSelector } from "../circumstances.ts";
 
 /** What roles are resolved from. */

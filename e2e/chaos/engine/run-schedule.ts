@@ -1,10 +1,10 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Verdict } from "../../checkers/checker.ts";
-import { openHall } from "../../hall.ts";
-import { runScenarios } from "../../runner.ts";
-import type { ScenarioResult } from "../../runner.ts";
-import { scenarioId } from "../../scenario.ts";
+import { openHall } from "#e2e/runner/hall.ts";
+import { runScenarios } from "#e2e/runner/runner.ts";
+import type { ScenarioResult } from "#e2e/runner/runner.ts";
+import { scenarioId } from "#e2e/runner/scenario.ts";
 import { FAULT_KINDS } from "../faults/index.ts";
 import type { Schedule } from "../schedule.ts";
 import { TRIGGER_KINDS } from "../triggers/index.ts";

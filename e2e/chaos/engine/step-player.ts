@@ -1,8 +1,8 @@
 import { messageOf } from "#consumer/errors.ts";
 import type { FaultEvent } from "../../checkers/history-event.ts";
-import { isRunning, podName } from "../../pods.ts";
-import { seededRandom } from "../../random.ts";
-import { orAbort, pause } from "../../waiting.ts";
+import { isRunning, podName } from "#e2e/deployment/pods.ts";
+import { seededRandom } from "#e2e/runner/random.ts";
+import { orAbort, pause } from "#e2e/runner/waiting.ts";
 import { FaultImpossibleError } from "../fault-kind.ts";
 import type { InjectedFault } from "../fault-kind.ts";
 import type { ArmedTrigger, ReachedTrigger } from "../trigger-kind.ts";

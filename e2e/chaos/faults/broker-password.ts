@@ -1,5 +1,5 @@
 import { NAMES } from "#fixtures/configurations.ts";
-import type { Stage } from "../../stage.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import { cutConnections } from "./broker/nodes.ts";
 
 interface Passwords {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { converge } from "../engine/converge.ts";
 import type { InjectedFault } from "../fault-kind.ts";
-import { openTestStage } from "../test-stage.ts";
-import type { TestStage } from "../test-stage.ts";
+import { openTestStage } from "#e2e/chaos/testing/test-stage.ts";
+import type { TestStage } from "#e2e/chaos/testing/test-stage.ts";
 import { CKMS_FAULTS } from "./ckms.ts";
 import { IDENTITY_FAULTS } from "./identity.ts";
 

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { NAMES } from "#fixtures/configurations.ts";
 import { accessRole } from "#simulator/ckms/server.ts";
-import { DEPLOYMENTS } from "#simulator/omega/identities.ts";
-import type { RequestFaultAction } from "#simulator/request-faults.ts";
-import type { Stage } from "../../stage.ts";
-import { ROLE_DOMAIN } from "../../world.ts";
+import { DEPLOYMENTS } from "#simulator/omega/manifests/identities.ts";
+import type { RequestFaultAction } from "#simulator/http/request-faults.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
+import { ROLE_DOMAIN } from "#e2e/deployment/world.ts";
 import { faultKind } from "../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../fault-kind.ts";
 import { changeBrokerPassword, withholdBrokerPassword } from "./broker-password.ts";

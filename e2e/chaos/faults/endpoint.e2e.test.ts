@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { countDeadActions } from "../../dead-letters.ts";
-import { openTestStage } from "../test-stage.ts";
-import type { TestStage } from "../test-stage.ts";
+import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
+import { openTestStage } from "#e2e/chaos/testing/test-stage.ts";
+import type { TestStage } from "#e2e/chaos/testing/test-stage.ts";
 import { ENDPOINT_FAULTS } from "./endpoint.ts";
 
 let test: TestStage;

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { DEPLOYMENTS } from "#simulator/omega/identities.ts";
+import { DEPLOYMENTS } from "#simulator/omega/manifests/identities.ts";
 import { FaultImpossibleError } from "../fault-kind.ts";
 import type { InjectedFault } from "../fault-kind.ts";
 import { converge } from "../engine/converge.ts";
-import { openTestStage } from "../test-stage.ts";
-import type { TestStage } from "../test-stage.ts";
+import { openTestStage } from "#e2e/chaos/testing/test-stage.ts";
+import type { TestStage } from "#e2e/chaos/testing/test-stage.ts";
 import { IDENTITY_FAULTS } from "./identity.ts";
 
 const { principal: PRINCIPAL } = DEPLOYMENTS.component;

@@ -1,4 +1,4 @@
-import type { RequestFaultAction } from "#simulator/request-faults.ts";
+import type { RequestFaultAction } from "#simulator/http/request-faults.ts";
 
 /** `unavailable` answers 503, `hang` does not answer until it is healed, `reset` closes the connection without an answer. */
 export const OUTAGE_KINDS = ["unavailable", "hang", "reset"] as const;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { isTerminating, podName } from "../../pods.ts";
-import { openTestStage } from "../test-stage.ts";
-import type { TestStage } from "../test-stage.ts";
+import { isTerminating, podName } from "#e2e/deployment/pods.ts";
+import { openTestStage } from "#e2e/chaos/testing/test-stage.ts";
+import type { TestStage } from "#e2e/chaos/testing/test-stage.ts";
 import { FaultImpossibleError } from "../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../fault-kind.ts";
 import { podDelete, podForceDelete } from "./pod/delete.ts";

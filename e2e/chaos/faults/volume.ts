@@ -3,7 +3,7 @@ import { faultKind } from "../fault-kind.ts";
 import type { FaultKind } from "../fault-kind.ts";
 import { OPERATION_GROUP_NAMES, failVolume } from "../in-pod/failing-volume.ts";
 import type { VolumeFault } from "../in-pod/failing-volume.ts";
-import type { SeededRandom } from "../../random.ts";
+import type { SeededRandom } from "#e2e/runner/random.ts";
 
 const NOTHING = z.strictObject({});
 const ON_GROUP = z.strictObject({ on: z.enum(OPERATION_GROUP_NAMES) });

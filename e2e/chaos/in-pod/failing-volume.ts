@@ -1,4 +1,4 @@
-import type { Stage } from "../../stage.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import type { ArmedRule } from "./pod-faults.ts";
 import type { Hit, VolumeOperation, VolumePurpose, VolumeRuleRequest } from "./volume-rule.ts";
 

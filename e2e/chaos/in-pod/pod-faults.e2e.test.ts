@@ -4,10 +4,10 @@ import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { RunEvent, Tell } from "../../events.ts";
-import { until } from "../../waiting.ts";
-import { startCallingProcess } from "./calling-process.ts";
-import type { CallingProcess } from "./calling-process.ts";
+import type { RunEvent, Tell } from "#e2e/runner/events.ts";
+import { until } from "#e2e/runner/waiting.ts";
+import { startCallingProcess } from "./testing/calling-process.ts";
+import type { CallingProcess } from "./testing/calling-process.ts";
 import { PodFaults } from "./pod-faults.ts";
 import type { VolumeRuleRequest } from "./volume-rule.ts";
 

@@ -1,5 +1,5 @@
-import { INVARIANTS } from "#fixtures/model/invariants.ts";
-import type { Invariant } from "#fixtures/model/invariants.ts";
+import { INVARIANTS } from "#simulator/model/judging/invariants.ts";
+import type { Invariant } from "#simulator/model/judging/invariants.ts";
 
 /** A run of the model that broke something. */
 export interface FailedRun {
@@ -7,7 +7,7 @@ export interface FailedRun {
   readonly broken: readonly Invariant[];
 }
 
-/** The runs that failed, as e2e/simulate.ts prints them. Throws for an invariant that the model does not have. */
+/** The runs that failed, as e2e/simulate/main.ts prints them. Throws for an invariant that the model does not have. */
 export function failedRuns(output: string): FailedRun[] {
   const [, ...blocks] = output.split(/^FAILED, seed (?=\d+:$)/m);
   return blocks.map((block) => ({
@@ -20,7 +20,7 @@ export function failedRuns(output: string): FailedRun[] {
   }));
 }
 
-/** What the run breaks that a failing one was shrunk to, as e2e/simulate.ts prints it. */
+/** What the run breaks that a failing one was shrunk to, as e2e/simulate/main.ts prints it. */
 export function stillBroken(output: string): Invariant[] {
   const lines = output.matchAll(/^ {2}still not so: (.*)$/gm);
   return [...new Set([...lines].map(([, text = ""]) => invariantOf(text)))];

@@ -1,4 +1,4 @@
-import type { Invariant } from "#fixtures/model/invariants.ts";
+import type { Invariant } from "#simulator/model/judging/invariants.ts";
 
 /** A piece of the consumer's text and what stands there instead. The text must be there exactly once. */
 export interface Edit {
@@ -27,8 +27,8 @@ export type PlantedFault = {
     }
 );
 
-const ATTEMPT = "consumer/attempt.ts";
-const EXECUTE = "consumer/execute.ts";
+const ATTEMPT = "consumer/action/attempt.ts";
+const EXECUTE = "consumer/action/execute.ts";
 
 export const PLANTED_FAULTS: readonly PlantedFault[] = [
   {
@@ -80,7 +80,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     checkers: ["committed-terminal"],
     edits: [
       {
-        file: "consumer/offsets.ts",
+        file: "consumer/intake/offsets.ts",
         text: "return last === undefined ? undefined : last + 1n;",
         replacement: "return last === undefined ? undefined : nextOffset;",
       },
@@ -106,12 +106,12 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     checkers: ["clean-stop"],
     edits: [
       {
-        file: "consumer/run.ts",
+        file: "consumer/process/run.ts",
         text: "const inTime = await endsWithin(drained, drainMs, clock);",
         replacement: "const inTime = drained !== undefined;",
       },
       {
-        file: "consumer/run.ts",
+        file: "consumer/process/run.ts",
         text: "const running = lanes?.running ?? 0;",
         replacement: "const running = 0;",
       },
@@ -172,7 +172,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     ],
     edits: [
       {
-        file: "consumer/history/compaction.ts",
+        file: "consumer/history/maintenance/compaction.ts",
         text: 'if ((await generations.link(number, parts)) === "taken") continue;',
         replacement: "await generations.link(number, parts);",
       },

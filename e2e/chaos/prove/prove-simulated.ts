@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import type { Invariant } from "#fixtures/model/invariants.ts";
+import type { Invariant } from "#simulator/model/judging/invariants.ts";
 import { failedRuns, stillBroken } from "./failed-runs.ts";
 import type { FailedRun } from "./failed-runs.ts";
 import type { StagedCopy } from "./stage-copy.ts";
@@ -22,7 +22,7 @@ export interface SimulatedProof {
 }
 
 const RUNS_AT_ONCE = 250;
-/** Exit codes of e2e/simulate.ts: a run broke something, and some crash points were not hit. */
+/** Exit codes of e2e/simulate/main.ts: a run broke something, and some crash points were not hit. */
 const BROKEN = 1;
 const MISSED = 4;
 
@@ -86,7 +86,7 @@ async function outputOf(
 ): Promise<string> {
   const { stdout, stderr, exitCode } = await execa(
     process.execPath,
-    ["e2e/simulate.ts", ...options],
+    ["e2e/simulate/main.ts", ...options],
     { cwd: directory, reject: false, cancelSignal: signal, forceKillAfterDelay: 2000 },
   );
   signal.throwIfAborted();

@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import type { Invariant } from "#fixtures/model/invariants.ts";
+import type { Invariant } from "#simulator/model/judging/invariants.ts";
 import type { ChaosArguments } from "../../cli/chaos-arguments.ts";
-import { seededRandom } from "../../random.ts";
+import { seededRandom } from "#e2e/runner/random.ts";
 import { drawSchedule } from "../draw-schedule.ts";
 import { openChaosSession } from "../engine/chaos-session.ts";
 import { runSchedule } from "../engine/run-schedule.ts";
@@ -12,7 +12,7 @@ import { brokenOf, failuresOf } from "../report/failures.ts";
 import type { Schedule } from "../schedule.ts";
 import { placeOf } from "../schedules/place-of.ts";
 import { selectFaults } from "../schedules/select-faults.ts";
-import { shrinkFailure } from "../shrink-failure.ts";
+import { shrinkFailure } from "#e2e/chaos/shrink/shrink-failure.ts";
 import type { FailedRun } from "./failed-runs.ts";
 import type { PlantedFault } from "./planted-faults.ts";
 import type { Control, Prover, Search } from "./prove-all.ts";

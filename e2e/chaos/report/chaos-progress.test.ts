@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Terminal } from "../../report/live-block.ts";
-import { TestScreen } from "../../report/test-screen.ts";
-import type { Stage } from "../../stage.ts";
+import { TestScreen } from "#e2e/report/testing/test-screen.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import type { ScheduleProgress } from "../engine/schedule-scenario.ts";
 import { ChaosProgress } from "./chaos-progress.ts";
-import { aResult, playedStep } from "./test-result.ts";
+import { aResult, playedStep } from "./testing/test-result.ts";
 
 const { schedule } = aResult({ number: 1, directory: "artifacts/one" });
 

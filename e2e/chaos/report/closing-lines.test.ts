@@ -4,7 +4,7 @@ import { placeArguments } from "../../cli/place-arguments.ts";
 import type { ScheduleResult } from "../engine/run-schedule.ts";
 import { closingLines } from "./closing-lines.ts";
 import type { ChaosClosing } from "./closing-lines.ts";
-import { aResult } from "./test-result.ts";
+import { aResult } from "./testing/test-result.ts";
 
 const ARTIFACTS = join(process.cwd(), "artifacts", "run");
 

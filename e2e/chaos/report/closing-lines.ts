@@ -4,7 +4,7 @@ import type { ChaosArguments } from "../../cli/chaos-arguments.ts";
 import type { Coverage } from "../coverage.ts";
 import type { PlayedStep } from "../engine/played-step.ts";
 import type { ScheduleResult } from "../engine/run-schedule.ts";
-import type { ShrunkFailure } from "../shrink-failure.ts";
+import type { ShrunkFailure } from "#e2e/chaos/shrink/shrink-failure.ts";
 import type { SoakFinding } from "../soak/judge-soak.ts";
 import { soakLines } from "../soak/soak-lines.ts";
 import { STEADY_NUMBER } from "../engine/schedule-scenario.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { exitCodeOf, nothingStruck } from "./exit-code.ts";
-import { aResult } from "./test-result.ts";
+import { aResult } from "./testing/test-result.ts";
 
 const passed = aResult({ number: 1, directory: "/a" });
 const [step] = passed.steps;

@@ -1,7 +1,14 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import type { GroupMember } from "../../brokers/broker.ts";
-import { APP, containerStatus, isReady, isTerminating, podName, restarts } from "../../pods.ts";
-import type { Stage } from "../../stage.ts";
+import {
+  APP,
+  containerStatus,
+  isReady,
+  isTerminating,
+  podName,
+  restarts,
+} from "#e2e/deployment/pods.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import { podState, saysItWaits } from "./pod-state.ts";
 import type { PodState } from "./pod-state.ts";
 

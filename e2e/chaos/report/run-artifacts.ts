@@ -1,8 +1,8 @@
 import { dirname, join, resolve } from "node:path";
 import { checkSecrets } from "../../checkers/secrets.ts";
 import type { PlaceArguments } from "../../cli/place-arguments.ts";
-import { makeDirectory } from "../../make-directory.ts";
-import { runId } from "../../run-id.ts";
+import { makeDirectory } from "#e2e/runner/make-directory.ts";
+import { runId } from "#e2e/runner/run-id.ts";
 
 /** Makes the directory of this run alone, and the one of the JUnit report, before anything starts. Throws UsageError where that is not possible. */
 export async function makeArtifacts(

@@ -4,7 +4,7 @@ import { DEFAULT_LOAD } from "../load-plan.ts";
 import type { PodState } from "./pod-state.ts";
 import { scheduleLines } from "./schedule-lines.ts";
 import type { WatchedSchedule } from "./schedule-lines.ts";
-import { playedStep } from "./test-result.ts";
+import { playedStep } from "./testing/test-result.ts";
 
 const REACHED = { atMs: 5000, pod: "kafka-consumer-7d-aaaa", detail: "there" };
 

@@ -1,4 +1,4 @@
-import { reasonToSkip } from "../../abilities.ts";
+import { reasonToSkip } from "#e2e/runner/abilities.ts";
 import type { Circumstance } from "../circumstances.ts";
 import type { FaultKind } from "../fault-kind.ts";
 import type { LoadPlan } from "../schedule.ts";

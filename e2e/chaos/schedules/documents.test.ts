@@ -3,12 +3,12 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { CHECKERS } from "../../checkers/invariants/index.ts";
 import { parseSchedule } from "../schedule-schema.ts";
-import { jsonSchemaOf, scheduleJsonSchema } from "./json-schema.ts";
+import { jsonSchemaOf, scheduleJsonSchema } from "./testing/json-schema.ts";
 import { REGISTERED_KINDS } from "./kinds.ts";
 import { placeOf } from "./place-of.ts";
 import { SCHEDULE_SHAPE } from "./shape.ts";
-import { checkerTable, faultTable, triggerTable, withSections } from "./tables.ts";
-import { TEST_KINDS } from "./test-kinds.ts";
+import { checkerTable, faultTable, triggerTable, withSections } from "./testing/tables.ts";
+import { TEST_KINDS } from "./testing/test-kinds.ts";
 
 /*
  * What is written from the kinds that are registered. `npx vitest run e2e/chaos/schedules/documents.test.ts -u` writes it again.

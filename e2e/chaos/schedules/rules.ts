@@ -1,5 +1,5 @@
-import type { Ability } from "../../abilities.ts";
-import { reasonToSkip } from "../../abilities.ts";
+import type { Ability } from "#e2e/runner/abilities.ts";
+import { reasonToSkip } from "#e2e/runner/abilities.ts";
 import type { Circumstance, PodSelector } from "../circumstances.ts";
 import type { FaultKind } from "../fault-kind.ts";
 import { loadFaults } from "../load-plan.ts";

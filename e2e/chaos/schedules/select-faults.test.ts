@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { UsageError } from "../../errors.ts";
 import { selectFaults } from "./select-faults.ts";
-import { TEST_KINDS } from "./test-kinds.ts";
+import { TEST_KINDS } from "./testing/test-kinds.ts";
 
 const namesOf = (names: readonly string[]) =>
   selectFaults(names, TEST_KINDS.faults).map(({ name }) => name);

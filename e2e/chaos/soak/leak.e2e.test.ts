@@ -2,13 +2,13 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { expect, test } from "vitest";
-import { pause } from "../../waiting.ts";
+import { pause } from "#e2e/runner/waiting.ts";
 import { judgeSoak } from "./judge-soak.ts";
 import type { SoakFinding } from "./judge-soak.ts";
 import { samplePod } from "./pod-sample.ts";
 import type { SoakSample } from "./sample.ts";
 
-const PROCESS = new URL("./leaking-process.ts", import.meta.url).pathname;
+const PROCESS = new URL("./testing/leaking-process.ts", import.meta.url).pathname;
 const INTERVAL_MS = 50;
 const SAMPLES = 60;
 const MIB = 2 ** 20;

@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { until } from "../../waiting.ts";
-import { openTestStage } from "../test-stage.ts";
+import { until } from "#e2e/runner/waiting.ts";
+import { openTestStage } from "#e2e/chaos/testing/test-stage.ts";
 import type { SoakSample } from "./sample.ts";
 import { SoakWatch } from "./soak-watch.ts";
 

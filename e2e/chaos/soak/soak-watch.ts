@@ -1,9 +1,9 @@
 import { createWriteStream } from "node:fs";
 import type { WriteStream } from "node:fs";
 import { once } from "node:events";
-import { podName } from "../../pods.ts";
-import type { Stage } from "../../stage.ts";
-import { pause } from "../../waiting.ts";
+import { podName } from "#e2e/deployment/pods.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
+import { pause } from "#e2e/runner/waiting.ts";
 import type { ScheduleProgress } from "../engine/schedule-scenario.ts";
 import { samplePod } from "./pod-sample.ts";
 import { sampleRunner } from "./runner-sample.ts";

@@ -1,7 +1,7 @@
 import type { PlannedRecord } from "../../checkers/collect/kit-record.ts";
 import { CLAIMS } from "../../checkers/history-files.ts";
-import { APP } from "../../pods.ts";
-import type { Stage } from "../../stage.ts";
+import { APP } from "#e2e/deployment/pods.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import { allowedFiles } from "./bounds.ts";
 import type { SoakSample } from "./sample.ts";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { Stage } from "../../stage.ts";
-import { APP, isRunning } from "../../pods.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
+import { APP, isRunning } from "#e2e/deployment/pods.ts";
 import { triggerKind } from "../trigger-kind.ts";
 import type { ArmedTrigger, TriggerContext, TriggerKind } from "../trigger-kind.ts";
 import { MomentCount } from "./moment-count.ts";

@@ -1,5 +1,5 @@
 import { CLAIMS, parseObject } from "../../checkers/history-files.ts";
-import type { Stage } from "../../stage.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 
 /** The pod that holds the newest claim of the key, as its file on the volume says; null where there is none. */
 export async function claimantOf(stage: Stage, key: string): Promise<string | null> {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openTestStage } from "../test-stage.ts";
-import type { TestStage } from "../test-stage.ts";
+import { openTestStage } from "#e2e/chaos/testing/test-stage.ts";
+import type { TestStage } from "#e2e/chaos/testing/test-stage.ts";
 import { ENDPOINT_TRIGGERS } from "./endpoint.ts";
 
 let test: TestStage;

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { Arrival, HoldStage } from "#simulator/target/control.ts";
-import type { Stage } from "../../stage.ts";
+import type { Arrival, HoldStage } from "#simulator/action-endpoint/control.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import { triggerKind } from "../trigger-kind.ts";
 import type { ArmedTrigger, ReachedTrigger, TriggerContext, TriggerKind } from "../trigger-kind.ts";
 import { claimantOf } from "./claimant.ts";

@@ -2,9 +2,9 @@ import { appendFile, glob, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { Stage } from "../../stage.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import type { ArmedTrigger, TriggerContext } from "../trigger-kind.ts";
-import { FakeTarget } from "./fake-target.ts";
+import { FakeTarget } from "./testing/fake-target.ts";
 import { LOG_EVENTS, LOG_TRIGGERS } from "./log.ts";
 
 const stopping = new AbortController();

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { APP } from "../../pods.ts";
+import { APP } from "#e2e/deployment/pods.ts";
 import { followLogs } from "../../targets/follow-logs.ts";
 import { fieldsOf } from "../../trace/run-log.ts";
 import type { Circumstance } from "../circumstances.ts";

@@ -3,9 +3,9 @@ import { createAuthority } from "#fixtures/certificates.ts";
 import { createKeyAndRequest } from "#simulator/athenz/certificate-request.ts";
 import { createZts } from "#simulator/athenz/zts.ts";
 import type { Zts } from "#simulator/athenz/zts.ts";
-import type { Stage } from "../../stage.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import type { ArmedTrigger, TriggerContext } from "../trigger-kind.ts";
-import { FakeTarget } from "./fake-target.ts";
+import { FakeTarget } from "./testing/fake-target.ts";
 import { POD_TRIGGERS } from "./pod.ts";
 
 const stopping = new AbortController();

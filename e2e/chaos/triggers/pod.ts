@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { APP } from "../../pods.ts";
+import { APP } from "#e2e/deployment/pods.ts";
 import type { ContainerEvent } from "../../targets/target.ts";
 import { triggerKind } from "../trigger-kind.ts";
 import type { ArmedTrigger, TriggerContext, TriggerKind } from "../trigger-kind.ts";

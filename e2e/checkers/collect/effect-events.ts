@@ -1,4 +1,4 @@
-import type { Effect } from "#simulator/target/ledger.ts";
+import type { Effect } from "#simulator/action-endpoint/ledger.ts";
 import { parentIdOf } from "../facts/trace-context.ts";
 import type { HistoryEvent } from "../history-event.ts";
 

@@ -1,5 +1,5 @@
 import type { ContainerEvent } from "../../targets/target.ts";
-import { APP } from "../../pods.ts";
+import { APP } from "#e2e/deployment/pods.ts";
 import type { HistoryEvent } from "../history-event.ts";
 
 /** What became of the pods and of their app containers; the other containers of a pod execute nothing. */

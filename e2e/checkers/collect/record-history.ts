@@ -1,6 +1,6 @@
 import { messageOf } from "#consumer/errors.ts";
-import { APP } from "../../pods.ts";
-import type { Stage } from "../../stage.ts";
+import { APP } from "#e2e/deployment/pods.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import { readLogs } from "../../trace/record-stage.ts";
 import { isCut } from "../../trace/run-log.ts";
 import type { Evidence, RunHistory } from "../checker.ts";

@@ -1,7 +1,7 @@
-import type { TopicPartition } from "../events.ts";
+import type { TopicPartition } from "#simulator/kafka/cluster/events.ts";
 import { StorageFailure } from "../storage/appended-file.ts";
-import type { TopicRules } from "../topic-config.ts";
-import type { Partition } from "../topics.ts";
+import type { TopicRules } from "#simulator/kafka/topics/topic-config.ts";
+import type { Partition } from "#simulator/kafka/topics/topics.ts";
 import {
   array,
   int16,

@@ -1,6 +1,6 @@
-import type { Cluster } from "../cluster.ts";
+import type { Cluster } from "#simulator/kafka/cluster/cluster.ts";
 import type { RecordsFetched } from "../protocol/events.ts";
-import type { Partition } from "../topics.ts";
+import type { Partition } from "#simulator/kafka/topics/topics.ts";
 import {
   array,
   between,

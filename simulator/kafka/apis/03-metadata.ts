@@ -1,5 +1,5 @@
-import { isTopicName } from "../topics.ts";
-import type { Topic } from "../topics.ts";
+import { isTopicName } from "#simulator/kafka/topics/topics.ts";
+import type { Topic } from "#simulator/kafka/topics/topics.ts";
 import {
   array,
   between,

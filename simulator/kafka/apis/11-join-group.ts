@@ -1,4 +1,4 @@
-import type { Cluster } from "../cluster.ts";
+import type { Cluster } from "#simulator/kafka/cluster/cluster.ts";
 import { joinError } from "../groups/member.ts";
 import type { JoinResult } from "../groups/member.ts";
 import {

@@ -1,5 +1,5 @@
-import type { Cluster } from "../cluster.ts";
-import type { Topic } from "../topics.ts";
+import type { Cluster } from "#simulator/kafka/cluster/cluster.ts";
+import type { Topic } from "#simulator/kafka/topics/topics.ts";
 import {
   array,
   boolean,
@@ -17,8 +17,12 @@ import {
 import type { Decoded } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
-import { topicConfigEntries, topicConfigFault, topicRules } from "../topic-config.ts";
-import { isTopicName, PARTITIONS_MAX } from "../topics.ts";
+import {
+  topicConfigEntries,
+  topicConfigFault,
+  topicRules,
+} from "#simulator/kafka/topics/topic-config.ts";
+import { isTopicName, PARTITIONS_MAX } from "#simulator/kafka/topics/topics.ts";
 import { clusterAccessRefusal, topicAccessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";
 import { mergedByName } from "./repeated.ts";

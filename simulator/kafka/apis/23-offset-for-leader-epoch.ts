@@ -1,4 +1,4 @@
-import type { Partition } from "../topics.ts";
+import type { Partition } from "#simulator/kafka/topics/topics.ts";
 import { array, int16, int32, int64, since, string, struct } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import { clusterAccessRefusal } from "./authorization.ts";

@@ -1,7 +1,7 @@
-import type { Cluster } from "../cluster.ts";
-import { topicConfigEntries } from "../topic-config.ts";
-import { isTopicName } from "../topics.ts";
-import type { ConfigEntry } from "../topic-config.ts";
+import type { Cluster } from "#simulator/kafka/cluster/cluster.ts";
+import { topicConfigEntries } from "#simulator/kafka/topics/topic-config.ts";
+import { isTopicName } from "#simulator/kafka/topics/topics.ts";
+import type { ConfigEntry } from "#simulator/kafka/topics/topic-config.ts";
 import {
   array,
   boolean,

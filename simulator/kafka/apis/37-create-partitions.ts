@@ -8,7 +8,7 @@ import {
   string,
   struct,
 } from "../wire/codec.ts";
-import { PARTITIONS_MAX } from "../topics.ts";
+import { PARTITIONS_MAX } from "#simulator/kafka/topics/topics.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";
 import { topicAccessRefusal } from "./authorization.ts";

@@ -1,5 +1,5 @@
-import { isListSetting, listElements } from "../topic-config.ts";
-import type { TopicConfig } from "../topic-config.ts";
+import { isListSetting, listElements } from "#simulator/kafka/topics/topic-config.ts";
+import type { TopicConfig } from "#simulator/kafka/topics/topic-config.ts";
 import { array, boolean, int8, nullableString, string, struct } from "../wire/codec.ts";
 import type { Decoded } from "../wire/codec.ts";
 import {

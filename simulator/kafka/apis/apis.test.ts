@@ -1,13 +1,13 @@
 import * as platformatic from "@platformatic/kafka";
 import { describe, expect, test } from "vitest";
 import { errorCode } from "../wire/errors.ts";
-import { ACL, CASES } from "./cases.ts";
-import type { Case } from "./cases.ts";
-import { clientCall, versionsOf } from "./client-calls.ts";
+import { ACL, CASES } from "./testing/cases.ts";
+import type { Case } from "./testing/cases.ts";
+import { clientCall, versionsOf } from "./testing/client-calls.ts";
 import type { Api } from "./define.ts";
-import { ExchangeConnection } from "./exchange.ts";
-import { prepare } from "./prepared.ts";
-import type { Prepared } from "./prepared.ts";
+import { ExchangeConnection } from "./testing/exchange.ts";
+import { prepare } from "./testing/prepared.ts";
+import type { Prepared } from "./testing/prepared.ts";
 import { apis } from "./registry.ts";
 
 describe.each([...apis.values()])("$name", (api) => {

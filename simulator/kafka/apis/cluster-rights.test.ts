@@ -1,8 +1,8 @@
 import * as platformatic from "@platformatic/kafka";
 import { expect, test } from "vitest";
 import type { Acl } from "../security/acl.ts";
-import { ExchangeConnection } from "./exchange.ts";
-import { prepare, TOPIC } from "./prepared.ts";
+import { ExchangeConnection } from "./testing/exchange.ts";
+import { prepare, TOPIC } from "./testing/prepared.ts";
 
 /** A client that may do one thing to the cluster, and nothing to its topics. */
 async function prepareWith(operation: Acl["operation"]) {

@@ -1,6 +1,6 @@
 import type { Operation } from "../security/acl.ts";
-import { topicConfigFault } from "../topic-config.ts";
-import type { TopicConfig } from "../topic-config.ts";
+import { topicConfigFault } from "#simulator/kafka/topics/topic-config.ts";
+import type { TopicConfig } from "#simulator/kafka/topics/topic-config.ts";
 import { array, int16, int32, int8, nullableString, string, struct } from "../wire/codec.ts";
 import { errorCode } from "../wire/errors.ts";
 import type { ErrorName } from "../wire/errors.ts";

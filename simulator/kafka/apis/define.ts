@@ -1,6 +1,6 @@
 import { Writer } from "@platformatic/kafka";
-import type { Cluster } from "../cluster.ts";
-import type { TopicPartition } from "../events.ts";
+import type { Cluster } from "#simulator/kafka/cluster/cluster.ts";
+import type { TopicPartition } from "#simulator/kafka/cluster/events.ts";
 import type { Session } from "../security/session.ts";
 import type { Codec, WireFormat } from "../wire/codec.ts";
 import type { RequestReader } from "../wire/reader.ts";

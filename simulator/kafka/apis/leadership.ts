@@ -1,5 +1,5 @@
 import type { Operation } from "../security/acl.ts";
-import type { Partition, Topic } from "../topics.ts";
+import type { Partition, Topic } from "#simulator/kafka/topics/topics.ts";
 import type { ErrorName } from "../wire/errors.ts";
 import { topicAccessRefusal } from "./authorization.ts";
 import type { RequestContext } from "./define.ts";

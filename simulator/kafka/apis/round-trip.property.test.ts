@@ -2,14 +2,14 @@ import { ResponseError } from "@platformatic/kafka";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Codec, WireFormat } from "../wire/codec.ts";
-import { Invention } from "../wire/invention.ts";
+import { Invention } from "#simulator/kafka/wire/testing/invention.ts";
 import { MalformedRequest, RequestReader } from "../wire/reader.ts";
-import { CASES } from "./cases.ts";
-import { clientCall, versionsOf } from "./client-calls.ts";
+import { CASES } from "./testing/cases.ts";
+import { clientCall, versionsOf } from "./testing/client-calls.ts";
 import { encodeBody } from "./define.ts";
 import type { Api } from "./define.ts";
-import { ExchangeConnection } from "./exchange.ts";
-import { prepare } from "./prepared.ts";
+import { ExchangeConnection } from "./testing/exchange.ts";
+import { prepare } from "./testing/prepared.ts";
 import { apis } from "./registry.ts";
 
 interface Codecs {

@@ -1,8 +1,8 @@
 import * as platformatic from "@platformatic/kafka";
 import { describe, expect, test } from "vitest";
-import { ExchangeConnection } from "./exchange.ts";
-import { GROUP, prepare, TOPIC } from "./prepared.ts";
-import type { Prepared } from "./prepared.ts";
+import { ExchangeConnection } from "./testing/exchange.ts";
+import { GROUP, prepare, TOPIC } from "./testing/prepared.ts";
+import type { Prepared } from "./testing/prepared.ts";
 
 const ID = "transactional";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { FaultRule } from "../faults.ts";
+import type { FaultRule } from "#simulator/kafka/faults/faults.ts";
 import type { ProtocolEvent } from "../protocol/events.ts";
 
 /** 64 bits do not fit a number of JSON. */

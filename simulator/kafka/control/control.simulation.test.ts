@@ -1,10 +1,10 @@
 import { Kafka, logLevel } from "kafkajs";
 import type { Consumer } from "kafkajs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { FaultNeverFiredError } from "../../fault-never-fired.ts";
-import { requestJson } from "../../json-request.ts";
-import { startKafka } from "../start.ts";
-import type { KafkaCluster } from "../start.ts";
+import { FaultNeverFiredError } from "#simulator/process/fault-never-fired.ts";
+import { requestJson } from "#simulator/http/json-request.ts";
+import { startKafka } from "#simulator/kafka/cluster/start.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/start.ts";
 import { EventLog } from "./event-log.ts";
 import { installFault } from "./install-fault.ts";
 import { localControl } from "./local.ts";

@@ -1,5 +1,5 @@
-import type { KafkaEvent } from "../events.ts";
-import type { KafkaCluster } from "../start.ts";
+import type { KafkaEvent } from "#simulator/kafka/cluster/events.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/start.ts";
 
 export interface EventPage {
   readonly events: KafkaEvent[];

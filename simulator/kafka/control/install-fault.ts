@@ -1,6 +1,6 @@
-import { FaultNeverFiredError } from "../../fault-never-fired.ts";
-import type { RequestFacts } from "../events.ts";
-import type { FaultRule } from "../faults.ts";
+import { FaultNeverFiredError } from "#simulator/process/fault-never-fired.ts";
+import type { RequestFacts } from "#simulator/kafka/cluster/events.ts";
+import type { FaultRule } from "#simulator/kafka/faults/faults.ts";
 import { describeRule } from "../faults/rule.ts";
 import type { KafkaControl } from "./operations.ts";
 

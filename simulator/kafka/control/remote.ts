@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { jsonField } from "../../json-fields.ts";
-import { requestJson } from "../../json-request.ts";
+import { jsonField } from "#simulator/http/json-fields.ts";
+import { requestJson } from "#simulator/http/json-request.ts";
 import { OPERATIONS } from "./operations.ts";
 import type { KafkaControl, Operation } from "./operations.ts";
 

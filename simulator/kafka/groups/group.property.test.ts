@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { VirtualTimers } from "../virtual-timers.ts";
+import { VirtualTimers } from "#simulator/kafka/testing/virtual-timers.ts";
 import { Group } from "./group.ts";
 import type { JoinResult, SyncRequest, SyncResult } from "./member.ts";
 

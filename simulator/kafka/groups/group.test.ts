@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { VirtualTimers } from "../virtual-timers.ts";
+import { VirtualTimers } from "#simulator/kafka/testing/virtual-timers.ts";
 import { Group } from "./group.ts";
 import type { JoinRequest, JoinResult } from "./member.ts";
 

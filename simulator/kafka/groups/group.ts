@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { GenerationFormed } from "../protocol/events.ts";
-import type { Timer, Timers } from "../timers.ts";
+import type { Timer, Timers } from "#simulator/kafka/cluster/timers.ts";
 import type { ErrorName } from "../wire/errors.ts";
 import {
   answerJoin,

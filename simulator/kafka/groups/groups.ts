@@ -1,5 +1,5 @@
 import type { GenerationFormed } from "../protocol/events.ts";
-import type { Timers } from "../timers.ts";
+import type { Timers } from "#simulator/kafka/cluster/timers.ts";
 import { Group } from "./group.ts";
 import { CommittedOffsets } from "./offsets.ts";
 import type { OffsetChange } from "./offsets.ts";

@@ -1,4 +1,4 @@
-import type { Timer, Timers } from "../timers.ts";
+import type { Timer, Timers } from "#simulator/kafka/cluster/timers.ts";
 
 /** Ids that were given out with MEMBER_ID_REQUIRED and whose owners have not come back yet (KIP-394). */
 export class PendingMembers {

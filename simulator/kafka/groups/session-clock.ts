@@ -1,4 +1,4 @@
-import type { Timer, Timers } from "../timers.ts";
+import type { Timer, Timers } from "#simulator/kafka/cluster/timers.ts";
 
 /** Counts the session of one member down, once; a sign of life starts another one. */
 export class SessionClock implements Timer {

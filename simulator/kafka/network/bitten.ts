@@ -1,5 +1,5 @@
 import type { Call, Pieces, RefusedPartition } from "../apis/define.ts";
-import type { Bite } from "../faults.ts";
+import type { Bite } from "#simulator/kafka/faults/faults.ts";
 import type { FaultAction, FaultRule } from "../faults/rule.ts";
 import { errorCode } from "../wire/errors.ts";
 

@@ -1,4 +1,4 @@
-import type { Cluster, Endpoint, NodeView } from "../cluster.ts";
+import type { Cluster, Endpoint, NodeView } from "#simulator/kafka/cluster/cluster.ts";
 import { Door } from "./door.ts";
 
 /** One node: its listeners. The data belongs to the cluster and outlives it. */

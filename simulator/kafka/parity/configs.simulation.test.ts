@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describeConfigs } from "../apis/32-describe-configs.ts";
 import { alterConfigs } from "../apis/33-alter-configs.ts";
 import { incrementalAlterConfigs } from "../apis/44-incremental-alter-configs.ts";
-import { batchOf, recordsOf } from "./batches.ts";
+import { batchOf, recordsOf } from "./testing/batches.ts";
 import { errorName, Scene, until } from "./scene.ts";
 
 const TOPIC = 2;

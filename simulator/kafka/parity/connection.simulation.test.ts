@@ -3,7 +3,7 @@ import { fetch } from "../apis/01-fetch.ts";
 import { metadata } from "../apis/03-metadata.ts";
 import { apis } from "../apis/registry.ts";
 import { Scene } from "./scene.ts";
-import { apiVersions } from "./versions.ts";
+import { apiVersions } from "./testing/versions.ts";
 import { requestHeader } from "./wire-connection.ts";
 
 let scene: Scene;

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { produce } from "../apis/00-produce.ts";
 import { fetch } from "../apis/01-fetch.ts";
-import { batchOf, recordsOf } from "./batches.ts";
+import { batchOf, recordsOf } from "./testing/batches.ts";
 import { errorName, Scene } from "./scene.ts";
 import { deviates } from "./subject.ts";
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { initProducerId } from "../apis/22-init-producer-id.ts";
-import { batchOf } from "./batches.ts";
+import { batchOf } from "./testing/batches.ts";
 import { errorName, Scene, until } from "./scene.ts";
 
 let scene: Scene;

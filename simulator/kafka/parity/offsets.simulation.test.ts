@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { listOffsets } from "../apis/02-list-offsets.ts";
 import { offsetForLeaderEpoch } from "../apis/23-offset-for-leader-epoch.ts";
-import { batchOf } from "./batches.ts";
+import { batchOf } from "./testing/batches.ts";
 import { errorName, Scene } from "./scene.ts";
 
 const LATEST = -1n;

@@ -6,11 +6,11 @@ import { describeGroups } from "../apis/15-describe-groups.ts";
 import { saslHandshake } from "../apis/17-sasl-handshake.ts";
 import { saslAuthenticate } from "../apis/36-sasl-authenticate.ts";
 import { errorName } from "./scene.ts";
-import { ScramClient } from "./scram-client.ts";
-import type { ScramMechanism } from "./scram-client.ts";
+import { ScramClient } from "./testing/scram-client.ts";
+import type { ScramMechanism } from "./testing/scram-client.ts";
 import { openSubject } from "./subject.ts";
 import type { SaslSubject, Subject } from "./subject.ts";
-import { apiVersions } from "./versions.ts";
+import { apiVersions } from "./testing/versions.ts";
 import { WireConnection } from "./wire-connection.ts";
 
 let subject: Subject;

@@ -7,7 +7,7 @@ import { deleteRecords } from "../apis/21-delete-records.ts";
 import { describeConfigs } from "../apis/32-describe-configs.ts";
 import { createPartitions } from "../apis/37-create-partitions.ts";
 import { describeCluster } from "../apis/60-describe-cluster.ts";
-import { batchOf, recordsOf } from "./batches.ts";
+import { batchOf, recordsOf } from "./testing/batches.ts";
 import { errorName, Scene, until } from "./scene.ts";
 
 const TIMEOUT_MS = 10_000;

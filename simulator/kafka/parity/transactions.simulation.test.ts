@@ -11,7 +11,7 @@ import { addOffsetsToTxn } from "../apis/25-add-offsets-to-txn.ts";
 import { endTxn } from "../apis/26-end-txn.ts";
 import { txnOffsetCommit } from "../apis/28-txn-offset-commit.ts";
 import { describeTransactions } from "../apis/65-describe-transactions.ts";
-import { batchOf, setAttributes } from "./batches.ts";
+import { batchOf, setAttributes } from "./testing/batches.ts";
 import { errorName, Scene, until } from "./scene.ts";
 import type { WireConnection } from "./wire-connection.ts";
 

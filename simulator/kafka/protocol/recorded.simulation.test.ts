@@ -5,8 +5,8 @@ import { startControlSurface } from "../control/surface.ts";
 import { localControl } from "../control/local.ts";
 import type { KafkaControl } from "../control/operations.ts";
 import { remoteControl } from "../control/remote.ts";
-import { startKafka } from "../start.ts";
-import type { KafkaCluster } from "../start.ts";
+import { startKafka } from "#simulator/kafka/cluster/start.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/start.ts";
 import type { ProtocolEvent } from "./events.ts";
 
 const TOPIC = "incidents";

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
-import { UsageError } from "../../command.ts";
+import { UsageError } from "#simulator/process/command.ts";
 import { OPERATIONS, PATTERN_TYPES, PERMISSIONS, RESOURCE_TYPES } from "./acl.ts";
 import type { AuthorizationOptions } from "./acls.ts";
 

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRecordsBatch, NumericMap } from "@platformatic/kafka";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { Cluster } from "../cluster.ts";
-import { clusterSettings } from "../options.ts";
-import { VirtualTimers } from "../virtual-timers.ts";
+import { Cluster } from "#simulator/kafka/cluster/cluster.ts";
+import { clusterSettings } from "#simulator/kafka/cluster/options.ts";
+import { VirtualTimers } from "#simulator/kafka/testing/virtual-timers.ts";
 import { parseBatch } from "../wire/record-batch.ts";
 import { DirectoryStorage } from "./directory.ts";
 

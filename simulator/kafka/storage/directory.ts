@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Cluster } from "../cluster.ts";
-import type { Partition, Topic } from "../topics.ts";
+import type { Cluster } from "#simulator/kafka/cluster/cluster.ts";
+import type { Partition, Topic } from "#simulator/kafka/topics/topics.ts";
 import { readMarker } from "../wire/control-batch.ts";
 import type { PlacedBatch } from "../wire/record-batch.ts";
 import type { JournalEntry } from "./entries.ts";

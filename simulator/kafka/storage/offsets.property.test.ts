@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { createRecordsBatch } from "@platformatic/kafka";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { Cluster } from "../cluster.ts";
-import { startHousekeeping } from "../housekeeping.ts";
-import { clusterSettings } from "../options.ts";
-import { readRecords } from "../records.ts";
-import type { Partition, Topic } from "../topics.ts";
-import { VirtualTimers } from "../virtual-timers.ts";
+import { Cluster } from "#simulator/kafka/cluster/cluster.ts";
+import { startHousekeeping } from "#simulator/kafka/cluster/housekeeping.ts";
+import { clusterSettings } from "#simulator/kafka/cluster/options.ts";
+import { readRecords } from "#simulator/kafka/topics/records.ts";
+import type { Partition, Topic } from "#simulator/kafka/topics/topics.ts";
+import { VirtualTimers } from "#simulator/kafka/testing/virtual-timers.ts";
 import { parseBatch } from "../wire/record-batch.ts";
 import { DirectoryStorage } from "./directory.ts";
 

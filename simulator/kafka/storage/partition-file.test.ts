@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRecordsBatch } from "@platformatic/kafka";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { PartitionLog } from "../partition-log.ts";
-import { readRecords } from "../records.ts";
+import { PartitionLog } from "#simulator/kafka/topics/partition-log.ts";
+import { readRecords } from "#simulator/kafka/topics/records.ts";
 import { parseBatch } from "../wire/record-batch.ts";
 import { PartitionFile, readBatches } from "./partition-file.ts";
 

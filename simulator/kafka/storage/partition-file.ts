@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, renameSync } from "node:fs";
-import type { PartitionStore, StoredBatch } from "../partition-log.ts";
+import type { PartitionStore, StoredBatch } from "#simulator/kafka/topics/partition-log.ts";
 import { InvalidBatch, parsePlacedBatch } from "../wire/record-batch.ts";
 import type { PlacedBatch } from "../wire/record-batch.ts";
 import { AppendedFile, StorageFailure } from "./appended-file.ts";

@@ -1,7 +1,7 @@
-import type { Cluster } from "../cluster.ts";
+import type { Cluster } from "#simulator/kafka/cluster/cluster.ts";
 import type { GroupChange } from "../groups/groups.ts";
 import type { CommittedOffset } from "../groups/offsets.ts";
-import type { Topic } from "../topics.ts";
+import type { Topic } from "#simulator/kafka/topics/topics.ts";
 import type { Transaction } from "../transactions/transaction.ts";
 import type { JournalEntry, TopicEntry, TransactionEntry } from "./entries.ts";
 

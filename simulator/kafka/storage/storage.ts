@@ -1,5 +1,5 @@
-import type { Cluster } from "../cluster.ts";
-import type { Partition, Topic } from "../topics.ts";
+import type { Cluster } from "#simulator/kafka/cluster/cluster.ts";
+import type { Partition, Topic } from "#simulator/kafka/topics/topics.ts";
 import type { JournalEntry } from "./entries.ts";
 
 /** Where a cluster keeps what must outlive its process. */

@@ -1,8 +1,8 @@
 import { createRecordsBatch } from "@platformatic/kafka";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { PartitionLog } from "../partition-log.ts";
-import { readRecords } from "../records.ts";
+import { PartitionLog } from "#simulator/kafka/topics/partition-log.ts";
+import { readRecords } from "#simulator/kafka/topics/records.ts";
 import { markerBatch } from "../wire/control-batch.ts";
 import { parseBatch } from "../wire/record-batch.ts";
 

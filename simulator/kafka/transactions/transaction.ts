@@ -1,5 +1,5 @@
-import type { TopicPartition } from "../events.ts";
-import type { Timer } from "../timers.ts";
+import type { TopicPartition } from "#simulator/kafka/cluster/events.ts";
+import type { Timer } from "#simulator/kafka/cluster/timers.ts";
 
 /**
  * `PrepareCommit` and `PrepareAbort` last until all markers are written. That takes no time here: only a process that

@@ -1,5 +1,5 @@
-import type { TopicPartition } from "../events.ts";
-import type { Timers } from "../timers.ts";
+import type { TopicPartition } from "#simulator/kafka/cluster/events.ts";
+import type { Timers } from "#simulator/kafka/cluster/timers.ts";
 import type { TransactionMarker } from "../wire/control-batch.ts";
 import type { ErrorName } from "../wire/errors.ts";
 import { isEpochExhausted, mayContinue, newTransaction, nextEpochs } from "./transaction.ts";

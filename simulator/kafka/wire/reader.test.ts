@@ -2,9 +2,9 @@ import { Writer } from "@platformatic/kafka";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { apis } from "../apis/registry.ts";
-import { Cluster } from "../cluster.ts";
-import { clusterSettings } from "../options.ts";
-import { VirtualTimers } from "../virtual-timers.ts";
+import { Cluster } from "#simulator/kafka/cluster/cluster.ts";
+import { clusterSettings } from "#simulator/kafka/cluster/options.ts";
+import { VirtualTimers } from "#simulator/kafka/testing/virtual-timers.ts";
 import { MalformedRequest, RequestReader } from "./reader.ts";
 
 describe("what is too long is refused before it is read", () => {

@@ -1,9 +1,9 @@
 import { readdir, rm } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { NOT_SECONDS } from "./not-seconds.ts";
-import { isRunning, signalIfThere, stage, startProcess, until } from "./script-process.ts";
-import type { ScriptProcess, Stage } from "./script-process.ts";
-import { SHELLS } from "./shells.ts";
+import { NOT_SECONDS } from "./testing/not-seconds.ts";
+import { isRunning, signalIfThere, stage, startProcess, until } from "./testing/script-process.ts";
+import type { ScriptProcess, Stage } from "./testing/script-process.ts";
+import { SHELLS } from "./testing/shells.ts";
 
 describe.each(SHELLS)("app_prestop on $name", ({ shell }) => {
   test("ends at once without a pid file", async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { repeatedKeys } from "#fixtures/json-keys.ts";
-import { NOT_SECONDS } from "./not-seconds.ts";
-import { isRunning, signalIfThere, stage, until } from "./script-process.ts";
-import { SHELLS } from "./shells.ts";
+import { NOT_SECONDS } from "./testing/not-seconds.ts";
+import { isRunning, signalIfThere, stage, until } from "./testing/script-process.ts";
+import { SHELLS } from "./testing/shells.ts";
 
 describe.each(SHELLS)("app_start on $name", ({ shell }) => {
   test("starts nothing before certificate and key are both there and not empty", async () => {

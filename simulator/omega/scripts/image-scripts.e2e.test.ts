@@ -5,8 +5,8 @@ import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { parseOmega } from "../schema.ts";
-import { SHELLS } from "./shells.ts";
+import { parseOmega } from "#simulator/omega/document/schema.ts";
+import { SHELLS } from "./testing/shells.ts";
 
 const run = promisify(execFile);
 const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { FaultRule } from "#simulator/kafka/faults.ts";
-import type { Stage } from "../../../stage.ts";
+import type { FaultRule } from "#simulator/kafka/faults/faults.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import { faultKind } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
 import { lastingFault } from "../passing-fault.ts";

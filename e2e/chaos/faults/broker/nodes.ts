@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Broker } from "../../../brokers/broker.ts";
-import type { Stage } from "../../../stage.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import { faultKind, FaultImpossibleError } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
 import { BROKER_NODES } from "../../schedule-limits.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { Rule } from "#simulator/target/control.ts";
-import type { Stage } from "../../../stage.ts";
+import type { Rule } from "#simulator/action-endpoint/control.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import { NOT_APPLIED_STATUSES } from "../../engine/chaos-rules.ts";
 import { faultKind } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";

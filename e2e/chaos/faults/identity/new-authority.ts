@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { createAuthority } from "#fixtures/certificates.ts";
-import type { Stage } from "../../../stage.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import { faultKind } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
 import { lastingFault } from "../passing-fault.ts";

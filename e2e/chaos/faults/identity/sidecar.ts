@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import type { IssueEvent } from "#simulator/athenz/zts.ts";
-import { APP, isTerminating, podName } from "../../../pods.ts";
-import type { Stage } from "../../../stage.ts";
+import { APP, isTerminating, podName } from "#e2e/deployment/pods.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import { FaultImpossibleError } from "../../fault-kind.ts";
 import { whileRunning } from "../pod/app-container.ts";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Stage } from "../../../stage.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import { faultKind } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
 import { lastingFault } from "../passing-fault.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { WITHHELD } from "#simulator/athenz/zts.ts";
-import type { Stage } from "../../../stage.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import { faultKind } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
 import { lastingFault } from "../passing-fault.ts";

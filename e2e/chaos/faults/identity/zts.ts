@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { RequestFaultAction } from "#simulator/request-faults.ts";
-import type { Stage } from "../../../stage.ts";
+import type { RequestFaultAction } from "#simulator/http/request-faults.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import { faultKind } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
 import { OUTAGE_KINDS, outageAction } from "../outage.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { drainNode, isEvicted } from "../../../drain.ts";
-import { podName } from "../../../pods.ts";
-import type { Stage } from "../../../stage.ts";
+import { drainNode, isEvicted } from "#e2e/deployment/drain.ts";
+import { podName } from "#e2e/deployment/pods.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import { clusterOf } from "../../../targets/cluster-access.ts";
 import { faultKind } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { Stage } from "../../../stage.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import { clusterOf } from "../../../targets/cluster-access.ts";
-import { pause } from "../../../waiting.ts";
+import { pause } from "#e2e/runner/waiting.ts";
 import { faultKind } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
 import { actAlone } from "../act-alone.ts";

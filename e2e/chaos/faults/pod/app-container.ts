@@ -1,5 +1,5 @@
-import { APP, containerStatus, isTerminating, podName, restarts } from "../../../pods.ts";
-import type { Stage } from "../../../stage.ts";
+import { APP, containerStatus, isTerminating, podName, restarts } from "#e2e/deployment/pods.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import { FaultImpossibleError } from "../../fault-kind.ts";
 
 /** Which run of the consumer's container a pod has now; undefined when it is gone or its container does not run. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { isEvicted } from "../../../drain.ts";
-import { isTerminating, podName } from "../../../pods.ts";
-import type { Stage } from "../../../stage.ts";
+import { isEvicted } from "#e2e/deployment/drain.ts";
+import { isTerminating, podName } from "#e2e/deployment/pods.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import { clusterOf } from "../../../targets/cluster-access.ts";
 import { faultKind, FaultImpossibleError } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";

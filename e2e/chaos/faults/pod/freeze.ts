@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { APP } from "../../../pods.ts";
-import type { Stage } from "../../../stage.ts";
-import { pause } from "../../../waiting.ts";
+import { APP } from "#e2e/deployment/pods.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
+import { pause } from "#e2e/runner/waiting.ts";
 import { faultKind } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
 import { actAlone } from "../act-alone.ts";

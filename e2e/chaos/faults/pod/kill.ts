@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { APP } from "../../../pods.ts";
-import type { Stage } from "../../../stage.ts";
+import { APP } from "#e2e/deployment/pods.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import { faultKind, FaultImpossibleError } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
 import { watchContainers } from "../container-watch.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { containerStatus } from "../../../pods.ts";
-import type { Stage } from "../../../stage.ts";
+import { containerStatus } from "#e2e/deployment/pods.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
 import { exhaustMemory } from "../../../targets/memory-fault.ts";
 import { faultKind } from "../../fault-kind.ts";
 import type { FaultKind, InjectedFault } from "../../fault-kind.ts";

@@ -1,0 +1,145 @@
+import { expect, test } from "vitest";
+import { attemptPath, createExecutionScene, plannedAction } from "#fixtures/consumer/execution.ts";
+import { failing } from "#fixtures/ports/files.ts";
+import type { SendResult } from "#consumer/ports.ts";
+
+const DONE: SendResult = { outcome: "done", detail: "200" };
+const NOT_APPLIED: SendResult = { outcome: "failed-not-applied", detail: "503" };
+const REJECTED: SendResult = { outcome: "rejected", detail: "400" };
+const PLANNED = plannedAction();
+
+test("an event too old to begin leaves no claim and no dead letter", async () => {
+  const { clock, target, deadLetterReasons, start, volume } = createExecutionScene(DONE);
+  await using pod = await start("a", { settings: { eventAgeMsMax: 1000 } });
+  const settled = await clock.runUntil(pod.execute(PLANNED));
+  expect(settled).toMatchObject({ outcome: "rejected", attempt: 0, reason: "too-old" });
+  expect(volume.paths().filter((path) => path.startsWith("claims/"))).toEqual([]);
+  expect(deadLetterReasons()).toEqual([]);
+  expect(target.sends).toEqual([]);
+  expect(pod.metrics.total("actions", { result: "too-old" })).toBe(1);
+});
+
+test("an event that grew too old while it was claimed is rejected and dead-lettered, not sent", async () => {
+  const { clock, target, deadLetterReasons, start, file } = createExecutionScene(DONE);
+  const startedOnMs = clock.wallMs() - 86_400_000 + 50;
+  const fault = failing({ operation: "link", path: /claim$/, phase: "before" }, "EIO");
+  await using pod = await start("a", { intercept: fault.intercept });
+  const incident = { ...PLANNED.incident, startedOnMs };
+  const settled = await clock.runUntil(pod.execute({ ...PLANNED, incident }));
+  expect(settled).toMatchObject({ outcome: "rejected", attempt: 1 });
+  expect(fault.fired()).toBe(1);
+  expect(file("outcome")).toMatchObject({ outcome: "rejected", reason: "too-old" });
+  expect(deadLetterReasons()).toEqual(["too-old"]);
+  expect(target.sends).toEqual([]);
+});
+
+test("a key whose next attempt would be too old is dead-lettered with its last end", async () => {
+  const { clock, target, deadLetterReasons, start } = createExecutionScene(NOT_APPLIED);
+  const startedOnMs = clock.wallMs() - 86_400_000 + 50;
+  await using pod = await start("a");
+  const incident = { ...PLANNED.incident, startedOnMs };
+  const settled = await clock.runUntil(pod.execute({ ...PLANNED, incident }));
+  expect(settled).toMatchObject({ outcome: "failed-not-applied", attempt: 1 });
+  expect(target.sends).toHaveLength(1);
+  expect(deadLetterReasons()).toEqual(["failed-not-applied"]);
+});
+
+test("an attempt whose deadline passed before the send is certainly not applied", async () => {
+  const { clock, target, start, file } = createExecutionScene(DONE);
+  // The first try's reply is lost: the claim may stand since then, so the deadline runs since then.
+  const fault = failing({ operation: "link", path: /claim$/, phase: "after" }, "EIO");
+  await using pod = await start("a", { intercept: fault.intercept });
+  const settled = await clock.runUntil(pod.execute({ ...PLANNED, deadlineMs: 20 }));
+  expect(file("outcome", 1)).toMatchObject({
+    outcome: "failed-not-applied",
+    reason: "deadline-passed",
+  });
+  expect(settled).toMatchObject({ outcome: "done", attempt: 2 });
+  expect(target.sends).toHaveLength(1);
+});
+
+test("a partition revoked between claim and send: not applied, nothing sent, nothing committed", async () => {
+  const { clock, target, start, file } = createExecutionScene(DONE);
+  await using pod = await start("a", {
+    intercept({ operation, path, phase }) {
+      if (operation === "link" && path === attemptPath("claim") && phase === "after") pod.revoke();
+    },
+  });
+  const work = pod.execute(PLANNED).catch((error: unknown) => error);
+  expect(await clock.runUntil(work)).toMatchObject({ code: "assignment-lost" });
+  expect(file("outcome")).toMatchObject({ outcome: "failed-not-applied", reason: "revoked" });
+  expect(target.sends).toEqual([]);
+
+  await using next = await start("b");
+  expect(await clock.runUntil(next.execute(PLANNED))).toMatchObject({
+    outcome: "done",
+    attempt: 2,
+  });
+  expect(target.sends).toHaveLength(1);
+});
+
+test("nothing is claimed for a partition that is revoked, or a process that stops", async () => {
+  const { start, target, volume } = createExecutionScene(DONE);
+  await using revoked = await start("a");
+  await using stopped = await start("b");
+  revoked.revoke();
+  stopped.stop();
+  await expect(revoked.execute(PLANNED)).rejects.toMatchObject({ code: "assignment-lost" });
+  await expect(stopped.execute(PLANNED)).rejects.toMatchObject({ code: "assignment-lost" });
+  expect(target.sends).toEqual([]);
+  expect(volume.paths()).not.toContain(attemptPath("claim"));
+});
+
+test("a send that runs when the process stops goes on to its end and is settled", async () => {
+  const hung = Promise.withResolvers<SendResult>();
+  const { clock, start, file } = createExecutionScene(() => hung.promise);
+  await using pod = await start("a");
+  const work = pod.execute(PLANNED);
+  await clock.advance(1000);
+  pod.stop();
+  await clock.advance(20_000);
+  hung.resolve(DONE);
+  expect(await clock.runUntil(work)).toMatchObject({ outcome: "done" });
+  expect(file("outcome")).toMatchObject({ outcome: "done" });
+});
+
+test("the outcome of a send is written even when the partition was lost meanwhile", async () => {
+  const hung = Promise.withResolvers<SendResult>();
+  const { clock, start, file, deadLetterReasons } = createExecutionScene(() => hung.promise);
+  const fault = failing({ operation: "link", path: /outcome$/, phase: "before" }, "EIO");
+  await using pod = await start("a", { intercept: fault.intercept });
+  const work = pod.execute(PLANNED).catch((error: unknown) => error);
+  await clock.advance(1000);
+  pod.revoke();
+  hung.resolve(REJECTED);
+  expect(await clock.runUntil(work)).toMatchObject({ code: "assignment-lost" });
+  expect(fault.fired()).toBe(1);
+  expect(file("outcome")).toMatchObject({ outcome: "rejected" });
+  // The dead letter is the new owner's.
+  expect(deadLetterReasons()).toEqual([]);
+});
+
+test("the outcome of a send that ends long after the stop is tried again when the volume fails once", async () => {
+  const hung = Promise.withResolvers<SendResult>();
+  const { clock, start, file } = createExecutionScene(() => hung.promise);
+  const fault = failing({ operation: "link", path: /outcome$/, phase: "before" }, "EIO");
+  await using pod = await start("a", { intercept: fault.intercept });
+  const work = pod.execute(PLANNED);
+  await clock.advance(1000);
+  pod.stop();
+  await clock.advance(20_000);
+  hung.resolve(DONE);
+  expect(await clock.runUntil(work)).toMatchObject({ outcome: "done" });
+  expect(fault.fired()).toBe(1);
+  expect(file("outcome")).toMatchObject({ outcome: "done" });
+});
+
+test("a backoff between attempts ends at once when the process stops", async () => {
+  const { clock, start, target } = createExecutionScene(NOT_APPLIED);
+  await using pod = await start("a");
+  const work = pod.execute(PLANNED).catch((error: unknown) => error);
+  await clock.advance(0);
+  pod.stop();
+  expect(await work).toMatchObject({ code: "assignment-lost" });
+  expect(target.sends).toHaveLength(1);
+});

@@ -1,0 +1,59 @@
+import { expect, test } from "vitest";
+import { attemptPath, createExecutionScene, plannedAction } from "#fixtures/consumer/execution.ts";
+import type { SendResult } from "#consumer/ports.ts";
+import { resolutionPath } from "#consumer/history/claims/resolution.ts";
+
+const DONE: SendResult = { outcome: "done", detail: "200" };
+const PLANNED = plannedAction();
+const { key: KEY } = PLANNED;
+
+test("an in-doubt that another pod was faster to write is that pod's: not counted again, and its resolution holds", async () => {
+  const scene = createExecutionScene(() => new Promise(() => undefined), DONE);
+  const { clock, volume, target, deadLetterReasons } = scene;
+  await using dead = await scene.start("dead");
+  void dead.execute(PLANNED).catch(() => undefined);
+  await clock.advance(0);
+  const outcome = { outcome: "in-doubt", reason: "orphaned", detail: "by another", atMs: 1 };
+  const other = {
+    format: 1,
+    key: KEY,
+    attempt: 1,
+    nonce: "f".repeat(32),
+    pod: "other",
+    ...outcome,
+  };
+  const word = { format: 1, key: KEY, attempt: 1, as: "done", by: "eve", reason: "seen", atMs: 2 };
+
+  await using pod = await scene.start("pod", {
+    intercept({ operation, path, phase }) {
+      if (operation !== "link" || path !== attemptPath("outcome") || phase !== "before") return;
+      volume.put(attemptPath("outcome"), JSON.stringify(other));
+      volume.put(resolutionPath(KEY, 1), JSON.stringify(word));
+    },
+  });
+  const settled = await clock.runUntil(pod.execute(PLANNED));
+  expect(settled).toMatchObject({ outcome: "done", reason: "resolved by eve", suppressed: true });
+  expect(deadLetterReasons()).toEqual([]);
+  expect(target.sends).toHaveLength(1);
+  expect(pod.metrics.total("actions", { result: "in-doubt" })).toBe(0);
+  expect(pod.log.events()).not.toContain("action.ended");
+});
+
+test("one that this pod wrote is its own: counted, and nobody is asked about it", async () => {
+  const scene = createExecutionScene(() => new Promise(() => undefined));
+  const { clock, deadLetterReasons } = scene;
+  await using dead = await scene.start("dead");
+  void dead.execute(PLANNED).catch(() => undefined);
+  await clock.advance(0);
+  const asked: string[] = [];
+  await using pod = await scene.start("pod", {
+    intercept({ operation, path }) {
+      if (operation === "read" && path === resolutionPath(KEY, 1)) asked.push(path);
+    },
+  });
+  expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ outcome: "in-doubt" });
+  expect(deadLetterReasons()).toEqual(["in-doubt"]);
+  expect(pod.metrics.total("actions", { result: "in-doubt" })).toBe(1);
+  expect(pod.metrics.total("actions", { result: "suppressed" })).toBe(0);
+  expect(asked).toEqual([]);
+});

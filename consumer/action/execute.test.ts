@@ -1,0 +1,193 @@
+import { expect, test } from "vitest";
+import { attemptPath, createExecutionScene, plannedAction } from "#fixtures/consumer/execution.ts";
+import type { SendResult } from "#consumer/ports.ts";
+
+const DONE: SendResult = { outcome: "done", detail: "200" };
+const NOT_APPLIED: SendResult = { outcome: "failed-not-applied", detail: "503" };
+const IN_DOUBT: SendResult = { outcome: "in-doubt", detail: "timeout" };
+const REJECTED: SendResult = { outcome: "rejected", detail: "400" };
+const PLANNED = plannedAction();
+
+test("an action is claimed, sent once, and its outcome written", async () => {
+  const { clock, target, broker, start, file, volume } = createExecutionScene(DONE);
+  await using pod = await start("a");
+  const settled = await clock.runUntil(pod.execute(PLANNED));
+  expect(settled).toMatchObject({ outcome: "done", attempt: 1, suppressed: false });
+  expect(target.sends).toEqual([
+    { key: PLANNED.key, traceparent: expect.any(String), deadlineMs: 30_000 },
+  ]);
+  expect(file("claim")).toMatchObject({
+    format: 1,
+    key: PLANNED.key,
+    attempt: 1,
+    pod: "a",
+    rule: "restart-web",
+    action: "open-ticket",
+    incidentId: "incident-1",
+    transition: "active",
+    startedOnMs: PLANNED.incident.startedOnMs,
+    topic: "incidents",
+    partition: 3,
+    offset: "42",
+  });
+  expect(file("outcome")).toMatchObject({ outcome: "done", reason: "sent", pod: "a" });
+  expect(file("outcome").nonce).toBe(file("claim").nonce);
+  expect(broker.published).toEqual([]);
+  expect(volume.paths().filter((path) => path.startsWith("temporary/"))).toEqual([]);
+});
+
+test("the claim outlives a loss of power at the moment of the send", async () => {
+  const seen: boolean[] = [];
+  const { clock, start, volume, file } = createExecutionScene(() => {
+    volume.losePower();
+    seen.push(volume.paths().includes(attemptPath("claim")));
+    return DONE;
+  });
+  await using pod = await start("a");
+  await clock.runUntil(pod.execute(PLANNED).catch(() => undefined));
+  expect(seen).toEqual([true]);
+  expect(file("claim").key).toBe(PLANNED.key);
+});
+
+test("outcome and journal outlive a loss of power when the action is settled", async () => {
+  const { clock, start, volume, target } = createExecutionScene(DONE);
+  const pod = await start("a");
+  await clock.runUntil(pod.execute(PLANNED));
+  volume.losePower();
+  expect(volume.paths()).toContain(attemptPath("outcome"));
+  await using next = await start("b");
+  expect(next.history.lookup(PLANNED.key)).toMatchObject({ outcome: "done", pod: "a" });
+  expect(target.sends).toHaveLength(1);
+});
+
+test("a second delivery is answered by the index, without the volume", async () => {
+  const { clock, target, start } = createExecutionScene(DONE);
+  let calls = 0;
+  await using pod = await start("a", { intercept: () => void (calls += 1) });
+  await clock.runUntil(pod.execute(PLANNED));
+  const before = calls;
+  const again = await clock.runUntil(pod.execute(PLANNED));
+  expect(again).toMatchObject({ outcome: "done", attempt: 1, suppressed: true });
+  expect(calls).toBe(before);
+  expect(target.sends).toHaveLength(1);
+});
+
+test("a pod that never heard of the key finds the outcome done and sends nothing", async () => {
+  const { clock, target, start } = createExecutionScene(DONE);
+  await using a = await start("a");
+  await using b = await start("b");
+  await clock.runUntil(a.execute(PLANNED));
+  const settled = await clock.runUntil(b.execute(PLANNED));
+  expect(settled).toMatchObject({ outcome: "done", suppressed: true });
+  expect(target.sends).toHaveLength(1);
+});
+
+test("a refused action is dead-lettered with the original bytes, and settled when that is acknowledged", async () => {
+  const { clock, broker, start } = createExecutionScene(REJECTED);
+  await using pod = await start("a");
+  broker.refuse(2);
+  const settled = await clock.runUntil(pod.execute(PLANNED));
+  expect(settled).toMatchObject({ outcome: "rejected", attempt: 1 });
+  expect(broker.published).toEqual([
+    {
+      topic: "incidents.dead-letter",
+      key: "incident-1",
+      value: new TextEncoder().encode('{"id":"incident-1"}'),
+      headers: {
+        "dead-letter-reason": "rejected",
+        "dead-letter-detail": "400",
+        "source-topic": "incidents",
+        "source-partition": "3",
+        "source-offset": "42",
+        "action-key": PLANNED.key,
+        "action-attempt": "1",
+        rule: "restart-web",
+        action: "open-ticket",
+      },
+    },
+  ]);
+  expect(pod.history.lookup(PLANNED.key)).toMatchObject({ deadLetterAcknowledged: true });
+});
+
+test("without the acknowledgement of its dead letter an action is never settled", async () => {
+  const { clock, broker, start } = createExecutionScene(REJECTED);
+  await using pod = await start("a");
+  broker.refuse(Number.POSITIVE_INFINITY);
+  let settled = false;
+  const work = pod.execute(PLANNED).finally(() => {
+    settled = true;
+  });
+  const lost = work.catch((error: unknown) => error);
+  await clock.advance(3_000_000);
+  expect(settled).toBe(false);
+  expect(pod.history.lookup(PLANNED.key)).toBeUndefined();
+  pod.stop();
+  expect(await lost).toMatchObject({ code: "assignment-lost" });
+
+  broker.refuse(0);
+  await using next = await start("b");
+  await clock.runUntil(next.execute(PLANNED));
+  expect(broker.published).toHaveLength(1);
+});
+
+test("an attempt that was certainly not applied is followed by the next, after a delay", async () => {
+  const { clock, target, start, file } = createExecutionScene(NOT_APPLIED, DONE);
+  await using pod = await start("a");
+  const startMs = clock.monotonicMs();
+  const settled = await clock.runUntil(pod.execute(PLANNED));
+  expect(settled).toMatchObject({ outcome: "done", attempt: 2, suppressed: false });
+  expect(clock.monotonicMs() - startMs).toBeGreaterThanOrEqual(250);
+  expect(target.sends).toHaveLength(2);
+  expect([file("outcome", 1).outcome, file("outcome", 2).outcome]).toEqual([
+    "failed-not-applied",
+    "done",
+  ]);
+});
+
+test("the last attempt that was not applied is dead-lettered", async () => {
+  const { clock, target, deadLetterReasons, start } = createExecutionScene(NOT_APPLIED);
+  await using pod = await start("a");
+  const settled = await clock.runUntil(pod.execute(PLANNED));
+  expect(settled).toMatchObject({ outcome: "failed-not-applied", attempt: 3 });
+  expect(target.sends).toHaveLength(3);
+  expect(deadLetterReasons()).toEqual(["failed-not-applied"]);
+});
+
+test("an attempt in doubt is not repeated, but dead-lettered", async () => {
+  const { clock, target, deadLetterReasons, start } = createExecutionScene(IN_DOUBT);
+  await using pod = await start("a");
+  const settled = await clock.runUntil(pod.execute(PLANNED));
+  expect(settled).toMatchObject({ outcome: "in-doubt", attempt: 1 });
+  expect(target.sends).toHaveLength(1);
+  expect(deadLetterReasons()).toEqual(["in-doubt"]);
+});
+
+test("an attempt in doubt is repeated when the action is declared idempotent", async () => {
+  const { clock, target, deadLetterReasons, start } = createExecutionScene(IN_DOUBT, DONE);
+  await using pod = await start("a");
+  const settled = await clock.runUntil(pod.execute({ ...PLANNED, idempotent: true }));
+  expect(settled).toMatchObject({ outcome: "done", attempt: 2 });
+  expect(target.sends).toHaveLength(2);
+  expect(deadLetterReasons()).toEqual([]);
+});
+
+test("a sender that throws leaves the attempt in doubt", async () => {
+  const { clock, deadLetterReasons, start } = createExecutionScene(() => {
+    throw new TypeError("broken sender");
+  });
+  await using pod = await start("a");
+  await clock.runUntil(pod.execute(PLANNED));
+  expect(deadLetterReasons()).toEqual(["in-doubt"]);
+});
+
+test("a dry run claims and ends, and sends nothing", async () => {
+  const { clock, target, start, file } = createExecutionScene(DONE);
+  await using pod = await start("a");
+  const settled = await clock.runUntil(pod.execute({ ...PLANNED, dryRun: true }));
+  expect(settled).toMatchObject({
+    outcome: "done",
+    reason: "dry-run: POST https://target.test/tickets",
+  });
+  expect(target.sends).toEqual([]);
+  expect(file("outcome")).toMatchObject({ outcome: "done", reason: "dry-run" });
+});

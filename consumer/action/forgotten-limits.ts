@@ -1,0 +1,92 @@
+import { systemCode } from "#consumer/errors.ts";
+import { DAY_MS, LIMITS_DIRECTORY, numberOf, runPath } from "./limit-files.ts";
+import type { Clock, Files } from "#consumer/ports.ts";
+import { readRun, writeHead } from "./run-chain.ts";
+import type { WriteOnceFiles } from "#consumer/history/base/write-once.ts";
+
+export interface ForgettingOptions {
+  readonly files: Files;
+  readonly writeOnce: WriteOnceFiles;
+  readonly clock: Clock;
+  /** Nothing older begins, so what was decided about it is forgotten. */
+  readonly eventAgeMsMax: number;
+}
+
+/** Going through hundreds of thousands of names takes a network volume its time. */
+const INTERVAL_MS = 3_600_000;
+const FORGOTTEN_AT_ONCE = 20_000;
+
+/**
+ * Removes, at most once an hour, runs and decisions that nothing asks for any more, of every rule that ever had limits; what
+ * cannot be removed stays. Whole days are kept beyond the age, so that no pod that has slept, or sees an old listing, can
+ * find the names of the chain free again.
+ */
+export function createForgetting(
+  options: ForgettingOptions,
+): (giveUp: AbortSignal) => Promise<void> {
+  const { files, clock } = options;
+  let nextMs = 0;
+  return async (giveUp) => {
+    if (clock.monotonicMs() < nextMs) return;
+    let left = FORGOTTEN_AT_ONCE;
+    for (const rule of await listIfPresent(files)) {
+      if (giveUp.aborted) return;
+      left -= await forgetRule(`${LIMITS_DIRECTORY}/${rule}`, left, giveUp, options);
+    }
+    // What was left over is gone through at the next round.
+    if (left > 0) nextMs = clock.monotonicMs() + INTERVAL_MS;
+  };
+}
+
+/** How many were removed. */
+async function forgetRule(
+  directory: string,
+  countMax: number,
+  giveUp: AbortSignal,
+  options: ForgettingOptions,
+): Promise<number> {
+  const { files, clock, eventAgeMsMax, writeOnce } = options;
+  const day = Math.floor((clock.wallMs() - eventAgeMsMax) / DAY_MS) - 2;
+  let removed = 0;
+  let lowest = Number.POSITIVE_INFINITY;
+  let highest = 0;
+  for await (const name of files.listEach(directory)) {
+    if (giveUp.aborted) return removed;
+    const run = numberOf(name, "run");
+    if (run > 0) {
+      lowest = Math.min(lowest, run);
+      highest = Math.max(highest, run);
+    }
+    const isOld = name.endsWith(".decision") && numberOf(name, "decision") < day;
+    if (isOld && removed < countMax && (await remove(files, `${directory}/${name}`))) removed += 1;
+  }
+  if (highest > 0) await writeHead({ clock, directory, writeOnce }, highest);
+  for (let number = lowest; number < highest && removed < countMax; number += 1) {
+    if (giveUp.aborted) return removed;
+    const path = runPath(directory, number);
+    const run = await readRun(path, { files, writeOnce });
+    if (run && run.atMs >= day * DAY_MS) break;
+    // In their order, so that the chain never has a gap.
+    if (run && !(await remove(files, path))) break;
+    removed += 1;
+  }
+  return removed;
+}
+
+async function remove(files: Files, path: string): Promise<boolean> {
+  try {
+    await files.unlink(path);
+    return true;
+  } catch (error) {
+    return systemCode(error) === "ENOENT";
+  }
+}
+
+async function listIfPresent(files: Files): Promise<readonly string[]> {
+  try {
+    return await files.list(LIMITS_DIRECTORY);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return [];
+    throw error;
+  }
+}

@@ -1,0 +1,60 @@
+import type { Run } from "./attempt.ts";
+import type { PlannedAction, RejectedAction } from "./execute.ts";
+import type { Claim } from "#consumer/history/claims/claims.ts";
+import type { Fields, SendResult } from "#consumer/ports.ts";
+import { traceparent } from "./traceparent.ts";
+
+/** Whether a send is under way. */
+export interface Sends {
+  during<Result>(work: () => Promise<Result>): Promise<Result>;
+  /** Resolves when none is under way. */
+  ended(): Promise<void>;
+}
+
+export function createSends(): Sends {
+  let underWay: Promise<unknown> = Promise.resolve();
+  return {
+    during(work) {
+      const sending = work();
+      underWay = sending.catch(() => undefined);
+      return sending;
+    },
+    async ended() {
+      await underWay;
+    },
+  };
+}
+
+/** Sends the attempt of this claim once, and says so in the log before. */
+export async function send(
+  { dependencies, sends }: Run,
+  planned: PlannedAction,
+  claim: Claim,
+  deadlineMs: number,
+): Promise<SendResult> {
+  const { clock, log, metrics, target } = dependencies;
+  const { key, spec } = planned;
+  const options = {
+    idempotencyKey: key,
+    traceparent: traceparent(key, claim.nonce),
+    deadlineMs,
+  };
+  log.info("action.sending", attemptFields(planned, claim));
+  const startMs = clock.monotonicMs();
+  try {
+    return await sends.during(() => target.send(spec, options));
+  } catch (error) {
+    log.error("action.target-failed", { key, error });
+    return { outcome: "in-doubt", detail: "the sender failed" };
+  } finally {
+    metrics.observe("action", clock.monotonicMs() - startMs);
+  }
+}
+
+/** What the log says of an attempt on its way: the nonce ties it to its files and to what the far side received. */
+export function attemptFields(
+  { rule, action, incident }: PlannedAction | RejectedAction,
+  { key, attempt, nonce }: Claim,
+): Fields {
+  return { key, attempt, nonce, rule, action, incident: incident.id };
+}

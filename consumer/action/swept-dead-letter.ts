@@ -1,0 +1,28 @@
+import type { DeadLetter } from "./dead-letter.ts";
+import type { Claim, Outcome } from "#consumer/history/claims/claims.ts";
+
+/**
+ * The dead letter of an end whose record does not come back: its offset was committed, reset or lost. What the claim
+ * does not hold, the record's bytes, is left out; its position is there.
+ */
+export function sweptDeadLetter(claim: Claim, end: Outcome): DeadLetter {
+  const { key, rule, action: name, topic, partition, offset, incidentId } = claim;
+  const { attempt, detail } = end;
+  const outcome = end.outcome === "done" ? "in-doubt" : end.outcome;
+  return {
+    reason: end.reason === "too-old" ? "too-old" : (end.withheld ?? outcome),
+    detail,
+    record: {
+      topic,
+      partition,
+      offset: BigInt(offset === "" ? 0 : offset),
+      key: null,
+      value: null,
+      headers: {},
+      timestampMs: 0,
+    },
+    valueOmitted: "found by the sweep of the history: read the record at the source position",
+    incidentId,
+    action: { key, attempt, rule, name },
+  };
+}

@@ -1,0 +1,115 @@
+import { chmod, chown, fchmod, fchown, fstat, type Stats, stat } from "node:fs";
+import { dirname, resolve, sep } from "node:path";
+import { ConsumerError, systemCode } from "#consumer/errors.ts";
+import { done, result } from "./system-call.ts";
+
+/**
+ * Lets the owner and the group of a directory read and write what is made in it, whoever makes it and whatever the umask:
+ * pods of another user, and commands that are run as root.
+ */
+export interface Sharing {
+  /** Of a file just made. */
+  file(descriptor: number, path: string): Promise<void>;
+  /** Of a directory below `root`; `firstMade`: the topmost one that this process has just made on the way. */
+  directory(root: string, path: string, firstMade: string | undefined): Promise<void>;
+}
+
+const FILE_MODE = 0o660;
+/** With the bit that gives the group to what is made in it. */
+const DIRECTORY_MODE = 0o2770;
+
+/** What has to be done to the files of one directory; found out by the first of them. */
+interface Needs {
+  owner: { readonly uid: number; readonly gid: number } | undefined;
+  mode: boolean;
+}
+
+export function createSharing(): Sharing {
+  const ownUid = process.geteuid?.() ?? -1;
+  const needs = new Map<string, Needs>();
+
+  const ownerOf = (made: Stats, parent: Stats): Needs["owner"] => {
+    // Only root may give a file away.
+    const uid = ownUid === 0 ? parent.uid : made.uid;
+    return made.uid === uid && made.gid === parent.gid ? undefined : { uid, gid: parent.gid };
+  };
+
+  const needsOf = async (descriptor: number, directory: string): Promise<Needs> => {
+    const known = needs.get(directory);
+    if (known) return known;
+    const parent = await result<Stats>((end) => stat(directory, end));
+    const made = await result<Stats>((end) => fstat(descriptor, end));
+    const found = { owner: ownerOf(made, parent), mode: (made.mode & FILE_MODE) !== FILE_MODE };
+    needs.set(directory, found);
+    return found;
+  };
+
+  return {
+    async file(descriptor, path) {
+      const found = await needsOf(descriptor, dirname(path));
+      const { owner } = found;
+      if (owner) {
+        const given = await mayFail((end) => fchown(descriptor, owner.uid, owner.gid, end));
+        // A server that forbids it once does so always.
+        if (!given) found.owner = undefined;
+      }
+      if (found.mode) await mayFail((end) => fchmod(descriptor, FILE_MODE, end));
+    },
+    async directory(root, path, firstMade) {
+      const first = firstMade === undefined ? undefined : resolve(firstMade);
+      let parent = await result<Stats>((end) => stat(root, end));
+      let place = resolve(root);
+      for (const name of path.split("/")) {
+        place = `${place}${sep}${name}`;
+        const made = await result<Stats>((end) => stat(place, end));
+        const isNew = first !== undefined && (place === first || place.startsWith(first + sep));
+        const owner = isNew ? ownerOf(made, parent) : undefined;
+        const mode = (made.mode & 0o7777) | DIRECTORY_MODE;
+        const isOurs = ownUid === 0 || ownUid === made.uid;
+        if (owner) await mayFail((end) => chown(place, owner.uid, owner.gid, end));
+        // After that, which takes the bit of the group away.
+        if (owner || (isOurs && mode !== (made.mode & 0o7777))) {
+          await mayFail((end) => chmod(place, mode, end));
+        }
+        parent = owner ? await result<Stats>((end) => stat(place, end)) : made;
+      }
+    },
+  };
+}
+
+/**
+ * Throws "usage" when neither owner nor group of the directory of this file could read it: pods would alarm at it, and
+ * never know what it says.
+ */
+export async function assertShared(descriptor: number, path: string): Promise<void> {
+  const made = await result<Stats>((end) => fstat(descriptor, end));
+  const parent = await result<Stats>((end) => stat(dirname(path), end));
+  const ownerReads = made.uid === parent.uid && (made.mode & 0o600) === 0o600;
+  const groupReads = made.gid === parent.gid && (made.mode & 0o060) === 0o060;
+  if (!ownerReads && !groupReads) throw await foreignWriter(dirname(path));
+}
+
+/** The refusal of a command that runs as somebody who must not write to that directory. */
+export async function foreignWriter(directory: string, cause?: unknown): Promise<ConsumerError> {
+  const { uid, gid } = await result<Stats>((end) => stat(directory, end));
+  const who = `uid ${process.geteuid?.()}, gid ${process.getegid?.()}`;
+  return new ConsumerError(
+    "usage",
+    `${directory} belongs to uid ${uid}, gid ${gid}, and pods of that user could not read what this command writes as ${who}. ` +
+      `Run it as that user, in a pod of the consumer, or as root: setpriv --reuid ${uid} --regid ${gid} --clear-groups kafka_consumer ...`,
+    cause === undefined ? {} : { cause },
+  );
+}
+
+/** False where a server or the system forbids it: then the file stays as it was made. */
+async function mayFail(
+  call: (end: (error: NodeJS.ErrnoException | null) => void) => void,
+): Promise<boolean> {
+  try {
+    await done(call);
+    return true;
+  } catch (error) {
+    if (["EPERM", "EINVAL", "ENOTSUP", "ENOSYS"].includes(systemCode(error) ?? "")) return false;
+    throw error;
+  }
+}

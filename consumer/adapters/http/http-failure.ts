@@ -1,0 +1,43 @@
+import type { SendResult } from "#consumer/ports.ts";
+import { failureReason, rootFailure } from "./fetch-failure.ts";
+
+export interface FailedSend {
+  /** TCP and TLS stood, as far as this side could see. */
+  readonly established: boolean;
+  /** The deadline passed. */
+  readonly late: boolean;
+  readonly deadlineMs: number;
+}
+
+/** What became of a request without an answer. Before a connection stood nothing can have been applied. */
+export function judgeFailure(
+  error: unknown,
+  { established, late, deadlineMs }: FailedSend,
+): SendResult {
+  const reason = failureReason(error);
+  if (!established) {
+    const detail = late ? `no connection within ${String(deadlineMs)} ms` : reason;
+    return { outcome: "failed-not-applied", detail };
+  }
+  if (!late && refusedByTls(error)) {
+    return { outcome: "failed-not-applied", detail: reason };
+  }
+  const detail = late
+    ? `no answer within ${String(deadlineMs)} ms`
+    : `the connection broke after it stood: ${reason}`;
+  return { outcome: "in-doubt", detail };
+}
+
+/**
+ * With TLS 1.3 the client's side of the handshake ends before the server has judged the client's certificate.
+ * Its refusal is an alert, sent before any request is read. A server that just closes leaves it in doubt.
+ */
+function refusedByTls(error: unknown): boolean {
+  const { code } = rootFailure(error);
+  return (
+    typeof code === "string" &&
+    /^ERR_SSL_.*ALERT_(BAD_CERTIFICATE|CERTIFICATE_|UNKNOWN_CA|UNSUPPORTED_CERTIFICATE|ACCESS_DENIED|HANDSHAKE_FAILURE)/.test(
+      code,
+    )
+  );
+}

@@ -1,0 +1,255 @@
+import kafkajs, { type EachBatchPayload } from "kafkajs";
+
+import { messageOf } from "#consumer/errors.ts";
+import type { Assignment, BatchHandler, Log, UnreadableHandler } from "#consumer/ports.ts";
+import { type Assignments, partitionKey } from "#consumer/adapters/kafka/assignments.ts";
+import { type Delivery, takeRaw, work } from "./delivery.ts";
+import { saysAssignmentLost } from "#consumer/adapters/kafka/errors.ts";
+import type { JudgedBatches } from "#consumer/adapters/kafka/records/reading.ts";
+import type { Standstills } from "./standstills.ts";
+import { createTurns } from "./turns.ts";
+
+export interface DeliveriesOptions {
+  readonly assignments: Assignments;
+  readonly handle: BatchHandler;
+  readonly unreadable: UnreadableHandler;
+  readonly standstills: Pick<Standstills, "note" | "forget">;
+  readonly log: Log;
+  readonly partitionsConcurrentMax: number;
+  /** Of all handlers together; each partition at work has an equal share. */
+  readonly recordsInFlightMax: number;
+  readonly bytesInFlightMax: number;
+  readonly heartbeatIntervalMs: number;
+  /** Default 15 s. */
+  readonly standstillRetryMs?: number;
+  /** True while a batch may have been fetched under an earlier generation. */
+  readonly maybeStale: () => boolean;
+  /** The broker said that this member owns nothing any more. */
+  readonly onLost: (reason: string) => void;
+}
+
+/** Hands batches of kafkajs to the handler, each partition's one after another. */
+export interface Deliveries {
+  /** The `eachBatch` of kafkajs. */
+  deliver(payload: EachBatchPayload): Promise<void>;
+  /** Takes no new batch from now on; resolves when every handler has ended. */
+  drain(): Promise<void>;
+  /**
+   * Begins the last commit of every handler that has something to commit: the partitions are still ours, until the
+   * group is joined again. Its generation goes with it, so that one that comes too late is refused by the broker.
+   */
+  commitLast(): void;
+  /** Looks again at what stands still: the group has given a new assignment. */
+  lookAgain(): void;
+  /** Forgets the handlers that still run: their partitions are not fetched again. */
+  close(): void;
+}
+
+/**
+ * How long kafkajs waits for a handler. It fetches from a broker only when every batch of the last fetch was
+ * handled, so a slow partition would hold up all others: after this the partition is paused instead.
+ */
+const DETACH_MS = 50;
+/** A record of this size can be held, however little the partitions share. */
+const RECORD_BYTES_MIN = 16 * 1024 * 1024;
+/** How often partitions that wait are looked at beside the ends of handlers. */
+const WAKE_INTERVAL_MS = 200;
+/** Before a position that could not be read is looked at again: another replica may have better bytes. */
+const STANDSTILL_RETRY_MS = 15_000;
+
+export function createDeliveries(options: DeliveriesOptions): Deliveries {
+  const { assignments, log, partitionsConcurrentMax, recordsInFlightMax } = options;
+  const running = new Map<string, Delivery>();
+  const ends = new Set<Promise<void>>();
+  /** Partitions that wait, paused, until fewer are at work. */
+  const waiting = new Map<string, () => void>();
+  let waking: NodeJS.Timeout | undefined;
+  /** Partitions that stand still, paused until they are looked at again. */
+  const standing = new Map<
+    string,
+    { readonly resume: () => void; readonly timer: NodeJS.Timeout }
+  >();
+  const draining = new AbortController();
+  const judged: JudgedBatches = new Map();
+  const deliveryOptions = {
+    ...options,
+    limits: {
+      countMax: Math.floor(recordsInFlightMax / partitionsConcurrentMax),
+      bytesMax: Math.floor(options.bytesInFlightMax / partitionsConcurrentMax),
+      recordBytesMax: Math.max(options.bytesInFlightMax, RECORD_BYTES_MIN),
+    },
+    judged,
+    reading: createTurns(),
+    largeRecords: createTurns(),
+    draining: draining.signal,
+  };
+  let beat: (() => Promise<void>) | undefined;
+  let beating: NodeJS.Timeout | undefined;
+
+  /** Resolves when kafkajs may fetch what follows: the next fetch is not held up by the answer to a commit. */
+  function begin(payload: EachBatchPayload, assignment: Assignment): Promise<void> {
+    const key = partitionKey(assignment.topic, assignment.partition);
+    const complete = Promise.withResolvers<void>();
+    const delivery: Delivery = { end: complete.promise, isComplete: false };
+    running.set(key, delivery);
+    beat = () => payload.heartbeat();
+    beating ??= setInterval(() => void heartbeat(), options.heartbeatIntervalMs / 2).unref();
+    const onComplete = (): void => {
+      delivery.isComplete = true;
+      complete.resolve();
+    };
+    const end = work(payload, assignment, delivery, onComplete, deliveryOptions).finally(() => {
+      ends.delete(end);
+      running.delete(key);
+      // It holds the whole batch, and the table that it stood in may live on for many collections.
+      delete delivery.commitLast;
+      if (delivery.standsStill === true) stand(assignment, delivery.resume ?? payload.pause());
+      else delivery.resume?.();
+      wake();
+      if (running.size === 0) {
+        clearInterval(beating);
+        beating = undefined;
+      }
+    });
+    ends.add(end);
+    delivery.end = end;
+    return Promise.race([end, complete.promise]);
+  }
+
+  /** It counts as none at work: however many stand still, the others are read. */
+  function stand({ topic, partition }: Assignment, resume: () => void): void {
+    if (draining.signal.aborted) return;
+    const key = partitionKey(topic, partition);
+    const retryMs = options.standstillRetryMs ?? STANDSTILL_RETRY_MS;
+    // What could not be read may have been deleted meanwhile, and nothing may have come since.
+    const nothingThere = (): void => {
+      standing.delete(key);
+      options.standstills.forget(topic, partition);
+    };
+    const timer = setTimeout(() => {
+      standing.set(key, { resume: noop, timer: setTimeout(nothingThere, retryMs).unref() });
+      resume();
+    }, retryMs).unref();
+    standing.set(key, { resume, timer });
+  }
+
+  function lookAgain(): void {
+    for (const [key, { resume, timer }] of standing) {
+      clearTimeout(timer);
+      standing.delete(key);
+      resume();
+    }
+  }
+
+  /** Those that wait for the answer to a commit hold their records too: beyond as many as may be at work they count. */
+  function busy(): number {
+    const complete = [...running.values()].filter(({ isComplete }) => isComplete).length;
+    return running.size - Math.min(complete, partitionsConcurrentMax);
+  }
+
+  function wait(key: string, resume: () => void): void {
+    waiting.set(key, resume);
+    waking ??= setInterval(wake, WAKE_INTERVAL_MS).unref();
+  }
+
+  /**
+   * Fetches as many of those that wait as may be at work. At every end of a handler and at an interval, since one
+   * that was woken may have nothing to read, or be another member's by now, and so never ends to wake the next.
+   */
+  function wake(): void {
+    let free = partitionsConcurrentMax - busy();
+    for (const [key, resume] of waiting) {
+      if (free <= 0) break;
+      free -= 1;
+      waiting.delete(key);
+      resume();
+    }
+    if (waiting.size === 0) {
+      clearInterval(waking);
+      waking = undefined;
+    }
+  }
+
+  /** kafkajs beats between fetches only; here while handlers run, however long a fetch takes. */
+  async function heartbeat(): Promise<void> {
+    try {
+      await beat?.();
+    } catch (error) {
+      if (saysAssignmentLost(error)) {
+        options.onLost(messageOf(error));
+      }
+    }
+  }
+
+  return {
+    async deliver(payload) {
+      const { partition, topic } = payload.batch;
+      const key = partitionKey(topic, partition);
+      clearTimeout(standing.get(key)?.timer);
+      standing.delete(key);
+      const complete = running.get(key);
+      if (complete?.isComplete === true) await endOrDetach(complete.end);
+      const assignment = assignments.find(topic, partition);
+      if (options.maybeStale()) {
+        return;
+      }
+      if (draining.signal.aborted) {
+        payload.pause();
+        return;
+      }
+      if (assignment === undefined) {
+        throw rejoin();
+      }
+      const former = running.get(key);
+      if (former !== undefined) {
+        // A handler of an earlier epoch still works on these records: its end fetches them again.
+        takeRaw(payload);
+        former.resume = payload.pause();
+        return;
+      }
+      if (busy() >= partitionsConcurrentMax) {
+        takeRaw(payload);
+        wait(key, payload.pause());
+        return;
+      }
+      await endOrDetach(begin(payload, assignment));
+      const delivery = running.get(key);
+      if (delivery?.isComplete === false) {
+        delivery.resume = payload.pause();
+      }
+    },
+    async drain() {
+      draining.abort();
+      log.debug("broker.draining", { partitions: running.size });
+      await Promise.all(ends);
+    },
+    commitLast() {
+      for (const { commitLast } of running.values()) commitLast?.();
+    },
+    lookAgain,
+    close() {
+      draining.abort();
+      for (const { timer } of standing.values()) clearTimeout(timer);
+      standing.clear();
+      waiting.clear();
+      running.clear();
+      clearInterval(beating);
+      clearInterval(waking);
+    },
+  };
+}
+
+async function endOrDetach(end: Promise<void>): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const detach = setTimeout(resolve, DETACH_MS);
+  await Promise.race([end, late]);
+  clearTimeout(detach);
+}
+
+/** By this kafkajs joins the group again at once, instead of at its next heartbeat. */
+function rejoin(): Error {
+  const error = new kafkajs.KafkaJSError("the assignment was lost", { retriable: true });
+  return Object.assign(error, { type: "REBALANCE_IN_PROGRESS" });
+}
+
+function noop(): void {}

@@ -1,0 +1,164 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import type { EachBatchPayload } from "kafkajs";
+
+import type { Assignment, BatchHandler, Log, UnreadableHandler } from "#consumer/ports.ts";
+import type { Assignments } from "#consumer/adapters/kafka/assignments.ts";
+import { toBatch } from "./batch.ts";
+import {
+  FetchedRecords,
+  type RawRecords,
+} from "#consumer/adapters/kafka/records/fetched-records.ts";
+import {
+  type Damage,
+  type JudgedBatches,
+  readFetched,
+  type Reading,
+} from "#consumer/adapters/kafka/records/reading.ts";
+import { OverShare } from "#consumer/adapters/kafka/records/record-parser.ts";
+import type { Standstills } from "./standstills.ts";
+import type { RecordLimits } from "#consumer/adapters/kafka/records/taken-records.ts";
+import type { Turns } from "./turns.ts";
+
+/** What was fetched of one partition, at work. */
+export interface Delivery {
+  /** Never rejects. */
+  end: Promise<void>;
+  /** Nothing is left but the acknowledgement of its last commit. */
+  isComplete: boolean;
+  /** Begins its last commit. */
+  commitLast?: () => void;
+  /** Set when the partition was paused: fetches it again. */
+  resume?: () => void;
+  /** Its position cannot be read: it is not fetched again at once. */
+  standsStill?: boolean;
+}
+
+export interface DeliveryOptions {
+  readonly assignments: Assignments;
+  readonly handle: BatchHandler;
+  readonly unreadable: UnreadableHandler;
+  readonly standstills: Pick<Standstills, "note" | "forget">;
+  readonly log: Log;
+  /** Of one partition. */
+  readonly limits: RecordLimits;
+  readonly judged: JudgedBatches;
+  /** One partition at a time unpacks what it has fetched. */
+  readonly reading: Turns;
+  /** One partition at a time works on a record that is larger than its share. */
+  readonly largeRecords: Turns;
+  readonly draining: AbortSignal;
+  /** The broker said that this member owns nothing any more. */
+  readonly onLost: (reason: string) => void;
+}
+
+/** Before a batch that failed is fetched again. */
+const REDELIVERY_DELAY_MS = 1000;
+
+/** Reads what was fetched, and hands it to the handler. Never rejects. */
+export async function work(
+  payload: EachBatchPayload,
+  assignment: Assignment,
+  delivery: Delivery,
+  onComplete: () => void,
+  options: DeliveryOptions,
+): Promise<void> {
+  const { assignments, draining, log, standstills } = options;
+  const { partition, topic } = assignment;
+  const isOurs = () => assignments.find(topic, partition) === assignment;
+  let rewind: (() => void) | undefined;
+  try {
+    const raw = takeRaw(payload);
+    if (raw === undefined) return;
+    const deliver = async (reading: Reading): Promise<void> => {
+      if (!isOurs() || draining.aborted) return;
+      const resolve = (): void => {
+        if (isOurs()) payload.resolveOffset(String(reading.nextOffset - 1n));
+      };
+      const made = toBatch(payload, raw.offset, reading, {
+        assignment,
+        isOurs,
+        onLost: options.onLost,
+        onComplete: () => {
+          resolve();
+          onComplete();
+        },
+        log,
+      });
+      delivery.commitLast = made.commitLast;
+      rewind = made.rewind;
+      await options.handle(made.batch);
+      resolve();
+    };
+    await readInTurn(raw, payload, options, async (reading) => {
+      if (!isOurs() || draining.aborted) return;
+      const { damage, nextOffset } = reading;
+      if (damage === undefined || nextOffset > raw.offset) {
+        standstills.forget(topic, partition);
+        return deliver(reading);
+      }
+      const passed = await passDamage(damage, raw.offset, assignment, options);
+      if (passed === undefined) delivery.standsStill = true;
+      else {
+        // By the handler: it may not have committed all that comes before.
+        await deliver({ records: [], nextOffset: passed });
+        standstills.forget(topic, partition);
+      }
+    });
+  } catch (error) {
+    if (!isOurs() || draining.aborted) {
+      log.debug("batch.abandoned", { topic, partition, error });
+      return;
+    }
+    rewind?.();
+    log.warn("batch.failed", { topic, partition, retryInMs: REDELIVERY_DELAY_MS, error });
+    const over = AbortSignal.any([assignment.signal, draining]);
+    await sleep(REDELIVERY_DELAY_MS, undefined, { signal: over }).catch(() => undefined);
+  }
+}
+
+/** What was fetched, once: the object that kafkajs keeps holds it no longer. */
+export function takeRaw({ batch }: EachBatchPayload): RawRecords | undefined {
+  const [fetched] = batch.messages;
+  return fetched instanceof FetchedRecords ? fetched.take() : undefined;
+}
+
+/** A record that is larger than the share of a partition waits for its turn: all such together count as one. */
+async function readInTurn(
+  raw: RawRecords,
+  { batch: { topic, partition, highWatermark } }: EachBatchPayload,
+  { draining, largeRecords, limits, reading, judged }: DeliveryOptions,
+  use: (reading: Reading) => Promise<void>,
+): Promise<void> {
+  const place = { topic, partition, highWatermark: BigInt(highWatermark), judged };
+  let found: Reading | undefined;
+  try {
+    found = await reading(() => readFetched(raw, place, limits));
+  } catch (error) {
+    if (!(error instanceof OverShare)) throw error;
+  }
+  if (found !== undefined) return use(found);
+  const alone = { ...limits, countMax: 1, bytesMax: limits.recordBytesMax };
+  return largeRecords(async () => {
+    if (draining.aborted) return;
+    await use(await reading(() => readFetched(raw, place, alone)));
+  });
+}
+
+/** Where to read on when an operator has ordered to pass what cannot be read; undefined as long as it stands. */
+async function passDamage(
+  { cause, detail, endOffset, fingerprint }: Damage,
+  offset: bigint,
+  assignment: Assignment,
+  { log, standstills, unreadable }: DeliveryOptions,
+): Promise<bigint | undefined> {
+  const { topic, partition } = assignment;
+  standstills.note({ topic, partition, offset, cause, detail });
+  try {
+    const passed = await unreadable({ assignment, offset, endOffset, fingerprint, cause, detail });
+    return passed !== undefined && passed > offset && passed <= endOffset ? passed : undefined;
+  } catch (error) {
+    log.warn("standstill.not-asked", { topic, partition, offset: String(offset), error });
+    return undefined;
+  }
+}

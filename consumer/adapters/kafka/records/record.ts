@@ -1,0 +1,152 @@
+import type { SourceRecord } from "#consumer/ports.ts";
+import { Unreadable } from "./unreadable.ts";
+
+/** Where the records of a batch are, and from what they count. */
+export interface RecordOrigin {
+  readonly topic: string;
+  readonly partition: number;
+  readonly baseOffset: bigint;
+  readonly lastOffset: bigint;
+  readonly baseTimestampMs: number;
+  /** The timestamp of every record, where the broker gave it; undefined: each has its own. */
+  readonly appendTimeMs: number | undefined;
+}
+
+/** A record as it lies in a batch: its bytes are looked through once, and its headers are made when they are asked for. */
+export class FetchedRecord implements SourceRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly timestampMs: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly #headers: Buffer | undefined;
+
+  constructor(
+    place: { readonly topic: string; readonly partition: number },
+    offset: bigint,
+    fields: RecordFields,
+  ) {
+    this.topic = place.topic;
+    this.partition = place.partition;
+    this.offset = offset;
+    this.timestampMs = fields.timestampMs;
+    this.key = fields.key;
+    this.value = fields.value;
+    this.#headers = fields.headers;
+  }
+
+  /** A name may come several times: the last one counts. */
+  get headers(): SourceRecord["headers"] {
+    return this.#headers === undefined ? NO_HEADERS : headersOf(this.#headers);
+  }
+}
+
+interface RecordFields {
+  readonly timestampMs: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  /** The headers as they lie there, from their count on; undefined without any. */
+  readonly headers: Buffer | undefined;
+}
+
+const NO_HEADERS: SourceRecord["headers"] = Object.freeze({});
+const NO_BYTES = -1;
+
+/** Reads the fields of one record, `body` being all that its length counts. Throws Unreadable. */
+export function readRecord(
+  body: Buffer,
+  origin: RecordOrigin,
+): { delta: number; record: FetchedRecord } {
+  const fields = new FieldReader(body);
+  fields.skip(1);
+  const timestampDelta = fields.varint();
+  const delta = fields.varint();
+  const key = fields.bytes();
+  const value = fields.bytes();
+  const headersAt = fields.position;
+  const count = skipHeaders(fields);
+  if (fields.position !== body.length) {
+    throw new Unreadable(
+      `a record has ${body.length - fields.position} bytes after its last field`,
+    );
+  }
+  const record = new FetchedRecord(origin, origin.baseOffset + BigInt(delta), {
+    timestampMs: origin.appendTimeMs ?? origin.baseTimestampMs + timestampDelta,
+    key,
+    value,
+    headers: count === 0 ? undefined : body.subarray(headersAt),
+  });
+  return { delta, record };
+}
+
+function skipHeaders(fields: FieldReader): number {
+  const count = fields.varint();
+  if (count < 0) throw new Unreadable(`a record has ${count} headers`);
+  for (let left = count; left > 0; left -= 1) {
+    if (fields.bytes() === null) throw new Unreadable("a header has no name");
+    fields.bytes();
+  }
+  return count;
+}
+
+function headersOf(bytes: Buffer): SourceRecord["headers"] {
+  const fields = new FieldReader(bytes);
+  const headers: [string, Uint8Array | undefined][] = [];
+  for (let left = fields.varint(); left > 0; left -= 1) {
+    const name = String(fields.bytes());
+    headers.push([name, fields.bytes() ?? undefined]);
+  }
+  return Object.fromEntries(headers);
+}
+
+/** Fields of Kafka's record format, one after another. Every one throws Unreadable beyond the end. */
+class FieldReader {
+  readonly #body: Buffer;
+  position = 0;
+
+  constructor(body: Buffer) {
+    this.#body = body;
+  }
+
+  skip(bytes: number): void {
+    this.position += bytes;
+    if (this.position > this.#body.length) throw new Unreadable("a record ends within its fields");
+  }
+
+  /** Signed, of at most ten bytes. Exact up to 2^53, which only a timestamp could exceed. */
+  varint(): number {
+    const { value, end } = readVarint(this.#body, this.position);
+    this.position = end;
+    return value;
+  }
+
+  bytes(): Buffer | null {
+    const length = this.varint();
+    if (length === NO_BYTES) return null;
+    if (length < 0) throw new Unreadable(`a field has the length ${length}`);
+    const start = this.position;
+    this.skip(length);
+    return this.#body.subarray(start, this.position);
+  }
+}
+
+const VARINT_BYTES_MAX = 10;
+const SIGN_BIT_WIDTH = 2;
+
+/** Throws Unreadable where it does not end, in `bytes` or after ten bytes. */
+export function readVarint(bytes: Buffer, start: number): { value: number; end: number } {
+  let position = start;
+  let byte = bytes[position++] ?? -1;
+  // Most are of one byte.
+  let zigzag = byte & 0x7f;
+  for (let scale = 128; byte >= 0x80; scale *= 128) {
+    byte = bytes[position++] ?? -1;
+    if (position - start > VARINT_BYTES_MAX)
+      throw new Unreadable("a varint has more than ten bytes");
+    zigzag += (byte & 0x7f) * scale;
+  }
+  if (byte < 0) throw new Unreadable("a varint goes beyond the end");
+  const half = Math.floor(zigzag / SIGN_BIT_WIDTH);
+  return { value: zigzag % SIGN_BIT_WIDTH === 0 ? half : -half - 1, end: position };
+}

@@ -1,0 +1,167 @@
+import { z } from "zod";
+import { ConsumerError, systemCode } from "#consumer/errors.ts";
+import type { Clock, Files, Metrics } from "#consumer/ports.ts";
+import { ATTEMPT_OUTCOMES } from "#consumer/history/base/entry.ts";
+import {
+  type FormatRange,
+  type Upgrades,
+  isNoFile,
+  parseVersioned,
+} from "#consumer/history/base/format.ts";
+import type { TemporaryFiles } from "#consumer/history/base/temporary.ts";
+
+const claimSchema = z.object({
+  key: z.string(),
+  attempt: z.int().min(1),
+  /** Of one run of one attempt; held in memory only, so that no other run takes the claim for its own. */
+  nonce: z.string(),
+  pod: z.string(),
+  rule: z.string(),
+  action: z.string(),
+  incidentId: z.string(),
+  transition: z.string(),
+  startedOnMs: z.number(),
+  topic: z.string(),
+  partition: z.int(),
+  /** Decimal. */
+  offset: z.string(),
+  claimedAtMs: z.number(),
+});
+
+const outcomeSchema = z.object({
+  key: z.string(),
+  attempt: z.int().min(1),
+  /** Of the run that wrote it: the claim's when its owner did. */
+  nonce: z.string(),
+  pod: z.string(),
+  outcome: z.enum(ATTEMPT_OUTCOMES),
+  /** Why it is not, or not only, what the target said. */
+  reason: z.enum(["sent", "dry-run", "too-old", "deadline-passed", "revoked", "orphaned"]),
+  /** With reason "dry-run", of a live run: why it was not sent; absent where it could not be made ready to send. */
+  withheld: z.enum(["manual", "suppressed"]).optional(),
+  detail: z.string(),
+  atMs: z.number(),
+});
+
+/** Format 0 knew neither the position of the record nor when the claim was made, and no reasons. */
+const CLAIM_UPGRADES: Upgrades = { 0: { topic: "", partition: 0, offset: "", claimedAtMs: 0 } };
+const OUTCOME_UPGRADES: Upgrades = { 0: { reason: "sent" } };
+
+/** Everything that is needed to finish an attempt without its owner. */
+export type Claim = Readonly<z.infer<typeof claimSchema>>;
+
+export type Outcome = Readonly<z.infer<typeof outcomeSchema>>;
+
+/** Rejected before anything was sent: left to a person, beyond the limits of its rule, or a template without its value. */
+export function isUnsent({ outcome, reason }: Outcome): boolean {
+  return outcome === "rejected" && reason === "dry-run";
+}
+
+/** The write-once files of attempts. Every method tries once; errors are the volume's, "history-unreadable" or "history-damaged". */
+export interface Claims {
+  readClaim(key: string, attempt: number): Promise<Claim | undefined>;
+  readOutcome(key: string, attempt: number): Promise<Outcome | undefined>;
+  /** "taken" says only that the name exists: read it. The name is not durable before `sync`. */
+  linkClaim(claim: Claim): Promise<"linked" | "taken">;
+  linkOutcome(outcome: Outcome): Promise<"linked" | "taken">;
+  /** Makes the names of this key durable, whoever linked them. */
+  sync(key: string): Promise<void>;
+}
+
+export interface ClaimsOptions {
+  readonly files: Files;
+  readonly temporary: TemporaryFiles;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly formats: FormatRange;
+}
+
+export function createClaims(options: ClaimsOptions): Claims {
+  const { files, temporary, clock, metrics, formats } = options;
+  const directories = new Set<string>();
+
+  const link = async (path: string, content: object): Promise<"linked" | "taken"> => {
+    const directory = directoryOf(path);
+    if (!directories.has(directory)) {
+      await files.makeDirectory(directory);
+      directories.add(directory);
+    }
+    const bytes = Buffer.from(`${JSON.stringify({ format: formats.writes, ...content })}\n`);
+    const source = await temporary.write([bytes]);
+    try {
+      await files.link(source, path);
+      return "linked";
+    } catch (error) {
+      if (systemCode(error) === "EEXIST") return "taken";
+      directories.delete(directory);
+      throw error;
+    } finally {
+      await temporary.remove(source);
+    }
+  };
+
+  return {
+    ...createClaimReader(files, formats),
+    linkClaim: (claim) => link(attemptPath(claim.key, claim.attempt, "claim"), claim),
+    linkOutcome: (outcome) => link(attemptPath(outcome.key, outcome.attempt, "outcome"), outcome),
+    async sync(key) {
+      const startMs = clock.monotonicMs();
+      await files.syncDirectory(directoryOf(attemptPath(key, 1, "claim")));
+      metrics.observe("fsync", clock.monotonicMs() - startMs);
+    },
+  };
+}
+
+/** Reads attempts of a volume, and nothing else. */
+export function createClaimReader(
+  files: Pick<Files, "read">,
+  formats: FormatRange,
+): Pick<Claims, "readClaim" | "readOutcome"> {
+  const claim = { schema: claimSchema, upgrades: CLAIM_UPGRADES, formats };
+  const outcome = { schema: outcomeSchema, upgrades: OUTCOME_UPGRADES, formats };
+  return {
+    readClaim: (key, attempt) => readNamed(files, claim, key, attempt, "claim"),
+    readOutcome: (key, attempt) => readNamed(files, outcome, key, attempt, "outcome"),
+  };
+}
+
+async function readNamed<T extends { key: string; attempt: number }>(
+  files: Pick<Files, "read">,
+  file: { schema: z.ZodType<T>; upgrades: Upgrades; formats: FormatRange },
+  key: string,
+  attempt: number,
+  kind: "claim" | "outcome",
+): Promise<T | undefined> {
+  const path = attemptPath(key, attempt, kind);
+  const bytes = await readIfPresent(files, path);
+  if (!bytes) return undefined;
+  const value = parseVersioned(file, bytes, path);
+  if (value.key !== key || value.attempt !== attempt) {
+    throw new ConsumerError("history-damaged", `${path}: holds another attempt's ${kind}`);
+  }
+  return value;
+}
+
+async function readIfPresent(
+  files: Pick<Files, "read">,
+  path: string,
+): Promise<Uint8Array | undefined> {
+  try {
+    return await files.read(path);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    if (!isNoFile(error)) throw error;
+    throw new ConsumerError("history-damaged", `${path}: no file`, { cause: error });
+  }
+}
+
+function attemptPath(key: string, attempt: number, kind: "claim" | "outcome"): string {
+  if (!/^[0-9a-f]{64}$/.test(key)) {
+    throw new ConsumerError("internal", `Action key ${JSON.stringify(key)} is no sha256 in hex`);
+  }
+  return `claims/${key.slice(0, 2)}/${key}.${attempt}.${kind}`;
+}
+
+function directoryOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}

@@ -1,0 +1,242 @@
+import { z } from "zod";
+import { systemCode } from "#consumer/errors.ts";
+import type { Clock, Files, Log, Metrics } from "#consumer/ports.ts";
+import { type AuditRecord, auditSchema } from "#consumer/history/base/audit.ts";
+import { ENTRY_UPGRADES, type HistoryEntry, entrySchema } from "#consumer/history/base/entry.ts";
+import { type FormatRange, checkFormat, upgraded } from "#consumer/history/base/format.ts";
+import { JOURNAL_HEADER_BYTES, decodeFrames, decodeJournalHeader } from "./frames.ts";
+import { JOURNAL_DIRECTORY } from "./journal.ts";
+
+/** The journals of every writer of the volume, read as they grow. */
+export interface Journals {
+  /**
+   * Reads what was added since the last call and gives each entry to `merge`. One that cannot be read raises an alarm, and
+   * is tried again the next time: journals are caches, and the claims know what it holds. Throws the errors of listing
+   * them, or "history-unreadable" at a journal of a newer format; the other journals have been read by then.
+   */
+  refresh(sink: JournalSink): Promise<void>;
+  /** What was read of each journal that was there at the last `refresh`, and belongs to others. */
+  read(): readonly JournalReading[];
+  /** It was deleted. */
+  forget(path: string): void;
+}
+
+/** Where what a journal holds goes. */
+interface JournalSink {
+  merge(entry: HistoryEntry): void;
+  note(audit: AuditRecord): void;
+}
+
+export interface JournalReading {
+  readonly path: string;
+  /** Its writer said that nothing will follow, and everything before was whole. */
+  readonly sealed: boolean;
+  /** When the last of its records was written, by its writer's wall clock; undefined when it holds none, or more is unread. */
+  readonly lastAtMs: number | undefined;
+  /** From its first to its last reading, by this process's monotonic clock, while neither saw anything in it; else 0. */
+  readonly emptyForMs: number;
+}
+
+export interface JournalsOptions {
+  readonly files: Pick<Files, "list" | "readFrom">;
+  readonly clock: Pick<Clock, "monotonicMs">;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Journals to leave out: those that this process writes. */
+  readonly isOwn: (path: string) => boolean;
+  readonly formats: FormatRange;
+}
+
+interface Reading {
+  /** End of what was read and understood. */
+  position: number;
+  /** Nothing will follow: sealed by its writer, or no journal at all. */
+  finished: boolean;
+  /** Where damage was seen the last time. */
+  damageAt: number | undefined;
+  damaged: boolean;
+  sealed: boolean;
+  /** The last reading failed: what it holds by now is unknown. */
+  unreadable: boolean;
+  format: number;
+  lastAtMs: number | undefined;
+  /** Monotonic clock at the beginning of the first reading, and of the last one that succeeded. */
+  readonly firstReadMs: number;
+  lastReadMs: number;
+}
+
+/** Records of any other kind are kept as they are. */
+const recordSchema = z.union([
+  // What an end is journalled again for may be long past; absent in what earlier versions wrote.
+  entrySchema.extend({ kind: z.literal("entry"), journalledAtMs: z.number().optional() }),
+  z.object({ kind: z.literal("seal") }),
+  auditSchema.extend({ kind: auditSchema.shape.kind.refine((kind) => !OWN_KINDS.has(kind)) }),
+]);
+
+const OWN_KINDS = new Set(["entry", "seal"]);
+
+/** Some hundred records: a few milliseconds of work. */
+const BYTES_PER_PART = 256 * 1024;
+
+export function createJournals(options: JournalsOptions): Journals {
+  const { files, clock, log, metrics, isOwn, formats } = options;
+  const readings = new Map<string, Reading>();
+
+  const alarm = (path: string, fields: object): void => {
+    metrics.count("storage_errors", { code: "corrupt-record" });
+    log.error("history.journal.damaged", { path, ...fields });
+  };
+
+  const noteUnreadable = (path: string, error: unknown): void => {
+    const reading = readings.get(path);
+    if (!reading || reading.unreadable) return;
+    reading.unreadable = true;
+    metrics.count("storage_errors", { code: systemCode(error) ?? "unknown" });
+    log.error("history.journal.unreadable", { path, error });
+  };
+
+  /** In parts, so that other work of the process goes on in between. */
+  const read = async (path: string, sink: JournalSink): Promise<void> => {
+    const startMs = clock.monotonicMs();
+    const reading = readings.get(path) ?? unread(startMs);
+    readings.set(path, reading);
+    let bytesMax = BYTES_PER_PART;
+    while (!reading.finished) {
+      const start = reading.position;
+      const bytes = await files.readFrom(path, start, bytesMax);
+      reading.unreadable = false;
+      const doubtful = readPart(path, reading, bytes, sink);
+      reading.lastReadMs = startMs;
+      if (doubtful || bytes.length < bytesMax) return;
+      // What is no record may be one that is longer than the part, or damage: more has to be seen of it.
+      bytesMax = reading.position > start ? BYTES_PER_PART : 2 * bytesMax;
+    }
+  };
+
+  /** Takes the whole records in it; true when it holds what may be damage, and may be a writer at work. */
+  const readPart = (
+    path: string,
+    reading: Reading,
+    bytes: Uint8Array,
+    sink: JournalSink,
+  ): boolean => {
+    const start = reading.position;
+    let from = 0;
+    if (start === 0) {
+      const format = decodeJournalHeader(bytes);
+      if (format === "torn") return false;
+      if (format === "foreign") {
+        reading.finished = true;
+        reading.damaged = true;
+        alarm(path, { rule: "does not begin as a journal does" });
+        return false;
+      }
+      checkFormat(format, path, formats);
+      reading.format = format;
+      from = JOURNAL_HEADER_BYTES;
+    }
+    for (;;) {
+      const { payloads, consumedBytes, damage } = decodeFrames(bytes, from);
+      for (const payload of payloads) accept(path, reading, payload, sink);
+      reading.position = start + consumedBytes;
+      if (!damage) return false;
+      // A writer's pages may arrive out of order: damage is only what looks the same the next time.
+      if (reading.damageAt !== reading.position) {
+        reading.damageAt = reading.position;
+        return true;
+      }
+      reading.damaged = true;
+      alarm(path, { fromByte: reading.position, toByte: start + damage.toByte });
+      reading.damageAt = undefined;
+      from = damage.toByte;
+    }
+  };
+
+  const accept = (path: string, reading: Reading, payload: Uint8Array, sink: JournalSink): void => {
+    const value: object = JSON.parse(new TextDecoder().decode(payload));
+    const parsed = recordSchema.safeParse(upgraded(value, reading.format, ENTRY_UPGRADES));
+    if (!parsed.success) {
+      reading.damaged = true;
+      alarm(path, { rule: z.prettifyError(parsed.error) });
+      return;
+    }
+    const record = parsed.data;
+    if (isSeal(record)) {
+      reading.finished = true;
+      reading.sealed = true;
+      return;
+    }
+    const writtenMs = isEntry(record) ? (record.journalledAtMs ?? record.atMs) : record.atMs;
+    reading.lastAtMs = Math.max(reading.lastAtMs ?? 0, writtenMs);
+    if (isEntry(record)) {
+      const { kind: _kind, journalledAtMs: _journalledAtMs, ...entry } = record;
+      sink.merge(entry);
+    } else {
+      sink.note(record);
+    }
+  };
+
+  return {
+    async refresh(sink) {
+      let failure: Error | undefined;
+      for (const name of await files.list(JOURNAL_DIRECTORY)) {
+        const path = `${JOURNAL_DIRECTORY}/${name}`;
+        if (!name.endsWith(".log") || isOwn(path)) continue;
+        try {
+          await read(path, sink);
+        } catch (error) {
+          if (systemCode(error) === "ENOENT") {
+            readings.delete(path);
+            continue;
+          }
+          if (systemCode(error) !== undefined) noteUnreadable(path, error);
+          else failure ??= error instanceof Error ? error : new Error(String(error));
+        }
+      }
+      if (failure) throw failure;
+    },
+    read: () =>
+      [...readings].map(([path, reading]) => {
+        const { sealed, damaged, damageAt, lastAtMs, firstReadMs, lastReadMs } = reading;
+        if (reading.unreadable) return { path, sealed: false, lastAtMs: undefined, emptyForMs: 0 };
+        const isEmpty =
+          reading.position <= JOURNAL_HEADER_BYTES && !damaged && damageAt === undefined;
+        return {
+          path,
+          sealed: sealed && !damaged,
+          lastAtMs: damageAt === undefined ? lastAtMs : undefined,
+          emptyForMs: isEmpty ? lastReadMs - firstReadMs : 0,
+        };
+      }),
+    forget: (path) => void readings.delete(path),
+  };
+}
+
+function unread(nowMs: number): Reading {
+  return {
+    position: 0,
+    finished: false,
+    damageAt: undefined,
+    damaged: false,
+    sealed: false,
+    unreadable: false,
+    format: 0,
+    lastAtMs: undefined,
+    firstReadMs: nowMs,
+    lastReadMs: nowMs,
+  };
+}
+
+type JournalRecord = z.infer<typeof recordSchema>;
+type EntryRecord = HistoryEntry & {
+  readonly kind: "entry";
+  readonly journalledAtMs?: number | undefined;
+};
+
+function isEntry(record: JournalRecord): record is EntryRecord {
+  return record.kind === "entry";
+}
+
+function isSeal(record: JournalRecord): record is { kind: "seal" } {
+  return record.kind === "seal";
+}

@@ -1,0 +1,171 @@
+import { ConsumerError, systemCode } from "#consumer/errors.ts";
+import type { Files, Log } from "#consumer/ports.ts";
+import type { FormatRange } from "#consumer/history/base/format.ts";
+import type { GenerationReader, GenerationWriter } from "#consumer/history/snapshot/generations.ts";
+import type { HistoryIndex } from "#consumer/history/index/history-index.ts";
+import { type Journal, journalIdleMsMax } from "#consumer/history/journal/journal.ts";
+import type { JournalReading, Journals } from "#consumer/history/journal/journals.ts";
+import { encodeSnapshot } from "#consumer/history/snapshot/snapshot.ts";
+import type { Union } from "#consumer/history/index/history-sync.ts";
+import type { VolumeClock } from "#consumer/history/base/volume-clock.ts";
+
+/** How long sealed journals wait for more entries before they are merged. */
+const SEALED_AGE_MS_MAX = 3_600_000;
+
+/** A journal is sealed and another begun when it is this long. */
+const JOURNAL_BYTES_MAX = 1024 * 1024;
+
+/** More pods than this never take a number from under each other in a row. */
+const TRIES_MAX = 8;
+
+export interface CompactionResult {
+  /** The highest generation afterwards. */
+  readonly generation: number;
+  /** This run made it. */
+  readonly made: boolean;
+  readonly journalsDeleted: number;
+}
+
+export interface CompactionOptions {
+  readonly files: Pick<Files, "unlink">;
+  readonly generations: GenerationReader & GenerationWriter;
+  readonly journals: Journals;
+  readonly index: HistoryIndex;
+  readonly union: Union;
+  readonly clock: VolumeClock;
+  readonly log: Log;
+  readonly formats: FormatRange;
+  readonly retentionMs: number;
+}
+
+/**
+ * Merges all journals into the next generation and deletes those that were sealed by their writer and whose
+ * content is in a durable one. The journal of a writer that died is never sealed: it is merged, and kept until its
+ * last record is past retention; without any record, until a writer that woke would turn to another. Idempotent; safe in
+ * several pods at once, and when a pod slept in the middle.
+ * Throws the volume's errors, "history-unreadable" and "clock-beyond-skew"; then nothing was deleted that is not in a generation.
+ */
+export async function compact(options: CompactionOptions): Promise<CompactionResult> {
+  const { generations, index, union, clock, log, formats } = options;
+  // What is past retention is dropped.
+  clock.assertAgrees();
+  for (let tries = 1; tries <= TRIES_MAX; tries += 1) {
+    const startMs = clock.monotonicMs();
+    const { retains, deletable } = await readAll(options);
+    const { entries, audits } = index.fresh;
+    if (entries === 0 && audits === 0) {
+      // Everything is in the generation of another pod, which may not have synced its name yet.
+      if (union.generation > 0) await generations.sync();
+      const journalsDeleted = await deleteJournals(deletable, options);
+      return { generation: union.generation, made: false, journalsDeleted };
+    }
+
+    const number = union.nextGeneration;
+    const parts = encodeSnapshot(formats.writes, index.freeze(retains));
+    if ((await generations.link(number, parts)) === "taken") continue;
+    // Read back: a journal goes only when what replaces it was seen to be whole.
+    await union.refresh();
+    if (union.generation < number) {
+      throw new ConsumerError("history-unavailable", `generation ${number} cannot be read back`);
+    }
+    const durationMs = Math.round(clock.monotonicMs() - startMs);
+    log.info("history.compacted", { generation: number, entries: index.size, durationMs });
+    // Who slept for longer than names stay taken may have made a generation beside the others.
+    const stale = durationMs > options.retentionMs / 2;
+    const journalsDeleted = stale ? 0 : await deleteJournals(deletable, options);
+    await retireLower(union.generation, options);
+    return { generation: union.generation, made: true, journalsDeleted };
+  }
+  throw new ConsumerError(
+    "history-unavailable",
+    `another pod took the next generation ${TRIES_MAX} times in a row, or its name cannot be read`,
+  );
+}
+
+/**
+ * Compacts when it is worth it, and seals the journal of this process in time: one that is alive has a young record at
+ * its end, so that other pods can tell it from that of a dead one. Fewer new entries than `entriesMin`, or than an eighth of the
+ * history, wait for an hour.
+ */
+export function createCompactor(
+  journal: Journal,
+  options: CompactionOptions,
+  entriesMin: number,
+): { round(): Promise<void> } {
+  const { clock, index } = options;
+  let lastMs = clock.monotonicMs();
+  return {
+    async round() {
+      const { bytes, idle } = journal.present;
+      if (bytes > JOURNAL_BYTES_MAX || idle) await journal.rotate();
+      const { deletable } = await readAll(options);
+      const many = Math.max(entriesMin, index.size / 8);
+      const sinceMs = clock.monotonicMs() - lastMs;
+      const isDue = deletable.length > 0 && sinceMs > SEALED_AGE_MS_MAX;
+      if (index.fresh.entries < many && !isDue) return;
+      await compact(options);
+      lastMs = clock.monotonicMs();
+    },
+  };
+}
+
+/** What is new, and the journals that may go once a durable generation has it. */
+async function readAll({ journals, union, retentionMs }: CompactionOptions): Promise<{
+  readonly retains: (atMs: number) => boolean;
+  readonly deletable: readonly string[];
+}> {
+  // The time before: a reading that is slow to come is not judged by a later one.
+  const retains = union.retention();
+  await union.refresh();
+  const deletable = journals
+    .read()
+    .filter((reading) => isDeletable(reading, retains, retentionMs))
+    .map(({ path }) => path);
+  return { retains, deletable };
+}
+
+function isDeletable(
+  { sealed, lastAtMs, emptyForMs }: JournalReading,
+  retains: (atMs: number) => boolean,
+  retentionMs: number,
+): boolean {
+  // Twice: the clocks of two pods need not run alike.
+  if (emptyForMs > 2 * journalIdleMsMax(retentionMs)) return true;
+  return sealed || (lastAtMs !== undefined && !retains(lastAtMs));
+}
+
+async function deleteJournals(
+  paths: readonly string[],
+  { files, journals }: CompactionOptions,
+): Promise<number> {
+  let deleted = 0;
+  for (const path of paths) {
+    try {
+      await files.unlink(path);
+      deleted += 1;
+    } catch (error) {
+      if (systemCode(error) !== "ENOENT") throw error;
+    }
+    journals.forget(path);
+  }
+  return deleted;
+}
+
+/**
+ * The highest and the one below it stay. Of the others only the name does, for twice the retention: so long a
+ * compactor that slept finds its number taken.
+ */
+async function retireLower(highest: number, options: CompactionOptions): Promise<void> {
+  const { generations, clock, formats, retentionMs } = options;
+  for (const number of await generations.list()) {
+    if (number >= highest - 1) continue;
+    const snapshot = await generations.read(number);
+    if (!snapshot) continue;
+    if (snapshot === "damaged" || snapshot.retiredAtMs === undefined) {
+      const content = { entries: () => [], audits: [], retiredAtMs: clock.wallMs() };
+      await generations.retire(number, encodeSnapshot(formats.writes, content));
+    } else if (clock.wallMs() - snapshot.retiredAtMs > 2 * retentionMs) {
+      await generations.remove(number);
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import { systemCode } from "#consumer/errors.ts";
+import type { Clock, Files, Log, Metrics } from "#consumer/ports.ts";
+import { isNoFile } from "#consumer/history/base/format.ts";
+import { PUBLISHED_FILE, readViewHead } from "#consumer/history/view/publication.ts";
+
+/**
+ * Moves away what stands in the place of the view and says nothing: an emptied file, the first bytes of a view, a
+ * directory. What it said is published again; under a name with the time it is kept for whoever looks into it. A file that
+ * says anything else is left: it may be the history of an older consumer. Throws the volume's errors.
+ */
+export async function putAsideEmptyView(options: {
+  readonly files: Files;
+  readonly clock: Pick<Clock, "wallMs">;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** An older consumer keeps its history there, and writes an empty object when it has done nothing. */
+  readonly isImported: boolean;
+}): Promise<void> {
+  const { files, clock, log, metrics, isImported } = options;
+  if (!(await saysNothing(files, PUBLISHED_FILE, isImported))) return;
+  const time = new Date(clock.wallMs()).toISOString().replaceAll(/[:.]/g, "-");
+  const keptAs = `${PUBLISHED_FILE}.damaged-${time}`;
+  try {
+    await files.rename(PUBLISHED_FILE, keptAs);
+  } catch (error) {
+    // Another pod did it.
+    if (systemCode(error) === "ENOENT") return;
+    throw error;
+  }
+  if (!(await saysNothing(files, keptAs, isImported))) {
+    await putBack(files, keptAs);
+    return;
+  }
+  await files.syncDirectory(".");
+  metrics.count("storage_errors", { code: "damaged-view" });
+  log.error("history.view.damaged", { file: PUBLISHED_FILE, keptAs });
+}
+
+async function saysNothing(files: Files, file: string, isImported: boolean): Promise<boolean> {
+  try {
+    if (await readViewHead(files, file)) return false;
+    return isEmpty(new TextDecoder().decode(await files.read(file)), isImported);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return false;
+    // A link may lead to the history of an older consumer.
+    if (isNoFile(error)) return systemCode(error) !== "ELOOP";
+    throw error;
+  }
+}
+
+function isEmpty(text: string, isImported: boolean): boolean {
+  const said = text.replaceAll(/[\s\0\uFEFF]/g, "");
+  if (said === "{}") return !isImported;
+  return ["", "[]", "null"].includes(said) || HEAD.startsWith(said.replaceAll(/\d[\d.]*/g, "0"));
+}
+
+/** As a view begins, with every number as 0. */
+const HEAD = '{"format":0,"publishedAtMs":0,';
+
+/** It was written while it was judged. */
+async function putBack(files: Files, keptAs: string): Promise<void> {
+  try {
+    await files.link(keptAs, PUBLISHED_FILE);
+  } catch (error) {
+    if (systemCode(error) !== "EEXIST") throw error;
+    return;
+  }
+  await files.unlink(keptAs);
+}

@@ -1,0 +1,64 @@
+import type { Files } from "#consumer/ports.ts";
+import type { HistoryEntry } from "#consumer/history/base/entry.ts";
+import type { TemporaryFiles } from "#consumer/history/base/temporary.ts";
+
+/** What people and tools read; automation_action_history.schema.json describes it. */
+export const PUBLISHED_FILE = "automation_action_history.json";
+
+/** Between two parts other work of the process goes on. */
+const ENTRIES_PER_PART = 500;
+
+export interface PublishedHead {
+  readonly format: number;
+  /** When the journals were read for it. Milliseconds since the epoch. */
+  readonly publishedAtMs: number;
+  /** A change is shown at most this much later, while the volume works. */
+  readonly freshnessMs: number;
+}
+
+/** Replaces the published view as a whole: who reads it sees the old one or the new one. */
+export async function publish(
+  options: { files: Files; temporary: TemporaryFiles; head: PublishedHead },
+  entries: Iterable<HistoryEntry>,
+): Promise<void> {
+  const { files, temporary, head } = options;
+  const path = await temporary.write(encodeParts(head, entries));
+  try {
+    await files.rename(path, PUBLISHED_FILE);
+  } catch (error) {
+    await temporary.remove(path);
+    throw error;
+  }
+  await files.syncDirectory(".");
+}
+
+const HEAD_BYTES = 128;
+const HEAD = /^\{"format":(\d+),"publishedAtMs":([\d.]+),/;
+
+/** The head of a view as a pod writes it; undefined when the file does not begin so. ENOENT when there is none. */
+export async function readViewHead(
+  files: Pick<Files, "readFrom">,
+  file = PUBLISHED_FILE,
+): Promise<Pick<PublishedHead, "format" | "publishedAtMs"> | undefined> {
+  const bytes = await files.readFrom(file, 0, HEAD_BYTES);
+  const [, format, publishedAtMs] = HEAD.exec(new TextDecoder().decode(bytes)) ?? [];
+  return format === undefined
+    ? undefined
+    : { format: Number(format), publishedAtMs: Number(publishedAtMs) };
+}
+
+function* encodeParts(head: PublishedHead, entries: Iterable<HistoryEntry>): Generator<Buffer> {
+  const { format, publishedAtMs, freshnessMs } = head;
+  let part = `{"format":${format},"publishedAtMs":${publishedAtMs},"freshnessMs":${freshnessMs},"entries":{`;
+  let count = 0;
+  for (const entry of entries) {
+    const { key, deadLetterAcknowledged: _acknowledged, ...shown } = entry;
+    part += `${count === 0 ? "" : ","}\n${JSON.stringify(key)}:${JSON.stringify(shown)}`;
+    count += 1;
+    if (count % ENTRIES_PER_PART === 0) {
+      yield Buffer.from(part);
+      part = "";
+    }
+  }
+  yield Buffer.from(`${part}\n}}\n`);
+}

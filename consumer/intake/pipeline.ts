@@ -1,0 +1,367 @@
+import { ConsumerError, hasCode } from "#consumer/errors.ts";
+import { type Backlog, createBacklog, type LeftOver } from "./backlog.ts";
+import type { Lanes } from "./lanes.ts";
+import { createWatermark, type Watermark } from "./offsets.ts";
+import type { Batch, BatchHandler, SourceRecord } from "#consumer/ports.ts";
+import {
+  prepare,
+  type RecordDependencies,
+  type RecordSettings,
+  type RecordWork,
+} from "./record.ts";
+
+interface PipelineSettings extends RecordSettings {
+  /** Upper bound of the time between a record's end and its commit, while its batch is still at work. */
+  readonly commitIntervalMs: number;
+  /** Bounds of what handlers leave to be acknowledged and committed, of all partitions. */
+  readonly recordsInFlightMax: number;
+  readonly bytesInFlightMax: number;
+  /** How long running work is waited for after the assignment was lost or a stop began. */
+  readonly drainMs: number;
+}
+
+export interface PipelineDependencies extends RecordDependencies {
+  readonly settings: PipelineSettings;
+  /** Shared by all partitions: one bound, and one order per incident, for the whole process. */
+  readonly lanes: Lanes;
+  /** Told about an error that no redelivery can mend; the process is expected to stop. */
+  readonly onFatal: (error: ConsumerError) => void;
+}
+
+/**
+ * The way of a batch: decode, plan, execute in lanes, commit what is contiguously done.
+ *
+ * - Records of one incident run one after another, others side by side; none blocks another. Only the
+ *   commit waits for the first record that is not terminal. A dead letter that waits for its acknowledgement holds no lane.
+ * - The terminal prefix is committed every `commitIntervalMs`, when the group begins to rebalance, and at the end,
+ *   whatever the end is, but never after the assignment was lost.
+ * - The handler resolves when every record is terminal and committed, or when nothing is left of it but dead letters, and
+ *   commits that wait for those of earlier batches; within bounds, so that the partition goes on. It rejects, after what runs has ended
+ *   (waiting at most `drainMs`): with the assignment's reason; with "assignment-lost" when a stop left
+ *   records undone; or with the error that halted the batch. Rejected means: the rest has to come again.
+ */
+export function createPipeline(dependencies: PipelineDependencies): Pipeline {
+  const backlog = createBacklog(dependencies.settings);
+  return {
+    handle: (batch) => handle(batch, backlog, dependencies),
+    leftOver: backlog.leftOver,
+  };
+}
+
+export interface Pipeline {
+  readonly handle: BatchHandler;
+  /** What handlers that have ended have left to be acknowledged and committed. */
+  readonly leftOver: ReadonlySet<Promise<void>>;
+}
+
+/** A batch at work. */
+interface Work {
+  readonly batch: Batch;
+  readonly watermark: Watermark;
+  /** By an error of this batch, or its end. */
+  readonly halting: AbortController;
+  readonly startedMs: number;
+  /** What earlier batches of the assignment have left. */
+  readonly earlier: LeftOver | undefined;
+  committed: bigint | undefined;
+}
+
+/** A record that has not ended with its preparation. */
+interface OpenRecord extends RecordWork {
+  readonly record: SourceRecord;
+  /** In its batch. */
+  readonly index: number;
+}
+
+async function handle(
+  batch: Batch,
+  backlog: Backlog,
+  dependencies: PipelineDependencies,
+): Promise<void> {
+  const work: Work = {
+    batch,
+    watermark: createWatermark(
+      batch.records.map(({ offset }) => offset),
+      batch.nextOffset,
+    ),
+    halting: new AbortController(),
+    startedMs: dependencies.clock.monotonicMs(),
+    earlier: backlog.of(batch.assignment),
+    committed: undefined,
+  };
+  let isLeft = false;
+  try {
+    batch.beforeRevoke?.(() => committable(work));
+    const open = await prepareAll(work, dependencies);
+    if (open.length > 0 || isWaiting(work)) {
+      const ending = runAll(open, work, dependencies);
+      await Promise.race([ending.ended, patience(ending, dependencies)]);
+      const isOver = ending.halted.aborted || (work.watermark.pending === 0 && !isWaiting(work));
+      isLeft = !isOver && backlog.takes(batch, () => finishLater(work, ending, dependencies));
+      if (isLeft) return;
+      await ending.ended;
+    }
+    await finish(work, dependencies);
+  } finally {
+    // Releases what listens on the signals that outlive the batch.
+    if (!isLeft) work.halting.abort(BATCH_ENDED);
+  }
+}
+
+/** How long the next batch is held up for dead letters that are on their way: mostly the broker takes them at once. */
+const PATIENCE_MS = 1_000;
+
+async function patience(
+  { halted, released }: Ending,
+  { clock }: PipelineDependencies,
+): Promise<void> {
+  await released;
+  await clock.sleep(PATIENCE_MS, halted).catch(() => undefined);
+}
+
+/** True when it is committed; false when it never will be. */
+async function finishLater(
+  work: Work,
+  { ended, halted }: Ending,
+  dependencies: PipelineDependencies,
+): Promise<boolean> {
+  const { clock, log, onFatal, settings, stopping } = dependencies;
+  const { topic, partition } = work.batch.assignment;
+  try {
+    await ended;
+    for (;;) {
+      try {
+        await finish(work, dependencies);
+        return true;
+      } catch (error) {
+        if (halted.aborted || hasCode(error, "assignment-lost")) throw error;
+        log.warn("commit.failed", { topic, error });
+      }
+      await clock.sleep(settings.commitIntervalMs, halted);
+    }
+  } catch (error) {
+    const explained =
+      stopping.aborted || work.batch.assignment.signal.aborted || hasCode(error, "assignment-lost");
+    log.debug("batch.abandoned", { topic, partition, error });
+    if (!explained) onFatal(asConsumerError(error));
+    return false;
+  } finally {
+    work.halting.abort(BATCH_ENDED);
+  }
+}
+
+function isWaiting({ earlier }: Work): boolean {
+  return earlier !== undefined && !earlier.isCommitted;
+}
+
+function committable(work: Work): bigint | undefined {
+  return isWaiting(work) ? undefined : work.watermark.committable;
+}
+
+const BATCH_ENDED = new ConsumerError("internal", "the batch has ended");
+
+/** How long a batch may keep the event loop for itself while it is prepared. */
+const TURN_MS_MAX = 50;
+
+/**
+ * Many, and of a replayed topic nearly all, have ended with that. In slices, since a record at the size limit takes as
+ * long as thousands of others: heartbeats, probes and signals are heard in between.
+ */
+async function prepareAll(work: Work, dependencies: PipelineDependencies): Promise<OpenRecord[]> {
+  const { clock } = dependencies;
+  const open: OpenRecord[] = [];
+  const isOver = (): boolean => endsOf(work, dependencies).some((signal) => signal.aborted);
+  if (isOver()) return open;
+  let turnMs = clock.monotonicMs();
+  for (const [index, record] of work.batch.records.entries()) {
+    if (clock.monotonicMs() - turnMs > TURN_MS_MAX) {
+      await clock.sleep(0);
+      if (isOver()) break;
+      turnMs = clock.monotonicMs();
+    }
+    try {
+      const prepared = prepare(record, dependencies);
+      if (prepared) open.push({ ...prepared, record, index });
+      else work.watermark.done(index);
+    } catch (error) {
+      fail(error, record, work, dependencies);
+      break;
+    }
+  }
+  return open;
+}
+
+interface Ending {
+  /** Nothing new is started once it aborted. */
+  readonly halted: AbortSignal;
+  /** What is left, if anything, are dead letters. */
+  readonly released: Promise<unknown>;
+  /** Nothing is left, and the earlier batches are committed; or the batch was halted. */
+  readonly ended: Promise<void>;
+}
+
+function runAll(
+  open: readonly OpenRecord[],
+  work: Work,
+  dependencies: PipelineDependencies,
+): Ending {
+  const halted = AbortSignal.any(endsOf(work, dependencies));
+  const over = new AbortController();
+  const committing = commitAtInterval(work, dependencies, over.signal);
+  const running = open.map((each) => runRecord(each, halted, work, dependencies));
+  const end = async (): Promise<void> => {
+    const all = running.map(({ ended }) => ended);
+    await allOrDrained(all, halted, work, dependencies);
+    if (isWaiting(work)) await Promise.race([work.earlier?.settled, aborted(halted)]);
+    over.abort();
+    await committing;
+  };
+  const ended = end();
+  const released = Promise.all(running.map((each) => each.released));
+  return { halted, released: Promise.race([released, ended]), ended };
+}
+
+/** Both never reject: what goes wrong halts the batch, before its lane goes on to the next record. */
+function runRecord(
+  { lane, run, record, index }: OpenRecord,
+  halted: AbortSignal,
+  work: Work,
+  dependencies: PipelineDependencies,
+): { readonly released: Promise<void>; readonly ended: Promise<void> } {
+  const { batch, startedMs, watermark } = work;
+  const { clock, lanes, metrics } = dependencies;
+  const attempt = async (release: () => void): Promise<void> => {
+    try {
+      await run({ assignment: batch.assignment, halted, release });
+      watermark.done(index);
+      metrics.observe("record", clock.monotonicMs() - startedMs);
+    } catch (error) {
+      fail(error, record, work, dependencies);
+    }
+  };
+  if (lane === undefined) return { released: Promise.resolve(), ended: attempt(() => undefined) };
+  let ending: Promise<void> | undefined;
+  const inLane = async (): Promise<void> => {
+    const { promise, resolve: release } = Promise.withResolvers<void>();
+    ending = attempt(release);
+    await Promise.race([ending, promise]);
+  };
+  // Rejects only when it is given up before its turn, and then the batch is halted already.
+  const released = lanes.run(lane, inLane, halted).catch(() => undefined);
+  return { released, ended: released.then(() => ending) };
+}
+
+/** What may end a batch early: a lost assignment, a stop of the process, an error of its own. */
+function endsOf({ batch, halting }: Work, { stopping }: PipelineDependencies): AbortSignal[] {
+  return [batch.assignment.signal, stopping, halting.signal];
+}
+
+/** Halts the batch; tells about what neither a revocation nor a stop explains. */
+function fail(
+  error: unknown,
+  { topic, partition, offset }: SourceRecord,
+  work: Work,
+  dependencies: PipelineDependencies,
+): void {
+  const { log, onFatal } = dependencies;
+  const explained =
+    hasCode(error, "assignment-lost") ||
+    endsOf(work, dependencies).some((signal) => signal.aborted && signal.reason === error);
+  work.halting.abort(error);
+  if (explained) return;
+  log.error("record.failed", { topic, partition, offset: String(offset), error });
+  const failure = asConsumerError(error);
+  if (!failure.retriable) onFatal(failure);
+}
+
+/** Resolves when all have ended, or `drainMs` after the batch was halted. */
+async function allOrDrained(
+  records: readonly Promise<void>[],
+  halted: AbortSignal,
+  { batch, watermark }: Work,
+  { clock, log, settings }: PipelineDependencies,
+): Promise<void> {
+  const ended = new AbortController();
+  const all = Promise.all(records).then(() => ended.abort());
+  await Promise.race([all, aborted(halted)]);
+  if (ended.signal.aborted) return;
+  const drained = clock.sleep(settings.drainMs, ended.signal).catch(() => undefined);
+  await Promise.race([all, drained]);
+  if (ended.signal.aborted) return;
+  const { topic, partition } = batch.assignment;
+  log.error("batch.drain-overrun", { topic, partition, pending: watermark.pending });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+async function commitAtInterval(
+  work: Work,
+  dependencies: PipelineDependencies,
+  ended: AbortSignal,
+): Promise<void> {
+  const { clock, log, settings } = dependencies;
+  while (!ended.aborted) {
+    await clock.sleep(settings.commitIntervalMs, ended).catch(() => undefined);
+    if (ended.aborted) return;
+    try {
+      await commit(work, dependencies);
+    } catch (error) {
+      if (hasCode(error, "assignment-lost")) {
+        work.halting.abort(error);
+        return;
+      }
+      log.warn("commit.failed", { topic: work.batch.assignment.topic, error });
+    }
+  }
+}
+
+/** Commits the terminal prefix when it has grown and the partition is still ours. */
+async function commit(work: Work, dependencies: PipelineDependencies): Promise<void> {
+  const { batch } = work;
+  const next = committable(work);
+  if (next === undefined || next === work.committed || batch.assignment.signal.aborted) return;
+  try {
+    await batch.commit(next);
+  } catch (error) {
+    if (hasCode(error, "assignment-lost")) {
+      dependencies.metrics.count("commits", { result: "lost" });
+    }
+    throw error;
+  }
+  work.committed = next;
+  dependencies.metrics.count("commits", { result: "acknowledged" });
+}
+
+/** The last commit, and what the handler ends with. */
+async function finish(work: Work, dependencies: PipelineDependencies): Promise<void> {
+  const { batch, halting, watermark } = work;
+  const { log, stopping } = dependencies;
+  const { topic, partition, signal } = batch.assignment;
+  signal.throwIfAborted();
+  // Of an error, as long as there is no stop.
+  const error: unknown = halting.signal.reason;
+  // Lost, though the signal of the assignment does not say so yet: nothing may be committed any more.
+  if (!stopping.aborted && hasCode(error, "assignment-lost")) throw error;
+  await commit(work, dependencies);
+  if (watermark.pending === 0 && !isWaiting(work)) return;
+
+  const left = `${watermark.pending} of ${batch.records.length} records`;
+  log.info("batch.left", { topic, partition, left, error: error ?? stopping.reason });
+  const why = stopping.aborted ? "the process stops" : "an earlier batch may not be committed";
+  if (!stopping.aborted && error !== undefined) throw asConsumerError(error);
+  throw new ConsumerError(
+    "assignment-lost",
+    `${topic}/${partition}: ${why}; ${left} are not done and stay uncommitted`,
+  );
+}
+
+function asConsumerError(error: unknown): ConsumerError {
+  return error instanceof ConsumerError
+    ? error
+    : new ConsumerError("internal", "a record ended in an unexpected error", { cause: error });
+}

@@ -1,0 +1,145 @@
+import { type DeadLetter, publishDeadLetter } from "#consumer/action/dead-letter.ts";
+import { decode, type IncidentFormat } from "#consumer/planning/decode.ts";
+import { type Executor, endedBefore, type KnownEnds } from "#consumer/action/execute.ts";
+import { namedTags } from "#consumer/planning/named-tags.ts";
+import type { Lanes } from "./lanes.ts";
+import {
+  match,
+  type MatchedAction,
+  type PlanSettings,
+  type Rule,
+} from "#consumer/planning/plan.ts";
+import type {
+  Assignment,
+  Broker,
+  Clock,
+  Log,
+  Metrics,
+  Random,
+  SourceRecord,
+} from "#consumer/ports.ts";
+import type { RetryPolicy } from "#consumer/async/retry.ts";
+import type { Troubles } from "#consumer/async/outages.ts";
+
+export interface RecordSettings {
+  readonly format: IncidentFormat;
+  readonly rules: readonly Rule[];
+  readonly plan: PlanSettings;
+  /** How far in the future an incident may have started. */
+  readonly clockSkewMsMax: number;
+  readonly deadLetterTopic: string;
+  /** Between tries of a dead letter. */
+  readonly retry: RetryPolicy;
+}
+
+export interface RecordDependencies {
+  readonly execute: Executor;
+  readonly history: KnownEnds & { readonly clock: Pick<Clock, "wallMs"> };
+  readonly broker: Pick<Broker, "publish">;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Dead letters that the broker refuses at present. Default: nobody asks. */
+  readonly unacknowledged?: Troubles;
+  /** Bounds the dead letters that are on their way. Default: no bound. */
+  readonly publishing?: Lanes;
+  readonly settings: RecordSettings;
+  /** Aborts when the process begins to stop. */
+  readonly stopping: AbortSignal;
+}
+
+/** The batch that a record came with. */
+interface RecordContext {
+  readonly assignment: Assignment;
+  /** Aborts when nothing new may be started for this batch; what runs goes on to its end. */
+  readonly halted: AbortSignal;
+  /** Called when nothing is left but dead letters that the broker has to acknowledge: the lane goes on. */
+  readonly release: () => void;
+}
+
+/** What is to be done for a record. */
+export interface RecordWork {
+  /** Works of one lane run one after another: the incident. Undefined where only a dead letter is to be sent. */
+  readonly lane: string | undefined;
+  /** Resolves when the record is terminal, rejects when it is not: with the reason of `halted`, or the error. */
+  readonly run: (context: RecordContext) => Promise<void>;
+}
+
+/**
+ * Decodes and matches a record, without side effects but metrics. Undefined when it is terminal at once (a
+ * tombstone, no rule applies, or all its actions are done); else the work that makes it so: its dead letter
+ * acknowledged (undecodable, oversized), or all its actions settled.
+ */
+export function prepare(
+  record: SourceRecord,
+  dependencies: RecordDependencies,
+): RecordWork | undefined {
+  const { clock, history, log, metrics, settings } = dependencies;
+  const decoded = decode(record, settings.format, {
+    tagsNamed: namedTags(settings.rules),
+    // The later of both clocks: the volume's is behind by as long as its last comparison took, the own one may be wrong.
+    startedOnMsMax: Math.max(history.clock.wallMs(), clock.wallMs()) + settings.clockSkewMsMax,
+  });
+  if (decoded.kind === "tombstone") {
+    metrics.count("records", { result: "tombstone" });
+    return undefined;
+  }
+  if (decoded.kind === "rejected") {
+    metrics.count("records", { result: "undecodable" });
+    const { reason, detail } = decoded.rejection;
+    const letter = { reason, detail, record, incidentId: null };
+    return { lane: undefined, run: ({ halted }) => deadLetter(letter, halted, dependencies) };
+  }
+  const { incident, tagsDropped } = decoded;
+  for (const { rule, detail } of tagsDropped) {
+    metrics.count("tags_dropped", { rule });
+    log.debug("tag.dropped", { incident: incident.id, detail });
+  }
+  const matched = match(incident, settings.rules, settings.plan);
+  metrics.count("records", { result: matched.length > 0 ? "matched" : "unmatched" });
+  const open = matched.filter((action) => !endedBefore(action, dependencies));
+  if (open.length === 0) return undefined;
+  return {
+    lane: incident.id,
+    run: (context) => settle(open, record, context, dependencies),
+  };
+}
+
+/**
+ * One after another, in the order of the rules: what a rule does first has its effect first. Only the end of the record
+ * waits for dead letters: an action that has ended, durably, has its effect or never will, whoever hears of it when.
+ */
+async function settle(
+  actions: readonly MatchedAction[],
+  record: SourceRecord,
+  { assignment, halted, release }: RecordContext,
+  dependencies: RecordDependencies,
+): Promise<void> {
+  const { execute, stopping } = dependencies;
+  const settling: Promise<unknown>[] = [];
+  try {
+    for (const action of actions) {
+      halted.throwIfAborted();
+      const { promise: ended, resolve: onEnded } = Promise.withResolvers<void>();
+      const settled = execute(action.plan(), { assignment, record, stopping, onEnded });
+      settling.push(settled);
+      await Promise.race([settled, ended]);
+    }
+    release();
+  } finally {
+    await Promise.allSettled(settling);
+  }
+  await Promise.all(settling);
+}
+
+/** Resolves when the broker has it; tries until then, or until `halted`. */
+async function deadLetter(
+  letter: DeadLetter,
+  halted: AbortSignal,
+  dependencies: RecordDependencies,
+): Promise<void> {
+  const { deadLetterTopic: topic, retry } = dependencies.settings;
+  halted.throwIfAborted();
+  await publishDeadLetter(letter, halted, { ...dependencies, topic, retry });
+}

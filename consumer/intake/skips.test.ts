@@ -1,0 +1,186 @@
+import { expect, test } from "vitest";
+
+import { createSeededRandom } from "#fixtures/ports/clock.ts";
+import { createExecutionScene } from "#fixtures/consumer/execution.ts";
+import { fakeBroker, recordingLog, recordingMetrics } from "#fixtures/ports/in-memory-ports.ts";
+
+import { readVolume } from "#consumer/operations/volume.ts";
+import { orderSkip } from "#consumer/operations/skip-command.ts";
+import type { UnreadablePositions } from "#consumer/ports.ts";
+import { standingPath } from "./skip-order.ts";
+import { createSkips } from "./skips.ts";
+
+const ASKED = {
+  topic: "incidents",
+  partition: 3,
+  offset: "42",
+  by: "eve",
+  reason: "a broken disk",
+};
+const MINUTE_MS = 60_000;
+
+type Scene = ReturnType<typeof createExecutionScene>;
+
+function found(fields: Partial<UnreadablePositions> = {}): UnreadablePositions {
+  const signal = new AbortController().signal;
+  return {
+    assignment: { topic: "incidents", partition: 3, epoch: 1, signal },
+    offset: 42n,
+    endOffset: 46n,
+    fingerprint: "abc123",
+    cause: "unreadable",
+    detail: "its checksum is wrong",
+    ...fields,
+  };
+}
+
+/** A volume that has a history, and pods that ask about what they cannot read. */
+async function createScene() {
+  const scene = createExecutionScene();
+  await using _pod = await scene.start("a");
+  let seed = 1;
+  const startPod = (pod: string) => {
+    const broker = fakeBroker();
+    const log = recordingLog();
+    const unreadable = createSkips({
+      files: scene.volume.mount(),
+      clock: scene.clock,
+      random: createSeededRandom((seed += 1)),
+      pod,
+      writer: pod,
+      broker,
+      topic: "dead",
+      retry: { delayMsMin: 100, delayMsMax: 1000 },
+      log,
+      metrics: recordingMetrics(),
+      stopping: new AbortController().signal,
+    });
+    return { broker, log, unreadable };
+  };
+  const order = (asked: Partial<typeof ASKED> = {}) =>
+    orderSkip(
+      { ...ASKED, ...asked },
+      { files: scene.volume.mount(), directory: "/data" },
+      { clock: scene.clock, random: createSeededRandom((seed += 1)) },
+    );
+  return { scene, startPod, order };
+}
+
+async function audits({ volume }: Scene) {
+  const { history } = await readVolume(volume.mount(), "/data");
+  return [...history.index.audits()];
+}
+
+test("what cannot be read is passed once it is ordered, after its dead letter, and audited", async () => {
+  const { scene, startPod, order } = await createScene();
+  const { broker, log, unreadable } = startPod("a");
+  expect(await unreadable(found())).toBeUndefined();
+  expect(broker.published).toEqual([]);
+
+  expect(await order()).toMatchObject({ offset: "42", endOffset: "46", by: "eve" });
+  expect(await audits(scene)).toEqual([
+    expect.objectContaining({
+      kind: "skip",
+      topic: "incidents",
+      partition: 3,
+      offset: "42",
+      endOffset: "46",
+      by: "eve",
+      reason: "a broken disk",
+    }),
+  ]);
+  const acknowledged = Promise.withResolvers<void>();
+  broker.onPublish(() => acknowledged.promise);
+  let passed: unknown = "not yet";
+  const passing = unreadable(found()).then((end) => (passed = end));
+  await scene.clock.advance(MINUTE_MS);
+  expect(passed).toBe("not yet");
+  acknowledged.resolve();
+  await passing;
+  expect(passed).toBe(46n);
+  expect(broker.published).toEqual([
+    {
+      topic: "dead",
+      key: null,
+      value: new Uint8Array(0),
+      headers: {
+        "dead-letter-reason": "skipped",
+        "dead-letter-detail":
+          "positions 42 to 45 skipped by eve: a broken disk (its checksum is wrong)",
+        "dead-letter-value-omitted": "positions 42 to 45 could not be read",
+        "source-topic": "incidents",
+        "source-partition": "3",
+        "source-offset": "42",
+        "source-offset-last": "45",
+      },
+    },
+  ]);
+  expect(log.of("partition.skipped")).toHaveLength(1);
+  await expect(order()).rejects.toThrow(/does not stand still/);
+});
+
+test("an order is for these bytes at this position: no other place, no other bytes, and no position beyond", async () => {
+  const { startPod, order } = await createScene();
+  const { unreadable } = startPod("a");
+  await unreadable(found());
+  await order();
+  expect(await unreadable(found({ fingerprint: "def456" }))).toBeUndefined();
+  expect(await unreadable(found({ offset: 43n }))).toBeUndefined();
+  const elsewhere = { ...found().assignment, partition: 4 };
+  expect(await unreadable(found({ assignment: elsewhere }))).toBeUndefined();
+  expect(await unreadable(found({ endOffset: 99n }))).toBe(46n);
+  expect(await unreadable(found({ endOffset: 44n }))).toBe(44n);
+});
+
+test("another pod that has the partition by then obeys the order", async () => {
+  const { startPod, order } = await createScene();
+  await startPod("a").unreadable(found());
+  await order();
+  const { broker, unreadable } = startPod("b");
+  expect(await unreadable(found())).toBe(46n);
+  expect(broker.published).toHaveLength(1);
+});
+
+test("nothing is ordered for a partition that does not stand still there, does so no longer, or was ordered before", async () => {
+  const { scene, startPod, order } = await createScene();
+  await expect(order()).rejects.toThrow("incidents/3 at offset 42 does not stand still");
+  const { unreadable } = startPod("a");
+  await unreadable(found());
+  await expect(order({ offset: "41" })).rejects.toThrow(
+    /at offset 41 does not stand still there, but at offset 42/,
+  );
+  await expect(order({ partition: 2 })).rejects.toMatchObject({ code: "usage" });
+  await expect(order({ topic: "../claims" })).rejects.toThrow(/not the name of a topic/);
+  await scene.clock.advance(6 * MINUTE_MS);
+  await expect(order()).rejects.toThrow(/was last seen to stand still at .*, by a$/);
+  expect(await audits(scene)).toEqual([]);
+
+  await unreadable(found());
+  await order();
+  await expect(order({ by: "bob" })).rejects.toThrow(/was ordered to be skipped by eve at/);
+  expect(await audits(scene)).toHaveLength(1);
+});
+
+test("a volume that cannot be written keeps no order from being read", async () => {
+  const { scene, startPod, order } = await createScene();
+  const { unreadable } = startPod("a");
+  await unreadable(found());
+  await order();
+  const failing = createSkips({
+    files: scene.volume.mount(({ operation, phase }) => {
+      if (operation === "rename" && phase === "before") throw new Error("EROFS");
+    }),
+    clock: scene.clock,
+    random: createSeededRandom(9),
+    pod: "b",
+    writer: "b",
+    broker: fakeBroker(),
+    topic: "dead",
+    retry: { delayMsMin: 100, delayMsMax: 1000 },
+    log: recordingLog(),
+    metrics: recordingMetrics(),
+    stopping: new AbortController().signal,
+  });
+  expect(await failing(found())).toBe(46n);
+  expect(scene.volume.file(standingPath("incidents", 3))).toBeUndefined();
+});

@@ -1,0 +1,100 @@
+import { type DeadLetterDependencies, publishDeadLetter } from "#consumer/action/dead-letter.ts";
+import { messageOf } from "#consumer/errors.ts";
+import type { Files, UnreadableHandler, UnreadablePositions } from "#consumer/ports.ts";
+import {
+  readSkipOrder,
+  type SkipOrder,
+  standingPath,
+  type StandingPositions,
+} from "./skip-order.ts";
+
+interface SkipDependencies extends DeadLetterDependencies {
+  readonly files: Files;
+  /** The name of this pod. */
+  readonly pod: string;
+  /** Unique to this run of this process: it begins the names of temporary files. */
+  readonly writer: string;
+  /** Aborts when the process begins to stop. */
+  readonly stopping: AbortSignal;
+}
+
+/**
+ * Tells the operators, on the volume, at which positions a partition stands still, and looks whether one of them has ordered to
+ * pass exactly these: not others, and not other bytes at the same place. The dead letter that names them is acknowledged first.
+ */
+export function createSkips(dependencies: SkipDependencies): UnreadableHandler {
+  const { files, log, stopping } = dependencies;
+  let written = 0;
+
+  async function tell(standing: StandingPositions): Promise<void> {
+    const path = standingPath(standing.topic, standing.partition);
+    await files.makeDirectory(path.slice(0, path.lastIndexOf("/")));
+    written += 1;
+    const temporary = `temporary/${dependencies.writer}.standstill-${written}`;
+    const file = await files.createExclusive(temporary);
+    try {
+      await file.append(new TextEncoder().encode(`${JSON.stringify(standing)}\n`));
+      await file.dataSync();
+    } finally {
+      await file.close();
+    }
+    try {
+      await files.rename(temporary, path);
+    } catch (error) {
+      await files.unlink(temporary).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  return async (found) => {
+    const { topic, partition } = found.assignment;
+    const standing = standingOf(found, dependencies);
+    await tell(standing).catch((error: unknown) =>
+      log.warn("standstill.not-told", { topic, partition, error: messageOf(error) }),
+    );
+    const order = await readSkipOrder(files, standing);
+    if (order === undefined) return undefined;
+    const ordered = BigInt(order.endOffset);
+    const endOffset = ordered < found.endOffset ? ordered : found.endOffset;
+    const giveUp = AbortSignal.any([found.assignment.signal, stopping]);
+    await publishDeadLetter(letterOf(found, endOffset, order), giveUp, dependencies);
+    const { by, reason } = order;
+    const offset = String(found.offset);
+    log.warn("partition.skipped", {
+      topic,
+      partition,
+      offset,
+      endOffset: String(endOffset),
+      by,
+      reason,
+    });
+    // What is left behind grows old, and is refused by the command.
+    await files.unlink(standingPath(topic, partition)).catch(() => undefined);
+    return endOffset;
+  };
+}
+
+function standingOf(
+  { assignment, offset, endOffset, fingerprint, cause, detail }: UnreadablePositions,
+  { clock, pod }: SkipDependencies,
+): StandingPositions {
+  const { topic, partition } = assignment;
+  const positions = { topic, partition, offset: String(offset), endOffset: String(endOffset) };
+  return { format: 1, ...positions, fingerprint, cause, detail, pod, seenMs: clock.wallMs() };
+}
+
+function letterOf(found: UnreadablePositions, endOffset: bigint, { by, reason }: SkipOrder) {
+  const { assignment, offset, detail } = found;
+  const { topic, partition } = assignment;
+  const lastOffset = endOffset - 1n;
+  const positions =
+    offset === lastOffset ? `position ${offset}` : `positions ${offset} to ${lastOffset}`;
+  return {
+    reason: "skipped",
+    detail: `${positions} skipped by ${by}: ${reason} (${detail})`,
+    record: { topic, partition, offset, key: null, value: null, headers: {}, timestampMs: -1 },
+    lastOffset,
+    valueOmitted: `${positions} could not be read`,
+    incidentId: null,
+  } as const;
+}

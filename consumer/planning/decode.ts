@@ -1,0 +1,234 @@
+import { type Incident, type Rejection, rejection } from "./incident.ts";
+import type { SourceRecord } from "#consumer/ports.ts";
+import { type ReadTags, readTags, scalarFault, TEXT_LENGTH_MAX, VALUES_MAX } from "./tags.ts";
+
+/** Where the fields of an incident stand in the JSON value, since the envelope over Kafka is site-specific. */
+export interface IncidentFormat {
+  /** Dotted paths from the root of the value, such as `incident.id`. */
+  readonly paths: {
+    readonly id: string;
+    readonly status: string;
+    readonly severity: string;
+    readonly startedOn: string;
+    readonly title: string;
+    readonly environment: string;
+    readonly tags: string;
+  };
+  /** "s" and "ms": integer since the epoch; "iso": ISO 8601 with a time zone. */
+  readonly startedOnUnit: "s" | "ms" | "iso";
+  /** Longest value that is parsed, bytes. Default 1 MiB. */
+  readonly valueBytesMax?: number;
+}
+
+export interface DecodeContext {
+  /**
+   * The tags that a rule names; default: every tag may be. An odd one among them rejects the record, any other is left
+   * out, since nobody would have looked at it.
+   */
+  readonly tagsNamed?: ReadonlySet<string>;
+  /** A later start is refused: its claims would outlive every sweep. Default: none is too late. */
+  readonly startedOnMsMax?: number;
+}
+
+export type Decoded =
+  | {
+      readonly kind: "incident";
+      readonly incident: Incident;
+      /** What is wrong with each tag that was left out. */
+      readonly tagsDropped: readonly Rejection[];
+    }
+  /** A record without a value: nothing to do. */
+  | { readonly kind: "tombstone" }
+  | { readonly kind: "rejected"; readonly rejection: Rejection };
+
+/**
+ * Bytes to incident, once, at the edge. Never throws: what is wrong with a record is a value that names the
+ * place, the rule and the offending value.
+ *
+ * Required are id, status and startedOn, of which the action key is made; severity, title, environment and
+ * tags may be absent or null. Strings are kept as they are (no trimming, no change of case): a key must
+ * not make two incidents one. Lone surrogates are refused, because UTF-8 maps all of them to one character.
+ */
+export function decode(
+  record: Pick<SourceRecord, "value">,
+  format: IncidentFormat,
+  context: DecodeContext = {},
+): Decoded {
+  if (record.value === null) return { kind: "tombstone" };
+  try {
+    const value = parse(record.value, format);
+    const { tags, odd } = tagsOf(value, format.paths.tags);
+    const tagsDropped = odd.size === 0 ? NONE_DROPPED : unrelated(odd, context.tagsNamed);
+    return { kind: "incident", incident: incidentOf(value, tags, format, context), tagsDropped };
+  } catch (error) {
+    if (error instanceof Refused) return { kind: "rejected", rejection: error.rejection };
+    throw error;
+  }
+}
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+const VALUE_BYTES_MAX = 1_048_576;
+const KEY_FIELD_LENGTH_MAX = 512;
+const NONE_DROPPED: readonly Rejection[] = [];
+
+/** Shortcut out of nested parsing; never leaves this file. */
+class Refused extends Error {
+  readonly rejection: Rejection;
+  constructor(rejected: Rejection) {
+    super(rejected.detail);
+    this.rejection = rejected;
+  }
+}
+
+function refuse(place: string, rule: Rejection["rule"], value?: unknown): never {
+  throw new Refused(
+    rejection(rule === "too-large" ? "oversized" : "undecodable", place, rule, value),
+  );
+}
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+function parse(bytes: Uint8Array, format: IncidentFormat): JsonObject {
+  const bytesMax = format.valueBytesMax ?? VALUE_BYTES_MAX;
+  if (bytes.byteLength > bytesMax) {
+    refuse("value", "too-large", `${bytes.byteLength} bytes, at most ${bytesMax}`);
+  }
+  if (bytes.byteLength === 0) refuse("value", "empty");
+  let json: string;
+  try {
+    json = UTF8.decode(bytes);
+  } catch {
+    return refuse("value", "not-utf8");
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    return refuse("value", "not-json", json);
+  }
+  return isObject(value) ? value : refuse("value", "not-an-object", value);
+}
+
+function tagsOf(value: JsonObject, place: string): ReadTags {
+  const read = readTags(at(value, place), place);
+  if ("reason" in read) throw new Refused(read);
+  return read;
+}
+
+function unrelated(
+  odd: ReadTags["odd"],
+  tagsNamed: ReadonlySet<string> | undefined,
+): readonly Rejection[] {
+  for (const [name, rejected] of odd) {
+    if (tagsNamed === undefined || tagsNamed.has(name)) throw new Refused(rejected);
+  }
+  return [...odd.values()];
+}
+
+function incidentOf(
+  value: JsonObject,
+  tags: Incident["tags"],
+  { paths, startedOnUnit }: IncidentFormat,
+  { startedOnMsMax }: DecodeContext,
+): Incident {
+  return {
+    id: keyField(value, paths.id),
+    status: keyField(value, paths.status),
+    severity: optionalText(value, paths.severity),
+    startedOnMs: instant(value, paths.startedOn, startedOnUnit, startedOnMsMax),
+    title: optionalText(value, paths.title),
+    environments: environmentsOf(at(value, paths.environment), paths.environment),
+    tags,
+  };
+}
+
+/** undefined when any step is absent. Own properties only, so that "__proto__" and friends are just names. */
+function at(value: JsonObject, path: string): unknown {
+  let current: unknown = value;
+  for (const name of path.split(".")) {
+    if (!isObject(current) || !Object.hasOwn(current, name)) return undefined;
+    current = current[name];
+  }
+  return current;
+}
+
+function required(value: JsonObject, path: string): unknown {
+  const found = at(value, path);
+  return found === undefined || found === null ? refuse(path, "missing") : found;
+}
+
+function keyField(value: JsonObject, path: string): string {
+  const found = required(value, path);
+  if (typeof found !== "string") return refuse(path, "wrong-type", found);
+  if (found.trim() === "") refuse(path, "empty", found);
+  if (found.length > KEY_FIELD_LENGTH_MAX) refuse(path, "too-long", found);
+  if (hasControlCharacter(found)) refuse(path, "control-character", found);
+  return wellFormed(found, path);
+}
+
+function optionalText(value: JsonObject, path: string): string | null {
+  const found = at(value, path);
+  return found === undefined || found === null ? null : text(found, path);
+}
+
+function text(value: unknown, place: string): string {
+  if (typeof value !== "string") return refuse(place, "wrong-type", value);
+  if (value.length > TEXT_LENGTH_MAX) refuse(place, "too-long", value);
+  return wellFormed(value, place);
+}
+
+function wellFormed(value: string, place: string): string {
+  return value.isWellFormed() ? value : refuse(place, "not-well-formed", value);
+}
+
+function hasControlCharacter(value: string): boolean {
+  for (let index = 0; index < value.length; index++) {
+    const code = value.charCodeAt(index);
+    if (code < 0x20 || code === 0x7f) return true;
+  }
+  return false;
+}
+
+function environmentsOf(value: unknown, place: string): readonly string[] {
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value)) return [scalar(value, place)];
+  if (value.length > VALUES_MAX)
+    refuse(place, "too-many", `${value.length}, at most ${VALUES_MAX}`);
+  return value.map((entry, index) => scalar(entry, `${place}[${index}]`));
+}
+
+function scalar(value: unknown, place: string): string {
+  const fault = scalarFault(value);
+  return fault === undefined ? String(value) : refuse(place, fault, value);
+}
+
+/** With a zone, because a local time would name another instant on every host. */
+const ISO_8601 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/;
+/** A value in the wrong unit lands far outside: seconds read as milliseconds in 1970, the reverse after 50000. */
+const EARLIEST_MS = Date.UTC(2000, 0, 1);
+const LATEST_MS = Date.UTC(2100, 0, 1);
+
+function instant(
+  value: JsonObject,
+  path: string,
+  unit: IncidentFormat["startedOnUnit"],
+  msMax = Number.POSITIVE_INFINITY,
+): number {
+  const found = required(value, path);
+  let ms: number;
+  if (unit === "iso") {
+    if (typeof found !== "string") return refuse(path, "wrong-type", found);
+    ms = ISO_8601.test(found) ? Date.parse(found) : Number.NaN;
+  } else {
+    if (typeof found !== "number") return refuse(path, "wrong-type", found);
+    ms = Number.isInteger(found) ? found * (unit === "s" ? 1_000 : 1) : Number.NaN;
+  }
+  if (Number.isNaN(ms)) refuse(path, "not-an-instant", found);
+  if (ms < EARLIEST_MS || ms >= LATEST_MS) refuse(path, "out-of-range", found);
+  if (ms > msMax) refuse(path, "in-the-future", `${String(found)} (${new Date(ms).toISOString()})`);
+  return ms;
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,62 @@
+import type { Incident } from "./incident.ts";
+import type { HttpAction } from "#consumer/ports.ts";
+
+/** Every field that is given must hold one of its values, compared exactly; none given matches every incident. */
+export interface Match {
+  readonly status?: readonly string[] | undefined;
+  readonly severity?: readonly string[] | undefined;
+  /** Holds when any environment of the incident is among them. */
+  readonly environment?: readonly string[] | undefined;
+  /** Every tag that is named must have one of its values. */
+  readonly tags?: Readonly<Record<string, readonly string[]>> | undefined;
+}
+
+interface RuleActionBase {
+  /** Unique within its rule. */
+  readonly name: string;
+  /** Milliseconds from the claim to the end of the send. Default: that of the plan's settings. */
+  readonly deadlineMs?: number | undefined;
+  readonly idempotent: boolean;
+  readonly attemptsMax: number;
+  readonly keepResponse?: HttpAction["keepResponse"];
+}
+
+export interface HttpRuleAction extends RuleActionBase {
+  readonly type: "http";
+  readonly method: HttpAction["method"];
+  /** Template. */
+  readonly url: string;
+  /** Values are templates. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Template. */
+  readonly body?: string | null | undefined;
+  readonly useIdentity: boolean;
+  readonly notAppliedStatuses: readonly number[];
+}
+
+export interface CommandRuleAction extends RuleActionBase {
+  readonly type: "command";
+  /** Templates; the executable itself is one too, though it better has no placeholder. */
+  readonly command: readonly string[];
+  /** Values are templates. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+}
+
+export type RuleAction = HttpRuleAction | CommandRuleAction;
+
+/** True when the rule applies to the incident. Pure. */
+export function matches(match: Match, incident: Incident): boolean {
+  const { status, severity, environment, tags } = match;
+  return (
+    (status === undefined || status.includes(incident.status)) &&
+    (severity === undefined ||
+      (incident.severity !== null && severity.includes(incident.severity))) &&
+    (environment === undefined || holdsAny(environment, incident.environments)) &&
+    (tags === undefined ||
+      Object.keys(tags).every((name) => holdsAny(tags[name] ?? [], incident.tags.get(name) ?? [])))
+  );
+}
+
+function holdsAny(wanted: readonly string[], present: readonly string[]): boolean {
+  return present.some((value) => wanted.includes(value));
+}

@@ -1,0 +1,42 @@
+import { named } from "./body-template.ts";
+import { escapeForJson, findDepthsInText, type JsonDepths } from "./json-template.ts";
+import { marked } from "./markers.ts";
+import { checkNoPath, type Escape, type Template } from "./template.ts";
+
+/**
+ * How values are escaped in an argument or a variable: not at all, unless the whole text is JSON, whose strings they stay
+ * in. Throws "bad-configuration" for a value outside of them.
+ */
+export function textEscapes(template: Template): readonly Escape[] {
+  const depths = depthsOf(template);
+  return template.placeholders.map(
+    (_placeholder, index) => (value) => escapeForJson(value, depths.get(index) ?? 0),
+  );
+}
+
+/** The same in a header, where a value also stays inside its quotes (RFC 9110). */
+export function headerEscapes(template: Template): readonly Escape[] {
+  const depths = depthsOf(template);
+  const quoted: boolean[] = [];
+  let isOpen = false;
+  for (const part of template.parts) {
+    if (typeof part !== "string") quoted.push(isOpen);
+    else if (part.replaceAll(/\\./g, "").split('"').length % 2 === 0) isOpen = !isOpen;
+  }
+  return quoted.map((isQuoted, index) => (value) => {
+    const depth = depths.get(index) ?? 0;
+    if (depth > 0) return escapeForJson(value, depth);
+    return isQuoted ? value.replaceAll(/["\\]/g, "\\$&") : value;
+  });
+}
+
+function depthsOf(template: Template): JsonDepths {
+  checkNoPath(template);
+  const depths: JsonDepths = new Map();
+  try {
+    findDepthsInText(marked(template), 0, depths);
+  } catch (error) {
+    throw named(error, template);
+  }
+  return depths;
+}

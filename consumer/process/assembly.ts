@@ -1,0 +1,155 @@
+import { alarm } from "#consumer/action/attempt-files.ts";
+import type { Config } from "#consumer/config/config.ts";
+import { publishDeadLetter } from "#consumer/action/dead-letter.ts";
+import type { Ending } from "./ending.ts";
+import { createExecutor } from "#consumer/action/execute.ts";
+import type { History, HistoryDependencies, Pod } from "#consumer/history/history.ts";
+import { createLanes, type Lanes } from "#consumer/intake/lanes.ts";
+import { createRunAdmissions } from "#consumer/action/limits.ts";
+import { createPipeline, type Pipeline } from "#consumer/intake/pipeline.ts";
+import { sweptDeadLetter } from "#consumer/action/swept-dead-letter.ts";
+import type {
+  ActionTarget,
+  BatchHandler,
+  Broker,
+  Clock,
+  Files,
+  Log,
+  Metrics,
+  Random,
+  UnreadableHandler,
+} from "#consumer/ports.ts";
+import { readResolution } from "#consumer/history/claims/resolution.ts";
+import { createSkips } from "#consumer/intake/skips.ts";
+import { createTroubles, type Troubles } from "#consumer/async/outages.ts";
+
+interface AssemblyDependencies {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly files: Files;
+  readonly target: ActionTarget;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly pod: Pod;
+}
+
+/** What the history is opened with. */
+export function historyDependencies(dependencies: AssemblyDependencies): HistoryDependencies {
+  const { directory, requireMount, publishIntervalMs, ...history } = dependencies.config.history;
+  const { eventAgeMsMax, clockSkewMsMax } = dependencies.config.execution;
+  const settings = {
+    directory,
+    requireMount,
+    publishIntervalMs,
+    clockSkewMsMax,
+    retentionMs: history.retentionMs ?? 2 * eventAgeMsMax + clockSkewMsMax,
+    ...(history.import && { import: history.import }),
+  };
+  return { ...dependencies, settings };
+}
+
+/** Executor, lanes and pipeline over an open history; `unacknowledged` says which dead letters the broker refuses. */
+export function assemble(
+  history: History,
+  broker: Pick<Broker, "publish">,
+  ending: Ending,
+  dependencies: AssemblyDependencies,
+): {
+  handle: BatchHandler;
+  leftOver: Pipeline["leftOver"];
+  unreadable: UnreadableHandler;
+  lanes: Lanes;
+  unacknowledged: Troubles;
+} {
+  const { config, files, metrics, pod, random } = dependencies;
+  const { execution, incident, kafka, rules } = config;
+  const { deadLetterTopic, commitIntervalMs } = kafka;
+  const writer = `${pod.uid.replaceAll(/[^\w.-]/g, "_")}-${random.nonce()}`;
+  const lanes = createLanes(execution.lanesMax, (running) => metrics.gauge("lanes", running));
+  const unacknowledged = createTroubles();
+  // As many letters on their way as incidents at work; they wait for the broker, not for each other's incidents.
+  const publishing = createLanes(execution.lanesMax);
+  const admissions = createRunAdmissions({
+    files,
+    clock: history.clock,
+    writer,
+    pod: pod.name,
+    eventAgeMsMax: execution.eventAgeMsMax,
+    onDamage: (error) => alarm(error, dependencies),
+  });
+  const execute = createExecutor({
+    ...dependencies,
+    history,
+    broker,
+    unacknowledged,
+    publishing,
+    settings: {
+      deadLetterTopic,
+      orphanWaitMs: execution.orphanWaitMs,
+      outcomeBudgetMs: execution.outcomeBudgetMs,
+      eventAgeMsMax: execution.eventAgeMsMax,
+      retry: execution.retry,
+      retryBudgetMs: execution.retry.budgetMs,
+    },
+    admissions,
+    resolution: (key, attempt) => readResolution(files, key, attempt),
+  });
+  const { handle, leftOver } = createPipeline({
+    ...dependencies,
+    execute,
+    history,
+    broker,
+    unacknowledged,
+    publishing,
+    lanes,
+    stopping: ending.signal,
+    onFatal: (error) => ending.fail(error),
+    settings: {
+      format: incident,
+      rules,
+      plan: execution,
+      clockSkewMsMax: execution.clockSkewMsMax,
+      deadLetterTopic,
+      commitIntervalMs,
+      recordsInFlightMax: kafka.recordsInFlightMax,
+      bytesInFlightMax: kafka.bytesInFlightMax,
+      drainMs: execution.drainMs,
+      retry: execution.retry,
+    },
+  });
+  const { eventAgeMsMax, clockSkewMsMax, orphanWaitMs } = execution;
+  history.startSweeping({
+    settings: {
+      eventAgeMsMax,
+      clockSkewMsMax,
+      orphanWaitMs,
+      intervalMs: config.history.sweepIntervalMs,
+      snapshotEntriesMin: config.history.snapshotEntriesMin,
+    },
+    publish: (claim, end) => {
+      const letter = sweptDeadLetter(claim, end);
+      const { retry } = execution;
+      // Once: what fails is found again in a later round.
+      return publishDeadLetter(letter, AbortSignal.abort(new Error("no acknowledgement")), {
+        ...dependencies,
+        broker,
+        topic: deadLetterTopic,
+        retry,
+      });
+    },
+    also: [(giveUp) => admissions.forget(giveUp)],
+    stopping: ending.signal,
+  });
+  const unreadable = createSkips({
+    ...dependencies,
+    broker,
+    unacknowledged,
+    topic: deadLetterTopic,
+    retry: execution.retry,
+    pod: pod.name,
+    writer,
+    stopping: ending.signal,
+  });
+  return { handle, leftOver, unreadable, lanes, unacknowledged };
+}

@@ -1,0 +1,141 @@
+import { endsWithin } from "#consumer/async/deadline.ts";
+import { ConsumerError, messageOf } from "#consumer/errors.ts";
+import type {
+  BatchHandler,
+  Broker,
+  Clock,
+  DependencyState,
+  Log,
+  Random,
+  UnreadableHandler,
+} from "#consumer/ports.ts";
+import { retryDelayMs, type RetryPolicy } from "#consumer/async/retry.ts";
+
+/** SASL user name and password. */
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+export interface SessionDependencies {
+  /** A broker that is not connected yet; it asks for the credentials at every connection. */
+  readonly createBroker: (credentials: () => Promise<Credentials>) => Broker;
+  readonly credentials: () => Promise<Credentials>;
+  readonly handle: BatchHandler;
+  /** Default: nothing that cannot be read is passed. */
+  readonly unreadable?: UnreadableHandler;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly retry: RetryPolicy;
+  /** How long it may take to join the group, from `sinceMs` or from the loss of a session that had joined. */
+  readonly budgetMs: number;
+  /** On the monotonic clock. */
+  readonly sinceMs: number;
+  /** Called once, when the group has given an assignment for the first time. */
+  readonly onJoined: () => void;
+}
+
+/**
+ * Membership of the consumer group over as many brokers (connections) as it takes: a broker whose `consume`
+ * rejects is stopped and replaced, so that fresh credentials are asked for.
+ */
+export interface Session extends Pick<Broker, "publish" | "drain" | "standstills" | "stop"> {
+  readonly state: DependencyState;
+  /**
+   * Resolves after `stop`. Rejects when the budget is spent without an assignment, with the last error,
+   * or at once for an error that waiting cannot mend.
+   */
+  readonly ended: Promise<void>;
+}
+
+/** How often a broker is asked whether it has joined, until it has. */
+const JOINED_POLL_MS = 20;
+/** How long a broken broker may take to close before a new one is made. */
+const CLOSE_MS = 5_000;
+
+export function startSession(dependencies: SessionDependencies): Session {
+  const { createBroker, credentials, clock, log, random, retry, budgetMs } = dependencies;
+  const stopping = new AbortController();
+  let broker = createBroker(credentials);
+  /** Whether this broker has joined, and whether any has. */
+  let joined = false;
+  let joinedOnce = false;
+  let failure: string | undefined;
+  let draining = false;
+  let { sinceMs } = dependencies;
+
+  async function consumeUntilStopped(): Promise<void> {
+    for (let failures = 1; ; failures += 1) {
+      const error = await consumeOnce();
+      // While draining too: a new broker would join the group again only to leave it.
+      if (stopping.signal.aborted || draining) return;
+      failure = messageOf(error);
+      if (joined) {
+        failures = 1;
+        sinceMs = clock.monotonicMs();
+      }
+      const delayMs = Math.round(retryDelayMs(failures, retry, random));
+      const spent = clock.monotonicMs() + delayMs - sinceMs > budgetMs;
+      if (!(error instanceof ConsumerError) || !error.retriable || spent) throw error;
+      log.warn("broker.session-failed", { reason: failure, failures, retryInMs: delayMs });
+      await endsWithin(broker.stop(), CLOSE_MS, clock).catch(() => false);
+      await clock.sleep(delayMs, stopping.signal).catch(() => undefined);
+      if (stopping.signal.aborted || draining) return;
+      broker = createBroker(credentials);
+    }
+  }
+
+  /** One broker from its start to its end, which is an error unless `stop` was called. */
+  async function consumeOnce(): Promise<unknown> {
+    const over = new AbortController();
+    joined = false;
+    try {
+      const consuming = broker.consume(dependencies.handle, dependencies.unreadable);
+      await Promise.race([consuming, join(over.signal).then(() => consuming)]);
+      return new ConsumerError("broker-unavailable", "broker: consuming has ended by itself");
+    } catch (error) {
+      return error;
+    } finally {
+      over.abort();
+    }
+  }
+
+  /** Resolves when the group gave an assignment, or `over` came first. */
+  async function join(over: AbortSignal): Promise<void> {
+    while (!broker.state.ready) {
+      if (clock.monotonicMs() - sinceMs > budgetMs) {
+        throw new ConsumerError(
+          "broker-unavailable",
+          `broker: not joined within ${budgetMs} ms: ${broker.state.reason}`,
+        );
+      }
+      await clock.sleep(JOINED_POLL_MS, over).catch(() => undefined);
+      if (over.aborted) return;
+    }
+    joined = true;
+    failure = undefined;
+    if (joinedOnce) return;
+    joinedOnce = true;
+    dependencies.onJoined();
+  }
+
+  return {
+    publish: (record) => broker.publish(record),
+    drain() {
+      draining = true;
+      return broker.drain();
+    },
+    async stop() {
+      stopping.abort();
+      await broker.stop();
+    },
+    get standstills() {
+      return broker.standstills;
+    },
+    get state() {
+      return failure === undefined ? broker.state : { ready: false, reason: failure };
+    },
+    ended: consumeUntilStopped(),
+  };
+}

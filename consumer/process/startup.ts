@@ -1,0 +1,58 @@
+import { ConsumerError, type ErrorCode, messageOf } from "#consumer/errors.ts";
+import type { Clock, DependencyState, Log, Random } from "#consumer/ports.ts";
+import type { Dependency } from "./readiness.ts";
+import { retryDelayMs, type RetryPolicy } from "#consumer/async/retry.ts";
+
+export interface Waiting {
+  readonly dependency: Dependency;
+  readonly retry: RetryPolicy;
+  /** On the monotonic clock: no try begins later. */
+  readonly deadlineMs: number;
+  /** What a try that still hangs at the deadline is called. */
+  readonly unanswered: ErrorCode;
+  /** Ends the wait at once. */
+  readonly stopping: AbortSignal;
+  /** Told the reason of every failed try, for /readyz. */
+  readonly onState: (state: DependencyState) => void;
+}
+
+interface WaitingDependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/**
+ * Tries until the dependency is there. Throws the last error when the deadline has passed, any error that
+ * waiting cannot mend at once, and the reason of `stopping` when it aborts. A try that does not answer is
+ * left alone then, and counts as `unanswered` at the deadline.
+ */
+export async function waitFor<Result>(
+  attempt: (signal: AbortSignal) => Promise<Result>,
+  { dependency, retry, deadlineMs, unanswered, stopping, onState }: Waiting,
+  { clock, random, log }: WaitingDependencies,
+): Promise<Result> {
+  for (let failures = 0; ;) {
+    stopping.throwIfAborted();
+    const over = new AbortController();
+    const signal = AbortSignal.any([stopping, over.signal]);
+    const late = clock.sleep(deadlineMs - clock.monotonicMs(), signal).then(() => {
+      throw new ConsumerError(unanswered, `${dependency}: no answer until the end of the budget`);
+    });
+    try {
+      return await Promise.race([attempt(signal), late]);
+    } catch (error) {
+      stopping.throwIfAborted();
+      const reason = messageOf(error);
+      onState({ ready: false, reason });
+      if (!(error instanceof ConsumerError) || !error.retriable) throw error;
+      failures += 1;
+      const delayMs = Math.round(retryDelayMs(failures, retry, random));
+      if (clock.monotonicMs() + delayMs > deadlineMs) throw error;
+      log.warn("dependency.not-ready", { dependency, reason, failures, retryInMs: delayMs });
+      await clock.sleep(delayMs, stopping);
+    } finally {
+      over.abort(new ConsumerError("internal", "the try has ended"));
+    }
+  }
+}

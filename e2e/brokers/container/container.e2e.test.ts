@@ -1,0 +1,61 @@
+import { describe, expect, test } from "vitest";
+import { createAuthority } from "#fixtures/certificates.ts";
+import { runCommand } from "#kind/command.ts";
+import { notAsked } from "#kind/testing/container-tests.ts";
+import { findEngine } from "#kind/engine.ts";
+import { OWNER_LABEL, startContainer } from "./container.ts";
+import type { BrokerPlan, BrokerSoftware } from "./software.ts";
+import { softwareOf } from "./software-of.ts";
+
+const START_MS_MAX = 120_000;
+const authority = await createAuthority();
+const plan: BrokerPlan = {
+  admin: { name: "ADMIN", port: 9100, advertised: "127.0.0.1:41000" },
+  stages: [],
+  certificate: await authority.issue({ commonName: "broker" }),
+  authorityPem: authority.certificatePem,
+};
+
+/** Containers that this process has made and not removed. */
+async function left(): Promise<string> {
+  const filter = `label=${OWNER_LABEL}=${process.pid}`;
+  return await runCommand(await findEngine(), ["ps", "--all", "--quiet", "--filter", filter]);
+}
+
+const start = (more: Partial<BrokerSoftware>, signal = new AbortController().signal) =>
+  startContainer({ software: { ...softwareOf("kafka", null), ...more }, plan, signal });
+
+describe.skipIf(notAsked() !== "")(`a broker that does not start${notAsked()}`, () => {
+  test(
+    "ends the start at once, shows what it said last, and leaves no container",
+    async () => {
+      const prepare = "echo there is no disk; exit 3";
+      await expect(start({ prepare })).rejects.toThrow(
+        /kafka was not started from the image apache\/kafka.*there is no disk/s,
+      );
+      await expect(left()).resolves.toBe("");
+    },
+    START_MS_MAX,
+  );
+
+  test(
+    "interrupted while it starts, leaves no container",
+    async () => {
+      const interrupt = new AbortController();
+      const starting = start({}, interrupt.signal);
+      starting.catch(() => {});
+      await expect.poll(left, { timeout: START_MS_MAX }).not.toBe("");
+      interrupt.abort(new Error("interrupted"));
+      await expect(starting).rejects.toThrow("interrupted");
+      await expect(left()).resolves.toBe("");
+    },
+    START_MS_MAX,
+  );
+
+  test("an image that nobody has is named", async () => {
+    await expect(start({ image: "localhost/no-such-image:1" })).rejects.toThrow(
+      "from the image localhost/no-such-image:1",
+    );
+    await expect(left()).resolves.toBe("");
+  });
+});

@@ -1,0 +1,40 @@
+import { createAuthority } from "#fixtures/certificates.ts";
+import { notAsked } from "#kind/testing/container-tests.ts";
+import { describe } from "vitest";
+import { BROKER_ABILITIES } from "#e2e/brokers/broker-abilities.ts";
+import { brokerContract } from "#e2e/brokers/testing/broker-contract.ts";
+import type { ContractSubject } from "#e2e/brokers/testing/broker-contract.ts";
+import { startContainer } from "./container.ts";
+import { startServedBrokers } from "./served-brokers.ts";
+import { softwareOf } from "./software-of.ts";
+
+async function start(): Promise<ContractSubject> {
+  await using starting = new AsyncDisposableStack();
+  const authority = await createAuthority();
+  const service = starting.use(
+    await startServedBrokers({
+      software: softwareOf("kafka", null),
+      place: { start: startContainer, dnsNames: [] },
+      authority,
+      host: "127.0.0.1",
+      stages: 1,
+      signal: new AbortController().signal,
+    }),
+  );
+  const { broker, names, password } = starting.use(await service.open({ partitions: 1, nodes: 1 }));
+  const stack = starting.move();
+  return {
+    broker,
+    user: { username: names.username, password },
+    authorityPem: authority.certificatePem,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+describe.skipIf(notAsked() !== "")(`Apache Kafka in a container${notAsked()}`, () => {
+  brokerContract({
+    subject: "kafka",
+    abilities: BROKER_ABILITIES.kafka,
+    start,
+  });
+});

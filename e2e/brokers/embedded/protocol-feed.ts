@@ -1,0 +1,49 @@
+import type { KafkaControl } from "#simulator/kafka/control/operations.ts";
+import type { ProtocolEvent as AppliedEvent } from "#simulator/kafka/protocol/events.ts";
+import { readAssignment } from "#e2e/brokers/assignment.ts";
+import type { ProtocolEvent } from "#e2e/brokers/broker.ts";
+
+/** The history of the protocol, asked of a broker's control page by page; what has been read once stays. */
+export class ProtocolFeed {
+  readonly #control: Pick<KafkaControl, "protocolHistory">;
+  readonly #all: ProtocolEvent[] = [];
+  #last = 0;
+  /** One reader at a time, so that everything comes once and in order. */
+  #reading: Promise<void> = Promise.resolve();
+
+  constructor(control: Pick<KafkaControl, "protocolHistory">) {
+    this.#control = control;
+  }
+
+  /** Everything until now, oldest first. Rejects when the broker does not keep all of it any more. */
+  async all(): Promise<readonly ProtocolEvent[]> {
+    const reading = this.#reading.then(() => this.#readOn());
+    this.#reading = reading.catch(() => {});
+    await reading;
+    return [...this.#all];
+  }
+
+  async #readOn(): Promise<void> {
+    for (;;) {
+      const page = await this.#control.protocolHistory({ after: this.#last });
+      if (page.missed > 0) {
+        throw new Error(
+          `the history of the protocol is not whole: ${page.missed} events behind number ${this.#last} are not kept any more`,
+        );
+      }
+      if (page.events.length === 0) return;
+      this.#last = page.last;
+      for (const event of page.events) this.#all.push(withPartitions(event));
+    }
+  }
+}
+
+function withPartitions(event: AppliedEvent): ProtocolEvent {
+  if (event.type !== "generation-formed") return event;
+  const members = event.members.map(({ memberId, clientId, assignment }) => ({
+    memberId,
+    clientId,
+    partitions: readAssignment(Buffer.from(assignment)),
+  }));
+  return { ...event, members };
+}

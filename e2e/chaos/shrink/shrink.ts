@@ -1,0 +1,192 @@
+import { shrinkList, simplify } from "./shrink-list.ts";
+import type { LoadPlan, Schedule, ScheduleStep } from "#e2e/chaos/schedule.ts";
+import { checkSchedule } from "#e2e/chaos/schedule-schema.ts";
+import { type Kinds, REGISTERED_KINDS } from "#e2e/chaos/schedules/kinds.ts";
+import type { SchedulePlace } from "#e2e/chaos/schedules/rules.ts";
+
+export interface ShrinkOptions {
+  /** It failed once. */
+  readonly schedule: Schedule;
+  /** A candidate that could not be played there is left out without a try. */
+  readonly place: SchedulePlace;
+  /** Default: those that are registered. */
+  readonly kinds?: Kinds;
+  /** Plays the candidate once: whether it failed in the same way; undefined where that cannot be told, such as a run that was cut short. */
+  readonly fails: (candidate: Schedule, signal: AbortSignal) => Promise<boolean | undefined>;
+  /** A candidate that passes so many times is taken for one that does not fail. */
+  readonly triesMax: number;
+  /** How often the smallest schedule is played to say how often it fails. */
+  readonly confirmations: number;
+  readonly timeMsMax: number;
+  readonly signal: AbortSignal;
+  /** After every candidate that failed. */
+  readonly onSmaller?: (schedule: Schedule) => void;
+}
+
+export interface ShrunkSchedule {
+  readonly schedule: Schedule;
+  /** How many times it was played since it was found, and failed. */
+  readonly tries: number;
+  readonly failures: number;
+  /** How many candidates were played in all. */
+  readonly candidates: number;
+  /** No step of it can be left out, as far as `triesMax` tries tell. False: the time was up, or the search was ended. */
+  readonly isMinimal: boolean;
+  /** Such as `fails 4 of 5 with these 3 steps`. */
+  readonly summary: string;
+}
+
+interface Found {
+  readonly schedule: Schedule;
+  tries: number;
+  failures: number;
+}
+
+/**
+ * Looks for a smaller schedule that fails: first fewer steps, then simpler ones, then less load. What happens between the steps is not fixed, so
+ * each candidate has several tries, and one failure is enough. In the end the smallest one is played some times more; when none of those fails,
+ * the one before it is tried, since a rare failure can lead the search astray.
+ */
+export async function shrinkSchedule(options: ShrinkOptions): Promise<ShrunkSchedule> {
+  const search = new Search(options);
+  const isMinimal = await search.leaveOutSteps();
+  await search.simplifySteps();
+  await search.reduceLoad();
+  return { ...(await search.confirm()), isMinimal };
+}
+
+class Search {
+  readonly #options: ShrinkOptions;
+  readonly #signal: AbortSignal;
+  /** All that failed, the smallest one last. */
+  readonly #found: Found[];
+  #candidates = 0;
+
+  constructor(options: ShrinkOptions) {
+    this.#options = options;
+    this.#signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeMsMax)]);
+    this.#found = [{ schedule: options.schedule, tries: 1, failures: 1 }];
+  }
+
+  async leaveOutSteps(): Promise<boolean> {
+    const { schedule } = this.#smallest();
+    const { isMinimal } = await shrinkList<ScheduleStep>({
+      items: schedule.steps,
+      fails: (steps) => this.#fails({ ...schedule, steps }),
+      signal: this.#signal,
+    });
+    return isMinimal;
+  }
+
+  async simplifySteps(): Promise<void> {
+    await this.#simplify(withSimplerStep);
+  }
+
+  async reduceLoad(): Promise<void> {
+    await this.#simplify(withLess);
+  }
+
+  async confirm(): Promise<Omit<ShrunkSchedule, "isMinimal">> {
+    for (let found = this.#smallest(); ; found = this.#smallest()) {
+      const before = found.failures;
+      for (let count = 0; count < this.#options.confirmations; count += 1) await this.#try(found);
+      const isConfirmed = found.failures > before || this.#options.confirmations === 0;
+      if (isConfirmed || this.#found.length === 1 || this.#signal.aborted)
+        return this.#result(found);
+      this.#found.pop();
+    }
+  }
+
+  #result({ schedule, tries, failures }: Found): Omit<ShrunkSchedule, "isMinimal"> {
+    const { length } = schedule.steps;
+    const steps =
+      length === 0
+        ? "without a step"
+        : `with ${length === 1 ? "this step" : `these ${length} steps`}`;
+    const summary = `fails ${failures} of ${tries} ${steps}`;
+    return { schedule, tries, failures, candidates: this.#candidates, summary };
+  }
+
+  #smallest(): Found {
+    return this.#found.at(-1)!;
+  }
+
+  async #simplify(simpler: (schedule: Schedule) => readonly Schedule[]): Promise<void> {
+    await simplify({
+      value: this.#smallest().schedule,
+      simpler,
+      fails: (candidate) => this.#fails(candidate),
+      signal: this.#signal,
+    });
+  }
+
+  async #fails(schedule: Schedule): Promise<boolean> {
+    const { place, kinds = REGISTERED_KINDS, triesMax, onSmaller } = this.#options;
+    if ("faults" in checkSchedule(schedule, place, kinds)) return false;
+    this.#candidates += 1;
+    const found = { schedule, tries: 0, failures: 0 };
+    while (found.tries < triesMax && found.failures === 0) {
+      if (!(await this.#try(found))) return false;
+    }
+    if (found.failures === 0) return false;
+    this.#found.push(found);
+    onSmaller?.(schedule);
+    return true;
+  }
+
+  /** Whether there was an answer. */
+  async #try(found: Found): Promise<boolean> {
+    if (this.#signal.aborted) return false;
+    const isFailing = await this.#options.fails(found.schedule, this.#signal);
+    // What was cut short says nothing, whatever it says.
+    if (isFailing === undefined || (this.#signal.aborted && !isFailing)) return false;
+    found.tries += 1;
+    if (isFailing) found.failures += 1;
+    return true;
+  }
+}
+
+/** A load of fewer records would not reach the steps. */
+const RECORDS_MIN = 10;
+const SHARES = ["repeatShare", "reopenShare", "poisonShare", "idempotentShare"] as const;
+
+function withLess(schedule: Schedule): Schedule[] {
+  const { load, partitions, replicas } = schedule;
+  const loads = SHARES.filter((share) => load[share] > 0).map((share) => without(load, share));
+  const half = Math.floor(load.recordsMax / 2);
+  if (half >= RECORDS_MIN) loads.push({ ...load, recordsMax: half });
+  const simpler = loads.map((less) => withLoad(schedule, less));
+  if (partitions > 1) simpler.push({ ...schedule, partitions: 1 });
+  if (replicas > 1) simpler.push({ ...schedule, replicas: replicas - 1 });
+  return simpler;
+}
+
+function without(load: LoadPlan, share: (typeof SHARES)[number]): LoadPlan {
+  return { ...load, [share]: 0 };
+}
+
+function withLoad(schedule: Schedule, load: LoadPlan): Schedule {
+  return { ...schedule, load };
+}
+
+function withSimplerStep(schedule: Schedule): Schedule[] {
+  return schedule.steps.flatMap((step, index) =>
+    simplerSteps(step).map((simpler) => withStep(schedule, index, simpler)),
+  );
+}
+
+function withStep(schedule: Schedule, index: number, step: ScheduleStep): Schedule {
+  return { ...schedule, steps: schedule.steps.with(index, step) };
+}
+
+/** Without what only narrows the moment down, and at the pod that a fault strikes by default. */
+function simplerSteps(step: ScheduleStep): ScheduleStep[] {
+  const { ordinal, ...anyTime } = step.when;
+  const { pod, ...anyPod } = step.when;
+  const { pod: target, ...anyTarget } = step.do;
+  return [
+    ...(ordinal === undefined ? [] : [{ ...step, when: anyTime }]),
+    ...(pod === undefined ? [] : [{ ...step, when: anyPod }]),
+    ...(target === undefined || target === "held" ? [] : [{ ...step, do: anyTarget }]),
+  ];
+}

@@ -1,0 +1,55 @@
+import { createAuthority } from "#fixtures/certificates.ts";
+import { embeddedService } from "#e2e/brokers/embedded/embedded-service.ts";
+import type { Durations } from "#e2e/runner/durations.ts";
+import { openStage } from "#e2e/deployment/open-stage.ts";
+import { makeOwnedDirectory, removeDirectory } from "#e2e/runner/owned-directory.ts";
+import { seededRandom } from "#e2e/runner/random.ts";
+import type { Stage, StageOptions } from "#e2e/deployment/stage.ts";
+import { localPlatform } from "#e2e/targets/local/local-platform.ts";
+import type { FaultContext } from "#e2e/chaos/fault-kind.ts";
+import type { TriggerContext } from "#e2e/chaos/trigger-kind.ts";
+
+export interface TestStage extends AsyncDisposable {
+  readonly stage: Stage;
+  readonly durations: Durations;
+  /** For a fault of this pod; default: of the deployment. */
+  fault(pod?: string): FaultContext;
+  /** For a trigger of any pod. */
+  trigger(options?: Partial<Pick<TriggerContext, "pod" | "ordinal">>): TriggerContext;
+}
+
+/** Real pods of this host for a test, with the embedded broker and the short durations. */
+export async function openTestStage(options: StageOptions = {}): Promise<TestStage> {
+  await using starting = new AsyncDisposableStack();
+  const stopping = new AbortController();
+  const directory = await makeOwnedDirectory();
+  starting.defer(() => removeDirectory(directory));
+  const compileCache = await makeOwnedDirectory();
+  starting.defer(() => removeDirectory(compileCache));
+  const platform = starting.use(localPlatform({ realTime: false, compileCache }));
+  const authority = await createAuthority();
+  const brokers = starting.use(embeddedService({ authority, host: platform.kitHost }));
+  const { durations } = platform;
+  const environment = {
+    directory,
+    platform,
+    brokers,
+    authority,
+    durations,
+    realTime: false,
+    random: seededRandom(1),
+    signal: stopping.signal,
+    tell: () => {},
+  };
+  const stage = starting.use(await openStage(options, environment));
+  starting.defer(async () => stopping.abort());
+  const stack = starting.move();
+  const { random, tell, signal } = environment;
+  return {
+    stage,
+    durations,
+    fault: (pod = "") => ({ stage, pod, durations, random, tell, signal }),
+    trigger: ({ pod = null, ordinal = 1 } = {}) => ({ stage, pod, ordinal, signal }),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}

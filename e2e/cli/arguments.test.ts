@@ -1,0 +1,140 @@
+import { describe, expect, test } from "vitest";
+import { parseInvocation } from "./arguments.ts";
+import { UsageError } from "#e2e/errors.ts";
+
+const EXTERNAL =
+  "--broker external --bootstrap a:1 --bootstrap b:2 --broker-ca ca.pem --broker-user u".split(" ");
+
+const parse = (argv: string[], env = {}) => parseInvocation(argv, env, () => 7);
+
+describe("the command line", () => {
+  test("without arguments runs everything with the defaults", () => {
+    expect(parse([])).toEqual({
+      command: "run",
+      run: {
+        target: "local",
+        kind: { cluster: null, engine: null, nodeImage: null, baseImage: null, image: null },
+        kubernetes: null,
+        broker: { kind: "embedded" },
+        scenarios: [],
+        seed: 7,
+        keep: "on-failure",
+        artifacts: "artifacts",
+        junit: null,
+        jobs: null,
+        realTime: false,
+        compare: null,
+      },
+    });
+  });
+
+  test("takes the artifacts directory of Screwdriver unless one is given", () => {
+    const env = { SD_ARTIFACTS_DIR: "/sd/artifacts" };
+    expect(parse([], env)).toMatchObject({ run: { artifacts: "/sd/artifacts" } });
+    expect(parse(["--artifacts", "here"], env)).toMatchObject({ run: { artifacts: "here" } });
+    expect(parse([], { SD_ARTIFACTS_DIR: "" })).toMatchObject({ run: { artifacts: "artifacts" } });
+  });
+
+  test("names a broker that is there, and where its password is", () => {
+    expect(parse([...EXTERNAL, "--broker-password-env", "V"])).toMatchObject({
+      run: {
+        broker: {
+          kind: "external",
+          bootstrap: ["a:1", "b:2"],
+          caFile: "ca.pem",
+          mechanism: "scram-sha-512",
+          user: "u",
+          password: { variable: "V" },
+        },
+      },
+    });
+  });
+
+  test.each(["../x", "Upper", "a b", "-a", "a".repeat(50)])(
+    "refuses a name that no cluster can have: %s",
+    (name) => {
+      expect(() => parse(["--target", "kind", `--cluster=${name}`])).toThrow(
+        `--cluster must be at most 49 lower-case letters, digits, - and ., beginning with a letter or digit, got ${name}`,
+      );
+    },
+  );
+
+  test("collects repeated scenarios", () => {
+    expect(parse(["run", "--scenario", "8", "--scenario", "rolling-update"])).toMatchObject({
+      run: { scenarios: ["8", "rolling-update"] },
+    });
+  });
+
+  test("takes a cluster that is there, with the images that it can have", () => {
+    const images = ["--image", "b", "--simulators-image", "c"];
+    expect(parse(["--target", "kubernetes", "--context", "a", ...images])).toMatchObject({
+      run: {
+        target: "kubernetes",
+        kubernetes: { context: "a", image: "b", simulatorsImage: "c" },
+      },
+    });
+  });
+
+  test("compares two runs by their artifacts", () => {
+    expect(parse(["compare", "a", "b"])).toEqual({ command: "compare", runs: ["a", "b"] });
+    expect(parse(["--compare", "a"])).toMatchObject({ run: { compare: "a" } });
+  });
+
+  test.each([
+    [["compare", "a"], "compare takes two directories, got 1"],
+    [["compare", "a", "b", "--seed", "1"], "compare takes no options, got --seed"],
+    [["--target", "kubernetes"], "--target kubernetes needs --context"],
+    [["--target", "kubernetes", "--context", "a", "--image", "b"], "needs --simulators-image"],
+    [["--image", "a"], "--image is for --target kind or kubernetes, and the target is local"],
+    [
+      ["--target", "kind", "--context", "a"],
+      "--context is for --target kubernetes, and the target",
+    ],
+    [["--node-image", "a"], "--node-image is for --target kind, and the target is local"],
+    [["--target", "kind", "--engine", "lxc"], "--engine must be one of docker, podman, got lxc"],
+    [["--target", "kind", "--image", ""], '--image needs a value, got ""'],
+    [
+      ["--broker", "rabbit"],
+      "--broker must be one of embedded, kafka, redpanda, external, got rabbit",
+    ],
+    [
+      ["--broker-image", "a"],
+      "--broker-image is for --broker kafka and redpanda, and the broker is embedded",
+    ],
+    [
+      ["--broker", "kafka", "--bootstrap", "a:1"],
+      "--bootstrap is for --broker external, and the broker is kafka",
+    ],
+    [["--broker", "external"], "--broker external needs --bootstrap HOST:PORT"],
+    [
+      ["--broker", "external", "--bootstrap", "localhost"],
+      "--bootstrap must be HOST:PORT, got localhost",
+    ],
+    [["--broker", "external", "--bootstrap", "a:1"], "--broker external needs --broker-ca"],
+    [
+      [...EXTERNAL, "--broker-mechanism", "plain"],
+      "--broker-mechanism must be one of scram-sha-512, got plain",
+    ],
+    [EXTERNAL, "needs one of --broker-password-file and --broker-password-env"],
+    [
+      [...EXTERNAL, "--broker-password-file", "f", "--broker-password-env", "V"],
+      "needs one of --broker-password-file and --broker-password-env",
+    ],
+    [["fly"], "unknown command fly"],
+    [["run", "list"], "one command at most"],
+    [["list", "--seed", "1"], "list takes no options, got --seed"],
+    [["--seed", "-1"], "--seed"],
+    [
+      ["--seed", "4294967296"],
+      "--seed must be a whole number from 0 to 4294967295, got 4294967296",
+    ],
+    [["--jobs", "0"], "--jobs must be a whole number from 1 to 64, got 0"],
+    [["--keep", "maybe"], "--keep must be one of on-failure, always, never, got maybe"],
+    [["--scenario", ""], '--scenario needs a value, got ""'],
+    [["--artifacts", " "], "--artifacts needs a value"],
+    [["--no-such"], "--no-such"],
+  ])("refuses %j", (argv, message) => {
+    expect(() => parse(argv)).toThrow(UsageError);
+    expect(() => parse(argv)).toThrow(message);
+  });
+});

@@ -1,0 +1,121 @@
+import { UsageError } from "#e2e/errors.ts";
+import { filled, oneOf } from "./option-values.ts";
+
+/** Which broker the pods read. */
+export type BrokerArguments =
+  | { readonly kind: "embedded" }
+  /** `image`: instead of the pinned one, or null. */
+  | { readonly kind: "kafka" | "redpanda"; readonly image: string | null }
+  | ExternalArguments;
+
+/** A broker that is there already. The password itself is never an argument: every process of the host sees those. */
+export interface ExternalArguments {
+  readonly kind: "external";
+  /** `host:port`, at least one. */
+  readonly bootstrap: readonly string[];
+  /** PEM file of the authorities of its certificate. */
+  readonly caFile: string;
+  readonly mechanism: "scram-sha-512";
+  readonly user: string;
+  readonly password: { readonly file: string } | { readonly variable: string };
+}
+
+export const BROKER_USAGE = `Options of --broker kafka|redpanda (a container, or a pod with --target kind)
+  --broker-image NAME     instead of the pinned one
+
+Options of --broker external (SASL_SSL; it must let the user make and delete topics)
+  --bootstrap HOST:PORT   of a node (repeatable)
+  --broker-ca FILE        PEM of the authorities of its certificate
+  --broker-mechanism scram-sha-512
+                          the only one that the consumer has (default scram-sha-512)
+  --broker-user NAME
+  --broker-password-file FILE, --broker-password-env VARIABLE
+                          one of them: where the password is
+`;
+
+export const BROKER_OPTIONS = {
+  "broker-image": { type: "string" },
+  bootstrap: { type: "string", multiple: true },
+  "broker-ca": { type: "string" },
+  "broker-mechanism": { type: "string" },
+  "broker-user": { type: "string" },
+  "broker-password-file": { type: "string" },
+  "broker-password-env": { type: "string" },
+} as const;
+
+type Option = keyof typeof BROKER_OPTIONS;
+
+export type BrokerValues = {
+  readonly [Name in Exclude<Option, "bootstrap">]?: string | undefined;
+} & {
+  readonly broker?: string | undefined;
+  readonly bootstrap?: string[] | undefined;
+};
+
+export function brokerArguments(values: BrokerValues): BrokerArguments {
+  const kind = oneOf("broker", values.broker, ["embedded", "kafka", "redpanda", "external"]);
+  for (const option of Object.keys(BROKER_OPTIONS)) {
+    const owners = option === "broker-image" ? ["kafka", "redpanda"] : ["external"];
+    if (Object.hasOwn(values, option) && !owners.includes(kind)) {
+      throw new UsageError(
+        `--${option} is for --broker ${owners.join(" and ")}, and the broker is ${kind}`,
+      );
+    }
+  }
+  if (kind === "embedded") return { kind };
+  if (kind === "external") return externalArguments(values);
+  return { kind, image: filled("broker-image", values["broker-image"]) ?? null };
+}
+
+/** The options that give these again. */
+export function brokerOptions(chosen: BrokerArguments): string[] {
+  if (chosen.kind === "embedded") return [];
+  if (chosen.kind !== "external") {
+    const { kind, image } = chosen;
+    return [`--broker ${kind}`, ...(image === null ? [] : [`--broker-image ${image}`])];
+  }
+  const { bootstrap, caFile, user, password } = chosen;
+  return [
+    "--broker external",
+    ...bootstrap.map((node) => `--bootstrap ${node}`),
+    `--broker-ca ${caFile}`,
+    `--broker-user ${user}`,
+    "file" in password
+      ? `--broker-password-file ${password.file}`
+      : `--broker-password-env ${password.variable}`,
+  ];
+}
+
+function externalArguments(values: BrokerValues): ExternalArguments {
+  const bootstrap = values.bootstrap ?? [];
+  if (bootstrap.length === 0) throw new UsageError("--broker external needs --bootstrap HOST:PORT");
+  for (const node of bootstrap) {
+    if (!/^[^\s:]+:\d{1,5}$/.test(node)) {
+      throw new UsageError(`--bootstrap must be HOST:PORT, got ${node}`);
+    }
+  }
+  return {
+    kind: "external",
+    bootstrap,
+    caFile: needed("broker-ca", values["broker-ca"]),
+    mechanism: oneOf("broker-mechanism", values["broker-mechanism"], ["scram-sha-512"]),
+    user: needed("broker-user", values["broker-user"]),
+    password: passwordPlace(values),
+  };
+}
+
+function passwordPlace(values: BrokerValues): ExternalArguments["password"] {
+  const file = filled("broker-password-file", values["broker-password-file"]);
+  const variable = filled("broker-password-env", values["broker-password-env"]);
+  if (file !== undefined && variable === undefined) return { file };
+  if (variable !== undefined && file === undefined) return { variable };
+  throw new UsageError(
+    "--broker external needs one of --broker-password-file and --broker-password-env",
+  );
+}
+
+function needed(option: Option, value: string | undefined): string {
+  const given = filled(option, value);
+  if (given === undefined) throw new UsageError(`--broker external needs --${option}`);
+  return given;
+}

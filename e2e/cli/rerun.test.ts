@@ -1,0 +1,72 @@
+import { expect, test } from "vitest";
+import { rerunCommand } from "./rerun.ts";
+import type { ScenarioResult } from "#e2e/runner/runner.ts";
+
+const chosen: Parameters<typeof rerunCommand>[0] = {
+  seed: 7,
+  scenarios: [],
+  jobs: 3,
+  realTime: false,
+  compare: null,
+  target: "local",
+  broker: { kind: "embedded" },
+  kind: { cluster: null, engine: null, nodeImage: null, baseImage: null, image: null },
+  kubernetes: null,
+};
+const results = (...statuses: ScenarioResult["status"][]): ScenarioResult[] =>
+  statuses.map((status, index) => ({
+    scenario: {
+      number: index + 1,
+      name: `n-${index + 1}`,
+      title: "It holds.",
+      run: async () => {},
+    },
+    status,
+    durationMs: 1,
+  }));
+
+test("keeps the run that it is compared with", () => {
+  expect(rerunCommand({ ...chosen, compare: "a" }, results("failed"))).toBe(
+    "npm run e2e -- --seed 7 --jobs 3 --compare a",
+  );
+});
+
+test("names what failed and what was not finished, and leaves out what passed", () => {
+  expect(rerunCommand(chosen, results("passed", "failed", "interrupted"))).toBe(
+    "npm run e2e -- --seed 7 --scenario 2 --scenario 3 --jobs 3",
+  );
+});
+
+test("says what was asked for when all passed or none did", () => {
+  const again = "npm run e2e -- --seed 7 --jobs 3";
+  expect(rerunCommand(chosen, results("passed", "passed"))).toBe(again);
+  expect(rerunCommand(chosen, results("failed", "interrupted"))).toBe(again);
+});
+
+const again = (broker: typeof chosen.broker): string =>
+  rerunCommand({ ...chosen, broker }, results("passed"));
+
+test("names the broker as it was named, and never a password", () => {
+  const external = {
+    kind: "external" as const,
+    bootstrap: ["a:1", "b:2"],
+    caFile: "ca.pem",
+    mechanism: "scram-sha-512" as const,
+    user: "u",
+    password: { file: "secret" },
+  };
+  expect(again({ kind: "kafka", image: "mine:1" })).toBe(
+    "npm run e2e -- --seed 7 --jobs 3 --broker kafka --broker-image mine:1",
+  );
+  expect(again(external)).toBe(
+    "npm run e2e -- --seed 7 --jobs 3 --broker external --bootstrap a:1 --bootstrap b:2 " +
+      "--broker-ca ca.pem --broker-user u --broker-password-file secret",
+  );
+});
+
+test("names the cluster as it was named", () => {
+  const kind = { ...chosen.kind, cluster: "mine", nodeImage: "localhost/node:1" };
+  expect(rerunCommand({ ...chosen, target: "kind", kind }, results("passed"))).toBe(
+    "npm run e2e -- --seed 7 --jobs 3 --target kind --cluster mine --node-image localhost/node:1",
+  );
+});

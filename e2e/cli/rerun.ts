@@ -1,0 +1,36 @@
+import type { RunArguments } from "./arguments.ts";
+import { placeOptions } from "./place-arguments.ts";
+import type { ScenarioResult } from "#e2e/runner/runner.ts";
+
+/** The command that does the same again: of some that passed and some that did not, only the latter. */
+export function rerunCommand(
+  chosen: Pick<
+    RunArguments,
+    | "seed"
+    | "scenarios"
+    | "jobs"
+    | "realTime"
+    | "target"
+    | "kind"
+    | "kubernetes"
+    | "compare"
+    | "broker"
+  >,
+  results: readonly ScenarioResult[],
+): string {
+  const open = results.filter(
+    (result) => result.status === "failed" || result.status === "interrupted",
+  );
+  const scenarios =
+    open.length === 0 || open.length === results.length
+      ? chosen.scenarios
+      : open.map(({ scenario }) => String(scenario.number));
+  return [
+    `npm run e2e -- --seed ${chosen.seed}`,
+    ...scenarios.map((scenario) => `--scenario ${scenario}`),
+    ...(chosen.jobs === null ? [] : [`--jobs ${chosen.jobs}`]),
+    ...(chosen.realTime ? ["--real-time"] : []),
+    ...(chosen.compare === null ? [] : [`--compare ${chosen.compare}`]),
+    ...placeOptions(chosen),
+  ].join(" ");
+}

@@ -1,0 +1,18 @@
+import { expectEqual } from "#e2e/errors.ts";
+import type { Stage } from "./stage.ts";
+
+/**
+ * Throws ExpectationError unless no pod has been at the broker until now: it saw no connection. A broker that does not
+ * show its connections is asked for what a pod there would have left: a member, and offsets.
+ */
+export async function expectNoContact({ broker, names }: Stage, when: string): Promise<void> {
+  if (broker.abilities.has("broker-connections")) {
+    const activity = await broker.clientActivity();
+    expectEqual(activity.length, 0, `connections to the broker ${when}`);
+    return;
+  }
+  const { group, topic } = names;
+  expectEqual((await broker.members(group)).length, 0, `members of the group ${when}`);
+  const committed = await broker.committedOffsets(group, topic);
+  expectEqual(committed.size, 0, `committed offsets of the group ${when}`);
+}

@@ -1,0 +1,63 @@
+import type { V1Pod } from "@kubernetes/client-node";
+import { expect, test } from "vitest";
+import { describeTrouble } from "./pod-trouble.ts";
+import type { ContainerEvent, TargetEvent } from "#e2e/targets/target.ts";
+
+const POD: V1Pod = { metadata: { name: "one" }, status: { phase: "Running" } };
+const exit = (exitCode: number, container = "app"): ContainerEvent => ({
+  kind: "container",
+  atMs: 0,
+  name: "exit",
+  pod: "one",
+  container,
+  exitCode,
+});
+const event = (type: TargetEvent["type"], reason: string): TargetEvent => ({
+  kind: "event",
+  atMs: 0,
+  type,
+  reason,
+  message: `${reason} it is`,
+  object: "one",
+});
+
+test("says how the app exited, the last warning and the last error of its log", async () => {
+  const logs = {
+    now: '{"level":"info","event":"started"}\n',
+    previous: '{"level":"error","msg":"old"}\n{"level":"error","msg":"no key"}\n{"level":"info"}\n',
+  };
+  const trouble = await describeTrouble(
+    {
+      history: () => [exit(0, "splunk"), exit(78), exit(75)],
+      events: () => [
+        event("Warning", "Failed"),
+        event("Warning", "BackOff"),
+        event("Normal", "Pulled"),
+      ],
+      logs: async (_pod, _container, options) =>
+        options?.previous === true ? logs.previous : logs.now,
+    },
+    [POD],
+  );
+  expect(trouble.split("\n     ").slice(1)).toEqual([
+    "app exited 78, 75",
+    "warning Failed: Failed it is",
+    'app said {"level":"error","msg":"no key"}',
+  ]);
+});
+
+test("is the pods alone while nothing is wrong or has run", async () => {
+  const trouble = await describeTrouble(
+    { history: () => [], events: () => [], logs: () => Promise.reject(new Error("not running")) },
+    [POD],
+  );
+  expect(trouble).toMatch(/^one Running .*restarts=0$/);
+});
+
+test("cuts a long line", async () => {
+  const trouble = await describeTrouble(
+    { history: () => [], events: () => [], logs: async () => `Error: ${"x".repeat(5000)}` },
+    [POD],
+  );
+  expect(trouble.length).toBeLessThan(500);
+});

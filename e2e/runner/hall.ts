@@ -1,0 +1,154 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Authority } from "#fixtures/certificates.ts";
+import type { RunArguments } from "#e2e/cli/arguments.ts";
+import type { BrokerService } from "#e2e/brokers/broker-service.ts";
+import { checkLogLines } from "#e2e/checkers/log-lines.ts";
+import { checkSecrets } from "#e2e/checkers/secrets.ts";
+import { closeStage } from "#e2e/deployment/close-stage.ts";
+import type { Durations } from "./durations.ts";
+import { ExpectationError } from "#e2e/errors.ts";
+import type { Tell } from "./events.ts";
+import { tellRecorded, watchStage } from "./observe.ts";
+import { makeOwnedDirectory, removeDirectory } from "./owned-directory.ts";
+import { seededRandom } from "./random.ts";
+import type { Hall } from "./runner.ts";
+import { scenarioId } from "./scenario.ts";
+import type { Scenario } from "./scenario.ts";
+import { openStage } from "#e2e/deployment/open-stage.ts";
+import type { Stage, StageOptions } from "#e2e/deployment/stage.ts";
+import type { Platform } from "#e2e/targets/platform.ts";
+import { recordStage, unseenAt } from "#e2e/trace/record-stage.ts";
+import type { RecordedStage } from "#e2e/trace/record-stage.ts";
+import { podLives } from "#e2e/trace/pod-lives.ts";
+import { isCut, TOLD_BY_LOGS } from "#e2e/trace/run-log.ts";
+import { writeTrace } from "#e2e/trace/trace-file.ts";
+
+export interface HallOptions {
+  readonly run: RunArguments;
+  readonly platform: Platform;
+  readonly brokers: BrokerService;
+  readonly authority: Authority;
+  /** As platform and broker allow them. */
+  readonly durations: Durations;
+  /** Receives a directory per scenario. */
+  readonly artifacts: string;
+  readonly tell: Tell;
+  /** Every secret of the run; the hall adds to it. */
+  readonly secrets: Map<string, string>;
+}
+
+/** What one scenario runs in: its stages, and what is kept of them. */
+export function openHall(scenario: Scenario, signal: AbortSignal, options: HallOptions): Hall {
+  const { run, platform, brokers, authority, durations, tell } = options;
+  const random = seededRandom(run.seed, scenario.name);
+  const directory = join(options.artifacts, scenarioId(scenario));
+  const opened: OpenedStage[] = [];
+  const logsDirectory = (index: number): string =>
+    join(directory, opened.length === 1 ? "logs" : `logs-${index + 1}`);
+  const traceOf = async (records: readonly RecordedStage[]): Promise<void> => {
+    const stages = await Promise.all(
+      records.map(async (record, index) => await record(logsDirectory(index))),
+    );
+    const isLogCut = stages.some(({ logs }) => logs.some((log) => isCut(log)));
+    const unseen = [...platform.unseen, ...unseenAt(brokers), ...(isLogCut ? TOLD_BY_LOGS : [])];
+    await writeTrace(directory, {
+      scenario: scenarioId(scenario),
+      target: run.target,
+      unseen,
+      stages: stages.map((record) => podLives(record)),
+    });
+  };
+  return {
+    context: {
+      signal,
+      durations,
+      random,
+      step: (text) => tell("scenario", "scenario.step", { text }),
+      stage: async (stageOptions: StageOptions = {}) => {
+        signal.throwIfAborted();
+        const making = makeOwnedDirectory();
+        const opening = making.then((stageDirectory) =>
+          openStage(stageOptions, {
+            directory: stageDirectory,
+            platform,
+            brokers,
+            authority,
+            durations,
+            realTime: run.realTime,
+            random,
+            signal,
+            tell,
+          }),
+        );
+        // In the order in which the scenario asks for them, whichever is made first.
+        opened.push({ directory: making, opening });
+        const stage = await opening;
+        watchStage(stage, tell);
+        return stage;
+      },
+    },
+    close: async (failed) => {
+      const errors: unknown[] = [];
+      const attempt = async (work: Promise<unknown>): Promise<void> => {
+        await work.catch((error: unknown) => errors.push(error));
+      };
+      // Of a scenario that passed, every stage was opened. All at once: none has begun to end.
+      const records: RecordedStage[] = [];
+      const record = async (): Promise<void> => {
+        const stages = await Promise.all(opened.map(({ opening }) => opening));
+        records.push(...(await Promise.all(stages.map((stage) => recordStage(stage)))));
+      };
+      if (!failed) await attempt(record());
+      const keep =
+        !isInterrupted(signal, platform) &&
+        (run.keep === "always" || (run.keep === "on-failure" && failed));
+      for (const [index, { opening, directory: making }] of opened.entries()) {
+        // One that could not be opened has taken itself down, and its error is the scenario's.
+        const stage = await opening.catch(() => null);
+        if (stage !== null) {
+          const logs = logsDirectory(index);
+          await attempt(tellRecorded(stage, tell));
+          const suffix = opened.length === 1 ? "" : `-${index + 1}`;
+          const { secrets } = options;
+          errors.push(
+            ...(await closeStage(stage, { logs, artifacts: directory, suffix, secrets })),
+          );
+          if (failed && !isInterrupted(signal, platform))
+            tell("run", "stage.logs", { directory: logs });
+        }
+        // One that could not be made is why there is no stage.
+        const stageDirectory = await making.catch(() => null);
+        if (stageDirectory === null) continue;
+        if (keep) tell("run", "stage.kept", { directory: stageDirectory });
+        else await attempt(removeDirectory(stageDirectory));
+      }
+      if (!failed && errors.length === 0) await attempt(traceOf(records));
+      await attempt(judgeArtifacts(directory, options.secrets));
+      if (errors.length > 0) throw errors[0];
+    },
+  };
+}
+
+interface OpenedStage {
+  readonly directory: Promise<string>;
+  readonly opening: Promise<Stage>;
+}
+
+async function judgeArtifacts(
+  directory: string,
+  secrets: ReadonlyMap<string, string>,
+): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  const findings = [
+    ...(await checkSecrets(directory, secrets)),
+    ...(await checkLogLines(directory)),
+  ];
+  if (findings.length > 0) throw new ExpectationError(findings.join("\n"));
+}
+
+/** A scenario that only ran out of its time aborts with an expectation, and one whose platform was lost has failed. */
+function isInterrupted(signal: AbortSignal, { lost }: Platform): boolean {
+  const failed = signal.reason instanceof ExpectationError || lost?.aborted === true;
+  return signal.aborted && !failed;
+}

@@ -1,0 +1,205 @@
+import { copyFile, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { reasonToSkip } from "./abilities.ts";
+import { createAuthority } from "#fixtures/certificates.ts";
+import { preflight } from "#simulator/omega/preflight/repository-preflight.ts";
+import type { RunArguments } from "#e2e/cli/arguments.ts";
+import { startBrokers } from "#e2e/brokers/start-brokers.ts";
+import { checkSecrets } from "#e2e/checkers/secrets.ts";
+import { withSessionTimeout } from "./durations.ts";
+import { EXIT_CODE } from "#e2e/errors.ts";
+import type { ExitCode } from "#e2e/errors.ts";
+import { Recorder } from "./events.ts";
+import { openHall } from "./hall.ts";
+import { makeDirectory } from "./make-directory.ts";
+import { makeOwnedDirectory, removeDirectory } from "./owned-directory.ts";
+import { htmlTimeline } from "#e2e/report/html.ts";
+import { junitReport } from "#e2e/report/junit.ts";
+import { LiveBlock } from "#e2e/report/live-block.ts";
+import type { Terminal } from "#e2e/report/live-block.ts";
+import { closingLines, Progress } from "#e2e/report/terminal.ts";
+import { rerunCommand } from "#e2e/cli/rerun.ts";
+import { runId } from "./run-id.ts";
+import { runScenarios } from "./runner.ts";
+import type { ScenarioResult } from "./runner.ts";
+import { scenarioId } from "./scenario.ts";
+import type { Scenario } from "./scenario.ts";
+import { selectScenarios } from "#e2e/scenarios/index.ts";
+import type { Platform } from "#e2e/targets/platform.ts";
+import { startPlatform } from "#e2e/targets/start-platform.ts";
+import { compareRuns } from "#e2e/trace/compare-runs.ts";
+import { readTraces } from "#e2e/trace/trace-file.ts";
+
+export interface RunOptions {
+  readonly arguments: RunArguments;
+  readonly terminal: Terminal;
+  /** ^C. */
+  readonly signal: AbortSignal;
+}
+
+/** The whole of `run`: preflight, scenarios, reports. Throws UsageError for unknown scenarios. */
+export async function run(options: RunOptions): Promise<ExitCode> {
+  const { arguments: chosen, terminal, signal } = options;
+  const scenarios = selectScenarios(chosen.scenarios);
+  if (!(await showPreflight(terminal))) return EXIT_CODE.preflight;
+  // A directory that is none is said before anything runs.
+  if (chosen.compare !== null) await readTraces(chosen.compare);
+  const startMs = performance.now();
+  const artifacts = join(resolve(chosen.artifacts), runId(chosen.seed));
+  await makeDirectory("--artifacts ($SD_ARTIFACTS_DIR)", artifacts);
+  if (chosen.junit !== null) await makeDirectory("--junit", dirname(resolve(chosen.junit)));
+  const block = new LiveBlock(terminal, { signal });
+  const progress = new Progress(block, scenarios.length);
+  const secrets = new Map<string, string>();
+  progress.line(`seed ${chosen.seed}, artifacts ${artifacts}`);
+  let results: ScenarioResult[] = [];
+  const compileCache = await makeOwnedDirectory();
+  try {
+    await using platform = await startPlatform({
+      run: chosen,
+      compileCache,
+      signal,
+      line: (text) => progress.line(text),
+      keepAtEnd: () => keepsAtEnd(chosen, results),
+    });
+    const jobs = chosen.jobs ?? defaultJobs();
+    const authority = await createAuthority();
+    await using brokers = await startBrokers({
+      run: chosen,
+      authority,
+      platform,
+      jobs,
+      signal,
+      line: (text) => progress.line(text),
+    });
+    const durations = withSessionTimeout(platform.durations, brokers.sessionTimeoutMsMin);
+    const place = `the target ${chosen.target} with the broker ${brokers.kind}`;
+    const abilities = new Set([...platform.abilities, ...brokers.abilities]);
+    await using recorder = new Recorder(join(artifacts, "events.ndjson"));
+    recorder.listen((event) => progress.show(event));
+    results = await runScenarios({
+      scenarios: inStartOrder(scenarios),
+      jobs,
+      signal,
+      lost: platform.lost,
+      timeoutMs: (scenario) => scenario.timeoutMs?.(durations) ?? durations.scenarioMsMax,
+      skipReason: ({ needs }) => reasonToSkip(needs, abilities, place),
+      tell: (scenario) => recorder.tell(scenarioId(scenario)),
+      open: (scenario, scenarioSignal) =>
+        openHall(scenario, scenarioSignal, {
+          run: chosen,
+          platform,
+          brokers,
+          authority,
+          durations,
+          artifacts,
+          tell: recorder.tell(scenarioId(scenario)),
+          secrets,
+        }),
+    });
+    results.sort((left, right) => left.scenario.number - right.scenario.number);
+    if (results.some(({ status }) => status === "failed")) {
+      await saveNodeLogs(platform, join(artifacts, "nodes"), progress);
+    }
+    await brokers.saveLogs?.(join(artifacts, "broker"));
+    await writeReports(chosen, artifacts, results, recorder);
+  } finally {
+    block.end();
+    await removeDirectory(compileCache);
+  }
+  const hasTraces = results.some(({ status }) => status === "passed");
+  const comparison =
+    chosen.compare === null || !hasTraces ? null : await compareRuns(artifacts, chosen.compare);
+  if (comparison !== null) terminal.write(comparison.lines);
+  const leaks = await checkSecrets(artifacts, secrets);
+  for (const leak of leaks) progress.line(`FAIL ${leak}`);
+  terminal.write(
+    closingLines({
+      results,
+      seed: chosen.seed,
+      rerun: rerunCommand(chosen, results),
+      artifacts,
+      wallMs: performance.now() - startMs,
+    }),
+  );
+  const broken = leaks.length > 0 || comparison?.equal === false;
+  return exitCode(results, broken, signal.aborted);
+}
+
+/** Of no consequence for the result: without them a failure is only harder to read. */
+async function saveNodeLogs(
+  platform: Platform,
+  directory: string,
+  progress: Progress,
+): Promise<void> {
+  if (platform.saveNodeLogs === undefined) return;
+  try {
+    const missing = await platform.saveNodeLogs(directory);
+    progress.line(`logs of the nodes: ${directory}`);
+    if (missing !== undefined) progress.line(`some of them are missing: ${missing}`);
+  } catch (error) {
+    progress.line(`the logs of the nodes could not be saved: ${String(error)}`);
+  }
+}
+
+/** Of a cluster that was made. */
+function keepsAtEnd({ keep }: RunArguments, results: readonly ScenarioResult[]): boolean {
+  const failed = results.some(({ status }) => status === "failed");
+  return keep === "always" || (keep === "on-failure" && failed);
+}
+
+async function showPreflight(terminal: Terminal): Promise<boolean> {
+  const findings = await preflight();
+  for (const { severity, place, message } of findings) {
+    terminal.write(`preflight ${severity}, ${place}: ${message}\n`);
+  }
+  return findings.every(({ severity }) => severity !== "error");
+}
+
+async function writeReports(
+  chosen: RunArguments,
+  artifacts: string,
+  results: readonly ScenarioResult[],
+  recorder: Recorder,
+): Promise<void> {
+  const junit = join(artifacts, "junit.xml");
+  await writeFile(
+    junit,
+    junitReport(results, {
+      seed: String(chosen.seed),
+      target: chosen.target,
+      broker: chosen.broker.kind,
+      durations: chosen.realTime ? "real-time" : "short",
+    }),
+  );
+  if (chosen.junit !== null) await copyFile(junit, chosen.junit);
+  const title = `End-to-end run, seed ${chosen.seed}`;
+  await writeFile(join(artifacts, "timeline.html"), htmlTimeline(results, recorder.events, title));
+}
+
+function inStartOrder(scenarios: readonly Scenario[]): Scenario[] {
+  return scenarios.toSorted(
+    (left, right) =>
+      Number(right.long ?? false) - Number(left.long ?? false) || left.number - right.number,
+  );
+}
+
+/** Most scenarios wait most of the time. */
+function defaultJobs(): number {
+  return Math.min(8, Math.max(2, availableParallelism() * 2));
+}
+
+function exitCode(
+  results: readonly ScenarioResult[],
+  isBroken: boolean,
+  interrupted: boolean,
+): ExitCode {
+  const kinds = new Set(results.map((result) => result.failure?.kind));
+  if (interrupted) return EXIT_CODE.interrupted;
+  if (isBroken || kinds.has("expectation")) return EXIT_CODE.expectationBroke;
+  const hasBroken = kinds.has("infrastructure") || kinds.has("fault-never-fired");
+  // What was not run was not proved.
+  const hasRun = results.some(({ status }) => status !== "skipped");
+  return hasBroken || !hasRun ? EXIT_CODE.infrastructure : EXIT_CODE.passed;
+}

@@ -1,0 +1,157 @@
+import { ExpectationError, FaultNeverFiredError } from "#e2e/errors.ts";
+import type { Tell } from "./events.ts";
+import type { Scenario, ScenarioContext } from "./scenario.ts";
+import { orAbort } from "./waiting.ts";
+
+type FailureKind = "expectation" | "fault-never-fired" | "infrastructure";
+
+export interface ScenarioResult {
+  readonly scenario: Scenario;
+  readonly status: "passed" | "failed" | "interrupted" | "skipped";
+  readonly durationMs: number;
+  /** Present when skipped: what is lacking. */
+  readonly reason?: string;
+  /** Present when failed. */
+  readonly failure?: { readonly kind: FailureKind; readonly error: Error };
+}
+
+/** What one scenario runs in. */
+export interface Hall {
+  readonly context: ScenarioContext;
+  /**
+   * Takes everything down, keeps the artifacts and judges them. Called once, whatever happened before.
+   * Errors: ExpectationError when an artifact must not be as it is.
+   */
+  close(failed: boolean): Promise<void>;
+}
+
+export interface RunScenariosOptions {
+  readonly scenarios: readonly Scenario[];
+  /** Scenarios at the same time, at least 1. */
+  readonly jobs: number;
+  /** ^C: what runs is taken down, what has not begun is not started. */
+  readonly signal: AbortSignal;
+  /** Aborts when no scenario can pass any more: all that are left fail with its reason. */
+  readonly lost?: AbortSignal | undefined;
+  timeoutMs(scenario: Scenario): number;
+  /** Why the scenario cannot run here; undefined when it can. */
+  skipReason(scenario: Scenario): string | undefined;
+  open(scenario: Scenario, signal: AbortSignal): Hall;
+  tell(scenario: Scenario): Tell;
+}
+
+/**
+ * Runs every scenario, in the given order, those at the end that need to be alone, and answers in the given order. Never throws for a
+ * failed scenario.
+ */
+export async function runScenarios(options: RunScenariosOptions): Promise<ScenarioResult[]> {
+  const results: ScenarioResult[] = [];
+  const entries = [...options.scenarios.entries()];
+  const together = entries.filter(([, { alone }]) => alone !== true);
+  await runInTurn(together, options.jobs, options, results);
+  await runInTurn(
+    entries.filter(([, { alone }]) => alone === true),
+    1,
+    options,
+    results,
+  );
+  return results;
+}
+
+async function runInTurn(
+  entries: readonly (readonly [index: number, Scenario])[],
+  jobs: number,
+  options: RunScenariosOptions,
+  results: ScenarioResult[],
+): Promise<void> {
+  const waiting = entries.values();
+  const worker = async (): Promise<void> => {
+    // Workers share one iterator: each takes the next scenario that nobody has begun.
+    for (const [index, scenario] of waiting) {
+      results[index] = options.signal.aborted
+        ? { scenario, status: "interrupted", durationMs: 0 }
+        : await runScenario(scenario, options);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, worker));
+}
+
+async function runScenario(
+  scenario: Scenario,
+  options: RunScenariosOptions,
+): Promise<ScenarioResult> {
+  const tell = options.tell(scenario);
+  const reason = options.skipReason(scenario);
+  if (reason !== undefined) {
+    tell("scenario", "scenario.skipped", { message: reason });
+    return { scenario, status: "skipped", durationMs: 0, reason };
+  }
+  const startMs = performance.now();
+  tell("scenario", "scenario.started", { title: scenario.title });
+  const error = await attempt(scenario, options);
+  const durationMs = performance.now() - startMs;
+  const result = conclude(scenario, durationMs, error, options.signal);
+  tell("scenario", `scenario.${result.status}`, {
+    durationMs: Math.round(durationMs),
+    ...(result.failure && { kind: result.failure.kind, message: result.failure.error.message }),
+  });
+  return result;
+}
+
+/** Gives the error, or null. */
+async function attempt(scenario: Scenario, options: RunScenariosOptions): Promise<Error | null> {
+  const timeout = new AbortController();
+  const timeoutMs = options.timeoutMs(scenario);
+  const timer = setTimeout(() => {
+    timeout.abort(new ExpectationError(`not finished within ${timeoutMs} ms`));
+  }, timeoutMs);
+  const signal = AbortSignal.any([
+    options.signal,
+    timeout.signal,
+    ...(options.lost === undefined ? [] : [options.lost]),
+  ]);
+  const hall = options.open(scenario, signal);
+  let error: Error | null = null;
+  try {
+    // A scenario that does not look at its signal must not keep the run from ending.
+    await orAbort(scenario.run(hall.context), signal);
+  } catch (thrown) {
+    error = asError(thrown);
+  } finally {
+    clearTimeout(timer);
+  }
+  try {
+    await hall.close(error !== null);
+  } catch (thrown) {
+    // The first failure explains the second one more often than the other way round.
+    error ??= asError(thrown);
+  }
+  return error;
+}
+
+function conclude(
+  scenario: Scenario,
+  durationMs: number,
+  error: Error | null,
+  interrupted: AbortSignal,
+): ScenarioResult {
+  if (error === null) return { scenario, status: "passed", durationMs };
+  if (interrupted.aborted) return { scenario, status: "interrupted", durationMs };
+  return { scenario, status: "failed", durationMs, failure: { kind: kindOf(error), error } };
+}
+
+function kindOf(error: Error): FailureKind {
+  if (error instanceof ExpectationError) return "expectation";
+  return error instanceof FaultNeverFiredError ? "fault-never-fired" : "infrastructure";
+}
+
+function asError(thrown: unknown): Error {
+  if (thrown instanceof SuppressedError) return ofBoth(asError(thrown.suppressed), thrown.error);
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
+/** A scenario failed, and then something that it had to dispose of: a fault that never fired explains the first. */
+function ofBoth(first: Error, atEnd: unknown): Error {
+  if (!(atEnd instanceof FaultNeverFiredError)) return first;
+  return new FaultNeverFiredError(`${atEnd.message}\n${first.message}`, { cause: first });
+}

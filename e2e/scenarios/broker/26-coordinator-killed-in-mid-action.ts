@@ -1,0 +1,43 @@
+import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
+import { patientActions } from "#e2e/deployment/patient-actions.ts";
+import { restarts } from "#e2e/deployment/pods.ts";
+import type { Scenario } from "#e2e/runner/scenario.ts";
+
+export const coordinatorKilledInMidAction: Scenario = {
+  number: 26,
+  name: "coordinator-killed-in-mid-action",
+  title: "The coordinator's node dies during an action: it ends once, and is committed at another.",
+  needs: ["broker-nodes", "broker-requests"],
+  long: true,
+  run: async ({ stage: open, step, durations }) => {
+    const stage = await open({ brokerNodes: 3, configure: patientActions(durations) });
+    const name = await stage.readyPod();
+    await stage.publish(2);
+    await stage.settled();
+    step("kill the coordinator of the group while the target holds an action");
+    const held = await stage.actions.hold("after-effect", { times: 1 });
+    await stage.publish(1);
+    await held.arrived;
+    const { coordinator } = await stage.broker.group(stage.names.group);
+    const killedMs = Date.now();
+    const cut = await stage.broker.killNode(coordinator);
+    expectFault(cut > 0, "the coordinator had no connection to lose");
+    await held.release();
+    await stage.until("the consumer goes on at another coordinator", async () => {
+      const activity = await stage.broker.clientActivity();
+      return activity.some(({ what, node, atMs }) => {
+        const isOfGroup = what === "Heartbeat" || what === "OffsetCommit" || what === "SyncGroup";
+        return isOfGroup && node !== coordinator && atMs >= killedMs;
+      });
+    });
+    step(`at another one after ${Date.now() - killedMs} ms`);
+    await stage.publish(4);
+    await stage.judge();
+    expectFault((await held.hits()) === 1, "no action was held");
+    expectEqual((await stage.effects()).length, 7, "effects");
+    expectEqual((await stage.deadLetters()).length, 0, "dead letters");
+    const pod = stage.target.lastSeen(name);
+    expect(pod !== undefined, "the pod is gone");
+    expectEqual(restarts(pod), 0, "restarts");
+  },
+};

@@ -1,0 +1,48 @@
+import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
+import { expectFault } from "#e2e/errors.ts";
+import { startLoad } from "#e2e/deployment/load.ts";
+import { patientActions } from "#e2e/deployment/patient-actions.ts";
+import type { Scenario } from "#e2e/runner/scenario.ts";
+
+/** How often the members are made to join again, each time as soon as they have. */
+const REBALANCES = 8;
+
+export const rebalanceStorm: Scenario = {
+  number: 29,
+  name: "rebalance-storm",
+  title: "One rebalance after the other under load: no key twice, every key ends.",
+  needs: ["forced-rebalance"],
+  long: true,
+  run: async ({ stage: open, step, durations, signal }) => {
+    const stage = await open({ replicas: 2, partitions: 4, configure: patientActions(durations) });
+    await stage.ready();
+    const formed = async (after: number): Promise<number> =>
+      await stage.until(`two members form a generation after ${after}`, async () => {
+        const { generation } = await stage.broker.group(stage.names.group);
+        const members = await stage.broker.members(stage.names.group);
+        const isFormed =
+          generation > after &&
+          members.length === 2 &&
+          members.every(({ partitions }) => partitions.length > 0);
+        return isFormed && generation;
+      });
+    const first = await formed(0);
+    await using load = startLoad(stage, { intervalMs: durations.loadIntervalMs, signal });
+    await load.reached(5);
+    step(`make the members join again ${REBALANCES} times`);
+    const startMs = Date.now();
+    let generation = first;
+    for (let count = 1; count <= REBALANCES; count += 1) {
+      const isBegun = await stage.broker.rebalance(stage.names.group);
+      expectFault(isBegun, `rebalance ${count} was not begun`);
+      generation = await formed(generation);
+    }
+    const during = load.published;
+    step(`${generation - first} generations in ${Date.now() - startMs} ms`);
+    await load.reached(during + 5);
+    await load.stop();
+    step(`judge ${load.published} incidents`);
+    await stage.judge();
+    step(`${countDeadActions(await stage.deadLetters())} of them are in the dead letter`);
+  },
+};

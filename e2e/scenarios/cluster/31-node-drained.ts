@@ -1,0 +1,91 @@
+import { drainNode, isEvicted, nodeOf } from "#e2e/deployment/drain.ts";
+import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
+import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
+import { startLoad } from "#e2e/deployment/load.ts";
+import { isReady, isTerminating, podName, restarts } from "#e2e/deployment/pods.ts";
+import type { Scenario } from "#e2e/runner/scenario.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
+import { clusterOf } from "#e2e/targets/cluster-access.ts";
+
+export const nodeDrained: Scenario = {
+  number: 31,
+  name: "node-drained",
+  title:
+    "A node is drained: a budget that needs the only pod refuses (429) and it stays; of two, each goes and no key acts twice.",
+  needs: ["cluster-nodes"],
+  alone: true,
+  timeoutMs: ({ scenarioMsMax, drainRefusedMs }) => 2 * scenarioMsMax + drainRefusedMs,
+  run: async ({ stage: open, step, durations, signal }) => {
+    const stage = await open({ partitions: 4 });
+    const cluster = clusterOf(stage.target);
+    const [only] = await stage.ready();
+    expect(only !== undefined, "no pod is ready");
+    await stage.target.apply([budgetOfOne(stage)]);
+    step("drain the node of the only pod, which its budget needs");
+    {
+      await using _cordon = await cluster.cordon(nodeOf(only));
+      const { answers, left } = await drainNode(stage.target, nodeOf(only), {
+        timeoutMs: durations.drainRefusedMs,
+        signal,
+      });
+      const refused = answers.filter(({ status }) => status === 429);
+      expectFault(refused.length >= 2, `only ${refused.length} evictions were refused`);
+      expectEqual(answers.length, refused.length, "evictions that were refused");
+      const { message = "" } = refused.at(-1) ?? {};
+      expect(message.includes("needs 1 healthy pods and has 1 currently"), `refused: ${message}`);
+      expectEqual(left.join(), podName(only), "pods that are left on the node");
+      const [still] = await stage.ready(1);
+      expect(still !== undefined && !isTerminating(still), "the pod was touched");
+      expectEqual(podName(still), podName(only), "the pod that is ready");
+      expectEqual(restarts(still), 0, "restarts");
+      await stage.publish(2);
+      await stage.judge();
+    }
+    step("two pods: drain the node of one under load");
+    await stage.target.scale(stage.deployment, 2);
+    const pods = await stage.ready(2);
+    const node = nodeOf(only);
+    const moved = pods.filter((pod) => nodeOf(pod) === node).map((pod) => podName(pod));
+    await using load = startLoad(stage, { signal, intervalMs: durations.loadIntervalMs });
+    await load.reached(5);
+    await using _cordon = await cluster.cordon(node);
+    const { answers, left } = await drainNode(stage.target, node, {
+      timeoutMs: durations.scenarioMsMax,
+      signal,
+    });
+    expectEqual(left.join(), "", "pods that are left on the node");
+    const accepted = answers.filter(({ status }) => status === 201).map(({ pod }) => pod);
+    expectEqual(accepted.toSorted().join(), moved.toSorted().join(), "pods that were evicted");
+    for (const pod of moved) {
+      expectFault(isEvicted(stage.target.lastSeen(pod)), `pod ${pod} shows no eviction`);
+    }
+    const fresh = await stage.ready(2);
+    expect(
+      fresh.every((pod) => nodeOf(pod) !== node && isReady(pod)),
+      "a pod came back to the drained node",
+    );
+    await load.reached(load.published + 5);
+    await load.stop();
+    step(`judge ${load.published} incidents`);
+    await stage.judge();
+    step(`${countDeadActions(await stage.deadLetters())} of them are in the dead letter`);
+  },
+};
+
+/** In the place of the one that is deployed, which lets a single pod go. */
+function budgetOfOne(stage: Stage) {
+  return {
+    apiVersion: "policy/v1",
+    kind: "PodDisruptionBudget",
+    metadata: { name: stage.deployment },
+    spec: {
+      minAvailable: 1,
+      selector: {
+        matchLabels: {
+          "app.kubernetes.io/name": stage.deployment,
+          "app.kubernetes.io/instance": "component",
+        },
+      },
+    },
+  };
+}

@@ -1,0 +1,74 @@
+import type { V1Pod } from "@kubernetes/client-node";
+import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
+import { isEvicted } from "#e2e/deployment/drain.ts";
+import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
+import { APP, lastTermination, podName } from "#e2e/deployment/pods.ts";
+import type { Scenario } from "#e2e/runner/scenario.ts";
+import { clusterOf } from "#e2e/targets/cluster-access.ts";
+
+/** An emptyDir of the pod whose limit is 1Mi. */
+const SMALL_DIRECTORY = "/var/run/kafka_consumer";
+/** The kubelet measures volumes once a minute, and looks every ten seconds. */
+const MEASURED_MS_MAX = 150_000;
+
+export const evicted: Scenario = {
+  number: 32,
+  name: "evicted",
+  title:
+    "Evicted by request it drains as when deleted; by its node, in the middle of an action, it leaves a doubt; never twice.",
+  needs: ["api-server"],
+  timeoutMs: ({ scenarioMsMax }) => scenarioMsMax + MEASURED_MS_MAX,
+  run: async ({ stage: open, step }) => {
+    const stage = await open();
+    const first = await stage.readyPod();
+    step("evict the pod while its action is held, then let the action end");
+    const answered = await stage.actions.hold("after-effect", { times: 1 });
+    await stage.publish(1);
+    await answered.arrived;
+    const { status, message } = await clusterOf(stage.target).evict(first);
+    expectEqual(status, 201, `answer to the eviction ${message}`);
+    await stage.until("the consumer drains", async () => {
+      const answer = await stage.readiness(first);
+      return answer?.status === 503 && answer.body.includes("draining");
+    });
+    await answered.release();
+    const last = await stage.gone(first);
+    expectFault(isEvicted(last), "the pod shows no eviction");
+    expectFault((await answered.hits()) === 1, "no action was held");
+    expectEqual(lastTermination(last)?.exitCode, 0, "exit code of the drained consumer");
+    await stage.settled();
+    expectEqual((await stage.deadLetters()).length, 0, "dead letters of an action that ended");
+
+    step("fill a volume of the next pod while its action is held, until its node evicts it");
+    const second = await stage.readyPod();
+    const withheld = await stage.actions.hold("after-effect", { times: 1 });
+    await stage.publish(1);
+    await withheld.arrived;
+    const fill = `head -c 4000000 /dev/zero >${SMALL_DIRECTORY}/full`;
+    const filled = await stage.target.exec(second, APP, ["sh", "-c", fill]);
+    expectEqual(filled.exitCode, 0, `exit code of ${fill}`);
+    await stage.until("the pod has ended", () => isOver(stage.target.lastSeen(second)), {
+      deadlineMs: MEASURED_MS_MAX,
+    });
+    const eviction = stage.target
+      .events()
+      .find(({ reason, object }) => reason === "Evicted" && object === second);
+    expectFault(eviction !== undefined, "its node did not evict it");
+    step(`evicted: ${eviction.message.trim()}`);
+    expectFault((await withheld.hits()) === 1, "no action was held");
+    await withheld.drop();
+    step("wait for the replacement to end the key");
+    const [replacement] = await stage.ready(1);
+    expect(replacement !== undefined && podName(replacement) !== second, "no replacement");
+    await stage.judge();
+    const letters = await stage.deadLetters();
+    expectEqual(countDeadActions(letters), 1, "actions without an answer in the dead letter");
+    expectEqual((await stage.effects()).length, 2, "effects: one of each incident");
+  },
+};
+
+/** Whose containers end with 0 within their grace has succeeded, to the kubelet, though it was evicted. */
+function isOver(pod: V1Pod | undefined): boolean {
+  const phase = pod?.status?.phase;
+  return phase === "Failed" || phase === "Succeeded";
+}

@@ -1,0 +1,53 @@
+import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
+import { expectEqual, expectFault } from "#e2e/errors.ts";
+import { containerStatus, isReady } from "#e2e/deployment/pods.ts";
+import type { Scenario } from "#e2e/runner/scenario.ts";
+import { exhaustMemory } from "#e2e/targets/memory-fault.ts";
+
+/** Enough for the consumer, and soon exhausted. */
+const MEMORY_LIMIT = "384Mi";
+
+export const outOfMemory: Scenario = {
+  number: 33,
+  name: "out-of-memory",
+  title:
+    "Killed for its memory in the middle of an action: 137, OOMKilled, restarted; no second effect.",
+  needs: ["memory-limits"],
+  run: async ({ stage: open, step, durations }) => {
+    const stage = await open({
+      memoryFaults: true,
+      memoryLimit: MEMORY_LIMIT,
+      configure: (document) => ({
+        ...document,
+        execution: { ...document.execution, orphanWaitMs: durations.orphanWaitMs },
+      }),
+    });
+    const name = await stage.readyPod();
+    step("exhaust the memory of the consumer while the target holds its action");
+    const held = await stage.actions.hold("after-effect", { times: 1 });
+    await stage.publish(1);
+    await held.arrived;
+    await exhaustMemory(stage.target, name);
+    const restarted = await stage.until("the container is restarted", () => {
+      const pod = stage.target.lastSeen(name);
+      const status = pod && containerStatus(pod);
+      return status !== undefined && status.restartCount >= 1 && status;
+    });
+    const { exitCode, reason } = restarted.lastState?.terminated ?? {};
+    expectFault(reason === "OOMKilled", `the container ended for ${reason}, ${exitCode}`);
+    expectEqual(exitCode, 137, "exit code");
+    expectFault((await held.hits()) === 1, "no action was held");
+    await held.release();
+    step("wait for redelivery and the end of the key");
+    await stage.until("the same pod is ready again", () => {
+      const pod = stage.target.lastSeen(name);
+      return pod !== undefined && isReady(pod);
+    });
+    await stage.judge();
+    expectEqual((await stage.effects()).length, 1, "effects");
+    expectEqual(countDeadActions(await stage.deadLetters()), 1, "actions in the dead letter");
+    step("the pod goes on with the next incident");
+    await stage.publish(1);
+    await stage.judge();
+  },
+};

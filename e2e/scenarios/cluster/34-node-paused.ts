@@ -1,0 +1,42 @@
+import { nodeOf } from "#e2e/deployment/drain.ts";
+import { expect, expectFault } from "#e2e/errors.ts";
+import { podName } from "#e2e/deployment/pods.ts";
+import type { Scenario } from "#e2e/runner/scenario.ts";
+import { clusterOf } from "#e2e/targets/cluster-access.ts";
+import { outliveSession, twoActionsEach } from "#e2e/deployment/zombie.ts";
+
+export const nodePaused: Scenario = {
+  number: 34,
+  name: "node-paused",
+  title:
+    "A node pauses past the session and resumes: no new effect of its pod, its stale commit is refused.",
+  needs: ["cluster-nodes", "fault-rules"],
+  alone: true,
+  timeoutMs: ({ scenarioMsMax }) => 2 * scenarioMsMax,
+  run: async (context) => {
+    const { durations, step } = context;
+    const stage = await context.stage({
+      partitions: 2,
+      configure: (document) => twoActionsEach(document, durations),
+    });
+    const cluster = clusterOf(stage.target);
+    await using stack = new AsyncDisposableStack();
+    let node = "";
+    await outliveSession(stage, context, async (pod) => {
+      const seen = stage.target.lastSeen(pod);
+      expect(seen !== undefined, `pod ${pod} was never seen`);
+      node = nodeOf(seen);
+      // The second consumer must not come to it.
+      stack.use(await cluster.cordon(node));
+      const paused = stack.use(new AsyncDisposableStack());
+      paused.use(await cluster.pauseNode(node));
+      step(`${node} is paused`);
+      return () => paused.disposeAsync();
+    });
+    const others = (await stage.target.pods()).filter((pod) => nodeOf(pod) !== node);
+    expectFault(
+      others.length === 1,
+      `not on ${node}: ${others.map((pod) => podName(pod)).join(", ")}`,
+    );
+  },
+};

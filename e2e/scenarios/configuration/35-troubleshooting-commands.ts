@@ -1,0 +1,72 @@
+import { expect, expectEqual } from "#e2e/errors.ts";
+import { APP } from "#e2e/deployment/pods.ts";
+import type { Scenario } from "#e2e/runner/scenario.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
+import { clusterOf } from "#e2e/targets/cluster-access.ts";
+import { findKubectl } from "#e2e/targets/kubectl.ts";
+
+/** Of the deployment guide. */
+const CONTEXT = "omega-aws.centraltech-nonprod1.use1";
+
+export const troubleshootingCommands: Scenario = {
+  number: 35,
+  name: "troubleshooting-commands",
+  title:
+    "The commands of the deployment guide show pods, logs, certificates and the claim of a running deployment.",
+  needs: ["api-server"],
+  run: async ({ stage: open, step }) => {
+    const stage = await open();
+    const pod = await stage.readyPod();
+    await stage.publish(1);
+    await stage.judge();
+    await throughTheApi(stage, pod, step);
+    const kubectl = await findKubectl();
+    if (kubectl === null) {
+      step("there is no kubectl on the PATH: its commands are not run");
+      return;
+    }
+    const cluster = clusterOf(stage.target);
+    const kubeconfig = await cluster.kubeconfig(CONTEXT);
+    // As the guide has them, but for the namespace, whose dots are not legal.
+    const run = async (...argv: string[]): Promise<string> => {
+      const command = ["--context", CONTEXT, "-n", cluster.namespace, ...argv];
+      step(`kubectl ${command.join(" ")}`);
+      return await kubectl(command, kubeconfig);
+    };
+    const pods = await run("get", "pods");
+    expect(
+      new RegExp(`^${pod} +3/3 +Running +0 `, "m").test(pods),
+      `get pods shows no ${pod} that runs with three containers:\n${pods}`,
+    );
+    const log = await run("logs", pod, "-c", APP);
+    expect(log.includes('"event":"broker.joined"'), `logs do not show that it joined:\n${log}`);
+    const listing = await run("exec", pod, "-c", APP, "--", "ls", "-la", "/var/run/athenz/");
+    for (const file of ["service.cert.pem", "service.key.pem", "ca.cert.pem"]) {
+      expect(listing.includes(file), `ls shows no ${file}:\n${listing}`);
+    }
+    const claim = await run("describe", "pvc", stage.claim);
+    expect(/^Status: +Bound$/m.test(claim), `the claim is not bound:\n${claim}`);
+    expect(/^Access Modes: +RWX$/m.test(claim), `the claim is not RWX:\n${claim}`);
+    expect(claim.includes(pod), `describe does not say that ${pod} uses it:\n${claim}`);
+  },
+};
+
+/** The same questions without kubectl. */
+async function throughTheApi(
+  stage: Stage,
+  pod: string,
+  step: (text: string) => void,
+): Promise<void> {
+  step("pods, log, certificates and claim through the API");
+  const seen = stage.target.lastSeen(pod);
+  expectEqual(seen?.status?.phase, "Running", "phase of the pod");
+  const log = await stage.target.logs(pod, APP);
+  expect(log.includes('"event":"broker.joined"'), `the log does not show that it joined:\n${log}`);
+  const { exitCode, stdout } = await stage.target.exec(pod, APP, ["ls", "-la", "/var/run/athenz/"]);
+  expectEqual(exitCode, 0, "exit code of ls");
+  expect(stdout.includes("service.cert.pem"), `ls shows no certificate:\n${stdout}`);
+  const { spec, status } = await clusterOf(stage.target).claim(stage.claim);
+  expectEqual(status?.phase, "Bound", "phase of the claim");
+  expectEqual(spec?.accessModes?.join(), "ReadWriteMany", "access modes of the claim");
+  expectEqual(spec?.storageClassName, "efs-default", "storage class of the claim");
+}

@@ -1,0 +1,93 @@
+import { join } from "node:path";
+import { KubeConfig } from "@kubernetes/client-node";
+import { CommandError, runCommand } from "#kind/command.ts";
+import { applyObjects } from "#simulator/omega/apply.ts";
+import { OMEGA_JOBS } from "#simulator/omega/manifests/identities.ts";
+import { KDNC_COMMANDS } from "#simulator/omega/kdnc.ts";
+import { brokerObjects } from "#e2e/brokers/container/broker-objects.ts";
+import { softwareOf } from "#e2e/brokers/container/software-of.ts";
+import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
+import type { Scenario } from "#e2e/runner/scenario.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
+import { clusterOf } from "#e2e/targets/cluster-access.ts";
+
+const SIMULATORS = join(import.meta.dirname, "../../../simulator/main.ts");
+const CONTEXT = "checked";
+/** Neither the cluster of a job nor named as one of kind: whatever cluster this run has. */
+const CHECKED_THERE = ["--dry-run", `--context=${CONTEXT}`, `--force-context=${CONTEXT}`];
+const ACCEPTED = /: accepted by the API server, not kept$/gm;
+/** The Namespace, the claim and the ServiceAccount; the ConfigMap, the Deployment and the budget; Secret, Service and StatefulSet of a broker. */
+const OBJECTS = 3;
+const BROKERS = ["kafka", "redpanda"] as const;
+
+export const manifestsAccepted: Scenario = {
+  number: 36,
+  name: "manifests-accepted",
+  title:
+    "The API server accepts what Omega would apply, and the brokers of the kit, without keeping it; a container without an image it refuses.",
+  needs: ["api-server"],
+  run: async ({ stage: open, step }) => {
+    const stage = await open();
+    const kubeconfig = await clusterOf(stage.target).kubeconfig(CONTEXT);
+    const omega = async (...argv: string[]): Promise<string> => {
+      let said = "";
+      await runCommand(process.execPath, [SIMULATORS, "omega", ...argv, ...CHECKED_THERE], {
+        environment: { KUBECONFIG: kubeconfig },
+        onLine: (line) => (said += `${line}\n`),
+      });
+      return said;
+    };
+    for (const job of OMEGA_JOBS) {
+      for (const command of KDNC_COMMANDS) {
+        step(`omega ${command} --job ${job} --dry-run`);
+        const said = await omega(command, `--job=${job}`);
+        expectEqual(said.match(ACCEPTED)?.length, OBJECTS, `objects accepted of ${command} ${job}`);
+      }
+    }
+    for (const kind of BROKERS) {
+      step(`the objects of a broker ${kind}`);
+      expectEqual(await acceptedOfBroker(kind, stage, kubeconfig), OBJECTS, `objects of ${kind}`);
+    }
+    step("one that no API server takes");
+    const refused = await omega("deploy-kdnc", "--job=component", "--image=").then(
+      () => "",
+      (error: unknown) => {
+        if (error instanceof CommandError) return error.message;
+        throw error;
+      },
+    );
+    expectFault(refused !== "", "the API server took a container without an image");
+    expect(
+      refused.includes("Deployment kafka-consumer: refused (422)"),
+      `it was refused otherwise: ${refused}`,
+    );
+    step("the deployment beside it goes on");
+    await stage.ready();
+    await stage.publish(1);
+    await stage.judge();
+  },
+};
+
+/** How many of its objects are. */
+async function acceptedOfBroker(
+  kind: (typeof BROKERS)[number],
+  { athenz, target }: Stage,
+  kubeconfig: string,
+): Promise<number> {
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfig);
+  const plan = {
+    admin: { name: "ADMIN", port: 9100, advertised: "127.0.0.1:9100" },
+    stages: [{ name: "STAGE1", port: 9101, advertised: "127.0.0.1:9101" }],
+    certificate: await athenz.authority.issue({ commonName: "broker" }),
+    authorityPem: athenz.authority.certificatePem,
+  };
+  const objects = brokerObjects(softwareOf(kind, null), plan, clusterOf(target).namespace);
+  let accepted = 0;
+  await applyObjects(config, objects, {
+    fieldManager: "kafka-consumer-kit",
+    dryRun: true,
+    onApplied: () => (accepted += 1),
+  });
+  return accepted;
+}

@@ -1,0 +1,49 @@
+import { expectNoContact } from "#e2e/deployment/broker-contact.ts";
+import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
+import { restarts } from "#e2e/deployment/pods.ts";
+import type { Scenario } from "#e2e/runner/scenario.ts";
+
+export const certificatesLate: Scenario = {
+  number: 2,
+  name: "certificates-late",
+  title:
+    "While certificates are missing nothing touches the network; with them the pod gets ready.",
+  run: async ({ stage: open, step, durations }) => {
+    const stage = await open({ certificateDelaySeconds: durations.certificatesLateSeconds });
+    step("wait until app_start waits");
+    const pod = await stage.startedPod();
+    await stage.until("app_start says that it waits", async () =>
+      (await stage.target.logs(pod, "app")).includes("waiting up to"),
+    );
+    expectEqual(await stage.readiness(pod), null, "an answer of the health port");
+    await expectNoContact(stage, "while there is no certificate");
+    step("wait for the certificate");
+    const registered = await stage.until("the sidecar gets a certificate", () =>
+      stage.athenz.zts.events().find(({ type }) => type === "registered"),
+    );
+    const startedMs = stage.target
+      .history()
+      .find((event) => event.name === "started" && event.container === "app")?.atMs;
+    expectFault(
+      startedMs !== undefined && registered.atMs - startedMs > 1000,
+      "the certificate was not late: the app was not started long before it was issued",
+    );
+    step("wait for the pod");
+    const [ready] = await stage.ready();
+    if (stage.broker.abilities.has("broker-connections")) {
+      const activity = await stage.broker.clientActivity();
+      const touched = activity.filter(({ atMs }) => atMs < registered.atMs);
+      expectEqual(touched.length, 0, "connections to the broker before the certificate");
+    }
+    const asked = (await stage.ckms.control.requests()).filter(
+      ({ atMs }) => atMs < registered.atMs,
+    );
+    expectEqual(asked.length, 0, "requests to CKMS before the certificate");
+    const readyMs = stage.target.history().find(({ name }) => name === "ready")?.atMs;
+    expect(readyMs !== undefined, "nobody saw the pod become ready");
+    step(`certificate to ready, which a member of the group is: ${readyMs - registered.atMs} ms`);
+    expectEqual(ready === undefined ? -1 : restarts(ready), 0, "restarts");
+    await stage.publish(1);
+    await stage.judge();
+  },
+};

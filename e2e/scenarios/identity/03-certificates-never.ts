@@ -1,0 +1,55 @@
+import { expectNoContact } from "#e2e/deployment/broker-contact.ts";
+import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
+import { isReady, lastTermination, restarts } from "#e2e/deployment/pods.ts";
+import type { Scenario } from "#e2e/runner/scenario.ts";
+
+export const certificatesNever: Scenario = {
+  number: 3,
+  name: "certificates-never",
+  title: "Certificates that never come end app_start at its limit, not 0, with a clear message.",
+  timeoutMs: ({ scenarioMsMax, certificateWaitSeconds }) =>
+    scenarioMsMax + certificateWaitSeconds * 1000,
+  run: async ({ stage: open, step, durations }) => {
+    const { certificateWaitSeconds, stepMsMax } = durations;
+    const stage = await open({
+      certificatesWithheld: true,
+      ...(durations.pod.certWaitSeconds !== undefined && {
+        pod: { certWaitSeconds: certificateWaitSeconds },
+      }),
+    });
+    const name = await stage.startedPod();
+    step(`wait until app_start gives up after ${certificateWaitSeconds} s`);
+    const pod = await stage.until(
+      "app_start gives up",
+      () => {
+        const seen = stage.target.lastSeen(name);
+        return seen !== undefined && restarts(seen) >= 1 && lastTermination(seen) && seen;
+      },
+      { deadlineMs: stepMsMax + certificateWaitSeconds * 1000 },
+    );
+    expectFault(
+      stage.athenz.zts.events().some(({ type }) => type === "withheld"),
+      "the sidecar never asked for a certificate",
+    );
+    expectEqual(lastTermination(pod)?.exitCode, 75, "exit code of app_start");
+    const exits = stage.target.history().filter((event) => event.container === "app");
+    const startedMs = exits.find((event) => event.name === "started")?.atMs ?? 0;
+    const endedMs = exits.find((event) => event.name === "exit")?.atMs ?? 0;
+    expect(
+      endedMs - startedMs >= certificateWaitSeconds * 1000 * 0.9,
+      `app_start gave up after ${endedMs - startedMs} ms, before its limit`,
+    );
+    const log = await stage.target.logs(name, "app", { previous: true });
+    expect(log.includes("no certificates after"), `no clear message in the log: ${log}`);
+    expect(log.includes("service.cert.pem"), `the message does not name the file: ${log}`);
+    await stage.until("the collector has the reason", async () => {
+      const events = await stage.collector.control.events({ host: name });
+      return events.some(({ event }) =>
+        /app_start\.ended.*no certificates after/s.test(JSON.stringify(event)),
+      );
+    });
+    await expectNoContact(stage, "without certificates");
+    expectEqual((await stage.ckms.control.requests()).length, 0, "requests to CKMS");
+    expect(!isReady(pod), "the pod was ready without certificates");
+  },
+};

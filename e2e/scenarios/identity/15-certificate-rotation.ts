@@ -1,0 +1,53 @@
+import { DEPLOYMENTS } from "#simulator/omega/manifests/identities.ts";
+import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
+import { startLoad } from "#e2e/deployment/load.ts";
+import { patientActions } from "#e2e/deployment/patient-actions.ts";
+import { restarts } from "#e2e/deployment/pods.ts";
+import type { Scenario } from "#e2e/runner/scenario.ts";
+
+export const certificateRotation: Scenario = {
+  number: 15,
+  name: "certificate-rotation",
+  title: "Certificates rotate under load without a restart, and the new one is used.",
+  needs: ["container-access"],
+  run: async ({ stage: open, step, durations, signal }) => {
+    const stage = await open({ mutualTls: true, configure: patientActions(durations) });
+    const name = await stage.readyPod();
+    await using load = startLoad(stage, { intervalMs: durations.loadIntervalMs, signal });
+    await load.reached(5);
+    const refreshed = () => stage.athenz.zts.events().filter(({ type }) => type === "refreshed");
+    step("rotate three times");
+    for (let rotation = 1; rotation <= 3; rotation += 1) {
+      // Another end for each, by which the log tells them apart.
+      stage.athenz.zts.setLifetime(3_600_000 + rotation * 60_000);
+      const before = refreshed().length;
+      await stage.target.kill(name, "identity", "SIGHUP");
+      await stage.until(`rotation ${rotation}`, () => refreshed().length > before);
+      await stage.until(`the consumer has the certificate of rotation ${rotation}`, async () => {
+        const log = await stage.target.logs(name, "app");
+        // A sidecar that missed the answer has asked again.
+        const issued = refreshed().slice(before);
+        return (
+          log.includes("identity.renewed") &&
+          issued.some(({ notAfterMs }) => log.includes(`"notAfterMs":${notAfterMs}`))
+        );
+      });
+      await load.reached(load.published + 5);
+    }
+    await load.stop();
+    expectFault(refreshed().length >= 3, `only ${refreshed().length} rotations`);
+    await stage.judge();
+    const effects = await stage.effects();
+    expect(
+      effects.every(({ principal }) => principal === DEPLOYMENTS.component.principal),
+      "an action came without the identity of the consumer",
+    );
+    const pod = stage.target.lastSeen(name);
+    expect(pod !== undefined, "the pod is gone");
+    expectEqual(restarts(pod), 0, "restarts of the consumer");
+    expectEqual(restarts(pod, "identity"), 0, "restarts of the sidecar");
+    expectEqual((await stage.deadLetters()).length, 0, "dead letters");
+    const [ready] = await stage.ready();
+    expect(ready !== undefined, "the pod is not ready after the rotations");
+  },
+};

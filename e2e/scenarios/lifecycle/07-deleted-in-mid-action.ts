@@ -1,0 +1,46 @@
+import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
+import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
+import { lastTermination } from "#e2e/deployment/pods.ts";
+import type { Scenario } from "#e2e/runner/scenario.ts";
+
+export const deletedInMidAction: Scenario = {
+  number: 7,
+  name: "deleted-in-mid-action",
+  title: "A pod deleted in the middle of an action lets it end, or records its doubt; never twice.",
+  long: true,
+  run: async ({ stage: open, step }) => {
+    const stage = await open();
+    const first = await stage.readyPod();
+    step("delete the pod while its action is held, then let the action end");
+    const answered = await stage.actions.hold("after-effect", { times: 1 });
+    await stage.publish(1);
+    await answered.arrived;
+    await stage.target.deletePod(first);
+    await stage.until("the consumer drains", async () => {
+      const answer = await stage.readiness(first);
+      return answer?.status === 503 && answer.body.includes("draining");
+    });
+    await answered.release();
+    const firstEnd = lastTermination(await stage.gone(first));
+    expectFault((await answered.hits()) === 1, "no action was held");
+    expectEqual(firstEnd?.exitCode, 0, "exit code of the drained consumer");
+    await stage.settled();
+    expectEqual((await stage.deadLetters()).length, 0, "dead letters of an action that ended");
+
+    step("delete the next pod while its action is held for good");
+    const second = await stage.readyPod();
+    const withheld = await stage.actions.hold("after-effect", { times: 1 });
+    await stage.publish(1);
+    await withheld.arrived;
+    await stage.target.deletePod(second);
+    await stage.gone(second);
+    expectFault((await withheld.hits()) === 1, "no action was held");
+    await withheld.drop();
+    await stage.ready();
+    await stage.judge();
+    const letters = await stage.deadLetters();
+    expectEqual(countDeadActions(letters), 1, "actions without an answer in the dead letter");
+    expectEqual(letters[0]?.headers["dead-letter-reason"], "in-doubt", "reason of the dead letter");
+    expect((await stage.effects()).length === 2, "each incident has one effect");
+  },
+};

@@ -1,0 +1,74 @@
+import { messageOf } from "#consumer/errors.ts";
+import type { HoldStage } from "#simulator/action-endpoint/control.ts";
+import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
+import { ExpectationError, expect, expectEqual, expectFault } from "#e2e/errors.ts";
+import { APP, containerStatus, isReady } from "#e2e/deployment/pods.ts";
+import type { Scenario, ScenarioContext } from "#e2e/runner/scenario.ts";
+
+export const sigkillAtABarrier: Scenario = {
+  number: 8,
+  name: "sigkill-at-a-barrier",
+  title: "SIGKILL between claim and outcome: no second effect after redelivery, and the key ends.",
+  needs: ["container-access"],
+  long: true,
+  run: async (context) => {
+    const ends = await Promise.allSettled([
+      killAt("after-effect", 1, context),
+      killAt("before-request", 0, context),
+    ]);
+    const errors = ends.flatMap((end) =>
+      end.status === "rejected" ? [end.reason as unknown] : [],
+    );
+    if (errors.length === 1) throw errors[0];
+    if (errors.length > 1) throw new ExpectationError(errors.map(messageOf).join("\n"));
+  },
+};
+
+/** `effects`: what the target has recorded when the process dies. */
+async function killAt(
+  stageOfHold: HoldStage,
+  effects: number,
+  { stage: open, step, durations }: ScenarioContext,
+): Promise<void> {
+  const stage = await open({
+    configure: (document) => ({
+      ...document,
+      execution: { ...document.execution, orphanWaitMs: durations.orphanWaitMs },
+    }),
+  });
+  const name = await stage.readyPod();
+  step(`${stageOfHold}: kill the consumer while the target holds its action`);
+  const held = await stage.actions.hold(stageOfHold, { times: 1 });
+  const [incident] = await stage.publish(1);
+  await held.arrived;
+  expectEqual((await stage.effects()).length, effects, `${stageOfHold}: effects at the kill`);
+  await stage.target.kill(name, APP, "SIGKILL");
+  const restarted = await stage.until(`${stageOfHold}: the container is restarted`, () => {
+    const pod = stage.target.lastSeen(name);
+    const status = pod && containerStatus(pod);
+    return status !== undefined && status.restartCount >= 1 && status;
+  });
+  expectFault((await held.hits()) === 1, `${stageOfHold}: no action was held`);
+  expectFault(
+    restarted.lastState?.terminated?.exitCode === 137,
+    `${stageOfHold}: the consumer did not end by SIGKILL`,
+  );
+  await held.release();
+  step(`${stageOfHold}: wait for redelivery and the end of the key`);
+  await stage.until(`${stageOfHold}: the same pod is ready again`, () => {
+    const pod = stage.target.lastSeen(name);
+    return pod !== undefined && isReady(pod);
+  });
+  await stage.judge();
+  const outcomes = (await stage.historyFiles()).outcomes.map(({ content }) => content.outcome);
+  expectEqual(outcomes.join(), "in-doubt", `${stageOfHold}: outcomes of the key`);
+  expect(
+    (await stage.effects()).length <= 1,
+    `${stageOfHold}: incident ${incident?.id} had more than one effect`,
+  );
+  const letters = await stage.deadLetters();
+  expectEqual(countDeadActions(letters), 1, `${stageOfHold}: actions in the dead letter`);
+  step(`${stageOfHold}: the pod goes on with the next incident`);
+  await stage.publish(1);
+  await stage.judge();
+}

@@ -1,0 +1,67 @@
+import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
+import { APP, lastTermination } from "#e2e/deployment/pods.ts";
+import type { Scenario } from "#e2e/runner/scenario.ts";
+import type { ContainerEvent } from "#e2e/targets/target.ts";
+
+export const prestopOverruns: Scenario = {
+  number: 9,
+  name: "prestop-overruns",
+  title: "A preStop that overruns: SIGTERM when the grace is over, SIGKILL two seconds later, 137.",
+  needs: ["container-access"],
+  long: true,
+  run: async ({ stage: open, step, durations }) => {
+    const graceMs = durations.overrunGraceSeconds * 1000;
+    const stage = await open({
+      pod: {
+        terminationGracePeriodSeconds: durations.overrunGraceSeconds,
+        prestopTimeoutSeconds: durations.overrunGraceSeconds * 10,
+      },
+      // Longer than the grace: the consumer waits for an action that nobody answers.
+      configure: (document) => ({
+        ...document,
+        execution: {
+          ...document.execution,
+          actionDeadlineMs: graceMs * 10,
+          drainMs: graceMs * 10,
+          orphanWaitMs: durations.orphanWaitMs,
+        },
+      }),
+    });
+    const name = await stage.readyPod();
+    step("delete the pod while its action is held for good");
+    const held = await stage.actions.hold("after-effect", { times: 1 });
+    await stage.publish(1);
+    await held.arrived;
+    // A watch tells of it late, after the kubelet began to count.
+    const askedMs = Date.now();
+    await stage.target.deletePod(name);
+    const last = await stage.gone(name, graceMs + durations.stepMsMax);
+    expectFault((await held.hits()) === 1, "no action was held");
+    expectEqual(lastTermination(last)?.exitCode, 137, "exit code");
+
+    const sentTo = ({ pod, container }: ContainerEvent): boolean =>
+      pod === name && container === APP;
+    const momentOf = (signal: string) =>
+      stage.target.history().find((told) => told.signal === signal && sentTo(told))?.atMs;
+    const sentMs = async (signal: string) =>
+      (await stage.until(`${signal} was sent`, () => momentOf(signal))) - askedMs;
+    const [termMs, killMs] = [await sentMs("SIGTERM"), await sentMs("SIGKILL")];
+    step(`SIGTERM after ${termMs} ms, SIGKILL after ${killMs} ms`);
+    const lateMsMax = durations.signalLateMsMax;
+    expect(within(termMs, graceMs, lateMsMax), `SIGTERM after ${termMs} ms, not at ${graceMs} ms`);
+    expect(within(killMs - termMs, 2000, lateMsMax), `SIGKILL ${killMs - termMs} ms after SIGTERM`);
+    expect(
+      stage.target.events().some(({ reason }) => reason === "FailedPreStopHook"),
+      "no event FailedPreStopHook",
+    );
+    await held.drop();
+    step("wait for the replacement to end the key");
+    await stage.ready();
+    await stage.judge();
+  },
+};
+
+/** A moment may come late on a busy machine, never early. */
+function within(seenMs: number, wantedMs: number, lateMsMax: number): boolean {
+  return seenMs >= wantedMs - 50 && seenMs <= wantedMs + lateMsMax;
+}

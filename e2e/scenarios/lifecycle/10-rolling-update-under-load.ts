@@ -1,0 +1,39 @@
+import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
+import { expectFault } from "#e2e/errors.ts";
+import { startLoad } from "#e2e/deployment/load.ts";
+import { isReady, isTerminating, podName } from "#e2e/deployment/pods.ts";
+import type { Scenario } from "#e2e/runner/scenario.ts";
+
+export const rollingUpdateUnderLoad: Scenario = {
+  number: 10,
+  name: "rolling-update-under-load",
+  title:
+    "A rolling update under load: old and new overlap, no key twice, every key ends, none lost.",
+  long: true,
+  run: async ({ stage: open, step, durations, signal }) => {
+    const stage = await open({ replicas: 2, partitions: 4 });
+    const old = new Set((await stage.ready()).map((pod) => podName(pod)));
+    step("publish all the time and restart the deployment");
+    await using load = startLoad(stage, { intervalMs: durations.loadIntervalMs, signal });
+    await load.reached(5);
+    let overlapped = false;
+    await stage.target.restart(stage.deployment);
+    await stage.until("every old pod is gone and two new ones are ready", async () => {
+      const pods = await stage.target.pods();
+      const fresh = pods.filter((pod) => !old.has(podName(pod)));
+      overlapped ||= fresh.some((pod) => isReady(pod)) && fresh.length < pods.length;
+      return (
+        fresh.length === pods.length &&
+        fresh.filter((pod) => isReady(pod) && !isTerminating(pod)).length === 2
+      );
+    });
+    const during = load.published;
+    await load.reached(during + 5);
+    await load.stop();
+    expectFault(overlapped, "old and new pods never overlapped");
+    expectFault(during >= 20, `only ${during} incidents were published during the update`);
+    step(`judge ${load.published} incidents`);
+    await stage.judge();
+    step(`${countDeadActions(await stage.deadLetters())} of them are in the dead letter`);
+  },
+};

@@ -1,0 +1,63 @@
+import { expectNoContact } from "#e2e/deployment/broker-contact.ts";
+import { expect, expectFault } from "#e2e/errors.ts";
+import { isReady, lastTermination, restarts } from "#e2e/deployment/pods.ts";
+import type { Scenario } from "#e2e/runner/scenario.ts";
+
+export const crashLoop: Scenario = {
+  number: 11,
+  name: "crash-loop",
+  title: "Bad configuration: a crash loop with backoff, never ready; the fixed one recovers.",
+  long: true,
+  run: async ({ stage: open, step, durations }) => {
+    const stage = await open({
+      configure: (document) => ({ ...document, kafka: { ...document.kafka, groupIdd: "typo" } }),
+    });
+    const name = await stage.startedPod();
+    step("wait for three restarts");
+    let everReady = false;
+    const pod = await stage.until("three restarts", () => {
+      const seen = stage.target.lastSeen(name);
+      everReady ||= seen !== undefined && isReady(seen);
+      return seen !== undefined && restarts(seen) >= 3 && seen;
+    });
+    expectFault(lastTermination(pod)?.exitCode === 78, "the consumer accepted the configuration");
+    expect(!everReady, "the pod was ready with a bad configuration");
+    const log = await stage.target.logs(name, "app", { previous: true });
+    expect(log.includes("groupIdd"), `the log does not name the wrong key: ${log}`);
+    step("wait until the collector has the reason of each end");
+    await stage.until("a line for every refusal", async () => {
+      const events = await stage.collector.control.events({ host: name });
+      const lines = events.map(({ event }) => JSON.stringify(event));
+      const told = lines.filter((line) => /process\.refused.*groupIdd/s.test(line));
+      return told.length >= 3;
+    });
+    await expectNoContact(stage, "with a bad configuration");
+    const moments = stage.target
+      .history()
+      .filter((event) => event.pod === name && event.container === "app");
+    const starts = moments.filter((event) => event.name === "started").map(({ atMs }) => atMs);
+    const exits = moments.filter((event) => event.name === "exit").map(({ atMs }) => atMs);
+    const waitsMs = exits
+      .slice(0, 3)
+      .map((atMs, index) => (starts[index + 1] ?? Number.NaN) - atMs);
+    step(`waited ${waitsMs.join(", ")} ms before the restarts`);
+    // On a busy machine a start itself takes time: only the lower bounds say something.
+    const backoffMs = durations.cluster.backoffInitialMs ?? 10_000;
+    const [, secondMs = 0, thirdMs = 0] = waitsMs;
+    expect(
+      secondMs >= backoffMs && thirdMs >= 2 * backoffMs,
+      `the waits before the restarts do not grow from ${backoffMs} ms: ${waitsMs.join(", ")} ms`,
+    );
+    expect(
+      stage.target.events().some(({ reason }) => reason === "BackOff"),
+      "no event BackOff",
+    );
+    step("deploy the fixed configuration");
+    await stage.deploy((document) => document);
+    // The ConfigMap is shared: the old pod may heal too, and is replaced all the same.
+    await stage.gone(name);
+    expect((await stage.readyPod()) !== name, "the fix did not bring a new pod");
+    await stage.publish(1);
+    await stage.judge();
+  },
+};

@@ -1,0 +1,39 @@
+import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
+import { expectFault } from "#e2e/errors.ts";
+import { startLoad } from "#e2e/deployment/load.ts";
+import type { Scenario } from "#e2e/runner/scenario.ts";
+
+export const scaledUnderLoad: Scenario = {
+  number: 17,
+  name: "scaled-under-load",
+  title: "Scaled from two to one and back under load: no key twice, every key ends.",
+  long: true,
+  run: async ({ stage: open, step, durations, signal }) => {
+    const stage = await open({ replicas: 2, partitions: 4 });
+    await stage.ready();
+    await using load = startLoad(stage, { intervalMs: durations.loadIntervalMs, signal });
+    await load.reached(5);
+    const members = async (count: number): Promise<void> => {
+      await stage.until(`the group has ${count} members with partitions`, async () => {
+        const present = await stage.broker.members(stage.names.group);
+        return present.length === count && present.every(({ partitions }) => partitions.length > 0);
+      });
+    };
+    await members(2);
+    step("scale to one");
+    await stage.target.scale(stage.deployment, 1);
+    await stage.until("one pod is left", async () => (await stage.target.pods()).length === 1);
+    await members(1);
+    const alone = load.published;
+    step("scale to two");
+    await stage.target.scale(stage.deployment, 2);
+    await stage.ready(2);
+    await members(2);
+    await load.reached(load.published + 5);
+    await load.stop();
+    expectFault(alone >= 5 && load.published > alone, "the load stood still");
+    step(`judge ${load.published} incidents`);
+    await stage.judge();
+    step(`${countDeadActions(await stage.deadLetters())} of them are in the dead letter`);
+  },
+};

@@ -1,0 +1,41 @@
+import { expectNoContact } from "#e2e/deployment/broker-contact.ts";
+import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
+import { lastTermination } from "#e2e/deployment/pods.ts";
+import type { Scenario } from "#e2e/runner/scenario.ts";
+
+export const deletedWhileWaiting: Scenario = {
+  number: 18,
+  name: "deleted-while-waiting",
+  title: "A pod that is deleted while it waits for certificates ends at once, without a pid file.",
+  run: async ({ stage: open, step, durations }) => {
+    const stage = await open({ certificatesWithheld: true });
+    const name = await stage.startedPod();
+    await stage.until("app_start says that it waits", async () =>
+      (await stage.target.logs(name, "app")).includes("waiting up to"),
+    );
+    const listed = await stage.target.exec(name, "app", ["ls", "/var/run/kafka_consumer"]);
+    expectFault(
+      listed.exitCode === 0 && !listed.stdout.includes("kafka_consumer.pid"),
+      `there is a pid file already: ${listed.stdout}${listed.stderr}`,
+    );
+    step("delete the pod");
+    const startMs = Date.now();
+    await stage.target.deletePod(name);
+    const last = await stage.gone(name);
+    const exit = stage.target
+      .history()
+      .find((event) => event.pod === name && event.container === "app" && event.name === "exit");
+    expect(exit !== undefined, "the consumer's container did not end");
+    const tookMs = exit.atMs - startMs;
+    step(`ended after ${tookMs} ms`);
+    // Far below the grace: nobody had to be killed.
+    const graceMs = (durations.pod.terminationGracePeriodSeconds ?? 90) * 1000;
+    expect(tookMs < graceMs / 4, `it took ${tookMs} ms to end`);
+    expectEqual(lastTermination(last)?.exitCode, 0, "exit code of app_start");
+    expect(
+      stage.target.events().every(({ reason }) => reason !== "FailedPreStopHook"),
+      "the preStop hook failed without a pid file",
+    );
+    await expectNoContact(stage, "without certificates");
+  },
+};

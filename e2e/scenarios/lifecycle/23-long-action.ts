@@ -1,0 +1,95 @@
+import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
+import { expectEqual, expectFault, ExpectationError } from "#e2e/errors.ts";
+import { lastTermination } from "#e2e/deployment/pods.ts";
+import type { Scenario, ScenarioContext } from "#e2e/runner/scenario.ts";
+import type { Stage } from "#e2e/deployment/stage.ts";
+import { pause } from "#e2e/runner/waiting.ts";
+
+export const longAction: Scenario = {
+  number: 23,
+  name: "long-action",
+  title:
+    "What is left of a long action ends within a long grace; with a short one it is left in doubt, never repeated.",
+  long: true,
+  run: async (context) => {
+    const { shortGraceSeconds, longGraceSeconds } = context.durations;
+    const ends = await Promise.allSettled([
+      deleteDuringAction(longGraceSeconds, { exitCode: 0, outcome: "done", letters: 0 }, context),
+      deleteDuringAction(
+        shortGraceSeconds,
+        { exitCode: 137, outcome: "in-doubt", letters: 1 },
+        context,
+      ),
+    ]);
+    const errors = ends.flatMap((end) =>
+      end.status === "rejected" ? [end.reason as unknown] : [],
+    );
+    if (errors.length === 1) throw errors[0];
+    if (errors.length > 1) throw new ExpectationError(errors.map(String).join("\n"));
+  },
+};
+
+interface End {
+  readonly exitCode: number;
+  readonly outcome: "done" | "in-doubt";
+  /** How many dead letters there are at the end. */
+  readonly letters: number;
+}
+
+async function deleteDuringAction(
+  graceSeconds: number,
+  wanted: End,
+  { stage: open, step, durations, signal }: ScenarioContext,
+): Promise<void> {
+  const grace = `grace ${graceSeconds} s`;
+  const { longActionMs, longActionElapsedMs } = durations;
+  // The replacement starts at once, and must not give up an action that its owner still may end.
+  const orphanWaitMs = (graceSeconds + 2) * 1000 + durations.orphanWaitMs;
+  const stage = await open({
+    pod: { terminationGracePeriodSeconds: graceSeconds },
+    configure: (document) => ({
+      ...document,
+      execution: { ...document.execution, actionDeadlineMs: longActionMs * 2, orphanWaitMs },
+    }),
+  });
+  const name = await stage.readyPod();
+  const member = await memberOf(stage);
+  await using slow = await stage.actions.respond({ delayMs: longActionMs, times: 1 });
+  await stage.publish(1);
+  await stage.until(`${grace}: the action is under way`, async () => {
+    return (await stage.effects()).length === 1;
+  });
+  await pause(longActionElapsedMs, signal);
+  step(
+    `${grace}: delete the pod with ${longActionMs - longActionElapsedMs} ms of its action to go`,
+  );
+  // Whose session was over would have come back under another id.
+  expectEqual(await memberOf(stage), member, `${grace}: member of the group until then`);
+  await stage.target.deletePod(name);
+  const last = await stage.gone(name, graceSeconds * 1000 + durations.stepMsMax);
+  expectFault((await slow.hits()) === 1, `${grace}: no action was slow`);
+  expectEqual(lastTermination(last)?.exitCode, wanted.exitCode, `${grace}: exit code`);
+
+  step(`${grace}: exit code ${wanted.exitCode}; wait for the replacement`);
+  await stage.ready();
+  await stage.judge();
+  const outcomes = (await stage.historyFiles()).outcomes.map(({ content }) => content.outcome);
+  expectEqual(outcomes.join(), wanted.outcome, `${grace}: outcomes of the key`);
+  expectEqual((await stage.effects()).length, 1, `${grace}: effects`);
+  expectEqual(
+    countDeadActions(await stage.deadLetters()),
+    wanted.letters,
+    `${grace}: dead letters`,
+  );
+  // A pod that was killed is a member until its session ends.
+  await stage.until(`${grace}: the deleted pod is no member any more`, async () => {
+    return (await stage.broker.members(stage.names.group)).length === 1;
+  });
+}
+
+/** Id of the one member. */
+async function memberOf(stage: Stage): Promise<string> {
+  const members = await stage.broker.members(stage.names.group);
+  expectEqual(members.length, 1, "members of the group");
+  return members[0]?.memberId ?? "";
+}

@@ -1,0 +1,42 @@
+import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
+import { isReady, lastTermination } from "#e2e/deployment/pods.ts";
+import type { Scenario } from "#e2e/runner/scenario.ts";
+
+export const historyVolumeMissing: Scenario = {
+  number: 19,
+  name: "history-volume-missing",
+  title: "Without the history volume the consumer refuses, though the image has the directory.",
+  run: async ({ stage: open, step }) => {
+    const stage = await open({ historyVolume: false });
+    const name = await stage.startedPod();
+    const listed = await stage.until("a run of the container lists a directory", async () => {
+      const argv = ["ls", "-d", "/data/automation_consumer"];
+      // Between two runs nothing can be run in it, and what is running ends with it.
+      const ended = await stage.target.exec(name, "app", argv).catch(() => null);
+      return ended !== null && `${ended.stdout}${ended.stderr}` !== "" && ended;
+    });
+    expectFault(listed.exitCode === 0, "the image has no directory for the history");
+    step("wait until the consumer refuses");
+    await stage.publish(1);
+    let everReady = false;
+    const pod = await stage.until("the consumer ends", () => {
+      const seen = stage.target.lastSeen(name);
+      everReady ||= seen !== undefined && isReady(seen);
+      return seen !== undefined && lastTermination(seen) && seen;
+    });
+    expectEqual(lastTermination(pod)?.exitCode, 78, "exit code");
+    expect(!everReady, "the pod was ready without its history");
+    const logs = await stage.until("the log has the reason", async () => {
+      const texts = await Promise.all([
+        stage.target.logs(name, "app"),
+        stage.target.logs(name, "app", { previous: true }).catch(() => ""),
+      ]);
+      return texts.find((text) => text.includes("mount"));
+    });
+    expect(
+      logs.includes("automation_consumer"),
+      `the message does not name the directory: ${logs}`,
+    );
+    expectEqual((await stage.effects()).length, 0, "effects without a history");
+  },
+};

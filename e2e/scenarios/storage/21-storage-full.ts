@@ -1,0 +1,65 @@
+import { failVolume } from "#e2e/chaos/in-pod/failing-volume.ts";
+import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
+import { restarts } from "#e2e/deployment/pods.ts";
+import type { Scenario } from "#e2e/runner/scenario.ts";
+import { pause } from "#e2e/runner/waiting.ts";
+
+export const storageFull: Scenario = {
+  number: 21,
+  name: "storage-full",
+  title:
+    "A full volume begins no action and makes the pod unready; freed, everything is done once.",
+  run: async ({ stage: open, step, durations, signal }) => {
+    const stage = await open({
+      podFaults: true,
+      // The action that is under way when the volume fills is answered after that.
+      configure: (document) => ({
+        ...document,
+        execution: { ...document.execution, actionDeadlineMs: durations.stepMsMax },
+      }),
+    });
+    const name = await stage.readyPod();
+    await stage.publish(2);
+    await stage.settled();
+    step("fill the volume while one action is under way");
+    const held = await stage.actions.hold("after-effect", { times: 1 });
+    await stage.publish(1);
+    await held.arrived;
+    await using full = await failVolume(stage, name, { type: "full" });
+    await held.release();
+    await stage.publish(4);
+    await pause(durations.quietMs, signal);
+    expectFault(full.hits.length > 0, "no operation met the full volume");
+    let body = "";
+    await stage.until(
+      "/readyz says that the volume is full",
+      async () => {
+        const answer = await stage.readiness(name);
+        body = answer?.body ?? "";
+        return answer?.status === 503 && body.includes("history volume") && body.includes("ENOSPC");
+      },
+      { seen: () => body },
+    );
+    await pause(durations.quietMs, signal);
+    expectEqual((await stage.effects()).length, 3, "effects while the volume is full");
+    const files = await stage.historyFiles();
+    expectEqual(files.claims.length, 3, "claims while the volume is full");
+    expectEqual(files.outcomes.length, 2, "outcomes while the volume is full");
+
+    step("free it");
+    await full.mend();
+    await stage.ready();
+    await stage.judge();
+    const { hits } = full;
+    step(`${hits.length} operations met a full volume`);
+    expectFault(
+      hits.some((hit) => hit.startsWith("ENOSPC open temporary/")),
+      `no temporary file was refused: ${hits.slice(0, 5).join("; ")}`,
+    );
+    expectEqual((await stage.effects()).length, 7, "effects");
+    expectEqual((await stage.deadLetters()).length, 0, "dead letters");
+    const pod = stage.target.lastSeen(name);
+    expect(pod !== undefined, "the pod is gone");
+    expectEqual(restarts(pod), 0, "restarts");
+  },
+};

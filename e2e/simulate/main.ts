@@ -1,0 +1,139 @@
+import { Worker } from "node:worker_threads";
+import { CRASH_POINTS } from "#simulator/model/schedule/crash-points.ts";
+import { type Counts, createCounts } from "#simulator/model/counts.ts";
+import { simulate } from "#simulator/model/simulate.ts";
+import { UsageError } from "#e2e/errors.ts";
+import {
+  SIMULATE_USAGE,
+  type SimulateArguments,
+  simulateArguments,
+  stepText,
+} from "./arguments.ts";
+import { failureLines, shrunkLines } from "./failure-lines.ts";
+import { shrinkRun } from "./shrink-run.ts";
+import type { RunReport, Share } from "./worker.ts";
+
+const WORKER = new URL("./worker.ts", import.meta.url);
+const PROGRESS_MS = 10_000;
+/**
+ * After so many runs a thread makes room for the next one. Node keeps a signal of `AbortSignal.any` that somebody listens to until one of
+ * its sources aborts, and a process that the model kills never aborts its own: only the end of the thread frees what it left, some 0.6 MiB a run.
+ */
+const RUNS_PER_THREAD = 500;
+const SHRINK_MS_MAX = 10_000;
+/** So many runs have to hit every crash point; fewer need not. */
+const RUNS_TO_HIT_ALL = 1000;
+const EXIT_CODE = { passed: 0, broken: 1, usage: 2, missed: 4 } as const;
+
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
+
+async function main(argv: readonly string[]): Promise<number> {
+  try {
+    const options = simulateArguments(argv);
+    if (options) return await run(options);
+    process.stdout.write(SIMULATE_USAGE);
+    return EXIT_CODE.passed;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`${error.message}\nAll options: npm run simulate -- --help\n`);
+    return EXIT_CODE.usage;
+  }
+}
+
+async function run({ runs, seed, jobs, steps, shrink }: SimulateArguments): Promise<number> {
+  print(`seed ${seed}`);
+  const counts = createCounts();
+  const startMs = performance.now();
+  let shownMs = startMs;
+  let done = 0;
+  const failed: RunReport[] = [];
+  const note = (report: RunReport): void => {
+    done += 1;
+    counts.merge(report.counts);
+    if (report.violations.length > 0) {
+      failed.push(report);
+      print(...failureLines(report, { isAlone: runs === 1, chosen: steps }));
+    }
+    if (performance.now() - shownMs > PROGRESS_MS) {
+      shownMs = performance.now();
+      print(`${done} of ${runs} runs, ${failed.length} failed`);
+    }
+  };
+  const threads = Array.from({ length: Math.min(jobs, runs) }, (_, index) =>
+    runShare({ first: seed + index, step: Math.min(jobs, runs), end: seed + runs, steps }, note),
+  );
+  await Promise.all(threads);
+  const seconds = (performance.now() - startMs) / 1000;
+  showCounts(counts);
+  const missed = CRASH_POINTS.filter((point) => counts.get("crash points", point) === 0);
+  print(`crash points not hit: ${missed.length === 0 ? "none" : missed.join(", ")}`);
+  const [first] = failed.toSorted((one, other) => placeOf(one) - placeOf(other));
+  if (first && shrink) await showShrunk(first);
+  const stepRate = Math.round(counts.total("steps") / seconds);
+  print(
+    `${runs} runs in ${seconds.toFixed(1)} s, ${stepRate} steps a second, ${failed.length} failed`,
+    `again: npm run simulate -- --seed ${seed} ${steps ? `--steps ${stepText(steps)}` : `--runs ${runs}`}`,
+  );
+  return exitCode(runs, failed.length, missed.length);
+
+  /** Seeds begin again behind the largest one. */
+  function placeOf(report: RunReport): number {
+    return (report.seed - seed + 2 ** 32) % 2 ** 32;
+  }
+}
+
+/**
+ * 0: every invariant held in every run. 1: one did not. 4: they held, but in 1000 runs or more nobody died at `missed`
+ * crash points. (2 is usage.)
+ */
+export function exitCode(runs: number, failed: number, missed: number): number {
+  if (failed > 0) return EXIT_CODE.broken;
+  return missed > 0 && runs >= RUNS_TO_HIT_ALL ? EXIT_CODE.missed : EXIT_CODE.passed;
+}
+
+/** In one thread after the other. Rejects with what a thread failed with. */
+async function runShare(share: Share, note: (report: RunReport) => void): Promise<void> {
+  for (const part of partsOf(share)) await runThread(part, note);
+}
+
+/** The same seeds, as many as a thread may have in each. */
+export function* partsOf(share: Share): Generator<Share> {
+  const stride = share.step * RUNS_PER_THREAD;
+  for (let first = share.first; first < share.end; first += stride) {
+    yield { ...share, first, end: Math.min(share.end, first + stride) };
+  }
+}
+
+function runThread(share: Share, note: (report: RunReport) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(WORKER, { workerData: share });
+    worker.on("message", note);
+    worker.once("error", reject);
+    worker.once("exit", (code) =>
+      code === 0 ? resolve() : reject(new Error(`a thread ended with exit code ${code}`)),
+    );
+  });
+}
+
+async function showShrunk(failed: RunReport): Promise<void> {
+  print(
+    `looking for fewer steps with which seed ${failed.seed} fails, for ${SHRINK_MS_MAX / 1000} s at most`,
+  );
+  const shrunk = await shrinkRun({
+    failed,
+    simulate: (seed, steps) => simulate(seed, { steps }),
+    timeMsMax: SHRINK_MS_MAX,
+  });
+  print(...shrunkLines(shrunk));
+}
+
+function showCounts(counts: Counts): void {
+  for (const group of counts.groups()) {
+    const parts = counts.entries(group).map(([name, count]) => `${name} ${count}`);
+    print(`${group}: ${counts.total(group)} (${parts.join(", ")})`);
+  }
+}
+
+function print(...lines: readonly string[]): void {
+  process.stdout.write(lines.map((line) => `${line}\n`).join(""));
+}

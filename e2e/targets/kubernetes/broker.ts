@@ -1,0 +1,96 @@
+import { CoreV1Api } from "@kubernetes/client-node";
+import type { KubeConfig, V1Pod } from "@kubernetes/client-node";
+import { BROKER, BROKER_POD, brokerObjects } from "#e2e/brokers/container/broker-objects.ts";
+import type { BrokerServer, StartServerOptions } from "#e2e/brokers/container/broker-server.ts";
+import { lastLines } from "#e2e/brokers/container/last-lines.ts";
+import { serves } from "#e2e/brokers/container/serves.ts";
+import { isReady } from "#e2e/deployment/pods.ts";
+import { until } from "#e2e/runner/waiting.ts";
+import { applyWhole, deleteNamespace } from "./namespace.ts";
+import { forwardedPort } from "./port.ts";
+
+export interface KubernetesBrokerOptions extends StartServerOptions {
+  readonly config: KubeConfig;
+  /** Made for the broker, and deleted with it. */
+  readonly namespace: string;
+}
+
+const START_MS_MAX = 240_000;
+
+/**
+ * A broker in a cluster, reached through the API server. Its pods could come to its Service by themselves; they come
+ * through the gates of this process instead, by which a stage can lose its connections.
+ */
+export async function startKubernetesBroker(
+  options: KubernetesBrokerOptions,
+): Promise<BrokerServer> {
+  const { config, namespace, software, plan, signal } = options;
+  const core = config.makeApiClient(CoreV1Api);
+  await core.createNamespace({ body: { metadata: { name: namespace } } });
+  const server = new KubernetesBroker(config, namespace);
+  try {
+    await applyWhole(config, brokerObjects(software, plan, namespace));
+    let seen = "";
+    await until(
+      `the broker ${software.kind} serves in the cluster`,
+      async () => {
+        const { items } = await core.listNamespacedPod({ namespace });
+        const pod = items.find(({ metadata }) => metadata?.name === BROKER_POD);
+        seen = pod === undefined ? "no pod" : stateOf(pod);
+        return (
+          pod !== undefined && isReady(pod) && (await serves(() => server.dial(plan.admin.port)))
+        );
+      },
+      {
+        deadlineMs: START_MS_MAX,
+        intervalMs: 500,
+        signal,
+        seen: async () => `${seen}${lastLines(await server.log())}`,
+      },
+    );
+    return server;
+  } catch (error) {
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+class KubernetesBroker implements BrokerServer {
+  readonly #config: KubeConfig;
+  readonly #core: CoreV1Api;
+  readonly #namespace: string;
+
+  constructor(config: KubeConfig, namespace: string) {
+    this.#config = config;
+    this.#core = config.makeApiClient(CoreV1Api);
+    this.#namespace = namespace;
+  }
+
+  async dial(port: number) {
+    return await forwardedPort(this.#config, { namespace: this.#namespace, pod: BROKER_POD, port });
+  }
+
+  async log(): Promise<string> {
+    const place = { name: BROKER_POD, namespace: this.#namespace };
+    const logs = ["prepare", BROKER].map((container) =>
+      // One that was never started has none.
+      this.#core.readNamespacedPodLog({ ...place, container }).catch(() => ""),
+    );
+    return (await Promise.all(logs)).join("");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await deleteNamespace(this.#core, this.#namespace);
+  }
+}
+
+/** Why it is not ready yet. */
+function stateOf({ status }: V1Pod): string {
+  const statuses = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+  const states = statuses.map(({ name, state, restartCount }) => {
+    const what = state?.waiting?.reason ?? state?.terminated?.reason ?? "running";
+    return `${name} ${what}, ${restartCount} restarts`;
+  });
+  const unscheduled = status?.conditions?.find(({ type }) => type === "PodScheduled")?.message;
+  return [unscheduled ?? "", ...states].filter((text) => text !== "").join("; ");
+}

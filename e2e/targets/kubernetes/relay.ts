@@ -1,0 +1,84 @@
+import { CoreV1Api } from "@kubernetes/client-node";
+import type { KubeConfig, V1Pod } from "@kubernetes/client-node";
+import { openTunnel } from "#simulator/relay/tunnel.ts";
+import type { Tunnel } from "#simulator/relay/tunnel.ts";
+import { until } from "#e2e/runner/waiting.ts";
+import { KIT_POD } from "#e2e/targets/control-plane.ts";
+import { forwardedPort } from "./port.ts";
+import { KIT_LABEL } from "./watch.ts";
+
+export interface KubernetesRelayOptions {
+  /** Must exist; what is made there goes with it. */
+  readonly namespace: string;
+  /** Of the simulators. */
+  readonly image: string;
+  readonly signal: AbortSignal;
+}
+
+const NAME = "relay";
+const PORT = 8091;
+const RUNS_MS_MAX = 120_000;
+
+/** The name at which pods of any namespace reach what is exposed. */
+export function relayHost(namespace: string): string {
+  return `${NAME}.${namespace}.svc`;
+}
+
+/**
+ * A pod that stands for the servers of this process, and the tunnel to it through the API server: whoever reaches that
+ * reaches the pods, and needs no way back from them.
+ */
+export async function startKubernetesRelay(
+  config: KubeConfig,
+  { namespace, image, signal }: KubernetesRelayOptions,
+): Promise<Tunnel> {
+  const core = config.makeApiClient(CoreV1Api);
+  await core.createNamespacedPod({ namespace, body: relayPod(image) });
+  await core.createNamespacedService({
+    namespace,
+    body: {
+      metadata: { name: NAME },
+      // Headless, and so without a list of ports: its name is the address of the pod.
+      spec: { clusterIP: "None", selector: { [KIT_LABEL]: NAME } },
+    },
+  });
+  await until(
+    "the relay runs",
+    async () => {
+      const { status } = await core.readNamespacedPod({ name: NAME, namespace });
+      return status?.containerStatuses?.[0]?.state?.running !== undefined;
+    },
+    { deadlineMs: RUNS_MS_MAX, intervalMs: 200, signal },
+  );
+  let seen: unknown;
+  return await until(
+    "the relay answers",
+    async () => {
+      try {
+        return await openTunnel(await forwardedPort(config, { namespace, pod: NAME, port: PORT }));
+      } catch (error) {
+        seen = error;
+        return null;
+      }
+    },
+    { deadlineMs: RUNS_MS_MAX, intervalMs: 200, signal, seen: () => String(seen) },
+  );
+}
+
+function relayPod(image: string): V1Pod {
+  return {
+    metadata: { name: NAME, labels: { [KIT_LABEL]: NAME } },
+    spec: {
+      ...KIT_POD,
+      containers: [
+        {
+          name: NAME,
+          image,
+          args: ["relay", "--port", String(PORT)],
+          resources: { requests: { cpu: "50m", memory: "64Mi" } },
+          securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
+        },
+      ],
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import { readFile } from "node:fs/promises";
+import type { Command } from "#simulator/process/command.ts";
+import { UsageError, integerOption, textOption } from "#simulator/process/command.ts";
+import { startControlSurface } from "./control-surface.ts";
+import { startTarget } from "./server.ts";
+import type { TargetOptions } from "./server.ts";
+
+/** The action endpoint as a process. */
+export const command: Command = {
+  name: "target",
+  summary: "action endpoint with a ledger of what was applied",
+  options: {
+    host: { type: "string" },
+    port: { type: "string" },
+    /** Of the control surface (control-surface.ts), over HTTP. */
+    "control-port": { type: "string" },
+    /** PEM files: serve HTTPS. */
+    cert: { type: "string" },
+    key: { type: "string" },
+    /** PEM file: ask for client certificates of this authority. */
+    ca: { type: "string" },
+    idempotent: { type: "boolean" },
+  },
+  async start(values) {
+    const host = textOption(values, "host", "127.0.0.1");
+    const controlPort = integerOption(values, "control-port", 0);
+    await using starting = new AsyncDisposableStack();
+    const target = starting.use(
+      await startTarget({
+        host,
+        port: integerOption(values, "port", 0),
+        idempotent: values.idempotent === true,
+        ...(await tlsOptions(values.cert, values.key, values.ca)),
+      }),
+    );
+    const surface = starting.use(
+      await startControlSurface(target.control, { host, port: controlPort }),
+    );
+    const stack = starting.move();
+    return {
+      listening: { url: target.url, control: surface.url },
+      [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    };
+  },
+};
+
+async function tlsOptions(
+  cert: unknown,
+  key: unknown,
+  ca: unknown,
+): Promise<Pick<TargetOptions, "tls">> {
+  if (cert === undefined && key === undefined) return {};
+  if (typeof cert !== "string" || typeof key !== "string") {
+    throw new UsageError("--cert and --key go together");
+  }
+  return {
+    tls: {
+      certificatePem: await readFile(cert, "utf8"),
+      privateKeyPem: await readFile(key, "utf8"),
+      ...(typeof ca === "string" ? { clientAuthorityPem: await readFile(ca, "utf8") } : {}),
+    },
+  };
+}

@@ -1,0 +1,196 @@
+import { once } from "node:events";
+import { createServer as createPlainServer } from "node:http";
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import { setTimeout as sleep } from "node:timers/promises";
+import { clientPrincipal } from "#simulator/http/client-principal.ts";
+import { createFront } from "./connections.ts";
+import type { Arrival, ResponseRule, TargetControl } from "./control.ts";
+import { createLedger, digestOf } from "./ledger.ts";
+import type { Ledger, TargetRequest } from "./ledger.ts";
+import { createRules } from "./rules.ts";
+import type { Rules } from "./rules.ts";
+import { readTraceparent } from "./traceparent.ts";
+
+export interface TargetOptions {
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 0: any free one. */
+  readonly port?: number;
+  /** Serves HTTPS. Default: HTTP. */
+  readonly tls?: {
+    readonly certificatePem: string;
+    readonly privateKeyPem: string;
+    /** PEM: a client certificate is asked for (not demanded) and its name goes into the ledger. */
+    readonly clientAuthorityPem?: string;
+  };
+  /** A key that was applied already is answered 200 without a second effect. Default false: every request counts. */
+  readonly idempotent?: boolean;
+  /** To share one ledger among several targets. Default: its own. */
+  readonly ledger?: Ledger;
+}
+
+export interface RunningTarget extends AsyncDisposable {
+  readonly url: string;
+  readonly control: TargetControl;
+}
+
+/** The endpoint that actions call. It is built on Node's own servers, since barriers need the bare connections. */
+export async function startTarget(options: TargetOptions = {}): Promise<RunningTarget> {
+  const ledger = options.ledger ?? createLedger();
+  const rules = createRules();
+  const listener: RequestListener = (request, response) => {
+    handle(request, response, { ledger, rules, idempotent: options.idempotent === true }).catch(
+      () =>
+        // The peer went away, or the target is closing: there is nobody to answer.
+        response.destroy(),
+    );
+  };
+  const http =
+    options.tls === undefined
+      ? createPlainServer(listener)
+      : createSecureServer(secureSettings(options.tls), listener);
+  // A handshake that fails is the client's affair.
+  http.on("tlsClientError", (_error: Error, socket: { destroy(): void }) => socket.destroy());
+  const front = createFront(
+    () => rules.connectionBarrier(),
+    (socket) => {
+      http.emit("connection", socket);
+      // TLS reads the socket below Node's stream, which must not take the bytes away from it.
+      if (options.tls === undefined) socket.resume();
+    },
+  );
+  const host = options.host ?? "127.0.0.1";
+  front.server.listen(options.port ?? 0, host);
+  await once(front.server, "listening");
+  const address = front.server.address();
+  if (address === null || typeof address === "string") throw new Error("the target has no port");
+  return {
+    url: `${options.tls === undefined ? "http" : "https"}://${host}:${address.port}`,
+    control: createControl(ledger, rules),
+    [Symbol.asyncDispose]: async () => {
+      const closed = once(front.server, "close");
+      front.server.close();
+      for (const socket of front.sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+function secureSettings(tls: NonNullable<TargetOptions["tls"]>) {
+  const { certificatePem, privateKeyPem, clientAuthorityPem } = tls;
+  return {
+    cert: certificatePem,
+    key: privateKeyPem,
+    ...(clientAuthorityPem === undefined
+      ? {}
+      : { ca: clientAuthorityPem, requestCert: true, rejectUnauthorized: false }),
+  };
+}
+
+function createControl(ledger: Ledger, rules: Rules): TargetControl {
+  return {
+    effects: async () => ledger.effects(),
+    requests: async () => ledger.requests(),
+    byKey: async (key) => ledger.byKey(key),
+    duplicates: async () => ledger.duplicates(),
+    hold: async (stage, settings) => rules.hold(stage, settings),
+    respond: async (rule) => rules.respond(rule),
+    reset: async (settings) => rules.reset(settings),
+  };
+}
+
+interface Handling {
+  readonly ledger: Ledger;
+  readonly rules: Rules;
+  readonly idempotent: boolean;
+}
+
+async function handle(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { ledger, rules, idempotent }: Handling,
+): Promise<void> {
+  const arrivedAtMs = Date.now();
+  const arrival = {
+    key: headerOf(request, "idempotency-key"),
+    method: request.method ?? "",
+    path: request.url ?? "/",
+  };
+  // For requests that came on a connection which was open before the hold.
+  await waitAt(rules, "before-request", arrival, request);
+  const received = {
+    ...arrival,
+    ...readTraceparent(headerOf(request, "traceparent")),
+    ...(await readBody(request)),
+    arrivedAtMs,
+    principal: clientPrincipal(request.socket),
+  };
+  ledger.receive(received);
+  const verdict = rules.verdict(arrival);
+  if (verdict.kind === "reset") {
+    if (verdict.applied) await takeEffect(received, { ledger, rules, idempotent }, request);
+    request.socket.resetAndDestroy();
+    return;
+  }
+  const { rule } = verdict;
+  if (rule.effectDelayMs !== undefined) await sleep(rule.effectDelayMs, undefined, { ref: false });
+  const applied = rule.applied ?? (rule.status ?? 200) < 400;
+  if (applied) await takeEffect(received, { ledger, rules, idempotent }, request);
+  if (rule.delayMs !== undefined) await sleep(rule.delayMs, undefined, { ref: false });
+  reply(response, rule, applied);
+}
+
+async function takeEffect(
+  received: TargetRequest & Arrival,
+  { ledger, rules, idempotent }: Handling,
+  request: IncomingMessage,
+): Promise<void> {
+  const repeated = received.key !== null && ledger.byKey(received.key).length > 0;
+  if (!(idempotent && repeated)) ledger.apply(received);
+  await waitAt(rules, "after-effect", received, request);
+}
+
+/** Rejects when the peer has gone or the barrier was dropped. */
+async function waitAt(
+  rules: Rules,
+  stage: "before-request" | "after-effect",
+  arrival: Arrival,
+  request: IncomingMessage,
+): Promise<void> {
+  const barrier = await rules.requestBarrier(stage, arrival);
+  if (request.socket.destroyed) throw new Error("the peer has gone");
+  if (barrier === undefined) return;
+  const gone = Promise.withResolvers<never>();
+  const leave = () => gone.reject(new Error("the peer has gone"));
+  request.socket.once("close", leave);
+  const passed = new Promise<void>((resolve) => {
+    barrier.wait(arrival, {
+      proceed: resolve,
+      drop: () => void request.socket.destroy(),
+    });
+  });
+  try {
+    await Promise.race([passed, gone.promise]);
+  } finally {
+    request.socket.off("close", leave);
+  }
+}
+
+async function readBody(request: IncomingMessage) {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(Buffer.from(chunk));
+  const bytes = Buffer.concat(chunks);
+  return { body: bytes.toString("utf8"), bodyDigest: digestOf(bytes) };
+}
+
+function reply(response: ServerResponse, rule: ResponseRule, applied: boolean): void {
+  const body = rule.body ?? JSON.stringify({ applied });
+  response.writeHead(rule.status ?? 200, { "content-type": "application/json", ...rule.headers });
+  response.end(body);
+}
+
+function headerOf(request: IncomingMessage, name: string): string | null {
+  const value = request.headers[name];
+  return typeof value === "string" ? value : null;
+}

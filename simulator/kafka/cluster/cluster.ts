@@ -1,0 +1,236 @@
+import { Events } from "./events.ts";
+import { Faults } from "#simulator/kafka/faults/faults.ts";
+import { Groups } from "#simulator/kafka/groups/groups.ts";
+import { ProtocolHistory } from "#simulator/kafka/protocol/history.ts";
+import type { ClusterSettings } from "./options.ts";
+import { Acls } from "#simulator/kafka/security/acls.ts";
+import { Users } from "#simulator/kafka/security/users.ts";
+import type { TopicPartition } from "./events.ts";
+import { groupEntry, topicEntry, transactionEntry } from "#simulator/kafka/storage/snapshot.ts";
+import { MEMORY } from "#simulator/kafka/storage/storage.ts";
+import type { Storage } from "#simulator/kafka/storage/storage.ts";
+import type { Timers } from "./timers.ts";
+import { topicConfigFault, topicRules } from "#simulator/kafka/topics/topic-config.ts";
+import type { TopicConfig } from "#simulator/kafka/topics/topic-config.ts";
+import { addPartitions, isTopicName, Topics } from "#simulator/kafka/topics/topics.ts";
+import type { Partition, Topic } from "#simulator/kafka/topics/topics.ts";
+import { Transactions } from "#simulator/kafka/transactions/transactions.ts";
+import { markerBatch } from "#simulator/kafka/wire/control-batch.ts";
+import type { TransactionMarker } from "#simulator/kafka/wire/control-batch.ts";
+import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
+
+/** Where a node is reached through one listener. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** One node as the others know it. */
+export interface NodeView {
+  readonly id: number;
+  readonly alive: boolean;
+  /** Undefined for a listener that does not exist. */
+  endpoint(listener: string): Endpoint | undefined;
+}
+
+/** What a coordinator keeps: groups or transactional ids. */
+type Coordinated = "group" | "transaction";
+
+/** What all nodes share: topics, groups, users, who leads what. Nothing here knows a socket. */
+export class Cluster {
+  readonly id = "embedded-kafka-cluster";
+  readonly settings: ClusterSettings;
+  readonly timers: Timers;
+  readonly topics = new Topics();
+  readonly users: Users;
+  readonly acls: Acls;
+  readonly groups: Groups;
+  readonly transactions: Transactions;
+  readonly faults = new Faults();
+  readonly events = new Events();
+  readonly protocol: ProtocolHistory;
+  readonly #coordinators = new Map<string, number>();
+  readonly #storage: Storage;
+  #nodes: readonly NodeView[] = [];
+  /** The last one that was given out. */
+  lastProducerId = 1000n;
+
+  constructor(
+    settings: ClusterSettings,
+    users: Readonly<Record<string, string>>,
+    timers: Timers,
+    storage = MEMORY,
+  ) {
+    this.settings = settings;
+    this.timers = timers;
+    this.#storage = storage;
+    this.users = new Users(users);
+    this.acls = new Acls(settings.authorization, (change) => storage.record(change));
+    this.protocol = new ProtocolHistory(settings.protocolEventsMax);
+    this.groups = new Groups(settings, timers, {
+      changed: (group, change) => storage.record(groupEntry(group, change)),
+      formed: (generation) => this.protocol.add({ ...generation, atMs: timers.nowMs() }),
+    });
+    this.transactions = new Transactions(timers, {
+      newProducerId: () => this.newProducerId(),
+      changed: (transaction) => storage.record(transactionEntry(transaction)),
+      writeMarker: (partition, marker) => this.#writeMarker(partition, marker),
+      settleOffsets: (group, producerId, committed) =>
+        this.groups.get(group)?.offsets.settle(producerId, committed),
+    });
+  }
+
+  get nodes(): readonly NodeView[] {
+    return this.#nodes;
+  }
+
+  /** Called once, before the first request. */
+  setNodes(nodes: readonly NodeView[]): void {
+    this.#nodes = nodes;
+  }
+
+  /** The living node with the lowest id, -1 when there is none. */
+  get controllerId(): number {
+    return this.#living()[0]?.id ?? -1;
+  }
+
+  /** Returns the error for the client instead of a topic when the name, the count or a setting is not allowed. */
+  createTopic(
+    name: string,
+    partitionCount = this.settings.partitionsDefault,
+    config: TopicConfig = new Map(),
+  ): Topic | ErrorName {
+    if (!isTopicName(name)) return "INVALID_TOPIC_EXCEPTION";
+    if (this.topics.get(name) !== undefined) return "TOPIC_ALREADY_EXISTS";
+    if (partitionCount < 1) return "INVALID_PARTITIONS";
+    if (topicConfigFault(config) !== undefined) return "INVALID_CONFIG";
+    const start = this.topics.all().length;
+    const place = (partition: number): number[] => this.#replicas(start + partition);
+    const rules = topicRules(config, this.settings.batchBytesMax);
+    const topic = this.topics.create(name, partitionCount, place, config, rules);
+    this.#storage.record(topicEntry(topic));
+    for (const partition of topic.partitions) this.#storage.attach(topic, partition);
+    return topic;
+  }
+
+  /** A topic that an earlier process has made, with the replicas of each partition. */
+  restoreTopic(
+    name: string,
+    id: string,
+    replicas: readonly (readonly number[])[],
+    config: TopicConfig,
+  ): Topic {
+    const rules = topicRules(config, this.settings.batchBytesMax);
+    const place = (partition: number): readonly number[] => replicas[partition] ?? [];
+    return this.topics.create(name, replicas.length, place, config, rules, id);
+  }
+
+  /** Replaces everything that was set for the topic; the settings are valid. */
+  configureTopic(topic: Topic, config: TopicConfig): void {
+    topic.config = config;
+    topic.rules = topicRules(config, this.settings.batchBytesMax);
+    this.#storage.record(topicEntry(topic));
+  }
+
+  /** Adds partitions until there are `count`. */
+  growTopic(topic: Topic, count: number): void {
+    const present = topic.partitions.length;
+    addPartitions(topic, count, (partition) => this.#replicas(partition));
+    this.#storage.record(topicEntry(topic));
+    for (const added of topic.partitions.slice(present)) this.#storage.attach(topic, added);
+  }
+
+  /** Deletes the records and the committed offsets. */
+  deleteTopic(topic: Topic): void {
+    this.#storage.record({ type: "topic-deleted", id: topic.id });
+    this.topics.delete(topic);
+    for (const group of this.groups.all()) group.offsets.deleteTopic(topic.name);
+    this.#storage.deleteTopic(topic);
+  }
+
+  /** Makes `offset` the first of the partition that can be fetched. */
+  deleteRecordsBefore(topic: Topic, partition: Partition, offset: bigint): void {
+    partition.log.deleteBefore(offset);
+    this.#storage.record(topicEntry(topic));
+  }
+
+  /** Id of the node that coordinates this group or transactional id, -1 when none lives. */
+  coordinatorOf(id: string, type: Coordinated = "group"): number {
+    const chosen = this.#coordinators.get(`${type} ${id}`);
+    const living = this.#living();
+    if (chosen !== undefined && living.some((node) => node.id === chosen)) return chosen;
+    return living[hash(id) % living.length]?.id ?? -1;
+  }
+
+  /** Makes `node` the coordinator; whoever waits at the old one is told NOT_COORDINATOR. */
+  moveCoordinator(id: string, node: number, type: Coordinated = "group"): void {
+    this.#coordinators.set(`${type} ${id}`, node);
+    if (type === "group") this.groups.get(id)?.answerWaiting("NOT_COORDINATOR");
+  }
+
+  /** Ids of the replicas that live: here they are in sync from their first moment on. */
+  insyncReplicas(partition: Partition): number[] {
+    return partition.replicas.filter((id) => this.#nodes[id - 1]?.alive === true);
+  }
+
+  moveLeader(topic: Topic, partition: Partition, node: number): void {
+    partition.leader = node;
+    partition.leaderEpoch += 1;
+    this.#storage.record(topicEntry(topic));
+    partition.log.wake();
+  }
+
+  /** After a node has died or has come back: every partition whose leader is dead gets a living one. */
+  electLeaders(): void {
+    const living = new Set(this.#living().map((node) => node.id));
+    for (const topic of this.topics.all()) {
+      for (const partition of topic.partitions) {
+        if (living.has(partition.leader)) continue;
+        const next = partition.replicas.find((replica) => living.has(replica)) ?? -1;
+        if (next !== partition.leader) this.moveLeader(topic, partition, next);
+      }
+    }
+  }
+
+  newProducerId(): bigint {
+    this.lastProducerId += 1n;
+    this.#storage.record({ type: "producer-id", last: String(this.lastProducerId) });
+    return this.lastProducerId;
+  }
+
+  /** Ends every timer and everyone who waits. Throws FaultNeverFiredError as `Faults.close` does. */
+  close(): void {
+    this.groups.close();
+    this.transactions.close();
+    for (const topic of this.topics.all()) this.topics.delete(topic);
+    this.#storage[Symbol.dispose]();
+    this.faults.close();
+  }
+
+  #writeMarker({ topic, partition: index }: TopicPartition, marker: TransactionMarker): void {
+    const partition = this.topics.partition(topic, index);
+    if (partition === undefined) return;
+    const nowMs = this.timers.nowMs();
+    partition.log.append(markerBatch(marker, nowMs), partition.leaderEpoch);
+    partition.producers.ended(marker.producerId, marker.producerEpoch, nowMs);
+  }
+
+  #living(): readonly NodeView[] {
+    return this.#nodes.filter((node) => node.alive);
+  }
+
+  #replicas(start: number): number[] {
+    const living = this.#living();
+    const count = Math.min(this.settings.replicationFactor, living.length);
+    return Array.from({ length: count }, (_, index) => {
+      return living[(start + index) % living.length]?.id ?? -1;
+    });
+  }
+}
+
+/** FNV-1a, 32 bits: only has to spread groups over nodes in the same way every time. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (const byte of Buffer.from(text)) value = Math.imul(value ^ byte, 0x01000193) >>> 0;
+  return value;
+}

@@ -1,0 +1,311 @@
+import { appendRecord } from "#simulator/kafka/topics/append.ts";
+import type { NewRecord, Position } from "#simulator/kafka/topics/append.ts";
+import { Cluster } from "./cluster.ts";
+import type { KafkaListener } from "./events.ts";
+import type { Fault, FaultRule } from "#simulator/kafka/faults/faults.ts";
+import type { GroupState } from "#simulator/kafka/groups/group.ts";
+import type { CommittedOffset } from "#simulator/kafka/groups/offsets.ts";
+import { startHousekeeping } from "./housekeeping.ts";
+import { Node } from "#simulator/kafka/network/node.ts";
+import { clusterSettings } from "./options.ts";
+import type { KafkaOptions, TopicOptions } from "./options.ts";
+import type { ProtocolPage } from "#simulator/kafka/protocol/history.ts";
+import { readRecords } from "#simulator/kafka/topics/records.ts";
+import type { Isolation, StoredRecord } from "#simulator/kafka/topics/records.ts";
+import type { Transaction } from "#simulator/kafka/transactions/transaction.ts";
+import type { Acls } from "#simulator/kafka/security/acls.ts";
+import { MEMORY } from "#simulator/kafka/storage/storage.ts";
+import type { Storage } from "#simulator/kafka/storage/storage.ts";
+import { systemTimers } from "./timers.ts";
+import { topicConfigFault } from "#simulator/kafka/topics/topic-config.ts";
+
+/** A running broker cluster and everything that a scenario may do to it or ask of it. */
+export interface KafkaCluster extends AsyncDisposable {
+  /** `host:port` of every node through this listener. Throws RangeError for an unknown name. */
+  bootstrap(listener?: string): string[];
+  readonly users: {
+    /** Adds a user or changes the password; open connections stay. */
+    set(name: string, password: string): void;
+    delete(name: string): void;
+  };
+  /** Counts from the next request on. */
+  readonly acls: Pick<Acls, "add" | "find" | "delete">;
+  readonly faults: {
+    /** Throws RangeError for an error name that Apache Kafka does not know. */
+    add(rule: FaultRule): Fault;
+    all(): readonly Fault[];
+  };
+  /** Throws RangeError when the name is taken or not allowed. */
+  createTopic(options: TopicOptions): void;
+  /** Names in the order of creation. */
+  topics(): string[];
+  /** Throws RangeError for an unknown topic. */
+  topic(name: string): TopicControl;
+  /** Ids of the groups that somebody has used. */
+  groups(): string[];
+  /** A group that nobody has used is `Dead`, without members and offsets. */
+  group(id: string): GroupControl;
+  /** Undefined for a transactional id that nobody has used. */
+  transaction(id: string): TransactionView | undefined;
+  /** The next answer of the old coordinator is NOT_COORDINATOR. */
+  moveTransactionCoordinator(id: string, node: number): void;
+  /** Nodes by id, from 1. Throws RangeError for an unknown one. */
+  node(id: number): NodeControl;
+  nodes(): NodeControl[];
+  /** Calls `listener` with everything that clients do, until it is disposed. */
+  onEvent(listener: KafkaListener): Disposable;
+  /** What it applied of the consumer protocol after number `after`. Throws RangeError without `protocolEventsMax`. */
+  protocolHistory(after: number): ProtocolPage;
+}
+
+interface TopicControl {
+  readonly name: string;
+  readonly partitions: number;
+  /** Records that can be fetched, decompressed, in offset order. Default `read_uncommitted`. */
+  records(partition: number, isolation?: Isolation): readonly StoredRecord[];
+  /** The first offset that can be fetched. */
+  startOffset(partition: number): bigint;
+  /** Offset of the next record. */
+  endOffset(partition: number): bigint;
+  /** Appends without a request: no fault bites it, and no node has to live. */
+  append(record: NewRecord): Position;
+  /**
+   * Appends bytes that are served as a batch of so many positions, unchecked and not kept in a directory: what compaction
+   * leaves of a batch, damage, other formats. `bytes` is given the offset of the first position.
+   */
+  store(partition: number, positions: number, bytes: (baseOffset: bigint) => Buffer): void;
+  /** Node id; -1 while no replica lives. */
+  leader(partition: number): number;
+  /** Throws RangeError for a node that holds no replica, or is dead. */
+  moveLeader(partition: number, node: number): void;
+  /** Records before `offset` are gone: fetching them is OFFSET_OUT_OF_RANGE. */
+  deleteRecordsBefore(partition: number, offset: bigint): void;
+}
+
+interface GroupControl {
+  readonly state: GroupState;
+  readonly generation: number;
+  readonly members: readonly GroupMember[];
+  committed(topic: string, partition: number): CommittedOffset | undefined;
+  /** Everything that it committed, by topic and partition. */
+  offsets(): ReadonlyMap<string, ReadonlyMap<number, CommittedOffset>>;
+  /** Id of the node that coordinates it. */
+  readonly coordinator: number;
+  /** Throws RangeError for a node that is dead. */
+  moveCoordinator(node: number): void;
+  /** Makes every member join again. False when there is nobody, or they do already. */
+  rebalance(): boolean;
+  /** Ends a member's session now. */
+  expire(memberId: string): void;
+  /** Lets so much of a member's session pass at once. */
+  advanceSession(memberId: string, byMs: number): void;
+  /** Removes every member at once; the offsets stay. */
+  evict(): void;
+}
+
+interface GroupMember {
+  readonly memberId: string;
+  readonly instanceId: string | null;
+  readonly clientId: string;
+  readonly clientHost: string;
+  /** What the leader assigned, as it came. */
+  readonly assignment: Buffer;
+}
+
+interface TransactionView extends Pick<
+  Transaction,
+  "state" | "producerId" | "producerEpoch" | "partitions" | "groups" | "startedAtMs"
+> {
+  /** Id of the node that coordinates it. */
+  readonly coordinator: number;
+}
+
+interface NodeControl {
+  readonly id: number;
+  readonly alive: boolean;
+  /**
+   * Cuts every socket and frees the ports; other nodes lead and coordinate from now on. Whoever waited for the
+   * answer of one of its groups is not waited for. Gives how many connections there were.
+   */
+  kill(): Promise<number>;
+  /** Listens again on the same ports, with the data that the cluster has. */
+  start(): Promise<void>;
+}
+
+/**
+ * Starts an Apache Kafka compatible cluster in this process. Throws RangeError for wrong options, and what listen(2)
+ * says for a port that is taken, StorageFailure for a directory that cannot be read or written.
+ */
+export async function startKafka(options: KafkaOptions = {}): Promise<KafkaCluster> {
+  const { users = {}, directory } = options;
+  const storage = directory === undefined ? MEMORY : await directoryStorage(directory);
+  const cluster = new Cluster(clusterSettings(options), users, systemTimers, storage);
+  let connections = 0;
+  const nextConnection = (): number => (connections += 1);
+  const nodes = Array.from({ length: cluster.settings.nodes }, (_, index) => {
+    return new Node(index + 1, cluster, nextConnection);
+  });
+  cluster.setNodes(nodes);
+  try {
+    storage.restore(cluster);
+    const kept = new Set(cluster.topics.all().map(({ name }) => name));
+    await Promise.all(nodes.map((node) => node.start()));
+    cluster.electLeaders();
+    for (const given of options.topics ?? []) {
+      const topic = typeof given === "string" ? { name: given } : given;
+      if (!kept.has(topic.name)) createTopic(cluster, topic);
+    }
+  } catch (error) {
+    await stop(cluster, nodes);
+    throw error;
+  }
+  return control(cluster, nodes, startHousekeeping(cluster));
+}
+
+/** Loaded by those alone that keep anything: its schemas cost more than the broker. */
+async function directoryStorage(directory: string): Promise<Storage> {
+  const { DirectoryStorage } = await import("#simulator/kafka/storage/directory.ts");
+  return new DirectoryStorage(directory);
+}
+
+function control(cluster: Cluster, nodes: readonly Node[], housekeeping: Disposable): KafkaCluster {
+  return {
+    bootstrap: (listener) => bootstrap(cluster, listener),
+    users: cluster.users,
+    acls: cluster.acls,
+    faults: cluster.faults,
+    createTopic: (options) => createTopic(cluster, options),
+    topics: () => cluster.topics.all().map(({ name }) => name),
+    topic: (name) => topicControl(cluster, name),
+    groups: () => cluster.groups.all().map(({ id }) => id),
+    group: (id) => groupControl(cluster, id),
+    transaction: (id) => transactionView(cluster, id),
+    moveTransactionCoordinator: (id, node) => cluster.moveCoordinator(id, node, "transaction"),
+    node: (id) => nodeControl(cluster, nodes, id),
+    nodes: () => nodes.map(({ id }) => nodeControl(cluster, nodes, id)),
+    onEvent: (listener) => cluster.events.subscribe(listener),
+    protocolHistory: (after) => cluster.protocol.after(after),
+    [Symbol.asyncDispose]() {
+      housekeeping[Symbol.dispose]();
+      return stop(cluster, nodes);
+    },
+  };
+}
+
+async function stop(cluster: Cluster, nodes: readonly Node[]): Promise<void> {
+  await Promise.all(nodes.map((node) => node.kill()));
+  cluster.close();
+}
+
+function bootstrap(cluster: Cluster, listener: string | undefined): string[] {
+  const name = listener ?? cluster.settings.listeners[0]?.name ?? "";
+  return cluster.nodes.map((node) => {
+    const endpoint = node.endpoint(name);
+    if (endpoint === undefined) throw new RangeError(`no listener ${name}`);
+    return `${endpoint.host}:${endpoint.port}`;
+  });
+}
+
+function createTopic(cluster: Cluster, { name, partitions, config }: TopicOptions): void {
+  const settings = new Map(Object.entries(config ?? {}));
+  const created = cluster.createTopic(name, partitions, settings);
+  if (typeof created !== "string") return;
+  throw new RangeError(`topic ${name}: ${topicConfigFault(settings) ?? created}`);
+}
+
+function topicControl(cluster: Cluster, name: string): TopicControl {
+  const topic = cluster.topics.get(name);
+  if (topic === undefined) throw new RangeError(`no topic ${name}`);
+  const partition = (index: number) => {
+    const found = topic.partitions[index];
+    if (found === undefined) throw new RangeError(`no partition ${index} of topic ${name}`);
+    return found;
+  };
+  return {
+    name,
+    partitions: topic.partitions.length,
+    records: (index, isolation) => readRecords(partition(index).log, isolation),
+    startOffset: (index) => partition(index).log.startOffset,
+    endOffset: (index) => partition(index).log.endOffset,
+    append: (record) => appendRecord(topic, record, cluster.timers.nowMs()),
+    store(index, positions, bytes) {
+      const { log } = partition(index);
+      log.store(bytes(log.endOffset), positions);
+    },
+    leader: (index) => partition(index).leader,
+    moveLeader(index, node) {
+      if (!cluster.insyncReplicas(partition(index)).includes(node)) {
+        throw new RangeError(`node ${node} has no living replica of ${name}-${index}`);
+      }
+      cluster.moveLeader(topic, partition(index), node);
+    },
+    deleteRecordsBefore: (index, offset) =>
+      cluster.deleteRecordsBefore(topic, partition(index), offset),
+  };
+}
+
+function groupControl(cluster: Cluster, id: string): GroupControl {
+  const group = () => cluster.groups.get(id);
+  return {
+    get state() {
+      return group()?.state ?? "Dead";
+    },
+    get generation() {
+      return group()?.generation ?? 0;
+    },
+    get members() {
+      return (group()?.members ?? []).map((member) => ({
+        memberId: member.id,
+        instanceId: member.instanceId,
+        clientId: member.clientId,
+        clientHost: member.clientHost,
+        assignment: member.assignment,
+      }));
+    },
+    get coordinator() {
+      return cluster.coordinatorOf(id);
+    },
+    committed: (topic, partition) => group()?.offsets.get(topic, partition),
+    offsets: () => group()?.offsets.all() ?? new Map(),
+    moveCoordinator(node) {
+      if (cluster.nodes[node - 1]?.alive !== true) throw new RangeError(`node ${node} is dead`);
+      cluster.moveCoordinator(id, node);
+    },
+    rebalance: () => group()?.rebalance() ?? false,
+    expire: (memberId) => group()?.expire(memberId),
+    advanceSession: (memberId, byMs) => group()?.advanceSession(memberId, byMs),
+    evict: () => group()?.evict(),
+  };
+}
+
+function transactionView(cluster: Cluster, id: string): TransactionView | undefined {
+  const transaction = cluster.transactions.get(id);
+  if (transaction === undefined) return undefined;
+  const { state, producerId, producerEpoch, partitions, groups, startedAtMs } = transaction;
+  const coordinator = cluster.coordinatorOf(id, "transaction");
+  return { state, producerId, producerEpoch, partitions, groups, startedAtMs, coordinator };
+}
+
+function nodeControl(cluster: Cluster, nodes: readonly Node[], id: number): NodeControl {
+  const node = nodes[id - 1];
+  if (node === undefined) throw new RangeError(`no node ${id}`);
+  return {
+    id,
+    get alive() {
+      return node.alive;
+    },
+    async kill() {
+      const coordinated = cluster.groups.all().filter((group) => {
+        return cluster.coordinatorOf(group.id) === id;
+      });
+      const killed = node.kill();
+      cluster.electLeaders();
+      for (const group of coordinated) group.answerWaiting("NOT_COORDINATOR");
+      return await killed;
+    },
+    async start() {
+      await node.start();
+      cluster.electLeaders();
+    },
+  };
+}

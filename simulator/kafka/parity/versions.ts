@@ -1,4 +1,0 @@
-import { defineApiVersions } from "../apis/18-api-versions.ts";
-
-/** The codec of ApiVersions for a client. */
-export const apiVersions = defineApiVersions(() => []);

@@ -1,0 +1,174 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { createKafkaBroker } from "#consumer/adapters/kafka/kafka.ts";
+import { createMetrics, type MetricsRegistry } from "#consumer/adapters/metrics.ts";
+import type { Config } from "#consumer/config/config.ts";
+import type { Batch, BatchHandler, Broker, Log, UnreadableHandler } from "#consumer/ports.ts";
+import type { Credentials } from "#consumer/process/session.ts";
+import { createAuthority } from "#fixtures/certificates.ts";
+
+import { type KafkaCluster, startKafka } from "#simulator/kafka/cluster/start.ts";
+
+export const TOPIC = "bigpanda.incidents";
+export const DEAD_LETTERS = "bigpanda.incidents.dead-letter";
+export const GROUP = "sre-kafka-consumer";
+export const CREDENTIALS: Credentials = { username: "sre-consumer", password: "correct horse" };
+
+const DEADLINE_MS = 8000;
+
+/** A consumer's broker connection on its way. */
+export interface StartedBroker {
+  readonly broker: Broker;
+  /** "ended", or the error by which `consume` rejected; pending until then. */
+  readonly consuming: Promise<unknown>;
+  /** What it logged: event and fields as JSON. */
+  readonly lines: string[];
+  readonly metrics: MetricsRegistry;
+}
+
+/** The consumer's Kafka adapter against embedded clusters with TLS and SCRAM; disposing ends them all. */
+export interface KafkaHarness extends AsyncDisposable {
+  startCluster(options?: {
+    nodes?: number;
+    partitions?: number;
+    /** Default 3: with 1 a partition has no leader while its node is dead. */
+    replicationFactor?: number;
+  }): Promise<KafkaCluster>;
+  /** Consumes at once; without a handler whoever asked for it begins. */
+  startBroker(
+    cluster: KafkaCluster,
+    handle: BatchHandler | undefined,
+    options?: {
+      credentials?: () => Promise<Credentials>;
+      kafka?: Partial<Config["kafka"]>;
+      /** Default: nothing that cannot be read is passed. */
+      unreadable?: UnreadableHandler;
+      /** Told of every line, besides `lines`. */
+      log?: (level: keyof Log, line: string) => void;
+    },
+  ): StartedBroker;
+}
+
+export async function createKafkaHarness(): Promise<KafkaHarness> {
+  const authority = await createAuthority();
+  const pair = await authority.issue({ commonName: "broker", ipAddresses: ["127.0.0.1"] });
+  const started = new AsyncDisposableStack();
+  return {
+    async startCluster({ nodes = 1, partitions = 1, replicationFactor = 3 } = {}) {
+      const cluster = await startKafka({
+        nodes,
+        replicationFactor,
+        listeners: [
+          {
+            name: "sasl",
+            tls: { cert: pair.certificatePem, key: pair.privateKeyPem },
+            sasl: { mechanisms: ["SCRAM-SHA-512"] },
+          },
+        ],
+        users: { [CREDENTIALS.username]: CREDENTIALS.password },
+        topics: [{ name: TOPIC, partitions }, DEAD_LETTERS],
+        autoCreateTopics: false,
+        sessionTimeoutMsMin: 100,
+      });
+      return started.use(cluster);
+    },
+    startBroker(cluster, handle, options = {}) {
+      const lines: string[] = [];
+      const writing =
+        (level: keyof Log) =>
+        (event: string, fields: object = {}) => {
+          const line = `${event} ${JSON.stringify(fields)}`;
+          lines.push(line);
+          options.log?.(level, line);
+        };
+      const metrics = createMetrics();
+      const unused = { certificate: "", privateKey: "", principal: "", notAfterMs: 0 };
+      const broker = createKafkaBroker({
+        kafka: { ...kafkaConfig(cluster), ...options.kafka },
+        credentials: options.credentials ?? (async () => CREDENTIALS),
+        identity: {
+          current: async () => ({ ...unused, authority: authority.certificatePem }),
+          state: { ready: true },
+        },
+        log: {
+          debug: writing("debug"),
+          info: writing("info"),
+          warn: writing("warn"),
+          error: writing("error"),
+        },
+        metrics,
+        standstillRetryMs: 200,
+      });
+      const consuming =
+        handle === undefined
+          ? new Promise(() => undefined)
+          : broker.consume(handle, options.unreadable).then(
+              () => "ended",
+              (error: unknown) => error,
+            );
+      started.defer(() => broker.stop());
+      return { broker, consuming, lines, metrics };
+    },
+    [Symbol.asyncDispose]: () => started.disposeAsync(),
+  };
+}
+
+/** Looks again every few milliseconds. Throws after eight seconds. */
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  for (const deadline = Date.now() + DEADLINE_MS; !condition(); await sleep(5)) {
+    if (Date.now() > deadline) throw new Error(`never: ${what}`);
+  }
+}
+
+export function joined({ broker }: StartedBroker): Promise<void> {
+  return until(() => broker.state.ready, "joined");
+}
+
+/** Publishes to the topic that is consumed, one after another, with the key `k`. */
+export async function produce({ broker }: StartedBroker, ...values: string[]): Promise<void> {
+  for (const value of values) {
+    const record = { topic: TOPIC, key: "k", value: Buffer.from(value) };
+    await broker.publish({ ...record, headers: { seen: "yes" } });
+  }
+}
+
+export function valuesOf(batch: Batch): string[] {
+  return batch.records.map(({ value }) => String(value));
+}
+
+/** A handler for which every record is done at once. */
+export async function commitAll(batch: Batch): Promise<void> {
+  await batch.commit(batch.nextOffset);
+}
+
+export function committed(cluster: KafkaCluster, partition = 0): bigint | undefined {
+  return cluster.group(GROUP).committed(TOPIC, partition)?.offset;
+}
+
+function kafkaConfig(cluster: KafkaCluster): Config["kafka"] {
+  return {
+    brokers: cluster.bootstrap("sasl"),
+    clientId: "kafka-consumer",
+    clientIdPerPod: false,
+    groupId: GROUP,
+    topics: [TOPIC],
+    deadLetterTopic: DEAD_LETTERS,
+    sasl: {
+      mechanism: "scram-sha-512",
+      username: CREDENTIALS.username,
+      passwordSecret: "bigpanda-prod-scram-key",
+    },
+    tls: true,
+    sessionTimeoutMs: 10_000,
+    heartbeatIntervalMs: 100,
+    rebalanceTimeoutMs: 5000,
+    connectTimeoutMs: 2000,
+    requestTimeoutMs: 3000,
+    partitionsConcurrentMax: 8,
+    recordsInFlightMax: 65_536,
+    bytesInFlightMax: 67_108_864,
+    maxBytesPerPartition: 1_048_576,
+    maxWaitMs: 50,
+    commitIntervalMs: 100,
+  };
+}

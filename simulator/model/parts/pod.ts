@@ -1,0 +1,283 @@
+import { ConsumerError, hasCode, systemCode } from "#consumer/errors.ts";
+import { type PlannedAction, createExecutor } from "#consumer/action/execute.ts";
+import { publishDeadLetter } from "#consumer/action/dead-letter.ts";
+import { type History, openHistory } from "#consumer/history/history.ts";
+import { createLanes } from "#consumer/intake/lanes.ts";
+import { createPipeline } from "#consumer/intake/pipeline.ts";
+import type { Assignment, Clock, Files, Random } from "#consumer/ports.ts";
+import { sweptDeadLetter } from "#consumer/action/swept-dead-letter.ts";
+import type { HistoryEntry } from "#consumer/history/base/entry.ts";
+import type { ModelBroker } from "./broker.ts";
+import { SILENT_LOG, SILENT_METRICS } from "./observers.ts";
+import {
+  type AgeLimits,
+  DURATIONS,
+  EXECUTION,
+  HORIZON,
+  PIPELINE,
+} from "#simulator/model/settings.ts";
+import type { ModelTarget } from "./action-endpoint.ts";
+
+/** One execution of an action, from its begin: what its send is judged by. */
+export interface Execution {
+  readonly assignment: Assignment;
+  /** Nonces that were made since it began. */
+  readonly nonces: Set<string>;
+}
+
+/** What a process tells the judge. */
+interface PodObserver {
+  onSend(pod: ModelPod, planned: PlannedAction, execution: Execution): void;
+  onLookup(pod: ModelPod, key: string, entry: HistoryEntry): void;
+  /** Its history says that this is durable. */
+  onRecorded(entry: HistoryEntry): void;
+  onFatal(pod: ModelPod, error: unknown): void;
+}
+
+/** One process: the real history, executor, lanes and pipeline. */
+export interface ModelPod {
+  /** Its machine and name: stays when it starts again. */
+  readonly name: string;
+  /** This process. */
+  readonly who: string;
+  readonly clock: Clock;
+  readonly history: History | undefined;
+  readonly state: "starting" | "running" | "stopping" | "ended";
+  /** Of that key, under an assignment that it has not lost, as long as it is not told to stop. */
+  execution(key: string): Execution | undefined;
+  /** True while it looks through old claims. */
+  readonly sweeps: boolean;
+  /** Resolves when the history is compacted, or a failure of the volume has ended that. */
+  compact(): Promise<void>;
+  /** Looks through all claims once, for those that are old; a failure of the volume ends that. */
+  sweep(): Promise<void>;
+  /** SIGTERM. */
+  stop(): void;
+}
+
+export interface ModelPodOptions {
+  readonly name: string;
+  readonly who: string;
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly limits: AgeLimits;
+  readonly random: Random;
+  readonly broker: ModelBroker;
+  readonly target: ModelTarget;
+  readonly observer: PodObserver;
+  /** The process is over, and with it whatever it had not waited for. */
+  readonly exit: () => void;
+}
+
+const OPEN_RETRY_MS = 2000;
+const LANES_MAX = 3;
+/** After so many every claim was looked at. */
+const SWEEP_ROUNDS = 17;
+/** Sweeps only when it is told to. */
+const SWEEPING = { clockSkewMsMax: DURATIONS.clockSkewMsMax, intervalMs: 1e9 } as const;
+
+export function startModelPod(options: ModelPodOptions): ModelPod {
+  const { name, who, files, clock, limits, broker, target, observer } = options;
+  const stopping = new AbortController();
+  /** One per key: executions of one incident stand in one lane. */
+  const executions = new Map<string, Execution>();
+  const current = new Map<string, PlannedAction>();
+  let history: History | undefined;
+  let sweeping: ReturnType<History["startSweeping"]> | undefined;
+  let state: ModelPod["state"] = "starting";
+  let sweeps = 0;
+
+  const random: Random = {
+    next: () => options.random.next(),
+    nonce() {
+      const nonce = options.random.nonce();
+      for (const { nonces } of executions.values()) nonces.add(nonce);
+      return nonce;
+    },
+  };
+  const shared = { clock, random, log: SILENT_LOG, metrics: SILENT_METRICS };
+  const identity = { name, uid: `uid-${name}` };
+
+  const open = async (): Promise<History | undefined> => {
+    while (!stopping.signal.aborted) {
+      try {
+        return await openHistory({
+          ...shared,
+          files,
+          pod: identity,
+          settings: {
+            requireMount: true,
+            publishIntervalMs: DURATIONS.publishIntervalMs,
+            probeIntervalMs: DURATIONS.probeIntervalMs,
+            clockSkewMsMax: DURATIONS.clockSkewMsMax,
+            retentionMs: limits.retentionMs,
+            horizon: HORIZON,
+          },
+        });
+      } catch (error) {
+        const waits = hasCode(error, "history-unavailable") || hasCode(error, "clock-beyond-skew");
+        if (!waits) observer.onFatal(pod, error);
+        await clock.sleep(OPEN_RETRY_MS, stopping.signal).catch(() => undefined);
+      }
+    }
+    return undefined;
+  };
+
+  const run = async (): Promise<void> => {
+    history = await open();
+    if (!history) return;
+    const publisher = {
+      publish: (record: Parameters<ModelBroker["publish"]>[1]) => broker.publish(who, record),
+    };
+    sweeping = history.startSweeping({
+      settings: {
+        ...SWEEPING,
+        eventAgeMsMax: limits.eventAgeMsMax,
+        orphanWaitMs: EXECUTION.orphanWaitMs,
+      },
+      publish: (claim, end, giveUp) =>
+        publishDeadLetter(sweptDeadLetter(claim, end), giveUp, {
+          ...shared,
+          broker: publisher,
+          topic: EXECUTION.deadLetterTopic,
+          retry: EXECUTION.retry,
+        }),
+      stopping: stopping.signal,
+    });
+    const watched = observed(history, {
+      lookup: (key, entry) => observer.onLookup(pod, key, entry),
+      record: (entry) => observer.onRecorded(entry),
+    });
+    const executor = createExecutor({
+      ...shared,
+      history: watched,
+      broker: publisher,
+      pod: identity,
+      settings: { ...EXECUTION, eventAgeMsMax: limits.eventAgeMsMax },
+      target: {
+        async send(_action, { idempotencyKey: key, deadlineMs }) {
+          const planned = current.get(key);
+          const execution = executions.get(key);
+          if (!planned || !execution) throw new Error(`${key} is sent and not executed`);
+          observer.onSend(pod, planned, execution);
+          return target.send(who, key, deadlineMs, () => clock.monotonicMs());
+        },
+      },
+    });
+    const { handle } = createPipeline({
+      ...shared,
+      async execute(planned, how) {
+        const { key } = planned;
+        executions.set(key, { assignment: how.assignment, nonces: new Set() });
+        if (!("rejection" in planned)) current.set(key, planned);
+        try {
+          return await executor(planned, how);
+        } finally {
+          executions.delete(key);
+          current.delete(key);
+        }
+      },
+      history: watched,
+      broker: publisher,
+      lanes: createLanes(LANES_MAX),
+      stopping: stopping.signal,
+      onFatal: (error) => observer.onFatal(pod, error),
+      settings: PIPELINE,
+    });
+    if (stopping.signal.aborted) return history.close();
+    state = "running";
+    broker.join(who, clock, handle);
+    await aborted(stopping.signal);
+    await broker.drain(who);
+    broker.leave(who);
+    return history.close();
+  };
+
+  const maintain = async (work: () => Promise<void>): Promise<void> => {
+    if (state === "ended") return;
+    try {
+      await work();
+    } catch (error) {
+      const known =
+        hasCode(error, "history-unavailable") ||
+        hasCode(error, "history-unreadable") ||
+        hasCode(error, "history-damaged") ||
+        hasCode(error, "clock-beyond-skew") ||
+        systemCode(error) !== undefined ||
+        error === stopping.signal.reason;
+      if (!known && !stopping.signal.aborted) observer.onFatal(pod, error);
+    }
+  };
+
+  const pod: ModelPod = {
+    name,
+    who,
+    clock,
+    get history() {
+      return history;
+    },
+    get state() {
+      return state;
+    },
+    execution(key) {
+      const execution = executions.get(key);
+      const over = execution?.assignment.signal.aborted === true || stopping.signal.aborted;
+      return over ? undefined : execution;
+    },
+    compact: () => maintain(async () => void (await history?.compact())),
+    get sweeps() {
+      return sweeps > 0;
+    },
+    async sweep() {
+      sweeps += 1;
+      await maintain(async () => {
+        for (let round = 0; round < SWEEP_ROUNDS; round += 1) await sweeping?.round();
+      });
+      sweeps -= 1;
+    },
+    stop() {
+      if (state === "ended") return;
+      state = "stopping";
+      stopping.abort(new ConsumerError("internal", "SIGTERM"));
+    },
+  };
+  void run()
+    .catch((error: unknown) => observer.onFatal(pod, error))
+    .finally(() => {
+      state = "ended";
+      options.exit();
+    });
+  return pod;
+}
+
+/** The same history; positive answers of its index are seen, and what it has recorded. */
+function observed(
+  history: History,
+  seen: {
+    readonly lookup: (key: string, entry: HistoryEntry) => void;
+    readonly record: (entry: HistoryEntry) => void;
+  },
+): History {
+  return Object.create(history, {
+    lookup: {
+      value(key: string) {
+        const entry = history.lookup(key);
+        if (entry) seen.lookup(key, entry);
+        return entry;
+      },
+    },
+    record: {
+      async value(entry: HistoryEntry, giveUp: AbortSignal) {
+        await history.record(entry, giveUp);
+        seen.record(entry);
+      },
+    },
+  });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,54 @@
+import type { Random } from "#consumer/ports.ts";
+import { type Note, assignAll, isCommitted, isEvery, running, start, until } from "./progress.ts";
+import { judgeRecovery } from "./recovery.ts";
+import { replaySwept } from "#simulator/model/replay.ts";
+import { DURATIONS, EXECUTION } from "#simulator/model/settings.ts";
+import type { StepRandom } from "#simulator/model/step-random.ts";
+import type { World } from "#simulator/model/world.ts";
+
+/** What is done once everything works again; what is undefined is not done. */
+export interface Ending {
+  /** What was swept comes again. */
+  readonly replay: StepRandom | undefined;
+  /** All claims become old and are swept. */
+  readonly sweep: StepRandom | undefined;
+  /** What is left is opened, cut off and damaged. */
+  readonly recovery: Random;
+}
+
+export function drawsReplay(draws: StepRandom): boolean {
+  return draws.next() < 0.3;
+}
+
+export function drawsSweep(draws: StepRandom): boolean {
+  return draws.next() < 0.5;
+}
+
+/** Everybody goes on, in order, until all is done; then stops, and what is left is judged. */
+export async function settle(world: World, ending: Ending, note: Note): Promise<void> {
+  const { clock, judge, pods, violations } = world;
+  const { replay, sweep, recovery } = ending;
+  await until(world, note, "stopped", () => isEvery(world, "starting", "running", "ended"));
+  await start(world, note);
+  assignAll(world);
+  await until(world, note, "committed", () => isCommitted(world));
+  const ready = (): boolean => running(world).every(({ history }) => history?.state.ready);
+  await until(world, note, "ready", ready);
+  if (replay) await replaySwept(world, replay, note);
+  const owners = running(world);
+  if (sweep) {
+    // Once at any time, when nothing may go that is not old, and once when everything is.
+    const anyTimeMs = sweep.below(DURATIONS.eventAgeMsMax);
+    for (const durationMs of [anyTimeMs, world.limits.retentionMs + EXECUTION.orphanWaitMs]) {
+      await clock.advance(durationMs);
+      let swept = false;
+      void owners[0]?.sweep().then(() => (swept = true));
+      await until(world, note, "swept", () => swept);
+    }
+  }
+  for (const pod of pods.values()) pod.stop();
+  await until(world, note, "stopped", () => isEvery(world, "ended"));
+  if (violations.length > 0) return;
+  judge.atEnd(sweep !== undefined);
+  await judgeRecovery(world, recovery);
+}

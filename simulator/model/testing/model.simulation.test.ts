@@ -1,0 +1,96 @@
+import { isDeepStrictEqual } from "node:util";
+import { expect, test } from "vitest";
+import { createCounts } from "#simulator/model/counts.ts";
+import { simulate, stepsOf } from "#simulator/model/simulate.ts";
+
+const RUNS = 250;
+const SEED = 1;
+
+/** A run that never meets what it is about proves nothing. */
+const NEEDED = [
+  ["faults", "EIO"],
+  ["faults", "ENOSPC"],
+  ["faults", "EROFS"],
+  ["faults", "ESTALE"],
+  ["faults", "torn write"],
+  ["faults", "lost reply (EEXIST)"],
+  ["faults", "lost reply (ENOENT)"],
+  ["faults", "stale negative lookup"],
+  ["faults", "late link"],
+  ["faults", "late rename"],
+  ["checks", "readiness, read of claim"],
+  ["checks", "readiness, link of claim"],
+  ["checks", "readiness, link of outcome"],
+  ["checks", "prefix of a journal"],
+  ["checks", "corrupt record"],
+  ["events", "power loss"],
+  ["events", "pause"],
+  ["events", "resume"],
+  ["events", "rebalance"],
+  ["events", "offset reset"],
+  ["events", "republish"],
+  ["events", "skew"],
+  ["events", "clock beyond the skew"],
+  ["events", "all clocks ahead"],
+  ["events", "limit raised"],
+  ["events", "replay after wrong clocks"],
+  ["events", "replay after a raised limit"],
+  ["faults", "stale listing"],
+] as const;
+
+test(
+  "whatever breaks in whatever order, every invariant holds after every step",
+  { timeout: 180_000 },
+  async () => {
+    const counts = createCounts();
+    const failures: object[] = [];
+    for (let run = 0; run < RUNS; run += 1) {
+      const { seed, violations, counts: added } = await simulate(SEED + run);
+      counts.merge(added.table);
+      if (violations.length > 0) {
+        failures.push({ replay: `npm run simulate -- --seed ${seed} --runs 1`, violations });
+      }
+    }
+    const groups = ["steps", "sends", "crashes", "faults", "events"].map(
+      (group) => `${counts.total(group)} ${group}`,
+    );
+    process.stdout.write(`model: ${RUNS} runs, ${groups.join(", ")}\n`);
+    expect(failures).toEqual([]);
+    const missed = NEEDED.filter(([group, name]) => counts.get(group, name) === 0);
+    expect(missed).toEqual([]);
+  },
+);
+
+test("the same seed is the same run", async () => {
+  const [one, other] = [await simulate(11), await simulate(11)];
+  expect(one.trace.length).toBeGreaterThan(100);
+  expect(one.trace).toEqual(other.trace);
+  expect(await simulate(12)).not.toEqual(one);
+});
+
+test("a step that is left out changes nothing that the others draw", async () => {
+  const seed = 11;
+  const all = await simulate(seed);
+  expect(all.steps).toEqual(Array.from({ length: stepsOf(seed) }, (_, index) => index + 1));
+  expect((await simulate(seed, { steps: all.steps })).trace).toEqual(all.trace);
+
+  const whatHappens = all.trace.map((line) => line.replace(/step \d+: /, ""));
+  let same = 0;
+  for (const number of all.steps.slice(10, 40)) {
+    const steps = all.steps.filter((other) => other !== number);
+    const { steps: played, trace } = await simulate(seed, { steps });
+    expect(played).toEqual(steps);
+    expect(trace.some((line) => line.includes(`step ${number}:`))).toBe(false);
+    // Whoever has waited longest goes on instead: now and then that is what the step was about to do.
+    const instead = trace.map((line) => line.replace(/step \d+: /, ""));
+    if (isDeepStrictEqual(instead, whatHappens)) same += 1;
+  }
+  expect(same).toBeGreaterThan(0);
+});
+
+test("without any step nothing is published, and the run comes to its end", async () => {
+  const { steps, trace, violations } = await simulate(11, { steps: [] });
+  expect(steps).toEqual([]);
+  expect(violations).toEqual([]);
+  expect(trace.some((line) => / send /.test(line))).toBe(false);
+});

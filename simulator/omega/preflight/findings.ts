@@ -1,0 +1,75 @@
+import { z } from "zod";
+import { validateYaml } from "#simulator/omega/document/validate.ts";
+
+export interface Finding {
+  /** Stable name of the rule that is broken, in dashed words. */
+  readonly rule: string;
+  /** Job or file. */
+  readonly place: string;
+  /** The value that breaks the rule. */
+  readonly subject: string;
+  readonly message: string;
+  /** Kubernetes takes it, and only warns. Default false. */
+  readonly isWarning?: boolean;
+}
+
+export interface JudgedFinding extends Finding {
+  readonly severity: "error" | "warning";
+  /** Of an acknowledged one: why this is known and stays. */
+  readonly reason?: string;
+}
+
+const acknowledgementsSchema = z.array(
+  z.strictObject({
+    rule: z.string(),
+    place: z.string(),
+    subject: z.string(),
+    reason: z.string().min(20),
+  }),
+);
+
+export type Acknowledgement = z.infer<typeof acknowledgementsSchema>[number];
+
+/** Reads acknowledged-findings.yaml. Throws OmegaError. */
+export function parseAcknowledgements(text: string): Acknowledgement[] {
+  return validateYaml("acknowledged-findings.yaml", acknowledgementsSchema, text);
+}
+
+/**
+ * A finding that is acknowledged to the letter (rule, place and value) is a warning; the same rule broken by another value is
+ * an error. So is an acknowledgement that nothing needs any more, for the places that were checked.
+ */
+export function judge(
+  findings: readonly Finding[],
+  acknowledgements: readonly Acknowledgement[],
+  places: readonly string[],
+): JudgedFinding[] {
+  const unused = acknowledgements.filter(
+    (acknowledgement) =>
+      places.includes(acknowledgement.place) &&
+      !findings.some((finding) => isSame(finding, acknowledgement)),
+  );
+  return [
+    ...findings.map((finding): JudgedFinding => {
+      const acknowledgement = acknowledgements.find((candidate) => isSame(finding, candidate));
+      return acknowledgement === undefined
+        ? { ...finding, severity: finding.isWarning === true ? "warning" : "error" }
+        : { ...finding, severity: "warning", reason: acknowledgement.reason };
+    }),
+    ...unused.map(({ rule, place, subject }): JudgedFinding => ({
+      rule: "acknowledged-for-nothing",
+      place,
+      subject: rule,
+      message: `${rule} is acknowledged for "${subject}" and is not there: remove it from acknowledged-findings.yaml`,
+      severity: "error",
+    })),
+  ];
+}
+
+function isSame(finding: Finding, acknowledgement: Acknowledgement): boolean {
+  return (
+    finding.rule === acknowledgement.rule &&
+    finding.place === acknowledgement.place &&
+    finding.subject === acknowledgement.subject
+  );
+}

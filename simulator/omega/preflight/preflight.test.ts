@@ -1,0 +1,135 @@
+import { readFile } from "node:fs/promises";
+import { describe, expect, test } from "vitest";
+import { judge, parseAcknowledgements } from "./findings.ts";
+import { GUIDE_OMEGA_YAML } from "#simulator/omega/testing/guide.ts";
+import { OMEGA_JOBS } from "#simulator/omega/manifests/identities.ts";
+import { findingsOf } from "./preflight.ts";
+import type { PreflightOptions } from "./preflight.ts";
+import { parseOmega } from "#simulator/omega/document/schema.ts";
+
+const ROOT = new URL("../../../", import.meta.url);
+const read = (path: string) => readFile(new URL(path, ROOT), "utf8");
+const OMEGA = parseOmega(await read("deploy_target/omega/omega.yaml"));
+const ACKNOWLEDGED = parseAcknowledgements(
+  await read("simulator/omega/preflight/acknowledged-findings.yaml"),
+);
+
+const component: PreflightOptions = {
+  omega: OMEGA,
+  job: "component",
+  claimManifest: await read("deploy_target/pvc-nonprod.yaml"),
+  configFiles: {},
+};
+const production: PreflightOptions = {
+  ...component,
+  job: "deploy-production",
+  claimManifest: await read("deploy_target/pvc-prod.yaml"),
+};
+
+test("the project's own deployments have only findings that are acknowledged, and every acknowledgement is needed", () => {
+  const judged = judge(
+    [...findingsOf(component), ...findingsOf(production)],
+    ACKNOWLEDGED,
+    OMEGA_JOBS,
+  );
+  expect(judged.filter(({ severity }) => severity === "error")).toEqual([]);
+  expect(judged.filter(({ rule }) => rule === "identity-domain-differs")).toEqual([
+    expect.objectContaining({
+      place: "deploy-production",
+      severity: "warning",
+      reason: expect.stringContaining("guide"),
+    }),
+  ]);
+});
+
+test("the deployment guide's own omega.yaml lacks what ours adds", () => {
+  const rules = findingsOf({ ...component, omega: parseOmega(GUIDE_OMEGA_YAML) }).map(
+    ({ rule }) => rule,
+  );
+  expect(rules).toEqual([
+    "principal-not-constructed",
+    "namespace-not-legal",
+    "grace-too-short",
+    "no-probes",
+    "runs-as-anyone",
+  ]);
+});
+
+test.each([
+  [75, []],
+  [74, ["grace-too-short"]],
+])(
+  "a grace period of preStop's 60 s and 15 s is enough, a second less is not: %s s",
+  (terminationGracePeriodSeconds, rules) => {
+    expect(newRules({ ...component, omega: { ...OMEGA, terminationGracePeriodSeconds } })).toEqual(
+      rules,
+    );
+  },
+);
+
+test.each([
+  [66, []],
+  [65, ["startup-too-short"]],
+])(
+  "the startup budget must be above the certificate wait: %s failures in 5 s each",
+  (failureThreshold, rules) => {
+    if (OMEGA.probes === undefined) throw new Error("omega.yaml has no probes");
+    const probes = { ...OMEGA.probes, startup: { ...OMEGA.probes.startup, failureThreshold } };
+    expect(newRules({ ...component, omega: { ...OMEGA, probes } })).toEqual(rules);
+  },
+);
+
+describe("the claim", () => {
+  test.each([
+    ["of another name", "kafka-consumer-history-dev", "kafka-consumer-history-de", "claim-differs"],
+    ["for one node only", "ReadWriteMany", "ReadWriteOnce", "claim-not-shared"],
+    ["in another namespace", "sre.kafka-consumer-nonprod-k8s", "srekafka", "claim-elsewhere"],
+  ])("%s is found", (_what, right, wrong, rule) => {
+    expect(
+      newRules({ ...component, claimManifest: component.claimManifest.replace(right, wrong) }),
+    ).toContain(rule);
+  });
+
+  test("that no mount names is found", () => {
+    const jobs = { ...OMEGA.jobs, component: { ...OMEGA.jobs.component, pvcMounts: [] } };
+    expect(newRules({ ...component, omega: { ...OMEGA, pvcMounts: [], jobs } })).toEqual([
+      "no-history-volume",
+    ]);
+  });
+});
+
+test("identity that nothing issues is found", () => {
+  expect(newRules({ ...component, omega: { ...OMEGA, requireTLSCerts: false } })).toEqual([
+    "no-identity",
+  ]);
+});
+
+test("a path that must be written on a read-only root is found", () => {
+  expect(newRules({ ...component, omega: { ...OMEGA, scratchDirs: [] } })).toEqual([
+    "not-writable",
+    "not-writable",
+  ]);
+});
+
+test("a configuration that the consumer would refuse is found", () => {
+  expect(newRules({ ...component, configFiles: { "config.yaml": "version: 2" } })).toEqual([
+    "bad-configuration",
+  ]);
+});
+
+test("the same rule broken by another value is an error, and a needless acknowledgement is one too", () => {
+  const [finding] = findingsOf(component);
+  if (finding === undefined) throw new Error("no finding");
+  const judged = judge([{ ...finding, subject: "another" }], ACKNOWLEDGED, [finding.place]);
+  expect(judged.map(({ rule, severity }) => [rule, severity])).toEqual([
+    [finding.rule, "error"],
+    ["acknowledged-for-nothing", "error"],
+    ["acknowledged-for-nothing", "error"],
+  ]);
+});
+
+/** The rules that are broken beside the acknowledged ones. */
+function newRules(options: PreflightOptions): string[] {
+  const judged = judge(findingsOf(options), ACKNOWLEDGED, []);
+  return judged.filter(({ severity }) => severity === "error").map(({ rule }) => rule);
+}
