@@ -1,4 +1,4 @@
-import type { ActionTarget, IdentitySource } from "../ports.ts";
+import type { ActionTarget, IdentitySource } from "#consumer/ports.ts";
 import { sendCommand } from "./command-action.ts";
 import { sendHttp } from "./http/http-action.ts";
 

@@ -7,8 +7,8 @@ import { createAuthority } from "#fixtures/certificates.ts";
 import { recordingLog } from "#fixtures/ports/in-memory-ports.ts";
 import { startCkms } from "#simulator/ckms/server.ts";
 
-import { hasCode } from "../errors.ts";
-import type { IdentitySource } from "../ports.ts";
+import { hasCode } from "#consumer/errors.ts";
+import type { IdentitySource } from "#consumer/ports.ts";
 import { createSecrets } from "./ckms.ts";
 
 const URL_OF_SECRET =

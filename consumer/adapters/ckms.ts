@@ -1,6 +1,6 @@
 import type { Config } from "#consumer/config/config.ts";
-import { ConsumerError, messageOf } from "../errors.ts";
-import type { DependencyState, IdentitySource, Log, Secrets } from "../ports.ts";
+import { ConsumerError, messageOf } from "#consumer/errors.ts";
+import type { DependencyState, IdentitySource, Log, Secrets } from "#consumer/ports.ts";
 import { openConnection } from "./http/connection.ts";
 import { failureReason } from "./http/fetch-failure.ts";
 import { secretText } from "./secret-text.ts";

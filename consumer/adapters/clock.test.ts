@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Clock } from "../ports.ts";
+import type { Clock } from "#consumer/ports.ts";
 import { createManualClock, createSeededRandom } from "#fixtures/ports/clock.ts";
 import { createSystemClock } from "./clock.ts";
 import { createSystemRandom } from "./random.ts";

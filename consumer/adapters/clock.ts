@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as timer } from "node:timers/promises";
-import type { Clock } from "../ports.ts";
+import type { Clock } from "#consumer/ports.ts";
 
 /** A longer timer would fire at once (https://nodejs.org/api/timers.html#settimeoutcallback-delay-args). */
 const TIMER_MS_MAX = 2 ** 31 - 1;

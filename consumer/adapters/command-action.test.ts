@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import type { CommandAction, SendResult } from "../ports.ts";
+import type { CommandAction, SendResult } from "#consumer/ports.ts";
 import { createActionTarget } from "./action-target.ts";
 import { sendCommand } from "./command-action.ts";
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 
-import { messageOf } from "../errors.ts";
-import type { CommandAction, SendOptions, SendResult } from "../ports.ts";
+import { messageOf } from "#consumer/errors.ts";
+import type { CommandAction, SendOptions, SendResult } from "#consumer/ports.ts";
 import { credentialsOf, maskCredentials } from "./log/masking.ts";
 
 export interface CommandActionOptions extends SendOptions {

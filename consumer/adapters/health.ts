@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
-import { ConsumerError } from "../errors.ts";
-import type { Log } from "../ports.ts";
+import { ConsumerError } from "#consumer/errors.ts";
+import type { Log } from "#consumer/ports.ts";
 import type { HealthReports, HealthServer } from "#consumer/process/run.ts";
 import type { MetricsRegistry } from "./metrics.ts";
 

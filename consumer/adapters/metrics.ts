@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 
-import type { CounterName, GaugeName, HistogramName, Metrics } from "../ports.ts";
+import type { CounterName, GaugeName, HistogramName, Metrics } from "#consumer/ports.ts";
 
 export interface MetricsRegistry extends Metrics {
   /** The text that Prometheus scrapes, and its content type. */

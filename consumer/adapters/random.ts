@@ -1,5 +1,5 @@
 import { randomFillSync } from "node:crypto";
-import type { Random } from "../ports.ts";
+import type { Random } from "#consumer/ports.ts";
 
 const NONCE_BYTES = 16;
 const NONCES_AT_ONCE = 256;

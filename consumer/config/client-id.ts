@@ -1,5 +1,5 @@
 import type { Config } from "./config.ts";
-import { ConsumerError } from "../errors.ts";
+import { ConsumerError } from "#consumer/errors.ts";
 
 /**
  * The client id of the consumer's own connections. Commands for operators take `kafka.clientId` as it is: whoever runs one in a pod is

@@ -14,7 +14,7 @@ import {
   type YAMLError,
 } from "yaml";
 
-import { messageOf } from "../errors.ts";
+import { messageOf } from "#consumer/errors.ts";
 
 export interface ConfigDocument {
   /** Plain objects, lists, texts, numbers, booleans and null. */

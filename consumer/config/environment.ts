@@ -1,4 +1,4 @@
-import { ConsumerError } from "../errors.ts";
+import { ConsumerError } from "#consumer/errors.ts";
 
 /** The variables that stand above the file, so that one image and one file run in several places. */
 export const ENVIRONMENT_OVERRIDES: Readonly<Record<string, readonly string[]>> = {

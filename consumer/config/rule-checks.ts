@@ -2,7 +2,7 @@ import type { z } from "zod";
 
 import { bodyEscapes, isMediaType } from "#consumer/planning/templates/body-template.ts";
 import { commandShape } from "#consumer/planning/templates/command-template.ts";
-import { hasCode } from "../errors.ts";
+import { hasCode } from "#consumer/errors.ts";
 import { parseTemplate, refused } from "#consumer/planning/templates/template.ts";
 import { textEscapes } from "#consumer/planning/templates/text-template.ts";
 import { urlTemplate } from "#consumer/planning/templates/url-template.ts";

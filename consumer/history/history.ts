@@ -1,5 +1,5 @@
-import { ConsumerError, systemCode } from "../errors.ts";
-import type { Clock, DependencyState, Files, Log, Metrics, Random } from "../ports.ts";
+import { ConsumerError, systemCode } from "#consumer/errors.ts";
+import type { Clock, DependencyState, Files, Log, Metrics, Random } from "#consumer/ports.ts";
 import { type Claims, createClaims } from "./claims/claims.ts";
 import { type CompactionResult, compact, createCompactor } from "./maintenance/compaction.ts";
 import type { HistoryEntry } from "./base/entry.ts";

@@ -1,5 +1,5 @@
 import { FORMATS, type FormatRange } from "./base/format.ts";
-import type { Files, Log, Metrics } from "../ports.ts";
+import type { Files, Log, Metrics } from "#consumer/ports.ts";
 import { type Claims, createClaimReader } from "./claims/claims.ts";
 import { NO_GENERATION, createGenerationReader } from "./snapshot/generations.ts";
 import { type HistoryIndex, createHistoryIndex } from "./index/history-index.ts";

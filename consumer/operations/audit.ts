@@ -2,7 +2,7 @@ import type { AuditRecord } from "#consumer/history/base/audit.ts";
 import { FORMATS } from "#consumer/history/base/format.ts";
 import { TEMPORARY_DIRECTORY } from "#consumer/history/base/temporary.ts";
 import { createJournal } from "#consumer/history/journal/journal.ts";
-import type { Clock, Files, Random } from "../ports.ts";
+import type { Clock, Files, Random } from "#consumer/ports.ts";
 import { NONE } from "./volume.ts";
 
 /** A journal of this command's own; disposing seals it. */

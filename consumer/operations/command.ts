@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 
 import { createFiles } from "#consumer/adapters/files/files.ts";
-import { ConsumerError, type ExitCode } from "../errors.ts";
+import { ConsumerError, type ExitCode } from "#consumer/errors.ts";
 import { runHistory } from "./history-command.ts";
 import { runRedrive } from "./redrive-command.ts";
 import { runResolve } from "./resolve-command.ts";

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { createSeededRandom } from "#fixtures/ports/clock.ts";
 import { attemptPath, createExecutionScene, plannedAction } from "#fixtures/consumer/execution.ts";
 import { failure } from "#fixtures/ports/files.ts";
-import type { Files, SendResult } from "../ports.ts";
+import type { Files, SendResult } from "#consumer/ports.ts";
 import { resolutionPath } from "#consumer/history/claims/resolution.ts";
 import type { Options } from "./command.ts";
 import { runHistory } from "./history-command.ts";

@@ -1,4 +1,4 @@
-import { ConsumerError, EXIT_CODE, type ExitCode } from "../errors.ts";
+import { ConsumerError, EXIT_CODE, type ExitCode } from "#consumer/errors.ts";
 import { isUnsent } from "#consumer/history/claims/claims.ts";
 import { ATTEMPT_OUTCOMES, type HistoryEntry } from "#consumer/history/base/entry.ts";
 import type { CommandContext, Options } from "./command.ts";

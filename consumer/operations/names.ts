@@ -1,5 +1,5 @@
-import { messageOf, systemCode } from "../errors.ts";
-import type { Files } from "../ports.ts";
+import { messageOf, systemCode } from "#consumer/errors.ts";
+import type { Files } from "#consumer/ports.ts";
 
 /** What may stand in each directory of the history; every name in `temporary` may, and only that. */
 const NAMES: Readonly<Record<string, RegExp>> = {

@@ -1,4 +1,4 @@
-import { ConsumerError } from "../errors.ts";
+import { ConsumerError } from "#consumer/errors.ts";
 
 /** A whole number of at least 1. Throws "usage". */
 export function countOption(name: string, given: string | undefined, byDefault: number): number {

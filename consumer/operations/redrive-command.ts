@@ -1,12 +1,12 @@
-import { createSecrets } from "../adapters/ckms.ts";
-import { createSystemClock } from "../adapters/clock.ts";
+import { createSecrets } from "#consumer/adapters/ckms.ts";
+import { createSystemClock } from "#consumer/adapters/clock.ts";
 import { createFiles } from "#consumer/adapters/files/files.ts";
 import { createIdentitySource } from "#consumer/adapters/athenz/identity.ts";
 import { createKafkaBroker } from "#consumer/adapters/kafka/kafka.ts";
-import { createSystemRandom } from "../adapters/random.ts";
+import { createSystemRandom } from "#consumer/adapters/random.ts";
 import { loadConfig } from "#consumer/config/config.ts";
-import { ConsumerError, EXIT_CODE, type ExitCode } from "../errors.ts";
-import type { Log } from "../ports.ts";
+import { ConsumerError, EXIT_CODE, type ExitCode } from "#consumer/errors.ts";
+import type { Log } from "#consumer/ports.ts";
 import { openAudit } from "./audit.ts";
 import type { CommandContext, Options } from "./command.ts";
 import { actionKeyOption, countOption, textOption } from "./options.ts";

@@ -12,9 +12,9 @@ import {
   TOPIC,
   until,
 } from "#simulator/kafka/testing/kafka-harness.ts";
-import { createSystemClock } from "../adapters/clock.ts";
+import { createSystemClock } from "#consumer/adapters/clock.ts";
 import { createFiles } from "#consumer/adapters/files/files.ts";
-import { createSystemRandom } from "../adapters/random.ts";
+import { createSystemRandom } from "#consumer/adapters/random.ts";
 import { openAudit } from "./audit.ts";
 import { redrive } from "./redrive.ts";
 import { readVolume } from "./volume.ts";

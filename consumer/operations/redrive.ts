@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 
-import { ConsumerError } from "../errors.ts";
+import { ConsumerError } from "#consumer/errors.ts";
 import type { AuditRecord } from "#consumer/history/base/audit.ts";
-import type { Batch, Broker, Clock, SourceRecord } from "../ports.ts";
+import type { Batch, Broker, Clock, SourceRecord } from "#consumer/ports.ts";
 import { mayBeResolved, type Volume } from "./volume.ts";
 
 export interface RedriveSelection {

@@ -1,7 +1,7 @@
-import { createSystemClock } from "../adapters/clock.ts";
-import { createSystemRandom } from "../adapters/random.ts";
-import { ConsumerError, EXIT_CODE, type ExitCode } from "../errors.ts";
-import type { Clock, Files, Random } from "../ports.ts";
+import { createSystemClock } from "#consumer/adapters/clock.ts";
+import { createSystemRandom } from "#consumer/adapters/random.ts";
+import { ConsumerError, EXIT_CODE, type ExitCode } from "#consumer/errors.ts";
+import type { Clock, Files, Random } from "#consumer/ports.ts";
 import { type Resolution, resolutionPath } from "#consumer/history/claims/resolution.ts";
 import { createWriteOnceFiles } from "#consumer/history/base/write-once.ts";
 import { openAudit } from "./audit.ts";

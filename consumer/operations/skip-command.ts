@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 
-import { createSystemClock } from "../adapters/clock.ts";
-import { createSystemRandom } from "../adapters/random.ts";
-import { ConsumerError, EXIT_CODE, type ExitCode } from "../errors.ts";
-import type { Clock, Files, Random } from "../ports.ts";
+import { createSystemClock } from "#consumer/adapters/clock.ts";
+import { createSystemRandom } from "#consumer/adapters/random.ts";
+import { ConsumerError, EXIT_CODE, type ExitCode } from "#consumer/errors.ts";
+import type { Clock, Files, Random } from "#consumer/ports.ts";
 import {
   readSkipOrder,
   readStanding,

@@ -1,4 +1,4 @@
-import { systemCode } from "../errors.ts";
+import { systemCode } from "#consumer/errors.ts";
 import type { Attempt, ReadableFiles, Volume } from "./volume.ts";
 
 const CONTRACT_FILE = "automation_action_history.json";

@@ -1,8 +1,8 @@
-import { ConsumerError, hasCode, messageOf, systemCode } from "../errors.ts";
+import { ConsumerError, hasCode, messageOf, systemCode } from "#consumer/errors.ts";
 import { type Claim, isUnsent, type Outcome } from "#consumer/history/claims/claims.ts";
 import type { AttemptOutcome } from "#consumer/history/base/entry.ts";
-import { readVolumeHistory, type VolumeHistory } from "../history/read-volume.ts";
-import type { Files, Log, Metrics } from "../ports.ts";
+import { readVolumeHistory, type VolumeHistory } from "#consumer/history/read-volume.ts";
+import type { Files, Log, Metrics } from "#consumer/ports.ts";
 import { readResolution, type Resolution } from "#consumer/history/claims/resolution.ts";
 import { listKeys } from "./names.ts";
 

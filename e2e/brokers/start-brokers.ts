@@ -1,6 +1,6 @@
 import type { Authority } from "#fixtures/certificates.ts";
-import type { PlaceArguments } from "../cli/place-arguments.ts";
-import type { Platform } from "../targets/platform.ts";
+import type { PlaceArguments } from "#e2e/cli/place-arguments.ts";
+import type { Platform } from "#e2e/targets/platform.ts";
 import type { BrokerPlace } from "./container/broker-server.ts";
 import type { BrokerService } from "./broker-service.ts";
 import { embeddedService } from "./embedded/embedded-service.ts";

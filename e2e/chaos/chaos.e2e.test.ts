@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import type { Verdict } from "../checkers/checker.ts";
+import type { Verdict } from "#e2e/checkers/checker.ts";
 import type { PlayedStep } from "./engine/played-step.ts";
 
 const REPOSITORY = join(import.meta.dirname, "../..");

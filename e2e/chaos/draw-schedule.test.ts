@@ -1,6 +1,6 @@
 import { assert, integer, property } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { UsageError } from "../errors.ts";
+import { UsageError } from "#e2e/errors.ts";
 import { drawSchedule, type DrawOptions } from "./draw-schedule.ts";
 import { FAULT_KINDS } from "./faults/index.ts";
 import { DEFAULT_LOAD } from "./load-plan.ts";

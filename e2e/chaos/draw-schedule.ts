@@ -1,4 +1,4 @@
-import { UsageError } from "../errors.ts";
+import { UsageError } from "#e2e/errors.ts";
 import { seededRandom, type SeededRandom } from "#e2e/runner/random.ts";
 import type { Circumstance } from "./circumstances.ts";
 import type { FaultKind, FaultStep } from "./fault-kind.ts";

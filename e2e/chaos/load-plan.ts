@@ -1,4 +1,4 @@
-import { UsageError } from "../errors.ts";
+import { UsageError } from "#e2e/errors.ts";
 import type { LoadPlan } from "./schedule.ts";
 
 interface Limit {

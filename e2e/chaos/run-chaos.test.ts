@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { chaosArguments } from "../cli/chaos-arguments.ts";
+import { chaosArguments } from "#e2e/cli/chaos-arguments.ts";
 import { makeOwnedDirectory, removeDirectory } from "#e2e/runner/owned-directory.ts";
 import { prove } from "./prove/prove.ts";
 import { runChaos } from "./run-chaos.ts";

@@ -2,9 +2,9 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { replayArguments } from "../cli/chaos-arguments.ts";
-import type { PlaceArguments } from "../cli/place-arguments.ts";
-import { UsageError } from "../errors.ts";
+import { replayArguments } from "#e2e/cli/chaos-arguments.ts";
+import type { PlaceArguments } from "#e2e/cli/place-arguments.ts";
+import { UsageError } from "#e2e/errors.ts";
 import { runReplay } from "./run-replay.ts";
 
 /** Replays a file; gives the failure, what was written to the terminal, and what stands in the artifacts and in the temporary directory. */

@@ -1,7 +1,7 @@
-import type { ReplayArguments } from "../cli/chaos-arguments.ts";
-import { EXIT_CODE } from "../errors.ts";
-import type { ExitCode } from "../errors.ts";
-import type { Terminal } from "../report/live-block.ts";
+import type { ReplayArguments } from "#e2e/cli/chaos-arguments.ts";
+import { EXIT_CODE } from "#e2e/errors.ts";
+import type { ExitCode } from "#e2e/errors.ts";
+import type { Terminal } from "#e2e/report/live-block.ts";
 import { openChaosSession } from "./engine/chaos-session.ts";
 import { runSchedules } from "./engine/run-schedules.ts";
 import type { ScheduleResult } from "./engine/run-schedule.ts";

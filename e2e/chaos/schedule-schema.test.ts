@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { UsageError } from "../errors.ts";
+import { UsageError } from "#e2e/errors.ts";
 import { DEFAULT_LOAD } from "./load-plan.ts";
 import type { ScheduleStep } from "./schedule.ts";
 import { parseSchedule } from "./schedule-schema.ts";

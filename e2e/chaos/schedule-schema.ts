@@ -1,8 +1,8 @@
 import type { z } from "zod";
 import { readDocument } from "#consumer/config/document.ts";
 import { messageOf } from "#consumer/errors.ts";
-import { isObject } from "../checkers/history-files.ts";
-import { UsageError } from "../errors.ts";
+import { isObject } from "#e2e/checkers/history-files.ts";
+import { UsageError } from "#e2e/errors.ts";
 import type { Schedule } from "./schedule.ts";
 import { type Kinds, ownParameters, parameterNames, REGISTERED_KINDS } from "./schedules/kinds.ts";
 import { ruleFaults, type ScheduleFault, type SchedulePlace } from "./schedules/rules.ts";

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { parseInvocation } from "./arguments.ts";
-import { DEFAULT_LOAD } from "../chaos/load-plan.ts";
-import { UsageError } from "../errors.ts";
+import { DEFAULT_LOAD } from "#e2e/chaos/load-plan.ts";
+import { UsageError } from "#e2e/errors.ts";
 
 const parse = (argv: string[]) => parseInvocation(argv, {}, () => 7);
 

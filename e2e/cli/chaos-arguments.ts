@@ -1,16 +1,16 @@
 import { readFileSync } from "node:fs";
 import { messageOf } from "#consumer/errors.ts";
 import { repeatedKeys } from "#fixtures/json-keys.ts";
-import { isObject } from "../checkers/history-files.ts";
-import { DEFAULT_LOAD, loadPlan, parseLoadPairs } from "../chaos/load-plan.ts";
+import { isObject } from "#e2e/checkers/history-files.ts";
+import { DEFAULT_LOAD, loadPlan, parseLoadPairs } from "#e2e/chaos/load-plan.ts";
 import {
   COVERAGE_SCHEDULES_MIN,
   PARTITIONS_MAX,
   REPLICAS_MAX,
   STEPS_MAX,
-} from "../chaos/schedule-limits.ts";
-import type { LoadPlan } from "../chaos/schedule.ts";
-import { UsageError } from "../errors.ts";
+} from "#e2e/chaos/schedule-limits.ts";
+import type { LoadPlan } from "#e2e/chaos/schedule.ts";
+import { UsageError } from "#e2e/errors.ts";
 import { filled, whole } from "./option-values.ts";
 import { placeArguments } from "./place-arguments.ts";
 import type { PlaceArguments, PlaceValues } from "./place-arguments.ts";

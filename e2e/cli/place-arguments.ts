@@ -1,6 +1,6 @@
 import { BROKER_OPTIONS, brokerArguments, brokerOptions } from "./broker-arguments.ts";
 import type { BrokerArguments, BrokerValues } from "./broker-arguments.ts";
-import { UsageError } from "../errors.ts";
+import { UsageError } from "#e2e/errors.ts";
 import { filled, oneOf, whole } from "./option-values.ts";
 
 type Keep = "on-failure" | "always" | "never";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ExpectationError } from "../errors.ts";
+import { ExpectationError } from "#e2e/errors.ts";
 import type { RunEvent } from "#e2e/runner/events.ts";
 import type { ScenarioResult } from "#e2e/runner/runner.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { basename } from "node:path";
 import { expect, test } from "vitest";
-import { UsageError } from "../errors.ts";
+import { UsageError } from "#e2e/errors.ts";
 import { scenarioId } from "#e2e/runner/scenario.ts";
 import { SCENARIOS, selectScenarios } from "./index.ts";
 

@@ -1,4 +1,4 @@
-import { UsageError } from "../errors.ts";
+import { UsageError } from "#e2e/errors.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import { incidentInActionOut } from "./lifecycle/01-incident-in-action-out.ts";
 import { certificatesLate } from "./identity/02-certificates-late.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { stepsOf } from "#simulator/model/simulate.ts";
-import { UsageError } from "../errors.ts";
+import { UsageError } from "#e2e/errors.ts";
 import { SIMULATE_USAGE, simulateArguments, stepText } from "./arguments.ts";
 
 test.each([

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { stepsOf } from "#simulator/model/simulate.ts";
-import { UsageError } from "../errors.ts";
+import { UsageError } from "#e2e/errors.ts";
 import { filled, usageError, whole, withNegativeValues } from "#e2e/cli/option-values.ts";
 
 export interface SimulateArguments {

@@ -1,7 +1,7 @@
 import { execa } from "execa";
 import { expect, test } from "vitest";
-import { PLANTED_FAULTS } from "../chaos/prove/planted-faults.ts";
-import { type StagedCopy, stageCopy } from "../chaos/prove/stage-copy.ts";
+import { PLANTED_FAULTS } from "#e2e/chaos/prove/planted-faults.ts";
+import { type StagedCopy, stageCopy } from "#e2e/chaos/prove/stage-copy.ts";
 
 const NOT_DURABLE = "every execution had been durably claimed with a nonce of its own run";
 

@@ -1,5 +1,5 @@
 import { APP } from "#e2e/deployment/pods.ts";
-import type { ContainerEvent } from "../targets/target.ts";
+import type { ContainerEvent } from "#e2e/targets/target.ts";
 
 /** What the log of one run of the app tells. Times in milliseconds since the epoch. */
 export interface AppLog {

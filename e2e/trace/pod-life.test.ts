@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { assertCounted } from "#fixtures/properties.ts";
-import type { ContainerEvent } from "../targets/target.ts";
+import type { ContainerEvent } from "#e2e/targets/target.ts";
 import { podLife } from "./pod-life.ts";
 import type { PodRecord } from "./pod-life.ts";
 

@@ -1,4 +1,4 @@
-import type { ContainerEvent } from "../targets/target.ts";
+import type { ContainerEvent } from "#e2e/targets/target.ts";
 import { appRuns, crashLoop, hasFailed } from "./app-runs.ts";
 import type { AppLog, AppRun } from "./app-runs.ts";
 import { inOrder } from "./order.ts";

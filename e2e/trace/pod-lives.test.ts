@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { ContainerEvent } from "../targets/target.ts";
+import type { ContainerEvent } from "#e2e/targets/target.ts";
 import { podLives } from "./pod-lives.ts";
 import type { StageRecord } from "./pod-lives.ts";
 

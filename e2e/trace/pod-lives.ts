@@ -1,6 +1,6 @@
-import type { ClientActivity } from "../brokers/broker.ts";
+import type { ClientActivity } from "#e2e/brokers/broker.ts";
 import { APP } from "#e2e/deployment/pods.ts";
-import type { ContainerEvent, TargetEvent } from "../targets/target.ts";
+import type { ContainerEvent, TargetEvent } from "#e2e/targets/target.ts";
 import { groupLeavers } from "./group-leavers.ts";
 import { podLife } from "./pod-life.ts";
 import type { PodLife } from "./pod-life.ts";

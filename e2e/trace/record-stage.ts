@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Broker } from "../brokers/broker.ts";
+import type { Broker } from "#e2e/brokers/broker.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
 import type { StageRecord } from "./pod-lives.ts";
 import { untilTime } from "./run-log.ts";

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { UsageError } from "../errors.ts";
+import { UsageError } from "#e2e/errors.ts";
 
 const traceSchema = z.strictObject({
   format: z.literal(1),

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { createAuthority } from "#fixtures/certificates.ts";
-import { startAthenz } from "../athenz/server.ts";
+import { startAthenz } from "#simulator/athenz/server.ts";
 import { requestJson } from "#simulator/http/json-request.ts";
 import type { JsonRequestOptions } from "#simulator/http/json-request.ts";
 import { remoteRoleChecker } from "./role-checker.ts";

@@ -3,15 +3,15 @@ import { createAuthority } from "#fixtures/certificates.ts";
 import type { Authority } from "#fixtures/certificates.ts";
 import type { Ability } from "#e2e/runner/abilities.ts";
 import type { RunArguments } from "#e2e/cli/arguments.ts";
-import type { BrokerService } from "../../brokers/broker-service.ts";
-import { startBrokers } from "../../brokers/start-brokers.ts";
+import type { BrokerService } from "#e2e/brokers/broker-service.ts";
+import { startBrokers } from "#e2e/brokers/start-brokers.ts";
 import { withSessionTimeout } from "#e2e/runner/durations.ts";
 import type { Durations } from "#e2e/runner/durations.ts";
 import { Recorder } from "#e2e/runner/events.ts";
 import { makeDirectory } from "#e2e/runner/make-directory.ts";
 import { makeOwnedDirectory, removeDirectory } from "#e2e/runner/owned-directory.ts";
-import type { Platform } from "../../targets/platform.ts";
-import { startPlatform } from "../../targets/start-platform.ts";
+import type { Platform } from "#e2e/targets/platform.ts";
+import { startPlatform } from "#e2e/targets/start-platform.ts";
 
 /** What all schedules of a run share: where pods run, what they read, and where everything is written. */
 export interface ChaosSession extends AsyncDisposable {

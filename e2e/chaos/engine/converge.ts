@@ -1,6 +1,6 @@
-import { checkOffsets } from "../../checkers/offsets.ts";
-import { checkTerminal } from "../../checkers/terminal.ts";
-import { ExpectationError } from "../../errors.ts";
+import { checkOffsets } from "#e2e/checkers/offsets.ts";
+import { checkTerminal } from "#e2e/checkers/terminal.ts";
+import { ExpectationError } from "#e2e/errors.ts";
 import { progressOf } from "#e2e/deployment/judge.ts";
 import { isReady, isTerminating } from "#e2e/deployment/pods.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";

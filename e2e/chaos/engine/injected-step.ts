@@ -1,5 +1,5 @@
 import { pause } from "#e2e/runner/waiting.ts";
-import type { FaultKind, InjectedFault } from "../fault-kind.ts";
+import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 
 /** Between two looks whether a fault has fired. */
 const PROOF_INTERVAL_MS = 50;

@@ -1,5 +1,5 @@
 import type { SeededRandom } from "#e2e/runner/random.ts";
-import type { LoadPlan } from "../schedule.ts";
+import type { LoadPlan } from "#e2e/chaos/schedule.ts";
 import type { IncidentKind } from "./chaos-rules.ts";
 
 /** A record as it is to be appended. */

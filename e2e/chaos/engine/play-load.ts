@@ -1,5 +1,5 @@
 import { pause } from "#e2e/runner/waiting.ts";
-import type { LoadPlan } from "../schedule.ts";
+import type { LoadPlan } from "#e2e/chaos/schedule.ts";
 import type { LoadRecord } from "./load-records.ts";
 
 export interface LoadOptions {

@@ -1,10 +1,10 @@
-import type { FaultEvent } from "../../checkers/history-event.ts";
+import type { FaultEvent } from "#e2e/checkers/history-event.ts";
 import type { Durations } from "#e2e/runner/durations.ts";
 import type { Tell } from "#e2e/runner/events.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import type { FaultKind } from "../fault-kind.ts";
-import type { Schedule } from "../schedule.ts";
-import type { TriggerKind } from "../trigger-kind.ts";
+import type { FaultKind } from "#e2e/chaos/fault-kind.ts";
+import type { Schedule } from "#e2e/chaos/schedule.ts";
+import type { TriggerKind } from "#e2e/chaos/trigger-kind.ts";
 import type { PlayedStep } from "./played-step.ts";
 import type { RoleSource } from "./pod-roles.ts";
 

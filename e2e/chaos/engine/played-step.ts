@@ -1,6 +1,6 @@
-import type { PodSelector } from "../circumstances.ts";
-import type { ScheduleStep } from "../schedule.ts";
-import type { ReachedTrigger } from "../trigger-kind.ts";
+import type { PodSelector } from "#e2e/chaos/circumstances.ts";
+import type { ScheduleStep } from "#e2e/chaos/schedule.ts";
+import type { ReachedTrigger } from "#e2e/chaos/trigger-kind.ts";
 
 /** What became of one step of a schedule, for the report, the coverage and the comparison of two replays. */
 export interface PlayedStep {

@@ -1,13 +1,13 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Verdict } from "../../checkers/checker.ts";
+import type { Verdict } from "#e2e/checkers/checker.ts";
 import { openHall } from "#e2e/runner/hall.ts";
 import { runScenarios } from "#e2e/runner/runner.ts";
 import type { ScenarioResult } from "#e2e/runner/runner.ts";
 import { scenarioId } from "#e2e/runner/scenario.ts";
-import { FAULT_KINDS } from "../faults/index.ts";
-import type { Schedule } from "../schedule.ts";
-import { TRIGGER_KINDS } from "../triggers/index.ts";
+import { FAULT_KINDS } from "#e2e/chaos/faults/index.ts";
+import type { Schedule } from "#e2e/chaos/schedule.ts";
+import { TRIGGER_KINDS } from "#e2e/chaos/triggers/index.ts";
 import type { ChaosSession } from "./chaos-session.ts";
 import type { PlayedStep } from "./played-step.ts";
 import { scheduleName, scheduleScenario } from "./schedule-scenario.ts";

@@ -1,4 +1,4 @@
-import type { Schedule } from "../schedule.ts";
+import type { Schedule } from "#e2e/chaos/schedule.ts";
 import type { ChaosSession } from "./chaos-session.ts";
 import { runSchedule } from "./run-schedule.ts";
 import type { ScheduleResult } from "./run-schedule.ts";

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import type { Ability } from "#e2e/runner/abilities.ts";
 import { durationsOf } from "#e2e/runner/durations.ts";
-import { ExpectationError } from "../../errors.ts";
+import { ExpectationError } from "#e2e/errors.ts";
 import { seededRandom } from "#e2e/runner/random.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import { DEFAULT_LOAD } from "../load-plan.ts";
+import { DEFAULT_LOAD } from "#e2e/chaos/load-plan.ts";
 import { testSchedule } from "#e2e/chaos/schedules/testing/test-kinds.ts";
 import { scheduleScenario } from "./schedule-scenario.ts";
 

@@ -1,12 +1,12 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import { expect, test } from "vitest";
-import { FaultImpossibleError } from "../fault-kind.ts";
+import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import { z } from "zod";
 import { durationsOf } from "#e2e/runner/durations.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import type { FaultContext, FaultKind } from "../fault-kind.ts";
-import type { ScheduleStep } from "../schedule.ts";
-import type { ReachedTrigger, TriggerContext, TriggerKind } from "../trigger-kind.ts";
+import type { FaultContext, FaultKind } from "#e2e/chaos/fault-kind.ts";
+import type { ScheduleStep } from "#e2e/chaos/schedule.ts";
+import type { ReachedTrigger, TriggerContext, TriggerKind } from "#e2e/chaos/trigger-kind.ts";
 import type { PlayOptions } from "./play-options.ts";
 import { StepPlayer } from "./step-player.ts";
 

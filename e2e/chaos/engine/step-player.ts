@@ -1,11 +1,11 @@
 import { messageOf } from "#consumer/errors.ts";
-import type { FaultEvent } from "../../checkers/history-event.ts";
+import type { FaultEvent } from "#e2e/checkers/history-event.ts";
 import { isRunning, podName } from "#e2e/deployment/pods.ts";
 import { seededRandom } from "#e2e/runner/random.ts";
 import { orAbort, pause } from "#e2e/runner/waiting.ts";
-import { FaultImpossibleError } from "../fault-kind.ts";
-import type { InjectedFault } from "../fault-kind.ts";
-import type { ArmedTrigger, ReachedTrigger } from "../trigger-kind.ts";
+import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
+import type { InjectedFault } from "#e2e/chaos/fault-kind.ts";
+import type { ArmedTrigger, ReachedTrigger } from "#e2e/chaos/trigger-kind.ts";
 import { armStep, numberedSteps, reach } from "./armed-step.ts";
 import type { ArmedStep } from "./armed-step.ts";
 import { InjectedStep } from "./injected-step.ts";

@@ -1,4 +1,4 @@
-import { FaultImpossibleError } from "../fault-kind.ts";
+import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 
 const inForce = new WeakMap<object, Set<string>>();
 

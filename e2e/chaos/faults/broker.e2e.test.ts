@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { podName } from "#e2e/deployment/pods.ts";
 import { openTestStage } from "#e2e/chaos/testing/test-stage.ts";
 import type { TestStage } from "#e2e/chaos/testing/test-stage.ts";
-import type { InjectedFault } from "../fault-kind.ts";
+import type { InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { BROKER_FAULTS } from "./broker.ts";
 
 const REPLICAS = 2;

@@ -1,4 +1,4 @@
-import type { FaultKind } from "../fault-kind.ts";
+import type { FaultKind } from "#e2e/chaos/fault-kind.ts";
 import {
   brokerAppliedThenDropped,
   brokerDeaf,

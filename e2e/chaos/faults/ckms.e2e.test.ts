@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { converge } from "../engine/converge.ts";
-import type { InjectedFault } from "../fault-kind.ts";
+import { converge } from "#e2e/chaos/engine/converge.ts";
+import type { InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { openTestStage } from "#e2e/chaos/testing/test-stage.ts";
 import type { TestStage } from "#e2e/chaos/testing/test-stage.ts";
 import { CKMS_FAULTS } from "./ckms.ts";

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { podName } from "#e2e/deployment/pods.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
 import { pause } from "#e2e/runner/waiting.ts";
-import { faultKind, FaultImpossibleError } from "../fault-kind.ts";
-import type { FaultContext, FaultKind, InjectedFault } from "../fault-kind.ts";
+import { faultKind, FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
+import type { FaultContext, FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { actAlone } from "./act-alone.ts";
 import { lastingFault } from "./passing-fault.ts";
 

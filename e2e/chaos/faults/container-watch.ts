@@ -1,4 +1,4 @@
-import type { ContainerEvent, Target } from "../../targets/target.ts";
+import type { ContainerEvent, Target } from "#e2e/targets/target.ts";
 
 /** What became of the containers since it was made. */
 export interface ContainerWatch {

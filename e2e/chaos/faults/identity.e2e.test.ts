@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DEPLOYMENTS } from "#simulator/omega/manifests/identities.ts";
-import { FaultImpossibleError } from "../fault-kind.ts";
-import type { InjectedFault } from "../fault-kind.ts";
-import { converge } from "../engine/converge.ts";
+import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
+import type { InjectedFault } from "#e2e/chaos/fault-kind.ts";
+import { converge } from "#e2e/chaos/engine/converge.ts";
 import { openTestStage } from "#e2e/chaos/testing/test-stage.ts";
 import type { TestStage } from "#e2e/chaos/testing/test-stage.ts";
 import { IDENTITY_FAULTS } from "./identity.ts";

@@ -1,8 +1,8 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import { expect, test } from "vitest";
-import type { Eviction } from "../../targets/cluster-access.ts";
-import type { Target } from "../../targets/target.ts";
-import { FaultImpossibleError } from "../fault-kind.ts";
+import type { Eviction } from "#e2e/targets/cluster-access.ts";
+import type { Target } from "#e2e/targets/target.ts";
+import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import { drainNodeOfPod } from "./node/drain.ts";
 import { pauseNodeOfPod } from "./node/pause.ts";
 import { evictPod } from "./pod/evict.ts";

@@ -1,4 +1,4 @@
-import type { InjectedFault } from "../fault-kind.ts";
+import type { InjectedFault } from "#e2e/chaos/fault-kind.ts";
 
 /** A fault that is over when it has been injected: there is nothing to heal. */
 export function passingFault(fired: () => Promise<string | undefined>): InjectedFault {

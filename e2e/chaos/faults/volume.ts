@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { faultKind } from "../fault-kind.ts";
-import type { FaultKind } from "../fault-kind.ts";
-import { OPERATION_GROUP_NAMES, failVolume } from "../in-pod/failing-volume.ts";
-import type { VolumeFault } from "../in-pod/failing-volume.ts";
+import { faultKind } from "#e2e/chaos/fault-kind.ts";
+import type { FaultKind } from "#e2e/chaos/fault-kind.ts";
+import { OPERATION_GROUP_NAMES, failVolume } from "#e2e/chaos/in-pod/failing-volume.ts";
+import type { VolumeFault } from "#e2e/chaos/in-pod/failing-volume.ts";
 import type { SeededRandom } from "#e2e/runner/random.ts";
 
 const NOTHING = z.strictObject({});

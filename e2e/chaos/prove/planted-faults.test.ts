@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { CHECKERS } from "../../checkers/invariants/index.ts";
+import { CHECKERS } from "#e2e/checkers/invariants/index.ts";
 import { PLANTED_FAULTS } from "./planted-faults.ts";
 import { applyEdit, PlantingError } from "./stage-copy.ts";
 

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Terminal } from "../../report/live-block.ts";
+import type { Terminal } from "#e2e/report/live-block.ts";
 import { TestScreen } from "#e2e/report/testing/test-screen.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import type { ScheduleProgress } from "../engine/schedule-scenario.ts";
+import type { ScheduleProgress } from "#e2e/chaos/engine/schedule-scenario.ts";
 import { ChaosProgress } from "./chaos-progress.ts";
 import { aResult, playedStep } from "./testing/test-result.ts";
 

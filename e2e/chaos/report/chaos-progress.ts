@@ -1,8 +1,8 @@
-import { LiveBlock } from "../../report/live-block.ts";
-import type { Line, Span, Terminal } from "../../report/live-block.ts";
-import type { PlayedStep } from "../engine/played-step.ts";
-import type { ScheduleResult } from "../engine/run-schedule.ts";
-import type { ScheduleProgress } from "../engine/schedule-scenario.ts";
+import { LiveBlock } from "#e2e/report/live-block.ts";
+import type { Line, Span, Terminal } from "#e2e/report/live-block.ts";
+import type { PlayedStep } from "#e2e/chaos/engine/played-step.ts";
+import type { ScheduleResult } from "#e2e/chaos/engine/run-schedule.ts";
+import type { ScheduleProgress } from "#e2e/chaos/engine/schedule-scenario.ts";
 import { isBroken, isFailed } from "./exit-code.ts";
 import { podSourceOf, PodWatch } from "./pod-watch.ts";
 import { scheduleLines } from "./schedule-lines.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { placeArguments } from "../../cli/place-arguments.ts";
-import type { ScheduleResult } from "../engine/run-schedule.ts";
+import { placeArguments } from "#e2e/cli/place-arguments.ts";
+import type { ScheduleResult } from "#e2e/chaos/engine/run-schedule.ts";
 import { closingLines } from "./closing-lines.ts";
 import type { ChaosClosing } from "./closing-lines.ts";
 import { aResult } from "./testing/test-result.ts";

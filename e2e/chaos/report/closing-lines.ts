@@ -1,13 +1,13 @@
 import { relative } from "node:path";
-import { placeOptions } from "../../cli/place-arguments.ts";
-import type { ChaosArguments } from "../../cli/chaos-arguments.ts";
-import type { Coverage } from "../coverage.ts";
-import type { PlayedStep } from "../engine/played-step.ts";
-import type { ScheduleResult } from "../engine/run-schedule.ts";
+import { placeOptions } from "#e2e/cli/place-arguments.ts";
+import type { ChaosArguments } from "#e2e/cli/chaos-arguments.ts";
+import type { Coverage } from "#e2e/chaos/coverage.ts";
+import type { PlayedStep } from "#e2e/chaos/engine/played-step.ts";
+import type { ScheduleResult } from "#e2e/chaos/engine/run-schedule.ts";
 import type { ShrunkFailure } from "#e2e/chaos/shrink/shrink-failure.ts";
-import type { SoakFinding } from "../soak/judge-soak.ts";
-import { soakLines } from "../soak/soak-lines.ts";
-import { STEADY_NUMBER } from "../engine/schedule-scenario.ts";
+import type { SoakFinding } from "#e2e/chaos/soak/judge-soak.ts";
+import { soakLines } from "#e2e/chaos/soak/soak-lines.ts";
+import { STEADY_NUMBER } from "#e2e/chaos/engine/schedule-scenario.ts";
 import { isFailed, nothingStruck } from "./exit-code.ts";
 
 export interface ChaosClosing {

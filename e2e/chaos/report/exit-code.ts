@@ -1,6 +1,6 @@
-import { EXIT_CODE } from "../../errors.ts";
-import type { ExitCode } from "../../errors.ts";
-import type { ScheduleResult } from "../engine/run-schedule.ts";
+import { EXIT_CODE } from "#e2e/errors.ts";
+import type { ExitCode } from "#e2e/errors.ts";
+import type { ScheduleResult } from "#e2e/chaos/engine/run-schedule.ts";
 
 type JudgedResult = Pick<ScheduleResult, "scenario" | "verdict">;
 

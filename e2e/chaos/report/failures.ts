@@ -1,4 +1,4 @@
-import type { ScheduleResult } from "../engine/run-schedule.ts";
+import type { ScheduleResult } from "#e2e/chaos/engine/run-schedule.ts";
 import { isFailed } from "./exit-code.ts";
 
 /** What failed, empty where nothing did: the invariants that broke or could not be judged, or else the kind of the failure. */

@@ -1,9 +1,9 @@
-import { escapeXml } from "../../report/xml.ts";
-import type { InvariantVerdict } from "../../checkers/checker.ts";
-import type { ScheduleResult } from "../engine/run-schedule.ts";
-import { STEADY_NUMBER } from "../engine/schedule-scenario.ts";
-import type { SoakFinding } from "../soak/judge-soak.ts";
-import { describeFinding, measureName } from "../soak/soak-lines.ts";
+import { escapeXml } from "#e2e/report/xml.ts";
+import type { InvariantVerdict } from "#e2e/checkers/checker.ts";
+import type { ScheduleResult } from "#e2e/chaos/engine/run-schedule.ts";
+import { STEADY_NUMBER } from "#e2e/chaos/engine/schedule-scenario.ts";
+import type { SoakFinding } from "#e2e/chaos/soak/judge-soak.ts";
+import { describeFinding, measureName } from "#e2e/chaos/soak/soak-lines.ts";
 
 /**
  * JUnit XML: a suite for each schedule, and in it a case for each invariant, which is skipped where it was not judged, and one for the schedule itself, which

@@ -1,5 +1,5 @@
-import type { PlayedStep } from "../engine/played-step.ts";
-import type { ScheduleResult } from "../engine/run-schedule.ts";
+import type { PlayedStep } from "#e2e/chaos/engine/played-step.ts";
+import type { ScheduleResult } from "#e2e/chaos/engine/run-schedule.ts";
 
 /** Where two runs of one schedule struck at different moments, one line each. Names of pods and keys are new each time, and do not count. */
 export function differencesOf(

@@ -1,6 +1,6 @@
 import type { V1ContainerStatus, V1Pod } from "@kubernetes/client-node";
 import { describe, expect, test } from "vitest";
-import type { GroupMember } from "../../brokers/broker.ts";
+import type { GroupMember } from "#e2e/brokers/broker.ts";
 import type { PodState } from "./pod-state.ts";
 import { PodWatch } from "./pod-watch.ts";
 

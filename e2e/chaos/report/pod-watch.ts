@@ -1,5 +1,5 @@
 import type { V1Pod } from "@kubernetes/client-node";
-import type { GroupMember } from "../../brokers/broker.ts";
+import type { GroupMember } from "#e2e/brokers/broker.ts";
 import {
   APP,
   containerStatus,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { PlayedStep } from "../engine/played-step.ts";
-import { DEFAULT_LOAD } from "../load-plan.ts";
+import type { PlayedStep } from "#e2e/chaos/engine/played-step.ts";
+import { DEFAULT_LOAD } from "#e2e/chaos/load-plan.ts";
 import type { PodState } from "./pod-state.ts";
 import { scheduleLines } from "./schedule-lines.ts";
 import type { WatchedSchedule } from "./schedule-lines.ts";

@@ -1,6 +1,6 @@
-import type { Line, Span } from "../../report/live-block.ts";
-import type { PlayedStep } from "../engine/played-step.ts";
-import type { ScheduleProgress } from "../engine/schedule-scenario.ts";
+import type { Line, Span } from "#e2e/report/live-block.ts";
+import type { PlayedStep } from "#e2e/chaos/engine/played-step.ts";
+import type { ScheduleProgress } from "#e2e/chaos/engine/schedule-scenario.ts";
 import type { PodPhase, PodState } from "./pod-state.ts";
 
 /** A schedule that is under way, as it is shown on a terminal. */

@@ -1,8 +1,8 @@
 import { reasonToSkip } from "#e2e/runner/abilities.ts";
-import type { Circumstance } from "../circumstances.ts";
-import type { FaultKind } from "../fault-kind.ts";
-import type { LoadPlan } from "../schedule.ts";
-import type { TriggerKind } from "../trigger-kind.ts";
+import type { Circumstance } from "#e2e/chaos/circumstances.ts";
+import type { FaultKind } from "#e2e/chaos/fault-kind.ts";
+import type { LoadPlan } from "#e2e/chaos/schedule.ts";
+import type { TriggerKind } from "#e2e/chaos/trigger-kind.ts";
 import type { Kinds } from "./kinds.ts";
 import { circumstancesOfLoad, type SchedulePlace } from "./rules.ts";
 

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { CHECKERS } from "../../checkers/invariants/index.ts";
-import { parseSchedule } from "../schedule-schema.ts";
+import { CHECKERS } from "#e2e/checkers/invariants/index.ts";
+import { parseSchedule } from "#e2e/chaos/schedule-schema.ts";
 import { jsonSchemaOf, scheduleJsonSchema } from "./testing/json-schema.ts";
 import { REGISTERED_KINDS } from "./kinds.ts";
 import { placeOf } from "./place-of.ts";

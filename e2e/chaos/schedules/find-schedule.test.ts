@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { UsageError } from "../../errors.ts";
+import { UsageError } from "#e2e/errors.ts";
 import { findSchedule } from "./find-schedule.ts";
 
 /** Below a directory of its own; each holds its own path. */

@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "#consumer/errors.ts";
-import { UsageError } from "../../errors.ts";
+import { UsageError } from "#e2e/errors.ts";
 
 /** The name that a schedule has among the artifacts of a run. */
 const SCHEDULE_FILE = "schedule.json";

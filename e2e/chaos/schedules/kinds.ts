@@ -1,8 +1,8 @@
 import { z } from "zod";
-import type { FaultKind, FaultStep } from "../fault-kind.ts";
-import { FAULT_KINDS } from "../faults/index.ts";
-import type { TriggerKind, TriggerStep } from "../trigger-kind.ts";
-import { TRIGGER_KINDS } from "../triggers/index.ts";
+import type { FaultKind, FaultStep } from "#e2e/chaos/fault-kind.ts";
+import { FAULT_KINDS } from "#e2e/chaos/faults/index.ts";
+import type { TriggerKind, TriggerStep } from "#e2e/chaos/trigger-kind.ts";
+import { TRIGGER_KINDS } from "#e2e/chaos/triggers/index.ts";
 import { FAULT_FIELDS, TRIGGER_FIELDS } from "./shape.ts";
 
 /** The kinds that a schedule may name. */

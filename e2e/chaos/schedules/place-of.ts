@@ -1,7 +1,7 @@
-import { BROKER_ABILITIES } from "../../brokers/broker-abilities.ts";
-import type { PlaceArguments } from "../../cli/place-arguments.ts";
-import { TARGET_ABILITIES } from "../../targets/target-abilities.ts";
-import type { SchedulePlace } from "../schedules/rules.ts";
+import { BROKER_ABILITIES } from "#e2e/brokers/broker-abilities.ts";
+import type { PlaceArguments } from "#e2e/cli/place-arguments.ts";
+import { TARGET_ABILITIES } from "#e2e/targets/target-abilities.ts";
+import type { SchedulePlace } from "./rules.ts";
 
 /** What a schedule may ask of target and broker. It is known from the arguments alone, so that nothing is started for a schedule that is refused. */
 export function placeOf({

@@ -1,10 +1,10 @@
 import type { Ability } from "#e2e/runner/abilities.ts";
 import { reasonToSkip } from "#e2e/runner/abilities.ts";
-import type { Circumstance, PodSelector } from "../circumstances.ts";
-import type { FaultKind } from "../fault-kind.ts";
-import { loadFaults } from "../load-plan.ts";
-import type { LoadPlan, Schedule, ScheduleStep } from "../schedule.ts";
-import type { TriggerKind } from "../trigger-kind.ts";
+import type { Circumstance, PodSelector } from "#e2e/chaos/circumstances.ts";
+import type { FaultKind } from "#e2e/chaos/fault-kind.ts";
+import { loadFaults } from "#e2e/chaos/load-plan.ts";
+import type { LoadPlan, Schedule, ScheduleStep } from "#e2e/chaos/schedule.ts";
+import type { TriggerKind } from "#e2e/chaos/trigger-kind.ts";
 import { type Kinds, ownParameters } from "./kinds.ts";
 
 /** Where a schedule is to run. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { UsageError } from "../../errors.ts";
+import { UsageError } from "#e2e/errors.ts";
 import { selectFaults } from "./select-faults.ts";
 import { TEST_KINDS } from "./testing/test-kinds.ts";
 

@@ -1,6 +1,6 @@
-import { UsageError } from "../../errors.ts";
-import type { FaultKind } from "../fault-kind.ts";
-import { FAULT_KINDS } from "../faults/index.ts";
+import { UsageError } from "#e2e/errors.ts";
+import type { FaultKind } from "#e2e/chaos/fault-kind.ts";
+import { FAULT_KINDS } from "#e2e/chaos/faults/index.ts";
 import { familyOf } from "./kinds.ts";
 
 /** The faults with these names or of these families, in the order of the documentation; all when there is no name. Refuses others. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { LOAD_LIMITS } from "../load-plan.ts";
-import type { LoadPlan } from "../schedule.ts";
-import { PARTITIONS_MAX, REPLICAS_MAX, STEPS_MAX } from "../schedule-limits.ts";
+import { LOAD_LIMITS } from "#e2e/chaos/load-plan.ts";
+import type { LoadPlan } from "#e2e/chaos/schedule.ts";
+import { PARTITIONS_MAX, REPLICAS_MAX, STEPS_MAX } from "#e2e/chaos/schedule-limits.ts";
 
 const ROLES = ["owner", "other", "oldest", "newest"] as const;
 const MS_MAX = 3_600_000;

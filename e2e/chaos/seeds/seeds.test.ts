@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { parseSchedule } from "../schedule-schema.ts";
-import { placeOf } from "../schedules/place-of.ts";
+import { parseSchedule } from "#e2e/chaos/schedule-schema.ts";
+import { placeOf } from "#e2e/chaos/schedules/place-of.ts";
 
 const files = (await readdir(import.meta.dirname)).filter((name) => name.endsWith(".json"));
 const place = placeOf({ target: "local", broker: { kind: "embedded" } });

@@ -1,4 +1,4 @@
-import { SNAPSHOT_ENTRIES_MIN } from "../engine/chaos-rules.ts";
+import { SNAPSHOT_ENTRIES_MIN } from "#e2e/chaos/engine/chaos-rules.ts";
 import type { Measure, SubjectKind } from "./sample.ts";
 
 /** How much more a process may use for every hour that it lives, once it is warm. docs/chaos.md states the same numbers. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { EXIT_CODE } from "../../errors.ts";
+import { EXIT_CODE } from "#e2e/errors.ts";
 import { SOAK_MS_MIN, exitCodeWithSoak } from "./conclude-soak.ts";
 import { judgeSoak } from "./judge-soak.ts";
 import type { SoakSample } from "./sample.ts";

@@ -1,5 +1,5 @@
-import { EXIT_CODE } from "../../errors.ts";
-import type { ExitCode } from "../../errors.ts";
+import { EXIT_CODE } from "#e2e/errors.ts";
+import type { ExitCode } from "#e2e/errors.ts";
 import { SETTLED_MS_MIN, WARM_UP_MS } from "./bounds.ts";
 import type { SoakFinding } from "./judge-soak.ts";
 

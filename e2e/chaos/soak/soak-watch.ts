@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { podName } from "#e2e/deployment/pods.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
 import { pause } from "#e2e/runner/waiting.ts";
-import type { ScheduleProgress } from "../engine/schedule-scenario.ts";
+import type { ScheduleProgress } from "#e2e/chaos/engine/schedule-scenario.ts";
 import { samplePod } from "./pod-sample.ts";
 import { sampleRunner } from "./runner-sample.ts";
 import type { SoakSample } from "./sample.ts";

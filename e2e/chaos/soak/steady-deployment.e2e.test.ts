@@ -2,11 +2,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { placeArguments } from "../../cli/place-arguments.ts";
+import { placeArguments } from "#e2e/cli/place-arguments.ts";
 import { APP } from "#e2e/deployment/pods.ts";
 import { until } from "#e2e/runner/waiting.ts";
-import { openChaosSession } from "../engine/chaos-session.ts";
-import type { ScheduleProgress } from "../engine/schedule-scenario.ts";
+import { openChaosSession } from "#e2e/chaos/engine/chaos-session.ts";
+import type { ScheduleProgress } from "#e2e/chaos/engine/schedule-scenario.ts";
 import { besideSteadyDeployment } from "./steady-deployment.ts";
 
 const WAIT = { deadlineMs: 40_000 };

@@ -1,10 +1,10 @@
-import { DEFAULT_LOAD } from "../load-plan.ts";
-import type { ChaosSession } from "../engine/chaos-session.ts";
-import { runSchedule } from "../engine/run-schedule.ts";
-import type { ScheduleResult } from "../engine/run-schedule.ts";
-import { STEADY_NUMBER } from "../engine/schedule-scenario.ts";
-import type { ScheduleProgress } from "../engine/schedule-scenario.ts";
-import type { Schedule } from "../schedule.ts";
+import { DEFAULT_LOAD } from "#e2e/chaos/load-plan.ts";
+import type { ChaosSession } from "#e2e/chaos/engine/chaos-session.ts";
+import { runSchedule } from "#e2e/chaos/engine/run-schedule.ts";
+import type { ScheduleResult } from "#e2e/chaos/engine/run-schedule.ts";
+import { STEADY_NUMBER } from "#e2e/chaos/engine/schedule-scenario.ts";
+import type { ScheduleProgress } from "#e2e/chaos/engine/schedule-scenario.ts";
+import type { Schedule } from "#e2e/chaos/schedule.ts";
 
 export interface SteadyOptions {
   readonly session: ChaosSession;

@@ -1,5 +1,5 @@
-import type { PlannedRecord } from "../../checkers/collect/kit-record.ts";
-import { CLAIMS } from "../../checkers/history-files.ts";
+import type { PlannedRecord } from "#e2e/checkers/collect/kit-record.ts";
+import { CLAIMS } from "#e2e/checkers/history-files.ts";
 import { APP } from "#e2e/deployment/pods.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
 import { allowedFiles } from "./bounds.ts";

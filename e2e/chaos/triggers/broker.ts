@@ -1,7 +1,12 @@
 import { z } from "zod";
-import type { Circumstance } from "../circumstances.ts";
-import { triggerKind } from "../trigger-kind.ts";
-import type { ArmedTrigger, ReachedTrigger, TriggerContext, TriggerKind } from "../trigger-kind.ts";
+import type { Circumstance } from "#e2e/chaos/circumstances.ts";
+import { triggerKind } from "#e2e/chaos/trigger-kind.ts";
+import type {
+  ArmedTrigger,
+  ReachedTrigger,
+  TriggerContext,
+  TriggerKind,
+} from "#e2e/chaos/trigger-kind.ts";
 
 /** A request that the broker can hold; one kind for each, since they rest on different circumstances. */
 interface BrokerMoment {

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Stage } from "#e2e/deployment/stage.ts";
 import { APP, isRunning } from "#e2e/deployment/pods.ts";
-import { triggerKind } from "../trigger-kind.ts";
-import type { ArmedTrigger, TriggerContext, TriggerKind } from "../trigger-kind.ts";
+import { triggerKind } from "#e2e/chaos/trigger-kind.ts";
+import type { ArmedTrigger, TriggerContext, TriggerKind } from "#e2e/chaos/trigger-kind.ts";
 import { MomentCount } from "./moment-count.ts";
 
 /** A new pod cannot go on without its first certificate, so that holding the issue of that one holds the pod. */

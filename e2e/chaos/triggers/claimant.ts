@@ -1,4 +1,4 @@
-import { CLAIMS, parseObject } from "../../checkers/history-files.ts";
+import { CLAIMS, parseObject } from "#e2e/checkers/history-files.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
 
 /** The pod that holds the newest claim of the key, as its file on the volume says; null where there is none. */

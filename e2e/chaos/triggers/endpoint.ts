@@ -1,8 +1,13 @@
 import { z } from "zod";
 import type { Arrival, HoldStage } from "#simulator/action-endpoint/control.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import { triggerKind } from "../trigger-kind.ts";
-import type { ArmedTrigger, ReachedTrigger, TriggerContext, TriggerKind } from "../trigger-kind.ts";
+import { triggerKind } from "#e2e/chaos/trigger-kind.ts";
+import type {
+  ArmedTrigger,
+  ReachedTrigger,
+  TriggerContext,
+  TriggerKind,
+} from "#e2e/chaos/trigger-kind.ts";
 import { claimantOf } from "./claimant.ts";
 
 export const ENDPOINT_TRIGGERS: readonly TriggerKind[] = [

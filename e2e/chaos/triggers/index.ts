@@ -1,4 +1,4 @@
-import type { TriggerKind } from "../trigger-kind.ts";
+import type { TriggerKind } from "#e2e/chaos/trigger-kind.ts";
 import { BROKER_TRIGGERS } from "./broker.ts";
 import { ENDPOINT_TRIGGERS } from "./endpoint.ts";
 import { LOG_TRIGGERS } from "./log.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import type { ArmedTrigger, TriggerContext } from "../trigger-kind.ts";
+import type { ArmedTrigger, TriggerContext } from "#e2e/chaos/trigger-kind.ts";
 import { FakeTarget } from "./testing/fake-target.ts";
 import { LOG_EVENTS, LOG_TRIGGERS } from "./log.ts";
 

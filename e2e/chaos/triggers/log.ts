@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { APP } from "#e2e/deployment/pods.ts";
-import { followLogs } from "../../targets/follow-logs.ts";
-import { fieldsOf } from "../../trace/run-log.ts";
-import type { Circumstance } from "../circumstances.ts";
-import { triggerKind } from "../trigger-kind.ts";
-import type { ArmedTrigger, TriggerContext, TriggerKind } from "../trigger-kind.ts";
+import { followLogs } from "#e2e/targets/follow-logs.ts";
+import { fieldsOf } from "#e2e/trace/run-log.ts";
+import type { Circumstance } from "#e2e/chaos/circumstances.ts";
+import { triggerKind } from "#e2e/chaos/trigger-kind.ts";
+import type { ArmedTrigger, TriggerContext, TriggerKind } from "#e2e/chaos/trigger-kind.ts";
 import { MomentCount } from "./moment-count.ts";
 
 /** Events that the consumer logs, each with what brings it about. Those that seldom come are left out: nobody could wait for them. */

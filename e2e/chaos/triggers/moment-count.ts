@@ -1,4 +1,4 @@
-import type { ReachedTrigger, TriggerContext } from "../trigger-kind.ts";
+import type { ReachedTrigger, TriggerContext } from "#e2e/chaos/trigger-kind.ts";
 
 /** Counts how often a moment has come in the pod that is waited for, up to the wanted number. */
 export class MomentCount {

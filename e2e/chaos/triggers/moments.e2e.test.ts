@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { APP, isReady } from "#e2e/deployment/pods.ts";
 import { openTestStage } from "#e2e/chaos/testing/test-stage.ts";
 import type { TestStage } from "#e2e/chaos/testing/test-stage.ts";
-import type { ArmedTrigger } from "../trigger-kind.ts";
+import type { ArmedTrigger } from "#e2e/chaos/trigger-kind.ts";
 import { LOG_TRIGGERS } from "./log.ts";
 import { POD_TRIGGERS } from "./pod.ts";
 

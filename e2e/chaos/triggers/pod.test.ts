@@ -4,7 +4,7 @@ import { createKeyAndRequest } from "#simulator/athenz/certificate-request.ts";
 import { createZts } from "#simulator/athenz/zts.ts";
 import type { Zts } from "#simulator/athenz/zts.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import type { ArmedTrigger, TriggerContext } from "../trigger-kind.ts";
+import type { ArmedTrigger, TriggerContext } from "#e2e/chaos/trigger-kind.ts";
 import { FakeTarget } from "./testing/fake-target.ts";
 import { POD_TRIGGERS } from "./pod.ts";
 

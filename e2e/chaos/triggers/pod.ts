@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { APP } from "#e2e/deployment/pods.ts";
-import type { ContainerEvent } from "../../targets/target.ts";
-import { triggerKind } from "../trigger-kind.ts";
-import type { ArmedTrigger, TriggerContext, TriggerKind } from "../trigger-kind.ts";
+import type { ContainerEvent } from "#e2e/targets/target.ts";
+import { triggerKind } from "#e2e/chaos/trigger-kind.ts";
+import type { ArmedTrigger, TriggerContext, TriggerKind } from "#e2e/chaos/trigger-kind.ts";
 import { certificateAwaited } from "./certificate.ts";
 import { MomentCount } from "./moment-count.ts";
 

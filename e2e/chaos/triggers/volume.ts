@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { nameOf } from "../in-pod/failing-volume.ts";
-import type { VolumeOperation, VolumePurpose } from "../in-pod/volume-rule.ts";
-import { triggerKind } from "../trigger-kind.ts";
-import type { TriggerKind } from "../trigger-kind.ts";
+import { nameOf } from "#e2e/chaos/in-pod/failing-volume.ts";
+import type { VolumeOperation, VolumePurpose } from "#e2e/chaos/in-pod/volume-rule.ts";
+import { triggerKind } from "#e2e/chaos/trigger-kind.ts";
+import type { TriggerKind } from "#e2e/chaos/trigger-kind.ts";
 
 const PHASES = ["before", "after"] as const;
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { StoredRecord } from "../../brokers/broker.ts";
+import type { StoredRecord } from "#e2e/brokers/broker.ts";
 import { letterEvents } from "./broker-events.ts";
 
 const letter = (offset: bigint, timestampMs: number): StoredRecord => ({

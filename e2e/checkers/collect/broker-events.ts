@@ -1,5 +1,5 @@
-import type { ProtocolEvent, StoredRecord } from "../../brokers/broker.ts";
-import type { HistoryEvent } from "../history-event.ts";
+import type { ProtocolEvent, StoredRecord } from "#e2e/brokers/broker.ts";
+import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
 
 /** What the broker applied of the consumer protocol, for one topic. The client id of a pod is its name (`kafka.clientIdPerPod`). */
 export function protocolEvents(events: readonly ProtocolEvent[], topic: string): HistoryEvent[] {

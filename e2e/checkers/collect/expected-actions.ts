@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ExpectedAction } from "../history-event.ts";
+import type { ExpectedAction } from "#e2e/checkers/history-event.ts";
 
 /** As rule-schema.ts of the consumer has it. */
 const ATTEMPTS_MAX_DEFAULT = 3;

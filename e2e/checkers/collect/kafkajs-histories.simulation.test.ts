@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ClientRun, TOPIC } from "../testing/client-run.ts";
+import { ClientRun, TOPIC } from "#e2e/checkers/testing/client-run.ts";
 
 /** Clients of kafkajs as people write them: what they do wrong must be seen in what the broker tells of them. */
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { StoredRecord } from "../../brokers/broker.ts";
+import type { StoredRecord } from "#e2e/brokers/broker.ts";
 import { KitRecord } from "./kit-record.ts";
 import type { PlannedRecord } from "./kit-record.ts";
 

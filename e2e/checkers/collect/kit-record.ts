@@ -1,5 +1,5 @@
-import type { Position, ProducedRecord, StoredRecord } from "../../brokers/broker.ts";
-import type { ExpectedAction, HistoryEvent, Published } from "../history-event.ts";
+import type { Position, ProducedRecord, StoredRecord } from "#e2e/brokers/broker.ts";
+import type { ExpectedAction, HistoryEvent, Published } from "#e2e/checkers/history-event.ts";
 
 /** A record for the topic of incidents, with what must come of it. */
 export interface PlannedRecord extends ProducedRecord {

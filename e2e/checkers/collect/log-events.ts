@@ -1,6 +1,6 @@
-import { fieldsOf } from "../../trace/run-log.ts";
-import type { RunLog } from "../../trace/run-log.ts";
-import type { HistoryEvent } from "../history-event.ts";
+import { fieldsOf } from "#e2e/trace/run-log.ts";
+import type { RunLog } from "#e2e/trace/run-log.ts";
+import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
 import type { PodClock } from "./pod-clock.ts";
 
 /** Events of a pod's log that are kept as what became of the pod, under these names. */

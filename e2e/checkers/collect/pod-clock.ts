@@ -1,5 +1,5 @@
-import { healedMs } from "../facts/disturbances.ts";
-import type { HistoryEvent } from "../history-event.ts";
+import { healedMs } from "#e2e/checkers/facts/disturbances.ts";
+import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
 
 /** Faults whose `fired` event says by how much the clock of a pod was stepped: its detail begins with the offset, such as `-400 ms`. */
 const CLOCK_FAULT = /^clock\./;

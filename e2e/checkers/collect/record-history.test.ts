@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { HistoryBuilder } from "../testing/history-builder.ts";
+import { HistoryBuilder } from "#e2e/checkers/testing/history-builder.ts";
 import { eventsUntil } from "./record-history.ts";
 
 test("a commit that may rest on a dead letter that was not counted any more is left out", () => {

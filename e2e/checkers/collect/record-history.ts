@@ -1,10 +1,10 @@
 import { messageOf } from "#consumer/errors.ts";
 import { APP } from "#e2e/deployment/pods.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import { readLogs } from "../../trace/record-stage.ts";
-import { isCut } from "../../trace/run-log.ts";
-import type { Evidence, RunHistory } from "../checker.ts";
-import type { HistoryEvent } from "../history-event.ts";
+import { readLogs } from "#e2e/trace/record-stage.ts";
+import { isCut } from "#e2e/trace/run-log.ts";
+import type { Evidence, RunHistory } from "#e2e/checkers/checker.ts";
+import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
 import { letterEvents, protocolEvents } from "./broker-events.ts";
 import { effectEvents } from "./effect-events.ts";
 import { logEvents } from "./log-events.ts";

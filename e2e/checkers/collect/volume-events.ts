@@ -1,5 +1,5 @@
-import type { AttemptFile, HistoryFiles } from "../history-files.ts";
-import type { HistoryEvent } from "../history-event.ts";
+import type { AttemptFile, HistoryFiles } from "#e2e/checkers/history-files.ts";
+import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
 
 /** Claims and outcomes as they stand on the volume, at the times that their writers wrote into them. */
 export function volumeEvents({ claims, outcomes }: HistoryFiles): HistoryEvent[] {

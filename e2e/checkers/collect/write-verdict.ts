@@ -3,9 +3,9 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { ExpectationError } from "../../errors.ts";
-import type { InvariantVerdict, RunHistory, Verdict } from "../checker.ts";
-import { judgeHistory } from "../judge-history.ts";
+import { ExpectationError } from "#e2e/errors.ts";
+import type { InvariantVerdict, RunHistory, Verdict } from "#e2e/checkers/checker.ts";
+import { judgeHistory } from "#e2e/checkers/judge-history.ts";
 
 /** Judges the history and writes `history.ndjson` and `verdict.json` into the directory. `suffix` stands before the extension, such as `-2`. */
 export async function writeVerdict(

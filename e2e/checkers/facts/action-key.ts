@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { ExpectedAction } from "../history-event.ts";
+import type { ExpectedAction } from "#e2e/checkers/history-event.ts";
 
 export type ActionFields = Pick<
   ExpectedAction,

@@ -1,4 +1,4 @@
-import type { RunHistory } from "../checker.ts";
+import type { RunHistory } from "#e2e/checkers/checker.ts";
 import type {
   Assigned,
   Claimed,
@@ -13,7 +13,7 @@ import type {
   PodEvent,
   Published,
   Sending,
-} from "../history-event.ts";
+} from "#e2e/checkers/history-event.ts";
 import { actionKeyOf } from "./action-key.ts";
 import { parentIdOf } from "./trace-context.ts";
 

@@ -1,4 +1,4 @@
-import type { Evidence, RunHistory } from "../checker.ts";
+import type { Evidence, RunHistory } from "#e2e/checkers/checker.ts";
 import { wasHindered } from "./disturbances.ts";
 import { claimFileOf, factsOf, type HistoryFacts, type PartitionFacts } from "./history-facts.ts";
 import { runsOf } from "./pod-runs.ts";

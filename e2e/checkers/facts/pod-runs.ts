@@ -1,4 +1,4 @@
-import type { PodEvent } from "../history-event.ts";
+import type { PodEvent } from "#e2e/checkers/history-event.ts";
 import type { HistoryFacts, Seen } from "./history-facts.ts";
 
 /** One life of the consumer in a pod, which may have several: a container that ended is started again. */

@@ -8,7 +8,7 @@ import {
   type Seen,
 } from "./history-facts.ts";
 import { secondsAt } from "./telling.ts";
-import type { Ended, Published } from "../history-event.ts";
+import type { Ended, Published } from "#e2e/checkers/history-event.ts";
 
 /** Reason of an `ended` event: the owner of an attempt says in its log and journal how it ended, after another pod had called it in doubt. */
 export const LATE = "late";

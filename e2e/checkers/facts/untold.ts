@@ -1,4 +1,4 @@
-import type { Finding, RunHistory } from "../checker.ts";
+import type { Finding, RunHistory } from "#e2e/checkers/checker.ts";
 import type { ActionFacts } from "./history-facts.ts";
 
 /** A finding that the action, or the record, has not ended in time. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { troublesOf } from "../testing/expect-verdict.ts";
-import type { HistoryBuilder } from "../testing/history-builder.ts";
-import { beginHistory as begin, endHistory as end } from "../testing/histories.ts";
+import { troublesOf } from "#e2e/checkers/testing/expect-verdict.ts";
+import type { HistoryBuilder } from "#e2e/checkers/testing/history-builder.ts";
+import { beginHistory as begin, endHistory as end } from "#e2e/checkers/testing/histories.ts";
 
 /** Everything that may happen in a run and is right. */
 const GOOD: Readonly<Record<string, () => HistoryBuilder>> = {

@@ -1,4 +1,4 @@
-import type { Checker } from "../checker.ts";
+import type { Checker } from "#e2e/checkers/checker.ts";
 import { attemptsInTurn } from "./execution/attempts-in-turn.ts";
 import { claimFilesWhole } from "./history/claim-files-whole.ts";
 import { claimsUnchanged } from "./history/claims-unchanged.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { findingsOn, verdictOn } from "../testing/expect-verdict.ts";
-import { HistoryBuilder } from "../testing/history-builder.ts";
-import { beginHistory as begin, endHistory as end } from "../testing/histories.ts";
+import { findingsOn, verdictOn } from "#e2e/checkers/testing/expect-verdict.ts";
+import { HistoryBuilder } from "#e2e/checkers/testing/history-builder.ts";
+import { beginHistory as begin, endHistory as end } from "#e2e/checkers/testing/histories.ts";
 import { CHECKERS } from "./index.ts";
 
 interface Bad {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { verdictOn } from "../testing/expect-verdict.ts";
-import type { HistoryBuilder } from "../testing/history-builder.ts";
-import { beginHistory as begin, endHistory as end } from "../testing/histories.ts";
+import { verdictOn } from "#e2e/checkers/testing/expect-verdict.ts";
+import type { HistoryBuilder } from "#e2e/checkers/testing/history-builder.ts";
+import { beginHistory as begin, endHistory as end } from "#e2e/checkers/testing/histories.ts";
 
 /** The verdict before and behind the loss of a log. */
 function statusesOf(builder: HistoryBuilder, invariant: string): readonly string[] {

@@ -1,12 +1,12 @@
 import { assertCounted } from "#fixtures/properties.ts";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { judgeHistory } from "../judge-history.ts";
-import { choicesOf } from "../testing/choices.ts";
-import { troublesOf } from "../testing/expect-verdict.ts";
-import { mutate } from "../testing/mutation.ts";
-import { MUTATIONS } from "../testing/mutations.ts";
-import { writeGoodHistory } from "../testing/write-good-history.ts";
+import { judgeHistory } from "#e2e/checkers/judge-history.ts";
+import { choicesOf } from "#e2e/checkers/testing/choices.ts";
+import { troublesOf } from "#e2e/checkers/testing/expect-verdict.ts";
+import { mutate } from "#e2e/checkers/testing/mutation.ts";
+import { MUTATIONS } from "#e2e/checkers/testing/mutations.ts";
+import { writeGoodHistory } from "#e2e/checkers/testing/write-good-history.ts";
 import { CHECKERS } from "./index.ts";
 
 const NUMBERS = fc.array(fc.nat(1000), { maxLength: 200, size: "max" });

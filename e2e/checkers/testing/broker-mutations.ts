@@ -1,6 +1,6 @@
-import { actionKeyOf } from "../facts/action-key.ts";
-import { recordTerminalMs } from "../facts/terminal.ts";
-import type { Published } from "../history-event.ts";
+import { actionKeyOf } from "#e2e/checkers/facts/action-key.ts";
+import { recordTerminalMs } from "#e2e/checkers/facts/terminal.ts";
+import type { Published } from "#e2e/checkers/history-event.ts";
 import {
   type Kind,
   type MutableHistory,

@@ -1,7 +1,7 @@
-import { actionKeyOf } from "../facts/action-key.ts";
-import { claimFileOf, outcomeFileOf } from "../facts/history-facts.ts";
-import { parentIdOf, traceIdOf } from "../facts/trace-context.ts";
-import type { Effect, HistoryEvent } from "../history-event.ts";
+import { actionKeyOf } from "#e2e/checkers/facts/action-key.ts";
+import { claimFileOf, outcomeFileOf } from "#e2e/checkers/facts/history-facts.ts";
+import { parentIdOf, traceIdOf } from "#e2e/checkers/facts/trace-context.ts";
+import type { Effect, HistoryEvent } from "#e2e/checkers/history-event.ts";
 import {
   attemptsOf,
   type Kind,

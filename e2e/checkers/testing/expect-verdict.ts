@@ -1,5 +1,5 @@
-import type { InvariantVerdict } from "../checker.ts";
-import { judgeHistory } from "../judge-history.ts";
+import type { InvariantVerdict } from "#e2e/checkers/checker.ts";
+import { judgeHistory } from "#e2e/checkers/judge-history.ts";
 import type { HistoryBuilder } from "./history-builder.ts";
 
 /** The verdict on one invariant. */

@@ -1,7 +1,7 @@
-import type { Evidence, RunHistory } from "../checker.ts";
-import { actionKeyOf } from "../facts/action-key.ts";
-import { LATE } from "../facts/terminal.ts";
-import { parentIdOf, traceIdOf } from "../facts/trace-context.ts";
+import type { Evidence, RunHistory } from "#e2e/checkers/checker.ts";
+import { actionKeyOf } from "#e2e/checkers/facts/action-key.ts";
+import { LATE } from "#e2e/checkers/facts/terminal.ts";
+import { parentIdOf, traceIdOf } from "#e2e/checkers/facts/trace-context.ts";
 import type {
   Committed,
   DeadLettered,
@@ -12,7 +12,7 @@ import type {
   HistoryEvent,
   Mark,
   PodEvent,
-} from "../history-event.ts";
+} from "#e2e/checkers/history-event.ts";
 
 const TOPIC = "incidents";
 const DEAD_LETTER_TOPIC = "incidents-dead";

@@ -1,11 +1,11 @@
-import type { RunHistory } from "../checker.ts";
+import type { RunHistory } from "#e2e/checkers/checker.ts";
 import {
   type ActionFacts,
   type AttemptFacts,
   factsOf,
   type HistoryFacts,
-} from "../facts/history-facts.ts";
-import type { HistoryEvent } from "../history-event.ts";
+} from "#e2e/checkers/facts/history-facts.ts";
+import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
 import type { Choose } from "./choices.ts";
 
 /** A change that makes a good history a bad one. */

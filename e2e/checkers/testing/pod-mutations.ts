@@ -1,5 +1,5 @@
-import { claimFileOf, outcomeFileOf } from "../facts/history-facts.ts";
-import { runsOf } from "../facts/pod-runs.ts";
+import { claimFileOf, outcomeFileOf } from "#e2e/checkers/facts/history-facts.ts";
+import { runsOf } from "#e2e/checkers/facts/pod-runs.ts";
 import {
   attemptsOf,
   type Kind,

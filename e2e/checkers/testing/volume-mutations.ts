@@ -1,6 +1,6 @@
-import { actionKeyOf } from "../facts/action-key.ts";
-import { outcomeFileOf } from "../facts/history-facts.ts";
-import type { HistoryEvent } from "../history-event.ts";
+import { actionKeyOf } from "#e2e/checkers/facts/action-key.ts";
+import { outcomeFileOf } from "#e2e/checkers/facts/history-facts.ts";
+import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
 import {
   type Kind,
   type MutableHistory,

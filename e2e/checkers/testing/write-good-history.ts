@@ -1,4 +1,4 @@
-import type { HistoryEvent } from "../history-event.ts";
+import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
 import type { Choose } from "./choices.ts";
 import { HistoryBuilder } from "./history-builder.ts";
 import { RecordProgress } from "./record-progress.ts";

@@ -1,5 +1,5 @@
 import type { TopicPartition } from "#simulator/kafka/cluster/events.ts";
-import { StorageFailure } from "../storage/appended-file.ts";
+import { StorageFailure } from "#simulator/kafka/storage/appended-file.ts";
 import type { TopicRules } from "#simulator/kafka/topics/topic-config.ts";
 import type { Partition } from "#simulator/kafka/topics/topics.ts";
 import {
@@ -13,13 +13,17 @@ import {
   string,
   struct,
   tagged,
-} from "../wire/codec.ts";
-import type { Decoded } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
-import type { ErrorName } from "../wire/errors.ts";
-import { MalformedRequest } from "../wire/reader.ts";
-import { hasTransactionalBit, InvalidBatch, parseBatch } from "../wire/record-batch.ts";
-import type { RecordBatch } from "../wire/record-batch.ts";
+} from "#simulator/kafka/wire/codec.ts";
+import type { Decoded } from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
+import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
+import { MalformedRequest } from "#simulator/kafka/wire/reader.ts";
+import {
+  hasTransactionalBit,
+  InvalidBatch,
+  parseBatch,
+} from "#simulator/kafka/wire/record-batch.ts";
+import type { RecordBatch } from "#simulator/kafka/wire/record-batch.ts";
 import { accessRefusal } from "./authorization.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";

@@ -1,5 +1,5 @@
 import type { Cluster } from "#simulator/kafka/cluster/cluster.ts";
-import type { RecordsFetched } from "../protocol/events.ts";
+import type { RecordsFetched } from "#simulator/kafka/protocol/events.ts";
 import type { Partition } from "#simulator/kafka/topics/topics.ts";
 import {
   array,
@@ -15,10 +15,10 @@ import {
   struct,
   tagged,
   uuid,
-} from "../wire/codec.ts";
-import type { Decoded, Encodable } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
-import type { ErrorName } from "../wire/errors.ts";
+} from "#simulator/kafka/wire/codec.ts";
+import type { Decoded, Encodable } from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
+import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 import { ledPartition } from "./leadership.ts";

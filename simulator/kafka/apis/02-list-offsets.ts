@@ -1,8 +1,17 @@
 import { offsetAtTimestamp, offsetOfMaxTimestamp } from "#simulator/kafka/topics/records.ts";
 import type { PartitionLog } from "#simulator/kafka/topics/partition-log.ts";
 import type { Partition } from "#simulator/kafka/topics/topics.ts";
-import { array, int16, int32, int64, int8, since, string, struct } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
+import {
+  array,
+  int16,
+  int32,
+  int64,
+  int8,
+  since,
+  string,
+  struct,
+} from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
 import { ledPartition } from "./leadership.ts";
 import { mergedByName } from "./repeated.ts";

@@ -12,10 +12,10 @@ import {
   string,
   struct,
   uuid,
-} from "../wire/codec.ts";
-import type { Decoded, Encodable } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
-import type { ErrorName } from "../wire/errors.ts";
+} from "#simulator/kafka/wire/codec.ts";
+import type { Decoded, Encodable } from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
+import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import {
   authorizedOperations,
   clusterAccessRefusal,

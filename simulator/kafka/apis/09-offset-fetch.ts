@@ -1,4 +1,4 @@
-import type { CommittedOffset } from "../groups/offsets.ts";
+import type { CommittedOffset } from "#simulator/kafka/groups/offsets.ts";
 import {
   array,
   between,
@@ -11,9 +11,9 @@ import {
   since,
   string,
   struct,
-} from "../wire/codec.ts";
-import type { Encodable } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
+} from "#simulator/kafka/wire/codec.ts";
+import type { Encodable } from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { topicAccessRefusal } from "./authorization.ts";
 import { offsetsRefusal } from "./coordination.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";

@@ -8,9 +8,9 @@ import {
   since,
   string,
   struct,
-} from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
-import type { ErrorName } from "../wire/errors.ts";
+} from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
+import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { accessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";
 import type { RequestContext } from "./define.ts";

@@ -1,6 +1,6 @@
 import type { Cluster } from "#simulator/kafka/cluster/cluster.ts";
-import { joinError } from "../groups/member.ts";
-import type { JoinResult } from "../groups/member.ts";
+import { joinError } from "#simulator/kafka/groups/member.ts";
+import type { JoinResult } from "#simulator/kafka/groups/member.ts";
 import {
   array,
   boolean,
@@ -11,10 +11,10 @@ import {
   since,
   string,
   struct,
-} from "../wire/codec.ts";
-import type { Decoded } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
-import type { ErrorName } from "../wire/errors.ts";
+} from "#simulator/kafka/wire/codec.ts";
+import type { Decoded } from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
+import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { groupRefusal } from "./coordination.ts";
 import { defineApi } from "./define.ts";
 

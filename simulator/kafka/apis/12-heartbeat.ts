@@ -1,5 +1,12 @@
-import { int16, int32, nullableString, since, string, struct } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
+import {
+  int16,
+  int32,
+  nullableString,
+  since,
+  string,
+  struct,
+} from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { groupRefusal } from "./coordination.ts";
 import { defineApi } from "./define.ts";
 

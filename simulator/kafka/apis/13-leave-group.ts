@@ -7,8 +7,8 @@ import {
   since,
   string,
   struct,
-} from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
+} from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { groupRefusal } from "./coordination.ts";
 import { defineApi } from "./define.ts";
 

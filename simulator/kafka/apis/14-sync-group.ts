@@ -1,5 +1,5 @@
-import { syncError } from "../groups/member.ts";
-import type { SyncResult } from "../groups/member.ts";
+import { syncError } from "#simulator/kafka/groups/member.ts";
+import type { SyncResult } from "#simulator/kafka/groups/member.ts";
 import {
   array,
   bytes,
@@ -9,8 +9,8 @@ import {
   since,
   string,
   struct,
-} from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
+} from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { groupRefusal } from "./coordination.ts";
 import { defineApi } from "./define.ts";
 

@@ -1,4 +1,4 @@
-import type { Group } from "../groups/group.ts";
+import type { Group } from "#simulator/kafka/groups/group.ts";
 import {
   array,
   boolean,
@@ -9,8 +9,8 @@ import {
   since,
   string,
   struct,
-} from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
+} from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { authorizedOperations } from "./authorization.ts";
 import { offsetsRefusal } from "./coordination.ts";
 import { defineApi } from "./define.ts";

@@ -1,4 +1,4 @@
-import { array, int16, int32, since, string, struct } from "../wire/codec.ts";
+import { array, int16, int32, since, string, struct } from "#simulator/kafka/wire/codec.ts";
 import { accessRefusal, clusterAccessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";
 

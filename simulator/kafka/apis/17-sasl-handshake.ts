@@ -1,5 +1,5 @@
-import { array, int16, string, struct } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
+import { array, int16, string, struct } from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { defineApi } from "./define.ts";
 
 export const saslHandshake = defineApi({

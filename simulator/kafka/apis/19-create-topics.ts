@@ -13,10 +13,10 @@ import {
   struct,
   tagged,
   uuid,
-} from "../wire/codec.ts";
-import type { Decoded } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
-import type { ErrorName } from "../wire/errors.ts";
+} from "#simulator/kafka/wire/codec.ts";
+import type { Decoded } from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
+import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import {
   topicConfigEntries,
   topicConfigFault,

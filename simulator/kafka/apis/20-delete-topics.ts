@@ -8,9 +8,9 @@ import {
   string,
   struct,
   uuid,
-} from "../wire/codec.ts";
-import type { Decoded } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
+} from "#simulator/kafka/wire/codec.ts";
+import type { Decoded } from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { clusterAccessRefusal, topicAccessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";
 import { mergedByName } from "./repeated.ts";

@@ -1,5 +1,5 @@
-import { array, int16, int32, int64, string, struct } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
+import { array, int16, int32, int64, string, struct } from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 import { ledPartition } from "./leadership.ts";

@@ -1,6 +1,6 @@
-import { int16, int32, int64, nullableString, since, struct } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
-import type { ErrorName } from "../wire/errors.ts";
+import { int16, int32, int64, nullableString, since, struct } from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
+import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { clusterAccessRefusal, requester } from "./authorization.ts";
 import { transactionRefusal } from "./coordination.ts";
 import { defineApi } from "./define.ts";

@@ -1,6 +1,6 @@
 import type { Partition } from "#simulator/kafka/topics/topics.ts";
-import { array, int16, int32, int64, since, string, struct } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
+import { array, int16, int32, int64, since, string, struct } from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { clusterAccessRefusal } from "./authorization.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
 import { ledPartition } from "./leadership.ts";

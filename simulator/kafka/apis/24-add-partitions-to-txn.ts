@@ -1,7 +1,7 @@
-import { array, int16, int32, int64, string, struct } from "../wire/codec.ts";
-import type { Decoded } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
-import type { ErrorName } from "../wire/errors.ts";
+import { array, int16, int32, int64, string, struct } from "#simulator/kafka/wire/codec.ts";
+import type { Decoded } from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
+import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { topicAccessRefusal } from "./authorization.ts";
 import { transactionError, transactionRefusal } from "./coordination.ts";
 import { defineApi } from "./define.ts";

@@ -1,5 +1,5 @@
-import { int16, int32, int64, string, struct } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
+import { int16, int32, int64, string, struct } from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { accessRefusal } from "./authorization.ts";
 import { transactionError, transactionRefusal } from "./coordination.ts";
 import { defineApi } from "./define.ts";

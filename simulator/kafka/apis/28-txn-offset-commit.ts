@@ -7,10 +7,10 @@ import {
   since,
   string,
   struct,
-} from "../wire/codec.ts";
-import type { Decoded } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
-import type { ErrorName } from "../wire/errors.ts";
+} from "#simulator/kafka/wire/codec.ts";
+import type { Decoded } from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
+import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { accessRefusal } from "./authorization.ts";
 import { answeredTopics, commitOffset, committedTopicRefusal } from "./committed-offsets.ts";
 import type { AskedOffset } from "./committed-offsets.ts";

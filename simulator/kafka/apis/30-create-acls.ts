@@ -1,5 +1,5 @@
-import { array, int16, int32, nullableString, struct } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
+import { array, int16, int32, nullableString, struct } from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { aclCreation, readCreation } from "./acl-wire.ts";
 import { clusterAccessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";

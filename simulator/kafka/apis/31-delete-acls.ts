@@ -1,5 +1,14 @@
-import { array, int16, int32, int8, nullableString, since, string, struct } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
+import {
+  array,
+  int16,
+  int32,
+  int8,
+  nullableString,
+  since,
+  string,
+  struct,
+} from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { aclFilter, readFilter, writeAcl } from "./acl-wire.ts";
 import { clusterAccessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";

@@ -13,9 +13,9 @@ import {
   since,
   string,
   struct,
-} from "../wire/codec.ts";
-import type { Decoded } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
+} from "#simulator/kafka/wire/codec.ts";
+import type { Decoded } from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { BROKER, configRefusal, TOPIC } from "./config-changes.ts";
 import { defineApi } from "./define.ts";
 

@@ -1,4 +1,11 @@
-import { array, boolean, int8, nullableString, string, struct } from "../wire/codec.ts";
+import {
+  array,
+  boolean,
+  int8,
+  nullableString,
+  string,
+  struct,
+} from "#simulator/kafka/wire/codec.ts";
 import {
   changeConfigs,
   configChangesResponse,

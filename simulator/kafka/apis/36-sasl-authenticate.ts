@@ -1,7 +1,7 @@
-import { AuthenticationFailed } from "../security/failure.ts";
-import { bytes, int16, int64, nullableString, since, struct } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
-import { MalformedRequest } from "../wire/reader.ts";
+import { AuthenticationFailed } from "#simulator/kafka/security/failure.ts";
+import { bytes, int16, int64, nullableString, since, struct } from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
+import { MalformedRequest } from "#simulator/kafka/wire/reader.ts";
 import { defineApi } from "./define.ts";
 
 export const saslAuthenticate = defineApi({

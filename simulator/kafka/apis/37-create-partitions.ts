@@ -7,10 +7,10 @@ import {
   nullableString,
   string,
   struct,
-} from "../wire/codec.ts";
+} from "#simulator/kafka/wire/codec.ts";
 import { PARTITIONS_MAX } from "#simulator/kafka/topics/topics.ts";
-import { errorCode } from "../wire/errors.ts";
-import type { ErrorName } from "../wire/errors.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
+import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { topicAccessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";
 import { mergedByName } from "./repeated.ts";

@@ -1,6 +1,6 @@
-import { array, int16, int32, string, struct } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
-import type { ErrorName } from "../wire/errors.ts";
+import { array, int16, int32, string, struct } from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
+import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { offsetsRefusal } from "./coordination.ts";
 import { defineApi } from "./define.ts";
 import type { RequestContext } from "./define.ts";

@@ -1,7 +1,14 @@
 import { isListSetting, listElements } from "#simulator/kafka/topics/topic-config.ts";
 import type { TopicConfig } from "#simulator/kafka/topics/topic-config.ts";
-import { array, boolean, int8, nullableString, string, struct } from "../wire/codec.ts";
-import type { Decoded } from "../wire/codec.ts";
+import {
+  array,
+  boolean,
+  int8,
+  nullableString,
+  string,
+  struct,
+} from "#simulator/kafka/wire/codec.ts";
+import type { Decoded } from "#simulator/kafka/wire/codec.ts";
 import {
   changeConfigs,
   configChangesResponse,

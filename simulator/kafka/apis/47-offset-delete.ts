@@ -1,7 +1,7 @@
-import { CONSUMER, isSubscribed } from "../groups/subscriptions.ts";
-import { array, int16, int32, string, struct } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
-import type { ErrorName } from "../wire/errors.ts";
+import { CONSUMER, isSubscribed } from "#simulator/kafka/groups/subscriptions.ts";
+import { array, int16, int32, string, struct } from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
+import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { committedTopicRefusal } from "./committed-offsets.ts";
 import { groupRefusal } from "./coordination.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";

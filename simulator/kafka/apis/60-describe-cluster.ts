@@ -8,7 +8,7 @@ import {
   since,
   string,
   struct,
-} from "../wire/codec.ts";
+} from "#simulator/kafka/wire/codec.ts";
 import { clusterAuthorizedOperations } from "./authorization.ts";
 import { defineApi } from "./define.ts";
 

@@ -1,6 +1,6 @@
-import type { Transaction } from "../transactions/transaction.ts";
-import { array, int16, int32, int64, string, struct } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
+import type { Transaction } from "#simulator/kafka/transactions/transaction.ts";
+import { array, int16, int32, int64, string, struct } from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { topicAccessRefusal } from "./authorization.ts";
 import { transactionRefusal } from "./coordination.ts";
 import { defineApi } from "./define.ts";

@@ -4,10 +4,10 @@ import {
   PATTERN_TYPES,
   PERMISSIONS,
   RESOURCE_TYPES,
-} from "../security/acl.ts";
-import type { Acl, AclFilter } from "../security/acl.ts";
-import { int8, nullableString, since, string, struct } from "../wire/codec.ts";
-import type { Decoded } from "../wire/codec.ts";
+} from "#simulator/kafka/security/acl.ts";
+import type { Acl, AclFilter } from "#simulator/kafka/security/acl.ts";
+import { int8, nullableString, since, string, struct } from "#simulator/kafka/wire/codec.ts";
+import type { Decoded } from "#simulator/kafka/wire/codec.ts";
 
 /** First version in which names can be prefixes (KIP-290). */
 const PREFIXED_NAMES = 1;

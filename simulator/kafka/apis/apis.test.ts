@@ -1,6 +1,6 @@
 import * as platformatic from "@platformatic/kafka";
 import { describe, expect, test } from "vitest";
-import { errorCode } from "../wire/errors.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { ACL, CASES } from "./testing/cases.ts";
 import type { Case } from "./testing/cases.ts";
 import { clientCall, versionsOf } from "./testing/client-calls.ts";

@@ -1,7 +1,7 @@
-import { CLUSTER_NAME, OPERATIONS } from "../security/acl.ts";
-import type { Operation, ResourceType } from "../security/acl.ts";
-import type { Requester } from "../security/acls.ts";
-import type { ErrorName } from "../wire/errors.ts";
+import { CLUSTER_NAME, OPERATIONS } from "#simulator/kafka/security/acl.ts";
+import type { Operation, ResourceType } from "#simulator/kafka/security/acl.ts";
+import type { Requester } from "#simulator/kafka/security/acls.ts";
+import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import type { RequestContext } from "./define.ts";
 
 /** "Not asked for, or not known". */

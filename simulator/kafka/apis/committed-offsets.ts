@@ -1,5 +1,5 @@
-import type { CommittedOffset } from "../groups/offsets.ts";
-import type { ErrorName } from "../wire/errors.ts";
+import type { CommittedOffset } from "#simulator/kafka/groups/offsets.ts";
+import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { topicAccessRefusal } from "./authorization.ts";
 import type { RequestContext } from "./define.ts";
 

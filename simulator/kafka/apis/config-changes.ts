@@ -1,9 +1,17 @@
-import type { Operation } from "../security/acl.ts";
+import type { Operation } from "#simulator/kafka/security/acl.ts";
 import { topicConfigFault } from "#simulator/kafka/topics/topic-config.ts";
 import type { TopicConfig } from "#simulator/kafka/topics/topic-config.ts";
-import { array, int16, int32, int8, nullableString, string, struct } from "../wire/codec.ts";
-import { errorCode } from "../wire/errors.ts";
-import type { ErrorName } from "../wire/errors.ts";
+import {
+  array,
+  int16,
+  int32,
+  int8,
+  nullableString,
+  string,
+  struct,
+} from "#simulator/kafka/wire/codec.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
+import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { clusterAccessRefusal, topicAccessRefusal } from "./authorization.ts";
 import type { RequestContext } from "./define.ts";
 

@@ -1,5 +1,5 @@
-import type { Operation } from "../security/acl.ts";
-import type { ErrorName } from "../wire/errors.ts";
+import type { Operation } from "#simulator/kafka/security/acl.ts";
+import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { accessRefusal } from "./authorization.ts";
 import type { RequestContext } from "./define.ts";
 

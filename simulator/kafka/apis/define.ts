@@ -1,9 +1,9 @@
 import { Writer } from "@platformatic/kafka";
 import type { Cluster } from "#simulator/kafka/cluster/cluster.ts";
 import type { TopicPartition } from "#simulator/kafka/cluster/events.ts";
-import type { Session } from "../security/session.ts";
-import type { Codec, WireFormat } from "../wire/codec.ts";
-import type { RequestReader } from "../wire/reader.ts";
+import type { Session } from "#simulator/kafka/security/session.ts";
+import type { Codec, WireFormat } from "#simulator/kafka/wire/codec.ts";
+import type { RequestReader } from "#simulator/kafka/wire/reader.ts";
 
 /** Everything that a request may depend on beside its own fields. */
 export interface RequestContext {

@@ -1,6 +1,6 @@
-import type { Operation } from "../security/acl.ts";
+import type { Operation } from "#simulator/kafka/security/acl.ts";
 import type { Partition, Topic } from "#simulator/kafka/topics/topics.ts";
-import type { ErrorName } from "../wire/errors.ts";
+import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { topicAccessRefusal } from "./authorization.ts";
 import type { RequestContext } from "./define.ts";
 

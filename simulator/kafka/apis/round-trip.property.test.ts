@@ -1,9 +1,9 @@
 import { ResponseError } from "@platformatic/kafka";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Codec, WireFormat } from "../wire/codec.ts";
+import type { Codec, WireFormat } from "#simulator/kafka/wire/codec.ts";
 import { Invention } from "#simulator/kafka/wire/testing/invention.ts";
-import { MalformedRequest, RequestReader } from "../wire/reader.ts";
+import { MalformedRequest, RequestReader } from "#simulator/kafka/wire/reader.ts";
 import { CASES } from "./testing/cases.ts";
 import { clientCall, versionsOf } from "./testing/client-calls.ts";
 import { encodeBody } from "./define.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { KafkaCluster } from "#simulator/kafka/cluster/start.ts";
-import { RequestReader } from "../wire/reader.ts";
+import { RequestReader } from "#simulator/kafka/wire/reader.ts";
 import type { Client, ClientConnection, Member, MemberTask } from "./client.ts";
 
 const PARTITIONS = 12;

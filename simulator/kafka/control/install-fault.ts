@@ -1,7 +1,7 @@
 import { FaultNeverFiredError } from "#simulator/process/fault-never-fired.ts";
 import type { RequestFacts } from "#simulator/kafka/cluster/events.ts";
 import type { FaultRule } from "#simulator/kafka/faults/faults.ts";
-import { describeRule } from "../faults/rule.ts";
+import { describeRule } from "#simulator/kafka/faults/rule.ts";
 import type { KafkaControl } from "./operations.ts";
 
 /**

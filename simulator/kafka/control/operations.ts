@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { KafkaEvent, RequestFacts } from "#simulator/kafka/cluster/events.ts";
-import type { GroupState } from "../groups/group.ts";
+import type { GroupState } from "#simulator/kafka/groups/group.ts";
 import { bigint, bytes, faultRule, protocolEvent, urlNumber } from "./codecs.ts";
 
 const text = z.string();

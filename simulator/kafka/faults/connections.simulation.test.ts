@@ -1,13 +1,13 @@
 import { describe, expect, test, vi } from "vitest";
 import { FaultNeverFiredError } from "#simulator/process/fault-never-fired.ts";
-import { offsetCommit } from "../apis/08-offset-commit.ts";
-import { saslHandshake } from "../apis/17-sasl-handshake.ts";
-import { saslAuthenticate } from "../apis/36-sasl-authenticate.ts";
+import { offsetCommit } from "#simulator/kafka/apis/08-offset-commit.ts";
+import { saslHandshake } from "#simulator/kafka/apis/17-sasl-handshake.ts";
+import { saslAuthenticate } from "#simulator/kafka/apis/36-sasl-authenticate.ts";
 import type { KafkaEvent } from "#simulator/kafka/cluster/events.ts";
 import type { FaultRule } from "./faults.ts";
 import type { ListenerOptions } from "#simulator/kafka/cluster/options.ts";
 import { apiVersions } from "#simulator/kafka/parity/testing/versions.ts";
-import { WireConnection } from "../parity/wire-connection.ts";
+import { WireConnection } from "#simulator/kafka/parity/wire-connection.ts";
 import { startKafka } from "#simulator/kafka/cluster/start.ts";
 import type { KafkaCluster } from "#simulator/kafka/cluster/start.ts";
 

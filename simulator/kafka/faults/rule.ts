@@ -1,5 +1,5 @@
 import type { RequestFacts } from "#simulator/kafka/cluster/events.ts";
-import { errorCode } from "../wire/errors.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
 
 /** `request`: it has been read, and nothing of it is applied. `reply`: it is applied, and nothing is answered. */
 export type FaultDirection = "request" | "reply";

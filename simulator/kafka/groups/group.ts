@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import type { GenerationFormed } from "../protocol/events.ts";
+import type { GenerationFormed } from "#simulator/kafka/protocol/events.ts";
 import type { Timer, Timers } from "#simulator/kafka/cluster/timers.ts";
-import type { ErrorName } from "../wire/errors.ts";
+import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import {
   answerJoin,
   answerSync,

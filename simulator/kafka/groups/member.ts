@@ -1,4 +1,4 @@
-import type { ErrorName } from "../wire/errors.ts";
+import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import type { SessionClock } from "./session-clock.ts";
 
 /** One assignment strategy that a member can do, with what it tells the leader. */

@@ -1,4 +1,4 @@
-import type { ErrorName } from "../wire/errors.ts";
+import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import type { Member } from "./member.ts";
 
 /** The members of one group, in the order they came. The first one leads until it goes. */

@@ -1,5 +1,5 @@
-import { array, string } from "../wire/codec.ts";
-import { MalformedRequest, RequestReader } from "../wire/reader.ts";
+import { array, string } from "#simulator/kafka/wire/codec.ts";
+import { MalformedRequest, RequestReader } from "#simulator/kafka/wire/reader.ts";
 import type { Group } from "./group.ts";
 import type { Member } from "./member.ts";
 

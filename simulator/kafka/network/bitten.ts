@@ -1,7 +1,7 @@
-import type { Call, Pieces, RefusedPartition } from "../apis/define.ts";
+import type { Call, Pieces, RefusedPartition } from "#simulator/kafka/apis/define.ts";
 import type { Bite } from "#simulator/kafka/faults/faults.ts";
-import type { FaultAction, FaultRule } from "../faults/rule.ts";
-import { errorCode } from "../wire/errors.ts";
+import type { FaultAction, FaultRule } from "#simulator/kafka/faults/rule.ts";
+import { errorCode } from "#simulator/kafka/wire/errors.ts";
 
 /** A throttled reply is sent in parts of so much time. */
 const PART_MS = 50;

@@ -4,7 +4,7 @@ import { createServer as createTlsServer } from "node:tls";
 import type { TLSSocket } from "node:tls";
 import type { Cluster } from "#simulator/kafka/cluster/cluster.ts";
 import type { ListenerOptions, ListenerTls } from "#simulator/kafka/cluster/options.ts";
-import { ANONYMOUS, Session } from "../security/session.ts";
+import { ANONYMOUS, Session } from "#simulator/kafka/security/session.ts";
 import type { ConnectionEvent } from "#simulator/kafka/cluster/events.ts";
 import { serveConnection } from "./connection.ts";
 import type { Connection, ConnectionPlace } from "./connection.ts";

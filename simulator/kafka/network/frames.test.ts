@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { MalformedRequest } from "../wire/reader.ts";
+import { MalformedRequest } from "#simulator/kafka/wire/reader.ts";
 import { Frames } from "./frames.ts";
 
 const framed = (content: Uint8Array): Buffer => {

@@ -1,4 +1,4 @@
-import { MalformedRequest } from "../wire/reader.ts";
+import { MalformedRequest } from "#simulator/kafka/wire/reader.ts";
 
 const SIZE_BYTES = 4;
 /** What is taken for a frame before its bytes have come. */

@@ -1,7 +1,7 @@
-import { API_VERSIONS_KEY, unsupportedVersion } from "../apis/18-api-versions.ts";
-import { encodeBody } from "../apis/define.ts";
-import type { Api, Pieces } from "../apis/define.ts";
-import type { RequestReader } from "../wire/reader.ts";
+import { API_VERSIONS_KEY, unsupportedVersion } from "#simulator/kafka/apis/18-api-versions.ts";
+import { encodeBody } from "#simulator/kafka/apis/define.ts";
+import type { Api, Pieces } from "#simulator/kafka/apis/define.ts";
+import type { RequestReader } from "#simulator/kafka/wire/reader.ts";
 
 /** Larger pieces of an answer are not copied. */
 const COPIED_BYTES_MAX = 4096;

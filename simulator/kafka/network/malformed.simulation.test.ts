@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { Producer, Writer } from "@platformatic/kafka";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { apis } from "../apis/registry.ts";
+import { apis } from "#simulator/kafka/apis/registry.ts";
 import type { KafkaEvent } from "#simulator/kafka/cluster/events.ts";
 import { startKafka } from "#simulator/kafka/cluster/start.ts";
 import type { KafkaCluster } from "#simulator/kafka/cluster/start.ts";

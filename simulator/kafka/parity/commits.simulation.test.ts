@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { offsetCommit } from "../apis/08-offset-commit.ts";
-import { offsetFetch } from "../apis/09-offset-fetch.ts";
+import { offsetCommit } from "#simulator/kafka/apis/08-offset-commit.ts";
+import { offsetFetch } from "#simulator/kafka/apis/09-offset-fetch.ts";
 import { stableMember, WireMember } from "./members.ts";
 import { errorName, Scene, until } from "./scene.ts";
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { describeConfigs } from "../apis/32-describe-configs.ts";
-import { alterConfigs } from "../apis/33-alter-configs.ts";
-import { incrementalAlterConfigs } from "../apis/44-incremental-alter-configs.ts";
+import { describeConfigs } from "#simulator/kafka/apis/32-describe-configs.ts";
+import { alterConfigs } from "#simulator/kafka/apis/33-alter-configs.ts";
+import { incrementalAlterConfigs } from "#simulator/kafka/apis/44-incremental-alter-configs.ts";
 import { batchOf, recordsOf } from "./testing/batches.ts";
 import { errorName, Scene, until } from "./scene.ts";
 

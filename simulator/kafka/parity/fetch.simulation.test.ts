@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { produce } from "../apis/00-produce.ts";
-import { fetch } from "../apis/01-fetch.ts";
+import { produce } from "#simulator/kafka/apis/00-produce.ts";
+import { fetch } from "#simulator/kafka/apis/01-fetch.ts";
 import { batchOf, recordsOf } from "./testing/batches.ts";
 import { errorName, Scene } from "./scene.ts";
 import { deviates } from "./subject.ts";

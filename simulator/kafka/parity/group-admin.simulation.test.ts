@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { listGroups } from "../apis/16-list-groups.ts";
-import { deleteGroups } from "../apis/42-delete-groups.ts";
+import { listGroups } from "#simulator/kafka/apis/16-list-groups.ts";
+import { deleteGroups } from "#simulator/kafka/apis/42-delete-groups.ts";
 import { describeGroup, metadataOf, stableMember } from "./members.ts";
 import { errorName, Scene } from "./scene.ts";
 

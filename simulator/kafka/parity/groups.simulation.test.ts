@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { findCoordinator } from "../apis/10-find-coordinator.ts";
-import { joinGroup } from "../apis/11-join-group.ts";
-import { heartbeat } from "../apis/12-heartbeat.ts";
-import { leaveGroup } from "../apis/13-leave-group.ts";
-import { syncGroup } from "../apis/14-sync-group.ts";
+import { findCoordinator } from "#simulator/kafka/apis/10-find-coordinator.ts";
+import { joinGroup } from "#simulator/kafka/apis/11-join-group.ts";
+import { heartbeat } from "#simulator/kafka/apis/12-heartbeat.ts";
+import { leaveGroup } from "#simulator/kafka/apis/13-leave-group.ts";
+import { syncGroup } from "#simulator/kafka/apis/14-sync-group.ts";
 import { describeGroup, metadataOf, stableMember, WireMember } from "./members.ts";
 import { errorName, Scene, until } from "./scene.ts";
 

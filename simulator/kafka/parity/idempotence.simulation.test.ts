@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { initProducerId } from "../apis/22-init-producer-id.ts";
+import { initProducerId } from "#simulator/kafka/apis/22-init-producer-id.ts";
 import { batchOf } from "./testing/batches.ts";
 import { errorName, Scene, until } from "./scene.ts";
 

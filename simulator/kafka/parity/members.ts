@@ -1,9 +1,9 @@
 import { Writer } from "@platformatic/kafka";
-import { joinGroup } from "../apis/11-join-group.ts";
-import { heartbeat } from "../apis/12-heartbeat.ts";
-import { leaveGroup } from "../apis/13-leave-group.ts";
-import { syncGroup } from "../apis/14-sync-group.ts";
-import { describeGroups } from "../apis/15-describe-groups.ts";
+import { joinGroup } from "#simulator/kafka/apis/11-join-group.ts";
+import { heartbeat } from "#simulator/kafka/apis/12-heartbeat.ts";
+import { leaveGroup } from "#simulator/kafka/apis/13-leave-group.ts";
+import { syncGroup } from "#simulator/kafka/apis/14-sync-group.ts";
+import { describeGroups } from "#simulator/kafka/apis/15-describe-groups.ts";
 import { errorName } from "./scene.ts";
 import type { Scene } from "./scene.ts";
 import type { WireConnection } from "./wire-connection.ts";

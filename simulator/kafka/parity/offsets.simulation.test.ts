@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { listOffsets } from "../apis/02-list-offsets.ts";
-import { offsetForLeaderEpoch } from "../apis/23-offset-for-leader-epoch.ts";
+import { listOffsets } from "#simulator/kafka/apis/02-list-offsets.ts";
+import { offsetForLeaderEpoch } from "#simulator/kafka/apis/23-offset-for-leader-epoch.ts";
 import { batchOf } from "./testing/batches.ts";
 import { errorName, Scene } from "./scene.ts";
 

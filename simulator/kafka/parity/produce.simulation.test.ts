@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { produce } from "../apis/00-produce.ts";
-import { listOffsets } from "../apis/02-list-offsets.ts";
+import { produce } from "#simulator/kafka/apis/00-produce.ts";
+import { listOffsets } from "#simulator/kafka/apis/02-list-offsets.ts";
 import { batchOf, recordsOf, sealed, setAttributes } from "./testing/batches.ts";
 import { errorName, Scene } from "./scene.ts";
 import { deviates } from "./subject.ts";

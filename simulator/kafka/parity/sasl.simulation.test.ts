@@ -1,10 +1,10 @@
 import { Writer } from "@platformatic/kafka";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { TestContext } from "vitest";
-import { metadata } from "../apis/03-metadata.ts";
-import { describeGroups } from "../apis/15-describe-groups.ts";
-import { saslHandshake } from "../apis/17-sasl-handshake.ts";
-import { saslAuthenticate } from "../apis/36-sasl-authenticate.ts";
+import { metadata } from "#simulator/kafka/apis/03-metadata.ts";
+import { describeGroups } from "#simulator/kafka/apis/15-describe-groups.ts";
+import { saslHandshake } from "#simulator/kafka/apis/17-sasl-handshake.ts";
+import { saslAuthenticate } from "#simulator/kafka/apis/36-sasl-authenticate.ts";
 import { errorName } from "./scene.ts";
 import { ScramClient } from "./testing/scram-client.ts";
 import type { ScramMechanism } from "./testing/scram-client.ts";

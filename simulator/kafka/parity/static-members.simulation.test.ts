@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { leaveGroup } from "../apis/13-leave-group.ts";
+import { leaveGroup } from "#simulator/kafka/apis/13-leave-group.ts";
 import { stableMember, WireMember } from "./members.ts";
 import { errorName, Scene } from "./scene.ts";
 

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { metadata } from "../apis/03-metadata.ts";
-import { createTopics } from "../apis/19-create-topics.ts";
-import { deleteTopics } from "../apis/20-delete-topics.ts";
-import { deleteRecords } from "../apis/21-delete-records.ts";
-import { describeConfigs } from "../apis/32-describe-configs.ts";
-import { createPartitions } from "../apis/37-create-partitions.ts";
-import { describeCluster } from "../apis/60-describe-cluster.ts";
+import { metadata } from "#simulator/kafka/apis/03-metadata.ts";
+import { createTopics } from "#simulator/kafka/apis/19-create-topics.ts";
+import { deleteTopics } from "#simulator/kafka/apis/20-delete-topics.ts";
+import { deleteRecords } from "#simulator/kafka/apis/21-delete-records.ts";
+import { describeConfigs } from "#simulator/kafka/apis/32-describe-configs.ts";
+import { createPartitions } from "#simulator/kafka/apis/37-create-partitions.ts";
+import { describeCluster } from "#simulator/kafka/apis/60-describe-cluster.ts";
 import { batchOf, recordsOf } from "./testing/batches.ts";
 import { errorName, Scene, until } from "./scene.ts";
 

@@ -2,10 +2,10 @@ import { connect as connectTcp } from "node:net";
 import type { Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { Writer } from "@platformatic/kafka";
-import type { DefinedApi } from "../apis/define.ts";
-import { encodeBody } from "../apis/define.ts";
-import { Frames } from "../network/frames.ts";
-import { RequestReader } from "../wire/reader.ts";
+import type { DefinedApi } from "#simulator/kafka/apis/define.ts";
+import { encodeBody } from "#simulator/kafka/apis/define.ts";
+import { Frames } from "#simulator/kafka/network/frames.ts";
+import { RequestReader } from "#simulator/kafka/wire/reader.ts";
 
 /** Where a listener is reached. */
 export interface WireTarget {

@@ -1,10 +1,10 @@
 import { Kafka, logLevel } from "kafkajs";
 import type { Consumer } from "kafkajs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { startControlSurface } from "../control/surface.ts";
-import { localControl } from "../control/local.ts";
-import type { KafkaControl } from "../control/operations.ts";
-import { remoteControl } from "../control/remote.ts";
+import { startControlSurface } from "#simulator/kafka/control/surface.ts";
+import { localControl } from "#simulator/kafka/control/local.ts";
+import type { KafkaControl } from "#simulator/kafka/control/operations.ts";
+import { remoteControl } from "#simulator/kafka/control/remote.ts";
 import { startKafka } from "#simulator/kafka/cluster/start.ts";
 import type { KafkaCluster } from "#simulator/kafka/cluster/start.ts";
 import type { ProtocolEvent } from "./events.ts";

@@ -8,7 +8,7 @@ import { Cluster } from "#simulator/kafka/cluster/cluster.ts";
 import { clusterSettings } from "#simulator/kafka/cluster/options.ts";
 import { readRecords } from "#simulator/kafka/topics/records.ts";
 import { VirtualTimers } from "#simulator/kafka/testing/virtual-timers.ts";
-import { parseBatch } from "../wire/record-batch.ts";
+import { parseBatch } from "#simulator/kafka/wire/record-batch.ts";
 import { DirectoryStorage } from "./directory.ts";
 import { snapshot } from "./snapshot.ts";
 

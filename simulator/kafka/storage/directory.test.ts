@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { Cluster } from "#simulator/kafka/cluster/cluster.ts";
 import { clusterSettings } from "#simulator/kafka/cluster/options.ts";
 import { VirtualTimers } from "#simulator/kafka/testing/virtual-timers.ts";
-import { parseBatch } from "../wire/record-batch.ts";
+import { parseBatch } from "#simulator/kafka/wire/record-batch.ts";
 import { DirectoryStorage } from "./directory.ts";
 
 let directory: string;

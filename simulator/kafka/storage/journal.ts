@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, renameSync } from "node:fs";
-import { crc32c } from "../wire/crc32c.ts";
+import { crc32c } from "#simulator/kafka/wire/crc32c.ts";
 import { AppendedFile, StorageFailure } from "./appended-file.ts";
 import { FORMAT, journalEntry } from "./entries.ts";
 import type { JournalEntry } from "./entries.ts";

@@ -10,7 +10,7 @@ import { clusterSettings } from "#simulator/kafka/cluster/options.ts";
 import { readRecords } from "#simulator/kafka/topics/records.ts";
 import type { Partition, Topic } from "#simulator/kafka/topics/topics.ts";
 import { VirtualTimers } from "#simulator/kafka/testing/virtual-timers.ts";
-import { parseBatch } from "../wire/record-batch.ts";
+import { parseBatch } from "#simulator/kafka/wire/record-batch.ts";
 import { DirectoryStorage } from "./directory.ts";
 
 const TOPIC = "t";

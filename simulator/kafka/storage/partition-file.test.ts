@@ -5,7 +5,7 @@ import { createRecordsBatch } from "@platformatic/kafka";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { PartitionLog } from "#simulator/kafka/topics/partition-log.ts";
 import { readRecords } from "#simulator/kafka/topics/records.ts";
-import { parseBatch } from "../wire/record-batch.ts";
+import { parseBatch } from "#simulator/kafka/wire/record-batch.ts";
 import { PartitionFile, readBatches } from "./partition-file.ts";
 
 let directory: string;

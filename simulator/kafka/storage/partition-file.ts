@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, renameSync } from "node:fs";
 import type { PartitionStore, StoredBatch } from "#simulator/kafka/topics/partition-log.ts";
-import { InvalidBatch, parsePlacedBatch } from "../wire/record-batch.ts";
-import type { PlacedBatch } from "../wire/record-batch.ts";
+import { InvalidBatch, parsePlacedBatch } from "#simulator/kafka/wire/record-batch.ts";
+import type { PlacedBatch } from "#simulator/kafka/wire/record-batch.ts";
 import { AppendedFile, StorageFailure } from "./appended-file.ts";
 
 /** Bytes before what the length of a batch counts, and where that length stands. */

@@ -1,6 +1,6 @@
 import type { Cluster } from "#simulator/kafka/cluster/cluster.ts";
 import type { Partition, Topic } from "#simulator/kafka/topics/topics.ts";
-import type { Transaction } from "../transactions/transaction.ts";
+import type { Transaction } from "#simulator/kafka/transactions/transaction.ts";
 import type { JournalEntry, TopicEntry, TransactionEntry } from "./entries.ts";
 
 type Attach = (topic: Topic, partition: Partition, startOffset: bigint) => void;

@@ -1,8 +1,8 @@
 import type { Cluster } from "#simulator/kafka/cluster/cluster.ts";
-import type { GroupChange } from "../groups/groups.ts";
-import type { CommittedOffset } from "../groups/offsets.ts";
+import type { GroupChange } from "#simulator/kafka/groups/groups.ts";
+import type { CommittedOffset } from "#simulator/kafka/groups/offsets.ts";
 import type { Topic } from "#simulator/kafka/topics/topics.ts";
-import type { Transaction } from "../transactions/transaction.ts";
+import type { Transaction } from "#simulator/kafka/transactions/transaction.ts";
 import type { JournalEntry, TopicEntry, TransactionEntry } from "./entries.ts";
 
 /** Entries that stand for everything that the cluster keeps beside records. */

@@ -3,8 +3,8 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { PartitionLog } from "#simulator/kafka/topics/partition-log.ts";
 import { readRecords } from "#simulator/kafka/topics/records.ts";
-import { markerBatch } from "../wire/control-batch.ts";
-import { parseBatch } from "../wire/record-batch.ts";
+import { markerBatch } from "#simulator/kafka/wire/control-batch.ts";
+import { parseBatch } from "#simulator/kafka/wire/record-batch.ts";
 
 /** What some producer does to the one partition. 0 writes without transactions. */
 type Step =

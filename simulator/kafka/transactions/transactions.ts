@@ -1,7 +1,7 @@
 import type { TopicPartition } from "#simulator/kafka/cluster/events.ts";
 import type { Timers } from "#simulator/kafka/cluster/timers.ts";
-import type { TransactionMarker } from "../wire/control-batch.ts";
-import type { ErrorName } from "../wire/errors.ts";
+import type { TransactionMarker } from "#simulator/kafka/wire/control-batch.ts";
+import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { isEpochExhausted, mayContinue, newTransaction, nextEpochs } from "./transaction.ts";
 import type { ProducerIdentity, Transaction } from "./transaction.ts";
 

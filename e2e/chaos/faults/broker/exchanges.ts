@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { FaultRule } from "#simulator/kafka/faults/faults.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import { faultKind } from "../../fault-kind.ts";
-import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
-import { lastingFault } from "../passing-fault.ts";
+import { faultKind } from "#e2e/chaos/fault-kind.ts";
+import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
+import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
 
 const APPLIED = ["OffsetCommit", "Produce", "JoinGroup", "SyncGroup", "Heartbeat"] as const;
 const DELAYED = [

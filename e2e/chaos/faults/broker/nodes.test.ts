@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { FaultImpossibleError } from "../../fault-kind.ts";
+import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import { cutConnections, killNodes, moveLeader } from "./nodes.ts";
 
 /** A broker of three nodes; each that lives has this many connections. Node 1 leads the one partition. */

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import type { Broker } from "../../../brokers/broker.ts";
+import type { Broker } from "#e2e/brokers/broker.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import { faultKind, FaultImpossibleError } from "../../fault-kind.ts";
-import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
-import { BROKER_NODES } from "../../schedule-limits.ts";
-import { lastingFault, passingFault } from "../passing-fault.ts";
+import { faultKind, FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
+import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
+import { BROKER_NODES } from "#e2e/chaos/schedule-limits.ts";
+import { lastingFault, passingFault } from "#e2e/chaos/faults/passing-fault.ts";
 
 const nothing = z.strictObject({});
 

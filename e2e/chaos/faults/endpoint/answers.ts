@@ -1,10 +1,10 @@
 import { z } from "zod";
 import type { Rule } from "#simulator/action-endpoint/control.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import { NOT_APPLIED_STATUSES } from "../../engine/chaos-rules.ts";
-import { faultKind } from "../../fault-kind.ts";
-import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
-import { lastingFault } from "../passing-fault.ts";
+import { NOT_APPLIED_STATUSES } from "#e2e/chaos/engine/chaos-rules.ts";
+import { faultKind } from "#e2e/chaos/fault-kind.ts";
+import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
+import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
 import { drawTimes, milliseconds, MOMENTS, times } from "./parameters.ts";
 import type { Bounded, Moment } from "./parameters.ts";
 

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import { faultKind } from "../../fault-kind.ts";
-import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
-import { passingFault } from "../passing-fault.ts";
+import { faultKind } from "#e2e/chaos/fault-kind.ts";
+import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
+import { passingFault } from "#e2e/chaos/faults/passing-fault.ts";
 import { IdentitySidecar } from "./sidecar.ts";
 
 export const identityRotation: FaultKind = faultKind({

@@ -2,8 +2,8 @@ import { X509Certificate } from "node:crypto";
 import type { IssueEvent } from "#simulator/athenz/zts.ts";
 import { APP, isTerminating, podName } from "#e2e/deployment/pods.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import { FaultImpossibleError } from "../../fault-kind.ts";
-import { whileRunning } from "../pod/app-container.ts";
+import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
+import { whileRunning } from "#e2e/chaos/faults/pod/app-container.ts";
 
 const SIDECAR = "identity";
 const DIRECTORY = "/var/run/athenz";

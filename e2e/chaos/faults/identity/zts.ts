@@ -1,11 +1,11 @@
 import { z } from "zod";
 import type { RequestFaultAction } from "#simulator/http/request-faults.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import { faultKind } from "../../fault-kind.ts";
-import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
-import { OUTAGE_KINDS, outageAction } from "../outage.ts";
-import type { OutageKind } from "../outage.ts";
-import { lastingFault } from "../passing-fault.ts";
+import { faultKind } from "#e2e/chaos/fault-kind.ts";
+import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
+import { OUTAGE_KINDS, outageAction } from "#e2e/chaos/faults/outage.ts";
+import type { OutageKind } from "#e2e/chaos/faults/outage.ts";
+import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
 import { IdentitySidecar } from "./sidecar.ts";
 
 const common = {

@@ -2,11 +2,11 @@ import { z } from "zod";
 import { drainNode, isEvicted } from "#e2e/deployment/drain.ts";
 import { podName } from "#e2e/deployment/pods.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import { clusterOf } from "../../../targets/cluster-access.ts";
-import { faultKind } from "../../fault-kind.ts";
-import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
-import { actAlone } from "../act-alone.ts";
-import { lastingFault } from "../passing-fault.ts";
+import { clusterOf } from "#e2e/targets/cluster-access.ts";
+import { faultKind } from "#e2e/chaos/fault-kind.ts";
+import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
+import { actAlone } from "#e2e/chaos/faults/act-alone.ts";
+import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
 import { nodeOfPod } from "./node-of-pod.ts";
 
 export const nodeDrain: FaultKind = faultKind({

@@ -1,6 +1,6 @@
 import { podName } from "#e2e/deployment/pods.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import { FaultImpossibleError } from "../../fault-kind.ts";
+import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 
 /** Name of the node on which the pod runs. A pod that is gone or not scheduled yet has none: then the fault is impossible now. */
 export async function nodeOfPod(

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import { clusterOf } from "../../../targets/cluster-access.ts";
+import { clusterOf } from "#e2e/targets/cluster-access.ts";
 import { pause } from "#e2e/runner/waiting.ts";
-import { faultKind } from "../../fault-kind.ts";
-import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
-import { actAlone } from "../act-alone.ts";
-import { lastingFault } from "../passing-fault.ts";
+import { faultKind } from "#e2e/chaos/fault-kind.ts";
+import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
+import { actAlone } from "#e2e/chaos/faults/act-alone.ts";
+import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
 import { nodeOfPod } from "./node-of-pod.ts";
 
 /** A pod whose node runs answers a probe in less. */

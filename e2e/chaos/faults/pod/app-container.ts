@@ -1,6 +1,6 @@
 import { APP, containerStatus, isTerminating, podName, restarts } from "#e2e/deployment/pods.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import { FaultImpossibleError } from "../../fault-kind.ts";
+import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 
 /** Which run of the consumer's container a pod has now; undefined when it is gone or its container does not run. */
 export async function runningApp(

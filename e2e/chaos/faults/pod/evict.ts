@@ -2,10 +2,10 @@ import { z } from "zod";
 import { isEvicted } from "#e2e/deployment/drain.ts";
 import { isTerminating, podName } from "#e2e/deployment/pods.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import { clusterOf } from "../../../targets/cluster-access.ts";
-import { faultKind, FaultImpossibleError } from "../../fault-kind.ts";
-import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
-import { passingFault } from "../passing-fault.ts";
+import { clusterOf } from "#e2e/targets/cluster-access.ts";
+import { faultKind, FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
+import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
+import { passingFault } from "#e2e/chaos/faults/passing-fault.ts";
 
 export const podEvict: FaultKind = faultKind({
   name: "pod.evict",

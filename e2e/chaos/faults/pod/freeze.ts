@@ -2,10 +2,10 @@ import { z } from "zod";
 import { APP } from "#e2e/deployment/pods.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
 import { pause } from "#e2e/runner/waiting.ts";
-import { faultKind } from "../../fault-kind.ts";
-import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
-import { actAlone } from "../act-alone.ts";
-import { lastingFault } from "../passing-fault.ts";
+import { faultKind } from "#e2e/chaos/fault-kind.ts";
+import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
+import { actAlone } from "#e2e/chaos/faults/act-alone.ts";
+import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
 import { runningApp, whileRunning } from "./app-container.ts";
 
 /** A process that runs answers a probe in less. */

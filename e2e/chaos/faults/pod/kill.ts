@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { APP } from "#e2e/deployment/pods.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import { faultKind, FaultImpossibleError } from "../../fault-kind.ts";
-import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
-import { watchContainers } from "../container-watch.ts";
-import { passingFault } from "../passing-fault.ts";
+import { faultKind, FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
+import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
+import { watchContainers } from "#e2e/chaos/faults/container-watch.ts";
+import { passingFault } from "#e2e/chaos/faults/passing-fault.ts";
 import { whileRunning } from "./app-container.ts";
 
 export const KILLED_PROCESSES = ["container", "consumer"] as const;

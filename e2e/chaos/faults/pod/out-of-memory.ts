@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { containerStatus } from "#e2e/deployment/pods.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import { exhaustMemory } from "../../../targets/memory-fault.ts";
-import { faultKind } from "../../fault-kind.ts";
-import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
-import { passingFault } from "../passing-fault.ts";
+import { exhaustMemory } from "#e2e/targets/memory-fault.ts";
+import { faultKind } from "#e2e/chaos/fault-kind.ts";
+import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
+import { passingFault } from "#e2e/chaos/faults/passing-fault.ts";
 import { whileRunning } from "./app-container.ts";
 
 export const podOutOfMemory: FaultKind = faultKind({

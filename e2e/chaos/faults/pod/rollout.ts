@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import { faultKind } from "../../fault-kind.ts";
-import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
-import { watchContainers } from "../container-watch.ts";
-import { passingFault } from "../passing-fault.ts";
+import { faultKind } from "#e2e/chaos/fault-kind.ts";
+import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
+import { watchContainers } from "#e2e/chaos/faults/container-watch.ts";
+import { passingFault } from "#e2e/chaos/faults/passing-fault.ts";
 
 const common = {
   scope: "deployment",

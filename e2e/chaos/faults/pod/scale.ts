@@ -2,10 +2,10 @@ import { z } from "zod";
 import { isTerminating } from "#e2e/deployment/pods.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
 import { pause } from "#e2e/runner/waiting.ts";
-import { faultKind, FaultImpossibleError } from "../../fault-kind.ts";
-import type { FaultKind, InjectedFault } from "../../fault-kind.ts";
-import { watchContainers } from "../container-watch.ts";
-import { lastingFault } from "../passing-fault.ts";
+import { faultKind, FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
+import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
+import { watchContainers } from "#e2e/chaos/faults/container-watch.ts";
+import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
 
 /** How long the controller may take to make or remove a pod. */
 const CHANGE_MS_MAX = 10_000;

@@ -1,4 +1,4 @@
-import type { Checker, Finding } from "../../checker.ts";
+import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import {
   type ActionFacts,
   type AttemptFacts,
@@ -7,9 +7,9 @@ import {
   factsOf,
   type HistoryFacts,
   outcomeFileOf,
-} from "../../facts/history-facts.ts";
-import { secondsAt } from "../../facts/telling.ts";
-import { CLOCK_TOLERANCE_MS } from "../../facts/tolerance.ts";
+} from "#e2e/checkers/facts/history-facts.ts";
+import { secondsAt } from "#e2e/checkers/facts/telling.ts";
+import { CLOCK_TOLERANCE_MS } from "#e2e/checkers/facts/tolerance.ts";
 
 /** An attempt is claimed only when the one before ended in a way that permits it, and only its owner ends it, except as in doubt. */
 export const attemptsInTurn: Checker = {

@@ -1,16 +1,16 @@
-import type { Checker, Finding } from "../../checker.ts";
-import { wasHindered } from "../../facts/disturbances.ts";
+import type { Checker, Finding } from "#e2e/checkers/checker.ts";
+import { wasHindered } from "#e2e/checkers/facts/disturbances.ts";
 import {
   claimedMs,
   claimFileOf,
   factsOf,
   type HistoryFacts,
   outcomeFileOf,
-} from "../../facts/history-facts.ts";
-import type { AttemptFacts, Seen } from "../../facts/history-facts.ts";
-import { type PodRun, runsOf } from "../../facts/pod-runs.ts";
-import { secondsAt } from "../../facts/telling.ts";
-import type { Claimed } from "../../history-event.ts";
+} from "#e2e/checkers/facts/history-facts.ts";
+import type { AttemptFacts, Seen } from "#e2e/checkers/facts/history-facts.ts";
+import { type PodRun, runsOf } from "#e2e/checkers/facts/pod-runs.ts";
+import { secondsAt } from "#e2e/checkers/facts/telling.ts";
+import type { Claimed } from "#e2e/checkers/history-event.ts";
 
 /**
  * A process that was asked to stop and ended with code 0 has ended what it had claimed: nobody has to call it in doubt afterwards. What another

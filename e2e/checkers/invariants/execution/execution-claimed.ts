@@ -1,4 +1,4 @@
-import type { Checker, Finding } from "../../checker.ts";
+import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import {
   type ActionFacts,
   type AttemptFacts,
@@ -6,11 +6,11 @@ import {
   factsOf,
   type HistoryFacts,
   type Seen,
-} from "../../facts/history-facts.ts";
-import { CLOCK_TOLERANCE_MS } from "../../facts/tolerance.ts";
-import { secondsAt } from "../../facts/telling.ts";
-import { parentIdOf, traceIdOf } from "../../facts/trace-context.ts";
-import type { Effect } from "../../history-event.ts";
+} from "#e2e/checkers/facts/history-facts.ts";
+import { CLOCK_TOLERANCE_MS } from "#e2e/checkers/facts/tolerance.ts";
+import { secondsAt } from "#e2e/checkers/facts/telling.ts";
+import { parentIdOf, traceIdOf } from "#e2e/checkers/facts/trace-context.ts";
+import type { Effect } from "#e2e/checkers/history-event.ts";
 
 /**
  * Every effect carries in `traceparent` the key and the nonce of a claim that stands on the volume and was made before it: a claim is written

@@ -1,6 +1,6 @@
-import type { Checker, Finding } from "../../checker.ts";
-import { actionKeyOf, type ActionFields } from "../../facts/action-key.ts";
-import { claimFileOf, factsOf } from "../../facts/history-facts.ts";
+import type { Checker, Finding } from "#e2e/checkers/checker.ts";
+import { actionKeyOf, type ActionFields } from "#e2e/checkers/facts/action-key.ts";
+import { claimFileOf, factsOf } from "#e2e/checkers/facts/history-facts.ts";
 
 /** Each claim stands under the key of its own rule, action, incident, transition and start, and under no other. */
 export const keysDistinct: Checker = {

@@ -1,12 +1,12 @@
-import type { Checker, Finding } from "../../checker.ts";
+import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import {
   type ActionFacts,
   type AttemptFacts,
   factsOf,
   type HistoryFacts,
   outcomeFileOf,
-} from "../../facts/history-facts.ts";
-import { list, secondsAt } from "../../facts/telling.ts";
+} from "#e2e/checkers/facts/history-facts.ts";
+import { list, secondsAt } from "#e2e/checkers/facts/telling.ts";
 
 /**
  * Executions over all attempts <= 1, unless all but the last are attempts that certainly were not applied by their outcome, or the action

@@ -1,11 +1,11 @@
-import type { Checker, Finding } from "../../checker.ts";
+import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import {
   type ActionFacts,
   type AttemptFacts,
   factsOf,
   type HistoryFacts,
-} from "../../facts/history-facts.ts";
-import { list, secondsAt } from "../../facts/telling.ts";
+} from "#e2e/checkers/facts/history-facts.ts";
+import { list, secondsAt } from "#e2e/checkers/facts/telling.ts";
 
 /** Executions(key, attempt) <= 1. A claim that was sent twice shows as two effects with one parent id, or as two lines of the log. */
 export const oneExecutionPerAttempt: Checker = {

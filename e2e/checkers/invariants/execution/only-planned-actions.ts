@@ -1,12 +1,12 @@
-import type { Checker, Finding } from "../../checker.ts";
-import { actionKeyOf } from "../../facts/action-key.ts";
+import type { Checker, Finding } from "#e2e/checkers/checker.ts";
+import { actionKeyOf } from "#e2e/checkers/facts/action-key.ts";
 import {
   type ActionFacts,
   claimFileOf,
   factsOf,
   type HistoryFacts,
-} from "../../facts/history-facts.ts";
-import { secondsAt } from "../../facts/telling.ts";
+} from "#e2e/checkers/facts/history-facts.ts";
+import { secondsAt } from "#e2e/checkers/facts/telling.ts";
 
 /** The kit alone publishes, so whatever is claimed, sent or dead-lettered must be planned by one of its records. A dry run claims under keys of its own. */
 export const onlyPlannedActions: Checker = {

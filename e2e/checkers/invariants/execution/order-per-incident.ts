@@ -1,12 +1,12 @@
-import type { Checker, Finding } from "../../checker.ts";
+import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import {
   type ActionFacts,
   factsOf,
   type HistoryFacts,
   type Seen,
-} from "../../facts/history-facts.ts";
-import { list, secondsAt } from "../../facts/telling.ts";
-import type { Effect } from "../../history-event.ts";
+} from "#e2e/checkers/facts/history-facts.ts";
+import { list, secondsAt } from "#e2e/checkers/facts/telling.ts";
+import type { Effect } from "#e2e/checkers/history-event.ts";
 
 interface Placed {
   readonly action: ActionFacts;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { findingsOn } from "../../testing/expect-verdict.ts";
-import { beginHistory as begin } from "../../testing/histories.ts";
+import { findingsOn } from "#e2e/checkers/testing/expect-verdict.ts";
+import { beginHistory as begin } from "#e2e/checkers/testing/histories.ts";
 
 test("a container that was started again sends what the process before it had claimed", () => {
   const builder = begin();

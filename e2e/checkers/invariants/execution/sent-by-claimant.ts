@@ -1,12 +1,12 @@
-import type { Checker, Finding } from "../../checker.ts";
+import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import {
   type ActionFacts,
   type AttemptFacts,
   claimFileOf,
   factsOf,
   type HistoryFacts,
-} from "../../facts/history-facts.ts";
-import { secondsAt } from "../../facts/telling.ts";
+} from "#e2e/checkers/facts/history-facts.ts";
+import { secondsAt } from "#e2e/checkers/facts/telling.ts";
 
 /**
  * Whoever claimed an attempt sends it, after its log said that the claim is durable. Both lines stand in one log, in the order in which they were

@@ -1,9 +1,9 @@
-import type { Checker, Finding, RunHistory } from "../../checker.ts";
-import { wasFrozen } from "../../facts/disturbances.ts";
-import { factsOf, type HistoryFacts } from "../../facts/history-facts.ts";
-import { readinessOf, storageFailuresOf } from "../../facts/pod-readiness.ts";
-import { secondsAt } from "../../facts/telling.ts";
-import { CLOCK_TOLERANCE_MS } from "../../facts/tolerance.ts";
+import type { Checker, Finding, RunHistory } from "#e2e/checkers/checker.ts";
+import { wasFrozen } from "#e2e/checkers/facts/disturbances.ts";
+import { factsOf, type HistoryFacts } from "#e2e/checkers/facts/history-facts.ts";
+import { readinessOf, storageFailuresOf } from "#e2e/checkers/facts/pod-readiness.ts";
+import { secondsAt } from "#e2e/checkers/facts/telling.ts";
+import { CLOCK_TOLERANCE_MS } from "#e2e/checkers/facts/tolerance.ts";
 
 /** Faults by which a pod can make no file at all, whatever it is for. */
 const NO_WRITES = new Set(["volume.full", "volume.read-only"]);

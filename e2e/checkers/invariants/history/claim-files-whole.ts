@@ -1,4 +1,4 @@
-import type { Checker } from "../../checker.ts";
+import type { Checker } from "#e2e/checkers/checker.ts";
 
 /**
  * A claim or an outcome gets its name by link(2), when its content is durable: whatever else stands there, such as a torn file, no correct

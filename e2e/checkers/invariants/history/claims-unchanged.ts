@@ -1,4 +1,4 @@
-import type { Checker, Finding } from "../../checker.ts";
+import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import {
   type ActionFacts,
   type AttemptFacts,
@@ -7,10 +7,10 @@ import {
   type HistoryFacts,
   outcomeFileOf,
   type Seen,
-} from "../../facts/history-facts.ts";
-import { secondsAt } from "../../facts/telling.ts";
-import { LATE } from "../../facts/terminal.ts";
-import type { Claimed, Ended } from "../../history-event.ts";
+} from "#e2e/checkers/facts/history-facts.ts";
+import { secondsAt } from "#e2e/checkers/facts/telling.ts";
+import { LATE } from "#e2e/checkers/facts/terminal.ts";
+import type { Claimed, Ended } from "#e2e/checkers/history-event.ts";
 
 /** The event of a pod that has deleted old claims, after which one may be gone. */
 const SWEPT = "swept";

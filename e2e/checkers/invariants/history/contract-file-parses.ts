@@ -1,4 +1,4 @@
-import type { Checker } from "../../checker.ts";
+import type { Checker } from "#e2e/checkers/checker.ts";
 
 /** The watch looks at the file all the time; what it found is judged here, so that it has its verdict beside the others. */
 export const contractFileParses: Checker = {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { findingsOn } from "../../testing/expect-verdict.ts";
-import { beginHistory as begin, endHistory as end } from "../../testing/histories.ts";
-import type { HistoryBuilder } from "../../testing/history-builder.ts";
+import { findingsOn } from "#e2e/checkers/testing/expect-verdict.ts";
+import { beginHistory as begin, endHistory as end } from "#e2e/checkers/testing/histories.ts";
+import type { HistoryBuilder } from "#e2e/checkers/testing/history-builder.ts";
 
 const findings = (builder: HistoryBuilder): readonly string[] =>
   findingsOn(end(builder.commit("1")), "outcomes-true");

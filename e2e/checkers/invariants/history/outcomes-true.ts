@@ -1,4 +1,4 @@
-import type { Checker, Finding } from "../../checker.ts";
+import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import {
   type ActionFacts,
   type AttemptFacts,
@@ -6,9 +6,9 @@ import {
   factsOf,
   type HistoryFacts,
   outcomeFileOf,
-} from "../../facts/history-facts.ts";
-import { secondsAt } from "../../facts/telling.ts";
-import { LATE } from "../../facts/terminal.ts";
+} from "#e2e/checkers/facts/history-facts.ts";
+import { secondsAt } from "#e2e/checkers/facts/telling.ts";
+import { LATE } from "#e2e/checkers/facts/terminal.ts";
 
 /**
  * `done` and `sent` stand only where the action endpoint applied the request, and so does the `done` that a late owner tells of. What was not sent,

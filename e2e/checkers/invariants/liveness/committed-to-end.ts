@@ -1,6 +1,6 @@
-import type { Checker } from "../../checker.ts";
-import { factsOf } from "../../facts/history-facts.ts";
-import { secondsAt } from "../../facts/telling.ts";
+import type { Checker } from "#e2e/checkers/checker.ts";
+import { factsOf } from "#e2e/checkers/facts/history-facts.ts";
+import { secondsAt } from "#e2e/checkers/facts/telling.ts";
 
 /** A partition into which nothing was published needs no commit. */
 export const committedToEnd: Checker = {

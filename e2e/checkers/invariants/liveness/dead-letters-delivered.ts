@@ -1,14 +1,14 @@
-import type { Checker } from "../../checker.ts";
+import type { Checker } from "#e2e/checkers/checker.ts";
 import {
   type ActionFacts,
   factsOf,
   type HistoryFacts,
   lastAttemptOf,
   outcomeFileOf,
-} from "../../facts/history-facts.ts";
-import { secondsAt } from "../../facts/telling.ts";
-import { isDone } from "../../facts/terminal.ts";
-import { certainFindings, mayEndUntold, type OpenFinding } from "../../facts/untold.ts";
+} from "#e2e/checkers/facts/history-facts.ts";
+import { secondsAt } from "#e2e/checkers/facts/telling.ts";
+import { isDone } from "#e2e/checkers/facts/terminal.ts";
+import { certainFindings, mayEndUntold, type OpenFinding } from "#e2e/checkers/facts/untold.ts";
 
 /** What did not end as done has a dead letter of its last attempt, at least one. A late owner's done makes it needless. */
 export const deadLettersDelivered: Checker = {

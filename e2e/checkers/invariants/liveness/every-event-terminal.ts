@@ -1,4 +1,4 @@
-import type { Checker } from "../../checker.ts";
+import type { Checker } from "#e2e/checkers/checker.ts";
 import {
   claimFileOf,
   factsOf,
@@ -6,10 +6,16 @@ import {
   outcomeFileOf,
   type PartitionFacts,
   recordName,
-} from "../../facts/history-facts.ts";
-import { secondsAt } from "../../facts/telling.ts";
-import { isSkipped, nameOf, skipsOf, standingOf, terminalMs } from "../../facts/terminal.ts";
-import { certainFindings, mayEndUntold, type OpenFinding } from "../../facts/untold.ts";
+} from "#e2e/checkers/facts/history-facts.ts";
+import { secondsAt } from "#e2e/checkers/facts/telling.ts";
+import {
+  isSkipped,
+  nameOf,
+  skipsOf,
+  standingOf,
+  terminalMs,
+} from "#e2e/checkers/facts/terminal.ts";
+import { certainFindings, mayEndUntold, type OpenFinding } from "#e2e/checkers/facts/untold.ts";
 
 /** After the healing every action has ended, no claim is left without an outcome, and every record that cannot be decoded has its letter. */
 export const everyEventTerminal: Checker = {

@@ -1,4 +1,4 @@
-import type { Checker, Finding } from "../../checker.ts";
+import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import {
   factsOf,
   generationName,
@@ -6,9 +6,9 @@ import {
   partitionName,
   type PartitionFacts,
   type Seen,
-} from "../../facts/history-facts.ts";
-import { secondsAt } from "../../facts/telling.ts";
-import type { Assigned, Committed } from "../../history-event.ts";
+} from "#e2e/checkers/facts/history-facts.ts";
+import { secondsAt } from "#e2e/checkers/facts/telling.ts";
+import type { Assigned, Committed } from "#e2e/checkers/history-event.ts";
 
 /** A member commits only what its generation gave it. A generation that was not recorded leaves this unknown. */
 export const committedOwned: Checker = {

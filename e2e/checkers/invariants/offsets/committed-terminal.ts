@@ -1,13 +1,13 @@
-import type { Checker } from "../../checker.ts";
+import type { Checker } from "#e2e/checkers/checker.ts";
 import {
   type ActionFacts,
   factsOf,
   type HistoryFacts,
   type PartitionFacts,
   type Seen,
-} from "../../facts/history-facts.ts";
-import { actionKeyOf } from "../../facts/action-key.ts";
-import { secondsAt } from "../../facts/telling.ts";
+} from "#e2e/checkers/facts/history-facts.ts";
+import { actionKeyOf } from "#e2e/checkers/facts/action-key.ts";
+import { secondsAt } from "#e2e/checkers/facts/telling.ts";
 import {
   isSkipped,
   nameOf,
@@ -15,10 +15,10 @@ import {
   skipsOf,
   standingOf,
   terminalMs,
-} from "../../facts/terminal.ts";
-import { CLOCK_TOLERANCE_MS } from "../../facts/tolerance.ts";
-import { certainFindings, mayEndUntold, type OpenFinding } from "../../facts/untold.ts";
-import type { Committed, Published } from "../../history-event.ts";
+} from "#e2e/checkers/facts/terminal.ts";
+import { CLOCK_TOLERANCE_MS } from "#e2e/checkers/facts/tolerance.ts";
+import { certainFindings, mayEndUntold, type OpenFinding } from "#e2e/checkers/facts/untold.ts";
+import type { Committed, Published } from "#e2e/checkers/history-event.ts";
 
 /**
  * At every commit that the broker accepted, each record before the committed offset was at its end. Judged over time: what ends a moment
