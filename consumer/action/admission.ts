@@ -1,7 +1,7 @@
 import type { Run } from "./attempt.ts";
 import { ConsumerError } from "#consumer/errors.ts";
-import type { PlannedAction } from "./execute.ts";
 import type { Action, SendResult } from "#consumer/ports.ts";
+import type { PlannedAction } from "#consumer/planning/plan.ts";
 
 /** Why a claimed attempt is not sent although nothing is wrong with it. */
 export type Withheld = "manual" | "suppressed";

@@ -1,5 +1,5 @@
 import { ConsumerError } from "#consumer/errors.ts";
-import type { ExecutorDependencies, PlannedAction, RejectedAction } from "./execute.ts";
+import type { ExecutorDependencies } from "./execute.ts";
 import { type Holder, readEnd, readHolder } from "./attempt-files.ts";
 import type { Claim, Outcome } from "#consumer/history/claims/claims.ts";
 import { historyEntry } from "#consumer/history/base/entry.ts";
@@ -9,6 +9,7 @@ import { retryDelayMs } from "#consumer/async/retry.ts";
 import { type Sends, attemptFields, send } from "./send.ts";
 import type { SharedWork } from "#consumer/async/shared-work.ts";
 import { withhold, type Withheld } from "./admission.ts";
+import type { PlannedAction, RejectedAction } from "#consumer/planning/plan.ts";
 
 const OUTCOME_POLL_MS = 250;
 export const DELETED = "its attempts were deleted meanwhile";

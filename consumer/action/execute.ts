@@ -14,10 +14,9 @@ import { ConsumerError } from "#consumer/errors.ts";
 import type { Outcome } from "#consumer/history/claims/claims.ts";
 import { type AttemptOutcome, historyEntry } from "#consumer/history/base/entry.ts";
 import type { History, Pod } from "#consumer/history/history.ts";
-import type { Rejection } from "#consumer/planning/incident.ts";
-import type { RunAdmissions, RunLimits } from "./limits.ts";
+import type { PlannedAction, RejectedAction } from "#consumer/planning/plan.ts";
+import type { RunAdmissions } from "./limits.ts";
 import type {
-  Action,
   ActionTarget,
   Assignment,
   Broker,
@@ -32,41 +31,6 @@ import type { RetryPolicy } from "#consumer/async/retry.ts";
 import { createSends } from "./send.ts";
 import { createSharedWork } from "#consumer/async/shared-work.ts";
 import type { Troubles } from "#consumer/async/outages.ts";
-
-/** One action of one incident, as the planner made it from a rule. */
-export interface PlannedAction {
-  /** sha256 of the canonical encoding, 64 hex digits: also the name of its claims, and the Idempotency-Key. */
-  readonly key: string;
-  readonly rule: string;
-  /** Name of the action within its rule. */
-  readonly action: string;
-  /** Ready to send: no template is left in it. */
-  readonly spec: Action;
-  readonly incident: {
-    readonly id: string;
-    /** The status that the incident came to. */
-    readonly transition: string;
-    /** Milliseconds since the epoch; the age of the event counts from here. */
-    readonly startedOnMs: number;
-  };
-  /** Milliseconds from the claim to the end of the send. */
-  readonly deadlineMs: number;
-  /** The rule declares that a second send has no second effect: an attempt in doubt may be repeated. */
-  readonly idempotent: boolean;
-  /** At least 1. */
-  readonly attemptsMax: number;
-  /** Walks the protocol under a key of its own, sends nothing. */
-  readonly dryRun: boolean;
-  /** Is left to a person: ends as rejected, unsent, until one permits it. Default false. */
-  readonly manual?: boolean;
-  /** Of its rule. Default none. */
-  readonly limits?: RunLimits;
-}
-
-/** An action that matched and cannot be made ready to send: it walks the protocol to its one dead letter. */
-export interface RejectedAction extends Omit<PlannedAction, "spec"> {
-  readonly rejection: Rejection;
-}
 
 interface ExecuteOptions {
   readonly assignment: Assignment;

@@ -9,7 +9,8 @@ import {
 } from "#fixtures/ports/files.ts";
 import { directoryOfRule, headPath } from "./limit-files.ts";
 import type { Clock } from "#consumer/ports.ts";
-import { createRunAdmissions, type RunLimits } from "./limits.ts";
+import { createRunAdmissions } from "./limits.ts";
+import type { RunLimits } from "#consumer/planning/rules.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

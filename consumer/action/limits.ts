@@ -2,17 +2,10 @@ import { ConsumerError, hasCode } from "#consumer/errors.ts";
 import { createForgetting } from "./forgotten-limits.ts";
 import type { AwaitedAnswer } from "#consumer/history/base/health.ts";
 import { decisionPath, decisionSchema, directoryOfRule, sha256 } from "./limit-files.ts";
+import type { RunLimits } from "#consumer/planning/rules.ts";
 import type { Clock, Files } from "#consumer/ports.ts";
 import { createRunChain, type RunChain } from "./run-chain.ts";
 import { createWriteOnceFiles } from "#consumer/history/base/write-once.ts";
-
-/** How often a rule may run, whatever the number of pods and incidents. */
-export interface RunLimits {
-  /** Milliseconds between two runs of the rule, at least. Default: none. */
-  readonly coolDownMs?: number | undefined;
-  /** Runs of the rule within any 3600 s, at most. Default: no limit. */
-  readonly runsPerHourMax?: number | undefined;
-}
 
 /** One run of a rule: all its actions for one transition of one episode of an incident. */
 interface LimitedRun {

@@ -1,8 +1,8 @@
 import type { Run } from "./attempt.ts";
-import type { PlannedAction, RejectedAction } from "./execute.ts";
 import type { Claim } from "#consumer/history/claims/claims.ts";
 import type { Fields, SendResult } from "#consumer/ports.ts";
 import { traceparent } from "./traceparent.ts";
+import type { PlannedAction, RejectedAction } from "#consumer/planning/plan.ts";
 
 /** Whether a send is under way. */
 export interface Sends {

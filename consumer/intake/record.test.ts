@@ -4,10 +4,10 @@ import { knownEnds } from "#fixtures/consumer/execution.ts";
 import { anIncident, asRecord, DEFAULT_FORMAT } from "#fixtures/incidents.ts";
 import { fakeBroker, recordingLog, recordingMetrics } from "#fixtures/ports/in-memory-ports.ts";
 import { decode } from "#consumer/planning/decode.ts";
-import { match, type Rule } from "#consumer/planning/plan.ts";
+import { match } from "#consumer/planning/plan.ts";
 import type { SourceRecord } from "#consumer/ports.ts";
 import { prepare } from "./record.ts";
-import type { CommandRuleAction } from "#consumer/planning/rules.ts";
+import type { CommandRuleAction, Rule } from "#consumer/planning/rules.ts";
 
 const COMMAND: CommandRuleAction = {
   name: "restart",

@@ -3,12 +3,7 @@ import { decode, type IncidentFormat } from "#consumer/planning/decode.ts";
 import { type Executor, endedBefore, type KnownEnds } from "#consumer/action/execute.ts";
 import { namedTags } from "#consumer/planning/named-tags.ts";
 import type { Lanes } from "./lanes.ts";
-import {
-  match,
-  type MatchedAction,
-  type PlanSettings,
-  type Rule,
-} from "#consumer/planning/plan.ts";
+import { match, type MatchedAction, type PlanSettings } from "#consumer/planning/plan.ts";
 import type {
   Assignment,
   Broker,
@@ -20,6 +15,7 @@ import type {
 } from "#consumer/ports.ts";
 import type { RetryPolicy } from "#consumer/async/retry.ts";
 import type { Troubles } from "#consumer/async/outages.ts";
+import type { Rule } from "#consumer/planning/rules.ts";
 
 export interface RecordSettings {
   readonly format: IncidentFormat;

@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { anIncident, asRecord, DEFAULT_FORMAT } from "#fixtures/incidents.ts";
 import { decode } from "./decode.ts";
 import { namedTags } from "./named-tags.ts";
-import { match, type Rule } from "./plan.ts";
-import type { CommandRuleAction } from "./rules.ts";
+import { match } from "./plan.ts";
+import type { CommandRuleAction, Rule } from "./rules.ts";
 
 /** Largest record that is parsed. */
 const BYTES_MAX = 1_048_576;

@@ -1,4 +1,4 @@
-import type { Rule } from "./plan.ts";
+import type { Rule } from "./rules.ts";
 
 const namedBy = new WeakMap<readonly Rule[], ReadonlySet<string>>();
 

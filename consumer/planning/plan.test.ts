@@ -1,8 +1,12 @@
 import { describe, expect, test } from "vitest";
 import type { Incident } from "./incident.ts";
-import type { PlannedAction, RejectedAction } from "#consumer/action/execute.ts";
-import { match as matchActions, type PlanSettings, type Rule } from "./plan.ts";
-import type { CommandRuleAction, HttpRuleAction } from "./rules.ts";
+import {
+  match as matchActions,
+  type PlanSettings,
+  type PlannedAction,
+  type RejectedAction,
+} from "./plan.ts";
+import type { CommandRuleAction, HttpRuleAction, Rule } from "./rules.ts";
 
 const INCIDENT: Incident = {
   id: "653989e52d00001901351684",

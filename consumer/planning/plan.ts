@@ -1,15 +1,42 @@
-import type { PlannedAction, RejectedAction } from "#consumer/action/execute.ts";
-import { type Incident, rejection } from "./incident.ts";
+import type { Action } from "#consumer/ports.ts";
+import { type Incident, type Rejection, rejection } from "./incident.ts";
 import { actionKey } from "./key.ts";
-import type { RunLimits } from "#consumer/action/limits.ts";
 import { renderAction, Unfillable } from "./render-action.ts";
-import { type Match, matches, type RuleAction } from "./rules.ts";
+import { matches, type Rule, type RuleAction, type RunLimits } from "./rules.ts";
 
-export interface Rule {
-  readonly name: string;
-  readonly match: Match;
-  readonly limits?: RunLimits | undefined;
-  readonly actions: readonly RuleAction[];
+/** An action that a rule demands for one incident, with every template filled. */
+export interface PlannedAction {
+  /** 64 hex digits, see key.ts. It names the claims and is sent as the Idempotency-Key. */
+  readonly key: string;
+  readonly rule: string;
+  /** The name of the action within its rule. */
+  readonly action: string;
+  /** The request or command, ready to send. */
+  readonly spec: Action;
+  readonly incident: {
+    readonly id: string;
+    /** The status that the incident changed to. */
+    readonly transition: string;
+    /** The start of the episode, in milliseconds since the epoch. The age of the event counts from here. */
+    readonly startedOnMs: number;
+  };
+  /** The longest time from the claim to the end of the send, in milliseconds. */
+  readonly deadlineMs: number;
+  /** True when the rule declares that a second send has no second effect, so that an attempt in doubt may be repeated. */
+  readonly idempotent: boolean;
+  /** The largest number of attempts, at least 1. */
+  readonly attemptsMax: number;
+  /** True for an action that is claimed and recorded under a key of its own, but never sent. */
+  readonly dryRun: boolean;
+  /** True for an action that ends as rejected and unsent until an operator permits it. Defaults to false. */
+  readonly manual?: boolean;
+  /** The limits of its rule. Defaults to none. */
+  readonly limits?: RunLimits;
+}
+
+/** An action whose templates cannot be filled. It is claimed like any other and ends in one dead letter. */
+export interface RejectedAction extends Omit<PlannedAction, "spec"> {
+  readonly rejection: Rejection;
 }
 
 export interface PlanSettings {

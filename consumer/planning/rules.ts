@@ -44,6 +44,22 @@ export interface CommandRuleAction extends RuleActionBase {
 
 export type RuleAction = HttpRuleAction | CommandRuleAction;
 
+/** Limits how often a rule may run, counted over all pods and incidents. */
+export interface RunLimits {
+  /** The shortest time between two runs of the rule, in milliseconds. Defaults to none. */
+  readonly coolDownMs?: number | undefined;
+  /** The largest number of runs of the rule within any 3600 s. Defaults to no limit. */
+  readonly runsPerHourMax?: number | undefined;
+}
+
+/** A rule of the configuration: the incidents that it applies to, and the actions that they cause. */
+export interface Rule {
+  readonly name: string;
+  readonly match: Match;
+  readonly limits?: RunLimits | undefined;
+  readonly actions: readonly RuleAction[];
+}
+
 /** True when the rule applies to the incident. Pure. */
 export function matches(match: Match, incident: Incident): boolean {
   const { status, severity, environment, tags } = match;

@@ -2,8 +2,7 @@ import { describe, expect, test } from "vitest";
 import { anIncident, asRecord, DEFAULT_FORMAT } from "#fixtures/incidents.ts";
 import { decode } from "./decode.ts";
 import { namedTags } from "./named-tags.ts";
-import type { Rule } from "./plan.ts";
-import type { CommandRuleAction, HttpRuleAction } from "./rules.ts";
+import type { CommandRuleAction, HttpRuleAction, Rule } from "./rules.ts";
 
 /** What no tag can hold, as JSON, and the rule that it breaks. */
 const ODD = [

@@ -1,7 +1,7 @@
 import type { ExecutorSettings } from "#consumer/action/execute.ts";
 import type { HorizonDurations } from "#consumer/history/maintenance/horizon.ts";
-import type { Rule } from "#consumer/planning/plan.ts";
 import { DEFAULT_FORMAT } from "#fixtures/incidents.ts";
+import type { Rule } from "#consumer/planning/rules.ts";
 
 /** Durations of the model, in milliseconds: short, but in the proportions that the configuration demands. */
 export const DURATIONS = {

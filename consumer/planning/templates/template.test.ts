@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 
 import { faultsOfAction, faultsOfCommand } from "#fixtures/rule-faults.ts";
 import { anHttpAction, decodedIncident, callOf, requestOf } from "#fixtures/rules.ts";
-import { match, type Rule } from "#consumer/planning/plan.ts";
+import { match } from "#consumer/planning/plan.ts";
+import type { Rule } from "#consumer/planning/rules.ts";
 
 const SEVERAL = { reason: "rejected", rule: "several-values" };
 const MISSING = { reason: "rejected", rule: "missing" };

@@ -1,4 +1,3 @@
-import type { PlannedAction } from "#consumer/action/execute.ts";
 import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import { HORIZON_DIRECTORY } from "#consumer/history/maintenance/horizon.ts";
 import type { OutgoingRecord } from "#consumer/ports.ts";
@@ -11,6 +10,7 @@ import type { Execution, ModelPod } from "#simulator/model/parts/pod.ts";
 import { type AgeLimits, DURATIONS } from "#simulator/model/settings.ts";
 import type { ModelTarget } from "#simulator/model/parts/action-endpoint.ts";
 import type { Times } from "#simulator/model/times.ts";
+import type { PlannedAction } from "#consumer/planning/plan.ts";
 
 /** The process that does it. */
 type Process = Pick<ModelPod, "who" | "clock">;

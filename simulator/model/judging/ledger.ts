@@ -1,8 +1,7 @@
 import { posix } from "node:path";
 import { decode } from "#consumer/planning/decode.ts";
-import type { PlannedAction } from "#consumer/action/execute.ts";
 import { type HistoryEntry, supersedes } from "#consumer/history/base/entry.ts";
-import { match } from "#consumer/planning/plan.ts";
+import { match, type PlannedAction } from "#consumer/planning/plan.ts";
 import type { SendResult, SourceRecord } from "#consumer/ports.ts";
 import type { MemoryVolume, StoredFile } from "#fixtures/ports/files.ts";
 import type { Violate } from "./invariants.ts";

@@ -1,5 +1,5 @@
 import { ConsumerError, hasCode, systemCode } from "#consumer/errors.ts";
-import { type PlannedAction, createExecutor } from "#consumer/action/execute.ts";
+import { createExecutor } from "#consumer/action/execute.ts";
 import { publishDeadLetter } from "#consumer/action/dead-letter.ts";
 import { type History, openHistory } from "#consumer/history/history.ts";
 import { createLanes } from "#consumer/intake/lanes.ts";
@@ -17,6 +17,7 @@ import {
   PIPELINE,
 } from "#simulator/model/settings.ts";
 import type { ModelTarget } from "./action-endpoint.ts";
+import type { PlannedAction } from "#consumer/planning/plan.ts";
 
 /** One execution of an action, from its begin: what its send is judged by. */
 export interface Execution {

@@ -1,10 +1,10 @@
-import type { PlannedAction } from "#consumer/action/execute.ts";
 import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import { encodeFrame, encodeJournalHeader } from "#consumer/history/journal/frames.ts";
 import { encodeSnapshot } from "#consumer/history/snapshot/snapshot.ts";
 import { type IncidentValue, anIncident } from "#fixtures/incidents.ts";
 import { GO } from "#simulator/model/steps.ts";
 import { createWorld } from "#simulator/model/world.ts";
+import type { PlannedAction } from "#consumer/planning/plan.ts";
 
 export type Scene = Awaited<ReturnType<typeof createScene>>;
 
