@@ -13,8 +13,8 @@ import { judge, progressOf } from "#e2e/deployment/judge.ts";
 import { seededRandom } from "#e2e/runner/random.ts";
 import type { SeededRandom } from "#e2e/runner/random.ts";
 import { until } from "#e2e/runner/waiting.ts";
-import { startWorld } from "#e2e/deployment/world.ts";
-import type { World } from "#e2e/deployment/world.ts";
+import { startServices } from "#e2e/deployment/services.ts";
+import type { Services } from "#e2e/deployment/services.ts";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { configuration, configurationText, NAMES } from "#fixtures/configurations.ts";
 import { DEPLOYMENTS } from "#simulator/omega/manifests/identities.ts";
@@ -22,7 +22,7 @@ import { readTree } from "#simulator/volume/tree.ts";
 import type { BenchContext, Measure } from "../figure.ts";
 
 /** Side by side: most of the time of a kill is the start of the next process. */
-const WORLDS = 2;
+const PARTS = 2;
 const LOOPBACK = "127.0.0.1";
 const PUBLISH_INTERVAL_MS = 25;
 const ACTION_MS = 40;
@@ -40,10 +40,10 @@ interface Kills {
 
 /** (g) SIGKILL at random times under load. Throws when any invariant broke. */
 export const kills: Measure = async (context) => {
-  const counts = Array.from({ length: WORLDS }, (_, world) =>
-    Math.floor((context.kills + world) / WORLDS),
+  const counts = Array.from({ length: PARTS }, (_, part) =>
+    Math.floor((context.kills + part) / PARTS),
   );
-  const results = await Promise.all(counts.map((count, world) => killMany(count, world, context)));
+  const results = await Promise.all(counts.map((count, part) => killMany(count, part, context)));
   const inDoubt = results.reduce((sum, result) => sum + result.inDoubt, 0);
   const underWay = results.reduce((sum, result) => sum + result.underWay, 0);
   const ratio = underWay === 0 ? null : inDoubt / underWay;
@@ -62,11 +62,11 @@ export const kills: Measure = async (context) => {
   ];
 };
 
-async function killMany(count: number, world: number, context: BenchContext): Promise<Kills> {
-  const directory = join(context.directory, `kills-${world}`);
-  const random = seededRandom(1, `kills ${world}`);
+async function killMany(count: number, part: number, context: BenchContext): Promise<Kills> {
+  const directory = join(context.directory, `kills-${part}`);
+  const random = seededRandom(1, `kills ${part}`);
   const authority = await createAuthority();
-  await using servers = await startWorld({
+  await using services = await startServices({
     host: LOOPBACK,
     partitions: 2,
     granted: true,
@@ -75,40 +75,46 @@ async function killMany(count: number, world: number, context: BenchContext): Pr
     brokers: embeddedService({ authority, host: LOOPBACK }),
     authority,
   });
-  await prepare(directory, servers);
-  await using slow = await servers.actions.control.respond({ delayMs: ACTION_MS });
+  await prepare(directory, services);
+  await using slow = await services.actions.control.respond({ delayMs: ACTION_MS });
   const published: PublishedIncident[] = [];
   const underWay = new Set<string>();
   for (let kill = 0; kill < count; kill += 1) {
-    await liveAndDie({ directory, context, servers, random, published });
+    await liveAndDie({ directory, context, services, random, published });
     for (const claim of await claimedWithoutOutcome(directory)) underWay.add(claim);
     if ((kill + 1) % 10 === 0) {
-      context.tell(`g: world ${world + 1}, ${kill + 1} kills, ${underWay.size} actions under way`);
+      context.tell(`g: part ${part + 1}, ${kill + 1} kills, ${underWay.size} actions under way`);
     }
   }
-  await endInPeace(directory, context, servers);
+  await endInPeace(directory, context, services);
   if ((await slow.hits()) === 0) throw new Error("no action was sent");
-  return { inDoubt: await judged(directory, servers, published), underWay: underWay.size };
+  return { inDoubt: await judged(directory, services, published), underWay: underWay.size };
 }
 
 interface Life {
   readonly directory: string;
   readonly context: BenchContext;
-  readonly servers: World;
+  readonly services: Services;
   readonly random: SeededRandom;
   readonly published: PublishedIncident[];
 }
 
 /** One process under load: killed at a random time after its first action. */
-async function liveAndDie({ directory, context, servers, random, published }: Life): Promise<void> {
+async function liveAndDie({
+  directory,
+  context,
+  services,
+  random,
+  published,
+}: Life): Promise<void> {
   const child = startConsumer(directory, context);
   using _ended = { [Symbol.dispose]: () => void child.kill("SIGKILL") };
   const exit = once(child, "exit");
-  const effectsBefore = (await servers.actions.control.effects()).length;
+  const effectsBefore = (await services.actions.control.effects()).length;
   const publish = async (): Promise<void> => {
     const incident = createIncident(random);
     published.push(incident);
-    await servers.broker.produce(NAMES.topic, { key: incident.id, value: incident.value });
+    await services.broker.produce(NAMES.topic, { key: incident.id, value: incident.value });
   };
   // No backlog: what is under way at the kill is what the load brings, not what waited for the start.
   await publish();
@@ -116,7 +122,7 @@ async function liveAndDie({ directory, context, servers, random, published }: Li
     "the consumer acts",
     async () => {
       if (child.exitCode !== null) throw new Error(`the consumer ended with ${child.exitCode}`);
-      return (await servers.actions.control.effects()).length > effectsBefore;
+      return (await services.actions.control.effects()).length > effectsBefore;
     },
     { deadlineMs: STEP_MS_MAX, intervalMs: 5 },
   );
@@ -130,14 +136,18 @@ async function liveAndDie({ directory, context, servers, random, published }: Li
 }
 
 /** The last process does what is left, and stops cleanly. */
-async function endInPeace(directory: string, context: BenchContext, servers: World): Promise<void> {
+async function endInPeace(
+  directory: string,
+  context: BenchContext,
+  services: Services,
+): Promise<void> {
   const child = startConsumer(directory, context);
   const exit = once(child, "exit");
   try {
     await until(
       "everything is committed",
       async () => {
-        const progress = await progressOf(servers.broker, NAMES);
+        const progress = await progressOf(services.broker, NAMES);
         return progress.every(({ end, committed }) => committed === end);
       },
       { deadlineMs: STEP_MS_MAX },
@@ -151,7 +161,7 @@ async function endInPeace(directory: string, context: BenchContext, servers: Wor
 
 async function judged(
   directory: string,
-  { actions, broker }: World,
+  { actions, broker }: Services,
   published: readonly PublishedIncident[],
 ): Promise<number> {
   const history = join(directory, "history");
@@ -176,7 +186,10 @@ async function claimedWithoutOutcome(directory: string): Promise<string[]> {
   );
 }
 
-async function prepare(directory: string, { actions, athenz, broker, ckms }: World): Promise<void> {
+async function prepare(
+  directory: string,
+  { actions, athenz, broker, ckms }: Services,
+): Promise<void> {
   await mkdir(join(directory, "history"), { recursive: true });
   await mkdir(join(directory, "logs"));
   const issued = await athenz.authority.issue({ commonName: DEPLOYMENTS.component.principal });

@@ -1,9 +1,9 @@
 import { Stage } from "./stage.ts";
 import type { StageEnvironment, StageOptions } from "./stage.ts";
-import { startWorld } from "./world.ts";
-import type { World } from "./world.ts";
+import { startServices } from "./services.ts";
+import type { Services } from "./services.ts";
 
-/** Starts the world and the target and deploys. Pods are on their way when it resolves. */
+/** Starts the services and the target and deploys. Pods are on their way when it resolves. */
 export async function openStage(
   options: StageOptions,
   environment: StageEnvironment,
@@ -12,13 +12,13 @@ export async function openStage(
   try {
     const { platform, brokers, authority } = environment;
     const target = await platform.startTarget(environment.directory);
-    let world: World | undefined;
+    let services: Services | undefined;
     let exposed: AsyncDisposable | undefined;
     // Registered first, so that pods end before their servers: without them they would only fill their logs.
-    stack.defer(async () => await world?.[Symbol.asyncDispose]());
+    stack.defer(async () => await services?.[Symbol.asyncDispose]());
     stack.defer(async () => await exposed?.[Symbol.asyncDispose]());
     stack.use(target);
-    world = await startWorld({
+    services = await startServices({
       host: platform.kitHost,
       partitions: options.partitions ?? 2,
       brokerNodes: options.brokerNodes ?? 1,
@@ -28,9 +28,9 @@ export async function openStage(
       authority,
       podFaults: options.podFaults === true ? environment.tell : undefined,
     });
-    exposed = await platform.expose(world.ports);
-    if (options.certificatesWithheld === true) await world.athenz.control.withholdCertificates();
-    const stage = new Stage(world, target, stack, options, environment);
+    exposed = await platform.expose(services.ports);
+    if (options.certificatesWithheld === true) await services.athenz.control.withholdCertificates();
+    const stage = new Stage(services, target, stack, options, environment);
     await stage.deploy();
     return stage;
   } catch (error) {

@@ -32,7 +32,7 @@ import { memoryFaultEnvironment } from "#e2e/targets/memory-fault.ts";
 import type { Platform } from "#e2e/targets/platform.ts";
 import type { Target } from "#e2e/targets/target.ts";
 import { until } from "#e2e/runner/waiting.ts";
-import type { World } from "./world.ts";
+import type { Services } from "./services.ts";
 
 const IDENTITY_KEY = "/var/run/athenz/service.key.pem";
 
@@ -90,17 +90,17 @@ export interface StageEnvironment {
  */
 export class Stage implements AsyncDisposable {
   readonly target: Target;
-  readonly athenz: World["athenz"];
-  readonly ckms: World["ckms"];
+  readonly athenz: Services["athenz"];
+  readonly ckms: Services["ckms"];
   readonly broker: Broker;
   /** What pods are told of the broker. */
   readonly names: BrokerNames;
-  readonly actions: World["actions"]["control"];
-  readonly collector: World["collector"];
+  readonly actions: Services["actions"]["control"];
+  readonly collector: Services["collector"];
   readonly published: PublishedIncident[] = [];
   /** What the kit did, for the history of the run. */
   readonly record = new KitRecord();
-  readonly #world: World;
+  readonly #services: Services;
   readonly #options: StageOptions;
   readonly #environment: StageEnvironment;
   readonly #stack: AsyncDisposableStack;
@@ -113,23 +113,23 @@ export class Stage implements AsyncDisposable {
   #document: unknown;
 
   constructor(
-    world: World,
+    services: Services,
     target: Target,
     stack: AsyncDisposableStack,
     options: StageOptions,
     environment: StageEnvironment,
   ) {
     this.target = target;
-    this.#world = world;
+    this.#services = services;
     this.#stack = stack;
     this.#options = options;
     this.#environment = environment;
-    this.athenz = world.athenz;
-    this.ckms = world.ckms;
-    this.broker = world.broker;
-    this.names = world.names;
-    this.actions = world.actions.control;
-    this.collector = world.collector;
+    this.athenz = services.athenz;
+    this.ckms = services.ckms;
+    this.broker = services.broker;
+    this.names = services.names;
+    this.actions = services.actions.control;
+    this.collector = services.collector;
   }
 
   /** Pods that are wanted from the start. */
@@ -154,7 +154,7 @@ export class Stage implements AsyncDisposable {
 
   /** What acts inside the processes of the pods; they must have been started with `podFaults`. */
   get podFaults(): PodFaults {
-    const { podFaults } = this.#world;
+    const { podFaults } = this.#services;
     if (podFaults === null) throw new Error("the stage was opened without `podFaults: true`");
     return podFaults;
   }
@@ -166,7 +166,7 @@ export class Stage implements AsyncDisposable {
 
   /** Name -> value of what must not appear in any artifact, as far as it can be learned now. */
   async secrets(): Promise<ReadonlyMap<string, string>> {
-    const secrets = new Map([...this.#world.secrets, ...this.#fresh]);
+    const secrets = new Map([...this.#services.secrets, ...this.#fresh]);
     for (const pod of await this.target.pods()) {
       const name = podName(pod);
       try {
@@ -192,8 +192,8 @@ export class Stage implements AsyncDisposable {
     const document = configuration({
       brokers: this.broker.bootstrap,
       names: this.names,
-      ckmsUrl: this.#world.addresses.ckms,
-      actionUrl: this.#world.addresses.actions,
+      ckmsUrl: this.#services.addresses.ckms,
+      actionUrl: this.#services.addresses.actions,
       useIdentity: this.#options.mutualTls ?? false,
       durations: durations.consumer,
     });
@@ -236,7 +236,7 @@ export class Stage implements AsyncDisposable {
       identity: {
         ...sidecars.identity,
         environment: {
-          ZTS_URL: this.#world.addresses.zts,
+          ZTS_URL: this.#services.addresses.zts,
           ZTS_CA: this.athenz.authority.certificatePem,
           SIA_DELAY_SECONDS: String(this.#options.certificateDelaySeconds ?? 0),
           SIA_RETRY_SECONDS: "0.1",
@@ -245,12 +245,12 @@ export class Stage implements AsyncDisposable {
       },
       splunk: {
         ...sidecars.splunk,
-        environment: { SPLUNK_INSTANCE: this.#world.addresses.splunk, ...environment },
+        environment: { SPLUNK_INSTANCE: this.#services.addresses.splunk, ...environment },
       },
       appEnvironment: {
         ...environment,
         ...faultEnvironment(
-          this.#world.podFaults?.environment(kitHost),
+          this.#services.podFaults?.environment(kitHost),
           this.#options.memoryFaults === true ? memoryFaultEnvironment() : undefined,
           this.#options.nodeOptions === undefined
             ? undefined

@@ -9,7 +9,7 @@ export interface ScenarioContext {
   readonly durations: Durations;
   /** A stream of this scenario alone, from the seed of the run. */
   readonly random: SeededRandom;
-  /** Builds a world of its own; the runner takes it down, also after a failure or ^C. */
+  /** Deploys the application beside services of its own; the runner takes both down, also after a failure or ^C. */
   readonly stage: (options?: StageOptions) => Promise<Stage>;
   /** Says in the timeline and on the terminal what the scenario does next. */
   readonly step: (text: string) => void;

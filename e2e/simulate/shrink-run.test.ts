@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { expect, test } from "vitest";
-import type { Violation } from "#simulator/model/world.ts";
+import type { Violation } from "#simulator/model/model.ts";
 import { type FailedRun, shrinkRun } from "./shrink-run.ts";
 
 const WANTED: Violation = { invariant: "a lost assignment sends nothing", detail: "a.1" };

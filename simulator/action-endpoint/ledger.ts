@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { TraceIds } from "./traceparent.ts";
 
-/** One application of an action: what the world would have felt. */
+/** One application of an action: what the outside would have noticed. */
 export interface Effect extends TraceIds {
   /** 1, 2, 3 ... in the order of application. */
   readonly sequence: number;

@@ -6,7 +6,7 @@ import { type Note, running, until } from "./schedule/progress.ts";
 import { type Answer, ANSWERS } from "./parts/action-endpoint.ts";
 import { createStepRandom, hash, type StepRandom } from "./step-random.ts";
 import { createWeather } from "./schedule/weather.ts";
-import { type Violation, type World, createWorld } from "./world.ts";
+import { type Violation, type Model, createModel } from "./model.ts";
 
 export interface SimulationReport {
   readonly seed: number;
@@ -61,10 +61,10 @@ export async function simulate(
   const plan = planOf(seed);
   const steps = options.steps ?? Array.from({ length: plan.sweep }, (_, index) => index + 1);
   const chosen = new Set(steps);
-  const world = createWorld({ seed, partitions: 2, ...createReplies(seed, () => world) });
+  const model = createModel({ seed, partitions: 2, ...createReplies(seed, () => model) });
   const trace: string[] = [];
   const note: Note = (line) => {
-    trace.push(`${world.clock.monotonicMs().toFixed(0).padStart(8)} ms ${line}`);
+    trace.push(`${model.clock.monotonicMs().toFixed(0).padStart(8)} ms ${line}`);
     if (trace.length > TRACE_LENGTH) trace.shift();
   };
   const played: number[] = [];
@@ -81,13 +81,13 @@ export async function simulate(
     return draws(own) ? own : undefined;
   };
 
-  const chaos = createChaos(world, createWeather(plan.draws));
-  world.start("a");
-  world.start("b");
-  await until(world, note, "started", () => running(world).length === 2);
-  let waiting = await world.steps.waiting();
+  const chaos = createChaos(model, createWeather(plan.draws));
+  model.start("a");
+  model.start("b");
+  await until(model, note, "started", () => running(model).length === 2);
+  let waiting = await model.steps.waiting();
   const last = Math.max(0, ...steps.filter((number) => number <= plan.chaos));
-  for (let number = 1; number <= last && world.violations.length === 0; number += 1) {
+  for (let number = 1; number <= last && model.violations.length === 0; number += 1) {
     if (!chosen.has(number)) {
       if (number > plan.assignment) note(await chaos.goOn(waiting));
     } else {
@@ -98,10 +98,10 @@ export async function simulate(
       else what = await chaos.happen(waiting, draws);
       note(`step ${number}: ${what}`);
     }
-    waiting = await world.steps.waiting();
-    world.afterStep();
+    waiting = await model.steps.waiting();
+    model.afterStep();
   }
-  if (world.violations.length === 0) {
+  if (model.violations.length === 0) {
     note("faults stop");
     await chaos.calm();
     const ending = {
@@ -109,14 +109,14 @@ export async function simulate(
       sweep: choose(plan.sweep, drawsSweep),
       recovery: createSeededRandom(hash(seed, "recovery")),
     };
-    await settle(world, ending, note);
+    await settle(model, ending, note);
   }
-  for (const { attempts } of world.ledger.keys.values()) {
+  for (const { attempts } of model.ledger.keys.values()) {
     for (const { outcome } of attempts.values()) {
-      if (outcome) world.counts.add("outcomes", outcome.outcome);
+      if (outcome) model.counts.add("outcomes", outcome.outcome);
     }
   }
-  const { counts, violations } = world;
+  const { counts, violations } = model;
   return { seed, counts, violations, trace, steps: played };
 }
 
@@ -126,7 +126,7 @@ export async function simulate(
  */
 function createReplies(
   seed: number,
-  world: () => World,
+  model: () => Model,
 ): { answer(key: string): Answer; batchSize(partition: number): number } {
   const asked = new Map<string, number>();
   const drawsFor = (what: string): StepRandom => {
@@ -136,7 +136,7 @@ function createReplies(
   };
   return {
     answer(key) {
-      const planned = world().ledger.keys.get(key)?.planned;
+      const planned = model().ledger.keys.get(key)?.planned;
       const draws = drawsFor(`answer ${planned?.incident.id} ${planned?.action}`);
       // Most requests succeed.
       const answer = ANSWERS[draws.next() < 0.5 ? 0 : draws.below(ANSWERS.length)];

@@ -4,7 +4,7 @@ import { accessRole } from "#simulator/ckms/server.ts";
 import { DEPLOYMENTS } from "#simulator/omega/manifests/identities.ts";
 import type { RequestFaultAction } from "#simulator/http/request-faults.ts";
 import type { Stage } from "#e2e/deployment/stage.ts";
-import { ROLE_DOMAIN } from "#e2e/deployment/world.ts";
+import { ROLE_DOMAIN } from "#e2e/deployment/services.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { changeBrokerPassword, withholdBrokerPassword } from "./broker-password.ts";

@@ -4,7 +4,7 @@ import { judgeRecovery } from "./recovery.ts";
 import { replaySwept } from "#simulator/model/replay.ts";
 import { DURATIONS, EXECUTION } from "#simulator/model/settings.ts";
 import type { StepRandom } from "#simulator/model/step-random.ts";
-import type { World } from "#simulator/model/world.ts";
+import type { Model } from "#simulator/model/model.ts";
 
 /** What is done once everything works again; what is undefined is not done. */
 export interface Ending {
@@ -25,30 +25,30 @@ export function drawsSweep(draws: StepRandom): boolean {
 }
 
 /** Everybody goes on, in order, until all is done; then stops, and what is left is judged. */
-export async function settle(world: World, ending: Ending, note: Note): Promise<void> {
-  const { clock, judge, pods, violations } = world;
+export async function settle(model: Model, ending: Ending, note: Note): Promise<void> {
+  const { clock, judge, pods, violations } = model;
   const { replay, sweep, recovery } = ending;
-  await until(world, note, "stopped", () => isEvery(world, "starting", "running", "ended"));
-  await start(world, note);
-  assignAll(world);
-  await until(world, note, "committed", () => isCommitted(world));
-  const ready = (): boolean => running(world).every(({ history }) => history?.state.ready);
-  await until(world, note, "ready", ready);
-  if (replay) await replaySwept(world, replay, note);
-  const owners = running(world);
+  await until(model, note, "stopped", () => isEvery(model, "starting", "running", "ended"));
+  await start(model, note);
+  assignAll(model);
+  await until(model, note, "committed", () => isCommitted(model));
+  const ready = (): boolean => running(model).every(({ history }) => history?.state.ready);
+  await until(model, note, "ready", ready);
+  if (replay) await replaySwept(model, replay, note);
+  const owners = running(model);
   if (sweep) {
     // Once at any time, when nothing may go that is not old, and once when everything is.
     const anyTimeMs = sweep.below(DURATIONS.eventAgeMsMax);
-    for (const durationMs of [anyTimeMs, world.limits.retentionMs + EXECUTION.orphanWaitMs]) {
+    for (const durationMs of [anyTimeMs, model.limits.retentionMs + EXECUTION.orphanWaitMs]) {
       await clock.advance(durationMs);
       let swept = false;
       void owners[0]?.sweep().then(() => (swept = true));
-      await until(world, note, "swept", () => swept);
+      await until(model, note, "swept", () => swept);
     }
   }
   for (const pod of pods.values()) pod.stop();
-  await until(world, note, "stopped", () => isEvery(world, "ended"));
+  await until(model, note, "stopped", () => isEvery(model, "ended"));
   if (violations.length > 0) return;
   judge.atEnd(sweep !== undefined);
-  await judgeRecovery(world, recovery);
+  await judgeRecovery(model, recovery);
 }

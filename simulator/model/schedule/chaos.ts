@@ -6,7 +6,7 @@ import { createSleepers } from "./sleepers.ts";
 import type { StepRandom } from "#simulator/model/step-random.ts";
 import { describeStep, GO, type How, nameOfStep, type Step } from "#simulator/model/steps.ts";
 import type { Weather } from "./weather.ts";
-import type { World } from "#simulator/model/world.ts";
+import type { Model } from "#simulator/model/model.ts";
 
 type Standing = Waiting<Step, How>;
 
@@ -23,17 +23,17 @@ export interface Chaos {
   calm(): Promise<void>;
 }
 
-export function createChaos(world: World, weather: Weather): Chaos {
-  const { clock, counts, negatives, steps } = world;
-  const events = createEvents(world);
-  const sleepers = createSleepers({ world, ownerRate: weather.sleepRate, events });
+export function createChaos(model: Model, weather: Weather): Chaos {
+  const { clock, counts, negatives, steps } = model;
+  const events = createEvents(model);
+  const sleepers = createSleepers({ model, ownerRate: weather.sleepRate, events });
 
   const goOn = async ([first]: readonly Standing[]): Promise<string> => {
     if (!first) {
       await passTime(clock);
       return "time passes";
     }
-    await goJudged(world, first, GO);
+    await goJudged(model, first, GO);
     counts.add("steps", first.what.operation ?? first.what.kind);
     return `${first.who} ${describeStep(first.what)}`;
   };
@@ -65,8 +65,8 @@ export function createChaos(world: World, weather: Weather): Chaos {
     const machine = who.slice(0, 1);
     const appends = what.operation === "append" && what.phase === "before";
     const points = [
-      ...world.crashPoints(entry, false),
-      ...(appends ? world.crashPoints(entry, true) : []),
+      ...model.crashPoints(entry, false),
+      ...(appends ? model.crashPoints(entry, true) : []),
     ];
     const crashes = what.kind !== "notice" && weather.crashesAt(points, draws);
     const torn = crashes && appends && draws.next() < 0.5;
@@ -77,7 +77,7 @@ export function createChaos(world: World, weather: Weather): Chaos {
     }
     if (!torn && sleepers.fallsAsleep(entry, draws)) return `${who} sleeps ${describeStep(what)}`;
     const how = torn ? tornAppend(what, draws) : decide(entry, draws);
-    await goJudged(world, entry, how);
+    await goJudged(model, entry, how);
     counts.add("steps", what.operation ?? what.kind);
     if (how.kind !== "go" && how.kind !== "hold") counts.add("faults", faultName(how, what));
     if (torn) {

@@ -5,7 +5,7 @@ import { DURATIONS } from "#simulator/model/settings.ts";
 import type { StepRandom } from "#simulator/model/step-random.ts";
 import type { How, Step } from "#simulator/model/steps.ts";
 import type { Event } from "./weather.ts";
-import type { World } from "#simulator/model/world.ts";
+import type { Model } from "#simulator/model/model.ts";
 
 /** What befalls machines, pods, the group and the topic beside the pods' own steps. */
 export interface Events {
@@ -31,8 +31,8 @@ const NAMES = ["a", "b", "c"] as const;
 
 type Happen = (draws: StepRandom) => string | undefined | Promise<string | undefined>;
 
-export function createEvents(world: World): Events {
-  const { broker, clock, counts, late, negatives, pods, skews, steps, times } = world;
+export function createEvents(model: Model): Events {
+  const { broker, clock, counts, late, negatives, pods, skews, steps, times } = model;
   const dead: string[] = [];
   const paused = new Set<string>();
   /** Machines whose volume fails, with what. */
@@ -47,7 +47,7 @@ export function createEvents(world: World): Events {
     append(Number(id.slice(-1)) % broker.partitions.length, recordOf(id, clock.wallMs(), draws));
   };
   const append = (partition: number, value: Uint8Array): void => {
-    world.ledger.add(broker.produce(partition, value, clock.wallMs()));
+    model.ledger.add(broker.produce(partition, value, clock.wallMs()));
   };
   const rebalance = (draws: StepRandom): void => {
     const { members } = broker;
@@ -70,9 +70,9 @@ export function createEvents(world: World): Events {
     if (!pod) return;
     const points = standing
       .filter(({ who }) => who === pod.who)
-      .flatMap((entry) => world.crashPoints(entry, entry === inside));
+      .flatMap((entry) => model.crashPoints(entry, entry === inside));
     for (const point of new Set(points)) counts.add("crash points", point);
-    world.kill(machine);
+    model.kill(machine);
     paused.delete(pod.who);
     dead.push(pod.who);
   };
@@ -88,7 +88,7 @@ export function createEvents(world: World): Events {
     restart(draws) {
       const free = NAMES.filter((name) => (pods.get(name)?.state ?? "ended") === "ended");
       const machine = draws.choose(free, itself);
-      return machine && world.start(machine).who;
+      return machine && model.start(machine).who;
     },
     pause(draws) {
       const others = [...pods.values()].filter((pod) => !paused.has(pod.who));
@@ -165,9 +165,9 @@ export function createEvents(world: World): Events {
     "power loss"(draws) {
       for (const name of pods.keys()) crash(name);
       const laziest = draws.next() < 0.5;
-      if (laziest) world.losePower();
+      if (laziest) model.losePower();
       else {
-        world.losePower({
+        model.losePower({
           keepsName: () => draws.next() < 0.5,
           tail: (bytes) => ({
             kept: draws.below(bytes + 1),
@@ -225,8 +225,8 @@ export function createEvents(world: World): Events {
       return `${times.aheadMs} ms`;
     },
     "limit raised"() {
-      if (world.limits.eventAgeMsMax > DURATIONS.eventAgeMsMax) return undefined;
-      world.raiseLimits();
+      if (model.limits.eventAgeMsMax > DURATIONS.eventAgeMsMax) return undefined;
+      model.raiseLimits();
       return "";
     },
   };

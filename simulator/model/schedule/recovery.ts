@@ -6,7 +6,7 @@ import type { Clock, Metrics, Random } from "#consumer/ports.ts";
 import { type MemoryVolume, type StoredFile, createMemoryVolume } from "#fixtures/ports/files.ts";
 import { SILENT_LOG, SILENT_METRICS } from "#simulator/model/parts/observers.ts";
 import { DURATIONS } from "#simulator/model/settings.ts";
-import type { World } from "#simulator/model/world.ts";
+import type { Model } from "#simulator/model/model.ts";
 
 /** What a pod that starts on a volume knows to be settled and is within retention, and whether it raised an alarm about a record. */
 interface Recovered {
@@ -18,13 +18,13 @@ interface Recovered {
  * Opens what a run left: twice, with one journal cut off anywhere, and with one record damaged. A pod that starts finds
  * the same each time, never more than there is, and all that is not damaged.
  */
-export async function judgeRecovery(world: World, random: Random): Promise<void> {
-  const { clock, counts, ledger, times, violate, volume } = world;
+export async function judgeRecovery(model: Model, random: Random): Promise<void> {
+  const { clock, counts, ledger, times, violate, volume } = model;
   const below = (limit: number): number => Math.floor(random.next() * limit);
   try {
-    const before = await recover(copyOf(volume, clock), world, random);
-    const first = await recover(volume, world, random);
-    const second = await recover(volume, world, random);
+    const before = await recover(copyOf(volume, clock), model, random);
+    const first = await recover(volume, model, random);
+    const second = await recover(volume, model, random);
     const same = [first, second].every(({ settled }) => isDeepStrictEqual(settled, before.settled));
     if (!same) {
       const sizes = [before, first, second].map(({ settled }) => settled.size);
@@ -48,7 +48,7 @@ export async function judgeRecovery(world: World, random: Random): Promise<void>
     if (!cut) return;
     const shortened = copyOf(volume, clock);
     shortened.put(cut.path, cut.bytes.subarray(0, below(cut.bytes.length)));
-    const prefix = await recover(shortened, world, random);
+    const prefix = await recover(shortened, model, random);
     counts.add("checks", "prefix of a journal");
     for (const key of prefix.settled.keys()) {
       if (!isKnown(key)) violate("any prefix of a journal loads", `${cut.path}: ${key}`);
@@ -58,7 +58,7 @@ export async function judgeRecovery(world: World, random: Random): Promise<void>
     if (!damaged) return;
     const hurt = copyOf(volume, clock);
     hurt.put(damaged.path, damaged.bytes);
-    const { alarmed, settled } = await recover(hurt, world, random);
+    const { alarmed, settled } = await recover(hurt, model, random);
     counts.add("checks", "corrupt record");
     const lost = [...before.settled.keys()].filter((key) => !settled.has(key));
     const known = [...settled.keys()].every(isKnown);
@@ -74,7 +74,7 @@ export async function judgeRecovery(world: World, random: Random): Promise<void>
 /** A pod starts, looks around and stops. */
 async function recover(
   volume: MemoryVolume,
-  { clock, ledger }: World,
+  { clock, ledger }: Model,
   random: Random,
 ): Promise<Recovered> {
   let alarmed = false;

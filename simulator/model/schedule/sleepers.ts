@@ -2,7 +2,7 @@ import type { Waiting } from "#fixtures/ports/interleaving.ts";
 import type { Events } from "./events.ts";
 import type { StepRandom } from "#simulator/model/step-random.ts";
 import type { How, Step } from "#simulator/model/steps.ts";
-import type { World } from "#simulator/model/world.ts";
+import type { Model } from "#simulator/model/model.ts";
 
 /**
  * Processes that fall asleep in front of a decisive step, and wake when another has done what they were about to do:
@@ -18,7 +18,7 @@ export interface Sleepers {
 }
 
 export interface SleepersOptions {
-  readonly world: World;
+  readonly model: Model;
   /** How likely an owner falls asleep. */
   readonly ownerRate: number;
   readonly events: Pick<Events, "pause" | "paused" | "resume">;
@@ -29,9 +29,9 @@ const COMPACTOR_RATE = 0.5;
 const WAKE_RATE = 0.2;
 
 export function createSleepers(options: SleepersOptions): Sleepers {
-  const { world, ownerRate, events } = options;
+  const { model, ownerRate, events } = options;
   const { paused } = events;
-  const { archive, broker, counts, ledger, pods, volume } = world;
+  const { archive, broker, counts, ledger, pods, volume } = model;
   /** What each waits for. */
   const asleep = new Map<string, () => boolean>();
 

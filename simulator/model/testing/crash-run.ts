@@ -6,7 +6,7 @@ import { DURATIONS } from "#simulator/model/settings.ts";
 import { createStepRandom } from "#simulator/model/step-random.ts";
 import { GO, type Step } from "#simulator/model/steps.ts";
 import { type Answer, ANSWERS } from "#simulator/model/parts/action-endpoint.ts";
-import { type Violation, type World, createWorld } from "#simulator/model/world.ts";
+import { type Violation, type Model, createModel } from "#simulator/model/model.ts";
 
 /** before: the step has no effect. after: it has, and nobody hears of it. inside: a part of it. */
 type CrashPhase = "before" | "inside" | "after";
@@ -46,13 +46,13 @@ export interface CrashRun {
  */
 export async function runWithCrash({ at, phase, powerLoss }: CrashCase): Promise<CrashRun> {
   let answers = 0;
-  const world = createWorld({
+  const model = createModel({
     seed: 1,
     partitions: 1,
     answer: () => nextAnswer((answers += 1)),
     batchSize: () => 2,
   });
-  const { ledger } = world;
+  const { ledger } = model;
   const trace: string[] = [];
   const note: Note = (line) => void trace.push(line);
   const points = new Set<string>();
@@ -72,25 +72,25 @@ export async function runWithCrash({ at, phase, powerLoss }: CrashCase): Promise
     if (!isIt) return { how: GO, crash: false };
     crashed = true;
     const standing = phase === "after" ? { ...entry, what: { ...what, phase } as const } : entry;
-    if (phase === "after") world.follow(entry);
-    for (const point of world.crashPoints(standing, phase === "inside")) points.add(point);
+    if (phase === "after") model.follow(entry);
+    for (const point of model.crashPoints(standing, phase === "inside")) points.add(point);
     if (phase === "before") return { crash: true };
     if (phase === "after") return { how: { kind: "hold" }, crash: true };
     const bytes = Math.floor((what.bytes ?? 0) / 2);
     return { how: { kind: "tear", code: "EIO", bytes }, crash: true };
   };
 
-  await live(world, note, decide, () => crashed);
+  await live(model, note, decide, () => crashed);
   if (crashed) {
     if (powerLoss) {
-      for (const { who } of world.pods.values()) world.broker.leave(who);
-      world.losePower();
+      for (const { who } of model.pods.values()) model.broker.leave(who);
+      model.losePower();
     }
     note(powerLoss ? "power is lost" : "others go on");
   }
-  for (const { who } of world.pods.values()) world.steps.resume(who);
-  if (world.violations.length === 0) await settle(world, endingOf(at), note);
-  return { crashed, length, cases, points: [...points], violations: world.violations, trace };
+  for (const { who } of model.pods.values()) model.steps.resume(who);
+  if (model.violations.length === 0) await settle(model, endingOf(at), note);
+  return { crashed, length, cases, points: [...points], violations: model.violations, trace };
 }
 
 function endingOf(seed: number): Ending {
@@ -130,10 +130,10 @@ function hasPhase(
 
 const NO_STATE: ReadonlySet<Step["operation"]> = new Set(["read", "readFrom", "list", "close"]);
 
-async function live(world: World, note: Note, decide: Decide, over: () => boolean): Promise<void> {
-  const { archive, broker, clock, ledger, pods, steps } = world;
+async function live(model: Model, note: Note, decide: Decide, over: () => boolean): Promise<void> {
+  const { archive, broker, clock, ledger, pods, steps } = model;
   const wait = (what: string, condition: () => boolean) =>
-    until(world, note, what, () => over() || condition(), decide);
+    until(model, note, what, () => over() || condition(), decide);
   const deliver = (id: string, severity: string): void => {
     const started_on = Math.round(clock.wallMs() / 1000);
     const value = JSON.stringify(anIncident({ id, severity, started_on }));
@@ -142,9 +142,9 @@ async function live(world: World, note: Note, decide: Decide, over: () => boolea
   const committed = (): boolean =>
     broker.partitions.every(({ log, committed: offset }) => offset === log.length);
 
-  world.start("a");
-  world.start("b");
-  await wait("started", () => running(world).length === 2);
+  model.start("a");
+  model.start("b");
+  await wait("started", () => running(model).length === 2);
   deliver("incident-1", "warning");
   deliver("incident-2", "warning");
   deliver("incident-3", "warning");
@@ -188,8 +188,8 @@ async function live(world: World, note: Note, decide: Decide, over: () => boolea
     ?.sweep()
     .then(() => (swept = true));
   await wait("swept", () => swept);
-  if (!over() && [...world.volume.files("claims")].length > 0) {
-    world.violate("every matched event becomes terminal when faults stop", "claims are left");
+  if (!over() && [...model.volume.files("claims")].length > 0) {
+    model.violate("every matched event becomes terminal when faults stop", "claims are left");
   }
-  if (archive.highest < 2) world.violate("generations keep the union, and never shrink", "too few");
+  if (archive.highest < 2) model.violate("generations keep the union, and never shrink", "too few");
 }

@@ -3,8 +3,8 @@ import { encodeFrame, encodeJournalHeader } from "#consumer/history/journal/fram
 import { encodeSnapshot } from "#consumer/history/snapshot/snapshot.ts";
 import { type IncidentValue, anIncident } from "#fixtures/incidents.ts";
 import { GO } from "#simulator/model/steps.ts";
-import { createWorld } from "#simulator/model/world.ts";
 import type { PlannedAction } from "#consumer/planning/plan.ts";
+import { createModel } from "#simulator/model/model.ts";
 
 export type Scene = Awaited<ReturnType<typeof createScene>>;
 
@@ -22,15 +22,15 @@ interface OutcomeText {
   readonly reason?: string;
 }
 
-/** A world without pods: whoever tells a story puts files, sends and commits into it, and hears what the judge says. */
+/** A model without pods: a test that tells a story puts files, sends and commits into it, and hears what the judge says. */
 export async function createScene() {
-  const world = createWorld({
+  const model = createModel({
     seed: 1,
     partitions: 1,
     answer: () => ({ result: { outcome: "done", detail: "200" }, applied: true }),
     batchSize: () => 1,
   });
-  const { archive, broker, clock, judge, ledger, steps, volume } = world;
+  const { archive, broker, clock, judge, ledger, steps, volume } = model;
   const files = volume.mount();
   const process = { who: "a.1", clock };
 
@@ -39,7 +39,7 @@ export async function createScene() {
     for (const entry of await steps.waiting()) entry.go(GO);
   };
   const scene = {
-    ...world,
+    ...model,
     files,
     process,
     goAll,

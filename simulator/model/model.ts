@@ -22,9 +22,9 @@ export interface Violation {
   readonly detail: string;
 }
 
-export type World = ReturnType<typeof createWorld>;
+export type Model = ReturnType<typeof createModel>;
 
-export interface WorldOptions {
+export interface ModelOptions {
   readonly seed: number;
   readonly partitions: number;
   readonly answer: (key: string) => Answer;
@@ -32,7 +32,7 @@ export interface WorldOptions {
 }
 
 /** Machines, pods, one volume, one broker and one target, in virtual time; nothing moves by itself. */
-export function createWorld({ seed, partitions, answer, batchSize }: WorldOptions) {
+export function createModel({ seed, partitions, answer, batchSize }: ModelOptions) {
   const rest = createPromiseRest();
   const clock = createManualClock({ rest });
   const times = createTimes(clock);
@@ -87,7 +87,7 @@ export function createWorld({ seed, partitions, answer, batchSize }: WorldOption
     violate,
   });
 
-  const world = {
+  const model = {
     clock,
     times,
     volume,
@@ -192,12 +192,12 @@ export function createWorld({ seed, partitions, answer, batchSize }: WorldOption
       pods.delete(name);
     },
     losePower(fate?: Fate): void {
-      for (const name of pods.keys()) world.kill(name);
+      for (const name of pods.keys()) model.kill(name);
       late.length = 0;
       volume.losePower(fate);
       ledger.forgetUnsynced();
       archive.forgetUnsynced();
     },
   };
-  return world;
+  return model;
 }

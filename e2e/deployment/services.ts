@@ -16,7 +16,7 @@ import type { BrokerService } from "#e2e/brokers/broker-service.ts";
 import { PodFaults } from "#e2e/chaos/in-pod/pod-faults.ts";
 import type { Tell } from "#e2e/runner/events.ts";
 
-export interface WorldOptions {
+export interface ServicesOptions {
   /** At which pods reach the servers; those listen on loopback. */
   readonly host: string;
   /** Partitions of the topic of incidents. */
@@ -34,7 +34,7 @@ export interface WorldOptions {
 }
 
 /** Everything that a pod talks to. Each part is a simulator on a port of its own. */
-export interface World extends AsyncDisposable {
+export interface Services extends AsyncDisposable {
   readonly athenz: RunningAthenz;
   readonly ckms: RunningCkms;
   readonly broker: Broker;
@@ -63,7 +63,7 @@ const LOOPBACK = "127.0.0.1";
 /** Domain of the role that guards the key group. */
 export const ROLE_DOMAIN = "sre.tooling";
 
-export async function startWorld(options: WorldOptions): Promise<World> {
+export async function startServices(options: ServicesOptions): Promise<Services> {
   await using starting = new AsyncDisposableStack();
   const { host, authority, brokers } = options;
   const { trustedPem } = brokers;
