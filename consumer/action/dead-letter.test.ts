@@ -4,7 +4,7 @@ import { createRecordedBroker, sourceRecord } from "#fixtures/consumer/execution
 import { createRecordedLog, createRecordedMetrics } from "#fixtures/ports/observers.ts";
 import { type DeadLetter, deadLetterRecord, publishDeadLetter } from "./dead-letter.ts";
 import { ConsumerError } from "#consumer/errors.ts";
-import { createTroubles } from "#consumer/async/outages.ts";
+import { createOutages } from "#consumer/async/outages.ts";
 
 const UNDECODABLE: DeadLetter = {
   reason: "undecodable",
@@ -18,7 +18,7 @@ function setUp() {
   const broker = createRecordedBroker();
   const log = createRecordedLog();
   const metrics = createRecordedMetrics();
-  const unacknowledged = createTroubles();
+  const unacknowledged = createOutages();
   const dependencies = {
     unacknowledged,
     broker,
@@ -66,7 +66,7 @@ test("while the broker refuses it the pod is unready, with the topic and the rea
   expect(unacknowledged.state).toEqual({ ready: true });
 });
 
-test("given up, it is somebody else's and no trouble any more", async () => {
+test("a letter that is given up belongs to another pod, and is no outage any more", async () => {
   const { clock, broker, unacknowledged, dependencies } = setUp();
   broker.refuse(1e9);
   const giveUp = new AbortController();

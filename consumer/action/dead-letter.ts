@@ -10,7 +10,7 @@ import type {
   SourceRecord,
 } from "#consumer/ports.ts";
 import { type RetryPolicy, retryDelayMs } from "#consumer/async/retry.ts";
-import type { Troubles } from "#consumer/async/outages.ts";
+import type { Outages } from "#consumer/async/outages.ts";
 
 type DeadLetterReason =
   | "undecodable"
@@ -57,7 +57,7 @@ export interface DeadLetterDependencies {
   /** Bounds those that are on their way, each for one try: one that waits for the next holds up no other. Default: no bound. */
   readonly publishing?: Lanes;
   /** Told as long as the broker refuses it, for the readiness. Default: nobody asks. */
-  readonly unacknowledged?: Troubles;
+  readonly unacknowledged?: Outages;
 }
 
 /**
@@ -74,7 +74,7 @@ export async function publishDeadLetter(
   const { topic, retry, clock, random, log, metrics, unacknowledged } = dependencies;
   const { record, reason, detail } = letter;
   const where = { topic: record.topic, partition: record.partition, offset: String(record.offset) };
-  const trouble = Symbol(reason);
+  const outage = Symbol(reason);
   let outgoing = deadLetterRecord(topic, letter);
   try {
     for (let failures = 1; ; failures += 1) {
@@ -90,12 +90,12 @@ export async function publishDeadLetter(
           outgoing = withoutValue(outgoing);
           continue;
         }
-        unacknowledged?.note(trouble, `dead-letter topic ${topic}: ${messageOf(error)}`);
+        unacknowledged?.note(outage, `dead-letter topic ${topic}: ${messageOf(error)}`);
       }
       await clock.sleep(retryDelayMs(failures, retry, random), giveUp);
     }
   } finally {
-    unacknowledged?.forget(trouble);
+    unacknowledged?.forget(outage);
   }
 }
 

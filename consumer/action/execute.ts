@@ -30,7 +30,7 @@ import type { Resolution } from "#consumer/history/claims/resolution.ts";
 import type { RetryPolicy } from "#consumer/async/retry.ts";
 import { createSends } from "./send.ts";
 import { createSharedWork } from "#consumer/async/shared-work.ts";
-import type { Troubles } from "#consumer/async/outages.ts";
+import type { Outages } from "#consumer/async/outages.ts";
 
 interface ExecuteOptions {
   readonly assignment: Assignment;
@@ -85,7 +85,7 @@ export interface ExecutorDependencies {
   readonly log: Log;
   readonly metrics: Metrics;
   /** Dead letters that the broker refuses at present. Default: nobody asks. */
-  readonly unacknowledged?: Troubles;
+  readonly unacknowledged?: Outages;
   /** Bounds the dead letters that are on their way. Default: no bound. */
   readonly publishing?: Lanes;
   readonly pod: Pod;

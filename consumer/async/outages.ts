@@ -1,26 +1,26 @@
 import type { Clock, DependencyState } from "#consumer/ports.ts";
 
 /** What fails at present and is tried again, by its causes: not ready while any of them lasts. */
-export interface Troubles {
+export interface Outages {
   /** With the reason of the oldest cause. */
   readonly state: DependencyState;
-  /** Begins a trouble, or changes its reason. `cause`: what it shares with others; default itself. True when it is new. */
-  note(trouble: unknown, reason: string, cause?: unknown): boolean;
+  /** Begins an outage, or changes its reason. `cause`: what it shares with others; default itself. True when it is new. */
+  note(outage: unknown, reason: string, cause?: unknown): boolean;
   /** True when there was one. */
-  forget(trouble: unknown): boolean;
+  forget(outage: unknown): boolean;
 }
 
-interface TroublesOptions {
+interface OutagesOptions {
   readonly clock: Pick<Clock, "monotonicMs">;
   /** A cause makes unready when it has lasted for so long. Default 0. */
   readonly patienceMs?: number;
   /** A cause that comes back within this time is one that lasts: it is over when it stayed away for as long. Default 0. */
-  readonly calmMs?: number;
+  readonly quietMs?: number;
 }
 
 interface Cause {
   reason: string;
-  readonly troubles: Set<unknown>;
+  readonly outages: Set<unknown>;
   /** Monotonic clock. */
   readonly sinceMs: number;
   overMs: number;
@@ -29,20 +29,20 @@ interface Cause {
 }
 
 /** `options`: for causes that may come and go. */
-export function createTroubles(options?: TroublesOptions): Troubles {
-  const { clock, patienceMs = 0, calmMs = 0 } = options ?? {};
+export function createOutages(options?: OutagesOptions): Outages {
+  const { clock, patienceMs = 0, quietMs = 0 } = options ?? {};
   const nowMs = (): number => clock?.monotonicMs() ?? 0;
   const causes = new Map<unknown, Cause>();
   const causeOf = new Map<unknown, unknown>();
 
-  const isPast = ({ troubles, overMs }: Cause): boolean =>
-    troubles.size === 0 && nowMs() - overMs >= calmMs;
+  const isPast = ({ outages, overMs }: Cause): boolean =>
+    outages.size === 0 && nowMs() - overMs >= quietMs;
 
-  const reasonOf = ({ reason, troubles, sinceMs, overMs, recurring }: Cause) => {
-    if (troubles.size > 0) return nowMs() - sinceMs >= patienceMs ? reason : undefined;
+  const reasonOf = ({ reason, outages, sinceMs, overMs, recurring }: Cause) => {
+    if (outages.size > 0) return nowMs() - sinceMs >= patienceMs ? reason : undefined;
     if (!recurring || overMs - sinceMs < patienceMs) return undefined;
     const quietS = Math.floor((nowMs() - overMs) / 1000);
-    return `${reason} (not for ${quietS} s, and it came back before: over after ${calmMs / 1000} s)`;
+    return `${reason} (not for ${quietS} s, and it came back before: over after ${quietMs / 1000} s)`;
   };
 
   return {
@@ -54,25 +54,25 @@ export function createTroubles(options?: TroublesOptions): Troubles {
       }
       return { ready: true };
     },
-    note(trouble, reason, name = trouble) {
+    note(outage, reason, name = outage) {
       const known = causes.get(name);
       const lasting = known && !isPast(known) ? known : undefined;
       if (known && !lasting) causes.delete(name);
-      const fresh = { reason, troubles: new Set(), sinceMs: nowMs(), overMs: 0, recurring: false };
+      const fresh = { reason, outages: new Set(), sinceMs: nowMs(), overMs: 0, recurring: false };
       const cause = lasting ?? fresh;
-      if (lasting && lasting.troubles.size === 0) lasting.recurring = true;
+      if (lasting && lasting.outages.size === 0) lasting.recurring = true;
       causes.set(name, cause);
       cause.reason = reason;
-      cause.troubles.add(trouble);
-      const isNew = !causeOf.has(trouble);
-      causeOf.set(trouble, name);
+      cause.outages.add(outage);
+      const isNew = !causeOf.has(outage);
+      causeOf.set(outage, name);
       return isNew;
     },
-    forget(trouble) {
-      const name = causeOf.get(trouble);
+    forget(outage) {
+      const name = causeOf.get(outage);
       const cause = causes.get(name);
-      if (!causeOf.delete(trouble) || !cause) return false;
-      cause.troubles.delete(trouble);
+      if (!causeOf.delete(outage) || !cause) return false;
+      cause.outages.delete(outage);
       cause.overMs = nowMs();
       if (isPast(cause)) causes.delete(name);
       return true;

@@ -14,7 +14,7 @@ import type {
   SourceRecord,
 } from "#consumer/ports.ts";
 import type { RetryPolicy } from "#consumer/async/retry.ts";
-import type { Troubles } from "#consumer/async/outages.ts";
+import type { Outages } from "#consumer/async/outages.ts";
 import type { Rule } from "#consumer/planning/rules.ts";
 
 export interface RecordSettings {
@@ -37,7 +37,7 @@ export interface RecordDependencies {
   readonly log: Log;
   readonly metrics: Metrics;
   /** Dead letters that the broker refuses at present. Default: nobody asks. */
-  readonly unacknowledged?: Troubles;
+  readonly unacknowledged?: Outages;
   /** Bounds the dead letters that are on their way. Default: no bound. */
   readonly publishing?: Lanes;
   readonly settings: RecordSettings;

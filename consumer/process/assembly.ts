@@ -21,7 +21,7 @@ import type {
 } from "#consumer/ports.ts";
 import { readResolution } from "#consumer/history/claims/resolution.ts";
 import { createSkips } from "#consumer/intake/skips.ts";
-import { createTroubles, type Troubles } from "#consumer/async/outages.ts";
+import { createOutages, type Outages } from "#consumer/async/outages.ts";
 
 interface AssemblyDependencies {
   readonly config: Config;
@@ -60,14 +60,14 @@ export function assemble(
   leftOver: Pipeline["leftOver"];
   unreadable: UnreadableHandler;
   lanes: Lanes;
-  unacknowledged: Troubles;
+  unacknowledged: Outages;
 } {
   const { config, files, metrics, pod, random } = dependencies;
   const { execution, incident, kafka, rules } = config;
   const { deadLetterTopic, commitIntervalMs } = kafka;
   const writer = `${pod.uid.replaceAll(/[^\w.-]/g, "_")}-${random.nonce()}`;
   const lanes = createLanes(execution.lanesMax, (running) => metrics.gauge("lanes", running));
-  const unacknowledged = createTroubles();
+  const unacknowledged = createOutages();
   // As many letters on their way as incidents at work; they wait for the broker, not for each other's incidents.
   const publishing = createLanes(execution.lanesMax);
   const admissions = createRunAdmissions({

@@ -4,7 +4,7 @@ import type { Config } from "#consumer/config/config.ts";
 import { ConsumerError, messageOf } from "#consumer/errors.ts";
 import type { Clock, DependencyState, Identity, IdentitySource, Log } from "#consumer/ports.ts";
 import { readSmallFile } from "#consumer/config/small-file.ts";
-import { createTroubles } from "#consumer/async/outages.ts";
+import { createOutages } from "#consumer/async/outages.ts";
 import { PemFault, readAuthorities, readChain, readPrivateKey } from "./pem.ts";
 
 export interface IdentityOptions extends Pick<
@@ -18,7 +18,7 @@ export interface IdentityOptions extends Pick<
 /** How long the files may go on being unusable while the pair that was read before holds: a rotation takes seconds. */
 const KEPT_MS_MAX = 60_000;
 /** How long a fault that came back has to stay away. */
-const CALM_MS = 15_000;
+const QUIET_MS = 15_000;
 /** Far above any chain or bundle. */
 const FILE_BYTES_MAX = 4_194_304;
 /** The three files have one state in common, whichever of them is wrong. */
@@ -32,7 +32,7 @@ const FILES = "files";
  */
 export function createIdentitySource(options: IdentityOptions): IdentitySource {
   const { clock, log } = options;
-  const troubles = createTroubles({ clock, patienceMs: KEPT_MS_MAX, calmMs: CALM_MS });
+  const outages = createOutages({ clock, patienceMs: KEPT_MS_MAX, quietMs: QUIET_MS });
   let identity: Identity | undefined;
   let readAtMs = Number.NEGATIVE_INFINITY;
   let failure = "not read yet";
@@ -51,7 +51,7 @@ export function createIdentitySource(options: IdentityOptions): IdentitySource {
       warnOfOdd(next.odd.join("; "));
       identity = next.identity;
       readAtMs = clock.monotonicMs();
-      troubles.forget(FILES);
+      outages.forget(FILES);
       if (told !== undefined) log.info("identity.usable", { principal, notAfterMs });
       told = undefined;
     } catch (error) {
@@ -65,8 +65,8 @@ export function createIdentitySource(options: IdentityOptions): IdentitySource {
   }
 
   function keep({ notAfterMs }: Identity): void {
-    troubles.note(FILES, `the files cannot be used, and the old pair is kept: ${failure}`, FILES);
-    if (troubles.state.ready) log.debug("identity.kept", { reason: failure });
+    outages.note(FILES, `the files cannot be used, and the old pair is kept: ${failure}`, FILES);
+    if (outages.state.ready) log.debug("identity.kept", { reason: failure });
     else if (told !== failure) {
       told = failure;
       log.warn("identity.kept", { reason: failure, expiresAt: new Date(notAfterMs).toISOString() });
@@ -99,7 +99,7 @@ export function createIdentitySource(options: IdentityOptions): IdentitySource {
         return { ready: false, reason: failure };
       }
       return clock.wallMs() < identity.notAfterMs
-        ? troubles.state
+        ? outages.state
         : { ready: false, reason: expired(options.certificate, identity.notAfterMs) };
     },
   };

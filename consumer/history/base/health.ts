@@ -1,7 +1,7 @@
 import { hasCode, systemCode, messageOf } from "#consumer/errors.ts";
 import type { Clock, DependencyState, Log, Metrics, Random } from "#consumer/ports.ts";
 import { type RetryPolicy, retryDelayMs } from "#consumer/async/retry.ts";
-import { createTroubles } from "#consumer/async/outages.ts";
+import { createOutages } from "#consumer/async/outages.ts";
 
 /** Storage is asked again soon: a stalled claim holds up its incident. */
 const STORAGE_RETRY: RetryPolicy = { delayMsMin: 100, delayMsMax: 5000 };
@@ -43,22 +43,22 @@ export interface VolumeHealthOptions {
 
 const ANSWER_MS_MAX = 10_000;
 /** How long a failure that came back has to stay away. */
-const CALM_MS = 15_000;
+const QUIET_MS = 15_000;
 
 export function createVolumeHealth(options: VolumeHealthOptions): VolumeHealth {
   const { clock, random, log, metrics, answerMsMax = ANSWER_MS_MAX } = options;
-  const troubles = createTroubles({ clock, calmMs: CALM_MS });
+  const outages = createOutages({ clock, quietMs: QUIET_MS });
   /** In the order in which they began. */
   const running = new Set<{ readonly what: string; readonly startMs: number }>();
 
-  const note = (trouble: unknown, what: string, error: unknown): void => {
+  const note = (outage: unknown, what: string, error: unknown): void => {
     const message = messageOf(error);
     metrics.count("storage_errors", { code: faultCode(error) ?? "unknown" });
-    const isNew = troubles.note(trouble, `history volume: ${what}: ${message}`, what);
+    const isNew = outages.note(outage, `history volume: ${what}: ${message}`, what);
     if (isNew) log.error("history.storage.failed", { what, error });
   };
-  const forget = (trouble: unknown, what: string): void => {
-    if (troubles.forget(trouble)) log.info("history.storage.recovered", { what });
+  const forget = (outage: unknown, what: string): void => {
+    if (outages.forget(outage)) log.info("history.storage.recovered", { what });
   };
 
   /** Asks for no timer of its own: there is one call for each operation of each attempt. */
@@ -97,24 +97,24 @@ export function createVolumeHealth(options: VolumeHealthOptions): VolumeHealth {
 
   return {
     get state() {
-      const { state } = troubles;
+      const { state } = outages;
       return state.ready ? unanswered() : state;
     },
     async hold(what, operation, giveUp) {
-      let trouble: symbol | undefined;
+      let outage: symbol | undefined;
       try {
         for (let failures = 1; ; failures += 1) {
           try {
             return await timed(what, operation);
           } catch (error) {
             if (faultCode(error) === undefined) throw error;
-            trouble ??= Symbol(what);
-            note(trouble, what, error);
+            outage ??= Symbol(what);
+            note(outage, what, error);
           }
           await clock.sleep(retryDelayMs(failures, STORAGE_RETRY, random), giveUp);
         }
       } finally {
-        if (trouble) forget(trouble, what);
+        if (outage) forget(outage, what);
       }
     },
     failed: (what, error) => note(what, what, error),
