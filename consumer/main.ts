@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-import { createActionTarget } from "./adapters/action-target.ts";
+import { createActionSender } from "./adapters/action-sender.ts";
 import { createSecrets } from "./adapters/ckms.ts";
 import { createSystemClock } from "./adapters/clock.ts";
 import { createFiles } from "./adapters/files/files.ts";
@@ -115,7 +115,7 @@ async function start(
 ): Promise<ExitCode> {
   const clock = createSystemClock();
   const identity = createIdentitySource({ ...config.athenz, clock, log });
-  using target = createActionTarget({ identity });
+  using sender = createActionSender({ identity });
   return await run({
     config,
     clock,
@@ -127,7 +127,7 @@ async function start(
     secrets: createSecrets({ ...config.ckms, identity, log }),
     createBroker: (credentials) =>
       createKafkaBroker({ kafka: config.kafka, credentials, identity, log, metrics }),
-    target,
+    sender,
     log,
     metrics,
     health: createHealthServer({ ...config.health, metrics, log }),

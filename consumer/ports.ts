@@ -253,7 +253,7 @@ export interface CommandAction {
 
 export type Action = HttpAction | CommandAction;
 
-export interface ActionTarget {
+export interface ActionSender {
   /**
    * Sends once: no retry, no redirect followed. Ends by itself at `deadlineMs` from now, then "in-doubt"
    * unless nothing was sent. Never throws for what the far side did.

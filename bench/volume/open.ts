@@ -17,7 +17,7 @@ interface OpenOptions {
   readonly files?: Files;
 }
 
-/** Everything of the consumer between Kafka and the action target, on a real directory; every action is done at once. */
+/** Everything of the consumer between Kafka and the action endpoint, on a real directory; every action is done at once. */
 export interface OpenPipeline extends AsyncDisposable {
   readonly history: History;
   readonly handle: BatchHandler;
@@ -37,7 +37,7 @@ export async function openPipeline(
     clock: createSystemClock(),
     random: createSystemRandom(),
     files,
-    target: { send: async () => ({ outcome: "done", detail: "bench" }) as const },
+    sender: { send: async () => ({ outcome: "done", detail: "bench" }) as const },
     log: errorLog,
     metrics: createMetrics(),
     pod: { name: "bench-0", uid: "bench" },

@@ -43,7 +43,7 @@ test("a manual action is claimed and not sent; its dead letter says what would h
   await using pod = await scene.start("a");
   const settled = await scene.clock.runUntil(pod.execute({ ...PLANNED, manual: true }));
   expect(settled).toMatchObject({ outcome: "rejected", attempt: 1 });
-  expect(scene.target.sends).toEqual([]);
+  expect(scene.sender.sends).toEqual([]);
   expect(scene.file("outcome")).toMatchObject({
     outcome: "rejected",
     reason: "dry-run",
@@ -66,7 +66,7 @@ test("a manual action that a person permits is sent once, at its next delivery, 
   for (const each of [other, pod, other]) {
     await scene.clock.runUntil(each.execute({ ...PLANNED, manual: true }));
   }
-  expect(scene.target.sends).toHaveLength(1);
+  expect(scene.sender.sends).toHaveLength(1);
   expect(scene.file("outcome", 2)).toMatchObject({ outcome: "done", reason: "sent" });
 });
 
@@ -81,7 +81,7 @@ test("an action that could not be filled is sent once a person permits it and it
   }
   // The rule was mended: what ended stays as it is until somebody says so.
   await scene.clock.runUntil(pod.execute(PLANNED));
-  expect(scene.target.sends).toEqual([]);
+  expect(scene.sender.sends).toEqual([]);
   expect(scene.deadLetterReasons()).toEqual(["rejected"]);
 
   resolve(scene, 1, "failed-not-applied");
@@ -91,7 +91,7 @@ test("an action that could not be filled is sent once a person permits it and it
   for (let delivery = 0; delivery < 3; delivery += 1) {
     await scene.clock.runUntil(pod.execute(PLANNED));
   }
-  expect(scene.target.sends).toHaveLength(1);
+  expect(scene.sender.sends).toHaveLength(1);
   expect(scene.deadLetterReasons()).toEqual(["rejected", "rejected"]);
 });
 
@@ -105,7 +105,7 @@ test("an in-doubt that is resolved as not applied gets one more attempt, beyond 
   resolve(scene, 1, "failed-not-applied");
   await scene.clock.runUntil(pod.execute(planned));
   await scene.clock.runUntil(pod.execute(planned));
-  expect(scene.target.sends).toHaveLength(2);
+  expect(scene.sender.sends).toHaveLength(2);
   expect(scene.file("outcome", 1)).toMatchObject({ outcome: "in-doubt" });
   expect(scene.deadLetterReasons()).toEqual(["in-doubt", "failed-not-applied"]);
 });
@@ -123,7 +123,7 @@ test("an in-doubt that is resolved as done is settled, without another dead lett
   await using other = await scene.start("b");
   const settled = await scene.clock.runUntil(other.execute(PLANNED));
   expect(settled).toMatchObject({ outcome: "done", suppressed: true, reason: "resolved by eve" });
-  expect(scene.target.sends).toHaveLength(1);
+  expect(scene.sender.sends).toHaveLength(1);
   expect(scene.file("outcome")).toMatchObject({ outcome: "in-doubt" });
 });
 
@@ -169,7 +169,7 @@ test("a rule that cools down is suppressed in every pod, and runs again afterwar
   // What was decided stays decided, for the rest of its run too, and takes no place of another.
   await scene.clock.advance(60_000);
   expect((await run(pod, "2", "page")).outcome).toBe("rejected");
-  expect(scene.target.sends).toHaveLength(3);
+  expect(scene.sender.sends).toHaveLength(3);
   expect(scene.volume.paths().filter((path) => path.endsWith(".run"))).toHaveLength(2);
 });
 
@@ -179,9 +179,9 @@ test("a rule runs as often as it may within any hour, not within that of the clo
   const limits = { runsPerHourMax: 3 };
   const sentAtMs: number[] = [];
   for (let index = 0; index < 60; index += 1) {
-    const before = scene.target.sends.length;
+    const before = scene.sender.sends.length;
     await scene.clock.runUntil(pod.execute({ ...another(String(index)), limits }));
-    if (scene.target.sends.length > before) sentAtMs.push(scene.clock.wallMs());
+    if (scene.sender.sends.length > before) sentAtMs.push(scene.clock.wallMs());
     await scene.clock.advance(300_000);
   }
   for (const atMs of sentAtMs) {
@@ -203,7 +203,7 @@ test("pods that ask in the same moment share one limit", async () => {
     ),
   );
   expect(settled.filter(({ outcome }) => outcome === "done")).toHaveLength(4);
-  expect(scene.target.sends).toHaveLength(4);
+  expect(scene.sender.sends).toHaveLength(4);
   for (const pod of pods) await pod.history.close();
 });
 
@@ -224,6 +224,6 @@ test("many that wait for their turn at the limits of a rule are no volume that d
     states.add(JSON.stringify(pod.history.state));
   }
   await scene.clock.runUntil(all);
-  expect(scene.target.sends).toHaveLength(60);
+  expect(scene.sender.sends).toHaveLength(60);
   expect([...states]).toEqual(['{"ready":true}']);
 });

@@ -7,13 +7,13 @@ const PLANNED = plannedAction();
 
 test("the claim of a pod that died is waited for, then in doubt, and never sent again", async () => {
   const hung = Promise.withResolvers<SendResult>();
-  const { clock, target, deadLetterReasons, start, file } = createExecutionScene(
+  const { clock, sender, deadLetterReasons, start, file } = createExecutionScene(
     () => hung.promise,
   );
   await using dead = await start("a");
   const never = dead.execute(PLANNED);
   await clock.advance(0);
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
 
   await using pod = await start("b");
   const work = pod.execute(PLANNED);
@@ -22,7 +22,7 @@ test("the claim of a pod that died is waited for, then in doubt, and never sent 
   const settled = await clock.runUntil(work);
   expect(settled).toMatchObject({ outcome: "in-doubt", attempt: 1, suppressed: false });
   expect(file("outcome")).toMatchObject({ outcome: "in-doubt", reason: "orphaned", pod: "b" });
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
   expect(deadLetterReasons()).toEqual(["in-doubt"]);
 
   // The owner was slow, not dead: its late result goes to the journal and resolves the dead letter.
@@ -30,12 +30,12 @@ test("the claim of a pod that died is waited for, then in doubt, and never sent 
   expect(await clock.runUntil(never)).toMatchObject({ outcome: "in-doubt" });
   expect(dead.history.lookup(PLANNED.key)).toMatchObject({ outcome: "done", pod: "a" });
   expect(file("outcome")).toMatchObject({ outcome: "in-doubt" });
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
 });
 
 test("the outcome of a slow owner ends the wait", async () => {
   const hung = Promise.withResolvers<SendResult>();
-  const { clock, target, deadLetterReasons, start } = createExecutionScene(() => hung.promise);
+  const { clock, sender, deadLetterReasons, start } = createExecutionScene(() => hung.promise);
   await using slow = await start("a");
   const first = slow.execute(PLANNED);
   await clock.advance(0);
@@ -47,13 +47,13 @@ test("the outcome of a slow owner ends the wait", async () => {
   expect(await clock.runUntil(second)).toMatchObject({ outcome: "done" });
   expect(clock.monotonicMs() - startMs).toBeLessThan(1000);
   await clock.runUntil(first);
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
   expect(deadLetterReasons()).toEqual([]);
 });
 
 test("an owner that slept past the wait follows the in-doubt instead of sending", async () => {
   const gate = Promise.withResolvers<void>();
-  const { clock, target, start, file } = createExecutionScene(DONE);
+  const { clock, sender, start, file } = createExecutionScene(DONE);
   await using slow = await start("a", {
     async intercept({ operation, path, phase }) {
       if (operation === "link" && path === attemptPath("claim") && phase === "after")
@@ -67,12 +67,12 @@ test("an owner that slept past the wait follows the in-doubt instead of sending"
   gate.resolve();
   expect(await clock.runUntil(first)).toMatchObject({ outcome: "in-doubt" });
   expect(file("outcome")).toMatchObject({ pod: "b", reason: "orphaned" });
-  expect(target.sends).toEqual([]);
+  expect(sender.sends).toEqual([]);
 });
 
 test("an owner that slept less than its deadline looks for an outcome before it sends", async () => {
   const gate = Promise.withResolvers<void>();
-  const { clock, target, start } = createExecutionScene(DONE);
+  const { clock, sender, start } = createExecutionScene(DONE);
   await using slow = await start("a", {
     async intercept({ operation, path, phase }) {
       if (operation === "link" && path === attemptPath("claim") && phase === "after") {
@@ -87,7 +87,7 @@ test("an owner that slept less than its deadline looks for an outcome before it 
   expect(clock.monotonicMs()).toBeLessThan(PLANNED.deadlineMs);
   gate.resolve();
   expect(await clock.runUntil(first)).toMatchObject({ outcome: "in-doubt" });
-  expect(target.sends).toEqual([]);
+  expect(sender.sends).toEqual([]);
 });
 
 test("a claim that went with the power while it was waited for is in doubt, with its dead letter", async () => {
@@ -106,13 +106,13 @@ test("a claim that went with the power while it was waited for is in doubt, with
 });
 
 test("two runs of one process that claim at the same moment send once", async () => {
-  const { clock, target, start } = createExecutionScene(DONE);
+  const { clock, sender, start } = createExecutionScene(DONE);
   await using pod = await start("a");
   const work = Promise.all([pod.execute(PLANNED), pod.execute(PLANNED)]);
   const ends = await clock.runUntil(work);
   expect(ends.map(({ outcome }) => outcome)).toEqual(["done", "done"]);
   expect(pod.metrics.total("claims", { result: "taken" })).toBe(1);
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
 });
 
 test("a wait ends at once when the process stops, and nothing is settled", async () => {
@@ -134,7 +134,7 @@ test("a wait ends at once when the process stops, and nothing is settled", async
 test.each(["stop", "revoke"] as const)(
   "a %s while the horizon is unknown leaves no claim in doubt: nothing was sent",
   async (end) => {
-    const { clock, file, start, target, volume } = createExecutionScene(DONE);
+    const { clock, file, start, sender, volume } = createExecutionScene(DONE);
     await using pod = await start("a", {
       async intercept({ operation, path, phase }) {
         if (operation !== "link" || path !== attemptPath("claim") || phase !== "after") return;
@@ -150,6 +150,6 @@ test.each(["stop", "revoke"] as const)(
     pod[end]();
     expect(await clock.runUntil(work)).toMatchObject({ code: "assignment-lost" });
     expect(file("outcome")).toMatchObject({ outcome: "failed-not-applied", reason: "revoked" });
-    expect(target.sends).toEqual([]);
+    expect(sender.sends).toEqual([]);
   },
 );

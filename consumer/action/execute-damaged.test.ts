@@ -76,7 +76,7 @@ test.each([...damages(CLAIM), ["a directory", "a directory"]])(
   "a claim that holds %s is somebody's: nobody acts, and after the wait it is in doubt, once",
   async (_, content) => {
     const scene = createExecutionScene(DONE);
-    const { clock, target, start, deadLetterReasons, file } = scene;
+    const { clock, sender, start, deadLetterReasons, file } = scene;
     put(scene, attemptPath("claim"), content ?? "");
     await using pod = await start("a");
     const work = pod.execute(PLANNED);
@@ -84,7 +84,7 @@ test.each([...damages(CLAIM), ["a directory", "a directory"]])(
     expect(pod.history.state).toEqual({ ready: true });
     expect(deadLetterReasons()).toEqual([]);
     expect(await clock.runUntil(work)).toMatchObject({ outcome: "in-doubt", attempt: 1 });
-    expect(target.sends).toEqual([]);
+    expect(sender.sends).toEqual([]);
     expect(deadLetterReasons()).toEqual(["in-doubt"]);
     expect(file("outcome")).toMatchObject({
       outcome: "in-doubt",
@@ -98,14 +98,14 @@ test.each([...damages(CLAIM), ["a directory", "a directory"]])(
 
     await using other = await start("b");
     expect(await clock.runUntil(other.execute(PLANNED))).toMatchObject({ suppressed: true });
-    expect(target.sends).toEqual([]);
+    expect(sender.sends).toEqual([]);
     expect(deadLetterReasons()).toEqual(["in-doubt"]);
   },
 );
 
 test("the outcome of an attempt whose claim was damaged since holds", async () => {
   const scene = createExecutionScene(DONE);
-  const { clock, target, start, deadLetterReasons } = scene;
+  const { clock, sender, start, deadLetterReasons } = scene;
   scene.volume.put(attemptPath("claim"), "");
   scene.volume.put(attemptPath("outcome"), JSON.stringify(OUTCOME));
   await using pod = await start("a");
@@ -113,7 +113,7 @@ test("the outcome of an attempt whose claim was damaged since holds", async () =
     outcome: "done",
     suppressed: true,
   });
-  expect(target.sends).toEqual([]);
+  expect(sender.sends).toEqual([]);
   expect(deadLetterReasons()).toEqual([]);
 });
 
@@ -130,7 +130,7 @@ test("an owner that comes back to its damaged claim ends it, and is followed", a
 
 test("after a damaged claim an idempotent action is tried again, and any other is not", async () => {
   const scene = createExecutionScene(DONE);
-  const { clock, target, start, volume } = scene;
+  const { clock, sender, start, volume } = scene;
   volume.put(attemptPath("claim"), "");
   await using pod = await start("a");
   const idempotent = { ...PLANNED, idempotent: true };
@@ -138,7 +138,7 @@ test("after a damaged claim an idempotent action is tried again, and any other i
     outcome: "done",
     attempt: 2,
   });
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
 });
 
 test("a budget for retries counts from the end of an attempt whose claim is damaged", async () => {
@@ -152,7 +152,7 @@ test("a budget for retries counts from the end of an attempt whose claim is dama
 
 test("a claim that is found damaged when its name is taken is nobody's either", async () => {
   const scene = createExecutionScene(DONE);
-  const { clock, target, start, volume, deadLetterReasons } = scene;
+  const { clock, sender, start, volume, deadLetterReasons } = scene;
   await using pod = await start("a", {
     intercept({ operation, path, phase }) {
       if (operation === "link" && path.endsWith(".claim") && phase === "before") {
@@ -161,7 +161,7 @@ test("a claim that is found damaged when its name is taken is nobody's either", 
     },
   });
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ outcome: "in-doubt" });
-  expect(target.sends).toEqual([]);
+  expect(sender.sends).toEqual([]);
   expect(deadLetterReasons()).toEqual(["in-doubt"]);
 });
 
@@ -171,7 +171,7 @@ test.each([...damages(OUTCOME), ["a directory", "a directory"]])(
   "an outcome that holds %s is not believed: nobody acts, and its end is in doubt",
   async (_, content) => {
     const scene = createExecutionScene(DONE);
-    const { clock, target, start, volume, deadLetterReasons } = scene;
+    const { clock, sender, start, volume, deadLetterReasons } = scene;
     volume.put(attemptPath("claim"), JSON.stringify(CLAIM));
     put(scene, attemptPath("outcome"), content ?? "");
     await using pod = await start("a");
@@ -180,7 +180,7 @@ test.each([...damages(OUTCOME), ["a directory", "a directory"]])(
       attempt: 1,
       reason: expect.stringContaining(attemptPath("outcome")),
     });
-    expect(target.sends).toEqual([]);
+    expect(sender.sends).toEqual([]);
     expect(deadLetterReasons()).toEqual(["in-doubt"]);
     expect(pod.log.lines).toContainEqual(
       expect.objectContaining({ level: "error", event: "history.attempt.damaged" }),
@@ -190,12 +190,12 @@ test.each([...damages(OUTCOME), ["a directory", "a directory"]])(
 
 test("a claim and an outcome that are both damaged end in doubt", async () => {
   const scene = createExecutionScene(DONE);
-  const { clock, target, start, volume, deadLetterReasons } = scene;
+  const { clock, sender, start, volume, deadLetterReasons } = scene;
   volume.put(attemptPath("claim"), "");
   volume.put(attemptPath("outcome"), "");
   await using pod = await start("a");
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ outcome: "in-doubt" });
-  expect(target.sends).toEqual([]);
+  expect(sender.sends).toEqual([]);
   expect(deadLetterReasons()).toEqual(["in-doubt"]);
 });
 
@@ -215,11 +215,11 @@ test("an owner that finds its outcome taken by damage journals what it knows, wh
 
 test("nothing is sent under a claim whose outcome is damaged already", async () => {
   const scene = createExecutionScene(DONE);
-  const { clock, target, start, volume } = scene;
+  const { clock, sender, start, volume } = scene;
   volume.put(attemptPath("outcome"), "");
   await using pod = await start("a");
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ outcome: "in-doubt" });
-  expect(target.sends).toEqual([]);
+  expect(sender.sends).toEqual([]);
 });
 
 // ------------------------------------------------------------------------------------------- resolutions
@@ -237,7 +237,7 @@ test.each([
   ["a directory", "a directory"],
 ])("a resolution that holds %s is nobody's word: what has ended stays so", async (_, content) => {
   const scene = createExecutionScene(IN_DOUBT, DONE);
-  const { clock, target, start, deadLetterReasons } = scene;
+  const { clock, sender, start, deadLetterReasons } = scene;
   await using pod = await start("a");
   await clock.runUntil(pod.execute(PLANNED));
   put(scene, resolutionPath(KEY, 1), content ?? "");
@@ -245,7 +245,7 @@ test.each([
     outcome: "in-doubt",
     suppressed: true,
   });
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
   expect(deadLetterReasons()).toEqual(["in-doubt"]);
   expect(pod.history.state).toEqual({ ready: true });
   expect(pod.log.lines).toContainEqual(

@@ -9,7 +9,7 @@ const PLANNED = plannedAction();
 test.each(["before", "after"] as const)(
   "EIO %s the claim's link: held, not ready, retried with the same nonce, sent once",
   async (phase) => {
-    const { clock, target, start } = createExecutionScene(DONE);
+    const { clock, sender, start } = createExecutionScene(DONE);
     const fault = failing({ operation: "link", path: /claim$/, phase }, "EIO", "EIO");
     await using pod = await start("a", { intercept: fault.intercept });
     const work = pod.execute(PLANNED);
@@ -18,11 +18,11 @@ test.each(["before", "after"] as const)(
       ready: false,
       reason: expect.stringContaining("EIO"),
     });
-    expect(target.sends).toEqual([]);
+    expect(sender.sends).toEqual([]);
     expect(await clock.runUntil(work)).toMatchObject({ outcome: "done", suppressed: false });
     expect(fault.fired()).toBe(phase === "before" ? 2 : 1);
     expect(pod.history.state).toEqual({ ready: true });
-    expect(target.sends).toHaveLength(1);
+    expect(sender.sends).toHaveLength(1);
     const result = phase === "before" ? "linked" : "own";
     expect(pod.metrics.total("claims", { result })).toBe(1);
     expect(pod.metrics.total("storage_errors", { code: "EIO" })).toBe(fault.fired());
@@ -30,28 +30,28 @@ test.each(["before", "after"] as const)(
 );
 
 test("EEXIST with this run's nonce is a lost reply: the claim is ours", async () => {
-  const { clock, target, start } = createExecutionScene(DONE);
+  const { clock, sender, start } = createExecutionScene(DONE);
   const fault = failing({ operation: "link", path: /claim$/, phase: "after" }, "EEXIST");
   await using pod = await start("a", { intercept: fault.intercept });
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ outcome: "done" });
   expect(fault.fired()).toBe(1);
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
   expect(pod.metrics.total("claims", { result: "own" })).toBe(1);
 });
 
 test("another run of the same process does not take the claim for its own", async () => {
-  const { clock, target, start } = createExecutionScene(() => new Promise(() => undefined));
+  const { clock, sender, start } = createExecutionScene(() => new Promise(() => undefined));
   await using pod = await start("a");
   void pod.execute(PLANNED).catch(() => undefined);
   await clock.advance(0);
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ outcome: "in-doubt" });
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
 });
 
 test.each(["dataSync", "syncDirectory"] as const)(
   "nothing is sent while %s of the claim fails",
   async (operation) => {
-    const { clock, target, start } = createExecutionScene(DONE);
+    const { clock, sender, start } = createExecutionScene(DONE);
     const path = operation === "dataSync" ? /^temporary/ : /^claims\/../;
     const fault = failing({ operation, path, phase: "before" }, "EIO", "EIO", "EIO");
     let armed = false;
@@ -63,18 +63,18 @@ test.each(["dataSync", "syncDirectory"] as const)(
     const work = pod.execute(PLANNED);
     await clock.advance(0);
     expect(fault.fired()).toBe(1);
-    expect(target.sends).toEqual([]);
+    expect(sender.sends).toEqual([]);
     expect(pod.history.state.ready).toBe(false);
     await clock.runUntil(work);
     expect(fault.fired()).toBe(3);
-    expect(target.sends).toHaveLength(1);
+    expect(sender.sends).toHaveLength(1);
   },
 );
 
 test.each(["EIO", "EACCES"])(
   "a claim that cannot be read (%s) is held, not ready, neither sent nor given up",
   async (code) => {
-    const { clock, target, start, volume, deadLetterReasons } = createExecutionScene(DONE);
+    const { clock, sender, start, volume, deadLetterReasons } = createExecutionScene(DONE);
     volume.put(attemptPath("claim"), "");
     await using pod = await start("a", {
       intercept({ operation, path }) {
@@ -89,13 +89,13 @@ test.each(["EIO", "EACCES"])(
     });
     pod.stop();
     expect(await work).toMatchObject({ code: "assignment-lost" });
-    expect(target.sends).toEqual([]);
+    expect(sender.sends).toEqual([]);
     expect(deadLetterReasons()).toEqual([]);
   },
 );
 
 test("a claim of a newer format is held, and the reason says so", async () => {
-  const { clock, target, start, volume } = createExecutionScene(DONE);
+  const { clock, sender, start, volume } = createExecutionScene(DONE);
   volume.put(attemptPath("claim"), '{"format":2}');
   await using pod = await start("a");
   const work = pod.execute(PLANNED).catch((error: unknown) => error);
@@ -103,7 +103,7 @@ test("a claim of a newer format is held, and the reason says so", async () => {
   expect(pod.history.state).toMatchObject({ reason: expect.stringContaining("newer version") });
   pod.revoke();
   expect(await work).toMatchObject({ code: "assignment-lost" });
-  expect(target.sends).toEqual([]);
+  expect(sender.sends).toEqual([]);
 });
 
 test("an outcome that cannot be written is retried, and holds the settlement", async () => {
@@ -132,25 +132,25 @@ test("EEXIST at its own outcome after a lost reply is its own outcome", async ()
 });
 
 test("a name that exists and cannot be found is unknown: held, nothing sent", async () => {
-  const { clock, start, target } = createExecutionScene(DONE);
+  const { clock, start, sender } = createExecutionScene(DONE);
   const link = failing({ operation: "link", path: /claim$/, phase: "before" }, "EEXIST");
   await using pod = await start("a", { intercept: link.intercept });
   const work = pod.execute(PLANNED);
   await clock.advance(0);
   expect(pod.history.state).toMatchObject({ reason: expect.stringContaining("cannot be found") });
-  expect(target.sends).toEqual([]);
+  expect(sender.sends).toEqual([]);
   await clock.runUntil(work);
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
 });
 
 test("absent after an error is unknown: too old to begin, and yet the claim that stands is found", async () => {
-  const { clock, start, target, deadLetterReasons } = createExecutionScene(
+  const { clock, start, sender, deadLetterReasons } = createExecutionScene(
     () => new Promise(() => undefined),
   );
   await using dead = await start("a");
   void dead.execute(PLANNED).catch(() => undefined);
   await clock.advance(0);
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
 
   const read = failing({ operation: "read", path: /claim$/, phase: "before" }, "EIO", "ENOENT");
   await using pod = await start("b", {
@@ -161,5 +161,5 @@ test("absent after an error is unknown: too old to begin, and yet the claim that
   expect(read.fired()).toBe(2);
   expect(settled).toMatchObject({ outcome: "in-doubt", attempt: 1 });
   expect(deadLetterReasons()).toEqual(["in-doubt"]);
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
 });

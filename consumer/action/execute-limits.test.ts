@@ -9,18 +9,18 @@ const REJECTED: SendResult = { outcome: "rejected", detail: "400" };
 const PLANNED = plannedAction();
 
 test("an event too old to begin leaves no claim and no dead letter", async () => {
-  const { clock, target, deadLetterReasons, start, volume } = createExecutionScene(DONE);
+  const { clock, sender, deadLetterReasons, start, volume } = createExecutionScene(DONE);
   await using pod = await start("a", { settings: { eventAgeMsMax: 1000 } });
   const settled = await clock.runUntil(pod.execute(PLANNED));
   expect(settled).toMatchObject({ outcome: "rejected", attempt: 0, reason: "too-old" });
   expect(volume.paths().filter((path) => path.startsWith("claims/"))).toEqual([]);
   expect(deadLetterReasons()).toEqual([]);
-  expect(target.sends).toEqual([]);
+  expect(sender.sends).toEqual([]);
   expect(pod.metrics.total("actions", { result: "too-old" })).toBe(1);
 });
 
 test("an event that grew too old while it was claimed is rejected and dead-lettered, not sent", async () => {
-  const { clock, target, deadLetterReasons, start, file } = createExecutionScene(DONE);
+  const { clock, sender, deadLetterReasons, start, file } = createExecutionScene(DONE);
   const startedOnMs = clock.wallMs() - 86_400_000 + 50;
   const fault = failing({ operation: "link", path: /claim$/, phase: "before" }, "EIO");
   await using pod = await start("a", { intercept: fault.intercept });
@@ -30,22 +30,22 @@ test("an event that grew too old while it was claimed is rejected and dead-lette
   expect(fault.fired()).toBe(1);
   expect(file("outcome")).toMatchObject({ outcome: "rejected", reason: "too-old" });
   expect(deadLetterReasons()).toEqual(["too-old"]);
-  expect(target.sends).toEqual([]);
+  expect(sender.sends).toEqual([]);
 });
 
 test("a key whose next attempt would be too old is dead-lettered with its last end", async () => {
-  const { clock, target, deadLetterReasons, start } = createExecutionScene(NOT_APPLIED);
+  const { clock, sender, deadLetterReasons, start } = createExecutionScene(NOT_APPLIED);
   const startedOnMs = clock.wallMs() - 86_400_000 + 50;
   await using pod = await start("a");
   const incident = { ...PLANNED.incident, startedOnMs };
   const settled = await clock.runUntil(pod.execute({ ...PLANNED, incident }));
   expect(settled).toMatchObject({ outcome: "failed-not-applied", attempt: 1 });
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
   expect(deadLetterReasons()).toEqual(["failed-not-applied"]);
 });
 
 test("an attempt whose deadline passed before the send is certainly not applied", async () => {
-  const { clock, target, start, file } = createExecutionScene(DONE);
+  const { clock, sender, start, file } = createExecutionScene(DONE);
   // The first try's reply is lost: the claim may stand since then, so the deadline runs since then.
   const fault = failing({ operation: "link", path: /claim$/, phase: "after" }, "EIO");
   await using pod = await start("a", { intercept: fault.intercept });
@@ -55,11 +55,11 @@ test("an attempt whose deadline passed before the send is certainly not applied"
     reason: "deadline-passed",
   });
   expect(settled).toMatchObject({ outcome: "done", attempt: 2 });
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
 });
 
 test("a partition revoked between claim and send: not applied, nothing sent, nothing committed", async () => {
-  const { clock, target, start, file } = createExecutionScene(DONE);
+  const { clock, sender, start, file } = createExecutionScene(DONE);
   await using pod = await start("a", {
     intercept({ operation, path, phase }) {
       if (operation === "link" && path === attemptPath("claim") && phase === "after") pod.revoke();
@@ -68,25 +68,25 @@ test("a partition revoked between claim and send: not applied, nothing sent, not
   const work = pod.execute(PLANNED).catch((error: unknown) => error);
   expect(await clock.runUntil(work)).toMatchObject({ code: "assignment-lost" });
   expect(file("outcome")).toMatchObject({ outcome: "failed-not-applied", reason: "revoked" });
-  expect(target.sends).toEqual([]);
+  expect(sender.sends).toEqual([]);
 
   await using next = await start("b");
   expect(await clock.runUntil(next.execute(PLANNED))).toMatchObject({
     outcome: "done",
     attempt: 2,
   });
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
 });
 
 test("nothing is claimed for a partition that is revoked, or a process that stops", async () => {
-  const { start, target, volume } = createExecutionScene(DONE);
+  const { start, sender, volume } = createExecutionScene(DONE);
   await using revoked = await start("a");
   await using stopped = await start("b");
   revoked.revoke();
   stopped.stop();
   await expect(revoked.execute(PLANNED)).rejects.toMatchObject({ code: "assignment-lost" });
   await expect(stopped.execute(PLANNED)).rejects.toMatchObject({ code: "assignment-lost" });
-  expect(target.sends).toEqual([]);
+  expect(sender.sends).toEqual([]);
   expect(volume.paths()).not.toContain(attemptPath("claim"));
 });
 
@@ -135,11 +135,11 @@ test("the outcome of a send that ends long after the stop is tried again when th
 });
 
 test("a backoff between attempts ends at once when the process stops", async () => {
-  const { clock, start, target } = createExecutionScene(NOT_APPLIED);
+  const { clock, start, sender } = createExecutionScene(NOT_APPLIED);
   await using pod = await start("a");
   const work = pod.execute(PLANNED).catch((error: unknown) => error);
   await clock.advance(0);
   pod.stop();
   expect(await work).toMatchObject({ code: "assignment-lost" });
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
 });

@@ -74,10 +74,10 @@ test.each([
     },
   },
 ])("$name is claimed and not sent", async ({ planned }) => {
-  const { clock, start, target } = createExecutionScene(DONE);
+  const { clock, start, sender } = createExecutionScene(DONE);
   await using pod = await start("a");
   await clock.runUntil(pod.execute(planned));
-  expect(target.sends).toEqual([]);
+  expect(sender.sends).toEqual([]);
   expect(lines(pod).slice(0, 1)).toEqual([
     { level: "info", event: "action.claimed", fields: BEGUN },
   ]);
@@ -85,13 +85,13 @@ test.each([
 });
 
 test("an action over its limit is claimed and not sent", async () => {
-  const { clock, start, target } = createExecutionScene(DONE);
+  const { clock, start, sender } = createExecutionScene(DONE);
   await using pod = await start("a");
   const limits = { runsPerHourMax: 1 };
   const incident = { ...PLANNED.incident, id: "incident-0" };
   await clock.runUntil(pod.execute({ ...PLANNED, key: "0".repeat(64), incident, limits }));
   await clock.runUntil(pod.execute({ ...PLANNED, limits }));
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
   expect(eventsOf(pod).slice(3)).toEqual(["action.claimed", "action.ended"]);
 });
 
@@ -126,7 +126,7 @@ test("whoever comes second to the name of a claim says neither", async () => {
 
 test("what was revoked behind its claim was not sent", async () => {
   const pods: ExecutingPod[] = [];
-  const { clock, start, target } = createExecutionScene(DONE);
+  const { clock, start, sender } = createExecutionScene(DONE);
   await using pod = await start("a", {
     intercept: ({ operation, path }) => {
       if (operation === "link" && path.endsWith(".claim")) pods[0]?.revoke();
@@ -134,16 +134,16 @@ test("what was revoked behind its claim was not sent", async () => {
   });
   pods.push(pod);
   await clock.runUntil(pod.execute(PLANNED).catch(() => undefined));
-  expect(target.sends).toEqual([]);
+  expect(sender.sends).toEqual([]);
   expect(eventsOf(pod)).toEqual(["action.claimed", "action.ended"]);
 });
 
 test("every attempt of a key has one trace, and a parent of its own from the nonce of its claim", async () => {
-  const { clock, start, target, file } = createExecutionScene(NOT_APPLIED, DONE);
+  const { clock, start, sender, file } = createExecutionScene(NOT_APPLIED, DONE);
   await using pod = await start("a");
   await clock.runUntil(pod.execute(PLANNED));
   const trace = PLANNED.key.slice(0, 32);
-  expect(target.sends.map((send) => send.traceparent)).toEqual([
+  expect(sender.sends.map((send) => send.traceparent)).toEqual([
     `00-${trace}-${String(file("claim", 1).nonce).slice(0, 16)}-01`,
     `00-${trace}-${String(file("claim", 2).nonce).slice(0, 16)}-01`,
   ]);

@@ -9,7 +9,7 @@ const { key: KEY } = PLANNED;
 
 test("an in-doubt that another pod was faster to write is that pod's: not counted again, and its resolution holds", async () => {
   const scene = createExecutionScene(() => new Promise(() => undefined), DONE);
-  const { clock, volume, target, deadLetterReasons } = scene;
+  const { clock, volume, sender, deadLetterReasons } = scene;
   await using dead = await scene.start("dead");
   void dead.execute(PLANNED).catch(() => undefined);
   await clock.advance(0);
@@ -34,7 +34,7 @@ test("an in-doubt that another pod was faster to write is that pod's: not counte
   const settled = await clock.runUntil(pod.execute(PLANNED));
   expect(settled).toMatchObject({ outcome: "done", reason: "resolved by eve", suppressed: true });
   expect(deadLetterReasons()).toEqual([]);
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
   expect(pod.metrics.total("actions", { result: "in-doubt" })).toBe(0);
   expect(pod.log.events()).not.toContain("action.ended");
 });

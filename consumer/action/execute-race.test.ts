@@ -20,7 +20,7 @@ import { hasCode } from "#consumer/errors.ts";
 import type { Settled } from "./execute.ts";
 import type { SendResult } from "#consumer/ports.ts";
 
-/** What the target does at a send, and whether it had an effect. */
+/** What the action endpoint does at a send, and whether it had an effect. */
 const ANSWERS: readonly (SendResult & { readonly applied: boolean })[] = [
   { outcome: "done", detail: "200", applied: true },
   { outcome: "failed-not-applied", detail: "503", applied: false },
@@ -76,7 +76,7 @@ function createScene(answers: readonly number[]) {
             await broker.publish(record);
           },
         },
-        target: { send: () => send(name) },
+        sender: { send: () => send(name) },
         seed: runs,
         settings: { eventAgeMsMax: Number.POSITIVE_INFINITY },
         intercept: ({ operation, path, phase }) =>

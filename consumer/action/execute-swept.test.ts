@@ -31,7 +31,7 @@ const DOUBT: Outcome = {
 
 test("a key that was settled and swept while a pod waited for it is too old, not in doubt", async () => {
   const hung = Promise.withResolvers<SendResult>();
-  const { volume, clock, target, deadLetterReasons, start } = createExecutionScene(
+  const { volume, clock, sender, deadLetterReasons, start } = createExecutionScene(
     () => hung.promise,
   );
   await using slow = await start("a");
@@ -51,7 +51,7 @@ test("a key that was settled and swept while a pod waited for it is too old, not
   expect(settled).toMatchObject({ outcome: "rejected", attempt: 0, reason: "too-old" });
   expect(deadLetterReasons()).toEqual([]);
   expect(pod.metrics.total("actions", { result: "in-doubt" })).toBe(0);
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
 });
 
 test("a retry that finds its attempts swept after its delay is too old, and has no dead letter", async () => {
@@ -166,7 +166,7 @@ function publishHorizon(volume: MemoryVolume): void {
 const RAISED = { eventAgeMsMax: 10 * 86_400_000 };
 
 test("a claim that a pod links which slept while the key was done and swept is not acted on, though its limit is higher", async () => {
-  const { volume, clock, target, deadLetterReasons, start, file } = createExecutionScene(DONE);
+  const { volume, clock, sender, deadLetterReasons, start, file } = createExecutionScene(DONE);
   const wakes = Promise.withResolvers<void>();
   await using slow = await start("b", {
     settings: RAISED,
@@ -192,13 +192,13 @@ test("a claim that a pod links which slept while the key was done and swept is n
 
   wakes.resolve();
   expect(await clock.runUntil(late)).toMatchObject({ outcome: "in-doubt", attempt: 1 });
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
   expect(deadLetterReasons()).toEqual(["in-doubt"]);
   expect(file("outcome")).toMatchObject({ outcome: "in-doubt", reason: "orphaned" });
 });
 
 test("an event at the horizon is dead-lettered as in doubt, once, and nothing is claimed; one behind it acts", async () => {
-  const { volume, clock, target, broker, deadLetterReasons, start } = createExecutionScene(DONE);
+  const { volume, clock, sender, broker, deadLetterReasons, start } = createExecutionScene(DONE);
   publishHorizon(volume);
   await using pod = await start("a");
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ outcome: "in-doubt" });
@@ -210,11 +210,11 @@ test("an event at the horizon is dead-lettered as in doubt, once, and nothing is
   const later = { ...incident, startedOnMs: startedOnMs + 1 };
   const key = PLANNED.key.replace(/^./, "0");
   await clock.runUntil(pod.execute(plannedAction({ key, incident: later })));
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
 });
 
 test("an attempt that was not applied is not followed by another one below the horizon: its letter says so", async () => {
-  const { volume, clock, target, deadLetterReasons, start } = createExecutionScene({
+  const { volume, clock, sender, deadLetterReasons, start } = createExecutionScene({
     outcome: "failed-not-applied",
     detail: "503",
   });
@@ -224,7 +224,7 @@ test("an attempt that was not applied is not followed by another one below the h
   await clock.advance(0);
   publishHorizon(volume);
   expect(await clock.runUntil(work)).toMatchObject({ outcome: "failed-not-applied", attempt: 1 });
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
   expect(deadLetterReasons()).toEqual(["failed-not-applied"]);
 });
 

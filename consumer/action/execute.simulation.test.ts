@@ -7,7 +7,7 @@ import { createSeededRandom } from "#fixtures/ports/clock.ts";
 import {
   EXECUTOR_SETTINGS,
   createRecordedBroker,
-  createRecordedTarget,
+  createRecordedSender,
   plannedAction,
   sourceRecord,
 } from "#fixtures/consumer/execution.ts";
@@ -21,7 +21,7 @@ test("four pods that get every action at once, on a real directory, send each on
   const root = await mkdtemp(join(tmpdir(), "history-"));
   try {
     const clock = createSystemClock();
-    const target = createRecordedTarget({ outcome: "done", detail: "200" });
+    const sender = createRecordedSender({ outcome: "done", detail: "200" });
     const pods = await Promise.all(["a", "b", "c", "d"].map((name) => startPod(name, root)));
     const actions = Array.from({ length: 50 }, (_, index) => {
       const id = `incident-${index}`;
@@ -34,8 +34,8 @@ test("four pods that get every action at once, on a real directory, send each on
     const ends = await Promise.all(executions);
 
     expect(ends.every(({ outcome }) => outcome === "done")).toBe(true);
-    expect(target.sends).toHaveLength(actions.length);
-    expect(new Set(target.sends.map(({ key }) => key)).size).toBe(actions.length);
+    expect(sender.sends).toHaveLength(actions.length);
+    expect(new Set(sender.sends.map(({ key }) => key)).size).toBe(actions.length);
     await Promise.all(pods.map(({ history }) => history.close()));
     expect(await readdir(join(root, "temporary"))).toEqual([]);
     const view: { entries: object } = JSON.parse(
@@ -59,7 +59,7 @@ test("four pods that get every action at once, on a real directory, send each on
       const executor = createExecutor({
         ...shared,
         history,
-        target,
+        sender,
         broker: createRecordedBroker(),
         settings: { ...EXECUTOR_SETTINGS, outcomePollMs: 20 },
       });

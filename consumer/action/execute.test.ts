@@ -9,11 +9,11 @@ const REJECTED: SendResult = { outcome: "rejected", detail: "400" };
 const PLANNED = plannedAction();
 
 test("an action is claimed, sent once, and its outcome written", async () => {
-  const { clock, target, broker, start, file, volume } = createExecutionScene(DONE);
+  const { clock, sender, broker, start, file, volume } = createExecutionScene(DONE);
   await using pod = await start("a");
   const settled = await clock.runUntil(pod.execute(PLANNED));
   expect(settled).toMatchObject({ outcome: "done", attempt: 1, suppressed: false });
-  expect(target.sends).toEqual([
+  expect(sender.sends).toEqual([
     { key: PLANNED.key, traceparent: expect.any(String), deadlineMs: 30_000 },
   ]);
   expect(file("claim")).toMatchObject({
@@ -50,18 +50,18 @@ test("the claim outlives a loss of power at the moment of the send", async () =>
 });
 
 test("outcome and journal outlive a loss of power when the action is settled", async () => {
-  const { clock, start, volume, target } = createExecutionScene(DONE);
+  const { clock, start, volume, sender } = createExecutionScene(DONE);
   const pod = await start("a");
   await clock.runUntil(pod.execute(PLANNED));
   volume.losePower();
   expect(volume.paths()).toContain(attemptPath("outcome"));
   await using next = await start("b");
   expect(next.history.lookup(PLANNED.key)).toMatchObject({ outcome: "done", pod: "a" });
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
 });
 
 test("a second delivery is answered by the index, without the volume", async () => {
-  const { clock, target, start } = createExecutionScene(DONE);
+  const { clock, sender, start } = createExecutionScene(DONE);
   let calls = 0;
   await using pod = await start("a", { intercept: () => void (calls += 1) });
   await clock.runUntil(pod.execute(PLANNED));
@@ -69,17 +69,17 @@ test("a second delivery is answered by the index, without the volume", async () 
   const again = await clock.runUntil(pod.execute(PLANNED));
   expect(again).toMatchObject({ outcome: "done", attempt: 1, suppressed: true });
   expect(calls).toBe(before);
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
 });
 
 test("a pod that never heard of the key finds the outcome done and sends nothing", async () => {
-  const { clock, target, start } = createExecutionScene(DONE);
+  const { clock, sender, start } = createExecutionScene(DONE);
   await using a = await start("a");
   await using b = await start("b");
   await clock.runUntil(a.execute(PLANNED));
   const settled = await clock.runUntil(b.execute(PLANNED));
   expect(settled).toMatchObject({ outcome: "done", suppressed: true });
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
 });
 
 test("a refused action is dead-lettered with the original bytes, and settled when that is acknowledged", async () => {
@@ -131,13 +131,13 @@ test("without the acknowledgement of its dead letter an action is never settled"
 });
 
 test("an attempt that was certainly not applied is followed by the next, after a delay", async () => {
-  const { clock, target, start, file } = createExecutionScene(NOT_APPLIED, DONE);
+  const { clock, sender, start, file } = createExecutionScene(NOT_APPLIED, DONE);
   await using pod = await start("a");
   const startMs = clock.monotonicMs();
   const settled = await clock.runUntil(pod.execute(PLANNED));
   expect(settled).toMatchObject({ outcome: "done", attempt: 2, suppressed: false });
   expect(clock.monotonicMs() - startMs).toBeGreaterThanOrEqual(250);
-  expect(target.sends).toHaveLength(2);
+  expect(sender.sends).toHaveLength(2);
   expect([file("outcome", 1).outcome, file("outcome", 2).outcome]).toEqual([
     "failed-not-applied",
     "done",
@@ -145,29 +145,29 @@ test("an attempt that was certainly not applied is followed by the next, after a
 });
 
 test("the last attempt that was not applied is dead-lettered", async () => {
-  const { clock, target, deadLetterReasons, start } = createExecutionScene(NOT_APPLIED);
+  const { clock, sender, deadLetterReasons, start } = createExecutionScene(NOT_APPLIED);
   await using pod = await start("a");
   const settled = await clock.runUntil(pod.execute(PLANNED));
   expect(settled).toMatchObject({ outcome: "failed-not-applied", attempt: 3 });
-  expect(target.sends).toHaveLength(3);
+  expect(sender.sends).toHaveLength(3);
   expect(deadLetterReasons()).toEqual(["failed-not-applied"]);
 });
 
 test("an attempt in doubt is not repeated, but dead-lettered", async () => {
-  const { clock, target, deadLetterReasons, start } = createExecutionScene(IN_DOUBT);
+  const { clock, sender, deadLetterReasons, start } = createExecutionScene(IN_DOUBT);
   await using pod = await start("a");
   const settled = await clock.runUntil(pod.execute(PLANNED));
   expect(settled).toMatchObject({ outcome: "in-doubt", attempt: 1 });
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
   expect(deadLetterReasons()).toEqual(["in-doubt"]);
 });
 
 test("an attempt in doubt is repeated when the action is declared idempotent", async () => {
-  const { clock, target, deadLetterReasons, start } = createExecutionScene(IN_DOUBT, DONE);
+  const { clock, sender, deadLetterReasons, start } = createExecutionScene(IN_DOUBT, DONE);
   await using pod = await start("a");
   const settled = await clock.runUntil(pod.execute({ ...PLANNED, idempotent: true }));
   expect(settled).toMatchObject({ outcome: "done", attempt: 2 });
-  expect(target.sends).toHaveLength(2);
+  expect(sender.sends).toHaveLength(2);
   expect(deadLetterReasons()).toEqual([]);
 });
 
@@ -181,13 +181,13 @@ test("a sender that throws leaves the attempt in doubt", async () => {
 });
 
 test("a dry run claims and ends, and sends nothing", async () => {
-  const { clock, target, start, file } = createExecutionScene(DONE);
+  const { clock, sender, start, file } = createExecutionScene(DONE);
   await using pod = await start("a");
   const settled = await clock.runUntil(pod.execute({ ...PLANNED, dryRun: true }));
   expect(settled).toMatchObject({
     outcome: "done",
     reason: "dry-run: POST https://target.test/tickets",
   });
-  expect(target.sends).toEqual([]);
+  expect(sender.sends).toEqual([]);
   expect(file("outcome")).toMatchObject({ outcome: "done", reason: "dry-run" });
 });

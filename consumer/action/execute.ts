@@ -17,7 +17,7 @@ import type { History, Pod } from "#consumer/history/history.ts";
 import type { PlannedAction, RejectedAction } from "#consumer/planning/plan.ts";
 import type { RunAdmissions } from "./limits.ts";
 import type {
-  ActionTarget,
+  ActionSender,
   Assignment,
   Broker,
   Log,
@@ -79,7 +79,7 @@ export interface ExecutorSettings {
 
 export interface ExecutorDependencies {
   readonly history: History;
-  readonly target: ActionTarget;
+  readonly sender: ActionSender;
   readonly broker: Pick<Broker, "publish">;
   readonly random: Random;
   readonly log: Log;

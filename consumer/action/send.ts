@@ -32,7 +32,7 @@ export async function send(
   claim: Claim,
   deadlineMs: number,
 ): Promise<SendResult> {
-  const { clock, log, metrics, target } = dependencies;
+  const { clock, log, metrics, sender } = dependencies;
   const { key, spec } = planned;
   const options = {
     idempotencyKey: key,
@@ -42,7 +42,7 @@ export async function send(
   log.info("action.sending", attemptFields(planned, claim));
   const startMs = clock.monotonicMs();
   try {
-    return await sends.during(() => target.send(spec, options));
+    return await sends.during(() => sender.send(spec, options));
   } catch (error) {
     log.error("action.target-failed", { key, error });
     return { outcome: "in-doubt", detail: "the sender failed" };

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import type { CommandAction, SendResult } from "#consumer/ports.ts";
-import { createActionTarget } from "./action-target.ts";
+import { createActionSender } from "./action-sender.ts";
 import { sendCommand } from "./command-action.ts";
 
 const TRACEPARENT = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01";
@@ -172,15 +172,15 @@ describe("command action", () => {
     expect(result.detail.endsWith("xend")).toBe(true);
   });
 
-  it("is killed when the target is disposed", async () => {
-    const target = createActionTarget({
+  it("is killed when the sender is disposed", async () => {
+    const sender = createActionSender({
       identity: { current: () => Promise.reject(new Error("none")), state: { ready: true } },
     });
-    const sending = target.send(
+    const sending = sender.send(
       { type: "command", command: ["/bin/sleep", "600"], environment: {} },
       { idempotencyKey: "k", traceparent: TRACEPARENT, deadlineMs: 60_000 },
     );
-    target[Symbol.dispose]();
+    sender[Symbol.dispose]();
     expect(await sending).toStrictEqual({
       outcome: "in-doubt",
       detail: "the process ended, killed",

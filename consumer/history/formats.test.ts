@@ -73,7 +73,7 @@ test("claims and outcomes of format 0 are read, and suppress", async () => {
   }
   await using next = await scene.start("next");
   await scene.clock.runUntil(next.execute(PLANNED));
-  expect(scene.target.sends).toHaveLength(1);
+  expect(scene.sender.sends).toHaveLength(1);
   await owner.history.close();
 });
 
@@ -120,7 +120,7 @@ test("from the reading version to the writing one and back: every key is sent on
   await sent("writing", WRITING, [a, b]);
   await sent("reading again", READING, [a, b, c]);
   await sent("writing again", WRITING, [a, b, c]);
-  expect(scene.target.sends.map(({ key }) => key)).toEqual([a, b, c]);
+  expect(scene.sender.sends.map(({ key }) => key)).toEqual([a, b, c]);
 });
 
 test("beside a version that it cannot read a pod sends nothing and is not ready", async () => {
@@ -138,11 +138,11 @@ test("beside a version that it cannot read a pod sends nothing and is not ready"
     ready: false,
     reason: expect.stringMatching(/format 2, this version reads format 0 to 1: a newer version/),
   });
-  expect(scene.target.sends).toHaveLength(1);
+  expect(scene.sender.sends).toHaveLength(1);
   old.revoke();
   await scene.clock.advance(60_000);
   expect(await settled).toBe("given up");
-  expect(scene.target.sends).toHaveLength(1);
+  expect(scene.sender.sends).toHaveLength(1);
 });
 
 test("a rollback past the reading version is refused at the start, and changes nothing", async () => {

@@ -142,7 +142,7 @@ test("a resolution is a record of its own, audited in a sealed journal, and perm
   await expect(resolveIn(scene)).rejects.toThrow(/was resolved as failed-not-applied by eve/);
 
   await scene.clock.runUntil(pod.execute(PLANNED));
-  expect(scene.target.sends).toHaveLength(2);
+  expect(scene.sender.sends).toHaveLength(2);
   await expect(resolveIn(scene)).rejects.toThrow(/attempt 2 ended as done/);
   expect(await history(scene, "verify")).toMatchObject({ exitCode: 0 });
   expect(scene.volume.paths().filter((path) => path.startsWith("temporary/"))).toEqual([]);

@@ -9,7 +9,7 @@ import { createRunAdmissions } from "#consumer/action/limits.ts";
 import { createPipeline, type Pipeline } from "#consumer/intake/pipeline.ts";
 import { sweptDeadLetter } from "#consumer/action/swept-dead-letter.ts";
 import type {
-  ActionTarget,
+  ActionSender,
   BatchHandler,
   Broker,
   Clock,
@@ -28,7 +28,7 @@ interface AssemblyDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly files: Files;
-  readonly target: ActionTarget;
+  readonly sender: ActionSender;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly pod: Pod;

@@ -36,7 +36,7 @@ function refuse({ broker }: Process): () => void {
 const committed = ({ broker }: Process): bigint[] =>
   broker.commits.map(({ nextOffset }) => nextOffset);
 
-const sent = ({ target }: Process): number => target.sends.length;
+const sent = ({ sender }: Process): number => sender.sends.length;
 
 async function stop(process: ConsumerProcess): Promise<void> {
   process.terminate();
@@ -185,7 +185,7 @@ describe("while the topic of dead letters refuses", () => {
     const { clock, volume } = process;
     const next = await runningConsumer({ rules: RULES, shared: { clock, volume } });
     await clock.runUntil(next.broker.deliver(records));
-    expect(next.target.sends).toEqual([]);
+    expect(next.sender.sends).toEqual([]);
     expect(next.broker.published).toHaveLength(LANES_MAX + 1);
     await stop(next);
   });

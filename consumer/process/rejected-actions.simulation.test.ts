@@ -23,8 +23,8 @@ const letters = (...processes: Process[]): (string | undefined)[][] =>
     broker.published.map(({ headers }) => [headers["dead-letter-reason"], headers["action"]]),
   );
 
-const sent = ({ target }: Process): string[] =>
-  target.sends.map(({ action }) => (action.type === "command" ? action.command[0] : action.url));
+const sent = ({ sender }: Process): string[] =>
+  sender.sends.map(({ action }) => (action.type === "command" ? action.command[0] : action.url));
 
 async function stop(process: ConsumerProcess): Promise<void> {
   process.terminate();
@@ -123,7 +123,7 @@ describe("an incident that started in the future", () => {
     const process = await runningConsumer({ execution: { clockSkewMsMax: 60_000 } });
     const started_on = Math.floor(process.clock.wallMs() / 1000) + 60;
     await process.clock.runUntil(process.broker.deliver(deliveries(1, { started_on })));
-    expect(process.target.sends).toHaveLength(1);
+    expect(process.sender.sends).toHaveLength(1);
     await stop(process);
   });
 
@@ -131,7 +131,7 @@ describe("an incident that started in the future", () => {
     const process = await runningConsumer({ execution: { clockSkewMsMax: 60_000 } });
     const started_on = Math.floor(process.clock.wallMs() / 1000) + 120;
     await process.clock.runUntil(process.broker.deliver(deliveries(1, { started_on })));
-    expect(process.target.sends).toEqual([]);
+    expect(process.sender.sends).toEqual([]);
     expect(letters(process)).toEqual([["undecodable", undefined]]);
     expect(process.volume.paths().filter((path) => path.startsWith("claims/"))).toEqual([]);
     await stop(process);

@@ -23,7 +23,7 @@ test("is unready while a partition stands still, says which, goes on with the ot
   );
   expect(process.health().liveness().alive).toBe(true);
   await process.clock.runUntil(process.broker.deliver([incident("a", 0n)]));
-  expect(process.target.sends).toHaveLength(1);
+  expect(process.sender.sends).toHaveLength(1);
   process.broker.standstills.pop();
   expect(process.health().readiness().ready).toBe(true);
   process.terminate();

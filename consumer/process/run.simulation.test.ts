@@ -154,10 +154,10 @@ describe("running", () => {
   test("an incident becomes an action, an entry of the history and a commit", async () => {
     const process = await runningConsumer();
     await process.clock.runUntil(process.broker.deliver([incident("a", 0n)]));
-    expect(process.target.sends).toHaveLength(1);
+    expect(process.sender.sends).toHaveLength(1);
     expect(process.broker.commits).toEqual([{ partition: 0, nextOffset: 1n }]);
     await process.clock.runUntil(process.broker.deliver([incident("a", 1n)]));
-    expect(process.target.sends).toHaveLength(1);
+    expect(process.sender.sends).toHaveLength(1);
     expect(process.broker.commits.at(-1)).toEqual({ partition: 0, nextOffset: 2n });
     process.terminate();
     await expect(process.clock.runUntil(process.exit)).resolves.toBe(0);
@@ -255,7 +255,7 @@ describe("SIGTERM", () => {
     const process = await runningConsumer({ send: () => send.promise });
     const batch = process.broker.deliver([incident("a", 0n), incident("a", 1n)]);
     batch.catch(() => undefined);
-    await until(process, () => process.target.sends.length === 1);
+    await until(process, () => process.sender.sends.length === 1);
     process.terminate();
     await process.clock.advance(1_000);
     expect(process.health().readiness()).toMatchObject({ ready: false, state: "draining" });
@@ -266,7 +266,7 @@ describe("SIGTERM", () => {
     await expect(batch).rejects.toMatchObject({ code: "assignment-lost" });
     expect(process.broker.commits).toEqual([{ partition: 0, nextOffset: 1n }]);
     expect(process.broker.refused).toEqual([]);
-    expect(process.target.sends).toHaveLength(1);
+    expect(process.sender.sends).toHaveLength(1);
     expect(process.calls).toEqual([
       "health served",
       "broker drained",
@@ -281,7 +281,7 @@ describe("SIGTERM", () => {
   test("is not held up beyond the drain by an action that does not end: code 70", async () => {
     const process = await runningConsumer({ send: never });
     process.broker.deliver([incident("a", 0n)]).catch(() => undefined);
-    await until(process, () => process.target.sends.length === 1);
+    await until(process, () => process.sender.sends.length === 1);
     const sinceMs = process.clock.monotonicMs();
     process.terminate();
     await expect(process.clock.runUntil(process.exit)).resolves.toBe(70);
@@ -298,7 +298,7 @@ describe("SIGTERM", () => {
       files: () => (stopped ? never() : undefined),
     });
     process.broker.deliver([incident("a", 0n)]).catch(() => undefined);
-    await until(process, () => process.target.sends.length === 1);
+    await until(process, () => process.sender.sends.length === 1);
     Object.assign(process.broker, { stop: never });
     const sinceMs = process.clock.monotonicMs();
     stopped = true;
@@ -354,11 +354,11 @@ describe("SIGTERM", () => {
             "health closed",
           ]);
           expect(process.calls.at(-1)).toBe("log flushed");
-          const keys = process.target.sends.map(({ idempotencyKey }) => idempotencyKey);
+          const keys = process.sender.sends.map(({ idempotencyKey }) => idempotencyKey);
           expect(new Set(keys).size).toBe(keys.length);
           const broker = process.brokers.at(-1);
           const next = Number(broker?.commits.at(-1)?.nextOffset ?? 0n);
-          const sent = process.target.sends.length;
+          const sent = process.sender.sends.length;
           // a, b, a again, c: the first n are terminal only when their incidents were sent.
           expect([0, 1, 2, 2, 3][next]).toBeLessThanOrEqual(sent);
           expect(broker?.refused ?? []).toEqual([]);

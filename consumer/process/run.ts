@@ -7,7 +7,7 @@ import { type History, openHistory, type Pod } from "#consumer/history/history.t
 import type { Lanes } from "#consumer/intake/lanes.ts";
 import { createLifecycle, type Lifecycle, type LivenessReport } from "./lifecycle.ts";
 import type {
-  ActionTarget,
+  ActionSender,
   BatchHandler,
   Broker,
   Clock,
@@ -51,7 +51,7 @@ export interface RunDependencies {
    * rotated password is seen; a new broker is made after `consume` rejected.
    */
   readonly createBroker: (credentials: () => Promise<Credentials>) => Broker;
-  readonly target: ActionTarget;
+  readonly sender: ActionSender;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly health: HealthServer;

@@ -45,7 +45,7 @@ describe("the horizon", () => {
     const shared = { clock, volume };
     const records = incidents(first, 20);
     await clock.runUntil(first.broker.deliver(records(0)));
-    expect(first.target.sends).toHaveLength(20);
+    expect(first.sender.sends).toHaveLength(20);
     // Every claim is swept, and its end past retention.
     await clock.advance(2 * HOUR_MS);
     await stop(first);
@@ -53,7 +53,7 @@ describe("the horizon", () => {
 
     const raised = await runningConsumer({ shared, execution: { eventAgeMsMax: DAY_MS } });
     await clock.runUntil(raised.broker.deliver(records(20)));
-    expect(raised.target.sends).toEqual([]);
+    expect(raised.sender.sends).toEqual([]);
     expect(raised.broker.commits.at(-1)?.nextOffset).toBe(40n);
     const letters = raised.broker.published.map(({ headers }) => headers["dead-letter-reason"]);
     expect(letters).toEqual(Array.from({ length: 20 }, () => "in-doubt"));
@@ -64,7 +64,7 @@ describe("the horizon", () => {
     await clock.runUntil(raised.broker.deliver(records(40)));
     expect(raised.broker.published).toHaveLength(20);
     await clock.runUntil(raised.broker.deliver(incidents(raised, 20)(60)));
-    expect(raised.target.sends).toHaveLength(20);
+    expect(raised.sender.sends).toHaveLength(20);
     await stop(raised);
   });
 
@@ -77,7 +77,7 @@ describe("the horizon", () => {
     const first = await runningConsumer({ shared, aheadMs: () => aheadMs });
     const records = incidents(first, 20);
     await clock.runUntil(first.broker.deliver(records(0)));
-    expect(first.target.sends).toHaveLength(20);
+    expect(first.sender.sends).toHaveLength(20);
     await stop(first);
 
     aheadMs = 3 * DAY_MS;
@@ -89,12 +89,12 @@ describe("the horizon", () => {
     aheadMs = 0;
     const next = await runningConsumer({ shared, aheadMs: () => aheadMs });
     await clock.runUntil(next.broker.deliver(records(20)));
-    expect(next.target.sends).toEqual([]);
+    expect(next.sender.sends).toEqual([]);
     expect(next.broker.published).toHaveLength(20);
     expect(next.broker.commits.at(-1)?.nextOffset).toBe(40n);
     // It moved only as far as claims went: what starts now is not held up for three days.
     await clock.runUntil(next.broker.deliver(incidents(next, 20)(40)));
-    expect(next.target.sends).toHaveLength(20);
+    expect(next.sender.sends).toHaveLength(20);
     await stop(next);
   });
 
@@ -110,13 +110,13 @@ describe("the horizon", () => {
     const { ready, reason } = process.health().readiness();
     expect(ready).toBe(false);
     expect(reason).toContain(`read the horizon: ${path}`);
-    expect(process.target.sends).toEqual([]);
+    expect(process.sender.sends).toEqual([]);
     expect(process.broker.commits).toEqual([]);
     expect(process.log.of("history.storage.failed")).not.toEqual([]);
 
     volume.put(path, whole);
     await clock.runUntil(delivered);
-    expect(process.target.sends).toHaveLength(3);
+    expect(process.sender.sends).toHaveLength(3);
     await until(process, isReady(process));
     await stop(process);
   });
@@ -129,7 +129,7 @@ describe("a clock beyond the skew", () => {
     const shared = { clock, volume };
     const records = incidents(first, 20);
     await clock.runUntil(first.broker.deliver(records(0)));
-    expect(first.target.sends).toHaveLength(20);
+    expect(first.sender.sends).toHaveLength(20);
     await stop(first);
 
     let aheadMs = 0;
@@ -144,7 +144,7 @@ describe("a clock beyond the skew", () => {
     // What the others knew by heart died with them: only the volume counts.
     const next = await runningConsumer({ shared });
     await clock.runUntil(next.broker.deliver(records(20)));
-    expect([...wrong.target.sends, ...next.target.sends]).toEqual([]);
+    expect([...wrong.sender.sends, ...next.sender.sends]).toEqual([]);
     expect(next.broker.commits.at(-1)?.nextOffset).toBe(40n);
     expect(during).toMatchObject({ ready: false });
     expect(wrong.log.of("history.storage.failed")).toHaveLength(1);
@@ -181,13 +181,13 @@ describe("a clock beyond the skew", () => {
       const delivered = process.broker.deliver(incidents(process, 3)(0));
       await process.clock.advance(10 * MINUTE_MS);
       expect(process.health().readiness().reason).toContain("the clock of this pod says");
-      expect(process.target.sends).toEqual([]);
+      expect(process.sender.sends).toEqual([]);
       expect(process.broker.commits).toEqual([]);
       expect(process.broker.published).toEqual([]);
 
       aheadMs = 0;
       await process.clock.runUntil(delivered);
-      expect(process.target.sends).toHaveLength(3);
+      expect(process.sender.sends).toHaveLength(3);
       expect(process.broker.commits.at(-1)?.nextOffset).toBe(3n);
       await until(process, isReady(process));
       await stop(process);
@@ -200,7 +200,7 @@ describe("a clock beyond the skew", () => {
     const records = incidents(process, 3);
     aheadMs = 25 * HOUR_MS;
     await process.broker.deliver(records(0));
-    expect(process.target.sends).toHaveLength(3);
+    expect(process.sender.sends).toHaveLength(3);
     expect(process.broker.commits.at(-1)?.nextOffset).toBe(3n);
     const stamped = process.volume
       .paths()

@@ -35,7 +35,7 @@ const outcomeSchema = z.object({
   nonce: z.string(),
   pod: z.string(),
   outcome: z.enum(ATTEMPT_OUTCOMES),
-  /** Why it is not, or not only, what the target said. */
+  /** Why it is not, or not only, what the action endpoint said. */
   reason: z.enum(["sent", "dry-run", "too-old", "deadline-passed", "revoked", "orphaned"]),
   /** With reason "dry-run", of a live run: why it was not sent; absent where it could not be made ready to send. */
   withheld: z.enum(["manual", "suppressed"]).optional(),

@@ -324,13 +324,13 @@ test("a view that a tool has written anew is ours; one of a newer version is ref
 });
 
 test("an action that an older consumer executed is not sent again, and another one is", async () => {
-  const { volume, clock, target, start } = createExecutionScene();
+  const { volume, clock, sender, start } = createExecutionScene();
   volume.put(PUBLISHED_FILE, JSON.stringify({ [OLD_KEY]: AT_MS }));
   await using pod = await start("a", { import: IMPORT });
   const suppressed = await clock.runUntil(pod.execute(PLANNED));
   expect(suppressed).toMatchObject({ outcome: "done", suppressed: true });
-  expect(target.sends).toEqual([]);
+  expect(sender.sends).toEqual([]);
   const incident = { ...PLANNED.incident, id: "incident-2" };
   await clock.runUntil(pod.execute({ ...PLANNED, key: "ab".repeat(32), incident }));
-  expect(target.sends).toHaveLength(1);
+  expect(sender.sends).toHaveLength(1);
 });

@@ -155,7 +155,7 @@ export function startModelPod(options: ModelPodOptions): ModelPod {
       broker: publisher,
       pod: identity,
       settings: { ...EXECUTION, eventAgeMsMax: limits.eventAgeMsMax },
-      target: {
+      sender: {
         async send(_action, { idempotencyKey: key, deadlineMs }) {
           const planned = current.get(key);
           const execution = executions.get(key);

@@ -1,11 +1,11 @@
-import type { ActionTarget, IdentitySource } from "#consumer/ports.ts";
+import type { ActionSender, IdentitySource } from "#consumer/ports.ts";
 import { sendCommand } from "./command-action.ts";
 import { sendHttp } from "./http/http-action.ts";
 
 /** Sends HTTP requests and runs commands. Disposing kills the commands that still run. */
-export function createActionTarget(options: {
+export function createActionSender(options: {
   readonly identity: IdentitySource;
-}): ActionTarget & Disposable {
+}): ActionSender & Disposable {
   const closing = new AbortController();
   return {
     send: (action, sending) =>
