@@ -44,7 +44,7 @@ export async function send(
   try {
     return await sends.during(() => sender.send(spec, options));
   } catch (error) {
-    log.error("action.target-failed", { key, error });
+    log.error("action.sender-failed", { key, error });
     return { outcome: "in-doubt", detail: "the sender failed" };
   } finally {
     metrics.observe("action", clock.monotonicMs() - startMs);
