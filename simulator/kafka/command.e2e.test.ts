@@ -13,13 +13,6 @@ import { remoteControl } from "./control/remote.ts";
 
 const MAIN = new URL("../main.ts", import.meta.url).pathname;
 
-const READER = {
-  resource: "TOPIC",
-  name: "incidents",
-  principal: "User:reader",
-  operation: "READ",
-};
-
 let directory: string;
 let authorityPem: string;
 
@@ -33,11 +26,6 @@ beforeAll(async () => {
   await writeFile(join(directory, "users.json"), JSON.stringify({ "sre-consumer": "p" }));
   await writeFile(join(directory, "token"), "correct-horse\n");
   await writeFile(join(directory, "empty"), "\n");
-  await writeFile(join(directory, "acls.json"), JSON.stringify([READER]));
-  await writeFile(
-    join(directory, "bad-acls.json"),
-    JSON.stringify([{ ...READER, operation: "EAT" }]),
-  );
 });
 
 afterAll(() => rm(directory, { recursive: true }));
@@ -109,31 +97,6 @@ test("as a process it is driven from outside, by whoever has the token", async (
   expect(await broker.stop()).toEqual({ code: 0, signal: null });
 });
 
-test("as a process it lets users do what the file of ACLs says, and super users everything", async () => {
-  const users = { reader: "p", nobody: "p", admin: "p" };
-  await writeFile(join(directory, "acl-users.json"), JSON.stringify(users));
-  const files = ["--users-file", "acl-users.json", "--acl-file", "acls.json"].map((option) =>
-    option.startsWith("--") ? option : join(directory, option),
-  );
-  const access = ["--sasl", "PLAIN", "--super-user", "User:admin", ...files];
-  await using broker = startSimulator(["kafka", "--topic", "incidents", ...access]);
-  const { bootstrap } = await broker.listening();
-  const topicsOf = async (username: string): Promise<string[]> => {
-    const admin = new Kafka({
-      brokers: [String(bootstrap)],
-      logLevel: logLevel.NOTHING,
-      sasl: { mechanism: "plain", username, password: "p" },
-    }).admin();
-    await admin.connect();
-    const topics = await admin.listTopics();
-    await admin.disconnect();
-    return topics;
-  };
-  expect(await topicsOf("reader")).toEqual(["incidents"]);
-  expect(await topicsOf("admin")).toEqual(["incidents"]);
-  expect(await topicsOf("nobody")).toEqual([]);
-});
-
 test("as a process it fails at its end when a rule never bit", async () => {
   await using broker = startSimulator(["kafka", "--control-port", "0"]);
   const { control } = await broker.listening();
@@ -153,7 +116,6 @@ test.each([
     ["--control-port", "0", "--control-host", "0.0.0.0"],
     "--control-host 0.0.0.0 is not loopback: --control-token-file is required",
   ],
-  [["--acl-file", "bad-acls.json"], "[0].operation"],
   [["--control-port", "0", "--control-token-file", "empty"], "--control-token-file empty is empty"],
 ])("%j is a usage error", async (options, message) => {
   const child = run(...options);

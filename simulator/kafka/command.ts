@@ -11,7 +11,6 @@ import type {
   ListenerTls,
   TopicOptions,
 } from "./cluster/options.ts";
-import type { AuthorizationOptions } from "./security/acls.ts";
 import type { SaslMechanism } from "./security/users.ts";
 import { PROTOCOL_EVENTS_MAX } from "./protocol/history.ts";
 import { startKafka } from "./cluster/start.ts";
@@ -40,11 +39,6 @@ export const command: Command = {
     "client-certificate": { type: "string" },
     sasl: { type: "string", multiple: true },
     "users-file": { type: "string" },
-    /** JSON array of ACLs (security/acl.ts); with them nobody else may do anything. Default: everybody may. */
-    "acl-file": { type: "string" },
-    /** Such as `User:admin`: may do everything. */
-    "super-user": { type: "string", multiple: true },
-    data: { type: "string" },
     topic: { type: "string", multiple: true },
     "session-timeout-ms-min": { type: "string" },
     "initial-rebalance-delay-ms": { type: "string" },
@@ -99,16 +93,13 @@ async function kafkaOptions(values: OptionValues): Promise<KafkaOptions> {
     nodes: integerOption(values, "nodes", 1),
     listeners: [await listener(values)],
     users: await users(values),
-    authorization: await authorization(values),
     topics: textsOption(values, "topic").map((text) => topic(text)),
     sessionTimeoutMsMin: integerOption(values, "session-timeout-ms-min", 6000),
     initialRebalanceDelayMs: integerOption(values, "initial-rebalance-delay-ms", 0),
     autoCreateTopics: values["no-auto-create-topics"] !== true,
   };
   if (options.nodes === 0) throw new UsageError("--nodes must be at least 1, got 0");
-  return values["data"] === undefined
-    ? options
-    : { ...options, directory: textOption(values, "data") };
+  return options;
 }
 
 async function listener(values: OptionValues): Promise<ListenerOptions> {
@@ -155,13 +146,6 @@ async function users(values: OptionValues): Promise<Record<string, string>> {
     throw new UsageError(`--users-file ${file}: the password of ${wrong[0]} must be a string`);
   }
   return Object.fromEntries(entries);
-}
-
-async function authorization(values: OptionValues): Promise<AuthorizationOptions> {
-  const superUsers = textsOption(values, "super-user");
-  if (values["acl-file"] === undefined) return { superUsers };
-  const { readAclFile } = await import("./security/acl-file.ts");
-  return { superUsers, acls: await readAclFile(textOption(values, "acl-file")) };
 }
 
 function mechanism(text: string): SaslMechanism {

@@ -1,5 +1,4 @@
 import type { TopicPartition } from "#simulator/kafka/cluster/events.ts";
-import { StorageFailure } from "#simulator/kafka/storage/appended-file.ts";
 import type { TopicRules } from "#simulator/kafka/topics/topic-config.ts";
 import type { Partition } from "#simulator/kafka/topics/topics.ts";
 import {
@@ -160,9 +159,6 @@ function appendTo(
     return append(partition, batch, rules.usesLogAppendTime ? nowMs : undefined);
   } catch (error) {
     if (error instanceof InvalidBatch) return { error: error.code, message: error.message };
-    if (error instanceof StorageFailure) {
-      return { error: "KAFKA_STORAGE_ERROR", message: error.message };
-    }
     throw error;
   }
 }

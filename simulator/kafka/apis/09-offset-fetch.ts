@@ -119,7 +119,7 @@ function answerGroup(
   if (refusal !== undefined) return { topics: [], errorCode: errorCode(refusal) };
   const offsets = context.cluster.groups.get(groupId)?.offsets;
   const positionIn = (topic: string, index: number) =>
-    requireStable && offsets?.pending.has(topic, index) === true
+    requireStable && offsets?.hasPending(topic, index) === true
       ? unstable(index)
       : position(index, offsets?.get(topic, index));
   const accessOf = (topic: string) => topicAccessRefusal(context, "DESCRIBE", topic);

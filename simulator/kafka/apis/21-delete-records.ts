@@ -50,8 +50,7 @@ function remove(topic: string, index: number, offset: bigint, context: RequestCo
   const { log } = led.partition;
   const wanted = offset === ALL ? log.endOffset : offset;
   if (wanted < 0n || wanted > log.endOffset) return failed(index, errorCode("OFFSET_OUT_OF_RANGE"));
-  if (wanted > log.startOffset)
-    context.cluster.deleteRecordsBefore(led.topic, led.partition, wanted);
+  if (wanted > log.startOffset) led.partition.log.deleteBefore(wanted);
   return { index, lowWatermark: log.startOffset, errorCode: 0 };
 }
 

@@ -22,9 +22,6 @@ import { addPartitionsToTxn } from "./24-add-partitions-to-txn.ts";
 import { addOffsetsToTxn } from "./25-add-offsets-to-txn.ts";
 import { endTxn } from "./26-end-txn.ts";
 import { txnOffsetCommit } from "./28-txn-offset-commit.ts";
-import { describeAcls } from "./29-describe-acls.ts";
-import { createAcls } from "./30-create-acls.ts";
-import { deleteAcls } from "./31-delete-acls.ts";
 import { describeConfigs } from "./32-describe-configs.ts";
 import { alterConfigs } from "./33-alter-configs.ts";
 import { saslAuthenticate } from "./36-sasl-authenticate.ts";
@@ -63,9 +60,6 @@ const SERVED: readonly Api[] = [
   addOffsetsToTxn,
   endTxn,
   txnOffsetCommit,
-  describeAcls,
-  createAcls,
-  deleteAcls,
   describeConfigs,
   alterConfigs,
   createPartitions,

@@ -6,9 +6,6 @@ import type { ClusterSettings } from "./options.ts";
 import { Acls } from "#simulator/kafka/security/acls.ts";
 import { Users } from "#simulator/kafka/security/users.ts";
 import type { TopicPartition } from "./events.ts";
-import { groupEntry, topicEntry, transactionEntry } from "#simulator/kafka/storage/snapshot.ts";
-import { MEMORY } from "#simulator/kafka/storage/storage.ts";
-import type { Storage } from "#simulator/kafka/storage/storage.ts";
 import type { Timers } from "./timers.ts";
 import { topicConfigFault, topicRules } from "#simulator/kafka/topics/topic-config.ts";
 import type { TopicConfig } from "#simulator/kafka/topics/topic-config.ts";
@@ -50,30 +47,20 @@ export class Cluster {
   readonly events = new Events();
   readonly protocol: ProtocolHistory;
   readonly #coordinators = new Map<string, number>();
-  readonly #storage: Storage;
   #nodes: readonly NodeView[] = [];
-  /** The last one that was given out. */
-  lastProducerId = 1000n;
+  #lastProducerId = 1000n;
 
-  constructor(
-    settings: ClusterSettings,
-    users: Readonly<Record<string, string>>,
-    timers: Timers,
-    storage = MEMORY,
-  ) {
+  constructor(settings: ClusterSettings, users: Readonly<Record<string, string>>, timers: Timers) {
     this.settings = settings;
     this.timers = timers;
-    this.#storage = storage;
     this.users = new Users(users);
-    this.acls = new Acls(settings.authorization, (change) => storage.record(change));
+    this.acls = new Acls(settings.authorization);
     this.protocol = new ProtocolHistory(settings.protocolEventsMax);
-    this.groups = new Groups(settings, timers, {
-      changed: (group, change) => storage.record(groupEntry(group, change)),
-      formed: (generation) => this.protocol.add({ ...generation, atMs: timers.nowMs() }),
-    });
+    this.groups = new Groups(settings, timers, (generation) =>
+      this.protocol.add({ ...generation, atMs: timers.nowMs() }),
+    );
     this.transactions = new Transactions(timers, {
       newProducerId: () => this.newProducerId(),
-      changed: (transaction) => storage.record(transactionEntry(transaction)),
       writeMarker: (partition, marker) => this.#writeMarker(partition, marker),
       settleOffsets: (group, producerId, committed) =>
         this.groups.get(group)?.offsets.settle(producerId, committed),
@@ -107,51 +94,24 @@ export class Cluster {
     const start = this.topics.all().length;
     const place = (partition: number): number[] => this.#replicas(start + partition);
     const rules = topicRules(config, this.settings.batchBytesMax);
-    const topic = this.topics.create(name, partitionCount, place, config, rules);
-    this.#storage.record(topicEntry(topic));
-    for (const partition of topic.partitions) this.#storage.attach(topic, partition);
-    return topic;
-  }
-
-  /** A topic that an earlier process has made, with the replicas of each partition. */
-  restoreTopic(
-    name: string,
-    id: string,
-    replicas: readonly (readonly number[])[],
-    config: TopicConfig,
-  ): Topic {
-    const rules = topicRules(config, this.settings.batchBytesMax);
-    const place = (partition: number): readonly number[] => replicas[partition] ?? [];
-    return this.topics.create(name, replicas.length, place, config, rules, id);
+    return this.topics.create(name, partitionCount, place, config, rules);
   }
 
   /** Replaces everything that was set for the topic; the settings are valid. */
   configureTopic(topic: Topic, config: TopicConfig): void {
     topic.config = config;
     topic.rules = topicRules(config, this.settings.batchBytesMax);
-    this.#storage.record(topicEntry(topic));
   }
 
   /** Adds partitions until there are `count`. */
   growTopic(topic: Topic, count: number): void {
-    const present = topic.partitions.length;
     addPartitions(topic, count, (partition) => this.#replicas(partition));
-    this.#storage.record(topicEntry(topic));
-    for (const added of topic.partitions.slice(present)) this.#storage.attach(topic, added);
   }
 
   /** Deletes the records and the committed offsets. */
   deleteTopic(topic: Topic): void {
-    this.#storage.record({ type: "topic-deleted", id: topic.id });
     this.topics.delete(topic);
     for (const group of this.groups.all()) group.offsets.deleteTopic(topic.name);
-    this.#storage.deleteTopic(topic);
-  }
-
-  /** Makes `offset` the first of the partition that can be fetched. */
-  deleteRecordsBefore(topic: Topic, partition: Partition, offset: bigint): void {
-    partition.log.deleteBefore(offset);
-    this.#storage.record(topicEntry(topic));
   }
 
   /** Id of the node that coordinates this group or transactional id, -1 when none lives. */
@@ -173,10 +133,9 @@ export class Cluster {
     return partition.replicas.filter((id) => this.#nodes[id - 1]?.alive === true);
   }
 
-  moveLeader(topic: Topic, partition: Partition, node: number): void {
+  moveLeader(partition: Partition, node: number): void {
     partition.leader = node;
     partition.leaderEpoch += 1;
-    this.#storage.record(topicEntry(topic));
     partition.log.wake();
   }
 
@@ -187,15 +146,14 @@ export class Cluster {
       for (const partition of topic.partitions) {
         if (living.has(partition.leader)) continue;
         const next = partition.replicas.find((replica) => living.has(replica)) ?? -1;
-        if (next !== partition.leader) this.moveLeader(topic, partition, next);
+        if (next !== partition.leader) this.moveLeader(partition, next);
       }
     }
   }
 
   newProducerId(): bigint {
-    this.lastProducerId += 1n;
-    this.#storage.record({ type: "producer-id", last: String(this.lastProducerId) });
-    return this.lastProducerId;
+    this.#lastProducerId += 1n;
+    return this.#lastProducerId;
   }
 
   /** Ends every timer and everyone who waits. Throws FaultNeverFiredError as `Faults.close` does. */
@@ -203,7 +161,6 @@ export class Cluster {
     this.groups.close();
     this.transactions.close();
     for (const topic of this.topics.all()) this.topics.delete(topic);
-    this.#storage[Symbol.dispose]();
     this.faults.close();
   }
 

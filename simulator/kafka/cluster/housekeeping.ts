@@ -29,7 +29,7 @@ function housekeep(cluster: Cluster): void {
       if (!topic.rules.deletes) continue;
       const retainedFrom = partition.log.retainedFrom(topic.rules, nowMs);
       if (retainedFrom > partition.log.startOffset) {
-        cluster.deleteRecordsBefore(topic, partition, retainedFrom);
+        partition.log.deleteBefore(retainedFrom);
       }
     }
   }

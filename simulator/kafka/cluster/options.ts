@@ -50,11 +50,6 @@ export interface KafkaOptions {
   readonly topics?: readonly (string | TopicOptions)[];
   /** Passwords by user name. */
   readonly users?: Readonly<Record<string, string>>;
-  /**
-   * Keeps records, offsets, topics, transactions and ACLs, so that they outlive the process, however it ends. Made
-   * where it is missing. `topics` that are in it are left as they are. Default: memory only.
-   */
-  readonly directory?: string;
   /** Default: everybody may do everything, until the first ACL is created. */
   readonly authorization?: AuthorizationOptions;
   /** Metadata about an unknown topic creates it. Default true. */
@@ -83,7 +78,7 @@ export interface KafkaOptions {
   readonly protocolEventsMax?: number;
 }
 
-export type ClusterSettings = Required<Omit<KafkaOptions, "topics" | "users" | "directory">>;
+export type ClusterSettings = Required<Omit<KafkaOptions, "topics" | "users">>;
 
 /** Throws RangeError for values that make no cluster. */
 export function clusterSettings(options: KafkaOptions): ClusterSettings {

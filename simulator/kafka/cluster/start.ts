@@ -14,8 +14,6 @@ import { readRecords } from "#simulator/kafka/topics/records.ts";
 import type { Isolation, StoredRecord } from "#simulator/kafka/topics/records.ts";
 import type { Transaction } from "#simulator/kafka/transactions/transaction.ts";
 import type { Acls } from "#simulator/kafka/security/acls.ts";
-import { MEMORY } from "#simulator/kafka/storage/storage.ts";
-import type { Storage } from "#simulator/kafka/storage/storage.ts";
 import { systemTimers } from "./timers.ts";
 import { topicConfigFault } from "#simulator/kafka/topics/topic-config.ts";
 
@@ -29,7 +27,7 @@ export interface KafkaCluster extends AsyncDisposable {
     delete(name: string): void;
   };
   /** Counts from the next request on. */
-  readonly acls: Pick<Acls, "add" | "find" | "delete">;
+  readonly acls: Pick<Acls, "add">;
   readonly faults: {
     /** Throws RangeError for an error name that Apache Kafka does not know. */
     add(rule: FaultRule): Fault;
@@ -70,7 +68,7 @@ interface TopicControl {
   /** Appends without a request: no fault bites it, and no node has to live. */
   append(record: NewRecord): Position;
   /**
-   * Appends bytes that are served as a batch of so many positions, unchecked and not kept in a directory: what compaction
+   * Appends bytes that are served as a batch of so many positions, unchecked: what compaction
    * leaves of a batch, damage, other formats. `bytes` is given the offset of the first position.
    */
   store(partition: number, positions: number, bytes: (baseOffset: bigint) => Buffer): void;
@@ -134,12 +132,11 @@ interface NodeControl {
 
 /**
  * Starts an Apache Kafka compatible cluster in this process. Throws RangeError for wrong options, and what listen(2)
- * says for a port that is taken, StorageFailure for a directory that cannot be read or written.
+ * says for a port that is taken.
  */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaCluster> {
-  const { users = {}, directory } = options;
-  const storage = directory === undefined ? MEMORY : await directoryStorage(directory);
-  const cluster = new Cluster(clusterSettings(options), users, systemTimers, storage);
+  const { users = {}, topics = [] } = options;
+  const cluster = new Cluster(clusterSettings(options), users, systemTimers);
   let connections = 0;
   const nextConnection = (): number => (connections += 1);
   const nodes = Array.from({ length: cluster.settings.nodes }, (_, index) => {
@@ -147,25 +144,16 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
   });
   cluster.setNodes(nodes);
   try {
-    storage.restore(cluster);
-    const kept = new Set(cluster.topics.all().map(({ name }) => name));
     await Promise.all(nodes.map((node) => node.start()));
     cluster.electLeaders();
-    for (const given of options.topics ?? []) {
-      const topic = typeof given === "string" ? { name: given } : given;
-      if (!kept.has(topic.name)) createTopic(cluster, topic);
+    for (const topic of topics) {
+      createTopic(cluster, typeof topic === "string" ? { name: topic } : topic);
     }
   } catch (error) {
     await stop(cluster, nodes);
     throw error;
   }
   return control(cluster, nodes, startHousekeeping(cluster));
-}
-
-/** Loaded by those alone that keep anything: its schemas cost more than the broker. */
-async function directoryStorage(directory: string): Promise<Storage> {
-  const { DirectoryStorage } = await import("#simulator/kafka/storage/directory.ts");
-  return new DirectoryStorage(directory);
 }
 
 function control(cluster: Cluster, nodes: readonly Node[], housekeeping: Disposable): KafkaCluster {
@@ -237,10 +225,9 @@ function topicControl(cluster: Cluster, name: string): TopicControl {
       if (!cluster.insyncReplicas(partition(index)).includes(node)) {
         throw new RangeError(`node ${node} has no living replica of ${name}-${index}`);
       }
-      cluster.moveLeader(topic, partition(index), node);
+      cluster.moveLeader(partition(index), node);
     },
-    deleteRecordsBefore: (index, offset) =>
-      cluster.deleteRecordsBefore(topic, partition(index), offset),
+    deleteRecordsBefore: (index, offset) => partition(index).log.deleteBefore(offset),
   };
 }
 

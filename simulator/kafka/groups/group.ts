@@ -33,7 +33,7 @@ export type GroupState = "Empty" | "PreparingRebalance" | "CompletingRebalance" 
  */
 export class Group {
   readonly id: string;
-  readonly offsets: CommittedOffsets;
+  readonly offsets = new CommittedOffsets();
   readonly #timers: Timers;
   readonly #initialRebalanceDelayMs: number;
   readonly #onFormed: (generation: Omit<GenerationFormed, "atMs">) => void;
@@ -53,11 +53,9 @@ export class Group {
     id: string,
     timers: Timers,
     initialRebalanceDelayMs: number,
-    offsets = new CommittedOffsets(),
     onFormed: (generation: Omit<GenerationFormed, "atMs">) => void = () => {},
   ) {
     this.id = id;
-    this.offsets = offsets;
     this.#timers = timers;
     this.#emptySinceMs = timers.nowMs();
     this.#pending = new PendingMembers(timers, () => this.#tryCompleteJoin());

@@ -9,39 +9,10 @@ export interface CommittedOffset {
   readonly committedAtMs: number;
 }
 
-/** What happened to the offsets of one group. */
-export type OffsetChange =
-  | {
-      readonly type: "offset";
-      readonly topic: string;
-      readonly partition: number;
-      /** null: deleted. */
-      readonly committed: CommittedOffset | null;
-    }
-  | {
-      readonly type: "pending-offset";
-      readonly producerId: bigint;
-      readonly topic: string;
-      readonly partition: number;
-      readonly committed: CommittedOffset;
-    }
-  | {
-      readonly type: "offsets-settled";
-      readonly producerId: bigint;
-      readonly committed: boolean;
-    };
-
 /** Committed offsets of one group by topic and partition. */
 export class CommittedOffsets {
   readonly #topics = new Map<string, Map<number, CommittedOffset>>();
   readonly #pending = new PendingOffsets();
-  readonly #onChange: (change: OffsetChange) => void;
-
-  /** `onChange` is told before a change counts. */
-  constructor(onChange: (change: OffsetChange) => void = () => {}) {
-    this.#onChange = onChange;
-  }
-
   get isEmpty(): boolean {
     return this.#topics.size === 0 && this.#pending.size === 0;
   }
@@ -51,14 +22,14 @@ export class CommittedOffsets {
   }
 
   set(topic: string, partition: number, committed: CommittedOffset): void {
-    this.#onChange({ type: "offset", topic, partition, committed });
-    this.#set(topic, partition, committed);
+    const partitions = this.#topics.get(topic);
+    if (partitions === undefined) this.#topics.set(topic, new Map([[partition, committed]]));
+    else partitions.set(partition, committed);
   }
 
   delete(topic: string, partition: number): void {
     const partitions = this.#topics.get(topic);
     if (partitions?.has(partition) !== true) return;
-    this.#onChange({ type: "offset", topic, partition, committed: null });
     partitions.delete(partition);
     if (partitions.size === 0) this.#topics.delete(topic);
   }
@@ -72,9 +43,9 @@ export class CommittedOffsets {
     return this.#topics;
   }
 
-  /** Offsets that were committed in a transaction which has not ended yet. */
-  get pending(): Pick<PendingOffsets, "has" | "all"> {
-    return this.#pending;
+  /** Tells whether an open transaction has committed an offset of this partition. */
+  hasPending(topic: string, partition: number): boolean {
+    return this.#pending.has(topic, partition);
   }
 
   /** An offset that counts when the producer's transaction is committed. */
@@ -84,21 +55,13 @@ export class CommittedOffsets {
     partition: number,
     committed: CommittedOffset,
   ): void {
-    this.#onChange({ type: "pending-offset", producerId, topic, partition, committed });
     this.#pending.add(producerId, { topic, partition, committed });
   }
 
   /** A producer's transaction has ended: what it committed here counts, or is forgotten. */
   settle(producerId: bigint, committed: boolean): void {
-    this.#onChange({ type: "offsets-settled", producerId, committed });
     for (const offset of this.#pending.take(producerId)) {
-      if (committed) this.#set(offset.topic, offset.partition, offset.committed);
+      if (committed) this.set(offset.topic, offset.partition, offset.committed);
     }
-  }
-
-  #set(topic: string, partition: number, committed: CommittedOffset): void {
-    const partitions = this.#topics.get(topic);
-    if (partitions === undefined) this.#topics.set(topic, new Map([[partition, committed]]));
-    else partitions.set(partition, committed);
   }
 }

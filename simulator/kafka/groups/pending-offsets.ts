@@ -26,11 +26,6 @@ export class PendingOffsets {
     return taken;
   }
 
-  /** By producer. */
-  all(): ReadonlyMap<bigint, readonly PendingOffset[]> {
-    return this.#byProducer;
-  }
-
   has(topic: string, partition: number): boolean {
     return [...this.#byProducer.values()].some((offsets) =>
       offsets.some((one) => one.topic === topic && one.partition === partition),

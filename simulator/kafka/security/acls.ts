@@ -1,5 +1,5 @@
-import { appliesTo, matchesFilter, WILDCARD } from "./acl.ts";
-import type { Acl, AclFilter, Operation, ResourceType } from "./acl.ts";
+import { appliesTo, WILDCARD } from "./acl.ts";
+import type { Acl, Operation, ResourceType } from "./acl.ts";
 
 /** Who asks. */
 export interface Requester {
@@ -22,11 +22,6 @@ export interface AuthorizationOptions {
   readonly allowIfNoAcl?: boolean;
 }
 
-/** An entry came or went. */
-export type AclChange =
-  | { readonly type: "acl"; readonly acl: Acl }
-  | { readonly type: "acl-deleted"; readonly acl: Acl };
-
 /** An ALLOW of one of these allows DESCRIBE too. */
 const IMPLY_DESCRIBE: ReadonlySet<string> = new Set(["READ", "WRITE", "DELETE", "ALTER"]);
 
@@ -34,44 +29,19 @@ const IMPLY_DESCRIBE: ReadonlySet<string> = new Set(["READ", "WRITE", "DELETE", 
 export class Acls {
   readonly #superUsers: ReadonlySet<string>;
   readonly #allowIfNoAcl: boolean;
-  #onChange: (change: AclChange) => void = () => {};
   #acls: readonly Acl[] = [];
 
-  /** `onChange` is told what is added and deleted later on. */
-  constructor(
-    { superUsers = [], acls, allowIfNoAcl }: AuthorizationOptions,
-    onChange: (change: AclChange) => void = () => {},
-  ) {
+  constructor({ superUsers = [], acls, allowIfNoAcl }: AuthorizationOptions) {
     this.#superUsers = new Set(superUsers);
     this.#allowIfNoAcl = allowIfNoAcl ?? acls === undefined;
     for (const { pattern = "LITERAL", host = WILDCARD, permission = "ALLOW", ...acl } of acls ??
       []) {
       this.add({ ...acl, pattern, host, permission });
     }
-    this.#onChange = onChange;
   }
 
-  /** Entries that are there already are not added again. */
   add(acl: Acl): void {
-    if (this.find(acl).length > 0) return;
-    this.#onChange({ type: "acl", acl });
     this.#acls = [...this.#acls, acl];
-  }
-
-  all(): readonly Acl[] {
-    return this.#acls;
-  }
-
-  find(filter: AclFilter): readonly Acl[] {
-    return this.#acls.filter((acl) => matchesFilter(acl, filter));
-  }
-
-  /** Returns what was deleted. */
-  delete(filter: AclFilter): readonly Acl[] {
-    const deleted = this.find(filter);
-    for (const acl of deleted) this.#onChange({ type: "acl-deleted", acl });
-    this.#acls = this.#acls.filter((acl) => !deleted.includes(acl));
-    return deleted;
   }
 
   allows(

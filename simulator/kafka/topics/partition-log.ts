@@ -2,7 +2,7 @@ import { PartitionTransactions } from "./partition-transactions.ts";
 import type { TopicRules } from "./topic-config.ts";
 import { readMarker } from "#simulator/kafka/wire/control-batch.ts";
 import { placeBatch } from "#simulator/kafka/wire/record-batch.ts";
-import type { PlacedBatch, RecordBatch } from "#simulator/kafka/wire/record-batch.ts";
+import type { RecordBatch } from "#simulator/kafka/wire/record-batch.ts";
 
 /** A batch at its place in the log. */
 export interface StoredBatch {
@@ -17,14 +17,6 @@ export interface StoredBatch {
   readonly bytes: Buffer;
 }
 
-/** Where the batches of a log are kept beside memory. */
-export interface PartitionStore {
-  /** Returns when the batch will outlive this process. Throws StorageFailure. */
-  append(batch: Buffer): void;
-  /** Batches before these, which have so many bytes together, are not needed any longer. */
-  retain(batches: readonly StoredBatch[], bytes: number): void;
-}
-
 /** The records of one partition: whole batches in offset order, without gaps between them. */
 export class PartitionLog {
   readonly transactions = new PartitionTransactions();
@@ -33,7 +25,6 @@ export class PartitionLog {
   #startOffset = 0n;
   #endOffset = 0n;
   #bytes = 0;
-  #store: PartitionStore | undefined;
 
   /** The first offset that can be fetched. */
   get startOffset(): bigint {
@@ -63,16 +54,23 @@ export class PartitionLog {
   append(batch: RecordBatch, leaderEpoch: number, appendTimeMs?: number): bigint {
     const baseOffset = this.#endOffset;
     const bytes = placeBatch(batch, baseOffset, leaderEpoch, appendTimeMs);
-    this.#store?.append(bytes);
+    const lastOffset = baseOffset + BigInt(batch.lastOffsetDelta);
     const maxTimestampMs = appendTimeMs ?? batch.maxTimestampMs;
-    this.#add({ ...batch, baseOffset, leaderEpoch, maxTimestampMs, bytes });
+    const { producerId, transactional: isTransactional, control: isControl } = batch;
+    const place = { baseOffset, lastOffset, leaderEpoch, maxTimestampMs };
+    this.#batches.push({ ...place, producerId, isTransactional, isControl, bytes });
+    this.#endOffset = lastOffset + 1n;
+    this.#bytes += bytes.length;
+    if (isControl) {
+      this.transactions.ended(producerId, readMarker(batch).committed, baseOffset);
+    } else if (isTransactional) this.transactions.appended(producerId, baseOffset);
     this.wake();
     return baseOffset;
   }
 
   /**
    * Takes these bytes for a batch of so many positions, whatever they are: what compaction leaves, damage, other formats.
-   * They are in memory only. Their base offset is theirs to hold.
+   * Their base offset is theirs to hold.
    */
   store(bytes: Buffer, positions: number): void {
     const baseOffset = this.#endOffset;
@@ -82,14 +80,6 @@ export class PartitionLog {
     this.#endOffset = lastOffset + 1n;
     this.#bytes += bytes.length;
     this.wake();
-  }
-
-  /** Takes over what an earlier process has kept; called once, before the first append. */
-  restore(batches: readonly PlacedBatch[], startOffset: bigint, store: PartitionStore): void {
-    for (const batch of batches) this.#add(batch);
-    if (this.#endOffset < startOffset) this.#endOffset = startOffset;
-    this.#store = store;
-    this.deleteBefore(startOffset);
   }
 
   /**
@@ -122,7 +112,6 @@ export class PartitionLog {
     const gone = this.#batches.splice(0, kept === -1 ? this.#batches.length : kept);
     for (const { bytes } of gone) this.#bytes -= bytes.length;
     this.transactions.deleteBefore(offset);
-    this.#store?.retain(this.#batches, this.#bytes);
     this.wake();
   }
 
@@ -155,19 +144,6 @@ export class PartitionLog {
 
   wake(): void {
     for (const wakeUp of this.#waiters) wakeUp();
-  }
-
-  #add(batch: PlacedBatch): void {
-    const { baseOffset, leaderEpoch, maxTimestampMs, producerId, bytes } = batch;
-    const lastOffset = baseOffset + BigInt(batch.lastOffsetDelta);
-    const { transactional: isTransactional, control: isControl } = batch;
-    const place = { baseOffset, lastOffset, leaderEpoch, maxTimestampMs };
-    this.#batches.push({ ...place, producerId, isTransactional, isControl, bytes });
-    this.#endOffset = lastOffset + 1n;
-    this.#bytes += bytes.length;
-    if (isControl) {
-      this.transactions.ended(producerId, readMarker(batch).committed, baseOffset);
-    } else if (isTransactional) this.transactions.appended(producerId, baseOffset);
   }
 
   /** First batch whose last offset is at or after `offset`. */

@@ -64,9 +64,8 @@ export class Topics {
     placement: (partition: number) => readonly number[],
     config: TopicConfig,
     rules: TopicRules,
-    id: string = randomUUID(),
   ): Topic {
-    const topic = { name, id, partitions: [], config, rules };
+    const topic = { name, id: randomUUID(), partitions: [], config, rules };
     this.#byName.set(name, topic);
     this.#byId.set(topic.id, topic);
     addPartitions(topic, partitionCount, placement);

@@ -2,16 +2,10 @@ import type { TopicPartition } from "#simulator/kafka/cluster/events.ts";
 import type { Timer } from "#simulator/kafka/cluster/timers.ts";
 
 /**
- * `PrepareCommit` and `PrepareAbort` last until all markers are written. That takes no time here: only a process that
- * died in between leaves them behind.
+ * `PrepareCommit` and `PrepareAbort` are missing: all markers of a transaction are written in the moment of its end,
+ * so that nobody ever sees those states.
  */
-type TransactionState =
-  | "Empty"
-  | "Ongoing"
-  | "PrepareCommit"
-  | "PrepareAbort"
-  | "CompleteCommit"
-  | "CompleteAbort";
+type TransactionState = "Empty" | "Ongoing" | "CompleteCommit" | "CompleteAbort";
 
 /** Who speaks for a transactional id. */
 export interface ProducerIdentity {

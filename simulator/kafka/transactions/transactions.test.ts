@@ -13,7 +13,6 @@ function setUp() {
   let producerIds = 0n;
   const transactions = new Transactions(timers, {
     newProducerId: () => (producerIds += 1n),
-    changed: () => {},
     writeMarker: ({ topic, partition }, { producerId, producerEpoch, committed }) => {
       effects.push(`${topic}-${partition} ${producerId}/${producerEpoch} ${committed}`);
     },

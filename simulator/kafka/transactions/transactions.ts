@@ -8,8 +8,6 @@ import type { ProducerIdentity, Transaction } from "./transaction.ts";
 /** What the transactions of a cluster act on. */
 export interface TransactionEffects {
   newProducerId(): bigint;
-  /** Told of every change before what follows from it is done. */
-  changed(transaction: Transaction): void;
   /** Ends the producer's transaction in this partition, if that is still there. */
   writeMarker(partition: TopicPartition, marker: TransactionMarker): void;
   /** Makes the offsets that the producer committed in its transaction count, or forgets them. */
@@ -55,10 +53,6 @@ export class Transactions {
       this.#fence(transaction);
       return "CONCURRENT_TRANSACTIONS";
     }
-    if (isEnding(transaction)) {
-      this.#finish(transaction);
-      return "CONCURRENT_TRANSACTIONS";
-    }
     const isLast = expected === undefined || expected.producerEpoch === transaction.producerEpoch;
     if (isEpochExhausted(transaction.producerEpoch) && isLast) this.#rotate(transaction, expected);
     else {
@@ -69,7 +63,6 @@ export class Transactions {
     transaction.timeoutMs = timeoutMs;
     transaction.state = "Empty";
     transaction.startedAtMs = -1;
-    this.#effects.changed(transaction);
     return { producerId: transaction.producerId, producerEpoch: transaction.producerEpoch };
   }
 
@@ -81,7 +74,6 @@ export class Transactions {
   ): ErrorName {
     const transaction = this.#current(id, producer);
     if (typeof transaction === "string") return transaction;
-    if (isEnding(transaction)) return "CONCURRENT_TRANSACTIONS";
     const { partitions = [], group } = added;
     if (transaction.state !== "Ongoing") this.#begin(transaction);
     const isNew = (one: TopicPartition): boolean => !hasPartition(transaction, one);
@@ -89,7 +81,6 @@ export class Transactions {
     if (group !== undefined) {
       transaction.groups = [...new Set([...transaction.groups, group])];
     }
-    this.#effects.changed(transaction);
     return "NONE";
   }
 
@@ -119,9 +110,6 @@ export class Transactions {
       this.#end(transaction, committed);
       return "NONE";
     }
-    if (transaction.state === (committed ? "PrepareCommit" : "PrepareAbort")) {
-      this.#finish(transaction);
-    }
     const ended = committed ? "CompleteCommit" : "CompleteAbort";
     return transaction.state === ended ? "NONE" : "INVALID_TXN_STATE";
   }
@@ -130,20 +118,6 @@ export class Transactions {
   abort(id: string): void {
     const transaction = this.#byId.get(id);
     if (transaction?.state === "Ongoing") this.#fence(transaction);
-  }
-
-  /** Takes over what an earlier process has kept: open transactions go on. */
-  restore(transactions: readonly Omit<Transaction, "timeout">[]): void {
-    for (const kept of transactions) {
-      const transaction: Transaction = { ...kept, timeout: undefined };
-      this.#byId.set(transaction.id, transaction);
-      if (transaction.state === "Ongoing") this.#limit(transaction);
-    }
-  }
-
-  /** Ends what an earlier process had begun to end. */
-  finishRestored(): void {
-    for (const transaction of this.all()) if (isEnding(transaction)) this.#finish(transaction);
   }
 
   close(): void {
@@ -171,13 +145,7 @@ export class Transactions {
   #begin(transaction: Transaction): void {
     transaction.state = "Ongoing";
     transaction.startedAtMs = this.#timers.nowMs();
-    this.#limit(transaction);
-  }
-
-  #limit(transaction: Transaction): void {
-    const endsAtMs = transaction.startedAtMs + transaction.timeoutMs;
-    const leftMs = Math.max(0, endsAtMs - this.#timers.nowMs());
-    transaction.timeout = this.#timers.after(leftMs, () => this.#fence(transaction));
+    transaction.timeout = this.#timers.after(transaction.timeoutMs, () => this.#fence(transaction));
   }
 
   #fence(transaction: Transaction): void {
@@ -189,15 +157,7 @@ export class Transactions {
   #end(transaction: Transaction, committed: boolean): void {
     transaction.timeout?.cancel();
     transaction.timeout = undefined;
-    transaction.state = committed ? "PrepareCommit" : "PrepareAbort";
-    // From here on nobody can decide otherwise, whatever dies.
-    this.#effects.changed(transaction);
-    this.#finish(transaction);
-  }
-
-  #finish(transaction: Transaction): void {
     const { producerId, producerEpoch, partitions, groups } = transaction;
-    const committed = transaction.state === "PrepareCommit";
     for (const partition of partitions) {
       this.#effects.writeMarker(partition, { producerId, producerEpoch, committed });
     }
@@ -205,7 +165,6 @@ export class Transactions {
     transaction.state = committed ? "CompleteCommit" : "CompleteAbort";
     transaction.partitions = [];
     transaction.groups = [];
-    this.#effects.changed(transaction);
   }
 
   #rotate(transaction: Transaction, expected: ProducerIdentity | undefined): void {
@@ -214,10 +173,6 @@ export class Transactions {
     transaction.lastProducerEpoch = expected === undefined ? -1 : transaction.producerEpoch;
     transaction.producerEpoch = 0;
   }
-}
-
-function isEnding({ state }: Transaction): boolean {
-  return state === "PrepareCommit" || state === "PrepareAbort";
 }
 
 function hasPartition({ partitions }: Transaction, { topic, partition }: TopicPartition): boolean {

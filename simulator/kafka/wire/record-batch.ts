@@ -117,19 +117,6 @@ export function placeBatch(
   return placed;
 }
 
-/** A batch at its place in a log. */
-export interface PlacedBatch extends RecordBatch {
-  readonly baseOffset: bigint;
-  readonly leaderEpoch: number;
-}
-
-/** Throws InvalidBatch. */
-export function parsePlacedBatch(bytes: Buffer): PlacedBatch {
-  const batch = parseBatch(bytes);
-  const baseOffset = bytes.readBigInt64BE(BASE_OFFSET);
-  return { ...batch, baseOffset, leaderEpoch: bytes.readInt32BE(LEADER_EPOCH) };
-}
-
 /** The timestamp of all records of a placed batch, undefined where each has its own. */
 export function appendTimeOf(placed: Buffer): number | undefined {
   const isAppendTime = (placed.readInt16BE(ATTRIBUTES) & LOG_APPEND_TIME) !== 0;

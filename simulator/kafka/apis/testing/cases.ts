@@ -17,18 +17,6 @@ export const ACL = {
   permission: "DENY",
 } as const;
 
-const ACL_ENTRY = { principal: "User:u", host: "127.0.0.1", operation: 7, permissionType: 2 };
-
-const ACL_FILTER = {
-  resourceType: 2,
-  resourceName: TOPIC,
-  resourcePatternType: 3,
-  principal: null,
-  host: null,
-  operation: 1,
-  permissionType: 1,
-};
-
 export interface Case {
   readonly args: readonly unknown[];
   /** What every version of the answer must show. */
@@ -239,34 +227,6 @@ export const CASES: Readonly<Record<string, (prepared: Prepared, version: number
       ],
     },
   }),
-  DescribeAcls: ({ cluster }) => {
-    cluster.acls.add(ACL);
-    return {
-      args: [ACL_FILTER],
-      expected: {
-        errorCode: 0,
-        resources: [{ resourceType: 2, resourceName: TOPIC, acls: [ACL_ENTRY] }],
-      },
-    };
-  },
-  CreateAcls: () => ({
-    args: [[{ resourceType: 2, resourceName: TOPIC, resourcePatternType: 3, ...ACL_ENTRY }]],
-    expected: { results: [{ errorCode: 0, errorMessage: null }] },
-  }),
-  DeleteAcls: ({ cluster }) => {
-    cluster.acls.add(ACL);
-    return {
-      args: [[ACL_FILTER]],
-      expected: {
-        filterResults: [
-          {
-            errorCode: 0,
-            matchingAcls: [{ errorCode: 0, resourceType: 2, resourceName: TOPIC, ...ACL_ENTRY }],
-          },
-        ],
-      },
-    };
-  },
   DescribeConfigs: () => ({
     args: [
       [{ resourceType: 2, resourceName: TOPIC, configurationKeys: ["retention.ms"] }],
