@@ -15,7 +15,7 @@ import { makeOwnedDirectory, removeDirectory } from "#e2e/runner/owned-directory
 import { createAuthority } from "#fixtures/certificates.ts";
 import { startKafka } from "#simulator/kafka/cluster/start.ts";
 import { compare, type Comparison } from "./compare.ts";
-import { onStage } from "./stage.ts";
+import { withDeployment } from "./with-deployment.ts";
 import { table } from "./table.ts";
 
 const run = promisify(execFile);
@@ -53,12 +53,12 @@ async function startServers(count: number): Promise<number> {
 const compileCache = await makeOwnedDirectory();
 
 function startPod(): Promise<number> {
-  return onStage({ certificateDelaySeconds: 2 }, compileCache, async (stage) => {
-    const issued = await stage.until("a certificate", () =>
-      stage.athenz.zts.events().find(({ type }) => type === "registered"),
+  return withDeployment({ certificateDelaySeconds: 2 }, compileCache, async (deployment) => {
+    const issued = await deployment.until("a certificate", () =>
+      deployment.athenz.zts.events().find(({ type }) => type === "registered"),
     );
-    const joined = await stage.until("the group is joined", async () =>
-      (await stage.broker.clientActivity()).find(({ what }) => what === "SyncGroup"),
+    const joined = await deployment.until("the group is joined", async () =>
+      (await deployment.broker.clientActivity()).find(({ what }) => what === "SyncGroup"),
     );
     return joined.atMs - issued.atMs;
   });

@@ -1,19 +1,20 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { APP, containerStatus } from "#e2e/deployment/pods.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { median } from "../compare.ts";
 import type { Measure } from "../figure.ts";
-import { onStage } from "../stage.ts";
+import { withDeployment } from "../with-deployment.ts";
 
 const ROUNDS = 5;
 const STOP_MS_MAX = 300;
 
 /** (f) SIGTERM to PID 1 of an idle pod, to its exit: the script, the drain, the group left, the journal sealed. */
 export const stopping: Measure = async ({ compileCache, tell }) => {
-  const stops = await onStage({}, compileCache, async (stage) => {
+  const stops = await withDeployment({}, compileCache, async (deployment) => {
     const durations: number[] = [];
-    for (let round = 0; round < ROUNDS; round += 1) durations.push(await stopOnce(stage, round));
+    for (let round = 0; round < ROUNDS; round += 1)
+      durations.push(await stopOnce(deployment, round));
     return durations;
   });
   tell(`f: SIGTERM to exit ${stops.join(", ")} ms`);
@@ -37,20 +38,20 @@ export const stopping: Measure = async ({ compileCache, tell }) => {
 };
 
 /** The container is restarted afterwards. */
-async function stopOnce(stage: Stage, round: number): Promise<number> {
-  const name = await stage.readyPod();
-  await stage.until("the container runs", () => {
-    const pod = stage.target.lastSeen(name);
+async function stopOnce(deployment: TestDeployment, round: number): Promise<number> {
+  const name = await deployment.readyPod();
+  await deployment.until("the container runs", () => {
+    const pod = deployment.target.lastSeen(name);
     return pod !== undefined && containerStatus(pod)?.restartCount === round;
   });
   const startMs = Date.now();
-  await stage.target.kill(name, APP, "SIGTERM");
-  const exit = await stage.until(
+  await deployment.target.kill(name, APP, "SIGTERM");
+  const exit = await deployment.until(
     "the container ends",
     () =>
-      stage.target.history().filter((event) => event.name === "exit" && event.container === APP)[
-        round
-      ],
+      deployment.target
+        .history()
+        .filter((event) => event.name === "exit" && event.container === APP)[round],
   );
   if (exit.exitCode !== 0) throw new Error(`exit code ${String(exit.exitCode)}`);
   return exit.atMs - startMs;

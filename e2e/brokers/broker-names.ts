@@ -6,7 +6,7 @@ import type { TopicSettings } from "./broker.ts";
 /** The history of a run needs one clock: that of a pod may have been stepped. */
 export const DEAD_LETTER_SETTINGS: TopicSettings = { "message.timestamp.type": "LogAppendTime" };
 
-/** Names that no other stage has, for a broker that stages share. `username`: given, or one of its own too. */
+/** Names that no other deployment has, for a broker that deployments share. `username`: given, or one of its own too. */
 export function brokerNames(username?: string): BrokerNames {
   const own = randomBytes(4).toString("hex");
   return {

@@ -2,7 +2,7 @@ import type { BrokerNames } from "#fixtures/configurations.ts";
 import type { Ability } from "#e2e/runner/abilities.ts";
 import type { Broker } from "./broker.ts";
 
-/** Where the stages of a run get their brokers from: one service for all of them. */
+/** Where the deployments of a run get their brokers from: one service for all of them. */
 export interface BrokerService extends AsyncDisposable {
   /** As the command line has it. */
   readonly kind: string;
@@ -12,20 +12,20 @@ export interface BrokerService extends AsyncDisposable {
   readonly sessionTimeoutMsMin: number;
   /** PEM of the authorities that signed its certificate, when it was not that of the run. */
   readonly trustedPem?: string;
-  /** A broker with topics, a group and a user for one stage. */
-  open(options: StageBrokerOptions): Promise<StageBroker>;
+  /** A broker with topics, a group and a user for one deployment. */
+  open(options: DeploymentBrokerOptions): Promise<DeploymentBroker>;
   /** Writes what the broker logged; absent where there is no log of its own. */
   saveLogs?(directory: string): Promise<void>;
 }
 
-interface StageBrokerOptions {
+interface DeploymentBrokerOptions {
   /** Of the topic of incidents; that of dead letters has one. */
   readonly partitions: number;
   /** Where there can be more than one. */
   readonly nodes: number;
 }
 
-export interface StageBroker extends AsyncDisposable {
+export interface DeploymentBroker extends AsyncDisposable {
   readonly broker: Broker;
   /** Of loopback, on which pods reach it at the kit's host; none where they reach it without the kit. */
   readonly ports: readonly number[];

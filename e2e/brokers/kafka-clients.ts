@@ -14,7 +14,7 @@ const PRODUCER = { idempotent: true, maxInFlightRequests: 1 };
 
 const SERVED = { deadlineMs: 30_000, intervalMs: 20 };
 
-/** The kit's own clients of a real broker; stages that delete nothing may share them. */
+/** The kit's own clients of a real broker; deployments that delete nothing may share them. */
 export class KafkaClients implements AsyncDisposable {
   readonly kafka: Kafka;
   readonly admin: Admin;

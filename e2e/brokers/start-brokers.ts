@@ -23,7 +23,7 @@ async function containerPlace(): Promise<BrokerPlace> {
 }
 
 /** No scenario has more at once. */
-const STAGES_PER_SCENARIO = 2;
+const DEPLOYMENTS_PER_SCENARIO = 2;
 
 /** Where the brokers of this run come from. What needs Docker or a broker that is there already is loaded only for it. */
 export async function startBrokers(options: StartBrokersOptions): Promise<BrokerService> {
@@ -46,7 +46,7 @@ export async function startBrokers(options: StartBrokersOptions): Promise<Broker
     place: platform.brokerPlace ?? (await containerPlace()),
     authority,
     host,
-    stages: jobs * STAGES_PER_SCENARIO,
+    deploymentsMax: jobs * DEPLOYMENTS_PER_SCENARIO,
     signal,
   });
   const seconds = ((performance.now() - startMs) / 1000).toFixed(1);

@@ -3,7 +3,7 @@ import type { Ability } from "#e2e/runner/abilities.ts";
 import type { Durations } from "#e2e/runner/durations.ts";
 import type { Tell } from "#e2e/runner/events.ts";
 import type { SeededRandom } from "#e2e/runner/random.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import type { Circumstance, PodSelector } from "./circumstances.ts";
 
 /** `do` of a step: the name of the fault, the pod where it is about one, and the parameters of this kind, side by side. */
@@ -41,7 +41,7 @@ export interface FaultKind<Parameters extends object = object> {
 }
 
 export interface FaultContext {
-  readonly stage: Stage;
+  readonly deployment: TestDeployment;
   /** Name of the pod; "" for a fault of the whole deployment. */
   readonly pod: string;
   readonly durations: Durations;

@@ -1,7 +1,7 @@
 import type { ZodType } from "zod";
 import type { Ability } from "#e2e/runner/abilities.ts";
 import type { SeededRandom } from "#e2e/runner/random.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import type { Circumstance, PodSelector } from "./circumstances.ts";
 
 /** `when` of a step: the name of the trigger, what every trigger has, and the parameters of this one, side by side. */
@@ -37,7 +37,7 @@ export interface TriggerKind<Parameters extends object = object> {
 }
 
 export interface TriggerContext {
-  readonly stage: Stage;
+  readonly deployment: TestDeployment;
   /** Only this pod; null: any. */
   readonly pod: string | null;
   readonly ordinal: number;

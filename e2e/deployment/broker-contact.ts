@@ -1,11 +1,14 @@
 import { expectEqual } from "#e2e/errors.ts";
-import type { Stage } from "./stage.ts";
+import type { TestDeployment } from "./test-deployment.ts";
 
 /**
  * Throws ExpectationError unless no pod has been at the broker until now: it saw no connection. A broker that does not
  * show its connections is asked for what a pod there would have left: a member, and offsets.
  */
-export async function expectNoContact({ broker, names }: Stage, when: string): Promise<void> {
+export async function expectNoContact(
+  { broker, names }: TestDeployment,
+  when: string,
+): Promise<void> {
   if (broker.abilities.has("broker-connections")) {
     const activity = await broker.clientActivity();
     expectEqual(activity.length, 0, `connections to the broker ${when}`);

@@ -5,7 +5,7 @@ export interface PublishedIncident {
   readonly id: string;
   /** JSON, as it stands in the topic. */
   readonly value: string;
-  /** Whether the rule of the stage's configuration applies. */
+  /** Whether the rule of the deployment's configuration applies. */
   readonly matched: boolean;
 }
 

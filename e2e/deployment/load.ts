@@ -1,4 +1,4 @@
-import type { Stage } from "./stage.ts";
+import type { TestDeployment } from "./test-deployment.ts";
 import { pause } from "#e2e/runner/waiting.ts";
 
 /** Publishes incidents, one after the other, until it is stopped. */
@@ -18,7 +18,7 @@ const BACKLOG_MAX = 60;
 
 /** `intervalMs`: between two incidents. */
 export function startLoad(
-  stage: Stage,
+  deployment: TestDeployment,
   { intervalMs, signal }: { readonly intervalMs: number; readonly signal: AbortSignal },
 ): Load {
   const stopping = new AbortController();
@@ -27,14 +27,14 @@ export function startLoad(
   let acted = 0;
   const keepBacklogSmall = async (): Promise<void> => {
     while (!ending.aborted && published - acted >= BACKLOG_MAX) {
-      acted = (await stage.effects()).length;
+      acted = (await deployment.effects()).length;
       await pause(intervalMs, ending).catch(() => {});
     }
   };
   const publish = async (): Promise<void> => {
     while (!ending.aborted) {
       await keepBacklogSmall();
-      await stage.publish(1);
+      await deployment.publish(1);
       published += 1;
       await pause(intervalMs, ending).catch(() => {});
     }
@@ -51,7 +51,7 @@ export function startLoad(
       return published;
     },
     reached: async (count) => {
-      await stage.until(`${count} incidents are published`, () => published >= count);
+      await deployment.until(`${count} incidents are published`, () => published >= count);
     },
     stop,
     [Symbol.asyncDispose]: stop,

@@ -81,7 +81,7 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     commonName: host,
     ...alternatives,
   });
-  const [ckms, stageBroker, actions, collector] = await Promise.all([
+  const [ckms, deploymentBroker, actions, collector] = await Promise.all([
     startCkms({ server, authorityPem: athenz.authority.certificatePem, roles: athenz.zms }),
     brokers.open({ partitions: options.partitions, nodes: options.brokerNodes }),
     startTarget({
@@ -91,11 +91,11 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     }),
     startCollector(),
   ]);
-  for (const started of [ckms, stageBroker, actions, collector]) starting.use(started);
+  for (const started of [ckms, deploymentBroker, actions, collector]) starting.use(started);
   const podFaults = options.podFaults
     ? starting.use(await PodFaults.start(options.podFaults))
     : null;
-  const { broker, names, password } = stageBroker;
+  const { broker, names, password } = deploymentBroker;
   ckms.secrets.put(NAMES.keyGroup, NAMES.passwordSecret, password);
   const seenByPods = (url: string): string => url.replace(LOOPBACK, host);
   const urls = [athenz.url, ckms.url, actions.url, collector.url];
@@ -116,7 +116,7 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     },
     ports: [
       ...urls.map((url) => Number(new URL(url).port)),
-      ...stageBroker.ports,
+      ...deploymentBroker.ports,
       ...(podFaults === null ? [] : [podFaults.port]),
     ],
     secrets: new Map([

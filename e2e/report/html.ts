@@ -11,7 +11,7 @@ export function htmlTimeline(
   events: readonly RunEvent[],
   title: string,
 ): string {
-  // Some are told late: what servers recorded comes when their stage ends.
+  // Some are told late: what servers recorded comes when their deployment ends.
   const ordered = events.toSorted((left, right) => left.atMs - right.atMs);
   const startMs = ordered[0]?.atMs ?? 0;
   const endMs = Math.max(startMs + 1, ordered.at(-1)?.atMs ?? 0);

@@ -5,21 +5,21 @@ import type { RunArguments } from "#e2e/cli/arguments.ts";
 import type { BrokerService } from "#e2e/brokers/broker-service.ts";
 import { checkLogLines } from "#e2e/checkers/log-lines.ts";
 import { checkSecrets } from "#e2e/checkers/secrets.ts";
-import { closeStage } from "#e2e/deployment/close-stage.ts";
+import { closeDeployment } from "#e2e/deployment/close-deployment.ts";
 import type { Durations } from "./durations.ts";
 import { ExpectationError } from "#e2e/errors.ts";
 import type { Tell } from "./events.ts";
-import { tellRecorded, watchStage } from "./observe.ts";
+import { tellRecorded, watchDeployment } from "./observe.ts";
 import { makeOwnedDirectory, removeDirectory } from "./owned-directory.ts";
 import { seededRandom } from "./random.ts";
 import type { Hall } from "./runner.ts";
 import { scenarioId } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
-import { openStage } from "#e2e/deployment/open-stage.ts";
-import type { Stage, StageOptions } from "#e2e/deployment/stage.ts";
+import { openDeployment } from "#e2e/deployment/open-deployment.ts";
+import type { TestDeployment, DeploymentOptions } from "#e2e/deployment/test-deployment.ts";
 import type { Platform } from "#e2e/targets/platform.ts";
-import { recordStage, unseenAt } from "#e2e/trace/record-stage.ts";
-import type { RecordedStage } from "#e2e/trace/record-stage.ts";
+import { recordDeployment, unseenAt } from "#e2e/trace/record-deployment.ts";
+import type { RecordedDeployment } from "#e2e/trace/record-deployment.ts";
 import { podLives } from "#e2e/trace/pod-lives.ts";
 import { isCut, TOLD_BY_LOGS } from "#e2e/trace/run-log.ts";
 import { writeTrace } from "#e2e/trace/trace-file.ts";
@@ -38,25 +38,25 @@ export interface HallOptions {
   readonly secrets: Map<string, string>;
 }
 
-/** What one scenario runs in: its stages, and what is kept of them. */
+/** What one scenario runs in: its deployments, and what is kept of them. */
 export function openHall(scenario: Scenario, signal: AbortSignal, options: HallOptions): Hall {
   const { run, platform, brokers, authority, durations, tell } = options;
   const random = seededRandom(run.seed, scenario.name);
   const directory = join(options.artifacts, scenarioId(scenario));
-  const opened: OpenedStage[] = [];
+  const opened: OpenedDeployment[] = [];
   const logsDirectory = (index: number): string =>
     join(directory, opened.length === 1 ? "logs" : `logs-${index + 1}`);
-  const traceOf = async (records: readonly RecordedStage[]): Promise<void> => {
-    const stages = await Promise.all(
+  const traceOf = async (records: readonly RecordedDeployment[]): Promise<void> => {
+    const deployments = await Promise.all(
       records.map(async (record, index) => await record(logsDirectory(index))),
     );
-    const isLogCut = stages.some(({ logs }) => logs.some((log) => isCut(log)));
+    const isLogCut = deployments.some(({ logs }) => logs.some((log) => isCut(log)));
     const unseen = [...platform.unseen, ...unseenAt(brokers), ...(isLogCut ? TOLD_BY_LOGS : [])];
     await writeTrace(directory, {
       scenario: scenarioId(scenario),
       target: run.target,
       unseen,
-      stages: stages.map((record) => podLives(record)),
+      stages: deployments.map((record) => podLives(record)),
     });
   };
   return {
@@ -65,12 +65,12 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
       durations,
       random,
       step: (text) => tell("scenario", "scenario.step", { text }),
-      stage: async (stageOptions: StageOptions = {}) => {
+      deploy: async (deploymentOptions: DeploymentOptions = {}) => {
         signal.throwIfAborted();
         const making = makeOwnedDirectory();
-        const opening = making.then((stageDirectory) =>
-          openStage(stageOptions, {
-            directory: stageDirectory,
+        const opening = making.then((deploymentDirectory) =>
+          openDeployment(deploymentOptions, {
+            directory: deploymentDirectory,
             platform,
             brokers,
             authority,
@@ -83,9 +83,9 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
         );
         // In the order in which the scenario asks for them, whichever is made first.
         opened.push({ directory: making, opening });
-        const stage = await opening;
-        watchStage(stage, tell);
-        return stage;
+        const deployment = await opening;
+        watchDeployment(deployment, tell);
+        return deployment;
       },
     },
     close: async (failed) => {
@@ -93,11 +93,13 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
       const attempt = async (work: Promise<unknown>): Promise<void> => {
         await work.catch((error: unknown) => errors.push(error));
       };
-      // Of a scenario that passed, every stage was opened. All at once: none has begun to end.
-      const records: RecordedStage[] = [];
+      // Of a scenario that passed, every deployment was opened. All at once: none has begun to end.
+      const records: RecordedDeployment[] = [];
       const record = async (): Promise<void> => {
-        const stages = await Promise.all(opened.map(({ opening }) => opening));
-        records.push(...(await Promise.all(stages.map((stage) => recordStage(stage)))));
+        const deployments = await Promise.all(opened.map(({ opening }) => opening));
+        records.push(
+          ...(await Promise.all(deployments.map((deployment) => recordDeployment(deployment)))),
+        );
       };
       if (!failed) await attempt(record());
       const keep =
@@ -105,23 +107,23 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
         (run.keep === "always" || (run.keep === "on-failure" && failed));
       for (const [index, { opening, directory: making }] of opened.entries()) {
         // One that could not be opened has taken itself down, and its error is the scenario's.
-        const stage = await opening.catch(() => null);
-        if (stage !== null) {
+        const deployment = await opening.catch(() => null);
+        if (deployment !== null) {
           const logs = logsDirectory(index);
-          await attempt(tellRecorded(stage, tell));
+          await attempt(tellRecorded(deployment, tell));
           const suffix = opened.length === 1 ? "" : `-${index + 1}`;
           const { secrets } = options;
           errors.push(
-            ...(await closeStage(stage, { logs, artifacts: directory, suffix, secrets })),
+            ...(await closeDeployment(deployment, { logs, artifacts: directory, suffix, secrets })),
           );
           if (failed && !isInterrupted(signal, platform))
             tell("run", "stage.logs", { directory: logs });
         }
-        // One that could not be made is why there is no stage.
-        const stageDirectory = await making.catch(() => null);
-        if (stageDirectory === null) continue;
-        if (keep) tell("run", "stage.kept", { directory: stageDirectory });
-        else await attempt(removeDirectory(stageDirectory));
+        // One that could not be made is why there is no deployment.
+        const deploymentDirectory = await making.catch(() => null);
+        if (deploymentDirectory === null) continue;
+        if (keep) tell("run", "stage.kept", { directory: deploymentDirectory });
+        else await attempt(removeDirectory(deploymentDirectory));
       }
       if (!failed && errors.length === 0) await attempt(traceOf(records));
       await attempt(judgeArtifacts(directory, options.secrets));
@@ -130,9 +132,9 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
   };
 }
 
-interface OpenedStage {
+interface OpenedDeployment {
   readonly directory: Promise<string>;
-  readonly opening: Promise<Stage>;
+  readonly opening: Promise<TestDeployment>;
 }
 
 async function judgeArtifacts(

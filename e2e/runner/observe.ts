@@ -1,34 +1,35 @@
 import type { Tell } from "./events.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 
 /** Requests that are sent all the time and say nothing in a timeline. */
 const FREQUENT = new Set(["Fetch", "Heartbeat", "Metadata", "ApiVersions"]);
 
-/** Tells what happens in the pods, at the broker and in the action target, until the stage ends. */
-export function watchStage(stage: Stage, tell: Tell): void {
+/** Tells what happens in the pods, at the broker and in the action target, until the deployment ends. */
+export function watchDeployment(deployment: TestDeployment, tell: Tell): void {
   // What happened before anybody could listen.
-  for (const entry of [...stage.target.history(), ...stage.target.events()]) tellEntry(entry, tell);
-  stage.target.subscribe((entry) => tellEntry(entry, tell));
-  stage.broker.subscribe(({ atMs, what, node, peer, detail }) => {
+  for (const entry of [...deployment.target.history(), ...deployment.target.events()])
+    tellEntry(entry, tell);
+  deployment.target.subscribe((entry) => tellEntry(entry, tell));
+  deployment.broker.subscribe(({ atMs, what, node, peer, detail }) => {
     if (FREQUENT.has(what)) return;
     tell("broker", what, { node, peer, ...(detail !== undefined && { detail }) }, atMs);
   });
 }
 
-/** Tells what the servers recorded and nobody was told of, when it happened; once, at the end of the stage. */
-export async function tellRecorded(stage: Stage, tell: Tell): Promise<void> {
-  for (const { key, method, path, appliedAtMs } of await stage.effects()) {
+/** Tells what the servers recorded and nobody was told of, when it happened; once, at the end of the deployment. */
+export async function tellRecorded(deployment: TestDeployment, tell: Tell): Promise<void> {
+  for (const { key, method, path, appliedAtMs } of await deployment.effects()) {
     tell("target", "effect.applied", { key, method, path }, appliedAtMs);
   }
-  for (const { principal, name, status, atMs } of await stage.ckms.control.requests()) {
+  for (const { principal, name, status, atMs } of await deployment.ckms.control.requests()) {
     tell("ckms", "secret.asked", { principal, name, status }, atMs);
   }
-  for (const { type, principal, reason, atMs } of stage.athenz.zts.events()) {
+  for (const { type, principal, reason, atMs } of deployment.athenz.zts.events()) {
     tell("athenz", `certificate.${type}`, { principal, ...(reason && { reason }) }, atMs);
   }
 }
 
-type Entry = Parameters<Parameters<Stage["target"]["subscribe"]>[0]>[0];
+type Entry = Parameters<Parameters<TestDeployment["target"]["subscribe"]>[0]>[0];
 
 function tellEntry(entry: Entry, tell: Tell): void {
   const { kind, atMs, ...fields } = entry;

@@ -11,7 +11,7 @@ const scenario = (number: number, run: Scenario["run"]): Scenario => ({
   run,
 });
 
-/** Only the signal is looked at here; the rest of a context needs a stage. */
+/** Only the signal is looked at here; the rest of a context needs a deployment. */
 const hall = (signal: AbortSignal, closed: string[] = [], close?: () => void): Hall => ({
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   context: { signal } as ScenarioContext,

@@ -1,7 +1,7 @@
 import type { Ability } from "./abilities.ts";
 import type { Durations } from "./durations.ts";
 import type { SeededRandom } from "./random.ts";
-import type { Stage, StageOptions } from "#e2e/deployment/stage.ts";
+import type { TestDeployment, DeploymentOptions } from "#e2e/deployment/test-deployment.ts";
 
 export interface ScenarioContext {
   /** Aborts at ^C, and when the scenario's own time is over. */
@@ -9,8 +9,8 @@ export interface ScenarioContext {
   readonly durations: Durations;
   /** A stream of this scenario alone, from the seed of the run. */
   readonly random: SeededRandom;
-  /** Deploys the application beside services of its own; the runner takes both down, also after a failure or ^C. */
-  readonly stage: (options?: StageOptions) => Promise<Stage>;
+  /** Deploys the application together with services of its own. The runner takes all of it down, also after a failure or ^C. */
+  readonly deploy: (options?: DeploymentOptions) => Promise<TestDeployment>;
   /** Says in the timeline and on the terminal what the scenario does next. */
   readonly step: (text: string) => void;
 }

@@ -24,7 +24,7 @@ const USES: readonly (readonly [RegExp, readonly Ability[]])[] = [
 const GUARD = /abilities\.has\("broker-/;
 
 test.each(SCENARIOS.map((scenario) => [scenarioId(scenario), scenario] as const))(
-  "%s needs what it uses, and takes its names from the stage",
+  "%s needs what it uses, and takes its names from the deployment",
   async (id, { needs = [] }) => {
     const file = files.find((path) => path.endsWith(`/${id}.ts`));
     if (file === undefined) throw new Error(`no file of ${id}`);
@@ -34,7 +34,7 @@ test.each(SCENARIOS.map((scenario) => [scenarioId(scenario), scenario] as const)
         use.test(source) && !abilities.some((ability) => needs.includes(ability)),
     ).filter(([, abilities]) => !(abilities === TELLING && GUARD.test(source)));
     expect(undeclared).toEqual([]);
-    // Several stages may share a broker: only the stage knows its own.
+    // Several deployments may share a broker: only the deployment knows its own.
     expect(source).not.toMatch(/\bNAMES\.(topic|deadLetterTopic|group|username)\b/);
   },
 );

@@ -5,7 +5,7 @@ import type { Requests } from "#simulator/omega/manifests/overlay.ts";
 import type { Site } from "#simulator/omega/manifests/site.ts";
 import type { Target } from "./target.ts";
 
-/** Where the pods of a run are: one for all its stages. */
+/** Where the pods of a run are: one for all its deployments. */
 export interface Platform extends AsyncDisposable {
   /** Beyond what every target has. */
   readonly abilities: ReadonlySet<Ability>;
@@ -14,7 +14,7 @@ export interface Platform extends AsyncDisposable {
   readonly durations: Durations;
   /** Of the app, as the manifests name it. */
   readonly image: string;
-  /** Images of the sidecars and what they are started with; where their servers are is the stage's affair. */
+  /** Images of the sidecars and what they are started with; where their servers are is the deployment's affair. */
   readonly sidecars: Required<Pick<Site, "identity" | "splunk">>;
   /** Of every container. */
   readonly environment: Readonly<Record<string, string>>;
@@ -28,7 +28,7 @@ export interface Platform extends AsyncDisposable {
   readonly lost?: AbortSignal;
   /** Where a broker is started; absent where that is a container of this host. */
   readonly brokerPlace?: BrokerPlace;
-  /** A place for the pods of one stage. `directory` receives what belongs to it alone; it must exist. */
+  /** A place for the pods of one deployment. `directory` receives what belongs to it alone; it must exist. */
   startTarget(directory: string): Promise<Target>;
   /** Writes what the machines of a cluster logged, and gives why some is missing, if it is; absent where there are none. */
   saveNodeLogs?(directory: string): Promise<string | undefined>;

@@ -6,8 +6,10 @@ import type { Trace } from "./trace-file.ts";
 const SCENARIO = "08-killed";
 
 function run(target: string, ...lives: string[]): ReadonlyMap<string, Trace> {
-  const stages = [lives.map((life) => life.split(" > "))];
-  return new Map([[SCENARIO, { format: 1, scenario: SCENARIO, target, unseen: [], stages }]]);
+  const deployments = [lives.map((life) => life.split(" > "))];
+  return new Map([
+    [SCENARIO, { format: 1, scenario: SCENARIO, target, unseen: [], stages: deployments }],
+  ]);
 }
 
 const line = (word: string, only = "local", notOn = "kind"): string =>
@@ -48,7 +50,7 @@ test("another order and another code are found, on both sides", () => {
   ).toEqual([`${SCENARIO}: \`exit 137\` only on local`, `${SCENARIO}: \`exit 143\` only on kind`]);
 });
 
-test("a pod or a stage too many is found", () => {
+test("a pod or a deployment too many is found", () => {
   const one = run("local", LIFE);
   expect(compared(one, run("kind", LIFE, LIFE)).findings[0]).toContain(
     "`a whole pod` only on kind",

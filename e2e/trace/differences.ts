@@ -19,9 +19,9 @@ export function differences(left: Trace, right: Trace): Difference[] {
   const [ours, theirs] = [left, right].map((trace) =>
     trace.stages.map((lives) => lives.map((life) => life.filter((word) => !isOf(word, unseen)))),
   );
-  const stages = Array.from({ length: Math.max(left.stages.length, right.stages.length) });
-  return stages.flatMap((_, index) =>
-    ofStage(ours?.[index] ?? [], theirs?.[index] ?? []).map(({ side, word, pair }) => {
+  const deployments = Array.from({ length: Math.max(left.stages.length, right.stages.length) });
+  return deployments.flatMap((_, index) =>
+    ofDeployment(ours?.[index] ?? [], theirs?.[index] ?? []).map(({ side, word, pair }) => {
       const [one, other] = pair.map((life) => life?.join(" > ") ?? "no such pod");
       return {
         scenario: left.scenario,
@@ -45,7 +45,7 @@ interface SideDifference {
   readonly pair: Pair;
 }
 
-function ofStage(left: readonly PodLife[], right: readonly PodLife[]): SideDifference[] {
+function ofDeployment(left: readonly PodLife[], right: readonly PodLife[]): SideDifference[] {
   return pairs(left, right).flatMap((pair) => {
     const [one, other] = pair;
     if (one === undefined || other === undefined) {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { ContainerEvent } from "#e2e/targets/target.ts";
 import { podLives } from "./pod-lives.ts";
-import type { StageRecord } from "./pod-lives.ts";
+import type { DeploymentRecord } from "./pod-lives.ts";
 
 const event = (atMs: number, of: string, more: Partial<ContainerEvent>): ContainerEvent => ({
   kind: "container",
@@ -17,7 +17,7 @@ const line = (atMs: number, fields: object): string =>
 const draining = { event: "lifecycle.entered", state: "draining" };
 
 /** A pod that comes up at once and, when told so, drains and goes `atMs`. */
-function pod(name: string, fromMs: number, endMs?: number): Omit<StageRecord, "replicas"> {
+function pod(name: string, fromMs: number, endMs?: number): Omit<DeploymentRecord, "replicas"> {
   return {
     history: [
       event(fromMs, name, { container: "app" }),
@@ -56,7 +56,10 @@ function pod(name: string, fromMs: number, endMs?: number): Omit<StageRecord, "r
   };
 }
 
-function stage(replicas: number, ...pods: Omit<StageRecord, "replicas">[]): StageRecord {
+function deployment(
+  replicas: number,
+  ...pods: Omit<DeploymentRecord, "replicas">[]
+): DeploymentRecord {
   return {
     replicas,
     history: pods.flatMap(({ history }) => history),
@@ -68,21 +71,25 @@ function stage(replicas: number, ...pods: Omit<StageRecord, "replicas">[]): Stag
 
 const up = "scheduled > certificates > ready";
 const ended = `${up} > deletion requested > group left > exit 0 > gone`;
-const lives = (record: StageRecord): string[] => podLives(record).map((life) => life.join(" > "));
+const lives = (record: DeploymentRecord): string[] =>
+  podLives(record).map((life) => life.join(" > "));
 
 test("names and the order of pods are of no interest", () => {
-  const one = lives(stage(2, pod("a", 0), pod("b", 10, 9000)));
+  const one = lives(deployment(2, pod("a", 0), pod("b", 10, 9000)));
   expect(one).toEqual([up, ended]);
-  expect(lives(stage(2, pod("y", 5, 8000), pod("x", 10)))).toEqual(one);
+  expect(lives(deployment(2, pod("y", 5, 8000), pod("x", 10)))).toEqual(one);
 });
 
 test("as many were replaced as came beyond what was wanted from the start", () => {
-  expect(lives(stage(1, pod("a", 0, 9000), pod("b", 8500)))).toEqual([up, `${ended} > replaced`]);
-  expect(lives(stage(1, pod("a", 0), pod("b", 8500)))).toEqual([up, up]);
+  expect(lives(deployment(1, pod("a", 0, 9000), pod("b", 8500)))).toEqual([
+    up,
+    `${ended} > replaced`,
+  ]);
+  expect(lives(deployment(1, pod("a", 0), pod("b", 8500)))).toEqual([up, up]);
 });
 
 test("who left the group is who was draining", () => {
   const killed = pod("a", 0, 9000);
-  const record = stage(2, { ...killed, activity: [] }, pod("b", 0, 20_000));
+  const record = deployment(2, { ...killed, activity: [] }, pod("b", 0, 20_000));
   expect(lives(record)).toEqual([`${up} > deletion requested > exit 0 > gone`, ended]);
 });

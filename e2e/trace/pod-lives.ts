@@ -7,8 +7,8 @@ import type { PodLife } from "./pod-life.ts";
 import { timeOfEvent } from "./run-log.ts";
 import type { RunLog } from "./run-log.ts";
 
-/** What a target and the broker recorded of the pods of one stage, until its scenario ended; each oldest first. */
-export interface StageRecord {
+/** What a target and the broker recorded of the pods of one deployment, until its scenario ended; each oldest first. */
+export interface DeploymentRecord {
   /** Pods that were wanted from the start. */
   readonly replicas: number;
   readonly history: readonly ContainerEvent[];
@@ -17,8 +17,8 @@ export interface StageRecord {
   readonly logs: readonly RunLog[];
 }
 
-/** The lives of all pods of a stage, sorted: pods of one Deployment have no order among themselves. Names are left out. */
-export function podLives(record: StageRecord): PodLife[] {
+/** The lives of all pods of a deployment, sorted: pods of one Deployment have no order among themselves. Names are left out. */
+export function podLives(record: DeploymentRecord): PodLife[] {
   const { history, events, logs } = record;
   const leavers = groupLeavers(logs, record.activity);
   const replaced = replacedPods(record);
@@ -47,7 +47,7 @@ export function podLives(record: StageRecord): PodLife[] {
 }
 
 /** In the order in which they were first heard of. */
-function podNames({ history, events }: StageRecord): string[] {
+function podNames({ history, events }: DeploymentRecord): string[] {
   const scheduled = events.filter(({ reason }) => reason === "Scheduled");
   const heard = [
     ...history.map(({ pod, atMs }) => ({ pod, atMs })),
@@ -57,7 +57,7 @@ function podNames({ history, events }: StageRecord): string[] {
 }
 
 /** As many of those that were deleted, the first of them, as there were pods beyond those that were wanted from the start. */
-function replacedPods(record: StageRecord): ReadonlySet<string> {
+function replacedPods(record: DeploymentRecord): ReadonlySet<string> {
   const deleted = record.history
     .filter(({ name }) => name === "deletion-requested")
     .map(({ pod }) => pod);

@@ -10,7 +10,7 @@ const traceSchema = z.strictObject({
   target: z.string(),
   /** Words (or the first of them) that this target cannot see, which therefore cannot be compared. */
   unseen: z.array(z.string()),
-  /** The lives of its pods, for each stage in the order of opening. */
+  /** The lives of its pods, for each deployment in the order of opening. */
   stages: z.array(z.array(z.array(z.string()))),
 });
 

@@ -39,7 +39,7 @@ export function apacheKafka(image: string): BrokerSoftware {
 
 /** By name, as `server.properties` has them. */
 export function serverProperties(plan: BrokerPlan): Readonly<Record<string, string>> {
-  const outer = [plan.admin, ...plan.stages];
+  const outer = [plan.admin, ...plan.podListeners];
   const listeners = [CONTROLLER, INNER].map(({ name, port }) => `${name}://127.0.0.1:${port}`);
   return {
     "process.roles": "broker,controller",
@@ -56,11 +56,11 @@ export function serverProperties(plan: BrokerPlan): Readonly<Record<string, stri
       `${CONTROLLER.name}:PLAINTEXT`,
       `${INNER.name}:PLAINTEXT`,
       `${plan.admin.name}:SSL`,
-      ...plan.stages.map(({ name }) => `${name}:SASL_SSL`),
+      ...plan.podListeners.map(({ name }) => `${name}:SASL_SSL`),
     ].join(),
     [`listener.name.${plan.admin.name.toLowerCase()}.ssl.client.auth`]: "required",
     "sasl.enabled.mechanisms": "SCRAM-SHA-512",
-    ...Object.assign({}, ...plan.stages.map((listener) => scramLogin(listener))),
+    ...Object.assign({}, ...plan.podListeners.map((listener) => scramLogin(listener))),
     "ssl.keystore.type": "PEM",
     "ssl.keystore.location": `${FILES_DIRECTORY}/${KEY_STORE}`,
     "ssl.truststore.type": "PEM",

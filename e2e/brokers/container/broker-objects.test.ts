@@ -8,7 +8,7 @@ import type { BrokerPlan } from "./software.ts";
 const authority = await createAuthority();
 const plan: BrokerPlan = {
   admin: { name: "ADMIN", port: 9100, advertised: "127.0.0.1:41000" },
-  stages: [{ name: "STAGE1", port: 9101, advertised: "relay.kit.svc:41001" }],
+  podListeners: [{ name: "PODS1", port: 9101, advertised: "relay.kit.svc:41001" }],
   certificate: await authority.issue({ commonName: "broker" }),
   authorityPem: authority.certificatePem,
 };
@@ -63,7 +63,7 @@ describe.each([apacheKafka("kafka:1"), redpanda("redpanda:1")])(
     });
 
     test("has a port for every listener, and is ready when the administrator's is open", () => {
-      const names = ["admin", "stage1"];
+      const names = ["admin", "pods1"];
       expect(service).toMatchObject({ spec: { ports: names.map((name) => ({ name })) } });
       expect(statefulSet).toMatchObject({
         spec: {

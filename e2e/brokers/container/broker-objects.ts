@@ -22,7 +22,7 @@ export function brokerObjects(
   namespace: string,
 ): KubernetesObject[] {
   const metadata = { name: BROKER, namespace, labels: LABELS };
-  const ports = [plan.admin, ...plan.stages].map(({ name, port }) => {
+  const ports = [plan.admin, ...plan.podListeners].map(({ name, port }) => {
     return { name: name.toLowerCase(), port };
   });
   return [
@@ -83,7 +83,7 @@ function statefulSet(software: BrokerSoftware, plan: BrokerPlan) {
               ...container,
               name: BROKER,
               command: [...argv],
-              ports: [plan.admin, ...plan.stages].map(({ name, port: containerPort }) => {
+              ports: [plan.admin, ...plan.podListeners].map(({ name, port: containerPort }) => {
                 return { name: name.toLowerCase(), containerPort };
               }),
               resources: { requests: { cpu: "100m", memory: "512Mi" } },

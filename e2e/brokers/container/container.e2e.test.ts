@@ -11,7 +11,7 @@ const START_MS_MAX = 120_000;
 const authority = await createAuthority();
 const plan: BrokerPlan = {
   admin: { name: "ADMIN", port: 9100, advertised: "127.0.0.1:41000" },
-  stages: [],
+  podListeners: [],
   certificate: await authority.issue({ commonName: "broker" }),
   authorityPem: authority.certificatePem,
 };

@@ -33,7 +33,7 @@ export async function startContainer(options: StartServerOptions): Promise<Broke
         return { content, target: `${FILES_DIRECTORY}/${name}` };
       }),
     )
-    .withExposedPorts(...[plan.admin, ...plan.stages].map(({ port }) => port))
+    .withExposedPorts(...[plan.admin, ...plan.podListeners].map(({ port }) => port))
     .withWaitStrategy(new AdminServes(plan.admin.port))
     .withStartupTimeout(START_MS_MAX);
   const log = container.keepLog();

@@ -17,7 +17,7 @@ async function start(): Promise<ContractSubject> {
       place: { start: startContainer, dnsNames: [] },
       authority,
       host: "127.0.0.1",
-      stages: 1,
+      deploymentsMax: 1,
       signal: new AbortController().signal,
     }),
   );

@@ -48,7 +48,7 @@ export function redpanda(image: string): BrokerSoftware {
 
 /** The document of redpanda.yaml. */
 export function nodeConfiguration(plan: BrokerPlan) {
-  const listeners = [plan.admin, ...plan.stages];
+  const listeners = [plan.admin, ...plan.podListeners];
   const isAdmin = ({ name }: ListenerPlan): boolean => name === plan.admin.name;
   return {
     redpanda: {

@@ -7,7 +7,7 @@ import { alternativeNames } from "#e2e/brokers/alternative-names.ts";
 import { BROKER_ABILITIES } from "#e2e/brokers/broker-abilities.ts";
 import { brokerNames, DEAD_LETTER_SETTINGS } from "#e2e/brokers/broker-names.ts";
 import type { BrokerPlace, BrokerServer } from "./broker-server.ts";
-import type { BrokerService, StageBroker } from "#e2e/brokers/broker-service.ts";
+import type { BrokerService, DeploymentBroker } from "#e2e/brokers/broker-service.ts";
 import { Gate } from "#e2e/brokers/gate.ts";
 import { KafkaClients } from "#e2e/brokers/kafka-clients.ts";
 import { RealBroker } from "#e2e/brokers/real.ts";
@@ -23,17 +23,17 @@ export interface ServedBrokersOptions {
   readonly authority: Authority;
   /** At which pods reach the gates. */
   readonly host: string;
-  /** Most stages at the same time. */
-  readonly stages: number;
+  /** The most deployments at the same time. */
+  readonly deploymentsMax: number;
   readonly signal: AbortSignal;
 }
 
 const LOOPBACK = "127.0.0.1";
-/** In the container; those of the stages follow. */
+/** In the container; those of the deployments follow. */
 const ADMIN_PORT = 9100;
 
 /**
- * One broker for all stages of a run: it takes longer to start than most scenarios take. Each stage has topics, a group
+ * One broker for all deployments of a run: it takes longer to start than most scenarios take. Each deployment has topics, a group
  * and a user of its own, and a listener of its own behind a gate, so that it can lose its connections and be without a
  * broker while others are not.
  */
@@ -44,17 +44,17 @@ export async function startServedBrokers(options: ServedBrokersOptions): Promise
   const openGate = async (port: number): Promise<Gate> =>
     starting.use(await Gate.open({ dial: () => running(server).dial(port) }));
   const admin = await openGate(ADMIN_PORT);
-  const stages: { gate: Gate; listener: ListenerPlan }[] = [];
-  for (let index = 1; index <= options.stages; index += 1) {
+  const listeners: { gate: Gate; listener: ListenerPlan }[] = [];
+  for (let index = 1; index <= options.deploymentsMax; index += 1) {
     const port = ADMIN_PORT + index;
     const gate = await openGate(port);
-    const listener = { name: `STAGE${index}`, port, advertised: `${host}:${gate.port}` };
-    stages.push({ gate, listener });
+    const listener = { name: `PODS${index}`, port, advertised: `${host}:${gate.port}` };
+    listeners.push({ gate, listener });
   }
   const adminAddress = `${LOOPBACK}:${admin.port}`;
   const plan: BrokerPlan = {
     admin: { name: "ADMIN", port: ADMIN_PORT, advertised: adminAddress },
-    stages: stages.map(({ listener }) => listener),
+    podListeners: listeners.map(({ listener }) => listener),
     certificate: await authority.issue({
       commonName: "broker",
       ...alternativeNames(host, place.dnsNames),
@@ -69,13 +69,13 @@ export async function startServedBrokers(options: ServedBrokersOptions): Promise
     key: administrator.privateKeyPem,
   };
   const clients = starting.use(await KafkaClients.connect({ brokers: [adminAddress], ssl: tls }));
-  const served = { software, stages, server, clients, adminPort: admin.port, tls };
+  const served = { software, listeners, server, clients, adminPort: admin.port, tls };
   return new ServedBrokers(served, starting.move());
 }
 
 interface Served {
   readonly software: BrokerSoftware;
-  readonly stages: readonly { readonly gate: Gate; readonly listener: ListenerPlan }[];
+  readonly listeners: readonly { readonly gate: Gate; readonly listener: ListenerPlan }[];
   readonly server: BrokerServer;
   readonly clients: KafkaClients;
   /** Of the administrator's gate. */
@@ -89,21 +89,21 @@ class ServedBrokers implements BrokerService {
   readonly sessionTimeoutMsMin = SESSION_TIMEOUT_MS_MIN;
   readonly #served: Served;
   readonly #stack: AsyncDisposableStack;
-  readonly #free: Served["stages"][number][];
+  readonly #free: Served["listeners"][number][];
 
   constructor(served: Served, stack: AsyncDisposableStack) {
     this.kind = served.software.kind;
     this.abilities = BROKER_ABILITIES[served.software.kind];
     this.#served = served;
     this.#stack = stack;
-    this.#free = [...served.stages];
+    this.#free = [...served.listeners];
   }
 
-  async open({ partitions }: { readonly partitions: number }): Promise<StageBroker> {
-    const { clients, server, tls, adminPort, stages } = this.#served;
+  async open({ partitions }: { readonly partitions: number }): Promise<DeploymentBroker> {
+    const { clients, server, tls, adminPort, listeners } = this.#served;
     const free = this.#free.shift();
     if (free === undefined)
-      throw new Error(`all ${stages.length} listeners of the broker are taken`);
+      throw new Error(`all ${listeners.length} listeners of the broker are taken`);
     const { gate, listener } = free;
     await using opening = new AsyncDisposableStack();
     opening.defer(async () => {

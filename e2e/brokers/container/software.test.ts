@@ -11,9 +11,9 @@ import { softwareOf } from "./software-of.ts";
 const authority = await createAuthority();
 const plan: BrokerPlan = {
   admin: { name: "ADMIN", port: 9100, advertised: "127.0.0.1:41000" },
-  stages: [
-    { name: "STAGE1", port: 9101, advertised: "relay.kit.svc:41001" },
-    { name: "STAGE2", port: 9102, advertised: "relay.kit.svc:41002" },
+  podListeners: [
+    { name: "PODS1", port: 9101, advertised: "relay.kit.svc:41001" },
+    { name: "PODS2", port: 9102, advertised: "relay.kit.svc:41002" },
   ],
   certificate: await authority.issue({ commonName: "broker" }),
   authorityPem: authority.certificatePem,
@@ -62,30 +62,30 @@ describe("Apache Kafka", () => {
       "CONTROLLER://127.0.0.1:9090",
       "INNER://127.0.0.1:9091",
       "ADMIN://0.0.0.0:9100",
-      "STAGE1://0.0.0.0:9101",
-      "STAGE2://0.0.0.0:9102",
+      "PODS1://0.0.0.0:9101",
+      "PODS2://0.0.0.0:9102",
     ]);
     expect(properties["listener.security.protocol.map"]?.split(",")).toEqual([
       "CONTROLLER:PLAINTEXT",
       "INNER:PLAINTEXT",
       "ADMIN:SSL",
-      "STAGE1:SASL_SSL",
-      "STAGE2:SASL_SSL",
+      "PODS1:SASL_SSL",
+      "PODS2:SASL_SSL",
     ]);
   });
 
   test("asks for a certificate where it asks for no password", () => {
     expect(properties["listener.name.admin.ssl.client.auth"]).toBe("required");
-    for (const stage of ["stage1", "stage2"]) {
-      expect(properties[`listener.name.${stage}.scram-sha-512.sasl.jaas.config`]).toBeDefined();
+    for (const listener of ["pods1", "pods2"]) {
+      expect(properties[`listener.name.${listener}.scram-sha-512.sasl.jaas.config`]).toBeDefined();
     }
   });
 
   test("tells clients where the gates are", () => {
     expect(properties["advertised.listeners"]?.split(",").slice(1)).toEqual([
       "ADMIN://127.0.0.1:41000",
-      "STAGE1://relay.kit.svc:41001",
-      "STAGE2://relay.kit.svc:41002",
+      "PODS1://relay.kit.svc:41001",
+      "PODS2://relay.kit.svc:41002",
     ]);
   });
 });
@@ -94,7 +94,7 @@ describe("Redpanda", () => {
   const { redpanda: node } = nodeConfiguration(plan);
   const software = redpanda("redpanda:1");
 
-  test("asks for SCRAM at the stages, for a certificate at the administrator's, for TLS everywhere", () => {
+  test("asks for SCRAM at the listeners of the pods, for a certificate at the administrator's, for TLS everywhere", () => {
     expect(node.kafka_api.map(({ authentication_method: method }) => method)).toEqual([
       "mtls_identity",
       "sasl",
@@ -105,7 +105,7 @@ describe("Redpanda", () => {
       [true, false],
       [true, false],
     ]);
-    const names = ["ADMIN", "STAGE1", "STAGE2"];
+    const names = ["ADMIN", "PODS1", "PODS2"];
     for (const listeners of [node.kafka_api, node.advertised_kafka_api, node.kafka_api_tls]) {
       expect(listeners.map(({ name }) => name)).toEqual(names);
     }
@@ -113,7 +113,7 @@ describe("Redpanda", () => {
 
   test("tells clients where the gates are", () => {
     expect(node.advertised_kafka_api[1]).toEqual({
-      name: "STAGE1",
+      name: "PODS1",
       address: "relay.kit.svc",
       port: 41001,
     });

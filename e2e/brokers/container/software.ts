@@ -28,12 +28,12 @@ export interface ListenerPlan {
   readonly advertised: string;
 }
 
-/** One node with a listener for the kit and some for stages, each of which has one to itself. */
+/** One node with a listener for the kit, and listeners for pods: each deployment has one to itself. */
 export interface BrokerPlan {
   /** TLS, and only for who has a certificate of the authority: no password has to be there before the first user. */
   readonly admin: ListenerPlan;
   /** SASL_SSL with SCRAM-SHA-512. */
-  readonly stages: readonly ListenerPlan[];
+  readonly podListeners: readonly ListenerPlan[];
   readonly certificate: IssuedCertificate;
   readonly authorityPem: string;
 }

@@ -16,7 +16,7 @@ export interface EmbeddedServiceOptions {
 /** Low enough for every column of durations. */
 const SESSION_TIMEOUT_MS_MIN = 1000;
 
-/** A broker of this process for each stage. */
+/** A broker of this process for each deployment. */
 export function embeddedService({ authority, host }: EmbeddedServiceOptions): BrokerService {
   return {
     kind: "embedded",

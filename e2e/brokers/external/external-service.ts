@@ -4,7 +4,7 @@ import type { ExternalArguments } from "#e2e/cli/broker-arguments.ts";
 import { UsageError } from "#e2e/errors.ts";
 import { BROKER_ABILITIES } from "#e2e/brokers/broker-abilities.ts";
 import { brokerNames, DEAD_LETTER_SETTINGS } from "#e2e/brokers/broker-names.ts";
-import type { BrokerService, StageBroker } from "#e2e/brokers/broker-service.ts";
+import type { BrokerService, DeploymentBroker } from "#e2e/brokers/broker-service.ts";
 import { deleteGroups } from "./delete-groups.ts";
 import { KafkaClients } from "#e2e/brokers/kafka-clients.ts";
 import { RealBroker } from "#e2e/brokers/real.ts";
@@ -14,7 +14,7 @@ const SESSION_TIMEOUT_MS_MIN = 6000;
 const SESSION_SETTING = "group.min.session.timeout.ms";
 
 /**
- * A broker that is there already: pods reach it by themselves, all with the user that was given. Every stage makes its
+ * A broker that is there already: pods reach it by themselves, all with the user that was given. Every deployment makes its
  * topics and its group there, and deletes them at its end.
  */
 export async function connectExternalBrokers(given: ExternalArguments): Promise<BrokerService> {
@@ -27,7 +27,7 @@ export async function connectExternalBrokers(given: ExternalArguments): Promise<
     abilities: BROKER_ABILITIES.external,
     sessionTimeoutMsMin: await sessionTimeoutMsMin(access),
     trustedPem,
-    open: ({ partitions }) => openStage(access, partitions),
+    open: ({ partitions }) => openForDeployment(access, partitions),
     [Symbol.asyncDispose]: async () => {},
   };
 }
@@ -38,7 +38,10 @@ interface ExternalAccess extends Pick<ExternalArguments, "bootstrap" | "mechanis
 }
 
 /** Clients of its own: kafkajs asks again for every topic that it ever knew, and fails for one that was deleted. */
-async function openStage(access: ExternalAccess, partitions: number): Promise<StageBroker> {
+async function openForDeployment(
+  access: ExternalAccess,
+  partitions: number,
+): Promise<DeploymentBroker> {
   const { bootstrap, user, password } = access;
   const names = brokerNames(user);
   await using opening = new AsyncDisposableStack();

@@ -35,9 +35,9 @@ export async function armStep(numbered: NumberedStep, options: PlayOptions): Pro
   if (selector !== undefined && pod === null) {
     return { ...numbered, trigger: null, reason: `no pod is ${roleText(selector)}` };
   }
-  const { stage, signal } = options;
+  const { deployment, signal } = options;
   try {
-    const context = { stage, pod, ordinal, signal };
+    const context = { deployment, pod, ordinal, signal };
     const trigger = await kind.arm(context, kind.parameters.parse(rest));
     return { ...numbered, trigger, kind, pod };
   } catch (error) {

@@ -3,24 +3,24 @@ import { checkTerminal } from "#e2e/checkers/terminal.ts";
 import { ExpectationError } from "#e2e/errors.ts";
 import { progressOf } from "#e2e/deployment/judge.ts";
 import { isReady, isTerminating } from "#e2e/deployment/pods.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 
 /**
  * Waits until everything has converged: so many pods are ready, everything published is committed, every claim has its outcome, every letter
  * is in its topic, and the view shows what it showed. Gives what is still open when the time is over; empty when nothing is.
  */
 export async function converge(
-  stage: Stage,
+  deployment: TestDeployment,
   replicas: number,
   settleMsMax: number,
 ): Promise<readonly string[]> {
   let open: readonly string[] = [];
   const isSettled = async (): Promise<boolean> => {
-    open = await openWork(stage, replicas);
+    open = await openWork(deployment, replicas);
     return open.length === 0;
   };
   try {
-    await stage.until("everything has converged", isSettled, { deadlineMs: settleMsMax });
+    await deployment.until("everything has converged", isSettled, { deadlineMs: settleMsMax });
   } catch (error) {
     if (!(error instanceof ExpectationError) || open.length === 0) throw error;
   }
@@ -28,29 +28,29 @@ export async function converge(
 }
 
 /** Records that the group has not committed. */
-export async function uncommitted(stage: Stage): Promise<number> {
-  const progress = await progressOf(stage.broker, stage.names);
+export async function uncommitted(deployment: TestDeployment): Promise<number> {
+  const progress = await progressOf(deployment.broker, deployment.names);
   return progress.reduce((sum, { end, committed }) => sum + Number(end - (committed ?? 0n)), 0);
 }
 
 /** The cheap ones first: the volume is read when all else is done. */
-async function openWork(stage: Stage, replicas: number): Promise<readonly string[]> {
-  const pods = (await stage.target.pods()).filter((pod) => !isTerminating(pod));
+async function openWork(deployment: TestDeployment, replicas: number): Promise<readonly string[]> {
+  const pods = (await deployment.target.pods()).filter((pod) => !isTerminating(pod));
   const ready = pods.filter((pod) => isReady(pod)).length;
   if (ready !== replicas || pods.length !== replicas) {
     return [`${ready} of ${pods.length} pods are ready, ${replicas} are wanted`];
   }
-  const lag = checkOffsets(await progressOf(stage.broker, stage.names));
+  const lag = checkOffsets(await progressOf(deployment.broker, deployment.names));
   if (lag.length > 0) return lag;
   const open = checkTerminal({
     expected: [],
-    files: await stage.historyFiles(),
+    files: await deployment.historyFiles(),
     effects: [],
-    deadLetters: (await stage.deadLetters()).map(({ headers }) => ({
+    deadLetters: (await deployment.deadLetters()).map(({ headers }) => ({
       key: headers["action-key"] ?? null,
       attempt: Number(headers["action-attempt"]),
       reason: headers["dead-letter-reason"] ?? "",
     })),
   });
-  return open.length > 0 ? open : stage.contractFile.missing;
+  return open.length > 0 ? open : deployment.contractFile.missing;
 }

@@ -1,7 +1,7 @@
 import type { FaultEvent } from "#e2e/checkers/history-event.ts";
 import type { Durations } from "#e2e/runner/durations.ts";
 import type { Tell } from "#e2e/runner/events.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import type { FaultKind } from "#e2e/chaos/fault-kind.ts";
 import type { Schedule } from "#e2e/chaos/schedule.ts";
 import type { TriggerKind } from "#e2e/chaos/trigger-kind.ts";
@@ -11,7 +11,7 @@ import type { RoleSource } from "./pod-roles.ts";
 /** What the steps of a schedule are played on. */
 export interface PlayOptions {
   readonly schedule: Schedule;
-  readonly stage: Stage;
+  readonly deployment: TestDeployment;
   readonly triggers: ReadonlyMap<string, TriggerKind>;
   readonly faults: ReadonlyMap<string, FaultKind>;
   readonly roles: RoleSource;

@@ -47,7 +47,7 @@ export async function runSchedule(options: RunScheduleOptions): Promise<Schedule
     phase: "deploying",
     steps: [],
     published: 0,
-    stage: null,
+    deployment: null,
   };
   onProgress?.(last);
   const name = scheduleName(schedule, steady);
@@ -93,7 +93,7 @@ export async function runSchedule(options: RunScheduleOptions): Promise<Schedule
   const { steps, published } = last;
   // The result lives as long as the run and holds the scenario, which holds this: without it the whole deployment would stay in memory,
   // with the records of its broker.
-  last = { ...last, stage: null };
+  last = { ...last, deployment: null };
   await writeFile(join(directory, "steps.json"), `${JSON.stringify(steps, null, 2)}\n`);
   const verdict = await readVerdict(directory);
   return {

@@ -3,7 +3,7 @@ import type { Ability } from "#e2e/runner/abilities.ts";
 import { durationsOf } from "#e2e/runner/durations.ts";
 import { ExpectationError } from "#e2e/errors.ts";
 import { seededRandom } from "#e2e/runner/random.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { DEFAULT_LOAD } from "#e2e/chaos/load-plan.ts";
 import { testSchedule } from "#e2e/chaos/schedules/testing/test-kinds.ts";
 import { scheduleScenario } from "./schedule-scenario.ts";
@@ -19,7 +19,7 @@ const OPTIONS = {
 
 test("pods that do not become ready again when all is healed fail the schedule", async () => {
   const marks: string[] = [];
-  const stage = {
+  const deployment = {
     ready: async () => {},
     mark: (what: string) => void marks.push(what),
     target: { pods: async () => [], scale: async () => {} },
@@ -37,7 +37,7 @@ test("pods that do not become ready again when all is healed fail the schedule",
     durations: durationsOf(false, "local"),
     random: seededRandom(1, "test"),
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a schedule without steps asks for no more
-    stage: async () => stage as unknown as Stage,
+    deploy: async () => deployment as unknown as TestDeployment,
     step: () => {},
   });
   await expect(played).rejects.toThrow(

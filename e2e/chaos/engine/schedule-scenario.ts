@@ -6,7 +6,7 @@ import type { Tell } from "#e2e/runner/events.ts";
 import { APP } from "#e2e/deployment/pods.ts";
 import { seededRandom } from "#e2e/runner/random.ts";
 import type { Scenario, ScenarioContext } from "#e2e/runner/scenario.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { orAbort } from "#e2e/runner/waiting.ts";
 import type { FaultKind } from "#e2e/chaos/fault-kind.ts";
 import { BROKER_NODES } from "#e2e/chaos/schedule-limits.ts";
@@ -29,7 +29,7 @@ export interface ScheduleProgress {
   /** Records of the load. */
   readonly published: number;
   /** null until it is there. */
-  readonly stage: Stage | null;
+  readonly deployment: TestDeployment | null;
 }
 
 /** A play that goes on behind its steps: the load does, until somebody ends it. */
@@ -110,7 +110,7 @@ function timeoutMs({ steps }: Schedule, durations: Durations): number {
 class ScheduleRun {
   readonly #options: ScheduleScenarioOptions;
   readonly #context: ScenarioContext;
-  #stage: Stage | null = null;
+  #deployment: TestDeployment | null = null;
   #phase: ScheduleProgress["phase"] = "deploying";
   #steps: readonly PlayedStep[] = [];
   #load: PlayedLoad | null = null;
@@ -132,7 +132,7 @@ class ScheduleRun {
     const { schedule, abilities, steady } = this.#options;
     const { durations, step } = this.#context;
     step(`deploy ${schedule.replicas} pods`);
-    const stage = await this.#context.stage({
+    const deployment = await this.#context.deploy({
       replicas: schedule.replicas,
       partitions: schedule.partitions,
       brokerNodes: abilities.has("broker-nodes") ? BROKER_NODES : 1,
@@ -143,15 +143,15 @@ class ScheduleRun {
       ...(steady === undefined &&
         abilities.has("memory-limits") && { memoryFaults: true, memoryLimit: MEMORY_LIMIT }),
     });
-    this.#stage = stage;
+    this.#deployment = deployment;
     this.#show("deploying");
-    await stage.ready();
+    await deployment.ready();
     await using latencies = new AsyncDisposableStack();
-    for (const delayMs of ACTION_MS) latencies.use(await stage.actions.respond({ delayMs }));
+    for (const delayMs of ACTION_MS) latencies.use(await deployment.actions.respond({ delayMs }));
     step(`play ${schedule.steps.length} steps`);
     this.#show("playing");
-    await using player = this.#player(stage);
-    await using load = this.#playLoad(stage);
+    await using player = this.#player(deployment);
+    await using load = this.#playLoad(deployment);
     this.#load = load;
     await player.play();
     if (steady !== undefined) await aborted(steady.ended, this.#context.signal);
@@ -159,36 +159,36 @@ class ScheduleRun {
     this.#show("converging");
     await load.stop();
     await player.heal();
-    await stage.target.scale(stage.deployment, schedule.replicas);
-    stage.mark("healed");
-    const open = await converge(stage, schedule.replicas, durations.settleMsMax);
-    stage.mark("settled");
+    await deployment.target.scale(deployment.name, schedule.replicas);
+    deployment.mark("healed");
+    const open = await converge(deployment, schedule.replicas, durations.settleMsMax);
+    deployment.mark("settled");
     await player.conclude();
     // No checker looks at all of it, such as a pod that never becomes ready again.
     expect(open.length === 0, `not converged when all was healed: ${open.join("; ")}`);
     expectAllFired(player.steps);
   }
 
-  #player(stage: Stage): StepPlayer {
+  #player(deployment: TestDeployment): StepPlayer {
     const { schedule, triggers, faults, tell } = this.#options;
     const { durations, signal } = this.#context;
     return new StepPlayer({
       schedule,
-      stage,
+      deployment,
       triggers,
       faults,
       roles: {
-        pods: async () => await stage.target.pods(),
-        members: async () => await stage.broker.members(stage.names.group),
-        topic: stage.names.topic,
+        pods: async () => await deployment.target.pods(),
+        members: async () => await deployment.broker.members(deployment.names.group),
+        topic: deployment.names.topic,
       },
-      endOf: (pod, sinceMs) => endOf(stage, pod, sinceMs),
+      endOf: (pod, sinceMs) => endOf(deployment, pod, sinceMs),
       triggerMsMax: durations.triggerMsMax,
       fireMsMax: FIRE_SHARE * durations.triggerMsMax + orphanWaitMs(durations),
       holdMsMax: durations.holdMsMax,
       durations,
       tell,
-      record: (event) => stage.recordEvent(event),
+      record: (event) => deployment.recordEvent(event),
       onChange: (steps) => {
         this.#steps = steps;
         this.#show(this.#phase);
@@ -197,17 +197,17 @@ class ScheduleRun {
     });
   }
 
-  #playLoad(stage: Stage): PlayedLoad {
+  #playLoad(deployment: TestDeployment): PlayedLoad {
     const { load, seed } = this.#options.schedule;
     const records = new LoadRecords(load, seededRandom(seed, "load"));
     return playLoad({
       plan: load,
       next: () => records.next(),
       publish: async (record) => {
-        await publish(record, stage);
+        await publish(record, deployment);
         this.#show(this.#phase);
       },
-      backlog: async () => await uncommitted(stage),
+      backlog: async () => await uncommitted(deployment),
       signal: this.#context.signal,
     });
   }
@@ -216,13 +216,13 @@ class ScheduleRun {
     this.#phase = phase;
     const published = this.#load?.published ?? 0;
     const { schedule, onProgress } = this.#options;
-    onProgress({ schedule, phase, steps: this.#steps, published, stage: this.#stage });
+    onProgress({ schedule, phase, steps: this.#steps, published, deployment: this.#deployment });
   }
 }
 
-async function publish({ id, value }: LoadRecord, stage: Stage): Promise<void> {
-  if (id === null) await stage.publishUndecodable(Buffer.from(value));
-  else await stage.publishAgain({ id, value });
+async function publish({ id, value }: LoadRecord, deployment: TestDeployment): Promise<void> {
+  if (id === null) await deployment.publishUndecodable(Buffer.from(value));
+  else await deployment.publishAgain({ id, value });
 }
 
 /** Resolves when it aborts. */
@@ -231,8 +231,8 @@ async function aborted(ended: AbortSignal, signal: AbortSignal): Promise<void> {
 }
 
 /** How the pod ended since then, if it did. */
-function endOf(stage: Stage, pod: string, sinceMs: number): string | undefined {
-  const end = stage.target
+function endOf(deployment: TestDeployment, pod: string, sinceMs: number): string | undefined {
+  const end = deployment.target
     .history()
     .find(
       ({ name, pod: ended, container = APP, atMs }) =>

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import { z } from "zod";
 import { durationsOf } from "#e2e/runner/durations.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import type { FaultContext, FaultKind } from "#e2e/chaos/fault-kind.ts";
 import type { ScheduleStep } from "#e2e/chaos/schedule.ts";
 import type { ReachedTrigger, TriggerContext, TriggerKind } from "#e2e/chaos/trigger-kind.ts";
@@ -40,7 +40,7 @@ function aSchedule(steps: readonly Partial<ScheduleStep>[], change: Partial<Fake
       steps: steps.map((step) => ({ when: { trigger: "hand" }, do: { fault: "fake" }, ...step })),
     },
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the fake kinds do not look at it
-    stage: {} as Stage,
+    deployment: {} as TestDeployment,
     triggers: new Map([["hand", triggers.kind]]),
     faults: new Map([["fake", faultOf(fault, notes)]]),
     roles: {

@@ -115,7 +115,7 @@ export class StepPlayer implements AsyncDisposable {
 
   async #inject(armed: ArmedStep, trigger: ArmedTrigger, reached: ReachedTrigger): Promise<void> {
     const { number, step } = armed;
-    const { faults, schedule, stage, durations, tell, signal, roles } = this.#options;
+    const { faults, schedule, deployment, durations, tell, signal, roles } = this.#options;
     const { fault: name, pod: chosen, ...parameters } = step.do;
     const kind = faults.get(name);
     if (kind === undefined) throw new Error(`step ${number}: there is no fault ${name}`);
@@ -127,7 +127,7 @@ export class StepPlayer implements AsyncDisposable {
       return;
     }
     const context = {
-      stage,
+      deployment,
       pod,
       durations,
       random: seededRandom(schedule.seed, `step ${number}`),

@@ -1,5 +1,5 @@
 import { NAMES } from "#fixtures/configurations.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { cutConnections } from "./broker/nodes.ts";
 
 interface Passwords {
@@ -7,41 +7,41 @@ interface Passwords {
   present: string;
   /** One for each fault that keeps it from CKMS. */
   readonly withheld: Set<symbol>;
-  /** How often it was changed: the secrets of a stage have names of their own. */
+  /** How often it was changed: the secrets of a deployment have names of their own. */
   count: number;
 }
 
-const passwords = new WeakMap<Stage, Passwords>();
+const passwords = new WeakMap<TestDeployment, Passwords>();
 
 /** Gives the broker a new password, and CKMS too unless a fault keeps it from there, and cuts every connection, so that everybody needs it. Nodes that a fault keeps dead stay dead. */
-export async function changeBrokerPassword(stage: Stage): Promise<void> {
-  const changes = passwordsOf(stage);
+export async function changeBrokerPassword(deployment: TestDeployment): Promise<void> {
+  const changes = passwordsOf(deployment);
   changes.count += 1;
-  changes.present = stage.freshSecret(`password ${changes.count} of the broker`);
-  if (changes.withheld.size === 0) await tellCkms(stage, changes);
-  await stage.broker.setPassword(stage.names.username, changes.present);
-  await cutConnections(stage.broker);
+  changes.present = deployment.freshSecret(`password ${changes.count} of the broker`);
+  if (changes.withheld.size === 0) await tellCkms(deployment, changes);
+  await deployment.broker.setPassword(deployment.names.username, changes.present);
+  await cutConnections(deployment.broker);
 }
 
 /** Keeps new passwords from CKMS until it is disposed; of several, until the last one is. */
-export function withholdBrokerPassword(stage: Stage): AsyncDisposable {
-  const changes = passwordsOf(stage);
+export function withholdBrokerPassword(deployment: TestDeployment): AsyncDisposable {
+  const changes = passwordsOf(deployment);
   const hold = Symbol("withheld");
   changes.withheld.add(hold);
   return {
     [Symbol.asyncDispose]: async () => {
       if (changes.withheld.delete(hold) && changes.withheld.size === 0 && changes.present !== "")
-        await tellCkms(stage, changes);
+        await tellCkms(deployment, changes);
     },
   };
 }
 
-function passwordsOf(stage: Stage): Passwords {
-  const known = passwords.get(stage) ?? { present: "", withheld: new Set(), count: 0 };
-  passwords.set(stage, known);
+function passwordsOf(deployment: TestDeployment): Passwords {
+  const known = passwords.get(deployment) ?? { present: "", withheld: new Set(), count: 0 };
+  passwords.set(deployment, known);
   return known;
 }
 
-async function tellCkms(stage: Stage, { present }: Passwords): Promise<void> {
-  await stage.ckms.control.putSecret(NAMES.keyGroup, NAMES.passwordSecret, present);
+async function tellCkms(deployment: TestDeployment, { present }: Passwords): Promise<void> {
+  await deployment.ckms.control.putSecret(NAMES.keyGroup, NAMES.passwordSecret, present);
 }

@@ -1,18 +1,18 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { podName } from "#e2e/deployment/pods.ts";
-import { openTestStage } from "#e2e/chaos/testing/test-stage.ts";
-import type { TestStage } from "#e2e/chaos/testing/test-stage.ts";
+import { openFaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
+import type { FaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
 import type { InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { BROKER_FAULTS } from "./broker.ts";
 
 const REPLICAS = 2;
 const PARTITIONS = 4;
 
-let test: TestStage;
+let test: FaultTestBed;
 
 beforeAll(async () => {
-  test = await openTestStage({ replicas: REPLICAS, partitions: PARTITIONS, brokerNodes: 3 });
-  await test.stage.ready();
+  test = await openFaultTestBed({ replicas: REPLICAS, partitions: PARTITIONS, brokerNodes: 3 });
+  await test.deployment.ready();
   await converged();
 }, 60_000);
 
@@ -30,19 +30,19 @@ async function inject(name: string, given: object = {}, pod?: string): Promise<I
 }
 
 async function proof(fault: InjectedFault): Promise<string> {
-  return await test.stage.until("the fault fired", () => fault.fired());
+  return await test.deployment.until("the fault fired", () => fault.fired());
 }
 
 /** Partitions by the pod that was given them. */
 async function assigned(): Promise<Readonly<Record<string, number>>> {
-  const members = await test.stage.broker.members(test.stage.names.group);
+  const members = await test.deployment.broker.members(test.deployment.names.group);
   return Object.fromEntries(members.map((member) => [member.clientId, member.partitions.length]));
 }
 
 /** Every pod has its share, and an incident of each partition comes to its end. */
 async function converged(): Promise<void> {
   const share = PARTITIONS / REPLICAS;
-  await test.stage.until(
+  await test.deployment.until(
     "every pod has its share of the partitions",
     async () => {
       const shares = Object.values(await assigned());
@@ -51,30 +51,30 @@ async function converged(): Promise<void> {
     { seen: assigned },
   );
   await publishToEach();
-  await test.stage.settled();
+  await test.deployment.settled();
 }
 
 async function publishToEach(): Promise<void> {
   for (let partition = 0; partition < PARTITIONS; partition += 1) {
-    await test.stage.publish(1, partition);
+    await test.deployment.publish(1, partition);
   }
 }
 
 /** Names of two running pods: that of the fault, and another one. */
 async function twoPods(): Promise<readonly [string, string]> {
-  const [pod, other] = await test.stage.ready();
+  const [pod, other] = await test.deployment.ready();
   return [podName(pod!), podName(other!)];
 }
 
 // Whatever a fault did: it is healed, and then nothing has been lost or done twice.
 afterEach(async () => {
   await converged();
-  await test.stage.judge();
+  await test.deployment.judge();
 }, 60_000);
 
 describe("faults of the nodes of the broker", () => {
   it("broker.leader-moved has another node lead the partition", async () => {
-    const { broker, names } = test.stage;
+    const { broker, names } = test.deployment;
     const before = (await broker.leaders(names.topic)).get(1);
     await using fault = await inject("broker.leader-moved", { partition: 1 + PARTITIONS });
     const after = (await broker.leaders(names.topic)).get(1);
@@ -83,7 +83,7 @@ describe("faults of the nodes of the broker", () => {
   }, 60_000);
 
   it("broker.rebalance forms the group again", async () => {
-    const { broker, names } = test.stage;
+    const { broker, names } = test.deployment;
     const before = (await broker.group(names.group)).generation;
     await using fault = await inject("broker.rebalance");
     const told = await proof(fault);
@@ -94,19 +94,19 @@ describe("faults of the nodes of the broker", () => {
   }, 60_000);
 
   it("broker.node-killed leaves the partitions of the node to others until it is healed", async () => {
-    const { broker, names } = test.stage;
+    const { broker, names } = test.deployment;
     await using fault = await inject("broker.node-killed", { node: 2 });
     expect(await proof(fault)).toMatch(/^[1-9]\d* connections of node 2 were cut$/);
     expect([...(await broker.leaders(names.topic)).values()]).not.toContain(2);
     await publishToEach();
-    await test.stage.settled();
+    await test.deployment.settled();
     await fault.heal();
     await fault.heal();
     await broker.moveLeader(names.topic, 0, 2);
   }, 60_000);
 
   it("broker.coordinator-killed has another node coordinate", async () => {
-    const { broker, names } = test.stage;
+    const { broker, names } = test.deployment;
     const before = (await broker.group(names.group)).coordinator;
     await using fault = await inject("broker.coordinator-killed");
     expect(await proof(fault)).toMatch(
@@ -114,18 +114,18 @@ describe("faults of the nodes of the broker", () => {
     );
     expect((await broker.group(names.group)).coordinator).not.toBe(before);
     await publishToEach();
-    await test.stage.settled();
+    await test.deployment.settled();
     await fault.heal();
   }, 60_000);
 
   it("broker.outage cuts every connection, and what comes meanwhile waits", async () => {
-    const before = (await test.stage.effects()).length;
+    const before = (await test.deployment.effects()).length;
     await using fault = await inject("broker.outage");
     expect(await proof(fault)).toMatch(/^[1-9]\d* connections of nodes 1, 2, 3 were cut$/);
     await fault.heal();
     await publishToEach();
-    await test.stage.settled();
-    expect((await test.stage.effects()).length).toBe(before + PARTITIONS);
+    await test.deployment.settled();
+    expect((await test.deployment.effects()).length).toBe(before + PARTITIONS);
   }, 60_000);
 });
 
@@ -142,7 +142,7 @@ describe("faults of the connections of one pod", () => {
       await using fault = await inject(name, given, pod);
       await work.release();
       expect(await proof(fault)).toMatch(new RegExp(`^[1-9]\\d* ${what}$`));
-      await test.stage.until(
+      await test.deployment.until(
         "the other pod has every partition",
         async () => {
           const shares = await assigned();
@@ -151,7 +151,7 @@ describe("faults of the connections of one pod", () => {
         { seen: assigned },
       );
       await publishToEach();
-      await test.stage.settled();
+      await test.deployment.settled();
       expect(await work.isCommittedBy(pod)).toBe(isApplied);
       await fault.heal();
       await fault.heal();
@@ -168,11 +168,11 @@ interface HeldWork extends AsyncDisposable {
 
 /** An incident of a partition of the pod, whose action has its effect and no answer yet. */
 async function heldWorkOf(pod: string): Promise<HeldWork> {
-  const { actions, broker, names } = test.stage;
+  const { actions, broker, names } = test.deployment;
   const members = await broker.members(names.group);
   const { partition } = members.find(({ clientId }) => clientId === pod)!.partitions[0]!;
   const hold = await actions.hold("after-effect", { times: 1 });
-  await test.stage.publish(1, partition);
+  await test.deployment.publish(1, partition);
   await hold.arrived;
   const next = (await broker.endOffsets(names.topic)).get(partition)!;
   return {
@@ -218,11 +218,11 @@ describe("faults of the exchanges of one pod", () => {
     async (name, given, what) => {
       const [pod] = await twoPods();
       await using fault = await inject(name, given, pod);
-      await test.stage.until("it struck as often as it says", async () => {
+      await test.deployment.until("it struck as often as it says", async () => {
         await publishToEach();
         return (await fault.fired()) === what;
       });
-      await test.stage.settled();
+      await test.deployment.settled();
       expect(await fault.fired()).toBe(what);
       await fault.heal();
       expect(await fault.fired()).toBe(what);
@@ -234,7 +234,7 @@ describe("faults of the exchanges of one pod", () => {
     const [pod] = await twoPods();
     await using fault = await inject("broker.delayed", { api: "OffsetCommit", delayMs: 300 }, pod);
     await publishToEach();
-    await test.stage.settled();
+    await test.deployment.settled();
     expect(await proof(fault)).toMatch(/^[1-9]\d* OffsetCommit requests waited 300 ms$/);
     await fault.heal();
     const told = await fault.fired();
@@ -249,7 +249,7 @@ describe("faults of the exchanges of one pod", () => {
   ])("%s of a pod that is not there has not fired, and touches no other", async (name, given) => {
     await using fault = await inject(name, given, "no-such-pod");
     await publishToEach();
-    await test.stage.settled();
+    await test.deployment.settled();
     await fault.heal();
     expect(await fault.fired()).toBeUndefined();
   });

@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { converge } from "#e2e/chaos/engine/converge.ts";
 import type { InjectedFault } from "#e2e/chaos/fault-kind.ts";
-import { openTestStage } from "#e2e/chaos/testing/test-stage.ts";
-import type { TestStage } from "#e2e/chaos/testing/test-stage.ts";
+import { openFaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
+import type { FaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
 import { CKMS_FAULTS } from "./ckms.ts";
 import { IDENTITY_FAULTS } from "./identity.ts";
 
-let test: TestStage;
+let test: FaultTestBed;
 
 beforeAll(async () => {
-  test = await openTestStage();
-  await test.stage.readyPod();
+  test = await openFaultTestBed();
+  await test.deployment.readyPod();
 }, 60_000);
 
 afterAll(async () => await test?.[Symbol.asyncDispose](), 60_000);
@@ -22,14 +22,14 @@ async function inject(name: string, given: object = {}, pod?: string): Promise<I
 }
 
 async function proof(fault: InjectedFault): Promise<string> {
-  return await test.stage.until("the fault fired", () => fault.fired());
+  return await test.deployment.until("the fault fired", () => fault.fired());
 }
 
-const effects = async (): Promise<number> => (await test.stage.effects()).length;
+const effects = async (): Promise<number> => (await test.deployment.effects()).length;
 
 async function convergedWith(count: number): Promise<void> {
-  await test.stage.settled();
-  expect(await converge(test.stage, 1, test.durations.settleMsMax)).toEqual([]);
+  await test.deployment.settled();
+  expect(await converge(test.deployment, 1, test.durations.settleMsMax)).toEqual([]);
   expect(await effects()).toBe(count);
 }
 
@@ -47,10 +47,10 @@ describe("faults of CKMS", () => {
       const before = await effects();
       await using fault = await inject(`ckms.${name}`, given);
       expect(await proof(fault)).toMatch(expected);
-      await test.stage.publish(2);
+      await test.deployment.publish(2);
       const asked = await fault.fired();
       if (!("kind" in given && given.kind === "hang") && name !== "slow") {
-        await test.stage.until("it asks again", async () => (await fault.fired()) !== asked);
+        await test.deployment.until("it asks again", async () => (await fault.fired()) !== asked);
       }
       expect(await effects()).toBe(before);
       await fault.heal();
@@ -64,7 +64,7 @@ describe("faults of CKMS", () => {
     const before = await effects();
     await using fault = await inject("ckms.slow", { delayMs: 300 });
     expect(await proof(fault)).toMatch(/^\d+ requests for the secret waited 300 ms$/);
-    await test.stage.publish(2);
+    await test.deployment.publish(2);
     await convergedWith(before + 2);
   }, 60_000);
 
@@ -82,11 +82,11 @@ describe("faults of CKMS", () => {
       await using healed = await inject(`ckms.${first}`, ofFirst);
       await using kept = await inject(`ckms.${second}`, ofSecond);
       await Promise.all([proof(healed), proof(kept)]);
-      await test.stage.publish(2);
+      await test.deployment.publish(2);
       await healed.heal();
       for (let seen = 0; seen < 3; seen += 1) {
         const asked = await kept.fired();
-        await test.stage.until("it is met again", async () => (await kept.fired()) !== asked);
+        await test.deployment.until("it is met again", async () => (await kept.fired()) !== asked);
       }
       expect(await effects()).toBe(before);
       await kept.heal();
@@ -97,11 +97,11 @@ describe("faults of CKMS", () => {
 
   it("heals an outage of CKMS and keeps a wrong identity from its secret, and the other way round", async () => {
     const before = await effects();
-    const pod = await test.stage.readyPod();
+    const pod = await test.deployment.readyPod();
     await using outage = await inject("ckms.outage", { kind: "unavailable" });
     await using wrong = await inject("identity.wrong", {}, pod);
     await proof(outage);
-    await test.stage.publish(2);
+    await test.deployment.publish(2);
     await outage.heal();
     expect(await proof(wrong)).toMatch(/^CKMS refused the other identity \d+ times$/);
     await using again = await inject("ckms.outage", { kind: "reset" });

@@ -3,7 +3,7 @@ import { NAMES } from "#fixtures/configurations.ts";
 import { accessRole } from "#simulator/ckms/server.ts";
 import { DEPLOYMENTS } from "#simulator/omega/manifests/identities.ts";
 import type { RequestFaultAction } from "#simulator/http/request-faults.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { ROLE_DOMAIN } from "#e2e/deployment/services.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
@@ -27,8 +27,8 @@ export const CKMS_FAULTS: readonly FaultKind[] = [
     title: "CKMS gives no secret while the password of the broker has changed.",
     parameters: z.strictObject({ kind: z.enum(OUTAGE_KINDS) }),
     draw: (random) => ({ kind: random.pick(OUTAGE_KINDS) }),
-    inject: ({ stage }, { kind }) =>
-      disturbCkms(stage, outageAction(kind, "CKMS"), `met the outage (${kind})`),
+    inject: ({ deployment }, { kind }) =>
+      disturbCkms(deployment, outageAction(kind, "CKMS"), `met the outage (${kind})`),
   }),
   faultKind<{ readonly delayMs: number }>({
     ...common,
@@ -36,8 +36,8 @@ export const CKMS_FAULTS: readonly FaultKind[] = [
     title: "CKMS takes its time for a secret while the password of the broker has changed.",
     parameters: z.strictObject({ delayMs: z.int().min(1).max(60_000) }),
     draw: (random) => ({ delayMs: 200 + random.below(3000) }),
-    inject: ({ stage }, { delayMs }) =>
-      disturbCkms(stage, { type: "delay", delayMs }, `waited ${delayMs} ms`),
+    inject: ({ deployment }, { delayMs }) =>
+      disturbCkms(deployment, { type: "delay", delayMs }, `waited ${delayMs} ms`),
   }),
   faultKind({
     ...common,
@@ -45,7 +45,7 @@ export const CKMS_FAULTS: readonly FaultKind[] = [
     title: "The identity loses its role at CKMS while the password of the broker has changed.",
     parameters: z.strictObject({}),
     draw: () => ({}),
-    inject: ({ stage }) => denySecret(stage),
+    inject: ({ deployment }) => denySecret(deployment),
   }),
   faultKind({
     ...common,
@@ -53,19 +53,19 @@ export const CKMS_FAULTS: readonly FaultKind[] = [
     title: "The password of the broker is changed, and CKMS has the new one when it is healed.",
     parameters: z.strictObject({}),
     draw: () => ({}),
-    inject: ({ stage }) => changePassword(stage),
+    inject: ({ deployment }) => changePassword(deployment),
   }),
 ];
 
 /** Every request for a secret meets the action until it is healed, and everybody needs one; `what` completes "N requests for the secret ...". */
 export async function disturbCkms(
-  stage: Stage,
+  deployment: TestDeployment,
   action: RequestFaultAction,
   what: string,
 ): Promise<InjectedFault> {
   await using injecting = new AsyncDisposableStack();
-  const fault = injecting.use(await stage.ckms.control.addFault({ action }));
-  await changeBrokerPassword(stage);
+  const fault = injecting.use(await deployment.ckms.control.addFault({ action }));
+  await changeBrokerPassword(deployment);
   const inForce = injecting.move();
   return lastingFault(
     async () => {
@@ -77,16 +77,18 @@ export async function disturbCkms(
 }
 
 /** The identity of the pods counts no more as a member of its role until it is healed. */
-export async function denySecret(stage: Stage): Promise<InjectedFault> {
+export async function denySecret(deployment: TestDeployment): Promise<InjectedFault> {
   const { principal } = DEPLOYMENTS.component;
-  const since = (await stage.ckms.control.requests()).length;
+  const since = (await deployment.ckms.control.requests()).length;
   await using injecting = new AsyncDisposableStack();
-  injecting.use(stage.athenz.zms.suspendMember(ROLE_DOMAIN, accessRole(NAMES.keyGroup), principal));
-  await changeBrokerPassword(stage);
+  injecting.use(
+    deployment.athenz.zms.suspendMember(ROLE_DOMAIN, accessRole(NAMES.keyGroup), principal),
+  );
+  await changeBrokerPassword(deployment);
   const inForce = injecting.move();
   return lastingFault(
     async () => {
-      const asked = (await stage.ckms.control.requests()).slice(since);
+      const asked = (await deployment.ckms.control.requests()).slice(since);
       const denied = asked.filter((one) => one.principal === principal && one.status === 403);
       return denied.length === 0
         ? undefined
@@ -97,15 +99,15 @@ export async function denySecret(stage: Stage): Promise<InjectedFault> {
 }
 
 /** First at the broker, in CKMS when it is healed. */
-export async function changePassword(stage: Stage): Promise<InjectedFault> {
-  const since = (await stage.ckms.control.requests()).length;
+export async function changePassword(deployment: TestDeployment): Promise<InjectedFault> {
+  const since = (await deployment.ckms.control.requests()).length;
   await using injecting = new AsyncDisposableStack();
-  injecting.use(withholdBrokerPassword(stage));
-  await changeBrokerPassword(stage);
+  injecting.use(withholdBrokerPassword(deployment));
+  await changeBrokerPassword(deployment);
   const inForce = injecting.move();
   return lastingFault(
     async () => {
-      const asked = (await stage.ckms.control.requests()).slice(since);
+      const asked = (await deployment.ckms.control.requests()).slice(since);
       return asked.length === 0 ? undefined : `the secret was asked for ${asked.length} times`;
     },
     async () => await inForce.disposeAsync(),

@@ -3,9 +3,9 @@ import { durationsOf } from "#e2e/runner/durations.ts";
 import { stepClock } from "./clock.ts";
 
 /** Pods whose clock can be stepped, and by how much each is. */
-function aStage() {
+function aDeployment() {
   const offsets = new Map<string, number>();
-  const stage = {
+  const deployment = {
     podFaults: {
       moveClock: async (pod: string, offsetMs: number) => void offsets.set(pod, offsetMs),
       clocksAheadMs: (pod: string) => [offsets.get(pod) ?? 0],
@@ -15,7 +15,7 @@ function aStage() {
   const step = async (pod: string, offsetMs: number) =>
     await stepClock(
       {
-        stage,
+        deployment,
         pod,
         durations: durationsOf(false, "local"),
         signal: new AbortController().signal,
@@ -26,7 +26,7 @@ function aStage() {
 }
 
 test("a clock that is stepped already cannot be stepped by another fault until it is put right", async () => {
-  const { offsets, step } = aStage();
+  const { offsets, step } = aDeployment();
   const first = await step("one", 1000);
   await expect(step("one", -700)).rejects.toMatchObject({
     name: "FaultImpossibleError",

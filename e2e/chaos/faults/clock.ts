@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { podName } from "#e2e/deployment/pods.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { pause } from "#e2e/runner/waiting.ts";
 import { faultKind, FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import type { FaultContext, FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
@@ -62,32 +62,32 @@ export const CLOCK_FAULTS: readonly FaultKind[] = [
  */
 export async function stepClock(
   {
-    stage,
+    deployment,
     pod,
     durations,
     signal,
   }: Pick<FaultContext, "pod" | "durations" | "signal"> & {
-    readonly stage: {
-      readonly podFaults: Pick<Stage["podFaults"], "moveClock" | "clocksAheadMs">;
-      readonly target: Pick<Stage["target"], "pods">;
+    readonly deployment: {
+      readonly podFaults: Pick<TestDeployment["podFaults"], "moveClock" | "clocksAheadMs">;
+      readonly target: Pick<TestDeployment["target"], "pods">;
     };
   },
   offsetMs: number,
 ): Promise<InjectedFault> {
-  const alone = actAlone(stage, `the clock of pod ${pod}`);
+  const alone = actAlone(deployment, `the clock of pod ${pod}`);
   const heal = async (): Promise<void> => {
-    await stage.podFaults.moveClock(pod, 0);
+    await deployment.podFaults.moveClock(pod, 0);
     alone[Symbol.dispose]();
   };
   const isStepped = (): boolean =>
-    stage.podFaults
+    deployment.podFaults
       .clocksAheadMs(pod)
       .some((aheadMs) => Math.abs(aheadMs - offsetMs) <= TOLERANCE_MS);
   const isPresent = async (): Promise<boolean> =>
-    (await stage.target.pods()).some((present) => podName(present) === pod);
+    (await deployment.target.pods()).some((present) => podName(present) === pod);
   await using undoing = new AsyncDisposableStack();
   undoing.defer(heal);
-  await stage.podFaults.moveClock(pod, offsetMs);
+  await deployment.podFaults.moveClock(pod, offsetMs);
   const endMs = performance.now() + PROCESS_SHARE * durations.triggerMsMax;
   while (!isStepped()) {
     if (performance.now() >= endMs || !(await isPresent())) {

@@ -1,20 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
-import { openTestStage } from "#e2e/chaos/testing/test-stage.ts";
-import type { TestStage } from "#e2e/chaos/testing/test-stage.ts";
+import { openFaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
+import type { FaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
 import { ENDPOINT_FAULTS } from "./endpoint.ts";
 
-let test: TestStage;
+let test: FaultTestBed;
 
 beforeAll(async () => {
-  test = await openTestStage();
-  await test.stage.readyPod();
+  test = await openFaultTestBed();
+  await test.deployment.readyPod();
 }, 60_000);
 
 afterAll(async () => await test?.[Symbol.asyncDispose](), 60_000);
 
 async function counts() {
-  const [effects, letters] = await Promise.all([test.stage.effects(), test.stage.deadLetters()]);
+  const [effects, letters] = await Promise.all([
+    test.deployment.effects(),
+    test.deployment.deadLetters(),
+  ]);
   return { effects: effects.length, dead: countDeadActions(letters) };
 }
 
@@ -43,18 +46,18 @@ describe("faults of the action endpoint", () => {
       const before = await counts();
       await using fault = await kind.inject(test.fault(), kind.parameters.parse(given));
       expect(await fault.fired()).toBeUndefined();
-      await test.stage.publish(1);
-      expect(await test.stage.until("the fault fired", () => fault.fired())).toBe(
+      await test.deployment.publish(1);
+      expect(await test.deployment.until("the fault fired", () => fault.fired())).toBe(
         `1 requests ${what}`,
       );
-      await test.stage.settled();
-      await test.stage.until("its effect is there", async () => {
+      await test.deployment.settled();
+      await test.deployment.until("its effect is there", async () => {
         return (await counts()).effects === before.effects + effects;
       });
       await fault.heal();
       await fault.heal();
-      await test.stage.publish(1);
-      await test.stage.settled();
+      await test.deployment.publish(1);
+      await test.deployment.settled();
       // Healed: the second one has its effect and no dead letter.
       expect(await counts()).toEqual({
         effects: before.effects + effects + 1,

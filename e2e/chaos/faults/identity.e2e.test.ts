@@ -3,17 +3,17 @@ import { DEPLOYMENTS } from "#simulator/omega/manifests/identities.ts";
 import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import type { InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { converge } from "#e2e/chaos/engine/converge.ts";
-import { openTestStage } from "#e2e/chaos/testing/test-stage.ts";
-import type { TestStage } from "#e2e/chaos/testing/test-stage.ts";
+import { openFaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
+import type { FaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
 import { IDENTITY_FAULTS } from "./identity.ts";
 
 const { principal: PRINCIPAL } = DEPLOYMENTS.component;
 
-let test: TestStage;
+let test: FaultTestBed;
 
 beforeAll(async () => {
-  test = await openTestStage();
-  await test.stage.readyPod();
+  test = await openFaultTestBed();
+  await test.deployment.readyPod();
 }, 60_000);
 
 afterAll(async () => await test?.[Symbol.asyncDispose](), 60_000);
@@ -21,22 +21,22 @@ afterAll(async () => await test?.[Symbol.asyncDispose](), 60_000);
 async function inject(name: string, given: object = {}, pod?: string): Promise<InjectedFault> {
   const kind = IDENTITY_FAULTS.find((one) => one.name === `identity.${name}`);
   if (kind === undefined) throw new Error(`there is no fault identity.${name}`);
-  const target = pod ?? (await test.stage.readyPod());
+  const target = pod ?? (await test.deployment.readyPod());
   return await kind.inject(test.fault(target), kind.parameters.parse(given));
 }
 
 async function proof(fault: InjectedFault): Promise<string> {
-  return await test.stage.until("the fault fired", () => fault.fired());
+  return await test.deployment.until("the fault fired", () => fault.fired());
 }
 
 async function convergedWith(effects: number): Promise<void> {
-  expect(await converge(test.stage, 1, test.durations.settleMsMax)).toEqual([]);
-  expect(await test.stage.effects()).toHaveLength(effects);
+  expect(await converge(test.deployment, 1, test.durations.settleMsMax)).toEqual([]);
+  expect(await test.deployment.effects()).toHaveLength(effects);
 }
 
 const readiness = async (): Promise<string> => {
-  const [pod] = await test.stage.target.pods();
-  const answer = await test.stage.readiness(pod?.metadata?.name ?? "");
+  const [pod] = await test.deployment.target.pods();
+  const answer = await test.deployment.readiness(pod?.metadata?.name ?? "");
   return answer?.body ?? "";
 };
 
@@ -56,15 +56,15 @@ describe("faults of the identity", () => {
   ] as const)(
     "identity.%s %j keeps no action from being executed",
     async (name, given, expected) => {
-      const before = (await test.stage.effects()).length;
+      const before = (await test.deployment.effects()).length;
       await using fault = await inject(name, given);
       expect(await proof(fault)).toMatch(expected);
-      await test.stage.publish(2);
-      await test.stage.settled();
+      await test.deployment.publish(2);
+      await test.deployment.settled();
       await fault.heal();
       await fault.heal();
-      await test.stage.publish(1);
-      await test.stage.settled();
+      await test.deployment.publish(1);
+      await test.deployment.settled();
       await convergedWith(before + 3);
     },
     60_000,
@@ -87,16 +87,16 @@ describe("faults of the identity", () => {
   ] as const)(
     "identity.%s %j: the pod is not ready, says why and sends nothing until it is healed",
     async (name, given, expected, reason) => {
-      const before = (await test.stage.effects()).length;
+      const before = (await test.deployment.effects()).length;
       await using fault = await inject(name, given);
       expect(await proof(fault)).toMatch(expected);
-      await test.stage.publish(2);
-      await test.stage.until("the pod says why it is not ready", async () =>
+      await test.deployment.publish(2);
+      await test.deployment.until("the pod says why it is not ready", async () =>
         (await readiness()).includes(reason),
       );
-      expect(await test.stage.effects()).toHaveLength(before);
+      expect(await test.deployment.effects()).toHaveLength(before);
       await fault.heal();
-      await test.stage.settled();
+      await test.deployment.settled();
       await convergedWith(before + 2);
     },
     60_000,
@@ -106,31 +106,34 @@ describe("faults of the identity", () => {
     // Long enough for the consumer to read it: one that has expired before would not take the place of the one that it has.
     await using fault = await inject("withheld", { lifetimeMs: 6000 });
     expect(await proof(fault)).toMatch(/^\d+ certificates were withheld$/);
-    await test.stage.until("the pod says that its certificate has expired", async () =>
+    await test.deployment.until("the pod says that its certificate has expired", async () =>
       /expired at/.test(await readiness()),
     );
     await fault.heal();
-    await test.stage.publish(1);
-    await test.stage.settled();
-    expect(await converge(test.stage, 1, test.durations.settleMsMax)).toEqual([]);
+    await test.deployment.publish(1);
+    await test.deployment.settled();
+    expect(await converge(test.deployment, 1, test.durations.settleMsMax)).toEqual([]);
   }, 60_000);
 
   it("heals one of two outages of ZTS and keeps the other one", async () => {
-    const since = test.stage.athenz.zts.events().length;
+    const since = test.deployment.athenz.zts.events().length;
     await using first = await inject("zts-outage", { kind: "unavailable" });
     await using second = await inject("zts-outage", { kind: "reset" });
     await Promise.all([proof(first), proof(second)]);
     await first.heal();
     const hits = await second.fired();
-    await test.stage.until("the other one goes on", async () => (await second.fired()) !== hits);
+    await test.deployment.until(
+      "the other one goes on",
+      async () => (await second.fired()) !== hits,
+    );
     const types = () =>
-      test.stage.athenz.zts
+      test.deployment.athenz.zts
         .events()
         .slice(since)
         .map(({ type }) => type);
     expect(new Set(types())).toEqual(new Set(["withheld"]));
     await second.heal();
-    await test.stage.until("a certificate is issued", () =>
+    await test.deployment.until("a certificate is issued", () =>
       types().some((type) => type === "refreshed" || type === "registered"),
     );
   }, 60_000);
@@ -150,9 +153,9 @@ describe("faults of the identity", () => {
     await outage.heal();
     await using rotation = await inject("rotation");
     expect(await proof(rotation)).toBeDefined();
-    const [last] = test.stage.athenz.zts.events().toReversed();
+    const [last] = test.deployment.athenz.zts.events().toReversed();
     expect(last).toMatchObject({ type: "refreshed", principal: PRINCIPAL });
     expect((last?.notAfterMs ?? 0) - (last?.atMs ?? 0)).toBeGreaterThan(3_000_000);
-    expect(await converge(test.stage, 1, test.durations.settleMsMax)).toEqual([]);
+    expect(await converge(test.deployment, 1, test.durations.settleMsMax)).toEqual([]);
   }, 60_000);
 });

@@ -13,7 +13,7 @@ const signal = new AbortController().signal;
 test("node.drain evicts every pod of the node, again while a budget refuses, and uncordons it when it is healed", async () => {
   const cluster = fakeCluster([pod("a", "n1"), pod("b", "n1"), pod("c", "n2")]);
   cluster.refusals.set("b", 1);
-  const fault = await drainNodeOfPod(cluster.stage, "a", signal);
+  const fault = await drainNodeOfPod(cluster.deployment, "a", signal);
   await expect.poll(() => fault.fired(), { timeout: 5000 }).toBe("n1: evicted a, b");
   expect(cluster.asked.filter((name) => name === "b").length).toBe(2);
   expect(cluster.asked).not.toContain("c");
@@ -25,7 +25,7 @@ test("node.drain evicts every pod of the node, again while a budget refuses, and
 test("node.drain that a budget refuses for as long as it lasts has not fired, and its healing ends it", async () => {
   const cluster = fakeCluster([pod("a", "n1")]);
   cluster.refusals.set("a", Number.POSITIVE_INFINITY);
-  const fault = await drainNodeOfPod(cluster.stage, "a", signal);
+  const fault = await drainNodeOfPod(cluster.deployment, "a", signal);
   await expect.poll(() => cluster.asked.length).toBeGreaterThan(0);
   await fault.heal();
   const asked = cluster.asked.length;
@@ -42,7 +42,7 @@ test.each([
   async ({ answers, fired }) => {
     const cluster = fakeCluster([pod("a", "n1")]);
     cluster.answers = answers;
-    const fault = await pauseNodeOfPod(cluster.stage, "a", signal);
+    const fault = await pauseNodeOfPod(cluster.deployment, "a", signal);
     expect([...cluster.paused]).toEqual(["n1"]);
     expect(await fault.fired()).toBe(fired);
     await fault.heal();
@@ -52,16 +52,18 @@ test.each([
 
 test("a node that is paused or cordoned is so by one fault at a time", async () => {
   const cluster = fakeCluster([pod("a", "n1")]);
-  const paused = await pauseNodeOfPod(cluster.stage, "a", signal);
-  await expect(pauseNodeOfPod(cluster.stage, "a", signal)).rejects.toThrow(FaultImpossibleError);
-  const drained = await drainNodeOfPod(cluster.stage, "a", signal);
-  await expect(drainNodeOfPod(cluster.stage, "a", signal)).rejects.toThrow(
+  const paused = await pauseNodeOfPod(cluster.deployment, "a", signal);
+  await expect(pauseNodeOfPod(cluster.deployment, "a", signal)).rejects.toThrow(
+    FaultImpossibleError,
+  );
+  const drained = await drainNodeOfPod(cluster.deployment, "a", signal);
+  await expect(drainNodeOfPod(cluster.deployment, "a", signal)).rejects.toThrow(
     "another fault acts on node n1, which is cordoned",
   );
   await paused.heal();
   expect([[...cluster.paused], [...cluster.cordoned]]).toEqual([[], ["n1"]]);
   await drained.heal();
-  await using again = await pauseNodeOfPod(cluster.stage, "a", signal);
+  await using again = await pauseNodeOfPod(cluster.deployment, "a", signal);
   expect([[...cluster.paused], [...cluster.cordoned]]).toEqual([["n1"], []]);
   await again.heal();
 });
@@ -69,7 +71,7 @@ test("a node that is paused or cordoned is so by one fault at a time", async () 
 test("a pause that is interrupted lets the node go on", async () => {
   const cluster = fakeCluster([pod("a", "n1")]);
   const interrupt = new AbortController();
-  const pausing = pauseNodeOfPod(cluster.stage, "a", interrupt.signal);
+  const pausing = pauseNodeOfPod(cluster.deployment, "a", interrupt.signal);
   await expect.poll(() => [...cluster.paused]).toEqual(["n1"]);
   interrupt.abort(new Error("interrupted"));
   await expect(pausing).rejects.toThrow("interrupted");
@@ -78,10 +80,10 @@ test("a pause that is interrupted lets the node go on", async () => {
 
 test("a pod that is on no node makes the faults of a node impossible", async () => {
   const cluster = fakeCluster([pod("a")]);
-  await expect(drainNodeOfPod(cluster.stage, "a", signal)).rejects.toThrow(
+  await expect(drainNodeOfPod(cluster.deployment, "a", signal)).rejects.toThrow(
     new FaultImpossibleError("node.drain: pod a is on no node"),
   );
-  await expect(pauseNodeOfPod(cluster.stage, "gone", signal)).rejects.toThrow(
+  await expect(pauseNodeOfPod(cluster.deployment, "gone", signal)).rejects.toThrow(
     "node.pause: pod gone is on no node",
   );
 });
@@ -89,17 +91,17 @@ test("a pod that is on no node makes the faults of a node impossible", async () 
 test("pod.evict is proved by the condition of the pod, and impossible when its budget refuses", async () => {
   const cluster = fakeCluster([pod("a", "n1"), pod("b", "n1")]);
   cluster.refusals.set("b", 1);
-  const fault = await evictPod(cluster.stage, "a");
+  const fault = await evictPod(cluster.deployment, "a");
   expect(await fault.fired()).toBe("EvictionByEvictionAPI");
-  await expect(evictPod(cluster.stage, "b")).rejects.toThrow(
+  await expect(evictPod(cluster.deployment, "b")).rejects.toThrow(
     "pod.evict: refused with 429: no room",
   );
-  await expect(evictPod(cluster.stage, "a")).rejects.toThrow("gone or terminates already");
+  await expect(evictPod(cluster.deployment, "a")).rejects.toThrow("gone or terminates already");
 });
 
 test("pod.out-of-memory is proved by an OOMKilled of this run or a later one, not of an earlier one", async () => {
   const cluster = fakeCluster([killedBefore("a", 1)]);
-  const fault = await exhaustPod(cluster.stage, "a");
+  const fault = await exhaustPod(cluster.deployment, "a");
   expect(await fault.fired()).toBeUndefined();
   cluster.pods[0] = killedBefore("a", 2);
   expect(await fault.fired()).toBe("OOMKilled, exit code 137");
@@ -162,12 +164,12 @@ function fakeCluster(pods: V1Pod[]) {
     lastSeen: (name: string) => pods.find(({ metadata }) => metadata?.name === name),
     exec: async () => ({ exitCode: 0, stdout: "", stderr: "" }),
   };
-  const stage = {
+  const deployment = {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what these faults use of it
     target: target as unknown as Target,
     readiness: async () => (cluster.answers ? { status: 200, body: "" } : null),
   };
-  return Object.assign(cluster, { stage });
+  return Object.assign(cluster, { deployment });
 }
 
 async function added(set: Set<string>, value: string): Promise<AsyncDisposable> {

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isTerminating, podName } from "#e2e/deployment/pods.ts";
-import { openTestStage } from "#e2e/chaos/testing/test-stage.ts";
-import type { TestStage } from "#e2e/chaos/testing/test-stage.ts";
+import { openFaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
+import type { FaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
 import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { podDelete, podForceDelete } from "./pod/delete.ts";
 import { podKill } from "./pod/kill.ts";
 import { deploymentScale } from "./pod/scale.ts";
 
-let test: TestStage;
+let test: FaultTestBed;
 
 beforeAll(async () => {
-  test = await openTestStage();
+  test = await openFaultTestBed();
 }, 60_000);
 
 afterAll(async () => await test?.[Symbol.asyncDispose](), 60_000);
@@ -21,18 +21,18 @@ async function inject(kind: FaultKind, pod: string, given: object = {}): Promise
 }
 
 async function proof(fault: InjectedFault): Promise<string> {
-  return await test.stage.until("the fault fired", () => fault.fired());
+  return await test.deployment.until("the fault fired", () => fault.fired());
 }
 
 describe("faults of a pod", () => {
   it.each(["container", "consumer"] as const)(
     "pod.kill ends the %s, which its exit code proves",
     async (process) => {
-      const pod = await test.stage.readyPod();
+      const pod = await test.deployment.readyPod();
       await using fault = await inject(podKill, pod, { process });
       expect(await proof(fault)).toBe("exit code 137");
       await fault.heal();
-      expect(await test.stage.readyPod()).toBe(pod);
+      expect(await test.deployment.readyPod()).toBe(pod);
     },
     60_000,
   );
@@ -42,34 +42,34 @@ describe("faults of a pod", () => {
   });
 
   it("pod.delete drains a pod, and cannot delete the same pod again", async () => {
-    const pod = await test.stage.readyPod();
+    const pod = await test.deployment.readyPod();
     await using fault = await inject(podDelete, pod);
     await expect(inject(podDelete, pod)).rejects.toThrow("is gone or terminates already");
-    await test.stage.gone(pod);
+    await test.deployment.gone(pod);
     expect(await proof(fault)).toMatch(/^gone \d+ ms after the deletion$/);
-    expect(await test.stage.readyPod()).not.toBe(pod);
+    expect(await test.deployment.readyPod()).not.toBe(pod);
   }, 60_000);
 
   it("pod.force-delete removes a pod at once", async () => {
-    const pod = await test.stage.readyPod();
+    const pod = await test.deployment.readyPod();
     await using fault = await inject(podForceDelete, pod);
     expect(await proof(fault)).toBe("removed at once");
-    expect(await test.stage.readyPod()).not.toBe(pod);
+    expect(await test.deployment.readyPod()).not.toBe(pod);
   }, 60_000);
 
   it("deployment.scale adds a pod and takes it back when it is healed", async () => {
-    await test.stage.ready(1);
+    await test.deployment.ready(1);
     await using fault = await inject(deploymentScale, "", { change: 1 });
     expect(await proof(fault)).toMatch(/^1 replicas became 2: \S+ started$/);
-    await test.stage.ready(2);
+    await test.deployment.ready(2);
     // The end of another scaling leaves this one in force.
     await using another = await inject(deploymentScale, "", { change: 1 });
     expect(await proof(another)).toMatch(/^2 replicas became 3: \S+ started$/);
     await another.heal();
-    await test.stage.ready(2);
+    await test.deployment.ready(2);
     await fault.heal();
-    await test.stage.until("one pod is left", async () => {
-      const pods = await test.stage.target.pods();
+    await test.deployment.until("one pod is left", async () => {
+      const pods = await test.deployment.target.pods();
       return pods.filter((pod) => !isTerminating(pod)).map((pod) => podName(pod)).length === 1;
     });
     await expect(inject(deploymentScale, "", { change: -1 })).rejects.toThrow("leaves no pod");

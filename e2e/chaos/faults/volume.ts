@@ -75,8 +75,8 @@ function volumeFault<Parameters extends object>({
     lasting: true,
     needs: [],
     causes: [],
-    inject: async ({ stage, pod }, parameters) => {
-      const failing = await failVolume(stage, pod, fault(parameters));
+    inject: async ({ deployment, pod }, parameters) => {
+      const failing = await failVolume(deployment, pod, fault(parameters));
       return {
         fired: async () => {
           const { length, [0]: first } = failing.hits;

@@ -1,4 +1,4 @@
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import type { ArmedRule } from "./pod-faults.ts";
 import type { Hit, VolumeOperation, VolumePurpose, VolumeRuleRequest } from "./volume-rule.ts";
 
@@ -46,12 +46,12 @@ export interface FailingVolume extends AsyncDisposable {
 
 /** From now on the history volume fails like this for every process of the pod, also for one that starts later. */
 export async function failVolume(
-  stage: Pick<Stage, "podFaults">,
+  deployment: Pick<TestDeployment, "podFaults">,
   pod: string,
   fault: VolumeFault,
 ): Promise<FailingVolume> {
   const { what, ...request } = requestOf(fault);
-  const rule: ArmedRule = await stage.podFaults.arm({ pod, ...request });
+  const rule: ArmedRule = await deployment.podFaults.arm({ pod, ...request });
   return {
     get hits() {
       return rule.hits.map((hit) => `${what} ${nameOf(hit)}`);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Terminal } from "#e2e/report/live-block.ts";
 import { TestScreen } from "#e2e/report/testing/test-screen.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import type { ScheduleProgress } from "#e2e/chaos/engine/schedule-scenario.ts";
 import { ChaosProgress } from "./chaos-progress.ts";
 import { aResult, playedStep } from "./testing/test-result.ts";
@@ -13,12 +13,12 @@ const playing = (change: Partial<ScheduleProgress> = {}): ScheduleProgress => ({
   phase: "playing",
   steps: [playedStep(1, { outcome: "struck", fired: "exit code 137" }), playedStep(2)],
   published: 76,
-  stage: null,
+  deployment: null,
   ...change,
 });
 
 /** A deployment of one pod that is ready. */
-const aStage = (): Stage => {
+const aDeployment = (): TestDeployment => {
   const pod = {
     metadata: { name: "kafka-consumer-7d-aaaa" },
     status: {
@@ -26,13 +26,13 @@ const aStage = (): Stage => {
       containerStatuses: [{ name: "app", state: { running: {} }, restartCount: 0 }],
     },
   };
-  const stage = {
+  const deployment = {
     target: { pods: async () => [pod], lastSeen: () => pod, logs: async () => "" },
     broker: { members: async () => [] },
     names: { topic: "incidents", group: "consumers" },
   };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the display looks at
-  return stage as unknown as Stage;
+  return deployment as unknown as TestDeployment;
 };
 
 const FAILED = {
@@ -65,7 +65,7 @@ describe("on a terminal", () => {
     using progress = new ChaosProgress(screen, new AbortController().signal);
     progress.line("seed 42");
     progress.show("#1", playing({ phase: "deploying", steps: [], published: 0 }));
-    progress.show("#1", playing({ stage: aStage() }));
+    progress.show("#1", playing({ deployment: aDeployment() }));
     progress.show("#2", playing());
     await vi.advanceTimersByTimeAsync(2900);
     expect(screen.lines().map((line) => line.trimEnd())).toEqual([
@@ -90,12 +90,12 @@ describe("on a terminal", () => {
   test("pods are not asked any more once the schedule is judged", async () => {
     const screen = new TestScreen({ columns: 100, rows: 20 });
     using progress = new ChaosProgress(screen, new AbortController().signal);
-    const stage = aStage();
-    const pods = vi.spyOn(stage.target, "pods");
-    progress.show("#1", playing({ stage }));
+    const deployment = aDeployment();
+    const pods = vi.spyOn(deployment.target, "pods");
+    progress.show("#1", playing({ deployment }));
     await vi.advanceTimersByTimeAsync(1000);
     expect(pods).toHaveBeenCalledTimes(8);
-    progress.show("#1", playing({ stage, phase: "ended" }));
+    progress.show("#1", playing({ deployment, phase: "ended" }));
     await vi.advanceTimersByTimeAsync(1000);
     expect(pods).toHaveBeenCalledTimes(8);
   });
@@ -106,8 +106,8 @@ describe("without a terminal", () => {
     let text = "";
     const terminal: Terminal = { isTTY: false, write: (more) => (text += more) };
     using progress = new ChaosProgress(terminal, new AbortController().signal);
-    progress.show("#1", playing({ stage: aStage() }));
-    progress.show("#1", playing({ stage: aStage() }));
+    progress.show("#1", playing({ deployment: aDeployment() }));
+    progress.show("#1", playing({ deployment: aDeployment() }));
     progress.watch("candidate 1", playing());
     expect(vi.getTimerCount()).toBe(0);
     progress.ended(aResult(FAILED));

@@ -53,7 +53,8 @@ export class ChaosProgress implements Disposable {
       pods: null,
     };
     watched.progress = progress;
-    if (progress.stage !== null) watched.pods ??= new PodWatch(podSourceOf(progress.stage));
+    if (progress.deployment !== null)
+      watched.pods ??= new PodWatch(podSourceOf(progress.deployment));
     this.#watched.set(name, watched);
     this.#timer ??= setInterval(() => this.#look(), LOOK_INTERVAL_MS).unref();
   }

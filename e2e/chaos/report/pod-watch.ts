@@ -8,7 +8,7 @@ import {
   podName,
   restarts,
 } from "#e2e/deployment/pods.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { podState, saysItWaits } from "./pod-state.ts";
 import type { PodState } from "./pod-state.ts";
 
@@ -114,7 +114,7 @@ export class PodWatch {
   }
 }
 
-export function podSourceOf({ target, broker, names }: Stage): PodSource {
+export function podSourceOf({ target, broker, names }: TestDeployment): PodSource {
   return {
     pods: async () => await target.pods(),
     lastSeen: (pod) => target.lastSeen(pod),

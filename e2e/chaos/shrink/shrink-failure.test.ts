@@ -60,7 +60,7 @@ async function shrink(
     place: placeOf({ target: "local", broker: { kind: "embedded" } }),
     run: async ({ schedule, number, onProgress }) => {
       numbers.push(number);
-      onProgress?.({ schedule, phase: "playing", steps: [], published: 0, stage: null });
+      onProgress?.({ schedule, phase: "playing", steps: [], published: 0, deployment: null });
       shown.push(...watched);
       return result(directory, schedule, breaks(schedule.steps.map((step) => step.do.fault)));
     },

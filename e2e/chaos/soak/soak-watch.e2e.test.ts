@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { until } from "#e2e/runner/waiting.ts";
-import { openTestStage } from "#e2e/chaos/testing/test-stage.ts";
+import { openFaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
 import type { SoakSample } from "./sample.ts";
 import { SoakWatch } from "./soak-watch.ts";
 
@@ -15,14 +15,14 @@ test("the runner, each pod and the volume of a deployment are measured until it 
     [Symbol.asyncDispose]: async () => await rm(directory, { recursive: true }),
   };
   const file = join(directory, "soak.ndjson");
-  await using opened = await openTestStage({ replicas: 2 });
-  const { stage } = opened;
-  await stage.ready();
+  await using opened = await openFaultTestBed({ replicas: 2 });
+  const { deployment } = opened;
+  await deployment.ready();
   const watch = SoakWatch.start({ file, intervalMs: 100 });
   await using _ended = watch;
-  watch.follow("the deployment", stage);
-  await stage.publish(3);
-  await stage.settled();
+  watch.follow("the deployment", deployment);
+  await deployment.publish(3);
+  await deployment.settled();
   const has = (wanted: (sample: SoakSample) => boolean) => () => watch.samples.some(wanted);
   await until(
     "every claim is counted, and what the load and the starts allow",

@@ -2,7 +2,7 @@ import { createWriteStream } from "node:fs";
 import type { WriteStream } from "node:fs";
 import { once } from "node:events";
 import { podName } from "#e2e/deployment/pods.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { pause } from "#e2e/runner/waiting.ts";
 import type { ScheduleProgress } from "#e2e/chaos/engine/schedule-scenario.ts";
 import { samplePod } from "./pod-sample.ts";
@@ -27,7 +27,7 @@ const VOLUME_ROUNDS = { local: 1, cluster: 6 } as const;
 /** Measures this process, and the pods and the volume of every deployment that it is told of, again and again. */
 export class SoakWatch implements AsyncDisposable {
   readonly samples: SoakSample[] = [];
-  readonly #stages = new Map<string, Stage>();
+  readonly #deployments = new Map<string, TestDeployment>();
   /** Their journals have no bound. */
   readonly #disturbed = new Set<string>();
   readonly #ending = new AbortController();
@@ -46,24 +46,24 @@ export class SoakWatch implements AsyncDisposable {
   }
 
   /** Measures that deployment too, under this name, from now on. */
-  follow(name: string, stage: Stage): void {
-    this.#stages.set(name, stage);
+  follow(name: string, deployment: TestDeployment): void {
+    this.#deployments.set(name, deployment);
   }
 
   /** The same for a schedule, by how far it has come: one that has ended is taken down. */
-  see(name: string, { steps, phase, stage }: ScheduleProgress): void {
+  see(name: string, { steps, phase, deployment }: ScheduleProgress): void {
     const isDisturbed = steps.some(
       ({ fault, inForce, outcome }) =>
         BEGINS_JOURNALS.test(fault) && (inForce || outcome === "struck"),
     );
     if (isDisturbed) this.#disturbed.add(name);
     if (phase === "ended") this.leave(name);
-    else if (stage !== null) this.follow(name, stage);
+    else if (deployment !== null) this.follow(name, deployment);
   }
 
   /** It is taken down. */
   leave(name: string): void {
-    this.#stages.delete(name);
+    this.#deployments.delete(name);
   }
 
   async #watch(intervalMs: number): Promise<void> {
@@ -71,17 +71,24 @@ export class SoakWatch implements AsyncDisposable {
     for (let round = 0; !signal.aborted; round += 1) {
       const atMs = Date.now();
       this.#add(await sampleRunner(atMs));
-      const stages = [...this.#stages];
+      const deployments = [...this.#deployments];
       await Promise.all(
-        stages.map(async ([name, stage]) => await this.#sampleStage(name, stage, atMs, round)),
+        deployments.map(
+          async ([name, deployment]) => await this.#sampleDeployment(name, deployment, atMs, round),
+        ),
       );
       await pause(intervalMs, signal).catch(() => {});
     }
   }
 
   /** One that is being taken down has no samples any more. */
-  async #sampleStage(name: string, stage: Stage, atMs: number, round: number): Promise<void> {
-    const { target } = stage;
+  async #sampleDeployment(
+    name: string,
+    deployment: TestDeployment,
+    atMs: number,
+    round: number,
+  ): Promise<void> {
+    const { target } = deployment;
     const signal = AbortSignal.any([this.#ending.signal, AbortSignal.timeout(ANSWER_MS_MAX)]);
     const pods = await target.pods().catch(() => []);
     const samples = await Promise.all(
@@ -93,12 +100,12 @@ export class SoakWatch implements AsyncDisposable {
     for (const sample of samples) if (sample !== null) this.#add(sample);
     const rounds = target.cluster === null ? VOLUME_ROUNDS.local : VOLUME_ROUNDS.cluster;
     if (round % rounds !== 0 || this.#ending.signal.aborted) return;
-    const volume = await sampleVolume(stage, {
+    const volume = await sampleVolume(deployment, {
       subject: name,
       isDisturbed: this.#disturbed.has(name),
       atMs,
     }).catch(() => null);
-    if (volume !== null && this.#stages.has(name)) this.#add(volume);
+    if (volume !== null && this.#deployments.has(name)) this.#add(volume);
   }
 
   #add(sample: SoakSample): void {

@@ -47,7 +47,7 @@ test(
       },
       async () => {
         await until("records are published", () => last !== null && last.published >= 6, WAIT);
-        for (const { spec } of (await last?.stage?.target.pods()) ?? []) {
+        for (const { spec } of (await last?.deployment?.target.pods()) ?? []) {
           const app = spec?.containers.find(({ name }) => name === APP);
           nodeOptions.add(app?.env?.find(({ name }) => name === "NODE_OPTIONS")?.value);
         }

@@ -1,7 +1,7 @@
 import type { PlannedRecord } from "#e2e/checkers/collect/kit-record.ts";
 import { CLAIMS } from "#e2e/checkers/history-files.ts";
 import { APP } from "#e2e/deployment/pods.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { allowedFiles } from "./bounds.ts";
 import type { SoakSample } from "./sample.ts";
 
@@ -14,10 +14,10 @@ export interface VolumeSampleOptions {
 
 /** Counts the files of the history of a deployment by their names, and says how many of each there may be by now. */
 export async function sampleVolume(
-  stage: Stage,
+  deployment: TestDeployment,
   { subject, isDisturbed, atMs }: VolumeSampleOptions,
 ): Promise<SoakSample> {
-  const { target, claim } = stage;
+  const { target, claim } = deployment;
   const list = async (path: string): Promise<string[]> => await target.listVolume(claim, path);
   const [shards, journals, snapshots] = await Promise.all([
     list(CLAIMS),
@@ -37,7 +37,7 @@ export async function sampleVolume(
     .history()
     .filter(({ name, container }) => name === "started" && container === APP).length;
   const { journals: allowedJournals, ...others } = allowedFiles({
-    attempts: allowedAttempts(stage.record.records),
+    attempts: allowedAttempts(deployment.record.records),
     starts,
     claims,
   });

@@ -49,11 +49,11 @@ function brokerTrigger(
 }
 
 async function armBroker(
-  { stage, pod, ordinal }: TriggerContext,
+  { deployment, pod, ordinal }: TriggerContext,
   api: BrokerMoment["api"],
   direction: "request" | "reply",
 ): Promise<ArmedTrigger> {
-  const { names, broker } = stage;
+  const { names, broker } = deployment;
   const held = await broker.addFault({
     api,
     direction,

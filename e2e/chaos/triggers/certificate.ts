@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { APP, isRunning } from "#e2e/deployment/pods.ts";
 import { triggerKind } from "#e2e/chaos/trigger-kind.ts";
 import type { ArmedTrigger, TriggerContext, TriggerKind } from "#e2e/chaos/trigger-kind.ts";
@@ -18,7 +18,7 @@ export const certificateAwaited: TriggerKind = triggerKind({
 });
 
 function armCertificate(context: TriggerContext): ArmedTrigger {
-  const { target, athenz } = context.stage;
+  const { target, athenz } = context.deployment;
   const count = new MomentCount(context);
   /** Whether each instance that asked is held: one whose request was given up asks again. */
   const isHeld = new Map<string, boolean>();
@@ -47,7 +47,7 @@ function armCertificate(context: TriggerContext): ArmedTrigger {
 
 /** The identity sidecar registers with the uid of its pod. */
 async function podOfInstance(
-  target: Stage["target"],
+  target: TestDeployment["target"],
   instanceId: string,
 ): Promise<string | undefined> {
   const pods = await target.pods();
@@ -55,7 +55,11 @@ async function podOfInstance(
 }
 
 /** The sidecar starts first: nothing waits for the certificate before the consumer's container runs. Gives what ends the watching. */
-function whenRunning(target: Stage["target"], name: string, onRunning: () => void): () => void {
+function whenRunning(
+  target: TestDeployment["target"],
+  name: string,
+  onRunning: () => void,
+): () => void {
   const stop = target.subscribe((entry) => {
     if (entry.kind !== "container" || entry.name !== "started") return;
     if (entry.pod === name && entry.container === APP) onRunning();

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openTestStage } from "#e2e/chaos/testing/test-stage.ts";
-import type { TestStage } from "#e2e/chaos/testing/test-stage.ts";
+import { openFaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
+import type { FaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
 import { ENDPOINT_TRIGGERS } from "./endpoint.ts";
 
-let test: TestStage;
+let test: FaultTestBed;
 
 beforeAll(async () => {
-  test = await openTestStage();
+  test = await openFaultTestBed();
 }, 60_000);
 
 afterAll(async () => await test?.[Symbol.asyncDispose](), 60_000);
@@ -24,35 +24,35 @@ describe("triggers of the action endpoint", () => {
   ])(
     "$name holds the second request and names its pod",
     async ({ name, applied, detail }) => {
-      const pod = await test.stage.readyPod();
-      const before = (await test.stage.effects()).length;
+      const pod = await test.deployment.readyPod();
+      const before = (await test.deployment.effects()).length;
       await using armed = await triggerNamed(name).arm(test.trigger({ pod, ordinal: 2 }), {});
-      await test.stage.publish(2);
+      await test.deployment.publish(2);
       const reached = await armed.reached;
       expect(reached.pod).toBe(pod);
       expect(reached.detail).toMatch(
         new RegExp(`^POST /tickets of key [0-9a-f]{12} held ${detail}$`),
       );
       // The first one passes.
-      await test.stage.until("the first one is applied", async () => {
-        return (await test.stage.effects()).length === before + applied;
+      await test.deployment.until("the first one is applied", async () => {
+        return (await test.deployment.effects()).length === before + applied;
       });
       await armed.release();
-      await test.stage.settled();
-      expect((await test.stage.effects()).length).toBe(before + 2);
+      await test.deployment.settled();
+      expect((await test.deployment.effects()).length).toBe(before + 2);
     },
     60_000,
   );
 
   it("lets requests of other pods pass", async () => {
-    await test.stage.readyPod();
+    await test.deployment.readyPod();
     await using _armed = await triggerNamed("endpoint.request-held").arm(
       test.trigger({ pod: "another" }),
       {},
     );
-    const before = (await test.stage.effects()).length;
-    await test.stage.publish(1);
-    await test.stage.settled();
-    expect((await test.stage.effects()).length).toBe(before + 1);
+    const before = (await test.deployment.effects()).length;
+    await test.deployment.publish(1);
+    await test.deployment.settled();
+    expect((await test.deployment.effects()).length).toBe(before + 1);
   }, 60_000);
 });

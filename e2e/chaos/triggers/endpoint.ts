@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Arrival, HoldStage } from "#simulator/action-endpoint/control.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { triggerKind } from "#e2e/chaos/trigger-kind.ts";
 import type {
   ArmedTrigger,
@@ -47,13 +47,13 @@ function endpointTrigger({ name, title, ...moment }: EndpointMoment): TriggerKin
 
 /** Holds the n-th request (of the pod, where one is given) and lets all others pass. */
 async function armEndpoint(
-  { stage, pod, ordinal, signal }: TriggerContext,
+  { deployment, pod, ordinal, signal }: TriggerContext,
   { stageOfHold, standing }: Pick<EndpointMoment, "stageOfHold" | "standing">,
 ): Promise<ArmedTrigger> {
   const reached = Promise.withResolvers<ReachedTrigger>();
   let count = 0;
   const isTheOne = async (arrival: Arrival): Promise<boolean> => {
-    const sender = await senderOf(stage, arrival);
+    const sender = await senderOf(deployment, arrival);
     if (signal.aborted || (pod !== null && sender !== pod)) return false;
     count += 1;
     if (count !== ordinal) return false;
@@ -62,15 +62,15 @@ async function armEndpoint(
     reached.resolve({ atMs: Date.now(), pod: sender, detail });
     return true;
   };
-  const hold = await stage.actions.hold(stageOfHold, { when: isTheOne });
+  const hold = await deployment.actions.hold(stageOfHold, { when: isTheOne });
   const release = (): Promise<void> => hold.release();
   return { reached: reached.promise, release, [Symbol.asyncDispose]: release };
 }
 
-async function senderOf(stage: Stage, { key }: Arrival): Promise<string | null> {
+async function senderOf(deployment: TestDeployment, { key }: Arrival): Promise<string | null> {
   if (key === null) return null;
   try {
-    return await claimantOf(stage, key);
+    return await claimantOf(deployment, key);
   } catch {
     // The volume cannot be read now: nobody can tell.
     return null;

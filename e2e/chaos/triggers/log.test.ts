@@ -2,7 +2,7 @@ import { appendFile, glob, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import type { ArmedTrigger, TriggerContext } from "#e2e/chaos/trigger-kind.ts";
 import { FakeTarget } from "./testing/fake-target.ts";
 import { LOG_EVENTS, LOG_TRIGGERS } from "./log.ts";
@@ -26,8 +26,8 @@ async function arm(
   const [kind] = LOG_TRIGGERS;
   if (kind === undefined) throw new Error("there is no trigger");
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what this trigger looks at
-  const stage = { target } as unknown as Stage;
-  const context = { stage, pod: null, ordinal: 1, signal: stopping.signal, ...options };
+  const deployment = { target } as unknown as TestDeployment;
+  const context = { deployment, pod: null, ordinal: 1, signal: stopping.signal, ...options };
   const armed = await kind.arm(context, kind.parameters.parse({ event }));
   let pod: string | null = null;
   void armed.reached.then((moment) => (pod = moment.pod));

@@ -45,7 +45,7 @@ export const LOG_TRIGGERS: readonly TriggerKind[] = [
 async function armLog(context: TriggerContext, event: LogEvent): Promise<ArmedTrigger> {
   const count = new MomentCount(context);
   const stopping = new AbortController();
-  const { ended } = await followLogs(context.stage.target, {
+  const { ended } = await followLogs(context.deployment.target, {
     container: APP,
     signal: AbortSignal.any([context.signal, stopping.signal]),
     onLine: (line, pod) => {

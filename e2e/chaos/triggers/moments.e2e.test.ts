@@ -1,22 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { APP, isReady } from "#e2e/deployment/pods.ts";
-import { openTestStage } from "#e2e/chaos/testing/test-stage.ts";
-import type { TestStage } from "#e2e/chaos/testing/test-stage.ts";
+import { openFaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
+import type { FaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
 import type { ArmedTrigger } from "#e2e/chaos/trigger-kind.ts";
 import { LOG_TRIGGERS } from "./log.ts";
 import { POD_TRIGGERS } from "./pod.ts";
 
-let test: TestStage;
+let test: FaultTestBed;
 
 beforeAll(async () => {
-  test = await openTestStage();
+  test = await openFaultTestBed();
 }, 60_000);
 
 afterAll(async () => await test?.[Symbol.asyncDispose](), 60_000);
 
 async function arm(
   name: string,
-  options: Parameters<TestStage["trigger"]>[0] = {},
+  options: Parameters<FaultTestBed["trigger"]>[0] = {},
   parameters: object = {},
 ): Promise<ArmedTrigger> {
   const kind = [...POD_TRIGGERS, ...LOG_TRIGGERS].find((one) => one.name === name);
@@ -26,19 +26,19 @@ async function arm(
 
 describe("moments of a pod", () => {
   it("sees the second line of an event in the log of the pod", async () => {
-    const pod = await test.stage.readyPod();
+    const pod = await test.deployment.readyPod();
     await using armed = await arm("log.event", { pod, ordinal: 2 }, { event: "action.ended" });
-    await test.stage.publish(2);
+    await test.deployment.publish(2);
     expect(await armed.reached).toMatchObject({ pod, detail: "action.ended was logged" });
-    await test.stage.settled();
+    await test.deployment.settled();
   }, 60_000);
 
   it("sees a container that starts again, and its pod that gets ready again", async () => {
-    const pod = await test.stage.readyPod();
+    const pod = await test.deployment.readyPod();
     await using started = await arm("pod.started", { pod });
     await using ready = await arm("pod.ready", { pod });
     await using recovered = await arm("log.event", {}, { event: "history.recovered" });
-    await test.stage.target.kill(pod, APP, "SIGKILL");
+    await test.deployment.target.kill(pod, APP, "SIGKILL");
     const moments = await Promise.all([started.reached, recovered.reached, ready.reached]);
     expect(moments.map((moment) => moment.pod)).toEqual([pod, pod, pod]);
     const times = moments.map(({ atMs }) => atMs);
@@ -46,28 +46,28 @@ describe("moments of a pod", () => {
   }, 60_000);
 
   it("sees the deletion and the preStop hook of a pod, and holds its successor without a certificate", async () => {
-    const pod = await test.stage.readyPod();
+    const pod = await test.deployment.readyPod();
     await using terminating = await arm("pod.terminating", { pod });
     await using preStop = await arm("pod.pre-stop");
     await using awaited = await arm("pod.certificate-awaited");
     await using started = await arm("pod.started");
     await using ready = await arm("pod.ready");
-    await test.stage.target.deletePod(pod);
+    await test.deployment.target.deletePod(pod);
     expect((await terminating.reached).pod).toBe(pod);
     expect((await preStop.reached).pod).toBe(pod);
     const successor = (await awaited.reached).pod ?? "";
     expect(successor).not.toBe(pod);
     expect((await started.reached).pod).toBe(successor);
     // It would have been ready by then: its predecessor takes longer to go than a pod takes to start.
-    await test.stage.gone(pod);
-    await test.stage.until("its script says that it waits", async () => {
-      const log = await test.stage.target.logs(successor, APP);
+    await test.deployment.gone(pod);
+    await test.deployment.until("its script says that it waits", async () => {
+      const log = await test.deployment.target.logs(successor, APP);
       return log.includes("app_start: waiting up to");
     });
-    expect(test.stage.target.lastSeen(successor)).not.toSatisfy(isReady);
-    expect(await test.stage.readiness(successor)).toBeNull();
+    expect(test.deployment.target.lastSeen(successor)).not.toSatisfy(isReady);
+    expect(await test.deployment.readiness(successor)).toBeNull();
     await awaited.release();
     expect((await ready.reached).pod).toBe(successor);
-    expect(await test.stage.readyPod()).toBe(successor);
+    expect(await test.deployment.readyPod()).toBe(successor);
   }, 60_000);
 });

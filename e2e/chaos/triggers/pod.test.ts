@@ -3,7 +3,7 @@ import { createAuthority } from "#fixtures/certificates.ts";
 import { createKeyAndRequest } from "#simulator/athenz/certificate-request.ts";
 import { createZts } from "#simulator/athenz/zts.ts";
 import type { Zts } from "#simulator/athenz/zts.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import type { ArmedTrigger, TriggerContext } from "#e2e/chaos/trigger-kind.ts";
 import { FakeTarget } from "./testing/fake-target.ts";
 import { POD_TRIGGERS } from "./pod.ts";
@@ -22,8 +22,8 @@ async function arm(name: string, options: Partial<TriggerContext> = {}): Promise
   const kind = POD_TRIGGERS.find((one) => one.name === name);
   if (kind === undefined) throw new Error(`there is no trigger ${name}`);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what these triggers look at
-  const stage = { target, athenz: { zts } } as unknown as Stage;
-  const context = { stage, pod: null, ordinal: 1, signal: stopping.signal, ...options };
+  const deployment = { target, athenz: { zts } } as unknown as TestDeployment;
+  const context = { deployment, pod: null, ordinal: 1, signal: stopping.signal, ...options };
   return await kind.arm(context, kind.parameters.parse({}));
 }
 

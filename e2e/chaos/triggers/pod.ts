@@ -55,7 +55,7 @@ function podTrigger({ event, needs = [], ...kind }: PodMoment): TriggerKind {
 
 function armPod(context: TriggerContext, event: ContainerEvent["name"]): ArmedTrigger {
   const count = new MomentCount(context);
-  const stop = context.stage.target.subscribe((entry) => {
+  const stop = context.deployment.target.subscribe((entry) => {
     if (entry.kind !== "container" || entry.name !== event) return;
     // What concerns the whole pod names no container.
     const { pod, container = APP } = entry;

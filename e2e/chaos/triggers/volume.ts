@@ -55,8 +55,8 @@ function volumeTrigger({ operation, purpose, ...kind }: VolumeMoment): TriggerKi
     requires: ["actions"],
     parameters: z.strictObject({ phase: z.enum(PHASES) }),
     draw: (random) => ({ phase: random.pick(PHASES) }),
-    arm: async ({ stage, pod, ordinal }, { phase }) => {
-      const rule = await stage.podFaults.arm({
+    arm: async ({ deployment, pod, ordinal }, { phase }) => {
+      const rule = await deployment.podFaults.arm({
         pod,
         operations: [operation],
         purposes: [purpose],

@@ -1,7 +1,7 @@
 import { messageOf } from "#consumer/errors.ts";
 import { APP } from "#e2e/deployment/pods.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
-import { readLogs } from "#e2e/trace/record-stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
+import { readLogs } from "#e2e/trace/record-deployment.ts";
 import { isCut } from "#e2e/trace/run-log.ts";
 import type { Evidence, RunHistory } from "#e2e/checkers/checker.ts";
 import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
@@ -19,8 +19,8 @@ export type RecordedHistory = (logsDirectory: string | undefined) => Promise<Run
  * Reads everything that ends with the deployment: the volume, the topics, the ledger of the action endpoint. What cannot be read is said, and
  * leaves the invariants that need it unknown.
  */
-export async function recordHistory(stage: Stage): Promise<RecordedHistory> {
-  const { names, broker, record } = stage;
+export async function recordHistory(deployment: TestDeployment): Promise<RecordedHistory> {
+  const { names, broker, record } = deployment;
   const lettersMs = Date.now();
   // Before the time of the end, so that the outcome of a letter that is there is in the history too.
   const [letterEnds] = await Promise.allSettled([broker.endOffsets(names.deadLetterTopic)]);
@@ -44,29 +44,29 @@ export async function recordHistory(stage: Stage): Promise<RecordedHistory> {
     : await read(["commits", "deliveries", "assignments"], async () =>
         protocolEvents(await broker.protocolHistory(), names.topic),
       );
-  let effects: Awaited<ReturnType<Stage["effects"]>> = [];
+  let effects: Awaited<ReturnType<TestDeployment["effects"]>> = [];
   await read(["effects"], async () => {
-    effects = await stage.effects();
+    effects = await deployment.effects();
     return [];
   });
   let strangeFiles: readonly string[] = [];
   const files = await read(["claims", "outcomes"], async () => {
-    const found = await stage.historyFiles();
+    const found = await deployment.historyFiles();
     strangeFiles = found.strange;
     return volumeEvents(found);
   });
   const letters = await read(["dead-letters"], async () => {
     if (letterEnds.status === "rejected") throw letterEnds.reason;
     const end = { atMs: endMs, offsets: letterEnds.value };
-    return letterEvents(await stage.deadLetters(), names.deadLetterTopic, end);
+    return letterEvents(await deployment.deadLetters(), names.deadLetterTopic, end);
   });
   const published = await read(["published"], async () => {
     const { events, unknown } = record.published(names.topic, await broker.read(names.topic));
     if (unknown.length > 0) throw new Error(`nobody published ${unknown.join(", ")}`);
     return [...events];
   });
-  const contractFile = [...stage.contractFile.findings];
-  const pods = podEvents(stage.target.history());
+  const contractFile = [...deployment.contractFile.findings];
+  const pods = podEvents(deployment.target.history());
   return async (logsDirectory) => {
     const clock = podClock(record.events);
     const logged = await read(["pod-logs"], async () => {
@@ -99,7 +99,7 @@ export async function recordHistory(stage: Stage): Promise<RecordedHistory> {
       ...record.events,
     ];
     const seen = eventsUntil(events, { endMs, lettersMs });
-    const { unreadyMsMax } = stage;
+    const { unreadyMsMax } = deployment;
     return { events: seen, lacking, incomplete, contractFile, strangeFiles, unreadyMsMax };
   };
 }
@@ -117,7 +117,9 @@ export function eventsUntil(
     .toSorted((one, other) => one.atMs - other.atMs);
 }
 
-function lackingAt(abilities: Stage["broker"]["abilities"]): ReadonlyMap<Evidence, string> {
+function lackingAt(
+  abilities: TestDeployment["broker"]["abilities"],
+): ReadonlyMap<Evidence, string> {
   if (abilities.has("broker-history")) return new Map();
   const reason = "the broker has no broker-history: it does not tell what it applied";
   return new Map(

@@ -5,21 +5,21 @@ export const undecodableRecord: Scenario = {
   number: 14,
   name: "undecodable-record",
   title: "An undecodable record goes to the dead letter unchanged and blocks nothing.",
-  run: async ({ stage: open, step }) => {
-    const stage = await open({ partitions: 1 });
-    await stage.ready();
+  run: async ({ deploy, step }) => {
+    const deployment = await deploy({ partitions: 1 });
+    await deployment.ready();
     step("publish a good record, a bad one, a good one");
-    await stage.publish(1);
+    await deployment.publish(1);
     const bytes = Uint8Array.of(0x7b, 0xff, 0x00, 0x22, 0xfe);
-    const bad = await stage.publishUndecodable(bytes);
-    await stage.publish(1);
-    await stage.judge();
-    expectEqual((await stage.effects()).length, 2, "effects");
-    const letters = await stage.deadLetters();
+    const bad = await deployment.publishUndecodable(bytes);
+    await deployment.publish(1);
+    await deployment.judge();
+    expectEqual((await deployment.effects()).length, 2, "effects");
+    const letters = await deployment.deadLetters();
     expectEqual(letters.length, 1, "dead letters");
     const [letter] = letters;
     expectEqual(letter?.headers["dead-letter-reason"], "undecodable", "reason");
-    expectEqual(letter?.headers["source-topic"], stage.names.topic, "source topic");
+    expectEqual(letter?.headers["source-topic"], deployment.names.topic, "source topic");
     expectEqual(letter?.headers["source-partition"], String(bad.partition), "source partition");
     expectEqual(letter?.headers["source-offset"], String(bad.offset), "source offset");
     expect((letter?.headers["dead-letter-detail"] ?? "") !== "", "the dead letter has no detail");

@@ -9,34 +9,34 @@ export const coordinatorKilledInMidAction: Scenario = {
   title: "The coordinator's node dies during an action: it ends once, and is committed at another.",
   needs: ["broker-nodes", "broker-requests"],
   long: true,
-  run: async ({ stage: open, step, durations }) => {
-    const stage = await open({ brokerNodes: 3, configure: patientActions(durations) });
-    const name = await stage.readyPod();
-    await stage.publish(2);
-    await stage.settled();
+  run: async ({ deploy, step, durations }) => {
+    const deployment = await deploy({ brokerNodes: 3, configure: patientActions(durations) });
+    const name = await deployment.readyPod();
+    await deployment.publish(2);
+    await deployment.settled();
     step("kill the coordinator of the group while the target holds an action");
-    const held = await stage.actions.hold("after-effect", { times: 1 });
-    await stage.publish(1);
+    const held = await deployment.actions.hold("after-effect", { times: 1 });
+    await deployment.publish(1);
     await held.arrived;
-    const { coordinator } = await stage.broker.group(stage.names.group);
+    const { coordinator } = await deployment.broker.group(deployment.names.group);
     const killedMs = Date.now();
-    const cut = await stage.broker.killNode(coordinator);
+    const cut = await deployment.broker.killNode(coordinator);
     expectFault(cut > 0, "the coordinator had no connection to lose");
     await held.release();
-    await stage.until("the consumer goes on at another coordinator", async () => {
-      const activity = await stage.broker.clientActivity();
+    await deployment.until("the consumer goes on at another coordinator", async () => {
+      const activity = await deployment.broker.clientActivity();
       return activity.some(({ what, node, atMs }) => {
         const isOfGroup = what === "Heartbeat" || what === "OffsetCommit" || what === "SyncGroup";
         return isOfGroup && node !== coordinator && atMs >= killedMs;
       });
     });
     step(`at another one after ${Date.now() - killedMs} ms`);
-    await stage.publish(4);
-    await stage.judge();
+    await deployment.publish(4);
+    await deployment.judge();
     expectFault((await held.hits()) === 1, "no action was held");
-    expectEqual((await stage.effects()).length, 7, "effects");
-    expectEqual((await stage.deadLetters()).length, 0, "dead letters");
-    const pod = stage.target.lastSeen(name);
+    expectEqual((await deployment.effects()).length, 7, "effects");
+    expectEqual((await deployment.deadLetters()).length, 0, "dead letters");
+    const pod = deployment.target.lastSeen(name);
     expect(pod !== undefined, "the pod is gone");
     expectEqual(restarts(pod), 0, "restarts");
   },

@@ -3,7 +3,7 @@ import { startLoad } from "#e2e/deployment/load.ts";
 import { patientActions } from "#e2e/deployment/patient-actions.ts";
 import { restarts } from "#e2e/deployment/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 
 const PARTITIONS = 4;
 const NODES = 3;
@@ -14,46 +14,46 @@ export const leaderMovedUnderLoad: Scenario = {
   name: "leader-moved-under-load",
   title: "Leaders move again and again under load: every event is acted on once, none is lost.",
   needs: ["broker-nodes", "fault-rules"],
-  run: async ({ stage: open, step, durations, signal }) => {
-    const stage = await open({
+  run: async ({ deploy, step, durations, signal }) => {
+    const deployment = await deploy({
       brokerNodes: NODES,
       partitions: PARTITIONS,
       configure: patientActions(durations),
     });
-    const name = await stage.readyPod();
-    await using load = startLoad(stage, { intervalMs: durations.loadIntervalMs, signal });
+    const name = await deployment.readyPod();
+    await using load = startLoad(deployment, { intervalMs: durations.loadIntervalMs, signal });
     await load.reached(5);
     for (let round = 1; round <= ROUNDS; round += 1) {
       step(`round ${round}: move the leader of every partition to the next node`);
       const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
-      await Promise.all(partitions.map((partition) => moveLeader(stage, partition)));
+      await Promise.all(partitions.map((partition) => moveLeader(deployment, partition)));
     }
     await load.reached(load.published + 5);
     await load.stop();
     step(`judge ${load.published} incidents`);
-    await stage.judge();
-    expectEqual((await stage.effects()).length, load.published, "effects");
-    expectEqual((await stage.deadLetters()).length, 0, "dead letters");
-    const pod = stage.target.lastSeen(name);
+    await deployment.judge();
+    expectEqual((await deployment.effects()).length, load.published, "effects");
+    expectEqual((await deployment.deadLetters()).length, 0, "dead letters");
+    const pod = deployment.target.lastSeen(name);
     expect(pod !== undefined, "the pod is gone");
     expectEqual(restarts(pod), 0, "restarts");
   },
 };
 
 /** Moves the leader and waits until the consumer has followed it. */
-async function moveLeader(stage: Stage, partition: number): Promise<void> {
-  const leader = (await stage.broker.leaders(stage.names.topic)).get(partition) ?? 0;
+async function moveLeader(deployment: TestDeployment, partition: number): Promise<void> {
+  const leader = (await deployment.broker.leaders(deployment.names.topic)).get(partition) ?? 0;
   const next = (leader % NODES) + 1;
   // Nobody asks a node for a partition that it does not lead: its first hit says that the move was noticed.
-  await using followed = await stage.broker.addFault({
+  await using followed = await deployment.broker.addFault({
     api: "Fetch",
     node: next,
-    topic: stage.names.topic,
+    topic: deployment.names.topic,
     partition,
     action: { type: "delay", delayMs: 1 },
   });
-  await stage.broker.moveLeader(stage.names.topic, partition, next);
-  await stage.until(`partition ${partition} is fetched from node ${next}`, async () => {
+  await deployment.broker.moveLeader(deployment.names.topic, partition, next);
+  await deployment.until(`partition ${partition} is fetched from node ${next}`, async () => {
     return (await followed.hits()) > 0;
   });
 }

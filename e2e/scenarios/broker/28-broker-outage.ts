@@ -11,28 +11,28 @@ export const brokerOutage: Scenario = {
     "A broker that is away longer than a session: unready, not restarted, nothing lost or twice.",
   needs: ["broker-connections"],
   long: true,
-  run: async ({ stage: open, step, durations, signal }) => {
-    const stage = await open({ brokerNodes: 2, configure: patientActions(durations) });
-    const name = await stage.readyPod();
-    await stage.publish(4);
-    await stage.settled();
+  run: async ({ deploy, step, durations, signal }) => {
+    const deployment = await deploy({ brokerNodes: 2, configure: patientActions(durations) });
+    const name = await deployment.readyPod();
+    await deployment.publish(4);
+    await deployment.settled();
     step("cut every connection while the target holds an action, and answer none for a while");
-    const held = await stage.actions.hold("after-effect", { times: 1 });
-    await stage.publish(6);
+    const held = await deployment.actions.hold("after-effect", { times: 1 });
+    await deployment.publish(6);
     await held.arrived;
-    const nodes = await stage.broker.nodes();
+    const nodes = await deployment.broker.nodes();
     let cut = 0;
-    for (const node of nodes) cut += await stage.broker.killNode(node);
+    for (const node of nodes) cut += await deployment.broker.killNode(node);
     expectFault(cut > 0, "there was no connection to cut");
     // The last node to go may be reached while the others are away already.
     const startMs = Date.now();
     const outage = pause(durations.brokerOutageMs, signal);
     await held.release();
     let body = "";
-    await stage.until(
+    await deployment.until(
       "/readyz says that the broker is away",
       async () => {
-        const answer = await stage.readiness(name);
+        const answer = await deployment.readiness(name);
         body = answer?.body ?? "";
         return answer?.status === 503 && body.includes("broker");
       },
@@ -40,25 +40,28 @@ export const brokerOutage: Scenario = {
     );
     await outage;
     const unreadyMs = Date.now();
-    const activity = await stage.broker.clientActivity();
+    const activity = await deployment.broker.clientActivity();
     expectFault(
       activity.every(({ what, atMs }) => what === "connection-closed" || atMs < startMs),
       "the broker was reached during the outage",
     );
-    expect((await stage.readiness(name))?.status === 503, "the pod was ready during the outage");
+    expect(
+      (await deployment.readiness(name))?.status === 503,
+      "the pod was ready during the outage",
+    );
     step(`serve again after ${unreadyMs - startMs} ms`);
-    for (const node of nodes) await stage.broker.startNode(node);
-    await stage.until("the pod is ready again", () => {
-      const pod = stage.target.lastSeen(name);
+    for (const node of nodes) await deployment.broker.startNode(node);
+    await deployment.until("the pod is ready again", () => {
+      const pod = deployment.target.lastSeen(name);
       return pod !== undefined && isReady(pod);
     });
     step(`ready again after ${Date.now() - unreadyMs} ms`);
-    await stage.publish(4);
-    await stage.judge();
+    await deployment.publish(4);
+    await deployment.judge();
     expectFault((await held.hits()) === 1, "no action was held");
-    expectEqual((await stage.effects()).length, 14, "effects");
-    expectEqual((await stage.deadLetters()).length, 0, "dead letters");
-    const pod = stage.target.lastSeen(name);
+    expectEqual((await deployment.effects()).length, 14, "effects");
+    expectEqual((await deployment.deadLetters()).length, 0, "dead letters");
+    const pod = deployment.target.lastSeen(name);
     expect(pod !== undefined, "the pod is gone");
     expectEqual(restarts(pod), 0, "restarts");
   },

@@ -13,13 +13,17 @@ export const rebalanceStorm: Scenario = {
   title: "One rebalance after the other under load: no key twice, every key ends.",
   needs: ["forced-rebalance"],
   long: true,
-  run: async ({ stage: open, step, durations, signal }) => {
-    const stage = await open({ replicas: 2, partitions: 4, configure: patientActions(durations) });
-    await stage.ready();
+  run: async ({ deploy, step, durations, signal }) => {
+    const deployment = await deploy({
+      replicas: 2,
+      partitions: 4,
+      configure: patientActions(durations),
+    });
+    await deployment.ready();
     const formed = async (after: number): Promise<number> =>
-      await stage.until(`two members form a generation after ${after}`, async () => {
-        const { generation } = await stage.broker.group(stage.names.group);
-        const members = await stage.broker.members(stage.names.group);
+      await deployment.until(`two members form a generation after ${after}`, async () => {
+        const { generation } = await deployment.broker.group(deployment.names.group);
+        const members = await deployment.broker.members(deployment.names.group);
         const isFormed =
           generation > after &&
           members.length === 2 &&
@@ -27,13 +31,13 @@ export const rebalanceStorm: Scenario = {
         return isFormed && generation;
       });
     const first = await formed(0);
-    await using load = startLoad(stage, { intervalMs: durations.loadIntervalMs, signal });
+    await using load = startLoad(deployment, { intervalMs: durations.loadIntervalMs, signal });
     await load.reached(5);
     step(`make the members join again ${REBALANCES} times`);
     const startMs = Date.now();
     let generation = first;
     for (let count = 1; count <= REBALANCES; count += 1) {
-      const isBegun = await stage.broker.rebalance(stage.names.group);
+      const isBegun = await deployment.broker.rebalance(deployment.names.group);
       expectFault(isBegun, `rebalance ${count} was not begun`);
       generation = await formed(generation);
     }
@@ -42,7 +46,7 @@ export const rebalanceStorm: Scenario = {
     await load.reached(during + 5);
     await load.stop();
     step(`judge ${load.published} incidents`);
-    await stage.judge();
-    step(`${countDeadActions(await stage.deadLetters())} of them are in the dead letter`);
+    await deployment.judge();
+    step(`${countDeadActions(await deployment.deadLetters())} of them are in the dead letter`);
   },
 };

@@ -4,7 +4,7 @@ import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { startLoad } from "#e2e/deployment/load.ts";
 import { isReady, isTerminating, podName, restarts } from "#e2e/deployment/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { clusterOf } from "#e2e/targets/cluster-access.ts";
 
 export const nodeDrained: Scenario = {
@@ -15,16 +15,16 @@ export const nodeDrained: Scenario = {
   needs: ["cluster-nodes"],
   alone: true,
   timeoutMs: ({ scenarioMsMax, drainRefusedMs }) => 2 * scenarioMsMax + drainRefusedMs,
-  run: async ({ stage: open, step, durations, signal }) => {
-    const stage = await open({ partitions: 4 });
-    const cluster = clusterOf(stage.target);
-    const [only] = await stage.ready();
+  run: async ({ deploy, step, durations, signal }) => {
+    const deployment = await deploy({ partitions: 4 });
+    const cluster = clusterOf(deployment.target);
+    const [only] = await deployment.ready();
     expect(only !== undefined, "no pod is ready");
-    await stage.target.apply([budgetOfOne(stage)]);
+    await deployment.target.apply([budgetOfOne(deployment)]);
     step("drain the node of the only pod, which its budget needs");
     {
       await using _cordon = await cluster.cordon(nodeOf(only));
-      const { answers, left } = await drainNode(stage.target, nodeOf(only), {
+      const { answers, left } = await drainNode(deployment.target, nodeOf(only), {
         timeoutMs: durations.drainRefusedMs,
         signal,
       });
@@ -34,22 +34,22 @@ export const nodeDrained: Scenario = {
       const { message = "" } = refused.at(-1) ?? {};
       expect(message.includes("needs 1 healthy pods and has 1 currently"), `refused: ${message}`);
       expectEqual(left.join(), podName(only), "pods that are left on the node");
-      const [still] = await stage.ready(1);
+      const [still] = await deployment.ready(1);
       expect(still !== undefined && !isTerminating(still), "the pod was touched");
       expectEqual(podName(still), podName(only), "the pod that is ready");
       expectEqual(restarts(still), 0, "restarts");
-      await stage.publish(2);
-      await stage.judge();
+      await deployment.publish(2);
+      await deployment.judge();
     }
     step("two pods: drain the node of one under load");
-    await stage.target.scale(stage.deployment, 2);
-    const pods = await stage.ready(2);
+    await deployment.target.scale(deployment.name, 2);
+    const pods = await deployment.ready(2);
     const node = nodeOf(only);
     const moved = pods.filter((pod) => nodeOf(pod) === node).map((pod) => podName(pod));
-    await using load = startLoad(stage, { signal, intervalMs: durations.loadIntervalMs });
+    await using load = startLoad(deployment, { signal, intervalMs: durations.loadIntervalMs });
     await load.reached(5);
     await using _cordon = await cluster.cordon(node);
-    const { answers, left } = await drainNode(stage.target, node, {
+    const { answers, left } = await drainNode(deployment.target, node, {
       timeoutMs: durations.scenarioMsMax,
       signal,
     });
@@ -57,9 +57,9 @@ export const nodeDrained: Scenario = {
     const accepted = answers.filter(({ status }) => status === 201).map(({ pod }) => pod);
     expectEqual(accepted.toSorted().join(), moved.toSorted().join(), "pods that were evicted");
     for (const pod of moved) {
-      expectFault(isEvicted(stage.target.lastSeen(pod)), `pod ${pod} shows no eviction`);
+      expectFault(isEvicted(deployment.target.lastSeen(pod)), `pod ${pod} shows no eviction`);
     }
-    const fresh = await stage.ready(2);
+    const fresh = await deployment.ready(2);
     expect(
       fresh.every((pod) => nodeOf(pod) !== node && isReady(pod)),
       "a pod came back to the drained node",
@@ -67,22 +67,22 @@ export const nodeDrained: Scenario = {
     await load.reached(load.published + 5);
     await load.stop();
     step(`judge ${load.published} incidents`);
-    await stage.judge();
-    step(`${countDeadActions(await stage.deadLetters())} of them are in the dead letter`);
+    await deployment.judge();
+    step(`${countDeadActions(await deployment.deadLetters())} of them are in the dead letter`);
   },
 };
 
 /** In the place of the one that is deployed, which lets a single pod go. */
-function budgetOfOne(stage: Stage) {
+function budgetOfOne(deployment: TestDeployment) {
   return {
     apiVersion: "policy/v1",
     kind: "PodDisruptionBudget",
-    metadata: { name: stage.deployment },
+    metadata: { name: deployment.name },
     spec: {
       minAvailable: 1,
       selector: {
         matchLabels: {
-          "app.kubernetes.io/name": stage.deployment,
+          "app.kubernetes.io/name": deployment.name,
           "app.kubernetes.io/instance": "component",
         },
       },

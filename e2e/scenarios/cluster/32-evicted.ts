@@ -18,39 +18,39 @@ export const evicted: Scenario = {
     "Evicted by request it drains as when deleted; by its node, in the middle of an action, it leaves a doubt; never twice.",
   needs: ["api-server"],
   timeoutMs: ({ scenarioMsMax }) => scenarioMsMax + MEASURED_MS_MAX,
-  run: async ({ stage: open, step }) => {
-    const stage = await open();
-    const first = await stage.readyPod();
+  run: async ({ deploy, step }) => {
+    const deployment = await deploy();
+    const first = await deployment.readyPod();
     step("evict the pod while its action is held, then let the action end");
-    const answered = await stage.actions.hold("after-effect", { times: 1 });
-    await stage.publish(1);
+    const answered = await deployment.actions.hold("after-effect", { times: 1 });
+    await deployment.publish(1);
     await answered.arrived;
-    const { status, message } = await clusterOf(stage.target).evict(first);
+    const { status, message } = await clusterOf(deployment.target).evict(first);
     expectEqual(status, 201, `answer to the eviction ${message}`);
-    await stage.until("the consumer drains", async () => {
-      const answer = await stage.readiness(first);
+    await deployment.until("the consumer drains", async () => {
+      const answer = await deployment.readiness(first);
       return answer?.status === 503 && answer.body.includes("draining");
     });
     await answered.release();
-    const last = await stage.gone(first);
+    const last = await deployment.gone(first);
     expectFault(isEvicted(last), "the pod shows no eviction");
     expectFault((await answered.hits()) === 1, "no action was held");
     expectEqual(lastTermination(last)?.exitCode, 0, "exit code of the drained consumer");
-    await stage.settled();
-    expectEqual((await stage.deadLetters()).length, 0, "dead letters of an action that ended");
+    await deployment.settled();
+    expectEqual((await deployment.deadLetters()).length, 0, "dead letters of an action that ended");
 
     step("fill a volume of the next pod while its action is held, until its node evicts it");
-    const second = await stage.readyPod();
-    const withheld = await stage.actions.hold("after-effect", { times: 1 });
-    await stage.publish(1);
+    const second = await deployment.readyPod();
+    const withheld = await deployment.actions.hold("after-effect", { times: 1 });
+    await deployment.publish(1);
     await withheld.arrived;
     const fill = `head -c 4000000 /dev/zero >${SMALL_DIRECTORY}/full`;
-    const filled = await stage.target.exec(second, APP, ["sh", "-c", fill]);
+    const filled = await deployment.target.exec(second, APP, ["sh", "-c", fill]);
     expectEqual(filled.exitCode, 0, `exit code of ${fill}`);
-    await stage.until("the pod has ended", () => isOver(stage.target.lastSeen(second)), {
+    await deployment.until("the pod has ended", () => isOver(deployment.target.lastSeen(second)), {
       deadlineMs: MEASURED_MS_MAX,
     });
-    const eviction = stage.target
+    const eviction = deployment.target
       .events()
       .find(({ reason, object }) => reason === "Evicted" && object === second);
     expectFault(eviction !== undefined, "its node did not evict it");
@@ -58,12 +58,12 @@ export const evicted: Scenario = {
     expectFault((await withheld.hits()) === 1, "no action was held");
     await withheld.drop();
     step("wait for the replacement to end the key");
-    const [replacement] = await stage.ready(1);
+    const [replacement] = await deployment.ready(1);
     expect(replacement !== undefined && podName(replacement) !== second, "no replacement");
-    await stage.judge();
-    const letters = await stage.deadLetters();
+    await deployment.judge();
+    const letters = await deployment.deadLetters();
     expectEqual(countDeadActions(letters), 1, "actions without an answer in the dead letter");
-    expectEqual((await stage.effects()).length, 2, "effects: one of each incident");
+    expectEqual((await deployment.effects()).length, 2, "effects: one of each incident");
   },
 };
 

@@ -13,8 +13,8 @@ export const outOfMemory: Scenario = {
   title:
     "Killed for its memory in the middle of an action: 137, OOMKilled, restarted; no second effect.",
   needs: ["memory-limits"],
-  run: async ({ stage: open, step, durations }) => {
-    const stage = await open({
+  run: async ({ deploy, step, durations }) => {
+    const deployment = await deploy({
       memoryFaults: true,
       memoryLimit: MEMORY_LIMIT,
       configure: (document) => ({
@@ -22,14 +22,14 @@ export const outOfMemory: Scenario = {
         execution: { ...document.execution, orphanWaitMs: durations.orphanWaitMs },
       }),
     });
-    const name = await stage.readyPod();
+    const name = await deployment.readyPod();
     step("exhaust the memory of the consumer while the target holds its action");
-    const held = await stage.actions.hold("after-effect", { times: 1 });
-    await stage.publish(1);
+    const held = await deployment.actions.hold("after-effect", { times: 1 });
+    await deployment.publish(1);
     await held.arrived;
-    await exhaustMemory(stage.target, name);
-    const restarted = await stage.until("the container is restarted", () => {
-      const pod = stage.target.lastSeen(name);
+    await exhaustMemory(deployment.target, name);
+    const restarted = await deployment.until("the container is restarted", () => {
+      const pod = deployment.target.lastSeen(name);
       const status = pod && containerStatus(pod);
       return status !== undefined && status.restartCount >= 1 && status;
     });
@@ -39,15 +39,15 @@ export const outOfMemory: Scenario = {
     expectFault((await held.hits()) === 1, "no action was held");
     await held.release();
     step("wait for redelivery and the end of the key");
-    await stage.until("the same pod is ready again", () => {
-      const pod = stage.target.lastSeen(name);
+    await deployment.until("the same pod is ready again", () => {
+      const pod = deployment.target.lastSeen(name);
       return pod !== undefined && isReady(pod);
     });
-    await stage.judge();
-    expectEqual((await stage.effects()).length, 1, "effects");
-    expectEqual(countDeadActions(await stage.deadLetters()), 1, "actions in the dead letter");
+    await deployment.judge();
+    expectEqual((await deployment.effects()).length, 1, "effects");
+    expectEqual(countDeadActions(await deployment.deadLetters()), 1, "actions in the dead letter");
     step("the pod goes on with the next incident");
-    await stage.publish(1);
-    await stage.judge();
+    await deployment.publish(1);
+    await deployment.judge();
   },
 };

@@ -15,15 +15,15 @@ export const nodePaused: Scenario = {
   timeoutMs: ({ scenarioMsMax }) => 2 * scenarioMsMax,
   run: async (context) => {
     const { durations, step } = context;
-    const stage = await context.stage({
+    const deployment = await context.deploy({
       partitions: 2,
       configure: (document) => twoActionsEach(document, durations),
     });
-    const cluster = clusterOf(stage.target);
+    const cluster = clusterOf(deployment.target);
     await using stack = new AsyncDisposableStack();
     let node = "";
-    await outliveSession(stage, context, async (pod) => {
-      const seen = stage.target.lastSeen(pod);
+    await outliveSession(deployment, context, async (pod) => {
+      const seen = deployment.target.lastSeen(pod);
       expect(seen !== undefined, `pod ${pod} was never seen`);
       node = nodeOf(seen);
       // The second consumer must not come to it.
@@ -33,7 +33,7 @@ export const nodePaused: Scenario = {
       step(`${node} is paused`);
       return () => paused.disposeAsync();
     });
-    const others = (await stage.target.pods()).filter((pod) => nodeOf(pod) !== node);
+    const others = (await deployment.target.pods()).filter((pod) => nodeOf(pod) !== node);
     expectFault(
       others.length === 1,
       `not on ${node}: ${others.map((pod) => podName(pod)).join(", ")}`,

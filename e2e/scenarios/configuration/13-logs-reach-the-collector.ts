@@ -5,16 +5,19 @@ export const logsReachTheCollector: Scenario = {
   number: 13,
   name: "logs-reach-the-collector",
   title: "What the consumer logs reaches the collector, as JSON and with the name of its pod.",
-  run: async ({ stage: open, step }) => {
-    const stage = await open();
-    const name = await stage.readyPod();
-    const [incident] = await stage.publish(1);
-    await stage.judge();
+  run: async ({ deploy, step }) => {
+    const deployment = await deploy();
+    const name = await deployment.readyPod();
+    const [incident] = await deployment.publish(1);
+    await deployment.judge();
     step("wait for the line of the action");
-    const collected = await stage.until("the collector has the line of the action", async () => {
-      const events = await stage.collector.control.events({ host: name });
-      return events.find(({ event }) => JSON.stringify(event).includes(incident?.id ?? "?"));
-    });
+    const collected = await deployment.until(
+      "the collector has the line of the action",
+      async () => {
+        const events = await deployment.collector.control.events({ host: name });
+        return events.find(({ event }) => JSON.stringify(event).includes(incident?.id ?? "?"));
+      },
+    );
     const line: unknown =
       typeof collected.event === "string" ? JSON.parse(collected.event) : collected.event;
     expect(typeof line === "object" && line !== null, `not a JSON line: ${String(line)}`);
@@ -22,9 +25,9 @@ export const logsReachTheCollector: Scenario = {
       collected.source?.includes("/app/logs/") === true,
       `the source is not in the log directory: ${collected.source}`,
     );
-    if (stage.target.cluster === null) {
+    if (deployment.target.cluster === null) {
       step("on this host nobody but this host reaches the pod");
-      const lines = await stage.collector.control.events({ host: name });
+      const lines = await deployment.collector.control.events({ host: name });
       const listening = lines.find(({ event }) =>
         JSON.stringify(event).includes("health.listening"),
       );
@@ -34,9 +37,9 @@ export const logsReachTheCollector: Scenario = {
       );
     }
     step("delete the pod: its last lines arrive too");
-    await stage.target.deletePod(name);
-    await stage.gone(name);
-    const all = await stage.collector.control.events({ host: name });
+    await deployment.target.deletePod(name);
+    await deployment.gone(name);
+    const all = await deployment.collector.control.events({ host: name });
     expect(
       all.some(({ event }) => JSON.stringify(event).includes("process.ended")),
       "the last line of the consumer did not reach the collector",

@@ -1,7 +1,7 @@
 import { expect, expectEqual } from "#e2e/errors.ts";
 import { APP } from "#e2e/deployment/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { clusterOf } from "#e2e/targets/cluster-access.ts";
 import { findKubectl } from "#e2e/targets/kubectl.ts";
 
@@ -14,18 +14,18 @@ export const troubleshootingCommands: Scenario = {
   title:
     "The commands of the deployment guide show pods, logs, certificates and the claim of a running deployment.",
   needs: ["api-server"],
-  run: async ({ stage: open, step }) => {
-    const stage = await open();
-    const pod = await stage.readyPod();
-    await stage.publish(1);
-    await stage.judge();
-    await throughTheApi(stage, pod, step);
+  run: async ({ deploy, step }) => {
+    const deployment = await deploy();
+    const pod = await deployment.readyPod();
+    await deployment.publish(1);
+    await deployment.judge();
+    await throughTheApi(deployment, pod, step);
     const kubectl = await findKubectl();
     if (kubectl === null) {
       step("there is no kubectl on the PATH: its commands are not run");
       return;
     }
-    const cluster = clusterOf(stage.target);
+    const cluster = clusterOf(deployment.target);
     const kubeconfig = await cluster.kubeconfig(CONTEXT);
     // As the guide has them, but for the namespace, whose dots are not legal.
     const run = async (...argv: string[]): Promise<string> => {
@@ -44,7 +44,7 @@ export const troubleshootingCommands: Scenario = {
     for (const file of ["service.cert.pem", "service.key.pem", "ca.cert.pem"]) {
       expect(listing.includes(file), `ls shows no ${file}:\n${listing}`);
     }
-    const claim = await run("describe", "pvc", stage.claim);
+    const claim = await run("describe", "pvc", deployment.claim);
     expect(/^Status: +Bound$/m.test(claim), `the claim is not bound:\n${claim}`);
     expect(/^Access Modes: +RWX$/m.test(claim), `the claim is not RWX:\n${claim}`);
     expect(claim.includes(pod), `describe does not say that ${pod} uses it:\n${claim}`);
@@ -53,19 +53,23 @@ export const troubleshootingCommands: Scenario = {
 
 /** The same questions without kubectl. */
 async function throughTheApi(
-  stage: Stage,
+  deployment: TestDeployment,
   pod: string,
   step: (text: string) => void,
 ): Promise<void> {
   step("pods, log, certificates and claim through the API");
-  const seen = stage.target.lastSeen(pod);
+  const seen = deployment.target.lastSeen(pod);
   expectEqual(seen?.status?.phase, "Running", "phase of the pod");
-  const log = await stage.target.logs(pod, APP);
+  const log = await deployment.target.logs(pod, APP);
   expect(log.includes('"event":"broker.joined"'), `the log does not show that it joined:\n${log}`);
-  const { exitCode, stdout } = await stage.target.exec(pod, APP, ["ls", "-la", "/var/run/athenz/"]);
+  const { exitCode, stdout } = await deployment.target.exec(pod, APP, [
+    "ls",
+    "-la",
+    "/var/run/athenz/",
+  ]);
   expectEqual(exitCode, 0, "exit code of ls");
   expect(stdout.includes("service.cert.pem"), `ls shows no certificate:\n${stdout}`);
-  const { spec, status } = await clusterOf(stage.target).claim(stage.claim);
+  const { spec, status } = await clusterOf(deployment.target).claim(deployment.claim);
   expectEqual(status?.phase, "Bound", "phase of the claim");
   expectEqual(spec?.accessModes?.join(), "ReadWriteMany", "access modes of the claim");
   expectEqual(spec?.storageClassName, "efs-default", "storage class of the claim");

@@ -8,7 +8,7 @@ import { brokerObjects } from "#e2e/brokers/container/broker-objects.ts";
 import { softwareOf } from "#e2e/brokers/container/software-of.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { clusterOf } from "#e2e/targets/cluster-access.ts";
 
 const SIMULATORS = join(import.meta.dirname, "../../../simulator/main.ts");
@@ -26,9 +26,9 @@ export const manifestsAccepted: Scenario = {
   title:
     "The API server accepts what Omega would apply, and the brokers of the kit, without keeping it; a container without an image it refuses.",
   needs: ["api-server"],
-  run: async ({ stage: open, step }) => {
-    const stage = await open();
-    const kubeconfig = await clusterOf(stage.target).kubeconfig(CONTEXT);
+  run: async ({ deploy, step }) => {
+    const deployment = await deploy();
+    const kubeconfig = await clusterOf(deployment.target).kubeconfig(CONTEXT);
     const omega = async (...argv: string[]): Promise<string> => {
       let said = "";
       await runCommand(process.execPath, [SIMULATORS, "omega", ...argv, ...CHECKED_THERE], {
@@ -46,7 +46,11 @@ export const manifestsAccepted: Scenario = {
     }
     for (const kind of BROKERS) {
       step(`the objects of a broker ${kind}`);
-      expectEqual(await acceptedOfBroker(kind, stage, kubeconfig), OBJECTS, `objects of ${kind}`);
+      expectEqual(
+        await acceptedOfBroker(kind, deployment, kubeconfig),
+        OBJECTS,
+        `objects of ${kind}`,
+      );
     }
     step("one that no API server takes");
     const refused = await omega("deploy-kdnc", "--job=component", "--image=").then(
@@ -62,23 +66,23 @@ export const manifestsAccepted: Scenario = {
       `it was refused otherwise: ${refused}`,
     );
     step("the deployment beside it goes on");
-    await stage.ready();
-    await stage.publish(1);
-    await stage.judge();
+    await deployment.ready();
+    await deployment.publish(1);
+    await deployment.judge();
   },
 };
 
 /** How many of its objects are. */
 async function acceptedOfBroker(
   kind: (typeof BROKERS)[number],
-  { athenz, target }: Stage,
+  { athenz, target }: TestDeployment,
   kubeconfig: string,
 ): Promise<number> {
   const config = new KubeConfig();
   config.loadFromFile(kubeconfig);
   const plan = {
     admin: { name: "ADMIN", port: 9100, advertised: "127.0.0.1:9100" },
-    stages: [{ name: "STAGE1", port: 9101, advertised: "127.0.0.1:9101" }],
+    podListeners: [{ name: "PODS1", port: 9101, advertised: "127.0.0.1:9101" }],
     certificate: await athenz.authority.issue({ commonName: "broker" }),
     authorityPem: athenz.authority.certificatePem,
   };

@@ -8,20 +8,20 @@ export const certificatesLate: Scenario = {
   name: "certificates-late",
   title:
     "While certificates are missing nothing touches the network; with them the pod gets ready.",
-  run: async ({ stage: open, step, durations }) => {
-    const stage = await open({ certificateDelaySeconds: durations.certificatesLateSeconds });
+  run: async ({ deploy, step, durations }) => {
+    const deployment = await deploy({ certificateDelaySeconds: durations.certificatesLateSeconds });
     step("wait until app_start waits");
-    const pod = await stage.startedPod();
-    await stage.until("app_start says that it waits", async () =>
-      (await stage.target.logs(pod, "app")).includes("waiting up to"),
+    const pod = await deployment.startedPod();
+    await deployment.until("app_start says that it waits", async () =>
+      (await deployment.target.logs(pod, "app")).includes("waiting up to"),
     );
-    expectEqual(await stage.readiness(pod), null, "an answer of the health port");
-    await expectNoContact(stage, "while there is no certificate");
+    expectEqual(await deployment.readiness(pod), null, "an answer of the health port");
+    await expectNoContact(deployment, "while there is no certificate");
     step("wait for the certificate");
-    const registered = await stage.until("the sidecar gets a certificate", () =>
-      stage.athenz.zts.events().find(({ type }) => type === "registered"),
+    const registered = await deployment.until("the sidecar gets a certificate", () =>
+      deployment.athenz.zts.events().find(({ type }) => type === "registered"),
     );
-    const startedMs = stage.target
+    const startedMs = deployment.target
       .history()
       .find((event) => event.name === "started" && event.container === "app")?.atMs;
     expectFault(
@@ -29,21 +29,21 @@ export const certificatesLate: Scenario = {
       "the certificate was not late: the app was not started long before it was issued",
     );
     step("wait for the pod");
-    const [ready] = await stage.ready();
-    if (stage.broker.abilities.has("broker-connections")) {
-      const activity = await stage.broker.clientActivity();
+    const [ready] = await deployment.ready();
+    if (deployment.broker.abilities.has("broker-connections")) {
+      const activity = await deployment.broker.clientActivity();
       const touched = activity.filter(({ atMs }) => atMs < registered.atMs);
       expectEqual(touched.length, 0, "connections to the broker before the certificate");
     }
-    const asked = (await stage.ckms.control.requests()).filter(
+    const asked = (await deployment.ckms.control.requests()).filter(
       ({ atMs }) => atMs < registered.atMs,
     );
     expectEqual(asked.length, 0, "requests to CKMS before the certificate");
-    const readyMs = stage.target.history().find(({ name }) => name === "ready")?.atMs;
+    const readyMs = deployment.target.history().find(({ name }) => name === "ready")?.atMs;
     expect(readyMs !== undefined, "nobody saw the pod become ready");
     step(`certificate to ready, which a member of the group is: ${readyMs - registered.atMs} ms`);
     expectEqual(ready === undefined ? -1 : restarts(ready), 0, "restarts");
-    await stage.publish(1);
-    await stage.judge();
+    await deployment.publish(1);
+    await deployment.judge();
   },
 };

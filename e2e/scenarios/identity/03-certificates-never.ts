@@ -9,47 +9,47 @@ export const certificatesNever: Scenario = {
   title: "Certificates that never come end app_start at its limit, not 0, with a clear message.",
   timeoutMs: ({ scenarioMsMax, certificateWaitSeconds }) =>
     scenarioMsMax + certificateWaitSeconds * 1000,
-  run: async ({ stage: open, step, durations }) => {
+  run: async ({ deploy, step, durations }) => {
     const { certificateWaitSeconds, stepMsMax } = durations;
-    const stage = await open({
+    const deployment = await deploy({
       certificatesWithheld: true,
       ...(durations.pod.certWaitSeconds !== undefined && {
         pod: { certWaitSeconds: certificateWaitSeconds },
       }),
     });
-    const name = await stage.startedPod();
+    const name = await deployment.startedPod();
     step(`wait until app_start gives up after ${certificateWaitSeconds} s`);
-    const pod = await stage.until(
+    const pod = await deployment.until(
       "app_start gives up",
       () => {
-        const seen = stage.target.lastSeen(name);
+        const seen = deployment.target.lastSeen(name);
         return seen !== undefined && restarts(seen) >= 1 && lastTermination(seen) && seen;
       },
       { deadlineMs: stepMsMax + certificateWaitSeconds * 1000 },
     );
     expectFault(
-      stage.athenz.zts.events().some(({ type }) => type === "withheld"),
+      deployment.athenz.zts.events().some(({ type }) => type === "withheld"),
       "the sidecar never asked for a certificate",
     );
     expectEqual(lastTermination(pod)?.exitCode, 75, "exit code of app_start");
-    const exits = stage.target.history().filter((event) => event.container === "app");
+    const exits = deployment.target.history().filter((event) => event.container === "app");
     const startedMs = exits.find((event) => event.name === "started")?.atMs ?? 0;
     const endedMs = exits.find((event) => event.name === "exit")?.atMs ?? 0;
     expect(
       endedMs - startedMs >= certificateWaitSeconds * 1000 * 0.9,
       `app_start gave up after ${endedMs - startedMs} ms, before its limit`,
     );
-    const log = await stage.target.logs(name, "app", { previous: true });
+    const log = await deployment.target.logs(name, "app", { previous: true });
     expect(log.includes("no certificates after"), `no clear message in the log: ${log}`);
     expect(log.includes("service.cert.pem"), `the message does not name the file: ${log}`);
-    await stage.until("the collector has the reason", async () => {
-      const events = await stage.collector.control.events({ host: name });
+    await deployment.until("the collector has the reason", async () => {
+      const events = await deployment.collector.control.events({ host: name });
       return events.some(({ event }) =>
         /app_start\.ended.*no certificates after/s.test(JSON.stringify(event)),
       );
     });
-    await expectNoContact(stage, "without certificates");
-    expectEqual((await stage.ckms.control.requests()).length, 0, "requests to CKMS");
+    await expectNoContact(deployment, "without certificates");
+    expectEqual((await deployment.ckms.control.requests()).length, 0, "requests to CKMS");
     expect(!isReady(pod), "the pod was ready without certificates");
   },
 };

@@ -10,44 +10,48 @@ export const certificateRotation: Scenario = {
   name: "certificate-rotation",
   title: "Certificates rotate under load without a restart, and the new one is used.",
   needs: ["container-access"],
-  run: async ({ stage: open, step, durations, signal }) => {
-    const stage = await open({ mutualTls: true, configure: patientActions(durations) });
-    const name = await stage.readyPod();
-    await using load = startLoad(stage, { intervalMs: durations.loadIntervalMs, signal });
+  run: async ({ deploy, step, durations, signal }) => {
+    const deployment = await deploy({ mutualTls: true, configure: patientActions(durations) });
+    const name = await deployment.readyPod();
+    await using load = startLoad(deployment, { intervalMs: durations.loadIntervalMs, signal });
     await load.reached(5);
-    const refreshed = () => stage.athenz.zts.events().filter(({ type }) => type === "refreshed");
+    const refreshed = () =>
+      deployment.athenz.zts.events().filter(({ type }) => type === "refreshed");
     step("rotate three times");
     for (let rotation = 1; rotation <= 3; rotation += 1) {
       // Another end for each, by which the log tells them apart.
-      stage.athenz.zts.setLifetime(3_600_000 + rotation * 60_000);
+      deployment.athenz.zts.setLifetime(3_600_000 + rotation * 60_000);
       const before = refreshed().length;
-      await stage.target.kill(name, "identity", "SIGHUP");
-      await stage.until(`rotation ${rotation}`, () => refreshed().length > before);
-      await stage.until(`the consumer has the certificate of rotation ${rotation}`, async () => {
-        const log = await stage.target.logs(name, "app");
-        // A sidecar that missed the answer has asked again.
-        const issued = refreshed().slice(before);
-        return (
-          log.includes("identity.renewed") &&
-          issued.some(({ notAfterMs }) => log.includes(`"notAfterMs":${notAfterMs}`))
-        );
-      });
+      await deployment.target.kill(name, "identity", "SIGHUP");
+      await deployment.until(`rotation ${rotation}`, () => refreshed().length > before);
+      await deployment.until(
+        `the consumer has the certificate of rotation ${rotation}`,
+        async () => {
+          const log = await deployment.target.logs(name, "app");
+          // A sidecar that missed the answer has asked again.
+          const issued = refreshed().slice(before);
+          return (
+            log.includes("identity.renewed") &&
+            issued.some(({ notAfterMs }) => log.includes(`"notAfterMs":${notAfterMs}`))
+          );
+        },
+      );
       await load.reached(load.published + 5);
     }
     await load.stop();
     expectFault(refreshed().length >= 3, `only ${refreshed().length} rotations`);
-    await stage.judge();
-    const effects = await stage.effects();
+    await deployment.judge();
+    const effects = await deployment.effects();
     expect(
       effects.every(({ principal }) => principal === DEPLOYMENTS.component.principal),
       "an action came without the identity of the consumer",
     );
-    const pod = stage.target.lastSeen(name);
+    const pod = deployment.target.lastSeen(name);
     expect(pod !== undefined, "the pod is gone");
     expectEqual(restarts(pod), 0, "restarts of the consumer");
     expectEqual(restarts(pod, "identity"), 0, "restarts of the sidecar");
-    expectEqual((await stage.deadLetters()).length, 0, "dead letters");
-    const [ready] = await stage.ready();
+    expectEqual((await deployment.deadLetters()).length, 0, "dead letters");
+    const [ready] = await deployment.ready();
     expect(ready !== undefined, "the pod is not ready after the rotations");
   },
 };

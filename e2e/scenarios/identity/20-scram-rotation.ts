@@ -12,44 +12,44 @@ export const scramRotation: Scenario = {
   name: "scram-rotation",
   title: "The SCRAM password rotates at the broker, then in CKMS: recovered without a restart.",
   needs: ["broker-users", "broker-connections"],
-  run: async ({ stage: open, step, durations }) => {
-    const stage = await open({ configure: patientActions(durations) });
-    const name = await stage.readyPod();
-    await stage.publish(4);
-    await stage.settled();
+  run: async ({ deploy, step, durations }) => {
+    const deployment = await deploy({ configure: patientActions(durations) });
+    const name = await deployment.readyPod();
+    await deployment.publish(4);
+    await deployment.settled();
     step("change the password at the broker and cut every connection; CKMS has the old one");
-    const password = stage.freshSecret("rotated SCRAM password");
-    await stage.broker.setPassword(stage.names.username, password);
+    const password = deployment.freshSecret("rotated SCRAM password");
+    await deployment.broker.setPassword(deployment.names.username, password);
     const cutMs = Date.now();
-    await stage.broker.restart();
-    await stage.publish(4);
-    await stage.until("CKMS is asked again twice, once for each refusal", async () => {
-      const asked = (await stage.ckms.control.requests()).filter(({ atMs }) => atMs >= cutMs);
+    await deployment.broker.restart();
+    await deployment.publish(4);
+    await deployment.until("CKMS is asked again twice, once for each refusal", async () => {
+      const asked = (await deployment.ckms.control.requests()).filter(({ atMs }) => atMs >= cutMs);
       return asked.length >= 2;
     });
-    if (stage.broker.abilities.has("broker-requests")) {
-      const refused = (await stage.broker.clientActivity()).filter(
+    if (deployment.broker.abilities.has("broker-requests")) {
+      const refused = (await deployment.broker.clientActivity()).filter(
         ({ what, atMs }) => what === "authentication-failed" && atMs >= cutMs,
       );
       expectFault(refused.length > 0, "the broker refused nobody");
     }
-    expectEqual((await stage.effects()).length, 4, "effects while locked out");
+    expectEqual((await deployment.effects()).length, 4, "effects while locked out");
 
     step("put the password into CKMS");
     const rotatedMs = Date.now();
-    await stage.ckms.control.putSecret(NAMES.keyGroup, NAMES.passwordSecret, password);
-    await stage.settled(RECOVERY_MS_MAX);
+    await deployment.ckms.control.putSecret(NAMES.keyGroup, NAMES.passwordSecret, password);
+    await deployment.settled(RECOVERY_MS_MAX);
     step(`recovered after ${Date.now() - rotatedMs} ms`);
-    await stage.until("the pod is ready again", () => {
-      const pod = stage.target.lastSeen(name);
+    await deployment.until("the pod is ready again", () => {
+      const pod = deployment.target.lastSeen(name);
       return pod !== undefined && isReady(pod);
     });
-    await stage.publish(2);
-    await stage.judge();
-    const pod = stage.target.lastSeen(name);
+    await deployment.publish(2);
+    await deployment.judge();
+    const pod = deployment.target.lastSeen(name);
     expect(pod !== undefined, "the pod is gone");
     expectEqual(restarts(pod), 0, "restarts");
-    expectEqual((await stage.effects()).length, 10, "effects");
-    expectEqual((await stage.deadLetters()).length, 0, "dead letters");
+    expectEqual((await deployment.effects()).length, 10, "effects");
+    expectEqual((await deployment.deadLetters()).length, 0, "dead letters");
   },
 };

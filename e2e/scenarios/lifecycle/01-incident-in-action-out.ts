@@ -5,15 +5,15 @@ export const incidentInActionOut: Scenario = {
   number: 1,
   name: "incident-in-action-out",
   title: "An incident that a rule matches becomes one action, and its offset is committed.",
-  run: async ({ stage: open, step }) => {
-    const stage = await open();
+  run: async ({ deploy, step }) => {
+    const deployment = await deploy();
     step("wait for the pod");
-    await stage.ready();
+    await deployment.ready();
     step("publish three incidents that match and one that does not");
-    const incidents = await stage.publish(3);
-    const unmatched = await stage.publishUnmatched();
-    await stage.judge();
-    const effects = await stage.effects();
+    const incidents = await deployment.publish(3);
+    const unmatched = await deployment.publishUnmatched();
+    await deployment.judge();
+    const effects = await deployment.effects();
     expectEqual(effects.length, 3, "effects");
     for (const { id } of incidents) {
       const own = effects.filter(({ body }) => body.includes(id));
@@ -24,7 +24,10 @@ export const incidentInActionOut: Scenario = {
       effects.every(({ body }) => !body.includes(unmatched.id)),
       "an incident that no rule matches had an effect",
     );
-    const committed = await stage.broker.committedOffsets(stage.names.group, stage.names.topic);
+    const committed = await deployment.broker.committedOffsets(
+      deployment.names.group,
+      deployment.names.topic,
+    );
     const total = [...committed.values()].reduce((sum, offset) => sum + offset, 0n);
     expectEqual(total, 4n, "sum of committed offsets");
   },

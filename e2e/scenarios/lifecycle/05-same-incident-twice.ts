@@ -6,22 +6,22 @@ export const sameIncidentTwice: Scenario = {
   number: 5,
   name: "same-incident-twice",
   title: "The same incident, published again in any partition at any time, has one effect.",
-  run: async ({ stage: open, step, durations }) => {
-    const stage = await open({ partitions: 2, configure: patientActions(durations) });
-    await stage.ready();
+  run: async ({ deploy, step, durations }) => {
+    const deployment = await deploy({ partitions: 2, configure: patientActions(durations) });
+    await deployment.ready();
     step("publish one incident four times at once, in both partitions");
-    const [incident] = await stage.publish(1);
+    const [incident] = await deployment.publish(1);
     if (incident === undefined) return;
-    for (const partition of [0, 1, 0]) await stage.publishAgain(incident, partition);
-    await stage.settled();
+    for (const partition of [0, 1, 0]) await deployment.publishAgain(incident, partition);
+    await deployment.settled();
     step("publish it again when it is done");
-    await stage.publishAgain(incident, 1);
-    await stage.judge();
-    const records = await stage.broker.read(stage.names.topic);
+    await deployment.publishAgain(incident, 1);
+    await deployment.judge();
+    const records = await deployment.broker.read(deployment.names.topic);
     expectFault(records.length === 5, `the topic holds ${records.length} records, not 5`);
-    const requests = await stage.actions.requests();
+    const requests = await deployment.actions.requests();
     expectEqual(requests.length, 1, "requests to the action target");
-    expectEqual((await stage.effects()).length, 1, "effects");
-    expectEqual((await stage.deadLetters()).length, 0, "dead letters");
+    expectEqual((await deployment.effects()).length, 1, "effects");
+    expectEqual((await deployment.deadLetters()).length, 0, "dead letters");
   },
 };

@@ -8,39 +8,39 @@ export const deletedInMidAction: Scenario = {
   name: "deleted-in-mid-action",
   title: "A pod deleted in the middle of an action lets it end, or records its doubt; never twice.",
   long: true,
-  run: async ({ stage: open, step }) => {
-    const stage = await open();
-    const first = await stage.readyPod();
+  run: async ({ deploy, step }) => {
+    const deployment = await deploy();
+    const first = await deployment.readyPod();
     step("delete the pod while its action is held, then let the action end");
-    const answered = await stage.actions.hold("after-effect", { times: 1 });
-    await stage.publish(1);
+    const answered = await deployment.actions.hold("after-effect", { times: 1 });
+    await deployment.publish(1);
     await answered.arrived;
-    await stage.target.deletePod(first);
-    await stage.until("the consumer drains", async () => {
-      const answer = await stage.readiness(first);
+    await deployment.target.deletePod(first);
+    await deployment.until("the consumer drains", async () => {
+      const answer = await deployment.readiness(first);
       return answer?.status === 503 && answer.body.includes("draining");
     });
     await answered.release();
-    const firstEnd = lastTermination(await stage.gone(first));
+    const firstEnd = lastTermination(await deployment.gone(first));
     expectFault((await answered.hits()) === 1, "no action was held");
     expectEqual(firstEnd?.exitCode, 0, "exit code of the drained consumer");
-    await stage.settled();
-    expectEqual((await stage.deadLetters()).length, 0, "dead letters of an action that ended");
+    await deployment.settled();
+    expectEqual((await deployment.deadLetters()).length, 0, "dead letters of an action that ended");
 
     step("delete the next pod while its action is held for good");
-    const second = await stage.readyPod();
-    const withheld = await stage.actions.hold("after-effect", { times: 1 });
-    await stage.publish(1);
+    const second = await deployment.readyPod();
+    const withheld = await deployment.actions.hold("after-effect", { times: 1 });
+    await deployment.publish(1);
     await withheld.arrived;
-    await stage.target.deletePod(second);
-    await stage.gone(second);
+    await deployment.target.deletePod(second);
+    await deployment.gone(second);
     expectFault((await withheld.hits()) === 1, "no action was held");
     await withheld.drop();
-    await stage.ready();
-    await stage.judge();
-    const letters = await stage.deadLetters();
+    await deployment.ready();
+    await deployment.judge();
+    const letters = await deployment.deadLetters();
     expectEqual(countDeadActions(letters), 1, "actions without an answer in the dead letter");
     expectEqual(letters[0]?.headers["dead-letter-reason"], "in-doubt", "reason of the dead letter");
-    expect((await stage.effects()).length === 2, "each incident has one effect");
+    expect((await deployment.effects()).length === 2, "each incident has one effect");
   },
 };

@@ -28,23 +28,23 @@ export const sigkillAtABarrier: Scenario = {
 async function killAt(
   stageOfHold: HoldStage,
   effects: number,
-  { stage: open, step, durations }: ScenarioContext,
+  { deploy, step, durations }: ScenarioContext,
 ): Promise<void> {
-  const stage = await open({
+  const deployment = await deploy({
     configure: (document) => ({
       ...document,
       execution: { ...document.execution, orphanWaitMs: durations.orphanWaitMs },
     }),
   });
-  const name = await stage.readyPod();
+  const name = await deployment.readyPod();
   step(`${stageOfHold}: kill the consumer while the target holds its action`);
-  const held = await stage.actions.hold(stageOfHold, { times: 1 });
-  const [incident] = await stage.publish(1);
+  const held = await deployment.actions.hold(stageOfHold, { times: 1 });
+  const [incident] = await deployment.publish(1);
   await held.arrived;
-  expectEqual((await stage.effects()).length, effects, `${stageOfHold}: effects at the kill`);
-  await stage.target.kill(name, APP, "SIGKILL");
-  const restarted = await stage.until(`${stageOfHold}: the container is restarted`, () => {
-    const pod = stage.target.lastSeen(name);
+  expectEqual((await deployment.effects()).length, effects, `${stageOfHold}: effects at the kill`);
+  await deployment.target.kill(name, APP, "SIGKILL");
+  const restarted = await deployment.until(`${stageOfHold}: the container is restarted`, () => {
+    const pod = deployment.target.lastSeen(name);
     const status = pod && containerStatus(pod);
     return status !== undefined && status.restartCount >= 1 && status;
   });
@@ -55,20 +55,20 @@ async function killAt(
   );
   await held.release();
   step(`${stageOfHold}: wait for redelivery and the end of the key`);
-  await stage.until(`${stageOfHold}: the same pod is ready again`, () => {
-    const pod = stage.target.lastSeen(name);
+  await deployment.until(`${stageOfHold}: the same pod is ready again`, () => {
+    const pod = deployment.target.lastSeen(name);
     return pod !== undefined && isReady(pod);
   });
-  await stage.judge();
-  const outcomes = (await stage.historyFiles()).outcomes.map(({ content }) => content.outcome);
+  await deployment.judge();
+  const outcomes = (await deployment.historyFiles()).outcomes.map(({ content }) => content.outcome);
   expectEqual(outcomes.join(), "in-doubt", `${stageOfHold}: outcomes of the key`);
   expect(
-    (await stage.effects()).length <= 1,
+    (await deployment.effects()).length <= 1,
     `${stageOfHold}: incident ${incident?.id} had more than one effect`,
   );
-  const letters = await stage.deadLetters();
+  const letters = await deployment.deadLetters();
   expectEqual(countDeadActions(letters), 1, `${stageOfHold}: actions in the dead letter`);
   step(`${stageOfHold}: the pod goes on with the next incident`);
-  await stage.publish(1);
-  await stage.judge();
+  await deployment.publish(1);
+  await deployment.judge();
 }

@@ -9,9 +9,9 @@ export const prestopOverruns: Scenario = {
   title: "A preStop that overruns: SIGTERM when the grace is over, SIGKILL two seconds later, 137.",
   needs: ["container-access"],
   long: true,
-  run: async ({ stage: open, step, durations }) => {
+  run: async ({ deploy, step, durations }) => {
     const graceMs = durations.overrunGraceSeconds * 1000;
-    const stage = await open({
+    const deployment = await deploy({
       pod: {
         terminationGracePeriodSeconds: durations.overrunGraceSeconds,
         prestopTimeoutSeconds: durations.overrunGraceSeconds * 10,
@@ -27,37 +27,37 @@ export const prestopOverruns: Scenario = {
         },
       }),
     });
-    const name = await stage.readyPod();
+    const name = await deployment.readyPod();
     step("delete the pod while its action is held for good");
-    const held = await stage.actions.hold("after-effect", { times: 1 });
-    await stage.publish(1);
+    const held = await deployment.actions.hold("after-effect", { times: 1 });
+    await deployment.publish(1);
     await held.arrived;
     // A watch tells of it late, after the kubelet began to count.
     const askedMs = Date.now();
-    await stage.target.deletePod(name);
-    const last = await stage.gone(name, graceMs + durations.stepMsMax);
+    await deployment.target.deletePod(name);
+    const last = await deployment.gone(name, graceMs + durations.stepMsMax);
     expectFault((await held.hits()) === 1, "no action was held");
     expectEqual(lastTermination(last)?.exitCode, 137, "exit code");
 
     const sentTo = ({ pod, container }: ContainerEvent): boolean =>
       pod === name && container === APP;
     const momentOf = (signal: string) =>
-      stage.target.history().find((told) => told.signal === signal && sentTo(told))?.atMs;
+      deployment.target.history().find((told) => told.signal === signal && sentTo(told))?.atMs;
     const sentMs = async (signal: string) =>
-      (await stage.until(`${signal} was sent`, () => momentOf(signal))) - askedMs;
+      (await deployment.until(`${signal} was sent`, () => momentOf(signal))) - askedMs;
     const [termMs, killMs] = [await sentMs("SIGTERM"), await sentMs("SIGKILL")];
     step(`SIGTERM after ${termMs} ms, SIGKILL after ${killMs} ms`);
     const lateMsMax = durations.signalLateMsMax;
     expect(within(termMs, graceMs, lateMsMax), `SIGTERM after ${termMs} ms, not at ${graceMs} ms`);
     expect(within(killMs - termMs, 2000, lateMsMax), `SIGKILL ${killMs - termMs} ms after SIGTERM`);
     expect(
-      stage.target.events().some(({ reason }) => reason === "FailedPreStopHook"),
+      deployment.target.events().some(({ reason }) => reason === "FailedPreStopHook"),
       "no event FailedPreStopHook",
     );
     await held.drop();
     step("wait for the replacement to end the key");
-    await stage.ready();
-    await stage.judge();
+    await deployment.ready();
+    await deployment.judge();
   },
 };
 

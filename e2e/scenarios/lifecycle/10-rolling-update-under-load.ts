@@ -10,16 +10,16 @@ export const rollingUpdateUnderLoad: Scenario = {
   title:
     "A rolling update under load: old and new overlap, no key twice, every key ends, none lost.",
   long: true,
-  run: async ({ stage: open, step, durations, signal }) => {
-    const stage = await open({ replicas: 2, partitions: 4 });
-    const old = new Set((await stage.ready()).map((pod) => podName(pod)));
+  run: async ({ deploy, step, durations, signal }) => {
+    const deployment = await deploy({ replicas: 2, partitions: 4 });
+    const old = new Set((await deployment.ready()).map((pod) => podName(pod)));
     step("publish all the time and restart the deployment");
-    await using load = startLoad(stage, { intervalMs: durations.loadIntervalMs, signal });
+    await using load = startLoad(deployment, { intervalMs: durations.loadIntervalMs, signal });
     await load.reached(5);
     let overlapped = false;
-    await stage.target.restart(stage.deployment);
-    await stage.until("every old pod is gone and two new ones are ready", async () => {
-      const pods = await stage.target.pods();
+    await deployment.target.restart(deployment.name);
+    await deployment.until("every old pod is gone and two new ones are ready", async () => {
+      const pods = await deployment.target.pods();
       const fresh = pods.filter((pod) => !old.has(podName(pod)));
       overlapped ||= fresh.some((pod) => isReady(pod)) && fresh.length < pods.length;
       return (
@@ -33,7 +33,7 @@ export const rollingUpdateUnderLoad: Scenario = {
     expectFault(overlapped, "old and new pods never overlapped");
     expectFault(during >= 20, `only ${during} incidents were published during the update`);
     step(`judge ${load.published} incidents`);
-    await stage.judge();
-    step(`${countDeadActions(await stage.deadLetters())} of them are in the dead letter`);
+    await deployment.judge();
+    step(`${countDeadActions(await deployment.deadLetters())} of them are in the dead letter`);
   },
 };

@@ -8,31 +8,31 @@ export const crashLoop: Scenario = {
   name: "crash-loop",
   title: "Bad configuration: a crash loop with backoff, never ready; the fixed one recovers.",
   long: true,
-  run: async ({ stage: open, step, durations }) => {
-    const stage = await open({
+  run: async ({ deploy, step, durations }) => {
+    const deployment = await deploy({
       configure: (document) => ({ ...document, kafka: { ...document.kafka, groupIdd: "typo" } }),
     });
-    const name = await stage.startedPod();
+    const name = await deployment.startedPod();
     step("wait for three restarts");
     let everReady = false;
-    const pod = await stage.until("three restarts", () => {
-      const seen = stage.target.lastSeen(name);
+    const pod = await deployment.until("three restarts", () => {
+      const seen = deployment.target.lastSeen(name);
       everReady ||= seen !== undefined && isReady(seen);
       return seen !== undefined && restarts(seen) >= 3 && seen;
     });
     expectFault(lastTermination(pod)?.exitCode === 78, "the consumer accepted the configuration");
     expect(!everReady, "the pod was ready with a bad configuration");
-    const log = await stage.target.logs(name, "app", { previous: true });
+    const log = await deployment.target.logs(name, "app", { previous: true });
     expect(log.includes("groupIdd"), `the log does not name the wrong key: ${log}`);
     step("wait until the collector has the reason of each end");
-    await stage.until("a line for every refusal", async () => {
-      const events = await stage.collector.control.events({ host: name });
+    await deployment.until("a line for every refusal", async () => {
+      const events = await deployment.collector.control.events({ host: name });
       const lines = events.map(({ event }) => JSON.stringify(event));
       const told = lines.filter((line) => /process\.refused.*groupIdd/s.test(line));
       return told.length >= 3;
     });
-    await expectNoContact(stage, "with a bad configuration");
-    const moments = stage.target
+    await expectNoContact(deployment, "with a bad configuration");
+    const moments = deployment.target
       .history()
       .filter((event) => event.pod === name && event.container === "app");
     const starts = moments.filter((event) => event.name === "started").map(({ atMs }) => atMs);
@@ -49,15 +49,15 @@ export const crashLoop: Scenario = {
       `the waits before the restarts do not grow from ${backoffMs} ms: ${waitsMs.join(", ")} ms`,
     );
     expect(
-      stage.target.events().some(({ reason }) => reason === "BackOff"),
+      deployment.target.events().some(({ reason }) => reason === "BackOff"),
       "no event BackOff",
     );
     step("deploy the fixed configuration");
-    await stage.deploy((document) => document);
+    await deployment.apply((document) => document);
     // The ConfigMap is shared: the old pod may heal too, and is replaced all the same.
-    await stage.gone(name);
-    expect((await stage.readyPod()) !== name, "the fix did not bring a new pod");
-    await stage.publish(1);
-    await stage.judge();
+    await deployment.gone(name);
+    expect((await deployment.readyPod()) !== name, "the fix did not bring a new pod");
+    await deployment.publish(1);
+    await deployment.judge();
   },
 };

@@ -6,12 +6,12 @@ export const twoReplicas: Scenario = {
   number: 16,
   name: "two-replicas",
   title: "Two replicas share the volume and the partitions; each incident has one effect.",
-  run: async ({ stage: open, step }) => {
-    const stage = await open({ replicas: 2, partitions: 4 });
-    const pods = (await stage.ready()).map((pod) => podName(pod));
+  run: async ({ deploy, step }) => {
+    const deployment = await deploy({ replicas: 2, partitions: 4 });
+    const pods = (await deployment.ready()).map((pod) => podName(pod));
     step("wait until the group has two members with two partitions each");
-    const members = await stage.until("two members share the partitions", async () => {
-      const present = await stage.broker.members(stage.names.group);
+    const members = await deployment.until("two members share the partitions", async () => {
+      const present = await deployment.broker.members(deployment.names.group);
       return (
         present.length === 2 &&
         present.every(({ partitions }) => partitions.length === 2) &&
@@ -29,12 +29,12 @@ export const twoReplicas: Scenario = {
     const owned = members.flatMap(({ partitions }) => partitions.map(({ partition }) => partition));
     expectEqual(new Set(owned).size, 4, "partitions that are owned by one member");
     step("publish 40 incidents, and all of them again");
-    const incidents = await stage.publish(40);
-    for (const incident of incidents) await stage.publishAgain(incident);
-    await stage.judge();
-    expectEqual((await stage.effects()).length, 40, "effects");
+    const incidents = await deployment.publish(40);
+    for (const incident of incidents) await deployment.publishAgain(incident);
+    await deployment.judge();
+    expectEqual((await deployment.effects()).length, 40, "effects");
     const claimants = new Set(
-      (await stage.historyFiles()).claims.map(({ content }) => content.pod),
+      (await deployment.historyFiles()).claims.map(({ content }) => content.pod),
     );
     for (const pod of pods) expect(claimants.has(pod), `pod ${pod} did nothing`);
   },

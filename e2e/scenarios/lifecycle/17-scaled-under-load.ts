@@ -8,32 +8,35 @@ export const scaledUnderLoad: Scenario = {
   name: "scaled-under-load",
   title: "Scaled from two to one and back under load: no key twice, every key ends.",
   long: true,
-  run: async ({ stage: open, step, durations, signal }) => {
-    const stage = await open({ replicas: 2, partitions: 4 });
-    await stage.ready();
-    await using load = startLoad(stage, { intervalMs: durations.loadIntervalMs, signal });
+  run: async ({ deploy, step, durations, signal }) => {
+    const deployment = await deploy({ replicas: 2, partitions: 4 });
+    await deployment.ready();
+    await using load = startLoad(deployment, { intervalMs: durations.loadIntervalMs, signal });
     await load.reached(5);
     const members = async (count: number): Promise<void> => {
-      await stage.until(`the group has ${count} members with partitions`, async () => {
-        const present = await stage.broker.members(stage.names.group);
+      await deployment.until(`the group has ${count} members with partitions`, async () => {
+        const present = await deployment.broker.members(deployment.names.group);
         return present.length === count && present.every(({ partitions }) => partitions.length > 0);
       });
     };
     await members(2);
     step("scale to one");
-    await stage.target.scale(stage.deployment, 1);
-    await stage.until("one pod is left", async () => (await stage.target.pods()).length === 1);
+    await deployment.target.scale(deployment.name, 1);
+    await deployment.until(
+      "one pod is left",
+      async () => (await deployment.target.pods()).length === 1,
+    );
     await members(1);
     const alone = load.published;
     step("scale to two");
-    await stage.target.scale(stage.deployment, 2);
-    await stage.ready(2);
+    await deployment.target.scale(deployment.name, 2);
+    await deployment.ready(2);
     await members(2);
     await load.reached(load.published + 5);
     await load.stop();
     expectFault(alone >= 5 && load.published > alone, "the load stood still");
     step(`judge ${load.published} incidents`);
-    await stage.judge();
-    step(`${countDeadActions(await stage.deadLetters())} of them are in the dead letter`);
+    await deployment.judge();
+    step(`${countDeadActions(await deployment.deadLetters())} of them are in the dead letter`);
   },
 };

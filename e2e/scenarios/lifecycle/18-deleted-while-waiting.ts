@@ -7,22 +7,22 @@ export const deletedWhileWaiting: Scenario = {
   number: 18,
   name: "deleted-while-waiting",
   title: "A pod that is deleted while it waits for certificates ends at once, without a pid file.",
-  run: async ({ stage: open, step, durations }) => {
-    const stage = await open({ certificatesWithheld: true });
-    const name = await stage.startedPod();
-    await stage.until("app_start says that it waits", async () =>
-      (await stage.target.logs(name, "app")).includes("waiting up to"),
+  run: async ({ deploy, step, durations }) => {
+    const deployment = await deploy({ certificatesWithheld: true });
+    const name = await deployment.startedPod();
+    await deployment.until("app_start says that it waits", async () =>
+      (await deployment.target.logs(name, "app")).includes("waiting up to"),
     );
-    const listed = await stage.target.exec(name, "app", ["ls", "/var/run/kafka_consumer"]);
+    const listed = await deployment.target.exec(name, "app", ["ls", "/var/run/kafka_consumer"]);
     expectFault(
       listed.exitCode === 0 && !listed.stdout.includes("kafka_consumer.pid"),
       `there is a pid file already: ${listed.stdout}${listed.stderr}`,
     );
     step("delete the pod");
     const startMs = Date.now();
-    await stage.target.deletePod(name);
-    const last = await stage.gone(name);
-    const exit = stage.target
+    await deployment.target.deletePod(name);
+    const last = await deployment.gone(name);
+    const exit = deployment.target
       .history()
       .find((event) => event.pod === name && event.container === "app" && event.name === "exit");
     expect(exit !== undefined, "the consumer's container did not end");
@@ -33,9 +33,9 @@ export const deletedWhileWaiting: Scenario = {
     expect(tookMs < graceMs / 4, `it took ${tookMs} ms to end`);
     expectEqual(lastTermination(last)?.exitCode, 0, "exit code of app_start");
     expect(
-      stage.target.events().every(({ reason }) => reason !== "FailedPreStopHook"),
+      deployment.target.events().every(({ reason }) => reason !== "FailedPreStopHook"),
       "the preStop hook failed without a pid file",
     );
-    await expectNoContact(stage, "without certificates");
+    await expectNoContact(deployment, "without certificates");
   },
 };

@@ -2,7 +2,7 @@ import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
 import { expectEqual, expectFault, ExpectationError } from "#e2e/errors.ts";
 import { lastTermination } from "#e2e/deployment/pods.ts";
 import type { Scenario, ScenarioContext } from "#e2e/runner/scenario.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { pause } from "#e2e/runner/waiting.ts";
 
 export const longAction: Scenario = {
@@ -39,57 +39,57 @@ interface End {
 async function deleteDuringAction(
   graceSeconds: number,
   wanted: End,
-  { stage: open, step, durations, signal }: ScenarioContext,
+  { deploy, step, durations, signal }: ScenarioContext,
 ): Promise<void> {
   const grace = `grace ${graceSeconds} s`;
   const { longActionMs, longActionElapsedMs } = durations;
   // The replacement starts at once, and must not give up an action that its owner still may end.
   const orphanWaitMs = (graceSeconds + 2) * 1000 + durations.orphanWaitMs;
-  const stage = await open({
+  const deployment = await deploy({
     pod: { terminationGracePeriodSeconds: graceSeconds },
     configure: (document) => ({
       ...document,
       execution: { ...document.execution, actionDeadlineMs: longActionMs * 2, orphanWaitMs },
     }),
   });
-  const name = await stage.readyPod();
-  const member = await memberOf(stage);
-  await using slow = await stage.actions.respond({ delayMs: longActionMs, times: 1 });
-  await stage.publish(1);
-  await stage.until(`${grace}: the action is under way`, async () => {
-    return (await stage.effects()).length === 1;
+  const name = await deployment.readyPod();
+  const member = await memberOf(deployment);
+  await using slow = await deployment.actions.respond({ delayMs: longActionMs, times: 1 });
+  await deployment.publish(1);
+  await deployment.until(`${grace}: the action is under way`, async () => {
+    return (await deployment.effects()).length === 1;
   });
   await pause(longActionElapsedMs, signal);
   step(
     `${grace}: delete the pod with ${longActionMs - longActionElapsedMs} ms of its action to go`,
   );
   // Whose session was over would have come back under another id.
-  expectEqual(await memberOf(stage), member, `${grace}: member of the group until then`);
-  await stage.target.deletePod(name);
-  const last = await stage.gone(name, graceSeconds * 1000 + durations.stepMsMax);
+  expectEqual(await memberOf(deployment), member, `${grace}: member of the group until then`);
+  await deployment.target.deletePod(name);
+  const last = await deployment.gone(name, graceSeconds * 1000 + durations.stepMsMax);
   expectFault((await slow.hits()) === 1, `${grace}: no action was slow`);
   expectEqual(lastTermination(last)?.exitCode, wanted.exitCode, `${grace}: exit code`);
 
   step(`${grace}: exit code ${wanted.exitCode}; wait for the replacement`);
-  await stage.ready();
-  await stage.judge();
-  const outcomes = (await stage.historyFiles()).outcomes.map(({ content }) => content.outcome);
+  await deployment.ready();
+  await deployment.judge();
+  const outcomes = (await deployment.historyFiles()).outcomes.map(({ content }) => content.outcome);
   expectEqual(outcomes.join(), wanted.outcome, `${grace}: outcomes of the key`);
-  expectEqual((await stage.effects()).length, 1, `${grace}: effects`);
+  expectEqual((await deployment.effects()).length, 1, `${grace}: effects`);
   expectEqual(
-    countDeadActions(await stage.deadLetters()),
+    countDeadActions(await deployment.deadLetters()),
     wanted.letters,
     `${grace}: dead letters`,
   );
   // A pod that was killed is a member until its session ends.
-  await stage.until(`${grace}: the deleted pod is no member any more`, async () => {
-    return (await stage.broker.members(stage.names.group)).length === 1;
+  await deployment.until(`${grace}: the deleted pod is no member any more`, async () => {
+    return (await deployment.broker.members(deployment.names.group)).length === 1;
   });
 }
 
 /** Id of the one member. */
-async function memberOf(stage: Stage): Promise<string> {
-  const members = await stage.broker.members(stage.names.group);
+async function memberOf(deployment: TestDeployment): Promise<string> {
+  const members = await deployment.broker.members(deployment.names.group);
   expectEqual(members.length, 1, "members of the group");
   return members[0]?.memberId ?? "";
 }

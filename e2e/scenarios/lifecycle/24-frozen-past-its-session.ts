@@ -13,14 +13,14 @@ export const frozenPastItsSession: Scenario = {
   needs: ["container-access", "fault-rules"],
   long: true,
   run: async (context) => {
-    const stage = await context.stage({
+    const deployment = await context.deploy({
       partitions: 2,
       pod: { probePeriodSeconds: PROBE_PERIOD_SECONDS },
       configure: (document) => twoActionsEach(document, context.durations),
     });
-    await outliveSession(stage, context, async (pod) => {
-      await stage.target.pause(pod, APP);
-      return () => stage.target.unpause(pod, APP);
+    await outliveSession(deployment, context, async (pod) => {
+      await deployment.target.pause(pod, APP);
+      return () => deployment.target.unpause(pod, APP);
     });
   },
 };

@@ -7,30 +7,36 @@ export const historySurvives: Scenario = {
   name: "history-survives",
   title: "The history survives the pod, and the contract file parses at every moment.",
   long: true,
-  run: async ({ stage: open, step }) => {
-    const stage = await open();
-    const first = await stage.readyPod();
-    const incidents = await stage.publish(4);
-    await stage.settled();
-    await stage.until("the contract file shows them", () => stage.contractFile.keys.size === 4);
-    const before = await stage.historyFiles();
+  run: async ({ deploy, step }) => {
+    const deployment = await deploy();
+    const first = await deployment.readyPod();
+    const incidents = await deployment.publish(4);
+    await deployment.settled();
+    await deployment.until(
+      "the contract file shows them",
+      () => deployment.contractFile.keys.size === 4,
+    );
+    const before = await deployment.historyFiles();
     step("replace the pod");
-    await stage.target.deletePod(first);
-    await stage.gone(first);
-    const second = await stage.readyPod();
+    await deployment.target.deletePod(first);
+    await deployment.gone(first);
+    const second = await deployment.readyPod();
     expectFault(second !== first, "the pod was not replaced");
     step("publish the same incidents again, and a new one");
-    for (const incident of incidents) await stage.publishAgain(incident);
-    await stage.publish(1);
-    await stage.judge();
-    expectEqual((await stage.effects()).length, 5, "effects");
-    const findings = checkWriteOnce(before, await stage.historyFiles());
+    for (const incident of incidents) await deployment.publishAgain(incident);
+    await deployment.publish(1);
+    await deployment.judge();
+    expectEqual((await deployment.effects()).length, 5, "effects");
+    const findings = checkWriteOnce(before, await deployment.historyFiles());
     expect(findings.length === 0, findings.join("\n"));
-    await stage.until(
+    await deployment.until(
       "the contract file shows the new one",
-      () => stage.contractFile.keys.size === 5,
+      () => deployment.contractFile.keys.size === 5,
     );
-    expectFault(stage.contractFile.looks >= 20, `only ${stage.contractFile.looks} looks`);
-    expect(stage.contractFile.findings.length === 0, stage.contractFile.findings.join("\n"));
+    expectFault(deployment.contractFile.looks >= 20, `only ${deployment.contractFile.looks} looks`);
+    expect(
+      deployment.contractFile.findings.length === 0,
+      deployment.contractFile.findings.join("\n"),
+    );
   },
 };

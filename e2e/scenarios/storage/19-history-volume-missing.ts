@@ -6,30 +6,30 @@ export const historyVolumeMissing: Scenario = {
   number: 19,
   name: "history-volume-missing",
   title: "Without the history volume the consumer refuses, though the image has the directory.",
-  run: async ({ stage: open, step }) => {
-    const stage = await open({ historyVolume: false });
-    const name = await stage.startedPod();
-    const listed = await stage.until("a run of the container lists a directory", async () => {
+  run: async ({ deploy, step }) => {
+    const deployment = await deploy({ historyVolume: false });
+    const name = await deployment.startedPod();
+    const listed = await deployment.until("a run of the container lists a directory", async () => {
       const argv = ["ls", "-d", "/data/automation_consumer"];
       // Between two runs nothing can be run in it, and what is running ends with it.
-      const ended = await stage.target.exec(name, "app", argv).catch(() => null);
+      const ended = await deployment.target.exec(name, "app", argv).catch(() => null);
       return ended !== null && `${ended.stdout}${ended.stderr}` !== "" && ended;
     });
     expectFault(listed.exitCode === 0, "the image has no directory for the history");
     step("wait until the consumer refuses");
-    await stage.publish(1);
+    await deployment.publish(1);
     let everReady = false;
-    const pod = await stage.until("the consumer ends", () => {
-      const seen = stage.target.lastSeen(name);
+    const pod = await deployment.until("the consumer ends", () => {
+      const seen = deployment.target.lastSeen(name);
       everReady ||= seen !== undefined && isReady(seen);
       return seen !== undefined && lastTermination(seen) && seen;
     });
     expectEqual(lastTermination(pod)?.exitCode, 78, "exit code");
     expect(!everReady, "the pod was ready without its history");
-    const logs = await stage.until("the log has the reason", async () => {
+    const logs = await deployment.until("the log has the reason", async () => {
       const texts = await Promise.all([
-        stage.target.logs(name, "app"),
-        stage.target.logs(name, "app", { previous: true }).catch(() => ""),
+        deployment.target.logs(name, "app"),
+        deployment.target.logs(name, "app", { previous: true }).catch(() => ""),
       ]);
       return texts.find((text) => text.includes("mount"));
     });
@@ -37,6 +37,6 @@ export const historyVolumeMissing: Scenario = {
       logs.includes("automation_consumer"),
       `the message does not name the directory: ${logs}`,
     );
-    expectEqual((await stage.effects()).length, 0, "effects without a history");
+    expectEqual((await deployment.effects()).length, 0, "effects without a history");
   },
 };

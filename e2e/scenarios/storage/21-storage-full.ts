@@ -9,8 +9,8 @@ export const storageFull: Scenario = {
   name: "storage-full",
   title:
     "A full volume begins no action and makes the pod unready; freed, everything is done once.",
-  run: async ({ stage: open, step, durations, signal }) => {
-    const stage = await open({
+  run: async ({ deploy, step, durations, signal }) => {
+    const deployment = await deploy({
       podFaults: true,
       // The action that is under way when the volume fills is answered after that.
       configure: (document) => ({
@@ -18,47 +18,47 @@ export const storageFull: Scenario = {
         execution: { ...document.execution, actionDeadlineMs: durations.stepMsMax },
       }),
     });
-    const name = await stage.readyPod();
-    await stage.publish(2);
-    await stage.settled();
+    const name = await deployment.readyPod();
+    await deployment.publish(2);
+    await deployment.settled();
     step("fill the volume while one action is under way");
-    const held = await stage.actions.hold("after-effect", { times: 1 });
-    await stage.publish(1);
+    const held = await deployment.actions.hold("after-effect", { times: 1 });
+    await deployment.publish(1);
     await held.arrived;
-    await using full = await failVolume(stage, name, { type: "full" });
+    await using full = await failVolume(deployment, name, { type: "full" });
     await held.release();
-    await stage.publish(4);
+    await deployment.publish(4);
     await pause(durations.quietMs, signal);
     expectFault(full.hits.length > 0, "no operation met the full volume");
     let body = "";
-    await stage.until(
+    await deployment.until(
       "/readyz says that the volume is full",
       async () => {
-        const answer = await stage.readiness(name);
+        const answer = await deployment.readiness(name);
         body = answer?.body ?? "";
         return answer?.status === 503 && body.includes("history volume") && body.includes("ENOSPC");
       },
       { seen: () => body },
     );
     await pause(durations.quietMs, signal);
-    expectEqual((await stage.effects()).length, 3, "effects while the volume is full");
-    const files = await stage.historyFiles();
+    expectEqual((await deployment.effects()).length, 3, "effects while the volume is full");
+    const files = await deployment.historyFiles();
     expectEqual(files.claims.length, 3, "claims while the volume is full");
     expectEqual(files.outcomes.length, 2, "outcomes while the volume is full");
 
     step("free it");
     await full.mend();
-    await stage.ready();
-    await stage.judge();
+    await deployment.ready();
+    await deployment.judge();
     const { hits } = full;
     step(`${hits.length} operations met a full volume`);
     expectFault(
       hits.some((hit) => hit.startsWith("ENOSPC open temporary/")),
       `no temporary file was refused: ${hits.slice(0, 5).join("; ")}`,
     );
-    expectEqual((await stage.effects()).length, 7, "effects");
-    expectEqual((await stage.deadLetters()).length, 0, "dead letters");
-    const pod = stage.target.lastSeen(name);
+    expectEqual((await deployment.effects()).length, 7, "effects");
+    expectEqual((await deployment.deadLetters()).length, 0, "dead letters");
+    const pod = deployment.target.lastSeen(name);
     expect(pod !== undefined, "the pod is gone");
     expectEqual(restarts(pod), 0, "restarts");
   },

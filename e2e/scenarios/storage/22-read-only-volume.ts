@@ -3,7 +3,7 @@ import { expectEqual, expectFault } from "#e2e/errors.ts";
 import { patientActions } from "#e2e/deployment/patient-actions.ts";
 import { APP, containerStatus } from "#e2e/deployment/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { pause } from "#e2e/runner/waiting.ts";
 
 export const readOnlyVolume: Scenario = {
@@ -12,48 +12,51 @@ export const readOnlyVolume: Scenario = {
   title:
     "A volume that turns read-only stops a running and a starting consumer; writable, they go on.",
   needs: ["container-access"],
-  run: async ({ stage: open, step, durations, signal }) => {
-    const stage = await open({ podFaults: true, configure: patientActions(durations) });
-    const name = await stage.readyPod();
-    await stage.publish(2);
-    await stage.settled();
+  run: async ({ deploy, step, durations, signal }) => {
+    const deployment = await deploy({ podFaults: true, configure: patientActions(durations) });
+    const name = await deployment.readyPod();
+    await deployment.publish(2);
+    await deployment.settled();
     step("make the volume read-only under the running consumer");
-    await using readOnly = await failVolume(stage, name, { type: "read-only" });
-    await stage.publish(3);
+    await using readOnly = await failVolume(deployment, name, { type: "read-only" });
+    await deployment.publish(3);
     await pause(durations.quietMs, signal);
     const hitsRunning = readOnly.hits.length;
     expectFault(hitsRunning > 0, "the running consumer never met the read-only volume");
-    await unready(stage, name);
+    await unready(deployment, name);
 
     step("kill the consumer: the next one starts on the read-only volume");
-    await stage.target.kill(name, APP, "SIGKILL");
-    await stage.until("the container runs again", () => {
-      const pod = stage.target.lastSeen(name);
+    await deployment.target.kill(name, APP, "SIGKILL");
+    await deployment.until("the container runs again", () => {
+      const pod = deployment.target.lastSeen(name);
       const status = pod && containerStatus(pod);
       return status?.restartCount === 1 && status.state?.running !== undefined;
     });
-    await unready(stage, name);
-    await stage.until("the starting consumer met it too", () => readOnly.hits.length > hitsRunning);
+    await unready(deployment, name);
+    await deployment.until(
+      "the starting consumer met it too",
+      () => readOnly.hits.length > hitsRunning,
+    );
     await pause(durations.quietMs, signal);
-    expectEqual((await stage.effects()).length, 2, "effects while the volume is read-only");
-    expectEqual((await stage.historyFiles()).claims.length, 2, "claims while it is read-only");
+    expectEqual((await deployment.effects()).length, 2, "effects while the volume is read-only");
+    expectEqual((await deployment.historyFiles()).claims.length, 2, "claims while it is read-only");
 
     step("make it writable");
     await readOnly.mend();
-    const [pod] = await stage.ready();
+    const [pod] = await deployment.ready();
     expectEqual(pod && containerStatus(pod)?.restartCount, 1, "restarts: the kill, and no other");
-    await stage.judge();
-    expectEqual((await stage.effects()).length, 5, "effects");
-    expectEqual((await stage.deadLetters()).length, 0, "dead letters");
+    await deployment.judge();
+    expectEqual((await deployment.effects()).length, 5, "effects");
+    expectEqual((await deployment.deadLetters()).length, 0, "dead letters");
   },
 };
 
-async function unready(stage: Stage, pod: string): Promise<void> {
+async function unready(deployment: TestDeployment, pod: string): Promise<void> {
   let body = "";
-  await stage.until(
+  await deployment.until(
     "/readyz says that the volume is read-only",
     async () => {
-      const answer = await stage.readiness(pod);
+      const answer = await deployment.readiness(pod);
       body = answer?.body ?? "";
       return answer?.status === 503 && body.includes("history volume") && body.includes("EROFS");
     },

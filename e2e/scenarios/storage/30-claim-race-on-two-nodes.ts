@@ -3,7 +3,7 @@ import { z } from "zod";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { lastTermination, podName } from "#e2e/deployment/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 
 const KEYS = 10_000;
 const RACERS = ["racer-1", "racer-2"];
@@ -19,14 +19,14 @@ export const claimRaceOnTwoNodes: Scenario = {
   title: `Two pods on two nodes race for ${KEYS} claims on one volume: each has exactly one winner.`,
   needs: ["api-server"],
   timeoutMs: ({ scenarioMsMax }) => 2 * scenarioMsMax,
-  run: async ({ stage: open, step, durations }) => {
-    const stage = await open();
+  run: async ({ deploy, step, durations }) => {
+    const deployment = await deploy();
     step(`race for ${KEYS} claims`);
-    await stage.target.apply(RACERS.map((racer) => racerPod(racer, stage)));
+    await deployment.target.apply(RACERS.map((racer) => racerPod(racer, deployment)));
     const ended = await Promise.all(
-      RACERS.map((racer) => untilEnded(racer, stage, durations.scenarioMsMax)),
+      RACERS.map((racer) => untilEnded(racer, deployment, durations.scenarioMsMax)),
     );
-    const results = await Promise.all(RACERS.map((racer) => resultOf(racer, stage)));
+    const results = await Promise.all(RACERS.map((racer) => resultOf(racer, deployment)));
     const [first, second] = results;
     if (first === undefined || second === undefined) throw new TypeError("two racers");
     const nodes = new Set(ended.map((pod) => pod.spec?.nodeName));
@@ -47,9 +47,9 @@ export const claimRaceOnTwoNodes: Scenario = {
       expect(linked === owned, `${racer} finds other claims of its own than it was told it linked`);
     }
     step("the consumer goes on beside it");
-    await stage.ready();
-    await stage.publish(2);
-    await stage.judge();
+    await deployment.ready();
+    await deployment.publish(2);
+    await deployment.judge();
   },
 };
 
@@ -61,16 +61,23 @@ const resultSchema = z.object({
   owned: z.string(),
 });
 
-async function resultOf(racer: string, stage: Stage): Promise<z.infer<typeof resultSchema>> {
-  const log = await stage.target.logs(racer, racer);
+async function resultOf(
+  racer: string,
+  deployment: TestDeployment,
+): Promise<z.infer<typeof resultSchema>> {
+  const log = await deployment.target.logs(racer, racer);
   return resultSchema.parse(JSON.parse(log.trim().split("\n").at(-1) ?? ""));
 }
 
-async function untilEnded(racer: string, stage: Stage, deadlineMs: number): Promise<V1Pod> {
-  const pod = await stage.until(
+async function untilEnded(
+  racer: string,
+  deployment: TestDeployment,
+  deadlineMs: number,
+): Promise<V1Pod> {
+  const pod = await deployment.until(
     `${racer} ends`,
     async () => {
-      const seen = (await stage.target.pods()).find((one) => podName(one) === racer);
+      const seen = (await deployment.target.pods()).find((one) => podName(one) === racer);
       return seen && lastTermination(seen, racer) && seen;
     },
     { deadlineMs },
@@ -90,7 +97,7 @@ function count(bits: readonly number[]): number {
 }
 
 /** As the app: the same user, the same volume, beside its files. No two on one node. */
-function racerPod(racer: string, stage: Stage): V1Pod {
+function racerPod(racer: string, deployment: TestDeployment): V1Pod {
   const others = RACERS.filter((other) => other !== racer);
   const labels = { [RACER_LABEL]: "racer" };
   return {
@@ -112,7 +119,7 @@ function racerPod(racer: string, stage: Stage): V1Pod {
       containers: [
         {
           name: racer,
-          image: stage.simulatorsImage,
+          image: deployment.simulatorsImage,
           args: [
             "claim-race",
             `--directory=${MOUNT}/claim-race`,
@@ -124,7 +131,7 @@ function racerPod(racer: string, stage: Stage): V1Pod {
           volumeMounts: [{ name: "claim", mountPath: MOUNT }],
         },
       ],
-      volumes: [{ name: "claim", persistentVolumeClaim: { claimName: stage.claim } }],
+      volumes: [{ name: "claim", persistentVolumeClaim: { claimName: deployment.claim } }],
     },
   };
 }

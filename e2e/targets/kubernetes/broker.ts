@@ -19,7 +19,7 @@ const START_MS_MAX = 240_000;
 
 /**
  * A broker in a cluster, reached through the API server. Its pods could come to its Service by themselves; they come
- * through the gates of this process instead, by which a stage can lose its connections.
+ * through the gates of this process instead, by which a deployment can lose its connections.
  */
 export async function startKubernetesBroker(
   options: KubernetesBrokerOptions,

@@ -84,7 +84,7 @@ export async function startKubernetesPlatform(
       },
     },
     startTarget: async (directory) => {
-      // The namespace of the component job, one for each stage.
+      // The namespace of the component job, one for each deployment.
       const namespace = `${namespaceOf(DEPLOYMENTS.component.namespaceDomain)}-${suffix()}`;
       namespaces.push(namespace);
       return await startKubernetesTarget({ config, namespace, directory, simulatorsImage, nodes });

@@ -46,7 +46,7 @@ export async function startLocalTarget(options: LocalTargetOptions): Promise<Tar
     volumesDirectory,
     // A checkout or a node below /tmp or /app is not the container's.
     hostPaths: [options.compileCache, REPOSITORY, consumerDirectory, dirname(process.execPath)],
-    // The stage decides about the directory that holds all this.
+    // The deployment decides about the directory that holds all this.
     keepDirectory: true,
   });
   return new LocalTarget(cluster);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { FaultRule } from "#simulator/kafka/faults/faults.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
@@ -52,9 +52,9 @@ export const brokerAppliedThenDropped: FaultKind = faultKind<Dropped>({
     api: random.pick(["OffsetCommit", "Heartbeat"] as const),
     times: 1 + random.below(3),
   }),
-  inject: async ({ stage, pod }, { api, times: count }) =>
+  inject: async ({ deployment, pod }, { api, times: count }) =>
     await ruleFault(
-      stage,
+      deployment,
       { api, direction: "reply", clientId: pod, action: { type: "drop" }, times: count },
       `replies to ${api} were dropped`,
     ),
@@ -77,9 +77,9 @@ export const brokerDelayed: FaultKind = faultKind<Delayed>({
     api: random.pick(["OffsetCommit", "Heartbeat", "Fetch"] as const),
     delayMs: 100 + random.below(2500),
   }),
-  inject: async ({ stage, pod }, { api, delayMs }) =>
+  inject: async ({ deployment, pod }, { api, delayMs }) =>
     await ruleFault(
-      stage,
+      deployment,
       { api, clientId: pod, action: { type: "delay", delayMs } },
       `${api} requests waited ${delayMs} ms`,
     ),
@@ -110,9 +110,9 @@ export const brokerErrors: FaultKind = faultKind<Failing>({
     const api = random.pick(["OffsetCommit", "Heartbeat", "Fetch"] as const);
     return { api, error: random.pick<string>(ERRORS[api]), times: 1 + random.below(3) };
   },
-  inject: async ({ stage, pod }, { api, error, times: count }) =>
+  inject: async ({ deployment, pod }, { api, error, times: count }) =>
     await ruleFault(
-      stage,
+      deployment,
       { api, clientId: pod, action: { type: "error", error }, times: count },
       `${api} requests were answered ${error}`,
     ),
@@ -127,9 +127,9 @@ export const brokerPodCutOff: FaultKind = faultKind({
   causes: ["rebalances"],
   parameters: z.strictObject({}),
   draw: () => ({}),
-  inject: async ({ stage, pod }) =>
+  inject: async ({ deployment, pod }) =>
     await ruleFault(
-      stage,
+      deployment,
       { connections: true, clientId: pod, action: { type: "drop" } },
       "connections were cut or refused",
     ),
@@ -144,9 +144,9 @@ export const brokerDeaf: FaultKind = faultKind<{ readonly applied: boolean }>({
   causes: ["rebalances"],
   parameters: z.strictObject({ applied: z.boolean() }),
   draw: (random) => ({ applied: random.pick([true, false]) }),
-  inject: async ({ stage, pod }, { applied }) =>
+  inject: async ({ deployment, pod }, { applied }) =>
     await ruleFault(
-      stage,
+      deployment,
       {
         connections: true,
         clientId: pod,
@@ -159,12 +159,12 @@ export const brokerDeaf: FaultKind = faultKind<{ readonly applied: boolean }>({
 
 /** A rule of the broker until it is healed. `what` completes "3 ...". */
 export async function ruleFault(
-  stage: Stage,
+  deployment: TestDeployment,
   rule: FaultRule,
   what: string,
 ): Promise<InjectedFault> {
   // Whether it fired is asked; it need not throw because it did not.
-  const installed = await stage.broker.addFault({ ...rule, optional: true });
+  const installed = await deployment.broker.addFault({ ...rule, optional: true });
   return lastingFault(
     async () => {
       const hits = await installed.hits();

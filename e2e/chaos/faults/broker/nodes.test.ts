@@ -15,13 +15,13 @@ function fakeBroker(connections: number) {
       leader = node;
     },
   };
-  return { dead, broker, stage: { broker, names: { topic: "incidents" } } };
+  return { dead, broker, deployment: { broker, names: { topic: "incidents" } } };
 }
 
 test("the end of an outage leaves the node dead that another fault has killed, and the last fault starts it", async () => {
-  const { dead, stage } = fakeBroker(2);
-  const one = await killNodes(stage, [1]);
-  const outage = await killNodes(stage, [1, 2, 3]);
+  const { dead, deployment } = fakeBroker(2);
+  const one = await killNodes(deployment, [1]);
+  const outage = await killNodes(deployment, [1, 2, 3]);
   await outage.heal();
   expect([...dead]).toEqual([1]);
   await one.heal();
@@ -29,9 +29,9 @@ test("the end of an outage leaves the node dead that another fault has killed, a
 });
 
 test("a kill that meets nobody changes nothing", async () => {
-  const { dead, stage } = fakeBroker(2);
-  const outage = await killNodes(stage, [1, 2, 3]);
-  await expect(killNodes(stage, [1])).rejects.toThrow(FaultImpossibleError);
+  const { dead, deployment } = fakeBroker(2);
+  const outage = await killNodes(deployment, [1, 2, 3]);
+  await expect(killNodes(deployment, [1])).rejects.toThrow(FaultImpossibleError);
   expect([...dead]).toEqual([1, 2, 3]);
   await outage.heal();
   await outage.heal();
@@ -51,8 +51,8 @@ test("a kill that fails half way starts again what it has killed", async () => {
 });
 
 test("cutting connections starts no node that a fault keeps dead", async () => {
-  const { dead, broker, stage } = fakeBroker(2);
-  const fault = await killNodes(stage, [2]);
+  const { dead, broker, deployment } = fakeBroker(2);
+  const fault = await killNodes(deployment, [2]);
   await cutConnections(broker);
   expect([...dead]).toEqual([2]);
   await fault.heal();
@@ -61,23 +61,23 @@ test("cutting connections starts no node that a fault keeps dead", async () => {
 });
 
 test("a leader moves past a dead node, and nowhere when no other node lives", async () => {
-  const { stage } = fakeBroker(2);
-  await using _second = await killNodes(stage, [2]);
-  const moved = await moveLeader(stage, 5);
+  const { deployment } = fakeBroker(2);
+  await using _second = await killNodes(deployment, [2]);
+  const moved = await moveLeader(deployment, 5);
   expect(await moved.fired()).toBe("partition 0 moved from node 1 to 3");
-  await using _first = await killNodes(stage, [1]);
-  await expect(moveLeader(stage, 5)).rejects.toThrow(
+  await using _first = await killNodes(deployment, [1]);
+  await expect(moveLeader(deployment, 5)).rejects.toThrow(
     "no other node lives than 3, which leads partition 0",
   );
 });
 
 test("a leader that did not move has not fired, and an error of the broker is no missed step", async () => {
-  const { stage, broker } = fakeBroker(2);
+  const { deployment, broker } = fakeBroker(2);
   const deaf = { ...broker, moveLeader: async () => {} };
-  const still = await moveLeader({ ...stage, broker: deaf }, 0);
+  const still = await moveLeader({ ...deployment, broker: deaf }, 0);
   expect(await still.fired()).toBeUndefined();
   const failing = { ...broker, moveLeader: () => Promise.reject(new Error("a defect")) };
-  const moving = moveLeader({ ...stage, broker: failing }, 0);
+  const moving = moveLeader({ ...deployment, broker: failing }, 0);
   await expect(moving).rejects.toThrow("a defect");
   await expect(moving).rejects.not.toThrow(FaultImpossibleError);
 });

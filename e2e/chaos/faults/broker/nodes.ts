@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Broker } from "#e2e/brokers/broker.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { faultKind, FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { BROKER_NODES } from "#e2e/chaos/schedule-limits.ts";
@@ -17,7 +17,7 @@ export const brokerNodeKilled: FaultKind = faultKind<{ readonly node: number }>(
   causes: ["rebalances"],
   parameters: z.strictObject({ node: z.int().min(1).max(BROKER_NODES) }),
   draw: (random) => ({ node: 1 + random.below(BROKER_NODES) }),
-  inject: async ({ stage }, { node }) => await killNodes(stage, [node]),
+  inject: async ({ deployment }, { node }) => await killNodes(deployment, [node]),
 });
 
 export const brokerCoordinatorKilled: FaultKind = faultKind({
@@ -29,9 +29,9 @@ export const brokerCoordinatorKilled: FaultKind = faultKind({
   causes: ["rebalances"],
   parameters: nothing,
   draw: () => ({}),
-  inject: async ({ stage }) => {
-    const { coordinator } = await stage.broker.group(stage.names.group);
-    return await killNodes(stage, [coordinator]);
+  inject: async ({ deployment }) => {
+    const { coordinator } = await deployment.broker.group(deployment.names.group);
+    return await killNodes(deployment, [coordinator]);
   },
 });
 
@@ -44,7 +44,7 @@ export const brokerOutage: FaultKind = faultKind({
   causes: ["rebalances"],
   parameters: nothing,
   draw: () => ({}),
-  inject: async ({ stage }) => await killNodes(stage, await stage.broker.nodes()),
+  inject: async ({ deployment }) => await killNodes(deployment, await deployment.broker.nodes()),
 });
 
 /** Healing starts them again, with their data, except those that another fault keeps dead. */
@@ -110,7 +110,7 @@ export const brokerLeaderMoved: FaultKind = faultKind<{ readonly partition: numb
   causes: [],
   parameters: z.strictObject({ partition: z.int().min(0).max(99) }),
   draw: (random) => ({ partition: random.below(4) }),
-  inject: async ({ stage }, { partition }) => await moveLeader(stage, partition),
+  inject: async ({ deployment }, { partition }) => await moveLeader(deployment, partition),
 });
 
 /**
@@ -123,7 +123,7 @@ export async function moveLeader(
     names,
   }: {
     readonly broker: NodesOfBroker & Pick<Broker, "nodes" | "leaders" | "moveLeader">;
-    readonly names: Pick<Stage["names"], "topic">;
+    readonly names: Pick<TestDeployment["names"], "topic">;
   },
   partition: number,
 ): Promise<InjectedFault> {
@@ -152,11 +152,11 @@ export const brokerRebalance: FaultKind = faultKind({
   causes: ["rebalances"],
   parameters: nothing,
   draw: () => ({}),
-  inject: async ({ stage }) => await forceRebalance(stage),
+  inject: async ({ deployment }) => await forceRebalance(deployment),
 });
 
-export async function forceRebalance(stage: Stage): Promise<InjectedFault> {
-  const { broker, names } = stage;
+export async function forceRebalance(deployment: TestDeployment): Promise<InjectedFault> {
+  const { broker, names } = deployment;
   const before = (await broker.group(names.group)).generation;
   await broker.rebalance(names.group);
   let proof: string | undefined;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Rule } from "#simulator/action-endpoint/control.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { NOT_APPLIED_STATUSES } from "#e2e/chaos/engine/chaos-rules.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
@@ -27,16 +27,16 @@ export const endpointSlow: FaultKind = faultKind<SlowParameters>({
     delayMs: 200 + random.below(2000),
     times: drawTimes(random),
   }),
-  inject: ({ stage }, parameters) => slowActions(stage, parameters),
+  inject: ({ deployment }, parameters) => slowActions(deployment, parameters),
 });
 
 export async function slowActions(
-  stage: Stage,
+  deployment: TestDeployment,
   { moment, delayMs, ...bounded }: SlowParameters,
 ): Promise<InjectedFault> {
   const delay = moment === "before-effect" ? { effectDelayMs: delayMs } : { delayMs };
   return installed(
-    await stage.actions.respond({ ...delay, ...bounded }),
+    await deployment.actions.respond({ ...delay, ...bounded }),
     `waited ${delayMs} ms ${moment === "before-effect" ? "for their effect" : "for their answer"}`,
   );
 }
@@ -54,15 +54,15 @@ export const endpointReset: FaultKind = faultKind<ResetParameters>({
   causes: ["dead-letters"],
   parameters: z.strictObject({ moment: z.enum(MOMENTS), times }),
   draw: (random) => ({ moment: random.pick(MOMENTS), times: drawTimes(random) }),
-  inject: ({ stage }, parameters) => resetActions(stage, parameters),
+  inject: ({ deployment }, parameters) => resetActions(deployment, parameters),
 });
 
 export async function resetActions(
-  stage: Stage,
+  deployment: TestDeployment,
   { moment, ...bounded }: ResetParameters,
 ): Promise<InjectedFault> {
   return installed(
-    await stage.actions.reset({ applied: moment === "after-effect", ...bounded }),
+    await deployment.actions.reset({ applied: moment === "after-effect", ...bounded }),
     `were reset ${moment}`,
   );
 }
@@ -80,17 +80,17 @@ export const endpointTooManyRequests: FaultKind = faultKind<TooManyRequestsParam
   causes: ["dead-letters"],
   parameters: z.strictObject({ retryAfterSeconds: z.int().min(0).max(3600), times }),
   draw: (random) => ({ retryAfterSeconds: random.below(4), times: drawTimes(random) }),
-  inject: ({ stage }, parameters) => refuseActions(stage, parameters),
+  inject: ({ deployment }, parameters) => refuseActions(deployment, parameters),
 });
 
 /** Answers 429, without an effect. */
 export async function refuseActions(
-  stage: Stage,
+  deployment: TestDeployment,
   { retryAfterSeconds, ...bounded }: TooManyRequestsParameters,
 ): Promise<InjectedFault> {
   const headers = { "retry-after": String(retryAfterSeconds) };
   return installed(
-    await stage.actions.respond({ status: 429, headers, ...bounded }),
+    await deployment.actions.respond({ status: 429, headers, ...bounded }),
     "were answered 429",
   );
 }
@@ -130,16 +130,16 @@ export const endpointError: FaultKind = faultKind<ErrorParameters>({
       times: drawTimes(random),
     };
   },
-  inject: ({ stage }, parameters) => failActions(stage, parameters),
+  inject: ({ deployment }, parameters) => failActions(deployment, parameters),
 });
 
 /** Answers with a status of 500 to 599. */
 export async function failActions(
-  stage: Stage,
+  deployment: TestDeployment,
   { status, applied, ...bounded }: ErrorParameters,
 ): Promise<InjectedFault> {
   return installed(
-    await stage.actions.respond({ status, applied, ...bounded }),
+    await deployment.actions.respond({ status, applied, ...bounded }),
     `were answered ${status} ${applied ? "with" : "without"} an effect`,
   );
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
@@ -19,15 +19,15 @@ export const endpointHang: FaultKind = faultKind<HangParameters>({
   causes: ["dead-letters"],
   parameters: z.strictObject({ moment: z.enum(MOMENTS), times }),
   draw: (random) => ({ moment: random.pick(MOMENTS), times: drawTimes(random) }),
-  inject: ({ stage }, parameters) => hangActions(stage, parameters),
+  inject: ({ deployment }, parameters) => hangActions(deployment, parameters),
 });
 
 /** Requests stay without an answer. Healing lets those go on whose sender is still there. */
 export async function hangActions(
-  stage: Stage,
+  deployment: TestDeployment,
   { moment, times: timesMax }: HangParameters,
 ): Promise<InjectedFault> {
-  const hold = await stage.actions.hold(
+  const hold = await deployment.actions.hold(
     moment === "before-effect" ? "before-request" : "after-effect",
     // A match of nothing: without one, connections are held before their requests are read.
     { match: {}, ...(timesMax !== undefined && { times: timesMax }) },

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { createAuthority } from "#fixtures/certificates.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
@@ -25,24 +25,24 @@ export const identityNewAuthority: FaultKind = faultKind<{ readonly trusting: Tr
   causes: ["certificates", "secrets", "starts", "rebalances"],
   parameters: z.strictObject({ trusting: z.enum(TRUSTING) }),
   draw: (random) => ({ trusting: random.pick(TRUSTING) }),
-  inject: ({ stage, pod }, { trusting }) => issueByNewAuthority(stage, pod, trusting),
+  inject: ({ deployment, pod }, { trusting }) => issueByNewAuthority(deployment, pod, trusting),
 });
 
 /** Until it is healed: then the pod gets a certificate of the old authority again. */
 export async function issueByNewAuthority(
-  stage: Stage,
+  deployment: TestDeployment,
   pod: string,
   trusting: Trusting,
 ): Promise<InjectedFault> {
-  const sidecar = await IdentitySidecar.of(stage, pod);
+  const sidecar = await IdentitySidecar.of(deployment, pod);
   const commonName = `Athenz CA ${randomUUID()}`;
   const authority = await createAuthority({ commonName });
-  const { control } = stage.ckms;
+  const { control } = deployment.ckms;
   const since = (await control.requests()).length;
   await using injecting = new AsyncDisposableStack();
   if (trusting !== "pod") injecting.use(await control.trust(authority.certificatePem));
   injecting.use(
-    stage.athenz.zts.change({
+    deployment.athenz.zts.change({
       instanceId: sidecar.instanceId,
       authority,
       withoutUsualAuthority: trusting === "ckms",
@@ -64,7 +64,7 @@ export async function issueByNewAuthority(
   );
 }
 
-type Requests = Awaited<ReturnType<Stage["ckms"]["control"]["requests"]>>;
+type Requests = Awaited<ReturnType<TestDeployment["ckms"]["control"]["requests"]>>;
 
 /** What CKMS sees of it. A handshake that failed does not say whose it was. */
 const PROOFS: Readonly<

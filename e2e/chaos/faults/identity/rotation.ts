@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { passingFault } from "#e2e/chaos/faults/passing-fault.ts";
@@ -14,11 +14,14 @@ export const identityRotation: FaultKind = faultKind({
   causes: ["certificates"],
   parameters: z.strictObject({}),
   draw: () => ({}),
-  inject: ({ stage, pod }) => rotateIdentity(stage, pod),
+  inject: ({ deployment, pod }) => rotateIdentity(deployment, pod),
 });
 
-export async function rotateIdentity(stage: Stage, pod: string): Promise<InjectedFault> {
-  const sidecar = await IdentitySidecar.of(stage, pod);
+export async function rotateIdentity(
+  deployment: TestDeployment,
+  pod: string,
+): Promise<InjectedFault> {
+  const sidecar = await IdentitySidecar.of(deployment, pod);
   const { serialNumber } = await sidecar.askAndWait();
   return passingFault(async () => `certificate ${serialNumber} was issued`);
 }

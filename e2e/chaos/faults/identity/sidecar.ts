@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import type { IssueEvent } from "#simulator/athenz/zts.ts";
 import { APP, isTerminating, podName } from "#e2e/deployment/pods.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import { whileRunning } from "#e2e/chaos/faults/pod/app-container.ts";
 
@@ -18,46 +18,46 @@ export const IDENTITY_FILES = {
 export class IdentitySidecar {
   /** By which ZTS knows the pod. */
   readonly instanceId: string;
-  readonly #stage: Stage;
+  readonly #deployment: TestDeployment;
   readonly #pod: string;
   readonly #since: number;
 
-  private constructor(stage: Stage, pod: string, instanceId: string) {
+  private constructor(deployment: TestDeployment, pod: string, instanceId: string) {
     this.instanceId = instanceId;
-    this.#stage = stage;
+    this.#deployment = deployment;
     this.#pod = pod;
-    this.#since = stage.athenz.zts.events().length;
+    this.#since = deployment.athenz.zts.events().length;
   }
 
   /**
    * Waits until a pod that is just starting has its first certificate: only that can be replaced, and its sidecar listens to no signal before.
    * FaultImpossibleError when the pod is gone or on its way out, or another fault keeps the certificate from it.
    */
-  static async of(stage: Stage, pod: string): Promise<IdentitySidecar> {
-    const present = (await stage.target.pods()).find((one) => podName(one) === pod);
+  static async of(deployment: TestDeployment, pod: string): Promise<IdentitySidecar> {
+    const present = (await deployment.target.pods()).find((one) => podName(one) === pod);
     const uid = present?.metadata?.uid;
     if (present === undefined || uid === undefined || isTerminating(present)) throw goingAway(pod);
-    await stage.until(`pod ${pod} has its first certificate`, async () => {
-      const sidecar = new IdentitySidecar(stage, pod, uid);
+    await deployment.until(`pod ${pod} has its first certificate`, async () => {
+      const sidecar = new IdentitySidecar(deployment, pod, uid);
       await sidecar.#requirePresent();
       if ((await sidecar.exec("test", "-s", IDENTITY_FILES.key)).exitCode === 0) return true;
-      const asked = stage.athenz.zts.events().findLast(({ instanceId }) => instanceId === uid);
+      const asked = deployment.athenz.zts.events().findLast(({ instanceId }) => instanceId === uid);
       if (asked?.type === "withheld") throw keptFrom(pod, asked);
       return false;
     });
-    return new IdentitySidecar(stage, pod, uid);
+    return new IdentitySidecar(deployment, pod, uid);
   }
 
   /** What came of the pod's requests for certificates. */
   events(): readonly IssueEvent[] {
-    const events = this.#stage.athenz.zts.events().slice(this.#since);
+    const events = this.#deployment.athenz.zts.events().slice(this.#since);
     return events.filter(({ instanceId }) => instanceId === this.instanceId);
   }
 
   /** Lets the sidecar ask for a certificate now. FaultImpossibleError when the pod is on its way out. */
   async ask(): Promise<void> {
     try {
-      await this.#stage.target.kill(this.#pod, SIDECAR, "SIGHUP");
+      await this.#deployment.target.kill(this.#pod, SIDECAR, "SIGHUP");
     } catch (error) {
       if (await this.#isPresent()) throw error;
       throw goingAway(this.#pod);
@@ -80,7 +80,7 @@ export class IdentitySidecar {
    */
   async askAndWait(isExpected: (issued: IssueEvent) => boolean = () => true): Promise<IssueEvent> {
     await this.ask();
-    return await this.#stage.until("the next certificate is issued and written", async () => {
+    return await this.#deployment.until("the next certificate is issued and written", async () => {
       await this.#requirePresent();
       const events = this.events();
       const withheld = events.find(({ type }) => type === "withheld");
@@ -94,8 +94,8 @@ export class IdentitySidecar {
     });
   }
 
-  async exec(...argv: readonly string[]): ReturnType<Stage["target"]["exec"]> {
-    return await this.#stage.target.exec(this.#pod, SIDECAR, argv);
+  async exec(...argv: readonly string[]): ReturnType<TestDeployment["target"]["exec"]> {
+    return await this.#deployment.target.exec(this.#pod, SIDECAR, argv);
   }
 
   /**
@@ -103,8 +103,8 @@ export class IdentitySidecar {
    * finds. One that does not run now is started anyway.
    */
   async startConsumerAgain(): Promise<void> {
-    const { target } = this.#stage;
-    await whileRunning(this.#stage, this.#pod, () => target.kill(this.#pod, APP, "SIGKILL"));
+    const { target } = this.#deployment;
+    await whileRunning(this.#deployment, this.#pod, () => target.kill(this.#pod, APP, "SIGKILL"));
   }
 
   async #requirePresent(): Promise<void> {
@@ -112,7 +112,9 @@ export class IdentitySidecar {
   }
 
   async #isPresent(): Promise<boolean> {
-    const present = (await this.#stage.target.pods()).find((one) => podName(one) === this.#pod);
+    const present = (await this.#deployment.target.pods()).find(
+      (one) => podName(one) === this.#pod,
+    );
     return present !== undefined && !isTerminating(present);
   }
 }

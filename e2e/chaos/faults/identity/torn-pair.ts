@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
@@ -17,12 +17,12 @@ export const identityTornPair: FaultKind = faultKind({
   causes: ["certificates"],
   parameters: z.strictObject({}),
   draw: () => ({}),
-  inject: ({ stage, pod }) => tearPair(stage, pod),
+  inject: ({ deployment, pod }) => tearPair(deployment, pod),
 });
 
 /** Healing rotates once more, so that both files match again. */
-export async function tearPair(stage: Stage, pod: string): Promise<InjectedFault> {
-  const sidecar = await IdentitySidecar.of(stage, pod);
+export async function tearPair(deployment: TestDeployment, pod: string): Promise<InjectedFault> {
+  const sidecar = await IdentitySidecar.of(deployment, pod);
   const succeeds = async (...argv: readonly string[]): Promise<boolean> => {
     const { exitCode } = await sidecar.exec(...argv);
     return exitCode === 0;
@@ -30,7 +30,7 @@ export async function tearPair(stage: Stage, pod: string): Promise<InjectedFault
   const isKept = await succeeds("cp", KEY, KEPT_KEY);
   await sidecar.askAndWait();
   // The sidecar writes the key behind the certificate: the old one must come after it.
-  await stage.until(
+  await deployment.until(
     "the next key is there",
     async () => !(await succeeds("cmp", "-s", KEY, KEPT_KEY)),
   );

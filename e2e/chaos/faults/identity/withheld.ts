@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { WITHHELD } from "#simulator/athenz/zts.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
@@ -21,17 +21,17 @@ export const identityWithheld: FaultKind = faultKind<WithheldParameters>({
   parameters: z.strictObject({ lifetimeMs: z.int().min(1000).max(3_600_000) }),
   // One that is over before the consumer has read it would never be its certificate.
   draw: (random) => ({ lifetimeMs: 2000 + random.below(2000) }),
-  inject: ({ stage, pod }, { lifetimeMs }) => withholdIdentity(stage, pod, lifetimeMs),
+  inject: ({ deployment, pod }, { lifetimeMs }) => withholdIdentity(deployment, pod, lifetimeMs),
 });
 
 /** Gives the pod a certificate with that lifetime, and no other one until it is healed. */
 export async function withholdIdentity(
-  stage: Stage,
+  deployment: TestDeployment,
   pod: string,
   lifetimeMs: number,
 ): Promise<InjectedFault> {
-  const { zts } = stage.athenz;
-  const sidecar = await IdentitySidecar.of(stage, pod);
+  const { zts } = deployment.athenz;
+  const sidecar = await IdentitySidecar.of(deployment, pod);
   const { instanceId } = sidecar;
   await using injecting = new AsyncDisposableStack();
   injecting.use(zts.change({ instanceId, lifetimeMs }));

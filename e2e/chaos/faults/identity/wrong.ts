@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
@@ -15,27 +15,30 @@ export const identityWrong: FaultKind = faultKind({
   causes: ["certificates", "secrets", "starts", "rebalances"],
   parameters: z.strictObject({}),
   draw: () => ({}),
-  inject: ({ stage, pod }) => issueWrongIdentity(stage, pod),
+  inject: ({ deployment, pod }) => issueWrongIdentity(deployment, pod),
 });
 
 /**
  * The consumer itself does not know who it should be: CKMS refuses the stranger, so that the pod has no password for the broker. It asks CKMS when
  * it starts, which is why it is started again.
  */
-export async function issueWrongIdentity(stage: Stage, pod: string): Promise<InjectedFault> {
-  const sidecar = await IdentitySidecar.of(stage, pod);
+export async function issueWrongIdentity(
+  deployment: TestDeployment,
+  pod: string,
+): Promise<InjectedFault> {
+  const sidecar = await IdentitySidecar.of(deployment, pod);
   const { instanceId } = sidecar;
   // One name for each pod, which shows in CKMS who has asked.
   const commonName = `sre.another-service.${instanceId}`;
-  const since = (await stage.ckms.control.requests()).length;
+  const since = (await deployment.ckms.control.requests()).length;
   await using injecting = new AsyncDisposableStack();
-  injecting.use(stage.athenz.zts.change({ instanceId, commonName }));
+  injecting.use(deployment.athenz.zts.change({ instanceId, commonName }));
   await sidecar.askAndWait(({ principal }) => principal === commonName);
   await sidecar.startConsumerAgain();
   const inForce = injecting.move();
   return lastingFault(
     async () => {
-      const asked = (await stage.ckms.control.requests()).slice(since);
+      const asked = (await deployment.ckms.control.requests()).slice(since);
       const refused = asked.filter(
         ({ principal, status }) => principal === commonName && status === 403,
       );

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { RequestFaultAction } from "#simulator/http/request-faults.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { OUTAGE_KINDS, outageAction } from "#e2e/chaos/faults/outage.ts";
@@ -24,8 +24,8 @@ export const identityZtsOutage: FaultKind = faultKind<{ readonly kind: OutageKin
   title: "ZTS is unavailable to a pod that asks for a certificate, answers nothing or resets.",
   parameters: z.strictObject({ kind: z.enum(OUTAGE_KINDS) }),
   draw: (random) => ({ kind: random.pick(OUTAGE_KINDS) }),
-  inject: ({ stage, pod }, { kind }) =>
-    disturbZts(stage, pod, outageAction(kind, "ZTS"), `met the outage (${kind})`),
+  inject: ({ deployment, pod }, { kind }) =>
+    disturbZts(deployment, pod, outageAction(kind, "ZTS"), `met the outage (${kind})`),
 });
 
 export const identityZtsSlow: FaultKind = faultKind<{ readonly delayMs: number }>({
@@ -34,21 +34,21 @@ export const identityZtsSlow: FaultKind = faultKind<{ readonly delayMs: number }
   title: "ZTS takes its time for the certificate of a pod.",
   parameters: z.strictObject({ delayMs: z.int().min(1).max(DELAY_MS_MAX) }),
   draw: (random) => ({ delayMs: 200 + random.below(3000) }),
-  inject: ({ stage, pod }, { delayMs }) =>
-    disturbZts(stage, pod, { type: "delay", delayMs }, `waited ${delayMs} ms`),
+  inject: ({ deployment, pod }, { delayMs }) =>
+    disturbZts(deployment, pod, { type: "delay", delayMs }, `waited ${delayMs} ms`),
 });
 
 /** Every request of the pod for a certificate meets the action until it is healed; `what` completes "N requests for a certificate ...". */
 export async function disturbZts(
-  stage: Stage,
+  deployment: TestDeployment,
   pod: string,
   action: RequestFaultAction,
   what: string,
 ): Promise<InjectedFault> {
-  const sidecar = await IdentitySidecar.of(stage, pod);
+  const sidecar = await IdentitySidecar.of(deployment, pod);
   await using injecting = new AsyncDisposableStack();
   const fault = injecting.use(
-    stage.athenz.zts.faults.add({
+    deployment.athenz.zts.faults.add({
       action,
       matches: ({ instanceId }) => instanceId === sidecar.instanceId,
     }),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { drainNode, isEvicted } from "#e2e/deployment/drain.ts";
 import { podName } from "#e2e/deployment/pods.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { clusterOf } from "#e2e/targets/cluster-access.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
@@ -20,32 +20,32 @@ export const nodeDrain: FaultKind = faultKind({
   causes: ["starts", "new-pods", "stops", "rebalances"],
   parameters: z.strictObject({}),
   draw: () => ({}),
-  inject: async ({ stage, pod, signal }) => await drainNodeOfPod(stage, pod, signal),
+  inject: async ({ deployment, pod, signal }) => await drainNodeOfPod(deployment, pod, signal),
 });
 
 /**
- * Evicts the pods of the stage from the node of this one, and asks again for those that a budget holds back until it is healed. It does not
+ * Evicts the pods of the deployment from the node of this one, and asks again for those that a budget holds back until it is healed. It does not
  * wait for them: the pod may be held by a trigger, and drains only when that lets it go.
  */
 export async function drainNodeOfPod(
-  stage: Pick<Stage, "target">,
+  deployment: Pick<TestDeployment, "target">,
   pod: string,
   signal: AbortSignal,
 ): Promise<InjectedFault> {
-  const node = await nodeOfPod(stage, pod, "node.drain");
-  const pods = await stage.target.pods();
+  const node = await nodeOfPod(deployment, pod, "node.drain");
+  const pods = await deployment.target.pods();
   const concerned = pods.filter((one) => one.spec?.nodeName === node).map((one) => podName(one));
   await using undoing = new AsyncDisposableStack();
-  undoing.use(actAlone(stage, `node ${node}, which is cordoned`));
-  undoing.use(await clusterOf(stage.target).cordon(node));
+  undoing.use(actAlone(deployment, `node ${node}, which is cordoned`));
+  undoing.use(await clusterOf(deployment.target).cordon(node));
   const healed = new AbortController();
-  const draining = drainUntil(stage, node, AbortSignal.any([signal, healed.signal]));
+  const draining = drainUntil(deployment, node, AbortSignal.any([signal, healed.signal]));
   // It is awaited when the fault is healed; until then nobody is there to see it fail.
   draining.catch(() => {});
   const cordon = undoing.move();
   return lastingFault(
     async () => {
-      const evicted = concerned.filter((name) => isEvicted(stage.target.lastSeen(name)));
+      const evicted = concerned.filter((name) => isEvicted(deployment.target.lastSeen(name)));
       return evicted.length === 0 ? undefined : `${node}: evicted ${evicted.join(", ")}`;
     },
     async () => {
@@ -57,12 +57,12 @@ export async function drainNodeOfPod(
 }
 
 async function drainUntil(
-  stage: Pick<Stage, "target">,
+  deployment: Pick<TestDeployment, "target">,
   node: string,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await drainNode(stage.target, node, { timeoutMs: Number.POSITIVE_INFINITY, signal });
+    await drainNode(deployment.target, node, { timeoutMs: Number.POSITIVE_INFINITY, signal });
   } catch (error) {
     if (!signal.aborted) throw error;
   }

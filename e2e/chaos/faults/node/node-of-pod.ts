@@ -1,14 +1,14 @@
 import { podName } from "#e2e/deployment/pods.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 
 /** Name of the node on which the pod runs. A pod that is gone or not scheduled yet has none: then the fault is impossible now. */
 export async function nodeOfPod(
-  stage: Pick<Stage, "target">,
+  deployment: Pick<TestDeployment, "target">,
   pod: string,
   fault: string,
 ): Promise<string> {
-  const present = (await stage.target.pods()).find((one) => podName(one) === pod);
+  const present = (await deployment.target.pods()).find((one) => podName(one) === pod);
   const node = present?.spec?.nodeName;
   if (node === undefined) throw new FaultImpossibleError(`${fault}: pod ${pod} is on no node`);
   return node;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { clusterOf } from "#e2e/targets/cluster-access.ts";
 import { pause } from "#e2e/runner/waiting.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
@@ -21,21 +21,21 @@ export const nodePause: FaultKind = faultKind({
   causes: ["rebalances"],
   parameters: z.strictObject({}),
   draw: () => ({}),
-  inject: async ({ stage, pod, signal }) => await pauseNodeOfPod(stage, pod, signal),
+  inject: async ({ deployment, pod, signal }) => await pauseNodeOfPod(deployment, pod, signal),
 });
 
 /** Freezes the node on which the pod runs, its kubelet included. */
 export async function pauseNodeOfPod(
-  stage: Pick<Stage, "target" | "readiness">,
+  deployment: Pick<TestDeployment, "target" | "readiness">,
   pod: string,
   signal: AbortSignal,
 ): Promise<InjectedFault> {
-  const node = await nodeOfPod(stage, pod, "node.pause");
+  const node = await nodeOfPod(deployment, pod, "node.pause");
   await using undoing = new AsyncDisposableStack();
-  undoing.use(actAlone(stage, `node ${node}, which is paused`));
-  undoing.use(await clusterOf(stage.target).pauseNode(node));
+  undoing.use(actAlone(deployment, `node ${node}, which is paused`));
+  undoing.use(await clusterOf(deployment.target).pauseNode(node));
   let answered = false;
-  void stage.readiness(pod).then((answer) => (answered ||= answer !== null));
+  void deployment.readiness(pod).then((answer) => (answered ||= answer !== null));
   await pause(SILENCE_MS, signal);
   const isSilent = !answered;
   const paused = undoing.move();

@@ -1,13 +1,13 @@
 import { APP, containerStatus, isTerminating, podName, restarts } from "#e2e/deployment/pods.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 
 /** Which run of the consumer's container a pod has now; undefined when it is gone or its container does not run. */
 export async function runningApp(
-  stage: Pick<Stage, "target">,
+  deployment: Pick<TestDeployment, "target">,
   pod: string,
 ): Promise<{ readonly restarts: number; readonly terminating: boolean } | undefined> {
-  const present = (await stage.target.pods()).find((one) => podName(one) === pod);
+  const present = (await deployment.target.pods()).find((one) => podName(one) === pod);
   if (present === undefined || containerStatus(present)?.state?.running === undefined)
     return undefined;
   return { restarts: restarts(present, APP), terminating: isTerminating(present) };
@@ -18,11 +18,11 @@ export async function runningApp(
  * fault impossible now. That may be the pod which stands at the moment: after a forced deletion its process can still run for a while.
  */
 export async function whileRunning(
-  stage: Pick<Stage, "target">,
+  deployment: Pick<TestDeployment, "target">,
   pod: string,
   work: () => Promise<void>,
 ): Promise<{ readonly restarts: number }> {
-  const before = await runningApp(stage, pod);
+  const before = await runningApp(deployment, pod);
   if (before === undefined) {
     throw new FaultImpossibleError(`the consumer's container of pod ${pod} does not run`);
   }
@@ -30,7 +30,7 @@ export async function whileRunning(
     await work();
     return before;
   } catch (error) {
-    const after = await runningApp(stage, pod);
+    const after = await runningApp(deployment, pod);
     if (after?.restarts === before.restarts) throw error;
     throw new FaultImpossibleError(`the consumer's container of pod ${pod} ended first`, {
       cause: error,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isTerminating, podName } from "#e2e/deployment/pods.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { faultKind, FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { watchContainers } from "#e2e/chaos/faults/container-watch.ts";
@@ -15,7 +15,7 @@ export const podDelete: FaultKind = faultKind({
   causes: ["starts", "new-pods", "stops", "rebalances"],
   parameters: z.strictObject({}),
   draw: () => ({}),
-  inject: ({ stage, pod }) => deletePod(stage, pod),
+  inject: ({ deployment, pod }) => deletePod(deployment, pod),
 });
 
 export const podForceDelete: FaultKind = faultKind({
@@ -28,25 +28,25 @@ export const podForceDelete: FaultKind = faultKind({
   causes: ["starts", "new-pods", "rebalances"],
   parameters: z.strictObject({}),
   draw: () => ({}),
-  inject: ({ stage, pod }) => deletePod(stage, pod, { gracePeriodSeconds: 0 }),
+  inject: ({ deployment, pod }) => deletePod(deployment, pod, { gracePeriodSeconds: 0 }),
 });
 
 /** Deletes the pod as `kubectl delete pod` does. */
 export async function deletePod(
-  stage: Stage,
+  deployment: TestDeployment,
   pod: string,
   options: { readonly gracePeriodSeconds?: number } = {},
 ): Promise<InjectedFault> {
-  const watch = watchContainers(stage.target);
+  const watch = watchContainers(deployment.target);
   const isForced = options.gracePeriodSeconds === 0;
   const isPresent = async (): Promise<boolean> => {
-    const present = await presentPod(stage, pod);
+    const present = await presentPod(deployment, pod);
     return present !== undefined && (isForced || !isTerminating(present));
   };
   const isGone = `pod ${pod} is gone or terminates already`;
   if (!(await isPresent())) throw new FaultImpossibleError(isGone);
   try {
-    await stage.target.deletePod(pod, options);
+    await deployment.target.deletePod(pod, options);
   } catch (error) {
     if (await isPresent()) throw error;
     throw new FaultImpossibleError(isGone, { cause: error });
@@ -56,7 +56,7 @@ export async function deletePod(
     const gone = ofPod.find(({ name }) => name === "gone");
     if (gone !== undefined) watch.stop();
     if (isForced) {
-      return (await presentPod(stage, pod)) === undefined ? "removed at once" : undefined;
+      return (await presentPod(deployment, pod)) === undefined ? "removed at once" : undefined;
     }
     const requested = ofPod.find(({ name }) => name === "deletion-requested");
     if (requested === undefined) return undefined;
@@ -66,6 +66,6 @@ export async function deletePod(
   });
 }
 
-async function presentPod(stage: Stage, pod: string) {
-  return (await stage.target.pods()).find((one) => podName(one) === pod);
+async function presentPod(deployment: TestDeployment, pod: string) {
+  return (await deployment.target.pods()).find((one) => podName(one) === pod);
 }

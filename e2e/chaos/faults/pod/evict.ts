@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { isEvicted } from "#e2e/deployment/drain.ts";
 import { isTerminating, podName } from "#e2e/deployment/pods.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { clusterOf } from "#e2e/targets/cluster-access.ts";
 import { faultKind, FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
@@ -16,19 +16,22 @@ export const podEvict: FaultKind = faultKind({
   causes: ["starts", "new-pods", "stops", "rebalances"],
   parameters: z.strictObject({}),
   draw: () => ({}),
-  inject: async ({ stage, pod }) => await evictPod(stage, pod),
+  inject: async ({ deployment, pod }) => await evictPod(deployment, pod),
 });
 
 /** Asks for the eviction once. A budget that refuses it makes the fault impossible now. */
-export async function evictPod(stage: Pick<Stage, "target">, pod: string): Promise<InjectedFault> {
-  const present = (await stage.target.pods()).find((one) => podName(one) === pod);
+export async function evictPod(
+  deployment: Pick<TestDeployment, "target">,
+  pod: string,
+): Promise<InjectedFault> {
+  const present = (await deployment.target.pods()).find((one) => podName(one) === pod);
   if (present === undefined || isTerminating(present)) {
     throw new FaultImpossibleError(`pod.evict: pod ${pod} is gone or terminates already`);
   }
-  const { status, message } = await clusterOf(stage.target).evict(pod);
+  const { status, message } = await clusterOf(deployment.target).evict(pod);
   if (status !== 201)
     throw new FaultImpossibleError(`pod.evict: refused with ${status}: ${message}`);
   return passingFault(async () =>
-    isEvicted(stage.target.lastSeen(pod)) ? "EvictionByEvictionAPI" : undefined,
+    isEvicted(deployment.target.lastSeen(pod)) ? "EvictionByEvictionAPI" : undefined,
   );
 }

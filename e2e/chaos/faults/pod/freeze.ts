@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { APP } from "#e2e/deployment/pods.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { pause } from "#e2e/runner/waiting.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
@@ -21,28 +21,28 @@ export const podFreeze: FaultKind = faultKind({
   causes: ["starts", "rebalances"],
   parameters: z.strictObject({}),
   draw: () => ({}),
-  inject: async ({ stage, pod, signal }) => await freezePod(stage, pod, signal),
+  inject: async ({ deployment, pod, signal }) => await freezePod(deployment, pod, signal),
 });
 
 /** Healing lets it go on, unless it was restarted or is gone by then. */
 export async function freezePod(
-  stage: Stage,
+  deployment: TestDeployment,
   pod: string,
   signal: AbortSignal,
 ): Promise<InjectedFault> {
   await using undoing = new AsyncDisposableStack();
-  undoing.use(actAlone(stage, `the processes of pod ${pod}, which stand still`));
-  const before = await whileRunning(stage, pod, () => stage.target.pause(pod, APP));
+  undoing.use(actAlone(deployment, `the processes of pod ${pod}, which stand still`));
+  const before = await whileRunning(deployment, pod, () => deployment.target.pause(pod, APP));
   undoing.defer(async () => {
-    if (!(await isRun(stage, pod, before.restarts))) return;
+    if (!(await isRun(deployment, pod, before.restarts))) return;
     try {
-      await stage.target.unpause(pod, APP);
+      await deployment.target.unpause(pod, APP);
     } catch (error) {
-      if (await isRun(stage, pod, before.restarts)) throw error;
+      if (await isRun(deployment, pod, before.restarts)) throw error;
     }
   });
   let answered = false;
-  void stage.readiness(pod).then((answer) => (answered ||= answer !== null));
+  void deployment.readiness(pod).then((answer) => (answered ||= answer !== null));
   await pause(SILENCE_MS, signal);
   const isSilent = !answered;
   const frozen = undoing.move();
@@ -52,6 +52,6 @@ export async function freezePod(
   );
 }
 
-async function isRun(stage: Stage, pod: string, restarts: number): Promise<boolean> {
-  return (await runningApp(stage, pod))?.restarts === restarts;
+async function isRun(deployment: TestDeployment, pod: string, restarts: number): Promise<boolean> {
+  return (await runningApp(deployment, pod))?.restarts === restarts;
 }

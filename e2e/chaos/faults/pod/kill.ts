@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { APP } from "#e2e/deployment/pods.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { faultKind, FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { watchContainers } from "#e2e/chaos/faults/container-watch.ts";
@@ -23,18 +23,20 @@ export const podKill: FaultKind = faultKind<KillParameters>({
   causes: ["starts", "rebalances"],
   parameters: z.strictObject({ process: z.enum(KILLED_PROCESSES).default("container") }),
   draw: (random) => ({ process: random.pick(KILLED_PROCESSES) }),
-  inject: ({ stage, pod }, { process }) => killPod(stage, pod, process),
+  inject: ({ deployment, pod }, { process }) => killPod(deployment, pod, process),
 });
 
 /** SIGKILL of the container's PID 1, or of the consumer alone. */
 export async function killPod(
-  stage: Stage,
+  deployment: TestDeployment,
   pod: string,
   process: KillParameters["process"] = "container",
 ): Promise<InjectedFault> {
-  const watch = watchContainers(stage.target);
-  await whileRunning(stage, pod, () =>
-    process === "container" ? stage.target.kill(pod, APP, "SIGKILL") : killConsumer(stage, pod),
+  const watch = watchContainers(deployment.target);
+  await whileRunning(deployment, pod, () =>
+    process === "container"
+      ? deployment.target.kill(pod, APP, "SIGKILL")
+      : killConsumer(deployment, pod),
   );
   return passingFault(async () => {
     const exit = watch.events.find(
@@ -52,9 +54,9 @@ const SIGKILL_EXIT_CODE = 137;
 const NOT_STARTED = 42;
 const ENDED = 43;
 
-async function killConsumer(stage: Stage, pod: string): Promise<void> {
+async function killConsumer(deployment: TestDeployment, pod: string): Promise<void> {
   const script = `[ -e "\${PID_FILE:-/var/run/kafka_consumer/kafka_consumer.pid}" ] || exit ${NOT_STARTED}; read -r pid <"\${PID_FILE:-/var/run/kafka_consumer/kafka_consumer.pid}" && { kill -KILL "$pid" || exit ${ENDED}; }`;
-  const { exitCode, stderr } = await stage.target.exec(pod, APP, ["sh", "-c", script]);
+  const { exitCode, stderr } = await deployment.target.exec(pod, APP, ["sh", "-c", script]);
   if (exitCode === NOT_STARTED) {
     throw new FaultImpossibleError(`pod.kill: the consumer of pod ${pod} is not started yet`);
   }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { containerStatus } from "#e2e/deployment/pods.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { exhaustMemory } from "#e2e/targets/memory-fault.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
@@ -16,17 +16,17 @@ export const podOutOfMemory: FaultKind = faultKind({
   causes: ["starts", "rebalances"],
   parameters: z.strictObject({}),
   draw: () => ({}),
-  inject: async ({ stage, pod }) => await exhaustPod(stage, pod),
+  inject: async ({ deployment, pod }) => await exhaustPod(deployment, pod),
 });
 
-/** The stage must have been opened with `memoryFaults` and a `memoryLimit` that is soon exhausted. */
+/** The deployment must have been opened with `memoryFaults` and a `memoryLimit` that is soon exhausted. */
 export async function exhaustPod(
-  stage: Pick<Stage, "target">,
+  deployment: Pick<TestDeployment, "target">,
   pod: string,
 ): Promise<InjectedFault> {
-  const before = await whileRunning(stage, pod, () => exhaustMemory(stage.target, pod));
+  const before = await whileRunning(deployment, pod, () => exhaustMemory(deployment.target, pod));
   return passingFault(async () => {
-    const seen = stage.target.lastSeen(pod);
+    const seen = deployment.target.lastSeen(pod);
     const status = seen && containerStatus(seen);
     if (status === undefined) return undefined;
     const { state, lastState, restartCount } = status;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { watchContainers } from "#e2e/chaos/faults/container-watch.ts";
@@ -18,18 +18,19 @@ export const deploymentRollingUpdate: FaultKind = faultKind({
   ...common,
   name: "deployment.rolling-update",
   title: "Every pod is replaced by a rolling update of the same version.",
-  inject: async ({ stage }) => await rollOut(stage, () => stage.target.restart(stage.deployment)),
+  inject: async ({ deployment }) =>
+    await rollOut(deployment, () => deployment.target.restart(deployment.name)),
 });
 
 export const deploymentUpdateVersion: FaultKind = faultKind({
   ...common,
   name: "deployment.update-version",
   title: "A rolling update to another configuration begins.",
-  inject: async ({ stage, durations }) => {
-    const version = (versions.get(stage) ?? 0) + 1;
-    versions.set(stage, version);
-    return await rollOut(stage, () =>
-      stage.deployChanged((document) => ({
+  inject: async ({ deployment, durations }) => {
+    const version = (versions.get(deployment) ?? 0) + 1;
+    versions.set(deployment, version);
+    return await rollOut(deployment, () =>
+      deployment.applyChanged((document) => ({
         ...document,
         // It changes nothing that the consumer does with a record, and yet the hash of the configuration.
         history: {
@@ -41,13 +42,16 @@ export const deploymentUpdateVersion: FaultKind = faultKind({
   },
 });
 
-/** How often the version of a stage was changed: each change must differ from the present one, or nothing is rolled out. */
-const versions = new WeakMap<Stage, number>();
+/** How often the version of a deployment was changed: each change must differ from the present one, or nothing is rolled out. */
+const versions = new WeakMap<TestDeployment, number>();
 
 /** Proved by a pod that is started anew, and one that is asked to go. */
-async function rollOut(stage: Stage, begin: () => Promise<void>): Promise<InjectedFault> {
-  const before = new Set((await stage.target.pods()).map(({ metadata }) => metadata?.name));
-  const watch = watchContainers(stage.target);
+async function rollOut(
+  deployment: TestDeployment,
+  begin: () => Promise<void>,
+): Promise<InjectedFault> {
+  const before = new Set((await deployment.target.pods()).map(({ metadata }) => metadata?.name));
+  const watch = watchContainers(deployment.target);
   await begin();
   let proof: string | undefined;
   return passingFault(async () => {

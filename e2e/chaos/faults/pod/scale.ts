@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isTerminating } from "#e2e/deployment/pods.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { pause } from "#e2e/runner/waiting.ts";
 import { faultKind, FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
@@ -31,34 +31,34 @@ export const deploymentScale: FaultKind = faultKind<ScaleParameters>({
   draw: (random, { replicas } = { replicas: 1 }) => ({
     change: replicas > 1 ? random.pick([1, -1] as const) : 1,
   }),
-  inject: ({ stage, signal }, { change }) => scaleDeployment(stage, change, signal),
+  inject: ({ deployment, signal }, { change }) => scaleDeployment(deployment, change, signal),
 });
 
 /** Scales by one pod. Healing takes this change back; other scalings that are in force stay. */
 export async function scaleDeployment(
-  stage: Stage,
+  deployment: TestDeployment,
   change: 1 | -1,
   signal: AbortSignal,
 ): Promise<InjectedFault> {
-  if (stage.replicas + change < 1)
+  if (deployment.replicas + change < 1)
     throw new RangeError(
-      `deployment.scale: change ${change} of ${stage.replicas} replicas leaves no pod; it needs 2 or more`,
+      `deployment.scale: change ${change} of ${deployment.replicas} replicas leaves no pod; it needs 2 or more`,
     );
-  const before = stage.replicas + (changes.get(stage) ?? 0);
+  const before = deployment.replicas + (changes.get(deployment) ?? 0);
   const wanted = before + change;
   if (wanted < 1) {
     throw new FaultImpossibleError(
       `deployment.scale: another fault has scaled to ${before}, and one pod must be left`,
     );
   }
-  const watch = watchContainers(stage.target);
-  await scaleBy(stage, change);
+  const watch = watchContainers(deployment.target);
+  await scaleBy(deployment, change);
   let proof: string | undefined;
   const look = async (): Promise<string | undefined> => {
     if (proof !== undefined) return proof;
     const name = change > 0 ? "started" : "deletion-requested";
     const seen = watch.events.find((event) => event.name === name);
-    const present = (await stage.target.pods()).filter((pod) => !isTerminating(pod)).length;
+    const present = (await deployment.target.pods()).filter((pod) => !isTerminating(pod)).length;
     if (change > 0 ? present < wanted || seen === undefined : present > wanted) return undefined;
     // A pod that had just been deleted is not replaced then: no event of a pod shows it, but their number does.
     const how = seen === undefined ? `${present} are there` : `${seen.pod} ${name}`;
@@ -73,22 +73,22 @@ export async function scaleDeployment(
   }
   if (proof === undefined) {
     watch.stop();
-    await scaleBy(stage, -change);
+    await scaleBy(deployment, -change);
     throw new FaultImpossibleError(
       `deployment.scale: there were not ${wanted} pods within ${CHANGE_MS_MAX} ms, since other faults move them`,
     );
   }
   return lastingFault(look, async () => {
     await look();
-    await scaleBy(stage, -change);
+    await scaleBy(deployment, -change);
   });
 }
 
-/** Pods more or less than the stage has by itself, of all scalings that are in force. */
-const changes = new WeakMap<Stage, number>();
+/** Pods more or less than the deployment has by itself, of all scalings that are in force. */
+const changes = new WeakMap<TestDeployment, number>();
 
-async function scaleBy(stage: Stage, change: number): Promise<void> {
-  const sum = (changes.get(stage) ?? 0) + change;
-  changes.set(stage, sum);
-  await stage.target.scale(stage.deployment, stage.replicas + sum);
+async function scaleBy(deployment: TestDeployment, change: number): Promise<void> {
+  const sum = (changes.get(deployment) ?? 0) + change;
+  changes.set(deployment, sum);
+  await deployment.target.scale(deployment.name, deployment.replicas + sum);
 }

@@ -1,13 +1,13 @@
-import { Stage } from "./stage.ts";
-import type { StageEnvironment, StageOptions } from "./stage.ts";
+import { TestDeployment } from "./test-deployment.ts";
+import type { DeploymentEnvironment, DeploymentOptions } from "./test-deployment.ts";
 import { startServices } from "./services.ts";
 import type { Services } from "./services.ts";
 
 /** Starts the services and the target and deploys. Pods are on their way when it resolves. */
-export async function openStage(
-  options: StageOptions,
-  environment: StageEnvironment,
-): Promise<Stage> {
+export async function openDeployment(
+  options: DeploymentOptions,
+  environment: DeploymentEnvironment,
+): Promise<TestDeployment> {
   const stack = new AsyncDisposableStack();
   try {
     const { platform, brokers, authority } = environment;
@@ -30,9 +30,9 @@ export async function openStage(
     });
     exposed = await platform.expose(services.ports);
     if (options.certificatesWithheld === true) await services.athenz.control.withholdCertificates();
-    const stage = new Stage(services, target, stack, options, environment);
-    await stage.deploy();
-    return stage;
+    const deployment = new TestDeployment(services, target, stack, options, environment);
+    await deployment.apply();
+    return deployment;
   } catch (error) {
     await stack.disposeAsync();
     throw error;

@@ -1,21 +1,24 @@
 import { mkdir } from "node:fs/promises";
 import { recordHistory } from "#e2e/checkers/collect/record-history.ts";
 import { expectVerdict, writeVerdict } from "#e2e/checkers/collect/write-verdict.ts";
-import type { Stage } from "./stage.ts";
+import type { TestDeployment } from "./test-deployment.ts";
 
-export interface CloseStageOptions {
+export interface CloseDeploymentOptions {
   /** Receives the logs of every container run. */
   readonly logs: string;
   /** Receives `history.ndjson` and `verdict.json`. */
   readonly artifacts: string;
-  /** Stands in their names before the extension, where a scenario has several stages. */
+  /** Stands in their names before the extension, where a scenario has several deployments. */
   readonly suffix: string;
-  /** Every secret of the run; those of the stage are added. */
+  /** Every secret of the run; those of the deployment are added. */
   readonly secrets: Map<string, string>;
 }
 
-/** Takes the stage down, keeps its logs, and judges what happened in it. Gives every error on the way, the first one first. */
-export async function closeStage(stage: Stage, options: CloseStageOptions): Promise<unknown[]> {
+/** Takes the deployment down, keeps its logs, and judges what happened in it. Gives every error on the way, the first one first. */
+export async function closeDeployment(
+  deployment: TestDeployment,
+  options: CloseDeploymentOptions,
+): Promise<unknown[]> {
   const { logs, artifacts, suffix, secrets } = options;
   const errors: unknown[] = [];
   const attempt = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
@@ -26,15 +29,15 @@ export async function closeStage(stage: Stage, options: CloseStageOptions): Prom
       return undefined;
     }
   };
-  const recorded = await attempt(async () => await recordHistory(stage));
+  const recorded = await attempt(async () => await recordHistory(deployment));
   await attempt(async () => {
-    for (const [name, value] of await stage.secrets()) secrets.set(`${name} (${logs})`, value);
+    for (const [name, value] of await deployment.secrets()) secrets.set(`${name} (${logs})`, value);
   });
-  await attempt(async () => await stage[Symbol.asyncDispose]());
+  await attempt(async () => await deployment[Symbol.asyncDispose]());
   // Only now they are whole.
   const saved = await attempt(async () => {
     await mkdir(logs, { recursive: true });
-    await stage.target.saveLogs(logs);
+    await deployment.target.saveLogs(logs);
     return logs;
   });
   await attempt(async () => {

@@ -1,16 +1,16 @@
 import { createAuthority } from "#fixtures/certificates.ts";
 import { embeddedService } from "#e2e/brokers/embedded/embedded-service.ts";
 import type { Durations } from "#e2e/runner/durations.ts";
-import { openStage } from "#e2e/deployment/open-stage.ts";
+import { openDeployment } from "#e2e/deployment/open-deployment.ts";
 import { makeOwnedDirectory, removeDirectory } from "#e2e/runner/owned-directory.ts";
 import { seededRandom } from "#e2e/runner/random.ts";
-import type { Stage, StageOptions } from "#e2e/deployment/stage.ts";
+import type { TestDeployment, DeploymentOptions } from "#e2e/deployment/test-deployment.ts";
 import { localPlatform } from "#e2e/targets/local/local-platform.ts";
 import type { FaultContext } from "#e2e/chaos/fault-kind.ts";
 import type { TriggerContext } from "#e2e/chaos/trigger-kind.ts";
 
-export interface TestStage extends AsyncDisposable {
-  readonly stage: Stage;
+export interface FaultTestBed extends AsyncDisposable {
+  readonly deployment: TestDeployment;
   readonly durations: Durations;
   /** For a fault of this pod; default: of the deployment. */
   fault(pod?: string): FaultContext;
@@ -19,7 +19,7 @@ export interface TestStage extends AsyncDisposable {
 }
 
 /** Real pods of this host for a test, with the embedded broker and the short durations. */
-export async function openTestStage(options: StageOptions = {}): Promise<TestStage> {
+export async function openFaultTestBed(options: DeploymentOptions = {}): Promise<FaultTestBed> {
   await using starting = new AsyncDisposableStack();
   const stopping = new AbortController();
   const directory = await makeOwnedDirectory();
@@ -41,15 +41,15 @@ export async function openTestStage(options: StageOptions = {}): Promise<TestSta
     signal: stopping.signal,
     tell: () => {},
   };
-  const stage = starting.use(await openStage(options, environment));
+  const deployment = starting.use(await openDeployment(options, environment));
   starting.defer(async () => stopping.abort());
   const stack = starting.move();
   const { random, tell, signal } = environment;
   return {
-    stage,
+    deployment,
     durations,
-    fault: (pod = "") => ({ stage, pod, durations, random, tell, signal }),
-    trigger: ({ pod = null, ordinal = 1 } = {}) => ({ stage, pod, ordinal, signal }),
+    fault: (pod = "") => ({ deployment, pod, durations, random, tell, signal }),
+    trigger: ({ pod = null, ordinal = 1 } = {}) => ({ deployment, pod, ordinal, signal }),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }

@@ -1,25 +1,25 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Broker } from "#e2e/brokers/broker.ts";
-import type { Stage } from "#e2e/deployment/stage.ts";
-import type { StageRecord } from "./pod-lives.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
+import type { DeploymentRecord } from "./pod-lives.ts";
 import { untilTime } from "./run-log.ts";
 import type { RunLog } from "./run-log.ts";
 
 /** Completes the record with the logs that lie in the directory by then. */
-export type RecordedStage = (logsDirectory: string) => Promise<StageRecord>;
+export type RecordedDeployment = (logsDirectory: string) => Promise<DeploymentRecord>;
 
-/** What is known of a stage's pods before it is taken down; `logs` are read later, when they are whole. */
-export async function recordStage(stage: Stage): Promise<RecordedStage> {
+/** What is known of a deployment's pods before it is taken down; `logs` are read later, when they are whole. */
+export async function recordDeployment(deployment: TestDeployment): Promise<RecordedDeployment> {
   const endMs = Date.now();
   const record = {
-    replicas: stage.replicas,
-    history: [...stage.target.history()],
+    replicas: deployment.replicas,
+    history: [...deployment.target.history()],
     // Pods of the kit are reported too, and are none of the target's.
-    events: stage.target
+    events: deployment.target
       .events()
-      .filter(({ object }) => stage.target.lastSeen(object) !== undefined),
-    activity: tellsRequests(stage.broker) ? await stage.broker.clientActivity() : [],
+      .filter(({ object }) => deployment.target.lastSeen(object) !== undefined),
+    activity: tellsRequests(deployment.broker) ? await deployment.broker.clientActivity() : [],
   };
   return async (directory) => ({ ...record, logs: await readLogs(directory, endMs) });
 }

@@ -2,21 +2,21 @@ import { createAuthority } from "#fixtures/certificates.ts";
 import { embeddedService } from "#e2e/brokers/embedded/embedded-service.ts";
 import { makeOwnedDirectory, removeDirectory } from "#e2e/runner/owned-directory.ts";
 import { seededRandom } from "#e2e/runner/random.ts";
-import { openStage } from "#e2e/deployment/open-stage.ts";
-import type { Stage, StageOptions } from "#e2e/deployment/stage.ts";
+import { openDeployment } from "#e2e/deployment/open-deployment.ts";
+import type { TestDeployment, DeploymentOptions } from "#e2e/deployment/test-deployment.ts";
 import { localPlatform } from "#e2e/targets/local/local-platform.ts";
 
-/** Runs `use` on a stage of its own, with the short durations of the scenarios. */
-export async function onStage<T>(
-  options: StageOptions,
+/** Runs `use` on a deployment of its own, with the short durations of the scenarios. */
+export async function withDeployment<T>(
+  options: DeploymentOptions,
   compileCache: string,
-  use: (stage: Stage) => Promise<T>,
+  use: (deployment: TestDeployment) => Promise<T>,
 ): Promise<T> {
   const directory = await makeOwnedDirectory();
   const platform = localPlatform({ realTime: false, compileCache });
   const authority = await createAuthority();
   try {
-    await using stage = await openStage(options, {
+    await using deployment = await openDeployment(options, {
       directory,
       platform,
       brokers: embeddedService({ authority, host: platform.kitHost }),
@@ -27,7 +27,7 @@ export async function onStage<T>(
       signal: AbortSignal.timeout(60_000),
       tell: () => {},
     });
-    return await use(stage);
+    return await use(deployment);
   } finally {
     await removeDirectory(directory);
   }

@@ -37,7 +37,7 @@ import type { Services } from "./services.ts";
 const IDENTITY_KEY = "/var/run/athenz/service.key.pem";
 
 /** What differs from one healthy pod that is granted everything. */
-export interface StageOptions {
+export interface DeploymentOptions {
   /** Default 1. */
   readonly replicas?: number;
   /** Partitions of the topic of incidents. Default 2. */
@@ -58,7 +58,7 @@ export interface StageOptions {
   readonly configure?: (document: Configuration) => Readonly<Record<string, unknown>>;
   /** False leaves the history volume out of the pod. Default true. */
   readonly historyVolume?: boolean;
-  /** Faults act inside the processes of the pods: `podFaults` of the stage, and what rests on it. Default false. */
+  /** Faults act inside the processes of the pods: `podFaults` of the deployment, and what rests on it. Default false. */
   readonly podFaults?: boolean;
   /** `exhaustMemory` works on the pods. Default false. */
   readonly memoryFaults?: boolean;
@@ -68,9 +68,9 @@ export interface StageOptions {
   readonly memoryLimit?: string;
 }
 
-/** What a run gives to every stage. */
-export interface StageEnvironment {
-  /** Receives what belongs to this stage alone; must exist. */
+/** What a run gives to every deployment. */
+export interface DeploymentEnvironment {
+  /** Receives what belongs to this deployment alone; must exist. */
   readonly directory: string;
   readonly platform: Platform;
   readonly brokers: BrokerService;
@@ -85,10 +85,10 @@ export interface StageEnvironment {
 }
 
 /**
- * A deployment with everything that it talks to. Waits are bounded by `durations.stepMsMax` and end with
+ * The application under test, deployed to a target, and the services that it talks to. Waits are bounded by `durations.stepMsMax` and end with
  * the scenario's signal.
  */
-export class Stage implements AsyncDisposable {
+export class TestDeployment implements AsyncDisposable {
   readonly target: Target;
   readonly athenz: Services["athenz"];
   readonly ckms: Services["ckms"];
@@ -101,12 +101,12 @@ export class Stage implements AsyncDisposable {
   /** What the kit did, for the history of the run. */
   readonly record = new KitRecord();
   readonly #services: Services;
-  readonly #options: StageOptions;
-  readonly #environment: StageEnvironment;
+  readonly #options: DeploymentOptions;
+  readonly #environment: DeploymentEnvironment;
   readonly #stack: AsyncDisposableStack;
   readonly #fresh = new Map<string, string>();
   #claim = "";
-  #deployment = "";
+  #name = "";
   #unreadyMs = 0;
   #contractFile: ContractFileWatch | null = null;
   /** Of the last deployment. */
@@ -116,8 +116,8 @@ export class Stage implements AsyncDisposable {
     services: Services,
     target: Target,
     stack: AsyncDisposableStack,
-    options: StageOptions,
-    environment: StageEnvironment,
+    options: DeploymentOptions,
+    environment: DeploymentEnvironment,
   ) {
     this.target = target;
     this.#services = services;
@@ -148,14 +148,14 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Name of the Deployment. */
-  get deployment(): string {
-    return this.#deployment;
+  get name(): string {
+    return this.#name;
   }
 
   /** What acts inside the processes of the pods; they must have been started with `podFaults`. */
   get podFaults(): PodFaults {
     const { podFaults } = this.#services;
-    if (podFaults === null) throw new Error("the stage was opened without `podFaults: true`");
+    if (podFaults === null) throw new Error("the deployment was opened without `podFaults: true`");
     return podFaults;
   }
 
@@ -186,8 +186,8 @@ export class Stage implements AsyncDisposable {
     return value;
   }
 
-  /** Renders and applies. Called again, it is the next deployment, with another configuration. */
-  async deploy(configure = this.#options.configure): Promise<void> {
+  /** Renders and applies. Called again, it updates the Deployment with another configuration. */
+  async apply(configure = this.#options.configure): Promise<void> {
     const { platform, durations } = this.#environment;
     const document = configuration({
       brokers: this.broker.bootstrap,
@@ -209,7 +209,7 @@ export class Stage implements AsyncDisposable {
       historyVolume: this.#options.historyVolume ?? true,
     });
     this.#claim = historyClaimOf(objects);
-    this.#deployment = deploymentOf(objects).metadata.name;
+    this.#name = deploymentOf(objects).metadata.name;
     this.#unreadyMs = unreadyMsOf(objects);
     await this.target.apply(objects);
     this.#document = configured;
@@ -222,12 +222,12 @@ export class Stage implements AsyncDisposable {
     );
   }
 
-  /** The next deployment, with the configuration of the stage changed in this way. */
-  async deployChanged(
+  /** Applies again, with the configuration of this deployment changed by `change`. */
+  async applyChanged(
     change: (document: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>,
   ): Promise<void> {
     const { configure } = this.#options;
-    await this.deploy((document) => change(configure?.(document) ?? document));
+    await this.apply((document) => change(configure?.(document) ?? document));
   }
 
   #site(): Site {
