@@ -9,7 +9,7 @@ import type {
   Random,
   SourceRecord,
 } from "#consumer/ports.ts";
-import { type RetryPolicy, retryDelayMs } from "#consumer/async/retry.ts";
+import { type RetryPolicy, retryDelayMs, withRetries } from "#consumer/async/retry.ts";
 import type { Outages } from "#consumer/async/outages.ts";
 
 type DeadLetterReason =
@@ -77,23 +77,22 @@ export async function publishDeadLetter(
   const outage = Symbol(reason);
   let outgoing = deadLetterRecord(topic, letter);
   try {
-    for (let failures = 1; ; failures += 1) {
-      try {
-        await publish(outgoing, giveUp, dependencies);
-        metrics.count("dead_letters", { reason });
-        log.warn("dead-letter.acknowledged", { ...where, reason, detail, key: letter.action?.key });
-        return;
-      } catch (error) {
+    await withRetries(() => publish(outgoing, giveUp, dependencies), {
+      sleep: (durationMs, signal) => clock.sleep(durationMs, signal),
+      giveUp,
+      delayAfter(error, failures) {
         if (giveUp.aborted && error === giveUp.reason) throw error;
         log.error("dead-letter.not-acknowledged", { ...where, reason, failures, error });
         if (hasCode(error, "record-too-large") && outgoing.value.byteLength > 0) {
           outgoing = withoutValue(outgoing);
-          continue;
+          return 0;
         }
         unacknowledged?.note(outage, `dead-letter topic ${topic}: ${messageOf(error)}`);
-      }
-      await clock.sleep(retryDelayMs(failures, retry, random), giveUp);
-    }
+        return retryDelayMs(failures, retry, random);
+      },
+    });
+    metrics.count("dead_letters", { reason });
+    log.warn("dead-letter.acknowledged", { ...where, reason, detail, key: letter.action?.key });
   } finally {
     unacknowledged?.forget(outage);
   }

@@ -9,7 +9,7 @@ import type {
   Random,
   UnreadableHandler,
 } from "#consumer/ports.ts";
-import { retryDelayMs, type RetryPolicy } from "#consumer/async/retry.ts";
+import { retryDelayMs, type RetryPolicy, withRetries } from "#consumer/async/retry.ts";
 
 /** SASL user name and password. */
 export interface Credentials {
@@ -65,37 +65,54 @@ export function startSession(dependencies: SessionDependencies): Session {
   let draining = false;
   let { sinceMs } = dependencies;
 
+  const closeBroker = (): Promise<boolean> =>
+    endsWithin(broker.stop(), CLOSE_MS, clock).catch(() => false);
+  const hasEnded = (): boolean => stopping.signal.aborted || draining;
+
   async function consumeUntilStopped(): Promise<void> {
-    for (let failures = 1; ; failures += 1) {
-      const error = await consumeOnce();
-      // While draining too: a new broker would join the group again only to leave it.
-      if (stopping.signal.aborted || draining) return;
-      failure = messageOf(error);
-      if (joined) {
-        failures = 1;
-        sinceMs = clock.monotonicMs();
+    let failures = 0;
+    const consume = async (): Promise<void> => {
+      if (failures > 0) {
+        // A new broker would join the group again only to leave it.
+        if (hasEnded()) return;
+        broker = createBroker(credentials);
       }
-      const delayMs = Math.round(retryDelayMs(failures, retry, random));
-      const spent = clock.monotonicMs() + delayMs - sinceMs > budgetMs;
-      if (!(error instanceof ConsumerError) || !error.retriable || spent) throw error;
-      log.warn("broker.session-failed", { reason: failure, failures, retryInMs: delayMs });
-      await endsWithin(broker.stop(), CLOSE_MS, clock).catch(() => false);
-      await clock.sleep(delayMs, stopping.signal).catch(() => undefined);
-      if (stopping.signal.aborted || draining) return;
-      broker = createBroker(credentials);
+      await consumeOnce();
+    };
+    try {
+      await withRetries(consume, {
+        sleep: (durationMs, signal) => clock.sleep(durationMs, signal),
+        giveUp: stopping.signal,
+        async delayAfter(error) {
+          if (hasEnded()) throw error;
+          const reason = messageOf(error);
+          failure = reason;
+          if (joined) {
+            failures = 0;
+            sinceMs = clock.monotonicMs();
+          }
+          failures += 1;
+          const delayMs = Math.round(retryDelayMs(failures, retry, random));
+          const spent = clock.monotonicMs() + delayMs - sinceMs > budgetMs;
+          if (!(error instanceof ConsumerError) || !error.retriable || spent) throw error;
+          log.warn("broker.session-failed", { reason, failures, retryInMs: delayMs });
+          await closeBroker();
+          return delayMs;
+        },
+      });
+    } catch (error) {
+      if (!hasEnded()) throw error;
     }
   }
 
-  /** One broker from its start to its end, which is an error unless `stop` was called. */
-  async function consumeOnce(): Promise<unknown> {
+  /** Runs one broker from its start to its end, and throws what ended it. */
+  async function consumeOnce(): Promise<void> {
     const over = new AbortController();
     joined = false;
     try {
       const consuming = broker.consume(dependencies.handle, dependencies.unreadable);
       await Promise.race([consuming, join(over.signal).then(() => consuming)]);
-      return new ConsumerError("broker-unavailable", "broker: consuming has ended by itself");
-    } catch (error) {
-      return error;
+      throw new ConsumerError("broker-unavailable", "broker: consuming has ended by itself");
     } finally {
       over.abort();
     }

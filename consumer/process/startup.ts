@@ -1,7 +1,7 @@
 import { ConsumerError, type ErrorCode, messageOf } from "#consumer/errors.ts";
 import type { Clock, DependencyState, Log, Random } from "#consumer/ports.ts";
 import type { Dependency } from "./readiness.ts";
-import { retryDelayMs, type RetryPolicy } from "#consumer/async/retry.ts";
+import { retryDelayMs, type RetryPolicy, withRetries } from "#consumer/async/retry.ts";
 
 export interface Waiting {
   readonly dependency: Dependency;
@@ -32,7 +32,7 @@ export async function waitFor<Result>(
   { dependency, retry, deadlineMs, unanswered, stopping, onState }: Waiting,
   { clock, random, log }: WaitingDependencies,
 ): Promise<Result> {
-  for (let failures = 0; ;) {
+  const tryOnce = async (): Promise<Result> => {
     stopping.throwIfAborted();
     const over = new AbortController();
     const signal = AbortSignal.any([stopping, over.signal]);
@@ -41,18 +41,22 @@ export async function waitFor<Result>(
     });
     try {
       return await Promise.race([attempt(signal), late]);
-    } catch (error) {
+    } finally {
+      over.abort(new ConsumerError("internal", "the try has ended"));
+    }
+  };
+  return withRetries(tryOnce, {
+    sleep: (durationMs, signal) => clock.sleep(durationMs, signal),
+    giveUp: stopping,
+    delayAfter(error, failures) {
       stopping.throwIfAborted();
       const reason = messageOf(error);
       onState({ ready: false, reason });
       if (!(error instanceof ConsumerError) || !error.retriable) throw error;
-      failures += 1;
       const delayMs = Math.round(retryDelayMs(failures, retry, random));
       if (clock.monotonicMs() + delayMs > deadlineMs) throw error;
       log.warn("dependency.not-ready", { dependency, reason, failures, retryInMs: delayMs });
-      await clock.sleep(delayMs, stopping);
-    } finally {
-      over.abort(new ConsumerError("internal", "the try has ended"));
-    }
-  }
+      return delayMs;
+    },
+  });
 }

@@ -1,6 +1,6 @@
 import { hasCode, systemCode, messageOf } from "#consumer/errors.ts";
 import type { Clock, DependencyState, Log, Metrics, Random } from "#consumer/ports.ts";
-import { type RetryPolicy, retryDelayMs } from "#consumer/async/retry.ts";
+import { type RetryPolicy, retryDelayMs, withRetries } from "#consumer/async/retry.ts";
 import { createOutages } from "#consumer/async/outages.ts";
 
 /** Storage is asked again soon: a stalled claim holds up its incident. */
@@ -103,16 +103,16 @@ export function createVolumeHealth(options: VolumeHealthOptions): VolumeHealth {
     async hold(what, operation, giveUp) {
       let outage: symbol | undefined;
       try {
-        for (let failures = 1; ; failures += 1) {
-          try {
-            return await timed(what, operation);
-          } catch (error) {
+        return await withRetries(() => timed(what, operation), {
+          sleep: (durationMs, signal) => clock.sleep(durationMs, signal),
+          giveUp,
+          delayAfter(error, failures) {
             if (faultCode(error) === undefined) throw error;
             outage ??= Symbol(what);
             note(outage, what, error);
-          }
-          await clock.sleep(retryDelayMs(failures, STORAGE_RETRY, random), giveUp);
-        }
+            return retryDelayMs(failures, STORAGE_RETRY, random);
+          },
+        });
       } finally {
         if (outage) forget(outage, what);
       }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { EachBatchPayload } from "kafkajs";
 
+import { withRetries } from "#consumer/async/retry.ts";
 import { ConsumerError, hasCode, messageOf } from "#consumer/errors.ts";
 import type { Assignment, Batch, Log } from "#consumer/ports.ts";
 import { assignmentLost, partitionKey } from "#consumer/adapters/kafka/assignments.ts";
@@ -81,37 +82,41 @@ export function toBatch(
 const COMMIT_DELAYS_MS = [100, 400];
 
 /**
- * kafkajs takes the member and generation at the moment of the call: in the same step the ownership is checked,
- * so that a batch of an earlier epoch can never commit under the present generation.
+ * Commits `nextOffset` as long as this batch owns the partition. kafkajs takes the member and the generation at the
+ * moment of the call, so the ownership is checked in the same step: a batch of an earlier epoch can never commit under
+ * the present generation.
  */
-async function commitOwned(
+function commitOwned(
   payload: EachBatchPayload,
   nextOffset: bigint,
   { assignment, isOurs, onLost }: Ownership,
 ): Promise<void> {
-  for (const delayMs of [...COMMIT_DELAYS_MS, undefined]) {
+  const commit = async (): Promise<void> => {
     assignment.signal.throwIfAborted();
     if (!isOurs()) {
       throw assignmentLost(assignment, "the partition was given away");
     }
     try {
       await send(payload, nextOffset, assignment);
-      return;
     } catch (error) {
-      if (saysAssignmentLost(error)) {
-        const reason = messageOf(error);
-        // Else it was sent under an earlier generation, and says nothing of the present one.
-        if (isOurs()) onLost(reason);
-        throw assignmentLost(assignment, reason, error);
-      }
       const place = partitionKey(assignment.topic, assignment.partition);
-      const failure = toConsumerError(error, `commit ${place}`);
-      if (delayMs === undefined || hasCode(failure, "broker-denied")) {
-        throw failure;
-      }
-      await sleep(delayMs, undefined, { signal: assignment.signal }).catch(() => undefined);
+      if (!saysAssignmentLost(error)) throw toConsumerError(error, `commit ${place}`);
+      const reason = messageOf(error);
+      // Otherwise it was sent under an earlier generation, and says nothing about the present one.
+      if (isOurs()) onLost(reason);
+      throw assignmentLost(assignment, reason, error);
     }
-  }
+  };
+  return withRetries(commit, {
+    sleep: (delayMs, signal) => sleep(delayMs, undefined, { signal }),
+    giveUp: assignment.signal,
+    delayAfter(error, failures) {
+      const delayMs = COMMIT_DELAYS_MS[failures - 1];
+      const isFinal = hasCode(error, "assignment-lost") || hasCode(error, "broker-denied");
+      if (isFinal || delayMs === undefined) throw error;
+      return delayMs;
+    },
+  });
 }
 
 /** Not by the consumer's own commitOffsets: once a stop began that resolves without committing. */
