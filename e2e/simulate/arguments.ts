@@ -6,13 +6,16 @@ import { filled, usageError, whole, withNegativeValues } from "#e2e/cli/option-v
 
 export interface SimulateArguments {
   readonly runs: number;
-  /** 32-bit unsigned; of the first run. */
+  /** The seed of the first run, an unsigned 32-bit integer. */
   readonly seed: number;
-  /** How many threads. */
+  /** The number of threads. */
   readonly jobs: number;
-  /** Of the one run, only these steps are played, in ascending order; null: all steps of all runs. */
+  /**
+   * The numbers of the steps to play, ascending, when there is one run; null plays all steps of all
+   * runs.
+   */
   readonly steps: readonly number[] | null;
-  /** Looks for fewer steps with which the first run that failed still fails. */
+  /** Searches for fewer steps with which the first failing run still fails. */
   readonly shrink: boolean;
 }
 
@@ -29,7 +32,10 @@ const RUNS_MAX = 1_000_000_000;
 const JOBS_MAX = 256;
 const SEED_MAX = 2 ** 32 - 1;
 
-/** Throws UsageError. undefined: help is asked for. */
+/**
+ * Parses the options of `npm run simulate`. Returns undefined when help is asked for. Throws
+ * UsageError.
+ */
 export function simulateArguments(argv: readonly string[]): SimulateArguments | undefined {
   const values = parse(argv);
   if (values.help === true) return undefined;
@@ -50,7 +56,7 @@ export function simulateArguments(argv: readonly string[]): SimulateArguments | 
   return { runs: 1, seed, jobs: 1, steps: stepList(values.steps, seed), shrink: false };
 }
 
-/** What `--steps` gives again these steps. */
+/** Returns the value of `--steps` that plays these steps again. */
 export function stepText(steps: readonly number[]): string {
   return steps.length === 0 ? NO_STEPS : steps.join(",");
 }

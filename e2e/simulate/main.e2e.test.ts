@@ -5,7 +5,7 @@ import { exitCode, partsOf } from "./main.ts";
 
 const COMMAND = join(import.meta.dirname, "main.ts");
 
-/** What it prints and ends with. */
+/** Runs the program and returns its output and exit code. */
 function simulate(...argv: string[]): Promise<{ code: unknown; output: string }> {
   return new Promise((resolve) => {
     execFile(process.execPath, [COMMAND, ...argv], (error, stdout, stderr) => {

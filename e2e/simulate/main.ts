@@ -16,12 +16,14 @@ import type { RunReport, Share } from "./worker.ts";
 const WORKER = new URL("./worker.ts", import.meta.url);
 const PROGRESS_MS = 10_000;
 /**
- * After so many runs a thread makes room for the next one. Node keeps a signal of `AbortSignal.any` that somebody listens to until one of
- * its sources aborts, and a process that the model kills never aborts its own: only the end of the thread frees what it left, some 0.6 MiB a run.
+ * The number of runs after which a thread is replaced. Node keeps a signal of `AbortSignal.any`
+ * that has a listener until one of its sources aborts, and a process that the model kills never
+ * aborts its own. Only the end of the thread frees what such processes leave, about 0.6 MiB per
+ * run.
  */
 const RUNS_PER_THREAD = 500;
 const SHRINK_MS_MAX = 10_000;
-/** So many runs have to hit every crash point; fewer need not. */
+/** From this number of runs on, every crash point has to be hit. */
 const RUNS_TO_HIT_ALL = 1000;
 const EXIT_CODE = { passed: 0, broken: 1, usage: 2, missed: 4 } as const;
 
@@ -76,27 +78,29 @@ async function run({ runs, seed, jobs, steps, shrink }: SimulateArguments): Prom
   );
   return exitCode(runs, failed.length, missed.length);
 
-  /** Seeds begin again behind the largest one. */
+  /**
+   * Returns the position of a run in the order of seeds, which wrap around after the largest one.
+   */
   function placeOf(report: RunReport): number {
     return (report.seed - seed + 2 ** 32) % 2 ** 32;
   }
 }
 
 /**
- * 0: every invariant held in every run. 1: one did not. 4: they held, but in 1000 runs or more nobody died at `missed`
- * crash points. (2 is usage.)
+ * Returns 0 when every invariant held in every run, 1 when one was violated, and 4 when all held
+ * but 1000 runs or more never crashed at `missed` crash points. (A usage error is 2.)
  */
 export function exitCode(runs: number, failed: number, missed: number): number {
   if (failed > 0) return EXIT_CODE.broken;
   return missed > 0 && runs >= RUNS_TO_HIT_ALL ? EXIT_CODE.missed : EXIT_CODE.passed;
 }
 
-/** In one thread after the other. Rejects with what a thread failed with. */
+/** Runs the share in one thread after the other. Rejects with the error of a thread that failed. */
 async function runShare(share: Share, note: (report: RunReport) => void): Promise<void> {
   for (const part of partsOf(share)) await runThread(part, note);
 }
 
-/** The same seeds, as many as a thread may have in each. */
+/** Splits the share into parts of as many seeds as one thread may run. */
 export function* partsOf(share: Share): Generator<Share> {
   const stride = share.step * RUNS_PER_THREAD;
   for (let first = share.first; first < share.end; first += stride) {

@@ -1,13 +1,16 @@
 import { setTimeout } from "node:timers/promises";
 import { expect, test } from "vitest";
-import type { Violation } from "#simulator/model/model.ts";
+import type { Violation } from "#simulator/model/cluster/model-cluster.ts";
 import { type FailedRun, shrinkRun } from "./shrink-run.ts";
 
-const WANTED: Violation = { invariant: "a lost assignment sends nothing", detail: "a.1" };
+const WANTED: Violation = {
+  invariant: "a process sends nothing for an assignment that it has lost",
+  detail: "a.1",
+};
 const OTHER: Violation = { invariant: "the contract file always parses", detail: "a.1" };
 const TIME_MS_MAX = 60_000;
 
-/** A run of 149 steps which breaks what `broken` says. */
+/** Builds a run of 149 steps that violates what `broken` returns. */
 function aModel(broken: (steps: ReadonlySet<number>) => readonly Violation[]): {
   failed: FailedRun;
   simulate: (seed: number, steps: readonly number[]) => Promise<FailedRun>;
@@ -78,7 +81,7 @@ test("what came behind the failure was not played, and is not tried", async () =
 test("when the time is up the smallest one that was found stays", async () => {
   const { failed, simulate, played } = aModel((steps) => (steps.has(149) ? [WANTED] : []));
   const slow = async (seed: number, steps: readonly number[]): Promise<FailedRun> => {
-    // Longer than the search may take: this timer is the later one.
+    // This timer has to fire later than the end of the search.
     await setTimeout(40);
     return simulate(seed, steps);
   };

@@ -11,20 +11,23 @@ export interface ShrinkRunOptions {
 }
 
 export interface ShrunkRun {
-  /** The run with the fewest steps that broke one of the invariants that `failed` did. */
+  /** The run with the fewest steps that violated one of the invariants that `failed` violated. */
   readonly run: FailedRun;
-  /** How many steps `failed` had. */
+  /** The number of steps that `failed` had. */
   readonly stepsBefore: number;
-  /** Neither one step nor two can be left out; false when the time was up before that was known. */
+  /**
+   * True when neither one step nor two can be left out; false when the time ran out before that was
+   * known.
+   */
   readonly isMinimal: boolean;
-  /** How many runs it took. */
+  /** The number of runs that the search took. */
   readonly tries: number;
   readonly seconds: number;
 }
 
 /**
- * Looks for fewer steps with which a run breaks one of the invariants that it broke. The same steps of a seed are the same run, so one try
- * of each candidate is enough.
+ * Searches for fewer steps with which a run violates one of the invariants that it violated. The
+ * same steps of a seed are the same run, so each candidate is tried once.
  */
 export async function shrinkRun({
   failed,
@@ -55,7 +58,10 @@ export async function shrinkRun({
   };
 }
 
-/** A step that is left out makes the later ones strike a moment too late or too early: where one is needed for that alone, two are not. */
+/**
+ * Tries to leave out pairs of steps. A step that is left out lets the later ones come a moment too
+ * early or too late: where one step is needed only for its timing, two may not be.
+ */
 async function leaveOutTwo(
   steps: readonly number[],
   fails: (steps: readonly number[]) => Promise<boolean>,

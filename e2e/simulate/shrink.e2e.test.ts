@@ -3,9 +3,12 @@ import { expect, test } from "vitest";
 import { PLANTED_FAULTS } from "#e2e/chaos/prove/planted-faults.ts";
 import { type StagedCopy, stageCopy } from "#e2e/chaos/prove/stage-copy.ts";
 
-const NOT_DURABLE = "every execution had been durably claimed with a nonce of its own run";
+const NOT_DURABLE = "every execution was durably claimed with a nonce of its own run";
 
-/** A copy of the consumer that sends before the name of its claim is durable: almost every run breaks something. */
+/**
+ * Writes a copy of the consumer that sends before the name of its claim is durable, so that almost
+ * every run violates an invariant.
+ */
 function stageBroken(signal: AbortSignal): Promise<StagedCopy> {
   const planted = PLANTED_FAULTS.find(({ name }) => name === "directory-not-synced");
   if (!planted) throw new Error("directory-not-synced is not planted any more");
@@ -35,18 +38,18 @@ test(
       return stdout;
     };
     const found = await simulate("--seed", "1", "--runs", "2");
-    expect(found).toContain(`\n  not so: ${NOT_DURABLE} (`);
+    expect(found).toContain(`\n  violated: ${NOT_DURABLE} (`);
     const [, before, after] =
       /^shrunk, seed 1: (\d+) steps became (\d+) in [\d.]+ s \(\d+ runs\)$/m.exec(found) ?? [];
     expect(Number(before)).toBeGreaterThan(Number(after));
     expect(Number(after)).toBeLessThanOrEqual(5);
-    expect(found).toContain(`\n  still not so: ${NOT_DURABLE} (`);
+    expect(found).toContain(`\n  still violated: ${NOT_DURABLE} (`);
 
     const [, steps = ""] =
       /^ {2}replay: npm run simulate -- --seed 1 --steps (\S+)$/m.exec(found) ?? [];
     expect(steps.split(",").length).toBe(Number(after));
     const replayed = await simulate("--seed", "1", "--steps", steps);
-    expect(replayed).toContain(`\nFAILED, seed 1:\n  not so: ${NOT_DURABLE} (`);
+    expect(replayed).toContain(`\nFAILED, seed 1:\n  violated: ${NOT_DURABLE} (`);
     expect(replayed).toContain(`\nagain: npm run simulate -- --seed 1 --steps ${steps}`);
     expect(untimed(await simulate("--seed", "1", "--steps", steps))).toBe(untimed(replayed));
 

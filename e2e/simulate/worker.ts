@@ -2,16 +2,16 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { CountTable } from "#simulator/model/counts.ts";
 import { type SimulationReport, simulate } from "#simulator/model/simulate.ts";
 
-/** The seeds of one thread: from `first`, every `step`-th, below `end`, each modulo 2^32. */
+/** The seeds of one thread: from `first`, every `step`-th one below `end`, each modulo 2^32. */
 export interface Share {
   readonly first: number;
   readonly step: number;
   readonly end: number;
-  /** Of each run only these steps are played; null: all. */
+  /** The numbers of the steps to play of each run; null plays all. */
   readonly steps: readonly number[] | null;
 }
 
-/** One run, as a thread tells it. */
+/** The result of one run, as a thread posts it. */
 export interface RunReport extends Omit<SimulationReport, "counts"> {
   readonly counts: CountTable;
 }
@@ -24,7 +24,7 @@ for (let seed = first; seed < end; seed += step) {
   const run: RunReport = {
     ...report,
     counts: counts.table,
-    // Long, and of no use where nothing broke.
+    // A trace is long, and of no use where nothing was violated.
     trace: hasFailed ? report.trace : [],
     steps: hasFailed ? report.steps : [],
   };

@@ -1,9 +1,12 @@
 import type { ExecutorSettings } from "#consumer/action/execute.ts";
 import type { HorizonDurations } from "#consumer/history/maintenance/horizon.ts";
-import { DEFAULT_FORMAT } from "#fixtures/incidents.ts";
 import type { Rule } from "#consumer/planning/rules.ts";
+import { DEFAULT_FORMAT } from "#fixtures/incidents.ts";
 
-/** Durations of the model, in milliseconds: short, but in the proportions that the configuration demands. */
+/**
+ * Durations of the model, in milliseconds. They are short, but in the proportions that the
+ * configuration demands.
+ */
 export const DURATIONS = {
   actionDeadlineMs: 10_000,
   drainMs: 5000,
@@ -17,7 +20,10 @@ export const DURATIONS = {
   commitIntervalMs: 2500,
 } as const;
 
-/** How old an event may be, and how long its end is kept: for the processes of a volume at first, and once it was raised. */
+/**
+ * How old an event may be and how long its outcome is kept: the initial limits of a volume, or the
+ * raised ones.
+ */
 export interface AgeLimits {
   readonly eventAgeMsMax: number;
   readonly retentionMs: number;

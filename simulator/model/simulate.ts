@@ -1,58 +1,69 @@
 import { createSeededRandom } from "#fixtures/ports/clock.ts";
-import { drawsReplay, drawsSweep, settle } from "./schedule/calm.ts";
-import { createChaos } from "./schedule/chaos.ts";
+import { drawsRedelivery, drawsSweep, playFinalPhase } from "./schedule/final-phase.ts";
+import { createStepPlayer } from "./schedule/step-player.ts";
 import type { Counts } from "./counts.ts";
 import { type Note, running, until } from "./schedule/progress.ts";
-import { type Answer, ANSWERS } from "./parts/action-endpoint.ts";
+import { type Answer, ANSWERS } from "./cluster/action-endpoint.ts";
 import { createStepRandom, hash, type StepRandom } from "./step-random.ts";
-import { createWeather } from "./schedule/weather.ts";
-import { type Violation, type Model, createModel } from "./model.ts";
+import { createFaultProfile } from "./schedule/fault-profile.ts";
+import { type Violation, type ModelCluster, createModelCluster } from "./cluster/model-cluster.ts";
 
 export interface SimulationReport {
   readonly seed: number;
   readonly counts: Counts;
   /** Empty when every invariant held. */
   readonly violations: readonly Violation[];
-  /** The last things that happened, oldest first. */
+  /** The last lines of the trace, oldest first. */
   readonly trace: readonly string[];
-  /** Numbers of the steps that were played until the run was over. */
+  /** The numbers of the steps that were played until the run ended. */
   readonly steps: readonly number[];
 }
 
 export interface SimulationOptions {
-  /** Numbers of the steps that are played, of those that the run has; default all. */
+  /** The numbers of the steps to play. Defaults to all. */
   readonly steps?: readonly number[] | undefined;
 }
 
 const TRACE_LENGTH = 3000;
 
-/** The steps of a run, by number: first records, the first assignment, what happens while faults do, and the end. */
+/**
+ * The steps of a run by number: first the initial records, then the first assignment, then random
+ * steps under faults, and the final phase.
+ */
 interface Plan {
-  readonly draws: StepRandom;
-  /** Numbers of its last step of each kind. */
-  readonly records: number;
+  readonly random: StepRandom;
+  /** The number of the last step that publishes an initial record. */
+  readonly lastRecord: number;
   readonly assignment: number;
-  readonly chaos: number;
-  readonly replay: number;
+  readonly lastRandom: number;
+  readonly redelivery: number;
   readonly sweep: number;
 }
 
-/** How many steps the run with this seed has; their numbers begin with 1. */
+/** Returns the number of steps of the run with this seed; they are numbered from 1. */
 export function stepsOf(seed: number): number {
   return planOf(seed).sweep;
 }
 
 function planOf(seed: number): Plan {
-  const draws = createStepRandom(seed, "plan");
-  const records = 2 + draws.below(5);
-  const assignment = records + 1;
-  const chaos = assignment + 100 + draws.below(600);
-  return { draws, records, assignment, chaos, replay: chaos + 1, sweep: chaos + 2 };
+  const random = createStepRandom(seed, "plan");
+  const lastRecord = 2 + random.below(5);
+  const assignment = lastRecord + 1;
+  const lastRandom = assignment + 100 + random.below(600);
+  return {
+    random,
+    lastRecord,
+    assignment,
+    lastRandom,
+    redelivery: lastRandom + 1,
+    sweep: lastRandom + 2,
+  };
 }
 
 /**
- * One run: chaos for a while, then calm until everything has come to its end. The same seed is the same run, and each of
- * its steps draws from the seed and its own number, so that steps can be left out.
+ * Plays one run: random steps under faults, then the final phase, until every record is complete.
+ * The same seed is the same run. Each step draws from the seed and its own number, so that steps
+ * can be left out.
  */
 export async function simulate(
   seed: number,
@@ -61,10 +72,14 @@ export async function simulate(
   const plan = planOf(seed);
   const steps = options.steps ?? Array.from({ length: plan.sweep }, (_, index) => index + 1);
   const chosen = new Set(steps);
-  const model = createModel({ seed, partitions: 2, ...createReplies(seed, () => model) });
+  const cluster = createModelCluster({
+    seed,
+    partitions: 2,
+    ...createReplies(seed, () => cluster),
+  });
   const trace: string[] = [];
   const note: Note = (line) => {
-    trace.push(`${model.clock.monotonicMs().toFixed(0).padStart(8)} ms ${line}`);
+    trace.push(`${cluster.clock.monotonicMs().toFixed(0).padStart(8)} ms ${line}`);
     if (trace.length > TRACE_LENGTH) trace.shift();
   };
   const played: number[] = [];
@@ -74,59 +89,59 @@ export async function simulate(
   };
   const choose = (
     number: number,
-    draws: (draws: StepRandom) => boolean,
+    decide: (random: StepRandom) => boolean,
   ): StepRandom | undefined => {
     if (!chosen.has(number)) return undefined;
     const own = begin(number);
-    return draws(own) ? own : undefined;
+    return decide(own) ? own : undefined;
   };
 
-  const chaos = createChaos(model, createWeather(plan.draws));
-  model.start("a");
-  model.start("b");
-  await until(model, note, "started", () => running(model).length === 2);
-  let waiting = await model.steps.waiting();
-  const last = Math.max(0, ...steps.filter((number) => number <= plan.chaos));
-  for (let number = 1; number <= last && model.violations.length === 0; number += 1) {
+  const player = createStepPlayer(cluster, createFaultProfile(plan.random));
+  cluster.start("a");
+  cluster.start("b");
+  await until(cluster, note, "started", () => running(cluster).length === 2);
+  let waiting = await cluster.steps.waiting();
+  const last = Math.max(0, ...steps.filter((number) => number <= plan.lastRandom));
+  for (let number = 1; number <= last && cluster.violations.length === 0; number += 1) {
     if (!chosen.has(number)) {
-      if (number > plan.assignment) note(await chaos.goOn(waiting));
+      if (number > plan.assignment) note(await player.continueFirst(waiting));
     } else {
-      const draws = begin(number);
+      const random = begin(number);
       let what: string;
-      if (number <= plan.records) what = chaos.produce(draws);
-      else if (number === plan.assignment) what = chaos.assign(draws);
-      else what = await chaos.happen(waiting, draws);
+      if (number <= plan.lastRecord) what = player.produce(random);
+      else if (number === plan.assignment) what = player.assign(random);
+      else what = await player.play(waiting, random);
       note(`step ${number}: ${what}`);
     }
-    waiting = await model.steps.waiting();
-    model.afterStep();
+    waiting = await cluster.steps.waiting();
+    cluster.afterStep();
   }
-  if (model.violations.length === 0) {
+  if (cluster.violations.length === 0) {
     note("faults stop");
-    await chaos.calm();
-    const ending = {
-      replay: choose(plan.replay, drawsReplay),
+    await player.endFaults();
+    const finalPhase = {
+      redelivery: choose(plan.redelivery, drawsRedelivery),
       sweep: choose(plan.sweep, drawsSweep),
       recovery: createSeededRandom(hash(seed, "recovery")),
     };
-    await settle(model, ending, note);
+    await playFinalPhase(cluster, finalPhase, note);
   }
-  for (const { attempts } of model.ledger.keys.values()) {
+  for (const { attempts } of cluster.ledger.keys.values()) {
     for (const { outcome } of attempts.values()) {
-      if (outcome) model.counts.add("outcomes", outcome.outcome);
+      if (outcome) cluster.counts.add("outcomes", outcome.outcome);
     }
   }
-  const { counts, violations } = model;
+  const { counts, violations } = cluster;
   return { seed, counts, violations, trace, steps: played };
 }
 
 /**
- * What the far sides answer, from the seed and what they are asked, as each is asked the n-th time: not from the step in
- * which they are.
+ * Creates the replies of the action endpoint and the broker. Each depends on the seed, on the
+ * request and on how often it was made, but not on the step in which it is made.
  */
 function createReplies(
   seed: number,
-  model: () => Model,
+  cluster: () => ModelCluster,
 ): { answer(key: string): Answer; batchSize(partition: number): number } {
   const asked = new Map<string, number>();
   const drawsFor = (what: string): StepRandom => {
@@ -136,10 +151,10 @@ function createReplies(
   };
   return {
     answer(key) {
-      const planned = model().ledger.keys.get(key)?.planned;
-      const draws = drawsFor(`answer ${planned?.incident.id} ${planned?.action}`);
+      const planned = cluster().ledger.keys.get(key)?.planned;
+      const random = drawsFor(`answer ${planned?.incident.id} ${planned?.action}`);
       // Most requests succeed.
-      const answer = ANSWERS[draws.next() < 0.5 ? 0 : draws.below(ANSWERS.length)];
+      const answer = ANSWERS[random.next() < 0.5 ? 0 : random.below(ANSWERS.length)];
       return answer ?? { result: { outcome: "done", detail: "" }, applied: true };
     },
     batchSize: (partition) => 1 + drawsFor(`batch ${partition}`).below(4),

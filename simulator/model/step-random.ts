@@ -1,21 +1,25 @@
 import { createSeededRandom } from "#fixtures/ports/clock.ts";
 
-/** What one step of a run draws, from a generator of its own: a step that is left out changes nothing that another one draws. */
+/**
+ * The random draws of one step, from a generator of its own. A step that is left out changes
+ * nothing in the draws of the others.
+ */
 export interface StepRandom {
-  /** Uniform in [0, 1). */
+  /** Draws a number in [0, 1). */
   next(): number;
-  /** A whole number in [0, limit). */
+  /** Draws a whole number in [0, limit). */
   below(limit: number): number;
-  /** undefined when there is nothing to pick from. */
+  /** Draws one of the values, or undefined when there are none. */
   pick<T>(values: readonly T[]): T | undefined;
   /**
-   * Like `pick`, but by name: what would be chosen among more values is also chosen among fewer, as long as it is there.
-   * So a step tends to strike the same pod when the steps before it are not all played.
+   * Draws one of the values by name: the value that is chosen among many is also chosen among
+   * fewer, as long as it is there. So a step tends to affect the same pod when not all steps before
+   * it are played.
    */
   choose<T>(values: readonly T[], nameOf: (value: T) => string): T | undefined;
 }
 
-/** `label`: what of the run draws from it. */
+/** `label` names the part of the run that draws from this generator. */
 export function createStepRandom(seed: number, label: string): StepRandom {
   const random = createSeededRandom(hash(seed, label));
   const next = (): number => random.next();
@@ -39,7 +43,10 @@ export function createStepRandom(seed: number, label: string): StepRandom {
   };
 }
 
-/** 32 bits of which each depends on all of the text (FNV-1a, with the finalizer of MurmurHash3). */
+/**
+ * Returns a hash of 32 bits, each of which depends on the whole text (FNV-1a with the finalizer of
+ * MurmurHash3).
+ */
 export function hash(seed: number, text: string): number {
   let word = seed ^ 0x811c9dc5;
   for (let index = 0; index < text.length; index += 1) {

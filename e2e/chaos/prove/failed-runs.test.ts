@@ -3,16 +3,16 @@ import { failedRuns, stillBroken } from "./failed-runs.ts";
 
 const OUTPUT = `seed 7
 FAILED, seed 9:
-  not so: a lost assignment sends nothing (key k1 (attempt 2))
-  not so: a key has at most one effect, unless it is declared idempotent (key k1)
-  not so: a lost assignment sends nothing (key k2)
-  the last steps:
+  violated: a process sends nothing for an assignment that it has lost (key k1 (attempt 2))
+  violated: a key has at most one effect, unless it is declared idempotent (key k1)
+  violated: a process sends nothing for an assignment that it has lost (key k2)
+  last steps:
     12 pod-1: FAILED to link
   replay: npm run simulate -- --seed 9 --runs 1
 100 of 250 runs, 1 failed
 FAILED, seed 4294967295:
-  not so: the contract file always parses (of pod-2)
-  the last steps:
+  violated: the contract file always parses (of pod-2)
+  last steps:
 steps: 12 (claim 12)
 250 runs in 2.0 s, 900 steps a second, 2 failed
 `;
@@ -22,7 +22,7 @@ test("each run that failed is told with its seed and the invariants that it brok
     {
       seed: 9,
       broken: [
-        "a lost assignment sends nothing",
+        "a process sends nothing for an assignment that it has lost",
         "a key has at most one effect, unless it is declared idempotent",
       ],
     },
@@ -35,18 +35,20 @@ test("runs that all passed are none", () => {
 });
 
 test("an invariant that the model does not have is an error, not passed over", () => {
-  expect(() => failedRuns("FAILED, seed 9:\n  not so: pods are kind (to each other)\n")).toThrow(
+  expect(() => failedRuns("FAILED, seed 9:\n  violated: pods are kind (to each other)\n")).toThrow(
     "simulate told of an unknown invariant: pods are kind",
   );
 });
 
 test("what a run still breaks when it was shrunk is told, and not what it broke before", () => {
   const shrunk = `${OUTPUT}shrunk, seed 9: 54 steps became 3 in 0.5 s (27 runs)
-  still not so: a lost assignment sends nothing (key k1 (attempt 2))
-  still not so: a lost assignment sends nothing (key k2)
+  still violated: a process sends nothing for an assignment that it has lost (key k1 (attempt 2))
+  still violated: a process sends nothing for an assignment that it has lost (key k2)
   the steps:
 `;
-  expect(stillBroken(shrunk)).toEqual(["a lost assignment sends nothing"]);
+  expect(stillBroken(shrunk)).toEqual([
+    "a process sends nothing for an assignment that it has lost",
+  ]);
   expect(failedRuns(shrunk)).toEqual(failedRuns(OUTPUT));
   expect(stillBroken(OUTPUT)).toEqual([]);
 });

@@ -1,5 +1,5 @@
-import { INVARIANTS } from "#simulator/model/judging/invariants.ts";
-import type { Invariant } from "#simulator/model/judging/invariants.ts";
+import { INVARIANTS } from "#simulator/model/verification/invariants.ts";
+import type { Invariant } from "#simulator/model/verification/invariants.ts";
 
 /** A run of the model that broke something. */
 export interface FailedRun {
@@ -14,7 +14,7 @@ export function failedRuns(output: string): FailedRun[] {
     seed: Number.parseInt(block, 10),
     broken: [
       ...new Set(
-        [...block.matchAll(/^ {2}not so: (.*)$/gm)].map(([, text = ""]) => invariantOf(text)),
+        [...block.matchAll(/^ {2}violated: (.*)$/gm)].map(([, text = ""]) => invariantOf(text)),
       ),
     ],
   }));
@@ -22,7 +22,7 @@ export function failedRuns(output: string): FailedRun[] {
 
 /** What the run breaks that a failing one was shrunk to, as e2e/simulate/main.ts prints it. */
 export function stillBroken(output: string): Invariant[] {
-  const lines = output.matchAll(/^ {2}still not so: (.*)$/gm);
+  const lines = output.matchAll(/^ {2}still violated: (.*)$/gm);
   return [...new Set([...lines].map(([, text = ""]) => invariantOf(text)))];
 }
 

@@ -1,4 +1,4 @@
-import type { Invariant } from "#simulator/model/judging/invariants.ts";
+import type { Invariant } from "#simulator/model/verification/invariants.ts";
 
 /** A piece of the consumer's text and what stands there instead. The text must be there exactly once. */
 export interface Edit {
@@ -135,7 +135,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     name: "epoch-unchecked",
     title: "An action is sent for a partition that was revoked after its claim.",
     tier: "simulate",
-    invariants: ["a lost assignment sends nothing"],
+    invariants: ["a process sends nothing for an assignment that it has lost"],
     edits: [
       {
         file: ATTEMPT,
@@ -149,7 +149,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     name: "directory-not-synced",
     title: "The name of a claim is not made durable before the action is sent.",
     tier: "simulate",
-    invariants: ["every execution had been durably claimed with a nonce of its own run"],
+    invariants: ["every execution was durably claimed with a nonce of its own run"],
     edits: [
       {
         file: ATTEMPT,
@@ -163,11 +163,11 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     title: "A compactor whose generation was taken by another pod goes on as if it were its own.",
     tier: "simulate",
     invariants: [
-      "generations keep the union, and never shrink",
+      "a generation keeps every entry of the ones before it",
       "the journal of a writer that may go on is never deleted",
-      "the index answers only what is settled",
-      "recovery is idempotent and finds what was settled",
-      "the contract file shows the end of every key",
+      "the index returns only final outcomes",
+      "recovery is idempotent and finds every recorded outcome",
+      "the contract file shows the outcome of every key",
       "every matched event becomes terminal when faults stop",
     ],
     edits: [

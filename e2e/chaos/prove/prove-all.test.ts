@@ -14,7 +14,7 @@ const SIMULATED: PlantedFault = {
   name: "epoch-unchecked",
   title: "It checks no epoch.",
   tier: "simulate",
-  invariants: ["a lost assignment sends nothing"],
+  invariants: ["a process sends nothing for an assignment that it has lost"],
   edits: [],
 };
 

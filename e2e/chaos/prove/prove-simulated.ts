@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import type { Invariant } from "#simulator/model/judging/invariants.ts";
+import type { Invariant } from "#simulator/model/verification/invariants.ts";
 import { failedRuns, stillBroken } from "./failed-runs.ts";
 import type { FailedRun } from "./failed-runs.ts";
 import type { StagedCopy } from "./stage-copy.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Invariant } from "#simulator/model/judging/invariants.ts";
+import type { Invariant } from "#simulator/model/verification/invariants.ts";
 import type { ChaosArguments } from "#e2e/cli/chaos-arguments.ts";
 import { seededRandom } from "#e2e/runner/random.ts";
 import { drawSchedule } from "#e2e/chaos/draw-schedule.ts";

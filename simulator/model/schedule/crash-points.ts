@@ -1,8 +1,10 @@
 import { HORIZON_DIRECTORY } from "#consumer/history/maintenance/horizon.ts";
 import type { Waiting } from "#fixtures/ports/interleaving.ts";
-import type { How, Step } from "#simulator/model/steps.ts";
+import type { StepResult, Step } from "#simulator/model/cluster/steps.ts";
 
-/** Places in the life of an action where a process can die; every one is hit by the exhaustive test. */
+/**
+ * Places in the life of an action at which a process can die. The exhaustive test hits every one.
+ */
 export const CRASH_POINTS = [
   "temporary half-written",
   "written unsynced",
@@ -28,18 +30,20 @@ export const CRASH_POINTS = [
 
 export type CrashPoint = (typeof CRASH_POINTS)[number];
 
-/** Tells where processes stand, from the steps that they take. */
+/** Finds out at which crash points processes are, from the steps that they take. */
 export interface CrashPoints {
-  follow(entry: Waiting<Step, How>, how: How): void;
-  /** All that a process stands at which dies in front of this step, or inside it. */
+  follow(entry: Waiting<Step, StepResult>, how: StepResult): void;
+  /**
+   * Returns all crash points of a process that dies before this step or, with `inside`, during it.
+   */
   at(who: string, step: Step, inside: boolean): readonly CrashPoint[];
 }
 
-/** `highestGeneration`: of the volume at present. */
+/** `highestGeneration` returns the highest generation on the volume at present. */
 export function createCrashPoints(highestGeneration: () => number): CrashPoints {
-  /** Requests that were answered and whose outcome is not begun, by process. */
+  /** The number of requests by process that were answered and whose outcome is not written yet. */
   const answered = new Map<string, number>();
-  /** Processes that deleted a journal, and did nothing else since. */
+  /** Processes that have deleted a journal and have done nothing since. */
   const deleted = new Set<string>();
 
   return {
@@ -125,6 +129,6 @@ function pointOfLink(
     return after ? "outcome linked before journal" : "outcome temporary";
   if (!path.startsWith("snapshot/")) return undefined;
   if (after) return "renamed before old journal deleted";
-  const late = Number(path.slice("snapshot/".length)) <= highestGeneration;
-  return late ? "old compactor wakes" : "synced before rename";
+  const isLate = Number(path.slice("snapshot/".length)) <= highestGeneration;
+  return isLate ? "old compactor wakes" : "synced before rename";
 }

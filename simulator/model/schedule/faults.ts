@@ -1,8 +1,8 @@
 import { HORIZON_DIRECTORY } from "#consumer/history/maintenance/horizon.ts";
 import type { StepRandom } from "#simulator/model/step-random.ts";
-import type { How, Step } from "#simulator/model/steps.ts";
+import type { StepResult, Step } from "#simulator/model/cluster/steps.ts";
 
-/** What a volume says when it fails as a whole. */
+/** The error codes of a volume that fails as a whole. */
 export const CODES = ["EIO", "ENOSPC", "EROFS", "ESTALE"] as const;
 
 const READING: ReadonlySet<string> = new Set([
@@ -13,33 +13,37 @@ const READING: ReadonlySet<string> = new Set([
   "listEach",
 ]);
 
-/** What fails on a full or read-only volume. */
+/** Returns true for operations that fail on a full or read-only volume. */
 export function isWrite({ operation }: Step): boolean {
   return operation === undefined || !READING.has(operation);
 }
 
-/** Of a process that dies in the middle. */
-export function tornAppend({ bytes = 0 }: Step, draws: StepRandom): How {
-  return { kind: "tear", code: "EIO", bytes: draws.below(bytes) };
+/** Returns an append that is cut off because its process dies during it. */
+export function tornAppend({ bytes = 0 }: Step, random: StepRandom): StepResult {
+  return { kind: "tear", code: "EIO", bytes: random.below(bytes) };
 }
 
-/** One of the faults that can befall this step; undefined when there is none. `negative`: see "stale". */
-export function faultOf(step: Step, negative: boolean, draws: StepRandom): How | undefined {
+/**
+ * Draws one of the faults that this step can have, or undefined when there is none. `negative`
+ * means that the machine has looked the name up before and not found it, so that a stale answer is
+ * possible.
+ */
+export function faultOf(step: Step, negative: boolean, random: StepRandom): StepResult | undefined {
   const { kind, operation } = step;
   if (kind === "fetch" || kind === "notice") return undefined;
   if (kind !== "file") {
-    const choices: How[] = [
+    const choices: StepResult[] = [
       { kind: "fail", code: "" },
       { kind: "lose", code: "" },
     ];
     if (kind === "send") choices.push({ kind: "delay", code: "" });
-    return draws.pick(choices);
+    return random.pick(choices);
   }
-  const code = draws.pick(CODES) ?? "EIO";
-  const choices: How[] = [{ kind: "fail", code }];
+  const code = random.pick(CODES) ?? "EIO";
+  const choices: StepResult[] = [{ kind: "fail", code }];
   switch (operation) {
     case "append":
-      choices.push({ kind: "tear", code, bytes: draws.below(step.bytes ?? 0) });
+      choices.push({ kind: "tear", code, bytes: random.below(step.bytes ?? 0) });
       break;
     case "link":
       choices.push(
@@ -73,11 +77,11 @@ export function faultOf(step: Step, negative: boolean, draws: StepRandom): How |
     case "isMount":
     case undefined:
   }
-  return draws.pick(choices);
+  return random.pick(choices);
 }
 
-/** For the counts. */
-export function faultName(how: How, { kind, operation }: Step): string {
+/** Returns the name of a fault for the counts. */
+export function faultName(how: StepResult, { kind, operation }: Step): string {
   const what = operation ?? kind;
   switch (how.kind) {
     case "fail":

@@ -1,24 +1,33 @@
 import { type Waiting, passTime } from "#fixtures/ports/interleaving.ts";
-import type { ModelPod } from "#simulator/model/parts/pod.ts";
-import { GO, type How, type Step, describeStep } from "#simulator/model/steps.ts";
-import type { Model } from "#simulator/model/model.ts";
+import type { ModelPod } from "#simulator/model/cluster/pod.ts";
+import { GO, type StepResult, type Step, describeStep } from "#simulator/model/cluster/steps.ts";
+import type { ModelCluster } from "#simulator/model/cluster/model-cluster.ts";
 
 export type Note = (line: string) => void;
 
-/** What becomes of the next step; `crash`: afterwards, its process dies. undefined: instead. */
-export type Decide = (entry: Waiting<Step, How>) => { readonly how?: How; readonly crash: boolean };
+/**
+ * Decides the result of the next step. With `crash` its process dies afterwards, or instead when
+ * there is no result.
+ */
+export type Decide = (entry: Waiting<Step, StepResult>) => {
+  readonly how?: StepResult;
+  readonly crash: boolean;
+};
 
 const STEPS_MAX = 20_000;
 
-/** Every pod goes on, the first first, until `condition` holds or something is violated. */
+/**
+ * Lets the process that has waited longest continue, again and again, until `condition` holds or an
+ * invariant is violated.
+ */
 export async function until(
-  model: Model,
+  cluster: ModelCluster,
   note: Note,
   what: string,
   condition: () => boolean,
   decide: Decide = () => ({ how: GO, crash: false }),
 ): Promise<void> {
-  const { broker, clock, pods, steps, violations } = model;
+  const { broker, clock, pods, steps, violations } = cluster;
   let waiting = await steps.waiting();
   for (let step = 0; step < STEPS_MAX; step += 1) {
     if (violations.length > 0 || condition()) return;
@@ -31,52 +40,53 @@ export async function until(
     const { how, crash } = decide(first);
     note(`${first.who} ${describeStep(first.what)}${crash ? ": crashes" : ""}`);
     if (how) {
-      model.go(first, how);
+      cluster.go(first, how);
       waiting = await steps.waiting();
     }
     if (crash) {
-      model.kill(first.who.slice(0, 1));
+      cluster.kill(first.who.slice(0, 1));
       broker.leave(first.who);
       waiting = await steps.waiting();
     }
-    model.afterStep();
+    cluster.afterStep();
   }
+  const states = [...pods.values()].map(({ who, state }) => `${who} ${state}`);
   violations.push({
     invariant: "every matched event becomes terminal when faults stop",
-    detail: `${STEPS_MAX} steps, and not ${what}: ${[...pods.values()].map(({ who, state }) => `${who} ${state}`).join(", ")}`,
+    detail: `not ${what} after ${STEPS_MAX} steps: ${states.join(", ")}`,
   });
 }
 
-/** Stops every pod and starts others in their places. */
-export async function restart(model: Model, note: Note): Promise<void> {
-  for (const pod of model.pods.values()) pod.stop();
-  await until(model, note, "stopped", () => isEvery(model, "ended"));
-  await start(model, note);
+/** Stops every pod and starts new ones in their places. */
+export async function restart(cluster: ModelCluster, note: Note): Promise<void> {
+  for (const pod of cluster.pods.values()) pod.stop();
+  await until(cluster, note, "stopped", () => isEvery(cluster, "ended"));
+  await start(cluster, note);
 }
 
-/** Pods in the places of those that have ended. */
-export async function start(model: Model, note: Note): Promise<void> {
-  const { pods } = model;
+/** Starts pods in the places of those that have ended. */
+export async function start(cluster: ModelCluster, note: Note): Promise<void> {
+  const { pods } = cluster;
   for (const [name, { state }] of pods) if (state === "ended") pods.delete(name);
-  for (const name of ["a", "b"]) if (!pods.has(name)) model.start(name);
-  await until(model, note, "started", () => isEvery(model, "running"));
+  for (const name of ["a", "b"]) if (!pods.has(name)) cluster.start(name);
+  await until(cluster, note, "started", () => isEvery(cluster, "running"));
 }
 
-/** Every partition to a pod that runs. */
-export function assignAll(model: Model): void {
-  const owners = running(model);
-  const { partitions } = model.broker;
-  model.broker.rebalance(partitions.map((_, index) => owners[index % owners.length]?.who));
+/** Assigns every partition to a running pod. */
+export function assignAll(cluster: ModelCluster): void {
+  const owners = running(cluster);
+  const { partitions } = cluster.broker;
+  cluster.broker.rebalance(partitions.map((_, index) => owners[index % owners.length]?.who));
 }
 
-export function isCommitted({ broker }: Model): boolean {
+export function isCommitted({ broker }: ModelCluster): boolean {
   return broker.idle && broker.partitions.every(({ log, committed }) => committed === log.length);
 }
 
-export function isEvery({ pods }: Model, ...states: readonly ModelPod["state"][]): boolean {
+export function isEvery({ pods }: ModelCluster, ...states: readonly ModelPod["state"][]): boolean {
   return [...pods.values()].every(({ state }) => states.includes(state));
 }
 
-export function running({ pods }: Model): readonly ModelPod[] {
+export function running({ pods }: ModelCluster): readonly ModelPod[] {
   return [...pods.values()].filter(({ state }) => state === "running");
 }

@@ -1,57 +1,63 @@
+import type { PlannedAction } from "#consumer/planning/plan.ts";
 import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import { encodeFrame, encodeJournalHeader } from "#consumer/history/journal/frames.ts";
 import { encodeSnapshot } from "#consumer/history/snapshot/snapshot.ts";
 import { type IncidentValue, anIncident } from "#fixtures/incidents.ts";
-import { GO } from "#simulator/model/steps.ts";
-import type { PlannedAction } from "#consumer/planning/plan.ts";
-import { createModel } from "#simulator/model/model.ts";
+import { GO } from "#simulator/model/cluster/steps.ts";
+import { createModelCluster } from "#simulator/model/cluster/model-cluster.ts";
 
-export type Scene = Awaited<ReturnType<typeof createScene>>;
+export type TestBed = Awaited<ReturnType<typeof createTestBed>>;
 
-/** A history, told by hand. */
-type Story = (scene: Scene) => void | Promise<void>;
+/** Plays a history that violates an invariant. */
+type BadHistory = (testBed: TestBed) => void | Promise<void>;
 
-/** Stories that break one invariant, by what happens in them. */
-export type Stories = Readonly<Record<string, Story>>;
+/** Histories that violate one invariant, by what happens in them. */
+export type BadHistories = Readonly<Record<string, BadHistory>>;
 
 interface OutcomeText {
-  /** Default done. */
+  /** Defaults to done. */
   readonly outcome?: string;
-  /** Default that of the first attempt's claim. */
+  /** Defaults to the nonce of the claim of this attempt. */
   readonly nonce?: string;
   readonly reason?: string;
 }
 
-/** A model without pods: a test that tells a story puts files, sends and commits into it, and hears what the judge says. */
-export async function createScene() {
-  const model = createModel({
+/**
+ * Creates a cluster without pods. A test puts files, requests and commits into it and reads which
+ * invariants they violate.
+ */
+export async function createTestBed() {
+  const cluster = createModelCluster({
     seed: 1,
     partitions: 1,
     answer: () => ({ result: { outcome: "done", detail: "200" }, applied: true }),
     batchSize: () => 1,
   });
-  const { archive, broker, clock, judge, ledger, steps, volume } = model;
+  const { retained, broker, clock, verifier, ledger, steps, volume } = cluster;
   const files = volume.mount();
   const process = { who: "a.1", clock };
 
-  /** Lets everybody go who waits. */
-  const goAll = async (): Promise<void> => {
+  /** Lets every waiting step continue. */
+  const runAll = async (): Promise<void> => {
     for (const entry of await steps.waiting()) entry.go(GO);
   };
-  const scene = {
-    ...model,
+  const testBed = {
+    ...cluster,
     files,
     process,
-    goAll,
-    /** Judges what is there now. */
+    runAll,
+    /** Verifies the present state. */
     step: (): void => {
-      judge.afterStep();
-      archive.scan();
+      verifier.afterStep();
+      retained.scan();
     },
-    /** A record, and its first action: opens a ticket, is not idempotent, has three attempts. */
+    /**
+     * Publishes a record and returns its first action, which opens a ticket, is not idempotent and
+     * has three attempts.
+     */
     deliver: (change: Partial<IncidentValue> = {}): PlannedAction => {
       const started_on = Math.round(clock.wallMs() / 1000);
-      return scene.deliverText(
+      return testBed.deliverText(
         JSON.stringify(anIncident({ severity: "warning", started_on, ...change })),
       );
     },
@@ -59,14 +65,14 @@ export async function createScene() {
       ledger.add(broker.produce(0, new TextEncoder().encode(text), clock.wallMs()));
       const [key = ""] = ledger.records(0).at(-1)?.keys ?? [];
       const planned = ledger.keys.get(key)?.planned;
-      return planned ?? NOTHING;
+      return planned ?? NO_ACTION;
     },
-    /** Durable at once. */
+    /** Writes a claim that is durable at once. */
     claim: (planned: PlannedAction, attempt = 1, nonce = `nonce-${attempt}`): void => {
       const { incident } = planned;
       const claim = { key: planned.key, attempt, nonce, incidentId: incident.id };
       volume.put(pathOf(planned, attempt, "claim"), JSON.stringify(claim));
-      scene.step();
+      testBed.step();
     },
     outcome: (planned: PlannedAction, attempt = 1, text: OutcomeText = {}): void => {
       const { outcome = "done", nonce = `nonce-${attempt}`, reason = "sent" } = text;
@@ -74,35 +80,39 @@ export async function createScene() {
         pathOf(planned, attempt, "outcome"),
         JSON.stringify({ key: planned.key, attempt, nonce, outcome, reason }),
       );
-      scene.step();
+      testBed.step();
     },
-    /** The same, with a name that a loss of power would take away. */
+    /** Writes a file whose name a loss of power would remove. */
     undurable: async (planned: PlannedAction, kind: "claim" | "outcome", text: object) => {
       const path = pathOf(planned, 1, kind);
       await files.makeDirectory(path.slice(0, path.lastIndexOf("/")));
       const file = await files.createExclusive(path);
       await file.append(new TextEncoder().encode(JSON.stringify({ nonce: "nonce-1", ...text })));
       await file.dataSync();
-      scene.step();
+      testBed.step();
     },
     remove: async (planned: PlannedAction, attempt: number, kind: "claim" | "outcome") => {
       await files.unlink(pathOf(planned, attempt, kind));
     },
-    /** By a run that made these nonces. */
-    send: (planned: PlannedAction, nonces: readonly string[] = ["nonce-1"], lost = false): void => {
-      const signal = lost ? AbortSignal.abort() : new AbortController().signal;
+    /** Sends the request of a run that generated these nonces. */
+    send: (
+      planned: PlannedAction,
+      nonces: readonly string[] = ["nonce-1"],
+      assignmentLost = false,
+    ): void => {
+      const signal = assignmentLost ? AbortSignal.abort() : new AbortController().signal;
       const assignment = { topic: "bigpanda.incidents", partition: 0, epoch: 1, signal };
-      judge.onSend(process, planned, { assignment, nonces: new Set(nonces) });
+      verifier.onSend(process, planned, { assignment, nonces: new Set(nonces) });
     },
-    letter: async (planned: PlannedAction, attempt: number, reason: string): Promise<void> => {
+    deadLetter: async (planned: PlannedAction, attempt: number, reason: string): Promise<void> => {
       const headers = {
         "action-key": planned.key,
         "action-attempt": String(attempt),
         "dead-letter-reason": reason,
       };
       void broker.publish("a.1", { topic: "letters", key: null, value: EMPTY, headers });
-      await goAll();
-      scene.step();
+      await runAll();
+      testBed.step();
     },
     entry: (planned: PlannedAction, change: Partial<HistoryEntry> = {}): HistoryEntry => ({
       key: planned.key,
@@ -121,15 +131,15 @@ export async function createScene() {
     journal: (name: string, records: readonly object[]): void => {
       const frames = records.map((record) => encodeFrame(record));
       volume.put(`journal/${name}`, Buffer.concat([encodeJournalHeader(1), ...frames]));
-      scene.step();
+      testBed.step();
     },
     generation: (number: number, entries: readonly HistoryEntry[], retiredAtMs?: number): void => {
       const content = { entries: () => entries, audits: [], ...(retiredAtMs && { retiredAtMs }) };
       volume.put(`snapshot/${number}`, Buffer.concat([...encodeSnapshot(1, content)]));
-      scene.step();
+      testBed.step();
     },
   };
-  return scene;
+  return testBed;
 }
 
 function pathOf({ key }: PlannedAction, attempt: number, kind: string): string {
@@ -138,8 +148,8 @@ function pathOf({ key }: PlannedAction, attempt: number, kind: string): string {
 
 const EMPTY = new Uint8Array(0);
 
-/** Of a record that cannot be decoded, or that no rule applies to. */
-const NOTHING: PlannedAction = {
+/** Stands for the action of a record that cannot be decoded or that no rule matches. */
+const NO_ACTION: PlannedAction = {
   key: "",
   rule: "",
   action: "",

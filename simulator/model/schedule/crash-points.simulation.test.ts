@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { CRASH_POINTS } from "#simulator/model/schedule/crash-points.ts";
-import { runWithCrash } from "./crash-run.ts";
+import { CRASH_POINTS } from "./crash-points.ts";
+import { runWithCrash } from "#simulator/model/testing/crash-run.ts";
 
 test(
-  "wherever a process dies in the life of its actions, others bring them to their end, once",
+  "wherever a process dies in the life of its actions, others complete them exactly once",
   { timeout: 180_000 },
   async () => {
     const whole = await runWithCrash({ at: -1, phase: "before", powerLoss: false });

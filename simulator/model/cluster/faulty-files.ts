@@ -1,29 +1,35 @@
 import { HORIZON_DIRECTORY } from "#consumer/history/maintenance/horizon.ts";
 import type { Files, WritableFile } from "#consumer/ports.ts";
 import { type FileOperation, failure } from "#fixtures/ports/files.ts";
-import type { ModelSteps, Purpose, Step } from "#simulator/model/steps.ts";
+import type { ModelSteps, Purpose, Step } from "./steps.ts";
 
 export interface FaultyFilesOptions {
-  /** The process whose calls these are. */
+  /** The process that makes the calls. */
   readonly who: string;
   readonly files: Files;
   readonly steps: ModelSteps;
-  /** Names that this machine was told to be absent: what its cache may go on saying. Outlives the process. */
-  readonly negatives: Set<string>;
-  /** This machine made a name of a horizon file. */
+  /**
+   * Names that this machine has looked up and not found: its cache may go on saying that they are
+   * absent. Outlives the process.
+   */
+  readonly absentNames: Set<string>;
+  /** Called when this machine has created a name in the horizon directory. */
   readonly onNamed: (path: string) => void;
-  /** A listing of this machine may lack that name yet. */
+  /** Returns true while a listing on this machine may still lack that name. */
   readonly mayBeUnlisted: (path: string) => boolean;
-  /** True when nothing is in that directory, or it is not there. */
+  /** Returns true when the directory is empty or does not exist. */
   readonly isEmpty: (path: string) => boolean;
-  /** Takes the effect of a request that arrives late. */
+  /** Takes the effect of a request that will arrive later. */
   readonly later: (effect: () => Promise<unknown>) => void;
   readonly violated: (rule: "a failed sync is never tried again on the same file") => void;
 }
 
-/** The files of one process, where every call is a step that can fail before, inside and after its effect. */
+/**
+ * Creates the file operations of one process. Every call is a step that can fail before, during and
+ * after its effect.
+ */
 export function createFaultyFiles(options: FaultyFilesOptions): Files {
-  const { files, who, steps, negatives, later } = options;
+  const { files, who, steps, absentNames, later } = options;
 
   const call = async <T>(
     operation: FileOperation,
@@ -72,10 +78,10 @@ export function createFaultyFiles(options: FaultyFilesOptions): Files {
   const lookUp = async (path: string, effect: () => Promise<Uint8Array>): Promise<Uint8Array> => {
     try {
       const bytes = await effect();
-      negatives.delete(path);
+      absentNames.delete(path);
       return bytes;
     } catch (error) {
-      negatives.add(path);
+      absentNames.add(path);
       throw error;
     }
   };
@@ -103,7 +109,7 @@ export function createFaultyFiles(options: FaultyFilesOptions): Files {
     rename: (from, to) => call("rename", to, () => files.rename(from, to)),
     unlink: (path) => call("unlink", path, () => files.unlink(path)),
     modifiedMs: (path) => call("modifiedMs", path, () => files.modifiedMs(path)),
-    // Of a directory that is not there nothing can be told but that: no step.
+    // A directory that does not exist has only one answer, so this is not a step.
     list: (path) =>
       options.isEmpty(path)
         ? files.list(path)
@@ -131,7 +137,7 @@ function writable(
   violated: FaultyFilesOptions["violated"],
 ): WritableFile {
   let purpose: Purpose = purposeOf(path, new Uint8Array(0));
-  let failed = false;
+  let failedStep = false;
   return {
     append: (bytes) => {
       if (purpose === "other") purpose = purposeOf(path, bytes);
@@ -144,11 +150,11 @@ function writable(
       );
     },
     async dataSync() {
-      if (failed) violated("a failed sync is never tried again on the same file");
+      if (failedStep) violated("a failed sync is never tried again on the same file");
       try {
         await call("dataSync", path, () => file.dataSync(), { purpose });
       } catch (error) {
-        failed = true;
+        failedStep = true;
         throw error;
       }
     },

@@ -1,5 +1,6 @@
 import { ConsumerError, hasCode, systemCode } from "#consumer/errors.ts";
 import { createExecutor } from "#consumer/action/execute.ts";
+import type { PlannedAction } from "#consumer/planning/plan.ts";
 import { publishDeadLetter } from "#consumer/action/dead-letter.ts";
 import { type History, openHistory } from "#consumer/history/history.ts";
 import { createLanes } from "#consumer/intake/lanes.ts";
@@ -8,7 +9,7 @@ import type { Assignment, Clock, Files, Random } from "#consumer/ports.ts";
 import { sweptDeadLetter } from "#consumer/action/swept-dead-letter.ts";
 import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import type { ModelBroker } from "./broker.ts";
-import { SILENT_LOG, SILENT_METRICS } from "./observers.ts";
+import { SILENT_LOG, SILENT_METRICS } from "./silent-observers.ts";
 import {
   type AgeLimits,
   DURATIONS,
@@ -16,43 +17,47 @@ import {
   HORIZON,
   PIPELINE,
 } from "#simulator/model/settings.ts";
-import type { ModelTarget } from "./action-endpoint.ts";
-import type { PlannedAction } from "#consumer/planning/plan.ts";
+import type { ModelEndpoint } from "./action-endpoint.ts";
 
-/** One execution of an action, from its begin: what its send is judged by. */
+/** One execution of an action, with what its request is verified against. */
 export interface Execution {
   readonly assignment: Assignment;
-  /** Nonces that were made since it began. */
+  /** The nonces that were generated since the execution began. */
   readonly nonces: Set<string>;
 }
 
-/** What a process tells the judge. */
+/** Receives what a process does, to verify it. */
 interface PodObserver {
   onSend(pod: ModelPod, planned: PlannedAction, execution: Execution): void;
   onLookup(pod: ModelPod, key: string, entry: HistoryEntry): void;
-  /** Its history says that this is durable. */
+  /** Called when the history has reported the entry as durable. */
   onRecorded(entry: HistoryEntry): void;
   onFatal(pod: ModelPod, error: unknown): void;
 }
 
-/** One process: the real history, executor, lanes and pipeline. */
+/** One process with the real history, executor, lanes and pipeline. */
 export interface ModelPod {
-  /** Its machine and name: stays when it starts again. */
+  /** The name of the machine and pod, which stays the same when the pod starts again. */
   readonly name: string;
-  /** This process. */
+  /** The identity of this process. */
   readonly who: string;
   readonly clock: Clock;
   readonly history: History | undefined;
   readonly state: "starting" | "running" | "stopping" | "ended";
-  /** Of that key, under an assignment that it has not lost, as long as it is not told to stop. */
+  /**
+   * Returns the execution of that key, unless its assignment is lost or the process is stopping.
+   */
   execution(key: string): Execution | undefined;
-  /** True while it looks through old claims. */
+  /** True while the process sweeps old claims. */
   readonly sweeps: boolean;
-  /** Resolves when the history is compacted, or a failure of the volume has ended that. */
+  /**
+   * Resolves when the history is compacted, or when a failure of the volume has ended the
+   * compaction.
+   */
   compact(): Promise<void>;
-  /** Looks through all claims once, for those that are old; a failure of the volume ends that. */
+  /** Looks through all claims once for old ones. A failure of the volume ends the sweep. */
   sweep(): Promise<void>;
-  /** SIGTERM. */
+  /** Stops the process, as SIGTERM does. */
   stop(): void;
 }
 
@@ -64,23 +69,26 @@ export interface ModelPodOptions {
   readonly limits: AgeLimits;
   readonly random: Random;
   readonly broker: ModelBroker;
-  readonly target: ModelTarget;
+  readonly target: ModelEndpoint;
   readonly observer: PodObserver;
-  /** The process is over, and with it whatever it had not waited for. */
+  /** Ends the process, and with it everything that it has not waited for. */
   readonly exit: () => void;
 }
 
 const OPEN_RETRY_MS = 2000;
 const LANES_MAX = 3;
-/** After so many every claim was looked at. */
+/** The number of rounds in which every claim is looked at. */
 const SWEEP_ROUNDS = 17;
-/** Sweeps only when it is told to. */
+/** The interval is so long that a pod sweeps only when it is told to. */
 const SWEEPING = { clockSkewMsMax: DURATIONS.clockSkewMsMax, intervalMs: 1e9 } as const;
 
 export function startModelPod(options: ModelPodOptions): ModelPod {
   const { name, who, files, clock, limits, broker, target, observer } = options;
   const stopping = new AbortController();
-  /** One per key: executions of one incident stand in one lane. */
+  /**
+   * The running executions by key. There is one per key, since executions of one incident share a
+   * lane.
+   */
   const executions = new Map<string, Execution>();
   const current = new Map<string, PlannedAction>();
   let history: History | undefined;
@@ -251,7 +259,10 @@ export function startModelPod(options: ModelPodOptions): ModelPod {
   return pod;
 }
 
-/** The same history; positive answers of its index are seen, and what it has recorded. */
+/**
+ * Wraps the history, so that entries that its index returns and entries that it has recorded are
+ * seen.
+ */
 function observed(
   history: History,
   seen: {

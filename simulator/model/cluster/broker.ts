@@ -1,19 +1,21 @@
 import { ConsumerError } from "#consumer/errors.ts";
 import type { BatchHandler, Clock, OutgoingRecord, SourceRecord } from "#consumer/ports.ts";
-import type { ModelSteps } from "#simulator/model/steps.ts";
+import type { ModelSteps } from "./steps.ts";
 
 const TOPIC = "bigpanda.incidents";
-/** Between a batch that came back and its next fetch. */
+/** The delay between a batch that failed and the next fetch. */
 const REFETCH_MS = 700;
 
 interface Partition {
   readonly log: SourceRecord[];
-  /** First offset that the group has not done. */
+  /** The first offset that the group has not committed. */
   committed: number;
   owner: Member | undefined;
-  /** Grows with every assignment: commits of an earlier one are refused. */
+  /** Increases with every assignment, so that commits of an earlier assignment are refused. */
   epoch: number;
-  /** Of the process that has it, or had it last and has not been told yet. */
+  /**
+   * Tells the process that owns the partition, or owned it last, that the assignment is revoked.
+   */
   revoke: (() => void) | undefined;
 }
 
@@ -27,15 +29,21 @@ interface Member {
 
 export interface ModelBroker {
   produce(partition: number, value: Uint8Array, timestampMs: number): SourceRecord;
-  /** The process joins; it gets partitions at the next rebalance. */
+  /** Adds the process to the group; it gets partitions at the next rebalance. */
   join(who: string, clock: Clock, handle: BatchHandler): void;
-  /** No new batch; resolves when the running ones have ended. */
+  /** Hands out no new batch to the process; resolves when its running batches have ended. */
   drain(who: string): Promise<void>;
-  /** The process has left, or its session has ended: its partitions are free. */
+  /** Removes a process that has left or whose session has expired, and frees its partitions. */
   leave(who: string): void;
-  /** Gives partition i to owners[i]; an owner that stays keeps its assignment, unless `fresh`. */
+  /**
+   * Gives partition i to owners[i]. An owner that stays keeps its assignment, unless `fresh` is
+   * set.
+   */
   rebalance(owners: readonly (string | undefined)[], fresh?: boolean): void;
-  /** An operator moves the group back: whoever had the partition loses it first. */
+  /**
+   * Moves the group back to an earlier offset, as an operator does. The owner of the partition
+   * loses it first.
+   */
   resetOffset(partition: number, to: number): void;
   publish(who: string, record: OutgoingRecord): Promise<void>;
   readonly members: readonly string[];
@@ -44,26 +52,29 @@ export interface ModelBroker {
     readonly committed: number;
     readonly owner: string | undefined;
   }[];
-  /** True when nobody works on a batch. */
+  /** True when no process is handling a batch. */
   readonly idle: boolean;
-  readonly letters: readonly OutgoingRecord[];
+  readonly deadLetters: readonly OutgoingRecord[];
 }
 
 export interface ModelBrokerOptions {
   readonly partitions: number;
   readonly steps: ModelSteps;
-  /** Records per fetch, at least 1. */
+  /** Returns the number of records of the next fetch, at least 1. */
   readonly batchSize: (partition: number) => number;
-  /** Before the committed offset moves. */
+  /** Called before the committed offset moves. */
   readonly onCommit: (partition: number, next: number, own: boolean) => void;
-  /** A batch tries to commit although its process knows that the assignment is gone. */
+  /** Called when a batch tries to commit although its process knows that the assignment is lost. */
   readonly onLateCommit: (who: string, partition: number) => void;
 }
 
-/** A topic, its group and the dead-letter topic: offsets, assignments with epochs, fenced commits. */
+/**
+ * Creates a topic, its consumer group and the dead-letter topic, with assignments that have epochs
+ * and commits that are fenced.
+ */
 export function createModelBroker(options: ModelBrokerOptions): ModelBroker {
   const { steps, batchSize, onCommit, onLateCommit } = options;
-  const letters: OutgoingRecord[] = [];
+  const deadLetters: OutgoingRecord[] = [];
   const members = new Map<string, Member>();
   const partitions: Partition[] = Array.from({ length: options.partitions }, () => ({
     log: [],
@@ -80,7 +91,7 @@ export function createModelBroker(options: ModelBrokerOptions): ModelBroker {
     for (const wake of waiting) wake();
   };
 
-  /** The fetch loop of one assignment. */
+  /** Fetches and hands out batches until the assignment ends. */
   const work = async (member: Member, index: number, partition: Partition): Promise<void> => {
     const { who, clock, handle, draining } = member;
     const { epoch } = partition;
@@ -88,7 +99,7 @@ export function createModelBroker(options: ModelBrokerOptions): ModelBroker {
     const { signal } = revoked;
     const lose = async (): Promise<void> => {
       await steps.step(who, { kind: "notice", phase: "before", subject: `revoked ${index}` });
-      revoked.abort(lost(index));
+      revoked.abort(assignmentLost(index));
       wakeAll();
     };
     partition.revoke = () => void lose();
@@ -134,13 +145,13 @@ export function createModelBroker(options: ModelBrokerOptions): ModelBroker {
   ): Promise<void> => {
     if (signal.aborted) {
       onLateCommit(who, index);
-      throw lost(index);
+      throw assignmentLost(index);
     }
     const subject = `${index} ${next}`;
     const how = await steps.step(who, { kind: "commit", phase: "before", subject });
     if (how.kind === "fail") throw unavailable();
     const partition = partitionAt(index);
-    if (partition.epoch !== epoch || partition.owner?.who !== who) throw lost(index);
+    if (partition.epoch !== epoch || partition.owner?.who !== who) throw assignmentLost(index);
     onCommit(index, next, partition.owner.who === who);
     partition.committed = next;
     if (how.kind === "lose") throw unavailable();
@@ -163,7 +174,7 @@ export function createModelBroker(options: ModelBrokerOptions): ModelBroker {
   };
 
   return {
-    letters,
+    deadLetters,
     get members() {
       return [...members.keys()];
     },
@@ -228,14 +239,14 @@ export function createModelBroker(options: ModelBrokerOptions): ModelBroker {
       const subject = record.headers["action-key"] ?? "record";
       const how = await steps.step(who, { kind: "publish", phase: "before", subject });
       if (how.kind === "fail") throw unavailable();
-      letters.push(record);
+      deadLetters.push(record);
       if (how.kind === "lose") throw unavailable();
       if (how.kind === "hold") await steps.step(who, { kind: "publish", phase: "after", subject });
     },
   };
 }
 
-function lost(partition: number): ConsumerError {
+function assignmentLost(partition: number): ConsumerError {
   return new ConsumerError("assignment-lost", `${TOPIC}/${partition} belongs to another`);
 }
 

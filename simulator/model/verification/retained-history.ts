@@ -3,63 +3,72 @@ import { FORMATS } from "#consumer/history/base/format.ts";
 import { JOURNAL_HEADER_BYTES, decodeFrames } from "#consumer/history/journal/frames.ts";
 import { decodeSnapshot } from "#consumer/history/snapshot/snapshot.ts";
 import type { MemoryVolume, StoredFile } from "#fixtures/ports/files.ts";
-import type { Violate } from "#simulator/model/judging/invariants.ts";
+import type { Violate } from "./invariants.ts";
 import { DURATIONS } from "#simulator/model/settings.ts";
-import type { Times } from "#simulator/model/times.ts";
+import type { ClusterTimes } from "#simulator/model/cluster/times.ts";
 
-/** Watches journals and generations: what was in one never goes away before its time. */
-export interface Archive {
+/**
+ * Watches journals and generations: an entry never disappears from them before its retention ends.
+ */
+export interface RetainedHistory {
   scan(): void;
-  /** Power was lost: what was not durable may be gone. */
+  /** Forgets what was not durable when power was lost. */
   forgetUnsynced(): void;
-  /** Whether a compactor of a smaller number than this is late. */
+  /** The highest generation. A compactor that writes this number or a smaller one is late. */
   readonly highest: number;
-  /** Whether some journal ever held a `done` of that key: who reads it relies on it. */
-  heardDone(key: string): boolean;
+  /**
+   * Returns true when some journal ever held a `done` of that key, since a process that has read it
+   * relies on it.
+   */
+  hasJournalledDone(key: string): boolean;
 }
 
-/** A writer that wakes turns from a journal that is older than this, and that it has written nothing to. */
+/**
+ * The age at which an empty journal may be deleted. A writer that resumes after a pause does not
+ * use a journal that is older than this and that it has written nothing to.
+ */
 const EMPTY_MS_MAX = DURATIONS.retentionMs / 2;
 
-/** Keys with the time of their end, of one generation or journal. */
+/** The keys of one generation or journal, with the time of their outcome. */
 type Ends = ReadonlyMap<string, number>;
 
-/** `onEntry`: told of everything that comes to stand in a journal. */
-export function createArchive(
+/** Creates the watch. `onEntry` is called with every entry that appears in a journal. */
+export function createRetainedHistory(
   volume: MemoryVolume,
-  { nowMs, latestMs }: Times,
+  { nowMs, latestMs }: ClusterTimes,
   violate: Violate,
   onEntry: (entry: HistoryEntry) => void,
-): Archive {
+): RetainedHistory {
   const generations = new Map<number, { file: StoredFile; ends: Ends }>();
   const journals = new Map<string, StoredFile>();
-  /** When each journal was first there. */
+  /** When each journal was first seen. */
   const madeAtMs = new Map<string, number>();
-  /** Key -> time of its end, by whoever did it. */
+  /** The time of the `done` of each key, whoever wrote it. */
   const done = new Map<string, number>();
-  /** How many entries of each journal. */
-  const heard = new Map<string, number>();
+  /** The number of entries of each journal that were read. */
+  const entriesRead = new Map<string, number>();
   const changes = { snapshot: volume.watch("snapshot"), journal: volume.watch("journal") };
   let highest = 0;
 
   const mayBeForgotten = (atMs: number): boolean =>
     latestMs() + DURATIONS.clockSkewMsMax - atMs > DURATIONS.retentionMs;
 
-  const judgeLost = (from: string, before: Ends, after: Ends): void => {
+  const verifyKept = (from: string, before: Ends, after: Ends): void => {
     for (const [key, atMs] of before) {
-      // Whoever knows that it was done goes by that, though another called it in doubt later.
+      // A process that knows of the `done` relies on it, even when another one declared the attempt
+      // in doubt later.
       if (after.has(key) || mayBeForgotten(Math.min(atMs, done.get(key) ?? atMs))) continue;
-      violate("generations keep the union, and never shrink", `${from} held ${key}`);
+      violate("a generation keeps every entry of the ones before it", `${from} held ${key}`);
     }
   };
 
-  const hear = ({ path, bytes }: StoredFile): void => {
+  const readNewEntries = ({ path, bytes }: StoredFile): void => {
     const { entries } = readJournal(bytes);
-    for (const entry of entries.slice(heard.get(path))) {
+    for (const entry of entries.slice(entriesRead.get(path))) {
       if (entry.outcome === "done") done.set(entry.key, entry.atMs);
       onEntry(entry);
     }
-    heard.set(path, entries.length);
+    entriesRead.set(path, entries.length);
   };
 
   const scanGenerations = (): void => {
@@ -72,7 +81,7 @@ export function createArchive(
       }
       const snapshot = decodeSnapshot(file.bytes, file.path, FORMATS);
       if (snapshot === "damaged") {
-        violate("generations keep the union, and never shrink", `${file.path} is damaged`);
+        violate("a generation keeps every entry of the ones before it", `${file.path} is damaged`);
         continue;
       }
       if (snapshot.retiredAtMs !== undefined) {
@@ -81,17 +90,20 @@ export function createArchive(
         continue;
       }
       if (generations.has(number)) {
-        violate("generations keep the union, and never shrink", `${file.path} changed`);
+        violate("a generation keeps every entry of the ones before it", `${file.path} changed`);
       }
       const ends = endsOf(snapshot.entries());
       const before = generations.get(highest);
-      if (number > highest && before) judgeLost(before.file.path, before.ends, ends);
+      if (number > highest && before) verifyKept(before.file.path, before.ends, ends);
       generations.set(number, { file, ends });
       highest = Math.max(highest, number);
     }
-    // Behind all others: files come in any order.
+    // Retired generations are verified last, since files come in any order.
     for (const number of retired.filter((other) => other >= highest)) {
-      violate("generations keep the union, and never shrink", `generation ${number} is retired`);
+      violate(
+        "a generation keeps every entry of the ones before it",
+        `generation ${number} is retired`,
+      );
     }
   };
 
@@ -99,7 +111,7 @@ export function createArchive(
     const gone = new Map(journals);
     for (const file of volume.files("journal")) {
       gone.delete(file.path);
-      if (journals.get(file.path)?.bytes !== file.bytes) hear(file);
+      if (journals.get(file.path)?.bytes !== file.bytes) readNewEntries(file);
       journals.set(file.path, file);
       if (!madeAtMs.has(file.path)) madeAtMs.set(file.path, nowMs());
     }
@@ -118,7 +130,7 @@ export function createArchive(
         .filter(([, { file }]) => file.durable)
         .map(([number]) => number);
       const kept = generations.get(Math.max(...durableNumbers))?.ends ?? new Map<string, number>();
-      judgeLost(path, ends, kept);
+      verifyKept(path, ends, kept);
     }
   };
 
@@ -126,7 +138,7 @@ export function createArchive(
     get highest() {
       return highest;
     },
-    heardDone: (key) => done.has(key),
+    hasJournalledDone: (key) => done.has(key),
     scan() {
       if (changes.snapshot.take()?.size !== 0) scanGenerations();
       if (changes.journal.take()?.size !== 0) scanJournals();

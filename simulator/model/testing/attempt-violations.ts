@@ -1,5 +1,5 @@
-import type { Invariant } from "#simulator/model/judging/invariants.ts";
-import type { Stories } from "./scene.ts";
+import type { Invariant } from "#simulator/model/verification/invariants.ts";
+import type { BadHistories } from "./test-bed.ts";
 import { DURATIONS, EXECUTION } from "#simulator/model/settings.ts";
 
 const NOT_APPLIED = { outcome: "failed-not-applied" };
@@ -7,8 +7,8 @@ const IN_DOUBT = { outcome: "in-doubt" };
 const REJECTED = { outcome: "rejected" };
 const OLD_MS = DURATIONS.eventAgeMsMax + DURATIONS.clockSkewMsMax;
 
-/** Attempts, claims and outcomes, commits and dead letters, as they must not be. */
-export const BAD_ENDINGS = {
+/** Histories of attempts, claims, outcomes, commits and dead letters that must be refused. */
+export const ATTEMPT_VIOLATIONS = {
   "an attempt is executed at most once": {
     "the same request twice"({ claim, deliver, send }) {
       const planned = deliver();
@@ -16,17 +16,17 @@ export const BAD_ENDINGS = {
       send(planned);
       send(planned);
     },
-    async "once more, after its claim was deleted"({ claim, clock, deliver, outcome, ...scene }) {
+    async "once more, after its claim was deleted"({ claim, clock, deliver, outcome, ...testBed }) {
       const planned = deliver();
       claim(planned);
-      scene.send(planned);
+      testBed.send(planned);
       outcome(planned);
       await clock.advance(OLD_MS);
-      await scene.remove(planned, 1, "claim");
-      await scene.remove(planned, 1, "outcome");
-      scene.step();
+      await testBed.remove(planned, 1, "claim");
+      await testBed.remove(planned, 1, "outcome");
+      testBed.step();
       claim(planned, 1, "another");
-      scene.send(planned, ["another"]);
+      testBed.send(planned, ["another"]);
     },
   },
   "another attempt follows only what was certainly not applied, or is declared idempotent": {
@@ -57,15 +57,15 @@ export const BAD_ENDINGS = {
     },
   },
   "a key has at most one effect, unless it is declared idempotent": {
-    async "two requests that arrive"({ clock, deliver, goAll, step, target }) {
+    async "two requests that arrive"({ clock, deliver, runAll, step, target }) {
       const { key } = deliver();
       void target.send("a.1", key, 1000, () => clock.monotonicMs());
       void target.send("b.2", key, 1000, () => clock.monotonicMs());
-      await goAll();
+      await runAll();
       step();
     },
   },
-  "every execution had been durably claimed with a nonce of its own run": {
+  "every execution was durably claimed with a nonce of its own run": {
     "nothing is claimed": ({ deliver, send }) => send(deliver()),
     "another run claimed it"({ claim, deliver, send }) {
       const planned = deliver();
@@ -78,7 +78,7 @@ export const BAD_ENDINGS = {
       send(planned);
     },
   },
-  "what the next attempt relies on is durable": {
+  "the outcomes of all earlier attempts are durable": {
     async "the outcome before is not"({ claim, deliver, send, undurable }) {
       const planned = deliver();
       await undurable(planned, "outcome", NOT_APPLIED);
@@ -111,7 +111,7 @@ export const BAD_ENDINGS = {
       step();
     },
   },
-  "nobody but its owner ends an attempt, except as in doubt": {
+  "only its owner ends an attempt, except as in doubt": {
     async "not applied, says another"({ claim, clock, deliver, outcome }) {
       const planned = deliver();
       claim(planned);
@@ -119,7 +119,7 @@ export const BAD_ENDINGS = {
       outcome(planned, 1, { ...NOT_APPLIED, nonce: "another" });
     },
   },
-  "an attempt of another is waited for before it is in doubt": {
+  "a process waits for the attempt of another before it declares it in doubt": {
     async "a moment too short"({ claim, clock, deliver, outcome }) {
       const planned = deliver();
       claim(planned);
@@ -127,7 +127,7 @@ export const BAD_ENDINGS = {
       outcome(planned, 1, { ...IN_DOUBT, nonce: "another" });
     },
   },
-  "a claim goes away only when it is settled and past every clock's age": {
+  "a claim is deleted only when its attempt is final and too old by every clock": {
     async "done, and young"({ claim, deliver, outcome, remove, step }) {
       const planned = deliver();
       claim(planned);
@@ -152,105 +152,105 @@ export const BAD_ENDINGS = {
     },
   },
   "the committed offset never passes the first record that is not terminal": {
-    "nothing was done"({ deliver, judge }) {
+    "nothing was done"({ deliver, verifier }) {
       deliver();
-      judge.onCommit(0, 1, true);
+      verifier.onCommit(0, 1, true);
     },
-    "claimed only"({ claim, deliver, judge }) {
+    "claimed only"({ claim, deliver, verifier }) {
       claim(deliver());
-      judge.onCommit(0, 1, true);
+      verifier.onCommit(0, 1, true);
     },
-    async "its outcome is not durable"({ deliver, judge, undurable }) {
+    async "its outcome is not durable"({ deliver, verifier, undurable }) {
       await undurable(deliver(), "outcome", { outcome: "done" });
-      judge.onCommit(0, 1, true);
+      verifier.onCommit(0, 1, true);
     },
-    "another attempt may follow"({ deliver, judge, outcome }) {
+    "another attempt may follow"({ deliver, verifier, outcome }) {
       outcome(deliver(), 1, NOT_APPLIED);
-      judge.onCommit(0, 1, true);
+      verifier.onCommit(0, 1, true);
     },
-    "its dead letter is not out"({ deliver, judge, outcome }) {
+    "its dead letter is not out"({ deliver, verifier, outcome }) {
       outcome(deliver(), 1, IN_DOUBT);
-      judge.onCommit(0, 1, true);
+      verifier.onCommit(0, 1, true);
     },
-    async "only that of an earlier attempt is"({ deliver, judge, letter, outcome }) {
+    async "only that of an earlier attempt is"({ deliver, verifier, deadLetter, outcome }) {
       const planned = deliver();
       outcome(planned, 1, NOT_APPLIED);
-      await letter(planned, 1, "failed-not-applied");
+      await deadLetter(planned, 1, "failed-not-applied");
       outcome(planned, 2, IN_DOUBT);
-      judge.onCommit(0, 1, true);
+      verifier.onCommit(0, 1, true);
     },
-    "that of what cannot be decoded is not out"({ deliverText, judge }) {
+    "that of what cannot be decoded is not out"({ deliverText, verifier }) {
       deliverText("{");
-      judge.onCommit(0, 1, true);
+      verifier.onCommit(0, 1, true);
     },
-    "its end was sent, and nobody heard of it"({ deliver, judge, ledger, outcome }) {
+    "its end was sent, and nobody heard of it"({ deliver, verifier, ledger, outcome }) {
       const planned = deliver();
       ledger.answered(planned.key, { outcome: "done", detail: "200" });
       outcome(planned, 1, IN_DOUBT);
-      judge.onCommit(0, 1, true);
+      verifier.onCommit(0, 1, true);
     },
   },
   "nothing is committed for a partition that is not assigned": {
-    "of another"({ claim, deliver, judge, outcome }) {
+    "of another"({ claim, deliver, verifier, outcome }) {
       const planned = deliver();
       claim(planned);
       outcome(planned);
-      judge.onCommit(0, 1, false);
+      verifier.onCommit(0, 1, false);
     },
-    async "after it was revoked"({ broker, clock, deliver, goAll }) {
+    async "after it was revoked"({ broker, clock, deliver, runAll }) {
       const revoked = Promise.withResolvers<void>();
-      let late: Promise<unknown> | undefined;
+      let lateCommit: Promise<unknown> | undefined;
       deliver();
       broker.join("a.1", clock, async (batch) => {
         batch.assignment.signal.addEventListener("abort", () => {
-          late = batch.commit(1n).catch(() => undefined);
+          lateCommit = batch.commit(1n).catch(() => undefined);
           revoked.resolve();
         });
         await revoked.promise;
       });
       broker.rebalance(["a.1"]);
-      for (let step = 0; step < 2; step += 1) await goAll();
+      for (let step = 0; step < 2; step += 1) await runAll();
       broker.rebalance([undefined]);
-      await goAll();
+      await runAll();
       await revoked.promise;
-      await late;
+      await lateCommit;
     },
   },
   "every dead-letter outcome reaches the dead letter": {
-    "rejected, and silent"({ claim, deliver, judge, outcome }) {
+    "rejected, and silent"({ claim, deliver, verifier, outcome }) {
       const planned = deliver();
       claim(planned);
       outcome(planned, 1, REJECTED);
-      judge.atEnd(false);
+      verifier.onRunEnd(false);
     },
   },
-  "a dead letter says what the file of its attempt says": {
-    async "something else"({ deliver, letter, outcome }) {
+  "a dead letter gives the reason that its outcome file gives": {
+    async "something else"({ deliver, deadLetter, outcome }) {
       const planned = deliver();
       outcome(planned, 1, REJECTED);
-      await letter(planned, 1, "in-doubt");
+      await deadLetter(planned, 1, "in-doubt");
     },
-    async "there is no outcome"({ claim, deliver, letter }) {
+    async "there is no outcome"({ claim, deliver, deadLetter }) {
       const planned = deliver();
       claim(planned);
-      await letter(planned, 1, "in-doubt");
+      await deadLetter(planned, 1, "in-doubt");
     },
-    async "the outcome is not durable"({ deliver, letter, undurable }) {
+    async "the outcome is not durable"({ deliver, deadLetter, undurable }) {
       const planned = deliver();
       await undurable(planned, "outcome", REJECTED);
-      await letter(planned, 1, "rejected");
+      await deadLetter(planned, 1, "rejected");
     },
   },
   "every matched event becomes terminal when faults stop": {
-    "nobody begins it"({ deliver, judge }) {
+    "nobody begins it"({ deliver, verifier }) {
       deliver();
-      judge.atEnd(false);
+      verifier.onRunEnd(false);
     },
-    "done, and not committed"({ claim, deliver, judge, outcome }) {
+    "done, and not committed"({ claim, deliver, verifier, outcome }) {
       const planned = deliver();
       claim(planned);
       outcome(planned);
-      judge.atEnd(false);
+      verifier.onRunEnd(false);
     },
   },
-} as const satisfies Partial<Record<Invariant, Stories>>;
+} as const satisfies Partial<Record<Invariant, BadHistories>>;

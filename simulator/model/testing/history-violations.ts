@@ -1,32 +1,32 @@
 import { createSeededRandom } from "#fixtures/ports/clock.ts";
-import { createFaultyFiles } from "#simulator/model/parts/faulty-files.ts";
-import type { Invariant } from "#simulator/model/judging/invariants.ts";
-import type { ModelPod } from "#simulator/model/parts/pod.ts";
-import { goJudged } from "#simulator/model/schedule/readiness.ts";
-import { judgeRecovery } from "#simulator/model/schedule/recovery.ts";
-import type { Scene, Stories } from "./scene.ts";
+import { createFaultyFiles } from "#simulator/model/cluster/faulty-files.ts";
+import type { Invariant } from "#simulator/model/verification/invariants.ts";
+import type { ModelPod } from "#simulator/model/cluster/pod.ts";
+import { goAndVerifyReadiness } from "#simulator/model/verification/verify-readiness.ts";
+import { verifyRecovery } from "#simulator/model/verification/verify-recovery.ts";
+import type { TestBed, BadHistories } from "./test-bed.ts";
 import { DURATIONS } from "#simulator/model/settings.ts";
-import { GO, type How, type Step } from "#simulator/model/steps.ts";
+import { GO, type StepResult, type Step } from "#simulator/model/cluster/steps.ts";
 
 const VIEW = "automation_action_history.json";
 const REJECTED = { outcome: "rejected" };
-const FAILURE: How = { kind: "fail", code: "EIO" };
+const FAILURE: StepResult = { kind: "fail", code: "EIO" };
 
-/** Sends, readiness, journals, generations and the view, as they must not be. */
-export const BAD_KEEPING = {
-  "the index answers only what is settled": {
-    "done, of a claim"({ claim, deliver, entry, judge, process }) {
+/** Histories of requests, readiness, journals, generations and the view that must be refused. */
+export const HISTORY_VIOLATIONS = {
+  "the index returns only final outcomes": {
+    "done, of a claim"({ claim, deliver, entry, verifier, process }) {
       const planned = deliver();
       claim(planned);
-      judge.onLookup(process, planned.key, entry(planned));
+      verifier.onLookup(process, planned.key, entry(planned));
     },
-    "rejected, without its dead letter"({ deliver, entry, judge, outcome, process }) {
+    "rejected, without its dead letter"({ deliver, entry, verifier, outcome, process }) {
       const planned = deliver();
       outcome(planned, 1, REJECTED);
-      judge.onLookup(process, planned.key, entry(planned, { outcome: "rejected" }));
+      verifier.onLookup(process, planned.key, entry(planned, { outcome: "rejected" }));
     },
   },
-  "a journal holds only what is settled": {
+  "a journal holds only final outcomes": {
     "done, of a claim"({ claim, deliver, entry, journal }) {
       const planned = deliver();
       claim(planned);
@@ -44,7 +44,7 @@ export const BAD_KEEPING = {
       journal("a.log", [{ kind: "entry", ...end }]);
     },
   },
-  "a lost assignment sends nothing": {
+  "a process sends nothing for an assignment that it has lost": {
     "revoked before it is sent"({ claim, deliver, send }) {
       const planned = deliver();
       claim(planned);
@@ -89,13 +89,21 @@ export const BAD_KEEPING = {
     },
   },
   "a storage failure makes the pod unready": {
-    async "the claim cannot be linked, and nobody hears of it"(scene) {
-      const { key } = scene.deliver();
-      await goJudged(scene, failed(scene, "link", `claims/00/${key}.1.claim`), FAILURE);
+    async "the claim cannot be linked, and nobody hears of it"(testBed) {
+      const { key } = testBed.deliver();
+      await goAndVerifyReadiness(
+        testBed,
+        failedStep(testBed, "link", `claims/00/${key}.1.claim`),
+        FAILURE,
+      );
     },
-    async "the outcome cannot be read, and nobody hears of it"(scene) {
-      const { key } = scene.deliver();
-      await goJudged(scene, failed(scene, "read", `claims/00/${key}.1.outcome`), FAILURE);
+    async "the outcome cannot be read, and nobody hears of it"(testBed) {
+      const { key } = testBed.deliver();
+      await goAndVerifyReadiness(
+        testBed,
+        failedStep(testBed, "read", `claims/00/${key}.1.outcome`),
+        FAILURE,
+      );
     },
   },
   "a failed sync is never tried again on the same file": {
@@ -104,14 +112,14 @@ export const BAD_KEEPING = {
         who: "a.1",
         files,
         steps,
-        negatives: new Set(),
+        absentNames: new Set(),
         isEmpty: () => true,
         onNamed: () => undefined,
         mayBeUnlisted: () => false,
         later: () => undefined,
         violated: (rule) => violate(rule, "a.1"),
       });
-      const next = async (how: How) => (await steps.waiting())[0]?.go(how);
+      const next = async (how: StepResult) => (await steps.waiting())[0]?.go(how);
       const created = faulty.createExclusive("file");
       await next(GO);
       const file = await created;
@@ -128,39 +136,39 @@ export const BAD_KEEPING = {
       step();
     },
   },
-  "the contract file shows the end of every key": {
-    "nobody publishes it"({ claim, deliver, judge, outcome }) {
+  "the contract file shows the outcome of every key": {
+    "nobody publishes it"({ claim, deliver, verifier, outcome }) {
       const planned = deliver();
       claim(planned);
       outcome(planned);
-      judge.atEnd(false);
+      verifier.onRunEnd(false);
     },
   },
-  "recovery is idempotent and finds what was settled": {
-    async "it was in a journal, and is in none"(scene) {
-      const planned = scene.deliver();
-      scene.ledger.recorded(scene.entry(planned));
-      await judgeRecovery(scene, createSeededRandom(1));
+  "recovery is idempotent and finds every recorded outcome": {
+    async "it was in a journal, and is in none"(testBed) {
+      const planned = testBed.deliver();
+      testBed.ledger.onRecorded(testBed.entry(planned));
+      await verifyRecovery(testBed, createSeededRandom(1));
     },
   },
   "any prefix of a journal loads": {
-    async "it does not load at all"(scene) {
-      scene.deliver();
-      scene.generation(1, []);
-      const newer = Buffer.from(scene.volume.file("snapshot/1")?.bytes ?? []);
+    async "it does not load at all"(testBed) {
+      testBed.deliver();
+      testBed.generation(1, []);
+      const newer = Buffer.from(testBed.volume.file("snapshot/1")?.bytes ?? []);
       newer.writeUInt32LE(99, 4);
-      scene.volume.put("snapshot/1", newer);
-      await judgeRecovery(scene, createSeededRandom(1));
+      testBed.volume.put("snapshot/1", newer);
+      await verifyRecovery(testBed, createSeededRandom(1));
     },
   },
   "a corrupt record inside a journal raises an alarm": {
-    async "nobody reads it"(scene) {
-      const entry = { kind: "entry", ...scene.entry(scene.deliver()) };
-      scene.journal("a.txt", [entry, entry]);
-      await judgeRecovery(scene, createSeededRandom(1));
+    async "nobody reads it"(testBed) {
+      const entry = { kind: "entry", ...testBed.entry(testBed.deliver()) };
+      testBed.journal("a.txt", [entry, entry]);
+      await verifyRecovery(testBed, createSeededRandom(1));
     },
   },
-  "generations keep the union, and never shrink": {
+  "a generation keeps every entry of the ones before it": {
     "the next one lacks an end"({ deliver, entry, generation }) {
       generation(1, [entry(deliver())]);
       generation(2, []);
@@ -194,21 +202,21 @@ export const BAD_KEEPING = {
       step();
     },
   },
-  "no process ends in an error that nothing explains": {
-    async "a broken start"(scene) {
-      scene.start("a");
-      const [first] = await scene.steps.waiting();
+  "no process ends with an unexplained error": {
+    async "a broken start"(testBed) {
+      testBed.start("a");
+      const [first] = await testBed.steps.waiting();
       first?.fail(new TypeError("broken"));
-      await scene.steps.waiting();
+      await testBed.steps.waiting();
     },
   },
-} as const satisfies Partial<Record<Invariant, Stories>>;
+} as const satisfies Partial<Record<Invariant, BadHistories>>;
 
-/** A step that fails, of a pod that does not say so. */
-function failed({ clock, pods, process }: Scene, operation: "link" | "read", path: string) {
+/** Builds a failed step of a pod that does not become unready. */
+function failedStep({ clock, pods, process }: TestBed, operation: "link" | "read", path: string) {
   const assignment = { topic: "t", partition: 0, epoch: 1, signal: new AbortController().signal };
   const execution = { assignment, nonces: new Set<string>() };
-  const deaf: ModelPod = {
+  const silent: ModelPod = {
     name: "a",
     who: process.who,
     clock,
@@ -220,7 +228,7 @@ function failed({ clock, pods, process }: Scene, operation: "link" | "read", pat
     sweep: async () => undefined,
     stop: () => undefined,
   };
-  pods.set("a", deaf);
+  pods.set("a", silent);
   const what: Step = { kind: "file", phase: "before", operation, subject: path };
   return { who: process.who, what, go: () => undefined, fail: () => undefined };
 }

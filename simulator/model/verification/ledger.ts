@@ -6,29 +6,31 @@ import type { SendResult, SourceRecord } from "#consumer/ports.ts";
 import type { MemoryVolume, StoredFile } from "#fixtures/ports/files.ts";
 import type { Violate } from "./invariants.ts";
 import { DURATIONS, EXECUTION, PIPELINE } from "#simulator/model/settings.ts";
-import type { Times } from "#simulator/model/times.ts";
+import type { ClusterTimes } from "#simulator/model/cluster/times.ts";
 
-/** What is known of one attempt, from its files as they were. */
+/** What is known of one attempt, from its files. */
 export interface AttemptFacts {
   claim: ClaimFacts | undefined;
   outcome: OutcomeFacts | undefined;
-  /** Of a claim that was linked anew after both had been swept. */
-  again?: OutcomeFacts;
+  /** The outcome of a claim that was linked again after both files had been swept. */
+  outcomeAfterSweep?: OutcomeFacts;
 }
 
 interface ClaimFacts {
   readonly nonce: string;
-  /** In true time. */
+  /** The true time at which the claim was first seen. */
   readonly seenMs: number;
   durable: boolean;
 }
 
 export interface OutcomeFacts {
   readonly outcome: string;
-  /** By the clock of who wrote it. */
+  /** The time by the clock of the process that wrote it. */
   readonly atMs: number;
   readonly reason: string;
-  /** Not that of the claim: another process wrote it. */
+  /**
+   * The nonce of the writer. It differs from the claim's when another process wrote the outcome.
+   */
   readonly nonce: string;
   durable: boolean;
 }
@@ -36,37 +38,40 @@ export interface OutcomeFacts {
 export interface KeyFacts {
   readonly planned: PlannedAction;
   readonly partition: number;
-  /** Of the first record that asked for it. */
+  /** The offset of the first record that asked for the action. */
   readonly offset: number;
-  /** From 1. */
+  /** The attempts by number, from 1. */
   readonly attempts: Map<number, AttemptFacts>;
-  /** Attempts that were sent. */
+  /** The numbers of the attempts that were sent. */
   readonly sent: Set<number>;
-  /** Some request was answered so. */
+  /** The outcomes that requests were answered with. */
   readonly answered: Set<string>;
 }
 
 interface RecordFacts {
   readonly record: SourceRecord;
-  /** No key: it can not be decoded, or no rule applies. */
+  /** Empty when the record cannot be decoded or no rule matches. */
   readonly keys: readonly string[];
   readonly undecodable: boolean;
 }
 
-/** Everything that ever happened to the keys of a run. */
+/** Everything that happened to the keys of a run. */
 export interface Ledger {
   readonly keys: ReadonlyMap<string, KeyFacts>;
-  /** Of one partition, in offset order. */
+  /** Returns the records of one partition in offset order. */
   records(partition: number): readonly RecordFacts[];
   add(record: SourceRecord): void;
   answered(key: string, result: SendResult): void;
-  /** A process heard that this end is in its journal, durably. */
-  recorded(entry: HistoryEntry): void;
-  /** The best of what was recorded, of each key. */
-  readonly settled: ReadonlyMap<string, HistoryEntry>;
-  /** Looks at every claim and outcome of the volume. `mayDelete`: whether the files of this attempt may be gone. */
+  /** Called when a process learns that the entry is durable in its journal. */
+  onRecorded(entry: HistoryEntry): void;
+  /** The best recorded entry of each key. */
+  readonly recordedEntries: ReadonlyMap<string, HistoryEntry>;
+  /**
+   * Looks at every claim and outcome on the volume. `mayDelete` tells whether the files of an
+   * attempt may be gone.
+   */
   scan(mayDelete: (key: string, attempt: number) => boolean): void;
-  /** Power was lost: what was not durable may be gone. */
+  /** Forgets what was not durable when power was lost. */
   forgetUnsynced(): void;
 }
 
@@ -80,16 +85,19 @@ interface Seen {
 
 export function createLedger(
   volume: MemoryVolume,
-  { nowMs, latestMs }: Times,
+  { nowMs, latestMs }: ClusterTimes,
   violate: Violate,
 ): Ledger {
   const keys = new Map<string, KeyFacts>();
   const records = new Map<number, RecordFacts[]>();
-  const settled = new Map<string, HistoryEntry>();
-  /** By directory and path. */
+  const recordedEntries = new Map<string, HistoryEntry>();
+  /** The known files by directory and path. */
   const seen = new Map<string, Map<string, Seen>>();
   const watch = volume.watch(CLAIMS);
-  /** Outcomes that were deleted: one that a slow pod writes again without a claim means nothing to anybody. */
+  /**
+   * Paths of deleted outcomes. One that a slow pod writes again without a claim means nothing to
+   * anybody.
+   */
   const deleted = new Set<string>();
 
   const remember = (directory: string, { path }: StoredFile, what: Seen): void => {
@@ -98,7 +106,7 @@ export function createLedger(
     files.set(path, what);
   };
 
-  const learn = (file: StoredFile, directory: string): void => {
+  const addFile = (file: StoredFile, directory: string): void => {
     const [, key = "", number = "", kind] =
       /([0-9a-f]{64})\.(\d+)\.(claim|outcome)$/.exec(file.path) ?? [];
     const facts = keys.get(key);
@@ -123,41 +131,51 @@ export function createLedger(
       const { outcome: end = "", reason = "", atMs = 0 } = value;
       const outcome = { outcome: end, reason, atMs, nonce, durable };
       if (deleted.has(file.path)) {
-        if (isClaimedAgain(file.path, reason)) known.again = outcome;
+        if (isClaimedAgain(file.path, reason)) known.outcomeAfterSweep = outcome;
         remember(directory, file, { file, facts: outcome, forget: () => undefined });
         return;
       }
       known.outcome = outcome;
-      judgeForeign(known, facts, file.path);
+      verifyForeignOutcome(known, facts, file.path);
       const forget = (): void => void (known.outcome = undefined);
       remember(directory, file, { file, facts: outcome, forget });
     }
   };
 
-  /** By a pod that could not tell an absent claim from one it failed to read: it claims, and ends it as too old. */
+  /**
+   * Returns true when a pod claimed the attempt again because it could not tell an absent claim
+   * from one that it failed to read. Such a pod ends the attempt as too old.
+   */
   const isClaimedAgain = (outcomePath: string, reason: string): boolean =>
     reason === "too-old" && volume.file(outcomePath.replace(/outcome$/, "claim")) !== undefined;
 
-  /** What another process than the owner may write: in doubt, once it has waited. */
-  const judgeForeign = ({ claim, outcome }: AttemptFacts, facts: KeyFacts, path: string): void => {
+  /**
+   * Verifies an outcome that a process other than the owner wrote: it must be in doubt, and written
+   * after the wait.
+   */
+  const verifyForeignOutcome = (
+    { claim, outcome }: AttemptFacts,
+    facts: KeyFacts,
+    path: string,
+  ): void => {
     if (!claim || !outcome || outcome.nonce === claim.nonce) return;
     if (outcome.outcome !== "in-doubt") {
-      violate("nobody but its owner ends an attempt, except as in doubt", path);
+      violate("only its owner ends an attempt, except as in doubt", path);
     }
-    // The sweep waits for the end of its age instead.
+    // The sweep waits until the event is too old instead.
     const { startedOnMs } = facts.planned.incident;
     const young = latestMs() - startedOnMs <= DURATIONS.eventAgeMsMax;
     if (young && nowMs() - claim.seenMs < EXECUTION.orphanWaitMs) {
-      violate("an attempt of another is waited for before it is in doubt", path);
+      violate("a process waits for the attempt of another before it declares it in doubt", path);
     }
   };
 
-  /** The number of files that are there. */
-  const look = (directory: string): number => {
+  /** Scans one directory and returns the number of its files. */
+  const scanDirectory = (directory: string): number => {
     let present = 0;
     for (const file of volume.files(directory)) {
       const known = seen.get(directory)?.get(file.path);
-      if (!known) learn(file, directory);
+      if (!known) addFile(file, directory);
       else if (known.file.bytes !== file.bytes && !sameBytes(known.file.bytes, file.bytes)) {
         violate("a claim or an outcome never changes", file.path);
       } else known.facts.durable ||= file.durable !== undefined;
@@ -166,7 +184,7 @@ export function createLedger(
     return present;
   };
 
-  const miss = (
+  const removeMissing = (
     directory: string,
     files: Map<string, Seen>,
     mayDelete: (key: string, attempt: number) => boolean,
@@ -176,7 +194,10 @@ export function createLedger(
       if (paths.has(path)) continue;
       const [, key = "", attempt = ""] = /([0-9a-f]{64})\.(\d+)\./.exec(path) ?? [];
       if (!mayDelete(key, Number(attempt))) {
-        violate("a claim goes away only when it is settled and past every clock's age", path);
+        violate(
+          "a claim is deleted only when its attempt is final and too old by every clock",
+          path,
+        );
       }
       files.delete(path);
       if (path.endsWith(".outcome")) deleted.add(path);
@@ -185,7 +206,7 @@ export function createLedger(
 
   return {
     keys,
-    settled,
+    recordedEntries,
     records: (partition) => records.get(partition) ?? [],
     add(record) {
       const decoded = decode(record, PIPELINE.format);
@@ -220,9 +241,9 @@ export function createLedger(
       });
     },
     answered: (key, { outcome }) => void keys.get(key)?.answered.add(outcome),
-    recorded(entry) {
-      const known = settled.get(entry.key);
-      if (!known || supersedes(entry, known)) settled.set(entry.key, entry);
+    onRecorded(entry) {
+      const known = recordedEntries.get(entry.key);
+      if (!known || supersedes(entry, known)) recordedEntries.set(entry.key, entry);
     },
     scan(mayDelete) {
       const changed = watch.take();
@@ -232,11 +253,11 @@ export function createLedger(
         ? new Set([...seen.keys(), ...directoriesOf(volume)])
         : changed;
       const present = new Map<string, number>();
-      for (const directory of directories) present.set(directory, look(directory));
-      // Behind all others: what went away is judged by all that is there.
+      for (const directory of directories) present.set(directory, scanDirectory(directory));
+      // Missing files are handled last, when everything that is there is known.
       for (const [directory, count] of present) {
         const files = seen.get(directory);
-        if (files && files.size !== count) miss(directory, files, mayDelete);
+        if (files && files.size !== count) removeMissing(directory, files, mayDelete);
       }
     },
     forgetUnsynced() {
@@ -254,7 +275,7 @@ export function createLedger(
   };
 }
 
-/** Directories that hold files of claims now. */
+/** Returns the directories that hold claim files now. */
 function directoriesOf(volume: MemoryVolume): Set<string> {
   return new Set([...volume.files(CLAIMS)].map(({ path }) => posix.dirname(path)));
 }

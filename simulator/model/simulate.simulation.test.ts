@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import { expect, test } from "vitest";
-import { createCounts } from "#simulator/model/counts.ts";
-import { simulate, stepsOf } from "#simulator/model/simulate.ts";
+import { createCounts } from "./counts.ts";
+import { simulate, stepsOf } from "./simulate.ts";
 
 const RUNS = 250;
 const SEED = 1;
 
-/** A run that never meets what it is about proves nothing. */
+/** Counts that must not stay 0, since a run that never meets a fault proves nothing about it. */
 const NEEDED = [
   ["faults", "EIO"],
   ["faults", "ENOSPC"],
@@ -39,7 +39,7 @@ const NEEDED = [
 ] as const;
 
 test(
-  "whatever breaks in whatever order, every invariant holds after every step",
+  "every invariant holds after every step, whatever fails in whatever order",
   { timeout: 180_000 },
   async () => {
     const counts = createCounts();
@@ -68,7 +68,7 @@ test("the same seed is the same run", async () => {
   expect(await simulate(12)).not.toEqual(one);
 });
 
-test("a step that is left out changes nothing that the others draw", async () => {
+test("a step that is left out changes no draw of the others", async () => {
   const seed = 11;
   const all = await simulate(seed);
   expect(all.steps).toEqual(Array.from({ length: stepsOf(seed) }, (_, index) => index + 1));
@@ -81,14 +81,15 @@ test("a step that is left out changes nothing that the others draw", async () =>
     const { steps: played, trace } = await simulate(seed, { steps });
     expect(played).toEqual(steps);
     expect(trace.some((line) => line.includes(`step ${number}:`))).toBe(false);
-    // Whoever has waited longest goes on instead: now and then that is what the step was about to do.
+    // The process that has waited longest continues instead, which now and then is what the step
+    // was about to do.
     const instead = trace.map((line) => line.replace(/step \d+: /, ""));
     if (isDeepStrictEqual(instead, whatHappens)) same += 1;
   }
   expect(same).toBeGreaterThan(0);
 });
 
-test("without any step nothing is published, and the run comes to its end", async () => {
+test("a run without any step publishes nothing and ends", async () => {
   const { steps, trace, violations } = await simulate(11, { steps: [] });
   expect(steps).toEqual([]);
   expect(violations).toEqual([]);

@@ -1,7 +1,7 @@
 import type { SendResult } from "#consumer/ports.ts";
-import type { ModelSteps } from "#simulator/model/steps.ts";
+import type { ModelSteps } from "./steps.ts";
 
-/** What the far side does with a request. */
+/** The endpoint's reply to a request, and whether the request had its effect. */
 export interface Answer {
   readonly result: SendResult;
   readonly applied: boolean;
@@ -17,45 +17,50 @@ export const ANSWERS: readonly Answer[] = [
 
 const IN_DOUBT: SendResult = { outcome: "in-doubt", detail: "no reply in time" };
 
-export interface ModelTarget {
-  /** One request of one process. `deadlineMs` from now, on `monotonicMs`. */
+export interface ModelEndpoint {
+  /**
+   * Sends one request of one process. `deadlineMs` counts from now on the process's monotonic
+   * clock.
+   */
   send(
     who: string,
     key: string,
     deadlineMs: number,
     monotonicMs: () => number,
   ): Promise<SendResult>;
-  /** Effects that a key had. */
+  /** Returns the number of effects that a key had. */
   effects(key: string): number;
-  /** Grows with every effect. */
-  readonly effectsTotal: number;
+  /** The number of effects of all keys. */
+  readonly effectCount: number;
 }
 
-export interface ModelTargetOptions {
+export interface ModelEndpointOptions {
   readonly steps: ModelSteps;
   readonly answer: (key: string) => Answer;
   readonly later: (effect: () => Promise<unknown>) => void;
   readonly onAnswer: (key: string, result: SendResult) => void;
 }
 
-/** An endpoint with a ledger of its effects; it knows nothing of idempotency. */
-export function createModelTarget({
+/**
+ * Creates an action endpoint that counts the effects of each key and knows nothing of idempotency.
+ */
+export function createModelEndpoint({
   steps,
   answer,
   later,
   onAnswer,
-}: ModelTargetOptions): ModelTarget {
+}: ModelEndpointOptions): ModelEndpoint {
   const ledger = new Map<string, number>();
-  let effectsTotal = 0;
+  let effectCount = 0;
   const apply = (key: string, { applied }: Answer): void => {
     if (!applied) return;
     ledger.set(key, (ledger.get(key) ?? 0) + 1);
-    effectsTotal += 1;
+    effectCount += 1;
   };
   return {
     effects: (key) => ledger.get(key) ?? 0,
-    get effectsTotal() {
-      return effectsTotal;
+    get effectCount() {
+      return effectCount;
     },
     async send(who, key, deadlineMs, monotonicMs) {
       const endMs = monotonicMs() + deadlineMs;

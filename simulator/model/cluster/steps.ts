@@ -1,43 +1,49 @@
 import type { FileOperation } from "#fixtures/ports/files.ts";
 import type { Steps } from "#fixtures/ports/interleaving.ts";
 
-/** What a pod stands in front of. `after`: the effect is there, and its reply on the way. */
+/**
+ * The next operation of a pod. In the phase `after` it has had its effect, and only its reply is
+ * missing.
+ */
 export interface Step {
   readonly kind: "file" | "send" | "publish" | "commit" | "fetch" | "notice";
   readonly phase: "before" | "after";
-  /** Of a file only. */
+  /** The file operation, when `kind` is `file`. */
   readonly operation?: FileOperation;
-  /** Path, key, or partition and offset. */
+  /** The path, the key, or the partition and offset. */
   readonly subject: string;
-  /** What a written file is for, as far as its bytes tell. */
+  /** What a written file is for, as far as its bytes show. */
   readonly purpose?: Purpose;
-  /** Of an append: so many. */
+  /** The number of bytes of an append. */
   readonly bytes?: number;
 }
 
 export type Purpose = "claim" | "outcome" | "horizon" | "view" | "journal" | "snapshot" | "other";
 
-/** How a step goes. */
-export type How =
+/** The result of a step. */
+export type StepResult =
   | { readonly kind: "go" }
-  /** It has its effect; the reply is a step of its own. */
+  /** The step has its effect; its reply is a step of its own. */
   | { readonly kind: "hold" }
-  /** It fails without an effect. */
+  /** The step fails without an effect. */
   | { readonly kind: "fail"; readonly code: string }
-  /** It has its effect, and fails: a lost reply. */
+  /** The step has its effect, and fails because its reply is lost. */
   | { readonly kind: "lose"; readonly code: string }
-  /** So many bytes of an append are written, then it fails. */
+  /** The first `bytes` bytes of an append are written, then it fails. */
   | { readonly kind: "tear"; readonly code: string; readonly bytes: number }
-  /** It fails now, and has its effect later. */
+  /** The step fails now, and has its effect later. */
   | { readonly kind: "delay"; readonly code: string }
-  /** A cache says that there is no such file; of a listing, it lacks fresh names. */
+  /** A cache answers that there is no such file; a listing lacks new names. */
   | { readonly kind: "stale" };
 
-export const GO: How = { kind: "go" };
+export const GO: StepResult = { kind: "go" };
 
-export type ModelSteps = Steps<Step, How>;
+export type ModelSteps = Steps<Step, StepResult>;
 
-/** The same for the same step of the same machine in runs that differ in other steps: names of temporary files are random. */
+/**
+ * Returns a name that is equal for the same step of the same machine in runs whose other steps
+ * differ. Names of temporary files are random and therefore left out.
+ */
 export function nameOfStep(machine: string, { kind, phase, operation, subject }: Step): string {
   const place = subject.startsWith("temporary/") ? "temporary" : subject;
   return `${machine} ${phase} ${operation ?? kind} ${place}`;

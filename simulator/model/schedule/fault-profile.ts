@@ -1,8 +1,8 @@
 import type { CrashPoint } from "./crash-points.ts";
 import type { StepRandom } from "#simulator/model/step-random.ts";
 
-/** What may happen beside the steps, and how often in relation to each other. */
-const EVENTS = {
+/** Events that may happen between the steps, with their relative frequency. */
+const EVENT_WEIGHTS = {
   produce: 8,
   republish: 2,
   crash: 2,
@@ -27,7 +27,7 @@ const EVENTS = {
   "limit raised": 1,
 } as const;
 
-export type Event = keyof typeof EVENTS;
+export type Event = keyof typeof EVENT_WEIGHTS;
 
 const EVENT_NAMES: readonly Event[] = [
   "produce",
@@ -54,10 +54,13 @@ const EVENT_NAMES: readonly Event[] = [
   "limit raised",
 ];
 
-/** What brings back what others took away. */
+/** Events that every run has, since they bring back what others took away. */
 const ALWAYS: ReadonlySet<Event> = new Set(["restart", "resume", "produce", "rebalance"]);
 
-/** A crash is likelier where few steps are and much depends on each: times the rate of the run. */
+/**
+ * Factors for the crash rate of the run. A crash is likelier where steps are few and much depends
+ * on each.
+ */
 const CRASH_WEIGHTS: Readonly<Record<CrashPoint, number>> = {
   "temporary half-written": 3,
   "written unsynced": 2,
@@ -80,33 +83,36 @@ const CRASH_WEIGHTS: Readonly<Record<CrashPoint, number>> = {
   "horizon named unsynced": 20,
 };
 
-/** How a run is disturbed: some runs have much of a few things, since all at once hide each other. */
-export interface Weather {
+/**
+ * How often each fault and event occurs in a run. Each run has much of a few kinds, since all kinds
+ * at once hide each other.
+ */
+export interface FaultProfile {
   readonly faultRate: number;
   readonly holdRate: number;
   readonly eventRate: number;
-  /** Of owners, in front of a send or of their outcome. */
-  readonly sleepRate: number;
-  /** What happens next beside the steps. */
-  event(draws: StepRandom): Event;
-  /** Whether a process dies that stands there. */
-  crashesAt(points: readonly CrashPoint[], draws: StepRandom): boolean;
+  /** The probability that an owner is paused before a request or before its outcome. */
+  readonly ownerPauseRate: number;
+  /** Draws the next event between the steps. */
+  event(random: StepRandom): Event;
+  /** Decides whether a process dies at these crash points. */
+  crashesAt(points: readonly CrashPoint[], random: StepRandom): boolean;
 }
 
-/** `draws`: those of the whole run. */
-export function createWeather(draws: StepRandom): Weather {
-  const pick = <T>(values: readonly [T, ...T[]]): T => draws.pick(values) ?? values[0];
+/** Draws a profile from `random`, the generator of the whole run. */
+export function createFaultProfile(random: StepRandom): FaultProfile {
+  const pick = <T>(values: readonly [T, ...T[]]): T => random.pick(values) ?? values[0];
   const crashRate = pick([0, 0.003, 0.01, 0.02]);
-  // Between a quarter of it and six times as often.
-  const events = EVENT_NAMES.filter((name) => ALWAYS.has(name) || draws.next() < 0.75).map(
-    (name) => [name, EVENTS[name] * 0.25 * 24 ** draws.next()] as const,
+  // The weight varies between a quarter and six times the usual one.
+  const events = EVENT_NAMES.filter((name) => ALWAYS.has(name) || random.next() < 0.75).map(
+    (name) => [name, EVENT_WEIGHTS[name] * 0.25 * 24 ** random.next()] as const,
   );
   const total = events.reduce((sum, [, weight]) => sum + weight, 0);
   return {
     faultRate: pick([0, 0.01, 0.03, 0.1]),
     holdRate: pick([0.02, 0.1, 0.3]),
     eventRate: pick([0.01, 0.03, 0.08]),
-    sleepRate: pick([0, 0.1, 0.4]),
+    ownerPauseRate: pick([0, 0.1, 0.4]),
     event(own) {
       let left = own.next() * total;
       for (const [name, weight] of events) {

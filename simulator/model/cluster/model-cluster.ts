@@ -2,84 +2,89 @@ import { createManualClock, createSeededRandom } from "#fixtures/ports/clock.ts"
 import { createMemoryVolume, type Fate } from "#fixtures/ports/files.ts";
 import { type Waiting, createSteps } from "#fixtures/ports/interleaving.ts";
 import { createPromiseRest } from "#fixtures/ports/turns.ts";
-import { createArchive } from "./parts/archive.ts";
-import { createModelBroker } from "./parts/broker.ts";
-import { type Counts, createCounts } from "./counts.ts";
-import { createCrashPoints } from "./schedule/crash-points.ts";
-import { createFaultyFiles } from "./parts/faulty-files.ts";
-import type { Invariant } from "./judging/invariants.ts";
-import { createJudge } from "./judging/judge.ts";
-import { createLedger } from "./judging/ledger.ts";
-import { type ModelPod, startModelPod } from "./parts/pod.ts";
-import { hash } from "./step-random.ts";
-import { AGE_LIMITS, HORIZON, RAISED_AGE_LIMITS } from "./settings.ts";
-import type { How, Step } from "./steps.ts";
-import { createTimes } from "./times.ts";
-import { type Answer, createModelTarget } from "./parts/action-endpoint.ts";
+import { createRetainedHistory } from "#simulator/model/verification/retained-history.ts";
+import { createModelBroker } from "./broker.ts";
+import { type Counts, createCounts } from "#simulator/model/counts.ts";
+import { createCrashPoints } from "#simulator/model/schedule/crash-points.ts";
+import { createFaultyFiles } from "./faulty-files.ts";
+import type { Invariant } from "#simulator/model/verification/invariants.ts";
+import { createVerifier } from "#simulator/model/verification/verifier.ts";
+import { createLedger } from "#simulator/model/verification/ledger.ts";
+import { type ModelPod, startModelPod } from "./pod.ts";
+import { hash } from "#simulator/model/step-random.ts";
+import { AGE_LIMITS, HORIZON, RAISED_AGE_LIMITS } from "#simulator/model/settings.ts";
+import type { StepResult, Step } from "./steps.ts";
+import { createClusterTimes } from "./times.ts";
+import { type Answer, createModelEndpoint } from "./action-endpoint.ts";
 
 export interface Violation {
   readonly invariant: Invariant;
   readonly detail: string;
 }
 
-export type Model = ReturnType<typeof createModel>;
+export type ModelCluster = ReturnType<typeof createModelCluster>;
 
-export interface ModelOptions {
+export interface ModelClusterOptions {
   readonly seed: number;
   readonly partitions: number;
   readonly answer: (key: string) => Answer;
   readonly batchSize: (partition: number) => number;
 }
 
-/** Machines, pods, one volume, one broker and one target, in virtual time; nothing moves by itself. */
-export function createModel({ seed, partitions, answer, batchSize }: ModelOptions) {
+/**
+ * Creates machines, pods, one volume, one broker and one action endpoint in virtual time. Nothing
+ * moves by itself.
+ */
+export function createModelCluster({ seed, partitions, answer, batchSize }: ModelClusterOptions) {
   const rest = createPromiseRest();
   const clock = createManualClock({ rest });
-  const times = createTimes(clock);
+  const times = createClusterTimes(clock);
   const volume = createMemoryVolume({ clock: { wallMs: () => times.shownMs() } });
-  const steps = createSteps<Step, How>(rest);
+  const steps = createSteps<Step, StepResult>(rest);
   const counts: Counts = createCounts();
   const violations: Violation[] = [];
   const violate = (invariant: Invariant, detail: string): void => {
     violations.push({ invariant, detail });
   };
-  /** Requests that are still on their way. */
-  const late: (() => Promise<unknown>)[] = [];
-  const later = (effect: () => Promise<unknown>): void => void late.push(effect);
+  /** Effects of requests that have not arrived yet. */
+  const lateRequests: (() => Promise<unknown>)[] = [];
+  const later = (effect: () => Promise<unknown>): void => void lateRequests.push(effect);
   const pods = new Map<string, ModelPod>();
-  const negatives = new Map<string, Set<string>>();
+  const absentNames = new Map<string, Set<string>>();
   const skews = new Map<string, number>();
-  /** When a name of a horizon file was made, and by which machine. */
+  /** When each name in the horizon directory was created, and by which machine. */
   const named = new Map<string, { readonly atMs: number; readonly machine: string }>();
   let limits = AGE_LIMITS;
-  /** How many each machine has had. */
+  /** The number of processes that each machine has had. */
   const processes = new Map<string, number>();
   let judged = 0;
 
   const ledger = createLedger(volume, times, violate);
-  const archive = createArchive(volume, times, violate, (entry) => judge.onJournalled(entry));
-  const points = createCrashPoints(() => archive.highest);
+  const retained = createRetainedHistory(volume, times, violate, (entry) =>
+    verifier.onJournalled(entry),
+  );
+  const points = createCrashPoints(() => retained.highest);
   const broker = createModelBroker({
     partitions,
     steps,
     batchSize,
     onCommit: (partition, next, own) => {
       counts.add("work", "commits");
-      judge.onCommit(partition, next, own);
+      verifier.onCommit(partition, next, own);
     },
     onLateCommit: (who, partition) =>
       violate("nothing is committed for a partition that is not assigned", `${who}: ${partition}`),
   });
-  const target = createModelTarget({
+  const target = createModelEndpoint({
     steps,
     answer,
     later,
     onAnswer: (key, result) => ledger.answered(key, result),
   });
-  const judge = createJudge({
+  const verifier = createVerifier({
     volume,
     ledger,
-    archive,
+    retained,
     broker: () => broker,
     target: () => target,
     times,
@@ -87,54 +92,56 @@ export function createModel({ seed, partitions, answer, batchSize }: ModelOption
     violate,
   });
 
-  const model = {
+  const cluster = {
     clock,
     times,
     volume,
     steps,
     counts,
     violations,
-    late,
+    lateRequests,
     pods,
     skews,
-    negatives,
+    absentNames,
     broker,
     target,
-    judge,
+    verifier,
     ledger,
-    archive,
+    retained,
     violate,
     get limits() {
       return limits;
     },
-    /** Of the processes that start from now on. */
+    /** Raises the age limits of the processes that start from now on. */
     raiseLimits(): void {
       limits = RAISED_AGE_LIMITS;
     },
-    /** Lets a step happen. */
-    go(entry: Waiting<Step, How>, how: How): void {
+    /** Lets a step continue with the given result. */
+    go(entry: Waiting<Step, StepResult>, how: StepResult): void {
       points.follow(entry, how);
       entry.go(how);
     },
-    /** What follows from a step that has its effect, for the crash points alone. */
-    follow: (entry: Waiting<Step, How>) => points.follow(entry, { kind: "hold" }),
-    /** Where a process stands that dies now, at this step or inside it. */
-    crashPoints: ({ who, what }: Waiting<Step, How>, inside: boolean) =>
+    /** Records that a step had its effect, for the crash points alone. */
+    follow: (entry: Waiting<Step, StepResult>) => points.follow(entry, { kind: "hold" }),
+    /**
+     * Returns the crash points of a process that dies at this step or, with `inside`, during it.
+     */
+    crashPoints: ({ who, what }: Waiting<Step, StepResult>, inside: boolean) =>
       points.at(who, what, inside),
-    /** Judges what has happened. */
+    /** Verifies the invariants when something has changed on the volume. */
     afterStep(): void {
       if (volume.changes === judged) return;
       judged = volume.changes;
-      judge.afterStep();
-      archive.scan();
+      verifier.afterStep();
+      retained.scan();
     },
-    /** A process on the machine `name`, which has none. */
+    /** Starts a process on the machine `name`, which must not have one. */
     start(name: string): ModelPod {
       const number = (processes.get(name) ?? 0) + 1;
       processes.set(name, number);
       const who = `${name}.${number}`;
-      const known = negatives.get(name) ?? new Set();
-      negatives.set(name, known);
+      const known = absentNames.get(name) ?? new Set();
+      absentNames.set(name, known);
       counts.add("work", "processes");
       const pod = startModelPod({
         name,
@@ -157,7 +164,7 @@ export function createModel({ seed, partitions, answer, batchSize }: ModelOption
           files: volume.mount(),
           isEmpty: (path) => volume.files(path)[Symbol.iterator]().next().done === true,
           steps,
-          negatives: known,
+          absentNames: known,
           onNamed: (path) => void named.set(path, { atMs: clock.monotonicMs(), machine: name }),
           mayBeUnlisted(path) {
             const made = named.get(path);
@@ -170,21 +177,24 @@ export function createModel({ seed, partitions, answer, batchSize }: ModelOption
         observer: {
           onSend(sender, planned, execution) {
             counts.add("sends", "requests");
-            judge.onSend(sender, planned, execution);
+            verifier.onSend(sender, planned, execution);
           },
-          onLookup: (asked, key, entry) => judge.onLookup(asked, key, entry),
-          onRecorded: (entry) => ledger.recorded(entry),
-          onFatal: (failed, error) =>
+          onLookup: (asked, key, entry) => verifier.onLookup(asked, key, entry),
+          onRecorded: (entry) => ledger.onRecorded(entry),
+          onFatal: (failedStep, error) =>
             violate(
-              "no process ends in an error that nothing explains",
-              `${failed.who}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+              "no process ends with an unexplained error",
+              `${failedStep.who}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
             ),
         },
       });
       pods.set(name, pod);
       return pod;
     },
-    /** SIGKILL, or the machine is gone. The group notices when `broker.leave` is called. */
+    /**
+     * Ends the process at once, as SIGKILL or the loss of its machine does. The group notices only
+     * when `broker.leave` is called.
+     */
     kill(name: string): void {
       const pod = pods.get(name);
       if (!pod) return;
@@ -192,12 +202,12 @@ export function createModel({ seed, partitions, answer, batchSize }: ModelOption
       pods.delete(name);
     },
     losePower(fate?: Fate): void {
-      for (const name of pods.keys()) model.kill(name);
-      late.length = 0;
+      for (const name of pods.keys()) cluster.kill(name);
+      lateRequests.length = 0;
       volume.losePower(fate);
       ledger.forgetUnsynced();
-      archive.forgetUnsynced();
+      retained.forgetUnsynced();
     },
   };
-  return model;
+  return cluster;
 }

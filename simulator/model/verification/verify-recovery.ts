@@ -4,43 +4,51 @@ import { JOURNAL_HEADER_BYTES, decodeFrames } from "#consumer/history/journal/fr
 import { openHistory } from "#consumer/history/history.ts";
 import type { Clock, Metrics, Random } from "#consumer/ports.ts";
 import { type MemoryVolume, type StoredFile, createMemoryVolume } from "#fixtures/ports/files.ts";
-import { SILENT_LOG, SILENT_METRICS } from "#simulator/model/parts/observers.ts";
+import { SILENT_LOG, SILENT_METRICS } from "#simulator/model/cluster/silent-observers.ts";
 import { DURATIONS } from "#simulator/model/settings.ts";
-import type { Model } from "#simulator/model/model.ts";
+import type { ModelCluster } from "#simulator/model/cluster/model-cluster.ts";
 
-/** What a pod that starts on a volume knows to be settled and is within retention, and whether it raised an alarm about a record. */
+/**
+ * The entries within retention that a pod finds when it starts, and whether it raised an alarm
+ * about a record.
+ */
 interface Recovered {
-  readonly settled: ReadonlyMap<string, HistoryEntry>;
+  readonly entries: ReadonlyMap<string, HistoryEntry>;
   readonly alarmed: boolean;
 }
 
 /**
- * Opens what a run left: twice, with one journal cut off anywhere, and with one record damaged. A pod that starts finds
- * the same each time, never more than there is, and all that is not damaged.
+ * Opens the volume that a run left: twice as it is, once with a truncated journal and once with a
+ * damaged record. A pod that starts must find the same entries each time, never more than there
+ * are, and all that are not damaged.
  */
-export async function judgeRecovery(model: Model, random: Random): Promise<void> {
-  const { clock, counts, ledger, times, violate, volume } = model;
+export async function verifyRecovery(cluster: ModelCluster, random: Random): Promise<void> {
+  const { clock, counts, ledger, times, violate, volume } = cluster;
   const below = (limit: number): number => Math.floor(random.next() * limit);
   try {
-    const before = await recover(copyOf(volume, clock), model, random);
-    const first = await recover(volume, model, random);
-    const second = await recover(volume, model, random);
-    const same = [first, second].every(({ settled }) => isDeepStrictEqual(settled, before.settled));
+    const before = await recover(copyOf(volume, clock), cluster, random);
+    const first = await recover(volume, cluster, random);
+    const second = await recover(volume, cluster, random);
+    const same = [first, second].every(({ entries }) => isDeepStrictEqual(entries, before.entries));
     if (!same) {
-      const sizes = [before, first, second].map(({ settled }) => settled.size);
-      violate("recovery is idempotent and finds what was settled", `${sizes.join(", ")} keys`);
+      const sizes = [before, first, second].map(({ entries }) => entries.size);
+      violate(
+        "recovery is idempotent and finds every recorded outcome",
+        `${sizes.join(", ")} keys`,
+      );
     }
-    for (const [key, entry] of ledger.settled) {
+    for (const [key, entry] of ledger.recordedEntries) {
       const kept = isKept(entry, times.latestMs() + DURATIONS.clockSkewMsMax);
-      const found = before.settled.get(key);
+      const found = before.entries.get(key);
       if (!kept || !isSettled(entry) || (found && !supersedes(entry, found))) continue;
-      violate("recovery is idempotent and finds what was settled", `${key} was recorded`);
+      violate("recovery is idempotent and finds every recorded outcome", `${key} was recorded`);
     }
 
-    // Its best end may be past retention, and a lesser one, which a part of the journals shows, not yet.
+    // The best entry may be past retention while a lesser one, which a part of the journals still
+    // holds, is not.
     const isKnown = (key: string): boolean => {
-      const best = ledger.settled.get(key);
-      return before.settled.has(key) || (best !== undefined && !isKept(best, times.latestMs()));
+      const best = ledger.recordedEntries.get(key);
+      return before.entries.has(key) || (best !== undefined && !isKept(best, times.latestMs()));
     };
 
     const journals = [...volume.files("journal")];
@@ -48,20 +56,20 @@ export async function judgeRecovery(model: Model, random: Random): Promise<void>
     if (!cut) return;
     const shortened = copyOf(volume, clock);
     shortened.put(cut.path, cut.bytes.subarray(0, below(cut.bytes.length)));
-    const prefix = await recover(shortened, model, random);
+    const truncatedResult = await recover(shortened, cluster, random);
     counts.add("checks", "prefix of a journal");
-    for (const key of prefix.settled.keys()) {
+    for (const key of truncatedResult.entries.keys()) {
       if (!isKnown(key)) violate("any prefix of a journal loads", `${cut.path}: ${key}`);
     }
 
     const damaged = journals.map((file) => damage(file, below)).find((file) => file);
     if (!damaged) return;
-    const hurt = copyOf(volume, clock);
-    hurt.put(damaged.path, damaged.bytes);
-    const { alarmed, settled } = await recover(hurt, model, random);
+    const corrupted = copyOf(volume, clock);
+    corrupted.put(damaged.path, damaged.bytes);
+    const { alarmed, entries } = await recover(corrupted, cluster, random);
     counts.add("checks", "corrupt record");
-    const lost = [...before.settled.keys()].filter((key) => !settled.has(key));
-    const known = [...settled.keys()].every(isKnown);
+    const lost = [...before.entries.keys()].filter((key) => !entries.has(key));
+    const known = [...entries.keys()].every(isKnown);
     if (!alarmed || !known || lost.some((key) => key !== damaged.key)) {
       const detail = `${damaged.path}: alarm ${alarmed}, lost ${lost.join(", ")}`;
       violate("a corrupt record inside a journal raises an alarm", detail);
@@ -71,10 +79,10 @@ export async function judgeRecovery(model: Model, random: Random): Promise<void>
   }
 }
 
-/** A pod starts, looks around and stops. */
+/** Starts a history on the volume, reads every key and closes it. */
 async function recover(
   volume: MemoryVolume,
-  { clock, ledger }: Model,
+  { clock, ledger }: ModelCluster,
   random: Random,
 ): Promise<Recovered> {
   let alarmed = false;
@@ -98,19 +106,22 @@ async function recover(
     },
   });
   await history.close();
-  const settled = new Map<string, HistoryEntry>();
+  const entries = new Map<string, HistoryEntry>();
   for (const key of ledger.keys.keys()) {
     const entry = history.lookup(key);
-    if (entry && isKept(entry, clock.wallMs())) settled.set(key, entry);
+    if (entry && isKept(entry, clock.wallMs())) entries.set(key, entry);
   }
-  return { settled, alarmed };
+  return { entries, alarmed };
 }
 
 function isKept({ atMs, startedOnMs }: HistoryEntry, nowMs: number): boolean {
   return nowMs - Math.max(atMs, startedOnMs) <= DURATIONS.retentionMs;
 }
 
-/** One byte of one record is another; not of the last one, which would be a torn tail. `key`: of that record. */
+/**
+ * Changes one byte of one record, but not of the last one, which would look like a torn tail. `key`
+ * is that of the record.
+ */
 function damage(
   { path, bytes }: StoredFile,
   below: (limit: number) => number,
