@@ -201,6 +201,12 @@ export interface Identity {
   readonly notAfterMs: number;
 }
 
+/** The SASL user name and password that the broker expects. */
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+}
+
 export interface IdentitySource {
   /** Throws "identity-unusable". */
   current(): Promise<Identity>;
@@ -311,3 +317,45 @@ export type GaugeName = "lag" | "lanes" | "history_entries" | "standstill";
 export type DependencyState =
   | { readonly ready: true }
   | { readonly ready: false; readonly reason: string };
+
+// -------------------------------------------------------------------------------------------- health
+
+/** What a pod depends on and must have before it may work. */
+export type Dependency = "identity" | "secrets" | "history" | "broker";
+
+/** The states of the process, in their order. */
+export type ProcessState = "starting" | "running" | "draining" | "stopped";
+
+/** What /livez shows. */
+export interface LivenessReport {
+  /** True unless the process has been in its state for longer than the deadline of that state. */
+  readonly alive: boolean;
+  readonly state: ProcessState;
+  /** The time spent in this state, in milliseconds. */
+  readonly stateAgeMs: number;
+}
+
+/** What /readyz shows. */
+export interface ReadinessReport {
+  /** True when the state is "running" and every dependency is ready. */
+  readonly ready: boolean;
+  readonly state: ProcessState;
+  /** One line for a person: empty when ready, otherwise every reason, in the order in which to mend them. */
+  readonly reason: string;
+  readonly dependencies: Readonly<Record<Dependency, DependencyState>>;
+}
+
+/** Called at every request to /livez and /readyz; both return at once and never throw. */
+export interface HealthReports {
+  liveness(): LivenessReport;
+  readiness(): ReadinessReport;
+}
+
+/** Serves /livez, /readyz (200, or 503 with the report as JSON) and /metrics. */
+export interface HealthServer {
+  /**
+   * Listens at the configured host and port; disposing the result closes the server. Rejects with
+   * "bad-configuration" when the port is taken.
+   */
+  serve(reports: HealthReports): Promise<AsyncDisposable>;
+}

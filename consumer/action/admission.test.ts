@@ -41,8 +41,8 @@ function another(id: string, action = PLANNED.action): typeof PLANNED {
 test("a manual action is claimed and not sent; its dead letter says what would have been", async () => {
   const scene = createExecutionScene(DONE);
   await using pod = await scene.start("a");
-  const settled = await scene.clock.runUntil(pod.execute({ ...PLANNED, manual: true }));
-  expect(settled).toMatchObject({ outcome: "rejected", attempt: 1 });
+  const result = await scene.clock.runUntil(pod.execute({ ...PLANNED, manual: true }));
+  expect(result).toMatchObject({ outcome: "rejected", attempt: 1 });
   expect(scene.sender.sends).toEqual([]);
   expect(scene.file("outcome")).toMatchObject({
     outcome: "rejected",
@@ -76,8 +76,8 @@ test("an action that could not be filled is sent once a person permits it and it
   const rejected = { ...unfilled, rejection: rejection("rejected", "url", "missing") };
   await using pod = await scene.start("a");
   for (let delivery = 0; delivery < 3; delivery += 1) {
-    const settled = await scene.clock.runUntil(pod.execute(rejected));
-    expect(settled).toMatchObject({ outcome: "rejected", attempt: 1 });
+    const result = await scene.clock.runUntil(pod.execute(rejected));
+    expect(result).toMatchObject({ outcome: "rejected", attempt: 1 });
   }
   // The rule was mended: what ended stays as it is until somebody says so.
   await scene.clock.runUntil(pod.execute(PLANNED));
@@ -110,7 +110,7 @@ test("an in-doubt that is resolved as not applied gets one more attempt, beyond 
   expect(scene.deadLetterReasons()).toEqual(["in-doubt", "failed-not-applied"]);
 });
 
-test("an in-doubt that is resolved as done is settled, without another dead letter", async () => {
+test("an attempt in doubt that is resolved as done ends the action, without another dead letter", async () => {
   const scene = createExecutionScene(IN_DOUBT);
   await using pod = await scene.start("a");
   scene.broker.refuse(1_000_000);
@@ -121,8 +121,8 @@ test("an in-doubt that is resolved as done is settled, without another dead lett
   await scene.clock.runUntil(first.catch(() => undefined));
   resolve(scene, 1, "done");
   await using other = await scene.start("b");
-  const settled = await scene.clock.runUntil(other.execute(PLANNED));
-  expect(settled).toMatchObject({ outcome: "done", suppressed: true, reason: "resolved by eve" });
+  const result = await scene.clock.runUntil(other.execute(PLANNED));
+  expect(result).toMatchObject({ outcome: "done", suppressed: true, reason: "resolved by eve" });
   expect(scene.sender.sends).toHaveLength(1);
   expect(scene.file("outcome")).toMatchObject({ outcome: "in-doubt" });
 });
@@ -139,12 +139,12 @@ test("attempts end when their budget is spent, counted from the first claim in w
   pod.stop();
   await scene.clock.runUntil(running.catch(() => undefined));
   await using other = await scene.start("b", { settings });
-  const settled = await scene.clock.runUntil(other.execute({ ...PLANNED, attemptsMax: 10 }));
-  expect(settled.reason).toBe("503; the budget for retries is spent");
-  const last = scene.file("claim", settled.attempt).claimedAtMs;
+  const result = await scene.clock.runUntil(other.execute({ ...PLANNED, attemptsMax: 10 }));
+  expect(result.reason).toBe("503; the budget for retries is spent");
+  const last = scene.file("claim", result.attempt).claimedAtMs;
   expect(Number(last) - Number(scene.file("claim", 1).claimedAtMs)).toBeLessThanOrEqual(10_000);
-  expect(settled.attempt).toBeGreaterThan(1);
-  expect(settled.attempt).toBeLessThan(10);
+  expect(result.attempt).toBeGreaterThan(1);
+  expect(result.attempt).toBeLessThan(10);
   expect(scene.deadLetterReasons()).toEqual(["failed-not-applied"]);
 });
 
@@ -195,14 +195,14 @@ test("pods that ask in the same moment share one limit", async () => {
   const scene = createExecutionScene(DONE);
   const pods = await Promise.all(["a", "b", "c"].map((name) => scene.start(name)));
   const limits = { runsPerHourMax: 4 };
-  const settled = await scene.clock.runUntil(
+  const result = await scene.clock.runUntil(
     Promise.all(
       Array.from({ length: 12 }, (_, index) =>
         pods[index % 3]!.execute({ ...another(String(index)), limits }),
       ),
     ),
   );
-  expect(settled.filter(({ outcome }) => outcome === "done")).toHaveLength(4);
+  expect(result.filter(({ outcome }) => outcome === "done")).toHaveLength(4);
   expect(scene.sender.sends).toHaveLength(4);
   for (const pod of pods) await pod.history.close();
 });

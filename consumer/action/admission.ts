@@ -1,20 +1,30 @@
-import type { Run } from "./attempt.ts";
 import { ConsumerError } from "#consumer/errors.ts";
 import type { Action, SendResult } from "#consumer/ports.ts";
+import type { Run } from "./types.ts";
 import type { PlannedAction } from "#consumer/planning/plan.ts";
 
-/** Why a claimed attempt is not sent although nothing is wrong with it. */
-export type Withheld = "manual" | "suppressed";
+/** Why a claimed attempt is not sent although nothing went wrong. */
+export type NotAdmittedReason = "manual" | "suppressed";
+
+/** The end of an attempt that is not to be sent. */
+interface Refusal {
+  /** Its detail says what would have been sent. */
+  readonly result: SendResult;
+  /** Absent for a dry run. */
+  readonly reason?: NotAdmittedReason;
+}
 
 /**
- * The end of an attempt that is not to be sent: a dry run, an action for a person, a rule that has run often enough.
- * undefined: send it. The end says what would have been sent. `permitted`: an operator has decided about this key.
+ * Checks whether a claimed attempt may be sent. Returns undefined when it may, and otherwise how the attempt ends:
+ * because it is a dry run, because the action is left to a person, or because its rule has run as often as it may.
+ * `permitted` says that an operator has allowed this key to be tried again; limits and manual mode then do not apply.
+ * Throws "internal" when the rule has limits and the process was assembled without anything to enforce them.
  */
-export async function withhold(
+export async function checkAdmission(
   { dependencies, lingering }: Run,
   planned: PlannedAction,
   permitted: boolean,
-): Promise<{ result: SendResult; withheld?: Withheld } | undefined> {
+): Promise<Refusal | undefined> {
   const { limits, rule, incident, spec } = planned;
   if (planned.dryRun) {
     return { result: { outcome: "done", detail: `dry-run: ${describeAction(spec)}` } };
@@ -23,30 +33,30 @@ export async function withhold(
   if (limits !== undefined) {
     const { admissions } = dependencies;
     if (admissions === undefined) {
-      throw new ConsumerError("internal", `rule ${rule} has limits, and nobody to keep them`);
+      throw new ConsumerError("internal", `rule ${rule} has limits, and nothing enforces them`);
     }
     const { id: incidentId, transition, startedOnMs } = incident;
     const asked = { rule, incidentId, transition, startedOnMs, limits };
     const admission = await dependencies.history.hold(
-      "judge the limits of a rule",
+      "check the limits of a rule",
       (answer) => admissions.admit(asked, answer),
       lingering,
     );
     if (!admission.admitted) {
       const detail = `${admission.detail}; not sent: ${describeAction(spec)}`;
-      return { result: { outcome: "rejected", detail }, withheld: "suppressed" };
+      return { result: { outcome: "rejected", detail }, reason: "suppressed" };
     }
   }
   if (planned.manual === true) {
     const detail = `manual: ${describeAction(spec)}`;
-    return { result: { outcome: "rejected", detail }, withheld: "manual" };
+    return { result: { outcome: "rejected", detail }, reason: "manual" };
   }
   return undefined;
 }
 
 const LENGTH_MAX = 800;
 
-/** Without headers, body and environment: those are the rule's, and long. */
+/** Describes an action in one line, without its headers, body and environment, which are long and stand in the rule. */
 function describeAction(action: Action): string {
   const text =
     action.type === "http" ? `${action.method} ${action.url}` : JSON.stringify(action.command);

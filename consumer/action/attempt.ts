@@ -1,38 +1,17 @@
 import { ConsumerError } from "#consumer/errors.ts";
-import type { ExecutorDependencies } from "./execute.ts";
 import { type Holder, readEnd, readHolder } from "./attempt-files.ts";
 import type { Claim, Outcome } from "#consumer/history/claims/claims.ts";
 import { historyEntry } from "#consumer/history/base/entry.ts";
-import type { VolumeClock } from "#consumer/history/base/volume-clock.ts";
-import type { SendResult, SourceRecord } from "#consumer/ports.ts";
+import type { SendResult } from "#consumer/ports.ts";
 import { retryDelayMs } from "#consumer/async/retry.ts";
-import { type Sends, attemptFields, send } from "./send.ts";
-import type { SharedWork } from "#consumer/async/shared-work.ts";
-import { withhold, type Withheld } from "./admission.ts";
-import type { PlannedAction, RejectedAction } from "#consumer/planning/plan.ts";
+import { attemptFields, send } from "./send.ts";
+import type { Run } from "./types.ts";
+import { checkAdmission, type NotAdmittedReason } from "./admission.ts";
 
 const OUTCOME_POLL_MS = 250;
 export const DELETED = "its attempts were deleted meanwhile";
 export const SWEPT =
   "it started at or before the horizon, up to which claims were swept: it may have been done";
-
-/** One execution of one planned action. */
-export interface Run {
-  readonly dependencies: ExecutorDependencies & { readonly clock: VolumeClock };
-  readonly planned: PlannedAction | RejectedAction;
-  readonly record: SourceRecord;
-  /** Aborts when the partition is revoked: nothing is sent any more. */
-  readonly revoked: AbortSignal;
-  /** Aborts when revoked or stopping: nothing is begun any more, and no wait goes on. */
-  readonly ended: AbortSignal;
-  /** Aborts, with the reason of `ended`, some time after it: what is half done is finished meanwhile. */
-  readonly lingering: AbortSignal;
-  readonly sends: Sends;
-  /** Dead letters on their way, by key and attempt. */
-  readonly letters: SharedWork;
-  /** Nothing is left but the dead letter. */
-  readonly onEnded: () => void;
-}
 
 export interface AttemptEnd {
   /** As its file has it. */
@@ -270,7 +249,7 @@ async function act(
     const { detail } = planned.rejection;
     return conclude(run, claim, "dry-run", { outcome: "rejected", detail });
   }
-  const withheld = await withhold(run, planned, permitted);
+  const refusal = await checkAdmission(run, planned, permitted);
   // Whole: timers of the platform refuse fractions, and the monotonic clock has them.
   const remainingMs = Math.floor(deadlineMs - clock.monotonicMs());
   if (remainingMs <= 0) {
@@ -282,7 +261,7 @@ async function act(
     return conclude(run, claim, "revoked", { outcome: "failed-not-applied", detail });
   }
   // Older versions read the reason: `withheld` is what they do not know.
-  if (withheld) return conclude(run, claim, "dry-run", withheld.result, withheld.withheld);
+  if (refusal) return conclude(run, claim, "dry-run", refusal.result, refusal.reason);
   return conclude(run, claim, "sent", await send(run, planned, claim, remainingMs));
 }
 
@@ -292,7 +271,7 @@ async function conclude(
   { key, attempt, nonce }: Claim,
   reason: Outcome["reason"],
   { outcome, detail }: SendResult,
-  withheld?: Withheld,
+  withheld?: NotAdmittedReason,
 ): Promise<Outcome> {
   const { clock, history, log, pod } = run.dependencies;
   const atMs = clock.wallMs();

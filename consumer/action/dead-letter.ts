@@ -1,5 +1,4 @@
 import { hasCode, messageOf } from "#consumer/errors.ts";
-import type { Lanes } from "#consumer/intake/lanes.ts";
 import type {
   Broker,
   Clock,
@@ -46,6 +45,15 @@ export interface DeadLetter {
   };
 }
 
+/** Bounds how many dead letters are published at once. The lanes of the intake are such a queue. */
+export interface PublishingQueue {
+  /**
+   * Publishes in its turn, after earlier letters of the same name. When `giveUp` aborts before that turn, throws its
+   * reason and publishes nothing.
+   */
+  run<Result>(name: string, publish: () => Promise<Result>, giveUp: AbortSignal): Promise<Result>;
+}
+
 export interface DeadLetterDependencies {
   readonly broker: Pick<Broker, "publish">;
   readonly topic: string;
@@ -55,7 +63,7 @@ export interface DeadLetterDependencies {
   readonly log: Log;
   readonly metrics: Metrics;
   /** Bounds those that are on their way, each for one try: one that waits for the next holds up no other. Default: no bound. */
-  readonly publishing?: Lanes;
+  readonly publishing?: PublishingQueue;
   /** Told as long as the broker refuses it, for the readiness. Default: nobody asks. */
   readonly unacknowledged?: Outages;
 }

@@ -19,8 +19,8 @@ test("the claim of a pod that died is waited for, then in doubt, and never sent 
   const work = pod.execute(PLANNED);
   await clock.advance(79_000);
   expect(() => file("outcome")).toThrow("ENOENT");
-  const settled = await clock.runUntil(work);
-  expect(settled).toMatchObject({ outcome: "in-doubt", attempt: 1, suppressed: false });
+  const result = await clock.runUntil(work);
+  expect(result).toMatchObject({ outcome: "in-doubt", attempt: 1, suppressed: false });
   expect(file("outcome")).toMatchObject({ outcome: "in-doubt", reason: "orphaned", pod: "b" });
   expect(sender.sends).toHaveLength(1);
   expect(deadLetterReasons()).toEqual(["in-doubt"]);
@@ -115,7 +115,7 @@ test("two runs of one process that claim at the same moment send once", async ()
   expect(sender.sends).toHaveLength(1);
 });
 
-test("a wait ends at once when the process stops, and nothing is settled", async () => {
+test("a wait ends at once when the process stops, and the action is not finished", async () => {
   const { clock, start, file, deadLetterReasons } = createExecutionScene(
     () => new Promise(() => undefined),
   );

@@ -106,17 +106,17 @@ test("a claim of a newer format is held, and the reason says so", async () => {
   expect(sender.sends).toEqual([]);
 });
 
-test("an outcome that cannot be written is retried, and holds the settlement", async () => {
+test("an outcome that cannot be written is retried, and the action does not end before", async () => {
   const { clock, start, file } = createExecutionScene(DONE);
   const codes = Array.from({ length: 20 }, () => "ENOSPC");
   const fault = failing({ operation: "link", path: /outcome$/, phase: "before" }, ...codes);
   await using pod = await start("a", { intercept: fault.intercept });
-  let settled = false;
+  let isEnded = false;
   const work = pod.execute(PLANNED).finally(() => {
-    settled = true;
+    isEnded = true;
   });
   await clock.advance(10_000);
-  expect(settled).toBe(false);
+  expect(isEnded).toBe(false);
   expect(pod.history.state.ready).toBe(false);
   expect(await clock.runUntil(work)).toMatchObject({ outcome: "done" });
   expect(fault.fired()).toBe(20);
@@ -157,9 +157,9 @@ test("absent after an error is unknown: too old to begin, and yet the claim that
     intercept: read.intercept,
     settings: { eventAgeMsMax: 1000 },
   });
-  const settled = await clock.runUntil(pod.execute(PLANNED));
+  const result = await clock.runUntil(pod.execute(PLANNED));
   expect(read.fired()).toBe(2);
-  expect(settled).toMatchObject({ outcome: "in-doubt", attempt: 1 });
+  expect(result).toMatchObject({ outcome: "in-doubt", attempt: 1 });
   expect(deadLetterReasons()).toEqual(["in-doubt"]);
   expect(sender.sends).toHaveLength(1);
 });

@@ -11,8 +11,8 @@ const PLANNED = plannedAction();
 test("an event too old to begin leaves no claim and no dead letter", async () => {
   const { clock, sender, deadLetterReasons, start, volume } = createExecutionScene(DONE);
   await using pod = await start("a", { settings: { eventAgeMsMax: 1000 } });
-  const settled = await clock.runUntil(pod.execute(PLANNED));
-  expect(settled).toMatchObject({ outcome: "rejected", attempt: 0, reason: "too-old" });
+  const result = await clock.runUntil(pod.execute(PLANNED));
+  expect(result).toMatchObject({ outcome: "rejected", attempt: 0, reason: "too-old" });
   expect(volume.paths().filter((path) => path.startsWith("claims/"))).toEqual([]);
   expect(deadLetterReasons()).toEqual([]);
   expect(sender.sends).toEqual([]);
@@ -25,8 +25,8 @@ test("an event that grew too old while it was claimed is rejected and dead-lette
   const fault = failing({ operation: "link", path: /claim$/, phase: "before" }, "EIO");
   await using pod = await start("a", { intercept: fault.intercept });
   const incident = { ...PLANNED.incident, startedOnMs };
-  const settled = await clock.runUntil(pod.execute({ ...PLANNED, incident }));
-  expect(settled).toMatchObject({ outcome: "rejected", attempt: 1 });
+  const result = await clock.runUntil(pod.execute({ ...PLANNED, incident }));
+  expect(result).toMatchObject({ outcome: "rejected", attempt: 1 });
   expect(fault.fired()).toBe(1);
   expect(file("outcome")).toMatchObject({ outcome: "rejected", reason: "too-old" });
   expect(deadLetterReasons()).toEqual(["too-old"]);
@@ -38,8 +38,8 @@ test("a key whose next attempt would be too old is dead-lettered with its last e
   const startedOnMs = clock.wallMs() - 86_400_000 + 50;
   await using pod = await start("a");
   const incident = { ...PLANNED.incident, startedOnMs };
-  const settled = await clock.runUntil(pod.execute({ ...PLANNED, incident }));
-  expect(settled).toMatchObject({ outcome: "failed-not-applied", attempt: 1 });
+  const result = await clock.runUntil(pod.execute({ ...PLANNED, incident }));
+  expect(result).toMatchObject({ outcome: "failed-not-applied", attempt: 1 });
   expect(sender.sends).toHaveLength(1);
   expect(deadLetterReasons()).toEqual(["failed-not-applied"]);
 });
@@ -49,12 +49,12 @@ test("an attempt whose deadline passed before the send is certainly not applied"
   // The first try's reply is lost: the claim may stand since then, so the deadline runs since then.
   const fault = failing({ operation: "link", path: /claim$/, phase: "after" }, "EIO");
   await using pod = await start("a", { intercept: fault.intercept });
-  const settled = await clock.runUntil(pod.execute({ ...PLANNED, deadlineMs: 20 }));
+  const result = await clock.runUntil(pod.execute({ ...PLANNED, deadlineMs: 20 }));
   expect(file("outcome", 1)).toMatchObject({
     outcome: "failed-not-applied",
     reason: "deadline-passed",
   });
-  expect(settled).toMatchObject({ outcome: "done", attempt: 2 });
+  expect(result).toMatchObject({ outcome: "done", attempt: 2 });
   expect(sender.sends).toHaveLength(1);
 });
 
@@ -90,7 +90,7 @@ test("nothing is claimed for a partition that is revoked, or a process that stop
   expect(volume.paths()).not.toContain(attemptPath("claim"));
 });
 
-test("a send that runs when the process stops goes on to its end and is settled", async () => {
+test("a send that runs when the process stops goes on to its end, and its outcome is written", async () => {
   const hung = Promise.withResolvers<SendResult>();
   const { clock, start, file } = createExecutionScene(() => hung.promise);
   await using pod = await start("a");

@@ -118,8 +118,8 @@ test("whoever comes second to the name of a claim says neither", async () => {
       if (isClaim && phase === "before") await owner.execute(PLANNED);
     },
   });
-  const settled = await clock.runUntil(other.execute(PLANNED));
-  expect(settled).toMatchObject({ outcome: "done", attempt: 1 });
+  const result = await clock.runUntil(other.execute(PLANNED));
+  expect(result).toMatchObject({ outcome: "done", attempt: 1 });
   expect(other.metrics.total("claims", { result: "taken" })).toBe(1);
   expect(eventsOf(other)).toEqual(["action.waits"]);
 });

@@ -31,8 +31,8 @@ test("an in-doubt that another pod was faster to write is that pod's: not counte
       volume.put(resolutionPath(KEY, 1), JSON.stringify(word));
     },
   });
-  const settled = await clock.runUntil(pod.execute(PLANNED));
-  expect(settled).toMatchObject({ outcome: "done", reason: "resolved by eve", suppressed: true });
+  const result = await clock.runUntil(pod.execute(PLANNED));
+  expect(result).toMatchObject({ outcome: "done", reason: "resolved by eve", suppressed: true });
   expect(deadLetterReasons()).toEqual([]);
   expect(sender.sends).toHaveLength(1);
   expect(pod.metrics.total("actions", { result: "in-doubt" })).toBe(0);

@@ -17,7 +17,7 @@ import {
 import { createInterleaving, passTime } from "#fixtures/ports/interleaving.ts";
 import { assertCounted } from "#fixtures/properties.ts";
 import { hasCode } from "#consumer/errors.ts";
-import type { Settled } from "./execute.ts";
+import type { ExecutionResult } from "./types.ts";
 import type { SendResult } from "#consumer/ports.ts";
 
 /** What the action endpoint does at a send, and whether it had an effect. */
@@ -65,7 +65,7 @@ function createScene(answers: readonly number[]) {
     runs += 1;
     const name = `pod-${runs}`;
     let pod: ExecutingPod | undefined;
-    const work = async (): Promise<Settled> => {
+    const work = async (): Promise<ExecutionResult> => {
       pod = await startExecutingPod({
         name,
         volume,
@@ -84,28 +84,28 @@ function createScene(answers: readonly number[]) {
             ? interleaving.step(name, `${phase} ${operation} ${path}`)
             : undefined,
       });
-      const settled = await pod.execute(plannedAction());
-      const { outcome, attempt } = settled;
+      const result = await pod.execute(plannedAction());
+      const { outcome, attempt } = result;
       if (
         !volume.durableText(attemptPath("outcome", attempt))?.includes(`"outcome":"${outcome}"`)
       ) {
         violations.push(`${name} relies on an outcome that is not durable`);
       }
       if (outcome !== "done" && broker.published.length === 0) {
-        violations.push(`${name} settles ${outcome} without a dead letter`);
+        violations.push(`${name} ends as ${outcome} without a dead letter`);
       }
-      return settled;
+      return result;
     };
     const run = {
       name,
-      ended: "" as "" | "settled" | "lost",
+      ended: "" as "" | "finished" | "lost",
       revoke: () => pod?.revoke(),
       work: work(),
     };
     const end = async (): Promise<void> => {
       try {
         await run.work;
-        run.ended = "settled";
+        run.ended = "finished";
       } catch (error) {
         run.ended = "lost";
         const expected = hasCode(error, "assignment-lost") || hasCode(error, "history-unavailable");

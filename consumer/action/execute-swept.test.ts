@@ -29,7 +29,7 @@ const DOUBT: Outcome = {
   atMs: Date.UTC(2026, 0, 1),
 };
 
-test("a key that was settled and swept while a pod waited for it is too old, not in doubt", async () => {
+test("a key that ended and was swept while a pod waited for it is too old, not in doubt", async () => {
   const hung = Promise.withResolvers<SendResult>();
   const { volume, clock, sender, deadLetterReasons, start } = createExecutionScene(
     () => hung.promise,
@@ -47,8 +47,8 @@ test("a key that was settled and swept while a pod waited for it is too old, not
       await sweep(volume);
     },
   });
-  const settled = await clock.runUntil(pod.execute(PLANNED));
-  expect(settled).toMatchObject({ outcome: "rejected", attempt: 0, reason: "too-old" });
+  const result = await clock.runUntil(pod.execute(PLANNED));
+  expect(result).toMatchObject({ outcome: "rejected", attempt: 0, reason: "too-old" });
   expect(deadLetterReasons()).toEqual([]);
   expect(pod.metrics.total("actions", { result: "in-doubt" })).toBe(0);
   expect(sender.sends).toHaveLength(1);
@@ -88,8 +88,8 @@ test("an in-doubt that was linked after the sweep is not what the wait was for",
       await owner.history.claims.linkOutcome(DOUBT);
     },
   });
-  const settled = await clock.runUntil(pod.execute(PLANNED));
-  expect(settled).toMatchObject({ outcome: "rejected", attempt: 0, reason: "too-old" });
+  const result = await clock.runUntil(pod.execute(PLANNED));
+  expect(result).toMatchObject({ outcome: "rejected", attempt: 0, reason: "too-old" });
   expect(reads).toBe(2);
   expect(deadLetterReasons()).toEqual(["rejected"]);
 });
@@ -108,8 +108,8 @@ test("an in-doubt that was linked after the sweep is not the end of the claim th
     },
   });
   await clock.runUntil(owner.execute(PLANNED));
-  const settled = await clock.runUntil(pod.execute(PLANNED));
-  expect(settled).toMatchObject({ outcome: "rejected", attempt: 0, reason: "too-old" });
+  const result = await clock.runUntil(pod.execute(PLANNED));
+  expect(result).toMatchObject({ outcome: "rejected", attempt: 0, reason: "too-old" });
   expect(deadLetterReasons()).toEqual(["rejected"]);
 });
 

@@ -11,8 +11,8 @@ const PLANNED = plannedAction();
 test("an action is claimed, sent once, and its outcome written", async () => {
   const { clock, sender, broker, start, file, volume } = createExecutionScene(DONE);
   await using pod = await start("a");
-  const settled = await clock.runUntil(pod.execute(PLANNED));
-  expect(settled).toMatchObject({ outcome: "done", attempt: 1, suppressed: false });
+  const result = await clock.runUntil(pod.execute(PLANNED));
+  expect(result).toMatchObject({ outcome: "done", attempt: 1, suppressed: false });
   expect(sender.sends).toEqual([
     { key: PLANNED.key, traceparent: expect.any(String), deadlineMs: 30_000 },
   ]);
@@ -49,7 +49,7 @@ test("the claim outlives a loss of power at the moment of the send", async () =>
   expect(file("claim").key).toBe(PLANNED.key);
 });
 
-test("outcome and journal outlive a loss of power when the action is settled", async () => {
+test("outcome and journal outlive a loss of power once the action has ended", async () => {
   const { clock, start, volume, sender } = createExecutionScene(DONE);
   const pod = await start("a");
   await clock.runUntil(pod.execute(PLANNED));
@@ -77,17 +77,17 @@ test("a pod that never heard of the key finds the outcome done and sends nothing
   await using a = await start("a");
   await using b = await start("b");
   await clock.runUntil(a.execute(PLANNED));
-  const settled = await clock.runUntil(b.execute(PLANNED));
-  expect(settled).toMatchObject({ outcome: "done", suppressed: true });
+  const result = await clock.runUntil(b.execute(PLANNED));
+  expect(result).toMatchObject({ outcome: "done", suppressed: true });
   expect(sender.sends).toHaveLength(1);
 });
 
-test("a refused action is dead-lettered with the original bytes, and settled when that is acknowledged", async () => {
+test("a refused action is dead-lettered with the original bytes, and ends when that is acknowledged", async () => {
   const { clock, broker, start } = createExecutionScene(REJECTED);
   await using pod = await start("a");
   broker.refuse(2);
-  const settled = await clock.runUntil(pod.execute(PLANNED));
-  expect(settled).toMatchObject({ outcome: "rejected", attempt: 1 });
+  const result = await clock.runUntil(pod.execute(PLANNED));
+  expect(result).toMatchObject({ outcome: "rejected", attempt: 1 });
   expect(broker.published).toEqual([
     {
       topic: "incidents.dead-letter",
@@ -109,17 +109,17 @@ test("a refused action is dead-lettered with the original bytes, and settled whe
   expect(pod.history.lookup(PLANNED.key)).toMatchObject({ deadLetterAcknowledged: true });
 });
 
-test("without the acknowledgement of its dead letter an action is never settled", async () => {
+test("an action never ends without the acknowledgement of its dead letter", async () => {
   const { clock, broker, start } = createExecutionScene(REJECTED);
   await using pod = await start("a");
   broker.refuse(Number.POSITIVE_INFINITY);
-  let settled = false;
+  let isEnded = false;
   const work = pod.execute(PLANNED).finally(() => {
-    settled = true;
+    isEnded = true;
   });
   const lost = work.catch((error: unknown) => error);
   await clock.advance(3_000_000);
-  expect(settled).toBe(false);
+  expect(isEnded).toBe(false);
   expect(pod.history.lookup(PLANNED.key)).toBeUndefined();
   pod.stop();
   expect(await lost).toMatchObject({ code: "assignment-lost" });
@@ -134,8 +134,8 @@ test("an attempt that was certainly not applied is followed by the next, after a
   const { clock, sender, start, file } = createExecutionScene(NOT_APPLIED, DONE);
   await using pod = await start("a");
   const startMs = clock.monotonicMs();
-  const settled = await clock.runUntil(pod.execute(PLANNED));
-  expect(settled).toMatchObject({ outcome: "done", attempt: 2, suppressed: false });
+  const result = await clock.runUntil(pod.execute(PLANNED));
+  expect(result).toMatchObject({ outcome: "done", attempt: 2, suppressed: false });
   expect(clock.monotonicMs() - startMs).toBeGreaterThanOrEqual(250);
   expect(sender.sends).toHaveLength(2);
   expect([file("outcome", 1).outcome, file("outcome", 2).outcome]).toEqual([
@@ -147,8 +147,8 @@ test("an attempt that was certainly not applied is followed by the next, after a
 test("the last attempt that was not applied is dead-lettered", async () => {
   const { clock, sender, deadLetterReasons, start } = createExecutionScene(NOT_APPLIED);
   await using pod = await start("a");
-  const settled = await clock.runUntil(pod.execute(PLANNED));
-  expect(settled).toMatchObject({ outcome: "failed-not-applied", attempt: 3 });
+  const result = await clock.runUntil(pod.execute(PLANNED));
+  expect(result).toMatchObject({ outcome: "failed-not-applied", attempt: 3 });
   expect(sender.sends).toHaveLength(3);
   expect(deadLetterReasons()).toEqual(["failed-not-applied"]);
 });
@@ -156,8 +156,8 @@ test("the last attempt that was not applied is dead-lettered", async () => {
 test("an attempt in doubt is not repeated, but dead-lettered", async () => {
   const { clock, sender, deadLetterReasons, start } = createExecutionScene(IN_DOUBT);
   await using pod = await start("a");
-  const settled = await clock.runUntil(pod.execute(PLANNED));
-  expect(settled).toMatchObject({ outcome: "in-doubt", attempt: 1 });
+  const result = await clock.runUntil(pod.execute(PLANNED));
+  expect(result).toMatchObject({ outcome: "in-doubt", attempt: 1 });
   expect(sender.sends).toHaveLength(1);
   expect(deadLetterReasons()).toEqual(["in-doubt"]);
 });
@@ -165,8 +165,8 @@ test("an attempt in doubt is not repeated, but dead-lettered", async () => {
 test("an attempt in doubt is repeated when the action is declared idempotent", async () => {
   const { clock, sender, deadLetterReasons, start } = createExecutionScene(IN_DOUBT, DONE);
   await using pod = await start("a");
-  const settled = await clock.runUntil(pod.execute({ ...PLANNED, idempotent: true }));
-  expect(settled).toMatchObject({ outcome: "done", attempt: 2 });
+  const result = await clock.runUntil(pod.execute({ ...PLANNED, idempotent: true }));
+  expect(result).toMatchObject({ outcome: "done", attempt: 2 });
   expect(sender.sends).toHaveLength(2);
   expect(deadLetterReasons()).toEqual([]);
 });
@@ -183,8 +183,8 @@ test("a sender that throws leaves the attempt in doubt", async () => {
 test("a dry run claims and ends, and sends nothing", async () => {
   const { clock, sender, start, file } = createExecutionScene(DONE);
   await using pod = await start("a");
-  const settled = await clock.runUntil(pod.execute({ ...PLANNED, dryRun: true }));
-  expect(settled).toMatchObject({
+  const result = await clock.runUntil(pod.execute({ ...PLANNED, dryRun: true }));
+  expect(result).toMatchObject({
     outcome: "done",
     reason: "dry-run: POST https://target.test/tickets",
   });

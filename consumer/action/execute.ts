@@ -1,100 +1,17 @@
 import { onAbort } from "#consumer/async/abort-waiters.ts";
 import { readWord } from "./attempt-files.ts";
-import {
-  DELETED,
-  SWEPT,
-  type AttemptEnd,
-  type Run,
-  announce,
-  endAttempt,
-  isTooOld,
-} from "./attempt.ts";
+import { DELETED, SWEPT, type AttemptEnd, announce, endAttempt, isTooOld } from "./attempt.ts";
 import { type DeadLetter, publishDeadLetter } from "./dead-letter.ts";
 import { ConsumerError } from "#consumer/errors.ts";
 import type { Outcome } from "#consumer/history/claims/claims.ts";
-import { type AttemptOutcome, historyEntry } from "#consumer/history/base/entry.ts";
-import type { History, Pod } from "#consumer/history/history.ts";
-import type { PlannedAction, RejectedAction } from "#consumer/planning/plan.ts";
-import type { RunAdmissions } from "./limits.ts";
-import type {
-  ActionSender,
-  Assignment,
-  Broker,
-  Log,
-  Metrics,
-  Random,
-  SourceRecord,
-} from "#consumer/ports.ts";
-import type { Lanes } from "#consumer/intake/lanes.ts";
+import { historyEntry } from "#consumer/history/base/entry.ts";
+import type { History } from "#consumer/history/history.ts";
+import type { PlannedAction } from "#consumer/planning/plan.ts";
+import type { Metrics, SourceRecord } from "#consumer/ports.ts";
 import type { Resolution } from "#consumer/history/claims/resolution.ts";
-import type { RetryPolicy } from "#consumer/async/retry.ts";
 import { createSends } from "./send.ts";
 import { createSharedWork } from "#consumer/async/shared-work.ts";
-import type { Outages } from "#consumer/async/outages.ts";
-
-interface ExecuteOptions {
-  readonly assignment: Assignment;
-  /** The record that the action came from: its position goes into the claim, its bytes into the dead letter. */
-  readonly record: SourceRecord;
-  /** Aborts when the process begins to stop: no claim is made any more, no wait goes on; a running send does. */
-  readonly stopping: AbortSignal;
-  /** Called when the end is durable and nothing is left but its dead letter: what comes after may begin. Default: nobody waits for that. */
-  readonly onEnded?: () => void;
-}
-
-export interface Settled {
-  readonly outcome: AttemptOutcome;
-  /** The attempt that ended the key; 0 when nothing was ever claimed (too old). */
-  readonly attempt: number;
-  /** It had ended before this run. */
-  readonly suppressed: boolean;
-  /** For the log. */
-  readonly reason: string;
-}
-
-/**
- * Resolves only when the action is settled: done, too old to begin, or its dead letter acknowledged. Throws
- * "assignment-lost" when the partition was revoked, or the process stops, before that: commit nothing then.
- */
-export type Executor = (
-  planned: PlannedAction | RejectedAction,
-  options: ExecuteOptions,
-) => Promise<Settled>;
-
-export interface ExecutorSettings {
-  readonly deadLetterTopic: string;
-  /** W: how long another run's claim without an outcome is waited for before it is in doubt. */
-  readonly orphanWaitMs: number;
-  /** How long the outcome of a send is still tried to be written after the partition was lost. */
-  readonly outcomeBudgetMs: number;
-  /** An incident that started longer ago begins no attempt any more. */
-  readonly eventAgeMsMax: number;
-  /** Between attempts, and between tries of a dead letter. */
-  readonly retry: RetryPolicy;
-  /** From the first attempt's claim to the beginning of the last one, at most. Default no limit. */
-  readonly retryBudgetMs?: number;
-  /** How often a waited-for outcome is looked for. Default 250. */
-  readonly outcomePollMs?: number;
-}
-
-export interface ExecutorDependencies {
-  readonly history: History;
-  readonly sender: ActionSender;
-  readonly broker: Pick<Broker, "publish">;
-  readonly random: Random;
-  readonly log: Log;
-  readonly metrics: Metrics;
-  /** Dead letters that the broker refuses at present. Default: nobody asks. */
-  readonly unacknowledged?: Outages;
-  /** Bounds the dead letters that are on their way. Default: no bound. */
-  readonly publishing?: Lanes;
-  readonly pod: Pod;
-  readonly settings: ExecutorSettings;
-  /** Keeps the limits of rules. Default: no rule has any. */
-  readonly admissions?: RunAdmissions;
-  /** What an operator said about an attempt; tries once. Default: nobody ever did. */
-  readonly resolution?: (key: string, attempt: number) => Promise<Resolution | undefined>;
-}
+import type { ExecutionResult, Executor, ExecutorDependencies, Run } from "./types.ts";
 
 /** Walks the attempts of one key from the first; what may be done at each is said in ARCHITECTURE.md. */
 export function createExecutor(dependencies: ExecutorDependencies): Executor {
@@ -107,13 +24,13 @@ export function createExecutor(dependencies: ExecutorDependencies): Executor {
     const { assignment, record, stopping, onEnded = () => undefined } = options;
     const ended = endOf(assignment.signal, stopping);
     const lingering = new AbortController();
-    let settled: AbortController | undefined;
+    let finished: AbortController | undefined;
     const sends = createSends();
     const linger = async (): Promise<void> => {
-      settled = new AbortController();
+      finished = new AbortController();
       // Counted from the end of the send, which has a deadline of its own: what it found out must not be lost.
       await sends.ended();
-      await clock.sleep(settings.outcomeBudgetMs, settled.signal).catch(() => undefined);
+      await clock.sleep(settings.outcomeBudgetMs, finished.signal).catch(() => undefined);
       lingering.abort(ended.reason);
     };
     const stay = ended.aborted ? undefined : onAbort(ended, () => void linger());
@@ -135,7 +52,7 @@ export function createExecutor(dependencies: ExecutorDependencies): Executor {
         : error;
     } finally {
       stay?.();
-      settled?.abort();
+      finished?.abort();
     }
   };
 }
@@ -152,7 +69,7 @@ function createEnds(): (revoked: AbortSignal, stopping: AbortSignal) => AbortSig
   };
 }
 
-/** Ends of keys that are settled, of this consumer and of an older one; undefined proves nothing. */
+/** Looks up how keys ended, for this consumer and for an older one; undefined proves nothing. */
 export type KnownEnds = Pick<History, "lookup" | "lookupImported">;
 
 /**
@@ -169,7 +86,7 @@ export function endedBefore(
   return true;
 }
 
-async function walk(run: Run): Promise<Settled> {
+async function walk(run: Run): Promise<ExecutionResult> {
   const { history, metrics } = run.dependencies;
   const { key, attemptsMax, idempotent } = run.planned;
   run.ended.throwIfAborted();
@@ -193,7 +110,7 @@ async function walk(run: Run): Promise<Settled> {
         return isYoung ? swept(run) : tooOld(run);
       }
       const detail = `${previous.outcome.detail}; ${end.notBegun}`;
-      return settle(run, { ...previous.outcome, detail }, previous.by);
+      return complete(run, { ...previous.outcome, detail }, previous.by);
     }
     const { outcome, by } = end;
     firstClaimedAtMs ??= end.claimedAtMs;
@@ -207,7 +124,7 @@ async function walk(run: Run): Promise<Settled> {
     const retriable =
       outcome.outcome === "failed-not-applied" || (outcome.outcome === "in-doubt" && idempotent);
     const mayGoOn = permitted || (retriable && attempt < attemptsMax);
-    if (!mayGoOn) return settle(run, outcome, by);
+    if (!mayGoOn) return complete(run, outcome, by);
     run.ended.throwIfAborted();
     previous = end;
   }
@@ -221,7 +138,7 @@ async function resolutionOf(run: Run, attempt: number): Promise<Resolution | und
 }
 
 /** An operator found that it had its effect: no dead letter is waited for any more. */
-function resolved({ dependencies }: Run, { key, attempt, by }: Resolution): Settled {
+function resolved({ dependencies }: Run, { key, attempt, by }: Resolution): ExecutionResult {
   const { log, metrics } = dependencies;
   metrics.count("actions", { result: "suppressed" });
   log.info("action.resolved", { key, attempt, as: "done", by });
@@ -229,7 +146,7 @@ function resolved({ dependencies }: Run, { key, attempt, by }: Resolution): Sett
 }
 
 /** Nothing was ever claimed, or it has ended, with its dead letter out, and was deleted since. */
-function tooOld({ dependencies, planned }: Run): Settled {
+function tooOld({ dependencies, planned }: Run): ExecutionResult {
   const { log, metrics } = dependencies;
   const { key, rule, action, incident } = planned;
   metrics.count("actions", { result: "too-old" });
@@ -238,7 +155,7 @@ function tooOld({ dependencies, planned }: Run): Settled {
 }
 
 /** Young by the clock, and yet its claims, if there were any, are gone: nothing is claimed, and a person decides. */
-function swept(run: Run): Promise<Settled> {
+function swept(run: Run): Promise<ExecutionResult> {
   const { clock, pod, random } = run.dependencies;
   const { key } = run.planned;
   const end: Outcome = {
@@ -252,14 +169,14 @@ function swept(run: Run): Promise<Settled> {
     atMs: clock.wallMs(),
   };
   announce(run, end);
-  return settle(run, end, "own");
+  return complete(run, end, "own");
 }
 
 /**
- * What did not end well is settled when its dead letter is out. The key may come again meanwhile, and ends with the letter
- * that is on its way.
+ * Records the end of the key. An end other than done first waits for the acknowledgement of its dead letter. When the
+ * same key is executed again meanwhile, both executions end with the one letter that is being published.
  */
-async function settle(run: Run, end: Outcome, by: AttemptEnd["by"]): Promise<Settled> {
+async function complete(run: Run, end: Outcome, by: AttemptEnd["by"]): Promise<ExecutionResult> {
   const { history, metrics, settings } = run.dependencies;
   const { planned, record } = run;
   const { key, attempt, outcome, detail } = end;
@@ -292,7 +209,7 @@ function assignmentLost(planned: Run["planned"], record: SourceRecord, cause: un
   const place = `${record.topic}/${record.partition} offset ${record.offset}`;
   return new ConsumerError(
     "assignment-lost",
-    `${place}: ${planned.rule}/${planned.action} is not settled, and this process may not go on with it`,
+    `${place}: ${planned.rule}/${planned.action} is not finished, and this process may not go on with it`,
     { cause },
   );
 }

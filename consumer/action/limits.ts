@@ -4,7 +4,7 @@ import type { AwaitedAnswer } from "#consumer/history/base/health.ts";
 import { decisionPath, decisionSchema, directoryOfRule, sha256 } from "./limit-files.ts";
 import type { RunLimits } from "#consumer/planning/rules.ts";
 import type { Clock, Files } from "#consumer/ports.ts";
-import { createRunChain, type RunChain } from "./run-chain.ts";
+import { type Admission, createRunChain, type RunChain } from "./run-chain.ts";
 import { createWriteOnceFiles } from "#consumer/history/base/write-once.ts";
 
 /** One run of a rule: all its actions for one transition of one episode of an incident. */
@@ -15,11 +15,6 @@ interface LimitedRun {
   readonly startedOnMs: number;
   readonly limits: RunLimits;
 }
-
-export type Admission =
-  | { readonly admitted: true }
-  /** `detail` names the limit, for the dead letter. */
-  | { readonly admitted: false; readonly detail: string };
 
 export interface RunAdmissions {
   /**

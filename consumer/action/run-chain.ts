@@ -3,10 +3,15 @@ import type { z } from "zod";
 import { hasCode } from "#consumer/errors.ts";
 import type { AwaitedAnswer } from "#consumer/history/base/health.ts";
 import { DAY_MS, headPath, headSchema, numberOf, runPath, runSchema } from "./limit-files.ts";
-import type { Admission } from "./limits.ts";
 import type { Clock, Files } from "#consumer/ports.ts";
 import type { WriteOnceFiles } from "#consumer/history/base/write-once.ts";
 import type { RunLimits } from "#consumer/planning/rules.ts";
+
+/** Whether a run of a rule may take place under the limits of the rule. */
+export type Admission =
+  | { readonly admitted: true }
+  /** `detail` names the limit that was reached, for the dead letter. */
+  | { readonly admitted: false; readonly detail: string };
 
 /**
  * The runs of one rule: files that are written once, `<n>.run`. A run is admitted by linking the next name, so the file

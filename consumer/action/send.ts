@@ -1,15 +1,8 @@
-import type { Run } from "./attempt.ts";
 import type { Claim } from "#consumer/history/claims/claims.ts";
 import type { Fields, SendResult } from "#consumer/ports.ts";
-import { traceparent } from "./traceparent.ts";
 import type { PlannedAction, RejectedAction } from "#consumer/planning/plan.ts";
-
-/** Whether a send is under way. */
-export interface Sends {
-  during<Result>(work: () => Promise<Result>): Promise<Result>;
-  /** Resolves when none is under way. */
-  ended(): Promise<void>;
-}
+import { traceparent } from "./traceparent.ts";
+import type { Run, Sends } from "./types.ts";
 
 export function createSends(): Sends {
   let underWay: Promise<unknown> = Promise.resolve();

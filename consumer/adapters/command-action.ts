@@ -62,14 +62,14 @@ export async function sendCommand(
   );
   options.closing.addEventListener("abort", onClosing, { once: true });
 
-  const settle = (result: SendResult) => {
+  const finish = (result: SendResult) => {
     clearTimeout(timer);
     options.closing.removeEventListener("abort", onClosing);
     resolve(result);
   };
   child.once("error", (error) => {
     if (child.pid === undefined) {
-      settle({
+      finish({
         outcome: "failed-not-applied",
         detail: `${executable} cannot be started: ${error.message}`,
       });
@@ -80,11 +80,11 @@ export async function sendCommand(
     const text = output();
     const tail = text === "" || code === 0 ? "" : `: ${text}`;
     if (cutOff !== undefined) {
-      settle({ outcome: "in-doubt", detail: `${cutOff}, killed${tail}` });
+      finish({ outcome: "in-doubt", detail: `${cutOff}, killed${tail}` });
     } else if (code === null) {
-      settle({ outcome: "in-doubt", detail: `ended by ${String(signal)}${tail}` });
+      finish({ outcome: "in-doubt", detail: `ended by ${String(signal)}${tail}` });
     } else {
-      settle({
+      finish({
         outcome: EXIT_OUTCOMES.get(code) ?? "in-doubt",
         detail: `exit ${String(code)}${tail}`,
       });

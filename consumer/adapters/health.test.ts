@@ -5,9 +5,8 @@ import { describe, expect, it } from "vitest";
 import { listenOnLoopback } from "#fixtures/listeners.ts";
 
 import { hasCode } from "#consumer/errors.ts";
-import type { Fields, Log } from "#consumer/ports.ts";
+import type { Fields, HealthReports, Log } from "#consumer/ports.ts";
 import { readinessReport } from "#consumer/process/readiness.ts";
-import type { HealthReports } from "#consumer/process/run.ts";
 import { createHealthServer } from "./health.ts";
 import { createMetrics } from "./metrics.ts";
 

@@ -3,8 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 
 import { ConsumerError } from "#consumer/errors.ts";
-import type { Log } from "#consumer/ports.ts";
-import type { HealthReports, HealthServer } from "#consumer/process/run.ts";
+import type { HealthReports, HealthServer, Log } from "#consumer/ports.ts";
 import type { MetricsRegistry } from "./metrics.ts";
 
 export interface HealthOptions {

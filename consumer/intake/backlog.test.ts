@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { anIncident, asRecord } from "#fixtures/incidents.ts";
-import { benchPipeline, type PipelineBench, SETTLED } from "#fixtures/consumer/pipeline.ts";
+import { benchPipeline, type PipelineBench, DONE_RESULT } from "#fixtures/consumer/pipeline.ts";
 import { ConsumerError } from "#consumer/errors.ts";
 import type { SourceRecord } from "#consumer/ports.ts";
 
@@ -23,7 +23,7 @@ function refuse({ broker }: PipelineBench): () => void {
 
 describe("a batch of which only dead letters are left", () => {
   test("lets the next one go on after a while, whose commit waits for it", async () => {
-    const it = benchPipeline({ execute: async () => SETTLED });
+    const it = benchPipeline({ execute: async () => DONE_RESULT });
     const allow = refuse(it);
     await it.clock.runUntil(it.broker.deliver([record(0n), poison(1n)]));
     await it.clock.runUntil(it.broker.deliver([record(2n, "b")]));
@@ -35,7 +35,7 @@ describe("a batch of which only dead letters are left", () => {
   });
 
   test("is waited for when more would be open than may be", async () => {
-    const it = benchPipeline({ execute: async () => SETTLED, recordsInFlightMax: 3 });
+    const it = benchPipeline({ execute: async () => DONE_RESULT, recordsInFlightMax: 3 });
     const allow = refuse(it);
     await it.clock.runUntil(it.broker.deliver([poison(0n), poison(1n)]));
     let ended = false;
@@ -51,7 +51,7 @@ describe("a batch of which only dead letters are left", () => {
   });
 
   test("leaves nothing to be committed once its partition is lost", async () => {
-    const it = benchPipeline({ execute: async () => SETTLED });
+    const it = benchPipeline({ execute: async () => DONE_RESULT });
     const allow = refuse(it);
     await it.clock.runUntil(it.broker.deliver([poison(0n)]));
     await it.clock.runUntil(it.broker.deliver([record(1n)]));
@@ -68,7 +68,7 @@ describe("a batch of which only dead letters are left", () => {
   });
 
   test("is given up when what it waits for may not be committed any more", async () => {
-    const it = benchPipeline({ execute: async () => SETTLED });
+    const it = benchPipeline({ execute: async () => DONE_RESULT });
     const allow = refuse(it);
     await it.clock.runUntil(it.broker.deliver([poison(0n)]));
     await it.clock.runUntil(it.broker.deliver([record(1n)]));
@@ -83,7 +83,7 @@ describe("a batch of which only dead letters are left", () => {
   });
 
   test("tries its last commit again when the broker does not answer", async () => {
-    const it = benchPipeline({ execute: async () => SETTLED });
+    const it = benchPipeline({ execute: async () => DONE_RESULT });
     const allow = refuse(it);
     await it.clock.runUntil(it.broker.deliver([poison(0n)]));
     let failures = 2;

@@ -5,7 +5,7 @@ export interface LeftOver {
   /** All of it is committed, and so later batches may be. */
   readonly isCommitted: boolean;
   /** Resolves when that is so, or never will be. */
-  readonly settled: Promise<void>;
+  readonly finished: Promise<void>;
 }
 
 /** Keeps what is left in order and within bounds. */
@@ -40,19 +40,19 @@ export function createBacklog(bounds: {
       bytes += size;
       batch.leave?.();
       const state = { isCommitted: false };
-      const settle = async (): Promise<void> => {
+      const run = async (): Promise<void> => {
         state.isCommitted = await finish();
         records -= count;
         bytes -= size;
-        leftOver.delete(settled);
+        leftOver.delete(finished);
       };
-      const settled = settle();
-      leftOver.add(settled);
+      const finished = run();
+      leftOver.add(finished);
       const { signal, topic, partition } = batch.assignment;
       const ofSignal = last.get(signal) ?? new Map<string, LeftOver>();
       last.set(signal, ofSignal);
       ofSignal.set(`${topic}/${partition}`, {
-        settled,
+        finished,
         get isCommitted() {
           return state.isCommitted;
         },

@@ -8,11 +8,11 @@ import {
   HTTP,
   type PipelineBench,
   RULE,
-  SETTLED,
+  DONE_RESULT,
 } from "#fixtures/consumer/pipeline.ts";
 import { assertCounted } from "#fixtures/properties.ts";
 import { ConsumerError } from "#consumer/errors.ts";
-import type { Executor } from "#consumer/action/execute.ts";
+import type { Executor } from "#consumer/action/types.ts";
 import type { SourceRecord } from "#consumer/ports.ts";
 
 const LOST = new ConsumerError("assignment-lost", "the executor saw it first");
@@ -39,7 +39,7 @@ function handled<Result>(promise: Promise<Result>): Promise<Result> {
 
 describe("a batch", () => {
   test("is committed behind its last record when all are terminal", async () => {
-    const it = benchPipeline({ execute: async () => SETTLED });
+    const it = benchPipeline({ execute: async () => DONE_RESULT });
     await it.broker.deliver([record(5n), record(9n, "b"), record(12n, "c")]);
     expect(committed(it)).toEqual([13n]);
     expect(it.metrics.total("records", { result: "matched" })).toBe(3);
@@ -96,7 +96,7 @@ describe("a batch", () => {
       order.push(`begin ${rule}/${action}`);
       await nextTurn();
       order.push(`end ${rule}/${action}`);
-      return SETTLED;
+      return DONE_RESULT;
     };
     const rules = [RULE, { ...RULE, name: "second", actions: [HTTP, { ...HTTP, name: "b" }] }];
     await benchPipeline({ execute, rules }).broker.deliver([record(0n)]);
@@ -123,7 +123,7 @@ describe("a batch", () => {
           const execute: Executor = async (_planned, { record: source }) => {
             await scheduler.schedule(Promise.resolve());
             open.delete(source.offset);
-            return SETTLED;
+            return DONE_RESULT;
           };
           const it = benchPipeline({ execute });
           const records = kinds.map((kind, index) => {
@@ -207,7 +207,7 @@ describe("what is not to be executed", () => {
     const execute: Executor = async (planned) => {
       const { action } = planned;
       executed.push("rejection" in planned ? `${action}: ${planned.rejection.detail}` : action);
-      return SETTLED;
+      return DONE_RESULT;
     };
     const broken = { ...HTTP, name: "page", body: '"{{incident.tags.pager}}"' };
     const it = benchPipeline({ execute, rules: [{ ...RULE, actions: [broken, HTTP] }] });
@@ -292,7 +292,7 @@ describe("a revoked partition", () => {
     const it = benchPipeline({
       execute: async () => {
         it.broker.revoke();
-        return SETTLED;
+        return DONE_RESULT;
       },
     });
     const batch = handled(it.broker.deliver([record(0n, "a")]));

@@ -212,7 +212,7 @@ function runAll(
   const end = async (): Promise<void> => {
     const all = running.map(({ ended }) => ended);
     await allOrDrained(all, halted, work, dependencies);
-    if (isWaiting(work)) await Promise.race([work.earlier?.settled, aborted(halted)]);
+    if (isWaiting(work)) await Promise.race([work.earlier?.finished, aborted(halted)]);
     over.abort();
     await committing;
   };

@@ -1,8 +1,12 @@
-import { type DeadLetter, publishDeadLetter } from "#consumer/action/dead-letter.ts";
+import {
+  type DeadLetter,
+  publishDeadLetter,
+  type PublishingQueue,
+} from "#consumer/action/dead-letter.ts";
 import { decode, type IncidentFormat } from "#consumer/planning/decode.ts";
-import { type Executor, endedBefore, type KnownEnds } from "#consumer/action/execute.ts";
+import { endedBefore, type KnownEnds } from "#consumer/action/execute.ts";
+import type { Executor } from "#consumer/action/types.ts";
 import { namedTags } from "#consumer/planning/named-tags.ts";
-import type { Lanes } from "./lanes.ts";
 import { match, type MatchedAction, type PlanSettings } from "#consumer/planning/plan.ts";
 import type {
   Assignment,
@@ -39,7 +43,7 @@ export interface RecordDependencies {
   /** Dead letters that the broker refuses at present. Default: nobody asks. */
   readonly unacknowledged?: Outages;
   /** Bounds the dead letters that are on their way. Default: no bound. */
-  readonly publishing?: Lanes;
+  readonly publishing?: PublishingQueue;
   readonly settings: RecordSettings;
   /** Aborts when the process begins to stop. */
   readonly stopping: AbortSignal;
@@ -65,7 +69,7 @@ export interface RecordWork {
 /**
  * Decodes and matches a record, without side effects but metrics. Undefined when it is terminal at once (a
  * tombstone, no rule applies, or all its actions are done); else the work that makes it so: its dead letter
- * acknowledged (undecodable, oversized), or all its actions settled.
+ * acknowledged (undecodable, oversized), or all its actions terminal.
  */
 export function prepare(
   record: SourceRecord,
@@ -98,7 +102,7 @@ export function prepare(
   if (open.length === 0) return undefined;
   return {
     lane: incident.id,
-    run: (context) => settle(open, record, context, dependencies),
+    run: (context) => executeInOrder(open, record, context, dependencies),
   };
 }
 
@@ -106,27 +110,27 @@ export function prepare(
  * One after another, in the order of the rules: what a rule does first has its effect first. Only the end of the record
  * waits for dead letters: an action that has ended, durably, has its effect or never will, whoever hears of it when.
  */
-async function settle(
+async function executeInOrder(
   actions: readonly MatchedAction[],
   record: SourceRecord,
   { assignment, halted, release }: RecordContext,
   dependencies: RecordDependencies,
 ): Promise<void> {
   const { execute, stopping } = dependencies;
-  const settling: Promise<unknown>[] = [];
+  const executions: Promise<unknown>[] = [];
   try {
     for (const action of actions) {
       halted.throwIfAborted();
       const { promise: ended, resolve: onEnded } = Promise.withResolvers<void>();
-      const settled = execute(action.plan(), { assignment, record, stopping, onEnded });
-      settling.push(settled);
-      await Promise.race([settled, ended]);
+      const execution = execute(action.plan(), { assignment, record, stopping, onEnded });
+      executions.push(execution);
+      await Promise.race([execution, ended]);
     }
     release();
   } finally {
-    await Promise.allSettled(settling);
+    await Promise.allSettled(executions);
   }
-  await Promise.all(settling);
+  await Promise.all(executions);
 }
 
 /** Resolves when the broker has it; tries until then, or until `halted`. */

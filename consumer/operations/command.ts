@@ -1,21 +1,11 @@
-import { parseArgs } from "node:util";
-
 import { createFiles } from "#consumer/adapters/files/files.ts";
 import { ConsumerError, type ExitCode } from "#consumer/errors.ts";
 import { runHistory } from "./history-command.ts";
 import { runRedrive } from "./redrive-command.ts";
 import { runResolve } from "./resolve-command.ts";
 import { runSkip } from "./skip-command.ts";
+import { type CommandContext, type Options, parseOptions } from "./command-line.ts";
 import { onVolume } from "./volume.ts";
-
-/** Where a command reads and writes. */
-export interface CommandContext {
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  /** One line of the result. */
-  readonly print: (line: string) => void;
-  /** Aborts at SIGTERM or SIGINT. */
-  readonly stop: AbortSignal;
-}
 
 const OPERATIONS_USAGE = `kafka_consumer history list [--outcome OUTCOME] [--rule NAME] [--max N] [--json]
        kafka_consumer history show KEY [--json]
@@ -26,25 +16,7 @@ const OPERATIONS_USAGE = `kafka_consumer history list [--outcome OUTCOME] [--rul
            each with [--directory DIR]; default is variable HISTORY_DIR, then /data/automation_consumer
        kafka_consumer dead-letter redrive --config FILE --by NAME [--reason REASON] [--key KEY] [--max N] [--again] [--dry-run]`;
 
-const OPTIONS = {
-  again: { type: "boolean" },
-  as: { type: "string" },
-  by: { type: "string" },
-  config: { type: "string" },
-  directory: { type: "string" },
-  "dry-run": { type: "boolean" },
-  json: { type: "boolean" },
-  key: { type: "string", multiple: true },
-  max: { type: "string" },
-  offset: { type: "string" },
-  outcome: { type: "string" },
-  partition: { type: "string" },
-  reason: { type: "string" },
-  rule: { type: "string" },
-  topic: { type: "string" },
-} as const;
-
-const ALLOWED: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]>> = {
+const ALLOWED: Readonly<Record<string, readonly (keyof Options)[]>> = {
   "history list": ["directory", "json", "max", "outcome", "rule"],
   "history show": ["directory", "json"],
   "history stats": ["directory", "json"],
@@ -53,8 +25,6 @@ const ALLOWED: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]>> = {
   skip: ["by", "directory", "offset", "partition", "reason", "topic"],
   "dead-letter redrive": ["again", "by", "config", "dry-run", "key", "max", "reason"],
 };
-
-export type Options = ReturnType<typeof parse>["values"];
 
 /**
  * The commands for people: `history` looks at a volume (and changes nothing, but for `resolve`), `skip` orders to pass what
@@ -89,7 +59,7 @@ export async function runOperation(
 
 function parse(args: readonly string[]) {
   try {
-    return parseArgs({ args: [...args], options: OPTIONS, strict: true, allowPositionals: true });
+    return parseOptions(args);
   } catch (cause) {
     throw usage(cause instanceof Error ? cause.message : String(cause), cause);
   }

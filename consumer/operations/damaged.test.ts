@@ -4,7 +4,7 @@ import { attemptPath, createExecutionScene, plannedAction } from "#fixtures/cons
 import { failure } from "#fixtures/ports/files.ts";
 import type { Files, SendResult } from "#consumer/ports.ts";
 import { resolutionPath } from "#consumer/history/claims/resolution.ts";
-import type { Options } from "./command.ts";
+import type { Options } from "./command-line.ts";
 import { runHistory } from "./history-command.ts";
 import { resolve } from "./resolve-command.ts";
 

@@ -1,7 +1,7 @@
 import { ConsumerError, EXIT_CODE, type ExitCode } from "#consumer/errors.ts";
 import { isUnsent } from "#consumer/history/claims/claims.ts";
 import { ATTEMPT_OUTCOMES, type HistoryEntry } from "#consumer/history/base/entry.ts";
-import type { CommandContext, Options } from "./command.ts";
+import type { CommandContext, Options } from "./command-line.ts";
 import { choiceOption, countOption } from "./options.ts";
 import { verifyVolume } from "./verify.ts";
 import { type Attempt, type ReadableFiles, readVolume, type Volume } from "./volume.ts";

@@ -8,7 +8,7 @@ import { rejection } from "#consumer/planning/incident.ts";
 import type { Files, OutgoingRecord, SendResult, SourceRecord } from "#consumer/ports.ts";
 import { resolutionPath } from "#consumer/history/claims/resolution.ts";
 import { openAudit } from "./audit.ts";
-import type { Options } from "./command.ts";
+import type { Options } from "./command-line.ts";
 import { runHistory } from "./history-command.ts";
 import { redrive, type RedriveSelection } from "./redrive.ts";
 import { resolve } from "./resolve-command.ts";

@@ -8,7 +8,7 @@ import { loadConfig } from "#consumer/config/config.ts";
 import { ConsumerError, EXIT_CODE, type ExitCode } from "#consumer/errors.ts";
 import type { Log } from "#consumer/ports.ts";
 import { openAudit } from "./audit.ts";
-import type { CommandContext, Options } from "./command.ts";
+import type { CommandContext, Options } from "./command-line.ts";
 import { actionKeyOption, countOption, textOption } from "./options.ts";
 import { redrive } from "./redrive.ts";
 import { NONE, readVolume } from "./volume.ts";

@@ -5,7 +5,7 @@ import type { Clock, Files, Random } from "#consumer/ports.ts";
 import { type Resolution, resolutionPath } from "#consumer/history/claims/resolution.ts";
 import { createWriteOnceFiles } from "#consumer/history/base/write-once.ts";
 import { openAudit } from "./audit.ts";
-import type { CommandContext, Options } from "./command.ts";
+import type { CommandContext, Options } from "./command-line.ts";
 import { actionKeyOption, choiceOption, textOption } from "./options.ts";
 import { type Attempt, mayBeResolved, readVolume } from "./volume.ts";
 

@@ -13,7 +13,7 @@ import {
 } from "#consumer/intake/skip-order.ts";
 import { createWriteOnceFiles } from "#consumer/history/base/write-once.ts";
 import { openAudit } from "./audit.ts";
-import type { CommandContext, Options } from "./command.ts";
+import type { CommandContext, Options } from "./command-line.ts";
 import { offsetOption, partitionOption, textOption } from "./options.ts";
 import { readVolume } from "./volume.ts";
 

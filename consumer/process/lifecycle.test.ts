@@ -2,7 +2,9 @@ import { expect, test } from "vitest";
 import { createManualClock } from "#fixtures/ports/clock.ts";
 import { recordingLog } from "#fixtures/ports/in-memory-ports.ts";
 import { createLifecycle } from "./lifecycle.ts";
-import { LIFECYCLE_STATES, type LifecycleState } from "./readiness.ts";
+import type { ProcessState } from "#consumer/ports.ts";
+
+const PROCESS_STATES: readonly ProcessState[] = ["starting", "running", "draining", "stopped"];
 
 function started() {
   const clock = createManualClock();
@@ -23,14 +25,14 @@ test("a state that outlives its deadline is not alive; one without a deadline li
   expect(lifecycle.liveness()).toMatchObject({ alive: false, state: "draining" });
 });
 
-const WAY_TO: Readonly<Record<LifecycleState, readonly LifecycleState[]>> = {
+const WAY_TO: Readonly<Record<ProcessState, readonly ProcessState[]>> = {
   starting: [],
   running: ["running"],
   draining: ["draining"],
   stopped: ["draining", "stopped"],
 };
 
-function canGo(from: LifecycleState, to: LifecycleState): boolean {
+function canGo(from: ProcessState, to: ProcessState): boolean {
   const { lifecycle } = started();
   for (const state of WAY_TO[from]) lifecycle.enter(state);
   try {
@@ -42,8 +44,8 @@ function canGo(from: LifecycleState, to: LifecycleState): boolean {
 }
 
 test("no way leads back, and every way leads through draining", () => {
-  const ways = LIFECYCLE_STATES.flatMap((from) =>
-    LIFECYCLE_STATES.filter((to) => canGo(from, to)).map((to) => `${from} -> ${to}`),
+  const ways = PROCESS_STATES.flatMap((from) =>
+    PROCESS_STATES.filter((to) => canGo(from, to)).map((to) => `${from} -> ${to}`),
   );
   expect(ways).toEqual([
     "starting -> running",

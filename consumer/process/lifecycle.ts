@@ -1,25 +1,16 @@
 import { ConsumerError } from "#consumer/errors.ts";
-import type { Clock, Log } from "#consumer/ports.ts";
-import type { LifecycleState } from "./readiness.ts";
-
-/** What /livez shows. Alive means: the event loop answers, and the state has not outlived its deadline. */
-export interface LivenessReport {
-  readonly alive: boolean;
-  readonly state: LifecycleState;
-  /** Milliseconds in this state. */
-  readonly stateAgeMs: number;
-}
+import type { Clock, LivenessReport, Log, ProcessState } from "#consumer/ports.ts";
 
 /** Where the process stands. Liveness says nothing about dependencies: a restart would not mend those. */
 export interface Lifecycle {
-  readonly state: LifecycleState;
+  readonly state: ProcessState;
   /** `deadlineMs`: longest stay in the new state before it counts as stuck; undefined for ever. */
-  enter(state: LifecycleState, deadlineMs?: number): void;
+  enter(state: ProcessState, deadlineMs?: number): void;
   liveness(): LivenessReport;
 }
 
 /** Every way ends in "stopped", and none leads back. */
-const NEXT: Readonly<Record<LifecycleState, readonly LifecycleState[]>> = {
+const NEXT: Readonly<Record<ProcessState, readonly ProcessState[]>> = {
   starting: ["running", "draining"],
   running: ["draining"],
   draining: ["stopped"],
@@ -31,7 +22,7 @@ export function createLifecycle(
   { clock, log }: { readonly clock: Clock; readonly log: Log },
   startingDeadlineMs: number,
 ): Lifecycle {
-  let state: LifecycleState = "starting";
+  let state: ProcessState = "starting";
   let sinceMs = clock.monotonicMs();
   let deadlineMs: number | undefined = startingDeadlineMs;
   return {

@@ -5,37 +5,28 @@ import { createEnding, type Ending } from "./ending.ts";
 import { ConsumerError, type ExitCode } from "#consumer/errors.ts";
 import { type History, openHistory, type Pod } from "#consumer/history/history.ts";
 import type { Lanes } from "#consumer/intake/lanes.ts";
-import { createLifecycle, type Lifecycle, type LivenessReport } from "./lifecycle.ts";
+import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
 import type {
   ActionSender,
   BatchHandler,
   Broker,
   Clock,
+  Credentials,
+  Dependency,
   DependencyState,
   Files,
+  HealthServer,
   IdentitySource,
   Log,
   Metrics,
   Random,
   Secrets,
 } from "#consumer/ports.ts";
-import { type Dependency, readinessReport, type ReadinessReport } from "./readiness.ts";
+import { readinessReport } from "./readiness.ts";
 import type { RetryPolicy } from "#consumer/async/retry.ts";
-import { type Credentials, type Session, startSession } from "./session.ts";
+import { type Session, startSession } from "./session.ts";
 import { standstillState } from "./standstill.ts";
 import { waitFor } from "./startup.ts";
-
-/** Asked at every request to /livez and /readyz; both answer at once and never throw. */
-export interface HealthReports {
-  liveness(): LivenessReport;
-  readiness(): ReadinessReport;
-}
-
-/** Serves /livez, /readyz (200, or 503 with the report as JSON) and /metrics. */
-export interface HealthServer {
-  /** Listens at the configured host and port; the result closes it. Rejects when the port is taken. */
-  serve(reports: HealthReports): Promise<AsyncDisposable>;
-}
 
 /** Everything that `run` needs; `main.ts` brings the real ones, tests bring fakes. */
 export interface RunDependencies {

@@ -4,18 +4,13 @@ import type {
   BatchHandler,
   Broker,
   Clock,
+  Credentials,
   DependencyState,
   Log,
   Random,
   UnreadableHandler,
 } from "#consumer/ports.ts";
 import { retryDelayMs, type RetryPolicy, withRetries } from "#consumer/async/retry.ts";
-
-/** SASL user name and password. */
-export interface Credentials {
-  readonly username: string;
-  readonly password: string;
-}
 
 export interface SessionDependencies {
   /** A broker that is not connected yet; it asks for the credentials at every connection. */

@@ -1,6 +1,5 @@
 import { ConsumerError, type ErrorCode, messageOf } from "#consumer/errors.ts";
-import type { Clock, DependencyState, Log, Random } from "#consumer/ports.ts";
-import type { Dependency } from "./readiness.ts";
+import type { Clock, Dependency, DependencyState, Log, Random } from "#consumer/ports.ts";
 import { retryDelayMs, type RetryPolicy, withRetries } from "#consumer/async/retry.ts";
 
 export interface Waiting {

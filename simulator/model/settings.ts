@@ -1,4 +1,4 @@
-import type { ExecutorSettings } from "#consumer/action/execute.ts";
+import type { ExecutorSettings } from "#consumer/action/types.ts";
 import type { HorizonDurations } from "#consumer/history/maintenance/horizon.ts";
 import type { Rule } from "#consumer/planning/rules.ts";
 import { DEFAULT_FORMAT } from "#fixtures/incidents.ts";

@@ -5,8 +5,7 @@ import { connect as connectTls } from "node:tls";
 import kafkajs, { type AuthenticationProviderArgs, type Kafka } from "kafkajs";
 
 import type { Config } from "#consumer/config/config.ts";
-import type { IdentitySource, Log } from "#consumer/ports.ts";
-import type { Credentials } from "#consumer/process/session.ts";
+import type { Credentials, IdentitySource, Log } from "#consumer/ports.ts";
 import { isConnectionError } from "./connections.ts";
 import { guardKafkajs } from "./guards.ts";
 import { createKafkajsLog } from "./log.ts";

@@ -3,8 +3,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createKafkaBroker } from "#consumer/adapters/kafka/kafka.ts";
 import { createMetrics, type MetricsRegistry } from "#consumer/adapters/metrics.ts";
 import type { Config } from "#consumer/config/config.ts";
-import type { Batch, BatchHandler, Broker, Log, UnreadableHandler } from "#consumer/ports.ts";
-import type { Credentials } from "#consumer/process/session.ts";
+import type {
+  Batch,
+  BatchHandler,
+  Broker,
+  Credentials,
+  Log,
+  UnreadableHandler,
+} from "#consumer/ports.ts";
 import { createAuthority } from "#fixtures/certificates.ts";
 
 import { type KafkaCluster, startKafka } from "#simulator/kafka/cluster/start.ts";

@@ -129,8 +129,8 @@ test.each(DAMAGES)(
       read.push(...valuesOf(batch));
       await commitAll(batch);
     });
-    let settled = false;
-    void consuming.then(() => (settled = true));
+    let isOver = false;
+    void consuming.then(() => (isOver = true));
     await until(() => broker.standstills.length > 0, "the partition stands still");
     topic.append({ key: null, value: Buffer.from("elsewhere"), partition: 1 });
     await until(() => read.includes("elsewhere"), "the other partition is read");
@@ -147,7 +147,7 @@ test.each(DAMAGES)(
       `kafka_consumer_standstill{topic="${TOPIC}",partition="0",offset="1",cause="unreadable"} 1`,
     );
     expect(committed(cluster, 0)).toBe(1n);
-    expect({ settled, state: broker.state }).toEqual({ settled: false, state: { ready: true } });
+    expect({ isOver, state: broker.state }).toEqual({ isOver: false, state: { ready: true } });
   },
 );
 
