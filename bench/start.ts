@@ -13,7 +13,7 @@ import { createServer } from "node:tls";
 import { parseArgs, promisify } from "node:util";
 import { makeOwnedDirectory, removeDirectory } from "#e2e/runner/owned-directory.ts";
 import { createAuthority } from "#fixtures/certificates.ts";
-import { startKafka } from "#simulator/kafka/cluster/start.ts";
+import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
 import { compare, type Comparison } from "./compare.ts";
 import { withDeployment } from "./with-deployment.ts";
 import { table } from "./table.ts";

@@ -1,4 +1,4 @@
-import { metadataOf } from "#simulator/kafka/parity/members.ts";
+import { metadataOf } from "#simulator/kafka/parity/wire-member.ts";
 import { WireConnection } from "#simulator/kafka/parity/wire-connection.ts";
 import type { WireTarget } from "#simulator/kafka/parity/wire-connection.ts";
 import { findCoordinator } from "#simulator/kafka/apis/10-find-coordinator.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { NAMES } from "#fixtures/configurations.ts";
 import { batchOfBytes, CODEC, recordBytes } from "#fixtures/record-batches.ts";
-import { startKafka } from "#simulator/kafka/cluster/start.ts";
+import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
 import { runProgram } from "../child.ts";
 import type { Measure } from "../figure.ts";
 import { incidentBytes } from "../incidents.ts";

@@ -1,10 +1,10 @@
 import type { InstalledFault } from "#simulator/kafka/control/install-fault.ts";
-import type { FaultRule } from "#simulator/kafka/faults/faults.ts";
+import type { FaultRule } from "#simulator/kafka/faults/fault-registry.ts";
 import type {
   GenerationFormed,
   OffsetCommitted,
   RecordsFetched,
-} from "#simulator/kafka/protocol/events.ts";
+} from "#simulator/kafka/protocol/protocol-event.ts";
 import type { Ability } from "#e2e/runner/abilities.ts";
 
 /**

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { requestJson } from "#simulator/http/json-request.ts";
-import { startTarget } from "./server.ts";
+import { startTarget } from "./action-endpoint.ts";
 
 /** Sends one request and waits for the answer; the answer's status is its exit code, less 200. */
 const CLIENT = `

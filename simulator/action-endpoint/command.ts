@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import type { Command } from "#simulator/process/command.ts";
 import { UsageError, integerOption, textOption } from "#simulator/process/command.ts";
-import { startControlSurface } from "./control-surface.ts";
-import { startTarget } from "./server.ts";
-import type { TargetOptions } from "./server.ts";
+import { startControlSurface } from "./control-server.ts";
+import { startTarget } from "./action-endpoint.ts";
+import type { TargetOptions } from "./action-endpoint.ts";
 
 /** The action endpoint as a process. */
 export const command: Command = {

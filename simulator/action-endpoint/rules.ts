@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { createBarrier } from "./barrier.ts";
 import type { Barrier } from "./barrier.ts";
-import { matches } from "./control.ts";
+import { matches } from "./action-endpoint-control.ts";
 import type {
   Arrival,
   Hold,
@@ -11,7 +11,7 @@ import type {
   ResetOptions,
   ResponseRule,
   Rule,
-} from "./control.ts";
+} from "./action-endpoint-control.ts";
 
 /** What is to be done with one request. */
 type Verdict =

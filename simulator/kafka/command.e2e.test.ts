@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { startSimulator } from "#simulator/process/simulator-process.ts";
 import { installFault } from "./control/install-fault.ts";
-import { remoteControl } from "./control/remote.ts";
+import { remoteControl } from "./control/remote-control.ts";
 
 const MAIN = new URL("../main.ts", import.meta.url).pathname;
 

@@ -2,9 +2,9 @@ import { readFile } from "node:fs/promises";
 import { setFlagsFromString } from "node:v8";
 import { integerOption, textOption, textsOption, UsageError } from "#simulator/process/command.ts";
 import type { Command, OptionValues } from "#simulator/process/command.ts";
-import { localControl } from "./control/local.ts";
+import { localControl } from "./control/local-control.ts";
 import { isLoopback } from "./control/loopback.ts";
-import type { ControlSurfaceOptions } from "./control/surface.ts";
+import type { ControlSurfaceOptions } from "./control/control-server.ts";
 import type {
   KafkaOptions,
   ListenerOptions,
@@ -12,8 +12,8 @@ import type {
   TopicOptions,
 } from "./cluster/options.ts";
 import type { SaslMechanism } from "./security/users.ts";
-import { PROTOCOL_EVENTS_MAX } from "./protocol/history.ts";
-import { startKafka } from "./cluster/start.ts";
+import { PROTOCOL_EVENTS_MAX } from "./protocol/protocol-history.ts";
+import { startKafka } from "./cluster/start-kafka.ts";
 
 const MECHANISMS: readonly SaslMechanism[] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
 const CLIENT_CERTIFICATE = ["none", "requested", "required"] as const;
@@ -63,7 +63,7 @@ export const command: Command = {
     const listening: Record<string, string> = { bootstrap: cluster.bootstrap().join(",") };
     if (surface !== undefined) {
       // It brings a web server: not for who does not ask.
-      const { startControlSurface } = await import("./control/surface.ts");
+      const { startControlSurface } = await import("./control/control-server.ts");
       const control = starting.use(localControl(cluster));
       listening.control = starting.use(await startControlSurface(control, surface)).url;
     }

@@ -1,7 +1,7 @@
 import kafkajs from "kafkajs";
 import { expect, it } from "vitest";
 
-import { startKafka } from "#simulator/kafka/cluster/start.ts";
+import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
 
 import { guardKafkajs } from "./guards.ts";
 

@@ -1,4 +1,4 @@
-import type { KafkaEvent } from "#simulator/kafka/cluster/events.ts";
+import type { KafkaEvent } from "#simulator/kafka/cluster/broker-events.ts";
 import type { KafkaControl } from "#simulator/kafka/control/operations.ts";
 import type { ClientActivity } from "#e2e/brokers/broker.ts";
 

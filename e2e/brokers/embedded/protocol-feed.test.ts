@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ProtocolHistory } from "#simulator/kafka/protocol/history.ts";
+import { ProtocolHistory } from "#simulator/kafka/protocol/protocol-history.ts";
 import { ProtocolFeed } from "./protocol-feed.ts";
 
 const PLACE = { topic: "t", partition: 0, node: 1, clientId: "pod-a" } as const;

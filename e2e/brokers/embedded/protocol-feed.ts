@@ -1,5 +1,5 @@
 import type { KafkaControl } from "#simulator/kafka/control/operations.ts";
-import type { ProtocolEvent as AppliedEvent } from "#simulator/kafka/protocol/events.ts";
+import type { ProtocolEvent as AppliedEvent } from "#simulator/kafka/protocol/protocol-event.ts";
 import { readAssignment } from "#e2e/brokers/assignment.ts";
 import type { ProtocolEvent } from "#e2e/brokers/broker.ts";
 

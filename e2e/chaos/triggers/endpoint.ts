@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Arrival, HoldStage } from "#simulator/action-endpoint/control.ts";
+import type { Arrival, HoldStage } from "#simulator/action-endpoint/action-endpoint-control.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { triggerKind } from "#e2e/chaos/trigger-kind.ts";
 import type {

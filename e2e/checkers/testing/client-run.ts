@@ -1,8 +1,8 @@
 import { Kafka, logLevel } from "kafkajs";
 import type { Consumer } from "kafkajs";
-import { localControl } from "#simulator/kafka/control/local.ts";
+import { localControl } from "#simulator/kafka/control/local-control.ts";
 import type { KafkaControl } from "#simulator/kafka/control/operations.ts";
-import { startKafka } from "#simulator/kafka/cluster/start.ts";
+import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
 import type { ProtocolEvent } from "#e2e/brokers/broker.ts";
 import { ProtocolFeed } from "#e2e/brokers/embedded/protocol-feed.ts";
 import type { InvariantVerdict } from "#e2e/checkers/checker.ts";

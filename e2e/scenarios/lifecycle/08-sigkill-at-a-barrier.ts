@@ -1,5 +1,5 @@
 import { messageOf } from "#consumer/errors.ts";
-import type { HoldStage } from "#simulator/action-endpoint/control.ts";
+import type { HoldStage } from "#simulator/action-endpoint/action-endpoint-control.ts";
 import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
 import { ExpectationError, expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { APP, containerStatus, isReady } from "#e2e/deployment/pods.ts";

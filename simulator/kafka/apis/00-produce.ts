@@ -1,6 +1,6 @@
-import type { TopicPartition } from "#simulator/kafka/cluster/events.ts";
+import type { TopicPartition } from "#simulator/kafka/cluster/broker-events.ts";
 import type { TopicRules } from "#simulator/kafka/topics/topic-config.ts";
-import type { Partition } from "#simulator/kafka/topics/topics.ts";
+import type { Partition } from "#simulator/kafka/topics/topic-registry.ts";
 import {
   array,
   int16,

@@ -1,6 +1,6 @@
-import type { Cluster } from "#simulator/kafka/cluster/cluster.ts";
-import type { RecordsFetched } from "#simulator/kafka/protocol/events.ts";
-import type { Partition } from "#simulator/kafka/topics/topics.ts";
+import type { Cluster } from "#simulator/kafka/cluster/cluster-state.ts";
+import type { RecordsFetched } from "#simulator/kafka/protocol/protocol-event.ts";
+import type { Partition } from "#simulator/kafka/topics/topic-registry.ts";
 import {
   array,
   between,

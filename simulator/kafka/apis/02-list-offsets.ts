@@ -1,6 +1,6 @@
-import { offsetAtTimestamp, offsetOfMaxTimestamp } from "#simulator/kafka/topics/records.ts";
+import { offsetAtTimestamp, offsetOfMaxTimestamp } from "#simulator/kafka/topics/read-records.ts";
 import type { PartitionLog } from "#simulator/kafka/topics/partition-log.ts";
-import type { Partition } from "#simulator/kafka/topics/topics.ts";
+import type { Partition } from "#simulator/kafka/topics/topic-registry.ts";
 import {
   array,
   int16,

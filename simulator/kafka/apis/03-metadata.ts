@@ -1,5 +1,5 @@
-import { isTopicName } from "#simulator/kafka/topics/topics.ts";
-import type { Topic } from "#simulator/kafka/topics/topics.ts";
+import { isTopicName } from "#simulator/kafka/topics/topic-registry.ts";
+import type { Topic } from "#simulator/kafka/topics/topic-registry.ts";
 import {
   array,
   between,

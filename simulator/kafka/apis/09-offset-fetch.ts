@@ -1,4 +1,4 @@
-import type { CommittedOffset } from "#simulator/kafka/groups/offsets.ts";
+import type { CommittedOffset } from "#simulator/kafka/groups/committed-offsets.ts";
 import {
   array,
   between,

@@ -1,4 +1,4 @@
-import type { Cluster } from "#simulator/kafka/cluster/cluster.ts";
+import type { Cluster } from "#simulator/kafka/cluster/cluster-state.ts";
 import { joinError } from "#simulator/kafka/groups/member.ts";
 import type { JoinResult } from "#simulator/kafka/groups/member.ts";
 import {

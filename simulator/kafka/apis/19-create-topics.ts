@@ -1,5 +1,5 @@
-import type { Cluster } from "#simulator/kafka/cluster/cluster.ts";
-import type { Topic } from "#simulator/kafka/topics/topics.ts";
+import type { Cluster } from "#simulator/kafka/cluster/cluster-state.ts";
+import type { Topic } from "#simulator/kafka/topics/topic-registry.ts";
 import {
   array,
   boolean,
@@ -22,7 +22,7 @@ import {
   topicConfigFault,
   topicRules,
 } from "#simulator/kafka/topics/topic-config.ts";
-import { isTopicName, PARTITIONS_MAX } from "#simulator/kafka/topics/topics.ts";
+import { isTopicName, PARTITIONS_MAX } from "#simulator/kafka/topics/topic-registry.ts";
 import { clusterAccessRefusal, topicAccessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";
 import { mergedByName } from "./repeated.ts";

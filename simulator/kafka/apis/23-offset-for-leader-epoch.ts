@@ -1,4 +1,4 @@
-import type { Partition } from "#simulator/kafka/topics/topics.ts";
+import type { Partition } from "#simulator/kafka/topics/topic-registry.ts";
 import { array, int16, int32, int64, since, string, struct } from "#simulator/kafka/wire/codec.ts";
 import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { clusterAccessRefusal } from "./authorization.ts";

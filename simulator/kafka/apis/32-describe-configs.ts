@@ -1,6 +1,6 @@
-import type { Cluster } from "#simulator/kafka/cluster/cluster.ts";
+import type { Cluster } from "#simulator/kafka/cluster/cluster-state.ts";
 import { topicConfigEntries } from "#simulator/kafka/topics/topic-config.ts";
-import { isTopicName } from "#simulator/kafka/topics/topics.ts";
+import { isTopicName } from "#simulator/kafka/topics/topic-registry.ts";
 import type { ConfigEntry } from "#simulator/kafka/topics/topic-config.ts";
 import {
   array,

@@ -1,4 +1,4 @@
-import { AuthenticationFailed } from "#simulator/kafka/security/failure.ts";
+import { AuthenticationFailed } from "#simulator/kafka/security/authentication-failed.ts";
 import { bytes, int16, int64, nullableString, since, struct } from "#simulator/kafka/wire/codec.ts";
 import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { MalformedRequest } from "#simulator/kafka/wire/reader.ts";

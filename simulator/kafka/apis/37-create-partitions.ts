@@ -8,7 +8,7 @@ import {
   string,
   struct,
 } from "#simulator/kafka/wire/codec.ts";
-import { PARTITIONS_MAX } from "#simulator/kafka/topics/topics.ts";
+import { PARTITIONS_MAX } from "#simulator/kafka/topics/topic-registry.ts";
 import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { topicAccessRefusal } from "./authorization.ts";

@@ -1,6 +1,6 @@
-import { CLUSTER_NAME, OPERATIONS } from "#simulator/kafka/security/acl.ts";
-import type { Operation, ResourceType } from "#simulator/kafka/security/acl.ts";
-import type { Requester } from "#simulator/kafka/security/acls.ts";
+import { CLUSTER_NAME, OPERATIONS } from "#simulator/kafka/security/acl-entry.ts";
+import type { Operation, ResourceType } from "#simulator/kafka/security/acl-entry.ts";
+import type { Requester } from "#simulator/kafka/security/authorizer.ts";
 import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import type { RequestContext } from "./define.ts";
 

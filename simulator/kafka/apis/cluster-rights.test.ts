@@ -1,6 +1,6 @@
 import * as platformatic from "@platformatic/kafka";
 import { expect, test } from "vitest";
-import type { Acl } from "#simulator/kafka/security/acl.ts";
+import type { Acl } from "#simulator/kafka/security/acl-entry.ts";
 import { ExchangeConnection } from "./testing/exchange.ts";
 import { prepare, TOPIC } from "./testing/prepared.ts";
 

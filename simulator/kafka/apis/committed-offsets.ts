@@ -1,4 +1,4 @@
-import type { CommittedOffset } from "#simulator/kafka/groups/offsets.ts";
+import type { CommittedOffset } from "#simulator/kafka/groups/committed-offsets.ts";
 import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { topicAccessRefusal } from "./authorization.ts";
 import type { RequestContext } from "./define.ts";

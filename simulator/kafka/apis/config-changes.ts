@@ -1,4 +1,4 @@
-import type { Operation } from "#simulator/kafka/security/acl.ts";
+import type { Operation } from "#simulator/kafka/security/acl-entry.ts";
 import { topicConfigFault } from "#simulator/kafka/topics/topic-config.ts";
 import type { TopicConfig } from "#simulator/kafka/topics/topic-config.ts";
 import {

@@ -1,4 +1,4 @@
-import type { Operation } from "#simulator/kafka/security/acl.ts";
+import type { Operation } from "#simulator/kafka/security/acl-entry.ts";
 import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { accessRefusal } from "./authorization.ts";
 import type { RequestContext } from "./define.ts";

@@ -1,6 +1,6 @@
 import { Writer } from "@platformatic/kafka";
-import type { Cluster } from "#simulator/kafka/cluster/cluster.ts";
-import type { TopicPartition } from "#simulator/kafka/cluster/events.ts";
+import type { Cluster } from "#simulator/kafka/cluster/cluster-state.ts";
+import type { TopicPartition } from "#simulator/kafka/cluster/broker-events.ts";
 import type { Session } from "#simulator/kafka/security/session.ts";
 import type { Codec, WireFormat } from "#simulator/kafka/wire/codec.ts";
 import type { RequestReader } from "#simulator/kafka/wire/reader.ts";

@@ -1,5 +1,5 @@
-import type { Operation } from "#simulator/kafka/security/acl.ts";
-import type { Partition, Topic } from "#simulator/kafka/topics/topics.ts";
+import type { Operation } from "#simulator/kafka/security/acl-entry.ts";
+import type { Partition, Topic } from "#simulator/kafka/topics/topic-registry.ts";
 import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { topicAccessRefusal } from "./authorization.ts";
 import type { RequestContext } from "./define.ts";

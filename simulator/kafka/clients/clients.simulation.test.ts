@@ -3,10 +3,10 @@ import { CompressionTypes, Kafka, logLevel } from "kafkajs";
 import type { EachMessagePayload } from "kafkajs";
 import { describe, expect, test } from "vitest";
 import { createAuthority } from "#fixtures/certificates.ts";
-import type { KafkaEvent } from "#simulator/kafka/cluster/events.ts";
+import type { KafkaEvent } from "#simulator/kafka/cluster/broker-events.ts";
 import type { KafkaOptions } from "#simulator/kafka/cluster/options.ts";
-import { startKafka } from "#simulator/kafka/cluster/start.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start.ts";
+import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
 
 const TOPIC = "incidents";
 const GROUP = "g";

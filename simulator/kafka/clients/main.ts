@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "#consumer/errors.ts";
 import type { Client } from "./client.ts";
-import { CLIENT_NAMES, prepareClient } from "./clients.ts";
+import { CLIENT_NAMES, prepareClient } from "./start-clients.ts";
 import { startClientCluster } from "./client-cluster.ts";
 import { cacheDirectory } from "./install.ts";
 import { runMatrix } from "./matrix.ts";

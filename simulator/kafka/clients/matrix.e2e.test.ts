@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startClientCluster } from "./client-cluster.ts";
-import { startKafkajs, startPlatformatic } from "./clients.ts";
+import { startKafkajs, startPlatformatic } from "./start-clients.ts";
 import { runMatrix } from "./matrix.ts";
 
 let directory: string;

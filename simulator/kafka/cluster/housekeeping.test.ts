@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Cluster } from "./cluster.ts";
+import { Cluster } from "./cluster-state.ts";
 import type { Group } from "#simulator/kafka/groups/group.ts";
 import { startHousekeeping } from "./housekeeping.ts";
 import { clusterSettings } from "./options.ts";

@@ -1,4 +1,4 @@
-import type { Cluster } from "./cluster.ts";
+import type { Cluster } from "./cluster-state.ts";
 import type { Group } from "#simulator/kafka/groups/group.ts";
 import type { Timer } from "./timers.ts";
 

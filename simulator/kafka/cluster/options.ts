@@ -1,4 +1,4 @@
-import type { AuthorizationOptions } from "#simulator/kafka/security/acls.ts";
+import type { AuthorizationOptions } from "#simulator/kafka/security/authorizer.ts";
 import type { SaslMechanism } from "#simulator/kafka/security/users.ts";
 
 export interface ListenerOptions {

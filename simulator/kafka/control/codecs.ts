@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { FaultRule } from "#simulator/kafka/faults/faults.ts";
-import type { ProtocolEvent } from "#simulator/kafka/protocol/events.ts";
+import type { FaultRule } from "#simulator/kafka/faults/fault-registry.ts";
+import type { ProtocolEvent } from "#simulator/kafka/protocol/protocol-event.ts";
 
 /** 64 bits do not fit a number of JSON. */
 export const bigint = z.codec(z.string().regex(/^-?\d+$/), z.bigint(), {

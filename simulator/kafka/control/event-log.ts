@@ -1,5 +1,5 @@
-import type { KafkaEvent } from "#simulator/kafka/cluster/events.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start.ts";
+import type { KafkaEvent } from "#simulator/kafka/cluster/broker-events.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
 
 export interface EventPage {
   readonly events: KafkaEvent[];

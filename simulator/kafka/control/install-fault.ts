@@ -1,7 +1,7 @@
 import { FaultNeverFiredError } from "#simulator/process/fault-never-fired.ts";
-import type { RequestFacts } from "#simulator/kafka/cluster/events.ts";
-import type { FaultRule } from "#simulator/kafka/faults/faults.ts";
-import { describeRule } from "#simulator/kafka/faults/rule.ts";
+import type { RequestFacts } from "#simulator/kafka/cluster/broker-events.ts";
+import type { FaultRule } from "#simulator/kafka/faults/fault-registry.ts";
+import { describeRule } from "#simulator/kafka/faults/fault-rule.ts";
 import type { KafkaControl } from "./operations.ts";
 
 /**

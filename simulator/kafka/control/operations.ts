@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { KafkaEvent, RequestFacts } from "#simulator/kafka/cluster/events.ts";
+import type { KafkaEvent, RequestFacts } from "#simulator/kafka/cluster/broker-events.ts";
 import type { GroupState } from "#simulator/kafka/groups/group.ts";
 import { bigint, bytes, faultRule, protocolEvent, urlNumber } from "./codecs.ts";
 

@@ -3,13 +3,13 @@ import { FaultNeverFiredError } from "#simulator/process/fault-never-fired.ts";
 import { offsetCommit } from "#simulator/kafka/apis/08-offset-commit.ts";
 import { saslHandshake } from "#simulator/kafka/apis/17-sasl-handshake.ts";
 import { saslAuthenticate } from "#simulator/kafka/apis/36-sasl-authenticate.ts";
-import type { KafkaEvent } from "#simulator/kafka/cluster/events.ts";
-import type { FaultRule } from "./faults.ts";
+import type { KafkaEvent } from "#simulator/kafka/cluster/broker-events.ts";
+import type { FaultRule } from "./fault-registry.ts";
 import type { ListenerOptions } from "#simulator/kafka/cluster/options.ts";
 import { apiVersions } from "#simulator/kafka/parity/testing/versions.ts";
 import { WireConnection } from "#simulator/kafka/parity/wire-connection.ts";
-import { startKafka } from "#simulator/kafka/cluster/start.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start.ts";
+import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
 
 const TOPIC = "t";
 const GROUP = "g";

@@ -5,9 +5,9 @@ import { Kafka, logLevel } from "kafkajs";
 import type { Producer } from "kafkajs";
 import { describe, expect, test } from "vitest";
 import { FaultNeverFiredError } from "#simulator/process/fault-never-fired.ts";
-import type { FaultRule } from "./faults.ts";
-import { startKafka } from "#simulator/kafka/cluster/start.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start.ts";
+import type { FaultRule } from "./fault-registry.ts";
+import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
 
 const TOPIC = "t";
 /** After it the producer gives up waiting for an answer, and tries again: only where that is the point. */

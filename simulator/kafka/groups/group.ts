@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { GenerationFormed } from "#simulator/kafka/protocol/events.ts";
+import type { GenerationFormed } from "#simulator/kafka/protocol/protocol-event.ts";
 import type { Timer, Timers } from "#simulator/kafka/cluster/timers.ts";
 import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import {
@@ -19,9 +19,9 @@ import type {
   SyncRequest,
   SyncResult,
 } from "./member.ts";
-import { Members } from "./members.ts";
-import { CommittedOffsets } from "./offsets.ts";
-import { PendingMembers } from "./pending.ts";
+import { Members } from "./member-registry.ts";
+import { CommittedOffsets } from "./committed-offsets.ts";
+import { PendingMembers } from "./pending-members.ts";
 import { hasCommonProtocol, sameProtocols, selectProtocol, speaks } from "./protocols.ts";
 import { SessionClock } from "./session-clock.ts";
 

@@ -1,4 +1,4 @@
-import type { CommittedOffset } from "./offsets.ts";
+import type { CommittedOffset } from "./committed-offsets.ts";
 
 interface PendingOffset {
   readonly topic: string;

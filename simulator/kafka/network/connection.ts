@@ -2,18 +2,22 @@ import type { Socket } from "node:net";
 import { messageOf } from "#consumer/errors.ts";
 import { apis } from "#simulator/kafka/apis/registry.ts";
 import type { Api, Call, Pieces, RequestContext } from "#simulator/kafka/apis/define.ts";
-import type { Cluster } from "#simulator/kafka/cluster/cluster.ts";
-import type { ConnectionEvent, EventPlace, RequestFacts } from "#simulator/kafka/cluster/events.ts";
-import type { Bite, BreakableConnection } from "#simulator/kafka/faults/faults.ts";
-import { directionOf } from "#simulator/kafka/faults/rule.ts";
-import type { FaultDirection } from "#simulator/kafka/faults/rule.ts";
-import { AuthenticationFailed } from "#simulator/kafka/security/failure.ts";
+import type { Cluster } from "#simulator/kafka/cluster/cluster-state.ts";
+import type {
+  ConnectionEvent,
+  EventPlace,
+  RequestFacts,
+} from "#simulator/kafka/cluster/broker-events.ts";
+import type { Bite, BreakableConnection } from "#simulator/kafka/faults/fault-registry.ts";
+import { directionOf } from "#simulator/kafka/faults/fault-rule.ts";
+import type { FaultDirection } from "#simulator/kafka/faults/fault-rule.ts";
+import { AuthenticationFailed } from "#simulator/kafka/security/authentication-failed.ts";
 import type { Session } from "#simulator/kafka/security/session.ts";
 import { pause } from "#simulator/kafka/cluster/timers.ts";
 import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { MalformedRequest, RequestReader } from "#simulator/kafka/wire/reader.ts";
 import { Frames } from "./frames.ts";
-import { bittenAnswer, partitionRefused, partsOf, untilReleased } from "./bitten.ts";
+import { bittenAnswer, partitionRefused, partsOf, untilReleased } from "./faulty-reply.ts";
 import { readHeader, replyFrame, unsupportedApiVersions } from "./header.ts";
 import type { RequestHeader } from "./header.ts";
 

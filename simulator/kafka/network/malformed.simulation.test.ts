@@ -4,9 +4,9 @@ import { Producer, Writer } from "@platformatic/kafka";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { apis } from "#simulator/kafka/apis/registry.ts";
-import type { KafkaEvent } from "#simulator/kafka/cluster/events.ts";
-import { startKafka } from "#simulator/kafka/cluster/start.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start.ts";
+import type { KafkaEvent } from "#simulator/kafka/cluster/broker-events.ts";
+import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
 
 const header = (apiKey: number, apiVersion: number): Writer =>
   Writer.create()

@@ -1,5 +1,5 @@
-import type { Cluster, Endpoint, NodeView } from "#simulator/kafka/cluster/cluster.ts";
-import { Door } from "./door.ts";
+import type { Cluster, Endpoint, NodeView } from "#simulator/kafka/cluster/cluster-state.ts";
+import { Door } from "./listener.ts";
 
 /** One node: its listeners. The data belongs to the cluster and outlives it. */
 export class Node implements NodeView {

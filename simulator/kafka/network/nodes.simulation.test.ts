@@ -1,9 +1,9 @@
 import { Kafka, logLevel } from "kafkajs";
 import type { Producer } from "kafkajs";
 import { expect, test } from "vitest";
-import type { KafkaEvent } from "#simulator/kafka/cluster/events.ts";
-import { startKafka } from "#simulator/kafka/cluster/start.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start.ts";
+import type { KafkaEvent } from "#simulator/kafka/cluster/broker-events.ts";
+import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
 
 const TOPIC = "t";
 const GROUP = "g";

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { offsetCommit } from "#simulator/kafka/apis/08-offset-commit.ts";
 import { offsetFetch } from "#simulator/kafka/apis/09-offset-fetch.ts";
-import { stableMember, WireMember } from "./members.ts";
-import { errorName, Scene, until } from "./scene.ts";
+import { stableMember, WireMember } from "./wire-member.ts";
+import { errorName, Scene, until } from "./test-bed.ts";
 
 let scene: Scene;
 let topic: string;

@@ -3,7 +3,7 @@ import { describeConfigs } from "#simulator/kafka/apis/32-describe-configs.ts";
 import { alterConfigs } from "#simulator/kafka/apis/33-alter-configs.ts";
 import { incrementalAlterConfigs } from "#simulator/kafka/apis/44-incremental-alter-configs.ts";
 import { batchOf, recordsOf } from "./testing/batches.ts";
-import { errorName, Scene, until } from "./scene.ts";
+import { errorName, Scene, until } from "./test-bed.ts";
 
 const TOPIC = 2;
 const BROKER = 4;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fetch } from "#simulator/kafka/apis/01-fetch.ts";
 import { metadata } from "#simulator/kafka/apis/03-metadata.ts";
 import { apis } from "#simulator/kafka/apis/registry.ts";
-import { Scene } from "./scene.ts";
+import { Scene } from "./test-bed.ts";
 import { apiVersions } from "./testing/versions.ts";
 import { requestHeader } from "./wire-connection.ts";
 

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { produce } from "#simulator/kafka/apis/00-produce.ts";
 import { fetch } from "#simulator/kafka/apis/01-fetch.ts";
 import { batchOf, recordsOf } from "./testing/batches.ts";
-import { errorName, Scene } from "./scene.ts";
-import { deviates } from "./subject.ts";
+import { errorName, Scene } from "./test-bed.ts";
+import { deviates } from "./broker-under-test.ts";
 
 let scene: Scene;
 /** Batches of two, one and three records. */

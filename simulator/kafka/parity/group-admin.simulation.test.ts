@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { listGroups } from "#simulator/kafka/apis/16-list-groups.ts";
 import { deleteGroups } from "#simulator/kafka/apis/42-delete-groups.ts";
-import { describeGroup, metadataOf, stableMember } from "./members.ts";
-import { errorName, Scene } from "./scene.ts";
+import { describeGroup, metadataOf, stableMember } from "./wire-member.ts";
+import { errorName, Scene } from "./test-bed.ts";
 
 let scene: Scene;
 beforeAll(async () => {

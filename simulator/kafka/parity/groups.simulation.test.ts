@@ -4,8 +4,8 @@ import { joinGroup } from "#simulator/kafka/apis/11-join-group.ts";
 import { heartbeat } from "#simulator/kafka/apis/12-heartbeat.ts";
 import { leaveGroup } from "#simulator/kafka/apis/13-leave-group.ts";
 import { syncGroup } from "#simulator/kafka/apis/14-sync-group.ts";
-import { describeGroup, metadataOf, stableMember, WireMember } from "./members.ts";
-import { errorName, Scene, until } from "./scene.ts";
+import { describeGroup, metadataOf, stableMember, WireMember } from "./wire-member.ts";
+import { errorName, Scene, until } from "./test-bed.ts";
 
 let scene: Scene;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { initProducerId } from "#simulator/kafka/apis/22-init-producer-id.ts";
 import { batchOf } from "./testing/batches.ts";
-import { errorName, Scene, until } from "./scene.ts";
+import { errorName, Scene, until } from "./test-bed.ts";
 
 let scene: Scene;
 beforeAll(async () => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { listOffsets } from "#simulator/kafka/apis/02-list-offsets.ts";
 import { offsetForLeaderEpoch } from "#simulator/kafka/apis/23-offset-for-leader-epoch.ts";
 import { batchOf } from "./testing/batches.ts";
-import { errorName, Scene } from "./scene.ts";
+import { errorName, Scene } from "./test-bed.ts";
 
 const LATEST = -1n;
 const EARLIEST = -2n;

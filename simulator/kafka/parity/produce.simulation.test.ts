@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { produce } from "#simulator/kafka/apis/00-produce.ts";
 import { listOffsets } from "#simulator/kafka/apis/02-list-offsets.ts";
 import { batchOf, recordsOf, sealed, setAttributes } from "./testing/batches.ts";
-import { errorName, Scene } from "./scene.ts";
-import { deviates } from "./subject.ts";
+import { errorName, Scene } from "./test-bed.ts";
+import { deviates } from "./broker-under-test.ts";
 
 const TIMEOUT_MS = 10_000;
 /** Offset of the count of records in a batch's header. */

@@ -5,11 +5,11 @@ import { metadata } from "#simulator/kafka/apis/03-metadata.ts";
 import { describeGroups } from "#simulator/kafka/apis/15-describe-groups.ts";
 import { saslHandshake } from "#simulator/kafka/apis/17-sasl-handshake.ts";
 import { saslAuthenticate } from "#simulator/kafka/apis/36-sasl-authenticate.ts";
-import { errorName } from "./scene.ts";
+import { errorName } from "./test-bed.ts";
 import { ScramClient } from "./testing/scram-client.ts";
 import type { ScramMechanism } from "./testing/scram-client.ts";
-import { openSubject } from "./subject.ts";
-import type { SaslSubject, Subject } from "./subject.ts";
+import { openSubject } from "./broker-under-test.ts";
+import type { SaslSubject, Subject } from "./broker-under-test.ts";
 import { apiVersions } from "./testing/versions.ts";
 import { WireConnection } from "./wire-connection.ts";
 

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { leaveGroup } from "#simulator/kafka/apis/13-leave-group.ts";
-import { stableMember, WireMember } from "./members.ts";
-import { errorName, Scene } from "./scene.ts";
+import { stableMember, WireMember } from "./wire-member.ts";
+import { errorName, Scene } from "./test-bed.ts";
 
 let scene: Scene;
 beforeAll(async () => {

@@ -8,7 +8,7 @@ import { describeConfigs } from "#simulator/kafka/apis/32-describe-configs.ts";
 import { createPartitions } from "#simulator/kafka/apis/37-create-partitions.ts";
 import { describeCluster } from "#simulator/kafka/apis/60-describe-cluster.ts";
 import { batchOf, recordsOf } from "./testing/batches.ts";
-import { errorName, Scene, until } from "./scene.ts";
+import { errorName, Scene, until } from "./test-bed.ts";
 
 const TIMEOUT_MS = 10_000;
 const NO_ID = "00000000-0000-0000-0000-000000000000";

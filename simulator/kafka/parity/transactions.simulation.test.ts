@@ -12,7 +12,7 @@ import { endTxn } from "#simulator/kafka/apis/26-end-txn.ts";
 import { txnOffsetCommit } from "#simulator/kafka/apis/28-txn-offset-commit.ts";
 import { describeTransactions } from "#simulator/kafka/apis/65-describe-transactions.ts";
 import { batchOf, setAttributes } from "./testing/batches.ts";
-import { errorName, Scene, until } from "./scene.ts";
+import { errorName, Scene, until } from "./test-bed.ts";
 import type { WireConnection } from "./wire-connection.ts";
 
 const TRANSACTIONAL = 0b1_0000;

@@ -1,13 +1,13 @@
 import { Kafka, logLevel } from "kafkajs";
 import type { Consumer } from "kafkajs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { startControlSurface } from "#simulator/kafka/control/surface.ts";
-import { localControl } from "#simulator/kafka/control/local.ts";
+import { startControlSurface } from "#simulator/kafka/control/control-server.ts";
+import { localControl } from "#simulator/kafka/control/local-control.ts";
 import type { KafkaControl } from "#simulator/kafka/control/operations.ts";
-import { remoteControl } from "#simulator/kafka/control/remote.ts";
-import { startKafka } from "#simulator/kafka/cluster/start.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start.ts";
-import type { ProtocolEvent } from "./events.ts";
+import { remoteControl } from "#simulator/kafka/control/remote-control.ts";
+import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { ProtocolEvent } from "./protocol-event.ts";
 
 const TOPIC = "incidents";
 const GROUP = "pods";

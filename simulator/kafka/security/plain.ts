@@ -1,5 +1,5 @@
-import type { SaslExchange } from "./exchange.ts";
-import { AuthenticationFailed } from "./failure.ts";
+import type { SaslExchange } from "./sasl-exchange.ts";
+import { AuthenticationFailed } from "./authentication-failed.ts";
 import type { Users } from "./users.ts";
 
 /** RFC 4616: one token `[authorization id] NUL user NUL password`. */

@@ -1,6 +1,6 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
-import type { SaslExchange, SaslStep } from "./exchange.ts";
-import { AuthenticationFailed } from "./failure.ts";
+import type { SaslExchange, SaslStep } from "./sasl-exchange.ts";
+import { AuthenticationFailed } from "./authentication-failed.ts";
 import { digest, hmac } from "./users.ts";
 import type { ScramCredential, ScramMechanism, Users } from "./users.ts";
 

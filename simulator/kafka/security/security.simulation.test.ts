@@ -3,11 +3,11 @@ import type { KafkaConfig, Producer, SASLOptions } from "kafkajs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { createAuthority } from "#fixtures/certificates.ts";
 import type { Authority, IssuedCertificate } from "#fixtures/certificates.ts";
-import type { KafkaEvent } from "#simulator/kafka/cluster/events.ts";
+import type { KafkaEvent } from "#simulator/kafka/cluster/broker-events.ts";
 import type { KafkaOptions } from "#simulator/kafka/cluster/options.ts";
 import type { SaslMechanism } from "./users.ts";
-import { startKafka } from "#simulator/kafka/cluster/start.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start.ts";
+import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
 
 const PRINCIPAL = "sre.kafka-consumer-nonprod-k8s.kafka-consumer";
 const USER = "sre-consumer";

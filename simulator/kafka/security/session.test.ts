@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { AuthenticationFailed } from "./failure.ts";
+import { AuthenticationFailed } from "./authentication-failed.ts";
 import { ANONYMOUS, Session } from "./session.ts";
 import { Users } from "./users.ts";
 

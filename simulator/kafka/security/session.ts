@@ -1,7 +1,7 @@
 import type { SaslMechanism, Users } from "./users.ts";
-import { startExchange } from "./exchange.ts";
-import type { SaslExchange, SaslStep } from "./exchange.ts";
-import { AuthenticationFailed } from "./failure.ts";
+import { startExchange } from "./sasl-exchange.ts";
+import type { SaslExchange, SaslStep } from "./sasl-exchange.ts";
+import { AuthenticationFailed } from "./authentication-failed.ts";
 
 export const ANONYMOUS = "User:ANONYMOUS";
 

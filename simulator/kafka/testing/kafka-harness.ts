@@ -13,7 +13,7 @@ import type {
 } from "#consumer/ports.ts";
 import { createAuthority } from "#fixtures/certificates.ts";
 
-import { type KafkaCluster, startKafka } from "#simulator/kafka/cluster/start.ts";
+import { type KafkaCluster, startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
 
 export const TOPIC = "bigpanda.incidents";
 export const DEAD_LETTERS = "bigpanda.incidents.dead-letter";

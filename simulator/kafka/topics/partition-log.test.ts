@@ -2,7 +2,7 @@ import { createRecordsBatch, Reader, readRecordsBatch } from "@platformatic/kafk
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { PartitionLog } from "./partition-log.ts";
-import { offsetAtTimestamp, offsetOfMaxTimestamp, readRecords } from "./records.ts";
+import { offsetAtTimestamp, offsetOfMaxTimestamp, readRecords } from "./read-records.ts";
 import { topicRules } from "./topic-config.ts";
 import { parseBatch } from "#simulator/kafka/wire/record-batch.ts";
 

@@ -1,4 +1,4 @@
-import type { Topic } from "./topics.ts";
+import type { Topic } from "./topic-registry.ts";
 
 /** Where a value comes from, as DescribeConfigs numbers it. */
 const DYNAMIC_TOPIC_CONFIG = 1;

@@ -1,8 +1,8 @@
 import { ConfigResourceTypes, Kafka, logLevel } from "kafkajs";
 import type { Admin, Message } from "kafkajs";
 import { expect, test } from "vitest";
-import { startKafka } from "#simulator/kafka/cluster/start.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start.ts";
+import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
 
 const TOPIC = "t";
 const POLL = { timeout: 10_000, interval: 5 };

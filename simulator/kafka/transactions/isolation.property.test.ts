@@ -2,7 +2,7 @@ import { createRecordsBatch } from "@platformatic/kafka";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { PartitionLog } from "#simulator/kafka/topics/partition-log.ts";
-import { readRecords } from "#simulator/kafka/topics/records.ts";
+import { readRecords } from "#simulator/kafka/topics/read-records.ts";
 import { markerBatch } from "#simulator/kafka/wire/control-batch.ts";
 import { parseBatch } from "#simulator/kafka/wire/record-batch.ts";
 

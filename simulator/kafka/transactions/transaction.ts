@@ -1,4 +1,4 @@
-import type { TopicPartition } from "#simulator/kafka/cluster/events.ts";
+import type { TopicPartition } from "#simulator/kafka/cluster/broker-events.ts";
 import type { Timer } from "#simulator/kafka/cluster/timers.ts";
 
 /**

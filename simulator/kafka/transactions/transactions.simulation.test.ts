@@ -1,8 +1,8 @@
 import { Consumer, FetchIsolationLevels, Producer } from "@platformatic/kafka";
 import { Kafka, logLevel } from "kafkajs";
 import { describe, expect, test } from "vitest";
-import { startKafka } from "#simulator/kafka/cluster/start.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start.ts";
+import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
 
 const TOPIC = "t";
 const GROUP = "g";

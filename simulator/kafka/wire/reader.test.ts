@@ -2,7 +2,7 @@ import { Writer } from "@platformatic/kafka";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { apis } from "#simulator/kafka/apis/registry.ts";
-import { Cluster } from "#simulator/kafka/cluster/cluster.ts";
+import { Cluster } from "#simulator/kafka/cluster/cluster-state.ts";
 import { clusterSettings } from "#simulator/kafka/cluster/options.ts";
 import { VirtualTimers } from "#simulator/kafka/testing/virtual-timers.ts";
 import { MalformedRequest, RequestReader } from "./reader.ts";

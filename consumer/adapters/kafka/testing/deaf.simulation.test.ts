@@ -13,7 +13,7 @@ import {
   produce,
   until,
 } from "#simulator/kafka/testing/kafka-harness.ts";
-import type { FaultRule } from "#simulator/kafka/faults/faults.ts";
+import type { FaultRule } from "#simulator/kafka/faults/fault-registry.ts";
 
 /* Connections that hear and never answer. Nobody takes the rules away: what is deaf stays deaf. */
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { FaultRule } from "#simulator/kafka/faults/faults.ts";
+import type { FaultRule } from "#simulator/kafka/faults/fault-registry.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Rule } from "#simulator/action-endpoint/control.ts";
+import type { Rule } from "#simulator/action-endpoint/action-endpoint-control.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { NOT_APPLIED_STATUSES } from "#e2e/chaos/engine/chaos-rules.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";

@@ -1,7 +1,7 @@
 import { callbackify } from "node:util";
 import { Connection, Reader } from "@platformatic/kafka";
 import type { Callback, ResponseParser, Writer } from "@platformatic/kafka";
-import type { Cluster } from "#simulator/kafka/cluster/cluster.ts";
+import type { Cluster } from "#simulator/kafka/cluster/cluster-state.ts";
 import { ANONYMOUS, Session } from "#simulator/kafka/security/session.ts";
 import { RequestReader } from "#simulator/kafka/wire/reader.ts";
 import type { Api, Call, Pieces, RequestContext } from "#simulator/kafka/apis/define.ts";

@@ -1,5 +1,5 @@
 import * as platformatic from "@platformatic/kafka";
-import { Cluster } from "#simulator/kafka/cluster/cluster.ts";
+import { Cluster } from "#simulator/kafka/cluster/cluster-state.ts";
 import { clusterSettings } from "#simulator/kafka/cluster/options.ts";
 import { VirtualTimers } from "#simulator/kafka/testing/virtual-timers.ts";
 import { ExchangeConnection } from "./exchange.ts";

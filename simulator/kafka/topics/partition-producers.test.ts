@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { PartitionProducers } from "./producers.ts";
+import { PartitionProducers } from "./partition-producers.ts";
 import type { RecordBatch } from "#simulator/kafka/wire/record-batch.ts";
 
 const batch = (baseSequence: number, recordCount = 1, producerEpoch = 0): RecordBatch => ({

@@ -1,4 +1,4 @@
-import type { FaultDirection } from "#simulator/kafka/faults/rule.ts";
+import type { FaultDirection } from "#simulator/kafka/faults/fault-rule.ts";
 
 /** What the broker sees of its clients, as it happens. */
 export type KafkaEvent =

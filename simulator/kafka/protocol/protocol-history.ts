@@ -1,4 +1,4 @@
-import type { ProtocolEvent } from "./events.ts";
+import type { ProtocolEvent } from "./protocol-event.ts";
 
 export interface ProtocolPage {
   readonly events: ProtocolEvent[];

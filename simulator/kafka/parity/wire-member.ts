@@ -4,8 +4,8 @@ import { heartbeat } from "#simulator/kafka/apis/12-heartbeat.ts";
 import { leaveGroup } from "#simulator/kafka/apis/13-leave-group.ts";
 import { syncGroup } from "#simulator/kafka/apis/14-sync-group.ts";
 import { describeGroups } from "#simulator/kafka/apis/15-describe-groups.ts";
-import { errorName } from "./scene.ts";
-import type { Scene } from "./scene.ts";
+import { errorName } from "./test-bed.ts";
+import type { Scene } from "./test-bed.ts";
 import type { WireConnection } from "./wire-connection.ts";
 
 export interface MemberOptions {

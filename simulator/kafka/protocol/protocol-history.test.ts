@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { ProtocolEvent } from "./events.ts";
-import { ProtocolHistory } from "./history.ts";
+import type { ProtocolEvent } from "./protocol-event.ts";
+import { ProtocolHistory } from "./protocol-history.ts";
 
 const fetched = (offset: number): ProtocolEvent => ({
   type: "records-fetched",

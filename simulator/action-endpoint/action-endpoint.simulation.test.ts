@@ -5,7 +5,7 @@ import { Agent, fetch } from "undici";
 import { describe, expect, it, vi } from "vitest";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { requestJson } from "#simulator/http/json-request.ts";
-import { startTarget } from "./server.ts";
+import { startTarget } from "./action-endpoint.ts";
 
 const post = (url: string, key: string, body = '{"a":1}') =>
   requestJson(`${url}/tickets?x=1`, { method: "POST", body, headers: { "idempotency-key": key } });

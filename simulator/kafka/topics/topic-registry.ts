@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { PartitionLog } from "./partition-log.ts";
-import { PartitionProducers } from "./producers.ts";
+import { PartitionProducers } from "./partition-producers.ts";
 import type { TopicConfig, TopicRules } from "./topic-config.ts";
 
 export interface Partition {

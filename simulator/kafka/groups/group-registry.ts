@@ -1,4 +1,4 @@
-import type { GenerationFormed } from "#simulator/kafka/protocol/events.ts";
+import type { GenerationFormed } from "#simulator/kafka/protocol/protocol-event.ts";
 import type { Timers } from "#simulator/kafka/cluster/timers.ts";
 import { Group } from "./group.ts";
 

@@ -12,8 +12,8 @@ import { createTopics } from "#simulator/kafka/apis/19-create-topics.ts";
 import { deleteTopics } from "#simulator/kafka/apis/20-delete-topics.ts";
 import { deleteRecords } from "#simulator/kafka/apis/21-delete-records.ts";
 import { deleteGroups } from "#simulator/kafka/apis/42-delete-groups.ts";
-import { openSubject } from "./subject.ts";
-import type { Subject } from "./subject.ts";
+import { openSubject } from "./broker-under-test.ts";
+import type { Subject } from "./broker-under-test.ts";
 import { WireConnection } from "./wire-connection.ts";
 
 const DEADLINE_MS = 20_000;

@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Acl, Operation } from "./acl.ts";
-import { Acls } from "./acls.ts";
-import type { AuthorizationOptions } from "./acls.ts";
+import type { Acl, Operation } from "./acl-entry.ts";
+import { Acls } from "./authorizer.ts";
+import type { AuthorizationOptions } from "./authorizer.ts";
 
 const ANN = { principal: "User:ann", host: "10.0.0.1" };
 const BOB = { principal: "User:bob", host: "10.0.0.2" };

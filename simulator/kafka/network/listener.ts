@@ -2,10 +2,10 @@ import { createServer as createTcpServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import type { TLSSocket } from "node:tls";
-import type { Cluster } from "#simulator/kafka/cluster/cluster.ts";
+import type { Cluster } from "#simulator/kafka/cluster/cluster-state.ts";
 import type { ListenerOptions, ListenerTls } from "#simulator/kafka/cluster/options.ts";
 import { ANONYMOUS, Session } from "#simulator/kafka/security/session.ts";
-import type { ConnectionEvent } from "#simulator/kafka/cluster/events.ts";
+import type { ConnectionEvent } from "#simulator/kafka/cluster/broker-events.ts";
 import { serveConnection } from "./connection.ts";
 import type { Connection, ConnectionPlace } from "./connection.ts";
 

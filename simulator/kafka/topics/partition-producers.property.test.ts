@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { PartitionProducers } from "./producers.ts";
+import { PartitionProducers } from "./partition-producers.ts";
 import { InvalidBatch } from "#simulator/kafka/wire/record-batch.ts";
 import type { RecordBatch } from "#simulator/kafka/wire/record-batch.ts";
 

@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import type { Barrier } from "./barrier.ts";
-import type { Arrival } from "./control.ts";
+import type { Arrival } from "./action-endpoint-control.ts";
 
 /**
  * Accepts connections and hands them on, unless a barrier holds them first. What a held one sends is kept

@@ -1,5 +1,5 @@
-import { appliesTo, WILDCARD } from "./acl.ts";
-import type { Acl, Operation, ResourceType } from "./acl.ts";
+import { appliesTo, WILDCARD } from "./acl-entry.ts";
+import type { Acl, Operation, ResourceType } from "./acl-entry.ts";
 
 /** Who asks. */
 export interface Requester {

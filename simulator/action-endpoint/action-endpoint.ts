@@ -4,8 +4,8 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import { createServer as createSecureServer } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { clientPrincipal } from "#simulator/http/client-principal.ts";
-import { createFront } from "./connections.ts";
-import type { Arrival, ResponseRule, TargetControl } from "./control.ts";
+import { createFront } from "./connection-front.ts";
+import type { Arrival, ResponseRule, TargetControl } from "./action-endpoint-control.ts";
 import { createLedger, digestOf } from "./ledger.ts";
 import type { Ledger, TargetRequest } from "./ledger.ts";
 import { createRules } from "./rules.ts";

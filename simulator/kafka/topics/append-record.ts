@@ -1,5 +1,5 @@
 import { createRecordsBatch, murmur2 } from "@platformatic/kafka";
-import type { Topic } from "./topics.ts";
+import type { Topic } from "./topic-registry.ts";
 import { parseBatch } from "#simulator/kafka/wire/record-batch.ts";
 
 export interface NewRecord {

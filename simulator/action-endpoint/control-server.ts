@@ -1,7 +1,7 @@
 import { fastify } from "fastify";
 import { z } from "zod";
 import { messageOf } from "#consumer/errors.ts";
-import type { Arrival, Hold, Rule, TargetControl } from "./control.ts";
+import type { Arrival, Hold, Rule, TargetControl } from "./action-endpoint-control.ts";
 
 export interface RunningControlSurface extends AsyncDisposable {
   readonly url: string;

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { createAuthority } from "#fixtures/certificates.ts";
-import { startKafka } from "#simulator/kafka/cluster/start.ts";
+import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
 import type { WireTarget } from "./wire-connection.ts";
 
 /**

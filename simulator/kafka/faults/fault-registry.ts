@@ -1,11 +1,11 @@
 import type { Random } from "#consumer/ports.ts";
 import { createSeededRandom } from "#fixtures/ports/clock.ts";
 import { FaultNeverFiredError } from "#simulator/process/fault-never-fired.ts";
-import type { RequestFacts } from "#simulator/kafka/cluster/events.ts";
-import { checkRule, describeRule, directionOf, matches } from "./rule.ts";
-import type { FaultAction, FaultDirection, FaultRule } from "./rule.ts";
+import type { RequestFacts } from "#simulator/kafka/cluster/broker-events.ts";
+import { checkRule, describeRule, directionOf, matches } from "./fault-rule.ts";
+import type { FaultAction, FaultDirection, FaultRule } from "./fault-rule.ts";
 
-export type { FaultRule } from "./rule.ts";
+export type { FaultRule } from "./fault-rule.ts";
 
 /**
  * An installed rule. Disposing removes it and releases whoever it holds; it then throws FaultNeverFiredError when

@@ -1,4 +1,4 @@
-import type { TopicPartition } from "#simulator/kafka/cluster/events.ts";
+import type { TopicPartition } from "#simulator/kafka/cluster/broker-events.ts";
 import type { Timers } from "#simulator/kafka/cluster/timers.ts";
 import type { TransactionMarker } from "#simulator/kafka/wire/control-batch.ts";
 import type { ErrorName } from "#simulator/kafka/wire/errors.ts";

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { FaultNeverFiredError } from "#simulator/process/fault-never-fired.ts";
-import type { RequestFacts } from "#simulator/kafka/cluster/events.ts";
-import { Faults } from "./faults.ts";
-import type { BreakableConnection, Bite, FaultRule } from "./faults.ts";
-import type { FaultScope } from "./rule.ts";
+import type { RequestFacts } from "#simulator/kafka/cluster/broker-events.ts";
+import { Faults } from "./fault-registry.ts";
+import type { BreakableConnection, Bite, FaultRule } from "./fault-registry.ts";
+import type { FaultScope } from "./fault-rule.ts";
 
 const facts: RequestFacts = {
   api: "OffsetCommit",

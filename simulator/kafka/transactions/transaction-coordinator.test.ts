@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { VirtualTimers } from "#simulator/kafka/testing/virtual-timers.ts";
 import type { ProducerIdentity } from "./transaction.ts";
-import { Transactions } from "./transactions.ts";
+import { Transactions } from "./transaction-coordinator.ts";
 
 const ID = "transactional";
 const TIMEOUT_MS = 60_000;

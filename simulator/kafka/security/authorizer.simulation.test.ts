@@ -2,8 +2,8 @@ import { Kafka, logLevel } from "kafkajs";
 import { beforeAll, expect, test } from "vitest";
 import { createAuthority } from "#fixtures/certificates.ts";
 import type { Authority, IssuedCertificate } from "#fixtures/certificates.ts";
-import { startKafka } from "#simulator/kafka/cluster/start.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start.ts";
+import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
 
 const TOPIC = "incidents";
 const DEAD_LETTERS = "incidents.dead-letters";

@@ -1,6 +1,6 @@
 import type { Call, Pieces, RefusedPartition } from "#simulator/kafka/apis/define.ts";
-import type { Bite } from "#simulator/kafka/faults/faults.ts";
-import type { FaultAction, FaultRule } from "#simulator/kafka/faults/rule.ts";
+import type { Bite } from "#simulator/kafka/faults/fault-registry.ts";
+import type { FaultAction, FaultRule } from "#simulator/kafka/faults/fault-rule.ts";
 import { errorCode } from "#simulator/kafka/wire/errors.ts";
 
 /** A throttled reply is sent in parts of so much time. */
