@@ -1,5 +1,5 @@
 import { createAuthority } from "#fixtures/certificates.ts";
-import { embeddedService } from "#e2e/brokers/embedded/embedded-service.ts";
+import { embeddedBrokers } from "#e2e/brokers/embedded/embedded-provider.ts";
 import { makeOwnedDirectory, removeDirectory } from "#e2e/runner/owned-directory.ts";
 import { seededRandom } from "#e2e/runner/random.ts";
 import { openDeployment } from "#e2e/deployment/open-deployment.ts";
@@ -19,7 +19,7 @@ export async function withDeployment<T>(
     await using deployment = await openDeployment(options, {
       directory,
       platform,
-      brokers: embeddedService({ authority, host: platform.kitHost }),
+      brokers: embeddedBrokers({ authority, host: platform.kitHost }),
       authority,
       durations: platform.durations,
       realTime: false,

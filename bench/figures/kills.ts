@@ -4,12 +4,12 @@ import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { embeddedService } from "#e2e/brokers/embedded/embedded-service.ts";
+import { embeddedBrokers } from "#e2e/brokers/embedded/embedded-provider.ts";
 import { CLAIMS, readHistoryFiles } from "#e2e/checkers/history-files.ts";
 import { durationsOf } from "#e2e/runner/durations.ts";
 import { createIncident } from "#e2e/deployment/incidents.ts";
 import type { PublishedIncident } from "#e2e/deployment/incidents.ts";
-import { judge, progressOf } from "#e2e/deployment/judge.ts";
+import { findViolations, progressOf } from "#e2e/deployment/find-violations.ts";
 import { seededRandom } from "#e2e/runner/random.ts";
 import type { SeededRandom } from "#e2e/runner/random.ts";
 import { until } from "#e2e/runner/waiting.ts";
@@ -72,7 +72,7 @@ async function killMany(count: number, part: number, context: BenchContext): Pro
     granted: true,
     mutualTls: false,
     brokerNodes: 1,
-    brokers: embeddedService({ authority, host: LOOPBACK }),
+    brokers: embeddedBrokers({ authority, host: LOOPBACK }),
     authority,
   });
   await prepare(directory, services);
@@ -166,7 +166,7 @@ async function judged(
 ): Promise<number> {
   const history = join(directory, "history");
   const files = readHistoryFiles(await readTree(join(history, CLAIMS)));
-  const findings = judge({
+  const findings = findViolations({
     published,
     effects: await actions.control.effects(),
     files,

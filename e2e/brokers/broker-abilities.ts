@@ -1,18 +1,18 @@
 import type { Ability } from "#e2e/runner/abilities.ts";
 import type { BrokerArguments } from "#e2e/cli/broker-arguments.ts";
 
-/** What a real broker is able to do, given whether pods reach it through a gate of the kit, and whether the kit may change its users. */
+/** What a real broker is able to do, given whether pods reach it through a proxy of the kit, and whether the kit may change its users. */
 export function abilitiesOf(ours: {
-  readonly gate: boolean;
+  readonly proxy: boolean;
   readonly users: boolean;
 }): ReadonlySet<Ability> {
   return new Set<Ability>([
-    ...(ours.gate ? (["broker-connections"] as const) : []),
+    ...(ours.proxy ? (["broker-connections"] as const) : []),
     ...(ours.users ? (["broker-users"] as const) : []),
   ]);
 }
 
-const SERVED = abilitiesOf({ gate: true, users: true });
+const STARTED = abilitiesOf({ proxy: true, users: true });
 
 /** The abilities of each kind of broker, which are known before one is started. */
 export const BROKER_ABILITIES: Readonly<Record<BrokerArguments["kind"], ReadonlySet<Ability>>> = {
@@ -25,7 +25,7 @@ export const BROKER_ABILITIES: Readonly<Record<BrokerArguments["kind"], Readonly
     "broker-history",
     "broker-users",
   ]),
-  kafka: SERVED,
-  redpanda: SERVED,
-  external: abilitiesOf({ gate: false, users: false }),
+  kafka: STARTED,
+  redpanda: STARTED,
+  external: abilitiesOf({ proxy: false, users: false }),
 };

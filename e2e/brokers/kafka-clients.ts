@@ -12,7 +12,7 @@ export type KafkaClientsOptions = Pick<
 /** A record is written at most once or the run ends: the checkers count what they published. */
 const PRODUCER = { idempotent: true, maxInFlightRequests: 1 };
 
-const SERVED = { deadlineMs: 30_000, intervalMs: 20 };
+const STARTED = { deadlineMs: 30_000, intervalMs: 20 };
 
 /** The kit's own clients of a real broker; deployments that delete nothing may share them. */
 export class KafkaClients implements AsyncDisposable {
@@ -65,7 +65,7 @@ export class KafkaClients implements AsyncDisposable {
       }
     };
     const seen = (): string => String(refusal);
-    await until(`every partition of ${topic} is served`, isServed, { ...SERVED, seen });
+    await until(`every partition of ${topic} is served`, isServed, { ...STARTED, seen });
   }
 
   /** The offset after the last record, by partition. */

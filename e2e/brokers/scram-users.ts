@@ -2,8 +2,8 @@ import { pbkdf2, randomBytes } from "node:crypto";
 import { promisify } from "node:util";
 import { alterUserScramCredentialsV0, Connection } from "@platformatic/kafka";
 import { until } from "#e2e/runner/waiting.ts";
-import { Gate } from "./gate.ts";
-import type { GateOptions } from "./gate.ts";
+import { TcpProxy } from "./tcp-proxy.ts";
+import type { TcpProxyOptions } from "./tcp-proxy.ts";
 import { createKafka } from "./kafka-clients.ts";
 
 /** What an administrator's listener knows the kit by. */
@@ -18,7 +18,7 @@ export interface ScramUsersOptions {
   readonly port: number;
   readonly tls: AdministratorTls;
   /** A connection to a listener at which these users log in. */
-  readonly dial: GateOptions["dial"];
+  readonly dial: TcpProxyOptions["dial"];
 }
 
 const LOOPBACK = "127.0.0.1";
@@ -73,9 +73,9 @@ export class ScramUsers {
 
   async #login(username: string, password: string): Promise<true> {
     const { dial, tls } = this.#options;
-    await using gate = await Gate.open({ dial });
+    await using proxy = await TcpProxy.open({ dial });
     const admin = createKafka({
-      brokers: [`${LOOPBACK}:${gate.port}`],
+      brokers: [`${LOOPBACK}:${proxy.port}`],
       ssl: { ca: tls.ca },
       sasl: { mechanism: "scram-sha-512", username, password },
       retry: { retries: 0 },

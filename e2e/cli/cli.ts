@@ -119,8 +119,8 @@ async function runScenarios(
   run: Extract<Invocation, { command: "run" }>["run"],
 ): Promise<ExitCode> {
   return await whereSound(async (signal) => {
-    const module = await import("#e2e/runner/run.ts");
-    return await module.run({ arguments: run, terminal: process.stdout, signal });
+    const module = await import("#e2e/runner/run-end-to-end.ts");
+    return await module.runEndToEnd({ arguments: run, terminal: process.stdout, signal });
   });
 }
 

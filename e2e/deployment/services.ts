@@ -12,7 +12,7 @@ import { startTarget } from "#simulator/action-endpoint/action-endpoint.ts";
 import type { RunningTarget } from "#simulator/action-endpoint/action-endpoint.ts";
 import type { Broker } from "#e2e/brokers/broker.ts";
 import { alternativeNames } from "#e2e/brokers/alternative-names.ts";
-import type { BrokerService } from "#e2e/brokers/broker-service.ts";
+import type { BrokerProvider } from "#e2e/brokers/broker-provider.ts";
 import { PodFaults } from "#e2e/chaos/in-pod/pod-faults.ts";
 import type { Tell } from "#e2e/runner/events.ts";
 
@@ -26,7 +26,7 @@ export interface ServicesOptions {
   /** Serves actions over TLS and asks for the identity of the caller. */
   readonly mutualTls: boolean;
   readonly brokerNodes: number;
-  readonly brokers: BrokerService;
+  readonly brokers: BrokerProvider;
   /** Of the run. */
   readonly authority: Authority;
   /** Told of faults inside the processes of the pods. Default: there are none. */

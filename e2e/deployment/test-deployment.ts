@@ -8,7 +8,7 @@ import type { Durations as PodDurations } from "#simulator/omega/manifests/overl
 import type { Site } from "#simulator/omega/manifests/site.ts";
 import type { Effect } from "#simulator/action-endpoint/ledger.ts";
 import type { Broker, Position, StoredRecord } from "#e2e/brokers/broker.ts";
-import type { BrokerService } from "#e2e/brokers/broker-service.ts";
+import type { BrokerProvider } from "#e2e/brokers/broker-provider.ts";
 import { expectedActions } from "#e2e/checkers/collect/expected-actions.ts";
 import { KitRecord } from "#e2e/checkers/collect/kit-record.ts";
 import type { PlannedRecord } from "#e2e/checkers/collect/kit-record.ts";
@@ -23,7 +23,7 @@ import { ExpectationError, expect } from "#e2e/errors.ts";
 import type { Tell } from "#e2e/runner/events.ts";
 import { createIncident } from "./incidents.ts";
 import type { PublishedIncident } from "./incidents.ts";
-import { judge, progressOf } from "./judge.ts";
+import { findViolations, progressOf } from "./find-violations.ts";
 import { historyClaimOf, renderManifests, unreadyMsOf } from "./manifests.ts";
 import { APP, isReady, isTerminating, podName } from "./pods.ts";
 import { describeTrouble } from "./pod-trouble.ts";
@@ -73,7 +73,7 @@ export interface DeploymentEnvironment {
   /** Receives what belongs to this deployment alone; must exist. */
   readonly directory: string;
   readonly platform: Platform;
-  readonly brokers: BrokerService;
+  readonly brokers: BrokerProvider;
   /** Signs the certificates of every server. */
   readonly authority: Authority;
   /** As platform and broker allow them. */
@@ -379,7 +379,7 @@ export class TestDeployment implements AsyncDisposable {
   }
 
   /** Waits until the group has committed everything that was published. */
-  async settled(deadlineMs = this.#environment.durations.stepMsMax): Promise<void> {
+  async allCommitted(deadlineMs = this.#environment.durations.stepMsMax): Promise<void> {
     let findings: readonly string[] = [];
     await this.until(
       "everything published is committed",
@@ -435,9 +435,9 @@ export class TestDeployment implements AsyncDisposable {
    * Waits until everything is committed, then checks every invariant: effects, claims and outcomes, dead
    * letters, offsets, the contract file. Throws ExpectationError with all findings.
    */
-  async judge(): Promise<void> {
+  async verify(): Promise<void> {
     await this.#converge();
-    const findings = judge({
+    const findings = findViolations({
       published: this.published,
       effects: await this.effects(),
       files: await this.historyFiles(),
@@ -453,7 +453,7 @@ export class TestDeployment implements AsyncDisposable {
   async #converge(): Promise<void> {
     this.mark("healed");
     try {
-      await this.settled();
+      await this.allCommitted();
       await this.until(
         "the contract file shows everything that it ever showed",
         () => this.contractFile.missing.length === 0,

@@ -1,5 +1,5 @@
 import type { RunEvent } from "#e2e/runner/events.ts";
-import type { ScenarioResult } from "#e2e/runner/runner.ts";
+import type { ScenarioResult } from "#e2e/runner/run-scenarios.ts";
 import { scenarioId } from "#e2e/runner/scenario.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { escapeXml } from "./xml.ts";
-import type { ScenarioResult } from "#e2e/runner/runner.ts";
+import type { ScenarioResult } from "#e2e/runner/run-scenarios.ts";
 import { scenarioId } from "#e2e/runner/scenario.ts";
 
 /** JUnit XML: one suite, one case per scenario; what was interrupted counts as skipped too. */

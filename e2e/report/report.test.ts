@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { ExpectationError } from "#e2e/errors.ts";
 import type { RunEvent } from "#e2e/runner/events.ts";
-import type { ScenarioResult } from "#e2e/runner/runner.ts";
+import type { ScenarioResult } from "#e2e/runner/run-scenarios.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import { htmlTimeline } from "./html.ts";
 import { junitReport } from "./junit.ts";
 import { LiveBlock } from "./live-block.ts";
 import type { Terminal } from "./live-block.ts";
-import { closingLines, Progress } from "./terminal.ts";
+import { closingLines, Progress } from "./progress.ts";
 import { TestScreen } from "./testing/test-screen.ts";
 
 const scenario = (number: number, name: string): Scenario => ({

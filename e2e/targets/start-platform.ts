@@ -24,7 +24,7 @@ export async function startPlatform(options: StartPlatformOptions): Promise<Plat
   if (run.target === "local") return localPlatform({ realTime, compileCache, consumerDirectory });
   const steps = { realTime, signal, keep: run.keep === "always", onStep: stepLines(line) };
   if (run.kubernetes !== null) {
-    const { startContextPlatform } = await import("./kubernetes/context.ts");
+    const { startContextPlatform } = await import("./kubernetes/context-platform.ts");
     return await startContextPlatform({ ...run.kubernetes, ...steps });
   }
   const { startKindPlatform } = await import("./kind/kind-platform.ts");

@@ -1,4 +1,4 @@
-import { compareTraces, comparisonLines } from "./compare.ts";
+import { compareTraces, comparisonLines } from "./compare-traces.ts";
 import { readDeviations } from "./deviations.ts";
 import { readTraces } from "./trace-file.ts";
 

@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Broker } from "#e2e/brokers/broker.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
-import type { DeploymentRecord } from "./pod-lives.ts";
+import type { DeploymentRecord } from "./deployment-lives.ts";
 import { untilTime } from "./run-log.ts";
 import type { RunLog } from "./run-log.ts";
 

@@ -4,15 +4,15 @@ import { describe } from "vitest";
 import { BROKER_ABILITIES } from "#e2e/brokers/broker-abilities.ts";
 import { brokerContract } from "#e2e/brokers/testing/broker-contract.ts";
 import type { ContractSubject } from "#e2e/brokers/testing/broker-contract.ts";
-import { startContainer } from "./container.ts";
-import { startServedBrokers } from "./served-brokers.ts";
+import { startContainer } from "./start-container.ts";
+import { startSharedBroker } from "./shared-broker-provider.ts";
 import { softwareOf } from "./software-of.ts";
 
 async function start(): Promise<ContractSubject> {
   await using starting = new AsyncDisposableStack();
   const authority = await createAuthority();
-  const service = starting.use(
-    await startServedBrokers({
+  const provider = starting.use(
+    await startSharedBroker({
       software: softwareOf("kafka", null),
       place: { start: startContainer, dnsNames: [] },
       authority,
@@ -21,7 +21,9 @@ async function start(): Promise<ContractSubject> {
       signal: new AbortController().signal,
     }),
   );
-  const { broker, names, password } = starting.use(await service.open({ partitions: 1, nodes: 1 }));
+  const { broker, names, password } = starting.use(
+    await provider.open({ partitions: 1, nodes: 1 }),
+  );
   const stack = starting.move();
   return {
     broker,

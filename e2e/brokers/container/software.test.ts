@@ -81,7 +81,7 @@ describe("Apache Kafka", () => {
     }
   });
 
-  test("tells clients where the gates are", () => {
+  test("tells clients where the proxies are", () => {
     expect(properties["advertised.listeners"]?.split(",").slice(1)).toEqual([
       "ADMIN://127.0.0.1:41000",
       "PODS1://relay.kit.svc:41001",
@@ -111,7 +111,7 @@ describe("Redpanda", () => {
     }
   });
 
-  test("tells clients where the gates are", () => {
+  test("tells clients where the proxies are", () => {
     expect(node.advertised_kafka_api[1]).toEqual({
       name: "PODS1",
       address: "relay.kit.svc",

@@ -3,8 +3,8 @@ import { createAuthority } from "#fixtures/certificates.ts";
 import type { Authority } from "#fixtures/certificates.ts";
 import type { Ability } from "#e2e/runner/abilities.ts";
 import type { RunArguments } from "#e2e/cli/arguments.ts";
-import type { BrokerService } from "#e2e/brokers/broker-service.ts";
-import { startBrokers } from "#e2e/brokers/start-brokers.ts";
+import type { BrokerProvider } from "#e2e/brokers/broker-provider.ts";
+import { startBrokerProvider } from "#e2e/brokers/start-broker-provider.ts";
 import { withSessionTimeout } from "#e2e/runner/durations.ts";
 import type { Durations } from "#e2e/runner/durations.ts";
 import { Recorder } from "#e2e/runner/events.ts";
@@ -17,7 +17,7 @@ import { startPlatform } from "#e2e/targets/start-platform.ts";
 export interface ChaosSession extends AsyncDisposable {
   readonly run: RunArguments;
   readonly platform: Platform;
-  readonly brokers: BrokerService;
+  readonly brokers: BrokerProvider;
   readonly authority: Authority;
   readonly durations: Durations;
   /** Of target and broker together. */
@@ -64,7 +64,7 @@ export async function openChaosSession(options: ChaosSessionOptions): Promise<Ch
   );
   const authority = await createAuthority();
   const brokers = starting.use(
-    await startBrokers({ run, authority, platform, jobs, signal, line }),
+    await startBrokerProvider({ run, authority, platform, jobs, signal, line }),
   );
   const recorder = starting.use(
     new Recorder(join(artifacts, "events.ndjson"), { keepsEvents: false }),

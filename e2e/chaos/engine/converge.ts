@@ -1,7 +1,7 @@
 import { checkOffsets } from "#e2e/checkers/offsets.ts";
 import { checkTerminal } from "#e2e/checkers/terminal.ts";
 import { ExpectationError } from "#e2e/errors.ts";
-import { progressOf } from "#e2e/deployment/judge.ts";
+import { progressOf } from "#e2e/deployment/find-violations.ts";
 import { isReady, isTerminating } from "#e2e/deployment/pods.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 

@@ -1,9 +1,9 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Verdict } from "#e2e/checkers/checker.ts";
-import { openHall } from "#e2e/runner/hall.ts";
-import { runScenarios } from "#e2e/runner/runner.ts";
-import type { ScenarioResult } from "#e2e/runner/runner.ts";
+import { openScenarioSession } from "#e2e/runner/scenario-session.ts";
+import { runScenarios } from "#e2e/runner/run-scenarios.ts";
+import type { ScenarioResult } from "#e2e/runner/run-scenarios.ts";
 import { scenarioId } from "#e2e/runner/scenario.ts";
 import { FAULT_KINDS } from "#e2e/chaos/faults/index.ts";
 import type { Schedule } from "#e2e/chaos/schedule.ts";
@@ -78,7 +78,7 @@ export async function runSchedule(options: RunScheduleOptions): Promise<Schedule
     skipReason: () => undefined,
     tell: () => tell,
     open: (_scenario, scenarioSignal) =>
-      openHall(scenario, scenarioSignal, {
+      openScenarioSession(scenario, scenarioSignal, {
         run,
         platform,
         brokers,

@@ -51,7 +51,7 @@ async function converged(): Promise<void> {
     { seen: assigned },
   );
   await publishToEach();
-  await test.deployment.settled();
+  await test.deployment.allCommitted();
 }
 
 async function publishToEach(): Promise<void> {
@@ -69,7 +69,7 @@ async function twoPods(): Promise<readonly [string, string]> {
 // Whatever a fault did: it is healed, and then nothing has been lost or done twice.
 afterEach(async () => {
   await converged();
-  await test.deployment.judge();
+  await test.deployment.verify();
 }, 60_000);
 
 describe("faults of the nodes of the broker", () => {
@@ -99,7 +99,7 @@ describe("faults of the nodes of the broker", () => {
     expect(await proof(fault)).toMatch(/^[1-9]\d* connections of node 2 were cut$/);
     expect([...(await broker.leaders(names.topic)).values()]).not.toContain(2);
     await publishToEach();
-    await test.deployment.settled();
+    await test.deployment.allCommitted();
     await fault.heal();
     await fault.heal();
     await broker.moveLeader(names.topic, 0, 2);
@@ -114,7 +114,7 @@ describe("faults of the nodes of the broker", () => {
     );
     expect((await broker.group(names.group)).coordinator).not.toBe(before);
     await publishToEach();
-    await test.deployment.settled();
+    await test.deployment.allCommitted();
     await fault.heal();
   }, 60_000);
 
@@ -124,7 +124,7 @@ describe("faults of the nodes of the broker", () => {
     expect(await proof(fault)).toMatch(/^[1-9]\d* connections of nodes 1, 2, 3 were cut$/);
     await fault.heal();
     await publishToEach();
-    await test.deployment.settled();
+    await test.deployment.allCommitted();
     expect((await test.deployment.effects()).length).toBe(before + PARTITIONS);
   }, 60_000);
 });
@@ -151,7 +151,7 @@ describe("faults of the connections of one pod", () => {
         { seen: assigned },
       );
       await publishToEach();
-      await test.deployment.settled();
+      await test.deployment.allCommitted();
       expect(await work.isCommittedBy(pod)).toBe(isApplied);
       await fault.heal();
       await fault.heal();
@@ -222,7 +222,7 @@ describe("faults of the exchanges of one pod", () => {
         await publishToEach();
         return (await fault.fired()) === what;
       });
-      await test.deployment.settled();
+      await test.deployment.allCommitted();
       expect(await fault.fired()).toBe(what);
       await fault.heal();
       expect(await fault.fired()).toBe(what);
@@ -234,7 +234,7 @@ describe("faults of the exchanges of one pod", () => {
     const [pod] = await twoPods();
     await using fault = await inject("broker.delayed", { api: "OffsetCommit", delayMs: 300 }, pod);
     await publishToEach();
-    await test.deployment.settled();
+    await test.deployment.allCommitted();
     expect(await proof(fault)).toMatch(/^[1-9]\d* OffsetCommit requests waited 300 ms$/);
     await fault.heal();
     const told = await fault.fired();
@@ -249,7 +249,7 @@ describe("faults of the exchanges of one pod", () => {
   ])("%s of a pod that is not there has not fired, and touches no other", async (name, given) => {
     await using fault = await inject(name, given, "no-such-pod");
     await publishToEach();
-    await test.deployment.settled();
+    await test.deployment.allCommitted();
     await fault.heal();
     expect(await fault.fired()).toBeUndefined();
   });

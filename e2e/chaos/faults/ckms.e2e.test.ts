@@ -28,7 +28,7 @@ async function proof(fault: InjectedFault): Promise<string> {
 const effects = async (): Promise<number> => (await test.deployment.effects()).length;
 
 async function convergedWith(count: number): Promise<void> {
-  await test.deployment.settled();
+  await test.deployment.allCommitted();
   expect(await converge(test.deployment, 1, test.durations.settleMsMax)).toEqual([]);
   expect(await effects()).toBe(count);
 }

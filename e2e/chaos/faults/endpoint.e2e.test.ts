@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
+import { countDeadActions } from "#e2e/deployment/count-dead-actions.ts";
 import { openFaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
 import type { FaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
 import { ENDPOINT_FAULTS } from "./endpoint.ts";
@@ -50,14 +50,14 @@ describe("faults of the action endpoint", () => {
       expect(await test.deployment.until("the fault fired", () => fault.fired())).toBe(
         `1 requests ${what}`,
       );
-      await test.deployment.settled();
+      await test.deployment.allCommitted();
       await test.deployment.until("its effect is there", async () => {
         return (await counts()).effects === before.effects + effects;
       });
       await fault.heal();
       await fault.heal();
       await test.deployment.publish(1);
-      await test.deployment.settled();
+      await test.deployment.allCommitted();
       // Healed: the second one has its effect and no dead letter.
       expect(await counts()).toEqual({
         effects: before.effects + effects + 1,

@@ -60,11 +60,11 @@ describe("faults of the identity", () => {
       await using fault = await inject(name, given);
       expect(await proof(fault)).toMatch(expected);
       await test.deployment.publish(2);
-      await test.deployment.settled();
+      await test.deployment.allCommitted();
       await fault.heal();
       await fault.heal();
       await test.deployment.publish(1);
-      await test.deployment.settled();
+      await test.deployment.allCommitted();
       await convergedWith(before + 3);
     },
     60_000,
@@ -96,7 +96,7 @@ describe("faults of the identity", () => {
       );
       expect(await test.deployment.effects()).toHaveLength(before);
       await fault.heal();
-      await test.deployment.settled();
+      await test.deployment.allCommitted();
       await convergedWith(before + 2);
     },
     60_000,
@@ -111,7 +111,7 @@ describe("faults of the identity", () => {
     );
     await fault.heal();
     await test.deployment.publish(1);
-    await test.deployment.settled();
+    await test.deployment.allCommitted();
     expect(await converge(test.deployment, 1, test.durations.settleMsMax)).toEqual([]);
   }, 60_000);
 

@@ -22,7 +22,7 @@ test("the runner, each pod and the volume of a deployment are measured until it 
   await using _ended = watch;
   watch.follow("the deployment", deployment);
   await deployment.publish(3);
-  await deployment.settled();
+  await deployment.allCommitted();
   const has = (wanted: (sample: SoakSample) => boolean) => () => watch.samples.some(wanted);
   await until(
     "every claim is counted, and what the load and the starts allow",

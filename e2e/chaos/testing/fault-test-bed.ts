@@ -1,5 +1,5 @@
 import { createAuthority } from "#fixtures/certificates.ts";
-import { embeddedService } from "#e2e/brokers/embedded/embedded-service.ts";
+import { embeddedBrokers } from "#e2e/brokers/embedded/embedded-provider.ts";
 import type { Durations } from "#e2e/runner/durations.ts";
 import { openDeployment } from "#e2e/deployment/open-deployment.ts";
 import { makeOwnedDirectory, removeDirectory } from "#e2e/runner/owned-directory.ts";
@@ -28,7 +28,7 @@ export async function openFaultTestBed(options: DeploymentOptions = {}): Promise
   starting.defer(() => removeDirectory(compileCache));
   const platform = starting.use(localPlatform({ realTime: false, compileCache }));
   const authority = await createAuthority();
-  const brokers = starting.use(embeddedService({ authority, host: platform.kitHost }));
+  const brokers = starting.use(embeddedBrokers({ authority, host: platform.kitHost }));
   const { durations } = platform;
   const environment = {
     directory,

@@ -38,7 +38,7 @@ describe("triggers of the action endpoint", () => {
         return (await test.deployment.effects()).length === before + applied;
       });
       await armed.release();
-      await test.deployment.settled();
+      await test.deployment.allCommitted();
       expect((await test.deployment.effects()).length).toBe(before + 2);
     },
     60_000,
@@ -52,7 +52,7 @@ describe("triggers of the action endpoint", () => {
     );
     const before = (await test.deployment.effects()).length;
     await test.deployment.publish(1);
-    await test.deployment.settled();
+    await test.deployment.allCommitted();
     expect((await test.deployment.effects()).length).toBe(before + 1);
   }, 60_000);
 });

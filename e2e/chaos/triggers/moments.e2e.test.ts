@@ -30,7 +30,7 @@ describe("moments of a pod", () => {
     await using armed = await arm("log.event", { pod, ordinal: 2 }, { event: "action.ended" });
     await test.deployment.publish(2);
     expect(await armed.reached).toMatchObject({ pod, detail: "action.ended was logged" });
-    await test.deployment.settled();
+    await test.deployment.allCommitted();
   }, 60_000);
 
   it("sees a container that starts again, and its pod that gets ready again", async () => {

@@ -13,7 +13,7 @@ export const undecodableRecord: Scenario = {
     const bytes = Uint8Array.of(0x7b, 0xff, 0x00, 0x22, 0xfe);
     const bad = await deployment.publishUndecodable(bytes);
     await deployment.publish(1);
-    await deployment.judge();
+    await deployment.verify();
     expectEqual((await deployment.effects()).length, 2, "effects");
     const letters = await deployment.deadLetters();
     expectEqual(letters.length, 1, "dead letters");

@@ -16,7 +16,7 @@ export const commitAppliedThenDropped: Scenario = {
     const deployment = await deploy({ configure: patientActions(durations) });
     const name = await deployment.readyPod();
     await deployment.publish(2);
-    await deployment.settled();
+    await deployment.allCommitted();
     const committed = async (): Promise<bigint> =>
       (
         await deployment.broker.committedOffsets(deployment.names.group, deployment.names.topic)
@@ -40,7 +40,7 @@ export const commitAppliedThenDropped: Scenario = {
     }
     step("go on");
     await deployment.publish(2, 0);
-    await deployment.judge();
+    await deployment.verify();
     const published = 2 + LOST_REPLIES + 2;
     expectEqual((await deployment.effects()).length, published, "effects");
     expectEqual((await deployment.deadLetters()).length, 0, "dead letters");

@@ -13,7 +13,7 @@ export const coordinatorKilledInMidAction: Scenario = {
     const deployment = await deploy({ brokerNodes: 3, configure: patientActions(durations) });
     const name = await deployment.readyPod();
     await deployment.publish(2);
-    await deployment.settled();
+    await deployment.allCommitted();
     step("kill the coordinator of the group while the target holds an action");
     const held = await deployment.actions.hold("after-effect", { times: 1 });
     await deployment.publish(1);
@@ -32,7 +32,7 @@ export const coordinatorKilledInMidAction: Scenario = {
     });
     step(`at another one after ${Date.now() - killedMs} ms`);
     await deployment.publish(4);
-    await deployment.judge();
+    await deployment.verify();
     expectFault((await held.hits()) === 1, "no action was held");
     expectEqual((await deployment.effects()).length, 7, "effects");
     expectEqual((await deployment.deadLetters()).length, 0, "dead letters");

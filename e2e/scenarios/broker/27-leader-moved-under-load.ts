@@ -30,8 +30,8 @@ export const leaderMovedUnderLoad: Scenario = {
     }
     await load.reached(load.published + 5);
     await load.stop();
-    step(`judge ${load.published} incidents`);
-    await deployment.judge();
+    step(`verify ${load.published} incidents`);
+    await deployment.verify();
     expectEqual((await deployment.effects()).length, load.published, "effects");
     expectEqual((await deployment.deadLetters()).length, 0, "dead letters");
     const pod = deployment.target.lastSeen(name);

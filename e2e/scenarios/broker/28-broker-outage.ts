@@ -15,7 +15,7 @@ export const brokerOutage: Scenario = {
     const deployment = await deploy({ brokerNodes: 2, configure: patientActions(durations) });
     const name = await deployment.readyPod();
     await deployment.publish(4);
-    await deployment.settled();
+    await deployment.allCommitted();
     step("cut every connection while the target holds an action, and answer none for a while");
     const held = await deployment.actions.hold("after-effect", { times: 1 });
     await deployment.publish(6);
@@ -57,7 +57,7 @@ export const brokerOutage: Scenario = {
     });
     step(`ready again after ${Date.now() - unreadyMs} ms`);
     await deployment.publish(4);
-    await deployment.judge();
+    await deployment.verify();
     expectFault((await held.hits()) === 1, "no action was held");
     expectEqual((await deployment.effects()).length, 14, "effects");
     expectEqual((await deployment.deadLetters()).length, 0, "dead letters");

@@ -1,4 +1,4 @@
-import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
+import { countDeadActions } from "#e2e/deployment/count-dead-actions.ts";
 import { expectFault } from "#e2e/errors.ts";
 import { startLoad } from "#e2e/deployment/load.ts";
 import { patientActions } from "#e2e/deployment/patient-actions.ts";
@@ -45,8 +45,8 @@ export const rebalanceStorm: Scenario = {
     step(`${generation - first} generations in ${Date.now() - startMs} ms`);
     await load.reached(during + 5);
     await load.stop();
-    step(`judge ${load.published} incidents`);
-    await deployment.judge();
+    step(`verify ${load.published} incidents`);
+    await deployment.verify();
     step(`${countDeadActions(await deployment.deadLetters())} of them are in the dead letter`);
   },
 };

@@ -1,5 +1,5 @@
-import { drainNode, isEvicted, nodeOf } from "#e2e/deployment/drain.ts";
-import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
+import { drainNode, isEvicted, nodeOf } from "#e2e/deployment/drain-node.ts";
+import { countDeadActions } from "#e2e/deployment/count-dead-actions.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { startLoad } from "#e2e/deployment/load.ts";
 import { isReady, isTerminating, podName, restarts } from "#e2e/deployment/pods.ts";
@@ -39,7 +39,7 @@ export const nodeDrained: Scenario = {
       expectEqual(podName(still), podName(only), "the pod that is ready");
       expectEqual(restarts(still), 0, "restarts");
       await deployment.publish(2);
-      await deployment.judge();
+      await deployment.verify();
     }
     step("two pods: drain the node of one under load");
     await deployment.target.scale(deployment.name, 2);
@@ -66,8 +66,8 @@ export const nodeDrained: Scenario = {
     );
     await load.reached(load.published + 5);
     await load.stop();
-    step(`judge ${load.published} incidents`);
-    await deployment.judge();
+    step(`verify ${load.published} incidents`);
+    await deployment.verify();
     step(`${countDeadActions(await deployment.deadLetters())} of them are in the dead letter`);
   },
 };

@@ -1,6 +1,6 @@
 import type { V1Pod } from "@kubernetes/client-node";
-import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
-import { isEvicted } from "#e2e/deployment/drain.ts";
+import { countDeadActions } from "#e2e/deployment/count-dead-actions.ts";
+import { isEvicted } from "#e2e/deployment/drain-node.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { APP, lastTermination, podName } from "#e2e/deployment/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
@@ -36,7 +36,7 @@ export const evicted: Scenario = {
     expectFault(isEvicted(last), "the pod shows no eviction");
     expectFault((await answered.hits()) === 1, "no action was held");
     expectEqual(lastTermination(last)?.exitCode, 0, "exit code of the drained consumer");
-    await deployment.settled();
+    await deployment.allCommitted();
     expectEqual((await deployment.deadLetters()).length, 0, "dead letters of an action that ended");
 
     step("fill a volume of the next pod while its action is held, until its node evicts it");
@@ -60,7 +60,7 @@ export const evicted: Scenario = {
     step("wait for the replacement to end the key");
     const [replacement] = await deployment.ready(1);
     expect(replacement !== undefined && podName(replacement) !== second, "no replacement");
-    await deployment.judge();
+    await deployment.verify();
     const letters = await deployment.deadLetters();
     expectEqual(countDeadActions(letters), 1, "actions without an answer in the dead letter");
     expectEqual((await deployment.effects()).length, 2, "effects: one of each incident");

@@ -1,4 +1,4 @@
-import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
+import { countDeadActions } from "#e2e/deployment/count-dead-actions.ts";
 import { expectEqual, expectFault } from "#e2e/errors.ts";
 import { containerStatus, isReady } from "#e2e/deployment/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
@@ -43,11 +43,11 @@ export const outOfMemory: Scenario = {
       const pod = deployment.target.lastSeen(name);
       return pod !== undefined && isReady(pod);
     });
-    await deployment.judge();
+    await deployment.verify();
     expectEqual((await deployment.effects()).length, 1, "effects");
     expectEqual(countDeadActions(await deployment.deadLetters()), 1, "actions in the dead letter");
     step("the pod goes on with the next incident");
     await deployment.publish(1);
-    await deployment.judge();
+    await deployment.verify();
   },
 };

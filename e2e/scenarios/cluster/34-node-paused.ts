@@ -1,9 +1,9 @@
-import { nodeOf } from "#e2e/deployment/drain.ts";
+import { nodeOf } from "#e2e/deployment/drain-node.ts";
 import { expect, expectFault } from "#e2e/errors.ts";
 import { podName } from "#e2e/deployment/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import { clusterOf } from "#e2e/targets/cluster-access.ts";
-import { outliveSession, twoActionsEach } from "#e2e/deployment/zombie.ts";
+import { outliveSession, twoActionsEach } from "#e2e/deployment/frozen-pod.ts";
 
 export const nodePaused: Scenario = {
   number: 34,

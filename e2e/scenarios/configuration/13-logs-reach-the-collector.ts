@@ -9,7 +9,7 @@ export const logsReachTheCollector: Scenario = {
     const deployment = await deploy();
     const name = await deployment.readyPod();
     const [incident] = await deployment.publish(1);
-    await deployment.judge();
+    await deployment.verify();
     step("wait for the line of the action");
     const collected = await deployment.until(
       "the collector has the line of the action",

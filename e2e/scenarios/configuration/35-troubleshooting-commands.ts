@@ -18,7 +18,7 @@ export const troubleshootingCommands: Scenario = {
     const deployment = await deploy();
     const pod = await deployment.readyPod();
     await deployment.publish(1);
-    await deployment.judge();
+    await deployment.verify();
     await throughTheApi(deployment, pod, step);
     const kubectl = await findKubectl();
     if (kubectl === null) {

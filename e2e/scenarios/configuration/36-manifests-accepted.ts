@@ -68,7 +68,7 @@ export const manifestsAccepted: Scenario = {
     step("the deployment beside it goes on");
     await deployment.ready();
     await deployment.publish(1);
-    await deployment.judge();
+    await deployment.verify();
   },
 };
 

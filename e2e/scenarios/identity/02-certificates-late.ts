@@ -44,6 +44,6 @@ export const certificatesLate: Scenario = {
     step(`certificate to ready, which a member of the group is: ${readyMs - registered.atMs} ms`);
     expectEqual(ready === undefined ? -1 : restarts(ready), 0, "restarts");
     await deployment.publish(1);
-    await deployment.judge();
+    await deployment.verify();
   },
 };

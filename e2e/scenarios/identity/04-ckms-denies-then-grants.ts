@@ -36,6 +36,6 @@ export const ckmsDeniesThenGrants: Scenario = {
     expectEqual(podName(pod), name, "the pod that is ready");
     expectEqual(restarts(pod), 0, "restarts");
     await deployment.publish(1);
-    await deployment.judge();
+    await deployment.verify();
   },
 };

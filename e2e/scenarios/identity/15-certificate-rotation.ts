@@ -40,7 +40,7 @@ export const certificateRotation: Scenario = {
     }
     await load.stop();
     expectFault(refreshed().length >= 3, `only ${refreshed().length} rotations`);
-    await deployment.judge();
+    await deployment.verify();
     const effects = await deployment.effects();
     expect(
       effects.every(({ principal }) => principal === DEPLOYMENTS.component.principal),

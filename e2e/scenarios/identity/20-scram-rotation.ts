@@ -16,7 +16,7 @@ export const scramRotation: Scenario = {
     const deployment = await deploy({ configure: patientActions(durations) });
     const name = await deployment.readyPod();
     await deployment.publish(4);
-    await deployment.settled();
+    await deployment.allCommitted();
     step("change the password at the broker and cut every connection; CKMS has the old one");
     const password = deployment.freshSecret("rotated SCRAM password");
     await deployment.broker.setPassword(deployment.names.username, password);
@@ -38,14 +38,14 @@ export const scramRotation: Scenario = {
     step("put the password into CKMS");
     const rotatedMs = Date.now();
     await deployment.ckms.control.putSecret(NAMES.keyGroup, NAMES.passwordSecret, password);
-    await deployment.settled(RECOVERY_MS_MAX);
+    await deployment.allCommitted(RECOVERY_MS_MAX);
     step(`recovered after ${Date.now() - rotatedMs} ms`);
     await deployment.until("the pod is ready again", () => {
       const pod = deployment.target.lastSeen(name);
       return pod !== undefined && isReady(pod);
     });
     await deployment.publish(2);
-    await deployment.judge();
+    await deployment.verify();
     const pod = deployment.target.lastSeen(name);
     expect(pod !== undefined, "the pod is gone");
     expectEqual(restarts(pod), 0, "restarts");

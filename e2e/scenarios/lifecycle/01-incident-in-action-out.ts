@@ -12,7 +12,7 @@ export const incidentInActionOut: Scenario = {
     step("publish three incidents that match and one that does not");
     const incidents = await deployment.publish(3);
     const unmatched = await deployment.publishUnmatched();
-    await deployment.judge();
+    await deployment.verify();
     const effects = await deployment.effects();
     expectEqual(effects.length, 3, "effects");
     for (const { id } of incidents) {

@@ -13,10 +13,10 @@ export const sameIncidentTwice: Scenario = {
     const [incident] = await deployment.publish(1);
     if (incident === undefined) return;
     for (const partition of [0, 1, 0]) await deployment.publishAgain(incident, partition);
-    await deployment.settled();
+    await deployment.allCommitted();
     step("publish it again when it is done");
     await deployment.publishAgain(incident, 1);
-    await deployment.judge();
+    await deployment.verify();
     const records = await deployment.broker.read(deployment.names.topic);
     expectFault(records.length === 5, `the topic holds ${records.length} records, not 5`);
     const requests = await deployment.actions.requests();

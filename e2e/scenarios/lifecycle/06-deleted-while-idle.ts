@@ -1,6 +1,6 @@
 import { checkOffsets } from "#e2e/checkers/offsets.ts";
 import { expect, expectEqual } from "#e2e/errors.ts";
-import { progressOf } from "#e2e/deployment/judge.ts";
+import { progressOf } from "#e2e/deployment/find-violations.ts";
 import { lastTermination } from "#e2e/deployment/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
@@ -20,7 +20,7 @@ export const deletedWhileIdle: Scenario = {
     });
     const name = await deployment.readyPod();
     await deployment.publish(2);
-    await deployment.settled();
+    await deployment.allCommitted();
     const [member] = await deployment.broker.members(deployment.names.group);
     expect(member !== undefined, "the pod is no member of the group");
     step("delete the pod");
@@ -56,6 +56,6 @@ export const deletedWhileIdle: Scenario = {
     step("wait for the replacement");
     await deployment.ready();
     await deployment.publish(1);
-    await deployment.judge();
+    await deployment.verify();
   },
 };

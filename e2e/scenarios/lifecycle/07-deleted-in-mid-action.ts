@@ -1,4 +1,4 @@
-import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
+import { countDeadActions } from "#e2e/deployment/count-dead-actions.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { lastTermination } from "#e2e/deployment/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
@@ -24,7 +24,7 @@ export const deletedInMidAction: Scenario = {
     const firstEnd = lastTermination(await deployment.gone(first));
     expectFault((await answered.hits()) === 1, "no action was held");
     expectEqual(firstEnd?.exitCode, 0, "exit code of the drained consumer");
-    await deployment.settled();
+    await deployment.allCommitted();
     expectEqual((await deployment.deadLetters()).length, 0, "dead letters of an action that ended");
 
     step("delete the next pod while its action is held for good");
@@ -37,7 +37,7 @@ export const deletedInMidAction: Scenario = {
     expectFault((await withheld.hits()) === 1, "no action was held");
     await withheld.drop();
     await deployment.ready();
-    await deployment.judge();
+    await deployment.verify();
     const letters = await deployment.deadLetters();
     expectEqual(countDeadActions(letters), 1, "actions without an answer in the dead letter");
     expectEqual(letters[0]?.headers["dead-letter-reason"], "in-doubt", "reason of the dead letter");

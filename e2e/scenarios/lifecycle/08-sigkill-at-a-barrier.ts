@@ -1,6 +1,6 @@
 import { messageOf } from "#consumer/errors.ts";
 import type { HoldStage } from "#simulator/action-endpoint/action-endpoint-control.ts";
-import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
+import { countDeadActions } from "#e2e/deployment/count-dead-actions.ts";
 import { ExpectationError, expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { APP, containerStatus, isReady } from "#e2e/deployment/pods.ts";
 import type { Scenario, ScenarioContext } from "#e2e/runner/scenario.ts";
@@ -59,7 +59,7 @@ async function killAt(
     const pod = deployment.target.lastSeen(name);
     return pod !== undefined && isReady(pod);
   });
-  await deployment.judge();
+  await deployment.verify();
   const outcomes = (await deployment.historyFiles()).outcomes.map(({ content }) => content.outcome);
   expectEqual(outcomes.join(), "in-doubt", `${stageOfHold}: outcomes of the key`);
   expect(
@@ -70,5 +70,5 @@ async function killAt(
   expectEqual(countDeadActions(letters), 1, `${stageOfHold}: actions in the dead letter`);
   step(`${stageOfHold}: the pod goes on with the next incident`);
   await deployment.publish(1);
-  await deployment.judge();
+  await deployment.verify();
 }

@@ -57,7 +57,7 @@ export const prestopOverruns: Scenario = {
     await held.drop();
     step("wait for the replacement to end the key");
     await deployment.ready();
-    await deployment.judge();
+    await deployment.verify();
   },
 };
 

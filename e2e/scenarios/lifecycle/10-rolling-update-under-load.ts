@@ -1,4 +1,4 @@
-import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
+import { countDeadActions } from "#e2e/deployment/count-dead-actions.ts";
 import { expectFault } from "#e2e/errors.ts";
 import { startLoad } from "#e2e/deployment/load.ts";
 import { isReady, isTerminating, podName } from "#e2e/deployment/pods.ts";
@@ -32,8 +32,8 @@ export const rollingUpdateUnderLoad: Scenario = {
     await load.stop();
     expectFault(overlapped, "old and new pods never overlapped");
     expectFault(during >= 20, `only ${during} incidents were published during the update`);
-    step(`judge ${load.published} incidents`);
-    await deployment.judge();
+    step(`verify ${load.published} incidents`);
+    await deployment.verify();
     step(`${countDeadActions(await deployment.deadLetters())} of them are in the dead letter`);
   },
 };

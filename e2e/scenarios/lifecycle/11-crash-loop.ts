@@ -58,6 +58,6 @@ export const crashLoop: Scenario = {
     await deployment.gone(name);
     expect((await deployment.readyPod()) !== name, "the fix did not bring a new pod");
     await deployment.publish(1);
-    await deployment.judge();
+    await deployment.verify();
   },
 };

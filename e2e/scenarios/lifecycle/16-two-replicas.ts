@@ -31,7 +31,7 @@ export const twoReplicas: Scenario = {
     step("publish 40 incidents, and all of them again");
     const incidents = await deployment.publish(40);
     for (const incident of incidents) await deployment.publishAgain(incident);
-    await deployment.judge();
+    await deployment.verify();
     expectEqual((await deployment.effects()).length, 40, "effects");
     const claimants = new Set(
       (await deployment.historyFiles()).claims.map(({ content }) => content.pod),

@@ -1,4 +1,4 @@
-import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
+import { countDeadActions } from "#e2e/deployment/count-dead-actions.ts";
 import { expectFault } from "#e2e/errors.ts";
 import { startLoad } from "#e2e/deployment/load.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
@@ -35,8 +35,8 @@ export const scaledUnderLoad: Scenario = {
     await load.reached(load.published + 5);
     await load.stop();
     expectFault(alone >= 5 && load.published > alone, "the load stood still");
-    step(`judge ${load.published} incidents`);
-    await deployment.judge();
+    step(`verify ${load.published} incidents`);
+    await deployment.verify();
     step(`${countDeadActions(await deployment.deadLetters())} of them are in the dead letter`);
   },
 };

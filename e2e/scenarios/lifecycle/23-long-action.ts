@@ -1,4 +1,4 @@
-import { countDeadActions } from "#e2e/deployment/dead-letters.ts";
+import { countDeadActions } from "#e2e/deployment/count-dead-actions.ts";
 import { expectEqual, expectFault, ExpectationError } from "#e2e/errors.ts";
 import { lastTermination } from "#e2e/deployment/pods.ts";
 import type { Scenario, ScenarioContext } from "#e2e/runner/scenario.ts";
@@ -72,7 +72,7 @@ async function deleteDuringAction(
 
   step(`${grace}: exit code ${wanted.exitCode}; wait for the replacement`);
   await deployment.ready();
-  await deployment.judge();
+  await deployment.verify();
   const outcomes = (await deployment.historyFiles()).outcomes.map(({ content }) => content.outcome);
   expectEqual(outcomes.join(), wanted.outcome, `${grace}: outcomes of the key`);
   expectEqual((await deployment.effects()).length, 1, `${grace}: effects`);

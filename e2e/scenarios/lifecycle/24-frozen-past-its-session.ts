@@ -1,6 +1,6 @@
 import { APP } from "#e2e/deployment/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
-import { outliveSession, twoActionsEach } from "#e2e/deployment/zombie.ts";
+import { outliveSession, twoActionsEach } from "#e2e/deployment/frozen-pod.ts";
 
 /** A frozen node does not run the probes either: here they must not restart what is frozen. */
 const PROBE_PERIOD_SECONDS = 300;

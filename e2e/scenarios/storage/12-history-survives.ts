@@ -11,7 +11,7 @@ export const historySurvives: Scenario = {
     const deployment = await deploy();
     const first = await deployment.readyPod();
     const incidents = await deployment.publish(4);
-    await deployment.settled();
+    await deployment.allCommitted();
     await deployment.until(
       "the contract file shows them",
       () => deployment.contractFile.keys.size === 4,
@@ -25,7 +25,7 @@ export const historySurvives: Scenario = {
     step("publish the same incidents again, and a new one");
     for (const incident of incidents) await deployment.publishAgain(incident);
     await deployment.publish(1);
-    await deployment.judge();
+    await deployment.verify();
     expectEqual((await deployment.effects()).length, 5, "effects");
     const findings = checkWriteOnce(before, await deployment.historyFiles());
     expect(findings.length === 0, findings.join("\n"));

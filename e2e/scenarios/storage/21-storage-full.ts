@@ -20,7 +20,7 @@ export const storageFull: Scenario = {
     });
     const name = await deployment.readyPod();
     await deployment.publish(2);
-    await deployment.settled();
+    await deployment.allCommitted();
     step("fill the volume while one action is under way");
     const held = await deployment.actions.hold("after-effect", { times: 1 });
     await deployment.publish(1);
@@ -49,7 +49,7 @@ export const storageFull: Scenario = {
     step("free it");
     await full.mend();
     await deployment.ready();
-    await deployment.judge();
+    await deployment.verify();
     const { hits } = full;
     step(`${hits.length} operations met a full volume`);
     expectFault(

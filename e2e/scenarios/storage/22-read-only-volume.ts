@@ -16,7 +16,7 @@ export const readOnlyVolume: Scenario = {
     const deployment = await deploy({ podFaults: true, configure: patientActions(durations) });
     const name = await deployment.readyPod();
     await deployment.publish(2);
-    await deployment.settled();
+    await deployment.allCommitted();
     step("make the volume read-only under the running consumer");
     await using readOnly = await failVolume(deployment, name, { type: "read-only" });
     await deployment.publish(3);
@@ -45,7 +45,7 @@ export const readOnlyVolume: Scenario = {
     await readOnly.mend();
     const [pod] = await deployment.ready();
     expectEqual(pod && containerStatus(pod)?.restartCount, 1, "restarts: the kill, and no other");
-    await deployment.judge();
+    await deployment.verify();
     expectEqual((await deployment.effects()).length, 5, "effects");
     expectEqual((await deployment.deadLetters()).length, 0, "dead letters");
   },

@@ -49,7 +49,7 @@ export const claimRaceOnTwoNodes: Scenario = {
     step("the consumer goes on beside it");
     await deployment.ready();
     await deployment.publish(2);
-    await deployment.judge();
+    await deployment.verify();
   },
 };
 

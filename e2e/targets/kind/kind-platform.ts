@@ -9,7 +9,7 @@ import { runSteps } from "#kind/steps.ts";
 import type { Step, StepsOptions } from "#kind/steps.ts";
 import type { KindArguments } from "#e2e/cli/place-arguments.ts";
 import { startKindNodes } from "./kind-nodes.ts";
-import { startKubernetesPlatform } from "#e2e/targets/kubernetes/platform.ts";
+import { startKubernetesPlatform } from "#e2e/targets/kubernetes/kubernetes-platform.ts";
 import type { Platform } from "#e2e/targets/platform.ts";
 
 export interface KindPlatformOptions extends StepsOptions, KindArguments {

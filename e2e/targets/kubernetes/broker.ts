@@ -1,7 +1,7 @@
 import { CoreV1Api } from "@kubernetes/client-node";
 import type { KubeConfig, V1Pod } from "@kubernetes/client-node";
 import { BROKER, BROKER_POD, brokerObjects } from "#e2e/brokers/container/broker-objects.ts";
-import type { BrokerServer, StartServerOptions } from "#e2e/brokers/container/broker-server.ts";
+import type { StartedBroker, StartedBrokerOptions } from "#e2e/brokers/container/started-broker.ts";
 import { lastLines } from "#e2e/brokers/container/last-lines.ts";
 import { serves } from "#e2e/brokers/container/serves.ts";
 import { isReady } from "#e2e/deployment/pods.ts";
@@ -9,7 +9,7 @@ import { until } from "#e2e/runner/waiting.ts";
 import { applyWhole, deleteNamespace } from "./namespace.ts";
 import { forwardedPort } from "./port.ts";
 
-export interface KubernetesBrokerOptions extends StartServerOptions {
+export interface KubernetesBrokerOptions extends StartedBrokerOptions {
   readonly config: KubeConfig;
   /** Made for the broker, and deleted with it. */
   readonly namespace: string;
@@ -19,11 +19,11 @@ const START_MS_MAX = 240_000;
 
 /**
  * A broker in a cluster, reached through the API server. Its pods could come to its Service by themselves; they come
- * through the gates of this process instead, by which a deployment can lose its connections.
+ * through the TCP proxies of this process instead, by which a deployment can lose its connections.
  */
 export async function startKubernetesBroker(
   options: KubernetesBrokerOptions,
-): Promise<BrokerServer> {
+): Promise<StartedBroker> {
   const { config, namespace, software, plan, signal } = options;
   const core = config.makeApiClient(CoreV1Api);
   await core.createNamespace({ body: { metadata: { name: namespace } } });
@@ -55,7 +55,7 @@ export async function startKubernetesBroker(
   }
 }
 
-class KubernetesBroker implements BrokerServer {
+class KubernetesBroker implements StartedBroker {
   readonly #config: KubeConfig;
   readonly #core: CoreV1Api;
   readonly #namespace: string;

@@ -1,5 +1,5 @@
 import { durationsOf } from "#e2e/runner/durations.ts";
-import { SIDECAR_IMAGES, startLocalTarget } from "./local.ts";
+import { SIDECAR_IMAGES, startLocalTarget } from "./local-target.ts";
 import type { Platform } from "#e2e/targets/platform.ts";
 import { TARGET_ABILITIES } from "#e2e/targets/target-abilities.ts";
 

@@ -1,13 +1,19 @@
 import { readdir, rm } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { NOT_SECONDS } from "./testing/not-seconds.ts";
-import { isRunning, signalIfThere, stage, startProcess, until } from "./testing/script-process.ts";
-import type { ScriptProcess, Stage } from "./testing/script-process.ts";
+import {
+  isRunning,
+  signalIfThere,
+  prepareContainer,
+  startProcess,
+  until,
+} from "./testing/script-process.ts";
+import type { ScriptProcess, ScriptContainer } from "./testing/script-process.ts";
 import { SHELLS } from "./testing/shells.ts";
 
 describe.each(SHELLS)("app_prestop on $name", ({ shell }) => {
   test("ends at once without a pid file", async () => {
-    await using container = await stage();
+    await using container = await prepareContainer();
     const hook = container.run(shell, "app_prestop");
     expect(await hook.ended).toBe(0);
     expect(hook.stderr()).toContain("no consumer to stop");
@@ -15,7 +21,7 @@ describe.each(SHELLS)("app_prestop on $name", ({ shell }) => {
   });
 
   test("returns when the consumer has ended, and not before", async () => {
-    await using container = await stage();
+    await using container = await prepareContainer();
     const { start } = await runningConsumer(container, shell);
     const hook = container.run(shell, "app_prestop");
     await until(
@@ -30,7 +36,7 @@ describe.each(SHELLS)("app_prestop on $name", ({ shell }) => {
   });
 
   test("has ended when the container ends, which would kill it", async () => {
-    await using container = await stage();
+    await using container = await prepareContainer();
     const { start } = await runningConsumer(container, shell);
     await container.write("release", "0");
     const hook = container.run(shell, "app_prestop", { PRESTOP_POLL_SECONDS: "0.3" });
@@ -45,7 +51,7 @@ describe.each(SHELLS)("app_prestop on $name", ({ shell }) => {
   });
 
   test("kills a consumer that overruns the budget, and fails so that it is seen", async () => {
-    await using container = await stage();
+    await using container = await prepareContainer();
     const { start, pid } = await runningConsumer(container, shell);
     const hook = container.run(shell, "app_prestop", { PRESTOP_TIMEOUT_SECONDS: "0.1" });
     expect(await hook.ended).toBe(1);
@@ -61,7 +67,7 @@ describe.each(SHELLS)("app_prestop on $name", ({ shell }) => {
   ])(
     "falls back to its default for a %s that is no number, and says so",
     async (variable, taken) => {
-      await using container = await stage();
+      await using container = await prepareContainer();
       for (const value of NOT_SECONDS) {
         const { start } = await runningConsumer(container, shell);
         await rm(container.path("polls"), { force: true });
@@ -79,7 +85,7 @@ describe.each(SHELLS)("app_prestop on $name", ({ shell }) => {
   );
 
   test("waits no longer than the budget between two looks", async () => {
-    await using container = await stage();
+    await using container = await prepareContainer();
     await runningConsumer(container, shell);
     const hook = container.run(shell, "app_prestop", {
       PRESTOP_TIMEOUT_SECONDS: "0.1",
@@ -90,7 +96,7 @@ describe.each(SHELLS)("app_prestop on $name", ({ shell }) => {
   });
 
   test("does not signal a foreign process that an old pid file names", async () => {
-    await using container = await stage();
+    await using container = await prepareContainer();
     const { pid } = await runningConsumer(container, shell);
     const [, , nonce] = await container.lines("run/consumer.pid");
     await using foreign = await foreignProcess();
@@ -110,7 +116,7 @@ describe.each(SHELLS)("app_prestop on $name", ({ shell }) => {
   test.each(["", "12", "abc\nidentity\nnonce\n", "-1\nidentity\nnonce\n"])(
     "signals nothing for the broken pid file %j",
     async (content) => {
-      await using container = await stage();
+      await using container = await prepareContainer();
       await container.write("run/consumer.pid", content);
       const hook = container.run(shell, "app_prestop");
       expect(await hook.ended).toBe(0);
@@ -119,7 +125,7 @@ describe.each(SHELLS)("app_prestop on $name", ({ shell }) => {
   );
 
   test("finds that the process of the pid file has ended", async () => {
-    await using container = await stage();
+    await using container = await prepareContainer();
     const { start, pid } = await runningConsumer(container, shell);
     start.kill("SIGKILL");
     await start.ended;
@@ -134,7 +140,7 @@ describe.each(SHELLS)("app_prestop on $name", ({ shell }) => {
 });
 
 async function runningConsumer(
-  container: Stage,
+  container: ScriptContainer,
   shell: readonly string[],
 ): Promise<{ start: ScriptProcess; pid: number }> {
   await container.certificates();
@@ -144,7 +150,7 @@ async function runningConsumer(
   return { start, pid };
 }
 
-async function identityLine(container: Stage): Promise<string> {
+async function identityLine(container: ScriptContainer): Promise<string> {
   return (await container.lines("run/consumer.pid"))[1] ?? "";
 }
 

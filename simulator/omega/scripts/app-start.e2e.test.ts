@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { repeatedKeys } from "#fixtures/json-keys.ts";
 import { NOT_SECONDS } from "./testing/not-seconds.ts";
-import { isRunning, signalIfThere, stage, until } from "./testing/script-process.ts";
+import { isRunning, signalIfThere, prepareContainer, until } from "./testing/script-process.ts";
 import { SHELLS } from "./testing/shells.ts";
 
 describe.each(SHELLS)("app_start on $name", ({ shell }) => {
   test("starts nothing before certificate and key are both there and not empty", async () => {
-    await using container = await stage();
+    await using container = await prepareContainer();
     const start = container.run(shell, "app_start");
     for (const [file, content] of [
       ["athenz/cert", "certificate"],
@@ -27,7 +27,7 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
   });
 
   test("gives up at its limit with 75 and says which files are missing", async () => {
-    await using container = await stage();
+    await using container = await prepareContainer();
     const start = container.run(shell, "app_start", { CERT_WAIT_SECONDS: "0.2" });
     expect(await start.ended).toBe(75);
     expect(await container.lines("polls")).toHaveLength(4);
@@ -38,7 +38,7 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
   });
 
   test("leaves the reason of its own end in LOG_DIR as one JSON line", async () => {
-    await using container = await stage();
+    await using container = await prepareContainer();
     const odd = 'C:\\new "key"\tof \u001b ü';
     const environment = { CERT_WAIT_SECONDS: "0.05", POD_NAME: "pod-0" };
     const never = { ...environment, ATHENZ_KEY: odd };
@@ -68,13 +68,13 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
 
   test("adds no line where the consumer has written its own, and none after a stop", async () => {
     for (const exit of ["0", "2", "70", "75", "77", "78"]) {
-      await using container = await stage();
+      await using container = await prepareContainer();
       await container.certificates();
       await container.write("exit", exit);
       expect(await container.run(shell, "app_start").ended).toBe(Number(exit));
       expect(await container.lines("logs/kafka_consumer.log")).toEqual([]);
     }
-    await using container = await stage();
+    await using container = await prepareContainer();
     await container.certificates();
     await container.write("exit", "134");
     expect(await container.run(shell, "app_start").ended).toBe(134);
@@ -82,7 +82,7 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
   });
 
   test("ends with the same code, and says so, when LOG_DIR cannot be written", async () => {
-    await using container = await stage();
+    await using container = await prepareContainer();
     await container.write("file", "");
     const LOG_DIR = container.path("file/logs");
     const start = container.run(shell, "app_start", { CERT_WAIT_SECONDS: "0.05", LOG_DIR });
@@ -94,7 +94,7 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
   test.each(["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"] as const)(
     "%s while waiting ends it at once with 0 and leaves no process",
     async (signal) => {
-      await using container = await stage();
+      await using container = await prepareContainer();
       const start = container.run(shell, "app_start", { CERT_POLL_SECONDS: "30" });
       const [sleeper] = await until("the first poll", async () => {
         const polls = await container.lines("polls");
@@ -110,7 +110,7 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
   );
 
   test.each(["SIGHUP", "SIGQUIT"] as const)("takes %s for a SIGTERM", async (signal) => {
-    await using container = await stage();
+    await using container = await prepareContainer();
     await container.certificates();
     const start = container.run(shell, "app_start");
     await container.consumerUp();
@@ -126,7 +126,7 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
   });
 
   test("forwards SIGTERM and SIGINT once each and exits with the consumer's code", async () => {
-    await using container = await stage();
+    await using container = await prepareContainer();
     await container.certificates();
     const start = container.run(shell, "app_start");
     await container.consumerUp();
@@ -147,7 +147,7 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
   });
 
   test("exits with the code of a consumer that ends by itself, and removes the pid file", async () => {
-    await using container = await stage();
+    await using container = await prepareContainer();
     await container.certificates();
     const start = container.run(shell, "app_start");
     await container.consumerUp();
@@ -157,7 +157,7 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
   });
 
   test("exits with 137 when the consumer was killed", async () => {
-    await using container = await stage();
+    await using container = await prepareContainer();
     await container.certificates();
     const start = container.run(shell, "app_start");
     signalIfThere(await container.consumerUp(), "SIGKILL");
@@ -166,7 +166,7 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
 
   test("a SIGTERM at any moment of the start ends it", async () => {
     for (let delayMs = 0; delayMs < 60; delayMs += 6) {
-      await using container = await stage();
+      await using container = await prepareContainer();
       await container.certificates();
       await container.write("release", "0");
       const start = container.run(shell, "app_start");
@@ -177,7 +177,7 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
   });
 
   test("writes the consumer's id into the pid file, and drops the one of an earlier container at once", async () => {
-    await using container = await stage();
+    await using container = await prepareContainer();
     await container.write("run/consumer.pid", "1\nearlier\nearlier\n");
     const start = container.run(shell, "app_start");
     await until("the first poll", async () => (await container.lines("polls")).length > 0);
@@ -198,7 +198,7 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
   });
 
   test("starts no consumer that app_prestop could not find: 78 when the pid file cannot be written", async () => {
-    await using container = await stage();
+    await using container = await prepareContainer();
     await container.certificates();
     const start = container.run(shell, "app_start", {
       PID_FILE: container.path("absent/consumer.pid"),
@@ -216,7 +216,7 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
     "PRESTOP_TIMEOUT_SECONDS",
     "PRESTOP_POLL_SECONDS",
   ])("refuses at once, with 78, a %s that is no number of seconds", async (variable) => {
-    await using container = await stage();
+    await using container = await prepareContainer();
     await container.certificates();
     for (const value of NOT_SECONDS) {
       const start = container.run(shell, "app_start", { [variable]: value });
@@ -231,7 +231,7 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
   test.each(["0", "1025", "abc", "-1", "8.5", "0x8", "99999999999999999999"])(
     "refuses at once, with 78, a number of threads that there cannot be: %s",
     async (value) => {
-      await using container = await stage();
+      await using container = await prepareContainer();
       await container.certificates();
       const start = container.run(shell, "app_start", { UV_THREADPOOL_SIZE: value });
       expect(await start.ended).toBe(78);
@@ -240,7 +240,7 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
   );
 
   test("takes decimal seconds with leading zeros, and waits no longer than the limit", async () => {
-    await using container = await stage();
+    await using container = await prepareContainer();
     const start = container.run(shell, "app_start", {
       CERT_WAIT_SECONDS: "00.25",
       CERT_POLL_SECONDS: "08",
@@ -250,7 +250,7 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
   });
 
   test("cuts the last poll short", async () => {
-    await using container = await stage();
+    await using container = await prepareContainer();
     const start = container.run(shell, "app_start", {
       CERT_WAIT_SECONDS: "0.25",
       CERT_POLL_SECONDS: "0.1",

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { drainNode, isEvicted } from "#e2e/deployment/drain.ts";
+import { drainNode, isEvicted } from "#e2e/deployment/drain-node.ts";
 import { podName } from "#e2e/deployment/pods.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { clusterOf } from "#e2e/targets/cluster-access.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isEvicted } from "#e2e/deployment/drain.ts";
+import { isEvicted } from "#e2e/deployment/drain-node.ts";
 import { isTerminating, podName } from "#e2e/deployment/pods.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { clusterOf } from "#e2e/targets/cluster-access.ts";

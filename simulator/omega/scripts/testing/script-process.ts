@@ -15,7 +15,7 @@ const SCRIPTS = fileURLToPath(new URL("../../../../deploy_target/omega/scripts/"
  */
 const FAKE_CONSUMER = `
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
-const at = (name) => process.env.STAGE + "/" + name;
+const at = (name) => process.env.CONTAINER_ROOT + "/" + name;
 const say = (line) => appendFileSync(at("heard"), line + "\\n");
 for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => { say(signal); asked = true; });
 let asked = false;
@@ -29,13 +29,13 @@ say("up " + process.pid + " " + process.argv.slice(2).join(" "));
 
 /** Every poll of a script leaves its process id and its seconds, so that a test can wait for polls instead of for time. */
 const COUNTING_SLEEP = `#!/bin/sh
-echo "$1" >>"$STAGE/slept"
-echo "$$" >>"$STAGE/polls"
+echo "$1" >>"$CONTAINER_ROOT/slept"
+echo "$$" >>"$CONTAINER_ROOT/polls"
 exec /bin/sleep "$@"
 `;
 
 /** One directory that stands for the root of a container, with every path of the scripts moved into it. */
-export async function stage(): Promise<Stage> {
+export async function prepareContainer(): Promise<ScriptContainer> {
   const root = await mkdtemp(join(tmpdir(), "omega-scripts-"));
   await Promise.all(["bin", "run", "athenz", "logs"].map((name) => mkdir(join(root, name))));
   await writeFile(join(root, "consumer.mjs"), FAKE_CONSUMER);
@@ -44,7 +44,7 @@ export async function stage(): Promise<Stage> {
     `#!/bin/sh\nexec '${process.execPath}' '${join(root, "consumer.mjs")}' "$@"\n`,
   );
   await writeExecutable(join(root, "bin/sleep"), COUNTING_SLEEP);
-  return new Stage(root);
+  return new ScriptContainer(root);
 }
 
 async function writeExecutable(path: string, content: string): Promise<void> {
@@ -52,7 +52,7 @@ async function writeExecutable(path: string, content: string): Promise<void> {
   await chmod(path, 0o755);
 }
 
-export class Stage implements AsyncDisposable {
+export class ScriptContainer implements AsyncDisposable {
   readonly root: string;
   readonly #running = new Set<ScriptProcess>();
 
@@ -81,7 +81,7 @@ export class Stage implements AsyncDisposable {
     await this.write("athenz/key", "key");
   }
 
-  /** Runs a script by `shell` (its words), with the given variables over those of the stage. */
+  /** Runs a script by `shell` (its words), with the given variables over those of the container. */
   run(
     shell: readonly string[],
     script: string,
@@ -90,7 +90,7 @@ export class Stage implements AsyncDisposable {
     const [command = "sh", ...words] = shell;
     const running = startProcess(command, [...words, join(SCRIPTS, script)], {
       PATH: [this.path("bin"), process.env.PATH].join(delimiter),
-      STAGE: this.root,
+      CONTAINER_ROOT: this.root,
       KAFKA_CONSUMER_BIN: this.path("bin/kafka_consumer"),
       CONFIG_FILE: this.path("config.yaml"),
       ATHENZ_CERT: this.path("athenz/cert"),

@@ -2,8 +2,8 @@ import type { BrokerNames } from "#fixtures/configurations.ts";
 import type { Ability } from "#e2e/runner/abilities.ts";
 import type { Broker } from "./broker.ts";
 
-/** Where the deployments of a run get their brokers from: one service for all of them. */
-export interface BrokerService extends AsyncDisposable {
+/** Where the deployments of a run get their brokers from: one provider serves them all. */
+export interface BrokerProvider extends AsyncDisposable {
   /** As the command line has it. */
   readonly kind: string;
   /** Of every broker that it gives. */

@@ -6,22 +6,22 @@ import type { Ability } from "#e2e/runner/abilities.ts";
 import { alternativeNames } from "#e2e/brokers/alternative-names.ts";
 import { BROKER_ABILITIES } from "#e2e/brokers/broker-abilities.ts";
 import { brokerNames, DEAD_LETTER_SETTINGS } from "#e2e/brokers/broker-names.ts";
-import type { BrokerPlace, BrokerServer } from "./broker-server.ts";
-import type { BrokerService, DeploymentBroker } from "#e2e/brokers/broker-service.ts";
-import { Gate } from "#e2e/brokers/gate.ts";
+import type { BrokerPlace, StartedBroker } from "./started-broker.ts";
+import type { BrokerProvider, DeploymentBroker } from "#e2e/brokers/broker-provider.ts";
+import { TcpProxy } from "#e2e/brokers/tcp-proxy.ts";
 import { KafkaClients } from "#e2e/brokers/kafka-clients.ts";
-import { RealBroker } from "#e2e/brokers/real.ts";
+import { KafkaClientBroker } from "#e2e/brokers/kafka-client-broker.ts";
 import { ScramUsers } from "#e2e/brokers/scram-users.ts";
 import type { AdministratorTls } from "#e2e/brokers/scram-users.ts";
 import { ADMINISTRATOR, SESSION_TIMEOUT_MS_MIN } from "./software.ts";
 import type { BrokerPlan, BrokerSoftware, ListenerPlan } from "./software.ts";
 
-export interface ServedBrokersOptions {
+export interface SharedBrokerOptions {
   readonly software: BrokerSoftware;
   readonly place: BrokerPlace;
   /** Signs the certificate of the broker, and the administrator's. */
   readonly authority: Authority;
-  /** At which pods reach the gates. */
+  /** At which pods reach the proxies. */
   readonly host: string;
   /** The most deployments at the same time. */
   readonly deploymentsMax: number;
@@ -34,22 +34,22 @@ const ADMIN_PORT = 9100;
 
 /**
  * One broker for all deployments of a run: it takes longer to start than most scenarios take. Each deployment has topics, a group
- * and a user of its own, and a listener of its own behind a gate, so that it can lose its connections and be without a
+ * and a user of its own, and a listener of its own behind a proxy, so that it can lose its connections and be without a
  * broker while others are not.
  */
-export async function startServedBrokers(options: ServedBrokersOptions): Promise<BrokerService> {
+export async function startSharedBroker(options: SharedBrokerOptions): Promise<BrokerProvider> {
   const { software, place, authority, host, signal } = options;
   await using starting = new AsyncDisposableStack();
-  let server: BrokerServer | undefined;
-  const openGate = async (port: number): Promise<Gate> =>
-    starting.use(await Gate.open({ dial: () => running(server).dial(port) }));
-  const admin = await openGate(ADMIN_PORT);
-  const listeners: { gate: Gate; listener: ListenerPlan }[] = [];
+  let server: StartedBroker | undefined;
+  const openProxy = async (port: number): Promise<TcpProxy> =>
+    starting.use(await TcpProxy.open({ dial: () => running(server).dial(port) }));
+  const admin = await openProxy(ADMIN_PORT);
+  const listeners: { proxy: TcpProxy; listener: ListenerPlan }[] = [];
   for (let index = 1; index <= options.deploymentsMax; index += 1) {
     const port = ADMIN_PORT + index;
-    const gate = await openGate(port);
-    const listener = { name: `PODS${index}`, port, advertised: `${host}:${gate.port}` };
-    listeners.push({ gate, listener });
+    const proxy = await openProxy(port);
+    const listener = { name: `PODS${index}`, port, advertised: `${host}:${proxy.port}` };
+    listeners.push({ proxy, listener });
   }
   const adminAddress = `${LOOPBACK}:${admin.port}`;
   const plan: BrokerPlan = {
@@ -70,20 +70,20 @@ export async function startServedBrokers(options: ServedBrokersOptions): Promise
   };
   const clients = starting.use(await KafkaClients.connect({ brokers: [adminAddress], ssl: tls }));
   const served = { software, listeners, server, clients, adminPort: admin.port, tls };
-  return new ServedBrokers(served, starting.move());
+  return new SharedBrokerProvider(served, starting.move());
 }
 
 interface Served {
   readonly software: BrokerSoftware;
-  readonly listeners: readonly { readonly gate: Gate; readonly listener: ListenerPlan }[];
-  readonly server: BrokerServer;
+  readonly listeners: readonly { readonly proxy: TcpProxy; readonly listener: ListenerPlan }[];
+  readonly server: StartedBroker;
   readonly clients: KafkaClients;
-  /** Of the administrator's gate. */
+  /** Of the administrator's proxy. */
   readonly adminPort: number;
   readonly tls: AdministratorTls;
 }
 
-class ServedBrokers implements BrokerService {
+class SharedBrokerProvider implements BrokerProvider {
   readonly kind: string;
   readonly abilities: ReadonlySet<Ability>;
   readonly sessionTimeoutMsMin = SESSION_TIMEOUT_MS_MIN;
@@ -104,23 +104,23 @@ class ServedBrokers implements BrokerService {
     const free = this.#free.shift();
     if (free === undefined)
       throw new Error(`all ${listeners.length} listeners of the broker are taken`);
-    const { gate, listener } = free;
+    const { proxy, listener } = free;
     await using opening = new AsyncDisposableStack();
     opening.defer(async () => {
-      await gate.reset();
+      await proxy.reset();
       this.#free.push(free);
     });
     const names = brokerNames();
     const password = randomBytes(24).toString("base64url");
-    // Logins are tried past the gate, which is the pods' alone.
+    // Logins are tried past the proxy, which is the pods' alone.
     const users = new ScramUsers({ port: adminPort, tls, dial: () => server.dial(listener.port) });
     await users.set(names.username, password);
     const broker = opening.use(
-      new RealBroker({
+      new KafkaClientBroker({
         place: `the broker ${this.kind}`,
         clients,
         bootstrap: [listener.advertised],
-        gate,
+        proxy,
         users,
       }),
     );
@@ -129,7 +129,7 @@ class ServedBrokers implements BrokerService {
     const stack = opening.move();
     return {
       broker,
-      ports: [gate.port],
+      ports: [proxy.port],
       names,
       password,
       [Symbol.asyncDispose]: () => stack.disposeAsync(),
@@ -146,7 +146,7 @@ class ServedBrokers implements BrokerService {
   }
 }
 
-function running(server: BrokerServer | undefined): BrokerServer {
+function running(server: StartedBroker | undefined): StartedBroker {
   if (server === undefined) throw new Error("the broker does not run yet");
   return server;
 }

@@ -16,7 +16,7 @@ export interface ScenarioResult {
 }
 
 /** What one scenario runs in. */
-export interface Hall {
+export interface ScenarioSession {
   readonly context: ScenarioContext;
   /**
    * Takes everything down, keeps the artifacts and judges them. Called once, whatever happened before.
@@ -36,7 +36,7 @@ export interface RunScenariosOptions {
   timeoutMs(scenario: Scenario): number;
   /** Why the scenario cannot run here; undefined when it can. */
   skipReason(scenario: Scenario): string | undefined;
-  open(scenario: Scenario, signal: AbortSignal): Hall;
+  open(scenario: Scenario, signal: AbortSignal): ScenarioSession;
   tell(scenario: Scenario): Tell;
 }
 
@@ -110,18 +110,18 @@ async function attempt(scenario: Scenario, options: RunScenariosOptions): Promis
     timeout.signal,
     ...(options.lost === undefined ? [] : [options.lost]),
   ]);
-  const hall = options.open(scenario, signal);
+  const session = options.open(scenario, signal);
   let error: Error | null = null;
   try {
     // A scenario that does not look at its signal must not keep the run from ending.
-    await orAbort(scenario.run(hall.context), signal);
+    await orAbort(scenario.run(session.context), signal);
   } catch (thrown) {
     error = asError(thrown);
   } finally {
     clearTimeout(timer);
   }
   try {
-    await hall.close(error !== null);
+    await session.close(error !== null);
   } catch (thrown) {
     // The first failure explains the second one more often than the other way round.
     error ??= asError(thrown);

@@ -12,7 +12,7 @@ import { until } from "#e2e/runner/waiting.ts";
 import { startKubernetesBroker } from "./broker.ts";
 import type { NodeAccess } from "./nodes.ts";
 import { relayHost, startKubernetesRelay } from "./relay.ts";
-import { startKubernetesTarget } from "./kubernetes.ts";
+import { startKubernetesTarget } from "./kubernetes-target.ts";
 import type { Platform } from "#e2e/targets/platform.ts";
 import { TARGET_ABILITIES } from "#e2e/targets/target-abilities.ts";
 

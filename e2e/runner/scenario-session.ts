@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Authority } from "#fixtures/certificates.ts";
 import type { RunArguments } from "#e2e/cli/arguments.ts";
-import type { BrokerService } from "#e2e/brokers/broker-service.ts";
+import type { BrokerProvider } from "#e2e/brokers/broker-provider.ts";
 import { checkLogLines } from "#e2e/checkers/log-lines.ts";
 import { checkSecrets } from "#e2e/checkers/secrets.ts";
 import { closeDeployment } from "#e2e/deployment/close-deployment.ts";
@@ -12,7 +12,7 @@ import type { Tell } from "./events.ts";
 import { tellRecorded, watchDeployment } from "./observe.ts";
 import { makeOwnedDirectory, removeDirectory } from "./owned-directory.ts";
 import { seededRandom } from "./random.ts";
-import type { Hall } from "./runner.ts";
+import type { ScenarioSession } from "./run-scenarios.ts";
 import { scenarioId } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
 import { openDeployment } from "#e2e/deployment/open-deployment.ts";
@@ -20,26 +20,30 @@ import type { TestDeployment, DeploymentOptions } from "#e2e/deployment/test-dep
 import type { Platform } from "#e2e/targets/platform.ts";
 import { recordDeployment, unseenAt } from "#e2e/trace/record-deployment.ts";
 import type { RecordedDeployment } from "#e2e/trace/record-deployment.ts";
-import { podLives } from "#e2e/trace/pod-lives.ts";
+import { deploymentLives } from "#e2e/trace/deployment-lives.ts";
 import { isCut, TOLD_BY_LOGS } from "#e2e/trace/run-log.ts";
 import { writeTrace } from "#e2e/trace/trace-file.ts";
 
-export interface HallOptions {
+export interface ScenarioSessionOptions {
   readonly run: RunArguments;
   readonly platform: Platform;
-  readonly brokers: BrokerService;
+  readonly brokers: BrokerProvider;
   readonly authority: Authority;
   /** As platform and broker allow them. */
   readonly durations: Durations;
   /** Receives a directory per scenario. */
   readonly artifacts: string;
   readonly tell: Tell;
-  /** Every secret of the run; the hall adds to it. */
+  /** Every secret of the run; the session adds to it. */
   readonly secrets: Map<string, string>;
 }
 
 /** What one scenario runs in: its deployments, and what is kept of them. */
-export function openHall(scenario: Scenario, signal: AbortSignal, options: HallOptions): Hall {
+export function openScenarioSession(
+  scenario: Scenario,
+  signal: AbortSignal,
+  options: ScenarioSessionOptions,
+): ScenarioSession {
   const { run, platform, brokers, authority, durations, tell } = options;
   const random = seededRandom(run.seed, scenario.name);
   const directory = join(options.artifacts, scenarioId(scenario));
@@ -56,7 +60,7 @@ export function openHall(scenario: Scenario, signal: AbortSignal, options: HallO
       scenario: scenarioId(scenario),
       target: run.target,
       unseen,
-      stages: deployments.map((record) => podLives(record)),
+      stages: deployments.map((record) => deploymentLives(record)),
     });
   };
   return {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ExpectationError, FaultNeverFiredError } from "#e2e/errors.ts";
-import { runScenarios } from "./runner.ts";
-import type { Hall, RunScenariosOptions } from "./runner.ts";
+import { runScenarios } from "./run-scenarios.ts";
+import type { ScenarioSession, RunScenariosOptions } from "./run-scenarios.ts";
 import type { Scenario, ScenarioContext } from "./scenario.ts";
 
 const scenario = (number: number, run: Scenario["run"]): Scenario => ({
@@ -12,7 +12,11 @@ const scenario = (number: number, run: Scenario["run"]): Scenario => ({
 });
 
 /** Only the signal is looked at here; the rest of a context needs a deployment. */
-const hall = (signal: AbortSignal, closed: string[] = [], close?: () => void): Hall => ({
+const session = (
+  signal: AbortSignal,
+  closed: string[] = [],
+  close?: () => void,
+): ScenarioSession => ({
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   context: { signal } as ScenarioContext,
   close: async (failed) => {
@@ -30,7 +34,7 @@ const options = (
   signal: new AbortController().signal,
   timeoutMs: () => 5000,
   skipReason: () => undefined,
-  open: (_scenario, signal) => hall(signal),
+  open: (_scenario, signal) => session(signal),
   tell: () => () => {},
   ...more,
 });
@@ -102,7 +106,7 @@ test("a scenario that hangs and ignores its signal fails at its limit and is clo
   const [result] = await runScenarios(
     options([scenario(1, () => new Promise(() => {}))], {
       timeoutMs: () => 30,
-      open: (_scenario, signal) => hall(signal, closed),
+      open: (_scenario, signal) => session(signal, closed),
     }),
   );
   expect(result?.failure?.error.message).toBe("not finished within 30 ms");
@@ -120,7 +124,7 @@ test("where no scenario can pass any more, what runs and what is left fails with
           await new Promise(() => {});
         }),
       ),
-      { jobs: 1, lost: lost.signal, open: (_scenario, signal) => hall(signal, closed) },
+      { jobs: 1, lost: lost.signal, open: (_scenario, signal) => session(signal, closed) },
     ),
   );
   expect(results.map(({ failure }) => [failure?.kind, failure?.error.message])).toEqual([
@@ -146,7 +150,7 @@ test("after an interrupt closes what runs, begins nothing more and fails nothing
       {
         jobs: 1,
         signal: interrupt.signal,
-        open: (_scenario, signal) => hall(signal, closed),
+        open: (_scenario, signal) => session(signal, closed),
       },
     ),
   );
@@ -166,7 +170,7 @@ test("what closing finds fails a scenario that passed, and does not hide an earl
         scenario(1, async () => {}),
         scenario(2, () => Promise.reject(new ExpectationError("first"))),
       ],
-      { open: (_scenario, signal) => hall(signal, [], leak) },
+      { open: (_scenario, signal) => session(signal, [], leak) },
     ),
   );
   expect(results.map((result) => result.failure?.error.message)).toEqual([

@@ -7,7 +7,7 @@ import type { Broker } from "#e2e/brokers/broker.ts";
 import { brokerContract } from "#e2e/brokers/testing/broker-contract.ts";
 import type { ContractSubject } from "#e2e/brokers/testing/broker-contract.ts";
 import { BROKER_ABILITIES } from "#e2e/brokers/broker-abilities.ts";
-import { connectEmbeddedBroker, startEmbeddedBroker } from "./embedded.ts";
+import { connectEmbeddedBroker, startEmbeddedBroker } from "./embedded-broker.ts";
 
 const USER = { username: "sre-consumer", password: "correct horse" };
 

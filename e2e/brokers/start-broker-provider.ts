@@ -1,11 +1,11 @@
 import type { Authority } from "#fixtures/certificates.ts";
 import type { PlaceArguments } from "#e2e/cli/place-arguments.ts";
 import type { Platform } from "#e2e/targets/platform.ts";
-import type { BrokerPlace } from "./container/broker-server.ts";
-import type { BrokerService } from "./broker-service.ts";
-import { embeddedService } from "./embedded/embedded-service.ts";
+import type { BrokerPlace } from "./container/started-broker.ts";
+import type { BrokerProvider } from "./broker-provider.ts";
+import { embeddedBrokers } from "./embedded/embedded-provider.ts";
 
-export interface StartBrokersOptions {
+export interface BrokerProviderOptions {
   readonly run: Pick<PlaceArguments, "broker">;
   readonly platform: Pick<Platform, "kitHost" | "brokerPlace">;
   readonly authority: Authority;
@@ -18,7 +18,7 @@ export interface StartBrokersOptions {
 
 /** Loads the client of a container engine. */
 async function containerPlace(): Promise<BrokerPlace> {
-  const { startContainer } = await import("./container/container.ts");
+  const { startContainer } = await import("./container/start-container.ts");
   return { start: startContainer, dnsNames: [] };
 }
 
@@ -26,22 +26,22 @@ async function containerPlace(): Promise<BrokerPlace> {
 const DEPLOYMENTS_PER_SCENARIO = 2;
 
 /** Where the brokers of this run come from. What needs Docker or a broker that is there already is loaded only for it. */
-export async function startBrokers(options: StartBrokersOptions): Promise<BrokerService> {
+export async function startBrokerProvider(options: BrokerProviderOptions): Promise<BrokerProvider> {
   const { run, platform, authority, jobs, signal, line } = options;
   const host = platform.kitHost;
   const { broker } = run;
-  if (broker.kind === "embedded") return embeddedService({ authority, host });
+  if (broker.kind === "embedded") return embeddedBrokers({ authority, host });
   if (broker.kind === "external") {
-    const { connectExternalBrokers } = await import("./external/external-service.ts");
+    const { connectExternalBrokers } = await import("./external/external-provider.ts");
     return await connectExternalBrokers(broker);
   }
   const startMs = performance.now();
-  const [{ startServedBrokers }, { softwareOf }] = await Promise.all([
-    import("./container/served-brokers.ts"),
+  const [{ startSharedBroker }, { softwareOf }] = await Promise.all([
+    import("./container/shared-broker-provider.ts"),
     import("./container/software-of.ts"),
   ]);
   const software = softwareOf(broker.kind, broker.image);
-  const service = await startServedBrokers({
+  const provider = await startSharedBroker({
     software,
     place: platform.brokerPlace ?? (await containerPlace()),
     authority,
@@ -51,5 +51,5 @@ export async function startBrokers(options: StartBrokersOptions): Promise<Broker
   });
   const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
   line(`${seconds} s`.padStart(8).padEnd(10) + `start ${software.image}: done`);
-  return service;
+  return provider;
 }

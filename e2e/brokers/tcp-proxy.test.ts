@@ -3,10 +3,10 @@ import { connect, createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
-import { Gate } from "./gate.ts";
+import { TcpProxy } from "./tcp-proxy.ts";
 
-/** A gate in front of a server that says back what it is told. */
-async function openGate(): Promise<Gate> {
+/** A proxy in front of a server that says back what it is told. */
+async function openProxy(): Promise<TcpProxy> {
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on("error", () => {});
     socket.pipe(socket);
@@ -14,12 +14,12 @@ async function openGate(): Promise<Gate> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const port = portOf(server);
-  const gate = await Gate.open({ dial: () => behind(port) });
+  const proxy = await TcpProxy.open({ dial: () => behind(port) });
   onTestFinished(async () => {
-    await gate[Symbol.asyncDispose]();
+    await proxy[Symbol.asyncDispose]();
     server.close();
   });
-  return gate;
+  return proxy;
 }
 
 function portOf(server: Server): number {
@@ -29,15 +29,15 @@ function portOf(server: Server): number {
 }
 
 const behind = (port: number): Socket => connect({ port, host: "127.0.0.1", allowHalfOpen: true });
-const dial = (gate: Gate): Socket => connect(gate.port, "127.0.0.1").on("error", () => {});
+const dial = (proxy: TcpProxy): Socket => connect(proxy.port, "127.0.0.1").on("error", () => {});
 
 /** `once` would take the error before it for its own. */
 function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => void socket.once("close", () => resolve()));
 }
 
-async function echoed(gate: Gate): Promise<string> {
-  const socket = dial(gate);
+async function echoed(proxy: TcpProxy): Promise<string> {
+  const socket = dial(proxy);
   socket.write("hello");
   const [said] = await once(socket, "data");
   socket.destroy();
@@ -45,46 +45,46 @@ async function echoed(gate: Gate): Promise<string> {
 }
 
 /** A connection through it, known to be there. */
-async function open(gate: Gate): Promise<Socket> {
-  const socket = dial(gate);
+async function open(proxy: TcpProxy): Promise<Socket> {
+  const socket = dial(proxy);
   socket.write("x");
   await once(socket, "data");
   return socket;
 }
 
-const whats = (gate: Gate): string[] => gate.activity().map(({ what }) => what);
+const whats = (proxy: TcpProxy): string[] => proxy.activity().map(({ what }) => what);
 
 test("passes bytes through, and tells when connections come and go", async () => {
-  const gate = await openGate();
+  const proxy = await openProxy();
   const told: string[] = [];
-  gate.subscribe(({ what }) => void told.push(what));
-  await expect(echoed(gate)).resolves.toBe("hello");
-  await expect.poll(() => whats(gate)).toEqual(["connection-opened", "connection-closed"]);
-  expect(told).toEqual(whats(gate));
-  expect(gate.activity()[0]?.peer).toMatch(/^127\.0\.0\.1:\d+$/);
+  proxy.subscribe(({ what }) => void told.push(what));
+  await expect(echoed(proxy)).resolves.toBe("hello");
+  await expect.poll(() => whats(proxy)).toEqual(["connection-opened", "connection-closed"]);
+  expect(told).toEqual(whats(proxy));
+  expect(proxy.activity()[0]?.peer).toMatch(/^127\.0\.0\.1:\d+$/);
 });
 
 test("what the broker says last arrives", async () => {
-  const gate = await openGate();
-  const socket = dial(gate);
+  const proxy = await openProxy();
+  const socket = dial(proxy);
   socket.end("goodbye");
   await expect(text(socket)).resolves.toBe("goodbye");
 });
 
 test("stopped, it cuts what is there and refuses what comes, until it serves on the same port", async () => {
-  const gate = await openGate();
-  const { port } = gate;
-  const sockets = [await open(gate), await open(gate)];
+  const proxy = await openProxy();
+  const { port } = proxy;
+  const sockets = [await open(proxy), await open(proxy)];
   const ends = sockets.map((socket) => closed(socket));
-  await expect(gate.stop()).resolves.toBe(2);
+  await expect(proxy.stop()).resolves.toBe(2);
   await Promise.all(ends);
   const [refused] = await once(connect(port, "127.0.0.1"), "error");
   expect(refused).toMatchObject({ code: "ECONNREFUSED" });
-  await expect(gate.stop()).resolves.toBe(0);
-  await gate.serve();
-  await gate.serve();
-  expect(gate.port).toBe(port);
-  await expect(echoed(gate)).resolves.toBe("hello");
+  await expect(proxy.stop()).resolves.toBe(0);
+  await proxy.serve();
+  await proxy.serve();
+  expect(proxy.port).toBe(port);
+  await expect(echoed(proxy)).resolves.toBe("hello");
 });
 
 test("a client that does not read what it is sent is cut as any other", async () => {
@@ -97,8 +97,8 @@ test("a client that does not read what it is sent is cut as any other", async ()
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const port = portOf(server);
-  await using gate = await Gate.open({ dial: () => behind(port) });
-  const socket = dial(gate).pause();
+  await using proxy = await TcpProxy.open({ dial: () => behind(port) });
+  const socket = dial(proxy).pause();
   let left = Number.NaN;
   const isStuck = (): boolean => {
     const before = left;
@@ -106,7 +106,7 @@ test("a client that does not read what it is sent is cut as any other", async ()
     return left > 0 && left === before;
   };
   await expect.poll(isStuck, { interval: 50 }).toBe(true);
-  await expect(gate.stop()).resolves.toBe(1);
+  await expect(proxy.stop()).resolves.toBe(1);
   socket.destroy();
   server.close();
 });
@@ -117,21 +117,21 @@ test("a broker that cannot be reached ends the client's connection", async () =>
   await once(server, "listening");
   const port = portOf(server);
   server.close();
-  await using gate = await Gate.open({ dial: () => behind(port) });
-  await closed(dial(gate));
-  await expect.poll(() => whats(gate)).toEqual(["connection-opened", "connection-closed"]);
+  await using proxy = await TcpProxy.open({ dial: () => behind(port) });
+  await closed(dial(proxy));
+  await expect.poll(() => whats(proxy)).toEqual(["connection-opened", "connection-closed"]);
 });
 
 test("as new, it knows nothing of what was, tells nobody, and serves", async () => {
-  const gate = await openGate();
+  const proxy = await openProxy();
   const told: string[] = [];
-  gate.subscribe(({ what }) => void told.push(what));
-  await open(gate);
-  await gate.stop();
+  proxy.subscribe(({ what }) => void told.push(what));
+  await open(proxy);
+  await proxy.stop();
   // Told before it has stopped, so that nothing of it comes later.
   expect(told).toEqual(["connection-opened", "connection-closed"]);
-  await gate.reset();
-  expect(gate.activity()).toEqual([]);
-  await expect(echoed(gate)).resolves.toBe("hello");
+  await proxy.reset();
+  expect(proxy.activity()).toEqual([]);
+  await expect(echoed(proxy)).resolves.toBe("hello");
   expect(told).toEqual(["connection-opened", "connection-closed"]);
 });

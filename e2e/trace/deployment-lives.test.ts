@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { ContainerEvent } from "#e2e/targets/target.ts";
-import { podLives } from "./pod-lives.ts";
-import type { DeploymentRecord } from "./pod-lives.ts";
+import { deploymentLives } from "./deployment-lives.ts";
+import type { DeploymentRecord } from "./deployment-lives.ts";
 
 const event = (atMs: number, of: string, more: Partial<ContainerEvent>): ContainerEvent => ({
   kind: "container",
@@ -72,7 +72,7 @@ function deployment(
 const up = "scheduled > certificates > ready";
 const ended = `${up} > deletion requested > group left > exit 0 > gone`;
 const lives = (record: DeploymentRecord): string[] =>
-  podLives(record).map((life) => life.join(" > "));
+  deploymentLives(record).map((life) => life.join(" > "));
 
 test("names and the order of pods are of no interest", () => {
   const one = lives(deployment(2, pod("a", 0), pod("b", 10, 9000)));

@@ -1,7 +1,7 @@
 import type { StepsOptions } from "#kind/steps.ts";
 import { configOf } from "#simulator/omega/context.ts";
 import type { KubernetesArguments } from "#e2e/cli/place-arguments.ts";
-import { startKubernetesPlatform } from "./platform.ts";
+import { startKubernetesPlatform } from "./kubernetes-platform.ts";
 import type { Platform } from "#e2e/targets/platform.ts";
 
 export interface ContextPlatformOptions extends StepsOptions, KubernetesArguments {

@@ -4,7 +4,7 @@ import type { AddressInfo, Server, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { ClientActivity } from "./broker.ts";
 
-export interface GateOptions {
+export interface TcpProxyOptions {
   /** A new connection to what is behind, half open too. Its error ends the client's connection. */
   readonly dial: () => Duplex | Promise<Duplex>;
 }
@@ -19,22 +19,22 @@ type Listener = (activity: ClientActivity) => void;
  * A port of loopback in front of a listener of a broker, which advertises it: TLS goes through untouched, so that only
  * connections are seen, and can be cut. It is there before the broker is, so its port can be advertised.
  */
-export class Gate implements AsyncDisposable {
+export class TcpProxy implements AsyncDisposable {
   readonly port: number;
-  readonly #dial: GateOptions["dial"];
+  readonly #dial: TcpProxyOptions["dial"];
   /** With the end of each, which is told before it resolves. */
   readonly #clients = new Map<Socket, Promise<void>>();
   readonly #listeners = new Set<Listener>();
   #activity: ClientActivity[] = [];
   #server: Server | null;
 
-  static async open({ dial }: GateOptions): Promise<Gate> {
+  static async open({ dial }: TcpProxyOptions): Promise<TcpProxy> {
     const server = createServer(HALF_OPEN);
     await listening(server, 0);
-    return new Gate(server, dial);
+    return new TcpProxy(server, dial);
   }
 
-  private constructor(server: Server, dial: GateOptions["dial"]) {
+  private constructor(server: Server, dial: TcpProxyOptions["dial"]) {
     this.port = portOf(server);
     this.#dial = dial;
     this.#server = server;
@@ -135,6 +135,6 @@ async function listening(server: Server, port: number): Promise<void> {
 
 function portOf(server: Server): number {
   const address: AddressInfo | string | null = server.address();
-  if (address === null || typeof address === "string") throw new Error("the gate has no port");
+  if (address === null || typeof address === "string") throw new Error("the proxy has no port");
   return address.port;
 }

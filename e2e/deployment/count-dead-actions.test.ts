@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { countDeadActions } from "./dead-letters.ts";
+import { countDeadActions } from "./count-dead-actions.ts";
 
 test("a dead letter that was delivered twice counts once, one without an action not at all", () => {
   const letters = [

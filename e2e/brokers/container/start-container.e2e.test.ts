@@ -3,7 +3,7 @@ import { createAuthority } from "#fixtures/certificates.ts";
 import { runCommand } from "#kind/command.ts";
 import { notAsked } from "#kind/testing/container-tests.ts";
 import { findEngine } from "#kind/engine.ts";
-import { OWNER_LABEL, startContainer } from "./container.ts";
+import { OWNER_LABEL, startContainer } from "./start-container.ts";
 import type { BrokerPlan, BrokerSoftware } from "./software.ts";
 import { softwareOf } from "./software-of.ts";
 

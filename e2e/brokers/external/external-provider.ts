@@ -4,10 +4,10 @@ import type { ExternalArguments } from "#e2e/cli/broker-arguments.ts";
 import { UsageError } from "#e2e/errors.ts";
 import { BROKER_ABILITIES } from "#e2e/brokers/broker-abilities.ts";
 import { brokerNames, DEAD_LETTER_SETTINGS } from "#e2e/brokers/broker-names.ts";
-import type { BrokerService, DeploymentBroker } from "#e2e/brokers/broker-service.ts";
+import type { BrokerProvider, DeploymentBroker } from "#e2e/brokers/broker-provider.ts";
 import { deleteGroups } from "./delete-groups.ts";
 import { KafkaClients } from "#e2e/brokers/kafka-clients.ts";
-import { RealBroker } from "#e2e/brokers/real.ts";
+import { KafkaClientBroker } from "#e2e/brokers/kafka-client-broker.ts";
 
 /** Of Apache Kafka; taken where the broker does not tell its own. */
 const SESSION_TIMEOUT_MS_MIN = 6000;
@@ -17,7 +17,7 @@ const SESSION_SETTING = "group.min.session.timeout.ms";
  * A broker that is there already: pods reach it by themselves, all with the user that was given. Every deployment makes its
  * topics and its group there, and deletes them at its end.
  */
-export async function connectExternalBrokers(given: ExternalArguments): Promise<BrokerService> {
+export async function connectExternalBrokers(given: ExternalArguments): Promise<BrokerProvider> {
   const trustedPem = await readFile(given.caFile, "utf8").catch((error: unknown) => {
     throw new UsageError(`--broker-ca cannot be read: ${String(error)}`, { cause: error });
   });
@@ -54,7 +54,7 @@ async function openForDeployment(
     opening.defer(() => clients.admin.deleteTopics({ topics: [topic] }));
   }
   const place = "the broker external";
-  const broker = new RealBroker({ place, clients, bootstrap, gate: null, users: null });
+  const broker = new KafkaClientBroker({ place, clients, bootstrap, proxy: null, users: null });
   opening.defer(async () => {
     const groups = [names.group, ...(await broker.readerGroups())];
     await broker[Symbol.asyncDispose]();

@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import { GenericContainer, getContainerRuntimeClient, StartupCheckStrategy } from "testcontainers";
 import type { StartedTestContainer, StartupStatus } from "testcontainers";
 import { messageOf } from "#consumer/errors.ts";
-import type { BrokerServer, StartServerOptions } from "./broker-server.ts";
+import type { StartedBroker, StartedBrokerOptions } from "./started-broker.ts";
 import { lastLines } from "./last-lines.ts";
 import { serves } from "./serves.ts";
 import { FILES_DIRECTORY } from "./software.ts";
@@ -20,7 +20,7 @@ const START_MS_MAX = 120_000;
  * A broker in a container of this host's engine, on ports that the engine chooses. It is removed here, not by the reaper
  * of testcontainers, which may be off.
  */
-export async function startContainer(options: StartServerOptions): Promise<BrokerServer> {
+export async function startContainer(options: StartedBrokerOptions): Promise<StartedBroker> {
   const { software, plan, signal } = options;
   signal.throwIfAborted();
   const container = new BrokerContainer(software.image)
@@ -113,7 +113,7 @@ class AdminServes extends StartupCheckStrategy {
   }
 }
 
-class ContainerServer implements BrokerServer {
+class ContainerServer implements StartedBroker {
   readonly #started: StartedTestContainer;
   readonly #log: () => string;
 

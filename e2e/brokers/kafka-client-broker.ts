@@ -13,35 +13,35 @@ import type {
   TopicSettings,
 } from "./broker.ts";
 import type { KafkaClients } from "./kafka-clients.ts";
-import type { Gate } from "./gate.ts";
+import type { TcpProxy } from "./tcp-proxy.ts";
 import type { ScramUsers } from "./scram-users.ts";
 import { TopicReader } from "./topic-reader.ts";
 
-export interface RealBrokerOptions {
+export interface KafkaClientBrokerOptions {
   /** For errors, such as `the broker kafka`. */
   readonly place: string;
   readonly clients: KafkaClients;
   /** Of the pods. */
   readonly bootstrap: readonly string[];
   /** What the pods' connections go through, or null. */
-  readonly gate: Gate | null;
+  readonly proxy: TcpProxy | null;
   /** null: they are not ours. */
   readonly users: ScramUsers | null;
 }
 
 /** A real broker, by the clients that anybody has: the kit holds nothing in it but topics, groups and users. */
-export class RealBroker implements Broker {
+export class KafkaClientBroker implements Broker {
   readonly abilities: ReadonlySet<Ability>;
   readonly bootstrap: readonly string[];
-  readonly #options: RealBrokerOptions;
+  readonly #options: KafkaClientBrokerOptions;
   readonly #clients: KafkaClients;
   readonly #readers = new Map<string, Promise<TopicReader>>();
 
-  constructor(options: RealBrokerOptions) {
+  constructor(options: KafkaClientBrokerOptions) {
     this.#options = options;
     this.#clients = options.clients;
     this.bootstrap = options.bootstrap;
-    this.abilities = abilitiesOf({ gate: options.gate !== null, users: options.users !== null });
+    this.abilities = abilitiesOf({ proxy: options.proxy !== null, users: options.users !== null });
   }
 
   async createTopic(name: string, partitions: number, settings?: TopicSettings): Promise<void> {
@@ -88,9 +88,9 @@ export class RealBroker implements Broker {
   }
 
   async restart(): Promise<void> {
-    const gate = this.#gate();
-    await gate.stop();
-    await gate.serve();
+    const proxy = this.#proxy();
+    await proxy.stop();
+    await proxy.serve();
   }
 
   async nodes(): Promise<readonly number[]> {
@@ -98,13 +98,13 @@ export class RealBroker implements Broker {
     return brokers.map(({ nodeId }) => nodeId);
   }
 
-  /** Behind a gate is one node. */
+  /** Behind a proxy is one node. */
   async killNode(): Promise<number> {
-    return await this.#gate().stop();
+    return await this.#proxy().stop();
   }
 
   async startNode(): Promise<void> {
-    await this.#gate().serve();
+    await this.#proxy().serve();
   }
 
   async leaders(topic: string): Promise<ReadonlyMap<number, number>> {
@@ -130,7 +130,7 @@ export class RealBroker implements Broker {
   }
 
   async clientActivity(): Promise<readonly ClientActivity[]> {
-    return this.#gate().activity();
+    return this.#proxy().activity();
   }
 
   async protocolHistory(): Promise<never> {
@@ -138,7 +138,7 @@ export class RealBroker implements Broker {
   }
 
   subscribe(listener: (activity: ClientActivity) => void): () => void {
-    return this.#options.gate?.subscribe(listener) ?? (() => {});
+    return this.#options.proxy?.subscribe(listener) ?? (() => {});
   }
 
   /** Groups in which this broker's topics were read; they have no member any more when they are asked for after the end. */
@@ -159,9 +159,9 @@ export class RealBroker implements Broker {
     return reader;
   }
 
-  #gate(): Gate {
-    if (this.#options.gate === null) throw this.#lacking("broker-connections");
-    return this.#options.gate;
+  #proxy(): TcpProxy {
+    if (this.#options.proxy === null) throw this.#lacking("broker-connections");
+    return this.#options.proxy;
   }
 
   #lacking(ability: Ability): AbilityLackingError {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { compareTraces, comparisonLines } from "./compare.ts";
+import { compareTraces, comparisonLines } from "./compare-traces.ts";
 import { parseDeviations } from "./deviations.ts";
 import type { Trace } from "./trace-file.ts";
 

@@ -18,7 +18,7 @@ export interface DeploymentRecord {
 }
 
 /** The lives of all pods of a deployment, sorted: pods of one Deployment have no order among themselves. Names are left out. */
-export function podLives(record: DeploymentRecord): PodLife[] {
+export function deploymentLives(record: DeploymentRecord): PodLife[] {
   const { history, events, logs } = record;
   const leavers = groupLeavers(logs, record.activity);
   const replaced = replacedPods(record);

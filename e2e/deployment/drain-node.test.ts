@@ -1,6 +1,6 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import { expect, test } from "vitest";
-import { drainNode } from "./drain.ts";
+import { drainNode } from "./drain-node.ts";
 import type { ClusterAccess, Eviction } from "#e2e/targets/cluster-access.ts";
 
 const REFUSED: Eviction = { status: 429, message: "no room" };

@@ -5,24 +5,24 @@ import { reasonToSkip } from "./abilities.ts";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { preflight } from "#simulator/omega/preflight/repository-preflight.ts";
 import type { RunArguments } from "#e2e/cli/arguments.ts";
-import { startBrokers } from "#e2e/brokers/start-brokers.ts";
+import { startBrokerProvider } from "#e2e/brokers/start-broker-provider.ts";
 import { checkSecrets } from "#e2e/checkers/secrets.ts";
 import { withSessionTimeout } from "./durations.ts";
 import { EXIT_CODE } from "#e2e/errors.ts";
 import type { ExitCode } from "#e2e/errors.ts";
 import { Recorder } from "./events.ts";
-import { openHall } from "./hall.ts";
+import { openScenarioSession } from "./scenario-session.ts";
 import { makeDirectory } from "./make-directory.ts";
 import { makeOwnedDirectory, removeDirectory } from "./owned-directory.ts";
 import { htmlTimeline } from "#e2e/report/html.ts";
 import { junitReport } from "#e2e/report/junit.ts";
 import { LiveBlock } from "#e2e/report/live-block.ts";
 import type { Terminal } from "#e2e/report/live-block.ts";
-import { closingLines, Progress } from "#e2e/report/terminal.ts";
+import { closingLines, Progress } from "#e2e/report/progress.ts";
 import { rerunCommand } from "#e2e/cli/rerun.ts";
 import { runId } from "./run-id.ts";
-import { runScenarios } from "./runner.ts";
-import type { ScenarioResult } from "./runner.ts";
+import { runScenarios } from "./run-scenarios.ts";
+import type { ScenarioResult } from "./run-scenarios.ts";
 import { scenarioId } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
 import { selectScenarios } from "#e2e/scenarios/index.ts";
@@ -39,7 +39,7 @@ export interface RunOptions {
 }
 
 /** The whole of `run`: preflight, scenarios, reports. Throws UsageError for unknown scenarios. */
-export async function run(options: RunOptions): Promise<ExitCode> {
+export async function runEndToEnd(options: RunOptions): Promise<ExitCode> {
   const { arguments: chosen, terminal, signal } = options;
   const scenarios = selectScenarios(chosen.scenarios);
   if (!(await showPreflight(terminal))) return EXIT_CODE.preflight;
@@ -65,7 +65,7 @@ export async function run(options: RunOptions): Promise<ExitCode> {
     });
     const jobs = chosen.jobs ?? defaultJobs();
     const authority = await createAuthority();
-    await using brokers = await startBrokers({
+    await using brokers = await startBrokerProvider({
       run: chosen,
       authority,
       platform,
@@ -87,7 +87,7 @@ export async function run(options: RunOptions): Promise<ExitCode> {
       skipReason: ({ needs }) => reasonToSkip(needs, abilities, place),
       tell: (scenario) => recorder.tell(scenarioId(scenario)),
       open: (scenario, scenarioSignal) =>
-        openHall(scenario, scenarioSignal, {
+        openScenarioSession(scenario, scenarioSignal, {
           run: chosen,
           platform,
           brokers,

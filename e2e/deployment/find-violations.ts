@@ -21,8 +21,8 @@ export interface Evidence {
   readonly contractFile: readonly string[];
 }
 
-/** Every invariant that holds once nothing is under way any more. Gives one finding per violation. */
-export function judge(evidence: Evidence): string[] {
+/** Checks every invariant that must hold once nothing is under way any more. Returns one finding per violation. */
+export function findViolations(evidence: Evidence): string[] {
   const effects = evidence.effects.map((effect) => recorded(effect));
   const expected = evidence.published
     .filter(({ matched }) => matched)

@@ -4,10 +4,10 @@ import { NAMES } from "#fixtures/configurations.ts";
 import { alternativeNames } from "#e2e/brokers/alternative-names.ts";
 import { BROKER_ABILITIES } from "#e2e/brokers/broker-abilities.ts";
 import { DEAD_LETTER_SETTINGS } from "#e2e/brokers/broker-names.ts";
-import type { BrokerService } from "#e2e/brokers/broker-service.ts";
-import { startEmbeddedBroker } from "./embedded.ts";
+import type { BrokerProvider } from "#e2e/brokers/broker-provider.ts";
+import { startEmbeddedBroker } from "./embedded-broker.ts";
 
-export interface EmbeddedServiceOptions {
+export interface EmbeddedBrokersOptions {
   readonly authority: Authority;
   /** At which pods reach it. */
   readonly host: string;
@@ -17,7 +17,7 @@ export interface EmbeddedServiceOptions {
 const SESSION_TIMEOUT_MS_MIN = 1000;
 
 /** A broker of this process for each deployment. */
-export function embeddedService({ authority, host }: EmbeddedServiceOptions): BrokerService {
+export function embeddedBrokers({ authority, host }: EmbeddedBrokersOptions): BrokerProvider {
   return {
     kind: "embedded",
     abilities: BROKER_ABILITIES.embedded,

@@ -55,7 +55,7 @@ export async function outliveSession(
     return members.length === 1 && members[0]?.memberId !== member?.memberId;
   });
   await deployment.publish(1, 0);
-  await deployment.settled();
+  await deployment.allCommitted();
   const committed = await committedOffsets(deployment);
   const effects = (await deployment.effects()).length;
   expectEqual(committed, "0: 2, 1: 1", "committed by the second one");
@@ -82,7 +82,7 @@ export async function outliveSession(
 
   step("both go on");
   await deployment.publish(4);
-  await deployment.judge();
+  await deployment.verify();
   expectEqual((await deployment.effects()).length, effects + 8, "effects at the end");
   const pod = deployment.target.lastSeen(frozen);
   expect(pod !== undefined, "the frozen pod is gone");
