@@ -1,6 +1,6 @@
 import { metadataOf } from "#simulator/kafka/parity/wire-member.ts";
 import { WireConnection } from "#simulator/kafka/parity/wire-connection.ts";
-import type { WireTarget } from "#simulator/kafka/parity/wire-connection.ts";
+import type { WireAddress } from "#simulator/kafka/parity/wire-connection.ts";
 import { findCoordinator } from "#simulator/kafka/apis/10-find-coordinator.ts";
 import { joinGroup } from "#simulator/kafka/apis/11-join-group.ts";
 import { heartbeat } from "#simulator/kafka/apis/12-heartbeat.ts";
@@ -167,7 +167,7 @@ function expectNoError(api: string, code: number): void {
 }
 
 /** Asked again until it is known: the first group of a new cluster has to wait for it. */
-async function coordinatorOf(bootstrap: string, key: string): Promise<WireTarget> {
+async function coordinatorOf(bootstrap: string, key: string): Promise<WireAddress> {
   using connection = await WireConnection.open(targetOf(bootstrap));
   for (;;) {
     const found = await connection.call(findCoordinator, 2, { key, keyType: 0 });

@@ -4,7 +4,7 @@ import kafkajs from "kafkajs";
 import type { Admin, Kafka } from "kafkajs";
 import { metadata } from "#simulator/kafka/apis/03-metadata.ts";
 import { WireConnection } from "#simulator/kafka/parity/wire-connection.ts";
-import type { WireTarget } from "#simulator/kafka/parity/wire-connection.ts";
+import type { WireAddress } from "#simulator/kafka/parity/wire-connection.ts";
 
 /** Of every topic: the mock broker gives each so many, and cannot be told otherwise. */
 export const PARTITIONS = 4;
@@ -89,7 +89,7 @@ async function askForTopics(bootstrap: string, topics: readonly string[]): Promi
 }
 
 /** Of the first node. */
-export function targetOf(bootstrap: string): WireTarget {
+export function targetOf(bootstrap: string): WireAddress {
   const [host = "", port = ""] = bootstrap.split(",")[0]?.split(":") ?? [];
   return { host, port: Number(port) };
 }

@@ -1,4 +1,4 @@
-import type { TopicPartition } from "#simulator/kafka/cluster/broker-events.ts";
+import type { TopicPartition } from "#simulator/kafka/topics/topic-partition.ts";
 import type { TopicRules } from "#simulator/kafka/topics/topic-config.ts";
 import type { Partition } from "#simulator/kafka/topics/topic-registry.ts";
 import {

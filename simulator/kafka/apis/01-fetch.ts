@@ -1,4 +1,4 @@
-import type { Cluster } from "#simulator/kafka/cluster/cluster-state.ts";
+import type { ClusterState } from "#simulator/kafka/cluster/cluster-state.ts";
 import type { RecordsFetched } from "#simulator/kafka/protocol/protocol-event.ts";
 import type { Partition } from "#simulator/kafka/topics/topic-registry.ts";
 import {
@@ -275,6 +275,6 @@ function changed(asked: FetchRequest, context: RequestContext, leftMs: number): 
   });
 }
 
-function find(cluster: Cluster, topic: { readonly name: string; readonly id: string }) {
+function find(cluster: ClusterState, topic: { readonly name: string; readonly id: string }) {
   return topic.name === "" ? cluster.topics.getById(topic.id) : cluster.topics.get(topic.name);
 }

@@ -1,4 +1,4 @@
-import type { Cluster } from "#simulator/kafka/cluster/cluster-state.ts";
+import type { ClusterState } from "#simulator/kafka/cluster/cluster-state.ts";
 import { joinError } from "#simulator/kafka/groups/member.ts";
 import type { JoinResult } from "#simulator/kafka/groups/member.ts";
 import {
@@ -92,7 +92,7 @@ export const joinGroup = defineApi({
   },
 });
 
-function joinRefusal(asked: Decoded<typeof request>, cluster: Cluster): ErrorName | undefined {
+function joinRefusal(asked: Decoded<typeof request>, cluster: ClusterState): ErrorName | undefined {
   const { sessionTimeoutMsMin, sessionTimeoutMsMax } = cluster.groups.limits;
   const { sessionTimeoutMs } = asked;
   if (sessionTimeoutMs < sessionTimeoutMsMin || sessionTimeoutMs > sessionTimeoutMsMax) {

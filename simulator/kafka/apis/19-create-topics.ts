@@ -1,4 +1,4 @@
-import type { Cluster } from "#simulator/kafka/cluster/cluster-state.ts";
+import type { ClusterState } from "#simulator/kafka/cluster/cluster-state.ts";
 import type { Topic } from "#simulator/kafka/topics/topic-registry.ts";
 import {
   array,
@@ -107,7 +107,7 @@ function access({ name }: AskedTopic, context: RequestContext): Fault | undefine
   return error === undefined ? undefined : [error, "Authorization failed."];
 }
 
-function refusal(asked: AskedTopic, cluster: Cluster): Fault | undefined {
+function refusal(asked: AskedTopic, cluster: ClusterState): Fault | undefined {
   const { name, partitionCount, replicationFactor, assignments, configs } = asked;
   const living = cluster.nodes.filter((node) => node.alive).length;
   if (cluster.topics.get(name) !== undefined) {
@@ -161,7 +161,7 @@ function described(topic: Topic) {
 }
 
 /** What would be made. */
-function planned(asked: AskedTopic, { settings }: Cluster) {
+function planned(asked: AskedTopic, { settings }: ClusterState) {
   const { name, replicationFactor } = asked;
   const own = configOf(asked);
   const rules = topicRules(own, settings.batchBytesMax);

@@ -43,7 +43,7 @@ export const initProducerId = defineApi({
 /** Who may write to any topic may do so idempotently (KIP-679). */
 function idempotenceRefusal(context: RequestContext): ErrorName | undefined {
   const refusal = clusterAccessRefusal(context, "IDEMPOTENT_WRITE");
-  const mayWrite = context.cluster.acls.allowsAny(requester(context), "WRITE", "TOPIC");
+  const mayWrite = context.cluster.authorizer.allowsAny(requester(context), "WRITE", "TOPIC");
   return mayWrite ? undefined : refusal;
 }
 

@@ -1,4 +1,4 @@
-import type { Cluster } from "#simulator/kafka/cluster/cluster-state.ts";
+import type { ClusterState } from "#simulator/kafka/cluster/cluster-state.ts";
 import { topicConfigEntries } from "#simulator/kafka/topics/topic-config.ts";
 import { isTopicName } from "#simulator/kafka/topics/topic-registry.ts";
 import type { ConfigEntry } from "#simulator/kafka/topics/topic-config.ts";
@@ -82,7 +82,7 @@ export const describeConfigs = defineApi({
   }),
 });
 
-function describe(resource: Resource, cluster: Cluster) {
+function describe(resource: Resource, cluster: ClusterState) {
   const { type, name, configurationKeys } = resource;
   if (type !== TOPIC && type !== BROKER) {
     return failed(resource, errorCode("INVALID_REQUEST"), `Unsupported resource type: ${type}`);
@@ -100,7 +100,7 @@ function describe(resource: Resource, cluster: Cluster) {
   return { errorCode: 0, errorMessage: null, type, name, configs };
 }
 
-function brokerConfigs({ settings }: Cluster): ConfigEntry[] {
+function brokerConfigs({ settings }: ClusterState): ConfigEntry[] {
   const values: [name: string, value: string | number | boolean][] = [
     ["auto.create.topics.enable", settings.autoCreateTopics],
     ["default.replication.factor", settings.replicationFactor],

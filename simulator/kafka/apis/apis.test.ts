@@ -2,7 +2,7 @@ import * as platformatic from "@platformatic/kafka";
 import { describe, expect, test } from "vitest";
 import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { ACL, CASES } from "./testing/cases.ts";
-import type { Case } from "./testing/cases.ts";
+import type { Case } from "./testing/prepared.ts";
 import { clientCall, versionsOf } from "./testing/client-calls.ts";
 import type { Api } from "./define.ts";
 import { ExchangeConnection } from "./testing/exchange.ts";
@@ -99,7 +99,7 @@ describe.each([...apis.values()].filter(({ name }) => name in REFUSALS))(
       const prepared = await prepare();
       const { args } = caseOf(api, prepared, version);
       for (const resource of ["TOPIC", "GROUP", "CLUSTER", "TRANSACTIONAL_ID"] as const) {
-        prepared.cluster.acls.add({ ...ACL, resource, name: "*", host: "*", ...EVERYBODY });
+        prepared.cluster.authorizer.add({ ...ACL, resource, name: "*", host: "*", ...EVERYBODY });
       }
       const connection = new ExchangeConnection(prepared.cluster);
       await expect(clientCall(api, version)(connection, ...args)).rejects.toHaveProperty(

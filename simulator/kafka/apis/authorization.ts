@@ -45,7 +45,12 @@ export function accessRefusal(
   resource: ResourceType,
   name: string,
 ): ErrorName | undefined {
-  const isAllowed = context.cluster.acls.allows(requester(context), operation, resource, name);
+  const isAllowed = context.cluster.authorizer.allows(
+    requester(context),
+    operation,
+    resource,
+    name,
+  );
   return isAllowed ? undefined : REFUSALS[resource];
 }
 

@@ -1,21 +1,21 @@
 import * as platformatic from "@platformatic/kafka";
 import { expect, test } from "vitest";
-import type { Acl } from "#simulator/kafka/security/acl-entry.ts";
+import type { AclEntry } from "#simulator/kafka/security/acl-entry.ts";
 import { ExchangeConnection } from "./testing/exchange.ts";
 import { prepare, TOPIC } from "./testing/prepared.ts";
 
 /** A client that may do one thing to the cluster, and nothing to its topics. */
-async function prepareWith(operation: Acl["operation"]) {
+async function prepareWith(operation: AclEntry["operation"]) {
   const prepared = await prepare();
   const everybody = { principal: "User:*", host: "*", pattern: "LITERAL" } as const;
-  prepared.cluster.acls.add({
+  prepared.cluster.authorizer.add({
     ...everybody,
     resource: "TOPIC",
     name: "*",
     operation: "ALL",
     permission: "DENY",
   });
-  prepared.cluster.acls.add({
+  prepared.cluster.authorizer.add({
     ...everybody,
     resource: "CLUSTER",
     name: "kafka-cluster",

@@ -1,13 +1,13 @@
 import { Writer } from "@platformatic/kafka";
-import type { Cluster } from "#simulator/kafka/cluster/cluster-state.ts";
-import type { TopicPartition } from "#simulator/kafka/cluster/broker-events.ts";
+import type { ClusterState } from "#simulator/kafka/cluster/cluster-state.ts";
+import type { TopicPartition } from "#simulator/kafka/topics/topic-partition.ts";
 import type { Session } from "#simulator/kafka/security/session.ts";
 import type { Codec, WireFormat } from "#simulator/kafka/wire/codec.ts";
 import type { RequestReader } from "#simulator/kafka/wire/reader.ts";
 
 /** Everything that a request may depend on beside its own fields. */
 export interface RequestContext {
-  readonly cluster: Cluster;
+  readonly cluster: ClusterState;
   /** Id of the node that was asked. */
   readonly node: number;
   readonly listener: string;
@@ -42,7 +42,7 @@ export interface ApiDefinition<Request, RequestInput, Response, ResponseInput> {
   readonly plainResponseHeader?: boolean;
   readonly request: Codec<Request, RequestInput>;
   readonly response: Codec<Response, ResponseInput>;
-  readonly scope?: (request: Request, cluster: Cluster) => RequestScope;
+  readonly scope?: (request: Request, cluster: ClusterState) => RequestScope;
   /** Undefined: no answer is sent (acks=0). */
   handle(
     request: Request,
@@ -82,7 +82,7 @@ export interface Api {
   format(version: number): WireFormat;
   readonly plainResponseHeader?: boolean;
   /** Throws MalformedRequest. */
-  read(body: RequestReader, version: number, cluster: Cluster): Call;
+  read(body: RequestReader, version: number, cluster: ClusterState): Call;
 }
 
 export type DefinedApi<R, RI, S, SI> = ApiDefinition<R, RI, S, SI> & Api;

@@ -64,7 +64,7 @@ describe("Produce", () => {
 
   test("asks for the right to the transactional id before anything else", async () => {
     const { producer, ...prepared } = await open();
-    prepared.cluster.acls.add({
+    prepared.cluster.authorizer.add({
       resource: "TRANSACTIONAL_ID",
       name: ID,
       pattern: "LITERAL",

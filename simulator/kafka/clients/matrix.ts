@@ -66,14 +66,14 @@ async function write(producer: Client, { cluster, plain, secure }: MatrixOptions
   try {
     await producer.produce({ connection: plain, topics: open, records });
     await producer.produce({ connection: secure, topics: [{ topic, codec: "gzip" }], records });
-    for (const one of written) one.fault = judgeStored(one, records, cluster);
+    for (const one of written) one.fault = checkStored(one, records, cluster);
   } catch (error) {
     for (const one of written) one.fault = String(error);
   }
   return written;
 }
 
-function judgeStored(
+function checkStored(
   { producer, topic }: Written,
   sent: readonly ClientRecord[],
   cluster: KafkaCluster,
@@ -127,22 +127,22 @@ async function read(
   }
   return clients.map((producer) => {
     const own = written.filter((one) => one.producer === producer);
-    const judged = own
+    const checked = own
       .filter((one) => readable.includes(one))
-      .map((one) => ({ name: nameOf(one), fault: judgeRead(reader, one, consumed, cluster) }));
+      .map((one) => ({ name: nameOf(one), fault: checkRead(reader, one, consumed, cluster) }));
     return {
       producer: producer.name,
       reader: reader.name,
-      read: judged.filter(({ fault }) => fault === undefined).map(({ name }) => name),
+      read: checked.filter(({ fault }) => fault === undefined).map(({ name }) => name),
       skipped: own.filter((one) => !readable.includes(one)).map((one) => nameOf(one)),
-      faults: judged.flatMap(({ name, fault }) =>
+      faults: checked.flatMap(({ name, fault }) =>
         fault === undefined ? [] : [`${name}: ${fault}`],
       ),
     };
   });
 }
 
-function judgeRead(
+function checkRead(
   reader: Client,
   { topic, fault }: Written,
   consumed: ReadonlyMap<string, readonly ClientRecord[] | string>,

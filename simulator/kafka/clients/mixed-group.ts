@@ -30,7 +30,7 @@ export async function runMixedGroup(options: MixedGroupOptions): Promise<void> {
   await using started = new AsyncDisposableStack();
   const members: Member[] = [];
   const step = async (what: string): Promise<void> => {
-    const counts = await settled(cluster, topic, members);
+    const counts = await assignedCounts(cluster, topic, members);
     tell(`${what}: ${members.map(({ client }, index) => `${client} ${counts[index]}`).join(", ")}`);
   };
   const join = async (client: Client): Promise<Member> => {
@@ -60,7 +60,7 @@ function joined(client: Client, task: MemberTask): Member {
 }
 
 /** Waits until the members own every partition once; returns how many each has. */
-async function settled(
+async function assignedCounts(
   cluster: KafkaCluster,
   group: string,
   members: readonly Member[],

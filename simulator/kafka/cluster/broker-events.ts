@@ -1,3 +1,4 @@
+import type { RequestFacts } from "./request-facts.ts";
 import type { FaultDirection } from "#simulator/kafka/faults/fault-rule.ts";
 
 /** What the broker sees of its clients, as it happens. */
@@ -52,28 +53,10 @@ export interface EventPlace {
   readonly peer: string;
 }
 
-export interface RequestFacts {
-  /** Name in the protocol, such as `OffsetCommit`. */
-  readonly api: string;
-  readonly apiKey: number;
-  readonly apiVersion: number;
-  readonly clientId: string | null;
-  /** `User:NAME`, `User:ANONYMOUS` without authentication. */
-  readonly principal: string;
-  readonly topics: readonly string[];
-  readonly partitions: readonly TopicPartition[];
-  readonly groups: readonly string[];
-}
-
-export interface TopicPartition {
-  readonly topic: string;
-  readonly partition: number;
-}
-
 export type KafkaListener = (event: KafkaEvent) => void;
 
 /** Hands every event to every listener, in order. */
-export class Events {
+export class BrokerEvents {
   readonly #listeners = new Set<KafkaListener>();
 
   subscribe(listener: KafkaListener): Disposable {

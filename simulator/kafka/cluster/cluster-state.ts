@@ -1,17 +1,21 @@
-import { Events } from "./broker-events.ts";
-import { Faults } from "#simulator/kafka/faults/fault-registry.ts";
-import { Groups } from "#simulator/kafka/groups/group-registry.ts";
+import { BrokerEvents } from "./broker-events.ts";
+import { FaultRegistry } from "#simulator/kafka/faults/fault-registry.ts";
+import { GroupRegistry } from "#simulator/kafka/groups/group-registry.ts";
 import { ProtocolHistory } from "#simulator/kafka/protocol/protocol-history.ts";
 import type { ClusterSettings } from "./options.ts";
-import { Acls } from "#simulator/kafka/security/authorizer.ts";
+import { Authorizer } from "#simulator/kafka/security/authorizer.ts";
 import { Users } from "#simulator/kafka/security/users.ts";
-import type { TopicPartition } from "./broker-events.ts";
+import type { TopicPartition } from "#simulator/kafka/topics/topic-partition.ts";
 import type { Timers } from "./timers.ts";
 import { topicConfigFault, topicRules } from "#simulator/kafka/topics/topic-config.ts";
 import type { TopicConfig } from "#simulator/kafka/topics/topic-config.ts";
-import { addPartitions, isTopicName, Topics } from "#simulator/kafka/topics/topic-registry.ts";
+import {
+  addPartitions,
+  isTopicName,
+  TopicRegistry,
+} from "#simulator/kafka/topics/topic-registry.ts";
 import type { Partition, Topic } from "#simulator/kafka/topics/topic-registry.ts";
-import { Transactions } from "#simulator/kafka/transactions/transaction-coordinator.ts";
+import { TransactionCoordinator } from "#simulator/kafka/transactions/transaction-coordinator.ts";
 import { markerBatch } from "#simulator/kafka/wire/control-batch.ts";
 import type { TransactionMarker } from "#simulator/kafka/wire/control-batch.ts";
 import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
@@ -34,17 +38,17 @@ export interface NodeView {
 type Coordinated = "group" | "transaction";
 
 /** What all nodes share: topics, groups, users, who leads what. Nothing here knows a socket. */
-export class Cluster {
+export class ClusterState {
   readonly id = "embedded-kafka-cluster";
   readonly settings: ClusterSettings;
   readonly timers: Timers;
-  readonly topics = new Topics();
+  readonly topics = new TopicRegistry();
   readonly users: Users;
-  readonly acls: Acls;
-  readonly groups: Groups;
-  readonly transactions: Transactions;
-  readonly faults = new Faults();
-  readonly events = new Events();
+  readonly authorizer: Authorizer;
+  readonly groups: GroupRegistry;
+  readonly transactions: TransactionCoordinator;
+  readonly faults = new FaultRegistry();
+  readonly events = new BrokerEvents();
   readonly protocol: ProtocolHistory;
   readonly #coordinators = new Map<string, number>();
   #nodes: readonly NodeView[] = [];
@@ -54,16 +58,16 @@ export class Cluster {
     this.settings = settings;
     this.timers = timers;
     this.users = new Users(users);
-    this.acls = new Acls(settings.authorization);
+    this.authorizer = new Authorizer(settings.authorization);
     this.protocol = new ProtocolHistory(settings.protocolEventsMax);
-    this.groups = new Groups(settings, timers, (generation) =>
+    this.groups = new GroupRegistry(settings, timers, (generation) =>
       this.protocol.add({ ...generation, atMs: timers.nowMs() }),
     );
-    this.transactions = new Transactions(timers, {
+    this.transactions = new TransactionCoordinator(timers, {
       newProducerId: () => this.newProducerId(),
       writeMarker: (partition, marker) => this.#writeMarker(partition, marker),
-      settleOffsets: (group, producerId, committed) =>
-        this.groups.get(group)?.offsets.settle(producerId, committed),
+      completeOffsets: (group, producerId, committed) =>
+        this.groups.get(group)?.offsets.completeTransaction(producerId, committed),
     });
   }
 

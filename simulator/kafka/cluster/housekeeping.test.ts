@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Cluster } from "./cluster-state.ts";
+import { ClusterState } from "./cluster-state.ts";
 import type { Group } from "#simulator/kafka/groups/group.ts";
 import { startHousekeeping } from "./housekeeping.ts";
 import { clusterSettings } from "./options.ts";
@@ -10,7 +10,11 @@ const DAY_MS = 24 * HOUR_MS;
 
 function setUp() {
   const timers = new VirtualTimers();
-  const cluster = new Cluster(clusterSettings({ retentionCheckIntervalMs: HOUR_MS }), {}, timers);
+  const cluster = new ClusterState(
+    clusterSettings({ retentionCheckIntervalMs: HOUR_MS }),
+    {},
+    timers,
+  );
   cluster.setNodes([{ id: 1, alive: true, endpoint: () => undefined }]);
   return { timers, cluster, housekeeping: startHousekeeping(cluster) };
 }

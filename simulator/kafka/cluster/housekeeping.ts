@@ -1,4 +1,4 @@
-import type { Cluster } from "./cluster-state.ts";
+import type { ClusterState } from "./cluster-state.ts";
 import type { Group } from "#simulator/kafka/groups/group.ts";
 import type { Timer } from "./timers.ts";
 
@@ -8,7 +8,7 @@ const PRODUCER_AGE_MS_MAX = 86_400_000;
 const OFFSETS_AGE_MS_MAX = 7 * 86_400_000;
 
 /** Does every `retentionCheckIntervalMs` what Apache Kafka does in the background, until it is disposed. */
-export function startHousekeeping(cluster: Cluster): Disposable {
+export function startHousekeeping(cluster: ClusterState): Disposable {
   let timer: Timer;
   const schedule = (): void => {
     timer = cluster.timers.after(cluster.settings.retentionCheckIntervalMs, () => {
@@ -21,7 +21,7 @@ export function startHousekeeping(cluster: Cluster): Disposable {
 }
 
 /** Retention of records, and the end of producers, offsets and groups that nobody uses. */
-function housekeep(cluster: Cluster): void {
+function housekeep(cluster: ClusterState): void {
   const nowMs = cluster.timers.nowMs();
   for (const topic of cluster.topics.all()) {
     for (const partition of topic.partitions) {

@@ -1,6 +1,6 @@
 import { appendRecord } from "#simulator/kafka/topics/append-record.ts";
 import type { NewRecord, Position } from "#simulator/kafka/topics/append-record.ts";
-import { Cluster } from "./cluster-state.ts";
+import { ClusterState } from "./cluster-state.ts";
 import type { KafkaListener } from "./broker-events.ts";
 import type { Fault, FaultRule } from "#simulator/kafka/faults/fault-registry.ts";
 import type { GroupState } from "#simulator/kafka/groups/group.ts";
@@ -13,7 +13,7 @@ import type { ProtocolPage } from "#simulator/kafka/protocol/protocol-history.ts
 import { readRecords } from "#simulator/kafka/topics/read-records.ts";
 import type { Isolation, StoredRecord } from "#simulator/kafka/topics/read-records.ts";
 import type { Transaction } from "#simulator/kafka/transactions/transaction.ts";
-import type { Acls } from "#simulator/kafka/security/authorizer.ts";
+import type { Authorizer } from "#simulator/kafka/security/authorizer.ts";
 import { systemTimers } from "./timers.ts";
 import { topicConfigFault } from "#simulator/kafka/topics/topic-config.ts";
 
@@ -27,7 +27,7 @@ export interface KafkaCluster extends AsyncDisposable {
     delete(name: string): void;
   };
   /** Counts from the next request on. */
-  readonly acls: Pick<Acls, "add">;
+  readonly authorizer: Pick<Authorizer, "add">;
   readonly faults: {
     /** Throws RangeError for an error name that Apache Kafka does not know. */
     add(rule: FaultRule): Fault;
@@ -136,7 +136,7 @@ interface NodeControl {
  */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaCluster> {
   const { users = {}, topics = [] } = options;
-  const cluster = new Cluster(clusterSettings(options), users, systemTimers);
+  const cluster = new ClusterState(clusterSettings(options), users, systemTimers);
   let connections = 0;
   const nextConnection = (): number => (connections += 1);
   const nodes = Array.from({ length: cluster.settings.nodes }, (_, index) => {
@@ -156,11 +156,15 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
   return control(cluster, nodes, startHousekeeping(cluster));
 }
 
-function control(cluster: Cluster, nodes: readonly Node[], housekeeping: Disposable): KafkaCluster {
+function control(
+  cluster: ClusterState,
+  nodes: readonly Node[],
+  housekeeping: Disposable,
+): KafkaCluster {
   return {
     bootstrap: (listener) => bootstrap(cluster, listener),
     users: cluster.users,
-    acls: cluster.acls,
+    authorizer: cluster.authorizer,
     faults: cluster.faults,
     createTopic: (options) => createTopic(cluster, options),
     topics: () => cluster.topics.all().map(({ name }) => name),
@@ -180,12 +184,12 @@ function control(cluster: Cluster, nodes: readonly Node[], housekeeping: Disposa
   };
 }
 
-async function stop(cluster: Cluster, nodes: readonly Node[]): Promise<void> {
+async function stop(cluster: ClusterState, nodes: readonly Node[]): Promise<void> {
   await Promise.all(nodes.map((node) => node.kill()));
   cluster.close();
 }
 
-function bootstrap(cluster: Cluster, listener: string | undefined): string[] {
+function bootstrap(cluster: ClusterState, listener: string | undefined): string[] {
   const name = listener ?? cluster.settings.listeners[0]?.name ?? "";
   return cluster.nodes.map((node) => {
     const endpoint = node.endpoint(name);
@@ -194,14 +198,14 @@ function bootstrap(cluster: Cluster, listener: string | undefined): string[] {
   });
 }
 
-function createTopic(cluster: Cluster, { name, partitions, config }: TopicOptions): void {
+function createTopic(cluster: ClusterState, { name, partitions, config }: TopicOptions): void {
   const settings = new Map(Object.entries(config ?? {}));
   const created = cluster.createTopic(name, partitions, settings);
   if (typeof created !== "string") return;
   throw new RangeError(`topic ${name}: ${topicConfigFault(settings) ?? created}`);
 }
 
-function topicControl(cluster: Cluster, name: string): TopicControl {
+function topicControl(cluster: ClusterState, name: string): TopicControl {
   const topic = cluster.topics.get(name);
   if (topic === undefined) throw new RangeError(`no topic ${name}`);
   const partition = (index: number) => {
@@ -231,7 +235,7 @@ function topicControl(cluster: Cluster, name: string): TopicControl {
   };
 }
 
-function groupControl(cluster: Cluster, id: string): GroupControl {
+function groupControl(cluster: ClusterState, id: string): GroupControl {
   const group = () => cluster.groups.get(id);
   return {
     get state() {
@@ -265,7 +269,7 @@ function groupControl(cluster: Cluster, id: string): GroupControl {
   };
 }
 
-function transactionView(cluster: Cluster, id: string): TransactionView | undefined {
+function transactionView(cluster: ClusterState, id: string): TransactionView | undefined {
   const transaction = cluster.transactions.get(id);
   if (transaction === undefined) return undefined;
   const { state, producerId, producerEpoch, partitions, groups, startedAtMs } = transaction;
@@ -273,7 +277,7 @@ function transactionView(cluster: Cluster, id: string): TransactionView | undefi
   return { state, producerId, producerEpoch, partitions, groups, startedAtMs, coordinator };
 }
 
-function nodeControl(cluster: Cluster, nodes: readonly Node[], id: number): NodeControl {
+function nodeControl(cluster: ClusterState, nodes: readonly Node[], id: number): NodeControl {
   const node = nodes[id - 1];
   if (node === undefined) throw new RangeError(`no node ${id}`);
   return {

@@ -283,7 +283,7 @@ describe.each([
     await producer.disconnect();
   });
 
-  test("a rule that never bit is an error at its end, and who waits for it is told", async () => {
+  test("a rule that never triggered is an error at its end, and who waits for it is told", async () => {
     const fault = await installFault(control, { api: "Produce", action: { type: "drop" } });
     const arriving = fault.arrived().catch(String);
     await expect(fault[Symbol.asyncDispose]()).rejects.toThrow(

@@ -1,5 +1,5 @@
 import { FaultNeverFiredError } from "#simulator/process/fault-never-fired.ts";
-import type { RequestFacts } from "#simulator/kafka/cluster/broker-events.ts";
+import type { RequestFacts } from "#simulator/kafka/cluster/request-facts.ts";
 import type { FaultRule } from "#simulator/kafka/faults/fault-registry.ts";
 import { describeRule } from "#simulator/kafka/faults/fault-rule.ts";
 import type { KafkaControl } from "./operations.ts";

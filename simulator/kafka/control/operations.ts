@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { KafkaEvent, RequestFacts } from "#simulator/kafka/cluster/broker-events.ts";
+import type { KafkaEvent } from "#simulator/kafka/cluster/broker-events.ts";
+import type { RequestFacts } from "#simulator/kafka/cluster/request-facts.ts";
 import type { GroupState } from "#simulator/kafka/groups/group.ts";
 import { bigint, bytes, faultRule, protocolEvent, urlNumber } from "./codecs.ts";
 

@@ -87,18 +87,18 @@ class Client implements Disposable {
   }
 }
 
-interface Scene extends AsyncDisposable {
+interface TestBed extends AsyncDisposable {
   readonly cluster: KafkaCluster;
   /** Those about rules and about the end of connections, in order, such as `connection-closed: fault drop`. */
   readonly ends: readonly string[];
   /** The client of the rules, after one answer. */
   readonly client: Client;
   /** Another client has been answered twice since: whatever had been sent by then has been read, and whatever was closed is seen to be. */
-  settle(): Promise<void>;
+  catchUp(): Promise<void>;
   committed(): bigint | undefined;
 }
 
-async function open(): Promise<Scene> {
+async function open(): Promise<TestBed> {
   await using starting = new AsyncDisposableStack();
   const cluster = starting.use(
     await startKafka({
@@ -122,7 +122,7 @@ async function open(): Promise<Scene> {
     cluster,
     ends,
     client,
-    async settle() {
+    async catchUp() {
       for (const _ of [1, 2]) {
         other.ask();
         await other.answered(other.answers + 1);
@@ -143,44 +143,44 @@ function describeEnd(event: KafkaEvent): string | undefined {
 
 describe("a connection that is dropped", () => {
   test("is refused at its first request, without an answer, each time", async () => {
-    await using scene = await open();
-    using fault = scene.cluster.faults.add({ ...drop, clientId: "new" });
+    await using testBed = await open();
+    using fault = testBed.cluster.faults.add({ ...drop, clientId: "new" });
     for (const count of [1, 2]) {
-      using client = await Client.connect(scene.cluster, "new");
+      using client = await Client.connect(testBed.cluster, "new");
       client.commit(7n);
       await client.closed;
       expect([client.answers, fault.hits]).toEqual([0, count]);
     }
-    expect(scene.committed()).toBeUndefined();
+    expect(testBed.committed()).toBeUndefined();
     await expect
-      .poll(() => scene.ends.slice(0, 2))
+      .poll(() => testBed.ends.slice(0, 2))
       .toEqual(["connection-refused of new by drop", "connection-closed: fault drop"]);
   });
 
   test("is broken at once where it is open already", async () => {
-    await using scene = await open();
-    using fault = scene.cluster.faults.add(drop);
+    await using testBed = await open();
+    using fault = testBed.cluster.faults.add(drop);
     expect([fault.hits, fault.firstHit?.clientId]).toEqual([1, CLIENT_ID]);
-    await scene.client.closed;
+    await testBed.client.closed;
     await expect
-      .poll(() => [...scene.ends])
+      .poll(() => [...testBed.ends])
       .toEqual([`connection-broken of ${CLIENT_ID} by drop`, "connection-closed: fault drop"]);
   });
 });
 
 describe("a connection that is deaf", () => {
   test("applies and answers nothing, and is open until the rule lets go of it", async () => {
-    await using scene = await open();
-    using fault = scene.cluster.faults.add(deaf);
-    scene.client.commit(7n);
-    await scene.settle();
-    expect([scene.client.isClosed, scene.client.answers]).toEqual([false, 1]);
+    await using testBed = await open();
+    using fault = testBed.cluster.faults.add(deaf);
+    testBed.client.commit(7n);
+    await testBed.catchUp();
+    expect([testBed.client.isClosed, testBed.client.answers]).toEqual([false, 1]);
     fault.release();
-    await scene.client.closed;
-    expect(scene.committed()).toBeUndefined();
-    expect(scene.client.answers).toBe(1);
+    await testBed.client.closed;
+    expect(testBed.committed()).toBeUndefined();
+    expect(testBed.client.answers).toBe(1);
     await expect
-      .poll(() => [...scene.ends])
+      .poll(() => [...testBed.ends])
       .toEqual([
         `connection-broken of ${CLIENT_ID} by blackhole`,
         "connection-closed: fault blackhole",
@@ -188,32 +188,32 @@ describe("a connection that is deaf", () => {
   });
 
   test("is so from its first request on where it is new", async () => {
-    await using scene = await open();
-    using fault = scene.cluster.faults.add({ ...deaf, clientId: "new" });
-    using client = await Client.connect(scene.cluster, "new");
+    await using testBed = await open();
+    using fault = testBed.cluster.faults.add({ ...deaf, clientId: "new" });
+    using client = await Client.connect(testBed.cluster, "new");
     client.commit(7n);
     await fault.arrived;
-    await scene.settle();
-    expect([client.isClosed, client.answers, scene.committed()]).toEqual([false, 0, undefined]);
+    await testBed.catchUp();
+    expect([client.isClosed, client.answers, testBed.committed()]).toEqual([false, 0, undefined]);
     fault[Symbol.dispose]();
     await client.closed;
-    expect(scene.ends[0]).toBe("connection-refused of new by blackhole");
+    expect(testBed.ends[0]).toBe("connection-refused of new by blackhole");
   });
 
   test("ends with its client", async () => {
-    await using scene = await open();
-    using fault = scene.cluster.faults.add(deaf);
-    scene.client[Symbol.dispose]();
-    await expect.poll(() => scene.ends.at(-1)).toBe("connection-closed");
+    await using testBed = await open();
+    using fault = testBed.cluster.faults.add(deaf);
+    testBed.client[Symbol.dispose]();
+    await expect.poll(() => testBed.ends.at(-1)).toBe("connection-closed");
     expect(fault.hits).toBe(1);
   });
 
   test("ends with its node", async () => {
-    await using scene = await open();
-    using fault = scene.cluster.faults.add(deaf);
-    await scene.cluster.node(1).kill();
-    await scene.client.closed;
-    expect(scene.ends.slice(1)).toEqual(["connection-closed", "connection-closed"]);
+    await using testBed = await open();
+    using fault = testBed.cluster.faults.add(deaf);
+    await testBed.cluster.node(1).kill();
+    await testBed.client.closed;
+    expect(testBed.ends.slice(1)).toEqual(["connection-closed", "connection-closed"]);
     expect(fault.hits).toBe(1);
   });
 
@@ -221,11 +221,11 @@ describe("a connection that is deaf", () => {
     ["deaf", deaf],
     ["mute", mute],
   ])("is no other rule's any more, %s", async (_name, rule) => {
-    await using scene = await open();
-    using first = scene.cluster.faults.add(rule);
-    using second = scene.cluster.faults.add({ ...drop, optional: true });
-    await scene.settle();
-    expect([first.hits, second.hits, scene.client.isClosed]).toEqual([1, 0, false]);
+    await using testBed = await open();
+    using first = testBed.cluster.faults.add(rule);
+    using second = testBed.cluster.faults.add({ ...drop, optional: true });
+    await testBed.catchUp();
+    expect([first.hits, second.hits, testBed.client.isClosed]).toEqual([1, 0, false]);
   });
 });
 
@@ -237,8 +237,8 @@ describe("a connection that becomes deaf in the middle of an exchange", () => {
     { api: "OffsetCommit", action: { type: "truncate" } },
     { api: "OffsetCommit", action: { type: "blackhole", bytes: 1 } },
   ])("stays open when %o is about the reply; what had been read is applied", async (ofReply) => {
-    await using scene = await open();
-    const { cluster, client } = scene;
+    await using testBed = await open();
+    const { cluster, client } = testBed;
     using barrier = cluster.faults.add(held);
     using reply = cluster.faults.add(ofReply);
     client.commit(7n);
@@ -246,23 +246,23 @@ describe("a connection that becomes deaf in the middle of an exchange", () => {
     using fault = cluster.faults.add(deaf);
     barrier.release();
     await reply.arrived;
-    await scene.settle();
-    expect([scene.committed(), client.answers, client.isClosed]).toEqual([7n, 1, false]);
+    await testBed.catchUp();
+    expect([testBed.committed(), client.answers, client.isClosed]).toEqual([7n, 1, false]);
     fault.release();
     await client.closed;
   });
 
   test("stays open when the exchange was swallowed and its rule ends first", async () => {
-    await using scene = await open();
-    const { cluster, client } = scene;
+    await using testBed = await open();
+    const { cluster, client } = testBed;
     using swallowed = cluster.faults.add({ ...held, action: { type: "blackhole" } });
     client.commit(7n);
     await swallowed.arrived;
     using fault = cluster.faults.add(deaf);
-    await scene.settle();
+    await testBed.catchUp();
     swallowed[Symbol.dispose]();
-    await scene.settle();
-    expect([client.isClosed, ...scene.ends]).toEqual([
+    await testBed.catchUp();
+    expect([client.isClosed, ...testBed.ends]).toEqual([
       false,
       `connection-broken of ${CLIENT_ID} by blackhole`,
     ]);
@@ -271,8 +271,8 @@ describe("a connection that becomes deaf in the middle of an exchange", () => {
   });
 
   test("stays open when it was about to be closed for a wrong password", async () => {
-    await using scene = await open();
-    const { cluster } = scene;
+    await using testBed = await open();
+    const { cluster } = testBed;
     const failed = Promise.withResolvers<void>();
     cluster.onEvent(({ type }) => {
       if (type === "authentication-failed") failed.resolve();
@@ -282,7 +282,7 @@ describe("a connection that becomes deaf in the middle of an exchange", () => {
     client.authenticate("wrong");
     await failed.promise;
     using fault = cluster.faults.add({ ...deaf, clientId: "login" });
-    await scene.settle();
+    await testBed.catchUp();
     expect([fault.hits, client.answers, client.isClosed]).toEqual([1, 1, false]);
     fault.release();
     await client.closed;
@@ -291,54 +291,54 @@ describe("a connection that becomes deaf in the middle of an exchange", () => {
 
 describe("a connection that is mute", () => {
   test("applies, answers nothing, and is open until the rule lets go of it", async () => {
-    await using scene = await open();
-    using fault = scene.cluster.faults.add(mute);
-    scene.client.commit(7n);
-    await expect.poll(() => scene.committed()).toBe(7n);
-    scene.client.commit(8n);
-    await expect.poll(() => scene.committed()).toBe(8n);
-    await scene.settle();
-    expect([scene.client.answers, scene.client.isClosed, fault.hits]).toEqual([1, false, 1]);
+    await using testBed = await open();
+    using fault = testBed.cluster.faults.add(mute);
+    testBed.client.commit(7n);
+    await expect.poll(() => testBed.committed()).toBe(7n);
+    testBed.client.commit(8n);
+    await expect.poll(() => testBed.committed()).toBe(8n);
+    await testBed.catchUp();
+    expect([testBed.client.answers, testBed.client.isClosed, fault.hits]).toEqual([1, false, 1]);
     fault.release();
-    await scene.client.closed;
-    expect(scene.client.answers).toBe(1);
+    await testBed.client.closed;
+    expect(testBed.client.answers).toBe(1);
   });
 
   test("does not show that the broker has given it up", async () => {
-    await using scene = await open();
-    using fault = scene.cluster.faults.add(mute);
+    await using testBed = await open();
+    using fault = testBed.cluster.faults.add(mute);
     const unknownApi = Buffer.from([0, 0, 0, 10, 0x7f, 0xff, 0, 0, 0, 0, 0, 1, 0xff, 0xff]);
-    scene.client.sendBytes(unknownApi);
-    scene.client.commit(7n);
-    await scene.settle();
-    expect([scene.client.isClosed, scene.committed()]).toEqual([false, undefined]);
+    testBed.client.sendBytes(unknownApi);
+    testBed.client.commit(7n);
+    await testBed.catchUp();
+    expect([testBed.client.isClosed, testBed.committed()]).toEqual([false, undefined]);
     fault.release();
-    await scene.client.closed;
+    await testBed.client.closed;
   });
 });
 
 test("another client keeps its connection, and a rule that met nobody says so at its end", async () => {
-  await using scene = await open();
-  const fault = scene.cluster.faults.add({ ...deaf, clientId: "nobody" });
-  scene.client.commit(7n);
-  await scene.client.answered(2);
-  expect([scene.committed(), scene.client.isClosed, fault.hits]).toEqual([7n, false, 0]);
+  await using testBed = await open();
+  const fault = testBed.cluster.faults.add({ ...deaf, clientId: "nobody" });
+  testBed.client.commit(7n);
+  await testBed.client.answered(2);
+  expect([testBed.committed(), testBed.client.isClosed, fault.hits]).toEqual([7n, false, 0]);
   expect(() => fault[Symbol.dispose]()).toThrow(FaultNeverFiredError);
 });
 
 test("every connection counts once, and all of them end with the rule", async () => {
-  await using scene = await open();
-  using second = await Client.connect(scene.cluster);
+  await using testBed = await open();
+  using second = await Client.connect(testBed.cluster);
   second.ask();
   await second.answered(1);
-  const fault = scene.cluster.faults.add(deaf);
+  const fault = testBed.cluster.faults.add(deaf);
   expect(fault.hits).toBe(2);
-  using third = await Client.connect(scene.cluster);
+  using third = await Client.connect(testBed.cluster);
   third.ask();
   third.ask();
-  const clients = [scene.client, second, third];
+  const clients = [testBed.client, second, third];
   await expect.poll(() => fault.hits).toBe(3);
-  await scene.settle();
+  await testBed.catchUp();
   expect(clients.map(({ isClosed }) => isClosed)).toEqual([false, false, false]);
   fault[Symbol.dispose]();
   await Promise.all(clients.map(({ closed }) => closed));

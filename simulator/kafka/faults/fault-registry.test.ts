@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { FaultNeverFiredError } from "#simulator/process/fault-never-fired.ts";
-import type { RequestFacts } from "#simulator/kafka/cluster/broker-events.ts";
-import { Faults } from "./fault-registry.ts";
-import type { BreakableConnection, Bite, FaultRule } from "./fault-registry.ts";
+import type { RequestFacts } from "#simulator/kafka/cluster/request-facts.ts";
+import { FaultRegistry } from "./fault-registry.ts";
+import type { BreakableConnection, TriggeredFault, FaultRule } from "./fault-registry.ts";
 import type { FaultScope } from "./fault-rule.ts";
 
 const facts: RequestFacts = {
@@ -19,10 +19,10 @@ const facts: RequestFacts = {
   groups: ["g"],
 };
 
-const bitesOf = (faults: Faults, count: number): boolean[] =>
-  Array.from({ length: count }, () => faults.bite("request", 1, facts) !== undefined);
+const bitesOf = (faults: FaultRegistry, count: number): boolean[] =>
+  Array.from({ length: count }, () => faults.trigger("request", 1, facts) !== undefined);
 
-describe("a rule bites requests that match all of its scope", () => {
+describe("a rule broken requests that match all of its scope", () => {
   test.each<[scope: FaultScope, isHit: boolean]>([
     [{}, true],
     [{ api: "OffsetCommit" }, true],
@@ -41,9 +41,9 @@ describe("a rule bites requests that match all of its scope", () => {
     [{ direction: "request" }, true],
     [{ direction: "reply" }, false],
   ])("%o: %s", (scope, isHit) => {
-    const faults = new Faults();
+    const faults = new FaultRegistry();
     const fault = faults.add({ ...scope, action: { type: "blackhole" } });
-    expect(faults.bite("request", 1, facts) !== undefined).toBe(isHit);
+    expect(faults.trigger("request", 1, facts) !== undefined).toBe(isHit);
     expect(fault.hits).toBe(isHit ? 1 : 0);
   });
 });
@@ -55,32 +55,32 @@ test.each<[action: FaultRule["action"], direction: "request" | "reply"]>([
   [{ type: "blackhole", bytes: 4 }, "reply"],
   [{ type: "throttle", bytesPerSecond: 1 }, "reply"],
 ])("without a direction %o is about the %s", (action, direction) => {
-  const faults = new Faults();
+  const faults = new FaultRegistry();
   faults.add({ action });
   const other = direction === "reply" ? "request" : "reply";
-  expect(faults.bite(other, 1, facts)).toBeUndefined();
-  expect(faults.bite(direction, 1, facts)).toBeDefined();
+  expect(faults.trigger(other, 1, facts)).toBeUndefined();
+  expect(faults.trigger(direction, 1, facts)).toBeDefined();
 });
 
-test("the first rule that matches is the one that bites", () => {
-  const faults = new Faults();
+test("the first rule that matches is the one that broken", () => {
+  const faults = new FaultRegistry();
   const first = faults.add({ action: { type: "delay", delayMs: 1 }, times: 1 });
   const second = faults.add({ action: { type: "blackhole" } });
-  expect(faults.bite("request", 1, facts)?.action.type).toBe("delay");
-  expect(faults.bite("request", 1, facts)?.action.type).toBe("blackhole");
+  expect(faults.trigger("request", 1, facts)?.action.type).toBe("delay");
+  expect(faults.trigger("request", 1, facts)?.action.type).toBe("blackhole");
   expect([first.hits, second.hits]).toEqual([1, 1]);
   expect(faults.all().map(({ id }) => id)).toEqual([1, 2]);
 });
 
 test("skip lets the first ones pass, times ends it", () => {
-  const faults = new Faults();
+  const faults = new FaultRegistry();
   const fault = faults.add({ action: { type: "blackhole" }, skip: 2, times: 2 });
   expect(bitesOf(faults, 6)).toEqual([false, false, true, true, false, false]);
   expect(fault.hits).toBe(2);
 });
 
 const drawn = (seed?: number): boolean[] => {
-  const faults = new Faults();
+  const faults = new FaultRegistry();
   faults.add({ action: { type: "drop" }, probability: 0.3, ...(seed !== undefined && { seed }) });
   return bitesOf(faults, 1000);
 };
@@ -95,23 +95,23 @@ test("probability draws from the seed: the same one draws the same, another one 
 });
 
 test("disposing removes the rule and releases whoever it holds", async () => {
-  const faults = new Faults();
+  const faults = new FaultRegistry();
   const fault = faults.add({ action: { type: "barrier" } });
-  const bite = faults.bite("request", 1, facts);
+  const triggered = faults.trigger("request", 1, facts);
   await expect(fault.arrived).resolves.toBe(facts);
   fault[Symbol.dispose]();
-  await bite?.released;
-  expect(faults.bite("request", 1, facts)).toBeUndefined();
+  await triggered?.released;
+  expect(faults.trigger("request", 1, facts)).toBeUndefined();
   expect(faults.all()).toEqual([]);
 });
 
-describe("a rule that never bit", () => {
+describe("a rule that never triggered", () => {
   const rule: FaultRule = { api: "Fetch", group: "g", action: { type: "drop" }, skip: 1 };
 
   test("is an error at its end, which says what it waited for; once", () => {
-    const faults = new Faults();
+    const faults = new FaultRegistry();
     const fault = faults.add({ ...rule, api: "OffsetCommit", direction: "reply" });
-    faults.bite("reply", 1, facts);
+    faults.trigger("reply", 1, facts);
     const end = (): void => fault[Symbol.dispose]();
     expect(end).toThrow(FaultNeverFiredError);
     expect(faults.all()).toEqual([]);
@@ -122,20 +122,20 @@ describe("a rule that never bit", () => {
   });
 
   test("is an error at the end of all, which names each and ends every one", async () => {
-    const faults = new Faults();
+    const faults = new FaultRegistry();
     const fired = faults.add({ action: { type: "barrier" }, times: 1 });
     faults.add(rule);
     faults.add({ ...rule, api: "Produce" });
-    const bite = faults.bite("request", 1, facts);
+    const triggered = faults.trigger("request", 1, facts);
     expect(() => faults.close()).toThrow(
       /api Fetch, .* exchanges matched it\n.*api Produce, .* exchanges matched it$/,
     );
-    await bite?.released;
+    await triggered?.released;
     expect([fired.hits, faults.all()]).toEqual([1, []]);
   });
 
   test("is none when it is optional", () => {
-    const faults = new Faults();
+    const faults = new FaultRegistry();
     faults.add({ ...rule, optional: true });
     expect(() => faults.close()).not.toThrow();
   });
@@ -160,7 +160,7 @@ test.each<[rule: FaultRule, message: string]>([
   [{ action: { type: "drop" }, probability: 2 }, "probability must be in [0, 1], got 2"],
   [{ action: { type: "drop" }, times: 0 }, "times must be above 0, got 0"],
 ])("%o can never do what it says and is refused at once", (rule, message) => {
-  const faults = new Faults();
+  const faults = new FaultRegistry();
   expect(() => faults.add(rule)).toThrow(new RangeError(message));
   expect(faults.all()).toEqual([]);
 });
@@ -170,95 +170,99 @@ describe("a rule about connections", () => {
   class Connection implements BreakableConnection {
     readonly node = 1;
     readonly facts: RequestFacts | undefined;
-    readonly bites: Bite[] = [];
+    readonly broken: TriggeredFault[] = [];
 
     constructor(of: Partial<RequestFacts> | undefined) {
       this.facts = of && { ...facts, ...of };
     }
 
-    break(bite: Bite): void {
-      this.bites.push(bite);
+    break(triggered: TriggeredFault): void {
+      this.broken.push(triggered);
     }
   }
 
   const cut: FaultRule = { connections: true, clientId: "pod", action: { type: "drop" } };
 
   test("breaks those that are open when it is added, and of them those that it matches", () => {
-    const faults = new Faults();
+    const faults = new FaultRegistry();
     const [open, other, unknown] = [{}, { clientId: "other" }, undefined].map((of) => {
       const connection = new Connection(of);
       faults.join(connection);
       return connection;
     });
     const fault = faults.add(cut);
-    expect(open?.bites.map(({ id }) => id)).toEqual([fault.id]);
-    expect([other?.bites, unknown?.bites]).toEqual([[], []]);
+    expect(open?.broken.map(({ id }) => id)).toEqual([fault.id]);
+    expect([other?.broken, unknown?.broken]).toEqual([[], []]);
     expect([fault.hits, fault.firstHit]).toEqual([1, facts]);
   });
 
   test("leaves a connection alone that has ended", () => {
-    const faults = new Faults();
+    const faults = new FaultRegistry();
     const connection = new Connection({});
     faults.join(connection)[Symbol.dispose]();
     const fault = faults.add(cut);
-    expect([connection.bites, fault.hits]).toEqual([[], 0]);
+    expect([connection.broken, fault.hits]).toEqual([[], 0]);
   });
 
-  test("bites a new connection at its request, and never an exchange", async () => {
-    const faults = new Faults();
+  test("broken a new connection at its request, and never an exchange", async () => {
+    const faults = new FaultRegistry();
     const fault = faults.add(cut);
-    expect(faults.bite("request", 1, facts)).toBeUndefined();
-    expect(faults.biteConnection(new Connection(undefined), facts)?.rule).toBe(cut);
+    expect(faults.trigger("request", 1, facts)).toBeUndefined();
+    expect(faults.triggerForConnection(new Connection(undefined), facts)?.rule).toBe(cut);
     await expect(fault.arrived).resolves.toBe(facts);
   });
 
   test("goes by what is known of the connection, which may be more later", () => {
-    const faults = new Faults();
+    const faults = new FaultRegistry();
     const fault = faults.add({ ...cut, node: 1, principal: "User:u" });
     const connection = new Connection(undefined);
     const anonymous = { ...facts, principal: "User:ANONYMOUS" };
-    expect(faults.biteConnection(connection, anonymous)).toBeUndefined();
-    expect(faults.biteConnection(connection, facts)?.id).toBe(fault.id);
+    expect(faults.triggerForConnection(connection, anonymous)).toBeUndefined();
+    expect(faults.triggerForConnection(connection, facts)?.id).toBe(fault.id);
   });
 
   test("is not one about exchanges", () => {
-    const faults = new Faults();
+    const faults = new FaultRegistry();
     const connection = new Connection({});
     faults.join(connection);
     faults.add({ action: { type: "drop" } });
-    expect([connection.bites, faults.biteConnection(connection, facts)]).toEqual([[], undefined]);
+    expect([connection.broken, faults.triggerForConnection(connection, facts)]).toEqual([
+      [],
+      undefined,
+    ]);
   });
 
   test("counts connections and not their requests, first those that are open", () => {
-    const faults = new Faults();
+    const faults = new FaultRegistry();
     const [open, second, third] = [1, 2, 3].map(() => new Connection({}));
     faults.join(open!);
     const fault = faults.add({ ...cut, skip: 1, times: 1 });
-    const bitten = [open!, open!, second!, third!].map((connection) => {
-      return faults.biteConnection(connection, facts) !== undefined;
+    const triggered = [open!, open!, second!, third!].map((connection) => {
+      return faults.triggerForConnection(connection, facts) !== undefined;
     });
-    expect(bitten).toEqual([false, false, true, false]);
-    expect([open?.bites, fault.hits]).toEqual([[], 1]);
+    expect(triggered).toEqual([false, false, true, false]);
+    expect([open?.broken, fault.hits]).toEqual([[], 1]);
   });
 
   test("draws once for each connection", () => {
-    const faults = new Faults();
+    const faults = new FaultRegistry();
     const fault = faults.add({ ...cut, probability: 0.5 });
     const connections = Array.from({ length: 100 }, () => new Connection({}));
-    const bitten = [1, 2, 3].map(() => {
-      return connections.filter((one) => faults.biteConnection(one, facts) !== undefined).length;
+    const triggered = [1, 2, 3].map(() => {
+      return connections.filter((one) => faults.triggerForConnection(one, facts) !== undefined)
+        .length;
     });
-    expect(bitten).toEqual([fault.hits, 0, 0]);
+    expect(triggered).toEqual([fault.hits, 0, 0]);
     expect(Math.abs(fault.hits - 50)).toBeLessThan(20);
   });
 
   test("lets go of every connection that it broke when it is disposed of, and counts connections in its complaint", async () => {
-    const faults = new Faults();
+    const faults = new FaultRegistry();
     const connections = [new Connection({}), new Connection({})];
     for (const connection of connections) faults.join(connection);
     faults.add({ ...cut, action: { type: "blackhole" } })[Symbol.dispose]();
-    await Promise.all(connections.flatMap(({ bites }) => bites.map(({ released }) => released)));
-    expect(connections.map(({ bites }) => bites.length)).toEqual([1, 1]);
+    await Promise.all(connections.flatMap(({ broken }) => broken.map(({ released }) => released)));
+    expect(connections.map(({ broken }) => broken.length)).toEqual([1, 1]);
     expect(() => faults.add({ ...cut, clientId: "x" })[Symbol.dispose]()).toThrow(
       "the fault never fired: drop the request, connections true, clientId x; 0 connections matched it",
     );
@@ -269,7 +273,7 @@ describe("a rule about connections", () => {
     ["drop the reply", { direction: "reply" }],
     ["blackhole the reply", { action: { type: "blackhole", bytes: 1 } }],
   ])("cannot %s", (described, change) => {
-    expect(() => new Faults().add({ ...cut, ...change })).toThrow(
+    expect(() => new FaultRegistry().add({ ...cut, ...change })).toThrow(
       new RangeError(
         `connections are cut by drop or made deaf by blackhole, got ${described}, connections true, clientId pod`,
       ),
@@ -279,7 +283,7 @@ describe("a rule about connections", () => {
   test.each([["api"], ["topic"], ["group"]])(
     "is refused with %s, which is of an exchange",
     (name) => {
-      expect(() => new Faults().add({ ...cut, [name]: "x" })).toThrow(
+      expect(() => new FaultRegistry().add({ ...cut, [name]: "x" })).toThrow(
         new RangeError(`a rule about connections has no ${name}, got x`),
       );
     },

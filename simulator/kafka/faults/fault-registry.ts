@@ -1,7 +1,7 @@
 import type { Random } from "#consumer/ports.ts";
 import { createSeededRandom } from "#fixtures/ports/clock.ts";
 import { FaultNeverFiredError } from "#simulator/process/fault-never-fired.ts";
-import type { RequestFacts } from "#simulator/kafka/cluster/broker-events.ts";
+import type { RequestFacts } from "#simulator/kafka/cluster/request-facts.ts";
 import { checkRule, describeRule, directionOf, matches } from "./fault-rule.ts";
 import type { FaultAction, FaultDirection, FaultRule } from "./fault-rule.ts";
 
@@ -26,7 +26,7 @@ export interface Fault extends Disposable {
 }
 
 /** A rule that bit one request or one reply. */
-export interface Bite {
+export interface TriggeredFault {
   /** Of the rule. */
   readonly id: number;
   readonly action: FaultAction;
@@ -40,11 +40,11 @@ export interface BreakableConnection {
   readonly node: number;
   /** Of its last request, without what that was about; undefined before the first one. */
   readonly facts: RequestFacts | undefined;
-  break(bite: Bite): void;
+  break(triggered: TriggeredFault): void;
 }
 
 /** Ordered rules: the first one that matches a request is the one that bites it, and so for its reply. */
-export class Faults {
+export class FaultRegistry {
   readonly #installed: InstalledFault[] = [];
   readonly #connections = new Set<BreakableConnection>();
   #lastId = 0;
@@ -61,7 +61,7 @@ export class Faults {
     if (rule.connections === true) {
       for (const connection of this.#connections) {
         const { facts } = connection;
-        if (facts !== undefined && fault.bitesConnection(connection, facts)) {
+        if (facts !== undefined && fault.triggersForConnection(connection, facts)) {
           connection.break(fault);
         }
       }
@@ -81,17 +81,24 @@ export class Faults {
   }
 
   /** Counts the hit; undefined when no rule is about this side of the exchange. */
-  bite(direction: FaultDirection, node: number, request: RequestFacts): Bite | undefined {
+  trigger(
+    direction: FaultDirection,
+    node: number,
+    request: RequestFacts,
+  ): TriggeredFault | undefined {
     for (const fault of this.#installed) {
-      if (fault.rule.connections !== true && fault.bites(direction, node, request)) return fault;
+      if (fault.rule.connections !== true && fault.triggers(direction, node, request)) return fault;
     }
     return undefined;
   }
 
   /** The same for a whole connection, which is asked about at each of its requests and counts once. */
-  biteConnection(connection: BreakableConnection, request: RequestFacts): Bite | undefined {
+  triggerForConnection(
+    connection: BreakableConnection,
+    request: RequestFacts,
+  ): TriggeredFault | undefined {
     for (const fault of this.#installed) {
-      if (fault.rule.connections === true && fault.bitesConnection(connection, request)) {
+      if (fault.rule.connections === true && fault.triggersForConnection(connection, request)) {
         return fault;
       }
     }
@@ -113,7 +120,7 @@ export class Faults {
   }
 }
 
-class InstalledFault implements Fault, Bite {
+class InstalledFault implements Fault, TriggeredFault {
   readonly id: number;
   readonly rule: FaultRule;
   readonly arrived: Promise<RequestFacts>;
@@ -156,12 +163,12 @@ class InstalledFault implements Fault, Bite {
     return this.#firstHit;
   }
 
-  bites(direction: FaultDirection, node: number, request: RequestFacts): boolean {
+  triggers(direction: FaultDirection, node: number, request: RequestFacts): boolean {
     if (this.#isSpent || direction !== this.#direction) return false;
     return matches(this.rule, node, request) && this.#hitsMatching(request);
   }
 
-  bitesConnection(connection: BreakableConnection, request: RequestFacts): boolean {
+  triggersForConnection(connection: BreakableConnection, request: RequestFacts): boolean {
     if (this.#isSpent || this.#met.has(connection)) return false;
     if (!matches(this.rule, connection.node, request)) return false;
     this.#met.add(connection);

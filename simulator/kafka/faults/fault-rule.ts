@@ -1,4 +1,4 @@
-import type { RequestFacts } from "#simulator/kafka/cluster/broker-events.ts";
+import type { RequestFacts } from "#simulator/kafka/cluster/request-facts.ts";
 import { errorCode } from "#simulator/kafka/wire/errors.ts";
 
 /** `request`: it has been read, and nothing of it is applied. `reply`: it is applied, and nothing is answered. */

@@ -311,7 +311,7 @@ test("a rule about another topic, group, client or node leaves this one alone, a
   });
 });
 
-test("a cluster that ends with a rule that never bit fails, and is closed all the same", async () => {
+test("a cluster that ends with a rule that never triggered fails, and is closed all the same", async () => {
   const cluster = await startKafka();
   const [address = ""] = cluster.bootstrap();
   cluster.faults.add({ api: "Fetch", action: { type: "drop" } });

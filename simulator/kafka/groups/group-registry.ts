@@ -12,7 +12,7 @@ export interface GroupLimits {
 }
 
 /** The groups of the cluster. */
-export class Groups {
+export class GroupRegistry {
   readonly limits: GroupLimits;
   readonly #timers: Timers;
   readonly #onFormed: (generation: Omit<GenerationFormed, "atMs">) => void;

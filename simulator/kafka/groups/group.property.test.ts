@@ -117,7 +117,7 @@ function shares({ members }: JoinResult): SyncRequest["assignments"] {
   });
 }
 
-test("whatever members do: one owner per partition and generation, generations grow, and it settles", async () => {
+test("whatever members do: one owner per partition and generation, generations grow, and the group becomes stable", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
       const timers = new VirtualTimers();
@@ -134,7 +134,7 @@ test("whatever members do: one owner per partition and generation, generations g
           group.advanceSession(members[next.who]?.memberId ?? "", next.ms);
         } else if (next.do === "join") work.push(members[next.who]?.join() ?? Promise.resolve());
         else members[next.who]?.[next.do]();
-        await settle();
+        await runMicrotasks();
         expect(group.generation).toBeGreaterThanOrEqual(generation);
         ({ generation } = group);
       }
@@ -142,7 +142,7 @@ test("whatever members do: one owner per partition and generation, generations g
       for (let round = 0; round < 20; round += 1) {
         for (const member of members.slice(0, 2)) if (!member.beat()) work.push(member.join());
         timers.advance(5000);
-        await settle();
+        await runMicrotasks();
       }
       expect(group.state).toBe("Stable");
       group.close("COORDINATOR_NOT_AVAILABLE");
@@ -157,6 +157,6 @@ test("whatever members do: one owner per partition and generation, generations g
 });
 
 /** Lets the promises that were resolved so far run on. */
-async function settle(): Promise<void> {
+async function runMicrotasks(): Promise<void> {
   for (let turn = 0; turn < 8; turn += 1) await Promise.resolve();
 }

@@ -19,7 +19,7 @@ import type {
   SyncRequest,
   SyncResult,
 } from "./member.ts";
-import { Members } from "./member-registry.ts";
+import { MemberRegistry } from "./member-registry.ts";
 import { CommittedOffsets } from "./committed-offsets.ts";
 import { PendingMembers } from "./pending-members.ts";
 import { hasCommonProtocol, sameProtocols, selectProtocol, speaks } from "./protocols.ts";
@@ -37,7 +37,7 @@ export class Group {
   readonly #timers: Timers;
   readonly #initialRebalanceDelayMs: number;
   readonly #onFormed: (generation: Omit<GenerationFormed, "atMs">) => void;
-  readonly #members = new Members();
+  readonly #members = new MemberRegistry();
   readonly #pending: PendingMembers;
   #state: GroupState = "Empty";
   #generation = 0;

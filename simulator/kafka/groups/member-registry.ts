@@ -2,7 +2,7 @@ import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import type { Member } from "./member.ts";
 
 /** The members of one group, in the order they came. The first one leads until it goes. */
-export class Members {
+export class MemberRegistry {
   readonly #byId = new Map<string, Member>();
   #leaderId: string | null = null;
 

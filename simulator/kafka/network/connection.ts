@@ -2,13 +2,13 @@ import type { Socket } from "node:net";
 import { messageOf } from "#consumer/errors.ts";
 import { apis } from "#simulator/kafka/apis/registry.ts";
 import type { Api, Call, Pieces, RequestContext } from "#simulator/kafka/apis/define.ts";
-import type { Cluster } from "#simulator/kafka/cluster/cluster-state.ts";
+import type { ClusterState } from "#simulator/kafka/cluster/cluster-state.ts";
+import type { ConnectionEvent, EventPlace } from "#simulator/kafka/cluster/broker-events.ts";
+import type { RequestFacts } from "#simulator/kafka/cluster/request-facts.ts";
 import type {
-  ConnectionEvent,
-  EventPlace,
-  RequestFacts,
-} from "#simulator/kafka/cluster/broker-events.ts";
-import type { Bite, BreakableConnection } from "#simulator/kafka/faults/fault-registry.ts";
+  TriggeredFault,
+  BreakableConnection,
+} from "#simulator/kafka/faults/fault-registry.ts";
 import { directionOf } from "#simulator/kafka/faults/fault-rule.ts";
 import type { FaultDirection } from "#simulator/kafka/faults/fault-rule.ts";
 import { AuthenticationFailed } from "#simulator/kafka/security/authentication-failed.ts";
@@ -17,7 +17,7 @@ import { pause } from "#simulator/kafka/cluster/timers.ts";
 import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { MalformedRequest, RequestReader } from "#simulator/kafka/wire/reader.ts";
 import { Frames } from "./frames.ts";
-import { bittenAnswer, partitionRefused, partsOf, untilReleased } from "./faulty-reply.ts";
+import { faultyAnswer, partitionRefused, partsOf, untilReleased } from "./faulty-reply.ts";
 import { readHeader, replyFrame, unsupportedApiVersions } from "./header.ts";
 import type { RequestHeader } from "./header.ts";
 
@@ -36,7 +36,7 @@ export type ConnectionPlace = Omit<EventPlace, "atMs">;
 /** Serves one socket: requests are applied one after the other in the order they came, as Apache Kafka does. */
 export function serveConnection(
   socket: Socket,
-  cluster: Cluster,
+  cluster: ClusterState,
   session: Session,
   place: ConnectionPlace,
 ): Connection {
@@ -47,7 +47,7 @@ export class Connection implements BreakableConnection {
   /** Why the broker closed it; undefined while it is open or when the client closed it. */
   closeReason: string | undefined;
   readonly #socket: Socket;
-  readonly #cluster: Cluster;
+  readonly #cluster: ClusterState;
   readonly #session: Session;
   readonly #place: ConnectionPlace;
   readonly #frames = new Frames();
@@ -65,7 +65,7 @@ export class Connection implements BreakableConnection {
   /** A rule about connections keeps the socket open: until it lets go, a client must not see what the broker makes of the connection. */
   #isHeldOpen = false;
 
-  constructor(socket: Socket, cluster: Cluster, session: Session, place: ConnectionPlace) {
+  constructor(socket: Socket, cluster: ClusterState, session: Session, place: ConnectionPlace) {
     this.#socket = socket;
     this.#cluster = cluster;
     this.#session = session;
@@ -91,8 +91,8 @@ export class Connection implements BreakableConnection {
     return { ...this.#lastFacts, ...ofNone };
   }
 
-  break(bite: Bite): void {
-    this.#break(bite, "connection-broken");
+  break(triggered: TriggeredFault): void {
+    this.#break(triggered, "connection-broken");
   }
 
   /** The node dies: what it has read and not applied yet never is. The socket is its owner's to cut. */
@@ -168,16 +168,16 @@ export class Connection implements BreakableConnection {
     const frameOf = (body: Pieces): Pieces => replyFrame(api, header, body);
     this.#emit({ type: "request", ...facts });
     if (this.#isRefused(facts)) return;
-    const bite = this.#bite("request", facts);
-    if (bite?.action.type === "error" && bite.action.partitionOnly !== true) {
-      const refusal = call.refuse(errorCode(bite.action.error));
+    const triggered = this.#trigger("request", facts);
+    if (triggered?.action.type === "error" && triggered.action.partitionOnly !== true) {
+      const refusal = call.refuse(errorCode(triggered.action.error));
       if (refusal !== undefined) this.#send(frameOf(refusal));
       return;
     }
-    if (bite !== undefined && !(await this.#isApplied(bite))) return;
-    const body = await this.#apply(api, header, call, bite);
-    const replyBite = body === undefined ? undefined : this.#bite("reply", facts);
-    if (replyBite !== undefined) await this.#sendBitten(replyBite, call, body, frameOf);
+    if (triggered !== undefined && !(await this.#isApplied(triggered))) return;
+    const body = await this.#apply(api, header, call, triggered);
+    const replyFault = body === undefined ? undefined : this.#trigger("reply", facts);
+    if (replyFault !== undefined) await this.#sendFaulty(replyFault, call, body, frameOf);
     else if (body !== undefined) this.#send(frameOf(body));
     if (this.#session.isRejected) this.#close("authentication failed");
   }
@@ -187,75 +187,75 @@ export class Connection implements BreakableConnection {
     const isFirst = this.#lastFacts === undefined;
     this.#lastFacts = facts;
     if (this.#isMute) return false;
-    const bite = this.#cluster.faults.biteConnection(this, facts);
-    if (bite === undefined) return false;
-    this.#break(bite, isFirst ? "connection-refused" : "connection-broken");
+    const triggered = this.#cluster.faults.triggerForConnection(this, facts);
+    if (triggered === undefined) return false;
+    this.#break(triggered, isFirst ? "connection-refused" : "connection-broken");
     return !this.#isMute;
   }
 
-  #break(bite: Bite, type: "connection-refused" | "connection-broken"): void {
-    const { id, action, rule } = bite;
+  #break(triggered: TriggeredFault, type: "connection-refused" | "connection-broken"): void {
+    const { id, action, rule } = triggered;
     const clientId = this.#lastFacts?.clientId ?? null;
     this.#emit({ type, fault: id, action: action.type, clientId });
     if (action.type === "drop") return this.#close("fault drop");
-    void this.#holdOpen(bite);
+    void this.#holdOpen(triggered);
     if (directionOf(rule) === "reply") this.#isMute = true;
     else this.#ended.abort();
   }
 
   /** Returns when the rule has let go of the connection and it is closed, or when its node is dead. */
-  async #holdOpen(bite: Bite): Promise<void> {
+  async #holdOpen(triggered: TriggeredFault): Promise<void> {
     this.#isHeldOpen = true;
-    await untilReleased(bite, this.#killed.signal);
+    await untilReleased(triggered, this.#killed.signal);
     this.#isHeldOpen = false;
     if (!this.#killed.signal.aborted) this.#close("fault blackhole");
   }
 
-  #bite(direction: FaultDirection, facts: RequestFacts): Bite | undefined {
-    const bite = this.#cluster.faults.bite(direction, this.#place.node, facts);
-    if (bite === undefined) return undefined;
-    const { id, action } = bite;
+  #trigger(direction: FaultDirection, facts: RequestFacts): TriggeredFault | undefined {
+    const triggered = this.#cluster.faults.trigger(direction, this.#place.node, facts);
+    if (triggered === undefined) return undefined;
+    const { id, action } = triggered;
     this.#emit({ type: "fault", fault: id, action: action.type, direction, ...facts });
-    return bite;
+    return triggered;
   }
 
   /** As at Apache Kafka, a request that has been read is applied although its client has gone meanwhile. */
-  async #isApplied(bite: Bite): Promise<boolean> {
-    const { action } = bite;
+  async #isApplied(triggered: TriggeredFault): Promise<boolean> {
+    const { action } = triggered;
     const { signal } = this.#killed;
     if (action.type === "drop") this.#close("fault drop");
-    if (action.type === "blackhole") await this.#swallow(bite);
+    if (action.type === "blackhole") await this.#swallow(triggered);
     if (action.type === "drop" || action.type === "blackhole") return false;
-    if (action.type === "barrier") await untilReleased(bite, signal);
+    if (action.type === "barrier") await untilReleased(triggered, signal);
     if (action.type === "delay") await pause(this.#cluster.timers, action.delayMs, signal);
     return !signal.aborted;
   }
 
-  async #sendBitten(
-    bite: Bite,
+  async #sendFaulty(
+    triggered: TriggeredFault,
     call: Call,
     body: Pieces | undefined,
     frameOf: (body: Pieces) => Pieces,
   ): Promise<void> {
-    const { action } = bite;
+    const { action } = triggered;
     const { signal } = this.#ended;
     const { timers } = this.#cluster;
     if (action.type === "drop") return this.#close("fault drop");
-    if (action.type === "barrier") await untilReleased(bite, signal);
+    if (action.type === "barrier") await untilReleased(triggered, signal);
     if (action.type === "delay") await pause(timers, action.delayMs, signal);
-    const answer = bittenAnswer(action, call, body);
+    const answer = faultyAnswer(action, call, body);
     if (answer === undefined) return;
     for (const { part, pauseMs } of partsOf(action, Buffer.concat(frameOf(answer)))) {
       this.#send([part]);
       if (pauseMs > 0) await pause(timers, pauseMs, signal);
     }
     if (action.type === "truncate") this.#close("fault truncate");
-    if (action.type === "blackhole") await this.#swallow(bite);
+    if (action.type === "blackhole") await this.#swallow(triggered);
   }
 
   /** The connection is deaf until the rule lets go of it, then it is closed. */
-  async #swallow(bite: Bite): Promise<void> {
-    await untilReleased(bite, this.#ended.signal);
+  async #swallow(triggered: TriggeredFault): Promise<void> {
+    await untilReleased(triggered, this.#ended.signal);
     this.#close("fault blackhole");
   }
 
@@ -263,10 +263,10 @@ export class Connection implements BreakableConnection {
     api: Api,
     header: RequestHeader,
     call: Call,
-    bite: Bite | undefined,
+    triggered: TriggeredFault | undefined,
   ): Promise<Pieces | undefined> {
     try {
-      return await call.apply(this.#context(header), bite && partitionRefused(bite.rule));
+      return await call.apply(this.#context(header), triggered && partitionRefused(triggered.rule));
     } catch (error) {
       if (error instanceof MalformedRequest) throw error;
       this.#emitDefect(api.name, error);

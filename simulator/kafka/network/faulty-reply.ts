@@ -1,5 +1,5 @@
 import type { Call, Pieces, RefusedPartition } from "#simulator/kafka/apis/define.ts";
-import type { Bite } from "#simulator/kafka/faults/fault-registry.ts";
+import type { TriggeredFault } from "#simulator/kafka/faults/fault-registry.ts";
 import type { FaultAction, FaultRule } from "#simulator/kafka/faults/fault-rule.ts";
 import { errorCode } from "#simulator/kafka/wire/errors.ts";
 
@@ -24,7 +24,7 @@ export function partitionRefused({
 }
 
 /** The body that a bitten reply shows: what was applied, another error, or another throttle time. */
-export function bittenAnswer(
+export function faultyAnswer(
   action: FaultAction,
   call: Call,
   body: Pieces | undefined,
@@ -56,10 +56,10 @@ export function partsOf(action: FaultAction, frame: Buffer): ReplyPart[] {
 }
 
 /** Resolves when the rule lets go of what it bit, or when `signal` aborts. */
-export async function untilReleased(bite: Bite, signal: AbortSignal): Promise<void> {
+export async function untilReleased(triggered: TriggeredFault, signal: AbortSignal): Promise<void> {
   const { promise: aborted, resolve } = Promise.withResolvers<void>();
   const end = (): void => resolve();
   signal.addEventListener("abort", end, { once: true });
-  if (!signal.aborted) await Promise.race([bite.released, aborted]);
+  if (!signal.aborted) await Promise.race([triggered.released, aborted]);
   signal.removeEventListener("abort", end);
 }

@@ -2,7 +2,7 @@ import { createServer as createTcpServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import type { TLSSocket } from "node:tls";
-import type { Cluster } from "#simulator/kafka/cluster/cluster-state.ts";
+import type { ClusterState } from "#simulator/kafka/cluster/cluster-state.ts";
 import type { ListenerOptions, ListenerTls } from "#simulator/kafka/cluster/options.ts";
 import { ANONYMOUS, Session } from "#simulator/kafka/security/session.ts";
 import type { ConnectionEvent } from "#simulator/kafka/cluster/broker-events.ts";
@@ -17,10 +17,10 @@ interface Accepted {
 }
 
 /** One listener of one node: a port and the sockets that came in through it. */
-export class Door {
+export class Listener {
   readonly options: ListenerOptions;
   readonly #node: number;
-  readonly #cluster: Cluster;
+  readonly #cluster: ClusterState;
   readonly #nextConnection: () => number;
   /** By the client's address and port: how a TLS socket is told from its neighbours. */
   readonly #accepted = new Map<string, Accepted>();
@@ -30,7 +30,7 @@ export class Door {
   constructor(
     options: ListenerOptions,
     node: number,
-    cluster: Cluster,
+    cluster: ClusterState,
     nextConnection: () => number,
   ) {
     this.options = options;

@@ -1,17 +1,17 @@
-import type { Cluster, Endpoint, NodeView } from "#simulator/kafka/cluster/cluster-state.ts";
-import { Door } from "./listener.ts";
+import type { ClusterState, Endpoint, NodeView } from "#simulator/kafka/cluster/cluster-state.ts";
+import { Listener } from "./listener.ts";
 
 /** One node: its listeners. The data belongs to the cluster and outlives it. */
 export class Node implements NodeView {
   readonly id: number;
-  readonly #doors: readonly Door[];
+  readonly #doors: readonly Listener[];
   #alive = false;
 
   /** `nextConnection` numbers the connections of the whole cluster. */
-  constructor(id: number, cluster: Cluster, nextConnection: () => number) {
+  constructor(id: number, cluster: ClusterState, nextConnection: () => number) {
     this.id = id;
     this.#doors = cluster.settings.listeners.map(
-      (options) => new Door(options, id, cluster, nextConnection),
+      (options) => new Listener(options, id, cluster, nextConnection),
     );
   }
 

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
-import type { WireTarget } from "./wire-connection.ts";
+import type { WireAddress } from "./wire-connection.ts";
 
 /**
  * For what the embedded broker does otherwise on purpose: a line of DEVIATIONS.md each, which such a test proves of the
@@ -10,16 +10,16 @@ import type { WireTarget } from "./wire-connection.ts";
 export const deviates = process.env["PARITY_BOOTSTRAP"] === undefined;
 
 /** The broker that the contract is held against. */
-export interface Subject extends AsyncDisposable {
-  readonly plain: WireTarget;
+export interface BrokerUnderTest extends AsyncDisposable {
+  readonly plain: WireAddress;
   /** Undefined when the broker has no such listener that we know of. */
-  readonly sasl: SaslSubject | undefined;
+  readonly sasl: SaslAccess | undefined;
   /** The shortest session that a member may ask for. Milliseconds. */
   readonly sessionTimeoutMsMin: number;
 }
 
-export interface SaslSubject {
-  readonly target: WireTarget;
+export interface SaslAccess {
+  readonly address: WireAddress;
   /** Passwords by user name. */
   readonly users: Readonly<Record<string, string>>;
 }
@@ -28,12 +28,14 @@ export interface SaslSubject {
  * The broker that `npm run parity` names in the environment (`PARITY_BOOTSTRAP`, `PARITY_SASL_BOOTSTRAP`,
  * `PARITY_TLS_CA`, `PARITY_USERS_FILE`, `PARITY_SESSION_TIMEOUT_MS`), or else the embedded one.
  */
-export function openSubject(env: NodeJS.ProcessEnv = process.env): Promise<Subject> {
+export function openBrokerUnderTest(
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<BrokerUnderTest> {
   const bootstrap = env["PARITY_BOOTSTRAP"];
   return bootstrap === undefined ? embedded() : external(bootstrap, env);
 }
 
-async function embedded(): Promise<Subject> {
+async function embedded(): Promise<BrokerUnderTest> {
   const authority = await createAuthority();
   const { certificatePem: cert, privateKeyPem: key } = await authority.issue({
     commonName: "broker",
@@ -56,9 +58,9 @@ async function embedded(): Promise<Subject> {
     failedAuthenticationDelayMs: 0,
   });
   return {
-    plain: target(cluster.bootstrap("plain")[0]),
+    plain: addressOf(cluster.bootstrap("plain")[0]),
     sasl: {
-      target: { ...target(cluster.bootstrap("sasl")[0]), ca: authority.certificatePem },
+      address: { ...addressOf(cluster.bootstrap("sasl")[0]), ca: authority.certificatePem },
       users,
     },
     sessionTimeoutMsMin,
@@ -66,24 +68,24 @@ async function embedded(): Promise<Subject> {
   };
 }
 
-async function external(bootstrap: string, env: NodeJS.ProcessEnv): Promise<Subject> {
+async function external(bootstrap: string, env: NodeJS.ProcessEnv): Promise<BrokerUnderTest> {
   return {
-    plain: target(bootstrap),
+    plain: addressOf(bootstrap),
     sasl: await externalSasl(env),
     sessionTimeoutMsMin: Number(env["PARITY_SESSION_TIMEOUT_MS"] ?? 6000),
     async [Symbol.asyncDispose]() {},
   };
 }
 
-async function externalSasl(env: NodeJS.ProcessEnv): Promise<SaslSubject | undefined> {
+async function externalSasl(env: NodeJS.ProcessEnv): Promise<SaslAccess | undefined> {
   const { PARITY_SASL_BOOTSTRAP: bootstrap, PARITY_TLS_CA: ca, PARITY_USERS_FILE: file } = env;
   if (bootstrap === undefined || file === undefined) return undefined;
   const users: Record<string, string> = JSON.parse(await readFile(file, "utf8"));
   const authority = ca === undefined ? {} : { ca: await readFile(ca, "utf8") };
-  return { target: { ...target(bootstrap), ...authority }, users };
+  return { address: { ...addressOf(bootstrap), ...authority }, users };
 }
 
-function target(bootstrap = ""): WireTarget {
+function addressOf(bootstrap = ""): WireAddress {
   const at = bootstrap.lastIndexOf(":");
   return { host: bootstrap.slice(0, at), port: Number(bootstrap.slice(at + 1)) };
 }

@@ -2,15 +2,15 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { offsetCommit } from "#simulator/kafka/apis/08-offset-commit.ts";
 import { offsetFetch } from "#simulator/kafka/apis/09-offset-fetch.ts";
 import { stableMember, WireMember } from "./wire-member.ts";
-import { errorName, Scene, until } from "./test-bed.ts";
+import { errorName, TestBed, until } from "./test-bed.ts";
 
-let scene: Scene;
+let testBed: TestBed;
 let topic: string;
 beforeAll(async () => {
-  scene = await Scene.open();
-  topic = await scene.createTopic(2);
+  testBed = await TestBed.open();
+  topic = await testBed.createTopic(2);
 });
-afterAll(() => scene[Symbol.asyncDispose]());
+afterAll(() => testBed[Symbol.asyncDispose]());
 
 interface CommitOptions {
   readonly memberId?: string;
@@ -27,7 +27,7 @@ async function commit(group: string, offset: bigint, options: CommitOptions = {}
   const { memberId = "", generation = -1, instanceId = null, metadata = "m" } = options;
   const { name = topic, index = 0, version = 8, leaderEpoch = -1 } = options;
   const answer = await (
-    await scene.coordinator(group)
+    await testBed.coordinator(group)
   ).call(offsetCommit, version, {
     groupId: group,
     generationId: generation,
@@ -53,7 +53,7 @@ async function commit(group: string, offset: bigint, options: CommitOptions = {}
 async function committed(group: string, version = 7) {
   const asked = [{ name: topic, partitions: [0, 1] }];
   const answer = await (
-    await scene.coordinator(group)
+    await testBed.coordinator(group)
   ).call(offsetFetch, version, {
     groupId: group,
     topics: asked,
@@ -65,7 +65,7 @@ async function committed(group: string, version = 7) {
 
 describe("OffsetCommit", () => {
   test.each([2, 3, 4, 5, 6, 7, 8, 9])("version %i", async (version) => {
-    const group = scene.group();
+    const group = testBed.group();
     expect(await commit(group, 5n, { version, leaderEpoch: 0 })).toBe("NONE");
     expect(await committed(group)).toMatchObject([
       { committedOffset: 5n, committedLeaderEpoch: version >= 6 ? 0 : -1, metadata: "m" },
@@ -74,14 +74,14 @@ describe("OffsetCommit", () => {
   });
 
   test("of the member in its generation", async () => {
-    const { group, memberId, generation } = await stableMember(scene, scene.group());
+    const { group, memberId, generation } = await stableMember(testBed, testBed.group());
     expect(await commit(group, 7n, { memberId, generation })).toBe("NONE");
     expect(await commit(group, 3n, { memberId, generation })).toBe("NONE");
     expect(await committed(group)).toMatchObject([{ committedOffset: 3n }, {}]);
   });
 
   test("of another generation, of another member, from outside while there are members", async () => {
-    const { group, memberId, generation } = await stableMember(scene, scene.group());
+    const { group, memberId, generation } = await stableMember(testBed, testBed.group());
     expect(await commit(group, 1n, { memberId, generation: generation + 1 })).toBe(
       "ILLEGAL_GENERATION",
     );
@@ -91,14 +91,14 @@ describe("OffsetCommit", () => {
   });
 
   test("of a member of a group that nobody has joined", async () => {
-    const group = scene.group();
+    const group = testBed.group();
     expect(await commit(group, 1n, { memberId: "nobody", generation: 1 })).toBe(
       "ILLEGAL_GENERATION",
     );
   });
 
   test("of a member of a group that has become empty", async () => {
-    const member = await stableMember(scene, scene.group());
+    const member = await stableMember(testBed, testBed.group());
     const { group, memberId, generation } = member;
     await member.leave();
     expect(await commit(group, 1n, { memberId, generation })).toBe("UNKNOWN_MEMBER_ID");
@@ -106,9 +106,9 @@ describe("OffsetCommit", () => {
   });
 
   test("while others join", async () => {
-    const member = await stableMember(scene, scene.group());
+    const member = await stableMember(testBed, testBed.group());
     const { group, memberId, generation } = member;
-    const other = await WireMember.open(scene, group);
+    const other = await WireMember.open(testBed, group);
     const joining = other.join();
     await until("told", async () => (await member.beat()) === "REBALANCE_IN_PROGRESS");
     expect(await commit(group, 4n, { memberId, generation })).toBe("NONE");
@@ -122,14 +122,14 @@ describe("OffsetCommit", () => {
   });
 
   test("of a topic and a partition that do not exist", async () => {
-    const group = scene.group();
+    const group = testBed.group();
     const error = "UNKNOWN_TOPIC_OR_PARTITION";
     expect(await commit(group, 1n, { index: 9 })).toBe(error);
-    expect(await commit(group, 1n, { name: scene.topicName() })).toBe(error);
+    expect(await commit(group, 1n, { name: testBed.topicName() })).toBe(error);
   });
 
   test("with metadata of 4096 bytes, and of more, and of none", async () => {
-    const group = scene.group();
+    const group = testBed.group();
     expect(await commit(group, 1n, { metadata: "m".repeat(4096) })).toBe("NONE");
     expect(await commit(group, 2n, { metadata: "m".repeat(4097) })).toBe(
       "OFFSET_METADATA_TOO_LARGE",
@@ -140,17 +140,17 @@ describe("OffsetCommit", () => {
   });
 
   test("below 0 is kept as it is", async () => {
-    const group = scene.group();
+    const group = testBed.group();
     expect(await commit(group, -2n)).toBe("NONE");
     expect(await committed(group)).toMatchObject([{ committedOffset: -2n }, {}]);
   });
 
   test("of a static member, and of one that was replaced", async () => {
-    const instanceId = `instance-${scene.group()}`;
-    const before = await stableMember(scene, scene.group(), { instanceId });
+    const instanceId = `instance-${testBed.group()}`;
+    const before = await stableMember(testBed, testBed.group(), { instanceId });
     const { group, memberId, generation } = before;
     expect(await commit(group, 1n, { memberId, generation, instanceId })).toBe("NONE");
-    const after = await WireMember.open(scene, group, { instanceId });
+    const after = await WireMember.open(testBed, group, { instanceId });
     await after.join();
     expect(await commit(group, 2n, { memberId, generation, instanceId })).toBe(
       "FENCED_INSTANCE_ID",
@@ -165,7 +165,7 @@ describe("OffsetCommit", () => {
 
 describe("OffsetFetch", () => {
   test.each([1, 2, 3, 4, 5, 6, 7, 8, 9])("version %i", async (version) => {
-    const group = scene.group();
+    const group = testBed.group();
     await commit(group, 5n);
     expect(await committed(group, version)).toMatchObject([
       { index: 0, committedOffset: 5n, metadata: "m", errorCode: 0 },
@@ -174,10 +174,10 @@ describe("OffsetFetch", () => {
   });
 
   test("of all that the group has", async () => {
-    const group = scene.group();
+    const group = testBed.group();
     await commit(group, 5n, { index: 1 });
     const answer = await (
-      await scene.coordinator(group)
+      await testBed.coordinator(group)
     ).call(offsetFetch, 7, {
       groupId: group,
       topics: null,
@@ -188,13 +188,13 @@ describe("OffsetFetch", () => {
   });
 
   test("of a group that does not exist", async () => {
-    const group = scene.group();
+    const group = testBed.group();
     expect(await committed(group)).toMatchObject([
       { committedOffset: -1n, metadata: "", errorCode: 0 },
       { committedOffset: -1n },
     ]);
     const answer = await (
-      await scene.coordinator(group)
+      await testBed.coordinator(group)
     ).call(offsetFetch, 8, {
       groups: [{ groupId: group, topics: null }],
     });
@@ -202,14 +202,14 @@ describe("OffsetFetch", () => {
   });
 
   test("of a topic that was deleted", async () => {
-    const group = scene.group();
-    const own = await scene.createTopic();
+    const group = testBed.group();
+    const own = await testBed.createTopic();
     await commit(group, 5n, { name: own });
-    await scene.deleteTopic(own);
+    await testBed.deleteTopic(own);
     const asked = { groupId: group, topics: [{ name: own, partitions: [0] }] };
     let offset: bigint | undefined;
     await until("the offset is gone", async () => {
-      const answer = await (await scene.coordinator(group)).call(offsetFetch, 7, asked);
+      const answer = await (await testBed.coordinator(group)).call(offsetFetch, 7, asked);
       offset = answer.topics[0]?.partitions[0]?.committedOffset;
       return offset !== 5n;
     });
@@ -217,9 +217,9 @@ describe("OffsetFetch", () => {
   });
 
   test("at another node than the coordinator", async (context) => {
-    const group = scene.group();
-    const coordinator = await scene.coordinatorId(group);
-    const other = await scene.otherNode(coordinator, context);
+    const group = testBed.group();
+    const coordinator = await testBed.coordinatorId(group);
+    const other = await testBed.otherNode(coordinator, context);
     const answer = await other.call(offsetFetch, 8, {
       groups: [{ groupId: group, topics: [{ name: topic, partitions: [0] }] }],
     });

@@ -3,17 +3,17 @@ import { describeConfigs } from "#simulator/kafka/apis/32-describe-configs.ts";
 import { alterConfigs } from "#simulator/kafka/apis/33-alter-configs.ts";
 import { incrementalAlterConfigs } from "#simulator/kafka/apis/44-incremental-alter-configs.ts";
 import { batchOf, recordsOf } from "./testing/batches.ts";
-import { errorName, Scene, until } from "./test-bed.ts";
+import { errorName, TestBed, until } from "./test-bed.ts";
 
 const TOPIC = 2;
 const BROKER = 4;
 const [SET, DELETE, APPEND, SUBTRACT] = [0, 1, 2, 3];
 
-let scene: Scene;
+let testBed: TestBed;
 beforeAll(async () => {
-  scene = await Scene.open();
+  testBed = await TestBed.open();
 });
-afterAll(() => scene[Symbol.asyncDispose]());
+afterAll(() => testBed[Symbol.asyncDispose]());
 
 interface Change {
   readonly name: string;
@@ -24,7 +24,7 @@ interface Change {
 async function alter(name: string, configs: readonly Change[], type = TOPIC, version = 1) {
   const resources = [{ type, name, configs: configs.map((one) => ({ operation: 0, ...one })) }];
   const request = { resources, validateOnly: false };
-  const { responses } = await scene.any.call(incrementalAlterConfigs, version, request);
+  const { responses } = await testBed.any.call(incrementalAlterConfigs, version, request);
   return errorName(responses[0]);
 }
 
@@ -35,13 +35,13 @@ async function replace(
   version = 2,
 ) {
   const request = { resources: [{ type: TOPIC, name, configs }], validateOnly };
-  const { responses } = await scene.any.call(alterConfigs, version, request);
+  const { responses } = await testBed.any.call(alterConfigs, version, request);
   return errorName(responses[0]);
 }
 
 /** Settings by name, each with where it comes from. */
 async function shown(topic: string, ...names: readonly string[]) {
-  const { results } = await scene.any.call(describeConfigs, 4, {
+  const { results } = await testBed.any.call(describeConfigs, 4, {
     resources: [{ type: TOPIC, name: topic, configurationKeys: names }],
   });
   return results[0]?.configs.map(({ name, value, configSource, configType }) => {
@@ -55,7 +55,7 @@ const untilShown = (topic: string, name: string, value: string) =>
 
 describe("IncrementalAlterConfigs", () => {
   test("sets, and goes back to the default", async () => {
-    const topic = await scene.createTopic();
+    const topic = await testBed.createTopic();
     expect(await shown(topic, "retention.ms")).toEqual([["retention.ms", "604800000", 5, 5]]);
     expect(await alter(topic, [{ name: "retention.ms", value: "123456" }])).toBe("NONE");
     await untilShown(topic, "retention.ms", "123456");
@@ -66,7 +66,7 @@ describe("IncrementalAlterConfigs", () => {
   });
 
   test("appends to a list and takes from it", async () => {
-    const topic = await scene.createTopic();
+    const topic = await testBed.createTopic();
     const name = "cleanup.policy";
     await alter(topic, [{ name, operation: APPEND, value: "compact" }]);
     await untilShown(topic, name, "delete,compact");
@@ -108,13 +108,13 @@ describe("IncrementalAlterConfigs", () => {
       "INVALID_REQUEST",
     ],
   ])("refuses %s", async (_name, changes, error) => {
-    const topic = await scene.createTopic();
+    const topic = await testBed.createTopic();
     expect(await alter(topic, changes)).toBe(error);
     expect(await alter(topic, changes, TOPIC, 0)).toBe(error);
   });
 
   test("one wrong setting keeps back the others of its topic", async () => {
-    const topic = await scene.createTopic();
+    const topic = await testBed.createTopic();
     const changes = [
       { name: "retention.ms", value: "7" },
       { name: "segment.bytes", value: "x" },
@@ -133,13 +133,13 @@ describe("IncrementalAlterConfigs", () => {
   });
 
   test("refuses a topic that comes twice", async () => {
-    const name = await scene.createTopic();
+    const name = await testBed.createTopic();
     const resource = {
       type: TOPIC,
       name,
       configs: [{ name: "retention.ms", operation: SET, value: "1000" }],
     };
-    const { responses } = await scene.any.call(incrementalAlterConfigs, 1, {
+    const { responses } = await testBed.any.call(incrementalAlterConfigs, 1, {
       resources: [resource, resource],
       validateOnly: false,
     });
@@ -149,43 +149,43 @@ describe("IncrementalAlterConfigs", () => {
 
 describe("AlterConfigs", () => {
   test("replaces everything", async () => {
-    const topic = await scene.createTopic(1, { "retention.ms": "1000000", "segment.ms": "5000" });
+    const topic = await testBed.createTopic(1, { "retention.ms": "1000000", "segment.ms": "5000" });
     expect(await replace(topic, [{ name: "segment.ms", value: "6000" }])).toBe("NONE");
     await untilShown(topic, "segment.ms", "6000");
     expect(await shown(topic, "retention.ms")).toEqual([["retention.ms", "604800000", 5, 5]]);
   });
 
   test("changes nothing when it only validates", async () => {
-    const topic = await scene.createTopic();
+    const topic = await testBed.createTopic();
     expect(await replace(topic, [{ name: "segment.ms", value: "6000" }], true)).toBe("NONE");
     expect(await replace(topic, [{ name: "segment.ms", value: "x" }], true)).toBe("INVALID_CONFIG");
     expect(await shown(topic, "segment.ms")).toEqual([["segment.ms", "604800000", 5, 5]]);
   });
 
   test("refuses a setting without a value", async () => {
-    const topic = await scene.createTopic();
+    const topic = await testBed.createTopic();
     expect(await replace(topic, [{ name: "segment.ms", value: null }])).toBe("INVALID_REQUEST");
   });
 });
 
 describe("what is set counts", () => {
   test("max.message.bytes", async () => {
-    const topic = await scene.createTopic(1, { "max.message.bytes": "300" });
-    expect(await scene.produce(topic, batchOf(["x".repeat(300)]))).toMatchObject({
+    const topic = await testBed.createTopic(1, { "max.message.bytes": "300" });
+    expect(await testBed.produce(topic, batchOf(["x".repeat(300)]))).toMatchObject({
       error: "MESSAGE_TOO_LARGE",
     });
-    expect(await scene.produce(topic, batchOf(["x"]))).toMatchObject({ error: "NONE" });
+    expect(await testBed.produce(topic, batchOf(["x"]))).toMatchObject({ error: "NONE" });
     await alter(topic, [{ name: "max.message.bytes", operation: DELETE, value: null }]);
     await until("the limit is gone", async () => {
-      return (await scene.produce(topic, batchOf(["x".repeat(300)]))).error === "NONE";
+      return (await testBed.produce(topic, batchOf(["x".repeat(300)]))).error === "NONE";
     });
   });
 
   test("message.timestamp.type: the broker's time is every record's", async () => {
-    const topic = await scene.createTopic(1, { "message.timestamp.type": "LogAppendTime" });
-    const sent = await scene.produce(topic, batchOf(["a", "b"], { timestamps: [1000, 2000] }));
+    const topic = await testBed.createTopic(1, { "message.timestamp.type": "LogAppendTime" });
+    const sent = await testBed.produce(topic, batchOf(["a", "b"], { timestamps: [1000, 2000] }));
     expect(Number(sent.logAppendTimeMs)).toBeGreaterThan(Date.now() - 60_000);
-    const { records } = await scene.fetch(topic, 0n);
+    const { records } = await testBed.fetch(topic, 0n);
     // Bit 3 of the attributes says so, and the highest timestamp stands for all.
     expect(records.readInt16BE(21) & 0b1000).toBe(0b1000);
     expect(records.readBigInt64BE(35)).toBe(sent.logAppendTimeMs);
@@ -193,8 +193,8 @@ describe("what is set counts", () => {
   });
 
   test("without it the producer's time is kept, and the broker names none", async () => {
-    const topic = await scene.createTopic();
-    expect(await scene.produce(topic, batchOf(["a"], { timestamps: [1000] }))).toMatchObject({
+    const topic = await testBed.createTopic();
+    expect(await testBed.produce(topic, batchOf(["a"], { timestamps: [1000] }))).toMatchObject({
       error: "NONE",
       logAppendTimeMs: -1n,
     });
@@ -217,14 +217,14 @@ describe("what is set counts", () => {
     ],
     ["old, where it may be", {}, 60_000_000, "NONE"],
   ])("a record %s", async (_name, configs, ageMs, error) => {
-    const topic = await scene.createTopic(1, configs);
+    const topic = await testBed.createTopic(1, configs);
     const now = Date.now();
     const batch = batchOf(["a", "b"], { timestamps: [now - ageMs, now] });
-    expect(await scene.produce(topic, batch)).toMatchObject({ error });
+    expect(await testBed.produce(topic, batch)).toMatchObject({ error });
   });
 
   test("min.insync.replicas above the number of replicas", async () => {
-    const topic = await scene.createTopic(1, { "min.insync.replicas": "99" });
-    expect(await scene.produce(topic, batchOf(["a"]))).toMatchObject({ error: "NONE" });
+    const topic = await testBed.createTopic(1, { "min.insync.replicas": "99" });
+    expect(await testBed.produce(topic, batchOf(["a"]))).toMatchObject({ error: "NONE" });
   });
 });

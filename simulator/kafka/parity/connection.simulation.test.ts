@@ -2,15 +2,15 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fetch } from "#simulator/kafka/apis/01-fetch.ts";
 import { metadata } from "#simulator/kafka/apis/03-metadata.ts";
 import { apis } from "#simulator/kafka/apis/registry.ts";
-import { Scene } from "./test-bed.ts";
+import { TestBed } from "./test-bed.ts";
 import { apiVersions } from "./testing/versions.ts";
 import { requestHeader } from "./wire-connection.ts";
 
-let scene: Scene;
+let testBed: TestBed;
 beforeAll(async () => {
-  scene = await Scene.open();
+  testBed = await TestBed.open();
 });
-afterAll(() => scene[Symbol.asyncDispose]());
+afterAll(() => testBed[Symbol.asyncDispose]());
 
 const frame = (apiKey: number, version: number, isFlexible: boolean, body = Buffer.alloc(0)) => {
   const header = requestHeader(apiKey, version, 7, isFlexible);
@@ -18,7 +18,7 @@ const frame = (apiKey: number, version: number, isFlexible: boolean, body = Buff
 };
 
 test("every version that is served here is served there", async () => {
-  const { apiKeys } = await scene.any.call(apiVersions, 0, {});
+  const { apiKeys } = await testBed.any.call(apiVersions, 0, {});
   const theirs = new Map(apiKeys.map((one) => [one.apiKey, one]));
   const missing = [...apis.values()]
     .filter(({ key, versions }) => {
@@ -31,13 +31,13 @@ test("every version that is served here is served there", async () => {
 
 describe("ApiVersions", () => {
   test.each([0, 1, 2, 3, 4])("version %i", async (version) => {
-    const answer = await scene.any.call(apiVersions, version, named("kit", "1.0"));
+    const answer = await testBed.any.call(apiVersions, version, named("kit", "1.0"));
     expect(answer.errorCode).toBe(0);
     expect(answer.apiKeys.length).toBeGreaterThan(20);
   });
 
   test("a version that is not there yet is answered in version 0, with its own range alone", async () => {
-    const connection = await scene.connect();
+    const connection = await testBed.connect();
     connection.sendBytes(frame(apiVersions.key, 99, true, Buffer.from([1, 1, 0])));
     const answer = await connection.receive();
     expect(answer?.readInt16BE(4)).toBe(35);
@@ -53,7 +53,7 @@ describe("ApiVersions", () => {
     ["k i t", "1"],
     ["-kit", "1"],
   ])("client software %j of version %j is an invalid request", async (name, version) => {
-    const answer = await scene.any.call(apiVersions, 3, named(name, version));
+    const answer = await testBed.any.call(apiVersions, 3, named(name, version));
     expect(answer).toMatchObject({ errorCode: 42, apiKeys: [] });
   });
 });
@@ -69,15 +69,15 @@ describe("closes the connection", () => {
     ["a frame without a header", Buffer.from([0, 0, 0, 1, 0])],
     ["another protocol", Buffer.from("GET / HTTP/1.1\r\n\r\n")],
   ])("%s", async (_name, bytes) => {
-    const connection = await scene.connect();
+    const connection = await testBed.connect();
     connection.sendBytes(bytes);
     expect(await connection.receive()).toBeUndefined();
   });
 });
 
 test("requests of one connection are answered in the order they came", async () => {
-  const topic = await scene.createTopic();
-  const connection = await scene.connect(await scene.leaderId(topic));
+  const topic = await testBed.createTopic();
+  const connection = await testBed.connect(await testBed.leaderId(topic));
   const order: string[] = [];
   const waits = connection
     .call(fetch, 11, {
@@ -93,13 +93,13 @@ test("requests of one connection are answered in the order they came", async () 
 });
 
 test("bytes behind the end of a request are ignored", async () => {
-  const connection = await scene.connect();
+  const connection = await testBed.connect();
   connection.sendBytes(frame(3, 4, false, Buffer.from([0, 0, 0, 0, 1, 9, 9, 9])));
   expect((await connection.receive())?.readInt32BE(0)).toBe(7);
 });
 
 test("a tagged field that is not known is skipped", async () => {
-  const connection = await scene.connect();
+  const connection = await testBed.connect();
   // Metadata version 9: no topics, four booleans, then one field with tag 100 of three bytes.
   const body = Buffer.from([1, 0, 0, 0, 1, 100, 3, 7, 7, 7]);
   connection.sendBytes(frame(3, 9, true, body));

@@ -3,28 +3,28 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { produce } from "#simulator/kafka/apis/00-produce.ts";
 import { fetch } from "#simulator/kafka/apis/01-fetch.ts";
 import { batchOf, recordsOf } from "./testing/batches.ts";
-import { errorName, Scene } from "./test-bed.ts";
+import { errorName, TestBed } from "./test-bed.ts";
 import { deviates } from "./broker-under-test.ts";
 
-let scene: Scene;
+let testBed: TestBed;
 /** Batches of two, one and three records. */
 let topic: string;
 const batches = [batchOf(["a", "b"]), batchOf(["c"]), batchOf(["d", "e", "f"])];
 
 beforeAll(async () => {
-  scene = await Scene.open();
-  topic = await scene.createTopic(2);
-  for (const batch of batches) await scene.produce(topic, batch);
+  testBed = await TestBed.open();
+  topic = await testBed.createTopic(2);
+  for (const batch of batches) await testBed.produce(topic, batch);
 });
-afterAll(() => scene[Symbol.asyncDispose]());
+afterAll(() => testBed[Symbol.asyncDispose]());
 
 const valuesFrom = async (offset: bigint, options = {}): Promise<string[]> => {
-  const { records } = await scene.fetch(topic, offset, options);
+  const { records } = await testBed.fetch(topic, offset, options);
   return recordsOf(records).map(({ value }) => value);
 };
 
 test.each([4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16])("version %i reads", async (version) => {
-  const answer = await scene.fetch(topic, 0n, { version });
+  const answer = await testBed.fetch(topic, 0n, { version });
   expect(answer).toMatchObject({
     error: "NONE",
     highWatermark: 6n,
@@ -48,10 +48,10 @@ test("from inside a batch the whole batch comes", async () => {
 });
 
 test("at the end there is nothing, beyond it is out of range", async () => {
-  expect(await scene.fetch(topic, 6n)).toMatchObject({ error: "NONE", highWatermark: 6n });
+  expect(await testBed.fetch(topic, 6n)).toMatchObject({ error: "NONE", highWatermark: 6n });
   expect(await valuesFrom(6n)).toEqual([]);
-  expect(await scene.fetch(topic, 7n)).toMatchObject({ error: "OFFSET_OUT_OF_RANGE" });
-  expect(await scene.fetch(topic, -1n)).toMatchObject({ error: "OFFSET_OUT_OF_RANGE" });
+  expect(await testBed.fetch(topic, 7n)).toMatchObject({ error: "OFFSET_OUT_OF_RANGE" });
+  expect(await testBed.fetch(topic, -1n)).toMatchObject({ error: "OFFSET_OUT_OF_RANGE" });
 });
 
 test("the first batch comes even when it is above every limit", async () => {
@@ -71,48 +71,48 @@ test("a limit between two batches cuts behind the first one", async () => {
 describe("waits", () => {
   test("as long as it is told when there is nothing", async () => {
     const beforeMs = performance.now();
-    await scene.fetch(topic, 6n, { maxWaitMs: 300 });
+    await testBed.fetch(topic, 6n, { maxWaitMs: 300 });
     expect(performance.now() - beforeMs).toBeGreaterThanOrEqual(290);
   });
 
   test("not at all when there is enough", async () => {
     const beforeMs = performance.now();
-    await scene.fetch(topic, 0n, { maxWaitMs: 15_000, minBytes: 1 });
+    await testBed.fetch(topic, 0n, { maxWaitMs: 15_000, minBytes: 1 });
     expect(performance.now() - beforeMs).toBeLessThan(10_000);
   });
 
   test("not at all with minBytes 0", async () => {
     const beforeMs = performance.now();
-    await scene.fetch(topic, 6n, { maxWaitMs: 15_000, minBytes: 0 });
+    await testBed.fetch(topic, 6n, { maxWaitMs: 15_000, minBytes: 0 });
     expect(performance.now() - beforeMs).toBeLessThan(10_000);
   });
 
   test("not at all when the offset is wrong", async () => {
     const beforeMs = performance.now();
-    await scene.fetch(topic, 99n, { maxWaitMs: 15_000 });
+    await testBed.fetch(topic, 99n, { maxWaitMs: 15_000 });
     expect(performance.now() - beforeMs).toBeLessThan(10_000);
   });
 
   test("until a record comes", async () => {
-    const own = await scene.createTopic();
-    const connection = await scene.connect(await scene.leaderId(own));
+    const own = await testBed.createTopic();
+    const connection = await testBed.connect(await testBed.leaderId(own));
     const waiting = connection.call(fetch, 11, {
       replicaId: -1,
       maxWaitMs: 15_000,
       minBytes: 1,
       topics: [{ name: own, partitions: [{ index: 0, fetchOffset: 0n, bytesMax: 1000 }] }],
     });
-    await scene.produce(own, batchOf(["late"]));
+    await testBed.produce(own, batchOf(["late"]));
     const answer = await waiting;
     const records = answer.topics[0]?.partitions[0]?.records ?? Buffer.alloc(0);
     expect(recordsOf(records)).toMatchObject([{ offset: 0n, value: "late" }]);
   });
 
   test("until there are enough bytes", async () => {
-    const own = await scene.createTopic();
+    const own = await testBed.createTopic();
     const batch = batchOf(["x".repeat(100)]);
-    const waiting = scene.fetch(own, 0n, { maxWaitMs: 15_000, minBytes: batch.length + 1 });
-    const other = await scene.connect(await scene.leaderId(own));
+    const waiting = testBed.fetch(own, 0n, { maxWaitMs: 15_000, minBytes: batch.length + 1 });
+    const other = await testBed.connect(await testBed.leaderId(own));
     for (let sent = 0; sent < 2; sent += 1) {
       await other.call(produce, 9, {
         acks: -1,
@@ -126,7 +126,7 @@ describe("waits", () => {
 
 test.skipIf(deviates)("whoever asks for a session is given one", async () => {
   const { sessionId } = await (
-    await scene.leader(topic)
+    await testBed.leader(topic)
   ).call(fetch, 11, {
     replicaId: -1,
     maxWaitMs: 0,
@@ -140,15 +140,15 @@ test.skipIf(deviates)("whoever asks for a session is given one", async () => {
 
 describe("refuses", () => {
   test("a topic and a partition that do not exist", async () => {
-    expect(await scene.fetch(topic, 0n, { partition: 1 })).toMatchObject({ error: "NONE" });
-    const leader = await scene.leader(topic);
+    expect(await testBed.fetch(topic, 0n, { partition: 1 })).toMatchObject({ error: "NONE" });
+    const leader = await testBed.leader(topic);
     const { topics } = await leader.call(fetch, 11, {
       replicaId: -1,
       maxWaitMs: 0,
       minBytes: 1,
       topics: [
         { name: topic, partitions: [{ index: 9, fetchOffset: 0n, bytesMax: 1000 }] },
-        { name: scene.topicName(), partitions: [{ index: 0, fetchOffset: 0n, bytesMax: 1000 }] },
+        { name: testBed.topicName(), partitions: [{ index: 0, fetchOffset: 0n, bytesMax: 1000 }] },
       ],
     });
     expect(topics.flatMap(({ partitions }) => partitions).map((one) => errorName(one))).toEqual([
@@ -158,14 +158,14 @@ describe("refuses", () => {
   });
 
   test("a topic id that does not exist, and an unknown partition of one that does", async () => {
-    const leader = await scene.leader(topic);
+    const leader = await testBed.leader(topic);
     const { topics } = await leader.call(fetch, 13, {
       maxWaitMs: 0,
       minBytes: 1,
       topics: [
         { id: randomUUID(), partitions: [{ index: 0, fetchOffset: 0n, bytesMax: 1000 }] },
         {
-          id: await scene.topicId(topic),
+          id: await testBed.topicId(topic),
           partitions: [{ index: 9, fetchOffset: 0n, bytesMax: 1000 }],
         },
       ],
@@ -178,14 +178,14 @@ describe("refuses", () => {
   });
 
   test("a leader epoch that is not there yet", async () => {
-    expect(await scene.fetch(topic, 0n, { leaderEpoch: 0 })).toMatchObject({ error: "NONE" });
-    expect(await scene.fetch(topic, 0n, { leaderEpoch: 9 })).toMatchObject({
+    expect(await testBed.fetch(topic, 0n, { leaderEpoch: 0 })).toMatchObject({ error: "NONE" });
+    expect(await testBed.fetch(topic, 0n, { leaderEpoch: 9 })).toMatchObject({
       error: "UNKNOWN_LEADER_EPOCH",
     });
   });
 
   test("a session that does not exist, and an epoch of none", async () => {
-    const leader = await scene.leader(topic);
+    const leader = await testBed.leader(topic);
     const ask = (sessionId: number, sessionEpoch: number) =>
       leader.call(fetch, 11, {
         replicaId: -1,
@@ -201,15 +201,15 @@ describe("refuses", () => {
   });
 
   test("to read where another node leads", async (context) => {
-    const leaderId = await scene.leaderId(topic);
-    const other = await scene.otherNode(leaderId, context);
+    const leaderId = await testBed.leaderId(topic);
+    const other = await testBed.otherNode(leaderId, context);
     const { topics } = await other.call(fetch, 16, {
       maxWaitMs: 0,
       minBytes: 1,
       replicaId: -1,
       topics: [
         {
-          id: await scene.topicId(topic),
+          id: await testBed.topicId(topic),
           partitions: [{ index: 0, fetchOffset: 0n, bytesMax: 1000 }],
         },
       ],

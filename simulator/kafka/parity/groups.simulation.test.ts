@@ -5,19 +5,19 @@ import { heartbeat } from "#simulator/kafka/apis/12-heartbeat.ts";
 import { leaveGroup } from "#simulator/kafka/apis/13-leave-group.ts";
 import { syncGroup } from "#simulator/kafka/apis/14-sync-group.ts";
 import { describeGroup, metadataOf, stableMember, WireMember } from "./wire-member.ts";
-import { errorName, Scene, until } from "./test-bed.ts";
+import { errorName, TestBed, until } from "./test-bed.ts";
 
-let scene: Scene;
+let testBed: TestBed;
 beforeAll(async () => {
-  scene = await Scene.open();
+  testBed = await TestBed.open();
 });
-afterAll(() => scene[Symbol.asyncDispose]());
+afterAll(() => testBed[Symbol.asyncDispose]());
 
 /** A stable group of two; the second member joined while the first was there. */
 async function pair(options = {}) {
-  const group = scene.group();
-  const first = await stableMember(scene, group, options);
-  const second = await WireMember.open(scene, group, options);
+  const group = testBed.group();
+  const first = await stableMember(testBed, group, options);
+  const second = await WireMember.open(testBed, group, options);
   const joining = second.join();
   await until("the first is told", async () => (await first.beat()) === "REBALANCE_IN_PROGRESS");
   const [rejoined, joined] = await Promise.all([first.join(), joining]);
@@ -26,37 +26,40 @@ async function pair(options = {}) {
 
 describe("FindCoordinator", () => {
   test.each([0, 1, 2, 3])("version %i", async (version) => {
-    const key = scene.group();
-    await scene.coordinatorId(key);
-    const answer = await scene.any.call(findCoordinator, version, { key, keyType: 0 });
+    const key = testBed.group();
+    await testBed.coordinatorId(key);
+    const answer = await testBed.any.call(findCoordinator, version, { key, keyType: 0 });
     expect(answer.errorCode).toBe(0);
-    expect(answer.nodeId).toBe(await scene.coordinatorId(key));
+    expect(answer.nodeId).toBe(await testBed.coordinatorId(key));
     expect(answer.port).toBeGreaterThan(0);
   });
 
   test("of several groups", async () => {
-    const keys = [scene.group(), scene.group()];
-    await scene.coordinatorId(keys[0] ?? "");
-    const { coordinators } = await scene.any.call(findCoordinator, 4, { keyType: 0, keys });
+    const keys = [testBed.group(), testBed.group()];
+    await testBed.coordinatorId(keys[0] ?? "");
+    const { coordinators } = await testBed.any.call(findCoordinator, 4, { keyType: 0, keys });
     expect(coordinators.map((one) => [one.key, one.errorCode])).toEqual(
       keys.map((key) => [key, 0]),
     );
   });
 
   test("of an empty group id, which old clients commit for", async () => {
-    const answer = await scene.any.call(findCoordinator, 3, { key: "", keyType: 0 });
+    const answer = await testBed.any.call(findCoordinator, 3, { key: "", keyType: 0 });
     expect(errorName(answer)).toBe("NONE");
   });
 
   test("of an unknown type", async () => {
-    const { coordinators } = await scene.any.call(findCoordinator, 4, { keyType: 9, keys: ["x"] });
+    const { coordinators } = await testBed.any.call(findCoordinator, 4, {
+      keyType: 9,
+      keys: ["x"],
+    });
     expect(coordinators.map((one) => errorName(one))).toEqual(["INVALID_REQUEST"]);
   });
 });
 
 describe("JoinGroup", () => {
   test("gives an id first, then the generation", async () => {
-    const member = await WireMember.open(scene, scene.group());
+    const member = await WireMember.open(testBed, testBed.group());
     const first = await member.tryJoin();
     expect(first).toMatchObject({
       error: "MEMBER_ID_REQUIRED",
@@ -80,7 +83,7 @@ describe("JoinGroup", () => {
   });
 
   test.each([2, 3])("version %i needs no second request", async (version) => {
-    const member = await WireMember.open(scene, scene.group());
+    const member = await WireMember.open(testBed, testBed.group());
     expect(await member.tryJoin(version)).toMatchObject({
       error: "NONE",
       generationId: 1,
@@ -90,7 +93,7 @@ describe("JoinGroup", () => {
   });
 
   test.each([4, 5, 6, 7, 8, 9])("version %i", async (version) => {
-    const member = await WireMember.open(scene, scene.group());
+    const member = await WireMember.open(testBed, testBed.group());
     expect(await member.join(version)).toMatchObject({ error: "NONE", generationId: 1 });
   });
 
@@ -104,9 +107,9 @@ describe("JoinGroup", () => {
   });
 
   test("chooses the strategy that all can do and most put first", async () => {
-    const group = scene.group();
-    const first = await stableMember(scene, group, { protocols: ["range", "sticky"] });
-    const second = await WireMember.open(scene, group, { protocols: ["roundrobin", "sticky"] });
+    const group = testBed.group();
+    const first = await stableMember(testBed, group, { protocols: ["range", "sticky"] });
+    const second = await WireMember.open(testBed, group, { protocols: ["roundrobin", "sticky"] });
     const joining = second.join();
     await until("told", async () => (await first.beat()) === "REBALANCE_IN_PROGRESS");
     expect(await first.join()).toMatchObject({ protocolName: "sticky" });
@@ -114,38 +117,38 @@ describe("JoinGroup", () => {
   });
 
   test("refuses a strategy that the others do not know, and another type", async () => {
-    const group = scene.group();
-    await stableMember(scene, group);
-    const other = await WireMember.open(scene, group, { protocols: ["sticky"] });
+    const group = testBed.group();
+    await stableMember(testBed, group);
+    const other = await WireMember.open(testBed, group, { protocols: ["sticky"] });
     expect(await other.tryJoin()).toMatchObject({ error: "INCONSISTENT_GROUP_PROTOCOL" });
-    const worker = await WireMember.open(scene, group, { protocolType: "connect" });
+    const worker = await WireMember.open(testBed, group, { protocolType: "connect" });
     expect(await worker.tryJoin()).toMatchObject({ error: "INCONSISTENT_GROUP_PROTOCOL" });
   });
 
   test("refuses no strategy and no type", async () => {
-    const group = scene.group();
-    const none = await WireMember.open(scene, group, { protocols: [] });
+    const group = testBed.group();
+    const none = await WireMember.open(testBed, group, { protocols: [] });
     expect(await none.tryJoin()).toMatchObject({ error: "INCONSISTENT_GROUP_PROTOCOL" });
-    const untyped = await WireMember.open(scene, group, { protocolType: "" });
+    const untyped = await WireMember.open(testBed, group, { protocolType: "" });
     expect(await untyped.tryJoin()).toMatchObject({ error: "INCONSISTENT_GROUP_PROTOCOL" });
   });
 
   test.each([0, -1, 3_600_000_000 / 1800])("a session of %i ms", async (sessionTimeoutMs) => {
-    const member = await WireMember.open(scene, scene.group(), { sessionTimeoutMs });
+    const member = await WireMember.open(testBed, testBed.group(), { sessionTimeoutMs });
     expect(await member.tryJoin()).toMatchObject({ error: "INVALID_SESSION_TIMEOUT" });
   });
 
   test("with an id that was never given", async () => {
-    const unused = await WireMember.open(scene, scene.group());
+    const unused = await WireMember.open(testBed, testBed.group());
     expect(await unused.tryJoin(9, "nobody")).toMatchObject({ error: "UNKNOWN_MEMBER_ID" });
-    const group = scene.group();
-    await stableMember(scene, group);
-    const other = await WireMember.open(scene, group);
+    const group = testBed.group();
+    await stableMember(testBed, group);
+    const other = await WireMember.open(testBed, group);
     expect(await other.tryJoin(9, "nobody")).toMatchObject({ error: "UNKNOWN_MEMBER_ID" });
   });
 
   test("of an empty group id", async () => {
-    const answer = await scene.any.call(joinGroup, 9, {
+    const answer = await testBed.any.call(joinGroup, 9, {
       groupId: "",
       sessionTimeoutMs: 30_000,
       rebalanceTimeoutMs: 30_000,
@@ -165,7 +168,7 @@ describe("JoinGroup", () => {
   });
 
   test("of the leader begins a new generation", async () => {
-    const member = await stableMember(scene, scene.group());
+    const member = await stableMember(testBed, testBed.group());
     expect(await member.join()).toMatchObject({ error: "NONE", generationId: 2 });
   });
 
@@ -173,7 +176,7 @@ describe("JoinGroup", () => {
     const { group, first, second } = await pair();
     await first.sync({ [first.memberId]: "a", [second.memberId]: "b" });
     await second.sync();
-    const changed = await WireMember.open(scene, group, { protocols: ["range", "sticky"] });
+    const changed = await WireMember.open(testBed, group, { protocols: ["range", "sticky"] });
     changed.memberId = second.memberId;
     const joining = changed.join();
     await until("told", async () => (await first.beat()) === "REBALANCE_IN_PROGRESS");
@@ -182,9 +185,9 @@ describe("JoinGroup", () => {
   });
 
   test("at another node than the coordinator", async (context) => {
-    const group = scene.group();
-    const coordinator = await scene.coordinatorId(group);
-    const other = await scene.otherNode(coordinator, context);
+    const group = testBed.group();
+    const coordinator = await testBed.coordinatorId(group);
+    const other = await testBed.otherNode(coordinator, context);
     const answer = await other.call(joinGroup, 9, {
       groupId: group,
       sessionTimeoutMs: 30_000,
@@ -214,7 +217,7 @@ describe("SyncGroup", () => {
   });
 
   test.each([0, 1, 2, 3, 4, 5])("version %i", async (version) => {
-    const member = await WireMember.open(scene, scene.group());
+    const member = await WireMember.open(testBed, testBed.group());
     await member.join();
     const synced = await member.sync({ [member.memberId]: "x" }, { version });
     expect(synced).toMatchObject({ error: "NONE", assignment: "x" });
@@ -227,7 +230,7 @@ describe("SyncGroup", () => {
   });
 
   test("of another generation, member or strategy", async () => {
-    const member = await WireMember.open(scene, scene.group());
+    const member = await WireMember.open(testBed, testBed.group());
     await member.join();
     const { generation } = member;
     expect((await member.sync({}, { generation: generation + 1 })).error).toBe(
@@ -243,16 +246,16 @@ describe("SyncGroup", () => {
   test("ends with an error when somebody else joins meanwhile", async () => {
     const { group, second } = await pair();
     const waiting = second.sync();
-    const third = await WireMember.open(scene, group);
+    const third = await WireMember.open(testBed, group);
     const joining = third.join();
     expect((await waiting).error).toBe("REBALANCE_IN_PROGRESS");
     void joining.catch(() => undefined);
   });
 
   test("of a group that nobody has joined", async () => {
-    const group = scene.group();
+    const group = testBed.group();
     const answer = await (
-      await scene.coordinator(group)
+      await testBed.coordinator(group)
     ).call(syncGroup, 5, {
       groupId: group,
       generationId: 1,
@@ -267,23 +270,23 @@ describe("SyncGroup", () => {
 
 describe("Heartbeat", () => {
   test.each([0, 1, 2, 3, 4])("version %i", async (version) => {
-    const member = await stableMember(scene, scene.group());
+    const member = await stableMember(testBed, testBed.group());
     expect(await member.beat({ version })).toBe("NONE");
   });
 
   test("while the leader has not assigned yet", async () => {
-    const member = await WireMember.open(scene, scene.group());
+    const member = await WireMember.open(testBed, testBed.group());
     await member.join();
     expect(await member.beat()).toBe("NONE");
   });
 
   test("of another generation or member, of a group that does not exist", async () => {
-    const member = await stableMember(scene, scene.group());
+    const member = await stableMember(testBed, testBed.group());
     expect(await member.beat({ generation: 0 })).toBe("ILLEGAL_GENERATION");
     expect(await member.beat({ memberId: "nobody" })).toBe("UNKNOWN_MEMBER_ID");
-    const group = scene.group();
+    const group = testBed.group();
     const answer = await (
-      await scene.coordinator(group)
+      await testBed.coordinator(group)
     ).call(heartbeat, 4, {
       groupId: group,
       generationId: 1,
@@ -293,9 +296,9 @@ describe("Heartbeat", () => {
   });
 
   test("tells of a rebalance that has begun", async () => {
-    const group = scene.group();
-    const first = await stableMember(scene, group);
-    const second = await WireMember.open(scene, group);
+    const group = testBed.group();
+    const first = await stableMember(testBed, group);
+    const second = await WireMember.open(testBed, group);
     const joining = second.join();
     await until("told", async () => (await first.beat()) === "REBALANCE_IN_PROGRESS");
     expect(await first.leave()).toBe("NONE");
@@ -303,22 +306,22 @@ describe("Heartbeat", () => {
   });
 
   test("that stays away ends the session, and the others go on", async () => {
-    const { sessionTimeoutMsMin } = scene.subject;
-    const group = scene.group();
-    const gone = await stableMember(scene, group, { sessionTimeoutMs: sessionTimeoutMsMin });
+    const { sessionTimeoutMsMin } = testBed.broker;
+    const group = testBed.group();
+    const gone = await stableMember(testBed, group, { sessionTimeoutMs: sessionTimeoutMsMin });
     await until(
       "it is out",
-      async () => (await describeGroup(scene, group))?.groupState === "Empty",
+      async () => (await describeGroup(testBed, group))?.groupState === "Empty",
     );
     expect(await gone.beat()).toBe("UNKNOWN_MEMBER_ID");
-    const next = await WireMember.open(scene, group);
+    const next = await WireMember.open(testBed, group);
     expect(await next.join()).toMatchObject({ error: "NONE", leader: next.memberId });
   });
 });
 
 describe("LeaveGroup", () => {
   test.each([0, 1, 2])("version %i", async (version) => {
-    const member = await stableMember(scene, scene.group());
+    const member = await stableMember(testBed, testBed.group());
     const { group: groupId, memberId } = member;
     const answer = await member.connection.call(leaveGroup, version, { groupId, memberId });
     expect(errorName(answer)).toBe("NONE");
@@ -340,9 +343,9 @@ describe("LeaveGroup", () => {
   });
 
   test("of a group that does not exist", async () => {
-    const group = scene.group();
+    const group = testBed.group();
     const answer = await (
-      await scene.coordinator(group)
+      await testBed.coordinator(group)
     ).call(leaveGroup, 5, {
       groupId: group,
       members: [{ memberId: "nobody", groupInstanceId: null }],
@@ -352,14 +355,14 @@ describe("LeaveGroup", () => {
   });
 
   test("of the last one leaves an empty group with its next generation", async () => {
-    const member = await stableMember(scene, scene.group());
+    const member = await stableMember(testBed, testBed.group());
     await member.leave();
-    expect(await describeGroup(scene, member.group)).toMatchObject({
+    expect(await describeGroup(testBed, member.group)).toMatchObject({
       groupState: "Empty",
       members: [],
     });
     expect(await member.beat()).toBe("UNKNOWN_MEMBER_ID");
-    const next = await WireMember.open(scene, member.group);
+    const next = await WireMember.open(testBed, member.group);
     expect(await next.join()).toMatchObject({ error: "NONE", generationId: 3 });
   });
 

@@ -1,21 +1,21 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { initProducerId } from "#simulator/kafka/apis/22-init-producer-id.ts";
 import { batchOf } from "./testing/batches.ts";
-import { errorName, Scene, until } from "./test-bed.ts";
+import { errorName, TestBed, until } from "./test-bed.ts";
 
-let scene: Scene;
+let testBed: TestBed;
 beforeAll(async () => {
-  scene = await Scene.open();
+  testBed = await TestBed.open();
 });
-afterAll(() => scene[Symbol.asyncDispose]());
+afterAll(() => testBed[Symbol.asyncDispose]());
 
 async function newProducer(version = 4): Promise<bigint> {
   const request = { transactionalId: null, transactionTimeoutMs: 60_000 };
-  let answer = await scene.any.call(initProducerId, version, request);
+  let answer = await testBed.any.call(initProducerId, version, request);
   // A broker that has just started has no block of ids yet.
   await until("an id is given", async () => {
     if (errorName(answer) !== "COORDINATOR_LOAD_IN_PROGRESS") return true;
-    answer = await scene.any.call(initProducerId, version, request);
+    answer = await testBed.any.call(initProducerId, version, request);
     return false;
   });
   expect(answer).toMatchObject({ errorCode: 0, producerEpoch: 0 });
@@ -24,11 +24,11 @@ async function newProducer(version = 4): Promise<bigint> {
 
 /** A writer of batches with sequence numbers, one record each unless told otherwise. */
 async function writer() {
-  const topic = await scene.createTopic();
+  const topic = await testBed.createTopic();
   const id = await newProducer();
   const send = (sequence: number, { epoch = 0, records = 1, producer = id } = {}) => {
     const values = Array.from({ length: records }, (_, index) => `${sequence + index}`);
-    return scene.produce(topic, batchOf(values, { producer: { id: producer, epoch, sequence } }));
+    return testBed.produce(topic, batchOf(values, { producer: { id: producer, epoch, sequence } }));
   };
   return { topic, id, send };
 }
@@ -52,7 +52,7 @@ test("a batch that comes again is answered as the first time and not appended", 
   await send(2);
   expect(await send(0, { records: 2 })).toMatchObject({ error: "NONE", baseOffset: 0n });
   expect(await send(2)).toMatchObject({ error: "NONE", baseOffset: 2n });
-  expect((await scene.fetch(topic, 0n)).highWatermark).toBe(3n);
+  expect((await testBed.fetch(topic, 0n)).highWatermark).toBe(3n);
 });
 
 test("five batches back are remembered, a sixth is not", async () => {
@@ -112,7 +112,7 @@ test("producers do not disturb each other", async () => {
 test("a producer whose records were all deleted goes on", async () => {
   const { send, topic } = await writer();
   await send(0);
-  await scene.deleteAllRecords(topic);
+  await testBed.deleteAllRecords(topic);
   expect(await send(1)).toMatchObject({ error: "NONE", baseOffset: 1n });
 });
 

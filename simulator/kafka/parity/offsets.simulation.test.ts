@@ -2,34 +2,34 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { listOffsets } from "#simulator/kafka/apis/02-list-offsets.ts";
 import { offsetForLeaderEpoch } from "#simulator/kafka/apis/23-offset-for-leader-epoch.ts";
 import { batchOf } from "./testing/batches.ts";
-import { errorName, Scene } from "./test-bed.ts";
+import { errorName, TestBed } from "./test-bed.ts";
 
 const LATEST = -1n;
 const EARLIEST = -2n;
 const MAX_TIMESTAMP = -3n;
 const EARLIEST_LOCAL = -4n;
 
-let scene: Scene;
+let testBed: TestBed;
 /** Offsets 0 to 4 with the times 1000, 3000, 2000, 5000, 4000 in two batches. */
 let topic: string;
 
 beforeAll(async () => {
-  scene = await Scene.open();
-  topic = await scene.createTopic(2);
-  await scene.produce(topic, batchOf(["a", "b", "c"], { timestamps: [1000, 3000, 2000] }));
-  await scene.produce(
+  testBed = await TestBed.open();
+  topic = await testBed.createTopic(2);
+  await testBed.produce(topic, batchOf(["a", "b", "c"], { timestamps: [1000, 3000, 2000] }));
+  await testBed.produce(
     topic,
     batchOf(["d", "e"], { timestamps: [5000, 4000], compression: "gzip" }),
   );
 });
-afterAll(() => scene[Symbol.asyncDispose]());
+afterAll(() => testBed[Symbol.asyncDispose]());
 
 async function list(
   timestamp: bigint,
   { version = 8, partition = 0, name = topic, epoch = -1 } = {},
 ) {
   const { topics } = await (
-    await scene.leader(topic, 0)
+    await testBed.leader(topic, 0)
   ).call(listOffsets, version, {
     replicaId: -1,
     topics: [{ name, partitions: [{ index: partition, currentLeaderEpoch: epoch, timestamp }] }],
@@ -82,10 +82,10 @@ describe("ListOffsets", () => {
   });
 
   test("of an empty log", async () => {
-    const empty = await scene.createTopic();
+    const empty = await testBed.createTopic();
     const ask = async (timestamp: bigint) => {
       const { topics } = await (
-        await scene.leader(empty)
+        await testBed.leader(empty)
       ).call(listOffsets, 8, {
         replicaId: -1,
         topics: [{ name: empty, partitions: [{ index: 0, timestamp }] }],
@@ -99,11 +99,11 @@ describe("ListOffsets", () => {
   });
 
   test("after DeleteRecords", async () => {
-    const own = await scene.createTopic();
-    await scene.produce(own, batchOf(["a", "b"], { timestamps: [1000, 2000] }));
-    await scene.deleteAllRecords(own);
+    const own = await testBed.createTopic();
+    await testBed.produce(own, batchOf(["a", "b"], { timestamps: [1000, 2000] }));
+    await testBed.deleteAllRecords(own);
     const { topics } = await (
-      await scene.leader(own)
+      await testBed.leader(own)
     ).call(listOffsets, 8, {
       replicaId: -1,
       topics: [{ name: own, partitions: [{ index: 0, timestamp: EARLIEST }] }],
@@ -114,7 +114,7 @@ describe("ListOffsets", () => {
   test("of what does not exist", async () => {
     const error = "UNKNOWN_TOPIC_OR_PARTITION";
     expect(await list(LATEST, { partition: 9 })).toMatchObject({ error, offset: -1n });
-    expect(await list(LATEST, { name: scene.topicName() })).toMatchObject({ error });
+    expect(await list(LATEST, { name: testBed.topicName() })).toMatchObject({ error });
   });
 
   test("with a leader epoch that is not there yet", async () => {
@@ -124,7 +124,7 @@ describe("ListOffsets", () => {
 
   test("of the same partition twice in one request", async () => {
     const { topics } = await (
-      await scene.leader(topic)
+      await testBed.leader(topic)
     ).call(listOffsets, 6, {
       replicaId: -1,
       topics: [
@@ -155,7 +155,7 @@ const endOf = async (
   { index = 0, currentLeaderEpoch = -1, version = 4 } = {},
 ) => {
   const { topics } = await (
-    await scene.leader(topic, 0)
+    await testBed.leader(topic, 0)
   ).call(offsetForLeaderEpoch, version, {
     replicaId: -1,
     topics: [{ name: topic, partitions: [{ index, currentLeaderEpoch, leaderEpoch }] }],

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { produce } from "#simulator/kafka/apis/00-produce.ts";
 import { listOffsets } from "#simulator/kafka/apis/02-list-offsets.ts";
 import { batchOf, recordsOf, sealed, setAttributes } from "./testing/batches.ts";
-import { errorName, Scene } from "./test-bed.ts";
+import { errorName, TestBed } from "./test-bed.ts";
 import { deviates } from "./broker-under-test.ts";
 
 const TIMEOUT_MS = 10_000;
@@ -11,21 +11,21 @@ const RECORD_COUNT = 57;
 const LAST_OFFSET_DELTA = 23;
 const MAGIC = 16;
 
-let scene: Scene;
+let testBed: TestBed;
 beforeAll(async () => {
-  scene = await Scene.open();
+  testBed = await TestBed.open();
 });
-afterAll(() => scene[Symbol.asyncDispose]());
+afterAll(() => testBed[Symbol.asyncDispose]());
 
 test.each([3, 4, 5, 6, 7, 8, 9, 10, 11])("version %i appends", async (version) => {
-  const topic = await scene.createTopic();
-  expect(await scene.produce(topic, batchOf(["a", "b"]), { version })).toMatchObject({
+  const topic = await testBed.createTopic();
+  expect(await testBed.produce(topic, batchOf(["a", "b"]), { version })).toMatchObject({
     error: "NONE",
     baseOffset: 0n,
     logAppendTimeMs: -1n,
     logStartOffset: version >= 5 ? 0n : -1n,
   });
-  expect(await scene.produce(topic, batchOf(["c"]), { version, acks: 1 })).toMatchObject({
+  expect(await testBed.produce(topic, batchOf(["c"]), { version, acks: 1 })).toMatchObject({
     error: "NONE",
     baseOffset: 2n,
   });
@@ -34,11 +34,11 @@ test.each([3, 4, 5, 6, 7, 8, 9, 10, 11])("version %i appends", async (version) =
 test.each(["none", "gzip", "snappy", "lz4", "zstd"] as const)(
   "%s is stored as it was sent",
   async (compression) => {
-    const topic = await scene.createTopic();
+    const topic = await testBed.createTopic();
     const values = ["first ".repeat(50), "second ".repeat(50)];
     const batch = batchOf(values, { compression });
-    expect(await scene.produce(topic, batch)).toMatchObject({ error: "NONE" });
-    const { records } = await scene.fetch(topic, 0n);
+    expect(await testBed.produce(topic, batch)).toMatchObject({ error: "NONE" });
+    const { records } = await testBed.fetch(topic, 0n);
     // All but the leader epoch, which the broker writes.
     expect(records.subarray(16)).toEqual(batch.subarray(16));
     expect(recordsOf(records).map(({ value }) => value)).toEqual(values);
@@ -46,8 +46,8 @@ test.each(["none", "gzip", "snappy", "lz4", "zstd"] as const)(
 );
 
 test("acks=0 has no answer and is applied", async () => {
-  const topic = await scene.createTopic();
-  const connection = await scene.connect(await scene.leaderId(topic));
+  const topic = await testBed.createTopic();
+  const connection = await testBed.connect(await testBed.leaderId(topic));
   const partitions = [{ index: 0, records: batchOf(["a"]) }];
   const request = { acks: 0, timeoutMs: TIMEOUT_MS, topics: [{ name: topic, partitions }] };
   connection.send(produce, 9, request);
@@ -57,11 +57,11 @@ test("acks=0 has no answer and is applied", async () => {
 });
 
 test("acks=0 that fails closes the connection", async () => {
-  const connection = await scene.connect();
+  const connection = await testBed.connect();
   connection.send(produce, 9, {
     acks: 0,
     timeoutMs: TIMEOUT_MS,
-    topics: [{ name: scene.topicName(), partitions: [{ index: 0, records: batchOf(["a"]) }] }],
+    topics: [{ name: testBed.topicName(), partitions: [{ index: 0, records: batchOf(["a"]) }] }],
   });
   expect(await connection.receive()).toBeUndefined();
 });
@@ -71,23 +71,23 @@ describe("refuses", () => {
     ["2", 2],
     ["-2", -2],
   ])("acks %s", async (_name, acks) => {
-    const topic = await scene.createTopic();
-    expect(await scene.produce(topic, batchOf(["a"]), { acks })).toMatchObject({
+    const topic = await testBed.createTopic();
+    expect(await testBed.produce(topic, batchOf(["a"]), { acks })).toMatchObject({
       error: "INVALID_REQUIRED_ACKS",
       baseOffset: -1n,
     });
   });
 
   test("a topic and a partition that do not exist", async () => {
-    const topic = await scene.createTopic();
+    const topic = await testBed.createTopic();
     const { topics } = await (
-      await scene.leader(topic)
+      await testBed.leader(topic)
     ).call(produce, 9, {
       acks: -1,
       timeoutMs: TIMEOUT_MS,
       topics: [
         { name: topic, partitions: [{ index: 7, records: batchOf(["a"]) }] },
-        { name: scene.topicName(), partitions: [{ index: 0, records: batchOf(["a"]) }] },
+        { name: testBed.topicName(), partitions: [{ index: 0, records: batchOf(["a"]) }] },
       ],
     });
     const errors = topics.flatMap(({ partitions }) => partitions.map((one) => errorName(one)));
@@ -95,9 +95,9 @@ describe("refuses", () => {
   });
 
   test("one partition, and takes the other", async () => {
-    const topic = await scene.createTopic();
+    const topic = await testBed.createTopic();
     const { topics } = await (
-      await scene.leader(topic)
+      await testBed.leader(topic)
     ).call(produce, 9, {
       acks: -1,
       timeoutMs: TIMEOUT_MS,
@@ -138,40 +138,40 @@ describe("refuses", () => {
       () => batchOf(["a"], { timestamps: [Date.now() + 7_200_000] }),
     ],
   ])("%s as %s", async (_name, error, bytes) => {
-    const topic = await scene.createTopic();
-    expect(await scene.produce(topic, bytes())).toMatchObject({ error, baseOffset: -1n });
-    expect(await scene.fetch(topic, 0n)).toMatchObject({ highWatermark: 0n });
+    const topic = await testBed.createTopic();
+    expect(await testBed.produce(topic, bytes())).toMatchObject({ error, baseOffset: -1n });
+    expect(await testBed.fetch(topic, 0n)).toMatchObject({ highWatermark: 0n });
   });
 
   test.skipIf(deviates)("a gzip batch that is none", async () => {
-    const topic = await scene.createTopic();
-    expect(await scene.produce(topic, setAttributes(batchOf(["a"]), 0b001))).toMatchObject({
+    const topic = await testBed.createTopic();
+    expect(await testBed.produce(topic, setAttributes(batchOf(["a"]), 0b001))).toMatchObject({
       error: "UNKNOWN_SERVER_ERROR",
     });
   });
 
   test("what is larger than max.message.bytes", async () => {
-    const topic = await scene.createTopic(1, { "max.message.bytes": "1000" });
+    const topic = await testBed.createTopic(1, { "max.message.bytes": "1000" });
     const fits = batchOf(["x".repeat(900)]);
     expect(fits.length).toBeLessThanOrEqual(1000);
-    expect(await scene.produce(topic, fits)).toMatchObject({ error: "NONE" });
-    expect(await scene.produce(topic, batchOf(["x".repeat(1000)]))).toMatchObject({
+    expect(await testBed.produce(topic, fits)).toMatchObject({ error: "NONE" });
+    expect(await testBed.produce(topic, batchOf(["x".repeat(1000)]))).toMatchObject({
       error: "MESSAGE_TOO_LARGE",
     });
   });
 
   test("zstd before version 7", async () => {
-    const topic = await scene.createTopic();
+    const topic = await testBed.createTopic();
     const batch = batchOf(["a"], { compression: "zstd" });
-    expect(await scene.produce(topic, batch, { version: 6 })).toMatchObject({
+    expect(await testBed.produce(topic, batch, { version: 6 })).toMatchObject({
       error: "UNSUPPORTED_COMPRESSION_TYPE",
     });
   });
 
   test("to write where another node leads", async (context) => {
-    const topic = await scene.createTopic();
-    const leader = await scene.leaderId(topic);
-    const other = await scene.otherNode(leader, context);
+    const topic = await testBed.createTopic();
+    const leader = await testBed.leaderId(topic);
+    const other = await testBed.otherNode(leader, context);
     const { topics } = await other.call(produce, 10, {
       acks: -1,
       timeoutMs: TIMEOUT_MS,
@@ -184,18 +184,18 @@ describe("refuses", () => {
 });
 
 test("a batch without a timestamp, and one that is old, are taken", async () => {
-  const topic = await scene.createTopic();
+  const topic = await testBed.createTopic();
   const batch = batchOf(["a", "b"], { timestamps: [-1, 1] });
-  expect(await scene.produce(topic, batch)).toMatchObject({ error: "NONE" });
+  expect(await testBed.produce(topic, batch)).toMatchObject({ error: "NONE" });
 });
 
 test("with LogAppendTime the broker writes the time", async () => {
-  const topic = await scene.createTopic(1, { "message.timestamp.type": "LogAppendTime" });
+  const topic = await testBed.createTopic(1, { "message.timestamp.type": "LogAppendTime" });
   const beforeMs = Date.now();
-  const answer = await scene.produce(topic, batchOf(["a", "b"], { timestamps: [1, 2] }));
+  const answer = await testBed.produce(topic, batchOf(["a", "b"], { timestamps: [1, 2] }));
   expect(answer.error).toBe("NONE");
   expect(Number(answer.logAppendTimeMs)).toBeGreaterThanOrEqual(beforeMs);
-  const { records } = await scene.fetch(topic, 0n);
+  const { records } = await testBed.fetch(topic, 0n);
   // Attribute bit 3, and the time as the highest of the batch.
   expect(records.readInt16BE(21) & 0b1000).toBe(0b1000);
   expect(records.readBigInt64BE(35)).toBe(answer.logAppendTimeMs);
@@ -204,19 +204,19 @@ test("with LogAppendTime the broker writes the time", async () => {
 test.skipIf(deviates)(
   "with compression.type of its own the topic's records are stored in that codec",
   async () => {
-    const topic = await scene.createTopic(1, { "compression.type": "gzip" });
-    await scene.produce(topic, batchOf(["a", "b"]));
-    const { records } = await scene.fetch(topic, 0n);
+    const topic = await testBed.createTopic(1, { "compression.type": "gzip" });
+    await testBed.produce(topic, batchOf(["a", "b"]));
+    const { records } = await testBed.fetch(topic, 0n);
     expect(records.readInt16BE(21) & 0b111).toBe(1);
     expect(recordsOf(records).map(({ value }) => value)).toEqual(["a", "b"]);
   },
 );
 
 test("an append moves the end of the log at once", async () => {
-  const topic = await scene.createTopic();
-  await scene.produce(topic, batchOf(["a"]));
+  const topic = await testBed.createTopic();
+  await testBed.produce(topic, batchOf(["a"]));
   const { topics } = await (
-    await scene.leader(topic)
+    await testBed.leader(topic)
   ).call(listOffsets, 4, {
     replicaId: -1,
     topics: [{ name: topic, partitions: [{ index: 0, timestamp: -1n }] }],

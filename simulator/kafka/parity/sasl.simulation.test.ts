@@ -8,19 +8,19 @@ import { saslAuthenticate } from "#simulator/kafka/apis/36-sasl-authenticate.ts"
 import { errorName } from "./test-bed.ts";
 import { ScramClient } from "./testing/scram-client.ts";
 import type { ScramMechanism } from "./testing/scram-client.ts";
-import { openSubject } from "./broker-under-test.ts";
-import type { SaslSubject, Subject } from "./broker-under-test.ts";
+import { openBrokerUnderTest } from "./broker-under-test.ts";
+import type { SaslAccess, BrokerUnderTest } from "./broker-under-test.ts";
 import { apiVersions } from "./testing/versions.ts";
 import { WireConnection } from "./wire-connection.ts";
 
-let subject: Subject;
+let broker: BrokerUnderTest;
 const opened: WireConnection[] = [];
 beforeAll(async () => {
-  subject = await openSubject();
+  broker = await openBrokerUnderTest();
 });
 afterAll(async () => {
   for (const connection of opened) connection[Symbol.dispose]();
-  await subject[Symbol.asyncDispose]();
+  await broker[Symbol.asyncDispose]();
 });
 
 interface Login {
@@ -31,14 +31,14 @@ interface Login {
 
 /** A connection that has said nothing yet, and a user that the broker knows. */
 async function dial(context: TestContext): Promise<Login> {
-  const { sasl } = subject;
+  const { sasl } = broker;
   if (sasl === undefined) return context.skip("no SASL listener given");
-  const connection = await WireConnection.open(sasl.target);
+  const connection = await WireConnection.open(sasl.address);
   opened.push(connection);
   return { connection, ...userOf(sasl) };
 }
 
-function userOf({ users }: SaslSubject) {
+function userOf({ users }: SaslAccess) {
   const [[user, password] = ["", ""]] = Object.entries(users);
   return { user, password };
 }
@@ -185,7 +185,7 @@ test("after SaslHandshake version 0 tokens come without a header", async (contex
 });
 
 test("a connection that needs no authentication is told so when it tries", async () => {
-  const connection = await WireConnection.open(subject.plain);
+  const connection = await WireConnection.open(broker.plain);
   opened.push(connection);
   const handshake = await connection.call(saslHandshake, 1, { mechanism: "PLAIN" });
   expect(errorName(handshake)).toBe("ILLEGAL_SASL_STATE");

@@ -2,19 +2,19 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { leaveGroup } from "#simulator/kafka/apis/13-leave-group.ts";
 import { stableMember, WireMember } from "./wire-member.ts";
-import { errorName, Scene } from "./test-bed.ts";
+import { errorName, TestBed } from "./test-bed.ts";
 
-let scene: Scene;
+let testBed: TestBed;
 beforeAll(async () => {
-  scene = await Scene.open();
+  testBed = await TestBed.open();
 });
-afterAll(() => scene[Symbol.asyncDispose]());
+afterAll(() => testBed[Symbol.asyncDispose]());
 
 const newInstance = () => `instance-${randomUUID()}`;
 
 test("a member with an instance id is given its member id at once", async () => {
   const instanceId = newInstance();
-  const member = await WireMember.open(scene, scene.group(), { instanceId });
+  const member = await WireMember.open(testBed, testBed.group(), { instanceId });
   const joined = await member.tryJoin();
   expect(joined).toMatchObject({ error: "NONE", generationId: 1 });
   expect(joined.memberId.startsWith(`${instanceId}-`)).toBe(true);
@@ -23,8 +23,8 @@ test("a member with an instance id is given its member id at once", async () => 
 
 test("a leader that comes back keeps its assignment, and no generation begins", async () => {
   const instanceId = newInstance();
-  const before = await stableMember(scene, scene.group(), { instanceId });
-  const after = await WireMember.open(scene, before.group, { instanceId });
+  const before = await stableMember(testBed, testBed.group(), { instanceId });
+  const after = await WireMember.open(testBed, before.group, { instanceId });
   const joined = await after.tryJoin(9);
   expect(joined).toMatchObject({
     error: "NONE",
@@ -38,8 +38,8 @@ test("a leader that comes back keeps its assignment, and no generation begins", 
 
 test("before version 9 it is told that somebody else leads", async () => {
   const instanceId = newInstance();
-  const before = await stableMember(scene, scene.group(), { instanceId });
-  const after = await WireMember.open(scene, before.group, { instanceId });
+  const before = await stableMember(testBed, testBed.group(), { instanceId });
+  const after = await WireMember.open(testBed, before.group, { instanceId });
   expect(await after.tryJoin(8)).toMatchObject({
     error: "NONE",
     generationId: 1,
@@ -51,8 +51,8 @@ test("before version 9 it is told that somebody else leads", async () => {
 
 test("the one that was replaced is fenced", async () => {
   const instanceId = newInstance();
-  const before = await stableMember(scene, scene.group(), { instanceId });
-  const after = await WireMember.open(scene, before.group, { instanceId });
+  const before = await stableMember(testBed, testBed.group(), { instanceId });
+  const after = await WireMember.open(testBed, before.group, { instanceId });
   await after.join();
   expect(await before.beat()).toBe("FENCED_INSTANCE_ID");
   expect((await before.sync()).error).toBe("FENCED_INSTANCE_ID");
@@ -63,8 +63,8 @@ test("the one that was replaced is fenced", async () => {
 
 test("changed strategies begin a generation", async () => {
   const instanceId = newInstance();
-  const before = await stableMember(scene, scene.group(), { instanceId });
-  const after = await WireMember.open(scene, before.group, {
+  const before = await stableMember(testBed, testBed.group(), { instanceId });
+  const after = await WireMember.open(testBed, before.group, {
     instanceId,
     protocols: ["sticky", "range"],
   });
@@ -73,7 +73,7 @@ test("changed strategies begin a generation", async () => {
 
 test("an instance leaves by its name alone", async () => {
   const instanceId = newInstance();
-  const member = await stableMember(scene, scene.group(), { instanceId });
+  const member = await stableMember(testBed, testBed.group(), { instanceId });
   const leave = (groupInstanceId: string) =>
     member.connection.call(leaveGroup, 5, {
       groupId: member.group,

@@ -12,16 +12,16 @@ import { createTopics } from "#simulator/kafka/apis/19-create-topics.ts";
 import { deleteTopics } from "#simulator/kafka/apis/20-delete-topics.ts";
 import { deleteRecords } from "#simulator/kafka/apis/21-delete-records.ts";
 import { deleteGroups } from "#simulator/kafka/apis/42-delete-groups.ts";
-import { openSubject } from "./broker-under-test.ts";
-import type { Subject } from "./broker-under-test.ts";
+import { openBrokerUnderTest } from "./broker-under-test.ts";
+import type { BrokerUnderTest } from "./broker-under-test.ts";
 import { WireConnection } from "./wire-connection.ts";
 
 const DEADLINE_MS = 20_000;
 const POLL_MS = 10;
 
 /** A broker with topics and groups of this scene alone: their names are unique, and disposing deletes them. */
-export class Scene implements AsyncDisposable {
-  readonly subject: Subject;
+export class TestBed implements AsyncDisposable {
+  readonly broker: BrokerUnderTest;
   readonly #nodes = new Map<number, Promise<WireConnection>>();
   readonly #opened: WireConnection[] = [];
   readonly #topics: string[] = [];
@@ -29,13 +29,13 @@ export class Scene implements AsyncDisposable {
   /** To the node that was named as bootstrap. */
   readonly any: WireConnection;
 
-  static async open(): Promise<Scene> {
-    const subject = await openSubject();
-    return new Scene(subject, await WireConnection.open(subject.plain));
+  static async open(): Promise<TestBed> {
+    const broker = await openBrokerUnderTest();
+    return new TestBed(broker, await WireConnection.open(broker.plain));
   }
 
-  private constructor(subject: Subject, any: WireConnection) {
-    this.subject = subject;
+  private constructor(broker: BrokerUnderTest, any: WireConnection) {
+    this.broker = broker;
     this.any = any;
     this.#opened.push(any);
   }
@@ -43,7 +43,7 @@ export class Scene implements AsyncDisposable {
   /** A connection of its own, to the bootstrap node unless it is told another one. */
   async connect(node?: number): Promise<WireConnection> {
     const connection = await WireConnection.open(
-      node === undefined ? this.subject.plain : await this.#endpoint(node),
+      node === undefined ? this.broker.plain : await this.#endpoint(node),
     );
     this.#opened.push(connection);
     return connection;
@@ -227,7 +227,7 @@ export class Scene implements AsyncDisposable {
       }
     } finally {
       for (const connection of this.#opened) connection[Symbol.dispose]();
-      await this.subject[Symbol.asyncDispose]();
+      await this.broker[Symbol.asyncDispose]();
     }
   }
 

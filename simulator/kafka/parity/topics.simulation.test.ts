@@ -8,17 +8,17 @@ import { describeConfigs } from "#simulator/kafka/apis/32-describe-configs.ts";
 import { createPartitions } from "#simulator/kafka/apis/37-create-partitions.ts";
 import { describeCluster } from "#simulator/kafka/apis/60-describe-cluster.ts";
 import { batchOf, recordsOf } from "./testing/batches.ts";
-import { errorName, Scene, until } from "./test-bed.ts";
+import { errorName, TestBed, until } from "./test-bed.ts";
 
 const TIMEOUT_MS = 10_000;
 const NO_ID = "00000000-0000-0000-0000-000000000000";
 const TOPIC_RESOURCE = 2;
 
-let scene: Scene;
+let testBed: TestBed;
 beforeAll(async () => {
-  scene = await Scene.open();
+  testBed = await TestBed.open();
 });
-afterAll(() => scene[Symbol.asyncDispose]());
+afterAll(() => testBed[Symbol.asyncDispose]());
 
 interface NewTopic {
   readonly name: string;
@@ -28,7 +28,7 @@ interface NewTopic {
 }
 
 async function create(topics: readonly NewTopic[], validateOnly = false, version = 7) {
-  const answer = await scene.any.call(createTopics, version, {
+  const answer = await testBed.any.call(createTopics, version, {
     topics: topics.map((topic) => ({
       partitionCount: 1,
       replicationFactor: -1,
@@ -48,7 +48,7 @@ async function createError(topic: NewTopic): Promise<string> {
 
 describe("CreateTopics", () => {
   test("says what was made", async () => {
-    const name = scene.topicName();
+    const name = testBed.topicName();
     const [made] = await create([
       { name, partitionCount: 3, configs: [{ name: "retention.ms", value: "1000" }] },
     ]);
@@ -68,12 +68,12 @@ describe("CreateTopics", () => {
   });
 
   test("with -1 takes the defaults of the cluster", async () => {
-    const [made] = await create([{ name: scene.topicName(), partitionCount: -1 }]);
+    const [made] = await create([{ name: testBed.topicName(), partitionCount: -1 }]);
     expect(made).toMatchObject({ errorCode: 0, partitionCount: 1 });
   });
 
   test("that only validates makes nothing", async () => {
-    const name = scene.topicName();
+    const name = testBed.topicName();
     const [answer] = await create([{ name, partitionCount: 2 }], true);
     expect(answer).toMatchObject({ errorCode: 0, partitionCount: 2 });
     expect(answer?.configs?.length).toBeGreaterThan(10);
@@ -81,21 +81,21 @@ describe("CreateTopics", () => {
   });
 
   test("of a topic that exists", async () => {
-    const name = await scene.createTopic();
+    const name = await testBed.createTopic();
     expect(await createError({ name })).toBe("TOPIC_ALREADY_EXISTS");
   });
 
   test("of the same topic twice in one request", async () => {
-    const name = scene.topicName();
+    const name = testBed.topicName();
     const answers = await create([{ name }, { name }]);
     expect(answers.map((answer) => errorName(answer))).toEqual(["INVALID_REQUEST"]);
   });
 
   test("of a name that differs from another one by . and _ alone", async () => {
-    const dotted = `${scene.topicName()}.x`;
+    const dotted = `${testBed.topicName()}.x`;
     expect(await createError({ name: dotted })).toBe("NONE");
     expect(await createError({ name: dotted.replace(".x", "_x") })).toBe("INVALID_TOPIC_EXCEPTION");
-    await scene.any.call(deleteTopics, 4, { names: [dotted], timeoutMs: TIMEOUT_MS });
+    await testBed.any.call(deleteTopics, 4, { names: [dotted], timeoutMs: TIMEOUT_MS });
   });
 
   test.each<[error: string, topic: Omit<NewTopic, "name"> & { name?: string }]>([
@@ -116,12 +116,12 @@ describe("CreateTopics", () => {
     ["INVALID_CONFIG", { configs: [{ name: "compression.type", value: "rar" }] }],
     ["INVALID_CONFIG", { configs: [{ name: "preallocate", value: "perhaps" }] }],
   ])("%s for %j", async (error, topic) => {
-    expect(await createError({ name: scene.topicName(), ...topic })).toBe(error);
+    expect(await createError({ name: testBed.topicName(), ...topic })).toBe(error);
   });
 });
 
 async function describeTopic(name: string) {
-  const { topics } = await scene.any.call(metadata, 12, {
+  const { topics } = await testBed.any.call(metadata, 12, {
     topics: [{ name }],
     allowAutoTopicCreation: false,
   });
@@ -130,7 +130,7 @@ async function describeTopic(name: string) {
 
 describe("Metadata", () => {
   test("of a topic by its name, and by its id", async () => {
-    const name = await scene.createTopic(2);
+    const name = await testBed.createTopic(2);
     const byName = await describeTopic(name);
     expect(byName).toMatchObject({ name, errorCode: 0, isInternal: false });
     expect(byName?.partitions.map(({ index }) => index).toSorted()).toEqual([0, 1]);
@@ -139,25 +139,28 @@ describe("Metadata", () => {
       leaderEpoch: 0,
       offlineReplicas: [],
     });
-    const { topics } = await scene.any.call(metadata, 12, {
+    const { topics } = await testBed.any.call(metadata, 12, {
       topics: [{ name: null, id: byName?.id ?? "" }],
     });
     expect(topics[0]).toEqual(byName);
   });
 
   test("of no topic, of all topics, and of all in version 0", async () => {
-    const name = await scene.createTopic();
-    expect((await scene.any.call(metadata, 12, { topics: [] })).topics).toEqual([]);
-    const all = await scene.any.call(metadata, 12, { topics: null });
+    const name = await testBed.createTopic();
+    expect((await testBed.any.call(metadata, 12, { topics: [] })).topics).toEqual([]);
+    const all = await testBed.any.call(metadata, 12, { topics: null });
     expect(all.topics.map((topic) => topic.name)).toContain(name);
-    const old = await scene.any.call(metadata, 0, { topics: [] });
+    const old = await testBed.any.call(metadata, 0, { topics: [] });
     expect(old.topics.map((topic) => topic.name)).toContain(name);
   });
 
   test("of what does not exist", async () => {
-    expect(await describeTopic(scene.topicName())).toMatchObject({ errorCode: 3, partitions: [] });
+    expect(await describeTopic(testBed.topicName())).toMatchObject({
+      errorCode: 3,
+      partitions: [],
+    });
     expect(errorName(await describeTopic("no spaces"))).toBe("INVALID_TOPIC_EXCEPTION");
-    const { topics } = await scene.any.call(metadata, 12, {
+    const { topics } = await testBed.any.call(metadata, 12, {
       topics: [{ name: null, id: randomUUID() }],
     });
     expect(errorName(topics[0])).toBe("UNKNOWN_TOPIC_ID");
@@ -165,17 +168,17 @@ describe("Metadata", () => {
   });
 
   test("of an unknown id in a version that cannot ask for ids", async () => {
-    const { topics } = await scene.any.call(metadata, 10, {
-      topics: [{ name: scene.topicName() }],
+    const { topics } = await testBed.any.call(metadata, 10, {
+      topics: [{ name: testBed.topicName() }],
       allowAutoTopicCreation: false,
     });
     expect(topics[0]).toMatchObject({ errorCode: 3, id: NO_ID });
   });
 
   test("creates a topic when it is allowed to", async () => {
-    const name = scene.topicName();
+    const name = testBed.topicName();
     await until("the topic is there", async () => {
-      const { topics } = await scene.any.call(metadata, 9, {
+      const { topics } = await testBed.any.call(metadata, 9, {
         topics: [{ name }],
         allowAutoTopicCreation: true,
       });
@@ -188,8 +191,8 @@ describe("Metadata", () => {
   });
 
   test("of the cluster is the same in DescribeCluster", async () => {
-    const seen = await scene.any.call(metadata, 9, { topics: [] });
-    const cluster = await scene.any.call(describeCluster, 0, {
+    const seen = await testBed.any.call(metadata, 9, { topics: [] });
+    const cluster = await testBed.any.call(describeCluster, 0, {
       includeClusterAuthorizedOperations: false,
     });
     expect(cluster).toMatchObject({
@@ -203,7 +206,7 @@ describe("Metadata", () => {
 });
 
 const grow = async (name: string, count: number, validateOnly = false) => {
-  const { results } = await scene.any.call(createPartitions, 3, {
+  const { results } = await testBed.any.call(createPartitions, 3, {
     topics: [{ name, count, assignments: null }],
     timeoutMs: TIMEOUT_MS,
     validateOnly,
@@ -213,37 +216,37 @@ const grow = async (name: string, count: number, validateOnly = false) => {
 
 describe("CreatePartitions", () => {
   test("adds partitions, which start empty", async () => {
-    const name = await scene.createTopic(1);
+    const name = await testBed.createTopic(1);
     expect(await grow(name, 3)).toBe("NONE");
     await until(
       "three partitions",
       async () => (await describeTopic(name))?.partitions.length === 3,
     );
-    await scene.untilServed(name, 3);
-    expect(await scene.produce(name, batchOf(["a"]), { partition: 2 })).toMatchObject({
+    await testBed.untilServed(name, 3);
+    expect(await testBed.produce(name, batchOf(["a"]), { partition: 2 })).toMatchObject({
       error: "NONE",
       baseOffset: 0n,
     });
   });
 
   test("that only validates adds nothing", async () => {
-    const name = await scene.createTopic(1);
+    const name = await testBed.createTopic(1);
     expect(await grow(name, 2, true)).toBe("NONE");
     expect((await describeTopic(name))?.partitions).toHaveLength(1);
   });
 
   test("to as many, to fewer, to none, of an unknown topic", async () => {
-    const name = await scene.createTopic(2);
+    const name = await testBed.createTopic(2);
     expect(await grow(name, 2)).toBe("INVALID_PARTITIONS");
     expect(await grow(name, 1)).toBe("INVALID_PARTITIONS");
     expect(await grow(name, -1)).toBe("INVALID_PARTITIONS");
-    expect(await grow(scene.topicName(), 2)).toBe("UNKNOWN_TOPIC_OR_PARTITION");
+    expect(await grow(testBed.topicName(), 2)).toBe("UNKNOWN_TOPIC_OR_PARTITION");
   });
 
   test("of the same topic twice in one request", async () => {
-    const name = await scene.createTopic(1);
+    const name = await testBed.createTopic(1);
     const one = { name, count: 2, assignments: null };
-    const { results } = await scene.any.call(createPartitions, 3, {
+    const { results } = await testBed.any.call(createPartitions, 3, {
       topics: [one, one],
       timeoutMs: TIMEOUT_MS,
       validateOnly: false,
@@ -253,14 +256,14 @@ describe("CreatePartitions", () => {
 });
 
 const remove = async (topics: readonly { name: string | null; id: string }[]) => {
-  const answer = await scene.any.call(deleteTopics, 6, { topics, timeoutMs: TIMEOUT_MS });
+  const answer = await testBed.any.call(deleteTopics, 6, { topics, timeoutMs: TIMEOUT_MS });
   return answer.topics;
 };
 
 describe("DeleteTopics", () => {
   test("by name, and by id", async () => {
-    const [first, second] = [await scene.createTopic(), await scene.createTopic()];
-    const id = await scene.topicId(second);
+    const [first, second] = [await testBed.createTopic(), await testBed.createTopic()];
+    const id = await testBed.topicId(second);
     expect(await remove([{ name: first, id: NO_ID }])).toMatchObject([
       { name: first, errorCode: 0 },
     ]);
@@ -272,7 +275,7 @@ describe("DeleteTopics", () => {
   });
 
   test("of what does not exist", async () => {
-    const [name, id] = [scene.topicName(), randomUUID()];
+    const [name, id] = [testBed.topicName(), randomUUID()];
     const [byName] = await remove([{ name, id: NO_ID }]);
     expect(errorName(byName)).toBe("UNKNOWN_TOPIC_OR_PARTITION");
     const [byId] = await remove([{ name: null, id }]);
@@ -280,7 +283,7 @@ describe("DeleteTopics", () => {
   });
 
   test("of the same topic twice in one request", async () => {
-    const name = await scene.createTopic();
+    const name = await testBed.createTopic();
     const answers = await remove([
       { name, id: NO_ID },
       { name, id: NO_ID },
@@ -289,27 +292,27 @@ describe("DeleteTopics", () => {
   });
 
   test("by name and id together, by neither", async () => {
-    const name = await scene.createTopic();
-    const id = await scene.topicId(name);
+    const name = await testBed.createTopic();
+    const id = await testBed.topicId(name);
     expect(errorName((await remove([{ name, id }]))[0])).toBe("INVALID_REQUEST");
     expect(errorName((await remove([{ name: null, id: NO_ID }]))[0])).toBe("INVALID_REQUEST");
   });
 
   test("and again under the same name gives an empty topic with another id", async () => {
-    const name = await scene.createTopic();
-    const id = await scene.topicId(name);
-    await scene.produce(name, batchOf(["a"]));
+    const name = await testBed.createTopic();
+    const id = await testBed.topicId(name);
+    await testBed.produce(name, batchOf(["a"]));
     await remove([{ name, id: NO_ID }]);
     await until("it can be made again", async () => (await createError({ name })) === "NONE");
-    await scene.untilServed(name, 1);
-    expect(await scene.topicId(name)).not.toBe(id);
-    expect(await scene.fetch(name, 0n)).toMatchObject({ error: "NONE", highWatermark: 0n });
+    await testBed.untilServed(name, 1);
+    expect(await testBed.topicId(name)).not.toBe(id);
+    expect(await testBed.fetch(name, 0n)).toMatchObject({ error: "NONE", highWatermark: 0n });
   });
 });
 
 const removeBefore = async (topic: string, offset: bigint, index = 0) => {
   const { topics } = await (
-    await scene.leader(topic)
+    await testBed.leader(topic)
   ).call(deleteRecords, 2, {
     topics: [{ name: topic, partitions: [{ index, offset }] }],
     timeoutMs: TIMEOUT_MS,
@@ -320,16 +323,16 @@ const removeBefore = async (topic: string, offset: bigint, index = 0) => {
 
 describe("DeleteRecords", () => {
   test("moves the start of the log; what was before it is out of range", async () => {
-    const topic = await scene.createTopic();
-    await scene.produce(topic, batchOf(["a", "b", "c"]));
-    await scene.produce(topic, batchOf(["d"]));
+    const topic = await testBed.createTopic();
+    await testBed.produce(topic, batchOf(["a", "b", "c"]));
+    await testBed.produce(topic, batchOf(["d"]));
     expect(await removeBefore(topic, 1n)).toEqual({ lowWatermark: 1n, error: "NONE" });
-    expect(await scene.fetch(topic, 0n)).toMatchObject({
+    expect(await testBed.fetch(topic, 0n)).toMatchObject({
       error: "OFFSET_OUT_OF_RANGE",
       highWatermark: -1n,
       logStartOffset: -1n,
     });
-    const kept = await scene.fetch(topic, 1n);
+    const kept = await testBed.fetch(topic, 1n);
     expect(kept.logStartOffset).toBe(1n);
     expect(recordsOf(kept.records).filter(({ offset }) => offset >= 1n)).toMatchObject([
       { value: "b" },
@@ -339,17 +342,17 @@ describe("DeleteRecords", () => {
   });
 
   test("never moves it back, and -1 is everything", async () => {
-    const topic = await scene.createTopic();
-    await scene.produce(topic, batchOf(["a", "b", "c"]));
+    const topic = await testBed.createTopic();
+    await testBed.produce(topic, batchOf(["a", "b", "c"]));
     expect(await removeBefore(topic, 2n)).toMatchObject({ lowWatermark: 2n });
     expect(await removeBefore(topic, 1n)).toEqual({ lowWatermark: 2n, error: "NONE" });
     expect(await removeBefore(topic, -1n)).toEqual({ lowWatermark: 3n, error: "NONE" });
-    expect(await scene.produce(topic, batchOf(["d"]))).toMatchObject({ baseOffset: 3n });
+    expect(await testBed.produce(topic, batchOf(["d"]))).toMatchObject({ baseOffset: 3n });
   });
 
   test("beyond the end, before the beginning, of an unknown partition", async () => {
-    const topic = await scene.createTopic();
-    await scene.produce(topic, batchOf(["a"]));
+    const topic = await testBed.createTopic();
+    await testBed.produce(topic, batchOf(["a"]));
     expect(await removeBefore(topic, 2n)).toEqual({
       lowWatermark: -1n,
       error: "OFFSET_OUT_OF_RANGE",
@@ -366,7 +369,7 @@ const describeConfig = async (
   keys: readonly string[] | null,
   type = TOPIC_RESOURCE,
 ) => {
-  const { results } = await scene.any.call(describeConfigs, 4, {
+  const { results } = await testBed.any.call(describeConfigs, 4, {
     resources: [{ type, name, configurationKeys: keys }],
     includeSynonyms: false,
   });
@@ -375,7 +378,7 @@ const describeConfig = async (
 
 describe("DescribeConfigs", () => {
   test("of a topic: what was set, and the defaults", async () => {
-    const topic = await scene.createTopic(1, { "retention.ms": "7000" });
+    const topic = await testBed.createTopic(1, { "retention.ms": "7000" });
     const result = await describeConfig(topic, ["retention.ms", "segment.bytes"]);
     expect(result).toMatchObject({ errorCode: 0, type: TOPIC_RESOURCE, name: topic });
     expect(result?.configs.toSorted((a, b) => a.name.localeCompare(b.name))).toMatchObject([
@@ -385,7 +388,7 @@ describe("DescribeConfigs", () => {
   });
 
   test("of a topic that does not exist, of a name that none can have, of an unknown type", async () => {
-    expect(errorName(await describeConfig(scene.topicName(), null))).toBe(
+    expect(errorName(await describeConfig(testBed.topicName(), null))).toBe(
       "UNKNOWN_TOPIC_OR_PARTITION",
     );
     expect(errorName(await describeConfig("no spaces", null))).toBe("INVALID_TOPIC_EXCEPTION");
@@ -393,8 +396,8 @@ describe("DescribeConfigs", () => {
   });
 
   test("of the node itself", async () => {
-    const [id = 1] = await scene.nodes();
-    const node = await scene.node(id);
+    const [id = 1] = await testBed.nodes();
+    const node = await testBed.node(id);
     const { results } = await node.call(describeConfigs, 4, {
       resources: [{ type: 4, name: String(id), configurationKeys: ["message.max.bytes"] }],
     });

@@ -12,17 +12,17 @@ import { endTxn } from "#simulator/kafka/apis/26-end-txn.ts";
 import { txnOffsetCommit } from "#simulator/kafka/apis/28-txn-offset-commit.ts";
 import { describeTransactions } from "#simulator/kafka/apis/65-describe-transactions.ts";
 import { batchOf, setAttributes } from "./testing/batches.ts";
-import { errorName, Scene, until } from "./test-bed.ts";
+import { errorName, TestBed, until } from "./test-bed.ts";
 import type { WireConnection } from "./wire-connection.ts";
 
 const TRANSACTIONAL = 0b1_0000;
 const READ_COMMITTED = 1;
 
-let scene: Scene;
+let testBed: TestBed;
 beforeAll(async () => {
-  scene = await Scene.open();
+  testBed = await TestBed.open();
 });
-afterAll(() => scene[Symbol.asyncDispose]());
+afterAll(() => testBed[Symbol.asyncDispose]());
 
 interface Producer {
   readonly producerId: bigint;
@@ -33,11 +33,11 @@ interface Producer {
 async function coordinatorOf(id: string): Promise<WireConnection> {
   let nodeId = -1;
   await until(`${id} has a coordinator`, async () => {
-    const found = await scene.any.call(findCoordinator, 3, { keyType: 1, key: id });
+    const found = await testBed.any.call(findCoordinator, 3, { keyType: 1, key: id });
     ({ nodeId } = found);
     return found.errorCode === 0;
   });
-  return scene.node(nodeId);
+  return testBed.node(nodeId);
 }
 
 const PASSING = new Set([
@@ -47,7 +47,7 @@ const PASSING = new Set([
 ]);
 
 /** Asks again while the coordinator is not ready, or still ends what came before. */
-async function settled<T>(ask: () => Promise<T>, errorOf: (answer: T) => string): Promise<T> {
+async function askUntilReady<T>(ask: () => Promise<T>, errorOf: (answer: T) => string): Promise<T> {
   let answer = await ask();
   await until("the coordinator is ready", async () => {
     if (!PASSING.has(errorOf(answer))) return true;
@@ -62,7 +62,7 @@ async function transactional() {
   const transactionalId = `parity-${randomUUID()}`;
   const coordinator = await coordinatorOf(transactionalId);
   const init = (expected: Partial<Producer> = {}, version = 4, transactionTimeoutMs = 60_000) =>
-    settled(
+    askUntilReady(
       () =>
         coordinator.call(initProducerId, version, {
           transactionalId,
@@ -75,12 +75,12 @@ async function transactional() {
     const topics = [{ name: topic, partitions: [0] }];
     const request = { transactionalId, ...producer, topics };
     return addError(
-      await settled(() => coordinator.call(addPartitionsToTxn, version, request), addError),
+      await askUntilReady(() => coordinator.call(addPartitionsToTxn, version, request), addError),
     );
   };
   const end = async (producer: Producer, committed: boolean, version = 3) =>
     errorName(
-      await settled(
+      await askUntilReady(
         () => coordinator.call(endTxn, version, { transactionalId, ...producer, committed }),
         errorName,
       ),
@@ -110,7 +110,7 @@ async function write(
     TRANSACTIONAL,
   );
   const { topics } = await (
-    await scene.leader(topic)
+    await testBed.leader(topic)
   ).call(produce, version, {
     transactionalId,
     acks: -1,
@@ -122,7 +122,7 @@ async function write(
 
 async function readCommitted(topic: string, fetchOffset = 0n) {
   const { topics } = await (
-    await scene.leader(topic)
+    await testBed.leader(topic)
   ).call(fetch, 11, {
     replicaId: -1,
     maxWaitMs: 0,
@@ -137,7 +137,7 @@ async function readCommitted(topic: string, fetchOffset = 0n) {
 
 async function latest(topic: string, isolationLevel: number): Promise<bigint | undefined> {
   const { topics } = await (
-    await scene.leader(topic)
+    await testBed.leader(topic)
   ).call(listOffsets, 5, {
     replicaId: -1,
     isolationLevel,
@@ -157,7 +157,7 @@ describe("the end of a transaction", () => {
     [true, []],
     [false, [{ firstOffset: 0n }]],
   ])("committed %s: one marker, and then readers go on", async (committed, aborted) => {
-    const topic = await scene.createTopic();
+    const topic = await testBed.createTopic();
     const producing = await transactional();
     const producer = await producing.init();
     expect(await producing.add(producer, topic)).toBe("NONE");
@@ -185,7 +185,7 @@ describe("the end of a transaction", () => {
   });
 
   test("may be asked for again in the same way, not in the other one", async () => {
-    const topic = await scene.createTopic();
+    const topic = await testBed.createTopic();
     const producing = await transactional();
     const producer = await producing.init();
     await producing.add(producer, topic);
@@ -201,7 +201,7 @@ describe("the end of a transaction", () => {
   });
 
   test("that was aborted is told to who reads that part, and to nobody else", async () => {
-    const topic = await scene.createTopic();
+    const topic = await testBed.createTopic();
     const producing = await transactional();
     const producer = await producing.init();
     await producing.add(producer, topic);
@@ -216,7 +216,7 @@ describe("the end of a transaction", () => {
 
 describe("a producer", () => {
   test("has the same id and the next epoch with every start, and fences the one before", async () => {
-    const topic = await scene.createTopic();
+    const topic = await testBed.createTopic();
     const producing = await transactional();
     const first = await producing.init();
     expect(first).toMatchObject({ errorCode: 0, producerEpoch: 0 });
@@ -229,7 +229,7 @@ describe("a producer", () => {
   });
 
   test("takes an open transaction over: it is aborted, and the epoch has grown by two", async () => {
-    const topic = await scene.createTopic();
+    const topic = await testBed.createTopic();
     const producing = await transactional();
     const first = await producing.init();
     await producing.add(first, topic);
@@ -268,7 +268,7 @@ describe("a producer", () => {
   });
 
   test("that is unknown or another one", async () => {
-    const topic = await scene.createTopic();
+    const topic = await testBed.createTopic();
     const producing = await transactional();
     const unknown = { producerId: 4_000_000_000n, producerEpoch: 0 };
     expect(await producing.add(unknown, topic)).toBe("INVALID_PRODUCER_ID_MAPPING");
@@ -280,7 +280,7 @@ describe("a producer", () => {
 
 describe("writing", () => {
   test("to a partition that was not taken in", async () => {
-    const topic = await scene.createTopic();
+    const topic = await testBed.createTopic();
     const producing = await transactional();
     const producer = await producing.init();
     expect(await write(producing, producer, topic, 0, 9)).toBe("INVALID_TXN_STATE");
@@ -291,19 +291,19 @@ describe("writing", () => {
   });
 
   test("outside of the open transaction", async () => {
-    const topic = await scene.createTopic();
+    const topic = await testBed.createTopic();
     const producing = await transactional();
     const producer = await producing.init();
     await producing.add(producer, topic);
     await write(producing, producer, topic, 0);
     const { producerId: id, producerEpoch: epoch } = producer;
     const batch = batchOf(["v"], { producer: { id, epoch, sequence: 1 } });
-    expect(await scene.produce(topic, batch)).toMatchObject({ error: "INVALID_TXN_STATE" });
+    expect(await testBed.produce(topic, batch)).toMatchObject({ error: "INVALID_TXN_STATE" });
     await producing.end(producer, false);
   });
 
   test("taking in partitions is for all or none", async () => {
-    const topic = await scene.createTopic();
+    const topic = await testBed.createTopic();
     const { coordinator, transactionalId, init } = await transactional();
     const producer = await init();
     const { results } = await coordinator.call(addPartitionsToTxn, 3, {
@@ -311,7 +311,7 @@ describe("writing", () => {
       ...producer,
       topics: [
         { name: topic, partitions: [0] },
-        { name: scene.topicName(), partitions: [0] },
+        { name: testBed.topicName(), partitions: [0] },
       ],
     });
     const errors = new Map(results.map(({ name, partitions }) => [name, errorName(partitions[0])]));
@@ -341,7 +341,7 @@ async function commit(
   topic: string,
   version = 3,
 ): Promise<string> {
-  const coordinator = await scene.coordinator(groupId);
+  const coordinator = await testBed.coordinator(groupId);
   const request = commitRequest(producing, groupId, producer, topic);
   const { topics } = await coordinator.call(txnOffsetCommit, version, request);
   return errorName(topics[0]?.partitions[0]);
@@ -349,7 +349,7 @@ async function commit(
 
 async function position(groupId: string, topic: string, requireStable: boolean) {
   const { topics } = await (
-    await scene.coordinator(groupId)
+    await testBed.coordinator(groupId)
   ).call(offsetFetch, 7, { groupId, topics: [{ name: topic, partitions: [0] }], requireStable });
   const answer = topics[0]?.partitions[0];
   return answer?.errorCode === 0 ? answer.committedOffset : errorName(answer);
@@ -360,13 +360,13 @@ describe("offsets of a transaction", () => {
     [true, 5n],
     [false, -1n],
   ])("count from its end on, committed: %s", async (isCommitted, offset) => {
-    const topic = await scene.createTopic();
-    const group = scene.group();
-    await scene.coordinator(group);
+    const topic = await testBed.createTopic();
+    const group = testBed.group();
+    await testBed.coordinator(group);
     const producing = await transactional();
     const producer = await producing.init();
     const { transactionalId, coordinator } = producing;
-    const added = await settled(
+    const added = await askUntilReady(
       () => coordinator.call(addOffsetsToTxn, 3, { transactionalId, ...producer, groupId: group }),
       errorName,
     );
@@ -381,8 +381,8 @@ describe("offsets of a transaction", () => {
   });
 
   test("of a group that was not taken in", async () => {
-    const topic = await scene.createTopic();
-    const group = scene.group();
+    const topic = await testBed.createTopic();
+    const group = testBed.group();
     const producing = await transactional();
     const producer = await producing.init();
     await producing.add(producer, topic);
@@ -393,7 +393,7 @@ describe("offsets of a transaction", () => {
 });
 
 test("DescribeTransactions shows what is open, and nothing of an unknown id", async () => {
-  const topic = await scene.createTopic();
+  const topic = await testBed.createTopic();
   const producing = await transactional();
   const producer = await producing.init();
   await producing.add(producer, topic);

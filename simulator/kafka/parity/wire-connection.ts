@@ -8,7 +8,7 @@ import { Frames } from "#simulator/kafka/network/frames.ts";
 import { RequestReader } from "#simulator/kafka/wire/reader.ts";
 
 /** Where a listener is reached. */
-export interface WireTarget {
+export interface WireAddress {
   readonly host: string;
   readonly port: number;
   /** PEM of the authority that the broker's certificate is checked with. Absent: plaintext. */
@@ -39,7 +39,7 @@ export class WireConnection implements Disposable {
   #nextCorrelationId = 1;
 
   /** Rejects with what connect(2) or the handshake says. */
-  static open({ host, port, ca }: WireTarget, clientId = CLIENT_ID): Promise<WireConnection> {
+  static open({ host, port, ca }: WireAddress, clientId = CLIENT_ID): Promise<WireConnection> {
     const socket =
       ca === undefined ? connectTcp({ host, port }) : connectTls({ host, port, ca: [ca] });
     return new Promise((resolve, reject) => {

@@ -5,7 +5,7 @@ import { leaveGroup } from "#simulator/kafka/apis/13-leave-group.ts";
 import { syncGroup } from "#simulator/kafka/apis/14-sync-group.ts";
 import { describeGroups } from "#simulator/kafka/apis/15-describe-groups.ts";
 import { errorName } from "./test-bed.ts";
-import type { Scene } from "./test-bed.ts";
+import type { TestBed } from "./test-bed.ts";
 import type { WireConnection } from "./wire-connection.ts";
 
 export interface MemberOptions {
@@ -24,8 +24,12 @@ export class WireMember {
   memberId = "";
   generation = -1;
 
-  static async open(scene: Scene, group: string, options: MemberOptions = {}): Promise<WireMember> {
-    const connection = await scene.connect(await scene.coordinatorId(group));
+  static async open(
+    testBed: TestBed,
+    group: string,
+    options: MemberOptions = {},
+  ): Promise<WireMember> {
+    const connection = await testBed.connect(await testBed.coordinatorId(group));
     return new WireMember(group, connection, options);
   }
 
@@ -117,8 +121,8 @@ export function metadataOf(protocol: string): Buffer {
 }
 
 /** A group of one, stable, with the assignment `all`. */
-export async function stableMember(scene: Scene, group: string, options: MemberOptions = {}) {
-  const member = await WireMember.open(scene, group, options);
+export async function stableMember(testBed: TestBed, group: string, options: MemberOptions = {}) {
+  const member = await WireMember.open(testBed, group, options);
   const joined = await member.join();
   if (joined.error !== "NONE") throw new Error(`JoinGroup ${joined.error}`);
   const [protocol = "range"] = options.protocols ?? [];
@@ -132,8 +136,8 @@ export async function stableMember(scene: Scene, group: string, options: MemberO
 }
 
 /** What the group's coordinator shows of it. */
-export async function describeGroup(scene: Scene, group: string, version = 5) {
-  const coordinator = await scene.coordinator(group);
+export async function describeGroup(testBed: TestBed, group: string, version = 5) {
+  const coordinator = await testBed.coordinator(group);
   const { groups } = await coordinator.call(describeGroups, version, { groups: [group] });
   return groups[0];
 }

@@ -22,7 +22,7 @@ export const CLUSTER_NAME = "kafka-cluster";
 export const WILDCARD = "*";
 
 /** One entry of the access control list: who may, or may not, do what to which resources. */
-export interface Acl {
+export interface AclEntry {
   readonly resource: ResourceType;
   /** `*` with LITERAL: every name. A resource of type CLUSTER is called `kafka-cluster`. */
   readonly name: string;
@@ -36,7 +36,7 @@ export interface Acl {
 }
 
 /** Whether the entry is about a resource of this name. */
-export function appliesTo({ pattern, name }: Acl, resourceName: string): boolean {
+export function appliesTo({ pattern, name }: AclEntry, resourceName: string): boolean {
   if (pattern === "PREFIXED") return resourceName.startsWith(name);
   return name === resourceName || name === WILDCARD;
 }

@@ -117,9 +117,9 @@ test("an entry that is added counts from the next request on", async () => {
     host: "*",
     operation: "WRITE",
   } as const;
-  cluster.acls.add({ ...right, permission: "ALLOW" });
+  cluster.authorizer.add({ ...right, permission: "ALLOW" });
   await sent();
-  cluster.acls.add({ ...right, permission: "DENY" });
+  cluster.authorizer.add({ ...right, permission: "DENY" });
   await expect(sent()).rejects.toThrow(/Not authorized to access topics/);
   await producer.disconnect();
 });

@@ -1,13 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Acl, Operation } from "./acl-entry.ts";
-import { Acls } from "./authorizer.ts";
+import type { AclEntry, Operation } from "./acl-entry.ts";
+import { Authorizer } from "./authorizer.ts";
 import type { AuthorizationOptions } from "./authorizer.ts";
 
 const ANN = { principal: "User:ann", host: "10.0.0.1" };
 const BOB = { principal: "User:bob", host: "10.0.0.2" };
 
-const acl = (changes: Partial<Acl> = {}): Acl => ({
+const acl = (changes: Partial<AclEntry> = {}): AclEntry => ({
   resource: "TOPIC",
   name: "incidents",
   pattern: "LITERAL",
@@ -18,13 +18,14 @@ const acl = (changes: Partial<Acl> = {}): Acl => ({
   ...changes,
 });
 
-const withAcls = (...acls: Partial<Acl>[]): Acls => new Acls({ acls: acls.map(acl) });
+const withAcls = (...acls: Partial<AclEntry>[]): Authorizer =>
+  new Authorizer({ acls: acls.map(acl) });
 
-const may = (acls: Acls, operation: Operation, topic = "incidents", who = ANN): boolean =>
+const may = (acls: Authorizer, operation: Operation, topic = "incidents", who = ANN): boolean =>
   acls.allows(who, operation, "TOPIC", topic);
 
 test("where nothing was configured everybody may do everything, to what no entry is about", () => {
-  const acls = new Acls({});
+  const acls = new Authorizer({});
   expect(may(acls, "DELETE")).toBe(true);
   acls.add(acl());
   expect([may(acls, "READ"), may(acls, "READ", "incidents", BOB)]).toEqual([true, false]);
@@ -37,11 +38,11 @@ test.each<[string, AuthorizationOptions, boolean]>([
   ["nobody", { allowIfNoAcl: false }, false],
   ["a super user", { acls: [], superUsers: [ANN.principal] }, true],
 ])("without an entry: %s", (_name, options, expected) => {
-  expect(may(new Acls(options), "READ")).toBe(expected);
+  expect(may(new Authorizer(options), "READ")).toBe(expected);
 });
 
 describe("an entry is about", () => {
-  test.each<[string, Partial<Acl>, string, boolean]>([
+  test.each<[string, Partial<AclEntry>, string, boolean]>([
     ["its name", {}, "incidents", true],
     ["no longer name", {}, "incidents.dead", false],
     ["names with its prefix", { pattern: "PREFIXED" }, "incidents.dead", true],
@@ -56,7 +57,7 @@ describe("an entry is about", () => {
 });
 
 describe("an entry means", () => {
-  test.each<[string, Partial<Acl>, boolean]>([
+  test.each<[string, Partial<AclEntry>, boolean]>([
     ["its principal", {}, true],
     ["everybody", { principal: "User:*" }, true],
     ["nobody else", { principal: BOB.principal }, false],
@@ -69,7 +70,7 @@ describe("an entry means", () => {
   });
 });
 
-test.each<[Operation, Acl["operation"], boolean]>([
+test.each<[Operation, AclEntry["operation"], boolean]>([
   ["DESCRIBE", "READ", true],
   ["DESCRIBE", "WRITE", true],
   ["DESCRIBE", "DELETE", true],
@@ -93,7 +94,7 @@ test("a denial of READ takes nothing else away, one of ALL takes everything, and
 test("a denial wins in whatever order the entries came", () => {
   fc.assert(
     fc.property(fc.shuffledSubarray([0, 1, 2, 3], { minLength: 4 }), (order) => {
-      const entries: Partial<Acl>[] = [
+      const entries: Partial<AclEntry>[] = [
         {},
         { pattern: "PREFIXED", name: "inc" },
         { name: "*", principal: "User:*" },
@@ -104,10 +105,10 @@ test("a denial wins in whatever order the entries came", () => {
   );
 });
 
-const any = (acls: Acls): boolean => acls.allowsAny(ANN, "WRITE", "TOPIC");
+const any = (acls: Authorizer): boolean => acls.allowsAny(ANN, "WRITE", "TOPIC");
 
 test("whether anything of a type may be written", () => {
-  expect(any(new Acls({}))).toBe(true);
+  expect(any(new Authorizer({}))).toBe(true);
   expect(any(withAcls({ operation: "READ" }))).toBe(false);
   expect(any(withAcls({ operation: "WRITE" }))).toBe(true);
   expect(any(withAcls({ operation: "WRITE", name: "*" }))).toBe(true);

@@ -1,5 +1,5 @@
 import { appliesTo, WILDCARD } from "./acl-entry.ts";
-import type { Acl, Operation, ResourceType } from "./acl-entry.ts";
+import type { AclEntry, Operation, ResourceType } from "./acl-entry.ts";
 
 /** Who asks. */
 export interface Requester {
@@ -13,8 +13,8 @@ export interface AuthorizationOptions {
   /** Principals that may do everything, such as `User:admin`. */
   readonly superUsers?: readonly string[];
   /** `pattern` is LITERAL, `host` `*` and `permission` ALLOW where they are left out. */
-  readonly acls?: readonly (Pick<Acl, "resource" | "name" | "principal" | "operation"> &
-    Partial<Acl>)[];
+  readonly acls?: readonly (Pick<AclEntry, "resource" | "name" | "principal" | "operation"> &
+    Partial<AclEntry>)[];
   /**
    * `allow.everyone.if.no.acl.found`: whether a resource that no entry is about may be used by everybody.
    * Default: true without `acls`, false with them.
@@ -26,10 +26,10 @@ export interface AuthorizationOptions {
 const IMPLY_DESCRIBE: ReadonlySet<string> = new Set(["READ", "WRITE", "DELETE", "ALTER"]);
 
 /** The access control list, decided as Apache Kafka's StandardAuthorizer does. May change while the broker runs. */
-export class Acls {
+export class Authorizer {
   readonly #superUsers: ReadonlySet<string>;
   readonly #allowIfNoAcl: boolean;
-  #acls: readonly Acl[] = [];
+  #acls: readonly AclEntry[] = [];
 
   constructor({ superUsers = [], acls, allowIfNoAcl }: AuthorizationOptions) {
     this.#superUsers = new Set(superUsers);
@@ -40,7 +40,7 @@ export class Acls {
     }
   }
 
-  add(acl: Acl): void {
+  add(acl: AclEntry): void {
     this.#acls = [...this.#acls, acl];
   }
 
@@ -70,7 +70,7 @@ export class Acls {
   }
 }
 
-function covers({ operation: granted, permission }: Acl, operation: Operation): boolean {
+function covers({ operation: granted, permission }: AclEntry, operation: Operation): boolean {
   if (granted === "ALL" || granted === operation) return true;
   if (permission === "DENY") return false;
   if (operation === "DESCRIBE") return IMPLY_DESCRIBE.has(granted);

@@ -1,6 +1,7 @@
 import type { SaslMechanism, Users } from "./users.ts";
-import { startExchange } from "./sasl-exchange.ts";
 import type { SaslExchange, SaslStep } from "./sasl-exchange.ts";
+import { plainExchange } from "./plain.ts";
+import { scramExchange } from "./scram.ts";
 import { AuthenticationFailed } from "./authentication-failed.ts";
 
 export const ANONYMOUS = "User:ANONYMOUS";
@@ -103,4 +104,8 @@ export class Session {
     this.#endsAtMs = endsAtMs;
     this.#observer?.authenticated(principal);
   }
+}
+
+function startExchange(mechanism: SaslMechanism, users: Users): SaslExchange {
+  return mechanism === "PLAIN" ? plainExchange(users) : scramExchange(mechanism, users);
 }

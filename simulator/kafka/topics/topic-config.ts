@@ -1,5 +1,3 @@
-import type { Topic } from "./topic-registry.ts";
-
 /** Where a value comes from, as DescribeConfigs numbers it. */
 const DYNAMIC_TOPIC_CONFIG = 1;
 const STATIC_BROKER_CONFIG = 4;
@@ -74,6 +72,11 @@ export interface TopicRules {
   /** How far in the future it may be, milliseconds. */
   readonly timestampAfterMsMax: number;
   readonly insyncReplicasMin: number;
+}
+
+interface ConfiguredTopic {
+  readonly config: TopicConfig;
+  readonly rules: TopicRules;
 }
 
 /** `batchBytesMax` is the cluster's, for a topic without `max.message.bytes`. */
@@ -152,7 +155,7 @@ export interface ConfigEntry {
 }
 
 /** Every setting of the topic, by name. */
-export function topicConfigEntries(topic: Pick<Topic, "config" | "rules">): ConfigEntry[] {
+export function topicConfigEntries(topic: ConfiguredTopic): ConfigEntry[] {
   return [...SETTINGS].map(([name, { type, standard }]) => {
     const own = topic.config.get(name);
     const value =

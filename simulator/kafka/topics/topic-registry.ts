@@ -30,7 +30,7 @@ export interface Topic {
 }
 
 /** The topics of the cluster by name and by id. */
-export class Topics {
+export class TopicRegistry {
   readonly #byName = new Map<string, Topic>();
   readonly #byId = new Map<string, Topic>();
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { VirtualTimers } from "#simulator/kafka/testing/virtual-timers.ts";
 import type { ProducerIdentity } from "./transaction.ts";
-import { Transactions } from "./transaction-coordinator.ts";
+import { TransactionCoordinator } from "./transaction-coordinator.ts";
 
 const ID = "transactional";
 const TIMEOUT_MS = 60_000;
@@ -11,12 +11,12 @@ function setUp() {
   const timers = new VirtualTimers();
   const effects: string[] = [];
   let producerIds = 0n;
-  const transactions = new Transactions(timers, {
+  const transactions = new TransactionCoordinator(timers, {
     newProducerId: () => (producerIds += 1n),
     writeMarker: ({ topic, partition }, { producerId, producerEpoch, committed }) => {
       effects.push(`${topic}-${partition} ${producerId}/${producerEpoch} ${committed}`);
     },
-    settleOffsets: (group, producerId, committed) => {
+    completeOffsets: (group, producerId, committed) => {
       effects.push(`${group} ${producerId} ${committed}`);
     },
   });

@@ -1,4 +1,4 @@
-import type { TopicPartition } from "#simulator/kafka/cluster/broker-events.ts";
+import type { TopicPartition } from "#simulator/kafka/topics/topic-partition.ts";
 import type { Timers } from "#simulator/kafka/cluster/timers.ts";
 import type { TransactionMarker } from "#simulator/kafka/wire/control-batch.ts";
 import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
@@ -11,14 +11,14 @@ export interface TransactionEffects {
   /** Ends the producer's transaction in this partition, if that is still there. */
   writeMarker(partition: TopicPartition, marker: TransactionMarker): void;
   /** Makes the offsets that the producer committed in its transaction count, or forgets them. */
-  settleOffsets(group: string, producerId: bigint, committed: boolean): void;
+  completeOffsets(group: string, producerId: bigint, committed: boolean): void;
 }
 
 /** `transaction.max.timeout.ms`. */
 const TIMEOUT_MS_MAX = 900_000;
 
 /** Every transactional id, as Apache Kafka's TransactionCoordinator keeps them (KIP-98, KIP-360). */
-export class Transactions {
+export class TransactionCoordinator {
   readonly #timers: Timers;
   readonly #effects: TransactionEffects;
   readonly #byId = new Map<string, Transaction>();
@@ -161,7 +161,7 @@ export class Transactions {
     for (const partition of partitions) {
       this.#effects.writeMarker(partition, { producerId, producerEpoch, committed });
     }
-    for (const group of groups) this.#effects.settleOffsets(group, producerId, committed);
+    for (const group of groups) this.#effects.completeOffsets(group, producerId, committed);
     transaction.state = committed ? "CompleteCommit" : "CompleteAbort";
     transaction.partitions = [];
     transaction.groups = [];

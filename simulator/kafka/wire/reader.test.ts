@@ -2,7 +2,7 @@ import { Writer } from "@platformatic/kafka";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { apis } from "#simulator/kafka/apis/registry.ts";
-import { Cluster } from "#simulator/kafka/cluster/cluster-state.ts";
+import { ClusterState } from "#simulator/kafka/cluster/cluster-state.ts";
 import { clusterSettings } from "#simulator/kafka/cluster/options.ts";
 import { VirtualTimers } from "#simulator/kafka/testing/virtual-timers.ts";
 import { MalformedRequest, RequestReader } from "./reader.ts";
@@ -34,7 +34,7 @@ test("unsigned varints are read as they are written", () => {
 });
 
 test("any bytes as any request are read or refused as malformed, nothing else", () => {
-  const cluster = new Cluster(clusterSettings({}), {}, new VirtualTimers());
+  const cluster = new ClusterState(clusterSettings({}), {}, new VirtualTimers());
   const request = fc.constantFrom(...apis.values()).chain((api) =>
     fc.record({
       api: fc.constant(api),

@@ -7,7 +7,7 @@ import { ClusterError, UnsupportedObjectError } from "#simulator/kubelet/errors.
 import { findImage } from "#simulator/kubelet/container/image.ts";
 import type { NodeContext } from "#simulator/kubelet/pod/pod-context.ts";
 import { PodWorker } from "#simulator/kubelet/pod/pod-worker.ts";
-import type { PodOwner } from "#simulator/kubelet/pod/pod-worker.ts";
+import type { PodOwner } from "#simulator/kubelet/pod/pod-status.ts";
 import type {
   BudgetObject,
   ClaimObject,

@@ -1,11 +1,10 @@
 import type { V1ContainerStatus, V1Pod, V1PodSpec } from "@kubernetes/client-node";
-import type { PodOwner } from "./pod-worker.ts";
 import type { ContainerSpec, PodTemplate } from "#simulator/kubelet/validation/supported-pod.ts";
 
 export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed";
 
 /** Phase by the rules of the kubelet's getPhase. */
-export function judgePhase(pod: {
+export function phaseOf(pod: {
   /** No process of the pod runs or will run. */
   readonly over: boolean;
   readonly initialized: boolean;
@@ -25,6 +24,12 @@ export function judgePhase(pod: {
       lastState?.terminated !== undefined,
   );
   return pod.initialized && started ? "Running" : "Pending";
+}
+
+export interface PodOwner {
+  readonly kind: "ReplicaSet";
+  readonly name: string;
+  readonly uid: string;
 }
 
 export interface PodFacts {
@@ -90,7 +95,7 @@ export function describePod(pod: PodFacts): V1Pod {
       podIP: "127.0.0.1",
       podIPs: [{ ip: "127.0.0.1" }],
       startTime: pod.createdAt,
-      qosClass: judgeQuality([...spec.containers, ...spec.initContainers]),
+      qosClass: qualityOfService([...spec.containers, ...spec.initContainers]),
       containerStatuses: [...pod.mains],
       ...(pod.inits.length === 0 ? {} : { initContainerStatuses: [...pod.inits] }),
     },
@@ -101,7 +106,7 @@ type Resources = Readonly<
   Record<"limits" | "requests", Readonly<Record<string, string>> | undefined>
 >;
 
-function judgeQuality(
+function qualityOfService(
   containers: readonly ContainerSpec[],
 ): "Guaranteed" | "Burstable" | "BestEffort" {
   const all = containers.map(({ resources }) => (resources ?? {}) as Partial<Resources>);

@@ -8,17 +8,11 @@ import { ClusterError } from "#simulator/kubelet/errors.ts";
 import type { NodeContext, PodContext } from "./pod-context.ts";
 import { PodPorts } from "./pod-ports.ts";
 import { readPodField } from "./downward-api.ts";
-import { describePod, judgePhase } from "./pod-status.ts";
-import type { PodPhase } from "./pod-status.ts";
+import { describePod, phaseOf } from "./pod-status.ts";
+import type { PodOwner, PodPhase } from "./pod-status.ts";
 import { PodVolumes } from "#simulator/kubelet/volumes/pod-volumes.ts";
 import type { ContainerSpec, PodTemplate } from "#simulator/kubelet/validation/supported-pod.ts";
 import type { LifecycleName } from "#simulator/kubelet/types.ts";
-
-export interface PodOwner {
-  readonly kind: "ReplicaSet";
-  readonly name: string;
-  readonly uid: string;
-}
 
 export interface PodWorkerOptions {
   readonly node: NodeContext;
@@ -221,12 +215,12 @@ export class PodWorker {
       if (!this.#ending) {
         await this.#stopAll(this.template.spec.terminationGracePeriodSeconds);
       }
-      await this.#settled();
+      await this.#allFinished();
     } catch (error) {
       // A fault of the node, such as a full disk: the pod fails, the cluster goes on.
       this.#event("Warning", "FailedCreatePodSandBox", String(error));
       await this.#stopAll(0);
-      await this.#settled();
+      await this.#allFinished();
     } finally {
       this.#begun.resolve();
       this.#over = true;
@@ -292,7 +286,7 @@ export class PodWorker {
     );
   }
 
-  async #settled(): Promise<void> {
+  async #allFinished(): Promise<void> {
     await Promise.all(this.#stopping);
     await Promise.all([...this.#mains, ...this.#inits].map(async ({ finished }) => finished));
   }
@@ -310,7 +304,7 @@ export class PodWorker {
         this.#log(ready ? "ready" : "unready");
       }
     }
-    const phase = judgePhase({
+    const phase = phaseOf({
       over: this.#over,
       initialized: this.#initialized,
       mains: this.#mains.map((runner) => runner.status()),

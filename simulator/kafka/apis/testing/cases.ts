@@ -1,8 +1,7 @@
 import * as platformatic from "@platformatic/kafka";
 import { expect } from "vitest";
-import type { ExchangeConnection } from "./exchange.ts";
 import { GROUP, protocols, record, TOPIC } from "./prepared.ts";
-import type { Prepared } from "./prepared.ts";
+import type { Case, Prepared } from "./prepared.ts";
 import { apis } from "#simulator/kafka/apis/registry.ts";
 import { TRANSACTION_CASES } from "./transaction-cases.ts";
 
@@ -16,14 +15,6 @@ export const ACL = {
   operation: "ALTER",
   permission: "DENY",
 } as const;
-
-export interface Case {
-  readonly args: readonly unknown[];
-  /** What every version of the answer must show. */
-  readonly expected: object;
-  /** Runs before, on the same connection. */
-  readonly before?: (connection: ExchangeConnection) => Promise<unknown>;
-}
 
 /** For tests: a request and what to find in its answer, by the name of the API. */
 export const CASES: Readonly<Record<string, (prepared: Prepared, version: number) => Case>> = {

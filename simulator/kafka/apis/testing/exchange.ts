@@ -1,7 +1,7 @@
 import { callbackify } from "node:util";
 import { Connection, Reader } from "@platformatic/kafka";
 import type { Callback, ResponseParser, Writer } from "@platformatic/kafka";
-import type { Cluster } from "#simulator/kafka/cluster/cluster-state.ts";
+import type { ClusterState } from "#simulator/kafka/cluster/cluster-state.ts";
 import { ANONYMOUS, Session } from "#simulator/kafka/security/session.ts";
 import { RequestReader } from "#simulator/kafka/wire/reader.ts";
 import type { Api, Call, Pieces, RequestContext } from "#simulator/kafka/apis/define.ts";
@@ -23,12 +23,12 @@ export interface Exchange {
  */
 export class ExchangeConnection extends Connection {
   readonly exchanges: Exchange[] = [];
-  readonly #cluster: Cluster;
+  readonly #cluster: ClusterState;
   readonly #session: Session;
   readonly #answer: (call: Call, context: RequestContext) => Promise<Pieces | undefined>;
 
   constructor(
-    cluster: Cluster,
+    cluster: ClusterState,
     answer = (call: Call, context: RequestContext): Promise<Pieces | undefined> =>
       call.apply(context, undefined),
   ) {

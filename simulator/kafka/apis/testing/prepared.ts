@@ -1,5 +1,5 @@
 import * as platformatic from "@platformatic/kafka";
-import { Cluster } from "#simulator/kafka/cluster/cluster-state.ts";
+import { ClusterState } from "#simulator/kafka/cluster/cluster-state.ts";
 import { clusterSettings } from "#simulator/kafka/cluster/options.ts";
 import { VirtualTimers } from "#simulator/kafka/testing/virtual-timers.ts";
 import { ExchangeConnection } from "./exchange.ts";
@@ -21,7 +21,7 @@ const endpoint = (): { host: string; port: number } => ({ host: "127.0.0.1", por
 /** For tests: a cluster of one node with one record at offset 0 and one stable member. */
 export async function prepare() {
   const timers = new VirtualTimers();
-  const cluster = new Cluster(clusterSettings({}), { u: "p" }, timers);
+  const cluster = new ClusterState(clusterSettings({}), { u: "p" }, timers);
   cluster.setNodes([{ id: 1, alive: true, endpoint }]);
   const topic = cluster.createTopic(TOPIC, 2);
   if (typeof topic === "string") throw new Error(topic);
@@ -55,3 +55,12 @@ export async function prepare() {
 }
 
 export type Prepared = Awaited<ReturnType<typeof prepare>>;
+
+/** One request of an API, and its expected answer. */
+export interface Case {
+  readonly args: readonly unknown[];
+  /** What every version of the answer must show. */
+  readonly expected: object;
+  /** Runs before, on the same connection. */
+  readonly before?: (connection: ExchangeConnection) => Promise<unknown>;
+}

@@ -1,6 +1,5 @@
-import type { Case } from "./cases.ts";
 import { GROUP, TOPIC } from "./prepared.ts";
-import type { Prepared } from "./prepared.ts";
+import type { Case, Prepared } from "./prepared.ts";
 
 /** A transaction that has taken in partition 0 and the offsets of the group. */
 function openTransaction({ cluster }: Prepared) {
