@@ -129,11 +129,11 @@ test(
       0,
       expect.stringMatching(/^[1-9]\d* passed, 0 failed$/m),
     ]);
-    expect(run.output()).toContain("time 2 struck the same moments as the first one");
+    expect(run.output()).toContain("time 2 fired at the same moments as the first one");
     const schedules = await schedulesBelow(run.artifacts);
     expect(schedules).toHaveLength(2);
     for (const { steps, verdict } of schedules) {
-      expect(steps.map(({ outcome }) => outcome)).toEqual(["struck", "struck"]);
+      expect(steps.map(({ outcome }) => outcome)).toEqual(["fired", "fired"]);
       expect(statuses(verdict)).toEqual(new Set(["holds"]));
     }
     expect(await readdir(run.temporary)).toEqual([]);

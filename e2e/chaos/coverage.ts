@@ -2,17 +2,17 @@ import type { LoadPlan } from "./schedule.ts";
 import { COVERAGE_SCHEDULES_MIN } from "./schedule-limits.ts";
 import { type Cell, cellsOf } from "./schedules/cells.ts";
 import type { Kinds } from "./schedules/kinds.ts";
-import type { SchedulePlace } from "./schedules/rules.ts";
+import type { ScheduleEnvironment } from "./schedules/rules.ts";
 
 /** What became of one step of a schedule. */
 export interface CoveredStep {
   readonly trigger: string;
   readonly fault: string;
-  /** `struck`: the moment came, and the fault fired. `open`: it was not its turn before the end. */
-  readonly outcome: "struck" | "missed" | "never-fired" | "open";
+  /** `fired`: the moment came, and the fault fired. `open`: it was not its turn before the end. */
+  readonly outcome: "fired" | "missed" | "never-fired" | "open";
 }
 
-/** How often one fault struck at one moment. */
+/** How often one fault fired at one moment. */
 export interface CoverageCell {
   readonly fault: string;
   readonly trigger: string;
@@ -20,8 +20,8 @@ export interface CoverageCell {
   readonly holds: boolean;
   /** Schedules that had it, and came to it. */
   readonly schedules: number;
-  /** Steps that struck. */
-  readonly struck: number;
+  /** Steps that fired. */
+  readonly fired: number;
   /** Why it can never be; undefined when it can. */
   readonly impossible?: string;
 }
@@ -29,8 +29,8 @@ export interface CoverageCell {
 interface Tally {
   /** Schedules that had it, and came to it. */
   schedules: number;
-  /** Steps that struck. */
-  struck: number;
+  /** Steps that fired. */
+  fired: number;
 }
 
 interface Count extends Tally {
@@ -46,12 +46,12 @@ export class Coverage {
   /** Held moments, for all faults together. */
   readonly #ofTriggers = new Map<string, Tally>();
 
-  constructor(kinds: Kinds, place: SchedulePlace, load: LoadPlan) {
+  constructor(kinds: Kinds, environment: ScheduleEnvironment, load: LoadPlan) {
     this.#kinds = kinds;
     this.#counts = new Map(
-      cellsOf(kinds, place, load).map((cell) => [
+      cellsOf(kinds, environment, load).map((cell) => [
         cellName(cell.fault.name, cell.trigger.name),
-        { cell, schedules: 0, struck: 0 },
+        { cell, schedules: 0, fired: 0 },
       ]),
     );
   }
@@ -67,7 +67,7 @@ export class Coverage {
         : [];
       for (const tally of [count, ...sums]) {
         seen.add(tally);
-        if (outcome === "struck") tally.struck += 1;
+        if (outcome === "fired") tally.fired += 1;
       }
     }
     for (const tally of seen) tally.schedules += 1;
@@ -79,13 +79,13 @@ export class Coverage {
   }
 
   /** What `--require-coverage` refuses, one line each. */
-  missed(schedulesMin = COVERAGE_SCHEDULES_MIN): string[] {
+  uncovered(schedulesMin = COVERAGE_SCHEDULES_MIN): string[] {
     const pairs = this.cells
       .filter(({ holds, impossible }) => holds && impossible === undefined)
-      .filter(({ schedules, struck }) => schedules >= schedulesMin && struck === 0)
+      .filter(({ schedules, fired }) => schedules >= schedulesMin && fired === 0)
       .map(
         ({ fault, trigger, schedules }) =>
-          `${fault} never struck at ${trigger}, in ${schedules} schedules`,
+          `${fault} never fired at ${trigger}, in ${schedules} schedules`,
       );
     const sums = [...this.#ofFaults.values(), ...this.#ofTriggers.values()];
     if (sums.every(({ schedules }) => schedules < schedulesMin)) {
@@ -93,15 +93,15 @@ export class Coverage {
         `no fault and no held moment was in ${schedulesMin} schedules: nothing can be judged`,
       ];
     }
-    const inVain = ({ schedules, struck }: Tally): boolean =>
-      schedules >= schedulesMin && struck === 0;
+    const isUncovered = ({ schedules, fired }: Tally): boolean =>
+      schedules >= schedulesMin && fired === 0;
     return [
       ...[...this.#ofFaults]
-        .filter(([, tally]) => inVain(tally))
-        .map(([name, { schedules }]) => `${name} never struck, in ${schedules} schedules`),
+        .filter(([, tally]) => isUncovered(tally))
+        .map(([name, { schedules }]) => `${name} never fired, in ${schedules} schedules`),
       ...[...this.#ofTriggers]
-        .filter(([, tally]) => inVain(tally))
-        .map(([name, { schedules }]) => `nothing struck at ${name}, in ${schedules} schedules`),
+        .filter(([, tally]) => isUncovered(tally))
+        .map(([name, { schedules }]) => `nothing fired at ${name}, in ${schedules} schedules`),
       ...pairs,
     ];
   }
@@ -111,13 +111,15 @@ export class Coverage {
     const possible = this.cells.filter(({ impossible }) => impossible === undefined);
     const held = possible.filter(({ holds }) => holds);
     const near = possible.filter(({ holds }) => !holds);
-    const inVain = held.filter(({ schedules, struck }) => schedules > 0 && struck === 0).length;
+    const uncoveredCount = held.filter(
+      ({ schedules, fired }) => schedules > 0 && fired === 0,
+    ).length;
     const impossible = this.cells.length - possible.length;
     return [
-      `${struckOf(held)} of ${held.length} pairs of fault and held moment struck`,
-      ...(inVain === 0 ? [] : [`${inVain} drawn in vain`]),
-      ...(near.length === 0 ? [] : [`${struckOf(near)} of ${near.length} struck near a moment`]),
-      ...(impossible === 0 ? [] : [`${impossible} cannot be`]),
+      `${firedOf(held)} of ${held.length} pairs of fault and held moment covered`,
+      ...(uncoveredCount === 0 ? [] : [`${uncoveredCount} drawn and not covered`]),
+      ...(near.length === 0 ? [] : [`${firedOf(near)} of ${near.length} covered near a moment`]),
+      ...(impossible === 0 ? [] : [`${impossible} impossible`]),
     ].join(", ");
   }
 
@@ -156,7 +158,7 @@ export class Coverage {
         ),
       ),
       "",
-      "a number: how often it struck; 0: drawn in vain; .: not drawn; -: cannot be",
+      "a number: how often it fired; 0: drawn and not covered; .: not drawn; -: impossible",
       ...triggers.map(
         ({ name, holds }, index) =>
           `${columnName(index)}  ${name}${holds ? "" : " (near it only)"}`,
@@ -171,33 +173,33 @@ export class Coverage {
   }
 
   #sign(fault: string, trigger: string): string {
-    const { cell, schedules, struck } = this.#counts.get(cellName(fault, trigger))!;
+    const { cell, schedules, fired } = this.#counts.get(cellName(fault, trigger))!;
     if (cell.impossible !== undefined) return "-";
     if (schedules === 0) return ".";
-    return struck > 99 ? "99" : String(struck);
+    return fired > 99 ? "99" : String(fired);
   }
 }
 
-function coverageCell({ cell, schedules, struck }: Count): CoverageCell {
+function coverageCell({ cell, schedules, fired }: Count): CoverageCell {
   const { fault, trigger, impossible } = cell;
   return {
     fault: fault.name,
     trigger: trigger.name,
     holds: trigger.holds,
     schedules,
-    struck,
+    fired,
     ...(impossible === undefined ? {} : { impossible }),
   };
 }
 
 function tallyOf(tallies: Map<string, Tally>, name: string): Tally {
-  const tally = tallies.get(name) ?? { schedules: 0, struck: 0 };
+  const tally = tallies.get(name) ?? { schedules: 0, fired: 0 };
   tallies.set(name, tally);
   return tally;
 }
 
-function struckOf(cells: readonly CoverageCell[]): number {
-  return cells.filter(({ struck }) => struck > 0).length;
+function firedOf(cells: readonly CoverageCell[]): number {
+  return cells.filter(({ fired }) => fired > 0).length;
 }
 
 function cellName(fault: string, trigger: string): string {

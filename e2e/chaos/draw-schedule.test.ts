@@ -4,12 +4,12 @@ import { UsageError } from "#e2e/errors.ts";
 import { drawSchedule, type DrawOptions } from "./draw-schedule.ts";
 import { FAULT_KINDS } from "./faults/index.ts";
 import { DEFAULT_LOAD } from "./load-plan.ts";
-import { longestMs } from "./testing/longest.ts";
+import { longestDurationMs } from "./testing/longest-duration.ts";
 import { parseSchedule } from "./schedule-schema.ts";
 import { cellsOf } from "./schedules/cells.ts";
 import { familyOf, type Kinds, REGISTERED_KINDS } from "./schedules/kinds.ts";
 import { selectFaults } from "./schedules/select-faults.ts";
-import { TEST_KINDS, TEST_PLACE } from "./schedules/testing/test-kinds.ts";
+import { TEST_KINDS, TEST_ENVIRONMENT } from "./schedules/testing/test-kinds.ts";
 import type { Schedule } from "./schedule.ts";
 import { LOG_EVENTS, LOG_TRIGGERS } from "./triggers/log.ts";
 
@@ -17,7 +17,7 @@ const SEED = integer({ min: 0, max: 2 ** 32 - 1 });
 
 const draw = (change: Partial<DrawOptions> = {}, kinds: Kinds = TEST_KINDS): Schedule =>
   drawSchedule({
-    ...TEST_PLACE,
+    ...TEST_ENVIRONMENT,
     ...kinds,
     seed: 42,
     steps: 20,
@@ -32,7 +32,7 @@ const EVERYWHERE = {
   abilities: new Set(
     [...REGISTERED_KINDS.faults, ...REGISTERED_KINDS.triggers].flatMap(({ needs }) => needs),
   ),
-  where: "a place with everything",
+  description: "a place with everything",
 };
 
 const kindNamed = (name: string) => TEST_KINDS.faults.find((kind) => kind.name === name)!;
@@ -45,15 +45,15 @@ describe("a drawn schedule", () => {
   });
 
   test.each([
-    ["kinds of tests", TEST_KINDS, TEST_PLACE],
+    ["kinds of tests", TEST_KINDS, TEST_ENVIRONMENT],
     ["the registered kinds", REGISTERED_KINDS, EVERYWHERE],
-  ])("can be parsed, with %s", (_what, kinds, place) => {
+  ])("can be parsed, with %s", (_what, kinds, environment) => {
     assert(
       property(SEED, integer({ min: 1, max: 40 }), integer({ min: 1, max: 3 }), (...given) => {
         const [seed, steps, replicas] = given;
-        const schedule = draw({ ...place, seed, steps, replicas }, kinds);
+        const schedule = draw({ ...environment, seed, steps, replicas }, kinds);
         const text = JSON.stringify(schedule);
-        expect(parseSchedule(text, "drawn", place, kinds)).toEqual(schedule);
+        expect(parseSchedule(text, "drawn", environment, kinds)).toEqual(schedule);
         expect(schedule.steps).toHaveLength(steps);
       }),
       { numRuns: 300 },
@@ -63,7 +63,7 @@ describe("a drawn schedule", () => {
   test("of 20 steps waits for less than 55 s in all", () => {
     assert(
       property(SEED, (seed) => {
-        expect(longestMs(draw({ seed }), 0)).toBeLessThan(55_000);
+        expect(longestDurationMs(draw({ seed }), 0)).toBeLessThan(55_000);
       }),
       { numRuns: 500 },
     );
@@ -123,20 +123,23 @@ describe("a drawn schedule", () => {
   });
 
   test.each([
-    ["kinds of tests", TEST_KINDS, TEST_PLACE],
+    ["kinds of tests", TEST_KINDS, TEST_ENVIRONMENT],
     ["the registered kinds", REGISTERED_KINDS, EVERYWHERE],
-  ])("reaches most pairs of fault and held moment within 50 seeds, with %s", (_, kinds, place) => {
-    const possible = cellsOf(kinds, place, DEFAULT_LOAD)
-      .filter(({ impossible, trigger }) => impossible === undefined && trigger.holds)
-      .map(({ fault, trigger }) => `${fault.name} at ${trigger.name}`);
-    const drawn = new Set(
-      seeds(50, 1000)
-        .flatMap((seed) => draw({ ...place, seed }, kinds).steps)
-        .map((step) => `${step.do.fault} at ${step.when.trigger}`),
-    );
-    const reached = possible.filter((cell) => drawn.has(cell));
-    expect(reached.length / possible.length).toBeGreaterThan(0.7);
-  });
+  ])(
+    "reaches most pairs of fault and held moment within 50 seeds, with %s",
+    (_, kinds, environment) => {
+      const possible = cellsOf(kinds, environment, DEFAULT_LOAD)
+        .filter(({ impossible, trigger }) => impossible === undefined && trigger.holds)
+        .map(({ fault, trigger }) => `${fault.name} at ${trigger.name}`);
+      const drawn = new Set(
+        seeds(50, 1000)
+          .flatMap((seed) => draw({ ...environment, seed }, kinds).steps)
+          .map((step) => `${step.do.fault} at ${step.when.trigger}`),
+      );
+      const reached = possible.filter((cell) => drawn.has(cell));
+      expect(reached.length / possible.length).toBeGreaterThan(0.7);
+    },
+  );
 
   test("has every near moment, but few of them", () => {
     const near = REGISTERED_KINDS.triggers.filter(({ holds }) => !holds).map(({ name }) => name);
@@ -156,7 +159,7 @@ describe("a drawn schedule", () => {
       return steps.map(({ when }, index) => {
         const fault = FAULT_KINDS.find(({ name }) => name === steps[index - 1]?.do.fault);
         const found = ["actions", "dead-letters", ...(fault?.causes ?? [])];
-        const [rests] = triggers[0]?.restsOn?.({ event: when.event }) ?? [];
+        const [rests] = triggers[0]?.requiresFor?.({ event: when.event }) ?? [];
         expect(found).toContain(rests);
         return when.event;
       });
@@ -210,8 +213,8 @@ describe("a drawn schedule", () => {
 
   test("is longer with a longer wait for its triggers", () => {
     const slow = draw({ triggerMsMax: 10_000 });
-    expect(longestMs(slow, 0)).toBeGreaterThan(3 * longestMs(draw(), 0));
-    expect(longestMs(slow, 0)).toBeLessThanOrEqual((20 * 1.2 + 2) * 10_000);
+    expect(longestDurationMs(slow, 0)).toBeGreaterThan(3 * longestDurationMs(draw(), 0));
+    expect(longestDurationMs(slow, 0)).toBeLessThanOrEqual((20 * 1.2 + 2) * 10_000);
   });
 });
 
@@ -225,12 +228,12 @@ test("the kinds that are registered have names of their own, and families", () =
 
 test("a schedule takes as long as its budgets, and as its last faults stay", () => {
   const { steps } = draw({ steps: 1, faults: [kindNamed("pod.kill")] });
-  expect(longestMs({ steps: [] }, 7)).toBe(0);
-  expect(longestMs({ steps }, 7)).toBe(steps[0]!.when.budgetMs);
+  expect(longestDurationMs({ steps: [] }, 7)).toBe(0);
+  expect(longestDurationMs({ steps }, 7)).toBe(steps[0]!.when.budgetMs);
   const open = { when: { trigger: "a" }, do: { fault: "b" } };
-  expect(longestMs({ steps: [open, open] }, 7)).toBe(14);
-  expect(longestMs({ steps: [{ ...open, until: { elapsedMs: 100 } }, open] }, 7)).toBe(107);
-  expect(longestMs({ steps: [{ ...open, until: { elapsedMs: 3 } }, open] }, 7)).toBe(14);
+  expect(longestDurationMs({ steps: [open, open] }, 7)).toBe(14);
+  expect(longestDurationMs({ steps: [{ ...open, until: { elapsedMs: 100 } }, open] }, 7)).toBe(107);
+  expect(longestDurationMs({ steps: [{ ...open, until: { elapsedMs: 3 } }, open] }, 7)).toBe(14);
 });
 
 function seeds(count: number, first = 0): number[] {

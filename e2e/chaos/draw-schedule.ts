@@ -1,15 +1,15 @@
 import { UsageError } from "#e2e/errors.ts";
 import { seededRandom, type SeededRandom } from "#e2e/runner/random.ts";
-import type { Circumstance } from "./circumstances.ts";
+import type { Activity } from "./activities.ts";
 import type { FaultKind, FaultStep } from "./fault-kind.ts";
 import type { LoadPlan, Schedule, ScheduleStep } from "./schedule.ts";
 import { type Cell, cellsOf } from "./schedules/cells.ts";
 import { familyOf } from "./schedules/kinds.ts";
-import { circumstancesOfLoad, type SchedulePlace } from "./schedules/rules.ts";
+import { activitiesOfLoad, type ScheduleEnvironment } from "./schedules/rules.ts";
 import type { TriggerKind, TriggerStep } from "./trigger-kind.ts";
 import { TRIGGER_KINDS } from "./triggers/index.ts";
 
-export interface DrawOptions extends SchedulePlace {
+export interface DrawOptions extends ScheduleEnvironment {
   readonly seed: number;
   readonly steps: number;
   /** Those that may be drawn, as far as the place has what they need. */
@@ -57,7 +57,7 @@ class Drawing {
   readonly #options: DrawOptions;
   readonly #cells: readonly Cell[];
   readonly #random: SeededRandom;
-  readonly #ofLoad: ReadonlySet<Circumstance>;
+  readonly #ofLoad: ReadonlySet<Activity>;
   /** Those whose turn it is. */
   readonly #wanted: Cell[];
   readonly #drawn: Cell[] = [];
@@ -69,7 +69,7 @@ class Drawing {
     this.#options = options;
     this.#cells = cells;
     this.#random = seededRandom(options.seed, "schedule");
-    this.#ofLoad = circumstancesOfLoad(options.load);
+    this.#ofLoad = activitiesOfLoad(options.load);
     this.#wanted = cellsInTurn(cells, options);
     this.#triggerMsMax = options.triggerMsMax ?? TRIGGER_MS_MAX;
   }
@@ -121,7 +121,7 @@ class Drawing {
   }
 
   /** The circumstances that the step before brings about. */
-  #causes(): readonly Circumstance[] {
+  #causes(): readonly Activity[] {
     return this.#drawn.at(-1)?.fault.causes ?? [];
   }
 
@@ -197,11 +197,11 @@ class Drawing {
   }
 
   #nothingFits(): UsageError {
-    const { faults, where } = this.#options;
+    const { faults, description } = this.#options;
     const names = faults.map(({ name }) => name).join(", ") || "none";
     const ofLoad = [...this.#ofLoad].join(", ") || "nothing that a moment needs";
     return new UsageError(
-      `no schedule can be drawn for ${where}: there is no moment for step ${this.steps.length + 1} at which one of these faults can be injected: ${names}; the load brings about ${ofLoad}`,
+      `no schedule can be drawn for ${description}: there is no moment for step ${this.steps.length + 1} at which one of these faults can be injected: ${names}; the load brings about ${ofLoad}`,
     );
   }
 }

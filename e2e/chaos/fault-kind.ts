@@ -4,7 +4,7 @@ import type { Durations } from "#e2e/runner/durations.ts";
 import type { Tell } from "#e2e/runner/events.ts";
 import type { SeededRandom } from "#e2e/runner/random.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
-import type { Circumstance, PodSelector } from "./circumstances.ts";
+import type { Activity, PodSelector } from "./activities.ts";
 
 /** `do` of a step: the name of the fault, the pod where it is about one, and the parameters of this kind, side by side. */
 export interface FaultStep {
@@ -27,7 +27,7 @@ export interface FaultKind<Parameters extends object = object> {
   /** It disturbs whatever else runs at the same place, such as the pods of another schedule on the same node. Default false. */
   readonly alone?: boolean;
   /** What it brings about, so that later triggers can rest on it. */
-  readonly causes: readonly Circumstance[];
+  readonly causes: readonly Activity[];
   /** Of the parameters beside those of FaultStep; strict. */
   readonly parameters: ZodType<Parameters>;
   /** Why a schedule with so many replicas cannot have it, with the parameter that is wrong. Absent: every schedule can. */

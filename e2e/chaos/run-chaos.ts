@@ -20,11 +20,11 @@ import { junitOfInvariants } from "./report/junit-of-invariants.ts";
 import { makeArtifacts, reportLeaks } from "./report/run-artifacts.ts";
 import type { Schedule } from "./schedule.ts";
 import { REGISTERED_KINDS } from "./schedules/kinds.ts";
-import { placeOf } from "./schedules/place-of.ts";
-import type { SchedulePlace } from "./schedules/rules.ts";
+import { environmentOf } from "./schedules/schedule-environment.ts";
+import type { ScheduleEnvironment } from "./schedules/rules.ts";
 import { selectFaults } from "./schedules/select-faults.ts";
-import { shrinkFailure } from "./shrink/shrink-failure.ts";
-import type { ShrunkFailure } from "./shrink/shrink-failure.ts";
+import { shrinkFailedRun } from "./shrink/shrink-failed-run.ts";
+import type { ShrunkFailedRun } from "./shrink/shrink-failed-run.ts";
 import { SAMPLE_INTERVAL_MS } from "./soak/bounds.ts";
 import { SOAK_MS_MIN, exitCodeWithSoak } from "./soak/conclude-soak.ts";
 import { judgeSoak } from "./soak/judge-soak.ts";
@@ -49,10 +49,10 @@ export async function runChaos({
   signal,
 }: ChaosOptions): Promise<ExitCode> {
   const faults = selectFaults(chosen.faults);
-  const place = placeOf(chosen);
+  const environment = environmentOf(chosen);
   const draw = (seed: number, triggerMsMax?: number): Schedule =>
     drawSchedule({
-      ...place,
+      ...environment,
       seed,
       steps: chosen.steps,
       faults,
@@ -63,7 +63,7 @@ export async function runChaos({
     });
   // What cannot be drawn is refused before anything starts.
   draw(chosen.seed);
-  const coverage = new Coverage({ ...REGISTERED_KINDS, faults }, place, chosen.load);
+  const coverage = new Coverage({ ...REGISTERED_KINDS, faults }, environment, chosen.load);
   const artifacts = await makeArtifacts(chosen, chosen.seed);
   using progress = new ChaosProgress(terminal, signal);
   progress.line(`artifacts ${artifacts}`);
@@ -71,7 +71,7 @@ export async function runChaos({
   const jobs = chosen.jobs ?? Math.max(1, Math.min(availableParallelism(), 4));
   let results: ScheduleResult[] = [];
   let steady: ScheduleResult | null = null;
-  let shrunk: ShrunkFailure | null = null;
+  let shrunk: ShrunkFailedRun | null = null;
   let secrets: ReadonlyMap<string, string>;
   let growth: readonly SoakFinding[];
   {
@@ -89,7 +89,7 @@ export async function runChaos({
         chosen.keep === "always" || (chosen.keep === "on-failure" && results.some(isFailed)),
     });
     ({ secrets } = session);
-    const isAlone = mayDisturbOthers(faults, place);
+    const isAlone = mayDisturbOthers(faults, environment);
     const play = async () =>
       await runSchedules({
         schedules: drawn(chosen, startMs, (seed) => draw(seed, session.durations.triggerMsMax)),
@@ -128,10 +128,10 @@ export async function runChaos({
     growth = judgeSoak(soak.samples);
     const failed = results.find((result) => isFailed(result));
     if (failed !== undefined && chosen.shrink && !signal.aborted) {
-      shrunk = await shrinkFailure({
+      shrunk = await shrinkFailedRun({
         failed,
         run: async (candidate) => await runSchedule({ ...candidate, session }),
-        place,
+        environment,
         progress,
         signal,
       });
@@ -141,7 +141,7 @@ export async function runChaos({
   if (steady !== null) results.unshift(steady);
   await writeChaosReports(chosen, artifacts, results, { coverage, growth });
   const leaks = await reportLeaks(artifacts, secrets, (text) => progress.line(text));
-  const uncovered = chosen.requireCoverage ? coverage.missed() : [];
+  const uncovered = chosen.requireCoverage ? coverage.uncovered() : [];
   terminal.write(
     closingLines({
       chosen,
@@ -159,10 +159,11 @@ export async function runChaos({
   return exitCodeWithSoak(code, growth, steady === null ? null : chosen.durationMs);
 }
 
-function mayDisturbOthers(faults: readonly FaultKind[], place: SchedulePlace): boolean {
+function mayDisturbOthers(faults: readonly FaultKind[], environment: ScheduleEnvironment): boolean {
   return faults.some(
     ({ alone, needs }) =>
-      alone === true && reasonToSkip(needs, place.abilities, place.where) === undefined,
+      alone === true &&
+      reasonToSkip(needs, environment.abilities, environment.description) === undefined,
   );
 }
 

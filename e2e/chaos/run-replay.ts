@@ -6,14 +6,14 @@ import { openChaosSession } from "./engine/chaos-session.ts";
 import { runSchedules } from "./engine/run-schedules.ts";
 import type { ScheduleResult } from "./engine/run-schedule.ts";
 import { ChaosProgress } from "./report/chaos-progress.ts";
-import { invariantCounts, NOTHING_STRUCK } from "./report/closing-lines.ts";
+import { invariantCounts, NOTHING_FIRED } from "./report/closing-lines.ts";
 import { differencesOf } from "./report/moments.ts";
-import { exitCodeOf, isFailed, nothingStruck } from "./report/exit-code.ts";
+import { exitCodeOf, isFailed, nothingFired } from "./report/exit-code.ts";
 import { makeArtifacts, reportLeaks } from "./report/run-artifacts.ts";
 import { writeChaosReports } from "./run-chaos.ts";
 import { parseSchedule } from "./schedule-schema.ts";
 import { findSchedule } from "./schedules/find-schedule.ts";
-import { placeOf } from "./schedules/place-of.ts";
+import { environmentOf } from "./schedules/schedule-environment.ts";
 
 export interface ReplayOptions {
   readonly arguments: ReplayArguments;
@@ -22,14 +22,14 @@ export interface ReplayOptions {
   readonly signal: AbortSignal;
 }
 
-/** The command `replay`: runs a schedule as it is, once nothing is wrong with it, and says where the moments that it struck differ between two times. */
+/** The command `replay`: runs a schedule as it is, once nothing is wrong with it, and says where the moments that it fired differ between two times. */
 export async function runReplay({
   arguments: chosen,
   terminal,
   signal,
 }: ReplayOptions): Promise<ExitCode> {
   const { file, text } = await findSchedule(chosen.path);
-  const schedule = parseSchedule(text, file, placeOf(chosen));
+  const schedule = parseSchedule(text, file, environmentOf(chosen));
   const { seed } = schedule;
   const artifacts = await makeArtifacts(chosen, seed);
   using progress = new ChaosProgress(terminal, signal);
@@ -64,12 +64,12 @@ export async function runReplay({
     const differences = differencesOf(first!, other);
     progress.line(
       differences.length === 0
-        ? `time ${other.number} struck the same moments as the first one`
+        ? `time ${other.number} fired at the same moments as the first one`
         : `time ${other.number} differs from the first one:`,
     );
     for (const difference of differences) progress.line(`  ${difference}`);
   }
-  if (nothingStruck(results)) progress.line(`FAIL ${NOTHING_STRUCK}`);
+  if (nothingFired(results)) progress.line(`FAIL ${NOTHING_FIRED}`);
   terminal.write(`artifacts ${artifacts}\n${invariantCounts(results)}\n`);
   if (leaks > 0 && !signal.aborted) return EXIT_CODE.expectationBroke;
   return exitCodeOf(results, false, signal.aborted);

@@ -3,8 +3,8 @@ export const STEPS_MAX = 1000;
 export const REPLICAS_MAX = 9;
 export const PARTITIONS_MAX = 100;
 /**
- * With `--require-coverage` a pair of fault and held moment that can be, and was in at least so many schedules and struck in none of them, ends
- * the run with exit code 4; so does a fault that struck at no held moment, and a held moment at which no fault struck. Fewer schedules say
+ * With `--require-coverage` a pair of fault and held moment that can be, and was in at least so many schedules and fired in none of them, ends
+ * the run with exit code 4; so does a fault that fired at no held moment, and a held moment at which no fault fired. Fewer schedules say
  * nothing: a moment can be missed.
  */
 export const COVERAGE_SCHEDULES_MIN = 10;

@@ -4,9 +4,9 @@ import { DEFAULT_LOAD } from "./load-plan.ts";
 import type { ScheduleStep } from "./schedule.ts";
 import { parseSchedule } from "./schedule-schema.ts";
 import { REGISTERED_KINDS } from "./schedules/kinds.ts";
-import { TEST_KINDS, TEST_PLACE, testSchedule } from "./schedules/testing/test-kinds.ts";
+import { TEST_KINDS, TEST_ENVIRONMENT, testSchedule } from "./schedules/testing/test-kinds.ts";
 
-const parse = (text: string) => parseSchedule(text, "a.json", TEST_PLACE, TEST_KINDS);
+const parse = (text: string) => parseSchedule(text, "a.json", TEST_ENVIRONMENT, TEST_KINDS);
 
 const KILL: ScheduleStep = {
   when: { trigger: "volume.claim-linked" },
@@ -26,14 +26,14 @@ function faultsOf(text: string): string[] {
 /** With the kinds that are registered. */
 function parseRegistered(...steps: readonly object[]) {
   const text = JSON.stringify({ ...testSchedule(), steps });
-  return parseSchedule(text, "a.json", TEST_PLACE, REGISTERED_KINDS);
+  return parseSchedule(text, "a.json", TEST_ENVIRONMENT, REGISTERED_KINDS);
 }
 
 /** A registered step of a schedule with so many replicas, at a broker with several nodes. */
 function parseBeside(step: object, replicas: number) {
   const text = JSON.stringify({ ...testSchedule({ replicas }), steps: [step] });
   const abilities = new Set(["broker-nodes", "broker-connections"] as const);
-  return parseSchedule(text, "a.json", { ...TEST_PLACE, abilities }, REGISTERED_KINDS);
+  return parseSchedule(text, "a.json", { ...TEST_ENVIRONMENT, abilities }, REGISTERED_KINDS);
 }
 
 /** The faults of a schedule with this first step, without the number of their line. */
@@ -198,8 +198,8 @@ describe("a schedule", () => {
 
   test("is refused with a trigger of a broker that has no rules", () => {
     const text = JSON.stringify(testSchedule());
-    const place = { ...TEST_PLACE, abilities: new Set(["container-access"] as const) };
-    expect(() => parseSchedule(text, "a.json", place, TEST_KINDS)).toThrow(
+    const environment = { ...TEST_ENVIRONMENT, abilities: new Set(["container-access"] as const) };
+    expect(() => parseSchedule(text, "a.json", environment, TEST_KINDS)).toThrow(
       "steps[2].when.trigger cannot come: the target local with the broker embedded has no fault-rules",
     );
   });
@@ -210,7 +210,7 @@ describe("a schedule", () => {
       do: { fault: "pod.kill", pod: "held" },
     };
     const text = JSON.stringify(testSchedule({ steps: [KILL, started] }));
-    expect(parseSchedule(text, "a.json", TEST_PLACE, TEST_KINDS).steps[1]).toEqual(started);
+    expect(parseSchedule(text, "a.json", TEST_ENVIRONMENT, TEST_KINDS).steps[1]).toEqual(started);
   });
 
   test("is refused with a fault that its replicas or the broker do not allow", () => {

@@ -5,7 +5,7 @@ import { isObject } from "#e2e/checkers/history-files.ts";
 import { UsageError } from "#e2e/errors.ts";
 import type { Schedule } from "./schedule.ts";
 import { type Kinds, ownParameters, parameterNames, REGISTERED_KINDS } from "./schedules/kinds.ts";
-import { ruleFaults, type ScheduleFault, type SchedulePlace } from "./schedules/rules.ts";
+import { ruleFaults, type ScheduleFault, type ScheduleEnvironment } from "./schedules/rules.ts";
 import { FAULT_FIELDS, SCHEDULE_SHAPE, TRIGGER_FIELDS } from "./schedules/shape.ts";
 import type { FaultKind } from "./fault-kind.ts";
 import type { TriggerKind } from "./trigger-kind.ts";
@@ -20,11 +20,11 @@ const SHOWN_LENGTH_MAX = 80;
 export function parseSchedule(
   text: string,
   file: string,
-  place: SchedulePlace,
+  environment: ScheduleEnvironment,
   kinds: Kinds = REGISTERED_KINDS,
 ): Schedule {
   const { value, lineOf } = readJson(text, file);
-  const checked = checkSchedule(value, place, kinds);
+  const checked = checkSchedule(value, environment, kinds);
   if ("schedule" in checked) return checked.schedule;
   throw faulty(
     file,
@@ -39,7 +39,7 @@ export function parseSchedule(
 /** The same for a value that is no text, such as a candidate of the search for a smaller schedule. */
 export function checkSchedule(
   value: unknown,
-  place: SchedulePlace,
+  environment: ScheduleEnvironment,
   kinds: Kinds = REGISTERED_KINDS,
 ): { readonly schedule: Schedule } | { readonly faults: readonly ScheduleFault[] } {
   const shape = SCHEDULE_SHAPE.safeParse(value);
@@ -48,7 +48,7 @@ export function checkSchedule(
   faults.push(...stepsOf(value).flatMap((step, index) => kindFaults(step, index, kinds)));
   if (!shape.success) return { faults };
   const { $schema: _, ...data } = shape.data;
-  faults.push(...ruleFaults(data, place, kinds));
+  faults.push(...ruleFaults(data, environment, kinds));
   return faults.length > 0 ? { faults } : { schedule: data };
 }
 

@@ -2,7 +2,7 @@ import type { ZodType } from "zod";
 import type { Ability } from "#e2e/runner/abilities.ts";
 import type { SeededRandom } from "#e2e/runner/random.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
-import type { Circumstance, PodSelector } from "./circumstances.ts";
+import type { Activity, PodSelector } from "./activities.ts";
 
 /** `when` of a step: the name of the trigger, what every trigger has, and the parameters of this one, side by side. */
 export interface TriggerStep {
@@ -26,13 +26,13 @@ export interface TriggerKind<Parameters extends object = object> {
   readonly holds: boolean;
   readonly needs: readonly Ability[];
   /** What the load or an earlier step must bring about, or it can never come. */
-  readonly requires: readonly Circumstance[];
+  readonly requires: readonly Activity[];
   /** What it rests on beside that with these parameters. Absent: nothing. */
-  restsOn?(parameters: Parameters): readonly Circumstance[];
+  requiresFor?(parameters: Parameters): readonly Activity[];
   /** Of the parameters beside those of TriggerStep; strict. */
   readonly parameters: ZodType<Parameters>;
   /** `found`: what the load and the step before bring about. Absent: everything. */
-  draw(random: SeededRandom, found?: ReadonlySet<Circumstance>): Parameters;
+  draw(random: SeededRandom, found?: ReadonlySet<Activity>): Parameters;
   arm(context: TriggerContext, parameters: Parameters): Promise<ArmedTrigger>;
 }
 

@@ -170,5 +170,5 @@ export interface FaultEvent {
  */
 export interface Mark {
   readonly kind: "mark";
-  readonly what: "healed" | "settled" | "stopped";
+  readonly what: "healed" | "converged" | "stopped";
 }

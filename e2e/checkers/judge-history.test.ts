@@ -30,7 +30,7 @@ const good = (): HistoryBuilder => {
     .assign({ "pod-a": [0] })
     .deliver("0", "1");
   builder.execute(action);
-  builder.commit("1").mark("healed").mark("settled");
+  builder.commit("1").mark("healed").mark("converged");
   return builder;
 };
 
@@ -81,14 +81,14 @@ describe("judging a history", () => {
     ]);
   });
 
-  test("liveness is judged only after the mark settled; safety always", () => {
+  test("liveness is judged only after the mark converged, and safety always", () => {
     const builder = new HistoryBuilder().mark("healed");
     expect(verdictOf(builder, { kind: "liveness", check: finding })).toMatchObject({
       status: "not-judged",
-      reason: expect.stringContaining("settled"),
+      reason: expect.stringContaining("converged"),
     });
     expect(verdictOf(builder, { check: finding })).toMatchObject({ status: "broken" });
-    builder.mark("settled");
+    builder.mark("converged");
     expect(verdictOf(builder, { kind: "liveness", check: finding })).toMatchObject({
       status: "broken",
     });

@@ -1,6 +1,6 @@
 import type { Checker, Evidence, InvariantVerdict, RunHistory, Verdict } from "./checker.ts";
-import { factsOf } from "./facts/history-facts.ts";
-import { missingEvidence } from "./facts/missing-evidence.ts";
+import { indexHistory } from "./analysis/indexed-history.ts";
+import { missingEvidence } from "./analysis/missing-evidence.ts";
 import { CHECKERS } from "./invariants/index.ts";
 
 /** Gives every invariant its verdict. Never throws: a checker that does leaves its invariant `unknown`, with the error as the reason. */
@@ -31,8 +31,9 @@ function judgeInvariant(
   if (lacking !== undefined) return { ...notJudged(checker), reason: lacking };
   const missing = reasonIn(incomplete, checker.needs);
   if (missing !== undefined) return unknown(checker, missing);
-  if (checker.kind === "liveness" && !factsOf(history).settled) {
-    const reason = "the run did not wait until everything had come to its end (no mark settled)";
+  if (checker.kind === "liveness" && !indexHistory(history).converged) {
+    const reason =
+      "the run did not wait until everything had converged (its history has no mark `converged`)";
     return { ...notJudged(checker), reason };
   }
   try {

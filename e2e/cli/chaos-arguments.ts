@@ -28,7 +28,7 @@ export interface ChaosArguments extends PlaceArguments {
   readonly untilFailure: boolean;
   /** Looks for a smaller schedule that fails like the first one that did, for at most 15 minutes. */
   readonly shrink: boolean;
-  /** What many schedules drew and none struck, as the coverage counts it, ends the run with exit code 4. */
+  /** What many schedules drew and none fired, as the coverage counts it, ends the run with exit code 4. */
   readonly requireCoverage: boolean;
   /**
    * Names or families of faults, such as `pod.kill` and `broker`; empty means all. Unchecked: only `selectFaults` loads the kinds, and it
@@ -64,7 +64,7 @@ export const CHAOS_USAGE = `Options of chaos
   --until-failure         end after the first schedule that fails
   --no-shrink             do not look for a smaller schedule behind the first one that fails
   --require-coverage      exit code 4 when ten schedules or more had a fault, a held moment, or a pair of
-                          both, and none of them struck
+                          both, and none of them fired
   --prove [NAME...]       prove the checkers instead: plant each fault (or those named) in a copy of
                           the consumer and run until the checker finds it (target local)
 

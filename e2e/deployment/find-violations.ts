@@ -2,13 +2,13 @@ import { NAMES } from "#fixtures/configurations.ts";
 import type { BrokerNames } from "#fixtures/configurations.ts";
 import type { Effect } from "#simulator/action-endpoint/ledger.ts";
 import type { Broker, StoredRecord } from "#e2e/brokers/broker.ts";
-import { checkEffects } from "#e2e/checkers/effects.ts";
-import type { RecordedEffect } from "#e2e/checkers/effects.ts";
+import { checkEffects } from "#e2e/checkers/check-effects.ts";
+import type { RecordedEffect } from "#e2e/checkers/check-effects.ts";
 import type { HistoryFiles } from "#e2e/checkers/history-files.ts";
-import { checkOffsets } from "#e2e/checkers/offsets.ts";
-import type { PartitionProgress } from "#e2e/checkers/offsets.ts";
-import { checkTerminal } from "#e2e/checkers/terminal.ts";
-import type { DeadLetterSeen } from "#e2e/checkers/terminal.ts";
+import { checkOffsets } from "#e2e/checkers/check-offsets.ts";
+import type { PartitionProgress } from "#e2e/checkers/check-offsets.ts";
+import { checkTerminal } from "#e2e/checkers/check-terminal.ts";
+import type { DeadLetterSeen } from "#e2e/checkers/check-terminal.ts";
 import type { PublishedIncident } from "./incidents.ts";
 
 export interface Evidence {

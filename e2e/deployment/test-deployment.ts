@@ -12,11 +12,11 @@ import type { BrokerProvider } from "#e2e/brokers/broker-provider.ts";
 import { expectedActions } from "#e2e/checkers/collect/expected-actions.ts";
 import { KitRecord } from "#e2e/checkers/collect/kit-record.ts";
 import type { PlannedRecord } from "#e2e/checkers/collect/kit-record.ts";
-import { CONTRACT_FILE, ContractFileWatch } from "#e2e/checkers/contract-file.ts";
+import { CONTRACT_FILE, ContractFileWatch } from "#e2e/checkers/check-contract-file.ts";
 import { CLAIMS, readHistoryFiles } from "#e2e/checkers/history-files.ts";
 import type { HistoryEvent, Mark } from "#e2e/checkers/history-event.ts";
 import type { HistoryFiles } from "#e2e/checkers/history-files.ts";
-import { checkOffsets } from "#e2e/checkers/offsets.ts";
+import { checkOffsets } from "#e2e/checkers/check-offsets.ts";
 import type { PodFaults } from "#e2e/chaos/in-pod/pod-faults.ts";
 import type { Durations } from "#e2e/runner/durations.ts";
 import { ExpectationError, expect } from "#e2e/errors.ts";
@@ -460,7 +460,7 @@ export class TestDeployment implements AsyncDisposable {
         { seen: () => this.contractFile.missing },
       );
     } finally {
-      if (!this.#environment.signal.aborted) this.mark("settled");
+      if (!this.#environment.signal.aborted) this.mark("converged");
     }
   }
 

@@ -51,7 +51,7 @@ export interface Durations {
   /** How long a pod is held at a trigger for a fault whose injection takes its time. */
   readonly holdMsMax: number;
   /** How long everything may take to converge once all faults are healed. */
-  readonly settleMsMax: number;
+  readonly convergeMsMax: number;
 }
 
 /** `cluster`: a real one, which takes whole seconds only and is slower. */
@@ -123,7 +123,7 @@ const SHORT: Durations = {
   scenarioMsMax: 90_000,
   triggerMsMax: 4000,
   holdMsMax: 1000,
-  settleMsMax: 60_000,
+  convergeMsMax: 60_000,
 };
 
 const SHORT_IN_CLUSTER: Durations = {
@@ -160,7 +160,7 @@ const SHORT_IN_CLUSTER: Durations = {
   scenarioMsMax: 420_000,
   triggerMsMax: 20_000,
   holdMsMax: 5000,
-  settleMsMax: 180_000,
+  convergeMsMax: 180_000,
 };
 
 const REAL_TIME: Durations = {
@@ -199,5 +199,5 @@ const REAL_TIME: Durations = {
   scenarioMsMax: 1_200_000,
   triggerMsMax: 120_000,
   holdMsMax: 10_000,
-  settleMsMax: 600_000,
+  convergeMsMax: 600_000,
 };

@@ -6,7 +6,7 @@ import { createAuthority } from "#fixtures/certificates.ts";
 import { preflight } from "#simulator/omega/preflight/repository-preflight.ts";
 import type { RunArguments } from "#e2e/cli/arguments.ts";
 import { startBrokerProvider } from "#e2e/brokers/start-broker-provider.ts";
-import { checkSecrets } from "#e2e/checkers/secrets.ts";
+import { checkSecrets } from "#e2e/checkers/check-secrets.ts";
 import { withSessionTimeout } from "./durations.ts";
 import { EXIT_CODE } from "#e2e/errors.ts";
 import type { ExitCode } from "#e2e/errors.ts";

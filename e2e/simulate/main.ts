@@ -69,7 +69,7 @@ async function run({ runs, seed, jobs, steps, shrink }: SimulateArguments): Prom
   showCounts(counts);
   const missed = CRASH_POINTS.filter((point) => counts.get("crash points", point) === 0);
   print(`crash points not hit: ${missed.length === 0 ? "none" : missed.join(", ")}`);
-  const [first] = failed.toSorted((one, other) => placeOf(one) - placeOf(other));
+  const [first] = failed.toSorted((one, other) => environmentOf(one) - environmentOf(other));
   if (first && shrink) await showShrunk(first);
   const stepRate = Math.round(counts.total("steps") / seconds);
   print(
@@ -81,7 +81,7 @@ async function run({ runs, seed, jobs, steps, shrink }: SimulateArguments): Prom
   /**
    * Returns the position of a run in the order of seeds, which wrap around after the largest one.
    */
-  function placeOf(report: RunReport): number {
+  function environmentOf(report: RunReport): number {
     return (report.seed - seed + 2 ** 32) % 2 ** 32;
   }
 }

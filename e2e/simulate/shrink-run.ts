@@ -1,5 +1,5 @@
 import type { SimulationReport } from "#simulator/model/simulate.ts";
-import { shrinkList } from "#e2e/chaos/shrink/shrink-list.ts";
+import { minimizeList } from "#e2e/chaos/shrink/minimize.ts";
 
 export type FailedRun = Pick<SimulationReport, "seed" | "steps" | "trace" | "violations">;
 
@@ -47,7 +47,7 @@ export async function shrinkRun({
     return isSame;
   };
   do {
-    await shrinkList({ items: run.steps, fails, signal });
+    await minimizeList({ items: run.steps, fails, signal });
   } while (!signal.aborted && (await leaveOutTwo(run.steps, fails, signal)));
   return {
     run,

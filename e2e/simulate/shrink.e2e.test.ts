@@ -1,7 +1,7 @@
 import { execa } from "execa";
 import { expect, test } from "vitest";
 import { PLANTED_FAULTS } from "#e2e/chaos/prove/planted-faults.ts";
-import { type StagedCopy, stageCopy } from "#e2e/chaos/prove/stage-copy.ts";
+import { type ConsumerCopy, copyConsumer } from "#e2e/chaos/prove/consumer-copy.ts";
 
 const NOT_DURABLE = "every execution was durably claimed with a nonce of its own run";
 
@@ -9,10 +9,10 @@ const NOT_DURABLE = "every execution was durably claimed with a nonce of its own
  * Writes a copy of the consumer that sends before the name of its claim is durable, so that almost
  * every run violates an invariant.
  */
-function stageBroken(signal: AbortSignal): Promise<StagedCopy> {
+function stageBroken(signal: AbortSignal): Promise<ConsumerCopy> {
   const planted = PLANTED_FAULTS.find(({ name }) => name === "directory-not-synced");
   if (!planted) throw new Error("directory-not-synced is not planted any more");
-  return stageCopy(planted.edits, signal);
+  return copyConsumer(planted.edits, signal);
 }
 
 function untimed(output: string): string {

@@ -1,5 +1,5 @@
-import { checkOffsets } from "#e2e/checkers/offsets.ts";
-import { checkTerminal } from "#e2e/checkers/terminal.ts";
+import { checkOffsets } from "#e2e/checkers/check-offsets.ts";
+import { checkTerminal } from "#e2e/checkers/check-terminal.ts";
 import { ExpectationError } from "#e2e/errors.ts";
 import { progressOf } from "#e2e/deployment/find-violations.ts";
 import { isReady, isTerminating } from "#e2e/deployment/pods.ts";
@@ -12,15 +12,15 @@ import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 export async function converge(
   deployment: TestDeployment,
   replicas: number,
-  settleMsMax: number,
+  convergeMsMax: number,
 ): Promise<readonly string[]> {
   let open: readonly string[] = [];
-  const isSettled = async (): Promise<boolean> => {
+  const hasConverged = async (): Promise<boolean> => {
     open = await openWork(deployment, replicas);
     return open.length === 0;
   };
   try {
-    await deployment.until("everything has converged", isSettled, { deadlineMs: settleMsMax });
+    await deployment.until("everything has converged", hasConverged, { deadlineMs: convergeMsMax });
   } catch (error) {
     if (!(error instanceof ExpectationError) || open.length === 0) throw error;
   }

@@ -1,4 +1,4 @@
-import type { PodSelector } from "#e2e/chaos/circumstances.ts";
+import type { PodSelector } from "#e2e/chaos/activities.ts";
 import type { ScheduleStep } from "#e2e/chaos/schedule.ts";
 import type { ReachedTrigger } from "#e2e/chaos/trigger-kind.ts";
 
@@ -9,10 +9,10 @@ export interface PlayedStep {
   readonly trigger: string;
   readonly fault: string;
   /**
-   * `struck`: the moment came, the fault was injected, and something proves that it fired. `missed`: the moment did not come within its budget, or
+   * `fired`: the moment came, the fault was injected, and something proves that it fired. `missed`: the moment did not come within its budget, or
    * the pod was gone. `never-fired`: it was injected and nothing shows that it did anything. `open`: the run ended before.
    */
-  readonly outcome: "struck" | "missed" | "never-fired" | "open";
+  readonly outcome: "fired" | "missed" | "never-fired" | "open";
   /** Of `missed` and `never-fired`: why. */
   readonly reason: string | null;
   /** The moment; null while it has not come. */

@@ -1,7 +1,7 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import type { GroupMember } from "#e2e/brokers/broker.ts";
 import { isRunning, isTerminating, podName } from "#e2e/deployment/pods.ts";
-import type { PodSelector } from "#e2e/chaos/circumstances.ts";
+import type { PodSelector } from "#e2e/chaos/activities.ts";
 
 /** What roles are resolved from. */
 export interface RoleSource {

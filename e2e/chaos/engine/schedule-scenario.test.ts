@@ -43,7 +43,7 @@ test("pods that do not become ready again when all is healed fail the schedule",
   await expect(played).rejects.toThrow(
     new ExpectationError("not converged when all was healed: 0 of 0 pods are ready, 2 are wanted"),
   );
-  expect(marks).toEqual(["healed", "settled"]);
+  expect(marks).toEqual(["healed", "converged"]);
 });
 
 test("the longest schedule that can be written has a time limit that a timer can count", () => {

@@ -104,7 +104,7 @@ function timeoutMs({ steps }: Schedule, durations: Durations): number {
     return (when.budgetMs ?? durations.triggerMsMax) + (until?.elapsedMs ?? 0);
   });
   const stepsMs = waits.reduce((sum, waitMs) => sum + waitMs + durations.stepMsMax, 0);
-  return stepsMs + durations.settleMsMax + durations.scenarioMsMax;
+  return stepsMs + durations.convergeMsMax + durations.scenarioMsMax;
 }
 
 class ScheduleRun {
@@ -161,8 +161,8 @@ class ScheduleRun {
     await player.heal();
     await deployment.target.scale(deployment.name, schedule.replicas);
     deployment.mark("healed");
-    const open = await converge(deployment, schedule.replicas, durations.settleMsMax);
-    deployment.mark("settled");
+    const open = await converge(deployment, schedule.replicas, durations.convergeMsMax);
+    deployment.mark("converged");
     await player.conclude();
     // No checker looks at all of it, such as a pod that never becomes ready again.
     expect(open.length === 0, `not converged when all was healed: ${open.join("; ")}`);

@@ -159,8 +159,8 @@ test("arms the next trigger while the pod is held, injects, and only then lets i
     "2: fired",
   ]);
   expect(player.steps.map(({ outcome, pod, held }) => [outcome, pod, held])).toEqual([
-    ["struck", "one", true],
-    ["struck", "one", true],
+    ["fired", "one", true],
+    ["fired", "one", true],
   ]);
 });
 
@@ -183,7 +183,7 @@ test("a trigger that does not come is said, its fault is not injected, and the s
   await player.play();
   expect(player.steps.map(({ outcome, reason }) => [outcome, reason])).toEqual([
     ["missed", "it did not come within 50 ms"],
-    ["struck", null],
+    ["fired", null],
   ]);
   expect(notes).toContain("1: missed");
   expect(notes.filter((note) => note.startsWith("fault"))).toEqual(["fault 1 in two"]);
@@ -270,7 +270,7 @@ test("a fault that does not last is in force while it is injected, and not when 
     [2, true],
   ]);
   expect(player.steps.map(({ outcome, inForce }) => [outcome, inForce])).toEqual([
-    ["struck", false],
+    ["fired", false],
     ["missed", false],
   ]);
 });
@@ -303,7 +303,7 @@ test("a fault that fires late is asked again", async () => {
   await player.heal();
   proof = "2 requests refused";
   await player.conclude();
-  expect(player.steps[0]).toMatchObject({ outcome: "struck", fired: "2 requests refused" });
+  expect(player.steps[0]).toMatchObject({ outcome: "fired", fired: "2 requests refused" });
 });
 
 test("an injection that needs the held pod gets it back", async () => {
@@ -314,7 +314,7 @@ test("an injection that needs the held pod gets it back", async () => {
   expect(notes).not.toContain("1: injected");
   needed.resolve();
   await playing;
-  expect(player.steps[0]?.outcome).toBe("struck");
+  expect(player.steps[0]?.outcome).toBe("fired");
 });
 
 test("an injection into a pod that has ended is missed; any other failure ends the schedule", async () => {
@@ -339,7 +339,7 @@ test("an abort in the middle leaves nothing armed and nothing broken", async () 
   await player[Symbol.asyncDispose]();
   expect(notes).toContain("fault 1 gone");
   expect(triggers.left.size).toBe(0);
-  expect(player.steps.map(({ outcome }) => outcome)).toEqual(["struck", "open"]);
+  expect(player.steps.map(({ outcome }) => outcome)).toEqual(["fired", "open"]);
 });
 
 test("what an injection makes after the abort does not stay", async () => {

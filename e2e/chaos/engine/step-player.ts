@@ -14,7 +14,7 @@ import { openStep } from "./played-step.ts";
 import type { PlayedStep } from "./played-step.ts";
 import { podOfRole } from "./pod-roles.ts";
 
-type Told = Pick<FaultEvent, "step" | "fault" | "pod" | "what" | "detail">;
+type StepEvent = Pick<FaultEvent, "step" | "fault" | "pod" | "what" | "detail">;
 
 /**
  * Plays the steps of a schedule in their order: the trigger of each is armed before the fault of the step before it is injected, and a pod that
@@ -203,21 +203,21 @@ export class StepPlayer implements AsyncDisposable {
   }
 
   #fired(injected: InjectedStep, proof: string): void {
-    this.#update(injected.number, { outcome: "struck", fired: proof });
+    this.#update(injected.number, { outcome: "fired", fired: proof });
     this.#tell(injected.number, "fired", injected.pod === "" ? null : injected.pod, proof);
   }
 
   #tell(
     number: number,
-    what: Told["what"],
+    what: StepEvent["what"],
     pod: string | null,
     detail: string,
     atMs = Date.now(),
   ): void {
     const { fault } = this.#steps[number - 1]!;
-    const told: Told = { step: number, fault, pod, what, detail };
-    this.#options.record({ kind: "fault", atMs, ...told });
-    this.#options.tell("chaos", `step.${what}`, { ...told });
+    const event: StepEvent = { step: number, fault, pod, what, detail };
+    this.#options.record({ kind: "fault", atMs, ...event });
+    this.#options.tell("chaos", `step.${what}`, { ...event });
   }
 
   #update(number: number, change: Partial<PlayedStep>): void {

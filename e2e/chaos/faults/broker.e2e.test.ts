@@ -86,11 +86,11 @@ describe("faults of the nodes of the broker", () => {
     const { broker, names } = test.deployment;
     const before = (await broker.group(names.group)).generation;
     await using fault = await inject("broker.rebalance");
-    const told = await proof(fault);
-    const [, from, to] = /^generation (\d+) became (\d+)$/.exec(told) ?? [];
+    const event = await proof(fault);
+    const [, from, to] = /^generation (\d+) became (\d+)$/.exec(event) ?? [];
     expect(Number(from)).toBe(before);
     expect(Number(to)).toBeGreaterThan(before);
-    expect(await fault.fired()).toBe(told);
+    expect(await fault.fired()).toBe(event);
   }, 60_000);
 
   it("broker.node-killed leaves the partitions of the node to others until it is healed", async () => {
@@ -218,7 +218,7 @@ describe("faults of the exchanges of one pod", () => {
     async (name, given, what) => {
       const [pod] = await twoPods();
       await using fault = await inject(name, given, pod);
-      await test.deployment.until("it struck as often as it says", async () => {
+      await test.deployment.until("it fired as often as it says", async () => {
         await publishToEach();
         return (await fault.fired()) === what;
       });
@@ -237,9 +237,9 @@ describe("faults of the exchanges of one pod", () => {
     await test.deployment.allCommitted();
     expect(await proof(fault)).toMatch(/^[1-9]\d* OffsetCommit requests waited 300 ms$/);
     await fault.heal();
-    const told = await fault.fired();
+    const event = await fault.fired();
     await converged();
-    expect(await fault.fired()).toBe(told);
+    expect(await fault.fired()).toBe(event);
   }, 60_000);
 
   it.each([

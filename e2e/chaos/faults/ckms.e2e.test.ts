@@ -29,7 +29,7 @@ const effects = async (): Promise<number> => (await test.deployment.effects()).l
 
 async function convergedWith(count: number): Promise<void> {
   await test.deployment.allCommitted();
-  expect(await converge(test.deployment, 1, test.durations.settleMsMax)).toEqual([]);
+  expect(await converge(test.deployment, 1, test.durations.convergeMsMax)).toEqual([]);
   expect(await effects()).toBe(count);
 }
 

@@ -30,7 +30,7 @@ async function proof(fault: InjectedFault): Promise<string> {
 }
 
 async function convergedWith(effects: number): Promise<void> {
-  expect(await converge(test.deployment, 1, test.durations.settleMsMax)).toEqual([]);
+  expect(await converge(test.deployment, 1, test.durations.convergeMsMax)).toEqual([]);
   expect(await test.deployment.effects()).toHaveLength(effects);
 }
 
@@ -112,7 +112,7 @@ describe("faults of the identity", () => {
     await fault.heal();
     await test.deployment.publish(1);
     await test.deployment.allCommitted();
-    expect(await converge(test.deployment, 1, test.durations.settleMsMax)).toEqual([]);
+    expect(await converge(test.deployment, 1, test.durations.convergeMsMax)).toEqual([]);
   }, 60_000);
 
   it("heals one of two outages of ZTS and keeps the other one", async () => {
@@ -156,6 +156,6 @@ describe("faults of the identity", () => {
     const [last] = test.deployment.athenz.zts.events().toReversed();
     expect(last).toMatchObject({ type: "refreshed", principal: PRINCIPAL });
     expect((last?.notAfterMs ?? 0) - (last?.atMs ?? 0)).toBeGreaterThan(3_000_000);
-    expect(await converge(test.deployment, 1, test.durations.settleMsMax)).toEqual([]);
+    expect(await converge(test.deployment, 1, test.durations.convergeMsMax)).toEqual([]);
   }, 60_000);
 });

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { CHECKERS } from "#e2e/checkers/invariants/index.ts";
 import { PLANTED_FAULTS } from "./planted-faults.ts";
-import { applyEdit, PlantingError } from "./stage-copy.ts";
+import { applyEdit, PlantingError } from "./consumer-copy.ts";
 
 test.each(PLANTED_FAULTS)("$name can be planted", async ({ edits }) => {
   const contents = new Map<string, string>();

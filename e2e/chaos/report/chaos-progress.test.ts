@@ -11,7 +11,7 @@ const { schedule } = aResult({ number: 1, directory: "artifacts/one" });
 const playing = (change: Partial<ScheduleProgress> = {}): ScheduleProgress => ({
   schedule,
   phase: "playing",
-  steps: [playedStep(1, { outcome: "struck", fired: "exit code 137" }), playedStep(2)],
+  steps: [playedStep(1, { outcome: "fired", fired: "exit code 137" }), playedStep(2)],
   published: 76,
   deployment: null,
   ...change,
@@ -45,7 +45,7 @@ const FAILED = {
 } as const;
 
 const ENDED = [
-  "FAIL #1 seed 42: 1 of 2 steps struck, 1 missed, 76 records (1.2 s)",
+  "FAIL #1 seed 42: 1 of 2 steps fired, 1 missed, 76 records (1.2 s)",
   "     broken clean-stop: it broke",
   "     artifacts/one",
 ];
@@ -70,9 +70,9 @@ describe("on a terminal", () => {
     await vi.advanceTimersByTimeAsync(2900);
     expect(screen.lines().map((line) => line.trimEnd())).toEqual([
       "seed 42",
-      "#1 seed 42  playing    2/2    2 s  waits for pod.ready  1 struck  0 missed    76 records",
+      "#1 seed 42  playing    2/2    2 s  waits for pod.ready  1 fired  0 missed    76 records",
       "   1 7d-aaaa         ready",
-      "#2 seed 42  playing    2/2    2 s  waits for pod.ready  1 struck  0 missed    76 records",
+      "#2 seed 42  playing    2/2    2 s  waits for pod.ready  1 fired  0 missed    76 records",
     ]);
     progress.ended(aResult(FAILED));
     await vi.advanceTimersByTimeAsync(1000);
@@ -112,7 +112,7 @@ describe("without a terminal", () => {
     expect(vi.getTimerCount()).toBe(0);
     progress.ended(aResult(FAILED));
     expect(text.trimEnd().split("\n")).toEqual([
-      "  #1 step 1/2: struck pod.kill at pod.ready: exit code 137 (76 records)",
+      "  #1 step 1/2: fired pod.kill at pod.ready: exit code 137 (76 records)",
       ...ENDED,
     ]);
   });

@@ -139,7 +139,7 @@ function endLine(result: ScheduleResult): Line {
   return [
     markOf(result),
     {
-      text: ` #${number} seed ${schedule.seed}: ${count("struck")} of ${schedule.steps.length} steps struck${missed}, ${published} records (${seconds} s)`,
+      text: ` #${number} seed ${schedule.seed}: ${count("fired")} of ${schedule.steps.length} steps fired${missed}, ${published} records (${seconds} s)`,
     },
   ];
 }

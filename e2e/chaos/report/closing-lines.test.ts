@@ -15,7 +15,7 @@ function lastLines(
   const text = closingLines({
     chosen: { ...placeArguments({}, {}), seed: 42 },
     results,
-    coverage: { drawnTable: "", summary: "1 of 612 pairs struck" },
+    coverage: { drawnTable: "", summary: "1 of 612 pairs covered" },
     uncovered: [],
     growth: [],
     shrunk: null,
@@ -34,8 +34,8 @@ test("name coverage, counts, artifacts, seed and how to play the last schedule a
   ];
   expect(lastLines(results)).toEqual([
     "",
-    "coverage   1 of 612 pairs struck",
-    "schedules  2, with 4 steps: 2 struck, 2 missed",
+    "coverage   1 of 612 pairs covered",
+    "schedules  2, with 4 steps: 2 fired, 2 missed",
     "wall time  22.2 s",
     `artifacts  ${ARTIFACTS}`,
     "seed       42",
@@ -74,21 +74,21 @@ test("name each schedule that failed, what broke, and how to play it and the sma
 
 test("count the steps that were not played, and name nothing to play where there was no schedule", () => {
   const interrupted = aResult({ number: 1, directory: ARTIFACTS, steps: [] });
-  expect(lastLines([interrupted])[2]).toBe("schedules  1, with 2 steps: 0 struck, 2 not played");
+  expect(lastLines([interrupted])[2]).toBe("schedules  1, with 2 steps: 0 fired, 2 not played");
   expect(lastLines([]).filter((line) => line.startsWith("replay"))).toEqual([]);
 });
 
-test("say that a run in which no step struck has shown nothing", () => {
+test("say that a run in which no step fired has shown nothing", () => {
   const [step] = aResult({ number: 1, directory: ARTIFACTS }).steps;
   const missed = { ...step!, outcome: "missed" as const, fired: null };
   const lines = lastLines([aResult({ number: 1, directory: ARTIFACTS, steps: [missed] })]);
-  expect(lines).toContain("FAIL       no step struck, so that the run has shown nothing");
+  expect(lines).toContain("FAIL       no step fired, so that the run has shown nothing");
 });
 
 test("show the table above them, and what --require-coverage refuses", () => {
   const lines = lastLines([], {
     coverage: { drawnTable: "a\nb", summary: "none" },
-    uncovered: ["pod.kill never struck at x"],
+    uncovered: ["pod.kill never fired at x"],
   });
   expect(lines.slice(0, 6)).toEqual([
     "",
@@ -96,6 +96,6 @@ test("show the table above them, and what --require-coverage refuses", () => {
     "b",
     "",
     "coverage   none",
-    "           pod.kill never struck at x",
+    "           pod.kill never fired at x",
   ]);
 });

@@ -4,11 +4,11 @@ import type { ChaosArguments } from "#e2e/cli/chaos-arguments.ts";
 import type { Coverage } from "#e2e/chaos/coverage.ts";
 import type { PlayedStep } from "#e2e/chaos/engine/played-step.ts";
 import type { ScheduleResult } from "#e2e/chaos/engine/run-schedule.ts";
-import type { ShrunkFailure } from "#e2e/chaos/shrink/shrink-failure.ts";
+import type { ShrunkFailedRun } from "#e2e/chaos/shrink/shrink-failed-run.ts";
 import type { SoakFinding } from "#e2e/chaos/soak/judge-soak.ts";
 import { soakLines } from "#e2e/chaos/soak/soak-lines.ts";
 import { STEADY_NUMBER } from "#e2e/chaos/engine/schedule-scenario.ts";
-import { isFailed, nothingStruck } from "./exit-code.ts";
+import { isFailed, nothingFired } from "./exit-code.ts";
 
 export interface ChaosClosing {
   readonly chosen: Pick<ChaosArguments, "seed" | "target" | "kind" | "kubernetes" | "broker">;
@@ -18,12 +18,12 @@ export interface ChaosClosing {
   readonly uncovered: readonly string[];
   readonly growth: readonly SoakFinding[];
   /** What shrinking the first failure gave; null: it was not shrunk. */
-  readonly shrunk: ShrunkFailure | null;
+  readonly shrunk: ShrunkFailedRun | null;
   readonly artifacts: string;
   readonly wallMs: number;
 }
 
-export const NOTHING_STRUCK = "no step struck, so that the run has shown nothing";
+export const NOTHING_FIRED = "no step fired, so that the run has shown nothing";
 
 type Row = readonly [label: string, text: string];
 
@@ -38,7 +38,7 @@ export function closingLines(closing: ChaosClosing): string {
     ["coverage", coverage.summary],
     ...uncovered.map((text): Row => ["", text]),
     ["schedules", countText(results)],
-    ...(nothingStruck(results) ? ([["FAIL", NOTHING_STRUCK]] satisfies Row[]) : []),
+    ...(nothingFired(results) ? ([["FAIL", NOTHING_FIRED]] satisfies Row[]) : []),
     ...failed.flatMap((result): Row[] => [
       ["FAIL", `#${result.number} seed ${result.schedule.seed}: ${reasonOf(result)}`],
       ["replay", replay(result)],
@@ -84,10 +84,10 @@ function countText(results: readonly ScheduleResult[]): string {
   const played = results.flatMap((result) => result.steps);
   const count = (outcome: PlayedStep["outcome"]): number =>
     played.filter((step) => step.outcome === outcome).length;
-  const [struck, missed, silent] = [count("struck"), count("missed"), count("never-fired")];
-  const open = total - struck - missed - silent;
+  const [fired, missed, silent] = [count("fired"), count("missed"), count("never-fired")];
+  const open = total - fired - missed - silent;
   return [
-    `${results.filter(({ number }) => number !== STEADY_NUMBER).length}, with ${total} steps: ${struck} struck`,
+    `${results.filter(({ number }) => number !== STEADY_NUMBER).length}, with ${total} steps: ${fired} fired`,
     ...(missed === 0 ? [] : [`${missed} missed`]),
     ...(silent === 0 ? [] : [`${silent} never fired`]),
     ...(open === 0 ? [] : [`${open} not played`]),

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { exitCodeOf, nothingStruck } from "./exit-code.ts";
+import { exitCodeOf, nothingFired } from "./exit-code.ts";
 import { aResult } from "./testing/test-result.ts";
 
 const passed = aResult({ number: 1, directory: "/a" });
@@ -25,7 +25,7 @@ test.each([
   ["0 when everything held", [passed], 0],
   ["0 when some steps were missed", [passed, missed], 0],
   ["0 of a schedule that has no step", [withoutSteps], 0],
-  ["4 when no step struck", [missed, missed], 4],
+  ["4 when no step fired", [missed, missed], 4],
   ["4 when nothing ran", [], 4],
   ["4 when an invariant could not be judged", [passed, unknown], 4],
   ["1 when an invariant broke, whatever else was", [broken, unknown, missed], 1],
@@ -35,12 +35,12 @@ test.each([
 });
 
 test("a run that was cut short or failed is not said to have shown nothing", () => {
-  expect(nothingStruck([missed])).toBe(true);
+  expect(nothingFired([missed])).toBe(true);
   for (const status of ["interrupted", "failed"] as const) {
-    expect(nothingStruck([{ ...missed, scenario: { ...missed.scenario, status } }])).toBe(false);
+    expect(nothingFired([{ ...missed, scenario: { ...missed.scenario, status } }])).toBe(false);
   }
 });
 
-test("the exit code is 4 when something was never struck that must be", () => {
+test("the exit code is 4 when something was never fired that must be", () => {
   expect(exitCodeOf([passed], true, false)).toBe(4);
 });

@@ -22,14 +22,14 @@ function isUnknown({ scenario, verdict }: JudgedResult): boolean {
   return verdict.verdicts.some(({ status }) => status === "unknown");
 }
 
-/** Whether the schedules had steps, were played to their ends, and no step struck: then the run has shown nothing. */
-export function nothingStruck(
+/** Whether the schedules had steps, were played to their ends, and no step fired: then the run has shown nothing. */
+export function nothingFired(
   results: readonly Pick<ScheduleResult, "schedule" | "steps" | "scenario">[],
 ): boolean {
   return (
     results.some(({ schedule }) => schedule.steps.length > 0) &&
     results.every(({ scenario }) => scenario.status === "passed") &&
-    results.flatMap(({ steps }) => steps).every(({ outcome }) => outcome !== "struck")
+    results.flatMap(({ steps }) => steps).every(({ outcome }) => outcome !== "fired")
   );
 }
 
@@ -41,7 +41,7 @@ export function exitCodeOf(
 ): ExitCode {
   if (isInterrupted) return EXIT_CODE.interrupted;
   if (results.some((result) => isBroken(result))) return EXIT_CODE.expectationBroke;
-  const isEmpty = results.length === 0 || nothingStruck(results);
+  const isEmpty = results.length === 0 || nothingFired(results);
   if (isEmpty || isUncovered || results.some((result) => isFailed(result))) {
     return EXIT_CODE.infrastructure;
   }

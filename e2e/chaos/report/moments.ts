@@ -1,7 +1,7 @@
 import type { PlayedStep } from "#e2e/chaos/engine/played-step.ts";
 import type { ScheduleResult } from "#e2e/chaos/engine/run-schedule.ts";
 
-/** Where two runs of one schedule struck at different moments, one line each. Names of pods and keys are new each time, and do not count. */
+/** Where two runs of one schedule fired at different moments, one line each. Names of pods and keys are new each time, and do not count. */
 export function differencesOf(
   one: Pick<ScheduleResult, "steps">,
   other: Pick<ScheduleResult, "steps">,

@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from "node:path";
-import { checkSecrets } from "#e2e/checkers/secrets.ts";
+import { checkSecrets } from "#e2e/checkers/check-secrets.ts";
 import type { PlaceArguments } from "#e2e/cli/place-arguments.ts";
 import { makeDirectory } from "#e2e/runner/make-directory.ts";
 import { runId } from "#e2e/runner/run-id.ts";

@@ -56,13 +56,13 @@ function shown(change: {
 describe("the line of a schedule", () => {
   test("says before anything is deployed what it is", () => {
     expect(shown({ phase: "deploying" })).toEqual([
-      "#3 seed 42  deploying   0/12   12 s                                 0 struck  0 missed    76 records",
+      "#3 seed 42  deploying   0/12   12 s                                 0 fired  0 missed    76 records",
     ]);
   });
 
   test("says what is waited for, what acts, and what became of the steps before", () => {
     const steps = [
-      playedStep(1, { outcome: "struck", fault: "ckms.outage", inForce: true, reached: REACHED }),
+      playedStep(1, { outcome: "fired", fault: "ckms.outage", inForce: true, reached: REACHED }),
       playedStep(2, { outcome: "missed" }),
       playedStep(3, { outcome: "never-fired" }),
       playedStep(4, { fault: "broker.deaf", inForce: true, reached: REACHED }),
@@ -70,21 +70,21 @@ describe("the line of a schedule", () => {
       playedStep(6),
     ];
     expect(shown({ steps })).toEqual([
-      "#3 seed 42  playing     5/12   12 s  waits for broker.fetch-reply   1 struck  2 missed    76 records  in force: ckms.outage, broker.deaf",
+      "#3 seed 42  playing     5/12   12 s  waits for broker.fetch-reply   1 fired  2 missed    76 records  in force: ckms.outage, broker.deaf",
     ]);
   });
 
   test("waits for nothing once the last moment has come", () => {
     const steps = [playedStep(1, { reached: REACHED, inForce: true })];
     expect(shown({ steps })).toEqual([
-      "#3 seed 42  playing     1/12   12 s                                 0 struck  0 missed    76 records  in force: pod.kill",
+      "#3 seed 42  playing     1/12   12 s                                 0 fired  0 missed    76 records  in force: pod.kill",
     ]);
   });
 
   test("leaves the pods out while it is judged", () => {
-    const steps = [playedStep(1, { outcome: "struck" })];
+    const steps = [playedStep(1, { outcome: "fired" })];
     expect(shown({ phase: "ended", steps, pods: [aPod("aaaa")] })).toEqual([
-      "#3 seed 42  judging     1/12   12 s                                 1 struck  0 missed    76 records",
+      "#3 seed 42  judging     1/12   12 s                                 1 fired  0 missed    76 records",
     ]);
   });
 });

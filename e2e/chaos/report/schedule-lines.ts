@@ -66,7 +66,7 @@ function scheduleLine({ name, progress, elapsedMs }: WatchedSchedule): Line {
     { text: `${COLUMN_GAP}${String(Math.floor(elapsedMs / 1000)).padStart(SECONDS_WIDTH)} s` },
     { text: COLUMN_GAP },
     { text: (isWaiting ? waitText(current.trigger) : "").padEnd(waitWidth), style: "dim" },
-    { text: `${COLUMN_GAP}${count("struck")} struck${COLUMN_GAP}${missed} missed` },
+    { text: `${COLUMN_GAP}${count("fired")} fired${COLUMN_GAP}${missed} missed` },
     { text: `${COLUMN_GAP}${String(published).padStart(RECORDS_WIDTH)} records` },
     {
       text: faults.length === 0 ? "" : `${COLUMN_GAP}in force: ${faults.join(", ")}`,

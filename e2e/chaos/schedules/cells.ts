@@ -1,10 +1,10 @@
 import { reasonToSkip } from "#e2e/runner/abilities.ts";
-import type { Circumstance } from "#e2e/chaos/circumstances.ts";
+import type { Activity } from "#e2e/chaos/activities.ts";
 import type { FaultKind } from "#e2e/chaos/fault-kind.ts";
 import type { LoadPlan } from "#e2e/chaos/schedule.ts";
 import type { TriggerKind } from "#e2e/chaos/trigger-kind.ts";
 import type { Kinds } from "./kinds.ts";
-import { circumstancesOfLoad, type SchedulePlace } from "./rules.ts";
+import { activitiesOfLoad, type ScheduleEnvironment } from "./rules.ts";
 
 /** One fault at one moment. */
 export interface Cell {
@@ -15,27 +15,28 @@ export interface Cell {
 }
 
 /** Every fault at every trigger. */
-export function cellsOf(kinds: Kinds, place: SchedulePlace, load: LoadPlan): Cell[] {
-  const found = circumstancesOfLoad(load);
-  const injectable = kinds.faults.filter((fault) => lacks(fault, place) === undefined);
+export function cellsOf(kinds: Kinds, environment: ScheduleEnvironment, load: LoadPlan): Cell[] {
+  const found = activitiesOfLoad(load);
+  const injectable = kinds.faults.filter((fault) => lacks(fault, environment) === undefined);
   for (const circumstance of injectable.flatMap(({ causes }) => causes)) found.add(circumstance);
   return kinds.faults.flatMap((fault) =>
     kinds.triggers.map((trigger) => ({
       fault,
       trigger,
-      impossible: lacks(fault, place) ?? lacks(trigger, place) ?? neverCaused(trigger, found),
+      impossible:
+        lacks(fault, environment) ?? lacks(trigger, environment) ?? neverCaused(trigger, found),
     })),
   );
 }
 
-function lacks({ needs }: FaultKind | TriggerKind, place: SchedulePlace): string | undefined {
-  return reasonToSkip(needs, place.abilities, place.where);
+function lacks(
+  { needs }: FaultKind | TriggerKind,
+  environment: ScheduleEnvironment,
+): string | undefined {
+  return reasonToSkip(needs, environment.abilities, environment.description);
 }
 
-function neverCaused(
-  { requires }: TriggerKind,
-  found: ReadonlySet<Circumstance>,
-): string | undefined {
+function neverCaused({ requires }: TriggerKind, found: ReadonlySet<Activity>): string | undefined {
   const missing = requires.find((circumstance) => !found.has(circumstance));
   return missing && `neither the load nor any of the faults brings about ${missing}`;
 }

@@ -5,7 +5,7 @@ import { CHECKERS } from "#e2e/checkers/invariants/index.ts";
 import { parseSchedule } from "#e2e/chaos/schedule-schema.ts";
 import { jsonSchemaOf, scheduleJsonSchema } from "./testing/json-schema.ts";
 import { REGISTERED_KINDS } from "./kinds.ts";
-import { placeOf } from "./place-of.ts";
+import { environmentOf } from "./schedule-environment.ts";
 import { SCHEDULE_SHAPE } from "./shape.ts";
 import { checkerTable, faultTable, triggerTable, withSections } from "./testing/tables.ts";
 import { TEST_KINDS } from "./testing/test-kinds.ts";
@@ -16,7 +16,7 @@ import { TEST_KINDS } from "./testing/test-kinds.ts";
 
 const pathOf = (name: string) => fileURLToPath(new URL(`../../../${name}`, import.meta.url));
 
-const LOCAL = placeOf({ target: "local", broker: { kind: "embedded" } });
+const LOCAL = environmentOf({ target: "local", broker: { kind: "embedded" } });
 
 test("the JSON Schema for editors is up to date", async () => {
   const schema = JSON.stringify(scheduleJsonSchema(REGISTERED_KINDS), null, 2);

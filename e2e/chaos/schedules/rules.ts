@@ -1,6 +1,6 @@
 import type { Ability } from "#e2e/runner/abilities.ts";
 import { reasonToSkip } from "#e2e/runner/abilities.ts";
-import type { Circumstance, PodSelector } from "#e2e/chaos/circumstances.ts";
+import type { Activity, PodSelector } from "#e2e/chaos/activities.ts";
 import type { FaultKind } from "#e2e/chaos/fault-kind.ts";
 import { loadFaults } from "#e2e/chaos/load-plan.ts";
 import type { LoadPlan, Schedule, ScheduleStep } from "#e2e/chaos/schedule.ts";
@@ -8,11 +8,11 @@ import type { TriggerKind } from "#e2e/chaos/trigger-kind.ts";
 import { type Kinds, ownParameters } from "./kinds.ts";
 
 /** Where a schedule is to run. */
-export interface SchedulePlace {
+export interface ScheduleEnvironment {
   /** Of the target and the broker. */
   readonly abilities: ReadonlySet<Ability>;
   /** For messages, such as `the target local with the broker embedded`. */
-  readonly where: string;
+  readonly description: string;
 }
 
 export interface ScheduleFault {
@@ -22,8 +22,8 @@ export interface ScheduleFault {
 }
 
 /** What a load brings about by itself. */
-export function circumstancesOfLoad(load: LoadPlan): Set<Circumstance> {
-  const found = new Set<Circumstance>();
+export function activitiesOfLoad(load: LoadPlan): Set<Activity> {
+  const found = new Set<Activity>();
   if (load.repeatShare + load.reopenShare + load.poisonShare < 1) found.add("actions");
   // A share of few records may be none.
   if (load.poisonShare * load.recordsMax >= 1) found.add("dead-letters");
@@ -33,20 +33,20 @@ export function circumstancesOfLoad(load: LoadPlan): Set<Circumstance> {
 /** Everything that no schema says: what one part of a schedule demands of another, and of the place where it runs. */
 export function ruleFaults(
   schedule: Schedule,
-  place: SchedulePlace,
+  environment: ScheduleEnvironment,
   kinds: Kinds,
 ): ScheduleFault[] {
   const faults: ScheduleFault[] = loadFaults({ ...schedule.load }).map(({ field, message }) => ({
     path: field === "" ? ["load"] : ["load", field],
     message,
   }));
-  const found = circumstancesOfLoad(schedule.load);
+  const found = activitiesOfLoad(schedule.load);
   for (const [index, step] of schedule.steps.entries()) {
     const trigger = kinds.triggers.find(({ name }) => name === step.when.trigger);
     const fault = kinds.faults.find(({ name }) => name === step.do.fault);
     const ofStep = [
-      ...(trigger === undefined ? [] : triggerFaults(step, trigger, found, place, kinds)),
-      ...(fault === undefined ? [] : faultFaults(step, fault, place, schedule)),
+      ...(trigger === undefined ? [] : triggerFaults(step, trigger, found, environment, kinds)),
+      ...(fault === undefined ? [] : faultFaults(step, fault, environment, schedule)),
       ...selectorFaults(["when", "pod"], step.when.pod, schedule.replicas),
       ...selectorFaults(["do", "pod"], step.do.pod, schedule.replicas),
     ];
@@ -61,14 +61,14 @@ export function ruleFaults(
 function triggerFaults(
   { when }: ScheduleStep,
   trigger: TriggerKind,
-  found: ReadonlySet<Circumstance>,
-  place: SchedulePlace,
+  found: ReadonlySet<Activity>,
+  environment: ScheduleEnvironment,
   kinds: Kinds,
 ): ScheduleFault[] {
   const path = ["when", "trigger"];
-  const lacking = reasonToSkip(trigger.needs, place.abilities, place.where);
+  const lacking = reasonToSkip(trigger.needs, environment.abilities, environment.description);
   const parameters = trigger.parameters.safeParse(ownParameters(when));
-  const ofParameters = parameters.success ? trigger.restsOn?.(parameters.data) : undefined;
+  const ofParameters = parameters.success ? trigger.requiresFor?.(parameters.data) : undefined;
   const needed = new Set([...trigger.requires, ...(ofParameters ?? [])]);
   const missing = [...needed].filter((circumstance) => !found.has(circumstance));
   return [
@@ -80,7 +80,7 @@ function triggerFaults(
   ];
 }
 
-function causesOf(circumstance: Circumstance, { faults }: Kinds): string {
+function causesOf(circumstance: Activity, { faults }: Kinds): string {
   const names = faults
     .filter(({ causes }) => causes.includes(circumstance))
     .map(({ name }) => name);
@@ -90,7 +90,7 @@ function causesOf(circumstance: Circumstance, { faults }: Kinds): string {
 function faultFaults(
   step: ScheduleStep,
   fault: FaultKind,
-  place: SchedulePlace,
+  environment: ScheduleEnvironment,
   schedule: Schedule,
 ): ScheduleFault[] {
   const faults: ScheduleFault[] = [];
@@ -99,7 +99,7 @@ function faultFaults(
   if (conflict !== undefined) {
     faults.push({ path: ["do", conflict.parameter], message: conflict.message });
   }
-  const lacking = reasonToSkip(fault.needs, place.abilities, place.where);
+  const lacking = reasonToSkip(fault.needs, environment.abilities, environment.description);
   if (lacking !== undefined) {
     faults.push({ path: ["do", "fault"], message: `cannot be injected: ${lacking}` });
   }

@@ -54,7 +54,7 @@ export class SoakWatch implements AsyncDisposable {
   see(name: string, { steps, phase, deployment }: ScheduleProgress): void {
     const isDisturbed = steps.some(
       ({ fault, inForce, outcome }) =>
-        BEGINS_JOURNALS.test(fault) && (inForce || outcome === "struck"),
+        BEGINS_JOURNALS.test(fault) && (inForce || outcome === "fired"),
     );
     if (isDisturbed) this.#disturbed.add(name);
     if (phase === "ended") this.leave(name);

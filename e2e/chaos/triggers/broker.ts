@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Circumstance } from "#e2e/chaos/circumstances.ts";
+import type { Activity } from "#e2e/chaos/activities.ts";
 import { triggerKind } from "#e2e/chaos/trigger-kind.ts";
 import type {
   ArmedTrigger,
@@ -12,7 +12,7 @@ import type {
 interface BrokerMoment {
   readonly api: "OffsetCommit" | "Produce" | "JoinGroup" | "SyncGroup" | "Fetch";
   readonly what: string;
-  readonly requires: readonly Circumstance[];
+  readonly requires: readonly Activity[];
 }
 
 const MOMENTS: readonly BrokerMoment[] = [

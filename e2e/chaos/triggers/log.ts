@@ -2,7 +2,7 @@ import { z } from "zod";
 import { APP } from "#e2e/deployment/pods.ts";
 import { followLogs } from "#e2e/targets/follow-logs.ts";
 import { fieldsOf } from "#e2e/trace/run-log.ts";
-import type { Circumstance } from "#e2e/chaos/circumstances.ts";
+import type { Activity } from "#e2e/chaos/activities.ts";
 import { triggerKind } from "#e2e/chaos/trigger-kind.ts";
 import type { ArmedTrigger, TriggerContext, TriggerKind } from "#e2e/chaos/trigger-kind.ts";
 import { MomentCount } from "./moment-count.ts";
@@ -18,7 +18,7 @@ export const LOG_EVENTS = {
   "process.ended": "stops",
   "broker.joined": "rebalances",
   "identity.renewed": "certificates",
-} as const satisfies Readonly<Record<string, Circumstance>>;
+} as const satisfies Readonly<Record<string, Activity>>;
 
 type LogEvent = keyof typeof LOG_EVENTS;
 
@@ -33,7 +33,7 @@ export const LOG_TRIGGERS: readonly TriggerKind[] = [
     needs: [],
     // Some of the events come with any load that has actions.
     requires: ["actions"],
-    restsOn: ({ event }) => [LOG_EVENTS[event]],
+    requiresFor: ({ event }) => [LOG_EVENTS[event]],
     parameters: z.strictObject({ event: z.enum(NAMES) }),
     draw: (random, found) => ({
       event: random.pick(NAMES.filter((name) => found?.has(LOG_EVENTS[name]) ?? true)),

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import type { StoredRecord } from "#e2e/brokers/broker.ts";
-import { letterEvents } from "./broker-events.ts";
+import { deadLetterEvents } from "./broker-events.ts";
 
-const letter = (offset: bigint, timestampMs: number): StoredRecord => ({
+const deadLetter = (offset: bigint, timestampMs: number): StoredRecord => ({
   partition: 0,
   offset,
   timestampMs,
@@ -14,7 +14,7 @@ const letter = (offset: bigint, timestampMs: number): StoredRecord => ({
 const END = { atMs: 1000, offsets: new Map([[0, 2n]]) };
 
 test("a letter stands at the time of the broker, with the attempt that it is about", () => {
-  expect(letterEvents([letter(0n, 900)], "dead", END)).toEqual([
+  expect(deadLetterEvents([deadLetter(0n, 900)], "dead", END)).toEqual([
     {
       kind: "dead-lettered",
       atMs: 900,
@@ -30,10 +30,10 @@ test("a letter stands at the time of the broker, with the attempt that it is abo
 });
 
 test("one that was there at the end belongs to the run, however late its time is, and none that came later", () => {
-  const letters = letterEvents(
-    [letter(0n, 900), letter(1n, 301_000), letter(2n, 950)],
+  const deadLetters = deadLetterEvents(
+    [deadLetter(0n, 900), deadLetter(1n, 301_000), deadLetter(2n, 950)],
     "dead",
     END,
   );
-  expect(letters.map(({ atMs }) => atMs)).toEqual([900, 1000]);
+  expect(deadLetters.map(({ atMs }) => atMs)).toEqual([900, 1000]);
 });

@@ -51,7 +51,7 @@ export interface TopicEnd {
  * The dead letters that were there at `end`, at the times at which the broker appended them. Which of them were there is told by their offsets: the
  * clock of a broker on another machine may be ahead, and one that refuses the setting of the topic keeps the time of the producer.
  */
-export function letterEvents(
+export function deadLetterEvents(
   records: readonly StoredRecord[],
   topic: string,
   end: TopicEnd,

@@ -1,5 +1,5 @@
 import type { Effect } from "#simulator/action-endpoint/ledger.ts";
-import { parentIdOf } from "#e2e/checkers/facts/trace-context.ts";
+import { parentIdOf } from "#e2e/checkers/analysis/trace-context.ts";
 import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
 
 /** What the action endpoint applied, each with the pod whose claim it rests on. `attempts`: claims and sends, from files and logs. */

@@ -1,4 +1,4 @@
-import { healedMs } from "#e2e/checkers/facts/disturbances.ts";
+import { healedMs } from "#e2e/checkers/analysis/disturbances.ts";
 import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
 
 /** Faults whose `fired` event says by how much the clock of a pod was stepped: its detail begins with the offset, such as `-400 ms`. */

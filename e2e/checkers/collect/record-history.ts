@@ -5,7 +5,7 @@ import { readLogs } from "#e2e/trace/record-deployment.ts";
 import { isCut } from "#e2e/trace/run-log.ts";
 import type { Evidence, RunHistory } from "#e2e/checkers/checker.ts";
 import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
-import { letterEvents, protocolEvents } from "./broker-events.ts";
+import { deadLetterEvents, protocolEvents } from "./broker-events.ts";
 import { effectEvents } from "./effect-events.ts";
 import { logEvents } from "./log-events.ts";
 import { podClock } from "./pod-clock.ts";
@@ -21,9 +21,9 @@ export type RecordedHistory = (logsDirectory: string | undefined) => Promise<Run
  */
 export async function recordHistory(deployment: TestDeployment): Promise<RecordedHistory> {
   const { names, broker, record } = deployment;
-  const lettersMs = Date.now();
+  const deadLettersAtMs = Date.now();
   // Before the time of the end, so that the outcome of a letter that is there is in the history too.
-  const [letterEnds] = await Promise.allSettled([broker.endOffsets(names.deadLetterTopic)]);
+  const [deadLetterEnds] = await Promise.allSettled([broker.endOffsets(names.deadLetterTopic)]);
   // What happens while the sources are read, one after the other, would be in some of them only.
   const endMs = Date.now();
   const incomplete = new Map<Evidence, string>();
@@ -55,10 +55,10 @@ export async function recordHistory(deployment: TestDeployment): Promise<Recorde
     strangeFiles = found.strange;
     return volumeEvents(found);
   });
-  const letters = await read(["dead-letters"], async () => {
-    if (letterEnds.status === "rejected") throw letterEnds.reason;
-    const end = { atMs: endMs, offsets: letterEnds.value };
-    return letterEvents(await deployment.deadLetters(), names.deadLetterTopic, end);
+  const deadLetters = await read(["dead-letters"], async () => {
+    if (deadLetterEnds.status === "rejected") throw deadLetterEnds.reason;
+    const end = { atMs: endMs, offsets: deadLetterEnds.value };
+    return deadLetterEvents(await deployment.deadLetters(), names.deadLetterTopic, end);
   });
   const published = await read(["published"], async () => {
     const { events, unknown } = record.published(names.topic, await broker.read(names.topic));
@@ -94,11 +94,11 @@ export async function recordHistory(deployment: TestDeployment): Promise<Recorde
       ...protocol,
       ...attempts,
       ...effectEvents(effects, attempts),
-      ...letters,
+      ...deadLetters,
       ...pods,
       ...record.events,
     ];
-    const seen = eventsUntil(events, { endMs, lettersMs });
+    const seen = eventsUntil(events, { endMs, deadLettersAtMs });
     const { unreadyMsMax } = deployment;
     return { events: seen, lacking, incomplete, contractFile, strangeFiles, unreadyMsMax };
   };
@@ -110,10 +110,10 @@ export async function recordHistory(deployment: TestDeployment): Promise<Recorde
  */
 export function eventsUntil(
   events: readonly HistoryEvent[],
-  { endMs, lettersMs }: { readonly endMs: number; readonly lettersMs: number },
+  { endMs, deadLettersAtMs }: { readonly endMs: number; readonly deadLettersAtMs: number },
 ): HistoryEvent[] {
   return events
-    .filter(({ kind, atMs }) => atMs <= (kind === "committed" ? lettersMs : endMs))
+    .filter(({ kind, atMs }) => atMs <= (kind === "committed" ? deadLettersAtMs : endMs))
     .toSorted((one, other) => one.atMs - other.atMs);
 }
 

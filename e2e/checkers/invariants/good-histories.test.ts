@@ -24,13 +24,13 @@ const GOOD: Readonly<Record<string, () => HistoryBuilder>> = {
     builder
       .assign({ "pod-b": [0] })
       .orphan(claimed)
-      .letter(claimed);
+      .deadLetter(claimed);
     return end(builder.commit("1", { pod: "pod-b" }));
   },
   "a late owner whose done resolves the dead letter": () => {
     const builder = begin();
     const claimed = builder.claim(builder.publish("i1"));
-    builder.send(claimed).orphan(claimed).letter(claimed).effect(claimed);
+    builder.send(claimed).orphan(claimed).deadLetter(claimed).effect(claimed);
     builder.late(claimed, "done");
     return end(builder.commit("1"));
   },
@@ -69,7 +69,7 @@ const GOOD: Readonly<Record<string, () => HistoryBuilder>> = {
       builder
         .assign({ "pod-b": [0] })
         .orphan(claimed)
-        .letter(claimed);
+        .deadLetter(claimed);
       return end(builder.commit("1", { pod: "pod-b" }));
     },
   "a pod that was deleted by force, and the process of which goes on": () => {
@@ -78,7 +78,7 @@ const GOOD: Readonly<Record<string, () => HistoryBuilder>> = {
     builder.podEvent("pod-a", "deletion-requested").podEvent("pod-a", "gone");
     builder.podEvent("pod-b", "started").assign({ "pod-b": [0] });
     builder.send(claimed).effect(claimed).wait(100);
-    builder.orphan(claimed).letter(claimed).commit("1", { pod: "pod-b" });
+    builder.orphan(claimed).deadLetter(claimed).commit("1", { pod: "pod-b" });
     return end(builder.late(claimed, "done"));
   },
   "records that nobody matches or can decode": () => {
@@ -105,7 +105,7 @@ const GOOD: Readonly<Record<string, () => HistoryBuilder>> = {
   "two transitions of one incident, the first of which lands late after a doubt": () => {
     const builder = begin();
     const first = builder.claim(builder.publish("i1"));
-    builder.send(first).orphan(first).letter(first);
+    builder.send(first).orphan(first).deadLetter(first);
     const second = builder.publish("i1", { transition: "resolved" });
     builder.execute(second, { pod: "pod-b" });
     return end(builder.effect(first).commit("2"));
@@ -116,7 +116,7 @@ const GOOD: Readonly<Record<string, () => HistoryBuilder>> = {
     builder.send(claimed).fault("volume.eio", "injected", "pod-a").effect(claimed);
     builder.fault("volume.eio", "healed", "pod-a");
     builder.podEvent("pod-a", "exit", { exitCode: 0 }).assign({ "pod-b": [0] });
-    builder.orphan(claimed).letter(claimed);
+    builder.orphan(claimed).deadLetter(claimed);
     return end(builder.commit("1", { pod: "pod-b" }));
   },
   "two faults of one kind on the volume of a pod, which sends when both are healed": () => {
@@ -134,7 +134,7 @@ const GOOD: Readonly<Record<string, () => HistoryBuilder>> = {
     builder.send(claimed).fault("node.pause", "injected", "pod-b").effect(claimed);
     builder.fault("node.pause", "healed", "pod-b");
     builder.podEvent("pod-a", "exit", { exitCode: 0 }).assign({ "pod-b": [0] });
-    builder.orphan(claimed).letter(claimed);
+    builder.orphan(claimed).deadLetter(claimed);
     return end(builder.commit("1", { pod: "pod-b" }));
   },
   "a pod that is not ready for as long as its storage fails": () => {

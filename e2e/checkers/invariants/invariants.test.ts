@@ -170,7 +170,7 @@ const BAD: readonly Bad[] = [
       const builder = begin();
       const claimed = builder.claim(builder.publish("i1"));
       builder.outcome(claimed, "failed-not-applied");
-      return builder.letter(claimed, "in-doubt");
+      return builder.deadLetter(claimed, "in-doubt");
     },
     says: /says in-doubt, and the attempt ended failed-not-applied/,
   },
@@ -227,7 +227,7 @@ const BAD: readonly Bad[] = [
     make: () => {
       const builder = begin();
       const claimed = builder.claim(builder.publish("i1"));
-      builder.orphan(claimed).commit("1").wait(1000).letter(claimed);
+      builder.orphan(claimed).commit("1").wait(1000).deadLetter(claimed);
       return end(builder);
     },
     says: /past offset 0/,

@@ -1,5 +1,5 @@
-import { actionKeyOf } from "#e2e/checkers/facts/action-key.ts";
-import { recordTerminalMs } from "#e2e/checkers/facts/terminal.ts";
+import { actionKeyOf } from "#e2e/checkers/analysis/action-key.ts";
+import { recordTerminalMs } from "#e2e/checkers/analysis/terminal-times.ts";
 import type { Published } from "#e2e/checkers/history-event.ts";
 import {
   type Kind,
@@ -96,10 +96,10 @@ export const BROKER_MUTATIONS: readonly Mutation[] = [
     what: "the dead letter of a record that cannot be decoded is missing",
     invariant: "every-event-terminal",
     change: (history, choose) => {
-      const letter = pick(history, choose, "dead-lettered", ({ key }) => key === null);
-      const { partition, offset } = letter?.source ?? {};
+      const deadLetter = pick(history, choose, "dead-lettered", ({ key }) => key === null);
+      const { partition, offset } = deadLetter?.source ?? {};
       return (
-        letter &&
+        deadLetter &&
         without(
           history,
           (event) =>
@@ -115,9 +115,9 @@ export const BROKER_MUTATIONS: readonly Mutation[] = [
     what: "a dead letter says otherwise than the outcome",
     invariant: "outcomes-true",
     change: (history, choose) => {
-      const letter = pick(history, choose, "dead-lettered", ({ key }) => key !== null);
-      const reason = letter?.reason === "in-doubt" ? "failed-not-applied" : "in-doubt";
-      return letter && replaced(history, letter, { reason });
+      const deadLetter = pick(history, choose, "dead-lettered", ({ key }) => key !== null);
+      const reason = deadLetter?.reason === "in-doubt" ? "failed-not-applied" : "in-doubt";
+      return deadLetter && replaced(history, deadLetter, { reason });
     },
   },
   {
@@ -125,7 +125,7 @@ export const BROKER_MUTATIONS: readonly Mutation[] = [
     invariant: "committed-to-end",
     change: (history, choose) => {
       const partition = pickOf(
-        [...history.facts.partitions.values()].filter(({ records }) => records.length > 0),
+        [...history.indexed.partitions.values()].filter(({ records }) => records.length > 0),
         choose,
       );
       const end = String(partition?.records.length);
@@ -153,8 +153,8 @@ export const BROKER_MUTATIONS: readonly Mutation[] = [
 ];
 
 function dropLetters(history: MutableHistory, choose: (limit: number) => number) {
-  const letter = pick(history, choose, "dead-lettered", ({ key }) => {
-    const attempts = history.facts.actions.get(key ?? "")?.attempts;
+  const deadLetter = pick(history, choose, "dead-lettered", ({ key }) => {
+    const attempts = history.indexed.actions.get(key ?? "")?.attempts;
     if (attempts === undefined) return false;
     // What a late owner did needs no letter.
     return [...attempts.values()].every(({ outcomes }) =>
@@ -162,44 +162,44 @@ function dropLetters(history: MutableHistory, choose: (limit: number) => number)
     );
   });
   return (
-    letter &&
-    without(history, (event) => event.kind === "dead-lettered" && event.key === letter.key)
+    deadLetter &&
+    without(history, (event) => event.kind === "dead-lettered" && event.key === deadLetter.key)
   );
 }
 
 /** Records that no commit before this one passed, and that ended a while after they were published. */
-function firstPassed({ facts }: MutableHistory, commit: Kind<"committed">): readonly Record[] {
-  const { records, commits } = partitionOf(facts, commit);
+function firstPassed({ indexed }: MutableHistory, commit: Kind<"committed">): readonly Record[] {
+  const { records, commits } = partitionOf(indexed, commit);
   const before = commits.filter(({ accepted, atMs }) => accepted && atMs < commit.atMs);
   const passed = Math.max(0, ...before.map(({ offset }) => Number(offset)));
   return records.filter(
     (record) =>
       Number(record.offset) >= passed &&
       Number(record.offset) < Number(commit.offset) &&
-      endsAfter(facts, record, record.atMs),
+      endsAfter(indexed, record, record.atMs),
   );
 }
 
 /** Records at or behind the committed offset that ended a while after the commit. */
-function openBehind({ facts }: MutableHistory, commit: Kind<"committed">): readonly Record[] {
-  const { records } = partitionOf(facts, commit);
+function openBehind({ indexed }: MutableHistory, commit: Kind<"committed">): readonly Record[] {
+  const { records } = partitionOf(indexed, commit);
   return records.filter(
     (record) =>
-      Number(record.offset) >= Number(commit.offset) && endsAfter(facts, record, commit.atMs),
+      Number(record.offset) >= Number(commit.offset) && endsAfter(indexed, record, commit.atMs),
   );
 }
 
-type Facts = MutableHistory["facts"];
+type Indexed = MutableHistory["indexed"];
 type Record = Published & { readonly atMs: number; readonly index: number };
 
-function partitionOf({ partitions }: Facts, { topic, partition }: Kind<"committed">) {
+function partitionOf({ partitions }: Indexed, { topic, partition }: Kind<"committed">) {
   return partitions.get(`${topic}/${partition}`) ?? { records: [], commits: [] };
 }
 
-function endsAfter(facts: Facts, record: Record, atMs: number): boolean {
+function endsAfter(indexed: Indexed, record: Record, atMs: number): boolean {
   const actions = record.expected.flatMap(
-    (expected) => facts.actions.get(actionKeyOf(expected)) ?? [],
+    (expected) => indexed.actions.get(actionKeyOf(expected)) ?? [],
   );
-  const endMs = recordTerminalMs(record, actions, facts.recordLetters);
+  const endMs = recordTerminalMs(record, actions, indexed.recordDeadLetters);
   return endMs !== undefined && endMs > atMs + CLEAR_MS;
 }

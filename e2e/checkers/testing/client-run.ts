@@ -8,7 +8,7 @@ import { ProtocolFeed } from "#e2e/brokers/embedded/protocol-feed.ts";
 import type { InvariantVerdict } from "#e2e/checkers/checker.ts";
 import { protocolEvents } from "#e2e/checkers/collect/broker-events.ts";
 import { KitRecord } from "#e2e/checkers/collect/kit-record.ts";
-import { actionKeyOf } from "#e2e/checkers/facts/action-key.ts";
+import { actionKeyOf } from "#e2e/checkers/analysis/action-key.ts";
 import type { ExpectedAction, HistoryEvent } from "#e2e/checkers/history-event.ts";
 import { judgeHistory } from "#e2e/checkers/judge-history.ts";
 
@@ -154,9 +154,9 @@ export class ClientRun implements AsyncDisposable {
         headers: {},
       })),
     );
-    const settled = { kind: "mark", what: "settled", atMs: Date.now() } as const;
+    const converged = { kind: "mark", what: "converged", atMs: Date.now() } as const;
     const protocol = protocolEvents(await this.protocol(), TOPIC);
-    const events = [...published, ...protocol, ...this.#work, settled];
+    const events = [...published, ...protocol, ...this.#work, converged];
     const { verdicts } = judgeHistory({
       events: events.toSorted((one, other) => one.atMs - other.atMs),
       lacking: new Map(),

@@ -1,6 +1,6 @@
-import { actionKeyOf } from "#e2e/checkers/facts/action-key.ts";
-import { claimFileOf, outcomeFileOf } from "#e2e/checkers/facts/history-facts.ts";
-import { parentIdOf, traceIdOf } from "#e2e/checkers/facts/trace-context.ts";
+import { actionKeyOf } from "#e2e/checkers/analysis/action-key.ts";
+import { claimFileOf, outcomeFileOf } from "#e2e/checkers/analysis/indexed-history.ts";
+import { parentIdOf, traceIdOf } from "#e2e/checkers/analysis/trace-context.ts";
 import type { Effect, HistoryEvent } from "#e2e/checkers/history-event.ts";
 import {
   attemptsOf,
@@ -197,7 +197,7 @@ interface Neighbours {
 
 /** Effects of two records of one incident, neither of which was ever in doubt. */
 function neighbours(history: MutableHistory): readonly Neighbours[] {
-  const certain = [...history.facts.actions.values()].flatMap((action) => {
+  const certain = [...history.indexed.actions.values()].flatMap((action) => {
     const [record] = action.records;
     const [first] = action.effects;
     const outcomes = [...action.attempts.values()].flatMap((attempt) => attempt.outcomes);

@@ -7,5 +7,5 @@ export function beginHistory(): HistoryBuilder {
 
 /** The run has waited until everything came to its end, or should have. */
 export function endHistory(builder: HistoryBuilder): HistoryBuilder {
-  return builder.mark("healed").mark("settled");
+  return builder.mark("healed").mark("converged");
 }

@@ -1,7 +1,7 @@
 import type { Evidence, RunHistory } from "#e2e/checkers/checker.ts";
-import { actionKeyOf } from "#e2e/checkers/facts/action-key.ts";
-import { LATE } from "#e2e/checkers/facts/terminal.ts";
-import { parentIdOf, traceIdOf } from "#e2e/checkers/facts/trace-context.ts";
+import { actionKeyOf } from "#e2e/checkers/analysis/action-key.ts";
+import { LATE_REASON } from "#e2e/checkers/analysis/terminal-times.ts";
+import { parentIdOf, traceIdOf } from "#e2e/checkers/analysis/trace-context.ts";
 import type {
   Committed,
   DeadLettered,
@@ -64,7 +64,7 @@ export class HistoryBuilder {
   readonly #ends = new Map<number, number>();
   #nowMs = 1_000_000;
   #nonces = 0;
-  #letters = 0;
+  #deadLetters = 0;
   #generation = 0;
 
   get nowMs(): number {
@@ -170,7 +170,7 @@ export class HistoryBuilder {
 
   /** What the owner of an attempt logs when it finds out how it ended after another pod has called it in doubt. */
   late({ action, attempt, pod }: ClaimedAttempt, outcome: string): this {
-    const own = { pod, key: action.key, attempt, nonce: "", outcome, reason: LATE };
+    const own = { pod, key: action.key, attempt, nonce: "", outcome, reason: LATE_REASON };
     return this.add({ kind: "ended", from: "log", ...own });
   }
 
@@ -184,26 +184,26 @@ export class HistoryBuilder {
     return claimed;
   }
 
-  letter(
+  deadLetter(
     { action, attempt }: Pick<ClaimedAttempt, "action" | "attempt">,
     reason = "in-doubt",
     more: Partial<DeadLettered> = {},
   ): this {
     const { key, partition, offset } = action;
     const source = { topic: TOPIC, partition, offset };
-    return this.#letter({ key, attempt, reason, source, ...more });
+    return this.#deadLetter({ key, attempt, reason, source, ...more });
   }
 
   /** Of a record that cannot be decoded. */
   letterOfRecord(offset: string, partition = 0): this {
     const source = { topic: TOPIC, partition, offset };
-    return this.#letter({ key: null, attempt: null, reason: "undecodable", source });
+    return this.#deadLetter({ key: null, attempt: null, reason: "undecodable", source });
   }
 
-  #letter(letter: Pick<DeadLettered, "key" | "attempt" | "reason" | "source">): this {
-    const place = { topic: DEAD_LETTER_TOPIC, partition: 0, offset: String(this.#letters) };
-    this.#letters += 1;
-    return this.add({ kind: "dead-lettered", ...place, ...letter });
+  #deadLetter(deadLetter: Pick<DeadLettered, "key" | "attempt" | "reason" | "source">): this {
+    const place = { topic: DEAD_LETTER_TOPIC, partition: 0, offset: String(this.#deadLetters) };
+    this.#deadLetters += 1;
+    return this.add({ kind: "dead-lettered", ...place, ...deadLetter });
   }
 
   /** A new generation; names of pods, with the partitions of each. */

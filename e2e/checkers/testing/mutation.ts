@@ -1,10 +1,10 @@
 import type { RunHistory } from "#e2e/checkers/checker.ts";
 import {
-  type ActionFacts,
-  type AttemptFacts,
-  factsOf,
-  type HistoryFacts,
-} from "#e2e/checkers/facts/history-facts.ts";
+  type ActionEvents,
+  type AttemptEvents,
+  indexHistory,
+  type IndexedHistory,
+} from "#e2e/checkers/analysis/indexed-history.ts";
 import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
 import type { Choose } from "./choices.ts";
 
@@ -22,7 +22,7 @@ export interface Mutation {
 
 export interface MutableHistory {
   readonly events: readonly HistoryEvent[];
-  readonly facts: HistoryFacts;
+  readonly indexed: IndexedHistory;
 }
 
 /** undefined: it cannot be applied to this history. */
@@ -32,7 +32,7 @@ export function mutate(
   choose: Choose,
 ): RunHistory | undefined {
   const { events } = history;
-  const changed = change({ events, facts: factsOf(history) }, choose);
+  const changed = change({ events, indexed: indexHistory(history) }, choose);
   if (changed === undefined) return undefined;
   return { ...history, events: changed.toSorted((one, other) => one.atMs - other.atMs) };
 }
@@ -72,9 +72,9 @@ export function replaced<Event extends HistoryEvent>(
 
 /** Every attempt with its action. */
 export function attemptsOf({
-  facts,
-}: MutableHistory): readonly { readonly action: ActionFacts; readonly attempt: AttemptFacts }[] {
-  return [...facts.actions.values()].flatMap((action) =>
+  indexed,
+}: MutableHistory): readonly { readonly action: ActionEvents; readonly attempt: AttemptEvents }[] {
+  return [...indexed.actions.values()].flatMap((action) =>
     [...action.attempts.values()].map((attempt) => ({ action, attempt })),
   );
 }

@@ -1,5 +1,5 @@
-import { claimFileOf, outcomeFileOf } from "#e2e/checkers/facts/history-facts.ts";
-import { runsOf } from "#e2e/checkers/facts/pod-runs.ts";
+import { claimFileOf, outcomeFileOf } from "#e2e/checkers/analysis/indexed-history.ts";
+import { containerLivesOf } from "#e2e/checkers/analysis/container-lives.ts";
 import {
   attemptsOf,
   type Kind,
@@ -59,9 +59,9 @@ export const POD_MUTATIONS: readonly Mutation[] = [
 
 /** A killed process, the claim of which another pod called in doubt afterwards. Nothing else kept it from writing. */
 function leavesAttempt(history: MutableHistory, event: Kind<"pod">): boolean {
-  const { facts } = history;
-  if (event.exitCode !== 137 || facts.faults.some(({ pod }) => pod === event.pod)) return false;
-  const run = runsOf(facts, event.pod).find(({ endMs }) => endMs === event.atMs);
+  const { indexed } = history;
+  if (event.exitCode !== 137 || indexed.faults.some(({ pod }) => pod === event.pod)) return false;
+  const run = containerLivesOf(indexed, event.pod).find(({ endMs }) => endMs === event.atMs);
   return attemptsOf(history).some(({ attempt }) => {
     const claim = claimFileOf(attempt);
     const outcome = outcomeFileOf(attempt);

@@ -171,7 +171,7 @@ export class RecordProgress {
       this.#stage = "new";
       return;
     }
-    builder.letter({ action, attempt: this.#attempt }, this.#outcome);
+    builder.deadLetter({ action, attempt: this.#attempt }, this.#outcome);
     if (choose(3) !== 1) this.#finish();
   }
 

@@ -1,5 +1,5 @@
-import { actionKeyOf } from "#e2e/checkers/facts/action-key.ts";
-import { outcomeFileOf } from "#e2e/checkers/facts/history-facts.ts";
+import { actionKeyOf } from "#e2e/checkers/analysis/action-key.ts";
+import { outcomeFileOf } from "#e2e/checkers/analysis/indexed-history.ts";
 import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
 import {
   type Kind,
@@ -158,8 +158,8 @@ function reports(event: HistoryEvent, { nonce, outcome }: Kind<"ended">): boolea
   );
 }
 
-function outcomeBefore({ facts }: MutableHistory, key: string, attempt: number) {
-  return outcomeFileOf(facts.actions.get(key)?.attempts.get(attempt - 1))?.outcome;
+function outcomeBefore({ indexed }: MutableHistory, key: string, attempt: number) {
+  return outcomeFileOf(indexed.actions.get(key)?.attempts.get(attempt - 1))?.outcome;
 }
 
 /** Its rule says otherwise about the action. */

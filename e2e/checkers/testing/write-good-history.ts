@@ -124,7 +124,7 @@ class GoodRun {
     this.#relieve();
     while (this.#advance()) this.#builder.wait(STEP_MS);
     for (let partition = 0; partition < this.#partitions; partition += 1) this.#commit(partition);
-    return this.#builder.mark("healed").mark("settled");
+    return this.#builder.mark("healed").mark("converged");
   }
 
   /** False when nothing can go on. */

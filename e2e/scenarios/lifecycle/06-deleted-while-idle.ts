@@ -1,4 +1,4 @@
-import { checkOffsets } from "#e2e/checkers/offsets.ts";
+import { checkOffsets } from "#e2e/checkers/check-offsets.ts";
 import { expect, expectEqual } from "#e2e/errors.ts";
 import { progressOf } from "#e2e/deployment/find-violations.ts";
 import { lastTermination } from "#e2e/deployment/pods.ts";

@@ -1,4 +1,4 @@
-import { checkWriteOnce } from "#e2e/checkers/write-once.ts";
+import { checkWriteOnce } from "#e2e/checkers/check-write-once.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 

@@ -16,7 +16,7 @@ interface TestResultOptions {
   }[];
 }
 
-/** What became of a schedule of two steps, one of which struck, for tests. */
+/** What became of a schedule of two steps, one of which fired, for tests. */
 export function aResult(options: TestResultOptions): ScheduleResult {
   const { number, directory, seed = 42, status = "passed" } = options;
   const verdicts = options.verdicts ?? [{ invariant: "claims-unchanged", status: "holds" }];
@@ -37,7 +37,7 @@ export function aResult(options: TestResultOptions): ScheduleResult {
       durationMs: 1234,
     },
     steps: options.steps ?? [
-      playedStep(1, { outcome: "struck", fired: "exit code 137" }),
+      playedStep(1, { outcome: "fired", fired: "exit code 137" }),
       playedStep(2, { outcome: "missed", reason: "it did not come" }),
     ],
     published: 76,

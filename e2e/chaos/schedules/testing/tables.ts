@@ -30,7 +30,7 @@ export function triggerTable({ triggers }: Kinds): string {
       kind.holds ? "yes" : "near",
       parameters(kind),
       kind.needs.join(", "),
-      [...kind.requires, ...(kind.restsOn === undefined ? [] : ["its parameters"])].join(", "),
+      [...kind.requires, ...(kind.requiresFor === undefined ? [] : ["its parameters"])].join(", "),
     ]),
   );
 }

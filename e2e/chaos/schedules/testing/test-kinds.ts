@@ -5,7 +5,7 @@ import { DEFAULT_LOAD } from "#e2e/chaos/load-plan.ts";
 import type { Schedule } from "#e2e/chaos/schedule.ts";
 import { type TriggerKind, triggerKind } from "#e2e/chaos/trigger-kind.ts";
 import type { Kinds } from "#e2e/chaos/schedules/kinds.ts";
-import type { SchedulePlace } from "#e2e/chaos/schedules/rules.ts";
+import type { ScheduleEnvironment } from "#e2e/chaos/schedules/rules.ts";
 
 /** Kinds that stay as they are, for tests of what is done with kinds. */
 export const TEST_KINDS: Kinds = {
@@ -37,9 +37,9 @@ export const TEST_KINDS: Kinds = {
   ],
 };
 
-export const TEST_PLACE: SchedulePlace = {
+export const TEST_ENVIRONMENT: ScheduleEnvironment = {
   abilities: new Set<Ability>(["container-access", "broker-nodes", "fault-rules"]),
-  where: "the target local with the broker embedded",
+  description: "the target local with the broker embedded",
 };
 
 export function testFault(name: string, change: Partial<FaultKind>): FaultKind {

@@ -1,15 +1,15 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import {
-  type ActionFacts,
-  type AttemptFacts,
+  type ActionEvents,
+  type AttemptEvents,
   claimedMs,
   claimFileOf,
-  factsOf,
-  type HistoryFacts,
+  indexHistory,
+  type IndexedHistory,
   outcomeFileOf,
-} from "#e2e/checkers/facts/history-facts.ts";
-import { secondsAt } from "#e2e/checkers/facts/telling.ts";
-import { CLOCK_TOLERANCE_MS } from "#e2e/checkers/facts/tolerance.ts";
+} from "#e2e/checkers/analysis/indexed-history.ts";
+import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
+import { CLOCK_TOLERANCE_MS } from "#e2e/checkers/analysis/clock-tolerance.ts";
 
 /** An attempt is claimed only when the one before ended in a way that permits it, and only its owner ends it, except as in doubt. */
 export const attemptsInTurn: Checker = {
@@ -19,13 +19,13 @@ export const attemptsInTurn: Checker = {
   kind: "safety",
   needs: ["published", "claims", "outcomes"],
   check(history) {
-    const facts = factsOf(history);
+    const indexed = indexHistory(history);
     const findings: Finding[] = [];
-    for (const action of facts.actions.values()) {
+    for (const action of indexed.actions.values()) {
       for (const attempt of action.attempts.values()) {
         findings.push(
-          ...judgeFollowing(action, attempt, facts),
-          ...judgeForeign(action, attempt, facts),
+          ...judgeFollowing(action, attempt, indexed),
+          ...judgeForeign(action, attempt, indexed),
         );
       }
     }
@@ -34,13 +34,13 @@ export const attemptsInTurn: Checker = {
 };
 
 function judgeFollowing(
-  action: ActionFacts,
-  attempt: AttemptFacts,
-  facts: HistoryFacts,
+  action: ActionEvents,
+  attempt: AttemptEvents,
+  indexed: IndexedHistory,
 ): Finding[] {
   const claim = claimFileOf(attempt);
   if (claim === undefined) return [];
-  const what = `${claim.pod} claimed attempt ${attempt.attempt} of ${action.key} at ${secondsAt(facts, claim.atMs)}`;
+  const what = `${claim.pod} claimed attempt ${attempt.attempt} of ${action.key} at ${secondsAt(indexed, claim.atMs)}`;
   const { attemptsMax } = action.expected ?? { attemptsMax: Number.POSITIVE_INFINITY };
   if (attempt.attempt > attemptsMax) {
     return [{ message: `${what}, of ${attemptsMax} that it may have`, events: [claim.index] }];
@@ -65,16 +65,20 @@ function judgeFollowing(
     ];
   }
   if (before.atMs <= claimedMs(attempt, claim) + CLOCK_TOLERANCE_MS) return [];
-  const message = `${what}, before attempt ${before.attempt} had ended (${outcome} at ${secondsAt(facts, before.atMs)})`;
+  const message = `${what}, before attempt ${before.attempt} had ended (${outcome} at ${secondsAt(indexed, before.atMs)})`;
   return [{ message, events }];
 }
 
-function judgeForeign({ key }: ActionFacts, attempt: AttemptFacts, facts: HistoryFacts): Finding[] {
+function judgeForeign(
+  { key }: ActionEvents,
+  attempt: AttemptEvents,
+  indexed: IndexedHistory,
+): Finding[] {
   const claim = claimFileOf(attempt);
   const outcome = outcomeFileOf(attempt);
   if (claim === undefined || outcome === undefined || outcome.nonce === claim.nonce) return [];
   if (outcome.outcome === "in-doubt") return [];
-  const when = secondsAt(facts, outcome.atMs);
+  const when = secondsAt(indexed, outcome.atMs);
   const message = `${outcome.pod} ended attempt ${attempt.attempt} of ${key} as ${outcome.outcome} at ${when}, and ${claim.pod} had claimed it`;
   return [{ message, events: [claim.index, outcome.index] }];
 }

@@ -1,15 +1,15 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
-import { wasHindered } from "#e2e/checkers/facts/disturbances.ts";
+import { wasHindered } from "#e2e/checkers/analysis/disturbances.ts";
 import {
   claimedMs,
   claimFileOf,
-  factsOf,
-  type HistoryFacts,
+  indexHistory,
+  type IndexedHistory,
   outcomeFileOf,
-} from "#e2e/checkers/facts/history-facts.ts";
-import type { AttemptFacts, Seen } from "#e2e/checkers/facts/history-facts.ts";
-import { type PodRun, runsOf } from "#e2e/checkers/facts/pod-runs.ts";
-import { secondsAt } from "#e2e/checkers/facts/telling.ts";
+} from "#e2e/checkers/analysis/indexed-history.ts";
+import type { AttemptEvents, Indexed } from "#e2e/checkers/analysis/indexed-history.ts";
+import { type ContainerLife, containerLivesOf } from "#e2e/checkers/analysis/container-lives.ts";
+import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
 import type { Claimed } from "#e2e/checkers/history-event.ts";
 
 /**
@@ -22,41 +22,42 @@ export const cleanStop: Checker = {
   kind: "safety",
   needs: ["claims", "outcomes", "pod-events"],
   check(history) {
-    const facts = factsOf(history);
+    const indexed = indexHistory(history);
     const findings: Finding[] = [];
-    for (const { key, attempts } of facts.actions.values()) {
-      for (const attempt of attempts.values()) findings.push(...judge(key, attempt, facts));
+    for (const { key, attempts } of indexed.actions.values()) {
+      for (const attempt of attempts.values()) findings.push(...judge(key, attempt, indexed));
     }
     return findings;
   },
 };
 
-function judge(key: string, attempt: AttemptFacts, facts: HistoryFacts): Finding[] {
+function judge(key: string, attempt: AttemptEvents, indexed: IndexedHistory): Finding[] {
   const claim = claimFileOf(attempt);
   if (claim === undefined) return [];
   const madeMs = claimedMs(attempt, claim);
-  const run = runsOf(facts, claim.pod).find(({ endMs }) => endMs >= madeMs);
-  if (run?.exit?.exitCode !== 0 || wasHindered(facts, claim.pod, claim.atMs, run.endMs)) return [];
+  const run = containerLivesOf(indexed, claim.pod).find(({ endMs }) => endMs >= madeMs);
+  if (run?.exit?.exitCode !== 0 || wasHindered(indexed, claim.pod, claim.atMs, run.endMs))
+    return [];
   const outcome = outcomeFileOf(attempt);
   const isLeft =
     outcome === undefined || (outcome.nonce !== claim.nonce && outcome.atMs > run.endMs);
   if (!isLeft) return [];
-  return [finding(key, attempt, claim, run, facts)];
+  return [finding(key, attempt, claim, run, indexed)];
 }
 
 function finding(
   key: string,
-  { attempt, outcomes }: AttemptFacts,
-  claim: Seen<Claimed>,
-  run: PodRun,
-  facts: HistoryFacts,
+  { attempt, outcomes }: AttemptEvents,
+  claim: Indexed<Claimed>,
+  run: ContainerLife,
+  indexed: IndexedHistory,
 ): Finding {
   const outcome = outcomes.find(({ from }) => from === "file");
   const rest =
     outcome === undefined
       ? "it has no outcome"
-      : `${outcome.pod} had to call it ${outcome.outcome} at ${secondsAt(facts, outcome.atMs)}`;
-  const message = `${claim.pod} claimed attempt ${attempt} of ${key} at ${secondsAt(facts, claim.atMs)} and ended with code 0 at ${secondsAt(facts, run.endMs)}; ${rest}`;
+      : `${outcome.pod} had to call it ${outcome.outcome} at ${secondsAt(indexed, outcome.atMs)}`;
+  const message = `${claim.pod} claimed attempt ${attempt} of ${key} at ${secondsAt(indexed, claim.atMs)} and ended with code 0 at ${secondsAt(indexed, run.endMs)}; ${rest}`;
   const events = [claim, run.exit, outcome].flatMap((event) =>
     event === undefined ? [] : [event.index],
   );

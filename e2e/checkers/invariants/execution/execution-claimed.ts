@@ -1,15 +1,15 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import {
-  type ActionFacts,
-  type AttemptFacts,
+  type ActionEvents,
+  type AttemptEvents,
   claimFileOf,
-  factsOf,
-  type HistoryFacts,
-  type Seen,
-} from "#e2e/checkers/facts/history-facts.ts";
-import { CLOCK_TOLERANCE_MS } from "#e2e/checkers/facts/tolerance.ts";
-import { secondsAt } from "#e2e/checkers/facts/telling.ts";
-import { parentIdOf, traceIdOf } from "#e2e/checkers/facts/trace-context.ts";
+  indexHistory,
+  type IndexedHistory,
+  type Indexed,
+} from "#e2e/checkers/analysis/indexed-history.ts";
+import { CLOCK_TOLERANCE_MS } from "#e2e/checkers/analysis/clock-tolerance.ts";
+import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
+import { parentIdOf, traceIdOf } from "#e2e/checkers/analysis/trace-context.ts";
 import type { Effect } from "#e2e/checkers/history-event.ts";
 
 /**
@@ -22,24 +22,28 @@ export const executionClaimed: Checker = {
   kind: "safety",
   needs: ["claims", "effects"],
   check(history) {
-    const facts = factsOf(history);
-    const findings: Finding[] = facts.effectsWithoutKey.map((effect) => ({
-      message: `an effect at ${secondsAt(facts, effect.atMs)} (${effect.path}) has no Idempotency-Key`,
+    const indexed = indexHistory(history);
+    const findings: Finding[] = indexed.effectsWithoutKey.map((effect) => ({
+      message: `an effect at ${secondsAt(indexed, effect.atMs)} (${effect.path}) has no Idempotency-Key`,
       events: [effect.index],
     }));
-    for (const action of facts.actions.values()) {
-      for (const effect of action.effects) findings.push(...unclaimed(action, effect, facts));
+    for (const action of indexed.actions.values()) {
+      for (const effect of action.effects) findings.push(...unclaimed(action, effect, indexed));
       for (const attempt of action.attempts.values()) {
-        findings.push(...sentUnclaimed(action, attempt, facts));
+        findings.push(...sentUnclaimed(action, attempt, indexed));
       }
     }
     return findings;
   },
 };
 
-function unclaimed(action: ActionFacts, effect: Seen<Effect>, facts: HistoryFacts): Finding[] {
+function unclaimed(
+  action: ActionEvents,
+  effect: Indexed<Effect>,
+  indexed: IndexedHistory,
+): Finding[] {
   const { key } = action;
-  const what = `the effect of ${key} at ${secondsAt(facts, effect.atMs)}`;
+  const what = `the effect of ${key} at ${secondsAt(indexed, effect.atMs)}`;
   const { traceId, parentId } = effect;
   if (traceId === null || parentId === null) {
     return [{ message: `${what} has no valid traceparent`, events: [effect.index] }];
@@ -59,15 +63,15 @@ function unclaimed(action: ActionFacts, effect: Seen<Effect>, facts: HistoryFact
     return [{ message, events: [effect.index, ...claims.map(({ index }) => index)] }];
   }
   if (claim.atMs <= effect.atMs + CLOCK_TOLERANCE_MS) return [];
-  const message = `${what} came before its claim (attempt ${claim.attempt}, ${claim.pod}, ${secondsAt(facts, claim.atMs)})`;
+  const message = `${what} came before its claim (attempt ${claim.attempt}, ${claim.pod}, ${secondsAt(indexed, claim.atMs)})`;
   return [{ message, events: [effect.index, claim.index] }];
 }
 
 /** What the pod says that it sends, whether or not it came to an effect. */
 function sentUnclaimed(
-  { key }: ActionFacts,
-  attempt: AttemptFacts,
-  facts: HistoryFacts,
+  { key }: ActionEvents,
+  attempt: AttemptEvents,
+  indexed: IndexedHistory,
 ): Finding[] {
   const claim = claimFileOf(attempt);
   return attempt.sendings
@@ -78,7 +82,7 @@ function sentUnclaimed(
         claim === undefined
           ? "no claim of it stands on the volume"
           : `${claim.pod} claimed it with nonce ${claim.nonce}`;
-      const message = `${pod} sent attempt ${attempt.attempt} of ${key} at ${secondsAt(facts, sending.atMs)} with nonce ${nonce}, and ${standing}`;
+      const message = `${pod} sent attempt ${attempt.attempt} of ${key} at ${secondsAt(indexed, sending.atMs)} with nonce ${nonce}, and ${standing}`;
       return {
         message,
         events: claim === undefined ? [sending.index] : [sending.index, claim.index],

@@ -1,6 +1,6 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
-import { actionKeyOf, type ActionFields } from "#e2e/checkers/facts/action-key.ts";
-import { claimFileOf, factsOf } from "#e2e/checkers/facts/history-facts.ts";
+import { actionKeyOf, type ActionFields } from "#e2e/checkers/analysis/action-key.ts";
+import { claimFileOf, indexHistory } from "#e2e/checkers/analysis/indexed-history.ts";
 
 /** Each claim stands under the key of its own rule, action, incident, transition and start, and under no other. */
 export const keysDistinct: Checker = {
@@ -10,7 +10,7 @@ export const keysDistinct: Checker = {
   needs: ["claims"],
   check(history) {
     const findings: Finding[] = [];
-    for (const { key, attempts, expected } of factsOf(history).actions.values()) {
+    for (const { key, attempts, expected } of indexHistory(history).actions.values()) {
       for (const attempt of attempts.values()) {
         const file = claimFileOf(attempt);
         if (file?.claim === undefined) continue;

@@ -1,12 +1,12 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import {
-  type ActionFacts,
-  type AttemptFacts,
-  factsOf,
-  type HistoryFacts,
+  type ActionEvents,
+  type AttemptEvents,
+  indexHistory,
+  type IndexedHistory,
   outcomeFileOf,
-} from "#e2e/checkers/facts/history-facts.ts";
-import { list, secondsAt } from "#e2e/checkers/facts/telling.ts";
+} from "#e2e/checkers/analysis/indexed-history.ts";
+import { joinNames, secondsAt } from "#e2e/checkers/analysis/wording.ts";
 
 /**
  * Executions over all attempts <= 1, unless all but the last are attempts that certainly were not applied by their outcome, or the action
@@ -19,16 +19,16 @@ export const oneExecutionPerAction: Checker = {
   kind: "safety",
   needs: ["published", "claims", "effects", "outcomes"],
   check(history) {
-    const facts = factsOf(history);
-    return [...facts.actions.values()].flatMap((action) => repeated(action, facts));
+    const indexed = indexHistory(history);
+    return [...indexed.actions.values()].flatMap((action) => repeated(action, indexed));
   },
 };
 
-function repeated(action: ActionFacts, facts: HistoryFacts): Finding[] {
+function repeated(action: ActionEvents, indexed: IndexedHistory): Finding[] {
   const { key, effects, expected } = action;
   if (effects.length < 2 || expected?.idempotent === true) return [];
   const attempts = effects.map((effect) => attemptOf(action, effect));
-  const last = Math.max(0, ...attempts.map((facts_) => facts_?.attempt ?? 0));
+  const last = Math.max(0, ...attempts.map((events_) => events_?.attempt ?? 0));
   const counting = effects.filter((_, place) => {
     const attempt = attempts[place];
     return attempt === undefined || attempt.attempt === last || !isNotApplied(attempt);
@@ -39,9 +39,9 @@ function repeated(action: ActionFacts, facts: HistoryFacts): Finding[] {
     const outcome = outcomeFileOf(attempt)?.outcome ?? "no outcome";
     const which =
       attempt === undefined ? "of no attempt" : `of attempt ${attempt.attempt} (${outcome})`;
-    return `${which} at ${secondsAt(facts, effect.atMs)}`;
+    return `${which} at ${secondsAt(indexed, effect.atMs)}`;
   });
-  const pods = list(counting.map(({ pod }) => pod));
+  const pods = joinNames(counting.map(({ pod }) => pod));
   const what =
     expected === undefined
       ? ""
@@ -51,13 +51,13 @@ function repeated(action: ActionFacts, facts: HistoryFacts): Finding[] {
 }
 
 function attemptOf(
-  { attempts }: ActionFacts,
-  effect: ActionFacts["effects"][number],
-): AttemptFacts | undefined {
+  { attempts }: ActionEvents,
+  effect: ActionEvents["effects"][number],
+): AttemptEvents | undefined {
   for (const attempt of attempts.values()) if (attempt.effects.includes(effect)) return attempt;
   return undefined;
 }
 
-function isNotApplied(attempt: AttemptFacts): boolean {
+function isNotApplied(attempt: AttemptEvents): boolean {
   return outcomeFileOf(attempt)?.outcome === "failed-not-applied";
 }

@@ -1,11 +1,11 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import {
-  type ActionFacts,
-  type AttemptFacts,
-  factsOf,
-  type HistoryFacts,
-} from "#e2e/checkers/facts/history-facts.ts";
-import { list, secondsAt } from "#e2e/checkers/facts/telling.ts";
+  type ActionEvents,
+  type AttemptEvents,
+  indexHistory,
+  type IndexedHistory,
+} from "#e2e/checkers/analysis/indexed-history.ts";
+import { joinNames, secondsAt } from "#e2e/checkers/analysis/wording.ts";
 
 /** Executions(key, attempt) <= 1. A claim that was sent twice shows as two effects with one parent id, or as two lines of the log. */
 export const oneExecutionPerAttempt: Checker = {
@@ -14,47 +14,50 @@ export const oneExecutionPerAttempt: Checker = {
   kind: "safety",
   needs: ["claims", "effects"],
   check(history) {
-    const facts = factsOf(history);
+    const indexed = indexHistory(history);
     const findings: Finding[] = [];
-    for (const action of facts.actions.values()) {
+    for (const action of indexed.actions.values()) {
       for (const attempt of action.attempts.values()) {
         findings.push(
-          ...repeatedEffects(action, attempt, facts),
-          ...repeatedSendings(action, attempt, facts),
+          ...repeatedEffects(action, attempt, indexed),
+          ...repeatedSendings(action, attempt, indexed),
         );
       }
-      findings.push(...repeatedParents(action, facts));
+      findings.push(...repeatedParents(action, indexed));
     }
     return findings;
   },
 };
 
 function repeatedEffects(
-  { key }: ActionFacts,
-  { attempt, effects }: AttemptFacts,
-  facts: HistoryFacts,
+  { key }: ActionEvents,
+  { attempt, effects }: AttemptEvents,
+  indexed: IndexedHistory,
 ): Finding[] {
   if (effects.length < 2) return [];
-  const times = effects.map(({ atMs }) => secondsAt(facts, atMs)).join(", ");
-  const pods = list(effects.map(({ pod }) => pod));
+  const times = effects.map(({ atMs }) => secondsAt(indexed, atMs)).join(", ");
+  const pods = joinNames(effects.map(({ pod }) => pod));
   const message = `attempt ${attempt} of ${key} had ${effects.length} effects, at ${times}, sent by ${pods}`;
   return [{ message, events: effects.map(({ index }) => index) }];
 }
 
 function repeatedSendings(
-  { key }: ActionFacts,
-  { attempt, sendings }: AttemptFacts,
-  facts: HistoryFacts,
+  { key }: ActionEvents,
+  { attempt, sendings }: AttemptEvents,
+  indexed: IndexedHistory,
 ): Finding[] {
   if (sendings.length < 2) return [];
-  const times = sendings.map(({ atMs }) => secondsAt(facts, atMs)).join(", ");
-  const pods = list(sendings.map(({ pod }) => pod));
+  const times = sendings.map(({ atMs }) => secondsAt(indexed, atMs)).join(", ");
+  const pods = joinNames(sendings.map(({ pod }) => pod));
   const message = `attempt ${attempt} of ${key} was sent ${sendings.length} times, at ${times}, by ${pods}`;
   return [{ message, events: sendings.map(({ index }) => index) }];
 }
 
 /** Effects that nobody claimed, and so belong to no attempt, count by their parent ids. */
-function repeatedParents({ key, attempts, effects }: ActionFacts, facts: HistoryFacts): Finding[] {
+function repeatedParents(
+  { key, attempts, effects }: ActionEvents,
+  indexed: IndexedHistory,
+): Finding[] {
   if (effects.length < 2) return [];
   const claimed = new Set([...attempts.values()].flatMap(({ effects: own }) => own));
   const byParent = Map.groupBy(
@@ -64,7 +67,7 @@ function repeatedParents({ key, attempts, effects }: ActionFacts, facts: History
   return [...byParent.values()]
     .filter((same) => same.length > 1)
     .map((same) => {
-      const times = same.map(({ atMs }) => secondsAt(facts, atMs)).join(", ");
+      const times = same.map(({ atMs }) => secondsAt(indexed, atMs)).join(", ");
       const message = `${key} had ${same.length} effects of one send that nobody claimed (parent id ${same[0]?.parentId}), at ${times}`;
       return { message, events: same.map(({ index }) => index) };
     });

@@ -1,16 +1,16 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import {
-  type ActionFacts,
-  factsOf,
-  type HistoryFacts,
-  type Seen,
-} from "#e2e/checkers/facts/history-facts.ts";
-import { list, secondsAt } from "#e2e/checkers/facts/telling.ts";
+  type ActionEvents,
+  indexHistory,
+  type IndexedHistory,
+  type Indexed,
+} from "#e2e/checkers/analysis/indexed-history.ts";
+import { joinNames, secondsAt } from "#e2e/checkers/analysis/wording.ts";
 import type { Effect } from "#e2e/checkers/history-event.ts";
 
 interface Placed {
-  readonly action: ActionFacts;
-  readonly effect: Seen<Effect>;
+  readonly action: ActionEvents;
+  readonly effect: Indexed<Effect>;
   readonly offset: number;
 }
 
@@ -24,15 +24,15 @@ export const orderPerIncident: Checker = {
   kind: "safety",
   needs: ["published", "effects", "outcomes"],
   check(history) {
-    const facts = factsOf(history);
+    const indexed = indexHistory(history);
     const findings: Finding[] = [];
-    for (const effects of byIncident(facts).values()) {
+    for (const effects of byIncident(indexed).values()) {
       let latest: Placed | undefined;
       for (const placed of effects.toSorted(
         (one, other) => one.effect.index - other.effect.index,
       )) {
         if (latest !== undefined && placed.offset < latest.offset && !wasInDoubt(placed.action)) {
-          findings.push(outOfOrder(placed, latest, facts));
+          findings.push(outOfOrder(placed, latest, indexed));
         }
         if (latest === undefined || placed.offset > latest.offset) latest = placed;
       }
@@ -41,7 +41,7 @@ export const orderPerIncident: Checker = {
   },
 };
 
-function byIncident({ actions }: HistoryFacts): ReadonlyMap<string, readonly Placed[]> {
+function byIncident({ actions }: IndexedHistory): ReadonlyMap<string, readonly Placed[]> {
   const incidents = new Map<string, Placed[]>();
   for (const action of actions.values()) {
     const [first] = action.records;
@@ -56,18 +56,18 @@ function byIncident({ actions }: HistoryFacts): ReadonlyMap<string, readonly Pla
   return incidents;
 }
 
-function wasInDoubt({ attempts }: ActionFacts): boolean {
+function wasInDoubt({ attempts }: ActionEvents): boolean {
   for (const { outcomes } of attempts.values()) {
     if (outcomes.some(({ outcome }) => outcome === "in-doubt")) return true;
   }
   return false;
 }
 
-function outOfOrder(late: Placed, early: Placed, facts: HistoryFacts): Finding {
+function outOfOrder(late: Placed, early: Placed, indexed: IndexedHistory): Finding {
   const told = ({ action, effect, offset }: Placed): string =>
-    `offset ${offset} (${action.key}) at ${secondsAt(facts, effect.atMs)}`;
+    `offset ${offset} (${action.key}) at ${secondsAt(indexed, effect.atMs)}`;
   const incident = late.action.expected?.incident;
-  const pods = list([early.effect.pod, late.effect.pod]);
+  const pods = joinNames([early.effect.pod, late.effect.pod]);
   const message = `incident ${incident}: the effect of ${told(early)} came before that of ${told(late)}; sent by ${pods}`;
   return { message, events: [early.effect.index, late.effect.index] };
 }

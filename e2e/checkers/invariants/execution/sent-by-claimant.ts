@@ -1,12 +1,12 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import {
-  type ActionFacts,
-  type AttemptFacts,
+  type ActionEvents,
+  type AttemptEvents,
   claimFileOf,
-  factsOf,
-  type HistoryFacts,
-} from "#e2e/checkers/facts/history-facts.ts";
-import { secondsAt } from "#e2e/checkers/facts/telling.ts";
+  indexHistory,
+  type IndexedHistory,
+} from "#e2e/checkers/analysis/indexed-history.ts";
+import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
 
 /**
  * Whoever claimed an attempt sends it, after its log said that the claim is durable. Both lines stand in one log, in the order in which they were
@@ -19,14 +19,14 @@ export const sentByClaimant: Checker = {
   kind: "safety",
   needs: ["claims", "pod-logs"],
   check(history) {
-    const facts = factsOf(history);
+    const indexed = indexHistory(history);
     const stepped = new Set(
-      facts.faults.filter(({ fault }) => fault.startsWith("clock")).map(({ pod }) => pod),
+      indexed.faults.filter(({ fault }) => fault.startsWith("clock")).map(({ pod }) => pod),
     );
     const findings: Finding[] = [];
-    for (const action of facts.actions.values()) {
+    for (const action of indexed.actions.values()) {
       for (const attempt of action.attempts.values()) {
-        findings.push(...judge(action, attempt, { facts, stepped }));
+        findings.push(...judge(action, attempt, { indexed, stepped }));
       }
     }
     return findings;
@@ -34,22 +34,22 @@ export const sentByClaimant: Checker = {
 };
 
 interface Context {
-  readonly facts: HistoryFacts;
+  readonly indexed: IndexedHistory;
   readonly stepped: ReadonlySet<string | null>;
 }
 
 function judge(
-  { key }: ActionFacts,
-  attempt: AttemptFacts,
-  { facts, stepped }: Context,
+  { key }: ActionEvents,
+  attempt: AttemptEvents,
+  { indexed, stepped }: Context,
 ): Finding[] {
   const findings: Finding[] = [];
   const file = claimFileOf(attempt);
   for (const sending of attempt.sendings) {
     const { pod, nonce, atMs, index } = sending;
-    const what = `${pod} sent attempt ${attempt.attempt} of ${key} at ${secondsAt(facts, atMs)}`;
+    const what = `${pod} sent attempt ${attempt.attempt} of ${key} at ${secondsAt(indexed, atMs)}`;
     if (file !== undefined && file.pod !== pod) {
-      const message = `${what}, and ${file.pod} had claimed it at ${secondsAt(facts, file.atMs)}`;
+      const message = `${what}, and ${file.pod} had claimed it at ${secondsAt(indexed, file.atMs)}`;
       findings.push({ message, events: [file.index, index] });
     }
     const logged = attempt.claims.find((claim) => claim.from === "log" && claim.nonce === nonce);
@@ -59,10 +59,10 @@ function judge(
         events: [index],
       });
     } else if (logged.restart !== sending.restart) {
-      const message = `${what}, and another run of its container had claimed it at ${secondsAt(facts, logged.atMs)}`;
+      const message = `${what}, and another run of its container had claimed it at ${secondsAt(indexed, logged.atMs)}`;
       findings.push({ message, events: [logged.index, index] });
     } else if (logged.atMs > atMs && !stepped.has(pod) && !stepped.has(null)) {
-      const message = `${what}, before its claim was durable (${secondsAt(facts, logged.atMs)})`;
+      const message = `${what}, before its claim was durable (${secondsAt(indexed, logged.atMs)})`;
       findings.push({ message, events: [index, logged.index] });
     }
   }

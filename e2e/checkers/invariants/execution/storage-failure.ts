@@ -1,9 +1,9 @@
 import type { Checker, Finding, RunHistory } from "#e2e/checkers/checker.ts";
-import { wasFrozen } from "#e2e/checkers/facts/disturbances.ts";
-import { factsOf, type HistoryFacts } from "#e2e/checkers/facts/history-facts.ts";
-import { readinessOf, storageFailuresOf } from "#e2e/checkers/facts/pod-readiness.ts";
-import { secondsAt } from "#e2e/checkers/facts/telling.ts";
-import { CLOCK_TOLERANCE_MS } from "#e2e/checkers/facts/tolerance.ts";
+import { wasFrozen } from "#e2e/checkers/analysis/disturbances.ts";
+import { indexHistory, type IndexedHistory } from "#e2e/checkers/analysis/indexed-history.ts";
+import { readinessOf, storageFailuresOf } from "#e2e/checkers/analysis/pod-readiness.ts";
+import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
+import { CLOCK_TOLERANCE_MS } from "#e2e/checkers/analysis/clock-tolerance.ts";
 
 /** Faults by which a pod can make no file at all, whatever it is for. */
 const NO_WRITES = new Set(["volume.full", "volume.read-only"]);
@@ -19,15 +19,15 @@ export const storageFailure: Checker = {
   kind: "safety",
   needs: ["claims", "pod-events", "pod-logs"],
   check(history) {
-    const facts = factsOf(history);
-    return [...begunWithoutClaim(facts), ...readyAllTheSame(facts, history)];
+    const indexed = indexHistory(history);
+    return [...begunWithoutClaim(indexed), ...readyAllTheSame(indexed, history)];
   },
 };
 
-function begunWithoutClaim(facts: HistoryFacts): Finding[] {
-  const outages = outagesOf(facts);
+function begunWithoutClaim(indexed: IndexedHistory): Finding[] {
+  const outages = outagesOf(indexed);
   const findings: Finding[] = [];
-  for (const { key, attempts } of facts.actions.values()) {
+  for (const { key, attempts } of indexed.actions.values()) {
     for (const { attempt, sendings, claims } of attempts.values()) {
       for (const sending of sendings) {
         const outage = outages.find(
@@ -39,7 +39,7 @@ function begunWithoutClaim(facts: HistoryFacts): Finding[] {
         if (outage === undefined) continue;
         const claim = claims.find(({ nonce }) => nonce === sending.nonce);
         if (claim !== undefined && claim.atMs <= outage.fromMs + CLOCK_TOLERANCE_MS) continue;
-        const message = `${sending.pod} sent attempt ${attempt} of ${key} at ${secondsAt(facts, sending.atMs)}, while ${outage.fault} kept it from claiming anything (since ${secondsAt(facts, outage.fromMs)})`;
+        const message = `${sending.pod} sent attempt ${attempt} of ${key} at ${secondsAt(indexed, sending.atMs)}, while ${outage.fault} kept it from claiming anything (since ${secondsAt(indexed, outage.fromMs)})`;
         findings.push({ message, events: [outage.index, sending.index] });
       }
     }
@@ -47,22 +47,22 @@ function begunWithoutClaim(facts: HistoryFacts): Finding[] {
   return findings;
 }
 
-function readyAllTheSame(facts: HistoryFacts, { unreadyMsMax }: RunHistory): Finding[] {
+function readyAllTheSame(indexed: IndexedHistory, { unreadyMsMax }: RunHistory): Finding[] {
   const stepped = new Set(
-    facts.faults.filter(({ fault }) => fault.startsWith("clock")).map(({ pod }) => pod),
+    indexed.faults.filter(({ fault }) => fault.startsWith("clock")).map(({ pod }) => pod),
   );
   // The lines of a pod whose clock was stepped have no certain time.
-  const pods = [...facts.pods.keys()].filter((pod) => !stepped.has(pod) && !stepped.has(null));
+  const pods = [...indexed.pods.keys()].filter((pod) => !stepped.has(pod) && !stepped.has(null));
   return pods.flatMap((pod) =>
-    storageFailuresOf(facts, pod).flatMap(({ fromMs, toMs, index }) => {
+    storageFailuresOf(indexed, pod).flatMap(({ fromMs, toMs, index }) => {
       const dueMs = fromMs + unreadyMsMax;
       const latestMs = toMs - CLOCK_TOLERANCE_MS;
       // A process that stands still answers no probe, which takes longer to fail.
-      if (dueMs > latestMs || wasFrozen(facts, pod, fromMs, toMs)) return [];
-      const readiness = readinessOf(facts, pod, { fromMs: dueMs, toMs: latestMs });
+      if (dueMs > latestMs || wasFrozen(indexed, pod, fromMs, toMs)) return [];
+      const readiness = readinessOf(indexed, pod, { fromMs: dueMs, toMs: latestMs });
       if (readiness === undefined) return [];
-      const shown = `and was shown as ready at ${secondsAt(facts, readiness.atMs)}`;
-      const message = `the storage of ${pod} failed at ${secondsAt(facts, fromMs)}, ${shown}, before any of it had recovered`;
+      const shown = `and was shown as ready at ${secondsAt(indexed, readiness.atMs)}`;
+      const message = `the storage of ${pod} failed at ${secondsAt(indexed, fromMs)}, ${shown}, before any of it had recovered`;
       return [{ message, events: [index, readiness.index] }];
     }),
   );
@@ -78,7 +78,7 @@ interface Outage {
 }
 
 /** Only of faults that name their pod: of another one it is not certain that this pod could not write. */
-function outagesOf({ faults }: HistoryFacts): readonly Outage[] {
+function outagesOf({ faults }: IndexedHistory): readonly Outage[] {
   const outages: Outage[] = [];
   for (const { step, fault, pod, what, atMs, index } of faults) {
     if (pod === null || !NO_WRITES.has(fault)) continue;

@@ -1,15 +1,15 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import {
-  type ActionFacts,
-  type AttemptFacts,
+  type ActionEvents,
+  type AttemptEvents,
   claimFileOf,
-  factsOf,
-  type HistoryFacts,
+  indexHistory,
+  type IndexedHistory,
   outcomeFileOf,
-  type Seen,
-} from "#e2e/checkers/facts/history-facts.ts";
-import { secondsAt } from "#e2e/checkers/facts/telling.ts";
-import { LATE } from "#e2e/checkers/facts/terminal.ts";
+  type Indexed,
+} from "#e2e/checkers/analysis/indexed-history.ts";
+import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
+import { LATE_REASON } from "#e2e/checkers/analysis/terminal-times.ts";
 import type { Claimed, Ended } from "#e2e/checkers/history-event.ts";
 
 /** The event of a pod that has deleted old claims, after which one may be gone. */
@@ -25,15 +25,15 @@ export const claimsUnchanged: Checker = {
   kind: "safety",
   needs: ["claims", "outcomes"],
   check(history) {
-    const facts = factsOf(history);
-    const swept = [...facts.pods.values()].some((events) =>
+    const indexed = indexHistory(history);
+    const swept = [...indexed.pods.values()].some((events) =>
       events.some(({ what }) => what === SWEPT),
     );
     const findings: Finding[] = [];
-    for (const action of facts.actions.values()) {
+    for (const action of indexed.actions.values()) {
       for (const attempt of action.attempts.values()) {
-        findings.push(...claimChanged(action, attempt, { facts, swept }));
-        findings.push(...outcomeChanged(action, attempt, { facts, swept }));
+        findings.push(...claimChanged(action, attempt, { indexed, swept }));
+        findings.push(...outcomeChanged(action, attempt, { indexed, swept }));
       }
     }
     return findings;
@@ -41,14 +41,14 @@ export const claimsUnchanged: Checker = {
 };
 
 interface Context {
-  readonly facts: HistoryFacts;
+  readonly indexed: IndexedHistory;
   readonly swept: boolean;
 }
 
 function claimChanged(
-  { key }: ActionFacts,
-  attempt: AttemptFacts,
-  { facts, swept }: Context,
+  { key }: ActionEvents,
+  attempt: AttemptEvents,
+  { indexed, swept }: Context,
 ): Finding[] {
   const file = claimFileOf(attempt);
   const name = `the claim of attempt ${attempt.attempt} of ${key}`;
@@ -56,29 +56,29 @@ function claimChanged(
     const [trace] = [...attempt.claims, ...attempt.outcomes.filter(({ from }) => from === "file")];
     if (trace === undefined || swept) return [];
     const seen = trace.kind === "claimed" ? "said that it stands" : "wrote its outcome";
-    const message = `${name} is gone: ${trace.pod} ${seen} at ${secondsAt(facts, trace.atMs)}`;
+    const message = `${name} is gone: ${trace.pod} ${seen} at ${secondsAt(indexed, trace.atMs)}`;
     return [{ message, events: [trace.index] }];
   }
   return attempt.claims
     .filter(({ nonce, pod }) => nonce !== file.nonce || pod !== file.pod)
     .map((claim) => ({
-      message: `${name} ${differs(claim, file, facts)}`,
+      message: `${name} ${differs(claim, file, indexed)}`,
       events: [file.index, claim.index],
     }));
 }
 
 function outcomeChanged(
-  action: ActionFacts,
-  attempt: AttemptFacts,
-  { facts, swept }: Context,
+  action: ActionEvents,
+  attempt: AttemptEvents,
+  { indexed, swept }: Context,
 ): Finding[] {
   const file = outcomeFileOf(attempt);
   const name = `the outcome of attempt ${attempt.attempt} of ${action.key}`;
-  const told = attempt.outcomes.filter(({ reason }) => reason !== LATE);
+  const told = attempt.outcomes.filter(({ reason }) => reason !== LATE_REASON);
   if (file === undefined) {
     const [log] = told;
     if (log === undefined || swept || isBelowHorizon(attempt)) return [];
-    const message = `${name} is gone: ${log.pod} said that it stands (${log.outcome}) at ${secondsAt(facts, log.atMs)}`;
+    const message = `${name} is gone: ${log.pod} said that it stands (${log.outcome}) at ${secondsAt(indexed, log.atMs)}`;
     return [{ message, events: [log.index] }];
   }
   return told
@@ -88,23 +88,23 @@ function outcomeChanged(
     )
     .map((other) => {
       const outcomes = `${other.outcome}, then ${file.outcome}`;
-      const message = `${name} ${differs(other, file, facts)} (${outcomes})`;
+      const message = `${name} ${differs(other, file, indexed)} (${outcomes})`;
       return { message, events: [file.index, other.index] };
     });
 }
 
 /** An event at or below the horizon is called in doubt without any file, since its claims may have been swept. */
-function isBelowHorizon({ attempt, claims, outcomes }: AttemptFacts): boolean {
+function isBelowHorizon({ attempt, claims, outcomes }: AttemptEvents): boolean {
   return (
     attempt === 1 && claims.length === 0 && outcomes.every(({ outcome }) => outcome === "in-doubt")
   );
 }
 
 function differs(
-  other: Seen<Claimed> | Seen<Ended>,
-  file: Seen<Claimed> | Seen<Ended>,
-  facts: HistoryFacts,
+  other: Indexed<Claimed> | Indexed<Ended>,
+  file: Indexed<Claimed> | Indexed<Ended>,
+  indexed: IndexedHistory,
 ): string {
   const where = other.from === "log" ? "in its log" : "in an earlier look at the volume";
-  return `changed: ${other.pod} with nonce ${other.nonce} ${where} at ${secondsAt(facts, other.atMs)}, ${file.pod} with nonce ${file.nonce} on the volume`;
+  return `changed: ${other.pod} with nonce ${other.nonce} ${where} at ${secondsAt(indexed, other.atMs)}, ${file.pod} with nonce ${file.nonce} on the volume`;
 }

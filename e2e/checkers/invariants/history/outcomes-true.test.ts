@@ -21,14 +21,18 @@ test("what was called not applied had an effect, and was repeated", () => {
 test("what was called rejected had an effect", () => {
   const builder = begin();
   const claimed = builder.claim(builder.publish("i1"));
-  builder.send(claimed).effect(claimed).outcome(claimed, "rejected").letter(claimed, "rejected");
+  builder
+    .send(claimed)
+    .effect(claimed)
+    .outcome(claimed, "rejected")
+    .deadLetter(claimed, "rejected");
   expect(findings(builder)).toEqual([hadAnEffect("rejected")]);
 });
 
 test("a late owner says not applied, and there was an effect", () => {
   const builder = begin();
   const claimed = builder.claim(builder.publish("i1"));
-  builder.send(claimed).orphan(claimed).letter(claimed).effect(claimed);
+  builder.send(claimed).orphan(claimed).deadLetter(claimed).effect(claimed);
   expect(findings(builder.late(claimed, "failed-not-applied"))).toEqual([
     hadAnEffect("failed-not-applied"),
   ]);
@@ -37,7 +41,7 @@ test("a late owner says not applied, and there was an effect", () => {
 test("a late owner says done without an effect", () => {
   const builder = begin();
   const claimed = builder.claim(builder.publish("i1"));
-  builder.send(claimed).orphan(claimed).letter(claimed);
+  builder.send(claimed).orphan(claimed).deadLetter(claimed);
   expect(findings(builder.late(claimed, "done"))).toEqual([
     expect.stringMatching(/^attempt 1 of .* ended done at .*, and had no effect$/),
   ]);
@@ -46,8 +50,8 @@ test("a late owner says done without an effect", () => {
 test("what was in doubt may have had an effect or none", () => {
   const builder = begin();
   const one = builder.claim(builder.publish("i1"));
-  builder.send(one).effect(one).outcome(one, "in-doubt").letter(one);
+  builder.send(one).effect(one).outcome(one, "in-doubt").deadLetter(one);
   const other = builder.claim(builder.publish("i2"));
-  builder.send(other).outcome(other, "in-doubt").letter(other);
+  builder.send(other).outcome(other, "in-doubt").deadLetter(other);
   expect(findings(builder)).toEqual([]);
 });

@@ -1,14 +1,14 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import {
-  type ActionFacts,
-  type AttemptFacts,
+  type ActionEvents,
+  type AttemptEvents,
   claimFileOf,
-  factsOf,
-  type HistoryFacts,
+  indexHistory,
+  type IndexedHistory,
   outcomeFileOf,
-} from "#e2e/checkers/facts/history-facts.ts";
-import { secondsAt } from "#e2e/checkers/facts/telling.ts";
-import { LATE } from "#e2e/checkers/facts/terminal.ts";
+} from "#e2e/checkers/analysis/indexed-history.ts";
+import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
+import { LATE_REASON } from "#e2e/checkers/analysis/terminal-times.ts";
 
 /**
  * `done` and `sent` stand only where the action endpoint applied the request, and so does the `done` that a late owner tells of. What was not sent,
@@ -22,13 +22,13 @@ export const outcomesTrue: Checker = {
   kind: "safety",
   needs: ["claims", "effects", "outcomes", "dead-letters"],
   check(history) {
-    const facts = factsOf(history);
+    const indexed = indexHistory(history);
     const findings: Finding[] = [];
-    for (const action of facts.actions.values()) {
+    for (const action of indexed.actions.values()) {
       for (const attempt of action.attempts.values()) {
-        findings.push(...doneWithoutEffect(action, attempt, facts));
-        findings.push(...effectOfNothing(action, attempt, facts));
-        findings.push(...falseLetters(action, attempt, facts));
+        findings.push(...doneWithoutEffect(action, attempt, indexed));
+        findings.push(...effectOfNothing(action, attempt, indexed));
+        findings.push(...falseLetters(action, attempt, indexed));
       }
     }
     return findings;
@@ -36,54 +36,54 @@ export const outcomesTrue: Checker = {
 };
 
 function doneWithoutEffect(
-  { key }: ActionFacts,
-  attempt: AttemptFacts,
-  facts: HistoryFacts,
+  { key }: ActionEvents,
+  attempt: AttemptEvents,
+  indexed: IndexedHistory,
 ): Finding[] {
   if (attempt.effects.length > 0) return [];
-  const late = attempt.outcomes.find(({ reason }) => reason === LATE);
+  const late = attempt.outcomes.find(({ reason }) => reason === LATE_REASON);
   const ended = [outcomeFileOf(attempt), late].find(
-    (told) => told?.outcome === "done" && (told.reason === "sent" || told.reason === LATE),
+    (told) => told?.outcome === "done" && (told.reason === "sent" || told.reason === LATE_REASON),
   );
   if (ended === undefined) return [];
-  const message = `attempt ${attempt.attempt} of ${key} ended done at ${secondsAt(facts, ended.atMs)} (${ended.pod}), and had no effect`;
+  const message = `attempt ${attempt.attempt} of ${key} ended done at ${secondsAt(indexed, ended.atMs)} (${ended.pod}), and had no effect`;
   return [{ message, events: [ended.index] }];
 }
 
 const WITHOUT_EFFECT: ReadonlySet<string> = new Set(["rejected", "failed-not-applied"]);
 
 function effectOfNothing(
-  { key }: ActionFacts,
-  { attempt, effects, outcomes }: AttemptFacts,
-  facts: HistoryFacts,
+  { key }: ActionEvents,
+  { attempt, effects, outcomes }: AttemptEvents,
+  indexed: IndexedHistory,
 ): Finding[] {
   const [effect] = effects;
   const ended = outcomes.find(
     ({ from, outcome, reason }) =>
-      WITHOUT_EFFECT.has(outcome) && (from === "file" || reason === LATE),
+      WITHOUT_EFFECT.has(outcome) && (from === "file" || reason === LATE_REASON),
   );
   if (effect === undefined || ended === undefined) return [];
-  const message = `attempt ${attempt} of ${key} ended ${ended.outcome} at ${secondsAt(facts, ended.atMs)} (${ended.reason}, ${ended.pod}), and had an effect at ${secondsAt(facts, effect.atMs)}`;
+  const message = `attempt ${attempt} of ${key} ended ${ended.outcome} at ${secondsAt(indexed, ended.atMs)} (${ended.reason}, ${ended.pod}), and had an effect at ${secondsAt(indexed, effect.atMs)}`;
   return [{ message, events: [effect.index, ended.index] }];
 }
 
 function falseLetters(
-  { key, attempts }: ActionFacts,
-  attempt: AttemptFacts,
-  facts: HistoryFacts,
+  { key, attempts }: ActionEvents,
+  attempt: AttemptEvents,
+  indexed: IndexedHistory,
 ): Finding[] {
   const ended = outcomeFileOf(attempt);
-  return attempt.letters.flatMap((letter) => {
-    const what = `the dead letter of attempt ${attempt.attempt} of ${key} at ${secondsAt(facts, letter.atMs)} says ${letter.reason}`;
+  return attempt.deadLetters.flatMap((deadLetter) => {
+    const what = `the dead letter of attempt ${attempt.attempt} of ${key} at ${secondsAt(indexed, deadLetter.atMs)} says ${deadLetter.reason}`;
     if (ended === undefined) {
       const isUnclaimed = [...attempts.values()].every((other) => claimFileOf(other) === undefined);
       // At or below the horizon the claims may have been swept: it may have been done.
-      if (letter.reason === "in-doubt" && attempt.attempt === 1 && isUnclaimed) return [];
-      return [{ message: `${what}, and the attempt has no outcome`, events: [letter.index] }];
+      if (deadLetter.reason === "in-doubt" && attempt.attempt === 1 && isUnclaimed) return [];
+      return [{ message: `${what}, and the attempt has no outcome`, events: [deadLetter.index] }];
     }
-    if (reasonsFor(ended.outcome, ended.reason).has(letter.reason)) return [];
+    if (reasonsFor(ended.outcome, ended.reason).has(deadLetter.reason)) return [];
     const message = `${what}, and the attempt ended ${ended.outcome} (${ended.reason}, ${ended.pod})`;
-    return [{ message, events: [ended.index, letter.index] }];
+    return [{ message, events: [ended.index, deadLetter.index] }];
   });
 }
 

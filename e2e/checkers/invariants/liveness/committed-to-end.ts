@@ -1,6 +1,6 @@
 import type { Checker } from "#e2e/checkers/checker.ts";
-import { factsOf } from "#e2e/checkers/facts/history-facts.ts";
-import { secondsAt } from "#e2e/checkers/facts/telling.ts";
+import { indexHistory } from "#e2e/checkers/analysis/indexed-history.ts";
+import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
 
 /** A partition into which nothing was published needs no commit. */
 export const committedToEnd: Checker = {
@@ -9,8 +9,8 @@ export const committedToEnd: Checker = {
   kind: "liveness",
   needs: ["published", "commits"],
   check(history) {
-    const facts = factsOf(history);
-    return [...facts.partitions.values()].flatMap(({ topic, partition, records, commits }) => {
+    const indexed = indexHistory(history);
+    return [...indexed.partitions.values()].flatMap(({ topic, partition, records, commits }) => {
       const last = records.at(-1);
       if (last === undefined) return [];
       const end = Number(last.offset) + 1;
@@ -19,7 +19,7 @@ export const committedToEnd: Checker = {
       const what =
         commit === undefined
           ? "was never committed"
-          : `is committed to ${commit.offset} (${commit.pod ?? commit.memberId} at ${secondsAt(facts, commit.atMs)})`;
+          : `is committed to ${commit.offset} (${commit.pod ?? commit.memberId} at ${secondsAt(indexed, commit.atMs)})`;
       const message = `${topic}/${partition} ${what}, short of its end ${end}`;
       return [
         { message, events: commit === undefined ? [last.index] : [commit.index, last.index] },

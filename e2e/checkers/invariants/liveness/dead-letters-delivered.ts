@@ -1,14 +1,18 @@
 import type { Checker } from "#e2e/checkers/checker.ts";
 import {
-  type ActionFacts,
-  factsOf,
-  type HistoryFacts,
+  type ActionEvents,
+  indexHistory,
+  type IndexedHistory,
   lastAttemptOf,
   outcomeFileOf,
-} from "#e2e/checkers/facts/history-facts.ts";
-import { secondsAt } from "#e2e/checkers/facts/telling.ts";
-import { isDone } from "#e2e/checkers/facts/terminal.ts";
-import { certainFindings, mayEndUntold, type OpenFinding } from "#e2e/checkers/facts/untold.ts";
+} from "#e2e/checkers/analysis/indexed-history.ts";
+import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
+import { isDone } from "#e2e/checkers/analysis/terminal-times.ts";
+import {
+  certainFindings,
+  mayEndOnlyInLog,
+  type UncertainFinding,
+} from "#e2e/checkers/analysis/uncertain-findings.ts";
 
 /** What did not end as done has a dead letter of its last attempt, at least one. A late owner's done makes it needless. */
 export const deadLettersDelivered: Checker = {
@@ -17,21 +21,21 @@ export const deadLettersDelivered: Checker = {
   kind: "liveness",
   needs: ["outcomes", "dead-letters"],
   check(history) {
-    const facts = factsOf(history);
-    const open = [...facts.actions.values()].flatMap((action) => undelivered(action, facts));
+    const indexed = indexHistory(history);
+    const open = [...indexed.actions.values()].flatMap((action) => undelivered(action, indexed));
     return certainFindings(history, open);
   },
 };
 
-function undelivered(action: ActionFacts, facts: HistoryFacts): OpenFinding[] {
+function undelivered(action: ActionEvents, indexed: IndexedHistory): UncertainFinding[] {
   const last = lastAttemptOf(action);
   const ended = outcomeFileOf(last);
-  if (last === undefined || ended === undefined || last.letters.length > 0 || wasDone(action))
+  if (last === undefined || ended === undefined || last.deadLetters.length > 0 || wasDone(action))
     return [];
-  const message = `attempt ${last.attempt} of ${action.key} ended ${ended.outcome} (${ended.reason}, by ${ended.pod}) at ${secondsAt(facts, ended.atMs)}, and no dead letter says so`;
-  return [{ message, events: [ended.index], mayBeUntold: mayEndUntold(action) }];
+  const message = `attempt ${last.attempt} of ${action.key} ended ${ended.outcome} (${ended.reason}, by ${ended.pod}) at ${secondsAt(indexed, ended.atMs)}, and no dead letter says so`;
+  return [{ message, events: [ended.index], mayBeExplainedByLog: mayEndOnlyInLog(action) }];
 }
 
-function wasDone({ attempts }: ActionFacts): boolean {
+function wasDone({ attempts }: ActionEvents): boolean {
   return [...attempts.values()].some(({ outcomes }) => outcomes.some(isDone));
 }

@@ -1,21 +1,25 @@
 import type { Checker } from "#e2e/checkers/checker.ts";
 import {
   claimFileOf,
-  factsOf,
-  type HistoryFacts,
+  indexHistory,
+  type IndexedHistory,
   outcomeFileOf,
-  type PartitionFacts,
+  type PartitionEvents,
   recordName,
-} from "#e2e/checkers/facts/history-facts.ts";
-import { secondsAt } from "#e2e/checkers/facts/telling.ts";
+} from "#e2e/checkers/analysis/indexed-history.ts";
+import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
 import {
   isSkipped,
-  nameOf,
+  describeAction,
   skipsOf,
-  standingOf,
+  describeProgress,
   terminalMs,
-} from "#e2e/checkers/facts/terminal.ts";
-import { certainFindings, mayEndUntold, type OpenFinding } from "#e2e/checkers/facts/untold.ts";
+} from "#e2e/checkers/analysis/terminal-times.ts";
+import {
+  certainFindings,
+  mayEndOnlyInLog,
+  type UncertainFinding,
+} from "#e2e/checkers/analysis/uncertain-findings.ts";
 
 /** After the healing every action has ended, no claim is left without an outcome, and every record that cannot be decoded has its letter. */
 export const everyEventTerminal: Checker = {
@@ -24,52 +28,52 @@ export const everyEventTerminal: Checker = {
   kind: "liveness",
   needs: ["published", "claims", "outcomes", "dead-letters"],
   check(history) {
-    const facts = factsOf(history);
-    const findings: OpenFinding[] = [...facts.partitions.values()].flatMap((partition) =>
-      openRecords(partition, facts),
+    const indexed = indexHistory(history);
+    const findings: UncertainFinding[] = [...indexed.partitions.values()].flatMap((partition) =>
+      openRecords(partition, indexed),
     );
-    for (const action of facts.actions.values()) {
+    for (const action of indexed.actions.values()) {
       const { key, attempts, records } = action;
       // Told already.
       if (records.length > 0 && terminalMs(action) === undefined) continue;
       for (const attempt of attempts.values()) {
         const claim = claimFileOf(attempt);
         if (claim === undefined || outcomeFileOf(attempt) !== undefined) continue;
-        const message = `attempt ${attempt.attempt} of ${key}, claimed by ${claim.pod} at ${secondsAt(facts, claim.atMs)}, has no outcome`;
-        findings.push({ message, events: [claim.index], mayBeUntold: false });
+        const message = `attempt ${attempt.attempt} of ${key}, claimed by ${claim.pod} at ${secondsAt(indexed, claim.atMs)}, has no outcome`;
+        findings.push({ message, events: [claim.index], mayBeExplainedByLog: false });
       }
     }
     return certainFindings(history, findings);
   },
 };
 
-function openRecords(partition: PartitionFacts, facts: HistoryFacts): OpenFinding[] {
-  const findings: OpenFinding[] = [];
-  const skips = { letters: skipsOf(facts, partition) };
+function openRecords(partition: PartitionEvents, indexed: IndexedHistory): UncertainFinding[] {
+  const findings: UncertainFinding[] = [];
+  const skips = { deadLetters: skipsOf(indexed, partition) };
   for (const record of partition.records) {
-    if (isSkipped(record, skips) || facts.recordLetters.has(recordName(record))) continue;
+    if (isSkipped(record, skips) || indexed.recordDeadLetters.has(recordName(record))) continue;
     if (record.incident !== null) continue;
-    const message = `${recordName(record)}, published at ${secondsAt(facts, record.atMs)}, cannot be decoded, and no dead letter is out`;
-    findings.push({ message, events: [record.index], mayBeUntold: false });
+    const message = `${recordName(record)}, published at ${secondsAt(indexed, record.atMs)}, cannot be decoded, and no dead letter is out`;
+    findings.push({ message, events: [record.index], mayBeExplainedByLog: false });
   }
-  for (const action of openActions(partition, facts)) {
+  for (const action of openActions(partition, indexed)) {
     const { records } = action;
     if (
       records.some(
-        (record) => isSkipped(record, skips) || facts.recordLetters.has(recordName(record)),
+        (record) => isSkipped(record, skips) || indexed.recordDeadLetters.has(recordName(record)),
       )
     )
       continue;
     const where = records.map((record) => recordName(record)).join(", ");
-    const message = `${nameOf(action)}, ${where}, is not terminal: ${standingOf(action, facts)}`;
-    const mayBeUntold = mayEndUntold(action);
-    findings.push({ message, events: records.map(({ index }) => index), mayBeUntold });
+    const message = `${describeAction(action)}, ${where}, is not terminal: ${describeProgress(action, indexed)}`;
+    const mayBeExplainedByLog = mayEndOnlyInLog(action);
+    findings.push({ message, events: records.map(({ index }) => index), mayBeExplainedByLog });
   }
   return findings;
 }
 
 /** Those whose first record stands in this partition. */
-function openActions({ topic, partition }: PartitionFacts, { actions }: HistoryFacts) {
+function openActions({ topic, partition }: PartitionEvents, { actions }: IndexedHistory) {
   return [...actions.values()].filter((action) => {
     const [first] = action.records;
     return (

@@ -1,13 +1,13 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import {
-  factsOf,
+  indexHistory,
   generationName,
-  type HistoryFacts,
+  type IndexedHistory,
   partitionName,
-  type PartitionFacts,
-  type Seen,
-} from "#e2e/checkers/facts/history-facts.ts";
-import { secondsAt } from "#e2e/checkers/facts/telling.ts";
+  type PartitionEvents,
+  type Indexed,
+} from "#e2e/checkers/analysis/indexed-history.ts";
+import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
 import type { Assigned, Committed } from "#e2e/checkers/history-event.ts";
 
 /** A member commits only what its generation gave it. A generation that was not recorded leaves this unknown. */
@@ -18,17 +18,17 @@ export const committedOwned: Checker = {
   kind: "safety",
   needs: ["commits", "assignments"],
   check(history) {
-    const facts = factsOf(history);
-    const owners = new Map<Seen<Assigned>, ReadonlyMap<string, string>>();
-    const ownersOf = (assigned: Seen<Assigned>): ReadonlyMap<string, string> => {
+    const indexed = indexHistory(history);
+    const owners = new Map<Indexed<Assigned>, ReadonlyMap<string, string>>();
+    const ownersOf = (assigned: Indexed<Assigned>): ReadonlyMap<string, string> => {
       const found = owners.get(assigned) ?? ownersIn(assigned);
       owners.set(assigned, found);
       return found;
     };
-    return [...facts.partitions.values()].flatMap((partition) =>
+    return [...indexed.partitions.values()].flatMap((partition) =>
       partition.commits
         .filter((commit) => commit.accepted && !isByHand(commit))
-        .flatMap((commit) => judge(commit, partition, { facts, ownersOf })),
+        .flatMap((commit) => judge(commit, partition, { indexed, ownersOf })),
     );
   },
 };
@@ -50,20 +50,20 @@ function ownersIn({ members }: Assigned): ReadonlyMap<string, string> {
 }
 
 interface Owners {
-  readonly facts: HistoryFacts;
-  readonly ownersOf: (assigned: Seen<Assigned>) => ReadonlyMap<string, string>;
+  readonly indexed: IndexedHistory;
+  readonly ownersOf: (assigned: Indexed<Assigned>) => ReadonlyMap<string, string>;
 }
 
 function judge(
-  commit: Seen<Committed>,
-  { topic, partition }: PartitionFacts,
-  { facts, ownersOf }: Owners,
+  commit: Indexed<Committed>,
+  { topic, partition }: PartitionEvents,
+  { indexed, ownersOf }: Owners,
 ): Finding[] {
   const { group, generation, memberId, offset, pod } = commit;
   const name = partitionName(topic, partition);
   const who = pod ?? `member ${memberId}`;
-  const what = `${who} committed ${offset} of ${name} at ${secondsAt(facts, commit.atMs)} in generation ${generation}`;
-  const recorded = facts.generations.get(generationName(group, generation)) ?? [];
+  const what = `${who} committed ${offset} of ${name} at ${secondsAt(indexed, commit.atMs)} in generation ${generation}`;
+  const recorded = indexed.generations.get(generationName(group, generation)) ?? [];
   const events = [commit.index, ...recorded.map(({ index }) => index)];
   if (memberId === "" || generation < 0) {
     return [{ message: `${what} as no member of group ${group}`, events }];

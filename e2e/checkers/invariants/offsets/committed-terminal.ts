@@ -1,23 +1,27 @@
 import type { Checker } from "#e2e/checkers/checker.ts";
 import {
-  type ActionFacts,
-  factsOf,
-  type HistoryFacts,
-  type PartitionFacts,
-  type Seen,
-} from "#e2e/checkers/facts/history-facts.ts";
-import { actionKeyOf } from "#e2e/checkers/facts/action-key.ts";
-import { secondsAt } from "#e2e/checkers/facts/telling.ts";
+  type ActionEvents,
+  indexHistory,
+  type IndexedHistory,
+  type PartitionEvents,
+  type Indexed,
+} from "#e2e/checkers/analysis/indexed-history.ts";
+import { actionKeyOf } from "#e2e/checkers/analysis/action-key.ts";
+import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
 import {
   isSkipped,
-  nameOf,
+  describeAction,
   recordTerminalMs,
   skipsOf,
-  standingOf,
+  describeProgress,
   terminalMs,
-} from "#e2e/checkers/facts/terminal.ts";
-import { CLOCK_TOLERANCE_MS } from "#e2e/checkers/facts/tolerance.ts";
-import { certainFindings, mayEndUntold, type OpenFinding } from "#e2e/checkers/facts/untold.ts";
+} from "#e2e/checkers/analysis/terminal-times.ts";
+import { CLOCK_TOLERANCE_MS } from "#e2e/checkers/analysis/clock-tolerance.ts";
+import {
+  certainFindings,
+  mayEndOnlyInLog,
+  type UncertainFinding,
+} from "#e2e/checkers/analysis/uncertain-findings.ts";
 import type { Committed, Published } from "#e2e/checkers/history-event.ts";
 
 /**
@@ -30,26 +34,26 @@ export const committedTerminal: Checker = {
   kind: "safety",
   needs: ["published", "commits", "outcomes", "dead-letters"],
   check(history) {
-    const facts = factsOf(history);
-    const open = [...facts.partitions.values()].flatMap((partition) =>
-      judgePartition(partition, facts),
+    const indexed = indexHistory(history);
+    const open = [...indexed.partitions.values()].flatMap((partition) =>
+      judgePartition(partition, indexed),
     );
     return certainFindings(history, open);
   },
 };
 
-function judgePartition(partition: PartitionFacts, facts: HistoryFacts): OpenFinding[] {
-  const findings: OpenFinding[] = [];
-  const skips = { letters: skipsOf(facts, partition) };
+function judgePartition(partition: PartitionEvents, indexed: IndexedHistory): UncertainFinding[] {
+  const findings: UncertainFinding[] = [];
+  const skips = { deadLetters: skipsOf(indexed, partition) };
   let passed = 0;
   for (const commit of partition.commits) {
     if (!commit.accepted) continue;
     const next = Number(commit.offset);
     if (!(next >= 0)) {
       findings.push({
-        message: `${told(commit, facts)}, which is no position`,
+        message: `${told(commit, indexed)}, which is no position`,
         events: [commit.index],
-        mayBeUntold: false,
+        mayBeExplainedByLog: false,
       });
       continue;
     }
@@ -57,36 +61,40 @@ function judgePartition(partition: PartitionFacts, facts: HistoryFacts): OpenFin
       const record = partition.records[passed];
       if (record === undefined || Number(record.offset) >= next) break;
       if (isSkipped(record, skips)) continue;
-      findings.push(...judgeRecord(record, commit, facts));
+      findings.push(...judgeRecord(record, commit, indexed));
     }
   }
   return findings;
 }
 
 function judgeRecord(
-  record: Seen<Published>,
-  commit: Seen<Committed>,
-  facts: HistoryFacts,
-): OpenFinding[] {
-  const actions = actionsOf(record, facts);
-  const endMs = recordTerminalMs(record, actions, facts.recordLetters);
+  record: Indexed<Published>,
+  commit: Indexed<Committed>,
+  indexed: IndexedHistory,
+): UncertainFinding[] {
+  const actions = actionsOf(record, indexed);
+  const endMs = recordTerminalMs(record, actions, indexed.recordDeadLetters);
   const latestMs = commit.atMs + CLOCK_TOLERANCE_MS;
   if (endMs !== undefined && endMs <= latestMs) return [];
   const what =
     record.incident === null ? "cannot be decoded" : `is about incident ${record.incident}`;
   const why =
     endMs === undefined
-      ? standing(record, actions, facts)
-      : `it came to its end only at ${secondsAt(facts, endMs)}`;
-  const message = `${told(commit, facts)}, past offset ${record.offset}, which ${what}: ${why}`;
+      ? standing(record, actions, indexed)
+      : `it came to its end only at ${secondsAt(indexed, endMs)}`;
+  const message = `${told(commit, indexed)}, past offset ${record.offset}, which ${what}: ${why}`;
   const open = actions.filter(
     (action) => (terminalMs(action) ?? Number.POSITIVE_INFINITY) > latestMs,
   );
-  const mayBeUntold = open.length > 0 && open.every((action) => mayEndUntold(action));
-  return [{ message, events: [record.index, commit.index], mayBeUntold }];
+  const mayBeExplainedByLog = open.length > 0 && open.every((action) => mayEndOnlyInLog(action));
+  return [{ message, events: [record.index, commit.index], mayBeExplainedByLog }];
 }
 
-function standing(record: Published, actions: readonly ActionFacts[], facts: HistoryFacts): string {
+function standing(
+  record: Published,
+  actions: readonly ActionEvents[],
+  indexed: IndexedHistory,
+): string {
   if (record.incident === null) return "no dead letter is out";
   const open = actions.find(
     (action) =>
@@ -94,16 +102,16 @@ function standing(record: Published, actions: readonly ActionFacts[], facts: His
   );
   return open === undefined
     ? "it is not at its end"
-    : `${nameOf(open)}: ${standingOf(open, facts)}`;
+    : `${describeAction(open)}: ${describeProgress(open, indexed)}`;
 }
 
 function told(
-  { pod, memberId, topic, partition, offset, atMs }: Seen<Committed>,
-  facts: HistoryFacts,
+  { pod, memberId, topic, partition, offset, atMs }: Indexed<Committed>,
+  indexed: IndexedHistory,
 ): string {
-  return `${pod ?? `member ${memberId}`} committed ${offset} of ${topic}/${partition} at ${secondsAt(facts, atMs)}`;
+  return `${pod ?? `member ${memberId}`} committed ${offset} of ${topic}/${partition} at ${secondsAt(indexed, atMs)}`;
 }
 
-function actionsOf({ expected }: Published, facts: HistoryFacts): ActionFacts[] {
-  return expected.flatMap((action) => facts.actions.get(actionKeyOf(action)) ?? []);
+function actionsOf({ expected }: Published, indexed: IndexedHistory): ActionEvents[] {
+  return expected.flatMap((action) => indexed.actions.get(actionKeyOf(action)) ?? []);
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { PlantedFault } from "./planted-faults.ts";
-import { proofCount, proveAll } from "./prove-all.ts";
-import type { Control, Proof, Search } from "./prove-all.ts";
+import { proofCount, proveFaults } from "./proofs.ts";
+import type { Control, Proof, Search } from "./proofs.ts";
 
 const LOCAL: PlantedFault = {
   name: "commit-early",
@@ -32,7 +32,7 @@ function prove(answers: {
   const interrupt = (): void => controller.abort(new Error("interrupted"));
   const begun: string[] = [];
   const shown: Proof[] = [];
-  const proofs = proveAll({
+  const proofs = proveFaults({
     faults: [LOCAL, SIMULATED],
     signal: controller.signal,
     onProof: (proof) => shown.push(proof),

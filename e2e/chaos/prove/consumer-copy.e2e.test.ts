@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { PLANTED_FAULTS } from "./planted-faults.ts";
-import { PlantingError, stageCopy } from "./stage-copy.ts";
+import { PlantingError, copyConsumer } from "./consumer-copy.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
 
@@ -45,7 +45,7 @@ test("the edits are in the copy, which can be loaded, and nowhere else; nothing 
   const temporary = await temporaryDirectory();
   const before = await readAll(REPOSITORY);
   {
-    await using copy = await stageCopy(edits, running);
+    await using copy = await copyConsumer(edits, running);
     const originals = await readTree(join(REPOSITORY, "consumer"));
     const copied = await readTree(join(copy.directory, "consumer"));
     expect([...copied.keys()]).toEqual([...originals.keys()]);
@@ -66,13 +66,13 @@ test("the edits are in the copy, which can be loaded, and nowhere else; nothing 
 test("an edit whose text is gone is an error, and leaves no copy", async () => {
   const temporary = await temporaryDirectory();
   const gone = { file: files[0]!, text: "no such text", replacement: "" };
-  await expect(stageCopy([gone], running)).rejects.toThrow(PlantingError);
+  await expect(copyConsumer([gone], running)).rejects.toThrow(PlantingError);
   expect(await readdir(temporary)).toEqual([]);
 });
 
 test("^C while it is copied leaves no copy", async () => {
   const temporary = await temporaryDirectory();
   const interrupted = AbortSignal.abort(new Error("interrupted"));
-  await expect(stageCopy(edits, interrupted)).rejects.toThrow("interrupted");
+  await expect(copyConsumer(edits, interrupted)).rejects.toThrow("interrupted");
   expect(await readdir(temporary)).toEqual([]);
 });

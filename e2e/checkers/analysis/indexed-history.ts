@@ -18,69 +18,69 @@ import { actionKeyOf } from "./action-key.ts";
 import { parentIdOf } from "./trace-context.ts";
 
 /** An event with its place in the history. */
-export type Seen<Event> = Event & { readonly atMs: number; readonly index: number };
+export type Indexed<Event> = Event & { readonly atMs: number; readonly index: number };
 
 /** The events of a history, sorted by what they are about: made in one pass, for all checkers. */
-export interface HistoryFacts {
+export interface IndexedHistory {
   readonly events: readonly HistoryEvent[];
   /** Of the first event. */
   readonly startMs: number;
   /** By key. */
-  readonly actions: ReadonlyMap<string, ActionFacts>;
+  readonly actions: ReadonlyMap<string, ActionEvents>;
   /** By `partitionName`. */
-  readonly partitions: ReadonlyMap<string, PartitionFacts>;
+  readonly partitions: ReadonlyMap<string, PartitionEvents>;
   /** By `generationName`. */
-  readonly generations: ReadonlyMap<string, readonly Seen<Assigned>[]>;
-  readonly pods: ReadonlyMap<string, readonly Seen<PodEvent>[]>;
-  readonly faults: readonly Seen<FaultEvent>[];
-  readonly effectsWithoutKey: readonly Seen<Effect>[];
+  readonly generations: ReadonlyMap<string, readonly Indexed<Assigned>[]>;
+  readonly pods: ReadonlyMap<string, readonly Indexed<PodEvent>[]>;
+  readonly faults: readonly Indexed<FaultEvent>[];
+  readonly effectsWithoutKey: readonly Indexed<Effect>[];
   /** Dead letters that name no action, by `recordName` of their source. */
-  readonly recordLetters: ReadonlyMap<string, readonly Seen<DeadLettered>[]>;
-  readonly settled: boolean;
+  readonly recordDeadLetters: ReadonlyMap<string, readonly Indexed<DeadLettered>[]>;
+  readonly converged: boolean;
 }
 
 /** All that is known of the action behind a key. */
-export interface ActionFacts {
+export interface ActionEvents {
   readonly key: string;
   /** As the records plan it; undefined: none does. */
   readonly expected: ExpectedAction | undefined;
   /** In the order of their offsets. Empty where none plans it. */
-  readonly records: readonly Seen<Published>[];
+  readonly records: readonly Indexed<Published>[];
   /** By number. */
-  readonly attempts: ReadonlyMap<number, AttemptFacts>;
+  readonly attempts: ReadonlyMap<number, AttemptEvents>;
   /** In the order of time. */
-  readonly effects: readonly Seen<Effect>[];
-  readonly letters: readonly Seen<DeadLettered>[];
+  readonly effects: readonly Indexed<Effect>[];
+  readonly deadLetters: readonly Indexed<DeadLettered>[];
   /** A pod said that it was too old to begin: attempt 0, since nothing is claimed. */
-  readonly neverBegun: readonly Seen<Ended>[];
+  readonly neverBegun: readonly Indexed<Ended>[];
 }
 
-export interface AttemptFacts {
+export interface AttemptEvents {
   readonly attempt: number;
-  readonly claims: readonly Seen<Claimed>[];
-  readonly sendings: readonly Seen<Sending>[];
-  readonly outcomes: readonly Seen<Ended>[];
+  readonly claims: readonly Indexed<Claimed>[];
+  readonly sendings: readonly Indexed<Sending>[];
+  readonly outcomes: readonly Indexed<Ended>[];
   /** Tied to it by the parent id. */
-  readonly effects: readonly Seen<Effect>[];
-  readonly letters: readonly Seen<DeadLettered>[];
+  readonly effects: readonly Indexed<Effect>[];
+  readonly deadLetters: readonly Indexed<DeadLettered>[];
 }
 
-export interface PartitionFacts {
+export interface PartitionEvents {
   readonly topic: string;
   readonly partition: number;
   /** In the order of their offsets. */
-  readonly records: readonly Seen<Published>[];
+  readonly records: readonly Indexed<Published>[];
   /** In the order of time, also those that were refused. */
-  readonly commits: readonly Seen<Committed>[];
-  readonly deliveries: readonly Seen<Delivered>[];
+  readonly commits: readonly Indexed<Committed>[];
+  readonly deliveries: readonly Indexed<Delivered>[];
 }
 
-const known = new WeakMap<RunHistory, HistoryFacts>();
+const known = new WeakMap<RunHistory, IndexedHistory>();
 
-export function factsOf(history: RunHistory): HistoryFacts {
-  const facts = known.get(history) ?? collect(history.events);
-  known.set(history, facts);
-  return facts;
+export function indexHistory(history: RunHistory): IndexedHistory {
+  const indexed = known.get(history) ?? collect(history.events);
+  known.set(history, indexed);
+  return indexed;
 }
 
 export function partitionName(topic: string, partition: number): string {
@@ -96,7 +96,7 @@ export function generationName(group: string, generation: number): string {
 }
 
 /** What stands on the volume; undefined where nothing does. */
-export function claimFileOf(attempt: AttemptFacts | undefined): Seen<Claimed> | undefined {
+export function claimFileOf(attempt: AttemptEvents | undefined): Indexed<Claimed> | undefined {
   return attempt?.claims.find(({ from }) => from === "file");
 }
 
@@ -104,17 +104,17 @@ export function claimFileOf(attempt: AttemptFacts | undefined): Seen<Claimed> | 
  * When the claim on the volume was made. The time in its file may be behind: a pod is as far behind the clock of the volume as it took to ask for
  * it, such as on a volume that is slow. Its log has the time of the machine.
  */
-export function claimedMs({ claims }: AttemptFacts, file: Seen<Claimed>): number {
+export function claimedMs({ claims }: AttemptEvents, file: Indexed<Claimed>): number {
   const logged = claims.find(({ from, nonce }) => from === "log" && nonce === file.nonce);
   return Math.max(file.atMs, logged?.atMs ?? file.atMs);
 }
 
-export function outcomeFileOf(attempt: AttemptFacts | undefined): Seen<Ended> | undefined {
+export function outcomeFileOf(attempt: AttemptEvents | undefined): Indexed<Ended> | undefined {
   return attempt?.outcomes.find(({ from }) => from === "file");
 }
 
 /** The attempt with the highest number; undefined when there is none. */
-export function lastAttemptOf({ attempts }: ActionFacts): AttemptFacts | undefined {
+export function lastAttemptOf({ attempts }: ActionEvents): AttemptEvents | undefined {
   return attempts.get(Math.max(0, ...attempts.keys()));
 }
 
@@ -127,41 +127,41 @@ type Mutable<T> = {
 };
 
 interface Collected {
-  readonly actions: Map<string, Mutable<Omit<ActionFacts, "attempts">> & CollectedAttempts>;
-  readonly partitions: Map<string, Mutable<PartitionFacts>>;
-  readonly facts: Mutable<Omit<HistoryFacts, "events" | "actions" | "partitions">>;
+  readonly actions: Map<string, Mutable<Omit<ActionEvents, "attempts">> & CollectedAttempts>;
+  readonly partitions: Map<string, Mutable<PartitionEvents>>;
+  readonly indexed: Mutable<Omit<IndexedHistory, "events" | "actions" | "partitions">>;
 }
 
 interface CollectedAttempts {
-  readonly attempts: Map<number, Mutable<AttemptFacts>>;
+  readonly attempts: Map<number, Mutable<AttemptEvents>>;
 }
 
-function collect(events: readonly HistoryEvent[]): HistoryFacts {
+function collect(events: readonly HistoryEvent[]): IndexedHistory {
   const collected: Collected = {
     actions: new Map(),
     partitions: new Map(),
-    facts: {
+    indexed: {
       startMs: events[0]?.atMs ?? 0,
       generations: new Map(),
       pods: new Map(),
       faults: [],
       effectsWithoutKey: [],
-      recordLetters: new Map(),
-      settled: false,
+      recordDeadLetters: new Map(),
+      converged: false,
     },
   };
   events.forEach((event, index) => add(collected, { ...event, index }));
-  const { actions, partitions, facts } = collected;
+  const { actions, partitions, indexed } = collected;
   for (const { records } of partitions.values()) sortByOffset(records);
   for (const action of actions.values()) {
     sortByOffset(action.records);
     tieEffects(action);
   }
-  return { ...facts, events, actions, partitions };
+  return { ...indexed, events, actions, partitions };
 }
 
-function add(collected: Collected, event: Seen<HistoryEvent>): void {
-  const { facts } = collected;
+function add(collected: Collected, event: Indexed<HistoryEvent>): void {
+  const { indexed } = collected;
   switch (event.kind) {
     case "published":
       return addPublished(collected, event);
@@ -177,25 +177,25 @@ function add(collected: Collected, event: Seen<HistoryEvent>): void {
       if (event.attempt < 1) return void actionOf(collected, event.key).neverBegun.push(event);
       return void attemptOf(collected, event.key, event.attempt).outcomes.push(event);
     case "effect":
-      if (event.key === null) return void facts.effectsWithoutKey.push(event);
+      if (event.key === null) return void indexed.effectsWithoutKey.push(event);
       return void actionOf(collected, event.key).effects.push(event);
     case "dead-lettered":
-      return addLetter(collected, event);
+      return addDeadLetter(collected, event);
     case "assigned":
-      return put(facts.generations, generationName(event.group, event.generation), event);
+      return put(indexed.generations, generationName(event.group, event.generation), event);
     case "pod":
-      return put(facts.pods, event.pod, event);
+      return put(indexed.pods, event.pod, event);
     case "fault":
-      return void facts.faults.push(event);
+      return void indexed.faults.push(event);
     case "mark":
-      facts.settled ||= event.what === "settled";
+      indexed.converged ||= event.what === "converged";
       return;
     default:
       throw new TypeError(`an event is of no known kind: ${JSON.stringify(event)}`);
   }
 }
 
-function addPublished(collected: Collected, event: Seen<Published>): void {
+function addPublished(collected: Collected, event: Indexed<Published>): void {
   partitionOf(collected, event).records.push(event);
   for (const expected of event.expected) {
     const action = actionOf(collected, actionKeyOf(expected));
@@ -204,21 +204,24 @@ function addPublished(collected: Collected, event: Seen<Published>): void {
   }
 }
 
-function addLetter(collected: Collected, event: Seen<DeadLettered>): void {
+function addDeadLetter(collected: Collected, event: Indexed<DeadLettered>): void {
   if (event.key === null) {
     const { source } = event;
-    if (source !== null) put(collected.facts.recordLetters, recordName(source), event);
+    if (source !== null) put(collected.indexed.recordDeadLetters, recordName(source), event);
     return;
   }
-  actionOf(collected, event.key).letters.push(event);
+  actionOf(collected, event.key).deadLetters.push(event);
   if (event.attempt !== null && event.attempt > 0) {
-    attemptOf(collected, event.key, event.attempt).letters.push(event);
+    attemptOf(collected, event.key, event.attempt).deadLetters.push(event);
   }
 }
 
-function tieEffects({ attempts, effects }: CollectedAttempts & Pick<ActionFacts, "effects">): void {
+function tieEffects({
+  attempts,
+  effects,
+}: CollectedAttempts & Pick<ActionEvents, "effects">): void {
   if (effects.length === 0) return;
-  const byParent = new Map<string, Mutable<AttemptFacts>>();
+  const byParent = new Map<string, Mutable<AttemptEvents>>();
   for (const attempt of attempts.values()) {
     for (const { nonce } of [...attempt.sendings, ...attempt.claims]) {
       byParent.set(parentIdOf(nonce), attempt);
@@ -238,7 +241,7 @@ function actionOf({ actions }: Collected, key: string) {
       records: [],
       attempts: new Map(),
       effects: [],
-      letters: [],
+      deadLetters: [],
       neverBegun: [],
     };
     actions.set(key, action);
@@ -246,27 +249,27 @@ function actionOf({ actions }: Collected, key: string) {
   return action;
 }
 
-function attemptOf(collected: Collected, key: string, attempt: number): Mutable<AttemptFacts> {
+function attemptOf(collected: Collected, key: string, attempt: number): Mutable<AttemptEvents> {
   const { attempts } = actionOf(collected, key);
-  let facts = attempts.get(attempt);
-  if (facts === undefined) {
-    facts = { attempt, claims: [], sendings: [], outcomes: [], effects: [], letters: [] };
-    attempts.set(attempt, facts);
+  let indexed = attempts.get(attempt);
+  if (indexed === undefined) {
+    indexed = { attempt, claims: [], sendings: [], outcomes: [], effects: [], deadLetters: [] };
+    attempts.set(attempt, indexed);
   }
-  return facts;
+  return indexed;
 }
 
 function partitionOf(
   { partitions }: Collected,
   { topic, partition }: { topic: string; partition: number },
-): Mutable<PartitionFacts> {
+): Mutable<PartitionEvents> {
   const name = partitionName(topic, partition);
-  let facts = partitions.get(name);
-  if (facts === undefined) {
-    facts = { topic, partition, records: [], commits: [], deliveries: [] };
-    partitions.set(name, facts);
+  let indexed = partitions.get(name);
+  if (indexed === undefined) {
+    indexed = { topic, partition, records: [], commits: [], deliveries: [] };
+    partitions.set(name, indexed);
   }
-  return facts;
+  return indexed;
 }
 
 function put<Item>(map: Map<string, Item[]>, name: string, item: Item): void {

@@ -1,5 +1,5 @@
 /** What a trigger may rest on, and what the load and faults bring about. */
-const CIRCUMSTANCES = [
+const ACTIVITIES = [
   /** Incidents are matched and actions sent. */
   "actions",
   /** Dead letters are published. */
@@ -18,7 +18,7 @@ const CIRCUMSTANCES = [
   "secrets",
 ] as const;
 
-export type Circumstance = (typeof CIRCUMSTANCES)[number];
+export type Activity = (typeof ACTIVITIES)[number];
 
 /**
  * A pod by its role, since names are random: `held`, which stands at the moment or at which it was seen; `owner` of partition 0 of the topic of incidents; `other`, a

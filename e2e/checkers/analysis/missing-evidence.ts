@@ -1,8 +1,13 @@
 import type { Evidence, RunHistory } from "#e2e/checkers/checker.ts";
 import { wasHindered } from "./disturbances.ts";
-import { claimFileOf, factsOf, type HistoryFacts, type PartitionFacts } from "./history-facts.ts";
-import { runsOf } from "./pod-runs.ts";
-import { secondsAt } from "./telling.ts";
+import {
+  claimFileOf,
+  indexHistory,
+  type IndexedHistory,
+  type PartitionEvents,
+} from "./indexed-history.ts";
+import { containerLivesOf } from "./container-lives.ts";
+import { secondsAt } from "./wording.ts";
 
 /**
  * Tells from the history itself which events must have happened and are not in it. What is missing because the recording is short makes
@@ -18,43 +23,43 @@ import { secondsAt } from "./telling.ts";
  *   `claims-unchanged`.
  */
 export function missingEvidence(history: RunHistory): ReadonlyMap<Evidence, string> {
-  const facts = factsOf(history);
+  const indexed = indexHistory(history);
   const missing = new Map<Evidence, string>();
   const note = (evidence: Evidence, reason: string | undefined): void => {
     if (reason !== undefined && !missing.has(evidence)) missing.set(evidence, reason);
   };
-  for (const partition of facts.partitions.values()) {
-    note("published", unpublished(partition, facts));
-    note("assignments", unassigned(partition, facts));
+  for (const partition of indexed.partitions.values()) {
+    note("published", unpublished(partition, indexed));
+    note("assignments", unassigned(partition, indexed));
   }
-  note("pod-logs", unlogged(facts));
+  note("pod-logs", unlogged(indexed));
   return missing;
 }
 
 function unpublished(
-  { topic, partition, records, deliveries }: PartitionFacts,
-  facts: HistoryFacts,
+  { topic, partition, records, deliveries }: PartitionEvents,
+  indexed: IndexedHistory,
 ): string | undefined {
   const last = records.at(-1);
   const end = last === undefined ? 0 : Number(last.offset) + 1;
   const beyond = deliveries.find(({ nextOffset }) => Number(nextOffset) > end);
   if (beyond === undefined) return undefined;
   const where = `${topic}/${partition} up to offset ${beyond.nextOffset}`;
-  const when = secondsAt(facts, beyond.atMs);
+  const when = secondsAt(indexed, beyond.atMs);
   return `the broker delivered ${where} at ${when}, and what was published ends at ${end}`;
 }
 
-function unassigned({ commits }: PartitionFacts, facts: HistoryFacts): string | undefined {
+function unassigned({ commits }: PartitionEvents, indexed: IndexedHistory): string | undefined {
   const member = commits.find(({ accepted, memberId }) => accepted && memberId !== "");
-  if (member === undefined || facts.generations.size > 0) return undefined;
-  const when = secondsAt(facts, member.atMs);
+  if (member === undefined || indexed.generations.size > 0) return undefined;
+  const when = secondsAt(indexed, member.atMs);
   return `group ${member.group} committed at ${when}, and none of its generations is in the history`;
 }
 
-function unlogged(facts: HistoryFacts): string | undefined {
+function unlogged(indexed: IndexedHistory): string | undefined {
   const claimed = new Map<string, { key: string; attempt: number; atMs: number }>();
   const logged = new Set<string>();
-  for (const { key, attempts } of facts.actions.values()) {
+  for (const { key, attempts } of indexed.actions.values()) {
     for (const attempt of attempts.values()) {
       const file = claimFileOf(attempt);
       for (const { from, pod } of attempt.claims) if (from === "log") logged.add(pod);
@@ -62,16 +67,16 @@ function unlogged(facts: HistoryFacts): string | undefined {
       if (attempt.claims.some(({ from, nonce }) => from === "log" && nonce === file.nonce))
         continue;
       const { exit, endMs = 0 } =
-        runsOf(facts, file.pod).find((run) => run.endMs >= file.atMs) ?? {};
+        containerLivesOf(indexed, file.pod).find((run) => run.endMs >= file.atMs) ?? {};
       // A link whose reply came when the process had given up is in no log.
-      if (exit?.exitCode === 0 && !wasHindered(facts, file.pod, file.atMs, endMs))
+      if (exit?.exitCode === 0 && !wasHindered(indexed, file.pod, file.atMs, endMs))
         claimed.set(file.pod, { key, attempt: attempt.attempt, atMs: file.atMs });
     }
   }
   for (const [pod, { key, attempt, atMs }] of claimed) {
     // An older version of the consumer logs no claims at all.
     if (!logged.has(pod)) continue;
-    return `${pod} claimed attempt ${attempt} of ${key} at ${secondsAt(facts, atMs)} and ended with code 0, and its log says nothing of it`;
+    return `${pod} claimed attempt ${attempt} of ${key} at ${secondsAt(indexed, atMs)} and ended with code 0, and its log says nothing of it`;
   }
   return undefined;
 }

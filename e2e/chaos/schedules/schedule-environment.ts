@@ -1,15 +1,15 @@
 import { BROKER_ABILITIES } from "#e2e/brokers/broker-abilities.ts";
 import type { PlaceArguments } from "#e2e/cli/place-arguments.ts";
 import { TARGET_ABILITIES } from "#e2e/targets/target-abilities.ts";
-import type { SchedulePlace } from "./rules.ts";
+import type { ScheduleEnvironment } from "./rules.ts";
 
 /** What a schedule may ask of target and broker. It is known from the arguments alone, so that nothing is started for a schedule that is refused. */
-export function placeOf({
+export function environmentOf({
   target,
   broker,
-}: Pick<PlaceArguments, "target" | "broker">): SchedulePlace {
+}: Pick<PlaceArguments, "target" | "broker">): ScheduleEnvironment {
   return {
     abilities: new Set([...TARGET_ABILITIES[target], ...BROKER_ABILITIES[broker.kind]]),
-    where: `the target ${target} with the broker ${broker.kind}`,
+    description: `the target ${target} with the broker ${broker.kind}`,
   };
 }

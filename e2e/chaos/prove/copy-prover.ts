@@ -10,15 +10,15 @@ import { runSchedules } from "#e2e/chaos/engine/run-schedules.ts";
 import type { ChaosProgress } from "#e2e/chaos/report/chaos-progress.ts";
 import { brokenOf, failuresOf } from "#e2e/chaos/report/failures.ts";
 import type { Schedule } from "#e2e/chaos/schedule.ts";
-import { placeOf } from "#e2e/chaos/schedules/place-of.ts";
+import { environmentOf } from "#e2e/chaos/schedules/schedule-environment.ts";
 import { selectFaults } from "#e2e/chaos/schedules/select-faults.ts";
-import { shrinkFailure } from "#e2e/chaos/shrink/shrink-failure.ts";
+import { shrinkFailedRun } from "#e2e/chaos/shrink/shrink-failed-run.ts";
 import type { FailedRun } from "./failed-runs.ts";
 import type { PlantedFault } from "./planted-faults.ts";
-import type { Control, Prover, Search } from "./prove-all.ts";
-import { proveSimulated, shrinkSimulated } from "./prove-simulated.ts";
-import { stageCopy } from "./stage-copy.ts";
-import type { StagedCopy } from "./stage-copy.ts";
+import type { Control, Prover, Search } from "./proofs.ts";
+import { simulateUntilFound, shrinkSimulatedRun } from "./simulate-copy.ts";
+import { copyConsumer } from "./consumer-copy.ts";
+import type { ConsumerCopy } from "./consumer-copy.ts";
 
 /** So many schedules, or simulated runs, must be enough to find a planted fault. The rarest is found by one run of 1500. */
 const SCHEDULES_MAX = 12;
@@ -31,7 +31,7 @@ const JOBS = 2;
 type LocalFault = Extract<PlantedFault, { readonly tier: "local" }>;
 type SimulatedFault = Extract<PlantedFault, { readonly tier: "simulate" }>;
 
-export interface StagedProverOptions {
+export interface CopyProverOptions {
   readonly chosen: ChaosArguments;
   /** Receives a directory for each copy that runs in pods. */
   readonly artifacts: string;
@@ -40,17 +40,17 @@ export interface StagedProverOptions {
 }
 
 /** Proves with copies of this repository: in pods of the local target, or in the model. */
-export class StagedProver implements Prover {
+export class CopyProver implements Prover {
   /** Of all that ran in pods: no artifact may show one. */
   readonly secrets = new Map<string, string>();
-  readonly #options: StagedProverOptions;
+  readonly #options: CopyProverOptions;
 
-  constructor(options: StagedProverOptions) {
+  constructor(options: CopyProverOptions) {
     this.#options = options;
   }
 
   async control(tier: PlantedFault["tier"]): Promise<Control> {
-    await using copy = await stageCopy([], this.#options.signal);
+    await using copy = await copyConsumer([], this.#options.signal);
     if (tier === "simulate") {
       const { found, played } = await this.#simulate(copy, CONTROL.runs, () => true);
       return { broken: found && `${found.broken.join("; ")}, seed ${found.seed}`, played };
@@ -70,13 +70,13 @@ export class StagedProver implements Prover {
 
   async find(fault: PlantedFault): Promise<Search> {
     this.#options.progress.line(`${fault.name}: ${fault.title}`);
-    await using copy = await stageCopy(fault.edits, this.#options.signal);
+    await using copy = await copyConsumer(fault.edits, this.#options.signal);
     return fault.tier === "simulate"
       ? await this.#findSimulated(fault, copy)
       : await this.#findInPods(fault, copy);
   }
 
-  async #findSimulated({ invariants }: SimulatedFault, copy: StagedCopy): Promise<Search> {
+  async #findSimulated({ invariants }: SimulatedFault, copy: ConsumerCopy): Promise<Search> {
     const right = ({ broken }: FailedRun): Invariant | undefined =>
       invariants.find((invariant) => broken.includes(invariant));
     const { found, failed, played } = await this.#simulate(
@@ -90,19 +90,24 @@ export class StagedProver implements Prover {
     const by = `seed ${found.seed}: ${right(found)}`;
     const { chosen, signal } = this.#options;
     if (!chosen.shrink) return { found: by, played };
-    const shrunk = await shrinkSimulated(copy, { seed: found.seed, signal, invariants });
+    const shrunk = await shrinkSimulatedRun(copy, { seed: found.seed, signal, invariants });
     return { found: `${by}; ${shrunk}`, played };
   }
 
-  async #simulate(copy: StagedCopy, runsMax: number, isFound: (run: FailedRun) => boolean) {
+  async #simulate(copy: ConsumerCopy, runsMax: number, isFound: (run: FailedRun) => boolean) {
     const startMs = performance.now();
     const { chosen, signal } = this.#options;
     const { seed } = chosen;
-    const { runs, failed, found } = await proveSimulated(copy, { seed, runsMax, signal, isFound });
+    const { runs, failed, found } = await simulateUntilFound(copy, {
+      seed,
+      runsMax,
+      signal,
+      isFound,
+    });
     return { failed, found: found ?? null, played: `${runs} runs, ${secondsSince(startMs)}` };
   }
 
-  async #findInPods({ name, checkers }: LocalFault, copy: StagedCopy): Promise<Search> {
+  async #findInPods({ name, checkers }: LocalFault, copy: ConsumerCopy): Promise<Search> {
     const failuresIn = (result: ScheduleResult): string[] =>
       brokenOf(result).filter((broken) => checkers.includes(broken));
     const { found, shrunk, played } = await this.#play({
@@ -146,11 +151,11 @@ export class StagedProver implements Prover {
     const shrunk =
       found === null || !shrinks || signal.aborted
         ? null
-        : await shrinkFailure({
+        : await shrinkFailedRun({
             failed: found,
             wanted: failuresIn(found),
             run: async (candidate) => await runSchedule({ ...candidate, session }),
-            place: placeOf(chosen),
+            environment: environmentOf(chosen),
             progress,
             signal,
             timeMsMax: SHRINK_MS_MAX,
@@ -164,7 +169,7 @@ export class StagedProver implements Prover {
     const random = seededRandom(chosen.seed, name);
     for (let count = 0; count < schedulesMax; count += 1) {
       const seed = random.below(2 ** 32);
-      yield drawSchedule({ ...chosen, ...placeOf(chosen), seed, faults, triggerMsMax });
+      yield drawSchedule({ ...chosen, ...environmentOf(chosen), seed, faults, triggerMsMax });
     }
   }
 }
@@ -172,7 +177,7 @@ export class StagedProver implements Prover {
 interface PlayOptions {
   /** Of the artifacts. */
   readonly name: string;
-  readonly copy: StagedCopy;
+  readonly copy: ConsumerCopy;
   readonly schedulesMax: number;
   /** Failures that are looked for; empty: go on. */
   readonly failuresIn: (result: ScheduleResult) => readonly string[];

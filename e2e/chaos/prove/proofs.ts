@@ -30,7 +30,7 @@ export interface Proof {
   readonly text: string;
 }
 
-export interface ProveAllOptions {
+export interface ProveFaultsOptions {
   readonly faults: readonly PlantedFault[];
   readonly prover: Prover;
   /** ^C: what runs ends, and nothing else begins. */
@@ -42,7 +42,7 @@ export interface ProveAllOptions {
  * Proves that the unchanged copy breaks nothing, then that each planted fault is found. Gives what was begun: what is missing was not run.
  * Throws what keeps a copy from being run at all.
  */
-export async function proveAll(options: ProveAllOptions): Promise<Proof[]> {
+export async function proveFaults(options: ProveFaultsOptions): Promise<Proof[]> {
   const { faults, prover, signal, onProof } = options;
   const proofs: Proof[] = [];
   for (const { name, prove } of tasksOf(faults, prover)) {

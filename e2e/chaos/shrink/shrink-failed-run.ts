@@ -4,10 +4,10 @@ import type { RunScheduleOptions, ScheduleResult } from "#e2e/chaos/engine/run-s
 import type { ChaosProgress } from "#e2e/chaos/report/chaos-progress.ts";
 import { failuresOf } from "#e2e/chaos/report/failures.ts";
 import type { Schedule } from "#e2e/chaos/schedule.ts";
-import type { SchedulePlace } from "#e2e/chaos/schedules/rules.ts";
-import { shrinkSchedule } from "./shrink.ts";
+import type { ScheduleEnvironment } from "#e2e/chaos/schedules/rules.ts";
+import { shrinkSchedule } from "./shrink-schedule.ts";
 
-export interface ShrinkFailureOptions {
+export interface ShrinkFailedRunOptions {
   readonly failed: ScheduleResult;
   /** Of those of `failuresOf`: a candidate that fails in another way is another failure. Default: all of the first failure. */
   readonly wanted?: readonly string[];
@@ -15,7 +15,7 @@ export interface ShrinkFailureOptions {
   readonly run: (
     candidate: Pick<RunScheduleOptions, "schedule" | "number" | "signal" | "onProgress">,
   ) => Promise<ScheduleResult>;
-  readonly place: SchedulePlace;
+  readonly environment: ScheduleEnvironment;
   readonly progress: Pick<ChaosProgress, "line" | "watch" | "forget">;
   readonly signal: AbortSignal;
   /** Default 15 minutes. */
@@ -29,7 +29,7 @@ const CONFIRMATIONS = 5;
 const TIME_MS_MAX = 15 * 60_000;
 
 /** The smallest schedule that was found. */
-export interface ShrunkFailure {
+export interface ShrunkFailedRun {
   /** One line that says what came of it. */
   readonly summary: string;
   /** The schedule, beside the large one. */
@@ -37,8 +37,8 @@ export interface ShrunkFailure {
 }
 
 /** Looks for a smaller schedule that fails in the same way, and writes it beside the large one. */
-export async function shrinkFailure(options: ShrinkFailureOptions): Promise<ShrunkFailure> {
-  const { failed, run, place, progress, signal, timeMsMax = TIME_MS_MAX } = options;
+export async function shrinkFailedRun(options: ShrinkFailedRunOptions): Promise<ShrunkFailedRun> {
+  const { failed, run, environment, progress, signal, timeMsMax = TIME_MS_MAX } = options;
   const wanted = options.wanted ?? failuresOf(failed);
   progress.line(
     `shrinking schedule ${failed.schedule.seed} for ${wanted.join(", ")}, at most ${timeMsMax / 60_000} minutes`,
@@ -46,7 +46,7 @@ export async function shrinkFailure(options: ShrinkFailureOptions): Promise<Shru
   let number = FIRST_NUMBER;
   const shrunk = await shrinkSchedule({
     schedule: failed.schedule,
-    place,
+    environment,
     triesMax: TRIES_MAX,
     confirmations: CONFIRMATIONS,
     timeMsMax,

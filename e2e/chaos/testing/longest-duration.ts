@@ -4,7 +4,10 @@ import type { Schedule } from "#e2e/chaos/schedule.ts";
  * How long the steps of a schedule can take when every trigger comes at the last moment, and the last fault stays as long as it may: what is
  * injected and healed takes its own time beside it. `triggerMsMax`: for a trigger without a budget of its own.
  */
-export function longestMs({ steps }: Pick<Schedule, "steps">, triggerMsMax: number): number {
+export function longestDurationMs(
+  { steps }: Pick<Schedule, "steps">,
+  triggerMsMax: number,
+): number {
   let reachedMs = 0;
   let endMs = 0;
   for (const { when, until } of steps) {

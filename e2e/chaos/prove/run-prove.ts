@@ -5,15 +5,15 @@ import type { Terminal } from "#e2e/report/live-block.ts";
 import { ChaosProgress } from "#e2e/chaos/report/chaos-progress.ts";
 import { makeArtifacts, reportLeaks } from "#e2e/chaos/report/run-artifacts.ts";
 import { drawSchedule } from "#e2e/chaos/draw-schedule.ts";
-import { placeOf } from "#e2e/chaos/schedules/place-of.ts";
+import { environmentOf } from "#e2e/chaos/schedules/schedule-environment.ts";
 import { selectFaults } from "#e2e/chaos/schedules/select-faults.ts";
 import { PLANTED_FAULTS } from "./planted-faults.ts";
 import type { PlantedFault } from "./planted-faults.ts";
-import { proofCount, proveAll } from "./prove-all.ts";
-import type { Proof } from "./prove-all.ts";
-import { StagedProver } from "./staged-prover.ts";
+import { proofCount, proveFaults } from "./proofs.ts";
+import type { Proof } from "./proofs.ts";
+import { CopyProver } from "./copy-prover.ts";
 
-export interface ProveOptions {
+export interface RunProveOptions {
   readonly arguments: ChaosArguments;
   readonly terminal: Terminal;
   /** ^C. */
@@ -27,16 +27,16 @@ const MARK: Readonly<Record<Proof["status"], string>> = {
 };
 
 /** The command `chaos --prove`: plants each fault in a copy of the consumer and runs until the checker that must break does. */
-export async function prove(options: ProveOptions): Promise<ExitCode> {
+export async function prove(options: RunProveOptions): Promise<ExitCode> {
   const { arguments: chosen, terminal, signal } = options;
   const faults = selectPlanted(chosen.prove ?? []);
   // What cannot be drawn is refused before anything is copied.
-  drawSchedule({ ...chosen, ...placeOf(chosen), faults: selectFaults(chosen.faults) });
+  drawSchedule({ ...chosen, ...environmentOf(chosen), faults: selectFaults(chosen.faults) });
   const artifacts = await makeArtifacts(chosen, chosen.seed);
   using progress = new ChaosProgress(terminal, signal);
   progress.line(`artifacts ${artifacts}`);
-  const prover = new StagedProver({ chosen, artifacts, progress, signal });
-  const proofs = await proveAll({
+  const prover = new CopyProver({ chosen, artifacts, progress, signal });
+  const proofs = await proveFaults({
     faults,
     prover,
     signal,

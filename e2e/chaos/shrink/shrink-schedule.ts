@@ -1,14 +1,14 @@
-import { shrinkList, simplify } from "./shrink-list.ts";
+import { minimizeList, simplify } from "./minimize.ts";
 import type { LoadPlan, Schedule, ScheduleStep } from "#e2e/chaos/schedule.ts";
 import { checkSchedule } from "#e2e/chaos/schedule-schema.ts";
 import { type Kinds, REGISTERED_KINDS } from "#e2e/chaos/schedules/kinds.ts";
-import type { SchedulePlace } from "#e2e/chaos/schedules/rules.ts";
+import type { ScheduleEnvironment } from "#e2e/chaos/schedules/rules.ts";
 
 export interface ShrinkOptions {
   /** It failed once. */
   readonly schedule: Schedule;
   /** A candidate that could not be played there is left out without a try. */
-  readonly place: SchedulePlace;
+  readonly environment: ScheduleEnvironment;
   /** Default: those that are registered. */
   readonly kinds?: Kinds;
   /** Plays the candidate once: whether it failed in the same way; undefined where that cannot be told, such as a run that was cut short. */
@@ -70,7 +70,7 @@ class Search {
 
   async leaveOutSteps(): Promise<boolean> {
     const { schedule } = this.#smallest();
-    const { isMinimal } = await shrinkList<ScheduleStep>({
+    const { isMinimal } = await minimizeList<ScheduleStep>({
       items: schedule.steps,
       fails: (steps) => this.#fails({ ...schedule, steps }),
       signal: this.#signal,
@@ -121,8 +121,8 @@ class Search {
   }
 
   async #fails(schedule: Schedule): Promise<boolean> {
-    const { place, kinds = REGISTERED_KINDS, triesMax, onSmaller } = this.#options;
-    if ("faults" in checkSchedule(schedule, place, kinds)) return false;
+    const { environment, kinds = REGISTERED_KINDS, triesMax, onSmaller } = this.#options;
+    if ("faults" in checkSchedule(schedule, environment, kinds)) return false;
     this.#candidates += 1;
     const found = { schedule, tries: 0, failures: 0 };
     while (found.tries < triesMax && found.failures === 0) {

@@ -5,14 +5,14 @@ import { drawSchedule } from "#e2e/chaos/draw-schedule.ts";
 import { DEFAULT_LOAD } from "#e2e/chaos/load-plan.ts";
 import type { Schedule } from "#e2e/chaos/schedule.ts";
 import { checkSchedule } from "#e2e/chaos/schedule-schema.ts";
-import { TEST_KINDS, TEST_PLACE } from "#e2e/chaos/schedules/testing/test-kinds.ts";
-import { shrinkSchedule, type ShrinkOptions } from "./shrink.ts";
+import { TEST_KINDS, TEST_ENVIRONMENT } from "#e2e/chaos/schedules/testing/test-kinds.ts";
+import { shrinkSchedule, type ShrinkOptions } from "./shrink-schedule.ts";
 
 const SEED = integer({ min: 0, max: 2 ** 32 - 1 });
 
 const drawn = (seed: number): Schedule =>
   drawSchedule({
-    ...TEST_PLACE,
+    ...TEST_ENVIRONMENT,
     ...TEST_KINDS,
     seed,
     steps: 20,
@@ -24,7 +24,7 @@ const drawn = (seed: number): Schedule =>
 const shrink = (schedule: Schedule, fails: ShrinkOptions["fails"], change = {}) =>
   shrinkSchedule({
     schedule,
-    place: TEST_PLACE,
+    environment: TEST_ENVIRONMENT,
     kinds: TEST_KINDS,
     fails,
     triesMax: 3,
@@ -48,10 +48,10 @@ async function minimal(
 ): Promise<Schedule> {
   const shrunk = (await shrink(schedule, fails)).schedule;
   expect(await fails(shrunk)).toBe(true);
-  expect(checkSchedule(shrunk, TEST_PLACE, TEST_KINDS)).toHaveProperty("schedule");
+  expect(checkSchedule(shrunk, TEST_ENVIRONMENT, TEST_KINDS)).toHaveProperty("schedule");
   for (let index = 0; index < shrunk.steps.length; index += 1) {
     const smaller = { ...shrunk, steps: shrunk.steps.toSpliced(index, 1) };
-    const isPlayable = "schedule" in checkSchedule(smaller, TEST_PLACE, TEST_KINDS);
+    const isPlayable = "schedule" in checkSchedule(smaller, TEST_ENVIRONMENT, TEST_KINDS);
     expect(isPlayable && (await fails(smaller))).toBe(false);
   }
   return shrunk;

@@ -1,5 +1,5 @@
 import type { PodEvent } from "#e2e/checkers/history-event.ts";
-import type { HistoryFacts, Seen } from "./history-facts.ts";
+import type { IndexedHistory, Indexed } from "./indexed-history.ts";
 
 export interface StorageFailure {
   readonly fromMs: number;
@@ -15,10 +15,13 @@ const ENDS = new Set(["exit", "gone", "process-ended", "deletion-requested", "si
  * The times at which the log of a pod says that an operation on the volume fails, from the first that fails until the last one succeeds or is
  * given up, in the order of time. One that no line ends is left out: the lines behind it may be lost.
  */
-export function storageFailuresOf({ pods }: HistoryFacts, pod: string): readonly StorageFailure[] {
+export function storageFailuresOf(
+  { pods }: IndexedHistory,
+  pod: string,
+): readonly StorageFailure[] {
   const failures: StorageFailure[] = [];
   let failing = 0;
-  let first: Seen<PodEvent> | undefined;
+  let first: Indexed<PodEvent> | undefined;
   for (const event of pods.get(pod) ?? []) {
     if (event.what === "storage-failed") {
       if (failing === 0) first = event;
@@ -36,11 +39,11 @@ export function storageFailuresOf({ pods }: HistoryFacts, pod: string): readonly
 
 /** The event by which the pod was shown as ready at some time between the two; undefined: it was not. */
 export function readinessOf(
-  { pods }: HistoryFacts,
+  { pods }: IndexedHistory,
   pod: string,
   { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
-): Seen<PodEvent> | undefined {
-  let shown: Seen<PodEvent> | undefined;
+): Indexed<PodEvent> | undefined {
+  let shown: Indexed<PodEvent> | undefined;
   for (const event of pods.get(pod) ?? []) {
     if (event.atMs > toMs) break;
     const isReady = event.what === "ready";

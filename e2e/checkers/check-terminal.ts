@@ -1,4 +1,4 @@
-import type { RecordedEffect } from "./effects.ts";
+import type { RecordedEffect } from "./check-effects.ts";
 import type { AttemptFile, HistoryFiles } from "./history-files.ts";
 
 /** A planned action that must have come to an end. */

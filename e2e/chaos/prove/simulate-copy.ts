@@ -2,9 +2,9 @@ import { execa } from "execa";
 import type { Invariant } from "#simulator/model/verification/invariants.ts";
 import { failedRuns, stillBroken } from "./failed-runs.ts";
 import type { FailedRun } from "./failed-runs.ts";
-import type { StagedCopy } from "./stage-copy.ts";
+import type { ConsumerCopy } from "./consumer-copy.ts";
 
-export interface ProveSimulatedOptions {
+export interface SimulateCopyOptions {
   /** Of the first run. */
   readonly seed: number;
   readonly runsMax: number;
@@ -13,7 +13,7 @@ export interface ProveSimulatedOptions {
   readonly isFound: (failed: FailedRun) => boolean;
 }
 
-export interface SimulatedProof {
+export interface SimulatedRuns {
   readonly runs: number;
   /** Every run that failed. */
   readonly failed: readonly FailedRun[];
@@ -27,10 +27,10 @@ const BROKEN = 1;
 const MISSED = 4;
 
 /** Runs the model of a copy, some hundred runs at a time, until a failure is the one that is looked for or there were `runsMax`. */
-export async function proveSimulated(
-  copy: StagedCopy,
-  { seed, runsMax, signal, isFound }: ProveSimulatedOptions,
-): Promise<SimulatedProof> {
+export async function simulateUntilFound(
+  copy: ConsumerCopy,
+  { seed, runsMax, signal, isFound }: SimulateCopyOptions,
+): Promise<SimulatedRuns> {
   const failed: FailedRun[] = [];
   let runs = 0;
   while (runs < runsMax) {
@@ -48,13 +48,13 @@ export async function proveSimulated(
  * `54 steps became 3 in 0.5 s (27 runs): simulate --seed 41 --steps 1,3,25`. A run that broke several invariants may be shrunk to one that
  * breaks none of those that are looked for: that is said.
  */
-export async function shrinkSimulated(
-  copy: StagedCopy,
+export async function shrinkSimulatedRun(
+  copy: ConsumerCopy,
   {
     seed,
     signal,
     invariants,
-  }: Pick<ProveSimulatedOptions, "seed" | "signal"> & { readonly invariants: readonly Invariant[] },
+  }: Pick<SimulateCopyOptions, "seed" | "signal"> & { readonly invariants: readonly Invariant[] },
 ): Promise<string> {
   const output = await outputOf(copy, ["--runs", "1", "--seed", String(seed)], signal);
   const became = /^shrunk, seed \d+: (.*)$/m.exec(output)?.[1];
@@ -69,7 +69,7 @@ export async function shrinkSimulated(
 }
 
 async function simulate(
-  copy: StagedCopy,
+  copy: ConsumerCopy,
   runs: number,
   seed: number,
   signal: AbortSignal,
@@ -80,7 +80,7 @@ async function simulate(
 
 /** Throws unless the runs came to their end, whether or not they broke something. */
 async function outputOf(
-  { directory }: StagedCopy,
+  { directory }: ConsumerCopy,
   options: readonly string[],
   signal: AbortSignal,
 ): Promise<string> {

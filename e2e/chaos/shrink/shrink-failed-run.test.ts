@@ -6,9 +6,9 @@ import type { InvariantVerdict } from "#e2e/checkers/checker.ts";
 import type { ScheduleResult } from "#e2e/chaos/engine/run-schedule.ts";
 import { DEFAULT_LOAD } from "#e2e/chaos/load-plan.ts";
 import type { Schedule } from "#e2e/chaos/schedule.ts";
-import { placeOf } from "#e2e/chaos/schedules/place-of.ts";
-import { shrinkFailure } from "./shrink-failure.ts";
-import type { ShrinkFailureOptions } from "./shrink-failure.ts";
+import { environmentOf } from "#e2e/chaos/schedules/schedule-environment.ts";
+import { shrinkFailedRun } from "./shrink-failed-run.ts";
+import type { ShrinkFailedRunOptions } from "./shrink-failed-run.ts";
 
 const SCHEDULE: Schedule = {
   version: 1,
@@ -47,7 +47,7 @@ function result(directory: string, schedule: Schedule, broken: readonly string[]
 /** Shrinks a failure of two invariants; what a candidate breaks depends on its faults. */
 async function shrink(
   breaks: (faults: readonly string[]) => readonly string[],
-  options: Pick<ShrinkFailureOptions, "wanted"> = {},
+  options: Pick<ShrinkFailedRunOptions, "wanted"> = {},
 ) {
   const directory = await mkdtemp(join(tmpdir(), "shrink-failure-"));
   onTestFinished(() => rm(directory, { recursive: true }));
@@ -55,9 +55,9 @@ async function shrink(
   const lines: string[] = [];
   const watched = new Set<string>();
   const shown: string[] = [];
-  const { summary, file } = await shrinkFailure({
+  const { summary, file } = await shrinkFailedRun({
     failed: result(directory, SCHEDULE, ["clean-stop", "outcomes-true"]),
-    place: placeOf({ target: "local", broker: { kind: "embedded" } }),
+    environment: environmentOf({ target: "local", broker: { kind: "embedded" } }),
     run: async ({ schedule, number, onProgress }) => {
       numbers.push(number);
       onProgress?.({ schedule, phase: "playing", steps: [], published: 0, deployment: null });

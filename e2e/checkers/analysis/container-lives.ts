@@ -1,13 +1,13 @@
 import type { PodEvent } from "#e2e/checkers/history-event.ts";
-import type { HistoryFacts, Seen } from "./history-facts.ts";
+import type { IndexedHistory, Indexed } from "./indexed-history.ts";
 
 /** One life of the consumer in a pod, which may have several: a container that ended is started again. */
-export interface PodRun {
+export interface ContainerLife {
   readonly pod: string;
   readonly startMs: number;
   /** Infinity where no end is in the history. */
   readonly endMs: number;
-  readonly exit: Seen<PodEvent> | undefined;
+  readonly exit: Indexed<PodEvent> | undefined;
   /** When it was asked to stop, by a signal, its preStop hook or the deletion of its pod. */
   readonly stopMs: number | undefined;
 }
@@ -15,8 +15,11 @@ export interface PodRun {
 const STOPS = new Set(["signal", "deletion-requested", "pre-stop-ended"]);
 
 /** In the order of time. A pod that no event tells of has none. */
-export function runsOf({ pods, startMs }: HistoryFacts, pod: string): readonly PodRun[] {
-  const runs: PodRun[] = [];
+export function containerLivesOf(
+  { pods, startMs }: IndexedHistory,
+  pod: string,
+): readonly ContainerLife[] {
+  const runs: ContainerLife[] = [];
   let began = startMs;
   let stopMs: number | undefined;
   for (const event of pods.get(pod) ?? []) {

@@ -1,4 +1,4 @@
-import type { HistoryFacts } from "./history-facts.ts";
+import type { IndexedHistory } from "./indexed-history.ts";
 
 /** Faults that keep a process from finishing what it has claimed, for as long as they last. */
 const HINDERING = /^(?:volume\.|pod\.freeze$|node\.pause$)/;
@@ -18,7 +18,7 @@ interface Disturbance {
   toMs: number;
 }
 
-const known = new WeakMap<HistoryFacts, readonly Disturbance[]>();
+const known = new WeakMap<IndexedHistory, readonly Disturbance[]>();
 
 /**
  * Whether the volume of the pod failed or stood still, or the pod was frozen, at some time between the two. What it had claimed may be left then:
@@ -26,33 +26,38 @@ const known = new WeakMap<HistoryFacts, readonly Disturbance[]>();
  * names the one pod by which the node was found, and one of the whole deployment names none: both may have hit any pod.
  */
 export function wasHindered(
-  facts: HistoryFacts,
+  indexed: IndexedHistory,
   pod: string,
   fromMs: number,
   toMs: number,
 ): boolean {
-  return disturbancesBetween(facts, pod, fromMs, toMs).length > 0;
+  return disturbancesBetween(indexed, pod, fromMs, toMs).length > 0;
 }
 
 /** Whether the processes of the pod stood still at some time between the two. */
-export function wasFrozen(facts: HistoryFacts, pod: string, fromMs: number, toMs: number): boolean {
-  return disturbancesBetween(facts, pod, fromMs, toMs).some(({ fault }) => FREEZING.test(fault));
+export function wasFrozen(
+  indexed: IndexedHistory,
+  pod: string,
+  fromMs: number,
+  toMs: number,
+): boolean {
+  return disturbancesBetween(indexed, pod, fromMs, toMs).some(({ fault }) => FREEZING.test(fault));
 }
 
 function disturbancesBetween(
-  facts: HistoryFacts,
+  indexed: IndexedHistory,
   pod: string,
   fromMs: number,
   toMs: number,
 ): readonly Disturbance[] {
-  const disturbances = known.get(facts) ?? disturbancesOf(facts);
-  known.set(facts, disturbances);
+  const disturbances = known.get(indexed) ?? disturbancesOf(indexed);
+  known.set(indexed, disturbances);
   return disturbances.filter(
     (one) => (one.pod === pod || one.pod === null) && one.fromMs <= toMs && one.toMs >= fromMs,
   );
 }
 
-function disturbancesOf({ faults }: HistoryFacts): Disturbance[] {
+function disturbancesOf({ faults }: IndexedHistory): Disturbance[] {
   const disturbances: Disturbance[] = [];
   const triggers = new Map<number | null, string>();
   for (const { step, fault, pod, what, detail, atMs } of faults) {

@@ -9,7 +9,7 @@ const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
 /** The consumer, what simulates it, and what they need to be loaded. */
 const COPIED = ["package.json", "consumer", "fixtures", "simulator", "kind", "e2e"] as const;
 
-export interface StagedCopy extends AsyncDisposable {
+export interface ConsumerCopy extends AsyncDisposable {
   readonly directory: string;
 }
 
@@ -17,7 +17,10 @@ export interface StagedCopy extends AsyncDisposable {
  * A copy of this repository with these edits. Throws PlantingError for text that is not there exactly once, and the reason of the signal when
  * it aborts.
  */
-export async function stageCopy(edits: readonly Edit[], signal: AbortSignal): Promise<StagedCopy> {
+export async function copyConsumer(
+  edits: readonly Edit[],
+  signal: AbortSignal,
+): Promise<ConsumerCopy> {
   await using making = new AsyncDisposableStack();
   const owned = making.adopt(await makeOwnedDirectory(), removeDirectory);
   const directory = join(owned, "copy");
