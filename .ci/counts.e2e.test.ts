@@ -10,7 +10,8 @@ const TESTS = JSON.stringify({
   testResults: [{ status: "passed", assertionResults: [{}] }],
 });
 const scenarios = (failures: number): string =>
-  `<?xml version="1.0"?>\n<testsuites tests="5" failures="${failures}" errors="0" skipped="1" time="1.000">\n</testsuites>\n`;
+  `<?xml version="1.0"?>\n` +
+  `<testsuites tests="5" failures="${failures}" errors="0" skipped="1" time="1.000">\n</testsuites>\n`;
 
 const countsOf = async (files: Readonly<Record<string, string>>) => {
   const directory = await mkdtemp(join(tmpdir(), "counts-"));

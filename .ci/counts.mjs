@@ -1,5 +1,6 @@
-// Adds up what the parts of .ci/run counted: `node .ci/counts.mjs DIRECTORY`. `parts` there has a line for each part, its exit code and its
-// name; `tests.json` is the report of vitest, `scenarios.xml` that of the scenarios. Exit code 1 when nothing passed.
+// Adds up what the parts of .ci/run counted: `node .ci/counts.mjs DIRECTORY`. The file `parts` in that directory has
+// one line for each part: its exit code and its name. `tests.json` is the report of vitest, `scenarios.xml` that of
+// the scenarios. Ends with exit code 1 when nothing passed.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
