@@ -71,13 +71,13 @@ describe.skipIf(notAsked() !== "")(`images${notAsked()}`, () => {
   });
 
   test("the simulators' runs a simulator by its name, and ends with the stop signal", async () => {
-    const name = `kafka-consumer-test-target-${process.pid}`;
+    const name = `kafka-consumer-test-action-endpoint-${process.pid}`;
     const listening = Promise.withResolvers<string>();
-    const argv = ["run", ...HARDENED, `--name=${name}`, simulators.name, "target"];
+    const argv = ["run", ...HARDENED, `--name=${name}`, simulators.name, "action-endpoint"];
     const running = runCommand(engine, argv, { onLine: (line) => listening.resolve(line) });
     await Promise.race([listening.promise, running]);
     await runCommand(engine, ["stop", "--time=20", name]);
     await running;
-    expect(JSON.parse(await listening.promise)).toMatchObject({ simulator: "target" });
+    expect(JSON.parse(await listening.promise)).toMatchObject({ simulator: "action-endpoint" });
   });
 });

@@ -80,7 +80,7 @@ describe("simulator/main.ts", () => {
     expect(ckms.stdout() + athenz.stdout()).toMatch(/^\{[^\n]+\}\n\{[^\n]+\}\n$/);
   });
 
-  it.each(["target", "splunk-collector"])(
+  it.each(["action-endpoint", "splunk-collector"])(
     "runs %s until SIGTERM and says where it listens",
     async (name) => {
       await using running = startSimulator([name]);
@@ -137,7 +137,7 @@ describe("simulator/main.ts", () => {
   });
 
   it("ends cleanly on SIGINT too", async () => {
-    await using running = startSimulator(["target"]);
+    await using running = startSimulator(["action-endpoint"]);
     await running.listening();
     running.signal("SIGINT");
     expect(await running.ended).toEqual(CLEAN);
@@ -147,10 +147,10 @@ describe("simulator/main.ts", () => {
     { argv: [], says: "Usage: node simulator/main.ts COMMAND" },
     { argv: ["frobnicate"], says: "unknown command frobnicate" },
     { argv: ["toString"], says: "unknown command toString" },
-    { argv: ["target", "--frobnicate"], says: "Unknown option '--frobnicate'" },
-    { argv: ["target", "extra"], says: "Unexpected argument 'extra'" },
-    { argv: ["target", "--port", "x"], says: "--port must be a whole number" },
-    { argv: ["target", "--cert", "x"], says: "--cert and --key go together" },
+    { argv: ["action-endpoint", "--frobnicate"], says: "Unknown option '--frobnicate'" },
+    { argv: ["action-endpoint", "extra"], says: "Unexpected argument 'extra'" },
+    { argv: ["action-endpoint", "--port", "x"], says: "--port must be a whole number" },
+    { argv: ["action-endpoint", "--cert", "x"], says: "--cert and --key go together" },
     { argv: ["ckms"], says: "--ca is required" },
     { argv: ["ckms", "--secret", "x"], says: "--secret must be KEYGROUP/NAME=FILE, got x" },
     { argv: ["athenz", "--role", "x"], says: "--role must be DOMAIN:role.NAME" },
@@ -163,15 +163,15 @@ describe("simulator/main.ts", () => {
   });
 
   it("exits 1 when the port is taken", async () => {
-    await using first = startSimulator(["target"]);
+    await using first = startSimulator(["action-endpoint"]);
     const { url } = await first.listening();
-    await using second = startSimulator(["target", "--port", new URL(String(url)).port]);
+    await using second = startSimulator(["action-endpoint", "--port", new URL(String(url)).port]);
     expect(await second.ended).toEqual({ code: 1, signal: null });
     expect(second.stderr()).toContain("EADDRINUSE");
   });
 
   it("lists its commands and shows the options of one", async () => {
-    await using help = startSimulator(["target", "--help"]);
+    await using help = startSimulator(["action-endpoint", "--help"]);
     expect(await help.ended).toEqual(CLEAN);
     expect(help.stdout()).toContain("--idempotent");
   });

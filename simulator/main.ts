@@ -4,6 +4,7 @@ import type { Command, RunningCommand } from "./process/command.ts";
 
 /** Every subcommand; its module is loaded only when it is run, since sidecars must start fast. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  "action-endpoint": async () => (await import("./action-endpoint/command.ts")).command,
   athenz: async () => (await import("./athenz/command.ts")).command,
   "athenz-sia": async () => (await import("./athenz/sia-command.ts")).command,
   "claim-race": async () => (await import("./volume/claim-race-command.ts")).command,
@@ -13,7 +14,6 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   relay: async () => (await import("./relay/command.ts")).command,
   "splunk-collector": async () => (await import("./splunk/collector-command.ts")).command,
   "splunk-forwarder": async () => (await import("./splunk/forwarder-command.ts")).command,
-  target: async () => (await import("./action-endpoint/command.ts")).command,
   volume: async () => (await import("./volume/command.ts")).command,
   "zms-cli": async () => (await import("./athenz/zms-cli.ts")).command,
 };

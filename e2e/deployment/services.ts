@@ -8,8 +8,8 @@ import type { RunningCkms } from "#simulator/ckms/server.ts";
 import { DEPLOYMENTS } from "#simulator/omega/manifests/identities.ts";
 import { startCollector } from "#simulator/splunk/collector.ts";
 import type { RunningCollector } from "#simulator/splunk/collector.ts";
-import { startTarget } from "#simulator/action-endpoint/action-endpoint.ts";
-import type { RunningTarget } from "#simulator/action-endpoint/action-endpoint.ts";
+import { startActionEndpoint } from "#simulator/action-endpoint/action-endpoint.ts";
+import type { RunningActionEndpoint } from "#simulator/action-endpoint/action-endpoint.ts";
 import type { Broker } from "#e2e/brokers/broker.ts";
 import { alternativeNames } from "#e2e/brokers/alternative-names.ts";
 import type { BrokerProvider } from "#e2e/brokers/broker-provider.ts";
@@ -40,7 +40,7 @@ export interface Services extends AsyncDisposable {
   readonly broker: Broker;
   /** What pods are told of it. */
   readonly names: BrokerNames;
-  readonly actions: RunningTarget;
+  readonly actions: RunningActionEndpoint;
   readonly collector: RunningCollector;
   /** Null: the pods were started without them. */
   readonly podFaults: PodFaults | null;
@@ -84,7 +84,7 @@ export async function startServices(options: ServicesOptions): Promise<Services>
   const [ckms, deploymentBroker, actions, collector] = await Promise.all([
     startCkms({ server, authorityPem: athenz.authority.certificatePem, roles: athenz.zms }),
     brokers.open({ partitions: options.partitions, nodes: options.brokerNodes }),
-    startTarget({
+    startActionEndpoint({
       ...(options.mutualTls && {
         tls: { ...server, clientAuthorityPem: athenz.authority.certificatePem },
       }),

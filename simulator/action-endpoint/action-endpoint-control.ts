@@ -1,4 +1,4 @@
-import type { Effect, TargetRequest } from "./ledger.ts";
+import type { Effect, ReceivedRequest } from "./ledger.ts";
 
 /** Which requests a rule concerns; every given field must hold. */
 export interface Match {
@@ -80,10 +80,10 @@ export interface Rule extends AsyncDisposable {
  * What scenarios ask of the target and do to it. Of several rules that concern a request, the one applies that has met the fewest; of
  * those, the oldest: no rule keeps another one from ever being met.
  */
-export interface TargetControl {
+export interface ActionEndpointControl {
   effects(): Promise<readonly Effect[]>;
   /** Everything that arrived whole, applied or not. */
-  requests(): Promise<readonly TargetRequest[]>;
+  requests(): Promise<readonly ReceivedRequest[]>;
   byKey(key: string): Promise<readonly Effect[]>;
   /** Effects of every key that was applied more than once, by key. */
   duplicates(): Promise<ReadonlyMap<string, readonly Effect[]>>;

@@ -5,18 +5,18 @@ import { Agent, fetch } from "undici";
 import { describe, expect, it, vi } from "vitest";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { requestJson } from "#simulator/http/json-request.ts";
-import { startTarget } from "./action-endpoint.ts";
+import { startActionEndpoint } from "./action-endpoint.ts";
 
 const post = (url: string, key: string, body = '{"a":1}') =>
   requestJson(`${url}/tickets?x=1`, { method: "POST", body, headers: { "idempotency-key": key } });
 
-describe("action target", () => {
+describe("the action endpoint", () => {
   it("records each request as an effect, with key, path and digest of the body", async () => {
-    await using target = await startTarget();
+    await using endpoint = await startActionEndpoint();
     const startedMs = Date.now();
-    const response = await post(target.url, "k1");
+    const response = await post(endpoint.url, "k1");
     expect(response).toEqual({ status: 200, body: { applied: true } });
-    const [effect] = await target.control.effects();
+    const [effect] = await endpoint.control.effects();
     expect(effect).toMatchObject({
       sequence: 1,
       key: "k1",
@@ -31,10 +31,10 @@ describe("action target", () => {
   });
 
   it("keeps what traceparent names, of requests and of effects", async () => {
-    await using target = await startTarget();
+    await using endpoint = await startActionEndpoint();
     const [traceId, parentId] = ["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"];
     const send = (headers: Record<string, string>) =>
-      requestJson(`${target.url}/tickets`, { method: "POST", body: "{}", headers });
+      requestJson(`${endpoint.url}/tickets`, { method: "POST", body: "{}", headers });
     await send({ traceparent: `00-${traceId}-${parentId}-01` });
     await send({ traceparent: "00-torn" });
     await send({});
@@ -43,87 +43,87 @@ describe("action target", () => {
       { traceId: null, parentId: null },
       { traceId: null, parentId: null },
     ];
-    expect(await target.control.effects()).toMatchObject(named);
-    expect(await target.control.requests()).toMatchObject(named);
+    expect(await endpoint.control.effects()).toMatchObject(named);
+    expect(await endpoint.control.requests()).toMatchObject(named);
   });
 
   it("names the keys that were applied more than once, and only those", async () => {
-    await using target = await startTarget();
-    await post(target.url, "once");
-    await post(target.url, "twice");
-    await post(target.url, "twice");
-    const duplicates = await target.control.duplicates();
+    await using endpoint = await startActionEndpoint();
+    await post(endpoint.url, "once");
+    await post(endpoint.url, "twice");
+    await post(endpoint.url, "twice");
+    const duplicates = await endpoint.control.duplicates();
     expect([...duplicates.keys()]).toEqual(["twice"]);
-    expect(await target.control.byKey("twice")).toHaveLength(2);
-    expect(await target.control.byKey("never")).toEqual([]);
+    expect(await endpoint.control.byKey("twice")).toHaveLength(2);
+    expect(await endpoint.control.byKey("never")).toEqual([]);
   });
 
   it("suppresses the second effect of a key when it is declared idempotent", async () => {
-    await using target = await startTarget({ idempotent: true });
-    await post(target.url, "twice");
-    expect((await post(target.url, "twice")).status).toBe(200);
-    expect(await target.control.effects()).toHaveLength(1);
-    expect(await target.control.requests()).toHaveLength(2);
+    await using endpoint = await startActionEndpoint({ idempotent: true });
+    await post(endpoint.url, "twice");
+    expect((await post(endpoint.url, "twice")).status).toBe(200);
+    expect(await endpoint.control.effects()).toHaveLength(1);
+    expect(await endpoint.control.requests()).toHaveLength(2);
   });
 
   it("answers as told without effect, a limited number of times", async () => {
-    await using target = await startTarget();
-    await using rule = await target.control.respond({ status: 503, body: "busy", times: 1 });
-    expect(await post(target.url, "k")).toEqual({ status: 503, body: "busy" });
-    expect(await target.control.effects()).toEqual([]);
-    expect((await post(target.url, "k")).status).toBe(200);
+    await using endpoint = await startActionEndpoint();
+    await using rule = await endpoint.control.respond({ status: 503, body: "busy", times: 1 });
+    expect(await post(endpoint.url, "k")).toEqual({ status: 503, body: "busy" });
+    expect(await endpoint.control.effects()).toEqual([]);
+    expect((await post(endpoint.url, "k")).status).toBe(200);
     expect(await rule.hits()).toBe(1);
-    expect(await target.control.effects()).toHaveLength(1);
+    expect(await endpoint.control.effects()).toHaveLength(1);
   });
 
   it("applies a rule to the requests it matches and stops when it is disposed", async () => {
-    await using target = await startTarget();
+    await using endpoint = await startActionEndpoint();
     {
-      await using _rule = await target.control.respond({
+      await using _rule = await endpoint.control.respond({
         status: 500,
         applied: true,
         match: { key: "a" },
       });
-      expect((await post(target.url, "b")).status).toBe(200);
-      expect((await post(target.url, "a")).status).toBe(500);
+      expect((await post(endpoint.url, "b")).status).toBe(200);
+      expect((await post(endpoint.url, "a")).status).toBe(500);
     }
-    expect((await post(target.url, "a")).status).toBe(200);
-    expect((await target.control.effects()).map(({ key }) => key)).toEqual(["b", "a", "a"]);
+    expect((await post(endpoint.url, "a")).status).toBe(200);
+    expect((await endpoint.control.effects()).map(({ key }) => key)).toEqual(["b", "a", "a"]);
   });
 
   it("delays the reply and not the effect", async () => {
-    await using target = await startTarget();
-    await using _rule = await target.control.respond({ delayMs: 80 });
+    await using endpoint = await startActionEndpoint();
+    await using _rule = await endpoint.control.respond({ delayMs: 80 });
     const startedMs = performance.now();
-    await post(target.url, "k");
+    await post(endpoint.url, "k");
     expect(performance.now() - startedMs).toBeGreaterThanOrEqual(75);
-    const [effect] = await target.control.effects();
+    const [effect] = await endpoint.control.effects();
     expect((effect?.appliedAtMs ?? Infinity) - (effect?.arrivedAtMs ?? 0)).toBeLessThan(60);
   });
 
   it("delays the effect, which comes though its peer has gone", async () => {
-    await using target = await startTarget();
-    await using _rule = await target.control.respond({ effectDelayMs: 200, times: 1 });
+    await using endpoint = await startActionEndpoint();
+    await using _rule = await endpoint.control.respond({ effectDelayMs: 200, times: 1 });
     const client = new AbortController();
-    const request = fetch(target.url, {
+    const request = fetch(endpoint.url, {
       method: "POST",
       headers: { "idempotency-key": "k" },
       signal: client.signal,
     });
-    await vi.waitFor(async () => expect(await target.control.requests()).toHaveLength(1));
+    await vi.waitFor(async () => expect(await endpoint.control.requests()).toHaveLength(1));
     client.abort();
     await expect(request).rejects.toThrow("aborted");
-    await vi.waitFor(async () => expect(await target.control.byKey("k")).toHaveLength(1));
-    const [effect] = await target.control.effects();
+    await vi.waitFor(async () => expect(await endpoint.control.byKey("k")).toHaveLength(1));
+    const [effect] = await endpoint.control.effects();
     expect((effect?.appliedAtMs ?? 0) - (effect?.arrivedAtMs ?? 0)).toBeGreaterThanOrEqual(195);
   });
 
   it("lets every rule that concerns a request have its turn", async () => {
-    await using target = await startTarget();
-    await using first = await target.control.respond({ status: 503 });
-    await using second = await target.control.respond({ status: 429 });
+    await using endpoint = await startActionEndpoint();
+    await using first = await endpoint.control.respond({ status: 503 });
+    await using second = await endpoint.control.respond({ status: 429 });
     const statuses: number[] = [];
-    for (const key of ["a", "b", "c", "d"]) statuses.push((await post(target.url, key)).status);
+    for (const key of ["a", "b", "c", "d"]) statuses.push((await post(endpoint.url, key)).status);
     expect(statuses).toEqual([503, 429, 503, 429]);
     expect([await first.hits(), await second.hits()]).toEqual([2, 2]);
   });
@@ -132,45 +132,45 @@ describe("action target", () => {
     { applied: true, effects: 1 },
     { applied: false, effects: 0 },
   ])("resets the connection with $effects effects", async ({ applied, effects }) => {
-    await using target = await startTarget();
-    await using rule = await target.control.reset({ applied });
-    await expect(post(target.url, "k")).rejects.toMatchObject({ code: "ECONNRESET" });
+    await using endpoint = await startActionEndpoint();
+    await using rule = await endpoint.control.reset({ applied });
+    await expect(post(endpoint.url, "k")).rejects.toMatchObject({ code: "ECONNRESET" });
     expect(await rule.hits()).toBe(1);
-    expect(await target.control.effects()).toHaveLength(effects);
+    expect(await endpoint.control.effects()).toHaveLength(effects);
   });
 
   it("withholds the reply at after-effect until it is released", async () => {
-    await using target = await startTarget();
-    await using hold = await target.control.hold("after-effect");
+    await using endpoint = await startActionEndpoint();
+    await using hold = await endpoint.control.hold("after-effect");
     let answered = false;
-    const answer = post(target.url, "k").finally(() => (answered = true));
+    const answer = post(endpoint.url, "k").finally(() => (answered = true));
     expect(await hold.arrived).toMatchObject({ key: "k", method: "POST" });
-    expect(await target.control.byKey("k")).toHaveLength(1);
+    expect(await endpoint.control.byKey("k")).toHaveLength(1);
     expect(answered).toBe(false);
     await hold.release();
     expect((await answer).status).toBe(200);
     expect(await hold.hits()).toBe(1);
-    expect(await target.control.effects()).toHaveLength(1);
+    expect(await endpoint.control.effects()).toHaveLength(1);
   });
 
   it("holds a connection unread at before-request and serves it whole after the release", async () => {
-    await using target = await startTarget();
-    await using hold = await target.control.hold("before-request");
-    const answer = post(target.url, "k", JSON.stringify({ long: "x".repeat(300_000) }));
+    await using endpoint = await startActionEndpoint();
+    await using hold = await endpoint.control.hold("before-request");
+    const answer = post(endpoint.url, "k", JSON.stringify({ long: "x".repeat(300_000) }));
     await hold.arrived;
-    expect(await target.control.requests()).toEqual([]);
+    expect(await endpoint.control.requests()).toEqual([]);
     await hold.release();
     expect((await answer).status).toBe(200);
-    const [effect] = await target.control.effects();
+    const [effect] = await endpoint.control.effects();
     expect(effect?.body).toHaveLength(300_011);
   });
 
   it("holds a request on a connection that was open before the hold", async () => {
-    await using target = await startTarget();
+    await using endpoint = await startActionEndpoint();
     await using agent = closing(new Agent({ connections: 1 }));
     const send = async (key: string) => {
       const headers = { "idempotency-key": key };
-      const response = await fetch(target.url, {
+      const response = await fetch(endpoint.url, {
         method: "POST",
         headers,
         dispatcher: agent.value,
@@ -178,54 +178,56 @@ describe("action target", () => {
       return await response.text();
     };
     await send("first");
-    await using hold = await target.control.hold("before-request");
+    await using hold = await endpoint.control.hold("before-request");
     const answer = send("second");
     expect(await hold.arrived).toMatchObject({ key: "second" });
-    expect(await target.control.byKey("second")).toEqual([]);
+    expect(await endpoint.control.byKey("second")).toEqual([]);
     await hold.release();
     await answer;
-    expect(await target.control.byKey("second")).toHaveLength(1);
+    expect(await endpoint.control.byKey("second")).toHaveLength(1);
   });
 
   it("applies nothing when the peer of a held connection went away before the release", async () => {
-    await using target = await startTarget();
-    await using hold = await target.control.hold("before-request");
-    const socket = connect(Number(new URL(target.url).port), "127.0.0.1");
+    await using endpoint = await startActionEndpoint();
+    await using hold = await endpoint.control.hold("before-request");
+    const socket = connect(Number(new URL(endpoint.url).port), "127.0.0.1");
     await hold.arrived;
     socket.write("POST /x HTTP/1.1\r\nHost: t\r\nIdempotency-Key: k\r\nContent-Length: 0\r\n\r\n");
     socket.end();
     await once(socket, "finish");
     await hold.release();
-    // The next request shows that the target went on; had the first been read, it would be there by now.
-    await post(target.url, "later");
-    expect((await target.control.requests()).map(({ key }) => key)).toEqual(["later"]);
+    // The next request shows that the endpoint went on; had the first been read, it would be there by now.
+    await post(endpoint.url, "later");
+    expect((await endpoint.control.requests()).map(({ key }) => key)).toEqual(["later"]);
     socket.destroy();
   });
 
   it("drops what it holds without an effect", async () => {
-    await using target = await startTarget();
-    await using hold = await target.control.hold("before-request", { match: { path: "/tickets" } });
-    const answer = Promise.allSettled([post(target.url, "k")]);
+    await using endpoint = await startActionEndpoint();
+    await using hold = await endpoint.control.hold("before-request", {
+      match: { path: "/tickets" },
+    });
+    const answer = Promise.allSettled([post(endpoint.url, "k")]);
     await hold.arrived;
     await hold.drop();
     expect(await answer).toMatchObject([{ status: "rejected", reason: { code: "ECONNRESET" } }]);
-    expect(await target.control.requests()).toEqual([]);
+    expect(await endpoint.control.requests()).toEqual([]);
   });
 
   it.each(["before-request", "after-effect"] as const)(
     "holds at %s only what it is told to hold, once it knows",
     async (stage) => {
-      await using target = await startTarget();
-      await using hold = await target.control.hold(stage, {
+      await using endpoint = await startActionEndpoint();
+      await using hold = await endpoint.control.hold(stage, {
         when: async ({ key }) => {
           await setImmediate();
           return key === "b";
         },
       });
-      expect((await post(target.url, "a")).status).toBe(200);
-      const held = post(target.url, "b");
+      expect((await post(endpoint.url, "a")).status).toBe(200);
+      const held = post(endpoint.url, "b");
       expect(await hold.arrived).toMatchObject({ key: "b", path: "/tickets?x=1" });
-      expect(await target.control.effects()).toHaveLength(stage === "after-effect" ? 2 : 1);
+      expect(await endpoint.control.effects()).toHaveLength(stage === "after-effect" ? 2 : 1);
       await hold.release();
       expect((await held).status).toBe(200);
       expect(await hold.hits()).toBe(1);
@@ -233,10 +235,10 @@ describe("action target", () => {
   );
 
   it("holds and applies nothing when the peer went away while it was asked whether to hold", async () => {
-    await using target = await startTarget();
+    await using endpoint = await startActionEndpoint();
     const asked = Promise.withResolvers<void>();
     const answer = Promise.withResolvers<boolean>();
-    await using hold = await target.control.hold("before-request", {
+    await using hold = await endpoint.control.hold("before-request", {
       when: async ({ key }) => {
         if (key !== "gone") return false;
         asked.resolve();
@@ -244,7 +246,7 @@ describe("action target", () => {
       },
     });
     const client = new AbortController();
-    const request = fetch(target.url, {
+    const request = fetch(endpoint.url, {
       method: "POST",
       headers: { "idempotency-key": "gone" },
       signal: client.signal,
@@ -252,55 +254,58 @@ describe("action target", () => {
     await asked.promise;
     client.abort();
     await expect(request).rejects.toThrow("aborted");
-    await post(target.url, "later");
+    await post(endpoint.url, "later");
     answer.resolve(true);
-    await post(target.url, "last");
+    await post(endpoint.url, "last");
     expect(await hold.hits()).toBe(0);
-    expect((await target.control.requests()).map(({ key }) => key)).toEqual(["later", "last"]);
+    expect((await endpoint.control.requests()).map(({ key }) => key)).toEqual(["later", "last"]);
   });
 
   it("holds a limited number and lets the rest pass", async () => {
-    await using target = await startTarget();
-    await using hold = await target.control.hold("after-effect", { times: 1 });
-    const held = post(target.url, "a");
+    await using endpoint = await startActionEndpoint();
+    await using hold = await endpoint.control.hold("after-effect", { times: 1 });
+    const held = post(endpoint.url, "a");
     await hold.arrived;
-    expect((await post(target.url, "b")).status).toBe(200);
+    expect((await post(endpoint.url, "b")).status).toBe(200);
     expect(await hold.hits()).toBe(1);
     await hold.release();
     await held;
   });
 
   it("tells a scenario that a barrier was never reached", async () => {
-    await using target = await startTarget();
-    const hold = await target.control.hold("after-effect");
+    await using endpoint = await startActionEndpoint();
+    const hold = await endpoint.control.hold("after-effect");
     await hold.release();
     await expect(hold.arrived).rejects.toThrow("before anything arrived");
   });
 
   it("serves HTTPS and names the principal of a client certificate", async () => {
     const authority = await createAuthority();
-    const server = await authority.issue({ commonName: "target", ipAddresses: ["127.0.0.1"] });
-    await using target = await startTarget({
+    const server = await authority.issue({
+      commonName: "action-endpoint",
+      ipAddresses: ["127.0.0.1"],
+    });
+    await using endpoint = await startActionEndpoint({
       tls: { ...server, clientAuthorityPem: authority.certificatePem },
     });
     const settings = { authority: authority.certificatePem, method: "POST" } as const;
-    await requestJson(target.url, settings);
+    await requestJson(endpoint.url, settings);
     const identity = await authority.issue({ commonName: "sre.consumer" });
-    await using hold = await target.control.hold("before-request");
-    const answer = requestJson(target.url, { ...settings, identity });
+    await using hold = await endpoint.control.hold("before-request");
+    const answer = requestJson(endpoint.url, { ...settings, identity });
     await hold.arrived;
     await hold.release();
     expect((await answer).status).toBe(200);
-    const principals = (await target.control.effects()).map(({ principal }) => principal);
+    const principals = (await endpoint.control.effects()).map(({ principal }) => principal);
     expect(principals).toEqual([null, "sre.consumer"]);
   });
 
   it("ends at once although requests are held", async () => {
-    const target = await startTarget();
-    const hold = await target.control.hold("after-effect");
-    const answer = Promise.allSettled([post(target.url, "k")]);
+    const endpoint = await startActionEndpoint();
+    const hold = await endpoint.control.hold("after-effect");
+    const answer = Promise.allSettled([post(endpoint.url, "k")]);
     await hold.arrived;
-    await target[Symbol.asyncDispose]();
+    await endpoint[Symbol.asyncDispose]();
     expect(await answer).toMatchObject([{ status: "rejected", reason: { code: "ECONNRESET" } }]);
   });
 });

@@ -5,14 +5,14 @@ import { createServer as createSecureServer } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { clientPrincipal } from "#simulator/http/client-principal.ts";
 import { createFront } from "./connection-front.ts";
-import type { Arrival, ResponseRule, TargetControl } from "./action-endpoint-control.ts";
+import type { Arrival, ResponseRule, ActionEndpointControl } from "./action-endpoint-control.ts";
 import { createLedger, digestOf } from "./ledger.ts";
-import type { Ledger, TargetRequest } from "./ledger.ts";
+import type { Ledger, ReceivedRequest } from "./ledger.ts";
 import { createRules } from "./rules.ts";
 import type { Rules } from "./rules.ts";
 import { readTraceparent } from "./traceparent.ts";
 
-export interface TargetOptions {
+export interface ActionEndpointOptions {
   /** Default 127.0.0.1. */
   readonly host?: string;
   /** Default 0: any free one. */
@@ -30,13 +30,15 @@ export interface TargetOptions {
   readonly ledger?: Ledger;
 }
 
-export interface RunningTarget extends AsyncDisposable {
+export interface RunningActionEndpoint extends AsyncDisposable {
   readonly url: string;
-  readonly control: TargetControl;
+  readonly control: ActionEndpointControl;
 }
 
 /** The endpoint that actions call. It is built on Node's own servers, since barriers need the bare connections. */
-export async function startTarget(options: TargetOptions = {}): Promise<RunningTarget> {
+export async function startActionEndpoint(
+  options: ActionEndpointOptions = {},
+): Promise<RunningActionEndpoint> {
   const ledger = options.ledger ?? createLedger();
   const rules = createRules();
   const listener: RequestListener = (request, response) => {
@@ -64,7 +66,8 @@ export async function startTarget(options: TargetOptions = {}): Promise<RunningT
   front.server.listen(options.port ?? 0, host);
   await once(front.server, "listening");
   const address = front.server.address();
-  if (address === null || typeof address === "string") throw new Error("the target has no port");
+  if (address === null || typeof address === "string")
+    throw new Error("the action endpoint has no port");
   return {
     url: `${options.tls === undefined ? "http" : "https"}://${host}:${address.port}`,
     control: createControl(ledger, rules),
@@ -77,7 +80,7 @@ export async function startTarget(options: TargetOptions = {}): Promise<RunningT
   };
 }
 
-function secureSettings(tls: NonNullable<TargetOptions["tls"]>) {
+function secureSettings(tls: NonNullable<ActionEndpointOptions["tls"]>) {
   const { certificatePem, privateKeyPem, clientAuthorityPem } = tls;
   return {
     cert: certificatePem,
@@ -88,7 +91,7 @@ function secureSettings(tls: NonNullable<TargetOptions["tls"]>) {
   };
 }
 
-function createControl(ledger: Ledger, rules: Rules): TargetControl {
+function createControl(ledger: Ledger, rules: Rules): ActionEndpointControl {
   return {
     effects: async () => ledger.effects(),
     requests: async () => ledger.requests(),
@@ -142,7 +145,7 @@ async function handle(
 }
 
 async function takeEffect(
-  received: TargetRequest & Arrival,
+  received: ReceivedRequest & Arrival,
   { ledger, rules, idempotent }: Handling,
   request: IncomingMessage,
 ): Promise<void> {

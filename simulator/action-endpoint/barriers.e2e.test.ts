@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { requestJson } from "#simulator/http/json-request.ts";
-import { startTarget } from "./action-endpoint.ts";
+import { startActionEndpoint } from "./action-endpoint.ts";
 
 /** Sends one request and waits for the answer; the answer's status is its exit code, less 200. */
 const CLIENT = `
@@ -16,51 +16,51 @@ describe("a client that is killed at a barrier", () => {
     "leaves one effect after after-effect, none after before-request (%s)",
     async (protocol) => {
       const { options, ca } = await secure(protocol);
-      await using target = await startTarget(options);
+      await using endpoint = await startActionEndpoint(options);
       {
-        await using hold = await target.control.hold("after-effect");
-        await using client = startClient(target.url, ca);
+        await using hold = await endpoint.control.hold("after-effect");
+        await using client = startClient(endpoint.url, ca);
         await hold.arrived;
-        expect(await target.control.byKey("k")).toHaveLength(1);
+        expect(await endpoint.control.byKey("k")).toHaveLength(1);
         await client.kill();
         await hold.release();
       }
-      expect(await target.control.byKey("k")).toHaveLength(1);
+      expect(await endpoint.control.byKey("k")).toHaveLength(1);
       {
-        await using hold = await target.control.hold("before-request");
-        await using client = startClient(target.url, ca);
+        await using hold = await endpoint.control.hold("before-request");
+        await using client = startClient(endpoint.url, ca);
         await hold.arrived;
         await client.kill();
         await hold.release();
         expect(await hold.hits()).toBe(1);
       }
-      await settled(target.url, ca);
-      expect(await target.control.byKey("k")).toHaveLength(1);
-      expect(await target.control.duplicates()).toEqual(new Map());
+      await untilServing(endpoint.url, ca);
+      expect(await endpoint.control.byKey("k")).toHaveLength(1);
+      expect(await endpoint.control.duplicates()).toEqual(new Map());
     },
   );
 
   it("goes on with a client that lives", async () => {
-    await using target = await startTarget();
-    await using hold = await target.control.hold("before-request");
-    await using client = startClient(target.url);
+    await using endpoint = await startActionEndpoint();
+    await using hold = await endpoint.control.hold("before-request");
+    await using client = startClient(endpoint.url);
     await hold.arrived;
-    expect(await target.control.requests()).toEqual([]);
+    expect(await endpoint.control.requests()).toEqual([]);
     await hold.release();
     expect(await client.exitCode).toBe(0);
-    expect(await target.control.byKey("k")).toHaveLength(1);
+    expect(await endpoint.control.byKey("k")).toHaveLength(1);
   });
 });
 
 async function secure(protocol: "http" | "https") {
   if (protocol === "http") return { options: {}, ca: undefined };
   const authority = await createAuthority();
-  const tls = await authority.issue({ commonName: "target", ipAddresses: ["127.0.0.1"] });
+  const tls = await authority.issue({ commonName: "action-endpoint", ipAddresses: ["127.0.0.1"] });
   return { options: { tls }, ca: authority.certificatePem };
 }
 
 /** A request that was answered after all that came before it was handled. */
-async function settled(url: string, authority: string | undefined): Promise<void> {
+async function untilServing(url: string, authority: string | undefined): Promise<void> {
   const { status } = await requestJson(`${url}/settled`, { method: "POST", authority });
   expect(status).toBe(200);
 }

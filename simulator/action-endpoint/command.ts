@@ -1,13 +1,13 @@
 import { readFile } from "node:fs/promises";
 import type { Command } from "#simulator/process/command.ts";
 import { UsageError, integerOption, textOption } from "#simulator/process/command.ts";
-import { startControlSurface } from "./control-server.ts";
-import { startTarget } from "./action-endpoint.ts";
-import type { TargetOptions } from "./action-endpoint.ts";
+import { startControlServer } from "./control-server.ts";
+import { startActionEndpoint } from "./action-endpoint.ts";
+import type { ActionEndpointOptions } from "./action-endpoint.ts";
 
 /** The action endpoint as a process. */
 export const command: Command = {
-  name: "target",
+  name: "action-endpoint",
   summary: "action endpoint with a ledger of what was applied",
   options: {
     host: { type: "string" },
@@ -25,20 +25,20 @@ export const command: Command = {
     const host = textOption(values, "host", "127.0.0.1");
     const controlPort = integerOption(values, "control-port", 0);
     await using starting = new AsyncDisposableStack();
-    const target = starting.use(
-      await startTarget({
+    const endpoint = starting.use(
+      await startActionEndpoint({
         host,
         port: integerOption(values, "port", 0),
         idempotent: values.idempotent === true,
         ...(await tlsOptions(values.cert, values.key, values.ca)),
       }),
     );
-    const surface = starting.use(
-      await startControlSurface(target.control, { host, port: controlPort }),
+    const controlServer = starting.use(
+      await startControlServer(endpoint.control, { host, port: controlPort }),
     );
     const stack = starting.move();
     return {
-      listening: { url: target.url, control: surface.url },
+      listening: { url: endpoint.url, control: controlServer.url },
       [Symbol.asyncDispose]: () => stack.disposeAsync(),
     };
   },
@@ -48,7 +48,7 @@ async function tlsOptions(
   cert: unknown,
   key: unknown,
   ca: unknown,
-): Promise<Pick<TargetOptions, "tls">> {
+): Promise<Pick<ActionEndpointOptions, "tls">> {
   if (cert === undefined && key === undefined) return {};
   if (typeof cert !== "string" || typeof key !== "string") {
     throw new UsageError("--cert and --key go together");

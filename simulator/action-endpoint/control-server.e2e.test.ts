@@ -3,8 +3,8 @@ import { jsonField } from "#simulator/http/json-fields.ts";
 import { requestJson } from "#simulator/http/json-request.ts";
 import { eventually, startSimulator } from "#simulator/process/simulator-process.ts";
 
-describe("target as a process", () => {
-  it("is asked and held over its control surface", async () => {
+describe("the action endpoint as a process", () => {
+  it("is asked and held over its control server", async () => {
     await using setup = await start();
     const created = await setup.control("/holds", { stage: "after-effect" });
     expect(created.status).toBe(201);
@@ -24,7 +24,7 @@ describe("target as a process", () => {
     expect(jsonField((await setup.control("/duplicates")).body, "k")).toHaveLength(2);
   });
 
-  it("answers as told over its control surface", async () => {
+  it("answers as told over its control server", async () => {
     await using setup = await start();
     expect((await setup.control("/responses", { status: 503, times: 1 })).body).toEqual({
       id: "1",
@@ -49,7 +49,7 @@ describe("target as a process", () => {
 });
 
 async function start() {
-  const running = startSimulator(["target"]);
+  const running = startSimulator(["action-endpoint"]);
   const { url, control } = await running.listening();
   return {
     control: (path: string, body?: unknown) =>

@@ -1,9 +1,9 @@
 import { fastify } from "fastify";
 import { z } from "zod";
 import { messageOf } from "#consumer/errors.ts";
-import type { Arrival, Hold, Rule, TargetControl } from "./action-endpoint-control.ts";
+import type { Arrival, Hold, Rule, ActionEndpointControl } from "./action-endpoint-control.ts";
 
-export interface RunningControlSurface extends AsyncDisposable {
+export interface RunningControlServer extends AsyncDisposable {
   readonly url: string;
 }
 
@@ -44,10 +44,10 @@ interface ById {
  * /duplicates; POST /holds, GET /holds/ID, POST /holds/ID/release and /drop; POST /responses and /resets,
  * GET and DELETE /rules/ID. Bodies are HoldOptions with a stage, ResponseRule and ResetOptions.
  */
-export async function startControlSurface(
-  control: TargetControl,
+export async function startControlServer(
+  control: ActionEndpointControl,
   options: { readonly host: string; readonly port: number },
-): Promise<RunningControlSurface> {
+): Promise<RunningControlServer> {
   const holds = new Map<string, InstalledHold>();
   const rules = new Map<string, Rule>();
   const server = fastify({ forceCloseConnections: true });

@@ -22,14 +22,14 @@ export interface Effect extends TraceIds {
 }
 
 /** A request as it arrived, whether it was applied or not. */
-export type TargetRequest = Omit<Effect, "sequence" | "appliedAtMs">;
+export type ReceivedRequest = Omit<Effect, "sequence" | "appliedAtMs">;
 
 export interface Ledger {
   /** Notes that the request arrived with its body. */
-  receive(request: TargetRequest): void;
+  receive(request: ReceivedRequest): void;
   /** Applies it: from now on it has happened, whatever becomes of the reply. */
-  apply(request: TargetRequest): Effect;
-  requests(): readonly TargetRequest[];
+  apply(request: ReceivedRequest): Effect;
+  requests(): readonly ReceivedRequest[];
   effects(): readonly Effect[];
   byKey(key: string): readonly Effect[];
   /** Effects of every key that was applied more than once, by key. */
@@ -37,7 +37,7 @@ export interface Ledger {
 }
 
 export function createLedger(): Ledger {
-  const requests: TargetRequest[] = [];
+  const requests: ReceivedRequest[] = [];
   const effects: Effect[] = [];
   const byKey = new Map<string, Effect[]>();
   return {

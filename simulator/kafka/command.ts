@@ -4,7 +4,7 @@ import { integerOption, textOption, textsOption, UsageError } from "#simulator/p
 import type { Command, OptionValues } from "#simulator/process/command.ts";
 import { localControl } from "./control/local-control.ts";
 import { isLoopback } from "./control/loopback.ts";
-import type { ControlSurfaceOptions } from "./control/control-server.ts";
+import type { ControlServerOptions } from "./control/control-server.ts";
 import type {
   KafkaOptions,
   ListenerOptions,
@@ -51,33 +51,35 @@ export const command: Command = {
   },
   async start(values) {
     setFlagsFromString(COLLECT_RARELY);
-    const surface = await surfaceOptions(values);
+    const controlServer = await controlServerOptions(values);
     await using starting = new AsyncDisposableStack();
     const cluster = starting.use(
       await startKafka({
         ...(await kafkaOptions(values)),
         // Nobody else can ask for it.
-        ...(surface !== undefined && { protocolEventsMax: PROTOCOL_EVENTS_MAX }),
+        ...(controlServer !== undefined && { protocolEventsMax: PROTOCOL_EVENTS_MAX }),
       }),
     );
     const listening: Record<string, string> = { bootstrap: cluster.bootstrap().join(",") };
-    if (surface !== undefined) {
+    if (controlServer !== undefined) {
       // It brings a web server: not for who does not ask.
-      const { startControlSurface } = await import("./control/control-server.ts");
+      const { startControlServer } = await import("./control/control-server.ts");
       const control = starting.use(localControl(cluster));
-      listening.control = starting.use(await startControlSurface(control, surface)).url;
+      listening.control = starting.use(await startControlServer(control, controlServer)).url;
     }
     const stack = starting.move();
     return { listening, [Symbol.asyncDispose]: () => stack.disposeAsync() };
   },
 };
 
-async function surfaceOptions(values: OptionValues): Promise<ControlSurfaceOptions | undefined> {
+async function controlServerOptions(
+  values: OptionValues,
+): Promise<ControlServerOptions | undefined> {
   if (values["control-port"] === undefined) return undefined;
   const host = textOption(values, "control-host", "127.0.0.1");
-  const surface = { host, port: port("control-port", textOption(values, "control-port")) };
+  const controlServer = { host, port: port("control-port", textOption(values, "control-port")) };
   if (values["control-token-file"] === undefined) {
-    if (isLoopback(host)) return surface;
+    if (isLoopback(host)) return controlServer;
     throw new UsageError(
       `--control-host ${host} is not loopback: --control-token-file is required`,
     );
@@ -85,7 +87,7 @@ async function surfaceOptions(values: OptionValues): Promise<ControlSurfaceOptio
   const file = textOption(values, "control-token-file");
   const token = (await readFile(file, "utf8")).trim();
   if (token === "") throw new UsageError(`--control-token-file ${file} is empty`);
-  return { ...surface, token };
+  return { ...controlServer, token };
 }
 
 async function kafkaOptions(values: OptionValues): Promise<KafkaOptions> {

@@ -7,7 +7,7 @@ import { isLoopback } from "./loopback.ts";
 import { OPERATIONS } from "./operations.ts";
 import type { KafkaControl, Operation } from "./operations.ts";
 
-export interface ControlSurfaceOptions {
+export interface ControlServerOptions {
   /** Address to bind. */
   readonly host: string;
   readonly port: number;
@@ -15,7 +15,7 @@ export interface ControlSurfaceOptions {
   readonly token?: string;
 }
 
-export interface RunningControlSurface extends AsyncDisposable {
+export interface RunningControlServer extends AsyncDisposable {
   readonly url: string;
 }
 
@@ -32,10 +32,10 @@ const NAME_LENGTH_MAX = 1000;
  * the control refuses with RangeError, 401 without the token. Throws RangeError for a missing token, and what
  * listen(2) says.
  */
-export async function startControlSurface(
+export async function startControlServer(
   control: KafkaControl,
-  { host, port, token }: ControlSurfaceOptions,
-): Promise<RunningControlSurface> {
+  { host, port, token }: ControlServerOptions,
+): Promise<RunningControlServer> {
   if (token === undefined && !isLoopback(host)) {
     throw new RangeError(`control on ${host}: only loopback addresses may do without a token`);
   }

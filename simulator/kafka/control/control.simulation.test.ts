@@ -10,7 +10,7 @@ import { installFault } from "./install-fault.ts";
 import { localControl } from "./local-control.ts";
 import type { KafkaControl } from "./operations.ts";
 import { remoteControl } from "./remote-control.ts";
-import { startControlSurface } from "./control-server.ts";
+import { startControlServer } from "./control-server.ts";
 
 const TOPIC = "incidents";
 const GROUP = "pods/blue";
@@ -39,12 +39,12 @@ async function startLocal(): Promise<Running> {
 async function startRemote(): Promise<Running> {
   const { cluster, control, ...local } = await startLocal();
   const token = "correct-horse";
-  const surface = await startControlSurface(control, { host: "127.0.0.1", port: 0, token });
+  const controlServer = await startControlServer(control, { host: "127.0.0.1", port: 0, token });
   const dispose = async (): Promise<void> => {
-    await surface[Symbol.asyncDispose]();
+    await controlServer[Symbol.asyncDispose]();
     await local[Symbol.asyncDispose]();
   };
-  const remote = remoteControl({ url: surface.url, token });
+  const remote = remoteControl({ url: controlServer.url, token });
   return { cluster, control: remote, [Symbol.asyncDispose]: dispose };
 }
 
@@ -359,11 +359,11 @@ test("events that are not kept any more are counted as missed", async () => {
   expect(log.after(last - 1)).toEqual({ events: events.slice(-1), last, missed: 0 });
 });
 
-describe("the control surface", () => {
+describe("the control server", () => {
   test("is for whoever has the token; without one for this machine only", async () => {
     await using running = await startLocal();
     const { control } = running;
-    await using guarded = await startControlSurface(control, {
+    await using guarded = await startControlServer(control, {
       host: "127.0.0.1",
       port: 0,
       token: "right",
@@ -372,10 +372,10 @@ describe("the control surface", () => {
       const stranger = remoteControl({ url: guarded.url, ...(token !== undefined && { token }) });
       await expect(stranger.nodes()).rejects.toThrow("status 401, a bearer token is required");
     }
-    await expect(startControlSurface(control, { host: "0.0.0.0", port: 0 })).rejects.toThrow(
+    await expect(startControlServer(control, { host: "0.0.0.0", port: 0 })).rejects.toThrow(
       new RangeError("control on 0.0.0.0: only loopback addresses may do without a token"),
     );
-    await using open = await startControlSurface(control, { host: "localhost", port: 0 });
+    await using open = await startControlServer(control, { host: "localhost", port: 0 });
     expect(await remoteControl({ url: open.url }).nodes()).toHaveLength(3);
   });
 
@@ -389,11 +389,11 @@ describe("the control surface", () => {
     ["GET", "/nothing", undefined, 404],
   ])("answers %s %s %o with %i", async (method, path, body, status) => {
     await using running = await startLocal();
-    await using surface = await startControlSurface(running.control, {
+    await using controlServer = await startControlServer(running.control, {
       host: "127.0.0.1",
       port: 0,
     });
-    const answer = await requestJson(`${surface.url}${path}`, {
+    const answer = await requestJson(`${controlServer.url}${path}`, {
       method,
       body,
       headers: { "content-type": "application/json" },

@@ -15,7 +15,7 @@ export interface RemoteControlOptions {
 const STATUS = { noContent: 204, refused: 400 };
 
 /**
- * The control of a broker that another process serves with `startControlSurface`. Beside RangeError it rejects with
+ * The control of a broker that another process serves with `startControlServer`. Beside RangeError it rejects with
  * what a connection fails with, and with an Error that names the operation for any other answer.
  */
 export function remoteControl(options: RemoteControlOptions): KafkaControl;

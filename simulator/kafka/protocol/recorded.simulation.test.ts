@@ -1,7 +1,7 @@
 import { Kafka, logLevel } from "kafkajs";
 import type { Consumer } from "kafkajs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { startControlSurface } from "#simulator/kafka/control/control-server.ts";
+import { startControlServer } from "#simulator/kafka/control/control-server.ts";
 import { localControl } from "#simulator/kafka/control/local-control.ts";
 import type { KafkaControl } from "#simulator/kafka/control/operations.ts";
 import { remoteControl } from "#simulator/kafka/control/remote-control.ts";
@@ -34,12 +34,12 @@ async function startLocal(): Promise<Running> {
 
 async function startRemote(): Promise<Running> {
   const { cluster, control, ...local } = await startLocal();
-  const surface = await startControlSurface(control, { host: "127.0.0.1", port: 0 });
+  const controlServer = await startControlServer(control, { host: "127.0.0.1", port: 0 });
   const dispose = async (): Promise<void> => {
-    await surface[Symbol.asyncDispose]();
+    await controlServer[Symbol.asyncDispose]();
     await local[Symbol.asyncDispose]();
   };
-  const remote = remoteControl({ url: surface.url });
+  const remote = remoteControl({ url: controlServer.url });
   return { cluster, control: remote, [Symbol.asyncDispose]: dispose };
 }
 
