@@ -1,4 +1,4 @@
-import { onAbort } from "#consumer/async/abort-waiters.ts";
+import { onAbort } from "#consumer/async/abort.ts";
 import { readWord } from "./attempt-files.ts";
 import { DELETED, SWEPT, type AttemptEnd, announce, endAttempt, isTooOld } from "./attempt.ts";
 import { type DeadLetter, publishDeadLetter } from "./dead-letter.ts";

@@ -1,4 +1,4 @@
-import { onAbort } from "./abort-waiters.ts";
+import { onAbort } from "./abort.ts";
 
 /** Work that several ask for, and one does. */
 export interface SharedWork {

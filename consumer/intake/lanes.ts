@@ -1,4 +1,4 @@
-import { onAbort } from "#consumer/async/abort-waiters.ts";
+import { onAbort } from "#consumer/async/abort.ts";
 
 /**
  * Work queues, one per incident: tasks of one lane run one after another in the order they came, tasks of

@@ -1,3 +1,4 @@
+import { aborted } from "#consumer/async/abort.ts";
 import { ConsumerError, hasCode } from "#consumer/errors.ts";
 import { type Backlog, createBacklog, type LeftOver } from "./backlog.ts";
 import type { Lanes } from "./lanes.ts";
@@ -290,13 +291,6 @@ async function allOrDrained(
   if (ended.signal.aborted) return;
   const { topic, partition } = batch.assignment;
   log.error("batch.drain-overrun", { topic, partition, pending: watermark.pending });
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
 
 async function commitAtInterval(

@@ -1,3 +1,4 @@
+import { aborted } from "#consumer/async/abort.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { type Consumer, type Producer, type RecordMetadata } from "kafkajs";
@@ -270,14 +271,4 @@ function placesOf(assignment: Readonly<Record<string, readonly number[]>>): Plac
 
 function notReady(reason: string): DependencyState {
   return { ready: false, reason };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) {
-      resolve();
-    } else {
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    }
-  });
 }

@@ -1,3 +1,4 @@
+import { aborted } from "#consumer/async/abort.ts";
 import { hasCode } from "#consumer/errors.ts";
 import type { VolumeHealth } from "./health.ts";
 import type { VolumeClock } from "./volume-clock.ts";
@@ -64,11 +65,4 @@ export function startProbe(options: ProbeOptions): { stop(): Promise<void> } {
       await running;
     },
   };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { aborted } from "#consumer/async/abort.ts";
 import type { Ability } from "#e2e/runner/abilities.ts";
 import type { Durations } from "#e2e/runner/durations.ts";
 import { expect, expectFault } from "#e2e/errors.ts";
@@ -154,7 +154,7 @@ class ScheduleRun {
     await using load = this.#playLoad(deployment);
     this.#load = load;
     await player.play();
-    if (steady !== undefined) await aborted(steady.ended, this.#context.signal);
+    if (steady !== undefined) await orAbort(aborted(steady.ended), this.#context.signal);
     step("heal everything, and wait until all has converged");
     this.#show("converging");
     await load.stop();
@@ -223,11 +223,6 @@ class ScheduleRun {
 async function publish({ id, value }: LoadRecord, deployment: TestDeployment): Promise<void> {
   if (id === null) await deployment.publishUndecodable(Buffer.from(value));
   else await deployment.publishAgain({ id, value });
-}
-
-/** Resolves when it aborts. */
-async function aborted(ended: AbortSignal, signal: AbortSignal): Promise<void> {
-  if (!ended.aborted) await orAbort(once(ended, "abort"), signal);
 }
 
 /** How the pod ended since then, if it did. */

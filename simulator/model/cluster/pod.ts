@@ -1,3 +1,4 @@
+import { aborted } from "#consumer/async/abort.ts";
 import { ConsumerError, hasCode, systemCode } from "#consumer/errors.ts";
 import { createExecutor } from "#consumer/action/execute.ts";
 import type { PlannedAction } from "#consumer/planning/plan.ts";
@@ -284,12 +285,5 @@ function observed(
         seen.record(entry);
       },
     },
-  });
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener("abort", () => resolve(), { once: true });
   });
 }

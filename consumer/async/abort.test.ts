@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
-import { onAbort } from "./abort-waiters.ts";
+import { aborted, onAbort } from "./abort.ts";
 
 test("many wait for one signal with one listener, and are called once, in order", () => {
   const aborting = new AbortController();
@@ -12,4 +12,12 @@ test("many wait for one signal with one listener, and are called once, in order"
   expect(getEventListeners(aborting.signal, "abort")).toHaveLength(1);
   aborting.abort();
   expect(called).toEqual([0, 1, 2]);
+});
+
+test("the promise of a signal resolves when it aborts, or at once when it has", async () => {
+  const aborting = new AbortController();
+  const waiting = aborted(aborting.signal);
+  aborting.abort();
+  await waiting;
+  await aborted(aborting.signal);
 });
