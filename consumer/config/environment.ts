@@ -1,3 +1,4 @@
+import { isJsonObject, type JsonObject } from "#consumer/json.ts";
 import { ConsumerError } from "#consumer/errors.ts";
 
 /** The variables that stand above the file, so that one image and one file run in several places. */
@@ -57,10 +58,10 @@ export function override(
   option: { readonly logLevel?: string },
 ): Overridden {
   const origins = new Map<string, string>();
-  if (!isMapping(document)) {
+  if (!isJsonObject(document)) {
     return { value: document, origins };
   }
-  let value: Record<string, unknown> = document;
+  let value: JsonObject = document;
   for (const [variable, path] of Object.entries(ENVIRONMENT_OVERRIDES)) {
     const text = environment[variable];
     if (text !== undefined && text !== "") {
@@ -76,19 +77,11 @@ export function override(
   return { value, origins };
 }
 
-function withValue(
-  mapping: Readonly<Record<string, unknown>>,
-  path: readonly string[],
-  value: unknown,
-): Record<string, unknown> {
+function withValue(mapping: JsonObject, path: readonly string[], value: unknown): JsonObject {
   const [key = "", ...rest] = path;
   if (rest.length === 0) {
     return { ...mapping, [key]: value };
   }
   const inner = mapping[key] ?? {};
-  return { ...mapping, [key]: isMapping(inner) ? withValue(inner, rest, value) : inner };
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return { ...mapping, [key]: isJsonObject(inner) ? withValue(inner, rest, value) : inner };
 }

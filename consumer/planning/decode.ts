@@ -1,3 +1,4 @@
+import { isJsonObject, type JsonObject } from "#consumer/json.ts";
 import { type Incident, type Rejection, rejection } from "./incident.ts";
 import type { SourceRecord } from "#consumer/ports.ts";
 import { type ReadTags, readTags, scalarFault, TEXT_LENGTH_MAX, VALUES_MAX } from "./tags.ts";
@@ -86,8 +87,6 @@ function refuse(place: string, rule: Rejection["rule"], value?: unknown): never 
   );
 }
 
-type JsonObject = Readonly<Record<string, unknown>>;
-
 function parse(bytes: Uint8Array, format: IncidentFormat): JsonObject {
   const bytesMax = format.valueBytesMax ?? VALUE_BYTES_MAX;
   if (bytes.byteLength > bytesMax) {
@@ -106,7 +105,7 @@ function parse(bytes: Uint8Array, format: IncidentFormat): JsonObject {
   } catch {
     return refuse("value", "not-json", json);
   }
-  return isObject(value) ? value : refuse("value", "not-an-object", value);
+  return isJsonObject(value) ? value : refuse("value", "not-an-object", value);
 }
 
 function tagsOf(value: JsonObject, place: string): ReadTags {
@@ -146,7 +145,7 @@ function incidentOf(
 function at(value: JsonObject, path: string): unknown {
   let current: unknown = value;
   for (const name of path.split(".")) {
-    if (!isObject(current) || !Object.hasOwn(current, name)) return undefined;
+    if (!isJsonObject(current) || !Object.hasOwn(current, name)) return undefined;
     current = current[name];
   }
   return current;
@@ -227,8 +226,4 @@ function instant(
   if (ms < EARLIEST_MS || ms >= LATEST_MS) refuse(path, "out-of-range", found);
   if (ms > msMax) refuse(path, "in-the-future", `${String(found)} (${new Date(ms).toISOString()})`);
   return ms;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,3 +1,4 @@
+import { isJsonObject } from "#consumer/json.ts";
 import { type Rejection, rejection, type RejectionRule } from "./incident.ts";
 
 /** The tags of an incident. */
@@ -49,7 +50,7 @@ function collectPairs(
 ): Rejection | undefined {
   if (pairs.length > TAGS_MAX) return tooMany(place, pairs.length, TAGS_MAX);
   for (const [index, pair] of pairs.entries()) {
-    if (!isObject(pair)) return undecodable(`${place}[${index}]`, "wrong-type", pair);
+    if (!isJsonObject(pair)) return undecodable(`${place}[${index}]`, "wrong-type", pair);
     const name = pair["tag_name"] ?? pair["name"];
     if (name === undefined || name === null) {
       return undecodable(`${place}[${index}].name`, "missing");
@@ -60,7 +61,7 @@ function collectPairs(
 }
 
 function collectObject(value: unknown, place: string, collector: Collector): Rejection | undefined {
-  if (!isObject(value)) return undecodable(place, "wrong-type", value);
+  if (!isJsonObject(value)) return undecodable(place, "wrong-type", value);
   const names = Object.keys(value);
   if (names.length > TAGS_MAX) return tooMany(place, names.length, TAGS_MAX);
   for (const name of names) collector.add(name, value[name]);
@@ -149,8 +150,4 @@ function tooMany(place: string, count: number, countMax: number): Rejection {
 
 function undecodable(place: string, rule: RejectionRule, value?: unknown): Rejection {
   return rejection("undecodable", place, rule, value);
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,6 @@
 import type { z } from "zod";
 import { readDocument } from "#consumer/config/document.ts";
 import { messageOf } from "#consumer/errors.ts";
-import { isObject } from "#e2e/checkers/history-files.ts";
 import { UsageError } from "#e2e/errors.ts";
 import type { Schedule } from "./schedule.ts";
 import { type Kinds, ownParameters, parameterNames, REGISTERED_KINDS } from "./schedules/kinds.ts";
@@ -9,6 +8,7 @@ import { ruleFaults, type ScheduleFault, type ScheduleEnvironment } from "./sche
 import { FAULT_FIELDS, SCHEDULE_SHAPE, TRIGGER_FIELDS } from "./schedules/shape.ts";
 import type { FaultKind } from "./fault-kind.ts";
 import type { TriggerKind } from "./trigger-kind.ts";
+import { isJsonObject } from "#consumer/json.ts";
 
 /** A longer value is shown up to here. */
 const SHOWN_LENGTH_MAX = 80;
@@ -60,14 +60,14 @@ function kindFaults(step: unknown, index: number, kinds: Kinds): ScheduleFault[]
   const trigger = valueAt(when, ["trigger"]);
   const fault = valueAt(wanted, ["fault"]);
   return [
-    ...(typeof trigger === "string" && isObject(when)
+    ...(typeof trigger === "string" && isJsonObject(when)
       ? kindFault(kinds.triggers, trigger, ownParameters({ ...when, trigger }), {
           path: at("when"),
           field: "trigger",
           common: Object.keys(TRIGGER_FIELDS),
         })
       : []),
-    ...(typeof fault === "string" && isObject(wanted)
+    ...(typeof fault === "string" && isJsonObject(wanted)
       ? kindFault(kinds.faults, fault, ownParameters({ ...wanted, fault }), {
           path: at("do"),
           field: "fault",

@@ -1,5 +1,6 @@
 import { pause } from "#e2e/runner/waiting.ts";
-import { isObject, parseObject } from "./history-files.ts";
+import { parseObject } from "./history-files.ts";
+import { isJsonObject } from "#consumer/json.ts";
 
 export const CONTRACT_FILE = "automation_action_history.json";
 
@@ -58,10 +59,11 @@ export class ContractFileChecker {
     if (content.format !== 1) this.#find(`format is ${String(content.format)}, not 1`);
     if (typeof content.publishedAtMs !== "number") this.#find("publishedAtMs is not a number");
     const { entries, publishedAtMs } = content;
-    if (!isObject(entries)) return this.#find("has no entries object");
+    if (!isJsonObject(entries)) return this.#find("has no entries object");
     this.#keys = new Set(Object.keys(entries));
     for (const [key, entry] of Object.entries(entries)) {
-      if (!isObject(entry) || typeof entry.atMs !== "number") this.#find(`key ${key} has no atMs`);
+      if (!isJsonObject(entry) || typeof entry.atMs !== "number")
+        this.#find(`key ${key} has no atMs`);
       else if (!this.#shown.has(key)) {
         this.#shown.set(key, Math.max(entry.atMs, Number(publishedAtMs)));
       }

@@ -13,7 +13,7 @@ export async function checkLogLines(directory: string): Promise<string[]> {
     const path = join(parentPath, name);
     const lines = (await readFile(path, "utf8")).split("\n");
     const found = lines.flatMap((line, index) => {
-      const keys = isObject(line) ? repeatedKeys(line) : [];
+      const keys = isParsable(line) ? repeatedKeys(line) : [];
       return keys.length === 0 ? [] : [`${path}:${index + 1} holds the key ${keys.join()} twice`];
     });
     const more = found.length > 1 ? `, and so do ${found.length - 1} more lines` : "";
@@ -26,7 +26,7 @@ function isLog(entry: { readonly name: string; isFile(): boolean }): boolean {
   return entry.isFile() && /\.(?:log(?:\.\d+)?|ndjson)$/.test(entry.name);
 }
 
-function isObject(line: string): boolean {
+function isParsable(line: string): boolean {
   if (!line.startsWith("{")) return false;
   try {
     JSON.parse(line);

@@ -1,3 +1,5 @@
+import { isJsonObject, type JsonObject } from "#consumer/json.ts";
+
 /**
  * The write-once files of a history volume, read the way an auditor would: by their names and their JSON,
  * without the consumer's code, so that a fault in that code cannot hide itself.
@@ -17,8 +19,6 @@ export interface AttemptFile {
   readonly attempt: number;
   readonly content: JsonObject;
 }
-
-export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Where they are on the volume. */
 export const CLAIMS = "claims";
@@ -61,12 +61,8 @@ export function parseObject(bytes: Uint8Array | undefined): JsonObject | undefin
   if (bytes === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-    return isObject(value) ? value : undefined;
+    return isJsonObject(value) ? value : undefined;
   } catch {
     return undefined;
   }
-}
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { messageOf } from "#consumer/errors.ts";
 import { repeatedKeys } from "#fixtures/json-keys.ts";
-import { isObject } from "#e2e/checkers/history-files.ts";
 import { DEFAULT_LOAD, loadPlan, parseLoadPairs } from "#e2e/chaos/load-plan.ts";
 import {
   COVERAGE_SCHEDULES_MIN,
@@ -14,6 +13,7 @@ import { UsageError } from "#e2e/errors.ts";
 import { filled, whole } from "./option-values.ts";
 import { placeArguments } from "./place-arguments.ts";
 import type { PlaceArguments, PlaceValues } from "./place-arguments.ts";
+import { isJsonObject } from "#consumer/json.ts";
 
 export interface ChaosArguments extends PlaceArguments {
   /** 32-bit unsigned; the first schedule is drawn from it. */
@@ -200,7 +200,7 @@ function readObject(path: string, place: string): Readonly<Record<string, unknow
   } catch (error) {
     throw new UsageError(`${place}: ${messageOf(error)}`, { cause: error });
   }
-  if (isObject(value)) return value;
+  if (isJsonObject(value)) return value;
   throw new UsageError(`${place} must hold a JSON object, got ${JSON.stringify(value)}`);
 }
 

@@ -1,8 +1,7 @@
 import type { FastifyInstance } from "fastify";
-import { isJsonObject } from "#simulator/http/json-fields.ts";
-import type { JsonFields } from "#simulator/http/json-fields.ts";
 import { ResourceError, resourceName } from "./zms.ts";
 import type { Zms } from "./zms.ts";
+import { isJsonObject, type JsonObject } from "#consumer/json.ts";
 
 interface RolePath {
   readonly Params: { readonly domain: string; readonly role: string };
@@ -58,7 +57,7 @@ export function registerZms(server: FastifyInstance, zms: Zms): void {
   });
 }
 
-export function objectOf(body: unknown): JsonFields {
+export function objectOf(body: unknown): JsonObject {
   if (!isJsonObject(body)) throw new ResourceError(400, "the body is not a JSON object");
   return body;
 }

@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { clientPrincipal } from "#simulator/http/client-principal.ts";
 import { jsonField } from "#simulator/http/json-fields.ts";
-import type { JsonFields } from "#simulator/http/json-fields.ts";
 import { serveRequestFaults } from "#simulator/http/request-faults.ts";
 import type { InstalledFault } from "#simulator/http/request-faults.ts";
 import { ResourceError } from "./zms.ts";
@@ -9,6 +8,7 @@ import type { Zms } from "./zms.ts";
 import { objectOf } from "./zms-routes.ts";
 import { requestedInstance, WITHHELD } from "./zts.ts";
 import type { CertificateRequest, InstanceRegisterInformation, Zts } from "./zts.ts";
+import type { JsonObject } from "#consumer/json.ts";
 
 interface InstancePath {
   readonly Params: {
@@ -121,13 +121,13 @@ function duration(name: string, value: unknown): number {
   return value;
 }
 
-function text(fields: JsonFields, name: string): string {
+function text(fields: JsonObject, name: string): string {
   const value = fields[name];
   if (typeof value !== "string") throw new ResourceError(400, `${name} is missing or not a string`);
   return value;
 }
 
-function expiryTime(fields: JsonFields): { expiryTime?: number } {
+function expiryTime(fields: JsonObject): { expiryTime?: number } {
   const value = fields.expiryTime;
   if (value === undefined) return {};
   if (typeof value !== "number" || !Number.isInteger(value) || value <= 0) {

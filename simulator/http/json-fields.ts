@@ -1,8 +1,4 @@
-export type JsonFields = Readonly<Record<string, unknown>>;
-
-export function isJsonObject(value: unknown): value is JsonFields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
+import { isJsonObject } from "#consumer/json.ts";
 
 /** One field of a JSON object; undefined when it is absent or the value is no object. */
 export function jsonField(value: unknown, name: string): unknown {

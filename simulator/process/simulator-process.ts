@@ -1,8 +1,7 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isJsonObject } from "#simulator/http/json-fields.ts";
-import type { JsonFields } from "#simulator/http/json-fields.ts";
+import { isJsonObject, type JsonObject } from "#consumer/json.ts";
 
 interface ProcessEnd {
   readonly code: number | null;
@@ -16,7 +15,7 @@ export interface SimulatorProcess extends AsyncDisposable {
   stdout(): string;
   stderr(): string;
   /** The first line of stdout, parsed: where it listens. Rejects when it ends before. */
-  listening(): Promise<JsonFields>;
+  listening(): Promise<JsonObject>;
   signal(name: NodeJS.Signals): void;
   /** SIGTERM, then the end. */
   stop(): Promise<ProcessEnd>;

@@ -1,5 +1,5 @@
 import { fastify } from "fastify";
-import { isJsonObject } from "#simulator/http/json-fields.ts";
+import { isJsonObject } from "#consumer/json.ts";
 
 /** One event as HEC names its parts. */
 interface CollectedEvent {

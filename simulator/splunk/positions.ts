@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isJsonObject } from "#simulator/http/json-fields.ts";
 import type { Place } from "./tailed-file.ts";
+import { isJsonObject } from "#consumer/json.ts";
 
 /** How far each file was acknowledged, by its identity, across runs of the sidecar. */
 export interface Positions {

@@ -1,3 +1,4 @@
+import { isJsonObject } from "#consumer/json.ts";
 import { ConsumerError } from "#consumer/errors.ts";
 import { keyFitting } from "./import-key.ts";
 
@@ -43,7 +44,7 @@ export function parseImport(
   keyTemplate: string,
 ): ImportedRecord[] {
   const value = parseJson(bytes, path);
-  if (!isObject(value)) {
+  if (!isJsonObject(value)) {
     throw refusal(path, [
       `$: must be an object of keys to timestamps or records, is ${kindOf(value)}`,
     ]);
@@ -61,14 +62,14 @@ export function parseImport(
       faults.push(`${place}: a key must fit history.import.keyTemplate ${keyTemplate}`);
       continue;
     }
-    const field = isObject(content)
+    const field = isJsonObject(content)
       ? TIME_FIELDS.find((name) => Object.hasOwn(content, name))
       : undefined;
-    if (isObject(content) && field === undefined) {
+    if (isJsonObject(content) && field === undefined) {
       faults.push(`${place}: must say its time in one of ${TIME_FIELDS.join(", ")}`);
       continue;
     }
-    const time = isObject(content) && field !== undefined ? content[field] : content;
+    const time = isJsonObject(content) && field !== undefined ? content[field] : content;
     const atMs = timeOf(time);
     if (atMs !== undefined) records.push({ key, atMs });
     else if (field !== undefined) faults.push(`${place}.${field}: ${NO_TIME}, is ${shown(time)}`);
@@ -115,10 +116,6 @@ function timeOf(value: unknown): number | undefined {
 
 function plausible(atMs: number): number | undefined {
   return atMs >= EARLIEST_MS && atMs < LATEST_MS ? atMs : undefined;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function kindOf(value: unknown): string {
