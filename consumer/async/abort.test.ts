@@ -18,6 +18,6 @@ test("the promise of a signal resolves when it aborts, or at once when it has", 
   const aborting = new AbortController();
   const waiting = aborted(aborting.signal);
   aborting.abort();
-  await waiting;
-  await aborted(aborting.signal);
+  await expect(waiting).resolves.toBeUndefined();
+  await expect(aborted(aborting.signal)).resolves.toBeUndefined();
 });

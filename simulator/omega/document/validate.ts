@@ -1,5 +1,6 @@
 import { parse } from "yaml";
 import { z } from "zod";
+import { nearestName } from "#consumer/config/nearest-name.ts";
 import { OmegaError } from "#simulator/omega/errors.ts";
 
 /** Parses YAML and validates it whole. Throws OmegaError with every fault and its path. */
@@ -28,7 +29,7 @@ function describeIssue(schema: z.ZodType, issue: z.core.$ZodIssue, document: unk
   }
   const known = knownKeysAt(schema, issue.path);
   return issue.keys.map((key) => {
-    const nearest = nearestOf(key, known);
+    const nearest = nearestName(key, known);
     const hint = nearest === undefined ? `known: ${known.join(", ")}` : `did you mean ${nearest}?`;
     return `${pathText([...issue.path, key])}: unknown key (${hint})`;
   });
@@ -69,33 +70,4 @@ function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
     return unwrapped(schema.unwrap());
   }
   return schema;
-}
-
-/** The known key that is at most a third of its letters away, when there is one. */
-function nearestOf(key: string, known: readonly string[]): string | undefined {
-  const ranked = known
-    .map((candidate) => ({ candidate, distance: editDistance(key, candidate) }))
-    .toSorted((left, right) => left.distance - right.distance);
-  const [best] = ranked;
-  if (best === undefined || best.distance > Math.max(2, best.candidate.length / 3))
-    return undefined;
-  return best.candidate;
-}
-
-/** Levenshtein distance, upper and lower case taken as equal. */
-function editDistance(left: string, right: string): number {
-  const a = left.toLowerCase();
-  const b = right.toLowerCase();
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let row = 1; row <= a.length; row += 1) {
-    const current = [row];
-    for (let column = 1; column <= b.length; column += 1) {
-      const substitution = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1);
-      const insertion = (current[column - 1] ?? 0) + 1;
-      const deletion = (previous[column] ?? 0) + 1;
-      current.push(Math.min(substitution, insertion, deletion));
-    }
-    previous = current;
-  }
-  return previous[b.length] ?? 0;
 }
