@@ -1,7 +1,7 @@
 /** `node judge.ts JSON`: judges one run that is random and right, and prints how long that took. */
 import { judgeHistory } from "#e2e/checkers/judge-history.ts";
 import { writeGoodHistory } from "#e2e/checkers/testing/write-good-history.ts";
-import { seededRandom } from "#e2e/runner/random.ts";
+import { seededRandom } from "#e2e/base/random.ts";
 
 export interface JudgeOptions {
   /** The run has this many events or a few more. */

@@ -4,7 +4,7 @@
  */
 import { parseArgs } from "node:util";
 import { messageOf } from "#consumer/errors.ts";
-import { makeOwnedDirectory, removeDirectory } from "#e2e/runner/owned-directory.ts";
+import { makeOwnedDirectory, removeDirectory } from "#e2e/base/owned-directory.ts";
 import type { Figure } from "./figure.ts";
 import { MEASURES } from "./figures/index.ts";
 import { report, tell } from "./report.ts";

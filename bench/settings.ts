@@ -1,6 +1,6 @@
 import { type Config, parseConfig } from "#consumer/config/config.ts";
 import type { Log } from "#consumer/ports.ts";
-import { durationsOf } from "#e2e/runner/durations.ts";
+import { durationsOf } from "#e2e/base/durations.ts";
 import { configuration, configurationText } from "#fixtures/configurations.ts";
 
 /** The configuration of production, with the servers of a benchmark. */

@@ -11,7 +11,7 @@ import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:tls";
 import { parseArgs, promisify } from "node:util";
-import { makeOwnedDirectory, removeDirectory } from "#e2e/runner/owned-directory.ts";
+import { makeOwnedDirectory, removeDirectory } from "#e2e/base/owned-directory.ts";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
 import { compare, type Comparison } from "./compare.ts";

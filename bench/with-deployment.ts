@@ -1,7 +1,7 @@
 import { createAuthority } from "#fixtures/certificates.ts";
 import { embeddedBrokers } from "#e2e/brokers/embedded/embedded-provider.ts";
-import { makeOwnedDirectory, removeDirectory } from "#e2e/runner/owned-directory.ts";
-import { seededRandom } from "#e2e/runner/random.ts";
+import { makeOwnedDirectory, removeDirectory } from "#e2e/base/owned-directory.ts";
+import { seededRandom } from "#e2e/base/random.ts";
 import { openDeployment } from "#e2e/deployment/open-deployment.ts";
 import type { TestDeployment, DeploymentOptions } from "#e2e/deployment/test-deployment.ts";
 import { localPlatform } from "#e2e/targets/local/local-platform.ts";

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { APP, containerStatus } from "#e2e/deployment/pods.ts";
+import { APP, containerStatus } from "#e2e/targets/pods.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { median } from "../compare.ts";
 import type { Measure } from "../figure.ts";

@@ -1,5 +1,5 @@
-import type { Ability } from "#e2e/runner/abilities.ts";
-import type { BrokerArguments } from "#e2e/cli/broker-arguments.ts";
+import type { Ability } from "#e2e/base/abilities.ts";
+import type { BrokerArguments } from "#e2e/base/run-arguments.ts";
 
 /** What a real broker is able to do, given whether pods reach it through a proxy of the kit, and whether the kit may change its users. */
 export function abilitiesOf(ours: {

@@ -1,5 +1,5 @@
 import type { BrokerNames } from "#fixtures/configurations.ts";
-import type { Ability } from "#e2e/runner/abilities.ts";
+import type { Ability } from "#e2e/base/abilities.ts";
 import type { Broker } from "./broker.ts";
 
 /** Where the deployments of a run get their brokers from: one provider serves them all. */

@@ -5,7 +5,7 @@ import type {
   OffsetCommitted,
   RecordsFetched,
 } from "#simulator/kafka/protocol/protocol-event.ts";
-import type { Ability } from "#e2e/runner/abilities.ts";
+import type { Ability } from "#e2e/base/abilities.ts";
 
 /**
  * The broker as scenarios see it: one of this process, of another, or a real one. Offsets are the broker's. A method

@@ -1,6 +1,6 @@
 import type { InstalledFault } from "#simulator/kafka/control/install-fault.ts";
-import { AbilityLackingError } from "#e2e/runner/abilities.ts";
-import type { Ability } from "#e2e/runner/abilities.ts";
+import { AbilityLackingError } from "#e2e/base/abilities.ts";
+import type { Ability } from "#e2e/base/abilities.ts";
 import { readAssignment } from "./assignment.ts";
 import { abilitiesOf } from "./broker-abilities.ts";
 import type {

@@ -1,7 +1,7 @@
 import kafkajs from "kafkajs";
 import type { Admin, Kafka, KafkaConfig, Producer } from "kafkajs";
 import { guardKafkajs } from "#consumer/adapters/kafka/guards.ts";
-import { until } from "#e2e/runner/waiting.ts";
+import { until } from "#e2e/base/waiting.ts";
 import type { Position, ProducedRecord, TopicSettings } from "./broker.ts";
 
 export type KafkaClientsOptions = Pick<

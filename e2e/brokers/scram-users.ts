@@ -1,7 +1,7 @@
 import { pbkdf2, randomBytes } from "node:crypto";
 import { promisify } from "node:util";
 import { alterUserScramCredentialsV0, Connection } from "@platformatic/kafka";
-import { until } from "#e2e/runner/waiting.ts";
+import { until } from "#e2e/base/waiting.ts";
 import { TcpProxy } from "./tcp-proxy.ts";
 import type { TcpProxyOptions } from "./tcp-proxy.ts";
 import { createKafka } from "./kafka-clients.ts";

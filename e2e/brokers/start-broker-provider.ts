@@ -1,5 +1,5 @@
 import type { Authority } from "#fixtures/certificates.ts";
-import type { PlaceArguments } from "#e2e/cli/place-arguments.ts";
+import type { PlaceArguments } from "#e2e/base/run-arguments.ts";
 import type { Platform } from "#e2e/targets/platform.ts";
 import type { BrokerPlace } from "./container/started-broker.ts";
 import type { BrokerProvider } from "./broker-provider.ts";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Consumer, IHeaders, Kafka, KafkaMessage } from "kafkajs";
-import { until } from "#e2e/runner/waiting.ts";
+import { until } from "#e2e/base/waiting.ts";
 import type { StoredRecord } from "./broker.ts";
 
 const READ_MS_MAX = 30_000;

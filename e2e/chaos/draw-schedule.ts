@@ -1,5 +1,5 @@
 import { UsageError } from "#e2e/errors.ts";
-import { seededRandom, type SeededRandom } from "#e2e/runner/random.ts";
+import { seededRandom, type SeededRandom } from "#e2e/base/random.ts";
 import type { Activity } from "./activities.ts";
 import type { FaultKind, FaultStep } from "./fault-kind.ts";
 import type { LoadPlan, Schedule, ScheduleStep } from "./schedule.ts";

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { chaosArguments } from "#e2e/cli/chaos-arguments.ts";
-import { makeOwnedDirectory, removeDirectory } from "#e2e/runner/owned-directory.ts";
+import { makeOwnedDirectory, removeDirectory } from "#e2e/base/owned-directory.ts";
 import { prove } from "./prove/run-prove.ts";
 import { runChaos } from "./run-chaos.ts";
 

@@ -1,8 +1,8 @@
 import { copyFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { reasonToSkip } from "#e2e/runner/abilities.ts";
-import type { ChaosArguments } from "#e2e/cli/chaos-arguments.ts";
+import { reasonToSkip } from "#e2e/base/abilities.ts";
+import type { ChaosArguments } from "./chaos-arguments.ts";
 import { EXIT_CODE } from "#e2e/errors.ts";
 import type { ExitCode } from "#e2e/errors.ts";
 import type { Terminal } from "#e2e/report/live-block.ts";

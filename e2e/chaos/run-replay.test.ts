@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { replayArguments } from "#e2e/cli/chaos-arguments.ts";
-import type { PlaceArguments } from "#e2e/cli/place-arguments.ts";
+import type { PlaceArguments } from "#e2e/base/run-arguments.ts";
 import { UsageError } from "#e2e/errors.ts";
 import { runReplay } from "./run-replay.ts";
 

@@ -1,4 +1,4 @@
-import type { ReplayArguments } from "#e2e/cli/chaos-arguments.ts";
+import type { ReplayArguments } from "./chaos-arguments.ts";
 import { EXIT_CODE } from "#e2e/errors.ts";
 import type { ExitCode } from "#e2e/errors.ts";
 import type { Terminal } from "#e2e/report/live-block.ts";

@@ -1,6 +1,6 @@
 import type { ZodType } from "zod";
-import type { Ability } from "#e2e/runner/abilities.ts";
-import type { SeededRandom } from "#e2e/runner/random.ts";
+import type { Ability } from "#e2e/base/abilities.ts";
+import type { SeededRandom } from "#e2e/base/random.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import type { Activity, PodSelector } from "./activities.ts";
 

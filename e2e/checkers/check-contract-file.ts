@@ -1,4 +1,4 @@
-import { pause } from "#e2e/runner/waiting.ts";
+import { pause } from "#e2e/base/waiting.ts";
 import { parseObject } from "./history-files.ts";
 import { isJsonObject } from "#consumer/json.ts";
 

@@ -5,22 +5,11 @@ import {
   REPLAY_OPTIONS,
   replayArguments,
 } from "./chaos-arguments.ts";
-import type { ChaosArguments, ReplayArguments } from "./chaos-arguments.ts";
+import type { ChaosArguments, ReplayArguments } from "#e2e/chaos/chaos-arguments.ts";
 import { PLACE_OPTIONS, placeArguments } from "./place-arguments.ts";
-import type { PlaceArguments } from "./place-arguments.ts";
+import type { RunArguments } from "#e2e/base/run-arguments.ts";
 import { UsageError } from "#e2e/errors.ts";
 import { filled, usageError, whole, withNegativeValues } from "./option-values.ts";
-
-export interface RunArguments extends PlaceArguments {
-  /** Numbers or names, as given; empty means all. */
-  readonly scenarios: readonly string[];
-  /** 32-bit unsigned. */
-  readonly seed: number;
-  /** Production durations instead of short ones. */
-  readonly realTime: boolean;
-  /** Artifacts of an earlier run whose pods must have lived the same, or null. */
-  readonly compare: string | null;
-}
 
 export type Invocation =
   | { readonly command: "run"; readonly run: RunArguments }

@@ -1,24 +1,6 @@
+import type { BrokerArguments, ExternalArguments } from "#e2e/base/run-arguments.ts";
 import { UsageError } from "#e2e/errors.ts";
 import { filled, oneOf } from "./option-values.ts";
-
-/** Which broker the pods read. */
-export type BrokerArguments =
-  | { readonly kind: "embedded" }
-  /** `image`: instead of the pinned one, or null. */
-  | { readonly kind: "kafka" | "redpanda"; readonly image: string | null }
-  | ExternalArguments;
-
-/** A broker that is there already. The password itself is never an argument: every process of the host sees those. */
-export interface ExternalArguments {
-  readonly kind: "external";
-  /** `host:port`, at least one. */
-  readonly bootstrap: readonly string[];
-  /** PEM file of the authorities of its certificate. */
-  readonly caFile: string;
-  readonly mechanism: "scram-sha-512";
-  readonly user: string;
-  readonly password: { readonly file: string } | { readonly variable: string };
-}
 
 export const BROKER_USAGE = `Options of --broker kafka|redpanda (a container, or a pod with --target kind)
   --broker-image NAME     instead of the pinned one
@@ -65,25 +47,6 @@ export function brokerArguments(values: BrokerValues): BrokerArguments {
   if (kind === "embedded") return { kind };
   if (kind === "external") return externalArguments(values);
   return { kind, image: filled("broker-image", values["broker-image"]) ?? null };
-}
-
-/** The options that give these again. */
-export function brokerOptions(chosen: BrokerArguments): string[] {
-  if (chosen.kind === "embedded") return [];
-  if (chosen.kind !== "external") {
-    const { kind, image } = chosen;
-    return [`--broker ${kind}`, ...(image === null ? [] : [`--broker-image ${image}`])];
-  }
-  const { bootstrap, caFile, user, password } = chosen;
-  return [
-    "--broker external",
-    ...bootstrap.map((node) => `--bootstrap ${node}`),
-    `--broker-ca ${caFile}`,
-    `--broker-user ${user}`,
-    "file" in password
-      ? `--broker-password-file ${password.file}`
-      : `--broker-password-env ${password.variable}`,
-  ];
 }
 
 function externalArguments(values: BrokerValues): ExternalArguments {

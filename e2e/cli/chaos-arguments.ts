@@ -8,46 +8,13 @@ import {
   REPLICAS_MAX,
   STEPS_MAX,
 } from "#e2e/chaos/schedule-limits.ts";
+import type { ChaosArguments, ReplayArguments } from "#e2e/chaos/chaos-arguments.ts";
 import type { LoadPlan } from "#e2e/chaos/schedule.ts";
 import { UsageError } from "#e2e/errors.ts";
 import { filled, whole } from "./option-values.ts";
 import { placeArguments } from "./place-arguments.ts";
-import type { PlaceArguments, PlaceValues } from "./place-arguments.ts";
+import type { PlaceValues } from "./place-arguments.ts";
 import { isJsonObject } from "#consumer/json.ts";
-
-export interface ChaosArguments extends PlaceArguments {
-  /** 32-bit unsigned; the first schedule is drawn from it. */
-  readonly seed: number;
-  /** Steps of each schedule. */
-  readonly steps: number;
-  /** No schedule begins after so long; null: no such bound. */
-  readonly durationMs: number | null;
-  /** How many schedules at most; null: no such bound. Both are null only with `untilFailure`. */
-  readonly runs: number | null;
-  /** Ends after the first schedule that fails; else the next ones run too. */
-  readonly untilFailure: boolean;
-  /** Looks for a smaller schedule that fails like the first one that did, for at most 15 minutes. */
-  readonly shrink: boolean;
-  /** What many schedules drew and none fired, as the coverage counts it, ends the run with exit code 4. */
-  readonly requireCoverage: boolean;
-  /**
-   * Names or families of faults, such as `pod.kill` and `broker`; empty means all. Unchecked: only `selectFaults` loads the kinds, and it
-   * refuses those that do not exist.
-   */
-  readonly faults: readonly string[];
-  readonly load: LoadPlan;
-  readonly replicas: number;
-  readonly partitions: number;
-  /** Proves the checkers on these planted faults instead, all when it is empty; null: no. Names are unchecked. */
-  readonly prove: readonly string[] | null;
-}
-
-export interface ReplayArguments extends PlaceArguments {
-  /** A schedule, or a directory of artifacts that holds one. */
-  readonly path: string;
-  /** How many times it runs, one after the other. */
-  readonly times: number;
-}
 
 export const CHAOS_USAGE = `Options of chaos
   --duration TIME         such as 90s, 30m or 1h: no schedule begins after it

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { tmpdir } from "node:os";
 import { expect, onTestFinished, test } from "vitest";
-import { findAbandoned, makeOwnedDirectory, removeDirectory } from "#e2e/runner/owned-directory.ts";
+import { findAbandoned, makeOwnedDirectory, removeDirectory } from "#e2e/base/owned-directory.ts";
 
 test("finds what a dead process left, and nothing else", async () => {
   const parent = await mkdtemp(join(tmpdir(), "kafka-consumer-clean-"));

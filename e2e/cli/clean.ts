@@ -2,7 +2,7 @@ import { messageOf } from "#consumer/errors.ts";
 import { kindCluster } from "#kind/bring-up.ts";
 import { readRecord, recordedClusters } from "#kind/cluster-record.ts";
 import { deleteAbandoned } from "#kind/cluster-use.ts";
-import { findAbandoned, removeDirectory } from "#e2e/runner/owned-directory.ts";
+import { findAbandoned, removeDirectory } from "#e2e/base/owned-directory.ts";
 
 export interface Cleaned {
   /** Directories and clusters, as a person would name them. */

@@ -119,8 +119,10 @@ async function runScenarios(
   run: Extract<Invocation, { command: "run" }>["run"],
 ): Promise<ExitCode> {
   return await whereSound(async (signal) => {
-    const module = await import("#e2e/runner/run-end-to-end.ts");
-    return await module.runEndToEnd({ arguments: run, terminal: process.stdout, signal });
+    const { selectScenarios } = await import("#e2e/scenarios/index.ts");
+    const scenarios = selectScenarios(run.scenarios);
+    const { runEndToEnd } = await import("#e2e/runner/run-end-to-end.ts");
+    return await runEndToEnd({ arguments: run, scenarios, terminal: process.stdout, signal });
   });
 }
 

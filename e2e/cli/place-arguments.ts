@@ -1,47 +1,12 @@
-import { BROKER_OPTIONS, brokerArguments, brokerOptions } from "./broker-arguments.ts";
-import type { BrokerArguments, BrokerValues } from "./broker-arguments.ts";
+import { BROKER_OPTIONS, brokerArguments } from "./broker-arguments.ts";
+import type { BrokerValues } from "./broker-arguments.ts";
+import type {
+  KindArguments,
+  KubernetesArguments,
+  PlaceArguments,
+} from "#e2e/base/run-arguments.ts";
 import { UsageError } from "#e2e/errors.ts";
 import { filled, oneOf, whole } from "./option-values.ts";
-
-type Keep = "on-failure" | "always" | "never";
-
-/** Where something runs, and what stays of it: the same for scenarios and for chaos. */
-export interface PlaceArguments {
-  readonly target: "local" | "kind" | "kubernetes";
-  /** For the target kind; what is null is left to it. */
-  readonly kind: KindArguments;
-  /** For the target kubernetes; null with another one. */
-  readonly kubernetes: KubernetesArguments | null;
-  readonly broker: BrokerArguments;
-  /** What stays of the temporary directories of the pods. */
-  readonly keep: Keep;
-  /** Directory that receives one directory per run. */
-  readonly artifacts: string;
-  /** A copy of the JUnit report, or null. */
-  readonly junit: string | null;
-  /** Scenarios or schedules at the same time; null leaves it to the machine. */
-  readonly jobs: number | null;
-}
-
-export interface KindArguments {
-  /** Name of the cluster. */
-  readonly cluster: string | null;
-  readonly engine: "docker" | "podman" | null;
-  readonly nodeImage: string | null;
-  /** What the images are built on. */
-  readonly baseImage: string | null;
-  /** An image of the consumer that was built earlier. */
-  readonly image: string | null;
-}
-
-/** A cluster that is there, and images that its nodes have or can pull. */
-export interface KubernetesArguments {
-  /** As kubectl finds it in the kubeconfig. */
-  readonly context: string;
-  /** The image of the consumer. */
-  readonly image: string;
-  readonly simulatorsImage: string;
-}
 
 export const PLACE_OPTIONS = {
   target: { type: "string" },
@@ -91,25 +56,6 @@ export function placeArguments(
     junit: filled("junit", values.junit) ?? null,
     jobs: values.jobs === undefined ? null : whole("jobs", values.jobs, 1, 64),
   };
-}
-
-/** The options that choose the same target and broker again. */
-export function placeOptions(
-  chosen: Pick<PlaceArguments, "target" | "kind" | "kubernetes" | "broker">,
-): string[] {
-  return [
-    ...(chosen.target === "local" ? [] : [`--target ${chosen.target}`]),
-    ...Object.entries({ ...chosen.kind, ...chosen.kubernetes }).flatMap(([name, value]) =>
-      targetOption(name, value),
-    ),
-    ...brokerOptions(chosen.broker),
-  ];
-}
-
-/** `nodeImage` -> `--node-image NAME` */
-function targetOption(name: string, value: string | null): string[] {
-  const option = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  return value === null ? [] : [`--${option} ${value}`];
 }
 
 function refuseOfOtherTarget(target: PlaceArguments["target"], values: PlaceValues): void {

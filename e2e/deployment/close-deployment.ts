@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { recordHistory } from "#e2e/checkers/collect/record-history.ts";
+import { recordHistory } from "./record-history.ts";
 import { expectVerdict, writeVerdict } from "#e2e/checkers/collect/write-verdict.ts";
 import type { TestDeployment } from "./test-deployment.ts";
 

@@ -1,15 +1,22 @@
 import type { Configuration } from "#fixtures/configurations.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
-import { APP, restarts } from "./pods.ts";
-import type { ScenarioContext } from "#e2e/runner/scenario.ts";
+import { APP, restarts } from "#e2e/targets/pods.ts";
+import type { Durations } from "#e2e/base/durations.ts";
 import type { TestDeployment } from "./test-deployment.ts";
-import { pause } from "#e2e/runner/waiting.ts";
+import { pause } from "#e2e/base/waiting.ts";
+
+/** The parts of a scenario's context that are needed here. */
+interface FrozenPodContext {
+  readonly step: (text: string) => void;
+  readonly durations: Durations;
+  readonly signal: AbortSignal;
+}
 
 /** Freezes the consumer of a pod; what it gives resumes it. */
 type Freeze = (pod: string) => Promise<() => Promise<void>>;
 
 /** For the deployment of `outliveSession`: after the first action of an incident, which is under way when it is frozen, comes a second one. */
-export function twoActionsEach(document: Configuration, durations: ScenarioContext["durations"]) {
+export function twoActionsEach(document: Configuration, durations: Durations) {
   const { orphanWaitMs, scenarioMsMax } = durations;
   return {
     ...document,
@@ -27,7 +34,7 @@ export function twoActionsEach(document: Configuration, durations: ScenarioConte
  */
 export async function outliveSession(
   deployment: TestDeployment,
-  { step, durations, signal }: Pick<ScenarioContext, "step" | "durations" | "signal">,
+  { step, durations, signal }: FrozenPodContext,
   freeze: Freeze,
 ): Promise<void> {
   const frozen = await deployment.startedPod();

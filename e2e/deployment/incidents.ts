@@ -1,4 +1,4 @@
-import type { SeededRandom } from "#e2e/runner/random.ts";
+import type { SeededRandom } from "#e2e/base/random.ts";
 
 /** An incident as BigPanda would publish it, with the fields that scenarios look at. */
 export interface PublishedIncident {

@@ -1,5 +1,5 @@
 import type { TestDeployment } from "./test-deployment.ts";
-import { pause } from "#e2e/runner/waiting.ts";
+import { pause } from "#e2e/base/waiting.ts";
 
 /** Publishes incidents, one after the other, until it is stopped. */
 export interface Load extends AsyncDisposable {

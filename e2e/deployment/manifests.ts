@@ -8,7 +8,7 @@ import { setMemoryLimit, withDurations, withRequests } from "#simulator/omega/ma
 import type { Durations as PodDurations, Requests } from "#simulator/omega/manifests/overlay.ts";
 import { renderOmega } from "#simulator/omega/manifests/render.ts";
 import type { Site } from "#simulator/omega/manifests/site.ts";
-import { APP } from "./pods.ts";
+import { APP } from "#e2e/targets/pods.ts";
 
 export interface ManifestOptions {
   /** Of the app. */

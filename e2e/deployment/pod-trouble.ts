@@ -1,5 +1,5 @@
 import type { V1Pod } from "@kubernetes/client-node";
-import { APP, describePods, podName } from "./pods.ts";
+import { APP, describePods, podName } from "#e2e/targets/pods.ts";
 import type { Target } from "#e2e/targets/target.ts";
 
 const EXITS_SHOWN = 5;

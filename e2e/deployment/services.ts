@@ -14,7 +14,7 @@ import type { Broker } from "#e2e/brokers/broker.ts";
 import { alternativeNames } from "#e2e/brokers/alternative-names.ts";
 import type { BrokerProvider } from "#e2e/brokers/broker-provider.ts";
 import { PodFaults } from "#e2e/chaos/in-pod/pod-faults.ts";
-import type { Tell } from "#e2e/runner/events.ts";
+import type { Tell } from "#e2e/base/events.ts";
 
 export interface ServicesOptions {
   /** At which pods reach the servers; those listen on loopback. */

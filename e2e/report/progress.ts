@@ -1,4 +1,4 @@
-import type { RunEvent } from "#e2e/runner/events.ts";
+import type { RunEvent } from "#e2e/base/events.ts";
 import type { ScenarioResult } from "#e2e/runner/run-scenarios.ts";
 import { scenarioId } from "#e2e/runner/scenario.ts";
 import type { LiveBlock } from "./live-block.ts";

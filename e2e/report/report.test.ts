@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ExpectationError } from "#e2e/errors.ts";
-import type { RunEvent } from "#e2e/runner/events.ts";
+import type { RunEvent } from "#e2e/base/events.ts";
 import type { ScenarioResult } from "#e2e/runner/run-scenarios.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import { htmlTimeline } from "./html.ts";

@@ -1,4 +1,4 @@
-import type { Tell } from "./events.ts";
+import type { Tell } from "#e2e/base/events.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 
 /** Requests that are sent all the time and say nothing in a timeline. */

@@ -1,31 +1,30 @@
 import { copyFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { reasonToSkip } from "./abilities.ts";
+import { reasonToSkip } from "#e2e/base/abilities.ts";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { preflight } from "#simulator/omega/preflight/repository-preflight.ts";
-import type { RunArguments } from "#e2e/cli/arguments.ts";
+import type { RunArguments } from "#e2e/base/run-arguments.ts";
 import { startBrokerProvider } from "#e2e/brokers/start-broker-provider.ts";
 import { checkSecrets } from "#e2e/checkers/check-secrets.ts";
-import { withSessionTimeout } from "./durations.ts";
+import { withSessionTimeout } from "#e2e/base/durations.ts";
 import { EXIT_CODE } from "#e2e/errors.ts";
 import type { ExitCode } from "#e2e/errors.ts";
-import { Recorder } from "./events.ts";
+import { Recorder } from "#e2e/base/events.ts";
 import { openScenarioSession } from "./scenario-session.ts";
-import { makeDirectory } from "./make-directory.ts";
-import { makeOwnedDirectory, removeDirectory } from "./owned-directory.ts";
+import { makeDirectory } from "#e2e/base/make-directory.ts";
+import { makeOwnedDirectory, removeDirectory } from "#e2e/base/owned-directory.ts";
 import { htmlTimeline } from "#e2e/report/html.ts";
 import { junitReport } from "#e2e/report/junit.ts";
 import { LiveBlock } from "#e2e/report/live-block.ts";
 import type { Terminal } from "#e2e/report/live-block.ts";
 import { closingLines, Progress } from "#e2e/report/progress.ts";
-import { rerunCommand } from "#e2e/cli/rerun.ts";
-import { runId } from "./run-id.ts";
+import { rerunCommand } from "./rerun-command.ts";
+import { runId } from "#e2e/base/run-id.ts";
 import { runScenarios } from "./run-scenarios.ts";
 import type { ScenarioResult } from "./run-scenarios.ts";
 import { scenarioId } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
-import { selectScenarios } from "#e2e/scenarios/index.ts";
 import type { Platform } from "#e2e/targets/platform.ts";
 import { startPlatform } from "#e2e/targets/start-platform.ts";
 import { compareRuns } from "#e2e/trace/compare-runs.ts";
@@ -33,15 +32,16 @@ import { readTraces } from "#e2e/trace/trace-file.ts";
 
 export interface RunOptions {
   readonly arguments: RunArguments;
+  /** The scenarios that `arguments` selects. */
+  readonly scenarios: readonly Scenario[];
   readonly terminal: Terminal;
   /** ^C. */
   readonly signal: AbortSignal;
 }
 
-/** The whole of `run`: preflight, scenarios, reports. Throws UsageError for unknown scenarios. */
+/** The whole of `run`: preflight, scenarios, reports. */
 export async function runEndToEnd(options: RunOptions): Promise<ExitCode> {
-  const { arguments: chosen, terminal, signal } = options;
-  const scenarios = selectScenarios(chosen.scenarios);
+  const { arguments: chosen, scenarios, terminal, signal } = options;
   if (!(await showPreflight(terminal))) return EXIT_CODE.preflight;
   // A directory that is none is said before anything runs.
   if (chosen.compare !== null) await readTraces(chosen.compare);

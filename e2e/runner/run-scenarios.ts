@@ -1,7 +1,7 @@
 import { ExpectationError, FaultNeverFiredError } from "#e2e/errors.ts";
-import type { Tell } from "./events.ts";
+import type { Tell } from "#e2e/base/events.ts";
 import type { Scenario, ScenarioContext } from "./scenario.ts";
-import { orAbort } from "./waiting.ts";
+import { orAbort } from "#e2e/base/waiting.ts";
 
 type FailureKind = "expectation" | "fault-never-fired" | "infrastructure";
 

@@ -1,6 +1,6 @@
-import type { Ability } from "./abilities.ts";
-import type { Durations } from "./durations.ts";
-import type { SeededRandom } from "./random.ts";
+import type { Ability } from "#e2e/base/abilities.ts";
+import type { Durations } from "#e2e/base/durations.ts";
+import type { SeededRandom } from "#e2e/base/random.ts";
 import type { TestDeployment, DeploymentOptions } from "#e2e/deployment/test-deployment.ts";
 
 export interface ScenarioContext {

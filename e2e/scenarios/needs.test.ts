@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { Ability } from "#e2e/runner/abilities.ts";
+import type { Ability } from "#e2e/base/abilities.ts";
 import { scenarioId } from "#e2e/runner/scenario.ts";
 import { SCENARIOS } from "./index.ts";
 

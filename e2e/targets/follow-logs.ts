@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { systemCode } from "#consumer/errors.ts";
-import { pause } from "#e2e/runner/waiting.ts";
+import { pause } from "#e2e/base/waiting.ts";
 import type { LogFile, Target } from "./target.ts";
 
 export interface FollowOptions {

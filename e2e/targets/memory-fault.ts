@@ -1,4 +1,4 @@
-import { APP } from "#e2e/deployment/pods.ts";
+import { APP } from "./pods.ts";
 import type { Target } from "./target.ts";
 
 const CONTROL = "/tmp/exhaust-memory";

@@ -1,6 +1,6 @@
-import type { Ability } from "#e2e/runner/abilities.ts";
+import type { Ability } from "#e2e/base/abilities.ts";
 import type { BrokerPlace } from "#e2e/brokers/container/started-broker.ts";
-import type { Durations } from "#e2e/runner/durations.ts";
+import type { Durations } from "#e2e/base/durations.ts";
 import type { Requests } from "#simulator/omega/manifests/overlay.ts";
 import type { Site } from "#simulator/omega/manifests/site.ts";
 import type { Target } from "./target.ts";

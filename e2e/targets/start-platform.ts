@@ -1,5 +1,5 @@
 import type { StepsOptions } from "#kind/steps.ts";
-import type { PlaceArguments } from "#e2e/cli/place-arguments.ts";
+import type { PlaceArguments } from "#e2e/base/run-arguments.ts";
 import { BROKER_IMAGES } from "#e2e/brokers/container/images.ts";
 import { localPlatform } from "./local/local-platform.ts";
 import type { Platform } from "./platform.ts";

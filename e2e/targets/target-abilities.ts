@@ -1,5 +1,5 @@
-import type { Ability } from "#e2e/runner/abilities.ts";
-import type { PlaceArguments } from "#e2e/cli/place-arguments.ts";
+import type { Ability } from "#e2e/base/abilities.ts";
+import type { PlaceArguments } from "#e2e/base/run-arguments.ts";
 
 /** What each target is able to do beyond what every one is: known before it is started. */
 export const TARGET_ABILITIES: Readonly<Record<PlaceArguments["target"], ReadonlySet<Ability>>> = {

@@ -1,4 +1,4 @@
-import { APP } from "#e2e/deployment/pods.ts";
+import { APP } from "#e2e/targets/pods.ts";
 import type { ContainerEvent } from "#e2e/targets/target.ts";
 
 /** What the log of one run of the app tells. Times in milliseconds since the epoch. */

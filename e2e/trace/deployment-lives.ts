@@ -1,5 +1,5 @@
 import type { ClientActivity } from "#e2e/brokers/broker.ts";
-import { APP } from "#e2e/deployment/pods.ts";
+import { APP } from "#e2e/targets/pods.ts";
 import type { ContainerEvent, TargetEvent } from "#e2e/targets/target.ts";
 import { groupLeavers } from "./group-leavers.ts";
 import { podLife } from "./pod-life.ts";

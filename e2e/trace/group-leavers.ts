@@ -1,4 +1,4 @@
-import { APP } from "#e2e/deployment/pods.ts";
+import { APP } from "#e2e/targets/pods.ts";
 import { timeOfEvent } from "./run-log.ts";
 import type { RunLog } from "./run-log.ts";
 

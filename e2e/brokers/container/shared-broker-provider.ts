@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Authority } from "#fixtures/certificates.ts";
-import type { Ability } from "#e2e/runner/abilities.ts";
+import type { Ability } from "#e2e/base/abilities.ts";
 import { alternativeNames } from "#e2e/brokers/alternative-names.ts";
 import { BROKER_ABILITIES } from "#e2e/brokers/broker-abilities.ts";
 import { brokerNames, DEAD_LETTER_SETTINGS } from "#e2e/brokers/broker-names.ts";

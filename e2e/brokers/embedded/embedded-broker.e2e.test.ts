@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { startSimulator } from "#simulator/process/simulator-process.ts";
-import { makeOwnedDirectory, removeDirectory } from "#e2e/runner/owned-directory.ts";
+import { makeOwnedDirectory, removeDirectory } from "#e2e/base/owned-directory.ts";
 import type { Broker } from "#e2e/brokers/broker.ts";
 import { brokerContract } from "#e2e/brokers/testing/broker-contract.ts";
 import type { ContractSubject } from "#e2e/brokers/testing/broker-contract.ts";

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import kafkajs from "kafkajs";
-import type { ExternalArguments } from "#e2e/cli/broker-arguments.ts";
+import type { ExternalArguments } from "#e2e/base/run-arguments.ts";
 import { UsageError } from "#e2e/errors.ts";
 import { BROKER_ABILITIES } from "#e2e/brokers/broker-abilities.ts";
 import { brokerNames, DEAD_LETTER_SETTINGS } from "#e2e/brokers/broker-names.ts";

@@ -1,8 +1,8 @@
 import { Kafka, logLevel } from "kafkajs";
 import type { Consumer } from "kafkajs";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { AbilityLackingError } from "#e2e/runner/abilities.ts";
-import type { Ability } from "#e2e/runner/abilities.ts";
+import { AbilityLackingError } from "#e2e/base/abilities.ts";
+import type { Ability } from "#e2e/base/abilities.ts";
 import { FaultNeverFiredError } from "#e2e/errors.ts";
 import type { Broker, ClientActivity } from "#e2e/brokers/broker.ts";
 

@@ -1,5 +1,5 @@
 import { messageOf } from "#consumer/errors.ts";
-import { pause } from "#e2e/runner/waiting.ts";
+import { pause } from "#e2e/base/waiting.ts";
 import type { Schedule, ScheduleStep } from "#e2e/chaos/schedule.ts";
 import type { ArmedTrigger, ReachedTrigger, TriggerKind } from "#e2e/chaos/trigger-kind.ts";
 import type { PlayOptions } from "./play-options.ts";

@@ -1,15 +1,15 @@
 import { join } from "node:path";
 import { createAuthority } from "#fixtures/certificates.ts";
 import type { Authority } from "#fixtures/certificates.ts";
-import type { Ability } from "#e2e/runner/abilities.ts";
-import type { RunArguments } from "#e2e/cli/arguments.ts";
+import type { Ability } from "#e2e/base/abilities.ts";
+import type { RunArguments } from "#e2e/base/run-arguments.ts";
 import type { BrokerProvider } from "#e2e/brokers/broker-provider.ts";
 import { startBrokerProvider } from "#e2e/brokers/start-broker-provider.ts";
-import { withSessionTimeout } from "#e2e/runner/durations.ts";
-import type { Durations } from "#e2e/runner/durations.ts";
-import { Recorder } from "#e2e/runner/events.ts";
-import { makeDirectory } from "#e2e/runner/make-directory.ts";
-import { makeOwnedDirectory, removeDirectory } from "#e2e/runner/owned-directory.ts";
+import { withSessionTimeout } from "#e2e/base/durations.ts";
+import type { Durations } from "#e2e/base/durations.ts";
+import { Recorder } from "#e2e/base/events.ts";
+import { makeDirectory } from "#e2e/base/make-directory.ts";
+import { makeOwnedDirectory, removeDirectory } from "#e2e/base/owned-directory.ts";
 import type { Platform } from "#e2e/targets/platform.ts";
 import { startPlatform } from "#e2e/targets/start-platform.ts";
 

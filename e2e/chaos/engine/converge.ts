@@ -2,7 +2,7 @@ import { checkOffsets } from "#e2e/checkers/check-offsets.ts";
 import { checkTerminal } from "#e2e/checkers/check-terminal.ts";
 import { ExpectationError } from "#e2e/errors.ts";
 import { progressOf } from "#e2e/deployment/find-violations.ts";
-import { isReady, isTerminating } from "#e2e/deployment/pods.ts";
+import { isReady, isTerminating } from "#e2e/targets/pods.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { pause } from "#e2e/runner/waiting.ts";
+import { pause } from "#e2e/base/waiting.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 
 /** Between two looks whether a fault has fired. */

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { configuration } from "#fixtures/configurations.ts";
 import { expectedActions } from "#e2e/checkers/collect/expected-actions.ts";
-import { durationsOf } from "#e2e/runner/durations.ts";
-import { seededRandom } from "#e2e/runner/random.ts";
+import { durationsOf } from "#e2e/base/durations.ts";
+import { seededRandom } from "#e2e/base/random.ts";
 import { DEFAULT_LOAD } from "#e2e/chaos/load-plan.ts";
 import type { LoadPlan } from "#e2e/chaos/schedule.ts";
 import { withChaosRules } from "./chaos-rules.ts";

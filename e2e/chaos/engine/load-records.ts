@@ -1,4 +1,4 @@
-import type { SeededRandom } from "#e2e/runner/random.ts";
+import type { SeededRandom } from "#e2e/base/random.ts";
 import type { LoadPlan } from "#e2e/chaos/schedule.ts";
 import type { IncidentKind } from "./chaos-rules.ts";
 

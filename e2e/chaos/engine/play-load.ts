@@ -1,4 +1,4 @@
-import { pause } from "#e2e/runner/waiting.ts";
+import { pause } from "#e2e/base/waiting.ts";
 import type { LoadPlan } from "#e2e/chaos/schedule.ts";
 import type { LoadRecord } from "./load-records.ts";
 

@@ -1,6 +1,6 @@
 import type { FaultEvent } from "#e2e/checkers/history-event.ts";
-import type { Durations } from "#e2e/runner/durations.ts";
-import type { Tell } from "#e2e/runner/events.ts";
+import type { Durations } from "#e2e/base/durations.ts";
+import type { Tell } from "#e2e/base/events.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import type { FaultKind } from "#e2e/chaos/fault-kind.ts";
 import type { Schedule } from "#e2e/chaos/schedule.ts";

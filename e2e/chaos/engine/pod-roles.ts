@@ -1,6 +1,6 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import type { GroupMember } from "#e2e/brokers/broker.ts";
-import { isRunning, isTerminating, podName } from "#e2e/deployment/pods.ts";
+import { isRunning, isTerminating, podName } from "#e2e/targets/pods.ts";
 import type { PodSelector } from "#e2e/chaos/activities.ts";
 
 /** What roles are resolved from. */

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import type { Ability } from "#e2e/runner/abilities.ts";
-import { durationsOf } from "#e2e/runner/durations.ts";
+import type { Ability } from "#e2e/base/abilities.ts";
+import { durationsOf } from "#e2e/base/durations.ts";
 import { ExpectationError } from "#e2e/errors.ts";
-import { seededRandom } from "#e2e/runner/random.ts";
+import { seededRandom } from "#e2e/base/random.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { DEFAULT_LOAD } from "#e2e/chaos/load-plan.ts";
 import { testSchedule } from "#e2e/chaos/schedules/testing/test-kinds.ts";

@@ -2,7 +2,7 @@ import type { V1Pod } from "@kubernetes/client-node";
 import { expect, test } from "vitest";
 import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import { z } from "zod";
-import { durationsOf } from "#e2e/runner/durations.ts";
+import { durationsOf } from "#e2e/base/durations.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import type { FaultContext, FaultKind } from "#e2e/chaos/fault-kind.ts";
 import type { ScheduleStep } from "#e2e/chaos/schedule.ts";

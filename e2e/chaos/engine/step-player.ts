@@ -1,8 +1,8 @@
 import { messageOf } from "#consumer/errors.ts";
 import type { FaultEvent } from "#e2e/checkers/history-event.ts";
-import { isRunning, podName } from "#e2e/deployment/pods.ts";
-import { seededRandom } from "#e2e/runner/random.ts";
-import { orAbort, pause } from "#e2e/runner/waiting.ts";
+import { isRunning, podName } from "#e2e/targets/pods.ts";
+import { seededRandom } from "#e2e/base/random.ts";
+import { orAbort, pause } from "#e2e/base/waiting.ts";
 import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import type { InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import type { ArmedTrigger, ReachedTrigger } from "#e2e/chaos/trigger-kind.ts";

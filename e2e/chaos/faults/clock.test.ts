@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { durationsOf } from "#e2e/runner/durations.ts";
+import { durationsOf } from "#e2e/base/durations.ts";
 import { stepClock } from "./clock.ts";
 
 /** Pods whose clock can be stepped, and by how much each is. */

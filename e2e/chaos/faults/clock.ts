@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { podName } from "#e2e/deployment/pods.ts";
+import { podName } from "#e2e/targets/pods.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
-import { pause } from "#e2e/runner/waiting.ts";
+import { pause } from "#e2e/base/waiting.ts";
 import { faultKind, FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import type { FaultContext, FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { actAlone } from "./act-alone.ts";

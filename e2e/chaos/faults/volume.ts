@@ -3,7 +3,7 @@ import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind } from "#e2e/chaos/fault-kind.ts";
 import { OPERATION_GROUP_NAMES, failVolume } from "#e2e/chaos/in-pod/failing-volume.ts";
 import type { VolumeFault } from "#e2e/chaos/in-pod/failing-volume.ts";
-import type { SeededRandom } from "#e2e/runner/random.ts";
+import type { SeededRandom } from "#e2e/base/random.ts";
 
 const NOTHING = z.strictObject({});
 const ON_GROUP = z.strictObject({ on: z.enum(OPERATION_GROUP_NAMES) });

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Tell } from "#e2e/runner/events.ts";
+import type { Tell } from "#e2e/base/events.ts";
 import { startControlServer } from "./control-server.ts";
 import type { ControlServer, PodProcess } from "./control-server.ts";
 import { preloadOption } from "./preload-source.ts";

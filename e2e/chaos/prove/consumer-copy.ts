@@ -1,7 +1,7 @@
 import { cp, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { makeOwnedDirectory, removeDirectory } from "#e2e/runner/owned-directory.ts";
+import { makeOwnedDirectory, removeDirectory } from "#e2e/base/owned-directory.ts";
 import type { Edit } from "./planted-faults.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Invariant } from "#simulator/model/verification/invariants.ts";
-import type { ChaosArguments } from "#e2e/cli/chaos-arguments.ts";
-import { seededRandom } from "#e2e/runner/random.ts";
+import type { ChaosArguments } from "#e2e/chaos/chaos-arguments.ts";
+import { seededRandom } from "#e2e/base/random.ts";
 import { drawSchedule } from "#e2e/chaos/draw-schedule.ts";
 import { openChaosSession } from "#e2e/chaos/engine/chaos-session.ts";
 import { runSchedule } from "#e2e/chaos/engine/run-schedule.ts";

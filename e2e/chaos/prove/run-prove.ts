@@ -1,4 +1,4 @@
-import type { ChaosArguments } from "#e2e/cli/chaos-arguments.ts";
+import type { ChaosArguments } from "#e2e/chaos/chaos-arguments.ts";
 import { EXIT_CODE, UsageError } from "#e2e/errors.ts";
 import type { ExitCode } from "#e2e/errors.ts";
 import type { Terminal } from "#e2e/report/live-block.ts";

@@ -1,6 +1,6 @@
 import { relative } from "node:path";
-import { placeOptions } from "#e2e/cli/place-arguments.ts";
-import type { ChaosArguments } from "#e2e/cli/chaos-arguments.ts";
+import { placeOptions } from "#e2e/base/place-options.ts";
+import type { ChaosArguments } from "#e2e/chaos/chaos-arguments.ts";
 import type { Coverage } from "#e2e/chaos/coverage.ts";
 import type { PlayedStep } from "#e2e/chaos/engine/played-step.ts";
 import type { ScheduleResult } from "#e2e/chaos/engine/run-schedule.ts";

@@ -6,7 +6,7 @@ import {
   lastTermination,
   podName,
   restarts,
-} from "#e2e/deployment/pods.ts";
+} from "#e2e/targets/pods.ts";
 
 /** What a pod does, in one or a few words for a person. */
 export type PodPhase =

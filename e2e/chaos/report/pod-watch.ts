@@ -7,7 +7,7 @@ import {
   isTerminating,
   podName,
   restarts,
-} from "#e2e/deployment/pods.ts";
+} from "#e2e/targets/pods.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { podState, saysItWaits } from "./pod-state.ts";
 import type { PodState } from "./pod-state.ts";

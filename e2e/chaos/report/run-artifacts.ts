@@ -1,8 +1,8 @@
 import { dirname, join, resolve } from "node:path";
 import { checkSecrets } from "#e2e/checkers/check-secrets.ts";
-import type { PlaceArguments } from "#e2e/cli/place-arguments.ts";
-import { makeDirectory } from "#e2e/runner/make-directory.ts";
-import { runId } from "#e2e/runner/run-id.ts";
+import type { PlaceArguments } from "#e2e/base/run-arguments.ts";
+import { makeDirectory } from "#e2e/base/make-directory.ts";
+import { runId } from "#e2e/base/run-id.ts";
 
 /** Makes the directory of this run alone, and the one of the JUnit report, before anything starts. Throws UsageError where that is not possible. */
 export async function makeArtifacts(

@@ -1,4 +1,4 @@
-import { reasonToSkip } from "#e2e/runner/abilities.ts";
+import { reasonToSkip } from "#e2e/base/abilities.ts";
 import type { Activity } from "#e2e/chaos/activities.ts";
 import type { FaultKind } from "#e2e/chaos/fault-kind.ts";
 import type { LoadPlan } from "#e2e/chaos/schedule.ts";

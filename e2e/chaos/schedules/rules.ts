@@ -1,5 +1,5 @@
-import type { Ability } from "#e2e/runner/abilities.ts";
-import { reasonToSkip } from "#e2e/runner/abilities.ts";
+import type { Ability } from "#e2e/base/abilities.ts";
+import { reasonToSkip } from "#e2e/base/abilities.ts";
 import type { Activity, PodSelector } from "#e2e/chaos/activities.ts";
 import type { FaultKind } from "#e2e/chaos/fault-kind.ts";
 import { loadFaults } from "#e2e/chaos/load-plan.ts";

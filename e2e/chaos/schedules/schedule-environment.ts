@@ -1,5 +1,5 @@
 import { BROKER_ABILITIES } from "#e2e/brokers/broker-abilities.ts";
-import type { PlaceArguments } from "#e2e/cli/place-arguments.ts";
+import type { PlaceArguments } from "#e2e/base/run-arguments.ts";
 import { TARGET_ABILITIES } from "#e2e/targets/target-abilities.ts";
 import type { ScheduleEnvironment } from "./rules.ts";
 

@@ -1,6 +1,6 @@
 import { assert, asyncProperty, integer } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { seededRandom } from "#e2e/runner/random.ts";
+import { seededRandom } from "#e2e/base/random.ts";
 import { drawSchedule } from "#e2e/chaos/draw-schedule.ts";
 import { DEFAULT_LOAD } from "#e2e/chaos/load-plan.ts";
 import type { Schedule } from "#e2e/chaos/schedule.ts";

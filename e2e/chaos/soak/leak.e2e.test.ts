@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { expect, test } from "vitest";
-import { pause } from "#e2e/runner/waiting.ts";
+import { pause } from "#e2e/base/waiting.ts";
 import { judgeSoak } from "./judge-soak.ts";
 import type { SoakFinding } from "./judge-soak.ts";
 import { samplePod } from "./pod-sample.ts";

@@ -1,4 +1,4 @@
-import { orAbort } from "#e2e/runner/waiting.ts";
+import { orAbort } from "#e2e/base/waiting.ts";
 import type { Measure, SoakSample } from "./sample.ts";
 
 export interface PodSource {

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { until } from "#e2e/runner/waiting.ts";
+import { until } from "#e2e/base/waiting.ts";
 import { openFaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
 import type { SoakSample } from "./sample.ts";
 import { SoakWatch } from "./soak-watch.ts";

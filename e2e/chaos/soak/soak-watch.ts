@@ -1,9 +1,9 @@
 import { createWriteStream } from "node:fs";
 import type { WriteStream } from "node:fs";
 import { once } from "node:events";
-import { podName } from "#e2e/deployment/pods.ts";
+import { podName } from "#e2e/targets/pods.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
-import { pause } from "#e2e/runner/waiting.ts";
+import { pause } from "#e2e/base/waiting.ts";
 import type { ScheduleProgress } from "#e2e/chaos/engine/schedule-scenario.ts";
 import { samplePod } from "./pod-sample.ts";
 import { sampleRunner } from "./runner-sample.ts";

@@ -1,6 +1,6 @@
 import type { PlannedRecord } from "#e2e/checkers/collect/kit-record.ts";
 import { CLAIMS } from "#e2e/checkers/history-files.ts";
-import { APP } from "#e2e/deployment/pods.ts";
+import { APP } from "#e2e/targets/pods.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { allowedFiles } from "./bounds.ts";
 import type { SoakSample } from "./sample.ts";

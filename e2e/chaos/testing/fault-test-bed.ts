@@ -1,9 +1,9 @@
 import { createAuthority } from "#fixtures/certificates.ts";
 import { embeddedBrokers } from "#e2e/brokers/embedded/embedded-provider.ts";
-import type { Durations } from "#e2e/runner/durations.ts";
+import type { Durations } from "#e2e/base/durations.ts";
 import { openDeployment } from "#e2e/deployment/open-deployment.ts";
-import { makeOwnedDirectory, removeDirectory } from "#e2e/runner/owned-directory.ts";
-import { seededRandom } from "#e2e/runner/random.ts";
+import { makeOwnedDirectory, removeDirectory } from "#e2e/base/owned-directory.ts";
+import { seededRandom } from "#e2e/base/random.ts";
 import type { TestDeployment, DeploymentOptions } from "#e2e/deployment/test-deployment.ts";
 import { localPlatform } from "#e2e/targets/local/local-platform.ts";
 import type { FaultContext } from "#e2e/chaos/fault-kind.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
-import { APP, isRunning } from "#e2e/deployment/pods.ts";
+import { APP, isRunning } from "#e2e/targets/pods.ts";
 import { triggerKind } from "#e2e/chaos/trigger-kind.ts";
 import type { ArmedTrigger, TriggerContext, TriggerKind } from "#e2e/chaos/trigger-kind.ts";
 import { MomentCount } from "./moment-count.ts";

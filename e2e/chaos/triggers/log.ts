@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { APP } from "#e2e/deployment/pods.ts";
+import { APP } from "#e2e/targets/pods.ts";
 import { followLogs } from "#e2e/targets/follow-logs.ts";
 import { fieldsOf } from "#e2e/trace/run-log.ts";
 import type { Activity } from "#e2e/chaos/activities.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { APP, isReady } from "#e2e/deployment/pods.ts";
+import { APP, isReady } from "#e2e/targets/pods.ts";
 import { openFaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
 import type { FaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
 import type { ArmedTrigger } from "#e2e/chaos/trigger-kind.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { APP } from "#e2e/deployment/pods.ts";
+import { APP } from "#e2e/targets/pods.ts";
 import type { ContainerEvent } from "#e2e/targets/target.ts";
 import { triggerKind } from "#e2e/chaos/trigger-kind.ts";
 import type { ArmedTrigger, TriggerContext, TriggerKind } from "#e2e/chaos/trigger-kind.ts";

@@ -1,8 +1,8 @@
 import { NAMES, configuration } from "#fixtures/configurations.ts";
 import { expect, test } from "vitest";
-import { durationsOf } from "#e2e/runner/durations.ts";
+import { durationsOf } from "#e2e/base/durations.ts";
 import { createIncident } from "#e2e/deployment/incidents.ts";
-import { seededRandom } from "#e2e/runner/random.ts";
+import { seededRandom } from "#e2e/base/random.ts";
 import { expectedActions } from "./expected-actions.ts";
 
 const DOCUMENT = configuration({

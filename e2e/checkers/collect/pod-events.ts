@@ -1,5 +1,5 @@
 import type { ContainerEvent } from "#e2e/targets/target.ts";
-import { APP } from "#e2e/deployment/pods.ts";
+import { APP } from "#e2e/targets/pods.ts";
 import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
 
 /** What became of the pods and of their app containers; the other containers of a pod execute nothing. */

@@ -1,8 +1,8 @@
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { patientActions } from "#e2e/deployment/patient-actions.ts";
-import { isReady, restarts } from "#e2e/deployment/pods.ts";
+import { isReady, restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
-import { pause } from "#e2e/runner/waiting.ts";
+import { pause } from "#e2e/base/waiting.ts";
 
 export const brokerOutage: Scenario = {
   number: 28,

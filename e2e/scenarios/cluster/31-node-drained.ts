@@ -1,8 +1,8 @@
-import { drainNode, isEvicted, nodeOf } from "#e2e/deployment/drain-node.ts";
+import { drainNode, isEvicted, nodeOf } from "#e2e/targets/drain-node.ts";
 import { countDeadActions } from "#e2e/deployment/count-dead-actions.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { startLoad } from "#e2e/deployment/load.ts";
-import { isReady, isTerminating, podName, restarts } from "#e2e/deployment/pods.ts";
+import { isReady, isTerminating, podName, restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { clusterOf } from "#e2e/targets/cluster-access.ts";

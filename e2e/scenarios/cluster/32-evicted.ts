@@ -1,8 +1,8 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import { countDeadActions } from "#e2e/deployment/count-dead-actions.ts";
-import { isEvicted } from "#e2e/deployment/drain-node.ts";
+import { isEvicted } from "#e2e/targets/drain-node.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
-import { APP, lastTermination, podName } from "#e2e/deployment/pods.ts";
+import { APP, lastTermination, podName } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import { clusterOf } from "#e2e/targets/cluster-access.ts";
 

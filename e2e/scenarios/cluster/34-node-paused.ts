@@ -1,6 +1,6 @@
-import { nodeOf } from "#e2e/deployment/drain-node.ts";
+import { nodeOf } from "#e2e/targets/drain-node.ts";
 import { expect, expectFault } from "#e2e/errors.ts";
-import { podName } from "#e2e/deployment/pods.ts";
+import { podName } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import { clusterOf } from "#e2e/targets/cluster-access.ts";
 import { outliveSession, twoActionsEach } from "#e2e/deployment/frozen-pod.ts";

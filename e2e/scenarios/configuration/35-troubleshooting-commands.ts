@@ -1,5 +1,5 @@
 import { expect, expectEqual } from "#e2e/errors.ts";
-import { APP } from "#e2e/deployment/pods.ts";
+import { APP } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { clusterOf } from "#e2e/targets/cluster-access.ts";

@@ -1,6 +1,6 @@
 import { expectNoContact } from "#e2e/deployment/broker-contact.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
-import { restarts } from "#e2e/deployment/pods.ts";
+import { restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
 export const certificatesLate: Scenario = {

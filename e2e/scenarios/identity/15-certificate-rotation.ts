@@ -2,7 +2,7 @@ import { DEPLOYMENTS } from "#simulator/omega/manifests/identities.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { startLoad } from "#e2e/deployment/load.ts";
 import { patientActions } from "#e2e/deployment/patient-actions.ts";
-import { restarts } from "#e2e/deployment/pods.ts";
+import { restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
 export const certificateRotation: Scenario = {

@@ -1,7 +1,7 @@
 import { NAMES } from "#fixtures/configurations.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { patientActions } from "#e2e/deployment/patient-actions.ts";
-import { isReady, restarts } from "#e2e/deployment/pods.ts";
+import { isReady, restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
 /** In either column: what an operator is promised. */

@@ -1,7 +1,7 @@
 import { checkOffsets } from "#e2e/checkers/check-offsets.ts";
 import { expect, expectEqual } from "#e2e/errors.ts";
 import { progressOf } from "#e2e/deployment/find-violations.ts";
-import { lastTermination } from "#e2e/deployment/pods.ts";
+import { lastTermination } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
 export const deletedWhileIdle: Scenario = {

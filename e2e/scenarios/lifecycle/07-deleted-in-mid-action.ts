@@ -1,6 +1,6 @@
 import { countDeadActions } from "#e2e/deployment/count-dead-actions.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
-import { lastTermination } from "#e2e/deployment/pods.ts";
+import { lastTermination } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
 export const deletedInMidAction: Scenario = {

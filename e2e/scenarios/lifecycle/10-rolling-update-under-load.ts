@@ -1,7 +1,7 @@
 import { countDeadActions } from "#e2e/deployment/count-dead-actions.ts";
 import { expectFault } from "#e2e/errors.ts";
 import { startLoad } from "#e2e/deployment/load.ts";
-import { isReady, isTerminating, podName } from "#e2e/deployment/pods.ts";
+import { isReady, isTerminating, podName } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
 export const rollingUpdateUnderLoad: Scenario = {

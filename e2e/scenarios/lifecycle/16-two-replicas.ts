@@ -1,5 +1,5 @@
 import { expect, expectEqual } from "#e2e/errors.ts";
-import { podName } from "#e2e/deployment/pods.ts";
+import { podName } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
 export const twoReplicas: Scenario = {

@@ -1,9 +1,9 @@
 import { countDeadActions } from "#e2e/deployment/count-dead-actions.ts";
 import { expectEqual, expectFault, ExpectationError } from "#e2e/errors.ts";
-import { lastTermination } from "#e2e/deployment/pods.ts";
+import { lastTermination } from "#e2e/targets/pods.ts";
 import type { Scenario, ScenarioContext } from "#e2e/runner/scenario.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
-import { pause } from "#e2e/runner/waiting.ts";
+import { pause } from "#e2e/base/waiting.ts";
 
 export const longAction: Scenario = {
   number: 23,

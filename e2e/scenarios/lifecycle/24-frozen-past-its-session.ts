@@ -1,4 +1,4 @@
-import { APP } from "#e2e/deployment/pods.ts";
+import { APP } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import { outliveSession, twoActionsEach } from "#e2e/deployment/frozen-pod.ts";
 

@@ -1,5 +1,5 @@
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
-import { isReady, lastTermination } from "#e2e/deployment/pods.ts";
+import { isReady, lastTermination } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
 export const historyVolumeMissing: Scenario = {

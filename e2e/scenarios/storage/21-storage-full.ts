@@ -1,8 +1,8 @@
 import { failVolume } from "#e2e/chaos/in-pod/failing-volume.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
-import { restarts } from "#e2e/deployment/pods.ts";
+import { restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
-import { pause } from "#e2e/runner/waiting.ts";
+import { pause } from "#e2e/base/waiting.ts";
 
 export const storageFull: Scenario = {
   number: 21,

@@ -1,7 +1,7 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import { z } from "zod";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
-import { lastTermination, podName } from "#e2e/deployment/pods.ts";
+import { lastTermination, podName } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 

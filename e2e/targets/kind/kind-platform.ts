@@ -7,7 +7,7 @@ import { buildImage } from "#kind/images.ts";
 import type { ImageKind } from "#kind/images.ts";
 import { runSteps } from "#kind/steps.ts";
 import type { Step, StepsOptions } from "#kind/steps.ts";
-import type { KindArguments } from "#e2e/cli/place-arguments.ts";
+import type { KindArguments } from "#e2e/base/run-arguments.ts";
 import { startKindNodes } from "./kind-nodes.ts";
 import { startKubernetesPlatform } from "#e2e/targets/kubernetes/kubernetes-platform.ts";
 import type { Platform } from "#e2e/targets/platform.ts";

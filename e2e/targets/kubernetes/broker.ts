@@ -4,8 +4,8 @@ import { BROKER, BROKER_POD, brokerObjects } from "#e2e/brokers/container/broker
 import type { StartedBroker, StartedBrokerOptions } from "#e2e/brokers/container/started-broker.ts";
 import { lastLines } from "#e2e/brokers/container/last-lines.ts";
 import { serves } from "#e2e/brokers/container/serves.ts";
-import { isReady } from "#e2e/deployment/pods.ts";
-import { until } from "#e2e/runner/waiting.ts";
+import { isReady } from "#e2e/targets/pods.ts";
+import { until } from "#e2e/base/waiting.ts";
 import { applyWhole, deleteNamespace } from "./namespace.ts";
 import { forwardedPort } from "./port.ts";
 

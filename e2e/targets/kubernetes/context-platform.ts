@@ -1,6 +1,6 @@
 import type { StepsOptions } from "#kind/steps.ts";
 import { configOf } from "#simulator/omega/context.ts";
-import type { KubernetesArguments } from "#e2e/cli/place-arguments.ts";
+import type { KubernetesArguments } from "#e2e/base/run-arguments.ts";
 import { startKubernetesPlatform } from "./kubernetes-platform.ts";
 import type { Platform } from "#e2e/targets/platform.ts";
 

@@ -1,5 +1,5 @@
 import type { V1ContainerStatus, V1Pod } from "@kubernetes/client-node";
-import { isReady, isTerminating, podName } from "#e2e/deployment/pods.ts";
+import { isReady, isTerminating, podName } from "#e2e/targets/pods.ts";
 import type { ContainerEvent } from "#e2e/targets/target.ts";
 
 type Name = ContainerEvent["name"];

@@ -7,8 +7,8 @@ import { DEPLOYMENTS, namespaceOf } from "#simulator/omega/manifests/identities.
 import type { Requests } from "#simulator/omega/manifests/overlay.ts";
 import type { Tunnel } from "#simulator/relay/tunnel.ts";
 import { brokerHost } from "#e2e/brokers/container/broker-objects.ts";
-import { durationsOf } from "#e2e/runner/durations.ts";
-import { until } from "#e2e/runner/waiting.ts";
+import { durationsOf } from "#e2e/base/durations.ts";
+import { until } from "#e2e/base/waiting.ts";
 import { startKubernetesBroker } from "./broker.ts";
 import type { NodeAccess } from "./nodes.ts";
 import { relayHost, startKubernetesRelay } from "./relay.ts";

@@ -3,7 +3,7 @@ import { copyFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { KubeConfig, V1Pod } from "@kubernetes/client-node";
-import { podName } from "#e2e/deployment/pods.ts";
+import { podName } from "#e2e/targets/pods.ts";
 import { getFromServer } from "./request.ts";
 import { statusesOf } from "./history.ts";
 import type { LogFile } from "#e2e/targets/target.ts";

@@ -2,7 +2,7 @@ import { CoreV1Api } from "@kubernetes/client-node";
 import type { KubeConfig, V1Pod } from "@kubernetes/client-node";
 import { openTunnel } from "#simulator/relay/tunnel.ts";
 import type { Tunnel } from "#simulator/relay/tunnel.ts";
-import { until } from "#e2e/runner/waiting.ts";
+import { until } from "#e2e/base/waiting.ts";
 import { KIT_POD } from "#e2e/targets/control-plane.ts";
 import { forwardedPort } from "./port.ts";
 import { KIT_LABEL } from "./watch.ts";

@@ -1,8 +1,8 @@
 import { CoreV1Api } from "@kubernetes/client-node";
 import type { KubeConfig, V1Pod } from "@kubernetes/client-node";
 import { z } from "zod";
-import { isReady } from "#e2e/deployment/pods.ts";
-import { until } from "#e2e/runner/waiting.ts";
+import { isReady } from "#e2e/targets/pods.ts";
+import { until } from "#e2e/base/waiting.ts";
 import { KIT_POD } from "#e2e/targets/control-plane.ts";
 import { getFromPod } from "./request.ts";
 import { KIT_LABEL } from "./watch.ts";

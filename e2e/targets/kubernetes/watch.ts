@@ -6,7 +6,7 @@ import type {
   ObjectCache,
   V1Pod,
 } from "@kubernetes/client-node";
-import { podName } from "#e2e/deployment/pods.ts";
+import { podName } from "#e2e/targets/pods.ts";
 import { PodHistory } from "./history.ts";
 import type { ContainerEvent, TargetEvent } from "#e2e/targets/target.ts";
 

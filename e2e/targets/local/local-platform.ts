@@ -1,4 +1,4 @@
-import { durationsOf } from "#e2e/runner/durations.ts";
+import { durationsOf } from "#e2e/base/durations.ts";
 import { SIDECAR_IMAGES, startLocalTarget } from "./local-target.ts";
 import type { Platform } from "#e2e/targets/platform.ts";
 import { TARGET_ABILITIES } from "#e2e/targets/target-abilities.ts";

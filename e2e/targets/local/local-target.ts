@@ -12,7 +12,7 @@ import type {
   Timing,
 } from "#simulator/kubelet/types.ts";
 import { readTree } from "#simulator/volume/tree.ts";
-import { podName } from "#e2e/deployment/pods.ts";
+import { podName } from "#e2e/targets/pods.ts";
 import type { ContainerEvent, LogFile, Target, TargetEvent } from "#e2e/targets/target.ts";
 
 export interface LocalTargetOptions {

@@ -7,7 +7,7 @@ import * as platformatic from "@platformatic/kafka";
 import { Connection, Writer } from "@platformatic/kafka";
 import type { Callback, ResponseParser } from "@platformatic/kafka";
 import { expect, test } from "vitest";
-import { seededRandom } from "#e2e/runner/random.ts";
+import { seededRandom } from "#e2e/base/random.ts";
 import { CASES } from "#simulator/kafka/apis/testing/cases.ts";
 import type { Api } from "#simulator/kafka/apis/define.ts";
 import { prepare } from "#simulator/kafka/apis/testing/prepared.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { seededRandom } from "#e2e/runner/random.ts";
+import { seededRandom } from "#e2e/base/random.ts";
 import { endpointError } from "./answers.ts";
 
 const drawn = z.object({ status: z.int(), applied: z.boolean() });

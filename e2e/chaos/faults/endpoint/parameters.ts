@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { SeededRandom } from "#e2e/runner/random.ts";
+import type { SeededRandom } from "#e2e/base/random.ts";
 
 export const MOMENTS = ["before-effect", "after-effect"] as const;
 

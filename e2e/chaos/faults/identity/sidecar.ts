@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import type { IssueEvent } from "#simulator/athenz/zts.ts";
-import { APP, isTerminating, podName } from "#e2e/deployment/pods.ts";
+import { APP, isTerminating, podName } from "#e2e/targets/pods.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import { whileRunning } from "#e2e/chaos/faults/pod/app-container.ts";

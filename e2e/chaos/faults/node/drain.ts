@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { drainNode, isEvicted } from "#e2e/deployment/drain-node.ts";
-import { podName } from "#e2e/deployment/pods.ts";
+import { drainNode, isEvicted } from "#e2e/targets/drain-node.ts";
+import { podName } from "#e2e/targets/pods.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { clusterOf } from "#e2e/targets/cluster-access.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";

@@ -1,4 +1,4 @@
-import { podName } from "#e2e/deployment/pods.ts";
+import { podName } from "#e2e/targets/pods.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { clusterOf } from "#e2e/targets/cluster-access.ts";
-import { pause } from "#e2e/runner/waiting.ts";
+import { pause } from "#e2e/base/waiting.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { actAlone } from "#e2e/chaos/faults/act-alone.ts";

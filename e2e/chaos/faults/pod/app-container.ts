@@ -1,4 +1,4 @@
-import { APP, containerStatus, isTerminating, podName, restarts } from "#e2e/deployment/pods.ts";
+import { APP, containerStatus, isTerminating, podName, restarts } from "#e2e/targets/pods.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 

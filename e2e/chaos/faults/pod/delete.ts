@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isTerminating, podName } from "#e2e/deployment/pods.ts";
+import { isTerminating, podName } from "#e2e/targets/pods.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { faultKind, FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { containerStatus } from "#e2e/deployment/pods.ts";
+import { containerStatus } from "#e2e/targets/pods.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { exhaustMemory } from "#e2e/targets/memory-fault.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";

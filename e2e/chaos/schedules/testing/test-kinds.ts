@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Ability } from "#e2e/runner/abilities.ts";
+import type { Ability } from "#e2e/base/abilities.ts";
 import { type FaultKind, faultKind } from "#e2e/chaos/fault-kind.ts";
 import { DEFAULT_LOAD } from "#e2e/chaos/load-plan.ts";
 import type { Schedule } from "#e2e/chaos/schedule.ts";

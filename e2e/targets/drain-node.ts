@@ -1,9 +1,9 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import { isTerminating, podName } from "./pods.ts";
-import type { Eviction } from "#e2e/targets/cluster-access.ts";
-import { clusterOf } from "#e2e/targets/cluster-access.ts";
-import type { Target } from "#e2e/targets/target.ts";
-import { pause } from "#e2e/runner/waiting.ts";
+import type { Eviction } from "./cluster-access.ts";
+import { clusterOf } from "./cluster-access.ts";
+import type { Target } from "./target.ts";
+import { pause } from "#e2e/base/waiting.ts";
 
 export interface DrainOptions {
   /** Asked again until then, as `kubectl drain --timeout`. */

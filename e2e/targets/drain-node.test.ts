@@ -1,7 +1,7 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import { expect, test } from "vitest";
 import { drainNode } from "./drain-node.ts";
-import type { ClusterAccess, Eviction } from "#e2e/targets/cluster-access.ts";
+import type { ClusterAccess, Eviction } from "./cluster-access.ts";
 
 const REFUSED: Eviction = { status: 429, message: "no room" };
 const ACCEPTED: Eviction = { status: 201, message: "" };

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { rerunCommand } from "./rerun.ts";
-import type { ScenarioResult } from "#e2e/runner/run-scenarios.ts";
+import { rerunCommand } from "./rerun-command.ts";
+import type { ScenarioResult } from "./run-scenarios.ts";
 
 const chosen: Parameters<typeof rerunCommand>[0] = {
   seed: 7,

@@ -1,6 +1,6 @@
-import type { RunArguments } from "./arguments.ts";
-import { placeOptions } from "./place-arguments.ts";
-import type { ScenarioResult } from "#e2e/runner/run-scenarios.ts";
+import type { RunArguments } from "#e2e/base/run-arguments.ts";
+import { placeOptions } from "#e2e/base/place-options.ts";
+import type { ScenarioResult } from "./run-scenarios.ts";
 
 /** The command that does the same again: of some that passed and some that did not, only the latter. */
 export function rerunCommand(

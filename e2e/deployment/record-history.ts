@@ -1,16 +1,16 @@
 import { messageOf } from "#consumer/errors.ts";
-import { APP } from "#e2e/deployment/pods.ts";
-import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
-import { readLogs } from "#e2e/trace/record-deployment.ts";
+import { APP } from "#e2e/targets/pods.ts";
+import type { TestDeployment } from "./test-deployment.ts";
+import { readLogs } from "#e2e/trace/read-logs.ts";
 import { isCut } from "#e2e/trace/run-log.ts";
 import type { Evidence, RunHistory } from "#e2e/checkers/checker.ts";
 import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
-import { deadLetterEvents, protocolEvents } from "./broker-events.ts";
-import { effectEvents } from "./effect-events.ts";
-import { logEvents } from "./log-events.ts";
-import { podClock } from "./pod-clock.ts";
-import { podEvents } from "./pod-events.ts";
-import { volumeEvents } from "./volume-events.ts";
+import { deadLetterEvents, protocolEvents } from "#e2e/checkers/collect/broker-events.ts";
+import { effectEvents } from "#e2e/checkers/collect/effect-events.ts";
+import { logEvents } from "#e2e/checkers/collect/log-events.ts";
+import { podClock } from "#e2e/checkers/collect/pod-clock.ts";
+import { podEvents } from "#e2e/checkers/collect/pod-events.ts";
+import { volumeEvents } from "#e2e/checkers/collect/volume-events.ts";
 
 /** Completes the history with the logs that lie in the directory by then; undefined: they could not be saved. */
 export type RecordedHistory = (logsDirectory: string | undefined) => Promise<RunHistory>;

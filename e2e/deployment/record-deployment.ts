@@ -1,10 +1,7 @@
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { Broker } from "#e2e/brokers/broker.ts";
-import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
-import type { DeploymentRecord } from "./deployment-lives.ts";
-import { untilTime } from "./run-log.ts";
-import type { RunLog } from "./run-log.ts";
+import type { TestDeployment } from "./test-deployment.ts";
+import type { DeploymentRecord } from "#e2e/trace/deployment-lives.ts";
+import { readLogs } from "#e2e/trace/read-logs.ts";
 
 /** Completes the record with the logs that lie in the directory by then. */
 export type RecordedDeployment = (logsDirectory: string) => Promise<DeploymentRecord>;
@@ -31,21 +28,4 @@ export function unseenAt(broker: Pick<Broker, "abilities">): readonly string[] {
 
 function tellsRequests({ abilities }: Pick<Broker, "abilities">): boolean {
   return abilities.has("broker-requests");
-}
-
-const NAME = /^(?<pod>[^.]+)\.(?<container>[^.]+)\.(?<restart>\d+)\.log$/;
-
-/** As `Target.saveLogs` names them. `endMs`: what was printed later, by the clock of its pod, is left out; default: nothing is. */
-export async function readLogs(
-  directory: string,
-  endMs = Number.POSITIVE_INFINITY,
-): Promise<RunLog[]> {
-  const logs: RunLog[] = [];
-  for (const file of await readdir(directory)) {
-    const { pod, container, restart } = NAME.exec(file)?.groups ?? {};
-    if (pod === undefined || container === undefined) continue;
-    const text = untilTime(await readFile(join(directory, file), "utf8"), endMs);
-    logs.push({ pod, container, restart: Number(restart), text });
-  }
-  return logs;
 }
