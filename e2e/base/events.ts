@@ -9,7 +9,7 @@ type EventSource =
   | "broker"
   | "athenz"
   | "ckms"
-  | "target"
+  | "action-endpoint"
   | "splunk"
   | "checker"
   | "fault"

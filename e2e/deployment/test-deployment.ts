@@ -445,7 +445,7 @@ export class TestDeployment implements AsyncDisposable {
       progress: await progressOf(this.broker, this.names),
       contractFile: this.contractFile.findings,
     });
-    this.#environment.tell("checker", "checker.judged", { findings });
+    this.#environment.tell("checker", "checker.verified", { findings });
     expect(findings.length === 0, findings.join("\n"));
   }
 

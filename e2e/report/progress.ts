@@ -19,8 +19,8 @@ export class Progress {
   }
 
   show(event: RunEvent): void {
-    if (event.event === "stage.kept") this.#kept(event);
-    if (event.event === "stage.logs") this.#logs(event);
+    if (event.event === "deployment.kept") this.#kept(event);
+    if (event.event === "deployment.logs") this.#logs(event);
     if (event.source !== "scenario" || event.scenario === null) return;
     const { scenario, fields } = event;
     switch (event.event) {

@@ -19,7 +19,7 @@ export function watchDeployment(deployment: TestDeployment, tell: Tell): void {
 /** Tells what the servers recorded and nobody was told of, when it happened; once, at the end of the deployment. */
 export async function tellRecorded(deployment: TestDeployment, tell: Tell): Promise<void> {
   for (const { key, method, path, appliedAtMs } of await deployment.effects()) {
-    tell("target", "effect.applied", { key, method, path }, appliedAtMs);
+    tell("action-endpoint", "effect.applied", { key, method, path }, appliedAtMs);
   }
   for (const { principal, name, status, atMs } of await deployment.ckms.control.requests()) {
     tell("ckms", "secret.asked", { principal, name, status }, atMs);

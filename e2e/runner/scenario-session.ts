@@ -60,7 +60,7 @@ export function openScenarioSession(
       scenario: scenarioId(scenario),
       target: run.target,
       unseen,
-      stages: deployments.map((record) => deploymentLives(record)),
+      deployments: deployments.map((record) => deploymentLives(record)),
     });
   };
   return {
@@ -121,12 +121,12 @@ export function openScenarioSession(
             ...(await closeDeployment(deployment, { logs, artifacts: directory, suffix, secrets })),
           );
           if (failed && !isInterrupted(signal, platform))
-            tell("run", "stage.logs", { directory: logs });
+            tell("run", "deployment.logs", { directory: logs });
         }
         // One that could not be made is why there is no deployment.
         const deploymentDirectory = await making.catch(() => null);
         if (deploymentDirectory === null) continue;
-        if (keep) tell("run", "stage.kept", { directory: deploymentDirectory });
+        if (keep) tell("run", "deployment.kept", { directory: deploymentDirectory });
         else await attempt(removeDirectory(deploymentDirectory));
       }
       if (!failed && errors.length === 0) await attempt(traceOf(records));

@@ -7,9 +7,7 @@ const SCENARIO = "08-killed";
 
 function run(target: string, ...lives: string[]): ReadonlyMap<string, Trace> {
   const deployments = [lives.map((life) => life.split(" > "))];
-  return new Map([
-    [SCENARIO, { format: 1, scenario: SCENARIO, target, unseen: [], stages: deployments }],
-  ]);
+  return new Map([[SCENARIO, { format: 2, scenario: SCENARIO, target, unseen: [], deployments }]]);
 }
 
 const line = (word: string, only = "local", notOn = "kind"): string =>
@@ -36,7 +34,7 @@ test.each(LIFE.split(" > ").map((_, index) => index))(
     const mutated = words.toSpliced(index, 1).join(" > ");
     const { findings } = compared(run("local", LIFE), run("kind", mutated));
     expect(findings).toEqual([
-      `${SCENARIO}: \`${words[index]}\` only on local, stage 1\n  local: ${LIFE}\n  kind: ${mutated}`,
+      `${SCENARIO}: \`${words[index]}\` only on local, deployment 1\n  local: ${LIFE}\n  kind: ${mutated}`,
     ]);
   },
 );
@@ -57,8 +55,10 @@ test("a pod or a deployment too many is found", () => {
   );
   const trace = one.get(SCENARIO);
   if (trace === undefined) throw new Error("no trace");
-  const more = new Map([[SCENARIO, { ...trace, stages: [...trace.stages, ...trace.stages] }]]);
-  expect(compared(one, more).findings[0]).toContain("stage 2");
+  const more = new Map([
+    [SCENARIO, { ...trace, deployments: [...trace.deployments, ...trace.deployments] }],
+  ]);
+  expect(compared(one, more).findings[0]).toContain("deployment 2");
 });
 
 test("a life that was only seen on its way is compared as far as it was seen", () => {

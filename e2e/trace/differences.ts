@@ -17,9 +17,13 @@ export interface Difference {
 export function differences(left: Trace, right: Trace): Difference[] {
   const unseen = [...left.unseen, ...right.unseen];
   const [ours, theirs] = [left, right].map((trace) =>
-    trace.stages.map((lives) => lives.map((life) => life.filter((word) => !isOf(word, unseen)))),
+    trace.deployments.map((lives) =>
+      lives.map((life) => life.filter((word) => !isOf(word, unseen))),
+    ),
   );
-  const deployments = Array.from({ length: Math.max(left.stages.length, right.stages.length) });
+  const deployments = Array.from({
+    length: Math.max(left.deployments.length, right.deployments.length),
+  });
   return deployments.flatMap((_, index) =>
     ofDeployment(ours?.[index] ?? [], theirs?.[index] ?? []).map(({ side, word, pair }) => {
       const [one, other] = pair.map((life) => life?.join(" > ") ?? "no such pod");
@@ -27,7 +31,7 @@ export function differences(left: Trace, right: Trace): Difference[] {
         scenario: left.scenario,
         only: (side === "left" ? left : right).target,
         word,
-        place: `stage ${index + 1}\n  ${left.target}: ${one}\n  ${right.target}: ${other}`,
+        place: `deployment ${index + 1}\n  ${left.target}: ${one}\n  ${right.target}: ${other}`,
       };
     }),
   );

@@ -4,14 +4,14 @@ import { z } from "zod";
 import { UsageError } from "#e2e/errors.ts";
 
 const traceSchema = z.strictObject({
-  format: z.literal(1),
+  format: z.literal(2),
   /** Such as `08-sigkill-at-a-barrier`. */
   scenario: z.string(),
   target: z.string(),
   /** Words (or the first of them) that this target cannot see, which therefore cannot be compared. */
   unseen: z.array(z.string()),
   /** The lives of its pods, for each deployment in the order of opening. */
-  stages: z.array(z.array(z.array(z.string()))),
+  deployments: z.array(z.array(z.array(z.string()))),
 });
 
 /** What became of every pod of one scenario that passed. */
@@ -21,14 +21,14 @@ export interface NewTrace {
   readonly scenario: string;
   readonly target: string;
   readonly unseen: readonly string[];
-  readonly stages: readonly (readonly (readonly string[])[])[];
+  readonly deployments: readonly (readonly (readonly string[])[])[];
 }
 
 const FILE = "lifecycle.json";
 
 /** Into the directory of the scenario. */
 export async function writeTrace(directory: string, trace: NewTrace): Promise<void> {
-  const text = JSON.stringify({ format: 1, ...trace }, null, 2);
+  const text = JSON.stringify({ format: 2, ...trace }, null, 2);
   await mkdir(directory, { recursive: true });
   await writeFile(join(directory, FILE), `${text}\n`);
 }
