@@ -67,7 +67,9 @@ export function parseConfig(content: string, file: string, sources: ConfigSource
       origins.get(path.join(".")) ?? document.lineOf(path);
     throw badConfiguration(
       file,
-      result.error.issues.map((issue) => describeIssue(issue, value, where(placeOf(issue)))),
+      result.error.issues
+        .flatMap(fittingIssues)
+        .map((issue) => describeIssue(issue, value, where(placeOf(issue)))),
     );
   }
   return settle(result.data);
@@ -123,6 +125,18 @@ function badConfiguration(file: string, faults: readonly string[]): ConsumerErro
   const shown = faults.slice(0, FAULTS_SHOWN_MAX).map((fault) => `  - ${fault}`);
   if (left > 0) shown.push(`  and ${String(left)} more`);
   return new ConsumerError("bad-configuration", `${file} has ${many}:\n${shown.join("\n")}`);
+}
+
+/** Returns the faults of the alternative that has the type of the given value, or the fault itself where none has. */
+function fittingIssues(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const fitting = issue.errors.find(
+    (issues) => !issues.some(({ code, path }) => code === "invalid_type" && path.length === 0),
+  );
+  if (fitting === undefined) return [issue];
+  return fitting.flatMap((inner) =>
+    fittingIssues(Object.assign({}, inner, { path: [...issue.path, ...inner.path] })),
+  );
 }
 
 /** An unknown key stands on a line of its own, not on that of its section. */

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 
+import { namedFields } from "#consumer/planning/named-fields.ts";
 import type { configSchema } from "./schema.ts";
 
 type Parsed = z.output<typeof configSchema>;
@@ -98,7 +99,21 @@ export const RELATIONS: readonly Relation[] = [
         )
         .find((fault) => fault !== undefined),
   },
+  {
+    path: ["rules"],
+    needs: ["rules", "incident.paths.extra"],
+    fault: unknownExtra,
+  },
 ];
+
+/** A misspelt name would be an absent field, for every incident. */
+function unknownExtra(config: Parsed): string | undefined {
+  const known = Object.keys(config.incident.paths.extra);
+  const unknown = [...namedFields(config.rules).extra].find((name) => !known.includes(name));
+  if (unknown === undefined) return undefined;
+  const names = known.length === 0 ? "names none" : `names ${known.join(", ")}`;
+  return `a rule uses the extra field "${unknown}", and incident.paths.extra ${names}`;
+}
 
 /** Names go into keys: two of the same name would suppress each other. */
 function repeated(what: string, names: readonly string[]): string | undefined {

@@ -23,11 +23,6 @@ function report(context: Context, judge: () => unknown, path: PropertyKey[] = []
   }
 }
 
-export function checkNotEmpty(tags: Readonly<Record<string, unknown>>, context: Context): void {
-  if (Object.keys(tags).length > 0) return;
-  context.addIssue({ code: "custom", message: "must name a tag: {} matches every incident" });
-}
-
 export function checkTemplate(value: string, context: Context): void {
   report(context, () => textEscapes(parseTemplate(value)));
 }

@@ -35,7 +35,9 @@ describe("a name that every object has", () => {
 
 test("a mapping of tags that names none is refused: it would match every incident", () => {
   expect(faultsOfRule({ match: { tags: {} }, actions: ACTIONS })).toEqual([
-    expect.stringContaining("rules[0].match.tags (line 12): must name a tag"),
+    expect.stringContaining(
+      "rules[0].match.tags (line 12): must not be empty: {} matches every incident",
+    ),
   ]);
   expect(faultsOfRule({ match: {}, actions: ACTIONS })).toEqual([]);
 });

@@ -6,11 +6,11 @@ import {
   checkEnvironment,
   checkHeaders,
   checkHttp,
-  checkNotEmpty,
   checkTemplate,
   checkUrl,
   HEADER_NAME,
 } from "./rule-checks.ts";
+import { matchSchema } from "./match-schema.ts";
 import { integer, mapping, milliseconds, section, text } from "./section.ts";
 
 const NAME = /^[a-z0-9][a-z0-9._-]*$/i;
@@ -20,22 +20,6 @@ const name = (what: string) =>
     NAME,
     "must be letters, digits, '.', '_' or '-' and begin with a letter or digit",
   );
-
-const values = (what: string) =>
-  z
-    .array(text(512, `A ${what}.`))
-    .min(1)
-    .describe(`Matches when the incident has one of these as its ${what}.`);
-
-const match = section({
-  status: values("status").optional(),
-  severity: values("severity").optional(),
-  environment: values("environment").optional(),
-  tags: mapping(text(200, "Tag name."), values("tag value"))
-    .superRefine(checkNotEmpty)
-    .optional()
-    .describe("Tag name to accepted values; every tag named here must match."),
-}).describe("Every field given must match; {} matches every incident.");
 
 const common = {
   name: name("action"),
@@ -148,7 +132,7 @@ const limits = section({
 
 export const ruleSchema = section({
   name: name("rule"),
-  match: match.default({}),
+  match: matchSchema.default({}),
   limits: limits.optional(),
   actions: z
     .array(z.discriminatedUnion("type", [httpAction, commandAction]))

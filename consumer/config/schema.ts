@@ -3,7 +3,7 @@ import { z } from "zod";
 import { IMPORT_PLACEHOLDERS, keyTemplateFault } from "#consumer/history/import/import-key.ts";
 import { PORTS_NEVER_SENT_TO } from "./destinations.ts";
 import { ruleSchema } from "./rule-schema.ts";
-import { integer, milliseconds, section, text } from "./section.ts";
+import { integer, mapping, milliseconds, section, text } from "./section.ts";
 
 const KAFKA_NAME = /^[a-zA-Z0-9._-]+$/;
 const topic = (what: string) =>
@@ -182,6 +182,16 @@ const incident = section({
     title: field("title"),
     environment: field("environment"),
     tags: field("tags"),
+    extra: mapping(
+      z
+        .string()
+        .regex(/^[a-z][a-z0-9_]{0,63}$/i, "must be letters, digits or '_' and begin with a letter"),
+      text(256, "Dotted path into the JSON value."),
+    )
+      .default({})
+      .describe(
+        "Further fields that rules may compare and templates may use, by their name: texts, numbers, booleans, or lists of them. Default none.",
+      ),
   }).prefault({}),
   startedOnUnit: z
     .enum(["s", "ms", "iso"])

@@ -6,7 +6,7 @@ import {
 import { decode, type IncidentFormat } from "#consumer/planning/decode.ts";
 import { endedBefore, type KnownEnds } from "#consumer/action/execute.ts";
 import type { Executor } from "#consumer/action/types.ts";
-import { namedTags } from "#consumer/planning/named-tags.ts";
+import { namedFields } from "#consumer/planning/named-fields.ts";
 import { match, type MatchedAction, type PlanSettings } from "#consumer/planning/plan.ts";
 import type {
   Assignment,
@@ -76,8 +76,10 @@ export function prepare(
   dependencies: RecordDependencies,
 ): RecordWork | undefined {
   const { clock, history, log, metrics, settings } = dependencies;
+  const named = namedFields(settings.rules);
   const decoded = decode(record, settings.format, {
-    tagsNamed: namedTags(settings.rules),
+    tagsNamed: named.tags,
+    extraNamed: named.extra,
     // The later of both clocks: the volume's is behind by as long as its last comparison took, the own one may be wrong.
     startedOnMsMax: Math.max(history.clock.wallMs(), clock.wallMs()) + settings.clockSkewMsMax,
   });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { anIncident, asRecord, DEFAULT_FORMAT } from "#fixtures/incidents.ts";
 import { decode } from "./decode.ts";
-import { namedTags } from "./named-tags.ts";
+import { namedFields } from "./named-fields.ts";
 import { match } from "./plan.ts";
 import type { CommandRuleAction, Rule } from "./rules.ts";
 
@@ -27,7 +27,7 @@ const RULES: readonly Rule[] = [
 
 /** All that is done in one step for a record; what comes of it. */
 function work(value: Uint8Array): string {
-  const decoded = decode({ value }, DEFAULT_FORMAT, { tagsNamed: namedTags(RULES) });
+  const decoded = decode({ value }, DEFAULT_FORMAT, { tagsNamed: namedFields(RULES).tags });
   if (decoded.kind !== "incident") return decoded.kind;
   const planned = match(decoded.incident, RULES, { mode: "live", actionDeadlineMs: 1 });
   return planned.map((action) => ("rejection" in action.plan() ? "rejected" : "filled")).join();

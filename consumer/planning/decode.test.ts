@@ -77,6 +77,7 @@ describe("valid incidents", () => {
   test("every field is taken over, seconds become milliseconds", () => {
     const { tags, ...rest } = named("critical-web.json");
     expect(rest).toEqual({
+      extra: new Map(),
       id: "653989e52d00001901350001",
       status: "critical",
       severity: "critical",
@@ -248,4 +249,26 @@ describe("a start in the future", () => {
       });
     },
   );
+});
+
+function valueOf(fields: Readonly<Record<string, unknown>>): { readonly value: Uint8Array } {
+  return { value: Buffer.from(JSON.stringify({ ...anIncident(), ...fields })) };
+}
+
+describe("extra fields", () => {
+  const paths = { ...DEFAULT_FORMAT.paths, extra: { owner: "team.owner", priority: "priority" } };
+  const format = { ...DEFAULT_FORMAT, paths };
+
+  test("are read by their paths, as texts; an absent one is absent", () => {
+    const decoded = decode(valueOf({ team: { owner: ["sre", 7, true] } }), format);
+    expect(incidentOf(decoded).extra).toEqual(new Map([["owner", ["sre", "7", "true"]]]));
+  });
+
+  test("that have an odd value make the record undecodable when a rule names them", () => {
+    const odd = valueOf({ priority: { level: 1 } });
+    expect(decode(odd, format)).toMatchObject({
+      rejection: { reason: "undecodable", place: "priority", rule: "wrong-type" },
+    });
+    expect(incidentOf(decode(odd, format, { extraNamed: new Set(["owner"]) })).extra.size).toBe(0);
+  });
 });

@@ -14,6 +14,8 @@ export interface IncidentFormat {
     readonly title: string;
     readonly environment: string;
     readonly tags: string;
+    /** Further fields by the name under which rules use them. Defaults to none. */
+    readonly extra?: Readonly<Record<string, string>>;
   };
   /** "s" and "ms": integer since the epoch; "iso": ISO 8601 with a time zone. */
   readonly startedOnUnit: "s" | "ms" | "iso";
@@ -27,6 +29,8 @@ export interface DecodeContext {
    * out, since nobody would have looked at it.
    */
   readonly tagsNamed?: ReadonlySet<string>;
+  /** The extra fields that a rule names; the others are not read. Defaults to every extra field of the format. */
+  readonly extraNamed?: ReadonlySet<string>;
   /** A later start is refused: its claims would outlive every sweep. Default: none is too late. */
   readonly startedOnMsMax?: number;
 }
@@ -128,7 +132,7 @@ function incidentOf(
   value: JsonObject,
   tags: Incident["tags"],
   { paths, startedOnUnit }: IncidentFormat,
-  { startedOnMsMax }: DecodeContext,
+  { startedOnMsMax, extraNamed }: DecodeContext,
 ): Incident {
   return {
     id: keyField(value, paths.id),
@@ -136,8 +140,9 @@ function incidentOf(
     severity: optionalText(value, paths.severity),
     startedOnMs: instant(value, paths.startedOn, startedOnUnit, startedOnMsMax),
     title: optionalText(value, paths.title),
-    environments: environmentsOf(at(value, paths.environment), paths.environment),
+    environments: textsOf(at(value, paths.environment), paths.environment),
     tags,
+    extra: extraOf(value, paths.extra, extraNamed),
   };
 }
 
@@ -188,7 +193,8 @@ function hasControlCharacter(value: string): boolean {
   return false;
 }
 
-function environmentsOf(value: unknown, place: string): readonly string[] {
+/** A text, number or boolean, or a list of them. */
+function textsOf(value: unknown, place: string): readonly string[] {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) return [scalar(value, place)];
   if (value.length > VALUES_MAX)
@@ -199,6 +205,23 @@ function environmentsOf(value: unknown, place: string): readonly string[] {
 function scalar(value: unknown, place: string): string {
   const fault = scalarFault(value);
   return fault === undefined ? String(value) : refuse(place, fault, value);
+}
+
+const NO_EXTRA: Incident["extra"] = new Map();
+
+function extraOf(
+  value: JsonObject,
+  paths: IncidentFormat["paths"]["extra"],
+  named: ReadonlySet<string> | undefined,
+): Incident["extra"] {
+  if (paths === undefined) return NO_EXTRA;
+  const extra = new Map<string, readonly string[]>();
+  for (const [name, path] of Object.entries(paths)) {
+    if (named !== undefined && !named.has(name)) continue;
+    const texts = textsOf(at(value, path), path);
+    if (texts.length > 0) extra.set(name, texts);
+  }
+  return extra;
 }
 
 /** With a zone, because a local time would name another instant on every host. */

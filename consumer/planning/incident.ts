@@ -13,6 +13,8 @@ export interface Incident {
   readonly environments: readonly string[];
   /** Tag name to its values, in the order of the record; a name without values is absent. */
   readonly tags: ReadonlyMap<string, readonly string[]>;
+  /** The values of further fields by the names of `incident.paths.extra`; a field without a value is absent. */
+  readonly extra: ReadonlyMap<string, readonly string[]>;
 }
 
 /**

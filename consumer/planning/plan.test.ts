@@ -20,6 +20,7 @@ const INCIDENT: Incident = {
     ["path", [".."]],
     ["team", ["sre"]],
   ]),
+  extra: new Map(),
 };
 const HTTP: HttpRuleAction = {
   name: "open-ticket",

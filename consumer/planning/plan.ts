@@ -2,7 +2,8 @@ import type { Action } from "#consumer/ports.ts";
 import { type Incident, type Rejection, rejection } from "./incident.ts";
 import { actionKey } from "./key.ts";
 import { renderAction, Unfillable } from "./render-action.ts";
-import { matches, type Rule, type RuleAction, type RunLimits } from "./rules.ts";
+import { matches } from "./match/match.ts";
+import type { Rule, RuleAction, RunLimits } from "./rules.ts";
 
 /** An action that a rule demands for one incident, with every template filled. */
 export interface PlannedAction {

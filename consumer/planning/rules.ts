@@ -1,15 +1,5 @@
-import type { Incident } from "./incident.ts";
+import type { Match } from "./match/match.ts";
 import type { HttpAction } from "#consumer/ports.ts";
-
-/** Every field that is given must hold one of its values, compared exactly; none given matches every incident. */
-export interface Match {
-  readonly status?: readonly string[] | undefined;
-  readonly severity?: readonly string[] | undefined;
-  /** Holds when any environment of the incident is among them. */
-  readonly environment?: readonly string[] | undefined;
-  /** Every tag that is named must have one of its values. */
-  readonly tags?: Readonly<Record<string, readonly string[]>> | undefined;
-}
 
 interface RuleActionBase {
   /** Unique within its rule. */
@@ -58,21 +48,4 @@ export interface Rule {
   readonly match: Match;
   readonly limits?: RunLimits | undefined;
   readonly actions: readonly RuleAction[];
-}
-
-/** True when the rule applies to the incident. Pure. */
-export function matches(match: Match, incident: Incident): boolean {
-  const { status, severity, environment, tags } = match;
-  return (
-    (status === undefined || status.includes(incident.status)) &&
-    (severity === undefined ||
-      (incident.severity !== null && severity.includes(incident.severity))) &&
-    (environment === undefined || holdsAny(environment, incident.environments)) &&
-    (tags === undefined ||
-      Object.keys(tags).every((name) => holdsAny(tags[name] ?? [], incident.tags.get(name) ?? [])))
-  );
-}
-
-function holdsAny(wanted: readonly string[], present: readonly string[]): boolean {
-  return present.some((value) => wanted.includes(value));
 }

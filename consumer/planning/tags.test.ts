@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { anIncident, asRecord, DEFAULT_FORMAT } from "#fixtures/incidents.ts";
 import { decode } from "./decode.ts";
-import { namedTags } from "./named-tags.ts";
+import { namedFields } from "./named-fields.ts";
 import type { CommandRuleAction, HttpRuleAction, Rule } from "./rules.ts";
 
 /** What no tag can hold, as JSON, and the rule that it breaks. */
@@ -157,12 +157,27 @@ test("the tags that rules name are those of conditions, and of every text of an 
     idempotent: false,
     attemptsMax: 1,
   };
-  const match = { status: ["tags"], tags: { compared: ["value"], ["__proto__"]: ["b"] } };
+  const match: Rule["match"] = {
+    status: ["tags"],
+    tags: { compared: ["value"], ["__proto__"]: ["b"] },
+    any: [{ tags: { nested: { exists: true } } }, { not: { extra: { owner: ["sre"] } } }],
+  };
   const rules: Rule[] = [
     { name: "one", match, actions: [http] },
     { name: "two", match: {}, actions: [command] },
   ];
-  expect([...namedTags(rules)].toSorted()).toEqual(
-    ["__proto__", "argument", "body", "compared", "header", "spaced", "url", "variable"].toSorted(),
+  expect([...namedFields(rules).extra]).toEqual(["owner"]);
+  expect([...namedFields(rules).tags].toSorted()).toEqual(
+    [
+      "__proto__",
+      "argument",
+      "body",
+      "compared",
+      "header",
+      "nested",
+      "spaced",
+      "url",
+      "variable",
+    ].toSorted(),
   );
 });

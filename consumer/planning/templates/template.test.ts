@@ -131,6 +131,76 @@ test("a value stays inside the quotes of a header", () => {
   });
 });
 
+describe("a default", () => {
+  const withDefault = { body: '{"title":"{{incident.title | default "no \\"title\\""}}"}' };
+
+  test.each<[string, Parameters<typeof requestOf>[1], string]>([
+    ["stands in for an absent value", { title: null }, 'no "title"'],
+    ["stands in for a value that shows nothing", { title: " \u3164" }, 'no "title"'],
+    ["does not replace a value", { title: "Disk full" }, "Disk full"],
+  ])("%s", (_name, incident, expected) => {
+    expect(requestOf(withDefault, incident)).toMatchObject({
+      body: JSON.stringify({ title: expected }),
+    });
+  });
+
+  test("is escaped as a value of its place is, and may stand beside the filter path", () => {
+    const url =
+      'https://t.example/{{incident.tags.path | path | default "a/b|c"}}?q={{incident.title | default "a&b"}}';
+    expect(requestOf({ url }, { title: null })).toMatchObject({
+      url: "https://t.example/a/b%7Cc?q=a%26b",
+    });
+  });
+
+  test("is not used where the incident has several values", () => {
+    const url = 'https://t.example/{{incident.tags.service | default "web"}}';
+    expect(requestOf({ url }, tags("web", "all"))).toMatchObject(SEVERAL);
+  });
+
+  test("is not used where two conditions hold by different values", () => {
+    const conditions = {
+      tags: { service: { glob: "w*" } },
+      all: [{ tags: { service: { glob: "*l" } } }],
+    };
+    const url = 'https://t.example/{{incident.tags.service | default "x"}}';
+    expect(requestOf({ url }, tags("web", "all"), conditions)).toMatchObject(SEVERAL);
+  });
+
+  test.each([
+    ["without quotes", "{{incident.title | default none}}", "unknown filter"],
+    ["that is no JSON string", '{{incident.title | default "\\x"}}', "must be a JSON string"],
+    ["that is empty", '{{incident.title | default ""}}', "must be a text that shows something"],
+    ["with text behind it", '{{incident.title | default "a" b}}', "unknown filter"],
+  ])("%s is refused", (_name, body, fault) => {
+    const headers = { "content-type": "text/plain" };
+    expect(faultsOfAction({ headers, body })).toEqual([expect.stringContaining(fault)]);
+  });
+});
+
+describe("conditions of every kind choose among several values", () => {
+  test.each<[string, Rule["match"]]>([
+    ["a pattern", { tags: { service: { glob: "w*" } } }],
+    ["a regular expression within all", { all: [{ tags: { service: { regex: "we." } } }] }],
+    [
+      "the branch that holds",
+      { any: [{ tags: { service: ["db"] } }, { tags: { service: ["web"] } }] },
+    ],
+  ])("%s", (_name, conditions) => {
+    expect(requestOf(URL_OF_TAG, tags("web", "all"), conditions)).toMatchObject({
+      url: "https://t.example/web/restart",
+    });
+  });
+
+  test("and so they do for an extra field", () => {
+    const extra = new Map([["owner", ["sre", "dba"]]]);
+    const url = "https://t.example/{{incident.extra.owner}}";
+    expect(requestOf({ url }, { extra }, { extra: { owner: ["sre"] } })).toMatchObject({
+      url: "https://t.example/sre",
+    });
+    expect(requestOf({ url }, { extra })).toMatchObject(SEVERAL);
+  });
+});
+
 describe("JSON in a place that is no body", () => {
   const title = 'a","force":"b\\';
 

@@ -1,8 +1,13 @@
 import { ConsumerError } from "#consumer/errors.ts";
 import type { Incident, RejectionRule } from "#consumer/planning/incident.ts";
-import type { Match } from "#consumer/planning/rules.ts";
+import {
+  chosenValues,
+  fieldValues,
+  type FieldName,
+  type Match,
+} from "#consumer/planning/match/match.ts";
 
-/** A text in which `{{NAME}}`, or `{{NAME | FILTER}}`, stands for a value of the incident. */
+/** A text in which `{{NAME}}`, or `{{NAME | FILTER | ...}}`, stands for a value of the incident. */
 export interface Template {
   /** Literal texts and placeholders, in their order. */
   readonly parts: readonly (string | Placeholder)[];
@@ -13,6 +18,8 @@ export interface Placeholder {
   readonly name: string;
   /** With the filter `path`: slashes of the value separate segments of a URL's path. */
   readonly path: boolean;
+  /** The text that stands in for a value that is absent or shows nothing; undefined when the template gives none. */
+  readonly default: string | undefined;
 }
 
 /** What the placeholders of an action stand for. */
@@ -39,14 +46,14 @@ const KNOWN = [
   "incident.title",
   "incident.environment",
 ] as const;
-const TAG_PREFIX = "incident.tags.";
 const PLACEHOLDER = /\{\{(.*?)\}\}/gs;
 /** What a placeholder with a missing brace leaves. */
 const BROKEN = /\{\{|\{\s*incident\.[^{}\s]+\s*\}|(?:\bincident\.[^{}\s]+|\bkey)\s*\}\}/;
 
 /**
  * Reads `{{incident.id}}`, `{{incident.status}}`, `{{incident.severity}}`, `{{incident.title}}`,
- * `{{incident.environment}}`, `{{incident.tags.NAME}}` and `{{key}}`. Throws "bad-configuration" with the first fault.
+ * `{{incident.environment}}`, `{{incident.tags.NAME}}`, `{{incident.extra.NAME}}` and `{{key}}`, each with the filters
+ * `path` and `default "TEXT"`. Throws "bad-configuration" with the first fault.
  */
 export function parseTemplate(text: string): Template {
   // A split by an expression with a group keeps what the group holds: literal, inner, literal, ..., literal.
@@ -60,16 +67,39 @@ export function parseTemplate(text: string): Template {
   return { parts, placeholders: parts.filter((part) => typeof part !== "string") };
 }
 
+const FIELD_OF_GROUP = /^incident\.(?:tags|extra)\.[^{}|\s]+$/;
+/** A filter and its text, which is written as a JSON string; the text may hold a `|`. */
+const FILTER = /\s*\|\s*(?:(path)|default\s+("(?:[^"\\]|\\.)*"))\s*(?=\||$)/y;
+
 function placeholderOf(inner: string): Placeholder {
-  const [name = "", ...filters] = inner.split("|").map((part) => part.trim());
-  const isKnown = KNOWN.some((known) => known === name) || /^incident\.tags\.[^{}\s]+$/.test(name);
-  if (!isKnown) {
-    const known = [...KNOWN, `${TAG_PREFIX}NAME`].join(", ");
+  const name = /^[^|]*/.exec(inner)?.[0].trim() ?? "";
+  if (!KNOWN.some((known) => known === name) && !FIELD_OF_GROUP.test(name)) {
+    const known = [...KNOWN, "incident.tags.NAME", "incident.extra.NAME"].join(", ");
     throw refused(`unknown placeholder {{${inner}}} (known are ${known})`);
   }
-  const unknown = filters.find((filter) => filter !== "path");
-  if (unknown !== undefined) throw refused(`unknown filter in {{${inner}}} (known is path)`);
-  return { name, path: filters.length > 0 };
+  let path = false;
+  let byDefault: string | undefined;
+  FILTER.lastIndex = inner.includes("|") ? inner.indexOf("|") : inner.length;
+  while (FILTER.lastIndex < inner.length) {
+    const [, isPath, text] = FILTER.exec(inner) ?? [];
+    if (text !== undefined) byDefault = defaultOf(text, inner);
+    else if (isPath !== undefined) path = true;
+    else throw refused(`unknown filter in {{${inner}}} (known are path and default "TEXT")`);
+  }
+  return { name, path, default: byDefault };
+}
+
+function defaultOf(json: string, inner: string): string {
+  let text: unknown;
+  try {
+    text = JSON.parse(json);
+  } catch {
+    throw refused(`the default in {{${inner}}} must be a JSON string, such as "no title"`);
+  }
+  if (typeof text !== "string" || !isVisible(text) || !text.isWellFormed()) {
+    throw refused(`the default in {{${inner}}} must be a text that shows something`);
+  }
+  return text;
 }
 
 /** Throws "bad-configuration" for a placeholder that says `path` outside of the path of a URL. */
@@ -85,9 +115,9 @@ export function refused(message: string): ConsumerError {
 }
 
 /**
- * Fills a template in one pass: what a value holds is never read as a template. A tag or environment with several
- * values is filled with the one that satisfies the rule's condition on it, and with none when that is not exactly one. A
- * value that shows nothing counts as absent.
+ * Fills a template in one pass: what a value holds is never read as a template. A field with several values is
+ * filled with the one that satisfies the conditions by which the rule applies, and with none when that is not exactly one. A
+ * value that shows nothing counts as absent; a placeholder with a default is then filled with the default.
  */
 export function fill(
   { parts }: Template,
@@ -109,48 +139,55 @@ export function fill(
   return { text };
 }
 
-/** The one value of a placeholder. */
+/** Returns the one value of a placeholder, or its default where the incident has none. */
 function valueOf(
-  { name }: Placeholder,
+  { name, default: byDefault }: Placeholder,
   values: TemplateValues,
 ): { readonly value: string } | { readonly rule: RejectionRule } {
-  const candidates = [...new Set(candidatesOf(name, values))].filter(isVisible);
+  const { present, chosen } = valuesOf(name, values);
+  if (!present.some(isVisible)) {
+    return byDefault === undefined ? { rule: "missing" } : { value: byDefault };
+  }
+  const candidates = [...new Set(chosen)].filter(isVisible);
   const [value] = candidates;
-  if (value === undefined) return { rule: "missing" };
-  if (candidates.length > 1) return { rule: "several-values" };
+  if (value === undefined || candidates.length > 1) return { rule: "several-values" };
   return value.isWellFormed() ? { value } : { rule: "not-well-formed" };
 }
 
-/** The values that the incident has for a placeholder, as far as the rule's conditions hold for them. */
-function candidatesOf(name: string, values: TemplateValues): readonly string[] {
-  const { incident, key, conditions } = values;
-  switch (name) {
-    case "key":
-      return [key];
-    case "incident.id":
-      return [incident.id];
-    case "incident.status":
-      return [incident.status];
-    case "incident.severity":
-      return incident.severity === null ? [] : [incident.severity];
-    case "incident.title":
-      return incident.title === null ? [] : [incident.title];
-    case "incident.environment":
-      return chosen(incident.environments, conditions.environment);
-    default: {
-      const tag = name.slice(TAG_PREFIX.length);
-      const { tags = {} } = conditions;
-      const wanted = Object.hasOwn(tags, tag) ? tags[tag] : undefined;
-      return chosen(incident.tags.get(tag) ?? [], wanted);
-    }
-  }
+interface Values {
+  readonly present: readonly string[];
+  /** The present values that satisfy the conditions by which the rule applies. */
+  readonly chosen: readonly string[];
 }
 
-function chosen(
-  present: readonly string[],
-  wanted: readonly string[] | undefined,
-): readonly string[] {
-  return wanted === undefined ? present : present.filter((value) => wanted.includes(value));
+function only(value: string): Values {
+  return { present: [value], chosen: [value] };
+}
+
+function valuesOf(name: string, { incident, key, conditions }: TemplateValues): Values {
+  if (name === "key") return only(key);
+  if (name === "incident.id") return only(incident.id);
+  const field = fieldOf(name);
+  return {
+    present: fieldValues(field, incident),
+    chosen: chosenValues(conditions, incident, field),
+  };
+}
+
+function fieldOf(name: string): FieldName {
+  const field = name.slice("incident.".length);
+  switch (field) {
+    case "status":
+    case "severity":
+    case "environment":
+    case "title":
+      return field;
+    default: {
+      const dot = field.indexOf(".");
+      const inner = field.slice(dot + 1);
+      return field.slice(0, dot) === "tags" ? `tags.${inner}` : `extra.${inner}`;
+    }
+  }
 }
 
 /** A character that is no space, no control character, and has a shape: a Hangul filler has none. */
