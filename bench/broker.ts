@@ -1,7 +1,8 @@
 /**
- * `npm run bench:broker [-- --kafka HOST:PORT] [--only start,throughput,requests,groups,memory] [--rounds N] [--json FILE]`: the
- * embedded broker against librdkafka's mock broker, and against a running Apache Kafka, in one run. A peer that is not
- * here is named with the reason. Prints one table; exits with 1 when a limit is missed, with 2 for wrong options.
+ * `npm run bench:broker [-- --kafka HOST:PORT] [--only start,throughput,requests,groups,memory]
+ * [--rounds N] [--json FILE]` measures the embedded broker against librdkafka's mock broker and
+ * against a running Apache Kafka, in one run. A peer that is not available is named with the
+ * reason. Prints one table. Exits with 1 when a limit is missed, with 2 for wrong options.
  */
 import { parseArgs } from "node:util";
 import { messageOf } from "#consumer/errors.ts";
@@ -42,7 +43,7 @@ async function main(): Promise<number> {
   return await report(figures, chosen.json);
 }
 
-/** Or what is wrong with them. */
+/** Returns the options, or what is wrong with them. */
 function options(): BrokerBenchOptions | string {
   let values;
   try {

@@ -1,11 +1,11 @@
 export interface ComparisonOptions {
   readonly what: string;
-  /** Milliseconds of one round. */
+  /** Returns the milliseconds of one round. */
   readonly measure: () => Promise<number>;
   readonly peerName: string;
-  /** Milliseconds of one round of the peer. */
+  /** Returns the milliseconds of one round of the peer. */
   readonly peer: () => Promise<number>;
-  /** What the median may be at most. */
+  /** The largest value that the median may have. */
   readonly limitMs: number;
   readonly rounds: number;
 }
@@ -13,14 +13,17 @@ export interface ComparisonOptions {
 export interface Comparison {
   readonly what: string;
   readonly peerName: string;
-  /** The round before any was warm. */
+  /** The first round, which runs cold code. */
   readonly firstMs: number;
   readonly medianMs: number;
   readonly peerMedianMs: number;
   readonly limitMs: number;
 }
 
-/** Rounds of both take turns, so that noise of the machine meets both. The first of each is reported apart. */
+/**
+ * Runs rounds of both in turn, so that noise of the machine affects both. The first round of each
+ * is reported apart.
+ */
 export async function compare(options: ComparisonOptions): Promise<Comparison> {
   const { what, peerName, limitMs, measure, peer, rounds } = options;
   const firstMs = await measure();
@@ -28,7 +31,7 @@ export async function compare(options: ComparisonOptions): Promise<Comparison> {
   return { what, peerName, firstMs, limitMs, ...(await takeTurns(measure, peer, rounds)) };
 }
 
-/** Medians of rounds that take turns. */
+/** Returns the medians of rounds that take turns. */
 export async function takeTurns(
   measure: () => Promise<number>,
   peer: () => Promise<number>,

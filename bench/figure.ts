@@ -1,27 +1,30 @@
 /** One line of the table: what was measured, against a peer of the same run. */
 export interface Figure {
-  /** Letter of the group, as `--only` takes it. */
+  /** The letter of the group, as `--only` takes it. */
   readonly group: string;
   readonly what: string;
   readonly measured: number;
   readonly unit: string;
   readonly peerName: string;
-  /** In the same unit; null where nothing comparable exists. */
+  /** The peer's value in the same unit; null where nothing comparable exists. */
   readonly peer: number | null;
-  /** How many times better than the peer (`better`), or how many times its cost. */
+  /** How many times better than the peer the value is, or how many times its cost. */
   readonly ratio: number | null;
-  /** For people: what is asked for; "" when nothing is. */
+  /** The limit as a text for the table; "" when there is none. */
   readonly limit: string;
   readonly reached: boolean;
 }
 
 export interface BenchContext {
-  /** For everything that the figures write; it is on the disk that the temporary directory is on. */
+  /**
+   * The directory for everything that the figures write; it is on the same disk as the temporary
+   * directory.
+   */
   readonly directory: string;
   readonly compileCache: string;
-  /** How many processes figure (g) kills. */
+  /** The number of processes that figure (g) kills. */
   readonly kills: number;
-  /** Progress, one line. */
+  /** Prints one line of progress. */
   readonly tell: (line: string) => void;
 }
 

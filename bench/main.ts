@@ -1,6 +1,7 @@
 /**
- * `npm run bench [-- --only a,c] [--json FILE] [--kills N]`: what the consumer costs, each figure against a peer of
- * the same run. Prints one table; exits with 1 when a limit is missed, with 2 for wrong options.
+ * `npm run bench [-- --only a,c] [--json FILE] [--kills N]` measures what the consumer costs, each
+ * figure against a peer of the same run. Prints one table. Exits with 1 when a limit is missed,
+ * with 2 for wrong options.
  */
 import { parseArgs } from "node:util";
 import { messageOf } from "#consumer/errors.ts";
@@ -33,7 +34,7 @@ async function main(): Promise<number> {
   return await report(figures, chosen.json);
 }
 
-/** Or what is wrong with them. */
+/** Returns the options, or what is wrong with them. */
 function options(): { only: readonly string[]; json: string | undefined; kills: number } | string {
   let values;
   try {

@@ -3,7 +3,10 @@ import { cpus, totalmem } from "node:os";
 import type { Figure } from "./figure.ts";
 import { figureTable } from "./table.ts";
 
-/** Prints the table, and writes `json` with the machine where it is given. Returns the exit code: 1 for a limit missed. */
+/**
+ * Prints the table and, when `json` is given, writes the figures with the machine to that file.
+ * Returns the exit code, which is 1 when a limit is missed.
+ */
 export async function report(
   figures: readonly Figure[],
   json: string | undefined,
@@ -22,7 +25,7 @@ export async function report(
   return figures.every(({ reached }) => reached) ? 0 : 1;
 }
 
-/** Progress, one line. */
+/** Prints one line of progress. */
 export function tell(line: string): void {
   process.stderr.write(`     ${line}\n`);
 }

@@ -3,7 +3,7 @@ import type { Log } from "#consumer/ports.ts";
 import { durationsOf } from "#e2e/base/durations.ts";
 import { configuration, configurationText } from "#fixtures/configurations.ts";
 
-/** The configuration of production, with the servers of a benchmark. */
+/** Returns the configuration of production with the servers of a benchmark. */
 export function productionConfig(brokers: readonly string[] = ["127.0.0.1:9"]): Config {
   const document = configuration({
     brokers,
@@ -15,7 +15,7 @@ export function productionConfig(brokers: readonly string[] = ["127.0.0.1:9"]): 
   return parseConfig(configurationText(document), "config.yaml");
 }
 
-/** Shows only what goes wrong. */
+/** Logs errors only. */
 export const errorLog: Log = {
   debug: () => undefined,
   info: () => undefined,

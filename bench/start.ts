@@ -1,11 +1,9 @@
 /**
- * How long the kit and the pod take to start, each against a peer of the same run:
- *
- * - the embedded broker (TLS, SCRAM) in this process, against bare TLS servers that speak no protocol;
- * - a pod, from the issue of its certificate to the group joined, against a process that only loads the
- *   consumer's packages.
- *
- * `npm run bench:start [-- --rounds N]`; every row is the median of N rounds (default 7).
+ * Measures how long the kit and the pod take to start, each against a peer of the same run: the
+ * embedded broker (TLS, SCRAM) in this process against bare TLS servers that speak no protocol, and
+ * a pod, from the issue of its certificate to the group joined, against a process that only loads
+ * the consumer's packages. `npm run bench:start [-- --rounds N]`: every row is the median of N
+ * rounds (default 7).
  */
 import { execFile } from "node:child_process";
 import { once } from "node:events";

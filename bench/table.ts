@@ -53,7 +53,7 @@ function figureRow(figure: Figure): string[] {
   ];
 }
 
-/** Three significant digits. */
+/** Formats a value with three significant digits. */
 function shown(value: number): string {
   return Math.abs(value) >= 100 ? Math.round(value).toLocaleString("en") : value.toPrecision(3);
 }

@@ -1,18 +1,21 @@
-/** `node volume.ts COMMAND OPTIONS_JSON`: one measurement on a history volume, in a process of its own; prints JSON. */
-import { act, type ActOptions } from "./volume/act.ts";
-import { replay } from "./volume/replay.ts";
-import { askLimits, type LimitsOptions, stockLimits } from "./volume/limits.ts";
+/**
+ * `node volume.ts COMMAND OPTIONS_JSON` makes one measurement on a history volume in a process of
+ * its own and prints JSON.
+ */
+import { runActions, type ActionOptions } from "./volume/run-actions.ts";
+import { repeatOperations } from "./volume/repeat-operations.ts";
+import { measureAdmissions, type LimitsOptions, fillDecisions } from "./volume/limits.ts";
 import { parse, rewrite, type RewriteOptions } from "./volume/rewrite.ts";
-import { recover, stock, type StockOptions } from "./volume/stock.ts";
+import { recover, fillVolume, type FillOptions } from "./volume/recover.ts";
 
-type Options = ActOptions & LimitsOptions & RewriteOptions & StockOptions;
+type Options = ActionOptions & LimitsOptions & RewriteOptions & FillOptions;
 
 const COMMANDS: Readonly<Record<string, (options: Options) => unknown>> = {
-  act,
-  replay,
-  stock,
-  stockLimits,
-  askLimits,
+  runActions,
+  repeatOperations,
+  fillVolume,
+  fillDecisions,
+  measureAdmissions,
   recover,
   rewrite,
   parse,
@@ -22,5 +25,5 @@ const [command = "", json = "{}"] = process.argv.slice(2);
 const options: Options = JSON.parse(json);
 const result: unknown = await COMMANDS[command]?.(options);
 process.stdout.write(`${JSON.stringify(result)}\n`);
-// A history that was opened to be measured is not closed.
+// A history that was opened for a measurement is not closed.
 process.exit(0);

@@ -10,11 +10,11 @@ import { startSimulator } from "#simulator/process/simulator-process.ts";
 export interface Broker extends AsyncDisposable {
   readonly name: string;
   readonly bootstrap: string;
-  /** False: topics come into being by a Metadata request, and are not deleted. */
+  /** False when topics are created by a Metadata request and never deleted. */
   readonly hasTopicAdministration: boolean;
 }
 
-/** A peer that is not here. */
+/** A peer that is not available. */
 export interface Absent {
   readonly name: string;
   readonly reason: string;
@@ -40,11 +40,17 @@ const MOCK = "librdkafka mock";
 const KAFKA = "Apache Kafka";
 
 interface MockBroker extends Broker {
-  /** From nothing until librdkafka itself had its first Metadata, without TLS and SASL. */
+  /**
+   * The time from the start of the process until librdkafka had its first Metadata response,
+   * without TLS and SASL.
+   */
   readonly startMs: number;
 }
 
-/** The bindings of librdkafka, installed as `npm run clients` does it where they are not there yet. */
+/**
+ * The bindings of librdkafka, which are installed as `npm run clients` installs them where they are
+ * missing.
+ */
 export interface MockInstallation {
   readonly name: string;
   start(nodes: number): Promise<MockBroker>;
@@ -84,7 +90,10 @@ async function startMock(node: string, directory: string, nodes: number): Promis
   };
 }
 
-/** One that runs already. It is given topics and groups, which are deleted again. */
+/**
+ * Describes a broker that is running already. Its topics and groups of the benchmark are deleted
+ * afterwards.
+ */
 export function runningKafka(bootstrap: string | undefined): Broker | Absent {
   if (bootstrap === undefined) return { name: KAFKA, reason: "--kafka HOST:PORT was not given" };
   return { name: KAFKA, bootstrap, hasTopicAdministration: true, [Symbol.asyncDispose]: leave };

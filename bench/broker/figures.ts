@@ -10,17 +10,17 @@ import { NODES } from "./starts.ts";
 import type { RequestOptions } from "./requests.ts";
 import type { Starts } from "./starts.ts";
 import type { TopicsOptions } from "./topics.ts";
-import { figuresOf, inTurns, measure } from "./turns.ts";
-import type { BrokerBench, BrokerMeasure, PeerRounds } from "./turns.ts";
+import { figuresOf, inTurns, measure } from "./rounds.ts";
+import type { BrokerBench, BrokerMeasure, PeerRounds } from "./rounds.ts";
 
 const LISTENING_MS_MAX = 5;
 const METADATA_MS_MAX = 60;
 const JOIN_MS_MAX = 100;
 const RATIO_MIN = 1;
-/** Rounds inside of one process, for what takes milliseconds. */
+/** The number of rounds inside one process, for what takes milliseconds. */
 const INNER_ROUNDS = 15;
 
-/** What one `send` of the loads becomes, without the work of a client. */
+/** The Produce requests that one `send` of the loads becomes, without the work of a client. */
 const REQUESTS: ReadonlyMap<string, Omit<RequestOptions, keyof TopicsOptions>> = new Map([
   ["1000 x 100 B", { requests: 1000, records: 1000, recordBytes: 100 }],
   ["100 x 10 kB", { requests: 200, records: 100, recordBytes: 10_000 }],
@@ -31,7 +31,7 @@ const LOADS: ReadonlyMap<string, Load> = new Map([
   ["10k x 10 kB", { records: 10_000, recordBytes: 10_000, recordsPerSend: 100, topics: 8 }],
 ]);
 
-/** By the name that `--only` takes. */
+/** The measures by the name that `--only` takes. */
 export const BROKER_MEASURES: ReadonlyMap<string, BrokerMeasure> = new Map<string, BrokerMeasure>([
   ["start", start],
   ["throughput", throughput],
@@ -40,7 +40,7 @@ export const BROKER_MEASURES: ReadonlyMap<string, BrokerMeasure> = new Map<strin
   ["memory", memory],
 ]);
 
-/** Three nodes in a process, which is warm after the first time. */
+/** Measures the start of three nodes in one process, which is warm after the first time. */
 async function start(bench: BrokerBench): Promise<readonly Figure[]> {
   const { listening, metadata, bareServers } = await measure<Starts>("starts", {
     rounds: INNER_ROUNDS,
@@ -172,16 +172,19 @@ async function groups(bench: BrokerBench): Promise<readonly Figure[]> {
 }
 
 const MEMORY_LOAD = { records: 1_000_000, recordBytes: 100, recordsPerSend: 1000, topics: 1 };
-/** For what is no longer used to go, or not. */
-const SETTLE_MS = 3000;
+/** The time in which memory that is no longer used can be freed. */
+const IDLE_MS = 3000;
 
-/** A broker of its own: what another has freed would be used again. The mock broker keeps no more than 5 MB a partition. */
+/**
+ * Measures a broker of its own, since another one would reuse memory that it has freed. The mock
+ * broker keeps no more than 5 MB per partition.
+ */
 async function memory({ tell }: BrokerBench): Promise<readonly Figure[]> {
   await using embedded = await startEmbedded();
   const { bootstrap, pid } = embedded;
   const before = await residentBytes(pid);
   await measure("fill", { ...MEMORY_LOAD, bootstrap, hasTopicAdministration: true });
-  await sleep(SETTLE_MS);
+  await sleep(IDLE_MS);
   const after = await residentBytes(pid);
   const valueBytes = MEMORY_LOAD.records * MEMORY_LOAD.recordBytes;
   tell(`memory: ${before} bytes before, ${after} after`);
@@ -200,7 +203,7 @@ async function memory({ tell }: BrokerBench): Promise<readonly Figure[]> {
   ];
 }
 
-/** Of a process, as the system counts it. */
+/** Returns the resident memory of a process, as the system counts it. */
 async function residentBytes(pid: number): Promise<number> {
   const { stdout } = await promisify(execFile)("ps", ["-o", "rss=", "-p", String(pid)]);
   return Number(stdout.trim()) * 1024;

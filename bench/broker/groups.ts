@@ -7,7 +7,7 @@ import { heartbeat } from "#simulator/kafka/apis/12-heartbeat.ts";
 import { syncGroup } from "#simulator/kafka/apis/14-sync-group.ts";
 import { int16, int32, nullableBytes, struct } from "#simulator/kafka/wire/codec.ts";
 import { errorCode } from "#simulator/kafka/wire/errors.ts";
-import { clientOf, freshName, makeTopics, targetOf } from "./topics.ts";
+import { clientOf, freshName, makeTopics, firstNodeOf } from "./topics.ts";
 
 export interface GroupOptions {
   readonly bootstrap: string;
@@ -15,7 +15,10 @@ export interface GroupOptions {
   readonly rounds: number;
 }
 
-/** With an assignment that may be null: the mock broker's is where it answers an error. */
+/**
+ * SyncGroup with an assignment that may be null: the mock broker's is null when it answers with an
+ * error.
+ */
 const LENIENT_SYNC = {
   ...syncGroup,
   response: struct({ throttleTimeMs: int32, errorCode: int16, assignment: nullableBytes }),
@@ -29,7 +32,10 @@ const [NONE, REBALANCE_IN_PROGRESS, MEMBER_ID_REQUIRED] = [
   errorCode("MEMBER_ID_REQUIRED"),
 ];
 
-/** Milliseconds by round, from `run` of a kafkajs consumer that is connected until it has joined a new group. */
+/**
+ * Returns the milliseconds of each round, from `run` of a connected kafkajs consumer until it has
+ * joined a new group.
+ */
 export async function joins(options: GroupOptions): Promise<number[]> {
   const client = clientOf(options.bootstrap);
   const { topics, deleteTopics } = await makeTopics(client, { ...options, topics: 1 });
@@ -52,17 +58,17 @@ export async function joins(options: GroupOptions): Promise<number[]> {
 }
 
 /**
- * Milliseconds by round: nine members are in a group, the tenth sends its first JoinGroup; until all ten have their
- * assignment of one generation. The members do nothing but what the protocol asks, and ask for it without a pause, so
- * that no client's interval is measured.
+ * Returns the milliseconds of each round: nine members are in a group and a tenth sends its first
+ * JoinGroup; the round ends when all ten have their assignment of one generation. The members do
+ * only what the protocol asks, without a pause, so that no interval of a client is measured.
  */
 export async function rebalances({ bootstrap, rounds }: GroupOptions): Promise<number[]> {
   const durations: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const group = await Group.open(bootstrap);
-    await group.settle(MEMBERS - 1);
+    await group.formGeneration(MEMBERS - 1);
     const beginMs = performance.now();
-    await group.settle(MEMBERS);
+    await group.formGeneration(MEMBERS);
     durations.push(performance.now() - beginMs);
     group[Symbol.dispose]();
   }
@@ -72,11 +78,11 @@ export async function rebalances({ bootstrap, rounds }: GroupOptions): Promise<n
 class Group implements Disposable {
   readonly #members: readonly Member[];
 
-  /** With all connections that it will need. */
+  /** Opens the group with all connections that it will need. */
   static async open(bootstrap: string): Promise<Group> {
     const id = freshName();
-    const target = await coordinatorOf(bootstrap, id);
-    const connections = Array.from({ length: MEMBERS }, () => WireConnection.open(target));
+    const coordinator = await coordinatorOf(bootstrap, id);
+    const connections = Array.from({ length: MEMBERS }, () => WireConnection.open(coordinator));
     return new Group((await Promise.all(connections)).map((one) => new Member(id, one)));
   }
 
@@ -84,14 +90,14 @@ class Group implements Disposable {
     this.#members = members;
   }
 
-  /** Until the first `count` members are in one generation together. */
-  async settle(count: number): Promise<void> {
+  /** Waits until the first `count` members are in one generation together. */
+  async formGeneration(count: number): Promise<void> {
     const members = this.#members.slice(0, count);
-    const isSettled = (): boolean =>
+    const isFormed = (): boolean =>
       members.every(({ generation, size }) => {
         return size === count && generation === members[0]?.generation;
       });
-    await Promise.all(members.map((member) => member.live(isSettled)));
+    await Promise.all(members.map((member) => member.participate(isFormed)));
   }
 
   [Symbol.dispose](): void {
@@ -101,9 +107,9 @@ class Group implements Disposable {
 
 class Member {
   readonly connection: WireConnection;
-  /** Of the assignment that it has; -1 while it has none. */
+  /** The generation of its assignment; -1 while it has none. */
   generation = -1;
-  /** Of the group that the assignment is for. */
+  /** The number of members of the group that the assignment is for. */
   size = 0;
   readonly #group: string;
   #id = "";
@@ -113,7 +119,7 @@ class Member {
     this.connection = connection;
   }
 
-  async live(isOver: () => boolean): Promise<void> {
+  async participate(isOver: () => boolean): Promise<void> {
     while (!isOver()) {
       if (this.generation === -1) await this.#join();
       else await this.#beat();
@@ -166,9 +172,11 @@ function expectNoError(api: string, code: number): void {
   if (code !== NONE) throw new Error(`${api} answered error ${code}`);
 }
 
-/** Asked again until it is known: the first group of a new cluster has to wait for it. */
+/**
+ * Asks until the coordinator is known, since the first group of a new cluster has to wait for it.
+ */
 async function coordinatorOf(bootstrap: string, key: string): Promise<WireAddress> {
-  using connection = await WireConnection.open(targetOf(bootstrap));
+  using connection = await WireConnection.open(firstNodeOf(bootstrap));
   for (;;) {
     const found = await connection.call(findCoordinator, 2, { key, keyType: 0 });
     if (found.errorCode === NONE) return { host: found.host, port: found.port };

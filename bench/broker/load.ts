@@ -7,9 +7,12 @@ import type { TopicsOptions } from "./topics.ts";
 export interface Load {
   readonly records: number;
   readonly recordBytes: number;
-  /** In one `send`, dealt out to the partitions by kafkajs. */
+  /** The number of records of one `send`, which kafkajs distributes over the partitions. */
   readonly recordsPerSend: number;
-  /** The sends take turns on so many topics: the mock broker keeps 5 MB of a partition. */
+  /**
+   * The number of topics that take turns in receiving the sends, since the mock broker keeps 5 MB
+   * per partition.
+   */
   readonly topics: number;
 }
 
@@ -17,14 +20,20 @@ export interface LoadOptions extends Load, TopicsOptions {}
 
 export interface LoadResult {
   readonly produceMs: number;
-  /** From the group joined to the last record. */
+  /** The time from the group joined to the last record. */
   readonly consumeMs: number;
 }
 
-/** Of the load, before anything is measured: the code of the client gets warm. */
+/**
+ * The part of the load that is sent before anything is measured, so that the code of the client is
+ * warm.
+ */
 const WARM_UP_PART = 0.2;
 
-/** kafkajs as most use it: one send after the other with acks=all, then every record read back in batches. */
+/**
+ * Uses kafkajs as most do: one send after the other with acks=all, then every record is read back
+ * in batches.
+ */
 export async function load(options: LoadOptions): Promise<LoadResult> {
   const client = clientOf(options.bootstrap);
   const records = Math.ceil(options.records * WARM_UP_PART);
@@ -32,7 +41,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   return await round(client, options);
 }
 
-/** Produces into topics of their own and leaves them there. */
+/** Produces into new topics and leaves the records there. */
 export async function fill(options: LoadOptions): Promise<void> {
   const client = clientOf(options.bootstrap);
   const { topics } = await makeTopics(client, options);

@@ -1,7 +1,8 @@
 /**
- * `node mock.mjs NODES`: librdkafka's mock broker in a process of its own. Prints where it listens and how long that
- * took, from nothing until librdkafka itself had its first Metadata; ends with SIGTERM. Run by the Node that the bindings
- * of librdkafka were built for, so it is no TypeScript.
+ * `node mock.mjs NODES` runs librdkafka's mock broker in a process of its own. It prints where it
+ * listens and how long that took, from the start until librdkafka had its first Metadata response,
+ * and ends with SIGTERM. It runs on the Node that the bindings of librdkafka were built for, and
+ * therefore is no TypeScript.
  */
 import { createRequire } from "node:module";
 import { join } from "node:path";

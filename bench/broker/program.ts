@@ -1,6 +1,7 @@
 /**
- * `node broker/program.ts starts|fill|load|requests|rebalances|joins OPTIONS_JSON`: one measurement of a broker, in a
- * process of its own; prints what it measured, or why it could not, as JSON.
+ * `node broker/program.ts starts|fill|load|requests|rebalances|joins OPTIONS_JSON` makes one
+ * measurement of a broker in a process of its own. It prints what it measured, or why it could not,
+ * as JSON.
  */
 import { messageOf } from "#consumer/errors.ts";
 import { joins, rebalances } from "./groups.ts";
@@ -24,5 +25,5 @@ const result = await run().then(
   (error: unknown) => ({ failure: messageOf(error) }),
 );
 process.stdout.write(`${JSON.stringify(result)}\n`);
-// Connections of the clients need not be closed in order.
+// The connections of the clients need not be closed in order.
 process.exit(0);

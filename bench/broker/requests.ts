@@ -5,26 +5,29 @@ import { encodeBody } from "#simulator/kafka/apis/define.ts";
 import { requestHeader, WireConnection } from "#simulator/kafka/parity/wire-connection.ts";
 import { RequestReader } from "#simulator/kafka/wire/reader.ts";
 import { median } from "../compare.ts";
-import { clientOf, makeTopics, PARTITIONS, targetOf } from "./topics.ts";
+import { clientOf, makeTopics, PARTITIONS, firstNodeOf } from "./topics.ts";
 import type { TopicsOptions } from "./topics.ts";
 
 export interface RequestOptions extends Omit<TopicsOptions, "topics"> {
   readonly requests: number;
-  /** Of one request, spread over the partitions. */
+  /** The number of records of one request, spread over the partitions. */
   readonly records: number;
   readonly recordBytes: number;
 }
 
 const VERSION = 7;
-/** Of the requests, before those that are measured. */
+/** The part of the requests that is sent before the measured ones. */
 const WARM_UP_PART = 0.25;
 
-/** Median milliseconds of a Produce request that was made before, from its first byte to the whole answer. */
+/**
+ * Returns the median milliseconds of a prepared Produce request, from its first byte to the whole
+ * response.
+ */
 export async function produceRequests(options: RequestOptions): Promise<number> {
   const { bootstrap, requests } = options;
   const { topics, deleteTopics } = await makeTopics(clientOf(bootstrap), { ...options, topics: 1 });
   const request = requestOf(topics[0] ?? "", options);
-  using connection = await WireConnection.open(targetOf(bootstrap));
+  using connection = await WireConnection.open(firstNodeOf(bootstrap));
   const durations: number[] = [];
   for (let sent = -requests * WARM_UP_PART; sent < requests; sent += 1) {
     const beginMs = performance.now();

@@ -12,13 +12,16 @@ export interface StartOptions {
   readonly rounds: number;
 }
 
-/** Milliseconds, by round; the first round of a process has cold code. */
+/** Milliseconds by round; the first round of a process runs cold code. */
 export interface Starts {
-  /** Until every node listens. */
+  /** The time until every node listens. */
   readonly listening: readonly number[];
-  /** From the same beginning until a client has its first Metadata through TLS and SCRAM-SHA-512. */
+  /**
+   * The time from the same beginning until a client has its first Metadata response through TLS and
+   * SCRAM-SHA-512.
+   */
   readonly metadata: readonly number[];
-  /** As many TLS servers that speak no protocol. */
+  /** The same number of TLS servers that speak no protocol. */
   readonly bareServers: readonly number[];
 }
 

@@ -6,22 +6,25 @@ import { metadata } from "#simulator/kafka/apis/03-metadata.ts";
 import { WireConnection } from "#simulator/kafka/parity/wire-connection.ts";
 import type { WireAddress } from "#simulator/kafka/parity/wire-connection.ts";
 
-/** Of every topic: the mock broker gives each so many, and cannot be told otherwise. */
+/**
+ * The number of partitions of every topic: the mock broker gives each topic this number and cannot
+ * be told otherwise.
+ */
 export const PARTITIONS = 4;
 
 export interface TopicsOptions {
   readonly bootstrap: string;
-  /** How many. */
+  /** The number of topics. */
   readonly topics: number;
-  /** False: they come into being by a Metadata request, and stay. */
+  /** False when topics are created by a Metadata request and never deleted. */
   readonly hasTopicAdministration: boolean;
 }
 
 export interface Topics {
-  /** That nobody else has used: for a group. */
+  /** A name that nothing else has used, for a group. */
   readonly name: string;
   readonly topics: string[];
-  /** And the group of this name, where there is one. */
+  /** Deletes the topics, and the group of this name where there is one. */
   readonly deleteTopics: () => Promise<void>;
 }
 
@@ -56,8 +59,9 @@ export async function makeTopics(client: Kafka, options: TopicsOptions): Promise
 }
 
 /**
- * Returns when every partition has its leader. Apache Kafka makes leaders after it has answered, and kafkajs would wait
- * a third of a second before it sends again, and send twice what some partitions had taken.
+ * Returns when every partition has its leader. Apache Kafka elects leaders after it has answered;
+ * kafkajs would then wait a third of a second before it sends again, and send twice what some
+ * partitions had taken.
  */
 async function createTopics(admin: Admin, topics: readonly string[]): Promise<void> {
   await admin.createTopics({
@@ -67,7 +71,7 @@ async function createTopics(admin: Admin, topics: readonly string[]): Promise<vo
     }),
   });
   for (const topic of topics) {
-    // It asks the leaders.
+    // Offsets are asked of the leaders.
     while (!(await hasOffsets(admin, topic))) await sleep(20);
   }
 }
@@ -79,17 +83,19 @@ function hasOffsets(admin: Admin, topic: string): Promise<boolean> {
   );
 }
 
-/** By a Metadata request that may make them: kafkajs has that of its producers only. */
+/**
+ * Creates topics by a Metadata request that allows it. kafkajs offers that for its producers only.
+ */
 async function askForTopics(bootstrap: string, topics: readonly string[]): Promise<void> {
-  using connection = await WireConnection.open(targetOf(bootstrap));
+  using connection = await WireConnection.open(firstNodeOf(bootstrap));
   await connection.call(metadata, 6, {
     topics: topics.map((name) => ({ name })),
     allowAutoTopicCreation: true,
   });
 }
 
-/** Of the first node. */
-export function targetOf(bootstrap: string): WireAddress {
+/** Returns the address of the first node. */
+export function firstNodeOf(bootstrap: string): WireAddress {
   const [host = "", port = ""] = bootstrap.split(",")[0]?.split(":") ?? [];
   return { host, port: Number(port) };
 }

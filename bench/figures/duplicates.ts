@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Producer } from "@platformatic/kafka";
 import { NAMES } from "#fixtures/configurations.ts";
 import { startSimulator } from "#simulator/process/simulator-process.ts";
-import { runProgram } from "../child.ts";
+import { runProgram } from "../run-program.ts";
 import { takeTurns } from "../compare.ts";
 import type { Measure } from "../figure.ts";
 import { incidentBytes } from "../incidents.ts";
@@ -15,7 +15,7 @@ const INCIDENTS = 2000;
 const ROUNDS = 5;
 const RATIO_MIN = 0.9;
 
-/** (a) The whole consumer on records that it has acted on before. */
+/** (a) Measures the whole consumer on records whose actions it has executed before. */
 export const duplicates: Measure = async ({ directory, tell }) => {
   const users = join(directory, "users.json");
   await writeFile(users, JSON.stringify({ [CREDENTIALS.username]: CREDENTIALS.password }));
@@ -59,7 +59,7 @@ export const duplicates: Measure = async ({ directory, tell }) => {
   ];
 };
 
-/** Gives `started_on` of all of them. */
+/** Produces the incidents and returns the `started_on` of all of them. */
 async function produce(bootstrap: string, incidents: readonly string[]): Promise<number> {
   const producer = new Producer({
     clientId: "bench",

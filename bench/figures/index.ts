@@ -8,7 +8,7 @@ import { stopping } from "./stopping.ts";
 import { unique } from "./unique.ts";
 import { unpacking } from "./unpacking.ts";
 
-/** By the letter that `--only` takes. */
+/** The measures by the letter that `--only` takes. */
 export const MEASURES: ReadonlyMap<string, Measure> = new Map([
   ["a", duplicates],
   ["b", unique],

@@ -1,18 +1,18 @@
-import { runProgram } from "../child.ts";
+import { runProgram } from "../run-program.ts";
 import { median } from "../compare.ts";
 import type { Measure } from "../figure.ts";
-import type { JudgeOptions, JudgeResult } from "../judge.ts";
+import type { JudgeOptions, JudgeResult } from "../judge-history.ts";
 
 const EVENTS = 100_000;
 const ROUNDS = 5;
 const DURATION_MS_MAX = 2000;
 
-/** (j) What the verdict on a long run of chaos costs, of all invariants together. */
+/** (j) Measures the verdict of all invariants on a long run of chaos. */
 export const judging: Measure = async ({ tell }) => {
   const results: JudgeResult[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
     const options: JudgeOptions = { eventsMin: EVENTS, seed: round + 1 };
-    const result = await runProgram<JudgeResult>("judge.ts", [JSON.stringify(options)]);
+    const result = await runProgram<JudgeResult>("judge-history.ts", [JSON.stringify(options)]);
     tell(`j: ${result.events} events ${Math.round(result.judgeMs)} ms`);
     results.push(result);
   }

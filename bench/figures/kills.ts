@@ -21,24 +21,27 @@ import { DEPLOYMENTS } from "#simulator/omega/manifests/identities.ts";
 import { readTree } from "#simulator/volume/tree.ts";
 import type { BenchContext, Measure } from "../figure.ts";
 
-/** Side by side: most of the time of a kill is the start of the next process. */
+/**
+ * The number of parts that run side by side, since most of the time of a kill is the start of the
+ * next process.
+ */
 const PARTS = 2;
 const LOOPBACK = "127.0.0.1";
 const PUBLISH_INTERVAL_MS = 25;
 const ACTION_MS = 40;
-/** From the first action of a process to its SIGKILL. */
+/** The longest time from the first action of a process to its SIGKILL. */
 const LIFE_MS_MAX = 400;
 const STEP_MS_MAX = 60_000;
 const MAIN = fileURLToPath(new URL("../../consumer/main.ts", import.meta.url));
 
 interface Kills {
-  /** Attempts that ended in doubt. */
+  /** The number of attempts that ended in doubt. */
   readonly inDoubt: number;
-  /** Attempts that were claimed and had no outcome when their process was killed. */
+  /** The number of attempts that were claimed and had no outcome when their process was killed. */
   readonly underWay: number;
 }
 
-/** (g) SIGKILL at random times under load. Throws when any invariant broke. */
+/** (g) Kills processes with SIGKILL at random times under load. Throws when an invariant broke. */
 export const kills: Measure = async (context) => {
   const counts = Array.from({ length: PARTS }, (_, part) =>
     Math.floor((context.kills + part) / PARTS),
@@ -46,11 +49,12 @@ export const kills: Measure = async (context) => {
   const results = await Promise.all(counts.map((count, part) => killMany(count, part, context)));
   const inDoubt = results.reduce((sum, result) => sum + result.inDoubt, 0);
   const underWay = results.reduce((sum, result) => sum + result.underWay, 0);
+  const actions = `${1000 / PUBLISH_INTERVAL_MS} actions/s of ${ACTION_MS} ms`;
   const ratio = underWay === 0 ? null : inDoubt / underWay;
   return [
     {
       group: "g",
-      what: `in-doubts of a SIGKILL, ${1000 / PUBLISH_INTERVAL_MS} actions/s of ${ACTION_MS} ms, mean of ${context.kills}`,
+      what: `in-doubts of a SIGKILL, ${actions}, mean of ${context.kills}`,
       measured: inDoubt / context.kills,
       unit: "actions",
       peerName: "claimed without an outcome at the kill",
@@ -80,13 +84,13 @@ async function killMany(count: number, part: number, context: BenchContext): Pro
   const published: PublishedIncident[] = [];
   const underWay = new Set<string>();
   for (let kill = 0; kill < count; kill += 1) {
-    await liveAndDie({ directory, context, services, random, published });
+    await runUntilKilled({ directory, context, services, random, published });
     for (const claim of await claimedWithoutOutcome(directory)) underWay.add(claim);
     if ((kill + 1) % 10 === 0) {
       context.tell(`g: part ${part + 1}, ${kill + 1} kills, ${underWay.size} actions under way`);
     }
   }
-  await endInPeace(directory, context, services);
+  await stopCleanly(directory, context, services);
   if ((await slow.hits()) === 0) throw new Error("no action was sent");
   return { inDoubt: await judged(directory, services, published), underWay: underWay.size };
 }
@@ -99,8 +103,8 @@ interface Life {
   readonly published: PublishedIncident[];
 }
 
-/** One process under load: killed at a random time after its first action. */
-async function liveAndDie({
+/** Runs one process under load and kills it at a random time after its first action. */
+async function runUntilKilled({
   directory,
   context,
   services,
@@ -116,7 +120,8 @@ async function liveAndDie({
     published.push(incident);
     await services.broker.produce(NAMES.topic, { key: incident.id, value: incident.value });
   };
-  // No backlog: what is under way at the kill is what the load brings, not what waited for the start.
+  // There is no backlog, so that only what the load brings is under way at the kill, and not what
+  // waited for the start.
   await publish();
   await until(
     "the consumer acts",
@@ -135,8 +140,8 @@ async function liveAndDie({
   await exit;
 }
 
-/** The last process does what is left, and stops cleanly. */
-async function endInPeace(
+/** Lets the last process complete what is left and stop cleanly. */
+async function stopCleanly(
   directory: string,
   context: BenchContext,
   services: Services,
@@ -203,7 +208,7 @@ async function prepare(
     useIdentity: false,
     durations: {
       ...durationsOf(false, "local").consumer,
-      // The place of the killed member is free again when the next one has started.
+      // The session of the killed member has expired when the next process has started.
       sessionTimeoutMs: 1000,
       heartbeatIntervalMs: 150,
       rebalanceTimeoutMs: 2000,

@@ -1,6 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { runProgram } from "../child.ts";
+import { runProgram } from "../run-program.ts";
 import { median } from "../compare.ts";
 import type { BenchContext, Measure } from "../figure.ts";
 import type { LimitsResult } from "../volume/limits.ts";
@@ -11,7 +11,10 @@ const ROUNDS = 5;
 const COST_MAX = 2;
 const PEAK_BYTES_MAX = 300e6;
 
-/** (i) Asking whether a rule with limits may run, beside all that was decided about it. */
+/**
+ * (i) Measures the decision whether a rule with limits may run, beside everything that was decided
+ * about it before.
+ */
 export const limits: Measure = async (context) => {
   const few = await stocked(context, FEW);
   const many = await stocked(context, MANY);
@@ -28,10 +31,11 @@ export const limits: Measure = async (context) => {
   const peer = median(costs.few.map(({ admissionMs }) => admissionMs));
   const peakBytes = Math.max(...costs.many.map((result) => result.peakBytes));
   const stillMsMax = median(costs.many.map((result) => result.stillMsMax));
+  const blocked = `event loop blocked for ${stillMsMax.toFixed(0)} ms`;
   return [
     {
       group: "i",
-      what: `an admission by limits, ${MANY.toLocaleString("en")} decisions (event loop still for ${stillMsMax.toFixed(0)} ms)`,
+      what: `an admission by limits, ${MANY.toLocaleString("en")} decisions (${blocked})`,
       measured,
       unit: "ms",
       peerName: `${FEW} decisions`,
@@ -63,10 +67,10 @@ async function stocked({ directory, tell }: BenchContext, decisions: number): Pr
   const options = { directory: join(directory, `limits-${decisions}`), decisions };
   await mkdir(options.directory);
   tell(`i: a rule with ${decisions} decisions`);
-  await runProgram("volume.ts", ["stockLimits", JSON.stringify(options)]);
+  await runProgram("volume.ts", ["fillDecisions", JSON.stringify(options)]);
   return options;
 }
 
 function ask(options: Stocked): Promise<LimitsResult> {
-  return runProgram<LimitsResult>("volume.ts", ["askLimits", JSON.stringify(options)]);
+  return runProgram<LimitsResult>("volume.ts", ["measureAdmissions", JSON.stringify(options)]);
 }

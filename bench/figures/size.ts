@@ -1,10 +1,10 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { runProgram } from "../child.ts";
+import { runProgram } from "../run-program.ts";
 import { median } from "../compare.ts";
 import type { BenchContext, Figure, Measure } from "../figure.ts";
-import type { ActResult } from "../volume/act.ts";
-import type { RecoverResult } from "../volume/stock.ts";
+import type { ActionResult } from "../volume/run-actions.ts";
+import type { RecoverResult } from "../volume/recover.ts";
 
 const ACTIONS = 2000;
 const REWRITES: ReadonlyMap<number, number> = new Map([
@@ -18,7 +18,7 @@ const RECOVERY_BYTES_MAX = 300e6;
 const GROWTH_MAX = 1.5;
 const SHARED_ENTRIES_MIN = 100_000;
 
-/** (c) Against one JSON file that is rewritten for every action. */
+/** (c) Compares the history with one JSON file that is rewritten for every action. */
 export const rewriting: Measure = async (context) => {
   const figures: Figure[] = [];
   for (const [entries, actions] of REWRITES) {
@@ -44,7 +44,7 @@ export const rewriting: Measure = async (context) => {
   return figures;
 };
 
-/** (d) From a cold process to a history that answers. */
+/** (d) Measures the time from a cold process to a history that answers. */
 export const recovery: Measure = async (context) => {
   const figures: Figure[] = [];
   for (const entries of [10_000, 100_000, 1_000_000]) {
@@ -88,7 +88,7 @@ export const recovery: Measure = async (context) => {
   return figures;
 };
 
-/** (e) What an action costs as the history grows. */
+/** (e) Measures the cost of an action as the history grows. */
 export const growth: Measure = async (context) => {
   const figures: Figure[] = [];
   let smallMs: number | null = null;
@@ -111,7 +111,7 @@ export const growth: Measure = async (context) => {
   return figures;
 };
 
-/** Milliseconds of one of many actions side by side; median of some rounds. */
+/** Returns the milliseconds of one of many concurrent actions, as the median of some rounds. */
 async function costOfAction(
   context: BenchContext,
   entries: number,
@@ -121,7 +121,7 @@ async function costOfAction(
     const costs: number[] = [];
     for (let round = 0; round < rounds; round += 1) {
       const options = { directory, actions: ACTIONS, delayMs: 0 };
-      costs.push((await run<ActResult>("act", options)).durationMs / ACTIONS);
+      costs.push((await run<ActionResult>("runActions", options)).durationMs / ACTIONS);
     }
     context.tell(
       `an action with ${entries} entries: ${costs.map((cost) => cost.toFixed(3)).join(", ")} ms`,
@@ -130,7 +130,10 @@ async function costOfAction(
   });
 }
 
-/** A volume of that many entries: a fresh one, unless it is so large that some more make no difference. */
+/**
+ * Runs on a volume with that many entries: a new one, unless it is so large that some more entries
+ * make no difference.
+ */
 async function onVolume<T>(
   context: BenchContext,
   entries: number,
@@ -139,7 +142,7 @@ async function onVolume<T>(
   const directory = join(context.directory, `volume-${entries}`);
   const made = await mkdir(directory, { recursive: true });
   if (made !== undefined) {
-    const { durationMs } = await run<{ durationMs: number }>("stock", { directory, entries });
+    const { durationMs } = await run<{ durationMs: number }>("fillVolume", { directory, entries });
     context.tell(`a volume of ${entries} entries, made in ${Math.round(durationMs)} ms`);
   }
   const result = await use(directory);

@@ -9,7 +9,10 @@ import { withDeployment } from "../with-deployment.ts";
 const ROUNDS = 5;
 const STOP_MS_MAX = 300;
 
-/** (f) SIGTERM to PID 1 of an idle pod, to its exit: the script, the drain, the group left, the journal sealed. */
+/**
+ * (f) Measures the time from SIGTERM to PID 1 of an idle pod until its exit: the script, the drain,
+ * leaving the group, sealing the journal.
+ */
 export const stopping: Measure = async ({ compileCache, tell }) => {
   const stops = await withDeployment({}, compileCache, async (deployment) => {
     const durations: number[] = [];
@@ -37,7 +40,7 @@ export const stopping: Measure = async ({ compileCache, tell }) => {
   ];
 };
 
-/** The container is restarted afterwards. */
+/** Stops the container once; it is restarted afterwards. */
 async function stopOnce(deployment: TestDeployment, round: number): Promise<number> {
   const name = await deployment.readyPod();
   await deployment.until("the container runs", () => {

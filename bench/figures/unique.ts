@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { runProgram, THREADS } from "../child.ts";
+import { runProgram, THREADS } from "../run-program.ts";
 import { takeTurns } from "../compare.ts";
 import type { BenchContext, Figure, Measure } from "../figure.ts";
-import type { ActOptions, ActResult } from "../volume/act.ts";
+import type { ActionOptions, ActionResult } from "../volume/run-actions.ts";
 
 const ACTIONS = 4000;
 const SLOW_ACTIONS = 1920;
@@ -12,19 +12,26 @@ const DELAY_MS = 10;
 const ROUNDS = 3;
 const RATIO_MIN = 0.7;
 
-/** (b) Actions that nobody has begun, each with its durable claim and outcome; they themselves cost nothing. */
+/**
+ * (b) Measures actions that nobody has begun, each with its durable claim and outcome, where the
+ * action itself costs nothing.
+ */
 export const unique: Measure = async (context) => [
   await onThisDisk(context),
   await onSlowVolume(context),
 ];
 
 async function onThisDisk(context: BenchContext): Promise<Figure> {
-  const run = (command: "act" | "replay") => async (): Promise<number> => {
+  const run = (command: "runActions" | "repeatOperations") => async (): Promise<number> => {
     const { durationMs } = await runOn(context, command, { actions: ACTIONS, delayMs: 0 });
     context.tell(`b: ${command} ${Math.round(durationMs)} ms`);
     return durationMs;
   };
-  const { medianMs, peerMedianMs } = await takeTurns(run("act"), run("replay"), ROUNDS);
+  const { medianMs, peerMedianMs } = await takeTurns(
+    run("runActions"),
+    run("repeatOperations"),
+    ROUNDS,
+  );
   const ratio = peerMedianMs / medianMs;
   return {
     group: "b",
@@ -40,7 +47,7 @@ async function onThisDisk(context: BenchContext): Promise<Figure> {
 }
 
 async function onSlowVolume(context: BenchContext): Promise<Figure> {
-  const { durationMs, calls } = await runOn(context, "act", {
+  const { durationMs, calls } = await runOn(context, "runActions", {
     actions: SLOW_ACTIONS,
     delayMs: DELAY_MS,
   });
@@ -64,9 +71,9 @@ async function onSlowVolume(context: BenchContext): Promise<Figure> {
 
 async function runOn(
   context: BenchContext,
-  command: "act" | "replay",
-  options: Omit<ActOptions, "directory">,
-): Promise<ActResult> {
+  command: "runActions" | "repeatOperations",
+  options: Omit<ActionOptions, "directory">,
+): Promise<ActionResult> {
   const directory = join(context.directory, `${command}-${randomBytes(4).toString("hex")}`);
   await mkdir(directory);
   try {

@@ -4,18 +4,21 @@ import { gzipSync } from "node:zlib";
 import { NAMES } from "#fixtures/configurations.ts";
 import { batchOfBytes, CODEC, recordBytes } from "#fixtures/record-batches.ts";
 import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
-import { runProgram } from "../child.ts";
+import { runProgram } from "../run-program.ts";
 import type { Measure } from "../figure.ts";
 import { incidentBytes } from "../incidents.ts";
 import { CREDENTIALS, type ReadOptions } from "../records/options.ts";
 
-/** As many as are worked on at once by default. */
+/** The number of partitions that the consumer handles at once by default. */
 const PARTITIONS = 8;
 const RECORDS = 250;
 const RECORD_BYTES = 1_000_000;
 const PEAK_BYTES_MAX = 600e6;
 
-/** (h) The memory of the whole consumer while every partition holds a batch of 250 kB that unpacks to 250 MB. */
+/**
+ * (h) Measures the memory of the whole consumer while every partition holds a batch of 250 kB that
+ * unpacks to 250 MB.
+ */
 export const unpacking: Measure = async ({ directory, tell }) => {
   await using cluster = await startKafka({
     listeners: [{ name: "sasl", sasl: { mechanisms: ["SCRAM-SHA-512"] } }],

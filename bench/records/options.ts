@@ -1,18 +1,18 @@
 export interface ReadOptions {
-  /** `host:port` of a listener with SCRAM and without TLS. */
+  /** The `host:port` of a listener with SCRAM and without TLS. */
   readonly bootstrap: string;
   readonly group: string;
-  /** How many records there are to read. */
+  /** The number of records to read. */
   readonly records: number;
-  /** Ids of the incidents that they are about. */
+  /** The ids of the incidents that the records are about. */
   readonly incidents: readonly string[];
-  /** Of all of them, in seconds: part of the key. */
+  /** The start of all incidents in seconds, which is part of the key. */
   readonly startedOn: number;
-  /** For the history. */
+  /** The directory of the history. */
   readonly directory: string;
 }
 
 export const PARTITIONS = 4;
 
-/** Of the broker of a benchmark, which nobody else can reach. */
+/** The credentials of a benchmark's broker, which nothing else can reach. */
 export const CREDENTIALS = { username: "bench", password: "bench" };

@@ -2,11 +2,11 @@ import { createKafkaBroker } from "#consumer/adapters/kafka/kafka.ts";
 import { NAMES } from "#fixtures/configurations.ts";
 import { incidentBytes } from "../incidents.ts";
 import { errorLog, productionConfig } from "../settings.ts";
-import { batchOf, recordOf } from "../volume/act.ts";
+import { batchOf, recordOf } from "../volume/run-actions.ts";
 import { openPipeline } from "../volume/open.ts";
 import { CREDENTIALS, type ReadOptions } from "./options.ts";
 
-/** The consumer as it is; what acts is never reached, since every action has ended before. */
+/** Runs the consumer as it is. The action is never reached, since every action has ended before. */
 export async function pipeline(options: ReadOptions): Promise<number> {
   await using opened = await openPipeline(options.directory);
   const { handle, history } = opened;
@@ -25,7 +25,7 @@ export async function pipeline(options: ReadOptions): Promise<number> {
   const finished = Promise.withResolvers<number>();
   let seen = 0;
   let startMs = 0;
-  // A record that is no duplicate would be claimed.
+  // A record that is not a duplicate would be claimed.
   Object.assign(history.claims, {
     linkClaim: () => Promise.reject(new Error("a claim for a duplicate")),
   });

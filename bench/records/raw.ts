@@ -4,7 +4,10 @@ import { NAMES } from "#fixtures/configurations.ts";
 import { productionConfig } from "../settings.ts";
 import { CREDENTIALS, type ReadOptions } from "./options.ts";
 
-/** The least that a consumer with kafkajs does: decode every record, commit every batch. */
+/**
+ * Does the least that a consumer with kafkajs does: it decodes every record and commits every
+ * batch.
+ */
 export async function raw(options: ReadOptions): Promise<number> {
   const { kafka, incident } = productionConfig([options.bootstrap]);
   const client = new kafkajs.Kafka({

@@ -1,4 +1,7 @@
-/** `node late-answers.ts REQUESTS REPLIES DELAY_MS`: one byte into REPLIES for each of REQUESTS, that much later. */
+/**
+ * `node late-answers.ts REQUESTS REPLIES DELAY_MS` writes one byte into REPLIES for each byte of
+ * REQUESTS, after the delay.
+ */
 import { createReadStream, openSync, writeSync } from "node:fs";
 
 const [requests = "", replies = "", delayMs = ""] = process.argv.slice(2);

@@ -8,29 +8,29 @@ import { createRunAdmissions, type RunAdmissions } from "#consumer/action/limits
 
 export interface LimitsOptions {
   readonly directory: string;
-  /** About runs of the rule that are within the age. */
+  /** The number of decisions about runs of the rule that are within its age limit. */
   readonly decisions: number;
 }
 
 export interface LimitsResult {
-  /** The time that one admission takes, in milliseconds, while others are asked for beside it. */
+  /** The time that one admission takes beside concurrent ones, in milliseconds. */
   readonly admissionMs: number;
-  /** The longest time, in milliseconds, for which the event loop did nothing else. */
+  /** The longest time for which the event loop was blocked, in milliseconds. */
   readonly stillMsMax: number;
   readonly peakBytes: number;
 }
 
 const RULE = "restart-web";
 const DECISION = { format: 1, admitted: false, detail: "suppressed: the rule ran 3 ms ago" };
-/** A file on ext4 has at most 65,000 names. */
+/** A file on ext4 can have at most 65,000 names. */
 const LINKS_MAX = 60_000;
 const AT_ONCE = 500;
-/** As many as there are lanes. */
+/** The number of concurrent admissions, which is the number of lanes. */
 const ADMISSIONS = 96;
 const ROUNDS = 5;
 
-/** A volume with that many decisions about a rule, as a consumer leaves it that sweeps. */
-export async function stockLimits({ directory, decisions }: LimitsOptions): Promise<object> {
+/** Makes a volume with that many decisions about a rule, as a consumer that sweeps leaves it. */
+export async function fillDecisions({ directory, decisions }: LimitsOptions): Promise<object> {
   await mkdir(join(directory, "temporary"), { recursive: true });
   const admissions = open(directory);
   await admissions.admit(runOf("first"));
@@ -51,7 +51,7 @@ export async function stockLimits({ directory, decisions }: LimitsOptions): Prom
 }
 
 /** Measures what admissions cost a process that has just started. */
-export async function askLimits({ directory }: LimitsOptions): Promise<LimitsResult> {
+export async function measureAdmissions({ directory }: LimitsOptions): Promise<LimitsResult> {
   const admissions = open(directory);
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
@@ -68,7 +68,7 @@ export async function askLimits({ directory }: LimitsOptions): Promise<LimitsRes
   return {
     admissionMs: durationMs / (ROUNDS * ADMISSIONS),
     stillMsMax: delay.max / 1e6,
-    // Kibibytes on every platform.
+    // maxRSS is in kibibytes on every platform.
     peakBytes: process.resourceUsage().maxRSS * 1024,
   };
 }

@@ -9,15 +9,18 @@ import type { BatchHandler, Files } from "#consumer/ports.ts";
 import { errorLog, productionConfig } from "../settings.ts";
 
 interface OpenOptions {
-  /** Default: production's. */
+  /** Defaults to the interval of production. */
   readonly publishIntervalMs?: number;
-  /** Default: production's. */
+  /** Defaults to the interval of production. */
   readonly probeIntervalMs?: number;
-  /** Sees every operation. Default: the volume itself. */
+  /** Wraps every file operation. Defaults to the volume itself. */
   readonly files?: Files;
 }
 
-/** Everything of the consumer between Kafka and the action endpoint, on a real directory; every action is done at once. */
+/**
+ * Everything of the consumer between Kafka and the action endpoint, on a real directory. Every
+ * action succeeds at once.
+ */
 export interface OpenPipeline extends AsyncDisposable {
   readonly history: History;
   readonly handle: BatchHandler;

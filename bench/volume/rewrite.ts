@@ -9,7 +9,10 @@ export interface RewriteOptions {
   readonly actions: number;
 }
 
-/** What the seed of this project describes: one JSON file with every action, written anew for each, durably. */
+/**
+ * Does what the seed of this project describes: one JSON file with every action is rewritten
+ * durably for each action.
+ */
 export async function rewrite(options: RewriteOptions): Promise<{ durationMs: number }> {
   const { directory, entries, actions } = options;
   const path = join(directory, "rewritten.json");
@@ -30,7 +33,7 @@ export async function rewrite(options: RewriteOptions): Promise<{ durationMs: nu
   return { durationMs: performance.now() - startMs };
 }
 
-/** The same history as a plain JSON file, read whole at the start. */
+/** Reads the same history from a plain JSON file, whole, at the start. */
 export function parse(options: RewriteOptions): { durationMs: number; peakBytes: number } {
   const path = join(options.directory, "parsed.json");
   const history: Record<string, object> = {};
@@ -49,7 +52,7 @@ function keyOf(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-/** The fields of an entry of automation_action_history.json. */
+/** Returns the fields of an entry of automation_action_history.json. */
 function entry() {
   return {
     rule: "restart-web",

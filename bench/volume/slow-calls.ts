@@ -7,15 +7,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { THREADS } from "../child.ts";
+import { THREADS } from "../run-program.ts";
 
-/** What a slow volume did to this process. Disposing makes it fast again, when the calls that wait have ended. */
+/**
+ * The slow calls of this process. Disposing makes them fast again when the waiting calls have
+ * ended.
+ */
 interface SlowCalls extends AsyncDisposable {
-  /** File system calls that were delayed until now. */
+  /** Returns the number of file system calls that were delayed until now. */
   calls(): number;
 }
 
-/** What the history volume is used by. */
+/** The functions that the history volume is used through. */
 const FUNCTIONS = [
   "close",
   "fdatasync",
@@ -34,15 +37,16 @@ const FUNCTIONS = [
 const { read } = fs;
 
 /**
- * Every call of `node:fs` takes `delayMs` more, and holds a libuv thread for that long, as a call on NFS does: the
- * thread reads from a pipe, into which another process writes one byte for each request, late. No more calls are
- * begun than there are threads, so that the delay counts from the moment a thread has it.
+ * Delays every call of `node:fs` by `delayMs` and holds a libuv thread for that long, as a call on
+ * NFS does: the thread reads from a pipe into which another process writes one byte for each
+ * request, late. No more calls begin than there are threads, so that the delay counts from the
+ * moment at which a thread has the call.
  */
 export async function slowCalls(delayMs: number): Promise<SlowCalls> {
   const directory = await mkdtemp(join(tmpdir(), "slow-calls-"));
   const [requests, replies] = [join(directory, "requests"), join(directory, "replies")];
   await promisify(execFile)("mkfifo", [requests, replies]);
-  // For both: the opening of one end alone would block.
+  // Each end is opened for both reading and writing, since opening one alone would block.
   const requestEnd = openSync(requests, constants.O_RDWR);
   const replyEnd = openSync(replies, constants.O_RDWR);
   const program = fileURLToPath(new URL("late-answers.ts", import.meta.url));
@@ -89,7 +93,7 @@ export async function slowCalls(delayMs: number): Promise<SlowCalls> {
   };
 }
 
-/** `delay` runs each call, which says when it has ended. The result takes it back. */
+/** Runs each call through `delay` and returns a function that undoes this. */
 function delayAll(delay: (call: (ended: () => void) => void) => void): () => void {
   const original = { ...fs };
   for (const name of FUNCTIONS) {

@@ -5,16 +5,18 @@ import { isJsonObject } from "#consumer/json.ts";
 export const CONTRACT_FILE = "automation_action_history.json";
 
 /**
- * Judges a series of looks at automation_action_history.json. Gives one finding per violation. Several pods
- * publish the file, each what it knows: an entry that is younger than the stated freshness may be shown, be
- * gone and come back. An older one must be there, and nothing may stay away (`missing`). It is as old as its end, or as the
- * view that showed it first: one that ends with a dead letter is journalled when that is out.
+ * Checks successive readings of automation_action_history.json and collects one finding per
+ * violation. Each pod publishes the file with what it knows, so an entry that is younger than the
+ * stated freshness may appear, disappear and come back. An older one must be there, and none may
+ * stay away (`missing`). The age of an entry counts from its end or from the first view that showed
+ * it, whichever is later, since an entry that ends with a dead letter is written to the journal
+ * after the dead letter is published.
  */
 export class ContractFileChecker {
   readonly findings: string[] = [];
-  /** Milliseconds from an entry to the first view that must show it. */
+  /** The time from an entry to the first view that must show it, in milliseconds. */
   readonly #freshnessMs: number;
-  /** Since when each key that was ever shown was to be shown, milliseconds since the epoch. */
+  /** The time from which on each key had to be shown, in milliseconds since the epoch. */
   readonly #shown = new Map<string, number>();
   readonly #found = new Set<string>();
   #looks = 0;
@@ -25,7 +27,7 @@ export class ContractFileChecker {
     this.#freshnessMs = freshnessMs;
   }
 
-  /** How often the file was there. */
+  /** The number of readings in which the file was there. */
   get looks(): number {
     return this.#looks;
   }
@@ -35,12 +37,15 @@ export class ContractFileChecker {
     return this.#keys;
   }
 
-  /** Keys that were shown once and are not shown now. */
+  /** The keys that were shown once and are not shown now. */
   get missing(): readonly string[] {
     return [...this.#shown.keys()].filter((key) => !this.#keys.has(key));
   }
 
-  /** `undefined`: the file is absent, which is right only before it was there for the first time. */
+  /**
+   * Checks one reading. `undefined` means that the file is absent, which is correct only until it
+   * is there for the first time.
+   */
   look(bytes: Uint8Array | undefined): void {
     if (bytes === undefined) {
       if (this.#looks > 0) this.#find("vanished");
@@ -83,20 +88,20 @@ export class ContractFileChecker {
   }
 }
 
-/** Looks at the file over and over until it is stopped; the findings are the checker's. */
+/** Reads the file again and again until it is stopped. The findings are the checker's. */
 export class ContractFileWatch implements AsyncDisposable {
   readonly checker: ContractFileChecker;
   readonly #stop = new AbortController();
   readonly #done: Promise<void>;
 
-  /** `intervalMs` between two looks; `freshnessMs` as the checker has it. */
+  /** `intervalMs` is the time between two readings; `freshnessMs` is that of the checker. */
   constructor(
     read: () => Promise<Uint8Array | undefined>,
     { intervalMs, freshnessMs }: { readonly intervalMs: number; readonly freshnessMs: number },
   ) {
     this.checker = new ContractFileChecker(freshnessMs);
     this.#done = this.#watch(read, intervalMs);
-    // Whoever disposes of this sees the error; until then it must not end the process.
+    // The error is thrown by the disposal; until then it must not end the process.
     this.#done.catch(() => {});
   }
 

@@ -1,11 +1,14 @@
-/** One effect as the action target recorded it. */
+/** One effect as the action endpoint recorded it. */
 export interface RecordedEffect {
-  /** `Idempotency-Key` of the request; null when the request had none. */
+  /** The `Idempotency-Key` of the request; null when the request had none. */
   readonly key: string | null;
   readonly atMs: number;
 }
 
-/** At most one effect per key, and none without a key. Gives one finding per violation. */
+/**
+ * Checks that each key had at most one effect, and that no effect lacks a key. Returns one finding
+ * per violation.
+ */
 export function checkEffects(effects: readonly RecordedEffect[]): string[] {
   const findings: string[] = [];
   const times = new Map<string, number[]>();

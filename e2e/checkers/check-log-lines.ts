@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { repeatedKeys } from "#fixtures/json-keys.ts";
 
 /**
- * Reads every line of every log below `directory`. Whoever indexes a line that holds a key twice keeps one of the values, or makes
- * a list of both. Gives one finding per file, with the first such line; lines that are no JSON are for people.
+ * Checks that no line of a log below `directory` holds a JSON key twice, since a log index would
+ * keep one of the values or make a list of both. Returns one finding per file, with the first such
+ * line. Lines that are not JSON are ignored.
  */
 export async function checkLogLines(directory: string): Promise<string[]> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });

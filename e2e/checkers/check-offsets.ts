@@ -1,13 +1,16 @@
-/** One partition of the topic that is consumed. */
+/** The progress of one partition of the consumed topic. */
 export interface PartitionProgress {
   readonly partition: number;
-  /** Offset after the last record. */
+  /** The offset after the last record. */
   readonly end: bigint;
-  /** Next offset to be read as the group committed it; null when it never committed. */
+  /** The next offset to be read, as the group committed it; null when it never committed. */
   readonly committed: bigint | null;
 }
 
-/** Every partition is committed to its end, and never past it. Gives one finding per violation. */
+/**
+ * Checks that every partition is committed to its end and never past it. Returns one finding per
+ * violation.
+ */
 export function checkOffsets(partitions: readonly PartitionProgress[]): string[] {
   return partitions.flatMap(({ partition, end, committed }) => {
     const reached = committed ?? 0n;

@@ -1,12 +1,13 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** Shorter values are found everywhere by accident. */
+/** Shorter values occur everywhere by accident. */
 const LENGTH_MIN = 8;
 
 /**
- * Searches every file below `directory` for the values, also as base64 and as they stand inside JSON.
- * Gives one finding per file and value, naming the secret, never its value.
+ * Searches every file below `directory` for the values, also in base64 and in the form that they
+ * have inside JSON. Returns one finding per file and secret, with the name of the secret but never
+ * its value.
  */
 export async function checkSecrets(
   directory: string,
@@ -29,7 +30,8 @@ export async function checkSecrets(
 }
 
 function spellings(value: string): string[] {
-  // A PEM block is recognised by the second line of its body (the first is mostly the same for every key).
+  // A PEM block is recognised by the second line of its body, since the first is mostly the same
+  // for every key.
   const lines = value
     .split("\n")
     .map((line) => line.trim())

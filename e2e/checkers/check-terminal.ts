@@ -1,7 +1,7 @@
 import type { RecordedEffect } from "./check-effects.ts";
 import type { AttemptFile, HistoryFiles } from "./history-files.ts";
 
-/** A planned action that must have come to an end. */
+/** A planned action that must have become terminal. */
 interface ExpectedAction {
   readonly rule: string;
   readonly action: string;
@@ -24,8 +24,9 @@ export interface TerminalEvidence {
 const OUTCOMES = new Set(["done", "rejected", "failed-not-applied", "in-doubt"]);
 
 /**
- * Every expected action was claimed, every claim has an outcome, every effect was claimed before, and
- * whatever did not end `done` is in the dead letter. Gives one finding per violation.
+ * Checks that every expected action was claimed, every claim has an outcome, every effect was
+ * claimed before, and everything that did not end as `done` is in the dead-letter topic. Returns
+ * one finding per violation.
  */
 export function checkTerminal(evidence: TerminalEvidence): string[] {
   const { files } = evidence;
@@ -69,7 +70,9 @@ function unclaimedEffects(
     .map(({ key }) => `key ${key} had an effect without a claim`);
 }
 
-/** Only the last attempt of a key decides: an earlier one may be `failed-not-applied` and retried. */
+/**
+ * Only the last attempt of a key counts: an earlier one may be `failed-not-applied` and retried.
+ */
 function missingDeadLetters(
   outcomes: readonly AttemptFile[],
   deadLetters: readonly DeadLetterSeen[],

@@ -1,6 +1,9 @@
 import type { AttemptFile, HistoryFiles } from "./history-files.ts";
 
-/** Between two looks at a volume no claim or outcome may change or vanish. Gives one finding per violation. */
+/**
+ * Checks that no claim or outcome changed or disappeared between two readings of a volume. Returns
+ * one finding per violation.
+ */
 export function checkWriteOnce(before: HistoryFiles, after: HistoryFiles): string[] {
   const later = new Map([...after.claims, ...after.outcomes].map((file) => [file.path, file]));
   return [...before.claims, ...before.outcomes].flatMap((file) =>

@@ -18,7 +18,10 @@ const claimPath = (key: string, attempt: number, kind: "claim" | "outcome"): str
   `claims/${key.slice(0, 2)}/${key}.${attempt}.${kind}`;
 const ACTION = { rule: "restart-web", action: "open-ticket", incidentId: "i1" };
 
-/** Everything below `claims` from a table of paths of the volume; values that are not strings become JSON. */
+/**
+ * Returns everything below `claims` from a table of paths of the volume. Values that are not
+ * strings become JSON.
+ */
 function tree(files: Record<string, unknown>): Map<string, Buffer> {
   return new Map(
     Object.entries(files).map(([path, content]) => [

@@ -1,6 +1,7 @@
 /**
- * One line of `history.ndjson`: what happened in a run, from the simulators, the logs of the pods and the history volume, in one clock.
- * Offsets are decimal strings, times milliseconds since the epoch of the runner's clock.
+ * One line of `history.ndjson`: what happened in a run, from the simulators, the logs of the pods
+ * and the history volume, in one clock. Offsets are decimal strings, times are milliseconds since
+ * the epoch by the runner's clock.
  */
 export type HistoryEvent = EventBase &
   (
@@ -31,9 +32,12 @@ interface Place {
 /** A record of the topic of incidents, as the kit appended it. */
 export interface Published extends Place {
   readonly kind: "published";
-  /** null: it cannot be decoded. */
+  /** The incident; null for a record that cannot be decoded. */
   readonly incident: string | null;
-  /** What the rules plan for it; empty where none matches. Repeated records plan the same actions again, with the same keys. */
+  /**
+   * The actions that the rules plan for it; empty when no rule matches. Repeated records plan the
+   * same actions again, with the same keys.
+   */
   readonly expected: readonly ExpectedAction[];
 }
 
@@ -47,14 +51,19 @@ export interface ExpectedAction {
   readonly attemptsMax: number;
 }
 
-/** The broker answered a Fetch with records from `offset` up to and without `nextOffset`. */
+/**
+ * The broker answered a Fetch with the records from `offset` up to but not including `nextOffset`.
+ */
 export interface Delivered extends Place {
   readonly kind: "delivered";
   readonly nextOffset: string;
   readonly pod: string | null;
 }
 
-/** `file`: as it stands on the volume; `log`: as the pod said it. The same claim comes from both. */
+/**
+ * A claim, `file` as it is on the volume or `log` as the pod logged it. The same claim comes from
+ * both.
+ */
 export interface Claimed {
   readonly kind: "claimed";
   readonly from: "file" | "log";
@@ -62,9 +71,9 @@ export interface Claimed {
   readonly key: string;
   readonly attempt: number;
   readonly nonce: string;
-  /** Of a line of a log: restarts of its container before it. */
+  /** The restarts of the container before the log line. */
   readonly restart?: number;
-  /** Of a file. */
+  /** The content of the claim's file. */
   readonly claim?: ExpectedClaim;
 }
 
@@ -76,31 +85,31 @@ interface ExpectedClaim extends Place {
   readonly startedOnMs: number;
 }
 
-/** The pod says that it sends now. */
+/** The pod logged that it sends now. */
 export interface Sending {
   readonly kind: "sending";
   readonly pod: string;
   readonly key: string;
   readonly attempt: number;
   readonly nonce: string;
-  /** Restarts of its container before it. */
+  /** The restarts of the container before it. */
   readonly restart?: number;
 }
 
 /** The action endpoint applied a request. */
 export interface Effect {
   readonly kind: "effect";
-  /** `Idempotency-Key`. */
+  /** The `Idempotency-Key` of the request. */
   readonly key: string | null;
-  /** Of `traceparent`; null without a valid one. */
+  /** From `traceparent`; null without a valid one. */
   readonly traceId: string | null;
   readonly parentId: string | null;
-  /** Who sent it, as far as `parentId` tells. */
+  /** The pod that sent it, as far as `parentId` shows. */
   readonly pod: string | null;
   readonly path: string;
 }
 
-/** An outcome: `file`, as it stands on the volume; `log`, as the pod said it. */
+/** An outcome, `file` as it is on the volume or `log` as the pod logged it. */
 export interface Ended {
   readonly kind: "ended";
   readonly from: "file" | "log";
@@ -112,7 +121,7 @@ export interface Ended {
   readonly reason: string;
 }
 
-/** A record of the dead-letter topic; its own place is `topic`, `partition`, `offset`. */
+/** A record of the dead-letter topic. Its own position is `topic`, `partition`, `offset`. */
 export interface DeadLettered extends Place {
   readonly kind: "dead-lettered";
   readonly key: string | null;
@@ -132,7 +141,7 @@ export interface Committed extends Place {
   readonly accepted: boolean;
 }
 
-/** The group was formed: what each member was given in this generation. */
+/** The group was formed: each member got its partitions of this generation. */
 export interface Assigned {
   readonly kind: "assigned";
   readonly group: string;
@@ -144,7 +153,10 @@ export interface Assigned {
   }[];
 }
 
-/** What became of a container or pod (`ContainerEvent` of the target), of its readiness, or of its own log (`group-left`, `storage-failed`). */
+/**
+ * What happened to a container or pod (`ContainerEvent` of the target), to its readiness, or what
+ * its log reports (`group-left`, `storage-failed`).
+ */
 export interface PodEvent {
   readonly kind: "pod";
   readonly pod: string;
@@ -155,18 +167,22 @@ export interface PodEvent {
 
 export interface FaultEvent {
   readonly kind: "fault";
-  /** Number of the step in its schedule, from 1; null for a fault of a scenario. */
+  /** The number of the step in its schedule, from 1; null for a fault of a scenario. */
   readonly step: number | null;
   readonly fault: string;
   readonly pod: string | null;
   readonly what: "armed" | "reached" | "missed" | "injected" | "fired" | "healed";
-  /** Of `healed`: `took 12 ms`, since its time is that of the beginning: from there on the fault may have been gone. */
+  /**
+   * For `healed` it is such as `took 12 ms`. The event has the time at which the healing began,
+   * since from then on the fault may have been gone.
+   */
   readonly detail: string;
 }
 
 /**
- * `healed`: all faults are gone and the load has ended, so that from here everything must converge; `settled`: it has, or the budget for it is
- * spent. Without them liveness is not judged. `stopped`: the pods have been taken down.
+ * `healed`: all faults are gone and the load has ended, so that everything must converge from here
+ * on. `converged`: it has converged, or the time for that is over. Liveness is not judged without
+ * these two. `stopped`: the pods have been taken down.
  */
 export interface Mark {
   readonly kind: "mark";

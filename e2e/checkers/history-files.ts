@@ -1,34 +1,40 @@
 import { isJsonObject, type JsonObject } from "#consumer/json.ts";
 
 /**
- * The write-once files of a history volume, read the way an auditor would: by their names and their JSON,
- * without the consumer's code, so that a fault in that code cannot hide itself.
+ * The write-once files of a history volume, read as an auditor would: by their names and their
+ * JSON, without the consumer's code, so that a fault in that code cannot hide itself.
  */
 export interface HistoryFiles {
   readonly claims: readonly AttemptFile[];
   readonly outcomes: readonly AttemptFile[];
-  /** What nobody could have written below CLAIMS: files in a wrong place, of a wrong name, torn, or about something else; each with the reason. */
+  /**
+   * Files below CLAIMS that no correct writer leaves: in a wrong place, with a wrong name, torn, or
+   * about something else; each with the reason.
+   */
   readonly strange: readonly string[];
 }
 
 export interface AttemptFile {
-  /** Path below the volume's root. */
+  /** The path below the root of the volume. */
   readonly path: string;
-  /** The action key, which is a sha256, from the name. */
+  /** The action key from the name, which is a sha256. */
   readonly key: string;
   readonly attempt: number;
   readonly content: JsonObject;
 }
 
-/** Where they are on the volume. */
+/** The directory of claims on the volume. */
 export const CLAIMS = "claims";
 
-/** `<shard>/<key>.<attempt>.<kind>`; a resolution is what an operator found out. Files that are being written live elsewhere. */
+/**
+ * Names are `<shard>/<key>.<attempt>.<kind>`. A resolution is what an operator found out. Files
+ * that are being written are elsewhere.
+ */
 const NAME = /^([0-9a-f]{2})\/([0-9a-f]{64})\.([1-9]\d*)\.(claim|outcome|resolution)$/;
-/** A file that was removed while a client of NFS still had it open. */
+/** A file that was removed while an NFS client still had it open. */
 const REMOVED = /(?:^|\/)\.nfs[^/]*$/;
 
-/** `tree`: every file below CLAIMS, by its path from there. */
+/** `tree` holds every file below CLAIMS, by its path from there. */
 export function readHistoryFiles(tree: ReadonlyMap<string, Uint8Array>): HistoryFiles {
   const claims: AttemptFile[] = [];
   const outcomes: AttemptFile[] = [];
@@ -56,7 +62,7 @@ export function readHistoryFiles(tree: ReadonlyMap<string, Uint8Array>): History
   return { claims, outcomes, strange };
 }
 
-/** undefined for anything else, a torn file included. */
+/** Returns undefined for anything but a JSON object, including a torn file. */
 export function parseObject(bytes: Uint8Array | undefined): JsonObject | undefined {
   if (bytes === undefined) return undefined;
   try {

@@ -21,7 +21,7 @@ const throwing = (): never => {
   throw new TypeError("no such field");
 };
 
-/** One record that is executed and committed. */
+/** Returns one record that is executed and committed. */
 const good = (): HistoryBuilder => {
   const builder = new HistoryBuilder();
   const action = builder.publish("i1");

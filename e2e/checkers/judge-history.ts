@@ -3,7 +3,10 @@ import { indexHistory } from "./analysis/indexed-history.ts";
 import { missingEvidence } from "./analysis/missing-evidence.ts";
 import { CHECKERS } from "./invariants/index.ts";
 
-/** Gives every invariant its verdict. Never throws: a checker that does leaves its invariant `unknown`, with the error as the reason. */
+/**
+ * Judges every invariant. Never throws: a checker that throws leaves its invariant `unknown`, with
+ * the error as the reason.
+ */
 export function judgeHistory(
   history: RunHistory,
   checkers: readonly Checker[] = CHECKERS,

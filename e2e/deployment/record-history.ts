@@ -12,19 +12,24 @@ import { podClock } from "#e2e/checkers/collect/pod-clock.ts";
 import { podEvents } from "#e2e/checkers/collect/pod-events.ts";
 import { volumeEvents } from "#e2e/checkers/collect/volume-events.ts";
 
-/** Completes the history with the logs that lie in the directory by then; undefined: they could not be saved. */
+/**
+ * Completes the history with the logs in the directory, which is undefined when they could not be
+ * saved.
+ */
 export type RecordedHistory = (logsDirectory: string | undefined) => Promise<RunHistory>;
 
 /**
- * Reads everything that ends with the deployment: the volume, the topics, the ledger of the action endpoint. What cannot be read is said, and
- * leaves the invariants that need it unknown.
+ * Reads everything that ends with the deployment: the volume, the topics, the ledger of the action
+ * endpoint. What cannot be read is reported, and leaves the invariants that need it unknown.
  */
 export async function recordHistory(deployment: TestDeployment): Promise<RecordedHistory> {
   const { names, broker, record } = deployment;
   const deadLettersAtMs = Date.now();
-  // Before the time of the end, so that the outcome of a letter that is there is in the history too.
+  // This is read before the end time, so that the outcome of every dead letter that counts is in
+  // the history too.
   const [deadLetterEnds] = await Promise.allSettled([broker.endOffsets(names.deadLetterTopic)]);
-  // What happens while the sources are read, one after the other, would be in some of them only.
+  // Events that happen while the sources are read one after the other would be in some of them
+  // only.
   const endMs = Date.now();
   const incomplete = new Map<Evidence, string>();
   const read = async (
@@ -105,8 +110,9 @@ export async function recordHistory(deployment: TestDeployment): Promise<Recorde
 }
 
 /**
- * In the order of time. A commit that came while the dead letters were counted may rest on one that came behind the count: it is left out.
- * `lettersMs`: when it was asked how many there are.
+ * Returns the events until `endMs` in the order of time. A commit that came while the dead letters
+ * were counted may depend on one that came after the count, and is left out. `deadLettersAtMs` is
+ * the time of the count.
  */
 export function eventsUntil(
   events: readonly HistoryEvent[],

@@ -7,8 +7,9 @@ export type ActionFields = Pick<
 >;
 
 /**
- * The key that an action must have, as an auditor derives it from the documented encoding (version 1): an encoding that
- * changes lets every action of the retention period happen again, and shows here.
+ * Returns the key that an action must have. It is derived here from the documented encoding
+ * (version 1) without the consumer's code, since an encoding that changes would let every action of
+ * the retention period run again.
  */
 export function actionKeyOf(fields: ActionFields, mode: "live" | "dry-run" = "live"): string {
   const prefix = mode === "live" ? "action-key-1" : "dry-run-action-key-1";

@@ -1,20 +1,29 @@
 import type { PodEvent } from "#e2e/checkers/history-event.ts";
 import type { IndexedHistory, Indexed } from "./indexed-history.ts";
 
-/** One life of the consumer in a pod, which may have several: a container that ended is started again. */
+/**
+ * One life of the consumer's container in a pod. There may be several, since a container that ended
+ * is started again.
+ */
 export interface ContainerLife {
   readonly pod: string;
   readonly startMs: number;
-  /** Infinity where no end is in the history. */
+  /** Infinity when the history has no end of it. */
   readonly endMs: number;
   readonly exit: Indexed<PodEvent> | undefined;
-  /** When it was asked to stop, by a signal, its preStop hook or the deletion of its pod. */
+  /**
+   * The time at which it was asked to stop, by a signal, its preStop hook or the deletion of its
+   * pod.
+   */
   readonly stopMs: number | undefined;
 }
 
 const STOPS = new Set(["signal", "deletion-requested", "pre-stop-ended"]);
 
-/** In the order of time. A pod that no event tells of has none. */
+/**
+ * Returns the lives of a pod's container in the order of time; none for a pod that no event
+ * mentions.
+ */
 export function containerLivesOf(
   { pods, startMs }: IndexedHistory,
   pod: string,

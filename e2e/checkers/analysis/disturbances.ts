@@ -1,16 +1,19 @@
 import type { IndexedHistory } from "./indexed-history.ts";
 
-/** Faults that keep a process from finishing what it has claimed, for as long as they last. */
+/** Faults that keep a process from completing what it has claimed, for as long as they last. */
 const HINDERING = /^(?:volume\.|pod\.freeze$|node\.pause$)/;
 
 /** Those of them during which a process cannot even answer. */
 const FREEZING = /^(?:pod\.freeze$|node\.pause$)/;
 
-/** A trigger that holds an operation on the volume hinders as a fault does, from the moment at which it is reached. */
+/**
+ * A trigger that holds an operation on the volume hinders a pod as a fault does, from the moment at
+ * which it is reached.
+ */
 const HOLDING = /^volume\./;
 
 interface Disturbance {
-  /** null: of no single pod, so that it may have been any. */
+  /** The pod; null when it may have been any pod. */
   readonly pod: string | null;
   readonly step: number | null;
   readonly fault: string;
@@ -21,9 +24,11 @@ interface Disturbance {
 const known = new WeakMap<IndexedHistory, readonly Disturbance[]>();
 
 /**
- * Whether the volume of the pod failed or stood still, or the pod was frozen, at some time between the two. What it had claimed may be left then:
- * the time for writing an outcome after the partition is lost is bounded (`execution.outcomeBudgetMs`). A fault of a node
- * names the one pod by which the node was found, and one of the whole deployment names none: both may have hit any pod.
+ * Returns true when the pod's volume failed or stood still, or the pod was frozen, at some time
+ * between the two. Its claims may then be left without an outcome, since the time for writing one
+ * after the partition is lost is bounded (`execution.outcomeBudgetMs`). A fault of a node names
+ * only the pod by which the node was found, and a fault of the whole deployment names none, so that
+ * both may have affected any pod.
  */
 export function wasHindered(
   indexed: IndexedHistory,
@@ -34,7 +39,7 @@ export function wasHindered(
   return disturbancesBetween(indexed, pod, fromMs, toMs).length > 0;
 }
 
-/** Whether the processes of the pod stood still at some time between the two. */
+/** Returns true when the processes of the pod were frozen at some time between the two. */
 export function wasFrozen(
   indexed: IndexedHistory,
   pod: string,
@@ -84,7 +89,10 @@ function disturbancesOf({ faults }: IndexedHistory): Disturbance[] {
   return disturbances;
 }
 
-/** A healing takes some time, and its event stands at the beginning of it. */
+/**
+ * Returns the time at which the fault was healed. Healing takes time, and its event has the time at
+ * which it began.
+ */
 export function healedMs({
   atMs,
   detail,

@@ -17,41 +17,46 @@ import type {
 import { actionKeyOf } from "./action-key.ts";
 import { parentIdOf } from "./trace-context.ts";
 
-/** An event with its place in the history. */
+/** An event with its position in the history. */
 export type Indexed<Event> = Event & { readonly atMs: number; readonly index: number };
 
-/** The events of a history, sorted by what they are about: made in one pass, for all checkers. */
+/**
+ * The events of a history by what they are about. They are sorted in one pass, for all checkers.
+ */
 export interface IndexedHistory {
   readonly events: readonly HistoryEvent[];
-  /** Of the first event. */
+  /** The time of the first event. */
   readonly startMs: number;
-  /** By key. */
+  /** The events of each action, by key. */
   readonly actions: ReadonlyMap<string, ActionEvents>;
-  /** By `partitionName`. */
+  /** The events of each partition, by `partitionName`. */
   readonly partitions: ReadonlyMap<string, PartitionEvents>;
-  /** By `generationName`. */
+  /** The assignments, by `generationName`. */
   readonly generations: ReadonlyMap<string, readonly Indexed<Assigned>[]>;
   readonly pods: ReadonlyMap<string, readonly Indexed<PodEvent>[]>;
   readonly faults: readonly Indexed<FaultEvent>[];
   readonly effectsWithoutKey: readonly Indexed<Effect>[];
-  /** Dead letters that name no action, by `recordName` of their source. */
+  /** Dead letters that name no action, by the `recordName` of their source. */
   readonly recordDeadLetters: ReadonlyMap<string, readonly Indexed<DeadLettered>[]>;
   readonly converged: boolean;
 }
 
-/** All that is known of the action behind a key. */
+/** All events of one action. */
 export interface ActionEvents {
   readonly key: string;
-  /** As the records plan it; undefined: none does. */
+  /** The action as the records plan it; undefined when none does. */
   readonly expected: ExpectedAction | undefined;
-  /** In the order of their offsets. Empty where none plans it. */
+  /** The records that plan it, in the order of their offsets. */
   readonly records: readonly Indexed<Published>[];
-  /** By number. */
+  /** The attempts by number. */
   readonly attempts: ReadonlyMap<number, AttemptEvents>;
   /** In the order of time. */
   readonly effects: readonly Indexed<Effect>[];
   readonly deadLetters: readonly Indexed<DeadLettered>[];
-  /** A pod said that it was too old to begin: attempt 0, since nothing is claimed. */
+  /**
+   * Events in which a pod reported that the action was too old to begin. They are attempt 0, since
+   * nothing is claimed.
+   */
   readonly neverBegun: readonly Indexed<Ended>[];
 }
 
@@ -60,7 +65,7 @@ export interface AttemptEvents {
   readonly claims: readonly Indexed<Claimed>[];
   readonly sendings: readonly Indexed<Sending>[];
   readonly outcomes: readonly Indexed<Ended>[];
-  /** Tied to it by the parent id. */
+  /** The effects whose parent id belongs to this attempt. */
   readonly effects: readonly Indexed<Effect>[];
   readonly deadLetters: readonly Indexed<DeadLettered>[];
 }
@@ -70,7 +75,7 @@ export interface PartitionEvents {
   readonly partition: number;
   /** In the order of their offsets. */
   readonly records: readonly Indexed<Published>[];
-  /** In the order of time, also those that were refused. */
+  /** All commits in the order of time, including those that were refused. */
   readonly commits: readonly Indexed<Committed>[];
   readonly deliveries: readonly Indexed<Delivered>[];
 }
@@ -95,14 +100,15 @@ export function generationName(group: string, generation: number): string {
   return `${group} ${generation}`;
 }
 
-/** What stands on the volume; undefined where nothing does. */
+/** Returns the claim on the volume, or undefined when there is none. */
 export function claimFileOf(attempt: AttemptEvents | undefined): Indexed<Claimed> | undefined {
   return attempt?.claims.find(({ from }) => from === "file");
 }
 
 /**
- * When the claim on the volume was made. The time in its file may be behind: a pod is as far behind the clock of the volume as it took to ask for
- * it, such as on a volume that is slow. Its log has the time of the machine.
+ * Returns the time at which the claim on the volume was made. The time in its file may be too
+ * early: a pod learns the time of the volume late by as long as it took to ask for it, which is
+ * long on a slow volume. The log has the time of the machine.
  */
 export function claimedMs({ claims }: AttemptEvents, file: Indexed<Claimed>): number {
   const logged = claims.find(({ from, nonce }) => from === "log" && nonce === file.nonce);
@@ -113,7 +119,7 @@ export function outcomeFileOf(attempt: AttemptEvents | undefined): Indexed<Ended
   return attempt?.outcomes.find(({ from }) => from === "file");
 }
 
-/** The attempt with the highest number; undefined when there is none. */
+/** Returns the attempt with the highest number, or undefined when there is none. */
 export function lastAttemptOf({ attempts }: ActionEvents): AttemptEvents | undefined {
   return attempts.get(Math.max(0, ...attempts.keys()));
 }

@@ -10,17 +10,17 @@ import { containerLivesOf } from "./container-lives.ts";
 import { secondsAt } from "./wording.ts";
 
 /**
- * Tells from the history itself which events must have happened and are not in it. What is missing because the recording is short makes
- * its invariants `unknown`; what no recording could explain is left to the checkers, which call it broken:
- *
- * - The broker handed out an offset that nobody published, though the kit alone publishes: the record of `published` is short. Unknown.
- * - A group commits and no generation of it was ever recorded: the record of `assignments` is short. Unknown. (A partition that is not in
- *   a generation that was recorded is broken: `committed-owned`.)
- * - A process ended with code 0, so that its log was written out to the end, and a claim of it is not in its log: `pod-logs`. Unknown.
- *   A process that was killed takes its last lines with it, which proves nothing.
- * - An effect or a claim that no record plans, an effect without a claim, an outcome without a claim: all four places write down every
- *   event before it has a consequence, so that none can be missing alone. Broken: `only-planned-actions`, `execution-claimed`,
- *   `claims-unchanged`.
+ * Finds events that must have happened and are missing in the history. Where the recording is
+ * incomplete, the invariants that need it become `unknown`. What no incomplete recording could
+ * explain is left to the checkers, which report it as broken. (1) The broker delivered an offset
+ * that is not in `published`, although only the kit publishes: unknown. (2) A group commits and no
+ * generation of it was recorded, so that `assignments` is incomplete: unknown. A partition that a
+ * recorded generation lacks is broken (`committed-owned`). (3) A process ended with code 0, so that
+ * its log was written to the end, and one of its claims is not in the log: `pod-logs` is
+ * incomplete, unknown. A killed process takes its last lines with it, which proves nothing. (4) An
+ * effect or a claim that no record plans, an effect without a claim, an outcome without a claim:
+ * each source records an event before it has a consequence, so that none can be missing alone.
+ * Broken: `only-planned-actions`, `execution-claimed`, `claims-unchanged`.
  */
 export function missingEvidence(history: RunHistory): ReadonlyMap<Evidence, string> {
   const indexed = indexHistory(history);
@@ -68,7 +68,7 @@ function unlogged(indexed: IndexedHistory): string | undefined {
         continue;
       const { exit, endMs = 0 } =
         containerLivesOf(indexed, file.pod).find((run) => run.endMs >= file.atMs) ?? {};
-      // A link whose reply came when the process had given up is in no log.
+      // A link whose reply came after the process had given up is in no log.
       if (exit?.exitCode === 0 && !wasHindered(indexed, file.pod, file.atMs, endMs))
         claimed.set(file.pod, { key, attempt: attempt.attempt, atMs: file.atMs });
     }
@@ -76,7 +76,10 @@ function unlogged(indexed: IndexedHistory): string | undefined {
   for (const [pod, { key, attempt, atMs }] of claimed) {
     // An older version of the consumer logs no claims at all.
     if (!logged.has(pod)) continue;
-    return `${pod} claimed attempt ${attempt} of ${key} at ${secondsAt(indexed, atMs)} and ended with code 0, and its log says nothing of it`;
+    return (
+      `${pod} claimed attempt ${attempt} of ${key} at ${secondsAt(indexed, atMs)} and ended with code 0, and ` +
+      `its log says nothing of it`
+    );
   }
   return undefined;
 }

@@ -4,16 +4,20 @@ import type { IndexedHistory, Indexed } from "./indexed-history.ts";
 export interface StorageFailure {
   readonly fromMs: number;
   readonly toMs: number;
-  /** Of the event that tells of it first. */
+  /** The position of the first event that reports it. */
   readonly index: number;
 }
 
-/** Events behind which the log of a pod tells nothing of its readiness any more: it stops or has ended. */
+/**
+ * Events after which the log of a pod says nothing about its readiness any more, since the pod
+ * stops or has ended.
+ */
 const ENDS = new Set(["exit", "gone", "process-ended", "deletion-requested", "signal"]);
 
 /**
- * The times at which the log of a pod says that an operation on the volume fails, from the first that fails until the last one succeeds or is
- * given up, in the order of time. One that no line ends is left out: the lines behind it may be lost.
+ * Returns the periods in which the log of a pod reports that an operation on the volume fails, from
+ * the first failure until the last operation succeeds or is given up, in the order of time. A
+ * period that no line ends is left out, since later lines may be lost.
  */
 export function storageFailuresOf(
   { pods }: IndexedHistory,
@@ -37,7 +41,10 @@ export function storageFailuresOf(
   return failures;
 }
 
-/** The event by which the pod was shown as ready at some time between the two; undefined: it was not. */
+/**
+ * Returns the event by which the pod was shown as ready at some time between the two, or undefined
+ * when it was not.
+ */
 export function readinessOf(
   { pods }: IndexedHistory,
   pod: string,

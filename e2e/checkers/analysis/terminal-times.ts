@@ -10,10 +10,16 @@ import {
 import { secondsAt } from "./wording.ts";
 import type { Ended, Published } from "#e2e/checkers/history-event.ts";
 
-/** Reason of an `ended` event: the owner of an attempt says in its log and journal how it ended, after another pod had called it in doubt. */
+/**
+ * The reason of an `ended` event that the owner of an attempt logs when it learns the result after
+ * another pod has called the attempt in doubt.
+ */
 export const LATE_REASON = "late";
 
-/** Whether it is certain by that: it stands on the volume, or the late owner said so. */
+/**
+ * Returns true when the event makes it certain that the action is done: the outcome is on the
+ * volume, or the late owner reported it.
+ */
 export function isDone({ from, outcome, reason }: Ended): boolean {
   return outcome === "done" && (from === "file" || reason === LATE_REASON);
 }
@@ -21,8 +27,9 @@ export function isDone({ from, outcome, reason }: Ended): boolean {
 const known = new WeakMap<ActionEvents, number | undefined>();
 
 /**
- * When the action came to its end, in milliseconds: its outcome `done` stood on the volume, its dead letter stood in the topic, a pod found it
- * too old to begin, or its late owner said that it was done. undefined: never.
+ * Returns the time at which the action became terminal, in milliseconds: its outcome `done` was on
+ * the volume, its dead letter was in the topic, a pod found it too old to begin, or its late owner
+ * reported it done. Returns undefined when it never did.
  */
 export function terminalMs(action: ActionEvents): number | undefined {
   if (known.has(action)) return known.get(action);
@@ -38,7 +45,10 @@ export function terminalMs(action: ActionEvents): number | undefined {
   return first;
 }
 
-/** When all actions of the record had ended, or the letter of one that cannot be decoded was out. -Infinity where there is nothing to do. */
+/**
+ * Returns the time at which all actions of the record were terminal, or the dead letter of a record
+ * that cannot be decoded was published. Returns -Infinity when there is nothing to do.
+ */
 export function recordTerminalMs(
   record: Indexed<Published>,
   actions: readonly ActionEvents[],
@@ -49,14 +59,17 @@ export function recordTerminalMs(
   let last = Number.NEGATIVE_INFINITY;
   for (const action of actions) {
     const atMs = terminalMs(action);
-    // A letter about the whole record, such as one that is too large, ends all its actions.
+    // A dead letter about the whole record, such as one that is too large, ends all its actions.
     if (atMs === undefined) return own[0]?.atMs;
     last = Math.max(last, atMs);
   }
   return last;
 }
 
-/** Positions that an operator ordered to pass: the letter names the first of them. */
+/**
+ * Returns true for a position that an operator ordered to skip. The dead letter names the first of
+ * them.
+ */
 export function isSkipped(
   { offset }: Indexed<Published>,
   { deadLetters }: { deadLetters: PartitionSkips },
@@ -66,7 +79,9 @@ export function isSkipped(
 
 export type PartitionSkips = readonly number[];
 
-/** The offsets from which on an operator's order passed positions of the partition. */
+/**
+ * Returns the offsets from which positions of the partition were skipped on an operator's order.
+ */
 export function skipsOf(
   { recordDeadLetters }: IndexedHistory,
   { topic, partition }: PartitionEvents,
@@ -82,7 +97,7 @@ export function skipsOf(
   return skips;
 }
 
-/** Where an action that has not ended stands, in half a sentence. */
+/** Describes in half a sentence how far an action that is not terminal has come. */
 export function describeProgress(action: ActionEvents, indexed: IndexedHistory): string {
   const last = lastAttemptOf(action);
   if (last === undefined) return "it was never claimed";
@@ -93,11 +108,13 @@ export function describeProgress(action: ActionEvents, indexed: IndexedHistory):
       ? `attempt ${last.attempt}, which nobody claimed,`
       : `attempt ${last.attempt}, claimed by ${claim.pod} at ${secondsAt(indexed, claim.atMs)},`;
   if (outcome === undefined) return `${claimed} has no outcome`;
-  const ended = `${claimed} ended ${outcome.outcome} (${outcome.reason}, by ${outcome.pod}) at ${secondsAt(indexed, outcome.atMs)}`;
+  const ended =
+    `${claimed} ended ${outcome.outcome} (${outcome.reason}, by ${outcome.pod}) at ` +
+    `${secondsAt(indexed, outcome.atMs)}`;
   return `${ended}, and no dead letter is out`;
 }
 
-/** `rule/action of incident`, where a record plans it. */
+/** Describes the action as `rule/action of incident` where a record plans it. */
 export function describeAction({ key, expected }: ActionEvents): string {
   if (expected === undefined) return `action ${key}`;
   return `action ${key} (${expected.rule}/${expected.action} of incident ${expected.incident})`;

@@ -1,15 +1,15 @@
 import type { Finding, RunHistory } from "#e2e/checkers/checker.ts";
 import type { ActionEvents } from "./indexed-history.ts";
 
-/** A finding that the action, or the record, has not ended in time. */
+/** A finding that an action or a record did not become terminal in time. */
 export interface UncertainFinding extends Finding {
-  /** Whether a line of a log that is missing might say that it has. */
+  /** True when a missing log line might report the end. */
   readonly mayBeExplainedByLog: boolean;
 }
 
 /**
- * Whether the end of the action may be in no place but a log: that it was too old to begin, or that the late owner of an attempt in doubt
- * found it done.
+ * Returns true when the end of the action may be recorded only in a log: that it was too old to
+ * begin, or that the late owner of an attempt in doubt found it done.
  */
 export function mayEndOnlyInLog({ attempts }: ActionEvents): boolean {
   if (attempts.size === 0) return true;
@@ -18,7 +18,10 @@ export function mayEndOnlyInLog({ attempts }: ActionEvents): boolean {
   );
 }
 
-/** Those that no missing line explains. Throws where there are others only, and logs are missing: then nobody can tell. */
+/**
+ * Returns the findings that no missing log line can explain. Throws when there are only others and
+ * logs are missing, since the verdict is unknown then.
+ */
 export function certainFindings(
   { incomplete, lacking }: RunHistory,
   open: readonly UncertainFinding[],

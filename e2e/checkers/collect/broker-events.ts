@@ -1,7 +1,10 @@
 import type { ProtocolEvent, StoredRecord } from "#e2e/brokers/broker.ts";
 import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
 
-/** What the broker applied of the consumer protocol, for one topic. The client id of a pod is its name (`kafka.clientIdPerPod`). */
+/**
+ * Returns what the broker applied of the consumer protocol for one topic. The client id of a pod is
+ * its name (`kafka.clientIdPerPod`).
+ */
 export function protocolEvents(events: readonly ProtocolEvent[], topic: string): HistoryEvent[] {
   return events.flatMap((event) => protocolEvent(event, topic));
 }
@@ -40,7 +43,7 @@ function protocolEvent(event: ProtocolEvent, topic: string): HistoryEvent[] {
   ];
 }
 
-/** How far a topic was filled at a moment of the runner's clock. */
+/** The ends of a topic at a moment of the runner's clock. */
 export interface TopicEnd {
   readonly atMs: number;
   /** The offset after the last record, by partition. */
@@ -48,8 +51,9 @@ export interface TopicEnd {
 }
 
 /**
- * The dead letters that were there at `end`, at the times at which the broker appended them. Which of them were there is told by their offsets: the
- * clock of a broker on another machine may be ahead, and one that refuses the setting of the topic keeps the time of the producer.
+ * Returns the dead letters that were in the topic at `end`, with the times at which the broker
+ * appended them. Offsets decide which were there, since the clock of a broker on another machine
+ * may be ahead and a broker that refuses the topic's setting keeps the time of the producer.
  */
 export function deadLetterEvents(
   records: readonly StoredRecord[],

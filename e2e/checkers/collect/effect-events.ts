@@ -2,7 +2,10 @@ import type { Effect } from "#simulator/action-endpoint/ledger.ts";
 import { parentIdOf } from "#e2e/checkers/analysis/trace-context.ts";
 import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
 
-/** What the action endpoint applied, each with the pod whose claim it rests on. `attempts`: claims and sends, from files and logs. */
+/**
+ * Returns the effects that the action endpoint applied, each with the pod that made the claim.
+ * `attempts` holds claims and sends, from files and logs.
+ */
 export function effectEvents(
   effects: readonly Effect[],
   attempts: readonly HistoryEvent[],

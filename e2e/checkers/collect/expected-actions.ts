@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { ExpectedAction } from "#e2e/checkers/history-event.ts";
 
-/** As rule-schema.ts of the consumer has it. */
+/** The default of the consumer's rule schema. */
 const ATTEMPTS_MAX_DEFAULT = 3;
 
 const documentSchema = z.object({
@@ -29,15 +29,16 @@ const incidentSchema = z.object({
   id: z.string(),
   status: z.string(),
   severity: z.string(),
-  /** Seconds. */
+  /** In seconds. */
   started_on: z.int(),
   environment: z.string(),
   tags: z.record(z.string(), z.array(z.string())),
 });
 
 /**
- * What the rules of a configuration plan for an incident of the kit, worked out without the consumer's code, so that a fault there cannot hide
- * itself. Throws for a rule or an incident of a form that the kit does not use.
+ * Returns what the rules of a configuration plan for an incident of the kit. It is worked out
+ * without the consumer's code, so that a fault in that code cannot hide itself. Throws for a rule
+ * or an incident of a form that the kit does not use.
  */
 export function expectedActions(document: unknown, value: string): ExpectedAction[] {
   const { rules } = documentSchema.parse(document);

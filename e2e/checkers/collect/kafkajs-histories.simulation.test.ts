@@ -1,11 +1,14 @@
 import { expect, test } from "vitest";
 import { ClientRun, TOPIC } from "#e2e/checkers/testing/client-run.ts";
 
-/** Clients of kafkajs as people write them: what they do wrong must be seen in what the broker tells of them. */
+/**
+ * These tests run kafkajs clients as they are commonly written: what they do wrong must show in
+ * what the broker reports.
+ */
 
 const POLL = { timeout: 10_000, interval: 5 };
 
-/** What was found, by invariant. Nothing may be unknown. */
+/** Returns the findings by invariant. Throws when an invariant is unknown. */
 async function brokenIn(run: ClientRun): Promise<Readonly<Record<string, readonly string[]>>> {
   const verdicts = await run.verdicts();
   const broken = verdicts.filter(({ status }) => status !== "holds");
@@ -67,7 +70,7 @@ test("a client that resolves and commits a batch before its work is found, and s
     },
   });
   await committed;
-  // Longer than the clocks of two places may differ by.
+  // This is longer than the clocks of two places may differ by.
   const afterMs = Date.now() + 100;
   await expect.poll(() => Date.now(), POLL).toBeGreaterThan(afterMs);
   die();
@@ -91,7 +94,7 @@ test("a client that swallows the error of a record is found: autoCommit passes i
         if (incidentOf(message.value) === "i2") throw new Error("the endpoint is away");
         run.work("pod-a", incidentOf(message.value));
       } catch {
-        // As many do.
+        // Many consumers do that.
       }
     },
   });
@@ -124,7 +127,7 @@ test("a client that works in the background commits what it has lost, and both o
   const [lost] = (await run.assignment()).get("pod-b") ?? [];
   await expect.poll(() => run.done, POLL).toBe(1);
   const late = seen.find(({ partition }) => partition === lost);
-  // The work in the background comes to its end now, behind the rebalance.
+  // The work in the background ends now, after the rebalance.
   if (late !== undefined) run.work("pod-a", late.incident);
   await expect
     .poll(async () => {

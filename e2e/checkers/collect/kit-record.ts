@@ -1,25 +1,28 @@
 import type { Position, ProducedRecord, StoredRecord } from "#e2e/brokers/broker.ts";
 import type { ExpectedAction, HistoryEvent, Published } from "#e2e/checkers/history-event.ts";
 
-/** A record for the topic of incidents, with what must come of it. */
+/** A record for the topic of incidents, with the actions that it must lead to. */
 export interface PlannedRecord extends ProducedRecord {
-  /** null: it cannot be decoded. */
+  /** The incident; null for a record that cannot be decoded. */
   readonly incident: string | null;
-  /** Empty where no rule matches. */
+  /** Empty when no rule matches. */
   readonly expected: readonly ExpectedAction[];
 }
 
-/** What the kit itself did: the records that it appended, the faults that it injected, the marks of the run. */
+/**
+ * Records what the kit itself does: the records that it appends, the faults that it injects, the
+ * marks of the run.
+ */
 export class KitRecord {
   readonly #events: HistoryEvent[] = [];
   readonly #appended: Appended[] = [];
 
-  /** In the order in which they were added. */
+  /** The events in the order in which they were added. */
   get events(): readonly HistoryEvent[] {
     return this.#events;
   }
 
-  /** What was appended, or may have been, in the order of the calls. */
+  /** The records that were appended, or may have been, in the order of the calls. */
   get records(): readonly PlannedRecord[] {
     return this.#appended.map(({ record }) => record);
   }
@@ -28,7 +31,10 @@ export class KitRecord {
     this.#events.push(event);
   }
 
-  /** Remembers the record, also when the broker's acknowledgement is lost: it may be in the topic all the same. */
+  /**
+   * Remembers the record before it is acknowledged, since it may be in the topic although the
+   * acknowledgement is lost.
+   */
   async append(
     record: PlannedRecord,
     produce: (record: ProducedRecord) => Promise<Position>,
@@ -45,8 +51,9 @@ export class KitRecord {
   }
 
   /**
-   * Every record of the topic. `stored`: what the topic holds. One whose acknowledgement was lost is found by its key and
-   * value. `unknown`: positions of what the kit did not append.
+   * Returns every record of the topic. `stored` is what the topic holds. A record whose
+   * acknowledgement was lost is found by its key and value. `unknown` lists positions that the kit
+   * did not append.
    */
   published(topic: string, stored: readonly StoredRecord[]): PublishedRecords {
     const events = new Map<string, Published & { readonly atMs: number }>();
@@ -70,7 +77,7 @@ export class KitRecord {
     return { events: [...events.values()], unknown };
   }
 
-  /** How many records may be in the topic or not. */
+  /** The number of records that may or may not be in the topic. */
   get unacknowledged(): number {
     return this.#appended.filter(({ position }) => position === null).length;
   }
@@ -82,10 +89,10 @@ export interface PublishedRecords {
 }
 
 interface Appended {
-  /** Before it was sent, milliseconds since the epoch. */
+  /** The time before it was sent, in milliseconds since the epoch. */
   readonly atMs: number;
   readonly record: PlannedRecord;
-  /** null until the broker has acknowledged it. */
+  /** The position; null until the broker has acknowledged the record. */
   position: Position | null;
 }
 

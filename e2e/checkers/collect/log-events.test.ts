@@ -84,7 +84,7 @@ describe("a pod whose clock was stepped", () => {
 
   test("what both clocks could show is the first that comes after the line before", () => {
     expect(timesOf(10_000, 12_500, 12_900)).toEqual([2500, 2900]);
-    // The process was started behind the step, and shows what the stepped clock showed as well.
+    // The process was started after the step, and showed the same time as the stepped clock.
     const late = log(line("history.storage.failed", 12_500));
     expect(logEvents(late, 12_400, stepped(10_000)).map(({ atMs }) => atMs)).toEqual([12_500]);
   });

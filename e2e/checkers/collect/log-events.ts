@@ -3,7 +3,7 @@ import type { RunLog } from "#e2e/trace/run-log.ts";
 import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
 import type { PodClock } from "./pod-clock.ts";
 
-/** Events of a pod's log that are kept as what became of the pod, under these names. */
+/** Log events that become events of the pod, with the names that they get. */
 const POD_EVENTS: Readonly<Record<string, string>> = {
   "history.storage.failed": "storage-failed",
   "history.storage.recovered": "storage-recovered",
@@ -12,8 +12,9 @@ const POD_EVENTS: Readonly<Record<string, string>> = {
 };
 
 /**
- * What a pod said of its attempts and of itself, from the log of one run of its app container, which was started at `startMs`. Lines that are cut
- * or no JSON are left out.
+ * Returns what a pod logged about its attempts and itself, from the log of one life of its
+ * container, which was started at `startMs`. Truncated lines and lines that are not JSON are left
+ * out.
  */
 export function logEvents(
   { pod, restart, text }: RunLog,
@@ -63,7 +64,7 @@ function eventOf(
         reason: textOf(fields.reason),
       };
     case "action.late":
-      // The owner of an attempt found out how it ended after another pod had written its outcome.
+      // The owner of an attempt learned the result after another pod had written the outcome.
       return {
         kind: "ended",
         from: "log",

@@ -1,12 +1,15 @@
 import { healedMs } from "#e2e/checkers/analysis/disturbances.ts";
 import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
 
-/** Faults whose `fired` event says by how much the clock of a pod was stepped: its detail begins with the offset, such as `-400 ms`. */
+/**
+ * Faults whose `fired` event says by how much the clock of a pod was stepped: its detail begins
+ * with the offset, such as `-400 ms`.
+ */
 const CLOCK_FAULT = /^clock\./;
 
-/** The clock is stepped a moment before anybody is told. */
+/** The clock is stepped a moment before the event is recorded. */
 const EARLY_MS_MAX = 5000;
-/** Lines of one process stand in the order of time, but for this. */
+/** The lines of one process are in the order of time, except for this tolerance. */
 const TOLERANCE_MS = 20;
 
 interface Step {
@@ -16,12 +19,15 @@ interface Step {
 }
 
 /**
- * Turns a time that a pod wrote into the runner's clock. `afterMs`: when it wrote the line before, or was started; what could be two times is
- * the first one after that.
+ * Converts a time that a pod wrote into the runner's clock. `afterMs` is the time of the line
+ * before or of the start. If two times are possible, the first one after that is returned.
  */
 export type PodClock = (pod: string, podMs: number, afterMs: number) => number;
 
-/** What the faults of a run did to the clocks of its pods. A pod that no fault touched has the clock of the runner. */
+/**
+ * Returns the clocks of the pods under the faults of a run. A pod that no fault affected has the
+ * clock of the runner.
+ */
 export function podClock(events: readonly HistoryEvent[]): PodClock {
   const steps = new Map<string, Step[]>();
   for (const event of events) {

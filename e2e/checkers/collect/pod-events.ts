@@ -2,7 +2,10 @@ import type { ContainerEvent } from "#e2e/targets/target.ts";
 import { APP } from "#e2e/targets/pods.ts";
 import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
 
-/** What became of the pods and of their app containers; the other containers of a pod execute nothing. */
+/**
+ * Returns the events of pods and of their app containers. The other containers of a pod execute
+ * nothing.
+ */
 export function podEvents(history: readonly ContainerEvent[]): HistoryEvent[] {
   const events: HistoryEvent[] = [];
   for (const { container = APP, atMs, name: what, pod, exitCode, signal } of history) {

@@ -1,7 +1,9 @@
 import type { AttemptFile, HistoryFiles } from "#e2e/checkers/history-files.ts";
 import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
 
-/** Claims and outcomes as they stand on the volume, at the times that their writers wrote into them. */
+/**
+ * Returns the claims and outcomes on the volume, with the times that their writers wrote into them.
+ */
 export function volumeEvents({ claims, outcomes }: HistoryFiles): HistoryEvent[] {
   return [...claims.map((file) => claimed(file)), ...outcomes.map((file) => ended(file))];
 }

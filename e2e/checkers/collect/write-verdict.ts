@@ -7,7 +7,10 @@ import { ExpectationError } from "#e2e/errors.ts";
 import type { InvariantVerdict, RunHistory, Verdict } from "#e2e/checkers/checker.ts";
 import { judgeHistory } from "#e2e/checkers/judge-history.ts";
 
-/** Judges the history and writes `history.ndjson` and `verdict.json` into the directory. `suffix` stands before the extension, such as `-2`. */
+/**
+ * Judges the history and writes `history.ndjson` and `verdict.json` into the directory. `suffix` is
+ * inserted before the extension, such as `-2`.
+ */
 export async function writeVerdict(
   history: RunHistory,
   directory: string,
@@ -26,12 +29,18 @@ export async function writeVerdict(
   return verdict;
 }
 
-/** Events are missing that should be there, or a checker failed: exit code 4, since nothing is proved. */
+/**
+ * Events are missing that should be there, or a checker failed. The exit code is 4, since nothing
+ * is proved.
+ */
 class UnknownVerdictError extends Error {
   override readonly name = "UnknownVerdictError";
 }
 
-/** Throws ExpectationError for what is broken, else UnknownVerdictError for what could not be judged and should have been. */
+/**
+ * Throws ExpectationError for broken invariants, else UnknownVerdictError for those that could not
+ * be judged and should have been.
+ */
 export function expectVerdict({ verdicts }: Verdict): void {
   const broken = verdicts.filter(({ status }) => status === "broken");
   if (broken.length > 0) throw new ExpectationError(broken.map(findingsText).join("\n"));

@@ -3,7 +3,7 @@ import { troublesOf } from "#e2e/checkers/testing/expect-verdict.ts";
 import type { HistoryBuilder } from "#e2e/checkers/testing/history-builder.ts";
 import { beginHistory as begin, endHistory as end } from "#e2e/checkers/testing/histories.ts";
 
-/** Everything that may happen in a run and is right. */
+/** Histories of what may happen in a correct run. */
 const GOOD: Readonly<Record<string, () => HistoryBuilder>> = {
   "an action that is done, then committed": () => {
     const builder = begin();

@@ -20,9 +20,10 @@ import { sentByClaimant } from "./execution/sent-by-claimant.ts";
 import { storageFailure } from "./execution/storage-failure.ts";
 
 /**
- * Every invariant that a history can be judged by: safety first, then liveness. What happens inside the files of the volume (recovery is
- * idempotent, any prefix of a journal loads, generations keep the union and never shrink, the deletion of old claims allows no second
- * execution) cannot be seen from outside: `npm run simulate` judges it.
+ * All invariants that a history can be judged by, safety first, then liveness. What happens inside
+ * the files of the volume cannot be seen from outside: recovery is idempotent, any prefix of a
+ * journal loads, a generation keeps every entry of the ones before it, the deletion of old claims
+ * allows no second execution. `npm run simulate` verifies that.
  */
 export const CHECKERS: readonly Checker[] = [
   oneExecutionPerAttempt,

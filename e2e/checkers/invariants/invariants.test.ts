@@ -6,7 +6,7 @@ import { CHECKERS } from "./index.ts";
 
 interface Bad {
   readonly invariant: string;
-  /** How it is broken. */
+  /** A description of what breaks it. */
   readonly how: string;
   readonly make: () => HistoryBuilder;
   readonly says: RegExp;

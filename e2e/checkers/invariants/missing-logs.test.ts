@@ -3,7 +3,7 @@ import { verdictOn } from "#e2e/checkers/testing/expect-verdict.ts";
 import type { HistoryBuilder } from "#e2e/checkers/testing/history-builder.ts";
 import { beginHistory as begin, endHistory as end } from "#e2e/checkers/testing/histories.ts";
 
-/** The verdict before and behind the loss of a log. */
+/** Returns the verdicts before and after the loss of a log. */
 function statusesOf(builder: HistoryBuilder, invariant: string): readonly string[] {
   const { status } = verdictOn(builder, invariant);
   builder.incomplete.set("pod-logs", "the log of pod-a is cut");
@@ -31,7 +31,7 @@ const notApplied = () => {
 };
 
 describe("where a log is missing", () => {
-  // It may say that the event was too old to begin.
+  // The log may say that the event was too old to begin.
   test.each(["committed-terminal", "every-event-terminal"])(
     "nobody can tell of an action that was never claimed: %s",
     (invariant) => {
@@ -39,7 +39,7 @@ describe("where a log is missing", () => {
     },
   );
 
-  // It may say that the late owner found it done.
+  // The log may say that the late owner found it done.
   test.each(["committed-terminal", "every-event-terminal", "dead-letters-delivered"])(
     "nobody can tell of an attempt in doubt: %s",
     (invariant) => {

@@ -41,7 +41,7 @@ describe("one thing that is wrong in such a run is found", () => {
 
   test("there is such a change for every checker of events", () => {
     const tried = new Set(MUTATIONS.map(({ invariant }) => invariant));
-    // The findings of these come with the history.
+    // The findings of these invariants come with the history.
     const given = new Set(["contract-file-parses", "claim-files-whole"]);
     const judged = CHECKERS.map(({ name }) => name).filter((name) => !given.has(name));
     expect(judged.filter((name) => !tried.has(name))).toEqual([]);

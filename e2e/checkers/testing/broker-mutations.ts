@@ -11,10 +11,10 @@ import {
   without,
 } from "./mutation.ts";
 
-/** More than the clocks of two places may differ by. */
+/** This is more than the clocks of two places may differ by. */
 const CLEAR_MS = 60;
 
-/** What the broker was asked for. */
+/** Mutations of what the broker was asked for. */
 export const BROKER_MUTATIONS: readonly Mutation[] = [
   {
     what: "a member commits what its generation gave to another",
@@ -156,7 +156,7 @@ function dropLetters(history: MutableHistory, choose: (limit: number) => number)
   const deadLetter = pick(history, choose, "dead-lettered", ({ key }) => {
     const attempts = history.indexed.actions.get(key ?? "")?.attempts;
     if (attempts === undefined) return false;
-    // What a late owner did needs no letter.
+    // What a late owner did needs no dead letter.
     return [...attempts.values()].every(({ outcomes }) =>
       outcomes.every(({ outcome }) => outcome !== "done"),
     );
@@ -167,7 +167,10 @@ function dropLetters(history: MutableHistory, choose: (limit: number) => number)
   );
 }
 
-/** Records that no commit before this one passed, and that ended a while after they were published. */
+/**
+ * Returns records that no earlier commit passed and that became terminal a while after they were
+ * published.
+ */
 function firstPassed({ indexed }: MutableHistory, commit: Kind<"committed">): readonly Record[] {
   const { records, commits } = partitionOf(indexed, commit);
   const before = commits.filter(({ accepted, atMs }) => accepted && atMs < commit.atMs);
@@ -180,7 +183,9 @@ function firstPassed({ indexed }: MutableHistory, commit: Kind<"committed">): re
   );
 }
 
-/** Records at or behind the committed offset that ended a while after the commit. */
+/**
+ * Returns records at or after the committed offset that became terminal a while after the commit.
+ */
 function openBehind({ indexed }: MutableHistory, commit: Kind<"committed">): readonly Record[] {
   const { records } = partitionOf(indexed, commit);
   return records.filter(

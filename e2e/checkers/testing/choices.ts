@@ -1,7 +1,10 @@
-/** Gives a whole number below the limit. 0 is always the plainest choice. */
+/** Returns a whole number below the limit. 0 is always the simplest choice. */
 export type Choose = (limit: number) => number;
 
-/** The choices that the numbers make, one after the other; behind the last of them every choice is 0, so that a shorter list is a plainer history. */
+/**
+ * Returns the numbers as choices, one after the other. After the last one every choice is 0, so
+ * that a shorter list gives a simpler history.
+ */
 export function choicesOf(numbers: readonly number[]): Choose {
   let next = 0;
   return (limit) => {

@@ -25,7 +25,9 @@ const actionOf = (incident: string): ExpectedAction => ({
   attemptsMax: 1,
 });
 
-/** A broker, what was published there, and what plain clients of it have done, which claim nothing. */
+/**
+ * A broker, what was published there, and what plain clients of it have done, which claim nothing.
+ */
 export class ClientRun implements AsyncDisposable {
   readonly #control: KafkaControl;
   readonly #feed: ProtocolFeed;
@@ -91,7 +93,7 @@ export class ClientRun implements AsyncDisposable {
     return consumer;
   }
 
-  /** The client does what the incident asks for, and knows that it is done. */
+  /** Records that the client has done what the incident asks for, and knows that it is done. */
   work(pod: string, incident: string): void {
     const key = actionKeyOf(actionOf(incident));
     const atMs = Date.now();
@@ -128,7 +130,7 @@ export class ClientRun implements AsyncDisposable {
     );
   }
 
-  /** The partitions that each client has now. */
+  /** Returns the partitions that each client has now. */
   async assignment(): Promise<ReadonlyMap<string, readonly number[]>> {
     const formed = (await this.protocol()).findLast((event) => event.type === "generation-formed");
     const members = formed?.members ?? [];
@@ -140,7 +142,7 @@ export class ClientRun implements AsyncDisposable {
     );
   }
 
-  /** The verdicts on the invariants that can be judged of clients that claim nothing. */
+  /** Returns the verdicts on the invariants that can be judged for clients that claim nothing. */
   async verdicts(): Promise<readonly InvariantVerdict[]> {
     const stored = await this.#control.records({ topic: TOPIC });
     const { events: published } = this.#record.published(

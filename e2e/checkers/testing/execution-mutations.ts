@@ -13,11 +13,11 @@ import {
   without,
 } from "./mutation.ts";
 
-/** More than the clocks of two places may differ by. */
+/** This is more than the clocks of two places may differ by. */
 const LATER_MS = 200;
 const OTHER_NONCE = "abcdef0123456789".repeat(2);
 
-/** What is sent and what comes of it. */
+/** Mutations of what is sent and of its results. */
 export const EXECUTION_MUTATIONS: readonly Mutation[] = [
   {
     what: "the endpoint applies a request twice",
@@ -149,7 +149,7 @@ export const EXECUTION_MUTATIONS: readonly Mutation[] = [
   {
     what: "the records that planned an action are missing",
     invariant: "only-planned-actions",
-    // Where the broker delivered records behind the last known one, it is plain that some are missing.
+    // Where the broker delivered records after the last known one, some are clearly missing.
     says: ["broken", "unknown"],
     change: (history, choose) => {
       const effect = pick(history, choose, "effect");
@@ -195,7 +195,7 @@ interface Neighbours {
   readonly later: Kind<"effect">;
 }
 
-/** Effects of two records of one incident, neither of which was ever in doubt. */
+/** Returns effects of two records of one incident, neither of which was ever in doubt. */
 function neighbours(history: MutableHistory): readonly Neighbours[] {
   const certain = [...history.indexed.actions.values()].flatMap((action) => {
     const [record] = action.records;

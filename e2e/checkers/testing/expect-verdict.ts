@@ -2,7 +2,7 @@ import type { InvariantVerdict } from "#e2e/checkers/checker.ts";
 import { judgeHistory } from "#e2e/checkers/judge-history.ts";
 import type { HistoryBuilder } from "./history-builder.ts";
 
-/** The verdict on one invariant. */
+/** Returns the verdict on one invariant. */
 export function verdictOn(builder: HistoryBuilder, invariant: string): InvariantVerdict {
   const { verdicts } = judgeHistory(builder.history());
   const verdict = verdicts.find((candidate) => candidate.invariant === invariant);
@@ -10,14 +10,16 @@ export function verdictOn(builder: HistoryBuilder, invariant: string): Invariant
   return verdict;
 }
 
-/** The findings on one invariant; throws when the verdict is neither `broken` nor `holds`. */
+/**
+ * Returns the findings on one invariant. Throws when the verdict is neither `broken` nor `holds`.
+ */
 export function findingsOn(builder: HistoryBuilder, invariant: string): readonly string[] {
   const { status, reason, findings } = verdictOn(builder, invariant);
   if (reason !== undefined) throw new Error(`${invariant} is ${status}: ${reason}`);
   return findings.map(({ message }) => message);
 }
 
-/** Every invariant that does not hold, with what was found. */
+/** Returns every invariant that does not hold, with its findings. */
 export function troublesOf(builder: HistoryBuilder): Readonly<Record<string, readonly string[]>> {
   const { verdicts } = judgeHistory(builder.history());
   return Object.fromEntries(

@@ -18,7 +18,7 @@ const TOPIC = "incidents";
 const DEAD_LETTER_TOPIC = "incidents-dead";
 const GROUP = "consumers";
 
-/** An action that a record plans, with the place of that record. */
+/** An action that a record plans, with the position of that record. */
 export interface PlannedAction {
   readonly key: string;
   readonly expected: ExpectedAction;
@@ -31,13 +31,13 @@ export interface ClaimedAttempt {
   readonly attempt: number;
   readonly pod: string;
   readonly nonce: string;
-  /** Restarts of the claimant's container before it; default 0. */
+  /** The restarts of the claimant's container before the claim. Defaults to 0. */
   readonly restart?: number;
 }
 
 interface PublishOptions {
   readonly partition?: number;
-  /** Default: the one after the last. */
+  /** Defaults to the offset after the last one. */
   readonly offset?: string;
   readonly rule?: string;
   readonly action?: string;
@@ -54,7 +54,9 @@ type WithoutTime<Event> = Event extends HistoryEvent
 const STEP_MS = 10;
 const UNREADY_MS_MAX = 1000;
 
-/** Writes histories by hand: every method adds events at the present time, which each of them moves on by 10 ms. */
+/**
+ * Writes histories by hand. Every method adds events at the present time and moves it on by 10 ms.
+ */
 export class HistoryBuilder {
   readonly events: HistoryEvent[] = [];
   readonly lacking = new Map<Evidence, string>();
@@ -71,7 +73,7 @@ export class HistoryBuilder {
     return this.#nowMs;
   }
 
-  /** The last one. */
+  /** The last generation. */
   get generation(): number {
     return this.#generation;
   }
@@ -87,7 +89,7 @@ export class HistoryBuilder {
     return this;
   }
 
-  /** A record with one action. */
+  /** Publishes a record with one action. */
   publish(incident: string, options: PublishOptions = {}): PlannedAction {
     const { partition = 0, offset = this.end(partition), ...planned } = options;
     const expected: ExpectedAction = {
@@ -104,7 +106,10 @@ export class HistoryBuilder {
     return { key: actionKeyOf(expected), expected, partition, offset };
   }
 
-  /** A record that no rule matches; `incident` null: one that cannot be decoded. Returns its offset. */
+  /**
+   * Publishes a record that no rule matches, or with `incident` null one that cannot be decoded.
+   * Returns its offset.
+   */
   publishPlain(incident: string | null, partition = 0): string {
     const offset = this.end(partition);
     this.publishRecord(partition, offset, incident, []);
@@ -121,7 +126,7 @@ export class HistoryBuilder {
     return this.add({ kind: "published", topic: TOPIC, partition, offset, incident, expected });
   }
 
-  /** The offset after the last one of a partition. */
+  /** Returns the offset after the last one of a partition. */
   end(partition = 0): string {
     return String(this.#ends.get(partition) ?? 0);
   }
@@ -131,7 +136,10 @@ export class HistoryBuilder {
     return this.#nonces.toString(16).padStart(16, "0").padEnd(32, "f");
   }
 
-  /** The claim, on the volume and in the log of its pod. `behindMs`: of the clock of the volume, as its pod knows it. */
+  /**
+   * Adds the claim, on the volume and in the log of its pod. `behindMs` is how far the pod's idea
+   * of the volume's time is behind.
+   */
   claim(
     action: PlannedAction,
     { pod = "pod-a", attempt = 1, nonce = this.nonce(), restart = 0, behindMs = 0 } = {},
@@ -155,7 +163,7 @@ export class HistoryBuilder {
     return this.add({ kind: "effect", key, ...trace, pod, path: "/tickets", ...more });
   }
 
-  /** The outcome, on the volume and in the log of who wrote it. */
+  /** Adds the outcome, on the volume and in the log of the pod that wrote it. */
   outcome(claimed: ClaimedAttempt, outcome: string, more: Partial<Ended> = {}): this {
     const { action, attempt, pod, nonce } = claimed;
     const common = { kind: "ended", pod, key: action.key, attempt, nonce, outcome } as const;
@@ -163,18 +171,21 @@ export class HistoryBuilder {
     return this.add({ ...ended, from: "file" }).add({ ...ended, from: "log" });
   }
 
-  /** What another pod writes that has waited long enough. */
+  /** Adds the outcome of another pod that has waited long enough. */
   orphan(claimed: ClaimedAttempt, pod = "pod-b"): this {
     return this.outcome(claimed, "in-doubt", { pod, nonce: this.nonce(), reason: "orphaned" });
   }
 
-  /** What the owner of an attempt logs when it finds out how it ended after another pod has called it in doubt. */
+  /**
+   * Adds what the owner of an attempt logs when it learns the result after another pod has called
+   * it in doubt.
+   */
   late({ action, attempt, pod }: ClaimedAttempt, outcome: string): this {
     const own = { pod, key: action.key, attempt, nonce: "", outcome, reason: LATE_REASON };
     return this.add({ kind: "ended", from: "log", ...own });
   }
 
-  /** Claims, sends and ends an action well. */
+  /** Claims, sends and ends an action successfully. */
   execute(
     action: PlannedAction,
     claim: { readonly pod?: string; readonly attempt?: number } = {},
@@ -194,7 +205,7 @@ export class HistoryBuilder {
     return this.#deadLetter({ key, attempt, reason, source, ...more });
   }
 
-  /** Of a record that cannot be decoded. */
+  /** Adds the dead letter of a record that cannot be decoded. */
   letterOfRecord(offset: string, partition = 0): this {
     const source = { topic: TOPIC, partition, offset };
     return this.#deadLetter({ key: null, attempt: null, reason: "undecodable", source });
@@ -206,7 +217,7 @@ export class HistoryBuilder {
     return this.add({ kind: "dead-lettered", ...place, ...deadLetter });
   }
 
-  /** A new generation; names of pods, with the partitions of each. */
+  /** Adds a new generation, with the partitions of each pod. */
   assign(members: Readonly<Record<string, readonly number[]>>): this {
     this.#generation += 1;
     return this.add({
@@ -229,7 +240,7 @@ export class HistoryBuilder {
     return this.add({ kind: "delivered", topic: TOPIC, partition, offset, nextOffset, pod });
   }
 
-  /** The next offset to be read, of the present generation. */
+  /** Adds a commit of the present generation; `offset` is the next one to be read. */
   commit(offset: string, more: Partial<Committed> = {}): this {
     const pod = more.pod ?? "pod-a";
     return this.add({
@@ -263,7 +274,7 @@ export class HistoryBuilder {
     return this.add({ kind: "mark", what });
   }
 
-  /** Everything so far, in the order of time. */
+  /** Returns everything so far in the order of time. */
   history(): RunHistory {
     return {
       events: this.events.toSorted((one, other) => one.atMs - other.atMs),

@@ -8,15 +8,18 @@ import {
 import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
 import type { Choose } from "./choices.ts";
 
-/** A change that makes a good history a bad one. */
+/** A change that makes a correct history an incorrect one. */
 export interface Mutation {
   /** What it does, as a sentence about the run. */
   readonly what: string;
-  /** The checker that must see it. */
+  /** The checker that must find it. */
   readonly invariant: string;
-  /** What it may say. Default: broken. */
+  /** The verdicts that are accepted. Defaults to broken. */
   readonly says?: readonly ("broken" | "unknown")[];
-  /** Gives the changed events in any order; undefined when there is nothing in the history that it could change. */
+  /**
+   * Returns the changed events in any order, or undefined when there is nothing in the history that
+   * it could change.
+   */
   readonly change: (history: MutableHistory, choose: Choose) => readonly HistoryEvent[] | undefined;
 }
 
@@ -25,7 +28,7 @@ export interface MutableHistory {
   readonly indexed: IndexedHistory;
 }
 
-/** undefined: it cannot be applied to this history. */
+/** Returns undefined when the mutation cannot be applied to this history. */
 export function mutate(
   history: RunHistory,
   { change }: Mutation,
@@ -39,7 +42,7 @@ export function mutate(
 
 export type Kind<Name extends HistoryEvent["kind"]> = Extract<HistoryEvent, { kind: Name }>;
 
-/** One of the events of that kind that the condition is true of. */
+/** Returns one of the events of that kind for which the condition is true. */
 export function pick<Name extends HistoryEvent["kind"]>(
   { events }: MutableHistory,
   choose: Choose,
@@ -61,7 +64,7 @@ export function without(
   return events.filter((event) => !isDropped(event));
 }
 
-/** The same history with this one event changed. */
+/** Returns the same history with this one event changed. */
 export function replaced<Event extends HistoryEvent>(
   { events }: MutableHistory,
   event: Event,
@@ -70,7 +73,7 @@ export function replaced<Event extends HistoryEvent>(
   return events.map((one) => (one === event ? { ...event, ...change } : one));
 }
 
-/** Every attempt with its action. */
+/** Returns every attempt with its action. */
 export function attemptsOf({
   indexed,
 }: MutableHistory): readonly { readonly action: ActionEvents; readonly attempt: AttemptEvents }[] {

@@ -10,10 +10,10 @@ import {
   without,
 } from "./mutation.ts";
 
-/** More than the clocks of two places may differ by. */
+/** This is more than the clocks of two places may differ by. */
 const EARLIER_MS = 100;
 
-/** What became of the pods. */
+/** Mutations of what happened to the pods. */
 export const POD_MUTATIONS: readonly Mutation[] = [
   {
     what: "a process that ends with code 0 leaves an attempt behind",
@@ -41,7 +41,8 @@ export const POD_MUTATIONS: readonly Mutation[] = [
   {
     what: "the log of a pod does not say that a claim is durable",
     invariant: "sent-by-claimant",
-    // A process that ended with code 0 has written everything out, so that the log must be short.
+    // A process that ended with code 0 has written everything out, so that its log must be
+    // incomplete.
     says: ["broken", "unknown"],
     change: (history, choose) => {
       const sending = pick(history, choose, "sending");
@@ -57,7 +58,10 @@ export const POD_MUTATIONS: readonly Mutation[] = [
   },
 ];
 
-/** A killed process, the claim of which another pod called in doubt afterwards. Nothing else kept it from writing. */
+/**
+ * Returns true for a killed process whose claim another pod called in doubt afterwards, and which
+ * nothing else kept from writing.
+ */
 function leavesAttempt(history: MutableHistory, event: Kind<"pod">): boolean {
   const { indexed } = history;
   if (event.exitCode !== 137 || indexed.faults.some(({ pod }) => pod === event.pod)) return false;

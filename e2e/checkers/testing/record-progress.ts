@@ -3,7 +3,7 @@ import type { ClaimedAttempt, HistoryBuilder, PlannedAction } from "./history-bu
 
 type Stage = "new" | "claimed" | "sent" | "applied" | "ended" | "finished";
 
-/** How an attempt ends, in eight choices. */
+/** The eight ways in which an attempt ends. */
 const OUTCOMES = [
   "done",
   "done",
@@ -15,13 +15,13 @@ const OUTCOMES = [
   "suppressed",
 ] as const;
 
-/** What is known of one record of the topic, and how far the pods have come with it. */
+/** Keeps what is known of one record of the topic, and how far the pods have come with it. */
 export class RecordProgress {
   readonly partition: number;
   readonly offset: string;
-  /** null: it cannot be decoded. */
+  /** The incident; null for a record that cannot be decoded. */
   readonly incident: string | null;
-  /** undefined: no rule matches. */
+  /** The action; undefined when no rule matches. */
   readonly action: PlannedAction | undefined;
   /** The record of the same incident before it, which has to be finished first. */
   readonly #before: RecordProgress | undefined;
@@ -57,13 +57,13 @@ export class RecordProgress {
     return ["claimed", "sent", "applied"].includes(this.#stage) ? this.#claimed?.pod : undefined;
   }
 
-  /** Whether the next step writes a claim or an outcome. */
+  /** True when the next step writes a claim or an outcome. */
   get needsVolume(): boolean {
     if (this.action === undefined || this.#isTooOld) return false;
     return this.#stage === "new" || this.#stage === "applied";
   }
 
-  /** Goes on by one step, in the hands of the pod that owns the partition. */
+  /** Advances by one step of the pod that owns the partition. */
   advance(builder: HistoryBuilder, owner: string, choose: Choose): void {
     if (this.action === undefined) return this.#pass(builder);
     if (this.#before?.action?.key === this.action.key) return this.#finish();
@@ -83,7 +83,10 @@ export class RecordProgress {
     }
   }
 
-  /** The claimant loses the partition in an orderly way, and brings to an end what it has claimed. */
+  /**
+   * Completes what the claimant has claimed before it loses the partition in a cooperative
+   * rebalance.
+   */
   drain(builder: HistoryBuilder): void {
     if (this.claimant === undefined) return;
     if (this.#stage === "claimed") return this.#end(builder, "failed-not-applied");
@@ -92,8 +95,9 @@ export class RecordProgress {
   }
 
   /**
-   * The claimant is gone or stands still, and another pod calls the attempt in doubt. Returns what the claimant does when it goes on, if its
-   * request was on the way: the effect comes late, and it says so.
+   * Lets another pod call the attempt in doubt, since the claimant is gone or frozen. If the
+   * request was on its way, returns what the claimant does when it goes on: the effect comes late,
+   * and the claimant reports it.
    */
   abandon(builder: HistoryBuilder, other: string): (() => void) | undefined {
     const claimed = this.#claimed;
@@ -132,7 +136,7 @@ export class RecordProgress {
   #send(builder: HistoryBuilder, choose: Choose): void {
     if (this.#claimed === undefined) return;
     this.#stage = "applied";
-    // What the limits of its rule suppress is claimed and never sent.
+    // An action that the limits of its rule suppress is claimed and never sent.
     if (this.#planned === "suppressed") return;
     builder.send(this.#claimed);
     // Some requests never arrive, and their senders cannot know.
@@ -159,7 +163,10 @@ export class RecordProgress {
     this.#stage = outcome === "done" ? "finished" : "ended";
   }
 
-  /** Another attempt where that is allowed, else the dead letter, which may come twice. */
+  /**
+   * Begins another attempt where that is allowed, and otherwise publishes the dead letter, which
+   * may come twice.
+   */
   #follow(builder: HistoryBuilder, choose: Choose): void {
     const { action } = this;
     if (action === undefined) return;

@@ -12,7 +12,7 @@ import {
 
 const OTHER_NONCE = "abcdef0123456789".repeat(2);
 
-/** What stands on the volume, and what the logs say of it. */
+/** Mutations of what is on the volume and of what the logs say about it. */
 export const VOLUME_MUTATIONS: readonly Mutation[] = [
   {
     what: "a claim is gone from the volume",
@@ -139,7 +139,7 @@ export const VOLUME_MUTATIONS: readonly Mutation[] = [
   },
 ];
 
-/** An outcome on the volume that also stands in the log of its pod. */
+/** Returns an outcome on the volume that is also in the log of its pod. */
 function pickReported(history: MutableHistory, choose: (limit: number) => number) {
   return pick(
     history,
@@ -162,7 +162,7 @@ function outcomeBefore({ indexed }: MutableHistory, key: string, attempt: number
   return outcomeFileOf(indexed.actions.get(key)?.attempts.get(attempt - 1))?.outcome;
 }
 
-/** Its rule says otherwise about the action. */
+/** Changes what the rule of the action plans. */
 function planned(
   { events }: MutableHistory,
   key: string,

@@ -6,17 +6,19 @@ import { RecordProgress } from "./record-progress.ts";
 export interface HistoryOptions {
   readonly records: number;
   readonly partitions?: number;
-  /** Steps of the pods for each record that is published. */
+  /** The number of steps of the pods for each record that is published. */
   readonly stepsPerRecord?: number;
   readonly choose: Choose;
 }
 
-/** More than the clocks of two places may differ by, so that a changed order is seen as one. */
+/**
+ * This is more than the clocks of two places may differ by, so that a changed order is seen as one.
+ */
 const STEP_MS = 100;
 
 /**
- * A run of two pods in which everything goes as it should, whatever happens to them: records of every kind come while pods are killed, stopped,
- * frozen, kept from writing and rebalanced; at the end everything has come to its end.
+ * Writes a correct run of two pods: records of every kind come while pods are killed, stopped,
+ * frozen, kept from writing and rebalanced, and at the end everything has converged.
  */
 export function writeGoodHistory(options: HistoryOptions): HistoryBuilder {
   const run = new GoodRun(options);
@@ -31,12 +33,12 @@ class GoodRun {
   readonly #builder = new HistoryBuilder();
   readonly #choose: Choose;
   readonly #partitions: number;
-  /** By partition, in the order of offsets. */
+  /** The records by partition, in the order of offsets. */
   readonly #records: RecordProgress[][];
-  /** Those that are not finished. */
+  /** The records that are not finished. */
   #open: RecordProgress[] = [];
   readonly #committed: number[];
-  /** Who can work; the owner of partition n is the one at n modulo their number. */
+  /** The pods that can work. The owner of partition n is the one at n modulo their number. */
   #pods = ["pod-a", "pod-b"];
   #podsMade = 2;
   #frozen: { readonly pod: string; readonly late: readonly (() => void)[] } | undefined;
@@ -83,7 +85,7 @@ class GoodRun {
     if (earlier?.action !== undefined && kind >= 8) {
       const { expected } = earlier.action;
       const { incident } = expected;
-      // The latest of the incident, since all of them come in order.
+      // The latest record of the incident decides, since its records come in order.
       const before = this.#records[partition]?.findLast((record) => record.incident === incident);
       if (kind <= 9 && before?.action?.key === earlier.action.key) {
         builder.publishRecord(partition, offset, incident, [expected]);
@@ -127,7 +129,7 @@ class GoodRun {
     return this.#builder.mark("healed").mark("converged");
   }
 
-  /** False when nothing can go on. */
+  /** Advances one record. Returns false when none can advance. */
   #advance(): boolean {
     this.#open = this.#open.filter(({ isFinished }) => !isFinished);
     const possible = this.#open.filter((record) => this.#canAdvance(record));
@@ -136,7 +138,10 @@ class GoodRun {
     return record !== undefined;
   }
 
-  /** A pod whose volume is full sends what it has claimed; it writes nothing. */
+  /**
+   * Returns true when the record can advance. A pod whose volume is full sends what it has claimed
+   * but writes nothing.
+   */
   #canAdvance(record: RecordProgress): boolean {
     if (!record.isPossible) return false;
     return !record.needsVolume || this.#owner(record.partition) !== this.#full;
@@ -160,7 +165,10 @@ class GoodRun {
     this.#builder.assign(Object.fromEntries(this.#pods.map((pod) => [pod, owned.get(pod) ?? []])));
   }
 
-  /** The partitions change hands, and what is under way is ended before. A commit of the generation before is refused. */
+  /**
+   * Moves the partitions to other pods after the work under way is complete. A commit of the
+   * generation before is refused.
+   */
   #rebalance(): void {
     this.#relieve();
     for (const record of this.#open) record.drain(this.#builder);
@@ -171,7 +179,7 @@ class GoodRun {
     this.#builder.commit(this.#builder.end(0), { pod, generation, accepted: false });
   }
 
-  /** The container is started again; its last lines may be lost with the process. */
+  /** Kills a container, which is started again. Its last log lines may be lost with the process. */
   #kill(): void {
     const [pod = "", other = pod] = this.#pods;
     if (pod === this.#full) this.#relieve();
@@ -182,7 +190,7 @@ class GoodRun {
     this.#assign();
   }
 
-  /** The pod is deleted, ends what it has claimed, and another one takes its place. */
+  /** Deletes a pod, which completes what it has claimed; another one takes its place. */
   #stop(): void {
     const [pod = "", ...others] = this.#pods;
     if (pod === this.#full) this.#relieve();

@@ -11,11 +11,15 @@ import {
 import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
 import { CLOCK_TOLERANCE_MS } from "#e2e/checkers/analysis/clock-tolerance.ts";
 
-/** An attempt is claimed only when the one before ended in a way that permits it, and only its owner ends it, except as in doubt. */
+/**
+ * An attempt is claimed only when the one before ended in a way that permits it, and only its owner
+ * ends it, except as in doubt.
+ */
 export const attemptsInTurn: Checker = {
   name: "attempts-in-turn",
   title:
-    "Another attempt follows only what was certainly not applied or is declared idempotent, and nobody but its owner ends an attempt, except as in doubt.",
+    "Another attempt follows only what was certainly not applied or is declared idempotent, and nobody but its " +
+    "owner ends an attempt, except as in doubt.",
   kind: "safety",
   needs: ["published", "claims", "outcomes"],
   check(history) {
@@ -65,7 +69,9 @@ function judgeFollowing(
     ];
   }
   if (before.atMs <= claimedMs(attempt, claim) + CLOCK_TOLERANCE_MS) return [];
-  const message = `${what}, before attempt ${before.attempt} had ended (${outcome} at ${secondsAt(indexed, before.atMs)})`;
+  const message =
+    `${what}, before attempt ${before.attempt} had ended (${outcome} at ` +
+    `${secondsAt(indexed, before.atMs)})`;
   return [{ message, events }];
 }
 
@@ -79,6 +85,8 @@ function judgeForeign(
   if (claim === undefined || outcome === undefined || outcome.nonce === claim.nonce) return [];
   if (outcome.outcome === "in-doubt") return [];
   const when = secondsAt(indexed, outcome.atMs);
-  const message = `${outcome.pod} ended attempt ${attempt.attempt} of ${key} as ${outcome.outcome} at ${when}, and ${claim.pod} had claimed it`;
+  const message =
+    `${outcome.pod} ended attempt ${attempt.attempt} of ${key} as ${outcome.outcome} at ${when}, ` +
+    `and ${claim.pod} had claimed it`;
   return [{ message, events: [claim.index, outcome.index] }];
 }

@@ -13,8 +13,10 @@ import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
 import type { Claimed } from "#e2e/checkers/history-event.ts";
 
 /**
- * A process that was asked to stop and ended with code 0 has ended what it had claimed: nobody has to call it in doubt afterwards. What another
- * pod called in doubt before the process ended is another matter (its session was lost), and so is a volume that failed in between.
+ * A process that was asked to stop and ended with code 0 has completed what it had claimed, so that
+ * no other pod has to call it in doubt afterwards. What another pod called in doubt before the
+ * process ended does not count, since its session was lost, and neither does a volume that failed
+ * in between.
  */
 export const cleanStop: Checker = {
   name: "clean-stop",
@@ -57,7 +59,9 @@ function finding(
     outcome === undefined
       ? "it has no outcome"
       : `${outcome.pod} had to call it ${outcome.outcome} at ${secondsAt(indexed, outcome.atMs)}`;
-  const message = `${claim.pod} claimed attempt ${attempt} of ${key} at ${secondsAt(indexed, claim.atMs)} and ended with code 0 at ${secondsAt(indexed, run.endMs)}; ${rest}`;
+  const message =
+    `${claim.pod} claimed attempt ${attempt} of ${key} at ${secondsAt(indexed, claim.atMs)} and ` +
+    `ended with code 0 at ${secondsAt(indexed, run.endMs)}; ${rest}`;
   const events = [claim, run.exit, outcome].flatMap((event) =>
     event === undefined ? [] : [event.index],
   );

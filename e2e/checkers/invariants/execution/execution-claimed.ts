@@ -13,8 +13,9 @@ import { parentIdOf, traceIdOf } from "#e2e/checkers/analysis/trace-context.ts";
 import type { Effect } from "#e2e/checkers/history-event.ts";
 
 /**
- * Every effect carries in `traceparent` the key and the nonce of a claim that stands on the volume and was made before it: a claim is written
- * and synced under its own nonce, then it is sent, so that no effect may come without one, whoever was killed when.
+ * Every effect carries in `traceparent` the key and the nonce of a claim that is on the volume and
+ * was made before it. A claim is written and synced under its own nonce before the request is sent,
+ * so that no effect may come without one, whichever process was killed at whatever time.
  */
 export const executionClaimed: Checker = {
   name: "execution-claimed",
@@ -63,11 +64,13 @@ function unclaimed(
     return [{ message, events: [effect.index, ...claims.map(({ index }) => index)] }];
   }
   if (claim.atMs <= effect.atMs + CLOCK_TOLERANCE_MS) return [];
-  const message = `${what} came before its claim (attempt ${claim.attempt}, ${claim.pod}, ${secondsAt(indexed, claim.atMs)})`;
+  const message =
+    `${what} came before its claim (attempt ${claim.attempt}, ${claim.pod}, ` +
+    `${secondsAt(indexed, claim.atMs)})`;
   return [{ message, events: [effect.index, claim.index] }];
 }
 
-/** What the pod says that it sends, whether or not it came to an effect. */
+/** Checks what the pod logged that it sends, whether or not it had an effect. */
 function sentUnclaimed(
   { key }: ActionEvents,
   attempt: AttemptEvents,
@@ -82,7 +85,9 @@ function sentUnclaimed(
         claim === undefined
           ? "no claim of it stands on the volume"
           : `${claim.pod} claimed it with nonce ${claim.nonce}`;
-      const message = `${pod} sent attempt ${attempt.attempt} of ${key} at ${secondsAt(indexed, sending.atMs)} with nonce ${nonce}, and ${standing}`;
+      const message =
+        `${pod} sent attempt ${attempt.attempt} of ${key} at ${secondsAt(indexed, sending.atMs)} ` +
+        `with nonce ${nonce}, and ${standing}`;
       return {
         message,
         events: claim === undefined ? [sending.index] : [sending.index, claim.index],

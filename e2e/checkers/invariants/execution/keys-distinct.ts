@@ -2,7 +2,10 @@ import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import { actionKeyOf, type ActionFields } from "#e2e/checkers/analysis/action-key.ts";
 import { claimFileOf, indexHistory } from "#e2e/checkers/analysis/indexed-history.ts";
 
-/** Each claim stands under the key of its own rule, action, incident, transition and start, and under no other. */
+/**
+ * Each claim is under the key of its own rule, action, incident, transition and start, and under no
+ * other.
+ */
 export const keysDistinct: Checker = {
   name: "keys-distinct",
   title: "Distinct incidents, transitions and episodes never share a key.",
@@ -17,7 +20,9 @@ export const keysDistinct: Checker = {
         const due = keysOf(file.claim);
         if (due.includes(key)) continue;
         const whose = expected === undefined ? "nothing that was published" : identityOf(expected);
-        const message = `the claim of attempt ${attempt.attempt} of ${key} by ${file.pod} is about ${identityOf(file.claim)}, and the key is that of ${whose}`;
+        const message =
+          `the claim of attempt ${attempt.attempt} of ${key} by ${file.pod} is about ` +
+          `${identityOf(file.claim)}, and the key is that of ${whose}`;
         findings.push({ message, events: [file.index] });
       }
     }

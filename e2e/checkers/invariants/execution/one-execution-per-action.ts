@@ -9,13 +9,15 @@ import {
 import { joinNames, secondsAt } from "#e2e/checkers/analysis/wording.ts";
 
 /**
- * Executions over all attempts <= 1, unless all but the last are attempts that certainly were not applied by their outcome, or the action
- * is declared idempotent. An effect that belongs to no attempt (nobody claimed it) always counts.
+ * The number of executions over all attempts is at most 1, unless all but the last are attempts
+ * that certainly were not applied according to their outcome, or the action is declared idempotent.
+ * An effect that belongs to no attempt, because nobody claimed it, always counts.
  */
 export const oneExecutionPerAction: Checker = {
   name: "one-execution-per-action",
   title:
-    "An action has at most one effect over all attempts, unless the earlier ones ended failed-not-applied or it is declared idempotent.",
+    "An action has at most one effect over all attempts, unless the earlier ones ended failed-not-applied or it " +
+    "is declared idempotent.",
   kind: "safety",
   needs: ["published", "claims", "effects", "outcomes"],
   check(history) {

@@ -7,7 +7,10 @@ import {
 } from "#e2e/checkers/analysis/indexed-history.ts";
 import { joinNames, secondsAt } from "#e2e/checkers/analysis/wording.ts";
 
-/** Executions(key, attempt) <= 1. A claim that was sent twice shows as two effects with one parent id, or as two lines of the log. */
+/**
+ * The number of executions of one key and attempt is at most 1. A claim that was sent twice shows
+ * as two effects with one parent id, or as two lines of the log.
+ */
 export const oneExecutionPerAttempt: Checker = {
   name: "one-execution-per-attempt",
   title: "An attempt of an action is executed at most once.",
@@ -53,7 +56,7 @@ function repeatedSendings(
   return [{ message, events: sendings.map(({ index }) => index) }];
 }
 
-/** Effects that nobody claimed, and so belong to no attempt, count by their parent ids. */
+/** Counts effects that nobody claimed, and that belong to no attempt, by their parent ids. */
 function repeatedParents(
   { key, attempts, effects }: ActionEvents,
   indexed: IndexedHistory,
@@ -68,7 +71,9 @@ function repeatedParents(
     .filter((same) => same.length > 1)
     .map((same) => {
       const times = same.map(({ atMs }) => secondsAt(indexed, atMs)).join(", ");
-      const message = `${key} had ${same.length} effects of one send that nobody claimed (parent id ${same[0]?.parentId}), at ${times}`;
+      const message =
+        `${key} had ${same.length} effects of one send that nobody claimed (parent id ` +
+        `${same[0]?.parentId}), at ${times}`;
       return { message, events: same.map(({ index }) => index) };
     });
 }

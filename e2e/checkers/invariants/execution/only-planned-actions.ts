@@ -8,7 +8,10 @@ import {
 } from "#e2e/checkers/analysis/indexed-history.ts";
 import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
 
-/** The kit alone publishes, so whatever is claimed, sent or dead-lettered must be planned by one of its records. A dry run claims under keys of its own. */
+/**
+ * Only the kit publishes, so everything that is claimed, sent or dead-lettered must be planned by
+ * one of its records. A dry run claims under keys of its own.
+ */
 export const onlyPlannedActions: Checker = {
   name: "only-planned-actions",
   title: "Nothing is claimed, executed or dead-lettered that no record plans.",

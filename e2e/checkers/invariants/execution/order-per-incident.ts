@@ -15,8 +15,9 @@ interface Placed {
 }
 
 /**
- * The effects of one incident come in the order of its records, whatever pods sent them. Actions of one record have no order among them. What
- * was in doubt may land late, since nobody waits for it any more. A record that is repeated counts where it stood first.
+ * The effects of one incident come in the order of its records, whichever pods sent them. Actions
+ * of one record have no order among them. An attempt in doubt may have its effect late, since
+ * nobody waits for it any more. A repeated record counts at its first position.
  */
 export const orderPerIncident: Checker = {
   name: "order-per-incident",
@@ -68,6 +69,8 @@ function outOfOrder(late: Placed, early: Placed, indexed: IndexedHistory): Findi
     `offset ${offset} (${action.key}) at ${secondsAt(indexed, effect.atMs)}`;
   const incident = late.action.expected?.incident;
   const pods = joinNames([early.effect.pod, late.effect.pod]);
-  const message = `incident ${incident}: the effect of ${told(early)} came before that of ${told(late)}; sent by ${pods}`;
+  const message =
+    `incident ${incident}: the effect of ${told(early)} came before that of ${told(late)}; sent ` +
+    `by ${pods}`;
   return { message, events: [early.effect.index, late.effect.index] };
 }

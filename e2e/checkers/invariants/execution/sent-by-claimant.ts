@@ -9,9 +9,10 @@ import {
 import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
 
 /**
- * Whoever claimed an attempt sends it, after its log said that the claim is durable. Both lines stand in one log, in the order in which they were
- * written, so that no two clocks are compared; a pod whose clock was stepped is left out. A container that was started again in the same pod is
- * somebody else: what the process before it has claimed may have been sent.
+ * The pod that claimed an attempt sends it, after it has logged that the claim is durable. Both
+ * lines are in one log in the order in which they were written, so that no two clocks are compared;
+ * a pod whose clock was stepped is left out. A container that was started again in the same pod
+ * counts as another process: what the process before it claimed may have been sent.
  */
 export const sentByClaimant: Checker = {
   name: "sent-by-claimant",

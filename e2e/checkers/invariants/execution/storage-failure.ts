@@ -5,13 +5,14 @@ import { readinessOf, storageFailuresOf } from "#e2e/checkers/analysis/pod-readi
 import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
 import { CLOCK_TOLERANCE_MS } from "#e2e/checkers/analysis/clock-tolerance.ts";
 
-/** Faults by which a pod can make no file at all, whatever it is for. */
+/** Faults under which a pod can create no file at all. */
 const NO_WRITES = new Set(["volume.full", "volume.read-only"]);
 
 /**
- * While the volume takes no file, a pod that sends has begun without a claim. What was claimed before may still be sent. And a pod the log of which
- * says that an operation on the volume fails is not ready until it succeeds: judged where that lasts for longer than probes take to see it. A
- * failure that no operation of the pod met is in no log, and needs to make nobody unready.
+ * While the volume takes no file, a pod that sends has begun without a claim. It may still send
+ * what it claimed before. A pod whose log reports a failing operation on the volume is not ready
+ * until the operation succeeds. That is judged where it lasts longer than the probes take to see
+ * it. A failure that no operation of the pod met is in no log, and needs to make no pod unready.
  */
 export const storageFailure: Checker = {
   name: "storage-failure",
@@ -39,7 +40,9 @@ function begunWithoutClaim(indexed: IndexedHistory): Finding[] {
         if (outage === undefined) continue;
         const claim = claims.find(({ nonce }) => nonce === sending.nonce);
         if (claim !== undefined && claim.atMs <= outage.fromMs + CLOCK_TOLERANCE_MS) continue;
-        const message = `${sending.pod} sent attempt ${attempt} of ${key} at ${secondsAt(indexed, sending.atMs)}, while ${outage.fault} kept it from claiming anything (since ${secondsAt(indexed, outage.fromMs)})`;
+        const message =
+          `${sending.pod} sent attempt ${attempt} of ${key} at ${secondsAt(indexed, sending.atMs)}, ` +
+          `while ${outage.fault} kept it from claiming anything (since ${secondsAt(indexed, outage.fromMs)})`;
         findings.push({ message, events: [outage.index, sending.index] });
       }
     }
@@ -51,18 +54,20 @@ function readyAllTheSame(indexed: IndexedHistory, { unreadyMsMax }: RunHistory):
   const stepped = new Set(
     indexed.faults.filter(({ fault }) => fault.startsWith("clock")).map(({ pod }) => pod),
   );
-  // The lines of a pod whose clock was stepped have no certain time.
+  // The log lines of a pod whose clock was stepped have no certain time.
   const pods = [...indexed.pods.keys()].filter((pod) => !stepped.has(pod) && !stepped.has(null));
   return pods.flatMap((pod) =>
     storageFailuresOf(indexed, pod).flatMap(({ fromMs, toMs, index }) => {
       const dueMs = fromMs + unreadyMsMax;
       const latestMs = toMs - CLOCK_TOLERANCE_MS;
-      // A process that stands still answers no probe, which takes longer to fail.
+      // A frozen process answers no probe, and a probe that times out takes longer to fail.
       if (dueMs > latestMs || wasFrozen(indexed, pod, fromMs, toMs)) return [];
       const readiness = readinessOf(indexed, pod, { fromMs: dueMs, toMs: latestMs });
       if (readiness === undefined) return [];
       const shown = `and was shown as ready at ${secondsAt(indexed, readiness.atMs)}`;
-      const message = `the storage of ${pod} failed at ${secondsAt(indexed, fromMs)}, ${shown}, before any of it had recovered`;
+      const message =
+        `the storage of ${pod} failed at ${secondsAt(indexed, fromMs)}, ${shown}, before any of it ` +
+        `had recovered`;
       return [{ message, events: [index, readiness.index] }];
     }),
   );
@@ -77,7 +82,10 @@ interface Outage {
   toMs: number;
 }
 
-/** Only of faults that name their pod: of another one it is not certain that this pod could not write. */
+/**
+ * Returns the outages from faults that name their pod. Of other faults it is not certain that this
+ * pod could not write.
+ */
 function outagesOf({ faults }: IndexedHistory): readonly Outage[] {
   const outages: Outage[] = [];
   for (const { step, fault, pod, what, atMs, index } of faults) {

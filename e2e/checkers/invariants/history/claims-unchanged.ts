@@ -12,12 +12,13 @@ import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
 import { LATE_REASON } from "#e2e/checkers/analysis/terminal-times.ts";
 import type { Claimed, Ended } from "#e2e/checkers/history-event.ts";
 
-/** The event of a pod that has deleted old claims, after which one may be gone. */
+/** The event of a pod that has deleted old claims, after which a claim may be gone. */
 const SWEPT = "swept";
 
 /**
- * What a pod logged about a claim or an outcome after it stood on the volume is what stands there in the end, and two looks at the volume see the
- * same. A killed pod may have logged nothing; what it did log stays true.
+ * What a pod logged about a claim or an outcome after it was on the volume is what is there in the
+ * end, and two readings of the volume are equal. A killed pod may have logged nothing; what it
+ * logged stays true.
  */
 export const claimsUnchanged: Checker = {
   name: "claims-unchanged",
@@ -78,7 +79,9 @@ function outcomeChanged(
   if (file === undefined) {
     const [log] = told;
     if (log === undefined || swept || isBelowHorizon(attempt)) return [];
-    const message = `${name} is gone: ${log.pod} said that it stands (${log.outcome}) at ${secondsAt(indexed, log.atMs)}`;
+    const message =
+      `${name} is gone: ${log.pod} said that it stands (${log.outcome}) at ` +
+      `${secondsAt(indexed, log.atMs)}`;
     return [{ message, events: [log.index] }];
   }
   return told
@@ -93,7 +96,10 @@ function outcomeChanged(
     });
 }
 
-/** An event at or below the horizon is called in doubt without any file, since its claims may have been swept. */
+/**
+ * Returns true when an event at or below the horizon was called in doubt without any file, since
+ * its claims may have been swept.
+ */
 function isBelowHorizon({ attempt, claims, outcomes }: AttemptEvents): boolean {
   return (
     attempt === 1 && claims.length === 0 && outcomes.every(({ outcome }) => outcome === "in-doubt")
@@ -106,5 +112,8 @@ function differs(
   indexed: IndexedHistory,
 ): string {
   const where = other.from === "log" ? "in its log" : "in an earlier look at the volume";
-  return `changed: ${other.pod} with nonce ${other.nonce} ${where} at ${secondsAt(indexed, other.atMs)}, ${file.pod} with nonce ${file.nonce} on the volume`;
+  return (
+    `changed: ${other.pod} with nonce ${other.nonce} ${where} at ${secondsAt(indexed, other.atMs)}, ` +
+    `${file.pod} with nonce ${file.nonce} on the volume`
+  );
 }

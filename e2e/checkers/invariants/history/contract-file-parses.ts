@@ -1,6 +1,9 @@
 import type { Checker } from "#e2e/checkers/checker.ts";
 
-/** The watch looks at the file all the time; what it found is judged here, so that it has its verdict beside the others. */
+/**
+ * A watch reads the file all the time. Its findings are judged here, so that they have their
+ * verdict beside the others.
+ */
 export const contractFileParses: Checker = {
   name: "contract-file-parses",
   title: "automation_action_history.json always parses, and loses nothing that it has shown.",

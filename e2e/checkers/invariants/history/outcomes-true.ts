@@ -11,14 +11,16 @@ import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
 import { LATE_REASON } from "#e2e/checkers/analysis/terminal-times.ts";
 
 /**
- * `done` and `sent` stand only where the action endpoint applied the request, and so does the `done` that a late owner tells of. What was not sent,
- * or was sent and certainly not applied, had no effect: the next attempt rests on that. What is in doubt may have had one. A dead letter says what
- * the outcome of its attempt says.
+ * `done` and `sent` are recorded only where the action endpoint applied the request, and so is the
+ * `done` that a late owner reports. What was not sent, or was sent and certainly not applied, had
+ * no effect, since the next attempt depends on that. An attempt in doubt may have had one. A dead
+ * letter gives the outcome of its attempt.
  */
 export const outcomesTrue: Checker = {
   name: "outcomes-true",
   title:
-    "What ended done had its effect, what ended rejected or failed-not-applied had none, and a dead letter says what the outcome of its attempt says.",
+    "What ended done had its effect, what ended rejected or failed-not-applied had none, and a dead letter says " +
+    "what the outcome of its attempt says.",
   kind: "safety",
   needs: ["claims", "effects", "outcomes", "dead-letters"],
   check(history) {
@@ -46,7 +48,9 @@ function doneWithoutEffect(
     (told) => told?.outcome === "done" && (told.reason === "sent" || told.reason === LATE_REASON),
   );
   if (ended === undefined) return [];
-  const message = `attempt ${attempt.attempt} of ${key} ended done at ${secondsAt(indexed, ended.atMs)} (${ended.pod}), and had no effect`;
+  const message =
+    `attempt ${attempt.attempt} of ${key} ended done at ${secondsAt(indexed, ended.atMs)} ` +
+    `(${ended.pod}), and had no effect`;
   return [{ message, events: [ended.index] }];
 }
 
@@ -63,7 +67,9 @@ function effectOfNothing(
       WITHOUT_EFFECT.has(outcome) && (from === "file" || reason === LATE_REASON),
   );
   if (effect === undefined || ended === undefined) return [];
-  const message = `attempt ${attempt} of ${key} ended ${ended.outcome} at ${secondsAt(indexed, ended.atMs)} (${ended.reason}, ${ended.pod}), and had an effect at ${secondsAt(indexed, effect.atMs)}`;
+  const message =
+    `attempt ${attempt} of ${key} ended ${ended.outcome} at ${secondsAt(indexed, ended.atMs)} ` +
+    `(${ended.reason}, ${ended.pod}), and had an effect at ${secondsAt(indexed, effect.atMs)}`;
   return [{ message, events: [effect.index, ended.index] }];
 }
 
@@ -74,10 +80,12 @@ function falseLetters(
 ): Finding[] {
   const ended = outcomeFileOf(attempt);
   return attempt.deadLetters.flatMap((deadLetter) => {
-    const what = `the dead letter of attempt ${attempt.attempt} of ${key} at ${secondsAt(indexed, deadLetter.atMs)} says ${deadLetter.reason}`;
+    const what =
+      `the dead letter of attempt ${attempt.attempt} of ${key} at ` +
+      `${secondsAt(indexed, deadLetter.atMs)} says ${deadLetter.reason}`;
     if (ended === undefined) {
       const isUnclaimed = [...attempts.values()].every((other) => claimFileOf(other) === undefined);
-      // At or below the horizon the claims may have been swept: it may have been done.
+      // At or below the horizon the claims may have been swept, so the action may have been done.
       if (deadLetter.reason === "in-doubt" && attempt.attempt === 1 && isUnclaimed) return [];
       return [{ message: `${what}, and the attempt has no outcome`, events: [deadLetter.index] }];
     }
@@ -90,7 +98,8 @@ function falseLetters(
 function reasonsFor(outcome: string, reason: string): ReadonlySet<string> {
   if (reason === "too-old") return new Set(["too-old"]);
   if (outcome === "done") return new Set();
-  // What was held back for a person, or by the limits of its rule, has that as the reason of its letter.
+  // An action that was held back for a person, or by the limits of its rule, has that as the reason
+  // of its dead letter.
   if (outcome === "rejected" && reason === "dry-run")
     return new Set(["rejected", "manual", "suppressed"]);
   return new Set([outcome]);

@@ -14,7 +14,10 @@ import {
   type UncertainFinding,
 } from "#e2e/checkers/analysis/uncertain-findings.ts";
 
-/** What did not end as done has a dead letter of its last attempt, at least one. A late owner's done makes it needless. */
+/**
+ * An action that did not end as done has at least one dead letter of its last attempt. The `done`
+ * of a late owner makes it unnecessary.
+ */
 export const deadLettersDelivered: Checker = {
   name: "dead-letters-delivered",
   title: "When faults stop, every dead-letter outcome stands in the dead letter.",
@@ -32,7 +35,9 @@ function undelivered(action: ActionEvents, indexed: IndexedHistory): UncertainFi
   const ended = outcomeFileOf(last);
   if (last === undefined || ended === undefined || last.deadLetters.length > 0 || wasDone(action))
     return [];
-  const message = `attempt ${last.attempt} of ${action.key} ended ${ended.outcome} (${ended.reason}, by ${ended.pod}) at ${secondsAt(indexed, ended.atMs)}, and no dead letter says so`;
+  const message =
+    `attempt ${last.attempt} of ${action.key} ended ${ended.outcome} (${ended.reason}, by ` +
+    `${ended.pod}) at ${secondsAt(indexed, ended.atMs)}, and no dead letter says so`;
   return [{ message, events: [ended.index], mayBeExplainedByLog: mayEndOnlyInLog(action) }];
 }
 

@@ -21,7 +21,10 @@ import {
   type UncertainFinding,
 } from "#e2e/checkers/analysis/uncertain-findings.ts";
 
-/** After the healing every action has ended, no claim is left without an outcome, and every record that cannot be decoded has its letter. */
+/**
+ * After the healing every action is terminal, no claim is left without an outcome, and every record
+ * that cannot be decoded has its dead letter.
+ */
 export const everyEventTerminal: Checker = {
   name: "every-event-terminal",
   title: "When faults stop, every matched event becomes terminal.",
@@ -34,12 +37,14 @@ export const everyEventTerminal: Checker = {
     );
     for (const action of indexed.actions.values()) {
       const { key, attempts, records } = action;
-      // Told already.
+      // It is reported already.
       if (records.length > 0 && terminalMs(action) === undefined) continue;
       for (const attempt of attempts.values()) {
         const claim = claimFileOf(attempt);
         if (claim === undefined || outcomeFileOf(attempt) !== undefined) continue;
-        const message = `attempt ${attempt.attempt} of ${key}, claimed by ${claim.pod} at ${secondsAt(indexed, claim.atMs)}, has no outcome`;
+        const message =
+          `attempt ${attempt.attempt} of ${key}, claimed by ${claim.pod} at ` +
+          `${secondsAt(indexed, claim.atMs)}, has no outcome`;
         findings.push({ message, events: [claim.index], mayBeExplainedByLog: false });
       }
     }
@@ -53,7 +58,9 @@ function openRecords(partition: PartitionEvents, indexed: IndexedHistory): Uncer
   for (const record of partition.records) {
     if (isSkipped(record, skips) || indexed.recordDeadLetters.has(recordName(record))) continue;
     if (record.incident !== null) continue;
-    const message = `${recordName(record)}, published at ${secondsAt(indexed, record.atMs)}, cannot be decoded, and no dead letter is out`;
+    const message =
+      `${recordName(record)}, published at ${secondsAt(indexed, record.atMs)}, cannot be decoded, ` +
+      `and no dead letter is out`;
     findings.push({ message, events: [record.index], mayBeExplainedByLog: false });
   }
   for (const action of openActions(partition, indexed)) {
@@ -72,7 +79,7 @@ function openRecords(partition: PartitionEvents, indexed: IndexedHistory): Uncer
   return findings;
 }
 
-/** Those whose first record stands in this partition. */
+/** Returns the open actions whose first record is in this partition. */
 function openActions({ topic, partition }: PartitionEvents, { actions }: IndexedHistory) {
   return [...actions.values()].filter((action) => {
     const [first] = action.records;

@@ -10,7 +10,10 @@ import {
 import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
 import type { Assigned, Committed } from "#e2e/checkers/history-event.ts";
 
-/** A member commits only what its generation gave it. A generation that was not recorded leaves this unknown. */
+/**
+ * A member commits only what its generation assigned to it. A generation that was not recorded
+ * leaves this unknown.
+ */
 export const committedOwned: Checker = {
   name: "committed-owned",
   title:
@@ -33,12 +36,12 @@ export const committedOwned: Checker = {
   },
 };
 
-/** An administrator's, such as the kit's own, which belongs to no member. */
+/** Returns true for a commit of an administrator, such as the kit, which belongs to no member. */
 function isByHand({ memberId, generation, pod }: Committed): boolean {
   return memberId === "" && generation < 0 && pod === null;
 }
 
-/** Partition -> member. */
+/** Returns the member of each partition. */
 function ownersIn({ members }: Assigned): ReadonlyMap<string, string> {
   return new Map(
     members.flatMap(({ memberId, partitions }) =>
@@ -62,7 +65,9 @@ function judge(
   const { group, generation, memberId, offset, pod } = commit;
   const name = partitionName(topic, partition);
   const who = pod ?? `member ${memberId}`;
-  const what = `${who} committed ${offset} of ${name} at ${secondsAt(indexed, commit.atMs)} in generation ${generation}`;
+  const what =
+    `${who} committed ${offset} of ${name} at ${secondsAt(indexed, commit.atMs)} in generation ` +
+    `${generation}`;
   const recorded = indexed.generations.get(generationName(group, generation)) ?? [];
   const events = [commit.index, ...recorded.map(({ index }) => index)];
   if (memberId === "" || generation < 0) {

@@ -25,8 +25,10 @@ import {
 import type { Committed, Published } from "#e2e/checkers/history-event.ts";
 
 /**
- * At every commit that the broker accepted, each record before the committed offset was at its end. Judged over time: what ends a moment
- * later was passed all the same, since a kill in between would have lost it. A commit that goes back or stands still passes nothing.
+ * At every commit that the broker accepted, each record before the committed offset was terminal.
+ * This is judged at the time of the commit: a record that becomes terminal a moment later was
+ * passed all the same, since a kill in between would have lost it. A commit that goes back or does
+ * not move passes nothing.
  */
 export const committedTerminal: Checker = {
   name: "committed-terminal",

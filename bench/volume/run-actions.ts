@@ -5,25 +5,35 @@ import { incidentBytes } from "../incidents.ts";
 import { openPipeline, type OpenPipeline } from "./open.ts";
 import { slowCalls } from "./slow-calls.ts";
 
-export interface ActOptions {
+export interface ActionOptions {
   readonly directory: string;
-  /** Unique incidents, one action each. */
+  /** The number of unique incidents, with one action each. */
   readonly actions: number;
-  /** In every file system call; 0: none. */
+  /** The delay of every file system call, in milliseconds; 0 for none. */
   readonly delayMs: number;
 }
 
-export interface ActResult {
-  /** From the first record to the last commit. */
+export interface ActionResult {
+  /** The time from the first record to the last commit. */
   readonly durationMs: number;
-  /** File system calls; 0 without a delay, since they are counted where they are delayed. */
+  /**
+   * The number of file system calls; 0 without a delay, since calls are counted where they are
+   * delayed.
+   */
   readonly calls: number;
 }
 
-/** Shards of claims are made on their first use: not what one more action costs. */
+/**
+ * The number of actions before the measurement. Shards of claims are created on their first use,
+ * which is no cost of one more action.
+ */
 const WARM_ACTIONS = 1500;
 
-export async function act({ directory, actions, delayMs }: ActOptions): Promise<ActResult> {
+export async function runActions({
+  directory,
+  actions,
+  delayMs,
+}: ActionOptions): Promise<ActionResult> {
   await using pipeline = await openPipeline(directory);
   await pipeline.handle(batchOf(uniqueRecords(WARM_ACTIONS)));
   await using slow = delayMs > 0 ? await slowCalls(delayMs) : undefined;

@@ -1,5 +1,5 @@
 import { messageOf } from "#consumer/errors.ts";
-import { runProgram } from "../child.ts";
+import { runProgram } from "../run-program.ts";
 import { median } from "../compare.ts";
 import type { Figure } from "../figure.ts";
 import type { Absent, Broker, EmbeddedBroker, MockInstallation } from "./brokers.ts";
@@ -8,17 +8,19 @@ export interface BrokerBench {
   readonly embedded: EmbeddedBroker;
   /** The mock broker and Apache Kafka. */
   readonly peers: readonly (Broker | Absent)[];
-  /** To start it again, with more nodes. */
+  /** Starts the mock broker again, with more nodes. */
   readonly mock: MockInstallation | Absent;
-  /** Measured ones of every broker; one more goes before them, and is not counted. */
+  /**
+   * The number of measured rounds of every broker. One more goes before them and is not counted.
+   */
   readonly rounds: number;
-  /** Progress, one line. */
+  /** Prints one line of progress. */
   readonly tell: (line: string) => void;
 }
 
 export type BrokerMeasure = (bench: BrokerBench) => Promise<readonly Figure[]>;
 
-/** Nothing that is measured once takes longer on any broker. */
+/** No single measurement takes longer on any broker. */
 const TIMEOUT_MS = 120_000;
 
 /** Runs a command of broker/program.ts. Throws what it failed with. */
@@ -33,11 +35,11 @@ export async function measure<T>(command: string, options: object): Promise<T> {
   return result.measured;
 }
 
-/** What the rounds of one peer gave. */
+/** The results of the rounds of one peer. */
 export interface PeerRounds<T> {
   readonly name: string;
   readonly rounds: readonly T[];
-  /** Why there are none; "" when there are. */
+  /** Why there are no rounds; "" when there are. */
   readonly reason: string;
 }
 
@@ -46,7 +48,10 @@ export interface Rounds<T> {
   readonly peers: readonly PeerRounds<T>[];
 }
 
-/** Rounds of all brokers take turns, so that noise of the machine meets all. A peer that fails is left out from then on. */
+/**
+ * Runs rounds of all brokers in turn, so that noise of the machine affects all. A peer that fails
+ * is left out from then on.
+ */
 export async function inTurns<T>(
   { embedded, peers, rounds, tell }: BrokerBench,
   what: string,
@@ -87,24 +92,24 @@ export async function inTurns<T>(
   };
 }
 
-export interface Comparing {
+export interface FigureInput {
   readonly group: string;
   readonly what: string;
   readonly unit: string;
-  /** Of one round of the embedded broker. */
+  /** The results of the rounds of the embedded broker. */
   readonly own: readonly number[];
   readonly peers: readonly PeerRounds<number>[];
-  /** Whether more of the unit is better. */
+  /** True when more of the unit is better. */
   readonly isMoreBetter: boolean;
-  /** Of the median against each peer's, how many times better. */
+  /** How many times better the median has to be than each peer's. */
   readonly ratioMin?: number;
-  /** Of the median itself. */
+  /** The largest value that the median may have. */
   readonly limit?: number;
 }
 
-/** One figure against each peer. */
-export function figuresOf(comparing: Comparing): Figure[] {
-  const { group, what, unit, own, peers, isMoreBetter, ratioMin, limit } = comparing;
+/** Returns one figure against each peer. */
+export function figuresOf(input: FigureInput): Figure[] {
+  const { group, what, unit, own, peers, isMoreBetter, ratioMin, limit } = input;
   const measured = median(own);
   return peers.map(({ name, rounds, reason }) => {
     const peer = reason === "" ? median(rounds) : null;

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { historyEntry } from "#consumer/history/base/entry.ts";
 import { openPipeline } from "./open.ts";
 
-export interface StockOptions {
+export interface FillOptions {
   readonly directory: string;
   readonly entries: number;
 }
@@ -10,8 +10,13 @@ export interface StockOptions {
 const CHUNK = 20_000;
 const HOUR_MS = 3_600_000;
 
-/** Makes a volume on which that many actions have ended, as a consumer leaves it after a compaction. */
-export async function stock({ directory, entries }: StockOptions): Promise<{ durationMs: number }> {
+/**
+ * Makes a volume on which that many actions have ended, as a consumer leaves it after a compaction.
+ */
+export async function fillVolume({
+  directory,
+  entries,
+}: FillOptions): Promise<{ durationMs: number }> {
   const startMs = performance.now();
   const signal = new AbortController().signal;
   await using pipeline = await openPipeline(directory, { publishIntervalMs: HOUR_MS });
@@ -49,16 +54,16 @@ function endedAction(number: number) {
 
 export interface RecoverResult {
   readonly durationMs: number;
-  /** Of the whole process, the code of the consumer included. */
+  /** The peak memory of the whole process, the code of the consumer included. */
   readonly peakBytes: number;
 }
 
-/** From a cold process to a history that answers. */
-export async function recover({ directory, entries }: StockOptions): Promise<RecoverResult> {
+/** Measures the time from a cold process to a history that answers. */
+export async function recover({ directory, entries }: FillOptions): Promise<RecoverResult> {
   const startMs = performance.now();
   const pipeline = await openPipeline(directory, { publishIntervalMs: HOUR_MS });
   const durationMs = performance.now() - startMs;
-  // Kibibytes on every platform.
+  // maxRSS is in kibibytes on every platform.
   const peakBytes = process.resourceUsage().maxRSS * 1024;
   const key = createHash("sha256")
     .update(`key ${entries - 1}`)

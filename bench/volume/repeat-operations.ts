@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { createFiles } from "#consumer/adapters/files/files.ts";
 import type { Files, WritableFile } from "#consumer/ports.ts";
 import { productionConfig } from "../settings.ts";
-import { batchOf, uniqueRecords } from "./act.ts";
-import type { ActOptions, ActResult } from "./act.ts";
+import { batchOf, uniqueRecords } from "./run-actions.ts";
+import type { ActionOptions, ActionResult } from "./run-actions.ts";
 import { openPipeline } from "./open.ts";
 import { slowCalls } from "./slow-calls.ts";
 
@@ -19,11 +19,16 @@ const WARM_TRACE = 3;
 const HOUR_MS = 3_600_000;
 
 /**
- * The bare loop: what the consumer does to the volume for one action is recorded, and done again for other keys
- * and names, as many side by side as the consumer has lanes, without anything between the operations. Appends to
- * the journal share their syncs as the consumer's do.
+ * Measures the bare file operations: what the consumer does on the volume for one action is
+ * recorded and repeated for other keys and names, with as much concurrency as the consumer has
+ * lanes and nothing between the operations. Appends to the journal share their syncs as the
+ * consumer's do.
  */
-export async function replay({ directory, actions, delayMs }: ActOptions): Promise<ActResult> {
+export async function repeatOperations({
+  directory,
+  actions,
+  delayMs,
+}: ActionOptions): Promise<ActionResult> {
   const { operations, key } = await traceOfOneAction(`${directory}/trace`);
   const files = createFiles(directory);
   for (const name of ["temporary", "journal"]) await files.makeDirectory(name);
@@ -72,7 +77,7 @@ async function repeat(
     else if (operation.name === "rename") await files.rename(path, moved(operation.to));
     else if (operation.name === "unlink") await files.unlink(path);
     else if (operation.name === "syncDirectory") await files.syncDirectory(path);
-    // As it was for the consumer, most names that it looks for are not there.
+    // As in the consumer, most names that are looked up do not exist.
     else await files.read(path).catch(() => undefined);
   }
 }
@@ -104,7 +109,10 @@ function createSharedJournal(file: WritableFile): SharedJournal {
   };
 }
 
-/** Of the last of some actions, one after the other: the first ones also make directories and the journal. */
+/**
+ * Records the last of some actions that run one after the other; the first ones also create
+ * directories and the journal.
+ */
 async function traceOfOneAction(
   directory: string,
 ): Promise<{ operations: readonly Operation[]; key: string }> {
@@ -139,14 +147,14 @@ async function traceOfOneAction(
     unlink: (path) => on({ name: "unlink", path }, real.unlink(path)),
     syncDirectory: (path) => on({ name: "syncDirectory", path }, real.syncDirectory(path)),
   };
-  // No publication and no probe in between.
+  // No publication and no probe come in between.
   const [publishIntervalMs, probeIntervalMs] = [HOUR_MS, HOUR_MS];
   await using pipeline = await openPipeline(directory, {
     files,
     publishIntervalMs,
     probeIntervalMs,
   });
-  // Every shard, so that none is made while it is recorded.
+  // This creates every shard, so that none is created while the trace is recorded.
   await pipeline.handle(batchOf(uniqueRecords(WARM_TRACE * 512)));
   operations.length = 0;
   await pipeline.handle(batchOf(uniqueRecords(1)));

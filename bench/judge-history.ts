@@ -1,10 +1,10 @@
-/** `node judge.ts JSON`: judges one run that is random and right, and prints how long that took. */
+/** `node judge-history.ts JSON` judges one random, correct run and prints how long that took. */
 import { judgeHistory } from "#e2e/checkers/judge-history.ts";
 import { writeGoodHistory } from "#e2e/checkers/testing/write-good-history.ts";
 import { seededRandom } from "#e2e/base/random.ts";
 
 export interface JudgeOptions {
-  /** The run has this many events or a few more. */
+  /** The smallest number of events of the run. */
   readonly eventsMin: number;
   readonly seed: number;
 }
@@ -12,15 +12,15 @@ export interface JudgeOptions {
 export interface JudgeResult {
   readonly events: number;
   /**
-   * In one call, in a process that has judged nothing before. Of the thread's processor time, which is what it takes where nothing else runs:
-   * it waits for nothing.
+   * The processor time of the thread for one call, in a process that has judged nothing before. It
+   * waits for nothing, so that this is its duration on an idle machine.
    */
   readonly judgeMs: number;
-  /** How long it takes to write the same events as lines of history.ndjson, measured in the same way. */
+  /** The time for writing the same events as lines of history.ndjson, measured in the same way. */
   readonly writeMs: number;
 }
 
-/** Events for each record, at least. */
+/** The smallest number of events for each record. */
 const EVENTS_PER_RECORD = 10;
 
 const options: JudgeOptions = JSON.parse(process.argv[2] ?? "");

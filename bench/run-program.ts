@@ -2,12 +2,15 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-/** libuv threads of the consumer in production: each file operation on NFS holds one. */
+/**
+ * The number of libuv threads of the consumer in production: each file operation on NFS holds one.
+ */
 export const THREADS = 64;
 
 /**
- * Runs a program of this folder in a process of its own, so that no measurement meets another's heap, and gives
- * the JSON that it printed last. Throws when it fails, or has not ended after `timeoutMs` (default: it has all the time).
+ * Runs a program of this folder in a process of its own, so that measurements do not share a heap,
+ * and returns the JSON that it printed last. Throws when it fails or has not ended after
+ * `timeoutMs`, which defaults to no limit.
  */
 export async function runProgram<T>(
   program: string,
