@@ -87,7 +87,7 @@ function missingDeadLetters(
     .filter((outcome) => outcome.content.outcome !== "done" && !seen.has(outcome.key))
     .map(
       (outcome) =>
-        `${outcome.path} is ${String(outcome.content.outcome)} and not in the dead letter`,
+        `${outcome.path} is ${String(outcome.content.outcome)} and not in the dead-letter topic`,
     );
 }
 

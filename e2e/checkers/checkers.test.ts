@@ -99,7 +99,7 @@ describe("terminal", () => {
   test("in doubt without a dead letter is found, with one it is right", async () => {
     const table = attempt(A, 1, "in-doubt");
     expect(await judgeTerminal(table)).toEqual([
-      `${claimPath(A, 1, "outcome")} is in-doubt and not in the dead letter`,
+      `${claimPath(A, 1, "outcome")} is in-doubt and not in the dead-letter topic`,
     ]);
     const deadLetters = [{ key: A, attempt: 1, reason: "in-doubt" }];
     expect(await judgeTerminal(table, { deadLetters })).toEqual([]);
@@ -115,7 +115,7 @@ describe("terminal", () => {
     expect(await judgeTerminal(outcome, { expected: [] })).toEqual([
       `${claimPath(A, 1, "outcome")} has no claim`,
       `${claimPath(A, 1, "outcome")}: unknown outcome perhaps`,
-      expect.stringContaining("is perhaps and not in the dead letter"),
+      expect.stringContaining("is perhaps and not in the dead-letter topic"),
     ]);
     const torn = { [claimPath(A, 1, "claim")]: '{"format":1,' };
     expect(await judgeTerminal(torn, { expected: [] })).toEqual([

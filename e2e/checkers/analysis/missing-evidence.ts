@@ -78,7 +78,7 @@ function unlogged(indexed: IndexedHistory): string | undefined {
     if (!logged.has(pod)) continue;
     return (
       `${pod} claimed attempt ${attempt} of ${key} at ${secondsAt(indexed, atMs)} and ended with code 0, and ` +
-      `its log says nothing of it`
+      `its log does not mention it`
     );
   }
   return undefined;

@@ -109,9 +109,9 @@ export function describeProgress(action: ActionEvents, indexed: IndexedHistory):
       : `attempt ${last.attempt}, claimed by ${claim.pod} at ${secondsAt(indexed, claim.atMs)},`;
   if (outcome === undefined) return `${claimed} has no outcome`;
   const ended =
-    `${claimed} ended ${outcome.outcome} (${outcome.reason}, by ${outcome.pod}) at ` +
-    `${secondsAt(indexed, outcome.atMs)}`;
-  return `${ended}, and no dead letter is out`;
+    `${claimed} ended ${outcome.outcome} (${outcome.reason}, by ${outcome.pod}) ` +
+    `at ${secondsAt(indexed, outcome.atMs)}`;
+  return `${ended}, and no dead letter was published`;
 }
 
 /** Describes the action as `rule/action of incident` where a record plans it. */

@@ -240,7 +240,7 @@ const BAD: readonly Bad[] = [
       builder.publishPlain(null);
       return end(builder.commit("1"));
     },
-    says: /past offset 0, which cannot be decoded: no dead letter is out/,
+    says: /past offset 0, which cannot be decoded: no dead letter was published/,
   },
   {
     invariant: "committed-terminal",
@@ -373,7 +373,7 @@ const BAD: readonly Bad[] = [
       builder.orphan(builder.claim(builder.publish("i1")));
       return end(builder);
     },
-    says: /ended in-doubt .*no dead letter says so/,
+    says: /ended in-doubt .*no dead letter reports it/,
   },
 ];
 

@@ -18,8 +18,8 @@ import { CLOCK_TOLERANCE_MS } from "#e2e/checkers/analysis/clock-tolerance.ts";
 export const attemptsInTurn: Checker = {
   name: "attempts-in-turn",
   title:
-    "Another attempt follows only what was certainly not applied or is declared idempotent, and nobody but its " +
-    "owner ends an attempt, except as in doubt.",
+    "Another attempt follows only one that was certainly not applied, or an action that is declared idempotent, " +
+    "and only its owner ends an attempt, except as in doubt.",
   kind: "safety",
   needs: ["published", "claims", "outcomes"],
   check(history) {

@@ -19,7 +19,7 @@ import type { Effect } from "#e2e/checkers/history-event.ts";
  */
 export const executionClaimed: Checker = {
   name: "execution-claimed",
-  title: "Every execution had been durably claimed, with the nonce of its own run.",
+  title: "Every execution was durably claimed before, with the nonce of its own run.",
   kind: "safety",
   needs: ["claims", "effects"],
   check(history) {

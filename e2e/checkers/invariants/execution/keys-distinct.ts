@@ -19,10 +19,11 @@ export const keysDistinct: Checker = {
         if (file?.claim === undefined) continue;
         const due = keysOf(file.claim);
         if (due.includes(key)) continue;
-        const whose = expected === undefined ? "nothing that was published" : identityOf(expected);
+        const keyOwner =
+          expected === undefined ? "nothing that was published" : identityOf(expected);
         const message =
           `the claim of attempt ${attempt.attempt} of ${key} by ${file.pod} is about ` +
-          `${identityOf(file.claim)}, and the key is that of ${whose}`;
+          `${identityOf(file.claim)}, and the key is that of ${keyOwner}`;
         findings.push({ message, events: [file.index] });
       }
     }

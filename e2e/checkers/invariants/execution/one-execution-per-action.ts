@@ -36,7 +36,7 @@ function repeated(action: ActionEvents, indexed: IndexedHistory): Finding[] {
     return attempt === undefined || attempt.attempt === last || !isNotApplied(attempt);
   });
   if (counting.length < 2) return [];
-  const told = counting.map((effect) => {
+  const mentions = counting.map((effect) => {
     const attempt = attemptOf(action, effect);
     const outcome = outcomeFileOf(attempt)?.outcome ?? "no outcome";
     const which =
@@ -48,7 +48,7 @@ function repeated(action: ActionEvents, indexed: IndexedHistory): Finding[] {
     expected === undefined
       ? ""
       : ` (${expected.rule}/${expected.action} of incident ${expected.incident})`;
-  const message = `${key}${what} had ${counting.length} effects: ${told.join(", ")}; sent by ${pods}`;
+  const message = `${key}${what} had ${counting.length} effects: ${mentions.join(", ")}; sent by ${pods}`;
   return [{ message, events: counting.map(({ index }) => index) }];
 }
 

@@ -32,12 +32,12 @@ function unplanned(action: ActionEvents, indexed: IndexedHistory): Finding[] {
     return indexed.actions.get(actionKeyOf(claim))?.expected === undefined;
   });
   if (files.length > 0 && claims.length === 0 && effects.length === 0) return [];
-  const told = [
+  const mentions = [
     ...claims.map(({ pod, atMs }) => `${pod} claimed it at ${secondsAt(indexed, atMs)}`),
     ...effects.map(({ atMs }) => `it had an effect at ${secondsAt(indexed, atMs)}`),
     ...deadLetters.map(({ atMs }) => `it was dead-lettered at ${secondsAt(indexed, atMs)}`),
   ];
-  if (told.length === 0) return [];
+  if (mentions.length === 0) return [];
   const events = [...claims, ...effects, ...deadLetters].map(({ index }) => index);
-  return [{ message: `no record plans action ${key}, and ${told.join(", ")}`, events }];
+  return [{ message: `no record plans action ${key}, and ${mentions.join(", ")}`, events }];
 }

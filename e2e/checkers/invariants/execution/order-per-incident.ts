@@ -65,12 +65,12 @@ function wasInDoubt({ attempts }: ActionEvents): boolean {
 }
 
 function outOfOrder(late: Placed, early: Placed, indexed: IndexedHistory): Finding {
-  const told = ({ action, effect, offset }: Placed): string =>
+  const describePlaced = ({ action, effect, offset }: Placed): string =>
     `offset ${offset} (${action.key}) at ${secondsAt(indexed, effect.atMs)}`;
   const incident = late.action.expected?.incident;
   const pods = joinNames([early.effect.pod, late.effect.pod]);
   const message =
-    `incident ${incident}: the effect of ${told(early)} came before that of ${told(late)}; sent ` +
+    `incident ${incident}: the effect of ${describePlaced(early)} came before that of ${describePlaced(late)}; sent ` +
     `by ${pods}`;
   return { message, events: [early.effect.index, late.effect.index] };
 }

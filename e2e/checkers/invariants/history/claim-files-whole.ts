@@ -8,7 +8,7 @@ import type { Checker } from "#e2e/checkers/checker.ts";
 export const claimFilesWhole: Checker = {
   name: "claim-files-whole",
   title:
-    "Below claims/ stand only claims, outcomes and resolutions, whole and under the names of their keys.",
+    "Below claims/ there are only complete claims, outcomes and resolutions, under the names of their keys.",
   kind: "safety",
   needs: ["claims", "outcomes"],
   check: ({ strangeFiles }) => strangeFiles.map((message) => ({ message, events: [] })),

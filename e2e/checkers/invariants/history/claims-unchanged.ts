@@ -22,7 +22,7 @@ const SWEPT = "swept";
  */
 export const claimsUnchanged: Checker = {
   name: "claims-unchanged",
-  title: "A claim or an outcome never changes, and none goes away before its time.",
+  title: "A claim or an outcome never changes, and none is deleted too early.",
   kind: "safety",
   needs: ["claims", "outcomes"],
   check(history) {
@@ -56,7 +56,7 @@ function claimChanged(
   if (file === undefined) {
     const [trace] = [...attempt.claims, ...attempt.outcomes.filter(({ from }) => from === "file")];
     if (trace === undefined || swept) return [];
-    const seen = trace.kind === "claimed" ? "said that it stands" : "wrote its outcome";
+    const seen = trace.kind === "claimed" ? "logged that it was written" : "wrote its outcome";
     const message = `${name} is gone: ${trace.pod} ${seen} at ${secondsAt(indexed, trace.atMs)}`;
     return [{ message, events: [trace.index] }];
   }
@@ -75,16 +75,16 @@ function outcomeChanged(
 ): Finding[] {
   const file = outcomeFileOf(attempt);
   const name = `the outcome of attempt ${attempt.attempt} of ${action.key}`;
-  const told = attempt.outcomes.filter(({ reason }) => reason !== LATE_REASON);
+  const logged = attempt.outcomes.filter(({ reason }) => reason !== LATE_REASON);
   if (file === undefined) {
-    const [log] = told;
+    const [log] = logged;
     if (log === undefined || swept || isBelowHorizon(attempt)) return [];
     const message =
-      `${name} is gone: ${log.pod} said that it stands (${log.outcome}) at ` +
-      `${secondsAt(indexed, log.atMs)}`;
+      `${name} is gone: ${log.pod} logged that it was written (${log.outcome}) ` +
+      `at ${secondsAt(indexed, log.atMs)}`;
     return [{ message, events: [log.index] }];
   }
-  return told
+  return logged
     .filter(
       ({ nonce, outcome, pod }) =>
         nonce !== file.nonce || outcome !== file.outcome || pod !== file.pod,

@@ -6,7 +6,7 @@ import type { Checker } from "#e2e/checkers/checker.ts";
  */
 export const contractFileParses: Checker = {
   name: "contract-file-parses",
-  title: "automation_action_history.json always parses, and loses nothing that it has shown.",
+  title: "automation_action_history.json always parses and never loses an entry that it has shown.",
   kind: "safety",
   needs: ["contract-file"],
   check: ({ contractFile }) => contractFile.map((message) => ({ message, events: [] })),

@@ -19,8 +19,8 @@ import { LATE_REASON } from "#e2e/checkers/analysis/terminal-times.ts";
 export const outcomesTrue: Checker = {
   name: "outcomes-true",
   title:
-    "What ended done had its effect, what ended rejected or failed-not-applied had none, and a dead letter says " +
-    "what the outcome of its attempt says.",
+    "An attempt that ended as done had its effect, one that ended as rejected or failed-not-applied had none, and " +
+    "a dead letter gives the outcome of its attempt.",
   kind: "safety",
   needs: ["claims", "effects", "outcomes", "dead-letters"],
   check(history) {
@@ -45,7 +45,8 @@ function doneWithoutEffect(
   if (attempt.effects.length > 0) return [];
   const late = attempt.outcomes.find(({ reason }) => reason === LATE_REASON);
   const ended = [outcomeFileOf(attempt), late].find(
-    (told) => told?.outcome === "done" && (told.reason === "sent" || told.reason === LATE_REASON),
+    (logged) =>
+      logged?.outcome === "done" && (logged.reason === "sent" || logged.reason === LATE_REASON),
   );
   if (ended === undefined) return [];
   const message =

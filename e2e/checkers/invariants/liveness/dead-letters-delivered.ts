@@ -20,7 +20,7 @@ import {
  */
 export const deadLettersDelivered: Checker = {
   name: "dead-letters-delivered",
-  title: "When faults stop, every dead-letter outcome stands in the dead letter.",
+  title: "When faults stop, every dead-letter outcome is in the dead-letter topic.",
   kind: "liveness",
   needs: ["outcomes", "dead-letters"],
   check(history) {
@@ -37,7 +37,7 @@ function undelivered(action: ActionEvents, indexed: IndexedHistory): UncertainFi
     return [];
   const message =
     `attempt ${last.attempt} of ${action.key} ended ${ended.outcome} (${ended.reason}, by ` +
-    `${ended.pod}) at ${secondsAt(indexed, ended.atMs)}, and no dead letter says so`;
+    `${ended.pod}) at ${secondsAt(indexed, ended.atMs)}, and no dead letter reports it`;
   return [{ message, events: [ended.index], mayBeExplainedByLog: mayEndOnlyInLog(action) }];
 }
 

@@ -60,7 +60,7 @@ function openRecords(partition: PartitionEvents, indexed: IndexedHistory): Uncer
     if (record.incident !== null) continue;
     const message =
       `${recordName(record)}, published at ${secondsAt(indexed, record.atMs)}, cannot be decoded, ` +
-      `and no dead letter is out`;
+      `and no dead letter was published`;
     findings.push({ message, events: [record.index], mayBeExplainedByLog: false });
   }
   for (const action of openActions(partition, indexed)) {

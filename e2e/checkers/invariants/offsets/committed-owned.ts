@@ -83,6 +83,7 @@ function judge(
   const owner = owners.find((candidate) => candidate !== undefined);
   const members = recorded.flatMap((assigned) => assigned.members);
   const ownerPod = members.find((member) => member.memberId === owner)?.pod ?? owner;
-  const whose = owner === undefined ? "belongs to nobody there" : `belongs to ${ownerPod} there`;
-  return [{ message: `${what}, and the partition ${whose}`, events }];
+  const ownership =
+    owner === undefined ? "belongs to nobody there" : `belongs to ${ownerPod} there`;
+  return [{ message: `${what}, and the partition ${ownership}`, events }];
 }

@@ -53,7 +53,7 @@ function judgePartition(partition: PartitionEvents, indexed: IndexedHistory): Un
     const next = Number(commit.offset);
     if (!(next >= 0)) {
       findings.push({
-        message: `${told(commit, indexed)}, which is no position`,
+        message: `${describe(commit, indexed)}, which is no position`,
         events: [commit.index],
         mayBeExplainedByLog: false,
       });
@@ -84,7 +84,7 @@ function judgeRecord(
     endMs === undefined
       ? standing(record, actions, indexed)
       : `it came to its end only at ${secondsAt(indexed, endMs)}`;
-  const message = `${told(commit, indexed)}, past offset ${record.offset}, which ${what}: ${why}`;
+  const message = `${describe(commit, indexed)}, past offset ${record.offset}, which ${what}: ${why}`;
   const open = actions.filter(
     (action) => (terminalMs(action) ?? Number.POSITIVE_INFINITY) > latestMs,
   );
@@ -97,7 +97,7 @@ function standing(
   actions: readonly ActionEvents[],
   indexed: IndexedHistory,
 ): string {
-  if (record.incident === null) return "no dead letter is out";
+  if (record.incident === null) return "no dead letter was published";
   const open = actions.find(
     (action) =>
       recordTerminalMs({ ...record, atMs: 0, index: 0 }, [action], new Map()) === undefined,
@@ -107,7 +107,7 @@ function standing(
     : `${describeAction(open)}: ${describeProgress(open, indexed)}`;
 }
 
-function told(
+function describe(
   { pod, memberId, topic, partition, offset, atMs }: Indexed<Committed>,
   indexed: IndexedHistory,
 ): string {
