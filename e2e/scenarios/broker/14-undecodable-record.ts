@@ -1,7 +1,7 @@
 import { expect, expectEqual } from "#e2e/errors.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
-export const undecodableRecord: Scenario = {
+export const scenario: Scenario = {
   number: 14,
   name: "undecodable-record",
   title: "An undecodable record goes to the dead letter unchanged and blocks nothing.",

@@ -6,7 +6,7 @@ import type { Scenario } from "#e2e/runner/scenario.ts";
 /** Of one partition, one after the other. */
 const LOST_REPLIES = 3;
 
-export const commitAppliedThenDropped: Scenario = {
+export const scenario: Scenario = {
   number: 25,
   name: "commit-applied-then-dropped",
   title:

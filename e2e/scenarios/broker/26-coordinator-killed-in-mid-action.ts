@@ -3,7 +3,7 @@ import { patientActions } from "#e2e/deployment/patient-actions.ts";
 import { restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
-export const coordinatorKilledInMidAction: Scenario = {
+export const scenario: Scenario = {
   number: 26,
   name: "coordinator-killed-in-mid-action",
   title: "The coordinator's node dies during an action: it ends once, and is committed at another.",

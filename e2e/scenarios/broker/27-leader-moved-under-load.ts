@@ -9,7 +9,7 @@ const PARTITIONS = 4;
 const NODES = 3;
 const ROUNDS = 3;
 
-export const leaderMovedUnderLoad: Scenario = {
+export const scenario: Scenario = {
   number: 27,
   name: "leader-moved-under-load",
   title: "Leaders move again and again under load: every event is acted on once, none is lost.",

@@ -7,7 +7,7 @@ import type { Scenario } from "#e2e/runner/scenario.ts";
 /** How often the members are made to join again, each time as soon as they have. */
 const REBALANCES = 8;
 
-export const rebalanceStorm: Scenario = {
+export const scenario: Scenario = {
   number: 29,
   name: "rebalance-storm",
   title: "One rebalance after the other under load: no key twice, every key ends.",

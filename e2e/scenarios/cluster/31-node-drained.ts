@@ -7,7 +7,7 @@ import type { Scenario } from "#e2e/runner/scenario.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { clusterOf } from "#e2e/targets/cluster-access.ts";
 
-export const nodeDrained: Scenario = {
+export const scenario: Scenario = {
   number: 31,
   name: "node-drained",
   title:

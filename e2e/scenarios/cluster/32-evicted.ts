@@ -11,7 +11,7 @@ const SMALL_DIRECTORY = "/var/run/kafka_consumer";
 /** The kubelet measures volumes once a minute, and looks every ten seconds. */
 const MEASURED_MS_MAX = 150_000;
 
-export const evicted: Scenario = {
+export const scenario: Scenario = {
   number: 32,
   name: "evicted",
   title:

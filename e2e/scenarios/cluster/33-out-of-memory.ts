@@ -7,7 +7,7 @@ import { exhaustMemory } from "#e2e/targets/memory-fault.ts";
 /** Enough for the consumer, and soon exhausted. */
 const MEMORY_LIMIT = "384Mi";
 
-export const outOfMemory: Scenario = {
+export const scenario: Scenario = {
   number: 33,
   name: "out-of-memory",
   title:

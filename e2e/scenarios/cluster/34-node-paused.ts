@@ -5,7 +5,7 @@ import type { Scenario } from "#e2e/runner/scenario.ts";
 import { clusterOf } from "#e2e/targets/cluster-access.ts";
 import { outliveSession, twoActionsEach } from "#e2e/deployment/frozen-pod.ts";
 
-export const nodePaused: Scenario = {
+export const scenario: Scenario = {
   number: 34,
   name: "node-paused",
   title:

@@ -1,7 +1,7 @@
 import { expect } from "#e2e/errors.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
-export const logsReachTheCollector: Scenario = {
+export const scenario: Scenario = {
   number: 13,
   name: "logs-reach-the-collector",
   title: "What the consumer logs reaches the collector, as JSON and with the name of its pod.",

@@ -8,7 +8,7 @@ import { findKubectl } from "#e2e/targets/kubectl.ts";
 /** Of the deployment guide. */
 const CONTEXT = "omega-aws.centraltech-nonprod1.use1";
 
-export const troubleshootingCommands: Scenario = {
+export const scenario: Scenario = {
   number: 35,
   name: "troubleshooting-commands",
   title:

@@ -20,7 +20,7 @@ const ACCEPTED = /: accepted by the API server, not kept$/gm;
 const OBJECTS = 3;
 const BROKERS = ["kafka", "redpanda"] as const;
 
-export const manifestsAccepted: Scenario = {
+export const scenario: Scenario = {
   number: 36,
   name: "manifests-accepted",
   title:

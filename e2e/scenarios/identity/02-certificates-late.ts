@@ -3,7 +3,7 @@ import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
-export const certificatesLate: Scenario = {
+export const scenario: Scenario = {
   number: 2,
   name: "certificates-late",
   title:

@@ -3,7 +3,7 @@ import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { isReady, lastTermination, restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
-export const certificatesNever: Scenario = {
+export const scenario: Scenario = {
   number: 3,
   name: "certificates-never",
   title: "Certificates that never come end app_start at its limit, not 0, with a clear message.",

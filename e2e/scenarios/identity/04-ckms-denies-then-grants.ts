@@ -4,7 +4,7 @@ import { podName, restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import { grant } from "#e2e/deployment/services.ts";
 
-export const ckmsDeniesThenGrants: Scenario = {
+export const scenario: Scenario = {
   number: 4,
   name: "ckms-denies-then-grants",
   title:

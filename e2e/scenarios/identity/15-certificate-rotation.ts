@@ -5,7 +5,7 @@ import { patientActions } from "#e2e/deployment/patient-actions.ts";
 import { restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
-export const certificateRotation: Scenario = {
+export const scenario: Scenario = {
   number: 15,
   name: "certificate-rotation",
   title: "Certificates rotate under load without a restart, and the new one is used.",

@@ -7,7 +7,7 @@ import type { Scenario } from "#e2e/runner/scenario.ts";
 /** In either column: what an operator is promised. */
 const RECOVERY_MS_MAX = 30_000;
 
-export const scramRotation: Scenario = {
+export const scenario: Scenario = {
   number: 20,
   name: "scram-rotation",
   title: "The SCRAM password rotates at the broker, then in CKMS: recovered without a restart.",

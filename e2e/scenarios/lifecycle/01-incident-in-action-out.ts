@@ -1,7 +1,7 @@
 import { expect, expectEqual } from "#e2e/errors.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
-export const incidentInActionOut: Scenario = {
+export const scenario: Scenario = {
   number: 1,
   name: "incident-in-action-out",
   title: "An incident that a rule matches becomes one action, and its offset is committed.",

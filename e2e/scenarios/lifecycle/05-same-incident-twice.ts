@@ -2,7 +2,7 @@ import { expectEqual, expectFault } from "#e2e/errors.ts";
 import { patientActions } from "#e2e/deployment/patient-actions.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
-export const sameIncidentTwice: Scenario = {
+export const scenario: Scenario = {
   number: 5,
   name: "same-incident-twice",
   title: "The same incident, published again in any partition at any time, has one effect.",

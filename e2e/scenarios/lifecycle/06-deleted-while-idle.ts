@@ -4,7 +4,7 @@ import { progressOf } from "#e2e/deployment/find-violations.ts";
 import { lastTermination } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
-export const deletedWhileIdle: Scenario = {
+export const scenario: Scenario = {
   number: 6,
   name: "deleted-while-idle",
   title:

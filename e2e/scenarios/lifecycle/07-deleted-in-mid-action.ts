@@ -3,7 +3,7 @@ import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { lastTermination } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
-export const deletedInMidAction: Scenario = {
+export const scenario: Scenario = {
   number: 7,
   name: "deleted-in-mid-action",
   title: "A pod deleted in the middle of an action lets it end, or records its doubt; never twice.",

@@ -5,7 +5,7 @@ import { ExpectationError, expect, expectEqual, expectFault } from "#e2e/errors.
 import { APP, containerStatus, isReady } from "#e2e/targets/pods.ts";
 import type { Scenario, ScenarioContext } from "#e2e/runner/scenario.ts";
 
-export const sigkillAtABarrier: Scenario = {
+export const scenario: Scenario = {
   number: 8,
   name: "sigkill-at-a-barrier",
   title: "SIGKILL between claim and outcome: no second effect after redelivery, and the key ends.",

@@ -3,7 +3,7 @@ import { APP, lastTermination } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import type { ContainerEvent } from "#e2e/targets/target.ts";
 
-export const prestopOverruns: Scenario = {
+export const scenario: Scenario = {
   number: 9,
   name: "prestop-overruns",
   title: "A preStop that overruns: SIGTERM when the grace is over, SIGKILL two seconds later, 137.",

@@ -4,7 +4,7 @@ import { startLoad } from "#e2e/deployment/load.ts";
 import { isReady, isTerminating, podName } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
-export const rollingUpdateUnderLoad: Scenario = {
+export const scenario: Scenario = {
   number: 10,
   name: "rolling-update-under-load",
   title:

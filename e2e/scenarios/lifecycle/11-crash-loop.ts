@@ -3,7 +3,7 @@ import { expect, expectFault } from "#e2e/errors.ts";
 import { isReady, lastTermination, restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
-export const crashLoop: Scenario = {
+export const scenario: Scenario = {
   number: 11,
   name: "crash-loop",
   title: "Bad configuration: a crash loop with backoff, never ready; the fixed one recovers.",

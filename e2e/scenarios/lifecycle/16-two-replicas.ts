@@ -2,7 +2,7 @@ import { expect, expectEqual } from "#e2e/errors.ts";
 import { podName } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
-export const twoReplicas: Scenario = {
+export const scenario: Scenario = {
   number: 16,
   name: "two-replicas",
   title: "Two replicas share the volume and the partitions; each incident has one effect.",

@@ -3,7 +3,7 @@ import { expectFault } from "#e2e/errors.ts";
 import { startLoad } from "#e2e/deployment/load.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
-export const scaledUnderLoad: Scenario = {
+export const scenario: Scenario = {
   number: 17,
   name: "scaled-under-load",
   title: "Scaled from two to one and back under load: no key twice, every key ends.",

@@ -3,7 +3,7 @@ import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { lastTermination } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
-export const deletedWhileWaiting: Scenario = {
+export const scenario: Scenario = {
   number: 18,
   name: "deleted-while-waiting",
   title: "A pod that is deleted while it waits for certificates ends at once, without a pid file.",

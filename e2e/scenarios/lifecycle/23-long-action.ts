@@ -5,7 +5,7 @@ import type { Scenario, ScenarioContext } from "#e2e/runner/scenario.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { pause } from "#e2e/base/waiting.ts";
 
-export const longAction: Scenario = {
+export const scenario: Scenario = {
   number: 23,
   name: "long-action",
   title:

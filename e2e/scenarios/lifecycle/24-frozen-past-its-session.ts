@@ -5,7 +5,7 @@ import { outliveSession, twoActionsEach } from "#e2e/deployment/frozen-pod.ts";
 /** A frozen node does not run the probes either: here they must not restart what is frozen. */
 const PROBE_PERIOD_SECONDS = 300;
 
-export const frozenPastItsSession: Scenario = {
+export const scenario: Scenario = {
   number: 24,
   name: "frozen-past-its-session",
   title:

@@ -2,7 +2,7 @@ import { checkWriteOnce } from "#e2e/checkers/check-write-once.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
-export const historySurvives: Scenario = {
+export const scenario: Scenario = {
   number: 12,
   name: "history-survives",
   title: "The history survives the pod, and the contract file parses at every moment.",

@@ -2,7 +2,7 @@ import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { isReady, lastTermination } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
-export const historyVolumeMissing: Scenario = {
+export const scenario: Scenario = {
   number: 19,
   name: "history-volume-missing",
   title: "Without the history volume the consumer refuses, though the image has the directory.",

@@ -4,7 +4,7 @@ import { restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import { pause } from "#e2e/base/waiting.ts";
 
-export const storageFull: Scenario = {
+export const scenario: Scenario = {
   number: 21,
   name: "storage-full",
   title:

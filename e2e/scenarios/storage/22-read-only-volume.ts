@@ -6,7 +6,7 @@ import type { Scenario } from "#e2e/runner/scenario.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { pause } from "#e2e/base/waiting.ts";
 
-export const readOnlyVolume: Scenario = {
+export const scenario: Scenario = {
   number: 22,
   name: "read-only-volume",
   title:

@@ -13,7 +13,7 @@ const MOUNT = "/volume";
 const WON_MIN = KEYS / 100;
 
 /** Here and not in a test of the cluster's volumes: so it is held against the file server of whatever cluster the scenarios run on. */
-export const claimRaceOnTwoNodes: Scenario = {
+export const scenario: Scenario = {
   number: 30,
   name: "claim-race-on-two-nodes",
   title: `Two pods on two nodes race for ${KEYS} claims on one volume: each has exactly one winner.`,
