@@ -67,7 +67,7 @@ describe.skipIf(notAsked() !== "")(`a cluster of kind${notAsked()}`, () => {
       namespace: NAMESPACE,
       body: claim("shared", "efs-default", "ReadWriteMany"),
     });
-    // As the app: neither is root, and both write.
+    // The pods run as the app does: neither is root, and both write.
     const script = "until [ -e /volume/$1 ]; do sleep 0.1; done; cat /volume/$1";
     for (const [name, node, own, other] of [
       ["one", first, "a", "b"],

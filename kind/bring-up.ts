@@ -14,32 +14,36 @@ import { waitFor } from "./waiting.ts";
 export interface BringUpOptions extends StepsOptions, Pick<CommandOptions, "onLine"> {
   readonly name: string;
   readonly engine: Engine;
-  /** kind's own default when none is given. Of no effect on a cluster that is there. */
+  /** The node image. Defaults to kind's own. It has no effect on a cluster that exists already. */
   readonly nodeImage?: string | undefined;
-  /** Images of the engine that the nodes are given. */
+  /** The images of the container engine that are loaded into the nodes. */
   readonly images: readonly NodeImage[];
 }
 
 interface NodeImage {
-  /** Its name, which pods are given with a tag of its content. */
+  /** The image's name. Pods are given this name with a tag that is made of the image's content. */
   readonly reference: string;
-  /** What the engine finds it by, where the name may be another image's by now. Default: the name. */
+  /**
+   * The id by which the engine finds the image, in case the name stands for another image by now.
+   * Defaults to the name.
+   */
   readonly id?: string | undefined;
-  /** `all`: the control plane's too. */
+  /** The nodes that get the image. `all` includes the control plane. */
   readonly nodes: "workers" | "all";
 }
 
 export interface RunningKind {
   readonly cluster: KindCluster;
-  /** Whether it was there before. */
+  /** True when the cluster existed before. */
   readonly reused: boolean;
-  /** What pods name the images, in the order in which they were given. */
+  /** The image names to be used in pods, in the order in which the images were given. */
   readonly images: readonly string[];
-  /** Access as an administrator; holds a secret. */
+  /** Access as an administrator. It holds a secret. */
   readonly config: KubeConfig;
   /**
-   * Ends the use of the cluster. The last run that leaves one that a run made deletes it, unless one of them said `keep`. Gives
-   * the processes that still use it.
+   * Ends the use of the cluster and returns the ids of the processes that still use it. A cluster
+   * that was made by a run is deleted by the last run that leaves it, unless one of the runs asked
+   * to `keep` it.
    */
   readonly leave: (options: { readonly keep: boolean }) => Promise<readonly number[]>;
 }
@@ -47,8 +51,8 @@ export interface RunningKind {
 const NODES_READY_MS_MAX = 300_000;
 
 /**
- * A cluster with the class efs-default and the images: made, or taken as it is when one of that name runs and no other run is making
- * it. Throws StepError.
+ * Makes a cluster with the storage class efs-default and the images, or takes the running one of
+ * that name as soon as no other run is making it. Throws StepError.
  */
 export async function bringUp(options: BringUpOptions): Promise<RunningKind> {
   const { name, nodeImage, images, signal, onStep } = options;
@@ -107,7 +111,7 @@ export async function bringUp(options: BringUpOptions): Promise<RunningKind> {
   return { cluster, reused, config, images: loaded, leave: (how) => use.leave(how) };
 }
 
-/** For the kind commands of a cluster that may exist. */
+/** Returns the kind commands for a cluster, whether it exists or not. */
 export function kindCluster(options: {
   readonly name: string;
   readonly engine: Engine;
@@ -120,7 +124,7 @@ export function kindCluster(options: {
   });
 }
 
-/** Gives their number. */
+/** Waits until every node is Ready and returns the number of nodes. */
 async function nodesReady(config: KubeConfig, signal?: AbortSignal): Promise<number> {
   const core = config.makeApiClient(CoreV1Api);
   let count = 0;

@@ -6,12 +6,12 @@ import { ENGINES } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { isProcessIdentity, lives, ownIdentity } from "./process-identity.ts";
 
-/** What is known of a cluster that a run made; there is none of clusters that others made. */
+/** The record of a cluster that was made by a run. Clusters that were made by others have none. */
 export interface ClusterRecord {
   readonly engine: Engine;
-  /** Whether it was brought up whole. */
+  /** True when the cluster was brought up completely. */
   readonly isReady: boolean;
-  /** Whether somebody wanted it to stay after the runs that use it. */
+  /** True when a run asked to keep the cluster after the runs that use it. */
   readonly isKept: boolean;
 }
 
@@ -19,17 +19,26 @@ const PREFIX = "kafka-consumer-kind-";
 const RECORD = "cluster.json";
 const USERS = "users";
 
-/** Holds the kubeconfig, the directory that the nodes share, the record, and a file for each run that uses it. */
+/**
+ * Returns the directory that holds the kubeconfig, the directory shared by the nodes, the record,
+ * and one file for each run that uses the cluster.
+ */
 export function stateDirectory(name: string): string {
   return join(tmpdir(), `${PREFIX}${name}`);
 }
 
-/** Held while a cluster is made, and while who uses it is decided. */
+/**
+ * Returns the path of the lock that is held while a cluster is made and while its users are decided
+ * on.
+ */
 export function lockPath(name: string): string {
   return `${stateDirectory(name)}.lock`;
 }
 
-/** Held for moments: while the lock of a cluster is taken, and while what all of them share is removed. */
+/**
+ * Returns the path of the lock that is held for moments: while the lock of a cluster is taken, and
+ * while something that all clusters share is removed.
+ */
 export function sharedLockPath(): string {
   return join(tmpdir(), "kafka-consumer-kind.lock");
 }
@@ -50,7 +59,7 @@ export async function writeRecord(name: string, record: ClusterRecord): Promise<
   await rename(`${path}.new`, path);
 }
 
-/** Notes that this process uses the cluster, until it is disposed of. */
+/** Records this process as a user of the cluster until the result is disposed of. */
 export async function addUser(name: string): Promise<AsyncDisposable> {
   const directory = join(stateDirectory(name), USERS);
   await mkdir(directory, { recursive: true });
@@ -60,7 +69,7 @@ export async function addUser(name: string): Promise<AsyncDisposable> {
   return { [Symbol.asyncDispose]: () => rm(path, { force: true }) };
 }
 
-/** Process ids of the runs that use it and live. */
+/** Returns the process ids of the living runs that use the cluster. */
 export async function liveUsers(name: string): Promise<number[]> {
   const directory = join(stateDirectory(name), USERS);
   const pids: number[] = [];
@@ -72,7 +81,7 @@ export async function liveUsers(name: string): Promise<number[]> {
   return pids;
 }
 
-/** Names of the clusters of which this host has a record. */
+/** Returns the names of the clusters that are recorded on this host. */
 export async function recordedClusters(): Promise<string[]> {
   const names = (await readdir(tmpdir()))
     .filter((name) => name.startsWith(PREFIX) && !name.includes(".lock"))
@@ -82,7 +91,7 @@ export async function recordedClusters(): Promise<string[]> {
   return recorded;
 }
 
-/** Whether a cluster is being made or deleted at this moment, this one left aside. */
+/** Returns true while another cluster than this one is being made or deleted. */
 export async function areOthersAtWork(name: string): Promise<boolean> {
   const own = lockPath(name);
   for (const file of await readdir(tmpdir())) {

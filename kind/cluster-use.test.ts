@@ -17,7 +17,10 @@ let commands: FakeCommands;
 let directory: string;
 let temporaryBefore: string | undefined;
 
-/** Keeps its clusters in a file of a directory, and makes one only when there is a file `go`. */
+/**
+ * Installs a fake kind that keeps its clusters in a file below `at`, and makes one only once there
+ * is a file `go`.
+ */
 function kindIn(at: string): string {
   return `
 const file = ${JSON.stringify(join(at, "clusters"))};
@@ -42,7 +45,7 @@ beforeEach(async () => {
   commands = await fakeCommands({ kind: kindIn(directory), docker: "" });
   const { TMPDIR } = process.env;
   temporaryBefore = TMPDIR;
-  // Records and locks lie in the temporary directory.
+  // Records and locks are kept in the temporary directory.
   process.env["TMPDIR"] = join(directory, "tmp");
   await mkdir(join(directory, "tmp"));
 });
@@ -88,7 +91,8 @@ test("one that another run is making is waited for, and taken whole", async () =
   expect(await waiting).toBe(process.pid);
   await allow();
   expect(await making).toBe("made");
-  // There, but without class and images: a third one that gives up has not got it either.
+  // The cluster exists, but without the storage class and the images: a third run that gives up has
+  // not got it either.
   await expect(use().begin({ signal: AbortSignal.timeout(50) })).rejects.toThrow(/abort|timeout/);
   expect(beginning).toBe("");
   await first.ready();
@@ -182,13 +186,13 @@ test("clean deletes what runs left that were killed, and nothing that a live one
   await begun();
   expect(await recordedClusters()).toEqual([NAME]);
   expect(await deleteAbandoned(cluster())).toBe(false);
-  // As if the run had been killed: its process is gone, its entry is not.
+  // This leaves what a killed run leaves: its process is gone, its entry is not.
   const users = join(stateDirectory(NAME), "users");
   const dead = spawnSync(process.execPath, ["--version"]).pid;
   for (const file of await readdir(users)) {
     await writeFile(join(users, file), JSON.stringify({ pid: dead, startTicks: "1" }));
   }
-  // Killed while it made it, too.
+  // The run was killed while it made the cluster, too.
   const held = { pid: dead, startTicks: "1", nonce: "n" };
   await writeFile(`${stateDirectory(NAME)}.lock`, JSON.stringify(held));
   expect(await deleteAbandoned(cluster())).toBe(true);

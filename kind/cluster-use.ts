@@ -20,12 +20,16 @@ export interface BeginOptions extends LockOptions {
   readonly nodeImage?: string | undefined;
 }
 
-/** How a run came by its cluster: made it, made it after half a one of a run that was killed, or found it. */
+/**
+ * The way in which a run got its cluster: it made the cluster, made it again after a run that was
+ * killed half-way, or found it.
+ */
 type Beginning = "made" | "remade" | "found";
 
 /**
- * What one run has of a cluster that others may use too. From `begin` to `ready` or `giveUp` nobody else takes or deletes it; from then
- * until `leave` nobody deletes it. Clusters that no run made are never deleted.
+ * One run's use of a cluster that other runs may use too. Between `begin` and `ready` or `giveUp`,
+ * no other run takes or deletes the cluster; from then until `leave`, no other run deletes it.
+ * Clusters that no run made are never deleted.
  */
 export class ClusterUse {
   readonly #cluster: KindCluster;
@@ -37,7 +41,10 @@ export class ClusterUse {
     this.#cluster = cluster;
   }
 
-  /** Takes the cluster of that name when it is there, and makes it otherwise; waits while another run makes or deletes it. */
+  /**
+   * Takes the cluster of that name when it exists, and makes it otherwise. Waits while another run
+   * makes or deletes it.
+   */
   async begin(options: BeginOptions): Promise<Beginning> {
     const { name, engine } = this.#cluster;
     this.#lock = await takeClusterLock(name, options);
@@ -48,18 +55,18 @@ export class ClusterUse {
       this.#user = await addUser(name);
       return "found";
     }
-    // What a run that was killed left: half a cluster, or the record of one that is gone.
+    // A run that was killed left half a cluster, or the record of a cluster that is gone.
     if (record !== null) await takeDown(this.#cluster);
     await writeRecord(name, { engine, isReady: false, isKept: false });
     this.#user = await addUser(name);
     this.#isMade = true;
     const sharedDirectory = join(stateDirectory(name), "shared");
-    // Its volumes belong to whatever uid a pod has.
+    // Each volume belongs to the uid of its pod.
     await mkdir(sharedDirectory, { recursive: true, mode: 0o755 });
     try {
       await this.#cluster.create({ nodeImage: options.nodeImage, sharedDirectory });
     } catch (error) {
-      // Somebody else made one of that name in this moment, who knows nothing of our locks.
+      // Somebody who knows nothing of our locks has just made a cluster of that name.
       if (error instanceof CommandError && error.message.includes("already exist")) {
         this.#isMade = false;
         await rm(stateDirectory(name), { recursive: true, force: true });
@@ -69,14 +76,14 @@ export class ClusterUse {
     return exists ? "remade" : "made";
   }
 
-  /** Everything is there that runs need of it: from now on others may take it. */
+  /** Declares the cluster complete: from now on other runs may take it. */
   async ready(): Promise<void> {
     const { name, engine } = this.#cluster;
     if (this.#isMade) await writeRecord(name, { engine, isReady: true, isKept: false });
     await this.#release();
   }
 
-  /** Takes back what `begin` did. False when that was nothing. */
+  /** Takes back what `begin` did. Returns false when there was nothing to take back. */
   async undo(): Promise<boolean> {
     const wasMade = this.#isMade;
     if (wasMade) await takeDown(this.#cluster);
@@ -84,13 +91,16 @@ export class ClusterUse {
     return wasMade;
   }
 
-  /** After a failure: what is there stays as it is, and this run does not use it. */
+  /** Gives up after a failure: the cluster stays as it is, and this run does not use it. */
   async giveUp(): Promise<void> {
     await this.#user?.[Symbol.asyncDispose]();
     await this.#release();
   }
 
-  /** Ends the use. The last run that leaves a cluster deletes it, when a run made it and none wanted it kept. Gives who still uses it. */
+  /**
+   * Ends the use and returns the process ids of the remaining users. The last run that leaves a
+   * cluster deletes it when a run made it and none wanted to keep it.
+   */
   async leave({ keep }: { readonly keep: boolean }): Promise<readonly number[]> {
     const { name } = this.#cluster;
     await using _ = await takeClusterLock(name);
@@ -110,12 +120,15 @@ export class ClusterUse {
   }
 }
 
-/** Deletes a cluster that a run made and nobody uses any more. Gives whether it did. */
+/**
+ * Deletes a cluster that was made by a run and has no users any more. Returns true when it was
+ * deleted.
+ */
 export async function deleteAbandoned(cluster: KindCluster): Promise<boolean> {
   let lock = await tryLock(lockPath(cluster.name));
   while (!(Symbol.asyncDispose in lock)) {
     if (lock.pid !== null) return false;
-    // What a dead process held was just set free.
+    // The locks of dead processes have just been freed.
     lock = await tryLock(lockPath(cluster.name));
   }
   await using _ = lock;
@@ -125,34 +138,43 @@ export async function deleteAbandoned(cluster: KindCluster): Promise<boolean> {
   return true;
 }
 
-/** Deletes the cluster and everything that it left on this host. For whoever holds its lock. */
+/**
+ * Deletes the cluster and everything that it left on this host. The caller holds the cluster's
+ * lock.
+ */
 export async function takeDown(cluster: KindCluster): Promise<void> {
   const directory = stateDirectory(cluster.name);
   const [node] = await cluster.nodes();
   if (node !== undefined) {
-    // Its files belong to the uids of pods: only a node may delete them. One that does not answer any more has its say below.
+    // The files belong to the uids of pods: only a node may delete them. The error of a node that
+    // does not answer shows below.
     const argv = ["exec", node, "find", SHARED_PATH, "-mindepth", "1", "-delete"];
     await runCommand(cluster.engine, argv).catch(() => {});
   }
-  // Of a kind command that was killed: the next one would not wait for it.
+  // A kind command that was killed left this file, and the next one would not wait for it.
   await rm(join(directory, "kubeconfig.lock"), { force: true });
   await cluster.delete();
   await removeNetwork(cluster);
   await rm(directory, { recursive: true, force: true });
 }
 
-/** kind leaves its network to the next cluster, of which there may be none. */
+/**
+ * Removes kind's network, which kind leaves for the next cluster, when there is no cluster left.
+ */
 async function removeNetwork(cluster: KindCluster): Promise<void> {
   await using _ = await takeLock(sharedLockPath());
   if ((await cluster.all()).length > 0 || (await areOthersAtWork(cluster.name))) return;
   await runCommand(cluster.engine, ["network", "rm", "kind"]).catch(() => {});
 }
 
-/** Below the shared lock, so that nobody begins a cluster between a look at the locks and what follows from it. */
+/**
+ * Takes a cluster's lock while holding the shared lock, so that nobody begins a cluster between a
+ * look at the locks and the decision that follows from it.
+ */
 async function takeClusterLock(name: string, options: LockOptions = {}): Promise<AsyncDisposable> {
   for (let waited = false; ; waited = true) {
     if (waited) {
-      // Only to wait: it is taken again below the shared one.
+      // This only waits: the lock is taken again while the shared one is held.
       await (await takeLock(lockPath(name), options))[Symbol.asyncDispose]();
     }
     await using _ = await takeLock(sharedLockPath(), { signal: options.signal });

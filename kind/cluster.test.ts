@@ -79,7 +79,10 @@ test("deletes, lists nodes, exports logs", async () => {
   ]);
 });
 
-/** What `export logs` says when it makes a directory of that name, "" for none, and then fails. */
+/**
+ * Returns what `export logs` reports when it makes a directory of that name ("" for none) and then
+ * fails.
+ */
 async function exportedWith(node: string): Promise<string | undefined> {
   await commands[Symbol.asyncDispose]();
   const make = `require("node:fs").mkdirSync(argv[2] + "/${node}", { recursive: true })`;

@@ -7,26 +7,29 @@ import type { CommandOptions } from "./command.ts";
 import type { Engine } from "./engine.ts";
 
 export interface KindOptions extends Pick<CommandOptions, "signal" | "onLine"> {
-  /** Of the cluster. */
+  /** The name of the cluster. */
   readonly name: string;
   readonly engine: Engine;
-  /** Where kind writes the access to the cluster; the kubeconfig of the user is left alone. */
+  /**
+   * The file to which kind writes the access to the cluster. The user's own kubeconfig is left
+   * alone.
+   */
   readonly kubeconfigFile: string;
 }
 
 export interface CreateOptions {
-  /** kind's own default when none is given. */
+  /** The node image. Defaults to kind's own. */
   readonly nodeImage?: string | undefined;
-  /** Of the host; every node has it at SHARED_PATH. */
+  /** A directory of the host, which every node has at SHARED_PATH. */
   readonly sharedDirectory: string;
 }
 
-/** Where every node has the directory of the host that all share. */
+/** The path on every node of the host directory that all nodes share. */
 export const SHARED_PATH = "/var/kafka-consumer-kit";
 
 const CONTROL_PLANE_READY = "300s";
 
-/** The kind command, for one cluster. Every failure is a CommandError. */
+/** The kind command for one cluster. Every failure is a CommandError. */
 export class KindCluster {
   readonly name: string;
   readonly engine: Engine;
@@ -42,12 +45,15 @@ export class KindCluster {
     return (await this.all()).includes(this.name);
   }
 
-  /** Names of all clusters of this engine. */
+  /** Returns the names of all clusters of this engine. */
   async all(): Promise<string[]> {
     return linesOf(await this.#kind(["get", "clusters"], { signal: undefined }));
   }
 
-  /** Resolves when its control plane is ready. What a failure leaves is for `delete`. */
+  /**
+   * Makes the cluster and resolves when its control plane is ready. After a failure, `delete`
+   * removes what is left.
+   */
   async create({ nodeImage, sharedDirectory }: CreateOptions): Promise<void> {
     const argv = [
       ...`create cluster --config - --retain --wait ${CONTROL_PLANE_READY}`.split(" "),
@@ -58,21 +64,21 @@ export class KindCluster {
     await this.#kind(argv, { input: await clusterConfiguration(sharedDirectory) });
   }
 
-  /** Also one that is there in part, or not at all. */
+  /** Deletes the cluster, also when only part of it exists, or nothing. */
   async delete(): Promise<void> {
-    // Whatever interrupts the rest, what was made is taken down.
+    // The cluster is taken down whatever interrupts the rest.
     const argv = ["delete", "cluster", ...this.#named, ...this.#kubeconfigFile];
     await this.#kind(argv, { signal: undefined });
   }
 
-  /** Brings an image of the engine to these nodes. */
+  /** Loads an image of the engine into these nodes. */
   async loadImage(reference: string, nodes: readonly string[]): Promise<void> {
     const to = [...this.#named, "--nodes", nodes.join(",")];
     if (this.engine === "docker") {
       await this.#kind(["load", "docker-image", reference, ...to]);
       return;
     }
-    // `load docker-image` asks docker, whatever the provider is.
+    // `load docker-image` asks docker, whichever provider is used.
     const directory = await mkdtemp(join(tmpdir(), "kafka-consumer-image-"));
     try {
       const archive = join(directory, "image.tar");
@@ -84,7 +90,10 @@ export class KindCluster {
     }
   }
 
-  /** Writes the logs of every node and container below the directory. kind goes on without those that it cannot get: gives why, if there are any. */
+  /**
+   * Writes the logs of every node and container below the directory. kind goes on without the logs
+   * that it cannot get: the result says why, if there are any.
+   */
   async exportLogs(directory: string): Promise<string | undefined> {
     try {
       await this.#kind(["export", "logs", directory, ...this.#named], { signal: undefined });
@@ -96,12 +105,12 @@ export class KindCluster {
     }
   }
 
-  /** With the key of an administrator: a secret. */
+  /** Returns the kubeconfig, a secret: it holds the key of an administrator. */
   async kubeconfig(): Promise<string> {
     return await this.#kind(["get", "kubeconfig", ...this.#named], { secretOutput: true });
   }
 
-  /** Names of the nodes, which are containers of the engine. */
+  /** Returns the names of the nodes, which are containers of the engine. */
   async nodes(): Promise<string[]> {
     return linesOf(await this.#kind(["get", "nodes", ...this.#named], { signal: undefined }));
   }
@@ -129,7 +138,7 @@ function linesOf(printed: string): string[] {
   return printed.split("\n").filter((line) => line !== "");
 }
 
-/** cluster.yaml with the directory of this host. */
+/** Returns cluster.yaml with the directory of this host filled in. */
 async function clusterConfiguration(sharedDirectory: string): Promise<string> {
   const text = await readFile(new URL("cluster.yaml", import.meta.url), "utf8");
   return stringify(

@@ -2,22 +2,28 @@ import { execa } from "execa";
 
 export interface CommandOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Written to the standard input. Default: nothing. */
+  /** Text for the standard input. Defaults to nothing. */
   readonly input?: string;
-  /** Added to the environment. */
+  /** Variables that are added to the environment. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** What it prints is a secret: an error shows none of its standard output. Default false. */
+  /**
+   * True when the command prints a secret: errors then show none of its standard output. Defaults
+   * to false.
+   */
   readonly secretOutput?: boolean;
-  /** Called for every line of both streams while it runs. Not called for a secret output. */
+  /**
+   * Called for every line of both streams while the command runs. Not called when the output is
+   * secret.
+   */
   readonly onLine?: (line: string) => void;
 }
 
 /** A command failed, could not be started, or was interrupted. The message holds the command and its last lines. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
-  /** As a person would type it. */
+  /** The command as a person would type it. */
   readonly command: string;
-  /** null when it was not started or ended by a signal. */
+  /** The exit code; null when the command was not started or was ended by a signal. */
   readonly exitCode: number | null;
 
   constructor(
@@ -34,7 +40,7 @@ export class CommandError extends Error {
 
 const LAST_LINES = 20;
 
-/** Runs a command to its end and gives its standard output. Throws CommandError. */
+/** Runs a command to its end and returns its standard output. Throws CommandError. */
 export async function runCommand(
   file: string,
   argv: readonly string[],
@@ -45,7 +51,7 @@ export async function runCommand(
     all: true,
     reject: false,
     stripFinalNewline: false,
-    // What it started is ended with it: kind and docker answer SIGTERM.
+    // The command's own children end with it: kind and docker answer SIGTERM.
     ...(signal !== undefined && { cancelSignal: signal }),
     ...(options.input === undefined ? { stdin: "ignore" } : { input: options.input }),
     ...(environment !== undefined && { env: { ...environment } }),

@@ -1,17 +1,17 @@
 import { runCommand } from "./command.ts";
 import type { CommandOptions } from "./command.ts";
 
-/** Name of its command, and of kind's provider. */
+/** The name of a container engine's command, and of kind's provider. */
 export type Engine = "docker" | "podman";
 
 export const ENGINES: readonly Engine[] = ["docker", "podman"];
 
-/** No container engine answers. Holds the CommandError of each. */
+/** No container engine answers. It holds the CommandError of each engine. */
 class NoEngineError extends AggregateError {
   override readonly name = "NoEngineError";
 }
 
-/** The first engine that answers. Throws NoEngineError when none does. */
+/** Returns the first engine that answers. Throws NoEngineError when none does. */
 export async function findEngine(
   options: Pick<CommandOptions, "signal"> = {},
   engines: readonly Engine[] = ENGINES,

@@ -8,7 +8,7 @@ import { notAsked } from "./testing/container-tests.ts";
 
 const BUILD_MS_MAX = 600_000;
 
-/** As a hardened pod runs it: nothing of the root file system can be written. */
+/** These are the restrictions of a hardened pod: nothing in the root file system can be written. */
 const HARDENED = ["--rm", "--network=none", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL"];
 
 describe.skipIf(notAsked() !== "")(`images${notAsked()}`, () => {
@@ -66,7 +66,7 @@ describe.skipIf(notAsked() !== "")(`images${notAsked()}`, () => {
     const waiting = Promise.withResolvers<void>();
     await Promise.race([waiting.promise, running]);
     await runCommand(engine, ["stop", "--time=20", name]);
-    // Anything but exit code 0 would reject.
+    // Any exit code but 0 would reject.
     await expect(running).resolves.toBeTypeOf("string");
   });
 

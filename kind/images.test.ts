@@ -7,7 +7,7 @@ import { buildImage } from "./images.ts";
 const ENGINE = `
 const idFile = argv.find((word) => word.startsWith("--iidfile="))?.slice("--iidfile=".length);
 if (idFile !== undefined) fs.writeFileSync(idFile, "bbbb");
-// Under the name there is another image by now: somebody else's build.
+// The name stands for another image by now: another process has built it.
 const sizes = { "base:1": "aaaa 100", bbbb: "bbbb 130" };
 if (argv[0] === "image") console.log(sizes[argv.at(-1)] ?? "cccc 999");
 `;

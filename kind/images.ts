@@ -6,7 +6,9 @@ import { runCommand } from "./command.ts";
 import type { CommandOptions } from "./command.ts";
 import type { Engine } from "./engine.ts";
 
-/** Both images by what they are. The registry `localhost` is where podman puts what it builds, and docker takes any. */
+/**
+ * The two images. Podman puts what it builds into the registry `localhost`; docker takes any name.
+ */
 export const IMAGES = {
   consumer: { name: "localhost/kafka_consumer", dockerfile: "Dockerfile" },
   simulators: {
@@ -17,39 +19,39 @@ export const IMAGES = {
 
 export type ImageKind = keyof typeof IMAGES;
 
-/** Not `latest`, which a kubelet would pull each time. */
+/** The tag is not `latest`, which a kubelet would pull each time. */
 const DEFAULT_TAG = "local";
 
-/** What the Dockerfiles name. */
+/** The Dockerfiles name this base image. */
 const DEFAULT_BASE_IMAGE = "node:24-bookworm-slim";
 
 const REPOSITORY = dirname(dirname(fileURLToPath(import.meta.url)));
 
 export interface BuildOptions extends Pick<CommandOptions, "signal" | "onLine"> {
   readonly engine: Engine;
-  /** Default `local`. */
+  /** The tag. Defaults to `local`. */
   readonly tag?: string | undefined;
-  /** Node 24 on Debian or what is like it. Default: that of the Dockerfiles. */
+  /** Node 24 on Debian, or an image like it. Defaults to the base image of the Dockerfiles. */
   readonly baseImage?: string | undefined;
 }
 
 export interface BuiltImage {
-  /** With its tag. */
+  /** The image's name with its tag. */
   readonly name: string;
   /** `sha256:...` */
   readonly id: string;
   readonly bytes: number;
-  /** The part of `bytes` that is not the base image's. */
+  /** The part of `bytes` that does not belong to the base image. */
   readonly ownBytes: number;
   readonly baseImage: string;
 }
 
-/** Builds one image from this checkout; nothing that needs BuildKit. Throws CommandError. */
+/** Builds one image from this checkout, with nothing that needs BuildKit. Throws CommandError. */
 export async function buildImage(kind: ImageKind, options: BuildOptions): Promise<BuiltImage> {
   const { engine, tag = DEFAULT_TAG, baseImage = DEFAULT_BASE_IMAGE, signal, onLine } = options;
   const { name, dockerfile } = IMAGES[kind];
   const reference = `${name}:${tag}`;
-  // The id is the build's own word: the name may be that of another build a moment later.
+  // The build itself reports the id: a moment later, the name may stand for another build.
   const directory = await mkdtemp(join(tmpdir(), "kafka-consumer-build-"));
   try {
     const idFile = join(directory, "id");
@@ -73,7 +75,7 @@ export async function buildImage(kind: ImageKind, options: BuildOptions): Promis
   }
 }
 
-/** Throws CommandError when the engine has no such image. */
+/** Returns the id and size of an image. Throws CommandError when the engine has no such image. */
 async function inspectImage(
   engine: Engine,
   reference: string,
@@ -85,7 +87,10 @@ async function inspectImage(
   return { id: id.includes(":") ? id : `sha256:${id}`, bytes: Number(bytes) };
 }
 
-/** The commit of the checkout, `-dirty` where a file differs from it; `unknown` outside of one. */
+/**
+ * Returns the commit of the checkout, with `-dirty` when a file differs from it, or `unknown`
+ * outside a checkout.
+ */
 async function revision(): Promise<string> {
   try {
     const git = ["-C", REPOSITORY];

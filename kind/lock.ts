@@ -4,20 +4,23 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isProcessIdentity, lives, ownIdentity } from "./process-identity.ts";
 import type { ProcessIdentity } from "./process-identity.ts";
 
-/** Who holds a lock, and for which time of holding it. */
+/** The holder of a lock. The nonce tells apart the times at which one process holds it. */
 interface Holder extends ProcessIdentity {
   readonly nonce: string;
 }
 
 export interface LockOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Called once, when a process that lives holds it. */
+  /** Called once, when a living process holds the lock. */
   readonly onWait?: (pid: number) => void;
 }
 
 const INTERVAL_MS = 200;
 
-/** Holds a lock of this host until it is disposed of; waits for whoever has it. What a dead process held is free. */
+/**
+ * Waits for a lock of this host and holds it until the result is disposed of. A lock that is held
+ * by a dead process counts as free.
+ */
 export async function takeLock(
   path: string,
   { signal, onWait }: LockOptions = {},
@@ -32,7 +35,10 @@ export async function takeLock(
   }
 }
 
-/** The lock, or the process that has it (null: it was changing hands, ask again). */
+/**
+ * Takes the lock, or returns the id of the process that has it. null says that the lock was
+ * changing hands: ask again.
+ */
 export async function tryLock(
   path: string,
 ): Promise<AsyncDisposable | { readonly pid: number | null }> {
@@ -46,7 +52,10 @@ export async function tryLock(
   return { pid: null };
 }
 
-/** Only who has the lock of breaking a lock may remove it, so that nobody removes the one that came after it. */
+/**
+ * Only the process that has the lock for breaking a lock may remove that lock. Otherwise it could
+ * remove the one that came after it.
+ */
 async function breakLock(path: string, dead: Holder): Promise<void> {
   const breaking = await tryLock(`${path}.${dead.nonce}`);
   if (!(Symbol.asyncDispose in breaking)) return;
@@ -54,7 +63,7 @@ async function breakLock(path: string, dead: Holder): Promise<void> {
   if ((await readHolder(path))?.nonce === dead.nonce) await rm(path, { force: true });
 }
 
-/** By link(2), so that whoever sees the file sees all of it. */
+/** link(2) makes the file appear as a whole. */
 async function take(path: string, own: Holder): Promise<boolean> {
   const written = `${path}.${own.nonce}.new`;
   await writeFile(written, JSON.stringify(own));
@@ -69,7 +78,7 @@ async function take(path: string, own: Holder): Promise<boolean> {
   }
 }
 
-/** null when it is gone. */
+/** Returns null when the lock is gone. */
 async function readHolder(path: string): Promise<Holder | null> {
   try {
     const value: unknown = JSON.parse(await readFile(path, "utf8"));

@@ -4,7 +4,9 @@ import { KindCluster } from "./cluster.ts";
 import { fakeCommands } from "./testing/fake-command.ts";
 import { contentName, loadAs, nodesWithout, workers } from "./node-images.ts";
 
-/** As `image inspect` would, but for the part that is asked for by name. */
+/**
+ * The fake engine answers as `image inspect` would, but only the part that is asked for by name.
+ */
 const ENGINE = "if (argv[1] === 'inspect') console.log(argv[3])";
 
 test.each([

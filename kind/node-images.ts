@@ -9,15 +9,18 @@ import { takeLock } from "./lock.ts";
 
 const TAG_CHARACTERS = 12;
 
-/** What a container of the image is made of; its labels, such as the commit, change nothing. */
+/**
+ * The fields that make up a container of the image. Its labels, such as the commit, change nothing.
+ */
 const CONTENT_FORMAT = ["RootFS.Layers", "Config.Env", "Config.User", "Config.WorkingDir"]
   .concat(["Config.Entrypoint", "Config.Cmd"])
   .map((field) => `{{json .${field}}}`)
   .join(" ");
 
 /**
- * The image's name with a tag made of its content: a node that has one of that name has that very image, whatever was built or loaded under
- * the other name before. `id` is what the engine finds it by. Throws CommandError when the engine has no such image.
+ * Returns the image's name with a tag that is made of its content: a node that has an image of that
+ * name has exactly this image, whatever was built or loaded under the other name before. The engine
+ * finds the image by `id`. Throws CommandError when the engine has no such image.
  */
 export async function contentName(
   engine: Engine,
@@ -27,18 +30,19 @@ export async function contentName(
   const argv = ["image", "inspect", "--format", CONTENT_FORMAT, id];
   const content = await runCommand(engine, argv);
   const hash = createHash("sha256").update(content).digest("hex");
-  // A port is no tag.
+  // A port must not be taken for a tag.
   const repository = reference.replace(/(@[^/]*|:[^/]*)$/, "");
   return `${repository}:${hash.slice(0, TAG_CHARACTERS)}`;
 }
 
-/** Loads the image into the nodes as `name`; the engine knows that name only meanwhile. */
+/** Loads the image into the nodes as `name`. The engine has that name only meanwhile. */
 export async function loadAs(
   name: string,
   reference: string,
   { cluster, nodes }: { readonly cluster: KindCluster; readonly nodes: readonly string[] },
 ): Promise<void> {
-  // Another run with the same image has it under the same name, and would take it from under this one.
+  // Another run with the same image uses the same name, and would remove it while this one still
+  // needs it.
   const hash = createHash("sha256").update(name).digest("hex");
   await using _ = await takeLock(join(tmpdir(), `kafka-consumer-image-${hash}.lock`));
   await runCommand(cluster.engine, ["tag", reference, name]);
@@ -49,12 +53,12 @@ export async function loadAs(
   }
 }
 
-/** Names of the nodes that do not say that they have the image. */
+/** Returns the names of the nodes that do not report the image. */
 export function nodesWithout(image: string, nodes: readonly V1Node[]): string[] {
   return nodes.filter((node) => !hasImage(node, image)).map(({ metadata }) => metadata?.name ?? "");
 }
 
-/** Those on which any pod may run. */
+/** Returns the nodes on which any pod may run. */
 export function workers(nodes: readonly V1Node[]): V1Node[] {
   return nodes.filter(({ spec }) =>
     (spec?.taints ?? []).every(({ effect }) => effect !== "NoSchedule"),

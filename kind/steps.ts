@@ -1,15 +1,18 @@
 export interface Step {
-  /** What it does, such as "create the cluster". */
+  /** What the step does, such as "create the cluster". */
   readonly title: string;
-  /** Gives what there is to say about it, if anything. */
+  /** Runs the step and returns what there is to say about it, if anything. */
   readonly run: () => Promise<string | void>;
-  /** Takes back what `run` did, whole or in part. Called after a later step failed too. Gives false when there was nothing to take back. */
+  /**
+   * Takes back what `run` did, whole or in part, also after a failure of a later step. Returns
+   * false when there was nothing to take back.
+   */
   readonly undo?: () => Promise<boolean | void>;
 }
 
 export interface StepsOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Leaves what was made when a step fails. Default false. */
+  /** Leaves what was made when a step fails. Defaults to false. */
   readonly keep?: boolean;
   readonly onStep: (event: StepEvent) => void;
 }
@@ -17,13 +20,16 @@ export interface StepsOptions {
 interface StepEvent {
   readonly title: string;
   readonly state: "started" | "waiting" | "done" | "failed" | "undone" | "not-undone";
-  /** Of `done`, `failed`, `undone` and `not-undone`. */
+  /** The duration, for `done`, `failed`, `undone` and `not-undone`. */
   readonly durationMs?: number;
-  /** What a step said or waits for, or why it failed. */
+  /** What a step reports or waits for, or the reason why it failed. */
   readonly text?: string;
 }
 
-/** A step failed; its error is the cause. `undoErrors` holds what could not be taken back. */
+/**
+ * A step failed; its error is the cause. `undoErrors` holds the errors of the steps that could not
+ * be taken back.
+ */
 export class StepError extends Error {
   override readonly name = "StepError";
   readonly undoErrors: readonly Error[];
@@ -35,8 +41,8 @@ export class StepError extends Error {
 }
 
 /**
- * Runs the steps one after the other. When one fails, or the signal aborts, every one that began is undone, the last one first,
- * unless told to keep. Throws StepError.
+ * Runs the steps one after the other. When one fails or the signal aborts, every step that began is
+ * undone, the last one first, unless `keep` is set. Throws StepError.
  */
 export async function runSteps(steps: readonly Step[], options: StepsOptions): Promise<void> {
   const begun: Step[] = [];

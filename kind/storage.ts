@@ -10,7 +10,7 @@ import {
 import type { KubeConfig, V1Deployment, V1StorageClass } from "@kubernetes/client-node";
 import { waitFor } from "./waiting.ts";
 
-/** Where kind keeps its provisioner. */
+/** The objects in which kind keeps its provisioner. */
 const PROVISIONER = {
   namespace: "local-path-storage",
   deployment: "local-path-provisioner",
@@ -22,8 +22,9 @@ const RESTARTED_ANNOTATION = "kubectl.kubernetes.io/restartedAt";
 const RESTART_MS_MAX = 300_000;
 
 /**
- * Adds the class of storage-class.yaml, whose volumes every node shares below `sharedPath`, to a kind cluster. Of the provisioner only
- * config.json is changed: its helper pod and scripts are the cluster's own. The classes that were there work as before.
+ * Adds the class of storage-class.yaml to a kind cluster. Every node shares its volumes below
+ * `sharedPath`. Only config.json of the provisioner is changed: its helper pod and scripts are the
+ * cluster's own. The other classes work as before.
  */
 export async function addSharedStorageClass(
   config: KubeConfig,
@@ -57,15 +58,16 @@ export async function addSharedStorageClass(
 
 export interface SharedClass {
   readonly name: string;
-  /** The same on every node. */
+  /** The path, which is the same on every node. */
   readonly sharedPath: string;
-  /** Classes of the same provisioner, which keep what it does for them now. */
+  /** The classes of the same provisioner, which keep their present configuration. */
   readonly others: readonly string[];
 }
 
 /**
- * config.json of the provisioner with one more class. As soon as there is a `storageClassConfigs`, what stands beside it counts for no
- * class any more (canonicalizeConfig, v0.0.30): it is repeated for the others.
+ * Returns the provisioner's config.json with one more class. As soon as there is a
+ * `storageClassConfigs`, the settings beside it apply to no class any more (canonicalizeConfig,
+ * v0.0.30), so they are repeated for the other classes.
  */
 export function withSharedClass(text: string, { name, sharedPath, others }: SharedClass): string {
   const config = providerConfig(text);
@@ -100,7 +102,10 @@ function providerConfig(text: string): ProvisionerConfig {
   return parsed;
 }
 
-/** It reads its configuration at its start, and again some time later. */
+/**
+ * Restarts the provisioner: it reads its configuration when it starts, and otherwise only after
+ * some time.
+ */
 async function restartProvisioner(config: KubeConfig, signal?: AbortSignal): Promise<void> {
   const apps = config.makeApiClient(AppsV1Api);
   const { namespace, deployment: name } = PROVISIONER;
@@ -116,7 +121,7 @@ async function restartProvisioner(config: KubeConfig, signal?: AbortSignal): Pro
   );
 }
 
-/** Only new pods are there, and all of them are available. */
+/** Returns true when there are only new pods, and all of them are available. */
 function isRolledOut({ metadata, spec, status }: V1Deployment): boolean {
   const wanted = spec?.replicas ?? 1;
   return (

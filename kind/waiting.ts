@@ -7,7 +7,10 @@ export interface WaitOptions {
 
 const INTERVAL_MS = 250;
 
-/** Looks until the condition holds. Throws Error naming `what` after the deadline, or the signal's reason. */
+/**
+ * Polls until the condition holds. After the deadline it throws an Error that names `what`; it
+ * throws the signal's reason when that aborts.
+ */
 export async function waitFor(
   what: string,
   condition: () => Promise<boolean>,

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import type { ParseArgsOptionsConfig } from "node:util";
 import type { Command, RunningCommand } from "./process/command.ts";
 
-/** Every subcommand; its module is loaded only when it is run, since sidecars must start fast. */
+/** Every subcommand. Its module is loaded only when it is run, because sidecars must start fast. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   "action-endpoint": async () => (await import("./action-endpoint/command.ts")).command,
   athenz: async () => (await import("./athenz/command.ts")).command,
@@ -20,7 +20,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
 
 process.exitCode = await main(process.argv.slice(2));
 
-/** Exit codes: 0 clean, 1 failed, 2 usage. */
+/**
+ * Runs one command and returns the exit code: 0 for a clean end, 1 for a failure, 2 for wrong
+ * usage.
+ */
 async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
   if (name === undefined || name === "--help") {
@@ -31,7 +34,8 @@ async function main(argv: readonly string[]): Promise<number> {
   if (load === undefined) {
     return usage(`unknown command ${name}; known: ${Object.keys(COMMANDS).join(", ")}`);
   }
-  // Before anything is awaited: a SIGTERM during start-up must end cleanly too.
+  // The handlers are installed before anything is awaited: a SIGTERM during startup must end
+  // cleanly too.
   const stopped = stopSignal();
   const command = await load();
   try {
@@ -74,7 +78,10 @@ function stopSignal(): Promise<void> {
   });
 }
 
-/** Ours by name (no import before it is needed), or what parseArgs throws. */
+/**
+ * Recognizes our UsageError by its name (so that nothing is imported before it is needed) and the
+ * errors of parseArgs.
+ */
 function isUsageError(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   return (

@@ -7,21 +7,22 @@ const invocation = z.strictObject({
   command: z.string(),
   argv: z.array(z.string()),
   input: z.string(),
-  /** Of the variables that begin with KIND_. */
+  /** The variables that begin with KIND_. */
   environment: z.record(z.string(), z.string()),
 });
 
-/** What a fake command was given. */
+/** The arguments and the environment of one call of a fake command. */
 type Invocation = z.infer<typeof invocation>;
 
 export interface FakeCommands extends AsyncDisposable {
-  /** In the order of their start. */
+  /** Returns the calls in the order in which they started. */
   invocations(): Promise<Invocation[]>;
 }
 
 /**
- * Puts executables of these names first on the PATH of this process. Each notes how it was called and then runs the given
- * JavaScript, which finds `argv` and ends the process as it likes (default: exit code 0).
+ * Puts executables of these names first on the PATH of this process. Each records how it was called
+ * and then runs the given JavaScript, which finds `argv` and may end the process in any way (by
+ * default with exit code 0).
  */
 export async function fakeCommands(
   scripts: Readonly<Record<string, string>>,

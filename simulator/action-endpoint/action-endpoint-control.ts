@@ -1,31 +1,36 @@
 import type { Effect, ReceivedRequest } from "./ledger.ts";
 
-/** Which requests a rule concerns; every given field must hold. */
+/** The requests that a rule applies to. Every given field must match. */
 export interface Match {
   readonly key?: string;
   readonly method?: string;
-  /** Prefix of the path. */
+  /** A prefix of the path. */
   readonly path?: string;
 }
 
 /**
- * `before-request`: the connection is accepted and nothing is made of what it brings; if the peer goes away
- * meanwhile, nothing is ever applied. `after-effect`: the effect is in the ledger, the reply is withheld.
+ * The moment at which requests are held. `before-request`: the connection is accepted and nothing
+ * of it is processed; if the peer goes away meanwhile, nothing is ever applied. `after-effect`: the
+ * effect is in the ledger, and the reply is held back.
  */
 export type HoldStage = "before-request" | "after-effect";
 
 export interface HoldOptions {
   readonly match?: Match;
-  /** How many are held; those beyond it pass. Default: all. */
+  /** The number of requests that are held; later ones pass. Defaults to all. */
   readonly times?: number;
   /**
-   * Asked for each request that `match` lets through, in this process only; one for which it gives false passes.
-   * A connection whose request has not been read is not asked about, so that it passes too. Default: all are held.
+   * Decides, for each request that `match` lets through, whether it is held. It works in this
+   * process only. It is not called for a connection whose request has not been read, so that such a
+   * connection passes. By default all are held.
    */
   readonly when?: (arrival: Arrival) => boolean | Promise<boolean>;
 }
 
-/** What is known of one that arrived. All are null for a connection whose request has not been read. */
+/**
+ * What is known of a request that arrived. All fields are null for a connection whose request has
+ * not been read.
+ */
 export interface Arrival {
   readonly key: string | null;
   readonly method: string | null;
@@ -33,59 +38,66 @@ export interface Arrival {
 }
 
 export interface Hold extends AsyncDisposable {
-  /** Resolves when the first one is held; rejects when it is released before. */
+  /** Resolves when the first request is held. Rejects when the hold is released before. */
   readonly arrived: Promise<Arrival>;
-  /** How many were held until now. */
+  /** Returns the number of requests that have been held so far. */
   hits(): Promise<number>;
-  /** Resolves when `count` were held. */
+  /** Resolves when `count` requests have been held. */
   arrivals(count: number): Promise<void>;
-  /** Lets all go on and holds no more. Disposing does the same. */
+  /** Lets all held requests go on and holds no more. Disposing does the same. */
   release(): Promise<void>;
-  /** Closes the connections of all that are held, and holds no more. */
+  /** Closes the connections of all held requests and holds no more. */
   drop(): Promise<void>;
 }
 
 export interface ResponseRule {
-  /** Default 200. */
+  /** Defaults to 200. */
   readonly status?: number;
-  /** Default `{"applied":true}` or `{"applied":false}`. */
+  /** Defaults to `{"applied":true}` or `{"applied":false}`. */
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Before the effect, which then comes even when the peer has gone. Default 0. */
+  /**
+   * The delay before the effect, in milliseconds. The effect comes even when the peer has gone.
+   * Defaults to 0.
+   */
   readonly effectDelayMs?: number;
-  /** Between effect and reply. Default 0. */
+  /** The delay between effect and reply, in milliseconds. Defaults to 0. */
   readonly delayMs?: number;
-  /** Whether the request takes effect. Default: for a status below 400. */
+  /** Says whether the request takes effect. By default it does for a status below 400. */
   readonly applied?: boolean;
   readonly match?: Match;
-  /** How many requests it answers. Default: all. */
+  /** The number of requests that the rule answers. Defaults to all. */
   readonly times?: number;
 }
 
 export interface ResetOptions {
-  /** Whether the effect is recorded before the connection is reset. */
+  /** Says whether the effect is recorded before the connection is reset. */
   readonly applied: boolean;
   readonly match?: Match;
-  /** How many requests it resets. Default: all. */
+  /** The number of requests that the rule resets. Defaults to all. */
   readonly times?: number;
 }
 
-/** An installed rule; disposing removes it. */
+/** An installed rule. Disposing removes it. */
 export interface Rule extends AsyncDisposable {
-  /** How many requests it met: a test asserts that its rule bit. */
+  /**
+   * Returns the number of requests that the rule applied to. A test asserts that its rule was
+   * triggered.
+   */
   hits(): Promise<number>;
 }
 
 /**
- * What scenarios ask of the target and do to it. Of several rules that concern a request, the one applies that has met the fewest; of
- * those, the oldest: no rule keeps another one from ever being met.
+ * What scenarios can ask of the action endpoint and do to it. When several rules match a request,
+ * the rule that has applied to the fewest requests is taken, and among those the oldest, so that no
+ * rule keeps another one from ever being applied.
  */
 export interface ActionEndpointControl {
   effects(): Promise<readonly Effect[]>;
-  /** Everything that arrived whole, applied or not. */
+  /** Returns everything that arrived completely, applied or not. */
   requests(): Promise<readonly ReceivedRequest[]>;
   byKey(key: string): Promise<readonly Effect[]>;
-  /** Effects of every key that was applied more than once, by key. */
+  /** Returns the effects of every key that was applied more than once, by key. */
   duplicates(): Promise<ReadonlyMap<string, readonly Effect[]>>;
   hold(stage: HoldStage, options?: HoldOptions): Promise<Hold>;
   respond(rule: ResponseRule): Promise<Rule>;

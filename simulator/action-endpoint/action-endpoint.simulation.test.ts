@@ -196,7 +196,8 @@ describe("the action endpoint", () => {
     socket.end();
     await once(socket, "finish");
     await hold.release();
-    // The next request shows that the endpoint went on; had the first been read, it would be there by now.
+    // The answer to the next request shows that the endpoint went on. If the first request had been
+    // read, it would be recorded by now.
     await post(endpoint.url, "later");
     expect((await endpoint.control.requests()).map(({ key }) => key)).toEqual(["later"]);
     socket.destroy();

@@ -13,20 +13,26 @@ import type { Rules } from "./rules.ts";
 import { readTraceparent } from "./traceparent.ts";
 
 export interface ActionEndpointOptions {
-  /** Default 127.0.0.1. */
+  /** Defaults to 127.0.0.1. */
   readonly host?: string;
-  /** Default 0: any free one. */
+  /** Defaults to 0, which takes any free port. */
   readonly port?: number;
-  /** Serves HTTPS. Default: HTTP. */
+  /** Makes the endpoint serve HTTPS. Defaults to HTTP. */
   readonly tls?: {
     readonly certificatePem: string;
     readonly privateKeyPem: string;
-    /** PEM: a client certificate is asked for (not demanded) and its name goes into the ledger. */
+    /**
+     * PEM of an authority. A client certificate is asked for but not demanded, and its name is
+     * recorded in the ledger.
+     */
     readonly clientAuthorityPem?: string;
   };
-  /** A key that was applied already is answered 200 without a second effect. Default false: every request counts. */
+  /**
+   * Answers 200 without a second effect when the key was applied already. Defaults to false: every
+   * request has an effect.
+   */
   readonly idempotent?: boolean;
-  /** To share one ledger among several targets. Default: its own. */
+  /** A ledger that several endpoints share. By default the endpoint has its own. */
   readonly ledger?: Ledger;
 }
 
@@ -35,7 +41,10 @@ export interface RunningActionEndpoint extends AsyncDisposable {
   readonly control: ActionEndpointControl;
 }
 
-/** The endpoint that actions call. It is built on Node's own servers, since barriers need the bare connections. */
+/**
+ * Starts the endpoint that actions call. It is built on Node's own servers, because barriers need
+ * the bare connections.
+ */
 export async function startActionEndpoint(
   options: ActionEndpointOptions = {},
 ): Promise<RunningActionEndpoint> {
@@ -44,7 +53,7 @@ export async function startActionEndpoint(
   const listener: RequestListener = (request, response) => {
     handle(request, response, { ledger, rules, idempotent: options.idempotent === true }).catch(
       () =>
-        // The peer went away, or the target is closing: there is nobody to answer.
+        // The peer went away or the endpoint is closing: there is nobody to answer.
         response.destroy(),
     );
   };
@@ -52,7 +61,7 @@ export async function startActionEndpoint(
     options.tls === undefined
       ? createPlainServer(listener)
       : createSecureServer(secureSettings(options.tls), listener);
-  // A handshake that fails is the client's affair.
+  // A failed handshake is the client's concern.
   http.on("tlsClientError", (_error: Error, socket: { destroy(): void }) => socket.destroy());
   const front = createFront(
     () => rules.connectionBarrier(),
@@ -120,7 +129,7 @@ async function handle(
     method: request.method ?? "",
     path: request.url ?? "/",
   };
-  // For requests that came on a connection which was open before the hold.
+  // Requests that came on a connection which was open before the hold wait here.
   await waitAt(rules, "before-request", arrival, request);
   const received = {
     ...arrival,
@@ -154,7 +163,9 @@ async function takeEffect(
   await waitAt(rules, "after-effect", received, request);
 }
 
-/** Rejects when the peer has gone or the barrier was dropped. */
+/**
+ * Waits at the barrier, if there is one. Rejects when the peer has gone or the barrier was dropped.
+ */
 async function waitAt(
   rules: Rules,
   stage: "before-request" | "after-effect",

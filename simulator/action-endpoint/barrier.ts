@@ -1,16 +1,18 @@
-/** Something that waits at a barrier: `proceed` lets it go on, `drop` ends it unanswered. */
+/**
+ * Something that waits at a barrier. `proceed` lets it go on, and `drop` ends it without an answer.
+ */
 interface Waiting {
   proceed(): void;
   drop(): void;
 }
 
 export interface Barrier<Arrival> {
-  /** How many have arrived, whether they still wait or not. */
+  /** The number of arrivals, whether they still wait or not. */
   readonly hits: number;
   /** Resolves at the first arrival; rejects when the barrier is released without any. */
   readonly arrived: Promise<Arrival>;
   readonly open: boolean;
-  /** Puts one behind the barrier. */
+  /** Puts one arrival behind the barrier. */
   wait(arrival: Arrival, waiting: Waiting): void;
   /** Resolves when `count` have arrived. */
   arrivals(count: number): Promise<void>;
@@ -20,10 +22,10 @@ export interface Barrier<Arrival> {
   drop(): void;
 }
 
-/** @param limit how many are held; those beyond it pass. */
+/** Creates a barrier that holds at most `limit` arrivals; later ones pass. */
 export function createBarrier<Arrival>(limit = Number.POSITIVE_INFINITY): Barrier<Arrival> {
   const first = Promise.withResolvers<Arrival>();
-  // Nobody has to look at it: a barrier may be released before anything came.
+  // This rejection may go unobserved: a barrier may be released before anything came.
   first.promise.catch(() => {});
   const waiting: Waiting[] = [];
   const counters: { readonly count: number; readonly resolve: () => void }[] = [];

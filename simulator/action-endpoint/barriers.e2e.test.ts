@@ -5,7 +5,10 @@ import { createAuthority } from "#fixtures/certificates.ts";
 import { requestJson } from "#simulator/http/json-request.ts";
 import { startActionEndpoint } from "./action-endpoint.ts";
 
-/** Sends one request and waits for the answer; the answer's status is its exit code, less 200. */
+/**
+ * The client sends one request and waits for the answer. Its exit code is the status of the answer
+ * less 200.
+ */
 const CLIENT = `
   const response = await fetch(process.argv[1], { method: "POST", body: "{}", headers: { "idempotency-key": "k" } });
   process.exit(response.status - 200);
@@ -59,7 +62,7 @@ async function secure(protocol: "http" | "https") {
   return { options: { tls }, ca: authority.certificatePem };
 }
 
-/** A request that was answered after all that came before it was handled. */
+/** Sends a request that is answered only after everything that came before it was handled. */
 async function untilServing(url: string, authority: string | undefined): Promise<void> {
   const { status } = await requestJson(`${url}/settled`, { method: "POST", authority });
   expect(status).toBe(200);

@@ -5,19 +5,19 @@ import { startControlServer } from "./control-server.ts";
 import { startActionEndpoint } from "./action-endpoint.ts";
 import type { ActionEndpointOptions } from "./action-endpoint.ts";
 
-/** The action endpoint as a process. */
+/** The command that runs the action endpoint as a process. */
 export const command: Command = {
   name: "action-endpoint",
   summary: "action endpoint with a ledger of what was applied",
   options: {
     host: { type: "string" },
     port: { type: "string" },
-    /** Of the control surface (control-surface.ts), over HTTP. */
+    /** The port of the control server (control-server.ts), which speaks HTTP. */
     "control-port": { type: "string" },
-    /** PEM files: serve HTTPS. */
+    /** PEM files. With them the endpoint serves HTTPS. */
     cert: { type: "string" },
     key: { type: "string" },
-    /** PEM file: ask for client certificates of this authority. */
+    /** PEM file of an authority whose client certificates are asked for. */
     ca: { type: "string" },
     idempotent: { type: "boolean" },
   },

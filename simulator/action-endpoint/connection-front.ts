@@ -4,9 +4,10 @@ import type { Barrier } from "./barrier.ts";
 import type { Arrival } from "./action-endpoint-control.ts";
 
 /**
- * Accepts connections and hands them on, unless a barrier holds them first. What a held one sends is kept
- * unread by anyone (listening is the only way to notice that the peer has gone) and given back on release;
- * one whose peer has gone is closed instead. Sockets are handed on paused.
+ * Accepts connections and hands them on, unless a barrier holds them first. Bytes that arrive on a
+ * held connection are kept, because listening is the only way to notice that the peer has gone, and
+ * are given back on release. A connection whose peer has gone is closed instead. Sockets are handed
+ * on paused.
  */
 export function createFront(
   barrier: () => Barrier<Arrival> | undefined,
@@ -16,7 +17,7 @@ export function createFront(
   const server = createServer({ pauseOnConnect: true }, (socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
-    // A peer that is killed resets: that is an expected end here.
+    // A peer that is killed resets its connection. That is an expected end here.
     socket.on("error", () => {});
     const held = barrier();
     if (held === undefined) accept(socket);

@@ -40,9 +40,10 @@ interface ById {
 }
 
 /**
- * The control of a target that runs in another process, as JSON over HTTP: GET /effects[?key=], /requests,
- * /duplicates; POST /holds, GET /holds/ID, POST /holds/ID/release and /drop; POST /responses and /resets,
- * GET and DELETE /rules/ID. Bodies are HoldOptions with a stage, ResponseRule and ResetOptions.
+ * Serves the control of an action endpoint to other processes, as JSON over HTTP: GET
+ * /effects[?key=], /requests, /duplicates; POST /holds, GET /holds/ID, POST /holds/ID/release and
+ * /drop; POST /responses and /resets, GET and DELETE /rules/ID. Bodies are HoldOptions with a
+ * stage, ResponseRule and ResetOptions.
  */
 export async function startControlServer(
   control: ActionEndpointControl,
@@ -117,6 +118,6 @@ function add<T>(entries: Map<string, T>, entry: T): string {
 }
 
 async function noteArrival(entry: InstalledHold): Promise<void> {
-  // Released without an arrival: there is nothing to note.
+  // A hold that was released without an arrival leaves nothing to record.
   entry.arrived = await entry.hold.arrived.catch(() => null);
 }

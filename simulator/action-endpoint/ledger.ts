@@ -1,23 +1,23 @@
 import { createHash } from "node:crypto";
 import type { TraceIds } from "./traceparent.ts";
 
-/** One application of an action: what the outside would have noticed. */
+/** One application of an action: what the outside world would have noticed. */
 export interface Effect extends TraceIds {
-  /** 1, 2, 3 ... in the order of application. */
+  /** The position in the order of application, from 1. */
   readonly sequence: number;
-  /** Idempotency-Key of the request; null without one. */
+  /** The request's Idempotency-Key; null without one. */
   readonly key: string | null;
   readonly method: string;
-  /** With the query. */
+  /** The path with the query. */
   readonly path: string;
   readonly body: string;
-  /** SHA-256 of the body, hexadecimal. */
+  /** The SHA-256 of the body, hexadecimal. */
   readonly bodyDigest: string;
-  /** When the headers had arrived, milliseconds since the epoch. */
+  /** The time at which the headers had arrived, in milliseconds since the epoch. */
   readonly arrivedAtMs: number;
-  /** When it was applied, milliseconds since the epoch. */
+  /** The time at which it was applied, in milliseconds since the epoch. */
   readonly appliedAtMs: number;
-  /** Common name of the client's certificate; null without mTLS. */
+  /** The common name of the client's certificate; null without mTLS. */
   readonly principal: string | null;
 }
 
@@ -25,14 +25,14 @@ export interface Effect extends TraceIds {
 export type ReceivedRequest = Omit<Effect, "sequence" | "appliedAtMs">;
 
 export interface Ledger {
-  /** Notes that the request arrived with its body. */
+  /** Records that the request arrived with its body. */
   receive(request: ReceivedRequest): void;
-  /** Applies it: from now on it has happened, whatever becomes of the reply. */
+  /** Applies the request: from now on it has happened, whatever becomes of the reply. */
   apply(request: ReceivedRequest): Effect;
   requests(): readonly ReceivedRequest[];
   effects(): readonly Effect[];
   byKey(key: string): readonly Effect[];
-  /** Effects of every key that was applied more than once, by key. */
+  /** Returns the effects of every key that was applied more than once, by key. */
   duplicates(): ReadonlyMap<string, readonly Effect[]>;
 }
 

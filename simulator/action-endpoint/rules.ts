@@ -13,7 +13,7 @@ import type {
   Rule,
 } from "./action-endpoint-control.ts";
 
-/** What is to be done with one request. */
+/** The decision about one request. */
 type Verdict =
   | { readonly kind: "respond"; readonly rule: ResponseRule }
   | { readonly kind: "reset"; readonly applied: boolean };
@@ -22,10 +22,16 @@ export interface Rules {
   hold(stage: HoldStage, options?: HoldOptions): Hold;
   respond(rule: ResponseRule): Rule;
   reset(options: ResetOptions): Rule;
-  /** The barrier that a connection meets before anything of it is read; only holds without a match. */
+  /**
+   * Returns the barrier for a connection of which nothing has been read yet. Only holds without a
+   * match apply to it.
+   */
   connectionBarrier(): Barrier<Arrival> | undefined;
   requestBarrier(stage: HoldStage, arrival: Arrival): Promise<Barrier<Arrival> | undefined>;
-  /** Of the rules that concern the request, the one that met the fewest; counts the hit. */
+  /**
+   * Returns the decision of the matching rule that has applied to the fewest requests, and counts
+   * the request.
+   */
   verdict(arrival: Arrival): Verdict;
 }
 
@@ -43,7 +49,7 @@ interface InstalledRule {
   hits: number;
 }
 
-const SETTLING_TURNS = 10;
+const EVENT_LOOP_TURNS = 10;
 
 export function createRules(): Rules {
   const holds = new Set<InstalledHold>();
@@ -64,9 +70,9 @@ export function createRules(): Rules {
       const installed = { stage, match: options.match, when: options.when, barrier };
       holds.add(installed);
       const release = async () => {
-        // A peer that died just now is noticed in the next turns of the event loop (first what it sent, then
-        // its end): before it is let on.
-        for (let turn = 0; turn < SETTLING_TURNS; turn += 1) await setImmediate();
+        // A peer that has just died is noticed in the next turns of the event loop (first its bytes
+        // arrive, then its end), which must come before it is let go on.
+        for (let turn = 0; turn < EVENT_LOOP_TURNS; turn += 1) await setImmediate();
         holds.delete(installed);
         barrier.release();
       };
@@ -93,7 +99,7 @@ export function createRules(): Rules {
       for (const { stage: held, match, when, barrier } of holds) {
         if (held !== stage || barrier.open || !matches(match, arrival)) continue;
         if (when !== undefined && !(await when(arrival))) continue;
-        // It may have been released, or have held enough, while it was asked.
+        // The hold may have been released, or may be full, by the time `when` has answered.
         if (!barrier.open) return barrier;
       }
       return undefined;

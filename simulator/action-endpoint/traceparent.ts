@@ -1,8 +1,8 @@
-/** What `traceparent` names; both null without a valid one. */
+/** The identifiers in a `traceparent` header. Both are null without a valid one. */
 export interface TraceIds {
-  /** 32 hex digits, small letters. */
+  /** 32 hexadecimal digits in lower case. */
   readonly traceId: string | null;
-  /** 16 hex digits, small letters. */
+  /** 16 hexadecimal digits in lower case. */
   readonly parentId: string | null;
 }
 
@@ -12,7 +12,7 @@ const TRACEPARENT =
 
 const ZEROS = /^0+$/;
 
-/** As W3C Trace Context level 1 reads the header. */
+/** Reads the header as W3C Trace Context level 1 says. */
 export function readTraceparent(header: string | null): TraceIds {
   const parts = TRACEPARENT.exec(header ?? "");
   const traceId = parts?.[1] ?? parts?.[3];

@@ -2,13 +2,14 @@ import { generateKeyPairSync, sign } from "node:crypto";
 
 export interface CertificateRequest {
   readonly privateKeyPem: string;
-  /** PKCS#10, PEM. */
+  /** The PKCS#10 request as PEM. */
   readonly requestPem: string;
 }
 
 /**
- * A fresh P-256 key and a PKCS#10 request for it. Encoded by hand, since the sidecar starts with every pod
- * and an ASN.1 library costs it more than all else. RFC 2986 (request), RFC 5280 (names), RFC 5758 (signature).
+ * Creates a fresh P-256 key and a PKCS#10 request for it. The request is encoded by hand, because
+ * the sidecar starts with every pod and loading an ASN.1 library would take longer than everything
+ * else. RFC 2986 (request), RFC 5280 (names), RFC 5758 (signature).
  */
 export function createKeyAndRequest(names: {
   readonly commonName: string;

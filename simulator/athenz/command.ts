@@ -5,20 +5,20 @@ import type { Command } from "#simulator/process/command.ts";
 import { UsageError, integerOption, textOption, textsOption } from "#simulator/process/command.ts";
 import { startAthenz } from "./server.ts";
 
-/** ZMS and ZTS as a process. */
+/** The command that runs ZMS and ZTS as a process. */
 export const command: Command = {
   name: "athenz",
   summary: "certificate authority, ZMS (roles) and ZTS (certificates) on one HTTPS port",
   options: {
     host: { type: "string" },
     port: { type: "string" },
-    /** Extra DNS name of the server's certificate, such as that of a Service. */
+    /** An additional DNS name for the server's certificate, such as that of a Service. */
     "dns-name": { type: "string", multiple: true },
-    /** Life of issued identities, in seconds. */
+    /** The lifetime of issued identities, in seconds. */
     lifetime: { type: "string" },
-    /** `domain:role.name` or `domain:role.name=member,member`; created at the start. */
+    /** `domain:role.name` or `domain:role.name=member,member`. The role is created at the start. */
     role: { type: "string", multiple: true },
-    /** Receives ca.cert.pem and what --issue asks for. */
+    /** The directory that receives ca.cert.pem and the files of --issue. */
     directory: { type: "string" },
     /** NAME: writes NAME.cert.pem and NAME.key.pem for localhost, 127.0.0.1 and NAME. */
     issue: { type: "string", multiple: true },

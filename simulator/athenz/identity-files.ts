@@ -15,10 +15,11 @@ export interface IdentityPems {
 }
 
 /**
- * Puts an identity into the directory that the application reads: each file is written beside its place and
- * renamed, so a reader sees a whole old or a whole new one. The authority comes first (it must not come after
- * the pair that it signs), then the certificate, then the key: between the last two the pair does not match.
- * @param gapMs how long that moment lasts, to make it visible. Default 0.
+ * Writes an identity into the directory that the application reads. Each file is written under
+ * another name and renamed, so that a reader sees a whole old or a whole new file. The authority
+ * comes first (it must not come after the pair that it signs), then the certificate, then the key:
+ * between the last two renames the pair does not match, for `gapMs` (default 0), which makes that
+ * moment visible.
  */
 export async function writeIdentity(
   directory: string,

@@ -12,52 +12,60 @@ import type { IssueEvent, Zts, ZtsOptions } from "./zts.ts";
 import { registerZts } from "./zts-routes.ts";
 
 export interface AthenzOptions {
-  /** Signs identities and this server. Default: a fresh one. */
+  /** Signs identities and the certificate of this server. Defaults to a fresh authority. */
   readonly authority?: Authority;
-  /** Default 127.0.0.1. */
+  /** Defaults to 127.0.0.1. */
   readonly host?: string;
-  /** Default 0: any free one. */
+  /** Defaults to 0, which takes any free port. */
   readonly port?: number;
-  /** Names beside localhost and 127.0.0.1 in the server's certificate. */
+  /** Names in the server's certificate beside localhost and 127.0.0.1. */
   readonly dnsNames?: readonly string[];
-  /** Of issued identities. Default one hour. */
+  /** The lifetime of issued identities, in milliseconds. Defaults to one hour. */
   readonly lifetimeMs?: number;
   readonly attest?: ZtsOptions["attest"];
   readonly trustedPem?: ZtsOptions["trustedPem"];
 }
 
-/** What scenarios do to Athenz; asynchronous, so that it can be done over HTTP too. */
+/**
+ * What scenarios can do to Athenz. All methods are asynchronous, so that they can also be called
+ * over HTTP.
+ */
 interface AthenzControl {
   /** Creates the role, or replaces its members. */
   putRole(domain: string, role: string, members?: readonly string[]): Promise<void>;
   addMember(domain: string, role: string, member: string): Promise<void>;
   deleteMember(domain: string, role: string, member: string): Promise<void>;
-  /** From now on no certificate is issued, until the guard is disposed. */
+  /** Stops issuing certificates until the result is disposed of. */
   withholdCertificates(): Promise<InstalledFault>;
-  /** Lifetime of certificates from now on. */
+  /** Sets the lifetime of the certificates that are issued from now on, in milliseconds. */
   setLifetime(lifetimeMs: number): Promise<void>;
-  /** When sidecars come back, told to each with its next certificate; undefined leaves it to them. */
+  /**
+   * Sets when sidecars come back, which each is told with its next certificate. undefined leaves it
+   * to the sidecar.
+   */
   setRefreshAfter(refreshAfterMs: number | undefined): Promise<void>;
-  /** Every request for a certificate and what became of it, oldest first. */
+  /** Returns every request for a certificate with its outcome, oldest first. */
   events(): Promise<readonly IssueEvent[]>;
 }
 
 export interface RunningAthenz extends AsyncDisposable {
   readonly url: string;
-  /** `<url>/zms/v1`, as `zms-cli -z` wants it. */
+  /** `<url>/zms/v1`, the form that `zms-cli -z` takes. */
   readonly zmsUrl: string;
-  /** `<url>/zts/v1`, as ZTS_URL of the sidecar. */
+  /** `<url>/zts/v1`, the form of the sidecar's ZTS_URL. */
   readonly ztsUrl: string;
   readonly authority: Authority;
-  /** In this process: the roles themselves; also the RoleChecker of a CKMS beside it. */
+  /**
+   * The roles themselves, for callers in this process. It also serves as the RoleChecker of a CKMS.
+   */
   readonly zms: Zms;
-  /** In this process: what issues the certificates. */
+  /** The issuer of certificates, for callers in this process. */
   readonly zts: Zts;
-  /** The same for whoever may be in another process one day. */
+  /** The same for callers that may run in another process. */
   readonly control: AthenzControl;
 }
 
-/** ZMS and ZTS on one HTTPS port, with the authority behind them. */
+/** Starts ZMS and ZTS on one HTTPS port, with the authority behind them. */
 export async function startAthenz(options: AthenzOptions = {}): Promise<RunningAthenz> {
   const authority =
     options.authority ?? (await createAuthority({ commonName: "Athenz simulator CA" }));
@@ -65,7 +73,7 @@ export async function startAthenz(options: AthenzOptions = {}): Promise<RunningA
   const own = await authority.issue({
     commonName: "athenz",
     dnsNames: ["localhost", ...(options.dnsNames ?? [])],
-    // A pod on another machine has only the address that is listened on.
+    // A pod on another machine knows only the address of this listener.
     ipAddresses: [...new Set(["127.0.0.1", ...(isIP(host) === 0 ? [] : [host])])],
   });
   const zms = createZms();
@@ -89,7 +97,8 @@ export async function startAthenz(options: AthenzOptions = {}): Promise<RunningA
   const server = fastify({
     https: {
       ...secureContext(),
-      // A certificate is asked for and not demanded: registration happens before there is one.
+      // A client certificate is asked for and not demanded: an instance registers before it has
+      // one.
       requestCert: true,
       rejectUnauthorized: false,
     },
@@ -131,7 +140,7 @@ function createControl(zms: Zms, zts: Zts): AthenzControl {
   };
 }
 
-/** What fastify itself refuses (such as a body that is not JSON) carries its status. */
+/** Errors of fastify itself, such as a body that is not JSON, carry their status. */
 function statusOf(error: unknown): number {
   const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
   return typeof status === "number" ? status : 500;

@@ -5,11 +5,11 @@ import { requiredVariable, secondsVariable } from "#simulator/process/command.ts
 import { startSia } from "./sia.ts";
 
 /**
- * The identity sidecar as a process, set up by its environment alone:
- * ZTS_URL, ZTS_CA (path or PEM), ATHENZ_DOMAIN, ATHENZ_SERVICE, ATHENZ_PROVIDER [simulator.kubernetes],
- * SIA_OUTPUT_DIR, SIA_INSTANCE_ID [POD_UID, or a random one], SIA_ATTESTATION_FILE [none],
- * SIA_DELAY_SECONDS [0], SIA_REFRESH_SECONDS [3600], SIA_RETRY_SECONDS [1], SIA_ROTATION_GAP_SECONDS [0].
- * SIGHUP refreshes at once.
+ * The command that runs the identity sidecar as a process. Its environment alone configures it:
+ * ZTS_URL, ZTS_CA (path or PEM), ATHENZ_DOMAIN, ATHENZ_SERVICE, ATHENZ_PROVIDER
+ * [simulator.kubernetes], SIA_OUTPUT_DIR, SIA_INSTANCE_ID [POD_UID, or a random one],
+ * SIA_ATTESTATION_FILE [none], SIA_DELAY_SECONDS [0], SIA_REFRESH_SECONDS [3600], SIA_RETRY_SECONDS
+ * [1], SIA_ROTATION_GAP_SECONDS [0]. SIGHUP refreshes at once.
  */
 export const command: Command = {
   name: "athenz-sia",

@@ -32,7 +32,7 @@ describe("identity sidecar as a process", () => {
     await setup.sidecar.listening();
     const startedMs = performance.now();
     await eventually(async () => expect(await names(setup.directory)).not.toEqual([]));
-    // The process was up a little before its first line was seen.
+    // The process was running a little before its first line was seen.
     expect(performance.now() - startedMs).toBeGreaterThan(300);
     expect(await setup.athenz.control.events()).toHaveLength(1);
   });
@@ -63,7 +63,7 @@ describe("identity sidecar as a process", () => {
       if (pair === null) mismatches += 1;
       else serials.add(pair.certificate.serialNumber);
     }
-    // The moment between the renames is there to be met: this is what a reader has to survive.
+    // The moment between the renames can be observed: a reader has to survive it.
     expect(mismatches).toBeGreaterThan(0);
     const issued = (await setup.athenz.control.events()).map(({ serialNumber }) => serialNumber);
     expect(issued).toEqual(expect.arrayContaining([...serials]));
@@ -164,7 +164,7 @@ async function start(env: Readonly<Record<string, string>> = {}, given?: Running
     directory,
     sidecar,
     texts,
-    /** null while the pair is not there or does not match. */
+    /** Returns null while the pair does not exist or does not match. */
     pair: async () => {
       const read = await texts().catch(() => null);
       if (read === null) return null;

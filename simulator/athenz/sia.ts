@@ -7,34 +7,40 @@ import { writeIdentity } from "./identity-files.ts";
 import type { IdentityPems } from "./identity-files.ts";
 
 export interface SiaOptions {
-  /** Such as `https://127.0.0.1:4443/zts/v1`. */
+  /** The URL of ZTS, such as `https://127.0.0.1:4443/zts/v1`. */
   readonly ztsUrl: string;
-  /** PEM that signs the ZTS server. */
+  /** PEM of the authority that signs the certificate of the ZTS server. */
   readonly ztsAuthorityPem?: string | undefined;
   readonly provider: string;
   readonly domain: string;
   readonly service: string;
   readonly instanceId: string;
-  /** What the provider gave this instance to prove itself with. */
+  /** The attestation data by which the instance proves its identity, as given by the provider. */
   readonly attestationData: string;
   readonly directory: string;
-  /** Before the first registration; nothing is written or sent until then. */
+  /**
+   * The delay before the first registration, in milliseconds. Nothing is written or sent until
+   * then.
+   */
   readonly delayMs: number;
   readonly refreshMs: number;
-  /** Between attempts while ZTS gives nothing. */
+  /** The time between attempts while ZTS issues nothing, in milliseconds. */
   readonly retryMs: number;
-  /** Between the renames of certificate and key. */
+  /** The time between the renames of certificate and key, in milliseconds. */
   readonly rotationGapMs: number;
-  /** Receives one line for each thing that happened; never a key. */
+  /** Receives one line for each event; never a key. */
   readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
 }
 
 export interface RunningSia extends AsyncDisposable {
-  /** Refreshes (or tries again) at once; when a request is under way, as soon as that has its answer. */
+  /** Refreshes (or tries again) at once, or as soon as the present request has its answer. */
   refreshNow(): void;
 }
 
-/** The identity sidecar: registers, writes the files, comes back in time for the next certificate. */
+/**
+ * Starts the identity sidecar: it registers, writes the files, and asks for the next certificate in
+ * time.
+ */
 export function startSia(options: SiaOptions): RunningSia {
   const stopping = new AbortController();
   let pause = new AbortController();
@@ -87,7 +93,7 @@ export function startSia(options: SiaOptions): RunningSia {
   };
 }
 
-/** An expired certificate cannot ask for its successor: the instance registers again. */
+/** An expired certificate cannot ask for its successor: the instance has to register again. */
 function usable(identity: IdentityPems | null): IdentityPems | null {
   if (identity === null) return null;
   const { validTo } = new X509Certificate(identity.certificatePem);
@@ -101,7 +107,7 @@ interface Obtained {
   readonly refreshAfterMs: number | undefined;
 }
 
-/** null when ZTS gave nothing this time; the reason is logged. */
+/** Returns null when ZTS issued nothing this time; the reason is logged. */
 async function obtain(
   options: SiaOptions,
   present: IdentityPems | null,
@@ -152,7 +158,7 @@ async function obtain(
   }
 }
 
-/** The attribute by which the simulated ZTS asks a sidecar to come back early. */
+/** Reads the attribute by which the simulated ZTS asks a sidecar to come back early. */
 function refreshAfter(body: unknown): number | undefined {
   const value = Number(jsonField(jsonField(body, "attributes"), "simulator.refreshAfterMs"));
   return Number.isFinite(value) ? value : undefined;

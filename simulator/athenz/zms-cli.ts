@@ -6,9 +6,10 @@ import { requestJson } from "#simulator/http/json-request.ts";
 import type { JsonRequestOptions } from "#simulator/http/json-request.ts";
 
 /**
- * The few subcommands of `zms-cli` that manage a role. `add-member` is upstream's, `add-role-member` is what
- * the site's instructions say: both are one request. Options are named as upstream's flags (utils/zms-cli):
- * -d domain, -z ZMS URL, -c CA certificate file, --cert and --key; --url is the same as -z.
+ * The subcommands of `zms-cli` that manage a role. `add-member` is upstream's name,
+ * `add-role-member` is the one in the site's instructions: both send the same request. Options are
+ * named as upstream's flags (utils/zms-cli): -d domain, -z ZMS URL, -c CA certificate file, --cert
+ * and --key; --url is the same as -z.
  */
 export const command: Command = {
   name: "zms-cli",
@@ -99,7 +100,7 @@ function refused(status: number, body: unknown): number {
   return 1;
 }
 
-/** Upstream insists on the suffix /zms/v1; here it may be left out. */
+/** Upstream insists on the suffix /zms/v1. Here it may be left out. */
 function baseUrl(url: string): string {
   const trimmed = url.replace(/\/+$/, "");
   return trimmed.endsWith("/zms/v1") ? trimmed : `${trimmed}/zms/v1`;

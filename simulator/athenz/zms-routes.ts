@@ -10,7 +10,10 @@ interface MemberPath {
   readonly Params: { readonly domain: string; readonly role: string; readonly member: string };
 }
 
-/** The part of the ZMS surface that concerns roles and members (core/zms/src/main/rdl/Role.rdli). */
+/**
+ * Registers the part of the ZMS API that concerns roles and members
+ * (core/zms/src/main/rdl/Role.rdli).
+ */
 export function registerZms(server: FastifyInstance, zms: Zms): void {
   const rolePath = "/zms/v1/domain/:domain/role/:role";
   const memberPath = `${rolePath}/member/:member`;
@@ -36,7 +39,8 @@ export function registerZms(server: FastifyInstance, zms: Zms): void {
   server.put<MemberPath>(memberPath, async ({ params, body }, reply) => {
     const membership = objectOf(body);
     requireSame("member name", membership.memberName, params.member);
-    // zms-cli sends the short name here, other clients the resource name: both name the role of the path.
+    // zms-cli sends the short name here and other clients send the resource name. Both must name
+    // the role of the path.
     if (membership.roleName !== undefined && membership.roleName !== params.role) {
       requireSame("role name", membership.roleName, resourceName(params.domain, params.role));
     }

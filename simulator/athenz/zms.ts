@@ -1,20 +1,20 @@
-/** RoleMember of the ZMS RDL (core/zms/src/main/rdl/Role.tdl). */
+/** The RoleMember of the ZMS RDL (core/zms/src/main/rdl/Role.tdl). */
 interface RoleMember {
   readonly memberName: string;
-  /** ISO 8601; absent: for good. */
+  /** ISO 8601. When it is absent, the membership does not expire. */
   readonly expiration?: string;
   readonly active: boolean;
   readonly approved: boolean;
 }
 
-/** Role of the ZMS RDL, as far as this simulator keeps it. */
+/** The Role of the ZMS RDL, as far as this simulator keeps it. */
 interface Role {
   readonly name: string;
   readonly modified: string;
   readonly roleMembers: readonly RoleMember[];
 }
 
-/** Membership of the ZMS RDL. */
+/** The Membership of the ZMS RDL. */
 interface Membership {
   readonly memberName: string;
   readonly isMember: boolean;
@@ -24,7 +24,7 @@ interface Membership {
   readonly approved: boolean;
 }
 
-/** ResourceError of the RDL: `code` is the HTTP status. */
+/** The ResourceError of the RDL: `code` is the HTTP status. */
 export class ResourceError extends Error {
   override readonly name = "ResourceError";
   readonly code: number;
@@ -39,25 +39,34 @@ export class ResourceError extends Error {
 export interface Zms {
   /** Creates the role, or replaces its members. */
   putRole(domain: string, role: string, members?: readonly string[]): void;
-  /** Throws ResourceError 404 when the role is unknown. */
+  /** Returns a role. Throws ResourceError 404 when the role is unknown. */
   role(domain: string, role: string): Role;
   deleteRole(domain: string, role: string): void;
-  /** Throws ResourceError 404 when the role is unknown, 400 when the name is not a member name. */
+  /**
+   * Adds a member. Throws ResourceError 404 when the role is unknown, 400 when the name is not a
+   * member name.
+   */
   addMember(domain: string, role: string, member: string, expiration?: string): void;
-  /** Throws ResourceError 404 when the role is unknown or has no such member. */
+  /** Deletes a member. Throws ResourceError 404 when the role is unknown or has no such member. */
   deleteMember(domain: string, role: string, member: string): void;
-  /** The member stays and counts no more until the suspension is disposed. Throws ResourceError 404 when the role is unknown. */
+  /**
+   * Makes a member ineffective, without deleting it, until the suspension is disposed of. Throws
+   * ResourceError 404 when the role is unknown.
+   */
   suspendMember(domain: string, role: string, member: string): Disposable;
   membership(domain: string, role: string, member: string): Membership;
-  /** Decides as ZMS and ZTS do: wildcards count, expired members do not; an unknown role has no members. */
+  /**
+   * Decides as ZMS and ZTS do: wildcards count and expired members do not. An unknown role has no
+   * members.
+   */
   isMember(domain: string, role: string, principal: string): boolean;
 }
 
-/** @param wallMs clock that judges expirations; default the system's. */
+/** Creates the store of roles. `wallMs` is the clock for expirations. Defaults to the system's. */
 export function createZms(wallMs: () => number = Date.now): Zms {
   const roles = new Map<string, { modifiedMs: number; members: Map<string, string | undefined> }>();
 
-  /** One for each time that a member was suspended. */
+  /** One entry for each time that a member was suspended. */
   const suspensions = new Set<{ readonly role: string; readonly member: string }>();
   const isSuspended = (domain: string, role: string, member: string) =>
     [...suspensions].some(
@@ -149,12 +158,12 @@ function memberFields(
   };
 }
 
-/** `domain:role.name`, the RDL's ResourceName of a role. */
+/** Returns `domain:role.name`, the RDL's ResourceName of a role. */
 export function resourceName(domain: string, role: string): string {
   return `${domain}:role.${role}`.toLowerCase();
 }
 
-/** MemberName of Names.tdl: `*`, `domain.*` or a service name with an optional `*` behind it. */
+/** The MemberName of Names.tdl: `*`, `domain.*` or a service name that may end in `*`. */
 const MEMBER_NAME = /^(?:\*|(?:\w[\w-]*\.)+\*|(?:\w[\w-]*\.)*\w[\w-]*\*?)$/;
 
 function checkedName(member: string): string {

@@ -22,7 +22,9 @@ interface AccessPath {
   readonly Params: { readonly domain: string; readonly role: string; readonly principal: string };
 }
 
-/** Instances (core/zts/src/main/rdl/Instance.rdli) and the role check of ZTS. */
+/**
+ * Registers the API of instances (core/zts/src/main/rdl/Instance.rdli) and the role check of ZTS.
+ */
 export function registerZts(
   server: FastifyInstance,
   zts: Zts,
@@ -81,10 +83,10 @@ export function registerZts(
   registerControl(server, zts);
 }
 
-/** Undefined for what is not a request for a certificate. */
+/** Returns undefined for a request that asks for no certificate. */
 function certificateRequest({ url, body, params }: FastifyRequest): CertificateRequest | undefined {
   if (!url.startsWith("/zts/v1/instance")) return undefined;
-  // A registration names everything in its body, a refresh in its path.
+  // A registration names everything in its body, and a refresh in its path.
   const [provider, domain, service] = ["provider", "domain", "service"].map((name) =>
     String(jsonField(params, name) ?? jsonField(body, name)),
   );
@@ -92,7 +94,7 @@ function certificateRequest({ url, body, params }: FastifyRequest): CertificateR
   return { principal: `${domain}.${service}`, instanceId };
 }
 
-/** Ours: what scenarios do to ZTS from another process. */
+/** Registers the routes that are ours: the controls of scenarios in another process. */
 function registerControl(server: FastifyInstance, zts: Zts): void {
   let withheld: InstalledFault | null = null;
 

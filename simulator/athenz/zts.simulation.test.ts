@@ -190,7 +190,7 @@ describe("ZTS surface", () => {
       return (await post(athenz, "/instance", information(requestPem))).status;
     };
     expect([await ask("pod-1"), await ask("pod-1"), await ask("pod-2")]).toEqual([503, 503, 201]);
-    // Each has met one: neither keeps the other one from being met.
+    // Each fault has applied to one request: neither keeps the other from being applied.
     expect([await first.hits(), await second.hits()]).toEqual([1, 1]);
     await first[Symbol.asyncDispose]();
     expect(await ask("pod-1")).toBe(503);
@@ -288,7 +288,7 @@ describe("ZTS surface", () => {
   });
 
   it("starts in a moment", async () => {
-    // The first start loads and compiles; what counts is the next.
+    // The first start loads and compiles modules; the next start is the one that is measured.
     await (await startAthenz())[Symbol.asyncDispose]();
     const startedMs = performance.now();
     await using _athenz = await startAthenz();

@@ -9,18 +9,21 @@ import { RequestFaults } from "#simulator/http/request-faults.ts";
 import type { RequestFaultAction } from "#simulator/http/request-faults.ts";
 import { ResourceError } from "./zms.ts";
 
-/** InstanceRegisterInformation of the ZTS RDL (core/zts/src/main/rdl/Instance.rdli), the fields that are read. */
+/**
+ * The InstanceRegisterInformation of the ZTS RDL (core/zts/src/main/rdl/Instance.rdli): the fields
+ * that are read.
+ */
 export interface InstanceRegisterInformation {
   readonly provider: string;
   readonly domain: string;
   readonly service: string;
   readonly attestationData: string;
   readonly csr: string;
-  /** Minutes; the server's own limit wins. */
+  /** The lifetime that is asked for, in minutes. The server's own limit wins. */
   readonly expiryTime?: number;
 }
 
-/** InstanceIdentity of the ZTS RDL. */
+/** The InstanceIdentity of the ZTS RDL. */
 interface InstanceIdentity {
   readonly provider: string;
   readonly name: string;
@@ -33,16 +36,16 @@ interface InstanceIdentity {
 export interface IssueEvent {
   readonly type: "registered" | "refreshed" | "withheld" | "refused";
   readonly principal: string;
-  /** Of the instance that asked; null when its request names none. */
+  /** The instance that asked; null when its request names none. */
   readonly instanceId: string | null;
-  /** Milliseconds since the epoch. */
+  /** The time, in milliseconds since the epoch. */
   readonly atMs: number;
-  /** End of the certificate; only when one was issued. */
+  /** The end of the certificate. Present only when one was issued. */
   readonly notAfterMs?: number;
   readonly serialNumber?: string;
-  /** Such as `CN=Athenz simulator CA`. */
+  /** The issuer, such as `CN=Athenz simulator CA`. */
   readonly issuer?: string;
-  /** Why not; only when none was issued. */
+  /** The reason of the refusal. Present only when no certificate was issued. */
   readonly reason?: string;
 }
 
@@ -51,51 +54,65 @@ interface IssueRequest {
   readonly type: "registered" | "refreshed";
   readonly principal: string;
   readonly instanceId: string;
-  /** No certificate has been issued for this instance yet. */
+  /** True when no certificate has been issued for this instance yet. */
   readonly isFirst: boolean;
 }
 
-/** Holds requests; disposing releases them. */
+/** Holds requests. Disposing releases them. */
 interface IssueHold extends AsyncDisposable {
-  /** Lets what is held go on, and holds nothing any more. Again: nothing. */
+  /** Lets the held requests go on and holds no more. A second call does nothing. */
   release(): void;
 }
 
-/** A request for a certificate, by which a fault chooses it. */
+/** The facts about a request for a certificate by which a fault selects it. */
 export interface CertificateRequest {
   readonly principal: string;
-  /** null when the request names none. */
+  /** The instance; null when the request names none. */
   readonly instanceId: string | null;
 }
 
-/** How a certificate differs from what was asked for. */
+/** The differences between an issued certificate and the one that was asked for. */
 interface IssueChange {
-  /** Default: certificates of every instance. */
+  /** The instance whose certificates are changed. Defaults to every instance. */
   readonly instanceId?: string;
-  /** In place of the general one. */
+  /** A lifetime that replaces the general one, in milliseconds. */
   readonly lifetimeMs?: number;
-  /** In place of the principal: the certificate is one of somebody else. The instance may still refresh it. */
+  /**
+   * A name that replaces the principal: the certificate belongs to somebody else. The instance may
+   * still refresh it.
+   */
   readonly commonName?: string;
-  /** In place of the usual one. ZTS itself accepts its certificates from then on. */
+  /**
+   * An authority that replaces the usual one. From then on, ZTS itself accepts its certificates.
+   */
   readonly authority?: Authority;
-  /** The instance is not told to trust the usual authority. */
+  /** True when the instance is not told to trust the usual authority. */
   readonly withoutUsualAuthority?: boolean;
 }
 
 export interface Zts {
-  /** What requests for certificates meet. */
+  /** The faults that apply to requests for certificates. */
   readonly faults: RequestFaults<CertificateRequest>;
-  /** Called by whoever serves requests when one meets a fault. */
+  /** Called by the server when a fault applies to a request. */
   noteFault(request: CertificateRequest, action: RequestFaultAction): void;
-  /** Holds each request for which `when` gives true before anything is issued, in this process only. */
+  /**
+   * Holds each request for which `when` returns true, before anything is issued. In this process
+   * only.
+   */
   hold(when: (request: IssueRequest) => boolean | Promise<boolean>): IssueHold;
-  /** Issues differently until it is disposed. Where several changes say the same, the last one counts. */
+  /**
+   * Changes what is issued until the result is disposed of. When several changes set the same
+   * field, the last one counts.
+   */
   change(change: IssueChange): Disposable;
-  /** Lifetime of certificates from now on. */
+  /** Sets the lifetime of the certificates that are issued from now on, in milliseconds. */
   setLifetime(lifetimeMs: number): void;
-  /** Tells every sidecar, with its next certificate, when to come back; undefined leaves it to the sidecar. */
+  /**
+   * Tells every sidecar, with its next certificate, when to come back. undefined leaves it to the
+   * sidecar.
+   */
   setRefreshAfter(refreshAfterMs: number | undefined): void;
-  /** Everything asked for and what became of it, oldest first. */
+  /** Returns all requests with their outcome, oldest first. */
   events(): readonly IssueEvent[];
   register(information: InstanceRegisterInformation): Promise<InstanceIdentity>;
   refresh(
@@ -107,20 +124,20 @@ export interface Zts {
 
 export interface ZtsOptions {
   readonly authority: Authority;
-  /** PEM of other authorities that instances are told to trust as well. Default none. */
+  /** PEM of other authorities that instances are told to trust as well. Defaults to none. */
   readonly trustedPem?: string;
-  /** Default one hour. */
+  /** The lifetime of certificates, in milliseconds. Defaults to one hour. */
   readonly lifetimeMs?: number;
-  /** Called with the PEM of an authority that signs certificates from now on, beside those before. */
+  /** Called with the PEM of an additional authority that signs certificates from now on. */
   readonly onAuthority?: (certificatePem: string) => void;
-  /** The provider's judgement of the attestation; default: every instance is what it says. */
+  /** Checks the attestation, as the provider does. By default every instance is accepted. */
   readonly attest?: (information: InstanceRegisterInformation) => boolean;
 }
 
-/** Attribute of InstanceIdentity by which this simulator tells a sidecar to come back early. */
+/** The attribute of InstanceIdentity by which this simulator tells a sidecar to come back early. */
 const REFRESH_AFTER_ATTRIBUTE = "simulator.refreshAfterMs";
 
-/** What ends a request for a certificate while Athenz issues none. */
+/** The fault that answers requests for a certificate while Athenz issues none. */
 export const WITHHELD: RequestFaultAction = {
   type: "status",
   status: 503,
@@ -152,7 +169,7 @@ export function createZts(options: ZtsOptions): Zts {
     if (holds.size === 0) return;
     const instanceId = instanceIdOf(namesOf(information.csr).uris, information.provider);
     const isFirst = !instances.has(instanceKey(information, instanceId));
-    // A hold that begins while this request is held is about later ones.
+    // A hold that begins while this request is held applies to later requests only.
     const present = [...holds];
     for (const hold of present) await hold.pass({ type, principal, instanceId, isFirst });
   }
@@ -230,7 +247,7 @@ export function createZts(options: ZtsOptions): Zts {
       return hold;
     },
     change: (change) => {
-      // A copy: the same change may be made twice, and each ends by itself.
+      // The copy allows the same change to be made twice and each to end by itself.
       const made = { ...change };
       changes.add(made);
       if (made.authority !== undefined) options.onAuthority?.(made.authority.certificatePem);
@@ -270,7 +287,10 @@ function instanceKey(
   return `${provider} ${domain}.${service} ${instanceId}`;
 }
 
-/** The instance that a request for a certificate names; null when it names none or is none. */
+/**
+ * Returns the instance that a certificate request names, or null when it names none or cannot be
+ * read.
+ */
 export function requestedInstance(csr: string, provider: string): string | null {
   try {
     return instanceIdOf(namesOf(csr).uris, provider);
@@ -325,7 +345,7 @@ function namesOf(csr: string): RequestNames {
   };
 }
 
-/** The instance id travels in the request, as `athenz://instanceid/<provider>/<id>`. */
+/** Reads the instance id from the request's URI `athenz://instanceid/<provider>/<id>`. */
 function instanceIdOf(uris: readonly string[], provider: string): string {
   const prefix = `athenz://instanceid/${provider}/`;
   const instanceId = uris.find((uri) => uri.startsWith(prefix))?.slice(prefix.length);

@@ -5,8 +5,9 @@ import { remoteRoleChecker } from "./role-checker.ts";
 import { startCkms } from "./server.ts";
 
 /**
- * The secret store as a process. Values come from files: argv is visible to every user of a host. SIGHUP reads
- * them again: a value that changed is the next version.
+ * The command that runs the secret store as a process. Values come from files, because the
+ * arguments of a process are visible to every user of a host. SIGHUP reads the files again: a value
+ * that changed becomes the next version.
  */
 export const command: Command = {
   name: "ckms",
@@ -16,9 +17,9 @@ export const command: Command = {
     port: { type: "string" },
     cert: { type: "string" },
     key: { type: "string" },
-    /** Authority of clients and of ZTS. */
+    /** The authority of clients and of ZTS. */
     ca: { type: "string" },
-    /** Such as https://127.0.0.1:4443/zts/v1. */
+    /** The URL of ZTS, such as https://127.0.0.1:4443/zts/v1. */
     zts: { type: "string" },
     "role-domain": { type: "string" },
     /** KEYGROUP/NAME=FILE */

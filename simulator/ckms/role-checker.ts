@@ -1,17 +1,20 @@
 import { jsonField } from "#simulator/http/json-fields.ts";
 import { requestJson } from "#simulator/http/json-request.ts";
 
-/** Who may: asked at every request, so that a grant or a removal counts at once. */
+/** Checks roles. It is asked at every request, so that a grant or a removal counts at once. */
 export interface RoleChecker {
-  /** Rejects when the question cannot be answered. */
+  /** Tells whether the principal has the role. Rejects when the question cannot be answered. */
   isMember(domain: string, role: string, principal: string): boolean | Promise<boolean>;
 }
 
-/** Asks ZTS over HTTPS: `GET /access/domain/{domain}/role/{role}/principal/{principal}`. */
+/**
+ * Returns a checker that asks ZTS over HTTPS: `GET
+ * /access/domain/{domain}/role/{role}/principal/{principal}`.
+ */
 export function remoteRoleChecker(options: {
-  /** Such as `https://127.0.0.1:4443/zts/v1`. */
+  /** The URL of ZTS, such as `https://127.0.0.1:4443/zts/v1`. */
   readonly ztsUrl: string;
-  /** PEM that signs the ZTS server. */
+  /** PEM of the authority that signs the certificate of the ZTS server. */
   readonly authorityPem: string;
 }): RoleChecker {
   return {

@@ -1,14 +1,14 @@
 interface StoredSecret {
   readonly value: string;
-  /** 1, 2, 3 ... */
+  /** The version, counted from 1. */
   readonly version: number;
 }
 
 export interface SecretStore {
-  /** Stores the first or the next version: rotation is a put of the next value. Returns its version. */
+  /** Stores the first or the next version (a rotation) and returns its number. */
   put(keyGroup: string, name: string, value: string): number;
   remove(keyGroup: string, name: string): void;
-  /** The newest version. */
+  /** Returns the newest version. */
   find(keyGroup: string, name: string): StoredSecret | undefined;
 }
 

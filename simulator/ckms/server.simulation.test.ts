@@ -21,7 +21,7 @@ async function start(roles?: RoleChecker) {
   const ckms = await startCkms({
     server: await authority.issue({ commonName: "ckms", ipAddresses: ["127.0.0.1"] }),
     authorityPem: authority.certificatePem,
-    // Over HTTP, as in production; the in-process form is athenz.zms.
+    // This one asks over HTTP, as in production. The in-process checker is athenz.zms.
     roles:
       roles ?? remoteRoleChecker({ ztsUrl: athenz.ztsUrl, authorityPem: authority.certificatePem }),
   });
@@ -141,7 +141,7 @@ describe("CKMS", () => {
         .catch((error: unknown) => error);
       expect(answer).toMatchObject(answered);
       expect(await fault.hits()).toBe(1);
-      // The server notices a moment later that the client has given up.
+      // The server notices only a moment later that the client has given up.
       await vi.waitFor(async () => expect(await setup.control.requests()).toHaveLength(1));
     }
     expect((await setup.get()).status).toBe(200);

@@ -10,65 +10,78 @@ import { createSecretStore } from "./secrets.ts";
 import type { SecretStore } from "./secrets.ts";
 
 export interface CkmsOptions {
-  /** PEM pair of the server. */
+  /** The PEM pair of the server. */
   readonly server: { readonly certificatePem: string; readonly privateKeyPem: string };
   /** PEM of the authority whose client certificates are accepted. */
   readonly authorityPem: string;
   readonly roles: RoleChecker;
-  /** Athenz domain that owns the access roles. Default `sre.tooling`. */
+  /** The Athenz domain that owns the access roles. Defaults to `sre.tooling`. */
   readonly roleDomain?: string;
-  /** Default 127.0.0.1. */
+  /** Defaults to 127.0.0.1. */
   readonly host?: string;
-  /** Default 0: any free one. */
+  /** Defaults to 0, which takes any free port. */
   readonly port?: number;
 }
 
 interface CkmsRequest {
-  /** null when the TLS handshake already failed. */
+  /** The caller; null when the TLS handshake failed. */
   readonly principal: string | null;
-  /** Common name of the authority that issued the certificate of the client; null when the TLS handshake already failed. */
+  /**
+   * The common name of the authority that issued the client's certificate; null when the TLS
+   * handshake failed.
+   */
   readonly issuer: string | null;
-  /** Name of the secret that was asked for; null when the TLS handshake already failed. */
+  /** The name of the secret; null when the TLS handshake failed. */
   readonly name: string | null;
-  /** HTTP status; 0 when there was no answer. */
+  /** The HTTP status; 0 when there was no answer. */
   readonly status: number;
-  /** Why the certificate of the client was not accepted; null when it was, and when the client ended the handshake. */
+  /**
+   * The reason why the client's certificate was not accepted. null when it was accepted, and when
+   * the client ended the handshake.
+   */
   readonly refusal: string | null;
-  /** Milliseconds since the epoch. */
+  /** The time, in milliseconds since the epoch. */
   readonly atMs: number;
 }
 
-/** What scenarios do to CKMS; asynchronous, so that it can be done over HTTP too. */
+/**
+ * What scenarios can do to CKMS. All methods are asynchronous, so that they can also be called over
+ * HTTP.
+ */
 interface CkmsControl {
-  /** Stores the first or the next version (a rotation); resolves to its version: 1, 2, 3 ... */
+  /**
+   * Stores the first or the next version (a rotation) and resolves to its number, counted from 1.
+   */
   putSecret(keyGroup: string, name: string, value: string): Promise<number>;
   removeSecret(keyGroup: string, name: string): Promise<void>;
-  /** Requests meet the fault from now on, until it is disposed. */
+  /** Applies the fault to requests until the result is disposed of. */
   addFault(fault: RequestFault<SecretRequest>): Promise<InstalledFault>;
-  /** Accepts the certificates of another authority too, until the guard is disposed. */
+  /** Accepts the certificates of another authority too, until the result is disposed of. */
   trust(authorityPem: string): Promise<AsyncDisposable>;
-  /** What was asked for and by whom, oldest first; never a value. */
+  /** Returns the requests with their callers, oldest first; never a value. */
   requests(): Promise<readonly CkmsRequest[]>;
 }
 
-/** By which a fault chooses requests. */
+/** The facts about a request by which a fault selects it. */
 interface SecretRequest {
   readonly principal: string | null;
   readonly issuer: string | null;
   readonly keyGroup: string;
-  /** Of the secret. */
+  /** The name of the secret. */
   readonly name: string;
 }
 
 export interface RunningCkms extends AsyncDisposable {
   readonly url: string;
-  /** In this process: the secrets themselves. */
+  /** The secrets themselves, for callers in this process. */
   readonly secrets: SecretStore;
-  /** The same for whoever may be in another process one day. */
+  /** The same for callers that may run in another process. */
   readonly control: CkmsControl;
 }
 
-/** The secret store: mTLS, and a live check of the caller's role before anything else is said. */
+/**
+ * Starts the secret store: it uses mTLS and checks the caller's role before it says anything else.
+ */
 export async function startCkms(options: CkmsOptions): Promise<RunningCkms> {
   const secrets = createSecretStore();
   const requests: CkmsRequest[] = [];
@@ -88,7 +101,8 @@ export async function startCkms(options: CkmsOptions): Promise<RunningCkms> {
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 1024 },
   });
-  // Without a certificate of our authority there is no connection, so nothing else would tell of it.
+  // There is no connection without a certificate of our authority, so no request would record the
+  // attempt.
   server.server.on("tlsClientError", (_error, { authorizationError }: TLSSocket) => {
     requests.push({
       principal: null,
@@ -121,7 +135,8 @@ export async function startCkms(options: CkmsOptions): Promise<RunningCkms> {
     } catch {
       return failure(503, `the members of role ${domain}:role.${role} cannot be read`);
     }
-    // Before the secret is looked up: a stranger must not learn which names exist.
+    // The role is checked before the secret is looked up: a stranger must not learn which names
+    // exist.
     if (!member) {
       return failure(403, `principal ${principal} is not a member of role ${domain}:role.${role}`);
     }
@@ -159,7 +174,10 @@ export async function startCkms(options: CkmsOptions): Promise<RunningCkms> {
   };
 }
 
-/** Name of the role that guards a key group, in the domain that owns it (from the deployment guide). */
+/**
+ * Returns the name of the role that guards a key group, in the domain that owns it (from the
+ * deployment guide).
+ */
 export function accessRole(keyGroup: string): string {
   return `paranoids.ppse.ckms.ykeykey_aws.res_group.${keyGroup}.access`;
 }
@@ -168,7 +186,7 @@ function failure(status: number, message: string) {
   return { status, body: { code: status, message } };
 }
 
-/** Undefined for a request that is not about a secret. */
+/** Returns undefined for a request that is not about a secret. */
 function secretRequest({ params, raw }: FastifyRequest): SecretRequest | undefined {
   const keyGroup = jsonField(params, "keyGroup");
   const name = jsonField(params, "name");

@@ -1,12 +1,18 @@
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 
-/** Common name of the verified client certificate: the Athenz principal. null without one, or when it does not verify. */
+/**
+ * Returns the common name of the verified client certificate, which is the Athenz principal.
+ * Returns null without a certificate, or when it does not verify.
+ */
 export function clientPrincipal(socket: Socket): string | null {
   return commonName(socket, "subject");
 }
 
-/** Common name of the authority that issued it. null without one, or when it does not verify. */
+/**
+ * Returns the common name of the authority that issued the client certificate. Returns null without
+ * a certificate, or when it does not verify.
+ */
 export function clientIssuer(socket: Socket): string | null {
   return commonName(socket, "issuer");
 }

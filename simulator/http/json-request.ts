@@ -4,31 +4,34 @@ import type { IncomingMessage } from "node:http";
 import type { RequestOptions } from "node:https";
 
 export interface JsonRequestOptions {
-  /** Default GET. */
+  /** Defaults to GET. */
   readonly method?: "GET" | "PUT" | "POST" | "DELETE";
-  /** Sent as JSON; a string is sent as it is. */
+  /** The body, sent as JSON. A string is sent as it is. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
-  /** PEM of the authority that signs the server. Default: those that Node trusts. */
+  /**
+   * PEM of the authority that signs the server's certificate. Defaults to those that Node trusts.
+   */
   readonly authority?: string | undefined;
-  /** PEM pair to present. */
+  /** The PEM pair to present. */
   readonly identity?:
     | { readonly certificatePem: string; readonly privateKeyPem: string }
     | undefined;
-  /** Whole exchange. Default 5000. */
+  /** The time limit of the whole exchange, in milliseconds. Defaults to 5000. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface JsonResponse {
   readonly status: number;
-  /** null when the body is empty, the text when it is not JSON. */
+  /** The body: null when it is empty, the text when it is not JSON. */
   readonly body: unknown;
 }
 
 /**
- * One HTTP or HTTPS exchange on a connection of its own. It imports only Node: sidecars and commands start
- * many times in one run. Rejects on a connection fault or the timeout; an error status is a response.
+ * Performs one HTTP or HTTPS exchange on a connection of its own. This module imports only Node,
+ * because sidecars and commands start many times in one run. Rejects on a connection fault or the
+ * timeout; an error status is a response.
  */
 export function requestJson(url: string, options: JsonRequestOptions = {}): Promise<JsonResponse> {
   const timeout = AbortSignal.timeout(options.timeoutMs ?? 5000);

@@ -4,7 +4,7 @@ import type { RequestFaultAction } from "./request-faults.ts";
 
 const UNAVAILABLE = { type: "status", status: 503, message: "away" } as const;
 const DENIED = { type: "status", status: 403, message: "denied" } as const;
-/** Of a sender that stays. */
+/** The signal of a sender that stays. */
 const present = new AbortController().signal;
 
 function faultsOf() {

@@ -12,21 +12,22 @@ export type RequestFaultAction =
 
 export interface RequestFault<Facts> {
   readonly action: RequestFaultAction;
-  /** Which requests it is about. Default: all. */
+  /** Selects the requests that the fault applies to. Defaults to all. */
   readonly matches?: (facts: Facts) => boolean;
-  /** How many requests it meets. Default: all. */
+  /** The number of requests that the fault applies to. Defaults to all. */
   readonly times?: number;
 }
 
 /** A fault in force. Disposing ends it, and no other one. */
 export interface InstalledFault extends AsyncDisposable {
-  /** How many requests it met until now. */
+  /** Returns the number of requests that the fault has applied to so far. */
   hits(): Promise<number>;
 }
 
 /**
- * The faults of one simulator that speaks HTTP. Every delay that concerns a request applies to it; of the other faults, the one that has met
- * the fewest requests, so that no fault keeps another one from ever being met.
+ * The faults of one simulator that speaks HTTP. Every matching delay applies to a request. Of the
+ * other matching faults, the one that has applied to the fewest requests is taken, so that no fault
+ * keeps another one from ever being applied.
  */
 export class RequestFaults<Facts> {
   readonly #installed = new Set<Installed<Facts>>();
@@ -88,7 +89,7 @@ interface Installed<Facts> {
   hits: number;
 }
 
-/** Delays come first: they go with any other fault. */
+/** Delays come first, because they combine with any other fault. */
 function rank<Facts>({ fault }: Installed<Facts>): number {
   return fault.action.type === "delay" ? 0 : 1;
 }
@@ -107,15 +108,20 @@ async function waitFor(
   await promise;
 }
 
-/** Lets the requests of a server meet the faults, once they are read and before they are handled. */
+/**
+ * Applies the faults to the requests of a server, after they are read and before they are handled.
+ */
 export function serveRequestFaults<Facts>(
   server: FastifyInstance,
   faults: RequestFaults<Facts>,
   options: {
-    /** Undefined for a request that no fault is about. */
+    /** Returns undefined for a request that no fault can apply to. */
     readonly factsOf: (request: FastifyRequest) => Facts | undefined;
     readonly onMet?: (facts: Facts, action: RequestFaultAction) => void;
-    /** Called for a request that a fault has ended, with the status of its answer; 0 when there was none. */
+    /**
+     * Called for a request that a fault has ended, with the status of its answer, or 0 when there
+     * was none.
+     */
     readonly onEnd?: (facts: Facts, status: number) => void;
   },
 ): void {

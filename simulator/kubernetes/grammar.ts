@@ -5,17 +5,17 @@ export const INT32_MAX = 2_147_483_647;
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
-/** A name of RFC 1123 without dots. */
+/** Checks for a DNS label: a name of RFC 1123 without dots. */
 export function isDnsLabel(text: string): boolean {
   return DNS_LABEL.test(text);
 }
 
-/** Labels with dots between them. */
+/** Checks for a DNS subdomain: labels with dots between them. */
 export function isDnsSubdomain(text: string): boolean {
   return text.length <= 253 && DNS_SUBDOMAIN.test(text);
 }
 
-/** A count, or a percentage such as 25%; absent for anything else. */
+/** Returns a count or a percentage such as 25%, or undefined for anything else. */
 export function countOrPercentOf(
   value: number | string,
 ): { value: number; percent: boolean } | undefined {
@@ -42,12 +42,15 @@ const DECIMAL: Readonly<Record<string, number>> = {
   P: 15,
   E: 18,
 };
-/** Nothing finer is kept, and what is finer is rounded up. */
+/** Quantities have nine decimal places. Finer values are rounded up. */
 const NANO = 9;
-/** Beyond it every value is more than any node has, or less than the finest. */
+/** Beyond this exponent, every value is more than any node has, or less than the finest one. */
 const EXPONENT_MAX = 100;
 
-/** Billionths of a quantity such as 500m, 2Gi, 129e6 or 0.5; undefined when it is none. An API server has no suffix K. */
+/**
+ * Returns a quantity such as 500m, 2Gi, 129e6 or 0.5 in billionths, or undefined for anything else.
+ * An API server knows no suffix K.
+ */
 export function quantityOf(value: string | number): bigint | undefined {
   const parts = QUANTITY.exec(String(value).trim());
   if (parts === null) return undefined;
@@ -68,7 +71,7 @@ function roundedUp(value: bigint, divisor: bigint): bigint {
   return (value + divisor - 1n) / divisor;
 }
 
-/** Whether a quantity has parts of one, as 100m has. */
+/** Tells whether a quantity is no whole number, such as 100m. */
 export function isFractional(quantity: bigint): boolean {
   return quantity % 10n ** BigInt(NANO) !== 0n;
 }

@@ -7,7 +7,7 @@ import type {
 import { INT32_MAX, isDnsLabel, quantityOf } from "./grammar.ts";
 import type { Refusal, RefusalOptions } from "./refusal.ts";
 
-/** What an API server would refuse in a pod, or in the template of pods, that stands at `path`. */
+/** Returns what an API server would refuse in the pod, or the pod template, at `path`. */
 export function podRefusals(
   spec: V1PodSpec | undefined,
   path: string,
@@ -117,7 +117,7 @@ function containerRefusals(
   ];
 }
 
-/** A resource that is asked for needs room below its limit. */
+/** A request must not exceed its limit. */
 function resourceRefusals(resources: V1ResourceRequirements | undefined, path: string): Refusal[] {
   const { limits = {}, requests = {} } = resources ?? {};
   const found = Object.entries({ limits, requests }).flatMap(([list, quantities]) =>
@@ -182,7 +182,7 @@ function portRefusals(port: number, path: string): Refusal[] {
   return [{ path, rule: "must be a whole number of 1 to 65535", value }];
 }
 
-/** Every entry whose key an earlier one has. */
+/** Returns every entry whose key an earlier entry has. */
 function repeated<Entry>(
   entries: readonly Entry[],
   keyOf: (entry: Entry) => string,

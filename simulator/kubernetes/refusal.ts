@@ -1,12 +1,15 @@
-/** Why an API server does not take an object. */
+/** The reason why an API server refuses an object. */
 export interface Refusal {
-  /** Of the field, such as `spec.template.spec.containers[0].image`. */
+  /** The path of the field, such as `spec.template.spec.containers[0].image`. */
   readonly path: string;
   readonly rule: string;
   readonly value: unknown;
 }
 
 export interface RefusalOptions {
-  /** Fractions of seconds are taken, for short runs on what is no real cluster. Default false. */
+  /**
+   * Accepts fractions of seconds, for short runs on a target that is no real cluster. Defaults to
+   * false.
+   */
   readonly fractions?: boolean;
 }

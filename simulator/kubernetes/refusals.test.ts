@@ -10,7 +10,7 @@ const GOLDEN = await readFile(
   "utf8",
 );
 
-/** The rendered object of that kind. */
+/** Returns the rendered object of that kind. */
 function rendered(kind: string): KubernetesObject {
   const objects = parseAllDocuments(GOLDEN).map((document): KubernetesObject => document.toJS());
   const found = objects.find((object) => object.kind === kind);

@@ -11,8 +11,9 @@ import { podRefusals } from "./pod-refusals.ts";
 import type { Refusal, RefusalOptions } from "./refusal.ts";
 
 /**
- * What an API server would refuse in an object of a kind that we render. It says nothing of fields that are never rendered, and
- * other kinds pass. Compared with a real one (1.34) by a trial of every case of the test beside it.
+ * Returns what an API server would refuse in an object of a kind that we render. It checks no field
+ * that is never rendered, and objects of other kinds pass. It was compared with a real API server
+ * (1.34) by a trial of every case of the test beside it.
  */
 export function refusalsOf(object: KubernetesObject, options: RefusalOptions = {}): Refusal[] {
   const own = isKind(object, "Deployment")
@@ -27,7 +28,7 @@ export function refusalsOf(object: KubernetesObject, options: RefusalOptions = {
   return [...metadataRefusals(object.metadata), ...own];
 }
 
-/** `spec.replicas: must be at least 0, got -1` */
+/** Returns a line such as `spec.replicas: must be at least 0, got -1`. */
 export function refusalText({ path, rule, value }: Refusal): string {
   return `${path}: ${rule}, got ${typeof value === "string" ? value : (JSON.stringify(value) ?? String(value))}`;
 }

@@ -1,17 +1,20 @@
 import type { ParseArgsOptionsConfig } from "node:util";
 
-/** Option values as `parseArgs` gives them, by long name. */
+/** Option values as `parseArgs` returns them, by long name. */
 export type OptionValues = Readonly<
   Record<string, string | boolean | readonly (string | boolean)[] | undefined>
 >;
 
-/** What a command started. Disposing it closes every port, timer and file. */
+/** A started command. Disposing it closes every port, timer and file. */
 export interface RunningCommand extends AsyncDisposable {
-  /** Printed in the one JSON line, such as `{ url: "https://127.0.0.1:4443" }`; `{}` when nothing listens. */
+  /**
+   * Printed in the one JSON line, such as `{ url: "https://127.0.0.1:4443" }`. `{}` when nothing
+   * listens.
+   */
   readonly listening: Readonly<Record<string, string | number>>;
   /**
-   * Set by commands that end by themselves (zms-cli): the exit code. No JSON line is printed for them.
-   * Absent: the command runs until SIGTERM or SIGINT, then exits 0.
+   * The exit code of a command that ends by itself (zms-cli). No JSON line is printed for such a
+   * command. When it is absent, the command runs until SIGTERM or SIGINT and then exits 0.
    */
   readonly ended?: Promise<number>;
 }
@@ -23,9 +26,12 @@ export interface Command {
   readonly summary: string;
   /** `node:util` parseArgs configuration; `help` is added by main. */
   readonly options: ParseArgsOptionsConfig;
-  /** Names of the positional arguments, for the usage line. Default: none are allowed. */
+  /** The names of the positional arguments, for the usage line. By default none are allowed. */
   readonly positionals?: readonly string[];
-  /** Throws UsageError when values or variables are missing or wrong; main then exits 2. */
+  /**
+   * Starts the command. Throws UsageError when values or variables are missing or wrong; main then
+   * exits 2.
+   */
   start(
     values: OptionValues,
     env: Readonly<Record<string, string | undefined>>,
@@ -33,25 +39,28 @@ export interface Command {
   ): Promise<RunningCommand>;
 }
 
-/** argv or the environment is wrong: exit code 2. `message` names the option or variable, the rule and the value. */
+/**
+ * The arguments or the environment are wrong: exit code 2. The message names the option or
+ * variable, the rule and the value.
+ */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** A string option, or the fallback when it is absent. */
+/** Returns a string option, or the fallback when it is absent. */
 export function textOption(values: OptionValues, name: string, fallback?: string): string {
   const value = values[name] ?? fallback;
   if (typeof value !== "string") throw new UsageError(`--${name} is required`);
   return value;
 }
 
-/** Every value of a `multiple` option; empty when absent. */
+/** Returns every value of a `multiple` option, or an empty list when it is absent. */
 export function textsOption(values: OptionValues, name: string): readonly string[] {
   const value = values[name];
   return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
 }
 
-/** A whole number >= 0, or the fallback when the option is absent. */
+/** Returns a whole number of at least 0, or the fallback when the option is absent. */
 export function integerOption(values: OptionValues, name: string, fallback: number): number {
   const value = values[name];
   if (value === undefined) return fallback;
@@ -61,7 +70,7 @@ export function integerOption(values: OptionValues, name: string, fallback: numb
   return Number(value);
 }
 
-/** A variable that must be set and not empty. */
+/** Returns a variable that must be set and not empty. */
 export function requiredVariable(
   env: Readonly<Record<string, string | undefined>>,
   name: string,
@@ -71,7 +80,10 @@ export function requiredVariable(
   return value;
 }
 
-/** A variable with a number of seconds >= 0 (fractions allowed), as milliseconds. */
+/**
+ * Returns a variable that holds a number of seconds of at least 0 (fractions are allowed), in
+ * milliseconds.
+ */
 export function secondsVariable(
   env: Readonly<Record<string, string | undefined>>,
   name: string,

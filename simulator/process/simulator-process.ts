@@ -8,16 +8,19 @@ interface ProcessEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** `node simulator/main.ts ...` as a child. Disposing kills it. */
+/** `node simulator/main.ts ...` as a child process. Disposing kills it. */
 export interface SimulatorProcess extends AsyncDisposable {
   readonly pid: number;
   readonly ended: Promise<ProcessEnd>;
   stdout(): string;
   stderr(): string;
-  /** The first line of stdout, parsed: where it listens. Rejects when it ends before. */
+  /**
+   * Returns the first line of stdout, parsed: the addresses it listens on. Rejects when the process
+   * ends before.
+   */
   listening(): Promise<JsonObject>;
   signal(name: NodeJS.Signals): void;
-  /** SIGTERM, then the end. */
+  /** Sends SIGTERM and waits for the end. */
   stop(): Promise<ProcessEnd>;
 }
 
@@ -39,14 +42,14 @@ export function startSimulator(
   let over = false;
   const ended = new Promise<ProcessEnd>((resolve, reject) => {
     child.once("error", reject);
-    // "close" and not "exit": by then all output is here.
+    // At "close", unlike "exit", all output has arrived.
     child.once("close", (code, signal) => {
       over = true;
       resolve({ code, signal });
     });
   });
   return {
-    // Absent when it could not be spawned: `ended` says why.
+    // The pid is absent when the process could not be spawned: `ended` says why.
     pid: child.pid ?? -1,
     ended,
     stdout: () => stdout,
@@ -72,7 +75,7 @@ export function startSimulator(
   };
 }
 
-/** Repeats an assertion until it holds; throws its last failure after `deadlineMs`. */
+/** Repeats an assertion until it holds. Throws its last failure after `deadlineMs`. */
 export async function eventually(
   assertion: () => void | Promise<void>,
   deadlineMs = 10_000,

@@ -2,7 +2,7 @@ import type { Command } from "#simulator/process/command.ts";
 import { integerOption, textOption } from "#simulator/process/command.ts";
 import { startRelay } from "./relay.ts";
 
-/** In a cluster, for servers that are outside of it. */
+/** The command that runs the relay in a cluster, for servers outside of it. */
 export const command: Command = {
   name: "relay",
   summary: "opens ports for servers that are at the other end of a tunnel",

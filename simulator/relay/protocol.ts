@@ -1,15 +1,26 @@
 import type { Http2Session } from "node:http2";
 
-/** Where the relay asks for its orders: lines of JSON, each a list of all ports; it answers each by a line: null, or why not. */
+/**
+ * The path at which the relay asks for its orders. They are lines of JSON, each a list of all
+ * ports. The relay answers each with a line: null, or the error.
+ */
 export const PORTS_PATH = "/ports";
 
-/** One connection may take in so much that is not read yet, so that it waits for its reader alone. Bytes. */
+/**
+ * The number of unread bytes that one connection may take in, so that only this connection waits
+ * for its reader.
+ */
 const STREAM_WINDOW_BYTES = 256 * 1024;
 
-/** All connections together: one that nobody reads must not hold up the others. Bytes. */
+/**
+ * The number of unread bytes of all connections together: a connection that nobody reads must not
+ * hold up the others.
+ */
 const TUNNEL_WINDOW_BYTES = 256 * 1024 * 1024;
 
-/** Of both ends. `maxSessionMemory` is in megabytes; beyond it Node refuses streams. */
+/**
+ * The settings of both ends. `maxSessionMemory` is in megabytes. Beyond it Node refuses streams.
+ */
 export const TUNNEL_SETTINGS = {
   settings: { initialWindowSize: STREAM_WINDOW_BYTES, enablePush: false },
   maxSessionMemory: 512,

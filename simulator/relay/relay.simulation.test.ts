@@ -8,13 +8,16 @@ import { expect, test } from "vitest";
 import { startRelay } from "./relay.ts";
 import { openTunnel } from "./tunnel.ts";
 
-/** Servers and relay have the same ports, as in a cluster: here each has an address of its own. */
+/**
+ * The servers and the relay have the same ports, as in a cluster. Here each has an address of its
+ * own.
+ */
 const RELAY_HOST = "127.0.0.1";
 const SERVER_HOST = process.platform === "linux" ? "127.0.0.2" : "::1";
 
 const BLOCK = Buffer.alloc(64 * 1024, "x");
 
-/** A relay, the tunnel to it, and a server whose port is exposed. */
+/** Starts a relay, the tunnel to it, and a server whose port is exposed. */
 async function setUp(accept: (socket: Socket) => void) {
   await using starting = new AsyncDisposableStack();
   const relay = starting.use(await startRelay({ host: RELAY_HOST }));
@@ -65,7 +68,7 @@ function portOf(server: Server): number {
   return address.port;
 }
 
-/** Code of the error with which a socket closes; null when it closes without one. */
+/** Returns the code of the error with which a socket closes, or null when it closes without one. */
 async function closing(socket: Socket): Promise<string | null> {
   let code: string | null = null;
   socket.on("error", (error: NodeJS.ErrnoException) => (code = error.code ?? "?"));
@@ -80,7 +83,7 @@ async function isRefused(port: number): Promise<boolean> {
 
 test("bytes go both ways, and each direction ends by itself", async () => {
   await using set = await setUp((socket) => {
-    // Answers only when it knows that nothing more comes.
+    // The server answers only when it knows that nothing more comes.
     void text(socket).then((got) => socket.end(`got ${got}`));
   });
   const socket = set.dial();
@@ -137,13 +140,13 @@ test("nobody is read faster than the other side takes, in either direction", asy
   ] as const) {
     reader.pause();
     let bytes = 0;
-    // Kernels hold some megabytes at each of the four ends, and the window a quarter of one.
+    // The kernel buffers some megabytes at each of the four ends, and the window a quarter of one.
     while (bytes < 64 * 1024 * 1024) {
       if (!writer.write(BLOCK) && (await isStuck(writer))) break;
       bytes += BLOCK.length;
     }
     expect(bytes).toBeLessThan(48 * 1024 * 1024);
-    // It goes on where it stood.
+    // The transfer goes on where it stopped.
     reader.resume();
     await once(writer, "drain");
     reader.pause();
@@ -204,7 +207,7 @@ test("a port that the relay cannot have is an error that says why, and the rest 
 test("a relay is connected to nothing but what is exposed", async () => {
   let connections = 0;
   await using secret = await serverOf(() => (connections += 1));
-  // A relay that asks for what it was not told of.
+  // This relay asks for a port that it was not told of.
   const connected = Promise.withResolvers<Socket>();
   await using impostor = await serverOf((socket) => connected.resolve(socket));
   const link = createConnection(impostor.port, SERVER_HOST);
@@ -227,7 +230,7 @@ test("the end of the tunnel resets every connection and closes every port", asyn
   await set.tunnel[Symbol.asyncDispose]();
   await expect(Promise.all(codes)).resolves.toEqual(["ECONNRESET", "ECONNRESET"]);
   await expect.poll(() => isRefused(set.port)).toBe(true);
-  // What was asked for is not lost.
+  // The exposed port is not lost.
   expect(set.tunnel.lost.aborted).toBe(false);
   await set.exposure[Symbol.asyncDispose]();
 });

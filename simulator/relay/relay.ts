@@ -9,23 +9,28 @@ import { join } from "./join.ts";
 import { PORTS_PATH, TUNNEL_SETTINGS, widen } from "./protocol.ts";
 
 export interface RelayOptions {
-  /** On which the tunnel is awaited, at loopback: what forwards a port of a pod comes from there. Default 0: any free one. */
+  /**
+   * The port on which the tunnel is awaited, at loopback: a forwarded port of a pod connects from
+   * there. Defaults to 0, which takes any free port.
+   */
   readonly port?: number;
-  /** Address on which ports are opened. Default: every one. */
+  /** The address on which ports are opened. Defaults to every address. */
   readonly host?: string;
 }
 
 export interface RunningRelay extends AsyncDisposable {
-  /** On which the tunnel is awaited. */
+  /** The port on which the tunnel is awaited. */
   readonly port: number;
 }
 
 const portsSchema = z.array(z.int().min(1).max(65_535));
 
 /**
- * Stands where pods can reach it for servers that they cannot. Whoever has these opens one connection to the relay, the tunnel, and says
- * which ports to open; each connection to such a port becomes a stream of the tunnel. HTTP/2 with the roles turned round: the
- * relay dialled nothing and is the client. A later tunnel takes the place of the one before.
+ * Starts a relay: it stands in a place that pods can reach, for servers that they cannot reach. The
+ * owner of these servers opens one connection to the relay, the tunnel, and says which ports to
+ * open. Each connection to such a port becomes a stream of the tunnel. The tunnel is HTTP/2 with
+ * the roles exchanged: the relay did not dial, yet it is the client. A later tunnel replaces the
+ * one before.
  */
 export async function startRelay(options: RelayOptions = {}): Promise<RunningRelay> {
   let current: OpenTunnel | null = null;
@@ -45,7 +50,9 @@ export async function startRelay(options: RelayOptions = {}): Promise<RunningRel
   };
 }
 
-/** One tunnel and the ports that are open for it. Its end closes them, and resets every connection. */
+/**
+ * One tunnel and the ports that are open for it. Its end closes them and resets every connection.
+ */
 class OpenTunnel {
   readonly #socket: Socket;
   readonly #session: ClientHttp2Session;
@@ -60,19 +67,24 @@ class OpenTunnel {
       ...TUNNEL_SETTINGS,
     });
     this.#session.on("connect", widen);
-    // Whatever it says, `close` follows.
+    // The event `close` follows every error.
     this.#session.on("error", () => {});
     this.#session.on("close", () => this.#listenOnlyTo([]));
-    // It ends with the session, whose end is seen to above.
+    // The loop ends with the session, whose end is handled above.
     void this.#obey().catch(() => {});
   }
 
-  /** Not by the session, whose streams would end as if they had nothing more to say. */
+  /**
+   * Destroys the connection instead of closing the session, whose streams would then end regularly.
+   */
   close(): void {
     this.#socket.destroy();
   }
 
-  /** Each line that comes is the whole list of ports; each that goes back says that they are open, or why not. */
+  /**
+   * Each line that arrives is the whole list of ports. Each answer says that they are open, or what
+   * failed.
+   */
   async #obey(): Promise<void> {
     const orders = this.#session.request({ ":method": "POST", ":path": PORTS_PATH });
     for await (const line of createInterface(orders)) {
@@ -115,7 +127,7 @@ class OpenTunnel {
   }
 
   #pass(socket: Socket, port: number): void {
-    // Accepted before the tunnel ended.
+    // The socket was accepted before the tunnel ended.
     if (this.#session.destroyed) socket.resetAndDestroy();
     else
       join(socket, this.#session.request({ ":method": "CONNECT", ":authority": `tunnel:${port}` }));

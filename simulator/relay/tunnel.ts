@@ -9,23 +9,27 @@ import { PORTS_PATH, TUNNEL_SETTINGS, widen } from "./protocol.ts";
 
 const failureSchema = z.string().nullable();
 
-/** The end of the tunnel at which the servers are. */
+/** The end of the tunnel beside the servers. */
 export interface Tunnel extends AsyncDisposable {
   /**
-   * Opens these ports at the relay, until what it gives is disposed. Nothing but a port that is exposed is connected to, whatever the
-   * relay asks for. Throws when the relay cannot listen there, or the tunnel is lost.
+   * Opens these ports at the relay until the result is disposed of. Only exposed ports are
+   * connected to, whatever the relay asks for. Throws when the relay cannot listen there, or when
+   * the tunnel is lost.
    */
   expose(ports: readonly number[]): Promise<AsyncDisposable>;
-  /** Aborts when the tunnel ends before it is disposed; every connection was reset. */
+  /** Aborts when the tunnel ends before it is disposed of. Every connection has then been reset. */
   readonly lost: AbortSignal;
 }
 
 export interface TunnelOptions {
-  /** Address of the servers. Default 127.0.0.1. */
+  /** The address of the servers. Defaults to 127.0.0.1. */
   readonly host?: string;
 }
 
-/** `connection` leads to the port of a relay (`startRelay`). Resolves when that has answered; throws when it ends before. */
+/**
+ * Opens a tunnel. `connection` leads to the port of a relay (`startRelay`). Resolves when the relay
+ * has answered, and throws when the connection ends before.
+ */
 export async function openTunnel(connection: Duplex, options: TunnelOptions = {}): Promise<Tunnel> {
   const session = performServerHandshake(connection, TUNNEL_SETTINGS);
   session.on("connect", widen);
@@ -35,14 +39,14 @@ export async function openTunnel(connection: Duplex, options: TunnelOptions = {}
 }
 
 class RelayTunnel implements Tunnel {
-  /** Resolves when the relay asks for its orders. */
+  /** Resolves when the relay has asked for its orders. */
   readonly begun: Promise<void>;
   readonly #connection: Duplex;
   readonly #session: ServerHttp2Session;
   readonly #host: string;
   readonly #exposed = new Set<number>();
   readonly #lost = new AbortController();
-  /** Those that wait for an answer of the relay, in the order of their orders. */
+  /** The calls that wait for an answer of the relay, in the order of their orders. */
   readonly #waiting: PromiseWithResolvers<void>[] = [];
   #orders: ServerHttp2Stream | null = null;
   #disposed = false;
@@ -81,7 +85,7 @@ class RelayTunnel implements Tunnel {
   async expose(ports: readonly number[]): Promise<AsyncDisposable> {
     const withdraw = async (): Promise<void> => {
       for (const port of ports) this.#exposed.delete(port);
-      // With the tunnel they are gone all the same.
+      // When the tunnel is gone, the ports are gone too.
       if (!this.#session.closed) await this.#order();
     };
     for (const port of ports) this.#exposed.add(port);
@@ -94,7 +98,7 @@ class RelayTunnel implements Tunnel {
     return { [Symbol.asyncDispose]: withdraw };
   }
 
-  /** Tells the relay the ports as they are now; resolves when it has them. */
+  /** Tells the relay the current list of ports and resolves when the relay has confirmed it. */
   async #order(): Promise<void> {
     this.#lost.signal.throwIfAborted();
     const answered = Promise.withResolvers<void>();
@@ -107,7 +111,7 @@ class RelayTunnel implements Tunnel {
     this.#orders = stream;
     stream.respond();
     const answers = createInterface(stream);
-    // The end of the session is seen to above.
+    // The end of the session is handled above.
     answers.on("error", () => {});
     answers.on("line", (line) => {
       const failure = failureSchema.parse(JSON.parse(line));
@@ -131,9 +135,10 @@ class RelayTunnel implements Tunnel {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
     if (this.#session.destroyed) return;
-    // `once` would fail with what a connection says that is cut.
+    // `once` of node:events would reject with the error of a connection that is cut.
     const closed = new Promise<void>((resolve) => void this.#session.once("close", resolve));
-    // Not by the session, whose streams would end as if they had nothing more to say.
+    // Destroys the connection instead of closing the session, whose streams would then end
+    // regularly.
     this.#connection.destroy();
     await closed;
   }

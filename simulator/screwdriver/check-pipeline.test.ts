@@ -24,7 +24,7 @@ describe("the pipeline of the project", () => {
       "~pr -> e2e",
       "~pr -> validation",
     ]);
-    // It would start component after the e2e of a pull request.
+    // This annotation would start component after the e2e of a pull request.
     expect(SCREWDRIVER_YAML).not.toContain("screwdriver.cd/chainPR:");
   });
 

@@ -5,17 +5,25 @@ import { z } from "zod";
 import type { Finding } from "#simulator/omega/preflight/findings.ts";
 import { standInTemplates } from "./templates.ts";
 
-/** Triggers that are no jobs of this pipeline: events of the source, schedules, other pipelines. */
+/**
+ * Triggers that are no jobs of this pipeline: events of the source, schedules and other pipelines.
+ */
 const EVENT = /^~?(pr|commit|tag|release|pr-closed|subscribe)(:.*)?$|^~?sd@\d+:/;
 
 export interface PipelineCheck {
-  /** As Screwdriver would run it; a placeholder job when it has findings of the rule `not-accepted`. */
+  /**
+   * The pipeline as Screwdriver would run it. It is a placeholder job when a finding has the rule
+   * `not-accepted`.
+   */
   readonly pipeline: ParsedPipeline;
-  /** What Screwdriver refuses, and what it takes without a word although it cannot be meant. */
+  /** What Screwdriver refuses, and what it accepts silently although it cannot be meant. */
   readonly findings: readonly Finding[];
 }
 
-/** Parses screwdriver.yaml as Screwdriver does and looks for what it drops or overlooks. Never rejects for what the file says. */
+/**
+ * Parses screwdriver.yaml as Screwdriver does and looks for what it drops or overlooks. Never
+ * rejects because of the file's content.
+ */
 export async function checkPipeline(
   yaml: string,
   templateFactory: TemplateFactory = standInTemplates(),
@@ -44,7 +52,7 @@ function warnings(pipeline: ParsedPipeline): Finding[] {
   });
 }
 
-/** The parser accepts any word in `requires`; a job behind a misspelt one never starts. */
+/** The parser accepts any word in `requires`. A job behind a misspelt one never starts. */
 function unknownJobs(pipeline: ParsedPipeline): Finding[] {
   const names = new Set(Object.keys(pipeline.jobs));
   return Object.entries(pipeline.jobs).flatMap(([job, [permutation]]) => {
@@ -71,7 +79,10 @@ const stepsSchema = z.object({
   ),
 });
 
-/** A template keeps of a job's steps only those that it names, and their pre and post steps; the others vanish. */
+/**
+ * A template keeps only those steps of a job that it names, with their pre and post steps. The
+ * others vanish.
+ */
 function droppedSteps(pipeline: ParsedPipeline, yaml: string): Finding[] {
   const written = stepsSchema.parse(parse(yaml));
   return Object.entries(written.jobs).flatMap(([job, { steps = [] }]) => {

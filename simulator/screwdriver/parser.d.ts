@@ -1,11 +1,11 @@
-/** The part of screwdriver-config-parser 12 that is used here; it brings no types. */
+/** The part of screwdriver-config-parser 12 that is used here. The package brings no types. */
 declare module "screwdriver-config-parser" {
   export interface ParsedCommand {
     readonly name: string;
     readonly command: string;
   }
 
-  /** One permutation of a job's matrix; without a matrix there is one. */
+  /** One permutation of a job's matrix. A job without a matrix has one. */
   export interface ParsedJob {
     readonly commands: readonly ParsedCommand[];
     readonly environment: Readonly<Record<string, string>>;
@@ -38,7 +38,10 @@ declare module "screwdriver-config-parser" {
   }
 
   export interface TemplateFactory {
-    /** `namespace/name@version`: is that a version (1, 1.2, 1.2.3) or a tag (latest)? */
+    /**
+     * Tells whether the version in `namespace/name@version` is a version (1, 1.2, 1.2.3) or a tag
+     * (latest).
+     */
     getFullNameAndVersion(template: string): { isVersion: boolean; isTag: boolean };
     getTemplate(template: string): Promise<JobTemplate | null>;
   }

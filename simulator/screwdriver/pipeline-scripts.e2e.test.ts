@@ -9,7 +9,10 @@ const PIPELINE = fileURLToPath(new URL("../../deploy_target/pipeline/", import.m
 const DIGEST = `docker.ouroath.com:4443/yahoo/kafka_consumer@sha256:${"a".repeat(64)}`;
 const OTHER_DIGEST = `docker.ouroath.com:4443/yahoo/kafka_consumer@sha256:${"b".repeat(64)}`;
 
-/** Screwdriver's `meta`, as far as the scripts use it: a file a key; `--external JOB` reads what a successful build of JOB left. */
+/**
+ * Screwdriver's `meta`, as far as the scripts use it: there is a file for each key, and `--external
+ * JOB` reads what a successful build of JOB left.
+ */
 const FAKE_META = `#!/bin/sh
 directory="$META/own"
 [ "\${3:-}" != --external ] || directory="$META/$4"
@@ -133,7 +136,7 @@ interface Build extends AsyncDisposable {
   source(path: string): Promise<string>;
 }
 
-/** A build of this pipeline (id 7) at commit-1, with the metadata that `notes` gives. */
+/** Starts a build of this pipeline (id 7) at commit-1, with the metadata in `notes`. */
 async function startBuild(notes: Readonly<Record<string, string>> = {}): Promise<Build> {
   const root = await mkdtemp(join(tmpdir(), "pipeline-"));
   const files: Record<string, string> = {

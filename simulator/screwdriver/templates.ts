@@ -1,8 +1,8 @@
 import type { JobTemplate, TemplateFactory } from "screwdriver-config-parser";
 
 /**
- * Stands for `omega/k8s-generic@latest`, which is not public. The deployment guide names the two commands that it runs; that they
- * are two steps, and the names of the steps, are our reading.
+ * Stands in for `omega/k8s-generic@latest`, which is not public. The deployment guide names the two
+ * commands that it runs. That they are two steps, and the names of the steps, are our reading.
  */
 const K8S_GENERIC: JobTemplate = {
   id: 1,
@@ -15,7 +15,10 @@ const K8S_GENERIC: JobTemplate = {
   },
 };
 
-/** Templates by `namespace/name`, with the parser's interface; every version and tag gives the same one. */
+/**
+ * Returns templates by `namespace/name` behind the parser's interface. Every version and tag gives
+ * the same template.
+ */
 export function standInTemplates(
   templates: readonly JobTemplate[] = [K8S_GENERIC],
 ): TemplateFactory {

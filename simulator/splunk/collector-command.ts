@@ -2,7 +2,10 @@ import type { Command } from "#simulator/process/command.ts";
 import { integerOption, textOption } from "#simulator/process/command.ts";
 import { startCollector } from "./collector.ts";
 
-/** The collector as a process. The token comes by SPLUNK_TOKEN: argv is visible to every user of a host. */
+/**
+ * The command that runs the collector as a process. The token comes in SPLUNK_TOKEN, because the
+ * arguments of a process are visible to every user of a host.
+ */
 export const command: Command = {
   name: "splunk-collector",
   summary: "receives the events that forwarders send",

@@ -1,61 +1,67 @@
 import { fastify } from "fastify";
 import { isJsonObject } from "#consumer/json.ts";
 
-/** One event as HEC names its parts. */
+/** One event, with the field names of HEC. */
 interface CollectedEvent {
-  /** Seconds since the epoch, as HEC has it; null when the sender gave none. */
+  /** Seconds since the epoch, as in HEC; null when the sender gave no time. */
   readonly time: number | null;
   readonly host: string | null;
-  /** Path of the log file. */
+  /** The path of the log file. */
   readonly source: string | null;
   /** The line. */
   readonly event: unknown;
   readonly fields: Readonly<Record<string, unknown>>;
-  /** Milliseconds since the epoch. */
+  /** The time of arrival, in milliseconds since the epoch. */
   readonly receivedAtMs: number;
 }
 
 interface EventFilter {
-  /** Suffix of the source. */
+  /** A suffix of the source. */
   readonly source?: string;
   readonly host?: string;
-  /** Name of the forwarder (SPLUNK_CLIENT_NAME). */
+  /** The name of the forwarder (SPLUNK_CLIENT_NAME). */
   readonly client?: string;
 }
 
-/** What scenarios ask of the collector and do to it. */
+/** What scenarios can ask of the collector and do to it. */
 export interface CollectorControl {
-  /** In the order of arrival. A batch whose acknowledgement was lost is there twice. */
+  /**
+   * Returns the events in the order of arrival. A batch whose acknowledgement was lost appears
+   * twice.
+   */
   events(filter?: EventFilter): Promise<readonly CollectedEvent[]>;
-  /** Answers 503 from now on, until the guard is disposed. */
+  /** Answers 503 until the result is disposed of. */
   outage(): Promise<AsyncDisposable>;
-  /** Takes the next batch in and answers 503: the acknowledgement is lost. */
+  /** Accepts the next batch and answers 503: the acknowledgement is lost. */
   loseNextAcknowledgement(): Promise<void>;
 }
 
 export interface RunningCollector extends AsyncDisposable {
   readonly url: string;
-  /** `host:port`, as `sidecars.splunk.instance` of omega.yaml and SPLUNK_INSTANCE have it. */
+  /** `host:port`, the form of `sidecars.splunk.instance` in omega.yaml and of SPLUNK_INSTANCE. */
   readonly instance: string;
   readonly control: CollectorControl;
 }
 
 export interface CollectorOptions {
-  /** Default 127.0.0.1. */
+  /** Defaults to 127.0.0.1. */
   readonly host?: string;
-  /** Default 0: any free one. */
+  /** Defaults to 0, which takes any free port. */
   readonly port?: number;
-  /** Demanded as `Authorization: Splunk <token>`. Default: none is. */
+  /** The token that is demanded as `Authorization: Splunk <token>`. By default none is demanded. */
   readonly token?: string;
 }
 
-/** A collector of the HTTP Event Collector protocol; statuses and codes are those of its documentation. */
+/**
+ * Starts a collector of the HTTP Event Collector protocol. Statuses and codes are those of its
+ * documentation.
+ */
 export async function startCollector(options: CollectorOptions = {}): Promise<RunningCollector> {
   const collected: CollectedEvent[] = [];
   let down = false;
   let losing = false;
   const server = fastify({ forceCloseConnections: true, bodyLimit: 8 * 1024 * 1024 });
-  // A batch is several JSON objects one after the other: not one JSON document.
+  // A batch is several JSON objects one after the other, and not one JSON document.
   server.removeAllContentTypeParsers();
   server.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) =>
     done(null, body),
@@ -87,7 +93,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Ru
     return { text: "Success", code: 0 };
   });
 
-  // Ours: Splunk answers such questions by searches.
+  // This route is ours: Splunk answers such questions by searches.
   server.get<{ Querystring: EventFilter }>("/simulator/events", ({ query }) =>
     collected.filter((event) => matches(event, query)),
   );
@@ -110,7 +116,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Ru
   };
 }
 
-/** null when a line is not an object with an event. */
+/** Returns null when a line is not an object with an event. */
 function parseBatch(body: string): CollectedEvent[] | null {
   const lines = body.split("\n").filter((line) => line !== "");
   const events = lines.map((line) => parseEvent(line));

@@ -4,9 +4,11 @@ import { requiredVariable, secondsVariable } from "#simulator/process/command.ts
 import { startForwarder } from "./forwarder.ts";
 
 /**
- * The log sidecar as a process, set up by its environment alone: SPLUNK_INSTANCE (host:port or URL; SPLUNK_ENDPOINT
- * is the same), SPLUNK_CLIENT_NAME, SPLUNK_LOG_DIRS (separated by comma or colon), SPLUNK_STATE_DIR [none],
- * SPLUNK_TOKEN [none], POD_NAME [the host's name], SPLUNK_POLL_SECONDS [0.2], SPLUNK_RETRY_SECONDS [1], SPLUNK_DRAIN_SECONDS [10].
+ * The command that runs the log sidecar as a process. Its environment alone configures it:
+ * SPLUNK_INSTANCE (host:port or URL; SPLUNK_ENDPOINT is the same), SPLUNK_CLIENT_NAME,
+ * SPLUNK_LOG_DIRS (separated by comma or colon), SPLUNK_STATE_DIR [none], SPLUNK_TOKEN [none],
+ * POD_NAME [the host's name], SPLUNK_POLL_SECONDS [0.2], SPLUNK_RETRY_SECONDS [1],
+ * SPLUNK_DRAIN_SECONDS [10].
  */
 export const command: Command = {
   name: "splunk-forwarder",

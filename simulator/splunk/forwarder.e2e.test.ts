@@ -30,10 +30,11 @@ describe("splunk forwarder as a process", () => {
     };
     for (let file = 0; file < 6; file += 1) {
       await write(setup.log, `file ${file}`);
-      // Some are followed under their first name, others are met under the second one only.
+      // Some files are followed from their first name on, others are found under the second one
+      // only.
       if (file % 2 === 0) await collected(setup.control, expected.length);
       await rename(setup.log, `${setup.log}.${file}`);
-      // The writer still has it open.
+      // The writer still has the file open.
       await write(`${setup.log}.${file}`, `rotated ${file}`);
     }
     await write(setup.log, "last");

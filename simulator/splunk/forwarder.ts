@@ -5,24 +5,30 @@ import type { LogFiles } from "./log-files.ts";
 import type { Chunk, TailedFile } from "./tailed-file.ts";
 
 export interface ForwarderOptions {
-  /** `host:port` or URL of the collector. */
+  /** `host:port` or the URL of the collector. */
   readonly instance: string;
   readonly token?: string | undefined;
   readonly clientName: string;
   readonly host: string;
   readonly directories: readonly string[];
-  /** Keeps the positions for the next run of the sidecar. Default: every run begins at the start of each file. */
+  /**
+   * The directory that keeps the positions for the next run of the sidecar. By default every run
+   * begins at the start of each file.
+   */
   readonly stateDirectory?: string | undefined;
-  /** Between looks at the directories. */
+  /** The time between looks at the directories, in milliseconds. */
   readonly pollMs: number;
-  /** Between attempts while the collector does not acknowledge. */
+  /** The time between attempts while the collector does not acknowledge, in milliseconds. */
   readonly retryMs: number;
-  /** How long stopping may go on sending. */
+  /** The time for which stopping may go on sending, in milliseconds. */
   readonly drainMs: number;
   readonly log: (event: string, fields: Readonly<Record<string, unknown>>) => void;
 }
 
-/** Sends every line at least once. Disposing sends the rest first, and rejects when that was not possible in time. */
+/**
+ * Sends every line at least once. Disposing sends the rest first, and rejects when that was not
+ * possible in time.
+ */
 export function startForwarder(options: ForwarderOptions): AsyncDisposable {
   const stopping = new AbortController();
   const files = followLogFiles(options.directories, options.stateDirectory);
@@ -61,14 +67,17 @@ async function drain(options: ForwarderOptions, files: LogFiles): Promise<void> 
   }
 }
 
-/** Sends all there is at the moment. False when the collector did not take it. */
+/**
+ * Sends everything that is there at the moment. Returns false when the collector did not accept it.
+ */
 async function forwardAll(
   options: ForwarderOptions,
   files: LogFiles,
   last: boolean,
 ): Promise<boolean> {
   for (const file of await files.scan()) {
-    // Asked before reading: what is written to a deleted file afterwards was written for nobody.
+    // The deletion is checked before reading: what is written to a deleted file afterwards was
+    // written for nobody.
     const deleted = await file.deleted();
     if (!(await forwardFile(options, file, last || deleted))) return false;
     if (deleted) await files.forget(file);
@@ -91,7 +100,7 @@ async function forwardFile(
 }
 
 async function send(options: ForwarderOptions, source: string, chunk: Chunk): Promise<boolean> {
-  // Empty lines alone are no events.
+  // A chunk of empty lines holds no events.
   if (chunk.lines.length === 0) return true;
   const time = Date.now() / 1000;
   const events = chunk.lines.map((event) =>

@@ -5,17 +5,24 @@ import { openTailedFile } from "./tailed-file.ts";
 import type { TailedFile } from "./tailed-file.ts";
 
 export interface LogFiles extends AsyncDisposable {
-  /** Everything that is followed, older first, with what has appeared since the last call. */
+  /**
+   * Returns all followed files, older ones first, with those that have appeared since the last
+   * call.
+   */
   scan(): Promise<readonly TailedFile[]>;
-  /** Stops following it. */
+  /** Stops following the file. */
   forget(file: TailedFile): Promise<void>;
-  /** Keeps what is acknowledged for the next run; does nothing without a state directory or a change. */
+  /**
+   * Saves the acknowledged positions for the next run. Does nothing without a state directory or a
+   * change.
+   */
   savePositions(): Promise<void>;
 }
 
 /**
- * Follows the log files of some directories by their inode: a rotated file is read to its end under its new
- * name, and never again from its start. An open file keeps its inode, so none is mistaken for a later one.
+ * Follows the log files of some directories by their inode: a rotated file is read to its end under
+ * its new name, and never again from its start. An open file keeps its inode, so that none is
+ * mistaken for a later one.
  */
 export function followLogFiles(directories: readonly string[], stateDirectory?: string): LogFiles {
   const followed = new Map<string, TailedFile>();
@@ -46,7 +53,10 @@ export function followLogFiles(directories: readonly string[], stateDirectory?: 
   };
 }
 
-/** `app.log` and its rotated kin (`app.log.1`, `app.1.log`, `app.log-20261123`), not compressed ones. */
+/**
+ * Matches `app.log` and its rotated names (`app.log.1`, `app.1.log`, `app.log-20261123`), but not
+ * compressed ones.
+ */
 const LOG_NAME = /\.log(?:$|[.-])/;
 const OTHER_NAME = /\.(?:gz|zst|tmp|txt)$/;
 
@@ -64,7 +74,7 @@ async function listLogFiles(directory: string) {
   return files.filter((file) => file !== null);
 }
 
-/** Files and directories come and go beside the forwarder. */
+/** Returns null when the file or directory is gone: they come and go while the forwarder runs. */
 async function unlessGone<T>(operation: Promise<T>): Promise<T | null> {
   try {
     return await operation;

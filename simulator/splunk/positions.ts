@@ -3,14 +3,17 @@ import { join } from "node:path";
 import type { Place } from "./tailed-file.ts";
 import { isJsonObject } from "#consumer/json.ts";
 
-/** How far each file was acknowledged, by its identity, across runs of the sidecar. */
+/** The acknowledged position of each file, by the file's identity, across runs of the sidecar. */
 export interface Positions {
   find(identity: string): Promise<Place | undefined>;
-  /** Replaces everything; writes only when something changed. */
+  /** Replaces everything. Writes only when something changed. */
   save(places: Readonly<Record<string, Place>>): Promise<void>;
 }
 
-/** A file that cannot be read counts as empty: lines are sent again, none is lost. */
+/**
+ * Opens the positions. A file that cannot be read counts as empty: lines are then sent again, and
+ * none is lost.
+ */
 export function openPositions(directory: string): Positions {
   const path = join(directory, "positions.json");
   let text: string | undefined;

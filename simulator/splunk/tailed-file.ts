@@ -4,42 +4,42 @@ import type { FileHandle } from "node:fs/promises";
 /** Lines that were read and are not acknowledged yet. */
 export interface Chunk {
   readonly lines: readonly string[];
-  /** Position behind the last of them. */
+  /** The position behind the last line. */
   readonly end: number;
 }
 
-/** How far a file was acknowledged, and its first bytes, by which it is recognised. */
+/** The acknowledged position of a file, and its first bytes, by which it is recognized. */
 export interface Place {
   readonly position: number;
-  /** Base64. */
+  /** The first bytes in base64. */
   readonly head: string;
 }
 
-/** One file, by its identity: it keeps its name as the source and its place when it is renamed. */
+/** One file, by its identity: it keeps its source name and its position when it is renamed. */
 export interface TailedFile extends AsyncDisposable {
   /** The path under which it was first seen. */
   readonly source: string;
   /**
-   * The next whole lines from the acknowledged position, null when there is none. The same lines come again
-   * until they are acknowledged. Starts over when the file was truncated or written anew.
-   * @param last also take what has no line end yet.
+   * Returns the next whole lines from the acknowledged position, or null when there are none. The
+   * same lines are returned again until they are acknowledged. Starts over when the file was
+   * truncated or written anew. With `last`, text without a line end is returned too.
    */
   read(last: boolean): Promise<Chunk | null>;
   acknowledge(chunk: Chunk): void;
-  /** How far it is acknowledged, for the next run. */
+  /** Returns the acknowledged position, for the next run. */
   place(): Place;
-  /** No name leads to it any more. */
+  /** Tells whether no name leads to the file any more. */
   deleted(): Promise<boolean>;
 }
 
 const CHUNK_BYTES_MAX = 256 * 1024;
-/** Enough to tell two log files apart: their first lines begin with a time. */
+/** This many bytes tell two log files apart: their first lines begin with a time. */
 const HEAD_BYTES_MAX = 256;
 const LINE_END = 0x0a;
 
 /**
- * Throws ENOENT when it went away meanwhile.
- * @param start where an earlier run was. Default: at the start.
+ * Opens a file at `start`, the position of an earlier run, or at its beginning. Throws ENOENT when
+ * the file has gone meanwhile.
  */
 export async function openTailedFile(
   path: string,
@@ -49,7 +49,10 @@ export async function openTailedFile(
   let { position } = start;
   let head: Buffer = Buffer.from(start.head, "base64");
 
-  /** Where a truncated file is written again from its start, what was acknowledged belongs to its past. */
+  /**
+   * When a truncated file is written again from its start, the acknowledged position belongs to its
+   * past.
+   */
   async function notice(size: number): Promise<void> {
     const present = await readAt(handle, 0, Math.min(head.length, size));
     if (size < position || !present.equals(head)) {
@@ -87,7 +90,9 @@ async function readAt(handle: FileHandle, position: number, length: number): Pro
   return buffer.subarray(0, bytesRead);
 }
 
-/** A line longer than a chunk is sent in pieces: waiting for its end would block the file for good. */
+/**
+ * A line longer than a chunk is sent in pieces: waiting for its end would block the file for good.
+ */
 function lengthOfLines(bytes: Buffer, last: boolean): number {
   if (last || bytes.length === CHUNK_BYTES_MAX) {
     const end = bytes.lastIndexOf(LINE_END) + 1;

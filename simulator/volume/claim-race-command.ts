@@ -2,7 +2,7 @@ import type { Command } from "#simulator/process/command.ts";
 import { integerOption, textOption, textsOption } from "#simulator/process/command.ts";
 import { raceForClaims } from "./claim-race.ts";
 
-/** In pods on several nodes that share a volume. */
+/** The command that runs a claim race in pods on several nodes that share a volume. */
 export const command: Command = {
   name: "claim-race",
   summary: "races with others for the same claims on a volume, and prints which it won",

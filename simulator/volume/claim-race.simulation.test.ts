@@ -15,7 +15,7 @@ test("of two racers one wins each key, and each finds in the claims what it was 
   );
   const [one, two] = results.map(({ linked }) => Buffer.from(linked, "hex"));
   const once = Buffer.from((one ?? []).map((byte, index) => byte ^ (two?.[index] ?? 0)));
-  // 500 is 62 whole bytes and half a one.
+  // 500 bits are 62 whole bytes and a half.
   expect(once.toString("hex")).toBe(`${"ff".repeat(62)}0f`);
   expect((one ?? []).every((byte, index) => (byte & (two?.[index] ?? 0)) === 0)).toBe(true);
   for (const { linked, owned } of results) {

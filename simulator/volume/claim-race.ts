@@ -11,35 +11,43 @@ import { createTemporaryFiles, TEMPORARY_DIRECTORY } from "#consumer/history/bas
 import type { Files } from "#consumer/ports.ts";
 
 export interface ClaimRaceOptions {
-  /** Of the shared volume; made when it is absent. One race each. */
+  /** A directory of the shared volume, for one race. It is made when it is absent. */
   readonly directory: string;
-  /** Name of this racer, such as a pod's. */
+  /** The name of this racer, such as a pod's. */
   readonly racer: string;
-  /** Names of all racers, this one too. Nobody begins before all are there. */
+  /** The names of all racers, including this one. Nobody begins before all have arrived. */
   readonly racers: readonly string[];
-  /** Claims that each tries to get. */
+  /** The number of claims that each racer tries to get. */
   readonly keys: number;
-  /** From the last arrival until the start. Default 5000: what a file server may take to show a file to another client. */
+  /**
+   * The time from the last arrival until the start, in milliseconds. Defaults to 5000, the time
+   * that a file server may take to show a file to another client.
+   */
   readonly headStartMs?: number;
 }
 
-/** What one racer saw. Keys are counted from 0; bit n of byte n / 8 is key n, the lowest first, in hexadecimal. */
+/**
+ * The observations of one racer. Keys are counted from 0. Bit n of byte n / 8 stands for key n,
+ * lowest bit first, in hexadecimal.
+ */
 export interface ClaimRaceResult {
   readonly racer: string;
-  /** Milliseconds since the epoch, by the clock of the racer. */
+  /** The start, in milliseconds since the epoch by the racer's clock. */
   readonly startMs: number;
   readonly endMs: number;
-  /** Keys whose claim this racer was told to have linked. */
+  /** The keys whose claim this racer linked, according to the result of link(2). */
   readonly linked: string;
-  /** Keys whose claim holds the nonce of this racer when it is read afterwards. */
+  /** The keys whose claim holds the nonce of this racer when it is read afterwards. */
   readonly owned: string;
 }
 
 const ASK_AGAIN_MS = 50;
-/** Claims under way at the same time. */
+/** The number of claims that are under way at the same time. */
 const CONCURRENT = 16;
 
-/** Races for every key once, through the consumer's own claims. Rejects with the volume's errors. */
+/**
+ * Races for every key once, through the consumer's own claims. Rejects with the volume's errors.
+ */
 export async function raceForClaims(options: ClaimRaceOptions): Promise<ClaimRaceResult> {
   const { directory, racer, keys } = options;
   const files = createFiles(directory);
@@ -58,7 +66,7 @@ export async function raceForClaims(options: ClaimRaceOptions): Promise<ClaimRac
     const beganMs = performance.now();
     if ((await claims.linkClaim(claimOf(index, racer))) === "taken") return;
     setBit(linked, index);
-    // Whoever won lets the others catch up, so that no racer runs far ahead of the race.
+    // A racer that is ahead lets the others catch up.
     await sleep(performance.now() - beganMs);
   });
   const endMs = Date.now();
@@ -69,7 +77,9 @@ export async function raceForClaims(options: ClaimRaceOptions): Promise<ClaimRac
   return { racer, startMs, endMs, linked: linked.toString("hex"), owned: owned.toString("hex") };
 }
 
-/** Each says when it came; all begin a while after the last of them. */
+/**
+ * Waits until all racers have announced themselves; all begin a fixed time after the last arrival.
+ */
 async function startTogether(files: Files, options: ClaimRaceOptions): Promise<void> {
   const { racer, racers, headStartMs = 5000 } = options;
   await files.makeDirectory("racers");
@@ -77,7 +87,7 @@ async function startTogether(files: Files, options: ClaimRaceOptions): Promise<v
   await own.append(Buffer.from(String(Date.now())));
   await own.dataSync();
   await own.close();
-  // With its content or not at all.
+  // The link makes the file appear with its content.
   await files.link(`racers/${racer}.arriving`, `racers/${racer}`);
   let lastMs = 0;
   for (const other of racers) lastMs = Math.max(lastMs, await arrival(files, other));

@@ -2,7 +2,7 @@ import type { Command } from "#simulator/process/command.ts";
 import { integerOption, textOption } from "#simulator/process/command.ts";
 import { startVolume } from "./server.ts";
 
-/** Beside a volume that is mounted in a pod alone. */
+/** The command that serves a volume which only a pod can mount. */
 export const command: Command = {
   name: "volume",
   summary: "shows the files of a directory over HTTP, read only",

@@ -6,9 +6,9 @@ import { readTree } from "./tree.ts";
 
 export interface VolumeOptions {
   readonly directory: string;
-  /** Default 127.0.0.1. */
+  /** Defaults to 127.0.0.1. */
   readonly host?: string;
-  /** Default 0: any free one. */
+  /** Defaults to 0, which takes any free port. */
   readonly port?: number;
 }
 
@@ -21,14 +21,16 @@ interface AskedPath {
 }
 
 /**
- * Shows the files of a volume to whoever cannot mount it: GET /file?path= gives the bytes of a file, GET /list?path= the sorted
- * names in a directory as JSON, GET /tree?path= every file below a directory in base64 by its path from there; 404 for what is not there,
- * but an empty tree. Nothing is cached: each answer is what the volume holds now.
+ * Serves the files of a volume to clients that cannot mount it: GET /file?path= returns the bytes
+ * of a file, GET /list?path= the sorted names in a directory as JSON, and GET /tree?path= every
+ * file below a directory in base64, by its path from there. The answer is 404 for what does not
+ * exist, except for /tree, which is then empty. Nothing is cached: each answer shows what the
+ * volume holds now.
  */
 export async function startVolume(options: VolumeOptions): Promise<RunningVolume> {
   const server = fastify({ forceCloseConnections: true });
   const inside = (path: string | undefined): string =>
-    // From the root, .. leads nowhere.
+    // Above the root, .. leads nowhere.
     join(options.directory, normalize(`/${path ?? ""}`));
 
   server.get<AskedPath>("/file", async ({ query }, reply) =>

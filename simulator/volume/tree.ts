@@ -1,7 +1,10 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 
-/** Every file below a directory by its path from there; empty when there is no such directory. What goes while it is read is left out. */
+/**
+ * Returns every file below a directory by its path from there, or nothing when there is no such
+ * directory. A file that is removed while the tree is read is left out.
+ */
 export async function readTree(directory: string): Promise<Map<string, Buffer>> {
   const files = new Map<string, Buffer>();
   const entries = await presentOnly(readdir(directory, { recursive: true, withFileTypes: true }));

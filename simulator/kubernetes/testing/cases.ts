@@ -1,7 +1,10 @@
-/** One value of the rendered objects changed, and what an API server (1.34) said about it in a trial. */
+/**
+ * A change of one value in the rendered objects, and what an API server (1.34) said about it in a
+ * trial.
+ */
 export interface Case {
   readonly kind: "Deployment" | "PersistentVolumeClaim";
-  /** Members and positions, with dots between. */
+  /** Members and positions, separated by dots. */
   readonly path: string;
   readonly value: unknown;
   readonly verdict: "taken" | "refused";
@@ -16,7 +19,7 @@ const TAKEN_LIMITS =
 const REFUSED_LIMITS =
   "500K 2gi 2GB Gi -2Gi 1e 1e3.5 1e3k 0x10 2Kii 2GiB two 1,5Gi 1_000 . Infinity 500m 129e6 129M 1K --1 1.2.3";
 
-/** The rendered component has a limit of 2Gi and asks for 500m and 1Gi. */
+/** The rendered component has a limit of 2Gi and requests 500m and 1Gi. */
 export const CASES: readonly Case[] = [
   ...deployment("taken", LIMIT, TAKEN_LIMITS.split(" ")),
   ...deployment("taken", LIMIT, [" 2Gi ", 2_147_483_648]),
