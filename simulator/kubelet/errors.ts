@@ -1,12 +1,12 @@
-/** A request that names something absent or asks for something that cannot be now. */
+/** A request names something absent, or asks for something that is not possible now. */
 export class ClusterError extends Error {
   override readonly name = "ClusterError";
 }
 
-/** An object of a kind, or with a field or value, that this runtime does not implement. */
+/** An object has a kind, field or value that this runtime does not implement. */
 export class UnsupportedObjectError extends Error {
   override readonly name = "UnsupportedObjectError";
-  /** One `Kind/name path: reason` a fault; all faults of all objects of the request. */
+  /** One `Kind/name path: reason` for each fault, for all objects of the request. */
   readonly faults: readonly string[];
 
   constructor(faults: readonly string[]) {

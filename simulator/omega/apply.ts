@@ -2,18 +2,18 @@ import { ApiException, KubernetesObjectApi, PatchStrategy } from "@kubernetes/cl
 import type { KubeConfig, KubernetesObject } from "@kubernetes/client-node";
 
 export interface ApplyOptions {
-  /** Owner of the applied fields, as `kubectl get --show-managed-fields` shows it. */
+  /** The owner of the applied fields, as `kubectl get --show-managed-fields` shows it. */
   readonly fieldManager: string;
-  /** The API server checks and keeps nothing. Default false. */
+  /** The API server checks the objects and keeps nothing. Defaults to false. */
   readonly dryRun?: boolean;
-  /** Called for each object that was accepted, in order. */
+  /** Called for each accepted object, in order. */
   readonly onApplied?: (object: KubernetesObject) => void;
 }
 
 /** The API server refused an object. */
 class ApplyError extends Error {
   override readonly name = "ApplyError";
-  /** HTTP status. */
+  /** The HTTP status. */
   readonly status: number;
 
   constructor(message: string, status: number, options: { cause: unknown }) {
@@ -23,8 +23,8 @@ class ApplyError extends Error {
 }
 
 /**
- * Applies the objects on the server's side, in their order; fields that others own are taken over. Throws ApplyError
- * for the first that is refused: the ones before it stay.
+ * Applies the objects on the server's side, in their order, and takes over fields that others own.
+ * Throws ApplyError for the first object that is refused: the ones before it stay.
  */
 export async function applyObjects(
   config: KubeConfig,
@@ -51,12 +51,12 @@ export async function applyObjects(
   }
 }
 
-/** `Deployment kafka-consumer` */
+/** Returns a name such as `Deployment kafka-consumer`. */
 export function nameOf(object: KubernetesObject): string {
   return `${object.kind} ${object.metadata?.name}`;
 }
 
-/** The message of the Status that the API server answers. */
+/** Returns the message of the Status in the API server's answer. */
 function reasonOf(error: ApiException<unknown>): string {
   const body: unknown = typeof error.body === "string" ? parsed(error.body) : error.body;
   if (typeof body === "object" && body !== null && "message" in body) return String(body.message);

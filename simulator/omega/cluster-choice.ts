@@ -4,14 +4,17 @@ import type { OmegaJob } from "./manifests/identities.ts";
 import { clusterOf } from "./manifests/render.ts";
 import type { Omega } from "./document/schema.ts";
 
-/** A context of a kubeconfig and what it leads to. */
+/** A context of a kubeconfig and the cluster that it leads to. */
 export interface KnownContext {
   readonly name: string;
-  /** Name of its entry under `clusters`. */
+  /** The name of its entry under `clusters`. */
   readonly cluster: string;
-  /** Address of the API server. */
+  /** The address of the API server. */
   readonly server: string;
-  /** Whether the server is reached through a proxy, so that its address says nothing about this machine. */
+  /**
+   * True when the server is reached through a proxy, so that its address says nothing about this
+   * machine.
+   */
   readonly proxied: boolean;
 }
 
@@ -20,14 +23,15 @@ export interface ChoiceOptions {
   readonly job: OmegaJob;
   /** Every context of the kubeconfig. */
   readonly known: readonly KnownContext[];
-  /** Value of --force-context. */
+  /** The value of --force-context. */
   readonly forced: string | undefined;
 }
 
 /**
- * Whether the objects of the job may go to that context: to the job's own cluster, by name, to a cluster of kind on this machine, or
- * to any other that --force-context repeats. Gives the kind of cluster that it is. A kubeconfig can call any server by any name: beyond
- * the name, only what contradicts another entry of the same file can be seen. Throws UsageError.
+ * Decides whether the objects of the job may go to that context, and returns the kind of its
+ * cluster: the job's own cluster, by name, a cluster of kind on this machine, or any other that
+ * --force-context repeats. A kubeconfig can give any server any name. Beyond the name, only
+ * contradictions with other entries of the same file can be noticed. Throws UsageError.
  */
 export function chooseCluster(
   { name, cluster, server, proxied }: KnownContext,

@@ -53,7 +53,8 @@ describe.each(OMEGA_JOBS)("%s", (job) => {
       kind: "Namespace",
       metadata: { name: golden[0]?.metadata.namespace },
     });
-    // The golden ones have another configuration and other sidecars: their own test compares those.
+    // The golden manifests have another configuration and other sidecars, which their own test
+    // compares.
     expect(objects.map(identityOf)).toEqual(golden.map(identityOf));
     const deployment = printed[1].stdout;
     expect(deployment).toContain(`image: ${IMAGE}\n`);
@@ -339,15 +340,15 @@ describe("with an API server", () => {
 
 interface FakeOptions {
   readonly refuse?: string;
-  /** Name of the context. Default `kind-fake`. */
+  /** The name of the context. Defaults to `kind-fake`. */
   readonly context?: string;
-  /** Name of its cluster in the kubeconfig. Default `fake`. */
+  /** The name of its cluster in the kubeconfig. Defaults to `fake`. */
   readonly entry?: string;
-  /** Address that the kubeconfig gives. Default: where it listens. */
+  /** The address in the kubeconfig. Defaults to the address that the server listens on. */
   readonly server?: string;
 }
 
-/** Knows the kinds that we apply, and no namespace but default. */
+/** Starts an API server that knows the kinds that we apply, and no namespace but default. */
 async function fakeApiServer(options: FakeOptions = {}) {
   const bodies: string[] = [];
   const patched: [path: string, dryRun: string | null][] = [];

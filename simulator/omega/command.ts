@@ -15,16 +15,16 @@ import type { Site } from "./manifests/site.ts";
 
 const REPOSITORY = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** What the platform would put beside the app; the image is the one that `npm run image` builds. */
+/** The image of the sidecars that the platform would add. `npm run image` builds it. */
 const SIDECAR_IMAGE = "localhost/kafka-consumer-kit/simulators:local";
 const ZTS_URL = "https://athenz:4443/zts/v1";
 
-/** Exit code when preflight finds an error; the same as that of `npm run e2e`. */
+/** The exit code when preflight finds an error, which is the same as that of `npm run e2e`. */
 const PREFLIGHT_FAILED = 3;
 
 /**
- * `k8s-ci app init-kdnc` and `deploy-kdnc` as we read them (DEVIATIONS.md). Never falls back to the current context of a
- * kubeconfig: it may be production's.
+ * `k8s-ci app init-kdnc` and `deploy-kdnc` as we read them (DEVIATIONS.md). The command never falls
+ * back to the current context of a kubeconfig, which may be production's.
  */
 export const command: Command = {
   name: "omega",
@@ -32,19 +32,22 @@ export const command: Command = {
   options: {
     /** component or deploy-production */
     job: { type: "string" },
-    /** Of the kubeconfig: the job's own cluster, or one of kind. With --dry-run the API server checks the objects and keeps nothing. */
+    /**
+     * A context of the kubeconfig: the job's own cluster, or one of kind. With --dry-run the API
+     * server checks the objects and keeps nothing.
+     */
     context: { type: "string" },
-    /** The name of --context once more, to take a cluster that is neither. */
+    /** The name of --context once more, which allows a cluster that is neither. */
     "force-context": { type: "string" },
     /** Prints the objects as YAML, and nothing else. */
     "dry-run": { type: "boolean" },
-    /** Of the app; default: `base` of omega.yaml. */
+    /** The image of the app. Defaults to `base` of omega.yaml. */
     image: { type: "string" },
-    /** Of both sidecars, on a cluster of kind. */
+    /** The image of both sidecars, on a cluster of kind. */
     "sidecar-image": { type: "string" },
-    /** Of the sidecars, on a cluster of kind. */
+    /** The URL of ZTS for the sidecars, on a cluster of kind. */
     "zts-url": { type: "string" },
-    /** The repository; default: this one. */
+    /** The repository. Defaults to this one. */
     directory: { type: "string" },
   },
   positionals: [KDNC_COMMANDS.join("|")],
@@ -69,7 +72,7 @@ export const command: Command = {
   },
 };
 
-/** `npm run` prints the script before it runs it, on the same stream; with --silent it does not. */
+/** `npm run` prints the script on the same stream before it runs it, unless --silent is given. */
 function isAfterBanner(env: Readonly<Record<string, string | undefined>>): boolean {
   return (
     env["npm_lifecycle_event"] === "omega" &&
@@ -84,7 +87,7 @@ interface RunOptions {
   readonly values: OptionValues;
 }
 
-/** Gives the exit code. */
+/** Runs the command and returns the exit code. */
 async function run(kdnc: KdncCommand, job: OmegaJob, options: RunOptions): Promise<number> {
   const { context, dryRun, values } = options;
   try {
@@ -92,7 +95,8 @@ async function run(kdnc: KdncCommand, job: OmegaJob, options: RunOptions): Promi
     if (!(await passesPreflight(repository, job))) return PREFLIGHT_FAILED;
     const { ignored, ...deployment } = await readDeployment(repository, job);
     if (ignored !== undefined) say(ignored);
-    // Only then: whoever only wants to see the objects does not wait for the client to load.
+    // The client is loaded only here: a caller that only wants to see the objects does not wait for
+    // it.
     const contexts = context === undefined ? undefined : await import("./context.ts");
     const config = context === undefined ? undefined : contexts?.configOf(context);
     const isKind =
@@ -106,11 +110,11 @@ async function run(kdnc: KdncCommand, job: OmegaJob, options: RunOptions): Promi
     });
     const objects = objectsOf(kdnc, rendered);
     if (config !== undefined) await contexts?.applyTo(config, objects, { dryRun, say });
-    // Last: what the API server refuses goes into no pipe.
+    // The objects are printed last: objects that the API server refuses go into no pipe.
     if (dryRun) process.stdout.write(yamlOf(objects));
     return 0;
   } catch (error) {
-    // What is wrong with a file or an object says where; a stack would add nothing.
+    // The message says what is wrong with which file or object. A stack would add nothing.
     if (!(error instanceof Error) || !EXPLAINED.has(error.name)) throw error;
     say(error.message);
     return 1;
@@ -118,7 +122,8 @@ async function run(kdnc: KdncCommand, job: OmegaJob, options: RunOptions): Promi
 }
 
 async function passesPreflight(repository: string, job: OmegaJob): Promise<boolean> {
-  // Only here: the image of the simulators, which has this command too, has no parser of pipelines.
+  // The module is imported only here: the image of the simulators, which has this command too, has
+  // no parser of pipelines.
   const { preflight } = await import("./preflight/repository-preflight.ts");
   const findings = await preflight(repository, job);
   for (const { severity, place, message } of findings) {
@@ -127,7 +132,10 @@ async function passesPreflight(repository: string, job: OmegaJob): Promise<boole
   return findings.every(({ severity }) => severity !== "error");
 }
 
-/** By name: ApplyError and ContextError are loaded only where they can be thrown. */
+/**
+ * Errors are recognized by name, because ApplyError and ContextError are loaded only where they can
+ * be thrown.
+ */
 const EXPLAINED: ReadonlySet<string> = new Set(["OmegaError", "ApplyError", "ContextError"]);
 
 function say(line: string): void {
@@ -168,7 +176,10 @@ function chosen(known: readonly KnownContext[], { context, values, ...deployment
   return cluster;
 }
 
-/** The simulators stand beside the app on kind alone; elsewhere the platform adds the sidecars that omega.yaml asks for. */
+/**
+ * The simulators run beside the app on kind alone. Elsewhere the platform adds the sidecars that
+ * omega.yaml asks for.
+ */
 function siteOf(values: OptionValues, isKind: boolean): Site {
   if (!isKind) {
     const given = ["sidecar-image", "zts-url"].find((name) => values[name] !== undefined);

@@ -20,7 +20,7 @@ const FIELD_MANAGER = "k8s-ci-stand-in";
 /** A namespace that every cluster has. */
 const CHECKING_NAMESPACE = "default";
 
-/** Every context of a kubeconfig that leads to a cluster. */
+/** Returns every context of a kubeconfig that leads to a cluster. */
 export function contextsOf(config: KubeConfig): KnownContext[] {
   return config.getContexts().flatMap(({ name, cluster }) => {
     const entry = config.getCluster(cluster);
@@ -30,9 +30,9 @@ export function contextsOf(config: KubeConfig): KnownContext[] {
 }
 
 /**
- * Applies the objects to the current context of that kubeconfig. A dry run of objects whose namespace is not
- * there yet takes place in `default`, since nothing can be checked in a namespace that a dry run only pretends to make. Throws
- * ApplyError.
+ * Applies the objects to the current context of that kubeconfig. When their namespace does not
+ * exist yet, a dry run takes place in `default`, because nothing can be checked in a namespace that
+ * a dry run only pretends to make. Throws ApplyError.
  */
 export async function applyTo(
   config: KubeConfig,
@@ -48,7 +48,10 @@ export async function applyTo(
   });
 }
 
-/** The kubeconfig of this user, as kubectl finds it, with that context as the current one. Throws ContextError. */
+/**
+ * Returns the kubeconfig of this user, as kubectl finds it, with that context as the current one.
+ * Throws ContextError.
+ */
 export function configOf(context: string): KubeConfig {
   const config = new KubeConfig();
   config.loadFromDefault();

@@ -13,9 +13,9 @@ const CONFIG_DIRECTORY = "deploy_target/omega/config";
 const CONFIGURATION = "config.yaml";
 
 /**
- * What `deploy_target` gives to a render of `job`: omega.yaml, the claim's manifest, and the files of omega/config (those whose
- * name begins with a dot are left out). Throws OmegaError, also for what a ConfigMap of ours cannot carry, or Node's error for a
- * file that is not there.
+ * Reads what `deploy_target` contributes to a rendering of `job`: omega.yaml, the claim's manifest,
+ * and the files of omega/config (except those whose name begins with a dot). Throws OmegaError,
+ * also for a file that a ConfigMap cannot carry, and Node's error for a missing file.
  */
 export async function readDeployTarget(directory: string, job: OmegaJob): Promise<Target> {
   const [omega, claimManifest, configFiles] = await Promise.all([
@@ -27,8 +27,8 @@ export async function readDeployTarget(directory: string, job: OmegaJob): Promis
 }
 
 /**
- * The same, with the configuration of the job in place of whatever config.yaml an earlier copy-config left. `ignored` says that
- * there was another one.
+ * Reads the same, with the configuration of the job in place of the config.yaml that an earlier
+ * copy-config left. `ignored` says that there was another one.
  */
 export async function readDeployment(
   repository: string,
@@ -53,7 +53,7 @@ async function readConfigFiles(directory: string): Promise<Record<string, string
   const faults: string[] = [];
   for (const name of names.toSorted()) {
     const path = join(directory, name);
-    // Followed: a link to a file is copied as a file.
+    // Links are followed: a link to a file is copied as a file.
     if (!(await stat(path)).isFile()) {
       faults.push(`${name}: no file, and a ConfigMap holds nothing else`);
       continue;
@@ -66,7 +66,7 @@ async function readConfigFiles(directory: string): Promise<Record<string, string
   return files;
 }
 
-/** Undefined for bytes that are not UTF-8: they would reach the pod as other ones. */
+/** Returns undefined for bytes that are not UTF-8, because they would reach the pod changed. */
 function decoded(bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);

@@ -1,4 +1,7 @@
-/** omega.yaml, a claim's manifest or the configuration directory is wrong. `faults` holds all of them, each with its path. */
+/**
+ * omega.yaml, a claim's manifest or the configuration directory is wrong. `faults` holds all
+ * faults, each with its path.
+ */
 export class OmegaError extends Error {
   override readonly name = "OmegaError";
   readonly faults: readonly string[];

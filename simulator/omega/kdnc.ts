@@ -10,15 +10,16 @@ type AppliedObject =
   | OmegaObject
   | (V1Namespace & { apiVersion: string; kind: "Namespace"; metadata: { name: string } });
 
-/** What a deployment only uses: it exists before the first one, and outlives each. */
+/** Objects that a deployment only uses: they exist before the first one and outlive each. */
 const LASTING: ReadonlySet<OmegaObject["kind"]> = new Set([
   "PersistentVolumeClaim",
   "ServiceAccount",
 ]);
 
 /**
- * Of the objects of a render, those that the command applies, in their order: `init-kdnc` the namespace and what lasts, `deploy-kdnc`
- * the rest. Where the line runs is our reading (DEVIATIONS.md).
+ * Returns those of the rendered objects that the command applies, in their order: `init-kdnc`
+ * applies the namespace and the lasting objects, `deploy-kdnc` the rest. This division is our
+ * reading (DEVIATIONS.md).
  */
 export function objectsOf(
   command: KdncCommand,

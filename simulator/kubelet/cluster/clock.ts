@@ -10,7 +10,7 @@ const REAL_TIMING: Timing = {
   removalMs: 0,
 };
 
-/** Time of the cluster. Durations are milliseconds of the cluster unless a name says host. */
+/** The clock of a cluster. Durations are milliseconds of the cluster unless a name says host. */
 export class ClusterClock {
   readonly timing: Timing;
   readonly #startHostMs = performance.now();
@@ -19,12 +19,12 @@ export class ClusterClock {
     this.timing = { ...REAL_TIMING, ...timing };
   }
 
-  /** Host milliseconds since the cluster started. */
+  /** Returns the host milliseconds since the cluster started. */
   hostMs(): number {
     return performance.now() - this.#startHostMs;
   }
 
-  /** Milliseconds of the cluster since it started. */
+  /** Returns the cluster's milliseconds since it started. */
   nowMs(): number {
     return (this.hostMs() * 1000) / this.timing.secondMs;
   }
@@ -33,7 +33,7 @@ export class ClusterClock {
     return (durationMs * this.timing.secondMs) / 1000;
   }
 
-  /** true when the time passed, false as soon as `signal` aborts. */
+  /** Resolves to true when the time has passed, and to false as soon as `signal` aborts. */
   async sleep(durationMs: number, signal?: AbortSignal): Promise<boolean> {
     if (signal?.aborted) {
       return false;
@@ -55,7 +55,7 @@ export class ClusterClock {
     return passed;
   }
 
-  /** true when `work` settled first, false when the time passed. */
+  /** Resolves to true when `work` finishes first, and to false when the time has passed. */
   async within(work: Promise<unknown>, durationMs: number): Promise<boolean> {
     const stop = new AbortController();
     const settled = work.then(

@@ -40,8 +40,9 @@ import { waitForChange } from "./wait.ts";
 import { startWatchdog } from "#simulator/kubelet/process/watchdog.ts";
 
 /**
- * Starts an empty cluster of one node whose containers are host processes. Disposing it ends every process,
- * frees the ports and removes its directory; so does the death of this process.
+ * Starts an empty cluster of one node whose containers are host processes. Disposing of it ends
+ * every process, frees the ports and removes its directory. The death of this process does the
+ * same.
  */
 export async function startCluster(options: LocalClusterOptions): Promise<LocalCluster> {
   const directory = await realpath(

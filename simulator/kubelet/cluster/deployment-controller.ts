@@ -21,12 +21,15 @@ export interface DeploymentControllerOptions {
   readonly clock: ClusterClock;
   readonly log: EventLog;
   readonly namespace: () => string;
-  /** All pods that the API server shows, terminating ones too. */
+  /** Returns all pods that the API server shows, including terminating ones. */
   readonly pods: () => readonly PodWorker[];
   readonly createPod: (name: string, template: PodTemplate, owner: PodOwner) => void;
 }
 
-/** Keeps the pods of one Deployment as its spec wants them; asked to look again after every change. */
+/**
+ * Keeps the pods of one Deployment as its spec demands. It is asked to look again after every
+ * change.
+ */
 export class DeploymentController {
   readonly #options: DeploymentControllerOptions;
   readonly #uid = randomUUID();
@@ -212,7 +215,10 @@ export class DeploymentController {
     return (this.#availableInMs(pod) ?? 1) <= 0;
   }
 
-  /** Milliseconds until the pod has been Ready for minReadySeconds; undefined while it is not Ready. */
+  /**
+   * Returns the milliseconds until the pod has been Ready for minReadySeconds, or undefined while
+   * it is not Ready.
+   */
   #availableInMs(pod: PodWorker): number | undefined {
     return pod.readySinceMs === undefined
       ? undefined
@@ -242,7 +248,10 @@ export class DeploymentController {
   }
 }
 
-/** Not ready ones first, then the most restarted, then the youngest (controller_utils.go ActivePodsWithRanks). */
+/**
+ * Pods that are not ready come first, then the most restarted, then the youngest
+ * (controller_utils.go ActivePodsWithRanks).
+ */
 function compareForRemoval(a: PodWorker, b: PodWorker): number {
   const readiness = Number(a.readySinceMs !== undefined) - Number(b.readySinceMs !== undefined);
   return (

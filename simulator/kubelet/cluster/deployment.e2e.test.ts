@@ -71,7 +71,7 @@ test("rolling update, 2 replicas, defaults: one new pod at a time, and four pods
       pods
     );
   });
-  // Surge 25 % of 2 rounds up to 1, unavailable rounds down to 0.
+  // A surge of 25 % of 2 rounds up to 1, and the unavailable 25 % round down to 0.
   expect({ activeMax, readyMin, podsMax, terminatingReadyMax }).toEqual({
     activeMax: 3,
     readyMin: 2,

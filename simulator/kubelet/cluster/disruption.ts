@@ -6,7 +6,7 @@ import type {
   DeploymentObject,
 } from "#simulator/kubelet/validation/supported-objects.ts";
 
-/** The refusal of an eviction, or undefined when every budget has room. */
+/** Returns the refusal of an eviction, or undefined when every budget has room. */
 export function judgeEviction(
   pod: PodWorker,
   pods: readonly PodWorker[],
@@ -23,7 +23,8 @@ export function judgeEviction(
     const selected = pods.filter((other) => selects(budget, other.labels) && !other.terminating);
     const healthy = selected.filter(({ readySinceMs }) => readySinceMs !== undefined).length;
     const needed = neededHealthy(budget, countExpected(budget, selected, deployments));
-    // A pod that is not Ready may go while the budget is met without it (unhealthyPodEvictionPolicy IfHealthyBudget).
+    // A pod that is not Ready may be evicted while the budget is met without it
+    // (unhealthyPodEvictionPolicy IfHealthyBudget).
     const allowed = pod.readySinceMs === undefined ? healthy >= needed : healthy > needed;
     if (!allowed) {
       return refuse(budget.metadata.name, needed, healthy);
@@ -41,7 +42,10 @@ function selects(
   );
 }
 
-/** What the controllers of the selected pods want, and each pod without one. */
+/**
+ * Counts the pods that the controllers of the selected pods want, and each pod without a
+ * controller.
+ */
 function countExpected(
   budget: BudgetObject,
   selected: readonly PodWorker[],

@@ -3,7 +3,7 @@ import type { ClusterEvent, KubernetesEvent, LifecycleEvent } from "#simulator/k
 
 type Stamp = "sequence" | "monotonicMs" | "wallMs" | "kind";
 
-/** Everything that happened, in order, and the bell that rings when anything of the cluster changes. */
+/** All events in order. It notifies its subscribers when anything in the cluster changes. */
 export class EventLog {
   readonly #clock: ClusterClock;
   readonly #events: ClusterEvent[] = [];
@@ -34,7 +34,7 @@ export class EventLog {
     };
   }
 
-  /** `bell` rings after changes; several changes of one turn of the event loop ring once. */
+  /** Calls `bell` after changes. Several changes of one turn of the event loop call it once. */
   onChange(bell: () => void): () => void {
     this.#bells.add(bell);
     return () => {

@@ -30,7 +30,7 @@ export class ObjectStore {
   readonly configMaps = new Map<string, ConfigMapObject>();
   readonly budgets = new Map<string, BudgetObject>();
   readonly deployments = new Map<string, DeploymentController>();
-  /** What the API server shows. A pod deleted by force is in `workers` only. */
+  /** The pods that the API server shows. A pod that was deleted by force is in `workers` only. */
   readonly pods = new Map<string, PodWorker>();
   readonly workers = new Set<PodWorker>();
   readonly deviations = new Set<string>();
@@ -47,7 +47,7 @@ export class ObjectStore {
     });
   }
 
-  /** All objects are validated, then stored, then the controllers see them. */
+  /** Validates all objects, then stores them, then lets the controllers see them. */
   async apply(objects: readonly KubernetesObject[]): Promise<void> {
     const validated = validateObjects(objects);
     this.#checkReferences(validated.objects);
@@ -221,7 +221,7 @@ export class ObjectStore {
     void this.#follow(worker);
   }
 
-  /** A pod that was told to end leaves the API when its last process has ended. */
+  /** A terminating pod leaves the API when its last process has ended. */
   async #follow(worker: PodWorker): Promise<void> {
     const { clock, log } = this.#options.node;
     await worker.ended;

@@ -2,7 +2,7 @@ import type { Share } from "#simulator/kubelet/validation/supported-fields.ts";
 
 export interface ReplicaSetCounts {
   readonly name: string;
-  /** Pods that the set is to have. */
+  /** The number of pods that the set should have. */
   readonly desired: number;
   readonly available: number;
 }
@@ -12,13 +12,14 @@ export interface RolloutInput {
   readonly maxSurge: Share;
   readonly maxUnavailable: Share;
   readonly fresh: ReplicaSetCounts;
-  /** Oldest first. */
+  /** The old sets, oldest first. */
   readonly old: readonly ReplicaSetCounts[];
 }
 
 /**
- * The next step of a rolling update: the number of pods that each set is to have now. Terminating pods are
- * in no count, so that old and new overlap (pkg/controller/deployment/rolling.go).
+ * Plans the next step of a rolling update: the number of pods that each set should have now.
+ * Terminating pods are not counted, so that old and new pods overlap
+ * (pkg/controller/deployment/rolling.go).
  */
 export function planRollout(input: RolloutInput): Map<string, number> {
   const { replicas, fresh, old } = input;
@@ -49,7 +50,10 @@ export function planRollout(input: RolloutInput): Map<string, number> {
   return plan;
 }
 
-/** Surge rounds up, unavailable rounds down; both zero would never move. */
+/**
+ * Surge rounds up and unavailable rounds down. If both became zero, the rollout would never
+ * advance.
+ */
 export function resolveBounds(input: {
   readonly replicas: number;
   readonly maxSurge: Share;
@@ -64,7 +68,7 @@ export function resolveShare(share: Share, of: number, round: (value: number) =>
   return typeof share === "number" ? share : round((Number.parseInt(share, 10) * of) / 100);
 }
 
-/** Takes up to `limit` pods from the sets, oldest first; returns how many it took. */
+/** Takes up to `limit` pods from the sets, oldest first, and returns how many it took. */
 function removeFrom(
   plan: Map<string, number>,
   sets: readonly ReplicaSetCounts[],

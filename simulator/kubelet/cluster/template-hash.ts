@@ -1,9 +1,12 @@
 import { createHash, randomInt } from "node:crypto";
 
-/** Kubernetes' alphabet for generated names: no vowels, nothing that is easily confused. */
+/**
+ * Kubernetes' alphabet for generated names: it has no vowels and no characters that are easily
+ * confused.
+ */
 const ALPHABET = "bcdfghjklmnpqrstvwxz2456789";
 
-/** The `pod-template-hash` of a template: equal templates have equal hashes. */
+/** Returns the `pod-template-hash` of a template. Equal templates have equal hashes. */
 export function hashTemplate(template: unknown): string {
   const digest = createHash("sha256")
     .update(JSON.stringify(sortKeys(template)))
@@ -11,7 +14,7 @@ export function hashTemplate(template: unknown): string {
   return [...digest.subarray(0, 10)].map((byte) => ALPHABET[byte % ALPHABET.length]).join("");
 }
 
-/** Five characters for the name of a pod. */
+/** Returns five characters for the name of a pod. */
 export function randomSuffix(): string {
   return Array.from({ length: 5 }, () => ALPHABET[randomInt(ALPHABET.length)]).join("");
 }

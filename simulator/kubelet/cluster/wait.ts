@@ -6,7 +6,7 @@ const TIMEOUT_MS_DEFAULT = 30_000;
 
 type Found<T> = Exclude<T, undefined | null | false>;
 
-/** Asks `predicate` now and after every change; an error of it is the answer. */
+/** Calls `predicate` now and after every change. Rejects with its error. */
 export async function waitForChange<T>(
   cluster: LocalCluster,
   log: EventLog,

@@ -1,8 +1,8 @@
 import type { Timing } from "#simulator/kubelet/types.ts";
 
 /**
- * Delay before each restart of one container: 0, 10, 20, 40 ... 300 s; at once again after a run of more
- * than 600 s (client-go's flowcontrol.Backoff as the kubelet uses it).
+ * The delay before each restart of one container: 0, 10, 20, 40 ... 300 s. It is 0 again after a
+ * run of more than 600 s (client-go's flowcontrol.Backoff as the kubelet uses it).
  */
 export class RestartBackoff {
   readonly #timing: Timing;
@@ -12,7 +12,7 @@ export class RestartBackoff {
     this.#timing = timing;
   }
 
-  /** Called once for every restart; `ranMs` is how long the run before it lasted. */
+  /** Called once for every restart. `ranMs` is the duration of the run before it. */
   delayMs(ranMs: number): number {
     if (ranMs > this.#timing.backoffResetMs) {
       this.#nextMs = 0;

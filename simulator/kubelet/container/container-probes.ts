@@ -10,11 +10,11 @@ export interface ContainerProbesOptions {
   readonly target: () => ProbeTarget | undefined;
   readonly onReady: (ready: boolean) => void;
   readonly onStarted: () => void;
-  /** Liveness or startup failed: the run is to be restarted. */
+  /** Called when the liveness or startup probe has failed: the container is to be restarted. */
   readonly onRestart: (message: string, graceSeconds: number | undefined) => void;
 }
 
-/** The up to three probes of one container. */
+/** The probes of one container, at most three. */
 export class ContainerProbes {
   readonly #options: ContainerProbesOptions;
   readonly #workers = new Map<ProbeType, ProbeWorker>();
@@ -73,7 +73,7 @@ export class ContainerProbes {
       onRestart(`Container ${spec.name} failed ${type} probe, will be restarted`, graceSeconds);
     } else if (type === "startup") {
       onStarted();
-      // Both have waited for this; they are asked at once.
+      // Both probes have waited for this one and are executed at once.
       this.#workers.get("liveness")?.trigger();
       this.#workers.get("readiness")?.trigger();
     }

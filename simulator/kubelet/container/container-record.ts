@@ -4,7 +4,7 @@ import { logContainerEvent, logLifecycle } from "#simulator/kubelet/pod/pod-cont
 import type { PodContext } from "#simulator/kubelet/pod/pod-context.ts";
 import type { ContainerSpec } from "#simulator/kubelet/validation/supported-pod.ts";
 
-/** What the status of one container says, and the events of its changes. */
+/** The status of one container, and the events of its changes. */
 export class ContainerRecord {
   readonly #pod: PodContext;
   readonly #spec: ContainerSpec;
@@ -23,13 +23,13 @@ export class ContainerRecord {
     return this.#state.running !== undefined;
   }
 
-  /** Of the last run, undefined while it runs or before the first. */
+  /** The exit code of the last run; undefined during a run and before the first one. */
   get exitCode(): number | undefined {
     return (this.#state.terminated ?? (this.#state.waiting && this.#lastState.terminated))
       ?.exitCode;
   }
 
-  /** Restart count of the run whose output `kubectl logs --previous` shows. */
+  /** The restart count of the run whose output `kubectl logs --previous` shows. */
   get previousRun(): number {
     return this.#state.waiting === undefined ? this.restartCount - 1 : this.restartCount;
   }
@@ -74,7 +74,7 @@ export class ContainerRecord {
     });
   }
 
-  /** The entry point could not be started. */
+  /** Records that the entry point could not be started. */
   failed(message: string, restartCount: number): void {
     this.#warn("Failed", `Error: ${message}`);
     this.#succeed(restartCount);
@@ -98,7 +98,7 @@ export class ContainerRecord {
     this.#warn("BackOff", `Back-off restarting failed container ${name} in pod ${pod}`);
   }
 
-  /** The next run takes the place of the last one, whose end becomes the last state. */
+  /** The next run replaces the last one, whose end becomes the last state. */
   #succeed(restartCount: number): void {
     if (this.#state.terminated !== undefined) {
       this.#lastState = this.#state;
@@ -120,7 +120,7 @@ export class ContainerRecord {
   }
 }
 
-/** As Go prints a duration: 10s, 1m20s, 5m0s. */
+/** Formats a duration as Go prints it: 10s, 1m20s, 5m0s. */
 function formatSeconds(seconds: number): string {
   return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
 }

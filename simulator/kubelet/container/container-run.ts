@@ -12,15 +12,15 @@ import type { PathTable } from "./path-table.ts";
 import type { PodContext } from "#simulator/kubelet/pod/pod-context.ts";
 import type { ContainerSpec } from "#simulator/kubelet/validation/supported-pod.ts";
 
-/** One run of one container, from its staged root to the end of its last process. */
+/** One run of one container, from its prepared root to the end of its last process. */
 export interface ContainerRun {
   readonly process: ContainerProcess;
   readonly containerId: string;
   readonly startedAt: Date;
-  /** Cluster time. */
+  /** The start, in cluster time. */
   readonly startedMs: number;
   readonly paths: PathTable;
-  /** argv as the container would write it. */
+  /** Executes a command in the container. `argv` is written as in the container. */
   execute(argv: readonly string[], signal?: AbortSignal): Promise<CommandOutput>;
 }
 
@@ -28,7 +28,7 @@ export function logPath(pod: PodContext, container: string, restartCount: number
   return join(pod.logsDirectory, pod.podName, `${container}-${restartCount}.log`);
 }
 
-/** Throws MissingConfigError, or what made the start impossible. */
+/** Starts a run. Throws MissingConfigError, or the error that made the start impossible. */
 export async function startRun(
   pod: PodContext,
   spec: ContainerSpec,

@@ -43,7 +43,7 @@ export class ContainerRunner {
   #run: ContainerRun | undefined;
   #stoppingRun: ContainerRun | undefined;
   #launching: Promise<unknown> = Promise.resolve();
-  /** postStart has ended well. */
+  /** True when postStart has succeeded. */
   #posted = false;
   #started = false;
   #ready = false;
@@ -77,23 +77,26 @@ export class ContainerRunner {
     });
   }
 
-  /** Starts the container and keeps it going; settles when it will not run again. */
+  /** Starts the container and keeps it running. Resolves when it will not run again. */
   async run(): Promise<void> {
     this.#life ??= this.#live();
     return this.#life;
   }
 
-  /** Settles when the container will not run again, at once when it never was to. */
+  /** Resolves when the container will not run again, or at once when it was never going to run. */
   get finished(): Promise<void> {
     return this.#life ?? Promise.resolve();
   }
 
-  /** Settles when the entry point runs and postStart has ended, or the container will never run. */
+  /**
+   * Resolves when the entry point runs and postStart has ended, or when the container will never
+   * run.
+   */
   get launched(): Promise<void> {
     return this.#firstLaunch.promise;
   }
 
-  /** Settles when the startup probe has passed, or the container will never run. */
+  /** Resolves when the startup probe has passed, or when the container will never run. */
   get startedOnce(): Promise<void> {
     return this.#firstStarted.promise;
   }
@@ -104,12 +107,12 @@ export class ContainerRunner {
       : this.current !== undefined && this.#started && this.#ready;
   }
 
-  /** Of the last run, undefined while it runs or before the first. */
+  /** The exit code of the last run; undefined during a run and before the first one. */
   get exitCode(): number | undefined {
     return this.#record.exitCode;
   }
 
-  /** undefined unless a process is there. */
+  /** The present run; undefined unless a process is there. */
   get current(): ContainerRun | undefined {
     return this.#record.running && this.#run?.process.running === true ? this.#run : undefined;
   }
@@ -129,7 +132,7 @@ export class ContainerRunner {
     }
   }
 
-  /** Ends the present run at once, without a word. */
+  /** Ends the present run at once, without an event. */
   async kill(): Promise<void> {
     await this.#launching;
     this.#run?.process.signal("SIGKILL");
@@ -161,7 +164,7 @@ export class ContainerRunner {
     this.#pod.changed();
   }
 
-  /** Milliseconds that the run lasted. */
+  /** Runs the container once and returns the duration in milliseconds. */
   async #runOnce(restartCount: number): Promise<number> {
     const { clock } = this.#pod;
     const launching = this.#launch(restartCount);
@@ -177,7 +180,7 @@ export class ContainerRunner {
     return clock.nowMs() - run.startedMs;
   }
 
-  /** undefined when the container could not be started, or the pod ended before. */
+  /** Returns undefined when the container could not be started, or when the pod ended before. */
   async #launch(restartCount: number): Promise<ContainerRun | undefined> {
     const { terminating, clock } = this.#pod;
     this.#run = undefined;
@@ -218,7 +221,7 @@ export class ContainerRunner {
     }
   }
 
-  /** true when it passed and the run is still there. */
+  /** Returns true when the hook succeeded and the run is still there. */
   async #runPostStart(run: ContainerRun, hook: HookSpec): Promise<boolean> {
     const { passed } = await runHandler(hook, this.#handlerTarget(run), run.process.gone);
     if (!run.process.running) {
@@ -260,7 +263,9 @@ export class ContainerRunner {
     return { ...this.#handlerTarget(run), run, startedMs, started: this.#started };
   }
 
-  /** One preStop and one SIGTERM a run: whoever comes second can only shorten the time that is left. */
+  /**
+   * Each run gets one preStop and one SIGTERM. A second call can only shorten the remaining time.
+   */
   async #stopRun(run: ContainerRun, options: StopOptions): Promise<void> {
     if (this.#stoppingRun === run) {
       await endWithin(this.#pod, this.spec.name, run, options.graceSeconds * 1000);

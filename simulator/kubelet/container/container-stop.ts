@@ -6,15 +6,19 @@ import type { ContainerSpec, HookSpec } from "#simulator/kubelet/validation/supp
 
 export interface StopOptions {
   readonly graceSeconds: number;
-  /** Text of the Killing event. */
+  /** The text of the Killing event. */
   readonly message: string;
-  /** Settles when this container may be signalled: sidecars wait for what they serve. Its preStop does not wait. */
+  /**
+   * Resolves when this container may be signalled: a sidecar waits for the containers that it
+   * serves. Its preStop does not wait.
+   */
   readonly turn?: Promise<unknown>;
 }
 
 /**
- * Ends a run as the kubelet's killContainer does: preStop inside the grace, the stop signal once, SIGKILL
- * when the rest of the grace (two seconds at least) has passed. Whole seconds used up are counted, as there.
+ * Ends a run as the kubelet's killContainer does: preStop within the grace period, the stop signal
+ * once, and SIGKILL when the rest of the grace period (at least two seconds) has passed. Whole
+ * seconds that were used up are counted, as there.
  */
 export async function stopRun(
   pod: PodContext,
@@ -47,7 +51,10 @@ export async function stopRun(
   await endWithin(pod, spec.name, run, remainingMs);
 }
 
-/** SIGKILL when the time is over, two seconds at least; settles when the run has ended. */
+/**
+ * Sends SIGKILL when the time has passed, which is at least two seconds. Resolves when the run has
+ * ended.
+ */
 export async function endWithin(
   pod: PodContext,
   container: string,
@@ -61,7 +68,7 @@ export async function endWithin(
   }
 }
 
-/** A signal from outside to the container's PID 1. */
+/** Sends a signal from outside to the container's PID 1. */
 export function sendLogged(
   pod: PodContext,
   container: string,
@@ -77,7 +84,10 @@ export function sendLogged(
   }
 }
 
-/** Never rejects. Goes on when the grace is over; it ends with the container at the latest. */
+/**
+ * Never rejects. Returns when the grace period is over at the latest; the hook itself ends with the
+ * container.
+ */
 async function runPreStop(
   pod: PodContext,
   spec: ContainerSpec,

@@ -11,17 +11,23 @@ export interface EnvironmentSources {
   readonly mountinfoPath: string;
   readonly ports: PodPorts;
   readonly podName: string;
-  /** Value of a downward API field; throws ClusterError for one that is not implemented. */
+  /**
+   * Returns the value of a downward API field. Throws ClusterError for a field that is not
+   * implemented.
+   */
   readonly field: (fieldPath: string) => string;
   readonly configMap: (name: string) => ConfigMapObject | undefined;
 }
 
-/** A required ConfigMap or key that is not there: the container waits, as under a kubelet. */
+/** A required ConfigMap or key is missing: the container waits, as under a kubelet. */
 export class MissingConfigError extends Error {
   override readonly name = "MissingConfigError";
 }
 
-/** Environment of the container: the image's, with paths and ports as they are on this host, then the manifest's. */
+/**
+ * Builds the environment of the container: first that of the image, with paths and ports as they
+ * are on this host, then that of the manifest.
+ */
 export function buildEnvironment(sources: EnvironmentSources): Record<string, string> {
   const { container, image, paths, ports } = sources;
   const env: Record<string, string> = {
@@ -53,7 +59,10 @@ export function buildEnvironment(sources: EnvironmentSources): Record<string, st
   return env;
 }
 
-/** `$(NAME)` becomes the variable's value, `$$(NAME)` stays as `$(NAME)`, an unknown one stays as it is. */
+/**
+ * Replaces `$(NAME)` by the variable's value. `$$(NAME)` becomes `$(NAME)`, and an unknown variable
+ * stays as it is.
+ */
 export function expand(text: string, env: Readonly<Record<string, string>>): string {
   return text.replace(/\$\$|\$\(([^)]+)\)/g, (match, name: string | undefined) =>
     name === undefined ? "$" : (env[name] ?? match),

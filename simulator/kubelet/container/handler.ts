@@ -19,13 +19,13 @@ export interface HandlerTarget {
 
 export interface HandlerResult {
   readonly passed: boolean;
-  /** As the kubelet words it. */
+  /** The message in the kubelet's words. */
   readonly message: string;
 }
 
 type Handler = Partial<Pick<HookSpec, "exec" | "httpGet" | "sleep"> & Pick<ProbeSpec, "tcpSocket">>;
 
-/** Runs one probe or hook. `signal` cuts it off: a failure. */
+/** Runs one probe or hook. When `signal` aborts, it is cut off and counts as failed. */
 export async function runHandler(
   handler: Handler,
   target: HandlerTarget,

@@ -4,14 +4,14 @@ import { PathTable } from "./path-table.ts";
 import type { LocalImage } from "#simulator/kubelet/types.ts";
 
 export interface StagedRoot {
-  /** Host directory that stands for `/` of the container. */
+  /** The host directory that serves as `/` of the container. */
   readonly directory: string;
   readonly paths: PathTable;
-  /** Host path of the list of mounts, in the form of /proc/self/mountinfo. */
+  /** The host path of the list of mounts, in the form of /proc/self/mountinfo. */
   readonly mountinfoPath: string;
 }
 
-/** undefined when no image of the table has that name. */
+/** Returns undefined when no image of the table has that name. */
 export function findImage(
   images: readonly LocalImage[],
   reference: string,
@@ -24,15 +24,18 @@ export function findImage(
 
 export interface StageOptions {
   readonly image: LocalImage;
-  /** Container path -> host directory of the volume. */
+  /** The host directories of volumes by container path. */
   readonly mounts: ReadonlyMap<string, string>;
-  /** Never taken for container paths. */
+  /** Host paths that are never taken for container paths. */
   readonly hostPaths: readonly string[];
-  /** Replaced when it exists. */
+  /** The directory to create. It is replaced when it exists. */
   readonly directory: string;
 }
 
-/** Makes a fresh root file system for one run of a container: files, directories, and each mount as a link. */
+/**
+ * Creates a fresh root file system for one run of a container: files, directories, and each mount
+ * as a link.
+ */
 export async function stageRoot(options: StageOptions): Promise<StagedRoot> {
   const { image, mounts, hostPaths, directory } = options;
   await rm(directory, { recursive: true, force: true });
@@ -76,7 +79,10 @@ async function place(source: string | { readonly copy: string }, target: string)
     : cp(source.copy, target, { recursive: true }));
 }
 
-/** proc_pid_mountinfo(5): id, parent, device, root, mount point, options, separator, type, source, options. */
+/**
+ * Formats lines of proc_pid_mountinfo(5): id, parent, device, root, mount point, options,
+ * separator, type, source, options.
+ */
 function formatMountinfo(root: string, mounts: ReadonlyMap<string, string>): string {
   const rows = [["/", root] as const, ...mounts].map(
     ([path, host], index) =>

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 
-/** From container paths to host paths; the longest container path that matches wins. */
+/** Maps container paths to host paths. The longest matching container path wins. */
 export class PathTable {
   readonly #entries: readonly (readonly [container: string, host: string])[];
   readonly #pattern: RegExp | undefined;
@@ -16,7 +16,7 @@ export class PathTable {
     }
   }
 
-  /** undefined when the table does not hold the path: then it is the host's own. */
+  /** Returns undefined when the table does not hold the path: then it is the host's own. */
   toHost(path: string): string | undefined {
     const normal = posix.normalize(path);
     for (const [container, host] of this.#entries) {
@@ -27,7 +27,10 @@ export class PathTable {
     return undefined;
   }
 
-  /** Replaces every path of the table that stands in `text`: a whole argument, `--file=PATH`, or shell code. */
+  /**
+   * Replaces every path of the table in `text`, which may be a whole argument, `--file=PATH`, or
+   * shell code.
+   */
   translate(text: string): string {
     if (this.#pattern === undefined) {
       return text;

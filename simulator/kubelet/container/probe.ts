@@ -7,7 +7,7 @@ export type ProbeType = "startup" | "liveness" | "readiness";
 
 /** The run of the container that is to be probed now. */
 export interface ProbeTarget extends HandlerTarget {
-  /** Another run of the container is another object. */
+  /** An object that identifies the run. */
   readonly run: object;
   readonly startedMs: number;
   readonly started: boolean;
@@ -17,18 +17,18 @@ export interface ProbeOptions {
   readonly type: ProbeType;
   readonly spec: ProbeSpec;
   readonly clock: ClusterClock;
-  /** undefined while the container does not run, or its postStart does. */
+  /** Returns undefined while the container does not run, or while its postStart runs. */
   readonly target: () => ProbeTarget | undefined;
   readonly podTerminating: AbortSignal;
-  /** Every single failure. */
+  /** Called for every single failure. */
   readonly onFailure: (message: string) => void;
-  /** A result that reached its threshold. */
+  /** Called when a result has reached its threshold. */
   readonly onResult: (passed: boolean) => void;
 }
 
 /**
- * Probes one container for the whole life of its pod, on one ticker: the first probe of a run comes up to
- * one period after its start (pkg/kubelet/prober/worker.go).
+ * Probes one container for the whole life of its pod with one ticker: the first probe of a run
+ * comes up to one period after its start (pkg/kubelet/prober/worker.go).
  */
 export class ProbeWorker {
   readonly #options: ProbeOptions;
@@ -55,7 +55,7 @@ export class ProbeWorker {
     }
   }
 
-  /** Probes at once, then goes on with the ticker. */
+  /** Probes at once and then continues with the ticker. */
   trigger(): void {
     this.#triggered = true;
     this.#wake?.();
@@ -148,7 +148,7 @@ export class ProbeWorker {
     this.#options.onResult(passed);
   }
 
-  /** Only readiness goes on while the pod ends. */
+  /** While the pod terminates, only readiness is probed. */
   #quiet(): boolean {
     return (
       this.#stopped.signal.aborted ||

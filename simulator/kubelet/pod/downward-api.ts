@@ -8,7 +8,7 @@ interface PodFields {
   readonly template: PodTemplate;
 }
 
-/** The value of a `fieldRef`; a label or annotation that the pod does not have is empty. */
+/** Returns the value of a `fieldRef`. A label or annotation that the pod does not have is empty. */
 export function readPodField(pod: PodFields, fieldPath: string): string {
   const { metadata, spec } = pod.template;
   const keyed = /^metadata\.(labels|annotations)\['([^']+)'\]$/.exec(fieldPath);

@@ -19,11 +19,11 @@ import {
   untilReady,
 } from "#simulator/kubelet/testing/cluster-fixture.ts";
 
-// What a container may not do to the host, and the host to a container.
+// These tests show what a container cannot do to the host, and the host to a container.
 
 const LINUX_ONLY = { skip: process.platform !== "linux" };
 
-/** A zombie has ended; who has to reap it is not our concern. */
+/** A process in state Z has ended; reaping it is its parent's concern. */
 function isRunning(pid: number): boolean {
   try {
     return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
@@ -32,7 +32,11 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** `$$$$` is `$$` to the shell: Kubernetes takes one off. Prints its own and its grandchild's process id; the grandchild is in a session of its own and deaf. */
+/**
+ * `$$$$` reaches the shell as `$$`, because Kubernetes removes one `$` of each pair. The entry
+ * point prints its own process id and that of its grandchild, which is in a session of its own and
+ * ignores signals.
+ */
 const WITH_DAEMON = ENTRY.sh(
   "trap 'exit 0' TERM; setsid sh -c 'trap \"\" TERM; echo daemon $$$$; while :; do sleep 1000; done' & sleep 0.05; echo main $$$$; echo up; wait; sleep 1000 & wait",
 );

@@ -7,7 +7,7 @@ import { ClusterError } from "#simulator/kubelet/errors.ts";
 import type { PodWorker } from "./pod-worker.ts";
 import type { HttpResponse } from "#simulator/kubelet/types.ts";
 
-/** What people do to a running pod: logs, HTTP, files. */
+/** The access of people to a running pod: logs, HTTP and files. */
 
 export function runningContainer(pod: PodWorker, container: string): ContainerRun {
   const run = pod.container(container).current;
@@ -32,7 +32,10 @@ export async function readLogs(
   return readFile(logPath(pod.context(), container, count), "utf8").catch(() => "");
 }
 
-/** Default port: the first that a container of the pod declares, else the first leased. */
+/**
+ * Returns the host port of a container port. Defaults to the first port that a container of the pod
+ * declares, or else to the first one leased.
+ */
 export function leasedPort(pod: PodWorker, containerPort?: number): number {
   const { containers, initContainers } = pod.template.spec;
   const wanted =

@@ -6,34 +6,34 @@ import type { ContainerSpec } from "#simulator/kubelet/validation/supported-pod.
 import type { LifecycleEvent, LocalImage } from "#simulator/kubelet/types.ts";
 import type { Watchdog } from "#simulator/kubelet/process/watchdog.ts";
 
-/** What the node gives to every pod. */
+/** What the node provides to every pod. */
 export interface NodeContext {
   readonly clock: ClusterClock;
   readonly log: EventLog;
   readonly watchdog: Watchdog;
   readonly clusterId: string;
   readonly namespace: () => string;
-  /** Host directories: pods' files, and their logs, which outlive them. */
+  /** Host directories for the files of pods and for their logs, which outlive the pods. */
   readonly podsDirectory: string;
   readonly logsDirectory: string;
-  /** Never taken for container paths. */
+  /** Host paths that are never taken for container paths. */
   readonly hostPaths: readonly string[];
   readonly imageOf: (container: ContainerSpec) => LocalImage;
   readonly configMap: (name: string) => ConfigMapObject | undefined;
-  /** undefined when there is no such claim. */
+  /** Returns undefined when there is no such claim. */
   readonly claimPath: (claim: string) => string | undefined;
 }
 
-/** What a pod gives to its containers. */
+/** What a pod provides to its containers. */
 export interface PodContext extends NodeContext {
   readonly podName: string;
   readonly podUid: string;
-  /** Host directory of this pod. */
+  /** The host directory of this pod. */
   readonly podDirectory: string;
   readonly ports: PodPorts;
-  /** Aborts when the pod is told to end. */
+  /** Aborts when the pod is told to terminate. */
   readonly terminating: AbortSignal;
-  /** Host directory of a volume. */
+  /** Returns the host directory of a volume. */
   readonly volumePath: (volume: string) => string;
   readonly field: (fieldPath: string) => string;
   /** Called after every change of a container. */

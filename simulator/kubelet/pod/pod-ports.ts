@@ -5,7 +5,10 @@ import type { PortReference } from "#simulator/kubelet/validation/supported-fiel
 import type { ContainerSpec, PodSpec } from "#simulator/kubelet/validation/supported-pod.ts";
 import type { LocalImage } from "#simulator/kubelet/types.ts";
 
-/** The ports of one pod: container port -> leased host port, for as long as the pod lives. */
+/**
+ * The ports of one pod: the host ports leased for its container ports, for as long as the pod
+ * lives.
+ */
 export class PodPorts implements Disposable {
   readonly #leases = new Map<number, PortLease>();
 
@@ -20,7 +23,7 @@ export class PodPorts implements Disposable {
     return [...this.#leases].map(([containerPort, { port }]) => [containerPort, port]);
   }
 
-  /** undefined for a port that the pod does not declare. */
+  /** Returns undefined for a port that the pod does not declare. */
   hostPort(containerPort: number): number | undefined {
     return this.#leases.get(containerPort)?.port;
   }
@@ -33,7 +36,7 @@ export class PodPorts implements Disposable {
   }
 }
 
-/** A number, or the name of a port of the container. */
+/** Resolves a port number, or the name of a port of the container. */
 export function resolvePort(container: ContainerSpec, reference: PortReference): number {
   if (typeof reference === "number") {
     return reference;

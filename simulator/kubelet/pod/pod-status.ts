@@ -3,9 +3,9 @@ import type { ContainerSpec, PodTemplate } from "#simulator/kubelet/validation/s
 
 export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed";
 
-/** Phase by the rules of the kubelet's getPhase. */
+/** Returns the phase by the rules of the kubelet's getPhase. */
 export function phaseOf(pod: {
-  /** No process of the pod runs or will run. */
+  /** True when no process of the pod runs or will run. */
   readonly over: boolean;
   readonly initialized: boolean;
   readonly mains: readonly V1ContainerStatus[];
@@ -49,7 +49,9 @@ export interface PodFacts {
 
 const TOLERATION_SECONDS = 300;
 
-/** The pod as the API server would show it, with the defaults that admission puts in. A copy. */
+/**
+ * Returns a copy of the pod as the API server would show it, with the defaults that admission sets.
+ */
 export function describePod(pod: PodFacts): V1Pod {
   const { metadata, spec } = pod.template;
   const tolerations = ["not-ready", "unreachable"].map((condition) => ({
@@ -59,7 +61,7 @@ export function describePod(pod: PodFacts): V1Pod {
     tolerationSeconds: TOLERATION_SECONDS,
   }));
   const defaults = { dnsPolicy: "ClusterFirst", nodeName: "local", tolerations };
-  // The spec was validated against the same shape; this leaves out what is undefined.
+  // The spec was validated against the same shape. This step removes undefined fields.
   const podSpec: V1PodSpec = JSON.parse(JSON.stringify({ ...defaults, ...spec }));
   return structuredClone<V1Pod>({
     apiVersion: "v1",

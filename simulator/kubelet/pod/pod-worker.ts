@@ -29,7 +29,7 @@ export class PodWorker {
   readonly owner: PodOwner | undefined;
   readonly ports = new PodPorts();
   readonly createdAt = new Date();
-  /** Settles when no process of the pod is left and its ports are free. */
+  /** Resolves when no process of the pod is left and its ports are free. */
   readonly ended: Promise<void>;
   readonly #node: NodeContext;
   readonly #context: PodContext;
@@ -46,7 +46,7 @@ export class PodWorker {
   #mounted = false;
   #initialized = false;
   #over = false;
-  /** Cluster time; undefined while not Ready. */
+  /** Cluster time; undefined while the pod is not Ready. */
   #readySinceMs: number | undefined;
   readonly #transitions = new Map<string, { status: string; at: Date }>();
 
@@ -94,7 +94,7 @@ export class PodWorker {
     return this.template.metadata.labels ?? {};
   }
 
-  /** A deletion was asked for. */
+  /** True when a deletion was requested. */
   get terminating(): boolean {
     return this.#graceSeconds !== undefined;
   }
@@ -107,7 +107,7 @@ export class PodWorker {
     return this.#phase;
   }
 
-  /** Cluster time since which the pod is Ready; undefined when it is not. */
+  /** The cluster time since which the pod is Ready; undefined when it is not Ready. */
   get readySinceMs(): number | undefined {
     return this.#readySinceMs;
   }
@@ -132,7 +132,7 @@ export class PodWorker {
     return this.#context;
   }
 
-  /** DELETE. A second call can only shorten the time that is left. */
+  /** Terminates the pod, as DELETE does. A second call can only shorten the remaining time. */
   terminate(graceSeconds: number): void {
     if (this.#graceSeconds !== undefined && graceSeconds >= this.#graceSeconds) {
       return;
@@ -148,7 +148,7 @@ export class PodWorker {
     this.#node.log.changed();
   }
 
-  /** Ends every process at once; for the end of the whole cluster. */
+  /** Ends every process at once, at the end of the whole cluster. */
   async destroy(): Promise<void> {
     this.#terminating.abort();
     await this.#begun.promise;
@@ -196,7 +196,7 @@ export class PodWorker {
   }
 
   async #live(): Promise<void> {
-    // The object is there before anything happens to it.
+    // The object exists before anything happens to it.
     await Promise.resolve();
     this.#log("pod-created");
     this.#event(
@@ -217,7 +217,7 @@ export class PodWorker {
       }
       await this.#allFinished();
     } catch (error) {
-      // A fault of the node, such as a full disk: the pod fails, the cluster goes on.
+      // A fault of the node, such as a full disk, makes the pod fail. The cluster goes on.
       this.#event("Warning", "FailedCreatePodSandBox", String(error));
       await this.#stopAll(0);
       await this.#allFinished();
@@ -241,7 +241,7 @@ export class PodWorker {
     this.#refresh();
   }
 
-  /** false when an init container failed for good, or the pod is to end. */
+  /** Returns false when an init container failed for good, or when the pod is terminating. */
   async #runInits(): Promise<boolean> {
     for (const runner of this.#inits) {
       const life = runner.run();
@@ -267,7 +267,10 @@ export class PodWorker {
     await Promise.all(lives);
   }
 
-  /** Main containers at once; sidecars in reverse order, each after everything that started after it. */
+  /**
+   * Stops the main containers at once, and the sidecars in reverse order, each after everything
+   * that started after it.
+   */
   async #stopAll(graceSeconds: number): Promise<void> {
     this.#terminating.abort();
     const sidecars = this.#inits.filter(({ role }) => role === "sidecar");
@@ -317,7 +320,7 @@ export class PodWorker {
     this.#node.log.changed();
   }
 
-  /** true when the condition changed after it was first set. */
+  /** Returns true when the condition changed after it was first set. */
   #transition(type: string, value: boolean): boolean {
     const status = value ? "True" : "False";
     const present = this.#transitions.get(type);

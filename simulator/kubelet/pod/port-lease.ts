@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { ClusterError } from "#simulator/kubelet/errors.ts";
 
-/** Below the range from which Linux and macOS hand out ephemeral ports. */
+/** The ports are below the range from which Linux and macOS assign ephemeral ports. */
 const PORT_MIN = 20_000;
 const PORT_MAX = 32_767;
 
@@ -14,8 +14,9 @@ export interface PortLease {
 }
 
 /**
- * A TCP port that no other lease on this host has, in whatever process: the lease is a bound UDP socket of
- * the same number, so that the process that is to listen can, and the death of the holder frees it.
+ * Leases a TCP port that no other lease on this host has, in any process. The lease is a bound UDP
+ * socket of the same number: it leaves the TCP port free for the process that is to listen, and the
+ * death of the holder frees it.
  */
 export async function leasePort(): Promise<PortLease> {
   const span = PORT_MAX - PORT_MIN + 1;

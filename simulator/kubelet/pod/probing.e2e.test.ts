@@ -12,7 +12,8 @@ import {
   untilReady,
 } from "#simulator/kubelet/testing/cluster-fixture.ts";
 
-// Probes and postStart among "Starting and restarting", measured on Kubernetes 1.34; seconds are the cluster's.
+// The rows about probes and postStart of the table "Starting and restarting", measured on
+// Kubernetes 1.34. Seconds are the cluster's.
 
 const EMPTY_DIRECTORY = {
   volumes: [{ name: "scratch", emptyDir: {} }],
@@ -99,7 +100,8 @@ test("failed startup probe restarts too, and startup gates readiness and livenes
   expect(statusOf(cluster.pod("p"), "a")).toMatchObject({ started: false, ready: false });
   expect((await cluster.exec("p", "a", ["ls", "/scratch"])).stdout).toBe("");
   await cluster.exec("p", "a", ["touch", "/scratch/up"]);
-  // The period of readiness is far away: it is asked right after startup passed.
+  // The next period of the readiness probe is far away: it is executed as soon as the startup probe
+  // has passed.
   await untilReady(cluster, "p");
   expect(statusOf(cluster.pod("p"), "a")).toMatchObject({ started: true, ready: true });
 });

@@ -16,7 +16,8 @@ import {
   watchPod,
 } from "#simulator/kubelet/testing/cluster-fixture.ts";
 
-// "Starting and restarting", measured on Kubernetes 1.34; seconds are the cluster's.
+// The rows of the table "Starting and restarting", measured on Kubernetes 1.34. Seconds are the
+// cluster's.
 
 const EMPTY_DIRECTORY = {
   volumes: [{ name: "scratch", emptyDir: {} }],

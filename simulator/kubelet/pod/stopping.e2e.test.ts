@@ -16,12 +16,15 @@ import {
   watchPod,
 } from "#simulator/kubelet/testing/cluster-fixture.ts";
 
-// The rows of the table "Stopping", measured on Kubernetes 1.34; seconds are the cluster's.
+// The rows of the table "Stopping", measured on Kubernetes 1.34. Seconds are the cluster's.
 
 const DELETED = { name: "deletion-requested" } as const;
 const TERM = { name: "signal", signal: "SIGTERM" } as const;
 const KILL = { name: "signal", signal: "SIGKILL" } as const;
-/** Above a deadline: what starting a process and a busy host may add, half a second of the host. Deadlines have no slack below. */
+/**
+ * The delay that starting a process and a busy host may add after a deadline: half a second of the
+ * host. Nothing may come before a deadline.
+ */
 const LATE = 5;
 
 function preStop(script: string): { preStop: { exec: { command: string[] } } } {

@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 
 /**
- * Whether the signal would reach PID 1 of a PID namespace: the kernel drops what PID 1 does not catch,
- * except SIGKILL and SIGSTOP from outside. Always true where /proc does not tell (macOS).
+ * Tells whether the signal would reach PID 1 of a PID namespace: the kernel drops signals that PID
+ * 1 does not catch, except SIGKILL and SIGSTOP from outside. Returns true where /proc does not tell
+ * (macOS).
  */
 export function reachesFirstProcess(pid: number, signal: NodeJS.Signals): boolean {
   if (signal === "SIGKILL" || signal === "SIGSTOP" || signal === "SIGCONT") {

@@ -11,11 +11,11 @@ const DRAIN_MS_MAX = 100;
 export interface ProcessOptions {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Host path. */
+  /** A host path. */
   readonly cwd: string;
-  /** Both streams are appended to it, in the order they were written. */
+  /** The file to which both streams are appended, in the order in which they were written. */
   readonly logPath: string;
-  /** Unique for one run of one container. */
+  /** A text that is unique for one run of one container. */
   readonly marker: string;
   readonly watchdog: Watchdog;
 }
@@ -26,19 +26,25 @@ export interface CommandOutput {
   readonly stderr: string;
 }
 
-/** PID 1 of a container and all that descends from it. */
+/** PID 1 of a container and all of its descendants. */
 export interface ContainerProcess {
   readonly pid: number;
-  /** Exit code (128 + number after a signal), when PID 1 has ended and so has everything that it started. */
+  /**
+   * Resolves to the exit code (128 + number after a signal) when PID 1 and everything that it
+   * started have ended.
+   */
   readonly ended: Promise<number>;
   readonly running: boolean;
   /** Aborts when PID 1 has ended. */
   readonly gone: AbortSignal;
-  /** "withheld": PID 1 of a namespace would not have received it. */
+  /** Sends a signal. "withheld": PID 1 of a namespace would not have received it. */
   signal(signal: NodeJS.Signals): "sent" | "withheld" | "gone";
-  /** As a cgroup freezer does it. */
+  /** Stops or continues every process, as a cgroup freezer does. */
   freeze(frozen: boolean): void;
-  /** One more process in the container, as `exec` in a pod starts it. It ends with the container or with `signal`. */
+  /**
+   * Starts one more process in the container, as `exec` in a pod does. It ends with the container
+   * or with `signal`.
+   */
   execute(argv: readonly string[], signal?: AbortSignal): Promise<CommandOutput>;
 }
 
@@ -120,7 +126,7 @@ async function collect(
   try {
     pid = await started(command);
   } catch (error) {
-    // What a container runtime answers for an executable that is not there.
+    // A container runtime answers this for an executable that does not exist.
     return { exitCode: 126, stdout: "", stderr: String(error) };
   }
   groups.add(pid);
@@ -136,7 +142,8 @@ async function collect(
   signal?.removeEventListener("abort", abort);
   groups.delete(pid);
   watchdog.release(pid);
-  // What the command left behind may hold the pipes open for ever: takes what is in them already.
+  // Processes left behind by the command may hold the pipes open for ever. What is in the pipes by
+  // then is taken.
   const timer = setTimeout(closed.resolve, DRAIN_MS_MAX);
   await closed.promise;
   clearTimeout(timer);
@@ -145,7 +152,7 @@ async function collect(
   return { exitCode, ...output };
 }
 
-/** The process id; rejects when the executable cannot be started. */
+/** Resolves to the process id. Rejects when the executable cannot be started. */
 async function started(child: ChildProcess): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   child.once("error", reject);

@@ -1,14 +1,17 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 
-/** In the environment of everything that a container started: what a PID namespace is to a real one. */
+/**
+ * The variable in the environment of everything that a container started. It takes the place of a
+ * PID namespace.
+ */
 export const MARKER_VARIABLE = "LOCAL_CLUSTER_CONTAINER";
 
 const ROUNDS_MAX = 200;
 
 /**
- * Processes of this user with `MARKER_VARIABLE=marker` in their environment, on Linux; elsewhere none.
- * A process that replaced its environment and left its session is not found.
+ * Returns the processes of this user with `MARKER_VARIABLE=marker` in their environment on Linux,
+ * and none elsewhere. A process that replaced its environment and left its session is not found.
  */
 export function findMarked(marker: string): number[] {
   const needle = Buffer.from(`${MARKER_VARIABLE}=${marker}\0`);
@@ -16,11 +19,12 @@ export function findMarked(marker: string): number[] {
 }
 
 /**
- * SIGKILLs everything that carries the marker, and the process groups, until nothing of it runs: on Linux,
- * this returns when the kernel has taken every one of them off the processors.
+ * Sends SIGKILL to everything that carries the marker, and to the process groups, until nothing of
+ * it runs. On Linux it returns when the kernel has taken every one of them off the processors.
  */
 export async function endMarked(marker: string, groups: Iterable<number>): Promise<void> {
-  // Looked up before the first signal: a process that is on its way out shows no environment any more.
+  // The processes are looked up before the first signal: a process that is exiting shows no
+  // environment any more.
   const victims = new Set(findMarked(marker));
   for (const group of groups) {
     sendSignal(-group, "SIGKILL");
@@ -34,14 +38,14 @@ export async function endMarked(marker: string, groups: Iterable<number>): Promi
       sendSignal(pid, "SIGKILL");
     }
     await delay(Math.min(1 + round, 25));
-    // What they forked before they died.
+    // These were forked by the others before they died.
     for (const pid of findMarked(marker)) {
       victims.add(pid);
     }
   }
 }
 
-/** false when there is no such process. */
+/** Returns false when there is no such process. */
 export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, signal);
@@ -66,12 +70,12 @@ function readEnvironment(pid: number): Buffer {
   try {
     return readFileSync(`/proc/${pid}/environ`);
   } catch {
-    // Gone, or another user's: not ours either way.
+    // The process is gone or belongs to another user. It is not ours either way.
     return Buffer.alloc(0);
   }
 }
 
-/** A zombie runs no more. */
+/** A process in state Z runs no more. */
 function isRunning(pid: number): boolean {
   try {
     return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));

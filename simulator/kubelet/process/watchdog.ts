@@ -4,8 +4,9 @@ import { Socket } from "node:net";
 import { MARKER_VARIABLE } from "./process-tree.ts";
 
 /**
- * Reads process group ids (`+ID`, `-ID`) until its standard input ends. Without a `done` before that, the
- * runtime is dead: kills the groups, then on Linux whatever still carries the marker, then the directory.
+ * The script reads process group ids (`+ID`, `-ID`) until its standard input ends. If no `done`
+ * came before, the runtime is dead: the script kills the groups, then on Linux whatever still
+ * carries the marker, and then removes the directory.
  */
 const SCRIPT = `
 trap '' HUP INT TERM
@@ -28,13 +29,16 @@ done
 if [ -n "$2" ]; then rm -rf -- "$2"; fi
 `;
 
-/** Ends the containers when this process dies without a chance to: they are nobody's children then. */
+/** Ends the containers when this process dies abruptly and can no longer end them itself. */
 export interface Watchdog extends AsyncDisposable {
   guard(processGroup: number): void;
   release(processGroup: number): void;
 }
 
-/** One POSIX shell a cluster, in a session of its own; containers stay direct children of the runtime. */
+/**
+ * Starts one POSIX shell for each cluster, in a session of its own. Containers stay direct children
+ * of the runtime.
+ */
 export async function startWatchdog(
   clusterId: string,
   directory: string | undefined,

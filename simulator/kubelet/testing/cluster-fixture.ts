@@ -31,7 +31,7 @@ export const ENTRY = {
     "-c",
     "trap 'echo deaf' TERM; echo started; while :; do sleep 1000 & wait; done",
   ],
-  /** Without a handler, as PID 1 it does not notice SIGTERM. */
+  /** The entry point has no handler: as PID 1 it does not notice SIGTERM. */
   sleeps: ["sleep", "1000"],
   sh: (script: string): string[] => ["sh", "-c", script],
 };
@@ -124,7 +124,7 @@ export function statusOf(
   ].find(({ name }) => name === containerName);
 }
 
-/** The object as it was at every event, newest last: what a watch would have seen. */
+/** Returns the states of the object at every event, newest last: what a watch would have seen. */
 export function watchPod(cluster: LocalCluster, name: string): V1Pod[] {
   const seen: V1Pod[] = [];
   cluster.subscribe(() => {
@@ -149,7 +149,7 @@ export function lifecycle(cluster: LocalCluster, wanted: Wanted): LifecycleEvent
     );
 }
 
-/** Cluster seconds from one lifecycle event to another, of the first that match. */
+/** Returns the cluster seconds from one lifecycle event to another, taking the first that match. */
 export function secondsBetween(cluster: LocalCluster, from: Wanted, to: Wanted): number {
   const [start] = lifecycle(cluster, from);
   const [end] = lifecycle(cluster, to);

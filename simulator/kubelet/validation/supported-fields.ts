@@ -1,9 +1,12 @@
 import { z } from "zod";
 import { countOrPercentOf } from "#simulator/kubernetes/grammar.ts";
 
-/** Parts of the schemas of supported objects. */
+/** These are parts of the schemas of supported objects. */
 
-/** Accepted without effect and reported (NOTED_FIELDS in validation.ts, DEVIATIONS.md). */
+/**
+ * A field that is accepted without effect and reported (NOTED_FIELDS in validation.ts,
+ * DEVIATIONS.md).
+ */
 export const noted = z.unknown().optional();
 export const count = z.int().nonnegative();
 export const name = z

@@ -2,7 +2,10 @@ import { z } from "zod";
 import { count, hasOneKey, metadata, noted, share, strings } from "./supported-fields.ts";
 import { podSpec } from "./supported-pod.ts";
 
-/** The kinds that the runtime implements and their fields, with Kubernetes' defaults. Everything else is refused. */
+/**
+ * These are the kinds that the runtime implements and their fields, with Kubernetes' defaults.
+ * Everything else is refused.
+ */
 
 const selector = z.strictObject({ matchLabels: strings });
 

@@ -9,7 +9,10 @@ import {
   portReference,
 } from "./supported-fields.ts";
 
-/** The fields of pods that the runtime implements, with Kubernetes' defaults. Everything else is refused. */
+/**
+ * These are the fields of pods that the runtime implements, with Kubernetes' defaults. Everything
+ * else is refused.
+ */
 
 const DOWNWARD_FIELDS =
   /^(metadata\.(name|namespace|uid|(labels|annotations)\['[^']+'\])|spec\.(nodeName|serviceAccountName)|status\.(hostIP|podIP))$/;
@@ -169,7 +172,7 @@ export type ContainerSpec = z.infer<typeof initContainer>;
 export type VolumeSpec = z.infer<typeof volume>;
 export type ProbeSpec = z.infer<typeof probe>;
 export type HookSpec = z.infer<typeof hook>;
-/** What a Deployment's template and a Pod have in common. */
+/** The common part of a Deployment's template and a Pod. */
 export interface PodTemplate {
   readonly metadata: {
     readonly labels?: Readonly<Record<string, string>> | undefined;

@@ -5,7 +5,7 @@ import { validateObjects } from "./validation.ts";
 
 function faultsOf(object: object): readonly string[] {
   try {
-    // As parsed from a file: of any shape.
+    // The object has any shape, as if parsed from a file.
     validateObjects([JSON.parse(JSON.stringify(object))]);
   } catch (error) {
     if (error instanceof UnsupportedObjectError) {

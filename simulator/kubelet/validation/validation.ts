@@ -5,13 +5,13 @@ import { SUPPORTED_KINDS } from "./supported-objects.ts";
 import type { SupportedKind, SupportedObject } from "./supported-objects.ts";
 
 export interface ValidatedObjects {
-  /** With defaults put in. */
+  /** The objects, with defaults filled in. */
   readonly objects: readonly SupportedObject[];
-  /** Fields that are accepted without effect, as `Kind/name path`. */
+  /** The fields that are accepted without effect, as `Kind/name path`. */
   readonly deviations: readonly string[];
 }
 
-/** Throws UnsupportedObjectError with every fault of every object. */
+/** Validates all objects. Throws UnsupportedObjectError with every fault of every object. */
 export function validateObjects(objects: readonly KubernetesObject[]): ValidatedObjects {
   const validated: SupportedObject[] = [];
   const deviations: string[] = [];
@@ -67,7 +67,7 @@ function formatPath(path: readonly PropertyKey[]): string {
     .join("");
 }
 
-/** Names of the fields that supported-objects.ts accepts unread. */
+/** The names of the fields that supported-objects.ts accepts unread. */
 const NOTED_FIELDS = new Set([
   "affinity",
   "automountServiceAccountToken",

@@ -7,8 +7,9 @@ import type { VolumeSpec } from "#simulator/kubelet/validation/supported-pod.ts"
 type ConfigMapSource = NonNullable<VolumeSpec["configMap"]>;
 
 /**
- * Writes the files of a ConfigMap as the kubelet's atomic writer does: a new directory `..<time>.<random>`,
- * one rename of the link `..data`, and a link per file to `..data`. Used for the first write and for updates.
+ * Writes the files of a ConfigMap as the kubelet's atomic writer does: a new directory
+ * `..<time>.<random>`, one rename of the link `..data`, and a link for each file to `..data`. It
+ * serves the first write and updates.
  */
 export async function writeConfigMap(
   volume: string,

@@ -7,7 +7,7 @@ import type { VolumeSpec } from "#simulator/kubelet/validation/supported-pod.ts"
 export interface PodVolumesOptions {
   readonly node: NodeContext;
   readonly volumes: readonly VolumeSpec[];
-  /** Where the pod's own volumes are made. */
+  /** The directory in which the pod's own volumes are made. */
   readonly directory: string;
   readonly terminating: AbortSignal;
   readonly onMissing: (reason: "FailedScheduling" | "FailedMount", message: string) => void;
@@ -22,7 +22,10 @@ export class PodVolumes {
     this.#options = options;
   }
 
-  /** Waits for claims and ConfigMaps that are not there yet. false when the pod ended meanwhile. */
+  /**
+   * Waits for claims and ConfigMaps that do not exist yet. Returns false when the pod ended
+   * meanwhile.
+   */
   async prepare(): Promise<boolean> {
     for (const volume of this.#options.volumes) {
       const path = await this.#prepareOne(volume);
@@ -38,7 +41,10 @@ export class PodVolumes {
     return this.#paths.get(volume) ?? "";
   }
 
-  /** Writes the ConfigMap's present content into each volume made from it; true when there was one. */
+  /**
+   * Writes the ConfigMap's present content into each volume made from it. Returns true when there
+   * was one.
+   */
   async update(configMap: string): Promise<boolean> {
     let found = false;
     for (const { name, configMap: source } of this.#options.volumes) {

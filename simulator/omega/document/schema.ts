@@ -46,13 +46,13 @@ const job = z.strictObject({
   colo: z.string().min(1),
   cluster: z.string().min(1),
   clusterEnvironment: z.string().min(1),
-  /** Each replaces the top-level one of the same name. */
+  /** Each of these replaces the top-level entry of the same name. */
   pvcMounts: z.array(claimMount).default([]),
 });
 
 /**
- * Every key that we know of omega.yaml. Optional are the ones that the deployment guide does not have, so that its own
- * file is accepted (and judged by preflight).
+ * Every key that we know of omega.yaml. The keys that the deployment guide does not have are
+ * optional, so that the guide's own file is accepted (and checked by preflight).
  */
 const omegaSchema = z.strictObject({
   template: z.string().startsWith("generic-app:", "only generic-app is known"),
@@ -110,11 +110,14 @@ const omegaSchema = z.strictObject({
     .default({}),
 });
 
-/** omega.yaml after validation. */
+/** The validated omega.yaml. */
 export type Omega = z.infer<typeof omegaSchema>;
 export type OmegaProbe = z.infer<typeof probe>;
 
-/** Validates omega.yaml whole. Throws OmegaError with every fault: its path, the rule, and the nearest known key. */
+/**
+ * Validates the whole of omega.yaml. Throws OmegaError with every fault: its path, the rule, and
+ * the nearest known key.
+ */
 export function parseOmega(text: string): Omega {
   return validateYaml("omega.yaml", omegaSchema, text);
 }

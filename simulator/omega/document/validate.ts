@@ -3,7 +3,7 @@ import { z } from "zod";
 import { nearestName } from "#consumer/config/nearest-name.ts";
 import { OmegaError } from "#simulator/omega/errors.ts";
 
-/** Parses YAML and validates it whole. Throws OmegaError with every fault and its path. */
+/** Parses YAML and validates the whole of it. Throws OmegaError with every fault and its path. */
 export function validateYaml<Schema extends z.ZodType>(
   place: string,
   schema: Schema,
@@ -37,7 +37,7 @@ function describeIssue(schema: z.ZodType, issue: z.core.$ZodIssue, document: unk
 
 const VALUE_CHARACTERS_MAX = 80;
 
-/** Empty where there is no value: then the message says so. */
+/** Returns "" where there is no value: then the message says so. */
 function rejected(document: unknown, path: readonly PropertyKey[]): string {
   let value = document;
   for (const step of path) {

@@ -19,15 +19,15 @@ const claimSchema = z.strictObject({
 });
 
 /**
- * The claim of a manifest in deploy_target, its Athenz domain replaced by the namespace that Kubernetes accepts.
- * Throws OmegaError.
+ * Returns the claim of a manifest in deploy_target, with its Athenz domain replaced by the
+ * namespace that Kubernetes accepts. Throws OmegaError.
  */
 export function parseClaim(manifest: string): OmegaClaim {
   const { metadata, ...claim } = validateYaml("claim manifest", claimSchema, manifest);
   return { ...claim, metadata: { ...metadata, namespace: namespaceOf(metadata.namespace) } };
 }
 
-/** What the manifest names as its namespace, as it stands there. Throws OmegaError. */
+/** Returns the namespace that the manifest names, unchanged. Throws OmegaError. */
 export function claimDomainOf(manifest: string): string {
   return validateYaml("claim manifest", claimSchema, manifest).metadata.namespace;
 }

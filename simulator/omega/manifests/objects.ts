@@ -14,12 +14,15 @@ type Rendered<Kind extends string, Shape> = Shape & {
   metadata: V1ObjectMeta & { name: string; namespace: string };
 };
 
-/** The Deployment as rendered: its spec is always there. */
+/** The rendered Deployment, whose spec is always present. */
 export type OmegaDeployment = Rendered<"Deployment", V1Deployment & { spec: V1DeploymentSpec }>;
 
 export type OmegaClaim = Rendered<"PersistentVolumeClaim", V1PersistentVolumeClaim>;
 
-/** Everything that a render gives, told apart by `kind`. Plain data: safe to structuredClone and to print as YAML. */
+/**
+ * Every rendered object, told apart by `kind`. They are plain data: safe to clone with
+ * structuredClone and to print as YAML.
+ */
 export type OmegaObject =
   | OmegaClaim
   | OmegaDeployment
@@ -27,7 +30,7 @@ export type OmegaObject =
   | Rendered<"ServiceAccount", V1ServiceAccount>
   | Rendered<"PodDisruptionBudget", V1PodDisruptionBudget>;
 
-/** The one Deployment of a render. */
+/** Returns the one Deployment among the rendered objects. */
 export function deploymentOf(objects: readonly OmegaObject[]): OmegaDeployment {
   const deployment = objects.find((object) => object.kind === "Deployment");
   if (deployment === undefined) throw new Error("the rendered objects hold no Deployment");

@@ -3,7 +3,10 @@ import { OmegaError } from "#simulator/omega/errors.ts";
 import { scriptSecondsOf } from "./script-variables.ts";
 import type { OmegaDeployment, OmegaObject } from "./objects.ts";
 
-/** Seconds. A target that is not a real cluster may take fractions; Kubernetes takes whole seconds only. */
+/**
+ * Durations in seconds. A target that is no real cluster accepts fractions; Kubernetes accepts
+ * whole seconds only.
+ */
 export interface Durations {
   /** CERT_WAIT_SECONDS */
   readonly certWaitSeconds?: number;
@@ -12,19 +15,20 @@ export interface Durations {
   /** PRESTOP_TIMEOUT_SECONDS */
   readonly prestopTimeoutSeconds?: number;
   readonly terminationGracePeriodSeconds?: number;
-  /** Period of every probe of the app. */
+  /** The period of every probe of the app. */
   readonly probePeriodSeconds?: number;
-  /** Failures of the startup probe before the container is restarted. */
+  /** The number of failures of the startup probe before the container is restarted. */
   readonly startupFailureThreshold?: number;
 }
 
-/** What the objects are not as they would be deployed: JSON, path -> { from, to }. */
+/** The differences from the objects that would be deployed: JSON, path -> { from, to }. */
 export const DURATIONS_ANNOTATION = "kafka-consumer.kit/durations";
 
 /**
- * A copy of the objects with other durations, for runs that cannot wait as long as production does. What was replaced
- * is written to the Deployment's DURATIONS_ANNOTATION. Throws OmegaError for a duration that the objects do not have, so
- * that a short run never turns into a long one unnoticed.
+ * Returns a copy of the objects with other durations, for runs that cannot wait as long as
+ * production does. The replaced values are written to the Deployment's DURATIONS_ANNOTATION. Throws
+ * OmegaError for a duration that the objects do not have, so that a short run never turns into a
+ * long one unnoticed.
  */
 export function withDurations(
   objects: readonly OmegaObject[],
@@ -46,7 +50,10 @@ export interface Requests {
 /** The memory limit that the app would have: JSON, { from, to }. */
 export const MEMORY_LIMIT_ANNOTATION = "kafka-consumer.kit/memory-limit";
 
-/** Changes the memory limit of the app, a Kubernetes quantity; what was replaced is written to the Deployment's MEMORY_LIMIT_ANNOTATION. */
+/**
+ * Changes the memory limit of the app, a Kubernetes quantity. The replaced value is written to the
+ * Deployment's MEMORY_LIMIT_ANNOTATION.
+ */
 export function setMemoryLimit(deployment: OmegaDeployment, to: string): void {
   const { app } = appOf(deployment, "setMemoryLimit");
   const limits = app.resources?.limits;
@@ -59,12 +66,13 @@ export function setMemoryLimit(deployment: OmegaDeployment, to: string): void {
   limits["memory"] = to;
 }
 
-/** What the app asked of its node: JSON, resource -> { from, to }. */
+/** The resources that the app would request from its node: JSON, resource -> { from, to }. */
 export const REQUESTS_ANNOTATION = "kafka-consumer.kit/requests";
 
 /**
- * A copy of the objects whose app asks for less of its node, for machines on which the pods of production would not find room; limits stay.
- * What was replaced is written to the Deployment's REQUESTS_ANNOTATION.
+ * Returns a copy of the objects whose app requests less from its node, for machines on which the
+ * pods of production would not fit. Limits stay. The replaced values are written to the
+ * Deployment's REQUESTS_ANNOTATION.
  */
 export function withRequests(objects: readonly OmegaObject[], requests: Requests): OmegaObject[] {
   return objects.map((object) => {
@@ -134,7 +142,7 @@ function replaceVariable(
   const variable = app.env?.find((candidate) => candidate.name === name);
   if (variable?.value === undefined)
     throw new OmegaError("withDurations", [`app has no variable ${name}`]);
-  // A short run must not pass with a value that no pod would start with.
+  // A short run must not pass with a value with which no pod would start.
   if (scriptSecondsOf(variable.value) === undefined) {
     throw new OmegaError("withDurations", [
       `${name} must be a number of seconds, and is ${variable.value}`,

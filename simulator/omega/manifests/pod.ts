@@ -16,7 +16,7 @@ import { claimMounts, mountsFor, podVolumes } from "./volumes.ts";
 
 const HEALTH_PORT_DEFAULT = "8080";
 
-/** The pod: native sidecars `identity` and `splunk`, then the container `app`. */
+/** Returns the pod: the native sidecars `identity` and `splunk`, then the container `app`. */
 export function podSpec(options: PodOptions): V1PodSpec {
   const { omega } = options;
   const { terminationGracePeriodSeconds: grace, securityContext } = omega;
@@ -66,7 +66,10 @@ function appEnvironment(options: PodOptions): V1EnvVar[] {
   return [...podReference(), ...environmentOf(appVariables(options))];
 }
 
-/** The paths of the scripts' table, then omega.yaml's own variables, then the site's; a later one overrides. */
+/**
+ * Returns the paths of the scripts' table, then omega.yaml's own variables, then the site's. A
+ * later one overrides an earlier one.
+ */
 export function appVariables({
   omega,
   job,

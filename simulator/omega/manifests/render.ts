@@ -12,22 +12,29 @@ export interface RenderOptions {
   /** deploy_target/omega/omega.yaml, validated by parseOmega. */
   readonly omega: Omega;
   readonly job: OmegaJob;
-  /** Reference of the application image, tag or digest included. */
+  /** The reference of the application image, including its tag or digest. */
   readonly image: string;
   readonly site: Site;
-  /** Content of the files of deploy_target/omega/config by name; at least `config.yaml`. */
+  /**
+   * The content of the files of deploy_target/omega/config by name. At least `config.yaml` is
+   * required.
+   */
   readonly configFiles: Readonly<Record<string, string>>;
-  /** Content of the claim's manifest (deploy_target/pvc-nonprod.yaml or pvc-prod.yaml). */
+  /** The content of the claim's manifest (deploy_target/pvc-nonprod.yaml or pvc-prod.yaml). */
   readonly claimManifest: string;
 }
 
-/** Pod template annotation with the hash of the configuration: other content is another template, so a rollout. */
+/**
+ * The pod template annotation with the hash of the configuration: other content makes another
+ * template, and thus a rollout.
+ */
 const CONFIG_HASH_ANNOTATION = "kafka-consumer.kit/config-sha256";
 
 /**
- * What `k8s-ci app init-kdnc` and `deploy-kdnc` would apply, as we read a template that is not public (DEVIATIONS.md), in
- * the order in which it must be applied: claim, service account, ConfigMap, Deployment, disruption budget (for more than one
- * replica). Throws OmegaError.
+ * Renders what `k8s-ci app init-kdnc` and `deploy-kdnc` would apply, as we read a template that is
+ * not public (DEVIATIONS.md). The objects are in the order in which they must be applied: claim,
+ * service account, ConfigMap, Deployment, disruption budget (for more than one replica). Throws
+ * OmegaError.
  */
 export function renderOmega(options: RenderOptions): OmegaObject[] {
   const { omega, job, configFiles } = options;
@@ -120,7 +127,7 @@ function deployment(options: RenderOptions, metadata: Metadata): OmegaDeployment
   };
 }
 
-/** Name of the cluster of a job: `{cluster}.{clusterEnvironment}.{colo}`. */
+/** Returns the name of a job's cluster: `{cluster}.{clusterEnvironment}.{colo}`. */
 export function clusterOf(omega: Omega, job: OmegaJob): string {
   const { cluster, clusterEnvironment, colo } = omega.jobs[job];
   return `${cluster}.${clusterEnvironment}.${colo}`;

@@ -10,17 +10,23 @@ const SECONDS_VARIABLES = {
 
 type SecondsVariable = keyof typeof SECONDS_VARIABLES;
 
-/** What the scripts take for a number of seconds, by the same rule; undefined for anything else. */
+/**
+ * Returns what the scripts accept as a number of seconds, by the same rule, or undefined for
+ * anything else.
+ */
 export function scriptSecondsOf(text: string): number | undefined {
   return /^\d{1,5}(\.\d{1,3})?$/.test(text) && Number(text) > 0 ? Number(text) : undefined;
 }
 
-/** What the script works with: its default, where the variable is not set, empty, or no number of seconds. */
+/**
+ * Returns the value that the script uses: its default when the variable is not set, empty, or no
+ * number of seconds.
+ */
 export function effectiveSeconds(env: Omega["env"], variable: SecondsVariable): number {
   return scriptSecondsOf(env[variable] ?? "") ?? SECONDS_VARIABLES[variable];
 }
 
-/** What app_start refuses of these variables, in its words: rule, variable, message. */
+/** Returns what app_start refuses in these variables, in its words: rule, variable, message. */
 export function variableFaults(
   env: Omega["env"],
 ): (readonly [rule: string, variable: string, message: string])[] {

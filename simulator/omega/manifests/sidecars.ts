@@ -6,7 +6,10 @@ import type { PodOptions } from "./pod-options.ts";
 import type { SidecarSite } from "./site.ts";
 import { FORWARDER_STATE_DIRECTORY, mountsFor } from "./volumes.ts";
 
-/** Writes the certificate of the job's principal; absent unless requireTLSCerts and where the platform adds its own. It does not gate the start of the app. */
+/**
+ * Returns the sidecar that writes the certificate of the job's principal. It is absent without
+ * requireTLSCerts, and where the platform adds its own. The start of the app does not wait for it.
+ */
 export function identitySidecar(options: PodOptions): V1Container | undefined {
   const { identity } = options.site;
   if (!options.omega.requireTLSCerts || identity === undefined) return undefined;
@@ -18,7 +21,10 @@ export function identitySidecar(options: PodOptions): V1Container | undefined {
   });
 }
 
-/** Forwards the files of `custom.appLogsDirs`; absent unless `sidecars.splunk` and where the platform adds its own. */
+/**
+ * Returns the sidecar that forwards the files of `custom.appLogsDirs`. It is absent without
+ * `sidecars.splunk`, and where the platform adds its own.
+ */
 export function splunkSidecar(options: PodOptions): V1Container | undefined {
   const { omega, site } = options;
   const { splunk } = omega.sidecars;
@@ -43,7 +49,7 @@ function sidecar(
     image,
     ...(command && { command: [...command] }),
     ...(args && { args: [...args] }),
-    // An init container that goes on running: started before the app, stopped after it.
+    // An init container that keeps running is started before the app and stopped after it.
     restartPolicy: "Always",
     env: [...podReference(), ...environmentOf({ ...values, ...environment })],
     volumeMounts: mountsFor(omega, job, name),

@@ -6,14 +6,14 @@ import type { Omega } from "#simulator/omega/document/schema.ts";
 
 export const FORWARDER_STATE_DIRECTORY = "/var/lib/splunk-forwarder";
 
-/** A volume and where each container has it. */
+/** A volume and its place in each container. */
 interface Placement {
   readonly volume: V1Volume;
   readonly mounts: Partial<Record<"app" | "identity" | "splunk", Omit<V1VolumeMount, "name">>>;
 }
 
 export function podVolumes({ omega, job, site, configMapName }: PodOptions): V1Volume[] {
-  // What the platform's own forwarder writes is the platform's affair.
+  // The files of the platform's own forwarder are the platform's concern.
   return placements(omega, job, configMapName)
     .filter(({ mounts }) => mounts.app !== undefined || mounts.identity || site.splunk)
     .map((placement) => placement.volume);
@@ -46,7 +46,7 @@ function placements(omega: Omega, job: OmegaJob, configMapName: string): Placeme
   }
   if (omega.requireTLSCerts) {
     found.push({
-      // In memory: a private key never reaches a disk.
+      // The volume is in memory: a private key never reaches a disk.
       volume: { name: "athenz", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } },
       mounts: {
         app: { mountPath: IDENTITY_DIRECTORY, readOnly: true },
@@ -75,7 +75,7 @@ function placements(omega: Omega, job: OmegaJob, configMapName: string): Placeme
   return found;
 }
 
-/** The job's claims replace the top-level ones of the same name. */
+/** Returns the claims to mount: the job's claims replace the top-level ones of the same name. */
 export function claimMounts(omega: Omega, job: OmegaJob): Omega["pvcMounts"] {
   const byName = new Map(omega.pvcMounts.map((mount) => [mount.name, mount]));
   for (const mount of omega.jobs[job].pvcMounts) byName.set(mount.name, mount);

@@ -2,20 +2,20 @@ import { z } from "zod";
 import { validateYaml } from "#simulator/omega/document/validate.ts";
 
 export interface Finding {
-  /** Stable name of the rule that is broken, in dashed words. */
+  /** The stable name of the broken rule, in dashed words. */
   readonly rule: string;
-  /** Job or file. */
+  /** The job or file. */
   readonly place: string;
   /** The value that breaks the rule. */
   readonly subject: string;
   readonly message: string;
-  /** Kubernetes takes it, and only warns. Default false. */
+  /** Kubernetes accepts it and only warns. Defaults to false. */
   readonly isWarning?: boolean;
 }
 
 export interface JudgedFinding extends Finding {
   readonly severity: "error" | "warning";
-  /** Of an acknowledged one: why this is known and stays. */
+  /** The reason why an acknowledged finding is known and stays. */
   readonly reason?: string;
 }
 
@@ -36,8 +36,9 @@ export function parseAcknowledgements(text: string): Acknowledgement[] {
 }
 
 /**
- * A finding that is acknowledged to the letter (rule, place and value) is a warning; the same rule broken by another value is
- * an error. So is an acknowledgement that nothing needs any more, for the places that were checked.
+ * Turns findings into errors and warnings. A finding that is acknowledged literally (rule, place
+ * and value) is a warning; the same rule broken by another value is an error. An acknowledgement
+ * that nothing needs any more is an error too, for the places that were checked.
  */
 export function judge(
   findings: readonly Finding[],

@@ -128,7 +128,7 @@ test("the same rule broken by another value is an error, and a needless acknowle
   ]);
 });
 
-/** The rules that are broken beside the acknowledged ones. */
+/** Returns the broken rules that are not acknowledged. */
 function newRules(options: PreflightOptions): string[] {
   const judged = judge(findingsOf(options), ACKNOWLEDGED, []);
   return judged.filter(({ severity }) => severity === "error").map(({ rule }) => rule);

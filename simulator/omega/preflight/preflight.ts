@@ -18,14 +18,17 @@ export type PreflightOptions = Pick<
   "omega" | "job" | "claimManifest" | "configFiles"
 >;
 
-/** What Kubernetes takes when nothing is said. */
+/** The default of Kubernetes. */
 const GRACE_SECONDS_DEFAULT = 30;
-/** For the kubelet's SIGTERM and the end of the sidecars, after preStop. */
+/** The time for the kubelet's SIGTERM and the end of the sidecars, after preStop. */
 const AFTER_PRESTOP_SECONDS = 15;
-/** For the start of the process, after the certificates came. */
+/** The time for the start of the process, after the certificates arrived. */
 const AFTER_CERTIFICATES_SECONDS = 30;
 
-/** Everything about a deployment that is wrong although each file by itself is right. Empty when nothing is. Throws OmegaError. */
+/**
+ * Returns everything that is wrong with a deployment although each file by itself is right. Throws
+ * OmegaError.
+ */
 export function findingsOf(options: PreflightOptions): Finding[] {
   const { omega, job } = options;
   const problems = [
@@ -43,7 +46,7 @@ export function findingsOf(options: PreflightOptions): Finding[] {
   ];
 }
 
-/** Rule, the value that breaks it, what a person reads. */
+/** The rule, the value that breaks it, and the message for people. */
 type Problem = readonly [rule: string, subject: string, message: string];
 
 function identityProblems(omega: Omega, job: OmegaJob): Problem[] {
@@ -131,7 +134,7 @@ function stopProblems({ omega, job, configFiles }: PreflightOptions): Problem[] 
   const text = configFiles["config.yaml"];
   if (text === undefined) return problems;
   try {
-    // With the variables of the pod, which stand above the file.
+    // The variables of the pod override the file.
     const environment = appVariables({ omega, job, site: {} });
     const { drainMs, outcomeBudgetMs } = parseConfig(text, "config.yaml", {
       environment,
@@ -193,7 +196,7 @@ function isolationProblems({ securityContext, scratchDirs }: Omega): Problem[] {
   ]);
 }
 
-/** Each file may be right by itself, and what is rendered of it no object that an API server takes. */
+/** Each file may be right by itself while the rendered objects are refused by an API server. */
 function refusedProblems(options: PreflightOptions): Problem[] {
   const rendered = renderOmega({
     ...options,
@@ -210,7 +213,10 @@ function refusedProblems(options: PreflightOptions): Problem[] {
   );
 }
 
-/** An API server takes them, warns, and no container starts with them: 512m is half a byte and a bit. */
+/**
+ * An API server accepts these with a warning, and no container starts with them: 512m is about half
+ * a byte.
+ */
 function fractions({ resources }: Omega, job: OmegaJob): Finding[] {
   const { tier } = DEPLOYMENTS[job];
   return (["limits", "requests"] as const).flatMap((list) => {

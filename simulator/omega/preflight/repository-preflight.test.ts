@@ -6,7 +6,7 @@ import { preflight } from "./repository-preflight.ts";
 
 const REPOSITORY = join(import.meta.dirname, "../../..");
 
-/** A copy of what preflight reads, with one file changed. */
+/** Makes a copy of the files that preflight reads, with one file changed. */
 async function changed(path: string, change: (text: string) => string): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "kafka-consumer-preflight-"));
   onTestFinished(() => rm(directory, { recursive: true }));

@@ -14,9 +14,9 @@ import { checkPipeline } from "#simulator/screwdriver/check-pipeline.ts";
 const REPOSITORY = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
 
 /**
- * What is wrong with deploy_target, the configurations and the pipeline before anything is started. What
- * cannot even be read is a finding too. `repository` is the directory that holds them; default: this one. With `job`, only
- * the deployment of that job is judged.
+ * Checks deploy_target, the configurations and the pipeline before anything is started. A file that
+ * cannot be read is a finding too. `repository` is the directory that holds them and defaults to
+ * this one. With `job`, only the deployment of that job is checked.
  */
 export async function preflight(repository = REPOSITORY, job?: OmegaJob): Promise<JudgedFinding[]> {
   const jobs = job === undefined ? OMEGA_JOBS : [job];
@@ -28,7 +28,7 @@ export async function preflight(repository = REPOSITORY, job?: OmegaJob): Promis
     join(REPOSITORY, "simulator/omega/preflight/acknowledged-findings.yaml"),
     "utf8",
   );
-  // What is acknowledged for a job that could not be read may still be there.
+  // The acknowledged findings of a job that could not be read may still exist.
   const read = jobs.filter((name) =>
     looks.some(({ place, error }) => place === name && error === null),
   );
@@ -50,7 +50,7 @@ async function pipeline(repository: string): Promise<readonly Finding[]> {
 interface Look {
   readonly place: string;
   readonly findings: readonly Finding[];
-  /** Message of what could not be read, or null. */
+  /** The message about what could not be read, or null. */
   readonly error: string | null;
 }
 
@@ -62,7 +62,7 @@ async function look(place: string, find: () => Promise<readonly Finding[]>): Pro
   }
 }
 
-/** Jobs share files: the same fault is said once, with all its places. */
+/** Jobs share files: the same fault is reported once, with all its places. */
 function unreadable(looks: readonly Look[]): Finding[] {
   const faults = Map.groupBy(
     looks.filter(({ error }) => error !== null),

@@ -100,7 +100,8 @@ describe.each(SHELLS)("app_prestop on $name", ({ shell }) => {
     const { pid } = await runningConsumer(container, shell);
     const [, , nonce] = await container.lines("run/consumer.pid");
     await using foreign = await foreignProcess();
-    // What a container of an hour ago may have left: its id is a live process' now, its start time is not.
+    // An earlier container may have left this file: its process id belongs to a live process now,
+    // but its start time does not.
     await container.write(
       "run/consumer.pid",
       `${foreign.pid}\n${await identityLine(container)}\n${nonce}\n`,

@@ -135,7 +135,7 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
       async () => (await container.lines("run/consumer.pid")).length === 3,
     );
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      // Sent until it is seen, so more than once: bash drops a SIGINT that meets another trapped signal.
+      // The signal is sent until it arrives: bash drops a SIGINT that meets another trapped signal.
       await until(`${signal} arrived`, async () => {
         start.kill(signal);
         return (await container.heard()).includes(signal);
@@ -171,7 +171,7 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
       await container.write("release", "0");
       const start = container.run(shell, "app_start");
       setTimeout(() => start.kill("SIGTERM"), delayMs);
-      // 143: before app_start or the consumer could handle it.
+      // 143 means that the signal came before app_start or the consumer could handle it.
       expect([0, 143, "SIGTERM"]).toContain(await start.ended);
     }
   });

@@ -31,7 +31,8 @@ describe.each(SHELLS)("on $name", ({ shell: [command = "sh", ...words] }) => {
     for (const launcher of [join(prefix, "bin/kafka_consumer"), join(root.path, "absolute")]) {
       const args = ["--config", "a file", "--log-level", ""];
       const { stdout } = await run(command, [...words, launcher, ...args], { env, cwd: root.path });
-      // Our child itself, not a child of a shell: a signal for the launcher is a signal for the consumer.
+      // The consumer is our own child and not the child of a shell: a signal for the launcher is a
+      // signal for the consumer.
       expect(JSON.parse(stdout)).toEqual({ ppid: process.pid, argv: args });
     }
   });

@@ -1,4 +1,4 @@
-/** omega.yaml as the deployment guide has it, section by section: without anything of ours. */
+/** omega.yaml as the deployment guide has it, section by section, without any addition. */
 export const GUIDE_OMEGA_YAML = `
 template: generic-app:stable
 appName: kafka-consumer

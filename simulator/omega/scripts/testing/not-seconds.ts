@@ -1,4 +1,4 @@
-/** What the variables with seconds may hold by mistake; an empty one counts as not set. */
+/** Values that the variables with seconds may hold by mistake. An empty one counts as not set. */
 export const NOT_SECONDS = [
   "1m",
   "sixty",

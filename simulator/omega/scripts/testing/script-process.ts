@@ -10,8 +10,8 @@ import { fileURLToPath } from "node:url";
 const SCRIPTS = fileURLToPath(new URL("../../../../deploy_target/omega/scripts/", import.meta.url));
 
 /**
- * Stands for the consumer: says what reaches it, one line each, and ends when told to. A SIGTERM ends it when the file
- * `release` is there, with the exit code in it.
+ * Stands in for the consumer: it prints a line for each signal and ends when told to. SIGTERM ends
+ * it when the file `release` exists, with the exit code in that file.
  */
 const FAKE_CONSUMER = `
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
@@ -27,14 +27,20 @@ setInterval(() => {
 say("up " + process.pid + " " + process.argv.slice(2).join(" "));
 `;
 
-/** Every poll of a script leaves its process id and its seconds, so that a test can wait for polls instead of for time. */
+/**
+ * Every poll of a script records its process id and its seconds, so that a test can wait for polls
+ * instead of for time.
+ */
 const COUNTING_SLEEP = `#!/bin/sh
 echo "$1" >>"$CONTAINER_ROOT/slept"
 echo "$$" >>"$CONTAINER_ROOT/polls"
 exec /bin/sleep "$@"
 `;
 
-/** One directory that stands for the root of a container, with every path of the scripts moved into it. */
+/**
+ * Makes one directory that serves as the root of a container, with every path of the scripts moved
+ * into it.
+ */
 export async function prepareContainer(): Promise<ScriptContainer> {
   const root = await mkdtemp(join(tmpdir(), "omega-scripts-"));
   await Promise.all(["bin", "run", "athenz", "logs"].map((name) => mkdir(join(root, name))));
@@ -64,13 +70,13 @@ export class ScriptContainer implements AsyncDisposable {
     return join(this.root, name);
   }
 
-  /** In one step: what polls for the file never reads half of it. */
+  /** The rename is one step: a script that polls for the file never reads half of it. */
   async write(name: string, content: string): Promise<void> {
     await writeFile(this.path("unnamed"), content);
     await rename(this.path("unnamed"), this.path(name));
   }
 
-  /** The file's lines; none when it is not there. */
+  /** Returns the file's lines, or none when it does not exist. */
   async lines(name: string): Promise<string[]> {
     const text = await readFile(this.path(name), "utf8").catch(() => "");
     return text.split("\n").filter((line) => line !== "");
@@ -81,7 +87,10 @@ export class ScriptContainer implements AsyncDisposable {
     await this.write("athenz/key", "key");
   }
 
-  /** Runs a script by `shell` (its words), with the given variables over those of the container. */
+  /**
+   * Runs a script with `shell` (its words) and with the given variables over those of the
+   * container.
+   */
   run(
     shell: readonly string[],
     script: string,
@@ -106,7 +115,7 @@ export class ScriptContainer implements AsyncDisposable {
     return running;
   }
 
-  /** Waits for the consumer to listen to signals; gives its process id. */
+  /** Waits until the consumer handles signals, and returns its process id. */
   async consumerUp(): Promise<number> {
     const line = await until("the consumer is up", async () => {
       return (await this.lines("heard")).find((heard) => heard.startsWith("up "));
@@ -114,14 +123,15 @@ export class ScriptContainer implements AsyncDisposable {
     return Number(line.split(" ")[1]);
   }
 
-  /** What the consumer heard after it was up. */
+  /** Returns what the consumer received after it was up. */
   async heard(): Promise<string[]> {
     return (await this.lines("heard")).filter((line) => !line.startsWith("up "));
   }
 
-  /** Ends what a failed test may have left, then removes the directory. */
+  /** Ends processes that a failed test may have left, then removes the directory. */
   async [Symbol.asyncDispose](): Promise<void> {
-    // Each script leads a process group, which its consumer stays in even when the script has ended.
+    // Each script leads a process group, in which its consumer stays even when the script has
+    // ended.
     for (const { pid } of this.#running) signalIfThere(-pid, "SIGKILL");
     await Promise.all([...this.#running].map((running) => running.exited));
     await rm(this.root, { recursive: true, force: true });
@@ -130,9 +140,12 @@ export class ScriptContainer implements AsyncDisposable {
 
 export interface ScriptProcess {
   readonly pid: number;
-  /** Exit code, or the name of the signal that ended it. Rejects after 20 s, so that a test that fails still cleans up. */
+  /**
+   * The exit code, or the name of the signal that ended it. Rejects after 20 s, so that a failing
+   * test still cleans up.
+   */
   readonly ended: Promise<number | string>;
-  /** The same, without a limit. */
+  /** The same, without a time limit. */
   readonly exited: Promise<number | string>;
   kill(signal: NodeJS.Signals): void;
   stderr(): string;
@@ -167,11 +180,11 @@ export function signalIfThere(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // It has ended.
+    // The process has ended.
   }
 }
 
-/** A process that ended counts as ended even before its parent has noticed. */
+/** Returns false for a process that has ended, even before its parent has noticed. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -182,7 +195,7 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-/** Polls until `probe` gives something; throws after `deadlineMs`. */
+/** Polls until `probe` returns a value. Throws after `deadlineMs`. */
 export async function until<T>(
   what: string,
   probe: () => Promise<T | undefined | false>,

@@ -1,6 +1,9 @@
 import { spawnSync } from "node:child_process";
 
-/** The shells that the scripts must run on, of those that this machine has: sh is dash on Debian, bash in POSIX mode on macOS. */
+/**
+ * The shells on which the scripts must run, as far as this machine has them: sh is dash on Debian,
+ * and bash in POSIX mode on macOS.
+ */
 export const SHELLS = [
   { name: "sh", shell: ["sh"] },
   { name: "bash --posix", shell: ["bash", "--posix"] },
