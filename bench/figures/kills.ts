@@ -1,3 +1,4 @@
+import { CLAIMS_DIRECTORY } from "#consumer/history/base/layout.ts";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
@@ -5,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { embeddedBrokers } from "#e2e/brokers/embedded/embedded-provider.ts";
-import { CLAIMS, readHistoryFiles } from "#e2e/checkers/history-files.ts";
+import { readHistoryFiles } from "#e2e/checkers/history-files.ts";
 import { durationsOf } from "#e2e/base/durations.ts";
 import { createIncident } from "#e2e/deployment/incidents.ts";
 import type { PublishedIncident } from "#e2e/deployment/incidents.ts";
@@ -170,7 +171,7 @@ async function judged(
   published: readonly PublishedIncident[],
 ): Promise<number> {
   const history = join(directory, "history");
-  const files = readHistoryFiles(await readTree(join(history, CLAIMS)));
+  const files = readHistoryFiles(await readTree(join(history, CLAIMS_DIRECTORY)));
   const findings = findViolations({
     published,
     effects: await actions.control.effects(),

@@ -3,8 +3,9 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { join } from "node:path";
 import { createFiles } from "#consumer/adapters/files/files.ts";
 import { createSystemClock } from "#consumer/adapters/clock.ts";
-import { decisionPath, directoryOfRule, sha256 } from "#consumer/action/limit-files.ts";
+import { decisionPath, sha256 } from "#consumer/action/limit-files.ts";
 import { createRunAdmissions, type RunAdmissions } from "#consumer/action/limits.ts";
+import { limitsDirectoryOf } from "#consumer/history/base/layout.ts";
 
 export interface LimitsOptions {
   readonly directory: string;
@@ -34,7 +35,7 @@ export async function fillDecisions({ directory, decisions }: LimitsOptions): Pr
   await mkdir(join(directory, "temporary"), { recursive: true });
   const admissions = open(directory);
   await admissions.admit(runOf("first"));
-  const inRule = directoryOfRule(RULE);
+  const inRule = limitsDirectoryOf(RULE);
   const startedOnMs = Date.now();
   for (let from = 0; from < decisions; from += AT_ONCE) {
     const source = join(directory, "temporary", `source.${Math.floor(from / LINKS_MAX)}`);

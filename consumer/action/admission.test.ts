@@ -3,7 +3,7 @@ import { createExecutionScene, plannedAction } from "#fixtures/consumer/executio
 import { rejection } from "#consumer/planning/incident.ts";
 import { actionKey } from "#consumer/planning/key.ts";
 import type { SendResult } from "#consumer/ports.ts";
-import { resolutionPath } from "#consumer/history/claims/resolution.ts";
+import { attemptPath } from "#consumer/history/base/layout.ts";
 
 const DONE: SendResult = { outcome: "done", detail: "200" };
 const NOT_APPLIED: SendResult = { outcome: "failed-not-applied", detail: "503" };
@@ -24,7 +24,7 @@ function resolve({ volume }: Scene, attempt: number, as: "done" | "failed-not-ap
     reason: "seen",
     atMs: 1,
   };
-  volume.put(resolutionPath(PLANNED.key, attempt), JSON.stringify(resolution));
+  volume.put(attemptPath(PLANNED.key, attempt, "resolution"), JSON.stringify(resolution));
 }
 
 /** The same rule for another incident. */

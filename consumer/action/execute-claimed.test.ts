@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { attemptPath, createExecutionScene, plannedAction } from "#fixtures/consumer/execution.ts";
+import { createExecutionScene, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
 import type { SendResult } from "#consumer/ports.ts";
 
 const DONE: SendResult = { outcome: "done", detail: "200" };
@@ -56,7 +56,7 @@ test("an owner that slept past the wait follows the in-doubt instead of sending"
   const { clock, sender, start, file } = createExecutionScene(DONE);
   await using slow = await start("a", {
     async intercept({ operation, path, phase }) {
-      if (operation === "link" && path === attemptPath("claim") && phase === "after")
+      if (operation === "link" && path === plannedPath("claim") && phase === "after")
         await gate.promise;
     },
   });
@@ -75,7 +75,7 @@ test("an owner that slept less than its deadline looks for an outcome before it 
   const { clock, sender, start } = createExecutionScene(DONE);
   await using slow = await start("a", {
     async intercept({ operation, path, phase }) {
-      if (operation === "link" && path === attemptPath("claim") && phase === "after") {
+      if (operation === "link" && path === plannedPath("claim") && phase === "after") {
         await gate.promise;
       }
     },
@@ -100,7 +100,7 @@ test("a claim that went with the power while it was waited for is in doubt, with
   await using pod = await start("b");
   const work = pod.execute(PLANNED);
   await clock.advance(1000);
-  await volume.mount().unlink(attemptPath("claim"));
+  await volume.mount().unlink(plannedPath("claim"));
   expect(await clock.runUntil(work)).toMatchObject({ outcome: "in-doubt", attempt: 1 });
   expect(deadLetterReasons()).toEqual(["in-doubt"]);
 });
@@ -137,7 +137,7 @@ test.each(["stop", "revoke"] as const)(
     const { clock, file, start, sender, volume } = createExecutionScene(DONE);
     await using pod = await start("a", {
       async intercept({ operation, path, phase }) {
-        if (operation !== "link" || path !== attemptPath("claim") || phase !== "after") return;
+        if (operation !== "link" || path !== plannedPath("claim") || phase !== "after") return;
         for (const name of volume.paths()) {
           if (name.startsWith("control/horizon/")) volume.put(name, "");
         }

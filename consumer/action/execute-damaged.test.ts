@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { attemptPath, createExecutionScene, plannedAction } from "#fixtures/consumer/execution.ts";
+import { createExecutionScene, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
 import type { SendResult } from "#consumer/ports.ts";
-import { resolutionPath } from "#consumer/history/claims/resolution.ts";
+import { attemptPath } from "#consumer/history/base/layout.ts";
 
 const DONE: SendResult = { outcome: "done", detail: "200" };
 const IN_DOUBT: SendResult = { outcome: "in-doubt", detail: "500" };
@@ -77,7 +77,7 @@ test.each([...damages(CLAIM), ["a directory", "a directory"]])(
   async (_, content) => {
     const scene = createExecutionScene(DONE);
     const { clock, sender, start, deadLetterReasons, file } = scene;
-    put(scene, attemptPath("claim"), content ?? "");
+    put(scene, plannedPath("claim"), content ?? "");
     await using pod = await start("a");
     const work = pod.execute(PLANNED);
     await clock.advance(79_000);
@@ -89,7 +89,7 @@ test.each([...damages(CLAIM), ["a directory", "a directory"]])(
     expect(file("outcome")).toMatchObject({
       outcome: "in-doubt",
       reason: "orphaned",
-      detail: expect.stringContaining(attemptPath("claim")),
+      detail: expect.stringContaining(plannedPath("claim")),
     });
     expect(pod.log.lines).toContainEqual(
       expect.objectContaining({ level: "error", event: "history.attempt.damaged" }),
@@ -106,8 +106,8 @@ test.each([...damages(CLAIM), ["a directory", "a directory"]])(
 test("the outcome of an attempt whose claim was damaged since holds", async () => {
   const scene = createExecutionScene(DONE);
   const { clock, sender, start, deadLetterReasons } = scene;
-  scene.volume.put(attemptPath("claim"), "");
-  scene.volume.put(attemptPath("outcome"), JSON.stringify(OUTCOME));
+  scene.volume.put(plannedPath("claim"), "");
+  scene.volume.put(plannedPath("outcome"), JSON.stringify(OUTCOME));
   await using pod = await start("a");
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({
     outcome: "done",
@@ -120,18 +120,18 @@ test("the outcome of an attempt whose claim was damaged since holds", async () =
 test("an owner that comes back to its damaged claim ends it, and is followed", async () => {
   const scene = createExecutionScene(DONE);
   const { clock, start, volume } = scene;
-  volume.put(attemptPath("claim"), "");
+  volume.put(plannedPath("claim"), "");
   await using pod = await start("a");
   const work = pod.execute(PLANNED);
   await clock.advance(30_000);
-  volume.put(attemptPath("outcome"), JSON.stringify(OUTCOME));
+  volume.put(plannedPath("outcome"), JSON.stringify(OUTCOME));
   expect(await clock.runUntil(work)).toMatchObject({ outcome: "done" });
 });
 
 test("after a damaged claim an idempotent action is tried again, and any other is not", async () => {
   const scene = createExecutionScene(DONE);
   const { clock, sender, start, volume } = scene;
-  volume.put(attemptPath("claim"), "");
+  volume.put(plannedPath("claim"), "");
   await using pod = await start("a");
   const idempotent = { ...PLANNED, idempotent: true };
   expect(await clock.runUntil(pod.execute(idempotent))).toMatchObject({
@@ -144,7 +144,7 @@ test("after a damaged claim an idempotent action is tried again, and any other i
 test("a budget for retries counts from the end of an attempt whose claim is damaged", async () => {
   const scene = createExecutionScene(DONE);
   const { clock, start, volume } = scene;
-  volume.put(attemptPath("claim"), "");
+  volume.put(plannedPath("claim"), "");
   await using pod = await start("a", { settings: { retryBudgetMs: 60_000 } });
   const idempotent = { ...PLANNED, idempotent: true };
   expect(await clock.runUntil(pod.execute(idempotent))).toMatchObject({ outcome: "done" });
@@ -156,7 +156,7 @@ test("a claim that is found damaged when its name is taken is nobody's either", 
   await using pod = await start("a", {
     intercept({ operation, path, phase }) {
       if (operation === "link" && path.endsWith(".claim") && phase === "before") {
-        volume.put(attemptPath("claim"), "");
+        volume.put(plannedPath("claim"), "");
       }
     },
   });
@@ -172,13 +172,13 @@ test.each([...damages(OUTCOME), ["a directory", "a directory"]])(
   async (_, content) => {
     const scene = createExecutionScene(DONE);
     const { clock, sender, start, volume, deadLetterReasons } = scene;
-    volume.put(attemptPath("claim"), JSON.stringify(CLAIM));
-    put(scene, attemptPath("outcome"), content ?? "");
+    volume.put(plannedPath("claim"), JSON.stringify(CLAIM));
+    put(scene, plannedPath("outcome"), content ?? "");
     await using pod = await start("a");
     expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({
       outcome: "in-doubt",
       attempt: 1,
-      reason: expect.stringContaining(attemptPath("outcome")),
+      reason: expect.stringContaining(plannedPath("outcome")),
     });
     expect(sender.sends).toEqual([]);
     expect(deadLetterReasons()).toEqual(["in-doubt"]);
@@ -191,8 +191,8 @@ test.each([...damages(OUTCOME), ["a directory", "a directory"]])(
 test("a claim and an outcome that are both damaged end in doubt", async () => {
   const scene = createExecutionScene(DONE);
   const { clock, sender, start, volume, deadLetterReasons } = scene;
-  volume.put(attemptPath("claim"), "");
-  volume.put(attemptPath("outcome"), "");
+  volume.put(plannedPath("claim"), "");
+  volume.put(plannedPath("outcome"), "");
   await using pod = await start("a");
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ outcome: "in-doubt" });
   expect(sender.sends).toEqual([]);
@@ -201,7 +201,7 @@ test("a claim and an outcome that are both damaged end in doubt", async () => {
 
 test("an owner that finds its outcome taken by damage journals what it knows, which needs no letter", async () => {
   const scene = createExecutionScene(() => {
-    scene.volume.put(attemptPath("outcome"), "");
+    scene.volume.put(plannedPath("outcome"), "");
     return DONE;
   });
   const { clock, start, deadLetterReasons } = scene;
@@ -216,7 +216,7 @@ test("an owner that finds its outcome taken by damage journals what it knows, wh
 test("nothing is sent under a claim whose outcome is damaged already", async () => {
   const scene = createExecutionScene(DONE);
   const { clock, sender, start, volume } = scene;
-  volume.put(attemptPath("outcome"), "");
+  volume.put(plannedPath("outcome"), "");
   await using pod = await start("a");
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ outcome: "in-doubt" });
   expect(sender.sends).toEqual([]);
@@ -240,7 +240,7 @@ test.each([
   const { clock, sender, start, deadLetterReasons } = scene;
   await using pod = await start("a");
   await clock.runUntil(pod.execute(PLANNED));
-  put(scene, resolutionPath(KEY, 1), content ?? "");
+  put(scene, attemptPath(KEY, 1, "resolution"), content ?? "");
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({
     outcome: "in-doubt",
     suppressed: true,

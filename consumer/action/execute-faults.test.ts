@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { attemptPath, createExecutionScene, plannedAction } from "#fixtures/consumer/execution.ts";
+import { createExecutionScene, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
 import { failing, failure } from "#fixtures/ports/files.ts";
 import type { SendResult } from "#consumer/ports.ts";
 
@@ -75,7 +75,7 @@ test.each(["EIO", "EACCES"])(
   "a claim that cannot be read (%s) is held, not ready, neither sent nor given up",
   async (code) => {
     const { clock, sender, start, volume, deadLetterReasons } = createExecutionScene(DONE);
-    volume.put(attemptPath("claim"), "");
+    volume.put(plannedPath("claim"), "");
     await using pod = await start("a", {
       intercept({ operation, path }) {
         if (operation === "read" && path.endsWith(".claim")) throw failure(code, "open", path);
@@ -85,7 +85,7 @@ test.each(["EIO", "EACCES"])(
     await clock.advance(200_000);
     expect(pod.history.state).toMatchObject({
       ready: false,
-      reason: expect.stringContaining(attemptPath("claim")),
+      reason: expect.stringContaining(plannedPath("claim")),
     });
     pod.stop();
     expect(await work).toMatchObject({ code: "assignment-lost" });
@@ -96,7 +96,7 @@ test.each(["EIO", "EACCES"])(
 
 test("a claim of a newer format is held, and the reason says so", async () => {
   const { clock, sender, start, volume } = createExecutionScene(DONE);
-  volume.put(attemptPath("claim"), '{"format":2}');
+  volume.put(plannedPath("claim"), '{"format":2}');
   await using pod = await start("a");
   const work = pod.execute(PLANNED).catch((error: unknown) => error);
   await clock.advance(1000);

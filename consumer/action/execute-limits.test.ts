@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { attemptPath, createExecutionScene, plannedAction } from "#fixtures/consumer/execution.ts";
+import { createExecutionScene, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
 import { failing } from "#fixtures/ports/files.ts";
 import type { SendResult } from "#consumer/ports.ts";
 
@@ -62,7 +62,7 @@ test("a partition revoked between claim and send: not applied, nothing sent, not
   const { clock, sender, start, file } = createExecutionScene(DONE);
   await using pod = await start("a", {
     intercept({ operation, path, phase }) {
-      if (operation === "link" && path === attemptPath("claim") && phase === "after") pod.revoke();
+      if (operation === "link" && path === plannedPath("claim") && phase === "after") pod.revoke();
     },
   });
   const work = pod.execute(PLANNED).catch((error: unknown) => error);
@@ -87,7 +87,7 @@ test("nothing is claimed for a partition that is revoked, or a process that stop
   await expect(revoked.execute(PLANNED)).rejects.toMatchObject({ code: "assignment-lost" });
   await expect(stopped.execute(PLANNED)).rejects.toMatchObject({ code: "assignment-lost" });
   expect(sender.sends).toEqual([]);
-  expect(volume.paths()).not.toContain(attemptPath("claim"));
+  expect(volume.paths()).not.toContain(plannedPath("claim"));
 });
 
 test("a send that runs when the process stops goes on to its end, and its outcome is written", async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { attemptPath, createExecutionScene, plannedAction } from "#fixtures/consumer/execution.ts";
+import { createExecutionScene, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
 import type { SendResult } from "#consumer/ports.ts";
-import { resolutionPath } from "#consumer/history/claims/resolution.ts";
+import { attemptPath } from "#consumer/history/base/layout.ts";
 
 const DONE: SendResult = { outcome: "done", detail: "200" };
 const PLANNED = plannedAction();
@@ -26,9 +26,9 @@ test("an in-doubt that another pod was faster to write is that pod's: not counte
 
   await using pod = await scene.start("pod", {
     intercept({ operation, path, phase }) {
-      if (operation !== "link" || path !== attemptPath("outcome") || phase !== "before") return;
-      volume.put(attemptPath("outcome"), JSON.stringify(other));
-      volume.put(resolutionPath(KEY, 1), JSON.stringify(word));
+      if (operation !== "link" || path !== plannedPath("outcome") || phase !== "before") return;
+      volume.put(plannedPath("outcome"), JSON.stringify(other));
+      volume.put(attemptPath(KEY, 1, "resolution"), JSON.stringify(word));
     },
   });
   const result = await clock.runUntil(pod.execute(PLANNED));
@@ -48,7 +48,7 @@ test("one that this pod wrote is its own: counted, and nobody is asked about it"
   const asked: string[] = [];
   await using pod = await scene.start("pod", {
     intercept({ operation, path }) {
-      if (operation === "read" && path === resolutionPath(KEY, 1)) asked.push(path);
+      if (operation === "read" && path === attemptPath(KEY, 1, "resolution")) asked.push(path);
     },
   });
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ outcome: "in-doubt" });

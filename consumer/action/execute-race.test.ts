@@ -3,10 +3,10 @@ import { expect, test } from "vitest";
 import { createManualClock, createSeededRandom } from "#fixtures/ports/clock.ts";
 import {
   type ExecutingPod,
-  attemptPath,
   createRecordedBroker,
   plannedAction,
   startExecutingPod,
+  plannedPath,
 } from "#fixtures/consumer/execution.ts";
 import {
   type FileCall,
@@ -43,7 +43,7 @@ function createScene(answers: readonly number[]) {
   const send = async (pod: string): Promise<SendResult> => {
     await interleaving.step(pod, "send");
     const attempt = lastAttemptOf(pod);
-    if (!volume.durableText(attemptPath("claim", attempt))?.includes(`"pod":"${pod}"`)) {
+    if (!volume.durableText(plannedPath("claim", attempt))?.includes(`"pod":"${pod}"`)) {
       violations.push(`${pod} sends attempt ${attempt} without a durable claim of its own`);
     }
     const answer = ANSWERS[answers[sends.length % answers.length] ?? 0] ?? ANSWERS[0];
@@ -55,8 +55,8 @@ function createScene(answers: readonly number[]) {
 
   const lastAttemptOf = (pod: string): number => {
     const own = (attempt: number): boolean =>
-      volume.paths().includes(attemptPath("claim", attempt)) &&
-      volume.text(attemptPath("claim", attempt)).includes(`"pod":"${pod}"`);
+      volume.paths().includes(plannedPath("claim", attempt)) &&
+      volume.text(plannedPath("claim", attempt)).includes(`"pod":"${pod}"`);
     return [3, 2, 1].find(own) ?? 0;
   };
 
@@ -87,7 +87,7 @@ function createScene(answers: readonly number[]) {
       const result = await pod.execute(plannedAction());
       const { outcome, attempt } = result;
       if (
-        !volume.durableText(attemptPath("outcome", attempt))?.includes(`"outcome":"${outcome}"`)
+        !volume.durableText(plannedPath("outcome", attempt))?.includes(`"outcome":"${outcome}"`)
       ) {
         violations.push(`${name} relies on an outcome that is not durable`);
       }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { attemptPath, createExecutionScene, plannedAction } from "#fixtures/consumer/execution.ts";
+import { createExecutionScene, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
 import { type MemoryVolume, failing } from "#fixtures/ports/files.ts";
 import type { Outcome } from "#consumer/history/claims/claims.ts";
 import type { SendResult } from "#consumer/ports.ts";
@@ -13,8 +13,8 @@ const AGING = { eventAgeMsMax: 3_630_000 };
 /** As another pod does once the attempt has ended and its dead letter is out. */
 async function sweep(volume: MemoryVolume): Promise<void> {
   const files = volume.mount();
-  await files.unlink(attemptPath("claim"));
-  await files.unlink(attemptPath("outcome"));
+  await files.unlink(plannedPath("claim"));
+  await files.unlink(plannedPath("outcome"));
 }
 
 /** What a pod links that has waited and slept: the name of the swept outcome is free again. */
@@ -40,7 +40,7 @@ test("a key that ended and was swept while a pod waited for it is too old, not i
   await using pod = await start("b", {
     settings: { ...AGING, orphanWaitMs: 60_000 },
     async intercept({ operation, path, phase }) {
-      if (operation !== "link" || path !== attemptPath("outcome") || phase !== "before") return;
+      if (operation !== "link" || path !== plannedPath("outcome") || phase !== "before") return;
       // In the same moment the owner's outcome has been there long enough, and goes.
       hung.resolve(DONE);
       await first;
@@ -78,7 +78,7 @@ test("an in-doubt that was linked after the sweep is not what the wait was for",
   await using pod = await start("b", {
     settings: { ...AGING, orphanWaitMs: 60_000, outcomePollMs: 40_000 },
     async intercept({ operation, path, phase }) {
-      if (operation !== "read" || path !== attemptPath("outcome") || phase !== "before") return;
+      if (operation !== "read" || path !== plannedPath("outcome") || phase !== "before") return;
       reads += 1;
       // The one before the wait finds nothing.
       if (reads !== 2) return;
@@ -100,7 +100,7 @@ test("an in-doubt that was linked after the sweep is not the end of the claim th
   await using pod = await start("b", {
     settings: AGING,
     async intercept({ operation, path, phase }) {
-      if (operation !== "read" || path !== attemptPath("claim") || phase !== "after") return;
+      if (operation !== "read" || path !== plannedPath("claim") || phase !== "after") return;
       if (!volume.paths().includes(path)) return;
       await clock.advance(40_000);
       await sweep(volume);
@@ -173,7 +173,7 @@ test("a claim that a pod links which slept while the key was done and swept is n
     // It hears nothing of what others journal.
     backgroundIntervalMs: 1e12,
     intercept: ({ operation, path, phase }) =>
-      operation === "link" && path === attemptPath("claim") && phase === "before"
+      operation === "link" && path === plannedPath("claim") && phase === "before"
         ? wakes.promise
         : undefined,
   });

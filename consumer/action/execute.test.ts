@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { attemptPath, createExecutionScene, plannedAction } from "#fixtures/consumer/execution.ts";
+import { createExecutionScene, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
 import type { SendResult } from "#consumer/ports.ts";
 
 const DONE: SendResult = { outcome: "done", detail: "200" };
@@ -40,7 +40,7 @@ test("the claim outlives a loss of power at the moment of the send", async () =>
   const seen: boolean[] = [];
   const { clock, start, volume, file } = createExecutionScene(() => {
     volume.losePower();
-    seen.push(volume.paths().includes(attemptPath("claim")));
+    seen.push(volume.paths().includes(plannedPath("claim")));
     return DONE;
   });
   await using pod = await start("a");
@@ -54,7 +54,7 @@ test("outcome and journal outlive a loss of power once the action has ended", as
   const pod = await start("a");
   await clock.runUntil(pod.execute(PLANNED));
   volume.losePower();
-  expect(volume.paths()).toContain(attemptPath("outcome"));
+  expect(volume.paths()).toContain(plannedPath("outcome"));
   await using next = await start("b");
   expect(next.history.lookup(PLANNED.key)).toMatchObject({ outcome: "done", pod: "a" });
   expect(sender.sends).toHaveLength(1);

@@ -1,8 +1,9 @@
 import { systemCode } from "#consumer/errors.ts";
-import { DAY_MS, LIMITS_DIRECTORY, numberOf, runPath } from "./limit-files.ts";
+import { DAY_MS, numberOf, runPath } from "./limit-files.ts";
 import type { Clock, Files } from "#consumer/ports.ts";
 import { readRun, writeHead } from "./run-chain.ts";
 import type { WriteOnceFiles } from "#consumer/history/base/write-once.ts";
+import { LIMITS_DIRECTORY } from "#consumer/history/base/layout.ts";
 
 export interface ForgettingOptions {
   readonly files: Files;

@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 
-/** Below it a directory for each rule, named by the sha256 of the rule's name. */
-export const LIMITS_DIRECTORY = "limits";
 export const DAY_MS = 86_400_000;
 
 /** One link of the chain of a rule: a run that was admitted. */
@@ -26,10 +24,6 @@ export const headSchema = z.object({
   last: z.int().min(0),
   atMs: z.number(),
 });
-
-export function directoryOfRule(rule: string): string {
-  return `${LIMITS_DIRECTORY}/${sha256(rule)}`;
-}
 
 export function runPath(directory: string, number: number): string {
   return `${directory}/${number}.run`;

@@ -7,15 +7,16 @@ import {
   type FileCall,
   type Intercept,
 } from "#fixtures/ports/files.ts";
-import { directoryOfRule, headPath } from "./limit-files.ts";
+import { headPath } from "./limit-files.ts";
 import type { Clock } from "#consumer/ports.ts";
 import { createRunAdmissions } from "./limits.ts";
 import type { RunLimits } from "#consumer/planning/rules.ts";
+import { limitsDirectoryOf } from "#consumer/history/base/layout.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const NEVER = new AbortController().signal;
-const DIRECTORY = directoryOfRule("r");
+const DIRECTORY = limitsDirectoryOf("r");
 const ONCE: RunLimits = { runsPerHourMax: 1 };
 
 /** What decides about runs, without pods; `pod` starts another process on the same volume. */

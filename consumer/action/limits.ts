@@ -1,11 +1,12 @@
 import { ConsumerError, hasCode } from "#consumer/errors.ts";
 import { createForgetting } from "./forgotten-limits.ts";
 import type { AwaitedAnswer } from "#consumer/history/base/health.ts";
-import { decisionPath, decisionSchema, directoryOfRule, sha256 } from "./limit-files.ts";
+import { decisionPath, decisionSchema, sha256 } from "./limit-files.ts";
 import type { RunLimits } from "#consumer/planning/rules.ts";
 import type { Clock, Files } from "#consumer/ports.ts";
 import { type Admission, createRunChain, type RunChain } from "./run-chain.ts";
 import { createWriteOnceFiles } from "#consumer/history/base/write-once.ts";
+import { limitsDirectoryOf } from "#consumer/history/base/layout.ts";
 
 /** One run of a rule: all its actions for one transition of one episode of an incident. */
 interface LimitedRun {
@@ -97,7 +98,7 @@ export function createRunAdmissions(options: RunAdmissionsOptions): RunAdmission
 
   return {
     async admit(run, answer) {
-      const directory = directoryOfRule(run.rule);
+      const directory = limitsDirectoryOf(run.rule);
       try {
         return await admit(run, directory, answer);
       } catch (error) {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createManualClock } from "#fixtures/ports/clock.ts";
-import { attemptPath, createExecutionScene, plannedAction } from "#fixtures/consumer/execution.ts";
+import { createExecutionScene, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
 import type { MemoryVolume } from "#fixtures/ports/files.ts";
 import { createRecordedLog, createRecordedMetrics } from "#fixtures/ports/observers.ts";
 import { anEntry, createHistoryScene } from "#fixtures/consumer/history-scene.ts";
@@ -57,7 +57,7 @@ test("claims and outcomes of format 0 are read, and suppress", async () => {
     ["claim", ["format", "topic", "partition", "offset", "claimedAtMs"]],
     ["outcome", ["format", "reason"]],
   ] as const) {
-    const path = attemptPath(kind);
+    const path = plannedPath(kind);
     const old = { format: 0, ...without(scene.file(kind), ...lacks) };
     scene.volume.put(path, JSON.stringify(old));
   }

@@ -4,22 +4,17 @@ import { type Claims, createClaims } from "./claims/claims.ts";
 import { type CompactionResult, compact, createCompactor } from "./maintenance/compaction.ts";
 import type { HistoryEntry } from "./base/entry.ts";
 import { FORMATS, type FormatRange } from "./base/format.ts";
-import {
-  SNAPSHOT_DIRECTORY,
-  createGenerationReader,
-  createGenerationWriter,
-} from "./snapshot/generations.ts";
+import { createGenerationReader, createGenerationWriter } from "./snapshot/generations.ts";
 import { type VolumeHealth, createVolumeHealth } from "./base/health.ts";
 import { type HorizonDurations, createHorizon } from "./maintenance/horizon.ts";
 import { type ImportSettings, isImportMissing, readImport } from "./import/import-history.ts";
 import { type ImportedAction, importedKey, renderImportKey } from "./import/import-key.ts";
 import { createHistoryIndex } from "./index/history-index.ts";
-import { JOURNAL_DIRECTORY, createJournal } from "./journal/journal.ts";
+import { createJournal } from "./journal/journal.ts";
 import { createJournals } from "./journal/journals.ts";
 import { createLeftovers } from "./maintenance/leftovers.ts";
 import { startProbe } from "./base/probe.ts";
 import { proveVolume } from "./base/prove-volume.ts";
-import { PUBLISHED_FILE } from "./view/publication.ts";
 import { startPublisher } from "./view/publisher.ts";
 import { putAsideEmptyView } from "./maintenance/put-aside.ts";
 import {
@@ -28,7 +23,14 @@ import {
   createClaimSweep,
 } from "./maintenance/sweep-claims.ts";
 import { type Sweeper, startSweeper } from "./maintenance/sweeper.ts";
-import { TEMPORARY_DIRECTORY, createTemporaryFiles } from "./base/temporary.ts";
+import { createTemporaryFiles } from "./base/temporary.ts";
+import {
+  CLAIMS_DIRECTORY,
+  SNAPSHOT_DIRECTORY,
+  JOURNAL_DIRECTORY,
+  VIEW_FILE,
+  TEMPORARY_DIRECTORY,
+} from "./base/layout.ts";
 import { createUnion } from "./index/history-sync.ts";
 import { type VolumeClock, createVolumeClock } from "./base/volume-clock.ts";
 
@@ -191,7 +193,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     formats,
     retentionMs,
   };
-  const isImported = settings.import?.file === PUBLISHED_FILE;
+  const isImported = settings.import?.file === VIEW_FILE;
   const takeOver = async (): Promise<void> => {
     await putAsideEmptyView({ files, clock, log, metrics, isImported });
     const found = await readImport({
@@ -344,7 +346,7 @@ async function recover(
       );
     }
     for (const directory of [
-      "claims",
+      CLAIMS_DIRECTORY,
       JOURNAL_DIRECTORY,
       SNAPSHOT_DIRECTORY,
       TEMPORARY_DIRECTORY,

@@ -2,6 +2,11 @@ import { z } from "zod";
 
 import { ConsumerError } from "#consumer/errors.ts";
 import type { Files } from "#consumer/ports.ts";
+import {
+  skipOrderPath,
+  type SkippedPositions,
+  standstillPath,
+} from "#consumer/history/base/layout.ts";
 import { readWriteOnce } from "#consumer/history/base/write-once.ts";
 
 const offset = z.string().regex(/^\d{1,19}$/);
@@ -47,19 +52,13 @@ export function readStanding(
   topic: string,
   partition: number,
 ): Promise<StandingPositions | undefined> {
-  return readWriteOnce(files, standingSchema, standingPath(topic, partition));
+  return readWriteOnce(files, standingSchema, standstillPath(topic, partition));
 }
-
-export function standingPath(topic: string, partition: number): string {
-  return `control/standstills/${requireTopic(topic)}/${partition}.json`;
-}
-
-type Positions = Pick<SkipOrder, "topic" | "partition" | "offset" | "fingerprint">;
 
 /** undefined when nobody has ordered to pass these bytes at this position. */
 export async function readSkipOrder(
   files: Pick<Files, "read">,
-  found: Positions,
+  found: SkippedPositions,
 ): Promise<SkipOrder | undefined> {
   const path = skipOrderPath(found);
   const order = await readWriteOnce(files, orderSchema, path);
@@ -67,14 +66,4 @@ export async function readSkipOrder(
     throw new ConsumerError("history-unreadable", `${path}: holds the order for another position`);
   }
   return order;
-}
-
-export function skipOrderPath({ topic, partition, offset: first, fingerprint }: Positions): string {
-  return `control/skips/${requireTopic(topic)}/${partition}/${first}-${fingerprint}.json`;
-}
-
-/** A name that Kafka allows is one that a directory may have. Throws "usage". */
-function requireTopic(topic: string): string {
-  if (/^[\w.-]{1,249}$/.test(topic) && topic !== "." && topic !== "..") return topic;
-  throw new ConsumerError("usage", `${topic} is not the name of a topic`);
 }

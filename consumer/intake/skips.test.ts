@@ -7,8 +7,8 @@ import { fakeBroker, recordingLog, recordingMetrics } from "#fixtures/ports/in-m
 import { readVolume } from "#consumer/operations/volume.ts";
 import { orderSkip } from "#consumer/operations/skip-command.ts";
 import type { UnreadablePositions } from "#consumer/ports.ts";
-import { standingPath } from "./skip-order.ts";
 import { createSkips } from "./skips.ts";
+import { standstillPath } from "#consumer/history/base/layout.ts";
 
 const ASKED = {
   topic: "incidents",
@@ -182,5 +182,5 @@ test("a volume that cannot be written keeps no order from being read", async () 
     stopping: new AbortController().signal,
   });
   expect(await failing(found())).toBe(46n);
-  expect(scene.volume.file(standingPath("incidents", 3))).toBeUndefined();
+  expect(scene.volume.file(standstillPath("incidents", 3))).toBeUndefined();
 });

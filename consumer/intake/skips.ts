@@ -1,12 +1,8 @@
 import { type DeadLetterDependencies, publishDeadLetter } from "#consumer/action/dead-letter.ts";
+import { parentOf, temporaryPath, standstillPath } from "#consumer/history/base/layout.ts";
 import { messageOf } from "#consumer/errors.ts";
 import type { Files, UnreadableHandler, UnreadablePositions } from "#consumer/ports.ts";
-import {
-  readSkipOrder,
-  type SkipOrder,
-  standingPath,
-  type StandingPositions,
-} from "./skip-order.ts";
+import { readSkipOrder, type SkipOrder, type StandingPositions } from "./skip-order.ts";
 
 interface SkipDependencies extends DeadLetterDependencies {
   readonly files: Files;
@@ -27,10 +23,10 @@ export function createSkips(dependencies: SkipDependencies): UnreadableHandler {
   let written = 0;
 
   async function tell(standing: StandingPositions): Promise<void> {
-    const path = standingPath(standing.topic, standing.partition);
-    await files.makeDirectory(path.slice(0, path.lastIndexOf("/")));
+    const path = standstillPath(standing.topic, standing.partition);
+    await files.makeDirectory(parentOf(path));
     written += 1;
-    const temporary = `temporary/${dependencies.writer}.standstill-${written}`;
+    const temporary = temporaryPath(`${dependencies.writer}.standstill-${written}`);
     const file = await files.createExclusive(temporary);
     try {
       await file.append(new TextEncoder().encode(`${JSON.stringify(standing)}\n`));
@@ -69,7 +65,7 @@ export function createSkips(dependencies: SkipDependencies): UnreadableHandler {
       reason,
     });
     // What is left behind grows old, and is refused by the command.
-    await files.unlink(standingPath(topic, partition)).catch(() => undefined);
+    await files.unlink(standstillPath(topic, partition)).catch(() => undefined);
     return endOffset;
   };
 }

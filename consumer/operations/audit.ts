@@ -1,6 +1,6 @@
 import type { AuditRecord } from "#consumer/history/base/audit.ts";
 import { FORMATS } from "#consumer/history/base/format.ts";
-import { TEMPORARY_DIRECTORY } from "#consumer/history/base/temporary.ts";
+import { temporaryPath } from "#consumer/history/base/layout.ts";
 import { createJournal } from "#consumer/history/journal/journal.ts";
 import type { Clock, Files, Random } from "#consumer/ports.ts";
 import { NONE } from "./volume.ts";
@@ -31,7 +31,7 @@ export function openAudit(dependencies: {
     append: (record) => journal.appendAudit(record),
     async prove() {
       const { files, random } = dependencies;
-      const path = `${TEMPORARY_DIRECTORY}/operator-${random.nonce()}`;
+      const path = temporaryPath(`operator-${random.nonce()}`);
       await (await files.createExclusive(path)).close();
       await files.unlink(path);
     },

@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { createSeededRandom } from "#fixtures/ports/clock.ts";
-import { attemptPath, createExecutionScene, plannedAction } from "#fixtures/consumer/execution.ts";
+import { createExecutionScene, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
 import { failure } from "#fixtures/ports/files.ts";
 import type { Files, SendResult } from "#consumer/ports.ts";
-import { resolutionPath } from "#consumer/history/claims/resolution.ts";
 import type { Options } from "./command-line.ts";
 import { runHistory } from "./history-command.ts";
 import { resolve } from "./resolve-command.ts";
+import { attemptPath } from "#consumer/history/base/layout.ts";
 
 const DONE: SendResult = { outcome: "done", detail: "200" };
 const IN_DOUBT: SendResult = { outcome: "in-doubt", detail: "500" };
@@ -43,7 +43,7 @@ test("a damaged claim ends no command: it is listed, counted, shown, and a fault
   const scene = createExecutionScene(DONE);
   await using pod = await scene.start("a");
   await scene.clock.runUntil(pod.execute(OTHER));
-  scene.volume.put(attemptPath("claim"), "");
+  scene.volume.put(plannedPath("claim"), "");
 
   const { text } = await history(scene, "list");
   expect(text).toContain(`${OTHER.key}  done`);
@@ -56,11 +56,11 @@ test("a damaged claim ends no command: it is listed, counted, shown, and a fault
   });
   const shown = await history(scene, "show", {}, KEY);
   expect(shown.text).toContain("attempt 1: claimed, nobody knows by whom");
-  expect(shown.text).toContain(`damaged: ${attemptPath("claim")}`);
+  expect(shown.text).toContain(`damaged: ${plannedPath("claim")}`);
   await expect(resolveIn(scene)).rejects.toThrow(/is open/);
   const verified = await history(scene, "verify");
   expect(verified.exitCode).toBe(70);
-  expect(verified.text).toContain(`fault: ${attemptPath("claim")}`);
+  expect(verified.text).toContain(`fault: ${plannedPath("claim")}`);
 
   await scene.clock.runUntil(pod.execute(PLANNED));
   expect((await history(scene, "list")).text).toMatch(
@@ -74,10 +74,10 @@ test("what a damaged outcome said is in doubt for the commands too, and can be r
   const scene = createExecutionScene(DONE);
   await using pod = await scene.start("a");
   await scene.clock.runUntil(pod.execute(PLANNED));
-  scene.volume.put(attemptPath("outcome"), "{");
+  scene.volume.put(plannedPath("outcome"), "{");
   const shown = await history(scene, "show", {}, KEY);
   expect(shown.text).toContain("in-doubt: its outcome says nothing");
-  expect(shown.text).toContain(`damaged: ${attemptPath("outcome")}`);
+  expect(shown.text).toContain(`damaged: ${plannedPath("outcome")}`);
   await resolveIn(scene);
 });
 
@@ -85,10 +85,10 @@ test("a damaged resolution is named, and resolved again once it is moved away", 
   const scene = createExecutionScene(IN_DOUBT);
   await using pod = await scene.start("a");
   await scene.clock.runUntil(pod.execute(PLANNED));
-  scene.volume.put(resolutionPath(KEY, 1), "");
+  scene.volume.put(attemptPath(KEY, 1, "resolution"), "");
   expect((await history(scene, "list")).text).toContain("in-doubt");
-  await expect(resolveIn(scene)).rejects.toThrow(`move ${resolutionPath(KEY, 1)} away`);
-  await scene.volume.mount().unlink(resolutionPath(KEY, 1));
+  await expect(resolveIn(scene)).rejects.toThrow(`move ${attemptPath(KEY, 1, "resolution")} away`);
+  await scene.volume.mount().unlink(attemptPath(KEY, 1, "resolution"));
   await resolveIn(scene);
 });
 
@@ -96,7 +96,7 @@ test("an outcome of a newer version is unreadable, which ends no command and per
   const scene = createExecutionScene(IN_DOUBT);
   await using pod = await scene.start("a");
   await scene.clock.runUntil(pod.execute(PLANNED));
-  scene.volume.put(attemptPath("outcome"), '{"format":9}');
+  scene.volume.put(plannedPath("outcome"), '{"format":9}');
   expect((await history(scene, "list", { outcome: "unreadable" })).text).toContain(KEY);
   await expect(resolveIn(scene)).rejects.toThrow(/newer version/);
 });
@@ -107,7 +107,7 @@ test("a file that only its owner may read is a complaint, and the rest is shown"
   await scene.clock.runUntil(pod.execute(PLANNED));
   await scene.clock.runUntil(pod.execute(OTHER));
   const denied = scene.volume.mount(({ operation, path }) => {
-    if (operation === "read" && path === attemptPath("outcome")) {
+    if (operation === "read" && path === plannedPath("outcome")) {
       throw failure("EACCES", "open", path);
     }
     if (operation === "list" && path === "claims/ab") throw failure("EACCES", "scandir", path);
@@ -124,7 +124,7 @@ test("names that do not belong in a directory are ignored, counted and named, by
   const scene = createExecutionScene(IN_DOUBT);
   await using pod = await scene.start("a");
   await scene.clock.runUntil(pod.execute(PLANNED));
-  const shard = attemptPath("claim").slice(0, 9);
+  const shard = plannedPath("claim").slice(0, 9);
   const strays = [
     "claims/notes.txt",
     "claims/.nfs000000000001",

@@ -1,14 +1,21 @@
 import { messageOf, systemCode } from "#consumer/errors.ts";
+import {
+  CLAIMS_DIRECTORY,
+  IMPORTED_DIRECTORY,
+  isShardName,
+  isSnapshotName,
+  JOURNAL_DIRECTORY,
+  parseAttemptName,
+  SNAPSHOT_DIRECTORY,
+} from "#consumer/history/base/layout.ts";
 import type { Files } from "#consumer/ports.ts";
 
 /** What may stand in each directory of the history; every name in `temporary` may, and only that. */
-const NAMES: Readonly<Record<string, RegExp>> = {
-  journal: /^[\w.-]+\.log$/,
-  snapshot: /^[1-9]\d{0,8}$/,
-  imported: /^[0-9a-f]{16}\.json$/,
+const NAMES: Readonly<Record<string, (name: string) => boolean>> = {
+  [JOURNAL_DIRECTORY]: (name) => /^[\w.-]+\.log$/.test(name),
+  [SNAPSHOT_DIRECTORY]: isSnapshotName,
+  [IMPORTED_DIRECTORY]: (name) => /^[0-9a-f]{16}\.json$/.test(name),
 };
-const SHARD = /^[0-9a-f]{2}$/;
-const ATTEMPT = /^([0-9a-f]{64})\.[1-9]\d{0,5}\.(claim|outcome|resolution)$/;
 
 interface Findings {
   /** Paths of what does not belong there: what an editor, a file server or a hand left. */
@@ -22,21 +29,21 @@ interface Findings {
  */
 export async function listKeys(files: Pick<Files, "list">, findings: Findings): Promise<string[]> {
   const keys = new Set<string>();
-  for (const shard of await files.list("claims")) {
-    const directory = `claims/${shard}`;
-    if (!SHARD.test(shard)) {
+  for (const shard of await files.list(CLAIMS_DIRECTORY)) {
+    const directory = `${CLAIMS_DIRECTORY}/${shard}`;
+    if (!isShardName(shard)) {
       findings.strays.push(directory);
       continue;
     }
     for (const name of await listed(files, directory, findings)) {
-      const [, key, kind] = ATTEMPT.exec(name) ?? [];
-      if (key === undefined || !key.startsWith(shard)) findings.strays.push(`${directory}/${name}`);
-      else if (kind === "claim") keys.add(key);
+      const parsed = parseAttemptName(name);
+      if (!parsed?.key.startsWith(shard)) findings.strays.push(`${directory}/${name}`);
+      else if (parsed.kind === "claim") keys.add(parsed.key);
     }
   }
   for (const [directory, belongs] of Object.entries(NAMES)) {
     for (const name of await listed(files, directory, findings)) {
-      if (!belongs.test(name)) findings.strays.push(`${directory}/${name}`);
+      if (!belongs(name)) findings.strays.push(`${directory}/${name}`);
     }
   }
   return [...keys].toSorted();

@@ -6,13 +6,13 @@ import { type FakeBroker, fakeBroker } from "#fixtures/ports/in-memory-ports.ts"
 import { ConsumerError } from "#consumer/errors.ts";
 import { rejection } from "#consumer/planning/incident.ts";
 import type { Files, OutgoingRecord, SendResult, SourceRecord } from "#consumer/ports.ts";
-import { resolutionPath } from "#consumer/history/claims/resolution.ts";
 import { openAudit } from "./audit.ts";
 import type { Options } from "./command-line.ts";
 import { runHistory } from "./history-command.ts";
 import { redrive, type RedriveSelection } from "./redrive.ts";
 import { resolve } from "./resolve-command.ts";
 import { readVolume } from "./volume.ts";
+import { attemptPath } from "#consumer/history/base/layout.ts";
 
 const DONE: SendResult = { outcome: "done", detail: "200" };
 const IN_DOUBT: SendResult = { outcome: "in-doubt", detail: "500" };
@@ -131,7 +131,9 @@ test("a resolution is a record of its own, audited in a sealed journal, and perm
   const outcome = scene.volume.text(`claims/${KEY.slice(0, 2)}/${KEY}.1.outcome`);
   expect(await resolveIn(scene)).toMatchObject({ ...SAID, key: KEY, attempt: 1 });
   expect(scene.volume.text(`claims/${KEY.slice(0, 2)}/${KEY}.1.outcome`)).toBe(outcome);
-  expect(JSON.parse(scene.volume.durableText(resolutionPath(KEY, 1)) ?? "")).toMatchObject(SAID);
+  expect(
+    JSON.parse(scene.volume.durableText(attemptPath(KEY, 1, "resolution")) ?? ""),
+  ).toMatchObject(SAID);
 
   const { history: read } = await readVolume(readOnly(scene), "/data");
   expect([...read.index.audits()]).toEqual([

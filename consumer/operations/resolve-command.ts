@@ -2,7 +2,8 @@ import { createSystemClock } from "#consumer/adapters/clock.ts";
 import { createSystemRandom } from "#consumer/adapters/random.ts";
 import { ConsumerError, EXIT_CODE, type ExitCode } from "#consumer/errors.ts";
 import type { Clock, Files, Random } from "#consumer/ports.ts";
-import { type Resolution, resolutionPath } from "#consumer/history/claims/resolution.ts";
+import { attemptPath } from "#consumer/history/base/layout.ts";
+import type { Resolution } from "#consumer/history/claims/resolution.ts";
 import { createWriteOnceFiles } from "#consumer/history/base/write-once.ts";
 import { openAudit } from "./audit.ts";
 import type { CommandContext, Options } from "./command-line.ts";
@@ -51,7 +52,7 @@ export async function resolve(
   await using audit = openAudit({ files, clock, random });
   await audit.append({ kind: "resolution", ...audited });
   const writer = `operator-${random.nonce()}`;
-  const path = resolutionPath(key, attempt);
+  const path = attemptPath(key, attempt, "resolution");
   if (!(await createWriteOnceFiles(files, writer).link(path, resolution))) {
     await audit.append({ kind: "resolution-refused", ...audited });
     throw new ConsumerError("usage", `${key} attempt ${attempt} was resolved a moment ago`);
@@ -66,7 +67,7 @@ function resolvable(key: string, last: Attempt | undefined): Attempt {
   const { attempt, state, resolution, damage } = last;
   const refuse = (why: string) => new ConsumerError("usage", `${key} attempt ${attempt} ${why}`);
   if (state === "open") throw refuse("is open: a pod works on it, or will call it in-doubt");
-  const word = resolutionPath(key, attempt);
+  const word = attemptPath(key, attempt, "resolution");
   if (damage.some((file) => file.includes(word))) {
     throw refuse(`was resolved, and nobody can read how: move ${word} away, then resolve it again`);
   }

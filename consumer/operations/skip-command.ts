@@ -8,7 +8,6 @@ import {
   readSkipOrder,
   readStanding,
   type SkipOrder,
-  skipOrderPath,
   type StandingPositions,
 } from "#consumer/intake/skip-order.ts";
 import { createWriteOnceFiles } from "#consumer/history/base/write-once.ts";
@@ -16,6 +15,7 @@ import { openAudit } from "./audit.ts";
 import type { CommandContext, Options } from "./command-line.ts";
 import { offsetOption, partitionOption, textOption } from "./options.ts";
 import { readVolume } from "./volume.ts";
+import { skipOrderPath } from "#consumer/history/base/layout.ts";
 
 /** A pod looks every 15 s; what it wrote longer ago may have been passed since, or be another pod's by now. */
 const SEEN_MS_MAX = 300_000;

@@ -23,8 +23,11 @@ export interface AttemptFile {
   readonly content: JsonObject;
 }
 
-/** The directory of claims on the volume. */
-export const CLAIMS = "claims";
+/*
+ * The names are restated here on purpose, and not taken from consumer/history/base/layout.ts: what the consumer writes
+ * under another name is a finding.
+ */
+const CLAIMS = "claims";
 
 /**
  * Names are `<shard>/<key>.<attempt>.<kind>`. A resolution is what an operator found out. Files

@@ -1,3 +1,4 @@
+import { CLAIMS_DIRECTORY } from "#consumer/history/base/layout.ts";
 import { randomBytes } from "node:crypto";
 import type { V1Pod } from "@kubernetes/client-node";
 import type { Authority } from "#fixtures/certificates.ts";
@@ -13,7 +14,7 @@ import { expectedActions } from "#e2e/checkers/collect/expected-actions.ts";
 import { KitRecord } from "#e2e/checkers/collect/kit-record.ts";
 import type { PlannedRecord } from "#e2e/checkers/collect/kit-record.ts";
 import { CONTRACT_FILE, ContractFileWatch } from "#e2e/checkers/check-contract-file.ts";
-import { CLAIMS, readHistoryFiles } from "#e2e/checkers/history-files.ts";
+import { readHistoryFiles } from "#e2e/checkers/history-files.ts";
 import type { HistoryEvent, Mark } from "#e2e/checkers/history-event.ts";
 import type { HistoryFiles } from "#e2e/checkers/history-files.ts";
 import { checkOffsets } from "#e2e/checkers/check-offsets.ts";
@@ -413,7 +414,7 @@ export class TestDeployment implements AsyncDisposable {
   }
 
   async historyFiles(): Promise<HistoryFiles> {
-    return readHistoryFiles(await this.target.readVolumeTree(this.#claim, CLAIMS));
+    return readHistoryFiles(await this.target.readVolumeTree(this.#claim, CLAIMS_DIRECTORY));
   }
 
   /** What /readyz of the pod answers; null while nothing listens. */

@@ -7,8 +7,9 @@ import { systemCode } from "#consumer/errors.ts";
 import { createClaims } from "#consumer/history/claims/claims.ts";
 import type { Claim } from "#consumer/history/claims/claims.ts";
 import { FORMATS } from "#consumer/history/base/format.ts";
-import { createTemporaryFiles, TEMPORARY_DIRECTORY } from "#consumer/history/base/temporary.ts";
+import { createTemporaryFiles } from "#consumer/history/base/temporary.ts";
 import type { Files } from "#consumer/ports.ts";
+import { TEMPORARY_DIRECTORY } from "#consumer/history/base/layout.ts";
 
 export interface ClaimRaceOptions {
   /** A directory of the shared volume, for one race. It is made when it is absent. */

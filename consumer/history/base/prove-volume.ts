@@ -1,6 +1,7 @@
 import { ConsumerError, messageOf, systemCode } from "#consumer/errors.ts";
 import type { Files } from "#consumer/ports.ts";
-import { TEMPORARY_DIRECTORY, type TemporaryFiles } from "./temporary.ts";
+import type { TemporaryFiles } from "./temporary.ts";
+import { TEMPORARY_DIRECTORY } from "./layout.ts";
 
 /** What a file system says that cannot do something at all. */
 const INCAPABLE = new Set([

@@ -1,12 +1,7 @@
 import { systemCode } from "#consumer/errors.ts";
 import type { Clock, Files, Metrics } from "#consumer/ports.ts";
+import { temporaryPath } from "./layout.ts";
 import type { VolumeHealth } from "./health.ts";
-
-/**
- * Where a file is written before it gets its name. A directory of its own: what a dead pod left here is never
- * mistaken for anything else, and its name begins with its writer.
- */
-export const TEMPORARY_DIRECTORY = "temporary";
 
 export interface TemporaryFiles {
   /** Writes a fresh file and makes its content durable; its path. Fails with the volume's errors. */
@@ -45,7 +40,7 @@ export function createTemporaryFiles(options: TemporaryFilesOptions): TemporaryF
   return {
     async write(parts) {
       written += 1;
-      const path = `${TEMPORARY_DIRECTORY}/${writer}.${written}`;
+      const path = temporaryPath(`${writer}.${written}`);
       const file = await files.createExclusive(path);
       try {
         for (const part of parts) await file.append(part);

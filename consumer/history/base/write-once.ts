@@ -2,6 +2,7 @@ import type { z } from "zod";
 
 import { ConsumerError, systemCode } from "#consumer/errors.ts";
 import { type FormatRange, isNoFile, parseVersioned } from "./format.ts";
+import { temporaryPath } from "./layout.ts";
 import type { Files } from "#consumer/ports.ts";
 
 /** Small JSON files of the volume that are written once, beside the claims; each holds its `format`. */
@@ -21,7 +22,7 @@ export function createWriteOnceFiles(files: Files, writer: string): WriteOnceFil
   let written = 0;
   const write = async (content: object): Promise<string> => {
     written += 1;
-    const temporary = `temporary/${writer}.${written}`;
+    const temporary = temporaryPath(`${writer}.${written}`);
     const file = await files.createExclusive(temporary);
     try {
       await file.append(new TextEncoder().encode(`${JSON.stringify(content)}\n`));

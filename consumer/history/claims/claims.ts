@@ -8,6 +8,7 @@ import {
   isNoFile,
   parseVersioned,
 } from "#consumer/history/base/format.ts";
+import { attemptPath, claimsDirectoryOf, parentOf } from "#consumer/history/base/layout.ts";
 import type { TemporaryFiles } from "#consumer/history/base/temporary.ts";
 
 const claimSchema = z.object({
@@ -81,7 +82,7 @@ export function createClaims(options: ClaimsOptions): Claims {
   const directories = new Set<string>();
 
   const link = async (path: string, content: object): Promise<"linked" | "taken"> => {
-    const directory = directoryOf(path);
+    const directory = parentOf(path);
     if (!directories.has(directory)) {
       await files.makeDirectory(directory);
       directories.add(directory);
@@ -106,7 +107,7 @@ export function createClaims(options: ClaimsOptions): Claims {
     linkOutcome: (outcome) => link(attemptPath(outcome.key, outcome.attempt, "outcome"), outcome),
     async sync(key) {
       const startMs = clock.monotonicMs();
-      await files.syncDirectory(directoryOf(attemptPath(key, 1, "claim")));
+      await files.syncDirectory(claimsDirectoryOf(key));
       metrics.observe("fsync", clock.monotonicMs() - startMs);
     },
   };
@@ -153,15 +154,4 @@ async function readIfPresent(
     if (!isNoFile(error)) throw error;
     throw new ConsumerError("history-damaged", `${path}: no file`, { cause: error });
   }
-}
-
-function attemptPath(key: string, attempt: number, kind: "claim" | "outcome"): string {
-  if (!/^[0-9a-f]{64}$/.test(key)) {
-    throw new ConsumerError("internal", `Action key ${JSON.stringify(key)} is no sha256 in hex`);
-  }
-  return `claims/${key.slice(0, 2)}/${key}.${attempt}.${kind}`;
-}
-
-function directoryOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/"));
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { ConsumerError } from "#consumer/errors.ts";
 import type { Files } from "#consumer/ports.ts";
+import { attemptPath } from "#consumer/history/base/layout.ts";
 import { readWriteOnce } from "#consumer/history/base/write-once.ts";
 
 const resolutionSchema = z.object({
@@ -29,15 +30,10 @@ export async function readResolution(
   key: string,
   attempt: number,
 ): Promise<Resolution | undefined> {
-  const path = resolutionPath(key, attempt);
+  const path = attemptPath(key, attempt, "resolution");
   const resolution = await readWriteOnce(files, resolutionSchema, path);
   if (resolution && (resolution.key !== key || resolution.attempt !== attempt)) {
     throw new ConsumerError("history-damaged", `${path}: holds another attempt's resolution`);
   }
   return resolution;
-}
-
-/** Beside the claim and the outcome of the attempt. */
-export function resolutionPath(key: string, attempt: number): string {
-  return `claims/${key.slice(0, 2)}/${key}.${attempt}.resolution`;
 }

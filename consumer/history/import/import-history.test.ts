@@ -11,10 +11,10 @@ import {
   keyTemplateFault,
   renderImportKey,
 } from "./import-key.ts";
-import { PUBLISHED_FILE } from "#consumer/history/view/publication.ts";
+import { VIEW_FILE } from "#consumer/history/base/layout.ts";
 
 const TEMPLATE = "{{rule}}:{{incident.id}}:{{incident.status}}";
-const IMPORT = { file: PUBLISHED_FILE, keyTemplate: TEMPLATE };
+const IMPORT = { file: VIEW_FILE, keyTemplate: TEMPLATE };
 const PLANNED = plannedAction();
 const OLD_KEY = "restart-web:incident-1:active";
 /** A day before the scene's clock begins. */
@@ -186,7 +186,7 @@ test.each([
 test("an imported key suppresses, after a restart and a loss of power too, and people find it", async () => {
   const { open, volume, clock, published } = createHistoryScene();
   const old = JSON.stringify({ [OLD_KEY]: AT_MS / 1000, "other:1:ok": { time: AT_MS } });
-  volume.put(PUBLISHED_FILE, old);
+  volume.put(VIEW_FILE, old);
   const pod = await open({ import: IMPORT });
   expect(pod.history.lookupImported(PLANNED)).toMatchObject({ outcome: "done", atMs: AT_MS });
   const other = plannedAction({ rule: "restart-database" });
@@ -206,7 +206,7 @@ test("an imported key suppresses, after a restart and a loss of power too, and p
 test("what an older consumer did stays known past retention: no claim and no horizon speak of it", async () => {
   const scene = createHistoryScene();
   const retentionMs = 3_600_000;
-  scene.volume.put(PUBLISHED_FILE, JSON.stringify({ [OLD_KEY]: AT_MS }));
+  scene.volume.put(VIEW_FILE, JSON.stringify({ [OLD_KEY]: AT_MS }));
   await using first = await scene.open({ import: IMPORT, retentionMs });
   await first.record(anEntry("other"));
   await first.history.compact();
@@ -275,30 +275,30 @@ test.each([
   ],
 ])("%s is refused at the start and stays untouched", async (_name, content, settings) => {
   const { open, volume, clock } = createHistoryScene();
-  volume.put(PUBLISHED_FILE, content);
+  volume.put(VIEW_FILE, content);
   const opening = open(settings && { import: settings });
   await expect(opening).rejects.toMatchObject({ code: "history-unreadable" });
   await clock.advance(10_000);
-  expect(volume.text(PUBLISHED_FILE)).toBe(content);
+  expect(volume.text(VIEW_FILE)).toBe(content);
   expect(volume.paths().filter((path) => /^(imported|snapshot)\//.test(path))).toEqual([]);
 });
 
 test("nothing is replaced before the import is durable", async () => {
   const { open, volume } = createHistoryScene();
   const old = JSON.stringify({ [OLD_KEY]: AT_MS });
-  volume.put(PUBLISHED_FILE, old);
+  volume.put(VIEW_FILE, old);
   const fault = failing({ operation: "link", path: /^snapshot/, phase: "before" }, "ENOSPC");
   await expect(open({ import: IMPORT, intercept: fault.intercept })).rejects.toMatchObject({
     code: "history-unavailable",
   });
-  expect(volume.text(PUBLISHED_FILE)).toBe(old);
+  expect(volume.text(VIEW_FILE)).toBe(old);
   await using pod = await open({ import: IMPORT });
   expect(pod.history.lookupImported(PLANNED)).toBeDefined();
 });
 
 test("what an older consumer writes beside us during a rollout is taken over, not overwritten", async () => {
   const { open, volume, clock, record, published } = await rollout();
-  volume.put(PUBLISHED_FILE, JSON.stringify({ [OLD_KEY]: AT_MS }));
+  volume.put(VIEW_FILE, JSON.stringify({ [OLD_KEY]: AT_MS }));
   await record();
   await clock.advance(2000);
   expect(open.history.lookupImported(PLANNED)).toBeDefined();
@@ -316,16 +316,16 @@ async function rollout() {
 
 test("a view that a tool has written anew is ours; one of a newer version is refused", async () => {
   const { open, volume } = createHistoryScene();
-  volume.put(PUBLISHED_FILE, '{\n  "entries": {}, "format": 1 }');
+  volume.put(VIEW_FILE, '{\n  "entries": {}, "format": 1 }');
   await using pod = await open();
   expect(pod.history.state).toEqual({ ready: true });
-  volume.put(PUBLISHED_FILE, '{"format":2,"publishedAtMs":1,"entries":{}}');
+  volume.put(VIEW_FILE, '{"format":2,"publishedAtMs":1,"entries":{}}');
   await expect(open()).rejects.toMatchObject({ message: expect.stringContaining("format 2") });
 });
 
 test("an action that an older consumer executed is not sent again, and another one is", async () => {
   const { volume, clock, sender, start } = createExecutionScene();
-  volume.put(PUBLISHED_FILE, JSON.stringify({ [OLD_KEY]: AT_MS }));
+  volume.put(VIEW_FILE, JSON.stringify({ [OLD_KEY]: AT_MS }));
   await using pod = await start("a", { import: IMPORT });
   const suppressed = await clock.runUntil(pod.execute(PLANNED));
   expect(suppressed).toMatchObject({ outcome: "done", suppressed: true });

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { posix } from "node:path";
 import { z } from "zod";
 import { ConsumerError, systemCode } from "#consumer/errors.ts";
 import type { Files, Log } from "#consumer/ports.ts";
@@ -6,10 +7,9 @@ import { type HistoryEntry, IMPORTED } from "#consumer/history/base/entry.ts";
 import { type FormatRange, checkFormat, isNoFile } from "#consumer/history/base/format.ts";
 import { type ImportedRecord, parseImport } from "./import-file.ts";
 import { importedKey } from "./import-key.ts";
-import { PUBLISHED_FILE, readViewHead } from "#consumer/history/view/publication.ts";
+import { readViewHead } from "#consumer/history/view/publication.ts";
+import { IMPORTED_DIRECTORY, importedPath, VIEW_FILE } from "#consumer/history/base/layout.ts";
 import type { TemporaryFiles } from "#consumer/history/base/temporary.ts";
-
-const KEPT_DIRECTORY = "imported";
 
 export interface ImportSettings {
   /** Below the history directory. */
@@ -41,24 +41,23 @@ export interface FoundImport {
  */
 export async function readImport(options: ImportOptions): Promise<FoundImport | undefined> {
   const { files, temporary, log, settings } = options;
-  const file = settings?.file ?? PUBLISHED_FILE;
+  const file = settings?.file ?? VIEW_FILE;
   // Our view takes this name: it must be free of what is not imported.
-  if (file !== PUBLISHED_FILE && (await foreign(PUBLISHED_FILE, options))) {
-    throw unexpected(PUBLISHED_FILE);
+  if (file !== VIEW_FILE && (await foreign(VIEW_FILE, options))) {
+    throw unexpected(VIEW_FILE);
   }
   const bytes = await foreign(file, options);
   if (!bytes) return undefined;
   if (!settings) throw unexpected(file);
 
-  const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
-  const kept = `${hash}.json`;
-  await files.makeDirectory(KEPT_DIRECTORY);
-  if ((await files.list(KEPT_DIRECTORY)).includes(kept)) return undefined;
+  const kept = importedPath(createHash("sha256").update(bytes).digest("hex"));
+  await files.makeDirectory(IMPORTED_DIRECTORY);
+  if ((await files.list(IMPORTED_DIRECTORY)).includes(posix.basename(kept))) return undefined;
   const records = parseImport(bytes, file, settings.keyTemplate);
   return {
     entries: records.map(imported),
     async finish() {
-      await keep(bytes, `${KEPT_DIRECTORY}/${kept}`, files, temporary);
+      await keep(bytes, kept, files, temporary);
       log.info("history.imported", { file, keys: records.length });
     },
   };
@@ -69,15 +68,15 @@ export async function isImportMissing({
   files,
   settings,
 }: Pick<ImportOptions, "files" | "settings">): Promise<boolean> {
-  if (settings === undefined || settings.file === PUBLISHED_FILE) return false;
+  if (settings === undefined || settings.file === VIEW_FILE) return false;
   try {
     await files.readFrom(settings.file, 0, 1);
     return false;
   } catch (error) {
     if (systemCode(error) !== "ENOENT") throw error;
   }
-  await files.makeDirectory(KEPT_DIRECTORY);
-  return (await files.list(KEPT_DIRECTORY)).length === 0;
+  await files.makeDirectory(IMPORTED_DIRECTORY);
+  return (await files.list(IMPORTED_DIRECTORY)).length === 0;
 }
 
 function unexpected(file: string): ConsumerError {
@@ -144,7 +143,7 @@ async function keep(
   } finally {
     await temporary.remove(source);
   }
-  await files.syncDirectory(KEPT_DIRECTORY);
+  await files.syncDirectory(IMPORTED_DIRECTORY);
 }
 
 function imported({ key, atMs }: ImportedRecord): HistoryEntry {

@@ -3,9 +3,8 @@ import type { Clock, Files, Metrics, Random, WritableFile } from "#consumer/port
 import type { AuditRecord } from "#consumer/history/base/audit.ts";
 import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import type { FormatRange } from "#consumer/history/base/format.ts";
+import { JOURNAL_DIRECTORY, journalPath } from "#consumer/history/base/layout.ts";
 import { JOURNAL_HEADER_BYTES, encodeFrame, encodeJournalHeader } from "./frames.ts";
-
-export const JOURNAL_DIRECTORY = "journal";
 
 /** The journal of this process: nobody else writes to it. */
 export interface Journal {
@@ -89,7 +88,7 @@ export function createJournal(options: JournalOptions): Journal {
   const now = (): Moment => ({ monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs() });
 
   const create = async (): Promise<OpenFile> => {
-    const path = `${JOURNAL_DIRECTORY}/${podUid}-${random.nonce()}.log`;
+    const path = journalPath(podUid, random.nonce());
     paths.add(path);
     const stamped = now();
     let created: WritableFile | undefined;

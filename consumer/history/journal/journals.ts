@@ -5,7 +5,7 @@ import { type AuditRecord, auditSchema } from "#consumer/history/base/audit.ts";
 import { ENTRY_UPGRADES, type HistoryEntry, entrySchema } from "#consumer/history/base/entry.ts";
 import { type FormatRange, checkFormat, upgraded } from "#consumer/history/base/format.ts";
 import { JOURNAL_HEADER_BYTES, decodeFrames, decodeJournalHeader } from "./frames.ts";
-import { JOURNAL_DIRECTORY } from "./journal.ts";
+import { JOURNAL_DIRECTORY } from "#consumer/history/base/layout.ts";
 
 /** The journals of every writer of the volume, read as they grow. */
 export interface Journals {

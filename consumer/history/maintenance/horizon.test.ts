@@ -4,8 +4,9 @@ import { type Intercept, createMemoryVolume, failing, failure } from "#fixtures/
 import { createRecordedLog, createRecordedMetrics } from "#fixtures/ports/observers.ts";
 import type { Clock } from "#consumer/ports.ts";
 import { FORMATS } from "#consumer/history/base/format.ts";
-import { HORIZON_DIRECTORY, createHorizon } from "./horizon.ts";
+import { createHorizon } from "./horizon.ts";
 import { createTemporaryFiles } from "#consumer/history/base/temporary.ts";
+import { HORIZON_DIRECTORY } from "#consumer/history/base/layout.ts";
 
 const NEVER = new AbortController().signal;
 const MINUTE_MS = 60_000;

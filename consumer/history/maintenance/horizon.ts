@@ -2,9 +2,8 @@ import { z } from "zod";
 import { ConsumerError, systemCode } from "#consumer/errors.ts";
 import type { Clock, Files, Log, Random } from "#consumer/ports.ts";
 import { type FormatRange, parseVersioned } from "#consumer/history/base/format.ts";
+import { HORIZON_DIRECTORY, horizonPath } from "#consumer/history/base/layout.ts";
 import type { TemporaryFiles } from "#consumer/history/base/temporary.ts";
-
-export const HORIZON_DIRECTORY = "control/horizon";
 
 /** In milliseconds. */
 export interface HorizonDurations {
@@ -126,7 +125,7 @@ export function createHorizon(options: HorizonOptions): Horizon {
   };
 
   const create = async (value: number): Promise<OwnFile> => {
-    const path = `${HORIZON_DIRECTORY}/${podUid}-${random.nonce()}.json`;
+    const path = horizonPath(podUid, random.nonce());
     const writtenAt = now();
     await name((source) => files.link(source, path), value);
     const namedMs = clock.monotonicMs();

@@ -1,6 +1,6 @@
 import { systemCode } from "#consumer/errors.ts";
 import type { Clock, Files, Log } from "#consumer/ports.ts";
-import { TEMPORARY_DIRECTORY } from "#consumer/history/base/temporary.ts";
+import { TEMPORARY_DIRECTORY } from "#consumer/history/base/layout.ts";
 
 const LEFTOVERS_PER_ROUND = 500;
 

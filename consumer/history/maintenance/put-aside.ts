@@ -1,7 +1,8 @@
 import { systemCode } from "#consumer/errors.ts";
 import type { Clock, Files, Log, Metrics } from "#consumer/ports.ts";
 import { isNoFile } from "#consumer/history/base/format.ts";
-import { PUBLISHED_FILE, readViewHead } from "#consumer/history/view/publication.ts";
+import { damagedViewPath, VIEW_FILE } from "#consumer/history/base/layout.ts";
+import { readViewHead } from "#consumer/history/view/publication.ts";
 
 /**
  * Moves away what stands in the place of the view and says nothing: an emptied file, the first bytes of a view, a
@@ -17,11 +18,10 @@ export async function putAsideEmptyView(options: {
   readonly isImported: boolean;
 }): Promise<void> {
   const { files, clock, log, metrics, isImported } = options;
-  if (!(await saysNothing(files, PUBLISHED_FILE, isImported))) return;
-  const time = new Date(clock.wallMs()).toISOString().replaceAll(/[:.]/g, "-");
-  const keptAs = `${PUBLISHED_FILE}.damaged-${time}`;
+  if (!(await saysNothing(files, VIEW_FILE, isImported))) return;
+  const keptAs = damagedViewPath(new Date(clock.wallMs()).toISOString());
   try {
-    await files.rename(PUBLISHED_FILE, keptAs);
+    await files.rename(VIEW_FILE, keptAs);
   } catch (error) {
     // Another pod did it.
     if (systemCode(error) === "ENOENT") return;
@@ -33,7 +33,7 @@ export async function putAsideEmptyView(options: {
   }
   await files.syncDirectory(".");
   metrics.count("storage_errors", { code: "damaged-view" });
-  log.error("history.view.damaged", { file: PUBLISHED_FILE, keptAs });
+  log.error("history.view.damaged", { file: VIEW_FILE, keptAs });
 }
 
 async function saysNothing(files: Files, file: string, isImported: boolean): Promise<boolean> {
@@ -60,7 +60,7 @@ const HEAD = '{"format":0,"publishedAtMs":0,';
 /** It was written while it was judged. */
 async function putBack(files: Files, keptAs: string): Promise<void> {
   try {
-    await files.link(keptAs, PUBLISHED_FILE);
+    await files.link(keptAs, VIEW_FILE);
   } catch (error) {
     if (systemCode(error) !== "EEXIST") throw error;
     return;

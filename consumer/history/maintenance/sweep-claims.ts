@@ -2,10 +2,10 @@ import { ConsumerError, hasCode, systemCode } from "#consumer/errors.ts";
 import type { Clock, Files, Log, Metrics, Random } from "#consumer/ports.ts";
 import type { Claim, Claims, Outcome } from "#consumer/history/claims/claims.ts";
 import { type HistoryEntry, historyEntry } from "#consumer/history/base/entry.ts";
+import { CLAIM_SHARDS, claimsDirectory, parseAttemptName } from "#consumer/history/base/layout.ts";
 import type { Horizon } from "./horizon.ts";
 import type { HistoryIndex } from "#consumer/history/index/history-index.ts";
 
-const SHARDS = 256;
 /** Listings of one round: all shards are seen every sixteen rounds. */
 const SHARDS_PER_ROUND = 16;
 
@@ -66,7 +66,7 @@ interface Settled {
 export function createClaimSweep(options: ClaimSweepOptions): ClaimSweep {
   const { files, horizon, index, clock, random, log, settings } = options;
   const { eventAgeMsMax, clockSkewMsMax } = settings;
-  let shard = Math.floor(random.next() * SHARDS);
+  let shard = Math.floor(random.next() * CLAIM_SHARDS);
   let after = "";
 
   const isOver = (startedOnMs: number): boolean =>
@@ -131,9 +131,9 @@ export function createClaimSweep(options: ClaimSweepOptions): ClaimSweep {
       const settled: Settled[] = [];
       try {
         for (let count = 0; count < SHARDS_PER_ROUND; count += 1) {
-          const directory = `claims/${shard.toString(16).padStart(2, "0")}`;
+          const directory = claimsDirectory(shard);
           if (!(await sweepShard(directory, budget, settled, giveUp))) return;
-          shard = (shard + 1) % SHARDS;
+          shard = (shard + 1) % CLAIM_SHARDS;
           after = "";
         }
       } finally {
@@ -267,11 +267,12 @@ async function listed(files: Files, directory: string): Promise<string[]> {
 function byKey(names: readonly string[]): [string, Names][] {
   const keys = new Map<string, Names>();
   for (const name of names) {
-    const [, key, attempt, kind] = NAME.exec(name) ?? [];
-    if (key === undefined) continue;
+    const parsed = parseAttemptName(name);
+    if (!parsed) continue;
+    const { key, attempt, kind } = parsed;
     const of = keys.get(key) ?? { attempts: new Set<number>(), names: [] };
     of.names.push(name);
-    if (kind !== "resolution") of.attempts.add(Number(attempt));
+    if (kind !== "resolution") of.attempts.add(attempt);
     keys.set(key, of);
   }
   return [...keys]
@@ -284,10 +285,8 @@ function byKey(names: readonly string[]): [string, Names][] {
 }
 
 function attemptOf(name: string): number {
-  return Number(NAME.exec(name)?.[2]);
+  return parseAttemptName(name)?.attempt ?? 0;
 }
-
-const NAME = /^([0-9a-f]{64})\.([1-9]\d{0,5})\.(claim|outcome|resolution)$/;
 
 /**
  * Claims first, and durably: a claim that came back without its outcome would be called in doubt. An outcome without
@@ -308,7 +307,7 @@ async function deleteNames(
 }
 
 function isClaim(name: string): boolean {
-  return name.endsWith(".claim");
+  return parseAttemptName(name)?.kind === "claim";
 }
 
 async function unlinkPresent(files: Files, path: string): Promise<void> {

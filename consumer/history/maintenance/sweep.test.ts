@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createManualClock } from "#fixtures/ports/clock.ts";
-import { EXECUTOR_SETTINGS, attemptPath, plannedAction } from "#fixtures/consumer/execution.ts";
+import { EXECUTOR_SETTINGS, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
 import { type Intercept, failing } from "#fixtures/ports/files.ts";
 import { createHistoryScene } from "#fixtures/consumer/history-scene.ts";
 import type { Claim, Outcome } from "#consumer/history/claims/claims.ts";
@@ -152,7 +152,7 @@ test("an old claim without outcome is in doubt once its owner cannot be at work,
   expect(pod.files()).toHaveLength(1);
   await pod.toAge(OVER_MS + orphanWaitMs + 1);
   await pod.sweep();
-  expect(JSON.parse(pod.volume.text(attemptPath("outcome")))).toMatchObject({
+  expect(JSON.parse(pod.volume.text(plannedPath("outcome")))).toMatchObject({
     outcome: "in-doubt",
     reason: "orphaned",
   });
@@ -187,7 +187,7 @@ test("claims go before outcomes, and durably: a deletion that breaks off brings 
   await pod.toAge(OVER_MS + 1);
   await expect(pod.sweep()).rejects.toThrow("EIO");
   pod.volume.losePower();
-  expect(pod.files()).toEqual([attemptPath("outcome")]);
+  expect(pod.files()).toEqual([plannedPath("outcome")]);
   await pod.toAge(OVER_MS + 2000);
   await pod.sweep();
   expect(pod.files()).toEqual([]);
@@ -198,7 +198,7 @@ test("what an operator said about a key goes with it", async () => {
   await using pod = await sweeping();
   await pod.history.claims.linkClaim(CLAIM);
   await pod.history.claims.linkOutcome(outcome());
-  pod.volume.put(attemptPath("outcome").replace(".outcome", ".resolution"), "{}");
+  pod.volume.put(plannedPath("outcome").replace(".outcome", ".resolution"), "{}");
   await pod.toAge(OVER_MS + 1);
   await pod.sweep();
   expect(pod.files()).toEqual([]);
@@ -206,10 +206,10 @@ test("what an operator said about a key goes with it", async () => {
 
 test("a claim of a newer version is left alone", async () => {
   await using pod = await sweeping();
-  pod.volume.put(attemptPath("claim"), JSON.stringify({ format: 2, ...CLAIM }));
+  pod.volume.put(plannedPath("claim"), JSON.stringify({ format: 2, ...CLAIM }));
   await pod.toAge(OVER_MS + orphanWaitMs + HOUR_MS);
   await pod.sweep();
-  expect(pod.files()).toEqual([attemptPath("claim")]);
+  expect(pod.files()).toEqual([plannedPath("claim")]);
   expect(pod.published).toEqual([]);
   expect(pod.log.events()).toContain("history.sweep.unreadable");
 });
@@ -323,11 +323,11 @@ test.each([{ found: "nothing" }, { found: "an in-doubt of a pod that slept" }])(
     await using pod = await sweeping({
       async intercept({ operation, path, phase }) {
         if (!sweepsOther || operation !== "read" || phase !== "after") return;
-        if (path !== attemptPath("claim")) return;
+        if (path !== plannedPath("claim")) return;
         sweepsOther = false;
         const files = scene.current?.volume.mount();
-        await files?.unlink(attemptPath("claim"));
-        await files?.unlink(attemptPath("outcome"));
+        await files?.unlink(plannedPath("claim"));
+        await files?.unlink(plannedPath("outcome"));
         if (found === "nothing") return;
         const doubt = outcome({ nonce: "another", outcome: "in-doubt", reason: "orphaned" });
         await scene.current?.history.claims.linkOutcome(doubt);
@@ -355,7 +355,7 @@ test("an attempt that begins in the last moment, while the sweep looks at the ke
   const scene: { current?: Awaited<ReturnType<typeof sweeping>> } = {};
   await using pod = await sweeping({
     async intercept({ operation, path, phase }) {
-      if (!begins || operation !== "read" || path !== attemptPath("claim")) return;
+      if (!begins || operation !== "read" || path !== plannedPath("claim")) return;
       if (phase !== "before") return;
       begins = false;
       await scene.current?.history.claims.linkClaim({ ...CLAIM, attempt: 2 });
@@ -410,10 +410,10 @@ test("nothing is deleted before every pod knows the horizon, and an attempt that
   await claims.linkClaim(begun);
   await pod.clock.runUntil(swept);
   expect(pod.files()).toEqual([
-    attemptPath("claim"),
-    attemptPath("outcome"),
-    attemptPath("claim", 2),
-    attemptPath("outcome", 2),
+    plannedPath("claim"),
+    plannedPath("outcome"),
+    plannedPath("claim", 2),
+    plannedPath("outcome", 2),
   ]);
   expect(pod.published).toMatchObject([{ claim: begun, end: { outcome: "in-doubt" } }]);
 });

@@ -1,10 +1,9 @@
 import { ConsumerError, systemCode } from "#consumer/errors.ts";
 import type { Files, Log, Metrics } from "#consumer/ports.ts";
 import { type FormatRange, isNoFile } from "#consumer/history/base/format.ts";
+import { isSnapshotName, SNAPSHOT_DIRECTORY, snapshotPath } from "#consumer/history/base/layout.ts";
 import { EMPTY_SNAPSHOT, type Snapshot, decodeSnapshot } from "./snapshot.ts";
 import type { TemporaryFiles } from "#consumer/history/base/temporary.ts";
-
-export const SNAPSHOT_DIRECTORY = "snapshot";
 
 export interface Generation {
   /** 0 when there is none yet. */
@@ -48,7 +47,7 @@ export function createGenerationReader(options: GenerationReaderOptions): Genera
   const list = async (): Promise<number[]> => {
     const names = await absentAs([], () => files.list(SNAPSHOT_DIRECTORY));
     return names
-      .filter((name) => /^[1-9]\d{0,8}$/.test(name))
+      .filter(isSnapshotName)
       .map(Number)
       .toSorted((one, other) => other - one);
   };
@@ -150,10 +149,6 @@ export function createGenerationWriter(files: Files, temporary: TemporaryFiles):
     },
     remove: (number) => files.unlink(snapshotPath(number)),
   };
-}
-
-function snapshotPath(number: number): string {
-  return `${SNAPSHOT_DIRECTORY}/${number}`;
 }
 
 async function absentAs<T, A>(absent: A, operation: () => Promise<T>): Promise<T | A> {

@@ -1,9 +1,7 @@
 import type { Files } from "#consumer/ports.ts";
 import type { HistoryEntry } from "#consumer/history/base/entry.ts";
+import { VIEW_FILE } from "#consumer/history/base/layout.ts";
 import type { TemporaryFiles } from "#consumer/history/base/temporary.ts";
-
-/** What people and tools read; automation_action_history.schema.json describes it. */
-export const PUBLISHED_FILE = "automation_action_history.json";
 
 /** Between two parts other work of the process goes on. */
 const ENTRIES_PER_PART = 500;
@@ -24,7 +22,7 @@ export async function publish(
   const { files, temporary, head } = options;
   const path = await temporary.write(encodeParts(head, entries));
   try {
-    await files.rename(path, PUBLISHED_FILE);
+    await files.rename(path, VIEW_FILE);
   } catch (error) {
     await temporary.remove(path);
     throw error;
@@ -38,7 +36,7 @@ const HEAD = /^\{"format":(\d+),"publishedAtMs":([\d.]+),/;
 /** The head of a view as a pod writes it; undefined when the file does not begin so. ENOENT when there is none. */
 export async function readViewHead(
   files: Pick<Files, "readFrom">,
-  file = PUBLISHED_FILE,
+  file = VIEW_FILE,
 ): Promise<Pick<PublishedHead, "format" | "publishedAtMs"> | undefined> {
   const bytes = await files.readFrom(file, 0, HEAD_BYTES);
   const [, format, publishedAtMs] = HEAD.exec(new TextDecoder().decode(bytes)) ?? [];

@@ -1,5 +1,9 @@
+import {
+  CLAIMS_DIRECTORY,
+  JOURNAL_DIRECTORY,
+  SNAPSHOT_DIRECTORY,
+} from "#consumer/history/base/layout.ts";
 import type { PlannedRecord } from "#e2e/checkers/collect/kit-record.ts";
-import { CLAIMS } from "#e2e/checkers/history-files.ts";
 import { APP } from "#e2e/targets/pods.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { allowedFiles } from "./bounds.ts";
@@ -20,14 +24,14 @@ export async function sampleVolume(
   const { target, claim } = deployment;
   const list = async (path: string): Promise<string[]> => await target.listVolume(claim, path);
   const [shards, journals, snapshots] = await Promise.all([
-    list(CLAIMS),
-    list("journal"),
-    list("snapshot"),
+    list(CLAIMS_DIRECTORY),
+    list(JOURNAL_DIRECTORY),
+    list(SNAPSHOT_DIRECTORY),
   ]);
   let claims = 0;
   let outcomes = 0;
   for (const shard of shards) {
-    for (const name of await list(`${CLAIMS}/${shard}`)) {
+    for (const name of await list(`${CLAIMS_DIRECTORY}/${shard}`)) {
       if (name.endsWith(".claim")) claims += 1;
       else if (name.endsWith(".outcome")) outcomes += 1;
     }

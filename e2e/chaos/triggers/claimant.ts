@@ -1,11 +1,12 @@
-import { CLAIMS, parseObject } from "#e2e/checkers/history-files.ts";
+import { attemptPath } from "#consumer/history/base/layout.ts";
+import { parseObject } from "#e2e/checkers/history-files.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 
 /** The pod that holds the newest claim of the key, as its file on the volume says; null where there is none. */
 export async function claimantOf(deployment: TestDeployment, key: string): Promise<string | null> {
   let pod: string | null = null;
   for (let attempt = 1; ; attempt += 1) {
-    const path = `${CLAIMS}/${key.slice(0, 2)}/${key}.${attempt}.claim`;
+    const path = attemptPath(key, attempt, "claim");
     const claim = parseObject(await deployment.target.readVolume(deployment.claim, path));
     if (claim === undefined) return pod;
     pod = typeof claim.pod === "string" ? claim.pod : null;

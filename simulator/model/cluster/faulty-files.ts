@@ -1,4 +1,4 @@
-import { HORIZON_DIRECTORY } from "#consumer/history/maintenance/horizon.ts";
+import { HORIZON_DIRECTORY, JOURNAL_DIRECTORY } from "#consumer/history/base/layout.ts";
 import type { Files, WritableFile } from "#consumer/ports.ts";
 import { type FileOperation, failure } from "#fixtures/ports/files.ts";
 import type { ModelSteps, Purpose, Step } from "./steps.ts";
@@ -165,7 +165,7 @@ function writable(
 const BEGIN_BYTES = 256;
 
 function purposeOf(path: string, bytes: Uint8Array): Purpose {
-  if (path.startsWith("journal/")) return "journal";
+  if (path.startsWith(`${JOURNAL_DIRECTORY}/`)) return "journal";
   const begin = Buffer.from(bytes.subarray(0, BEGIN_BYTES)).toString("latin1");
   if (begin.startsWith("AAHS")) return "snapshot";
   if (begin.includes('"publishedAtMs"')) return "view";

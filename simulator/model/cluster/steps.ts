@@ -1,3 +1,4 @@
+import { TEMPORARY_DIRECTORY } from "#consumer/history/base/layout.ts";
 import type { FileOperation } from "#fixtures/ports/files.ts";
 import type { Steps } from "#fixtures/ports/interleaving.ts";
 
@@ -45,7 +46,7 @@ export type ModelSteps = Steps<Step, StepResult>;
  * differ. Names of temporary files are random and therefore left out.
  */
 export function nameOfStep(machine: string, { kind, phase, operation, subject }: Step): string {
-  const place = subject.startsWith("temporary/") ? "temporary" : subject;
+  const place = subject.startsWith(`${TEMPORARY_DIRECTORY}/`) ? "temporary" : subject;
   return `${machine} ${phase} ${operation ?? kind} ${place}`;
 }
 

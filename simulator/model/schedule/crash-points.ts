@@ -1,4 +1,9 @@
-import { HORIZON_DIRECTORY } from "#consumer/history/maintenance/horizon.ts";
+import {
+  CLAIMS_DIRECTORY,
+  HORIZON_DIRECTORY,
+  JOURNAL_DIRECTORY,
+  SNAPSHOT_DIRECTORY,
+} from "#consumer/history/base/layout.ts";
 import type { Waiting } from "#fixtures/ports/interleaving.ts";
 import type { StepResult, Step } from "#simulator/model/cluster/steps.ts";
 
@@ -55,7 +60,7 @@ export function createCrashPoints(highestGeneration: () => number): CrashPoints 
       if (purpose === "outcome" && operation === "append") {
         answered.set(who, Math.max((answered.get(who) ?? 0) - 1, 0));
       }
-      if (operation === "unlink" && subject.startsWith("journal/")) deleted.add(who);
+      if (operation === "unlink" && subject.startsWith(`${JOURNAL_DIRECTORY}/`)) deleted.add(who);
       else deleted.delete(who);
     },
     at(who, step, inside) {
@@ -88,11 +93,12 @@ function pointBefore(step: Step, highestGeneration: number): CrashPoint | undefi
     return phase === "after" ? "horizon named unsynced" : "horizon temporary";
   }
   if (operation === "link") return pointOfLink(subject, phase, highestGeneration);
-  if (operation === "unlink" && subject.startsWith("claims/")) return "during claim deletion";
-  if (operation === "unlink" && subject.startsWith("journal/")) {
+  if (operation === "unlink" && subject.startsWith(`${CLAIMS_DIRECTORY}/`))
+    return "during claim deletion";
+  if (operation === "unlink" && subject.startsWith(`${JOURNAL_DIRECTORY}/`)) {
     return phase === "before" ? "renamed before old journal deleted" : "journal deleted";
   }
-  if (operation === "syncDirectory" && subject === "snapshot") {
+  if (operation === "syncDirectory" && subject === SNAPSHOT_DIRECTORY) {
     return "renamed before old journal deleted";
   }
   const synced = operation === "close" || phase === "after";
@@ -127,8 +133,8 @@ function pointOfLink(
   if (path.endsWith(".claim")) return after ? "link applied but reply lost" : "synced before link";
   if (path.endsWith(".outcome"))
     return after ? "outcome linked before journal" : "outcome temporary";
-  if (!path.startsWith("snapshot/")) return undefined;
+  if (!path.startsWith(`${SNAPSHOT_DIRECTORY}/`)) return undefined;
   if (after) return "renamed before old journal deleted";
-  const isLate = Number(path.slice("snapshot/".length)) <= highestGeneration;
+  const isLate = Number(path.slice(`${SNAPSHOT_DIRECTORY}/`.length)) <= highestGeneration;
   return isLate ? "old compactor wakes" : "synced before rename";
 }

@@ -1,6 +1,6 @@
-import { HORIZON_DIRECTORY } from "#consumer/history/maintenance/horizon.ts";
 import type { StepRandom } from "#simulator/model/step-random.ts";
 import type { StepResult, Step } from "#simulator/model/cluster/steps.ts";
+import { HORIZON_DIRECTORY } from "#consumer/history/base/layout.ts";
 
 /** The error codes of a volume that fails as a whole. */
 export const CODES = ["EIO", "ENOSPC", "EROFS", "ESTALE"] as const;

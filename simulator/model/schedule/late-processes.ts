@@ -1,3 +1,4 @@
+import { attemptPath } from "#consumer/history/base/layout.ts";
 import type { Waiting } from "#fixtures/ports/interleaving.ts";
 import type { Events } from "./events.ts";
 import type { StepRandom } from "#simulator/model/step-random.ts";
@@ -71,7 +72,7 @@ export function createLateProcesses(options: LateProcessesOptions): LateProcesse
       if (phase === "after") return false;
       if (kind === "send") {
         const attempt = Math.max(...(ledger.keys.get(subject)?.attempts.keys() ?? []));
-        const outcome = `claims/${subject.slice(0, 2)}/${subject}.${attempt}.outcome`;
+        const outcome = attemptPath(subject, attempt, "outcome");
         return pausesOwner(who, "a send", outcome, random);
       }
       if (operation !== "link") return false;

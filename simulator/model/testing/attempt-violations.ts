@@ -1,3 +1,4 @@
+import { attemptPath } from "#consumer/history/base/layout.ts";
 import type { Invariant } from "#simulator/model/verification/invariants.ts";
 import type { BadHistories } from "./test-bed.ts";
 import { DURATIONS, EXECUTION } from "#simulator/model/settings.ts";
@@ -107,7 +108,7 @@ export const ATTEMPT_VIOLATIONS = {
   "a claim or an outcome always parses": {
     "half a claim"({ deliver, step, volume }) {
       const { key } = deliver();
-      volume.put(`claims/${key.slice(0, 2)}/${key}.1.claim`, '{"format":1,"key"');
+      volume.put(attemptPath(key, 1, "claim"), '{"format":1,"key"');
       step();
     },
   },

@@ -1,3 +1,8 @@
+import {
+  CLAIMS_DIRECTORY,
+  SNAPSHOT_DIRECTORY,
+  TEMPORARY_DIRECTORY,
+} from "#consumer/history/base/layout.ts";
 import { createSeededRandom } from "#fixtures/ports/clock.ts";
 import { anIncident } from "#fixtures/incidents.ts";
 import {
@@ -137,7 +142,7 @@ function hasPhase(
   const entriesRead = kind !== "file" || operation === "link";
   if (kind === "file") {
     if (NO_STATE.has(operation)) return false;
-    if (operation === "unlink" && subject.startsWith("temporary/")) return false;
+    if (operation === "unlink" && subject.startsWith(`${TEMPORARY_DIRECTORY}/`)) return false;
   }
   if (phase === "inside") return operation === "append";
   return phase === "before" || powerLoss || entriesRead;
@@ -180,7 +185,8 @@ async function playLife(
       slow &&
       steps.isAt(
         slow.who,
-        ({ operation, subject }) => operation === "link" && subject.startsWith("snapshot/"),
+        ({ operation, subject }) =>
+          operation === "link" && subject.startsWith(`${SNAPSHOT_DIRECTORY}/`),
       );
     return slept || waitingSteps === true;
   });
@@ -208,7 +214,7 @@ async function playLife(
     ?.sweep()
     .then(() => (swept = true));
   await wait("swept", () => swept);
-  if (!over() && [...cluster.volume.files("claims")].length > 0) {
+  if (!over() && [...cluster.volume.files(CLAIMS_DIRECTORY)].length > 0) {
     cluster.violate("every matched event becomes terminal when faults stop", "claims are left");
   }
   if (retained.highest < 2)

@@ -1,3 +1,4 @@
+import { VIEW_FILE } from "#consumer/history/base/layout.ts";
 import { createSeededRandom } from "#fixtures/ports/clock.ts";
 import { createFaultyFiles } from "#simulator/model/cluster/faulty-files.ts";
 import type { Invariant } from "#simulator/model/verification/invariants.ts";
@@ -8,7 +9,6 @@ import type { TestBed, BadHistories } from "./test-bed.ts";
 import { DURATIONS } from "#simulator/model/settings.ts";
 import { GO, type StepResult, type Step } from "#simulator/model/cluster/steps.ts";
 
-const VIEW = "automation_action_history.json";
 const REJECTED = { outcome: "rejected" };
 const FAILURE: StepResult = { kind: "fail", code: "EIO" };
 
@@ -132,7 +132,7 @@ export const HISTORY_VIOLATIONS = {
   },
   "the contract file always parses": {
     "half of it"({ step, volume }) {
-      volume.put(VIEW, '{"format":1,"entries":{');
+      volume.put(VIEW_FILE, '{"format":1,"entries":{');
       step();
     },
   },

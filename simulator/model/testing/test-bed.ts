@@ -1,3 +1,4 @@
+import { attemptPath, JOURNAL_DIRECTORY, snapshotPath } from "#consumer/history/base/layout.ts";
 import type { PlannedAction } from "#consumer/planning/plan.ts";
 import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import { encodeFrame, encodeJournalHeader } from "#consumer/history/journal/frames.ts";
@@ -130,20 +131,23 @@ export async function createTestBed() {
     }),
     journal: (name: string, records: readonly object[]): void => {
       const frames = records.map((record) => encodeFrame(record));
-      volume.put(`journal/${name}`, Buffer.concat([encodeJournalHeader(1), ...frames]));
+      volume.put(
+        `${JOURNAL_DIRECTORY}/${name}`,
+        Buffer.concat([encodeJournalHeader(1), ...frames]),
+      );
       testBed.step();
     },
     generation: (number: number, entries: readonly HistoryEntry[], retiredAtMs?: number): void => {
       const content = { entries: () => entries, audits: [], ...(retiredAtMs && { retiredAtMs }) };
-      volume.put(`snapshot/${number}`, Buffer.concat([...encodeSnapshot(1, content)]));
+      volume.put(snapshotPath(number), Buffer.concat([...encodeSnapshot(1, content)]));
       testBed.step();
     },
   };
   return testBed;
 }
 
-function pathOf({ key }: PlannedAction, attempt: number, kind: string): string {
-  return `claims/${key.slice(0, 2)}/${key}.${attempt}.${kind}`;
+function pathOf({ key }: PlannedAction, attempt: number, kind: "claim" | "outcome"): string {
+  return attemptPath(key, attempt, kind);
 }
 
 const EMPTY = new Uint8Array(0);

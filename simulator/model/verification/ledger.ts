@@ -1,3 +1,4 @@
+import { CLAIMS_DIRECTORY } from "#consumer/history/base/layout.ts";
 import { posix } from "node:path";
 import { decode } from "#consumer/planning/decode.ts";
 import { type HistoryEntry, supersedes } from "#consumer/history/base/entry.ts";
@@ -75,8 +76,6 @@ export interface Ledger {
   forgetUnsynced(): void;
 }
 
-const CLAIMS = "claims";
-
 interface Seen {
   readonly file: StoredFile;
   readonly facts: { durable: boolean };
@@ -93,7 +92,7 @@ export function createLedger(
   const recordedEntries = new Map<string, HistoryEntry>();
   /** The known files by directory and path. */
   const seen = new Map<string, Map<string, Seen>>();
-  const watch = volume.watch(CLAIMS);
+  const watch = volume.watch(CLAIMS_DIRECTORY);
   /**
    * Paths of deleted outcomes. One that a slow pod writes again without a claim means nothing to
    * anybody.
@@ -248,7 +247,7 @@ export function createLedger(
     scan(mayDelete) {
       const changed = watch.take();
       if (changed?.size === 0) return;
-      const isAnywhere = changed === undefined || changed.has(CLAIMS);
+      const isAnywhere = changed === undefined || changed.has(CLAIMS_DIRECTORY);
       const directories = isAnywhere
         ? new Set([...seen.keys(), ...directoriesOf(volume)])
         : changed;
@@ -261,7 +260,7 @@ export function createLedger(
       }
     },
     forgetUnsynced() {
-      const left = new Map([...volume.files(CLAIMS)].map((file) => [file.path, file]));
+      const left = new Map([...volume.files(CLAIMS_DIRECTORY)].map((file) => [file.path, file]));
       for (const files of seen.values()) {
         for (const [path, { file, facts, forget }] of files) {
           // Where a deletion was not durable either, the file that was there before is back.
@@ -277,7 +276,7 @@ export function createLedger(
 
 /** Returns the directories that hold claim files now. */
 function directoriesOf(volume: MemoryVolume): Set<string> {
-  return new Set([...volume.files(CLAIMS)].map(({ path }) => posix.dirname(path)));
+  return new Set([...volume.files(CLAIMS_DIRECTORY)].map(({ path }) => posix.dirname(path)));
 }
 
 function identityOf({ rule, action, incident }: PlannedAction): string {

@@ -1,3 +1,4 @@
+import { JOURNAL_DIRECTORY, SNAPSHOT_DIRECTORY } from "#consumer/history/base/layout.ts";
 import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import { FORMATS } from "#consumer/history/base/format.ts";
 import { JOURNAL_HEADER_BYTES, decodeFrames } from "#consumer/history/journal/frames.ts";
@@ -47,7 +48,10 @@ export function createRetainedHistory(
   const done = new Map<string, number>();
   /** The number of entries of each journal that were read. */
   const entriesRead = new Map<string, number>();
-  const changes = { snapshot: volume.watch("snapshot"), journal: volume.watch("journal") };
+  const changes = {
+    snapshot: volume.watch(SNAPSHOT_DIRECTORY),
+    journal: volume.watch(JOURNAL_DIRECTORY),
+  };
   let highest = 0;
 
   const mayBeForgotten = (atMs: number): boolean =>
@@ -73,8 +77,8 @@ export function createRetainedHistory(
 
   const scanGenerations = (): void => {
     const retired: number[] = [];
-    for (const file of volume.files("snapshot")) {
-      const number = Number(file.path.slice("snapshot/".length));
+    for (const file of volume.files(SNAPSHOT_DIRECTORY)) {
+      const number = Number(file.path.slice(`${SNAPSHOT_DIRECTORY}/`.length));
       if (generations.get(number)?.file.bytes === file.bytes) {
         generations.set(number, { file, ends: generations.get(number)?.ends ?? new Map() });
         continue;
@@ -109,7 +113,7 @@ export function createRetainedHistory(
 
   const scanJournals = (): void => {
     const gone = new Map(journals);
-    for (const file of volume.files("journal")) {
+    for (const file of volume.files(JOURNAL_DIRECTORY)) {
       gone.delete(file.path);
       if (journals.get(file.path)?.bytes !== file.bytes) readNewEntries(file);
       journals.set(file.path, file);

@@ -1,6 +1,6 @@
+import { HORIZON_DIRECTORY, VIEW_FILE } from "#consumer/history/base/layout.ts";
 import type { PlannedAction } from "#consumer/planning/plan.ts";
 import type { HistoryEntry } from "#consumer/history/base/entry.ts";
-import { HORIZON_DIRECTORY } from "#consumer/history/maintenance/horizon.ts";
 import type { OutgoingRecord } from "#consumer/ports.ts";
 import type { MemoryVolume } from "#fixtures/ports/files.ts";
 import type { RetainedHistory } from "./retained-history.ts";
@@ -42,8 +42,6 @@ export interface VerifierOptions {
   readonly limits: () => AgeLimits;
   readonly violate: Violate;
 }
-
-const VIEW = "automation_action_history.json";
 
 export function createVerifier(options: VerifierOptions): Verifier {
   const { volume, ledger, retained, broker, target, times, limits, violate } = options;
@@ -163,7 +161,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   };
 
   const readView = (): void => {
-    const file = volume.file(VIEW);
+    const file = volume.file(VIEW_FILE);
     if (!file || file.bytes === view) return;
     view = file.bytes;
     try {

@@ -1,3 +1,4 @@
+import { JOURNAL_DIRECTORY } from "#consumer/history/base/layout.ts";
 import { isDeepStrictEqual } from "node:util";
 import { type HistoryEntry, isSettled, supersedes } from "#consumer/history/base/entry.ts";
 import { JOURNAL_HEADER_BYTES, decodeFrames } from "#consumer/history/journal/frames.ts";
@@ -51,7 +52,7 @@ export async function verifyRecovery(cluster: ModelCluster, random: Random): Pro
       return before.entries.has(key) || (best !== undefined && !isKept(best, times.latestMs()));
     };
 
-    const journals = [...volume.files("journal")];
+    const journals = [...volume.files(JOURNAL_DIRECTORY)];
     const cut = journals[below(journals.length)];
     if (!cut) return;
     const shortened = copyOf(volume, clock);
