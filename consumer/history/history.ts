@@ -23,7 +23,7 @@ import {
   createClaimSweep,
 } from "./maintenance/sweep-claims.ts";
 import { type Sweeper, startSweeper } from "./maintenance/sweeper.ts";
-import { createTemporaryFiles } from "./base/temporary.ts";
+import { createAtomicFiles } from "./base/atomic-files.ts";
 import {
   CLAIMS_DIRECTORY,
   SNAPSHOT_DIRECTORY,
@@ -146,10 +146,14 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
   const { probeIntervalMs = 5000 } = settings;
   const answerMsMax = 2 * probeIntervalMs;
   const health = createVolumeHealth({ clock: hostClock, random, log, metrics, answerMsMax });
-  const temporary = createTemporaryFiles({ files, clock: hostClock, health, metrics, writer });
+  const atomicFiles = createAtomicFiles({
+    files,
+    writer,
+    observer: { clock: hostClock, health, metrics },
+  });
   const clock = createVolumeClock({
     files,
-    temporary,
+    atomicFiles,
     clock: hostClock,
     clockSkewMsMax: settings.clockSkewMsMax ?? CLOCK_SKEW_MS_MAX,
   });
@@ -165,7 +169,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
   });
   const horizon = createHorizon({
     files,
-    temporary,
+    atomicFiles,
     clock: hostClock,
     random,
     log,
@@ -177,7 +181,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
   const journals = createJournals({ files, clock, log, metrics, isOwn, formats });
   const generations = {
     ...createGenerationReader({ files, log, metrics, formats }),
-    ...createGenerationWriter(files, temporary),
+    ...createGenerationWriter(files, atomicFiles),
   };
   const index = createHistoryIndex();
   const union = createUnion({ journals, generations, index, clock, retentionMs });
@@ -198,7 +202,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     await putAsideEmptyView({ files, clock, log, metrics, isImported });
     const found = await readImport({
       files,
-      temporary,
+      atomicFiles,
       log,
       formats,
       settings: settings.import,
@@ -211,7 +215,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
 
   const startMs = clock.monotonicMs();
   await recover(dependencies, async () => {
-    await proveVolume(files, temporary);
+    await proveVolume(files, atomicFiles);
     await clock.compare();
     await union.refresh();
     await horizon.begin();
@@ -226,7 +230,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
 
   const publisher = startPublisher({
     files,
-    temporary,
+    atomicFiles,
     union,
     index,
     health,
@@ -243,7 +247,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     intervalMs: probeIntervalMs,
   });
 
-  const claims = createClaims({ files, temporary, clock, metrics, formats });
+  const claims = createClaims({ files, atomicFiles, clock, metrics, formats });
   const record = async (entry: HistoryEntry, giveUp: AbortSignal): Promise<void> => {
     await health.hold("append to the journal", () => journal.append(entry), giveUp);
     if (index.merge(entry)) publisher.changed();

@@ -1,5 +1,6 @@
 import { type DeadLetterDependencies, publishDeadLetter } from "#consumer/action/dead-letter.ts";
-import { parentOf, temporaryPath, standstillPath } from "#consumer/history/base/layout.ts";
+import { parentOf, standstillPath } from "#consumer/history/base/layout.ts";
+import { createWriteOnceFiles } from "#consumer/history/base/write-once.ts";
 import { messageOf } from "#consumer/errors.ts";
 import type { Files, UnreadableHandler, UnreadablePositions } from "#consumer/ports.ts";
 import { readSkipOrder, type SkipOrder, type StandingPositions } from "./skip-order.ts";
@@ -20,26 +21,12 @@ interface SkipDependencies extends DeadLetterDependencies {
  */
 export function createSkips(dependencies: SkipDependencies): UnreadableHandler {
   const { files, log, stopping } = dependencies;
-  let written = 0;
+  const writeOnce = createWriteOnceFiles(files, `${dependencies.writer}.standstill`);
 
   async function tell(standing: StandingPositions): Promise<void> {
     const path = standstillPath(standing.topic, standing.partition);
     await files.makeDirectory(parentOf(path));
-    written += 1;
-    const temporary = temporaryPath(`${dependencies.writer}.standstill-${written}`);
-    const file = await files.createExclusive(temporary);
-    try {
-      await file.append(new TextEncoder().encode(`${JSON.stringify(standing)}\n`));
-      await file.dataSync();
-    } finally {
-      await file.close();
-    }
-    try {
-      await files.rename(temporary, path);
-    } catch (error) {
-      await files.unlink(temporary).catch(() => undefined);
-      throw error;
-    }
+    await writeOnce.replace(path, standing);
   }
 
   return async (found) => {

@@ -2,7 +2,7 @@ import { createSystemClock } from "#consumer/adapters/clock.ts";
 import { createSystemRandom } from "#consumer/adapters/random.ts";
 import { ConsumerError, EXIT_CODE, type ExitCode } from "#consumer/errors.ts";
 import type { Clock, Files, Random } from "#consumer/ports.ts";
-import { attemptPath } from "#consumer/history/base/layout.ts";
+import { attemptPath, parentOf } from "#consumer/history/base/layout.ts";
 import type { Resolution } from "#consumer/history/claims/resolution.ts";
 import { createWriteOnceFiles } from "#consumer/history/base/write-once.ts";
 import { openAudit } from "./audit.ts";
@@ -57,7 +57,7 @@ export async function resolve(
     await audit.append({ kind: "resolution-refused", ...audited });
     throw new ConsumerError("usage", `${key} attempt ${attempt} was resolved a moment ago`);
   }
-  await files.syncDirectory(path.slice(0, path.lastIndexOf("/")));
+  await files.syncDirectory(parentOf(path));
   return resolution;
 }
 

@@ -15,7 +15,7 @@ import { openAudit } from "./audit.ts";
 import type { CommandContext, Options } from "./command-line.ts";
 import { offsetOption, partitionOption, textOption } from "./options.ts";
 import { readVolume } from "./volume.ts";
-import { skipOrderPath } from "#consumer/history/base/layout.ts";
+import { skipOrderPath, parentOf } from "#consumer/history/base/layout.ts";
 
 /** A pod looks every 15 s; what it wrote longer ago may have been passed since, or be another pod's by now. */
 const SEEN_MS_MAX = 300_000;
@@ -78,12 +78,12 @@ export async function orderSkip(
   const key = createHash("sha256").update(path).digest("hex");
   await using audit = openAudit({ files, clock, random });
   await audit.append({ kind: "skip", key, ...audited });
-  await files.makeDirectory(path.slice(0, path.lastIndexOf("/")));
+  await files.makeDirectory(parentOf(path));
   if (!(await createWriteOnceFiles(files, `operator-${random.nonce()}`).link(path, order))) {
     await audit.append({ kind: "skip-refused", key, ...audited });
     throw refusal(asked, "was ordered to be skipped a moment ago");
   }
-  await files.syncDirectory(path.slice(0, path.lastIndexOf("/")));
+  await files.syncDirectory(parentOf(path));
   return order;
 }
 

@@ -7,7 +7,7 @@ import { systemCode } from "#consumer/errors.ts";
 import { createClaims } from "#consumer/history/claims/claims.ts";
 import type { Claim } from "#consumer/history/claims/claims.ts";
 import { FORMATS } from "#consumer/history/base/format.ts";
-import { createTemporaryFiles } from "#consumer/history/base/temporary.ts";
+import { createAtomicFiles } from "#consumer/history/base/atomic-files.ts";
 import type { Files } from "#consumer/ports.ts";
 import { TEMPORARY_DIRECTORY } from "#consumer/history/base/layout.ts";
 
@@ -56,8 +56,12 @@ export async function raceForClaims(options: ClaimRaceOptions): Promise<ClaimRac
   const metrics = createMetrics();
   const health = { failed: () => {}, recovered: () => {} };
   await files.makeDirectory(TEMPORARY_DIRECTORY);
-  const temporary = createTemporaryFiles({ files, clock, health, metrics, writer: racer });
-  const claims = createClaims({ files, temporary, clock, metrics, formats: FORMATS });
+  const atomicFiles = createAtomicFiles({
+    files,
+    writer: racer,
+    observer: { clock, health, metrics },
+  });
+  const claims = createClaims({ files, atomicFiles, clock, metrics, formats: FORMATS });
   const linked = Buffer.alloc(Math.ceil(keys / 8));
   const owned = Buffer.alloc(linked.length);
 

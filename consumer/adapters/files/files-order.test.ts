@@ -5,7 +5,7 @@ import { join, relative } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createClaims } from "#consumer/history/claims/claims.ts";
 import { FORMATS } from "#consumer/history/base/format.ts";
-import { createTemporaryFiles } from "#consumer/history/base/temporary.ts";
+import { createAtomicFiles } from "#consumer/history/base/atomic-files.ts";
 import { createRecordedMetrics } from "#fixtures/ports/observers.ts";
 import { createSystemClock } from "#consumer/adapters/clock.ts";
 import { createFiles } from "./files.ts";
@@ -80,8 +80,12 @@ function claimsOf(files: ReturnType<typeof createFiles>) {
   const clock = createSystemClock();
   const metrics = createRecordedMetrics();
   const health = { failed: () => undefined, recovered: () => undefined };
-  const temporary = createTemporaryFiles({ files, clock, health, metrics, writer: "writer" });
-  return createClaims({ files, temporary, clock, metrics, formats: FORMATS });
+  const atomicFiles = createAtomicFiles({
+    files,
+    writer: "writer",
+    observer: { clock, health, metrics },
+  });
+  return createClaims({ files, atomicFiles, clock, metrics, formats: FORMATS });
 }
 
 const claim = {

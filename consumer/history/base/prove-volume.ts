@@ -1,6 +1,6 @@
 import { ConsumerError, messageOf, systemCode } from "#consumer/errors.ts";
 import type { Files } from "#consumer/ports.ts";
-import type { TemporaryFiles } from "./temporary.ts";
+import type { AtomicFiles } from "./atomic-files.ts";
 import { TEMPORARY_DIRECTORY } from "./layout.ts";
 
 /** What a file system says that cannot do something at all. */
@@ -21,10 +21,10 @@ const INCAPABLE = new Set([
  */
 export async function proveVolume(
   files: Files,
-  temporary: Pick<TemporaryFiles, "write">,
+  atomicFiles: Pick<AtomicFiles, "write">,
 ): Promise<void> {
-  const first = await temporary.write([FIRST]);
-  const second = await temporary.write([SECOND]);
+  const first = await atomicFiles.write([FIRST]);
+  const second = await atomicFiles.write([SECOND]);
   const name = `${first}.proof`;
   const made = new Set([name, first, second]);
   try {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { createManualClock } from "#fixtures/ports/clock.ts";
 import { createMemoryVolume } from "#fixtures/ports/files.ts";
 import { createRecordedMetrics } from "#fixtures/ports/observers.ts";
-import { createTemporaryFiles } from "./temporary.ts";
+import { createAtomicFiles } from "./atomic-files.ts";
 import { createVolumeClock } from "./volume-clock.ts";
 
 const SKEW_MS = 60_000;
@@ -24,8 +24,12 @@ async function comparing({ clockSkewMsMax = SKEW_MS } = {}) {
   };
   const health = { failed: () => undefined, recovered: () => undefined };
   const metrics = createRecordedMetrics();
-  const temporary = createTemporaryFiles({ files, clock: host, health, metrics, writer: "w" });
-  const volumeClock = createVolumeClock({ files, temporary, clock: host, clockSkewMsMax });
+  const atomicFiles = createAtomicFiles({
+    files,
+    writer: "w",
+    observer: { clock: host, health, metrics },
+  });
+  const volumeClock = createVolumeClock({ files, atomicFiles, clock: host, clockSkewMsMax });
   return { clock, state, volume, volumeClock };
 }
 

@@ -1,6 +1,6 @@
 import { ConsumerError } from "#consumer/errors.ts";
 import type { Clock, Files } from "#consumer/ports.ts";
-import type { TemporaryFiles } from "./temporary.ts";
+import type { AtomicFiles } from "./atomic-files.ts";
 
 /** How coarse the time stamps of files may be. */
 const STAMP_GRANULARITY_MS = 1000;
@@ -25,7 +25,7 @@ export interface VolumeClock extends Clock {
 
 export interface VolumeClockOptions {
   readonly files: Pick<Files, "modifiedMs">;
-  readonly temporary: TemporaryFiles;
+  readonly atomicFiles: AtomicFiles;
   /** Of this pod's host. */
   readonly clock: Clock;
   readonly clockSkewMsMax: number;
@@ -33,18 +33,18 @@ export interface VolumeClockOptions {
 
 /** `compare` before anything else: there is no time before it. */
 export function createVolumeClock(options: VolumeClockOptions): VolumeClock {
-  const { files, temporary, clock, clockSkewMsMax } = options;
+  const { files, atomicFiles, clock, clockSkewMsMax } = options;
   const takesMsMax = Math.max(COMPARISON_MS_MAX, clockSkewMsMax);
   /** What the volume's time is ahead of the monotonic clock. */
   let aheadOfMonotonicMs: number | undefined;
   let disagreement: ConsumerError | undefined;
 
   const stamp = async (): Promise<number> => {
-    const path = await temporary.write([CONTENT]);
+    const path = await atomicFiles.write([CONTENT]);
     try {
       return await files.modifiedMs(path);
     } finally {
-      await temporary.remove(path);
+      await atomicFiles.remove(path);
     }
   };
 

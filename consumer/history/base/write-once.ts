@@ -2,54 +2,33 @@ import type { z } from "zod";
 
 import { ConsumerError, systemCode } from "#consumer/errors.ts";
 import { type FormatRange, isNoFile, parseVersioned } from "./format.ts";
-import { temporaryPath } from "./layout.ts";
+import { createAtomicFiles } from "./atomic-files.ts";
 import type { Files } from "#consumer/ports.ts";
 
-/** Small JSON files of the volume that are written once, beside the claims; each holds its `format`. */
+/** Small JSON files that are written once; each holds its `format`. */
 export interface WriteOnceFiles {
-  /** False when the name is taken. The content is durable before the name is there; `syncDirectory` makes that durable. */
+  /** Creates the file; returns false when the name is taken. `syncDirectory` makes the name durable. */
   link(path: string, content: object): Promise<boolean>;
-  /** Puts it in the place of what is there, if anything: for the few files that are no more than a hint. */
+  /** Replaces what is there, if anything. It is meant for the few files that are no more than a hint. */
   replace(path: string, content: object): Promise<void>;
-  /** undefined when absent. Throws as `readWriteOnce` does. */
+  /** Returns undefined when the file is absent. Throws as `readWriteOnce` does. */
   read<T>(schema: z.ZodType<T>, path: string): Promise<T | undefined>;
 }
 
 const WRITE_ONCE_FORMATS: FormatRange = { writes: 1, readsMin: 1, readsMax: 1 };
 
-/** `writer` is unique to this run of this process, on this volume: it begins the names of temporary files. */
+/** `writer` begins the temporary names. It must be unique to this run of this process on this volume. */
 export function createWriteOnceFiles(files: Files, writer: string): WriteOnceFiles {
-  let written = 0;
-  const write = async (content: object): Promise<string> => {
-    written += 1;
-    const temporary = temporaryPath(`${writer}.${written}`);
-    const file = await files.createExclusive(temporary);
-    try {
-      await file.append(new TextEncoder().encode(`${JSON.stringify(content)}\n`));
-      await file.dataSync();
-    } finally {
-      await file.close();
-    }
-    return temporary;
-  };
+  const atomicFiles = createAtomicFiles({ files, writer });
   return {
-    async link(path, content) {
-      const temporary = await write(content);
-      try {
-        await files.link(temporary, path);
-        return true;
-      } catch (error) {
-        if (systemCode(error) === "EEXIST") return false;
-        throw error;
-      } finally {
-        await files.unlink(temporary).catch(() => undefined);
-      }
-    },
-    async replace(path, content) {
-      await files.rename(await write(content), path);
-    },
+    link: async (path, content) => (await atomicFiles.link(path, partsOf(content))) === "linked",
+    replace: (path, content) => atomicFiles.replace(path, partsOf(content)),
     read: (schema, path) => readWriteOnce(files, schema, path),
   };
+}
+
+function partsOf(content: object): Uint8Array[] {
+  return [Buffer.from(`${JSON.stringify(content)}\n`)];
 }
 
 /**

@@ -9,7 +9,7 @@ import {
   parseVersioned,
 } from "#consumer/history/base/format.ts";
 import { attemptPath, claimsDirectoryOf, parentOf } from "#consumer/history/base/layout.ts";
-import type { TemporaryFiles } from "#consumer/history/base/temporary.ts";
+import type { AtomicFiles } from "#consumer/history/base/atomic-files.ts";
 
 const claimSchema = z.object({
   key: z.string(),
@@ -71,14 +71,14 @@ export interface Claims {
 
 export interface ClaimsOptions {
   readonly files: Files;
-  readonly temporary: TemporaryFiles;
+  readonly atomicFiles: AtomicFiles;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly formats: FormatRange;
 }
 
 export function createClaims(options: ClaimsOptions): Claims {
-  const { files, temporary, clock, metrics, formats } = options;
+  const { files, atomicFiles, clock, metrics, formats } = options;
   const directories = new Set<string>();
 
   const link = async (path: string, content: object): Promise<"linked" | "taken"> => {
@@ -88,16 +88,11 @@ export function createClaims(options: ClaimsOptions): Claims {
       directories.add(directory);
     }
     const bytes = Buffer.from(`${JSON.stringify({ format: formats.writes, ...content })}\n`);
-    const source = await temporary.write([bytes]);
     try {
-      await files.link(source, path);
-      return "linked";
+      return await atomicFiles.link(path, [bytes]);
     } catch (error) {
-      if (systemCode(error) === "EEXIST") return "taken";
       directories.delete(directory);
       throw error;
-    } finally {
-      await temporary.remove(source);
     }
   };
 

@@ -9,7 +9,7 @@ import { type ImportedRecord, parseImport } from "./import-file.ts";
 import { importedKey } from "./import-key.ts";
 import { readViewHead } from "#consumer/history/view/publication.ts";
 import { IMPORTED_DIRECTORY, importedPath, VIEW_FILE } from "#consumer/history/base/layout.ts";
-import type { TemporaryFiles } from "#consumer/history/base/temporary.ts";
+import type { AtomicFiles } from "#consumer/history/base/atomic-files.ts";
 
 export interface ImportSettings {
   /** Below the history directory. */
@@ -20,7 +20,7 @@ export interface ImportSettings {
 
 export interface ImportOptions {
   readonly files: Files;
-  readonly temporary: TemporaryFiles;
+  readonly atomicFiles: AtomicFiles;
   readonly log: Log;
   readonly formats: FormatRange;
   readonly settings: ImportSettings | undefined;
@@ -40,7 +40,7 @@ export interface FoundImport {
  * suppressed anything.
  */
 export async function readImport(options: ImportOptions): Promise<FoundImport | undefined> {
-  const { files, temporary, log, settings } = options;
+  const { files, atomicFiles, log, settings } = options;
   const file = settings?.file ?? VIEW_FILE;
   // Our view takes this name: it must be free of what is not imported.
   if (file !== VIEW_FILE && (await foreign(VIEW_FILE, options))) {
@@ -57,7 +57,8 @@ export async function readImport(options: ImportOptions): Promise<FoundImport | 
   return {
     entries: records.map(imported),
     async finish() {
-      await keep(bytes, kept, files, temporary);
+      await atomicFiles.link(kept, [bytes]);
+      await files.syncDirectory(IMPORTED_DIRECTORY);
       log.info("history.imported", { file, keys: records.length });
     },
   };
@@ -128,23 +129,6 @@ const viewSchema = z.object({
   format: z.int(),
   entries: z.record(z.string().regex(/^[0-9a-f]{64}$/), z.unknown()),
 });
-
-async function keep(
-  bytes: Uint8Array,
-  path: string,
-  files: Files,
-  temporary: TemporaryFiles,
-): Promise<void> {
-  const source = await temporary.write([bytes]);
-  try {
-    await files.link(source, path);
-  } catch (error) {
-    if (systemCode(error) !== "EEXIST") throw error;
-  } finally {
-    await temporary.remove(source);
-  }
-  await files.syncDirectory(IMPORTED_DIRECTORY);
-}
 
 function imported({ key, atMs }: ImportedRecord): HistoryEntry {
   return {

@@ -5,7 +5,7 @@ import { createRecordedLog, createRecordedMetrics } from "#fixtures/ports/observ
 import type { Clock } from "#consumer/ports.ts";
 import { FORMATS } from "#consumer/history/base/format.ts";
 import { createHorizon } from "./horizon.ts";
-import { createTemporaryFiles } from "#consumer/history/base/temporary.ts";
+import { createAtomicFiles } from "#consumer/history/base/atomic-files.ts";
 import { HORIZON_DIRECTORY } from "#consumer/history/base/layout.ts";
 
 const NEVER = new AbortController().signal;
@@ -26,16 +26,18 @@ async function createScene() {
     const files = volume.mount(options.intercept);
     const log = createRecordedLog();
     const host = options.clock ?? clock;
-    const temporary = createTemporaryFiles({
+    const atomicFiles = createAtomicFiles({
       files,
-      clock: host,
-      health: { failed: () => undefined, recovered: () => undefined },
-      metrics: createRecordedMetrics(),
       writer: `w${started}`,
+      observer: {
+        clock: host,
+        health: { failed: () => undefined, recovered: () => undefined },
+        metrics: createRecordedMetrics(),
+      },
     });
     const horizon = createHorizon({
       files,
-      temporary,
+      atomicFiles,
       clock: host,
       random: createSeededRandom(started),
       log,

@@ -3,7 +3,7 @@ import { ConsumerError, systemCode } from "#consumer/errors.ts";
 import type { Clock, Files, Log, Random } from "#consumer/ports.ts";
 import { type FormatRange, parseVersioned } from "#consumer/history/base/format.ts";
 import { HORIZON_DIRECTORY, horizonPath } from "#consumer/history/base/layout.ts";
-import type { TemporaryFiles } from "#consumer/history/base/temporary.ts";
+import type { AtomicFiles } from "#consumer/history/base/atomic-files.ts";
 
 /** In milliseconds. */
 export interface HorizonDurations {
@@ -54,7 +54,7 @@ export interface Horizon {
 
 export interface HorizonOptions {
   readonly files: Files;
-  readonly temporary: TemporaryFiles;
+  readonly atomicFiles: AtomicFiles;
   /** Of this pod's host: how long it slept shows only there. */
   readonly clock: Clock;
   readonly random: Random;
@@ -95,7 +95,16 @@ const schema = z.object({
 });
 
 export function createHorizon(options: HorizonOptions): Horizon {
-  const { files, temporary, clock, random, log, podUid, formats, durations = DURATIONS } = options;
+  const {
+    files,
+    atomicFiles,
+    clock,
+    random,
+    log,
+    podUid,
+    formats,
+    durations = DURATIONS,
+  } = options;
   const { readingMsMax, expiryMs, nameCacheMs, writerIdleMsMax, writerDeadMs } = durations;
   let own: OwnFile | undefined;
   /** The largest that this process has ever read or written. */
@@ -113,21 +122,18 @@ export function createHorizon(options: HorizonOptions): Horizon {
 
   const isLive = (file: OwnFile): boolean => sinceMs(file.writtenAt) <= writerIdleMsMax;
 
-  const name = async (place: (source: string) => Promise<void>, value: number): Promise<void> => {
+  const contentWith = (value: number): Uint8Array[] => {
     const content = { format: formats.writes, startedOnMs: value, nonce: random.nonce() };
-    const source = await temporary.write([Buffer.from(`${JSON.stringify(content)}\n`)]);
-    try {
-      await place(source);
-    } finally {
-      await temporary.remove(source);
-    }
-    await files.syncDirectory(HORIZON_DIRECTORY);
+    return [Buffer.from(`${JSON.stringify(content)}\n`)];
   };
 
   const create = async (value: number): Promise<OwnFile> => {
     const path = horizonPath(podUid, random.nonce());
     const writtenAt = now();
-    await name((source) => files.link(source, path), value);
+    if ((await atomicFiles.link(path, contentWith(value))) === "taken") {
+      throw new ConsumerError("history-unavailable", `${path} exists already`);
+    }
+    await files.syncDirectory(HORIZON_DIRECTORY);
     const namedMs = clock.monotonicMs();
     return { path, startedOnMs: value, writtenAt, namedMs, durableMs: namedMs };
   };
@@ -135,7 +141,8 @@ export function createHorizon(options: HorizonOptions): Horizon {
   /** undefined: this process slept, and others may have removed what it wrote. */
   const replace = async (file: OwnFile, value: number): Promise<OwnFile | undefined> => {
     const writtenAt = now();
-    await name((source) => files.rename(source, file.path), value);
+    await atomicFiles.replace(file.path, contentWith(value));
+    await files.syncDirectory(HORIZON_DIRECTORY);
     if (!isLive(file)) return undefined;
     return { ...file, startedOnMs: value, writtenAt, durableMs: clock.monotonicMs() };
   };

@@ -3,7 +3,7 @@ import type { Files, Log, Metrics } from "#consumer/ports.ts";
 import { type FormatRange, isNoFile } from "#consumer/history/base/format.ts";
 import { isSnapshotName, SNAPSHOT_DIRECTORY, snapshotPath } from "#consumer/history/base/layout.ts";
 import { EMPTY_SNAPSHOT, type Snapshot, decodeSnapshot } from "./snapshot.ts";
-import type { TemporaryFiles } from "#consumer/history/base/temporary.ts";
+import type { AtomicFiles } from "#consumer/history/base/atomic-files.ts";
 
 export interface Generation {
   /** 0 when there is none yet. */
@@ -121,28 +121,18 @@ export interface GenerationWriter {
   remove(number: number): Promise<void>;
 }
 
-export function createGenerationWriter(files: Files, temporary: TemporaryFiles): GenerationWriter {
+export function createGenerationWriter(files: Files, atomicFiles: AtomicFiles): GenerationWriter {
   return {
     async link(number, parts) {
-      const source = await temporary.write(parts);
-      try {
-        await files.link(source, snapshotPath(number));
-      } catch (error) {
-        if (systemCode(error) !== "EEXIST") throw error;
-        return "taken";
-      } finally {
-        await temporary.remove(source);
-      }
-      await files.syncDirectory(SNAPSHOT_DIRECTORY);
-      return "linked";
+      const linked = await atomicFiles.link(snapshotPath(number), parts);
+      if (linked === "linked") await files.syncDirectory(SNAPSHOT_DIRECTORY);
+      return linked;
     },
     sync: () => files.syncDirectory(SNAPSHOT_DIRECTORY),
     async retire(number, parts) {
-      const source = await temporary.write(parts);
       try {
-        await files.rename(source, snapshotPath(number));
+        await atomicFiles.replace(snapshotPath(number), parts);
       } catch (error) {
-        await temporary.remove(source);
         // A directory of that name keeps it taken as well.
         if (!isNoFile(error)) throw error;
       }

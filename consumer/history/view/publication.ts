@@ -1,7 +1,7 @@
 import type { Files } from "#consumer/ports.ts";
 import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import { VIEW_FILE } from "#consumer/history/base/layout.ts";
-import type { TemporaryFiles } from "#consumer/history/base/temporary.ts";
+import type { AtomicFiles } from "#consumer/history/base/atomic-files.ts";
 
 /** Between two parts other work of the process goes on. */
 const ENTRIES_PER_PART = 500;
@@ -16,17 +16,11 @@ export interface PublishedHead {
 
 /** Replaces the published view as a whole: who reads it sees the old one or the new one. */
 export async function publish(
-  options: { files: Files; temporary: TemporaryFiles; head: PublishedHead },
+  options: { files: Files; atomicFiles: AtomicFiles; head: PublishedHead },
   entries: Iterable<HistoryEntry>,
 ): Promise<void> {
-  const { files, temporary, head } = options;
-  const path = await temporary.write(encodeParts(head, entries));
-  try {
-    await files.rename(path, VIEW_FILE);
-  } catch (error) {
-    await temporary.remove(path);
-    throw error;
-  }
+  const { files, atomicFiles, head } = options;
+  await atomicFiles.replace(VIEW_FILE, encodeParts(head, entries));
   await files.syncDirectory(".");
 }
 

@@ -6,7 +6,7 @@ import type { VolumeHealth } from "#consumer/history/base/health.ts";
 import type { HistoryIndex } from "#consumer/history/index/history-index.ts";
 import { isNoFile } from "#consumer/history/base/format.ts";
 import { publish, readViewHead } from "./publication.ts";
-import type { TemporaryFiles } from "#consumer/history/base/temporary.ts";
+import type { AtomicFiles } from "#consumer/history/base/atomic-files.ts";
 import type { Union } from "#consumer/history/index/history-sync.ts";
 
 const WHAT = "publish automation_action_history.json";
@@ -26,7 +26,7 @@ export interface Publisher {
 
 export interface PublisherOptions {
   readonly files: Files;
-  readonly temporary: TemporaryFiles;
+  readonly atomicFiles: AtomicFiles;
   readonly union: Union;
   readonly index: HistoryIndex;
   readonly health: VolumeHealth;
@@ -47,7 +47,7 @@ export interface PublisherOptions {
  * before it did that, and one that another pod published in between, and that this view replaced without it, comes back.
  */
 export function startPublisher(options: PublisherOptions): Publisher {
-  const { files, temporary, union, index, health, clock, log, metrics, intervalMs } = options;
+  const { files, atomicFiles, union, index, health, clock, log, metrics, intervalMs } = options;
   const stopping = new AbortController();
   let dirty = true;
   /** Changes of the union that are published, or about to be. */
@@ -104,7 +104,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
     pauseMs = intervalNowMs();
     const head = { format: options.format, publishedAtMs: readAtMs, freshnessMs: pauseMs };
     try {
-      await publish({ files, temporary, head }, whileWanted(index.entries()));
+      await publish({ files, atomicFiles, head }, whileWanted(index.entries()));
       published = true;
       latestMs = head.publishedAtMs;
     } catch (error) {
