@@ -126,7 +126,7 @@ test("a wait ends at once when the process stops, and the action is not finished
   const work = pod.execute(PLANNED).catch((error: unknown) => error);
   await clock.advance(1000);
   pod.stop();
-  expect(await work).toMatchObject({ code: "assignment-lost" });
+  expect(await work).toMatchObject({ code: "stopping" });
   expect(() => file("outcome")).toThrow("ENOENT");
   expect(deadLetterReasons()).toEqual([]);
 });
@@ -148,7 +148,8 @@ test.each(["stop", "revoke"] as const)(
     await clock.advance(20_000);
     expect(pod.history.state).toMatchObject({ ready: false });
     pod[end]();
-    expect(await clock.runUntil(work)).toMatchObject({ code: "assignment-lost" });
+    const code = end === "stop" ? "stopping" : "assignment-lost";
+    expect(await clock.runUntil(work)).toMatchObject({ code });
     expect(file("outcome")).toMatchObject({ outcome: "failed-not-applied", reason: "revoked" });
     expect(sender.sends).toEqual([]);
   },

@@ -88,7 +88,7 @@ test.each(["EIO", "EACCES"])(
       reason: expect.stringContaining(plannedPath("claim")),
     });
     pod.stop();
-    expect(await work).toMatchObject({ code: "assignment-lost" });
+    expect(await work).toMatchObject({ code: "stopping" });
     expect(sender.sends).toEqual([]);
     expect(deadLetterReasons()).toEqual([]);
   },

@@ -85,7 +85,7 @@ test("nothing is claimed for a partition that is revoked, or a process that stop
   revoked.revoke();
   stopped.stop();
   await expect(revoked.execute(PLANNED)).rejects.toMatchObject({ code: "assignment-lost" });
-  await expect(stopped.execute(PLANNED)).rejects.toMatchObject({ code: "assignment-lost" });
+  await expect(stopped.execute(PLANNED)).rejects.toMatchObject({ code: "stopping" });
   expect(sender.sends).toEqual([]);
   expect(volume.paths()).not.toContain(plannedPath("claim"));
 });
@@ -140,6 +140,6 @@ test("a backoff between attempts ends at once when the process stops", async () 
   const work = pod.execute(PLANNED).catch((error: unknown) => error);
   await clock.advance(0);
   pod.stop();
-  expect(await work).toMatchObject({ code: "assignment-lost" });
+  expect(await work).toMatchObject({ code: "stopping" });
   expect(sender.sends).toHaveLength(1);
 });

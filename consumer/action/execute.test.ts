@@ -122,7 +122,7 @@ test("an action never ends without the acknowledgement of its dead letter", asyn
   expect(isEnded).toBe(false);
   expect(pod.history.lookup(PLANNED.key)).toBeUndefined();
   pod.stop();
-  expect(await lost).toMatchObject({ code: "assignment-lost" });
+  expect(await lost).toMatchObject({ code: "stopping" });
 
   broker.refuse(0);
   await using next = await start("b");

@@ -48,7 +48,7 @@ export function createExecutor(dependencies: ExecutorDependencies): Executor {
       });
     } catch (error) {
       throw ended.aborted && error === ended.reason
-        ? assignmentLost(planned, record, error)
+        ? givenUp(planned, record, assignment.signal, error)
         : error;
     } finally {
       stay?.();
@@ -205,11 +205,18 @@ async function complete(run: Run, end: Outcome, by: AttemptEnd["by"]): Promise<E
   return ended;
 }
 
-function assignmentLost(planned: Run["planned"], record: SourceRecord, cause: unknown): Error {
-  const place = `${record.topic}/${record.partition} offset ${record.offset}`;
+/** The error of an action that was given up: its partition was revoked, or else the process stops. */
+function givenUp(
+  planned: Run["planned"],
+  { topic, partition, offset }: SourceRecord,
+  revoked: AbortSignal,
+  cause: unknown,
+): ConsumerError {
+  const code = revoked.aborted ? "assignment-lost" : "stopping";
+  const why = revoked.aborted ? "its partition was revoked" : "the process stops";
   return new ConsumerError(
-    "assignment-lost",
-    `${place}: ${planned.rule}/${planned.action} is not finished, and this process may not go on with it`,
+    code,
+    `${topic}/${partition} offset ${offset}: ${planned.rule}/${planned.action} is not finished, and ${why}`,
     { cause },
   );
 }

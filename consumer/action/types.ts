@@ -45,8 +45,8 @@ export interface ExecutionResult {
 
 /**
  * Executes one action. Resolves only when the action is terminal: done, too old to begin, or its dead letter
- * acknowledged. Throws "assignment-lost" when the partition was revoked, or the process stops, before that: the
- * caller must then commit nothing.
+ * acknowledged. Throws "assignment-lost" when the partition was revoked before that, and "stopping" when the process
+ * stops before that: the caller must then not commit the record.
  */
 export type Executor = (
   planned: PlannedAction | RejectedAction,

@@ -362,7 +362,7 @@ describe("a stop", () => {
     const it = benchPipeline();
     it.stop.abort();
     await expect(it.broker.deliver([record(0n, "x", "ok")])).rejects.toMatchObject({
-      code: "assignment-lost",
+      code: "stopping",
     });
     expect(committed(it)).toEqual([]);
   });

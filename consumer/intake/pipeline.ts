@@ -38,7 +38,7 @@ export interface PipelineDependencies extends RecordDependencies {
  *   whatever the end is, but never after the assignment was lost.
  * - The handler resolves when every record is terminal and committed, or when nothing is left of it but dead letters, and
  *   commits that wait for those of earlier batches; within bounds, so that the partition goes on. It rejects, after what runs has ended
- *   (waiting at most `drainMs`): with the assignment's reason; with "assignment-lost" when a stop left
+ *   (waiting at most `drainMs`): with the assignment's reason; with "stopping" when a stop left
  *   records undone; or with the error that halted the batch. Rejected means: the rest has to come again.
  */
 export function createPipeline(dependencies: PipelineDependencies): Pipeline {
@@ -267,6 +267,7 @@ function fail(
   const { log, onFatal } = dependencies;
   const explained =
     hasCode(error, "assignment-lost") ||
+    hasCode(error, "stopping") ||
     endsOf(work, dependencies).some((signal) => signal.aborted && signal.reason === error);
   work.halting.abort(error);
   if (explained) return;
@@ -346,10 +347,13 @@ async function finish(work: Work, dependencies: PipelineDependencies): Promise<v
 
   const left = `${watermark.pending} of ${batch.records.length} records`;
   log.info("batch.left", { topic, partition, left, error: error ?? stopping.reason });
-  const why = stopping.aborted ? "the process stops" : "an earlier batch may not be committed";
   if (!stopping.aborted && error !== undefined) throw asConsumerError(error);
+  // Without a stop, an earlier batch stays uncommitted only when the broker said that the partition is lost.
+  const [code, why] = stopping.aborted
+    ? (["stopping", "the process stops"] as const)
+    : (["assignment-lost", "an earlier batch may not be committed"] as const);
   throw new ConsumerError(
-    "assignment-lost",
+    code,
     `${topic}/${partition}: ${why}; ${left} are not done and stay uncommitted`,
   );
 }

@@ -179,7 +179,7 @@ describe("while the topic of dead letters refuses", () => {
     const beforeMs = process.clock.monotonicMs();
     await stop(process);
     expect(process.clock.monotonicMs() - beforeMs).toBeLessThan(1_000);
-    expect(await batch).toMatchObject({ code: "assignment-lost" });
+    expect(await batch).toMatchObject({ code: "stopping" });
     expect(process.broker.commits.at(-1)?.nextOffset).toBe(1n);
 
     const { clock, volume } = process;

@@ -263,7 +263,7 @@ describe("SIGTERM", () => {
     expect(process.calls).not.toContain("broker stopped");
     send.resolve(DONE);
     await expect(process.clock.runUntil(process.exit)).resolves.toBe(0);
-    await expect(batch).rejects.toMatchObject({ code: "assignment-lost" });
+    await expect(batch).rejects.toMatchObject({ code: "stopping" });
     expect(process.broker.commits).toEqual([{ partition: 0, nextOffset: 1n }]);
     expect(process.broker.refused).toEqual([]);
     expect(process.sender.sends).toHaveLength(1);
