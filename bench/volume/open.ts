@@ -3,7 +3,7 @@ import { createSystemClock } from "#consumer/adapters/clock.ts";
 import { createMetrics } from "#consumer/adapters/metrics.ts";
 import { createSystemRandom } from "#consumer/adapters/random.ts";
 import { assemble, historyDependencies } from "#consumer/process/assembly.ts";
-import { createEnding } from "#consumer/process/ending.ts";
+import { createLifecycle } from "#consumer/process/state.ts";
 import { type History, openHistory } from "#consumer/history/history.ts";
 import type { BatchHandler, Files } from "#consumer/ports.ts";
 import { errorLog, productionConfig } from "../settings.ts";
@@ -53,9 +53,12 @@ export async function openPipeline(
       ...(probeIntervalMs !== undefined && { probeIntervalMs }),
     },
   });
-  const never = new AbortController();
   const broker = { publish: () => Promise.reject(new Error("a dead letter")) };
-  const ending = createEnding(never.signal, errorLog);
-  const { handle } = assemble(opened, broker, ending, dependencies);
+  const lifecycle = createLifecycle({
+    ...dependencies,
+    drainMs: config.execution.drainMs,
+    stuckAfterMs: { starting: Infinity, draining: Infinity },
+  });
+  const { handle } = assemble(opened, broker, lifecycle, dependencies);
   return { history: opened, handle, [Symbol.asyncDispose]: () => opened.close() };
 }

@@ -6,7 +6,7 @@ import { listenOnLoopback } from "#fixtures/listeners.ts";
 
 import { hasCode } from "#consumer/errors.ts";
 import type { Fields, HealthReports, Log } from "#consumer/ports.ts";
-import { readinessReport } from "#consumer/process/readiness.ts";
+import { readinessReport } from "#consumer/process/state.ts";
 import { createHealthServer } from "./health.ts";
 import { createMetrics } from "./metrics.ts";
 

@@ -1,6 +1,7 @@
 import { aborted } from "#consumer/async/abort.ts";
 import { ConsumerError, hasCode } from "#consumer/errors.ts";
 import { type Backlog, createBacklog, type LeftOver } from "./backlog.ts";
+import { type Deadline, endsWithin } from "#consumer/async/deadline.ts";
 import type { Lanes } from "./lanes.ts";
 import { createWatermark, type Watermark } from "./offsets.ts";
 import type { Batch, BatchHandler, SourceRecord } from "#consumer/ports.ts";
@@ -17,7 +18,7 @@ interface PipelineSettings extends RecordSettings {
   /** Bounds of what handlers leave to be acknowledged and committed, of all partitions. */
   readonly recordsInFlightMax: number;
   readonly bytesInFlightMax: number;
-  /** How long running work is waited for after the assignment was lost or a stop began. */
+  /** How long running work is waited for after the assignment was lost, in milliseconds. */
   readonly drainMs: number;
 }
 
@@ -25,6 +26,8 @@ export interface PipelineDependencies extends RecordDependencies {
   readonly settings: PipelineSettings;
   /** Shared by all partitions: one bound, and one order per incident, for the whole process. */
   readonly lanes: Lanes;
+  /** The time by which running work must have ended after `stopping` aborts. */
+  readonly drainDeadline: Deadline;
   /** Told about an error that no redelivery can mend; the process is expected to stop. */
   readonly onFatal: (error: ConsumerError) => void;
 }
@@ -276,20 +279,20 @@ function fail(
   if (!failure.retriable) onFatal(failure);
 }
 
-/** Resolves when all have ended, or `drainMs` after the batch was halted. */
+/** Resolves when all records have ended, or when the time for that has passed after the batch was halted. */
 async function allOrDrained(
   records: readonly Promise<void>[],
   halted: AbortSignal,
   { batch, watermark }: Work,
-  { clock, log, settings }: PipelineDependencies,
+  { clock, drainDeadline, log, settings, stopping }: PipelineDependencies,
 ): Promise<void> {
-  const ended = new AbortController();
-  const all = Promise.all(records).then(() => ended.abort());
-  await Promise.race([all, aborted(halted)]);
-  if (ended.signal.aborted) return;
-  const drained = clock.sleep(settings.drainMs, ended.signal).catch(() => undefined);
-  await Promise.race([all, drained]);
-  if (ended.signal.aborted) return;
+  const all = Promise.all(records);
+  const isOver = await Promise.race([all.then(() => true), aborted(halted).then(() => false)]);
+  if (isOver) return;
+  const inTime = stopping.aborted
+    ? await drainDeadline.isMetBy(all)
+    : await endsWithin(all, settings.drainMs, clock);
+  if (inTime) return;
   const { topic, partition } = batch.assignment;
   log.error("batch.drain-overrun", { topic, partition, pending: watermark.pending });
 }

@@ -1,7 +1,7 @@
 import { alarm } from "#consumer/action/attempt-files.ts";
 import type { Config } from "#consumer/config/config.ts";
 import { publishDeadLetter } from "#consumer/action/dead-letter.ts";
-import type { Ending } from "./ending.ts";
+import type { Lifecycle } from "./state.ts";
 import { createExecutor } from "#consumer/action/execute.ts";
 import type { History, HistoryDependencies, Pod } from "#consumer/history/history.ts";
 import { createLanes, type Lanes } from "#consumer/intake/lanes.ts";
@@ -53,7 +53,7 @@ export function historyDependencies(dependencies: AssemblyDependencies): History
 export function assemble(
   history: History,
   broker: Pick<Broker, "publish">,
-  ending: Ending,
+  lifecycle: Pick<Lifecycle, "drainDeadline" | "draining" | "fail">,
   dependencies: AssemblyDependencies,
 ): {
   handle: BatchHandler;
@@ -103,8 +103,9 @@ export function assemble(
     unacknowledged,
     publishing,
     lanes,
-    stopping: ending.signal,
-    onFatal: (error) => ending.fail(error),
+    stopping: lifecycle.draining,
+    drainDeadline: lifecycle.drainDeadline,
+    onFatal: (error) => lifecycle.fail(error),
     settings: {
       format: incident,
       rules,
@@ -139,7 +140,7 @@ export function assemble(
       });
     },
     also: [(giveUp) => admissions.forget(giveUp)],
-    stopping: ending.signal,
+    stopping: lifecycle.draining,
   });
   const unreadable = createSkips({
     ...dependencies,
@@ -149,7 +150,7 @@ export function assemble(
     retry: execution.retry,
     pod: pod.name,
     writer,
-    stopping: ending.signal,
+    stopping: lifecycle.draining,
   });
   return { handle, leftOver, unreadable, lanes, unacknowledged };
 }

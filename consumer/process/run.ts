@@ -1,11 +1,11 @@
 import { assemble, historyDependencies } from "./assembly.ts";
 import type { Config } from "#consumer/config/config.ts";
+import { aborted, onAbort } from "#consumer/async/abort.ts";
 import { endsWithin } from "#consumer/async/deadline.ts";
-import { createEnding, type Ending } from "./ending.ts";
 import { ConsumerError, type ExitCode } from "#consumer/errors.ts";
 import { type History, openHistory, type Pod } from "#consumer/history/history.ts";
 import type { Lanes } from "#consumer/intake/lanes.ts";
-import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
+import { createLifecycle, type Lifecycle } from "./state.ts";
 import type {
   ActionSender,
   BatchHandler,
@@ -22,7 +22,6 @@ import type {
   Random,
   Secrets,
 } from "#consumer/ports.ts";
-import { readinessReport } from "./readiness.ts";
 import type { RetryPolicy } from "#consumer/async/retry.ts";
 import { type Session, startSession } from "./session.ts";
 import { standstillState } from "./standstill.ts";
@@ -72,26 +71,35 @@ export interface RunDependencies {
  */
 export async function run(dependencies: RunDependencies): Promise<ExitCode> {
   const { config, health, log, stop } = dependencies;
-  const ending = createEnding(stop, log);
-  const lifecycle = createLifecycle(dependencies, config.dependencies.budgetMs + STUCK_MARGIN_MS);
+  const lifecycle = createLifecycle({
+    ...dependencies,
+    drainMs: config.execution.drainMs,
+    stuckAfterMs: {
+      starting: config.dependencies.budgetMs + STUCK_MARGIN_MS,
+      draining: config.execution.drainMs + 2 * CLOSE_MS + STUCK_MARGIN_MS,
+    },
+  });
+  const drainOnStop = (): void => lifecycle.drain(stop.reason);
+  if (stop.aborted) drainOnStop();
+  else onAbort(stop, drainOnStop);
   const parts = createParts();
   let server: AsyncDisposable | undefined;
   try {
     server = await health.serve({
       liveness: () => lifecycle.liveness(),
-      readiness: () => readinessReport(lifecycle.state, statesOf(parts)),
+      readiness: () => lifecycle.readiness(statesOf(parts)),
     });
-    await work(parts, lifecycle, ending, dependencies);
+    await work(parts, lifecycle, dependencies);
   } catch (error) {
-    ending.fail(error);
+    // A wait that the drain has ended throws the reason of the drain.
+    if (error !== lifecycle.draining.reason) lifecycle.fail(error);
   }
-  lifecycle.enter("draining", config.execution.drainMs + 2 * CLOSE_MS + STUCK_MARGIN_MS);
-  await drain(parts, ending, dependencies);
-  lifecycle.enter("stopped");
+  await drain(parts, lifecycle, dependencies);
+  lifecycle.stop();
   await close("health", async () => server?.[Symbol.asyncDispose](), LAST_MS, dependencies);
-  log.info("process.ended", { exitCode: ending.exitCode });
+  log.info("process.ended", { exitCode: lifecycle.exitCode });
   await close("log", dependencies.flushLog, LAST_MS, dependencies);
-  return ending.exitCode;
+  return lifecycle.exitCode;
 }
 
 /** For each of: leaving the group, sealing the history. */
@@ -141,30 +149,32 @@ function statesOf({ states }: Parts): Record<Dependency, DependencyState> {
   };
 }
 
-/** Starts everything and consumes. Rejects with the reason of the end, always. */
+/** Starts everything and consumes until the drain begins. Rejects with what failed. */
 async function work(
   parts: Parts,
   lifecycle: Lifecycle,
-  ending: Ending,
   dependencies: RunDependencies,
 ): Promise<void> {
   const { clock, config, secrets } = dependencies;
   const { passwordSecret, username } = config.kafka.sasl;
   const sinceMs = clock.monotonicMs();
-  const { history, password } = await dependenciesThere(parts, sinceMs, ending, dependencies);
+  const { history, password } = await dependenciesThere(parts, sinceMs, lifecycle, dependencies);
 
   /** The first connection takes what start-up fetched; every later one asks again. */
   let unused: string | undefined = password;
   const credentials = async (): Promise<Credentials> => {
     const fetched = unused;
     unused = undefined;
-    return { username, password: fetched ?? (await secrets.fetch(passwordSecret, ending.signal)) };
+    return {
+      username,
+      password: fetched ?? (await secrets.fetch(passwordSecret, lifecycle.draining)),
+    };
   };
   const broker: Pick<Broker, "publish"> = { publish: (record) => session.publish(record) };
   const { handle, leftOver, unreadable, lanes, unacknowledged } = assemble(
     history,
     broker,
-    ending,
+    lifecycle,
     dependencies,
   );
   const session = startSession({
@@ -176,7 +186,7 @@ async function work(
     budgetMs: config.dependencies.budgetMs,
     sinceMs,
     onJoined: () => {
-      if (!ending.signal.aborted) lifecycle.enter("running");
+      if (!lifecycle.draining.aborted) lifecycle.run();
     },
   });
   parts.lanes = lanes;
@@ -185,7 +195,7 @@ async function work(
   // A dead letter that is not acknowledged holds the commits of its partition: seen here before the lag shows it.
   const held = () => standstillState(session.standstills) ?? unacknowledged.state;
   parts.states.broker = () => (session.state.ready ? held() : session.state);
-  await Promise.race([session.ended, rejects(ending.signal)]);
+  await Promise.race([session.ended, aborted(lifecycle.draining)]);
 }
 
 const UNANSWERED = {
@@ -198,7 +208,7 @@ const UNANSWERED = {
 async function dependenciesThere(
   parts: Parts,
   sinceMs: number,
-  ending: Ending,
+  lifecycle: Lifecycle,
   dependencies: RunDependencies,
 ): Promise<{ history: History; password: string }> {
   const { config, identity, secrets } = dependencies;
@@ -212,7 +222,7 @@ async function dependenciesThere(
       retry,
       deadlineMs: sinceMs + config.dependencies.budgetMs,
       unanswered: UNANSWERED[dependency],
-      stopping: ending.signal,
+      stopping: lifecycle.draining,
       onState: (state: DependencyState) => {
         parts.states[dependency] = () => state;
       },
@@ -255,26 +265,22 @@ function tracked(handle: BatchHandler, batches: Set<Promise<void>>): BatchHandle
   };
 }
 
-function rejects(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
-}
-
 /** Ends what runs, leaves the group, seals the history: in this order, each within its time, whatever fails. */
-async function drain(parts: Parts, ending: Ending, dependencies: RunDependencies): Promise<void> {
+async function drain(
+  parts: Parts,
+  lifecycle: Lifecycle,
+  dependencies: RunDependencies,
+): Promise<void> {
   const { batches, lanes, leftOver = [], opening, session } = parts;
-  const { clock, config } = dependencies;
-  const { drainMs } = config.execution;
+  const { drainMs } = dependencies.config.execution;
   if (session !== undefined) {
     const drained = Promise.allSettled([session.drain(), ...batches, ...leftOver]);
-    const inTime = await endsWithin(drained, drainMs, clock);
+    const inTime = await lifecycle.drainDeadline.isMetBy(drained);
     const running = lanes?.running ?? 0;
     if (!inTime || running > 0) {
       const left = `${batches.size} batches not ended, ${running} incidents at work`;
       const message = `drain: ${left} after execution.drainMs (${drainMs} ms)`;
-      ending.fail(new ConsumerError("internal", message));
+      lifecycle.fail(new ConsumerError("internal", message));
     }
     await close("broker", () => session.stop(), CLOSE_MS, dependencies);
   }

@@ -107,7 +107,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     edits: [
       {
         file: "consumer/process/run.ts",
-        text: "const inTime = await endsWithin(drained, drainMs, clock);",
+        text: "const inTime = await lifecycle.drainDeadline.isMetBy(drained);",
         replacement: "const inTime = drained !== undefined;",
       },
       {

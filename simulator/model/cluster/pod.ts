@@ -1,4 +1,5 @@
 import { aborted } from "#consumer/async/abort.ts";
+import { createDeadline } from "#consumer/async/deadline.ts";
 import { ConsumerError, hasCode, systemCode } from "#consumer/errors.ts";
 import { createExecutor } from "#consumer/action/execute.ts";
 import type { PlannedAction } from "#consumer/planning/plan.ts";
@@ -191,6 +192,7 @@ export function startModelPod(options: ModelPodOptions): ModelPod {
       broker: publisher,
       lanes: createLanes(LANES_MAX),
       stopping: stopping.signal,
+      drainDeadline: createDeadline(stopping.signal, PIPELINE.drainMs, clock),
       onFatal: (error) => observer.onFatal(pod, error),
       settings: PIPELINE,
     });
