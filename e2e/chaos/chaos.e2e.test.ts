@@ -9,7 +9,10 @@ import type { PlayedStep } from "./engine/played-step.ts";
 
 const REPOSITORY = join(import.meta.dirname, "../..");
 
-/** Runs the command line as a process, in a temporary directory of its own, so that everything it leaves can be seen. */
+/**
+ * Runs the command line as a process with a temporary directory of its own, so that everything it
+ * leaves can be seen.
+ */
 async function start(directory: string, argv: readonly string[]) {
   const temporary = join(directory, "tmp");
   const artifacts = join(directory, "artifacts");
@@ -46,7 +49,9 @@ async function temporaryDirectory(): Promise<string> {
   return directory;
 }
 
-/** Processes of this host that were started with that temporary directory (Linux). */
+/**
+ * Returns the processes of this host that were started with that temporary directory (on Linux).
+ */
 async function processesOf(temporary: string): Promise<string[]> {
   const found: string[] = [];
   for (const pid of await readdir("/proc").catch(() => [])) {
@@ -57,7 +62,7 @@ async function processesOf(temporary: string): Promise<string[]> {
   return found;
 }
 
-/** The verdicts and moments that each schedule left in the artifacts of the only run. */
+/** Returns the verdicts and moments that each schedule left in the artifacts of the only run. */
 async function schedulesBelow(artifacts: string) {
   const [run = ""] = await readdir(artifacts);
   const entries = await readdir(join(artifacts, run), { withFileTypes: true });
@@ -77,13 +82,13 @@ const statuses = ({ verdicts }: Verdict) => new Set(verdicts.map(({ status }) =>
 test("^C of chaos judges what was done so far, and leaves no process and no directory", async () => {
   const run = await start(await temporaryDirectory(), ["chaos", "--seed", "5"]);
   await run.shows(/^ .*step \d+\/20: /m);
-  // On systems without /proc this sees none before and none after.
+  // On systems without /proc this finds none before and none after.
   const before = await processesOf(run.temporary);
   expect(before.length > 1 || process.platform !== "linux").toBe(true);
   const interruptedMs = performance.now();
   run.child.kill("SIGINT");
   expect(await run.ended).toBe(130);
-  // Two seconds on a machine that has nothing else to do.
+  // It takes two seconds on an idle machine.
   expect(performance.now() - interruptedMs).toBeLessThan(15_000);
   const [schedule] = await schedulesBelow(run.artifacts);
   expect(schedule!.steps.map(({ outcome }) => outcome)).toContain("open");
@@ -94,13 +99,13 @@ test("^C of chaos judges what was done so far, and leaves no process and no dire
   expect(await processesOf(run.temporary)).toEqual([]);
 });
 
-/** The first moments that every load comes to, with a load that is over soon. */
+/** A schedule of the first moments that every load reaches, with a load that ends soon. */
 const SCHEDULE = {
   version: 1,
   seed: 42,
   replicas: 2,
   partitions: 2,
-  // One kind of action: two runs hold the same one.
+  // There is one kind of action, so that both runs hold the same one.
   load: { incidentsPerSecond: 20, recordsMax: 200, poisonShare: 0, idempotentShare: 0 },
   steps: [
     {
@@ -114,7 +119,7 @@ const SCHEDULE = {
   ],
 };
 
-// Half a minute for each time where the machine is busy.
+// Each run may take half a minute on a busy machine.
 const REPLAY_MS_MAX = 180_000;
 
 test(

@@ -103,7 +103,7 @@ test("a fault that fires at no held moment is uncovered, and so is a held moment
   const triggers = ["b.a", "b.b", "b.c"];
   for (let count = 0; count < 9; count += 1) {
     const trigger = triggers[count % 3]!;
-    // One fault is drawn at each moment in turn, and at one of them another one strikes.
+    // One fault is drawn at each moment in turn, and another one fires at one of them.
     covered.add([
       step(trigger, "missed", "a.a"),
       step("b.near", "fired", "a.a"),

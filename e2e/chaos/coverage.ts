@@ -4,11 +4,14 @@ import { type Cell, cellsOf } from "./schedules/cells.ts";
 import type { Kinds } from "./schedules/kinds.ts";
 import type { ScheduleEnvironment } from "./schedules/rules.ts";
 
-/** What became of one step of a schedule. */
+/** The result of one step of a schedule. */
 export interface CoveredStep {
   readonly trigger: string;
   readonly fault: string;
-  /** `fired`: the moment came, and the fault fired. `open`: it was not its turn before the end. */
+  /**
+   * `fired`: the moment came, and the fault fired. `missed`: the moment did not come.
+   * `never-fired`: nothing shows that the fault did anything. `open`: the run ended before.
+   */
   readonly outcome: "fired" | "missed" | "never-fired" | "open";
 }
 
@@ -16,20 +19,20 @@ export interface CoveredStep {
 export interface CoverageCell {
   readonly fault: string;
   readonly trigger: string;
-  /** Whether a pod stands still at that moment. Where none does, the fault strikes only near it. */
+  /** True when a pod is held at that moment. Otherwise the fault fires only near it. */
   readonly holds: boolean;
-  /** Schedules that had it, and came to it. */
+  /** The number of schedules that had the pair and reached it. */
   readonly schedules: number;
-  /** Steps that fired. */
+  /** The number of steps that fired. */
   readonly fired: number;
-  /** Why it can never be; undefined when it can. */
+  /** Why the pair is impossible; undefined when it is possible. */
   readonly impossible?: string;
 }
 
 interface Tally {
-  /** Schedules that had it, and came to it. */
+  /** The number of schedules that had it and reached it. */
   schedules: number;
-  /** Steps that fired. */
+  /** The number of steps that fired. */
   fired: number;
 }
 
@@ -37,13 +40,13 @@ interface Count extends Tally {
   readonly cell: Cell;
 }
 
-/** Counts faults at moments over the schedules of a run. */
+/** Counts which faults fired at which moments over the schedules of a run. */
 export class Coverage {
   readonly #kinds: Kinds;
   readonly #counts: ReadonlyMap<string, Count>;
-  /** At all held moments together. */
+  /** The count of each fault, at all held moments together. */
   readonly #ofFaults = new Map<string, Tally>();
-  /** Held moments, for all faults together. */
+  /** The count of each held moment, for all faults together. */
   readonly #ofTriggers = new Map<string, Tally>();
 
   constructor(kinds: Kinds, environment: ScheduleEnvironment, load: LoadPlan) {
@@ -56,7 +59,7 @@ export class Coverage {
     );
   }
 
-  /** The steps of one schedule. Those of kinds that are not counted here are left out. */
+  /** Adds the steps of one schedule. Steps whose kinds are not counted here are left out. */
   add(steps: readonly CoveredStep[]): void {
     const seen = new Set<Tally>();
     for (const { fault, trigger, outcome } of steps) {
@@ -73,12 +76,12 @@ export class Coverage {
     for (const tally of seen) tally.schedules += 1;
   }
 
-  /** In the order of the kinds. */
+  /** The counts in the order of the kinds. */
   get cells(): CoverageCell[] {
     return Array.from(this.#counts.values(), coverageCell);
   }
 
-  /** What `--require-coverage` refuses, one line each. */
+  /** Returns what `--require-coverage` refuses, one line each. */
   uncovered(schedulesMin = COVERAGE_SCHEDULES_MIN): string[] {
     const pairs = this.cells
       .filter(({ holds, impossible }) => holds && impossible === undefined)
@@ -123,7 +126,9 @@ export class Coverage {
     ].join(", ");
   }
 
-  /** The table of those faults and moments that a schedule had and came to; empty when there is none. */
+  /**
+   * The table of the faults and moments that a schedule had and reached; empty when there are none.
+   */
   get drawnTable(): string {
     const drawn = this.cells.filter(({ schedules }) => schedules > 0);
     const faults = new Set(drawn.map(({ fault }) => fault));
@@ -135,7 +140,10 @@ export class Coverage {
     });
   }
 
-  /** A row for each fault and a column for each moment, then what the letters stand for, and why some pairs cannot be. */
+  /**
+   * Returns a table with a row for each fault and a column for each moment, followed by the meaning
+   * of the letters and the reasons why some pairs are impossible.
+   */
   table({ faults, triggers }: Kinds = this.#kinds): string {
     const width = Math.max(0, ...faults.map(({ name }) => name.length));
     const row = (name: string, cells: readonly string[]): string =>
@@ -167,7 +175,7 @@ export class Coverage {
     ].join("\n");
   }
 
-  /** For `coverage.json` among the artifacts. */
+  /** The content of `coverage.json` among the artifacts. */
   toJSON(): { readonly summary: string; readonly cells: readonly CoverageCell[] } {
     return { summary: this.summary, cells: this.cells };
   }
@@ -206,7 +214,7 @@ function cellName(fault: string, trigger: string): string {
   return `${fault} at ${trigger}`;
 }
 
-/** `a` to `z`, then `aa` */
+/** Returns `a` to `z`, then `aa` and so on. */
 function columnName(index: number): string {
   const letter = String.fromCodePoint("a".codePointAt(0)! + (index % 26));
   return index < 26 ? letter : `${columnName(Math.floor(index / 26) - 1)}${letter}`;

@@ -27,7 +27,7 @@ const draw = (change: Partial<DrawOptions> = {}, kinds: Kinds = TEST_KINDS): Sch
     ...change,
   });
 
-/** Every ability that a registered kind needs. */
+/** An environment with every ability that a registered kind needs. */
 const EVERYWHERE = {
   abilities: new Set(
     [...REGISTERED_KINDS.faults, ...REGISTERED_KINDS.triggers].flatMap(({ needs }) => needs),
@@ -207,7 +207,8 @@ describe("a drawn schedule", () => {
     const faults = [kindNamed("node.drain")];
     expect(() => draw({ faults })).toThrow(UsageError);
     expect(() => draw({ faults })).toThrow(
-      "no schedule can be drawn for the target local with the broker embedded: there is no moment for step 1 at which one of these faults can be injected: node.drain",
+      "no schedule can be drawn for the target local with the broker embedded: there is no moment for step 1 at " +
+        "which one of these faults can be injected: node.drain",
     );
   });
 

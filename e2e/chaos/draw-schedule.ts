@@ -12,36 +12,52 @@ import { TRIGGER_KINDS } from "./triggers/index.ts";
 export interface DrawOptions extends ScheduleEnvironment {
   readonly seed: number;
   readonly steps: number;
-  /** Those that may be drawn, as far as the place has what they need. */
+  /** The faults that may be drawn, as far as the target and broker have what they need. */
   readonly faults: readonly FaultKind[];
   readonly load: LoadPlan;
   readonly replicas: number;
   readonly partitions: number;
-  /** How long an ordinary moment is waited for; one that an earlier step brings about, twice as long. Default: for the short durations. */
+  /**
+   * The longest wait for an ordinary moment, in milliseconds; a moment that an earlier step causes
+   * is awaited twice as long. Defaults to the short durations.
+   */
   readonly triggerMsMax?: number;
-  /** Default: all. */
+  /** Defaults to all. */
   readonly triggers?: readonly TriggerKind[];
 }
 
 const TRIGGER_MS_MAX = 2000;
-/** In parts of `triggerMsMax`: what each step may take at the longest, on average, and all of them together beyond that. */
+/**
+ * The longest time that each step may take on average, as a multiple of `triggerMsMax`. All steps
+ * together may take somewhat more.
+ */
 const STEP_SHARE = 1.2;
 const SLACK_SHARE = 2;
-/** In parts of `triggerMsMax`: how long a lasting fault stays, mostly and sometimes. The latter outlasts a session. */
+/**
+ * How long a lasting fault stays, mostly and sometimes, as a multiple of `triggerMsMax`. The longer
+ * one outlasts a session.
+ */
 const SHORT_STAY = { min: 0.25, max: 1 } as const;
 const LONG_STAY = { min: 1.75, max: 2.5 } as const;
 const LONG_STAY_SHARE = 0.3;
-/** At most `LASTING_MAX` of `LASTING_WINDOW` consecutive steps begin a lasting fault, each of another family as long as other faults can be drawn. */
+/**
+ * At most `LASTING_MAX` of `LASTING_WINDOW` consecutive steps begin a lasting fault, each of
+ * another family as long as other faults can be drawn.
+ */
 const LASTING_WINDOW = 4;
 const LASTING_MAX = 2;
-/** How many steps are drawn for a moment that is only seen. What chaos is for is the moments that are held. */
+/**
+ * The share of steps that are drawn for a moment that is only seen in a log. The held moments are
+ * the purpose of chaos.
+ */
 const NEAR_SHARE = 0.15;
 
 /**
- * A schedule that depends on nothing but the options. Only what the place is able to do is drawn, and only moments that the load or the step
- * before brings about. Consecutive seeds go through all pairs of fault and held moment one after the other, in an order that changes each time;
- * some steps of each go through the pairs of fault and near moment in the same way.
- * `longestMs` of it is at most `steps * 1.2 + 2` times `triggerMsMax`.
+ * Draws a schedule that depends only on the options. It draws only what the target and broker are
+ * able to do, and only moments that the load or the step before causes. Consecutive seeds go
+ * through all pairs of fault and held moment one after the other, in an order that changes each
+ * time; some steps of each schedule go through the pairs of fault and near moment in the same way.
+ * Its `longestDurationMs` is at most `steps * 1.2 + 2` times `triggerMsMax`.
  */
 export function drawSchedule(options: DrawOptions): Schedule {
   const { seed, load, replicas, partitions } = options;
@@ -58,11 +74,11 @@ class Drawing {
   readonly #cells: readonly Cell[];
   readonly #random: SeededRandom;
   readonly #ofLoad: ReadonlySet<Activity>;
-  /** Those whose turn it is. */
+  /** The pairs whose turn it is. */
   readonly #wanted: Cell[];
   readonly #drawn: Cell[] = [];
   readonly #triggerMsMax: number;
-  /** The budgets of the steps that are there. */
+  /** The sum of the budgets of the steps so far. */
   #waitedMs = 0;
 
   constructor(options: DrawOptions, cells: readonly Cell[]) {
@@ -87,8 +103,9 @@ class Drawing {
   }
 
   /**
-   * Held ones first: none of them may give way to a near one whose turn it is not. Faults that should not last at the same time do so where
-   * there are no others, such as those of one family alone.
+   * Returns the pairs that fit, held ones first: none of them may be replaced by a near one whose
+   * turn it is not. Faults that should not last at the same time do so when there are no others,
+   * for example only those of one family.
    */
   #anyFitting(): readonly Cell[] {
     const possible = this.#cells.filter((cell) => this.#fits(cell));
@@ -98,7 +115,10 @@ class Drawing {
     return held.length > 0 ? held : fitting;
   }
 
-  /** A moment that only the step before brings about is taken at once; next best is what brings about such a moment for one that waits. */
+  /**
+   * Prefers a moment that only the step before causes; after that, a pair that causes such a moment
+   * for one that waits.
+   */
   #preferred(cells: readonly Cell[]): readonly Cell[] {
     const now = cells.filter(({ trigger }) => this.#isBroughtAbout(trigger));
     if (now.length > 0) return now;
@@ -120,7 +140,7 @@ class Drawing {
     return requires.every((one) => this.#ofLoad.has(one) || causes.includes(one));
   }
 
-  /** The circumstances that the step before brings about. */
+  /** Returns the activities that the step before causes. */
   #causes(): readonly Activity[] {
     return this.#drawn.at(-1)?.fault.causes ?? [];
   }
@@ -144,7 +164,7 @@ class Drawing {
     return this.#triggerMsMax * (this.#isBroughtAbout(trigger) ? 2 : 1);
   }
 
-  /** Whether the load alone does not lead to it. */
+  /** Returns true when the load alone does not lead to the moment. */
   #isBroughtAbout({ requires }: TriggerKind): boolean {
     return requires.some((circumstance) => !this.#ofLoad.has(circumstance));
   }
@@ -162,7 +182,7 @@ class Drawing {
   #when(trigger: TriggerKind): TriggerStep {
     const random = this.#random;
     const causes = this.#causes();
-    // Whoever has the role now may be the one that the step before replaces.
+    // The pod that has the role now may be the one that the step before replaces.
     const isSure = !causes.includes("new-pods");
     const isOwner = this.#options.replicas > 1 && random.next() < 0.1 && isSure;
     const isLater = !this.#isBroughtAbout(trigger) && random.next() < 0.25;
@@ -185,7 +205,10 @@ class Drawing {
     };
   }
 
-  /** Mostly the pod that stands at the moment, or at which it was seen: that is what the moment is for. */
+  /**
+   * Chooses mostly the pod that is held at the moment, or at which it was seen, since that is the
+   * purpose of the moment.
+   */
   #selector(): NonNullable<FaultStep["pod"]> {
     const { replicas } = this.#options;
     const share = this.#random.next();
@@ -201,20 +224,21 @@ class Drawing {
     const names = faults.map(({ name }) => name).join(", ") || "none";
     const ofLoad = [...this.#ofLoad].join(", ") || "nothing that a moment needs";
     return new UsageError(
-      `no schedule can be drawn for ${description}: there is no moment for step ${this.steps.length + 1} at which one of these faults can be injected: ${names}; the load brings about ${ofLoad}`,
+      `no schedule can be drawn for ${description}: there is no moment for step ${this.steps.length + 1} at which ` +
+        `one of these faults can be injected: ${names}; the load brings about ${ofLoad}`,
     );
   }
 }
 
 /**
- * As many cells as there are steps. Seed by seed they go through all that are held, and beside those through all that are near, in another
- * order each time.
+ * Returns as many pairs as there are steps. Seed by seed they go through all held ones, and beside
+ * those through all near ones, in another order each time.
  */
 function cellsInTurn(cells: readonly Cell[], { seed, steps }: DrawOptions): Cell[] {
   const held = cells.filter(({ trigger }) => trigger.holds);
   const near = cells.filter(({ trigger }) => !trigger.holds);
   const share = held.length === 0 ? 1 : near.length === 0 ? 0 : NEAR_SHARE;
-  // How many near steps the schedules of all seeds before `later` have.
+  // The number of near steps in the schedules of all seeds before `later`.
   const nearBefore = (later: number): number => Math.floor(later * steps * share);
   const nearFrom = nearBefore(seed);
   const nearTo = nearBefore(seed + 1);
@@ -224,7 +248,10 @@ function cellsInTurn(cells: readonly Cell[], { seed, steps }: DrawOptions): Cell
   ];
 }
 
-/** Those with these numbers of an endless sequence that has all cells again and again, shuffled anew each time. */
+/**
+ * Returns the items at these positions of an endless sequence that repeats all pairs, shuffled anew
+ * each time.
+ */
 function inTurn(cells: readonly Cell[], from: number, to: number): Cell[] {
   const taken: Cell[] = [];
   let round = -1;

@@ -6,68 +6,92 @@ import type { SeededRandom } from "#e2e/base/random.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import type { Activity, PodSelector } from "./activities.ts";
 
-/** `do` of a step: the name of the fault, the pod where it is about one, and the parameters of this kind, side by side. */
+/**
+ * The field `do` of a step: the name of the fault, the pod where the fault is about one, and the
+ * parameters of this kind, side by side.
+ */
 export interface FaultStep {
-  /** Such as `pod.kill`. */
+  /** The name of the fault, such as `pod.kill`. */
   readonly fault: string;
-  /** Only for a kind whose `scope` is `pod`. Default `held`, or `owner` where nobody can tell which pod stands at the moment. */
+  /**
+   * Only for a kind whose `scope` is `pod`. Defaults to `held`, or to `owner` when the held pod is
+   * unknown.
+   */
   readonly pod?: PodSelector;
   readonly [parameter: string]: unknown;
 }
 
-/** One kind of fault. Kinds are listed in `faults/index.ts`; each is also a function that a scenario calls in one line. */
+/**
+ * One kind of fault. Kinds are listed in `faults/index.ts`; each is also a function that a scenario
+ * can call in one line.
+ */
 export interface FaultKind<Parameters extends object = object> {
   readonly name: string;
   /** One sentence for docs/chaos.md and for messages. */
   readonly title: string;
   readonly scope: "pod" | "deployment";
-  /** It stays until it is healed; false: it is over when it has been injected. */
+  /**
+   * True when the fault stays until it is healed; false when it is over once it has been injected.
+   */
   readonly lasting: boolean;
   readonly needs: readonly Ability[];
-  /** It disturbs whatever else runs at the same place, such as the pods of another schedule on the same node. Default false. */
+  /**
+   * True when the fault disturbs whatever else runs in the same environment, such as the pods of
+   * another schedule on the same node. Defaults to false.
+   */
   readonly alone?: boolean;
-  /** What it brings about, so that later triggers can rest on it. */
+  /** The activities that it causes, so that later triggers can depend on them. */
   readonly causes: readonly Activity[];
-  /** Of the parameters beside those of FaultStep; strict. */
+  /** The schema of the parameters beside those of FaultStep; it is strict. */
   readonly parameters: ZodType<Parameters>;
-  /** Why a schedule with so many replicas cannot have it, with the parameter that is wrong. Absent: every schedule can. */
+  /**
+   * Returns why a schedule with that many replicas cannot have this fault, with the wrong
+   * parameter. When absent, every schedule can.
+   */
   conflict?(
     parameters: Parameters,
     plan: { readonly replicas: number },
   ): { readonly parameter: string; readonly message: string } | undefined;
-  /** `plan`: of the schedule that it is drawn for. Absent: the least. */
+  /** Draws parameters. `plan` is that of the schedule; it defaults to the smallest. */
   draw(random: SeededRandom, plan?: { readonly replicas: number }): Parameters;
   inject(context: FaultContext, parameters: Parameters): Promise<InjectedFault>;
 }
 
 export interface FaultContext {
   readonly deployment: TestDeployment;
-  /** Name of the pod; "" for a fault of the whole deployment. */
+  /** The name of the pod; "" for a fault of the whole deployment. */
   readonly pod: string;
   readonly durations: Durations;
-  /** Of the schedule's seed and this step. */
+  /** The generator of the schedule's seed and this step. */
   readonly random: SeededRandom;
   readonly tell: Tell;
   readonly signal: AbortSignal;
 }
 
-/** Disposing heals. */
+/** An injected fault. Disposing heals it. */
 export interface InjectedFault extends AsyncDisposable {
   /**
-   * What proves that it fired, in one line without secrets, such as `exit code 137` or `3 requests refused`; undefined as long as nothing does.
-   * Asked again after the healing: a fault that never fired is an error (exit code 4).
+   * Returns the proof that it fired in one line without secrets, such as `exit code 137` or `3
+   * requests refused`, or undefined as long as there is none. It is asked again after the healing:
+   * a fault that never fired is an error (exit code 4).
    */
   fired(): Promise<string | undefined>;
-  /** Takes it away. Again: nothing. Of a fault that does not last it does nothing. */
+  /**
+   * Takes the fault away. Further calls do nothing, and neither does a call for a fault that does
+   * not last.
+   */
   heal(): Promise<void>;
 }
 
-/** Keeps the type of the parameters inside one kind, and lets all kinds stand in one list. */
+/** Checks the type of the parameters inside one kind, and lets all kinds be in one list. */
 export function faultKind<Parameters extends object>(kind: FaultKind<Parameters>): FaultKind {
   return kind;
 }
 
-/** What an earlier fault has left makes this one impossible now, such as a leader that no living node can take over. The step is missed. */
+/**
+ * An earlier fault makes this one impossible now, for example when no living node can take over a
+ * leader. The step is missed.
+ */
 export class FaultImpossibleError extends Error {
   override readonly name = "FaultImpossibleError";
 }

@@ -18,7 +18,10 @@ const share = (value: number, title: string): Limit => ({
   title,
 });
 
-/** What each field of a load may be. The default keeps two pods busy for the longest schedule that is drawn by default. */
+/**
+ * The limits of each field of a load. The default keeps two pods busy for the longest schedule that
+ * is drawn by default.
+ */
 export const LOAD_LIMITS: Readonly<Record<keyof LoadPlan, Limit>> = {
   incidentsPerSecond: {
     min: 0.1,
@@ -37,7 +40,8 @@ export const LOAD_LIMITS: Readonly<Record<keyof LoadPlan, Limit>> = {
   repeatShare: share(0.1, "The share of records that repeat an earlier one."),
   reopenShare: share(
     0.05,
-    "The share of records that carry an earlier incident on: an active one is resolved, a resolved one becomes active again with a later start.",
+    "The share of records that carry an earlier incident on: an active one is resolved, a resolved one becomes " +
+      "active again with a later start.",
   ),
   poisonShare: share(0.02, "The share of records that cannot be decoded."),
   idempotentShare: share(
@@ -48,19 +52,19 @@ export const LOAD_LIMITS: Readonly<Record<keyof LoadPlan, Limit>> = {
 
 const LOAD_FIELDS = Object.keys(LOAD_LIMITS);
 
-/** Each of them makes another kind of record; the rest are new incidents. */
+/** The shares of special kinds of records; the rest are new incidents. */
 const RECORD_SHARES = ["repeatShare", "reopenShare", "poisonShare"] as const;
 
 export const DEFAULT_LOAD: LoadPlan = planOf((field) => LOAD_LIMITS[field].default);
 
 interface LoadFault {
-  /** The field that is wrong; "" for the load as a whole. */
+  /** The wrong field; "" for the load as a whole. */
   readonly field: string;
   /** The rule and the value. */
   readonly message: string;
 }
 
-/** Everything that is wrong with the fields that are given. */
+/** Returns everything that is wrong with the given fields. */
 export function loadFaults(given: Readonly<Record<string, unknown>>): LoadFault[] {
   const faults: LoadFault[] = [];
   for (const [field, value] of Object.entries(given)) {
@@ -80,7 +84,10 @@ export function loadFaults(given: Readonly<Record<string, unknown>>): LoadFault[
   return [{ field: "", message: `${shares} is ${Number(sum.toFixed(6))} and must be at most 1` }];
 }
 
-/** `text` such as `incidentsPerSecond=50,poisonShare=0`. `option` names the place in messages. */
+/**
+ * Parses a text such as `incidentsPerSecond=50,poisonShare=0`. `option` is the option's name in
+ * messages.
+ */
 export function parseLoadPairs(text: string, option: string): LoadPlan {
   const given: Record<string, unknown> = {};
   for (const pair of text.split(",")) {
@@ -94,7 +101,7 @@ export function parseLoadPairs(text: string, option: string): LoadPlan {
   return loadPlan(given, option);
 }
 
-/** Fills what is not given. Throws UsageError with every fault. */
+/** Adds defaults to the given fields. Throws UsageError with everything that is wrong. */
 export function loadPlan(given: Readonly<Record<string, unknown>>, place: string): LoadPlan {
   const faults = loadFaults(given);
   if (faults.length > 0) {

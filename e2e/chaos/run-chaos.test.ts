@@ -21,7 +21,8 @@ test.each([
       signal: new AbortController().signal,
     });
     await expect(running).rejects.toThrow(
-      "at which one of these faults can be injected: node.drain, node.pause; the load brings about actions, dead-letters",
+      "at which one of these faults can be injected: node.drain, node.pause; the load brings about actions, " +
+        "dead-letters",
     );
     expect(await readdir(artifacts)).toEqual(before);
   },

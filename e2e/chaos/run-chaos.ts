@@ -35,14 +35,17 @@ import { besideSteadyDeployment } from "./soak/steady-deployment.ts";
 export interface ChaosOptions {
   readonly arguments: ChaosArguments;
   readonly terminal: Terminal;
-  /** ^C. */
+  /** Aborted by ^C. */
   readonly signal: AbortSignal;
 }
 
-/** For a schedule that begins at the end of `--duration`. */
+/** The longest time for a schedule that begins at the end of `--duration`. */
 const LAST_SCHEDULE_MS_MAX = 3_600_000;
 
-/** The command `chaos`: draws schedules from the seed, runs and judges them, and shrinks the first one that fails. */
+/**
+ * Runs the command `chaos`: draws schedules from the seed, runs and judges them, and shrinks the
+ * first one that fails.
+ */
 export async function runChaos({
   arguments: chosen,
   terminal,
@@ -61,7 +64,7 @@ export async function runChaos({
       partitions: chosen.partitions,
       ...(triggerMsMax !== undefined && { triggerMsMax }),
     });
-  // What cannot be drawn is refused before anything starts.
+  // A schedule that cannot be drawn is refused before anything starts.
   draw(chosen.seed);
   const coverage = new Coverage({ ...REGISTERED_KINDS, faults }, environment, chosen.load);
   const artifacts = await makeArtifacts(chosen, chosen.seed);
@@ -124,7 +127,7 @@ export async function runChaos({
       soak.leave("the steady deployment");
       progress.ended(steady);
     }
-    // What shrinking plays, one schedule a second or two, is no soak.
+    // The schedules that shrinking plays, each a second or two long, say nothing about growth.
     growth = judgeSoak(soak.samples);
     const failed = results.find((result) => isFailed(result));
     if (failed !== undefined && chosen.shrink && !signal.aborted) {
@@ -167,7 +170,10 @@ function mayDisturbOthers(faults: readonly FaultKind[], environment: ScheduleEnv
   );
 }
 
-/** The first schedule has the seed of the run, the next ones the seeds behind it, which go through all pairs of fault and moment in turn. */
+/**
+ * Draws the schedules. The first has the seed of the run, the next ones the seeds after it, which
+ * go through all pairs of fault and moment in turn.
+ */
 function* drawn(
   { seed, runs, durationMs }: ChaosArguments,
   startMs: number,
@@ -180,7 +186,10 @@ function* drawn(
   }
 }
 
-/** JUnit with a case for each invariant and each measure of growth, and the coverage where it was counted. */
+/**
+ * Writes JUnit with a case for each invariant and each measure of growth, and the coverage where it
+ * was counted.
+ */
 export async function writeChaosReports(
   chosen: Pick<ChaosArguments, "junit" | "seed" | "target" | "broker">,
   artifacts: string,

@@ -7,7 +7,10 @@ import type { PlaceArguments } from "#e2e/base/run-arguments.ts";
 import { UsageError } from "#e2e/errors.ts";
 import { runReplay } from "./run-replay.ts";
 
-/** Replays a file; gives the failure, what was written to the terminal, and what stands in the artifacts and in the temporary directory. */
+/**
+ * Replays a file. Returns the failure, what was written to the terminal, and what is in the
+ * artifacts and the temporary directory.
+ */
 async function replay(target: PlaceArguments["target"], schedule: unknown) {
   const directory = await mkdtemp(join(tmpdir(), "run-replay-"));
   onTestFinished(async () => {

@@ -18,11 +18,14 @@ import { environmentOf } from "./schedules/schedule-environment.ts";
 export interface ReplayOptions {
   readonly arguments: ReplayArguments;
   readonly terminal: Terminal;
-  /** ^C. */
+  /** Aborted by ^C. */
   readonly signal: AbortSignal;
 }
 
-/** The command `replay`: runs a schedule as it is, once nothing is wrong with it, and says where the moments that it fired differ between two times. */
+/**
+ * Runs the command `replay`: runs a schedule as it is, unless something is wrong with it, and
+ * reports where two times differ in the moments at which faults fired.
+ */
 export async function runReplay({
   arguments: chosen,
   terminal,

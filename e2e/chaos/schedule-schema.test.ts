@@ -23,20 +23,22 @@ function faultsOf(text: string): string[] {
   return [];
 }
 
-/** With the kinds that are registered. */
+/** Parses steps of the registered kinds. */
 function parseRegistered(...steps: readonly object[]) {
   const text = JSON.stringify({ ...testSchedule(), steps });
   return parseSchedule(text, "a.json", TEST_ENVIRONMENT, REGISTERED_KINDS);
 }
 
-/** A registered step of a schedule with so many replicas, at a broker with several nodes. */
+/**
+ * Parses a registered step of a schedule with that many replicas, at a broker with several nodes.
+ */
 function parseBeside(step: object, replicas: number) {
   const text = JSON.stringify({ ...testSchedule({ replicas }), steps: [step] });
   const abilities = new Set(["broker-nodes", "broker-connections"] as const);
   return parseSchedule(text, "a.json", { ...TEST_ENVIRONMENT, abilities }, REGISTERED_KINDS);
 }
 
-/** The faults of a schedule with this first step, without the number of their line. */
+/** Returns what is wrong with a schedule with this first step, without the numbers of lines. */
 function faultsOfStep(change: object, schedule: object = {}): string[] {
   const text = JSON.stringify({ ...testSchedule(), steps: [{ ...KILL, ...change }], ...schedule });
   return faultsOf(text).map((fault) => fault.replace(/^ {2}- line 1, /, ""));
@@ -77,8 +79,11 @@ describe("a schedule", () => {
       '  - line 3, load.recordsMax must be number, got "many"',
       "  - line 8, steps[1].do.fault is missing",
       "  - line 4, speed is unknown, got 1",
-      '  - line 6, steps[0].when.trigger is unknown (known: endpoint.request-held, volume.claim-linked, broker.commit-held, broker.dead-letter-held, pod.started, pod.stopping, certificate.waited-for), got "volume.claim"',
-      '  - line 7, steps[0].do.fault is unknown (known: pod.kill, pod.delete, pod.freeze, broker.outage, broker.rebalance, endpoint.failing, node.drain), got "pod.explode"',
+      "  - line 6, steps[0].when.trigger is unknown (known: endpoint.request-held, volume.claim-linked, " +
+        "broker.commit-held, broker.dead-letter-held, pod.started, pod.stopping, certificate.waited-for), got " +
+        '"volume.claim"',
+      "  - line 7, steps[0].do.fault is unknown (known: pod.kill, pod.delete, pod.freeze, broker.outage, " +
+        'broker.rebalance, endpoint.failing, node.drain), got "pod.explode"',
       "  - line 8, steps[1].when.times is unknown (known: trigger, pod, ordinal, budgetMs), got 2",
     ]);
   });
@@ -136,7 +141,8 @@ describe("a schedule", () => {
       "a role that does not exist",
       { do: { fault: "pod.kill", pod: "leader" } },
       {},
-      'steps[0].do.pod must be one of held, owner, other, oldest, newest, or {"nth": N} with N from 1 to 9, got "leader"',
+      'steps[0].do.pod must be one of held, owner, other, oldest, newest, or {"nth": N} with N from 1 to 9, got ' +
+        '"leader"',
     ],
     [
       "a held pod to wait for",
@@ -154,31 +160,36 @@ describe("a schedule", () => {
       "a moment that nothing brings about",
       { when: { trigger: "pod.stopping" } },
       {},
-      'steps[0].when.trigger cannot come: it needs stops, which neither the load nor an earlier step brings about (faults that do: pod.delete, node.drain), got "pod.stopping"',
+      "steps[0].when.trigger cannot come: it needs stops, which neither the load nor an earlier step brings about " +
+        '(faults that do: pod.delete, node.drain), got "pod.stopping"',
     ],
     [
       "a moment that no fault brings about",
       { when: { trigger: "certificate.waited-for" } },
       {},
-      'steps[0].when.trigger cannot come: it needs certificates, which neither the load nor an earlier step brings about, got "certificate.waited-for"',
+      "steps[0].when.trigger cannot come: it needs certificates, which neither the load nor an earlier step " +
+        'brings about, got "certificate.waited-for"',
     ],
     [
       "dead letters without poison",
       { when: { trigger: "broker.dead-letter-held" } },
       { load: { poisonShare: 0 } },
-      'steps[0].when.trigger cannot come: it needs dead-letters, which neither the load nor an earlier step brings about (faults that do: endpoint.failing), got "broker.dead-letter-held"',
+      "steps[0].when.trigger cannot come: it needs dead-letters, which neither the load nor an earlier step " +
+        'brings about (faults that do: endpoint.failing), got "broker.dead-letter-held"',
     ],
     [
       "a fault that the place is not able to do",
       { do: { fault: "node.drain" } },
       {},
-      'steps[0].do.fault cannot be injected: the target local with the broker embedded has no cluster-nodes: several nodes, which can be drained and paused, got "node.drain"',
+      "steps[0].do.fault cannot be injected: the target local with the broker embedded has no cluster-nodes: " +
+        'several nodes, which can be drained and paused, got "node.drain"',
     ],
     [
       "an end of what does not last",
       { until: { elapsedMs: 1 } },
       {},
-      'steps[0].until must be absent: pod.kill does not last, it is over when it has been injected, got {"elapsedMs":1}',
+      "steps[0].until must be absent: pod.kill does not last, it is over when it has been injected, got " +
+        '{"elapsedMs":1}',
     ],
     [
       "a budget that is no time",
@@ -190,7 +201,8 @@ describe("a schedule", () => {
       "a load of repeats, reopenings and poison only",
       {},
       { steps: [], load: { repeatShare: 1, reopenShare: 0.5 } },
-      'load repeatShare + reopenShare + poisonShare is 1.52 and must be at most 1, got {"repeatShare":1,"reopenShare":0.5}',
+      "load repeatShare + reopenShare + poisonShare is 1.52 and must be at most 1, got " +
+        '{"repeatShare":1,"reopenShare":0.5}',
     ],
   ])("is refused with %s", (_what, step, schedule, message) => {
     expect(faultsOfStep(step, schedule)).toEqual([message]);
@@ -222,7 +234,8 @@ describe("a schedule", () => {
     );
     const errors = { fault: "broker.errors", api: "Fetch", error: "NOT_COORDINATOR", times: 1 };
     expect(() => parseBeside({ when, do: errors }, 2)).toThrow(
-      'steps[0].do.error must be an error that passes, of Fetch one of NOT_LEADER_OR_FOLLOWER, UNKNOWN_TOPIC_OR_PARTITION, got "NOT_COORDINATOR"',
+      "steps[0].do.error must be an error that passes, of Fetch one of NOT_LEADER_OR_FOLLOWER, " +
+        'UNKNOWN_TOPIC_OR_PARTITION, got "NOT_COORDINATOR"',
     );
     const killed = { when, do: { fault: "broker.node-killed", node: 4 } };
     expect(() => parseBeside(killed, 2)).toThrow("steps[0].do.node must be <=3, got 4");
@@ -234,7 +247,8 @@ describe("a schedule", () => {
       do: { fault: "pod.delete" },
     };
     expect(() => parseRegistered(listening)).toThrow(
-      "steps[0].when.trigger cannot come: it needs starts, which neither the load nor an earlier step brings about (faults that do: pod.kill,",
+      "steps[0].when.trigger cannot come: it needs starts, which neither the load nor an earlier step brings " +
+        "about (faults that do: pod.kill,",
     );
     const kill = {
       when: { trigger: "endpoint.effect-held" },

@@ -10,12 +10,13 @@ import type { FaultKind } from "./fault-kind.ts";
 import type { TriggerKind } from "./trigger-kind.ts";
 import { isJsonObject } from "#consumer/json.ts";
 
-/** A longer value is shown up to here. */
+/** The length at which a longer value is cut in messages. */
 const SHOWN_LENGTH_MAX = 80;
 
 /**
- * The schedule that a JSON text holds. Throws UsageError with all that is wrong, each with line, path, rule and value: unknown names and
- * fields, wrong values, triggers that can never come, and what the place where it is to run cannot do. `file` stands in messages only.
+ * Parses the JSON text of a schedule. Throws UsageError with everything that is wrong, each with
+ * line, path, rule and value: unknown names and fields, wrong values, triggers that can never come,
+ * and what the target and broker cannot do. `file` is used only in messages.
  */
 export function parseSchedule(
   text: string,
@@ -36,7 +37,10 @@ export function parseSchedule(
   );
 }
 
-/** The same for a value that is no text, such as a candidate of the search for a smaller schedule. */
+/**
+ * Checks a value that is no text in the same way, such as a candidate of the search for a smaller
+ * schedule.
+ */
 export function checkSchedule(
   value: unknown,
   environment: ScheduleEnvironment,
@@ -44,7 +48,8 @@ export function checkSchedule(
 ): { readonly schedule: Schedule } | { readonly faults: readonly ScheduleFault[] } {
   const shape = SCHEDULE_SHAPE.safeParse(value);
   const faults = shape.success ? [] : issueFaults(shape.error.issues, [], value);
-  // Kinds and their parameters are judged whatever else is wrong, so that one look shows it all.
+  // Kinds and their parameters are checked whatever else is wrong, so that one message shows
+  // everything.
   faults.push(...stepsOf(value).flatMap((step, index) => kindFaults(step, index, kinds)));
   if (!shape.success) return { faults };
   const { $schema: _, ...data } = shape.data;
@@ -52,7 +57,7 @@ export function checkSchedule(
   return faults.length > 0 ? { faults } : { schedule: data };
 }
 
-/** The kinds that a step names, and their parameters. */
+/** Checks the kinds that a step names, and their parameters. */
 function kindFaults(step: unknown, index: number, kinds: Kinds): ScheduleFault[] {
   const at = (...path: readonly string[]): readonly PropertyKey[] => ["steps", index, ...path];
   const when = valueAt(step, ["when"]);
@@ -98,7 +103,10 @@ function kindFault(
   return issueFaults(result.error.issues, place.path, parameters, known);
 }
 
-/** `known`: the fields that are allowed where an unknown one was found, as far as they can be told. */
+/**
+ * Returns the faults of zod issues. `known` lists the fields that are allowed where an unknown one
+ * was found.
+ */
 function issueFaults(
   issues: readonly z.core.$ZodIssue[],
   prefix: readonly PropertyKey[],
@@ -116,7 +124,7 @@ function issueFaults(
   });
 }
 
-/** `Too big: expected number to be <=3` -> `must be <=3`, since the value is said behind it. */
+/** Turns `Too big: expected number to be <=3` into `must be <=3`, since the value follows. */
 function ruleOf({ message }: z.core.$ZodIssue): string {
   const expected = /expected (.+?)(?:, received .+)?$/.exec(message)?.[1];
   if (expected === undefined) return message;
@@ -127,7 +135,7 @@ function readJson(
   given: string,
   file: string,
 ): { readonly value: unknown; lineOf: (path: readonly PropertyKey[]) => string } {
-  // Some editors begin a file with a byte order mark, which nobody sees.
+  // Some editors begin a file with an invisible byte order mark.
   const text = given.replace(/^\uFEFF/, "");
   let value: unknown;
   try {
@@ -135,7 +143,7 @@ function readJson(
   } catch (error) {
     throw new UsageError(`${file} is not JSON: ${messageOf(error)}`, { cause: error });
   }
-  // JSON is YAML too, whose parser knows the lines and the keys that stand there twice.
+  // JSON is also YAML, whose parser knows the lines and finds duplicate keys.
   const read = readDocument(text);
   if ("faults" in read) throw faulty(file, read.faults);
   return { value, lineOf: (path) => read.document.lineOf(path) };
@@ -163,7 +171,7 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return found;
 }
 
-/** `["steps", 2, "do"]` -> `steps[2].do` */
+/** Turns `["steps", 2, "do"]` into `steps[2].do`. */
 function pathText(path: readonly PropertyKey[]): string {
   const text = path.map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`));
   return text.join("").replace(/^\./, "") || "the schedule";

@@ -101,7 +101,7 @@ export interface Effect {
   readonly kind: "effect";
   /** The `Idempotency-Key` of the request. */
   readonly key: string | null;
-  /** From `traceparent`; null without a valid one. */
+  /** The trace id of `traceparent`; null without a valid one. */
   readonly traceId: string | null;
   readonly parentId: string | null;
   /** The pod that sent it, as far as `parentId` shows. */
@@ -154,7 +154,7 @@ export interface Assigned {
 }
 
 /**
- * What happened to a container or pod (`ContainerEvent` of the target), to its readiness, or what
+ * An event of a container or pod (`ContainerEvent` of the target), to its readiness, or what
  * its log reports (`group-left`, `storage-failed`).
  */
 export interface PodEvent {
@@ -173,7 +173,7 @@ export interface FaultEvent {
   readonly pod: string | null;
   readonly what: "armed" | "reached" | "missed" | "injected" | "fired" | "healed";
   /**
-   * For `healed` it is such as `took 12 ms`. The event has the time at which the healing began,
+   * Details, such as `took 12 ms` for `healed`. The event has the time at which the healing began,
    * since from then on the fault may have been gone.
    */
   readonly detail: string;

@@ -23,7 +23,7 @@ const PROGRESS_MS = 10_000;
  */
 const RUNS_PER_THREAD = 500;
 const SHRINK_MS_MAX = 10_000;
-/** From this number of runs on, every crash point has to be hit. */
+/** The number of runs from which on every crash point has to be hit. */
 const RUNS_TO_HIT_ALL = 1000;
 const EXIT_CODE = { passed: 0, broken: 1, usage: 2, missed: 4 } as const;
 

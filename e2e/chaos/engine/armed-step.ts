@@ -5,27 +5,30 @@ import type { ArmedTrigger, ReachedTrigger, TriggerKind } from "#e2e/chaos/trigg
 import type { PlayOptions } from "./play-options.ts";
 import { podOfRole } from "./pod-roles.ts";
 
-/** A step of the schedule with its number, from 1, and its kinds. */
+/** A step of the schedule with its number, from 1. */
 export interface NumberedStep {
   readonly number: number;
   readonly step: ScheduleStep;
 }
 
-/** A step whose trigger is armed; or why it cannot be. */
+/** A step whose trigger is armed, or the reason why it cannot be. */
 export type ArmedStep = NumberedStep &
   (
     | { readonly trigger: ArmedTrigger; readonly kind: TriggerKind; readonly pod: string | null }
     | { readonly trigger: null; readonly reason: string }
   );
 
-/** Between two looks at whether the pod that is waited for is still there. */
+/** The interval at which the presence of the awaited pod is checked. */
 const POD_LOOK_MS = 200;
 
 export function numberedSteps({ steps }: Schedule): NumberedStep[] {
   return steps.map((step, index) => ({ number: index + 1, step }));
 }
 
-/** Arms the trigger of a step. A pod that is not there is a reason, and so is one that went away while it was armed. */
+/**
+ * Arms the trigger of a step. Returns a reason when the pod is not there, or goes away while the
+ * trigger is armed.
+ */
 export async function armStep(numbered: NumberedStep, options: PlayOptions): Promise<ArmedStep> {
   const { trigger: name, pod: selector, ordinal = 1, budgetMs: _, ...rest } = numbered.step.when;
   const kind = options.triggers.get(name);
@@ -47,7 +50,10 @@ export async function armStep(numbered: NumberedStep, options: PlayOptions): Pro
   }
 }
 
-/** Waits for the moment. Gives a reason instead when it does not come within the budget, or the pod that it is waited for in is gone. */
+/**
+ * Waits for the moment. Returns a reason instead when it does not come within the budget, or when
+ * the pod in which it is awaited is gone.
+ */
 export async function reach(
   armed: Extract<ArmedStep, { trigger: ArmedTrigger }>,
   options: PlayOptions,

@@ -1,6 +1,6 @@
 import type { Configuration } from "#fixtures/configurations.ts";
 
-/** What an incident of the load is about; its tag `kind` says it to the rules. */
+/** The subject of an incident of the load. Its tag `kind` tells it to the rules. */
 export type IncidentKind = "plain" | "idempotent" | "mixed";
 
 interface ChaosAction {
@@ -11,12 +11,15 @@ interface ChaosAction {
   readonly attemptsMax: number;
 }
 
-/** Answers of an overloaded endpoint, which has applied nothing then: a further attempt may follow. */
+/**
+ * Responses of an overloaded endpoint, which has applied nothing, so that another attempt may
+ * follow.
+ */
 export const NOT_APPLIED_STATUSES: readonly number[] = [429, 503];
 
 /**
- * The actions of a schedule: a rule whose action may be sent once, a rule whose action is repeated when it is in doubt, and a rule with one of
- * each, in this order.
+ * The actions of a schedule: a rule whose action may be sent once, a rule whose action is repeated
+ * when it is in doubt, and a rule with one of each, in this order.
  */
 const ACTIONS: readonly ChaosAction[] = [
   { rule: "ticket", kind: "plain", action: "open", idempotent: false, attemptsMax: 3 },
@@ -25,7 +28,10 @@ const ACTIONS: readonly ChaosAction[] = [
   { rule: "drain", kind: "mixed", action: "notify", idempotent: false, attemptsMax: 2 },
 ];
 
-/** The document of a schedule: every transition of an incident has the actions of its kind. */
+/**
+ * Returns the configuration document of a schedule, in which every transition of an incident has
+ * the actions of its kind.
+ */
 export function withChaosRules(document: Configuration) {
   const [rule] = document.rules;
   const [action] = rule?.actions ?? [];
@@ -33,7 +39,7 @@ export function withChaosRules(document: Configuration) {
   const names = [...new Set(ACTIONS.map((one) => one.rule))];
   return {
     ...document,
-    // Often, so that schedules can strike at a compaction.
+    // Compaction runs often, so that faults can fire during it.
     history: {
       ...document.history,
       sweepIntervalMs: SWEEP_INTERVAL_MS,

@@ -13,36 +13,45 @@ import { makeOwnedDirectory, removeDirectory } from "#e2e/base/owned-directory.t
 import type { Platform } from "#e2e/targets/platform.ts";
 import { startPlatform } from "#e2e/targets/start-platform.ts";
 
-/** What all schedules of a run share: where pods run, what they read, and where everything is written. */
+/**
+ * Everything that the schedules of a run share: where pods run, what they read, and where everything is
+ * written.
+ */
 export interface ChaosSession extends AsyncDisposable {
   readonly run: RunArguments;
   readonly platform: Platform;
   readonly brokers: BrokerProvider;
   readonly authority: Authority;
   readonly durations: Durations;
-  /** Of target and broker together. */
+  /** The abilities of target and broker together. */
   readonly abilities: ReadonlySet<Ability>;
   readonly recorder: Recorder;
-  /** Every secret of the run: no artifact may show one. */
+  /** Every secret of the run. No artifact may contain one. */
   readonly secrets: Map<string, string>;
-  /** Receives a directory per schedule. */
+  /** The directory that receives a directory per schedule. */
   readonly artifacts: string;
 }
 
 export interface ChaosSessionOptions {
   readonly run: RunArguments;
-  /** Of this run alone; it is made. */
+  /** The directory of this run; it is created. */
   readonly artifacts: string;
-  /** Schedules at the same time. */
+  /** The number of schedules that run at the same time. */
   readonly jobs: number;
   readonly signal: AbortSignal;
   /** Shows a line of progress. */
   readonly line: (text: string) => void;
-  /** Asked at the end: whether what was made for the run stays. */
+  /** Asked at the end: returns true when what was made for the run is kept. */
   readonly keepAtEnd: () => boolean;
-  /** A copy of this repository whose consumer the pods run; target local only. Default: this repository. */
+  /**
+   * A copy of this repository whose consumer the pods run, for the target local only. Defaults to
+   * this repository.
+   */
   readonly consumerDirectory?: string;
-  /** Receives every secret of the run, also of several sessions. Default: one of its own. */
+  /**
+   * Receives every secret of the run, and may be shared by several sessions. Defaults to a map of
+   * its own.
+   */
   readonly secrets?: Map<string, string>;
 }
 

@@ -6,8 +6,10 @@ import { isReady, isTerminating } from "#e2e/targets/pods.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 
 /**
- * Waits until everything has converged: so many pods are ready, everything published is committed, every claim has its outcome, every letter
- * is in its topic, and the view shows what it showed. Gives what is still open when the time is over; empty when nothing is.
+ * Waits until everything has converged: that many pods are ready, everything published is
+ * committed, every claim has its outcome, every dead letter is in its topic, and the view shows
+ * what it showed before. Returns what is still open when the time is over, and nothing when all has
+ * converged.
  */
 export async function converge(
   deployment: TestDeployment,
@@ -27,13 +29,16 @@ export async function converge(
   return open;
 }
 
-/** Records that the group has not committed. */
+/** Returns the number of records that the group has not committed. */
 export async function uncommitted(deployment: TestDeployment): Promise<number> {
   const progress = await progressOf(deployment.broker, deployment.names);
   return progress.reduce((sum, { end, committed }) => sum + Number(end - (committed ?? 0n)), 0);
 }
 
-/** The cheap ones first: the volume is read when all else is done. */
+/**
+ * Returns what is still open. Cheap checks come first; the volume is read when everything else is
+ * complete.
+ */
 async function openWork(deployment: TestDeployment, replicas: number): Promise<readonly string[]> {
   const pods = (await deployment.target.pods()).filter((pod) => !isTerminating(pod));
   const ready = pods.filter((pod) => isReady(pod)).length;

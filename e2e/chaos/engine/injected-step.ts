@@ -1,14 +1,14 @@
 import { pause } from "#e2e/base/waiting.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 
-/** Between two looks whether a fault has fired. */
+/** The interval at which a fault is asked whether it has fired. */
 const PROOF_INTERVAL_MS = 50;
 
 /** A fault that was injected, and is healed in time or at the end. */
 export class InjectedStep {
   readonly number: number;
   readonly kind: FaultKind;
-  /** Its target; "" for the whole deployment. */
+  /** The pod that it affects; "" for the whole deployment. */
   readonly pod: string;
   readonly injectedAtMs: number;
   readonly #fault: InjectedFault;
@@ -24,7 +24,10 @@ export class InjectedStep {
     readonly pod: string;
     readonly fault: InjectedFault;
     readonly onFired: (step: InjectedStep, proof: string) => void;
-    /** `beginMs`: from then on it may have been gone, milliseconds since the epoch. */
+    /**
+     * `beginMs` is the time from which on the fault may have been gone, in milliseconds since the
+     * epoch.
+     */
     readonly onHealed: (step: InjectedStep, beginMs: number) => void;
   }) {
     this.number = options.number;
@@ -36,7 +39,7 @@ export class InjectedStep {
     this.#onHealed = options.onHealed;
   }
 
-  /** What proves that it fired; null as long as nothing does. */
+  /** The proof that it fired; null as long as there is none. */
   get proof(): string | null {
     return this.#proof;
   }
@@ -49,15 +52,16 @@ export class InjectedStep {
   async confirm(): Promise<void> {
     if (this.#proof !== null) return;
     const proof = await this.#fault.fired();
-    // Two who ask at the same time tell it once.
+    // Two concurrent calls report it once.
     if (proof === undefined || this.#proof !== null) return;
     this.#proof = proof;
     this.#onFired(this, proof);
   }
 
   /**
-   * Heals it after that time, unless it is healed before. One that has not fired by then stays for at most `fireMsMax` more: nothing had come
-   * its way. A failure is thrown by `heal`, which everybody ends with.
+   * Heals it after that time, unless it is healed before. A fault that has not fired by then,
+   * because it has not met anything yet, stays for at most `fireMsMax` more. A failure is thrown by
+   * `heal`, which ends every run.
    */
   healAfter(elapsedMs: number, fireMsMax: number, signal: AbortSignal): void {
     const heal = async (): Promise<void> => {
@@ -69,12 +73,15 @@ export class InjectedStep {
     this.#timed.catch(() => {});
   }
 
-  /** Resolves when it was healed in its time; at once when it has none. Throws what its healing throws. */
+  /**
+   * Resolves when the fault was healed after its time, or at once when it has none. Throws the
+   * error of the healing.
+   */
   async healedInTime(): Promise<void> {
     await this.#timed;
   }
 
-  /** Asks again and again until it has fired, is healed, or the time is over. */
+  /** Asks again and again until the fault has fired, is healed, or the time is over. */
   async awaitProof(waitMsMax: number, signal: AbortSignal): Promise<void> {
     const endMs = performance.now() + waitMsMax;
     for (;;) {
@@ -84,14 +91,14 @@ export class InjectedStep {
     }
   }
 
-  /** Every call is the same healing. */
+  /** Heals the fault. Every call shares the same healing. */
   async heal(): Promise<void> {
     this.#healing ??= this.#heal();
     await this.#healing;
   }
 
   async #heal(): Promise<void> {
-    // Some faults count only while they are there.
+    // Some faults can prove that they fired only while they are in force.
     await this.confirm();
     const beginMs = Date.now();
     await this.#fault.heal();

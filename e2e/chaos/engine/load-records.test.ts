@@ -19,7 +19,7 @@ const DOCUMENT = withChaosRules(
   }),
 );
 
-/** The first records of a load. */
+/** Returns the first records of a load. */
 function records(count: number, plan: Partial<LoadPlan> = {}): LoadRecord[] {
   const load = new LoadRecords({ ...DEFAULT_LOAD, ...plan }, seededRandom(1, "load"), () => 5000);
   return Array.from({ length: count }, () => load.next());

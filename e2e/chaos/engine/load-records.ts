@@ -2,7 +2,7 @@ import type { SeededRandom } from "#e2e/base/random.ts";
 import type { LoadPlan } from "#e2e/chaos/schedule.ts";
 import type { IncidentKind } from "./chaos-rules.ts";
 
-/** A record as it is to be appended. */
+/** A record as it is appended. */
 export interface LoadRecord {
   /** The id of the incident; null when the record cannot be decoded. */
   readonly id: string | null;
@@ -16,10 +16,13 @@ interface Episode {
   readonly isResolved: boolean;
 }
 
-/** Earlier records that may be repeated or reopened. */
+/** The number of earlier records that may be repeated or reopened. */
 const REMEMBERED_MAX = 64;
 
-/** Draws the records of a load, one by one. The sequence depends on the seed alone, the starts of the incidents on the clock. */
+/**
+ * Draws the records of a load one by one. The sequence depends on the seed only, the starts of the
+ * incidents also on the clock.
+ */
 export class LoadRecords {
   readonly #plan: LoadPlan;
   readonly #random: SeededRandom;
@@ -68,13 +71,17 @@ export class LoadRecords {
     });
   }
 
-  /** The next transition of an incident that is there: an active one is resolved, a resolved one becomes active again, with a later start. */
+  /**
+   * Returns the next transition of a known incident: an active one is resolved, a resolved one
+   * becomes active again with a later start.
+   */
   #turn(): LoadRecord {
     const index = this.#random.below(this.#episodes.length);
     const [episode] = this.#episodes.splice(index, 1);
     if (episode === undefined) throw new RangeError(`there is no episode ${index}`);
     if (!episode.isResolved) return this.#record({ ...episode, isResolved: true });
-    // In the same second it would be the episode before: its start may lie in the future by less than the skew that clocks may have.
+    // In the same second it would belong to the episode before, whose start may lie in the future
+    // by less than the allowed clock skew.
     const startedOnSeconds = Math.max(episode.startedOnSeconds + 1, Math.floor(this.#now() / 1000));
     return this.#record({ ...episode, startedOnSeconds, isResolved: false });
   }

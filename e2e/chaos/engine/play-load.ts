@@ -5,23 +5,26 @@ import type { LoadRecord } from "./load-records.ts";
 export interface LoadOptions {
   readonly plan: LoadPlan;
   readonly next: () => LoadRecord;
-  /** Appends the record and tells the history of it. */
+  /** Appends the record and adds it to the history. */
   readonly publish: (record: LoadRecord) => Promise<void>;
-  /** Records that are not committed yet. */
+  /** Returns the number of records that are not committed yet. */
   readonly backlog: () => Promise<number>;
   readonly signal: AbortSignal;
 }
 
-/** Records that are published all the time, until the plan's limit or the end. */
+/** A load that publishes continuously, until the plan's limit or the end. */
 export interface PlayedLoad extends AsyncDisposable {
   readonly published: number;
-  /** Ends it. Throws what a record could not be published for. */
+  /** Ends the load. Throws when a record could not be published. */
   stop(): Promise<void>;
 }
 
-/** So many records may wait. What the pods could not do while they were disturbed would else take longer than the time to converge. */
+/**
+ * The largest number of waiting records. With more, the work that pods could not do while they were
+ * disturbed would take longer than the time to converge.
+ */
 const BACKLOG_MAX = 100;
-/** Between two looks at the backlog. */
+/** The number of records between two checks of the backlog. */
 const BACKLOG_LOOK_RECORDS = 10;
 
 export function playLoad({ plan, next, publish, backlog, signal }: LoadOptions): PlayedLoad {
@@ -41,7 +44,7 @@ export function playLoad({ plan, next, publish, backlog, signal }: LoadOptions):
     }
   };
   const done = play();
-  // Seen by whoever stops it; until then it must not end the process.
+  // The error is thrown by `stop`; until then it must not end the process.
   done.catch(() => {});
   const stop = async (): Promise<void> => {
     stopping.abort(new Error("the load ends"));

@@ -8,25 +8,30 @@ import type { TriggerKind } from "#e2e/chaos/trigger-kind.ts";
 import type { PlayedStep } from "./played-step.ts";
 import type { RoleSource } from "./pod-roles.ts";
 
-/** What the steps of a schedule are played on. */
+/** Everything that the steps of a schedule are played with. */
 export interface PlayOptions {
   readonly schedule: Schedule;
   readonly deployment: TestDeployment;
   readonly triggers: ReadonlyMap<string, TriggerKind>;
   readonly faults: ReadonlyMap<string, FaultKind>;
   readonly roles: RoleSource;
-  /** How that pod, or its app container, ended since then; undefined when it has not. */
+  /**
+   * Returns how that pod, or its app container, has ended since then; undefined when it has not.
+   */
   readonly endOf: (pod: string, sinceMs: number) => string | undefined;
-  /** How long a trigger is waited for that has no budget of its own. */
+  /** The longest wait for a trigger without a budget of its own, in milliseconds. */
   readonly triggerMsMax: number;
-  /** How long a fault that lasts may take to meet something. */
+  /** The longest time for a lasting fault to meet something, in milliseconds. */
   readonly fireMsMax: number;
-  /** How long a pod is held for an injection that takes its time; then the moment is released, and the injection goes on. */
+  /**
+   * The longest time for which a pod is held by a slow injection, in milliseconds. Then the moment
+   * is released, and the injection continues.
+   */
   readonly holdMsMax: number;
   readonly durations: Durations;
   readonly tell: Tell;
   readonly record: (event: FaultEvent & { readonly atMs: number }) => void;
-  /** After every change of a step. */
+  /** Called after every change of a step. */
   readonly onChange: (steps: readonly PlayedStep[]) => void;
   readonly signal: AbortSignal;
 }

@@ -3,19 +3,20 @@ import type { GroupMember } from "#e2e/brokers/broker.ts";
 import { isRunning, isTerminating, podName } from "#e2e/targets/pods.ts";
 import type { PodSelector } from "#e2e/chaos/activities.ts";
 
-/** What roles are resolved from. */
+/** The source from which roles are resolved. */
 export interface RoleSource {
-  /** Present pods in order of creation. */
+  /** Returns the present pods in the order of creation. */
   pods(): Promise<readonly V1Pod[]>;
-  /** Members of the consumer group; the client id of each is the name of its pod. */
+  /** Returns the members of the consumer group. The client id of each is the name of its pod. */
   members(): Promise<readonly GroupMember[]>;
-  /** Of incidents. */
+  /** The topic of incidents. */
   readonly topic: string;
 }
 
 /**
- * The name of the pod that has a role now; undefined when no pod has it. `held`: the pod that stands at the trigger. Where nobody owns partition
- * 0 (while the group is formed), or nothing tells which pod a member is, the oldest pod stands for the owner.
+ * Returns the name of the pod that has a role now, or undefined when no pod has it. `held` is the
+ * pod that is held at the trigger. The oldest pod stands in for the owner when partition 0 has no
+ * owner (while the group is formed) or nothing tells which pod a member is.
  */
 export async function podOfRole(
   selector: PodSelector,
@@ -31,7 +32,10 @@ export async function podOfRole(
   return selector === "other" ? running.find((name) => name !== owner) : owner;
 }
 
-/** One that is on its way out, or whose app waits to be started again, is not chosen. */
+/**
+ * Returns true for a pod that can be chosen: not for one that is terminating, or whose app waits to
+ * be started again.
+ */
 function isTarget(pod: V1Pod): boolean {
   return !isTerminating(pod) && isRunning(pod);
 }

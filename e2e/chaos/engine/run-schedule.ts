@@ -14,26 +14,26 @@ import { scheduleName, scheduleScenario } from "./schedule-scenario.ts";
 import type { ScheduleProgress, SteadyPlay } from "./schedule-scenario.ts";
 
 export interface ScheduleResult {
-  /** Of the run, from 1. */
+  /** The number in the run, from 1. */
   readonly number: number;
   readonly schedule: Schedule;
-  /** Its artifacts, `schedule.json` among them. */
+  /** The directory of its artifacts, `schedule.json` among them. */
   readonly directory: string;
   readonly scenario: ScenarioResult;
   readonly steps: readonly PlayedStep[];
-  /** Records of the load. */
+  /** The number of records of the load. */
   readonly published: number;
-  /** null when it could not even be judged. */
+  /** The verdict; null when the schedule could not even be judged. */
   readonly verdict: Verdict | null;
 }
 
 export interface RunScheduleOptions {
   readonly schedule: Schedule;
-  /** Of the run, from 1. */
+  /** The number in the run, from 1. */
   readonly number: number;
   readonly session: ChaosSession;
   readonly signal: AbortSignal;
-  /** Default: the load ends with the steps. */
+  /** Defaults to a load that ends with the steps. */
   readonly steady?: SteadyPlay;
   readonly onProgress?: (progress: ScheduleProgress) => void;
 }
@@ -67,7 +67,7 @@ export async function runSchedule(options: RunScheduleOptions): Promise<Schedule
   });
   const directory = join(artifacts, scenarioId(scenario));
   await mkdir(directory, { recursive: true });
-  // Before anything starts: whatever happens, it can be run again.
+  // It is written before anything starts, so that the schedule can be run again whatever happens.
   await writeFile(join(directory, "schedule.json"), `${JSON.stringify(schedule, null, 2)}\n`);
   const [result] = await runScenarios({
     scenarios: [scenario],
@@ -91,8 +91,8 @@ export async function runSchedule(options: RunScheduleOptions): Promise<Schedule
   });
   if (result === undefined) throw new Error("the runner gave no result");
   const { steps, published } = last;
-  // The result lives as long as the run and holds the scenario, which holds this: without it the whole deployment would stay in memory,
-  // with the records of its broker.
+  // The result lives as long as the run and holds the scenario, which holds this. Without this the
+  // whole deployment would stay in memory, with the records of its broker.
   last = { ...last, deployment: null };
   await writeFile(join(directory, "steps.json"), `${JSON.stringify(steps, null, 2)}\n`);
   const verdict = await readVerdict(directory);
@@ -107,7 +107,7 @@ export async function runSchedule(options: RunScheduleOptions): Promise<Schedule
   };
 }
 
-/** Of the artifacts of a schedule; null where there is none. */
+/** Reads the verdict from the artifacts of a schedule; null where there is none. */
 async function readVerdict(directory: string): Promise<Verdict | null> {
   const text = await readFile(join(directory, "verdict.json"), "utf8").catch(() => null);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- this run has just written it

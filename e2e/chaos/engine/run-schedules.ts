@@ -5,20 +5,23 @@ import type { ScheduleResult } from "./run-schedule.ts";
 import type { ScheduleProgress } from "./schedule-scenario.ts";
 
 export interface RunSchedulesOptions {
-  /** Drawn one by one, when there is room for the next. */
+  /** The schedules, drawn one by one when there is room for the next. */
   readonly schedules: Iterable<Schedule>;
   readonly session: ChaosSession;
-  /** At the same time, at least 1. */
+  /** The number of schedules that run at the same time, at least 1. */
   readonly jobs: number;
-  /** ^C: what runs is taken down and judged; nothing else begins. */
+  /** Aborted by ^C: running schedules are taken down and judged, and no other begins. */
   readonly signal: AbortSignal;
-  /** Asked after each result: true lets those that run end, and begins no other. */
+  /** Asked after each result: true lets running schedules end and begins no other. */
   readonly isEnough?: (result: ScheduleResult) => boolean;
   readonly onProgress?: (number: number, progress: ScheduleProgress) => void;
   readonly onResult?: (result: ScheduleResult) => void;
 }
 
-/** Runs schedules, several at the same time, and gives their results in the order in which they began. */
+/**
+ * Runs schedules, several at the same time, and returns their results in the order in which they
+ * began.
+ */
 export async function runSchedules(options: RunSchedulesOptions): Promise<ScheduleResult[]> {
   const { session, jobs, signal, isEnough, onProgress, onResult } = options;
   const results: ScheduleResult[] = [];

@@ -25,7 +25,7 @@ test("pods that do not become ready again when all is healed fail the schedule",
     target: { pods: async () => [], scale: async () => {} },
     names: {},
     actions: { respond: async () => ({ [Symbol.asyncDispose]: async () => {} }) },
-    // Its time is over at once.
+    // The time is over at once.
     until: async (what: string, condition: () => Promise<boolean>) => {
       if (!(await condition())) throw new ExpectationError(`not within 0 ms: ${what}`);
     },

@@ -26,45 +26,52 @@ export interface ScheduleProgress {
   readonly schedule: Schedule;
   readonly phase: "deploying" | "playing" | "converging" | "ended";
   readonly steps: readonly PlayedStep[];
-  /** Records of the load. */
+  /** The number of records of the load. */
   readonly published: number;
-  /** null until it is there. */
+  /** The deployment; null until it is there. */
   readonly deployment: TestDeployment | null;
 }
 
-/** A play that goes on behind its steps: the load does, until somebody ends it. */
+/** A play that continues after its steps: the load goes on until it is ended. */
 export interface SteadyPlay {
   readonly ended: AbortSignal;
   readonly lastsMsMax: number;
 }
 
-/** The steady deployment has this number, since the schedules of a run are counted from 1. */
+/** The number of the steady deployment, since the schedules of a run are counted from 1. */
 export const STEADY_NUMBER = 0;
 
 export interface ScheduleScenarioOptions {
   readonly schedule: Schedule;
-  /** Of the run, from 1. */
+  /** The number in the run, from 1. */
   readonly number: number;
   readonly triggers: ReadonlyMap<string, TriggerKind>;
   readonly faults: ReadonlyMap<string, FaultKind>;
-  /** Of target and broker together. */
+  /** The abilities of target and broker together. */
   readonly abilities: ReadonlySet<Ability>;
   readonly tell: Tell;
   readonly steady?: SteadyPlay | undefined;
   readonly onProgress: (progress: ScheduleProgress) => void;
 }
 
-/** In parts of `triggerMsMax`: pods that were all disturbed take some time until they ask for anything again. */
+/**
+ * A multiple of `triggerMsMax`: pods that were all disturbed take some time until they ask for
+ * anything again.
+ */
 const FIRE_SHARE = 3;
 
-/** How long a pod waits for the outcomes of claims that a killed one has left, before it sends anything of those lanes. */
+/**
+ * Returns how long a pod waits for the outcomes of claims that a killed pod has left, before it
+ * sends anything of those lanes.
+ */
 function orphanWaitMs({ consumer }: Durations): number {
   return consumer.actionDeadlineMs + consumer.drainMs + consumer.outcomeBudgetMs;
 }
 
 /**
- * How long the endpoint takes to answer, in turn, as a real one does. So actions are under way whenever a fault strikes, and some of them
- * outlast whatever else a stop has to do.
+ * The shortest and longest response times of the endpoint, which take turns as those of a real one
+ * vary. So actions are under way whenever a fault fires, and some of them outlast whatever else a
+ * stop has to do.
  */
 const ACTION_MS = [50, 800] as const;
 
@@ -72,12 +79,16 @@ const ACTION_MS = [50, 800] as const;
 const MEMORY_LIMIT = "384Mi";
 
 /**
- * Its memory is measured. V8 enlarges the young generation in the course of an hour, to 128 MiB where memory is plenty, which looks like a
- * leak: with this it has its 32 MiB within minutes.
+ * The memory of this deployment is measured. V8 enlarges the young generation in the course of an
+ * hour, to 128 MiB where memory is plenty, which looks like a leak. With this option it reaches its
+ * 32 MiB within minutes.
  */
 const STEADY_NODE_OPTIONS = "--max-semi-space-size=16";
 
-/** A schedule as a scenario: it deploys, plays the steps under load, heals, and waits until all has converged. */
+/**
+ * Returns a schedule as a scenario: it deploys, plays the steps under load, heals, and waits until
+ * everything has converged.
+ */
 export function scheduleScenario(options: ScheduleScenarioOptions): Scenario {
   const { schedule, number, steady } = options;
   return {
@@ -90,15 +101,18 @@ export function scheduleScenario(options: ScheduleScenarioOptions): Scenario {
   };
 }
 
-/** Names the artifacts too. */
+/** Returns the name of a schedule, which also names its artifacts. */
 export function scheduleName({ seed }: Pick<Schedule, "seed">, steady?: SteadyPlay): string {
   return steady === undefined ? `chaos-${seed}` : `steady-${seed}`;
 }
 
-/** A timer of Node that is longer ends at once. */
+/** The longest timer of Node; a longer one fires at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
-/** Every wait inside is bounded: this is for what nobody thought of. */
+/**
+ * Returns the timeout of the scenario. Every wait inside is bounded, so this is for unforeseen
+ * cases.
+ */
 function timeoutMs({ steps }: Schedule, durations: Durations): number {
   const waits = steps.map(({ when, until }) => {
     return (when.budgetMs ?? durations.triggerMsMax) + (until?.elapsedMs ?? 0);
@@ -137,7 +151,7 @@ class ScheduleRun {
       partitions: schedule.partitions,
       brokerNodes: abilities.has("broker-nodes") ? BROKER_NODES : 1,
       configure: withChaosRules,
-      // Nothing strikes a steady deployment.
+      // No fault is injected into a steady deployment.
       podFaults: steady === undefined,
       ...(steady !== undefined && { nodeOptions: STEADY_NODE_OPTIONS }),
       ...(steady === undefined &&
@@ -164,7 +178,7 @@ class ScheduleRun {
     const open = await converge(deployment, schedule.replicas, durations.convergeMsMax);
     deployment.mark("converged");
     await player.conclude();
-    // No checker looks at all of it, such as a pod that never becomes ready again.
+    // No checker sees everything, such as a pod that never becomes ready again.
     expect(open.length === 0, `not converged when all was healed: ${open.join("; ")}`);
     expectAllFired(player.steps);
   }
@@ -225,7 +239,7 @@ async function publish({ id, value }: LoadRecord, deployment: TestDeployment): P
   else await deployment.publishAgain({ id, value });
 }
 
-/** How the pod ended since then, if it did. */
+/** Returns how the pod has ended since then, if it has. */
 function endOf(deployment: TestDeployment, pod: string, sinceMs: number): string | undefined {
   const end = deployment.target
     .history()

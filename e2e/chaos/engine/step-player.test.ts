@@ -10,7 +10,10 @@ import type { ReachedTrigger, TriggerContext, TriggerKind } from "#e2e/chaos/tri
 import type { PlayOptions } from "./play-options.ts";
 import { StepPlayer } from "./step-player.ts";
 
-/** A deployment of two pods, a trigger that is reached by hand, and a fault: each notes what is done to it. */
+/**
+ * Returns a deployment of two pods, a trigger that is reached by hand, and a fault, which all note
+ * what is done to them.
+ */
 function aSchedule(steps: readonly Partial<ScheduleStep>[], change: Partial<FakeFault> = {}) {
   const notes: string[] = [];
   const triggers = new FakeTriggers(notes);
@@ -80,7 +83,7 @@ function aPod(name: string, state: object = { running: {} }): V1Pod {
   };
 }
 
-/** Reached as soon as it is armed, unless `reaches` says otherwise. */
+/** Triggers that are reached as soon as they are armed, unless `reaches` says otherwise. */
 class FakeTriggers {
   readonly kind: TriggerKind;
   reaches: (context: TriggerContext) => Promise<string | null> = async () => "one";
@@ -167,7 +170,7 @@ test("arms the next trigger while the pod is held, injects, and only then lets i
 test("a near moment strikes the pod at which it was seen, and holds nothing", async () => {
   const { triggers, options } = aSchedule([{}, { do: { fault: "fake", pod: "held" } }]);
   const near = new Map([["hand", { ...triggers.kind, holds: false }]]);
-  // The owner is the other one.
+  // The owner is the other pod.
   triggers.reaches = async () => "one";
   await using player = new StepPlayer({ ...options, triggers: near });
   await player.play();
@@ -236,7 +239,7 @@ test("a pod whose app waits to be started again has no role", async () => {
 test("a lasting fault is healed in time, and the others at the end, the last one first", async () => {
   const { player, notes } = aSchedule([{}, {}, { until: { elapsedMs: 1 } }], { lasting: true });
   await player.play();
-  // The last step, too, keeps its fault for as long as it says.
+  // The last step, too, keeps its fault for the time that it gives.
   expect(notes).toContain("3: healed");
   expect(notes).not.toContain("1: healed");
   const inForce = (): readonly boolean[] => player.steps.map((step) => step.inForce);

@@ -17,8 +17,9 @@ import { podOfRole } from "./pod-roles.ts";
 type StepEvent = Pick<FaultEvent, "step" | "fault" | "pod" | "what" | "detail">;
 
 /**
- * Plays the steps of a schedule in their order: the trigger of each is armed before the fault of the step before it is injected, and a pod that
- * is held stands still until the fault is in. Disposing disarms and heals whatever is left.
+ * Plays the steps of a schedule in their order. The trigger of each is armed before the fault of
+ * the step before it is injected, and a held pod stands still until the fault is injected.
+ * Disposing disarms and heals whatever is left.
  */
 export class StepPlayer implements AsyncDisposable {
   readonly #options: PlayOptions;
@@ -35,7 +36,10 @@ export class StepPlayer implements AsyncDisposable {
     return this.#steps;
   }
 
-  /** Plays every step. A trigger that does not come is said and counted, and the next one is waited for. */
+  /**
+   * Plays every step. A trigger that does not come is reported and counted, and the next one is
+   * awaited.
+   */
   async play(): Promise<void> {
     const waiting = numberedSteps(this.#options.schedule);
     const armNext = async (): Promise<ArmedStep | undefined> => {
@@ -46,7 +50,8 @@ export class StepPlayer implements AsyncDisposable {
     while (current !== undefined) {
       const reached = current.trigger === null ? current.reason : await this.#reach(current);
       if (typeof reached === "string") this.#miss(current.number, reached);
-      // Armed while the pod is held: what the fault sets off cannot be overlooked.
+      // The next trigger is armed while the pod is held, so that what the fault causes cannot be
+      // missed.
       const next = await armNext();
       if (typeof reached !== "string" && current.trigger !== null) {
         await this.#inject(current, current.trigger, reached);
@@ -55,10 +60,10 @@ export class StepPlayer implements AsyncDisposable {
       for (const injected of this.#injected) await injected.confirm();
       current = next;
     }
-    // While the load goes on: afterwards nothing comes their way any more.
+    // This happens while the load goes on, since faults meet nothing afterwards.
     const { fireMsMax, signal } = this.#options;
     await Promise.all(this.#injected.map((injected) => injected.awaitProof(fireMsMax, signal)));
-    // A fault stays for as long as its step says, the last ones too.
+    // Every fault stays for the time that its step gives, also the last ones.
     await Promise.all(this.#injected.map((injected) => injected.healedInTime()));
   }
 
@@ -68,8 +73,8 @@ export class StepPlayer implements AsyncDisposable {
   }
 
   /**
-   * Asks every fault for its proof once more and says which never fired; one whose pod had ended meanwhile is counted as missed. Call it
-   * when all has converged.
+   * Asks every fault for its proof once more and reports those that never fired. A fault whose pod
+   * has ended meanwhile is counted as missed. Call it when everything has converged.
    */
   async conclude(): Promise<void> {
     for (const injected of this.#injected) {
@@ -136,7 +141,7 @@ export class StepPlayer implements AsyncDisposable {
     };
     this.#update(number, { inForce: true });
     const injecting = kind.inject(context, kind.parameters.parse(parameters));
-    // Whatever ends this before, what comes of it does not stay.
+    // Whatever ends this early, a fault that is injected later must not stay.
     this.#cleanup.defer(async () => await (await injecting.catch(() => null))?.heal());
     let fault: InjectedFault;
     try {
@@ -170,7 +175,10 @@ export class StepPlayer implements AsyncDisposable {
     }
   }
 
-  /** A fault whose injection needs the held pod would wait for ever. */
+  /**
+   * Waits for the injection while the pod is held, and releases the pod after `holdMsMax`: an
+   * injection that needs the held pod would wait forever.
+   */
   async #whileHeld(
     injecting: Promise<InjectedFault>,
     trigger: ArmedTrigger,

@@ -3,17 +3,20 @@ import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { cutConnections } from "./broker/nodes.ts";
 
 interface Passwords {
-  /** That of the broker, once a fault has changed it. */
+  /** The broker's password, once a fault has changed it. */
   present: string;
-  /** One for each fault that keeps it from CKMS. */
+  /** One symbol for each fault that keeps it from CKMS. */
   readonly withheld: Set<symbol>;
-  /** How often it was changed: the secrets of a deployment have names of their own. */
+  /** The number of changes, since each deployment needs new names for its secrets. */
   count: number;
 }
 
 const passwords = new WeakMap<TestDeployment, Passwords>();
 
-/** Gives the broker a new password, and CKMS too unless a fault keeps it from there, and cuts every connection, so that everybody needs it. Nodes that a fault keeps dead stay dead. */
+/**
+ * Gives the broker a new password, and CKMS too unless a fault keeps it from there, and cuts every
+ * connection, so that every client needs it. Nodes that a fault keeps dead stay dead.
+ */
 export async function changeBrokerPassword(deployment: TestDeployment): Promise<void> {
   const changes = passwordsOf(deployment);
   changes.count += 1;

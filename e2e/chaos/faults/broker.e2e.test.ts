@@ -33,13 +33,13 @@ async function proof(fault: InjectedFault): Promise<string> {
   return await test.deployment.until("the fault fired", () => fault.fired());
 }
 
-/** Partitions by the pod that was given them. */
+/** Returns the number of partitions assigned to each pod. */
 async function assigned(): Promise<Readonly<Record<string, number>>> {
   const members = await test.deployment.broker.members(test.deployment.names.group);
   return Object.fromEntries(members.map((member) => [member.clientId, member.partitions.length]));
 }
 
-/** Every pod has its share, and an incident of each partition comes to its end. */
+/** Waits until every pod has its share and an incident of each partition is complete. */
 async function converged(): Promise<void> {
   const share = PARTITIONS / REPLICAS;
   await test.deployment.until(
@@ -60,13 +60,13 @@ async function publishToEach(): Promise<void> {
   }
 }
 
-/** Names of two running pods: that of the fault, and another one. */
+/** Returns the names of two running pods: that of the fault, and another one. */
 async function twoPods(): Promise<readonly [string, string]> {
   const [pod, other] = await test.deployment.ready();
   return [podName(pod!), podName(other!)];
 }
 
-// Whatever a fault did: it is healed, and then nothing has been lost or done twice.
+// Whatever a fault did, after it is healed nothing has been lost or done twice.
 afterEach(async () => {
   await converged();
   await test.deployment.verify();
@@ -161,12 +161,15 @@ describe("faults of the connections of one pod", () => {
 });
 
 interface HeldWork extends AsyncDisposable {
-  /** Answers the action: the pod commits its record then. */
+  /** Answers the action, after which the pod commits its record. */
   release(): Promise<void>;
   isCommittedBy(pod: string): Promise<boolean>;
 }
 
-/** An incident of a partition of the pod, whose action has its effect and no answer yet. */
+/**
+ * Publishes an incident of a partition of the pod and holds the reply to its action after the
+ * effect.
+ */
 async function heldWorkOf(pod: string): Promise<HeldWork> {
   const { actions, broker, names } = test.deployment;
   const members = await broker.members(names.group);

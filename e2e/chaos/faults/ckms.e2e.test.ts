@@ -68,7 +68,8 @@ describe("faults of CKMS", () => {
     await convergedWith(before + 2);
   }, 60_000);
 
-  // What is in force alone once the first one is healed has to keep the secret from the pod.
+  // The fault that is left in force when the first one is healed has to keep the secret from the
+  // pod.
   it.each([
     ["outage", { kind: "unavailable" }, "outage", { kind: "reset" }],
     ["denial", {}, "denial", {}],

@@ -12,7 +12,10 @@ import { OUTAGE_KINDS, outageAction } from "./outage.ts";
 import type { OutageKind } from "./outage.ts";
 import { lastingFault } from "./passing-fault.ts";
 
-/** A secret is asked for at the start and when the broker refuses the one that is held: so each of these lets the password expire. */
+/**
+ * A pod asks for a secret when it starts and when the broker refuses the one that it has, so each
+ * of these faults lets the password expire.
+ */
 const common = {
   scope: "deployment",
   lasting: true,
@@ -57,7 +60,10 @@ export const CKMS_FAULTS: readonly FaultKind[] = [
   }),
 ];
 
-/** Every request for a secret meets the action until it is healed, and everybody needs one; `what` completes "N requests for the secret ...". */
+/**
+ * Applies the action to every request for a secret until it is healed, and makes every pod need
+ * one. `what` completes "N requests for the secret ...".
+ */
 export async function disturbCkms(
   deployment: TestDeployment,
   action: RequestFaultAction,
@@ -76,7 +82,7 @@ export async function disturbCkms(
   );
 }
 
-/** The identity of the pods counts no more as a member of its role until it is healed. */
+/** Removes the identity of the pods from its role until it is healed. */
 export async function denySecret(deployment: TestDeployment): Promise<InjectedFault> {
   const { principal } = DEPLOYMENTS.component;
   const since = (await deployment.ckms.control.requests()).length;
@@ -98,7 +104,7 @@ export async function denySecret(deployment: TestDeployment): Promise<InjectedFa
   );
 }
 
-/** First at the broker, in CKMS when it is healed. */
+/** Changes the password at the broker first, and in CKMS when it is healed. */
 export async function changePassword(deployment: TestDeployment): Promise<InjectedFault> {
   const since = (await deployment.ckms.control.requests()).length;
   await using injecting = new AsyncDisposableStack();

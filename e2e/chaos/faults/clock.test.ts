@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { durationsOf } from "#e2e/base/durations.ts";
 import { stepClock } from "./clock.ts";
 
-/** Pods whose clock can be stepped, and by how much each is. */
+/** Returns pods whose clock can be stepped, and by how much each is. */
 function aDeployment() {
   const offsets = new Map<string, number>();
   const deployment = {

@@ -7,14 +7,19 @@ import type { FaultContext, FaultKind, InjectedFault } from "#e2e/chaos/fault-ki
 import { actAlone } from "./act-alone.ts";
 import { lastingFault } from "./passing-fault.ts";
 
-/** Half of the default of `execution.clockSkewMsMax`, which the kit leaves as it is: two pods may be stepped apart. */
+/**
+ * Half of the default of `execution.clockSkewMsMax`, which the kit does not change: two pods may be
+ * stepped in opposite directions.
+ */
 const STEP_MS_MAX = 30_000;
 const STEP_MS_MIN = 500;
-/** Beyond `execution.clockSkewMsMax`, and less than what an event may be old. */
+/** More than `execution.clockSkewMsMax`, and less than the largest age of an event. */
 const BEYOND_SKEW_MS = 300_000;
-/** How far what a process shows may be from what was asked for. */
+/** How far the time that a process shows may be from the requested one. */
 const TOLERANCE_MS = 100;
-/** In parts of `triggerMsMax`: how long a pod may take until it has a process that takes the clock. */
+/**
+ * The longest time until a pod has a process that takes the clock, as a multiple of `triggerMsMax`.
+ */
 const PROCESS_SHARE = 2;
 const LOOK_INTERVAL_MS = 20;
 
@@ -45,7 +50,8 @@ export const CLOCK_FAULTS: readonly FaultKind[] = [
   faultKind<{ readonly direction: 1 | -1 }>({
     name: "clock.beyond-skew",
     title:
-      "The wall clock of a pod is stepped further than it may differ from the volume's: the pod begins nothing until it is right again.",
+      "The wall clock of a pod is stepped further than it may differ from the volume's: the pod begins nothing " +
+      "until it is right again.",
     scope: "pod",
     lasting: true,
     needs: [],
@@ -57,8 +63,8 @@ export const CLOCK_FAULTS: readonly FaultKind[] = [
 ];
 
 /**
- * Steps the clock of the processes of a pod, and of those that it starts later, until it is healed. Resolves when one of them shows it: a pod
- * that is just starting has no process for a while.
+ * Steps the clock of the processes of a pod, and of those that it starts later, until it is healed.
+ * Resolves when one of them shows it, since a pod that is just starting has no process for a while.
  */
 export async function stepClock(
   {
@@ -96,6 +102,6 @@ export async function stepClock(
     await pause(LOOK_INTERVAL_MS, signal);
   }
   undoing.move();
-  // The history of the run turns the times of the pod back by the number at the beginning.
+  // The history of the run corrects the times of the pod by the number at the beginning.
   return lastingFault(async () => `${offsetMs} ms, as its process says`, heal);
 }

@@ -1,14 +1,17 @@
 import type { ContainerEvent, Target } from "#e2e/targets/target.ts";
 
-/** What became of the containers since it was made. */
+/** The events of containers since it was created. */
 export interface ContainerWatch {
-  /** Oldest first. */
+  /** The events, oldest first. */
   readonly events: readonly ContainerEvent[];
-  /** Keeps what was seen, and listens no longer. */
+  /** Stops listening and keeps what was seen. */
   stop(): void;
 }
 
-/** Begins before the fault, so that whatever it brings about is seen and nothing of what happened before it is. */
+/**
+ * Starts the watch before the fault, so that everything that the fault causes is seen and nothing
+ * that happened before.
+ */
 export function watchContainers(target: Target): ContainerWatch {
   const events: ContainerEvent[] = [];
   const stop = target.subscribe((entry) => {

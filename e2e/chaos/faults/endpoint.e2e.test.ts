@@ -28,7 +28,8 @@ const kindNamed = (name: string) => {
 };
 
 describe("faults of the action endpoint", () => {
-  // Of one incident whose action is sent once: what the endpoint applied, and what ended in the dead letter topic.
+  // Counts for one incident whose action is sent once: what the endpoint applied, and what ended in
+  // the dead-letter topic.
   it.each([
     ["slow", { moment: "after-effect", delayMs: 300 }, "waited 300 ms for their answer", 1, 0],
     ["slow", { moment: "before-effect", delayMs: 2200 }, "waited 2200 ms for their effect", 1, 1],
@@ -58,7 +59,7 @@ describe("faults of the action endpoint", () => {
       await fault.heal();
       await test.deployment.publish(1);
       await test.deployment.allCommitted();
-      // Healed: the second one has its effect and no dead letter.
+      // After the healing, the second one has its effect and no dead letter.
       expect(await counts()).toEqual({
         effects: before.effects + effects + 1,
         dead: before.dead + dead,

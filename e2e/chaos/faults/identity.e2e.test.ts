@@ -103,7 +103,8 @@ describe("faults of the identity", () => {
   );
 
   it("identity.withheld lets the certificate expire, and the pod is not ready until it is healed", async () => {
-    // Long enough for the consumer to read it: one that has expired before would not take the place of the one that it has.
+    // The lifetime is long enough for the consumer to read the certificate: one that has expired
+    // before would not replace the one that it has.
     await using fault = await inject("withheld", { lifetimeMs: 6000 });
     expect(await proof(fault)).toMatch(/^\d+ certificates were withheld$/);
     await test.deployment.until("the pod says that its certificate has expired", async () =>
@@ -138,24 +139,29 @@ describe("faults of the identity", () => {
     );
   }, 60_000);
 
-  it("is impossible where another fault keeps certificates from the pod, or the pod is gone, and leaves nothing", async () => {
-    await using outage = await inject("zts-outage", { kind: "unavailable" });
-    for (const [name, given] of [
-      ["rotation", {}],
-      ["torn-pair", {}],
-      ["wrong", {}],
-      ["withheld", { lifetimeMs: 1000 }],
-      ["new-authority", { trusting: "ckms" }],
-    ] as const) {
-      await expect(inject(name, given)).rejects.toThrow(FaultImpossibleError);
-    }
-    await expect(inject("wrong", {}, "no-such-pod")).rejects.toThrow("is on its way out");
-    await outage.heal();
-    await using rotation = await inject("rotation");
-    expect(await proof(rotation)).toBeDefined();
-    const [last] = test.deployment.athenz.zts.events().toReversed();
-    expect(last).toMatchObject({ type: "refreshed", principal: PRINCIPAL });
-    expect((last?.notAfterMs ?? 0) - (last?.atMs ?? 0)).toBeGreaterThan(3_000_000);
-    expect(await converge(test.deployment, 1, test.durations.convergeMsMax)).toEqual([]);
-  }, 60_000);
+  it(
+    "is impossible where another fault keeps certificates from the pod, or the pod is gone, and " +
+      "leaves nothing",
+    async () => {
+      await using outage = await inject("zts-outage", { kind: "unavailable" });
+      for (const [name, given] of [
+        ["rotation", {}],
+        ["torn-pair", {}],
+        ["wrong", {}],
+        ["withheld", { lifetimeMs: 1000 }],
+        ["new-authority", { trusting: "ckms" }],
+      ] as const) {
+        await expect(inject(name, given)).rejects.toThrow(FaultImpossibleError);
+      }
+      await expect(inject("wrong", {}, "no-such-pod")).rejects.toThrow("is on its way out");
+      await outage.heal();
+      await using rotation = await inject("rotation");
+      expect(await proof(rotation)).toBeDefined();
+      const [last] = test.deployment.athenz.zts.events().toReversed();
+      expect(last).toMatchObject({ type: "refreshed", principal: PRINCIPAL });
+      expect((last?.notAfterMs ?? 0) - (last?.atMs ?? 0)).toBeGreaterThan(3_000_000);
+      expect(await converge(test.deployment, 1, test.durations.convergeMsMax)).toEqual([]);
+    },
+    60_000,
+  );
 });

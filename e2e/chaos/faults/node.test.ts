@@ -10,17 +10,21 @@ import { exhaustPod } from "./pod/out-of-memory.ts";
 
 const signal = new AbortController().signal;
 
-test("node.drain evicts every pod of the node, again while a budget refuses, and uncordons it when it is healed", async () => {
-  const cluster = fakeCluster([pod("a", "n1"), pod("b", "n1"), pod("c", "n2")]);
-  cluster.refusals.set("b", 1);
-  const fault = await drainNodeOfPod(cluster.deployment, "a", signal);
-  await expect.poll(() => fault.fired(), { timeout: 5000 }).toBe("n1: evicted a, b");
-  expect(cluster.asked.filter((name) => name === "b").length).toBe(2);
-  expect(cluster.asked).not.toContain("c");
-  expect([...cluster.cordoned]).toEqual(["n1"]);
-  await fault.heal();
-  expect([...cluster.cordoned]).toEqual([]);
-});
+test(
+  "node.drain evicts every pod of the node, again while a budget refuses, and uncordons it when it " +
+    "is healed",
+  async () => {
+    const cluster = fakeCluster([pod("a", "n1"), pod("b", "n1"), pod("c", "n2")]);
+    cluster.refusals.set("b", 1);
+    const fault = await drainNodeOfPod(cluster.deployment, "a", signal);
+    await expect.poll(() => fault.fired(), { timeout: 5000 }).toBe("n1: evicted a, b");
+    expect(cluster.asked.filter((name) => name === "b").length).toBe(2);
+    expect(cluster.asked).not.toContain("c");
+    expect([...cluster.cordoned]).toEqual(["n1"]);
+    await fault.heal();
+    expect([...cluster.cordoned]).toEqual([]);
+  },
+);
 
 test("node.drain that a budget refuses for as long as it lasts has not fired, and its healing ends it", async () => {
   const cluster = fakeCluster([pod("a", "n1")]);
@@ -114,7 +118,7 @@ function pod(name: string, node?: string): V1Pod {
   };
 }
 
-/** Its app runs, and the run before was killed for its memory. */
+/** Returns a pod whose app runs after its container was killed for its memory. */
 function killedBefore(name: string, restartCount: number): V1Pod {
   const status = {
     name: "app",
@@ -138,7 +142,7 @@ function evicted(name: string, node = ""): V1Pod {
   };
 }
 
-/** A cluster in memory: an accepted eviction is seen at the pod at once. */
+/** Returns a cluster in memory, in which an accepted eviction shows at the pod at once. */
 function fakeCluster(pods: V1Pod[]) {
   const asked: string[] = [];
   const refusals = new Map<string, number>();

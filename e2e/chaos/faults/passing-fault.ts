@@ -1,13 +1,13 @@
 import type { InjectedFault } from "#e2e/chaos/fault-kind.ts";
 
-/** A fault that is over when it has been injected: there is nothing to heal. */
+/** Returns a fault that is over when it has been injected, so that there is nothing to heal. */
 export function passingFault(fired: () => Promise<string | undefined>): InjectedFault {
   return { fired, heal: nothing, [Symbol.asyncDispose]: nothing };
 }
 
 async function nothing(): Promise<void> {}
 
-/** A lasting fault: healing it again does nothing. A healing that failed is tried again. */
+/** Returns a lasting fault. Healing it again does nothing; a healing that failed is tried again. */
 export function lastingFault(
   fired: () => Promise<string | undefined>,
   undo: () => Promise<void>,

@@ -50,7 +50,8 @@ export const VOLUME_FAULTS: readonly FaultKind[] = [
   volumeFault({
     name: "volume.reply-lost",
     title:
-      "Each link(2) of a claim or an outcome is applied and its reply lost: the pod sees EEXIST, as after a retransmission, or EIO.",
+      "Each link(2) of a claim or an outcome is applied and its reply lost: the pod sees EEXIST, as after a " +
+      "retransmission, or EIO.",
     parameters: z.strictObject({ seen: z.enum(SEEN), of: z.enum(ATTEMPT_FILES) }),
     draw: (random) => ({ seen: random.pick(SEEN), of: random.pick(ATTEMPT_FILES) }),
     fault: ({ seen, of: purpose }) => ({ type: "reply-lost", seen, of: purpose }),

@@ -9,7 +9,7 @@ import type { ToPod, ToServer } from "./protocol.ts";
 /** A process in a pod, from its first line on. */
 export interface PodProcess {
   readonly pod: string;
-  /** Names the process. */
+  /** The name of the process. */
   readonly name: string;
   readonly pid: number;
   send(message: ToPod): void;
@@ -18,24 +18,27 @@ export interface PodProcess {
 }
 
 export interface ControlHandler {
-  /** It waits for its first state. */
+  /** Called when a process waits for its first state. */
   joined(process: PodProcess): void;
   received(process: PodProcess, message: Exclude<ToServer, { readonly type: "hello" }>): void;
   left(process: PodProcess): void;
-  /** Something that must not be: the kit cannot answer for what its faults did. */
+  /** Called on an error of the kit, after which the faults cannot be trusted. */
   failed(error: Error): void;
 }
 
 export interface ControlServer extends AsyncDisposable {
   readonly port: number;
-  /** What a process says to be let in. It guards no secret: strangers on the loopback are kept out, nothing else. */
+  /**
+   * The token that a process has to present. It guards no secret: it only keeps other programs on the
+   * loopback out.
+   */
   readonly token: string;
 }
 
-/** How long somebody who has connected may say nothing. */
+/** The longest time for a client to send its first line. */
 const HELLO_MS_MAX = 5000;
 
-/** Where the preloads of the pods of one deployment connect, on loopback. */
+/** Starts the server on loopback that the preloads of the pods of one deployment connect to. */
 export async function startControlServer(handler: ControlHandler): Promise<ControlServer> {
   const token = randomBytes(16).toString("hex");
   const sockets = new Set<Socket>();
@@ -66,7 +69,7 @@ function serve(socket: Socket, token: string, handler: ControlHandler): void {
   const closed = new AbortController();
   let process: PodProcess | undefined;
   const silent = setTimeout(() => socket.destroy(), HELLO_MS_MAX);
-  // A reset comes with "close", as an end does.
+  // A reset is followed by "close", as an end is.
   socket.on("error", () => {});
   socket.once("close", () => {
     clearTimeout(silent);
@@ -74,7 +77,7 @@ function serve(socket: Socket, token: string, handler: ControlHandler): void {
     if (process !== undefined) handler.left(process);
   });
   const lines = createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY });
-  // It passes the errors of its input on.
+  // readline passes the errors of its input on.
   lines.on("error", () => {});
   lines.on("line", (line) => {
     if (socket.destroyed) return;
@@ -95,7 +98,8 @@ function serve(socket: Socket, token: string, handler: ControlHandler): void {
     if (lost > 0) {
       handler.failed(
         new Error(
-          `process ${pid} of pod ${pod} lost its control connection (${lost} times): its faults were not in force meanwhile`,
+          `process ${pid} of pod ${pod} lost its control connection (${lost} times): its faults were not in force ` +
+            `meanwhile`,
         ),
       );
     }
@@ -110,7 +114,7 @@ function serve(socket: Socket, token: string, handler: ControlHandler): void {
   });
 }
 
-/** undefined: it is none of ours. */
+/** Returns undefined for a line that is not part of the protocol. */
 function parse(line: string): ToServer | undefined {
   try {
     return toServer.parse(JSON.parse(line));

@@ -2,7 +2,10 @@ import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import type { ArmedRule } from "./pod-faults.ts";
 import type { Hit, VolumeOperation, VolumePurpose, VolumeRuleRequest } from "./volume-rule.ts";
 
-/** Groups of operations that fail together, so that a pod can exist beside the fault for as long as it lasts. */
+/**
+ * Groups of operations that fail together, so that a pod can exist beside the fault for as long as
+ * it lasts.
+ */
 const OPERATION_GROUPS = {
   writes: ["create", "write", "make-directory"],
   reads: ["open", "read", "stat"],
@@ -15,20 +18,20 @@ export const OPERATION_GROUP_NAMES = ["writes", "reads", "listings", "syncs", "n
 
 type OperationGroup = (typeof OPERATION_GROUP_NAMES)[number];
 
-/** What the history volume does to one pod. */
+/** A failure of the history volume for one pod. */
 export type VolumeFault =
-  /** ENOSPC: it takes no new name and no byte; names can still be removed and replaced. */
+  /** ENOSPC: the volume takes no new name and no byte; names can still be removed and replaced. */
   | { readonly type: "full" }
   /** EROFS: nothing can be changed. */
   | { readonly type: "read-only" }
   | { readonly type: "eio"; readonly on: OperationGroup }
-  /** ESTALE: the file server does not know what the client knows any more. */
+  /** ESTALE: the file server does not know a handle of the client any more. */
   | { readonly type: "stale"; readonly on: OperationGroup }
-  /** Every operation takes so much longer. */
+  /** Every operation takes that much longer. */
   | { readonly type: "slow"; readonly delayMs: number }
   /**
-   * link(2) is applied and its reply is lost: the client repeats it and sees EEXIST, or gives up and sees EIO. `times`: how many links;
-   * default all.
+   * link(2) is applied and its reply is lost: the client repeats it and sees EEXIST, or gives up
+   * and sees EIO. `times` is the number of links and defaults to all.
    */
   | {
       readonly type: "reply-lost";
@@ -37,14 +40,14 @@ export type VolumeFault =
       readonly times?: number;
     };
 
-/** Disposing mends the volume. */
+/** A failing volume. Disposing ends the failure. */
 export interface FailingVolume extends AsyncDisposable {
-  /** What it did to operations until now, as `ENOSPC open temporary/...`. */
+  /** The operations that it has affected so far, such as `ENOSPC open temporary/...`. */
   readonly hits: readonly string[];
   mend(): Promise<void>;
 }
 
-/** From now on the history volume fails like this for every process of the pod, also for one that starts later. */
+/** Makes the history volume fail for every process of the pod, also for one that starts later. */
 export async function failVolume(
   deployment: Pick<TestDeployment, "podFaults">,
   pod: string,
@@ -61,7 +64,7 @@ export async function failVolume(
   };
 }
 
-/** A call as people read it, such as `link claims/ab/abc.1.claim`. */
+/** Returns a call in a readable form, such as `link claims/ab/abc.1.claim`. */
 export function nameOf({ syscall, path }: Pick<Hit, "syscall" | "path">): string {
   return `${syscall} ${path}`;
 }

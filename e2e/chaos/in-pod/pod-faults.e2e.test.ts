@@ -148,7 +148,7 @@ test.each([
   });
   expect(await armed.reached).toMatchObject({ pod: "pod-a", syscall: "link", path: CLAIM });
   expect(await isThere(CLAIM)).toBe(isLinked);
-  // Another call goes through, so that what is held is that one and not the process.
+  // Another call goes through, so that what is held is that call and not the process.
   expect(await program.call("read", "temporary/a")).toEqual({ value: "text" });
   expect(isAnswered).toBe(false);
   await armed.disarm();

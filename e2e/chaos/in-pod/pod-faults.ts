@@ -7,22 +7,23 @@ import type { ToServer } from "./protocol.ts";
 import { RunningRule } from "./running-rule.ts";
 import type { Hit, VolumeRuleRequest } from "./volume-rule.ts";
 
-/** Disposing takes the rule away and lets go what it holds. */
+/** A rule that is armed. Disposing removes the rule and releases what it holds. */
 export interface ArmedRule extends AsyncDisposable {
-  /** In the order in which they came. Of a rule that holds: what it was asked for, held or not. */
+  /** The calls that it met, in order. For a rule that holds, all calls that asked, held or not. */
   readonly hits: readonly Hit[];
-  /** Of a rule that holds: resolves with the call that is held. It never rejects. */
+  /** Resolves with the call that is held, when the rule holds. It never rejects. */
   readonly reached: Promise<Hit>;
-  /** Takes the rule away and lets go what it holds. Again: nothing. */
+  /** Removes the rule and releases what it holds. Further calls do nothing. */
   disarm(): Promise<void>;
 }
 
-/** How long a process may take to say that it has taken a state: one that is frozen never does. */
+/** The longest time for a process to confirm a state; a frozen one never does. */
 const TAKEN_MS_MAX = 5000;
 
 /**
- * The faults that act inside the processes of the pods of one deployment: what the history volume does to their calls, and their clock.
- * What is armed is in force in every process that runs, and in each one that starts later from its first operation.
+ * The faults that act inside the processes of the pods of one deployment: what the history volume
+ * does to their calls, and their clock. What is armed is in force in every running process, and in
+ * each one that starts later from its first operation.
  */
 export class PodFaults implements AsyncDisposable {
   readonly #tell: Tell;
@@ -51,23 +52,29 @@ export class PodFaults implements AsyncDisposable {
     return faults;
   }
 
-  /** On which it listens, on loopback. */
+  /** The port on loopback on which it listens. */
   get port(): number {
     return this.#started.port;
   }
 
-  /** Of the app container; `host`: where pods reach this process. */
+  /**
+   * Returns the environment of the app container. `host` is the address at which pods reach this
+   * process.
+   */
   environment(host: string): { readonly NODE_OPTIONS: string; readonly POD_FAULT_CONTROL: string } {
     const { port, token } = this.#started;
     return { NODE_OPTIONS: preloadOption(), POD_FAULT_CONTROL: `${host}:${port} ${token}` };
   }
 
-  /** Names of the pods that have a process with a connection. */
+  /** The names of the pods that have a process with a connection. */
   get connected(): readonly string[] {
     return [...new Set([...this.#processes.keys()].map(({ pod }) => pod))];
   }
 
-  /** Resolves when every process that runs has taken it; one that is frozen takes it before it goes on, and is told of. */
+  /**
+   * Resolves when every running process has taken the rule. A frozen process takes it before it
+   * continues.
+   */
   async arm(request: VolumeRuleRequest): Promise<ArmedRule> {
     this.#ruleCount += 1;
     const rule = new RunningRule(this.#ruleCount, request);
@@ -85,20 +92,23 @@ export class PodFaults implements AsyncDisposable {
     };
   }
 
-  /** Moves the Date of the processes of a pod, and of those that it starts later; 0 puts it right. */
+  /** Moves the Date of the processes of a pod, and of those that it starts later; 0 corrects it. */
   async moveClock(pod: string, offsetMs: number): Promise<void> {
     if (offsetMs === 0) this.#clockOffsetsMs.delete(pod);
     else this.#clockOffsetsMs.set(pod, offsetMs);
     await this.#distribute(pod);
   }
 
-  /** What the Date of the pod's processes is ahead of the system's clock, as they said themselves; empty when no process runs. */
+  /**
+   * Returns how far the Date of each of the pod's processes is ahead of the system's clock, as
+   * measured by the process; empty when none is running.
+   */
   clocksAheadMs(pod: string): readonly number[] {
     const ofPod = [...this.#processes].filter(([process]) => process.pod === pod);
     return ofPod.map(([, { clockAheadMs }]) => clockAheadMs);
   }
 
-  /** Throws the first error of the kit that it met: a connection that was lost while its process lived. */
+  /** Throws the first error of the kit: a connection that was lost while its process lived. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const rule of this.#rules.values()) rule.release();
     await this.#started[Symbol.asyncDispose]();
@@ -154,7 +164,7 @@ export class PodFaults implements AsyncDisposable {
     );
   }
 
-  /** Resolves when it is taken, or the process is gone. */
+  /** Resolves when the state is taken, or the process is gone. */
   #send(process: PodProcess, state: ProcessState): Promise<void> {
     this.#version += 1;
     const version = this.#version;
@@ -169,7 +179,7 @@ export class PodFaults implements AsyncDisposable {
   }
 }
 
-/** What a process has said of the states that it was sent. */
+/** The states that a process was sent, and which of them it has confirmed. */
 class ProcessState {
   clockAheadMs = 0;
   readonly #waiting = new Map<number, () => void>();

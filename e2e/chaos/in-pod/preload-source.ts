@@ -4,8 +4,8 @@ const MAIN = new URL("preload/main.mjs", import.meta.url);
 const RELATIVE_IMPORT = /(?<=from ")\.\/[a-z-]+\.mjs(?=";)/g;
 
 /**
- * The preload as one option of Node. It carries its own text, each module within the one that imports it, so that no image and no volume
- * has to hold a file.
+ * Returns the preload as one option of Node. It carries its own text, each module within the one
+ * that imports it, so that no image and no volume has to hold a file.
  */
 export function preloadOption(): string {
   return `--import=${moduleUrl(MAIN)}`;

@@ -2,28 +2,28 @@ import { z } from "zod";
 import type { VolumeRule } from "./volume-rule.ts";
 
 /**
- * What the preload in a pod and the control server say to each other: lines of JSON over one TCP connection. The preload speaks first, and
- * waits for the first `state` before any code of the program runs.
+ * Messages of the preload to the control server: lines of JSON over one TCP connection. The preload
+ * speaks first, and waits for the first `state` before any code of the program runs.
  */
 export const toServer = z.discriminatedUnion("type", [
   /** The first line of a connection. */
   z.strictObject({
     type: z.literal("hello"),
-    /** Of the deployment: a stranger does not have it. */
+    /** The token of the deployment, which other programs do not have. */
     token: z.string(),
-    /** Name of the pod. */
+    /** The name of the pod. */
     pod: z.string(),
-    /** Names this process; it is the same on every connection that it makes. */
+    /** The name of this process; it is the same on every connection that it makes. */
     process: z.string(),
     pid: z.int(),
-    /** Connections that this process had before, and lost. */
+    /** The number of connections that this process had before, and lost. */
     lost: z.int(),
   }),
   /** The state of this version is in force from now on. */
   z.strictObject({
     type: z.literal("taken"),
     version: z.int(),
-    /** What Date is ahead of the system's clock, as the program sees it. */
+    /** How far Date is ahead of the system's clock, as the program sees it. */
     clockAheadMs: z.number(),
   }),
   /** A rule failed or delayed a call. */
@@ -33,10 +33,10 @@ export const toServer = z.discriminatedUnion("type", [
     syscall: z.string(),
     path: z.string(),
   }),
-  /** A call has come to a rule that holds, and waits for `go`. */
+  /** A call has met a rule that holds, and waits for `go`. */
   z.strictObject({
     type: z.literal("asks"),
-    /** Number of this question in its process. */
+    /** The number of this question in its process. */
     ask: z.int(),
     rule: z.int(),
     syscall: z.string(),
@@ -56,7 +56,7 @@ interface State {
   readonly clockOffsetMs: number;
 }
 
-/** The calls that asked may go on. */
+/** The calls that asked may continue. */
 interface Go {
   readonly type: "go";
   readonly asks: readonly number[];

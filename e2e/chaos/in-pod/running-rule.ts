@@ -1,7 +1,7 @@
 import type { PodProcess } from "./control-server.ts";
 import type { Hit, VolumeRule, VolumeRuleRequest } from "./volume-rule.ts";
 
-/** A rule that is in force, with what it met. */
+/** A rule that is in force, with the calls that it met. */
 export class RunningRule {
   readonly id: number;
   readonly hits: Hit[] = [];
@@ -20,7 +20,10 @@ export class RunningRule {
     this.#reach = resolve;
   }
 
-  /** As this process has it: nothing, or the rule without what earlier processes of its pod have used up. */
+  /**
+   * Returns the rule for this process: nothing, or the rule without what earlier processes of its
+   * pod have used up.
+   */
   forProcess({ pod, name }: PodProcess): VolumeRule[] {
     const { pod: only, times, ...rule } = this.#request;
     if (only !== null && only !== pod) return [];
@@ -34,7 +37,7 @@ export class RunningRule {
     this.#met.push(process);
   }
 
-  /** Holds the call when it is the one that is waited for; lets it go on otherwise. */
+  /** Holds the call when it is the awaited one, and lets it continue otherwise. */
   ask(hit: Hit, process: PodProcess, ask: number): void {
     this.hits.push(hit);
     const { action } = this.#request;
@@ -47,14 +50,14 @@ export class RunningRule {
     this.#reach(hit);
   }
 
-  /** Lets go what it holds; it holds nothing any more. */
+  /** Releases what it holds, and holds nothing any more. */
   release(): void {
     this.#isReleased = true;
     this.#held?.process.send({ type: "go", asks: [this.#held.ask] });
     this.#held = null;
   }
 
-  /** The process is gone, with what it held. */
+  /** Forgets a process that is gone, with what it held. */
   forget(process: PodProcess): void {
     if (this.#held?.process === process) this.#held = null;
   }

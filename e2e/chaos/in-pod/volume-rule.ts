@@ -1,8 +1,8 @@
-/** What is done to the history volume. Each call of node:fs is one of these. */
+/** The operations on the history volume. Each call of node:fs is one of these. */
 const VOLUME_OPERATIONS = [
-  /** open(2) of what is there, to be read or to be synced. */
+  /** open(2) of an existing file, to be read or to be synced. */
   "open",
-  /** open(2) that may make a file or write to it. */
+  /** open(2) that may create a file or write to it. */
   "create",
   "read",
   "write",
@@ -23,7 +23,10 @@ const VOLUME_OPERATIONS = [
 
 export type VolumeOperation = (typeof VOLUME_OPERATIONS)[number];
 
-/** What a path of the volume is for: of link(2) and rename(2) the new name, of a descriptor the path that was opened. */
+/**
+ * The purpose of a path of the volume: for link(2) and rename(2) that of the new name, for a
+ * descriptor that of the path that was opened.
+ */
 export type VolumePurpose =
   | "claim"
   | "outcome"
@@ -42,17 +45,20 @@ export type VolumePurpose =
   | "temporary"
   | "other";
 
-/** What the volume does to the calls of one pod, or of every pod. */
+/** A rule for the calls of one pod, or of every pod, on the volume. */
 export interface VolumeRuleRequest {
-  /** Name of the pod; null: every pod. */
+  /** The name of the pod; null for every pod. */
   readonly pod: string | null;
   readonly operations: readonly VolumeOperation[];
-  /** null: whatever it is for. */
+  /** The purposes of the paths; null for any. */
   readonly purposes: readonly VolumePurpose[] | null;
-  /** `before`: the call is not made. `after`: it was made, with success, and its reply is what the rule is about. */
+  /**
+   * `before`: the call is not made. `after`: the call was made with success, and the rule is about
+   * its reply.
+   */
   readonly phase: "before" | "after";
   readonly action: VolumeAction;
-  /** How many calls of each pod it meets. Default: all. */
+  /** The number of calls of each pod that meet the rule. Defaults to all. */
   readonly times?: number;
 }
 
@@ -60,27 +66,29 @@ type VolumeAction =
   /** The caller sees this error of the system, such as EIO. */
   | { readonly type: "fail"; readonly code: string }
   | { readonly type: "delay"; readonly delayMs: number }
-  /** The n-th call, counted over all processes from 1, waits until it is released; all others pass. */
+  /**
+   * The n-th call, counted over all processes from 1, waits until it is released; all others pass.
+   */
   | { readonly type: "hold"; readonly ordinal: number };
 
 /** A rule as a process has it. */
 export interface VolumeRule extends Omit<VolumeRuleRequest, "pod" | "times"> {
   readonly id: number;
-  /** How many calls of this process it meets; null: all. */
+  /** The number of calls of this process that meet the rule; null for all. */
   readonly times: number | null;
 }
 
 /** A call of node:fs on the volume. */
 interface VolumeCall {
-  /** Of the system, such as `link`. */
+  /** The name of the system call, such as `link`. */
   readonly syscall: string;
-  /** Relative to the root of the volume; of link(2) and rename(2) the new name. */
+  /** The path relative to the root of the volume; for link(2) and rename(2) the new name. */
   readonly path: string;
 }
 
 /** A call that a rule met. */
 export interface Hit extends VolumeCall {
-  /** Milliseconds since the epoch, by the clock of the runner. */
+  /** The time, in milliseconds since the epoch by the runner's clock. */
   readonly atMs: number;
   readonly pod: string;
 }

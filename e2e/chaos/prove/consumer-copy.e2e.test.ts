@@ -13,7 +13,7 @@ const { edits } = PLANTED_FAULTS[0]!;
 const running = new AbortController().signal;
 const files = [...new Set(edits.map(({ file }) => file))];
 
-/** Copies are made below it. */
+/** Returns a temporary directory below which copies are made. */
 async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "stage-copy-"));
   vi.stubEnv("TMPDIR", directory);
@@ -28,7 +28,7 @@ async function readAll(directory: string): Promise<string[]> {
   return await Promise.all(files.map((file) => readFile(join(directory, file), "utf8")));
 }
 
-/** The text of every file below, by its path there, in order. */
+/** Returns the text of every file below, by its path there, in order. */
 async function readTree(directory: string): Promise<ReadonlyMap<string, string>> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   const paths = entries

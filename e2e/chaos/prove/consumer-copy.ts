@@ -14,8 +14,8 @@ export interface ConsumerCopy extends AsyncDisposable {
 }
 
 /**
- * A copy of this repository with these edits. Throws PlantingError for text that is not there exactly once, and the reason of the signal when
- * it aborts.
+ * Copies this repository and applies the edits. Throws PlantingError for text that is not there
+ * exactly once, and the reason of the signal when it aborts.
  */
 export async function copyConsumer(
   edits: readonly Edit[],
@@ -41,7 +41,7 @@ export async function copyConsumer(
   return { directory, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
-/** The consumer has changed where a fault is to be planted: the fault must be written anew. */
+/** The consumer has changed where a fault is to be planted, so that the fault must be rewritten. */
 export class PlantingError extends Error {
   override readonly name = "PlantingError";
 }

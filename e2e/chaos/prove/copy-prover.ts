@@ -20,10 +20,13 @@ import { simulateUntilFound, shrinkSimulatedRun } from "./simulate-copy.ts";
 import { copyConsumer } from "./consumer-copy.ts";
 import type { ConsumerCopy } from "./consumer-copy.ts";
 
-/** So many schedules, or simulated runs, must be enough to find a planted fault. The rarest is found by one run of 1500. */
+/**
+ * The largest number of schedules in which a planted fault has to be found. The rarest is found by
+ * one simulated run of 1500.
+ */
 const SCHEDULES_MAX = 12;
 const RUNS_MAX = 20_000;
-/** The unchanged copy must break nothing in so many. */
+/** The number of schedules and runs in which the unchanged copy must break nothing. */
 const CONTROL = { schedules: 2, runs: 250 } as const;
 const SHRINK_MS_MAX = 5 * 60_000;
 const JOBS = 2;
@@ -33,15 +36,15 @@ type SimulatedFault = Extract<PlantedFault, { readonly tier: "simulate" }>;
 
 export interface CopyProverOptions {
   readonly chosen: ChaosArguments;
-  /** Receives a directory for each copy that runs in pods. */
+  /** The directory that receives a directory for each copy that runs in pods. */
   readonly artifacts: string;
   readonly progress: Pick<ChaosProgress, "line" | "watch" | "forget" | "ended">;
   readonly signal: AbortSignal;
 }
 
-/** Proves with copies of this repository: in pods of the local target, or in the model. */
+/** Proves with copies of this repository, in pods of the local target or in the model. */
 export class CopyProver implements Prover {
-  /** Of all that ran in pods: no artifact may show one. */
+  /** Every secret of what ran in pods. No artifact may contain one. */
   readonly secrets = new Map<string, string>();
   readonly #options: CopyProverOptions;
 
@@ -122,7 +125,7 @@ export class CopyProver implements Prover {
     return { found: shrunk === null ? by : `${by}; ${shrunk.summary}: ${shrunk.file}`, played };
   }
 
-  /** Plays schedules, drawn from the seed and the name, until one fails in a way that is looked for. */
+  /** Plays schedules, drawn from the seed and the name, until one fails in a wanted way. */
   async #play({ name, copy, schedulesMax, failuresIn, shrinks }: PlayOptions) {
     const { chosen, artifacts, progress, signal } = this.#options;
     const startMs = performance.now();
@@ -175,11 +178,11 @@ export class CopyProver implements Prover {
 }
 
 interface PlayOptions {
-  /** Of the artifacts. */
+  /** The name of the artifacts. */
   readonly name: string;
   readonly copy: ConsumerCopy;
   readonly schedulesMax: number;
-  /** Failures that are looked for; empty: go on. */
+  /** Returns the wanted failures; when empty, the search continues. */
   readonly failuresIn: (result: ScheduleResult) => readonly string[];
   readonly shrinks: boolean;
 }

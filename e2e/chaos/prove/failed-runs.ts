@@ -1,13 +1,16 @@
 import { INVARIANTS } from "#simulator/model/verification/invariants.ts";
 import type { Invariant } from "#simulator/model/verification/invariants.ts";
 
-/** A run of the model that broke something. */
+/** A run of the model that violated something. */
 export interface FailedRun {
   readonly seed: number;
   readonly broken: readonly Invariant[];
 }
 
-/** The runs that failed, as e2e/simulate/main.ts prints them. Throws for an invariant that the model does not have. */
+/**
+ * Returns the failed runs from the output of e2e/simulate/main.ts. Throws for an invariant that the
+ * model does not have.
+ */
 export function failedRuns(output: string): FailedRun[] {
   const [, ...blocks] = output.split(/^FAILED, seed (?=\d+:$)/m);
   return blocks.map((block) => ({
@@ -20,13 +23,13 @@ export function failedRuns(output: string): FailedRun[] {
   }));
 }
 
-/** What the run breaks that a failing one was shrunk to, as e2e/simulate/main.ts prints it. */
+/** Returns what a shrunk run still violates, from the output of e2e/simulate/main.ts. */
 export function stillBroken(output: string): Invariant[] {
   const lines = output.matchAll(/^ {2}still violated: (.*)$/gm);
   return [...new Set([...lines].map(([, text = ""]) => invariantOf(text)))];
 }
 
-/** Behind its name stands a detail in parentheses. */
+/** Parses an invariant, whose name is followed by a detail in parentheses. */
 function invariantOf(text: string): Invariant {
   const found = INVARIANTS.find((invariant) => text.startsWith(`${invariant} (`));
   if (found === undefined) throw new Error(`simulate told of an unknown invariant: ${text}`);

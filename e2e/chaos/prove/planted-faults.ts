@@ -1,8 +1,8 @@
 import type { Invariant } from "#simulator/model/verification/invariants.ts";
 
-/** A piece of the consumer's text and what stands there instead. The text must be there exactly once. */
+/** A piece of the consumer's text and its replacement. The text must be there exactly once. */
 export interface Edit {
-  /** Relative to the repository. */
+  /** The path relative to the repository. */
   readonly file: string;
   readonly text: string;
   readonly replacement: string;
@@ -11,18 +11,18 @@ export interface Edit {
 /** A fault that is planted into a copy of the consumer, to prove that it is found. */
 export type PlantedFault = {
   readonly name: string;
-  /** One sentence: what the copy does. */
+  /** One sentence that says what the copy does. */
   readonly title: string;
   readonly edits: readonly Edit[];
 } & (
   | {
       readonly tier: "local";
-      /** Names of checkers; one of them must break. */
+      /** The names of checkers, one of which must break. */
       readonly checkers: readonly string[];
     }
   | {
       readonly tier: "simulate";
-      /** One of them must break. */
+      /** The invariants of the model, one of which must be violated. */
       readonly invariants: readonly Invariant[];
     }
 );

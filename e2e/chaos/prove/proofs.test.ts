@@ -22,7 +22,10 @@ const QUIET: Control = { broken: null, played: "2 schedules, 9.0 s" };
 const FOUND: Search = { found: "by committed-terminal", played: "1 schedules, 5.0 s" };
 const NOT_FOUND: Search = { found: null, played: "12 schedules, 60.0 s" };
 
-/** Proves both faults; the prover answers as it is told, and can interrupt the run while it works. */
+/**
+ * Proves both faults. The prover answers as the test tells it, and can interrupt the run while it
+ * works.
+ */
 function prove(answers: {
   readonly control?: (interrupt: () => void) => Control;
   readonly find?: (name: string, interrupt: () => void) => Search;
@@ -99,7 +102,7 @@ test("an unchanged copy that breaks something fails with what broke", async () =
   });
 });
 
-test("what is interrupted in the middle has neither passed nor failed, and what comes after it is not begun", async () => {
+test("an interrupted proof has neither passed nor failed, and the next one is not begun", async () => {
   const searched = prove({
     find: (_name, interrupt) => {
       interrupt();

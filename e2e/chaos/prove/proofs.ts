@@ -1,6 +1,8 @@
 import type { PlantedFault } from "./planted-faults.ts";
 
-/** Runs copies of the consumer. Both methods end early, or throw, when the signal of the run aborts. */
+/**
+ * Runs copies of the consumer. Both methods end early, or throw, when the signal of the run aborts.
+ */
 export interface Prover {
   /** Runs the unchanged copy. */
   control(tier: PlantedFault["tier"]): Promise<Control>;
@@ -9,23 +11,23 @@ export interface Prover {
 }
 
 export interface Control {
-  /** What broke; null: nothing did. */
+  /** The invariants that broke; null when none did. */
   readonly broken: string | null;
   /** How much was run, such as `250 runs, 4.0 s`. */
   readonly played: string;
 }
 
 export interface Search {
-  /** What found the fault, and where; null: nothing did. */
+  /** The checker that found the fault, and where; null when none did. */
   readonly found: string | null;
   /** How much was run, such as `3 schedules, 81.2 s`. */
   readonly played: string;
 }
 
-/** What came of one planted fault, or of the unchanged copy. */
+/** The result of one planted fault, or of the unchanged copy. */
 export interface Proof {
   readonly name: string;
-  /** `interrupted`: it was ended before it could tell. */
+  /** `interrupted`: the proof was ended before it had a result. */
   readonly status: "passed" | "failed" | "interrupted";
   readonly text: string;
 }
@@ -33,14 +35,15 @@ export interface Proof {
 export interface ProveFaultsOptions {
   readonly faults: readonly PlantedFault[];
   readonly prover: Prover;
-  /** ^C: what runs ends, and nothing else begins. */
+  /** Aborted by ^C: running proofs end, and no other begins. */
   readonly signal: AbortSignal;
   readonly onProof: (proof: Proof) => void;
 }
 
 /**
- * Proves that the unchanged copy breaks nothing, then that each planted fault is found. Gives what was begun: what is missing was not run.
- * Throws what keeps a copy from being run at all.
+ * Proves that the unchanged copy breaks nothing, then that each planted fault is found. Returns the
+ * proofs that were begun; those that are missing were not run. Throws what keeps a copy from being
+ * run at all.
  */
 export async function proveFaults(options: ProveFaultsOptions): Promise<Proof[]> {
   const { faults, prover, signal, onProof } = options;
@@ -54,7 +57,7 @@ export async function proveFaults(options: ProveFaultsOptions): Promise<Proof[]>
   return proofs;
 }
 
-/** How many proofs there are for these faults. */
+/** Returns the number of proofs for these faults. */
 export function proofCount(faults: readonly PlantedFault[]): number {
   return faults.length + tiersOf(faults).length;
 }
@@ -85,7 +88,7 @@ function tiersOf(faults: readonly PlantedFault[]): PlantedFault["tier"][] {
 
 const INTERRUPTED: Result = { status: "interrupted", text: "interrupted" };
 
-/** What was cut short says nothing, unless it had an answer already. */
+/** Runs a proof. One that was cut short is `interrupted`, unless it had its answer already. */
 async function whileWanted(prove: Task["prove"], signal: AbortSignal): Promise<Result> {
   try {
     const { isFinal, ...result } = await prove();
@@ -96,7 +99,7 @@ async function whileWanted(prove: Task["prove"], signal: AbortSignal): Promise<R
   }
 }
 
-/** `isFinal`: more runs would not change it. */
+/** `isFinal` is true when more runs would not change the answer. */
 type Answer = Result & { readonly isFinal: boolean };
 
 function ofControl({ broken, played }: Control): Answer {

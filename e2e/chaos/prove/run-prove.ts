@@ -16,7 +16,7 @@ import { CopyProver } from "./copy-prover.ts";
 export interface RunProveOptions {
   readonly arguments: ChaosArguments;
   readonly terminal: Terminal;
-  /** ^C. */
+  /** Aborted by ^C. */
   readonly signal: AbortSignal;
 }
 
@@ -26,11 +26,14 @@ const MARK: Readonly<Record<Proof["status"], string>> = {
   interrupted: "--  ",
 };
 
-/** The command `chaos --prove`: plants each fault in a copy of the consumer and runs until the checker that must break does. */
+/**
+ * Runs the command `chaos --prove`: plants each fault in a copy of the consumer and runs it until
+ * the checker that must break does.
+ */
 export async function prove(options: RunProveOptions): Promise<ExitCode> {
   const { arguments: chosen, terminal, signal } = options;
   const faults = selectPlanted(chosen.prove ?? []);
-  // What cannot be drawn is refused before anything is copied.
+  // A schedule that cannot be drawn is refused before anything is copied.
   drawSchedule({ ...chosen, ...environmentOf(chosen), faults: selectFaults(chosen.faults) });
   const artifacts = await makeArtifacts(chosen, chosen.seed);
   using progress = new ChaosProgress(terminal, signal);

@@ -5,11 +5,11 @@ import type { FailedRun } from "./failed-runs.ts";
 import type { ConsumerCopy } from "./consumer-copy.ts";
 
 export interface SimulateCopyOptions {
-  /** Of the first run. */
+  /** The seed of the first run. */
   readonly seed: number;
   readonly runsMax: number;
   readonly signal: AbortSignal;
-  /** Whether this failure is the one that is looked for. */
+  /** Returns true for the wanted failure. */
   readonly isFound: (failed: FailedRun) => boolean;
 }
 
@@ -17,16 +17,22 @@ export interface SimulatedRuns {
   readonly runs: number;
   /** Every run that failed. */
   readonly failed: readonly FailedRun[];
-  /** The first one that was looked for. */
+  /** The first wanted failure. */
   readonly found: FailedRun | undefined;
 }
 
 const RUNS_AT_ONCE = 250;
-/** Exit codes of e2e/simulate/main.ts: a run broke something, and some crash points were not hit. */
+/**
+ * Exit codes of e2e/simulate/main.ts: a run violated an invariant, or some crash points were not
+ * hit.
+ */
 const BROKEN = 1;
 const MISSED = 4;
 
-/** Runs the model of a copy, some hundred runs at a time, until a failure is the one that is looked for or there were `runsMax`. */
+/**
+ * Runs the model of a copy, some hundred runs at a time, until a failure is the wanted one or
+ * `runsMax` runs were made.
+ */
 export async function simulateUntilFound(
   copy: ConsumerCopy,
   { seed, runsMax, signal, isFound }: SimulateCopyOptions,
@@ -44,9 +50,10 @@ export async function simulateUntilFound(
 }
 
 /**
- * Plays the run of the copy with this seed alone, and looks for fewer steps with which it still fails. Gives what became of it, such as
- * `54 steps became 3 in 0.5 s (27 runs): simulate --seed 41 --steps 1,3,25`. A run that broke several invariants may be shrunk to one that
- * breaks none of those that are looked for: that is said.
+ * Plays only the run of the copy with this seed, and searches for fewer steps with which it still
+ * fails. Returns the result, such as `54 steps became 3 in 0.5 s (27 runs): simulate --seed 41
+ * --steps 1,3,25`. A run that violated several invariants may be shrunk to one that violates none
+ * of the wanted ones, which the result then says.
  */
 export async function shrinkSimulatedRun(
   copy: ConsumerCopy,
@@ -78,7 +85,10 @@ async function simulate(
   return failedRuns(await outputOf(copy, options, signal));
 }
 
-/** Throws unless the runs came to their end, whether or not they broke something. */
+/**
+ * Returns the output. Throws unless the runs came to their end, whether or not they violated
+ * something.
+ */
 async function outputOf(
   { directory }: ConsumerCopy,
   options: readonly string[],

@@ -17,7 +17,7 @@ const playing = (change: Partial<ScheduleProgress> = {}): ScheduleProgress => ({
   ...change,
 });
 
-/** A deployment of one pod that is ready. */
+/** Returns a deployment of one pod that is ready. */
 const aDeployment = (): TestDeployment => {
   const pod = {
     metadata: { name: "kafka-consumer-7d-aaaa" },

@@ -7,10 +7,10 @@ import { isBroken, isFailed } from "./exit-code.ts";
 import { podSourceOf, PodWatch } from "./pod-watch.ts";
 import { scheduleLines } from "./schedule-lines.ts";
 
-/** Between two looks at what is under way. */
+/** The interval at which the state of running schedules is read. */
 const LOOK_INTERVAL_MS = 125;
 
-/** A schedule under way. */
+/** A running schedule. */
 interface Watched {
   readonly startedMs: number;
   progress: ScheduleProgress;
@@ -18,18 +18,18 @@ interface Watched {
 }
 
 /**
- * Shows a run of chaos while it works: one line for each schedule that ended and, on a terminal, lines that change for each one that is
- * under way and for its pods. Elsewhere every step is a line.
+ * Shows a run of chaos while it works: one line for each schedule that has ended and, on a
+ * terminal, lines that change for each running one and its pods. Elsewhere every step is a line.
  */
 export class ChaosProgress implements Disposable {
   readonly #block: LiveBlock;
-  /** By name, such as `#1`, in the order in which they began. */
+  /** The running schedules by name, such as `#1`, in the order in which they began. */
   readonly #watched = new Map<string, Watched>();
-  /** The outcomes of steps that were shown, by name of the schedule. */
+  /** The outcomes of steps that were shown, by the name of the schedule. */
   readonly #shown = new Map<string, Map<number, string>>();
   #timer: NodeJS.Timeout | null = null;
 
-  /** `signal`: ^C. */
+  /** `signal` aborts on ^C. */
   constructor(terminal: Terminal, signal: AbortSignal) {
     this.#block = new LiveBlock(terminal, { signal });
   }
@@ -38,13 +38,13 @@ export class ChaosProgress implements Disposable {
     this.#block.line(text);
   }
 
-  /** How far a schedule has come, and the steps of it that nobody was told of. */
+  /** Shows how far a schedule has come, and its steps that were not shown before. */
   show(name: string, progress: ScheduleProgress): void {
     if (this.#block.isLive) this.watch(name, progress);
     else this.#tellSteps(name, progress);
   }
 
-  /** How far a schedule has come, where lines can change. */
+  /** Shows how far a schedule has come, where lines can change. */
   watch(name: string, progress: ScheduleProgress): void {
     if (!this.#block.isLive) return;
     const watched = this.#watched.get(name) ?? {
@@ -59,7 +59,7 @@ export class ChaosProgress implements Disposable {
     this.#timer ??= setInterval(() => this.#look(), LOOK_INTERVAL_MS).unref();
   }
 
-  /** A schedule has ended whose result is of no interest alone. */
+  /** Removes a schedule whose result is not shown. */
   forget(name: string): void {
     this.#watched.delete(name);
     this.#draw();
@@ -85,7 +85,7 @@ export class ChaosProgress implements Disposable {
     if (isFailed(result)) this.line(`     ${result.directory}`);
   }
 
-  /** Nothing changes on the terminal any more. */
+  /** Ends all changes on the terminal. */
   end(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
@@ -139,7 +139,9 @@ function endLine(result: ScheduleResult): Line {
   return [
     markOf(result),
     {
-      text: ` #${number} seed ${schedule.seed}: ${count("fired")} of ${schedule.steps.length} steps fired${missed}, ${published} records (${seconds} s)`,
+      text:
+        ` #${number} seed ${schedule.seed}: ${count("fired")} of ${schedule.steps.length} steps ` +
+        `fired${missed}, ${published} records (${seconds} s)`,
     },
   ];
 }

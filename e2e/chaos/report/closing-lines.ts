@@ -14,10 +14,10 @@ export interface ChaosClosing {
   readonly chosen: Pick<ChaosArguments, "seed" | "target" | "kind" | "kubernetes" | "broker">;
   readonly results: readonly ScheduleResult[];
   readonly coverage: Pick<Coverage, "drawnTable" | "summary">;
-  /** What `--require-coverage` refuses. */
+  /** The lines that `--require-coverage` refuses. */
   readonly uncovered: readonly string[];
   readonly growth: readonly SoakFinding[];
-  /** What shrinking the first failure gave; null: it was not shrunk. */
+  /** The result of shrinking the first failure; null when it was not shrunk. */
   readonly shrunk: ShrunkFailedRun | null;
   readonly artifacts: string;
   readonly wallMs: number;
@@ -27,7 +27,9 @@ export const NOTHING_FIRED = "no step fired, so that the run has shown nothing";
 
 type Row = readonly [label: string, text: string];
 
-/** The last lines of a run of chaos; the counts of invariants stand alone on the very last one. */
+/**
+ * Returns the last lines of a run of chaos. The very last one holds only the counts of invariants.
+ */
 export function closingLines(closing: ChaosClosing): string {
   const { chosen, results, coverage, uncovered, growth, shrunk, artifacts, wallMs } = closing;
   const failed = results.filter((result) => isFailed(result));
@@ -64,7 +66,10 @@ export function closingLines(closing: ChaosClosing): string {
   return ["", ...tables, ...lines, invariantCounts(results), ""].join("\n");
 }
 
-/** To be pasted in the directory that the run was started in, or anywhere below the project. */
+/**
+ * Returns a command to be pasted in the directory in which the run was started, or anywhere below
+ * the project.
+ */
 function replayCommand(
   file: string,
   chosen: Pick<ChaosArguments, "target" | "kind" | "kubernetes" | "broker">,
@@ -74,7 +79,7 @@ function replayCommand(
   return ["npm run e2e -- replay", shellWord(path), ...placeOptions(chosen)].join(" ");
 }
 
-/** As a shell takes it for one word. */
+/** Quotes a text so that a shell takes it for one word. */
 function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
@@ -94,7 +99,7 @@ function countText(results: readonly ScheduleResult[]): string {
   ].join(", ");
 }
 
-/** What broke, or why it could not be judged. */
+/** Returns what broke, or why it could not be judged. */
 function reasonOf({ verdict, scenario }: ScheduleResult): string {
   const names = (verdict?.verdicts ?? [])
     .filter(({ status }) => status === "broken" || status === "unknown")
@@ -103,7 +108,10 @@ function reasonOf({ verdict, scenario }: ScheduleResult): string {
   return scenario.failure?.kind ?? "there is no verdict";
 }
 
-/** An invariant that held in every schedule which judged it has passed. */
+/**
+ * Counts the invariants that passed, which held in every schedule that judged them, and those that
+ * failed.
+ */
 export function invariantCounts(results: readonly ScheduleResult[]): string {
   const judged = new Map<string, boolean>();
   for (const { verdict } of results) {

@@ -4,7 +4,7 @@ import type { ScheduleResult } from "#e2e/chaos/engine/run-schedule.ts";
 
 type JudgedResult = Pick<ScheduleResult, "scenario" | "verdict">;
 
-/** Whether the schedule broke an invariant, or could not be judged as it should. */
+/** Returns true when the schedule broke an invariant, or could not be judged as it should be. */
 export function isFailed(result: JudgedResult): boolean {
   return result.scenario.status === "failed" || isBroken(result) || isUnknown(result);
 }
@@ -14,15 +14,21 @@ export function isBroken({ scenario, verdict }: JudgedResult): boolean {
   return isExpectation || verdict?.verdicts.some(({ status }) => status === "broken") === true;
 }
 
-/** Something that should have been seen was not: no verdict, or one that rests on missing events. */
+/**
+ * Returns true when something that should have been seen was not: there is no verdict, or it
+ * depends on missing events.
+ */
 function isUnknown({ scenario, verdict }: JudgedResult): boolean {
-  // What was cut short lacks events by its nature.
+  // An interrupted schedule naturally lacks events.
   if (scenario.status === "interrupted") return false;
   if (verdict === null) return scenario.status === "passed";
   return verdict.verdicts.some(({ status }) => status === "unknown");
 }
 
-/** Whether the schedules had steps, were played to their ends, and no step fired: then the run has shown nothing. */
+/**
+ * Returns true when the schedules had steps and were played to their ends but no step fired, so
+ * that the run has shown nothing.
+ */
 export function nothingFired(
   results: readonly Pick<ScheduleResult, "schedule" | "steps" | "scenario">[],
 ): boolean {
@@ -33,7 +39,10 @@ export function nothingFired(
   );
 }
 
-/** As DESIGN section 8 has them: what was broken counts more than what could not be judged. */
+/**
+ * Returns the exit code of the run. A broken invariant takes precedence over one that could not be
+ * judged.
+ */
 export function exitCodeOf(
   results: readonly ScheduleResult[],
   isUncovered: boolean,

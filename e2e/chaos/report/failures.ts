@@ -1,7 +1,10 @@
 import type { ScheduleResult } from "#e2e/chaos/engine/run-schedule.ts";
 import { isFailed } from "./exit-code.ts";
 
-/** What failed, empty where nothing did: the invariants that broke or could not be judged, or else the kind of the failure. */
+/**
+ * Returns what failed, or nothing: the invariants that broke or could not be judged, or else the
+ * kind of the failure.
+ */
 export function failuresOf(result: Pick<ScheduleResult, "verdict" | "scenario">): string[] {
   if (!isFailed(result)) return [];
   const { verdict, scenario } = result;
@@ -12,7 +15,7 @@ export function failuresOf(result: Pick<ScheduleResult, "verdict" | "scenario">)
   return [scenario.failure?.kind ?? "no verdict"];
 }
 
-/** The invariants that broke. */
+/** Returns the invariants that broke. */
 export function brokenOf({ verdict }: Pick<ScheduleResult, "verdict">): string[] {
   return (verdict?.verdicts ?? [])
     .filter(({ status }) => status === "broken")

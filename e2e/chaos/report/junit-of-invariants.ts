@@ -6,8 +6,9 @@ import type { SoakFinding } from "#e2e/chaos/soak/judge-soak.ts";
 import { describeFinding, measureName } from "#e2e/chaos/soak/soak-lines.ts";
 
 /**
- * JUnit XML: a suite for each schedule, and in it a case for each invariant, which is skipped where it was not judged, and one for the schedule itself, which
- * fails when it could not be played to its end. `growth` is a suite of its own.
+ * Returns JUnit XML: a suite for each schedule with a case for each invariant, which is skipped
+ * where it was not judged, and a case for the schedule itself, which fails when it could not be
+ * played to its end. `growth` is a suite of its own.
  */
 export function junitOfInvariants(
   results: readonly ScheduleResult[],
@@ -81,7 +82,7 @@ function suiteOf(
   return { cases, text };
 }
 
-/** What the verdicts say already is not said again. */
+/** Returns the case of the schedule itself, which does not repeat what the verdicts report. */
 function playedCase({ scenario, verdict }: ScheduleResult): Case {
   const name = "schedule-played";
   if (scenario.status === "interrupted") return { name, status: "skipped", message: "interrupted" };

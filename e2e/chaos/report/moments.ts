@@ -1,7 +1,10 @@
 import type { PlayedStep } from "#e2e/chaos/engine/played-step.ts";
 import type { ScheduleResult } from "#e2e/chaos/engine/run-schedule.ts";
 
-/** Where two runs of one schedule fired at different moments, one line each. Names of pods and keys are new each time, and do not count. */
+/**
+ * Returns one line for each step at which two runs of one schedule fired at different moments.
+ * Names of pods and keys are new each time, and do not count.
+ */
 export function differencesOf(
   one: Pick<ScheduleResult, "steps">,
   other: Pick<ScheduleResult, "steps">,
@@ -19,7 +22,7 @@ function momentOf({ trigger, fault, outcome, selector, reached, held }: PlayedSt
   return `${outcome} ${fault}${where} at ${trigger}${held ? " (held)" : ""}${what}`;
 }
 
-/** Without what is drawn anew in each run: keys, nonces, names of pods, offsets and times. */
+/** Removes what is new in each run: keys, nonces, names of pods, offsets and times. */
 function normalised(detail: string): string {
   return detail
     .replaceAll(/\b[0-9a-f]{8,}\b/g, "<id>")

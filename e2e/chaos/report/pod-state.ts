@@ -8,7 +8,7 @@ import {
   restarts,
 } from "#e2e/targets/pods.ts";
 
-/** What a pod does, in one or a few words for a person. */
+/** The state of a pod, in a few words for a person. */
 export type PodPhase =
   | "scheduled"
   | "waiting for certificates"
@@ -23,21 +23,21 @@ export type PodPhase =
 export interface PodState {
   readonly name: string;
   readonly phase: PodPhase;
-  /** Of the app: how often it was started again. */
+  /** How often the app was started again. */
   readonly restarts: number;
-  /** Of the app: how it ended the last time; null when it never did. */
+  /** The exit code with which the app ended last; null when it never did. */
   readonly exitCode: number | null;
-  /** Of the app, milliseconds since the epoch; null while it does not run. */
+  /** When the app was started, in milliseconds since the epoch; null while it is not running. */
   readonly startedAtMs: number | null;
-  /** Of the topic of incidents, those that it was given. */
+  /** The partitions of the topic of incidents that were assigned to it. */
   readonly partitions: readonly number[];
 }
 
-/** What the pod alone does not tell. */
+/** Facts that the pod object alone does not show. */
 export interface PodFacts {
-  /** This run of the app was ready before. */
+  /** True when this life of the app was ready before. */
   readonly wasReady: boolean;
-  /** Its app waits for its certificates. */
+  /** True while its app waits for its certificates. */
   readonly waitsForCertificates: boolean;
   readonly partitions: readonly number[];
 }
@@ -67,7 +67,10 @@ function phaseOf(pod: V1Pod, { wasReady, waitsForCertificates }: PodFacts): PodP
   return waitsForCertificates ? "waiting for certificates" : "starting";
 }
 
-/** Whether the last word in the log of an app is that app_start waits for its certificates. */
+/**
+ * Returns true when the last line in the log of an app says that app_start waits for its
+ * certificates.
+ */
 export function saysItWaits(log: string): boolean {
   return log.trimEnd().split("\n").at(-1)?.startsWith("app_start: waiting up to ") ?? false;
 }

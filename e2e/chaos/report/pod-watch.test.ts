@@ -38,7 +38,7 @@ function aPod(
   };
 }
 
-/** Pods, logs and members that a test sets; a log or members that are not set cannot be had. */
+/** Pods, logs and members that a test sets. A log or members that are not set cannot be read. */
 class FakeSource {
   present: readonly V1Pod[] = [];
   last: V1Pod | undefined;
@@ -62,10 +62,10 @@ class FakeSource {
     return this.assigned;
   };
 
-  /** The states a second later, when everything has been asked for. */
+  /** Returns the states a second later, when everything has been read. */
   async seen(...pods: readonly V1Pod[]): Promise<readonly PodState[]> {
     this.present = pods;
-    // Once for the pods, and once for what is asked of those that are there.
+    // The first look finds the pods, the second one reads what they have.
     for (const waitMs of [1000, 1000]) await this.watch.look((this.#nowMs += waitMs));
     return this.watch.states;
   }

@@ -12,31 +12,37 @@ import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { podState, saysItWaits } from "./pod-state.ts";
 import type { PodState } from "./pod-state.ts";
 
-/** What the states of pods are learned from. */
+/** The source from which the states of pods are derived. */
 export interface PodSource {
-  /** Present pods in order of creation. */
+  /** Returns the present pods in the order of creation. */
   pods(): Promise<readonly V1Pod[]>;
-  /** The state of a pod when it was last seen. */
+  /** Returns the state of a pod when it was last seen. */
   lastSeen(pod: string): V1Pod | undefined;
-  /** What its app printed since it was started the last time. */
+  /** Returns what its app has printed since its last start. */
   log(pod: string): Promise<string>;
-  /** Members of the consumer group; the client id of each is the name of its pod. */
+  /** Returns the members of the consumer group. The client id of each is the name of its pod. */
   members(): Promise<readonly GroupMember[]>;
-  /** Of incidents. */
+  /** The topic of incidents. */
   readonly topic: string;
 }
 
-/** Logs and members are asked for less often than pods: they are requests where pods and broker are remote. */
+/**
+ * Logs and members are read less often than pods, since they are requests where pods and broker are
+ * remote.
+ */
 const ASK_INTERVAL_MS = 1000;
-/** So long a pod that is gone is still shown. */
+/** How long a pod that is gone is still shown. */
 const GONE_SHOWN_MS = 4000;
 
-/** Follows the pods of a schedule for those who look at the terminal. Whatever cannot be learned is left out: it decides nothing. */
+/**
+ * Follows the pods of a schedule for the display on the terminal. What cannot be read is left out,
+ * since nothing depends on it.
+ */
 export class PodWatch {
   readonly #source: PodSource;
   #pods: readonly V1Pod[] = [];
   readonly #gone = new Map<string, { readonly state: PodState; readonly untilMs: number }>();
-  /** Runs of the app that have been ready, by pod and restart. */
+  /** The lives of apps that have been ready, by pod and restart. */
   readonly #readyRuns = new Set<string>();
   /** Pods whose app waits for its certificates. */
   #waiting: ReadonlySet<string> = new Set();
@@ -49,13 +55,16 @@ export class PodWatch {
     this.#source = source;
   }
 
-  /** Pods in order of creation, those that are gone behind them. */
+  /** The states of the pods in the order of creation, followed by those that are gone. */
   get states(): readonly PodState[] {
     const present = this.#pods.map((pod) => this.#stateOf(pod));
     return [...present, ...Array.from(this.#gone.values(), ({ state }) => state)];
   }
 
-  /** Looks once, unless the last look has not come to its end. `nowMs`: of any clock that never goes back. */
+  /**
+   * Looks once, unless the last look has not ended. `nowMs` is the time of any clock that never
+   * goes back.
+   */
   async look(nowMs: number): Promise<void> {
     await Promise.all([this.#lookAtPods(nowMs), this.#ask(nowMs)]);
   }

@@ -4,7 +4,10 @@ import type { PlaceArguments } from "#e2e/base/run-arguments.ts";
 import { makeDirectory } from "#e2e/base/make-directory.ts";
 import { runId } from "#e2e/base/run-id.ts";
 
-/** Makes the directory of this run alone, and the one of the JUnit report, before anything starts. Throws UsageError where that is not possible. */
+/**
+ * Creates the directory of this run, and that of the JUnit report, before anything starts. Throws
+ * UsageError where that is not possible.
+ */
 export async function makeArtifacts(
   { artifacts, junit }: Pick<PlaceArguments, "artifacts" | "junit">,
   seed: number,
@@ -15,7 +18,9 @@ export async function makeArtifacts(
   return directory;
 }
 
-/** Shows every secret that an artifact holds as a failure, without its value. Gives how many there are. */
+/**
+ * Reports every secret in an artifact as a failure, without its value. Returns how many there are.
+ */
 export async function reportLeaks(
   artifacts: string,
   secrets: ReadonlyMap<string, string>,

@@ -70,14 +70,16 @@ describe("the line of a schedule", () => {
       playedStep(6),
     ];
     expect(shown({ steps })).toEqual([
-      "#3 seed 42  playing     5/12   12 s  waits for broker.fetch-reply   1 fired  2 missed    76 records  in force: ckms.outage, broker.deaf",
+      "#3 seed 42  playing     5/12   12 s  waits for broker.fetch-reply   1 fired  2 missed    76 records  in " +
+        "force: ckms.outage, broker.deaf",
     ]);
   });
 
   test("waits for nothing once the last moment has come", () => {
     const steps = [playedStep(1, { reached: REACHED, inForce: true })];
     expect(shown({ steps })).toEqual([
-      "#3 seed 42  playing     1/12   12 s                                 0 fired  0 missed    76 records  in force: pod.kill",
+      "#3 seed 42  playing     1/12   12 s                                 0 fired  0 missed    76 records  in " +
+        "force: pod.kill",
     ]);
   });
 

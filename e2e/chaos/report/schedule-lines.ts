@@ -3,16 +3,19 @@ import type { PlayedStep } from "#e2e/chaos/engine/played-step.ts";
 import type { ScheduleProgress } from "#e2e/chaos/engine/schedule-scenario.ts";
 import type { PodPhase, PodState } from "./pod-state.ts";
 
-/** A schedule that is under way, as it is shown on a terminal. */
+/** A running schedule, as it is shown on a terminal. */
 export interface WatchedSchedule {
-  /** Such as `#1`. */
+  /** The name, such as `#1`. */
   readonly name: string;
   readonly progress: Pick<ScheduleProgress, "schedule" | "phase" | "steps" | "published">;
   readonly elapsedMs: number;
   readonly pods: readonly PodState[];
 }
 
-/** What the pods do is of no interest any more once the schedule is judged: they are taken down. */
+/**
+ * The word for each phase. Pods are not shown any more once the schedule is judged, since they are
+ * taken down.
+ */
 const PHASES = {
   deploying: "deploying",
   playing: "playing",
@@ -39,7 +42,7 @@ const RECORDS_WIDTH = 4;
 const SECONDS_WIDTH = 3;
 const COLUMN_GAP = "  ";
 
-/** One line for the schedule, and one for each of its pods. */
+/** Returns one line for the schedule, and one for each of its pods. */
 export function scheduleLines(watched: WatchedSchedule): Line[] {
   const { progress, pods } = watched;
   return [
@@ -48,7 +51,10 @@ export function scheduleLines(watched: WatchedSchedule): Line[] {
   ];
 }
 
-/** What matters most stands first: the end of the line is cut where the terminal is narrow. */
+/**
+ * Returns the line of a schedule. The most important parts come first, since the end of the line is
+ * cut where the terminal is narrow.
+ */
 function scheduleLine({ name, progress, elapsedMs }: WatchedSchedule): Line {
   const { schedule, phase, steps, published } = progress;
   const total = schedule.steps.length;
@@ -101,7 +107,10 @@ function podLines(pods: readonly PodState[], steps: readonly PlayedStep[]): Line
   });
 }
 
-/** Of its container: one that was started afterwards runs. */
+/**
+ * Returns true when a fault has frozen the container. A container that was started afterwards is
+ * running.
+ */
 function isFrozen({ startedAtMs }: PodState, faults: readonly PlayedStep[]): boolean {
   return faults.some(
     ({ fault, reached }) =>
@@ -118,7 +127,7 @@ function endText({ restarts, exitCode }: PodState): string {
   return `${restarts} ${restarts === 1 ? "restart" : "restarts"}${exit === "" ? "" : `, ${exit}`}`;
 }
 
-/** `kafka-consumer-5d8f7-x2x4k` -> `5d8f7-x2x4k`: which version it is, and which pod. */
+/** Shortens `kafka-consumer-5d8f7-x2x4k` to `5d8f7-x2x4k`, which is the version and the pod. */
 function shortName(name: string): string {
   return name.split("-").slice(-2).join("-");
 }

@@ -10,11 +10,11 @@ import { activitiesOfLoad, type ScheduleEnvironment } from "./rules.ts";
 export interface Cell {
   readonly fault: FaultKind;
   readonly trigger: TriggerKind;
-  /** Why it can never be there; undefined when it can. */
+  /** Why the pair is impossible; undefined when it is possible. */
   readonly impossible: string | undefined;
 }
 
-/** Every fault at every trigger. */
+/** Returns every fault at every trigger. */
 export function cellsOf(kinds: Kinds, environment: ScheduleEnvironment, load: LoadPlan): Cell[] {
   const found = activitiesOfLoad(load);
   const injectable = kinds.faults.filter((fault) => lacks(fault, environment) === undefined);

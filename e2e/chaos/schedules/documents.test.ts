@@ -11,7 +11,8 @@ import { checkerTable, faultTable, triggerTable, withSections } from "./testing/
 import { TEST_KINDS } from "./testing/test-kinds.ts";
 
 /*
- * What is written from the kinds that are registered. `npx vitest run e2e/chaos/schedules/documents.test.ts -u` writes it again.
+ * These documents are generated from the registered kinds. `npx vitest run
+ * e2e/chaos/schedules/documents.test.ts -u` writes them again.
  */
 
 const pathOf = (name: string) => fileURLToPath(new URL(`../../../${name}`, import.meta.url));

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { UsageError } from "#e2e/errors.ts";
 import { findSchedule } from "./find-schedule.ts";
 
-/** Below a directory of its own; each holds its own path. */
+/** Creates files in a directory of its own; each holds its own path. */
 async function directoryWith(...names: readonly string[]): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "find-schedule-"));
   onTestFinished(() => rm(directory, { recursive: true }));

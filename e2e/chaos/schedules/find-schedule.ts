@@ -3,13 +3,16 @@ import { join } from "node:path";
 import { messageOf } from "#consumer/errors.ts";
 import { UsageError } from "#e2e/errors.ts";
 
-/** The name that a schedule has among the artifacts of a run. */
+/** The name of a schedule among the artifacts of a run. */
 const SCHEDULE_FILE = "schedule.json";
 
-/** How deep a schedule may be below the directory that is given: run, schedule, and one more. */
+/** How deep a schedule may be below the given directory: run, schedule, and one more. */
 const DEPTH_MAX = 3;
 
-/** Reads the schedule that `path` is or holds. Throws UsageError where there is none or more than one. */
+/**
+ * Reads the schedule that `path` is or holds. Throws UsageError where there is none or more than
+ * one.
+ */
 export async function findSchedule(
   path: string,
 ): Promise<{ readonly file: string; readonly text: string }> {

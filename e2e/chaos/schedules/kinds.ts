@@ -13,18 +13,18 @@ export interface Kinds {
 
 export const REGISTERED_KINDS: Kinds = { faults: FAULT_KINDS, triggers: TRIGGER_KINDS };
 
-/** `pod.kill` -> `pod` */
+/** Returns `pod` for `pod.kill`. */
 export function familyOf({ name }: { readonly name: string }): string {
   return name.slice(0, name.indexOf("."));
 }
 
-/** What stands in a step for its kind alone, beside what each step has. */
+/** Returns the parameters that a step has for its kind, beside what each step has. */
 export function ownParameters(step: FaultStep | TriggerStep): Readonly<Record<string, unknown>> {
   const common = "fault" in step ? FAULT_FIELDS : TRIGGER_FIELDS;
   return Object.fromEntries(Object.entries(step).filter(([name]) => !Object.hasOwn(common, name)));
 }
 
-/** The names of the parameters of a kind, as far as its schema tells. */
+/** Returns the names of the parameters of a kind, as far as its schema shows them. */
 export function parameterNames({ parameters }: FaultKind | TriggerKind): string[] {
   return parameters instanceof z.ZodObject ? Object.keys(parameters.shape) : [];
 }

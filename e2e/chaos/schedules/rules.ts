@@ -7,11 +7,11 @@ import type { LoadPlan, Schedule, ScheduleStep } from "#e2e/chaos/schedule.ts";
 import type { TriggerKind } from "#e2e/chaos/trigger-kind.ts";
 import { type Kinds, ownParameters } from "./kinds.ts";
 
-/** Where a schedule is to run. */
+/** The environment that a schedule runs in. */
 export interface ScheduleEnvironment {
-  /** Of the target and the broker. */
+  /** The abilities of the target and the broker. */
   readonly abilities: ReadonlySet<Ability>;
-  /** For messages, such as `the target local with the broker embedded`. */
+  /** A text for messages, such as `the target local with the broker embedded`. */
   readonly description: string;
 }
 
@@ -21,7 +21,7 @@ export interface ScheduleFault {
   readonly message: string;
 }
 
-/** What a load brings about by itself. */
+/** Returns the activities that a load causes by itself. */
 export function activitiesOfLoad(load: LoadPlan): Set<Activity> {
   const found = new Set<Activity>();
   if (load.repeatShare + load.reopenShare + load.poisonShare < 1) found.add("actions");
@@ -30,7 +30,10 @@ export function activitiesOfLoad(load: LoadPlan): Set<Activity> {
   return found;
 }
 
-/** Everything that no schema says: what one part of a schedule demands of another, and of the place where it runs. */
+/**
+ * Checks what no schema can say: what one part of a schedule demands of another, and of the target
+ * and broker.
+ */
 export function ruleFaults(
   schedule: Schedule,
   environment: ScheduleEnvironment,
@@ -75,7 +78,9 @@ function triggerFaults(
     ...(lacking === undefined ? [] : [{ path, message: `cannot come: ${lacking}` }]),
     ...missing.map((circumstance) => ({
       path,
-      message: `cannot come: it needs ${circumstance}, which neither the load nor an earlier step brings about${causesOf(circumstance, kinds)}`,
+      message:
+        `cannot come: it needs ${circumstance}, which neither the load nor an earlier step brings ` +
+        `about${causesOf(circumstance, kinds)}`,
     })),
   ];
 }

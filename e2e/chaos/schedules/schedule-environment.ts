@@ -3,7 +3,10 @@ import type { PlaceArguments } from "#e2e/base/run-arguments.ts";
 import { TARGET_ABILITIES } from "#e2e/targets/target-abilities.ts";
 import type { ScheduleEnvironment } from "./rules.ts";
 
-/** What a schedule may ask of target and broker. It is known from the arguments alone, so that nothing is started for a schedule that is refused. */
+/**
+ * Returns what a schedule may ask of target and broker. It is known from the arguments alone, so
+ * that nothing is started for a schedule that is refused.
+ */
 export function environmentOf({
   target,
   broker,

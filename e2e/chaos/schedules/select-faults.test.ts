@@ -19,6 +19,7 @@ test("faults are chosen by name and by family", () => {
 test("unknown ones are refused with the list of those that exist", () => {
   expect(() => namesOf(["pod", "kill", "pod.kil"])).toThrow(UsageError);
   expect(() => namesOf(["pod", "kill", "pod.kil"])).toThrow(
-    "--faults must be names or families of faults, got kill, pod.kil; known: broker, broker.outage, broker.rebalance, endpoint, endpoint.failing, node, node.drain, pod, pod.delete, pod.freeze, pod.kill",
+    "--faults must be names or families of faults, got kill, pod.kil; known: broker, broker.outage, " +
+      "broker.rebalance, endpoint, endpoint.failing, node, node.drain, pod, pod.delete, pod.freeze, pod.kill",
   );
 });

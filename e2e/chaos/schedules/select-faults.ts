@@ -3,7 +3,10 @@ import type { FaultKind } from "#e2e/chaos/fault-kind.ts";
 import { FAULT_KINDS } from "#e2e/chaos/faults/index.ts";
 import { familyOf } from "./kinds.ts";
 
-/** The faults with these names or of these families, in the order of the documentation; all when there is no name. Refuses others. */
+/**
+ * Returns the faults with these names or of these families, in the order of the documentation, and
+ * all when there is no name. Throws UsageError for unknown names.
+ */
 export function selectFaults(
   names: readonly string[],
   kinds: readonly FaultKind[] = FAULT_KINDS,
@@ -13,7 +16,8 @@ export function selectFaults(
   const unknown = names.filter((name) => !known.has(name));
   if (unknown.length > 0) {
     throw new UsageError(
-      `--faults must be names or families of faults, got ${unknown.join(", ")}; known: ${[...known].toSorted().join(", ")}`,
+      `--faults must be names or families of faults, got ${unknown.join(", ")}; ` +
+        `known: ${[...known].toSorted().join(", ")}`,
     );
   }
   return kinds.filter((kind) => names.includes(kind.name) || names.includes(familyOf(kind)));

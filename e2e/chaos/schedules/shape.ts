@@ -21,7 +21,7 @@ const selector = <const Name extends string>(names: readonly Name[], description
     })
     .describe(description);
 
-/** What every trigger has beside the parameters of its kind. */
+/** The fields of every trigger beside the parameters of its kind. */
 export const TRIGGER_FIELDS = {
   trigger: z.string().describe("The kind of moment at which the fault is injected."),
   pod: selector(
@@ -32,7 +32,7 @@ export const TRIGGER_FIELDS = {
   budgetMs: whole(1, MS_MAX, "How long it is waited for, in milliseconds.").exactOptional(),
 };
 
-/** What every fault has beside the parameters of its kind. */
+/** The fields of every fault beside the parameters of its kind. */
 export const FAULT_FIELDS = {
   fault: z.string().describe("The kind of fault."),
   pod: selector(
@@ -64,7 +64,7 @@ const load = z
   })
   .describe("What is published while the schedule runs. An absent field has its default.");
 
-/** `step`: what stands in the list of steps. */
+/** Returns the schema of a schedule. `step` is the schema of an item of its list of steps. */
 function scheduleOf<Step extends z.ZodType>(step: Step) {
   return z.strictObject({
     $schema: z.string().exactOptional().describe("For editors."),
@@ -77,7 +77,10 @@ function scheduleOf<Step extends z.ZodType>(step: Step) {
   });
 }
 
-/** A step as far as it is the same for every kind; the parameters of the kinds are still unchecked. */
+/**
+ * The fields of a step that are the same for every kind; the parameters of the kinds are still
+ * unchecked.
+ */
 export const SCHEDULE_SHAPE = scheduleOf(
   z.strictObject({
     when: z.looseObject(TRIGGER_FIELDS),
@@ -86,5 +89,5 @@ export const SCHEDULE_SHAPE = scheduleOf(
   }),
 );
 
-/** For the JSON Schema, which has its own words for steps. */
+/** The schema for the JSON Schema, which describes steps itself. */
 export const SCHEDULE_WITHOUT_STEPS = scheduleOf(z.unknown());

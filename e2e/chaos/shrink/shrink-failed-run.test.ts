@@ -44,7 +44,7 @@ function result(directory: string, schedule: Schedule, broken: readonly string[]
   };
 }
 
-/** Shrinks a failure of two invariants; what a candidate breaks depends on its faults. */
+/** Shrinks a failure of two invariants. What a candidate breaks depends on its faults. */
 async function shrink(
   breaks: (faults: readonly string[]) => readonly string[],
   options: Pick<ShrinkFailedRunOptions, "wanted"> = {},
@@ -77,7 +77,7 @@ async function shrink(
   return { summary, lines, numbers, shown, faults: steps.map((step) => step.do.fault) };
 }
 
-/** Whatever has this fault breaks one invariant, and every schedule breaks another one. */
+/** Every schedule with this fault breaks one invariant, and every schedule breaks another one. */
 const byDeletion = (faults: readonly string[]): string[] => [
   "outcomes-true",
   ...(faults.includes("pod.delete") ? ["clean-stop"] : []),

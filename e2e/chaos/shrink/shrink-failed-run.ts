@@ -9,7 +9,10 @@ import { shrinkSchedule } from "./shrink-schedule.ts";
 
 export interface ShrinkFailedRunOptions {
   readonly failed: ScheduleResult;
-  /** Of those of `failuresOf`: a candidate that fails in another way is another failure. Default: all of the first failure. */
+  /**
+   * The wanted failures, of those of `failuresOf`: a candidate that fails in another way is another
+   * failure. Defaults to all of the first failure.
+   */
   readonly wanted?: readonly string[];
   /** Runs a candidate and judges it. */
   readonly run: (
@@ -18,11 +21,14 @@ export interface ShrinkFailedRunOptions {
   readonly environment: ScheduleEnvironment;
   readonly progress: Pick<ChaosProgress, "line" | "watch" | "forget">;
   readonly signal: AbortSignal;
-  /** Default 15 minutes. */
+  /** Defaults to 15 minutes. */
   readonly timeMsMax?: number;
 }
 
-/** Candidates are numbered behind everything that a run can have, so that their artifacts stand apart. */
+/**
+ * Candidates are numbered after everything that a run can have, so that their artifacts are
+ * separate.
+ */
 const FIRST_NUMBER = 100_001;
 const TRIES_MAX = 3;
 const CONFIRMATIONS = 5;
@@ -30,13 +36,15 @@ const TIME_MS_MAX = 15 * 60_000;
 
 /** The smallest schedule that was found. */
 export interface ShrunkFailedRun {
-  /** One line that says what came of it. */
+  /** One line that describes the result. */
   readonly summary: string;
-  /** The schedule, beside the large one. */
+  /** The file of the schedule, beside that of the large one. */
   readonly file: string;
 }
 
-/** Looks for a smaller schedule that fails in the same way, and writes it beside the large one. */
+/**
+ * Searches for a smaller schedule that fails in the same way, and writes it beside the large one.
+ */
 export async function shrinkFailedRun(options: ShrinkFailedRunOptions): Promise<ShrunkFailedRun> {
   const { failed, run, environment, progress, signal, timeMsMax = TIME_MS_MAX } = options;
   const wanted = options.wanted ?? failuresOf(failed);

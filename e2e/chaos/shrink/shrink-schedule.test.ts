@@ -41,7 +41,10 @@ async function hasStop({ steps }: Schedule): Promise<boolean> {
   return steps.some((step) => step.when.trigger === "pod.stopping");
 }
 
-/** What it shrinks to: it still fails, and whoever leaves out one step has a schedule that cannot be played or does not fail. */
+/**
+ * Checks the schedule that it shrinks to: it still fails, and without any one of its steps it
+ * cannot be played or does not fail.
+ */
 async function minimal(
   schedule: Schedule,
   fails: (candidate: Schedule) => Promise<boolean>,

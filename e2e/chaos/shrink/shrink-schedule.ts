@@ -5,34 +5,40 @@ import { type Kinds, REGISTERED_KINDS } from "#e2e/chaos/schedules/kinds.ts";
 import type { ScheduleEnvironment } from "#e2e/chaos/schedules/rules.ts";
 
 export interface ShrinkOptions {
-  /** It failed once. */
+  /** A schedule that failed once. */
   readonly schedule: Schedule;
-  /** A candidate that could not be played there is left out without a try. */
+  /** Candidates that could not be played in this environment are left out without a try. */
   readonly environment: ScheduleEnvironment;
-  /** Default: those that are registered. */
+  /** Defaults to the registered kinds. */
   readonly kinds?: Kinds;
-  /** Plays the candidate once: whether it failed in the same way; undefined where that cannot be told, such as a run that was cut short. */
+  /**
+   * Plays the candidate once. Returns true when it failed in the same way, and undefined when that
+   * is unknown, for example because the run was cut short.
+   */
   readonly fails: (candidate: Schedule, signal: AbortSignal) => Promise<boolean | undefined>;
-  /** A candidate that passes so many times is taken for one that does not fail. */
+  /** A candidate that passes this many times is considered not to fail. */
   readonly triesMax: number;
-  /** How often the smallest schedule is played to say how often it fails. */
+  /** The number of times that the smallest schedule is played to find out how often it fails. */
   readonly confirmations: number;
   readonly timeMsMax: number;
   readonly signal: AbortSignal;
-  /** After every candidate that failed. */
+  /** Called after every candidate that failed. */
   readonly onSmaller?: (schedule: Schedule) => void;
 }
 
 export interface ShrunkSchedule {
   readonly schedule: Schedule;
-  /** How many times it was played since it was found, and failed. */
+  /** How many times it was played since it was found, and how many times it failed. */
   readonly tries: number;
   readonly failures: number;
-  /** How many candidates were played in all. */
+  /** The number of candidates that were played. */
   readonly candidates: number;
-  /** No step of it can be left out, as far as `triesMax` tries tell. False: the time was up, or the search was ended. */
+  /**
+   * True when none of its steps can be left out, as far as `triesMax` tries show. False when the
+   * time was up, or the search was ended.
+   */
   readonly isMinimal: boolean;
-  /** Such as `fails 4 of 5 with these 3 steps`. */
+  /** The result, such as `fails 4 of 5 with these 3 steps`. */
   readonly summary: string;
 }
 
@@ -43,9 +49,10 @@ interface Found {
 }
 
 /**
- * Looks for a smaller schedule that fails: first fewer steps, then simpler ones, then less load. What happens between the steps is not fixed, so
- * each candidate has several tries, and one failure is enough. In the end the smallest one is played some times more; when none of those fails,
- * the one before it is tried, since a rare failure can lead the search astray.
+ * Searches for a smaller schedule that fails: first fewer steps, then simpler ones, then less load.
+ * What happens between the steps is not fixed, so each candidate has several tries, and one failure
+ * is enough. At the end the smallest one is played some more times; when none of those fails, the
+ * one before it is tried, since a rare failure can mislead the search.
  */
 export async function shrinkSchedule(options: ShrinkOptions): Promise<ShrunkSchedule> {
   const search = new Search(options);
@@ -58,7 +65,7 @@ export async function shrinkSchedule(options: ShrinkOptions): Promise<ShrunkSche
 class Search {
   readonly #options: ShrinkOptions;
   readonly #signal: AbortSignal;
-  /** All that failed, the smallest one last. */
+  /** All candidates that failed, the smallest one last. */
   readonly #found: Found[];
   #candidates = 0;
 
@@ -134,11 +141,11 @@ class Search {
     return true;
   }
 
-  /** Whether there was an answer. */
+  /** Plays the candidate once. Returns whether there was an answer. */
   async #try(found: Found): Promise<boolean> {
     if (this.#signal.aborted) return false;
     const isFailing = await this.#options.fails(found.schedule, this.#signal);
-    // What was cut short says nothing, whatever it says.
+    // A run that was cut short proves nothing, whatever it returns.
     if (isFailing === undefined || (this.#signal.aborted && !isFailing)) return false;
     found.tries += 1;
     if (isFailing) found.failures += 1;
@@ -179,7 +186,10 @@ function withStep(schedule: Schedule, index: number, step: ScheduleStep): Schedu
   return { ...schedule, steps: schedule.steps.with(index, step) };
 }
 
-/** Without what only narrows the moment down, and at the pod that a fault strikes by default. */
+/**
+ * Returns the step without what only narrows the moment, and with the pod that a fault affects by
+ * default.
+ */
 function simplerSteps(step: ScheduleStep): ScheduleStep[] {
   const { ordinal, ...anyTime } = step.when;
   const { pod, ...anyPod } = step.when;

@@ -1,7 +1,10 @@
 import { SNAPSHOT_ENTRIES_MIN } from "#e2e/chaos/engine/chaos-rules.ts";
 import type { Measure, SubjectKind } from "./sample.ts";
 
-/** How much more a process may use for every hour that it lives, once it is warm. docs/chaos.md states the same numbers. */
+/**
+ * How much more a process may use for every hour that it lives after its warm-up. docs/chaos.md
+ * states the same numbers.
+ */
 export interface GrowthBound {
   readonly kind: SubjectKind;
   readonly measure: Measure;
@@ -23,31 +26,40 @@ export const GROWTH_BOUNDS: readonly GrowthBound[] = [
 /** Compiled code, connections and caches are there by then. */
 export const WARM_UP_MS = 300_000;
 
-/** Between two samples. */
+/** The time between two samples. */
 export const SAMPLE_INTERVAL_MS = 5000;
 
-/** Behind the warm-up, and for how long. A busy machine takes fewer samples than the interval promises. */
+/**
+ * The number of samples after the warm-up, and the time that they must span. A busy machine takes
+ * fewer samples than the interval promises.
+ */
 export const SAMPLES_MIN = 60;
 export const SETTLED_MS_MIN = 600_000;
 
-/** Files that a volume may hold. */
+/** Returns the number of files that a volume may hold. */
 export function allowedFiles({ attempts, starts, claims }: VolumeUse) {
   return {
     /** Each attempt that the load allows has one. */
     claims: attempts,
     outcomes: attempts,
-    /** Each run of a consumer writes one, and may have sealed another that is not merged yet. */
+    /** Each life of a consumer writes one, and may have sealed another that is not merged yet. */
     journals: 2 * starts,
-    /** A compaction waits for that many entries, of which an action has two at most. Names of generations stay for long. */
+    /**
+     * A compaction waits for that many entries, of which an action has two at most. Names of
+     * generations are kept for a long time.
+     */
     snapshots: 4 + Math.ceil((2 * claims) / SNAPSHOT_ENTRIES_MIN),
   } as const satisfies Readonly<Partial<Record<Measure, number>>>;
 }
 
 export interface VolumeUse {
-  /** That the load allows so far: of every action the most that its rule has. */
+  /**
+   * The number of attempts that the load allows so far: for every action the most that its rule
+   * allows.
+   */
   readonly attempts: number;
-  /** Of the consumer's container, in all pods. */
+  /** The number of starts of the consumer's container, in all pods. */
   readonly starts: number;
-  /** On the volume. */
+  /** The number of claims on the volume. */
   readonly claims: number;
 }

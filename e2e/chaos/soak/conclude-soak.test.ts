@@ -4,7 +4,7 @@ import { SOAK_MS_MIN, exitCodeWithSoak } from "./conclude-soak.ts";
 import { judgeSoak } from "./judge-soak.ts";
 import type { SoakSample } from "./sample.ts";
 
-/** An hour of every kind; `openFiles`: of the pod, after so many minutes. */
+/** Returns an hour of samples of every kind. `openFiles` is that of the pod, by the minute. */
 function hour(openFiles: (minute: number) => number, podMinutes = 60): SoakSample[] {
   return Array.from({ length: 720 }, (_, index): SoakSample[] => {
     const minute = index / 12;
@@ -37,11 +37,15 @@ test("growth beyond its bound ends a run with exit code 1, whatever else came of
   expect(exitCodeWithSoak(EXIT_CODE.interrupted, leaking, null)).toBe(EXIT_CODE.interrupted);
 });
 
-test("a run that was to be long enough and could not judge any pod ends with exit code 4, a shorter one does not", () => {
-  expect(exitCodeWithSoak(EXIT_CODE.passed, short, SOAK_MS_MIN)).toBe(EXIT_CODE.infrastructure);
-  expect(exitCodeWithSoak(EXIT_CODE.expectationBroke, short, SOAK_MS_MIN)).toBe(
-    EXIT_CODE.expectationBroke,
-  );
-  expect(exitCodeWithSoak(EXIT_CODE.passed, short, SOAK_MS_MIN - 1)).toBe(EXIT_CODE.passed);
-  expect(exitCodeWithSoak(EXIT_CODE.passed, short, null)).toBe(EXIT_CODE.passed);
-});
+test(
+  "a run that was to be long enough and could not judge any pod ends with exit code 4, a shorter one " +
+    "does not",
+  () => {
+    expect(exitCodeWithSoak(EXIT_CODE.passed, short, SOAK_MS_MIN)).toBe(EXIT_CODE.infrastructure);
+    expect(exitCodeWithSoak(EXIT_CODE.expectationBroke, short, SOAK_MS_MIN)).toBe(
+      EXIT_CODE.expectationBroke,
+    );
+    expect(exitCodeWithSoak(EXIT_CODE.passed, short, SOAK_MS_MIN - 1)).toBe(EXIT_CODE.passed);
+    expect(exitCodeWithSoak(EXIT_CODE.passed, short, null)).toBe(EXIT_CODE.passed);
+  },
+);

@@ -3,10 +3,16 @@ import type { ExitCode } from "#e2e/errors.ts";
 import { SETTLED_MS_MIN, WARM_UP_MS } from "./bounds.ts";
 import type { SoakFinding } from "./judge-soak.ts";
 
-/** A run of this duration must be judged: a warm-up, enough time, and as much again for a machine that is busy. */
+/**
+ * The shortest duration of a run that must be judged: a warm-up, enough time, and as much again for
+ * a busy machine.
+ */
 export const SOAK_MS_MIN = 2 * (WARM_UP_MS + SETTLED_MS_MIN);
 
-/** Of the whole run, once growth is judged. `durationMs`: that was asked for; null: none was. */
+/**
+ * Returns the exit code of the whole run after growth is judged. `durationMs` is the requested
+ * duration; null when none was requested.
+ */
 export function exitCodeWithSoak(
   code: ExitCode,
   findings: readonly SoakFinding[],
@@ -19,7 +25,7 @@ export function exitCodeWithSoak(
   return isUnjudged && code === EXIT_CODE.passed ? EXIT_CODE.infrastructure : code;
 }
 
-/** Kinds of which nothing at all was judged. */
+/** Returns the kinds of which nothing at all was judged. */
 function unjudged(findings: readonly SoakFinding[]): string[] {
   const kinds = new Set(findings.map(({ kind }) => kind));
   return [...kinds].filter((kind) =>

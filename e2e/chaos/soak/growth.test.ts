@@ -8,7 +8,7 @@ const OPTIONS = { warmUpMs: 120_000, pointsMin: 120, settledMsMin: 0 };
 const INTERVAL_MS = 5000;
 const MINUTE_MS = 60_000;
 
-/** `count` points; noise is in [0, 1). */
+/** Returns `count` points; noise is in [0, 1). */
 function series(noise: readonly number[], value: (atMs: number, noise: number) => number): Point[] {
   return noise.map((random, index) => {
     const atMs = index * INTERVAL_MS;
@@ -16,7 +16,7 @@ function series(noise: readonly number[], value: (atMs: number, noise: number) =
   });
 }
 
-/** From 12 to 60 minutes. */
+/** Noise for 12 to 60 minutes. */
 const noises = fc.array(fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }), {
   minLength: 200,
   maxLength: 720,
@@ -30,7 +30,7 @@ test("what only varies around a value does not grow", () => {
         OPTIONS,
       );
       const hours = (noise.length * INTERVAL_MS - OPTIONS.warmUpMs) / (60 * MINUTE_MS);
-      // Noise may look like a slope, but like none of more than its amplitude in half of the time.
+      // Noise may look like a slope, but only like one of its amplitude in half of the time.
       expect(Math.abs(growth ?? Number.NaN)).toBeLessThanOrEqual((2 * amplitude) / hours);
     }),
   );

@@ -1,23 +1,32 @@
-/** A measurement of a series. */
+/** One measurement of a series. */
 export interface Point {
   readonly atMs: number;
   readonly value: number;
 }
 
 export interface GrowthOptions {
-  /** What comes earlier after the first point is left out. Memory grows until caches and compiled code are there. */
+  /**
+   * The time after the first point that is left out, since memory grows until caches and compiled
+   * code are there.
+   */
   readonly warmUpMs: number;
-  /** Points behind the warm-up: with fewer nothing can be said. */
+  /** The smallest number of points after the warm-up; with fewer there is no result. */
   readonly pointsMin: number;
-  /** And so long they must last: what is noise in a minute would be large in an hour. */
+  /**
+   * The shortest time that these points must span: what is noise in a minute would be large in an
+   * hour.
+   */
   readonly settledMsMin: number;
 }
 
-/** The windows into which a series is cut. An even number, so that half of the time is half of the windows. */
+/**
+ * The number of windows into which a series is cut. It is even, so that half of the time is half of
+ * the windows.
+ */
 const WINDOWS = 20;
 const MS_PER_HOUR = 3_600_000;
 
-/** The points behind the warm-up. */
+/** Returns the points after the warm-up. */
 export function settledPoints(
   points: readonly Point[],
   { warmUpMs }: Pick<GrowthOptions, "warmUpMs">,
@@ -27,11 +36,13 @@ export function settledPoints(
 }
 
 /**
- * How much a series grows in an hour; null when it has too few points. It rests on what is always in use: the time is cut into windows, and
- * the lowest value of each counts, since memory comes and goes between two garbage collections. The slope through these values is
- * the median of the slopes between all pairs (Theil and Sen), which a few outliers do not move. It is taken over the whole time and over its
- * second half, and the one nearer to zero counts: what leaks grows in both, while a single step shows in one of them at most.
- * `points` are in the order of time.
+ * Returns how much a series grows in an hour, or null when it has too few points. The result
+ * depends on what is always in use: the time is cut into windows, and the lowest value of each
+ * counts, since memory comes and goes between two garbage collections. The slope through these
+ * values is the median of the slopes between all pairs (Theil and Sen), which a few outliers do not
+ * move. It is computed over the whole time and over its second half, and the one nearer to zero
+ * counts: a leak grows in both, while a single step shows in at most one of them. `points` are in
+ * the order of time.
  */
 export function growthPerHour(points: readonly Point[], options: GrowthOptions): number | null {
   const settled = settledPoints(points, options);
@@ -46,7 +57,7 @@ export function growthPerHour(points: readonly Point[], options: GrowthOptions):
   return (Math.abs(whole) < Math.abs(second) ? whole : second) * MS_PER_HOUR;
 }
 
-/** One point in the middle of each window that has any. */
+/** Returns one point in the middle of each window that has any. */
 function lowestOfWindows(points: readonly Point[]): Point[] {
   const startMs = startOf(points);
   const windowMs = (endOf(points) - startMs) / WINDOWS;
@@ -62,7 +73,7 @@ function lowestOfWindows(points: readonly Point[]): Point[] {
   }));
 }
 
-/** In a millisecond; null for fewer than two points. */
+/** Returns the slope per millisecond; null for fewer than two points. */
 function slope(points: readonly Point[]): number | null {
   const slopes = points.flatMap((later, index) =>
     points.slice(0, index).map((earlier) => {

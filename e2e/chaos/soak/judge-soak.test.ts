@@ -16,7 +16,7 @@ interface Life {
   readonly allowed?: Measures;
 }
 
-/** What would have been measured of each, every five seconds. */
+/** Returns the samples of each life, one every five seconds. */
 function lives(...all: readonly Life[]): SoakSample[] {
   return all
     .flatMap(({ kind, subject, minutes, fromMinute = 0, measures, allowed }) =>
@@ -102,9 +102,10 @@ test("processes that lived too shortly are not judged, and it is said why", () =
     reason: "12 samples in 55 s after the warm-up of 300 s, 60 in 600 s wanted",
   });
   expect(describeFinding(finding)).toBe(
-    "20 to 611.7, peak 611.7 (at most 10 an hour; 0 of 1 processes judged), not judged: 12 samples in 55 s after the warm-up of 300 s, 60 in 600 s wanted",
+    "20 to 611.7, peak 611.7 (at most 10 an hour; 0 of 1 processes judged), not judged: 12 samples in 55 s after " +
+      "the warm-up of 300 s, 60 in 600 s wanted",
   );
-  // One line says it for all measures of a short run.
+  // One line covers all measures of a short run.
   expect(soakLines([finding, finding])).toEqual([
     "--   growth            not judged: a process must live for 15 minutes",
   ]);
@@ -135,6 +136,7 @@ test("a volume may hold as many files as what was done allows, at every time", (
   const broken = find(lives(volume(3), volume(41)), "volume", "claims");
   expect(broken.status).toBe("broken");
   expect(soakLines([broken])).toEqual([
-    "FAIL volume claims     41 to 41, peak 41 (at most 40; of 2 volumes): volume with 41 holds 41 claims when at most 40 may be there",
+    "FAIL volume claims     41 to 41, peak 41 (at most 40; of 2 volumes): volume with 41 holds 41 claims when at " +
+      "most 40 may be there",
   ]);
 });

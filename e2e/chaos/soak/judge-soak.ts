@@ -4,26 +4,32 @@ import { growthPerHour, settledPoints } from "./growth.ts";
 import type { GrowthOptions, Point } from "./growth.ts";
 import type { Measure, SoakSample, SubjectKind } from "./sample.ts";
 
-/** What became of one measure of one kind of process or volume. */
+/** The result of one measure of one kind of process or volume. */
 export interface SoakFinding {
   readonly kind: SubjectKind;
   readonly measure: Measure;
-  /** Processes or volumes that were measured. */
+  /** The number of processes or volumes that were measured. */
   readonly subjects: number;
-  /** Of them, those that were measured long enough to be judged. */
+  /** The number of those that were measured long enough to be judged. */
   readonly judged: number;
-  /** The one that is shown: that which grew most, or was nearest to its bound, or lived longest where none can be judged. */
+  /**
+   * The process or volume that is shown: the one that grew most, or was nearest to its bound, or
+   * lived longest where none can be judged.
+   */
   readonly subject: string;
   readonly first: number;
   readonly last: number;
-  /** Of all processes, or of the volume that is shown. */
+  /** The highest value of all processes, or of the volume that is shown. */
   readonly peak: number;
-  /** Of the one that is shown; null when it has too few samples. */
+  /** The growth of the one that is shown; null when it has too few samples. */
   readonly perHour: number | null;
-  /** `per-hour`: of the growth. `amount`: of the value itself, when it was nearest to its bound. */
+  /**
+   * `per-hour`: the bound of the growth. `amount`: the bound of the value itself, when it was
+   * nearest to it.
+   */
   readonly bound: { readonly of: "per-hour" | "amount"; readonly max: number };
   readonly status: "holds" | "broken" | "not-judged";
-  /** One sentence; empty when it holds. */
+  /** One sentence; empty when the bound holds. */
   readonly reason: string;
 }
 
@@ -38,7 +44,9 @@ const DEFAULTS: JudgeSoakOptions = {
   growthBounds: GROWTH_BOUNDS,
 };
 
-/** Judges growth of processes and amounts on volumes. `samples` are in the order of time. */
+/**
+ * Judges the growth of processes and the amounts on volumes. `samples` are in the order of time.
+ */
 export function judgeSoak(
   samples: readonly SoakSample[],
   options: JudgeSoakOptions = DEFAULTS,
@@ -75,7 +83,9 @@ function growthFinding(
   const reasons = {
     holds: "",
     broken: `${shown.subject} grows by more than its bound`,
-    "not-judged": `${settled.length} samples in ${Math.round(settledMs / 1000)} s after the warm-up of ${options.warmUpMs / 1000} s, ${options.pointsMin} in ${options.settledMsMin / 1000} s wanted`,
+    "not-judged":
+      `${settled.length} samples in ${Math.round(settledMs / 1000)} s after the warm-up of ` +
+      `${options.warmUpMs / 1000} s, ${options.pointsMin} in ${options.settledMsMin / 1000} s wanted`,
   };
   return {
     kind,
@@ -92,7 +102,10 @@ function growthFinding(
 
 const NO_BOUND = "faults of the volume or the clock were injected, which make pods begin new ones";
 
-/** Of volumes: how much there may be depends on what was done, and is judged at every sample. */
+/**
+ * Judges the amounts on volumes. How much there may be depends on what was done, and is judged at
+ * every sample.
+ */
 function amountFinding(samples: readonly SoakSample[], measure: Measure): SoakFinding {
   const series = seriesOf(samples, "volume", measure);
   const shares = samples.flatMap(({ kind, subject, measures, allowed }) => {
@@ -124,7 +137,10 @@ function amountFinding(samples: readonly SoakSample[], measure: Measure): SoakFi
   };
 }
 
-/** The platform does not tell it, or the run was too short for a single sample. */
+/**
+ * Returns the finding when the platform does not provide the measure, or the run was too short for
+ * a single sample.
+ */
 function unmeasured(kind: SubjectKind, measure: Measure, bound: SoakFinding["bound"]): SoakFinding {
   return {
     kind,

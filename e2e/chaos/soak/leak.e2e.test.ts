@@ -13,7 +13,10 @@ const INTERVAL_MS = 50;
 const SAMPLES = 60;
 const MIB = 2 ** 20;
 
-/** What leaks here takes 12 MiB of the heap, as much beside it, and 50 files a second, and an hour has 3600 of them. What does not comes and goes. */
+/**
+ * The leaking process takes 12 MiB of the heap, as much beside it, and 50 files per second, and an
+ * hour has 3600 of them. The other one takes and frees.
+ */
 const OPTIONS = {
   warmUpMs: 1000,
   pointsMin: SAMPLES,
@@ -25,7 +28,7 @@ const OPTIONS = {
   ],
 } as const;
 
-/** The samples of a process of its own, from its warm-up on. */
+/** Returns the samples of a process of its own, from its warm-up on. */
 async function samplesOf(pod: string, argument: string): Promise<SoakSample[]> {
   const child = spawn(process.execPath, [PROCESS, argument], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -57,20 +60,24 @@ async function samplesOf(pod: string, argument: string): Promise<SoakSample[]> {
 const found = (samples: readonly SoakSample[]): SoakFinding[] =>
   judgeSoak(samples, OPTIONS).filter(({ kind }) => kind === "pod");
 
-test("a process that leaks memory and files is found, and one that does the same work and leaks nothing is not", async () => {
-  const [leaking, steady] = await Promise.all([
-    samplesOf("leaking", "leaks"),
-    samplesOf("steady", "keeps-nothing"),
-  ]);
-  expect(found(steady)).toMatchObject([
-    { measure: "heapBytes", status: "holds" },
-    { measure: "externalBytes", status: "holds" },
-    { measure: "openFiles", status: "holds" },
-  ]);
-  expect(found([...leaking, ...steady])).toMatchObject([
-    { measure: "heapBytes", status: "broken", subjects: 2, judged: 2 },
-    { measure: "externalBytes", status: "broken", subjects: 2, judged: 2 },
-    { measure: "openFiles", status: "broken", subjects: 2, judged: 2 },
-  ]);
-  for (const { subject } of found([...leaking, ...steady])) expect(subject).toMatch(/^leaking, /);
-});
+test(
+  "a process that leaks memory and files is found, and one that does the same work and leaks " +
+    "nothing is not",
+  async () => {
+    const [leaking, steady] = await Promise.all([
+      samplesOf("leaking", "leaks"),
+      samplesOf("steady", "keeps-nothing"),
+    ]);
+    expect(found(steady)).toMatchObject([
+      { measure: "heapBytes", status: "holds" },
+      { measure: "externalBytes", status: "holds" },
+      { measure: "openFiles", status: "holds" },
+    ]);
+    expect(found([...leaking, ...steady])).toMatchObject([
+      { measure: "heapBytes", status: "broken", subjects: 2, judged: 2 },
+      { measure: "externalBytes", status: "broken", subjects: 2, judged: 2 },
+      { measure: "openFiles", status: "broken", subjects: 2, judged: 2 },
+    ]);
+    for (const { subject } of found([...leaking, ...steady])) expect(subject).toMatch(/^leaking, /);
+  },
+);

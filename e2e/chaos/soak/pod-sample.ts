@@ -3,11 +3,11 @@ import type { Measure, SoakSample } from "./sample.ts";
 
 export interface PodSource {
   readonly pod: string;
-  /** What /metrics of the pod answers. Rejects while nothing listens there. */
+  /** Returns the response of the pod's /metrics. Rejects while nothing listens there. */
   readonly metrics: () => Promise<{ readonly status: number; readonly body: string }>;
 }
 
-/** Names that Node's client for Prometheus gives them. */
+/** The names that Node's client for Prometheus gives to the measures. */
 const METRICS: Readonly<Partial<Record<Measure, string>>> = {
   residentBytes: "process_resident_memory_bytes",
   heapBytes: "nodejs_heap_size_used_bytes",
@@ -17,7 +17,10 @@ const METRICS: Readonly<Partial<Record<Measure, string>>> = {
 const MEASURES = ["residentBytes", "heapBytes", "externalBytes", "openFiles"] as const;
 const STARTED = "process_start_time_seconds";
 
-/** Measures the consumer of a pod by its own metrics; null when it does not answer in time, as one that was frozen. */
+/**
+ * Measures the consumer of a pod by its own metrics. Returns null when it does not answer in time,
+ * for example because it was frozen.
+ */
 export async function samplePod(
   { pod, metrics }: PodSource,
   atMs: number,
@@ -36,7 +39,7 @@ export async function samplePod(
   return { atMs, kind: "pod", subject: `${pod}, started ${started}`, measures };
 }
 
-/** Of a metric without labels. */
+/** Returns the value of a metric without labels. */
 function metricOf(body: string, name: string): number | undefined {
   const text = new RegExp(String.raw`^${name} (\S+)$`, "m").exec(body)?.[1];
   const value = Number(text);

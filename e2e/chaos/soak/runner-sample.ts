@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import type { SoakSample } from "./sample.ts";
 
-/** Names of the files that this process has open; Linux and macOS both have it. */
+/** The directory that lists the open files of this process, on both Linux and macOS. */
 const OPEN_FILES = "/dev/fd";
 
 /** Measures this process. */

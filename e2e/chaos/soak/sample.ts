@@ -1,4 +1,7 @@
-/** `runner`: the process of `npm run e2e` itself, with the embedded broker and every simulator in it. */
+/**
+ * `runner`: the process of `npm run e2e` itself, with the embedded broker and every simulator in
+ * it.
+ */
 export type SubjectKind = "runner" | "pod" | "volume";
 
 export type Measure =
@@ -11,16 +14,16 @@ export type Measure =
   | "journals"
   | "snapshots";
 
-/** What was measured of one process or volume at one time. */
+/** The measures of one process or volume at one time. */
 export interface SoakSample {
-  /** Milliseconds since the epoch. */
+  /** The time, in milliseconds since the epoch. */
   readonly atMs: number;
   readonly kind: SubjectKind;
-  /** A process and not a pod: one that was started again is another subject. */
+  /** The process or volume. A container that was started again is another subject. */
   readonly subject: string;
-  /** Without what the platform does not tell. */
+  /** The measures that the platform provides. */
   readonly measures: Measures;
-  /** Of a volume: how much of each there may be now. */
+  /** The amount of each measure that there may be now, for a volume. */
   readonly allowed?: Measures;
 }
 

@@ -19,7 +19,10 @@ const MARKS: Readonly<Record<SoakFinding["status"], string>> = {
   "not-judged": "--  ",
 };
 
-/** A line for each measure: from the first value to the last one, the highest, and the growth with its bound. */
+/**
+ * Returns a line for each measure: the first value, the last one, the highest, and the growth with
+ * its bound.
+ */
 export function soakLines(findings: readonly SoakFinding[]): string[] {
   const growth = findings.filter(({ bound }) => bound.of === "per-hour");
   const isShort = growth.length > 0 && growth.every(({ status }) => status === "not-judged");
@@ -33,12 +36,12 @@ export function soakLines(findings: readonly SoakFinding[]): string[] {
 
 const TOO_SHORT = `a process must live for ${(WARM_UP_MS + SETTLED_MS_MIN) / 60_000} minutes`;
 
-/** Such as `pod memory`. */
+/** Returns a name such as `pod memory`. */
 export function measureName({ kind, measure }: Pick<SoakFinding, "kind" | "measure">): string {
   return `${kind} ${MEASURE_NAMES[measure]}`;
 }
 
-/** What was measured and what became of it, in one line. */
+/** Describes what was measured and the result in one line. */
 export function describeFinding(finding: SoakFinding): string {
   const { measure, subjects, first, last, peak, perHour, bound, reason } = finding;
   if (subjects === 0) return `not judged: ${reason}`;
@@ -48,7 +51,10 @@ export function describeFinding(finding: SoakFinding): string {
   const growth = perHour === null ? "" : `, ${sign}${amount(perHour)} an hour`;
   const status = finding.status === "not-judged" ? `, not judged: ${reason}` : "";
   const broken = finding.status === "broken" ? `: ${reason}` : "";
-  return `${amount(first)} to ${amount(last)}, peak ${amount(peak)}${growth} (at most ${amount(bound.max)}${per}; ${ofHow(finding)})${status}${broken}`;
+  return (
+    `${amount(first)} to ${amount(last)}, peak ${amount(peak)}${growth} (at most ${amount(bound.max)}${per}; ` +
+    `${ofHow(finding)})${status}${broken}`
+  );
 }
 
 function ofHow({ kind, subjects, judged }: SoakFinding): string {

@@ -11,24 +11,30 @@ import type { SoakSample } from "./sample.ts";
 import { sampleVolume } from "./volume-sample.ts";
 
 export interface SoakWatchOptions {
-  /** Receives a line for each sample; it is made. */
+  /** The file that receives a line for each sample; it is created. */
   readonly file: string;
   readonly intervalMs: number;
 }
 
-/** Whoever fails to write to a journal begins another one, and a step of the clock can do the same. */
+/** Faults after which a process begins a new journal: a failed write, or a step of the clock. */
 const BEGINS_JOURNALS = /^(?:volume|clock)\./;
 
-/** A pod that does not answer for so long has no sample this time. */
+/** The longest time to wait for a pod; after that it has no sample this time. */
 const ANSWER_MS_MAX = 2000;
-/** A listing is many requests in a cluster. In rounds. */
+/**
+ * The number of rounds between two listings of a volume, since a listing is many requests in a
+ * cluster.
+ */
 const VOLUME_ROUNDS = { local: 1, cluster: 6 } as const;
 
-/** Measures this process, and the pods and the volume of every deployment that it is told of, again and again. */
+/**
+ * Measures this process, and the pods and the volume of every deployment that it follows, again and
+ * again.
+ */
 export class SoakWatch implements AsyncDisposable {
   readonly samples: SoakSample[] = [];
   readonly #deployments = new Map<string, TestDeployment>();
-  /** Their journals have no bound. */
+  /** Deployments whose number of journals has no bound, because of their faults. */
   readonly #disturbed = new Set<string>();
   readonly #ending = new AbortController();
   readonly #file: WriteStream;
@@ -36,7 +42,7 @@ export class SoakWatch implements AsyncDisposable {
 
   private constructor({ file, intervalMs }: SoakWatchOptions) {
     this.#file = createWriteStream(file, { flags: "wx" });
-    // A full disk must end the run with its own message, which the dispose below throws.
+    // A full disk must end the run with its own message, which the disposal below throws.
     this.#file.on("error", () => {});
     this.#done = this.#watch(intervalMs);
   }
@@ -50,7 +56,7 @@ export class SoakWatch implements AsyncDisposable {
     this.#deployments.set(name, deployment);
   }
 
-  /** The same for a schedule, by how far it has come: one that has ended is taken down. */
+  /** Follows or leaves the deployment of a schedule, depending on how far it has come. */
   see(name: string, { steps, phase, deployment }: ScheduleProgress): void {
     const isDisturbed = steps.some(
       ({ fault, inForce, outcome }) =>
@@ -61,7 +67,7 @@ export class SoakWatch implements AsyncDisposable {
     else if (deployment !== null) this.follow(name, deployment);
   }
 
-  /** It is taken down. */
+  /** Stops measuring a deployment that is taken down. */
   leave(name: string): void {
     this.#deployments.delete(name);
   }
@@ -81,7 +87,7 @@ export class SoakWatch implements AsyncDisposable {
     }
   }
 
-  /** One that is being taken down has no samples any more. */
+  /** Samples a deployment. One that is being taken down has no samples any more. */
   async #sampleDeployment(
     name: string,
     deployment: TestDeployment,

@@ -55,7 +55,7 @@ test(
       },
     );
     expect(done).toBe(true);
-    // What V8 does to its young generation in the course of an hour would look like a leak.
+    // The changes of V8's young generation in the course of an hour would look like a leak.
     expect([...nodeOptions]).toEqual(["--max-semi-space-size=16"]);
     expect(steady.scenario.failure).toBeUndefined();
     expect(steady.scenario.status).toBe("passed");

@@ -11,20 +11,24 @@ export interface SteadyOptions {
   readonly seed: number;
   readonly replicas: number;
   readonly partitions: number;
-  /** How long the work beside it may take. */
+  /** The longest time for the work beside it, in milliseconds. */
   readonly workMsMax: number;
-  /** ^C: it is taken down and judged. */
+  /** Aborted by ^C: the deployment is taken down and judged. */
   readonly signal: AbortSignal;
   readonly onProgress: (progress: ScheduleProgress) => void;
 }
 
-/** Little: the history of the run keeps every record, and the pods of the schedules share the machine. */
+/**
+ * The load is small, since the history of the run keeps every record and the pods of the schedules
+ * share the machine.
+ */
 const INCIDENTS_PER_SECOND = 2;
 const RECORDS_MAX = 1_000_000;
 
 /**
- * Does the work beside a deployment that nothing disturbs, and that lives as long as the work takes. Pods of schedules are killed before a leak can show
- * in them: these are there to be measured. It is played as a schedule without steps, and judged as each of them.
+ * Does the work beside a deployment that nothing disturbs and that lives as long as the work takes.
+ * Pods of schedules are killed before a leak can show in them, so these are there to be measured.
+ * The deployment is played as a schedule without steps, and judged like the others.
  */
 export async function besideSteadyDeployment<T>(
   options: SteadyOptions,
@@ -40,7 +44,7 @@ export async function besideSteadyDeployment<T>(
     steady: { ended: ended.signal, lastsMsMax: workMsMax },
     onProgress,
   });
-  // Seen below; until then it must not end the process.
+  // The error is handled below; until then it must not end the process.
   running.catch(() => {});
   let done: T;
   try {

@@ -11,12 +11,15 @@ import type { SoakSample } from "./sample.ts";
 
 export interface VolumeSampleOptions {
   readonly subject: string;
-  /** By faults that make pods begin new journals: how many there may be is not known then. */
+  /** True when faults make pods begin new journals, so that the allowed number is unknown. */
   readonly isDisturbed: boolean;
   readonly atMs: number;
 }
 
-/** Counts the files of the history of a deployment by their names, and says how many of each there may be by now. */
+/**
+ * Counts the files of the history of a deployment by their names, and returns how many of each
+ * there may be by now.
+ */
 export async function sampleVolume(
   deployment: TestDeployment,
   { subject, isDisturbed, atMs }: VolumeSampleOptions,
@@ -36,7 +39,7 @@ export async function sampleVolume(
       else if (name.endsWith(".outcome")) outcomes += 1;
     }
   }
-  // Afterwards: what is on the volume was published and started before.
+  // This is read afterwards: what is on the volume was published and started before.
   const starts = target
     .history()
     .filter(({ name, container }) => name === "started" && container === APP).length;
@@ -54,7 +57,7 @@ export async function sampleVolume(
   };
 }
 
-/** Of every action of the load once, however often its record was published. */
+/** Counts the attempts of every action of the load once, however often its record was published. */
 function allowedAttempts(records: readonly Pick<PlannedRecord, "expected">[]): number {
   const attempts = new Map<string, number>();
   for (const { expected } of records) {

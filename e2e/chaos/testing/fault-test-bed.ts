@@ -12,13 +12,13 @@ import type { TriggerContext } from "#e2e/chaos/trigger-kind.ts";
 export interface FaultTestBed extends AsyncDisposable {
   readonly deployment: TestDeployment;
   readonly durations: Durations;
-  /** For a fault of this pod; default: of the deployment. */
+  /** Returns the context for a fault of this pod; without one, of the deployment. */
   fault(pod?: string): FaultContext;
-  /** For a trigger of any pod. */
+  /** Returns the context for a trigger of any pod. */
   trigger(options?: Partial<Pick<TriggerContext, "pod" | "ordinal">>): TriggerContext;
 }
 
-/** Real pods of this host for a test, with the embedded broker and the short durations. */
+/** Opens real pods of this host for a test, with the embedded broker and the short durations. */
 export async function openFaultTestBed(options: DeploymentOptions = {}): Promise<FaultTestBed> {
   await using starting = new AsyncDisposableStack();
   const stopping = new AbortController();

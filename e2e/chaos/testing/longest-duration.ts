@@ -1,8 +1,9 @@
 import type { Schedule } from "#e2e/chaos/schedule.ts";
 
 /**
- * How long the steps of a schedule can take when every trigger comes at the last moment, and the last fault stays as long as it may: what is
- * injected and healed takes its own time beside it. `triggerMsMax`: for a trigger without a budget of its own.
+ * Returns how long the steps of a schedule can take when every trigger comes at the last moment and
+ * the last fault stays as long as it may. Injection and healing take additional time.
+ * `triggerMsMax` is for a trigger without a budget of its own.
  */
 export function longestDurationMs(
   { steps }: Pick<Schedule, "steps">,

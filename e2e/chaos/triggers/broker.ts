@@ -8,7 +8,10 @@ import type {
   TriggerKind,
 } from "#e2e/chaos/trigger-kind.ts";
 
-/** A request that the broker can hold; one kind for each, since they rest on different circumstances. */
+/**
+ * A request that the broker can hold. There is one kind for each, since they require different
+ * activities.
+ */
 interface BrokerMoment {
   readonly api: "OffsetCommit" | "Produce" | "JoinGroup" | "SyncGroup" | "Fetch";
   readonly what: string;
@@ -62,7 +65,7 @@ async function armBroker(
     times: 1,
     optional: true,
     ...(pod !== null && { clientId: pod }),
-    // Nobody but a pod joins the group, or publishes a dead letter.
+    // Only a pod joins the group or publishes a dead letter.
     ...(api === "Produce" && { topic: names.deadLetterTopic }),
     ...(api === "Fetch" && { topic: names.topic }),
   });

@@ -5,7 +5,10 @@ import { triggerKind } from "#e2e/chaos/trigger-kind.ts";
 import type { ArmedTrigger, TriggerContext, TriggerKind } from "#e2e/chaos/trigger-kind.ts";
 import { MomentCount } from "./moment-count.ts";
 
-/** A new pod cannot go on without its first certificate, so that holding the issue of that one holds the pod. */
+/**
+ * Holds the issue of a certificate. A new pod cannot continue without its first certificate, so
+ * that holding that issue holds the pod.
+ */
 export const certificateAwaited: TriggerKind = triggerKind({
   name: "pod.certificate-awaited",
   title: "A new pod runs and waits for its first certificate, which Athenz holds.",
@@ -20,7 +23,7 @@ export const certificateAwaited: TriggerKind = triggerKind({
 function armCertificate(context: TriggerContext): ArmedTrigger {
   const { target, athenz } = context.deployment;
   const count = new MomentCount(context);
-  /** Whether each instance that asked is held: one whose request was given up asks again. */
+  /** Tells for each instance that asked whether it is held, since a request that was given up is made again. */
   const isHeld = new Map<string, boolean>();
   const watching = new DisposableStack();
   const hold = athenz.zts.hold(async ({ instanceId, isFirst }) => {
@@ -45,7 +48,7 @@ function armCertificate(context: TriggerContext): ArmedTrigger {
   return { reached: count.reached, release, [Symbol.asyncDispose]: release };
 }
 
-/** The identity sidecar registers with the uid of its pod. */
+/** Returns the pod of an instance: the identity sidecar registers with the uid of its pod. */
 async function podOfInstance(
   target: TestDeployment["target"],
   instanceId: string,
@@ -54,7 +57,10 @@ async function podOfInstance(
   return pods.find(({ metadata }) => metadata?.uid === instanceId)?.metadata?.name;
 }
 
-/** The sidecar starts first: nothing waits for the certificate before the consumer's container runs. Gives what ends the watching. */
+/**
+ * Waits until the consumer's container is running, since the sidecar starts first and nothing waits
+ * for the certificate before. Returns a function that ends the watch.
+ */
 function whenRunning(
   target: TestDeployment["target"],
   name: string,

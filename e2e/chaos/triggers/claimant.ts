@@ -2,7 +2,10 @@ import { attemptPath } from "#consumer/history/base/layout.ts";
 import { parseObject } from "#e2e/checkers/history-files.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 
-/** The pod that holds the newest claim of the key, as its file on the volume says; null where there is none. */
+/**
+ * Returns the pod that holds the newest claim of the key, according to its file on the volume; null
+ * where there is none.
+ */
 export async function claimantOf(deployment: TestDeployment, key: string): Promise<string | null> {
   let pod: string | null = null;
   for (let attempt = 1; ; attempt += 1) {

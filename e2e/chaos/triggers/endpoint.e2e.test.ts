@@ -33,7 +33,7 @@ describe("triggers of the action endpoint", () => {
       expect(reached.detail).toMatch(
         new RegExp(`^POST /tickets of key [0-9a-f]{12} held ${detail}$`),
       );
-      // The first one passes.
+      // The first request passes.
       await test.deployment.until("the first one is applied", async () => {
         return (await test.deployment.effects()).length === before + applied;
       });

@@ -72,7 +72,7 @@ async function senderOf(deployment: TestDeployment, { key }: Arrival): Promise<s
   try {
     return await claimantOf(deployment, key);
   } catch {
-    // The volume cannot be read now: nobody can tell.
+    // The volume cannot be read now, so the pod is unknown.
     return null;
   }
 }

@@ -45,7 +45,7 @@ async function write(pod: string, text: string, run = "app.0"): Promise<void> {
 
 const line = (event: string, more: object = {}) => `${JSON.stringify({ event, ...more })}\n`;
 
-/** Until every log has been read to its end. */
+/** Waits until every log has been read to its end. */
 async function untilRead(): Promise<void> {
   const { looks } = target;
   await vi.waitFor(() => expect(target.looks).toBeGreaterThan(looks + 1));
@@ -92,7 +92,7 @@ test("reads no log any more when it is disposed or released", async () => {
     await untilRead();
     await armed[end]();
     await write("one", line("action.ended"));
-    // Another one that has read so far shows that there was time for it.
+    // Another trigger that has read that far shows that there was time for it.
     await using other = await arm("action.claimed");
     await write("one", line("action.claimed"));
     await other.reached;

@@ -7,7 +7,10 @@ import { triggerKind } from "#e2e/chaos/trigger-kind.ts";
 import type { ArmedTrigger, TriggerContext, TriggerKind } from "#e2e/chaos/trigger-kind.ts";
 import { MomentCount } from "./moment-count.ts";
 
-/** Events that the consumer logs, each with what brings it about. Those that seldom come are left out: nobody could wait for them. */
+/**
+ * Events that the consumer logs, each with the activities that cause it. Rare ones are left out,
+ * since nobody could wait for them.
+ */
 export const LOG_EVENTS = {
   "action.claimed": "actions",
   "action.sending": "actions",

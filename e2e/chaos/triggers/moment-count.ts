@@ -1,6 +1,6 @@
 import type { ReachedTrigger, TriggerContext } from "#e2e/chaos/trigger-kind.ts";
 
-/** Counts how often a moment has come in the pod that is waited for, up to the wanted number. */
+/** Counts how often a moment has come in the awaited pod, up to the wanted number. */
 export class MomentCount {
   readonly #context: Pick<TriggerContext, "pod" | "ordinal" | "signal">;
   readonly #reached = Promise.withResolvers<ReachedTrigger>();
@@ -14,7 +14,7 @@ export class MomentCount {
     return this.#reached.promise;
   }
 
-  /** It has come. Gives whether this is the time that is waited for. */
+  /** Counts the moment once more. Returns true when this is the awaited time. */
   isTheOne(pod: string): boolean {
     const { pod: wanted, ordinal, signal } = this.#context;
     if (signal.aborted || (wanted !== null && wanted !== pod)) return false;

@@ -58,7 +58,8 @@ describe("moments of a pod", () => {
     const successor = (await awaited.reached).pod ?? "";
     expect(successor).not.toBe(pod);
     expect((await started.reached).pod).toBe(successor);
-    // It would have been ready by then: its predecessor takes longer to go than a pod takes to start.
+    // The pod would have been ready by then: its predecessor takes longer to stop than a pod takes
+    // to start.
     await test.deployment.gone(pod);
     await test.deployment.until("its script says that it waits", async () => {
       const log = await test.deployment.target.logs(successor, APP);

@@ -27,7 +27,7 @@ async function arm(name: string, options: Partial<TriggerContext> = {}): Promise
   return await kind.arm(context, kind.parameters.parse({}));
 }
 
-/** Whether it has been reached by now. */
+/** Returns the moment that has been reached by now. */
 async function reachedBy({ reached }: ArmedTrigger): Promise<string | null> {
   const moment = await Promise.race([reached, Promise.resolve(null)]);
   return moment?.pod ?? null;
@@ -88,7 +88,7 @@ test("the certificates of other pods are issued, and a request that is given up 
   for (const name of ["old", "one", "two", "three"]) addPod(name, { running: {} });
   await register("old");
   await using armed = await arm("pod.certificate-awaited", { ordinal: 2 });
-  // It has had a certificate, and works while it waits for the next one.
+  // This pod has had a certificate, and works while it waits for the next one.
   await register("old");
   await register("one");
   const givenUp = register("two");
@@ -120,7 +120,7 @@ function addPod(name: string, state: object = { waiting: {} }): void {
   });
 }
 
-/** What the identity sidecar of the pod does. Resolves when the certificate is issued. */
+/** Registers as the identity sidecar of the pod does. Resolves when the certificate is issued. */
 async function register(pod: string): Promise<void> {
   const { requestPem } = createKeyAndRequest({
     commonName: "a.b",

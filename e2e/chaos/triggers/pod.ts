@@ -6,7 +6,7 @@ import type { ArmedTrigger, TriggerContext, TriggerKind } from "#e2e/chaos/trigg
 import { certificateAwaited } from "./certificate.ts";
 import { MomentCount } from "./moment-count.ts";
 
-/** Moments that Kubernetes makes, as the target tells of them when they have come. */
+/** Moments of Kubernetes, as the target reports them when they have come. */
 export const POD_TRIGGERS: readonly TriggerKind[] = [
   certificateAwaited,
   podTrigger({
@@ -32,7 +32,7 @@ export const POD_TRIGGERS: readonly TriggerKind[] = [
     title: "The preStop hook of the consumer has begun to run.",
     event: "pre-stop-started",
     requires: ["stops"],
-    // Only the node tells of it.
+    // Only the node reports it.
     needs: ["container-access"],
   }),
 ];
@@ -57,7 +57,7 @@ function armPod(context: TriggerContext, event: ContainerEvent["name"]): ArmedTr
   const count = new MomentCount(context);
   const stop = context.deployment.target.subscribe((entry) => {
     if (entry.kind !== "container" || entry.name !== event) return;
-    // What concerns the whole pod names no container.
+    // An event of the whole pod names no container.
     const { pod, container = APP } = entry;
     if (container === APP && count.isTheOne(pod)) count.reach(pod, `${event} was seen`);
   });

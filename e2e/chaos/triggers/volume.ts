@@ -46,7 +46,10 @@ interface VolumeMoment {
   readonly purpose: VolumePurpose;
 }
 
-/** The operation is held before it is applied, or when it has been and its reply is on the way. */
+/**
+ * Holds the operation before it is applied, or when it has been applied and its reply is on the
+ * way.
+ */
 function volumeTrigger({ operation, purpose, ...kind }: VolumeMoment): TriggerKind {
   return triggerKind({
     ...kind,

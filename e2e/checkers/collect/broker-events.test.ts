@@ -13,7 +13,7 @@ const deadLetter = (offset: bigint, timestampMs: number): StoredRecord => ({
 
 const END = { atMs: 1000, offsets: new Map([[0, 2n]]) };
 
-test("a letter stands at the time of the broker, with the attempt that it is about", () => {
+test("a dead letter has the time of the broker and the attempt that it is about", () => {
   expect(deadLetterEvents([deadLetter(0n, 900)], "dead", END)).toEqual([
     {
       kind: "dead-lettered",

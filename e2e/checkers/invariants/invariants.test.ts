@@ -234,7 +234,7 @@ const BAD: readonly Bad[] = [
   },
   {
     invariant: "committed-terminal",
-    how: "a record that cannot be decoded was passed without a letter",
+    how: "a record that cannot be decoded was passed without a dead letter",
     make: () => {
       const builder = begin();
       builder.publishPlain(null);
@@ -367,7 +367,7 @@ const BAD: readonly Bad[] = [
   },
   {
     invariant: "dead-letters-delivered",
-    how: "an attempt in doubt has no letter",
+    how: "an attempt in doubt has no dead letter",
     make: () => {
       const builder = begin();
       builder.orphan(builder.claim(builder.publish("i1")));

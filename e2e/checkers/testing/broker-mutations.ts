@@ -156,7 +156,7 @@ function dropLetters(history: MutableHistory, choose: (limit: number) => number)
   const deadLetter = pick(history, choose, "dead-lettered", ({ key }) => {
     const attempts = history.indexed.actions.get(key ?? "")?.attempts;
     if (attempts === undefined) return false;
-    // What a late owner did needs no dead letter.
+    // An action that a late owner completed needs no dead letter.
     return [...attempts.values()].every(({ outcomes }) =>
       outcomes.every(({ outcome }) => outcome !== "done"),
     );

@@ -10,7 +10,7 @@ import type { Choose } from "./choices.ts";
 
 /** A change that makes a correct history an incorrect one. */
 export interface Mutation {
-  /** What it does, as a sentence about the run. */
+  /** A sentence about the run that says what it changes. */
   readonly what: string;
   /** The checker that must find it. */
   readonly invariant: string;

@@ -13,7 +13,7 @@ export interface Step {
   readonly operation?: FileOperation;
   /** The path, the key, or the partition and offset. */
   readonly subject: string;
-  /** What a written file is for, as far as its bytes show. */
+  /** The purpose of a written file, as far as its bytes show. */
   readonly purpose?: Purpose;
   /** The number of bytes of an append. */
   readonly bytes?: number;

@@ -6,7 +6,7 @@ import { DURATIONS, EXECUTION } from "#simulator/model/settings.ts";
 import type { StepRandom } from "#simulator/model/step-random.ts";
 import type { ModelCluster } from "#simulator/model/cluster/model-cluster.ts";
 
-/** What is done after all faults have ended. What is undefined is not done. */
+/** The parts of a run after all faults have ended. An undefined part is left out. */
 export interface FinalPhase {
   /** Records whose claims were swept are delivered again. */
   readonly redelivery: StepRandom | undefined;

@@ -34,7 +34,7 @@ export function createLateProcesses(options: LateProcessesOptions): LateProcesse
   const { cluster, ownerRate, events } = options;
   const { paused } = events;
   const { retained, broker, counts, ledger, pods, volume } = cluster;
-  /** By paused process, tells whether another one has overtaken it. */
+  /** Tells for each paused process whether another one has overtaken it. */
   const waitingFor = new Map<string, () => boolean>();
 
   const sleep = (who: string, place: string, isLate: () => boolean): boolean => {

@@ -9,7 +9,7 @@ import type { Violate } from "./invariants.ts";
 import { DURATIONS, EXECUTION, PIPELINE } from "#simulator/model/settings.ts";
 import type { ClusterTimes } from "#simulator/model/cluster/times.ts";
 
-/** What is known of one attempt, from its files. */
+/** The facts about one attempt, from its files. */
 export interface AttemptFacts {
   claim: ClaimFacts | undefined;
   outcome: OutcomeFacts | undefined;

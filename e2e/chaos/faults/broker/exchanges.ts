@@ -14,7 +14,7 @@ const DELAYED = [
   "Heartbeat",
   "Fetch",
 ] as const;
-/** Errors that a client has to live with: each is answered by the API beside it. */
+/** Errors that a client has to handle, each with the API that answers it. */
 const ERRORS = {
   OffsetCommit: ["NOT_COORDINATOR", "COORDINATOR_LOAD_IN_PROGRESS", "REBALANCE_IN_PROGRESS"],
   Heartbeat: ["NOT_COORDINATOR", "REBALANCE_IN_PROGRESS", "UNKNOWN_MEMBER_ID"],
@@ -157,13 +157,13 @@ export const brokerDeaf: FaultKind = faultKind<{ readonly applied: boolean }>({
     ),
 });
 
-/** A rule of the broker until it is healed. `what` completes "3 ...". */
+/** Adds a rule to the broker until the fault is healed. `what` completes "3 ...". */
 export async function ruleFault(
   deployment: TestDeployment,
   rule: FaultRule,
   what: string,
 ): Promise<InjectedFault> {
-  // Whether it fired is asked; it need not throw because it did not.
+  // The engine asks whether it fired, so the rule need not throw when it did not.
   const installed = await deployment.broker.addFault({ ...rule, optional: true });
   return lastingFault(
     async () => {

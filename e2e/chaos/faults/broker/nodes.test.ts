@@ -2,7 +2,10 @@ import { expect, test } from "vitest";
 import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import { cutConnections, killNodes, moveLeader } from "./nodes.ts";
 
-/** A broker of three nodes; each that lives has this many connections. Node 1 leads the one partition. */
+/**
+ * Returns a broker of three nodes, each with this many connections while it lives. Node 1 leads the
+ * only partition.
+ */
 function fakeBroker(connections: number) {
   const dead = new Set<number>();
   let leader = 1;
@@ -18,7 +21,7 @@ function fakeBroker(connections: number) {
   return { dead, broker, deployment: { broker, names: { topic: "incidents" } } };
 }
 
-test("the end of an outage leaves the node dead that another fault has killed, and the last fault starts it", async () => {
+test("the end of an outage leaves a node dead that another fault has killed, and the last fault starts it", async () => {
   const { dead, deployment } = fakeBroker(2);
   const one = await killNodes(deployment, [1]);
   const outage = await killNodes(deployment, [1, 2, 3]);

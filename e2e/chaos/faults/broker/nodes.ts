@@ -47,7 +47,10 @@ export const brokerOutage: FaultKind = faultKind({
   inject: async ({ deployment }) => await killNodes(deployment, await deployment.broker.nodes()),
 });
 
-/** Healing starts them again, with their data, except those that another fault keeps dead. */
+/**
+ * Kills nodes. Healing starts them again with their data, except those that another fault keeps
+ * dead.
+ */
 export async function killNodes(
   { broker }: { readonly broker: NodesOfBroker },
   nodes: readonly number[],
@@ -85,12 +88,12 @@ export async function cutConnections(broker: NodesOfBroker & Pick<Broker, "nodes
 
 type NodesOfBroker = Pick<Broker, "killNode" | "startNode">;
 
-/** Those that no fault keeps dead. */
+/** Returns the nodes that no fault keeps dead. */
 async function livingNodes(broker: NodesOfBroker & Pick<Broker, "nodes">): Promise<number[]> {
   return (await broker.nodes()).filter((node) => deathsOf(broker, node).size === 0);
 }
 
-/** By node, one for each fault that keeps it dead. */
+/** One symbol for each fault that keeps a node dead, by node. */
 const deaths = new WeakMap<NodesOfBroker, Map<number, Set<symbol>>>();
 
 function deathsOf(broker: NodesOfBroker, node: number): Set<symbol> {
@@ -114,8 +117,8 @@ export const brokerLeaderMoved: FaultKind = faultKind<{ readonly partition: numb
 });
 
 /**
- * To the next node that lives. `partition` counts modulo the partitions that there are. FaultImpossibleError where other faults leave no other
- * node alive.
+ * Moves the leader to the next living node. `partition` counts modulo the number of partitions.
+ * Throws FaultImpossibleError when other faults leave no other node alive.
  */
 export async function moveLeader(
   {

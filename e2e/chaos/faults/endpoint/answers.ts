@@ -23,7 +23,7 @@ export const endpointSlow: FaultKind = faultKind<SlowParameters>({
   parameters: z.strictObject({ moment: z.enum(MOMENTS), delayMs: milliseconds, times }),
   draw: (random) => ({
     moment: random.pick(MOMENTS),
-    // On both sides of the short deadline of an action.
+    // The delays are on both sides of the short deadline of an action.
     delayMs: 200 + random.below(2000),
     times: drawTimes(random),
   }),
@@ -99,11 +99,14 @@ const STATUSES = [500, 502, 503, 504] as const;
 
 interface ErrorParameters extends Bounded {
   readonly status: number;
-  /** Whether the request takes effect all the same. */
+  /** True when the request takes effect all the same. */
   readonly applied: boolean;
 }
 
-/** An endpoint that applies what it says it has not has it done twice, and no consumer could know. */
+/**
+ * Returns false for an endpoint that applies a request and says that it has not: its actions are
+ * executed twice, and no consumer could know.
+ */
 function isTruthful({ status, applied }: Pick<ErrorParameters, "status" | "applied">): boolean {
   return !applied || !NOT_APPLIED_STATUSES.includes(status);
 }
@@ -119,7 +122,9 @@ export const endpointError: FaultKind = faultKind<ErrorParameters>({
     .strictObject({ status: z.int().min(500).max(599), applied: z.boolean(), times })
     .refine(isTruthful, {
       path: ["applied"],
-      error: `must be false with a status by which the rules of the load know that nothing was applied (${NOT_APPLIED_STATUSES.join(", ")})`,
+      error:
+        `must be false with a status by which the rules of the load know that nothing was applied ` +
+        `(${NOT_APPLIED_STATUSES.join(", ")})`,
     }),
   draw: (random) => {
     const status = random.pick(STATUSES);
@@ -144,7 +149,7 @@ export async function failActions(
   );
 }
 
-/** `what` completes "N requests ...". */
+/** Returns a fault that was installed. `what` completes "N requests ...". */
 function installed(rule: Rule, what: string): InjectedFault {
   return lastingFault(
     async () => {

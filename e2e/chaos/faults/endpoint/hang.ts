@@ -22,14 +22,14 @@ export const endpointHang: FaultKind = faultKind<HangParameters>({
   inject: ({ deployment }, parameters) => hangActions(deployment, parameters),
 });
 
-/** Requests stay without an answer. Healing lets those go on whose sender is still there. */
+/** Leaves requests without an answer. Healing completes those whose sender is still there. */
 export async function hangActions(
   deployment: TestDeployment,
   { moment, times: timesMax }: HangParameters,
 ): Promise<InjectedFault> {
   const hold = await deployment.actions.hold(
     moment === "before-effect" ? "before-request" : "after-effect",
-    // A match of nothing: without one, connections are held before their requests are read.
+    // The match is empty, since without one connections are held before their requests are read.
     { match: {}, ...(timesMax !== undefined && { times: timesMax }) },
   );
   return lastingFault(

@@ -8,8 +8,9 @@ import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
 import { IdentitySidecar } from "./sidecar.ts";
 
 /**
- * `both`: the pod and CKMS trust the old and the new authority, as in a planned change. `pod`: CKMS does not trust the new one yet. `ckms`: the pod is
- * told to trust nothing but the new one, while every server still has a certificate of the old one.
+ * `both`: the pod and CKMS trust the old and the new authority, as in a planned change. `pod`: CKMS
+ * does not trust the new one yet. `ckms`: the pod is told to trust only the new one, while every
+ * server still has a certificate of the old one.
  */
 const TRUSTING = ["both", "pod", "ckms"] as const;
 
@@ -18,7 +19,8 @@ type Trusting = (typeof TRUSTING)[number];
 export const identityNewAuthority: FaultKind = faultKind<{ readonly trusting: Trusting }>({
   name: "identity.new-authority",
   title:
-    "A new authority issues the certificate of a pod, and its consumer starts again with it; pod, CKMS or both trust the old and the new authority.",
+    "A new authority issues the certificate of a pod, and its consumer starts again with it; pod, CKMS or both " +
+    "trust the old and the new authority.",
   scope: "pod",
   lasting: true,
   needs: ["container-access"],
@@ -28,7 +30,10 @@ export const identityNewAuthority: FaultKind = faultKind<{ readonly trusting: Tr
   inject: ({ deployment, pod }, { trusting }) => issueByNewAuthority(deployment, pod, trusting),
 });
 
-/** Until it is healed: then the pod gets a certificate of the old authority again. */
+/**
+ * Issues the pod's certificate by a new authority until it is healed, when the pod gets one of the
+ * old authority again.
+ */
 export async function issueByNewAuthority(
   deployment: TestDeployment,
   pod: string,
@@ -66,7 +71,7 @@ export async function issueByNewAuthority(
 
 type Requests = Awaited<ReturnType<TestDeployment["ckms"]["control"]["requests"]>>;
 
-/** What CKMS sees of it. A handshake that failed does not say whose it was. */
+/** The proof as CKMS sees it. A failed handshake does not show whose it was. */
 const PROOFS: Readonly<
   Record<
     Trusting,

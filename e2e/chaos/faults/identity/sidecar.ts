@@ -14,9 +14,11 @@ export const IDENTITY_FILES = {
   key: `${DIRECTORY}/service.key.pem`,
 } as const;
 
-/** The identity sidecar of a pod, and what ZTS has recorded of it since this object was made. */
+/**
+ * The identity sidecar of a pod, and what ZTS has recorded about it since this object was created.
+ */
 export class IdentitySidecar {
-  /** By which ZTS knows the pod. */
+  /** The id by which ZTS knows the pod. */
   readonly instanceId: string;
   readonly #deployment: TestDeployment;
   readonly #pod: string;
@@ -30,8 +32,9 @@ export class IdentitySidecar {
   }
 
   /**
-   * Waits until a pod that is just starting has its first certificate: only that can be replaced, and its sidecar listens to no signal before.
-   * FaultImpossibleError when the pod is gone or on its way out, or another fault keeps the certificate from it.
+   * Waits until a starting pod has its first certificate: only that can be replaced, and its
+   * sidecar does not handle signals before. Throws FaultImpossibleError when the pod is gone or
+   * terminating, or another fault keeps the certificate from it.
    */
   static async of(deployment: TestDeployment, pod: string): Promise<IdentitySidecar> {
     const present = (await deployment.target.pods()).find((one) => podName(one) === pod);
@@ -48,13 +51,16 @@ export class IdentitySidecar {
     return new IdentitySidecar(deployment, pod, uid);
   }
 
-  /** What came of the pod's requests for certificates. */
+  /** Returns the results of the pod's requests for certificates. */
   events(): readonly IssueEvent[] {
     const events = this.#deployment.athenz.zts.events().slice(this.#since);
     return events.filter(({ instanceId }) => instanceId === this.instanceId);
   }
 
-  /** Lets the sidecar ask for a certificate now. FaultImpossibleError when the pod is on its way out. */
+  /**
+   * Makes the sidecar ask for a certificate now. Throws FaultImpossibleError when the pod is
+   * terminating.
+   */
   async ask(): Promise<void> {
     try {
       await this.#deployment.target.kill(this.#pod, SIDECAR, "SIGHUP");
@@ -64,7 +70,7 @@ export class IdentitySidecar {
     }
   }
 
-  /** Lets the sidecar ask once more. A pod that ends meanwhile needs no certificate. */
+  /** Makes the sidecar ask once more. A pod that ends meanwhile needs no certificate. */
   async askAgain(): Promise<void> {
     if (!(await this.#isPresent())) return;
     try {
@@ -75,8 +81,9 @@ export class IdentitySidecar {
   }
 
   /**
-   * Lets the sidecar ask, and waits until an answer is in its file that is as expected: a request may be under way already, and the next answer take
-   * its place at once. FaultImpossibleError when another fault keeps the certificate from the pod, or the pod is on its way out.
+   * Makes the sidecar ask, and waits until an expected answer is in its file: a request may be
+   * under way already, and the next answer may replace it at once. Throws FaultImpossibleError when
+   * another fault keeps the certificate from the pod, or the pod is terminating.
    */
   async askAndWait(isExpected: (issued: IssueEvent) => boolean = () => true): Promise<IssueEvent> {
     await this.ask();
@@ -99,8 +106,9 @@ export class IdentitySidecar {
   }
 
   /**
-   * Ends the consumer's container by SIGKILL. The kubelet starts it again, and the consumer then asks CKMS for its secret with the identity that it
-   * finds. One that does not run now is started anyway.
+   * Ends the consumer's container by SIGKILL. The kubelet starts it again, and the consumer then
+   * asks CKMS for its secret with the identity that it finds. A container that is not running is
+   * being started anyway.
    */
   async startConsumerAgain(): Promise<void> {
     const { target } = this.#deployment;

@@ -20,7 +20,7 @@ export const identityTornPair: FaultKind = faultKind({
   inject: ({ deployment, pod }) => tearPair(deployment, pod),
 });
 
-/** Healing rotates once more, so that both files match again. */
+/** Replaces one of two files. Healing rotates once more, so that both files match again. */
 export async function tearPair(deployment: TestDeployment, pod: string): Promise<InjectedFault> {
   const sidecar = await IdentitySidecar.of(deployment, pod);
   const succeeds = async (...argv: readonly string[]): Promise<boolean> => {
@@ -29,7 +29,7 @@ export async function tearPair(deployment: TestDeployment, pod: string): Promise
   };
   const isKept = await succeeds("cp", KEY, KEPT_KEY);
   await sidecar.askAndWait();
-  // The sidecar writes the key behind the certificate: the old one must come after it.
+  // The sidecar writes the key after the certificate, so the old key must be put back after that.
   await deployment.until(
     "the next key is there",
     async () => !(await succeeds("cmp", "-s", KEY, KEPT_KEY)),

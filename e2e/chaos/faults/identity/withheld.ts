@@ -19,7 +19,7 @@ export const identityWithheld: FaultKind = faultKind<WithheldParameters>({
   needs: ["container-access"],
   causes: ["certificates"],
   parameters: z.strictObject({ lifetimeMs: z.int().min(1000).max(3_600_000) }),
-  // One that is over before the consumer has read it would never be its certificate.
+  // A certificate that expires before the consumer has read it would never be used.
   draw: (random) => ({ lifetimeMs: 2000 + random.below(2000) }),
   inject: ({ deployment, pod }, { lifetimeMs }) => withholdIdentity(deployment, pod, lifetimeMs),
 });

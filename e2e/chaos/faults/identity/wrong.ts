@@ -19,8 +19,9 @@ export const identityWrong: FaultKind = faultKind({
 });
 
 /**
- * The consumer itself does not know who it should be: CKMS refuses the stranger, so that the pod has no password for the broker. It asks CKMS when
- * it starts, which is why it is started again.
+ * Gives the pod the identity of another service. The consumer itself does not know who it should
+ * be, but CKMS refuses the stranger, so that the pod has no password for the broker. It asks CKMS
+ * when it starts, which is why it is started again.
  */
 export async function issueWrongIdentity(
   deployment: TestDeployment,
@@ -28,7 +29,7 @@ export async function issueWrongIdentity(
 ): Promise<InjectedFault> {
   const sidecar = await IdentitySidecar.of(deployment, pod);
   const { instanceId } = sidecar;
-  // One name for each pod, which shows in CKMS who has asked.
+  // Each pod gets its own name, which shows in CKMS who has asked.
   const commonName = `sre.another-service.${instanceId}`;
   const since = (await deployment.ckms.control.requests()).length;
   await using injecting = new AsyncDisposableStack();

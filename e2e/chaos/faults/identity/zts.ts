@@ -15,7 +15,10 @@ const common = {
   causes: ["certificates"],
 } as const;
 
-/** Below the time after which the sidecar gives up and asks again: beyond it, it is an outage. */
+/**
+ * Shorter than the time after which the sidecar gives up and asks again; a longer delay would be an
+ * outage.
+ */
 const DELAY_MS_MAX = 4000;
 
 export const identityZtsOutage: FaultKind = faultKind<{ readonly kind: OutageKind }>({
@@ -38,7 +41,10 @@ export const identityZtsSlow: FaultKind = faultKind<{ readonly delayMs: number }
     disturbZts(deployment, pod, { type: "delay", delayMs }, `waited ${delayMs} ms`),
 });
 
-/** Every request of the pod for a certificate meets the action until it is healed; `what` completes "N requests for a certificate ...". */
+/**
+ * Applies the action to every request of the pod for a certificate until it is healed. `what`
+ * completes "N requests for a certificate ...".
+ */
 export async function disturbZts(
   deployment: TestDeployment,
   pod: string,

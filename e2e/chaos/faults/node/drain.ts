@@ -24,8 +24,9 @@ export const nodeDrain: FaultKind = faultKind({
 });
 
 /**
- * Evicts the pods of the deployment from the node of this one, and asks again for those that a budget holds back until it is healed. It does not
- * wait for them: the pod may be held by a trigger, and drains only when that lets it go.
+ * Evicts the pods of the deployment from the node of this one, and until it is healed asks again
+ * for those that a disruption budget holds back. It does not wait for them: the pod may be held by
+ * a trigger, and terminates only when that releases it.
  */
 export async function drainNodeOfPod(
   deployment: Pick<TestDeployment, "target">,
@@ -40,7 +41,7 @@ export async function drainNodeOfPod(
   undoing.use(await clusterOf(deployment.target).cordon(node));
   const healed = new AbortController();
   const draining = drainUntil(deployment, node, AbortSignal.any([signal, healed.signal]));
-  // It is awaited when the fault is healed; until then nobody is there to see it fail.
+  // The error is thrown by the healing; until then it must not end the process.
   draining.catch(() => {});
   const cordon = undoing.move();
   return lastingFault(

@@ -2,7 +2,10 @@ import { podName } from "#e2e/targets/pods.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 
-/** Name of the node on which the pod runs. A pod that is gone or not scheduled yet has none: then the fault is impossible now. */
+/**
+ * Returns the name of the node on which the pod runs. Throws FaultImpossibleError for a pod that is
+ * gone or not scheduled yet.
+ */
 export async function nodeOfPod(
   deployment: Pick<TestDeployment, "target">,
   pod: string,

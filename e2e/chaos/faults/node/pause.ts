@@ -8,7 +8,7 @@ import { actAlone } from "#e2e/chaos/faults/act-alone.ts";
 import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
 import { nodeOfPod } from "./node-of-pod.ts";
 
-/** A pod whose node runs answers a probe in less. */
+/** A pod on a running node answers a probe in less time. */
 const SILENCE_MS = 1000;
 
 export const nodePause: FaultKind = faultKind({

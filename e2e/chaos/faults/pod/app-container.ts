@@ -2,7 +2,10 @@ import { APP, containerStatus, isTerminating, podName, restarts } from "#e2e/tar
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 
-/** Which run of the consumer's container a pod has now; undefined when it is gone or its container does not run. */
+/**
+ * Returns which life of the consumer's container a pod has now; undefined when the pod is gone or
+ * its container is not running.
+ */
 export async function runningApp(
   deployment: Pick<TestDeployment, "target">,
   pod: string,
@@ -14,8 +17,9 @@ export async function runningApp(
 }
 
 /**
- * Does something to the running container. Pods end at any time: one whose container does not run, or ends before it is done, makes the
- * fault impossible now. That may be the pod which stands at the moment: after a forced deletion its process can still run for a while.
+ * Does something to the running container. A pod may end at any time: one whose container is not
+ * running, or ends before this is complete, makes the fault impossible now. That may be the held
+ * pod, whose process can still run for a while after a forced deletion.
  */
 export async function whileRunning(
   deployment: Pick<TestDeployment, "target">,

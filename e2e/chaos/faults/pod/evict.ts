@@ -19,7 +19,9 @@ export const podEvict: FaultKind = faultKind({
   inject: async ({ deployment, pod }) => await evictPod(deployment, pod),
 });
 
-/** Asks for the eviction once. A budget that refuses it makes the fault impossible now. */
+/**
+ * Asks for the eviction once. A disruption budget that refuses it makes the fault impossible now.
+ */
 export async function evictPod(
   deployment: Pick<TestDeployment, "target">,
   pod: string,

@@ -8,7 +8,7 @@ import { actAlone } from "#e2e/chaos/faults/act-alone.ts";
 import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
 import { runningApp, whileRunning } from "./app-container.ts";
 
-/** A process that runs answers a probe in less. */
+/** A running process answers a probe in less time. */
 const SILENCE_MS = 400;
 
 export const podFreeze: FaultKind = faultKind({
@@ -24,7 +24,7 @@ export const podFreeze: FaultKind = faultKind({
   inject: async ({ deployment, pod, signal }) => await freezePod(deployment, pod, signal),
 });
 
-/** Healing lets it go on, unless it was restarted or is gone by then. */
+/** Freezes the pod. Healing resumes it, unless it was restarted or is gone by then. */
 export async function freezePod(
   deployment: TestDeployment,
   pod: string,

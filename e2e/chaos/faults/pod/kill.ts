@@ -10,7 +10,10 @@ import { whileRunning } from "./app-container.ts";
 export const KILLED_PROCESSES = ["container", "consumer"] as const;
 
 interface KillParameters {
-  /** `container`: PID 1, and with it everything in the container. `consumer`: only the consumer, so that PID 1 sees it end. */
+  /**
+   * `container`: PID 1, and with it everything in the container. `consumer`: only the consumer, so
+   * that PID 1 sees it end.
+   */
   readonly process: (typeof KILLED_PROCESSES)[number];
 }
 
@@ -26,7 +29,7 @@ export const podKill: FaultKind = faultKind<KillParameters>({
   inject: ({ deployment, pod }, { process }) => killPod(deployment, pod, process),
 });
 
-/** SIGKILL of the container's PID 1, or of the consumer alone. */
+/** Sends SIGKILL to the container's PID 1, or only to the consumer. */
 export async function killPod(
   deployment: TestDeployment,
   pod: string,
@@ -44,18 +47,20 @@ export async function killPod(
     );
     if (exit === undefined) return undefined;
     watch.stop();
-    // Another code: it ended by itself before the signal came.
+    // Another exit code means that it ended by itself before the signal came.
     return exit.exitCode === SIGKILL_EXIT_CODE ? `exit code ${exit.exitCode}` : undefined;
   });
 }
 
 const SIGKILL_EXIT_CODE = 137;
-/** No exit codes of the shell itself. */
+/** An exit code that the shell itself does not use. */
 const NOT_STARTED = 42;
 const ENDED = 43;
 
 async function killConsumer(deployment: TestDeployment, pod: string): Promise<void> {
-  const script = `[ -e "\${PID_FILE:-/var/run/kafka_consumer/kafka_consumer.pid}" ] || exit ${NOT_STARTED}; read -r pid <"\${PID_FILE:-/var/run/kafka_consumer/kafka_consumer.pid}" && { kill -KILL "$pid" || exit ${ENDED}; }`;
+  const script =
+    `[ -e "\${PID_FILE:-/var/run/kafka_consumer/kafka_consumer.pid}" ] || exit ${NOT_STARTED}; read ` +
+    `-r pid <"\${PID_FILE:-/var/run/kafka_consumer/kafka_consumer.pid}" && { kill -KILL "$pid" || exit ${ENDED}; }`;
   const { exitCode, stderr } = await deployment.target.exec(pod, APP, ["sh", "-c", script]);
   if (exitCode === NOT_STARTED) {
     throw new FaultImpossibleError(`pod.kill: the consumer of pod ${pod} is not started yet`);

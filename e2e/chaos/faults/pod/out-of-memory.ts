@@ -19,7 +19,10 @@ export const podOutOfMemory: FaultKind = faultKind({
   inject: async ({ deployment, pod }) => await exhaustPod(deployment, pod),
 });
 
-/** The deployment must have been opened with `memoryFaults` and a `memoryLimit` that is soon exhausted. */
+/**
+ * Exhausts the memory of the pod. The deployment must have been opened with `memoryFaults` and a
+ * `memoryLimit` that is soon exhausted.
+ */
 export async function exhaustPod(
   deployment: Pick<TestDeployment, "target">,
   pod: string,
@@ -30,7 +33,7 @@ export async function exhaustPod(
     const status = seen && containerStatus(seen);
     if (status === undefined) return undefined;
     const { state, lastState, restartCount } = status;
-    // An earlier run may have ended in the same way.
+    // An earlier life of the container may have ended in the same way.
     const ended = [
       state?.terminated,
       restartCount > before.restarts ? lastState?.terminated : undefined,

@@ -32,7 +32,8 @@ export const deploymentUpdateVersion: FaultKind = faultKind({
     return await rollOut(deployment, () =>
       deployment.applyChanged((document) => ({
         ...document,
-        // It changes nothing that the consumer does with a record, and yet the hash of the configuration.
+        // The change has no effect on what the consumer does with a record, but it changes the hash
+        // of the configuration.
         history: {
           ...Object(document.history),
           publishIntervalMs: durations.consumer.publishIntervalMs + version,
@@ -42,10 +43,13 @@ export const deploymentUpdateVersion: FaultKind = faultKind({
   },
 });
 
-/** How often the version of a deployment was changed: each change must differ from the present one, or nothing is rolled out. */
+/**
+ * The number of versions of a deployment. Each change must differ from the present version, or
+ * nothing is rolled out.
+ */
 const versions = new WeakMap<TestDeployment, number>();
 
-/** Proved by a pod that is started anew, and one that is asked to go. */
+/** Rolls out a new version. The proof is a pod that is started and one that is asked to stop. */
 async function rollOut(
   deployment: TestDeployment,
   begin: () => Promise<void>,

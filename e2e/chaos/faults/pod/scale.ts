@@ -7,12 +7,15 @@ import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { watchContainers } from "#e2e/chaos/faults/container-watch.ts";
 import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
 
-/** How long the controller may take to make or remove a pod. */
+/** The longest time for the controller to create or remove a pod. */
 const CHANGE_MS_MAX = 10_000;
 const LOOK_INTERVAL_MS = 50;
 
 interface ScaleParameters {
-  /** Pods more (1) or less (-1) than the deployment wants. It always keeps one. */
+  /**
+   * The change of the number of replicas, one more (1) or one less (-1). A deployment always keeps
+   * one.
+   */
   readonly change: 1 | -1;
 }
 
@@ -60,13 +63,14 @@ export async function scaleDeployment(
     const seen = watch.events.find((event) => event.name === name);
     const present = (await deployment.target.pods()).filter((pod) => !isTerminating(pod)).length;
     if (change > 0 ? present < wanted || seen === undefined : present > wanted) return undefined;
-    // A pod that had just been deleted is not replaced then: no event of a pod shows it, but their number does.
+    // A pod that had just been deleted is not replaced then, which shows in the number of pods but
+    // in no event.
     const how = seen === undefined ? `${present} are there` : `${seen.pod} ${name}`;
     proof = `${before} replicas became ${wanted}: ${how}`;
     watch.stop();
     return proof;
   };
-  // At once: while it lasts, another fault may replace pods or scale again.
+  // This is checked at once, since another fault may replace pods or scale again while it lasts.
   const endMs = performance.now() + CHANGE_MS_MAX;
   while ((await look()) === undefined && performance.now() < endMs) {
     await pause(LOOK_INTERVAL_MS, signal);
@@ -84,7 +88,7 @@ export async function scaleDeployment(
   });
 }
 
-/** Pods more or less than the deployment has by itself, of all scalings that are in force. */
+/** The sum of all scalings that are in force, by deployment. */
 const changes = new WeakMap<TestDeployment, number>();
 
 async function scaleBy(deployment: TestDeployment, change: number): Promise<void> {

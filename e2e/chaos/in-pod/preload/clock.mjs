@@ -2,8 +2,8 @@ const SystemDate = Date;
 let offsetMs = 0;
 
 /**
- * Puts a Date into the place of JavaScript's own whose present can be moved; what it makes are ordinary dates. It must be there before any
- * other code, which may keep `Date` or `Date.now`.
+ * Replaces JavaScript's Date by one whose present can be moved; the objects that it creates are
+ * ordinary dates. It must be installed before any other code, which may keep `Date` or `Date.now`.
  */
 export function installClock() {
   const now = SystemDate.now;
@@ -25,7 +25,7 @@ export function moveClock(ms) {
   offsetMs = ms;
 }
 
-/** What JavaScript's Date is ahead of the system's clock, as a program sees it: measured, not remembered. */
+/** Measures how far JavaScript's Date is ahead of the system's clock, as a program sees it. */
 export function clockAheadMs() {
   return globalThis.Date.now() - SystemDate.now();
 }

@@ -4,13 +4,14 @@ import { connect } from "node:net";
 const RETRY_MS = 100;
 
 /**
- * The connection to the control server. It resolves when the first state is in force, and throws when that takes longer than `waitMsMax`.
- * It keeps no process from ending. When it is lost, nothing that it brought is in force any more, and it is made again: the server takes
- * that for an error of the kit.
+ * Connects to the control server. Resolves when the first state is in force, and throws when that
+ * takes longer than `waitMsMax`. The connection keeps no process from ending. When it is lost,
+ * nothing that it brought stays in force, and it is made again; the server treats that as an error
+ * of the kit.
  */
 export async function connectControl({ host, port, token, pod, waitMsMax, takeState }) {
   const process = randomUUID();
-  /** Calls that wait, by number: each entry lets one go on. */
+  /** Waiting calls by number; each entry lets one continue. */
   const waiting = new Map();
   let asks = 0;
   let lost = 0;
@@ -44,7 +45,7 @@ export async function connectControl({ host, port, token, pod, waitMsMax, takeSt
       onTaken?.();
       connection.unref();
     });
-    // It is followed by "close".
+    // An error is followed by "close".
     connection.on("error", () => {});
     connection.once("close", () => {
       socket = undefined;
@@ -56,7 +57,7 @@ export async function connectControl({ host, port, token, pod, waitMsMax, takeSt
       const again = setTimeout(open, RETRY_MS, isKnown ? undefined : onTaken);
       if (isKnown || onTaken === undefined) again.unref();
     });
-    // A process that lost it once must be able to end.
+    // A process that has lost the connection must be able to end.
     if (onTaken === undefined) connection.unref();
   };
 
@@ -76,7 +77,10 @@ export async function connectControl({ host, port, token, pod, waitMsMax, takeSt
 
   return {
     met: (rule, { syscall, path }) => send({ type: "met", rule, syscall, path }),
-    /** Resolves when the server lets the call go on. A call that waits keeps the process alive, as one of the system does. */
+    /**
+     * Resolves when the server lets the call continue. A waiting call keeps the process alive, as a
+     * system call does.
+     */
     ask: (rule, { syscall, path }) => {
       if (socket === undefined) return Promise.resolve();
       asks += 1;

@@ -3,7 +3,10 @@ import { clockAheadMs, installClock, moveClock } from "./clock.mjs";
 import { connectControl } from "./control.mjs";
 import { guardVolume } from "./volume.mjs";
 
-/** Loaded before any code of a program that runs in a pod, by NODE_OPTIONS: by itself it changes nothing, and takes its rules from the kit. */
+/**
+ * Runs before any code of a program in a pod, by NODE_OPTIONS. By itself it changes nothing, and
+ * takes its rules from the kit.
+ */
 if (isMainThread) {
   const {
     POD_FAULT_CONTROL = "",

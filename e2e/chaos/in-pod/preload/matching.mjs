@@ -1,4 +1,7 @@
-/** The rules that a call meets in this phase, in the order in which they were made; `met` counts what each has met, by its number. */
+/**
+ * Returns the rules that apply to a call in this phase, in the order in which they were made. `met`
+ * counts the calls of each rule, by its number.
+ */
 export function matching({ rules, met }, call, phase) {
   return rules.filter(
     ({ id, times, ...rule }) =>

@@ -2,8 +2,9 @@ import { constants } from "node:os";
 import { getSystemErrorMessage, getSystemErrorName } from "node:util";
 
 /**
- * The error that Node makes of a system call that failed with this code. libuv knows no name for some codes, such as ESTALE: Node says
- * "Unknown system error -116" then, and so does this.
+ * Returns the error that Node makes of a system call that failed with this code. libuv has no name
+ * for some codes, such as ESTALE, for which Node reports "Unknown system error -116", and so does
+ * this.
  */
 export function systemError(code, { syscall, path, dest }) {
   const errno = -constants.errno[code];

@@ -8,7 +8,10 @@ const PURPOSES = {
 };
 const ATTEMPT_FILES = { claim: "claim", outcome: "outcome", resolution: "resolution" };
 
-/** What a path of the history volume, relative to its root, is for. A directory is for what lies in it. */
+/**
+ * Returns the purpose of a path of the history volume, relative to its root. The purpose of a
+ * directory is that of its content.
+ */
 export function purposeOf(path) {
   const [first, second, third] = path.split("/");
   if (first === "claims") {

@@ -5,7 +5,10 @@ import { matching } from "./matching.mjs";
 import { systemError } from "./system-error.mjs";
 import { purposeOf } from "./volume-names.mjs";
 
-/** Calls of node:fs with a callback whose first parameter is a path; the name that Node gives the call of the system, where it is another. */
+/**
+ * Calls of node:fs with a callback whose first parameter is a path, with the name that Node gives
+ * the system call where it differs.
+ */
 const BY_PATH = {
   access: ["stat"],
   appendFile: ["write", "open"],
@@ -29,7 +32,7 @@ const BY_PATH = {
   utimes: ["set-attributes", "utime"],
   writeFile: ["write", "open"],
 };
-/** The second parameter is the name that is made. */
+/** The second parameter is the name that is created. */
 const TWO_PATHS = new Set(["copyFile", "link", "rename", "symlink"]);
 const BY_DESCRIPTOR = {
   close: "close",
@@ -47,18 +50,19 @@ const BY_DESCRIPTOR = {
 };
 
 /**
- * Lets rules meet the calls of node:fs with a callback on the volume at `directory`, as the consumer's adapter makes them. `state.rules` are
- * those in force, `state.met` counts by their number the calls that each has met; without any rule a call costs a comparison more. `control`
+ * Applies rules to the calls of node:fs with a callback on the volume at `directory`, as the
+ * consumer's adapter makes them. `state.rules` are those in force; `state.met` counts by their
+ * number the calls that each has met. Without any rule a call costs one comparison more. `control`
  * is told of every call that a rule meets.
  */
 export function guardVolume(directory, state, control) {
   const root = resolve(directory);
   const below = root + sep;
-  /** What was opened on the volume, by descriptor. */
+  /** The paths that were opened on the volume, by descriptor. */
   const opened = new Map();
   const close = fs.close;
 
-  /** Relative to the root; undefined for what is not on the volume. */
+  /** Returns the path relative to the root; undefined for what is not on the volume. */
   const locate = (path) => {
     if (typeof path !== "string") return undefined;
     const absolute = path.startsWith(below) ? path : resolve(path);
@@ -84,9 +88,9 @@ export function guardVolume(directory, state, control) {
     for (const rule of matching(state, call, phase)) await apply(rule, call);
   };
 
-  /** The values that the call gives to its callback. */
+  /** Returns the values that the call gives to its callback. */
   const make = async (call, original, parameters) => {
-    // A descriptor is closed whatever close(2) says.
+    // A descriptor is closed whatever close(2) returns.
     const isClose = call.operation === "close";
     if (!isClose) await meet(call, "before");
     const values = await new Promise((fulfil, reject) => {
@@ -99,7 +103,7 @@ export function guardVolume(directory, state, control) {
       if (isClose) await meet(call, "before");
       await meet(call, "after");
     } catch (error) {
-      // The caller does not learn its number.
+      // The caller does not learn the descriptor.
       if (call.syscall === "open") close(values[0], () => {});
       throw error;
     }
@@ -109,7 +113,7 @@ export function guardVolume(directory, state, control) {
   const guarded = (call, original, parameters) => {
     const end = parameters.pop();
     make(call, original, parameters).then(
-      // Outside of the promise: what the callback throws is no affair of it.
+      // The callback runs outside of the promise, which must not see what it throws.
       (values) => process.nextTick(end, null, ...values),
       (error) => process.nextTick(end, error),
     );
@@ -183,7 +187,7 @@ export function guardVolume(directory, state, control) {
   syncBuiltinESMExports();
 }
 
-/** A listing reads on as it goes, and may fail in the middle. */
+/** Guards listings, which read while they are iterated and may fail in the middle. */
 function guardListings(locate, mayMeet, make, state) {
   const { prototype } = fs.Dir;
   const original = Object.getOwnPropertyDescriptor(prototype, "read").value;
@@ -203,7 +207,10 @@ function guardListings(locate, mayMeet, make, state) {
   };
 }
 
-/** With what hangs on the function, such as `realpath.native` and what util.promisify looks for. */
+/**
+ * Replaces a function and keeps its properties, such as `realpath.native` and what util.promisify
+ * looks for.
+ */
 function replace(name, guard) {
   fs[name] = Object.defineProperties(guard, Object.getOwnPropertyDescriptors(fs[name]));
 }

@@ -7,10 +7,10 @@ import { z } from "zod";
 /** A process of calling-program.mjs, for tests. Disposing kills it. */
 export interface CallingProcess extends AsyncDisposable {
   readonly pid: number;
-  /** What became of a call of node:fs, or of what the program has beside them. */
+  /** Returns the result of a call of node:fs, or of one of the program's own commands. */
   call(name: string, ...parameters: readonly unknown[]): Promise<CallEnd>;
   kill(signal: NodeJS.Signals): void;
-  /** Ends its input and gives its exit code, or the signal that ended it. */
+  /** Ends its input and returns its exit code, or the signal that ended it. */
   end(): Promise<number | NodeJS.Signals | null>;
   readonly exited: Promise<number | NodeJS.Signals | null>;
   readonly stderr: () => string;
@@ -26,7 +26,7 @@ type CallEnd = z.infer<typeof callEnd>;
 const said = callEnd.extend({ ready: z.boolean().optional(), id: z.int().optional() });
 const PROGRAM = fileURLToPath(new URL("calling-program.mjs", import.meta.url));
 
-/** Resolves when its program runs; rejects when it ends before. */
+/** Resolves when its program is running; rejects when it ends before. */
 export async function startCallingProcess(
   environment: Readonly<Record<string, string>>,
 ): Promise<CallingProcess> {

@@ -1,6 +1,6 @@
 /**
- * A program of the tests: it makes the calls of node:fs that it reads as lines of JSON, all at once, and says as lines what came of each. The
- * end of its input ends it.
+ * A program for tests: it makes the calls of node:fs that it reads as lines of JSON, all at once,
+ * and prints the result of each as a line. The end of its input ends it.
  */
 import * as fs from "node:fs";
 import { createInterface } from "node:readline";

@@ -16,7 +16,7 @@ interface TestResultOptions {
   }[];
 }
 
-/** What became of a schedule of two steps, one of which fired, for tests. */
+/** Returns the result of a schedule of two steps, one of which fired, for tests. */
 export function aResult(options: TestResultOptions): ScheduleResult {
   const { number, directory, seed = 42, status = "passed" } = options;
   const verdicts = options.verdicts ?? [{ invariant: "claims-unchanged", status: "holds" }];
@@ -53,7 +53,7 @@ export function aResult(options: TestResultOptions): ScheduleResult {
   };
 }
 
-/** A step that was not played yet, unless `change` says otherwise. */
+/** Returns a step that was not played yet, unless `change` says otherwise. */
 export function playedStep(number: number, change: Partial<PlayedStep> = {}): PlayedStep {
   const step = { when: { trigger: "pod.ready" }, do: { fault: "pod.kill" } };
   return { ...openStep(number, step), ...change };

@@ -20,8 +20,8 @@ export interface JsonSchema {
 }
 
 /**
- * The JSON Schema of a schedule, for editors: they complete names and show what each kind does. `parseSchedule` refuses more than it can say, such as
- * moments that can never come.
+ * Returns the JSON Schema of a schedule, with which editors complete names and show what each kind
+ * does. `parseSchedule` refuses more than it can express, such as moments that can never come.
  */
 export function scheduleJsonSchema({ faults, triggers }: Kinds): JsonSchema {
   const { $schema, properties, ...schedule } = jsonSchemaOf(SCHEDULE_WITHOUT_STEPS);
@@ -48,13 +48,13 @@ export function scheduleJsonSchema({ faults, triggers }: Kinds): JsonSchema {
   };
 }
 
-/** The JSON Schema of what is written in a file, where a default may be left out. */
+/** Returns the JSON Schema of what is written in a file, where a default may be left out. */
 export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
-  // Its type knows keywords that no schema here has; as JSON it is what it is in a file.
+  // The library's type has keywords that no schema here has; as JSON it is what is in the file.
   return JSON.parse(JSON.stringify(z.toJSONSchema(schema, { io: "input" })));
 }
 
-/** A part of another schema does not say by which rules it is written. */
+/** Removes `$schema`, which a part of another schema does not have. */
 function withoutDialect(schema: z.ZodType): JsonSchema {
   const { $schema: _, ...rest } = jsonSchemaOf(schema);
   return rest;
@@ -73,7 +73,7 @@ function kindSchema(
   return { title: kind.name, ...merged(named, withoutDialect(kind.parameters)) };
 }
 
-/** An object that has what both have. Parameters may be one of several objects. */
+/** Returns an object that has the properties of both. Parameters may be one of several objects. */
 function merged(fields: JsonSchema, parameters: JsonSchema): JsonSchema {
   if (parameters.anyOf !== undefined) {
     return { anyOf: parameters.anyOf.map((one) => merged(fields, one)) };

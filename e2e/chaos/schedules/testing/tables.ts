@@ -4,7 +4,7 @@ import type { TriggerKind } from "#e2e/chaos/trigger-kind.ts";
 import { type JsonSchema, jsonSchemaOf } from "./json-schema.ts";
 import type { Kinds } from "#e2e/chaos/schedules/kinds.ts";
 
-/** The table of the faults for docs/chaos.md. */
+/** Returns the table of the faults for docs/chaos.md. */
 export function faultTable({ faults }: Kinds): string {
   return markdownTable(
     ["fault", "what it does", "of", "lasts", "parameters", "needs", "brings about"],
@@ -20,7 +20,7 @@ export function faultTable({ faults }: Kinds): string {
   );
 }
 
-/** The table of the moments for docs/chaos.md. */
+/** Returns the table of the moments for docs/chaos.md. */
 export function triggerTable({ triggers }: Kinds): string {
   return markdownTable(
     ["trigger", "the moment", "held", "parameters", "needs", "rests on"],
@@ -35,7 +35,7 @@ export function triggerTable({ triggers }: Kinds): string {
   );
 }
 
-/** The table of the invariants for docs/chaos.md. */
+/** Returns the table of the invariants for docs/chaos.md. */
 export function checkerTable(checkers: readonly Checker[]): string {
   return markdownTable(
     ["invariant", "what holds", "kind", "evidence"],
@@ -43,7 +43,10 @@ export function checkerTable(checkers: readonly Checker[]): string {
   );
 }
 
-/** Puts what is generated between its marks: `<!-- name -->` and `<!-- end of name -->`. Throws where they are missing. */
+/**
+ * Puts generated text between its marks `<!-- name -->` and `<!-- end of name -->`. Throws where
+ * they are missing.
+ */
 export function withSections(text: string, sections: Readonly<Record<string, string>>): string {
   let result = text;
   for (const [name, content] of Object.entries(sections)) {
@@ -66,7 +69,7 @@ function parameters(kind: FaultKind | TriggerKind): string {
   return [...new Set(named)].join("; ");
 }
 
-/** `1 to 3`, `a or b`, `text` */
+/** Describes the allowed values, such as `1 to 3`, `a or b`, `text`. */
 function valuesOf(schema: JsonSchema): string {
   const { anyOf, enum: choices, const: only, minimum, maximum, type = "any" } = schema;
   if (anyOf !== undefined) return anyOf.map((one) => valuesOf(one)).join(" or ");
@@ -76,7 +79,7 @@ function valuesOf(schema: JsonSchema): string {
   return type === "string" ? "text" : type;
 }
 
-/** Padded as the formatter does it. */
+/** Returns a table that is padded as the formatter does it. */
 function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = [header, ...rows].map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
   const widths = header.map((_, column) =>

@@ -7,7 +7,7 @@ import { type TriggerKind, triggerKind } from "#e2e/chaos/trigger-kind.ts";
 import type { Kinds } from "#e2e/chaos/schedules/kinds.ts";
 import type { ScheduleEnvironment } from "#e2e/chaos/schedules/rules.ts";
 
-/** Kinds that stay as they are, for tests of what is done with kinds. */
+/** Kinds that do not change, for tests of what is done with kinds. */
 export const TEST_KINDS: Kinds = {
   faults: [
     testFault("pod.kill", { causes: ["starts", "rebalances"] }),

@@ -1,6 +1,6 @@
 /**
- * For tests: a process that serves the metrics of the consumer and works a little. With the argument `leaks` it keeps a
- * part of what it takes: memory, on the heap and beside it, and a file.
+ * A process for tests that serves the metrics of the consumer and works a little. With the argument
+ * `leaks` it keeps a part of what it takes: memory, on the heap and beside it, and a file.
  */
 import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";

@@ -1,12 +1,12 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import type { ContainerEvent, LogFile, Target, TargetEvent } from "#e2e/targets/target.ts";
 
-/** What triggers ask of a target, told by hand. */
+/** The part of a target that triggers use, set by a test. */
 export class FakeTarget implements Pick<Target, "subscribe" | "pods" | "lastSeen" | "logFiles"> {
   readonly listeners = new Set<(entry: TargetEvent | ContainerEvent) => void>();
   readonly present: V1Pod[] = [];
   readonly files: LogFile[] = [];
-  /** How often somebody looked for logs. */
+  /** How often logs were looked for. */
   looks = 0;
 
   subscribe(listener: (entry: TargetEvent | ContainerEvent) => void): () => void {

@@ -16,7 +16,7 @@ import type { Claimed, Ended } from "#e2e/checkers/history-event.ts";
 const SWEPT = "swept";
 
 /**
- * What a pod logged about a claim or an outcome after it was on the volume is what is there in the
+ * A claim or an outcome that a pod logged after it was on the volume is there unchanged in the
  * end, and two readings of the volume are equal. A killed pod may have logged nothing; what it
  * logged stays true.
  */
