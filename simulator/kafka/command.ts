@@ -19,12 +19,16 @@ const MECHANISMS: readonly SaslMechanism[] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-S
 const CLIENT_CERTIFICATE = ["none", "requested", "required"] as const;
 
 /**
- * Records are no part of V8's heap, but count for when it is collected: every 14 MB of them would collect a heap of
- * 18 MB, 20 ms of both cores. So it is every 70 MB.
+ * Records are outside V8's heap, but count towards the next collection: by default, every 14 MB of
+ * them would collect a heap of 18 MB, which takes 20 ms of both cores. With this flag it happens
+ * every 70 MB.
  */
 const COLLECT_RARELY = "--heap-growing-percent=400";
 
-/** A cluster with one listener; prints `bootstrap` as clients take it. Passwords come from a file, never from argv. */
+/**
+ * The command that runs a cluster with one listener. It prints `bootstrap` in the form that clients
+ * take. Passwords come from a file, never from argv.
+ */
 export const command: Command = {
   name: "kafka",
   summary: "embedded Kafka-protocol broker",
@@ -43,9 +47,12 @@ export const command: Command = {
     "session-timeout-ms-min": { type: "string" },
     "initial-rebalance-delay-ms": { type: "string" },
     "no-auto-create-topics": { type: "boolean" },
-    /** Serves the control of the broker (control/operations.ts) over HTTP. Default: nobody has it. */
+    /**
+     * Serves the control of the broker (control/operations.ts) over HTTP. By default it is not
+     * served.
+     */
     "control-port": { type: "string" },
-    /** Default 127.0.0.1; another one than loopback needs a token. */
+    /** Defaults to 127.0.0.1. Any address but loopback needs a token. */
     "control-host": { type: "string" },
     "control-token-file": { type: "string" },
   },
@@ -56,13 +63,13 @@ export const command: Command = {
     const cluster = starting.use(
       await startKafka({
         ...(await kafkaOptions(values)),
-        // Nobody else can ask for it.
+        // Without a control server nobody could read the events.
         ...(controlServer !== undefined && { protocolEventsMax: PROTOCOL_EVENTS_MAX }),
       }),
     );
     const listening: Record<string, string> = { bootstrap: cluster.bootstrap().join(",") };
     if (controlServer !== undefined) {
-      // It brings a web server: not for who does not ask.
+      // The control server loads a web server, so it is imported only when it is used.
       const { startControlServer } = await import("./control/control-server.ts");
       const control = starting.use(localControl(cluster));
       listening.control = starting.use(await startControlServer(control, controlServer)).url;
@@ -134,7 +141,7 @@ async function listenerTls(values: OptionValues): Promise<ListenerTls | undefine
   return { cert, key, ca, clientCertificate };
 }
 
-/** A JSON object of passwords by user name. */
+/** Reads a JSON object of passwords by user name. */
 async function users(values: OptionValues): Promise<Record<string, string>> {
   if (values["users-file"] === undefined) return {};
   const file = textOption(values, "users-file");
@@ -158,7 +165,7 @@ function mechanism(text: string): SaslMechanism {
   return known;
 }
 
-/** `NAME` or `NAME:PARTITIONS`. */
+/** Parses `NAME` or `NAME:PARTITIONS`. */
 function topic(text: string): TopicOptions {
   const [, name, partitions] = /^([^:]+)(?::([1-9]\d*))?$/.exec(text) ?? [];
   if (name === undefined)

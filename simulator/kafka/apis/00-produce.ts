@@ -28,12 +28,12 @@ import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 import { ledPartition } from "./leadership.ts";
 
-/** What a producer asks for that waits for every replica in sync. */
+/** The acks of a producer that waits for every replica in sync. */
 const ALL = -1;
 const ZSTD = 4;
-/** First version that knows TRANSACTION_ABORTABLE (KIP-890). */
+/** The first version that knows TRANSACTION_ABORTABLE (KIP-890). */
 const ABORTABLE_VERSION_MIN = 11;
-/** KIP-110: older clients could not read it. */
+/** Older clients could not read zstd (KIP-110). */
 const ZSTD_VERSION_MIN = 7;
 
 const request = struct({
@@ -75,7 +75,8 @@ export const produce = defineApi({
   key: 0,
   name: "Produce",
   versions: [3, 11],
-  // librdkafka before 2.8 takes a broker without version 0 for one that knows no compression (KAFKA-18659).
+  // librdkafka before 2.8 assumes that a broker without version 0 knows no compression
+  // (KAFKA-18659).
   versionShown: 0,
   flexibleFrom: 9,
   request,
@@ -111,7 +112,10 @@ export const produce = defineApi({
   },
 });
 
-/** Where a batch is. -1 for the time unless the broker chose it, or the batch had been appended before. */
+/**
+ * The place of a batch. The time is -1 unless the broker chose it, or the batch had been appended
+ * before.
+ */
 interface Appended {
   readonly baseOffset: bigint;
   readonly logAppendTimeMs: bigint;
@@ -119,7 +123,7 @@ interface Appended {
 
 type AppendResult = Appended | { readonly error: ErrorName; readonly message: string };
 
-/** Who writes in a transaction needs the right to its id, before anything else is looked at. */
+/** Checks the right to the transactional id, before anything else is looked at. */
 function transactionalRefusal(
   { transactionalId, topics }: Decoded<typeof request>,
   context: RequestContext,
@@ -201,7 +205,10 @@ function checkBatch(batch: RecordBatch, version: number, bytesMax: number): void
   }
 }
 
-/** A transaction takes in a partition before it is written to (KIP-890 has the broker look). */
+/**
+ * Checks that the partition is part of the transaction before it is written to (the check that
+ * KIP-890 asks of the broker).
+ */
 function checkTransaction(
   batch: RecordBatch,
   transactionalId: string | null,
@@ -220,7 +227,7 @@ function checkTransaction(
   if (refusal !== undefined) throw new InvalidBatch(refusal, `${topic}-${index} of ${id}`);
 }
 
-/** In the errors that this version knows. */
+/** Returns the refusal as an error that this version knows. */
 function verification(
   batch: RecordBatch,
   id: string,
@@ -233,7 +240,7 @@ function verification(
   return isUnknown ? "INVALID_TXN_STATE" : refusal;
 }
 
-/** The first and the highest timestamp stand for those of all records. */
+/** Checks the first and the highest timestamp, which stand for those of all records. */
 function checkTimestamps(batch: RecordBatch, rules: TopicRules, nowMs: number): void {
   const { baseTimestampMs, maxTimestampMs } = batch;
   const oldest = Math.min(baseTimestampMs, maxTimestampMs);

@@ -26,7 +26,7 @@ import { ledPartition } from "./leadership.ts";
 const READ_COMMITTED = 1;
 const NO_ID = "00000000-0000-0000-0000-000000000000";
 
-/** Session epochs of requests that name all that they want. */
+/** Session epochs of requests that name every partition that they want. */
 const FULL = 0;
 const FULL_AND_LAST = -1;
 
@@ -115,7 +115,8 @@ export const fetch = defineApi({
       topics.map((topic) => ({ ...topic, name: find(cluster, topic)?.name ?? topic.name })),
     ),
   async handle(asked, context) {
-    // Sessions (KIP-227) are never given: 0 in the answer makes a client send whole requests.
+    // The broker never creates fetch sessions (KIP-227): session id 0 in the answer makes a client
+    // send whole requests.
     if (asked.sessionEpoch !== FULL && asked.sessionEpoch !== FULL_AND_LAST) {
       return { errorCode: errorCode("FETCH_SESSION_ID_NOT_FOUND"), topics: [] };
     }
@@ -132,12 +133,12 @@ export const fetch = defineApi({
   },
 });
 
-/** What a client is given of one partition. */
+/** The records of one partition that a client receives. */
 type FetchedRange = Pick<RecordsFetched, "topic" | "partition" | "offset" | "nextOffset">;
 
 interface PartitionReading {
   readonly answer: PartitionResponse;
-  /** Absent without records. */
+  /** Absent when there are no records. */
   readonly range?: FetchedRange;
 }
 
@@ -145,11 +146,13 @@ interface Reading {
   readonly topics: NonNullable<Encodable<typeof response>["topics"]>;
   readonly bytes: number;
   readonly hasError: boolean;
-  /** Partitions with records. */
+  /** The partitions with records. */
   readonly ranges: readonly FetchedRange[];
 }
 
-/** Long poll: until there are `minBytes`, anything is wrong, or `maxWaitMs` have passed. */
+/**
+ * Reads in a long poll: until there are `minBytes`, there is an error, or `maxWaitMs` have passed.
+ */
 async function readWhenReady(asked: FetchRequest, context: RequestContext) {
   const { cluster, signal } = context;
   const endsAtMs = cluster.timers.nowMs() + asked.maxWaitMs;
@@ -194,7 +197,7 @@ function record(ranges: readonly FetchedRange[], context: RequestContext): void 
   }
 }
 
-/** `topic` is empty for an id that no topic has. */
+/** Reads one partition. `topic` is empty for an id that no topic has. */
 function readPartition(
   context: RequestContext,
   topic: string,
@@ -232,7 +235,7 @@ function readPartition(
     records: found.map((batch) => batch.bytes),
   };
   if (first === undefined) return { answer };
-  // The first batch is given whole, also where the client asked for a record within it.
+  // The first batch is sent whole, even when the client asked for a record within it.
   const offset = first.baseOffset > fetchOffset ? first.baseOffset : fetchOffset;
   return { answer, range: { topic, partition: index, offset, nextOffset } };
 }
@@ -254,7 +257,9 @@ function failed(index: number, error: number): PartitionResponse {
   };
 }
 
-/** Resolves at the next change of a partition that was asked for, after `leftMs`, or when the client is gone. */
+/**
+ * Resolves at the next change of a requested partition, after `leftMs`, or when the client is gone.
+ */
 function changed(asked: FetchRequest, context: RequestContext, leftMs: number): Promise<void> {
   const { cluster, signal } = context;
   return new Promise((resolve) => {

@@ -22,7 +22,7 @@ const EARLIEST = -2n;
 const MAX_TIMESTAMP = -3n;
 const EARLIEST_LOCAL = -4n;
 
-/** No record is that young, or the client may not see it yet. */
+/** The answer when no record is that young, or when the client may not see it yet. */
 const NOTHING = { timestamp: -1n, offset: -1n, leaderEpoch: -1 };
 
 const request = struct({
@@ -97,14 +97,17 @@ function answer(index: number, partition: Partition, timestamp: bigint, isCommit
   return { index, errorCode: 0, leaderEpoch, ...lookUp(log, timestamp, endOffset) };
 }
 
-/** A time, or one of the special values that the version has (KIP-734, KIP-405). */
+/**
+ * Tells whether the timestamp is a time, or one of the special values that the version has
+ * (KIP-734, KIP-405).
+ */
 function isKnown(timestamp: bigint, version: number): boolean {
   if (timestamp === MAX_TIMESTAMP) return version >= 7;
   if (timestamp === EARLIEST_LOCAL) return version >= 8;
   return timestamp >= EARLIEST;
 }
 
-/** `endOffset` is where the client may read to. */
+/** Looks up an offset. `endOffset` is the offset up to which the client may read. */
 function lookUp(log: PartitionLog, timestamp: bigint, endOffset: bigint) {
   if (timestamp === LATEST) return { timestamp: -1n, offset: endOffset };
   if (timestamp === EARLIEST || timestamp === EARLIEST_LOCAL) {

@@ -26,7 +26,7 @@ import { defineApi } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 
 const NO_ID = "00000000-0000-0000-0000-000000000000";
-/** "Not asked for, or not known": what Apache Kafka says for authorized operations then. */
+/** Apache Kafka's value for authorized operations that were not asked for or are not known. */
 const NOT_SHOWN = -2_147_483_648;
 
 const request = struct({
@@ -121,7 +121,7 @@ function clusterPart(asked: AskedMetadata, context: RequestContext) {
   };
 }
 
-/** Every topic that the client may know of. */
+/** Describes every topic that the client may know of. */
 function describeAll(asked: AskedMetadata, context: RequestContext): TopicResponse[] {
   return context.cluster.topics
     .all()

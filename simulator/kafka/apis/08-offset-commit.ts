@@ -77,7 +77,7 @@ export const offsetCommit = defineApi({
 function memberRefusal(asked: CommitRequest, { cluster }: RequestContext): ErrorName | undefined {
   const { groupId, memberId, groupInstanceId, generationId } = asked;
   const isOutside = generationId < 0 && memberId === "";
-  // A group that nobody has joined is made by a commit from outside only.
+  // Only a commit from outside creates a group that nobody has joined.
   const group = isOutside ? cluster.groups.getOrCreate(groupId) : cluster.groups.get(groupId);
   if (group === undefined) return "ILLEGAL_GENERATION";
   const error = group.mayCommit(memberId, groupInstanceId, generationId);

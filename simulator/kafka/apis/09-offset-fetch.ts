@@ -66,9 +66,12 @@ const response = struct({
 type AskedTopics = readonly { readonly name: string; readonly partitions: readonly number[] }[];
 type TopicResponse = Encodable<typeof topicResponse>;
 
-/** From this version on one request may ask for several groups. */
+/** The first version in which one request may ask for several groups. */
 const SEVERAL_GROUPS = 8;
-/** Before it there is no error for the whole group, only one for each partition. */
+/**
+ * The first version with an error for the whole group. Earlier ones have errors for partitions
+ * only.
+ */
 const GROUP_ERROR = 2;
 
 export const offsetFetch = defineApi({
@@ -153,7 +156,7 @@ function position(index: number, committed: CommittedOffset | undefined) {
   };
 }
 
-/** A transaction has still to decide on the offset (KIP-447). */
+/** Answers that a transaction has still to decide on the offset (KIP-447). */
 function unstable(index: number) {
   return { ...position(index, undefined), errorCode: errorCode("UNSTABLE_OFFSET_COMMIT") };
 }

@@ -17,7 +17,7 @@ import type { RequestContext } from "./define.ts";
 
 const GROUP = 0;
 const TRANSACTION = 1;
-/** From this version on one request may ask for several keys. */
+/** The first version in which one request may ask for several keys. */
 const SEVERAL_KEYS = 4;
 
 const request = struct({

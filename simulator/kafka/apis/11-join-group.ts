@@ -18,11 +18,11 @@ import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { groupRefusal } from "./coordination.ts";
 import { defineApi } from "./define.ts";
 
-/** First version that makes new members come back with their id (KIP-394). */
+/** The first version that makes new members come back with their id (KIP-394). */
 const MEMBER_ID_REQUIRED = 4;
-/** First version in which the name of the protocol may be null. */
+/** The first version in which the name of the protocol may be null. */
 const NULLABLE_PROTOCOL = 7;
-/** First version that knows skipAssignment (KIP-814). */
+/** The first version that knows skipAssignment (KIP-814). */
 const SKIP_ASSIGNMENT = 9;
 
 const request = struct({
@@ -77,7 +77,7 @@ export const joinGroup = defineApi({
       sessionTimeoutMs,
       rebalanceTimeoutMs: rebalanceTimeoutMs === -1 ? sessionTimeoutMs : rebalanceTimeoutMs,
       protocolType: asked.protocolType,
-      // Copies: the request's buffer must not live as long as the member.
+      // The metadata is copied: the request's buffer must not live as long as the member.
       protocols: asked.protocols.map(({ name, metadata }) => ({
         name,
         metadata: Buffer.from(metadata),

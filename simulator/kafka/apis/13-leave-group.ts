@@ -12,7 +12,7 @@ import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { groupRefusal } from "./coordination.ts";
 import { defineApi } from "./define.ts";
 
-/** From this version on several members may leave at once (KIP-345). */
+/** The first version in which several members may leave at once (KIP-345). */
 const SEVERAL_MEMBERS = 3;
 
 export const leaveGroup = defineApi({

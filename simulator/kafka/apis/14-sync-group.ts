@@ -14,7 +14,7 @@ import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { groupRefusal } from "./coordination.ts";
 import { defineApi } from "./define.ts";
 
-/** First version that says which protocol is meant. */
+/** The first version that names the protocol. */
 const NAMED_PROTOCOL = 5;
 
 export const syncGroup = defineApi({
@@ -50,7 +50,8 @@ export const syncGroup = defineApi({
       memberId: asked.memberId,
       instanceId: asked.groupInstanceId,
       generation: asked.generationId,
-      // Where the version has them they are mandatory (KIP-559): no group has empty ones.
+      // Versions that have these fields require them (KIP-559). No group has empty ones, so an
+      // empty text is refused.
       protocolType: version >= NAMED_PROTOCOL ? (asked.protocolType ?? "") : null,
       protocolName: version >= NAMED_PROTOCOL ? (asked.protocolName ?? "") : null,
       assignments: asked.assignments,

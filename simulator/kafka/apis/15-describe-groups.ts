@@ -54,7 +54,7 @@ export const describeGroups = defineApi({
         const refusal = offsetsRefusal(context, groupId, "DESCRIBE");
         if (refusal !== undefined) return unknown(groupId, "", errorCode(refusal));
         const group = context.cluster.groups.get(groupId);
-        // A group that does not exist is dead, not an error.
+        // A group that does not exist is dead. That is no error.
         const described = group === undefined ? unknown(groupId, "Dead", 0) : describe(group);
         const isAsked = includeAuthorizedOperations;
         const operations = authorizedOperations(context, isAsked, "GROUP", groupId);

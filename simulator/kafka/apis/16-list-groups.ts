@@ -2,7 +2,7 @@ import { array, int16, int32, since, string, struct } from "#simulator/kafka/wir
 import { accessRefusal, clusterAccessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";
 
-/** All groups here are of the classic protocol (KIP-848 names the types). */
+/** All groups here use the classic protocol (KIP-848 names the types). */
 const TYPE = "classic";
 
 export const listGroups = defineApi({

@@ -11,11 +11,14 @@ const response = struct({
   throttleTimeMs: since(1, int32, 0),
 });
 
-/** KIP-511. */
+/** The form of a client's software name and version (KIP-511). */
 const SOFTWARE = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/;
 const SOFTWARE_VERSION = 3;
 
-/** `served` is asked at every request: this API is one of those that it lists. */
+/**
+ * Defines ApiVersions. `served` is called at every request, because this API is one of those that
+ * it lists.
+ */
 export function defineApiVersions(served: () => Iterable<Api>) {
   return defineApi({
     key: API_VERSIONS_KEY,
@@ -40,7 +43,10 @@ export function defineApiVersions(served: () => Iterable<Api>) {
   });
 }
 
-/** Version 0 of the answer to a version that is not served, for every client to read: which ones are. */
+/**
+ * Returns version 0 of the answer to a version that is not served. Every client can read it and
+ * learns which versions are served.
+ */
 export function unsupportedVersion(api: Api) {
   const answer = { errorCode: errorCode("UNSUPPORTED_VERSION"), apiKeys: listed([api]) };
   return { codec: response, answer };

@@ -29,7 +29,7 @@ import { mergedByName } from "./repeated.ts";
 import type { RequestContext } from "./define.ts";
 
 const NO_ID = "00000000-0000-0000-0000-000000000000";
-/** "The cluster's default", for the count of partitions and of replicas (KIP-464). */
+/** Stands for the cluster's default, in the count of partitions and of replicas (KIP-464). */
 const DEFAULT = -1;
 
 const request = struct({
@@ -160,7 +160,7 @@ function described(topic: Topic) {
   };
 }
 
-/** What would be made. */
+/** Describes the topic that would be created. */
 function planned(asked: AskedTopic, { settings }: ClusterState) {
   const { name, replicationFactor } = asked;
   const own = configOf(asked);
@@ -175,7 +175,7 @@ function planned(asked: AskedTopic, { settings }: ClusterState) {
   };
 }
 
-/** What is told of a topic to those who may create it and not see its settings. */
+/** Describes a topic to clients that may create it but not see its settings. */
 function hidden({ name, id }: Topic) {
   return { name, id, errorCode: 0, topicConfigErrorCode: errorCode("TOPIC_AUTHORIZATION_FAILED") };
 }

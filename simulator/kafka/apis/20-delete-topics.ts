@@ -73,7 +73,7 @@ function remove({ name, id }: Wanted, context: RequestContext) {
   const topic = name === null ? cluster.topics.getById(id) : cluster.topics.get(name);
   const meant = topic?.name ?? name;
   if (meant === null) return { name, id, errorCode: errorCode("UNKNOWN_TOPIC_ID") };
-  // Who may delete in the cluster needs no right to the topic.
+  // A client that may delete in the cluster needs no right to the topic.
   const isForAll = clusterAccessRefusal(context, "DELETE") === undefined;
   const hidden = isForAll ? undefined : topicAccessRefusal(context, "DESCRIBE", meant);
   if (hidden !== undefined) return { name, id, errorCode: errorCode(hidden) };

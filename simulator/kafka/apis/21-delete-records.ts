@@ -4,7 +4,7 @@ import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 import { ledPartition } from "./leadership.ts";
 
-/** "Everything up to the high watermark". */
+/** Stands for everything up to the high watermark. */
 const ALL = -1n;
 
 export const deleteRecords = defineApi({

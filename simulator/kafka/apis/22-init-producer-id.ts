@@ -40,7 +40,7 @@ export const initProducerId = defineApi({
   refuse: (_request, error) => failed(error),
 });
 
-/** Who may write to any topic may do so idempotently (KIP-679). */
+/** A client that may write to any topic may do so idempotently (KIP-679). */
 function idempotenceRefusal(context: RequestContext): ErrorName | undefined {
   const refusal = clusterAccessRefusal(context, "IDEMPOTENT_WRITE");
   const mayWrite = context.cluster.authorizer.allowsAny(requester(context), "WRITE", "TOPIC");

@@ -32,7 +32,7 @@ export const offsetForLeaderEpoch = defineApi({
   }),
   scope: ({ topics }) => scopeOfPartitions(topics),
   handle({ topics }, context) {
-    // Brokers ask for any topic.
+    // Brokers may ask for any topic.
     const isBroker = clusterAccessRefusal(context, "CLUSTER_ACTION") === undefined;
     const operation = isBroker ? null : "DESCRIBE";
     return {
@@ -56,7 +56,7 @@ export const offsetForLeaderEpoch = defineApi({
   }),
 });
 
-/** Where the records of `asked`, or of the last epoch before it that has any, end. */
+/** Returns the end of the records of epoch `asked`, or of the last epoch before it that has any. */
 function endOf({ log, leaderEpoch }: Partition, asked: number) {
   if (asked < 0 || asked > leaderEpoch) return { leaderEpoch: -1, endOffset: -1n };
   if (asked === leaderEpoch) return { leaderEpoch: asked, endOffset: log.endOffset };

@@ -16,7 +16,7 @@ const request = struct({
 
 type AddRequest = Decoded<typeof request>;
 
-/** From version 4 on only brokers send it, for several transactions at once. */
+/** Version 4 and later ones are sent by brokers only, for several transactions at once. */
 export const addPartitionsToTxn = defineApi({
   key: 24,
   name: "AddPartitionsToTxn",
@@ -40,7 +40,7 @@ export const addPartitionsToTxn = defineApi({
     const partitions = partitionsOf(topics);
     const refusalOf = (topic: string, index: number) => partitionRefusal(topic, index, context);
     if (partitions.some(({ topic, partition }) => refusalOf(topic, partition) !== undefined)) {
-      // All or none are taken in.
+      // Either all partitions are added or none.
       return eachPartition(asked, (topic, index) =>
         errorCode(refusalOf(topic, index) ?? "OPERATION_NOT_ATTEMPTED"),
       );

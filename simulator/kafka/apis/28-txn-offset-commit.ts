@@ -18,7 +18,7 @@ import { groupRefusal } from "./coordination.ts";
 import { defineApi, scopeOfPartitions } from "./define.ts";
 import type { RequestContext } from "./define.ts";
 
-/** First version that knows TRANSACTION_ABORTABLE (KIP-890). */
+/** The first version that knows TRANSACTION_ABORTABLE (KIP-890). */
 const ABORTABLE_VERSION_MIN = 4;
 
 const request = struct({
@@ -46,7 +46,7 @@ const request = struct({
 
 type CommitRequest = Decoded<typeof request>;
 
-/** Offsets that count from the commit of the transaction on. */
+/** Commits offsets that count once the transaction is committed. */
 export const txnOffsetCommit = defineApi({
   key: 28,
   name: "TxnOffsetCommit",
@@ -80,7 +80,7 @@ export const txnOffsetCommit = defineApi({
 function commitRefusal(asked: CommitRequest, context: RequestContext): ErrorName | undefined {
   const { cluster, version } = context;
   const { groupId, transactionalId, memberId, groupInstanceId, generationId } = asked;
-  // As with OffsetCommit, only a commit from outside makes a group.
+  // Only a commit from outside creates a group, as with OffsetCommit.
   const group =
     generationId < 0 ? cluster.groups.getOrCreate(groupId) : cluster.groups.get(groupId);
   if (group === undefined) return "ILLEGAL_GENERATION";

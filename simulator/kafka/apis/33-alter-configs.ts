@@ -15,7 +15,7 @@ import {
 } from "./config-changes.ts";
 import { defineApi } from "./define.ts";
 
-/** Replaces all settings of a resource: what is not named goes back to its default. */
+/** Replaces all settings of a resource. A setting that is not named goes back to its default. */
 export const alterConfigs = defineApi({
   key: 33,
   name: "AlterConfigs",

@@ -19,7 +19,7 @@ import {
 import type { ConfigFault } from "./config-changes.ts";
 import { defineApi } from "./define.ts";
 
-// What to do with one setting (KIP-339).
+// The operations on one setting (KIP-339).
 const SET = 0;
 const DELETE = 1;
 const APPEND = 2;
@@ -61,7 +61,7 @@ function altered(
     if (value === null) return invalid(`Null value not supported for : ${name}`);
     if (operation === SET) changed.set(name, value);
     else if (operation !== APPEND && operation !== SUBTRACT) {
-      // Apache Kafka 4.1 has no better word for it.
+      // Apache Kafka 4.1 answers this error, too.
       return { error: "UNKNOWN_SERVER_ERROR", message: `unknown operation ${operation}` };
     } else if (isListSetting(name) !== true) {
       const verb = operation === APPEND ? "APPEND" : "SUBTRACT";

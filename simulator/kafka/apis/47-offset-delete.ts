@@ -49,7 +49,7 @@ function deletionRefusal(groupId: string, context: RequestContext): ErrorName | 
   if (refusal !== undefined) return refusal;
   const group = context.cluster.groups.get(groupId);
   if (group === undefined) return "GROUP_ID_NOT_FOUND";
-  // What other protocols than that of consumers subscribe to is not known.
+  // The broker can read the subscriptions of consumers only, and not those of other protocols.
   const isReadable = group.state === "Empty" || group.protocolType === CONSUMER;
   return isReadable ? undefined : "NON_EMPTY_GROUP";
 }

@@ -13,7 +13,7 @@ import { clusterAuthorizedOperations } from "./authorization.ts";
 import { defineApi } from "./define.ts";
 
 const BROKERS = 1;
-/** "Not asked for, or not known": what Apache Kafka says for authorized operations then. */
+/** Apache Kafka's value for authorized operations that were not asked for or are not known. */
 const NOT_SHOWN = -2_147_483_648;
 
 export const describeCluster = defineApi({

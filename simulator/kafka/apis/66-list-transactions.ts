@@ -2,7 +2,7 @@ import { array, int16, int32, int64, since, string, struct } from "#simulator/ka
 import { accessRefusal } from "./authorization.ts";
 import { defineApi } from "./define.ts";
 
-/** All states of Apache Kafka, those that never are seen here among them. */
+/** All states of Apache Kafka, including those that never occur here. */
 const STATES = new Set([
   "Empty",
   "Ongoing",

@@ -46,7 +46,7 @@ describe.each([...apis.values()])("$name", (api) => {
   });
 });
 
-/** What each API says to a client that may do nothing; absent where everybody is served. */
+/** The answer of each API to a client without any right. An API that serves everybody is absent. */
 const REFUSALS: Readonly<Record<string, string>> = {
   Produce: "TOPIC_AUTHORIZATION_FAILED",
   Fetch: "TOPIC_AUTHORIZATION_FAILED",

@@ -4,10 +4,13 @@ import type { Requester } from "#simulator/kafka/security/authorizer.ts";
 import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import type { RequestContext } from "./define.ts";
 
-/** "Not asked for, or not known". */
+/** The value for operations that were not asked for or are not known. */
 const NOT_SHOWN = -2_147_483_648;
 
-/** Operations that authorized operations tell of (KIP-430, AclEntry.supportedOperations). */
+/**
+ * The operations that are reported as authorized operations (KIP-430,
+ * AclEntry.supportedOperations).
+ */
 const SHOWN = {
   TOPIC: [
     "READ",
@@ -38,7 +41,7 @@ const REFUSALS = {
   TRANSACTIONAL_ID: "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
 } as const satisfies Record<ResourceType, ErrorName>;
 
-/** The resource's own error when the client may not do this to it. */
+/** Returns the resource's own error when the client may not do this to it. */
 export function accessRefusal(
   context: RequestContext,
   operation: Operation,
@@ -69,7 +72,10 @@ export function clusterAccessRefusal(
   return accessRefusal(context, operation, "CLUSTER", CLUSTER_NAME);
 }
 
-/** A bit for each operation that the client may do, or that nobody asked. */
+/**
+ * Returns a bit for each operation that the client may do, or the value for operations that were
+ * not asked for.
+ */
 export function authorizedOperations(
   context: RequestContext,
   isAsked: boolean,
@@ -82,7 +88,7 @@ export function authorizedOperations(
     .reduce((bits, operation) => bits | (1 << OPERATIONS[operation]), 0);
 }
 
-/** The same of the cluster; 0 for who may not describe it. */
+/** Returns the same for the cluster, and 0 for a client that may not describe it. */
 export function clusterAuthorizedOperations(context: RequestContext, isAsked: boolean): number {
   const isRefused = isAsked && clusterAccessRefusal(context, "DESCRIBE") !== undefined;
   return isRefused ? 0 : authorizedOperations(context, isAsked, "CLUSTER", CLUSTER_NAME);

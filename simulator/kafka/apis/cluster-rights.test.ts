@@ -4,7 +4,7 @@ import type { AclEntry } from "#simulator/kafka/security/acl-entry.ts";
 import { ExchangeConnection } from "./testing/exchange.ts";
 import { prepare, TOPIC } from "./testing/prepared.ts";
 
-/** A client that may do one thing to the cluster, and nothing to its topics. */
+/** Prepares a client that may do one thing to the cluster, and nothing to its topics. */
 async function prepareWith(operation: AclEntry["operation"]) {
   const prepared = await prepare();
   const everybody = { principal: "User:*", host: "*", pattern: "LITERAL" } as const;

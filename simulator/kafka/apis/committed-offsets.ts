@@ -3,7 +3,7 @@ import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { topicAccessRefusal } from "./authorization.ts";
 import type { RequestContext } from "./define.ts";
 
-/** What OffsetCommit and TxnOffsetCommit ask for one partition. */
+/** One partition in a request of OffsetCommit or TxnOffsetCommit. */
 export interface AskedOffset {
   readonly index: number;
   readonly committedOffset: bigint;
@@ -14,7 +14,7 @@ export interface AskedOffset {
 /** `offset.metadata.max.bytes`. */
 const METADATA_BYTES_MAX = 4096;
 
-/** Why the position of no group can be set in this partition. */
+/** Returns the reason why no group can set a position in this partition. */
 export function committedTopicRefusal(
   context: RequestContext,
   topic: string,
@@ -26,7 +26,7 @@ export function committedTopicRefusal(
   return isKnown ? undefined : "UNKNOWN_TOPIC_OR_PARTITION";
 }
 
-/** Hands what is kept to `set`, unless its metadata is too large. */
+/** Passes the offset to `set`, unless its metadata is too large. */
 export function commitOffset(
   { committedOffset, committedLeaderEpoch, committedMetadata }: AskedOffset,
   { cluster }: RequestContext,
@@ -44,7 +44,7 @@ export function commitOffset(
   return "NONE";
 }
 
-/** The answer to each partition, as both APIs have it. */
+/** Builds the answer for each partition, which is the same for both APIs. */
 export function answeredTopics<Partition extends AskedOffset>(
   topics: readonly { readonly name: string; readonly partitions: readonly Partition[] }[],
   codeOf: (topic: string, partition: Partition) => number,

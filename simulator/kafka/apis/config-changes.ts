@@ -15,24 +15,24 @@ import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { clusterAccessRefusal, topicAccessRefusal } from "./authorization.ts";
 import type { RequestContext } from "./define.ts";
 
-/** Types of resources that have settings, as the protocol numbers them. */
+/** The types of resources that have settings, as the protocol numbers them. */
 export const TOPIC = 2;
 export const BROKER = 4;
 
-/** One resource whose settings are to be changed; `name` is a topic, or the id of a node. */
+/** One resource whose settings are to be changed. `name` is a topic, or the id of a node. */
 interface ChangedResource {
   readonly type: number;
   readonly name: string;
   readonly configs: readonly { readonly name: string; readonly value: string | null }[];
 }
 
-/** Why a change is refused, with the words for the client. */
+/** The reason why a change is refused, with the message for the client. */
 export interface ConfigFault {
   readonly error: ErrorName;
   readonly message: string;
 }
 
-/** What AlterConfigs and IncrementalAlterConfigs answer. */
+/** The answer of AlterConfigs and IncrementalAlterConfigs. */
 export const configChangesResponse = struct({
   throttleTimeMs: int32,
   responses: array(
@@ -41,8 +41,8 @@ export const configChangesResponse = struct({
 });
 
 /**
- * Applies `change` to the settings of every resource, each as a whole or not at all, in the order of checks of
- * Apache Kafka's ConfigAdminManager.
+ * Applies `change` to the settings of every resource, each completely or not at all. The order of
+ * checks is that of Apache Kafka's ConfigAdminManager.
  */
 export function changeConfigs<R extends ChangedResource>(
   resources: readonly R[],
@@ -79,7 +79,10 @@ export function changeConfigs<R extends ChangedResource>(
   return { throttleTimeMs: 0, responses };
 }
 
-/** Settings of nodes belong to the cluster. */
+/**
+ * Returns the error for a client without the right to a resource. Settings of nodes belong to the
+ * cluster.
+ */
 export function configRefusal(
   context: RequestContext,
   operation: Operation,

@@ -3,7 +3,10 @@ import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { accessRefusal } from "./authorization.ts";
 import type { RequestContext } from "./define.ts";
 
-/** Why this client may not join the group here: as `offsetsRefusal`, and INVALID_GROUP_ID without an id. */
+/**
+ * Returns the reason why this client may not join the group here: the errors of `offsetsRefusal`,
+ * and INVALID_GROUP_ID without an id.
+ */
 export function groupRefusal(
   context: RequestContext,
   group: string,
@@ -15,8 +18,9 @@ export function groupRefusal(
 }
 
 /**
- * Why this client may not do `operation` to the group here: GROUP_AUTHORIZATION_FAILED, NOT_COORDINATOR when another
- * node coordinates it. Without an id the group has no members, and offsets as any other (old clients commit for it).
+ * Returns the reason why this client may not do `operation` to the group here:
+ * GROUP_AUTHORIZATION_FAILED, or NOT_COORDINATOR when another node coordinates it. The group
+ * without an id has no members, and has offsets like any other (old clients commit for it).
  */
 export function offsetsRefusal(
   context: RequestContext,
@@ -26,10 +30,15 @@ export function offsetsRefusal(
   return accessRefusal(context, operation, "GROUP", group) ?? placeRefusal(context, group, "group");
 }
 
-/** First version of AddPartitionsToTxn, AddOffsetsToTxn and EndTxn that knows PRODUCER_FENCED. */
+/**
+ * The first version of AddPartitionsToTxn, AddOffsetsToTxn and EndTxn that knows PRODUCER_FENCED.
+ */
 const FENCED_VERSION_MIN = 2;
 
-/** Why this client may not do `operation` to the transactional id here; an empty id is left to its coordinator. */
+/**
+ * Returns the reason why this client may not do `operation` to the transactional id here. The
+ * coordinator handles an empty id.
+ */
 export function transactionRefusal(
   context: RequestContext,
   id: string,
@@ -48,7 +57,7 @@ function placeRefusal(
   return cluster.coordinatorOf(id, kind) === node ? undefined : "NOT_COORDINATOR";
 }
 
-/** The error in the words that this version knows. */
+/** Returns the error as this version knows it. */
 export function transactionError(error: ErrorName, version: number): ErrorName {
   const isUnknown = error === "PRODUCER_FENCED" && version < FENCED_VERSION_MIN;
   return isUnknown ? "INVALID_PRODUCER_EPOCH" : error;

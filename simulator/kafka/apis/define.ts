@@ -5,23 +5,23 @@ import type { Session } from "#simulator/kafka/security/session.ts";
 import type { Codec, WireFormat } from "#simulator/kafka/wire/codec.ts";
 import type { RequestReader } from "#simulator/kafka/wire/reader.ts";
 
-/** Everything that a request may depend on beside its own fields. */
+/** Everything that the handling of a request depends on beside its own fields. */
 export interface RequestContext {
   readonly cluster: ClusterState;
-  /** Id of the node that was asked. */
+  /** The id of the node that received the request. */
   readonly node: number;
   readonly listener: string;
   readonly version: number;
   readonly clientId: string;
-  /** Address of the client with the leading slash that Apache Kafka shows. */
+  /** The address of the client with the leading slash that Apache Kafka shows. */
   readonly clientHost: string;
-  /** Authentication of the connection. */
+  /** The authentication of the connection. */
   readonly session: Session;
   /** Aborts when the connection closes. */
   readonly signal: AbortSignal;
 }
 
-/** What a request is about, for the rules of faults and for whoever watches. */
+/** The objects that a request names, for fault rules and observers. */
 interface RequestScope {
   readonly topics?: readonly string[];
   readonly partitions?: readonly TopicPartition[];
@@ -30,29 +30,35 @@ interface RequestScope {
 
 export interface ApiDefinition<Request, RequestInput, Response, ResponseInput> {
   readonly key: number;
-  /** Name in the protocol, such as `OffsetCommit`. */
+  /** The name in the protocol, such as `OffsetCommit`. */
   readonly name: string;
-  /** Lowest and highest version that is served. */
+  /** The lowest and the highest version that are served. */
   readonly versions: readonly [min: number, max: number];
-  /** Lowest version that ApiVersions shows, when it is another one. */
+  /** The lowest version that ApiVersions shows, when it is another one. */
   readonly versionShown?: number;
-  /** First version with compact lengths and tagged fields. Default: none. */
+  /** The first version with compact lengths and tagged fields. Defaults to none. */
   readonly flexibleFrom?: number;
-  /** The response header never has tagged fields (ApiVersions). */
+  /** True when the response header never has tagged fields (ApiVersions). */
   readonly plainResponseHeader?: boolean;
   readonly request: Codec<Request, RequestInput>;
   readonly response: Codec<Response, ResponseInput>;
   readonly scope?: (request: Request, cluster: ClusterState) => RequestScope;
-  /** Undefined: no answer is sent (acks=0). */
+  /** Handles a request. Returns undefined when no answer is sent (acks=0). */
   handle(
     request: Request,
     context: RequestContext,
   ): ResponseInput | undefined | Promise<ResponseInput | undefined>;
-  /** The answer that says `error` wherever this API has a place for it. Undefined: no answer is ever sent. */
+  /**
+   * Returns an answer with `error` in all places that this API has for it, or undefined when no
+   * answer is ever sent.
+   */
   refuse(request: Request, error: number, version: number): ResponseInput | undefined;
 }
 
-/** The bytes of an answer, one piece after the other. Pieces may be the memory of a log: they are not written to. */
+/**
+ * The bytes of an answer, piece by piece. Pieces may be the memory of a log: they must not be
+ * written to.
+ */
 export type Pieces = readonly Buffer[];
 
 /** A partition that is answered with an error of its own. */
@@ -63,12 +69,15 @@ export interface RefusedPartition extends TopicPartition {
 /** A request whose fields have been read. */
 export interface Call {
   readonly scope: RequestScope;
-  /** Body of the answer, which says an error of `refused` and of nothing else; undefined when none is sent. */
+  /**
+   * Applies the request and returns the body of the answer, with the error of `refused` for that
+   * partition only. Returns undefined when no answer is sent.
+   */
   apply(
     context: RequestContext,
     refused: RefusedPartition | undefined,
   ): Promise<Pieces | undefined>;
-  /** The answer that `apply` gave, with this throttle time where its version has one. */
+  /** Returns the answer of `apply` with this throttle time, where its version has one. */
   throttled(throttleTimeMs: number): Pieces | undefined;
   refuse(error: number): Pieces | undefined;
 }
@@ -81,7 +90,7 @@ export interface Api {
   readonly versionShown?: number;
   format(version: number): WireFormat;
   readonly plainResponseHeader?: boolean;
-  /** Throws MalformedRequest. */
+  /** Reads the fields of a request. Throws MalformedRequest. */
   read(body: RequestReader, version: number, cluster: ClusterState): Call;
 }
 
@@ -124,7 +133,7 @@ interface PartitionAnswers {
   }[];
 }
 
-/** The answer, with one partition as the refusal has it. */
+/** Returns the answer with one partition replaced by that of the refusal. */
 function withPartitionOf<Answer>(
   answer: Answer,
   refusal: Answer,
@@ -158,7 +167,7 @@ export function encodeBody<R, W>(codec: Codec<R, W>, value: W, format: WireForma
   return writer.buffers;
 }
 
-/** The scope of a request that names partitions by topic. */
+/** Returns the scope of a request that names partitions by topic. */
 export function scopeOfPartitions(
   topics: readonly {
     readonly name: string;

@@ -11,9 +11,9 @@ interface Led {
 }
 
 /**
- * The partition, when the client may do `operation` to its topic (null: anything) and this node leads it; otherwise
- * why not.
- * `leaderEpoch` is what the client believes it to be, -1 when it does not say (KIP-320).
+ * Returns the partition when the client may do `operation` to its topic (null: no right is needed)
+ * and this node leads it, or else the error. `leaderEpoch` is the epoch that the client assumes, or
+ * -1 when it names none (KIP-320).
  */
 export function ledPartition(
   context: RequestContext,

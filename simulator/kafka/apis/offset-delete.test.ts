@@ -6,7 +6,7 @@ import type { Prepared } from "./testing/prepared.ts";
 
 const OTHER = "other";
 
-/** ConsumerProtocolSubscription version 0. */
+/** Encodes a ConsumerProtocolSubscription of version 0. */
 const subscription = (...topics: string[]): Buffer =>
   Writer.create()
     .appendInt16(0)
@@ -26,7 +26,7 @@ async function prepared(metadata: Buffer): Promise<Prepared> {
   return ready;
 }
 
-/** The error of every partition, by topic. */
+/** Deletes offsets and returns the error of every partition, by topic. */
 async function remove({ cluster }: Prepared, group: string, topics: readonly string[]) {
   const request = topics.map((name) => ({ name, partitions: [{ partitionIndex: 0 }] }));
   const connection = new ExchangeConnection(cluster);

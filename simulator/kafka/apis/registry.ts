@@ -71,5 +71,5 @@ const SERVED: readonly Api[] = [
   listTransactions,
 ];
 
-/** Every API that is served, by its key. */
+/** Every served API, by its key. */
 export const apis: ReadonlyMap<number, Api> = new Map(SERVED.map((api) => [api.key, api]));

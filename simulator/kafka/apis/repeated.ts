@@ -1,4 +1,4 @@
-/** The first item of every name in the order they came, and whether the request names it again. */
+/** Returns the first item of every name, in order, and tells whether the request names it again. */
 export function mergedByName<T>(
   items: readonly T[],
   nameOf: (item: T) => string | number,

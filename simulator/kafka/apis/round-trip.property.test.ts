@@ -36,7 +36,10 @@ describe.each([...apis.values()])("$name", (api) => {
   });
 });
 
-/** Those whose bytes fields the client reads on: it has the batches of a Fetch, and of DescribeGroups the members'. */
+/**
+ * The APIs whose bytes fields the client parses further: it parses the batches of a Fetch, and for
+ * DescribeGroups the metadata of members.
+ */
 const DEEPER = new Set(["Fetch"]);
 
 describe.each([...apis.values()].filter(({ name }) => !DEEPER.has(name)))("$name", (api) => {
@@ -64,7 +67,7 @@ describe.each([...apis.values()].filter(({ name }) => !DEEPER.has(name)))("$name
   );
 });
 
-/** Skips a message with a null where there must be none. */
+/** Skips a message that has a null where none is allowed. */
 function invented(codec: Codec<unknown>, format: WireFormat, from: Invention): unknown {
   try {
     return codec.read(from, format);
@@ -74,7 +77,7 @@ function invented(codec: Codec<unknown>, format: WireFormat, from: Invention): u
   }
 }
 
-/** Record batches are read as one and written one by one. */
+/** Record batches are read as one buffer and written one by one. */
 function writable(message: unknown): unknown {
   if (Array.isArray(message)) return message.map((element: unknown) => writable(element));
   if (typeof message !== "object" || message === null || Buffer.isBuffer(message)) return message;

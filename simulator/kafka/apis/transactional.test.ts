@@ -6,7 +6,7 @@ import type { Prepared } from "./testing/prepared.ts";
 
 const ID = "transactional";
 
-/** A producer whose open transaction has taken in partition 0. */
+/** Opens a transaction that includes partition 0. */
 async function open() {
   const prepared = await prepare();
   const { transactions } = prepared.cluster;
@@ -24,7 +24,7 @@ interface Written {
   readonly version?: 10 | 11;
 }
 
-/** The error of one Produce request, undefined without one. */
+/** Sends one Produce request and returns its error, or undefined without one. */
 async function write({ cluster }: Pick<Prepared, "cluster">, written: Written) {
   const { partition = 0, version = 10, ...options } = written;
   const api = version === 10 ? platformatic.produceV10.api : platformatic.produceV11.api;

@@ -8,14 +8,17 @@ import type { ClientConnection } from "./client.ts";
 const USERNAME = "client";
 const PASSWORD = "client, secret=1";
 
-/** Three nodes, and how clients reach them. */
+/** A cluster of three nodes, and the ways in which clients reach it. */
 export interface ClientCluster extends AsyncDisposable {
   readonly cluster: KafkaCluster;
   readonly plain: ClientConnection;
   readonly secure: ClientConnection;
 }
 
-/** `directory` is given the authority's certificate, for clients that want a file. */
+/**
+ * Starts the cluster. The authority's certificate is written into `directory`, for clients that
+ * want a file.
+ */
 export async function startClientCluster(directory: string): Promise<ClientCluster> {
   const authority = await createAuthority();
   const { certificatePem: cert, privateKeyPem: key } = await authority.issue({

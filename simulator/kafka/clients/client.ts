@@ -1,31 +1,31 @@
-/** Compression that a producer may ask for. */
+/** The compressions that a producer may ask for. */
 export const CODECS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
 export type Codec = (typeof CODECS)[number];
 
-/** How a client reaches the broker. */
+/** The way in which a client reaches the broker. */
 export interface ClientConnection {
   readonly bootstrap: string;
-  /** SASL_SSL with SCRAM-SHA-512. Absent: plaintext. */
+  /** Selects SASL_SSL with SCRAM-SHA-512. Absent: plaintext. */
   readonly secure?: {
-    /** Path of the authority's PEM. */
+    /** The path of the authority's PEM. */
     readonly ca: string;
     readonly username: string;
     readonly password: string;
   };
 }
 
-/** One record; bytes in base64, as it travels to the clients' programs. */
+/** One record, with its bytes in base64, as it travels to the clients' programs. */
 export interface ClientRecord {
   readonly key: string | null;
   readonly value: string | null;
-  /** In the order they were sent; a name may come twice. */
+  /** The headers in the order in which they were sent. A name may occur twice. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly timestampMs: number;
 }
 
 export interface ProduceTask {
   readonly connection: ClientConnection;
-  /** Every topic has one partition and is given all records. */
+  /** The topics. Each has one partition and receives all records. */
   readonly topics: readonly { readonly topic: string; readonly codec: Codec }[];
   readonly records: readonly ClientRecord[];
 }
@@ -33,7 +33,7 @@ export interface ProduceTask {
 export interface ConsumeTask {
   readonly connection: ClientConnection;
   readonly topics: readonly string[];
-  /** Records of every topic. */
+  /** The number of records in every topic. */
   readonly count: number;
 }
 
@@ -48,31 +48,31 @@ export interface MemberTask {
 /** A client that is ready to be used. */
 export interface Client {
   readonly name: string;
-  /** Of the client and of the library under it. */
+  /** The versions of the client and of the library under it. */
   readonly version: string;
-  /** Those that it can write and read here. */
+  /** The codecs that it can write and read here. */
   readonly codecs: readonly Codec[];
-  /** It cannot say when a record was made, nor write bytes that are no text. */
+  /** True when it can neither set a record's timestamp nor write bytes that are not text. */
   readonly isTextual?: boolean;
   produce(task: ProduceTask): Promise<void>;
-  /** Records by topic, in offset order. */
+  /** Returns the records by topic, in offset order. */
   consume(task: ConsumeTask): Promise<Readonly<Record<string, readonly ClientRecord[]>>>;
-  /** Joins a group in a process of its own; absent where the client has no such assignor. */
+  /** Joins a group in a process of its own. Absent when the client has no such assignor. */
   join?(task: MemberTask): Member;
 }
 
 /** One member of a group, in a process. */
 export interface Member extends AsyncDisposable {
   readonly client: string;
-  /** Partitions that it says are its own now; undefined until it was told. */
+  /** The partitions that it reports as its own; undefined until it received an assignment. */
   readonly assigned: readonly number[] | undefined;
   /** Leaves the group and ends. */
   leave(): Promise<void>;
-  /** SIGKILL. */
+  /** Sends SIGKILL. */
   kill(): Promise<void>;
 }
 
-/** Why a client is not here. */
+/** The reason why a client is not available. */
 export interface Absent {
   readonly name: string;
   readonly reason: string;

@@ -10,7 +10,7 @@ import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
 
 const TOPIC = "incidents";
 const GROUP = "g";
-/** Short, so that a fetch that finds nothing does not hold up a test's end. */
+/** The wait is short, so that a fetch without records does not delay the end of a test. */
 const MAX_WAIT_MS = 50;
 
 const client = (cluster: KafkaCluster, clientId = "client") =>
@@ -35,7 +35,7 @@ async function produce(cluster: KafkaCluster, values: readonly string[], compres
   await producer.disconnect();
 }
 
-/** A member that reads from the beginning; what it is given is kept. */
+/** Starts a member that reads from the beginning and keeps the values that it receives. */
 async function consume(cluster: KafkaCluster, clientId: string, sessionTimeout = 10_000) {
   const received: EachMessagePayload[] = [];
   const consumer = client(cluster, clientId).consumer({
@@ -106,7 +106,7 @@ describe("kafkajs", () => {
     const gone = await consume(cluster, "gone", 500);
     const here = await consume(cluster, "here", 500);
     await expect.poll(() => shares(cluster), POLL).toEqual({ gone: 2, here: 2 });
-    // Nothing that it sends arrives any more: as if its process had been killed.
+    // Nothing that it sends arrives any more, as if its process had been killed.
     using fault = cluster.faults.add({ clientId: "gone", action: { type: "blackhole" } });
     await expect.poll(() => shares(cluster), POLL).toEqual({ here: 4 });
     expect(fault.hits).toBeGreaterThan(0);
@@ -224,7 +224,7 @@ test("@platformatic/kafka produces in every compression and consumes in a group,
   await consumer.close(true);
 });
 
-/** Number of partitions of each member, by its client id. */
+/** Returns the number of partitions of each member, by its client id. */
 function shares(cluster: KafkaCluster): Record<string, number> {
   const { members, state } = cluster.group(GROUP);
   if (state !== "Stable") return {};
@@ -233,7 +233,7 @@ function shares(cluster: KafkaCluster): Record<string, number> {
   );
 }
 
-/** ConsumerProtocolAssignment of one topic: version, one topic, its name, the count. */
+/** Reads a ConsumerProtocolAssignment of one topic: version, one topic, its name, the count. */
 function partitionCount(assignment: Buffer): number {
   if (assignment.length < 8 || assignment.readInt32BE(2) !== 1) return 0;
   return assignment.readInt32BE(8 + assignment.readInt16BE(6));

@@ -5,20 +5,23 @@ import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
-/** Building librdkafka takes minutes. */
+/** The time limit: building librdkafka takes minutes. */
 const INSTALL_MS = 20 * 60_000;
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Plugins of kafkajs that need no compiler. */
 const KAFKAJS_CODECS = ["kafkajs-snappy@1.1.0", "lz4-napi@2.10.0"];
 const LIBRDKAFKA = "@confluentinc/kafka-javascript@1.10.1";
-/** What its build wants of Debian. */
+/** The Debian packages that its build needs. */
 const BUILD_PACKAGES =
   "g++ make pkg-config libssl-dev zlib1g-dev libzstd-dev libcurl4-openssl-dev libsasl2-dev".split(
     " ",
   );
 
-/** Kept from run to run, of this user alone. Throws when somebody else made it. */
+/**
+ * Returns a directory of this user that is kept from run to run. Throws when it belongs to somebody
+ * else.
+ */
 export async function cacheDirectory(): Promise<string> {
   const uid = process.getuid?.() ?? 0;
   const directory = join(tmpdir(), `kafka-consumer-clients-${uid}`);
@@ -30,7 +33,7 @@ export async function cacheDirectory(): Promise<string> {
   return directory;
 }
 
-/** Returns the directory to load the plugins from. */
+/** Installs the plugins and returns the directory to load them from. */
 export async function installKafkajsCodecs(cache: string): Promise<string> {
   const directory = await packageDirectory(join(cache, "kafkajs"));
   const wanted = KAFKAJS_CODECS.map((one) =>
@@ -44,13 +47,13 @@ export async function installKafkajsCodecs(cache: string): Promise<string> {
 
 export interface NativeClient {
   readonly directory: string;
-  /** The Node that it was built for. */
+  /** The Node for which it was built. */
   readonly node: string;
 }
 
 /**
- * The bindings of librdkafka: as its maker built them where they can be downloaded, else built here with Debian's
- * libraries, for a Node whose headers are on this machine.
+ * Installs the bindings of librdkafka: the maker's build where it can be downloaded, or else one
+ * made here with Debian's libraries, for a Node whose headers are on this machine.
  */
 export async function installLibrdkafka(cache: string): Promise<NativeClient> {
   const directory = await packageDirectory(join(cache, "librdkafka"));
@@ -77,7 +80,7 @@ async function build(directory: string, node: string): Promise<void> {
     CKJS_LINKING: "dynamic",
   };
   await npm(directory, ["install", "--ignore-scripts", LIBRDKAFKA], env);
-  // By itself first: the build does not wait for it.
+  // The build does not wait for this step, so it runs first.
   const cwd = join(directory, "node_modules/@confluentinc/kafka-javascript");
   await execute(node, ["util/configure.js"], { cwd, env });
   await npm(directory, ["rebuild", "--build-from-source"], env);
@@ -98,7 +101,7 @@ async function firstThatLoads(
   return undefined;
 }
 
-/** A Node on this machine that native code can be built for without a download. */
+/** Returns a Node on this machine for which native code can be built without a download. */
 async function nodeWithHeaders(): Promise<string | undefined> {
   const onPath = (process.env["PATH"] ?? "").split(delimiter).map((folder) => join(folder, "node"));
   for (const node of [process.execPath, ...onPath]) {
@@ -108,7 +111,10 @@ async function nodeWithHeaders(): Promise<string | undefined> {
   return undefined;
 }
 
-/** Debian's packages, where this user may install them. Throws with the command to run where not. */
+/**
+ * Installs Debian packages where this user may do so. Otherwise throws an error with the command to
+ * run.
+ */
 export async function aptInstall(packages: readonly string[]): Promise<void> {
   const command = `apt-get install ${packages.join(" ")}`;
   if (process.getuid?.() !== 0) throw new Error(`not installed; as root: ${command}`);
@@ -117,7 +123,7 @@ export async function aptInstall(packages: readonly string[]): Promise<void> {
   try {
     await execute("apt-get", install, { env });
   } catch {
-    // The lists of a new machine are empty or old.
+    // The package lists of a new machine are empty or old.
     await execute("apt-get", ["update", "-qq"], { env });
     await execute("apt-get", install, { env });
   }
@@ -126,7 +132,7 @@ export async function aptInstall(packages: readonly string[]): Promise<void> {
 async function packageDirectory(directory: string): Promise<string> {
   await mkdir(directory, { recursive: true });
   const file = join(directory, "package.json");
-  // Without one npm would look for it further up.
+  // Without a package.json, npm would look for one in the parent directories.
   if (!(await exists(file))) await writeFile(file, '{ "private": true }\n');
   return directory;
 }
@@ -140,7 +146,7 @@ function npm(
   return execute("npm", [...argv, "--prefix", directory, ...quiet], { cwd: directory, env });
 }
 
-/** Rejects with the last lines that the command printed. */
+/** Runs a command. Rejects with the last lines that it printed. */
 async function execute(
   command: string,
   argv: readonly string[],

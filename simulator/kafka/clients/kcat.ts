@@ -6,14 +6,14 @@ import type { Client, ClientConnection, ClientRecord, ConsumeTask, ProduceTask }
 
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 const TASK_MS = 60_000;
-/** Ends a record in what kcat prints; no header of the matrix holds it. */
+/** Marks the end of a record in kcat's output. No header of the matrix contains it. */
 const END = "\u0002\u0001\u0002\u0001";
 const KEY_END = "|||";
 const FORMAT = String.raw`%T %K %S\n%k%s%h\x02\x01\x02\x01`;
 
 /**
- * kcat (librdkafka) by its command line: one call writes one record, whose value is a file. Settings are in a file too,
- * since they hold the password. Rejects when there is no kcat.
+ * Starts kcat (librdkafka) with its command line. One call writes one record, whose value is a
+ * file. Settings are in a file too, because they hold the password. Rejects when there is no kcat.
  */
 export async function startKcat(parent: string): Promise<Client> {
   const [, version = "", librdkafka = ""] =
@@ -44,7 +44,7 @@ async function produce({ connection, topics, records }: ProduceTask, directory: 
     for (const { key, value, headers } of records) {
       const named = headers.flatMap(([name, bytes]) => ["-H", `${name}=${text(bytes)}`]);
       if (value === null) {
-        // A line that ends behind its key; kcat skips empty files and empty lines.
+        // kcat skips empty files and empty lines, so this line ends behind its key.
         await kcat([...to, ...named, "-Z", "-K", KEY_END], `${text(key ?? "")}${KEY_END}\n`);
         continue;
       }
@@ -67,7 +67,10 @@ async function consume({ connection, topics, count }: ConsumeTask, directory: st
   return read;
 }
 
-/** Of each record the time and the lengths (-1: null), a line end, key, value, headers as `name=value,...`, END. */
+/**
+ * Parses the output. It holds, for each record, the time and the lengths (-1: null), a line end,
+ * key, value, headers as `name=value,...`, and END.
+ */
 function parse(output: Buffer): ClientRecord[] {
   const records: ClientRecord[] = [];
   for (let position = 0; position < output.length;) {
@@ -84,7 +87,7 @@ function parse(output: Buffer): ClientRecord[] {
     records.push({
       key: keyBytes < 0 ? null : output.toString("base64", keyAt, valueAt),
       value: valueBytes < 0 ? null : output.toString("base64", valueAt, headersAt),
-      // Not to be cut where values hold commas: compared as one text.
+      // The headers cannot be separated when values hold commas, so they are compared as one text.
       headers: [["", output.toString("base64", headersAt, endAt)]],
       timestampMs,
     });
@@ -93,7 +96,7 @@ function parse(output: Buffer): ClientRecord[] {
   return records;
 }
 
-/** What kcat prints for these headers: each value up to its first NUL. */
+/** Returns what kcat prints for these headers: each value up to its first NUL. */
 export function printedHeaders(headers: ClientRecord["headers"]): ClientRecord["headers"] {
   const parts = headers.map(([name, value]) => {
     const bytes = Buffer.from(value, "base64");
@@ -127,7 +130,7 @@ function kcat(argv: readonly string[], input = ""): Promise<Buffer> {
       if (error === null) resolve(stdout);
       else reject(new Error(`kcat: ${String(stderr).trim() || error.message}`, { cause: error }));
     });
-    // It need not read what it does not want.
+    // kcat may end without having read all of its input.
     child.stdin?.on("error", () => undefined).end(input);
   });
 }

@@ -1,7 +1,8 @@
 /**
- * `npm run clients [-- --only kafkajs,kcat]`: real clients against the embedded broker, each with each. Installs what
- * it needs outside the project; a client that cannot be had is skipped with the reason. Exits with 1 when anything was
- * not read as it was written, with 2 for wrong options.
+ * `npm run clients [-- --only kafkajs,kcat]` runs real clients against the embedded broker, each
+ * with each. It installs what it needs outside the project, and skips a client that cannot be
+ * installed with the reason. It exits with 1 when anything was not read as it was written, and with
+ * 2 for wrong options.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -74,7 +75,7 @@ function outcome({ producer, reader, read, skipped, faults }: Reading): string {
   return `${reader} reads ${producer}: ${read.join(", ")}${left}${wrong}`;
 }
 
-/** The clients to use, or what is wrong with the options. */
+/** Returns the clients to use, or what is wrong with the options. */
 function options(): readonly string[] | string {
   try {
     const { values } = parseArgs({

@@ -9,34 +9,35 @@ export interface MatrixOptions {
   readonly plain: ClientConnection;
   readonly secure: ClientConnection;
   readonly clients: readonly Client[];
-  /** Progress, one line. */
+  /** Receives progress, line by line. */
   readonly tell: (line: string) => void;
 }
 
-/** What one client wrote, in one codec. */
+/** The records that one client wrote in one codec. */
 interface Written {
   readonly producer: Client;
   readonly codec: Codec;
   readonly topic: string;
   readonly isSecure: boolean;
-  /** What the broker has otherwise than it was sent. */
+  /** The difference between what the broker has and what was sent. */
   fault?: string | undefined;
 }
 
-/** One line of the outcome. */
+/** One line of the result. */
 export interface Reading {
   readonly producer: string;
   readonly reader: string;
-  /** Codecs that were read byte for byte; `tls` is gzip over SASL_SSL and SCRAM. */
+  /** The codecs that were read byte for byte. `tls` is gzip over SASL_SSL and SCRAM. */
   readonly read: readonly string[];
-  /** Codecs that the reader does not have here. */
+  /** The codecs that the reader does not have here. */
   readonly skipped: readonly string[];
   readonly faults: readonly string[];
 }
 
 /**
- * Every client writes in every codec that it has, and once over SASL_SSL; every client, itself too, reads that back.
- * Keys, values, headers and timestamps are compared with what was sent and with what the broker has.
+ * Runs the matrix: every client writes in every codec that it has, and once over SASL_SSL; every
+ * client, including itself, reads that back. Keys, values, headers and timestamps are compared with
+ * what was sent and with what the broker has.
  */
 export async function runMatrix(options: MatrixOptions): Promise<Reading[]> {
   const written: Written[] = [];
@@ -107,9 +108,10 @@ async function read(
   const readable = written.filter(({ codec }) => reader.codecs.includes(codec));
   const consumed = new Map<string, readonly ClientRecord[] | string>();
   for (const isSecure of [false, true]) {
-    // Those that write less are read by themselves: every task is told one count.
+    // Topics of clients that write fewer records are read separately, because every task has one
+    // count.
     for (const isTextual of [false, true]) {
-      // Of what was not written right nothing can be waited for.
+      // A reader cannot wait for records that were not written correctly.
       const topics = readable
         .filter((one) => one.isSecure === isSecure && one.fault === undefined)
         .filter(({ producer }) => (producer.isTextual ?? false) === isTextual)

@@ -11,15 +11,16 @@ const POLL_MS = 20;
 export interface MixedGroupOptions {
   readonly cluster: KafkaCluster;
   readonly connection: ClientConnection;
-  /** The first one leads. */
+  /** The two clients. The first one leads. */
   readonly clients: readonly [Client, Client];
   readonly assignor: string;
   readonly tell: (line: string) => void;
 }
 
 /**
- * Members of two clients in one group: they join one after the other, one leaves, one is killed. After every step
- * each partition has exactly one owner, by what the members say and by what the broker was told. Throws where not.
+ * Runs members of two clients in one group: they join one after the other, one leaves, one is
+ * killed. After every step each partition must have exactly one owner, according to the members and
+ * to the broker. Throws otherwise.
  */
 export async function runMixedGroup(options: MixedGroupOptions): Promise<void> {
   const { cluster, connection, clients, assignor, tell } = options;
@@ -59,7 +60,7 @@ function joined(client: Client, task: MemberTask): Member {
   return client.join(task);
 }
 
-/** Waits until the members own every partition once; returns how many each has. */
+/** Waits until the members own every partition once, and returns how many each has. */
 async function assignedCounts(
   cluster: KafkaCluster,
   group: string,
@@ -85,7 +86,7 @@ async function assignedCounts(
   }
 }
 
-/** Whether the members say what the leader assigned, whoever is who. */
+/** Tells whether the members report what the leader assigned, in any order. */
 function isSame(told: readonly (readonly number[])[], assigned: readonly (readonly number[])[]) {
   return isDeepStrictEqual(sortedShares(told), sortedShares(assigned));
 }
@@ -94,13 +95,13 @@ function sortedShares(shares: readonly (readonly number[])[]): string[] {
   return shares.map((share) => share.toSorted((a, b) => a - b).join()).toSorted();
 }
 
-/** Whether every partition is in exactly one of the shares. */
+/** Tells whether every partition is in exactly one of the shares. */
 function isPartition(shares: readonly (readonly number[])[]): boolean {
   const all = shares.flat().toSorted((a, b) => a - b);
   return all.length === PARTITIONS && all.every((partition, index) => partition === index);
 }
 
-/** ConsumerProtocolAssignment of one topic at most: version, topics, user data. */
+/** Reads a ConsumerProtocolAssignment of at most one topic: version, topics, user data. */
 function partitionsOf(assignment: Buffer): number[] {
   if (assignment.length === 0) return [];
   const reader = RequestReader.from(assignment);

@@ -7,21 +7,27 @@ import { fileURLToPath } from "node:url";
 import { CODECS } from "./client.ts";
 import type { Client, Codec, ClientRecord, Member, MemberTask } from "./client.ts";
 
-/** A program of `programs/` that speaks for one client: a task on its standard input, JSON lines on its output. */
+/**
+ * A program of `programs/` that runs one client: it reads a task from its standard input and writes
+ * JSON lines to its output.
+ */
 export interface Program {
   readonly name: string;
-  /** Interpreter. */
+  /** The interpreter. */
   readonly command: string;
   readonly file: string;
-  /** Where it looks for what was installed for it. */
+  /** The directory in which it looks for installed packages. */
   readonly directory: string;
   readonly canJoin: boolean;
 }
 
-/** No task takes longer on a loaded machine. */
+/** The time limit of a task, for a loaded machine. */
 const TASK_MS = 60_000;
 
-/** Asks the program what it is. Rejects with what it printed when it cannot load its client. */
+/**
+ * Starts the program and asks for its name and version. Rejects with its output when it cannot load
+ * its client.
+ */
 export async function startProgram(program: Program): Promise<Client> {
   const described = await run<{ version: string; codecs: string[] }>(program, { do: "describe" });
   return {
@@ -102,7 +108,7 @@ function start(
     env: { PATH: process.env["PATH"] ?? "", CLIENTS_DIRECTORY: directory },
     ...(signal === undefined ? {} : { signal, killSignal: "SIGKILL" as const }),
   });
-  // A program that ended early says so with its exit code.
+  // A program that ended early reports the reason by its exit code.
   child.stdin?.on("error", () => undefined);
   child.on("error", () => undefined);
   return child;

@@ -1,14 +1,19 @@
 import type { ClientRecord } from "./client.ts";
 
-/** Every byte there is. */
+/** All values of a byte. */
 const BINARY = Buffer.from(Array.from({ length: 256 }, (_, index) => index));
 const LARGE = Buffer.concat(Array.from({ length: 300 }, () => BINARY));
-/** The first of a row of records, a day ago: nobody would choose it by chance. */
+/**
+ * The first timestamp of a series of records is a day ago: no default would produce it by chance.
+ */
 const FIRST_AGO_MS = 86_400_000;
 
 const text = (value: string): string => Buffer.from(value).toString("base64");
 
-/** What a client that takes text alone can write: no empty key, no bytes that are no UTF-8. */
+/**
+ * Records that a client which accepts text only can write: they have no empty key, and all bytes
+ * are UTF-8.
+ */
 const TEXTUAL: readonly Omit<ClientRecord, "timestampMs">[] = [
   { key: text("plain"), value: text("a value"), headers: [["source", text("matrix")]] },
   { key: null, value: text("a value without a key"), headers: [] },
@@ -31,7 +36,7 @@ const BINARY_TOO: readonly Omit<ClientRecord, "timestampMs">[] = [
   { key: text("large"), value: LARGE.toString("base64"), headers: [] },
 ];
 
-/** The records of one topic, each a second after the one before. */
+/** Returns the records of one topic, each a second after the one before. */
 export function sampleRecords(isTextual: boolean, nowMs = Date.now()): ClientRecord[] {
   const chosen = isTextual ? TEXTUAL : [...TEXTUAL, ...BINARY_TOO];
   return chosen.map(({ key, value, headers }, index) => ({

@@ -7,10 +7,13 @@ import { startProgram } from "./program.ts";
 
 type Preparation = (cache: string) => Promise<Client>;
 
-/** Debian's Python first: another one on the PATH has none of its packages. */
+/** Debian's Python comes first: another one on the PATH has none of its packages. */
 const PYTHONS = ["/usr/bin/python3", "python3"];
 
-/** How each client gets ready, by its name. `cache` is for what has to be installed. */
+/**
+ * The preparation of each client, by its name. `cache` is the directory for packages that have to
+ * be installed.
+ */
 const PREPARATIONS: ReadonlyMap<string, Preparation> = new Map<string, Preparation>([
   ["kafkajs", async (cache) => startKafkajs(await installKafkajsCodecs(cache))],
   ["platformatic", () => startPlatformatic()],
@@ -25,7 +28,10 @@ const PREPARATIONS: ReadonlyMap<string, Preparation> = new Map<string, Preparati
 
 export const CLIENT_NAMES: readonly string[] = [...PREPARATIONS.keys()];
 
-/** Installs what is not there yet; a client that cannot be had comes back with the reason. */
+/**
+ * Prepares a client and installs what is missing. Returns the reason for a client that is not
+ * available.
+ */
 export async function prepareClient(name: string, cache: string): Promise<Client | Absent> {
   const prepare = PREPARATIONS.get(name);
   if (prepare === undefined) throw new RangeError(`no client ${name}`);
@@ -36,7 +42,7 @@ export async function prepareClient(name: string, cache: string): Promise<Client
   }
 }
 
-/** `directory` holds plugins for more codecs; "" for none. */
+/** Starts kafkajs. `directory` holds plugins for more codecs, or is "" for none. */
 export function startKafkajs(directory: string): Promise<Client> {
   const command = process.execPath;
   return startProgram({ name: "kafkajs", command, file: "kafkajs.mjs", directory, canJoin: true });
@@ -53,7 +59,7 @@ async function startLibrdkafka(cache: string): Promise<Client> {
   return startProgram({ ...program, command: node, canJoin: true });
 }
 
-/** With its codecs, which are packages of their own. */
+/** Starts kafka-python with its codecs, which are packages of their own. */
 async function startKafkaPython(): Promise<Client> {
   const [name, file, debianPackage] = ["kafka-python", "kafka_python.py", "python3-kafka"] as const;
   const client = await startPython(name, file, debianPackage);

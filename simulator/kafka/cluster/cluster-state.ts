@@ -20,24 +20,26 @@ import { markerBatch } from "#simulator/kafka/wire/control-batch.ts";
 import type { TransactionMarker } from "#simulator/kafka/wire/control-batch.ts";
 import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 
-/** Where a node is reached through one listener. */
+/** The address at which a node is reached through one listener. */
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
 }
 
-/** One node as the others know it. */
+/** One node as the other nodes know it. */
 export interface NodeView {
   readonly id: number;
   readonly alive: boolean;
-  /** Undefined for a listener that does not exist. */
+  /** Returns undefined for a listener that does not exist. */
   endpoint(listener: string): Endpoint | undefined;
 }
 
-/** What a coordinator keeps: groups or transactional ids. */
+/** The things that have a coordinator: groups and transactional ids. */
 type Coordinated = "group" | "transaction";
 
-/** What all nodes share: topics, groups, users, who leads what. Nothing here knows a socket. */
+/**
+ * The state that all nodes share: topics, groups, users and leaders. It knows nothing of sockets.
+ */
 export class ClusterState {
   readonly id = "embedded-kafka-cluster";
   readonly settings: ClusterSettings;
@@ -80,12 +82,15 @@ export class ClusterState {
     this.#nodes = nodes;
   }
 
-  /** The living node with the lowest id, -1 when there is none. */
+  /** The living node with the lowest id, or -1 when there is none. */
   get controllerId(): number {
     return this.#living()[0]?.id ?? -1;
   }
 
-  /** Returns the error for the client instead of a topic when the name, the count or a setting is not allowed. */
+  /**
+   * Creates a topic. Returns the error for the client when the name, the count or a setting is not
+   * allowed.
+   */
   createTopic(
     name: string,
     partitionCount = this.settings.partitionsDefault,
@@ -101,7 +106,7 @@ export class ClusterState {
     return this.topics.create(name, partitionCount, place, config, rules);
   }
 
-  /** Replaces everything that was set for the topic; the settings are valid. */
+  /** Replaces all settings of the topic, which must be valid. */
   configureTopic(topic: Topic, config: TopicConfig): void {
     topic.config = config;
     topic.rules = topicRules(config, this.settings.batchBytesMax);
@@ -112,13 +117,16 @@ export class ClusterState {
     addPartitions(topic, count, (partition) => this.#replicas(partition));
   }
 
-  /** Deletes the records and the committed offsets. */
+  /** Deletes the topic with its records and committed offsets. */
   deleteTopic(topic: Topic): void {
     this.topics.delete(topic);
     for (const group of this.groups.all()) group.offsets.deleteTopic(topic.name);
   }
 
-  /** Id of the node that coordinates this group or transactional id, -1 when none lives. */
+  /**
+   * Returns the id of the node that coordinates this group or transactional id, or -1 when no node
+   * lives.
+   */
   coordinatorOf(id: string, type: Coordinated = "group"): number {
     const chosen = this.#coordinators.get(`${type} ${id}`);
     const living = this.#living();
@@ -126,13 +134,13 @@ export class ClusterState {
     return living[hash(id) % living.length]?.id ?? -1;
   }
 
-  /** Makes `node` the coordinator; whoever waits at the old one is told NOT_COORDINATOR. */
+  /** Makes `node` the coordinator. Members that wait at the old one receive NOT_COORDINATOR. */
   moveCoordinator(id: string, node: number, type: Coordinated = "group"): void {
     this.#coordinators.set(`${type} ${id}`, node);
     if (type === "group") this.groups.get(id)?.answerWaiting("NOT_COORDINATOR");
   }
 
-  /** Ids of the replicas that live: here they are in sync from their first moment on. */
+  /** Returns the ids of the living replicas, which are in sync here from their first moment on. */
   insyncReplicas(partition: Partition): number[] {
     return partition.replicas.filter((id) => this.#nodes[id - 1]?.alive === true);
   }
@@ -143,7 +151,10 @@ export class ClusterState {
     partition.log.wake();
   }
 
-  /** After a node has died or has come back: every partition whose leader is dead gets a living one. */
+  /**
+   * Gives a living leader to every partition whose leader is dead. Called after a node has died or
+   * has come back.
+   */
   electLeaders(): void {
     const living = new Set(this.#living().map((node) => node.id));
     for (const topic of this.topics.all()) {
@@ -160,7 +171,7 @@ export class ClusterState {
     return this.#lastProducerId;
   }
 
-  /** Ends every timer and everyone who waits. Throws FaultNeverFiredError as `Faults.close` does. */
+  /** Ends every timer and every wait. Throws FaultNeverFiredError as `FaultRegistry.close` does. */
   close(): void {
     this.groups.close();
     this.transactions.close();
@@ -189,7 +200,10 @@ export class ClusterState {
   }
 }
 
-/** FNV-1a, 32 bits: only has to spread groups over nodes in the same way every time. */
+/**
+ * Returns the 32-bit FNV-1a hash, which only has to spread groups over nodes in the same way every
+ * time.
+ */
 function hash(text: string): number {
   let value = 0x811c9dc5;
   for (const byte of Buffer.from(text)) value = Math.imul(value ^ byte, 0x01000193) >>> 0;

@@ -7,7 +7,10 @@ const PRODUCER_AGE_MS_MAX = 86_400_000;
 /** `offsets.retention.minutes`. */
 const OFFSETS_AGE_MS_MAX = 7 * 86_400_000;
 
-/** Does every `retentionCheckIntervalMs` what Apache Kafka does in the background, until it is disposed. */
+/**
+ * Does, every `retentionCheckIntervalMs`, what Apache Kafka does in the background, until it is
+ * disposed of.
+ */
 export function startHousekeeping(cluster: ClusterState): Disposable {
   let timer: Timer;
   const schedule = (): void => {
@@ -20,7 +23,10 @@ export function startHousekeeping(cluster: ClusterState): Disposable {
   return { [Symbol.dispose]: () => timer.cancel() };
 }
 
-/** Retention of records, and the end of producers, offsets and groups that nobody uses. */
+/**
+ * Applies the retention of records, and removes producers, offsets and groups that are not used any
+ * more.
+ */
 function housekeep(cluster: ClusterState): void {
   const nowMs = cluster.timers.nowMs();
   for (const topic of cluster.topics.all()) {
@@ -39,7 +45,10 @@ function housekeep(cluster: ClusterState): void {
   }
 }
 
-/** An offset is as old as its commit, and not older than the end of the group's last member. */
+/**
+ * Deletes old offsets. An offset is as old as its commit, and not older than the end of the group's
+ * last member.
+ */
 function expireOffsets(group: Group, beforeMs: number): void {
   if (group.emptySinceMs > beforeMs) return;
   for (const [topic, partitions] of group.offsets.all()) {

@@ -2,85 +2,91 @@ import type { AuthorizationOptions } from "#simulator/kafka/security/authorizer.
 import type { SaslMechanism } from "#simulator/kafka/security/users.ts";
 
 export interface ListenerOptions {
-  /** Such as `internal`; unique. */
+  /** A unique name, such as `internal`. */
   readonly name: string;
-  /** Address to bind. Default 127.0.0.1. */
+  /** The address to bind. Defaults to 127.0.0.1. */
   readonly host?: string;
-  /** Host that clients are told. Default: `host`. */
+  /** The host that is announced to clients. Defaults to `host`. */
   readonly advertisedHost?: string;
-  /** Ports by node, in order. Default: free ones. */
+  /** The ports of the nodes, in order. By default free ones are taken. */
   readonly ports?: readonly number[];
-  /** Absent: plaintext. */
+  /** The TLS settings. Absent: plaintext. */
   readonly tls?: ListenerTls;
-  /** Absent: everybody may use it without authentication. */
+  /** The SASL settings. Absent: everybody may connect without authentication. */
   readonly sasl?: ListenerSasl;
 }
 
 interface ListenerSasl {
   readonly mechanisms: readonly SaslMechanism[];
-  /** `listener.name.NAME.connections.max.reauth.ms`. Default: the cluster's. */
+  /** `listener.name.NAME.connections.max.reauth.ms`. Defaults to the cluster's value. */
   readonly reauthenticationMsMax?: number;
 }
 
 export interface ListenerTls {
-  /** PEM, the chain of the broker. */
+  /** The broker's certificate chain as PEM. */
   readonly cert: string;
-  /** PEM. */
+  /** The key as PEM. */
   readonly key: string;
-  /** PEM, signs the clients' certificates. */
+  /** The authority that signs the clients' certificates, as PEM. */
   readonly ca?: string;
-  /** Default: `none`. With `requested` or `required` the common name of a verified certificate is the principal. */
+  /**
+   * Defaults to `none`. With `requested` or `required` the common name of a verified certificate is
+   * the principal.
+   */
   readonly clientCertificate?: "none" | "requested" | "required";
 }
 
 export interface TopicOptions {
   readonly name: string;
-  /** Default: the cluster's. */
+  /** The number of partitions. Defaults to the cluster's default. */
   readonly partitions?: number;
-  /** By Apache Kafka's names; DEVIATIONS.md says which are obeyed. */
+  /** Settings by Apache Kafka's names. DEVIATIONS.md says which ones have an effect. */
   readonly config?: Readonly<Record<string, string>>;
 }
 
-/** Plain data throughout, so that a command line can be mapped to it. */
+/** The options of a cluster. They are plain data, so that a command line can be mapped to them. */
 export interface KafkaOptions {
-  /** Number of nodes, with ids from 1. Default 1. */
+  /** The number of nodes, with ids from 1. Defaults to 1. */
   readonly nodes?: number;
-  /** Default: one plaintext listener named `plaintext`. */
+  /** Defaults to one plaintext listener named `plaintext`. */
   readonly listeners?: readonly ListenerOptions[];
   readonly topics?: readonly (string | TopicOptions)[];
   /** Passwords by user name. */
   readonly users?: Readonly<Record<string, string>>;
-  /** Default: everybody may do everything, until the first ACL is created. */
+  /** The access control. By default everybody may do everything, until the first ACL is added. */
   readonly authorization?: AuthorizationOptions;
-  /** Metadata about an unknown topic creates it. Default true. */
+  /** Lets a Metadata request for an unknown topic create it. Defaults to true. */
   readonly autoCreateTopics?: boolean;
-  /** Partitions of a topic that names no number. Default 1. */
+  /** The number of partitions of a topic that names none. Defaults to 1. */
   readonly partitionsDefault?: number;
-  /** Replicas of every partition, at most the number of nodes. Default 3. */
+  /** The number of replicas of every partition, at most the number of nodes. Defaults to 3. */
   readonly replicationFactor?: number;
-  /** `message.max.bytes`. Default 1048588, as Apache Kafka. */
+  /** `message.max.bytes`. Defaults to 1048588, as in Apache Kafka. */
   readonly batchBytesMax?: number;
-  /** `socket.request.max.bytes`. Default 104857600, as Apache Kafka. */
+  /** `socket.request.max.bytes`. Defaults to 104857600, as in Apache Kafka. */
   readonly requestBytesMax?: number;
-  /** `group.min.session.timeout.ms`. Default 6000, as Apache Kafka. */
+  /** `group.min.session.timeout.ms`. Defaults to 6000, as in Apache Kafka. */
   readonly sessionTimeoutMsMin?: number;
-  /** `group.max.session.timeout.ms`. Default 1800000, as Apache Kafka. */
+  /** `group.max.session.timeout.ms`. Defaults to 1800000, as in Apache Kafka. */
   readonly sessionTimeoutMsMax?: number;
-  /** `group.initial.rebalance.delay.ms`. Default 0 (Apache Kafka: 3000). */
+  /** `group.initial.rebalance.delay.ms`. Defaults to 0 (Apache Kafka: 3000). */
   readonly initialRebalanceDelayMs?: number;
-  /** `connection.failed.authentication.delay.ms`. Default 100, as Apache Kafka. */
+  /** `connection.failed.authentication.delay.ms`. Defaults to 100, as in Apache Kafka. */
   readonly failedAuthenticationDelayMs?: number;
-  /** `connections.max.reauth.ms`: how long an authentication is good for. Default 0: for ever. */
+  /** `connections.max.reauth.ms`: how long an authentication is valid. Defaults to 0: for ever. */
   readonly reauthenticationMsMax?: number;
-  /** `log.retention.check.interval.ms`. Default 300000, as Apache Kafka. */
+  /** `log.retention.check.interval.ms`. Defaults to 300000, as in Apache Kafka. */
   readonly retentionCheckIntervalMs?: number;
-  /** How many events of the consumer protocol (protocol/events.ts) are kept; the oldest go first. Default 0: none is recorded. */
+  /**
+   * The number of events of the consumer protocol (protocol/protocol-event.ts) that are kept. The
+   * oldest are dropped first. Defaults to 0: none is recorded.
+   */
   readonly protocolEventsMax?: number;
 }
 
 export type ClusterSettings = Required<Omit<KafkaOptions, "topics" | "users">>;
 
-/** Throws RangeError for values that make no cluster. */
+/** Fills in the defaults. Throws RangeError for values with which no cluster is possible. */
 export function clusterSettings(options: KafkaOptions): ClusterSettings {
   const settings: ClusterSettings = {
     nodes: options.nodes ?? 1,

@@ -17,66 +17,74 @@ import type { Authorizer } from "#simulator/kafka/security/authorizer.ts";
 import { systemTimers } from "./timers.ts";
 import { topicConfigFault } from "#simulator/kafka/topics/topic-config.ts";
 
-/** A running broker cluster and everything that a scenario may do to it or ask of it. */
+/** A running cluster of brokers, and everything that a scenario may do to it or ask of it. */
 export interface KafkaCluster extends AsyncDisposable {
-  /** `host:port` of every node through this listener. Throws RangeError for an unknown name. */
+  /**
+   * Returns `host:port` of every node through this listener. Throws RangeError for an unknown name.
+   */
   bootstrap(listener?: string): string[];
   readonly users: {
-    /** Adds a user or changes the password; open connections stay. */
+    /** Adds a user or changes the password. Open connections stay. */
     set(name: string, password: string): void;
     delete(name: string): void;
   };
-  /** Counts from the next request on. */
+  /** Added entries apply from the next request on. */
   readonly authorizer: Pick<Authorizer, "add">;
   readonly faults: {
-    /** Throws RangeError for an error name that Apache Kafka does not know. */
+    /** Installs a rule. Throws RangeError for an error name that Apache Kafka does not know. */
     add(rule: FaultRule): Fault;
     all(): readonly Fault[];
   };
   /** Throws RangeError when the name is taken or not allowed. */
   createTopic(options: TopicOptions): void;
-  /** Names in the order of creation. */
+  /** Returns the names in the order of creation. */
   topics(): string[];
   /** Throws RangeError for an unknown topic. */
   topic(name: string): TopicControl;
-  /** Ids of the groups that somebody has used. */
+  /** Returns the ids of the groups that somebody has used. */
   groups(): string[];
-  /** A group that nobody has used is `Dead`, without members and offsets. */
+  /** Returns a group. One that nobody has used is `Dead`, without members and offsets. */
   group(id: string): GroupControl;
-  /** Undefined for a transactional id that nobody has used. */
+  /** Returns undefined for a transactional id that nobody has used. */
   transaction(id: string): TransactionView | undefined;
-  /** The next answer of the old coordinator is NOT_COORDINATOR. */
+  /** Moves the coordinator. The next answer of the old one is NOT_COORDINATOR. */
   moveTransactionCoordinator(id: string, node: number): void;
-  /** Nodes by id, from 1. Throws RangeError for an unknown one. */
+  /** Returns a node by its id, from 1. Throws RangeError for an unknown one. */
   node(id: number): NodeControl;
   nodes(): NodeControl[];
-  /** Calls `listener` with everything that clients do, until it is disposed. */
+  /** Calls `listener` for everything that clients do, until the result is disposed of. */
   onEvent(listener: KafkaListener): Disposable;
-  /** What it applied of the consumer protocol after number `after`. Throws RangeError without `protocolEventsMax`. */
+  /**
+   * Returns what was applied of the consumer protocol after number `after`. Throws RangeError
+   * without `protocolEventsMax`.
+   */
   protocolHistory(after: number): ProtocolPage;
 }
 
 interface TopicControl {
   readonly name: string;
   readonly partitions: number;
-  /** Records that can be fetched, decompressed, in offset order. Default `read_uncommitted`. */
+  /**
+   * Returns the records that can be fetched, decompressed, in offset order. The isolation defaults
+   * to `read_uncommitted`.
+   */
   records(partition: number, isolation?: Isolation): readonly StoredRecord[];
-  /** The first offset that can be fetched. */
+  /** Returns the first offset that can be fetched. */
   startOffset(partition: number): bigint;
-  /** Offset of the next record. */
+  /** Returns the offset of the next record. */
   endOffset(partition: number): bigint;
-  /** Appends without a request: no fault bites it, and no node has to live. */
+  /** Appends a record without a request: no fault applies to it, and no living node is needed. */
   append(record: NewRecord): Position;
   /**
-   * Appends bytes that are served as a batch of so many positions, unchecked: what compaction
-   * leaves of a batch, damage, other formats. `bytes` is given the offset of the first position.
+   * Appends bytes that are served unchecked as a batch of so many positions: what compaction leaves
+   * of a batch, damage, other formats. `bytes` receives the offset of the first position.
    */
   store(partition: number, positions: number, bytes: (baseOffset: bigint) => Buffer): void;
-  /** Node id; -1 while no replica lives. */
+  /** Returns the id of the leading node, or -1 while no replica lives. */
   leader(partition: number): number;
   /** Throws RangeError for a node that holds no replica, or is dead. */
   moveLeader(partition: number, node: number): void;
-  /** Records before `offset` are gone: fetching them is OFFSET_OUT_OF_RANGE. */
+  /** Deletes the records before `offset`: fetching them then answers OFFSET_OUT_OF_RANGE. */
   deleteRecordsBefore(partition: number, offset: bigint): void;
 }
 
@@ -85,19 +93,22 @@ interface GroupControl {
   readonly generation: number;
   readonly members: readonly GroupMember[];
   committed(topic: string, partition: number): CommittedOffset | undefined;
-  /** Everything that it committed, by topic and partition. */
+  /** Returns all committed offsets, by topic and partition. */
   offsets(): ReadonlyMap<string, ReadonlyMap<number, CommittedOffset>>;
-  /** Id of the node that coordinates it. */
+  /** The id of the coordinating node. */
   readonly coordinator: number;
   /** Throws RangeError for a node that is dead. */
   moveCoordinator(node: number): void;
-  /** Makes every member join again. False when there is nobody, or they do already. */
+  /**
+   * Makes every member join again. Returns false when there are no members, or when they are
+   * joining already.
+   */
   rebalance(): boolean;
   /** Ends a member's session now. */
   expire(memberId: string): void;
-  /** Lets so much of a member's session pass at once. */
+  /** Lets this much of a member's session pass at once. */
   advanceSession(memberId: string, byMs: number): void;
-  /** Removes every member at once; the offsets stay. */
+  /** Removes every member at once. The offsets stay. */
   evict(): void;
 }
 
@@ -106,7 +117,7 @@ interface GroupMember {
   readonly instanceId: string | null;
   readonly clientId: string;
   readonly clientHost: string;
-  /** What the leader assigned, as it came. */
+  /** The bytes that the leader assigned, unchanged. */
   readonly assignment: Buffer;
 }
 
@@ -114,7 +125,7 @@ interface TransactionView extends Pick<
   Transaction,
   "state" | "producerId" | "producerEpoch" | "partitions" | "groups" | "startedAtMs"
 > {
-  /** Id of the node that coordinates it. */
+  /** The id of the coordinating node. */
   readonly coordinator: number;
 }
 
@@ -122,17 +133,18 @@ interface NodeControl {
   readonly id: number;
   readonly alive: boolean;
   /**
-   * Cuts every socket and frees the ports; other nodes lead and coordinate from now on. Whoever waited for the
-   * answer of one of its groups is not waited for. Gives how many connections there were.
+   * Cuts every socket and frees the ports. From now on other nodes lead and coordinate. Members
+   * that wait for an answer of one of its groups are not waited for. Returns the number of
+   * connections that were cut.
    */
   kill(): Promise<number>;
-  /** Listens again on the same ports, with the data that the cluster has. */
+  /** Listens again on the same ports, with the cluster's data. */
   start(): Promise<void>;
 }
 
 /**
- * Starts an Apache Kafka compatible cluster in this process. Throws RangeError for wrong options, and what listen(2)
- * says for a port that is taken.
+ * Starts a cluster in this process that is compatible with Apache Kafka. Throws RangeError for
+ * wrong options, and the error of listen(2) for a port that is taken.
  */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaCluster> {
   const { users = {}, topics = [] } = options;

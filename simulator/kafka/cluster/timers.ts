@@ -1,8 +1,8 @@
-/** Time as the broker's state sees it, so that a test can run a group through hours in a moment. */
+/** The broker's view of time. A test can replace it to run a group through hours in a moment. */
 export interface Timers {
-  /** Milliseconds since the epoch. */
+  /** Returns the time in milliseconds since the epoch. */
   nowMs(): number;
-  /** Runs `action` once after `delayMs`, unless cancelled. */
+  /** Runs `action` once after `delayMs`, unless the timer is cancelled. */
   after(delayMs: number, action: () => void): Timer;
 }
 
@@ -20,7 +20,7 @@ export const systemTimers: Timers = {
   },
 };
 
-/** Waits `delayMs`, or until `signal` aborts, whichever is first. Never rejects. */
+/** Waits for `delayMs`, or until `signal` aborts. Never rejects. */
 export function pause(timers: Timers, delayMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();

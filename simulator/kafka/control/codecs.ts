@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { FaultRule } from "#simulator/kafka/faults/fault-registry.ts";
 import type { ProtocolEvent } from "#simulator/kafka/protocol/protocol-event.ts";
 
-/** 64 bits do not fit a number of JSON. */
+/** 64 bits do not fit into a number of JSON. */
 export const bigint = z.codec(z.string().regex(/^-?\d+$/), z.bigint(), {
   decode: (text) => BigInt(text),
   encode: (value) => value.toString(),

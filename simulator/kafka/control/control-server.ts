@@ -8,10 +8,12 @@ import { OPERATIONS } from "./operations.ts";
 import type { KafkaControl, Operation } from "./operations.ts";
 
 export interface ControlServerOptions {
-  /** Address to bind. */
+  /** The address to bind. */
   readonly host: string;
   readonly port: number;
-  /** Whoever asks must present it as a bearer token. May be absent on a loopback address only. */
+  /**
+   * The bearer token that every request must present. It may be absent on a loopback address only.
+   */
   readonly token?: string;
 }
 
@@ -22,15 +24,15 @@ export interface RunningControlServer extends AsyncDisposable {
 type AnyOperation = Operation<z.ZodType, z.ZodType>;
 type AnyCall = (input: unknown, signal: AbortSignal) => Promise<unknown>;
 
-/** A record of the largest batch, as base64. */
+/** Enough for a record of the largest batch, as base64. */
 const BODY_BYTES_MAX = 4_194_304;
-/** Of a group, topic or member in a path. */
+/** The length limit of a group, topic or member name in a path. */
 const NAME_LENGTH_MAX = 1000;
 
 /**
- * The control of a broker that runs in another process, as JSON over HTTP: the routes of `OPERATIONS`. 400 for what
- * the control refuses with RangeError, 401 without the token. Throws RangeError for a missing token, and what
- * listen(2) says.
+ * Serves the control of a broker to other processes, as JSON over HTTP: the routes of `OPERATIONS`.
+ * Answers 400 for what the control refuses with RangeError, and 401 without the token. Throws
+ * RangeError for a missing token, and the error of listen(2).
  */
 export async function startControlServer(
   control: KafkaControl,
@@ -103,7 +105,7 @@ function refusalOf(error: unknown): string {
   return messageOf(error);
 }
 
-/** Of one length, as a comparison in constant time wants it. */
+/** Hashes to one length, which a comparison in constant time needs. */
 function digest(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }

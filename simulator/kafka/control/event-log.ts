@@ -3,9 +3,9 @@ import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
 
 export interface EventPage {
   readonly events: KafkaEvent[];
-  /** Number of the last one: what to ask after next. */
+  /** The number of the last event: ask for what comes after it next. */
   readonly last: number;
-  /** Events between the one that was asked after and the first of these that are not kept any more. */
+  /** The number of events after the requested one that are not kept any more. */
   readonly missed: number;
 }
 
@@ -22,7 +22,7 @@ export class EventLog implements Disposable {
     this.#subscription = cluster.onEvent((event) => this.#add(event));
   }
 
-  /** What came after number `after`. */
+  /** Returns the events after number `after`. */
   after(after: number): EventPage {
     return {
       events: this.#kept.slice(Math.max(0, after - this.#dropped)),
@@ -31,7 +31,7 @@ export class EventLog implements Disposable {
     };
   }
 
-  /** Calls `onEvent` once, at the next event; the result takes that back. */
+  /** Calls `onEvent` once, at the next event. Disposing of the result cancels that. */
   next(onEvent: () => void): Disposable {
     this.#waiting.add(onEvent);
     return { [Symbol.dispose]: () => void this.#waiting.delete(onEvent) };
@@ -43,7 +43,7 @@ export class EventLog implements Disposable {
 
   #add(event: KafkaEvent): void {
     this.#kept.push(event);
-    // By halves, so that it costs little.
+    // Half of the events are dropped at once, so that it costs little.
     if (this.#kept.length > this.#keptMax) {
       const dropped = Math.ceil(this.#kept.length / 2);
       this.#kept = this.#kept.slice(dropped);

@@ -5,23 +5,29 @@ import { describeRule } from "#simulator/kafka/faults/fault-rule.ts";
 import type { KafkaControl } from "./operations.ts";
 
 /**
- * A rule of a broker, wherever that runs. Disposing removes it and releases whoever it holds; it then rejects with
- * FaultNeverFiredError when the rule never bit and is not `optional`. Disposing again does nothing.
+ * A rule of a broker, wherever that runs. Disposing removes the rule and releases everything that
+ * it holds. It rejects with FaultNeverFiredError when the rule was never triggered and is not
+ * `optional`. Disposing again does nothing.
  */
 export interface InstalledFault extends AsyncDisposable {
   readonly rule: FaultRule;
-  /** Exchanges that it bit until now, or until it was removed. */
+  /** Returns how often the rule was triggered until now, or until it was removed. */
   hits(): Promise<number>;
-  /** Resolves with what it bit first. Rejects when it is removed before. */
+  /**
+   * Resolves with the first request that triggered the rule. Rejects when the rule is removed
+   * before.
+   */
   arrived(): Promise<RequestFacts>;
-  /** Lets everyone held at the barrier go on, and later ones pass; ends what a blackhole swallowed. */
+  /**
+   * Lets all requests at the barrier go on, and later ones pass. Ends what a blackhole swallowed.
+   */
   release(): Promise<void>;
 }
 
-/** How long one request of `arrived` waits. */
+/** The time for which one request of `arrived` waits. */
 const WAIT_MS = 20_000;
 
-/** Throws RangeError for a rule that can never do what it says. */
+/** Installs a rule. Throws RangeError for a rule that can never do what it says. */
 export async function installFault(
   control: KafkaControl,
   rule: FaultRule,

@@ -4,7 +4,10 @@ import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
 import { EventLog } from "./event-log.ts";
 import type { KafkaControl } from "./operations.ts";
 
-/** The control of a cluster of this process. Its events are those from now on. Disposing leaves the cluster as it is. */
+/**
+ * Returns the control of a cluster in this process. Its events begin now. Disposing leaves the
+ * cluster as it is.
+ */
 export function localControl(cluster: KafkaCluster): KafkaControl & Disposable {
   const log = new EventLog(cluster);
   const faultOf = (id: number): Fault => {
@@ -122,7 +125,10 @@ function indexes(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index);
 }
 
-/** Resolves with `promise` or after `waitMs`, whichever is first. Rejects with the signal's reason. */
+/**
+ * Resolves with `promise` or after `waitMs`, whichever comes first. Rejects with the signal's
+ * reason.
+ */
 async function within(
   promise: Promise<unknown>,
   waitMs: number,

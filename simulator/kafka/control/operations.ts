@@ -13,7 +13,7 @@ const faultState = z.object({
   id,
   rule: faultRule,
   hits: z.int(),
-  /** What it bit first. */
+  /** The first request that triggered it. */
   firstHit: z.custom<RequestFacts>().nullable(),
 });
 
@@ -22,11 +22,11 @@ const topicState = z.object({
   partitions: z.array(
     z.object({
       index: z.int(),
-      /** Node id; -1 while no replica lives. */
+      /** The id of the leading node, or -1 while no replica lives. */
       leader: id,
       /** The first offset that can be fetched. */
       startOffset: bigint,
-      /** Offset of the next record. */
+      /** The offset of the next record. */
       endOffset: bigint,
     }),
   ),
@@ -52,7 +52,7 @@ const newRecord = z.strictObject({
 const committedOffset = z.object({
   topic: text,
   partition: z.int(),
-  /** Next offset to be read. */
+  /** The next offset to be read. */
   offset: bigint,
   leaderEpoch: z.int(),
   metadata: text.nullable(),
@@ -63,7 +63,7 @@ const groupState = z.object({
   id: text,
   state: z.custom<GroupState>(),
   generation: z.int(),
-  /** Id of the node that coordinates it, -1 when none lives. */
+  /** The id of the coordinating node, or -1 when none lives. */
   coordinator: id,
   members: z.array(
     z.object({
@@ -71,7 +71,7 @@ const groupState = z.object({
       instanceId: text.nullable(),
       clientId: text,
       clientHost: text,
-      /** What the leader assigned, as it came. */
+      /** The bytes that the leader assigned, unchanged. */
       assignment: bytes,
     }),
   ),
@@ -79,17 +79,17 @@ const groupState = z.object({
 
 const eventPage = z.object({
   events: z.array(z.custom<KafkaEvent>()),
-  /** Number of the last one: what to ask after next. */
+  /** The number of the last event: ask for what comes after it next. */
   last: z.int(),
-  /** Events between the one that was asked after and the first of these that are not kept any more. */
+  /** The number of events after the requested one that are not kept any more. */
   missed: z.int(),
 });
 
 const protocolPage = z.object({
   events: z.array(protocolEvent),
-  /** Number of the last one of these: what to ask after next. */
+  /** The number of the last of these events: ask for what comes after it next. */
   last: z.int(),
-  /** Events after the one that was asked after which are not kept any more. */
+  /** The number of events after the requested one that are not kept any more. */
   missed: z.int(),
 });
 
@@ -100,19 +100,20 @@ const node = z.strictObject({ node: urlNumber });
 const fault = z.strictObject({ id: urlNumber });
 
 /**
- * Everything that is asked of a broker or done to it: method and path over HTTP, input and output. What the path
- * names is in the path, the rest of the input in the query (GET, DELETE) or the body (POST, PUT). All throw
- * RangeError for names that do not exist and values that are not allowed.
+ * Everything that can be asked of a broker or done to it: method and path over HTTP, input and
+ * output. Fields that the path names are in the path, the rest of the input is in the query (GET,
+ * DELETE) or the body (POST, PUT). All operations throw RangeError for names that do not exist and
+ * values that are not allowed.
  */
 export const OPERATIONS = {
-  /** `host:port` of every node through a listener. Default: the first. */
+  /** Returns `host:port` of every node through a listener. Defaults to the first listener. */
   bootstrap: operation(
     "GET",
     "/bootstrap",
     z.strictObject({ listener: text.exactOptional() }),
     z.array(text),
   ),
-  /** Adds a user or changes the password; open connections stay. */
+  /** Adds a user or changes the password. Open connections stay. */
   setPassword: operation(
     "PUT",
     "/users/:user",
@@ -121,17 +122,22 @@ export const OPERATIONS = {
   ),
   deleteUser: operation("DELETE", "/users/:user", z.strictObject({ user: text }), nothing),
 
-  /** Installs a rule behind those that are there. `installFault` gives it as a guard. */
+  /** Installs a rule behind the present ones. `installFault` turns it into a disposable. */
   addFault: operation("POST", "/faults", faultRule, z.object({ id })),
   faults: operation("GET", "/faults", z.strictObject({}), z.array(faultState)),
-  /** Waits for the first hit so long (default 0), then tells how it is. */
+  /** Waits this long for the first hit (default 0), then returns the state of the rule. */
   fault: operation("GET", "/faults/:id", fault.extend({ waitMs }), faultState),
-  /** Lets everyone held at the barrier go on, and later ones pass; ends what a blackhole swallowed. */
+  /**
+   * Lets all requests at the barrier go on, and later ones pass. Ends what a blackhole swallowed.
+   */
   releaseFault: operation("POST", "/faults/:id/release", fault, nothing),
-  /** Releases, removes, and tells how it was. A rule that never bit is an error only to its guard. */
+  /**
+   * Releases and removes the rule, and returns its last state. Only `installFault` treats a rule
+   * that was never triggered as an error.
+   */
   removeFault: operation("DELETE", "/faults/:id", fault, faultState),
 
-  /** Names in the order of creation. */
+  /** Returns the names in the order of creation. */
   topics: operation("GET", "/topics", z.strictObject({}), z.array(text)),
   createTopic: operation(
     "POST",
@@ -144,16 +150,16 @@ export const OPERATIONS = {
     nothing,
   ),
   topic: operation("GET", "/topics/:topic", topic, topicState),
-  /** Records that can be fetched, decompressed, by partition and offset. */
+  /** Returns the records that can be fetched, decompressed, by partition and offset. */
   records: operation("GET", "/topics/:topic/records", topic, z.array(storedRecord)),
-  /** Appends without a request: no fault bites it, and no node has to live. */
+  /** Appends a record without a request: no fault applies to it, and no living node is needed. */
   append: operation(
     "POST",
     "/topics/:topic/records",
     newRecord,
     z.object({ partition: z.int(), offset: bigint }),
   ),
-  /** Records before `offset` are gone: fetching them is OFFSET_OUT_OF_RANGE. */
+  /** Deletes the records before `offset`: fetching them then answers OFFSET_OUT_OF_RANGE. */
   deleteRecordsBefore: operation(
     "DELETE",
     "/topics/:topic/partitions/:partition/records",
@@ -167,12 +173,15 @@ export const OPERATIONS = {
     nothing,
   ),
 
-  /** Ids of the groups that somebody has used. */
+  /** Returns the ids of the groups that somebody has used. */
   groups: operation("GET", "/groups", z.strictObject({}), z.array(text)),
-  /** A group that nobody has used is `Dead`. */
+  /** Returns a group. One that nobody has used is `Dead`. */
   group: operation("GET", "/groups/:group", group, groupState),
   offsets: operation("GET", "/groups/:group/offsets", group, z.array(committedOffset)),
-  /** Makes every member join again. False when there is nobody, or they do already. */
+  /**
+   * Makes every member join again. Returns false when there are no members, or when they are
+   * joining already.
+   */
   rebalance: operation("POST", "/groups/:group/rebalance", group, z.boolean()),
   moveCoordinator: operation(
     "PUT",
@@ -180,11 +189,11 @@ export const OPERATIONS = {
     group.extend({ node: id }),
     nothing,
   ),
-  /** Removes every member at once, as the end of all their sessions would; the offsets stay. */
+  /** Removes every member at once, as the end of all their sessions would. The offsets stay. */
   evict: operation("POST", "/groups/:group/evict", group, nothing),
   /** Ends a member's session now. */
   expire: operation("DELETE", "/groups/:group/members/:member", member, nothing),
-  /** Lets so much of a member's session pass at once. */
+  /** Lets this much of a member's session pass at once. */
   advanceSession: operation(
     "POST",
     "/groups/:group/members/:member/advance",
@@ -198,14 +207,20 @@ export const OPERATIONS = {
     z.strictObject({}),
     z.array(z.object({ id, alive: z.boolean() })),
   ),
-  /** Cuts every socket and frees the ports; other nodes lead and coordinate from now on. */
+  /** Cuts every socket and frees the ports. From now on other nodes lead and coordinate. */
   killNode: operation("POST", "/nodes/:node/kill", node, z.object({ connectionsCut: z.int() })),
-  /** Listens again on the same ports, with the data that the cluster has. */
+  /** Listens again on the same ports, with the cluster's data. */
   startNode: operation("POST", "/nodes/:node/start", node, nothing),
 
-  /** What clients did, in order: those after number `after` (0: all), waiting for one so long (default 0). */
+  /**
+   * Returns what clients did, in order, after number `after` (0: all). Waits this long for an event
+   * (default 0).
+   */
   events: operation("GET", "/events", z.strictObject({ after: urlNumber, waitMs }), eventPage),
-  /** What was applied of the consumer protocol, in order, a page of it: what came after number `after` (0: the first). */
+  /**
+   * Returns a page of what was applied of the consumer protocol, in order, after number `after` (0:
+   * from the first on).
+   */
   protocolHistory: operation(
     "GET",
     "/protocol-history",
@@ -221,7 +236,10 @@ export interface Operation<Input extends z.ZodType, Output extends z.ZodType> {
   readonly output: Output;
 }
 
-/** The broker's control, in this process (`localControl`) or over HTTP (`remoteControl`). `signal` ends the wait. */
+/**
+ * The broker's control, in this process (`localControl`) or over HTTP (`remoteControl`). `signal`
+ * ends the wait.
+ */
 export type KafkaControl = {
   readonly [Name in keyof typeof OPERATIONS]: Call<
     z.output<(typeof OPERATIONS)[Name]["input"]>,
@@ -229,7 +247,7 @@ export type KafkaControl = {
   >;
 };
 
-/** The input may be left out where none of it is needed. */
+/** A call whose input may be left out when no field of it is required. */
 type Call<Input, Output> =
   Input extends Record<string, never>
     ? (input?: Input, signal?: AbortSignal) => Promise<Output>

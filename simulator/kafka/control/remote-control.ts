@@ -5,18 +5,22 @@ import { OPERATIONS } from "./operations.ts";
 import type { KafkaControl, Operation } from "./operations.ts";
 
 export interface RemoteControlOptions {
-  /** Of the control surface, without a slash at the end. */
+  /** The URL of the control server, without a slash at the end. */
   readonly url: string;
   readonly token?: string;
-  /** Of one operation, beside what it is told to wait. Default 10000. */
+  /**
+   * The time limit of one operation beyond the time that it is told to wait, in milliseconds.
+   * Defaults to 10000.
+   */
   readonly timeoutMs?: number;
 }
 
 const STATUS = { noContent: 204, refused: 400 };
 
 /**
- * The control of a broker that another process serves with `startControlServer`. Beside RangeError it rejects with
- * what a connection fails with, and with an Error that names the operation for any other answer.
+ * Returns the control of a broker that another process serves with `startControlServer`. It rejects
+ * with RangeError, with the errors of a connection, and with an Error that names the operation for
+ * any other answer.
  */
 export function remoteControl(options: RemoteControlOptions): KafkaControl;
 export function remoteControl(options: RemoteControlOptions): object {
@@ -62,7 +66,9 @@ async function call(
   throw new Error(`${method} ${path} of the broker's control: status ${status}, ${message}`);
 }
 
-/** Every input is an object of fields. Throws RangeError for a value that the schema refuses. */
+/**
+ * Encodes the input as an object of fields. Throws RangeError for a value that the schema refuses.
+ */
 function encodedFields(input: z.ZodType, given: unknown): object {
   const encoded = z.safeEncode(input, given);
   if (encoded.success) return Object(encoded.data);

@@ -22,7 +22,7 @@ const mute: FaultRule = { ...deaf, direction: "reply" };
 const PLAINTEXT: ListenerOptions = { name: "plaintext" };
 const SASL: ListenerOptions = { name: "sasl", sasl: { mechanisms: ["PLAIN"] } };
 
-/** Sends without waiting, and counts what comes back. */
+/** A client that sends without waiting, and counts the answers. */
 class Client implements Disposable {
   answers = 0;
   isClosed = false;
@@ -89,11 +89,17 @@ class Client implements Disposable {
 
 interface TestBed extends AsyncDisposable {
   readonly cluster: KafkaCluster;
-  /** Those about rules and about the end of connections, in order, such as `connection-closed: fault drop`. */
+  /**
+   * The events about rules and about the end of connections, in order, such as `connection-closed:
+   * fault drop`.
+   */
   readonly ends: readonly string[];
-  /** The client of the rules, after one answer. */
+  /** The client that the rules are about, after one answer. */
   readonly client: Client;
-  /** Another client has been answered twice since: whatever had been sent by then has been read, and whatever was closed is seen to be. */
+  /**
+   * Waits until another client has been answered twice: everything sent before has then been read,
+   * and every closed connection is seen as closed.
+   */
   catchUp(): Promise<void>;
   committed(): bigint | undefined;
 }

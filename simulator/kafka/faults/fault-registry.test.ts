@@ -166,7 +166,9 @@ test.each<[rule: FaultRule, message: string]>([
 });
 
 describe("a rule about connections", () => {
-  /** One that notes which rules break it. `of`: what is known of its last request. */
+  /**
+   * A connection that records which rules break it. `of` holds the facts about its last request.
+   */
   class Connection implements BreakableConnection {
     readonly node = 1;
     readonly facts: RequestFacts | undefined;

@@ -8,48 +8,59 @@ import type { FaultAction, FaultDirection, FaultRule } from "./fault-rule.ts";
 export type { FaultRule } from "./fault-rule.ts";
 
 /**
- * An installed rule. Disposing removes it and releases whoever it holds; it then throws FaultNeverFiredError when
- * the rule never bit and is not `optional`: whatever passed meanwhile proved nothing. Disposing again does nothing.
+ * An installed rule. Disposing removes it and releases everything that it holds. It throws
+ * FaultNeverFiredError when the rule was never triggered and is not `optional`, because what passed
+ * meanwhile proved nothing. Disposing again does nothing.
  */
 export interface Fault extends Disposable {
-  /** Unique in the cluster. */
+  /** An id that is unique in the cluster. */
   readonly id: number;
   readonly rule: FaultRule;
-  /** Exchanges, or connections, that it bit. */
+  /** The number of exchanges or connections that triggered it. */
   readonly hits: number;
-  /** What it bit first; undefined until then. */
+  /** The first request that triggered it; undefined until then. */
   readonly firstHit: RequestFacts | undefined;
   /** Resolves at the first hit. */
   readonly arrived: Promise<RequestFacts>;
-  /** Lets everyone held at the barrier go on, and later ones pass; ends what a blackhole swallowed. */
+  /**
+   * Lets all requests at the barrier go on, and later ones pass. Ends what a blackhole swallowed.
+   */
   release(): void;
 }
 
-/** A rule that bit one request or one reply. */
+/** A rule that was triggered by one request or one reply. */
 export interface TriggeredFault {
-  /** Of the rule. */
+  /** The id of the rule. */
   readonly id: number;
   readonly action: FaultAction;
   readonly rule: FaultRule;
-  /** Resolves when the rule lets go of it. */
+  /** Resolves when the rule releases the request, reply or connection. */
   readonly released: Promise<void>;
 }
 
-/** A connection, as a rule about connections meets it. */
+/** A connection to which rules about connections apply. */
 export interface BreakableConnection {
   readonly node: number;
-  /** Of its last request, without what that was about; undefined before the first one. */
+  /**
+   * The facts about its last request, without the objects that it named; undefined before the first
+   * one.
+   */
   readonly facts: RequestFacts | undefined;
   break(triggered: TriggeredFault): void;
 }
 
-/** Ordered rules: the first one that matches a request is the one that bites it, and so for its reply. */
+/**
+ * Ordered rules. The first rule that matches a request is triggered, and likewise for its reply.
+ */
 export class FaultRegistry {
   readonly #installed: InstalledFault[] = [];
   readonly #connections = new Set<BreakableConnection>();
   #lastId = 0;
 
-  /** Throws RangeError for a rule that can never do what it says, such as an unknown name of an error. */
+  /**
+   * Installs a rule. Throws RangeError for a rule that can never do what it says, such as one with
+   * an unknown error name.
+   */
   add(rule: FaultRule): Fault {
     checkRule(rule);
     this.#lastId += 1;
@@ -69,18 +80,21 @@ export class FaultRegistry {
     return fault;
   }
 
-  /** Rules about connections meet this one from now on, until the end of it. */
+  /** Applies rules about connections to this one, until the result is disposed of. */
   join(connection: BreakableConnection): Disposable {
     this.#connections.add(connection);
     return { [Symbol.dispose]: () => void this.#connections.delete(connection) };
   }
 
-  /** The installed rules in order. */
+  /** Returns the installed rules in order. */
   all(): readonly Fault[] {
     return [...this.#installed];
   }
 
-  /** Counts the hit; undefined when no rule is about this side of the exchange. */
+  /**
+   * Triggers the first matching rule and counts the hit. Returns undefined when no rule applies to
+   * this side of the exchange.
+   */
   trigger(
     direction: FaultDirection,
     node: number,
@@ -92,7 +106,10 @@ export class FaultRegistry {
     return undefined;
   }
 
-  /** The same for a whole connection, which is asked about at each of its requests and counts once. */
+  /**
+   * Does the same for a whole connection. It is called at each of its requests, and a rule counts
+   * the connection once.
+   */
   triggerForConnection(
     connection: BreakableConnection,
     request: RequestFacts,
@@ -105,7 +122,10 @@ export class FaultRegistry {
     return undefined;
   }
 
-  /** Disposes of every rule. Throws FaultNeverFiredError for all that should have bitten and did not. */
+  /**
+   * Disposes of every rule. Throws FaultNeverFiredError for all rules that should have been
+   * triggered and were not.
+   */
   close(): void {
     const missed: string[] = [];
     for (const fault of this.all()) {
@@ -128,7 +148,7 @@ class InstalledFault implements Fault, TriggeredFault {
   readonly #direction: FaultDirection;
   readonly #random: Random;
   readonly #remove: () => void;
-  /** Connections that matched it, whether it bit them or let them pass. */
+  /** The connections that matched, whether they triggered the rule or passed. */
   readonly #met = new WeakSet<BreakableConnection>();
   readonly #arrive: (request: RequestFacts) => void;
   readonly #release: () => void;
@@ -179,7 +199,7 @@ class InstalledFault implements Fault, TriggeredFault {
     return this.#hits >= (this.rule.times ?? Number.POSITIVE_INFINITY);
   }
 
-  /** Whether it bites this one of those that match. */
+  /** Tells whether this match triggers the rule. */
   #hitsMatching(request: RequestFacts): boolean {
     const { skip = 0, probability = 1 } = this.rule;
     this.#matched += 1;

@@ -1,18 +1,27 @@
 import type { RequestFacts } from "#simulator/kafka/cluster/request-facts.ts";
 import { errorCode } from "#simulator/kafka/wire/errors.ts";
 
-/** `request`: it has been read, and nothing of it is applied. `reply`: it is applied, and nothing is answered. */
+/**
+ * The side of an exchange. `request`: it has been read, and nothing of it is applied. `reply`: the
+ * request is applied, and nothing is answered.
+ */
 export type FaultDirection = "request" | "reply";
 
-/** Which exchanges a rule is about: every given field must match. */
+/** Selects exchanges: every given field must match. */
 export interface FaultScope {
-  /** Name in the protocol (`OffsetCommit`) or its number. */
+  /** The name in the protocol (`OffsetCommit`) or its number. */
   readonly api?: string | number;
-  /** Default `request`; `reply` for `throttle`, `truncate` and a `blackhole` with `bytes`, which know nothing else. */
+  /**
+   * Defaults to `request`, and to `reply` for `throttle`, `truncate` and a `blackhole` with
+   * `bytes`, which apply to replies only.
+   */
   readonly direction?: FaultDirection;
   readonly node?: number;
   readonly topic?: string;
-  /** Of `topic` where that is given, else of any. The rule bites the whole request, its other partitions too, unless it says `partitionOnly`. */
+  /**
+   * A partition of `topic`, or of any topic when that is absent. The rule applies to the whole
+   * request, with its other partitions, unless it has `partitionOnly`.
+   */
   readonly partition?: number;
   readonly group?: string;
   readonly clientId?: string;
@@ -21,66 +30,82 @@ export interface FaultScope {
 }
 
 export type FaultAction =
-  /** Answered with this error of Apache Kafka's table, such as `NOT_COORDINATOR`. */
+  /** The request is answered with this error of Apache Kafka's table, such as `NOT_COORDINATOR`. */
   | {
       readonly type: "error";
       readonly error: string;
-      /** Only the partition of the rule is answered with the error; the rest of the request is applied. */
+      /** Answers the rule's partition alone with the error. The rest of the request is applied. */
       readonly partitionOnly?: boolean;
     }
   | { readonly type: "delay"; readonly delayMs: number }
-  /** The connection is closed: a request is not applied, a reply is not sent. */
+  /** The connection is closed: a request is not applied, and a reply is not sent. */
   | { readonly type: "drop" }
-  /** As `drop`, but silent: the connection is deaf from then on, and closed when the rule lets go of it. */
+  /**
+   * Like `drop`, but silent: the connection reads and sends nothing from then on, and is closed
+   * when the rule releases it.
+   */
   | {
       readonly type: "blackhole";
-      /** So much of the reply is still sent, at most all but its last byte. Default: nothing. */
+      /**
+       * This many bytes of the reply are still sent, at most all but its last byte. Defaults to 0.
+       */
       readonly bytes?: number;
     }
-  /** Waits for `release()`. */
+  /** The exchange waits for `release()`. */
   | { readonly type: "barrier" }
-  /** One of both, or both. */
+  /** The reply is slowed down. One of the fields is required. */
   | {
       readonly type: "throttle";
-      /** How fast the reply is sent, its size and header included. */
+      /** The speed at which the reply is sent, including its size and header. */
       readonly bytesPerSecond?: number;
       /**
-       * `throttle_time_ms` of the reply, where its version has that field; the broker then reads nothing of the
-       * connection for as long (KIP-219).
+       * `throttle_time_ms` of the reply, where its version has that field. The broker then reads
+       * nothing from the connection for that time (KIP-219).
        */
       readonly throttleTimeMs?: number;
     }
   /** The first bytes of the reply are sent, then the connection is closed. */
   | {
       readonly type: "truncate";
-      /** At most all but the last one. Default: half of them. */
+      /** The number of bytes, at most all but the last one. Defaults to half of them. */
       readonly bytes?: number;
     };
 
-/** What a rule does and to whom. Plain data, so that it can come from another process. */
+/**
+ * What a rule does, and to which exchanges. It is plain data, so that it can come from another
+ * process.
+ */
 export interface FaultRule extends FaultScope {
   readonly action: FaultAction;
   /**
-   * It is about whole connections, which `clientId`, `node` and `principal` choose: those that are open at once, and new ones at
-   * their first request. `drop` cuts them. `blackhole` makes them deaf; with `direction: "reply"` requests are still applied
-   * and nothing is answered. Either way the socket stays open until the rule lets go of it, whatever the broker would have closed it
-   * for, and no other rule about connections meets it. It goes before rules about exchanges. A connection whose client id is not
-   * known yet is a new one. `skip`, `times` and `probability` count connections.
+   * Makes the rule apply to whole connections, selected by `clientId`, `node` and `principal`: open
+   * ones at once, and new ones at their first request. `drop` cuts them. `blackhole` makes them
+   * read nothing; with `direction: "reply"` requests are still applied and nothing is answered. In
+   * both cases the socket stays open until the rule releases it, even when the broker would have
+   * closed it, and no other rule about connections applies to it. Such a rule comes before rules
+   * about exchanges. A connection whose client id is not known yet counts as new. `skip`, `times`
+   * and `probability` count connections.
    */
   readonly connections?: boolean;
-  /** Matching exchanges that pass before the rule bites: with `times: 1` it bites the one after them. Default 0. */
+  /**
+   * The number of matching exchanges that pass before the rule is triggered: with `times: 1` the
+   * one after them triggers it. Defaults to 0.
+   */
   readonly skip?: number;
-  /** How often the rule bites, then it is spent. Default: without end. */
+  /** How often the rule can be triggered. By default there is no limit. */
   readonly times?: number;
-  /** Chance in [0, 1] of a matching exchange to be hit. Default 1. */
+  /** The probability in [0, 1] that a matching exchange triggers the rule. Defaults to 1. */
   readonly probability?: number;
-  /** Where the draws for `probability` come from, 32 bits: the same seed draws the same. Default 0. */
+  /**
+   * The 32-bit seed of the draws for `probability`: the same seed gives the same draws. Defaults to
+   * 0.
+   */
   readonly seed?: number;
-  /** It may end without a hit. Default false: then its end is an error. */
+  /** Allows the rule to end without a hit. Defaults to false: then such an end is an error. */
   readonly optional?: boolean;
 }
 
-/** Throws RangeError for what can never do what it says. */
+/** Throws RangeError for a rule that can never do what it says. */
 export function checkRule(rule: FaultRule): void {
   const { action, direction } = rule;
   if (action.type === "error") errorCode(action.error);
@@ -148,7 +173,7 @@ export function matches(scope: FaultScope, node: number, request: RequestFacts):
   );
 }
 
-/** For messages: `drop the reply, api OffsetCommit, group g, times 1`. */
+/** Describes a rule in messages: `drop the reply, api OffsetCommit, group g, times 1`. */
 export function describeRule(rule: FaultRule): string {
   const { action, direction: _given, optional: _optional, ...rest } = rule;
   const limits = Object.entries(rest).map(([name, value]) => `${name} ${String(value)}`);

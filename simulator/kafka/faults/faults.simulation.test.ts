@@ -10,7 +10,10 @@ import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
 import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
 
 const TOPIC = "t";
-/** After it the producer gives up waiting for an answer, and tries again: only where that is the point. */
+/**
+ * After this time the producer stops waiting for an answer and tries again. Tests use it only where
+ * that is the point.
+ */
 const SHORT_MS = 300;
 const LONG_MS = 10_000;
 
@@ -74,7 +77,10 @@ const request = (apiKey: number, apiVersion: number): Writer =>
     .appendInt32(42)
     .appendString("raw", false);
 
-/** From outside of the group: generation -1, no member, no retention, one topic with one partition. */
+/**
+ * A commit from outside the group: generation -1, no member, no retention, one topic with one
+ * partition.
+ */
 const commitRequest = (offset: bigint): Buffer =>
   request(8, 2)
     .appendString("g", false)
@@ -89,7 +95,7 @@ const commitRequest = (offset: bigint): Buffer =>
     .appendString(null, false)
     .prependLength().buffer;
 
-/** Milliseconds that one send takes. */
+/** Returns the milliseconds that one send takes. */
 async function timed(producer: Producer): Promise<number> {
   const startedMs = performance.now();
   await send(producer, "v");
@@ -137,7 +143,7 @@ describe("a blackhole is never answered: the client gives up waiting, and only t
       const startedMs = performance.now();
       const sending = send(producer, "v");
       await fault.arrived;
-      // The connection is deaf, and the same client keeps it.
+      // The connection answers nothing, and the same client keeps it.
       await expect.poll(() => performance.now() - startedMs).toBeGreaterThan(SHORT_MS);
       expect(stored(cluster)).toHaveLength(1 + applied);
       fault[Symbol.dispose]();
@@ -176,7 +182,8 @@ test("an error with partitionOnly is said of that partition, and the others are 
   listLatest.appendInt32(2);
   for (const index of [0, 1]) listLatest.appendInt32(index).appendInt64(-1n);
   client.socket.write(listLatest.prependLength().buffer);
-  // Size, correlation id, one topic with its name, two partitions of 22 bytes.
+  // The offset skips size, correlation id, and one topic with its name. Two partitions of 22 bytes
+  // follow.
   const partitionsAt = 4 + 4 + 4 + 2 + TOPIC.length + 4;
   await expect.poll(() => client.received().length).toBe(partitionsAt + 2 * 22);
   const answer = client.received();
@@ -221,7 +228,7 @@ describe("a throttle", () => {
     await withProducer(async (cluster, producer) => {
       using fault = cluster.faults.add(once({ type: "throttle", bytesPerSecond: 400 }));
       const tookMs = await timed(producer);
-      // Produce answers one partition with more than 40 bytes.
+      // The answer of Produce has more than 40 bytes for one partition.
       expect(tookMs).toBeGreaterThan(95);
       expect(fault.hits).toBe(1);
       expect(stored(cluster)).toEqual(["before", "v"]);
@@ -242,7 +249,7 @@ describe("a throttle", () => {
       .appendString("m", false);
     const bytes = heartbeat.prependLength().buffer;
     client.socket.write(bytes);
-    // Size, correlation id, throttle time, error.
+    // The reply has size, correlation id, throttle time and error.
     const replyBytes = 14;
     await expect.poll(() => client.received().length).toBe(replyBytes);
     const answeredMs = performance.now();
@@ -270,7 +277,7 @@ async function committedAfter(
   await fault.arrived;
   await Promise.all([closed.promise, end(cluster, client)]);
   fault.release();
-  // What is still applied has been applied when another client is answered.
+  // When another client is answered, everything that can still be applied has been applied.
   const after = await dial(cluster);
   after.socket.write(request(18, 0).prependLength().buffer);
   await expect.poll(() => after.received().length).toBeGreaterThan(0);

@@ -1,13 +1,13 @@
 /** The committed position of a group in one partition. */
 export interface CommittedOffset {
   readonly offset: bigint;
-  /** -1 when the client gave none. */
+  /** The leader epoch, or -1 when the client gave none. */
   readonly leaderEpoch: number;
   readonly metadata: string | null;
   readonly committedAtMs: number;
 }
 
-/** Committed offsets of one group by topic and partition. */
+/** The committed offsets of one group by topic and partition. */
 export class CommittedOffsets {
   readonly #topics = new Map<string, Map<number, CommittedOffset>>();
   readonly #pending = new PendingOffsets();
@@ -46,7 +46,7 @@ export class CommittedOffsets {
     return this.#pending.has(topic, partition);
   }
 
-  /** An offset that counts when the producer's transaction is committed. */
+  /** Stores an offset that counts once the producer's transaction is committed. */
   setPending(
     producerId: bigint,
     topic: string,
@@ -56,7 +56,7 @@ export class CommittedOffsets {
     this.#pending.add(producerId, { topic, partition, committed });
   }
 
-  /** A producer's transaction has ended: what it committed here counts, or is forgotten. */
+  /** Ends a producer's transaction: its offsets count from now on, or are forgotten. */
   completeTransaction(producerId: bigint, committed: boolean): void {
     for (const offset of this.#pending.take(producerId)) {
       if (committed) this.set(offset.topic, offset.partition, offset.committed);
@@ -70,7 +70,7 @@ interface PendingOffset {
   readonly committed: CommittedOffset;
 }
 
-/** Offsets that were committed in a transaction which has not ended yet (KIP-98, KIP-447). */
+/** Offsets that were committed in transactions which have not ended yet (KIP-98, KIP-447). */
 class PendingOffsets {
   readonly #byProducer = new Map<bigint, PendingOffset[]>();
 
@@ -83,7 +83,10 @@ class PendingOffsets {
     this.#byProducer.set(producerId, [...earlier, offset]);
   }
 
-  /** The offsets of the producer's transaction in the order they came; they are pending no longer. */
+  /**
+   * Removes the offsets of the producer's transaction and returns them, in the order in which they
+   * came.
+   */
   take(producerId: bigint): readonly PendingOffset[] {
     const taken = this.#byProducer.get(producerId) ?? [];
     this.#byProducer.delete(producerId);

@@ -3,11 +3,14 @@ import type { Timers } from "#simulator/kafka/cluster/timers.ts";
 import { Group } from "./group.ts";
 
 export interface GroupLimits {
-  /** Shorter sessions are refused with INVALID_SESSION_TIMEOUT. Milliseconds, default 6000. */
+  /**
+   * Shorter session timeouts are refused with INVALID_SESSION_TIMEOUT. Milliseconds. Defaults to
+   * 6000.
+   */
   readonly sessionTimeoutMsMin: number;
-  /** Longer ones too. Milliseconds, default 1800000. */
+  /** Longer session timeouts are refused too. Milliseconds. Defaults to 1800000. */
   readonly sessionTimeoutMsMax: number;
-  /** How long an empty group collects its first members. Milliseconds, default 0. */
+  /** The time for which an empty group collects its first members. Milliseconds. Defaults to 0. */
   readonly initialRebalanceDelayMs: number;
 }
 

@@ -4,7 +4,7 @@ import { VirtualTimers } from "#simulator/kafka/testing/virtual-timers.ts";
 import { Group } from "./group.ts";
 import type { JoinResult, SyncRequest, SyncResult } from "./member.ts";
 
-/** What the members of a model do: each step is one of these for one of them. */
+/** A step of the model: one of these actions of one member. */
 type Step =
   | { readonly do: "join" | "beat" | "leave"; readonly who: number }
   | { readonly do: "wait"; readonly ms: number }
@@ -29,11 +29,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant("evict" as const) }),
 );
 
-/** A client that does what the broker tells it, as long as it is asked to. */
+/** A client that does what the broker tells it, as long as it takes steps. */
 class ModelMember {
   memberId = "";
   generation = -1;
-  /** While it waits for an answer it asks nothing else. */
+  /** True while it waits for an answer. It asks nothing else meanwhile. */
   isBusy = false;
   readonly #group: Group;
   readonly #owners: Map<string, string>;
@@ -64,7 +64,7 @@ class ModelMember {
     if (joined.error === "NONE") await this.#sync(joined);
   }
 
-  /** False when it has to join. */
+  /** Sends a heartbeat. Returns false when the member has to join. */
   beat(): boolean {
     if (this.isBusy) return true;
     if (this.memberId === "" || this.generation === -1) return false;
@@ -93,7 +93,7 @@ class ModelMember {
     if (synced.error === "NONE") this.#own(synced, joined);
   }
 
-  /** The invariant: in one generation nobody else was ever told the same partition. */
+  /** Checks the invariant: within one generation, a partition was never assigned to two members. */
   #own({ assignment }: SyncResult, { generation, memberId }: JoinResult): void {
     for (const partition of String(assignment)
       .split(",")
@@ -106,7 +106,7 @@ class ModelMember {
   }
 }
 
-/** The leader's work: partitions dealt out to the members one by one. */
+/** Does the leader's work: assigns the partitions to the members in turn. */
 function shares({ members }: JoinResult): SyncRequest["assignments"] {
   const dealt = Array.from({ length: PARTITIONS }, (_, partition) => {
     return [members[partition % members.length]?.memberId ?? "", partition] as const;
@@ -138,7 +138,8 @@ test("whatever members do: one owner per partition and generation, generations g
         expect(group.generation).toBeGreaterThanOrEqual(generation);
         ({ generation } = group);
       }
-      // Liveness: members that go on as told end up in a stable group, with every partition owned.
+      // This part checks liveness: members that do as they are told end up in a stable group, with
+      // every partition owned.
       for (let round = 0; round < 20; round += 1) {
         for (const member of members.slice(0, 2)) if (!member.beat()) work.push(member.join());
         timers.advance(5000);
@@ -156,7 +157,7 @@ test("whatever members do: one owner per partition and generation, generations g
   );
 });
 
-/** Lets the promises that were resolved so far run on. */
+/** Lets the promises that have been resolved so far run their callbacks. */
 async function runMicrotasks(): Promise<void> {
   for (let turn = 0; turn < 8; turn += 1) await Promise.resolve();
 }

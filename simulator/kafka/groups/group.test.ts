@@ -45,7 +45,7 @@ function sync(group: Group, joined: JoinResult, assignments: Record<string, stri
   });
 }
 
-/** One member in a stable group of generation 1. */
+/** Makes a stable group of generation 1 with one member. */
 async function oneMember(changes: Partial<JoinRequest> = {}) {
   const { timers, group } = setUp();
   const joining = group.join(joinRequest(changes));
@@ -55,7 +55,7 @@ async function oneMember(changes: Partial<JoinRequest> = {}) {
   return { timers, group, first };
 }
 
-/** A second one beside it, in generation 2. The first leads. */
+/** Adds a second member, in generation 2. The first one leads. */
 async function twoMembers(changes: Partial<JoinRequest> = {}) {
   const { timers, group, first } = await oneMember(changes);
   const joiningSecond = group.join(joinRequest(changes));

@@ -28,8 +28,9 @@ import { SessionClock } from "./session-clock.ts";
 export type GroupState = "Empty" | "PreparingRebalance" | "CompletingRebalance" | "Stable" | "Dead";
 
 /**
- * One consumer group of the classic protocol, as Apache Kafka's GroupCoordinator runs it: members join until all
- * known ones are there or the rebalance timeout has passed, the leader assigns, everybody syncs.
+ * One consumer group of the classic protocol, as Apache Kafka's GroupCoordinator runs it: members
+ * join until all known ones are there or the rebalance timeout has passed, then the leader assigns
+ * and every member syncs.
  */
 export class Group {
   readonly id: string;
@@ -43,10 +44,10 @@ export class Group {
   #generation = 0;
   #protocolType: string | null = null;
   #protocolName: string | null = null;
-  /** Ends the phase of joining or of syncing when it lasts too long. */
+  /** The timer that ends the phase of joining or of syncing when it lasts too long. */
   #phase: Timer | undefined;
   #emptySinceMs: number;
-  /** While it lasts the first members of an empty group are collected. */
+  /** Set while the first members of an empty group are collected. */
   #collecting: { endsAtMs: number; joinedSince: boolean } | undefined;
 
   constructor(
@@ -87,12 +88,15 @@ export class Group {
     return this.#members.all();
   }
 
-  /** When the last member went, or the group was made. */
+  /** The time at which the last member left, or at which the group was made. */
   get emptySinceMs(): number {
     return this.#emptySinceMs;
   }
 
-  /** Nothing of it is worth keeping: no member, nobody who is about to be one, no offset. */
+  /**
+   * True when nothing of the group is worth keeping: it has no member, no pending member and no
+   * offset.
+   */
   get isUnused(): boolean {
     return this.#state === "Empty" && this.#pending.size === 0 && this.offsets.isEmpty;
   }
@@ -130,7 +134,7 @@ export class Group {
     return this.#state === "PreparingRebalance" ? "REBALANCE_IN_PROGRESS" : "NONE";
   }
 
-  /** `memberId` may be empty when `instanceId` names a static member. */
+  /** Removes a member. `memberId` may be empty when `instanceId` names a static member. */
   leave(memberId: string, instanceId: string | null): ErrorName {
     if (this.#pending.take(memberId)) {
       this.#tryCompleteJoin();
@@ -142,7 +146,10 @@ export class Group {
     return "NONE";
   }
 
-  /** Whether these identities may commit now. `generation` below 0 with no member: a consumer outside the group. */
+  /**
+   * Tells whether these identities may commit now. A `generation` below 0 without a member stands
+   * for a consumer outside the group.
+   */
   mayCommit(memberId: string, instanceId: string | null, generation: number): ErrorName {
     if (generation < 0 && memberId === "") {
       return this.#members.size === 0 ? "NONE" : "UNKNOWN_MEMBER_ID";
@@ -154,7 +161,10 @@ export class Group {
     return "NONE";
   }
 
-  /** The same within a transaction: producers before KIP-447 name no member, and a rebalance is no obstacle. */
+  /**
+   * Tells the same within a transaction: producers before KIP-447 name no member, and a rebalance
+   * is no obstacle.
+   */
   mayCommitInTransaction(
     memberId: string,
     instanceId: string | null,
@@ -166,7 +176,10 @@ export class Group {
     return typeof member === "string" ? member : "NONE";
   }
 
-  /** Makes every member join again. False when there is nobody, or they do already. */
+  /**
+   * Makes every member join again. Returns false when there are no members, or when they are
+   * joining already.
+   */
   rebalance(): boolean {
     if (this.#state !== "Stable" && this.#state !== "CompletingRebalance") return false;
     this.#prepareRebalance();
@@ -186,12 +199,12 @@ export class Group {
     if (this.#state !== "Empty" && this.#state !== "Dead") this.#completeJoin();
   }
 
-  /** Lets so much of a member's session pass at once. */
+  /** Lets this much of a member's session pass at once. */
   advanceSession(memberId: string, byMs: number): void {
     this.#members.get(memberId)?.session?.advance(byMs);
   }
 
-  /** Answers everyone who waits with `error`; the members stay. */
+  /** Answers every waiting member with `error`. The members stay. */
   answerWaiting(error: ErrorName): void {
     for (const member of this.#members.all()) {
       answerJoin(member, joinError(error, member.id));
@@ -199,7 +212,7 @@ export class Group {
     }
   }
 
-  /** Ends the group: no timer is left, nobody waits. */
+  /** Ends the group, its timers and all waits. */
   close(error: ErrorName): void {
     this.answerWaiting(error);
     for (const member of this.#members.all()) member.session?.cancel();
@@ -265,7 +278,10 @@ export class Group {
     return undefined;
   }
 
-  /** A static member came back without its id: it takes the place, the assignment too when nothing has changed. */
+  /**
+   * Lets a static member that came back without its id take its old place, with the assignment when
+   * nothing has changed.
+   */
   #replace(
     old: Member,
     member: Member,
@@ -282,7 +298,7 @@ export class Group {
       this.#renew(member);
       const result = this.#joined(member);
       if (leaderBefore !== old.id) return result;
-      // Before version 9 it must not believe that it leads: the assignment is settled.
+      // Before version 9 it must not take itself for the leader: the assignment is complete.
       return request.canSkipAssignment
         ? { ...result, skipAssignment: true }
         : { ...result, leaderId: old.id, members: [] };
@@ -319,7 +335,10 @@ export class Group {
     this.#tryCompleteJoin();
   }
 
-  /** `group.initial.rebalance.delay.ms`: again and again while members keep coming, at most the rebalance timeout. */
+  /**
+   * Waits `group.initial.rebalance.delay.ms` again while members keep coming, at most for the
+   * rebalance timeout.
+   */
   #collect(collecting: { endsAtMs: number; joinedSince: boolean }, delayMs: number): void {
     collecting.joinedSince = false;
     this.#phase = this.#timers.after(delayMs, () => {
@@ -380,7 +399,7 @@ export class Group {
     for (const member of members) {
       member.assignment = Buffer.from(byMember.get(member.id) ?? Buffer.alloc(0));
     }
-    // Before anybody is answered.
+    // The observers are notified before any member is answered.
     this.#tellFormed();
     for (const member of members) {
       if (member.syncing !== undefined) {
@@ -401,7 +420,7 @@ export class Group {
     });
   }
 
-  /** Members that joined and then never synced hold everybody up: they are out. */
+  /** Removes members that joined and then never synced: they hold up all others. */
   #expireUnsynced(): void {
     for (const member of this.#members.all()) {
       if (member.syncing === undefined) this.#drop(member);
@@ -425,7 +444,7 @@ export class Group {
   #renew(member: Member): void {
     member.session?.cancel();
     member.session = new SessionClock(this.#timers, member.sessionTimeoutMs, () => {
-      // Whoever waits for an answer is alive: only the coordinator keeps it waiting.
+      // A member that waits for an answer is alive: only the coordinator keeps it waiting.
       if (member.joining !== undefined || member.syncing !== undefined) this.#renew(member);
       else this.#remove(member);
     });
@@ -444,7 +463,7 @@ export class Group {
     };
   }
 
-  /** The member, or why it may not speak for this generation. */
+  /** Returns the member, or the reason why it may not act in this generation. */
   #current(memberId: string, instanceId: string | null, generation: number): Member | ErrorName {
     if (this.#state === "Dead") return "COORDINATOR_NOT_AVAILABLE";
     const member = this.#members.find(memberId, instanceId);

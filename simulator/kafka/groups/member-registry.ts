@@ -1,7 +1,9 @@
 import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import type { Member } from "./member.ts";
 
-/** The members of one group, in the order they came. The first one leads until it goes. */
+/**
+ * The members of one group, in the order in which they came. The first one leads until it leaves.
+ */
 export class MemberRegistry {
   readonly #byId = new Map<string, Member>();
   #leaderId: string | null = null;
@@ -27,7 +29,9 @@ export class MemberRegistry {
     return this.all().find((member) => member.instanceId === instanceId);
   }
 
-  /** The member, or why there is none by these names. `id` may be empty when `instanceId` is given. */
+  /**
+   * Returns the member, or the error for these names. `id` may be empty when `instanceId` is given.
+   */
   find(id: string, instanceId: string | null): Member | ErrorName {
     if (instanceId === null) return this.#byId.get(id) ?? "UNKNOWN_MEMBER_ID";
     const member = this.byInstance(instanceId);
@@ -40,7 +44,7 @@ export class MemberRegistry {
     this.#leaderId ??= member.id;
   }
 
-  /** `added` takes the place of `old`, as the leader too. */
+  /** Puts `added` in the place of `old`, also as the leader. */
   replace(old: Member, added: Member): void {
     this.#byId.delete(old.id);
     this.#byId.set(added.id, added);
@@ -61,7 +65,10 @@ export class MemberRegistry {
     this.#leaderId = null;
   }
 
-  /** How long a rebalance may take: what the most patient member asked for. Milliseconds. */
+  /**
+   * Returns the longest time that a rebalance may take: the greatest timeout of all members, in
+   * milliseconds.
+   */
   rebalanceTimeoutMs(): number {
     return Math.max(0, ...this.all().map((member) => member.rebalanceTimeoutMs));
   }

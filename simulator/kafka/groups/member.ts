@@ -1,16 +1,16 @@
 import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import type { SessionClock } from "./session-clock.ts";
 
-/** One assignment strategy that a member can do, with what it tells the leader. */
+/** One assignment strategy that a member supports, with its metadata for the leader. */
 export interface GroupProtocol {
   readonly name: string;
   readonly metadata: Buffer;
 }
 
 export interface JoinRequest {
-  /** Empty for a member that has no id yet. */
+  /** The member id; empty for a member that has none yet. */
   readonly memberId: string;
-  /** Set for a static member (KIP-345). */
+  /** The instance id of a static member (KIP-345). */
   readonly instanceId: string | null;
   readonly clientId: string;
   readonly clientHost: string;
@@ -18,22 +18,28 @@ export interface JoinRequest {
   readonly rebalanceTimeoutMs: number;
   readonly protocolType: string;
   readonly protocols: readonly GroupProtocol[];
-  /** From JoinGroup version 4 on a new dynamic member must come back with the id it was given (KIP-394). */
+  /**
+   * True from JoinGroup version 4 on: a new dynamic member must come back with the id that it was
+   * given (KIP-394).
+   */
   readonly requireMemberId: boolean;
-  /** From JoinGroup version 9 on a static leader that came back is told to keep the assignment (KIP-814). */
+  /**
+   * True from JoinGroup version 9 on: a static leader that came back is told to keep the assignment
+   * (KIP-814).
+   */
   readonly canSkipAssignment: boolean;
 }
 
 export interface JoinResult {
   readonly error: ErrorName;
   readonly memberId: string;
-  /** -1 with an error. */
+  /** The generation; -1 with an error. */
   readonly generation: number;
   readonly protocolType: string | null;
   readonly protocolName: string | null;
   readonly leaderId: string;
   readonly skipAssignment: boolean;
-  /** Filled for the leader only. */
+  /** The members. Filled for the leader only. */
   readonly members: readonly {
     readonly memberId: string;
     readonly instanceId: string | null;
@@ -45,10 +51,10 @@ export interface SyncRequest {
   readonly memberId: string;
   readonly instanceId: string | null;
   readonly generation: number;
-  /** null before SyncGroup version 5. */
+  /** The protocol type; null before SyncGroup version 5. */
   readonly protocolType: string | null;
   readonly protocolName: string | null;
-  /** Empty unless the leader sends it. */
+  /** The assignments. Empty unless the leader sends them. */
   readonly assignments: readonly { readonly memberId: string; readonly assignment: Buffer }[];
 }
 
@@ -72,7 +78,7 @@ export interface Member {
   joining: ((result: JoinResult) => void) | undefined;
   /** Set while the member waits for the answer to its SyncGroup. */
   syncing: ((result: SyncResult) => void) | undefined;
-  /** Removes the member when it fires; renewed by every sign of life. */
+  /** Removes the member when it expires. Every sign of life renews it. */
   session: SessionClock | undefined;
 }
 
@@ -92,7 +98,7 @@ export function newMember(id: string, request: JoinRequest): Member {
   };
 }
 
-/** What all members of one generation share. */
+/** The facts that all members of one generation share. */
 export interface GenerationFacts {
   readonly generation: number;
   readonly protocolType: string | null;
@@ -100,7 +106,7 @@ export interface GenerationFacts {
   readonly leaderId: string;
 }
 
-/** The leader, and nobody else, is told the members. */
+/** Builds the answer to a JoinGroup. Only the leader is told the members. */
 export function joinAnswer(
   facts: GenerationFacts,
   member: Member,

@@ -1,6 +1,9 @@
 import type { Timer, Timers } from "#simulator/kafka/cluster/timers.ts";
 
-/** Ids that were given out with MEMBER_ID_REQUIRED and whose owners have not come back yet (KIP-394). */
+/**
+ * Member ids that were given out with MEMBER_ID_REQUIRED and whose owners have not come back yet
+ * (KIP-394).
+ */
 export class PendingMembers {
   readonly #timers: Timers;
   readonly #onGone: () => void;
@@ -24,7 +27,7 @@ export class PendingMembers {
     this.#byId.set(id, this.#timers.after(timeoutMs, expire));
   }
 
-  /** False when the id was not pending. */
+  /** Removes an id. Returns false when it was not pending. */
   take(id: string): boolean {
     this.#byId.get(id)?.cancel();
     return this.#byId.delete(id);

@@ -1,6 +1,8 @@
 import type { GenerationFacts, GroupProtocol, Member, SyncRequest } from "./member.ts";
 
-/** The strategy that every member can do and most put first; null when there is none. */
+/**
+ * Returns the strategy that every member supports and that most prefer, or null when there is none.
+ */
 export function selectProtocol(members: readonly Member[]): string | null {
   const votes = new Map<string, number>();
   for (const member of members) {
@@ -10,7 +12,7 @@ export function selectProtocol(members: readonly Member[]): string | null {
   return [...votes].toSorted((a, b) => b[1] - a[1])[0]?.[0] ?? null;
 }
 
-/** Whether one of `protocols` is a strategy of every member. */
+/** Tells whether one of `protocols` is a strategy of every member. */
 export function hasCommonProtocol(
   protocols: readonly GroupProtocol[],
   members: readonly Member[],
@@ -18,7 +20,7 @@ export function hasCommonProtocol(
   return protocols.some(({ name }) => isSpokenByAll(name, members));
 }
 
-/** The same strategies in the same order with the same metadata. */
+/** Tells whether both are the same strategies in the same order with the same metadata. */
 export function sameProtocols(a: readonly GroupProtocol[], b: readonly GroupProtocol[]): boolean {
   return (
     a.length === b.length &&
@@ -29,7 +31,7 @@ export function sameProtocols(a: readonly GroupProtocol[], b: readonly GroupProt
   );
 }
 
-/** Whether a member that syncs means the strategy that was chosen. */
+/** Tells whether a member that syncs names the chosen strategy. */
 export function speaks(request: SyncRequest, facts: GenerationFacts): boolean {
   const { protocolType, protocolName } = request;
   return (

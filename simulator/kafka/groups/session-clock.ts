@@ -1,6 +1,6 @@
 import type { Timer, Timers } from "#simulator/kafka/cluster/timers.ts";
 
-/** Counts the session of one member down, once; a sign of life starts another one. */
+/** Counts down the session of one member, once. A sign of life starts another clock. */
 export class SessionClock implements Timer {
   readonly #timers: Timers;
   readonly #onEnd: () => void;
@@ -18,7 +18,7 @@ export class SessionClock implements Timer {
     this.#timer.cancel();
   }
 
-  /** As if so much time had passed: what is due by then happens before this returns. */
+  /** Acts as if this much time had passed: what is due by then happens before this returns. */
   advance(byMs: number): void {
     this.#endsAtMs -= byMs;
     const leftMs = this.#endsAtMs - this.#timers.nowMs();

@@ -6,7 +6,10 @@ import type { Member } from "./member.ts";
 /** The protocol type of consumers, whose metadata the broker can read. */
 export const CONSUMER = "consumer";
 
-/** Whether a member of the group of consumers reads `topic`; true too where its metadata cannot be read. */
+/**
+ * Tells whether a member of the group of consumers reads `topic`. Returns true as well when its
+ * metadata cannot be read.
+ */
 export function isSubscribed(group: Group, topic: string): boolean {
   if (group.protocolType !== CONSUMER) return false;
   return group.members.some(
@@ -14,7 +17,10 @@ export function isSubscribed(group: Group, topic: string): boolean {
   );
 }
 
-/** ConsumerProtocolSubscription: a version, then the topics in all versions. Undefined when it is something else. */
+/**
+ * Reads a ConsumerProtocolSubscription: a version, then the topics in all versions. Returns
+ * undefined for anything else.
+ */
 function topicsOf(member: Member, protocolName: string | null): readonly string[] | undefined {
   const protocol = member.protocols.find(({ name }) => name === protocolName);
   if (protocol === undefined) return undefined;

@@ -21,19 +21,24 @@ import { faultyAnswer, partitionRefused, partsOf, untilReleased } from "./faulty
 import { readHeader, replyFrame, unsupportedApiVersions } from "./header.ts";
 import type { RequestHeader } from "./header.ts";
 
-/** Requests of one connection that may wait before reading stops. */
+/** The number of waiting requests of one connection after which reading stops. */
 const QUEUED_REQUESTS_MAX = 100;
-/** Bytes of them, after which reading stops too. */
+/** The number of waiting bytes after which reading stops too. */
 const QUEUED_BYTES_MAX = 8 * 1024 * 1024;
-/** `sasl.server.max.receive.size`: nobody who is not known yet may make us buffer more. */
+/**
+ * `sasl.server.max.receive.size`: an unauthenticated client must not make the broker buffer more.
+ */
 const UNAUTHENTICATED_BYTES_MAX = 524_288;
-/** ApiVersions, SaslHandshake, SaslAuthenticate. */
+/** The keys of ApiVersions, SaslHandshake and SaslAuthenticate. */
 const OPEN_TO_ALL = new Set([18, 17, 36]);
 
-/** What the connection's events have in common. */
+/** The common part of a connection's events. */
 export type ConnectionPlace = Omit<EventPlace, "atMs">;
 
-/** Serves one socket: requests are applied one after the other in the order they came, as Apache Kafka does. */
+/**
+ * Serves one socket. Requests are applied one after the other in the order in which they came, as
+ * in Apache Kafka.
+ */
 export function serveConnection(
   socket: Socket,
   cluster: ClusterState,
@@ -44,7 +49,9 @@ export function serveConnection(
 }
 
 export class Connection implements BreakableConnection {
-  /** Why the broker closed it; undefined while it is open or when the client closed it. */
+  /**
+   * The reason why the broker closed it; undefined while it is open, and when the client closed it.
+   */
   closeReason: string | undefined;
   readonly #socket: Socket;
   readonly #cluster: ClusterState;
@@ -52,17 +59,22 @@ export class Connection implements BreakableConnection {
   readonly #place: ConnectionPlace;
   readonly #frames = new Frames();
   readonly #queue: Buffer[] = [];
-  /** No request is read any more and no answer sent; the socket may still be held open. */
+  /**
+   * Aborts when no request is read and no answer sent any more. The socket may still be kept open.
+   */
   readonly #ended = new AbortController();
-  /** The node is dead: what it had read is lost. */
+  /** Aborts when the node is dead: what it had read is lost. */
   readonly #killed = new AbortController();
   #queuedBytes = 0;
   #isServing = false;
-  /** Of the last request. */
+  /** The facts about the last request. */
   #lastFacts: RequestFacts | undefined;
-  /** Requests are applied, and nothing is answered. */
+  /** True when requests are applied and nothing is answered. */
   #isMute = false;
-  /** A rule about connections keeps the socket open: until it lets go, a client must not see what the broker makes of the connection. */
+  /**
+   * True while a rule about connections keeps the socket open: until the rule releases it, the
+   * client must not notice what the broker does with the connection.
+   */
   #isHeldOpen = false;
 
   constructor(socket: Socket, cluster: ClusterState, session: Session, place: ConnectionPlace) {
@@ -71,7 +83,7 @@ export class Connection implements BreakableConnection {
     this.#session = session;
     this.#place = place;
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
-    // A reset is an end like any other; "close" follows.
+    // The event "close" follows a reset as any other end.
     socket.on("error", () => {});
     const joined = cluster.faults.join(this);
     socket.on("close", () => {
@@ -95,7 +107,10 @@ export class Connection implements BreakableConnection {
     this.#break(triggered, "connection-broken");
   }
 
-  /** The node dies: what it has read and not applied yet never is. The socket is its owner's to cut. */
+  /**
+   * Ends the connection with its node: what was read and not applied yet never will be. The owner
+   * of the socket cuts it.
+   */
   kill(): void {
     this.#killed.abort();
     this.#ended.abort();
@@ -128,7 +143,7 @@ export class Connection implements BreakableConnection {
         if (!(error instanceof MalformedRequest)) this.#emitDefect("", error);
         this.#close(messageOf(error));
       }
-      // Who does not read its answers gets no more of them.
+      // A client that does not read its answers receives no more of them.
       if (this.#socket.writableNeedDrain) await this.#drained();
       if (this.#ended.signal.aborted) break;
       this.#queuedBytes -= frame.length;
@@ -182,7 +197,7 @@ export class Connection implements BreakableConnection {
     if (this.#session.isRejected) this.#close("authentication failed");
   }
 
-  /** Whether a rule about connections leaves nothing of this one; a mute one goes on. */
+  /** Tells whether a rule about connections ends this one. A mute connection goes on. */
   #isRefused(facts: RequestFacts): boolean {
     const isFirst = this.#lastFacts === undefined;
     this.#lastFacts = facts;
@@ -203,7 +218,9 @@ export class Connection implements BreakableConnection {
     else this.#ended.abort();
   }
 
-  /** Returns when the rule has let go of the connection and it is closed, or when its node is dead. */
+  /**
+   * Returns when the rule has released the connection and it is closed, or when its node is dead.
+   */
   async #holdOpen(triggered: TriggeredFault): Promise<void> {
     this.#isHeldOpen = true;
     await untilReleased(triggered, this.#killed.signal);
@@ -219,7 +236,10 @@ export class Connection implements BreakableConnection {
     return triggered;
   }
 
-  /** As at Apache Kafka, a request that has been read is applied although its client has gone meanwhile. */
+  /**
+   * Applies the fault to the request and tells whether the request is to be applied. As in Apache
+   * Kafka, a request that has been read is applied even when its client has gone meanwhile.
+   */
   async #isApplied(triggered: TriggeredFault): Promise<boolean> {
     const { action } = triggered;
     const { signal } = this.#killed;
@@ -253,7 +273,7 @@ export class Connection implements BreakableConnection {
     if (action.type === "blackhole") await this.#swallow(triggered);
   }
 
-  /** The connection is deaf until the rule lets go of it, then it is closed. */
+  /** Reads and sends nothing until the rule releases the connection, and then closes it. */
   async #swallow(triggered: TriggeredFault): Promise<void> {
     await untilReleased(triggered, this.#ended.signal);
     this.#close("fault blackhole");
@@ -279,7 +299,10 @@ export class Connection implements BreakableConnection {
     }
   }
 
-  /** After SaslHandshake version 0 tokens travel in frames of their own, without a header. */
+  /**
+   * Answers a token of SaslHandshake version 0: such tokens travel in frames of their own, without
+   * a header.
+   */
   async #answerRawToken(token: Buffer): Promise<void> {
     try {
       const step = await this.#session.next(token, Number.POSITIVE_INFINITY);
@@ -332,7 +355,7 @@ export class Connection implements BreakableConnection {
     });
   }
 
-  /** In one call to the system, however many pieces there are. */
+  /** Sends all pieces with one system call. */
   #send(frame: Pieces): void {
     if (this.#ended.signal.aborted || this.#isMute) return;
     this.#socket.cork();
@@ -340,7 +363,10 @@ export class Connection implements BreakableConnection {
     this.#socket.uncork();
   }
 
-  /** What has been written is sent first. Nothing more is read or sent from now on, even where the socket is held open. */
+  /**
+   * Closes the connection after what has been written is sent. Nothing more is read or sent from
+   * now on, even when the socket is kept open.
+   */
   #close(reason: string): void {
     this.#ended.abort();
     if (this.#isHeldOpen) return;

@@ -3,16 +3,19 @@ import type { TriggeredFault } from "#simulator/kafka/faults/fault-registry.ts";
 import type { FaultAction, FaultRule } from "#simulator/kafka/faults/fault-rule.ts";
 import { errorCode } from "#simulator/kafka/wire/errors.ts";
 
-/** A throttled reply is sent in parts of so much time. */
+/** The duration of one part of a throttled reply. */
 const PART_MS = 50;
 
-/** What is sent, and how long nothing is sent after it. */
+/** One part of a reply, and the pause after it. */
 interface ReplyPart {
   readonly part: Buffer;
   readonly pauseMs: number;
 }
 
-/** The one partition of a request that is answered with an error, where the rule is about no more than that. */
+/**
+ * Returns the one partition of a request that is answered with an error, when the rule applies to
+ * no more than that.
+ */
 export function partitionRefused({
   action,
   topic,
@@ -23,7 +26,10 @@ export function partitionRefused({
   return { topic, partition, error: errorCode(action.error) };
 }
 
-/** The body that a bitten reply shows: what was applied, another error, or another throttle time. */
+/**
+ * Returns the body of a reply to which a fault applies: the original one, another error, or another
+ * throttle time.
+ */
 export function faultyAnswer(
   action: FaultAction,
   call: Call,
@@ -34,7 +40,7 @@ export function faultyAnswer(
   return call.throttled(action.throttleTimeMs);
 }
 
-/** The frame as it goes out: at once, cut short, or slowly. */
+/** Returns the parts in which the frame is sent: at once, truncated, or slowly. */
 export function partsOf(action: FaultAction, frame: Buffer): ReplyPart[] {
   if (action.type === "blackhole") {
     const bytes = Math.min(action.bytes ?? 0, frame.length - 1);
@@ -55,7 +61,7 @@ export function partsOf(action: FaultAction, frame: Buffer): ReplyPart[] {
   return throttleTimeMs === 0 ? parts : [...parts, { part: nothing, pauseMs: throttleTimeMs }];
 }
 
-/** Resolves when the rule lets go of what it bit, or when `signal` aborts. */
+/** Resolves when the rule releases what triggered it, or when `signal` aborts. */
 export async function untilReleased(triggered: TriggeredFault, signal: AbortSignal): Promise<void> {
   const { promise: aborted, resolve } = Promise.withResolvers<void>();
   const end = (): void => resolve();

@@ -1,23 +1,24 @@
 import { MalformedRequest } from "#simulator/kafka/wire/reader.ts";
 
 const SIZE_BYTES = 4;
-/** What is taken for a frame before its bytes have come. */
+/** The memory that is allocated for a frame before its bytes have come. */
 const AHEAD_BYTES_MAX = 1024 * 1024;
 
-/** Cuts a stream into frames: a signed 32-bit size, then as many bytes. */
+/** Splits a stream into frames: a signed 32-bit size, then as many bytes. */
 export class Frames {
-  /** What the last chunk had of a frame, or of its size. */
+  /** The part of a frame, or of its size, that the last chunk ended with. */
   #begun: BegunFrame | undefined;
 
-  /** Bytes that wait for the rest of their frame. */
+  /** The number of bytes that wait for the rest of their frame. */
   get bufferedBytes(): number {
     return this.#begun?.filled ?? 0;
   }
 
   /**
-   * The frames that `chunk` completes: views of it, or of memory of their own. The chunk is taken over: where no frame
-   * is a view of it, its memory is freed. A size is judged as soon as it is there, and little memory is taken ahead of
-   * what has arrived. Throws MalformedRequest for a negative size and one above `bytesMax`.
+   * Returns the frames that `chunk` completes: views of the chunk, or frames in memory of their
+   * own. The chunk is taken over: when no frame is a view of it, its memory is freed. A size is
+   * checked as soon as it is there, and little memory is allocated ahead of what has arrived.
+   * Throws MalformedRequest for a negative size and one above `bytesMax`.
    */
   push(chunk: Buffer, bytesMax: number): Buffer[] {
     const frames: Buffer[] = [];
@@ -41,12 +42,15 @@ export class Frames {
   }
 }
 
-/** At once, unless it is a part of something larger: memory that awaits its collection makes V8 collect more often. */
+/**
+ * Frees the memory at once, unless it is part of something larger: memory that awaits its
+ * collection makes V8 collect more often.
+ */
 function free({ buffer, byteLength }: Buffer): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
-/** The whole frame that `bytes` begin with, where they hold one. */
+/** Returns the whole frame at the start of `bytes`, or its beginning. */
 function beginFrame(bytes: Buffer, bytesMax: number): Buffer | BegunFrame {
   if (bytes.length < SIZE_BYTES) return new BegunFrame();
   const size = sizeOf(bytes, bytesMax);
@@ -54,22 +58,22 @@ function beginFrame(bytes: Buffer, bytesMax: number): Buffer | BegunFrame {
   return bytes.subarray(SIZE_BYTES, SIZE_BYTES + size);
 }
 
-/** A frame in memory of its own. */
+/** The beginning of a frame, in memory of its own. */
 class BegunFrame {
-  /** The bytes that are there, those of the size among them. */
+  /** The number of bytes that are there, including those of the size. */
   filled = 0;
   #room = Buffer.alloc(SIZE_BYTES);
-  /** Of the whole frame; of its size while that is not there. */
+  /** The length of the whole frame, or of its size while that is incomplete. */
   #length = SIZE_BYTES;
   #isSized = false;
 
-  /** Undefined until everything is there. */
+  /** The frame; undefined until everything is there. */
   get content(): Buffer | undefined {
     const isWhole = this.#isSized && this.filled === this.#length;
     return isWhole ? this.#room.subarray(SIZE_BYTES, this.#length) : undefined;
   }
 
-  /** Returns how many of `bytes` were of this frame. */
+  /** Adds bytes and returns how many of them belong to this frame. */
   fill(bytes: Buffer, bytesMax: number): number {
     const taken = Math.min(bytes.length, this.#length - this.filled);
     this.#makeRoom(this.filled + taken);

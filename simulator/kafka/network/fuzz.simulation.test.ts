@@ -20,7 +20,10 @@ import { mutated } from "./testing/mutations.ts";
 
 const FRAMES = Number(process.env["FUZZ_FRAMES"] ?? 5000);
 const SEED = Number(process.env["FUZZ_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
-/** What the frames made (topics, groups) goes with its cluster. */
+/**
+ * A new cluster is made after this many frames, so that what they created (topics, groups) is
+ * removed.
+ */
 const FRAMES_PER_CLUSTER = 5000;
 const FRAMES_AT_ONCE = 50;
 const HEAP_GROWTH_BYTES_MAX = 64 * 1024 * 1024;
@@ -28,7 +31,7 @@ const HEAP_GROWTH_BYTES_MAX = 64 * 1024 * 1024;
 setFlagsFromString("--expose_gc");
 const collectGarbage: () => void = runInNewContext("gc");
 
-/** A client that writes down what it would send. */
+/** A client that records what it would send. */
 class Recorder extends Connection {
   sent: { readonly key: number; readonly version: number; readonly body: Buffer } | undefined;
 
@@ -50,7 +53,9 @@ class Recorder extends Connection {
   }
 }
 
-/** One valid frame, without its size, of every API and version that the client can speak. */
+/**
+ * Returns one valid frame, without its size, of every API and version that the client can speak.
+ */
 async function validFrames(): Promise<Buffer[]> {
   const frames: Buffer[] = [];
   for (const api of apis.values()) {
@@ -122,13 +127,13 @@ test(
           return serve(prepared, Writer.create().append(frame).prependLength().buffer, seen);
         });
         await setImmediate();
-        // Whoever waits is answered, or its session ends.
+        // A waiting request is answered, or its session ends.
         advance(prepared);
         await setImmediate();
         for (const socket of sockets) socket.destroy();
       }
       cluster.close();
-      // The first cluster warms everything up.
+      // The first cluster warms up everything.
       if (heapBefore === 0) heapBefore = heapBytes();
     }
     const growthBytes = heapBytes() - heapBefore;
@@ -142,7 +147,7 @@ test(
   },
 );
 
-/** A connection of its own for the frame, over a socket that leads nowhere. */
+/** Serves the frame on a connection of its own, over a socket that leads nowhere. */
 function serve({ cluster }: Prepared, bytes: Buffer, seen: { answered: number; closed: number }) {
   const socket = new Socket();
   socket.write = () => {

@@ -13,7 +13,9 @@ export interface RequestHeader {
   readonly clientId: string | null;
 }
 
-/** The part that every version has; tagged fields follow in flexible ones. */
+/**
+ * Reads the part of the header that every version has. Tagged fields follow in flexible versions.
+ */
 export function readHeader(reader: RequestReader): RequestHeader {
   return {
     apiKey: reader.int16(),
@@ -23,7 +25,7 @@ export function readHeader(reader: RequestReader): RequestHeader {
   };
 }
 
-/** Size, correlation id, tagged fields where the version has them, body. */
+/** Builds a frame: size, correlation id, tagged fields where the version has them, and the body. */
 export function replyFrame(api: Api, header: RequestHeader, body: Pieces): Pieces {
   const isTagged = api.format(header.apiVersion).flexible && api.plainResponseHeader !== true;
   const bodyBytes = body.reduce((sum, piece) => sum + piece.length, 0);
@@ -33,7 +35,7 @@ export function replyFrame(api: Api, header: RequestHeader, body: Pieces): Piece
   return withoutCrumbs([head, ...body]);
 }
 
-/** Fewer pieces: small ones are joined with their neighbours, large ones stay where they are. */
+/** Joins small pieces with their neighbours. Large ones stay where they are. */
 function withoutCrumbs(pieces: Pieces): Pieces {
   const kept: Buffer[] = [];
   let crumbs: Buffer[] = [];
@@ -52,7 +54,10 @@ function withoutCrumbs(pieces: Pieces): Pieces {
   return kept;
 }
 
-/** A client that is newer than this broker asks ApiVersions in a version of its own and is answered in version 0. */
+/**
+ * Answers a client that is newer than this broker and asks ApiVersions in an unknown version, in
+ * version 0.
+ */
 export function unsupportedApiVersions(api: Api, header: RequestHeader): Pieces | undefined {
   if (api.key !== API_VERSIONS_KEY) return undefined;
   const { codec, answer } = unsupportedVersion(api);

@@ -16,13 +16,13 @@ interface Accepted {
   tlsError: string | undefined;
 }
 
-/** One listener of one node: a port and the sockets that came in through it. */
+/** One listener of one node: a port and the sockets that it accepted. */
 export class Listener {
   readonly options: ListenerOptions;
   readonly #node: number;
   readonly #cluster: ClusterState;
   readonly #nextConnection: () => number;
-  /** By the client's address and port: how a TLS socket is told from its neighbours. */
+  /** The accepted sockets by the client's address and port, which identify a TLS socket. */
   readonly #accepted = new Map<string, Accepted>();
   #server: Server | undefined;
   #port: number;
@@ -44,7 +44,7 @@ export class Listener {
     return this.#port;
   }
 
-  /** Listens, the second time on the port of the first. Throws what listen(2) says. */
+  /** Listens, the second time on the port of the first. Throws the error of listen(2). */
   async open(): Promise<void> {
     const server = this.#create();
     this.#server = server;
@@ -59,7 +59,7 @@ export class Listener {
     if (typeof address === "object" && address !== null) this.#port = address.port;
   }
 
-  /** Cuts every socket and frees the port. Gives how many sockets there were. */
+  /** Cuts every socket and frees the port. Returns the number of sockets that were cut. */
   async close(): Promise<number> {
     const server = this.#server;
     if (server === undefined) return 0;
@@ -124,7 +124,7 @@ export class Listener {
     socket.on("close", () => {
       if (this.#accepted.get(peer) === accepted) this.#accepted.delete(peer);
       if (accepted.connection === undefined) {
-        // A client certificate that is refused gives no error of its own.
+        // A refused client certificate raises no error of its own.
         this.#emit(accepted, {
           type: "tls-failed",
           reason: accepted.tlsError ?? "the handshake was not completed",
@@ -151,7 +151,10 @@ export class Listener {
   }
 }
 
-/** Not events.once: that would reject for an error that comes first. */
+/**
+ * Resolves at "close". It does not use events.once, which would reject for an error that comes
+ * first.
+ */
 function closeOf(emitter: Server | Socket): Promise<void> {
   return new Promise((resolve) => {
     emitter.once("close", () => resolve());
@@ -162,7 +165,7 @@ function peerOf(socket: Socket): string {
   return `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
 }
 
-/** The common name of a certificate that our authority signed. */
+/** Returns the common name of a certificate that our authority signed. */
 function certifiedPrincipal(socket: TLSSocket): string {
   if (!socket.authorized) return ANONYMOUS;
   const { CN } = socket.getPeerCertificate().subject ?? {};

@@ -17,10 +17,10 @@ const header = (apiKey: number, apiVersion: number): Writer =>
 
 const framed = (content: Buffer): Buffer => Writer.create().append(content).prependLength().buffer;
 
-/** ApiVersions version 0: its answer is the sign that the broker lives. */
+/** ApiVersions version 0. Its answer shows that the broker lives. */
 const PING = framed(header(18, 0).buffer);
 
-/** Fetch version 4 of partition 0 from its beginning. */
+/** Builds a Fetch version 4 of partition 0 from its beginning. */
 function fetchRequest(topic: string): Buffer {
   const body = header(1, 4)
     .appendInt32(-1)
@@ -45,7 +45,7 @@ async function dial(cluster: KafkaCluster): Promise<Socket> {
   return socket;
 }
 
-/** What the broker sends until it closes or a whole frame is there. */
+/** Returns what the broker sends until it closes or until a whole frame is there. */
 function receive(socket: Socket): Promise<Buffer> {
   return new Promise((resolve) => {
     let received = Buffer.alloc(0);
@@ -103,7 +103,7 @@ test("an ApiVersions of the future is answered in version 0, and the connection 
   const socket = await dial(cluster);
   socket.write(framed(header(18, 99).buffer));
   const answer = await receive(socket);
-  // Correlation id, UNSUPPORTED_VERSION, and the versions to choose from.
+  // The answer has the correlation id, UNSUPPORTED_VERSION, and the versions to choose from.
   expect(answer.readInt32BE(4)).toBe(42);
   expect(answer.readInt16BE(8)).toBe(35);
   expect(answer.readInt32BE(10)).toBe(1);
@@ -140,7 +140,7 @@ test("a client that asks and never reads is not answered beyond what the socket 
   const request = fetchRequest("t");
   const count = 120;
   for (let sent = 0; sent < count; sent += 1) socket.write(request);
-  // Loopback holds a few megabytes; the broker stops there.
+  // Loopback buffers a few megabytes. There the broker stops.
   let before = -1;
   await expect
     .poll(

@@ -1,7 +1,7 @@
 import type { ClusterState, Endpoint, NodeView } from "#simulator/kafka/cluster/cluster-state.ts";
 import { Listener } from "./listener.ts";
 
-/** One node: its listeners. The data belongs to the cluster and outlives it. */
+/** One node with its listeners. The data belongs to the cluster and outlives the node. */
 export class Node implements NodeView {
   readonly id: number;
   readonly #doors: readonly Listener[];
@@ -26,14 +26,17 @@ export class Node implements NodeView {
     return { host: advertisedHost ?? host ?? "127.0.0.1", port: door.port };
   }
 
-  /** Listens; after `kill` on the same ports as before. Throws what listen(2) says. */
+  /** Listens, and after `kill` on the same ports as before. Throws the error of listen(2). */
   async start(): Promise<void> {
     if (this.#alive) return;
     this.#alive = true;
     await Promise.all(this.#doors.map((door) => door.open()));
   }
 
-  /** Every socket is cut and no port answers any more, until `start`. Gives how many sockets there were. */
+  /**
+   * Cuts every socket, and closes the ports until `start`. Returns the number of sockets that were
+   * cut.
+   */
   async kill(): Promise<number> {
     this.#alive = false;
     const cut = await Promise.all(this.#doors.map((door) => door.close()));

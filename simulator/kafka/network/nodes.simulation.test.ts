@@ -16,8 +16,9 @@ const client = (cluster: KafkaCluster) =>
   });
 
 /**
- * One record to each partition, one at a time: a send to several leaders in which one has moved to a node that has
- * answered already is reported as sent by kafkajs 2.2.4, without the records of that partition.
+ * Sends one record to each partition, one at a time. kafkajs 2.2.4 reports a send to several
+ * leaders as complete when one of them has moved to a node that has answered already, without the
+ * records of that partition.
  */
 async function sendToEach(producer: Producer, value: string): Promise<void> {
   for (const partition of [0, 1, 2]) {

@@ -4,17 +4,17 @@ import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
 import type { WireAddress } from "./wire-connection.ts";
 
 /**
- * For what the embedded broker does otherwise on purpose: a line of DEVIATIONS.md each, which such a test proves of the
- * real one.
+ * True for the embedded broker. It marks what that broker does differently on purpose: each case is
+ * a line of DEVIATIONS.md, which the test proves of the real broker.
  */
 export const deviates = process.env["PARITY_BOOTSTRAP"] === undefined;
 
-/** The broker that the contract is held against. */
+/** The broker that is compared with the contract. */
 export interface BrokerUnderTest extends AsyncDisposable {
   readonly plain: WireAddress;
-  /** Undefined when the broker has no such listener that we know of. */
+  /** Undefined when no such listener of the broker is known. */
   readonly sasl: SaslAccess | undefined;
-  /** The shortest session that a member may ask for. Milliseconds. */
+  /** The shortest session timeout that a member may ask for, in milliseconds. */
   readonly sessionTimeoutMsMin: number;
 }
 
@@ -25,8 +25,9 @@ export interface SaslAccess {
 }
 
 /**
- * The broker that `npm run parity` names in the environment (`PARITY_BOOTSTRAP`, `PARITY_SASL_BOOTSTRAP`,
- * `PARITY_TLS_CA`, `PARITY_USERS_FILE`, `PARITY_SESSION_TIMEOUT_MS`), or else the embedded one.
+ * Opens the broker that `npm run parity` names in the environment (`PARITY_BOOTSTRAP`,
+ * `PARITY_SASL_BOOTSTRAP`, `PARITY_TLS_CA`, `PARITY_USERS_FILE`, `PARITY_SESSION_TIMEOUT_MS`), or
+ * else the embedded one.
  */
 export function openBrokerUnderTest(
   env: NodeJS.ProcessEnv = process.env,

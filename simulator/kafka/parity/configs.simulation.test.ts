@@ -39,7 +39,7 @@ async function replace(
   return errorName(responses[0]);
 }
 
-/** Settings by name, each with where it comes from. */
+/** Returns settings by name, each with its source. */
 async function shown(topic: string, ...names: readonly string[]) {
   const { results } = await testBed.any.call(describeConfigs, 4, {
     resources: [{ type: TOPIC, name: topic, configurationKeys: names }],
@@ -186,7 +186,7 @@ describe("what is set counts", () => {
     const sent = await testBed.produce(topic, batchOf(["a", "b"], { timestamps: [1000, 2000] }));
     expect(Number(sent.logAppendTimeMs)).toBeGreaterThan(Date.now() - 60_000);
     const { records } = await testBed.fetch(topic, 0n);
-    // Bit 3 of the attributes says so, and the highest timestamp stands for all.
+    // Bit 3 of the attributes marks it, and the highest timestamp stands for all records.
     expect(records.readInt16BE(21) & 0b1000).toBe(0b1000);
     expect(records.readBigInt64BE(35)).toBe(sent.logAppendTimeMs);
     expect(recordsOf(records).map(({ value }) => value)).toEqual(["a", "b"]);

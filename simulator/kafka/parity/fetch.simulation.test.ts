@@ -7,7 +7,7 @@ import { errorName, TestBed } from "./test-bed.ts";
 import { deviates } from "./broker-under-test.ts";
 
 let testBed: TestBed;
-/** Batches of two, one and three records. */
+/** The topic has batches of two, one and three records. */
 let topic: string;
 const batches = [batchOf(["a", "b"]), batchOf(["c"]), batchOf(["d", "e", "f"])];
 

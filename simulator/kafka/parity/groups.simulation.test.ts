@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => testBed[Symbol.asyncDispose]());
 
-/** A stable group of two; the second member joined while the first was there. */
+/** Makes a stable group of two. The second member joined while the first was there. */
 async function pair(options = {}) {
   const group = testBed.group();
   const first = await stableMember(testBed, group, options);
@@ -212,7 +212,7 @@ describe("SyncGroup", () => {
       protocolName: "range",
     });
     expect(await waiting).toMatchObject({ error: "NONE", assignment: "b" });
-    // And again, as often as somebody asks.
+    // The answer is the same as often as a member asks.
     expect(await second.sync()).toMatchObject({ error: "NONE", assignment: "b" });
   });
 

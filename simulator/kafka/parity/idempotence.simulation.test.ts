@@ -22,7 +22,9 @@ async function newProducer(version = 4): Promise<bigint> {
   return answer.producerId;
 }
 
-/** A writer of batches with sequence numbers, one record each unless told otherwise. */
+/**
+ * Returns a writer of batches with sequence numbers, with one record each unless told otherwise.
+ */
 async function writer() {
   const topic = await testBed.createTopic();
   const id = await newProducer();

@@ -1,6 +1,6 @@
 /**
- * `npm run parity [-- --bootstrap HOST:PORT]`: holds the contract against the embedded broker, or against any real one.
- * Exits with 1 when the broker differs, with 2 for wrong options.
+ * `npm run parity [-- --bootstrap HOST:PORT]` checks the contract against the embedded broker, or
+ * against any real one. It exits with 1 when the broker differs, and with 2 for wrong options.
  */
 import { parseArgs } from "node:util";
 import { startVitest } from "vitest/node";

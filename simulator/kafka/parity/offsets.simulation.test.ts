@@ -10,7 +10,7 @@ const MAX_TIMESTAMP = -3n;
 const EARLIEST_LOCAL = -4n;
 
 let testBed: TestBed;
-/** Offsets 0 to 4 with the times 1000, 3000, 2000, 5000, 4000 in two batches. */
+/** The topic has offsets 0 to 4 with the times 1000, 3000, 2000, 5000, 4000 in two batches. */
 let topic: string;
 
 beforeAll(async () => {

@@ -6,7 +6,7 @@ import { errorName, TestBed } from "./test-bed.ts";
 import { deviates } from "./broker-under-test.ts";
 
 const TIMEOUT_MS = 10_000;
-/** Offset of the count of records in a batch's header. */
+/** The offset of the record count in a batch's header. */
 const RECORD_COUNT = 57;
 const LAST_OFFSET_DELTA = 23;
 const MAGIC = 16;
@@ -39,7 +39,7 @@ test.each(["none", "gzip", "snappy", "lz4", "zstd"] as const)(
     const batch = batchOf(values, { compression });
     expect(await testBed.produce(topic, batch)).toMatchObject({ error: "NONE" });
     const { records } = await testBed.fetch(topic, 0n);
-    // All but the leader epoch, which the broker writes.
+    // All bytes but the leader epoch, which the broker writes, are equal.
     expect(records.subarray(16)).toEqual(batch.subarray(16));
     expect(recordsOf(records).map(({ value }) => value)).toEqual(values);
   },
@@ -51,7 +51,7 @@ test("acks=0 has no answer and is applied", async () => {
   const partitions = [{ index: 0, records: batchOf(["a"]) }];
   const request = { acks: 0, timeoutMs: TIMEOUT_MS, topics: [{ name: topic, partitions }] };
   connection.send(produce, 9, request);
-  // The next answer is the one to the next request.
+  // The next answer belongs to the next request.
   const answer = await connection.call(produce, 9, { ...request, acks: 1 });
   expect(answer.topics[0]?.partitions[0]).toMatchObject({ errorCode: 0, baseOffset: 1n });
 });
@@ -196,7 +196,7 @@ test("with LogAppendTime the broker writes the time", async () => {
   expect(answer.error).toBe("NONE");
   expect(Number(answer.logAppendTimeMs)).toBeGreaterThanOrEqual(beforeMs);
   const { records } = await testBed.fetch(topic, 0n);
-  // Attribute bit 3, and the time as the highest of the batch.
+  // Attribute bit 3 is set, and the time is the highest of the batch.
   expect(records.readInt16BE(21) & 0b1000).toBe(0b1000);
   expect(records.readBigInt64BE(35)).toBe(answer.logAppendTimeMs);
 });
@@ -246,7 +246,10 @@ function lastDelta(batch: Buffer, value: number): Buffer {
   return sealed(batch, (bytes) => void bytes.writeInt32BE(value, LAST_OFFSET_DELTA));
 }
 
-/** The header is right, and so is the CRC; the record inside claims to be longer than the batch. */
+/**
+ * Damages the record inside, which claims to be longer than the batch. The header and the CRC are
+ * right.
+ */
 function overwritten(batch: Buffer): Buffer {
   return sealed(batch, (bytes) => void bytes.fill(0x7e, 61));
 }

@@ -29,7 +29,7 @@ interface Login {
   readonly password: string;
 }
 
-/** A connection that has said nothing yet, and a user that the broker knows. */
+/** Opens a connection that has sent nothing yet, and names a user that the broker knows. */
 async function dial(context: TestContext): Promise<Login> {
   const { sasl } = broker;
   if (sasl === undefined) return context.skip("no SASL listener given");
@@ -43,7 +43,7 @@ function userOf({ users }: SaslAccess) {
   return { user, password };
 }
 
-/** False when the listener does not offer it. */
+/** Returns false when the listener does not offer the mechanism. */
 async function begin({ connection }: Login, mechanism: string, version = 1): Promise<boolean> {
   const answer = await connection.call(saslHandshake, version, { mechanism });
   return answer.errorCode === 0;

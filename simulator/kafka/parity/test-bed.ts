@@ -19,14 +19,17 @@ import { WireConnection } from "./wire-connection.ts";
 const DEADLINE_MS = 20_000;
 const POLL_MS = 10;
 
-/** A broker with topics and groups of this scene alone: their names are unique, and disposing deletes them. */
+/**
+ * A broker with topics and groups for one test file: their names are unique, and disposing deletes
+ * them.
+ */
 export class TestBed implements AsyncDisposable {
   readonly broker: BrokerUnderTest;
   readonly #nodes = new Map<number, Promise<WireConnection>>();
   readonly #opened: WireConnection[] = [];
   readonly #topics: string[] = [];
   readonly #groups: string[] = [];
-  /** To the node that was named as bootstrap. */
+  /** The connection to the bootstrap node. */
   readonly any: WireConnection;
 
   static async open(): Promise<TestBed> {
@@ -40,7 +43,7 @@ export class TestBed implements AsyncDisposable {
     this.#opened.push(any);
   }
 
-  /** A connection of its own, to the bootstrap node unless it is told another one. */
+  /** Opens a new connection, to the bootstrap node unless another one is named. */
   async connect(node?: number): Promise<WireConnection> {
     const connection = await WireConnection.open(
       node === undefined ? this.broker.plain : await this.#endpoint(node),
@@ -49,26 +52,28 @@ export class TestBed implements AsyncDisposable {
     return connection;
   }
 
-  /** The ids of all nodes. */
+  /** Returns the ids of all nodes. */
   async nodes(): Promise<number[]> {
     const { brokers } = await this.any.call(metadata, 9, { topics: [] });
     return brokers.map(({ nodeId }) => nodeId);
   }
 
-  /** A node that is not this one; skips the test where there is only one. */
+  /**
+   * Returns the connection to another node than this one. Skips the test when there is only one.
+   */
   async otherNode(id: number, context: TestContext): Promise<WireConnection> {
     const other = (await this.nodes()).find((candidate) => candidate !== id);
     return other === undefined ? context.skip("one node only") : this.node(other);
   }
 
-  /** The shared connection to a node. */
+  /** Returns the shared connection to a node. */
   node(id: number): Promise<WireConnection> {
     const opened = this.#nodes.get(id) ?? this.connect(id);
     this.#nodes.set(id, opened);
     return opened;
   }
 
-  /** Returns the name of a new topic once every leader serves it. */
+  /** Creates a topic and returns its name once every leader serves it. */
   async createTopic(partitions = 1, configs: Readonly<Record<string, string>> = {}) {
     const name = this.topicName();
     const { topics } = await this.any.call(createTopics, 5, {
@@ -88,7 +93,7 @@ export class TestBed implements AsyncDisposable {
     return name;
   }
 
-  /** A name that nobody else has, deleted in the end when it has become a topic. */
+  /** Returns a unique name. A topic of this name is deleted in the end. */
   topicName(): string {
     const name = `parity-${randomUUID()}`;
     this.#topics.push(name);
@@ -120,7 +125,7 @@ export class TestBed implements AsyncDisposable {
     return topics[0]?.id ?? "";
   }
 
-  /** -1 while there is none. */
+  /** Returns the leader's id, or -1 while there is none. */
   async leaderId(topic: string, partition = 0): Promise<number> {
     const { topics } = await this.any.call(metadata, 9, {
       topics: [{ name: topic }],
@@ -157,7 +162,7 @@ export class TestBed implements AsyncDisposable {
     return this.node(await this.coordinatorId(group));
   }
 
-  /** Appends one batch; returns the answer of its partition. */
+  /** Appends one batch and returns the answer of its partition. */
   async produce(
     topic: string,
     batch: Buffer | null,
@@ -175,7 +180,7 @@ export class TestBed implements AsyncDisposable {
     return { ...answer, error: errorName(answer) };
   }
 
-  /** Reads one partition; returns its answer. */
+  /** Reads one partition and returns its answer. */
   async fetch(topic: string, fetchOffset: bigint, options: FetchOptions = {}) {
     const { partition = 0, version = 11, maxWaitMs = 0, minBytes = 1 } = options;
     const { partitionBytesMax = 1_048_576, maxBytes = 52_428_800, leaderEpoch = -1 } = options;
@@ -204,7 +209,7 @@ export class TestBed implements AsyncDisposable {
     await this.any.call(deleteTopics, 4, { names: [topic], timeoutMs: DEADLINE_MS });
   }
 
-  /** Returns the low watermark, which is the end of the log. */
+  /** Deletes all records and returns the low watermark, which is the end of the log. */
   async deleteAllRecords(topic: string): Promise<bigint> {
     const { topics } = await (
       await this.leader(topic)
@@ -251,14 +256,14 @@ interface FetchOptions {
 
 const NAMES = new Map(Object.values(protocolErrors).map(({ code, id }) => [code, id]));
 
-/** The name in Apache Kafka's error table of what an answer says, `NONE` for 0. */
+/** Returns the name of an answer's error in Apache Kafka's table, `NONE` for 0. */
 export function errorName(answer: { readonly errorCode: number } | undefined): string {
   if (answer === undefined) return "no answer";
   if (answer.errorCode === 0) return "NONE";
   return NAMES.get(answer.errorCode) ?? `error ${answer.errorCode}`;
 }
 
-/** Asks again every few milliseconds. Throws after 20 seconds. */
+/** Polls every few milliseconds. Throws after 20 seconds. */
 export async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
   for (const deadline = Date.now() + DEADLINE_MS; !(await condition()); await sleep(POLL_MS)) {
     if (Date.now() > deadline) throw new Error(`never: ${what}`);

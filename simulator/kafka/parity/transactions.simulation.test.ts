@@ -29,7 +29,7 @@ interface Producer {
   readonly producerEpoch: number;
 }
 
-/** The connection to the node that coordinates a transactional id. */
+/** Returns the connection to the node that coordinates a transactional id. */
 async function coordinatorOf(id: string): Promise<WireConnection> {
   let nodeId = -1;
   await until(`${id} has a coordinator`, async () => {
@@ -46,7 +46,7 @@ const PASSING = new Set([
   "NOT_COORDINATOR",
 ]);
 
-/** Asks again while the coordinator is not ready, or still ends what came before. */
+/** Asks again while the coordinator is not ready, or is still ending an earlier transaction. */
 async function askUntilReady<T>(ask: () => Promise<T>, errorOf: (answer: T) => string): Promise<T> {
   let answer = await ask();
   await until("the coordinator is ready", async () => {
@@ -57,7 +57,7 @@ async function askUntilReady<T>(ask: () => Promise<T>, errorOf: (answer: T) => s
   return answer;
 }
 
-/** A transactional id of its own with its requests; they are sent as any producer. */
+/** Returns the requests of a new transactional id. Any producer may send them. */
 async function transactional() {
   const transactionalId = `parity-${randomUUID()}`;
   const coordinator = await coordinatorOf(transactionalId);
@@ -97,7 +97,7 @@ const addError = ({ results }: { readonly results: readonly AddResult[] }): stri
 
 type Transactional = Awaited<ReturnType<typeof transactional>>;
 
-/** Appends one record as part of a transaction; returns the error. */
+/** Appends one record as part of a transaction and returns the error. */
 async function write(
   { transactionalId }: Pick<Transactional, "transactionalId">,
   { producerId: id, producerEpoch: epoch }: Producer,
@@ -146,7 +146,7 @@ async function latest(topic: string, isolationLevel: number): Promise<bigint | u
   return topics[0]?.partitions[0]?.offset;
 }
 
-/** Markers follow the answer to EndTxn. */
+/** The markers follow after the answer to EndTxn. */
 const untilStable = (topic: string, offset: bigint) =>
   until(`${topic} is stable up to ${offset}`, async () => {
     return (await readCommitted(topic)).lastStableOffset === offset;
@@ -177,7 +177,7 @@ describe("the end of a transaction", () => {
     await untilStable(topic, 3n);
     const ended = await readCommitted(topic);
     expect(ended).toMatchObject({ highWatermark: 3n, abortedTransactions: aborted });
-    // The marker is a control batch: bits 4 and 5 of its attributes.
+    // The marker is a control batch, with bits 4 and 5 of its attributes set.
     const records = ended.records ?? Buffer.alloc(0);
     expect(records.length - 78).toBeGreaterThan(0);
     expect(records.readInt16BE(records.length - 78 + 21) & 0b11_0000).toBe(0b11_0000);

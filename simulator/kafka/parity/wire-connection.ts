@@ -7,15 +7,15 @@ import { encodeBody } from "#simulator/kafka/apis/define.ts";
 import { Frames } from "#simulator/kafka/network/frames.ts";
 import { RequestReader } from "#simulator/kafka/wire/reader.ts";
 
-/** Where a listener is reached. */
+/** The address of a listener. */
 export interface WireAddress {
   readonly host: string;
   readonly port: number;
-  /** PEM of the authority that the broker's certificate is checked with. Absent: plaintext. */
+  /** PEM of the authority that verifies the broker's certificate. Absent: plaintext. */
   readonly ca?: string;
 }
 
-/** What a client has to know of an API. */
+/** The parts of an API that a client needs. */
 type WireApi<R, RI, S, SI> = Pick<
   DefinedApi<R, RI, S, SI>,
   "key" | "name" | "plainResponseHeader" | "format" | "request" | "response"
@@ -26,8 +26,9 @@ const CLIENT_ID = "parity";
 const FRAME_BYTES_MAX = 104_857_600;
 
 /**
- * One connection to a broker, ours or any other: requests and answers in the codecs of this folder, and nothing of a
- * client's own: no retry, no negotiation, no error that an answer is turned into.
+ * One connection to a broker, ours or any other. It sends requests and reads answers with the
+ * codecs of this folder, and adds nothing of a client: no retry, no negotiation, no conversion of
+ * errors.
  */
 export class WireConnection implements Disposable {
   readonly closed: Promise<void>;
@@ -38,7 +39,7 @@ export class WireConnection implements Disposable {
   readonly #waiting: ((frame: Buffer | undefined) => void)[] = [];
   #nextCorrelationId = 1;
 
-  /** Rejects with what connect(2) or the handshake says. */
+  /** Rejects with the error of connect(2) or of the handshake. */
   static open({ host, port, ca }: WireAddress, clientId = CLIENT_ID): Promise<WireConnection> {
     const socket =
       ca === undefined ? connectTcp({ host, port }) : connectTls({ host, port, ca: [ca] });
@@ -58,7 +59,7 @@ export class WireConnection implements Disposable {
     socket.on("data", (chunk: Buffer) => {
       for (const frame of this.#frames.push(chunk, FRAME_BYTES_MAX)) this.#take(frame);
     });
-    // A reset is an end like any other; "close" follows.
+    // The event "close" follows a reset as any other end.
     socket.on("error", () => {});
     this.closed = new Promise((resolve) => {
       socket.once("close", () => {
@@ -68,7 +69,10 @@ export class WireConnection implements Disposable {
     });
   }
 
-  /** Sends and waits for the answer. Rejects when the broker closes instead, or the answer is not what the codec says. */
+  /**
+   * Sends a request and waits for the answer. Rejects when the broker closes instead, or when the
+   * codec cannot read the answer.
+   */
   async call<R, RI, S, SI>(api: WireApi<R, RI, S, SI>, version: number, request: RI): Promise<S> {
     const correlationId = this.send(api, version, request);
     const frame = await this.receive();
@@ -86,7 +90,7 @@ export class WireConnection implements Disposable {
     return answer;
   }
 
-  /** Sends without waiting; returns the correlation id. */
+  /** Sends a request without waiting and returns the correlation id. */
   send<R, RI, S, SI>(
     api: Omit<WireApi<R, RI, S, SI>, "response">,
     version: number,
@@ -105,7 +109,10 @@ export class WireConnection implements Disposable {
     this.#socket.write(bytes);
   }
 
-  /** The next frame without its size; undefined when the connection was closed before it came. */
+  /**
+   * Returns the next frame without its size, or undefined when the connection was closed before it
+   * came.
+   */
   receive(): Promise<Buffer | undefined> {
     const frame = this.#arrived.shift();
     if (frame !== undefined || this.#socket.closed) return Promise.resolve(frame);
@@ -123,7 +130,7 @@ export class WireConnection implements Disposable {
   }
 }
 
-/** Version 1 of the request header, or version 2 with no tagged field. */
+/** Builds version 1 of the request header, or version 2 without tagged fields. */
 export function requestHeader(
   apiKey: number,
   version: number,

@@ -16,7 +16,10 @@ export interface MemberOptions {
   readonly rebalanceTimeoutMs?: number;
 }
 
-/** One member of a group on a connection of its own; every step is one request, and the caller decides which. */
+/**
+ * One member of a group on a connection of its own. Every step is one request, which the caller
+ * chooses.
+ */
 export class WireMember {
   readonly group: string;
   readonly connection: WireConnection;
@@ -39,7 +42,7 @@ export class WireMember {
     this.options = options;
   }
 
-  /** One JoinGroup; keeps the member id and, without an error, the generation. */
+  /** Sends one JoinGroup. Keeps the member id and, without an error, the generation. */
   async tryJoin(version = 9, memberId = this.memberId) {
     const { protocols = ["range"], protocolType = "consumer", instanceId = null } = this.options;
     const { sessionTimeoutMs = 30_000, rebalanceTimeoutMs = 30_000 } = this.options;
@@ -57,7 +60,7 @@ export class WireMember {
     return { ...answer, error: errorName(answer) };
   }
 
-  /** Joins as clients do: again with the id that it was given. */
+  /** Joins as clients do: a second time with the id that it was given. */
   async join(version = 9) {
     const first = await this.tryJoin(version);
     return first.error === "MEMBER_ID_REQUIRED" ? await this.tryJoin(version) : first;
@@ -112,15 +115,15 @@ interface SyncOptions {
 }
 
 /**
- * What a member tells the leader for one of its strategies: a subscription of version 0 (no topics, user data). Apache
- * Kafka 4 reads it, and never answers a JoinGroup with one that it cannot read.
+ * Returns a member's metadata for one of its strategies: a subscription of version 0 (no topics,
+ * user data). Apache Kafka 4 parses it, and never answers a JoinGroup with one that it cannot read.
  */
 export function metadataOf(protocol: string): Buffer {
   const userData = Buffer.from(protocol);
   return Writer.create().appendInt16(0).appendInt32(0).appendBytes(userData, false).buffer;
 }
 
-/** A group of one, stable, with the assignment `all`. */
+/** Makes a stable group of one member, with the assignment `all`. */
 export async function stableMember(testBed: TestBed, group: string, options: MemberOptions = {}) {
   const member = await WireMember.open(testBed, group, options);
   const joined = await member.join();
@@ -135,7 +138,7 @@ export async function stableMember(testBed: TestBed, group: string, options: Mem
   return member;
 }
 
-/** What the group's coordinator shows of it. */
+/** Returns the description of the group by its coordinator. */
 export async function describeGroup(testBed: TestBed, group: string, version = 5) {
   const coordinator = await testBed.coordinator(group);
   const { groups } = await coordinator.call(describeGroups, version, { groups: [group] });

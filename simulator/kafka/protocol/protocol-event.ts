@@ -1,8 +1,11 @@
-/** What the broker applied of the consumer protocol. Times are those of the moment in which it was applied, not in which it was answered. */
+/**
+ * Something of the consumer protocol that the broker applied. Times are those of the moment in
+ * which it was applied, and not in which it was answered.
+ */
 export type ProtocolEvent = OffsetCommitted | RecordsFetched | GenerationFormed;
 
 interface Applied {
-  /** Milliseconds since the epoch. */
+  /** The time, in milliseconds since the epoch. */
   readonly atMs: number;
 }
 
@@ -12,8 +15,8 @@ interface Place {
 }
 
 /**
- * One partition of an OffsetCommit. A commit that a fault rule refused before it was applied is not here, one whose reply
- * was lost is; neither are commits within a transaction.
+ * One partition of an OffsetCommit. Commits whose reply was lost are included. Commits that a fault
+ * rule refused before they were applied are not, and neither are commits within a transaction.
  */
 export interface OffsetCommitted extends Applied, Place {
   readonly type: "offset-committed";
@@ -24,33 +27,36 @@ export interface OffsetCommitted extends Applied, Place {
   readonly clientId: string;
   /** The next offset to be read. */
   readonly offset: bigint;
-  /** Name of the error that it was answered with; null: it was accepted. */
+  /** The name of the error in the answer; null when the commit was accepted. */
   readonly error: string | null;
 }
 
-/** One partition of the answer to a Fetch that holds records. The answer can still be lost on its way. */
+/**
+ * One partition of the answer to a Fetch that holds records. The answer can still be lost on its
+ * way.
+ */
 export interface RecordsFetched extends Applied, Place {
   readonly type: "records-fetched";
   readonly node: number;
   readonly clientId: string;
-  /** Of the first record that was asked for and is there. */
+  /** The offset of the first requested record that is there. */
   readonly offset: bigint;
-  /** The one after the last record. */
+  /** The offset after the last record. */
   readonly nextOffset: bigint;
 }
 
-/** The leader of the group has assigned, or the last member has gone. */
+/** The leader of the group has assigned, or the last member has left. */
 export interface GenerationFormed extends Applied {
   readonly type: "generation-formed";
   readonly group: string;
   readonly generation: number;
-  /** Empty when nobody is left. */
+  /** The members; empty when none is left. */
   readonly members: readonly GenerationMember[];
 }
 
 interface GenerationMember {
   readonly memberId: string;
   readonly clientId: string;
-  /** What the leader assigned, as it came. */
+  /** The bytes that the leader assigned, unchanged. */
   readonly assignment: Uint8Array;
 }

@@ -2,19 +2,22 @@ import type { ProtocolEvent } from "./protocol-event.ts";
 
 export interface ProtocolPage {
   readonly events: ProtocolEvent[];
-  /** Number of the last one of these: what to ask after next. */
+  /** The number of the last of these events: ask for what comes after it next. */
   readonly last: number;
-  /** Events after the one that was asked after which are not kept any more. */
+  /** The number of events after the requested one that are not kept any more. */
   readonly missed: number;
 }
 
-/** Enough for hours of a group that works: it takes 80 MB when it is full. */
+/** Enough for hours of a working group. The history takes 80 MB when it is full. */
 export const PROTOCOL_EVENTS_MAX = 500_000;
 
-/** Of one page, so that it can travel. */
+/** The number of events in one page, so that it can be sent. */
 const PAGE_EVENTS_MAX = 10_000;
 
-/** Numbers the events of the protocol from 1 on, and keeps the latest `eventsMax` of them; none of 0. */
+/**
+ * Numbers the events of the protocol from 1 on, and keeps the latest `eventsMax` of them. With 0 it
+ * records nothing.
+ */
 export class ProtocolHistory {
   readonly #eventsMax: number;
   #kept: ProtocolEvent[] = [];
@@ -32,13 +35,13 @@ export class ProtocolHistory {
     if (this.#eventsMax === 0) return;
     this.#kept.push(event);
     if (this.#kept.length <= this.#eventsMax) return;
-    // By halves, so that it costs little.
+    // Half of the events are dropped at once, so that it costs little.
     const dropped = Math.ceil(this.#kept.length / 2);
     this.#kept = this.#kept.slice(dropped);
     this.#dropped += dropped;
   }
 
-  /** What came after number `after`. Throws RangeError when nothing is recorded. */
+  /** Returns the events after number `after`. Throws RangeError when nothing is recorded. */
   after(after: number): ProtocolPage {
     if (!this.isRecorded) {
       throw new RangeError("the history of the protocol is not recorded: protocolEventsMax is 0");

@@ -18,24 +18,30 @@ export type Operation = keyof typeof OPERATIONS;
 
 /** The only name of a resource of type CLUSTER. */
 export const CLUSTER_NAME = "kafka-cluster";
-/** Every principal of the type `User`, every host, or with LITERAL every name. */
+/** Stands for every principal of the type `User`, every host, or with LITERAL every name. */
 export const WILDCARD = "*";
 
-/** One entry of the access control list: who may, or may not, do what to which resources. */
+/**
+ * One entry of the access control list: it allows or denies a principal an operation on some
+ * resources.
+ */
 export interface AclEntry {
   readonly resource: ResourceType;
-  /** `*` with LITERAL: every name. A resource of type CLUSTER is called `kafka-cluster`. */
+  /**
+   * The name of the resource. `*` with LITERAL stands for every name. A resource of type CLUSTER is
+   * called `kafka-cluster`.
+   */
   readonly name: string;
   readonly pattern: "LITERAL" | "PREFIXED";
-  /** `User:NAME`, `User:*` for everybody. */
+  /** `User:NAME`, or `User:*` for everybody. */
   readonly principal: string;
-  /** Address of the client, `*` for every one. */
+  /** The address of the client, or `*` for every one. */
   readonly host: string;
   readonly operation: Operation | "ALL";
   readonly permission: "ALLOW" | "DENY";
 }
 
-/** Whether the entry is about a resource of this name. */
+/** Tells whether the entry applies to a resource of this name. */
 export function appliesTo({ pattern, name }: AclEntry, resourceName: string): boolean {
   if (pattern === "PREFIXED") return resourceName.startsWith(name);
   return name === resourceName || name === WILDCARD;

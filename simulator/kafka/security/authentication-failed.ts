@@ -1,4 +1,7 @@
-/** `message` is sent to the client; it never says which half of the credentials was wrong. */
+/**
+ * The authentication failed. The message is sent to the client and never says which half of the
+ * credentials was wrong.
+ */
 export class AuthenticationFailed extends Error {
   override readonly name = "AuthenticationFailed";
 }

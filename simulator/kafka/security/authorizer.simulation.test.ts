@@ -8,7 +8,7 @@ import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
 const TOPIC = "incidents";
 const DEAD_LETTERS = "incidents.dead-letters";
 const GROUP = "sre";
-/** Common name of a certificate that Athenz issued for the consumer. */
+/** The common name of a certificate that Athenz issued for the consumer. */
 const IDENTITY = "sre.kafka-consumer-nonprod-k8s.kafka-consumer";
 const ADMIN = "sre.kafka-admin";
 const POLL = { timeout: 10_000, interval: 5 };

@@ -1,23 +1,23 @@
 import { appliesTo, WILDCARD } from "./acl-entry.ts";
 import type { AclEntry, Operation, ResourceType } from "./acl-entry.ts";
 
-/** Who asks. */
+/** The client whose rights are checked. */
 export interface Requester {
-  /** `User:NAME`. */
+  /** The principal, as `User:NAME`. */
   readonly principal: string;
-  /** Address of the client. */
+  /** The address of the client. */
   readonly host: string;
 }
 
 export interface AuthorizationOptions {
   /** Principals that may do everything, such as `User:admin`. */
   readonly superUsers?: readonly string[];
-  /** `pattern` is LITERAL, `host` `*` and `permission` ALLOW where they are left out. */
+  /** The entries. By default `pattern` is LITERAL, `host` is `*` and `permission` is ALLOW. */
   readonly acls?: readonly (Pick<AclEntry, "resource" | "name" | "principal" | "operation"> &
     Partial<AclEntry>)[];
   /**
-   * `allow.everyone.if.no.acl.found`: whether a resource that no entry is about may be used by everybody.
-   * Default: true without `acls`, false with them.
+   * `allow.everyone.if.no.acl.found`: lets everybody use a resource to which no entry applies.
+   * Defaults to true without `acls`, and to false with them.
    */
   readonly allowIfNoAcl?: boolean;
 }
@@ -25,7 +25,10 @@ export interface AuthorizationOptions {
 /** An ALLOW of one of these allows DESCRIBE too. */
 const IMPLY_DESCRIBE: ReadonlySet<string> = new Set(["READ", "WRITE", "DELETE", "ALTER"]);
 
-/** The access control list, decided as Apache Kafka's StandardAuthorizer does. May change while the broker runs. */
+/**
+ * The access control list. It decides as Apache Kafka's StandardAuthorizer does, and may change
+ * while the broker runs.
+ */
 export class Authorizer {
   readonly #superUsers: ReadonlySet<string>;
   readonly #allowIfNoAcl: boolean;
@@ -63,7 +66,7 @@ export class Authorizer {
     return meant.length > 0 && meant.every(({ permission }) => permission === "ALLOW");
   }
 
-  /** Whether there is any resource of this type on which the operation is allowed. */
+  /** Tells whether there is any resource of this type on which the operation is allowed. */
   allowsAny(requester: Requester, operation: Operation, resource: ResourceType): boolean {
     const names = this.#acls.filter((acl) => acl.resource === resource).map(({ name }) => name);
     return ["", ...names].some((name) => this.allows(requester, operation, resource, name));

@@ -2,7 +2,7 @@ import type { SaslExchange } from "./sasl-exchange.ts";
 import { AuthenticationFailed } from "./authentication-failed.ts";
 import type { Users } from "./users.ts";
 
-/** RFC 4616: one token `[authorization id] NUL user NUL password`. */
+/** Starts an exchange of RFC 4616: one token `[authorization id] NUL user NUL password`. */
 export function plainExchange(users: Users): SaslExchange {
   return {
     next(token) {
@@ -10,7 +10,7 @@ export function plainExchange(users: Users): SaslExchange {
       const isWhole = user !== undefined && password !== undefined && rest.length === 0;
       const isSelf = authorizationId === "" || authorizationId === user;
       if (!isWhole || !isSelf || !users.verifyPassword(user, password)) {
-        // The wording of Apache Kafka's PlainSaslServer.
+        // This is the wording of Apache Kafka's PlainSaslServer.
         const message = "Authentication failed: Invalid username or password";
         return Promise.reject(new AuthenticationFailed(message));
       }

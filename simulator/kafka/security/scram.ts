@@ -4,7 +4,10 @@ import { AuthenticationFailed } from "./authentication-failed.ts";
 import { digest, hmac } from "./users.ts";
 import type { ScramCredential, ScramMechanism, Users } from "./users.ts";
 
-/** RFC 5802 without channel binding: client-first, server-first, client-final, server-final. */
+/**
+ * Starts an exchange of RFC 5802 without channel binding: client-first, server-first, client-final,
+ * server-final.
+ */
 export function scramExchange(mechanism: ScramMechanism, users: Users): SaslExchange {
   let first: ClientFirst | undefined;
   let challenge: Challenge | undefined;
@@ -30,7 +33,7 @@ interface ClientFirst {
   readonly user: string;
   readonly nonce: string;
   readonly gs2Header: string;
-  /** The message without its GS2 header: the first part of what is signed. */
+  /** The message without its GS2 header: the first part of the signed text. */
   readonly bare: string;
 }
 
@@ -67,7 +70,8 @@ function verifyClientFinal(
   if (withoutProof === undefined || nonce === undefined || proofText === undefined) {
     throw failed(mechanism);
   }
-  // Only the end is compared, as Apache Kafka does: librdkafka up to 2.5 repeats its own part in front.
+  // Only the end is compared, as in Apache Kafka: librdkafka up to 2.5 repeats its own part in
+  // front.
   if (!nonce.endsWith(challenge.nonce)) throw failed(mechanism);
   if (binding !== Buffer.from(first.gs2Header).toString("base64")) throw failed(mechanism);
   const signed = `${first.bare},${challenge.serverFirst},${withoutProof}`;
@@ -80,7 +84,9 @@ function verifyClientFinal(
   return `v=${hmac(mechanism, serverKey, signed).toString("base64")}`;
 }
 
-/** One wording for every reason: that of Apache Kafka's SaslServerAuthenticator. */
+/**
+ * Returns the same error for every reason, in the words of Apache Kafka's SaslServerAuthenticator.
+ */
 function failed(mechanism: ScramMechanism): AuthenticationFailed {
   return new AuthenticationFailed(
     `Authentication failed during authentication due to invalid credentials with SASL mechanism ${mechanism}`,

@@ -186,7 +186,7 @@ describe("an authentication that ends", () => {
     const sendOnAndOn = async (): Promise<never> => {
       for (;;) await send(producer);
     };
-    // The client may see the end of the connection before it reads why.
+    // The client may see the end of the connection before it reads the reason.
     await expect(sendOnAndOn()).rejects.toThrow(/Authentication failed|Closed connection/);
     expect(events.map(({ type }) => type)).toContain("authentication-failed");
     await producer.disconnect();

@@ -6,13 +6,13 @@ import { AuthenticationFailed } from "./authentication-failed.ts";
 
 export const ANONYMOUS = "User:ANONYMOUS";
 
-/** Told what becomes of every attempt. */
+/** Notified of the result of every attempt. */
 export interface SessionObserver {
   authenticated(principal: string): void;
   failed(mechanism: string): void;
 }
 
-/** Where a connection stands: who it is, and what it may ask for now. */
+/** The authentication of a connection: its principal, and what it may ask for now. */
 export class Session {
   readonly mechanisms: readonly SaslMechanism[];
   readonly #users: Users;
@@ -23,10 +23,13 @@ export class Session {
   #authenticated: boolean;
   #rawTokens = false;
   #rejected = false;
-  /** When the authentication ends, milliseconds since the epoch. */
+  /** The end of the authentication, in milliseconds since the epoch. */
   #endsAtMs = Number.POSITIVE_INFINITY;
 
-  /** `principal` is what the transport proved (mTLS), `mechanisms` is empty where no SASL is asked for. */
+  /**
+   * `principal` is the one that the transport proved (mTLS). `mechanisms` is empty where no SASL is
+   * required.
+   */
   constructor(
     users: Users,
     mechanisms: readonly SaslMechanism[],
@@ -48,12 +51,12 @@ export class Session {
     return this.#exchange !== undefined;
   }
 
-  /** Tokens come in frames without a header (SaslHandshake version 0). */
+  /** True when tokens come in frames without a header (SaslHandshake version 0). */
   get takesRawTokens(): boolean {
     return this.#rawTokens && this.#exchange !== undefined;
   }
 
-  /** The connection is closed as soon as the client has been told. */
+  /** True when the connection is to be closed as soon as the client has been told. */
   get isRejected(): boolean {
     return this.#rejected;
   }
@@ -62,12 +65,12 @@ export class Session {
     this.#rejected = true;
   }
 
-  /** Whether requests other than ApiVersions and those of SASL are served. */
+  /** Tells whether requests other than ApiVersions and those of SASL are served. */
   isAuthenticated(nowMs: number): boolean {
     return this.#authenticated && nowMs < this.#endsAtMs;
   }
 
-  /** False for a mechanism that the listener does not offer. */
+  /** Begins an exchange. Returns false for a mechanism that the listener does not offer. */
   begin(mechanism: string, rawTokens: boolean): boolean {
     const offered = this.mechanisms.find((candidate) => candidate === mechanism);
     if (offered === undefined) {
@@ -80,7 +83,10 @@ export class Session {
     return true;
   }
 
-  /** Throws AuthenticationFailed. `endsAtMs` is when the authentication that this may complete ends. */
+  /**
+   * Answers the client's next token. `endsAtMs` is the end of the authentication that this may
+   * complete. Throws AuthenticationFailed.
+   */
   async next(token: Buffer, endsAtMs: number): Promise<SaslStep> {
     if (this.#exchange === undefined) throw new AuthenticationFailed("no SASL exchange has begun");
     try {
@@ -95,7 +101,7 @@ export class Session {
 
   #complete(principal: string, endsAtMs: number): void {
     this.#exchange = undefined;
-    // Apache Kafka: a re-authentication must not change the principal.
+    // As in Apache Kafka, a re-authentication must not change the principal.
     if (this.#principal !== ANONYMOUS && this.#authenticated && principal !== this.#principal) {
       throw new AuthenticationFailed("Cannot change principals during re-authentication");
     }

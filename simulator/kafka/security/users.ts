@@ -5,7 +5,7 @@ export type SaslMechanism = "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512";
 
 export type ScramMechanism = Exclude<SaslMechanism, "PLAIN">;
 
-/** What a SCRAM server keeps of a password (RFC 5802). */
+/** What a SCRAM server stores for a password (RFC 5802). */
 export interface ScramCredential {
   readonly salt: Buffer;
   readonly iterations: number;
@@ -20,8 +20,8 @@ const KEY_BYTES = { "SCRAM-SHA-256": 32, "SCRAM-SHA-512": 64 } as const;
 const derive = promisify(pbkdf2);
 
 /**
- * Users and their passwords; may be changed while the broker runs. SCRAM credentials are derived at
- * their first use: a start must not wait for 4096 iterations of a hash.
+ * The users and their passwords, which may be changed while the broker runs. SCRAM credentials are
+ * derived at their first use, because a start must not wait for 4096 iterations of a hash.
  */
 export class Users {
   readonly #users = new Map<string, UserEntry>();
@@ -30,7 +30,7 @@ export class Users {
     for (const [name, password] of Object.entries(users)) this.set(name, password);
   }
 
-  /** Adds a user or changes the password. Connections that are authenticated already stay. */
+  /** Adds a user or changes the password. Connections that are already authenticated stay. */
   set(name: string, password: string): void {
     this.#users.set(name, { password, scram: new Map() });
   }
@@ -44,7 +44,7 @@ export class Users {
     return user !== undefined && timingSafeEqual(sha256(user.password), sha256(password));
   }
 
-  /** Undefined for an unknown user. */
+  /** Returns undefined for an unknown user. */
   scram(name: string, mechanism: ScramMechanism): Promise<ScramCredential> | undefined {
     const user = this.#users.get(name);
     if (user === undefined) return undefined;

@@ -22,34 +22,36 @@ export const CREDENTIALS: Credentials = { username: "sre-consumer", password: "c
 
 const DEADLINE_MS = 8000;
 
-/** A consumer's broker connection on its way. */
+/** A consumer's broker connection that has been started. */
 export interface StartedBroker {
   readonly broker: Broker;
-  /** "ended", or the error by which `consume` rejected; pending until then. */
+  /** "ended", or the error with which `consume` rejected. It is pending until then. */
   readonly consuming: Promise<unknown>;
-  /** What it logged: event and fields as JSON. */
+  /** The log lines: event and fields as JSON. */
   readonly lines: string[];
   readonly metrics: MetricsRegistry;
 }
 
-/** The consumer's Kafka adapter against embedded clusters with TLS and SCRAM; disposing ends them all. */
+/**
+ * The consumer's Kafka adapter and embedded clusters with TLS and SCRAM. Disposing ends them all.
+ */
 export interface KafkaHarness extends AsyncDisposable {
   startCluster(options?: {
     nodes?: number;
     partitions?: number;
-    /** Default 3: with 1 a partition has no leader while its node is dead. */
+    /** Defaults to 3. With 1, a partition has no leader while its node is dead. */
     replicationFactor?: number;
   }): Promise<KafkaCluster>;
-  /** Consumes at once; without a handler whoever asked for it begins. */
+  /** Starts a connection and consumes at once. Without a handler the caller begins to consume. */
   startBroker(
     cluster: KafkaCluster,
     handle: BatchHandler | undefined,
     options?: {
       credentials?: () => Promise<Credentials>;
       kafka?: Partial<Config["kafka"]>;
-      /** Default: nothing that cannot be read is passed. */
+      /** By default no unreadable record is passed over. */
       unreadable?: UnreadableHandler;
-      /** Told of every line, besides `lines`. */
+      /** Called for every line, in addition to `lines`. */
       log?: (level: keyof Log, line: string) => void;
     },
   ): StartedBroker;
@@ -119,7 +121,7 @@ export async function createKafkaHarness(): Promise<KafkaHarness> {
   };
 }
 
-/** Looks again every few milliseconds. Throws after eight seconds. */
+/** Polls every few milliseconds. Throws after eight seconds. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
   for (const deadline = Date.now() + DEADLINE_MS; !condition(); await sleep(5)) {
     if (Date.now() > deadline) throw new Error(`never: ${what}`);
@@ -130,7 +132,7 @@ export function joined({ broker }: StartedBroker): Promise<void> {
   return until(() => broker.state.ready, "joined");
 }
 
-/** Publishes to the topic that is consumed, one after another, with the key `k`. */
+/** Publishes to the consumed topic, one record after another, with the key `k`. */
 export async function produce({ broker }: StartedBroker, ...values: string[]): Promise<void> {
   for (const value of values) {
     const record = { topic: TOPIC, key: "k", value: Buffer.from(value) };
@@ -142,7 +144,7 @@ export function valuesOf(batch: Batch): string[] {
   return batch.records.map(({ value }) => String(value));
 }
 
-/** A handler for which every record is done at once. */
+/** Commits every record of a batch at once. */
 export async function commitAll(batch: Batch): Promise<void> {
   await batch.commit(batch.nextOffset);
 }

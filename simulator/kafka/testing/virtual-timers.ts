@@ -1,6 +1,6 @@
 import type { Timer, Timers } from "#simulator/kafka/cluster/timers.ts";
 
-/** Time that stands still until a test moves it. */
+/** A clock that stands still until a test moves it. */
 export class VirtualTimers implements Timers {
   readonly #actions = new Map<Timer, { readonly dueMs: number; readonly action: () => void }>();
   #nowMs = 0;
@@ -15,12 +15,12 @@ export class VirtualTimers implements Timers {
     return timer;
   }
 
-  /** How many actions are due some time. */
+  /** The number of actions that are still to run. */
   get pending(): number {
     return this.#actions.size;
   }
 
-  /** Runs everything that falls due on the way, in order of time. */
+  /** Advances the clock and runs everything that falls due on the way, in order of time. */
   advance(durationMs: number): void {
     const endMs = this.#nowMs + durationMs;
     for (let next = this.#next(endMs); next !== undefined; next = this.#next(endMs)) {

@@ -4,10 +4,13 @@ import { parseBatch } from "#simulator/kafka/wire/record-batch.ts";
 
 export interface NewRecord {
   readonly key: Uint8Array | null;
-  /** null is a tombstone. */
+  /** The value; null for a tombstone. */
   readonly value: Uint8Array | null;
   readonly headers?: Readonly<Record<string, Uint8Array>>;
-  /** Default: chosen from the key as Apache Kafka's clients do it, or in turn without one. */
+  /**
+   * The partition. By default it is chosen from the key as Apache Kafka's clients do, or in turn
+   * without a key.
+   */
   readonly partition?: number;
 }
 
@@ -19,8 +22,8 @@ export interface Position {
 const HASH_BITS = 0x7fff_ffff;
 
 /**
- * Appends without a request: no fault bites it, and no node has to live. Throws RangeError for a partition that
- * does not exist.
+ * Appends a record without a request: no fault applies to it, and no living node is needed. Throws
+ * RangeError for a partition that does not exist.
  */
 export function appendRecord(topic: Topic, record: NewRecord, nowMs: number): Position {
   const index = record.partition ?? choosePartition(topic, record.key);

@@ -12,7 +12,7 @@ export interface StoredBatch {
   readonly maxTimestampMs: number;
   readonly producerId: bigint;
   readonly isTransactional: boolean;
-  /** Holds the end of a transaction instead of records. */
+  /** True for a batch that holds the end of a transaction instead of records. */
   readonly isControl: boolean;
   readonly bytes: Buffer;
 }
@@ -31,12 +31,15 @@ export class PartitionLog {
     return this.#startOffset;
   }
 
-  /** The offset of the next record: the high watermark too, since every append is final. */
+  /** The offset of the next record. It is the high watermark too, because every append is final. */
   get endOffset(): bigint {
     return this.#endOffset;
   }
 
-  /** Where read_committed consumers must stop: the first record of an open transaction, or the end. */
+  /**
+   * The offset at which read_committed consumers must stop: the first record of an open
+   * transaction, or the end.
+   */
   get lastStableOffset(): bigint {
     const open = this.transactions.firstOpenOffset ?? this.#endOffset;
     return open > this.#startOffset ? open : this.#startOffset;
@@ -48,8 +51,8 @@ export class PartitionLog {
   }
 
   /**
-   * Takes the batch's memory over. Returns the offset of its first record. `appendTimeMs` becomes the timestamp of all
-   * its records, unless it is undefined.
+   * Takes over the batch's memory and returns the offset of its first record. `appendTimeMs`, if
+   * given, becomes the timestamp of all its records.
    */
   append(batch: RecordBatch, leaderEpoch: number, appendTimeMs?: number): bigint {
     const baseOffset = this.#endOffset;
@@ -69,8 +72,8 @@ export class PartitionLog {
   }
 
   /**
-   * Takes these bytes for a batch of so many positions, whatever they are: what compaction leaves, damage, other formats.
-   * Their base offset is theirs to hold.
+   * Stores these bytes unchecked as a batch of so many positions: what compaction leaves, damage,
+   * other formats. The bytes must hold their own base offset.
    */
   store(bytes: Buffer, positions: number): void {
     const baseOffset = this.#endOffset;
@@ -83,9 +86,9 @@ export class PartitionLog {
   }
 
   /**
-   * Whole batches from the one that holds `offset` on, up to `endOffset`, at most `bytesMax` together. `atLeastOne`:
-   * the first is given even when it is larger, so that a consumer can always go on. The caller has checked that
-   * `offset` is in range.
+   * Returns whole batches from the one that holds `offset` on, up to `endOffset`, of at most
+   * `bytesMax` together. With `atLeastOne` the first is returned even when it is larger, so that a
+   * consumer can always go on. The caller has checked that `offset` is in range.
    */
   read(
     offset: bigint,
@@ -105,7 +108,7 @@ export class PartitionLog {
     return found;
   }
 
-  /** Makes `offset` the first that can be fetched; batches wholly before it are gone. */
+  /** Makes `offset` the first that can be fetched. Batches that end before it are removed. */
   deleteBefore(offset: bigint): void {
     this.#startOffset = offset;
     const kept = this.#batches.findIndex((batch) => batch.lastOffset >= offset);
@@ -116,8 +119,9 @@ export class PartitionLog {
   }
 
   /**
-   * Where the log begins when retention has its way: the oldest batches go while they are too old, or while the log
-   * keeps `retentionBytes` without them. Apache Kafka judges segments in the same way.
+   * Returns the start of the log after retention: the oldest batches are removed while they are too
+   * old, or while the log has `retentionBytes` without them. Apache Kafka applies the same rule to
+   * segments.
    */
   retainedFrom({ retentionMs, retentionBytes }: TopicRules, nowMs: number): bigint {
     let surplus = retentionBytes < 0 ? -1 : this.#bytes - retentionBytes;
@@ -131,12 +135,14 @@ export class PartitionLog {
     return first > this.#startOffset ? first : this.#startOffset;
   }
 
-  /** The end offset of `epoch`: where the first batch of a later one begins. */
+  /** Returns the end offset of `epoch`: the start of the first batch of a later one. */
   endOffsetOfEpoch(epoch: number): bigint {
     return this.#batches.find((batch) => batch.leaderEpoch > epoch)?.baseOffset ?? this.#endOffset;
   }
 
-  /** Calls `wakeUp` at every append or change of leadership, until the returned function is called. */
+  /**
+   * Calls `wakeUp` at every append or change of leadership, until the returned function is called.
+   */
   onChange(wakeUp: () => void): () => void {
     this.#waiters.add(wakeUp);
     return () => void this.#waiters.delete(wakeUp);
@@ -146,7 +152,7 @@ export class PartitionLog {
     for (const wakeUp of this.#waiters) wakeUp();
   }
 
-  /** First batch whose last offset is at or after `offset`. */
+  /** Returns the index of the first batch whose last offset is at or after `offset`. */
   #indexOf(offset: bigint): number {
     let low = 0;
     let high = this.#batches.length;

@@ -7,7 +7,7 @@ import type { RecordBatch } from "#simulator/kafka/wire/record-batch.ts";
 const MODULUS = 2 ** 31;
 const REMEMBERED = 5;
 
-/** What a producer may send, by what the broker has of it. */
+/** What a producer may send, in relation to what the broker has. */
 type Step = { readonly producer: number; readonly records: number } & (
   | { readonly send: "next" | "next epoch" | "older epoch" }
   | { readonly send: "again"; readonly back: number }
@@ -30,12 +30,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   }),
 );
 
-/** What is sent, and what must come of it. */
+/** A batch that was sent, and the expected result. */
 interface Sent {
   readonly batch: RecordBatch;
-  /** Offset of the first record, or the error. */
+  /** The offset of the first record, or the error. */
   readonly answer: bigint | string;
-  /** Of the partition afterwards. */
+  /** The end offset of the partition afterwards. */
   readonly endOffset: bigint;
 }
 
@@ -51,7 +51,7 @@ class ModelProducer {
     this.#nextSequence = firstSequence;
   }
 
-  /** Undefined for what makes no sense before the first batch. */
+  /** Returns undefined for a step that makes no sense before the first batch. */
   send(asked: Step, endOffset: bigint): Sent | undefined {
     const isKnown = this.#appended.length > 0;
     switch (asked.send) {
@@ -108,12 +108,15 @@ class ModelProducer {
   }
 }
 
-/** One partition: what it knows of producers, and where the next record goes. */
+/** One partition: what it knows of producers, and the offset of the next record. */
 class ModelPartition {
   readonly #producers = new PartitionProducers();
   #endOffset = 0n;
 
-  /** Offset of the first record, or the error. Appends only what was not refused or repeated. */
+  /**
+   * Returns the offset of the first record, or the error. Appends only what was neither refused nor
+   * repeated.
+   */
   write(batch: RecordBatch): bigint | string {
     try {
       const repeated = this.#producers.check(batch);

@@ -17,7 +17,7 @@ const batch = (baseSequence: number, recordCount = 1, producerEpoch = 0): Record
   baseSequence,
 });
 
-/** Three batches of two records each: sequences 0 to 5 at the same offsets. */
+/** Writes three batches of two records each: sequences 0 to 5 at the same offsets. */
 const written = (): PartitionProducers => {
   const producers = new PartitionProducers();
   for (const sequence of [0, 2, 4]) {

@@ -1,7 +1,7 @@
 import type { RecordBatch } from "#simulator/kafka/wire/record-batch.ts";
 import { InvalidBatch } from "#simulator/kafka/wire/record-batch.ts";
 
-/** Apache Kafka remembers as many batches for a producer and a partition (ProducerStateEntry). */
+/** Apache Kafka remembers this many batches for a producer and a partition (ProducerStateEntry). */
 const REMEMBERED_BATCHES = 5;
 /** Sequence numbers are 31 bits and wrap to 0. */
 const SEQUENCE_MODULUS = 2 ** 31;
@@ -16,7 +16,7 @@ interface AppendedBatch {
 interface ProducerEntry {
   readonly epoch: number;
   readonly appended: readonly AppendedBatch[];
-  /** Of its newest record or marker. */
+  /** The timestamp of its newest record or marker. */
   readonly lastTimestampMs: number;
 }
 
@@ -25,7 +25,8 @@ export class PartitionProducers {
   readonly #entries = new Map<bigint, ProducerEntry>();
 
   /**
-   * The earlier append when `batch` repeats one of the last five, undefined when it is next in sequence. Throws InvalidBatch: INVALID_PRODUCER_EPOCH or OUT_OF_ORDER_SEQUENCE_NUMBER.
+   * Returns the earlier append when `batch` repeats one of the last five, and undefined when it is
+   * next in sequence. Throws InvalidBatch: INVALID_PRODUCER_EPOCH or OUT_OF_ORDER_SEQUENCE_NUMBER.
    */
   check(batch: RecordBatch): AppendedBatch | undefined {
     const entry = this.#entries.get(batch.producerId);
@@ -51,21 +52,24 @@ export class PartitionProducers {
     return undefined;
   }
 
-  /** Forgets producers whose newest record is from before `beforeMs`. */
+  /** Forgets producers whose newest record is older than `beforeMs`. */
   expire(beforeMs: number): void {
     for (const [id, { lastTimestampMs }] of this.#entries) {
       if (lastTimestampMs <= beforeMs) this.#entries.delete(id);
     }
   }
 
-  /** A transaction of the producer was ended: sequences of an older epoch are refused from now on. */
+  /**
+   * Records the end of a transaction of the producer: sequences of an older epoch are refused from
+   * now on.
+   */
   ended(producerId: bigint, epoch: number, lastTimestampMs: number): void {
     const known = this.#entries.get(producerId);
     const appended = known?.epoch === epoch ? known.appended : [];
     this.#entries.set(producerId, { epoch, appended, lastTimestampMs });
   }
 
-  /** Remembers an append that `check` let through. */
+  /** Remembers an append that `check` allowed. */
   appended(batch: RecordBatch, baseOffset: bigint, maxTimestampMs: number): void {
     const known = this.#entries.get(batch.producerId);
     const earlier = known?.epoch === batch.producerEpoch ? known.appended : [];

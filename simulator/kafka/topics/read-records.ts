@@ -8,14 +8,17 @@ export interface StoredRecord {
   readonly timestampMs: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  /** In the order they were sent; a name may come twice. */
+  /** The headers in the order in which they were sent. A name may occur twice. */
   readonly headers: readonly (readonly [name: string, value: Buffer | null])[];
 }
 
-/** Which records a consumer sees: with `read_committed` those of committed transactions only. */
+/**
+ * Selects the records that a consumer sees. With `read_committed` they are those of committed
+ * transactions only.
+ */
 export type Isolation = "read_committed" | "read_uncommitted";
 
-/** Every record that can still be fetched, decompressed. */
+/** Returns every record that can still be fetched, decompressed. */
 export function readRecords(
   log: PartitionLog,
   isolation: Isolation = "read_uncommitted",
@@ -28,7 +31,10 @@ export function readRecords(
     .filter((record) => record.offset >= log.startOffset);
 }
 
-/** A batch of no transaction counts as committed, unless an open transaction stands before it. */
+/**
+ * Tells whether a batch is committed. A batch without a transaction is committed unless an open
+ * transaction stands before it.
+ */
 function isCommitted(
   { lastStableOffset, transactions }: PartitionLog,
   batch: StoredBatch,
@@ -42,7 +48,7 @@ function isCommitted(
     });
 }
 
-/** The first record at or after `timestamp`. */
+/** Returns the first record at or after `timestamp`. */
 export function offsetAtTimestamp(log: PartitionLog, timestamp: bigint): FoundOffset | undefined {
   const candidates = log.batches.filter((batch) => batch.maxTimestampMs >= Number(timestamp));
   for (const batch of candidates) {
@@ -54,7 +60,7 @@ export function offsetAtTimestamp(log: PartitionLog, timestamp: bigint): FoundOf
   return undefined;
 }
 
-/** The first record with the highest timestamp of all. */
+/** Returns the first record with the highest timestamp of all. */
 export function offsetOfMaxTimestamp(log: PartitionLog): FoundOffset | undefined {
   const [first, ...others] = log.batches;
   if (first === undefined) return undefined;

@@ -1,9 +1,9 @@
-/** Where a value comes from, as DescribeConfigs numbers it. */
+/** The sources of a value, as DescribeConfigs numbers them. */
 const DYNAMIC_TOPIC_CONFIG = 1;
 const STATIC_BROKER_CONFIG = 4;
 const DEFAULT_CONFIG = 5;
 
-/** How DescribeConfigs numbers the types of values. */
+/** The numbers of the types of values in DescribeConfigs. */
 const TYPE = { boolean: 1, string: 2, int: 3, long: 5, double: 6, list: 7 } as const;
 
 const LONG_MAX = "9223372036854775807";
@@ -11,14 +11,14 @@ const LONG_MAX = "9223372036854775807";
 interface TopicSetting {
   readonly type: keyof typeof TYPE;
   readonly standard: string;
-  /** Lowest number, -2^63 when absent. */
+  /** The lowest number, or -2^63 when it is absent. */
   readonly min?: number;
   readonly max?: number;
-  /** The only strings, or elements of a list, that are allowed. */
+  /** The only allowed strings, or elements of a list. */
   readonly oneOf?: readonly string[];
 }
 
-/** Topic settings that are accepted, with Apache Kafka's types, limits and defaults (LogConfig). */
+/** The accepted topic settings, with Apache Kafka's types, limits and defaults (LogConfig). */
 const SETTINGS: ReadonlyMap<string, TopicSetting> = new Map<string, TopicSetting>([
   ["cleanup.policy", { type: "list", standard: "delete", oneOf: ["compact", "delete"] }],
   [
@@ -57,19 +57,21 @@ const SETTINGS: ReadonlyMap<string, TopicSetting> = new Map<string, TopicSetting
 
 export type TopicConfig = ReadonlyMap<string, string>;
 
-/** What is obeyed of a topic's settings. */
+/** The settings of a topic that have an effect. */
 export interface TopicRules {
   readonly batchBytesMax: number;
-  /** Milliseconds since the newest record of a batch; negative: for ever. */
+  /**
+   * The time since the newest record of a batch, in milliseconds. A negative value means for ever.
+   */
   readonly retentionMs: number;
-  /** Per partition; negative: no limit. */
+  /** The bytes kept for each partition. A negative value means no limit. */
   readonly retentionBytes: number;
-  /** Whether retention applies at all (`cleanup.policy`). */
+  /** True when retention applies at all (`cleanup.policy`). */
   readonly deletes: boolean;
   readonly usesLogAppendTime: boolean;
-  /** How old a record may be when it is appended, milliseconds. */
+  /** How old a record may be when it is appended, in milliseconds. */
   readonly timestampBeforeMsMax: number;
-  /** How far in the future it may be, milliseconds. */
+  /** How far in the future a record may be, in milliseconds. */
   readonly timestampAfterMsMax: number;
   readonly insyncReplicasMin: number;
 }
@@ -79,7 +81,10 @@ interface ConfiguredTopic {
   readonly rules: TopicRules;
 }
 
-/** `batchBytesMax` is the cluster's, for a topic without `max.message.bytes`. */
+/**
+ * Returns the settings that have an effect. `batchBytesMax` is the cluster's value, for a topic
+ * without `max.message.bytes`.
+ */
 export function topicRules(config: TopicConfig, batchBytesMax: number): TopicRules {
   const text = (name: string): string => config.get(name) ?? SETTINGS.get(name)?.standard ?? "";
   const own = config.get("max.message.bytes");
@@ -95,7 +100,10 @@ export function topicRules(config: TopicConfig, batchBytesMax: number): TopicRul
   };
 }
 
-/** Why these settings are INVALID_CONFIG, in Apache Kafka's words; undefined when they are valid. */
+/**
+ * Returns the reason why these settings are INVALID_CONFIG, in Apache Kafka's words, or undefined
+ * when they are valid.
+ */
 export function topicConfigFault(config: TopicConfig): string | undefined {
   for (const [name, value] of config) {
     const setting = SETTINGS.get(name);
@@ -127,13 +135,16 @@ function isNumber(type: TopicSetting["type"], value: string): boolean {
   return BigInt.asIntN(bits, BigInt(value)) === BigInt(value);
 }
 
-/** Whether a value is a list, to which APPEND and SUBTRACT apply. Undefined for an unknown setting. */
+/**
+ * Tells whether a value is a list, to which APPEND and SUBTRACT apply. Returns undefined for an
+ * unknown setting.
+ */
 export function isListSetting(name: string): boolean | undefined {
   const setting = SETTINGS.get(name);
   return setting === undefined ? undefined : setting.type === "list";
 }
 
-/** The elements of a list; without a value those of the default. */
+/** Returns the elements of a list, or without a value those of the default. */
 export function listElements(name: string, value: string | undefined): string[] {
   return elements(value ?? SETTINGS.get(name)?.standard ?? "");
 }
@@ -154,7 +165,7 @@ export interface ConfigEntry {
   readonly configType: number;
 }
 
-/** Every setting of the topic, by name. */
+/** Returns every setting of the topic, by name. */
 export function topicConfigEntries(topic: ConfiguredTopic): ConfigEntry[] {
   return [...SETTINGS].map(([name, { type, standard }]) => {
     const own = topic.config.get(name);

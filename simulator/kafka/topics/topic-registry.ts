@@ -7,25 +7,25 @@ export interface Partition {
   readonly index: number;
   readonly log: PartitionLog;
   readonly producers: PartitionProducers;
-  /** Node ids; the leader is one of them while any of them lives. */
+  /** Node ids. The leader is one of them while any of them lives. */
   readonly replicas: readonly number[];
-  /** Node id, or -1 while no replica lives. */
+  /** The node id, or -1 while no replica lives. */
   leader: number;
   /** Grows with every change of the leader. */
   leaderEpoch: number;
 }
 
-/** One frame must not make the broker allocate without end. */
+/** The limit keeps one frame from making the broker allocate without end. */
 export const PARTITIONS_MAX = 10_000;
 
 export interface Topic {
   readonly name: string;
-  /** Hyphenated UUID; another topic of the same name has another one. */
+  /** A hyphenated UUID. Another topic of the same name has another one. */
   readonly id: string;
   readonly partitions: Partition[];
-  /** What was set for this topic, by name. */
+  /** The settings of this topic, by name. */
   config: TopicConfig;
-  /** What follows from it and from the cluster's settings. */
+  /** The rules that follow from these settings and from those of the cluster. */
   rules: TopicRules;
 }
 
@@ -34,7 +34,7 @@ export class TopicRegistry {
   readonly #byName = new Map<string, Topic>();
   readonly #byId = new Map<string, Topic>();
 
-  /** In the order of creation. */
+  /** Returns the topics in the order of creation. */
   all(): readonly Topic[] {
     return [...this.#byName.values()];
   }
@@ -43,7 +43,9 @@ export class TopicRegistry {
     return this.#byName.get(name);
   }
 
-  /** A topic whose name is the same but for `.` and `_`: their metrics could not be told apart. */
+  /**
+   * Returns a topic whose name differs only in `.` and `_`: their metrics could not be told apart.
+   */
   colliding(name: string): Topic | undefined {
     const folded = name.replaceAll(".", "_");
     return this.all().find((topic) => topic.name.replaceAll(".", "_") === folded);
@@ -57,7 +59,10 @@ export class TopicRegistry {
     return this.#byName.get(name)?.partitions[index];
   }
 
-  /** `placement` gives the replicas of a partition, the leader first. The name must be free. */
+  /**
+   * Creates a topic. `placement` returns the replicas of a partition, the leader first. The name
+   * must be free.
+   */
   create(
     name: string,
     partitionCount: number,
@@ -98,7 +103,7 @@ export function addPartitions(
   }
 }
 
-/** Apache Kafka's rule: 1 to 249 of [a-zA-Z0-9._-], not "." or "..". */
+/** Checks Apache Kafka's rule: 1 to 249 of [a-zA-Z0-9._-], not "." or "..". */
 export function isTopicName(name: string): boolean {
   return /^[a-zA-Z0-9._-]{1,249}$/.test(name) && name !== "." && name !== "..";
 }

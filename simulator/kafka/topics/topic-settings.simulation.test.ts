@@ -61,7 +61,7 @@ test("altered settings are shown, and count from the next record on", async () =
       expect.objectContaining({ configName: "retention.ms", configValue: "1000000" }),
     ]),
   );
-  // What is not named again goes back to its default.
+  // A setting that is not named again goes back to its default.
   await alter(cluster, { "retention.ms": "2000000" });
   await send(cluster, { value: "x".repeat(500) });
   expect(cluster.topic(TOPIC).endOffset(0)).toBe(2n);

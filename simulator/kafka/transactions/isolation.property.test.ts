@@ -6,7 +6,7 @@ import { readRecords } from "#simulator/kafka/topics/read-records.ts";
 import { markerBatch } from "#simulator/kafka/wire/control-batch.ts";
 import { parseBatch } from "#simulator/kafka/wire/record-batch.ts";
 
-/** What some producer does to the one partition. 0 writes without transactions. */
+/** A step of some producer on the one partition. Producer 0 writes without transactions. */
 type Step =
   | { readonly do: "write"; readonly producer: number }
   | { readonly do: "commit" | "abort"; readonly producer: number };
@@ -28,7 +28,10 @@ const batch = (value: string, producer: number) =>
     ),
   );
 
-/** The model: values in order, each with how its transaction ended; undefined while that is open. */
+/**
+ * The model: values in order, each with the outcome of its transaction, which is undefined while
+ * that is open.
+ */
 interface Written {
   readonly value: string;
   readonly producer: number;

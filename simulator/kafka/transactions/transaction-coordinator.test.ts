@@ -30,7 +30,7 @@ function setUp() {
   return { timers, transactions, effects, init, tryInit };
 }
 
-/** A producer with an open transaction in one partition and one group. */
+/** Makes a producer with an open transaction in one partition and one group. */
 function open() {
   const ready = setUp();
   const producer = ready.init();
@@ -116,7 +116,7 @@ describe("a producer", () => {
     let producer = init();
     while (producer.producerEpoch < 32_766) producer = init();
     expect(init(producer)).toEqual({ producerId: 2n, producerEpoch: 0 });
-    // A retry of the same request comes with the id before.
+    // A retry of the same request comes with the previous id.
     expect(init(producer)).toEqual({ producerId: 2n, producerEpoch: 0 });
   });
 

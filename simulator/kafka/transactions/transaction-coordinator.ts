@@ -5,19 +5,19 @@ import type { ErrorName } from "#simulator/kafka/wire/errors.ts";
 import { isEpochExhausted, mayContinue, newTransaction, nextEpochs } from "./transaction.ts";
 import type { ProducerIdentity, Transaction } from "./transaction.ts";
 
-/** What the transactions of a cluster act on. */
+/** The effects of transactions on the cluster. */
 export interface TransactionEffects {
   newProducerId(): bigint;
-  /** Ends the producer's transaction in this partition, if that is still there. */
+  /** Ends the producer's transaction in this partition, if the partition still exists. */
   writeMarker(partition: TopicPartition, marker: TransactionMarker): void;
-  /** Makes the offsets that the producer committed in its transaction count, or forgets them. */
+  /** Makes the offsets count that the producer committed in its transaction, or forgets them. */
   completeOffsets(group: string, producerId: bigint, committed: boolean): void;
 }
 
 /** `transaction.max.timeout.ms`. */
 const TIMEOUT_MS_MAX = 900_000;
 
-/** Every transactional id, as Apache Kafka's TransactionCoordinator keeps them (KIP-98, KIP-360). */
+/** All transactional ids, as Apache Kafka's TransactionCoordinator keeps them (KIP-98, KIP-360). */
 export class TransactionCoordinator {
   readonly #timers: Timers;
   readonly #effects: TransactionEffects;
@@ -37,8 +37,9 @@ export class TransactionCoordinator {
   }
 
   /**
-   * Makes the caller the only producer of the id: every earlier one is fenced. CONCURRENT_TRANSACTIONS after the
-   * transaction of an earlier one was aborted; the client asks again.
+   * Makes the caller the only producer of the id: every earlier one is fenced. Returns
+   * CONCURRENT_TRANSACTIONS after the open transaction of an earlier producer was aborted; the
+   * client then asks again.
    */
   initProducer(
     id: string,
@@ -66,7 +67,7 @@ export class TransactionCoordinator {
     return { producerId: transaction.producerId, producerEpoch: transaction.producerEpoch };
   }
 
-  /** Takes partitions or groups into the transaction, and begins it with the first. */
+  /** Adds partitions or a group to the transaction, and begins it with the first. */
   add(
     id: string,
     producer: ProducerIdentity,
@@ -84,7 +85,10 @@ export class TransactionCoordinator {
     return "NONE";
   }
 
-  /** Why the producer may not write to this partition now; undefined when it was taken into the transaction. */
+  /**
+   * Returns the reason why the producer may not write to this partition now, or undefined when it
+   * was added to the transaction.
+   */
   verifyPartition(
     id: string,
     producer: ProducerIdentity,
@@ -95,14 +99,14 @@ export class TransactionCoordinator {
     return hasPartition(transaction, partition) ? undefined : "TRANSACTION_ABORTABLE";
   }
 
-  /** The same for the offsets of a group. */
+  /** Returns the same for the offsets of a group. */
   verifyGroup(id: string, producer: ProducerIdentity, group: string): ErrorName | undefined {
     const transaction = this.#current(id, producer);
     if (typeof transaction === "string") return transaction;
     return transaction.groups.includes(group) ? undefined : "TRANSACTION_ABORTABLE";
   }
 
-  /** A repeated end is answered as the first one was. */
+  /** Ends the transaction. A repeated end is answered as the first one was. */
   end(id: string, producer: ProducerIdentity, committed: boolean): ErrorName {
     const transaction = this.#current(id, producer);
     if (typeof transaction === "string") return transaction;
@@ -114,7 +118,10 @@ export class TransactionCoordinator {
     return transaction.state === ended ? "NONE" : "INVALID_TXN_STATE";
   }
 
-  /** Aborts what the producer has begun and refuses it from now on, as the end of its timeout does. */
+  /**
+   * Aborts the producer's open transaction and refuses the producer from now on, as the
+   * transaction's timeout does.
+   */
   abort(id: string): void {
     const transaction = this.#byId.get(id);
     if (transaction?.state === "Ongoing") this.#fence(transaction);

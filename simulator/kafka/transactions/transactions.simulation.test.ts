@@ -26,13 +26,13 @@ const transactional = (cluster: KafkaCluster, transactionTimeout = 60_000) =>
     transactionTimeout,
   });
 
-/** One record to each of three partitions. */
+/** One record for each of three partitions. */
 const three = (value: string) => ({
   topic: TOPIC,
   messages: [0, 1, 2].map((partition) => ({ value: `${value}-${partition}`, partition })),
 });
 
-/** What consumers of committed records get, all partitions together. */
+/** Returns what consumers of committed records receive, from all partitions together. */
 function committed(cluster: KafkaCluster): string[] {
   return [0, 1, 2].flatMap((partition) =>
     cluster

@@ -3,23 +3,23 @@ import { Writer as PlatformaticWriter } from "@platformatic/kafka";
 import { MalformedRequest } from "./reader.ts";
 import type { WireReader } from "./reader.ts";
 
-/** What decides the encoding of one message. */
+/** The properties of one message that decide its encoding. */
 export interface WireFormat {
   readonly version: number;
-  /** Compact lengths and tagged fields (KIP-482). */
+  /** True for compact lengths and tagged fields (KIP-482). */
   readonly flexible: boolean;
 }
 
-/** Reads an `R`, writes a `W`: they differ where a field may be left out when writing. */
+/** Reads an `R` and writes a `W`. They differ where a field may be left out when writing. */
 export interface Codec<R, W = R> {
   read(reader: WireReader, format: WireFormat): R;
   write(writer: Writer, value: W, format: WireFormat): void;
 }
 
-/** What reading gives. */
+/** The type that reading returns. */
 export type Decoded<C> = C extends Codec<infer R, infer _W> ? R : never;
 
-/** What writing takes. */
+/** The type that writing accepts. */
 export type Encodable<C> = C extends Codec<infer _R, infer W> ? W : never;
 
 export const int8: Codec<number> = {
@@ -47,7 +47,7 @@ export const boolean: Codec<boolean> = {
   write: (writer, value) => void writer.appendBoolean(value),
 };
 
-/** Hyphenated lower-case hex. */
+/** A UUID as hyphenated lower-case hexadecimal. */
 export const uuid: Codec<string> = {
   read: (reader) => reader.uuid(),
   write: (writer, value) => void writer.appendUUID(value),
@@ -73,7 +73,10 @@ export const bytes: Codec<Buffer> = {
   write: (writer, value, format) => void writer.appendBytes(value, format.flexible),
 };
 
-/** Record batches: written from the log's buffers one after the other, without joining them first. */
+/**
+ * Record batches. They are written from the log's buffers one after the other, without joining them
+ * first.
+ */
 export const records: Codec<Buffer | null, readonly Buffer[] | null> = {
   read: (reader, format) => reader.bytes(format.flexible),
   write(writer, batches, format) {
@@ -114,17 +117,20 @@ export function array<R, W>(element: Codec<R, W>): Codec<readonly R[], readonly 
   };
 }
 
-/** A field of some versions only; elsewhere it reads as `absent` and is not written. */
+/** A field of some versions only. In other versions it reads as `absent` and is not written. */
 export interface VersionedField<R, W> {
   readonly codec: Codec<R, W>;
   readonly absent: W & R;
   readonly from: number;
   readonly to: number;
-  /** Set for a tagged field: written only when a value is given. */
+  /** The tag of a tagged field, which is written only when a value is given. */
   readonly tag?: number;
 }
 
-/** The field is there from version `from` on. `absent` is also what is written when it is left out. */
+/**
+ * Returns a field that exists from version `from` on. `absent` is also written when the value is
+ * left out.
+ */
 export function since<R, W>(
   from: number,
   codec: Codec<R, W>,
@@ -165,7 +171,7 @@ type StructInput<F> = {
   readonly [K in Exclude<keyof F, VersionedNames<F>>]: FieldInput<F[K]>;
 } & { readonly [K in VersionedNames<F>]?: FieldInput<F[K]> };
 
-/** Fields in wire order. */
+/** Returns a codec for fields in wire order. */
 export function struct<const F extends Record<string, object>>(
   definition: F & { [K in keyof F]: AnyField | F[K] },
 ): Codec<StructValue<F>, StructInput<F>>;

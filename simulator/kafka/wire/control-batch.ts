@@ -2,14 +2,14 @@ import { crc32c } from "./crc32c.ts";
 import { parseBatch } from "./record-batch.ts";
 import type { RecordBatch } from "./record-batch.ts";
 
-/** How a transaction ended in one partition. */
+/** The outcome of a transaction in one partition. */
 export interface TransactionMarker {
   readonly producerId: bigint;
   readonly producerEpoch: number;
   readonly committed: boolean;
 }
 
-// Fields of the batch's header, and of its one record, that are not zero.
+// These are the fields of the batch's header, and of its one record, that are not zero.
 const LENGTH = 8;
 const MAGIC = 16;
 const CRC = 17;
@@ -33,7 +33,7 @@ const COMMIT = 1;
  */
 const RECORD_BYTES = Buffer.from("2000000008000000000c00000000000000", "hex");
 
-/** The batch that ends a transaction in a partition. */
+/** Returns the batch that ends a transaction in a partition. */
 export function markerBatch(marker: TransactionMarker, timestampMs: number): RecordBatch {
   const bytes = Buffer.alloc(BATCH_BYTES);
   bytes.writeInt32BE(BATCH_BYTES - 12, LENGTH);
@@ -50,7 +50,7 @@ export function markerBatch(marker: TransactionMarker, timestampMs: number): Rec
   return parseBatch(bytes);
 }
 
-/** What a control batch of ours says. */
+/** Reads a control batch that this broker wrote. */
 export function readMarker({ bytes, producerId, producerEpoch }: RecordBatch): TransactionMarker {
   return { producerId, producerEpoch, committed: bytes.readInt16BE(MARKER_TYPE) === COMMIT };
 }

@@ -1,6 +1,6 @@
 import { protocolErrors } from "@platformatic/kafka";
 
-/** Names of Apache Kafka's error table, such as `NOT_COORDINATOR`. */
+/** The names of Apache Kafka's error table, such as `NOT_COORDINATOR`. */
 export type ErrorName =
   | "CLUSTER_AUTHORIZATION_FAILED"
   | "CONCURRENT_TRANSACTIONS"
@@ -61,7 +61,7 @@ export type ErrorName =
   | "UNSUPPORTED_SASL_MECHANISM"
   | "UNSUPPORTED_VERSION";
 
-/** The number on the wire. Throws RangeError for a name that Apache Kafka does not know. */
+/** Returns the number on the wire. Throws RangeError for a name that Apache Kafka does not know. */
 export function errorCode(name: ErrorName | (string & {})): number {
   if (name === "NONE") return 0;
   const known = Object.hasOwn(protocolErrors, name) ? protocolErrors[name] : undefined;

@@ -1,6 +1,6 @@
 import { Reader } from "@platformatic/kafka";
 
-/** What the codecs read from. */
+/** The source from which codecs read. */
 export interface WireReader {
   int8(): number;
   int16(): number;
@@ -8,17 +8,17 @@ export interface WireReader {
   int64(): bigint;
   uuid(): string;
   unsignedVarint(): number;
-  /** Number of elements, null for a null array. */
+  /** Returns the number of elements, or null for a null array. */
   count(flexible: boolean): number | null;
   string(flexible: boolean): string | null;
   bytes(flexible: boolean): Buffer | null;
-  /** The next `length` bytes as a reader of their own. */
+  /** Returns the next `length` bytes as a reader of their own. */
   within(length: number): WireReader;
 }
 
 /**
- * A request's bytes, read with every length checked first: what a peer sends must never make the
- * broker allocate, loop or read beyond the frame. Throws MalformedRequest.
+ * Reads a request's bytes and checks every length first: a peer must never make the broker allocate
+ * without bound, loop, or read beyond the frame. Throws MalformedRequest.
  */
 export class RequestReader implements WireReader {
   readonly #reader: Reader;
@@ -57,7 +57,7 @@ export class RequestReader implements WireReader {
     return this.#need(16).readUUID();
   }
 
-  /** At most five bytes; a value above 2^31 - 1 is never a legal length or count. */
+  /** Reads at most five bytes. A value above 2^31 - 1 is never a legal length or count. */
   unsignedVarint(): number {
     let value = 0;
     for (let shift = 0; shift < 35; shift += 7) {
@@ -71,7 +71,9 @@ export class RequestReader implements WireReader {
     throw new MalformedRequest("varint of more than five bytes");
   }
 
-  /** Number of elements, null for a null array. Every element takes a byte or more. */
+  /**
+   * Returns the number of elements, or null for a null array. Every element takes a byte or more.
+   */
   count(flexible: boolean): number | null {
     const count = flexible ? this.unsignedVarint() - 1 : this.int32();
     if (count === -1) return null;
@@ -86,18 +88,18 @@ export class RequestReader implements WireReader {
     return length === -1 ? null : this.#slice(length).toString("utf8");
   }
 
-  /** A view into the request, not a copy. */
+  /** Returns a view into the request, not a copy. */
   bytes(flexible: boolean): Buffer | null {
     const length = flexible ? this.unsignedVarint() - 1 : this.int32();
     return length === -1 ? null : this.#slice(length);
   }
 
-  /** The next `length` bytes as a reader of their own. */
+  /** Returns the next `length` bytes as a reader of their own. */
   within(length: number): RequestReader {
     return RequestReader.from(this.#slice(length));
   }
 
-  /** Everything that is left. */
+  /** Returns everything that is left. */
   rest(): Buffer {
     return this.#slice(this.remaining);
   }
@@ -125,7 +127,7 @@ export class RequestReader implements WireReader {
   }
 }
 
-/** The bytes are not what the protocol says: the connection is closed, as Apache Kafka does. */
+/** The bytes violate the protocol: the connection is closed, as in Apache Kafka. */
 export class MalformedRequest extends Error {
   override readonly name = "MalformedRequest";
 }

@@ -1,7 +1,7 @@
 import { crc32c } from "./crc32c.ts";
 import type { ErrorName } from "./errors.ts";
 
-// Offsets of the fields of a record batch v2 (KIP-98).
+// These are offsets of the fields of a record batch v2 (KIP-98).
 const BASE_OFFSET = 0;
 const LENGTH = 8;
 const LEADER_EPOCH = 12;
@@ -16,17 +16,23 @@ const PRODUCER_EPOCH = 51;
 const BASE_SEQUENCE = 53;
 const RECORD_COUNT = 57;
 const HEADER_BYTES = 61;
-/** Bytes before what `length` counts. */
+/** The bytes before those that `length` counts. */
 const OVERHEAD_BYTES = 12;
-/** The smallest message of any format (LegacyRecord.RECORD_OVERHEAD_V0). */
+/** The size of the smallest message in any format (LegacyRecord.RECORD_OVERHEAD_V0). */
 const LENGTH_MIN = 14;
-/** Attributes, timestamp and offset deltas, the lengths of key and value, the count of headers. */
+/**
+ * The size of attributes, timestamp and offset deltas, the lengths of key and value, and the count
+ * of headers.
+ */
 const RECORD_BYTES_MIN = 6;
-/** The timestamp of every record is the batch's highest one. */
+/** With this attribute, the timestamp of every record is the batch's highest one. */
 const LOG_APPEND_TIME = 0b1000;
 const TRANSACTIONAL = 0b1_0000;
 
-/** So many times its bytes are kept in memory for a batch that is a view of a request with others. */
+/**
+ * A batch that is a view of a larger request is copied when the request has more than this many
+ * times its bytes.
+ */
 const KEPT_TIMES_MAX = 8;
 
 /** One batch as a producer sent it: its bytes, and the header fields that the broker looks at. */
@@ -40,7 +46,7 @@ export interface RecordBatch {
   readonly lastOffsetDelta: number;
   readonly baseTimestampMs: number;
   readonly maxTimestampMs: number;
-  /** -1n for a producer that is not idempotent. */
+  /** The producer id; -1n for a producer that is not idempotent. */
   readonly producerId: bigint;
   readonly producerEpoch: number;
   readonly baseSequence: number;
@@ -57,9 +63,10 @@ export class InvalidBatch extends Error {
 }
 
 /**
- * The one batch that a Produce request from version 3 on may hold for a partition. Throws InvalidBatch as Apache Kafka
- * does: INVALID_RECORD for no whole batch, a second one, a format before v2 and records that do not fill it as it says,
- * CORRUPT_MESSAGE for an impossible length, an unknown format and a wrong CRC.
+ * Parses the one batch that a Produce request from version 3 on may hold for a partition. Throws
+ * InvalidBatch as Apache Kafka does: INVALID_RECORD for an incomplete batch, a second one, a format
+ * before v2 and records that do not fill it exactly; CORRUPT_MESSAGE for an impossible length, an
+ * unknown format and a wrong CRC.
  */
 export function parseBatch(bytes: Buffer): RecordBatch {
   checkFrame(bytes);
@@ -90,14 +97,17 @@ export function parseBatch(bytes: Buffer): RecordBatch {
   };
 }
 
-/** Whether the bytes say that they are of a transaction; nothing else of them has been looked at. */
+/**
+ * Tells whether the bytes claim to be part of a transaction. Nothing else of them has been checked.
+ */
 export function hasTransactionalBit(bytes: Buffer): boolean {
   return bytes.length >= HEADER_BYTES && (bytes.readInt16BE(ATTRIBUTES) & TRANSACTIONAL) !== 0;
 }
 
 /**
- * The batch's bytes with its place in the log written in; both fields are outside the CRC. With `appendTimeMs` that is
- * the timestamp of every record. They are the bytes that were given, unless those would keep much else in memory.
+ * Writes the batch's place in the log into its bytes; both fields are outside the CRC. With
+ * `appendTimeMs`, that becomes the timestamp of every record. Returns the same bytes, unless they
+ * would keep much else in memory.
  */
 export function placeBatch(
   { bytes }: RecordBatch,
@@ -117,13 +127,16 @@ export function placeBatch(
   return placed;
 }
 
-/** The timestamp of all records of a placed batch, undefined where each has its own. */
+/**
+ * Returns the timestamp of all records of a placed batch, or undefined when each record has its
+ * own.
+ */
 export function appendTimeOf(placed: Buffer): number | undefined {
   const isAppendTime = (placed.readInt16BE(ATTRIBUTES) & LOG_APPEND_TIME) !== 0;
   return isAppendTime ? Number(placed.readBigInt64BE(MAX_TIMESTAMP)) : undefined;
 }
 
-/** Everything that comes before the CRC. */
+/** Checks everything that comes before the CRC. */
 function checkFrame(bytes: Buffer): void {
   if (bytes.length <= MAGIC) throw invalid(`${bytes.length} bytes hold no batch`);
   const length = bytes.readInt32BE(LENGTH);
@@ -140,7 +153,10 @@ function checkFrame(bytes: Buffer): void {
   if (bytes.length < HEADER_BYTES) throw corrupt(`${bytes.length} bytes hold no batch header`);
 }
 
-/** Whether `count` records, each with its length in front, end where the batch does. */
+/**
+ * Tells whether `count` records, each with its length in front, end exactly at the end of the
+ * batch.
+ */
 function isFilled(bytes: Buffer, count: number): boolean {
   let position = HEADER_BYTES;
   for (let left = count; left > 0; left -= 1) {
@@ -154,7 +170,8 @@ function isFilled(bytes: Buffer, count: number): boolean {
       shift += 7;
       position += 1;
     }
-    // A signed varint; attributes, three deltas or lengths and a count of headers are the least.
+    // The length is a signed varint. A record has at least attributes, three deltas or lengths, and
+    // a count of headers.
     const recordBytes = (length >>> 1) ^ -(length & 1);
     if (recordBytes < RECORD_BYTES_MIN) return false;
     position += recordBytes;

@@ -5,7 +5,9 @@ import type { Case, Prepared } from "./prepared.ts";
 import { apis } from "#simulator/kafka/apis/registry.ts";
 import { TRANSACTION_CASES } from "./transaction-cases.ts";
 
-/** Nobody may alter the topic: that leaves what the other requests do. */
+/**
+ * An entry by which nobody may alter the topic. It leaves everything that the other requests do.
+ */
 export const ACL = {
   resource: "TOPIC",
   name: TOPIC,
@@ -16,7 +18,7 @@ export const ACL = {
   permission: "DENY",
 } as const;
 
-/** For tests: a request and what to find in its answer, by the name of the API. */
+/** For each API by name, a request and the expected parts of its answer. */
 export const CASES: Readonly<Record<string, (prepared: Prepared, version: number) => Case>> = {
   ...TRANSACTION_CASES,
   Produce: () => ({

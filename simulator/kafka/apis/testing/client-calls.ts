@@ -4,7 +4,7 @@ import type { ExchangeConnection } from "./exchange.ts";
 
 type ClientCall = (connection: ExchangeConnection, ...args: readonly unknown[]) => Promise<unknown>;
 
-/** For tests: how @platformatic/kafka asks an API in one of its versions. */
+/** Returns the function with which @platformatic/kafka calls an API in one of its versions. */
 export function clientCall(api: Api, version: number): ClientCall {
   const found = find(api, version);
   if (found === undefined) throw new Error(`the client has no ${api.name} version ${version}`);
@@ -21,7 +21,7 @@ function isCall(value: unknown): value is { readonly api: { readonly async: Clie
   return typeof value === "object" && value !== null && "api" in value;
 }
 
-/** Versions that we serve and @platformatic/kafka can speak. */
+/** Returns the versions that we serve and @platformatic/kafka can speak. */
 export function versionsOf(api: Api): number[] {
   const [min, max] = api.versions;
   const all = Array.from({ length: max - min + 1 }, (_, index) => min + index);

@@ -7,19 +7,22 @@ import { RequestReader } from "#simulator/kafka/wire/reader.ts";
 import type { Api, Call, Pieces, RequestContext } from "#simulator/kafka/apis/define.ts";
 import { apis } from "#simulator/kafka/apis/registry.ts";
 
-/** What one exchange showed beside the answer that the client parsed. */
+/** The observations of one exchange beside the answer that the client parsed. */
 export interface Exchange {
   readonly api: Api;
   readonly call: Call;
-  /** Bytes of the request that the broker did not read, and of the answer that the client did not. */
+  /**
+   * The bytes of the request that the broker did not read, and those of the answer that the client
+   * did not read.
+   */
   readonly unread: { readonly request: number; readonly response: number };
-  /** Whether the client thinks that the headers of this version have tagged fields. */
+  /** Tells whether the client expects tagged fields in the headers of this version. */
   readonly taggedHeaders: { readonly request: boolean; readonly response: boolean };
 }
 
 /**
- * For tests: a client's connection that ends at an API of ours, without a socket. The client builds the request
- * and parses the answer, so that both sides of the codec are judged by somebody else.
+ * A client's connection that leads to an API of ours without a socket. The client builds the
+ * request and parses the answer, so that another implementation checks both sides of the codec.
  */
 export class ExchangeConnection extends Connection {
   readonly exchanges: Exchange[] = [];

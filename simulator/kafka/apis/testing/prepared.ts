@@ -18,7 +18,7 @@ export const record = {
 
 const endpoint = (): { host: string; port: number } => ({ host: "127.0.0.1", port: 9092 });
 
-/** For tests: a cluster of one node with one record at offset 0 and one stable member. */
+/** Prepares a cluster of one node with one record at offset 0 and one stable member. */
 export async function prepare() {
   const timers = new VirtualTimers();
   const cluster = new ClusterState(clusterSettings({}), { u: "p" }, timers);
@@ -59,8 +59,8 @@ export type Prepared = Awaited<ReturnType<typeof prepare>>;
 /** One request of an API, and its expected answer. */
 export interface Case {
   readonly args: readonly unknown[];
-  /** What every version of the answer must show. */
+  /** The parts that every version of the answer must have. */
   readonly expected: object;
-  /** Runs before, on the same connection. */
+  /** Runs before the request, on the same connection. */
   readonly before?: (connection: ExchangeConnection) => Promise<unknown>;
 }

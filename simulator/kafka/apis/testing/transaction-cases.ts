@@ -1,7 +1,7 @@
 import { GROUP, TOPIC } from "./prepared.ts";
 import type { Case, Prepared } from "./prepared.ts";
 
-/** A transaction that has taken in partition 0 and the offsets of the group. */
+/** Opens a transaction that includes partition 0 and the offsets of the group. */
 function openTransaction({ cluster }: Prepared) {
   const transactionalId = "transactional";
   const producer = cluster.transactions.initProducer(transactionalId, 60_000, undefined);
@@ -11,7 +11,7 @@ function openTransaction({ cluster }: Prepared) {
   return { transactionalId, ...producer };
 }
 
-/** For tests: the cases of the requests about transactions. */
+/** The cases of the requests about transactions. */
 export const TRANSACTION_CASES: Readonly<Record<string, (prepared: Prepared) => Case>> = {
   AddPartitionsToTxn: (prepared) => {
     const producer = openTransaction(prepared);

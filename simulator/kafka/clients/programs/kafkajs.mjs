@@ -1,4 +1,4 @@
-/** kafkajs, with the codecs that can be had without a compiler. */
+/** This program runs kafkajs, with the codecs that need no compiler. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -22,7 +22,7 @@ const TYPES = {
 
 const load = (name) => createRequire(join(installed, "package.json"))(name);
 
-/** kafkajs itself has none and gzip; the others come from its plugins and from Node. */
+/** kafkajs itself knows no compression and gzip. The others come from its plugins and from Node. */
 function addCodecs() {
   const names = ["none", "gzip"];
   const attempt = (name, make) => {
@@ -30,7 +30,7 @@ function addCodecs() {
       CompressionCodecs[TYPES[name]] = make();
       names.push(name);
     } catch {
-      // Not installed: the matrix leaves this codec out.
+      // The package is not installed: the matrix leaves this codec out.
     }
   };
   attempt("snappy", () => load("kafkajs-snappy"));
@@ -82,7 +82,7 @@ async function produce({ connection, topics, records }) {
   await producer.disconnect();
 }
 
-/** A name that comes more than once has a list of values. */
+/** A name that occurs more than once has a list of values. */
 function grouped(headers) {
   const byName = {};
   for (const [name, value] of headers) byName[name] = [...(byName[name] ?? []), decode(value)];
@@ -116,7 +116,10 @@ async function consume({ connection, topics, count }) {
   await answer({ records });
 }
 
-/** kafkajs calls its own `RoundRobinAssigner`; the plan is that of the protocol's `roundrobin`. */
+/**
+ * kafkajs calls its own strategy `RoundRobinAssigner`. Its plan is that of the protocol's
+ * `roundrobin`.
+ */
 const named = (assignor) => (config) => {
   const standard = PartitionAssigners.roundRobin(config);
   return {

@@ -1,4 +1,7 @@
-/** librdkafka through @confluentinc/kafka-javascript, in the interface that follows librdkafka's own. */
+/**
+ * This program runs librdkafka through @confluentinc/kafka-javascript, with the interface that
+ * follows librdkafka's own.
+ */
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { answer, decode, encode, ended, task } from "./task.mjs";

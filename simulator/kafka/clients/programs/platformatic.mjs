@@ -1,4 +1,4 @@
-/** @platformatic/kafka. */
+/** This program runs @platformatic/kafka. */
 import { readFileSync } from "node:fs";
 import { Consumer, Producer, compressionsAlgorithms } from "@platformatic/kafka";
 import { answer, decode, encode, task } from "./task.mjs";
@@ -30,7 +30,7 @@ async function produce({ connection, topics, records }) {
       partition: 0,
       key: decode(record.key),
       value: decode(record.value),
-      // By identity: two names that are equal stay two.
+      // The keys are compared by identity: two equal names stay two entries.
       headers: new Map(record.headers.map(([name, value]) => [Buffer.from(name), decode(value)])),
       timestamp: BigInt(record.timestampMs),
     }));

@@ -1,8 +1,11 @@
-/** What the programs of the npm clients share: the task that they were given, and how they answer. */
+/**
+ * This module is shared by the programs of the npm clients: it reads their task and writes their
+ * answers.
+ */
 import { createInterface } from "node:readline";
 
 const lines = createInterface(process.stdin);
-/** Ends with the standard input: a member leaves then. */
+/** Resolves at the end of the standard input: a member leaves then. */
 export const ended = new Promise((resolve) => void lines.once("close", resolve));
 
 /** The task, one line of JSON. */
@@ -10,7 +13,7 @@ export const task = new Promise((resolve) => {
   lines.once("line", (line) => resolve(JSON.parse(line)));
 });
 
-/** Resolves when it is written: what is left in a pipe ends with the process. */
+/** Resolves when the result is written: what is left in a pipe is lost with the process. */
 export function answer(result) {
   return new Promise(
     (resolve) => void process.stdout.write(`${JSON.stringify(result)}\n`, resolve),

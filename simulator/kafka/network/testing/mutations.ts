@@ -1,10 +1,13 @@
-/** Numbers in [0, limit), whole. */
+/** Returns a whole number in [0, limit). */
 export type Below = (limit: number) => number;
 
-/** What lengths and counts break at. */
+/** Values at which lengths and counts break. */
 const EXTREMES = [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
 
-/** For tests: a copy with one to four things wrong. Its first eight bytes (key, version, correlation id) are spared mostly. */
+/**
+ * Returns a copy with one to four mutations. Its first eight bytes (key, version, correlation id)
+ * are mostly spared.
+ */
 export function mutated(frame: Buffer, below: Below): Buffer {
   let bytes = Buffer.from(frame);
   for (let left = 1 + below(4); left > 0; left -= 1) {

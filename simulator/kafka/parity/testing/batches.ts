@@ -2,7 +2,7 @@ import { createRecordsBatch, Reader, readRecordsBatches } from "@platformatic/ka
 import type { CompressionAlgorithmValue } from "@platformatic/kafka";
 import { crc32c } from "#simulator/kafka/wire/crc32c.ts";
 
-// Offsets of the fields of a record batch v2 (KIP-98).
+// These are offsets of the fields of a record batch v2 (KIP-98).
 const CRC = 17;
 const ATTRIBUTES = 21;
 const PRODUCER_ID = 43;
@@ -11,12 +11,12 @@ const BASE_SEQUENCE = 53;
 
 export interface BatchOptions {
   readonly compression?: CompressionAlgorithmValue;
-  /** Milliseconds, one for each value. Default: now. */
+  /** One timestamp in milliseconds for each value. Defaults to now. */
   readonly timestamps?: readonly number[];
   readonly producer?: { readonly id: bigint; readonly epoch: number; readonly sequence: number };
 }
 
-/** One batch as a client makes it, a record for each value. */
+/** Builds one batch as a client makes it, with a record for each value. */
 export function batchOf(values: readonly string[], options: BatchOptions = {}): Buffer {
   const { compression = "none", timestamps, producer } = options;
   const now = Date.now();
@@ -35,7 +35,7 @@ export function batchOf(values: readonly string[], options: BatchOptions = {}): 
   });
 }
 
-/** A copy that `edit` has changed, with a right CRC. */
+/** Returns a copy that `edit` has changed, with a right CRC. */
 export function sealed(batch: Buffer, edit: (bytes: Buffer) => void): Buffer {
   const bytes = Buffer.from(batch);
   edit(bytes);
@@ -49,7 +49,7 @@ export function setAttributes(batch: Buffer, bits: number): Buffer {
   });
 }
 
-/** What a consumer sees: offset and value of every record of the batches. */
+/** Returns what a consumer sees: offset and value of every record of the batches. */
 export function recordsOf(records: Buffer): { offset: bigint; value: string; timestamp: number }[] {
   return readRecordsBatches(Reader.from(records)).flatMap((batch) =>
     batch.records.map((record) => ({

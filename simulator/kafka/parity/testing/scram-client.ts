@@ -4,7 +4,7 @@ const GS2_HEADER = "n,,";
 
 export type ScramMechanism = "SCRAM-SHA-256" | "SCRAM-SHA-512";
 
-/** The client's half of RFC 5802, message by message, so that a test can stop between any two. */
+/** The client's side of RFC 5802, message by message, so that a test can stop between any two. */
 export class ScramClient {
   readonly #digest: "sha256" | "sha512";
   readonly #password: string;
@@ -22,7 +22,7 @@ export class ScramClient {
     return Buffer.from(`${GS2_HEADER}${this.#firstBare}`);
   }
 
-  /** The answer to the server's first message. */
+  /** Returns the answer to the server's first message. */
   final(serverFirst: Buffer): Buffer {
     const [, nonce = "", salt = "", iterations = ""] =
       /^r=([^,]*),s=([^,]*),i=(\d+)$/.exec(String(serverFirst)) ?? [];
@@ -45,7 +45,7 @@ export class ScramClient {
     return Buffer.from(`${withoutProof},p=${Buffer.from(proof).toString("base64")}`);
   }
 
-  /** Whether the server has proved that it knows the password too. */
+  /** Tells whether the server has proved that it knows the password too. */
   trusts(serverFinal: Buffer): boolean {
     return String(serverFinal) === `v=${this.#serverSignature}`;
   }

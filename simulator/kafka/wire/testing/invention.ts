@@ -5,15 +5,15 @@ const COUNT_MAX = 3;
 const NULL_PART = 4;
 
 export interface InventionOptions {
-  /** Null too, which a codec may refuse. */
+  /** True when it also invents nulls, which a codec may refuse. */
   readonly hasNulls: boolean;
-  /** Every 16-bit number is 0: no error code that nobody knows. */
+  /** True when every 16-bit number is 0, so that no unknown error code occurs. */
   readonly isFreeOfErrors?: boolean;
 }
 
 /**
- * For tests: instead of bytes it holds any value that a codec asks it for, so that what the codec reads is any message of
- * its own.
+ * A reader that holds, instead of bytes, any value that a codec asks for, so that the codec reads
+ * an arbitrary message.
  */
 export class Invention implements WireReader {
   readonly #draw: fc.GeneratorValue;
@@ -45,7 +45,7 @@ export class Invention implements WireReader {
     return this.#draw(fc.uuid);
   }
 
-  /** Of tagged fields: how many, which, and how long. */
+  /** The number of tagged fields, their tags, and their lengths. */
   unsignedVarint(): number {
     return this.#draw(fc.nat, { max: COUNT_MAX });
   }
