@@ -12,6 +12,9 @@ interface Schema {
   readonly required?: readonly string[];
   readonly items?: Schema;
   readonly oneOf?: readonly Schema[];
+  readonly anyOf?: readonly Schema[];
+  readonly $ref?: string;
+  readonly $defs?: Readonly<Record<string, Schema>>;
 }
 
 const LINE_LENGTH_MAX = 120;
@@ -31,11 +34,15 @@ of CKMS instead.
 
 Names end with their unit. An option that is not marked as required may be left out.`;
 
+const CONDITION =
+  "A condition compares one field of the incident: `status`, `severity`, `environment`, `title`, one tag or one extra " +
+  "field. A list of texts is short for `in`. Otherwise it is a mapping of these operators, and every one must hold:";
+
 /** Writes docs/configuration.md: every option of the configuration with its type, limits, default and meaning. */
 export function configurationReference(): string {
   const given = schemaOf("input");
   const read = schemaOf("output");
-  const { rules, ...sections } = read.properties ?? {};
+  const { rules, ...sections } = withReferencesResolved(read).properties ?? {};
   const { version, ...others } = sections;
   const lines = [INTRODUCTION, "", "## The whole file", "", ...option("version", version, true, 0)];
   for (const name of Object.keys(others)) {
@@ -50,6 +57,8 @@ export function configurationReference(): string {
   const { actions, ...ofRule } = rule?.properties ?? {};
   lines.push("", "## A rule", "", ...options({ properties: ofRule }, givenRule, 0));
   lines.push(...option("actions", { ...actions, items: {} }, true, 0));
+  const operators = ofRule.match?.properties?.status?.anyOf?.find(({ type }) => type === "object");
+  lines.push("", "## A condition", "", CONDITION, "", ...options(operators ?? {}, operators, 0));
   for (const [index, action] of (actions?.items?.oneOf ?? []).entries()) {
     const type = String(action.properties?.type?.const);
     const givenAction = givenRule?.properties?.actions?.items?.oneOf?.[index];
@@ -62,6 +71,31 @@ export function configurationReference(): string {
 /** The input schema knows which options are required; the output schema knows the shape of mappings with free keys. */
 function schemaOf(io: "input" | "output"): Schema {
   return JSON.parse(JSON.stringify(z.toJSONSchema(configSchema, { io, unrepresentable: "any" })));
+}
+
+/** Puts the description of a referenced schema in the place of the reference; recursive schemas are not followed. */
+function withReferencesResolved(root: Schema): Schema {
+  const resolve = (schema: Schema): Schema => {
+    const name = schema.$ref?.split("/").at(-1) ?? "";
+    const described = { ...pick(root.$defs?.[name]), ...schema };
+    return {
+      ...described,
+      ...(schema.properties && { properties: mapValues(schema.properties, resolve) }),
+      ...(schema.items && { items: resolve(schema.items) }),
+    };
+  };
+  return resolve(root);
+}
+
+function pick({ description, type }: Schema = {}): Schema {
+  return { ...(description !== undefined && { description }), ...(type !== undefined && { type }) };
+}
+
+function mapValues(
+  values: Readonly<Record<string, Schema>>,
+  change: (schema: Schema) => Schema,
+): Record<string, Schema> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]));
 }
 
 function options(section: Schema, given: Schema | undefined, depth: number): string[] {
@@ -100,6 +134,8 @@ function kindOf(schema: Schema): string {
   }
   if (schema.type === "array") return "list";
   if (schema.type === "boolean") return "`true` or `false`";
+  const types = schema.anyOf?.map(({ type }) => type) ?? [];
+  if (types.includes("string") && types.includes("array")) return "text or list";
   return "";
 }
 
