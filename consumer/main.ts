@@ -15,7 +15,7 @@ import { clientIdOf } from "./config/client-id.ts";
 import { checkEnvironment } from "./config/environment.ts";
 import { type Config, loadConfig } from "./config/config.ts";
 import { ConsumerError, EXIT_CODE, type ExitCode } from "./errors.ts";
-import { run } from "./process/run.ts";
+import { runProcess } from "./process/run-process.ts";
 
 const USAGE = `usage: kafka_consumer --config FILE [--log-level debug|info|warn|error]
        kafka_consumer history list|show|stats|verify|resolve
@@ -116,7 +116,7 @@ async function start(
   const clock = createSystemClock();
   const identity = createIdentitySource({ ...config.athenz, clock, log });
   using sender = createActionSender({ identity });
-  return await run({
+  return await runProcess({
     config,
     clock,
     random: createSystemRandom(),

@@ -7,7 +7,7 @@ import { ConsumerError } from "#consumer/errors.ts";
 import type { Broker, DependencyState, Metrics } from "#consumer/ports.ts";
 import { createAssignments } from "./assignments.ts";
 import { createKafkaClient, type KafkaClient, type KafkaClientOptions } from "./client.ts";
-import { createDeliveries, type Deliveries } from "./delivery/deliveries.ts";
+import { createDispatcher, type Dispatcher } from "./delivery/dispatcher.ts";
 import { toConsumerError } from "./errors.ts";
 import { RAW_RECORDS } from "./fetching/fetch-answer.ts";
 import { createFetching } from "./fetching/fetching.ts";
@@ -50,7 +50,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
   let state: DependencyState = notReady(`connecting to ${config.brokers.join(", ")}`);
   let client: Promise<KafkaClient> | undefined;
   let consumer: Consumer | undefined;
-  let deliveries: Deliveries | undefined;
+  let dispatcher: Dispatcher | undefined;
   let producer: Promise<Producer> | undefined;
   let starting: Promise<unknown> = Promise.resolve();
   let stopping: Promise<void> | undefined;
@@ -63,7 +63,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
     return client;
   };
   const lose = (reason: string) => {
-    if (!stopped.signal.aborted) deliveries?.commitLast();
+    if (!stopped.signal.aborted) dispatcher?.commitLast();
     assignments.revoke(reason);
     watch.lost();
     standstills.forgetAll();
@@ -75,7 +75,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
     `the coordinator of ${config.groupId} has not answered for ${Math.round(silenceMs())} ms`;
   const silenceMs = () => performance.now() - heardMs;
 
-  async function start(member: Consumer, deliver: Deliveries["deliver"]): Promise<void> {
+  async function start(member: Consumer, deliver: Dispatcher["deliver"]): Promise<void> {
     await member.connect();
     state = notReady(`joining the group ${config.groupId}`);
     await member.subscribe({ topics: [...config.topics], fromBeginning: true });
@@ -106,7 +106,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
 
   async function stop(): Promise<void> {
     stopped.abort(new ConsumerError("broker-unavailable", "broker: stopped"));
-    deliveries?.close();
+    dispatcher?.close();
     lose("stopped");
     watch.close();
     const left = new AbortController();
@@ -141,7 +141,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
           rackId: RAW_RECORDS,
           retry: { ...CONSUMER_RETRY, restartOnFailure: async () => false },
         });
-        deliveries = createDeliveries({
+        dispatcher = createDispatcher({
           ...config,
           ...(standstillRetryMs !== undefined && { standstillRetryMs }),
           assignments,
@@ -152,12 +152,12 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
           maybeStale: () => generations.maybeStale(),
           onLost: lose,
         });
-        const deliver: Deliveries["deliver"] = async (payload) => deliveries?.deliver(payload);
+        const deliver: Dispatcher["deliver"] = async (payload) => dispatcher?.deliver(payload);
         const { events } = consumer;
         consumer.on(events.GROUP_JOIN, ({ payload }) => {
           assignments.grant(payload.memberAssignment);
           standstills.forgetAll();
-          deliveries?.lookAgain();
+          dispatcher?.lookAgain();
           watch.assigned(placesOf(payload.memberAssignment), fetching);
           heardMs = performance.now();
           state = { ready: true };
@@ -229,7 +229,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
       }
     },
     async drain() {
-      await deliveries?.drain();
+      await dispatcher?.drain();
     },
     stop() {
       stopping ??= stop();

@@ -106,12 +106,12 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     checkers: ["clean-stop"],
     edits: [
       {
-        file: "consumer/process/run.ts",
+        file: "consumer/process/run-process.ts",
         text: "const inTime = await lifecycle.drainDeadline.isMetBy(drained);",
         replacement: "const inTime = drained !== undefined;",
       },
       {
-        file: "consumer/process/run.ts",
+        file: "consumer/process/run-process.ts",
         text: "const running = lanes?.running ?? 0;",
         replacement: "const running = 0;",
       },

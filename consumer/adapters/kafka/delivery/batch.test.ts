@@ -6,8 +6,8 @@ import { recordBatch } from "#fixtures/record-batches.ts";
 
 import type { Batch, BatchHandler } from "#consumer/ports.ts";
 import { createAssignments } from "#consumer/adapters/kafka/assignments.ts";
-import { createDeliveries } from "./deliveries.ts";
-import { FetchedRecords } from "#consumer/adapters/kafka/records/fetched-records.ts";
+import { createDispatcher } from "./dispatcher.ts";
+import { FetchedRecords } from "#consumer/adapters/kafka/records/raw-records.ts";
 
 /** A fetch of one batch whose records have values of these sizes. */
 function payloadOf(
@@ -40,7 +40,7 @@ function startDeliveries(maybeStale: () => boolean, doubles: Doubles = {}) {
   const assignments = createAssignments();
   assignments.grant({ t: [0, 1] });
   const batches: Batch[] = [];
-  const deliveries = createDeliveries({
+  const dispatcher = createDispatcher({
     assignments,
     handle: doubles.handle ?? (async (batch) => void batches.push(batch)),
     unreadable: async () => undefined,
@@ -56,8 +56,8 @@ function startDeliveries(maybeStale: () => boolean, doubles: Doubles = {}) {
   return {
     assignments,
     batches,
-    commitLast: () => deliveries.commitLast(),
-    deliver: (payload: EachBatchPayload) => deliveries.deliver(payload),
+    commitLast: () => dispatcher.commitLast(),
+    deliver: (payload: EachBatchPayload) => dispatcher.deliver(payload),
   };
 }
 

@@ -5,10 +5,7 @@ import type { EachBatchPayload } from "kafkajs";
 import type { Assignment, BatchHandler, Log, UnreadableHandler } from "#consumer/ports.ts";
 import type { Assignments } from "#consumer/adapters/kafka/assignments.ts";
 import { toBatch } from "./batch.ts";
-import {
-  FetchedRecords,
-  type RawRecords,
-} from "#consumer/adapters/kafka/records/fetched-records.ts";
+import { FetchedRecords, type RawRecords } from "#consumer/adapters/kafka/records/raw-records.ts";
 import {
   type Damage,
   type JudgedBatches,
@@ -17,7 +14,7 @@ import {
 } from "#consumer/adapters/kafka/records/reading.ts";
 import { OverShare } from "#consumer/adapters/kafka/records/record-parser.ts";
 import type { Standstills } from "./standstills.ts";
-import type { RecordLimits } from "#consumer/adapters/kafka/records/taken-records.ts";
+import type { RecordLimits } from "#consumer/adapters/kafka/records/record-collector.ts";
 import type { Turns } from "./turns.ts";
 
 /** What was fetched of one partition, at work. */

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import { recordingLog } from "#fixtures/ports/in-memory-ports.ts";
 
-import { standstillState } from "#consumer/process/standstill.ts";
+import { standstillState } from "#consumer/process/standstill-state.ts";
 import { createStandstills } from "./standstills.ts";
 import { createMetrics } from "#consumer/adapters/metrics.ts";
 

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { expect, test } from "vitest";
 
 import { guardFetchAnswers, RAW_RECORDS } from "./fetch-answer.ts";
-import type { FetchedRecords } from "#consumer/adapters/kafka/records/fetched-records.ts";
+import type { FetchedRecords } from "#consumer/adapters/kafka/records/raw-records.ts";
 
 const VERSION = 4;
 

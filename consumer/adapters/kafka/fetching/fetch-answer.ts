@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import {
   type AbortedTransaction,
   FetchedRecords,
-} from "#consumer/adapters/kafka/records/fetched-records.ts";
+} from "#consumer/adapters/kafka/records/raw-records.ts";
 
 /**
  * The rack of a consumer whose records kafkajs hands over as they were fetched. No rack is sent to the broker: it only tells

@@ -1,8 +1,8 @@
 import { crc32 } from "node:zlib";
 
 import { unpacked } from "./codecs.ts";
-import { FetchedRecord } from "./record.ts";
-import type { TakenRecords } from "./taken-records.ts";
+import { FetchedRecord } from "./record-fields.ts";
+import type { RecordCollector } from "./record-collector.ts";
 import { Unreadable } from "./unreadable.ts";
 
 // Offsets of the fields of a message of the formats 0 and 1, as logs before Kafka 0.11 hold them.
@@ -38,7 +38,7 @@ interface Place {
 export async function takeLegacyMessage(
   bytes: Buffer,
   place: Place,
-  taken: TakenRecords,
+  taken: RecordCollector,
 ): Promise<bigint> {
   const outer = readMessage(bytes);
   const codec = outer.attributes & CODEC_MASK;

@@ -12,7 +12,7 @@ import {
   TRANSACTIONAL,
 } from "#fixtures/record-batches.ts";
 
-import type { AbortedTransaction } from "./fetched-records.ts";
+import type { AbortedTransaction } from "./raw-records.ts";
 import { type JudgedBatches, readFetched } from "./reading.ts";
 
 const PLACE = { topic: "t", partition: 0, highWatermark: 1_000_000n };

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { SourceRecord } from "#consumer/ports.ts";
 import { partitionKey } from "#consumer/adapters/kafka/assignments.ts";
 import { unpacked } from "./codecs.ts";
-import type { AbortedTransaction, RawRecords } from "./fetched-records.ts";
+import type { AbortedTransaction, RawRecords } from "./raw-records.ts";
 import { takeLegacyMessage } from "./legacy-message.ts";
 import {
   batchEnd,
@@ -14,7 +14,7 @@ import {
   type RecordBatch,
 } from "./record-batch.ts";
 import { RecordParser } from "./record-parser.ts";
-import { type RecordLimits, TakenRecords } from "./taken-records.ts";
+import { type RecordLimits, RecordCollector } from "./record-collector.ts";
 import { Unreadable } from "./unreadable.ts";
 
 /** What was found from a position of a partition on. */
@@ -61,7 +61,7 @@ export async function readFetched(
   place: Place,
   limits: RecordLimits,
 ): Promise<Reading> {
-  const taken = new TakenRecords(asked, limits);
+  const taken = new RecordCollector(asked, limits);
   const { records } = taken;
   const isAborted = abortedFilter(abortedTransactions);
   let nextOffset = asked;
@@ -96,7 +96,7 @@ export async function readFetched(
 
 interface Taking {
   readonly place: Place;
-  readonly taken: TakenRecords;
+  readonly taken: RecordCollector;
   readonly isAborted: (batch: RecordBatch) => boolean;
 }
 
@@ -131,7 +131,7 @@ async function parseCompressed(
   { baseOffset, body, checksum, codec, recordCount }: RecordBatch,
   parser: RecordParser,
   { judged, partition, topic }: Place,
-  taken: TakenRecords,
+  taken: RecordCollector,
 ): Promise<void> {
   const key = partitionKey(topic, partition);
   const identity = `${baseOffset} ${checksum}`;

@@ -1,5 +1,5 @@
-import { readRecord, type RecordOrigin, readVarint } from "./record.ts";
-import type { TakenRecords } from "./taken-records.ts";
+import { readRecord, type RecordOrigin, readVarint } from "./record-fields.ts";
+import type { RecordCollector } from "./record-collector.ts";
 import { Unreadable } from "./unreadable.ts";
 
 /** The first record alone is larger than the share of its partition. */
@@ -18,7 +18,7 @@ const BODY_BYTES_MIN = 6;
  */
 export class RecordParser {
   readonly #origin: RecordOrigin;
-  readonly #taken: TakenRecords;
+  readonly #taken: RecordCollector;
   #lastDelta = -1;
   #parsed = 0;
   /** Of the record that goes on in the next piece, from its length on. */
@@ -29,7 +29,7 @@ export class RecordParser {
   /** Bytes that are still to come of a record that is not taken. */
   #skipping = 0;
 
-  constructor(origin: RecordOrigin, taken: TakenRecords) {
+  constructor(origin: RecordOrigin, taken: RecordCollector) {
     this.#origin = origin;
     this.#taken = taken;
   }

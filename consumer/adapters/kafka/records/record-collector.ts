@@ -1,4 +1,4 @@
-import type { FetchedRecord } from "./record.ts";
+import type { FetchedRecord } from "./record-fields.ts";
 
 /** What may be held of a partition at once. */
 export interface RecordLimits {
@@ -10,7 +10,7 @@ export interface RecordLimits {
 }
 
 /** The records of a reading, from a position on and up to its limits. */
-export class TakenRecords {
+export class RecordCollector {
   readonly limits: RecordLimits;
   readonly records: FetchedRecord[] = [];
   readonly #from: bigint;

@@ -6,8 +6,8 @@ import { recordBatch } from "#fixtures/record-batches.ts";
 
 import type { Batch } from "#consumer/ports.ts";
 import { createAssignments } from "#consumer/adapters/kafka/assignments.ts";
-import { createDeliveries } from "./deliveries.ts";
-import { FetchedRecords } from "#consumer/adapters/kafka/records/fetched-records.ts";
+import { createDispatcher } from "./dispatcher.ts";
+import { FetchedRecords } from "#consumer/adapters/kafka/records/raw-records.ts";
 
 const TOPIC = "incidents";
 
@@ -19,7 +19,7 @@ interface Doubles {
   readonly commit?: () => Promise<void>;
 }
 
-/** Deliveries with a handler, and `fetch`: what kafkajs does with a partition that is not paused. */
+/** Dispatcher with a handler, and `fetch`: what kafkajs does with a partition that is not paused. */
 function setUp({ partitionsConcurrentMax = 8, handle, commit }: Doubles = {}) {
   const assignments = createAssignments();
   const paused = new Set<number>();
@@ -28,7 +28,7 @@ function setUp({ partitionsConcurrentMax = 8, handle, commit }: Doubles = {}) {
   let position = 1n;
   const handled: { batch: Batch; end: () => void }[] = [];
   let stale = false;
-  const deliveries = createDeliveries({
+  const dispatcher = createDispatcher({
     assignments,
     partitionsConcurrentMax,
     recordsInFlightMax: 1000,
@@ -68,11 +68,11 @@ function setUp({ partitionsConcurrentMax = 8, handle, commit }: Doubles = {}) {
       },
     };
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the rest of kafkajs's payload is not used
-    await deliveries.deliver(payload as unknown as EachBatchPayload);
+    await dispatcher.deliver(payload as unknown as EachBatchPayload);
   };
   const grant = (...partitions: number[]) => assignments.grant({ [TOPIC]: partitions });
   return {
-    deliveries,
+    dispatcher,
     paused,
     resolved,
     handled,
@@ -154,11 +154,11 @@ describe("batches of kafkajs", () => {
   });
 
   it("are not taken any more while draining, and what runs is waited for", async () => {
-    const { deliveries, fetch, grant, handled, paused } = setUp();
+    const { dispatcher, fetch, grant, handled, paused } = setUp();
     grant(0, 1);
     await fetch(0);
     const drained = vi.fn<() => void>();
-    const draining = deliveries.drain();
+    const draining = dispatcher.drain();
     void draining.then(drained);
     await fetch(1);
     expect(handled).toHaveLength(1);
@@ -214,14 +214,14 @@ describe("batches of kafkajs", () => {
 
     it("are waited for by a drain until the commit is answered", async () => {
       const answer = Promise.withResolvers<void>();
-      const { deliveries, fetch, grant } = setUp({
+      const { dispatcher, fetch, grant } = setUp({
         handle: commitAll,
         commit: () => answer.promise,
       });
       grant(0);
       await fetch(0);
       const drained = vi.fn<() => void>();
-      const draining = deliveries.drain().then(drained);
+      const draining = dispatcher.drain().then(drained);
       await Promise.resolve();
       expect(drained).not.toHaveBeenCalled();
       answer.resolve();

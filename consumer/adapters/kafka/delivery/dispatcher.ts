@@ -9,7 +9,7 @@ import type { JudgedBatches } from "#consumer/adapters/kafka/records/reading.ts"
 import type { Standstills } from "./standstills.ts";
 import { createTurns } from "./turns.ts";
 
-export interface DeliveriesOptions {
+export interface DispatcherOptions {
   readonly assignments: Assignments;
   readonly handle: BatchHandler;
   readonly unreadable: UnreadableHandler;
@@ -29,7 +29,7 @@ export interface DeliveriesOptions {
 }
 
 /** Hands batches of kafkajs to the handler, each partition's one after another. */
-export interface Deliveries {
+export interface Dispatcher {
   /** The `eachBatch` of kafkajs. */
   deliver(payload: EachBatchPayload): Promise<void>;
   /** Takes no new batch from now on; resolves when every handler has ended. */
@@ -57,7 +57,7 @@ const WAKE_INTERVAL_MS = 200;
 /** Before a position that could not be read is looked at again: another replica may have better bytes. */
 const STANDSTILL_RETRY_MS = 15_000;
 
-export function createDeliveries(options: DeliveriesOptions): Deliveries {
+export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { assignments, log, partitionsConcurrentMax, recordsInFlightMax } = options;
   const running = new Map<string, Delivery>();
   const ends = new Set<Promise<void>>();

@@ -24,11 +24,11 @@ import type {
 } from "#consumer/ports.ts";
 import type { RetryPolicy } from "#consumer/async/retry.ts";
 import { type Session, startSession } from "./session.ts";
-import { standstillState } from "./standstill.ts";
+import { standstillState } from "./standstill-state.ts";
 import { waitFor } from "./startup.ts";
 
-/** Everything that `run` needs; `main.ts` brings the real ones, tests bring fakes. */
-export interface RunDependencies {
+/** Everything that `runProcess` needs; `main.ts` brings the real ones, tests bring fakes. */
+export interface ProcessDependencies {
   readonly config: Config;
   readonly clock: Clock;
   readonly random: Random;
@@ -69,7 +69,7 @@ export interface RunDependencies {
  * Resolves with 0 for a stop that was asked for and ended in time, with 70 when running work overran the
  * drain (its claims stay, the next pod calls them in doubt), else with the code of what went wrong. Never rejects.
  */
-export async function run(dependencies: RunDependencies): Promise<ExitCode> {
+export async function runProcess(dependencies: ProcessDependencies): Promise<ExitCode> {
   const { config, health, log, stop } = dependencies;
   const lifecycle = createLifecycle({
     ...dependencies,
@@ -153,7 +153,7 @@ function statesOf({ states }: Parts): Record<Dependency, DependencyState> {
 async function work(
   parts: Parts,
   lifecycle: Lifecycle,
-  dependencies: RunDependencies,
+  dependencies: ProcessDependencies,
 ): Promise<void> {
   const { clock, config, secrets } = dependencies;
   const { passwordSecret, username } = config.kafka.sasl;
@@ -209,7 +209,7 @@ async function dependenciesThere(
   parts: Parts,
   sinceMs: number,
   lifecycle: Lifecycle,
-  dependencies: RunDependencies,
+  dependencies: ProcessDependencies,
 ): Promise<{ history: History; password: string }> {
   const { config, identity, secrets } = dependencies;
   const there = <Result>(
@@ -269,7 +269,7 @@ function tracked(handle: BatchHandler, batches: Set<Promise<void>>): BatchHandle
 async function drain(
   parts: Parts,
   lifecycle: Lifecycle,
-  dependencies: RunDependencies,
+  dependencies: ProcessDependencies,
 ): Promise<void> {
   const { batches, lanes, leftOver = [], opening, session } = parts;
   const { drainMs } = dependencies.config.execution;
@@ -295,7 +295,7 @@ async function close(
   what: string,
   closing: () => Promise<unknown>,
   durationMsMax: number,
-  { clock, log }: RunDependencies,
+  { clock, log }: ProcessDependencies,
 ): Promise<void> {
   try {
     const inTime = await endsWithin(closing(), durationMsMax, clock);
