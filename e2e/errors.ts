@@ -12,17 +12,17 @@ export const EXIT_CODE = {
 
 export type ExitCode = (typeof EXIT_CODE)[keyof typeof EXIT_CODE];
 
-/** argv is wrong: exit code 2. */
+/** The arguments of the command line are wrong. The process ends with exit code 2. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** What is under test did not do what the scenario or a checker expects: exit code 1. */
+/** The system under test did not do what the scenario or a checker expects. The process ends with exit code 1. */
 export class ExpectationError extends Error {
   override readonly name = "ExpectationError";
 }
 
-/** Exit code 4. */
+/** A fault that was installed never fired. The process ends with exit code 4. */
 export { FaultNeverFiredError };
 
 /** Throws ExpectationError with `message` unless `condition` holds. */
@@ -35,7 +35,7 @@ export function expectFault(condition: boolean, message: string): asserts condit
   if (!condition) throw new FaultNeverFiredError(message);
 }
 
-/** Throws ExpectationError that shows both values unless they are the same (by `Object.is`). */
+/** Throws ExpectationError that shows both values unless they are the same by `Object.is`. */
 export function expectEqual<T>(actual: T, expected: T, what: string): void {
   expect(Object.is(actual, expected), `${what}: expected ${show(expected)}, got ${show(actual)}`);
 }

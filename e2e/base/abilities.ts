@@ -1,4 +1,4 @@
-/** What not every place has that a scenario can run in, and what a scenario may need of it. */
+/** Abilities that only some targets and brokers have, each with the words that describe it to a user. */
 const ABILITIES = {
   "container-access":
     "a way to signal and freeze a container from outside, and to see its signals and hooks",
@@ -16,7 +16,7 @@ const ABILITIES = {
 
 export type Ability = keyof typeof ABILITIES;
 
-/** A method was called whose ability is lacking: the scenario does not say that it needs it. */
+/** A method was called whose ability is lacking, since the scenario does not name the ability in `needs`. */
 export class AbilityLackingError extends Error {
   override readonly name = "AbilityLackingError";
 
@@ -27,7 +27,10 @@ export class AbilityLackingError extends Error {
   }
 }
 
-/** Why a scenario is left out: the first ability that it needs and the place lacks. undefined when it lacks none. `place` such as "the target local". */
+/**
+ * Returns the reason to skip a scenario: the first ability that it needs and that the place lacks. Returns undefined
+ * when the place lacks none of them. `place` completes the sentence, such as "the target local".
+ */
 export function reasonToSkip(
   needs: readonly Ability[] | undefined,
   abilities: ReadonlySet<Ability>,

@@ -3,65 +3,79 @@ import type { Timing } from "#simulator/kubelet/types.ts";
 import type { Durations as PodDurations } from "#simulator/omega/manifests/overlay.ts";
 
 /**
- * Every duration of a run, in columns: the short ones prove the same order of things in seconds, the
- * real-time one is what production has. Nothing else in the kit holds a duration of the system.
+ * Every duration of a run. There is one column of short durations for pods on this host, one for a cluster, and one
+ * with the durations of production. The short ones prove the same order of events in seconds. No other module of the
+ * kit holds a duration of the system under test.
  */
 export interface Durations {
-  /** What is replaced in the rendered manifests; empty: nothing. */
+  /** Durations that replace those of the rendered manifests. Empty when nothing is replaced. */
   readonly pod: PodDurations;
-  /** How the local pod runtime differs from a kubelet; empty: not at all. */
+  /** Differences between the local pod runtime and a kubelet. Empty when there are none. */
   readonly cluster: Partial<Timing>;
   readonly consumer: ConsumerDurations;
-  /** Certificates that are late, scenario 2. */
+  /** The delay of the certificates in scenario 2, in seconds. */
   readonly certificatesLateSeconds: number;
-  /** How long certificates are waited for when they never come, scenario 3. */
+  /** The time that a pod waits for certificates that never come in scenario 3, in seconds. */
   readonly certificateWaitSeconds: number;
-  /** Grace of a pod whose preStop overruns, scenario 9. */
+  /** The grace period of a pod whose preStop hook overruns in scenario 9, in seconds. */
   readonly overrunGraceSeconds: number;
-  /** An action that takes longer than a session, scenario 23, and how long it has run when its pod is deleted. */
+  /**
+   * The duration of an action that takes longer than a session, in scenario 23, and how long that action has run when
+   * its pod is deleted.
+   */
   readonly longActionMs: number;
   readonly longActionElapsedMs: number;
-  /** Too short for the rest of that action (SIGKILL comes 2 s later), and long enough for it. */
+  /**
+   * A grace period that is too short for the rest of that action (SIGKILL comes 2 s later), and one that is long enough
+   * for it.
+   */
   readonly shortGraceSeconds: number;
   readonly longGraceSeconds: number;
-  /** How long no node of the broker is there, longer than a session, scenario 28. */
+  /** The time that no node of the broker is reachable in scenario 28. It is longer than a session. */
   readonly brokerOutageMs: number;
-  /** How long a drain is tried that a budget refuses, scenario 31. */
+  /** The time that scenario 31 tries to drain a node while a disruption budget refuses the evictions. */
   readonly drainRefusedMs: number;
-  /** How long a pod waits for the outcome of a claim whose owner was killed or frozen, scenarios 8, 9, 23 and 24. */
+  /**
+   * The time that a pod waits for the outcome of a claim whose owner was killed or frozen, in scenarios 8, 9, 23 and
+   * 24.
+   */
   readonly orphanWaitMs: number;
-  /** How long a condition of an ordinary step may take before it counts as broken. */
+  /** The longest time that a condition of an ordinary step may take before it counts as broken. */
   readonly stepMsMax: number;
-  /** Between two incidents of a load: every moment of what is done to the pods has work under way. */
+  /**
+   * The time between two incidents of a load. It is short enough that work is always under way when something is done
+   * to the pods.
+   */
   readonly loadIntervalMs: number;
-  /** How late a signal may be on a busy machine. */
+  /** The longest delay of a signal on a busy machine. */
   readonly signalLateMsMax: number;
-  /** What a busy machine takes to write a view of the history, beside the interval. */
+  /** The longest time that a busy machine takes to write a view of the history, in addition to the interval. */
   readonly viewLateMsMax: number;
-  /** Between two looks at a condition that is waited for. */
+  /** The time between two checks of a condition that is waited for. */
   readonly pollIntervalMs: number;
-  /** Between two looks at the contract file. */
+  /** The time between two reads of the contract file. */
   readonly lookIntervalMs: number;
-  /** How long a thing that must not happen is watched for. */
+  /** The time that the kit watches for an event that must not happen. */
   readonly quietMs: number;
-  /** Limit of a whole scenario. */
+  /** The longest time that a whole scenario may take. */
   readonly scenarioMsMax: number;
-  /** How long a step of a chaos schedule waits for its trigger, unless it has a budget of its own. */
+  /** The time that a step of a chaos schedule waits for its trigger, unless the step has a budget of its own. */
   readonly triggerMsMax: number;
-  /** How long a pod is held at a trigger for a fault whose injection takes its time. */
+  /** The time that a trigger holds a pod while a slow fault is injected. */
   readonly holdMsMax: number;
-  /** How long everything may take to converge once all faults are healed. */
+  /** The longest time that the system may take to converge once all faults are healed. */
   readonly convergeMsMax: number;
 }
 
-/** `cluster`: a real one, which takes whole seconds only and is slower. */
+/** Returns the durations of a run. A real cluster takes only whole seconds and is slower than this host. */
 export function durationsOf(realTime: boolean, place: "local" | "cluster"): Durations {
   if (realTime) return REAL_TIME;
   return place === "local" ? SHORT : SHORT_IN_CLUSTER;
 }
 
 /**
- * The same for a broker that lets no session be shorter than this: what is measured against the session grows with it.
+ * Adapts the durations to a broker that refuses sessions shorter than `sessionTimeoutMsMin`. Every duration that is
+ * measured against the session grows with it.
  */
 export function withSessionTimeout(durations: Durations, sessionTimeoutMsMin: number): Durations {
   const { consumer } = durations;
@@ -128,7 +142,7 @@ const SHORT: Durations = {
 
 const SHORT_IN_CLUSTER: Durations = {
   ...SHORT,
-  // A machine that runs three nodes beside them is busy: no limit may pass because of that.
+  // A machine that runs three nodes beside the pods is busy, and no limit may be reached only because of that.
   pod: {
     ...SHORT.pod,
     prestopTimeoutSeconds: 24,
@@ -146,7 +160,7 @@ const SHORT_IN_CLUSTER: Durations = {
     drainMs: 15_000,
     outcomeBudgetMs: 2000,
   },
-  // The app's container starts seconds after that of the sidecar.
+  // The app container starts seconds after the container of the sidecar.
   certificatesLateSeconds: 10,
   longActionMs: 12_000,
   longGraceSeconds: 20,

@@ -15,19 +15,19 @@ type EventSource =
   | "fault"
   | "chaos";
 
-/** One thing that happened, in the order in which the kit saw it. Fields never hold a secret. */
+/** An event of a run, in the order in which the kit saw it. Its fields never hold a secret. */
 export interface RunEvent {
-  /** Milliseconds since the epoch. */
+  /** The time of the event, in milliseconds since the epoch. */
   readonly atMs: number;
-  /** Number and name, such as `08-sigkill-at-a-barrier`; null for the run itself. */
+  /** The number and name of the scenario, such as `08-sigkill-at-a-barrier`. Null for the run itself. */
   readonly scenario: string | null;
   readonly source: EventSource;
-  /** Stable name in dotted words. */
+  /** The stable name of the event, in dotted words. */
   readonly event: string;
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** Where scenarios and simulators tell what happened; `atMs` defaults to now. */
+/** Records an event of a scenario or of a simulator. `atMs` defaults to the present time. */
 export type Tell = (
   source: EventSource,
   event: string,
@@ -36,11 +36,13 @@ export type Tell = (
 ) => void;
 
 export interface RecorderOptions {
-  /** False: `events` stays empty. A run of hours has more of them than memory should hold. Default true. */
+  /**
+   * True when `events` keeps every event. A run of hours has more of them than memory should hold. Defaults to true.
+   */
   readonly keepsEvents?: boolean;
 }
 
-/** Writes every event to one NDJSON file as it happens and keeps it for the reports. */
+/** Writes every event to an NDJSON file as it happens, and keeps it for the reports. */
 export class Recorder implements AsyncDisposable {
   readonly events: RunEvent[] = [];
   readonly #keepsEvents: boolean;
@@ -78,7 +80,7 @@ export class Recorder implements AsyncDisposable {
   }
 }
 
-/** JSON has no big integers: offsets become decimal strings. */
+/** Turns big integers into decimal strings, since JSON has no big integers. */
 function plain(_key: string, value: unknown): unknown {
   return typeof value === "bigint" ? value.toString() : value;
 }

@@ -3,8 +3,8 @@ import { dirname } from "node:path";
 import { UsageError } from "#e2e/errors.ts";
 
 /**
- * Makes the directory that an option names, and those above it. Throws UsageError with option, path and code.
- * Level by level, since the recursive mkdir of Node never returns below /proc.
+ * Makes the directory that an option names, and its parents. Throws UsageError with the option, the path and the error
+ * code. The directories are made level by level, since the recursive mkdir of Node never returns below /proc.
  */
 export async function makeDirectory(option: string, path: string): Promise<void> {
   try {
@@ -17,7 +17,7 @@ export async function makeDirectory(option: string, path: string): Promise<void>
 
 async function makeLevel(path: string): Promise<void> {
   if (await exists(path)) {
-    // With a slash at its end only a directory is there; a file fails with ENOTDIR.
+    // A path with a slash at its end names only a directory. A file fails with ENOTDIR.
     await stat(`${path}/`);
     return;
   }
@@ -25,7 +25,7 @@ async function makeLevel(path: string): Promise<void> {
   try {
     await mkdir(path);
   } catch (error) {
-    // Made by somebody else in the meantime.
+    // Another process has made the directory in the meantime.
     if (!(await exists(path))) throw error;
   }
 }

@@ -7,21 +7,21 @@ import type { ProcessIdentity } from "#kind/process-identity.ts";
 const PREFIX = "kafka-consumer-e2e-";
 const OWNER_FILE = "owner.json";
 
-/** Makes a temporary directory that `findAbandoned` recognises once this process is gone. */
+/** Makes a temporary directory that `findAbandoned` recognizes once this process is gone. */
 export async function makeOwnedDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), PREFIX));
   await writeFile(join(directory, OWNER_FILE), JSON.stringify(await ownIdentity()));
   return directory;
 }
 
-/** Temporary directories of runs whose process does not live any more. */
+/** Lists the temporary directories of runs whose process is no longer alive. */
 export async function findAbandoned(parent = tmpdir()): Promise<string[]> {
   const names = (await readdir(parent)).filter((name) => name.startsWith(PREFIX));
   const abandoned: string[] = [];
   for (const name of names) {
     const directory = join(parent, name);
     const owner = await readOwner(directory);
-    // Without an owner file it may be one that is being made this moment: leave it.
+    // A directory without an owner file may be one that another process is making at this moment. It is left alone.
     if (owner !== null && !(await lives(owner))) abandoned.push(directory);
   }
   return abandoned;

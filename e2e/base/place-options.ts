@@ -1,6 +1,6 @@
 import type { BrokerArguments, PlaceArguments } from "./run-arguments.ts";
 
-/** The options that choose the same target and broker again. */
+/** Returns the command-line options that choose the same target and broker again. */
 export function placeOptions(
   chosen: Pick<PlaceArguments, "target" | "kind" | "kubernetes" | "broker">,
 ): string[] {
@@ -19,7 +19,7 @@ function targetOption(name: string, value: string | null): string[] {
   return value === null ? [] : [`--${option} ${value}`];
 }
 
-/** The options that give these again. */
+/** Returns the command-line options that choose the same broker again. */
 function brokerOptions(chosen: BrokerArguments): string[] {
   if (chosen.kind === "embedded") return [];
   if (chosen.kind !== "external") {

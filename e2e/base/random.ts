@@ -1,18 +1,21 @@
-/** A repeatable stream of numbers: the same seed gives the same stream on every machine. */
+/** A repeatable stream of numbers. The same seed gives the same stream on every machine. */
 export interface SeededRandom {
-  /** Uniform in [0, 1). */
+  /** Returns a number that is uniform in [0, 1). */
   next(): number;
-  /** A whole number in [0, limit). */
+  /** Returns a whole number in [0, limit). */
   below(limit: number): number;
-  /** One element; throws RangeError when there is none. */
+  /** Returns one of the elements. Throws RangeError when there is none. */
   pick<T>(values: readonly T[]): T;
 }
 
-/** Seeds are 32-bit unsigned whole numbers. `label` separates streams of one seed (one per scenario). */
+/**
+ * Returns the stream of a seed, which is a 32-bit unsigned whole number. `label` separates the streams of one seed:
+ * each scenario has a label of its own.
+ */
 export function seededRandom(seed: number, label = ""): SeededRandom {
   let state = mix(seed >>> 0, label);
   const next = (): number => {
-    // Weyl sequence with an avalanche of its counter (splitmix32).
+    // This is a Weyl sequence with an avalanche of its counter (splitmix32).
     state = (state + 0x9e3779b9) >>> 0;
     let word = state;
     word = Math.imul(word ^ (word >>> 16), 0x21f0aaad);

@@ -1,67 +1,70 @@
 export interface RunArguments extends PlaceArguments {
-  /** Numbers or names, as given; empty means all. */
+  /** Numbers or names of scenarios, as they were given. Empty selects all of them. */
   readonly scenarios: readonly string[];
-  /** 32-bit unsigned. */
+  /** The seed of the run, a 32-bit unsigned whole number. */
   readonly seed: number;
-  /** Production durations instead of short ones. */
+  /** True when the run uses the durations of production instead of the short ones. */
   readonly realTime: boolean;
-  /** Artifacts of an earlier run whose pods must have lived the same, or null. */
+  /** Artifacts of an earlier run whose pods must have lived the same lives, or null. */
   readonly compare: string | null;
 }
 
 type Keep = "on-failure" | "always" | "never";
 
-/** Where something runs, and what stays of it: the same for scenarios and for chaos. */
+/** The target and the broker of a run, and what is kept of it. Scenarios and chaos share these arguments. */
 export interface PlaceArguments {
   readonly target: "local" | "kind" | "kubernetes";
-  /** For the target kind; what is null is left to it. */
+  /** Arguments of the target kind. The target chooses whatever is null. */
   readonly kind: KindArguments;
-  /** For the target kubernetes; null with another one. */
+  /** Arguments of the target kubernetes. Null with any other target. */
   readonly kubernetes: KubernetesArguments | null;
   readonly broker: BrokerArguments;
-  /** What stays of the temporary directories of the pods. */
+  /** Selects which temporary directories of the pods are kept. */
   readonly keep: Keep;
-  /** Directory that receives one directory per run. */
+  /** The directory that receives one directory per run. */
   readonly artifacts: string;
-  /** A copy of the JUnit report, or null. */
+  /** The path of a copy of the JUnit report, or null. */
   readonly junit: string | null;
-  /** Scenarios or schedules at the same time; null leaves it to the machine. */
+  /** The number of scenarios or schedules that run at the same time. Null lets the kit choose it by the processors. */
   readonly jobs: number | null;
 }
 
 export interface KindArguments {
-  /** Name of the cluster. */
+  /** The name of the cluster. */
   readonly cluster: string | null;
   readonly engine: "docker" | "podman" | null;
   readonly nodeImage: string | null;
-  /** What the images are built on. */
+  /** The image on which the images are built. */
   readonly baseImage: string | null;
   /** An image of the consumer that was built earlier. */
   readonly image: string | null;
 }
 
-/** A cluster that is there, and images that its nodes have or can pull. */
+/** An existing cluster, and images that its nodes have or can pull. */
 export interface KubernetesArguments {
-  /** As kubectl finds it in the kubeconfig. */
+  /** The context of the kubeconfig, as kubectl finds it. */
   readonly context: string;
   /** The image of the consumer. */
   readonly image: string;
   readonly simulatorsImage: string;
 }
 
-/** Which broker the pods read. */
+/** The broker that the pods read from. */
 export type BrokerArguments =
   | { readonly kind: "embedded" }
-  /** `image`: instead of the pinned one, or null. */
+  /** `image` replaces the pinned image. Null keeps the pinned one. */
   | { readonly kind: "kafka" | "redpanda"; readonly image: string | null }
   | ExternalArguments;
 
-/** A broker that is there already. The password itself is never an argument: every process of the host sees those. */
+/**
+ * A broker that exists already. The password itself is never an argument, since every process of the host can read the
+ * arguments of the others.
+ */
 export interface ExternalArguments {
   readonly kind: "external";
-  /** `host:port`, at least one. */
+  /** Addresses of the nodes as `host:port`, at least one. */
   readonly bootstrap: readonly string[];
-  /** PEM file of the authorities of its certificate. */
+  /** A PEM file with the authorities of the broker's certificate. */
   readonly caFile: string;
   readonly mechanism: "scram-sha-512";
   readonly user: string;

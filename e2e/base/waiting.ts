@@ -2,22 +2,22 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ExpectationError } from "#e2e/errors.ts";
 
 export interface WaitOptions {
-  /** How long the condition may take, milliseconds. */
+  /** The longest time that the condition may take, in milliseconds. */
   readonly deadlineMs: number;
-  /** Time between two looks, milliseconds. Default 40. */
+  /** The time between two checks, in milliseconds. Defaults to 40. */
   readonly intervalMs?: number;
   readonly signal?: AbortSignal;
-  /** Added to the error when the deadline passes: what was seen instead, or a promise of it. */
+  /** Returns what was seen instead, or a promise of it. It is added to the error when the deadline passes. */
   readonly seen?: () => unknown;
 }
 
-/** A condition that does not hold yet. */
+/** The values of a condition that does not hold yet. */
 export type NotYet = undefined | null | false;
 
 /**
- * Looks until `condition` gives something other than undefined, null or false, and returns that.
- * Errors: ExpectationError naming `what` when the deadline passes; whatever `condition` throws; the
- * signal's reason as soon as it aborts.
+ * Calls `condition` again and again until it returns a value other than undefined, null or false, and returns that
+ * value. Throws ExpectationError that names `what` when the deadline passes, whatever `condition` throws, and the
+ * reason of the signal as soon as it aborts.
  */
 export async function until<T>(
   what: string,
@@ -47,7 +47,10 @@ export async function pause(durationMs: number, signal?: AbortSignal): Promise<v
   }
 }
 
-/** What the work gives, or a rejection with the signal's reason as soon as it aborts, whatever the work does then. */
+/**
+ * Resolves with the result of `work`, or rejects with the reason of the signal as soon as it aborts, whatever `work`
+ * does afterwards.
+ */
 export async function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const onAbort = (): void => {
@@ -60,7 +63,7 @@ export async function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise
     return await Promise.race([work, aborted]);
   } finally {
     signal.removeEventListener("abort", onAbort);
-    // Whichever lost the race may still reject.
+    // The promise that lost the race may still reject.
     work.catch(() => {});
     aborted.catch(() => {});
   }

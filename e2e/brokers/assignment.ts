@@ -1,18 +1,18 @@
-/** A partition that a member was given. */
+/** A partition that is assigned to a member of a group. */
 export interface AssignedPartition {
   readonly topic: string;
   readonly partition: number;
 }
 
 /**
- * Reads what the leader of a group gave a member (ConsumerProtocolAssignment of Apache Kafka: version, then
- * topics with their partitions; what follows is of no interest). By topic, then partition; empty before there is an
- * assignment. Throws RangeError for bytes that are cut short.
+ * Reads the assignment that the leader of a group gave to a member: a ConsumerProtocolAssignment of Apache Kafka, which
+ * holds a version and then topics with their partitions. Whatever follows them is ignored. The result is sorted by
+ * topic and partition, and is empty before the first assignment. Throws RangeError when the bytes are cut short.
  */
 export function readAssignment(bytes: Buffer): AssignedPartition[] {
   if (bytes.length === 0) return [];
   const assigned: AssignedPartition[] = [];
-  // After the version, 2 bytes.
+  // The version takes the first 2 bytes.
   let offset = 2;
   const int32 = (): number => {
     const value = bytes.readInt32BE(offset);
@@ -27,7 +27,7 @@ export function readAssignment(bytes: Buffer): AssignedPartition[] {
       assigned.push({ topic, partition: int32() });
     }
   }
-  // Assigners write them in any order.
+  // Assigners write topics and partitions in any order.
   return assigned.toSorted(
     (left, right) =>
       left.topic.localeCompare(right.topic, "en") || left.partition - right.partition,

@@ -1,7 +1,10 @@
 import type { Ability } from "#e2e/base/abilities.ts";
 import type { BrokerArguments } from "#e2e/base/run-arguments.ts";
 
-/** What a real broker is able to do, given whether pods reach it through a proxy of the kit, and whether the kit may change its users. */
+/**
+ * Returns the abilities of a real broker. They depend on two facts: pods may reach it through a TCP proxy of the kit,
+ * and the kit may be allowed to change its users.
+ */
 export function abilitiesOf(ours: {
   readonly proxy: boolean;
   readonly users: boolean;
@@ -14,7 +17,7 @@ export function abilitiesOf(ours: {
 
 const STARTED = abilitiesOf({ proxy: true, users: true });
 
-/** The abilities of each kind of broker, which are known before one is started. */
+/** The abilities of each kind of broker, which are known before a broker is started. */
 export const BROKER_ABILITIES: Readonly<Record<BrokerArguments["kind"], ReadonlySet<Ability>>> = {
   embedded: new Set<Ability>([
     "fault-rules",

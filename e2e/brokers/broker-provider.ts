@@ -2,34 +2,39 @@ import type { BrokerNames } from "#fixtures/configurations.ts";
 import type { Ability } from "#e2e/base/abilities.ts";
 import type { Broker } from "./broker.ts";
 
-/** Where the deployments of a run get their brokers from: one provider serves them all. */
+/** Gives every deployment of a run its broker. */
 export interface BrokerProvider extends AsyncDisposable {
-  /** As the command line has it. */
+  /** The kind of broker, as the command line names it. */
   readonly kind: string;
-  /** Of every broker that it gives. */
+  /** The abilities of every broker that it opens. */
   readonly abilities: ReadonlySet<Ability>;
-  /** Shortest session that it lets a member have, milliseconds. */
+  /** The shortest session timeout that the broker allows, in milliseconds. */
   readonly sessionTimeoutMsMin: number;
-  /** PEM of the authorities that signed its certificate, when it was not that of the run. */
+  /**
+   * PEM certificates of the authorities that signed the broker's certificate, unless the authority of the run signed
+   * it.
+   */
   readonly trustedPem?: string;
-  /** A broker with topics, a group and a user for one deployment. */
+  /** Opens a broker with topics, a group and a user for one deployment. */
   open(options: DeploymentBrokerOptions): Promise<DeploymentBroker>;
-  /** Writes what the broker logged; absent where there is no log of its own. */
+  /** Writes the broker's log. Absent where the broker has no log of its own. */
   saveLogs?(directory: string): Promise<void>;
 }
 
 interface DeploymentBrokerOptions {
-  /** Of the topic of incidents; that of dead letters has one. */
+  /** The number of partitions of the incident topic. The dead letter topic has one partition. */
   readonly partitions: number;
-  /** Where there can be more than one. */
+  /** The number of nodes, where the broker can have more than one. */
   readonly nodes: number;
 }
 
 export interface DeploymentBroker extends AsyncDisposable {
   readonly broker: Broker;
-  /** Of loopback, on which pods reach it at the kit's host; none where they reach it without the kit. */
+  /**
+   * Ports of loopback that pods reach at the host name of the kit. Empty when pods reach the broker without the kit.
+   */
   readonly ports: readonly number[];
   readonly names: BrokerNames;
-  /** Of the user `names.username`. */
+  /** The password of the user `names.username`. */
   readonly password: string;
 }

@@ -8,70 +8,78 @@ import type {
 import type { Ability } from "#e2e/base/abilities.ts";
 
 /**
- * The broker as scenarios see it: one of this process, of another, or a real one. Offsets are the broker's. A method
- * that names an ability throws AbilityLackingError where the broker lacks it.
+ * The broker as scenarios see it: in this process, in another process, or a real one. Offsets are the broker's own. A
+ * method whose comment ends with the name of an ability throws AbilityLackingError where the broker lacks that ability.
  */
 export interface Broker extends AsyncDisposable {
-  /** What it can do beside keeping records, groups and topics. */
+  /** Abilities beyond records, groups and topics, which every broker has. */
   readonly abilities: ReadonlySet<Ability>;
-  /** `host:port` of each node, as the configuration of the consumer has it. */
+  /** The `host:port` of each node, as the configuration of the consumer lists them. */
   readonly bootstrap: readonly string[];
   createTopic(name: string, partitions: number, settings?: TopicSettings): Promise<void>;
-  /** Appends and waits for the acknowledgement. Gives where it went. */
+  /** Appends a record, waits for the acknowledgement, and returns the position of the record. */
   produce(topic: string, record: ProducedRecord): Promise<Position>;
-  /** Everything that the topic holds, by partition, then offset. */
+  /** Returns every record of the topic, sorted by partition and offset. */
   read(topic: string): Promise<StoredRecord[]>;
-  /** The offset after the last record, for each partition. */
+  /** Returns the offset after the last record of each partition. */
   endOffsets(topic: string): Promise<ReadonlyMap<number, bigint>>;
-  /** What the group committed; a partition that it never committed is absent. */
+  /** Returns the offsets that the group has committed. A partition without a committed offset is absent. */
   committedOffsets(group: string, topic: string): Promise<ReadonlyMap<number, bigint>>;
-  /** Present members and the partitions that each was given. */
+  /** Returns the present members of the group and the partitions that are assigned to each. */
   members(group: string): Promise<readonly GroupMember[]>;
-  /** Changes the password of a user. Connections that are authenticated stay, as at a real broker. `broker-users`. */
+  /**
+   * Changes the password of a user. Authenticated connections stay open, as they do at a real broker. `broker-users`.
+   */
   setPassword(user: string, password: string): Promise<void>;
 
   /** Cuts every connection and serves again, with all data, groups and members. `broker-connections`. */
   restart(): Promise<void>;
-  /** Ids of the nodes. */
+  /** Returns the ids of the nodes. */
   nodes(): Promise<readonly number[]>;
   /**
-   * Cuts its connections and frees its ports; others lead and coordinate, where there are others. Gives how many
-   * connections there were. `broker-connections`.
+   * Cuts the connections of a node, frees its ports, and returns the number of connections that it had. Other nodes, if
+   * there are any, lead and coordinate instead. `broker-connections`.
    */
   killNode(node: number): Promise<number>;
-  /** Serves again on the same ports, with its data. `broker-connections`. */
+  /** Makes the node serve again on the same ports, with its data. `broker-connections`. */
   startNode(node: number): Promise<void>;
-  /** The node that leads each partition, by partition. */
+  /** Returns the node that leads each partition. */
   leaders(topic: string): Promise<ReadonlyMap<number, number>>;
-  /** `broker-nodes`. */
+  /** Makes another node the leader of a partition. `broker-nodes`. */
   moveLeader(topic: string, partition: number, node: number): Promise<void>;
 
-  /** How often the group was formed, and the node that coordinates it. `forced-rebalance`. */
+  /** Returns the generation of the group and the node that coordinates it. `forced-rebalance`. */
   group(group: string): Promise<{ readonly generation: number; readonly coordinator: number }>;
-  /** Makes every member join again. False when there is nobody, or they do already. `forced-rebalance`. */
+  /**
+   * Makes every member join again. Returns false when the group has no member or its members are joining already.
+   * `forced-rebalance`.
+   */
   rebalance(group: string): Promise<boolean>;
-  /** A rule about what pods send and are answered. `fault-rules`. */
+  /** Installs a rule about what pods send and what they are answered. `fault-rules`. */
   addFault(rule: FaultRule): Promise<InstalledFault>;
 
   /**
-   * What clients did, oldest first: connections that they opened and lost (`broker-connections`), requests by name
-   * (`broker-requests`).
+   * Returns what clients did, oldest first: the connections that they opened and lost (`broker-connections`), and their
+   * requests by name (`broker-requests`).
    */
   clientActivity(): Promise<readonly ClientActivity[]>;
   /**
-   * What it applied of the consumer protocol, oldest first: commits and answers to Fetch, by partition, and generations.
-   * Rejects when it is not kept whole any more. `broker-history`.
+   * Returns the events of the consumer protocol that the broker applied, oldest first: commits and answers to Fetch, by
+   * partition, and generations of groups. Rejects when the broker no longer keeps all of them. `broker-history`.
    */
   protocolHistory(): Promise<readonly ProtocolEvent[]>;
-  /** Called after every entry of `clientActivity`, never without it; returns the end of the subscription. */
+  /**
+   * Calls the listener after every entry of `clientActivity`, if the broker has that ability. Returns a function that
+   * ends the subscription.
+   */
   subscribe(listener: (activity: ClientActivity) => void): () => void;
 }
 
 export type ProtocolEvent = OffsetCommitted | RecordsFetched | AssignedGeneration;
 
-/** The leader of the group has assigned, or the last member has gone. */
+/** The leader of the group has assigned the partitions, or the last member has left. */
 interface AssignedGeneration extends Omit<GenerationFormed, "members"> {
-  /** Empty when nobody is left. */
+  /** The members of the generation. Empty when no member is left. */
   readonly members: readonly GroupMember[];
 }
 
@@ -81,7 +89,7 @@ export type TopicSettings = Readonly<Record<string, string>>;
 export interface ProducedRecord {
   readonly key: string | null;
   readonly value: string | Uint8Array | null;
-  /** Default: chosen from the key, or in turn without one. */
+  /** Defaults to the partition that the key selects, or to each partition in turn when there is no key. */
   readonly partition?: number;
 }
 
@@ -91,7 +99,10 @@ export interface Position {
 }
 
 export interface StoredRecord extends Position {
-  /** Milliseconds since the epoch: of the broker's clock where the topic is stamped by it, else of the producer's. */
+  /**
+   * Milliseconds since the epoch, by the clock of the broker where the topic is configured so, otherwise by that of the
+   * producer.
+   */
   readonly timestampMs: number;
   readonly key: string | null;
   readonly value: Uint8Array | null;
@@ -101,16 +112,18 @@ export interface StoredRecord extends Position {
 export interface GroupMember {
   readonly memberId: string;
   readonly clientId: string;
-  /** By topic, then partition. */
+  /** The assigned partitions, sorted by topic and partition. */
   readonly partitions: readonly { readonly topic: string; readonly partition: number }[];
 }
 
 export interface ClientActivity {
   /** Milliseconds since the epoch. */
   readonly atMs: number;
-  /** Of the broker. */
+  /** The id of the broker's node. */
   readonly node: number;
-  /** Protocol name of a request such as `JoinGroup`, or an event of a connection such as `authentication-failed`. */
+  /**
+   * The protocol name of a request, such as `JoinGroup`, or an event of a connection, such as `authentication-failed`.
+   */
   readonly what: string;
   readonly peer: string;
   readonly detail?: string;

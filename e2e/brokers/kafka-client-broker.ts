@@ -18,18 +18,18 @@ import type { ScramUsers } from "./scram-users.ts";
 import { TopicReader } from "./topic-reader.ts";
 
 export interface KafkaClientBrokerOptions {
-  /** For errors, such as `the broker kafka`. */
+  /** The name of the broker in errors, such as `the broker kafka`. */
   readonly place: string;
   readonly clients: KafkaClients;
-  /** Of the pods. */
+  /** The bootstrap addresses for the pods. */
   readonly bootstrap: readonly string[];
-  /** What the pods' connections go through, or null. */
+  /** The proxy that the connections of the pods go through, or null. */
   readonly proxy: TcpProxy | null;
-  /** null: they are not ours. */
+  /** The users of the broker, or null when the kit may not change them. */
   readonly users: ScramUsers | null;
 }
 
-/** A real broker, by the clients that anybody has: the kit holds nothing in it but topics, groups and users. */
+/** A real broker, reached by ordinary clients. The kit makes nothing in it but topics, groups and users. */
 export class KafkaClientBroker implements Broker {
   readonly abilities: ReadonlySet<Ability>;
   readonly bootstrap: readonly string[];
@@ -98,7 +98,7 @@ export class KafkaClientBroker implements Broker {
     return brokers.map(({ nodeId }) => nodeId);
   }
 
-  /** Behind a proxy is one node. */
+  /** Stops the proxy, since a broker behind a proxy has only one node. */
   async killNode(): Promise<number> {
     return await this.#proxy().stop();
   }
@@ -141,7 +141,7 @@ export class KafkaClientBroker implements Broker {
     return this.#options.proxy?.subscribe(listener) ?? (() => {});
   }
 
-  /** Groups in which this broker's topics were read; they have no member any more when they are asked for after the end. */
+  /** Returns the groups in which the topics of this broker were read. After the end these groups have no members. */
   async readerGroups(): Promise<string[]> {
     return (await Promise.all(this.#readers.values())).map(({ group }) => group);
   }
@@ -149,7 +149,7 @@ export class KafkaClientBroker implements Broker {
   async [Symbol.asyncDispose](): Promise<void> {
     const readers = await Promise.allSettled(this.#readers.values());
     await using stack = new AsyncDisposableStack();
-    // One that could not be started has ended itself.
+    // A reader that could not be started has disposed itself.
     for (const reader of readers) if (reader.status === "fulfilled") stack.use(reader.value);
   }
 

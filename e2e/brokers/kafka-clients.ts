@@ -9,20 +9,23 @@ export type KafkaClientsOptions = Pick<
   "brokers" | "ssl" | "sasl" | "socketFactory" | "retry"
 >;
 
-/** A record is written at most once or the run ends: the checkers count what they published. */
+/** Each record is written at most once, or the run ends: the checkers count the published records. */
 const PRODUCER = { idempotent: true, maxInFlightRequests: 1 };
 
 const STARTED = { deadlineMs: 30_000, intervalMs: 20 };
 
-/** The kit's own clients of a real broker; deployments that delete nothing may share them. */
+/** The clients by which the kit itself uses a real broker. Deployments that delete nothing may share them. */
 export class KafkaClients implements AsyncDisposable {
   readonly kafka: Kafka;
   readonly admin: Admin;
   readonly #producer: Producer;
-  /** One after the other: kafkajs gives two sends to one partition at the same time the same sequence number. */
+  /**
+   * The sends run one after the other. kafkajs would give two simultaneous sends to one partition the same sequence
+   * number.
+   */
   #producing: Promise<unknown> = Promise.resolve();
 
-  /** Rejects when the broker does not answer within kafkajs's own retries. */
+  /** Rejects when the broker does not answer within the retries of kafkajs. */
   static async connect(options: KafkaClientsOptions): Promise<KafkaClients> {
     const clients = new KafkaClients(options);
     try {
@@ -45,13 +48,14 @@ export class KafkaClients implements AsyncDisposable {
     });
   }
 
-  /** Resolves when every partition is served. */
+  /** Makes a topic and resolves when every partition is served. */
   async createTopic(
     topic: string,
     partitions: number,
     settings: TopicSettings = {},
   ): Promise<void> {
-    // kafkajs waits for leaders only while it is told that there is none: a topic not known yet is an error to it.
+    // kafkajs waits for leaders only while the broker reports that there is none. It takes a topic that is not known
+    // yet for an error.
     const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
     const topics = [{ topic, numPartitions: partitions, configEntries }];
     await this.admin.createTopics({ topics, waitForLeaders: false });
@@ -68,7 +72,7 @@ export class KafkaClients implements AsyncDisposable {
     await until(`every partition of ${topic} is served`, isServed, { ...STARTED, seen });
   }
 
-  /** The offset after the last record, by partition. */
+  /** Returns the offset after the last record of each partition. */
   async endOffsets(topic: string): Promise<ReadonlyMap<number, bigint>> {
     const ends = await this.admin.fetchTopicOffsets(topic);
     return new Map(
@@ -99,7 +103,7 @@ export class KafkaClients implements AsyncDisposable {
   }
 }
 
-/** Quiet: what fails is said by the error. */
+/** Returns a Kafka client that does not log, since its errors say what failed. */
 export function createKafka(options: KafkaClientsOptions): Kafka {
   guardKafkajs();
   return new kafkajs.Kafka({

@@ -6,7 +6,7 @@ import { TcpProxy } from "./tcp-proxy.ts";
 import type { TcpProxyOptions } from "./tcp-proxy.ts";
 import { createKafka } from "./kafka-clients.ts";
 
-/** What an administrator's listener knows the kit by. */
+/** The TLS settings by which an administrator's listener recognizes the kit. */
 export interface AdministratorTls {
   readonly ca: string;
   readonly cert: string;
@@ -14,17 +14,17 @@ export interface AdministratorTls {
 }
 
 export interface ScramUsersOptions {
-  /** Of loopback: a listener that takes administrators by their certificate. */
+  /** The loopback port of a listener that accepts administrators by their certificate. */
   readonly port: number;
   readonly tls: AdministratorTls;
-  /** A connection to a listener at which these users log in. */
+  /** Opens a connection to a listener at which these users log in. */
   readonly dial: TcpProxyOptions["dial"];
 }
 
 const LOOPBACK = "127.0.0.1";
-/** Of the protocol (KIP-554). */
+/** The number of the mechanism in the protocol (KIP-554). */
 const SCRAM_SHA_512 = 2;
-/** The fewest that brokers accept. */
+/** The fewest iterations that brokers accept. */
 const ITERATIONS = 4096;
 const HASH_BYTES = 64;
 const LOGIN_MS_MAX = 30_000;
@@ -32,8 +32,8 @@ const LOGIN_MS_MAX = 30_000;
 const derive = promisify(pbkdf2);
 
 /**
- * Users with SCRAM-SHA-512 at a real broker, which never gets to see a password: only what is derived from it.
- * Apache Kafka has this API since 2.7, Redpanda since 25.2.
+ * Manages users with SCRAM-SHA-512 at a real broker. The broker never sees a password, only the values that are derived
+ * from it. Apache Kafka has this API since version 2.7, Redpanda since 25.2.
  */
 export class ScramUsers {
   readonly #options: ScramUsersOptions;
@@ -42,7 +42,10 @@ export class ScramUsers {
     this.#options = options;
   }
 
-  /** Makes the user, or changes its password; resolves when it can log in with it, which is a moment later. */
+  /**
+   * Makes the user or changes its password. Resolves when the user can log in with the password, which is a moment
+   * later.
+   */
   async set(user: string, password: string): Promise<void> {
     const { port, tls } = this.#options;
     const salt = randomBytes(24);

@@ -9,23 +9,26 @@ export interface BrokerProviderOptions {
   readonly run: Pick<PlaceArguments, "broker">;
   readonly platform: Pick<Platform, "kitHost" | "brokerPlace">;
   readonly authority: Authority;
-  /** Scenarios at the same time. */
+  /** The number of scenarios at the same time. */
   readonly jobs: number;
   readonly signal: AbortSignal;
   /** Shows a line of progress. */
   readonly line: (text: string) => void;
 }
 
-/** Loads the client of a container engine. */
+/** Returns the container engine as the place for a broker. The client of the engine is loaded only here. */
 async function containerPlace(): Promise<BrokerPlace> {
   const { startContainer } = await import("./container/start-container.ts");
   return { start: startContainer, dnsNames: [] };
 }
 
-/** No scenario has more at once. */
+/** The largest number of deployments that a scenario has at the same time. */
 const DEPLOYMENTS_PER_SCENARIO = 2;
 
-/** Where the brokers of this run come from. What needs Docker or a broker that is there already is loaded only for it. */
+/**
+ * Starts the provider of the brokers of a run. The modules that need Docker or an external broker are loaded only when
+ * they are used.
+ */
 export async function startBrokerProvider(options: BrokerProviderOptions): Promise<BrokerProvider> {
   const { run, platform, authority, jobs, signal, line } = options;
   const host = platform.kitHost;

@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { TcpProxy } from "./tcp-proxy.ts";
 
-/** A proxy in front of a server that says back what it is told. */
+/** Opens a proxy in front of a server that echoes what it receives. */
 async function openProxy(): Promise<TcpProxy> {
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on("error", () => {});
@@ -31,7 +31,7 @@ function portOf(server: Server): number {
 const behind = (port: number): Socket => connect({ port, host: "127.0.0.1", allowHalfOpen: true });
 const dial = (proxy: TcpProxy): Socket => connect(proxy.port, "127.0.0.1").on("error", () => {});
 
-/** `once` would take the error before it for its own. */
+/** Resolves when the socket closes. `once` of node:events would reject with an error that comes before the close. */
 function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => void socket.once("close", () => resolve()));
 }
@@ -44,7 +44,7 @@ async function echoed(proxy: TcpProxy): Promise<string> {
   return String(said);
 }
 
-/** A connection through it, known to be there. */
+/** Opens a connection through the proxy and waits until it is established. */
 async function open(proxy: TcpProxy): Promise<Socket> {
   const socket = dial(proxy);
   socket.write("x");
@@ -91,7 +91,7 @@ test("a client that does not read what it is sent is cut as any other", async ()
   let sending: Socket | undefined;
   const server = createServer((socket) => {
     sending = socket.on("error", () => {});
-    // More than the kernels hold at both ends.
+    // This is more than the kernel buffers at both ends can hold.
     socket.end(Buffer.alloc(64 * 1024 * 1024));
   });
   server.listen(0, "127.0.0.1");
@@ -128,7 +128,7 @@ test("as new, it knows nothing of what was, tells nobody, and serves", async () 
   proxy.subscribe(({ what }) => void told.push(what));
   await open(proxy);
   await proxy.stop();
-  // Told before it has stopped, so that nothing of it comes later.
+  // The listener is told before the proxy has stopped, so nothing about the old connection comes later.
   expect(told).toEqual(["connection-opened", "connection-closed"]);
   await proxy.reset();
   expect(proxy.activity()).toEqual([]);

@@ -5,24 +5,27 @@ import type { Duplex } from "node:stream";
 import type { ClientActivity } from "./broker.ts";
 
 export interface TcpProxyOptions {
-  /** A new connection to what is behind, half open too. Its error ends the client's connection. */
+  /**
+   * Opens a new connection to the server behind the proxy, which may be half open. An error ends the client's
+   * connection.
+   */
   readonly dial: () => Duplex | Promise<Duplex>;
 }
 
 const LOOPBACK = "127.0.0.1";
-/** Each side may end by itself. */
+/** Either side may end its direction alone. */
 const HALF_OPEN = { allowHalfOpen: true };
 
 type Listener = (activity: ClientActivity) => void;
 
 /**
- * A port of loopback in front of a listener of a broker, which advertises it: TLS goes through untouched, so that only
- * connections are seen, and can be cut. It is there before the broker is, so its port can be advertised.
+ * A port of loopback in front of the listener of a broker. TLS passes through unchanged, so the proxy sees only
+ * connections, and it can cut them. It exists before the broker does, so that the broker can advertise its port.
  */
 export class TcpProxy implements AsyncDisposable {
   readonly port: number;
   readonly #dial: TcpProxyOptions["dial"];
-  /** With the end of each, which is told before it resolves. */
+  /** The clients, each with a promise that resolves when the connection has ended and its end was told. */
   readonly #clients = new Map<Socket, Promise<void>>();
   readonly #listeners = new Set<Listener>();
   #activity: ClientActivity[] = [];
@@ -41,7 +44,7 @@ export class TcpProxy implements AsyncDisposable {
     server.on("connection", (client) => this.#join(client));
   }
 
-  /** Connections that were opened and closed, oldest first. */
+  /** Returns the connections that were opened and closed, oldest first. */
   activity(): readonly ClientActivity[] {
     return [...this.#activity];
   }
@@ -51,7 +54,7 @@ export class TcpProxy implements AsyncDisposable {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Refuses connections from now on, and cuts those that there are; gives how many. */
+  /** Refuses connections from now on, cuts the existing ones, and returns their number. */
   async stop(): Promise<number> {
     const server = this.#server;
     this.#server = null;
@@ -72,7 +75,7 @@ export class TcpProxy implements AsyncDisposable {
     this.#server = server;
   }
 
-  /** As new: no connection, nothing remembered, nobody told. */
+  /** Restores the initial state: no connections, no recorded activity, no subscribers. */
   async reset(): Promise<void> {
     this.#listeners.clear();
     await this.stop();
@@ -107,7 +110,8 @@ export class TcpProxy implements AsyncDisposable {
       client.destroy();
       return;
     }
-    // What broke off on one side breaks off on the other; an end goes through the pipes, behind what was said before.
+    // A connection that breaks on one side is broken on the other. A regular end passes through the pipes, after the
+    // data before it.
     behind.on("error", () => {});
     behind.on("close", () => {
       if (!behind.readableEnded) client.destroy();

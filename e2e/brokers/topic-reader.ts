@@ -5,10 +5,10 @@ import type { StoredRecord } from "./broker.ts";
 
 const READ_MS_MAX = 30_000;
 
-/** Reads a topic from its beginning and keeps what it read, so that each look costs only what is new. */
+/** Reads a topic from its beginning and keeps the records, so that each read fetches only what is new. */
 export class TopicReader implements AsyncDisposable {
   readonly topic: string;
-  /** A group of its own, in which nothing is committed. */
+  /** The consumer group of the reader, in which nothing is committed. */
   readonly group: string;
   readonly #consumer: Consumer;
   readonly #records = new Map<number, StoredRecord[]>();
@@ -34,7 +34,10 @@ export class TopicReader implements AsyncDisposable {
     });
   }
 
-  /** Everything before these offsets, by partition, then offset. Throws ExpectationError when it does not come. */
+  /**
+   * Returns all records before these offsets, sorted by partition and offset. Throws ExpectationError when they do not
+   * arrive in time.
+   */
   async read(ends: ReadonlyMap<number, bigint>): Promise<StoredRecord[]> {
     const missing = () =>
       [...ends].filter(
@@ -69,7 +72,7 @@ export class TopicReader implements AsyncDisposable {
     const records = this.#records.get(partition) ?? [];
     this.#records.set(partition, records);
     const offset = BigInt(message.offset);
-    // After a rebalance the group, which commits nothing, begins again.
+    // The group commits nothing, so after a rebalance it reads from the beginning again.
     if (offset <= (records.at(-1)?.offset ?? -1n)) return;
     const { key, value, headers, timestamp } = message;
     records.push({
@@ -83,7 +86,7 @@ export class TopicReader implements AsyncDisposable {
   }
 }
 
-/** Of a header that is there twice, the last one. */
+/** Converts the headers to text. When a header occurs twice, the last value counts. */
 function textHeaders(headers: IHeaders | undefined): Record<string, string> {
   return Object.fromEntries(
     Object.entries(headers ?? {}).map(([name, value]) => {

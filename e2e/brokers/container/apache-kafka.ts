@@ -3,17 +3,19 @@ import type { BrokerPlan, BrokerSoftware, ListenerPlan } from "./software.ts";
 
 const PROPERTIES = `${FILES_DIRECTORY}/server.properties`;
 const LOGGING = `${FILES_DIRECTORY}/log4j2.properties`;
-/** Key and certificate in one file, as a PEM key store wants them. */
+/** The file with both the key and the certificate, as a PEM key store requires. */
 const KEY_STORE = "keystore.pem";
 const TRUST_STORE = "truststore.pem";
 const DATA = "/var/lib/kafka/data";
-/** Only this node speaks on it, from inside. */
+/** The listener on which the node talks to itself. */
 const INNER = { name: "INNER", port: 9091 };
 const CONTROLLER = { name: "CONTROLLER", port: 9090 };
-/** Base64 of 16 bytes; of no meaning, since no other node ever joins. */
+/** Base64 of 16 bytes. The value does not matter, since no other node ever joins. */
 const CLUSTER_ID = "a2l0LWthZmthLWJyb2tlcg";
 
-/** Apache Kafka in KRaft mode: one node that is broker and controller, laid out as in its official image. */
+/**
+ * Describes Apache Kafka in KRaft mode: one node that is both broker and controller, laid out as in the official image.
+ */
 export function apacheKafka(image: string): BrokerSoftware {
   return {
     kind: "kafka",
@@ -28,7 +30,7 @@ export function apacheKafka(image: string): BrokerSoftware {
     argv: ["/opt/kafka/bin/kafka-server-start.sh", PROPERTIES],
     environment: {
       KAFKA_HEAP_OPTS: "-Xms256m -Xmx512m",
-      // A run is short: what a later, better compilation saves it does not earn back.
+      // A run is too short to earn back the time that better compilation takes.
       KAFKA_JVM_PERFORMANCE_OPTS: "-server -XX:+UseSerialGC -XX:TieredStopAtLevel=1",
       JDK_JAVA_OPTIONS: `-XX:TieredStopAtLevel=1 -Dlog4j2.configurationFile=${LOGGING}`,
     },
@@ -37,7 +39,7 @@ export function apacheKafka(image: string): BrokerSoftware {
   };
 }
 
-/** By name, as `server.properties` has them. */
+/** Returns the settings of `server.properties` by name. */
 export function serverProperties(plan: BrokerPlan): Readonly<Record<string, string>> {
   const outer = [plan.admin, ...plan.podListeners];
   const listeners = [CONTROLLER, INNER].map(({ name, port }) => `${name}://127.0.0.1:${port}`);
@@ -66,7 +68,7 @@ export function serverProperties(plan: BrokerPlan): Readonly<Record<string, stri
     "ssl.truststore.type": "PEM",
     "ssl.truststore.location": `${FILES_DIRECTORY}/${TRUST_STORE}`,
     "log.dirs": DATA,
-    // Threads are per listener.
+    // The number of threads applies to each listener.
     "num.network.threads": "1",
     "auto.create.topics.enable": "false",
     "default.replication.factor": "1",
@@ -85,7 +87,7 @@ function scramLogin({ name }: ListenerPlan): Readonly<Record<string, string>> {
   return { [`listener.name.${name.toLowerCase()}.scram-sha-512.sasl.jaas.config`]: login };
 }
 
-/** To the standard output alone, where the logs of a container belong. */
+/** Sends the log to standard output only, where the logs of a container belong. */
 const LOGGING_PROPERTIES = {
   "appender.stdout.type": "Console",
   "appender.stdout.name": "stdout",

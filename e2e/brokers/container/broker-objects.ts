@@ -3,19 +3,22 @@ import { OUT_OF_THE_WAY } from "#e2e/targets/control-plane.ts";
 import { FILES_DIRECTORY } from "./software.ts";
 import type { BrokerPlan, BrokerSoftware } from "./software.ts";
 
-/** Of the StatefulSet, its Service and the Secret with its files. */
+/** The name of the StatefulSet, of its Service, and of the Secret with its files. */
 export const BROKER = "broker";
-/** Name of the one pod. */
+/** The name of the only pod of the StatefulSet. */
 export const BROKER_POD = `${BROKER}-0`;
 
 const LABELS = { "app.kubernetes.io/name": BROKER };
 
-/** The name of the Service. */
+/** Returns the host name of the Service. */
 export function brokerHost(namespace: string): string {
   return `${BROKER}.${namespace}.svc`;
 }
 
-/** One node of the broker as a cluster runs it: what it reads in a Secret, what it writes in a volume of its own. */
+/**
+ * Returns the objects that run one node of the broker in a cluster. The files that it reads are in a Secret; the files
+ * that it writes are in a volume of its own.
+ */
 export function brokerObjects(
   software: BrokerSoftware,
   plan: BrokerPlan,
@@ -37,7 +40,7 @@ export function brokerObjects(
       apiVersion: "v1",
       kind: "Service",
       metadata,
-      // Its name is the pod's address, also before the pod is ready.
+      // The name of the Service resolves to the address of the pod, even before the pod is ready.
       spec: { clusterIP: "None", publishNotReadyAddresses: true, selector: LABELS, ports },
     } as KubernetesObject,
     { ...statefulSet(software, plan), metadata },
@@ -89,7 +92,7 @@ function statefulSet(software: BrokerSoftware, plan: BrokerPlan) {
               resources: { requests: { cpu: "100m", memory: "512Mi" } },
               startupProbe: { ...listens, periodSeconds: 2, failureThreshold: 90 },
               readinessProbe: { ...listens, periodSeconds: 5 },
-              // Long: a broker that a busy machine holds up is not mended by a restart.
+              // The probe is patient, since a restart does not help a broker that a busy machine slows down.
               livenessProbe: { ...listens, periodSeconds: 30, failureThreshold: 10 },
             },
           ],

@@ -1,6 +1,6 @@
 /**
- * Images of the brokers that can be run as containers; `--broker-image` overrides. Pinned by tag: a digest belongs here
- * once it was read from the registry.
+ * Images of the brokers that can run as containers. `--broker-image` replaces them. They are pinned by tag, since no
+ * digest was read from the registry so far.
  */
 export const BROKER_IMAGES = {
   kafka: "apache/kafka:4.1.1",

@@ -1,6 +1,6 @@
 const LAST_LINES = 20;
 
-/** Of a log, each on a line of its own below what is said before. */
+/** Returns the last lines of a log, each indented on a line of its own, to be appended to a message. */
 export function lastLines(log: string): string {
   const lines = log.split("\n").filter((line) => line.trim() !== "");
   return lines

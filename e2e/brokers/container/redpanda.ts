@@ -5,14 +5,15 @@ import type { BrokerPlan, BrokerSoftware, ListenerPlan } from "./software.ts";
 const CONFIGURATION = "/etc/redpanda";
 const DATA = "/var/lib/redpanda/data";
 const NODE_FILE = "redpanda.yaml";
-/** Settings of the cluster; read at its first start only. */
+/** The settings of the cluster. Redpanda reads them only when it starts for the first time. */
 const CLUSTER_FILE = "bootstrap.yaml";
 const TLS_FILES = { server: "server.pem", key: "server.key", authority: "ca.pem" };
 const INSIDE = "127.0.0.1";
 
 /**
- * Redpanda, one node, laid out as in its official image. rpk rewrites its configuration, so it gets a copy. It is not
- * started in the mode of a development container, which would not sync what is acknowledged.
+ * Describes Redpanda: one node, laid out as in the official image. It gets a copy of its configuration, since rpk
+ * rewrites that file. It does not run in the mode for development containers, which would not sync acknowledged
+ * records.
  */
 export function redpanda(image: string): BrokerSoftware {
   return {
@@ -36,7 +37,7 @@ export function redpanda(image: string): BrokerSoftware {
       "--smp=1",
       "--memory=512M",
       "--reserve-memory=0M",
-      // Beside other programs, and on a host whose kernel is not tuned for it.
+      // Redpanda shares the host with other programs, and the kernel of the host is not tuned for it.
       "--overprovisioned",
       "--check=false",
     ],
@@ -46,7 +47,7 @@ export function redpanda(image: string): BrokerSoftware {
   };
 }
 
-/** The document of redpanda.yaml. */
+/** Returns the document of redpanda.yaml. */
 export function nodeConfiguration(plan: BrokerPlan) {
   const listeners = [plan.admin, ...plan.podListeners];
   const isAdmin = ({ name }: ListenerPlan): boolean => name === plan.admin.name;
@@ -80,7 +81,10 @@ export function nodeConfiguration(plan: BrokerPlan) {
   };
 }
 
-/** Who has logged in may do everything, as at the Kafka beside it; only users are the administrator's. */
+/**
+ * A user who has logged in may do everything, as at the Apache Kafka broker of the kit. Only the administrator may
+ * change users.
+ */
 const CLUSTER_CONFIGURATION = {
   superusers: [ADMINISTRATOR],
   kafka_mtls_principal_mapping_rules: ["RULE:^CN=([^,]+).*$/$1/", "DEFAULT"],

@@ -1,12 +1,12 @@
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
 
-/** A broker takes connections before it answers any. */
+/** The longest time to wait for the TLS handshake, since a broker accepts connections before it answers any. */
 const ANSWER_MS_MAX = 5000;
 
 /**
- * Whether a TLS listener answers: a port of a container takes connections before anybody listens in it. Who it is does
- * not matter here.
+ * Returns true when a TLS listener answers. An open port is not enough, since the port of a container accepts
+ * connections before any process listens in it. The identity of the server is not checked.
  */
 export async function serves(dial: () => Duplex | Promise<Duplex>): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();

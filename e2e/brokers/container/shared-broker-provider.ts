@@ -19,23 +19,23 @@ import type { BrokerPlan, BrokerSoftware, ListenerPlan } from "./software.ts";
 export interface SharedBrokerOptions {
   readonly software: BrokerSoftware;
   readonly place: BrokerPlace;
-  /** Signs the certificate of the broker, and the administrator's. */
+  /** Signs the certificate of the broker and the certificate of the administrator. */
   readonly authority: Authority;
-  /** At which pods reach the proxies. */
+  /** The host name at which pods reach the proxies. */
   readonly host: string;
-  /** The most deployments at the same time. */
+  /** The largest number of deployments at the same time. */
   readonly deploymentsMax: number;
   readonly signal: AbortSignal;
 }
 
 const LOOPBACK = "127.0.0.1";
-/** In the container; those of the deployments follow. */
+/** The port of the administrator's listener in the container. The ports of the deployments follow it. */
 const ADMIN_PORT = 9100;
 
 /**
- * One broker for all deployments of a run: it takes longer to start than most scenarios take. Each deployment has topics, a group
- * and a user of its own, and a listener of its own behind a proxy, so that it can lose its connections and be without a
- * broker while others are not.
+ * Starts one broker for all deployments of a run, since it takes longer to start than most scenarios take. Each
+ * deployment has topics, a group and a user of its own. It also has a listener of its own behind a proxy, so that it
+ * can lose its connections and be without a broker while the others are not.
  */
 export async function startSharedBroker(options: SharedBrokerOptions): Promise<BrokerProvider> {
   const { software, place, authority, host, signal } = options;
@@ -78,7 +78,7 @@ interface Served {
   readonly listeners: readonly { readonly proxy: TcpProxy; readonly listener: ListenerPlan }[];
   readonly server: StartedBroker;
   readonly clients: KafkaClients;
-  /** Of the administrator's proxy. */
+  /** The port of the administrator's proxy. */
   readonly adminPort: number;
   readonly tls: AdministratorTls;
 }
@@ -112,7 +112,7 @@ class SharedBrokerProvider implements BrokerProvider {
     });
     const names = brokerNames();
     const password = randomBytes(24).toString("base64url");
-    // Logins are tried past the proxy, which is the pods' alone.
+    // Logins are tried without the proxy, which only the pods use.
     const users = new ScramUsers({ port: adminPort, tls, dial: () => server.dial(listener.port) });
     await users.set(names.username, password);
     const broker = opening.use(

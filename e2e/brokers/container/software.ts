@@ -1,45 +1,60 @@
 import type { IssuedCertificate } from "#fixtures/certificates.ts";
 
-/** A broker that runs from an image, in a container or in a pod: what they share, whoever made the broker. */
+/**
+ * A broker that runs from an image, in a container or in a pod. It describes what both need to know, for every vendor.
+ */
 export interface BrokerSoftware {
   readonly kind: "kafka" | "redpanda";
   readonly image: string;
-  /** Text by file name, in FILES_DIRECTORY; the broker's user must be able to read them. */
+  /**
+   * Returns the text of each file, by the file's name in FILES_DIRECTORY. The user of the broker must be able to read
+   * the files.
+   */
   files(plan: BrokerPlan): Readonly<Record<string, string>>;
-  /** Shell, run before the broker with the same files and directories: makes what it needs to start. */
+  /**
+   * A shell script that prepares the start of the broker. It runs before the broker, with the same files and
+   * directories.
+   */
   readonly prepare: string;
   readonly argv: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
-  /** Directories that both write; a pod has volumes there. The first one holds the records. */
+  /**
+   * Directories that the script and the broker write. In a pod each is a volume, and the first one holds the records.
+   */
   readonly directories: readonly string[];
-  /** Of the image, and its group. */
+  /** The id of the image's user and of its group. */
   readonly userId: number;
 }
 
-/** Where every image finds its files. */
+/** The directory in which every image finds its files. */
 export const FILES_DIRECTORY = "/etc/broker";
 
 export interface ListenerPlan {
-  /** Letters and digits. */
+  /** The name of the listener, which consists of letters and digits. */
   readonly name: string;
-  /** In the container. */
+  /** The port in the container. */
   readonly port: number;
-  /** `host:port` that clients are told. */
+  /** The `host:port` that clients are told. */
   readonly advertised: string;
 }
 
-/** One node with a listener for the kit, and listeners for pods: each deployment has one to itself. */
+/**
+ * One node with a listener for the kit, and listeners for pods. Each deployment has one of those listeners to itself.
+ */
 export interface BrokerPlan {
-  /** TLS, and only for who has a certificate of the authority: no password has to be there before the first user. */
+  /**
+   * A TLS listener that accepts only certificates of the authority. So no password has to exist before the first user
+   * does.
+   */
   readonly admin: ListenerPlan;
-  /** SASL_SSL with SCRAM-SHA-512. */
+  /** SASL_SSL listeners with SCRAM-SHA-512. */
   readonly podListeners: readonly ListenerPlan[];
   readonly certificate: IssuedCertificate;
   readonly authorityPem: string;
 }
 
-/** `group.min.session.timeout.ms` of every broker that we start. */
+/** `group.min.session.timeout.ms` of every broker that the kit starts. */
 export const SESSION_TIMEOUT_MS_MIN = 1000;
 
-/** Of the certificate that the administrator's listener takes. */
+/** The common name of the certificate that the administrator's listener accepts. */
 export const ADMINISTRATOR = "kafka-consumer-kit";

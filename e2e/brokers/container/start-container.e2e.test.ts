@@ -16,7 +16,7 @@ const plan: BrokerPlan = {
   authorityPem: authority.certificatePem,
 };
 
-/** Containers that this process has made and not removed. */
+/** Returns the ids of the containers that this process has made and not removed. */
 async function left(): Promise<string> {
   const filter = `label=${OWNER_LABEL}=${process.pid}`;
   return await runCommand(await findEngine(), ["ps", "--all", "--quiet", "--filter", filter]);

@@ -10,15 +10,18 @@ import { lastLines } from "./last-lines.ts";
 import { serves } from "./serves.ts";
 import { FILES_DIRECTORY } from "./software.ts";
 
-/** Process that made the container: what is left of one that was killed is found by it. */
+/**
+ * The label with the id of the process that made the container. It identifies the containers of a process that was
+ * killed.
+ */
 export const OWNER_LABEL = "kafka-consumer-kit.owner";
 
-/** For a machine that does other things too. */
+/** The longest start, in milliseconds, on a machine that does other work too. */
 const START_MS_MAX = 120_000;
 
 /**
- * A broker in a container of this host's engine, on ports that the engine chooses. It is removed here, not by the reaper
- * of testcontainers, which may be off.
+ * Starts a broker in a container of this host's engine, on ports that the engine chooses. The container is removed here
+ * and not by the reaper of testcontainers, which may be turned off.
  */
 export async function startContainer(options: StartedBrokerOptions): Promise<StartedBroker> {
   const { software, plan, signal } = options;
@@ -52,11 +55,11 @@ export async function startContainer(options: StartedBrokerOptions): Promise<Sta
   }
 }
 
-/** Knows what it made, also when it could not be started. */
+/** A container that knows its id even when it could not be started. */
 class BrokerContainer extends GenericContainer {
   #id: string | null = null;
 
-  /** Gives what the container wrote until it is asked for. */
+  /** Returns a function that returns everything the container has written so far. */
   keepLog(): () => string {
     const chunks: Buffer[] = [];
     this.withLogConsumer((stream: Readable) => {
@@ -69,17 +72,17 @@ class BrokerContainer extends GenericContainer {
     this.#id = id;
   }
 
-  /** Ends and removes the container with its volumes, in whatever state it is; gives what it wrote. */
+  /** Kills and removes the container with its volumes, whatever its state is, and returns its log. */
   async remove(): Promise<string> {
     if (this.#id === null) return "";
     const { container: client } = await getContainerRuntimeClient();
     const container = client.getById(this.#id);
-    // One that does not run is not killed; what it wrote has an end then.
+    // A container that does not run cannot be killed. Its log is complete in either case.
     await container.kill().catch(() => {});
     try {
       return await text(await client.logs(container));
     } catch (error) {
-      // testcontainers itself removes one that was not ready in time.
+      // testcontainers itself removes a container that was not ready in time.
       if (isNotFound(error)) return "";
       throw error;
     } finally {
@@ -90,7 +93,10 @@ class BrokerContainer extends GenericContainer {
   }
 }
 
-/** Ends early when the container does; testcontainers' own look at ports runs three commands in it for each. */
+/**
+ * Ends the start early when the container ends. The port check of testcontainers would run three commands in the
+ * container for each port.
+ */
 class AdminServes extends StartupCheckStrategy {
   readonly #port: number;
 
@@ -136,7 +142,7 @@ class ContainerServer implements StartedBroker {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Without a grace: it holds nothing that is wanted afterwards.
+    // The broker needs no grace period, since nothing that it holds is wanted afterwards.
     await this.#started.stop({ remove: true, removeVolumes: true, timeout: 0 });
   }
 }

@@ -1,11 +1,11 @@
 import type { Duplex } from "node:stream";
 import type { BrokerPlan, BrokerSoftware } from "./software.ts";
 
-/** A broker that was started for the run, wherever it runs. */
+/** A broker that was started for the run, in a container or in a cluster. */
 export interface StartedBroker extends AsyncDisposable {
-  /** A new connection to a port of its container. */
+  /** Opens a new connection to a port of its container. */
   dial(port: number): Duplex | Promise<Duplex>;
-  /** Everything that it wrote until now. */
+  /** Returns everything that it has written so far. */
   log(): Promise<string>;
 }
 
@@ -15,10 +15,10 @@ export interface StartedBrokerOptions {
   readonly signal: AbortSignal;
 }
 
-/** Where it can be started, once. */
+/** A place where the broker of a run can be started, once. */
 export interface BrokerPlace {
-  /** Resolves when it serves, or rejects and leaves nothing. */
+  /** Starts the broker and resolves when it serves. When it rejects, it leaves nothing behind. */
   readonly start: (options: StartedBrokerOptions) => Promise<StartedBroker>;
-  /** Names that it has there beside those of the proxies. */
+  /** Names that the broker has in this place, besides those of the proxies. */
   readonly dnsNames: readonly string[];
 }

@@ -2,19 +2,22 @@ import type { KafkaEvent } from "#simulator/kafka/cluster/broker-events.ts";
 import type { KafkaControl } from "#simulator/kafka/control/operations.ts";
 import type { ClientActivity } from "#e2e/brokers/broker.ts";
 
-/** How long one request for more waits, milliseconds. */
+/** The time that one request for more events waits, in milliseconds. */
 const WAIT_MS = 20_000;
 
 type Listener = (activity: ClientActivity) => void;
 
-/** What clients did at a broker, asked of its control: whole when asked for, and told while it happens. */
+/**
+ * The activity of a broker's clients, read from the control interface of the broker. It is complete when it is asked
+ * for, and subscribers hear of it while it happens.
+ */
 export class ActivityFeed implements AsyncDisposable {
   readonly #control: Pick<KafkaControl, "events">;
   readonly #ending = new AbortController();
   readonly #listeners = new Set<Listener>();
   readonly #all: ClientActivity[] = [];
   #last = 0;
-  /** One reader at a time, so that everything is told once and in order. */
+  /** The reading that is under way. Only one runs at a time, so that every event is told once and in order. */
   #reading: Promise<void> = Promise.resolve();
   #following: Promise<void> | null = null;
 
@@ -22,7 +25,7 @@ export class ActivityFeed implements AsyncDisposable {
     this.#control = control;
   }
 
-  /** Everything until now, oldest first. */
+  /** Returns all activity so far, oldest first. */
   async all(): Promise<readonly ClientActivity[]> {
     await this.#read();
     return [...this.#all];
@@ -31,12 +34,12 @@ export class ActivityFeed implements AsyncDisposable {
   subscribe(listener: Listener): () => void {
     this.#listeners.add(listener);
     this.#following ??= this.#follow();
-    // Its failure is the end's.
+    // The dispose reports the failure.
     this.#following.catch(() => {});
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Tells what has not been told yet. Rejects with what the feed failed with. */
+  /** Tells subscribers what they have not heard yet. Rejects with the error of the feed, if it failed. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#ending.signal.aborted) return;
     this.#ending.abort();

@@ -24,19 +24,19 @@ import type {
 } from "#e2e/brokers/broker.ts";
 
 export interface EmbeddedBrokerOptions {
-  /** That clients are told; the listener is at loopback. */
+  /** The host name that clients are told. The broker listens on loopback. */
   readonly advertisedHost: string;
-  /** PEM pair of the listener. */
+  /** The certificate and key of the listener, as PEM. */
   readonly server: { readonly certificatePem: string; readonly privateKeyPem: string };
   /** Passwords by user name. */
   readonly users: Readonly<Record<string, string>>;
   readonly topics: readonly TopicOptions[];
-  /** `group.min.session.timeout.ms`. */
+  /** `group.min.session.timeout.ms` of the broker. */
   readonly sessionTimeoutMsMin: number;
   readonly nodes: number;
 }
 
-/** The broker of this process: SASL_SSL with SCRAM-SHA-512. */
+/** Starts a broker in this process. Its listener is SASL_SSL with SCRAM-SHA-512. */
 export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promise<Broker> {
   const { certificatePem: cert, privateKeyPem: key } = options.server;
   await using starting = new AsyncDisposableStack();
@@ -63,7 +63,10 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
   return new EmbeddedBroker(control, bootstrap, starting.move());
 }
 
-/** A broker that another process or a pod serves, by its control. Disposing leaves it running. */
+/**
+ * Connects to the control interface of a broker that runs in another process or in a pod. Disposing the result leaves
+ * that broker running.
+ */
 export async function connectEmbeddedBroker(options: RemoteControlOptions): Promise<Broker> {
   const control = remoteControl(options);
   return new EmbeddedBroker(control, await control.bootstrap(), new AsyncDisposableStack());

@@ -9,14 +9,14 @@ import { startEmbeddedBroker } from "./embedded-broker.ts";
 
 export interface EmbeddedBrokersOptions {
   readonly authority: Authority;
-  /** At which pods reach it. */
+  /** The host name at which pods reach the brokers. */
   readonly host: string;
 }
 
-/** Low enough for every column of durations. */
+/** The shortest session that the broker allows. It is below the session timeout of every column of durations. */
 const SESSION_TIMEOUT_MS_MIN = 1000;
 
-/** A broker of this process for each deployment. */
+/** Returns a provider that starts a broker in this process for each deployment. */
 export function embeddedBrokers({ authority, host }: EmbeddedBrokersOptions): BrokerProvider {
   return {
     kind: "embedded",

@@ -3,19 +3,19 @@ import type { ProtocolEvent as AppliedEvent } from "#simulator/kafka/protocol/pr
 import { readAssignment } from "#e2e/brokers/assignment.ts";
 import type { ProtocolEvent } from "#e2e/brokers/broker.ts";
 
-/** The history of the protocol, asked of a broker's control page by page; what has been read once stays. */
+/** The protocol history of a broker, read page by page from its control interface. Every page is read only once. */
 export class ProtocolFeed {
   readonly #control: Pick<KafkaControl, "protocolHistory">;
   readonly #all: ProtocolEvent[] = [];
   #last = 0;
-  /** One reader at a time, so that everything comes once and in order. */
+  /** The reading that is under way. Only one runs at a time, so that every event comes once and in order. */
   #reading: Promise<void> = Promise.resolve();
 
   constructor(control: Pick<KafkaControl, "protocolHistory">) {
     this.#control = control;
   }
 
-  /** Everything until now, oldest first. Rejects when the broker does not keep all of it any more. */
+  /** Returns all events so far, oldest first. Rejects when the broker no longer keeps all of them. */
   async all(): Promise<readonly ProtocolEvent[]> {
     const reading = this.#reading.then(() => this.#readOn());
     this.#reading = reading.catch(() => {});

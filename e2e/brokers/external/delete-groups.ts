@@ -4,8 +4,8 @@ import type { AdminOptions } from "@platformatic/kafka";
 export type AdminAccess = Pick<AdminOptions, "bootstrapBrokers" | "tls" | "sasl">;
 
 /**
- * Deletes those of the groups that there are. A pod that was killed is a member until its session is over, and a group
- * with members cannot be deleted: they are removed first, which kafkajs cannot do.
+ * Deletes those of the groups that exist. A pod that was killed stays a member until its session is over, and a group
+ * with members cannot be deleted. So the members are removed first, which kafkajs cannot do.
  */
 export async function deleteGroups(access: AdminAccess, groups: readonly string[]): Promise<void> {
   const admin = new Admin({ clientId: "kafka-consumer-kit", ...access });

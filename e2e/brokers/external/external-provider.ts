@@ -9,13 +9,13 @@ import { deleteGroups } from "./delete-groups.ts";
 import { KafkaClients } from "#e2e/brokers/kafka-clients.ts";
 import { KafkaClientBroker } from "#e2e/brokers/kafka-client-broker.ts";
 
-/** Of Apache Kafka; taken where the broker does not tell its own. */
+/** The default of Apache Kafka, used where the broker does not tell its own value. */
 const SESSION_TIMEOUT_MS_MIN = 6000;
 const SESSION_SETTING = "group.min.session.timeout.ms";
 
 /**
- * A broker that is there already: pods reach it by themselves, all with the user that was given. Every deployment makes its
- * topics and its group there, and deletes them at its end.
+ * Connects to a broker that exists already. Pods reach it directly, and all of them use the user that was given. Every
+ * deployment makes its own topics and group, and deletes them at its end.
  */
 export async function connectExternalBrokers(given: ExternalArguments): Promise<BrokerProvider> {
   const trustedPem = await readFile(given.caFile, "utf8").catch((error: unknown) => {
@@ -37,7 +37,10 @@ interface ExternalAccess extends Pick<ExternalArguments, "bootstrap" | "mechanis
   readonly trustedPem: string;
 }
 
-/** Clients of its own: kafkajs asks again for every topic that it ever knew, and fails for one that was deleted. */
+/**
+ * Opens the broker for one deployment, with clients of its own: kafkajs asks again for every topic that it has ever
+ * seen, and fails for a topic that was deleted.
+ */
 async function openForDeployment(
   access: ExternalAccess,
   partitions: number,
@@ -99,7 +102,7 @@ async function sessionTimeoutMsMin(access: ExternalAccess): Promise<number> {
     const value = Number(resources[0]?.configEntries[0]?.configValue);
     return value > 0 ? value : SESSION_TIMEOUT_MS_MIN;
   } catch {
-    // The right to read settings is not one that the kit needs.
+    // The kit does not require the right to read settings.
     return SESSION_TIMEOUT_MS_MIN;
   }
 }

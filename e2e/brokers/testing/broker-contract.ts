@@ -9,12 +9,12 @@ import type { Broker, ClientActivity } from "#e2e/brokers/broker.ts";
 export interface ContractSubject extends AsyncDisposable {
   readonly broker: Broker;
   readonly user: { readonly username: string; readonly password: string };
-  /** Of the broker's certificate. */
+  /** The authority of the broker's certificate, as PEM. */
   readonly authorityPem: string;
 }
 
 export interface ContractOptions {
-  /** Completes the name of the suite. */
+  /** Completes the name of the test suite. */
   readonly subject: string;
   readonly abilities: ReadonlySet<Ability>;
   readonly start: () => Promise<ContractSubject>;
@@ -23,14 +23,17 @@ export interface ContractOptions {
 const POLL = { timeout: 40_000, interval: 20 };
 const START_MS_MAX = 180_000;
 
-/** What scenarios may rely on, of every broker; each ability is tested where it is, and refused where it is not. */
+/**
+ * Tests what scenarios may rely on, for every broker. Each ability is tested where the broker has it, and its refusal
+ * where the broker lacks it.
+ */
 export function brokerContract({ subject, abilities, start }: ContractOptions): void {
   const without = (ability: Ability): boolean => !abilities.has(ability);
 
   describe(`the broker ${subject}, as scenarios see it`, () => {
     let running: ContractSubject;
     let broker: Broker;
-    /** Of the topic and of its group. */
+    /** The name of the topic and of its group. */
     let name: string;
     let seen: Set<string>;
     let consumer: Consumer;
@@ -55,7 +58,10 @@ export function brokerContract({ subject, abilities, start }: ContractOptions): 
       await expect.poll(() => seen.has(value), POLL).toBe(true);
     };
 
-    /** kafkajs gives up at a connection that is cut while it authenticates: it has all that it needs before. */
+    /**
+     * Waits until the consumer has all the connections that it needs, since kafkajs gives up when a connection is cut
+     * while it authenticates.
+     */
     const connected = async (): Promise<void> => {
       for (const partition of [0, 1]) {
         await broker.produce(name, { key: "k", value: `first ${partition}`, partition });
@@ -322,7 +328,7 @@ async function consume(
     sessionTimeout: 3000,
     heartbeatInterval: 30,
     maxWaitTimeInMs: 30,
-    // kafkajs asks for the coordinator again only after it has given the dead one up.
+    // kafkajs asks for the coordinator again only after it has given up the dead one.
     retry: { initialRetryTime: 5, maxRetryTime: 100, retries: 5 },
   });
   await consumer.connect();
