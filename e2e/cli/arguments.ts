@@ -20,7 +20,7 @@ export type Invocation =
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The options of each command. */
+/** The options that each command takes. */
 const OPTIONS = {
   run: {
     ...PLACE_OPTIONS,
@@ -33,7 +33,7 @@ const OPTIONS = {
   replay: { ...PLACE_OPTIONS, ...REPLAY_OPTIONS },
 } as const;
 
-/** Throws UsageError that names option, rule and value. */
+/** Parses the command line. Throws UsageError that names the option, the rule and the value. */
 export function parseInvocation(
   argv: readonly string[],
   env: Environment,

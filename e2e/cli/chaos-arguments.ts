@@ -68,7 +68,10 @@ const RUNS_MAX = 1_000_000;
 const DURATION_MS_MAX = 7 * 24 * 3_600_000;
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 };
 
-/** `seed`: the one that was given or drawn. `names`: what stands behind the command. */
+/**
+ * Reads the options of the command chaos. `seed` was given or drawn at random. `names` are the positional arguments
+ * after the command.
+ */
 export function chaosArguments(
   values: ChaosValues,
   names: readonly string[],
@@ -128,7 +131,7 @@ export function replayArguments(
   };
 }
 
-/** `90s` -> 90000 */
+/** Converts a duration such as `90s` to milliseconds (90000). */
 function duration(text: string): number {
   const [, count = "", unit = ""] = /^(\d{1,9})([smh])$/.exec(text) ?? [];
   const durationMs = Number(count) * (UNIT_MS[unit] ?? 0);
@@ -159,7 +162,7 @@ function load(value: string | undefined): LoadPlan {
 function readObject(path: string, place: string): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
-    // Some editors begin a file with a byte order mark, which nobody sees.
+    // Some editors begin a file with a byte order mark, which is invisible.
     const text = readFileSync(path, "utf8").replace(/^\uFEFF/, "");
     value = JSON.parse(text);
     const [repeated] = repeatedKeys(text);
@@ -171,7 +174,7 @@ function readObject(path: string, place: string): Readonly<Record<string, unknow
   throw new UsageError(`${place} must hold a JSON object, got ${JSON.stringify(value)}`);
 }
 
-/** They are run on their own, until each planted fault is found. */
+/** Options that --prove refuses, since each planted fault is run alone until it is found. */
 const NOT_WITH_PROVE = ["until-failure", "require-coverage", "runs", "duration", "junit"] as const;
 
 function proveNames(values: ChaosValues, names: readonly string[]): readonly string[] | null {

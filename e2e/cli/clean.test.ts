@@ -20,7 +20,7 @@ test("finds what a dead process left, and nothing else", async () => {
   await make("kafka-consumer-e2e-", { pid: process.pid, startTicks: null });
   await make("kafka-consumer-e2e-", null);
   await make("somebody-elses-", { pid: dead, startTicks: "1" });
-  // Only Linux tells when a process started, which is how a reused id is recognised.
+  // Only Linux tells when a process started, by which a reused process id is recognized.
   const expected = process.platform === "linux" ? [left, reused] : [left];
   expect((await findAbandoned(parent)).toSorted()).toEqual(expected.toSorted());
 });
@@ -30,7 +30,7 @@ test.runIf(process.platform === "linux")(
   async () => {
     const parent = await mkdtemp(join(tmpdir(), "kafka-consumer-clean-"));
     onTestFinished(() => rm(parent, { recursive: true }));
-    // It becomes a program that never asks for the end of its child.
+    // The shell becomes a program that never reaps its child.
     const careless = spawn("sh", ["-c", "sleep 60 & echo $!; exec sleep 60"], {
       stdio: ["ignore", "pipe", "ignore"],
     });

@@ -5,13 +5,13 @@ import { deleteAbandoned } from "#kind/cluster-use.ts";
 import { findAbandoned, removeDirectory } from "#e2e/base/owned-directory.ts";
 
 export interface Cleaned {
-  /** Directories and clusters, as a person would name them. */
+  /** Directories and clusters that were removed, in words for a user. */
   readonly removed: readonly string[];
-  /** What could not be removed, each with its reason. */
+  /** Objects that could not be removed, each with its reason. */
   readonly left: readonly string[];
 }
 
-/** Removes what runs left behind whose process is gone: directories of pods, and clusters of kind that they made. */
+/** Removes the leftovers of runs whose process is gone: directories of pods, and kind clusters that those runs made. */
 export async function clean(): Promise<Cleaned> {
   const directories = await findAbandoned();
   for (const directory of directories) await removeDirectory(directory);

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from "vitest";
 const REPOSITORY = join(import.meta.dirname, "../..");
 const CLI = join(import.meta.dirname, "cli.ts");
 
-/** Runs the command line in a temporary directory of its own, so that everything it leaves can be seen. */
+/** Runs the command line in a temporary directory of its own, so that all leftovers can be seen. */
 const start = (...argv: string[]) => startProcess(process.execPath, [CLI, ...argv]);
 
 async function startProcess(command: string, argv: readonly string[]) {
@@ -42,7 +42,7 @@ async function startProcess(command: string, argv: readonly string[]) {
   };
 }
 
-/** Processes of this host that were started with that temporary directory (Linux). */
+/** Lists the processes of this host that were started with that temporary directory (Linux only). */
 async function processesOf(temporary: string): Promise<string[]> {
   const found: string[] = [];
   for (const pid of await readdir("/proc").catch(() => [])) {
@@ -109,7 +109,7 @@ test("a run is equal to itself, and not to one whose pods lived otherwise", asyn
 test("^C in the middle of a run ends with 130 and leaves no process and no directory", async () => {
   const run = await start("--scenario", "3");
   await run.shows("wait until app_start gives up");
-  // On systems without /proc this sees none before and none after.
+  // On systems without /proc this sees no process before and none after.
   const before = await processesOf(run.temporary);
   expect(before.length > 1 || process.platform !== "linux").toBe(true);
   run.child.kill("SIGINT");
@@ -158,7 +158,7 @@ test("doctor says what clusters need, and that the local target does without it"
   }
   const directory = await mkdtemp(join(tmpdir(), "kafka-consumer-cli-"));
   onTestFinished(() => rm(directory, { recursive: true }));
-  // Nothing on the PATH but a shell's own words.
+  // The PATH is empty, so only the built-in commands of the shell exist.
   const bare = await startProcess("/usr/bin/env", [
     `PATH=${directory}`,
     process.execPath,

@@ -22,7 +22,10 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
   }
 }
 
-/** What a person can mend: the message says what to do. By name: most of them are loaded only where they can be thrown. */
+/**
+ * Errors whose message tells the user what to do, so that no stack is printed. They are listed by name, since most of
+ * their classes are loaded only where they can be thrown.
+ */
 const KNOWN_CONDITIONS: ReadonlySet<string> = new Set([
   "CommandError",
   "ContextError",
@@ -95,7 +98,7 @@ async function compare([left, right]: readonly [string, string]): Promise<ExitCo
 async function runChaos(
   chaos: Extract<Invocation, { command: "chaos" }>["chaos"],
 ): Promise<ExitCode> {
-  // At once: what is loaded next takes a second.
+  // The seed is printed at once, since the modules that are loaded next take a second.
   process.stdout.write(`seed ${chaos.seed}\n`);
   return await whereSound(async (signal) => {
     const options = { arguments: chaos, terminal: process.stdout, signal };
@@ -126,7 +129,7 @@ async function runScenarios(
   });
 }
 
-/** Starts pods only on a machine that can run them; the signal aborts at ^C. */
+/** Runs `work` only on a machine that can run pods. The signal aborts at ^C. */
 async function whereSound(work: (signal: AbortSignal) => Promise<ExitCode>): Promise<ExitCode> {
   const broken = (await doctor()).filter(({ ok }) => !ok);
   if (broken.length > 0) {

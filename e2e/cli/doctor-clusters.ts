@@ -3,7 +3,7 @@ import { runCommand } from "#kind/command.ts";
 import { findEngine } from "#kind/engine.ts";
 import type { Finding } from "./doctor.ts";
 
-/** What only some targets and brokers need: without it, everything else still runs. */
+/** Checks the tools that only some targets and brokers need. Everything else runs without them. */
 export async function clusterTools(): Promise<Finding[]> {
   return await Promise.all([
     tool(

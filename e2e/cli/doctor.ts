@@ -10,17 +10,17 @@ import { messageOf } from "#consumer/errors.ts";
 export interface Finding {
   readonly check: string;
   readonly ok: boolean;
-  /** What was seen. */
+  /** The state that the check found. */
   readonly seen: string;
-  /** What to do, for a person; empty when there is nothing to do. */
+  /** What the user has to do. Empty when there is nothing to do. */
   readonly fix: string;
-  /** Whether the local target runs without it. Default false. */
+  /** True when the local target runs without it. Defaults to false. */
   readonly isOptional?: boolean;
 }
 
 const run = promisify(execFile);
 
-/** Every check answers; none throws. In the order in which they should be mended. */
+/** Runs every check, in the order in which problems should be fixed. A failed check is reported and never throws. */
 export async function doctor(): Promise<Finding[]> {
   return [
     checkNode(process.versions.node),
@@ -46,7 +46,7 @@ export async function doctor(): Promise<Finding[]> {
   ];
 }
 
-/** The version that the scripts of package.json run on comes from the devDependency `node`. */
+/** Checks the version of Node, which npm scripts take from the devDependency `node`. */
 export function checkNode(version: string): Finding {
   const ok = version.split(".")[0] === "24";
   return {
@@ -85,7 +85,7 @@ async function checkTemporary(): Promise<string> {
     const script = join(directory, "script");
     await writeFile(script, "#!/bin/sh\nexit 0\n", { mode: 0o755 });
     await access(script, constants.X_OK);
-    // A mount with noexec passes access(2) and fails here.
+    // A mount with the option noexec passes access(2) and fails here.
     await run(script);
     return `${tmpdir()} takes files and runs scripts`;
   } finally {

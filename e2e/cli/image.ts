@@ -102,7 +102,9 @@ function oneOf<T extends string>(option: string, value: string, choices: readonl
   return choice;
 }
 
-/** `localhost/kafka_consumer:local sha256:0123456789ab 405 MB, 14 MB over node:24-bookworm-slim` */
+/**
+ * Returns a line such as `localhost/kafka_consumer:local sha256:0123456789ab 405 MB, 14 MB over node:24-bookworm-slim`.
+ */
 function describe({ name, id, bytes, ownBytes, baseImage }: BuiltImage): string {
   return `${name} ${id.slice(0, 19)} ${megabytes(bytes)}, ${megabytes(ownBytes)} over ${baseImage}\n`;
 }

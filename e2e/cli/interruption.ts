@@ -1,11 +1,14 @@
 import { EXIT_CODE } from "#e2e/errors.ts";
 
-/** npm passes on a ^C that the terminal has already sent to the whole group: both are one. */
+/**
+ * The time within which two signals count as one ^C, in milliseconds. The terminal sends ^C to the whole process group,
+ * and npm passes it on once more.
+ */
 const ONE_INTERRUPT_MS = 1000;
 
 /**
- * Aborts at the first ^C (or SIGTERM, SIGHUP), and when nobody reads the output any more. A second ^C ends the
- * process at once.
+ * Returns a signal that aborts at the first ^C (or SIGTERM or SIGHUP), and when the output is no longer read. A second
+ * ^C ends the process at once.
  */
 export function listenForInterrupts(outputClosed: AbortSignal): AbortSignal {
   const interrupt = new AbortController();
@@ -13,7 +16,7 @@ export function listenForInterrupts(outputClosed: AbortSignal): AbortSignal {
   const onSignal = (): void => {
     if (!interrupt.signal.aborted) {
       firstMs = performance.now();
-      // First, so that lines which change on the terminal are out of the way of the message.
+      // The abort comes first, so that the changing lines on the terminal are cleared before the message.
       interrupt.abort(new Error("interrupted"));
       process.stderr.write("\ninterrupted: taking everything down (again: at once)\n");
     } else if (performance.now() - firstMs > ONE_INTERRUPT_MS) {
@@ -27,7 +30,9 @@ export function listenForInterrupts(outputClosed: AbortSignal): AbortSignal {
   return interrupt.signal;
 }
 
-/** Aborts when the reader of the output is gone (`| head`), which is no error of this process. */
+/**
+ * Returns a signal that aborts when the reader of the output is gone (`| head`), which is not an error of this process.
+ */
 export function watchOutput(): AbortSignal {
   const closed = new AbortController();
   for (const stream of [process.stdout, process.stderr]) {

@@ -1,5 +1,5 @@
-// Readable for every version of Node: types are stripped by 24, and what is wrong with an older one must be
-// said before its loader stumbles over the first .ts file. Ends the process when it is too old.
+// This file runs on every version of Node. Only Node 24 strips types, so an older version must be reported before its
+// loader fails at the first .ts file. The process ends when Node is too old.
 import { existsSync } from "node:fs";
 
 const major = Number(process.versions.node.split(".")[0]);

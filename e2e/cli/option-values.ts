@@ -1,7 +1,10 @@
 import { messageOf } from "#consumer/errors.ts";
 import { UsageError } from "#e2e/errors.ts";
 
-/** What parseArgs of Node takes: it reads the value of `--seed -1` as another option. */
+/**
+ * Joins an option and a negative value, as in `--seed=-1`, since parseArgs of Node takes the value of `--seed -1` for
+ * another option.
+ */
 export function withNegativeValues(argv: readonly string[]): string[] {
   const joined: string[] = [];
   for (const [index, argument] of argv.entries()) {
@@ -14,7 +17,7 @@ export function withNegativeValues(argv: readonly string[]): string[] {
   return joined;
 }
 
-/** The failure of parseArgs as one line. */
+/** Converts an error of parseArgs to a UsageError with a message of one line. */
 export function usageError(error: unknown, argv: readonly string[]): UsageError {
   const message = messageOf(error);
   const option =
@@ -27,13 +30,15 @@ export function usageError(error: unknown, argv: readonly string[]): UsageError 
   return new UsageError(`${option} needs a value, got ${got}`, { cause: error });
 }
 
-/** An empty value is what a variable that is not set leaves of an option. */
+/**
+ * Returns the value, or throws UsageError when it is empty: an unset variable leaves an empty value behind an option.
+ */
 export function filled<Value extends string | undefined>(option: string, value: Value): Value {
   if (value?.trim() === "") throw new UsageError(`--${option} needs a value, got ""`);
   return value;
 }
 
-/** The first choice is the default. */
+/** Returns the choice that the value names. The first choice is the default. Throws UsageError for any other value. */
 export function oneOf<const T extends string>(
   option: string,
   value: string | undefined,

@@ -29,7 +29,7 @@ export type PlaceValues = BrokerValues & {
   readonly [Name in Exclude<keyof typeof PLACE_OPTIONS, keyof BrokerValues>]?: string | undefined;
 };
 
-/** The targets that take them. */
+/** The targets that accept each option. */
 const TARGET_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   cluster: ["kind"],
   engine: ["kind"],
@@ -90,7 +90,7 @@ function kindArguments(values: PlaceValues): KindArguments {
   };
 }
 
-/** Nodes are named after it, and their names are host names. */
+/** Returns the name of a cluster. Its nodes are named after it, so it must be valid as a part of a host name. */
 function clusterName(value: string | undefined): string | null {
   const name = filled("cluster", value) ?? null;
   if (name === null || /^[a-z0-9][a-z0-9.-]{0,48}$/.test(name)) return name;

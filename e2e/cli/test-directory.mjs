@@ -1,5 +1,5 @@
-// vitest, and vite below it, take paths for URLs: below a directory with one of these characters they find no test, or none of
-// its imports. Ends the process where that is so.
+// vitest and vite treat paths as URLs. Below a directory with one of these characters they find no tests, or none of
+// the imports. The process ends in such a directory.
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

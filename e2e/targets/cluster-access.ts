@@ -1,28 +1,36 @@
 import type { V1PersistentVolumeClaim } from "@kubernetes/client-node";
 
-/** What only a cluster with an API server and nodes has. Everything that is disposable is taken back by disposing it, once. */
+/**
+ * Operations that only a cluster with an API server and nodes offers. Disposing a result undoes the operation, once.
+ */
 export interface ClusterAccess {
-  /** Of the pods. */
+  /** The namespace of the pods. */
   readonly namespace: string;
-  /** Keeps new pods away from the node. */
+  /** Cordons the node, so that no new pod is scheduled on it. */
   cordon(node: string): Promise<AsyncDisposable>;
-  /** Asks for the eviction of a pod, as `kubectl drain` does: a budget may refuse it. */
+  /** Requests the eviction of a pod, as `kubectl drain` does. A disruption budget may refuse it. */
   evict(pod: string): Promise<Eviction>;
-  /** Freezes the whole machine; resolves when it is frozen. Rejects where the nodes are out of reach. */
+  /** Freezes the whole machine and resolves when it is frozen. Rejects where the nodes are out of reach. */
   pauseNode(node: string): Promise<AsyncDisposable>;
   claim(name: string): Promise<V1PersistentVolumeClaim>;
-  /** Path of a file for kubectl with this context alone, which names this cluster; a secret, it ends with the target. */
+  /**
+   * Writes a kubeconfig for kubectl with a single context of this name, which refers to this cluster, and returns its
+   * path. The file is a secret and is removed with the target.
+   */
   kubeconfig(context: string): Promise<string>;
 }
 
 export interface Eviction {
-  /** 201 when accepted, 429 when a budget has no room. */
+  /** 201 when the eviction is accepted, 429 when a disruption budget does not allow it. */
   readonly status: number;
-  /** What the API server says about a refusal; "" when accepted. */
+  /** The message of the API server about a refusal. Empty when the eviction is accepted. */
   readonly message: string;
 }
 
-/** For scenarios that need an ability which only clusters have. */
+/**
+ * Returns the cluster of a target, for scenarios that need an ability of clusters. Throws an Error for the local
+ * target.
+ */
 export function clusterOf(target: { readonly cluster: ClusterAccess | null }): ClusterAccess {
   if (target.cluster === null)
     throw new Error("the target is no cluster: the scenario must say what it needs");

@@ -2,7 +2,7 @@ import type { V1PodSpec } from "@kubernetes/client-node";
 
 const CONTROL_PLANE = "node-role.kubernetes.io/control-plane";
 
-/** Away from the nodes that scenarios drain, pause or fill, where there are others. */
+/** Keeps pods of the kit off the nodes that scenarios drain, pause or fill, where the cluster has other nodes. */
 export const OUT_OF_THE_WAY = {
   tolerations: [{ key: CONTROL_PLANE, operator: "Exists", effect: "NoSchedule" }],
   affinity: {
@@ -17,7 +17,10 @@ export const OUT_OF_THE_WAY = {
   },
 } satisfies Partial<V1PodSpec>;
 
-/** Of the kit's own pods: the app's user, whose files are for its own eyes. */
+/**
+ * The common settings of the kit's own pods. They run as the user of the app, since only that user may read the app's
+ * files.
+ */
 export const KIT_POD = {
   automountServiceAccountToken: false,
   terminationGracePeriodSeconds: 0,

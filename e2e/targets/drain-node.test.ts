@@ -11,7 +11,7 @@ const pod = (name: string, nodeName: string): V1Pod => ({
   spec: { nodeName, containers: [] },
 });
 
-/** What was evicted is gone at the next look. */
+/** Returns a target whose evicted pods are gone the next time they are listed. */
 function fakeTarget(pods: V1Pod[], answers: readonly Eviction[]) {
   const left = [...answers];
   const evict = async (name: string): Promise<Eviction> => {

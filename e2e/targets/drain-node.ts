@@ -6,23 +6,23 @@ import type { Target } from "./target.ts";
 import { pause } from "#e2e/base/waiting.ts";
 
 export interface DrainOptions {
-  /** Asked again until then, as `kubectl drain --timeout`. */
+  /** The time after which evictions are no longer requested, in milliseconds, as in `kubectl drain --timeout`. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
-  /** Default 1000; kubectl's is 5000. */
+  /** The time between two requests, in milliseconds. Defaults to 1000; kubectl waits 5000. */
   readonly askAgainMs?: number;
 }
 
 export interface Drained {
   /** Every answer to an eviction, oldest first. */
   readonly answers: readonly (Eviction & { readonly pod: string })[];
-  /** Pods that are still on the node. */
+  /** Names of the pods that are still on the node. */
   readonly left: readonly string[];
 }
 
 /**
- * Evicts every pod of the target from a cordoned node, and asks again for those that a budget holds back, until all are gone or the
- * time is over. Pods of others stay where they are.
+ * Evicts every pod of the target from a cordoned node. Evictions that a disruption budget refuses are requested again
+ * until all pods are gone or the time is over. Pods that do not belong to the target stay on the node.
  */
 export async function drainNode(
   target: Pick<Target, "cluster" | "pods">,
@@ -33,7 +33,7 @@ export async function drainNode(
   const startMs = performance.now();
   const answers: (Eviction & { pod: string })[] = [];
   for (;;) {
-    // A pod that is not scheduled yet is on none.
+    // A pod that is not scheduled yet is on no node.
     const present = (await target.pods()).filter((pod) => pod.spec?.nodeName === node);
     const isOver = performance.now() - startMs > timeoutMs;
     if (present.length === 0 || isOver)
@@ -46,14 +46,16 @@ export async function drainNode(
   }
 }
 
-/** Throws when the pod is not on a node yet. */
+/** Returns the node of a pod. Throws an Error when the pod is not scheduled yet. */
 export function nodeOf(pod: V1Pod): string {
   const node = pod.spec?.nodeName;
   if (node === undefined) throw new Error(`pod ${podName(pod)} is on no node`);
   return node;
 }
 
-/** A pod whose eviction the API server accepted says so for as long as it is there. */
+/**
+ * Returns true when the API server has accepted an eviction of the pod. The pod shows this condition until it is gone.
+ */
 export function isEvicted(pod: V1Pod | undefined): boolean {
   return (
     pod?.status?.conditions?.some(

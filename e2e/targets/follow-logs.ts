@@ -4,26 +4,26 @@ import { pause } from "#e2e/base/waiting.ts";
 import type { LogFile, Target } from "./target.ts";
 
 export interface FollowOptions {
-  /** Only its logs are followed. */
+  /** The container whose logs are followed. */
   readonly container: string;
-  /** `line` is whole and has no end of line; `pod` is the one that printed it. */
+  /** Called for every line, without its line end, and the pod that printed it. */
   readonly onLine: (line: string, pod: string) => void;
-  /** Ends it. */
+  /** Ends the following. */
   readonly signal: AbortSignal;
 }
 
 export interface FollowedLogs {
-  /** Resolves when no log is read any more. Rejects when one cannot be read. */
+  /** Resolves when no log is read any more. Rejects when a log cannot be read. */
   readonly ended: Promise<void>;
 }
 
-/** Between two looks for new lines. */
+/** The time between two checks for new lines, in milliseconds. */
 const LOOK_MS = 20;
 const CHUNK_BYTES = 65_536;
 
 /**
- * Follows the logs of every pod, also of those that start later. Resolves when it is known where each log ends now: only lines that end
- * later are told.
+ * Follows the logs of every pod, including pods that start later. Resolves when the present end of each log is known:
+ * only lines that end after it are reported.
  */
 export async function followLogs(
   target: Pick<Target, "logFiles">,
@@ -49,12 +49,12 @@ export async function followLogs(
     }
   };
   const ended = follow();
-  // Whoever waits for the end is told of it.
+  // Callers who await the end receive the error.
   ended.catch(() => {});
   return { ended };
 }
 
-/** Reads a log on from where it was read before. */
+/** Reads a log from the position at which it was read before. */
 class LogTail {
   readonly #path: string;
   #position = 0;
@@ -65,7 +65,7 @@ class LogTail {
     this.#path = path;
   }
 
-  /** The lines that have ended since. */
+  /** Returns the lines that have ended since the last call. */
   async read(chunk: Buffer): Promise<string[]> {
     await using handle = await openIfThere(this.#path);
     if (handle === undefined) return [];
@@ -82,7 +82,7 @@ class LogTail {
   }
 }
 
-/** The log of a container that is just being started is not there yet. */
+/** Opens a log, or returns undefined for the log of a container that has only just started. */
 async function openIfThere(path: string) {
   try {
     return await open(path);

@@ -1,9 +1,9 @@
 import { CommandError, runCommand } from "#kind/command.ts";
 
-/** Runs kubectl with a kubeconfig of its own and gives what it printed. Throws CommandError. */
+/** Runs kubectl with the given kubeconfig and returns its output. Throws CommandError. */
 type Kubectl = (argv: readonly string[], kubeconfig: string) => Promise<string>;
 
-/** null when there is none on the PATH: nobody who runs the kit needs it. */
+/** Returns kubectl, or null when it is not on the PATH: users of the kit do not need it. */
 export async function findKubectl(): Promise<Kubectl | null> {
   try {
     await runCommand("kubectl", ["version", "--client"]);

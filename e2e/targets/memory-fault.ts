@@ -4,8 +4,9 @@ import type { Target } from "./target.ts";
 const CONTROL = "/tmp/exhaust-memory";
 
 /**
- * Runs in the consumer's process: the kernel ends what takes the memory, and that must be no other. It takes 16 MiB at a time and
- * touches it. What asked for it is removed first: /tmp outlives the container.
+ * The source of a module that runs in the process of the consumer, since the kernel must end the consumer and no other
+ * process. It allocates 16 MiB at a time and touches the memory. It removes the control file first, since /tmp outlives
+ * the container.
  */
 const SOURCE = `
 import { unlinkSync } from "node:fs";
@@ -19,13 +20,13 @@ setInterval(() => {
 }, 50).unref();
 `;
 
-/** Environment of an app container whose memory `exhaustMemory` can exhaust. */
+/** Returns the environment of an app container whose memory `exhaustMemory` can exhaust. */
 export function memoryFaultEnvironment(): Readonly<Record<string, string>> {
-  // Carries its own text: no image has to hold the file.
+  // The variable carries the source itself, so no image has to contain the file.
   return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(SOURCE)}` };
 }
 
-/** From now on the consumer takes memory until the limit of its container ends it. */
+/** Makes the consumer allocate memory until the limit of its container ends it. */
 export async function exhaustMemory(target: Target, pod: string): Promise<void> {
   const { exitCode, stderr } = await target.exec(pod, APP, ["touch", CONTROL]);
   if (exitCode !== 0) throw new Error(`touch ${CONTROL} in ${pod}: ${stderr}`);

@@ -5,31 +5,40 @@ import type { Requests } from "#simulator/omega/manifests/overlay.ts";
 import type { Site } from "#simulator/omega/manifests/site.ts";
 import type { Target } from "./target.ts";
 
-/** Where the pods of a run are: one for all its deployments. */
+/** The place where the pods of a run are, shared by all its deployments. */
 export interface Platform extends AsyncDisposable {
-  /** Beyond what every target has. */
+  /** Abilities beyond those that every target has. */
   readonly abilities: ReadonlySet<Ability>;
-  /** What its targets cannot tell of the life of a pod, in the words of traces. */
+  /** Events in the life of a pod that the targets cannot see, in the words of traces. */
   readonly unseen: readonly string[];
   readonly durations: Durations;
-  /** Of the app, as the manifests name it. */
+  /** The image of the app, as the manifests name it. */
   readonly image: string;
-  /** Images of the sidecars and what they are started with; where their servers are is the deployment's affair. */
+  /** Images and arguments of the sidecars. The deployment adds the addresses of their servers. */
   readonly sidecars: Required<Pick<Site, "identity" | "splunk">>;
-  /** Of every container. */
+  /** Environment variables of every container. */
   readonly environment: Readonly<Record<string, string>>;
-  /** What containers ask of a node, instead of what production asks; absent: the same. */
+  /** Resource requests that replace those of production. Absent when the same apply. */
   readonly requests?: Requests;
-  /** Where pods reach the servers of the kit, which listen on loopback of this host. */
+  /** The host name at which pods reach the servers of the kit, which listen on loopback of this host. */
   readonly kitHost: string;
-  /** From now on pods reach these ports of loopback, at `kitHost` under the same numbers, until what it gives is disposed. */
+  /**
+   * Makes these ports of loopback reachable for pods, at `kitHost` under the same numbers, until the result is
+   * disposed.
+   */
   expose(ports: readonly number[]): Promise<AsyncDisposable>;
-  /** Aborts when pods can reach none of them any more; absent where that cannot be. */
+  /** Aborts when pods can no longer reach any exposed port. Absent where that cannot happen. */
   readonly lost?: AbortSignal;
-  /** Where a broker is started; absent where that is a container of this host. */
+  /** The place where a broker is started. Absent where that is a container of this host. */
   readonly brokerPlace?: BrokerPlace;
-  /** A place for the pods of one deployment. `directory` receives what belongs to it alone; it must exist. */
+  /**
+   * Starts a target for the pods of one deployment. `directory` receives the files of that deployment alone, and must
+   * exist.
+   */
   startTarget(directory: string): Promise<Target>;
-  /** Writes what the machines of a cluster logged, and gives why some is missing, if it is; absent where there are none. */
+  /**
+   * Writes the logs of the cluster's nodes, and returns the reason if some of them are missing. Absent where there are
+   * no nodes.
+   */
   saveNodeLogs?(directory: string): Promise<string | undefined>;
 }

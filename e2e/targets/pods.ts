@@ -1,6 +1,6 @@
 import type { V1ContainerStateTerminated, V1ContainerStatus, V1Pod } from "@kubernetes/client-node";
 
-/** The main container of every pod of the application. */
+/** The name of the main container of every pod of the application. */
 export const APP = "app";
 
 export function podName(pod: V1Pod): string {
@@ -29,12 +29,12 @@ export function containerStatus(pod: V1Pod, container = APP): V1ContainerStatus 
   return statuses.find((status) => status.name === container);
 }
 
-/** Whether the app container runs. */
+/** Returns true when the app container runs. */
 export function isRunning(pod: V1Pod): boolean {
   return containerStatus(pod)?.state?.running !== undefined;
 }
 
-/** How the present run of the container ended, or the one before its restart. */
+/** Returns the end of the container's present run, or else of the run before the last restart. */
 export function lastTermination(
   pod: V1Pod,
   container = APP,
@@ -47,7 +47,7 @@ export function restarts(pod: V1Pod, container = APP): number {
   return containerStatus(pod, container)?.restartCount ?? 0;
 }
 
-/** For messages: one line per pod with what decides most waits. */
+/** Describes pods in messages: one line per pod with the state that decides most waits. */
 export function describePods(pods: readonly V1Pod[]): string {
   const lines = pods.map((pod) => {
     const status = containerStatus(pod);

@@ -10,17 +10,18 @@ export interface StartPlatformOptions {
   readonly signal: AbortSignal;
   /** Shows a line of progress. */
   readonly line: (text: string) => void;
-  /** Asked at the end: whether what was made for the run stays. */
+  /** Called at the end of the run. Returns true when everything that was made for the run is kept. */
   readonly keepAtEnd: () => boolean;
-  /** A copy of this repository whose consumer the pods run; target local only. Default: this repository. */
+  /** A copy of this repository whose consumer the pods run, on the target local only. Defaults to this repository. */
   readonly consumerDirectory?: string;
 }
 
-/** Where the pods of this run will be. Throws StepError when a cluster cannot be brought up. */
+/** Starts the target that the arguments select. Throws StepError when a cluster cannot be brought up. */
 export async function startPlatform(options: StartPlatformOptions): Promise<Platform> {
   const { run, compileCache, signal, line, keepAtEnd, consumerDirectory } = options;
   const { realTime } = run;
-  // The others only there: the local target does not wait for the client of Kubernetes to load.
+  // The other targets are loaded only when they are used, so that the local one need not wait for the Kubernetes
+  // client.
   if (run.target === "local") return localPlatform({ realTime, compileCache, consumerDirectory });
   const steps = { realTime, signal, keep: run.keep === "always", onStep: stepLines(line) };
   if (run.kubernetes !== null) {
@@ -36,7 +37,7 @@ export async function startPlatform(options: StartPlatformOptions): Promise<Plat
   });
 }
 
-/** Of a broker that will run beside the pods. */
+/** Returns the image of a broker that will run in the cluster, or null when none will. */
 function brokerImageOf(broker: PlaceArguments["broker"]): string | null {
   if (broker.kind === "embedded" || broker.kind === "external") return null;
   return broker.image ?? BROKER_IMAGES[broker.kind];

@@ -2,56 +2,64 @@ import type { KubernetesObject, V1Pod } from "@kubernetes/client-node";
 import type { ClusterAccess } from "./cluster-access.ts";
 
 /**
- * Where pods run, as scenarios see it: nothing here says whether pods are processes of this host or
- * containers of a cluster. Names that do not exist are an error of the target. Durations are host time.
+ * The place where pods run, as scenarios see it. Nothing in this interface depends on whether pods are processes of
+ * this host or containers of a cluster. Names that do not exist are an error of the target. Durations are host time.
  */
 export interface Target extends AsyncDisposable {
-  /** null on the local target. */
+  /** The operations of a cluster. Null on the local target. */
   readonly cluster: ClusterAccess | null;
-  /** Creates or updates the objects, all of them or (when one is refused) none. */
+  /** Creates or updates all of the objects, or none of them when one is refused. */
   apply(objects: readonly KubernetesObject[]): Promise<void>;
-  /** Present pods in order of creation, those that are terminating too. */
+  /** Returns the present pods in order of creation, including those that are terminating. */
   pods(): Promise<V1Pod[]>;
-  /** The state of a pod when it was last seen, also after it is gone. */
+  /** Returns the state of a pod when it was last seen, even after the pod is gone. */
   lastSeen(pod: string): V1Pod | undefined;
-  /** Resolves when accepted. Default grace: the pod's own. */
+  /** Deletes a pod and resolves when the deletion is accepted. Defaults to the grace period of the pod. */
   deletePod(pod: string, options?: { readonly gracePeriodSeconds?: number }): Promise<void>;
-  /** From the node, to PID 1 of the container. */
+  /** Sends a signal from the node to PID 1 of the container. */
   kill(pod: string, container: string, signal: NodeJS.Signals): Promise<void>;
-  /** Freezes every process of the container; its connections stay open. Probes and deadlines go on. */
+  /** Freezes every process of the container. Its connections stay open, and probes and deadlines continue. */
   pause(pod: string, container: string): Promise<void>;
   unpause(pod: string, container: string): Promise<void>;
   scale(deployment: string, replicas: number): Promise<void>;
-  /** A rolling replacement of every pod. */
+  /** Replaces every pod in a rolling update. */
   restart(deployment: string): Promise<void>;
-  /** Both streams, in the order written; `previous`: of the run before the last restart. */
+  /**
+   * Returns both output streams in the order in which they were written. `previous` selects the run before the last
+   * restart.
+   */
   logs(pod: string, container: string, options?: { readonly previous?: boolean }): Promise<string>;
   exec(pod: string, container: string, argv: readonly string[]): Promise<ExecResult>;
-  /** GET to the pod's health port. Rejects while nothing listens there. */
+  /** Sends a GET request to the health port of the pod. Rejects while nothing listens there. */
   get(pod: string, path: string): Promise<HttpAnswer>;
-  /** The content of a file of a claim; undefined when it is absent. */
+  /** Returns the content of a file on the volume of a claim, or undefined when it is absent. */
   readVolume(claim: string, path: string): Promise<Uint8Array | undefined>;
-  /** Names in a directory of a claim, sorted; empty when it is absent. Default: its root. */
+  /** Returns the sorted names in a directory of a claim, or an empty list when it is absent. Defaults to the root. */
   listVolume(claim: string, path?: string): Promise<string[]>;
-  /** Every file below a directory of a claim, by its path from there; empty when it is absent. */
+  /**
+   * Returns every file below a directory of a claim by its path relative to that directory. Empty when it is absent.
+   */
   readVolumeTree(claim: string, path: string): Promise<ReadonlyMap<string, Uint8Array>>;
-  /** What the control plane reports (`kubectl get events`), oldest first. */
+  /** Returns the events of the control plane, as in `kubectl get events`, oldest first. */
   events(): readonly TargetEvent[];
-  /** What became of the containers, oldest first, of pods that are gone too. */
+  /** Returns the events of all containers, oldest first, including those of pods that are gone. */
   history(): readonly ContainerEvent[];
-  /** Called after every entry of `events` and `history`; returns the end of the subscription. */
+  /** Calls the listener after every entry of `events` and `history`. Returns a function that ends the subscription. */
   subscribe(listener: (entry: TargetEvent | ContainerEvent) => void): () => void;
-  /** The files that receive the output of every run of every container while it runs, of pods that are gone too. */
+  /**
+   * Returns the files that receive the output of every run of every container while it runs, including those of pods
+   * that are gone.
+   */
   logFiles(): readonly LogFile[];
   /** Writes the output of every container that ever ran to `<directory>/<pod>.<container>.<restart>.log`. */
   saveLogs(directory: string): Promise<void>;
 }
 
-/** The output of one run of a container; the file may not be there yet. */
+/** The output of one run of a container. The file may not exist yet. */
 export interface LogFile {
   readonly pod: string;
   readonly container: string;
-  /** Restarts before it. */
+  /** The number of restarts before this run. */
   readonly restartCount: number;
   readonly path: string;
 }
@@ -72,10 +80,10 @@ export interface TargetEvent {
   /** Milliseconds since the epoch. */
   readonly atMs: number;
   readonly type: "Normal" | "Warning";
-  /** Such as `Killing`, `Unhealthy`, `BackOff`, `FailedPreStopHook`. */
+  /** The reason of the event, such as `Killing`, `Unhealthy`, `BackOff` or `FailedPreStopHook`. */
   readonly reason: string;
   readonly message: string;
-  /** Name of the object. */
+  /** The name of the object. */
   readonly object: string;
 }
 
@@ -94,10 +102,10 @@ export interface ContainerEvent {
     | "unready"
     | "gone";
   readonly pod: string;
-  /** Absent for what concerns the whole pod. */
+  /** The name of the container. Absent for an event of the whole pod. */
   readonly container?: string;
-  /** Of `signal`: what was sent to PID 1. */
+  /** The signal that was sent to PID 1, for a `signal` event. */
   readonly signal?: NodeJS.Signals;
-  /** Of `exit`. */
+  /** The exit code, for an `exit` event. */
   readonly exitCode?: number;
 }

@@ -4,7 +4,7 @@ import { JournalReader } from "./kind-journal.ts";
 const APP = "c17bc0b5befefab2";
 const POD = 'pod="sre-1/consumer-jjm7w" podUID="d3c7" containerName="app"';
 
-/** As a kubelet of 1.34 and containerd 1.6 wrote them. */
+/** These lines have the format of kubelet 1.34 and containerd 1.6. */
 const KUBELET = (seconds: string, text: string) =>
   `${seconds} worker kubelet[229]: I1126 02:26:11.001756     229 kuberuntime_container.go:845] ${text} ${POD} containerID="containerd://${APP}" gracePeriod=1`;
 const CONTAINERD = (seconds: string, text: string) =>

@@ -3,25 +3,28 @@ import { createInterface } from "node:readline";
 import type { Engine } from "#kind/engine.ts";
 import type { ContainerEvent } from "#e2e/targets/target.ts";
 
-/** Of one namespace. */
+/** An event of a container, and the namespace of its pod. */
 interface JournalEntry {
   readonly namespace: string;
   readonly event: ContainerEvent;
 }
 
-/** Lines of the kubelet (from verbosity 3 on) and of containerd that tell what no API does. */
+/** Matches lines of the kubelet (at verbosity 3 or higher) and of containerd with information that no API offers. */
 const TELLING =
   "Running preStop hook|PreStop hook|Killing container with a grace period|Stop container|Kill container";
 
-/** Ends with its standard input, and so with whoever reads it. */
+/** Follows the journal until the standard input ends, and so no longer than its reader lives. */
 const FOLLOW = `journalctl --follow --lines=0 --output=short-unix --unit=kubelet --unit=containerd --grep='${TELLING}' & cat; kill $!`;
 
-/** Reads what the journal of a node tells of containers. It names them when the kubelet begins to end them. */
+/**
+ * Reads events of containers from the journal of a node. The journal gives the names of a container when the kubelet
+ * begins to end it.
+ */
 export class JournalReader {
   readonly #containers = new Map<string, { namespace: string; pod: string; container: string }>();
   readonly #preStopped = new Set<string>();
 
-  /** `line` as `journalctl --output=short-unix` prints it. null when it tells nothing. */
+  /** Reads a line in the format of `journalctl --output=short-unix`. Returns null when the line holds no event. */
   read(line: string): JournalEntry | null {
     const [seconds = "", , unit = ""] = line.split(" ", 3);
     const atMs = Math.round(Number(seconds) * 1000);
@@ -39,7 +42,8 @@ export class JournalReader {
     if (line.includes('"Running preStop hook"')) {
       return this.#entry(id, { name: "pre-stop-started", atMs });
     }
-    // One that is given up when the grace is over fails as well, when its container is killed.
+    // A hook that is given up at the end of the grace period is reported as failed once more, when its container is
+    // killed.
     const ended = /"PreStop hook (completed|failed|not completed in grace period)"/.test(line);
     if (!ended || this.#preStopped.has(id)) return null;
     this.#preStopped.add(id);
@@ -63,7 +67,7 @@ export class JournalReader {
   }
 }
 
-/** Follows the journal of a node that is a container of the engine, from now on. */
+/** Follows the journal of a node from now on. The node is a container of the engine. */
 export function followJournal(
   engine: Engine,
   node: string,
@@ -72,7 +76,7 @@ export function followJournal(
   const argv = ["exec", "--interactive", node, "sh", "-c", FOLLOW];
   const child = spawn(engine, argv, { stdio: ["pipe", "pipe", "ignore"] });
   const closed = new Promise<void>((resolve) => void child.once("close", () => resolve()));
-  // Without it some moments are missing; whoever needs them says so.
+  // Without the journal some events are missing. The scenarios that need them fail and name them.
   child.on("error", () => {});
   const reader = new JournalReader();
   createInterface(child.stdout).on("line", (line) => {
@@ -81,7 +85,7 @@ export function followJournal(
   });
   return {
     [Symbol.asyncDispose]: async () => {
-      // Its input ends with it. A node that is frozen would never answer.
+      // The command in the node ends with its input. A frozen node would never answer to another signal.
       child.kill("SIGKILL");
       await closed;
     },

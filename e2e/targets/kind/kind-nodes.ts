@@ -3,7 +3,7 @@ import { runCommand } from "#kind/command.ts";
 import { followJournal } from "./kind-journal.ts";
 import type { NodeAccess, NodeListener } from "#e2e/targets/kubernetes/nodes.ts";
 
-/** The nodes of a kind cluster are containers of this host's engine, and containerd runs in each. */
+/** Gives access to the nodes of a kind cluster, which are containers of this host's engine with containerd in each. */
 export async function startKindNodes(cluster: KindCluster): Promise<NodeAccess & AsyncDisposable> {
   const { engine } = cluster;
   const listeners = new Map<string, NodeListener>();

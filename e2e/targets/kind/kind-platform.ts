@@ -14,14 +14,20 @@ import type { Platform } from "#e2e/targets/platform.ts";
 
 export interface KindPlatformOptions extends StepsOptions, KindArguments {
   readonly realTime: boolean;
-  /** Of the broker that will run in the cluster, as the engine knows it or can pull it; null when none will. */
+  /**
+   * The image of the broker that will run in the cluster. The engine has the image or can pull it. Null when no broker
+   * runs there.
+   */
   readonly brokerImage: string | null;
   readonly signal: AbortSignal;
-  /** Asked at the end: whether a cluster that was made stays. */
+  /** Called at the end of the run. Returns true when the cluster is kept, if the run has made one. */
   readonly keepAtEnd: () => boolean;
 }
 
-/** A kind cluster on this host's engine: the one of that name, or else one of the run's own. */
+/**
+ * Starts the target kind on this host's engine, in the cluster with the given name or in a new cluster of the run's
+ * own.
+ */
 export async function startKindPlatform(options: KindPlatformOptions): Promise<Platform> {
   const { keepAtEnd, signal, nodeImage } = options;
   const engine = options.engine ?? (await findEngine({ signal }));
@@ -34,7 +40,7 @@ export async function startKindPlatform(options: KindPlatformOptions): Promise<P
     nodeImage: nodeImage ?? undefined,
     images: [
       { ...built.consumer, nodes: "workers" },
-      // The relay is on the control plane.
+      // The relay runs on the control plane.
       { ...built.simulators, nodes: "all" },
       ...(options.brokerImage === null
         ? []
@@ -74,7 +80,7 @@ export async function startKindPlatform(options: KindPlatformOptions): Promise<P
   };
 }
 
-/** Pulls an image that the engine does not have. */
+/** Pulls an image unless the engine has it. */
 async function havePulled(engine: Engine, image: string, options: StepsOptions): Promise<void> {
   const { signal } = options;
   const run = async (): Promise<string> => {
@@ -96,7 +102,9 @@ interface Images {
   readonly simulators: Image;
 }
 
-/** What did not change is in the engine's cache. */
+/**
+ * Builds the images of the consumer and the simulators. Layers that did not change come from the cache of the engine.
+ */
 async function buildImages(engine: Engine, options: KindPlatformOptions): Promise<Images> {
   const images: Record<ImageKind, Image> = {
     consumer: { reference: options.image ?? "" },

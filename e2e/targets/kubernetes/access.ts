@@ -15,7 +15,7 @@ import type { NodeAccess } from "./nodes.ts";
 export interface KubernetesAccessOptions {
   readonly config: KubeConfig;
   readonly namespace: string;
-  /** Receives what kubectl is given; ends with the target. */
+  /** The directory for the kubeconfig of kubectl. It is removed with the target. */
   readonly directory: string;
   readonly nodes: NodeAccess | null;
 }
@@ -91,7 +91,7 @@ export class KubernetesAccess implements ClusterAccess {
   }
 }
 
-/** Of a Status: what it says, and why. */
+/** Returns the message and the causes of a Status object. */
 function messageOf(body: unknown): string {
   const status = statusSchema.parse(typeof body === "string" ? JSON.parse(body) : body);
   return [status.message, ...status.details.causes.map(({ message }) => message)].join(" ");

@@ -11,15 +11,15 @@ import { forwardedPort } from "./port.ts";
 
 export interface KubernetesBrokerOptions extends StartedBrokerOptions {
   readonly config: KubeConfig;
-  /** Made for the broker, and deleted with it. */
+  /** The namespace that is made for the broker and deleted with it. */
   readonly namespace: string;
 }
 
 const START_MS_MAX = 240_000;
 
 /**
- * A broker in a cluster, reached through the API server. Its pods could come to its Service by themselves; they come
- * through the TCP proxies of this process instead, by which a deployment can lose its connections.
+ * Starts a broker in a cluster and reaches it through the API server. Pods could reach its Service directly, but they
+ * connect through the TCP proxies of this process, so that a deployment can lose its connections.
  */
 export async function startKubernetesBroker(
   options: KubernetesBrokerOptions,
@@ -73,7 +73,7 @@ class KubernetesBroker implements StartedBroker {
   async log(): Promise<string> {
     const place = { name: BROKER_POD, namespace: this.#namespace };
     const logs = ["prepare", BROKER].map((container) =>
-      // One that was never started has none.
+      // A container that was never started has no log.
       this.#core.readNamespacedPodLog({ ...place, container }).catch(() => ""),
     );
     return (await Promise.all(logs)).join("");
@@ -84,7 +84,7 @@ class KubernetesBroker implements StartedBroker {
   }
 }
 
-/** Why it is not ready yet. */
+/** Returns the reason why the pod is not ready yet. */
 function stateOf({ status }: V1Pod): string {
   const statuses = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
   const states = statuses.map(({ name, state, restartCount }) => {

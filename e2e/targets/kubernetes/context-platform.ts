@@ -9,7 +9,10 @@ export interface ContextPlatformOptions extends StepsOptions, KubernetesArgument
   readonly signal: AbortSignal;
 }
 
-/** Any cluster of this user's kubeconfig that has the storage class of deploy_target. Its nodes are out of reach. */
+/**
+ * Starts the target kubernetes in any cluster of this user's kubeconfig that has the storage class of deploy_target.
+ * The nodes of that cluster are out of reach.
+ */
 export async function startContextPlatform(options: ContextPlatformOptions): Promise<Platform> {
   return await startKubernetesPlatform({
     ...options,

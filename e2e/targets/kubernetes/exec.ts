@@ -3,7 +3,7 @@ import { Exec } from "@kubernetes/client-node";
 import type { KubeConfig, V1Status } from "@kubernetes/client-node";
 import type { ExecResult } from "#e2e/targets/target.ts";
 
-/** Runs a command in a container to its end. Rejects when the container does not run. */
+/** Runs a command in a container and waits for its end. Rejects when the container does not run. */
 export async function execInPod(
   config: KubeConfig,
   place: { readonly namespace: string; readonly pod: string; readonly container: string },
@@ -23,7 +23,7 @@ export async function execInPod(
     false,
     ended.resolve,
   );
-  // The status is the last thing that the server sends; a connection that ends without one was cut.
+  // The server sends the status last. A connection that ends without a status was cut.
   socket.addEventListener("close", () => {
     ended.reject(new Error(`exec in ${place.pod}: the connection ended without a status`));
   });

@@ -33,7 +33,9 @@ function pod(
   };
 }
 
-/** Every state in turn, one millisecond after the other; the last one is the end when `gone`. */
+/**
+ * Observes the states one after the other, a millisecond apart. With `gone` the last state is that of the removed pod.
+ */
 function told(states: readonly V1Pod[], gone = false): string[] {
   const history = new PodHistory();
   return states

@@ -4,12 +4,12 @@ import type { ContainerEvent } from "#e2e/targets/target.ts";
 
 type Name = ContainerEvent["name"];
 
-/** Reads what became of containers from the states of their pods, as a watch shows them one after the other. */
+/** Derives the events of containers from the states of their pods, as a watch shows them one after the other. */
 export class PodHistory {
   readonly #told = new Set<string>();
   readonly #ready = new Set<string>();
 
-  /** What this state tells that none before it did. `atMs`: when it was seen. */
+  /** Returns the events that this state shows and no earlier state did. `atMs` is the time at which it was seen. */
   observe(pod: V1Pod, atMs: number): ContainerEvent[] {
     const events: ContainerEvent[] = [];
     const name = podName(pod);
@@ -19,7 +19,7 @@ export class PodHistory {
     for (const status of statusesOf(pod)) {
       for (const run of runsOf(status)) {
         const container = status.name;
-        // One that ended before it was seen running has started all the same.
+        // A container that ended before it was seen running has started nevertheless.
         if (this.#once(`started ${run.id}`)) tell("started", { container });
         if (run.exitCode !== null && this.#once(`exit ${run.id}`)) {
           tell("exit", { container, exitCode: run.exitCode });
@@ -35,7 +35,7 @@ export class PodHistory {
     return events;
   }
 
-  /** The pod is removed; its last state may tell more than the one before. */
+  /** Records the removal of a pod. Its last state may show more events than the one before. */
   gone(pod: V1Pod, atMs: number): ContainerEvent[] {
     return [
       ...this.observe(pod, atMs),
@@ -50,24 +50,24 @@ export class PodHistory {
   }
 }
 
-/** Sidecars first, as they start. */
+/** Returns the statuses of all containers, sidecars first, since they start first. */
 export function statusesOf(pod: V1Pod): V1ContainerStatus[] {
   const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
   return [...initContainerStatuses, ...containerStatuses];
 }
 
 interface Run {
-  /** Of the container runtime. */
+  /** The id that the container runtime gave to the run. */
   readonly id: string;
-  /** null while it runs. */
+  /** The exit code, or null while the container runs. */
   readonly exitCode: number | null;
 }
 
-/** The run before the last restart, then the present one. */
+/** Returns the run before the last restart, if there was one, and then the present run. */
 function runsOf({ state, lastState, containerID }: V1ContainerStatus): Run[] {
   const runs: Run[] = [];
   for (const ended of [lastState?.terminated, state?.terminated]) {
-    // One that never started has no id.
+    // A run that never started has no id.
     if (ended?.containerID) runs.push({ id: ended.containerID, exitCode: ended.exitCode });
   }
   if (state?.running && containerID) runs.push({ id: containerID, exitCode: null });

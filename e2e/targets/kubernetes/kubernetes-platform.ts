@@ -18,24 +18,26 @@ import { TARGET_ABILITIES } from "#e2e/targets/target-abilities.ts";
 
 export interface KubernetesPlatformOptions extends StepsOptions {
   readonly config: KubeConfig;
-  /** As nodes know it. */
+  /** The image of the consumer, by the name that the nodes know. */
   readonly consumerImage: string;
-  /** As nodes know it. */
+  /** The image of the simulators, by the name that the nodes know. */
   readonly simulatorsImage: string;
-  /** Of the broker, as nodes know it; absent: as its software names it. */
+  /**
+   * The image of the broker, by the name that the nodes know. Defaults to the image that the broker's software names.
+   */
   readonly brokerImage?: string | undefined;
-  /** null where nobody reaches the nodes. */
+  /** Access to the nodes, or null where they are out of reach. */
   readonly nodes: NodeAccess | null;
   readonly realTime: boolean;
   readonly signal: AbortSignal;
 }
 
-/** Enough for pods that are idle most of the time; several scenarios at once then fit on a small machine. */
+/** Enough for pods that are idle most of the time, so that several scenarios at once fit on a small machine. */
 const REQUESTS: Requests = { cpu: "50m", memory: "96Mi" };
 
 const NAMESPACES_GONE_MS_MAX = 120_000;
 
-/** A cluster that is there. It is left as it was found. */
+/** Uses an existing cluster and leaves it as it was. */
 export async function startKubernetesPlatform(
   options: KubernetesPlatformOptions,
 ): Promise<Platform> {
@@ -84,7 +86,7 @@ export async function startKubernetesPlatform(
       },
     },
     startTarget: async (directory) => {
-      // The namespace of the component job, one for each deployment.
+      // Each deployment has a namespace of its own, named after the namespace of the component job.
       const namespace = `${namespaceOf(DEPLOYMENTS.component.namespaceDomain)}-${suffix()}`;
       namespaces.push(namespace);
       return await startKubernetesTarget({ config, namespace, directory, simulatorsImage, nodes });
@@ -97,7 +99,7 @@ function suffix(): string {
   return randomBytes(4).toString("hex");
 }
 
-/** What follows must find the cluster as this run did. */
+/** Waits until the namespaces are gone, so that later runs find the cluster as this run did. */
 async function namespacesGone(core: CoreV1Api, namespaces: readonly string[]): Promise<void> {
   await until(
     "the namespaces of the run are gone",

@@ -22,13 +22,16 @@ import type {
 
 export interface KubernetesTargetOptions {
   readonly config: KubeConfig;
-  /** Made by this target, and deleted with it. */
+  /** The namespace that this target makes, and that is deleted with it. */
   readonly namespace: string;
-  /** Receives the logs while they are followed; must exist. */
+  /** The directory that receives the logs while they are followed. It must exist. */
   readonly directory: string;
-  /** Of the simulators, for the pod that reads the volume. */
+  /** The image of the simulators, for the pod that reads the volume. */
   readonly simulatorsImage: string;
-  /** null: `kill`, `pause` and `unpause` are refused, and nothing tells of signals and of preStop hooks. */
+  /**
+   * Access to the nodes. When it is null, `kill`, `pause` and `unpause` are refused, and signals and preStop hooks are
+   * not reported.
+   */
   readonly nodes: NodeAccess | null;
 }
 
@@ -36,7 +39,7 @@ const HEALTH_PORT = 8080;
 const ACCOUNT_MS_MAX = 30_000;
 const RESTARTED_ANNOTATION = "kubectl.kubernetes.io/restartedAt";
 
-/** Pods of a cluster, in a namespace of their own. */
+/** Starts a target whose pods run in a namespace of their own in a cluster. */
 export async function startKubernetesTarget(options: KubernetesTargetOptions): Promise<Target> {
   const { config, namespace, directory } = options;
   const core = config.makeApiClient(CoreV1Api);
@@ -53,7 +56,10 @@ export async function startKubernetesTarget(options: KubernetesTargetOptions): P
   }
 }
 
-/** Until a controller has made it, no pod is accepted that names no account of its own. */
+/**
+ * Waits for the default service account of the namespace. Until a controller has made it, the API server accepts no pod
+ * that does not name another account.
+ */
 async function defaultAccount(core: CoreV1Api, namespace: string): Promise<void> {
   await until(
     `the namespace ${namespace} has its service account`,
@@ -128,7 +134,7 @@ class KubernetesTarget implements Target {
 
   async kill(pod: string, container: string, signal: NodeJS.Signals): Promise<void> {
     const { nodes, node, containerId } = this.#running(pod, container);
-    // Nobody else tells of what does not come from the kubelet.
+    // The nodes report only the signals of the kubelet.
     this.#watch.tell({
       kind: "container",
       atMs: Date.now(),
@@ -201,7 +207,7 @@ class KubernetesTarget implements Target {
   }
 
   history(): readonly ContainerEvent[] {
-    // What the nodes tell comes a moment late.
+    // The events of the nodes arrive a moment late.
     const events = this.#watch.entries().filter((entry) => entry.kind === "container");
     return events.toSorted((left, right) => left.atMs - right.atMs);
   }
@@ -255,7 +261,9 @@ class KubernetesTarget implements Target {
   }
 }
 
-/** What was asked of a Deployment has reached its controller: its old pods are no longer what it wants. */
+/**
+ * Waits until the controller has observed the change of a Deployment. From then on the old pods are no longer wanted.
+ */
 async function untilObserved(
   patched: V1Deployment,
   read: () => Promise<V1Deployment>,

@@ -12,10 +12,10 @@ interface FollowedLog extends LogFile {
   readonly ended: Promise<unknown>;
 }
 
-/** How long a log may go on after its container was told to end. */
+/** The time that a log may continue after its container was told to end, in milliseconds. */
 const LAST_LINES_MS = 2000;
 
-/** Keeps the output of every run of every container, since a pod that is removed takes its logs along. */
+/** Keeps the output of every run of every container, since the logs of a pod are removed with it. */
 export class PodLogs implements AsyncDisposable {
   readonly #config: KubeConfig;
   readonly #namespace: string;
@@ -23,14 +23,14 @@ export class PodLogs implements AsyncDisposable {
   readonly #abort = new AbortController();
   readonly #followed = new Map<string, FollowedLog>();
 
-  /** `directory` must exist. */
+  /** Writes to `directory`, which must exist. */
   constructor(config: KubeConfig, namespace: string, directory: string) {
     this.#config = config;
     this.#namespace = namespace;
     this.#directory = directory;
   }
 
-  /** Begins to follow every container that runs and is not followed yet. */
+  /** Begins to follow every running container that is not followed yet. */
   observe(pod: V1Pod): void {
     for (const { name, state, restartCount } of statusesOf(pod)) {
       if (state?.running === undefined) continue;
@@ -40,7 +40,7 @@ export class PodLogs implements AsyncDisposable {
     }
   }
 
-  /** Of the latest run, or the one before it; undefined when none was followed. */
+  /** Returns the log of the latest run or of the one before it. Returns undefined when that run was not followed. */
   async read(pod: string, container: string, previous: boolean): Promise<string | undefined> {
     const runs = [...this.#followed.values()].filter(
       (log) => log.pod === pod && log.container === container,
@@ -53,7 +53,7 @@ export class PodLogs implements AsyncDisposable {
     return [...this.#followed.values()];
   }
 
-  /** Copies all to `<directory>/<pod>.<container>.<restart>.log`. */
+  /** Copies all logs to `<directory>/<pod>.<container>.<restart>.log`. */
   async save(directory: string): Promise<void> {
     await mkdir(directory, { recursive: true });
     for (const { pod, container, restartCount, path } of this.#followed.values()) {
@@ -64,7 +64,7 @@ export class PodLogs implements AsyncDisposable {
   #follow(pod: string, container: string, restartCount: number): FollowedLog {
     const path = join(this.#directory, `${pod}.${container}.${restartCount}.log`);
     const url = `/api/v1/namespaces/${this.#namespace}/pods/${pod}/log?container=${container}&follow=true`;
-    // Made at once: a run whose log could not be had has an empty one.
+    // The file is made at once, so that a run whose log is not available has an empty one.
     const stream = createWriteStream(path);
     const ended = getFromServer(this.#config, url, this.#abort.signal)
       .then(async (response) => await pipeline(response, stream))
@@ -72,7 +72,7 @@ export class PodLogs implements AsyncDisposable {
     return { pod, container, restartCount, path, ended };
   }
 
-  /** Waits for the last lines of what has ended or is about to. */
+  /** Waits for the last lines of containers that have ended or are about to end. */
   async [Symbol.asyncDispose](): Promise<void> {
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, LAST_LINES_MS);

@@ -3,7 +3,7 @@ import { applyObjects } from "#simulator/omega/apply.ts";
 
 const FIELD_MANAGER = "kafka-consumer-kit";
 
-/** All or none: first as a trial, so that one that is refused keeps the others from being applied. */
+/** Applies all objects or none. A dry run comes first, so that a refused object keeps the others from being applied. */
 export async function applyWhole(
   config: KubeConfig,
   objects: readonly KubernetesObject[],
@@ -14,8 +14,8 @@ export async function applyWhole(
 }
 
 /**
- * Without a grace for its pods: what is wanted of them is known. The namespace goes on disappearing after this has resolved, and
- * nothing waits for it.
+ * Deletes a namespace and its pods without a grace period, since nothing more is expected of them. The deletion
+ * continues after this has resolved, and nothing waits for it.
  */
 export async function deleteNamespace(core: CoreV1Api, namespace: string): Promise<void> {
   await core.deleteNamespace({ name: namespace });

@@ -2,7 +2,7 @@ import { Duplex, PassThrough } from "node:stream";
 import { PortForward } from "@kubernetes/client-node";
 import type { KubeConfig } from "@kubernetes/client-node";
 
-/** A connection to a port of a pod, as `kubectl port-forward` makes it. */
+/** Opens a connection to a port of a pod, as `kubectl port-forward` does. */
 export async function forwardedPort(
   config: KubeConfig,
   place: { readonly namespace: string; readonly pod: string; readonly port: number },
@@ -19,10 +19,10 @@ export async function forwardedPort(
     outgoing,
   );
   const connection = Duplex.from({ readable: incoming, writable: outgoing });
-  // What ends before it is done is an error to it; `close` follows.
+  // An early end is reported as an error. The event `close` follows it.
   connection.on("error", () => {});
   const end = (): void => void connection.destroy();
-  // Nothing listens there, or the pod is gone.
+  // The message means that nothing listens on the port, or that the pod is gone.
   said.once("data", end);
   if ("addEventListener" in socket) socket.addEventListener("close", end);
   connection.once("close", () => "close" in socket && socket.close());

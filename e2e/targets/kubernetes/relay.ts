@@ -8,9 +8,9 @@ import { forwardedPort } from "./port.ts";
 import { KIT_LABEL } from "./watch.ts";
 
 export interface KubernetesRelayOptions {
-  /** Must exist; what is made there goes with it. */
+  /** The namespace of the relay, which must exist. The objects of the relay are removed with it. */
   readonly namespace: string;
-  /** Of the simulators. */
+  /** The image of the simulators. */
   readonly image: string;
   readonly signal: AbortSignal;
 }
@@ -19,14 +19,14 @@ const NAME = "relay";
 const PORT = 8091;
 const RUNS_MS_MAX = 120_000;
 
-/** The name at which pods of any namespace reach what is exposed. */
+/** Returns the host name at which pods of any namespace reach the exposed ports. */
 export function relayHost(namespace: string): string {
   return `${NAME}.${namespace}.svc`;
 }
 
 /**
- * A pod that stands for the servers of this process, and the tunnel to it through the API server: whoever reaches that
- * reaches the pods, and needs no way back from them.
+ * Starts a pod that stands in for the servers of this process, and a tunnel to it through the API server. Only the API
+ * server has to be reachable from here, and the pods need no route back.
  */
 export async function startKubernetesRelay(
   config: KubeConfig,
@@ -38,7 +38,7 @@ export async function startKubernetesRelay(
     namespace,
     body: {
       metadata: { name: NAME },
-      // Headless, and so without a list of ports: its name is the address of the pod.
+      // A headless Service needs no list of ports: its name resolves to the address of the pod.
       spec: { clusterIP: "None", selector: { [KIT_LABEL]: NAME } },
     },
   });

@@ -9,7 +9,7 @@ export interface PodAnswer {
   readonly bytes: Buffer;
 }
 
-/** GET from the API server; gives the response as soon as it begins. `path` has its query. */
+/** Sends a GET request to the API server and returns the response as soon as it begins. `path` includes the query. */
 export async function getFromServer(
   config: KubeConfig,
   path: string,
@@ -27,9 +27,12 @@ export async function getFromServer(
 
 const keeping = new WeakMap<object, Agent>();
 
-/** The agent of the client opens a connection for each request, and a handshake costs more than an answer. Idle connections hold up no end. */
+/**
+ * Returns an agent that keeps connections alive. The agent of the client opens a connection for each request, and the
+ * TLS handshake costs more than the answer. Idle connections do not delay the end of the process.
+ */
 function keepingAlive(agent: RequestOptions["agent"]): RequestOptions["agent"] {
-  // That of a proxy is left as it is.
+  // The agent of an HTTP proxy is not replaced.
   if (!(agent instanceof Agent)) return agent;
   const kept = keeping.get(agent) ?? new Agent({ ...agent.options, keepAlive: true });
   keeping.set(agent, kept);
@@ -37,8 +40,8 @@ function keepingAlive(agent: RequestOptions["agent"]): RequestOptions["agent"] {
 }
 
 /**
- * GET to a port of a pod, through the API server: no pod need be reachable from here. Throws Error while nothing listens there,
- * which the API server answers for the pod.
+ * Sends a GET request to a port of a pod through the API server, so that pods need not be reachable from here. Throws
+ * an Error while nothing listens on the port, in which case the API server answers itself.
  */
 export async function getFromPod(
   config: KubeConfig,
@@ -62,7 +65,7 @@ async function bytesOf(response: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** The API server answers with an object of its own kind, and no pod of ours does. */
+/** Returns true when the answer is a Status object of the API server. The pods of the application never send one. */
 function isOfServer(bytes: Buffer): boolean {
   return /"kind":\s*"Status"/.test(bytes.toString("utf8"));
 }

@@ -13,7 +13,9 @@ const READY_MS_MAX = 180_000;
 const names = z.array(z.string());
 const tree = z.record(z.string(), z.base64());
 
-/** Reads a claim through a pod of the kit that has mounted it, read only: no path of a node need be known. */
+/**
+ * Reads the volume of a claim through a pod of the kit that mounts it read-only. So no path on a node has to be known.
+ */
 export class VolumeReader {
   readonly #config: KubeConfig;
   readonly #namespace: string;
@@ -25,11 +27,14 @@ export class VolumeReader {
     this.#namespace = namespace;
     this.#pod = pod;
     this.#ready = this.#waitUntilReady();
-    // Whoever reads first sees the error.
+    // The first read reports the error.
     this.#ready.catch(() => {});
   }
 
-  /** `image`: of the simulators. Resolves when the pod is accepted; reading waits until it runs. */
+  /**
+   * Starts the pod with the given image of the simulators. Resolves when the pod is accepted; reads wait until it is
+   * ready.
+   */
   static async start(
     config: KubeConfig,
     options: { readonly namespace: string; readonly claim: string; readonly image: string },
@@ -40,18 +45,21 @@ export class VolumeReader {
     return new VolumeReader(config, namespace, pod.metadata?.name ?? "");
   }
 
-  /** undefined when there is no such file. */
+  /** Returns the content of a file, or undefined when it does not exist. */
   async read(path: string): Promise<Uint8Array | undefined> {
     return await this.#get("file", path);
   }
 
-  /** Sorted; empty when there is no such directory. */
+  /** Returns the sorted names in a directory, or an empty list when it does not exist. */
   async list(path: string): Promise<string[]> {
     const bytes = await this.#get("list", path);
     return bytes === undefined ? [] : names.parse(JSON.parse(bytes.toString("utf8")));
   }
 
-  /** Every file below a directory by its path from there; empty when there is no such directory. */
+  /**
+   * Returns every file below a directory by its path relative to that directory. Empty when the directory does not
+   * exist.
+   */
   async readTree(path: string): Promise<ReadonlyMap<string, Buffer>> {
     const bytes = await this.#get("tree", path);
     const files = tree.parse(JSON.parse(bytes?.toString("utf8") ?? "{}"));

@@ -10,14 +10,14 @@ import { podName } from "#e2e/targets/pods.ts";
 import { PodHistory } from "./history.ts";
 import type { ContainerEvent, TargetEvent } from "#e2e/targets/target.ts";
 
-/** Pods that the kit itself needs in the namespace carry it, and are no pods of the application. */
+/** The label of pods that the kit itself needs in the namespace. They do not count as pods of the application. */
 export const KIT_LABEL = "kafka-consumer.kit/role";
 
 type Entry = TargetEvent | ContainerEvent;
 
 const RECONNECT_MS = 200;
 
-/** What the API server tells of one namespace, from the start on, without asking again. */
+/** Watches the pods and events of a namespace from the start, without polling. */
 export class NamespaceWatch implements AsyncDisposable {
   readonly #pods: Informer<V1Pod> & ObjectCache<V1Pod>;
   readonly #events: Informer<CoreV1Event>;
@@ -57,7 +57,7 @@ export class NamespaceWatch implements AsyncDisposable {
     return watch;
   }
 
-  /** Present pods in order of creation. */
+  /** Returns the present pods in order of creation. */
   pods(): V1Pod[] {
     return this.#pods.list().toSorted((left, right) => createdOrder(left, right));
   }
@@ -75,7 +75,7 @@ export class NamespaceWatch implements AsyncDisposable {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Resolves as soon as the watch shows what the condition wants of the pods. */
+  /** Resolves as soon as the watch shows pods that satisfy the condition. */
   async shows(condition: (pods: readonly V1Pod[]) => boolean): Promise<void> {
     if (condition(this.pods())) return;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -108,13 +108,13 @@ export class NamespaceWatch implements AsyncDisposable {
     });
   }
 
-  /** Adds what somebody else saw. */
+  /** Adds an entry that another observer saw. */
   tell(entry: Entry): void {
     this.#entries.push(entry);
     for (const listener of this.#listeners) listener(entry);
   }
 
-  /** The informer gives up at an error; the server may be busy for a moment. */
+  /** Starts the informer again, since it stops at an error and the server may only be busy for a moment. */
   #reconnect(informer: Informer<V1Pod> | Informer<CoreV1Event>): void {
     if (this.#stopped) return;
     setTimeout(() => {
@@ -128,13 +128,16 @@ export class NamespaceWatch implements AsyncDisposable {
   }
 }
 
-/** Times have whole seconds; within one, names decide, so that the order is always the same. */
+/**
+ * Compares pods by their creation time. The times have whole seconds, so names decide within a second and the order is
+ * always the same.
+ */
 function createdOrder(left: V1Pod, right: V1Pod): number {
   const byTime = createdMs(left) - createdMs(right);
   return byTime === 0 ? podName(left).localeCompare(podName(right)) : byTime;
 }
 
-/** A watch gives text where a list gives a Date. */
+/** Returns the creation time of an object. A watch delivers it as text, and a list as a Date. */
 function createdMs({ metadata }: V1Pod): number {
   return new Date(metadata?.creationTimestamp ?? 0).getTime();
 }

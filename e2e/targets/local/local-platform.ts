@@ -5,15 +5,15 @@ import { TARGET_ABILITIES } from "#e2e/targets/target-abilities.ts";
 
 export interface LocalPlatformOptions {
   readonly realTime: boolean;
-  /** Directory of compiled code that all processes of the run share. */
+  /** A directory of compiled code that all processes of the run share. */
   readonly compileCache: string;
-  /** A copy of this repository whose consumer the pods run. Default: this repository. */
+  /** A copy of this repository whose consumer the pods run. Defaults to this repository. */
   readonly consumerDirectory?: string | undefined;
 }
 
 const LOOPBACK = "127.0.0.1";
 
-/** This host: pods are processes. */
+/** Returns the target local, whose pods are processes of this host. */
 export function localPlatform(options: LocalPlatformOptions): Platform {
   const { realTime, compileCache, consumerDirectory } = options;
   const durations = durationsOf(realTime, "local");

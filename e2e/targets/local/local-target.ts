@@ -16,16 +16,16 @@ import { podName } from "#e2e/targets/pods.ts";
 import type { ContainerEvent, LogFile, Target, TargetEvent } from "#e2e/targets/target.ts";
 
 export interface LocalTargetOptions {
-  /** Receives everything of the pods; must exist. */
+  /** The directory that receives everything of the pods. It must exist. */
   readonly directory: string;
   readonly timing: Partial<Timing>;
-  /** Compiled code that all containers share: each finds it under this very path. */
+  /** A directory of compiled code that all containers share. Each finds it under this path. */
   readonly compileCache: string;
-  /** A copy of this repository whose consumer the pods run. Default: this repository. */
+  /** A copy of this repository whose consumer the pods run. Defaults to this repository. */
   readonly consumerDirectory?: string | undefined;
 }
 
-/** Names of the images that the local target knows; the manifests must use them. */
+/** The names of the images that the local target knows. The manifests must use them. */
 export const SIDECAR_IMAGES = {
   identity: "kafka-consumer-kit/athenz-sia:local",
   splunk: "kafka-consumer-kit/splunk-forwarder:local",
@@ -34,7 +34,7 @@ export const SIDECAR_IMAGES = {
 const REPOSITORY = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
 const SIMULATORS = "/opt/kit/simulator";
 
-/** Pods as processes of this host, in a directory of their own. */
+/** Starts a target whose pods are processes of this host, in a directory of their own. */
 export async function startLocalTarget(options: LocalTargetOptions): Promise<Target> {
   const consumerDirectory = options.consumerDirectory ?? REPOSITORY;
   const volumesDirectory = join(options.directory, "volumes");
@@ -44,22 +44,22 @@ export async function startLocalTarget(options: LocalTargetOptions): Promise<Tar
     timing: options.timing,
     directory: join(options.directory, "cluster"),
     volumesDirectory,
-    // A checkout or a node below /tmp or /app is not the container's.
+    // A checkout or a Node below /tmp or /app of the host must not be hidden by the directories of the container.
     hostPaths: [options.compileCache, REPOSITORY, consumerDirectory, dirname(process.execPath)],
-    // The deployment decides about the directory that holds all this.
+    // The test deployment removes or keeps the directory that holds all of this.
     keepDirectory: true,
   });
   return new LocalTarget(cluster);
 }
 
-/** What the image build would put where, as paths of this repository. */
+/** Returns the images, with the files that the image build would install, as paths of this repository. */
 function localImages(consumerDirectory: string): LocalImage[] {
   return [
     {
       name: "docker.ouroath.com:4443/yahoo/kafka_consumer*",
       files: {
         "/opt/omega/bin": join(REPOSITORY, "deploy_target/omega/scripts"),
-        // A copy, since the launcher follows links to find what lies beside it.
+        // The launcher must be a copy, since it follows links to find the files beside it.
         "/opt/y/1.0/bin/kafka_consumer": {
           copy: join(REPOSITORY, "deploy_target/omega/bin/kafka_consumer"),
         },
@@ -75,7 +75,7 @@ function localImages(consumerDirectory: string): LocalImage[] {
       ],
       pathVariables: { TMPDIR: "/tmp" },
       portVariables: { HEALTH_PORT: 8080 },
-      // Whatever else is on this network has no business with it.
+      // The health port must not be reachable from the network of this host.
       env: { HEALTH_HOST: "127.0.0.1" },
       mountinfoVariable: "MOUNTINFO_FILE",
       workingDirectory: "/tmp",
@@ -102,7 +102,7 @@ class LocalTarget implements Target {
 
   constructor(cluster: LocalCluster) {
     this.#cluster = cluster;
-    // As a watch would: a pod that is removed was seen in its last state before.
+    // A watch would have seen a removed pod in its last state before it was removed.
     cluster.subscribe((event) => {
       const pod = event.kind === "lifecycle" ? cluster.pod(event.pod) : undefined;
       if (pod !== undefined) this.#lastSeen.set(podName(pod), pod);
@@ -235,7 +235,7 @@ const NAMES: Partial<Record<LifecycleEvent["name"], ContainerEvent["name"]>> = {
   "pod-gone": "gone",
 };
 
-/** undefined for what a Kubernetes target could not tell. */
+/** Converts an event of the local cluster. Returns undefined for an event that a Kubernetes target cannot report. */
 function containerEvent(event: LifecycleEvent): ContainerEvent | undefined {
   const name = NAMES[event.name];
   if (name === undefined) return undefined;
