@@ -109,7 +109,7 @@ test("a run is equal to itself, and not to one whose pods lived otherwise", asyn
 test("^C in the middle of a run ends with 130 and leaves no process and no directory", async () => {
   const run = await start("--scenario", "3");
   await run.shows("wait until app_start gives up");
-  // On systems without /proc this sees no process before and none after.
+  // There are no processes to see before or after on systems without /proc.
   const before = await processesOf(run.temporary);
   expect(before.length > 1 || process.platform !== "linux").toBe(true);
   run.child.kill("SIGINT");

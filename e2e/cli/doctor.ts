@@ -12,7 +12,7 @@ export interface Finding {
   readonly ok: boolean;
   /** The state that the check found. */
   readonly seen: string;
-  /** What the user has to do. Empty when there is nothing to do. */
+  /** Instructions for the user. Empty when there is nothing to do. */
   readonly fix: string;
   /** True when the local target runs without it. Defaults to false. */
   readonly isOptional?: boolean;

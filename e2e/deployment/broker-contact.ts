@@ -2,8 +2,8 @@ import { expectEqual } from "#e2e/errors.ts";
 import type { TestDeployment } from "./test-deployment.ts";
 
 /**
- * Throws ExpectationError unless no pod has been at the broker until now: it saw no connection. A broker that does not
- * show its connections is asked for what a pod there would have left: a member, and offsets.
+ * Throws ExpectationError unless no pod has contacted the broker so far, so that the broker saw no connection. A broker
+ * that does not show its connections is asked for traces that a pod would have left: members and committed offsets.
  */
 export async function expectNoContact(
   { broker, names }: TestDeployment,

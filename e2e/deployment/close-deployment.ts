@@ -4,17 +4,17 @@ import { expectVerdict, writeVerdict } from "#e2e/checkers/collect/write-verdict
 import type { TestDeployment } from "./test-deployment.ts";
 
 export interface CloseDeploymentOptions {
-  /** Receives the logs of every container run. */
+  /** The directory that receives the logs of every container run. */
   readonly logs: string;
-  /** Receives `history.ndjson` and `verdict.json`. */
+  /** The directory that receives `history.ndjson` and `verdict.json`. */
   readonly artifacts: string;
-  /** Stands in their names before the extension, where a scenario has several deployments. */
+  /** A suffix of those file names, before the extension, for scenarios with several deployments. */
   readonly suffix: string;
-  /** Every secret of the run; those of the deployment are added. */
+  /** Every secret of the run. The secrets of the deployment are added. */
   readonly secrets: Map<string, string>;
 }
 
-/** Takes the deployment down, keeps its logs, and judges what happened in it. Gives every error on the way, the first one first. */
+/** Takes the deployment down, keeps its logs, and judges its history. Returns all errors on the way, oldest first. */
 export async function closeDeployment(
   deployment: TestDeployment,
   options: CloseDeploymentOptions,
@@ -34,7 +34,7 @@ export async function closeDeployment(
     for (const [name, value] of await deployment.secrets()) secrets.set(`${name} (${logs})`, value);
   });
   await attempt(async () => await deployment[Symbol.asyncDispose]());
-  // Only now they are whole.
+  // The logs are complete only now.
   const saved = await attempt(async () => {
     await mkdir(logs, { recursive: true });
     await deployment.target.saveLogs(logs);

@@ -17,7 +17,7 @@ export interface Evidence {
   readonly files: HistoryFiles;
   readonly deadLetters: readonly StoredRecord[];
   readonly progress: readonly PartitionProgress[];
-  /** Findings of the checker that looked at the contract file all the time. */
+  /** Findings of the checker that watched the contract file all the time. */
   readonly contractFile: readonly string[];
 }
 
@@ -40,7 +40,7 @@ export function findViolations(evidence: Evidence): string[] {
   ];
 }
 
-/** How far a group is in a topic. */
+/** Returns the committed offset and the end offset of each partition of the group's topic. */
 export async function progressOf(
   broker: Broker,
   { group, topic }: Pick<BrokerNames, "group" | "topic">,

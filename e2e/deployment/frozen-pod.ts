@@ -12,10 +12,13 @@ interface FrozenPodContext {
   readonly signal: AbortSignal;
 }
 
-/** Freezes the consumer of a pod; what it gives resumes it. */
+/** Freezes the consumer of a pod, and returns a function that resumes it. */
 type Freeze = (pod: string) => Promise<() => Promise<void>>;
 
-/** For the deployment of `outliveSession`: after the first action of an incident, which is under way when it is frozen, comes a second one. */
+/**
+ * Changes the configuration for `outliveSession`: each incident gets a second action, which follows the one that is
+ * under way when the consumer is frozen.
+ */
 export function twoActionsEach(document: Configuration, durations: Durations) {
   const { orphanWaitMs, scenarioMsMax } = durations;
   return {
@@ -29,8 +32,9 @@ export function twoActionsEach(document: Configuration, durations: Durations) {
 }
 
 /**
- * A consumer is frozen with an action and a commit under way, outlives its session while a second one takes its partitions over, and is
- * resumed: no effect is added, and its commit is refused. Then both go on. The deployment has two partitions and one pod.
+ * Freezes a consumer while an action and a commit are under way, until its session is over and a second consumer has
+ * taken over its partitions. Then the consumer is resumed. It must add no effect, its commit must be refused, and both
+ * consumers must continue. The deployment has two partitions and one pod.
  */
 export async function outliveSession(
   deployment: TestDeployment,
@@ -39,7 +43,7 @@ export async function outliveSession(
 ): Promise<void> {
   const frozen = await deployment.startedPod();
   const [member] = await membersWithPartitions(deployment, 1);
-  step("an action under way in partition 1, a commit under way in partition 0");
+  step("hold an action in partition 1 and a commit in partition 0");
   const held = await deployment.actions.hold("after-effect", { times: 1 });
   await deployment.publish(1, 1);
   await held.arrived;
@@ -51,9 +55,9 @@ export async function outliveSession(
   await deployment.publish(1, 0);
   await commit.arrived();
 
-  step("freeze the consumer, and start a second one");
+  step("freeze the consumer and start a second one");
   const thaw = await freeze(frozen);
-  // The held commit alone would cost it its session: that it is frozen is seen by this.
+  // The held commit alone would end the session. A frozen consumer is recognized by its silent health port.
   let answered = false;
   void deployment.readiness(frozen).then((answer) => (answered ||= answer !== null));
   await deployment.target.scale(deployment.name, 2);
@@ -68,7 +72,7 @@ export async function outliveSession(
   expectEqual(committed, "0: 2, 1: 1", "committed by the second one");
   expectEqual(effects, 6, "effects: two of each incident");
 
-  step("the stale commit reaches the broker, the reply of the action its pod; resume");
+  step("let the stale commit and the reply of the action arrive, and resume the consumer");
   expectFault(!answered, "the frozen consumer answered");
   await commit.release();
   await held.release();
@@ -87,7 +91,7 @@ export async function outliveSession(
   const metrics = (await deployment.target.get(frozen, "/metrics")).body;
   expect(/commits\S*\{result="lost"\} [1-9]/.test(metrics), `no commit was lost:\n${metrics}`);
 
-  step("both go on");
+  step("check that both consumers handle incidents");
   await deployment.publish(4);
   await deployment.verify();
   expectEqual((await deployment.effects()).length, effects + 8, "effects at the end");
@@ -96,7 +100,7 @@ export async function outliveSession(
   expectEqual(restarts(pod), 0, "restarts");
 }
 
-/** Waits until the group has that many members, all with partitions. */
+/** Waits until the group has `count` members and all of them have partitions. */
 async function membersWithPartitions(deployment: TestDeployment, count: number) {
   return await deployment.until(`${count} members have partitions`, async () => {
     const members = await deployment.broker.members(deployment.names.group);

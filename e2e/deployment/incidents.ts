@@ -3,13 +3,13 @@ import type { SeededRandom } from "#e2e/base/random.ts";
 /** An incident as BigPanda would publish it, with the fields that scenarios look at. */
 export interface PublishedIncident {
   readonly id: string;
-  /** JSON, as it stands in the topic. */
+  /** The JSON text of the record. */
   readonly value: string;
-  /** Whether the rule of the deployment's configuration applies. */
+  /** True when the rule of the deployment's configuration applies. */
   readonly matched: boolean;
 }
 
-/** A fresh incident; the rule matches it unless `severity` says otherwise. */
+/** Returns a new incident. The rule matches it unless `severity` is "warning". */
 export function createIncident(
   random: SeededRandom,
   severity: "critical" | "warning" = "critical",

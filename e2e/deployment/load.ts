@@ -1,22 +1,22 @@
 import type { TestDeployment } from "./test-deployment.ts";
 import { pause } from "#e2e/base/waiting.ts";
 
-/** Publishes incidents, one after the other, until it is stopped. */
+/** Publishes incidents one after the other until it is stopped. */
 export interface Load extends AsyncDisposable {
-  /** How many were published. */
+  /** The number of published incidents. */
   readonly published: number;
-  /** Resolves when that many were published. */
+  /** Resolves when `count` incidents are published. */
   reached(count: number): Promise<void>;
   stop(): Promise<void>;
 }
 
 /**
- * So many incidents may wait for their action. A machine so busy that its pods fall behind would else end a scenario
- * with more than they can settle in a step.
+ * The largest number of incidents that wait for their action. Otherwise the pods of a busy machine could fall so far
+ * behind that they cannot finish within a step at the end of the scenario.
  */
 const BACKLOG_MAX = 60;
 
-/** `intervalMs`: between two incidents. */
+/** Starts a load. `intervalMs` is the time between two incidents. */
 export function startLoad(
   deployment: TestDeployment,
   { intervalMs, signal }: { readonly intervalMs: number; readonly signal: AbortSignal },
@@ -40,7 +40,7 @@ export function startLoad(
     }
   };
   const done = publish();
-  // Seen by whoever stops it; until then it must not end the process.
+  // The caller who stops the load receives the error. Until then it must not end the process.
   done.catch(() => {});
   const stop = async (): Promise<void> => {
     stopping.abort();

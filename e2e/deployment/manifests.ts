@@ -11,18 +11,18 @@ import type { Site } from "#simulator/omega/manifests/site.ts";
 import { APP } from "#e2e/targets/pods.ts";
 
 export interface ManifestOptions {
-  /** Of the app. */
+  /** The image of the app. */
   readonly image: string;
   readonly site: Site;
   readonly configuration: Readonly<Record<string, unknown>>;
   readonly replicas: number;
-  /** Empty: as production has them. */
+  /** Durations that replace those of production. Empty when none is replaced. */
   readonly durations: PodDurations;
-  /** Instead of what production asks of a node. */
+  /** Resource requests that replace those of production. */
   readonly requests?: Requests | undefined;
-  /** Instead of what production allows; a quantity. */
+  /** A memory limit that replaces that of production, as a quantity. */
   readonly memoryLimit: string | undefined;
-  /** False leaves the history volume out, as somebody could forget it. */
+  /** False leaves out the history volume, as an operator might by mistake. */
   readonly historyVolume: boolean;
 }
 
@@ -32,7 +32,7 @@ const DEPLOY_TARGET = join(
 );
 const HISTORY_VOLUME = "action-history";
 
-/** What Omega would apply for the component job, with the configuration of a run. */
+/** Renders the objects that Omega would apply for the component job, with the configuration of a run. */
 export async function renderManifests(options: ManifestOptions): Promise<OmegaObject[]> {
   const target = await readDeployTarget(DEPLOY_TARGET, "component");
   const rendered = renderOmega({
@@ -51,20 +51,23 @@ export async function renderManifests(options: ManifestOptions): Promise<OmegaOb
   return objects;
 }
 
-/** Name of the claim that holds the history. */
+/** Returns the name of the claim that holds the history. */
 export function historyClaimOf(objects: readonly OmegaObject[]): string {
   const claim = objects.find((object) => object.kind === "PersistentVolumeClaim");
   if (claim === undefined) throw new Error("the rendered objects hold no PersistentVolumeClaim");
   return claim.metadata.name;
 }
 
-/** Milliseconds until the readiness probe has failed so often in a row that the pod is not ready any more, also where each waits in vain. */
+/**
+ * Returns the time until the readiness probe has failed so often in a row that the pod becomes unready, in
+ * milliseconds, even when every probe runs into its timeout.
+ */
 export function unreadyMsOf(objects: readonly OmegaObject[]): number {
   const { containers = [] } = deploymentOf(objects).spec.template.spec ?? {};
   const probe = containers.find(({ name }) => name === APP)?.readinessProbe;
   if (probe === undefined) throw new Error(`the container ${APP} has no readiness probe`);
   const { periodSeconds = 10, timeoutSeconds = 1, failureThreshold = 3 } = probe;
-  // One that was under way at the beginning may still have succeeded.
+  // A probe that was under way at the beginning may still have succeeded.
   return (periodSeconds + timeoutSeconds) * (failureThreshold + 1) * 1000;
 }
 

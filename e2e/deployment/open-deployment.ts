@@ -3,7 +3,10 @@ import type { DeploymentEnvironment, DeploymentOptions } from "./test-deployment
 import { startServices } from "./services.ts";
 import type { Services } from "./services.ts";
 
-/** Starts the services and the target and deploys. Pods are on their way when it resolves. */
+/**
+ * Starts the services and the target, and deploys the application. Resolves when the objects are applied, while the
+ * pods are still starting.
+ */
 export async function openDeployment(
   options: DeploymentOptions,
   environment: DeploymentEnvironment,
@@ -14,7 +17,8 @@ export async function openDeployment(
     const target = await platform.startTarget(environment.directory);
     let services: Services | undefined;
     let exposed: AsyncDisposable | undefined;
-    // Registered first, so that pods end before their servers: without them they would only fill their logs.
+    // The services are registered first, so that pods end before their servers. Pods without servers would only fill
+    // their logs.
     stack.defer(async () => await services?.[Symbol.asyncDispose]());
     stack.defer(async () => await exposed?.[Symbol.asyncDispose]());
     stack.use(target);

@@ -1,7 +1,7 @@
 import type { Configuration } from "#fixtures/configurations.ts";
 import type { Durations } from "#e2e/base/durations.ts";
 
-/** Actions have as long as a step has: where nothing else may put one in doubt, a busy machine must not. */
+/** Gives actions as much time as a step has. Use it where nothing but a slow machine could put an action in doubt. */
 export function patientActions({ stepMsMax }: Durations) {
   return (document: Configuration) => ({
     ...document,

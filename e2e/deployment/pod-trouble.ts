@@ -5,7 +5,10 @@ import type { Target } from "#e2e/targets/target.ts";
 const EXITS_SHOWN = 5;
 const LINE_CHARACTERS_MAX = 300;
 
-/** Why a wait for pods may not end: their state, how the app exited, the last warning, the app's last error. */
+/**
+ * Describes why a wait for pods may not end: the state of the pods, the exit codes of the app, the last warning, and
+ * the last error in the app's log.
+ */
 export async function describeTrouble(
   target: Pick<Target, "history" | "events" | "logs">,
   pods: readonly V1Pod[],
@@ -16,7 +19,7 @@ export async function describeTrouble(
     .map(({ exitCode }) => exitCode)
     .slice(-EXITS_SHOWN);
   const warnings = target.events().filter(({ type }) => type === "Warning");
-  // A back-off follows every failure and says less than it.
+  // A back-off follows every failure and says less than the failure itself.
   const warning = warnings.findLast(({ reason }) => reason !== "BackOff") ?? warnings.at(-1);
   const error = await lastError(target, pods);
   return [
@@ -42,7 +45,7 @@ async function lastError(
   return undefined;
 }
 
-/** A line of the consumer's JSON log, or what a script or Node itself wrote. */
+/** Returns true for an error in the consumer's JSON log, and for one that a script or Node itself wrote. */
 function isError(line: string): boolean {
   return /"level":"(error|fatal)"|^\s*[\w.: -]*(Error|error|fatal):/.test(line);
 }

@@ -17,19 +17,19 @@ import { PodFaults } from "#e2e/chaos/in-pod/pod-faults.ts";
 import type { Tell } from "#e2e/base/events.ts";
 
 export interface ServicesOptions {
-  /** At which pods reach the servers; those listen on loopback. */
+  /** The host name at which pods reach the servers, which listen on loopback. */
   readonly host: string;
-  /** Partitions of the topic of incidents. */
+  /** The number of partitions of the incident topic. */
   readonly partitions: number;
-  /** Whether the identity is a member of the access role from the start. */
+  /** True when the identity is a member of the access role from the start. */
   readonly granted: boolean;
-  /** Serves actions over TLS and asks for the identity of the caller. */
+  /** True when the action endpoint serves TLS and requires a client certificate. */
   readonly mutualTls: boolean;
   readonly brokerNodes: number;
   readonly brokers: BrokerProvider;
-  /** Of the run. */
+  /** The certificate authority of the run. */
   readonly authority: Authority;
-  /** Told of faults inside the processes of the pods. Default: there are none. */
+  /** Receives the faults inside the processes of the pods. When it is absent, there are no such faults. */
   readonly podFaults?: Tell | undefined;
 }
 
@@ -38,29 +38,29 @@ export interface Services extends AsyncDisposable {
   readonly athenz: RunningAthenz;
   readonly ckms: RunningCkms;
   readonly broker: Broker;
-  /** What pods are told of it. */
+  /** The names that pods use at the broker. */
   readonly names: BrokerNames;
   readonly actions: RunningActionEndpoint;
   readonly collector: RunningCollector;
-  /** Null: the pods were started without them. */
+  /** The faults inside the processes of the pods, or null when the pods were started without them. */
   readonly podFaults: PodFaults | null;
-  /** Where pods reach what has no name of its own for that. */
+  /** The addresses at which pods reach the servers. */
   readonly addresses: {
     readonly zts: string;
     readonly ckms: string;
     readonly actions: string;
-    /** `host:port` */
+    /** The address of the collector as `host:port`. */
     readonly splunk: string;
   };
-  /** On which the servers listen. */
+  /** The ports on which the servers listen. */
   readonly ports: readonly number[];
-  /** Name -> value of what must not appear in any artifact. */
+  /** The values that must not appear in any artifact, by their names. */
   readonly secrets: ReadonlyMap<string, string>;
 }
 
 const LOOPBACK = "127.0.0.1";
 
-/** Domain of the role that guards the key group. */
+/** The domain of the role that guards the key group. */
 export const ROLE_DOMAIN = "sre.tooling";
 
 export async function startServices(options: ServicesOptions): Promise<Services> {
@@ -127,7 +127,7 @@ export async function startServices(options: ServicesOptions): Promise<Services>
   };
 }
 
-/** What the owner of the key group does with zms-cli. */
+/** Grants access to the key group, as its owner does with zms-cli. */
 export function grant(athenz: RunningAthenz): void {
   athenz.zms.putRole(ROLE_DOMAIN, accessRole(NAMES.keyGroup), [DEPLOYMENTS.component.principal]);
 }

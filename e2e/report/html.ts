@@ -3,15 +3,15 @@ import type { ScenarioResult } from "#e2e/runner/run-scenarios.ts";
 import { scenarioId } from "#e2e/runner/scenario.ts";
 
 /**
- * One page without any reference outside itself: a bar per scenario on the time of the run, and below
- * each the lanes of its events (who did what when), filtered by a text field.
+ * Renders the run as one page without external references. Each scenario has a bar on the time axis of the run and a
+ * table of its events below it, which a text field filters.
  */
 export function htmlTimeline(
   results: readonly ScenarioResult[],
   events: readonly RunEvent[],
   title: string,
 ): string {
-  // Some are told late: what servers recorded comes when their deployment ends.
+  // Some events are reported late, since the records of the servers are read when their deployment ends.
   const ordered = events.toSorted((left, right) => left.atMs - right.atMs);
   const startMs = ordered[0]?.atMs ?? 0;
   const endMs = Math.max(startMs + 1, ordered.at(-1)?.atMs ?? 0);

@@ -2,7 +2,7 @@ import { escapeXml } from "./xml.ts";
 import type { ScenarioResult } from "#e2e/runner/run-scenarios.ts";
 import { scenarioId } from "#e2e/runner/scenario.ts";
 
-/** JUnit XML: one suite, one case per scenario; what was interrupted counts as skipped too. */
+/** Renders the results as JUnit XML: one suite, with one case per scenario. Interrupted scenarios count as skipped. */
 export function junitReport(
   results: readonly ScenarioResult[],
   properties: Record<string, string>,

@@ -2,14 +2,14 @@ import { styleText } from "node:util";
 import { cutToWidth, displayWidth, onOneLine } from "./display-width.ts";
 
 export interface Terminal {
-  /** Undefined or false for a pipe or a file. */
+  /** True for a terminal. Undefined or false for a pipe or a file. */
   readonly isTTY: boolean;
   readonly columns?: number;
   readonly rows?: number;
   write(text: string): unknown;
 }
 
-/** A part of a line; `style` is left out where there is no colour. */
+/** A part of a line. The style is ignored where there are no colours. */
 export interface Span {
   readonly text: string;
   readonly style?: "red" | "green" | "yellow" | "cyan" | "dim" | "bold";
@@ -18,13 +18,13 @@ export interface Span {
 export type Line = readonly Span[];
 
 interface LiveBlockOptions {
-  /** ^C: whoever says so writes where the lines stand, so they go out of the way. */
+  /** Aborts at ^C. The changing lines are then cleared, since the message about ^C is written in their place. */
   readonly signal?: AbortSignal;
-  /** Default: that of the process. */
+  /** The environment variables. Defaults to those of the process. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
-/** At most eight times a second. */
+/** The shortest time between two redraws, in milliseconds. */
 const REDRAW_INTERVAL_MS = 125;
 
 const HIDE_CURSOR = "\u001b[?25l";
@@ -33,16 +33,17 @@ const ERASE_TO_END_OF_LINE = "\u001b[K";
 const ERASE_BELOW = "\u001b[J";
 
 /**
- * Lines at the bottom of a terminal that change in place, with plain lines that stay above them. Where there is no terminal, on CI, and where
- * TERM is `dumb`, the plain lines are all that is written, without any escape sequence. NO_COLOR takes the colours away.
+ * Lines at the bottom of a terminal that change in place, below plain lines that stay. Only the plain lines are
+ * written, without any escape sequence, where there is no terminal, on CI, and where TERM is `dumb`. NO_COLOR turns off
+ * the colours.
  */
 export class LiveBlock implements Disposable {
-  /** Whether lines can change in place. */
+  /** True when lines can change in place. */
   readonly isLive: boolean;
   readonly #terminal: Terminal;
   readonly #hasColour: boolean;
   #wanted: readonly Line[] = [];
-  /** What stands on the terminal now: the cursor is at the beginning of the line below it. */
+  /** The lines that the terminal shows now. The cursor is at the beginning of the line below them. */
   #drawn: readonly DrawnLine[] = [];
   #drawnAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | null = null;
@@ -56,7 +57,7 @@ export class LiveBlock implements Disposable {
     signal?.addEventListener("abort", () => this.clear(), { once: true });
   }
 
-  /** Writes a line that stays, above those that change. */
+  /** Writes a line that stays above the changing lines. */
   line(line: string | Line): void {
     const spans = typeof line === "string" ? [{ text: line }] : line;
     const text = `${spans.map((span) => this.#styled(span)).join("")}\n`;
@@ -64,7 +65,7 @@ export class LiveBlock implements Disposable {
     else this.#redraw(text);
   }
 
-  /** Replaces the lines that change; soon, if they were drawn a moment ago. */
+  /** Replaces the changing lines. If they were drawn a moment ago, the change is shown a moment later. */
   show(lines: readonly Line[]): void {
     this.#wanted = lines;
     if (!this.isLive || this.#isEnded || this.#timer !== null) return;
@@ -80,14 +81,14 @@ export class LiveBlock implements Disposable {
     this.#timer.unref();
   }
 
-  /** Takes the changing lines away until they are shown the next time: somebody else is about to write. */
+  /** Clears the changing lines until they are shown again, so that others can write. */
   clear(): void {
     if (this.#drawn.length > 0) this.#terminal.write(this.#erase());
     this.#drawn = [];
     this.#drawnAtMs = performance.now();
   }
 
-  /** Takes the changing lines away for good, and shows the cursor again. */
+  /** Clears the changing lines for good, and shows the cursor again. */
   end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
@@ -103,7 +104,9 @@ export class LiveBlock implements Disposable {
 
   readonly #onExit = (): void => this.end();
 
-  /** One write, so that nothing between two states is ever seen. Nothing at all when nothing has changed. */
+  /**
+   * Redraws in a single write, so that no state in between is ever visible. Writes nothing when nothing has changed.
+   */
   #redraw(above = ""): void {
     const lines = this.#fitted();
     this.#drawnAtMs = performance.now();
@@ -112,7 +115,7 @@ export class LiveBlock implements Disposable {
       lines.every(({ text }, index) => text === this.#drawn[index]!.text);
     if (above === "" && isSame) return;
     const hide = lines.length > 0 ? this.#hideCursor() : "";
-    // Where a line stays above, what is left of the old lines behind its end must go first.
+    // When a line is added above, the longer rest of an old line must be erased first.
     const begin = above === "" ? this.#goUp() : this.#erase();
     const block = lines.map(({ text }) => `${text}${ERASE_TO_END_OF_LINE}\n`).join("");
     this.#terminal.write(`${hide}${begin}${above}${block}${ERASE_BELOW}`);
@@ -122,12 +125,15 @@ export class LiveBlock implements Disposable {
   #hideCursor(): string {
     if (this.#isCursorHidden) return "";
     this.#isCursorHidden = true;
-    // The last chance when the process is ended in the middle of the work.
+    // This is the last chance to show the cursor when the process ends in the middle of the work.
     process.once("exit", this.#onExit);
     return HIDE_CURSOR;
   }
 
-  /** The lines as they fit the terminal. What scrolled out of sight could not be drawn again, so there are never more lines than rows. */
+  /**
+   * Returns the lines that fit into the terminal. There are never more lines than rows, since lines that have scrolled
+   * out of sight cannot be redrawn.
+   */
   #fitted(): readonly DrawnLine[] {
     const width = this.#columns - 1;
     const linesMax = Math.max(1, (this.#terminal.rows ?? 24) - 1);
@@ -158,7 +164,10 @@ export class LiveBlock implements Disposable {
       : { text: `${parts.join("")}…`, width: width - room };
   }
 
-  /** To the first of the lines that are drawn. A terminal that has become narrower has wrapped them. */
+  /**
+   * Returns the sequence that moves the cursor to the first of the drawn lines. A terminal that has become narrower has
+   * wrapped them.
+   */
   #goUp(): string {
     const rows = this.#drawn.map(({ width }) => Math.max(1, Math.ceil(width / this.#columns)));
     const up = rows.reduce((sum, count) => sum + count, 0);
@@ -175,15 +184,15 @@ export class LiveBlock implements Disposable {
   }
 
   get #columns(): number {
-    // A terminal that does not know its width says 0.
+    // A terminal that does not know its width reports 0.
     return Math.max(2, this.#terminal.columns || 80);
   }
 }
 
 interface DrawnLine {
-  /** With its styles. */
+  /** The text with its escape sequences for styles. */
   readonly text: string;
-  /** In columns. */
+  /** The width in columns. */
   readonly width: number;
 }
 

@@ -4,8 +4,8 @@ import { scenarioId } from "#e2e/runner/scenario.ts";
 import type { LiveBlock } from "./live-block.ts";
 
 /**
- * Shows the run while it works: one line per scenario that ended and, on a TTY, one line that changes
- * with what the running ones do. Without a TTY every step is a plain line.
+ * Shows the progress of a run: one line per scenario that ended and, on a terminal, one line that shows the running
+ * scenarios. Without a terminal every step is a plain line.
  */
 export class Progress {
   readonly #block: LiveBlock;
@@ -95,7 +95,7 @@ export interface Closing {
   readonly wallMs: number;
 }
 
-/** The last lines of a run; the counts stand alone on the very last one. */
+/** Returns the last lines of a run. The very last line holds only the counts. */
 export function closingLines(closing: Closing): string {
   const failed = closing.results.filter((result) => result.status === "failed");
   const count = (status: ScenarioResult["status"]): number =>

@@ -1,12 +1,12 @@
 import type { Tell } from "#e2e/base/events.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 
-/** Requests that are sent all the time and say nothing in a timeline. */
+/** Requests that clients send all the time, and that would tell nothing in a timeline. */
 const FREQUENT = new Set(["Fetch", "Heartbeat", "Metadata", "ApiVersions"]);
 
-/** Tells what happens in the pods, at the broker and in the action target, until the deployment ends. */
+/** Reports the events of the pods, the broker and the action endpoint until the deployment ends. */
 export function watchDeployment(deployment: TestDeployment, tell: Tell): void {
-  // What happened before anybody could listen.
+  // These events happened before anything could listen.
   for (const entry of [...deployment.target.history(), ...deployment.target.events()])
     tellEntry(entry, tell);
   deployment.target.subscribe((entry) => tellEntry(entry, tell));
@@ -16,7 +16,10 @@ export function watchDeployment(deployment: TestDeployment, tell: Tell): void {
   });
 }
 
-/** Tells what the servers recorded and nobody was told of, when it happened; once, at the end of the deployment. */
+/**
+ * Reports what the servers recorded without a subscription, with the time at which it happened. It is called once, at
+ * the end of the deployment.
+ */
 export async function tellRecorded(deployment: TestDeployment, tell: Tell): Promise<void> {
   for (const { key, method, path, appliedAtMs } of await deployment.effects()) {
     tell("action-endpoint", "effect.applied", { key, method, path }, appliedAtMs);

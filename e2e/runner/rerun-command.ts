@@ -2,7 +2,9 @@ import type { RunArguments } from "#e2e/base/run-arguments.ts";
 import { placeOptions } from "#e2e/base/place-options.ts";
 import type { ScenarioResult } from "./run-scenarios.ts";
 
-/** The command that does the same again: of some that passed and some that did not, only the latter. */
+/**
+ * Returns the command that repeats the run. If some scenarios passed and others did not, it selects only the latter.
+ */
 export function rerunCommand(
   chosen: Pick<
     RunArguments,

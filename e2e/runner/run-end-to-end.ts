@@ -35,15 +35,15 @@ export interface RunOptions {
   /** The scenarios that `arguments` selects. */
   readonly scenarios: readonly Scenario[];
   readonly terminal: Terminal;
-  /** ^C. */
+  /** Aborts at ^C. */
   readonly signal: AbortSignal;
 }
 
-/** The whole of `run`: preflight, scenarios, reports. */
+/** Performs the command `run`: preflight, scenarios, reports. Returns the exit code. */
 export async function runEndToEnd(options: RunOptions): Promise<ExitCode> {
   const { arguments: chosen, scenarios, terminal, signal } = options;
   if (!(await showPreflight(terminal))) return EXIT_CODE.preflight;
-  // A directory that is none is said before anything runs.
+  // A directory without traces is reported before anything runs.
   if (chosen.compare !== null) await readTraces(chosen.compare);
   const startMs = performance.now();
   const artifacts = join(resolve(chosen.artifacts), runId(chosen.seed));
@@ -127,7 +127,7 @@ export async function runEndToEnd(options: RunOptions): Promise<ExitCode> {
   return exitCode(results, broken, signal.aborted);
 }
 
-/** Of no consequence for the result: without them a failure is only harder to read. */
+/** Saves the logs of the nodes. A failure does not change the result, since the logs only help to read it. */
 async function saveNodeLogs(
   platform: Platform,
   directory: string,
@@ -143,7 +143,7 @@ async function saveNodeLogs(
   }
 }
 
-/** Of a cluster that was made. */
+/** Returns true when a cluster that the run made is kept. */
 function keepsAtEnd({ keep }: RunArguments, results: readonly ScenarioResult[]): boolean {
   const failed = results.some(({ status }) => status === "failed");
   return keep === "always" || (keep === "on-failure" && failed);
@@ -185,7 +185,7 @@ function inStartOrder(scenarios: readonly Scenario[]): Scenario[] {
   );
 }
 
-/** Most scenarios wait most of the time. */
+/** Returns a number of jobs above the number of processors, since most scenarios mostly wait. */
 function defaultJobs(): number {
   return Math.min(8, Math.max(2, availableParallelism() * 2));
 }
@@ -199,7 +199,7 @@ function exitCode(
   if (interrupted) return EXIT_CODE.interrupted;
   if (isBroken || kinds.has("expectation")) return EXIT_CODE.expectationBroke;
   const hasBroken = kinds.has("infrastructure") || kinds.has("fault-never-fired");
-  // What was not run was not proved.
+  // A run in which every scenario was skipped has proved nothing.
   const hasRun = results.some(({ status }) => status !== "skipped");
   return hasBroken || !hasRun ? EXIT_CODE.infrastructure : EXIT_CODE.passed;
 }

@@ -11,7 +11,7 @@ const scenario = (number: number, run: Scenario["run"]): Scenario => ({
   run,
 });
 
-/** Only the signal is looked at here; the rest of a context needs a deployment. */
+/** A session whose context has only a signal. The rest of a context would need a deployment. */
 const session = (
   signal: AbortSignal,
   closed: string[] = [],

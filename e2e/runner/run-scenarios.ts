@@ -9,40 +9,40 @@ export interface ScenarioResult {
   readonly scenario: Scenario;
   readonly status: "passed" | "failed" | "interrupted" | "skipped";
   readonly durationMs: number;
-  /** Present when skipped: what is lacking. */
+  /** The reason why the scenario was skipped. Present only when it was. */
   readonly reason?: string;
-  /** Present when failed. */
+  /** The failure. Present only when the scenario failed. */
   readonly failure?: { readonly kind: FailureKind; readonly error: Error };
 }
 
-/** What one scenario runs in. */
+/** The deployments of one scenario and the context that it runs in. */
 export interface ScenarioSession {
   readonly context: ScenarioContext;
   /**
-   * Takes everything down, keeps the artifacts and judges them. Called once, whatever happened before.
-   * Errors: ExpectationError when an artifact must not be as it is.
+   * Takes everything down, keeps the artifacts and checks them. Called once, whatever happened before. Throws
+   * ExpectationError when an artifact must not be as it is.
    */
   close(failed: boolean): Promise<void>;
 }
 
 export interface RunScenariosOptions {
   readonly scenarios: readonly Scenario[];
-  /** Scenarios at the same time, at least 1. */
+  /** The number of scenarios at the same time, at least 1. */
   readonly jobs: number;
-  /** ^C: what runs is taken down, what has not begun is not started. */
+  /** Aborts at ^C. Running scenarios are taken down, and no other scenario starts. */
   readonly signal: AbortSignal;
-  /** Aborts when no scenario can pass any more: all that are left fail with its reason. */
+  /** Aborts when no scenario can pass any more. All remaining scenarios fail with its reason. */
   readonly lost?: AbortSignal | undefined;
   timeoutMs(scenario: Scenario): number;
-  /** Why the scenario cannot run here; undefined when it can. */
+  /** Returns the reason why the scenario cannot run here, or undefined when it can. */
   skipReason(scenario: Scenario): string | undefined;
   open(scenario: Scenario, signal: AbortSignal): ScenarioSession;
   tell(scenario: Scenario): Tell;
 }
 
 /**
- * Runs every scenario, in the given order, those at the end that need to be alone, and answers in the given order. Never throws for a
- * failed scenario.
+ * Runs the scenarios in the given order, except that scenarios marked `alone` run at the end, one by one. Returns the
+ * results in the given order. Never throws for a failed scenario.
  */
 export async function runScenarios(options: RunScenariosOptions): Promise<ScenarioResult[]> {
   const results: ScenarioResult[] = [];
@@ -66,7 +66,7 @@ async function runInTurn(
 ): Promise<void> {
   const waiting = entries.values();
   const worker = async (): Promise<void> => {
-    // Workers share one iterator: each takes the next scenario that nobody has begun.
+    // The workers share one iterator, so each takes the next scenario that no other has taken.
     for (const [index, scenario] of waiting) {
       results[index] = options.signal.aborted
         ? { scenario, status: "interrupted", durationMs: 0 }
@@ -98,7 +98,7 @@ async function runScenario(
   return result;
 }
 
-/** Gives the error, or null. */
+/** Runs the scenario and returns its error, or null. */
 async function attempt(scenario: Scenario, options: RunScenariosOptions): Promise<Error | null> {
   const timeout = new AbortController();
   const timeoutMs = options.timeoutMs(scenario);
@@ -113,7 +113,7 @@ async function attempt(scenario: Scenario, options: RunScenariosOptions): Promis
   const session = options.open(scenario, signal);
   let error: Error | null = null;
   try {
-    // A scenario that does not look at its signal must not keep the run from ending.
+    // A scenario that ignores its signal must not keep the run from ending.
     await orAbort(scenario.run(session.context), signal);
   } catch (thrown) {
     error = asError(thrown);
@@ -123,7 +123,7 @@ async function attempt(scenario: Scenario, options: RunScenariosOptions): Promis
   try {
     await session.close(error !== null);
   } catch (thrown) {
-    // The first failure explains the second one more often than the other way round.
+    // The first failure usually explains the second one.
     error ??= asError(thrown);
   }
   return error;
@@ -150,7 +150,10 @@ function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
-/** A scenario failed, and then something that it had to dispose of: a fault that never fired explains the first. */
+/**
+ * Combines two errors: that of a scenario and that of something it had to dispose of. A fault that never fired explains
+ * the first error.
+ */
 function ofBoth(first: Error, atEnd: unknown): Error {
   if (!(atEnd instanceof FaultNeverFiredError)) return first;
   return new FaultNeverFiredError(`${atEnd.message}\n${first.message}`, { cause: first });

@@ -29,16 +29,16 @@ export interface ScenarioSessionOptions {
   readonly platform: Platform;
   readonly brokers: BrokerProvider;
   readonly authority: Authority;
-  /** As platform and broker allow them. */
+  /** The durations that the platform and the broker allow. */
   readonly durations: Durations;
-  /** Receives a directory per scenario. */
+  /** The directory that receives one directory per scenario. */
   readonly artifacts: string;
   readonly tell: Tell;
-  /** Every secret of the run; the session adds to it. */
+  /** Every secret of the run. The session adds to it. */
   readonly secrets: Map<string, string>;
 }
 
-/** What one scenario runs in: its deployments, and what is kept of them. */
+/** Opens the session of one scenario, which makes its deployments and keeps their artifacts. */
 export function openScenarioSession(
   scenario: Scenario,
   signal: AbortSignal,
@@ -85,7 +85,7 @@ export function openScenarioSession(
             tell,
           }),
         );
-        // In the order in which the scenario asks for them, whichever is made first.
+        // The order is that in which the scenario asks for deployments, whichever is made first.
         opened.push({ directory: making, opening });
         const deployment = await opening;
         watchDeployment(deployment, tell);
@@ -97,7 +97,8 @@ export function openScenarioSession(
       const attempt = async (work: Promise<unknown>): Promise<void> => {
         await work.catch((error: unknown) => errors.push(error));
       };
-      // Of a scenario that passed, every deployment was opened. All at once: none has begun to end.
+      // When a scenario has passed, all its deployments were opened. They are recorded together, before the first one
+      // begins to end.
       const records: RecordedDeployment[] = [];
       const record = async (): Promise<void> => {
         const deployments = await Promise.all(opened.map(({ opening }) => opening));
@@ -110,7 +111,7 @@ export function openScenarioSession(
         !isInterrupted(signal, platform) &&
         (run.keep === "always" || (run.keep === "on-failure" && failed));
       for (const [index, { opening, directory: making }] of opened.entries()) {
-        // One that could not be opened has taken itself down, and its error is the scenario's.
+        // A deployment that could not be opened has taken itself down. Its error is that of the scenario.
         const deployment = await opening.catch(() => null);
         if (deployment !== null) {
           const logs = logsDirectory(index);
@@ -123,7 +124,7 @@ export function openScenarioSession(
           if (failed && !isInterrupted(signal, platform))
             tell("run", "deployment.logs", { directory: logs });
         }
-        // One that could not be made is why there is no deployment.
+        // There is no deployment without a directory.
         const deploymentDirectory = await making.catch(() => null);
         if (deploymentDirectory === null) continue;
         if (keep) tell("run", "deployment.kept", { directory: deploymentDirectory });
@@ -153,7 +154,10 @@ async function judgeArtifacts(
   if (findings.length > 0) throw new ExpectationError(findings.join("\n"));
 }
 
-/** A scenario that only ran out of its time aborts with an expectation, and one whose platform was lost has failed. */
+/**
+ * Returns true when the user interrupted the scenario. The signal also aborts when the time of the scenario is over and
+ * when the platform is lost; both are failures.
+ */
 function isInterrupted(signal: AbortSignal, { lost }: Platform): boolean {
   const failed = signal.reason instanceof ExpectationError || lost?.aborted === true;
   return signal.aborted && !failed;

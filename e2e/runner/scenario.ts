@@ -7,33 +7,44 @@ export interface ScenarioContext {
   /** Aborts at ^C, and when the scenario's own time is over. */
   readonly signal: AbortSignal;
   readonly durations: Durations;
-  /** A stream of this scenario alone, from the seed of the run. */
+  /** A stream of random numbers of this scenario alone, derived from the seed of the run. */
   readonly random: SeededRandom;
-  /** Deploys the application together with services of its own. The runner takes all of it down, also after a failure or ^C. */
+  /**
+   * Deploys the application together with services of its own. The runner takes all of it down, even after a failure or
+   * ^C.
+   */
   readonly deploy: (options?: DeploymentOptions) => Promise<TestDeployment>;
-  /** Says in the timeline and on the terminal what the scenario does next. */
+  /** Announces the next step of the scenario in the timeline and on the terminal. */
   readonly step: (text: string) => void;
 }
 
 export interface Scenario {
   readonly number: number;
-  /** Words joined by `-`. */
+  /** The name of the scenario: words joined by `-`. */
   readonly name: string;
-  /** One sentence: what holds when it passes. */
+  /** One sentence that says what holds when the scenario passes. */
   readonly title: string;
-  /** Without one of them it is skipped, with the reason. Default: none. */
+  /** The abilities without which the scenario is skipped. Defaults to none. */
   readonly needs?: readonly Ability[];
-  /** Default: `durations.scenarioMsMax`. */
+  /** The longest time that the scenario may take. Defaults to `durations.scenarioMsMax`. */
   readonly timeoutMs?: (durations: Durations) => number;
-  /** Takes much longer than others: begun first, so that it does not end the run alone. Default false. */
+  /**
+   * True when the scenario takes much longer than others. It then starts early, so that the run does not end with this
+   * scenario alone. Defaults to false.
+   */
   readonly long?: boolean;
-  /** Disturbs what others may use, such as a node: it runs when all others have ended. Default false. */
+  /**
+   * True when the scenario disturbs what others use, such as a node. It then runs after all others. Defaults to false.
+   */
   readonly alone?: boolean;
-  /** Throws ExpectationError or FaultNeverFiredError; anything else counts as broken infrastructure. */
+  /**
+   * Runs the scenario. Throws ExpectationError or FaultNeverFiredError; any other error counts as broken
+   * infrastructure.
+   */
   readonly run: (context: ScenarioContext) => Promise<void>;
 }
 
-/** Sorts and names artifacts: `08-sigkill-at-a-barrier`. */
+/** Returns the id of a scenario, such as `08-sigkill-at-a-barrier`, by which artifacts are sorted and named. */
 export function scenarioId(scenario: Pick<Scenario, "number" | "name">): string {
   return `${String(scenario.number).padStart(2, "0")}-${scenario.name}`;
 }

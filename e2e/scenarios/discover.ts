@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
-/** A scenario lies in `<folder>/NN-name.ts`; tests may lie beside it. */
+/** Matches the name of a scenario's file, `NN-name.ts`. The file is in a folder, and tests may be beside it. */
 const SCENARIO_FILE = /^(?<number>\d{2})-(?<name>[a-z0-9]+(?:-[a-z0-9]+)*)\.ts$/;
-/** A title is one whole sentence. */
+/** Matches a whole sentence, as a title must be. */
 const SENTENCE = /^[A-Z][^]*[^.\s]\.$/;
 
 /**
@@ -27,7 +27,7 @@ export async function discoverScenarios(directory: string): Promise<readonly Sce
   return scenarios.toSorted((left, right) => left.number - right.number);
 }
 
-/** Lists `<folder>/<file>` of every source in a folder of `directory`, tests left out, in a stable order. */
+/** Lists the sources in the folders of `directory` as `<folder>/<file>`, without tests and in a stable order. */
 async function scenarioFiles(directory: string): Promise<string[]> {
   const entries = await readdir(directory, { withFileTypes: true });
   const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);

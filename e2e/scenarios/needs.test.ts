@@ -9,7 +9,7 @@ const files = await readdir(import.meta.dirname, { recursive: true });
 
 const TELLING: readonly Ability[] = ["broker-connections", "broker-requests"];
 
-/** What a scenario calls -> the abilities of which one at least it must need. */
+/** Maps each call in the source of a scenario to the abilities of which the scenario must need at least one. */
 const USES: readonly (readonly [RegExp, readonly Ability[]])[] = [
   [/\.addFault\(/, ["fault-rules"]],
   [/broker\.rebalance\(/, ["forced-rebalance"]],
@@ -20,7 +20,7 @@ const USES: readonly (readonly [RegExp, readonly Ability[]])[] = [
   [/\.clientActivity\(/, TELLING],
 ];
 
-/** Where the scenario says itself what it leaves out. */
+/** Matches the check of a scenario that leaves out some steps itself. */
 const GUARD = /abilities\.has\("broker-/;
 
 test.each(SCENARIOS.map((scenario) => [scenarioId(scenario), scenario] as const))(
@@ -34,7 +34,7 @@ test.each(SCENARIOS.map((scenario) => [scenarioId(scenario), scenario] as const)
         use.test(source) && !abilities.some((ability) => needs.includes(ability)),
     ).filter(([, abilities]) => !(abilities === TELLING && GUARD.test(source)));
     expect(undeclared).toEqual([]);
-    // Several deployments may share a broker: only the deployment knows its own.
+    // Several deployments may share a broker, and only the deployment knows its own names.
     expect(source).not.toMatch(/\bNAMES\.(topic|deadLetterTopic|group|username)\b/);
   },
 );

@@ -1,28 +1,28 @@
 import { APP } from "#e2e/targets/pods.ts";
 import type { ContainerEvent } from "#e2e/targets/target.ts";
 
-/** What the log of one run of the app tells. Times in milliseconds since the epoch. */
+/** The events in the log of one run of the app. Times are in milliseconds since the epoch. */
 export interface AppLog {
-  /** Restarts before it. */
+  /** The number of restarts before this run. */
   readonly restart: number;
-  /** When the consumer ended by itself; undefined when it did not. */
+  /** The time at which the consumer ended by itself. Undefined when it did not. */
   readonly endedMs: number | undefined;
-  /** When it left the group. */
+  /** The time at which the consumer left the group. */
   readonly leftMs: number | undefined;
 }
 
-/** One run of the app container. Times in milliseconds since the epoch, when they were seen. */
+/** One run of the app container. The times are those at which an event was seen, in milliseconds since the epoch. */
 export interface AppRun extends Partial<AppLog> {
   readonly startedMs: number;
-  /** The first time. */
+  /** The time at which the pod became ready for the first time in this run. */
   readyMs?: number;
-  /** When the hook ended. */
+  /** The time at which the preStop hook ended. */
   preStopMs?: number;
   readonly signals: { readonly name: string; readonly atMs: number }[];
   exit?: { readonly code: number; readonly atMs: number };
 }
 
-/** `history` of one pod. */
+/** Returns the runs of the app container of one pod. `history` is that of the pod. */
 export function appRuns(
   history: readonly ContainerEvent[],
   logs: readonly AppLog[],
@@ -44,23 +44,31 @@ export function appRuns(
   return runs;
 }
 
-/** 128 and the number of the signal that ended a process. */
+/** A process that a signal ended exits with 128 plus the number of the signal. */
 const SIGNAL_CODES = 128;
 
-/** It ended by itself, and not well: with a code of its own, which neither a clean stop nor a signal gives. */
+/**
+ * Returns true when the run ended by itself with an error: a clean stop exits with 0, and a signal with more than 128.
+ */
 export function hasFailed({ exit }: AppRun): boolean {
   return exit !== undefined && exit.code > 0 && exit.code < SIGNAL_CODES;
 }
 
 export interface CrashLoop {
-  /** Index of the run that began it. */
+  /** The index of the run that began the loop. */
   readonly first: number;
   readonly exitMs: number;
-  /** Index of the run that got ready in the end; that after the last one when none did, or the pod was deleted. */
+  /**
+   * The index of the run that became ready in the end. When none did, or when the pod was deleted, it is the index
+   * after the last run.
+   */
   readonly resumed: number;
 }
 
-/** Begun by a run that failed without ever having been ready: it is restarted until something changes. */
+/**
+ * Returns the crash loop of a pod, if it has one. A loop begins with a run that failed without ever being ready, since
+ * the kubelet restarts it until something changes.
+ */
 export function crashLoop(
   runs: readonly AppRun[],
   deletionMs: number | undefined,

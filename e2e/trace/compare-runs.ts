@@ -3,13 +3,13 @@ import { readDeviations } from "./deviations.ts";
 import { readTraces } from "./trace-file.ts";
 
 export interface RunComparison {
-  /** Every scenario that both runs have is the same, but for what DEVIATIONS.md names. */
+  /** True when every scenario that both runs have is equal, except for the differences that DEVIATIONS.md lists. */
   readonly equal: boolean;
-  /** For the terminal. */
+  /** The result as lines for the terminal. */
   readonly lines: string;
 }
 
-/** Holds the artifacts of two runs against each other. Throws UsageError for a directory without traces. */
+/** Compares the artifacts of two runs. Throws UsageError for a directory without traces. */
 export async function compareRuns(left: string, right: string): Promise<RunComparison> {
   const traces = [await readTraces(left), await readTraces(right)] as const;
   const comparison = compareTraces(...traces, await readDeviations());

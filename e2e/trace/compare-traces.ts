@@ -6,19 +6,19 @@ import type { Trace } from "./trace-file.ts";
 export interface Comparison {
   /** Scenarios that both runs have. */
   readonly compared: readonly string[];
-  /** Of what they have alone. */
+  /** Scenarios that only one of the runs has. */
   readonly alone: readonly string[];
-  /** What one of the targets cannot see, by target. */
+  /** Words that one of the targets cannot see, each with its target. */
   readonly unseen: readonly string[];
-  /** Differences that no line names, and lines without their difference: what must not be. */
+  /** Differences that DEVIATIONS.md does not list, and lines of DEVIATIONS.md whose difference did not occur. */
   readonly findings: readonly string[];
-  /** Lines that name a difference that was there. */
+  /** Lines of DEVIATIONS.md whose difference occurred. */
   readonly named: readonly string[];
 }
 
 type Traces = ReadonlyMap<string, Trace>;
 
-/** Holds the traces of two runs against each other, scenario by scenario. */
+/** Compares the traces of two runs, scenario by scenario. */
 export function compareTraces(
   left: Traces,
   right: Traces,
@@ -65,7 +65,7 @@ export function compareTraces(
   };
 }
 
-/** For the terminal; the last line says how many scenarios are equal. */
+/** Renders the result for the terminal. The last line gives the number of equal scenarios. */
 export function comparisonLines(comparison: Comparison): string {
   const { compared, alone, unseen, findings, named } = comparison;
   const equal = compared.filter(

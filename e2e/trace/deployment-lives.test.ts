@@ -16,7 +16,7 @@ const line = (atMs: number, fields: object): string =>
 
 const draining = { event: "lifecycle.entered", state: "draining" };
 
-/** A pod that comes up at once and, when told so, drains and goes `atMs`. */
+/** Records a pod that comes up at once. If `endMs` is given, the pod drains and is gone at that time. */
 function pod(name: string, fromMs: number, endMs?: number): Omit<DeploymentRecord, "replicas"> {
   return {
     history: [

@@ -7,9 +7,12 @@ import type { PodLife } from "./pod-life.ts";
 import { timeOfEvent } from "./run-log.ts";
 import type { RunLog } from "./run-log.ts";
 
-/** What a target and the broker recorded of the pods of one deployment, until its scenario ended; each oldest first. */
+/**
+ * The records of a target and a broker about the pods of one deployment until the end of its scenario, each oldest
+ * first.
+ */
 export interface DeploymentRecord {
-  /** Pods that were wanted from the start. */
+  /** The number of pods that were wanted from the start. */
   readonly replicas: number;
   readonly history: readonly ContainerEvent[];
   readonly events: readonly Pick<TargetEvent, "atMs" | "reason" | "object">[];
@@ -17,7 +20,10 @@ export interface DeploymentRecord {
   readonly logs: readonly RunLog[];
 }
 
-/** The lives of all pods of a deployment, sorted: pods of one Deployment have no order among themselves. Names are left out. */
+/**
+ * Returns the lives of all pods of a deployment, without names and sorted, since the pods of one Deployment have no
+ * order among themselves.
+ */
 export function deploymentLives(record: DeploymentRecord): PodLife[] {
   const { history, events, logs } = record;
   const leavers = groupLeavers(logs, record.activity);
@@ -46,7 +52,7 @@ export function deploymentLives(record: DeploymentRecord): PodLife[] {
     .toSorted((left, right) => (left.join("\n") < right.join("\n") ? -1 : 1));
 }
 
-/** In the order in which they were first heard of. */
+/** Returns the names of the pods in the order in which they first appeared. */
 function podNames({ history, events }: DeploymentRecord): string[] {
   const scheduled = events.filter(({ reason }) => reason === "Scheduled");
   const heard = [
@@ -56,7 +62,10 @@ function podNames({ history, events }: DeploymentRecord): string[] {
   return [...new Set(heard.map(({ pod }) => pod))];
 }
 
-/** As many of those that were deleted, the first of them, as there were pods beyond those that were wanted from the start. */
+/**
+ * Returns the pods that count as replaced. There are as many of them as there were pods beyond the wanted number, and
+ * those that were deleted first are taken.
+ */
 function replacedPods(record: DeploymentRecord): ReadonlySet<string> {
   const deleted = record.history
     .filter(({ name }) => name === "deletion-requested")

@@ -1,14 +1,14 @@
 import { readFile } from "node:fs/promises";
 import type { Difference } from "./differences.ts";
 
-/** A difference between two targets that DEVIATIONS.md names with its reason. */
+/** A difference between two targets that DEVIATIONS.md lists with its reason. */
 export interface Deviation {
   readonly scenario: string;
   readonly only: string;
   readonly word: string;
-  /** The target that does not show it. */
+  /** The target that does not show the word. */
   readonly notOn: string;
-  /** As it stands there. */
+  /** The line of DEVIATIONS.md. */
   readonly line: string;
 }
 
@@ -18,7 +18,10 @@ const BEGIN = "- trace ";
 const FORM =
   /^- trace `(?<scenario>[^`]+)`: `(?<word>[^`]+)` only on (?<only>\w+), not on (?<notOn>\w+): \S/;
 
-/** Throws Error for a line of a trace that has another form. */
+/**
+ * Reads the deviations of the local target. Throws an Error for a line that begins like a deviation of a trace and has
+ * another form.
+ */
 export async function readDeviations(): Promise<Deviation[]> {
   return parseDeviations(await readFile(FILE, "utf8"));
 }
@@ -38,7 +41,7 @@ export function parseDeviations(text: string): Deviation[] {
     });
 }
 
-/** Whether the line is about this difference, seen between `only` and the other target. */
+/** Returns true when the line is about this difference between `only` and the other target. */
 export function isAbout(
   { scenario, word, only }: Deviation,
   difference: Pick<Difference, "scenario" | "word" | "only">,

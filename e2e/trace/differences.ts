@@ -2,18 +2,21 @@ import { ON_ITS_WAY } from "./pod-life.ts";
 import type { PodLife } from "./pod-life.ts";
 import type { Trace } from "./trace-file.ts";
 
-/** One word of the life of a pod that only one of two targets saw there. */
+/** One word in the life of a pod that only one of two targets saw there. */
 export interface Difference {
   readonly scenario: string;
-  /** The target that saw it. */
+  /** The target that saw the word. */
   readonly only: string;
-  /** `a whole pod` when the other one has no pod for this one. */
+  /** The word, or `a whole pod` when the other target has no pod that corresponds to this one. */
   readonly word: string;
-  /** Where it is, for people. */
+  /** The place of the difference, in words for a user. */
   readonly place: string;
 }
 
-/** What two runs of one scenario do not share. Empty when they are equal as far as both targets can see. */
+/**
+ * Returns the differences between two runs of one scenario. Empty when the runs are equal as far as both targets can
+ * see.
+ */
 export function differences(left: Trace, right: Trace): Difference[] {
   const unseen = [...left.unseen, ...right.unseen];
   const [ours, theirs] = [left, right].map((trace) =>
@@ -59,7 +62,10 @@ function ofDeployment(left: readonly PodLife[], right: readonly PodLife[]): Side
   });
 }
 
-/** Each life with the most similar one of the other side, the best pairs first, and of those the ones of which most was seen. */
+/**
+ * Pairs each life with the most similar life of the other side. The most similar pairs are formed first, and among
+ * equals those of which most was seen.
+ */
 function pairs(left: readonly PodLife[], right: readonly PodLife[]): Pair[] {
   const candidates = left
     .flatMap((one, i) =>
@@ -84,7 +90,7 @@ function pairs(left: readonly PodLife[], right: readonly PodLife[]): Pair[] {
   ];
 }
 
-/** What stays of each side without their longest common subsequence, as far as both lives were seen. */
+/** Returns the words of each side that are not in the longest common subsequence, as far as both lives were seen. */
 function onlyIn(
   ...lives: [left: PodLife, right: PodLife]
 ): Pick<SideDifference, "side" | "word">[] {
@@ -107,7 +113,7 @@ function onlyIn(
   return found;
 }
 
-/** A life that was only seen on its way is no longer than that. */
+/** Cuts both lives to the length of the shorter life that was not seen to its end. */
 function asFarAsBoth([left, right]: readonly [PodLife, PodLife]): [PodLife, PodLife] {
   const seen = ([left, right] as const)
     .filter((life) => life.at(-1) === ON_ITS_WAY)
@@ -116,7 +122,10 @@ function asFarAsBoth([left, right]: readonly [PodLife, PodLife]): [PodLife, PodL
   return [left.slice(0, words), right.slice(0, words)];
 }
 
-/** Of what follows the first i words of the left and the first j of the right. */
+/**
+ * Returns a table with the length of the longest common subsequence of what follows the first i words of the left and
+ * the first j words of the right.
+ */
 function commonLengths(left: PodLife, right: PodLife): number[][] {
   const lengths = Array.from({ length: left.length + 1 }, () =>
     Array.from({ length: right.length + 1 }, () => 0),

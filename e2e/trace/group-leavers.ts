@@ -2,11 +2,12 @@ import { APP } from "#e2e/targets/pods.ts";
 import { timeOfEvent } from "./run-log.ts";
 import type { RunLog } from "./run-log.ts";
 
-/** Between the clocks of pod and broker, and until a line is written. */
+/** The largest difference between the clocks of pod and broker, including the time until a line is written. */
 const SLACK_MS = 200;
 
 /**
- * When each run of the app left the group: a request does not say whose it was, and a run leaves while it drains. `activity` oldest first.
+ * Returns the time at which each run of the app left the group. A request does not tell its run, but a run leaves while
+ * it drains. `activity` is sorted, oldest first.
  */
 export function groupLeavers(
   logs: readonly RunLog[],

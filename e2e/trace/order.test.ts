@@ -4,7 +4,7 @@ import { assertCounted } from "#fixtures/properties.ts";
 import { APART_MS, inOrder } from "./order.ts";
 import type { Moment } from "./order.ts";
 
-/** Moments of a life as it should be, and how late each was noticed. */
+/** Generates the moments of a regular life, each with the delay with which it was noticed. */
 const lives = fc
   .array(fc.tuple(fc.nat(60_000), fc.nat(APART_MS)), { minLength: 1, maxLength: 12 })
   .map((drawn) => {

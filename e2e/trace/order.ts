@@ -1,19 +1,22 @@
-/** Something that happened to a pod, as one of several observers saw it. */
+/** An event of a pod, as one of several observers saw it. */
 export interface Moment {
-  /** Milliseconds since the epoch, when it was seen. */
+  /** The time at which it was seen, in milliseconds since the epoch. */
   readonly atMs: number;
-  /** Its place in a life where everything goes as it should. */
+  /** The position of the event in a regular life. */
   readonly rank: number;
   readonly words: string;
 }
 
-/** What was seen further apart happened in that order; what is closer may only have been noticed in that order. */
+/**
+ * Events that were seen further apart than this happened in that order. Events that are closer may only have been
+ * noticed in that order.
+ */
 export const APART_MS = 2000;
 
 /**
- * Moments in the order in which they happened, as far as their times can tell, else by rank: the first of those that none of the
- * others came before for certain, again and again. A life as it should be comes out the same however late each moment was noticed,
- * up to APART_MS between any two.
+ * Returns the words of the moments in the order in which they happened, as far as their times can tell, and otherwise
+ * by rank. It repeatedly takes the moment with the lowest rank among those that certainly no other remaining moment
+ * preceded. So a regular life comes out the same however late each moment was noticed, up to APART_MS between any two.
  */
 export function inOrder(moments: readonly Moment[]): string[] {
   const left = [...moments];

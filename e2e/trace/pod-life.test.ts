@@ -23,7 +23,10 @@ function eventOf(step: string, atMs: number): ContainerEvent {
   };
 }
 
-/** One step a second, such as `started`, `exit 78`, `signal SIGTERM`; the app's unless it is the pod's own. */
+/**
+ * Records one step a second, such as `started`, `exit 78` or `signal SIGTERM`. Steps belong to the app container unless
+ * they concern the pod.
+ */
 function record(steps: string, more: Partial<PodRecord> = {}): PodRecord {
   const history = steps.split(", ").map((step, index) => eventOf(step, index * SECOND_MS));
   return {

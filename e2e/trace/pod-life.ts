@@ -4,29 +4,32 @@ import type { AppLog, AppRun } from "./app-runs.ts";
 import { inOrder } from "./order.ts";
 import type { Moment } from "./order.ts";
 
-/** What is known of one pod. Times in milliseconds since the epoch, when it was seen; undefined for what was not. */
+/**
+ * The record of one pod. Times are those at which an event was seen, in milliseconds since the epoch. They are
+ * undefined for events that were not seen.
+ */
 export interface PodRecord {
-  /** Oldest first. */
+  /** The events of the pod's containers, oldest first. */
   readonly history: readonly ContainerEvent[];
   readonly scheduledMs: number | undefined;
   readonly certificatesMs: number | undefined;
-  /** A preStop hook failed. */
+  /** The time at which a preStop hook failed. */
   readonly hookFailedMs: number | undefined;
-  /** What the logs of the app tell. */
+  /** The events in the logs of the app. */
   readonly apps: readonly AppLog[];
   readonly isReplaced: boolean;
 }
 
 /**
- * What became of one pod, in order: `scheduled`, `certificates`, `ready`, `restarted`, `deletion requested`, `preStop` or
- * `preStop failed`, `signal NAME` and `exit CODE` of the app, `group left`, `gone`, `replaced`.
+ * The events of one pod, in order: `scheduled`, `certificates`, `ready`, `restarted`, `deletion requested`, `preStop`
+ * or `preStop failed`, `signal NAME` and `exit CODE` of the app, `group left`, `gone`, `replaced`.
  */
 export type PodLife = readonly string[];
 
-/** The last word of a life that nobody saw the next step of. */
+/** The last word of a life whose next step was not seen. */
 export const ON_ITS_WAY = "...";
 
-/** The place of each in one run of the app. */
+/** The position of each event within one run of the app. */
 const RANK = {
   scheduled: 0,
   certificates: 1,
@@ -43,12 +46,14 @@ const RANK = {
 const RANKS = 10;
 
 /**
- * The life of a pod in a form that does not depend on speed. Left out is what the moment decides:
+ * Returns the life of a pod in a form that does not depend on speed. Everything that depends on the moment is left out:
  * - readiness, after the first time in a run;
- * - SIGTERM after a preStop that saw the consumer end: it meets app_start on its way out, or nobody;
- * - preStop and SIGTERM of a run that failed by itself or was killed: a probe may or may not have missed it before it was over;
- * - how often a container that never got ready was started again (`restarted, and so on`), and what its pod did when it was deleted;
- * - how far a pod has come that is not ready when the scenario ends: its life ends with ON_ITS_WAY.
+ * - SIGTERM after a preStop hook that saw the consumer end: it reaches app_start on its way out, or no process;
+ * - preStop and SIGTERM of a run that failed by itself or was killed, since a probe may have failed before the end of
+ *   the run or not;
+ * - the number of restarts of a container that never became ready (`restarted, and so on`), and the events of its pod
+ *   after the deletion;
+ * - the progress of a pod that is not ready when the scenario ends: its life ends with ON_ITS_WAY.
  */
 export function podLife(record: PodRecord): PodLife {
   const { history, scheduledMs, certificatesMs } = record;
@@ -62,7 +67,7 @@ export function podLife(record: PodRecord): PodLife {
     if (atMs !== undefined) moments.push({ atMs, rank: run * RANKS + RANK[kind], words });
   };
 
-  // The news of it may come later than that of the first container.
+  // The event `Scheduled` may arrive later than the first event of a container.
   const firstMs = history[0]?.atMs ?? Infinity;
   add(0, "scheduled", scheduledMs && Math.min(scheduledMs, firstMs), "scheduled");
   add(0, "certificates", certificatesMs, "certificates");
@@ -72,7 +77,7 @@ export function podLife(record: PodRecord): PodLife {
     add(index, "ready", run.readyMs, "ready");
     const isDeleted = index === last && deletionMs !== undefined;
     const stopped = howStopped(run, isDeleted ? { hookFailedMs: record.hookFailedMs } : null);
-    // When the hook began nobody tells: with the deletion, if it was for that.
+    // The begin of the hook is not reported. A hook that runs because of the deletion begins with it.
     const begunMs = stopped.preStopMs && Math.min(stopped.preStopMs, deletionMs ?? Infinity);
     add(index, "preStop", begunMs, stopped.preStop);
     for (const { name, atMs } of stopped.signals) add(index, "signal", atMs, `signal ${name}`);
@@ -91,7 +96,10 @@ export function podLife(record: PodRecord): PodLife {
   ];
 }
 
-/** What the kubelet did to a run, without what the moment decided. `deletion`: null when the pod was not deleted in this run. */
+/**
+ * Returns what the kubelet did to a run, without everything that depends on the moment. `deletion` is null when the pod
+ * was not deleted in this run.
+ */
 function howStopped(
   run: AppRun,
   deletion: { readonly hookFailedMs: number | undefined } | null,

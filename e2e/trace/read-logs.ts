@@ -5,7 +5,10 @@ import type { RunLog } from "./run-log.ts";
 
 const NAME = /^(?<pod>[^.]+)\.(?<container>[^.]+)\.(?<restart>\d+)\.log$/;
 
-/** As `Target.saveLogs` names them. `endMs`: what was printed later, by the clock of its pod, is left out; default: nothing is. */
+/**
+ * Reads the logs of a directory, which are named as `Target.saveLogs` names them. Lines that were printed after
+ * `endMs`, by the clock of their pod, are left out. Defaults to reading all lines.
+ */
 export async function readLogs(
   directory: string,
   endMs = Number.POSITIVE_INFINITY,

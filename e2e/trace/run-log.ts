@@ -1,28 +1,34 @@
-/** What one run of a container printed. */
+/** The output of one run of a container. */
 export interface RunLog {
   readonly pod: string;
   readonly container: string;
-  /** Restarts before it. */
+  /** The number of restarts before this run. */
   readonly restart: number;
   readonly text: string;
 }
 
-/** What the life of a pod owes to logs, and lacks where one of them is cut. */
+/** The words of a pod's life that come from logs, and that may be missing where a log is cut. */
 export const TOLD_BY_LOGS: readonly string[] = ["certificates", "group left", "signal SIGTERM"];
 
-/** Following it ended before its container did: the node had no inotify instance left, or the connection was lost. */
+/**
+ * Returns true when the log ended before its container did, because the node had no inotify instance left or the
+ * connection was lost.
+ */
 export function isCut({ text }: Pick<RunLog, "text">): boolean {
   return /^failed to create fsnotify watcher|^\(the log ends here: (?!AbortError)/m.test(text);
 }
 
-/** When a line with that event was printed first, milliseconds since the epoch; undefined when there is none. `where`: fields that it has. */
+/**
+ * Returns the time at which a line with that event was printed first, in milliseconds since the epoch, or undefined
+ * when there is none. The line must have the fields of `where`.
+ */
 export function timeOfEvent(
   log: RunLog | undefined,
   event: string,
   where: Readonly<Record<string, unknown>> = {},
 ): number | undefined {
   for (const line of (log?.text ?? "").split("\n")) {
-    // Most lines are of other events, and some are no JSON.
+    // Most lines belong to other events, and some are not JSON.
     if (!line.startsWith("{") || !line.includes(`"${event}"`)) continue;
     const fields = fieldsOf(line);
     const isIt =
@@ -33,7 +39,7 @@ export function timeOfEvent(
   return undefined;
 }
 
-/** Without what was printed after that time, milliseconds since the epoch. */
+/** Returns the text without the lines that were printed after that time, in milliseconds since the epoch. */
 export function untilTime(text: string, atMs: number): string {
   const lines = text.split("\n");
   const late = lines.findIndex(
@@ -42,7 +48,7 @@ export function untilTime(text: string, atMs: number): string {
   return late === -1 ? text : lines.slice(0, late).join("\n");
 }
 
-/** What a line of a log says; empty for one that is cut or no JSON. */
+/** Returns the fields of a log line, and no fields for a line that is cut or is not JSON. */
 export function fieldsOf(line: string): Readonly<Record<string, unknown>> {
   try {
     const parsed: unknown = JSON.parse(line);

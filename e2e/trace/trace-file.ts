@@ -5,16 +5,16 @@ import { UsageError } from "#e2e/errors.ts";
 
 const traceSchema = z.strictObject({
   format: z.literal(2),
-  /** Such as `08-sigkill-at-a-barrier`. */
+  /** The id of the scenario, such as `08-sigkill-at-a-barrier`. */
   scenario: z.string(),
   target: z.string(),
-  /** Words (or the first of them) that this target cannot see, which therefore cannot be compared. */
+  /** Words, or the first of several words, that this target cannot see and that therefore cannot be compared. */
   unseen: z.array(z.string()),
-  /** The lives of its pods, for each deployment in the order of opening. */
+  /** The lives of the pods of each deployment, in the order in which the deployments were opened. */
   deployments: z.array(z.array(z.array(z.string()))),
 });
 
-/** What became of every pod of one scenario that passed. */
+/** The lives of all pods of one scenario that passed. */
 export type Trace = Readonly<z.infer<typeof traceSchema>>;
 
 export interface NewTrace {
@@ -26,20 +26,23 @@ export interface NewTrace {
 
 const FILE = "lifecycle.json";
 
-/** Into the directory of the scenario. */
+/** Writes the trace into the directory of the scenario. */
 export async function writeTrace(directory: string, trace: NewTrace): Promise<void> {
   const text = JSON.stringify({ format: 2, ...trace }, null, 2);
   await mkdir(directory, { recursive: true });
   await writeFile(join(directory, FILE), `${text}\n`);
 }
 
-/** Those of a run, by scenario. Throws UsageError when the directory holds none, or one that this version does not read. */
+/**
+ * Reads the traces of a run, by scenario. Throws UsageError when the directory holds no trace, or one that this version
+ * cannot read.
+ */
 export async function readTraces(artifacts: string): Promise<ReadonlyMap<string, Trace>> {
   const traces = new Map<string, Trace>();
   for (const name of (await directories(artifacts)).toSorted()) {
     const path = join(artifacts, name, FILE);
     const text = await readFile(path, "utf8").catch(() => undefined);
-    // A scenario that failed or was skipped has none.
+    // A scenario that failed or was skipped has no trace.
     if (text === undefined) continue;
     const trace = parseTrace(text, path);
     traces.set(trace.scenario, trace);

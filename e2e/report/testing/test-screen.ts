@@ -6,21 +6,21 @@ interface Size {
   readonly rows: number;
 }
 
-/** What a terminal shows of what is written to it, for tests: as much of one as `LiveBlock` uses, with unlimited lines above the screen. */
+/** Emulates a terminal for tests, as far as `LiveBlock` uses one. The number of lines above the screen is unlimited. */
 export class TestScreen implements Terminal {
   readonly isTTY = true;
   columns: number;
   rows: number;
-  /** Everything. */
+  /** Everything that was written. */
   written = "";
   writes = 0;
-  /** Lines that were wider than the terminal when they were written. */
+  /** The number of lines that were wider than the terminal when they were written. */
   wraps = 0;
   isCursorHidden = false;
   #rows: string[] = [""];
   #row = 0;
   #atStart = true;
-  /** In the present row, up to the cursor. */
+  /** The text of the present row up to the cursor. */
   #printed = "";
 
   constructor({ columns, rows }: Size) {
@@ -37,7 +37,7 @@ export class TestScreen implements Terminal {
     }
   }
 
-  /** As terminals do that reflow: what is too wide now goes on in the next row. */
+  /** Resizes the screen as terminals with reflow do: text that is too wide continues in the next row. */
   resize({ columns, rows }: Size): void {
     this.columns = columns;
     this.rows = rows;
@@ -48,7 +48,7 @@ export class TestScreen implements Terminal {
     this.#row = before.length;
   }
 
-  /** From the first that was ever written; without the empty row of the cursor. */
+  /** Returns all lines ever written, without the empty row of the cursor. */
   lines(): string[] {
     return this.#rows.at(-1) === "" ? this.#rows.slice(0, -1) : [...this.#rows];
   }
@@ -69,7 +69,7 @@ export class TestScreen implements Terminal {
   #print(text: string): void {
     this.#printed = this.#atStart ? text : this.#printed + text;
     this.#atStart = false;
-    // What it does not overwrite of a longer line stays.
+    // The end of a longer line stays where the new text does not overwrite it.
     const before = this.#rows[this.#row]!;
     const overwritten = cutToWidth(before, displayWidth(this.#printed));
     this.#rows[this.#row] = this.#printed + before.slice(overwritten.length);
@@ -91,7 +91,7 @@ export class TestScreen implements Terminal {
     this.#rows[this.#row] ??= "";
   }
 
-  /** A row that has scrolled out of sight cannot be reached. */
+  /** Moves the cursor up. A row that has scrolled out of sight cannot be reached. */
   #goUp(count: number): void {
     if (count > this.rows - 1) throw new Error(`${count} rows up, and the screen has ${this.rows}`);
     if (count > this.#row) throw new Error(`${count} rows up, above the first one`);

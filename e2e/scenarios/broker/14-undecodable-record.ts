@@ -4,7 +4,7 @@ import type { Scenario } from "#e2e/runner/scenario.ts";
 export const scenario: Scenario = {
   number: 14,
   name: "undecodable-record",
-  title: "An undecodable record goes to the dead letter unchanged and blocks nothing.",
+  title: "An undecodable record goes to the dead letter topic unchanged and blocks nothing.",
   run: async ({ deploy, step }) => {
     const deployment = await deploy({ partitions: 1 });
     await deployment.ready();

@@ -3,14 +3,14 @@ import { patientActions } from "#e2e/deployment/patient-actions.ts";
 import { restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
-/** Of one partition, one after the other. */
+/** The number of lost replies in a row, all for one partition. */
 const LOST_REPLIES = 3;
 
 export const scenario: Scenario = {
   number: 25,
   name: "commit-applied-then-dropped",
   title:
-    "Commits that are applied while their replies are lost: nothing is done again, or skipped.",
+    "When commits are applied but their replies are lost, no incident is handled again or skipped.",
   needs: ["fault-rules"],
   run: async ({ deploy, step, durations }) => {
     const deployment = await deploy({ configure: patientActions(durations) });
@@ -35,10 +35,10 @@ export const scenario: Scenario = {
     for (let count = 1; count <= LOST_REPLIES; count += 1) {
       await deployment.publish(1, 0);
       await deployment.until(`reply ${count} is lost`, async () => (await lost.hits()) >= count);
-      // Applied all the same: this is what the consumer does not know.
+      // The commit was applied although the consumer does not know it.
       expect((await committed()) > before, "the commit whose reply was lost was not applied");
     }
-    step("go on");
+    step("answer the commits again");
     await deployment.publish(2, 0);
     await deployment.verify();
     const published = 2 + LOST_REPLIES + 2;

@@ -6,7 +6,8 @@ import type { Scenario } from "#e2e/runner/scenario.ts";
 export const scenario: Scenario = {
   number: 26,
   name: "coordinator-killed-in-mid-action",
-  title: "The coordinator's node dies during an action: it ends once, and is committed at another.",
+  title:
+    "When the coordinator's node dies during an action, the action ends once and is committed at another node.",
   needs: ["broker-nodes", "broker-requests"],
   long: true,
   run: async ({ deploy, step, durations }) => {
@@ -14,7 +15,7 @@ export const scenario: Scenario = {
     const name = await deployment.readyPod();
     await deployment.publish(2);
     await deployment.allCommitted();
-    step("kill the coordinator of the group while the target holds an action");
+    step("kill the coordinator of the group while the action endpoint holds an action");
     const held = await deployment.actions.hold("after-effect", { times: 1 });
     await deployment.publish(1);
     await held.arrived;
@@ -30,7 +31,7 @@ export const scenario: Scenario = {
         return isOfGroup && node !== coordinator && atMs >= killedMs;
       });
     });
-    step(`at another one after ${Date.now() - killedMs} ms`);
+    step(`the group has another coordinator after ${Date.now() - killedMs} ms`);
     await deployment.publish(4);
     await deployment.verify();
     expectFault((await held.hits()) === 1, "no action was held");

@@ -12,7 +12,8 @@ const ROUNDS = 3;
 export const scenario: Scenario = {
   number: 27,
   name: "leader-moved-under-load",
-  title: "Leaders move again and again under load: every event is acted on once, none is lost.",
+  title:
+    "While partition leaders move again and again under load, every incident is acted on once and none is lost.",
   needs: ["broker-nodes", "fault-rules"],
   run: async ({ deploy, step, durations, signal }) => {
     const deployment = await deploy({
@@ -44,7 +45,8 @@ export const scenario: Scenario = {
 async function moveLeader(deployment: TestDeployment, partition: number): Promise<void> {
   const leader = (await deployment.broker.leaders(deployment.names.topic)).get(partition) ?? 0;
   const next = (leader % NODES) + 1;
-  // Nobody asks a node for a partition that it does not lead: its first hit says that the move was noticed.
+  // A client asks a node only for partitions that the node leads. So the first hit shows that the consumer has noticed
+  // the move.
   await using followed = await deployment.broker.addFault({
     api: "Fetch",
     node: next,

@@ -8,7 +8,7 @@ export const scenario: Scenario = {
   number: 28,
   name: "broker-outage",
   title:
-    "A broker that is away longer than a session: unready, not restarted, nothing lost or twice.",
+    "While the broker is away for longer than a session, the pod is unready but not restarted, and nothing is lost.",
   needs: ["broker-connections"],
   long: true,
   run: async ({ deploy, step, durations, signal }) => {
@@ -16,7 +16,9 @@ export const scenario: Scenario = {
     const name = await deployment.readyPod();
     await deployment.publish(4);
     await deployment.allCommitted();
-    step("cut every connection while the target holds an action, and answer none for a while");
+    step(
+      "cut every connection while the action endpoint holds an action, and answer none for a while",
+    );
     const held = await deployment.actions.hold("after-effect", { times: 1 });
     await deployment.publish(6);
     await held.arrived;
@@ -24,7 +26,7 @@ export const scenario: Scenario = {
     let cut = 0;
     for (const node of nodes) cut += await deployment.broker.killNode(node);
     expectFault(cut > 0, "there was no connection to cut");
-    // The last node to go may be reached while the others are away already.
+    // The last node may still be reachable while the others are already away.
     const startMs = Date.now();
     const outage = pause(durations.brokerOutageMs, signal);
     await held.release();

@@ -4,13 +4,13 @@ import { startLoad } from "#e2e/deployment/load.ts";
 import { patientActions } from "#e2e/deployment/patient-actions.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
-/** How often the members are made to join again, each time as soon as they have. */
+/** The number of rebalances. Each begins as soon as the members have joined after the one before. */
 const REBALANCES = 8;
 
 export const scenario: Scenario = {
   number: 29,
   name: "rebalance-storm",
-  title: "One rebalance after the other under load: no key twice, every key ends.",
+  title: "During one rebalance after another under load no key acts twice, and every key ends.",
   needs: ["forced-rebalance"],
   long: true,
   run: async ({ deploy, step, durations, signal }) => {

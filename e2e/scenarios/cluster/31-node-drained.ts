@@ -11,7 +11,7 @@ export const scenario: Scenario = {
   number: 31,
   name: "node-drained",
   title:
-    "A node is drained: a budget that needs the only pod refuses (429) and it stays; of two, each goes and no key acts twice.",
+    "A drain is refused (429) while a budget needs the only pod; of two pods each can be evicted, and no key acts twice.",
   needs: ["cluster-nodes"],
   alone: true,
   timeoutMs: ({ scenarioMsMax, drainRefusedMs }) => 2 * scenarioMsMax + drainRefusedMs,
@@ -41,7 +41,7 @@ export const scenario: Scenario = {
       await deployment.publish(2);
       await deployment.verify();
     }
-    step("two pods: drain the node of one under load");
+    step("drain the node of one of two pods under load");
     await deployment.target.scale(deployment.name, 2);
     const pods = await deployment.ready(2);
     const node = nodeOf(only);
@@ -72,7 +72,7 @@ export const scenario: Scenario = {
   },
 };
 
-/** In the place of the one that is deployed, which lets a single pod go. */
+/** Returns a budget that replaces the deployed one, which allows the only pod to be evicted. */
 function budgetOfOne(deployment: TestDeployment) {
   return {
     apiVersion: "policy/v1",

@@ -8,14 +8,16 @@ import { clusterOf } from "#e2e/targets/cluster-access.ts";
 
 /** An emptyDir of the pod whose limit is 1Mi. */
 const SMALL_DIRECTORY = "/var/run/kafka_consumer";
-/** The kubelet measures volumes once a minute, and looks every ten seconds. */
+/**
+ * The longest time until the kubelet notices the usage. It measures volumes once a minute and checks every ten seconds.
+ */
 const MEASURED_MS_MAX = 150_000;
 
 export const scenario: Scenario = {
   number: 32,
   name: "evicted",
   title:
-    "Evicted by request it drains as when deleted; by its node, in the middle of an action, it leaves a doubt; never twice.",
+    "An evicted pod drains as a deleted one does; one that its node evicts during an action leaves it in doubt.",
   needs: ["api-server"],
   timeoutMs: ({ scenarioMsMax }) => scenarioMsMax + MEASURED_MS_MAX,
   run: async ({ deploy, step }) => {
@@ -67,7 +69,10 @@ export const scenario: Scenario = {
   },
 };
 
-/** Whose containers end with 0 within their grace has succeeded, to the kubelet, though it was evicted. */
+/**
+ * Returns true when the pod has ended. The kubelet reports an evicted pod as succeeded when its containers exit with 0
+ * within their grace period.
+ */
 function isOver(pod: V1Pod | undefined): boolean {
   const phase = pod?.status?.phase;
   return phase === "Failed" || phase === "Succeeded";

@@ -4,14 +4,14 @@ import { containerStatus, isReady } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import { exhaustMemory } from "#e2e/targets/memory-fault.ts";
 
-/** Enough for the consumer, and soon exhausted. */
+/** A limit that is enough for the consumer and is soon exhausted. */
 const MEMORY_LIMIT = "384Mi";
 
 export const scenario: Scenario = {
   number: 33,
   name: "out-of-memory",
   title:
-    "Killed for its memory in the middle of an action: 137, OOMKilled, restarted; no second effect.",
+    "A container that is killed for its memory during an action is restarted and causes no second effect.",
   needs: ["memory-limits"],
   run: async ({ deploy, step, durations }) => {
     const deployment = await deploy({
@@ -23,7 +23,7 @@ export const scenario: Scenario = {
       }),
     });
     const name = await deployment.readyPod();
-    step("exhaust the memory of the consumer while the target holds its action");
+    step("exhaust the memory of the consumer while the action endpoint holds its action");
     const held = await deployment.actions.hold("after-effect", { times: 1 });
     await deployment.publish(1);
     await held.arrived;
@@ -46,7 +46,7 @@ export const scenario: Scenario = {
     await deployment.verify();
     expectEqual((await deployment.effects()).length, 1, "effects");
     expectEqual(countDeadActions(await deployment.deadLetters()), 1, "actions in the dead letter");
-    step("the pod goes on with the next incident");
+    step("check that the pod handles the next incident");
     await deployment.publish(1);
     await deployment.verify();
   },

@@ -9,7 +9,7 @@ export const scenario: Scenario = {
   number: 34,
   name: "node-paused",
   title:
-    "A node pauses past the session and resumes: no new effect of its pod, its stale commit is refused.",
+    "A pod whose node pauses past the session and resumes has no new effect, and its stale commit is refused.",
   needs: ["cluster-nodes", "fault-rules"],
   alone: true,
   timeoutMs: ({ scenarioMsMax }) => 2 * scenarioMsMax,
@@ -26,7 +26,7 @@ export const scenario: Scenario = {
       const seen = deployment.target.lastSeen(pod);
       expect(seen !== undefined, `pod ${pod} was never seen`);
       node = nodeOf(seen);
-      // The second consumer must not come to it.
+      // The second consumer must not be scheduled on this node.
       stack.use(await cluster.cordon(node));
       const paused = stack.use(new AsyncDisposableStack());
       paused.use(await cluster.pauseNode(node));

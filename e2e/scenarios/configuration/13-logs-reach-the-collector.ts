@@ -4,7 +4,7 @@ import type { Scenario } from "#e2e/runner/scenario.ts";
 export const scenario: Scenario = {
   number: 13,
   name: "logs-reach-the-collector",
-  title: "What the consumer logs reaches the collector, as JSON and with the name of its pod.",
+  title: "Whatever the consumer logs reaches the collector as JSON with the name of its pod.",
   run: async ({ deploy, step }) => {
     const deployment = await deploy();
     const name = await deployment.readyPod();
@@ -26,7 +26,7 @@ export const scenario: Scenario = {
       `the source is not in the log directory: ${collected.source}`,
     );
     if (deployment.target.cluster === null) {
-      step("on this host nobody but this host reaches the pod");
+      step("check that only this host reaches the pod");
       const lines = await deployment.collector.control.events({ host: name });
       const listening = lines.find(({ event }) =>
         JSON.stringify(event).includes("health.listening"),
@@ -36,7 +36,7 @@ export const scenario: Scenario = {
         `the pod listens beyond loopback: ${JSON.stringify(listening?.event)}`,
       );
     }
-    step("delete the pod: its last lines arrive too");
+    step("delete the pod, whose last lines must arrive too");
     await deployment.target.deletePod(name);
     await deployment.gone(name);
     const all = await deployment.collector.control.events({ host: name });

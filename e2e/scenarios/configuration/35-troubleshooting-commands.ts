@@ -5,7 +5,7 @@ import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { clusterOf } from "#e2e/targets/cluster-access.ts";
 import { findKubectl } from "#e2e/targets/kubectl.ts";
 
-/** Of the deployment guide. */
+/** The context that the deployment guide names. */
 const CONTEXT = "omega-aws.centraltech-nonprod1.use1";
 
 export const scenario: Scenario = {
@@ -22,12 +22,12 @@ export const scenario: Scenario = {
     await throughTheApi(deployment, pod, step);
     const kubectl = await findKubectl();
     if (kubectl === null) {
-      step("there is no kubectl on the PATH: its commands are not run");
+      step("skip the commands of kubectl, which is not on the PATH");
       return;
     }
     const cluster = clusterOf(deployment.target);
     const kubeconfig = await cluster.kubeconfig(CONTEXT);
-    // As the guide has them, but for the namespace, whose dots are not legal.
+    // The commands are those of the guide, except for the namespace, whose dots are not allowed.
     const run = async (...argv: string[]): Promise<string> => {
       const command = ["--context", CONTEXT, "-n", cluster.namespace, ...argv];
       step(`kubectl ${command.join(" ")}`);
@@ -51,13 +51,13 @@ export const scenario: Scenario = {
   },
 };
 
-/** The same questions without kubectl. */
+/** Reads the same information without kubectl. */
 async function throughTheApi(
   deployment: TestDeployment,
   pod: string,
   step: (text: string) => void,
 ): Promise<void> {
-  step("pods, log, certificates and claim through the API");
+  step("read pods, log, certificates and claim through the API");
   const seen = deployment.target.lastSeen(pod);
   expectEqual(seen?.status?.phase, "Running", "phase of the pod");
   const log = await deployment.target.logs(pod, APP);

@@ -13,10 +13,16 @@ import { clusterOf } from "#e2e/targets/cluster-access.ts";
 
 const SIMULATORS = join(import.meta.dirname, "../../../simulator/main.ts");
 const CONTEXT = "checked";
-/** Neither the cluster of a job nor named as one of kind: whatever cluster this run has. */
+/**
+ * Options that check the objects in the cluster of this run, which is neither the cluster of a job nor a known kind
+ * cluster.
+ */
 const CHECKED_THERE = ["--dry-run", `--context=${CONTEXT}`, `--force-context=${CONTEXT}`];
 const ACCEPTED = /: accepted by the API server, not kept$/gm;
-/** The Namespace, the claim and the ServiceAccount; the ConfigMap, the Deployment and the budget; Secret, Service and StatefulSet of a broker. */
+/**
+ * The number of objects of each group: Namespace, claim and ServiceAccount; ConfigMap, Deployment and budget; Secret,
+ * Service and StatefulSet of a broker.
+ */
 const OBJECTS = 3;
 const BROKERS = ["kafka", "redpanda"] as const;
 
@@ -24,7 +30,7 @@ export const scenario: Scenario = {
   number: 36,
   name: "manifests-accepted",
   title:
-    "The API server accepts what Omega would apply, and the brokers of the kit, without keeping it; a container without an image it refuses.",
+    "The API server accepts in a dry run what Omega would apply and the kit's brokers, and refuses an invalid object.",
   needs: ["api-server"],
   run: async ({ deploy, step }) => {
     const deployment = await deploy();
@@ -45,14 +51,14 @@ export const scenario: Scenario = {
       }
     }
     for (const kind of BROKERS) {
-      step(`the objects of a broker ${kind}`);
+      step(`check the objects of a broker ${kind}`);
       expectEqual(
         await acceptedOfBroker(kind, deployment, kubeconfig),
         OBJECTS,
         `objects of ${kind}`,
       );
     }
-    step("one that no API server takes");
+    step("check an object that no API server accepts");
     const refused = await omega("deploy-kdnc", "--job=component", "--image=").then(
       () => "",
       (error: unknown) => {
@@ -65,14 +71,14 @@ export const scenario: Scenario = {
       refused.includes("Deployment kafka-consumer: refused (422)"),
       `it was refused otherwise: ${refused}`,
     );
-    step("the deployment beside it goes on");
+    step("check that the deployment still works");
     await deployment.ready();
     await deployment.publish(1);
     await deployment.verify();
   },
 };
 
-/** How many of its objects are. */
+/** Returns the number of the broker's objects that the API server accepts. */
 async function acceptedOfBroker(
   kind: (typeof BROKERS)[number],
   { athenz, target }: TestDeployment,

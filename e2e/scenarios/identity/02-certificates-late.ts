@@ -7,10 +7,10 @@ export const scenario: Scenario = {
   number: 2,
   name: "certificates-late",
   title:
-    "While certificates are missing nothing touches the network; with them the pod gets ready.",
+    "While its certificates are missing, a pod does not touch the network; once it has them, it becomes ready.",
   run: async ({ deploy, step, durations }) => {
     const deployment = await deploy({ certificateDelaySeconds: durations.certificatesLateSeconds });
-    step("wait until app_start waits");
+    step("wait until app_start waits for certificates");
     const pod = await deployment.startedPod();
     await deployment.until("app_start says that it waits", async () =>
       (await deployment.target.logs(pod, "app")).includes("waiting up to"),
@@ -41,7 +41,7 @@ export const scenario: Scenario = {
     expectEqual(asked.length, 0, "requests to CKMS before the certificate");
     const readyMs = deployment.target.history().find(({ name }) => name === "ready")?.atMs;
     expect(readyMs !== undefined, "nobody saw the pod become ready");
-    step(`certificate to ready, which a member of the group is: ${readyMs - registered.atMs} ms`);
+    step(`the pod was ready ${readyMs - registered.atMs} ms after its certificate`);
     expectEqual(ready === undefined ? -1 : restarts(ready), 0, "restarts");
     await deployment.publish(1);
     await deployment.verify();

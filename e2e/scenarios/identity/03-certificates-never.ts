@@ -6,7 +6,8 @@ import type { Scenario } from "#e2e/runner/scenario.ts";
 export const scenario: Scenario = {
   number: 3,
   name: "certificates-never",
-  title: "Certificates that never come end app_start at its limit, not 0, with a clear message.",
+  title:
+    "When the certificates never come, app_start gives up at its limit with a clear message and an exit code other than 0.",
   timeoutMs: ({ scenarioMsMax, certificateWaitSeconds }) =>
     scenarioMsMax + certificateWaitSeconds * 1000,
   run: async ({ deploy, step, durations }) => {

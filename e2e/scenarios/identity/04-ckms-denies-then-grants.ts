@@ -8,7 +8,7 @@ export const scenario: Scenario = {
   number: 4,
   name: "ckms-denies-then-grants",
   title:
-    "A denied identity keeps the pod unready with the reason; the grant heals it without a restart.",
+    "A denied identity keeps the pod unready and shows the reason; a grant heals the pod without a restart.",
   run: async ({ deploy, step }) => {
     const deployment = await deploy({ granted: false });
     const name = await deployment.startedPod();

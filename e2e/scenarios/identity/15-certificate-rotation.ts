@@ -8,7 +8,7 @@ import type { Scenario } from "#e2e/runner/scenario.ts";
 export const scenario: Scenario = {
   number: 15,
   name: "certificate-rotation",
-  title: "Certificates rotate under load without a restart, and the new one is used.",
+  title: "Certificates rotate under load without a restart, and the new certificate is used.",
   needs: ["container-access"],
   run: async ({ deploy, step, durations, signal }) => {
     const deployment = await deploy({ mutualTls: true, configure: patientActions(durations) });
@@ -19,7 +19,7 @@ export const scenario: Scenario = {
       deployment.athenz.zts.events().filter(({ type }) => type === "refreshed");
     step("rotate three times");
     for (let rotation = 1; rotation <= 3; rotation += 1) {
-      // Another end for each, by which the log tells them apart.
+      // Each certificate expires at another time, by which the log tells them apart.
       deployment.athenz.zts.setLifetime(3_600_000 + rotation * 60_000);
       const before = refreshed().length;
       await deployment.target.kill(name, "identity", "SIGHUP");

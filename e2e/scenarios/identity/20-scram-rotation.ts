@@ -4,20 +4,23 @@ import { patientActions } from "#e2e/deployment/patient-actions.ts";
 import { isReady, restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
-/** In either column: what an operator is promised. */
+/** The recovery time that operators are promised. It is the same with every column of durations. */
 const RECOVERY_MS_MAX = 30_000;
 
 export const scenario: Scenario = {
   number: 20,
   name: "scram-rotation",
-  title: "The SCRAM password rotates at the broker, then in CKMS: recovered without a restart.",
+  title:
+    "After the SCRAM password is rotated at the broker and then in CKMS, the consumer recovers without a restart.",
   needs: ["broker-users", "broker-connections"],
   run: async ({ deploy, step, durations }) => {
     const deployment = await deploy({ configure: patientActions(durations) });
     const name = await deployment.readyPod();
     await deployment.publish(4);
     await deployment.allCommitted();
-    step("change the password at the broker and cut every connection; CKMS has the old one");
+    step(
+      "change the password at the broker and cut every connection, while CKMS has the old password",
+    );
     const password = deployment.freshSecret("rotated SCRAM password");
     await deployment.broker.setPassword(deployment.names.username, password);
     const cutMs = Date.now();

@@ -5,7 +5,8 @@ import type { Scenario } from "#e2e/runner/scenario.ts";
 export const scenario: Scenario = {
   number: 5,
   name: "same-incident-twice",
-  title: "The same incident, published again in any partition at any time, has one effect.",
+  title:
+    "The same incident has one effect, even when it is published again in any partition at any time.",
   run: async ({ deploy, step, durations }) => {
     const deployment = await deploy({ partitions: 2, configure: patientActions(durations) });
     await deployment.ready();
@@ -20,7 +21,7 @@ export const scenario: Scenario = {
     const records = await deployment.broker.read(deployment.names.topic);
     expectFault(records.length === 5, `the topic holds ${records.length} records, not 5`);
     const requests = await deployment.actions.requests();
-    expectEqual(requests.length, 1, "requests to the action target");
+    expectEqual(requests.length, 1, "requests to the action endpoint");
     expectEqual((await deployment.effects()).length, 1, "effects");
     expectEqual((await deployment.deadLetters()).length, 0, "dead letters");
   },

@@ -8,11 +8,11 @@ export const scenario: Scenario = {
   number: 6,
   name: "deleted-while-idle",
   title:
-    "A pod that is deleted while idle runs its preStop, exits 0, has committed and left the group.",
+    "A pod that is deleted while idle runs its preStop hook, commits its offsets, leaves the group and exits with 0.",
   needs: ["container-access"],
   run: async ({ deploy, step, durations }) => {
     const deployment = await deploy({
-      // A member that is gone long before its session could be over has left.
+      // The session is so long that a member which is gone soon must have left the group.
       configure: (document) => ({
         ...document,
         kafka: { ...document.kafka, sessionTimeoutMs: durations.stepMsMax * 2 },

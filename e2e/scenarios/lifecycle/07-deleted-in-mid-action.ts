@@ -6,7 +6,8 @@ import type { Scenario } from "#e2e/runner/scenario.ts";
 export const scenario: Scenario = {
   number: 7,
   name: "deleted-in-mid-action",
-  title: "A pod deleted in the middle of an action lets it end, or records its doubt; never twice.",
+  title:
+    "A pod that is deleted during an action lets the action end or records that it is in doubt, and never repeats it.",
   long: true,
   run: async ({ deploy, step }) => {
     const deployment = await deploy();

@@ -8,7 +8,8 @@ import type { Scenario, ScenarioContext } from "#e2e/runner/scenario.ts";
 export const scenario: Scenario = {
   number: 8,
   name: "sigkill-at-a-barrier",
-  title: "SIGKILL between claim and outcome: no second effect after redelivery, and the key ends.",
+  title:
+    "A SIGKILL between claim and outcome causes no second effect after redelivery, and the key still ends.",
   needs: ["container-access"],
   long: true,
   run: async (context) => {
@@ -24,7 +25,10 @@ export const scenario: Scenario = {
   },
 };
 
-/** `effects`: what the target has recorded when the process dies. */
+/**
+ * Kills the consumer at that stage of an action. `effects` is the number of effects that the action endpoint has
+ * recorded when the process dies.
+ */
 async function killAt(
   stageOfHold: HoldStage,
   effects: number,
@@ -37,7 +41,7 @@ async function killAt(
     }),
   });
   const name = await deployment.readyPod();
-  step(`${stageOfHold}: kill the consumer while the target holds its action`);
+  step(`${stageOfHold}: kill the consumer while the action endpoint holds its action`);
   const held = await deployment.actions.hold(stageOfHold, { times: 1 });
   const [incident] = await deployment.publish(1);
   await held.arrived;
@@ -68,7 +72,7 @@ async function killAt(
   );
   const letters = await deployment.deadLetters();
   expectEqual(countDeadActions(letters), 1, `${stageOfHold}: actions in the dead letter`);
-  step(`${stageOfHold}: the pod goes on with the next incident`);
+  step(`${stageOfHold}: check that the pod handles the next incident`);
   await deployment.publish(1);
   await deployment.verify();
 }

@@ -6,7 +6,8 @@ import type { ContainerEvent } from "#e2e/targets/target.ts";
 export const scenario: Scenario = {
   number: 9,
   name: "prestop-overruns",
-  title: "A preStop that overruns: SIGTERM when the grace is over, SIGKILL two seconds later, 137.",
+  title:
+    "When a preStop hook overruns, the pod gets SIGTERM at the end of its grace period and SIGKILL two seconds later.",
   needs: ["container-access"],
   long: true,
   run: async ({ deploy, step, durations }) => {
@@ -16,7 +17,7 @@ export const scenario: Scenario = {
         terminationGracePeriodSeconds: durations.overrunGraceSeconds,
         prestopTimeoutSeconds: durations.overrunGraceSeconds * 10,
       },
-      // Longer than the grace: the consumer waits for an action that nobody answers.
+      // The consumer waits for an unanswered action for longer than the grace period.
       configure: (document) => ({
         ...document,
         execution: {
@@ -32,7 +33,7 @@ export const scenario: Scenario = {
     const held = await deployment.actions.hold("after-effect", { times: 1 });
     await deployment.publish(1);
     await held.arrived;
-    // A watch tells of it late, after the kubelet began to count.
+    // The time is taken before the deletion, since a watch reports it only after the kubelet began to count.
     const askedMs = Date.now();
     await deployment.target.deletePod(name);
     const last = await deployment.gone(name, graceMs + durations.stepMsMax);
@@ -61,7 +62,7 @@ export const scenario: Scenario = {
   },
 };
 
-/** A moment may come late on a busy machine, never early. */
+/** Returns true when an event came at its time or a little later. On a busy machine it may be late, but never early. */
 function within(seenMs: number, wantedMs: number, lateMsMax: number): boolean {
   return seenMs >= wantedMs - 50 && seenMs <= wantedMs + lateMsMax;
 }

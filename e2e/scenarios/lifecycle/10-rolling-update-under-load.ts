@@ -8,7 +8,7 @@ export const scenario: Scenario = {
   number: 10,
   name: "rolling-update-under-load",
   title:
-    "A rolling update under load: old and new overlap, no key twice, every key ends, none lost.",
+    "During a rolling update under load old and new pods overlap, no key acts twice, and every key ends.",
   long: true,
   run: async ({ deploy, step, durations, signal }) => {
     const deployment = await deploy({ replicas: 2, partitions: 4 });

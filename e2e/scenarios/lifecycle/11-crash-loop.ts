@@ -6,7 +6,8 @@ import type { Scenario } from "#e2e/runner/scenario.ts";
 export const scenario: Scenario = {
   number: 11,
   name: "crash-loop",
-  title: "Bad configuration: a crash loop with backoff, never ready; the fixed one recovers.",
+  title:
+    "A pod with a bad configuration crash-loops with backoff and is never ready; a fixed configuration recovers it.",
   long: true,
   run: async ({ deploy, step, durations }) => {
     const deployment = await deploy({
@@ -24,7 +25,7 @@ export const scenario: Scenario = {
     expect(!everReady, "the pod was ready with a bad configuration");
     const log = await deployment.target.logs(name, "app", { previous: true });
     expect(log.includes("groupIdd"), `the log does not name the wrong key: ${log}`);
-    step("wait until the collector has the reason of each end");
+    step("wait until the collector has the reason of each exit");
     await deployment.until("a line for every refusal", async () => {
       const events = await deployment.collector.control.events({ host: name });
       const lines = events.map(({ event }) => JSON.stringify(event));
@@ -41,7 +42,7 @@ export const scenario: Scenario = {
       .slice(0, 3)
       .map((atMs, index) => (starts[index + 1] ?? Number.NaN) - atMs);
     step(`waited ${waitsMs.join(", ")} ms before the restarts`);
-    // On a busy machine a start itself takes time: only the lower bounds say something.
+    // A start itself takes time on a busy machine, so only the lower bounds are checked.
     const backoffMs = durations.cluster.backoffInitialMs ?? 10_000;
     const [, secondMs = 0, thirdMs = 0] = waitsMs;
     expect(
@@ -54,7 +55,7 @@ export const scenario: Scenario = {
     );
     step("deploy the fixed configuration");
     await deployment.apply((document) => document);
-    // The ConfigMap is shared: the old pod may heal too, and is replaced all the same.
+    // The ConfigMap is shared, so the old pod may recover too. It is replaced nevertheless.
     await deployment.gone(name);
     expect((await deployment.readyPod()) !== name, "the fix did not bring a new pod");
     await deployment.publish(1);

@@ -5,7 +5,7 @@ import type { Scenario } from "#e2e/runner/scenario.ts";
 export const scenario: Scenario = {
   number: 16,
   name: "two-replicas",
-  title: "Two replicas share the volume and the partitions; each incident has one effect.",
+  title: "Two replicas share the volume and the partitions, and each incident has one effect.",
   run: async ({ deploy, step }) => {
     const deployment = await deploy({ replicas: 2, partitions: 4 });
     const pods = (await deployment.ready()).map((pod) => podName(pod));

@@ -6,7 +6,8 @@ import type { Scenario } from "#e2e/runner/scenario.ts";
 export const scenario: Scenario = {
   number: 17,
   name: "scaled-under-load",
-  title: "Scaled from two to one and back under load: no key twice, every key ends.",
+  title:
+    "When a deployment is scaled from two pods to one and back under load, no key acts twice and every key ends.",
   long: true,
   run: async ({ deploy, step, durations, signal }) => {
     const deployment = await deploy({ replicas: 2, partitions: 4 });

@@ -6,7 +6,8 @@ import type { Scenario } from "#e2e/runner/scenario.ts";
 export const scenario: Scenario = {
   number: 18,
   name: "deleted-while-waiting",
-  title: "A pod that is deleted while it waits for certificates ends at once, without a pid file.",
+  title:
+    "A pod that is deleted while it waits for certificates ends at once and leaves no pid file.",
   run: async ({ deploy, step, durations }) => {
     const deployment = await deploy({ certificatesWithheld: true });
     const name = await deployment.startedPod();
@@ -28,7 +29,7 @@ export const scenario: Scenario = {
     expect(exit !== undefined, "the consumer's container did not end");
     const tookMs = exit.atMs - startMs;
     step(`ended after ${tookMs} ms`);
-    // Far below the grace: nobody had to be killed.
+    // An end far before the grace period shows that no process had to be killed.
     const graceMs = (durations.pod.terminationGracePeriodSeconds ?? 90) * 1000;
     expect(tookMs < graceMs / 4, `it took ${tookMs} ms to end`);
     expectEqual(lastTermination(last)?.exitCode, 0, "exit code of app_start");

@@ -9,7 +9,7 @@ export const scenario: Scenario = {
   number: 23,
   name: "long-action",
   title:
-    "What is left of a long action ends within a long grace; with a short one it is left in doubt, never repeated.",
+    "A long action ends within a long grace period; with a short one it is left in doubt and never repeated.",
   long: true,
   run: async (context) => {
     const { shortGraceSeconds, longGraceSeconds } = context.durations;
@@ -32,7 +32,7 @@ export const scenario: Scenario = {
 interface End {
   readonly exitCode: number;
   readonly outcome: "done" | "in-doubt";
-  /** How many dead letters there are at the end. */
+  /** The number of dead letters at the end. */
   readonly letters: number;
 }
 
@@ -43,7 +43,7 @@ async function deleteDuringAction(
 ): Promise<void> {
   const grace = `grace ${graceSeconds} s`;
   const { longActionMs, longActionElapsedMs } = durations;
-  // The replacement starts at once, and must not give up an action that its owner still may end.
+  // The replacement starts at once, and must not give up an action that its owner may still finish.
   const orphanWaitMs = (graceSeconds + 2) * 1000 + durations.orphanWaitMs;
   const deployment = await deploy({
     pod: { terminationGracePeriodSeconds: graceSeconds },
@@ -63,7 +63,7 @@ async function deleteDuringAction(
   step(
     `${grace}: delete the pod with ${longActionMs - longActionElapsedMs} ms of its action to go`,
   );
-  // Whose session was over would have come back under another id.
+  // A member whose session had ended would have come back under another id.
   expectEqual(await memberOf(deployment), member, `${grace}: member of the group until then`);
   await deployment.target.deletePod(name);
   const last = await deployment.gone(name, graceSeconds * 1000 + durations.stepMsMax);
@@ -81,13 +81,13 @@ async function deleteDuringAction(
     wanted.letters,
     `${grace}: dead letters`,
   );
-  // A pod that was killed is a member until its session ends.
+  // A pod that was killed stays a member until its session ends.
   await deployment.until(`${grace}: the deleted pod is no member any more`, async () => {
     return (await deployment.broker.members(deployment.names.group)).length === 1;
   });
 }
 
-/** Id of the one member. */
+/** Returns the id of the only member. */
 async function memberOf(deployment: TestDeployment): Promise<string> {
   const members = await deployment.broker.members(deployment.names.group);
   expectEqual(members.length, 1, "members of the group");

@@ -2,14 +2,17 @@ import { APP } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import { outliveSession, twoActionsEach } from "#e2e/deployment/frozen-pod.ts";
 
-/** A frozen node does not run the probes either: here they must not restart what is frozen. */
+/**
+ * The probe period, in seconds. It is long, since probes must not restart the frozen container; on a frozen node none
+ * would run.
+ */
 const PROBE_PERIOD_SECONDS = 300;
 
 export const scenario: Scenario = {
   number: 24,
   name: "frozen-past-its-session",
   title:
-    "SIGSTOP past the session, SIGCONT: no new effect after resume, the stale commit is refused.",
+    "A consumer that is frozen past its session and resumed has no new effect, and its stale commit is refused.",
   needs: ["container-access", "fault-rules"],
   long: true,
   run: async (context) => {

@@ -5,7 +5,7 @@ import type { Scenario } from "#e2e/runner/scenario.ts";
 export const scenario: Scenario = {
   number: 12,
   name: "history-survives",
-  title: "The history survives the pod, and the contract file parses at every moment.",
+  title: "The history survives its pod, and the contract file can be parsed at every moment.",
   long: true,
   run: async ({ deploy, step }) => {
     const deployment = await deploy();

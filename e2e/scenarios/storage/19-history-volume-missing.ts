@@ -5,13 +5,15 @@ import type { Scenario } from "#e2e/runner/scenario.ts";
 export const scenario: Scenario = {
   number: 19,
   name: "history-volume-missing",
-  title: "Without the history volume the consumer refuses, though the image has the directory.",
+  title:
+    "Without the history volume the consumer refuses to run, even though the image has the directory.",
   run: async ({ deploy, step }) => {
     const deployment = await deploy({ historyVolume: false });
     const name = await deployment.startedPod();
     const listed = await deployment.until("a run of the container lists a directory", async () => {
       const argv = ["ls", "-d", "/data/automation_consumer"];
-      // Between two runs nothing can be run in it, and what is running ends with it.
+      // No command can be run in the container between two of its runs, and a command that is running ends with the
+      // container.
       const ended = await deployment.target.exec(name, "app", argv).catch(() => null);
       return ended !== null && `${ended.stdout}${ended.stderr}` !== "" && ended;
     });

@@ -8,11 +8,11 @@ export const scenario: Scenario = {
   number: 21,
   name: "storage-full",
   title:
-    "A full volume begins no action and makes the pod unready; freed, everything is done once.",
+    "On a full volume no action begins and the pod is unready; once space is freed, every incident is handled once.",
   run: async ({ deploy, step, durations, signal }) => {
     const deployment = await deploy({
       podFaults: true,
-      // The action that is under way when the volume fills is answered after that.
+      // The action that is under way when the volume fills up is answered after that.
       configure: (document) => ({
         ...document,
         execution: { ...document.execution, actionDeadlineMs: durations.stepMsMax },
@@ -46,12 +46,12 @@ export const scenario: Scenario = {
     expectEqual(files.claims.length, 3, "claims while the volume is full");
     expectEqual(files.outcomes.length, 2, "outcomes while the volume is full");
 
-    step("free it");
+    step("free the volume");
     await full.mend();
     await deployment.ready();
     await deployment.verify();
     const { hits } = full;
-    step(`${hits.length} operations met a full volume`);
+    step(`${hits.length} operations failed on the full volume`);
     expectFault(
       hits.some((hit) => hit.startsWith("ENOSPC open temporary/")),
       `no temporary file was refused: ${hits.slice(0, 5).join("; ")}`,

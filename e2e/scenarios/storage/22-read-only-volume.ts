@@ -10,7 +10,7 @@ export const scenario: Scenario = {
   number: 22,
   name: "read-only-volume",
   title:
-    "A volume that turns read-only stops a running and a starting consumer; writable, they go on.",
+    "A volume that turns read-only stops a running and a starting consumer, and both continue once it is writable.",
   needs: ["container-access"],
   run: async ({ deploy, step, durations, signal }) => {
     const deployment = await deploy({ podFaults: true, configure: patientActions(durations) });
@@ -25,7 +25,7 @@ export const scenario: Scenario = {
     expectFault(hitsRunning > 0, "the running consumer never met the read-only volume");
     await unready(deployment, name);
 
-    step("kill the consumer: the next one starts on the read-only volume");
+    step("kill the consumer, so that the next one starts on the read-only volume");
     await deployment.target.kill(name, APP, "SIGKILL");
     await deployment.until("the container runs again", () => {
       const pod = deployment.target.lastSeen(name);
@@ -41,7 +41,7 @@ export const scenario: Scenario = {
     expectEqual((await deployment.effects()).length, 2, "effects while the volume is read-only");
     expectEqual((await deployment.historyFiles()).claims.length, 2, "claims while it is read-only");
 
-    step("make it writable");
+    step("make the volume writable");
     await readOnly.mend();
     const [pod] = await deployment.ready();
     expectEqual(pod && containerStatus(pod)?.restartCount, 1, "restarts: the kill, and no other");

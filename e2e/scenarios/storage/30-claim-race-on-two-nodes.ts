@@ -9,10 +9,13 @@ const KEYS = 10_000;
 const RACERS = ["racer-1", "racer-2"];
 const RACER_LABEL = "kafka-consumer.kit/race";
 const MOUNT = "/volume";
-/** Both must have been there: a winner of nearly all may have run alone. */
+/** The fewest claims that each racer must win. A racer that wins nearly all of them may have run alone. */
 const WON_MIN = KEYS / 100;
 
-/** Here and not in a test of the cluster's volumes: so it is held against the file server of whatever cluster the scenarios run on. */
+/**
+ * This is a scenario and not a test of the cluster's volumes, so that it checks the file server of any cluster that
+ * scenarios run on.
+ */
 export const scenario: Scenario = {
   number: 30,
   name: "claim-race-on-two-nodes",
@@ -35,7 +38,7 @@ export const scenario: Scenario = {
       Math.min(first.endMs, second.endMs) - Math.max(first.startMs, second.startMs);
     expectFault(togetherMs > 0, "one racer had ended before the other one began");
     const [mine, theirs] = [bitsOf(first.linked), bitsOf(second.linked)];
-    step(`${count(mine)} to ${count(theirs)}, ${togetherMs} ms at the same time`);
+    step(`${count(mine)} claims against ${count(theirs)}, ${togetherMs} ms at the same time`);
     expectFault(
       Math.min(count(mine), count(theirs)) >= WON_MIN,
       `${count(mine)} to ${count(theirs)}: that was no race`,
@@ -46,7 +49,7 @@ export const scenario: Scenario = {
     for (const { racer, linked, owned } of results) {
       expect(linked === owned, `${racer} finds other claims of its own than it was told it linked`);
     }
-    step("the consumer goes on beside it");
+    step("check that the consumer handles an incident");
     await deployment.ready();
     await deployment.publish(2);
     await deployment.verify();
@@ -86,7 +89,7 @@ async function untilEnded(
   return pod;
 }
 
-/** Of the first KEYS bits, the lowest of each byte first. */
+/** Decodes the first KEYS bits, the lowest bit of each byte first. */
 function bitsOf(hexadecimal: string): number[] {
   const bytes = Buffer.from(hexadecimal, "hex");
   return Array.from({ length: KEYS }, (_, index) => ((bytes[index >> 3] ?? 0) >> (index & 7)) & 1);
@@ -96,7 +99,10 @@ function count(bits: readonly number[]): number {
   return bits.reduce((sum, bit) => sum + bit, 0);
 }
 
-/** As the app: the same user, the same volume, beside its files. No two on one node. */
+/**
+ * Returns a pod that runs like the app: as the same user, on the same volume, beside the app's files. No two racers run
+ * on one node.
+ */
 function racerPod(racer: string, deployment: TestDeployment): V1Pod {
   const others = RACERS.filter((other) => other !== racer);
   const labels = { [RACER_LABEL]: "racer" };

@@ -76,7 +76,7 @@ export function followJournal(
   const argv = ["exec", "--interactive", node, "sh", "-c", FOLLOW];
   const child = spawn(engine, argv, { stdio: ["pipe", "pipe", "ignore"] });
   const closed = new Promise<void>((resolve) => void child.once("close", () => resolve()));
-  // Without the journal some events are missing. The scenarios that need them fail and name them.
+  // Some events are missing without the journal. The scenarios that need them fail and name them.
   child.on("error", () => {});
   const reader = new JournalReader();
   createInterface(child.stdout).on("line", (line) => {
