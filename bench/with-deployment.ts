@@ -3,7 +3,8 @@ import { embeddedBrokers } from "#e2e/brokers/embedded/embedded-provider.ts";
 import { makeOwnedDirectory, removeDirectory } from "#e2e/base/owned-directory.ts";
 import { seededRandom } from "#e2e/base/random.ts";
 import { openDeployment } from "#e2e/deployment/open-deployment.ts";
-import type { TestDeployment, DeploymentOptions } from "#e2e/deployment/test-deployment.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
+import type { DeploymentOptions } from "#e2e/deployment/deployment-options.ts";
 import { localPlatform } from "#e2e/targets/local/local-platform.ts";
 
 /** Runs `use` on a deployment of its own, with the short durations of the scenarios. */

@@ -1,5 +1,5 @@
 import { TestDeployment } from "./test-deployment.ts";
-import type { DeploymentEnvironment, DeploymentOptions } from "./test-deployment.ts";
+import type { DeploymentEnvironment, DeploymentOptions } from "./deployment-options.ts";
 import { startServices } from "./services.ts";
 import type { Services } from "./services.ts";
 

@@ -1,7 +1,8 @@
 import type { Ability } from "#e2e/base/abilities.ts";
 import type { Durations } from "#e2e/base/durations.ts";
 import type { SeededRandom } from "#e2e/base/random.ts";
-import type { TestDeployment, DeploymentOptions } from "#e2e/deployment/test-deployment.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
+import type { DeploymentOptions } from "#e2e/deployment/deployment-options.ts";
 
 export interface ScenarioContext {
   /** Aborts at ^C, and when the scenario's own time is over. */

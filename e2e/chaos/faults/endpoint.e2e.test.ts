@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { countDeadActions } from "#e2e/deployment/count-dead-actions.ts";
+import { countDeadActions } from "#e2e/deployment/steps/count-dead-actions.ts";
 import { openFaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
 import type { FaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
 import { ENDPOINT_FAULTS } from "./endpoint.ts";

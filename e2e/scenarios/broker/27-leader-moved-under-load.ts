@@ -1,6 +1,6 @@
 import { expect, expectEqual } from "#e2e/errors.ts";
-import { startLoad } from "#e2e/deployment/load.ts";
-import { patientActions } from "#e2e/deployment/patient-actions.ts";
+import { startLoad } from "#e2e/deployment/steps/load.ts";
+import { patientActions } from "#e2e/deployment/steps/patient-actions.ts";
 import { restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";

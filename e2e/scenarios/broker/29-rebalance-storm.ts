@@ -1,7 +1,7 @@
-import { countDeadActions } from "#e2e/deployment/count-dead-actions.ts";
+import { countDeadActions } from "#e2e/deployment/steps/count-dead-actions.ts";
 import { expectFault } from "#e2e/errors.ts";
-import { startLoad } from "#e2e/deployment/load.ts";
-import { patientActions } from "#e2e/deployment/patient-actions.ts";
+import { startLoad } from "#e2e/deployment/steps/load.ts";
+import { patientActions } from "#e2e/deployment/steps/patient-actions.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
 /** The number of rebalances. Each begins as soon as the members have joined after the one before. */

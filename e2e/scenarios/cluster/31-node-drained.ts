@@ -1,7 +1,7 @@
 import { drainNode, isEvicted, nodeOf } from "#e2e/targets/drain-node.ts";
-import { countDeadActions } from "#e2e/deployment/count-dead-actions.ts";
+import { countDeadActions } from "#e2e/deployment/steps/count-dead-actions.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
-import { startLoad } from "#e2e/deployment/load.ts";
+import { startLoad } from "#e2e/deployment/steps/load.ts";
 import { isReady, isTerminating, podName, restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";

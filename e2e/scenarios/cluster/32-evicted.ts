@@ -1,5 +1,5 @@
 import type { V1Pod } from "@kubernetes/client-node";
-import { countDeadActions } from "#e2e/deployment/count-dead-actions.ts";
+import { countDeadActions } from "#e2e/deployment/steps/count-dead-actions.ts";
 import { isEvicted } from "#e2e/targets/drain-node.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { APP, lastTermination, podName } from "#e2e/targets/pods.ts";

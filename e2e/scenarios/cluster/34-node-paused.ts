@@ -3,7 +3,7 @@ import { expect, expectFault } from "#e2e/errors.ts";
 import { podName } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import { clusterOf } from "#e2e/targets/cluster-access.ts";
-import { outliveSession, twoActionsEach } from "#e2e/deployment/frozen-pod.ts";
+import { outliveSession, twoActionsEach } from "#e2e/deployment/steps/frozen-pod.ts";
 
 export const scenario: Scenario = {
   number: 34,

@@ -1,4 +1,4 @@
-import { expectNoContact } from "#e2e/deployment/broker-contact.ts";
+import { expectNoContact } from "#e2e/deployment/steps/broker-contact.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { podName, restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";

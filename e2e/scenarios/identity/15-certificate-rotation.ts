@@ -1,7 +1,7 @@
 import { DEPLOYMENTS } from "#simulator/omega/manifests/identities.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
-import { startLoad } from "#e2e/deployment/load.ts";
-import { patientActions } from "#e2e/deployment/patient-actions.ts";
+import { startLoad } from "#e2e/deployment/steps/load.ts";
+import { patientActions } from "#e2e/deployment/steps/patient-actions.ts";
 import { restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 

@@ -1,6 +1,6 @@
 import { NAMES } from "#fixtures/configurations.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
-import { patientActions } from "#e2e/deployment/patient-actions.ts";
+import { patientActions } from "#e2e/deployment/steps/patient-actions.ts";
 import { isReady, restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 

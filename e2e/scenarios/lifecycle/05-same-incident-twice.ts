@@ -1,5 +1,5 @@
 import { expectEqual, expectFault } from "#e2e/errors.ts";
-import { patientActions } from "#e2e/deployment/patient-actions.ts";
+import { patientActions } from "#e2e/deployment/steps/patient-actions.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
 export const scenario: Scenario = {

@@ -1,4 +1,4 @@
-import { countDeadActions } from "#e2e/deployment/count-dead-actions.ts";
+import { countDeadActions } from "#e2e/deployment/steps/count-dead-actions.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { lastTermination } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";

@@ -1,6 +1,6 @@
 import { messageOf } from "#consumer/errors.ts";
 import type { HoldStage } from "#simulator/action-endpoint/action-endpoint-control.ts";
-import { countDeadActions } from "#e2e/deployment/count-dead-actions.ts";
+import { countDeadActions } from "#e2e/deployment/steps/count-dead-actions.ts";
 import { ExpectationError, expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { APP, containerStatus, isReady } from "#e2e/targets/pods.ts";
 import type { Scenario, ScenarioContext } from "#e2e/runner/scenario.ts";

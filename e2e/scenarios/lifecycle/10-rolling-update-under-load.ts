@@ -1,6 +1,6 @@
-import { countDeadActions } from "#e2e/deployment/count-dead-actions.ts";
+import { countDeadActions } from "#e2e/deployment/steps/count-dead-actions.ts";
 import { expectFault } from "#e2e/errors.ts";
-import { startLoad } from "#e2e/deployment/load.ts";
+import { startLoad } from "#e2e/deployment/steps/load.ts";
 import { isReady, isTerminating, podName } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 

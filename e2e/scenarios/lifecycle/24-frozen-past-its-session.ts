@@ -1,6 +1,6 @@
 import { APP } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
-import { outliveSession, twoActionsEach } from "#e2e/deployment/frozen-pod.ts";
+import { outliveSession, twoActionsEach } from "#e2e/deployment/steps/frozen-pod.ts";
 
 /**
  * The probe period, in seconds. It is long, since probes must not restart the frozen container; on a frozen node none

@@ -1,6 +1,6 @@
 import { failVolume } from "#e2e/chaos/in-pod/failing-volume.ts";
 import { expectEqual, expectFault } from "#e2e/errors.ts";
-import { patientActions } from "#e2e/deployment/patient-actions.ts";
+import { patientActions } from "#e2e/deployment/steps/patient-actions.ts";
 import { APP, containerStatus } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";

@@ -2,7 +2,7 @@ import type { Configuration } from "#fixtures/configurations.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { APP, restarts } from "#e2e/targets/pods.ts";
 import type { Durations } from "#e2e/base/durations.ts";
-import type { TestDeployment } from "./test-deployment.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { pause } from "#e2e/base/waiting.ts";
 
 /** The parts of a scenario's context that are needed here. */

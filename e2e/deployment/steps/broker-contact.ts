@@ -1,5 +1,5 @@
 import { expectEqual } from "#e2e/errors.ts";
-import type { TestDeployment } from "./test-deployment.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 
 /**
  * Throws ExpectationError unless no pod has contacted the broker so far, so that the broker saw no connection. A broker

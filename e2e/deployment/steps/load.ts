@@ -1,4 +1,4 @@
-import type { TestDeployment } from "./test-deployment.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { pause } from "#e2e/base/waiting.ts";
 
 /** Publishes incidents one after the other until it is stopped. */
