@@ -5,6 +5,8 @@
  */
 export const EXIT_CODE = {
   clean: 0,
+  /** A comparison that was asked for found a difference. */
+  mismatch: 1,
   usage: 2,
   internal: 70,
   dependencyStayedAway: 75,

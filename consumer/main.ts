@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 
 import { createActionSender } from "./adapters/action-sender.ts";
@@ -14,15 +15,19 @@ import { reportRefusal, tellRefusal } from "./adapters/log/refusal.ts";
 import { clientIdOf } from "./config/client-id.ts";
 import { checkEnvironment } from "./config/environment.ts";
 import { type Config, loadConfig } from "./config/config.ts";
+import { isJsonObject } from "./json.ts";
 import { ConsumerError, EXIT_CODE, type ExitCode } from "./errors.ts";
 import { runProcess } from "./process/run-process.ts";
 
 const USAGE = `usage: kafka_consumer --config FILE [--log-level debug|info|warn|error]
        kafka_consumer history list|show|stats|verify|resolve
        kafka_consumer skip
-       kafka_consumer dead-letter redrive`;
+       kafka_consumer dead-letter redrive
+       kafka_consumer check --config FILE
+       kafka_consumer rules test|explain --config FILE
+           each with --help; kafka_consumer --version`;
 /** Commands for people; everything else is the consumer itself. */
-const OPERATIONS = new Set(["history", "skip", "dead-letter"]);
+const OPERATIONS = new Set(["check", "dead-letter", "history", "rules", "skip"]);
 /** How long something that was not closed may keep the process alive after its end. */
 const LINGER_MS_MAX = 1000;
 
@@ -64,7 +69,16 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
   for (const signal of ["SIGUSR1", "SIGUSR2"] as const) {
     process.on(signal, () => log?.warn("signal.ignored", { signal }));
   }
-  if (OPERATIONS.has(argv[0] ?? "")) return operate(argv, environment, stopping.signal);
+  const [first] = argv;
+  if (first === "--help" || first === "-h") {
+    print(USAGE);
+    return EXIT_CODE.clean;
+  }
+  if (first === "--version") {
+    print(await versionOf());
+    return EXIT_CODE.clean;
+  }
+  if (OPERATIONS.has(first ?? "")) return operate(argv, environment, stopping.signal);
   let config: Config;
   let kafka: Config["kafka"];
   try {
@@ -87,6 +101,14 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
   return await start({ ...config, kafka }, pod, log, metrics, stopping.signal);
 }
 
+/** The version of the package, which stands beside this folder in the image too. */
+async function versionOf(): Promise<string> {
+  const manifest: unknown = JSON.parse(
+    await readFile(new URL("../package.json", import.meta.url), "utf8"),
+  );
+  return isJsonObject(manifest) ? String(manifest["version"]) : "unknown";
+}
+
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
@@ -96,6 +118,8 @@ async function operate(
   environment: NodeJS.ProcessEnv,
   stop: AbortSignal,
 ): Promise<ExitCode> {
+  // The reader of a command's output may have enough of it, as `head` has.
+  process.stdout.on("error", () => process.exit());
   try {
     checkEnvironment(environment);
     // Loaded only here: the consumer itself starts without it.

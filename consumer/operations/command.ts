@@ -3,6 +3,7 @@ import { ConsumerError, type ExitCode } from "#consumer/errors.ts";
 import { runHistory } from "./history-command.ts";
 import { runRedrive } from "./redrive-command.ts";
 import { runResolve } from "./resolve-command.ts";
+import { runRules } from "./rules/rules-command.ts";
 import { runSkip } from "./skip-command.ts";
 import { type CommandContext, type Options, parseOptions } from "./command-line.ts";
 import { onVolume } from "./volume.ts";
@@ -35,6 +36,7 @@ export async function runOperation(
   context: CommandContext,
 ): Promise<ExitCode> {
   const [group = "", name = ""] = argv;
+  if (group === "check" || group === "rules") return runRules(argv, context);
   const command = group === "skip" ? group : `${group} ${name}`;
   const allowed = ALLOWED[command];
   if (allowed === undefined) throw usage(`there is no command "${command.trim()}"`);

@@ -1,0 +1,59 @@
+import type { Admission } from "#consumer/action/run-chain.ts";
+import type { PlannedAction } from "#consumer/planning/plan.ts";
+import type { RunLimits } from "#consumer/planning/rules.ts";
+
+/** The limits of rules, counted in memory by the same rules as on the volume (action/run-chain.ts). */
+export interface PredictedLimits {
+  /** Decides once for each run of a rule: all its actions for one transition of one episode share the decision. */
+  admit(
+    rule: string,
+    incident: PlannedAction["incident"],
+    limits: RunLimits,
+    atMs: number,
+  ): Admission;
+}
+
+const HOUR_MS = 3_600_000;
+
+export function createPredictedLimits(): PredictedLimits {
+  const decisions = new Map<string, Admission>();
+  /** The times of the runs that were admitted, by rule, the newest last. */
+  const runs = new Map<string, number[]>();
+  return {
+    admit(rule, { id, transition, startedOnMs }, limits, atMs) {
+      const run = JSON.stringify([rule, id, transition, startedOnMs]);
+      const decided = decisions.get(run);
+      if (decided !== undefined) return decided;
+      const times = runs.get(rule) ?? [];
+      const admission = decide(times, limits, atMs);
+      if (admission.admitted) {
+        times.push(atMs);
+        runs.set(rule, times);
+      }
+      decisions.set(run, admission);
+      return admission;
+    },
+  };
+}
+
+function decide(
+  times: readonly number[],
+  { coolDownMs = 0, runsPerHourMax = Number.POSITIVE_INFINITY }: RunLimits,
+  atMs: number,
+): Admission {
+  let withinHour = 0;
+  for (const runAtMs of times.toReversed()) {
+    const agoMs = Math.max(0, atMs - runAtMs);
+    if (agoMs < coolDownMs) {
+      const detail = `the rule ran ${agoMs} ms before, its cool-down is ${coolDownMs} ms`;
+      return { admitted: false, detail };
+    }
+    if (agoMs >= HOUR_MS) break;
+    withinHour += 1;
+    if (withinHour >= runsPerHourMax) {
+      const detail = `the rule ran ${withinHour} times within the hour, as often as it may`;
+      return { admitted: false, detail };
+    }
+  }
+  return { admitted: true };
+}

@@ -1,0 +1,179 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { anIncident, type IncidentValue } from "#fixtures/incidents.ts";
+import {
+  ACTION,
+  CRITICAL,
+  createRulesDirectory,
+  type Given,
+  OK,
+  RULE,
+} from "./testing/rules-directory.ts";
+
+const record = (value: IncidentValue | null, timestampMs: number) => ({
+  topic: "bigpanda.incidents",
+  partition: 0,
+  offset: 7,
+  ts: timestampMs,
+  headers: [],
+  key: null,
+  payload: value === null ? null : JSON.stringify(value),
+});
+const STARTED_MS = CRITICAL.started_on * 1000;
+const HOUR_MS = 3_600_000;
+
+describe("rules test", () => {
+  test("prints what becomes of each record, with the request as it would be sent, and a summary", async () => {
+    await using directory = await createRulesDirectory({ incidents: [CRITICAL, OK, CRITICAL] });
+    const { text, exitCode } = await directory.test();
+    expect(exitCode).toBe(0);
+    expect(text).toContain(`incidents.ndjson:1  ${CRITICAL.id} critical
+  send      restart-web / restart
+      POST https://automation.test/web
+      {"title":"Service web: 3 hosts not reachable"}
+      key `);
+    expect(text).toContain(`incidents.ndjson:2  ${CRITICAL.id} ok  unmatched`);
+    expect(text).toContain("  duplicate restart-web / restart: the same action ended before");
+    expect(text).toMatch(/3 records: 1 send, 1 duplicate, 1 unmatched$/);
+  });
+
+  test("prints a key that is the key of the claim", async () => {
+    await using directory = await createRulesDirectory();
+    const { lines } = await directory.test("--json");
+    expect(JSON.parse(lines[0] ?? "")).toMatchObject({
+      key: expect.stringMatching(/^[0-9a-f]{64}$/),
+      startedOn: "2026-01-01T00:00:00.000Z",
+      request: { type: "http", method: "POST", url: "https://automation.test/web" },
+    });
+  });
+
+  test.each<[string, Given, readonly string[], readonly (string | null | undefined)[]]>([
+    [
+      "undecodable lines are rows",
+      { incidents: 'nonsense\n{"id":7}\n' },
+      [],
+      ["undecodable", "undecodable"],
+    ],
+    [
+      "an array",
+      { incidents: JSON.stringify([CRITICAL, OK]) },
+      [],
+      ["restart-web/restart send", "unmatched"],
+    ],
+    [
+      "one object over several lines",
+      { incidents: JSON.stringify(CRITICAL, null, 2) },
+      [],
+      ["restart-web/restart send"],
+    ],
+    [
+      "empty lines",
+      { incidents: `\n${JSON.stringify(CRITICAL)}\n\n` },
+      [],
+      ["restart-web/restart send"],
+    ],
+    [
+      "records of kcat, judged at their timestamps",
+      {
+        incidents: [
+          record(CRITICAL, STARTED_MS + 25 * HOUR_MS),
+          record(OK, STARTED_MS),
+          record(null, 0),
+        ],
+      },
+      [],
+      ["restart-web/restart too-old", "unmatched", "tombstone"],
+    ],
+    [
+      "a record with its value as an object",
+      { incidents: [{ value: CRITICAL, timestamp: STARTED_MS }] },
+      [],
+      ["restart-web/restart send"],
+    ],
+    [
+      "an incident of the future of its record",
+      { incidents: [record(CRITICAL, STARTED_MS - HOUR_MS)] },
+      [],
+      ["undecodable"],
+    ],
+    ["too old at --now", {}, ["--now", "2026-01-02T00:00:01Z"], ["restart-web/restart too-old"]],
+    ["young at --now", {}, ["--now", "2026-01-02T00:00:00Z"], ["restart-web/restart send"]],
+    [
+      "a value that the template needs is absent",
+      { incidents: [{ ...CRITICAL, title: null }] },
+      [],
+      ["restart-web/restart rejected"],
+    ],
+    ["a dry run", { execution: { mode: "dry-run" } }, [], ["restart-web/restart dry-run"]],
+    ["manual mode", { execution: { mode: "manual" } }, [], ["restart-web/restart manual"]],
+    [
+      "a limit of the rule",
+      {
+        rules: [{ ...RULE, limits: { coolDownMs: 1000 } }],
+        incidents: [CRITICAL, anIncident({ id: "second" })],
+      },
+      [],
+      ["restart-web/restart send", "restart-web/restart suppressed"],
+    ],
+    [
+      "several actions, in their order",
+      { rules: [{ ...RULE, actions: [ACTION, { ...ACTION, name: "second" }] }] },
+      [],
+      ["restart-web/restart send", "restart-web/second send"],
+    ],
+  ])("%s", async (_name, given, argv, expected) => {
+    await using directory = await createRulesDirectory(given);
+    expect(await directory.results(...argv)).toEqual(expected);
+  });
+
+  test("reads every file of a directory, in the order of their names", async () => {
+    await using directory = await createRulesDirectory();
+    await mkdir(join(directory.path, "more"));
+    await directory.write("more/b.json", JSON.stringify(OK));
+    await directory.write("more/a.json", JSON.stringify(CRITICAL));
+    const more = join(directory.path, "more");
+    const { lines } = await directory.run(
+      "rules",
+      "test",
+      "--json",
+      "--config",
+      directory.config,
+      "--incidents",
+      more,
+    );
+    expect(lines.map((line) => JSON.parse(line).result)).toEqual(["send", "unmatched"]);
+  });
+
+  test("warns of rules that match nothing, and of an incident that comes with two starts", async () => {
+    const never = { ...RULE, name: "never", match: { environment: ["prodution"] } };
+    const later = anIncident({ started_on: CRITICAL.started_on + 60 });
+    await using directory = await createRulesDirectory({
+      rules: [RULE, never],
+      incidents: [CRITICAL, later],
+    });
+    const { text } = await directory.test();
+    expect(text).toContain("warning: rule never matched nothing");
+    expect(text).toContain(
+      `warning: incident ${CRITICAL.id} came as critical with 2 starts (2026-01-01T00:00:00.000Z, 2026-01-01T00:01:00.000Z): each acts anew`,
+    );
+  });
+
+  test("--against prints how actions differ, and nothing else", async () => {
+    const changed = { ...RULE, actions: [{ ...ACTION, url: "https://automation.test/v2" }] };
+    const added = { ...RULE, name: "added", match: { status: ["ok"] } };
+    await using directory = await createRulesDirectory({
+      rules: [changed, added],
+      incidents: [CRITICAL, OK, CRITICAL],
+    });
+    const old = await directory.writeConfig("old.yaml", [RULE]);
+    const { text, exitCode } = await directory.test("--against", old);
+    expect(exitCode).toBe(0);
+    expect(text)
+      .toContain(`~ incidents.ndjson:1  ${CRITICAL.id} critical  restart-web / restart: send, with another request
+    - POST https://automation.test/web`);
+    expect(text).toContain("+ POST https://automation.test/v2");
+    expect(text).toContain(`+ incidents.ndjson:2  ${CRITICAL.id} ok  added / restart: send`);
+    expect(text).toMatch(/3 records: 2 differences$/);
+  });
+});
