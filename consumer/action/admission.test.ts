@@ -46,8 +46,7 @@ test("a manual action is claimed and not sent; its dead letter says what would h
   expect(scene.sender.sends).toEqual([]);
   expect(scene.file("outcome")).toMatchObject({
     outcome: "rejected",
-    reason: "dry-run",
-    withheld: "manual",
+    reason: "manual",
   });
   expect(scene.broker.published[0]?.headers).toMatchObject({
     "dead-letter-reason": "manual",
@@ -86,7 +85,7 @@ test("an action that could not be filled is sent once a person permits it and it
 
   resolve(scene, 1, "failed-not-applied");
   await scene.clock.runUntil(pod.execute(rejected));
-  expect(scene.file("outcome", 2)).toMatchObject({ outcome: "rejected", reason: "dry-run" });
+  expect(scene.file("outcome", 2)).toMatchObject({ outcome: "rejected", reason: "unfillable" });
   resolve(scene, 2, "failed-not-applied");
   for (let delivery = 0; delivery < 3; delivery += 1) {
     await scene.clock.runUntil(pod.execute(PLANNED));

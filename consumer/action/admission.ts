@@ -3,15 +3,11 @@ import type { Action, SendResult } from "#consumer/ports.ts";
 import type { Run } from "./types.ts";
 import type { PlannedAction } from "#consumer/planning/plan.ts";
 
-/** Why a claimed attempt is not sent although nothing went wrong. */
-export type NotAdmittedReason = "manual" | "suppressed";
-
 /** The end of an attempt that is not to be sent. */
 interface Refusal {
   /** Its detail says what would have been sent. */
   readonly result: SendResult;
-  /** Absent for a dry run. */
-  readonly reason?: NotAdmittedReason;
+  readonly reason: "dry-run" | "manual" | "suppressed";
 }
 
 /**
@@ -27,7 +23,8 @@ export async function checkAdmission(
 ): Promise<Refusal | undefined> {
   const { limits, rule, incident, spec } = planned;
   if (planned.dryRun) {
-    return { result: { outcome: "done", detail: `dry-run: ${describeAction(spec)}` } };
+    const detail = `dry-run: ${describeAction(spec)}`;
+    return { result: { outcome: "done", detail }, reason: "dry-run" };
   }
   if (permitted) return undefined;
   if (limits !== undefined) {

@@ -6,7 +6,8 @@ import type { SendResult } from "#consumer/ports.ts";
 import { retryDelayMs } from "#consumer/async/retry.ts";
 import { attemptFields, send } from "./send.ts";
 import type { Run } from "./types.ts";
-import { checkAdmission, type NotAdmittedReason } from "./admission.ts";
+import { checkAdmission } from "./admission.ts";
+import { deadLetterReason } from "./dead-letter.ts";
 
 const OUTCOME_POLL_MS = 250;
 export const DELETED = "its attempts were deleted meanwhile";
@@ -236,7 +237,7 @@ async function act(
     const detail = "too old after its claim";
     return conclude(run, claim, "too-old", { outcome: "rejected", detail });
   }
-  // Older versions know no reason of its own for that.
+  // Nobody can tell whether it was acted on: it ends as an orphaned attempt does.
   if (standing === "swept") {
     return conclude(run, claim, "orphaned", { outcome: "in-doubt", detail: SWEPT });
   }
@@ -247,7 +248,7 @@ async function act(
   if ("rejection" in planned) {
     // Whoever owns the partition or how long it took: that nothing is sent is certain. It counts as no run of its rule.
     const { detail } = planned.rejection;
-    return conclude(run, claim, "dry-run", { outcome: "rejected", detail });
+    return conclude(run, claim, "unfillable", { outcome: "rejected", detail });
   }
   const refusal = await checkAdmission(run, planned, permitted);
   // Whole: timers of the platform refuse fractions, and the monotonic clock has them.
@@ -260,8 +261,7 @@ async function act(
     const detail = "the partition was revoked before it was sent";
     return conclude(run, claim, "revoked", { outcome: "failed-not-applied", detail });
   }
-  // Older versions read the reason: `withheld` is what they do not know.
-  if (refusal) return conclude(run, claim, "dry-run", refusal.result, refusal.reason);
+  if (refusal) return conclude(run, claim, refusal.reason, refusal.result);
   return conclude(run, claim, "sent", await send(run, planned, claim, remainingMs));
 }
 
@@ -271,12 +271,10 @@ async function conclude(
   { key, attempt, nonce }: Claim,
   reason: Outcome["reason"],
   { outcome, detail }: SendResult,
-  withheld?: NotAdmittedReason,
 ): Promise<Outcome> {
   const { clock, history, log, pod } = run.dependencies;
   const atMs = clock.wallMs();
-  const end = { key, attempt, nonce, pod: pod.name, outcome, reason, detail, atMs };
-  const own: Outcome = withheld === undefined ? end : { ...end, withheld };
+  const own: Outcome = { key, attempt, nonce, pod: pod.name, outcome, reason, detail, atMs };
   const present = await linkOutcome(run, own);
   if (present.nonce === nonce) announce(run, present);
   if (reason === "sent" && present.nonce !== nonce && present.outcome !== outcome) {
@@ -302,9 +300,8 @@ async function linkOutcome(run: Run, outcome: Outcome): Promise<Outcome> {
 /** Counts and logs an end that this run came to. */
 export function announce({ dependencies, planned }: Run, outcome: Outcome): void {
   const { log, metrics } = dependencies;
-  const { withheld } = outcome;
-  const notSent = withheld === "suppressed" ? "limited" : withheld;
-  const result = outcome.reason === "too-old" ? "too-old" : (notSent ?? outcome.outcome);
+  const reason = deadLetterReason(outcome);
+  const result = reason === "suppressed" ? "limited" : reason;
   const { rule, action, incident } = planned;
   metrics.count("actions", { result });
   log.info("action.ended", { ...outcome, rule, action, incident: incident.id });

@@ -1,4 +1,6 @@
 import { hasCode, messageOf } from "#consumer/errors.ts";
+import type { AttemptOutcome } from "#consumer/history/base/entry.ts";
+import type { Outcome } from "#consumer/history/claims/claims.ts";
 import type {
   Broker,
   Clock,
@@ -24,6 +26,20 @@ type DeadLetterReason =
   | "in-doubt"
   /** Positions that could not be read, passed by order of an operator. */
   | "skipped";
+
+/**
+ * Returns the reason that the dead letter of an attempt gives: why the attempt was not sent where that is the reason, and
+ * otherwise how it ended.
+ */
+export function deadLetterReason<Ended extends AttemptOutcome>({
+  outcome,
+  reason,
+}: {
+  readonly outcome: Ended;
+  readonly reason: Outcome["reason"];
+}): Ended | "too-old" | "manual" | "suppressed" {
+  return reason === "too-old" || reason === "manual" || reason === "suppressed" ? reason : outcome;
+}
 
 /** A record that leaves the happy path, or one of its actions. */
 export interface DeadLetter {

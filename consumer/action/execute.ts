@@ -1,7 +1,7 @@
 import { onAbort } from "#consumer/async/abort.ts";
 import { readWord } from "./attempt-files.ts";
 import { DELETED, SWEPT, type AttemptEnd, announce, endAttempt, isTooOld } from "./attempt.ts";
-import { type DeadLetter, publishDeadLetter } from "./dead-letter.ts";
+import { type DeadLetter, deadLetterReason, publishDeadLetter } from "./dead-letter.ts";
 import { ConsumerError } from "#consumer/errors.ts";
 import type { Outcome } from "#consumer/history/claims/claims.ts";
 import { historyEntry } from "#consumer/history/base/entry.ts";
@@ -189,7 +189,7 @@ async function complete(run: Run, end: Outcome, by: AttemptEnd["by"]): Promise<E
   run.revoked.throwIfAborted();
   run.onEnded();
   const letter: DeadLetter = {
-    reason: end.reason === "too-old" ? "too-old" : (end.withheld ?? outcome),
+    reason: deadLetterReason({ outcome, reason: end.reason }),
     detail,
     record,
     incidentId: planned.incident.id,

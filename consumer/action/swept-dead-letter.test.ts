@@ -48,13 +48,8 @@ test("it says where the record's bytes are, since the claim does not hold them",
 
 test.each([
   [{ ...END, outcome: "rejected", reason: "too-old" } as const, "too-old"],
-  [{ ...END, outcome: "rejected", reason: "dry-run", withheld: "manual" } as const, "manual"],
+  [{ ...END, outcome: "rejected", reason: "manual" } as const, "manual"],
   [{ ...END, outcome: "failed-not-applied", reason: "sent" } as const, "failed-not-applied"],
 ])("its reason is the one that its own record would have brought", (end, reason) => {
   expect(sweptDeadLetter(CLAIM, end).reason).toBe(reason);
-});
-
-test("a claim of the previous format had no position", () => {
-  const letter = sweptDeadLetter({ ...CLAIM, topic: "", offset: "" }, END);
-  expect(letter.record).toMatchObject({ topic: "", offset: 0n });
 });

@@ -1,4 +1,4 @@
-import type { DeadLetter } from "./dead-letter.ts";
+import { type DeadLetter, deadLetterReason } from "./dead-letter.ts";
 import type { Claim, Outcome } from "#consumer/history/claims/claims.ts";
 
 /**
@@ -10,12 +10,12 @@ export function sweptDeadLetter(claim: Claim, end: Outcome): DeadLetter {
   const { attempt, detail } = end;
   const outcome = end.outcome === "done" ? "in-doubt" : end.outcome;
   return {
-    reason: end.reason === "too-old" ? "too-old" : (end.withheld ?? outcome),
+    reason: deadLetterReason({ outcome, reason: end.reason }),
     detail,
     record: {
       topic,
       partition,
-      offset: BigInt(offset === "" ? 0 : offset),
+      offset: BigInt(offset),
       key: null,
       value: null,
       headers: {},

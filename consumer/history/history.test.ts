@@ -84,7 +84,7 @@ test("a journal of a newer format is refused, naming file and version", async ()
   volume.put("journal/new.log", encodeJournalHeader(2));
   await expect(open()).rejects.toMatchObject({
     code: "history-unreadable",
-    message: expect.stringMatching(/journal\/new\.log: format 2.*reads format 0 to 1.*newer/),
+    message: expect.stringMatching(/journal\/new\.log: format 2.*reads format 1.*newer/),
   });
 });
 

@@ -3,7 +3,6 @@ import type { Clock, DependencyState, Files, Log, Metrics, Random } from "#consu
 import { type Claims, createClaims } from "./claims/claims.ts";
 import { type CompactionResult, compact, createCompactor } from "./maintenance/compaction.ts";
 import type { HistoryEntry } from "./base/entry.ts";
-import { FORMATS, type FormatRange } from "./base/format.ts";
 import { createGenerationReader, createGenerationWriter } from "./snapshot/generations.ts";
 import { type VolumeHealth, createVolumeHealth } from "./base/health.ts";
 import { type HorizonDurations, createHorizon } from "./maintenance/horizon.ts";
@@ -56,8 +55,6 @@ interface HistorySettings {
   readonly retentionMs?: number;
   /** The history of an older consumer. Default none; a file of one is refused then. */
   readonly import?: ImportSettings;
-  /** Default: those of this version. */
-  readonly formats?: FormatRange;
   /** Default: those of production. */
   readonly horizon?: HorizonDurations;
 }
@@ -142,7 +139,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
   const { clock: hostClock } = dependencies;
   const podUid = dependencies.pod.uid.replaceAll(/[^\w.-]/g, "_");
   const writer = `${podUid}-${random.nonce()}`;
-  const { formats = FORMATS, retentionMs = RETENTION_MS } = settings;
+  const { retentionMs = RETENTION_MS } = settings;
   const { probeIntervalMs = 5000 } = settings;
   const answerMsMax = 2 * probeIntervalMs;
   const health = createVolumeHealth({ clock: hostClock, random, log, metrics, answerMsMax });
@@ -164,7 +161,6 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     random,
     metrics,
     podUid,
-    formats,
     retentionMs,
   });
   const horizon = createHorizon({
@@ -174,13 +170,12 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     random,
     log,
     podUid,
-    formats,
     durations: settings.horizon,
   });
   const isOwn = (path: string): boolean => journal.owns(path);
-  const journals = createJournals({ files, clock, log, metrics, isOwn, formats });
+  const journals = createJournals({ files, clock, log, metrics, isOwn });
   const generations = {
-    ...createGenerationReader({ files, log, metrics, formats }),
+    ...createGenerationReader({ files, log, metrics }),
     ...createGenerationWriter(files, atomicFiles),
   };
   const index = createHistoryIndex();
@@ -194,7 +189,6 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     union,
     clock,
     log,
-    formats,
     retentionMs,
   };
   const isImported = settings.import?.file === VIEW_FILE;
@@ -204,7 +198,6 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
       files,
       atomicFiles,
       log,
-      formats,
       settings: settings.import,
     });
     if (!found) return;
@@ -239,7 +232,6 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     metrics,
     intervalMs: settings.publishIntervalMs,
     before: takeOver,
-    format: formats.writes,
   });
   const probe = startProbe({
     health,
@@ -247,7 +239,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     intervalMs: probeIntervalMs,
   });
 
-  const claims = createClaims({ files, atomicFiles, clock, metrics, formats });
+  const claims = createClaims({ files, atomicFiles, clock, metrics });
   const record = async (entry: HistoryEntry, giveUp: AbortSignal): Promise<void> => {
     await health.hold("append to the journal", () => journal.append(entry), giveUp);
     if (index.merge(entry)) publisher.changed();

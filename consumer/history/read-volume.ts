@@ -1,4 +1,3 @@
-import { FORMATS, type FormatRange } from "./base/format.ts";
 import type { Files, Log, Metrics } from "#consumer/ports.ts";
 import { type Claims, createClaimReader } from "./claims/claims.ts";
 import { NO_GENERATION, createGenerationReader } from "./snapshot/generations.ts";
@@ -19,8 +18,6 @@ export interface VolumeHistory {
 export interface ReadVolumeOptions {
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Default: those of this version. */
-  readonly formats?: FormatRange;
 }
 
 /**
@@ -29,13 +26,13 @@ export interface ReadVolumeOptions {
  */
 export async function readVolumeHistory(
   files: Pick<Files, "list" | "read" | "readFrom">,
-  { log, metrics, formats = FORMATS }: ReadVolumeOptions,
+  { log, metrics }: ReadVolumeOptions,
 ): Promise<VolumeHistory> {
   const index = createHistoryIndex();
-  const generations = createGenerationReader({ files, log, metrics, formats });
+  const generations = createGenerationReader({ files, log, metrics });
   // All of it is one moment.
   const clock = { monotonicMs: () => 0 };
-  const journals = createJournals({ files, clock, log, metrics, formats, isOwn: () => false });
+  const journals = createJournals({ files, clock, log, metrics, isOwn: () => false });
   await journals.refresh(index);
   // Twice: what looks like damage may be a writer at work.
   await journals.refresh(index);
@@ -50,6 +47,6 @@ export async function readVolumeHistory(
     index,
     generation: number,
     journals: journals.read(),
-    claims: createClaimReader(files, formats),
+    claims: createClaimReader(files),
   };
 }

@@ -1,5 +1,4 @@
 import type { AuditRecord } from "#consumer/history/base/audit.ts";
-import { FORMATS } from "#consumer/history/base/format.ts";
 import { temporaryPath } from "#consumer/history/base/layout.ts";
 import { createJournal } from "#consumer/history/journal/journal.ts";
 import type { Clock, Files, Random } from "#consumer/ports.ts";
@@ -23,7 +22,6 @@ export function openAudit(dependencies: {
     volumeClock: dependencies.clock,
     metrics: NONE,
     podUid: "operator",
-    formats: FORMATS,
     // It is open for one record.
     retentionMs: Number.POSITIVE_INFINITY,
   });

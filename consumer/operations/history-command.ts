@@ -1,5 +1,4 @@
 import { ConsumerError, EXIT_CODE, type ExitCode } from "#consumer/errors.ts";
-import { isUnsent } from "#consumer/history/claims/claims.ts";
 import { ATTEMPT_OUTCOMES, type HistoryEntry } from "#consumer/history/base/entry.ts";
 import type { CommandContext, Options } from "./command-line.ts";
 import { choiceOption, countOption } from "./options.ts";
@@ -98,7 +97,9 @@ function lineOfAttempts(
   const named = tried.find(({ claim }) => claim)?.claim ?? entry;
   const notes = damage.length > 0 ? [`damaged: ${damage.join("; ")}`] : [];
   if (resolution) notes.unshift(`resolved as ${resolution.as} by ${resolution.by}`);
-  else if (outcome?.withheld !== undefined) notes.unshift(outcome.withheld);
+  else if (outcome?.reason === "manual" || outcome?.reason === "suppressed") {
+    notes.unshift(outcome.reason);
+  }
   return {
     key,
     state: last?.state ?? "open",
@@ -142,7 +143,7 @@ async function show(volume: Volume, given: string, json: boolean, print: (line: 
     for (const file of damage) print(`  damaged: ${file}`);
     if (outcome) {
       print(
-        `  ${outcome.outcome} ${isoTime(outcome.atMs)} by ${outcome.pod} (${outcome.withheld ?? (isUnsent(outcome) ? "not sent" : outcome.reason)}): ${outcome.detail}`,
+        `  ${outcome.outcome} ${isoTime(outcome.atMs)} by ${outcome.pod} (${outcome.reason === "unfillable" ? "not sent" : outcome.reason}): ${outcome.detail}`,
       );
     } else if (state === "open") print("  open: no outcome yet");
     else print(`  ${state}: its outcome says nothing`);

@@ -18,10 +18,14 @@ beforeEach(async () => {
   for (const name of ["claims", shard, "journal", "snapshot", "temporary"]) {
     await mkdir(join(volume, name), { mode: 0o750 });
   }
-  const attempt = { format: 0, key: KEY, attempt: 1, nonce: "0".repeat(32), pod: "gone" };
+  const attempt = { format: 1, key: KEY, attempt: 1, nonce: "0".repeat(32), pod: "gone" };
   const names = { rule: "r", action: "a", incidentId: "i", transition: "active", startedOnMs: 1 };
+  const position = { topic: "t", partition: 0, offset: "0", claimedAtMs: 1 };
   const end = { outcome: "in-doubt", reason: "sent", detail: "500", atMs: 2 };
-  await writeFile(join(volume, shard, `${KEY}.1.claim`), JSON.stringify({ ...attempt, ...names }));
+  await writeFile(
+    join(volume, shard, `${KEY}.1.claim`),
+    JSON.stringify({ ...attempt, ...names, ...position }),
+  );
   await writeFile(join(volume, shard, `${KEY}.1.outcome`), JSON.stringify({ ...attempt, ...end }));
   for (const name of ["", ...(await readdir(volume, { recursive: true }))]) {
     await chown(join(volume, name), OWNER.uid, OWNER.gid);

@@ -6,7 +6,6 @@ import { createMetrics } from "#consumer/adapters/metrics.ts";
 import { systemCode } from "#consumer/errors.ts";
 import { createClaims } from "#consumer/history/claims/claims.ts";
 import type { Claim } from "#consumer/history/claims/claims.ts";
-import { FORMATS } from "#consumer/history/base/format.ts";
 import { createAtomicFiles } from "#consumer/history/base/atomic-files.ts";
 import type { Files } from "#consumer/ports.ts";
 import { TEMPORARY_DIRECTORY } from "#consumer/history/base/layout.ts";
@@ -61,7 +60,7 @@ export async function raceForClaims(options: ClaimRaceOptions): Promise<ClaimRac
     writer: racer,
     observer: { clock, health, metrics },
   });
-  const claims = createClaims({ files, atomicFiles, clock, metrics, formats: FORMATS });
+  const claims = createClaims({ files, atomicFiles, clock, metrics });
   const linked = Buffer.alloc(Math.ceil(keys / 8));
   const owned = Buffer.alloc(linked.length);
 

@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createClaims } from "#consumer/history/claims/claims.ts";
-import { FORMATS } from "#consumer/history/base/format.ts";
 import { createAtomicFiles } from "#consumer/history/base/atomic-files.ts";
 import { createRecordedMetrics } from "#fixtures/ports/observers.ts";
 import { createSystemClock } from "#consumer/adapters/clock.ts";
@@ -85,7 +84,7 @@ function claimsOf(files: ReturnType<typeof createFiles>) {
     writer: "writer",
     observer: { clock, health, metrics },
   });
-  return createClaims({ files, atomicFiles, clock, metrics, formats: FORMATS });
+  return createClaims({ files, atomicFiles, clock, metrics });
 }
 
 const claim = {

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import type { Upgrades } from "./format.ts";
 
 export const ATTEMPT_OUTCOMES = ["done", "rejected", "failed-not-applied", "in-doubt"] as const;
 
@@ -23,9 +22,6 @@ export const entrySchema = z.object({
   /** The broker has the dead letter of this end. Always false for `done`. */
   deadLetterAcknowledged: z.boolean(),
 });
-
-/** Format 0 did not say whether the dead letter was out: so it may have to go out once more. */
-export const ENTRY_UPGRADES: Upgrades = { 0: { deadLetterAcknowledged: false } };
 
 /** The end of a key, as the journal and the local index hold it. */
 export type HistoryEntry = Readonly<z.infer<typeof entrySchema>>;

@@ -2,42 +2,22 @@ import { z } from "zod";
 import { ConsumerError, systemCode } from "#consumer/errors.ts";
 
 /**
- * Which formats a version of this program writes and reads. A format changes in two releases: the first one
- * reads it and still writes the one before, the second writes it. So the pods of a rollout, and those of a
- * rollback, read each other.
+ * The format that this version writes and reads, in every file of the history. To change it takes two releases: the first
+ * one reads the next format and still writes this one, and the second writes the next. So the pods of a rollout, and those
+ * of a rollback, can read each other's files.
  */
-export interface FormatRange {
-  readonly writes: number;
-  readonly readsMin: number;
-  readonly readsMax: number;
-}
-
-/** Of every file of the history. What format 0 lacks is said where each kind of file is read. */
-export const FORMATS: FormatRange = { writes: 1, readsMin: 0, readsMax: 1 };
+export const FORMAT = 1;
 
 const versioned = z.looseObject({ format: z.int().min(0) });
 
-/** What an older format lacks: by format, the fields that make it the present one. */
-export type Upgrades = Readonly<Record<number, Readonly<Record<string, unknown>>>>;
-
-interface VersionedFile<T> {
-  readonly schema: z.ZodType<T>;
-  readonly upgrades: Upgrades;
-  readonly formats: FormatRange;
-}
-
 /**
- * One JSON file with a `format`. Throws "history-unreadable" for a format that this version does not read, and
- * "history-damaged" for what no version writes; both name the file.
+ * Parses a JSON file that has a `format`. Throws "history-unreadable" for another format and "history-damaged" for
+ * anything that no version writes. Both name the file.
  */
-export function parseVersioned<T>(
-  { schema, upgrades, formats }: VersionedFile<T>,
-  bytes: Uint8Array,
-  path: string,
-): T {
-  const { format, value } = parseFormat(bytes, path);
-  checkFormat(format, path, formats);
-  const parsed = schema.safeParse(upgraded(value, format, upgrades));
+export function parseVersioned<T>(schema: z.ZodType<T>, bytes: Uint8Array, path: string): T {
+  const value = parseFormat(bytes, path);
+  checkFormat(value.format, path);
+  const parsed = schema.safeParse(value);
   if (!parsed.success) {
     throw new ConsumerError("history-damaged", `${path}: ${z.prettifyError(parsed.error)}`, {
       cause: parsed.error,
@@ -46,19 +26,13 @@ export function parseVersioned<T>(
   return parsed.data;
 }
 
-export function upgraded(value: object, format: number, upgrades: Upgrades): object {
-  return { ...upgrades[format], ...value };
-}
-
 /** Throws "history-unreadable" for a format that this version does not read. */
-export function checkFormat(format: number, path: string, formats: FormatRange): void {
-  const { readsMin, readsMax } = formats;
-  if (format >= readsMin && format <= readsMax) return;
-  const rule = format > readsMax ? "a newer version of this program wrote it" : "no such format";
-  const range = readsMin === readsMax ? `${readsMin}` : `${readsMin} to ${readsMax}`;
+export function checkFormat(format: number, path: string): void {
+  if (format === FORMAT) return;
+  const rule = format > FORMAT ? "a newer version of this program wrote it" : "no such format";
   throw new ConsumerError(
     "history-unreadable",
-    `${path}: format ${format}, this version reads format ${range}: ${rule}`,
+    `${path}: format ${format}, this version reads format ${FORMAT}: ${rule}`,
   );
 }
 
@@ -70,11 +44,10 @@ export function isNoFile(error: unknown): boolean {
   return ["EISDIR", "ELOOP", "ENXIO"].includes(systemCode(error) ?? "");
 }
 
-function parseFormat(bytes: Uint8Array, path: string): { format: number; value: object } {
+function parseFormat(bytes: Uint8Array, path: string): z.infer<typeof versioned> {
   try {
     const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-    const parsed = versioned.parse(value);
-    return { format: parsed.format, value: parsed };
+    return versioned.parse(value);
   } catch (error) {
     throw new ConsumerError("history-damaged", `${path}: not a file of the history`, {
       cause: error,

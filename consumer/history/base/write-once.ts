@@ -1,7 +1,7 @@
 import type { z } from "zod";
 
 import { ConsumerError, systemCode } from "#consumer/errors.ts";
-import { type FormatRange, isNoFile, parseVersioned } from "./format.ts";
+import { isNoFile, parseVersioned } from "./format.ts";
 import { createAtomicFiles } from "./atomic-files.ts";
 import type { Files } from "#consumer/ports.ts";
 
@@ -14,8 +14,6 @@ export interface WriteOnceFiles {
   /** Returns undefined when the file is absent. Throws as `readWriteOnce` does. */
   read<T>(schema: z.ZodType<T>, path: string): Promise<T | undefined>;
 }
-
-const WRITE_ONCE_FORMATS: FormatRange = { writes: 1, readsMin: 1, readsMax: 1 };
 
 /** `writer` begins the temporary names. It must be unique to this run of this process on this volume. */
 export function createWriteOnceFiles(files: Files, writer: string): WriteOnceFiles {
@@ -48,5 +46,5 @@ export async function readWriteOnce<T>(
     if (!isNoFile(error)) throw error;
     throw new ConsumerError("history-damaged", `${path}: no file`, { cause: error });
   }
-  return parseVersioned({ schema, upgrades: {}, formats: WRITE_ONCE_FORMATS }, bytes, path);
+  return parseVersioned(schema, bytes, path);
 }

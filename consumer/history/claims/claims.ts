@@ -2,12 +2,7 @@ import { z } from "zod";
 import { ConsumerError, systemCode } from "#consumer/errors.ts";
 import type { Clock, Files, Metrics } from "#consumer/ports.ts";
 import { ATTEMPT_OUTCOMES } from "#consumer/history/base/entry.ts";
-import {
-  type FormatRange,
-  type Upgrades,
-  isNoFile,
-  parseVersioned,
-} from "#consumer/history/base/format.ts";
+import { FORMAT, isNoFile, parseVersioned } from "#consumer/history/base/format.ts";
 import { attemptPath, claimsDirectoryOf, parentOf } from "#consumer/history/base/layout.ts";
 import type { AtomicFiles } from "#consumer/history/base/atomic-files.ts";
 
@@ -37,25 +32,34 @@ const outcomeSchema = z.object({
   pod: z.string(),
   outcome: z.enum(ATTEMPT_OUTCOMES),
   /** Why it is not, or not only, what the action endpoint said. */
-  reason: z.enum(["sent", "dry-run", "too-old", "deadline-passed", "revoked", "orphaned"]),
-  /** With reason "dry-run", of a live run: why it was not sent; absent where it could not be made ready to send. */
-  withheld: z.enum(["manual", "suppressed"]).optional(),
+  reason: z.enum([
+    "sent",
+    "dry-run",
+    // Left to a person.
+    "manual",
+    // Beyond the limits of its rule.
+    "suppressed",
+    // A template has no value for one of its places.
+    "unfillable",
+    "too-old",
+    "deadline-passed",
+    "revoked",
+    "orphaned",
+  ]),
   detail: z.string(),
   atMs: z.number(),
 });
-
-/** Format 0 knew neither the position of the record nor when the claim was made, and no reasons. */
-const CLAIM_UPGRADES: Upgrades = { 0: { topic: "", partition: 0, offset: "", claimedAtMs: 0 } };
-const OUTCOME_UPGRADES: Upgrades = { 0: { reason: "sent" } };
 
 /** Everything that is needed to finish an attempt without its owner. */
 export type Claim = Readonly<z.infer<typeof claimSchema>>;
 
 export type Outcome = Readonly<z.infer<typeof outcomeSchema>>;
 
-/** Rejected before anything was sent: left to a person, beyond the limits of its rule, or a template without its value. */
+const UNSENT: ReadonlySet<Outcome["reason"]> = new Set(["manual", "suppressed", "unfillable"]);
+
+/** True for an attempt that was rejected before anything was sent, so that an operator may permit another one. */
 export function isUnsent({ outcome, reason }: Outcome): boolean {
-  return outcome === "rejected" && reason === "dry-run";
+  return outcome === "rejected" && UNSENT.has(reason);
 }
 
 /** The write-once files of attempts. Every method tries once; errors are the volume's, "history-unreadable" or "history-damaged". */
@@ -74,11 +78,10 @@ export interface ClaimsOptions {
   readonly atomicFiles: AtomicFiles;
   readonly clock: Clock;
   readonly metrics: Metrics;
-  readonly formats: FormatRange;
 }
 
 export function createClaims(options: ClaimsOptions): Claims {
-  const { files, atomicFiles, clock, metrics, formats } = options;
+  const { files, atomicFiles, clock, metrics } = options;
   const directories = new Set<string>();
 
   const link = async (path: string, content: object): Promise<"linked" | "taken"> => {
@@ -87,7 +90,7 @@ export function createClaims(options: ClaimsOptions): Claims {
       await files.makeDirectory(directory);
       directories.add(directory);
     }
-    const bytes = Buffer.from(`${JSON.stringify({ format: formats.writes, ...content })}\n`);
+    const bytes = Buffer.from(`${JSON.stringify({ format: FORMAT, ...content })}\n`);
     try {
       return await atomicFiles.link(path, [bytes]);
     } catch (error) {
@@ -97,7 +100,7 @@ export function createClaims(options: ClaimsOptions): Claims {
   };
 
   return {
-    ...createClaimReader(files, formats),
+    ...createClaimReader(files),
     linkClaim: (claim) => link(attemptPath(claim.key, claim.attempt, "claim"), claim),
     linkOutcome: (outcome) => link(attemptPath(outcome.key, outcome.attempt, "outcome"), outcome),
     async sync(key) {
@@ -111,19 +114,16 @@ export function createClaims(options: ClaimsOptions): Claims {
 /** Reads attempts of a volume, and nothing else. */
 export function createClaimReader(
   files: Pick<Files, "read">,
-  formats: FormatRange,
 ): Pick<Claims, "readClaim" | "readOutcome"> {
-  const claim = { schema: claimSchema, upgrades: CLAIM_UPGRADES, formats };
-  const outcome = { schema: outcomeSchema, upgrades: OUTCOME_UPGRADES, formats };
   return {
-    readClaim: (key, attempt) => readNamed(files, claim, key, attempt, "claim"),
-    readOutcome: (key, attempt) => readNamed(files, outcome, key, attempt, "outcome"),
+    readClaim: (key, attempt) => readNamed(files, claimSchema, key, attempt, "claim"),
+    readOutcome: (key, attempt) => readNamed(files, outcomeSchema, key, attempt, "outcome"),
   };
 }
 
 async function readNamed<T extends { key: string; attempt: number }>(
   files: Pick<Files, "read">,
-  file: { schema: z.ZodType<T>; upgrades: Upgrades; formats: FormatRange },
+  schema: z.ZodType<T>,
   key: string,
   attempt: number,
   kind: "claim" | "outcome",
@@ -131,7 +131,7 @@ async function readNamed<T extends { key: string; attempt: number }>(
   const path = attemptPath(key, attempt, kind);
   const bytes = await readIfPresent(files, path);
   if (!bytes) return undefined;
-  const value = parseVersioned(file, bytes, path);
+  const value = parseVersioned(schema, bytes, path);
   if (value.key !== key || value.attempt !== attempt) {
     throw new ConsumerError("history-damaged", `${path}: holds another attempt's ${kind}`);
   }

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { ConsumerError, systemCode } from "#consumer/errors.ts";
 import type { Files, Log } from "#consumer/ports.ts";
 import { type HistoryEntry, IMPORTED } from "#consumer/history/base/entry.ts";
-import { type FormatRange, checkFormat, isNoFile } from "#consumer/history/base/format.ts";
+import { checkFormat, isNoFile } from "#consumer/history/base/format.ts";
 import { type ImportedRecord, parseImport } from "./import-file.ts";
 import { importedKey } from "./import-key.ts";
 import { readViewHead } from "#consumer/history/view/publication.ts";
@@ -22,7 +22,6 @@ export interface ImportOptions {
   readonly files: Files;
   readonly atomicFiles: AtomicFiles;
   readonly log: Log;
-  readonly formats: FormatRange;
   readonly settings: ImportSettings | undefined;
 }
 
@@ -88,18 +87,15 @@ function unexpected(file: string): ConsumerError {
 }
 
 /** The content of a file that is there and not our view. */
-async function foreign(
-  file: string,
-  { files, formats }: ImportOptions,
-): Promise<Uint8Array | undefined> {
+async function foreign(file: string, { files }: ImportOptions): Promise<Uint8Array | undefined> {
   try {
     const head = await readViewHead(files, file);
     if (head) {
-      checkFormat(head.format, file, formats);
+      checkFormat(head.format, file);
       return undefined;
     }
     const bytes = await files.read(file);
-    return isView(bytes, file, formats) ? undefined : bytes;
+    return isView(bytes, file) ? undefined : bytes;
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;
     if (!isNoFile(error)) throw error;
@@ -112,7 +108,7 @@ async function foreign(
 }
 
 /** Our view, written in another way: by a person, or a tool. */
-function isView(bytes: Uint8Array, file: string, formats: FormatRange): boolean {
+function isView(bytes: Uint8Array, file: string): boolean {
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder().decode(bytes));
@@ -120,7 +116,7 @@ function isView(bytes: Uint8Array, file: string, formats: FormatRange): boolean 
     return false;
   }
   const view = viewSchema.safeParse(value);
-  if (view.success) checkFormat(view.data.format, file, formats);
+  if (view.success) checkFormat(view.data.format, file);
   return view.success;
 }
 

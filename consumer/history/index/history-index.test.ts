@@ -3,7 +3,6 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { assertCounted } from "#fixtures/properties.ts";
 import { ATTEMPT_OUTCOMES, type HistoryEntry, supersedes } from "#consumer/history/base/entry.ts";
-import { FORMATS } from "#consumer/history/base/format.ts";
 import { createHistoryIndex } from "./history-index.ts";
 import {
   type Snapshot,
@@ -84,8 +83,8 @@ test("a late done resolves an acknowledged in-doubt, and stays", () => {
 
 function snapshotOf(entries: readonly HistoryEntry[]): Snapshot {
   const content = entries.toSorted((one, other) => (one.key < other.key ? -1 : 1));
-  const parts = encodeSnapshot(FORMATS.writes, { entries: () => content, audits: [] });
-  const snapshot = decodeSnapshot(Buffer.concat([...parts]), "snapshot/1", FORMATS);
+  const parts = encodeSnapshot({ entries: () => content, audits: [] });
+  const snapshot = decodeSnapshot(Buffer.concat([...parts]), "snapshot/1");
   if (snapshot === "damaged") throw new Error("damaged");
   return snapshot;
 }

@@ -1,5 +1,7 @@
 import { crc32 } from "node:zlib";
 
+import { FORMAT } from "#consumer/history/base/format.ts";
+
 /*
  * A journal: "AAHJ", format (u32 LE), then records: length (u32 LE), CRC32 of the payload (u32 LE), payload.
  * A payload is a JSON object: it begins with "{", which makes it quick to find the next record behind damage.
@@ -13,7 +15,7 @@ const FRAME_HEADER_BYTES = 8;
 const MAGIC = new TextEncoder().encode("AAHJ");
 const OPENING_BRACE = 0x7b;
 
-export function encodeJournalHeader(format: number): Uint8Array {
+export function encodeJournalHeader(format = FORMAT): Uint8Array {
   const bytes = new Uint8Array(JOURNAL_HEADER_BYTES);
   bytes.set(MAGIC);
   new DataView(bytes.buffer).setUint32(4, format, true);

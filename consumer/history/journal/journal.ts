@@ -2,7 +2,6 @@ import { ConsumerError } from "#consumer/errors.ts";
 import type { Clock, Files, Metrics, Random, WritableFile } from "#consumer/ports.ts";
 import type { AuditRecord } from "#consumer/history/base/audit.ts";
 import type { HistoryEntry } from "#consumer/history/base/entry.ts";
-import type { FormatRange } from "#consumer/history/base/format.ts";
 import { JOURNAL_DIRECTORY, journalPath } from "#consumer/history/base/layout.ts";
 import { JOURNAL_HEADER_BYTES, encodeFrame, encodeJournalHeader } from "./frames.ts";
 
@@ -35,7 +34,6 @@ export interface JournalOptions {
   readonly metrics: Metrics;
   /** Begins the name of the file. */
   readonly podUid: string;
-  readonly formats: FormatRange;
   /** Others may delete a journal whose last record is older than this, once they have read it. */
   readonly retentionMs: number;
 }
@@ -77,7 +75,7 @@ interface Waiting {
  * others may have taken the file for that of a dead writer and deleted it meanwhile.
  */
 export function createJournal(options: JournalOptions): Journal {
-  const { files, clock, volumeClock, random, metrics, podUid, formats } = options;
+  const { files, clock, volumeClock, random, metrics, podUid } = options;
   const idleMsMax = journalIdleMsMax(options.retentionMs);
   const paths = new Set<string>();
   let file: OpenFile | undefined;
@@ -94,7 +92,7 @@ export function createJournal(options: JournalOptions): Journal {
     let created: WritableFile | undefined;
     try {
       created = await files.createExclusive(path);
-      await created.append(encodeJournalHeader(formats.writes));
+      await created.append(encodeJournalHeader());
       await files.syncDirectory(JOURNAL_DIRECTORY);
     } catch (error) {
       paths.delete(path);

@@ -3,7 +3,6 @@ import { createManualClock } from "#fixtures/ports/clock.ts";
 import { createMemoryVolume, failure } from "#fixtures/ports/files.ts";
 import { anEntry } from "#fixtures/consumer/history-scene.ts";
 import { createRecordedLog, createRecordedMetrics } from "#fixtures/ports/observers.ts";
-import { FORMATS } from "#consumer/history/base/format.ts";
 import { encodeFrame, encodeJournalHeader } from "./frames.ts";
 import { createJournals } from "./journals.ts";
 
@@ -35,7 +34,6 @@ function createScene(bytes: Uint8Array) {
     log,
     metrics,
     isOwn: () => false,
-    formats: FORMATS,
   });
   const refresh = () =>
     journals.refresh({

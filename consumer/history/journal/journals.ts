@@ -2,8 +2,8 @@ import { z } from "zod";
 import { systemCode } from "#consumer/errors.ts";
 import type { Clock, Files, Log, Metrics } from "#consumer/ports.ts";
 import { type AuditRecord, auditSchema } from "#consumer/history/base/audit.ts";
-import { ENTRY_UPGRADES, type HistoryEntry, entrySchema } from "#consumer/history/base/entry.ts";
-import { type FormatRange, checkFormat, upgraded } from "#consumer/history/base/format.ts";
+import { type HistoryEntry, entrySchema } from "#consumer/history/base/entry.ts";
+import { checkFormat } from "#consumer/history/base/format.ts";
 import { JOURNAL_HEADER_BYTES, decodeFrames, decodeJournalHeader } from "./frames.ts";
 import { JOURNAL_DIRECTORY } from "#consumer/history/base/layout.ts";
 
@@ -44,7 +44,6 @@ export interface JournalsOptions {
   readonly metrics: Metrics;
   /** Journals to leave out: those that this process writes. */
   readonly isOwn: (path: string) => boolean;
-  readonly formats: FormatRange;
 }
 
 interface Reading {
@@ -58,7 +57,6 @@ interface Reading {
   sealed: boolean;
   /** The last reading failed: what it holds by now is unknown. */
   unreadable: boolean;
-  format: number;
   lastAtMs: number | undefined;
   /** Monotonic clock at the beginning of the first reading, and of the last one that succeeded. */
   readonly firstReadMs: number;
@@ -79,7 +77,7 @@ const OWN_KINDS = new Set(["entry", "seal"]);
 const BYTES_PER_PART = 256 * 1024;
 
 export function createJournals(options: JournalsOptions): Journals {
-  const { files, clock, log, metrics, isOwn, formats } = options;
+  const { files, clock, log, metrics, isOwn } = options;
   const readings = new Map<string, Reading>();
 
   const alarm = (path: string, fields: object): void => {
@@ -131,8 +129,7 @@ export function createJournals(options: JournalsOptions): Journals {
         alarm(path, { rule: "does not begin as a journal does" });
         return false;
       }
-      checkFormat(format, path, formats);
-      reading.format = format;
+      checkFormat(format, path);
       from = JOURNAL_HEADER_BYTES;
     }
     for (;;) {
@@ -154,7 +151,7 @@ export function createJournals(options: JournalsOptions): Journals {
 
   const accept = (path: string, reading: Reading, payload: Uint8Array, sink: JournalSink): void => {
     const value: object = JSON.parse(new TextDecoder().decode(payload));
-    const parsed = recordSchema.safeParse(upgraded(value, reading.format, ENTRY_UPGRADES));
+    const parsed = recordSchema.safeParse(value);
     if (!parsed.success) {
       reading.damaged = true;
       alarm(path, { rule: z.prettifyError(parsed.error) });
@@ -220,7 +217,6 @@ function unread(nowMs: number): Reading {
     damaged: false,
     sealed: false,
     unreadable: false,
-    format: 0,
     lastAtMs: undefined,
     firstReadMs: nowMs,
     lastReadMs: nowMs,

@@ -1,6 +1,5 @@
 import { ConsumerError, systemCode } from "#consumer/errors.ts";
 import type { Files, Log } from "#consumer/ports.ts";
-import type { FormatRange } from "#consumer/history/base/format.ts";
 import type { GenerationReader, GenerationWriter } from "#consumer/history/snapshot/generations.ts";
 import type { HistoryIndex } from "#consumer/history/index/history-index.ts";
 import { type Journal, journalIdleMsMax } from "#consumer/history/journal/journal.ts";
@@ -34,7 +33,6 @@ export interface CompactionOptions {
   readonly union: Union;
   readonly clock: VolumeClock;
   readonly log: Log;
-  readonly formats: FormatRange;
   readonly retentionMs: number;
 }
 
@@ -46,7 +44,7 @@ export interface CompactionOptions {
  * Throws the volume's errors, "history-unreadable" and "clock-beyond-skew"; then nothing was deleted that is not in a generation.
  */
 export async function compact(options: CompactionOptions): Promise<CompactionResult> {
-  const { generations, index, union, clock, log, formats } = options;
+  const { generations, index, union, clock, log } = options;
   // What is past retention is dropped.
   clock.assertAgrees();
   for (let tries = 1; tries <= TRIES_MAX; tries += 1) {
@@ -61,7 +59,7 @@ export async function compact(options: CompactionOptions): Promise<CompactionRes
     }
 
     const number = union.nextGeneration;
-    const parts = encodeSnapshot(formats.writes, index.freeze(retains));
+    const parts = encodeSnapshot(index.freeze(retains));
     if ((await generations.link(number, parts)) === "taken") continue;
     // Read back: a journal goes only when what replaces it was seen to be whole.
     await union.refresh();
@@ -156,14 +154,14 @@ async function deleteJournals(
  * compactor that slept finds its number taken.
  */
 async function retireLower(highest: number, options: CompactionOptions): Promise<void> {
-  const { generations, clock, formats, retentionMs } = options;
+  const { generations, clock, retentionMs } = options;
   for (const number of await generations.list()) {
     if (number >= highest - 1) continue;
     const snapshot = await generations.read(number);
     if (!snapshot) continue;
     if (snapshot === "damaged" || snapshot.retiredAtMs === undefined) {
       const content = { entries: () => [], audits: [], retiredAtMs: clock.wallMs() };
-      await generations.retire(number, encodeSnapshot(formats.writes, content));
+      await generations.retire(number, encodeSnapshot(content));
     } else if (clock.wallMs() - snapshot.retiredAtMs > 2 * retentionMs) {
       await generations.remove(number);
     }

@@ -3,7 +3,6 @@ import { type ManualClock, createManualClock, createSeededRandom } from "#fixtur
 import { type Intercept, createMemoryVolume, failing, failure } from "#fixtures/ports/files.ts";
 import { createRecordedLog, createRecordedMetrics } from "#fixtures/ports/observers.ts";
 import type { Clock } from "#consumer/ports.ts";
-import { FORMATS } from "#consumer/history/base/format.ts";
 import { createHorizon } from "./horizon.ts";
 import { createAtomicFiles } from "#consumer/history/base/atomic-files.ts";
 import { HORIZON_DIRECTORY } from "#consumer/history/base/layout.ts";
@@ -42,7 +41,6 @@ async function createScene() {
       random: createSeededRandom(started),
       log,
       podUid: `pod-${started}`,
-      formats: FORMATS,
     });
     await horizon.begin();
     return { ...horizon, log };

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ConsumerError, systemCode } from "#consumer/errors.ts";
 import type { Clock, Files, Log, Random } from "#consumer/ports.ts";
-import { type FormatRange, parseVersioned } from "#consumer/history/base/format.ts";
+import { FORMAT, parseVersioned } from "#consumer/history/base/format.ts";
 import { HORIZON_DIRECTORY, horizonPath } from "#consumer/history/base/layout.ts";
 import type { AtomicFiles } from "#consumer/history/base/atomic-files.ts";
 
@@ -61,7 +61,6 @@ export interface HorizonOptions {
   readonly log: Log;
   /** Begins the name of the file. */
   readonly podUid: string;
-  readonly formats: FormatRange;
   /** Default: those of production. */
   readonly durations?: HorizonDurations | undefined;
 }
@@ -95,16 +94,7 @@ const schema = z.object({
 });
 
 export function createHorizon(options: HorizonOptions): Horizon {
-  const {
-    files,
-    atomicFiles,
-    clock,
-    random,
-    log,
-    podUid,
-    formats,
-    durations = DURATIONS,
-  } = options;
+  const { files, atomicFiles, clock, random, log, podUid, durations = DURATIONS } = options;
   const { readingMsMax, expiryMs, nameCacheMs, writerIdleMsMax, writerDeadMs } = durations;
   let own: OwnFile | undefined;
   /** The largest that this process has ever read or written. */
@@ -123,7 +113,7 @@ export function createHorizon(options: HorizonOptions): Horizon {
   const isLive = (file: OwnFile): boolean => sinceMs(file.writtenAt) <= writerIdleMsMax;
 
   const contentWith = (value: number): Uint8Array[] => {
-    const content = { format: formats.writes, startedOnMs: value, nonce: random.nonce() };
+    const content = { format: FORMAT, startedOnMs: value, nonce: random.nonce() };
     return [Buffer.from(`${JSON.stringify(content)}\n`)];
   };
 
@@ -215,7 +205,7 @@ export function createHorizon(options: HorizonOptions): Horizon {
     for (const path of seen.keys()) if (!contents.has(path)) seen.delete(path);
     let largestMs = 0;
     for (const [path, bytes] of contents) {
-      const { startedOnMs } = parse(bytes, path, formats);
+      const { startedOnMs } = parse(bytes, path);
       largestMs = Math.max(largestMs, startedOnMs);
       note(path, bytes, at.monotonicMs);
     }
@@ -279,9 +269,9 @@ function isHorizonName(name: string): boolean {
   return name.endsWith(".json") && !name.startsWith(".");
 }
 
-function parse(bytes: Uint8Array, path: string, formats: FormatRange): { startedOnMs: number } {
+function parse(bytes: Uint8Array, path: string): { startedOnMs: number } {
   try {
-    return parseVersioned({ schema, upgrades: {}, formats }, bytes, path);
+    return parseVersioned(schema, bytes, path);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new ConsumerError(

@@ -1,6 +1,6 @@
 import { ConsumerError, systemCode } from "#consumer/errors.ts";
 import type { Files, Log, Metrics } from "#consumer/ports.ts";
-import { type FormatRange, isNoFile } from "#consumer/history/base/format.ts";
+import { isNoFile } from "#consumer/history/base/format.ts";
 import { isSnapshotName, SNAPSHOT_DIRECTORY, snapshotPath } from "#consumer/history/base/layout.ts";
 import { EMPTY_SNAPSHOT, type Snapshot, decodeSnapshot } from "./snapshot.ts";
 import type { AtomicFiles } from "#consumer/history/base/atomic-files.ts";
@@ -37,11 +37,10 @@ export interface GenerationReaderOptions {
   readonly files: Pick<Files, "list" | "read">;
   readonly log: Log;
   readonly metrics: Metrics;
-  readonly formats: FormatRange;
 }
 
 export function createGenerationReader(options: GenerationReaderOptions): GenerationReader {
-  const { files, log, metrics, formats } = options;
+  const { files, log, metrics } = options;
   const alarmed = new Set<number>();
 
   const list = async (): Promise<number[]> => {
@@ -58,7 +57,7 @@ export function createGenerationReader(options: GenerationReaderOptions): Genera
     try {
       const bytes = await absentAs(undefined, () => files.read(path));
       if (!bytes) return undefined;
-      snapshot = decodeSnapshot(bytes, path, formats);
+      snapshot = decodeSnapshot(bytes, path);
     } catch (error) {
       if (!isNoFile(error)) throw error;
       snapshot = "damaged";

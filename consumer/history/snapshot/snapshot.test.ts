@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { assertCounted } from "#fixtures/properties.ts";
 import { ATTEMPT_OUTCOMES, type HistoryEntry } from "#consumer/history/base/entry.ts";
-import { FORMATS } from "#consumer/history/base/format.ts";
+import { FORMAT } from "#consumer/history/base/format.ts";
 import { EMPTY_SNAPSHOT, type Snapshot, decodeSnapshot, encodeSnapshot } from "./snapshot.ts";
 
 const text = fc.string({ unit: "binary", maxLength: 12 }).filter((value) => value.isWellFormed());
@@ -27,12 +27,12 @@ const entries = fc
 
 const AUDIT = { kind: "resolve", key: "ab".repeat(32), atMs: 5, by: "somebody" };
 
-function bytesOf(content: readonly HistoryEntry[], format = FORMATS.writes): Buffer {
-  return Buffer.concat([...encodeSnapshot(format, { entries: () => content, audits: [AUDIT] })]);
+function bytesOf(content: readonly HistoryEntry[], format = FORMAT): Buffer {
+  return Buffer.concat([...encodeSnapshot({ entries: () => content, audits: [AUDIT] }, format)]);
 }
 
 function decoded(bytes: Uint8Array): Snapshot {
-  const snapshot = decodeSnapshot(bytes, "snapshot/1", FORMATS);
+  const snapshot = decodeSnapshot(bytes, "snapshot/1");
   if (snapshot === "damaged") throw new Error("damaged");
   return snapshot;
 }
@@ -77,19 +77,19 @@ test("every truncation and every flipped byte is damage, and never another conte
   });
   const whole = bytesOf(content);
   for (let length = 0; length < whole.length; length += 1) {
-    expect(decodeSnapshot(whole.subarray(0, length), "snapshot/1", FORMATS)).toBe("damaged");
+    expect(decodeSnapshot(whole.subarray(0, length), "snapshot/1")).toBe("damaged");
   }
   for (let position = 8; position < whole.length; position += 1) {
     const flipped = Buffer.from(whole);
     flipped[position] = (flipped[position] ?? 0) ^ 1;
-    expect(decodeSnapshot(flipped, "snapshot/1", FORMATS)).toBe("damaged");
+    expect(decodeSnapshot(flipped, "snapshot/1")).toBe("damaged");
   }
 });
 
 test("another format is refused with its number, even where the rest cannot be understood", () => {
   const newer = bytesOf([], 7);
   newer[newer.length - 1] = 0;
-  expect(() => decodeSnapshot(newer, "snapshot/3", FORMATS)).toThrow(
+  expect(() => decodeSnapshot(newer, "snapshot/3")).toThrow(
     /snapshot\/3: format 7, .* a newer version/,
   );
 });

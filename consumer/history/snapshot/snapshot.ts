@@ -2,7 +2,7 @@ import { crc32 } from "node:zlib";
 import { ConsumerError } from "#consumer/errors.ts";
 import type { AuditRecord } from "#consumer/history/base/audit.ts";
 import { ATTEMPT_OUTCOMES, type HistoryEntry } from "#consumer/history/base/entry.ts";
-import { type FormatRange, checkFormat } from "#consumer/history/base/format.ts";
+import { checkFormat, FORMAT } from "#consumer/history/base/format.ts";
 
 /*
  * A snapshot: "AAHS", format (u32), then rows of 80 bytes in the order of their keys, the texts of incident ids,
@@ -53,7 +53,7 @@ interface Row {
 }
 
 /** The file in parts. Throws "internal" for an entry that has no place in it. */
-export function* encodeSnapshot(format: number, content: SnapshotContent): Generator<Uint8Array> {
+export function* encodeSnapshot(content: SnapshotContent, format = FORMAT): Generator<Uint8Array> {
   const texts = createTextTable();
   let checksum = 0;
   const summed = (part: Buffer): Buffer => {
@@ -104,17 +104,13 @@ export function* encodeSnapshot(format: number, content: SnapshotContent): Gener
 }
 
 /** "damaged" when it is no whole snapshot. Throws "history-unreadable" for a format that is not read. */
-export function decodeSnapshot(
-  content: Uint8Array,
-  path: string,
-  formats: FormatRange,
-): Snapshot | "damaged" {
+export function decodeSnapshot(content: Uint8Array, path: string): Snapshot | "damaged" {
   const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
   if (bytes.length < HEADER_BYTES + TRAILER_BYTES || !bytes.subarray(0, 4).equals(MAGIC)) {
     return "damaged";
   }
   // Before the checksum: another format may have another one.
-  checkFormat(bytes.readUInt32LE(4), path, formats);
+  checkFormat(bytes.readUInt32LE(4), path);
   const trailer = bytes.length - TRAILER_BYTES;
   const rows = bytes.readUInt32LE(trailer);
   const idBytes = bytes.readUInt32LE(trailer + 4);

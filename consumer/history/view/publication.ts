@@ -1,5 +1,6 @@
 import type { Files } from "#consumer/ports.ts";
 import type { HistoryEntry } from "#consumer/history/base/entry.ts";
+import { FORMAT } from "#consumer/history/base/format.ts";
 import { VIEW_FILE } from "#consumer/history/base/layout.ts";
 import type { AtomicFiles } from "#consumer/history/base/atomic-files.ts";
 
@@ -7,7 +8,6 @@ import type { AtomicFiles } from "#consumer/history/base/atomic-files.ts";
 const ENTRIES_PER_PART = 500;
 
 export interface PublishedHead {
-  readonly format: number;
   /** When the journals were read for it. Milliseconds since the epoch. */
   readonly publishedAtMs: number;
   /** A change is shown at most this much later, while the volume works. */
@@ -31,7 +31,7 @@ const HEAD = /^\{"format":(\d+),"publishedAtMs":([\d.]+),/;
 export async function readViewHead(
   files: Pick<Files, "readFrom">,
   file = VIEW_FILE,
-): Promise<Pick<PublishedHead, "format" | "publishedAtMs"> | undefined> {
+): Promise<{ readonly format: number; readonly publishedAtMs: number } | undefined> {
   const bytes = await files.readFrom(file, 0, HEAD_BYTES);
   const [, format, publishedAtMs] = HEAD.exec(new TextDecoder().decode(bytes)) ?? [];
   return format === undefined
@@ -40,8 +40,8 @@ export async function readViewHead(
 }
 
 function* encodeParts(head: PublishedHead, entries: Iterable<HistoryEntry>): Generator<Buffer> {
-  const { format, publishedAtMs, freshnessMs } = head;
-  let part = `{"format":${format},"publishedAtMs":${publishedAtMs},"freshnessMs":${freshnessMs},"entries":{`;
+  const { publishedAtMs, freshnessMs } = head;
+  let part = `{"format":${FORMAT},"publishedAtMs":${publishedAtMs},"freshnessMs":${freshnessMs},"entries":{`;
   let count = 0;
   for (const entry of entries) {
     const { key, deadLetterAcknowledged: _acknowledged, ...shown } = entry;

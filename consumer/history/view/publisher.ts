@@ -37,7 +37,6 @@ export interface PublisherOptions {
   readonly intervalMs: number;
   /** Called in front of every publication; when it fails nothing is published. */
   readonly before: () => Promise<void>;
-  readonly format: number;
 }
 
 /**
@@ -102,7 +101,7 @@ export function startPublisher(options: PublisherOptions): Publisher {
     dirty = false;
     metrics.gauge("history_entries", index.size);
     pauseMs = intervalNowMs();
-    const head = { format: options.format, publishedAtMs: readAtMs, freshnessMs: pauseMs };
+    const head = { publishedAtMs: readAtMs, freshnessMs: pauseMs };
     try {
       await publish({ files, atomicFiles, head }, whileWanted(index.entries()));
       published = true;

@@ -153,7 +153,7 @@ export class RecordProgress {
   #end(builder: HistoryBuilder, outcome: (typeof OUTCOMES)[number]): void {
     if (this.#claimed === undefined) return;
     if (outcome === "suppressed") {
-      builder.outcome(this.#claimed, "rejected", { reason: "dry-run" });
+      builder.outcome(this.#claimed, "rejected", { reason: "suppressed" });
     } else builder.outcome(this.#claimed, outcome);
     this.#ended(outcome);
   }

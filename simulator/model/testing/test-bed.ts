@@ -139,7 +139,7 @@ export async function createTestBed() {
     },
     generation: (number: number, entries: readonly HistoryEntry[], retiredAtMs?: number): void => {
       const content = { entries: () => entries, audits: [], ...(retiredAtMs && { retiredAtMs }) };
-      volume.put(snapshotPath(number), Buffer.concat([...encodeSnapshot(1, content)]));
+      volume.put(snapshotPath(number), Buffer.concat([...encodeSnapshot(content)]));
       testBed.step();
     },
   };

@@ -1,6 +1,5 @@
 import { JOURNAL_DIRECTORY, SNAPSHOT_DIRECTORY } from "#consumer/history/base/layout.ts";
 import type { HistoryEntry } from "#consumer/history/base/entry.ts";
-import { FORMATS } from "#consumer/history/base/format.ts";
 import { JOURNAL_HEADER_BYTES, decodeFrames } from "#consumer/history/journal/frames.ts";
 import { decodeSnapshot } from "#consumer/history/snapshot/snapshot.ts";
 import type { MemoryVolume, StoredFile } from "#fixtures/ports/files.ts";
@@ -83,7 +82,7 @@ export function createRetainedHistory(
         generations.set(number, { file, ends: generations.get(number)?.ends ?? new Map() });
         continue;
       }
-      const snapshot = decodeSnapshot(file.bytes, file.path, FORMATS);
+      const snapshot = decodeSnapshot(file.bytes, file.path);
       if (snapshot === "damaged") {
         violate("a generation keeps every entry of the ones before it", `${file.path} is damaged`);
         continue;

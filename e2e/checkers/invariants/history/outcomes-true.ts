@@ -99,9 +99,8 @@ function falseLetters(
 function reasonsFor(outcome: string, reason: string): ReadonlySet<string> {
   if (reason === "too-old") return new Set(["too-old"]);
   if (outcome === "done") return new Set();
-  // An action that was held back for a person, or by the limits of its rule, has that as the reason
-  // of its dead letter.
-  if (outcome === "rejected" && reason === "dry-run")
-    return new Set(["rejected", "manual", "suppressed"]);
+  // An action that was left to a person, or that the limits of its rule suppressed, has that as the
+  // reason of its dead letter.
+  if (reason === "manual" || reason === "suppressed") return new Set([reason]);
   return new Set([outcome]);
 }
