@@ -45,7 +45,7 @@ a number: how often it fired; 0: drawn and not covered; .: not drawn; -: impossi
 a  volume.claim-linked
 b  pod.started (near it only)
 c  pod.stopping
--  1: neither the load nor any of the faults brings about stops
+-  1: neither the load nor any of the faults causes stops
 -  3: the target local with the broker embedded has no cluster-nodes: several nodes, which can be drained and paused`,
   );
   expect(covered.drawnTable).toBe(
@@ -69,7 +69,7 @@ b  pod.started (near it only)`,
       holds: true,
       schedules: 0,
       fired: 0,
-      impossible: "neither the load nor any of the faults brings about stops",
+      impossible: "neither the load nor any of the faults causes stops",
     },
   ]);
 });

@@ -96,7 +96,7 @@ describe("a drawn schedule", () => {
     expect(staysMs.filter((stayMs) => stayMs > 3000).length).toBeGreaterThan(5);
   });
 
-  test("waits for a moment that only a fault brings about right behind that fault", () => {
+  test("waits for a moment that only a fault causes right after that fault", () => {
     const needed = new Map(TEST_KINDS.triggers.map((kind) => [kind.name, kind.requires]));
     let count = 0;
     for (const { steps } of seeds(50).map((seed) => draw({ seed }))) {
@@ -152,7 +152,7 @@ describe("a drawn schedule", () => {
     expect(drawn.length / steps.length).toBeLessThan(0.15);
   });
 
-  test("waits for a logged event that the load or the step before brings about", () => {
+  test("waits for a logged event that the load or the step before causes", () => {
     const triggers = LOG_TRIGGERS;
     const events = seeds(20).flatMap((seed) => {
       const { steps } = draw({ ...EVERYWHERE, seed, triggers }, REGISTERED_KINDS);

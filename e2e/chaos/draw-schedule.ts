@@ -166,7 +166,7 @@ class Drawing {
 
   /** Returns true when the load alone does not lead to the moment. */
   #isBroughtAbout({ requires }: TriggerKind): boolean {
-    return requires.some((circumstance) => !this.#ofLoad.has(circumstance));
+    return requires.some((activity) => !this.#ofLoad.has(activity));
   }
 
   #step({ fault, trigger }: Cell): ScheduleStep {
@@ -225,7 +225,7 @@ class Drawing {
     const ofLoad = [...this.#ofLoad].join(", ") || "nothing that a moment needs";
     return new UsageError(
       `no schedule can be drawn for ${description}: there is no moment for step ${this.steps.length + 1} at which ` +
-        `one of these faults can be injected: ${names}; the load brings about ${ofLoad}`,
+        `one of these faults can be injected: ${names}; the load causes ${ofLoad}`,
     );
   }
 }

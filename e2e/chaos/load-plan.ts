@@ -28,19 +28,19 @@ export const LOAD_LIMITS: Readonly<Record<keyof LoadPlan, Limit>> = {
     max: 1000,
     isWhole: false,
     default: 20,
-    title: "How many records are published in a second.",
+    title: "The number of records that are published per second.",
   },
   recordsMax: {
     min: 1,
     max: 1_000_000,
     isWhole: true,
     default: 1200,
-    title: "The load ends after so many records, whatever the steps do.",
+    title: "The number of records after which the load ends, whatever the steps do.",
   },
   repeatShare: share(0.1, "The share of records that repeat an earlier one."),
   reopenShare: share(
     0.05,
-    "The share of records that carry an earlier incident on: an active one is resolved, a resolved one becomes " +
+    "The share of records that continue an earlier incident: an active one is resolved, a resolved one becomes " +
       "active again with a later start.",
   ),
   poisonShare: share(0.02, "The share of records that cannot be decoded."),

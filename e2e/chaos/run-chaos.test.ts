@@ -2,12 +2,12 @@ import { readdir } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { chaosArguments } from "#e2e/cli/chaos-arguments.ts";
 import { makeOwnedDirectory, removeDirectory } from "#e2e/base/owned-directory.ts";
-import { prove } from "./prove/run-prove.ts";
+import { runProve } from "./prove/run-prove.ts";
 import { runChaos } from "./run-chaos.ts";
 
 test.each([
   ["chaos", runChaos, false],
-  ["chaos --prove", prove, true],
+  ["chaos --prove", runProve, true],
 ])(
   "%s refuses what cannot be drawn before it makes or starts anything",
   async (_, run, isProof) => {
@@ -21,7 +21,7 @@ test.each([
       signal: new AbortController().signal,
     });
     await expect(running).rejects.toThrow(
-      "at which one of these faults can be injected: node.drain, node.pause; the load brings about actions, " +
+      "at which one of these faults can be injected: node.drain, node.pause; the load causes actions, " +
         "dead-letters",
     );
     expect(await readdir(artifacts)).toEqual(before);

@@ -157,25 +157,25 @@ describe("a schedule", () => {
       'steps[0].do.pod must be absent: broker.outage is a fault of the whole deployment, got "owner"',
     ],
     [
-      "a moment that nothing brings about",
+      "a moment that nothing causes",
       { when: { trigger: "pod.stopping" } },
       {},
-      "steps[0].when.trigger cannot come: it needs stops, which neither the load nor an earlier step brings about " +
+      "steps[0].when.trigger cannot come: it requires stops, which neither the load nor an earlier step causes " +
         '(faults that do: pod.delete, node.drain), got "pod.stopping"',
     ],
     [
-      "a moment that no fault brings about",
+      "a moment that no fault causes",
       { when: { trigger: "certificate.waited-for" } },
       {},
-      "steps[0].when.trigger cannot come: it needs certificates, which neither the load nor an earlier step " +
-        'brings about, got "certificate.waited-for"',
+      "steps[0].when.trigger cannot come: it requires certificates, which neither the load nor an earlier step " +
+        'causes, got "certificate.waited-for"',
     ],
     [
       "dead letters without poison",
       { when: { trigger: "broker.dead-letter-held" } },
       { load: { poisonShare: 0 } },
-      "steps[0].when.trigger cannot come: it needs dead-letters, which neither the load nor an earlier step " +
-        'brings about (faults that do: endpoint.failing), got "broker.dead-letter-held"',
+      "steps[0].when.trigger cannot come: it requires dead-letters, which neither the load nor an earlier step " +
+        'causes (faults that do: endpoint.failing), got "broker.dead-letter-held"',
     ],
     [
       "a fault that the place is not able to do",
@@ -234,21 +234,21 @@ describe("a schedule", () => {
     );
     const errors = { fault: "broker.errors", api: "Fetch", error: "NOT_COORDINATOR", times: 1 };
     expect(() => parseBeside({ when, do: errors }, 2)).toThrow(
-      "steps[0].do.error must be an error that passes, of Fetch one of NOT_LEADER_OR_FOLLOWER, " +
+      "steps[0].do.error must be a transient error, of Fetch one of NOT_LEADER_OR_FOLLOWER, " +
         'UNKNOWN_TOPIC_OR_PARTITION, got "NOT_COORDINATOR"',
     );
     const killed = { when, do: { fault: "broker.node-killed", node: 4 } };
     expect(() => parseBeside(killed, 2)).toThrow("steps[0].do.node must be <=3, got 4");
   });
 
-  test("is refused with a parameter that rests on what nothing brings about", () => {
+  test("is refused with a parameter that requires what nothing causes", () => {
     const listening = {
       when: { trigger: "log.event", event: "health.listening" },
       do: { fault: "pod.delete" },
     };
     expect(() => parseRegistered(listening)).toThrow(
-      "steps[0].when.trigger cannot come: it needs starts, which neither the load nor an earlier step brings " +
-        "about (faults that do: pod.kill,",
+      "steps[0].when.trigger cannot come: it requires starts, which neither the load nor an earlier step causes " +
+        "(faults that do: pod.kill,",
     );
     const kill = {
       when: { trigger: "endpoint.effect-held" },

@@ -103,7 +103,7 @@ async function runChaos(
   return await whereSound(async (signal) => {
     const options = { arguments: chaos, terminal: process.stdout, signal };
     if (chaos.prove !== null)
-      return await (await import("#e2e/chaos/prove/run-prove.ts")).prove(options);
+      return await (await import("#e2e/chaos/prove/run-prove.ts")).runProve(options);
     return await (await import("#e2e/chaos/run-chaos.ts")).runChaos(options);
   });
 }

@@ -43,7 +43,7 @@ async function openWork(deployment: TestDeployment, replicas: number): Promise<r
   const pods = (await deployment.target.pods()).filter((pod) => !isTerminating(pod));
   const ready = pods.filter((pod) => isReady(pod)).length;
   if (ready !== replicas || pods.length !== replicas) {
-    return [`${ready} of ${pods.length} pods are ready, ${replicas} are wanted`];
+    return [`${ready} of ${pods.length} pods are ready, ${replicas} are expected`];
   }
   const lag = checkOffsets(await progressOf(deployment.broker, deployment.names));
   if (lag.length > 0) return lag;

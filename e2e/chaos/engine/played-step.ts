@@ -14,7 +14,7 @@ export interface PlayedStep {
   /**
    * `fired`: the moment came, the fault was injected, and something proves that it fired. `missed`:
    * the moment did not come within its budget, or the pod was gone. `never-fired`: the fault was
-   * injected and nothing shows that it did anything. `open`: the run ended before.
+   * injected and nothing shows that it had an effect. `open`: the run ended before.
    */
   readonly outcome: "fired" | "missed" | "never-fired" | "open";
   /** The reason of `missed` and `never-fired`. */

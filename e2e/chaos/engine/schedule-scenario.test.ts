@@ -17,7 +17,7 @@ const OPTIONS = {
   onProgress: () => {},
 } as const;
 
-test("pods that do not become ready again when all is healed fail the schedule", async () => {
+test("pods that do not become ready again after the healing fail the schedule", async () => {
   const marks: string[] = [];
   const deployment = {
     ready: async () => {},
@@ -41,7 +41,9 @@ test("pods that do not become ready again when all is healed fail the schedule",
     step: () => {},
   });
   await expect(played).rejects.toThrow(
-    new ExpectationError("not converged when all was healed: 0 of 0 pods are ready, 2 are wanted"),
+    new ExpectationError(
+      "not converged after all faults were healed: 0 of 0 pods are ready, 2 are expected",
+    ),
   );
   expect(marks).toEqual(["healed", "converged"]);
 });

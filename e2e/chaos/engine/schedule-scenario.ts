@@ -169,7 +169,7 @@ class ScheduleRun {
     this.#load = load;
     await player.play();
     if (steady !== undefined) await orAbort(aborted(steady.ended), this.#context.signal);
-    step("heal everything, and wait until all has converged");
+    step("heal all faults and wait until everything has converged");
     this.#show("converging");
     await load.stop();
     await player.heal();
@@ -179,7 +179,7 @@ class ScheduleRun {
     deployment.mark("converged");
     await player.conclude();
     // No checker sees everything, such as a pod that never becomes ready again.
-    expect(open.length === 0, `not converged when all was healed: ${open.join("; ")}`);
+    expect(open.length === 0, `not converged after all faults were healed: ${open.join("; ")}`);
     expectAllFired(player.steps);
   }
 

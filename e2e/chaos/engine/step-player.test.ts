@@ -285,7 +285,7 @@ test("a fault that never fires is told apart from one whose pod had ended", asyn
   await silent.player.conclude();
   expect(silent.player.steps[0]).toMatchObject({
     outcome: "never-fired",
-    reason: "nothing shows that it did anything",
+    reason: "nothing shows that it had an effect",
   });
 
   const ended = aSchedule([{}], { fired: () => undefined });

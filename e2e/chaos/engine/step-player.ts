@@ -85,7 +85,7 @@ export class StepPlayer implements AsyncDisposable {
       if (ended === undefined) {
         this.#update(injected.number, {
           outcome: "never-fired",
-          reason: "nothing shows that it did anything",
+          reason: "nothing shows that it had an effect",
         });
       } else {
         this.#miss(injected.number, `pod ${injected.pod} ended before it could fire: ${ended}`);

@@ -132,8 +132,18 @@ describe("faults of the nodes of the broker", () => {
 describe("faults of the connections of one pod", () => {
   it.each([
     ["broker.pod-cut-off", {}, "connections were cut or refused", false],
-    ["broker.deaf", { applied: false }, "connections became deaf, what they bring is lost", false],
-    ["broker.deaf", { applied: true }, "connections became deaf, what they bring is applied", true],
+    [
+      "broker.deaf",
+      { applied: false },
+      "connections became deaf, and their requests are lost",
+      false,
+    ],
+    [
+      "broker.deaf",
+      { applied: true },
+      "connections became deaf, and their requests are applied",
+      true,
+    ],
   ] as const)(
     "%s %j leaves all partitions to the other pod until it is healed",
     async (name, given, what, isApplied) => {

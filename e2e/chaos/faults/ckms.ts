@@ -27,7 +27,7 @@ export const CKMS_FAULTS: readonly FaultKind[] = [
   faultKind<{ readonly kind: OutageKind }>({
     ...common,
     name: "ckms.outage",
-    title: "CKMS gives no secret while the password of the broker has changed.",
+    title: "CKMS returns no secret while the password of the broker has changed.",
     parameters: z.strictObject({ kind: z.enum(OUTAGE_KINDS) }),
     draw: (random) => ({ kind: random.pick(OUTAGE_KINDS) }),
     inject: ({ deployment }, { kind }) =>
@@ -36,7 +36,7 @@ export const CKMS_FAULTS: readonly FaultKind[] = [
   faultKind<{ readonly delayMs: number }>({
     ...common,
     name: "ckms.slow",
-    title: "CKMS takes its time for a secret while the password of the broker has changed.",
+    title: "CKMS returns secrets slowly while the password of the broker has changed.",
     parameters: z.strictObject({ delayMs: z.int().min(1).max(60_000) }),
     draw: (random) => ({ delayMs: 200 + random.below(3000) }),
     inject: ({ deployment }, { delayMs }) =>
@@ -53,7 +53,8 @@ export const CKMS_FAULTS: readonly FaultKind[] = [
   faultKind({
     ...common,
     name: "ckms.new-secret",
-    title: "The password of the broker is changed, and CKMS has the new one when it is healed.",
+    title:
+      "The password of the broker is changed, and CKMS gets the new one when the fault is healed.",
     parameters: z.strictObject({}),
     draw: () => ({}),
     inject: ({ deployment }) => changePassword(deployment),

@@ -35,7 +35,7 @@ export const CLOCK_FAULTS: readonly FaultKind[] = [
   faultKind<{ readonly offsetMs: number }>({
     name: "clock.step",
     title:
-      "The wall clock of a pod is stepped by less than pods may differ. (The Date of JavaScript alone.)",
+      "The wall clock of a pod is stepped by less than the allowed clock skew (only the Date of JavaScript).",
     scope: "pod",
     lasting: true,
     needs: [],
@@ -50,8 +50,8 @@ export const CLOCK_FAULTS: readonly FaultKind[] = [
   faultKind<{ readonly direction: 1 | -1 }>({
     name: "clock.beyond-skew",
     title:
-      "The wall clock of a pod is stepped further than it may differ from the volume's: the pod begins nothing " +
-      "until it is right again.",
+      "The wall clock of a pod is stepped by more than the allowed clock skew, so that the pod begins nothing " +
+      "until it is corrected.",
     scope: "pod",
     lasting: true,
     needs: [],

@@ -14,7 +14,7 @@ const SEEN = ["eexist", "eio"] as const;
 export const VOLUME_FAULTS: readonly FaultKind[] = [
   volumeFault({
     name: "volume.full",
-    title: "The history volume takes no new name and no byte from the pod (ENOSPC).",
+    title: "The history volume is full for the pod: it takes no new name and no byte (ENOSPC).",
     parameters: NOTHING,
     draw: () => ({}),
     fault: () => ({ type: "full" }),
@@ -35,7 +35,7 @@ export const VOLUME_FAULTS: readonly FaultKind[] = [
   }),
   volumeFault({
     name: "volume.read-only",
-    title: "The history volume takes no change from the pod (EROFS).",
+    title: "The history volume is read-only for the pod (EROFS).",
     parameters: NOTHING,
     draw: () => ({}),
     fault: () => ({ type: "read-only" }),
@@ -50,7 +50,7 @@ export const VOLUME_FAULTS: readonly FaultKind[] = [
   volumeFault({
     name: "volume.reply-lost",
     title:
-      "Each link(2) of a claim or an outcome is applied and its reply lost: the pod sees EEXIST, as after a " +
+      "Each link(2) of a claim or an outcome is applied and its reply is lost: the pod sees EEXIST, as after a " +
       "retransmission, or EIO.",
     parameters: z.strictObject({ seen: z.enum(SEEN), of: z.enum(ATTEMPT_FILES) }),
     draw: (random) => ({ seen: random.pick(SEEN), of: random.pick(ATTEMPT_FILES) }),

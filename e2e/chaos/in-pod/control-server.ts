@@ -83,7 +83,9 @@ function serve(socket: Socket, token: string, handler: ControlHandler): void {
     if (socket.destroyed) return;
     const message = parse(line);
     if (process !== undefined && message === undefined) {
-      handler.failed(new Error(`pod ${process.pod} said what is none of the protocol: ${line}`));
+      handler.failed(
+        new Error(`pod ${process.pod} sent a line that is not part of the protocol: ${line}`),
+      );
     }
     if (process !== undefined && message !== undefined && message.type !== "hello") {
       handler.received(process, message);

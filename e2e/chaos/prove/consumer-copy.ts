@@ -51,6 +51,6 @@ export function applyEdit(content: string, { file, text, replacement }: Edit): s
   if (found === 1) return content.replace(text, () => replacement);
   const where = found === 0 ? "is not there" : `is there ${found} times`;
   throw new PlantingError(
-    `${file}: the text ${JSON.stringify(text)} ${where}; it must be there once`,
+    `${file}: the text ${JSON.stringify(text)} ${where}; it must be there exactly once`,
   );
 }

@@ -36,7 +36,7 @@ test("runs that all passed are none", () => {
 
 test("an invariant that the model does not have is an error, not passed over", () => {
   expect(() => failedRuns("FAILED, seed 9:\n  violated: pods are kind (to each other)\n")).toThrow(
-    "simulate told of an unknown invariant: pods are kind",
+    "simulate printed an unknown invariant: pods are kind",
   );
 });
 

@@ -32,6 +32,6 @@ export function stillBroken(output: string): Invariant[] {
 /** Parses an invariant, whose name is followed by a detail in parentheses. */
 function invariantOf(text: string): Invariant {
   const found = INVARIANTS.find((invariant) => text.startsWith(`${invariant} (`));
-  if (found === undefined) throw new Error(`simulate told of an unknown invariant: ${text}`);
+  if (found === undefined) throw new Error(`simulate printed an unknown invariant: ${text}`);
   return found;
 }

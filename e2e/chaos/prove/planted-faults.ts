@@ -46,7 +46,8 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
         file: ATTEMPT,
         text: "  // Once tried, the claim may stand:",
         replacement:
-          '  if (!("rejection" in planned)) sentEarly.set(claim.nonce, await send(run, planned, claim, planned.deadlineMs));\n  // Once tried, the claim may stand:',
+          '  if (!("rejection" in planned)) sentEarly.set(claim.nonce, await send(run, planned, claim, ' +
+          "planned.deadlineMs));\n  // Once tried, the claim may stand:",
       },
       {
         file: ATTEMPT,
@@ -57,7 +58,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   },
   {
     name: "nonce-ignored",
-    title: "A claim that another run has made is taken for the own one.",
+    title: "A claim of another run is mistaken for one's own.",
     tier: "local",
     checkers: ["one-execution-per-action", "execution-claimed", "sent-by-claimant"],
     edits: [
@@ -75,7 +76,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   },
   {
     name: "commit-early",
-    title: "The whole batch is committed as soon as its first record has ended.",
+    title: "The whole batch is committed as soon as its first record is terminal.",
     tier: "local",
     checkers: ["committed-terminal"],
     edits: [
@@ -119,7 +120,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   },
   {
     name: "dead-letter-not-awaited",
-    title: "A record counts as done before its dead letter is acknowledged.",
+    title: "A record counts as terminal before its dead letter is acknowledged.",
     tier: "local",
     checkers: ["committed-terminal", "dead-letters-delivered"],
     edits: [
@@ -127,7 +128,8 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
         file: EXECUTE,
         text: "    await publishDeadLetter(letter, run.ended, { ...run.dependencies, topic, retry });",
         replacement:
-          "    void publishDeadLetter(letter, run.ended, { ...run.dependencies, topic, retry }).catch(() => undefined);",
+          "    void publishDeadLetter(letter, run.ended, { ...run.dependencies, topic, retry }).catch(() => " +
+          "undefined);",
       },
     ],
   },
@@ -180,7 +182,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   },
   {
     name: "horizon-ignored",
-    title: "What was swept may begin again.",
+    title: "An action whose claims were swept may begin again.",
     tier: "simulate",
     invariants: [
       "a key has at most one effect, unless it is declared idempotent",
@@ -197,7 +199,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   },
   {
     name: "age-not-judged-again",
-    title: "The age of an event is not looked at once more behind the link of its claim.",
+    title: "The age of an event is not checked again after its claim is linked.",
     tier: "simulate",
     invariants: ["nothing is sent for an event past its age"],
     edits: [

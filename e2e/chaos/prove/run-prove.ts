@@ -30,7 +30,7 @@ const MARK: Readonly<Record<Proof["status"], string>> = {
  * Runs the command `chaos --prove`: plants each fault in a copy of the consumer and runs it until
  * the checker that must break does.
  */
-export async function prove(options: RunProveOptions): Promise<ExitCode> {
+export async function runProve(options: RunProveOptions): Promise<ExitCode> {
   const { arguments: chosen, terminal, signal } = options;
   const faults = selectPlanted(chosen.prove ?? []);
   // A schedule that cannot be drawn is refused before anything is copied.

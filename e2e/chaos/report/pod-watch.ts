@@ -43,7 +43,7 @@ export class PodWatch {
   #pods: readonly V1Pod[] = [];
   readonly #gone = new Map<string, { readonly state: PodState; readonly untilMs: number }>();
   /** The lives of apps that have been ready, by pod and restart. */
-  readonly #readyRuns = new Set<string>();
+  readonly #readyLives = new Set<string>();
   /** Pods whose app waits for its certificates. */
   #waiting: ReadonlySet<string> = new Set();
   #members: readonly GroupMember[] = [];
@@ -85,7 +85,7 @@ export class PodWatch {
       });
     }
     for (const [name, { untilMs }] of this.#gone) if (untilMs <= nowMs) this.#gone.delete(name);
-    for (const pod of pods) if (isReady(pod)) this.#readyRuns.add(runOf(pod));
+    for (const pod of pods) if (isReady(pod)) this.#readyLives.add(lifeOf(pod));
     this.#pods = pods;
   }
 
@@ -105,7 +105,7 @@ export class PodWatch {
 
   #isStarting(pod: V1Pod): boolean {
     const isRunning = containerStatus(pod)?.state?.running !== undefined;
-    return isRunning && !isTerminating(pod) && !this.#readyRuns.has(runOf(pod));
+    return isRunning && !isTerminating(pod) && !this.#readyLives.has(lifeOf(pod));
   }
 
   #stateOf(pod: V1Pod): PodState {
@@ -116,7 +116,7 @@ export class PodWatch {
       .filter(({ topic }) => topic === this.#source.topic)
       .map(({ partition }) => partition);
     return podState(pod, {
-      wasReady: this.#readyRuns.has(runOf(pod)),
+      wasReady: this.#readyLives.has(lifeOf(pod)),
       waitsForCertificates: this.#waiting.has(name),
       partitions: partitions.toSorted((left, right) => left - right),
     });
@@ -133,6 +133,6 @@ export function podSourceOf({ target, broker, names }: TestDeployment): PodSourc
   };
 }
 
-function runOf(pod: V1Pod): string {
+function lifeOf(pod: V1Pod): string {
   return `${podName(pod)} ${restarts(pod)}`;
 }

@@ -18,7 +18,7 @@ export interface Cell {
 export function cellsOf(kinds: Kinds, environment: ScheduleEnvironment, load: LoadPlan): Cell[] {
   const found = activitiesOfLoad(load);
   const injectable = kinds.faults.filter((fault) => lacks(fault, environment) === undefined);
-  for (const circumstance of injectable.flatMap(({ causes }) => causes)) found.add(circumstance);
+  for (const activity of injectable.flatMap(({ causes }) => causes)) found.add(activity);
   return kinds.faults.flatMap((fault) =>
     kinds.triggers.map((trigger) => ({
       fault,
@@ -37,6 +37,6 @@ function lacks(
 }
 
 function neverCaused({ requires }: TriggerKind, found: ReadonlySet<Activity>): string | undefined {
-  const missing = requires.find((circumstance) => !found.has(circumstance));
-  return missing && `neither the load nor any of the faults brings about ${missing}`;
+  const missing = requires.find((activity) => !found.has(activity));
+  return missing && `neither the load nor any of the faults causes ${missing}`;
 }

@@ -81,7 +81,7 @@ describe("the JSON Schema", () => {
 describe("the tables", () => {
   test("have a row for each kind", () => {
     const lines = faultTable(TEST_KINDS).split("\n");
-    expect(lines[0]).toMatch(/^\| fault +\| what it does +\| of +\| lasts \| parameters/);
+    expect(lines[0]).toMatch(/^\| fault +\| what it does +\| scope +\| lasts \| parameters/);
     expect(lines).toHaveLength(2 + TEST_KINDS.faults.length);
     expect(lines[4]).toMatch(
       /^\| `pod\.freeze` +\| The fault pod\.freeze\. +\| pod +\| yes +\| `clientsMax`: 1 to 3 \| container-access \| +\|$/,

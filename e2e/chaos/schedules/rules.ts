@@ -56,7 +56,7 @@ export function ruleFaults(
     faults.push(
       ...ofStep.map(({ path, message }) => ({ path: ["steps", index, ...path], message })),
     );
-    for (const circumstance of fault?.causes ?? []) found.add(circumstance);
+    for (const activity of fault?.causes ?? []) found.add(activity);
   }
   return faults;
 }
@@ -73,22 +73,20 @@ function triggerFaults(
   const parameters = trigger.parameters.safeParse(ownParameters(when));
   const ofParameters = parameters.success ? trigger.requiresFor?.(parameters.data) : undefined;
   const needed = new Set([...trigger.requires, ...(ofParameters ?? [])]);
-  const missing = [...needed].filter((circumstance) => !found.has(circumstance));
+  const missing = [...needed].filter((activity) => !found.has(activity));
   return [
     ...(lacking === undefined ? [] : [{ path, message: `cannot come: ${lacking}` }]),
-    ...missing.map((circumstance) => ({
+    ...missing.map((activity) => ({
       path,
       message:
-        `cannot come: it needs ${circumstance}, which neither the load nor an earlier step brings ` +
-        `about${causesOf(circumstance, kinds)}`,
+        `cannot come: it requires ${activity}, which neither the load nor an earlier step causes` +
+        causesOf(activity, kinds),
     })),
   ];
 }
 
-function causesOf(circumstance: Activity, { faults }: Kinds): string {
-  const names = faults
-    .filter(({ causes }) => causes.includes(circumstance))
-    .map(({ name }) => name);
+function causesOf(activity: Activity, { faults }: Kinds): string {
+  const names = faults.filter(({ causes }) => causes.includes(activity)).map(({ name }) => name);
   return names.length === 0 ? "" : ` (faults that do: ${names.join(", ")})`;
 }
 

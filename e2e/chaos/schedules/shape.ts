@@ -26,10 +26,18 @@ export const TRIGGER_FIELDS = {
   trigger: z.string().describe("The kind of moment at which the fault is injected."),
   pod: selector(
     ROLES,
-    "Only this pod, chosen when the trigger is armed. Absent: whichever pod comes first.",
+    "The only pod in which the moment counts, chosen when the trigger is armed. Defaults to whichever pod comes first.",
   ).exactOptional(),
-  ordinal: whole(1, ORDINAL_MAX, "The n-th time that it comes, from 1. Default 1.").exactOptional(),
-  budgetMs: whole(1, MS_MAX, "How long it is waited for, in milliseconds.").exactOptional(),
+  ordinal: whole(
+    1,
+    ORDINAL_MAX,
+    "The n-th time that the moment comes, from 1. Defaults to 1.",
+  ).exactOptional(),
+  budgetMs: whole(
+    1,
+    MS_MAX,
+    "The longest time to wait for the moment, in milliseconds.",
+  ).exactOptional(),
 };
 
 /** The fields of every fault beside the parameters of its kind. */
@@ -37,15 +45,15 @@ export const FAULT_FIELDS = {
   fault: z.string().describe("The kind of fault."),
   pod: selector(
     ["held", ...ROLES] as const,
-    "The pod, for a fault of a pod. Default: held, or owner where nobody can tell which pod stands at the moment.",
+    "The pod, for a fault of a pod. Defaults to held, or to owner when the held pod is unknown.",
   ).exactOptional(),
 };
 
 export const UNTIL = z
   .strictObject({
-    elapsedMs: whole(1, MS_MAX, "Milliseconds after its injection."),
+    elapsedMs: whole(1, MS_MAX, "The time after the injection, in milliseconds."),
   })
-  .describe("How long a lasting fault stays. Absent: until the healing at the end.");
+  .describe("How long a lasting fault stays. Defaults to the healing at the end.");
 
 function loadNumber(field: keyof LoadPlan) {
   const { min, max, isWhole, title, ...limit } = LOAD_LIMITS[field];
@@ -62,18 +70,18 @@ const load = z
     poisonShare: loadNumber("poisonShare"),
     idempotentShare: loadNumber("idempotentShare"),
   })
-  .describe("What is published while the schedule runs. An absent field has its default.");
+  .describe("The load that is published while the schedule runs. An absent field has its default.");
 
 /** Returns the schema of a schedule. `step` is the schema of an item of its list of steps. */
 function scheduleOf<Step extends z.ZodType>(step: Step) {
   return z.strictObject({
-    $schema: z.string().exactOptional().describe("For editors."),
+    $schema: z.string().exactOptional().describe("The JSON Schema, for editors."),
     version: z.literal(1).describe("The version of this format."),
-    seed: whole(0, 2 ** 32 - 1, "For the load and for each choice while the schedule runs."),
-    replicas: whole(1, REPLICAS_MAX, "Pods that are wanted from the start."),
-    partitions: whole(1, PARTITIONS_MAX, "Partitions of the topic of incidents."),
+    seed: whole(0, 2 ** 32 - 1, "The seed of the load and of each choice while the schedule runs."),
+    replicas: whole(1, REPLICAS_MAX, "The number of pods from the start."),
+    partitions: whole(1, PARTITIONS_MAX, "The number of partitions of the topic of incidents."),
     load,
-    steps: z.array(step).max(STEPS_MAX).describe("They are played in this order."),
+    steps: z.array(step).max(STEPS_MAX).describe("The steps, which are played in this order."),
   });
 }
 

@@ -76,6 +76,6 @@ export async function shrinkFailedRun(options: ShrinkFailedRunOptions): Promise<
   });
   const file = join(failed.directory, "shrunk.json");
   await writeFile(file, `${JSON.stringify(shrunk.schedule, null, 2)}\n`);
-  const minimal = shrunk.isMinimal ? "" : "; the search was ended before it was done";
+  const minimal = shrunk.isMinimal ? "" : "; the search ended early";
   return { summary: `${shrunk.summary} (${shrunk.candidates} candidates${minimal})`, file };
 }

@@ -82,7 +82,7 @@ describe("a schedule that fails", () => {
     expect(shrunk.summary).toBe("fails 5 of 5 with this step");
   });
 
-  test("keeps the step that brings about a moment, since without it the schedule cannot be played", async () => {
+  test("keeps the step that causes a moment, since without it the schedule cannot be played", async () => {
     await assert(
       asyncProperty(SEED, async (seed) => {
         const schedule = drawn(seed);

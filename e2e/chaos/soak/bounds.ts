@@ -34,7 +34,7 @@ export const SAMPLE_INTERVAL_MS = 5000;
  * fewer samples than the interval promises.
  */
 export const SAMPLES_MIN = 60;
-export const SETTLED_MS_MIN = 600_000;
+export const MEASURED_MS_MIN = 600_000;
 
 /** Returns the number of files that a volume may hold. */
 export function allowedFiles({ attempts, starts, claims }: VolumeUse) {

@@ -1,13 +1,13 @@
 import { EXIT_CODE } from "#e2e/errors.ts";
 import type { ExitCode } from "#e2e/errors.ts";
-import { SETTLED_MS_MIN, WARM_UP_MS } from "./bounds.ts";
+import { MEASURED_MS_MIN, WARM_UP_MS } from "./bounds.ts";
 import type { SoakFinding } from "./judge-soak.ts";
 
 /**
  * The shortest duration of a run that must be judged: a warm-up, enough time, and as much again for
  * a busy machine.
  */
-export const SOAK_MS_MIN = 2 * (WARM_UP_MS + SETTLED_MS_MIN);
+export const SOAK_MS_MIN = 2 * (WARM_UP_MS + MEASURED_MS_MIN);
 
 /**
  * Returns the exit code of the whole run after growth is judged. `durationMs` is the requested

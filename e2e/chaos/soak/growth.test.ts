@@ -4,7 +4,7 @@ import { assertCounted } from "#fixtures/properties.ts";
 import { growthPerHour } from "./growth.ts";
 import type { Point } from "./growth.ts";
 
-const OPTIONS = { warmUpMs: 120_000, pointsMin: 120, settledMsMin: 0 };
+const OPTIONS = { warmUpMs: 120_000, pointsMin: 120, measuredMsMin: 0 };
 const INTERVAL_MS = 5000;
 const MINUTE_MS = 60_000;
 
@@ -129,7 +129,7 @@ test("points that do not last long enough say nothing, however many they are", (
     Array.from({ length: 720 }, () => 0),
     (atMs) => atMs,
   );
-  const settledMs = 719 * INTERVAL_MS - OPTIONS.warmUpMs;
-  expect(growthPerHour(points, { ...OPTIONS, settledMsMin: settledMs + 1 })).toBeNull();
-  expect(growthPerHour(points, { ...OPTIONS, settledMsMin: settledMs })).not.toBeNull();
+  const measuredMs = 719 * INTERVAL_MS - OPTIONS.warmUpMs;
+  expect(growthPerHour(points, { ...OPTIONS, measuredMsMin: measuredMs + 1 })).toBeNull();
+  expect(growthPerHour(points, { ...OPTIONS, measuredMsMin: measuredMs })).not.toBeNull();
 });

@@ -16,7 +16,7 @@ export interface GrowthOptions {
    * The shortest time that these points must span: what is noise in a minute would be large in an
    * hour.
    */
-  readonly settledMsMin: number;
+  readonly measuredMsMin: number;
 }
 
 /**
@@ -27,7 +27,7 @@ const WINDOWS = 20;
 const MS_PER_HOUR = 3_600_000;
 
 /** Returns the points after the warm-up. */
-export function settledPoints(
+export function pointsAfterWarmUp(
   points: readonly Point[],
   { warmUpMs }: Pick<GrowthOptions, "warmUpMs">,
 ): readonly Point[] {
@@ -45,11 +45,11 @@ export function settledPoints(
  * the order of time.
  */
 export function growthPerHour(points: readonly Point[], options: GrowthOptions): number | null {
-  const settled = settledPoints(points, options);
-  if (settled.length < Math.max(2, options.pointsMin)) return null;
-  if (endOf(settled) - startOf(settled) < options.settledMsMin) return null;
-  const floors = lowestOfWindows(settled);
-  const middleMs = (startOf(settled) + endOf(settled)) / 2;
+  const measured = pointsAfterWarmUp(points, options);
+  if (measured.length < Math.max(2, options.pointsMin)) return null;
+  if (endOf(measured) - startOf(measured) < options.measuredMsMin) return null;
+  const floors = lowestOfWindows(measured);
+  const middleMs = (startOf(measured) + endOf(measured)) / 2;
   const whole = slope(floors);
   const second = slope(floors.filter(({ atMs }) => atMs >= middleMs));
   if (whole === null || second === null) return null;

@@ -1,6 +1,6 @@
-import { GROWTH_BOUNDS, SAMPLES_MIN, SETTLED_MS_MIN, WARM_UP_MS } from "./bounds.ts";
+import { GROWTH_BOUNDS, SAMPLES_MIN, MEASURED_MS_MIN, WARM_UP_MS } from "./bounds.ts";
 import type { GrowthBound } from "./bounds.ts";
-import { growthPerHour, settledPoints } from "./growth.ts";
+import { growthPerHour, pointsAfterWarmUp } from "./growth.ts";
 import type { GrowthOptions, Point } from "./growth.ts";
 import type { Measure, SoakSample, SubjectKind } from "./sample.ts";
 
@@ -40,7 +40,7 @@ export interface JudgeSoakOptions extends GrowthOptions {
 const DEFAULTS: JudgeSoakOptions = {
   warmUpMs: WARM_UP_MS,
   pointsMin: SAMPLES_MIN,
-  settledMsMin: SETTLED_MS_MIN,
+  measuredMsMin: MEASURED_MS_MIN,
   growthBounds: GROWTH_BOUNDS,
 };
 
@@ -78,14 +78,14 @@ function growthFinding(
   if (shown === undefined) return unmeasured(kind, measure, limit);
   const status =
     shown.perHour === null ? "not-judged" : shown.perHour > perHourMax ? "broken" : "holds";
-  const settled = settledPoints(shown.points, options);
-  const settledMs = (settled.at(-1)?.atMs ?? 0) - (settled[0]?.atMs ?? 0);
+  const measured = pointsAfterWarmUp(shown.points, options);
+  const measuredMs = (measured.at(-1)?.atMs ?? 0) - (measured[0]?.atMs ?? 0);
   const reasons = {
     holds: "",
     broken: `${shown.subject} grows by more than its bound`,
     "not-judged":
-      `${settled.length} samples in ${Math.round(settledMs / 1000)} s after the warm-up of ` +
-      `${options.warmUpMs / 1000} s, ${options.pointsMin} in ${options.settledMsMin / 1000} s wanted`,
+      `${measured.length} samples in ${Math.round(measuredMs / 1000)} s after the warm-up of ` +
+      `${options.warmUpMs / 1000} s, ${options.pointsMin} in ${options.measuredMsMin / 1000} s wanted`,
   };
   return {
     kind,

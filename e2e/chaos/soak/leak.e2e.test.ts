@@ -20,7 +20,7 @@ const MIB = 2 ** 20;
 const OPTIONS = {
   warmUpMs: 1000,
   pointsMin: SAMPLES,
-  settledMsMin: 1000,
+  measuredMsMin: 1000,
   growthBounds: [
     { kind: "pod", measure: "heapBytes", perHourMax: 3600 * 4 * MIB },
     { kind: "pod", measure: "externalBytes", perHourMax: 3600 * 4 * MIB },

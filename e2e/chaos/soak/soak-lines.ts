@@ -1,4 +1,4 @@
-import { SETTLED_MS_MIN, WARM_UP_MS } from "./bounds.ts";
+import { MEASURED_MS_MIN, WARM_UP_MS } from "./bounds.ts";
 import type { SoakFinding } from "./judge-soak.ts";
 import type { Measure } from "./sample.ts";
 
@@ -34,7 +34,7 @@ export function soakLines(findings: readonly SoakFinding[]): string[] {
   return isShort ? [`--   growth            not judged: ${TOO_SHORT}`, ...lines] : lines;
 }
 
-const TOO_SHORT = `a process must live for ${(WARM_UP_MS + SETTLED_MS_MIN) / 60_000} minutes`;
+const TOO_SHORT = `a process must live for ${(WARM_UP_MS + MEASURED_MS_MIN) / 60_000} minutes`;
 
 /** Returns a name such as `pod memory`. */
 export function measureName({ kind, measure }: Pick<SoakFinding, "kind" | "measure">): string {

@@ -31,7 +31,7 @@ const NAMES = Object.keys(LOG_EVENTS) as LogEvent[];
 export const LOG_TRIGGERS: readonly TriggerKind[] = [
   triggerKind<{ readonly event: LogEvent }>({
     name: "log.event",
-    title: "A consumer has logged this event.",
+    title: "A consumer has logged the event.",
     holds: false,
     needs: [],
     // Some of the events come with any load that has actions.

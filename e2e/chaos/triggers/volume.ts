@@ -9,31 +9,31 @@ const PHASES = ["before", "after"] as const;
 export const VOLUME_TRIGGERS: readonly TriggerKind[] = [
   volumeTrigger({
     name: "volume.claim-linked",
-    title: "A claim gets its name on the history volume.",
+    title: "A claim is linked on the history volume.",
     operation: "link",
     purpose: "claim",
   }),
   volumeTrigger({
     name: "volume.outcome-linked",
-    title: "An outcome gets its name on the history volume.",
+    title: "An outcome is linked on the history volume.",
     operation: "link",
     purpose: "outcome",
   }),
   volumeTrigger({
     name: "volume.directory-synced",
-    title: "The directory of a claim is made durable.",
+    title: "The directory of a claim is synced.",
     operation: "sync-directory",
     purpose: "claims-directory",
   }),
   volumeTrigger({
     name: "volume.journal-appended",
-    title: "The journal of a pod takes bytes: its header, ends of keys, or its seal.",
+    title: "A pod appends to its journal: the header, outcomes or the seal.",
     operation: "write",
     purpose: "journal",
   }),
   volumeTrigger({
     name: "volume.snapshot-linked",
-    title: "The next generation of the snapshot gets its name.",
+    title: "The next generation of the snapshot is linked.",
     operation: "link",
     purpose: "snapshot",
   }),

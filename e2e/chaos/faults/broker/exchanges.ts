@@ -41,7 +41,7 @@ interface Dropped {
 
 export const brokerAppliedThenDropped: FaultKind = faultKind<Dropped>({
   name: "broker.applied-then-dropped",
-  title: "Requests of a pod are applied, and the connection is closed instead of the reply.",
+  title: "Requests of a pod are applied, and the connection is closed without a reply.",
   scope: "pod",
   lasting: true,
   needs: ["fault-rules"],
@@ -67,7 +67,7 @@ interface Delayed {
 
 export const brokerDelayed: FaultKind = faultKind<Delayed>({
   name: "broker.delayed",
-  title: "The broker takes its time for one kind of request of a pod.",
+  title: "The broker answers one kind of request of a pod slowly.",
   scope: "pod",
   lasting: true,
   needs: ["fault-rules"],
@@ -93,7 +93,7 @@ interface Failing {
 
 export const brokerErrors: FaultKind = faultKind<Failing>({
   name: "broker.errors",
-  title: "The broker answers one kind of request of a pod with an error that passes.",
+  title: "The broker answers one kind of request of a pod with a transient error.",
   scope: "pod",
   lasting: true,
   needs: ["fault-rules"],
@@ -103,7 +103,7 @@ export const brokerErrors: FaultKind = faultKind<Failing>({
     .superRefine(({ api, error }, context) => {
       const allowed: readonly string[] = ERRORS[api];
       if (allowed.includes(error)) return;
-      const message = `must be an error that passes, of ${api} one of ${allowed.join(", ")}`;
+      const message = `must be a transient error, of ${api} one of ${allowed.join(", ")}`;
       context.addIssue({ code: "custom", path: ["error"], message });
     }),
   draw: (random) => {
@@ -137,7 +137,7 @@ export const brokerPodCutOff: FaultKind = faultKind({
 
 export const brokerDeaf: FaultKind = faultKind<{ readonly applied: boolean }>({
   name: "broker.deaf",
-  title: "The connections of one pod stay open and answer nothing any more.",
+  title: "The connections of one pod stay open but get no more answers.",
   scope: "pod",
   lasting: true,
   needs: ["fault-rules"],
@@ -153,7 +153,7 @@ export const brokerDeaf: FaultKind = faultKind<{ readonly applied: boolean }>({
         direction: applied ? "reply" : "request",
         action: { type: "blackhole" },
       },
-      `connections became deaf, what they bring is ${applied ? "applied" : "lost"}`,
+      `connections became deaf, and their requests are ${applied ? "applied" : "lost"}`,
     ),
 });
 

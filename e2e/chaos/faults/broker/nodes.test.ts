@@ -21,7 +21,7 @@ function fakeBroker(connections: number) {
   return { dead, broker, deployment: { broker, names: { topic: "incidents" } } };
 }
 
-test("the end of an outage leaves a node dead that another fault has killed, and the last fault starts it", async () => {
+test("a node stays dead until the last of two faults that keep it dead is healed", async () => {
   const { dead, deployment } = fakeBroker(2);
   const one = await killNodes(deployment, [1]);
   const outage = await killNodes(deployment, [1, 2, 3]);

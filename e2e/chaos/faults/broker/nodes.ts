@@ -10,7 +10,8 @@ const nothing = z.strictObject({});
 
 export const brokerNodeKilled: FaultKind = faultKind<{ readonly node: number }>({
   name: "broker.node-killed",
-  title: "A node of the broker dies: its connections are cut, and other nodes lead and coordinate.",
+  title:
+    "A node of the broker dies: its connections are cut, and other nodes take over as leaders and coordinators.",
   scope: "deployment",
   lasting: true,
   needs: ["broker-nodes", "broker-connections"],
@@ -106,7 +107,7 @@ function deathsOf(broker: NodesOfBroker, node: number): Set<symbol> {
 
 export const brokerLeaderMoved: FaultKind = faultKind<{ readonly partition: number }>({
   name: "broker.leader-moved",
-  title: "Another node leads a partition of the topic of incidents from now on.",
+  title: "The leader of a partition of the topic of incidents moves to another node.",
   scope: "deployment",
   lasting: false,
   needs: ["broker-nodes"],
@@ -148,7 +149,7 @@ export async function moveLeader(
 
 export const brokerRebalance: FaultKind = faultKind({
   name: "broker.rebalance",
-  title: "Every member of the group is made to join again.",
+  title: "The group rebalances: every member has to join again.",
   scope: "deployment",
   lasting: false,
   needs: ["forced-rebalance"],

@@ -73,7 +73,7 @@ interface TooManyRequestsParameters extends Bounded {
 
 export const endpointTooManyRequests: FaultKind = faultKind<TooManyRequestsParameters>({
   name: "endpoint.too-many-requests",
-  title: "The action endpoint refuses requests with 429 and says when to come back.",
+  title: "The action endpoint refuses requests with 429 and says when to retry.",
   scope: "deployment",
   lasting: true,
   needs: [],
@@ -113,7 +113,7 @@ function isTruthful({ status, applied }: Pick<ErrorParameters, "status" | "appli
 
 export const endpointError: FaultKind = faultKind<ErrorParameters>({
   name: "endpoint.error",
-  title: "The action endpoint answers with an error of the server, with or without the effect.",
+  title: "The action endpoint answers with a server error, with or without the effect.",
   scope: "deployment",
   lasting: true,
   needs: [],

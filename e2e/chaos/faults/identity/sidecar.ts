@@ -132,5 +132,5 @@ function keptFrom(pod: string, { reason = "withheld" }: IssueEvent): FaultImposs
 }
 
 function goingAway(pod: string): FaultImpossibleError {
-  return new FaultImpossibleError(`pod ${pod} is on its way out: it gets no certificate any more`);
+  return new FaultImpossibleError(`pod ${pod} is terminating: it gets no certificate any more`);
 }

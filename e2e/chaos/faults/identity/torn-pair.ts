@@ -10,7 +10,7 @@ const KEPT_KEY = `${KEY}.before`;
 
 export const identityTornPair: FaultKind = faultKind({
   name: "identity.torn-pair",
-  title: "The key of a pod is that of its certificate before, as in the middle of a rotation.",
+  title: "The key of a pod belongs to its previous certificate, as in the middle of a rotation.",
   scope: "pod",
   lasting: true,
   needs: ["container-access"],

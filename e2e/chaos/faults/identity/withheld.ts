@@ -13,7 +13,7 @@ interface WithheldParameters {
 export const identityWithheld: FaultKind = faultKind<WithheldParameters>({
   name: "identity.withheld",
   title:
-    "The certificate of a pod expires soon, and Athenz issues no other one until it is healed.",
+    "The certificate of a pod expires soon, and Athenz issues no other one until the fault is healed.",
   scope: "pod",
   lasting: true,
   needs: ["container-access"],

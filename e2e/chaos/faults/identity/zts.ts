@@ -24,7 +24,8 @@ const DELAY_MS_MAX = 4000;
 export const identityZtsOutage: FaultKind = faultKind<{ readonly kind: OutageKind }>({
   ...common,
   name: "identity.zts-outage",
-  title: "ZTS is unavailable to a pod that asks for a certificate, answers nothing or resets.",
+  title:
+    "ZTS is unavailable to a pod that asks for a certificate, does not answer, or resets the connection.",
   parameters: z.strictObject({ kind: z.enum(OUTAGE_KINDS) }),
   draw: (random) => ({ kind: random.pick(OUTAGE_KINDS) }),
   inject: ({ deployment, pod }, { kind }) =>
@@ -34,7 +35,7 @@ export const identityZtsOutage: FaultKind = faultKind<{ readonly kind: OutageKin
 export const identityZtsSlow: FaultKind = faultKind<{ readonly delayMs: number }>({
   ...common,
   name: "identity.zts-slow",
-  title: "ZTS takes its time for the certificate of a pod.",
+  title: "ZTS issues the certificate of a pod slowly.",
   parameters: z.strictObject({ delayMs: z.int().min(1).max(DELAY_MS_MAX) }),
   draw: (random) => ({ delayMs: 200 + random.below(3000) }),
   inject: ({ deployment, pod }, { delayMs }) =>

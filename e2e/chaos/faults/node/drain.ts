@@ -12,7 +12,7 @@ import { nodeOfPod } from "./node-of-pod.ts";
 export const nodeDrain: FaultKind = faultKind({
   name: "node.drain",
   title:
-    "The node of a pod is cordoned and drained, as before maintenance; it takes pods again when it is healed.",
+    "The node of a pod is cordoned and drained, as before maintenance, and uncordoned when the fault is healed.",
   scope: "pod",
   lasting: true,
   needs: ["cluster-nodes", "api-server"],

@@ -13,7 +13,7 @@ const SILENCE_MS = 1000;
 
 export const nodePause: FaultKind = faultKind({
   name: "node.pause",
-  title: "The node of a pod stands still with everything on it, and goes on when it is healed.",
+  title: "The node of a pod is frozen with everything on it until the fault is healed.",
   scope: "pod",
   lasting: true,
   needs: ["cluster-nodes"],

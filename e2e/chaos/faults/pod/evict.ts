@@ -9,7 +9,7 @@ import { passingFault } from "#e2e/chaos/faults/passing-fault.ts";
 
 export const podEvict: FaultKind = faultKind({
   name: "pod.evict",
-  title: "The pod is evicted through the API, as far as its disruption budget allows it.",
+  title: "The pod is evicted through the API, if its disruption budget allows it.",
   scope: "pod",
   lasting: false,
   needs: ["api-server"],

@@ -13,8 +13,7 @@ const SILENCE_MS = 400;
 
 export const podFreeze: FaultKind = faultKind({
   name: "pod.freeze",
-  title:
-    "Every process of the consumer's container stands still; the kubelet may take it for dead and restart it.",
+  title: "Every process of the consumer's container is frozen, so that the kubelet may restart it.",
   scope: "pod",
   lasting: true,
   needs: ["container-access"],
@@ -31,7 +30,7 @@ export async function freezePod(
   signal: AbortSignal,
 ): Promise<InjectedFault> {
   await using undoing = new AsyncDisposableStack();
-  undoing.use(actAlone(deployment, `the processes of pod ${pod}, which stand still`));
+  undoing.use(actAlone(deployment, `the processes of pod ${pod}, which are frozen`));
   const before = await whileRunning(deployment, pod, () => deployment.target.pause(pod, APP));
   undoing.defer(async () => {
     if (!(await isRun(deployment, pod, before.restarts))) return;

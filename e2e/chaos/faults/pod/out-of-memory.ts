@@ -9,7 +9,7 @@ import { whileRunning } from "./app-container.ts";
 
 export const podOutOfMemory: FaultKind = faultKind({
   name: "pod.out-of-memory",
-  title: "The consumer takes memory until the kernel ends it at the limit of its container.",
+  title: "The consumer allocates memory until the kernel kills it at the limit of its container.",
   scope: "pod",
   lasting: false,
   needs: ["memory-limits"],

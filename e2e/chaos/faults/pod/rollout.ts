@@ -66,7 +66,7 @@ async function rollOut(
     );
     if (started === undefined || leaving === undefined) return undefined;
     watch.stop();
-    proof = `${leaving.pod} goes and ${started.pod} comes`;
+    proof = `${leaving.pod} terminates and ${started.pod} has started`;
     return proof;
   });
 }

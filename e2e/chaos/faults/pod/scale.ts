@@ -21,7 +21,7 @@ interface ScaleParameters {
 
 export const deploymentScale: FaultKind = faultKind<ScaleParameters>({
   name: "deployment.scale",
-  title: "The deployment is scaled by one pod, up or down, and back when it is healed.",
+  title: "The deployment is scaled by one pod, up or down, and back when the fault is healed.",
   scope: "deployment",
   lasting: true,
   needs: [],

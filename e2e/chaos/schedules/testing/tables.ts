@@ -7,7 +7,7 @@ import type { Kinds } from "#e2e/chaos/schedules/kinds.ts";
 /** Returns the table of the faults for docs/chaos.md. */
 export function faultTable({ faults }: Kinds): string {
   return markdownTable(
-    ["fault", "what it does", "of", "lasts", "parameters", "needs", "brings about"],
+    ["fault", "what it does", "scope", "lasts", "parameters", "needs", "causes"],
     faults.map((kind) => [
       `\`${kind.name}\``,
       kind.title,
@@ -23,7 +23,7 @@ export function faultTable({ faults }: Kinds): string {
 /** Returns the table of the moments for docs/chaos.md. */
 export function triggerTable({ triggers }: Kinds): string {
   return markdownTable(
-    ["trigger", "the moment", "held", "parameters", "needs", "rests on"],
+    ["trigger", "the moment", "held", "parameters", "needs", "requires"],
     triggers.map((kind) => [
       `\`${kind.name}\``,
       kind.title,
