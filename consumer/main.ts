@@ -14,7 +14,7 @@ import { createSystemRandom } from "./adapters/random.ts";
 import { reportRefusal, tellRefusal } from "./adapters/log/refusal.ts";
 import { clientIdOf } from "./config/client-id.ts";
 import { checkEnvironment } from "./config/environment.ts";
-import { type Config, loadConfig } from "./config/config.ts";
+import { type Config, loadConfig } from "./config/load-config.ts";
 import { isJsonObject } from "./json.ts";
 import { ConsumerError, EXIT_CODE, type ExitCode } from "./errors.ts";
 import { runProcess } from "./process/run-process.ts";

@@ -1,4 +1,4 @@
-import type { Config } from "#consumer/config/config.ts";
+import type { Config } from "#consumer/config/load-config.ts";
 import { ConsumerError, messageOf } from "#consumer/errors.ts";
 import type { DependencyState, IdentitySource, Log, Secrets } from "#consumer/ports.ts";
 import { openConnection } from "./http/connection.ts";

@@ -1,4 +1,4 @@
-import type { Config } from "./config.ts";
+import type { Config } from "./load-config.ts";
 import { ConsumerError } from "#consumer/errors.ts";
 
 /**

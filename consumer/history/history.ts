@@ -9,12 +9,12 @@ import { type HorizonDurations, createHorizon } from "./maintenance/horizon.ts";
 import { type ImportSettings, isImportMissing, readImport } from "./import/import-history.ts";
 import { type ImportedAction, importedKey, renderImportKey } from "./import/import-key.ts";
 import { createHistoryIndex } from "./index/history-index.ts";
-import { createJournal } from "./journal/journal.ts";
-import { createJournals } from "./journal/journals.ts";
+import { createJournalWriter } from "./journal/journal-writer.ts";
+import { createJournalReader } from "./journal/journal-reader.ts";
 import { createLeftovers } from "./maintenance/leftovers.ts";
 import { startProbe } from "./base/probe.ts";
 import { proveVolume } from "./base/prove-volume.ts";
-import { startPublisher } from "./view/publisher.ts";
+import { startViewPublisher } from "./view/view-publisher.ts";
 import { putAsideEmptyView } from "./maintenance/put-aside.ts";
 import {
   type ClaimSweepOptions,
@@ -30,7 +30,7 @@ import {
   VIEW_FILE,
   TEMPORARY_DIRECTORY,
 } from "./base/layout.ts";
-import { createUnion } from "./index/history-sync.ts";
+import { createHistorySync } from "./index/history-sync.ts";
 import { type VolumeClock, createVolumeClock } from "./base/volume-clock.ts";
 
 export interface Pod {
@@ -154,7 +154,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     clock: hostClock,
     clockSkewMsMax: settings.clockSkewMsMax ?? CLOCK_SKEW_MS_MAX,
   });
-  const journal = createJournal({
+  const journal = createJournalWriter({
     files,
     clock: hostClock,
     volumeClock: clock,
@@ -173,20 +173,20 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     durations: settings.horizon,
   });
   const isOwn = (path: string): boolean => journal.owns(path);
-  const journals = createJournals({ files, clock, log, metrics, isOwn });
+  const journals = createJournalReader({ files, clock, log, metrics, isOwn });
   const generations = {
     ...createGenerationReader({ files, log, metrics }),
     ...createGenerationWriter(files, atomicFiles),
   };
   const index = createHistoryIndex();
-  const union = createUnion({ journals, generations, index, clock, retentionMs });
+  const historySync = createHistorySync({ journals, generations, index, clock, retentionMs });
 
   const compaction = {
     files,
     generations,
     journals,
     index,
-    union,
+    historySync,
     clock,
     log,
     retentionMs,
@@ -210,7 +210,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
   await recover(dependencies, async () => {
     await proveVolume(files, atomicFiles);
     await clock.compare();
-    await union.refresh();
+    await historySync.refresh();
     await horizon.begin();
     await takeOver();
     if (await isImportMissing({ files, settings: settings.import })) {
@@ -218,13 +218,13 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     }
   });
   const durationMs = Math.round(clock.monotonicMs() - startMs);
-  const { generation } = union;
+  const { generation } = historySync;
   log.info("history.recovered", { entries: index.size, generation, durationMs });
 
-  const publisher = startPublisher({
+  const publisher = startViewPublisher({
     files,
     atomicFiles,
-    union,
+    historySync,
     index,
     health,
     clock,

@@ -2,7 +2,7 @@ import type { Files, Log, Metrics } from "#consumer/ports.ts";
 import { type Claims, createClaimReader } from "./claims/claims.ts";
 import { NO_GENERATION, createGenerationReader } from "./snapshot/generations.ts";
 import { type HistoryIndex, createHistoryIndex } from "./index/history-index.ts";
-import { type JournalReading, createJournals } from "./journal/journals.ts";
+import { type JournalReading, createJournalReader } from "./journal/journal-reader.ts";
 
 /** What a volume holds, read without writing anything: pods may be at work on it. */
 export interface VolumeHistory {
@@ -32,7 +32,7 @@ export async function readVolumeHistory(
   const generations = createGenerationReader({ files, log, metrics });
   // All of it is one moment.
   const clock = { monotonicMs: () => 0 };
-  const journals = createJournals({ files, clock, log, metrics, isOwn: () => false });
+  const journals = createJournalReader({ files, clock, log, metrics, isOwn: () => false });
   await journals.refresh(index);
   // Twice: what looks like damage may be a writer at work.
   await journals.refresh(index);

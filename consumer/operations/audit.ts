@@ -1,6 +1,6 @@
 import type { AuditRecord } from "#consumer/history/base/audit.ts";
 import { temporaryPath } from "#consumer/history/base/layout.ts";
-import { createJournal } from "#consumer/history/journal/journal.ts";
+import { createJournalWriter } from "#consumer/history/journal/journal-writer.ts";
 import type { Clock, Files, Random } from "#consumer/ports.ts";
 import { NONE } from "./volume.ts";
 
@@ -17,7 +17,7 @@ export function openAudit(dependencies: {
   readonly clock: Clock;
   readonly random: Random;
 }): Audit {
-  const journal = createJournal({
+  const journal = createJournalWriter({
     ...dependencies,
     volumeClock: dependencies.clock,
     metrics: NONE,

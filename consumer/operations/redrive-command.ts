@@ -4,7 +4,7 @@ import { createFiles } from "#consumer/adapters/files/files.ts";
 import { createIdentitySource } from "#consumer/adapters/athenz/identity.ts";
 import { createKafkaBroker } from "#consumer/adapters/kafka/kafka.ts";
 import { createSystemRandom } from "#consumer/adapters/random.ts";
-import { loadConfig } from "#consumer/config/config.ts";
+import { loadConfig } from "#consumer/config/load-config.ts";
 import { ConsumerError, EXIT_CODE, type ExitCode } from "#consumer/errors.ts";
 import type { Log } from "#consumer/ports.ts";
 import { openAudit } from "./audit.ts";

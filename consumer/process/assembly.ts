@@ -1,5 +1,5 @@
 import { alarm } from "#consumer/action/attempt-files.ts";
-import type { Config } from "#consumer/config/config.ts";
+import type { Config } from "#consumer/config/load-config.ts";
 import { publishDeadLetter } from "#consumer/action/dead-letter.ts";
 import type { Lifecycle } from "./state.ts";
 import { createExecutor } from "#consumer/action/execute.ts";

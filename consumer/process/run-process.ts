@@ -1,5 +1,5 @@
 import { assemble, historyDependencies } from "./assembly.ts";
-import type { Config } from "#consumer/config/config.ts";
+import type { Config } from "#consumer/config/load-config.ts";
 import { aborted, onAbort } from "#consumer/async/abort.ts";
 import { endsWithin } from "#consumer/async/deadline.ts";
 import { ConsumerError, type ExitCode } from "#consumer/errors.ts";

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { loadConfig } from "#consumer/config/config.ts";
+import { loadConfig } from "#consumer/config/load-config.ts";
 import { decode } from "#consumer/planning/decode.ts";
 import { match } from "#consumer/planning/plan.ts";
 

@@ -1,9 +1,9 @@
 import type { X509Certificate } from "node:crypto";
 
-import type { Config } from "#consumer/config/config.ts";
+import type { Config } from "#consumer/config/load-config.ts";
 import { ConsumerError, messageOf } from "#consumer/errors.ts";
 import type { Clock, DependencyState, Identity, IdentitySource, Log } from "#consumer/ports.ts";
-import { readSmallFile } from "#consumer/config/small-file.ts";
+import { readSmallFile } from "#consumer/small-file.ts";
 import { createOutages } from "#consumer/async/outages.ts";
 import { PemFault, readAuthorities, readChain, readPrivateKey } from "./pem.ts";
 

@@ -4,7 +4,7 @@ import { connect as connectTls } from "node:tls";
 
 import kafkajs, { type AuthenticationProviderArgs, type Kafka } from "kafkajs";
 
-import type { Config } from "#consumer/config/config.ts";
+import type { Config } from "#consumer/config/load-config.ts";
 import type { Credentials, IdentitySource, Log } from "#consumer/ports.ts";
 import { isConnectionError } from "./connections.ts";
 import { guardKafkajs } from "./guards.ts";

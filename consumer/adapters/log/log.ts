@@ -3,7 +3,7 @@ import type { Writable } from "node:stream";
 import { pino, type Logger } from "pino";
 import { createStream } from "rotating-file-stream";
 
-import type { Config } from "#consumer/config/config.ts";
+import type { Config } from "#consumer/config/load-config.ts";
 import type { Fields, Log, Metrics } from "#consumer/ports.ts";
 import { createLineSink, type LineSink } from "./line-sink.ts";
 import { maskCredentials } from "./masking.ts";

@@ -7,7 +7,7 @@ import { type HistoryEntry, IMPORTED } from "#consumer/history/base/entry.ts";
 import { checkFormat, isNoFile } from "#consumer/history/base/format.ts";
 import { type ImportedRecord, parseImport } from "./import-file.ts";
 import { importedKey } from "./import-key.ts";
-import { readViewHead } from "#consumer/history/view/publication.ts";
+import { readViewHead } from "#consumer/history/view/view-file.ts";
 import { IMPORTED_DIRECTORY, importedPath, VIEW_FILE } from "#consumer/history/base/layout.ts";
 import type { AtomicFiles } from "#consumer/history/base/atomic-files.ts";
 

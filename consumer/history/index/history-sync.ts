@@ -5,10 +5,10 @@ import {
   NO_GENERATION,
 } from "#consumer/history/snapshot/generations.ts";
 import type { HistoryIndex } from "./history-index.ts";
-import type { Journals } from "#consumer/history/journal/journals.ts";
+import type { JournalReader } from "#consumer/history/journal/journal-reader.ts";
 
 /** Keeps the index up with what all pods write. */
-export interface Union {
+export interface HistorySync {
   /** Reads what is new. Calls wait for each other. */
   refresh(): Promise<void>;
   /** Grows whenever a `refresh`, by whomever, changed what the index holds. */
@@ -20,15 +20,15 @@ export interface Union {
   retention(): (atMs: number) => boolean;
 }
 
-export interface UnionOptions {
-  readonly journals: Journals;
+export interface HistorySyncOptions {
+  readonly journals: JournalReader;
   readonly generations: GenerationReader;
   readonly index: HistoryIndex;
   readonly clock: Clock;
   readonly retentionMs: number;
 }
 
-export function createUnion(options: UnionOptions): Union {
+export function createHistorySync(options: HistorySyncOptions): HistorySync {
   const { journals, generations, index, clock, retentionMs } = options;
   let current: Generation = NO_GENERATION;
   let last: Promise<void> = Promise.resolve();

@@ -2,10 +2,10 @@ import { ConsumerError, systemCode } from "#consumer/errors.ts";
 import type { Files, Log } from "#consumer/ports.ts";
 import type { GenerationReader, GenerationWriter } from "#consumer/history/snapshot/generations.ts";
 import type { HistoryIndex } from "#consumer/history/index/history-index.ts";
-import { type Journal, journalIdleMsMax } from "#consumer/history/journal/journal.ts";
-import type { JournalReading, Journals } from "#consumer/history/journal/journals.ts";
+import { type JournalWriter, journalIdleMsMax } from "#consumer/history/journal/journal-writer.ts";
+import type { JournalReading, JournalReader } from "#consumer/history/journal/journal-reader.ts";
 import { encodeSnapshot } from "#consumer/history/snapshot/snapshot.ts";
-import type { Union } from "#consumer/history/index/history-sync.ts";
+import type { HistorySync } from "#consumer/history/index/history-sync.ts";
 import type { VolumeClock } from "#consumer/history/base/volume-clock.ts";
 
 /** How long sealed journals wait for more entries before they are merged. */
@@ -28,9 +28,9 @@ export interface CompactionResult {
 export interface CompactionOptions {
   readonly files: Pick<Files, "unlink">;
   readonly generations: GenerationReader & GenerationWriter;
-  readonly journals: Journals;
+  readonly journals: JournalReader;
   readonly index: HistoryIndex;
-  readonly union: Union;
+  readonly historySync: HistorySync;
   readonly clock: VolumeClock;
   readonly log: Log;
   readonly retentionMs: number;
@@ -44,7 +44,7 @@ export interface CompactionOptions {
  * Throws the volume's errors, "history-unreadable" and "clock-beyond-skew"; then nothing was deleted that is not in a generation.
  */
 export async function compact(options: CompactionOptions): Promise<CompactionResult> {
-  const { generations, index, union, clock, log } = options;
+  const { generations, index, historySync, clock, log } = options;
   // What is past retention is dropped.
   clock.assertAgrees();
   for (let tries = 1; tries <= TRIES_MAX; tries += 1) {
@@ -53,17 +53,17 @@ export async function compact(options: CompactionOptions): Promise<CompactionRes
     const { entries, audits } = index.fresh;
     if (entries === 0 && audits === 0) {
       // Everything is in the generation of another pod, which may not have synced its name yet.
-      if (union.generation > 0) await generations.sync();
+      if (historySync.generation > 0) await generations.sync();
       const journalsDeleted = await deleteJournals(deletable, options);
-      return { generation: union.generation, made: false, journalsDeleted };
+      return { generation: historySync.generation, made: false, journalsDeleted };
     }
 
-    const number = union.nextGeneration;
+    const number = historySync.nextGeneration;
     const parts = encodeSnapshot(index.freeze(retains));
     if ((await generations.link(number, parts)) === "taken") continue;
     // Read back: a journal goes only when what replaces it was seen to be whole.
-    await union.refresh();
-    if (union.generation < number) {
+    await historySync.refresh();
+    if (historySync.generation < number) {
       throw new ConsumerError("history-unavailable", `generation ${number} cannot be read back`);
     }
     const durationMs = Math.round(clock.monotonicMs() - startMs);
@@ -71,8 +71,8 @@ export async function compact(options: CompactionOptions): Promise<CompactionRes
     // Who slept for longer than names stay taken may have made a generation beside the others.
     const stale = durationMs > options.retentionMs / 2;
     const journalsDeleted = stale ? 0 : await deleteJournals(deletable, options);
-    await retireLower(union.generation, options);
-    return { generation: union.generation, made: true, journalsDeleted };
+    await retireLower(historySync.generation, options);
+    return { generation: historySync.generation, made: true, journalsDeleted };
   }
   throw new ConsumerError(
     "history-unavailable",
@@ -86,7 +86,7 @@ export async function compact(options: CompactionOptions): Promise<CompactionRes
  * history, wait for an hour.
  */
 export function createCompactor(
-  journal: Journal,
+  journal: JournalWriter,
   options: CompactionOptions,
   entriesMin: number,
 ): { round(): Promise<void> } {
@@ -108,13 +108,13 @@ export function createCompactor(
 }
 
 /** What is new, and the journals that may go once a durable generation has it. */
-async function readAll({ journals, union, retentionMs }: CompactionOptions): Promise<{
+async function readAll({ journals, historySync, retentionMs }: CompactionOptions): Promise<{
   readonly retains: (atMs: number) => boolean;
   readonly deletable: readonly string[];
 }> {
   // The time before: a reading that is slow to come is not judged by a later one.
-  const retains = union.retention();
-  await union.refresh();
+  const retains = historySync.retention();
+  await historySync.refresh();
   const deletable = journals
     .read()
     .filter((reading) => isDeletable(reading, retains, retentionMs))

@@ -2,7 +2,7 @@ import { systemCode } from "#consumer/errors.ts";
 import type { Clock, Files, Log, Metrics } from "#consumer/ports.ts";
 import { isNoFile } from "#consumer/history/base/format.ts";
 import { damagedViewPath, VIEW_FILE } from "#consumer/history/base/layout.ts";
-import { readViewHead } from "#consumer/history/view/publication.ts";
+import { readViewHead } from "#consumer/history/view/view-file.ts";
 
 /**
  * Moves away what stands in the place of the view and says nothing: an emptied file, the first bytes of a view, a

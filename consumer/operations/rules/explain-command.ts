@@ -1,4 +1,4 @@
-import type { Config } from "#consumer/config/config.ts";
+import type { Config } from "#consumer/config/load-config.ts";
 import { EXIT_CODE, type ExitCode } from "#consumer/errors.ts";
 import { decode } from "#consumer/planning/decode.ts";
 import { firstUnmet } from "#consumer/planning/match/match.ts";

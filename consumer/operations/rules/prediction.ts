@@ -1,4 +1,4 @@
-import type { Config } from "#consumer/config/config.ts";
+import type { Config } from "#consumer/config/load-config.ts";
 import { decode } from "#consumer/planning/decode.ts";
 import type { Incident } from "#consumer/planning/incident.ts";
 import { namedFields } from "#consumer/planning/named-fields.ts";

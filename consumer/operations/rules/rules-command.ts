@@ -1,5 +1,5 @@
 import type { CommandContext } from "#consumer/operations/command-line.ts";
-import { type Config, loadConfig } from "#consumer/config/config.ts";
+import { type Config, loadConfig } from "#consumer/config/load-config.ts";
 import { EXIT_CODE, type ExitCode } from "#consumer/errors.ts";
 import { explain } from "./explain-command.ts";
 import {

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-import type { Config } from "#consumer/config/config.ts";
+import type { Config } from "#consumer/config/load-config.ts";
 import { ConsumerError, messageOf } from "#consumer/errors.ts";
 
 export type Print = (line: string) => void;

@@ -1,4 +1,4 @@
-import { type Config, loadConfig } from "#consumer/config/config.ts";
+import { type Config, loadConfig } from "#consumer/config/load-config.ts";
 import { EXIT_CODE, type ExitCode } from "#consumer/errors.ts";
 import { actionDifferences } from "./difference.ts";
 import { differencesOf, type ExpectationTest, readExpectations } from "./expectations.ts";

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { createKafkaBroker } from "#consumer/adapters/kafka/kafka.ts";
 import { createMetrics, type MetricsRegistry } from "#consumer/adapters/metrics.ts";
-import type { Config } from "#consumer/config/config.ts";
+import type { Config } from "#consumer/config/load-config.ts";
 import type {
   Batch,
   BatchHandler,

@@ -1,4 +1,4 @@
-import { parseConfig } from "#consumer/config/config.ts";
+import { parseConfig } from "#consumer/config/load-config.ts";
 import { hasCode } from "#consumer/errors.ts";
 import { parseClaim, claimDomainOf } from "#simulator/omega/manifests/claim.ts";
 import { isFractional, quantityOf } from "#simulator/kubernetes/grammar.ts";

@@ -8,7 +8,7 @@ import { JOURNAL_HEADER_BYTES, decodeFrames, decodeJournalHeader } from "./frame
 import { JOURNAL_DIRECTORY } from "#consumer/history/base/layout.ts";
 
 /** The journals of every writer of the volume, read as they grow. */
-export interface Journals {
+export interface JournalReader {
   /**
    * Reads what was added since the last call and gives each entry to `merge`. One that cannot be read raises an alarm, and
    * is tried again the next time: journals are caches, and the claims know what it holds. Throws the errors of listing
@@ -37,12 +37,12 @@ export interface JournalReading {
   readonly emptyForMs: number;
 }
 
-export interface JournalsOptions {
+export interface JournalReaderOptions {
   readonly files: Pick<Files, "list" | "readFrom">;
   readonly clock: Pick<Clock, "monotonicMs">;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Journals to leave out: those that this process writes. */
+  /** Tells whether this process writes the journal at that path; such journals are left out. */
   readonly isOwn: (path: string) => boolean;
 }
 
@@ -76,7 +76,7 @@ const OWN_KINDS = new Set(["entry", "seal"]);
 /** Some hundred records: a few milliseconds of work. */
 const BYTES_PER_PART = 256 * 1024;
 
-export function createJournals(options: JournalsOptions): Journals {
+export function createJournalReader(options: JournalReaderOptions): JournalReader {
   const { files, clock, log, metrics, isOwn } = options;
   const readings = new Map<string, Reading>();
 

@@ -6,7 +6,7 @@ import { JOURNAL_DIRECTORY, journalPath } from "#consumer/history/base/layout.ts
 import { JOURNAL_HEADER_BYTES, encodeFrame, encodeJournalHeader } from "./frames.ts";
 
 /** The journal of this process: nobody else writes to it. */
-export interface Journal {
+export interface JournalWriter {
   /** Resolves when the entry is durable. Entries that come while a sync runs share the next one. */
   append(entry: HistoryEntry): Promise<void>;
   /** The same for what is no end of an attempt. */
@@ -24,7 +24,7 @@ export interface Journal {
   owns(path: string): boolean;
 }
 
-export interface JournalOptions {
+export interface JournalWriterOptions {
   readonly files: Files;
   /** Of this pod's host: how long it slept shows only there. */
   readonly clock: Clock;
@@ -74,7 +74,7 @@ interface Waiting {
  * is, unsealed: the next entry begins another. So does an entry that comes, or becomes durable, long after the last:
  * others may have taken the file for that of a dead writer and deleted it meanwhile.
  */
-export function createJournal(options: JournalOptions): Journal {
+export function createJournalWriter(options: JournalWriterOptions): JournalWriter {
   const { files, clock, volumeClock, random, metrics, podUid } = options;
   const idleMsMax = journalIdleMsMax(options.retentionMs);
   const paths = new Set<string>();

@@ -6,7 +6,7 @@ import { RELATIONS } from "./relations.ts";
 import { configSchema } from "./schema.ts";
 import { decodeText } from "./text.ts";
 import { ConsumerError, messageOf } from "#consumer/errors.ts";
-import { readSmallFile } from "./small-file.ts";
+import { readSmallFile } from "#consumer/small-file.ts";
 
 type Parsed = z.output<typeof configSchema>;
 type ParsedRule = Parsed["rules"][number];

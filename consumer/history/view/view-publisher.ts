@@ -5,9 +5,9 @@ import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import type { VolumeHealth } from "#consumer/history/base/health.ts";
 import type { HistoryIndex } from "#consumer/history/index/history-index.ts";
 import { isNoFile } from "#consumer/history/base/format.ts";
-import { publish, readViewHead } from "./publication.ts";
+import { publish, readViewHead } from "./view-file.ts";
 import type { AtomicFiles } from "#consumer/history/base/atomic-files.ts";
-import type { Union } from "#consumer/history/index/history-sync.ts";
+import type { HistorySync } from "#consumer/history/index/history-sync.ts";
 
 const WHAT = "publish automation_action_history.json";
 
@@ -24,10 +24,10 @@ export interface Publisher {
   stop(): Promise<void>;
 }
 
-export interface PublisherOptions {
+export interface ViewPublisherOptions {
   readonly files: Files;
   readonly atomicFiles: AtomicFiles;
-  readonly union: Union;
+  readonly historySync: HistorySync;
   readonly index: HistoryIndex;
   readonly health: VolumeHealth;
   readonly clock: Clock;
@@ -45,12 +45,13 @@ export interface PublisherOptions {
  * pods are read once an interval, whether or not this one has anything to publish. So an end is shown though its pod died
  * before it did that, and one that another pod published in between, and that this view replaced without it, comes back.
  */
-export function startPublisher(options: PublisherOptions): Publisher {
-  const { files, atomicFiles, union, index, health, clock, log, metrics, intervalMs } = options;
+export function startViewPublisher(options: ViewPublisherOptions): Publisher {
+  const { files, atomicFiles, historySync, index, health, clock, log, metrics, intervalMs } =
+    options;
   const stopping = new AbortController();
   let dirty = true;
   /** Changes of the union that are published, or about to be. */
-  let seen = union.changes;
+  let seen = historySync.changes;
   let published = false;
   /** When the journals were read for the view that stood there last, by the clock of its pod. */
   let latestMs = 0;
@@ -93,11 +94,11 @@ export function startPublisher(options: PublisherOptions): Publisher {
     if (refused || tooLarge()) return;
     // The view may lack whatever other pods record after this moment. This pod can stand still between reading and writing, so it is taken first.
     const readAtMs = clock.wallMs();
-    await union.refresh();
+    await historySync.refresh();
     if (await isOlder()) dirty = true;
-    if (!dirty && union.changes === seen) return;
+    if (!dirty && historySync.changes === seen) return;
     await options.before();
-    seen = union.changes;
+    seen = historySync.changes;
     dirty = false;
     metrics.gauge("history_entries", index.size);
     pauseMs = intervalNowMs();

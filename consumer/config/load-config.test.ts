@@ -9,7 +9,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 
 import { ENVIRONMENT_OVERRIDES } from "./environment.ts";
 import { configSchema } from "./schema.ts";
-import { loadConfig, parseConfig, type ConfigSources } from "./config.ts";
+import { loadConfig, parseConfig, type ConfigSources } from "./load-config.ts";
 import { ConsumerError } from "#consumer/errors.ts";
 
 const MINIMAL = `version: 1

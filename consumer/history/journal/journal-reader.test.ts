@@ -4,7 +4,7 @@ import { createMemoryVolume, failure } from "#fixtures/ports/files.ts";
 import { anEntry } from "#fixtures/consumer/history-scene.ts";
 import { createRecordedLog, createRecordedMetrics } from "#fixtures/ports/observers.ts";
 import { encodeFrame, encodeJournalHeader } from "./frames.ts";
-import { createJournals } from "./journals.ts";
+import { createJournalReader } from "./journal-reader.ts";
 
 const ENTRIES = 2000;
 const PATH = "journal/pod.log";
@@ -21,7 +21,7 @@ function createScene(bytes: Uint8Array) {
   const clock = createManualClock();
   const metrics = createRecordedMetrics();
   const broken: { code?: string | undefined; listing?: string } = {};
-  const journals = createJournals({
+  const journals = createJournalReader({
     files: volume.mount(({ operation, path, phase }) => {
       atOnce = 0;
       if (phase === "after") return;
