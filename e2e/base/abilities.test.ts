@@ -3,7 +3,7 @@ import { reasonToSkip } from "./abilities.ts";
 
 test("a scenario is left out for the first ability that the place lacks, in words", () => {
   expect(reasonToSkip(["api-server", "memory-limits"], new Set(["api-server"]), "here")).toBe(
-    "here has no memory-limits: memory limits that a kernel keeps",
+    "here has no memory-limits: memory limits that a kernel enforces",
   );
 });
 

@@ -3,13 +3,14 @@ const ABILITIES = {
   "container-access":
     "a way to signal and freeze a container from outside, and to see its signals and hooks",
   "cluster-nodes": "several nodes, which can be drained and paused",
-  "memory-limits": "memory limits that a kernel keeps",
-  "api-server": "an API server, as kubectl talks to one",
-  "fault-rules": "rules about what clients send and are answered",
-  "forced-rebalance": "a way to make a group rebalance",
-  "broker-nodes": "several nodes of the broker, which can be killed and can lead in turn",
-  "broker-connections": "sight of the connections of its clients, and a way to cut them",
-  "broker-requests": "sight of what its clients ask, by name",
+  "memory-limits": "memory limits that a kernel enforces",
+  "api-server": "an API server, such as kubectl uses",
+  "fault-rules": "fault rules for the requests and answers of clients",
+  "forced-rebalance": "a way to force a rebalance of a group",
+  "broker-nodes":
+    "several nodes of the broker, which can be killed and can take over the leadership",
+  "broker-connections": "a view of the connections of its clients, and a way to cut them",
+  "broker-requests": "a view of the requests of its clients, by name",
   "broker-history": "a history of what was committed, fetched and assigned",
   "broker-users": "users whose passwords can be changed",
 } as const;
@@ -22,7 +23,7 @@ export class AbilityLackingError extends Error {
 
   constructor(place: string, ability: Ability) {
     super(
-      `${place} has no ${ability}: ${ABILITIES[ability]}; a scenario that uses it names it in \`needs\``,
+      `${place} has no ${ability}: ${ABILITIES[ability]}; a scenario that uses it must name it in \`needs\``,
     );
   }
 }

@@ -121,7 +121,7 @@ describe("the command line", () => {
       "needs one of --broker-password-file and --broker-password-env",
     ],
     [["fly"], "unknown command fly"],
-    [["run", "list"], "one command at most"],
+    [["run", "list"], "only one command is allowed"],
     [["list", "--seed", "1"], "list takes no options, got --seed"],
     [["--seed", "-1"], "--seed"],
     [

@@ -54,7 +54,7 @@ export function parseInvocation(
     return { command, replay: replayArguments(values, rest, env) };
   }
   if (rest.length > 0) {
-    throw new UsageError(`one command at most, got also: ${rest.join(" ")}`);
+    throw new UsageError(`only one command is allowed, but got also: ${rest.join(" ")}`);
   }
   if (command === "help") return { command };
   if (command === "doctor" || command === "list" || command === "clean") {
@@ -64,7 +64,7 @@ export function parseInvocation(
   }
   if (command !== "run") {
     throw new UsageError(
-      `unknown command ${command}; known: run, chaos, replay, compare, list, doctor, clean`,
+      `unknown command ${command}; the commands are run, chaos, replay, compare, list, doctor and clean`,
     );
   }
   refuseOfOtherCommand(command, values);

@@ -3,16 +3,16 @@ import { UsageError } from "#e2e/errors.ts";
 import { filled, oneOf } from "./option-values.ts";
 
 export const BROKER_USAGE = `Options of --broker kafka|redpanda (a container, or a pod with --target kind)
-  --broker-image NAME     instead of the pinned one
+  --broker-image NAME     the image of the broker (default: a pinned one)
 
-Options of --broker external (SASL_SSL; it must let the user make and delete topics)
-  --bootstrap HOST:PORT   of a node (repeatable)
-  --broker-ca FILE        PEM of the authorities of its certificate
+Options of --broker external (over SASL_SSL; the user must be allowed to make and delete topics)
+  --bootstrap HOST:PORT   the address of a node (repeatable)
+  --broker-ca FILE        a PEM file with the authorities of the broker's certificate
   --broker-mechanism scram-sha-512
-                          the only one that the consumer has (default scram-sha-512)
-  --broker-user NAME
+                          the only mechanism that the consumer supports (default scram-sha-512)
+  --broker-user NAME      the name of the user
   --broker-password-file FILE, --broker-password-env VARIABLE
-                          one of them: where the password is
+                          the source of the password; exactly one of the two
 `;
 
 export const BROKER_OPTIONS = {

@@ -17,26 +17,27 @@ import type { PlaceValues } from "./place-arguments.ts";
 import { isJsonObject } from "#consumer/json.ts";
 
 export const CHAOS_USAGE = `Options of chaos
-  --duration TIME         such as 90s, 30m or 1h: no schedule begins after it
-  --runs N                how many schedules (default 1; without a bound with --duration or
+  --duration TIME         begin no schedule after TIME, such as 90s, 30m or 1h
+  --runs N                the number of schedules (default 1; unlimited with --duration or
                           --until-failure)
-  --steps N               steps of each schedule (default 20)
-  --seed N                0 to 4294967295, of the first schedule (default: a random one, printed)
-  --faults LIST           only these, by name or family: pod,broker.outage (default: all that the
-                          target and the broker are able to do)
+  --steps N               the number of steps of each schedule (default 20)
+  --seed N                the seed of the first schedule, 0 to 4294967295 (default: a random one,
+                          which is printed)
+  --faults LIST           use only these faults, by name or family, such as pod,broker.outage
+                          (default: all faults of which target and broker are capable)
   --load FILE|FIELD=NUMBER,...
-                          what is published: a JSON file, or fields such as incidentsPerSecond=50
-  --replicas N            pods (default 2)
-  --partitions N          of the topic of incidents (default 4)
+                          the load: a JSON file, or fields such as incidentsPerSecond=50
+  --replicas N            the number of pods (default 2)
+  --partitions N          the number of partitions of the incident topic (default 4)
   --until-failure         end after the first schedule that fails
-  --no-shrink             do not look for a smaller schedule behind the first one that fails
+  --no-shrink             do not search for a smaller schedule that fails like the first one
   --require-coverage      exit code 4 when ten schedules or more had a fault, a held moment, or a pair of
                           both, and none of them fired
   --prove [NAME...]       prove the checkers instead: plant each fault (or those named) in a copy of
                           the consumer and run until the checker finds it (target local)
 
 Options of replay
-  --times N               how many times it runs (default 1)
+  --times N               the number of runs, one after the other (default 1)
 `;
 
 export const CHAOS_OPTIONS = {
@@ -166,7 +167,7 @@ function readObject(path: string, place: string): Readonly<Record<string, unknow
     const text = readFileSync(path, "utf8").replace(/^\uFEFF/, "");
     value = JSON.parse(text);
     const [repeated] = repeatedKeys(text);
-    if (repeated !== undefined) throw new SyntaxError(`the key ${repeated} stands there twice`);
+    if (repeated !== undefined) throw new SyntaxError(`the key ${repeated} occurs twice`);
   } catch (error) {
     throw new UsageError(`${place}: ${messageOf(error)}`, { cause: error });
   }
@@ -180,14 +181,14 @@ const NOT_WITH_PROVE = ["until-failure", "require-coverage", "runs", "duration",
 function proveNames(values: ChaosValues, names: readonly string[]): readonly string[] | null {
   if (values.prove !== true) {
     if (names.length === 0) return null;
-    throw new UsageError(
-      `chaos takes names only behind --prove, got ${names.join(" ")}; one command at most`,
-    );
+    throw new UsageError(`chaos takes names only after --prove, got ${names.join(" ")}`);
   }
   const other = NOT_WITH_PROVE.find((option) => values[option] !== undefined);
-  if (other !== undefined) throw new UsageError(`--${other} is not for --prove`);
+  if (other !== undefined) throw new UsageError(`--${other} cannot be used with --prove`);
   if ((values.target ?? "local") !== "local") {
-    throw new UsageError(`--prove is for --target local, and the target is ${values.target}`);
+    throw new UsageError(
+      `--prove works only with --target local, and the target is ${values.target}`,
+    );
   }
   return [
     ...new Set(names.flatMap((name) => name.split(",")).map((name) => filled("prove", name))),

@@ -83,7 +83,7 @@ async function runClean(): Promise<ExitCode> {
   const { clean } = await import("./clean.ts");
   const { removed, left } = await clean();
   for (const what of removed) process.stdout.write(`removed ${what}\n`);
-  for (const what of left) process.stderr.write(`not removed, ${what}\n`);
+  for (const what of left) process.stderr.write(`not removed: ${what}\n`);
   process.stdout.write(`${removed.length} removed\n`);
   return left.length === 0 ? EXIT_CODE.passed : EXIT_CODE.infrastructure;
 }

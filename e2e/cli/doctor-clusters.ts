@@ -19,7 +19,7 @@ export async function clusterTools(): Promise<Finding[]> {
     tool(
       "kubectl",
       async () => (await runCommand("kubectl", ["version", "--client"])).split("\n")[0] ?? "",
-      "install kubectl, with which scenario 35 runs the commands of the deployment guide",
+      "install kubectl, which scenario 35 uses to run the commands of the deployment guide",
     ),
   ]);
 }

@@ -55,7 +55,7 @@ export function checkNode(version: string): Finding {
     seen: `v${version} at ${process.execPath}`,
     fix: ok
       ? ""
-      : "the install script of the package `node` did not run (npm ignored it): npm rebuild node, then use npm run e2e",
+      : "run npm rebuild node, since npm ignored the install script of the package `node`, then npm run e2e",
   };
 }
 
@@ -113,7 +113,7 @@ async function checkFileHandles(): Promise<string> {
   const { stdout } = await run("/bin/sh", ["-c", "ulimit -n"]);
   const limit = stdout.trim();
   if (limit !== "unlimited" && Number(limit) < 1024)
-    throw new Error(`${limit}, at least 1024 are needed`);
+    throw new Error(`the limit is ${limit}, and at least 1024 are needed`);
   return limit;
 }
 
@@ -121,5 +121,5 @@ async function checkProc(): Promise<string> {
   if (!existsSync("/proc/self/status")) throw new Error("/proc/self/status is absent");
   const status = await readFile("/proc/self/status", "utf8");
   if (!status.includes("SigCgt:")) throw new Error("/proc/self/status has no SigCgt");
-  return "tells which signals a process catches";
+  return "/proc shows which signals a process catches";
 }

@@ -18,7 +18,9 @@ export function listenForInterrupts(outputClosed: AbortSignal): AbortSignal {
       firstMs = performance.now();
       // The abort comes first, so that the changing lines on the terminal are cleared before the message.
       interrupt.abort(new Error("interrupted"));
-      process.stderr.write("\ninterrupted: taking everything down (again: at once)\n");
+      process.stderr.write(
+        "\ninterrupted: taking everything down; interrupt again to end at once\n",
+      );
     } else if (performance.now() - firstMs > ONE_INTERRUPT_MS) {
       process.exit(EXIT_CODE.interrupted);
     }

@@ -5,48 +5,50 @@ export const USAGE = `Usage: npm run e2e -- [COMMAND] [options]
 
 Commands
   run (default)   run the scenarios
-  chaos           run schedules of faults that are drawn from a seed, and judge what happened
+  chaos           run schedules of faults that are drawn from a seed, and judge their histories
   replay PATH     run one schedule again: a file, or the artifacts of a run
-  list            print number, name and title of every scenario
-  compare DIR DIR whether the pods of two runs lived the same, by the artifacts of both
-  doctor          check this machine; each check prints its fix
-  clean           remove the directories of pods and the clusters of kind that ended runs left, of
-                  every checkout on this machine
+  list            print the number, name and title of every scenario
+  compare DIR DIR compare the lives of the pods of two runs by their artifacts
+  doctor          check this machine and print how to fix each problem
+  clean           remove directories of pods and kind clusters that ended runs have left, for every
+                  checkout on this machine
 
 Options of run, chaos and replay
   --target local|kind|kubernetes
-                          where the pods run: processes of this host, a cluster of kind on its Docker
-                          or Podman, or any cluster that is there (default local)
+                          where the pods run: as processes of this host, in a kind cluster on its
+                          Docker or Podman, or in an existing cluster (default local)
   --broker embedded|kafka|redpanda|external
-                          which broker they read (default embedded: no Docker needed)
-  --jobs N                scenarios or schedules at the same time (default: by the number of processors)
+                          the broker that the pods read (default embedded, which needs no Docker)
+  --jobs N                run N scenarios or schedules at the same time (default: depends on the
+                          number of processors)
   --keep on-failure|always|never
-                          directories of the pods that stay (default on-failure)
-  --artifacts DIR         receives one directory per run (default $SD_ARTIFACTS_DIR, else ./artifacts)
-  --junit FILE            a copy of the JUnit report
+                          when to keep the directories of the pods (default on-failure)
+  --artifacts DIR         create one directory per run in DIR (default $SD_ARTIFACTS_DIR, or
+                          ./artifacts)
+  --junit FILE            write a copy of the JUnit report to FILE
 
 Options of run
-  --scenario N|NAME       only these (repeatable)
-  --seed N                0 to 4294967295 (default: a random one, printed)
-  --real-time             production durations instead of short ones
-  --compare DIR           the artifacts of an earlier run, of whatever target: a scenario whose pods
-                          lived otherwise than there fails the run
+  --scenario N|NAME       run only this scenario (repeatable)
+  --seed N                a number from 0 to 4294967295 (default: a random one, which is printed)
+  --real-time             use the durations of production instead of short ones
+  --compare DIR           compare with the artifacts of an earlier run on any target: the run fails
+                          when the pods of a scenario lived differently
 
 ${CHAOS_USAGE}
 Options of --target kind
-  --cluster NAME          used when it is there, else made; the last run that uses it deletes one that a
-                          run made, unless --keep says otherwise (default: one of the run's own)
-  --node-image NAME       of a cluster that is made (default: that of kind)
-  --engine docker|podman  default: the first that answers
-  --base-image NAME       what the images are built on (default node:24-bookworm-slim)
-  --image NAME            an image of the consumer that was built earlier (default: build it)
+  --cluster NAME          use the cluster NAME, or make it; the last run that uses a cluster deletes it
+                          if a run has made it and --keep allows (default: a cluster of the run's own)
+  --node-image NAME       the node image of a new cluster (default: that of kind)
+  --engine docker|podman  the container engine (default: the first one that answers)
+  --base-image NAME       the image on which the images are built (default node:24-bookworm-slim)
+  --image NAME            use an image of the consumer that was built earlier (default: build one)
 
-Options of --target kubernetes, all of them needed
-  --context NAME          of the kubeconfig, as kubectl finds it
-  --image NAME            of the consumer, and
-  --simulators-image NAME of the simulators, where the nodes of the cluster find them
+Options of --target kubernetes, all of which are required
+  --context NAME          the context of the kubeconfig, as kubectl finds it
+  --image NAME            the image of the consumer, as the nodes of the cluster find it
+  --simulators-image NAME the image of the simulators, as the nodes of the cluster find it
 
 ${BROKER_USAGE}
-Exit codes: 0 passed, 1 an expectation broke, 2 usage, 3 preflight, 4 infrastructure, a fault that
-never fired, or nothing was run, 130 interrupted.
+Exit codes: 0 passed, 1 an expectation broke, 2 wrong usage, 3 preflight failed, 4 infrastructure
+failed, a fault never fired or nothing was run, 130 interrupted.
 `;

@@ -53,57 +53,10 @@ export async function runEndToEnd(options: RunOptions): Promise<ExitCode> {
   const progress = new Progress(block, scenarios.length);
   const secrets = new Map<string, string>();
   progress.line(`seed ${chosen.seed}, artifacts ${artifacts}`);
-  let results: ScenarioResult[] = [];
+  let results: readonly ScenarioResult[];
   const compileCache = await makeOwnedDirectory();
   try {
-    await using platform = await startPlatform({
-      run: chosen,
-      compileCache,
-      signal,
-      line: (text) => progress.line(text),
-      keepAtEnd: () => keepsAtEnd(chosen, results),
-    });
-    const jobs = chosen.jobs ?? defaultJobs();
-    const authority = await createAuthority();
-    await using brokers = await startBrokerProvider({
-      run: chosen,
-      authority,
-      platform,
-      jobs,
-      signal,
-      line: (text) => progress.line(text),
-    });
-    const durations = withSessionTimeout(platform.durations, brokers.sessionTimeoutMsMin);
-    const place = `the target ${chosen.target} with the broker ${brokers.kind}`;
-    const abilities = new Set([...platform.abilities, ...brokers.abilities]);
-    await using recorder = new Recorder(join(artifacts, "events.ndjson"));
-    recorder.listen((event) => progress.show(event));
-    results = await runScenarios({
-      scenarios: inStartOrder(scenarios),
-      jobs,
-      signal,
-      lost: platform.lost,
-      timeoutMs: (scenario) => scenario.timeoutMs?.(durations) ?? durations.scenarioMsMax,
-      skipReason: ({ needs }) => reasonToSkip(needs, abilities, place),
-      tell: (scenario) => recorder.tell(scenarioId(scenario)),
-      open: (scenario, scenarioSignal) =>
-        openScenarioSession(scenario, scenarioSignal, {
-          run: chosen,
-          platform,
-          brokers,
-          authority,
-          durations,
-          artifacts,
-          tell: recorder.tell(scenarioId(scenario)),
-          secrets,
-        }),
-    });
-    results.sort((left, right) => left.scenario.number - right.scenario.number);
-    if (results.some(({ status }) => status === "failed")) {
-      await saveNodeLogs(platform, join(artifacts, "nodes"), progress);
-    }
-    await brokers.saveLogs?.(join(artifacts, "broker"));
-    await writeReports(chosen, artifacts, results, recorder);
+    results = await runOnPlatform(options, { artifacts, compileCache, progress, secrets });
   } finally {
     block.end();
     await removeDirectory(compileCache);
@@ -125,6 +78,71 @@ export async function runEndToEnd(options: RunOptions): Promise<ExitCode> {
   );
   const broken = leaks.length > 0 || comparison?.equal === false;
   return exitCode(results, broken, signal.aborted);
+}
+
+interface RunParts {
+  readonly artifacts: string;
+  readonly compileCache: string;
+  readonly progress: Progress;
+  /** Every secret of the run. The sessions add to it. */
+  readonly secrets: Map<string, string>;
+}
+
+/** Starts the target and the broker, runs the scenarios, and writes the reports. Returns the results by number. */
+async function runOnPlatform(
+  { arguments: chosen, scenarios, signal }: RunOptions,
+  { artifacts, compileCache, progress, secrets }: RunParts,
+): Promise<readonly ScenarioResult[]> {
+  let results: ScenarioResult[] = [];
+  await using platform = await startPlatform({
+    run: chosen,
+    compileCache,
+    signal,
+    line: (text) => progress.line(text),
+    keepAtEnd: () => keepsAtEnd(chosen, results),
+  });
+  const jobs = chosen.jobs ?? defaultJobs();
+  const authority = await createAuthority();
+  await using brokers = await startBrokerProvider({
+    run: chosen,
+    authority,
+    platform,
+    jobs,
+    signal,
+    line: (text) => progress.line(text),
+  });
+  const durations = withSessionTimeout(platform.durations, brokers.sessionTimeoutMsMin);
+  const place = `the target ${chosen.target} with the broker ${brokers.kind}`;
+  const abilities = new Set([...platform.abilities, ...brokers.abilities]);
+  await using recorder = new Recorder(join(artifacts, "events.ndjson"));
+  recorder.listen((event) => progress.show(event));
+  results = await runScenarios({
+    scenarios: inStartOrder(scenarios),
+    jobs,
+    signal,
+    lost: platform.lost,
+    timeoutMs: (scenario) => scenario.timeoutMs?.(durations) ?? durations.scenarioMsMax,
+    skipReason: ({ needs }) => reasonToSkip(needs, abilities, place),
+    tell: (scenario) => recorder.tell(scenarioId(scenario)),
+    open: (scenario, scenarioSignal) =>
+      openScenarioSession(scenario, scenarioSignal, {
+        run: chosen,
+        platform,
+        brokers,
+        authority,
+        durations,
+        artifacts,
+        tell: recorder.tell(scenarioId(scenario)),
+        secrets,
+      }),
+  });
+  results.sort((left, right) => left.scenario.number - right.scenario.number);
+  if (results.some(({ status }) => status === "failed")) {
+    await saveNodeLogs(platform, join(artifacts, "nodes"), progress);
+  }
+  await brokers.saveLogs?.(join(artifacts, "broker"));
+  await writeReports(chosen, artifacts, results, recorder);
+  return results;
 }
 
 /** Saves the logs of the nodes. A failure does not change the result, since the logs only help to read it. */

@@ -12,9 +12,10 @@ import type { Tell } from "#e2e/base/events.ts";
 import { tellRecorded, watchDeployment } from "./observe.ts";
 import { makeOwnedDirectory, removeDirectory } from "#e2e/base/owned-directory.ts";
 import { seededRandom } from "#e2e/base/random.ts";
+import type { SeededRandom } from "#e2e/base/random.ts";
 import type { ScenarioSession } from "./run-scenarios.ts";
 import { scenarioId } from "./scenario.ts";
-import type { Scenario } from "./scenario.ts";
+import type { Scenario, ScenarioContext } from "./scenario.ts";
 import { openDeployment } from "#e2e/deployment/open-deployment.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import type { DeploymentOptions } from "#e2e/deployment/deployment-options.ts";
@@ -45,97 +46,138 @@ export function openScenarioSession(
   signal: AbortSignal,
   options: ScenarioSessionOptions,
 ): ScenarioSession {
-  const { run, platform, brokers, authority, durations, tell } = options;
-  const random = seededRandom(run.seed, scenario.name);
-  const directory = join(options.artifacts, scenarioId(scenario));
-  const opened: OpenedDeployment[] = [];
-  const logsDirectory = (index: number): string =>
-    join(directory, opened.length === 1 ? "logs" : `logs-${index + 1}`);
-  const traceOf = async (records: readonly RecordedDeployment[]): Promise<void> => {
-    const deployments = await Promise.all(
-      records.map(async (record, index) => await record(logsDirectory(index))),
-    );
-    const isLogCut = deployments.some(({ logs }) => logs.some((log) => isCut(log)));
-    const unseen = [...platform.unseen, ...unseenAt(brokers), ...(isLogCut ? TOLD_BY_LOGS : [])];
-    await writeTrace(directory, {
-      scenario: scenarioId(scenario),
-      target: run.target,
-      unseen,
-      deployments: deployments.map((record) => deploymentLives(record)),
-    });
-  };
-  return {
-    context: {
+  return new DeployingSession(scenario, signal, options);
+}
+
+class DeployingSession implements ScenarioSession {
+  readonly context: ScenarioContext;
+  readonly #scenario: string;
+  readonly #directory: string;
+  readonly #signal: AbortSignal;
+  readonly #options: ScenarioSessionOptions;
+  readonly #opened: OpenedDeployment[] = [];
+  readonly #errors: unknown[] = [];
+
+  constructor(scenario: Scenario, signal: AbortSignal, options: ScenarioSessionOptions) {
+    const { durations, run, tell } = options;
+    this.#scenario = scenarioId(scenario);
+    this.#directory = join(options.artifacts, this.#scenario);
+    this.#signal = signal;
+    this.#options = options;
+    const random = seededRandom(run.seed, scenario.name);
+    this.context = {
       signal,
       durations,
       random,
       step: (text) => tell("scenario", "scenario.step", { text }),
-      deploy: async (deploymentOptions: DeploymentOptions = {}) => {
-        signal.throwIfAborted();
-        const making = makeOwnedDirectory();
-        const opening = making.then((deploymentDirectory) =>
-          openDeployment(deploymentOptions, {
-            directory: deploymentDirectory,
-            platform,
-            brokers,
-            authority,
-            durations,
-            realTime: run.realTime,
-            random,
-            signal,
-            tell,
-          }),
-        );
-        // The order is that in which the scenario asks for deployments, whichever is made first.
-        opened.push({ directory: making, opening });
-        const deployment = await opening;
-        watchDeployment(deployment, tell);
-        return deployment;
-      },
-    },
-    close: async (failed) => {
-      const errors: unknown[] = [];
-      const attempt = async (work: Promise<unknown>): Promise<void> => {
-        await work.catch((error: unknown) => errors.push(error));
-      };
-      // When a scenario has passed, all its deployments were opened. They are recorded together, before the first one
-      // begins to end.
-      const records: RecordedDeployment[] = [];
-      const record = async (): Promise<void> => {
-        const deployments = await Promise.all(opened.map(({ opening }) => opening));
-        records.push(
-          ...(await Promise.all(deployments.map((deployment) => recordDeployment(deployment)))),
-        );
-      };
-      if (!failed) await attempt(record());
-      const keep =
-        !isInterrupted(signal, platform) &&
-        (run.keep === "always" || (run.keep === "on-failure" && failed));
-      for (const [index, { opening, directory: making }] of opened.entries()) {
-        // A deployment that could not be opened has taken itself down. Its error is that of the scenario.
-        const deployment = await opening.catch(() => null);
-        if (deployment !== null) {
-          const logs = logsDirectory(index);
-          await attempt(tellRecorded(deployment, tell));
-          const suffix = opened.length === 1 ? "" : `-${index + 1}`;
-          const { secrets } = options;
-          errors.push(
-            ...(await closeDeployment(deployment, { logs, artifacts: directory, suffix, secrets })),
-          );
-          if (failed && !isInterrupted(signal, platform))
-            tell("run", "deployment.logs", { directory: logs });
-        }
-        // There is no deployment without a directory.
-        const deploymentDirectory = await making.catch(() => null);
-        if (deploymentDirectory === null) continue;
-        if (keep) tell("run", "deployment.kept", { directory: deploymentDirectory });
-        else await attempt(removeDirectory(deploymentDirectory));
-      }
-      if (!failed && errors.length === 0) await attempt(traceOf(records));
-      await attempt(judgeArtifacts(directory, options.secrets));
-      if (errors.length > 0) throw errors[0];
-    },
-  };
+      deploy: (deploymentOptions = {}) => this.#deploy(deploymentOptions, random),
+    };
+  }
+
+  async close(failed: boolean): Promise<void> {
+    const { run, tell, secrets } = this.#options;
+    const records: RecordedDeployment[] = [];
+    if (!failed) await this.#attempt(this.#record(records));
+    const isEndedEarly = this.#isInterrupted();
+    const keep = !isEndedEarly && (run.keep === "always" || (run.keep === "on-failure" && failed));
+    for (const [index, { opening, directory: making }] of this.#opened.entries()) {
+      // A deployment that could not be opened has taken itself down. Its error is that of the scenario.
+      const deployment = await opening.catch(() => null);
+      if (deployment !== null) await this.#closeDeployment(deployment, index, failed);
+      // There is no deployment without a directory.
+      const directory = await making.catch(() => null);
+      if (directory === null) continue;
+      if (keep) tell("run", "deployment.kept", { directory });
+      else await this.#attempt(removeDirectory(directory));
+    }
+    if (!failed && this.#errors.length === 0) await this.#attempt(this.#writeTrace(records));
+    await this.#attempt(checkArtifacts(this.#directory, secrets));
+    if (this.#errors.length > 0) throw this.#errors[0];
+  }
+
+  async #deploy(options: DeploymentOptions, random: SeededRandom): Promise<TestDeployment> {
+    const { run, platform, brokers, authority, durations, tell } = this.#options;
+    const signal = this.#signal;
+    signal.throwIfAborted();
+    const making = makeOwnedDirectory();
+    const opening = making.then((directory) =>
+      openDeployment(options, {
+        directory,
+        platform,
+        brokers,
+        authority,
+        durations,
+        realTime: run.realTime,
+        random,
+        signal,
+        tell,
+      }),
+    );
+    // The order is that in which the scenario asks for deployments, whichever is made first.
+    this.#opened.push({ directory: making, opening });
+    const deployment = await opening;
+    watchDeployment(deployment, tell);
+    return deployment;
+  }
+
+  /**
+   * Records all deployments together, before the first one begins to end. When a scenario has passed, all of them were
+   * opened.
+   */
+  async #record(records: RecordedDeployment[]): Promise<void> {
+    const deployments = await Promise.all(this.#opened.map(({ opening }) => opening));
+    records.push(
+      ...(await Promise.all(deployments.map((deployment) => recordDeployment(deployment)))),
+    );
+  }
+
+  async #closeDeployment(
+    deployment: TestDeployment,
+    index: number,
+    failed: boolean,
+  ): Promise<void> {
+    const { tell, secrets } = this.#options;
+    const logs = this.#logsDirectory(index);
+    await this.#attempt(tellRecorded(deployment, tell));
+    const suffix = this.#opened.length === 1 ? "" : `-${index + 1}`;
+    const artifacts = this.#directory;
+    this.#errors.push(...(await closeDeployment(deployment, { logs, artifacts, suffix, secrets })));
+    if (failed && !this.#isInterrupted()) tell("run", "deployment.logs", { directory: logs });
+  }
+
+  async #writeTrace(records: readonly RecordedDeployment[]): Promise<void> {
+    const { run, platform, brokers } = this.#options;
+    const deployments = await Promise.all(
+      records.map(async (record, index) => await record(this.#logsDirectory(index))),
+    );
+    const isLogCut = deployments.some(({ logs }) => logs.some((log) => isCut(log)));
+    const unseen = [...platform.unseen, ...unseenAt(brokers), ...(isLogCut ? TOLD_BY_LOGS : [])];
+    await writeTrace(this.#directory, {
+      scenario: this.#scenario,
+      target: run.target,
+      unseen,
+      deployments: deployments.map((record) => deploymentLives(record)),
+    });
+  }
+
+  #logsDirectory(index: number): string {
+    return join(this.#directory, this.#opened.length === 1 ? "logs" : `logs-${index + 1}`);
+  }
+
+  /** Waits for the work and keeps its error, so that the rest of the session still ends. */
+  async #attempt(work: Promise<unknown>): Promise<void> {
+    await work.catch((error: unknown) => this.#errors.push(error));
+  }
+
+  /**
+   * Returns true when the user interrupted the scenario. The signal also aborts when the time of the scenario is over
+   * and when the platform is lost; both are failures.
+   */
+  #isInterrupted(): boolean {
+    const { aborted, reason } = this.#signal;
+    const isLost = this.#options.platform.lost?.aborted === true;
+    return aborted && !(reason instanceof ExpectationError) && !isLost;
+  }
 }
 
 interface OpenedDeployment {
@@ -143,7 +185,8 @@ interface OpenedDeployment {
   readonly opening: Promise<TestDeployment>;
 }
 
-async function judgeArtifacts(
+/** Throws ExpectationError when an artifact shows a secret or a log line that is not as it must be. */
+async function checkArtifacts(
   directory: string,
   secrets: ReadonlyMap<string, string>,
 ): Promise<void> {
@@ -153,13 +196,4 @@ async function judgeArtifacts(
     ...(await checkLogLines(directory)),
   ];
   if (findings.length > 0) throw new ExpectationError(findings.join("\n"));
-}
-
-/**
- * Returns true when the user interrupted the scenario. The signal also aborts when the time of the scenario is over and
- * when the platform is lost; both are failures.
- */
-function isInterrupted(signal: AbortSignal, { lost }: Platform): boolean {
-  const failed = signal.reason instanceof ExpectationError || lost?.aborted === true;
-  return signal.aborted && !failed;
 }

@@ -33,6 +33,6 @@ export interface Eviction {
  */
 export function clusterOf(target: { readonly cluster: ClusterAccess | null }): ClusterAccess {
   if (target.cluster === null)
-    throw new Error("the target is no cluster: the scenario must say what it needs");
+    throw new Error("the target is not a cluster: the scenario must name the ability in `needs`");
   return target.cluster;
 }

@@ -48,7 +48,9 @@ export async function readTraces(artifacts: string): Promise<ReadonlyMap<string,
     traces.set(trace.scenario, trace);
   }
   if (traces.size === 0) {
-    throw new UsageError(`${artifacts} holds no trace: it must be the artifacts of one run`);
+    throw new UsageError(
+      `${artifacts} holds no trace: it must be the directory of the artifacts of one run`,
+    );
   }
   return traces;
 }
@@ -66,6 +68,6 @@ function parseTrace(text: string, path: string): Trace {
   try {
     return traceSchema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new UsageError(`${path}: no trace that this version reads`, { cause });
+    throw new UsageError(`${path} is not a trace that this version can read`, { cause });
   }
 }

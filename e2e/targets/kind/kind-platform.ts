@@ -52,12 +52,13 @@ export async function startKindPlatform(options: KindPlatformOptions): Promise<P
     const keep = keepAtEnd();
     const title = `leave the cluster ${cluster.name}`;
     if (!keep) {
-      const text = "it is deleted, with everything in it, when a run made it and no other uses it";
+      const text =
+        "it is deleted, with everything in it, if a run has made it and no other run uses it";
       options.onStep({ title, state: "waiting", text });
     }
     const users = await leave({ keep });
     const by = users.length > 0 ? `process ${users.join(", ")} uses it` : "kept";
-    const text = `${by}; --cluster ${cluster.name} takes it, npm run e2e -- clean deletes it once nobody uses it`;
+    const text = `${by}; use it again with --cluster ${cluster.name}, or delete it with npm run e2e -- clean once it is unused`;
     if (keep || users.length > 0) {
       options.onStep({ title, state: "done", text });
     }
