@@ -50,7 +50,7 @@ describe.skipIf(notAsked() !== "")(`a cluster of kind${notAsked()}`, () => {
     return `${await phase()}: ${await core.readNamespacedPodLog(pod)}`;
   };
 
-  test("three nodes, and the image is where pods run", async () => {
+  test("a cluster has three nodes, and the image is on those that run pods", async () => {
     await waitFor(
       "the nodes say that they have the image",
       async () => nodesWithout(image, (await core.listNode()).items).length === 0,
@@ -59,7 +59,7 @@ describe.skipIf(notAsked() !== "")(`a cluster of kind${notAsked()}`, () => {
     expect((await core.listNode()).items).toHaveLength(3);
   });
 
-  test("a volume of efs-default is one for pods on two nodes", async () => {
+  test("pods on two nodes share a volume of efs-default", async () => {
     const [first = "", second = ""] = (await running.cluster.nodes())
       .filter((name) => name.includes("worker"))
       .toSorted();
@@ -96,7 +96,7 @@ describe.skipIf(notAsked() !== "")(`a cluster of kind${notAsked()}`, () => {
     await expect(finished("three")).resolves.toBe("Succeeded: kept\n");
   });
 
-  test("brought up again, it is taken as it is", async () => {
+  test("a cluster that is brought up again is taken as it is", async () => {
     const provisioner = { name: "local-path-provisioner", namespace: "local-path-storage" };
     const apps = running.config.makeApiClient(AppsV1Api);
     const before = await apps.readNamespacedDeployment(provisioner);
@@ -111,7 +111,7 @@ describe.skipIf(notAsked() !== "")(`a cluster of kind${notAsked()}`, () => {
     );
   });
 
-  test("a failed step leaves nothing of a cluster that was made, and one that was there", async () => {
+  test("a failed step removes a cluster that it made, and leaves one that existed", async () => {
     const broken = {
       ...options,
       images: [{ reference: "localhost/no-such-image:1", nodes: "all" as const }],
@@ -121,7 +121,7 @@ describe.skipIf(notAsked() !== "")(`a cluster of kind${notAsked()}`, () => {
   });
 
   test(
-    "taken down, it leaves no container, network or file",
+    "a cluster that is taken down leaves no container, network or file",
     async () => {
       expect(await running.leave({ keep: false })).toEqual([]);
       const { engine, name } = options;

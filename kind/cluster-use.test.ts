@@ -80,7 +80,7 @@ test("a run's own cluster is deleted when it leaves, with its directory", async 
   expect(await readdir(join(directory, "tmp"))).toEqual([]);
 });
 
-test("one that another run is making is waited for, and taken whole", async () => {
+test("a run waits for a cluster that another run is making, and takes it when it is complete", async () => {
   const first = use();
   const making = first.begin({});
   while (!(await there())) await readdir(directory);
@@ -100,7 +100,7 @@ test("one that another run is making is waited for, and taken whole", async () =
   await second.ready();
 });
 
-test("of two runs that share one, the first that leaves deletes nothing, and the last does", async () => {
+test("when two runs share a cluster, the last one that leaves deletes it", async () => {
   const first = await begun();
   const second = await begun();
   expect(await first.leave({ keep: false })).toEqual([process.pid]);
@@ -109,7 +109,7 @@ test("of two runs that share one, the first that leaves deletes nothing, and the
   expect(await there()).toBe(false);
 });
 
-test("one that a run wants kept stays, whoever leaves last, and later too", async () => {
+test("a cluster that a run wants to keep stays, whichever run leaves last, and later too", async () => {
   const first = await begun();
   const second = await begun();
   await first.leave({ keep: true });
@@ -119,7 +119,7 @@ test("one that a run wants kept stays, whoever leaves last, and later too", asyn
   expect(await there()).toBe(true);
 });
 
-test("one that no run made is taken and never deleted", async () => {
+test("a cluster that no run made is used and never deleted", async () => {
   await writeFile(join(directory, "clusters"), `${NAME}\n`);
   const run = use();
   expect(await run.begin({})).toBe("found");
@@ -130,7 +130,7 @@ test("one that no run made is taken and never deleted", async () => {
   expect(await deletions()).toBe(0);
 });
 
-test("half of one that a killed run left is made anew", async () => {
+test("an incomplete cluster of a killed run is made again", async () => {
   await allow();
   await writeFile(join(directory, "clusters"), `${NAME}\n`);
   await writeRecord(NAME, { engine: "docker", isReady: false, isKept: false });
@@ -142,7 +142,7 @@ test("half of one that a killed run left is made anew", async () => {
   expect(await readRecord(NAME)).toMatchObject({ isReady: true });
 });
 
-test("one that somebody else made in the same moment is not deleted with the failure", async () => {
+test("a failure does not delete a cluster that somebody else made at the same moment", async () => {
   await commands[Symbol.asyncDispose]();
   const racing = `if (argv[0] === "create") { console.error("ERROR: node(s) already exist"); process.exit(1); }`;
   process.env["TMPDIR"] = directory;
@@ -171,7 +171,7 @@ test("a step that took nothing is not called undone", async () => {
   expect(shown).toEqual(["take started", "take done", "fail started", "fail failed"]);
 });
 
-test("the network goes with the last cluster, and not while another one is being made", async () => {
+test("the network is removed with the last cluster, and not while another one is being made", async () => {
   const run = await begun();
   const other = `${stateDirectory("other")}.lock`;
   await writeFile(other, JSON.stringify({ ...(await ownIdentity()), nonce: "n" }));
@@ -182,7 +182,7 @@ test("the network goes with the last cluster, and not while another one is being
   expect(await deletions("network")).toBe(1);
 });
 
-test("clean deletes what runs left that were killed, and nothing that a live one uses", async () => {
+test("clean deletes what killed runs left, and nothing that a living run uses", async () => {
   await begun();
   expect(await recordedClusters()).toEqual([NAME]);
   expect(await deleteAbandoned(cluster())).toBe(false);

@@ -33,7 +33,7 @@ async function argvs(): Promise<string[]> {
   return (await commands.invocations()).map(({ command, argv }) => [command, ...argv].join(" "));
 }
 
-test("creates from cluster.yaml: every node has the directory of the host at one path", async () => {
+test("a cluster is created from cluster.yaml, and every node has the host's directory at one path", async () => {
   await cluster().create({ nodeImage: "localhost/node:1", sharedDirectory: "/host/shared: a" });
   const [created] = await commands.invocations();
   expect(created?.argv.join(" ")).toBe(
@@ -52,7 +52,7 @@ test("creates from cluster.yaml: every node has the directory of the host at one
   });
 });
 
-test("without a node image kind takes its own", async () => {
+test("without a node image, kind uses its own", async () => {
   await cluster().create({ sharedDirectory: "/host" });
   expect((await argvs())[0]).not.toContain("--image");
 });
@@ -63,12 +63,12 @@ test.each(["docker", "podman"] as const)("%s is kind's provider", async (engine)
   expect(asked?.environment).toEqual({ KIND_EXPERIMENTAL_PROVIDER: engine });
 });
 
-test("knows whether it exists by its whole name", async () => {
+test("a cluster is recognized by its whole name", async () => {
   await expect(cluster("one").exists()).resolves.toBe(true);
   await expect(cluster("on").exists()).resolves.toBe(false);
 });
 
-test("deletes, lists nodes, exports logs", async () => {
+test("a cluster can be deleted, and its nodes listed and its logs exported", async () => {
   await cluster().delete();
   await expect(cluster().nodes()).resolves.toEqual(["one-control-plane", "one-worker"]);
   await cluster().exportLogs("/artifacts/nodes");
@@ -93,19 +93,19 @@ async function exportedWith(node: string): Promise<string | undefined> {
   return await cluster().exportLogs(directory);
 }
 
-test("of the logs, what could be had is kept, and what could not is told; none at all is a failure", async () => {
+test("available logs are kept and missing ones reported; no logs at all are a failure", async () => {
   await expect(exportedWith("one-worker")).resolves.toContain("crictl is missing");
   await expect(exportedWith("")).rejects.toThrow("crictl is missing");
 });
 
-test("an image of docker is loaded as it is", async () => {
+test("an image of docker is loaded directly", async () => {
   await cluster().loadImage("localhost/app:local", ["a", "b"]);
   expect(await argvs()).toEqual([
     "kind load docker-image localhost/app:local --name one --nodes a,b",
   ]);
 });
 
-test("an image of podman goes through an archive, which does not stay", async () => {
+test("an image of podman is loaded from an archive, which is removed", async () => {
   await cluster("one", "podman").loadImage("localhost/app:local", ["a"]);
   const [saved = "", loaded] = await argvs();
   const [, archive = ""] = /^podman save --output (\S+) localhost\/app:local$/.exec(saved) ?? [];
@@ -113,7 +113,7 @@ test("an image of podman goes through an archive, which does not stay", async ()
   await expect(readFile(archive)).rejects.toThrow(/ENOENT/);
 });
 
-test("the kubeconfig is given, and shown by no failure", async () => {
+test("the kubeconfig is returned, and no failure shows it", async () => {
   await expect(cluster().kubeconfig()).resolves.toContain("c2VjcmV0");
   await commands[Symbol.asyncDispose]();
   commands = await fakeCommands({
@@ -124,7 +124,7 @@ test("the kubeconfig is given, and shown by no failure", async () => {
   );
 });
 
-test("a failure names the command and what it said last", async () => {
+test("a failure names the command and its last lines", async () => {
   await commands[Symbol.asyncDispose]();
   commands = await fakeCommands({
     kind: "console.error('ERROR: node(s) already exist'); process.exitCode = 1",

@@ -10,7 +10,7 @@ async function errorOf(work: Promise<unknown>): Promise<CommandError> {
   throw new Error(`no CommandError: ${String(error)}`);
 }
 
-test("gives what the command prints, and every line of both streams while it runs", async () => {
+test("a command's output is returned, and every line of both streams is reported while it runs", async () => {
   const lines: string[] = [];
   const printed = await runCommand("sh", ["-c", "cat; echo told >&2"], {
     input: "given\n",
@@ -30,7 +30,7 @@ test("a failure names the command, how it ended, and its last lines", async () =
   expect(error.message).not.toContain("line 11");
 });
 
-test("a secret output is in no error and no line", async () => {
+test("a secret output appears in no error and no line", async () => {
   const lines: string[] = [];
   const error = await errorOf(
     runCommand("sh", ["-c", "cat; echo why >&2; exit 1"], {
@@ -43,7 +43,7 @@ test("a secret output is in no error and no line", async () => {
   expect(JSON.stringify([error.cause, lines])).not.toContain("hidden");
 });
 
-test("a command that is not there is named", async () => {
+test("an error names a missing command", async () => {
   const error = await errorOf(runCommand("no-such-command", ["a"]));
   expect(error.message).toBe(
     "no-such-command a: there is no no-such-command on the PATH: install it",

@@ -29,7 +29,7 @@ describe.skipIf(notAsked() !== "")(`images${notAsked()}`, () => {
   const inContainer = async (image: BuiltImage, script: string): Promise<string> =>
     await runCommand(engine, ["run", ...HARDENED, "--entrypoint=sh", image.name, "-c", script]);
 
-  test("both run as uid 10001 on a root that is read-only", async () => {
+  test("both images run as uid 10001 on a read-only root", async () => {
     for (const image of [consumer, simulators]) {
       await expect(inContainer(image, "id -u; id -g; touch /opt/x 2>&1 || true")).resolves.toMatch(
         /^10001\n10001\n.*Read-only file system\n$/,
@@ -37,7 +37,7 @@ describe.skipIf(notAsked() !== "")(`images${notAsked()}`, () => {
     }
   });
 
-  test("the consumer's holds its launcher, what app_configure makes, and runtime dependencies alone", async () => {
+  test("the consumer's image holds its launcher, the directories of app_configure, and runtime dependencies only", async () => {
     const usage = await inContainer(consumer, "/opt/y/1.0/bin/kafka_consumer 2>&1; echo $?");
     expect(usage).toMatch(/usage: kafka_consumer --config FILE.*\n2\n$/s);
     const owners = "stat -c '%u:%g %n' /app/logs /data/automation_consumer /var/run/kafka_consumer";
@@ -70,7 +70,7 @@ describe.skipIf(notAsked() !== "")(`images${notAsked()}`, () => {
     await expect(running).resolves.toBeTypeOf("string");
   });
 
-  test("the simulators' runs a simulator by its name, and ends with the stop signal", async () => {
+  test("the simulators' image runs a simulator by its name, and ends at the stop signal", async () => {
     const name = `kafka-consumer-test-action-endpoint-${process.pid}`;
     const listening = Promise.withResolvers<string>();
     const argv = ["run", ...HARDENED, `--name=${name}`, simulators.name, "action-endpoint"];

@@ -12,7 +12,7 @@ const sizes = { "base:1": "aaaa 100", bbbb: "bbbb 130" };
 if (argv[0] === "image") console.log(sizes[argv.at(-1)] ?? "cccc 999");
 `;
 
-test("builds with either engine, from a base image of one's own", async () => {
+test("an image can be built with either engine and another base image", async () => {
   await using commands = await fakeCommands({ podman: ENGINE });
   const built = await buildImage("simulators", {
     engine: "podman",
@@ -38,14 +38,14 @@ test("builds with either engine, from a base image of one's own", async () => {
   ]);
 });
 
-test("a build that fails says which command did, and why", async () => {
+test("a failed build names the command and the reason", async () => {
   await using _ = await fakeCommands({ docker: "console.error('no such base'); process.exit(7)" });
   const work = buildImage("consumer", { engine: "docker" });
   await expect(work).rejects.toThrow(CommandError);
   await expect(work).rejects.toThrow(/^docker build .*: exit code 7\n {2}no such base$/s);
 });
 
-test("takes the first engine that answers, or says what each said", async () => {
+test("the first engine that answers is taken, or the errors of all are reported", async () => {
   await using _ = await fakeCommands({
     docker: "console.error('is the daemon running?'); process.exit(1)",
     podman: "",

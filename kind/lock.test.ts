@@ -12,7 +12,7 @@ async function temporaryDirectory(): Promise<string> {
   return directory;
 }
 
-test("one holds it at a time, and nothing stays of it", async () => {
+test("one process holds a lock at a time, and nothing of it remains", async () => {
   const directory = await temporaryDirectory();
   const path = join(directory, "a.lock");
   let holders = 0;
@@ -29,7 +29,7 @@ test("one holds it at a time, and nothing stays of it", async () => {
   expect(await readdir(directory)).toEqual([]);
 });
 
-test("who waits is told for whom, and stops when it is no longer wanted", async () => {
+test("a waiting process is told the holder, and stops when its signal aborts", async () => {
   const path = join(await temporaryDirectory(), "a.lock");
   await using _ = await takeLock(path);
   const stop = new AbortController();
@@ -48,7 +48,7 @@ test.each([
     { pid: spawnSync(process.execPath, ["--version"]).pid, startTicks: "1" },
   ],
   ["an earlier process of an id that lives", { pid: process.pid, startTicks: "1" }],
-])("what %s held is taken by exactly one", async (_what, holder) => {
+])("a lock of %s is taken by exactly one process", async (_what, holder) => {
   if (holder.pid === process.pid && process.platform !== "linux") return;
   const directory = await temporaryDirectory();
   const path = join(directory, "a.lock");
@@ -67,7 +67,7 @@ test.each([
   expect(await readdir(directory)).toEqual([]);
 });
 
-test("what a killed process held is free at once", async () => {
+test("a lock of a killed process is free at once", async () => {
   const path = join(await temporaryDirectory(), "a.lock");
   const program = `
     import { takeLock } from ${JSON.stringify(import.meta.resolve("./lock.ts"))};

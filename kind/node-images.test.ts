@@ -23,7 +23,7 @@ async function named(engine: string): Promise<string> {
   return await contentName("docker", "localhost/app:local");
 }
 
-test("another content has another name, and a label changes nothing", async () => {
+test("other content has another name, and a label changes nothing", async () => {
   const one = await named(ENGINE);
   await expect(named(`${ENGINE}; console.log("more")`)).resolves.not.toBe(one);
   await using commands = await fakeCommands({ docker: ENGINE });
@@ -33,7 +33,7 @@ test("another content has another name, and a label changes nothing", async () =
   expect(inspected?.argv.join(" ")).not.toMatch(/Labels|\.Id|Created/);
 });
 
-test("the engine knows the name of the content only while it is loaded, also when that fails", async () => {
+test("the engine has the content's name only while the image is loaded, also when that fails", async () => {
   await using commands = await fakeCommands({ docker: ENGINE, kind: "process.exitCode = 1" });
   const cluster = new KindCluster({ name: "one", engine: "docker", kubeconfigFile: "/state/k" });
   const loading = loadAs("localhost/app:0", "localhost/app:local", { cluster, nodes: ["a"] });
@@ -56,7 +56,7 @@ function node(name: string, images: string[], effect?: string): V1Node {
   };
 }
 
-test("only nodes that lack the image are given it, and the control plane is no worker", () => {
+test("only nodes that lack the image receive it, and the control plane is no worker", () => {
   const nodes = [
     node("control-plane", [], "NoSchedule"),
     node("has-it", ["localhost/app:0", "localhost/app:1"]),

@@ -31,7 +31,7 @@ const broken = (): never => {
   throw new Error("no space");
 };
 
-test("each step is shown with its time and what it says", async () => {
+test("each step is reported with its time and its message", async () => {
   const events: unknown[] = [];
   await runSteps([noted("a", []), noted("b", [], () => "three nodes")], {
     onStep: (event) => events.push(event),
@@ -45,7 +45,7 @@ test("each step is shown with its time and what it says", async () => {
   ]);
 });
 
-test("a failed step undoes all that began, the last first, its own too", async () => {
+test("a failed step undoes all steps that began, itself first", async () => {
   const log: string[] = [];
   const steps = [noted("a", log), noted("b", log), noted("c", log, broken), noted("d", log)];
   const { error, shown } = await failureOf(steps);
@@ -54,13 +54,13 @@ test("a failed step undoes all that began, the last first, its own too", async (
   expect(shown.slice(-4)).toEqual(["c failed", "c undone", "b undone", "a undone"]);
 });
 
-test("told to keep, nothing is undone", async () => {
+test("with keep, nothing is undone", async () => {
   const log: string[] = [];
   await failureOf([noted("a", log), noted("b", log, broken)], { keep: true });
   expect(log).toEqual(["do a", "do b"]);
 });
 
-test("what cannot be undone is said, and the rest is undone all the same", async () => {
+test("a step that cannot be undone is reported, and the rest is undone all the same", async () => {
   const log: string[] = [];
   const stuck: Step = { ...noted("b", log), undo: () => Promise.reject(new Error("in use")) };
   const { error } = await failureOf([noted("a", log), stuck, noted("c", log, broken)]);
@@ -68,7 +68,7 @@ test("what cannot be undone is said, and the rest is undone all the same", async
   expect(log.at(-1)).toBe("undo a");
 });
 
-test("an aborted signal undoes what was made and begins nothing", async () => {
+test("an aborted signal undoes what was made and begins no further step", async () => {
   const log: string[] = [];
   const abort = new AbortController();
   const steps = [noted("a", log, () => abort.abort(new Error("^C"))), noted("b", log)];

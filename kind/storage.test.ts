@@ -10,7 +10,7 @@ function changed(config: object, added = ADDED): unknown {
   return JSON.parse(withSharedClass(JSON.stringify(config), added));
 }
 
-test("the class that was there keeps its paths, as a class of its own", () => {
+test("the present class keeps its paths, as a class of its own", () => {
   expect(changed({ nodePathMap: PATHS, cmdTimeoutSeconds: 9 })).toEqual({
     nodePathMap: PATHS,
     cmdTimeoutSeconds: 9,
@@ -34,12 +34,12 @@ test("an empty list of classes counts as none, as for the provisioner", () => {
   });
 });
 
-test("done again, it changes nothing", () => {
+test("a second change has no effect", () => {
   const once = withSharedClass(JSON.stringify({ nodePathMap: PATHS }), ADDED);
   expect(withSharedClass(once, ADDED)).toBe(once);
 });
 
-test("what is no object is refused", () => {
+test("a value that is no object is refused", () => {
   expect(() => withSharedClass("[]", ADDED)).toThrow(
     "config.json of local-path-config is not an object",
   );

@@ -123,7 +123,7 @@ describe("simulator/main.ts", () => {
     expect(events.body).toContainEqual(expect.objectContaining({ type: "refreshed" }));
   });
 
-  it("collects events and gives them by source", async () => {
+  it("collects events and returns them by source", async () => {
     await using collector = startSimulator(["splunk-collector"]);
     const { url } = await collector.listening();
     const batch = '{"event":"a","source":"/logs/a.log"}\n{"event":"b","source":"/logs/b.log"}';
@@ -136,7 +136,7 @@ describe("simulator/main.ts", () => {
     expect(found.body).toEqual([expect.objectContaining({ event: "b", source: "/logs/b.log" })]);
   });
 
-  it("ends cleanly on SIGINT too", async () => {
+  it("also ends cleanly on SIGINT", async () => {
     await using running = startSimulator(["action-endpoint"]);
     await running.listening();
     running.signal("SIGINT");

@@ -30,7 +30,7 @@ describe("the action endpoint", () => {
     expect(effect?.appliedAtMs).toBeGreaterThanOrEqual(effect?.arrivedAtMs ?? Number.NaN);
   });
 
-  it("keeps what traceparent names, of requests and of effects", async () => {
+  it("keeps the identifiers of traceparent for requests and effects", async () => {
     await using endpoint = await startActionEndpoint();
     const [traceId, parentId] = ["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"];
     const send = (headers: Record<string, string>) =>
@@ -66,7 +66,7 @@ describe("the action endpoint", () => {
     expect(await endpoint.control.requests()).toHaveLength(2);
   });
 
-  it("answers as told without effect, a limited number of times", async () => {
+  it("answers as a rule says, without an effect, a limited number of times", async () => {
     await using endpoint = await startActionEndpoint();
     await using rule = await endpoint.control.respond({ status: 503, body: "busy", times: 1 });
     expect(await post(endpoint.url, "k")).toEqual({ status: 503, body: "busy" });
@@ -91,7 +91,7 @@ describe("the action endpoint", () => {
     expect((await endpoint.control.effects()).map(({ key }) => key)).toEqual(["b", "a", "a"]);
   });
 
-  it("delays the reply and not the effect", async () => {
+  it("can delay the reply and not the effect", async () => {
     await using endpoint = await startActionEndpoint();
     await using _rule = await endpoint.control.respond({ delayMs: 80 });
     const startedMs = performance.now();
@@ -101,7 +101,7 @@ describe("the action endpoint", () => {
     expect((effect?.appliedAtMs ?? Infinity) - (effect?.arrivedAtMs ?? 0)).toBeLessThan(60);
   });
 
-  it("delays the effect, which comes though its peer has gone", async () => {
+  it("can delay the effect, which comes even when its peer has gone", async () => {
     await using endpoint = await startActionEndpoint();
     await using _rule = await endpoint.control.respond({ effectDelayMs: 200, times: 1 });
     const client = new AbortController();
@@ -118,7 +118,7 @@ describe("the action endpoint", () => {
     expect((effect?.appliedAtMs ?? 0) - (effect?.arrivedAtMs ?? 0)).toBeGreaterThanOrEqual(195);
   });
 
-  it("lets every rule that concerns a request have its turn", async () => {
+  it("applies every matching rule in turn", async () => {
     await using endpoint = await startActionEndpoint();
     await using first = await endpoint.control.respond({ status: 503 });
     await using second = await endpoint.control.respond({ status: 429 });
@@ -139,7 +139,7 @@ describe("the action endpoint", () => {
     expect(await endpoint.control.effects()).toHaveLength(effects);
   });
 
-  it("withholds the reply at after-effect until it is released", async () => {
+  it("holds back the reply at after-effect until the release", async () => {
     await using endpoint = await startActionEndpoint();
     await using hold = await endpoint.control.hold("after-effect");
     let answered = false;
@@ -216,7 +216,7 @@ describe("the action endpoint", () => {
   });
 
   it.each(["before-request", "after-effect"] as const)(
-    "holds at %s only what it is told to hold, once it knows",
+    "holds at %s only the requests for which the condition is true, once it has answered",
     async (stage) => {
       await using endpoint = await startActionEndpoint();
       await using hold = await endpoint.control.hold(stage, {
@@ -235,7 +235,7 @@ describe("the action endpoint", () => {
     },
   );
 
-  it("holds and applies nothing when the peer went away while it was asked whether to hold", async () => {
+  it("holds and applies nothing when the peer went away while the condition was evaluated", async () => {
     await using endpoint = await startActionEndpoint();
     const asked = Promise.withResolvers<void>();
     const answer = Promise.withResolvers<boolean>();
@@ -301,7 +301,7 @@ describe("the action endpoint", () => {
     expect(principals).toEqual([null, "sre.consumer"]);
   });
 
-  it("ends at once although requests are held", async () => {
+  it("ends at once even while requests are held", async () => {
     const endpoint = await startActionEndpoint();
     const hold = await endpoint.control.hold("after-effect");
     const answer = Promise.allSettled([post(endpoint.url, "k")]);

@@ -43,7 +43,7 @@ describe("a client that is killed at a barrier", () => {
     },
   );
 
-  it("goes on with a client that lives", async () => {
+  it("serves a client that lives", async () => {
     await using endpoint = await startActionEndpoint();
     await using hold = await endpoint.control.hold("before-request");
     await using client = startClient(endpoint.url);

@@ -4,7 +4,7 @@ import { requestJson } from "#simulator/http/json-request.ts";
 import { eventually, startSimulator } from "#simulator/process/simulator-process.ts";
 
 describe("the action endpoint as a process", () => {
-  it("is asked and held over its control server", async () => {
+  it("can be queried and held over its control server", async () => {
     await using setup = await start();
     const created = await setup.control("/holds", { stage: "after-effect" });
     expect(created.status).toBe(201);
@@ -24,7 +24,7 @@ describe("the action endpoint as a process", () => {
     expect(jsonField((await setup.control("/duplicates")).body, "k")).toHaveLength(2);
   });
 
-  it("answers as told over its control server", async () => {
+  it("takes responses and resets over its control server", async () => {
     await using setup = await start();
     expect((await setup.control("/responses", { status: 503, times: 1 })).body).toEqual({
       id: "1",

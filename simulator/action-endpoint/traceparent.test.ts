@@ -5,11 +5,11 @@ const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const PARENT = "b7ad6b7169203331";
 const NONE = { traceId: null, parentId: null };
 
-test("trace and parent are read", () => {
+test("the trace id and the parent id are read", () => {
   expect(readTraceparent(`00-${TRACE}-${PARENT}-01`)).toEqual({ traceId: TRACE, parentId: PARENT });
 });
 
-test("a later version may say more", () => {
+test("a later version may have more fields", () => {
   const header = `01-${TRACE}-${PARENT}-01-what-is-not-known-yet`;
   expect(readTraceparent(header)).toEqual({ traceId: TRACE, parentId: PARENT });
 });

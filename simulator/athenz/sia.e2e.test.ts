@@ -37,7 +37,7 @@ describe("identity sidecar as a process", () => {
     expect(await setup.athenz.control.events()).toHaveLength(1);
   });
 
-  it("keeps asking while ZTS withholds, and writes as soon as it is released", async () => {
+  it("keeps asking while ZTS withholds certificates, and writes as soon as ZTS issues them", async () => {
     await using athenz = await startAthenz();
     const withheld = await athenz.control.withholdCertificates();
     await using setup = await start({}, athenz);
@@ -80,7 +80,7 @@ describe("identity sidecar as a process", () => {
     }
   });
 
-  it("registers once and refreshes afterwards, when ZTS says so or SIGHUP comes", async () => {
+  it("registers once and refreshes afterwards, when ZTS asks for it or SIGHUP arrives", async () => {
     await using setup = await start({ SIA_REFRESH_SECONDS: "3600" });
     const types = async () => (await setup.athenz.control.events()).map(({ type }) => type);
     await eventually(() => expect(setup.sidecar.stdout()).toContain("identity.written"));

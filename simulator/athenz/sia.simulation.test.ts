@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { startAthenz } from "./server.ts";
 import { startSia } from "./sia.ts";
 
-it("asks once more when it is told to while a request is under way", async () => {
+it("asks once more when a refresh is requested during a request", async () => {
   const directory = await mkdtemp(join(tmpdir(), "sia-"));
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => rm(directory, { recursive: true }));

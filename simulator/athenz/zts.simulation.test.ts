@@ -62,7 +62,7 @@ function textField(body: unknown, name: string): string {
 }
 
 describe("ZTS surface", () => {
-  it("answers a registration with an InstanceIdentity whose certificate matches the key and names the principal", async () => {
+  it("answers a registration with a certificate that matches the key and names the principal", async () => {
     await using athenz = await startAthenz();
     const { requestPem, privateKeyPem } = request();
     const { status, body } = await post(athenz, "/instance", information(requestPem));
@@ -180,7 +180,7 @@ describe("ZTS surface", () => {
     ]);
   });
 
-  it("keeps a fault of one instance from the others, and when another one is healed", async () => {
+  it("applies a fault to one instance only, and keeps it when another one ends", async () => {
     await using athenz = await startAthenz();
     const { faults } = athenz.zts;
     const first = faults.add({ action: WITHHELD, matches });
@@ -212,7 +212,7 @@ describe("ZTS surface", () => {
     ]);
   });
 
-  it("gives an instance the certificate of another identity, which that instance can refresh afterwards", async () => {
+  it("issues the certificate of another identity to an instance, which can refresh it afterwards", async () => {
     await using athenz = await startAthenz();
     const change = athenz.zts.change({ instanceId: "pod-1", commonName: "sre.another-service" });
     const wrong = await register(athenz);
@@ -233,7 +233,7 @@ describe("ZTS surface", () => {
     { withoutUsualAuthority: false, trusted: 2 },
     { withoutUsualAuthority: true, trusted: 1 },
   ])(
-    "issues by a new authority, whose certificates it accepts itself, and has $trusted trusted",
+    "issues by a new authority, whose certificates it accepts itself, and makes instances trust $trusted",
     async ({ withoutUsualAuthority, trusted }) => {
       await using athenz = await startAthenz();
       const authority = await createAuthority({ commonName: "the new authority" });
@@ -253,7 +253,7 @@ describe("ZTS surface", () => {
     },
   );
 
-  it("counts the last of several changes, and each ends by itself", async () => {
+  it("applies the last of several changes, and each ends by itself", async () => {
     await using athenz = await startAthenz();
     const issued = async () => subject((await register(athenz)).certificatePem);
     const first = athenz.zts.change({ commonName: "first" });
@@ -287,7 +287,7 @@ describe("ZTS surface", () => {
     expect(lifetimes).toEqual([600_000, 5000, 60_000].map((ms) => expect.closeTo(ms, -4)));
   });
 
-  it("starts in a moment", async () => {
+  it("starts fast", async () => {
     // The first start loads and compiles modules; the next start is the one that is measured.
     await (await startAthenz())[Symbol.asyncDispose]();
     const startedMs = performance.now();

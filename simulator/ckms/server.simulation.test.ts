@@ -46,7 +46,7 @@ async function start(roles?: RoleChecker) {
 }
 
 describe("CKMS", () => {
-  it("denies by name, grants at once when the role gains the member, denies again when it loses it", async () => {
+  it("denies a named principal, grants at once when the role gains it, and denies again when the role loses it", async () => {
     await using setup = await start();
     const message = `principal ${PRINCIPAL} is not a member of role sre.tooling:role.${ROLE}`;
     expect(await setup.get()).toEqual({ status: 403, body: { code: 403, message } });
@@ -60,7 +60,7 @@ describe("CKMS", () => {
     expect((await setup.get()).status).toBe(403);
   });
 
-  it("gives the next version after a rotation", async () => {
+  it("returns the next version after a rotation", async () => {
     await using setup = await start();
     await setup.grant();
     expect(await setup.control.putSecret(KEY_GROUP, NAME, "next")).toBe(2);
@@ -68,7 +68,7 @@ describe("CKMS", () => {
     expect((await setup.get()).body).toMatchObject({ version: 2, value });
   });
 
-  it("answers 404 to an unknown secret, and only to who may know", async () => {
+  it("answers 404 for an unknown secret, and only to callers that may know", async () => {
     await using setup = await start();
     expect((await setup.get("unknown")).status).toBe(403);
     await setup.grant();
@@ -112,7 +112,7 @@ describe("CKMS", () => {
     });
   });
 
-  it("keeps a log of who asked for what, without values", async () => {
+  it("records callers and requests, without values", async () => {
     await using setup = await start();
     const startedMs = Date.now();
     await setup.get();
@@ -149,7 +149,7 @@ describe("CKMS", () => {
     expect(statuses).toEqual([action.type === "status" ? 503 : 0, 200]);
   });
 
-  it("keeps a fault when another one is healed", async () => {
+  it("keeps a fault when another one ends", async () => {
     await using setup = await start();
     await setup.grant();
     const first = await setup.control.addFault({ action: UNAVAILABLE });
@@ -158,7 +158,7 @@ describe("CKMS", () => {
     expect((await setup.get()).status).toBe(503);
   });
 
-  it("answers a request that it has left without an answer once the fault is healed", async () => {
+  it("answers a request that a fault left unanswered once the fault ends", async () => {
     await using setup = await start();
     await setup.grant();
     const fault = await setup.control.addFault({ action: { type: "hang" } });
@@ -168,7 +168,7 @@ describe("CKMS", () => {
     expect((await asked).status).toBe(200);
   });
 
-  it("chooses the requests that a fault is about", async () => {
+  it("applies a fault to the selected requests only", async () => {
     await using setup = await start();
     await setup.grant();
     await using _fault = await setup.control.addFault({
@@ -179,7 +179,7 @@ describe("CKMS", () => {
     expect((await setup.get("another")).status).toBe(503);
   });
 
-  it("trusts another authority until it does no more, and tells who issued a certificate and whom it refused", async () => {
+  it("trusts another authority until that is revoked, and records issuers and refused clients", async () => {
     await using setup = await start();
     await setup.grant();
     const other = await createAuthority({ commonName: "another authority" });
@@ -198,7 +198,7 @@ describe("CKMS", () => {
     ]);
   });
 
-  it("gives nothing away when the role cannot be checked", async () => {
+  it("returns no secret when the role cannot be checked", async () => {
     const roles = { isMember: () => Promise.reject(new Error("ZTS is away")) };
     await using setup = await start(roles);
     const { status, body } = await setup.get();
@@ -206,7 +206,7 @@ describe("CKMS", () => {
     expect(JSON.stringify(body)).not.toContain("value");
   });
 
-  it("asks the roles in this process too", async () => {
+  it("can also check roles in this process", async () => {
     await using athenz = await startAthenz();
     await using setup = await start(athenz.zms);
     expect((await setup.get()).status).toBe(403);

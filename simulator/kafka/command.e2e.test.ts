@@ -33,7 +33,7 @@ afterAll(() => rm(directory, { recursive: true }));
 const run = (...options: string[]) =>
   spawn(process.execPath, [MAIN, "kafka", ...options], { cwd: directory });
 
-test("as a process it says where it listens, serves, and ends cleanly on SIGTERM", async () => {
+test("as a process it prints its addresses, serves, and ends cleanly on SIGTERM", async () => {
   const security = ["--tls-cert", "cert.pem", "--tls-key", "key.pem", "--sasl", "SCRAM-SHA-512"];
   const child = run(
     ...security,
@@ -68,7 +68,7 @@ test("as a process it says where it listens, serves, and ends cleanly on SIGTERM
   }
 });
 
-test("as a process it is driven from outside, by whoever has the token", async () => {
+test("as a process it is controlled by other processes that have the token", async () => {
   const topology = ["--nodes", "2", "--topic", "incidents:2"];
   const token = ["--control-token-file", join(directory, "token")];
   await using broker = startSimulator(["kafka", ...topology, "--control-port", "0", ...token]);
@@ -97,7 +97,7 @@ test("as a process it is driven from outside, by whoever has the token", async (
   expect(await broker.stop()).toEqual({ code: 0, signal: null });
 });
 
-test("as a process it fails at its end when a rule never bit", async () => {
+test("as a process it fails at its end when a rule was never triggered", async () => {
   await using broker = startSimulator(["kafka", "--control-port", "0"]);
   const { control } = await broker.listening();
   await remoteControl({ url: String(control) }).addFault({ action: { type: "drop" } });

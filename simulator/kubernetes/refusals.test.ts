@@ -27,13 +27,13 @@ function changed(kind: string, path: string, value: unknown): KubernetesObject {
   return object;
 }
 
-test("what is rendered is taken", () => {
+test("rendered objects are accepted", () => {
   for (const kind of ["Deployment", "PersistentVolumeClaim", "ConfigMap", "ServiceAccount"]) {
     expect(refusalsOf(rendered(kind))).toEqual([]);
   }
 });
 
-describe("as an API server judges", () => {
+describe("decides as an API server does", () => {
   test.each(CASES)("$kind $path: $value is $verdict", ({ kind, path, value, verdict }) => {
     const refusals = refusalsOf(changed(kind, path, value));
     expect(refusals.length > 0 ? "refused" : "taken").toBe(verdict);

@@ -41,7 +41,7 @@ describe("a cluster of kind", () => {
     expect(() => choose(context({ name: "kind-kafka", ...more }))).toThrow(UsageError);
   });
 
-  test("has a name that says so: a local server alone is not enough", () => {
+  test("has a name that shows it: a local server alone is not enough", () => {
     expect(() =>
       choose(context({ name: "docker-desktop", server: "https://127.0.0.1:1" })),
     ).toThrow(/^--context must be .*, got docker-desktop;/);
@@ -56,7 +56,7 @@ describe("the cluster of the job", () => {
     }
   });
 
-  test("is refused where the kubeconfig has the other job's at the same address", () => {
+  test("is refused when the kubeconfig has the other job's cluster at the same address", () => {
     const known = [context({}), context({ name: COMPONENT })];
     expect(() => choose(context({}), { known })).toThrow(
       `${PRODUCTION} leads to ${COMPONENT}, the cluster of component; --force-context ${PRODUCTION} takes it`,

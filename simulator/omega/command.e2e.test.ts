@@ -61,7 +61,7 @@ describe.each(OMEGA_JOBS)("%s", (job) => {
   });
 });
 
-test("a cluster is never guessed: without a context only a dry run is possible", async () => {
+test("a cluster is never guessed: only a dry run is possible without a context", async () => {
   const { code, stderr } = await omega(["deploy-kdnc", "--job", "component"]);
   expect(code).toBe(2);
   expect(stderr).toBe("omega: --context must name a cluster, or --dry-run print the objects\n");
@@ -74,7 +74,7 @@ test.each([
     ["init-kdnc", "--job", "prod", "--dry-run"],
     "--job must be one of component, deploy-production",
   ],
-])("wrong usage names what is wanted: %j", async (argv, message) => {
+])("the error for wrong usage names what is expected: %j", async (argv, message) => {
   const { code, stderr } = await omega(argv);
   expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
 });
@@ -100,7 +100,7 @@ async function dryRun(job: string, directory: string) {
 }
 
 describe("configuration", () => {
-  test("is that of the job, and what another job left in the mounted directory is named", async () => {
+  test("is that of the job, and a file that another job left in the mounted directory is reported", async () => {
     await using copy = await copyOfRepository();
     const leftover = join(copy.path, "deploy_target/omega/config/config.yaml");
     await cp(join(copy.path, "config/development-config.yaml"), leftover);
@@ -113,7 +113,7 @@ describe("configuration", () => {
     );
   });
 
-  test("that copy-config put there is not worth a word", async () => {
+  test("from copy-config is not reported", async () => {
     await using copy = await copyOfRepository();
     const copied = join(copy.path, "deploy_target/omega/config/config.yaml");
     await cp(join(copy.path, "config/development-config.yaml"), copied);
@@ -121,7 +121,7 @@ describe("configuration", () => {
     expect([code, stderr]).toEqual([0, expect.not.stringContaining("is ignored")]);
   });
 
-  test("beside it, text files are carried", async () => {
+  test("is accompanied by text files", async () => {
     await using copy = await copyOfRepository();
     await writeFile(join(copy.path, "deploy_target/omega/config/extra.txt"), "é\n");
     const { stdout } = await dryRun("component", copy.path);
@@ -156,7 +156,7 @@ describe("preflight", () => {
     },
   );
 
-  test("judges the job that is deployed, not the other one", async () => {
+  test("checks the job that is deployed, and not the other one", async () => {
     await using copy = await copyOfRepository();
     await writeFile(join(copy.path, "config/production-config.yaml"), "version: 7\n");
     const argv = (job: string) => [
@@ -189,7 +189,7 @@ describe("through npm", () => {
     expect(documentsOf(stdout).map(({ kind }) => kind)).toContain("Deployment");
   });
 
-  test("without it, npm's own lines come first, and how to leave them out is told", async () => {
+  test("without it, npm's own lines come first, and a hint says how to leave them out", async () => {
     const { code, stderr } = await npm();
     expect([code, stderr]).toEqual([
       0,
@@ -233,7 +233,7 @@ describe("the cluster", () => {
     expect(server.bodies.join("\n")).toContain("localhost/kafka-consumer-kit/simulators");
   });
 
-  test("that is only named like one of kind is refused", async () => {
+  test("that only has a name like one of kind is refused", async () => {
     await using server = await fakeApiServer({ server: "https://10.1.2.3:6443" });
     const { code, stderr } = await omega(
       ["deploy-kdnc", "--job", "component", "--context", "kind-fake"],
@@ -243,7 +243,7 @@ describe("the cluster", () => {
     expect(stderr).toContain("kind-fake is at https://10.1.2.3:6443, which is not this machine");
   });
 
-  test("of another name is taken when --force-context repeats it, without simulators", async () => {
+  test("of another name is accepted when --force-context repeats it, without simulators", async () => {
     await using server = await fakeApiServer({ context: "staging" });
     const argv = ["deploy-kdnc", "--job", "component", "--context", "staging"];
     expect((await omega(argv, server.env)).code).toBe(2);
@@ -254,7 +254,7 @@ describe("the cluster", () => {
     expect(server.bodies.join("\n")).not.toContain("localhost/");
   });
 
-  test("whose context says the job's name and whose entry says the other's is refused", async () => {
+  test("whose context has the job's name and whose entry has the other's is refused", async () => {
     await using server = await fakeApiServer({ context: PRODUCTION, entry: COMPONENT });
     const argv = ["deploy-kdnc", "--job", "deploy-production", "--context", PRODUCTION];
     const { code, stderr } = await omega(argv, server.env);
@@ -263,7 +263,7 @@ describe("the cluster", () => {
   });
 
   test.each([["--sidecar-image=localhost/sim:1"], ["--zts-url=https://zts:1"]])(
-    "takes simulators on kind only: %s",
+    "accepts simulators on kind only: %s",
     async (option) => {
       await using server = await fakeApiServer({ context: COMPONENT });
       const argv = ["deploy-kdnc", "--job", "component", "--context", COMPONENT, option];
@@ -273,7 +273,7 @@ describe("the cluster", () => {
     },
   );
 
-  test("a dry run without one prints no simulators: it may be piped to any cluster", async () => {
+  test("a dry run without a cluster prints no simulators: it may be piped to any cluster", async () => {
     const { code, stdout } = await omega(["deploy-kdnc", "--job", "component", "--dry-run"]);
     expect(code).toBe(0);
     expect(stdout).not.toMatch(/localhost\/|athenz:4443/);
@@ -281,7 +281,7 @@ describe("the cluster", () => {
 });
 
 describe("with an API server", () => {
-  test("applies every object on the server's side, by the name of k8s-ci", async () => {
+  test("applies every object on the server's side, as the manager k8s-ci", async () => {
     await using server = await fakeApiServer();
     const { code, stderr } = await omega(
       ["init-kdnc", "--job", "component", "--context", "kind-fake"],
@@ -295,7 +295,7 @@ describe("with an API server", () => {
     ]);
   });
 
-  test("a dry run keeps nothing, and checks in default what has no namespace yet", async () => {
+  test("a dry run keeps nothing, and checks objects without a namespace yet in default", async () => {
     await using server = await fakeApiServer();
     const { code, stdout, stderr } = await omega(
       ["deploy-kdnc", "--job", "component", "--context", "kind-fake", "--dry-run"],
@@ -324,7 +324,7 @@ describe("with an API server", () => {
     );
   });
 
-  test("a context that is not there is named, with those that are", async () => {
+  test("the error for an unknown context names it and the known ones", async () => {
     await using server = await fakeApiServer();
     const { code, stderr } = await omega(
       ["init-kdnc", "--job", "component", "--context", "production"],

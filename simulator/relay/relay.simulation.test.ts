@@ -81,7 +81,7 @@ async function isRefused(port: number): Promise<boolean> {
   return (await closing(dial(port))) === "ECONNREFUSED";
 }
 
-test("bytes go both ways, and each direction ends by itself", async () => {
+test("bytes flow both ways, and each direction ends by itself", async () => {
   await using set = await setUp((socket) => {
     // The server answers only when it knows that nothing more comes.
     void text(socket).then((got) => socket.end(`got ${got}`));
@@ -129,7 +129,7 @@ test("a server that is closed while its port is exposed resets", async () => {
   await expect(closing(dial(gone.port))).resolves.toBe("ECONNRESET");
 });
 
-test("nobody is read faster than the other side takes, in either direction", async () => {
+test("neither side is read faster than the other one accepts", async () => {
   const accepted = Promise.withResolvers<Socket>();
   await using set = await setUp((socket) => accepted.resolve(socket.pause()));
   const socket = set.dial();
@@ -158,7 +158,7 @@ async function isStuck(writer: Socket): Promise<boolean> {
   return await Promise.race([drained, sleep(500, true)]);
 }
 
-test("one that nobody reads does not hold up the others", async () => {
+test("a connection that nobody reads does not delay the others", async () => {
   let silent = true;
   await using set = await setUp((socket) => {
     if (silent) socket.pause();
@@ -172,7 +172,7 @@ test("one that nobody reads does not hold up the others", async () => {
   await expect(text(socket)).resolves.toBe("through");
 });
 
-test("hundreds at once, each with its own bytes", async () => {
+test("hundreds of connections at once each carry their own bytes", async () => {
   await using set = await setUp((socket) => socket.pipe(socket));
   const texts = Array.from({ length: 300 }, (_, index) => `${index} `.repeat(1000));
   const echoed = await Promise.all(
@@ -185,7 +185,7 @@ test("hundreds at once, each with its own bytes", async () => {
   expect(echoed).toEqual(texts);
 });
 
-test("ports close when they are taken back, and others stay", async () => {
+test("ports close when they are withdrawn, and others stay", async () => {
   await using set = await setUp((socket) => socket.end("first"));
   await using second = await serverOf((socket) => socket.end("second"));
   const exposure = await set.tunnel.expose([second.port]);
@@ -195,7 +195,7 @@ test("ports close when they are taken back, and others stay", async () => {
   await expect(text(set.dial())).resolves.toBe("first");
 });
 
-test("a port that the relay cannot have is an error that says why, and the rest goes on", async () => {
+test("a port that the relay cannot open is an error with the reason, and the rest goes on", async () => {
   await using set = await setUp((socket) => socket.end("here"));
   await expect(set.tunnel.expose([set.relay.port])).rejects.toThrow(/the relay: .*EADDRINUSE/);
   await expect(text(set.dial())).resolves.toBe("here");
@@ -204,7 +204,7 @@ test("a port that the relay cannot have is an error that says why, and the rest 
   await expect(text(dial(second.port))).resolves.toBe("second");
 });
 
-test("a relay is connected to nothing but what is exposed", async () => {
+test("a relay can connect to exposed ports only", async () => {
   let connections = 0;
   await using secret = await serverOf(() => (connections += 1));
   // This relay asks for a port that it was not told of.
@@ -235,7 +235,7 @@ test("the end of the tunnel resets every connection and closes every port", asyn
   await set.exposure[Symbol.asyncDispose]();
 });
 
-test("a tunnel that is cut says so, at once and to who asks later", async () => {
+test("a cut tunnel reports it, at once and to later callers", async () => {
   await using set = await setUp(() => {});
   const lost = once(set.tunnel.lost, "abort");
   set.link.destroy();
@@ -244,7 +244,7 @@ test("a tunnel that is cut says so, at once and to who asks later", async () => 
   await expect(set.tunnel.expose([1])).rejects.toThrow("the tunnel to the relay has ended");
 });
 
-test("a later tunnel takes the place of the one before", async () => {
+test("a later tunnel replaces the one before", async () => {
   await using set = await setUp((socket) => socket.end("old"));
   const lost = once(set.tunnel.lost, "abort");
   const link = createConnection(set.relay.port, RELAY_HOST);
@@ -256,7 +256,7 @@ test("a later tunnel takes the place of the one before", async () => {
   await expect(isRefused(set.port)).resolves.toBe(true);
 });
 
-test("a connection that is no relay's is an error", async () => {
+test("a connection that does not lead to a relay is an error", async () => {
   await using other = await serverOf((socket) => socket.destroy());
   const link = createConnection(other.port, SERVER_HOST);
   await expect(openTunnel(link)).rejects.toThrow("the tunnel to the relay has ended");

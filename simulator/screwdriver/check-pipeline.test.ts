@@ -65,7 +65,7 @@ describe("the pipeline of the project", () => {
   });
 });
 
-describe("what Screwdriver takes without a word", () => {
+describe("what Screwdriver accepts silently", () => {
   test("a step that the template does not name, as the deployment guide has it", async () => {
     const { findings } = await checkPipeline(`
 jobs:

@@ -28,7 +28,7 @@ echo "$PUSHED"
 `;
 
 describe("record_image", () => {
-  test("notes the digest of the pushed repository", async () => {
+  test("records the digest of the pushed repository", async () => {
     await using build = await startBuild();
     const result = await build.run(
       "record_image",
@@ -51,7 +51,7 @@ describe("record_image", () => {
 });
 
 describe("prepare_component", () => {
-  test("copies the development configuration, pins the image and notes image and commit", async () => {
+  test("copies the development configuration, pins the image and records image and commit", async () => {
     await using build = await startBuild({ "own/kafka_consumer.image": DIGEST });
     expect(await build.run("prepare_component")).toMatchObject({ code: 0 });
     expect(await build.source("deploy_target/omega/config/config.yaml")).toBe("for: development\n");

@@ -57,7 +57,7 @@ describe("splunk forwarder as a process", () => {
     );
   });
 
-  it("sends what is left when it is told to stop, an unfinished line too", async () => {
+  it("sends the rest when it is stopped, including an unfinished line", async () => {
     await using setup = await start({ SPLUNK_POLL_SECONDS: "60" });
     await eventually(async () => expect(setup.forwarder.stdout()).toContain("splunk-forwarder"));
     await appendFile(setup.log, "complete\nunfinished");
@@ -83,7 +83,7 @@ describe("splunk forwarder as a process", () => {
     await eventually(async () => expect(await linesOf(setup.control)).toEqual(["twice", "twice"]));
   });
 
-  it("says so and fails when lines are left at its end", async () => {
+  it("fails with a message when lines are left at its end", async () => {
     await using setup = await start({ SPLUNK_POLL_SECONDS: "60", SPLUNK_DRAIN_SECONDS: "0.1" });
     await eventually(async () => expect(setup.forwarder.stdout()).toContain("splunk-forwarder"));
     await using _outage = await setup.control.outage();
@@ -92,7 +92,7 @@ describe("splunk forwarder as a process", () => {
     expect(setup.forwarder.stderr()).toContain("lines were left");
   });
 
-  it("goes on where an earlier run of the sidecar was, when it may keep its state", async () => {
+  it("continues at the position of an earlier run of the sidecar when it may keep its state", async () => {
     await using setup = await start({ SPLUNK_STATE_DIR: "state" });
     await appendFile(setup.log, "one\n");
     await eventually(async () => expect(await linesOf(setup.control)).toEqual(["one"]));

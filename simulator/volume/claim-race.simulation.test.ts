@@ -6,7 +6,7 @@ import { raceForClaims } from "./claim-race.ts";
 
 const KEYS = 500;
 
-test("of two racers one wins each key, and each finds in the claims what it was told", async () => {
+test("one of two racers wins each key, and the claims confirm the results of both", async () => {
   const directory = await mkdtemp(join(tmpdir(), "claim-race-"));
   onTestFinished(() => rm(directory, { recursive: true }));
   const racers = ["one", "two"];

@@ -26,7 +26,7 @@ async function ask(what: string, path: string): Promise<Response> {
   return await fetch(`${volume.url}/${what}?path=${encodeURIComponent(path)}`);
 }
 
-test("gives the bytes of a file and the sorted names of a directory, as they are now", async () => {
+test("returns the bytes of a file and the sorted names of a directory, as they are now", async () => {
   expect(new Uint8Array(await (await ask("file", "claims/b")).arrayBuffer())).toEqual(
     new Uint8Array([0, 255, 10]),
   );
@@ -36,7 +36,7 @@ test("gives the bytes of a file and the sorted names of a directory, as they are
   await expect((await ask("list", "claims")).json()).resolves.toEqual(["b"]);
 });
 
-test("gives every file below a directory at once, and none where there is none", async () => {
+test("returns every file below a directory at once, and none for a missing directory", async () => {
   await mkdir(join(root, "inside/tree/below"), { recursive: true });
   await writeFile(join(root, "inside/tree/one"), Buffer.from([0, 255]));
   await writeFile(join(root, "inside/tree/below/two"), "2");
@@ -54,10 +54,10 @@ test.each([
   ["list", "none"],
   ["file", "../outside"],
   ["file", "claims/../../outside"],
-])("404 for what is not there, or not inside: %s %s", async (what, path) => {
+])("answers 404 for a path that is missing or outside: %s %s", async (what, path) => {
   expect((await ask(what, path)).status).toBe(404);
 });
 
-test("a directory is no file: that is no absence", async () => {
+test("a directory is neither a file nor missing", async () => {
   expect((await ask("file", "claims")).status).toBe(500);
 });

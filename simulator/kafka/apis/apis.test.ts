@@ -12,7 +12,7 @@ import { apis } from "./registry.ts";
 
 describe.each([...apis.values()])("$name", (api) => {
   test.each(versionsOf(api))(
-    "version %i is what @platformatic/kafka sends and reads",
+    "version %i matches what @platformatic/kafka sends and reads",
     async (version) => {
       const prepared = await prepare();
       const { args, expected, before } = caseOf(api, prepared, version);
@@ -31,7 +31,7 @@ describe.each([...apis.values()])("$name", (api) => {
     },
   );
 
-  test.each(versionsOf(api))("version %i can say any error", async (version) => {
+  test.each(versionsOf(api))("version %i can report any error", async (version) => {
     const prepared = await prepare();
     const { args } = caseOf(api, prepared, version);
     const code = errorCode("NOT_COORDINATOR");
@@ -87,7 +87,7 @@ const OPEN_TO_ALL = [
   "ListTransactions",
 ];
 
-test("every API is open to all or says what may not be done", () => {
+test("every API is open to all or refuses a client without rights", () => {
   const names = [...apis.values()].map(({ name }) => name);
   expect([...Object.keys(REFUSALS), ...OPEN_TO_ALL].toSorted()).toEqual(names.toSorted());
 });

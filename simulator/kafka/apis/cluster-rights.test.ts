@@ -64,7 +64,7 @@ test("CLUSTER_ACTION asks for the leader epochs of every topic", async () => {
   await expect(ask.async(connection, -1, topics)).resolves.toBeDefined();
 });
 
-test("the operations on the cluster are shown to who may describe it", async () => {
+test("the operations on the cluster are shown to clients that may describe it", async () => {
   const describe = platformatic.describeClusterV0.api;
   const hidden = await prepareWith("CREATE");
   await expect(describe.async(hidden.connection, true, 1)).resolves.toMatchObject({

@@ -41,7 +41,7 @@ const committed = ({ cluster }: Prepared): string[] => [
   ...(cluster.groups.get(GROUP)?.offsets.all().keys() ?? []),
 ];
 
-test("offsets of topics that nobody of the group reads are deleted, others are not", async () => {
+test("offsets of topics that no member reads are deleted, and others are not", async () => {
   const ready = await prepared(subscription(TOPIC));
   await expect(remove(ready, GROUP, [TOPIC, OTHER])).resolves.toEqual([
     "GROUP_SUBSCRIBED_TO_TOPIC",
@@ -55,7 +55,7 @@ test("with metadata that cannot be read every topic counts as subscribed", async
   await expect(remove(ready, GROUP, [OTHER])).resolves.toEqual(["GROUP_SUBSCRIBED_TO_TOPIC"]);
 });
 
-test("unknown groups and topics are told so", async () => {
+test("unknown groups and topics are reported as such", async () => {
   const ready = await prepared(subscription());
   await expect(remove(ready, "nobody", [OTHER])).resolves.toEqual(["GROUP_ID_NOT_FOUND"]);
   await expect(remove(ready, GROUP, ["absent"])).resolves.toEqual(["UNKNOWN_TOPIC_OR_PARTITION"]);

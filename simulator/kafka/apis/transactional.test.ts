@@ -36,7 +36,7 @@ async function write({ cluster }: Pick<Prepared, "cluster">, written: Written) {
 }
 
 describe("Produce", () => {
-  test("takes what belongs to an open transaction", async () => {
+  test("accepts records of an open transaction", async () => {
     const { producer, ...prepared } = await open();
     const before = prepared.cluster.topics.partition(TOPIC, 0)?.log.lastStableOffset;
     expect(await write(prepared, { ...producer, transactionalId: ID })).toBeUndefined();
@@ -45,7 +45,7 @@ describe("Produce", () => {
     expect(log?.lastStableOffset).toBe(before);
   });
 
-  test("refuses a partition that was not taken in, in the words of the version", async () => {
+  test("refuses a partition that was not added, with an error that the version knows", async () => {
     const { producer, ...prepared } = await open();
     const written = { ...producer, transactionalId: ID, partition: 1 };
     expect(await write(prepared, written)).toBe("INVALID_TXN_STATE");
@@ -77,7 +77,7 @@ describe("Produce", () => {
     expect(await write(prepared, written)).toBe("TRANSACTIONAL_ID_AUTHORIZATION_FAILED");
   });
 
-  test("refuses to leave out the transaction while it is open", async () => {
+  test("refuses a batch without the transaction while that is open", async () => {
     const { producer, ...prepared } = await open();
     await write(prepared, { ...producer, transactionalId: ID });
     expect(await write(prepared, producer)).toBe("INVALID_TXN_STATE");

@@ -70,7 +70,7 @@ describe("kafkajs", () => {
     expect(cluster.group(GROUP)).toMatchObject({ state: "Empty", members: [] });
   });
 
-  test("a restarted consumer goes on where it committed", async () => {
+  test("a restarted consumer continues at its committed offset", async () => {
     await using cluster = await startWithTopic(2);
     await produce(cluster, numbered(4, "first"));
     const before = await consume(cluster, "a");
@@ -85,7 +85,7 @@ describe("kafkajs", () => {
     await after.consumer.disconnect();
   });
 
-  test("a second member gets half of the partitions, and all when the first leaves", async () => {
+  test("a second member gets half of the partitions, and all of them when the first one leaves", async () => {
     await using cluster = await startWithTopic(4);
     const first = await consume(cluster, "first");
     await expect.poll(() => cluster.group(GROUP).state, POLL).toBe("Stable");
@@ -101,7 +101,7 @@ describe("kafkajs", () => {
     await second.consumer.disconnect();
   });
 
-  test("a member that vanishes without a word loses its partitions when its session ends", async () => {
+  test("a member that vanishes loses its partitions when its session ends", async () => {
     await using cluster = await startWithTopic(4);
     const gone = await consume(cluster, "gone", 500);
     const here = await consume(cluster, "here", 500);

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-test("the npm clients read what they wrote, each from each, byte for byte", async () => {
+test("every npm client reads what every one wrote, byte for byte", async () => {
   await using started = await startClientCluster(directory);
   const { cluster, plain, secure } = started;
   const clients = await Promise.all([startKafkajs(""), startPlatformatic()]);

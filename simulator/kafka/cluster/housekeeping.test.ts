@@ -59,7 +59,7 @@ test("offsets of a group expire a week after their commit", () => {
   expect(cluster.groups.get("g")).toBeUndefined();
 });
 
-test("as long as a group has members its offsets stay, and a week longer", async () => {
+test("offsets stay as long as the group has members, and a week longer", async () => {
   const { timers, cluster } = setUp();
   const group = cluster.groups.getOrCreate("g");
   commit(group, 0);
@@ -75,7 +75,7 @@ test("as long as a group has members its offsets stay, and a week longer", async
   expect(cluster.groups.get("g")).toBeUndefined();
 });
 
-test("disposed it leaves no timer", () => {
+test("it leaves no timer when disposed of", () => {
   const { timers, housekeeping } = setUp();
   timers.advance(5 * HOUR_MS);
   housekeeping[Symbol.dispose]();

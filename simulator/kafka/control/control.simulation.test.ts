@@ -91,7 +91,7 @@ describe.each([
 
   afterEach(() => running[Symbol.asyncDispose]());
 
-  test("says where the nodes listen", async () => {
+  test("returns the addresses of the nodes", async () => {
     expect(await control.bootstrap()).toEqual(running.cluster.bootstrap());
     expect(await control.bootstrap({ listener: "plaintext" })).toHaveLength(3);
     await expect(control.bootstrap({ listener: "x" })).rejects.toThrow(RangeError);
@@ -149,7 +149,7 @@ describe.each([
     expect(turns.toSorted((a, b) => a - b)).toEqual([0, 1, 2]);
   });
 
-  test("moves leaders; kills and starts nodes; a client goes on", async () => {
+  test("moves leaders and kills and starts nodes, while a client goes on", async () => {
     const leaders = async (): Promise<number[]> =>
       (await control.topic({ topic: TOPIC })).partitions.map(({ leader }) => leader);
     expect(await leaders()).toEqual([1, 2, 3]);
@@ -240,7 +240,7 @@ describe.each([
     await consumer.disconnect();
   });
 
-  test("installs rules in order, tells what they hold, releases and removes them", async () => {
+  test("installs rules in order, reports what they hold, releases and removes them", async () => {
     const producer = client(running, "producer").producer();
     await producer.connect();
     await using held = await installFault(control, {
@@ -283,7 +283,7 @@ describe.each([
     await producer.disconnect();
   });
 
-  test("a rule that never triggered is an error at its end, and who waits for it is told", async () => {
+  test("a rule that was never triggered is an error at its end, and its waiters are told", async () => {
     const fault = await installFault(control, { api: "Produce", action: { type: "drop" } });
     const arriving = fault.arrived().catch(String);
     await expect(fault[Symbol.asyncDispose]()).rejects.toThrow(
@@ -293,7 +293,7 @@ describe.each([
     expect(await control.faults()).toEqual([]);
   });
 
-  test("refuses a rule that can never do what it says, and one that is not there", async () => {
+  test("refuses a rule that can never do what it says, and the id of an unknown rule", async () => {
     const unknown = { action: { type: "error", error: "NO_SUCH" } } as const;
     await expect(control.addFault(unknown)).rejects.toThrow(
       new RangeError("unknown Kafka error name NO_SUCH"),
@@ -302,7 +302,7 @@ describe.each([
     await expect(control.removeFault({ id: 7 })).rejects.toThrow(RangeError);
   });
 
-  test("tells what clients did, in order, all of it or after a number, and waits for more", async () => {
+  test("returns what clients did, in order, from the first event or after a number, and waits for more", async () => {
     const none = await control.events({ after: 0 });
     expect(none).toEqual({ events: [], last: 0, missed: 0 });
     const waiting = control.events({ after: 0, waitMs: 10_000 });
@@ -360,7 +360,7 @@ test("events that are not kept any more are counted as missed", async () => {
 });
 
 describe("the control server", () => {
-  test("is for whoever has the token; without one for this machine only", async () => {
+  test("requires the token, and without one serves this machine only", async () => {
     await using running = await startLocal();
     const { control } = running;
     await using guarded = await startControlServer(control, {

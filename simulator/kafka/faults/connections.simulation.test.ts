@@ -174,8 +174,8 @@ describe("a connection that is dropped", () => {
   });
 });
 
-describe("a connection that is deaf", () => {
-  test("applies and answers nothing, and is open until the rule lets go of it", async () => {
+describe("a connection with a blackhole", () => {
+  test("applies and answers nothing, and stays open until the rule releases it", async () => {
     await using testBed = await open();
     using fault = testBed.cluster.faults.add(deaf);
     testBed.client.commit(7n);
@@ -193,7 +193,7 @@ describe("a connection that is deaf", () => {
       ]);
   });
 
-  test("is so from its first request on where it is new", async () => {
+  test("is swallowed from its first request on when it is new", async () => {
     await using testBed = await open();
     using fault = testBed.cluster.faults.add({ ...deaf, clientId: "new" });
     using client = await Client.connect(testBed.cluster, "new");
@@ -226,7 +226,7 @@ describe("a connection that is deaf", () => {
   test.each([
     ["deaf", deaf],
     ["mute", mute],
-  ])("is no other rule's any more, %s", async (_name, rule) => {
+  ])("is not met by any other rule, %s", async (_name, rule) => {
     await using testBed = await open();
     using first = testBed.cluster.faults.add(rule);
     using second = testBed.cluster.faults.add({ ...drop, optional: true });
@@ -235,7 +235,7 @@ describe("a connection that is deaf", () => {
   });
 });
 
-describe("a connection that becomes deaf in the middle of an exchange", () => {
+describe("a connection that a blackhole meets in the middle of an exchange", () => {
   const held: FaultRule = { api: "OffsetCommit", action: { type: "barrier" } };
 
   test.each<FaultRule>([
@@ -296,7 +296,7 @@ describe("a connection that becomes deaf in the middle of an exchange", () => {
 });
 
 describe("a connection that is mute", () => {
-  test("applies, answers nothing, and is open until the rule lets go of it", async () => {
+  test("applies, answers nothing, and stays open until the rule releases it", async () => {
     await using testBed = await open();
     using fault = testBed.cluster.faults.add(mute);
     testBed.client.commit(7n);
@@ -310,7 +310,7 @@ describe("a connection that is mute", () => {
     expect(testBed.client.answers).toBe(1);
   });
 
-  test("does not show that the broker has given it up", async () => {
+  test("does not show that the broker has given up on it", async () => {
     await using testBed = await open();
     using fault = testBed.cluster.faults.add(mute);
     const unknownApi = Buffer.from([0, 0, 0, 10, 0x7f, 0xff, 0, 0, 0, 0, 0, 1, 0xff, 0xff]);
@@ -323,7 +323,7 @@ describe("a connection that is mute", () => {
   });
 });
 
-test("another client keeps its connection, and a rule that met nobody says so at its end", async () => {
+test("another client keeps its connection, and a rule that met none reports it at its end", async () => {
   await using testBed = await open();
   const fault = testBed.cluster.faults.add({ ...deaf, clientId: "nobody" });
   testBed.client.commit(7n);

@@ -22,7 +22,7 @@ const facts: RequestFacts = {
 const bitesOf = (faults: FaultRegistry, count: number): boolean[] =>
   Array.from({ length: count }, () => faults.trigger("request", 1, facts) !== undefined);
 
-describe("a rule broken requests that match all of its scope", () => {
+describe("a rule is triggered by requests that match all of its scope", () => {
   test.each<[scope: FaultScope, isHit: boolean]>([
     [{}, true],
     [{ api: "OffsetCommit" }, true],
@@ -54,7 +54,7 @@ test.each<[action: FaultRule["action"], direction: "request" | "reply"]>([
   [{ type: "blackhole" }, "request"],
   [{ type: "blackhole", bytes: 4 }, "reply"],
   [{ type: "throttle", bytesPerSecond: 1 }, "reply"],
-])("without a direction %o is about the %s", (action, direction) => {
+])("without a direction, %o applies to the %s", (action, direction) => {
   const faults = new FaultRegistry();
   faults.add({ action });
   const other = direction === "reply" ? "request" : "reply";
@@ -62,7 +62,7 @@ test.each<[action: FaultRule["action"], direction: "request" | "reply"]>([
   expect(faults.trigger(direction, 1, facts)).toBeDefined();
 });
 
-test("the first rule that matches is the one that broken", () => {
+test("the first rule that matches is triggered", () => {
   const faults = new FaultRegistry();
   const first = faults.add({ action: { type: "delay", delayMs: 1 }, times: 1 });
   const second = faults.add({ action: { type: "blackhole" } });
@@ -72,7 +72,7 @@ test("the first rule that matches is the one that broken", () => {
   expect(faults.all().map(({ id }) => id)).toEqual([1, 2]);
 });
 
-test("skip lets the first ones pass, times ends it", () => {
+test("skip lets the first matches pass, and times limits the hits", () => {
   const faults = new FaultRegistry();
   const fault = faults.add({ action: { type: "blackhole" }, skip: 2, times: 2 });
   expect(bitesOf(faults, 6)).toEqual([false, false, true, true, false, false]);
@@ -85,7 +85,7 @@ const drawn = (seed?: number): boolean[] => {
   return bitesOf(faults, 1000);
 };
 
-test("probability draws from the seed: the same one draws the same, another one differs", () => {
+test("probability draws from the seed: the same seed gives the same draws, and another one does not", () => {
   expect(drawn(7)).toEqual(drawn(7));
   expect(drawn()).toEqual(drawn(0));
   expect(drawn(7)).not.toEqual(drawn(8));
@@ -94,7 +94,7 @@ test("probability draws from the seed: the same one draws the same, another one 
   expect(hits).toBeLessThan(350);
 });
 
-test("disposing removes the rule and releases whoever it holds", async () => {
+test("disposing removes the rule and releases what it holds", async () => {
   const faults = new FaultRegistry();
   const fault = faults.add({ action: { type: "barrier" } });
   const triggered = faults.trigger("request", 1, facts);
@@ -105,10 +105,10 @@ test("disposing removes the rule and releases whoever it holds", async () => {
   expect(faults.all()).toEqual([]);
 });
 
-describe("a rule that never triggered", () => {
+describe("a rule that was never triggered", () => {
   const rule: FaultRule = { api: "Fetch", group: "g", action: { type: "drop" }, skip: 1 };
 
-  test("is an error at its end, which says what it waited for; once", () => {
+  test("is an error at its end, once, which says what it waited for", () => {
     const faults = new FaultRegistry();
     const fault = faults.add({ ...rule, api: "OffsetCommit", direction: "reply" });
     faults.trigger("reply", 1, facts);
@@ -121,7 +121,7 @@ describe("a rule that never triggered", () => {
     );
   });
 
-  test("is an error at the end of all, which names each and ends every one", async () => {
+  test("is an error at the end of the registry, which names each rule and ends every one", async () => {
     const faults = new FaultRegistry();
     const fired = faults.add({ action: { type: "barrier" }, times: 1 });
     faults.add(rule);
@@ -134,7 +134,7 @@ describe("a rule that never triggered", () => {
     expect([fired.hits, faults.all()]).toEqual([1, []]);
   });
 
-  test("is none when it is optional", () => {
+  test("is no error when it is optional", () => {
     const faults = new FaultRegistry();
     faults.add({ ...rule, optional: true });
     expect(() => faults.close()).not.toThrow();
@@ -185,7 +185,7 @@ describe("a rule about connections", () => {
 
   const cut: FaultRule = { connections: true, clientId: "pod", action: { type: "drop" } };
 
-  test("breaks those that are open when it is added, and of them those that it matches", () => {
+  test("breaks the matching ones of the connections that are open when it is added", () => {
     const faults = new FaultRegistry();
     const [open, other, unknown] = [{}, { clientId: "other" }, undefined].map((of) => {
       const connection = new Connection(of);
@@ -198,7 +198,7 @@ describe("a rule about connections", () => {
     expect([fault.hits, fault.firstHit]).toEqual([1, facts]);
   });
 
-  test("leaves a connection alone that has ended", () => {
+  test("does not touch a connection that has ended", () => {
     const faults = new FaultRegistry();
     const connection = new Connection({});
     faults.join(connection)[Symbol.dispose]();
@@ -206,7 +206,7 @@ describe("a rule about connections", () => {
     expect([connection.broken, fault.hits]).toEqual([[], 0]);
   });
 
-  test("broken a new connection at its request, and never an exchange", async () => {
+  test("is triggered by a new connection at its request, and never by an exchange", async () => {
     const faults = new FaultRegistry();
     const fault = faults.add(cut);
     expect(faults.trigger("request", 1, facts)).toBeUndefined();
@@ -214,7 +214,7 @@ describe("a rule about connections", () => {
     await expect(fault.arrived).resolves.toBe(facts);
   });
 
-  test("goes by what is known of the connection, which may be more later", () => {
+  test("uses what is known of the connection, which may be more later", () => {
     const faults = new FaultRegistry();
     const fault = faults.add({ ...cut, node: 1, principal: "User:u" });
     const connection = new Connection(undefined);
@@ -223,7 +223,7 @@ describe("a rule about connections", () => {
     expect(faults.triggerForConnection(connection, facts)?.id).toBe(fault.id);
   });
 
-  test("is not one about exchanges", () => {
+  test("does not apply to exchanges", () => {
     const faults = new FaultRegistry();
     const connection = new Connection({});
     faults.join(connection);
@@ -234,7 +234,7 @@ describe("a rule about connections", () => {
     ]);
   });
 
-  test("counts connections and not their requests, first those that are open", () => {
+  test("counts connections and not their requests, and open ones first", () => {
     const faults = new FaultRegistry();
     const [open, second, third] = [1, 2, 3].map(() => new Connection({}));
     faults.join(open!);
@@ -258,7 +258,7 @@ describe("a rule about connections", () => {
     expect(Math.abs(fault.hits - 50)).toBeLessThan(20);
   });
 
-  test("lets go of every connection that it broke when it is disposed of, and counts connections in its complaint", async () => {
+  test("releases every connection that it broke when disposed of, and its error counts connections", async () => {
     const faults = new FaultRegistry();
     const connections = [new Connection({}), new Connection({})];
     for (const connection of connections) faults.join(connection);
@@ -283,7 +283,7 @@ describe("a rule about connections", () => {
   });
 
   test.each([["api"], ["topic"], ["group"]])(
-    "is refused with %s, which is of an exchange",
+    "is refused with %s, which belongs to an exchange",
     (name) => {
       expect(() => new FaultRegistry().add({ ...cut, [name]: "x" })).toThrow(
         new RangeError(`a rule about connections has no ${name}, got x`),

@@ -102,7 +102,7 @@ async function timed(producer: Producer): Promise<number> {
   return performance.now() - startedMs;
 }
 
-describe("of the request: nothing is there until the retry", () => {
+describe("a fault of the request: nothing is stored until the retry", () => {
   test.each<FaultRule["action"]>([
     { type: "drop" },
     { type: "error", error: "NOT_LEADER_OR_FOLLOWER" },
@@ -116,7 +116,7 @@ describe("of the request: nothing is there until the retry", () => {
   });
 });
 
-describe("of the reply: it is applied although the producer is not told, so its retry makes two", () => {
+describe("a fault of the reply: the request is applied although the producer is not told, so its retry stores a second record", () => {
   test.each<FaultRule["action"]>([
     { type: "drop" },
     { type: "error", error: "NOT_LEADER_OR_FOLLOWER" },
@@ -133,7 +133,7 @@ describe("of the reply: it is applied although the producer is not told, so its 
   });
 });
 
-describe("a blackhole is never answered: the client gives up waiting, and only the end of the rule frees it", () => {
+describe("a blackhole never answers: the client stops waiting, and only the end of the rule frees the connection", () => {
   test.each<[direction: "request" | "reply", applied: number]>([
     ["request", 0],
     ["reply", 1],
@@ -153,7 +153,7 @@ describe("a blackhole is never answered: the client gives up waiting, and only t
   });
 });
 
-test("a blackhole with bytes sends so much of the reply, and then nothing", async () => {
+test("a blackhole with bytes sends that much of the reply, and then nothing", async () => {
   await using cluster = await startKafka({ topics: [TOPIC] });
   const client = await dial(cluster);
   const versions = request(18, 0).prependLength().buffer;
@@ -168,7 +168,7 @@ test("a blackhole with bytes sends so much of the reply, and then nothing", asyn
   expect(fault.hits).toBe(1);
 });
 
-test("an error with partitionOnly is said of that partition, and the others are answered", async () => {
+test("an error with partitionOnly is reported for that partition, and the others are answered", async () => {
   await using cluster = await startKafka({ topics: [{ name: TOPIC, partitions: 2 }] });
   cluster.topic(TOPIC).append({ partition: 0, key: null, value: Buffer.from("v") });
   const client = await dial(cluster);
@@ -224,7 +224,7 @@ describe("a barrier holds until it is released", () => {
 });
 
 describe("a throttle", () => {
-  test("sends the reply at its rate, whole", async () => {
+  test("sends the whole reply at its rate", async () => {
     await withProducer(async (cluster, producer) => {
       using fault = cluster.faults.add(once({ type: "throttle", bytesPerSecond: 400 }));
       const tookMs = await timed(producer);
@@ -235,7 +235,7 @@ describe("a throttle", () => {
     });
   });
 
-  test("tells its time, and reads nothing meanwhile from a client that does not wait", async () => {
+  test("reports its time, and reads nothing meanwhile from a client that does not wait", async () => {
     await using cluster = await startKafka({ topics: [TOPIC] });
     const client = await dial(cluster);
     using fault = cluster.faults.add({
@@ -291,7 +291,7 @@ async function restart(cluster: KafkaCluster): Promise<void> {
 }
 
 describe("a request that is held when its connection ends", () => {
-  test("by its client is applied: the broker had read it", async () => {
+  test("by its client is applied, because the broker had read it", async () => {
     expect(await committedAfter(async (_cluster, { socket }) => socket.destroy())).toBe(7n);
   });
 
@@ -300,7 +300,7 @@ describe("a request that is held when its connection ends", () => {
   });
 });
 
-test("a rule about another topic, group, client or node leaves this one alone, and says so at its end", async () => {
+test("a rule about another topic, group, client or node does not apply here, and reports it at its end", async () => {
   await withProducer(async (cluster, producer) => {
     const action = { type: "blackhole" } as const;
     const rules = [
@@ -318,7 +318,7 @@ test("a rule about another topic, group, client or node leaves this one alone, a
   });
 });
 
-test("a cluster that ends with a rule that never triggered fails, and is closed all the same", async () => {
+test("a cluster that ends with a rule that was never triggered fails, and is closed all the same", async () => {
   const cluster = await startKafka();
   const [address = ""] = cluster.bootstrap();
   cluster.faults.add({ api: "Fetch", action: { type: "drop" } });

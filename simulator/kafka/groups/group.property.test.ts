@@ -117,7 +117,7 @@ function shares({ members }: JoinResult): SyncRequest["assignments"] {
   });
 }
 
-test("whatever members do: one owner per partition and generation, generations grow, and the group becomes stable", async () => {
+test("whatever members do, each partition has one owner in a generation, and the group becomes stable", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
       const timers = new VirtualTimers();

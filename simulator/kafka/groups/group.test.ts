@@ -76,7 +76,7 @@ describe("joining", () => {
     expect(group.state).toBe("Stable");
   });
 
-  test("a new member makes the others join again; only the leader is told who is there", async () => {
+  test("a new member makes the others join again, and only the leader is told the members", async () => {
     const { group, leader, second, synced } = await twoMembers();
     expect(leader.generation).toBe(2);
     expect(second.generation).toBe(2);
@@ -87,7 +87,7 @@ describe("joining", () => {
     expect(group.state).toBe("Stable");
   });
 
-  test("a new dynamic member is sent back for its id, and holds the join up until it returns", async () => {
+  test("a new dynamic member has to come back with its id, and delays the join until it does", async () => {
     const { group, first } = await oneMember();
     const refused = await group.join(joinRequest({ requireMemberId: true }));
     expect(refused.error).toBe("MEMBER_ID_REQUIRED");
@@ -99,7 +99,7 @@ describe("joining", () => {
     expect(group.members).toHaveLength(2);
   });
 
-  test("an id that nobody comes back for is forgotten after its session", async () => {
+  test("an unused member id is forgotten after its session", async () => {
     const { timers, group, first } = await oneMember({ sessionTimeoutMs: 60_000 });
     await group.join(joinRequest({ requireMemberId: true }));
     group.rebalance();
@@ -120,7 +120,7 @@ describe("joining", () => {
     expect(connect.error).toBe("INCONSISTENT_GROUP_PROTOCOL");
   });
 
-  test("a strategy that all can do is chosen by vote", async () => {
+  test("a strategy that all members support is chosen by vote", async () => {
     const { timers, group } = setUp(100);
     const joins = [
       group.join(joinRequest({ protocols: protocols("a", "b", "c") })),
@@ -148,7 +148,7 @@ describe("joining", () => {
 });
 
 describe("losing members", () => {
-  test("a member without a sign of life is out when its session ends, not before", async () => {
+  test("a silent member is removed when its session ends, and not before", async () => {
     const { timers, group, leader, second } = await twoMembers();
     timers.advance(SESSION_MS - 1);
     expect(group.heartbeat(leader.memberId, null, 2)).toBe("NONE");
@@ -159,7 +159,7 @@ describe("losing members", () => {
     expect(group.heartbeat(leader.memberId, null, 2)).toBe("REBALANCE_IN_PROGRESS");
   });
 
-  test("who does not join again within the rebalance timeout is out", async () => {
+  test("a member that does not join again within the rebalance timeout is removed", async () => {
     const { timers, group, leader, second } = await twoMembers();
     group.rebalance();
     const rejoining = group.join(joinRequest({ memberId: leader.memberId }));
@@ -171,7 +171,7 @@ describe("losing members", () => {
     expect(group.members.map((member) => member.id)).toEqual([leader.memberId]);
   });
 
-  test("who joins and never syncs is out, so that the others go on", async () => {
+  test("a member that joins and never syncs is removed, so that the others go on", async () => {
     const patient = { sessionTimeoutMs: 2 * REBALANCE_MS };
     const { timers, group, leader, second } = await twoMembers(patient);
     group.rebalance();
@@ -187,7 +187,7 @@ describe("losing members", () => {
     expect(group.members.map((member) => member.id)).toEqual([second.memberId]);
   });
 
-  test("leaving hands the partitions over at once; the last one leaves an empty group", async () => {
+  test("a leaving member hands over its partitions at once, and the last one leaves an empty group", async () => {
     const { timers, group, leader, second } = await twoMembers();
     expect(group.leave(leader.memberId, null)).toBe("NONE");
     expect(group.state).toBe("PreparingRebalance");
@@ -200,7 +200,7 @@ describe("losing members", () => {
 });
 
 describe("generations", () => {
-  test("another generation may neither beat, sync nor commit", async () => {
+  test("a member of another generation may neither send heartbeats, nor sync, nor commit", async () => {
     const { group, leader } = await twoMembers();
     expect(group.heartbeat(leader.memberId, null, 1)).toBe("ILLEGAL_GENERATION");
     expect(group.mayCommit(leader.memberId, null, 1)).toBe("ILLEGAL_GENERATION");
@@ -208,7 +208,7 @@ describe("generations", () => {
     expect(synced.error).toBe("ILLEGAL_GENERATION");
   });
 
-  test("commits are taken while members join again, not while they sync, and from nobody unknown", async () => {
+  test("commits are accepted while members join again, but not while they sync, and not from unknown members", async () => {
     const { group, leader, second } = await twoMembers();
     group.rebalance();
     expect(group.mayCommit(leader.memberId, null, 2)).toBe("NONE");
@@ -222,7 +222,7 @@ describe("generations", () => {
     expect(group.mayCommit("", null, -1)).toBe("UNKNOWN_MEMBER_ID");
   });
 
-  test("a rebalance while others wait to sync sends them back to join", async () => {
+  test("a rebalance makes members that wait to sync join again", async () => {
     const { group, second } = await twoMembers();
     group.rebalance();
     await Promise.all(
@@ -235,7 +235,7 @@ describe("generations", () => {
 });
 
 describe("static members", () => {
-  test("one that comes back without its id keeps its assignment, and its old id is fenced", async () => {
+  test("a member that comes back without its id keeps its assignment, and its old id is fenced", async () => {
     const { group, first } = await oneMember({ instanceId: "pod-0" });
     const again = await group.join(joinRequest({ instanceId: "pod-0" }));
     expect(again).toMatchObject({ error: "NONE", generation: 1, skipAssignment: true });
@@ -246,7 +246,7 @@ describe("static members", () => {
     expect(group.heartbeat(again.memberId, "pod-0", 1)).toBe("NONE");
   });
 
-  test("one that is away keeps its place until its session ends", async () => {
+  test("an absent member keeps its place until its session ends", async () => {
     const { timers, group } = await oneMember({ instanceId: "pod-0" });
     const joining = group.join(joinRequest({ instanceId: "pod-1" }));
     timers.advance(SESSION_MS - 1);
@@ -258,7 +258,7 @@ describe("static members", () => {
 });
 
 describe("control from outside", () => {
-  test("a rebalance is begun once: only a group that has one generation can begin the next", async () => {
+  test("a rebalance begins once: only a group with a complete generation can begin the next one", async () => {
     const { group } = await twoMembers();
     expect(group.rebalance()).toBe(true);
     expect(group.state).toBe("PreparingRebalance");
@@ -266,7 +266,7 @@ describe("control from outside", () => {
     expect(setUp().group.rebalance()).toBe(false);
   });
 
-  test("an advanced session ends as early as it was advanced, for this member alone", async () => {
+  test("an advanced session ends earlier by that time, for this member only", async () => {
     const { timers, group, leader, second } = await twoMembers();
     group.advanceSession(second.memberId, SESSION_MS - 100);
     timers.advance(99);
@@ -277,7 +277,7 @@ describe("control from outside", () => {
     expect(group.heartbeat(second.memberId, null, 2)).toBe("UNKNOWN_MEMBER_ID");
   });
 
-  test("a session that is advanced to its end ends at once; a sign of life gives a whole one", async () => {
+  test("a session that is advanced to its end ends at once, and a sign of life renews it completely", async () => {
     const { timers, group, leader, second } = await twoMembers();
     group.advanceSession(second.memberId, SESSION_MS - 2);
     timers.advance(1);
@@ -291,7 +291,7 @@ describe("control from outside", () => {
     group.advanceSession("nobody", 1);
   });
 
-  test("an evicted group has no member, answers those who wait, keeps its offsets and takes new members", async () => {
+  test("an evicted group answers waiting members, has none any more, keeps its offsets and accepts new members", async () => {
     const { timers, group, leader, second } = await twoMembers();
     const committed = { offset: 3n, leaderEpoch: -1, metadata: null, committedAtMs: 0 };
     group.offsets.set("t", 0, committed);
@@ -308,14 +308,14 @@ describe("control from outside", () => {
     await expect(again).resolves.toMatchObject({ error: "NONE", generation: 4 });
   });
 
-  test("evicting nobody changes nothing", () => {
+  test("evicting an empty group changes nothing", () => {
     const { group } = setUp();
     group.evict();
     expect(group).toMatchObject({ state: "Empty", generation: 0 });
   });
 });
 
-test("closing answers everyone who waits and leaves no timer", async () => {
+test("closing answers all waiting members and leaves no timer", async () => {
   const { timers, group, leader } = await twoMembers();
   group.rebalance();
   const joining = group.join(joinRequest({ memberId: leader.memberId }));

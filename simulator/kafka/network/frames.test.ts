@@ -9,7 +9,7 @@ const framed = (content: Uint8Array): Buffer => {
   return Buffer.concat([size, content]);
 };
 
-test("frames come out as they went in, however the stream is cut", () => {
+test("frames are read as they were written, however the stream is split", () => {
   const contents = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 8 });
   fc.assert(
     fc.property(contents, fc.infiniteStream(fc.integer({ min: 1, max: 17 })), (sent, cuts) => {
@@ -27,7 +27,7 @@ test("frames come out as they went in, however the stream is cut", () => {
   );
 });
 
-test.each([-1, 101, 0x7fffffff])("a size of %i is refused as soon as it is there", (size) => {
+test.each([-1, 101, 0x7fffffff])("a size of %i is refused as soon as it has arrived", (size) => {
   const head = Buffer.alloc(4);
   head.writeInt32BE(size);
   const frames = new Frames();

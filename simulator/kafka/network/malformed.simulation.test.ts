@@ -78,7 +78,7 @@ test.each<[name: string, bytes: Buffer, reason: RegExp]>([
   ["a frame without a header", framed(Buffer.from([0])), /bytes wanted/],
   ["an unknown API key", framed(header(9999, 0).buffer), /unknown API key 9999/],
   ["a version of Produce before 3", framed(header(0, 2).buffer), /Produce has no version 2/],
-  ["a version that is not there yet", framed(header(1, 99).buffer), /Fetch has no version 99/],
+  ["a version that does not exist yet", framed(header(1, 99).buffer), /Fetch has no version 99/],
   [
     "a body cut short",
     framed(header(3, 4).appendInt32(3).buffer),
@@ -113,7 +113,7 @@ test("an ApiVersions of the future is answered in version 0, and the connection 
   socket.destroy();
 });
 
-test("a client that sends nothing but a size costs nothing, and unauthenticated ones are held short", async () => {
+test("a client that sends only a size costs no memory, and unauthenticated ones have a lower limit", async () => {
   await using cluster = await startKafka({
     listeners: [{ name: "sasl", sasl: { mechanisms: ["PLAIN"] } }],
   });
@@ -123,7 +123,7 @@ test("a client that sends nothing but a size costs nothing, and unauthenticated 
   await expectAlive(cluster);
 });
 
-test("a client that asks and never reads is not answered beyond what the socket holds", async () => {
+test("a client that never reads its answers receives no more than the socket buffers", async () => {
   const topics = [{ name: "t", config: { "max.message.bytes": "2000000" } }];
   await using cluster = await startKafka({ topics });
   const [bootstrap = ""] = cluster.bootstrap();

@@ -33,7 +33,7 @@ const POLL = { timeout: 10_000, interval: 5 };
 
 const start = () => startKafka({ nodes: 3, topics: [{ name: TOPIC, partitions: 3 }] });
 
-test("three nodes are up on ports of their own, leaders and coordinators spread", async () => {
+test("three nodes listen on ports of their own, and leaders and coordinators are spread over them", async () => {
   await using cluster = await start();
   expect(new Set(cluster.bootstrap()).size).toBe(3);
   expect([0, 1, 2].map((partition) => cluster.topic(TOPIC).leader(partition))).toEqual([1, 2, 3]);
@@ -41,7 +41,7 @@ test("three nodes are up on ports of their own, leaders and coordinators spread"
   expect(new Set(groups)).toEqual(new Set([1, 2, 3]));
 });
 
-test("a killed node cuts its connections, others lead, and it comes back on its port", async () => {
+test("a killed node cuts its connections, other nodes lead, and it comes back on its port", async () => {
   await using cluster = await start();
   const events: KafkaEvent[] = [];
   cluster.onEvent((event) => void events.push(event));
@@ -70,7 +70,7 @@ test("a killed node cuts its connections, others lead, and it comes back on its 
   await producer.disconnect();
 });
 
-test("without a living replica there is no leader; with one again the data is there", async () => {
+test("without a living replica there is no leader, and the data is back with one", async () => {
   await using cluster = await startKafka({ nodes: 2, replicationFactor: 1, topics: [TOPIC] });
   expect(cluster.topic(TOPIC).leader(0)).toBe(1);
   await cluster.node(1).kill();
@@ -79,7 +79,7 @@ test("without a living replica there is no leader; with one again the data is th
   expect(cluster.topic(TOPIC).leader(0)).toBe(1);
 });
 
-test("a consumer goes on through a moved leader, a moved coordinator and a killed node, without a loss", async () => {
+test("a consumer goes on after a moved leader, a moved coordinator and a killed node, without losing a record", async () => {
   await using cluster = await start();
   const kafka = client(cluster);
   const received = new Set<string>();
@@ -116,7 +116,7 @@ test("a consumer goes on through a moved leader, a moved coordinator and a kille
   );
 });
 
-test("records deleted under a consumer are out of range for it", async () => {
+test("records that are deleted while a consumer reads are out of range for it", async () => {
   await using cluster = await startKafka({ topics: [TOPIC] });
   const producer = client(cluster).producer();
   await producer.connect();

@@ -54,7 +54,7 @@ const untilShown = (topic: string, name: string, value: string) =>
   until(`${name} is ${value}`, async () => (await shown(topic, name))?.[0]?.[1] === value);
 
 describe("IncrementalAlterConfigs", () => {
-  test("sets, and goes back to the default", async () => {
+  test("sets a value and restores the default", async () => {
     const topic = await testBed.createTopic();
     expect(await shown(topic, "retention.ms")).toEqual([["retention.ms", "604800000", 5, 5]]);
     expect(await alter(topic, [{ name: "retention.ms", value: "123456" }])).toBe("NONE");
@@ -65,7 +65,7 @@ describe("IncrementalAlterConfigs", () => {
     await untilShown(topic, "retention.ms", "604800000");
   });
 
-  test("appends to a list and takes from it", async () => {
+  test("appends to a list and removes from it", async () => {
     const topic = await testBed.createTopic();
     const name = "cleanup.policy";
     await alter(topic, [{ name, operation: APPEND, value: "compact" }]);
@@ -113,7 +113,7 @@ describe("IncrementalAlterConfigs", () => {
     expect(await alter(topic, changes, TOPIC, 0)).toBe(error);
   });
 
-  test("one wrong setting keeps back the others of its topic", async () => {
+  test("one wrong setting prevents the other changes of its topic", async () => {
     const topic = await testBed.createTopic();
     const changes = [
       { name: "retention.ms", value: "7" },
@@ -132,7 +132,7 @@ describe("IncrementalAlterConfigs", () => {
     expect(await alter(name, [{ name: setting, value: "1000" }], type)).toBe(error);
   });
 
-  test("refuses a topic that comes twice", async () => {
+  test("refuses a topic that is named twice", async () => {
     const name = await testBed.createTopic();
     const resource = {
       type: TOPIC,
@@ -168,7 +168,7 @@ describe("AlterConfigs", () => {
   });
 });
 
-describe("what is set counts", () => {
+describe("settings take effect", () => {
   test("max.message.bytes", async () => {
     const topic = await testBed.createTopic(1, { "max.message.bytes": "300" });
     expect(await testBed.produce(topic, batchOf(["x".repeat(300)]))).toMatchObject({
@@ -181,7 +181,7 @@ describe("what is set counts", () => {
     });
   });
 
-  test("message.timestamp.type: the broker's time is every record's", async () => {
+  test("message.timestamp.type: every record has the broker's time", async () => {
     const topic = await testBed.createTopic(1, { "message.timestamp.type": "LogAppendTime" });
     const sent = await testBed.produce(topic, batchOf(["a", "b"], { timestamps: [1000, 2000] }));
     expect(Number(sent.logAppendTimeMs)).toBeGreaterThan(Date.now() - 60_000);
@@ -192,7 +192,7 @@ describe("what is set counts", () => {
     expect(recordsOf(records).map(({ value }) => value)).toEqual(["a", "b"]);
   });
 
-  test("without it the producer's time is kept, and the broker names none", async () => {
+  test("without it the producer's time is kept, and the broker reports none", async () => {
     const topic = await testBed.createTopic();
     expect(await testBed.produce(topic, batchOf(["a"], { timestamps: [1000] }))).toMatchObject({
       error: "NONE",

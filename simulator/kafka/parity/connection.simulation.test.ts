@@ -17,7 +17,7 @@ const frame = (apiKey: number, version: number, isFlexible: boolean, body = Buff
   return (body.length > 0 ? header.append(body) : header).prependLength().buffer;
 };
 
-test("every version that is served here is served there", async () => {
+test("the broker serves every version that the embedded one serves", async () => {
   const { apiKeys } = await testBed.any.call(apiVersions, 0, {});
   const theirs = new Map(apiKeys.map((one) => [one.apiKey, one]));
   const missing = [...apis.values()]
@@ -36,7 +36,7 @@ describe("ApiVersions", () => {
     expect(answer.apiKeys.length).toBeGreaterThan(20);
   });
 
-  test("a version that is not there yet is answered in version 0, with its own range alone", async () => {
+  test("a version that does not exist yet is answered in version 0, with its own range only", async () => {
     const connection = await testBed.connect();
     connection.sendBytes(frame(apiVersions.key, 99, true, Buffer.from([1, 1, 0])));
     const answer = await connection.receive();
@@ -75,7 +75,7 @@ describe("closes the connection", () => {
   });
 });
 
-test("requests of one connection are answered in the order they came", async () => {
+test("the requests of one connection are answered in the order in which they came", async () => {
   const topic = await testBed.createTopic();
   const connection = await testBed.connect(await testBed.leaderId(topic));
   const order: string[] = [];
@@ -92,13 +92,13 @@ test("requests of one connection are answered in the order they came", async () 
   expect(order).toEqual(["fetch", "metadata"]);
 });
 
-test("bytes behind the end of a request are ignored", async () => {
+test("bytes after the end of a request are ignored", async () => {
   const connection = await testBed.connect();
   connection.sendBytes(frame(3, 4, false, Buffer.from([0, 0, 0, 0, 1, 9, 9, 9])));
   expect((await connection.receive())?.readInt32BE(0)).toBe(7);
 });
 
-test("a tagged field that is not known is skipped", async () => {
+test("an unknown tagged field is skipped", async () => {
   const connection = await testBed.connect();
   // Metadata version 9: no topics, four booleans, then one field with tag 100 of three bytes.
   const body = Buffer.from([1, 0, 0, 0, 1, 100, 3, 7, 7, 7]);

@@ -42,25 +42,25 @@ test.each([4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16])("version %i reads", as
   ]);
 });
 
-test("from inside a batch the whole batch comes", async () => {
+test("an offset inside a batch returns the whole batch", async () => {
   expect(await valuesFrom(4n)).toEqual(["d", "e", "f"]);
   expect(await valuesFrom(1n)).toEqual(["a", "b", "c", "d", "e", "f"]);
 });
 
-test("at the end there is nothing, beyond it is out of range", async () => {
+test("the end offset returns nothing, and an offset beyond it is out of range", async () => {
   expect(await testBed.fetch(topic, 6n)).toMatchObject({ error: "NONE", highWatermark: 6n });
   expect(await valuesFrom(6n)).toEqual([]);
   expect(await testBed.fetch(topic, 7n)).toMatchObject({ error: "OFFSET_OUT_OF_RANGE" });
   expect(await testBed.fetch(topic, -1n)).toMatchObject({ error: "OFFSET_OUT_OF_RANGE" });
 });
 
-test("the first batch comes even when it is above every limit", async () => {
+test("the first batch is returned even when it exceeds every limit", async () => {
   expect(await valuesFrom(0n, { partitionBytesMax: 1 })).toEqual(["a", "b"]);
   expect(await valuesFrom(0n, { maxBytes: 1 })).toEqual(["a", "b"]);
   expect(await valuesFrom(0n, { partitionBytesMax: 0 })).toEqual(["a", "b"]);
 });
 
-test("a limit between two batches cuts behind the first one", async () => {
+test("a limit between two batches returns the first one only", async () => {
   const [first] = batches;
   expect((await valuesFrom(0n, { partitionBytesMax: first?.length ?? 0 })).slice(0, 2)).toEqual([
     "a",
@@ -69,7 +69,7 @@ test("a limit between two batches cuts behind the first one", async () => {
 });
 
 describe("waits", () => {
-  test("as long as it is told when there is nothing", async () => {
+  test("as long as the request says when there is nothing", async () => {
     const beforeMs = performance.now();
     await testBed.fetch(topic, 6n, { maxWaitMs: 300 });
     expect(performance.now() - beforeMs).toBeGreaterThanOrEqual(290);
@@ -124,7 +124,7 @@ describe("waits", () => {
   });
 });
 
-test.skipIf(deviates)("whoever asks for a session is given one", async () => {
+test.skipIf(deviates)("a client that asks for a session is given one", async () => {
   const { sessionId } = await (
     await testBed.leader(topic)
   ).call(fetch, 11, {
@@ -177,7 +177,7 @@ describe("refuses", () => {
     ]);
   });
 
-  test("a leader epoch that is not there yet", async () => {
+  test("a leader epoch that does not exist yet", async () => {
     expect(await testBed.fetch(topic, 0n, { leaderEpoch: 0 })).toMatchObject({ error: "NONE" });
     expect(await testBed.fetch(topic, 0n, { leaderEpoch: 9 })).toMatchObject({
       error: "UNKNOWN_LEADER_EPOCH",
@@ -200,7 +200,7 @@ describe("refuses", () => {
     expect(errorName(await ask(1_234_567, -1))).toBe("NONE");
   });
 
-  test("to read where another node leads", async (context) => {
+  test("to read a partition that another node leads", async (context) => {
     const leaderId = await testBed.leaderId(topic);
     const other = await testBed.otherNode(leaderId, context);
     const { topics } = await other.call(fetch, 16, {

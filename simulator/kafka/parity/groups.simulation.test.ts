@@ -58,7 +58,7 @@ describe("FindCoordinator", () => {
 });
 
 describe("JoinGroup", () => {
-  test("gives an id first, then the generation", async () => {
+  test("returns an id first, then the generation", async () => {
     const member = await WireMember.open(testBed, testBed.group());
     const first = await member.tryJoin();
     expect(first).toMatchObject({
@@ -97,7 +97,7 @@ describe("JoinGroup", () => {
     expect(await member.join(version)).toMatchObject({ error: "NONE", generationId: 1 });
   });
 
-  test("tells the leader alone who is there", async () => {
+  test("tells the members to the leader only", async () => {
     const { first, second, rejoined, joined } = await pair();
     expect(rejoined.leader).toBe(first.memberId);
     expect(rejoined.members.map(({ memberId }) => memberId).toSorted()).toEqual(
@@ -106,7 +106,7 @@ describe("JoinGroup", () => {
     expect(joined).toMatchObject({ generationId: 2, leader: first.memberId, members: [] });
   });
 
-  test("chooses the strategy that all can do and most put first", async () => {
+  test("chooses the strategy that all support and most prefer", async () => {
     const group = testBed.group();
     const first = await stableMember(testBed, group, { protocols: ["range", "sticky"] });
     const second = await WireMember.open(testBed, group, { protocols: ["roundrobin", "sticky"] });
@@ -201,7 +201,7 @@ describe("JoinGroup", () => {
 });
 
 describe("SyncGroup", () => {
-  test("waits for the leader and gives each its own", async () => {
+  test("waits for the leader and returns each member's assignment", async () => {
     const { first, second } = await pair();
     const waiting = second.sync();
     const own = await first.sync({ [first.memberId]: "a", [second.memberId]: "b" });
@@ -305,7 +305,7 @@ describe("Heartbeat", () => {
     expect(await joining).toMatchObject({ error: "NONE", leader: second.memberId });
   });
 
-  test("that stays away ends the session, and the others go on", async () => {
+  test("that is missing ends the session, and the others go on", async () => {
     const { sessionTimeoutMsMin } = testBed.broker;
     const group = testBed.group();
     const gone = await stableMember(testBed, group, { sessionTimeoutMs: sessionTimeoutMsMin });

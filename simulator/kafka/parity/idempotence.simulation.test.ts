@@ -35,12 +35,9 @@ async function writer() {
   return { topic, id, send };
 }
 
-test.each([0, 1, 2, 3, 4, 5])(
-  "InitProducerId version %i gives an id of its own",
-  async (version) => {
-    expect(await newProducer(version)).not.toBe(await newProducer(version));
-  },
-);
+test.each([0, 1, 2, 3, 4, 5])("InitProducerId version %i returns a new id", async (version) => {
+  expect(await newProducer(version)).not.toBe(await newProducer(version));
+});
 
 test("batches in sequence are appended", async () => {
   const { send } = await writer();
@@ -48,7 +45,7 @@ test("batches in sequence are appended", async () => {
   expect(await send(3)).toMatchObject({ error: "NONE", baseOffset: 3n });
 });
 
-test("a batch that comes again is answered as the first time and not appended", async () => {
+test("a repeated batch is answered like the first one and not appended", async () => {
   const { send, topic } = await writer();
   await send(0, { records: 2 });
   await send(2);
@@ -57,7 +54,7 @@ test("a batch that comes again is answered as the first time and not appended", 
   expect((await testBed.fetch(topic, 0n)).highWatermark).toBe(3n);
 });
 
-test("five batches back are remembered, a sixth is not", async () => {
+test("the last five batches are remembered, and the one before is not", async () => {
   const { send } = await writer();
   for (let sequence = 0; sequence < 6; sequence += 1) await send(sequence);
   expect(await send(1)).toMatchObject({ error: "NONE", baseOffset: 1n });

@@ -67,7 +67,7 @@ describe("ListOffsets", () => {
     });
   });
 
-  test("latest and earliest tell no time", async () => {
+  test("latest and earliest return no timestamp", async () => {
     expect(await list(LATEST)).toMatchObject({ timestamp: -1n });
     expect(await list(EARLIEST)).toMatchObject({ timestamp: -1n });
     expect(await list(EARLIEST_LOCAL)).toMatchObject({ error: "NONE", offset: 0n });

@@ -32,7 +32,7 @@ test.each([3, 4, 5, 6, 7, 8, 9, 10, 11])("version %i appends", async (version) =
 });
 
 test.each(["none", "gzip", "snappy", "lz4", "zstd"] as const)(
-  "%s is stored as it was sent",
+  "a batch with compression %s is stored as it was sent",
   async (compression) => {
     const topic = await testBed.createTopic();
     const values = ["first ".repeat(50), "second ".repeat(50)];
@@ -56,7 +56,7 @@ test("acks=0 has no answer and is applied", async () => {
   expect(answer.topics[0]?.partitions[0]).toMatchObject({ errorCode: 0, baseOffset: 1n });
 });
 
-test("acks=0 that fails closes the connection", async () => {
+test("a failure with acks=0 closes the connection", async () => {
   const connection = await testBed.connect();
   connection.send(produce, 9, {
     acks: 0,
@@ -94,7 +94,7 @@ describe("refuses", () => {
     expect(errors).toEqual(["UNKNOWN_TOPIC_OR_PARTITION", "UNKNOWN_TOPIC_OR_PARTITION"]);
   });
 
-  test("one partition, and takes the other", async () => {
+  test("one partition, and accepts the other", async () => {
     const topic = await testBed.createTopic();
     const { topics } = await (
       await testBed.leader(topic)

@@ -83,7 +83,7 @@ test.each<[Operation, AclEntry["operation"], boolean]>([
   expect(may(withAcls({ operation: granted }), operation)).toBe(expected);
 });
 
-test("a denial of READ takes nothing else away, one of ALL takes everything, and denials win", () => {
+test("a denial of READ denies nothing else, one of ALL denies everything, and denials win", () => {
   const allowed = { operation: "ALL" as const };
   const reading = withAcls(allowed, { operation: "READ", permission: "DENY" });
   expect([may(reading, "READ"), may(reading, "DESCRIBE")]).toEqual([false, true]);
@@ -91,7 +91,7 @@ test("a denial of READ takes nothing else away, one of ALL takes everything, and
   expect(may(all, "READ")).toBe(false);
 });
 
-test("a denial wins in whatever order the entries came", () => {
+test("a denial wins, whatever the order of the entries", () => {
   fc.assert(
     fc.property(fc.shuffledSubarray([0, 1, 2, 3], { minLength: 4 }), (order) => {
       const entries: Partial<AclEntry>[] = [
@@ -107,7 +107,7 @@ test("a denial wins in whatever order the entries came", () => {
 
 const any = (acls: Authorizer): boolean => acls.allowsAny(ANN, "WRITE", "TOPIC");
 
-test("whether anything of a type may be written", () => {
+test("a right to write to any resource of a type is found", () => {
   expect(any(new Authorizer({}))).toBe(true);
   expect(any(withAcls({ operation: "READ" }))).toBe(false);
   expect(any(withAcls({ operation: "WRITE" }))).toBe(true);

@@ -73,7 +73,7 @@ const watch = (cluster: KafkaCluster): KafkaEvent[] => {
 };
 
 describe.each(MECHANISMS)("%s", (mechanism) => {
-  test("the right password lets in, under the user's name", async () => {
+  test("the right password authenticates the client as the user", async () => {
     await using cluster = await startWithSasl();
     const events = watch(cluster);
     await expect(ask(cluster, { sasl: sasl(mechanism, "right") })).resolves.toEqual([]);
@@ -85,7 +85,7 @@ describe.each(MECHANISMS)("%s", (mechanism) => {
     );
   });
 
-  test("a wrong password and an unknown user are told so, and the connection is closed", async () => {
+  test("a wrong password and an unknown user are refused, and the connection is closed", async () => {
     await using cluster = await startWithSasl({ failedAuthenticationDelayMs: 10 });
     const events = watch(cluster);
     for (const options of [sasl(mechanism, "wrong"), sasl(mechanism, "right", "nobody")]) {
@@ -165,7 +165,7 @@ describe("an authentication that ends", () => {
     await producer.disconnect();
   });
 
-  test("cuts off who does not renew it", async () => {
+  test("cuts off a client that does not renew it", async () => {
     await using cluster = await startShort();
     const producer = producerOf(cluster, "short", 0);
     await producer.connect();
@@ -176,7 +176,7 @@ describe("an authentication that ends", () => {
     await producer.disconnect();
   });
 
-  test("cuts off who renews it with a password that has been changed", async () => {
+  test("cuts off a client that renews it with an outdated password", async () => {
     await using cluster = await startShort();
     const events = watch(cluster);
     const producer = producerOf(cluster, "short", LIFETIME_MS / 2);
@@ -192,7 +192,7 @@ describe("an authentication that ends", () => {
     await producer.disconnect();
   });
 
-  test("is each listener's own", async () => {
+  test("has a limit of its own for each listener", async () => {
     await using cluster = await startShort();
     const events = watch(cluster);
     const producer = producerOf(cluster, "long", 0);

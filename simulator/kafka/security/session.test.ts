@@ -6,13 +6,13 @@ import { Users } from "./users.ts";
 const users = new Users({ u: "p", v: "q" });
 const plain = (user: string, password: string) => Buffer.from(`\0${user}\0${password}`);
 
-test("where no mechanism is asked for, everybody is authenticated as what the transport proved", () => {
+test("without a mechanism, every client is authenticated as what the transport proved", () => {
   const session = new Session(users, [], "User:certified");
   expect(session.isAuthenticated(0)).toBe(true);
   expect(session.principal).toBe("User:certified");
 });
 
-test("an authentication is good until its end, and can be renewed", async () => {
+test("an authentication is valid until its end, and can be renewed", async () => {
   const session = new Session(users, ["PLAIN"], ANONYMOUS);
   expect(session.isAuthenticated(0)).toBe(false);
   session.begin("PLAIN", false);
@@ -24,7 +24,7 @@ test("an authentication is good until its end, and can be renewed", async () => 
   expect(session.isAuthenticated(99)).toBe(true);
 });
 
-test("nobody becomes somebody else by authenticating again", async () => {
+test("authenticating again cannot change the principal", async () => {
   const session = new Session(users, ["PLAIN"], ANONYMOUS);
   session.begin("PLAIN", false);
   await session.next(plain("u", "p"), 50);

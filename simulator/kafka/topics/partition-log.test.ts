@@ -45,7 +45,7 @@ test("offsets are dense and grow, whatever is appended", () => {
   );
 });
 
-test("reading begins with the batch that holds the offset, keeps to the limit, and gives one batch at least", () => {
+test("reading begins with the batch that holds the offset, obeys the limit, and returns at least one batch", () => {
   fc.assert(
     fc.property(sizes, fc.nat({ max: 70 }), fc.nat({ max: 400 }), (counts, at, bytesMax) => {
       const log = logOf(counts);
@@ -63,11 +63,11 @@ test("reading begins with the batch that holds the offset, keeps to the limit, a
   );
 });
 
-test("a batch larger than the limit is kept back when another partition has given something", () => {
+test("a batch larger than the limit is not returned when another partition has returned something", () => {
   expect(logOf([3]).read(0n, 10, false)).toEqual([]);
 });
 
-test("deleted records are gone; those of a batch that is cut through are not shown", () => {
+test("deleted records are gone, and those in a partly deleted batch are not shown", () => {
   const log = logOf([3, 3]);
   log.deleteBefore(4n);
   expect(log.startOffset).toBe(4n);
@@ -78,7 +78,7 @@ test("deleted records are gone; those of a batch that is cut through are not sho
 
 const rules = (config: Record<string, string>) => topicRules(new Map(Object.entries(config)), 1000);
 
-test("retention by time takes the oldest batches, each with its newest record", () => {
+test("retention by time removes the oldest batches, by their newest record", () => {
   const log = new PartitionLog();
   for (const timestampMs of [1000, 2000, 5000, 1000]) log.append(batchOf(2, timestampMs), 0);
   const from = (nowMs: number) => log.retainedFrom(rules({ "retention.ms": "1000" }), nowMs);
@@ -86,7 +86,7 @@ test("retention by time takes the oldest batches, each with its newest record", 
   expect(log.retainedFrom(rules({ "retention.ms": "-1" }), 1e12)).toBe(0n);
 });
 
-test("retention by size keeps at least the bytes that were asked for", () => {
+test("retention by size keeps at least the configured bytes", () => {
   const log = logOf([2, 2, 2]);
   const size = log.batches[0]?.bytes.length ?? 0;
   const from = (bytes: number) =>
@@ -103,7 +103,7 @@ test("retention by size keeps at least the bytes that were asked for", () => {
   expect([2 * size, size].map(from)).toEqual([3n, 4n]);
 });
 
-test("with the time of the append every record has it, and the CRC is right", () => {
+test("every record has the time of the append where that is used, and the CRC is right", () => {
   const log = new PartitionLog();
   log.append(batchOf(2), 0, 7000);
   expect(readRecords(log).map((record) => record.timestampMs)).toEqual([7000, 7000]);
@@ -114,7 +114,7 @@ test("with the time of the append every record has it, and the CRC is right", ()
   expect(offsetAtTimestamp(log, 6000n)).toEqual({ offset: 0n, timestamp: 7000n });
 });
 
-test("appending wakes whoever waits, until it stops waiting", () => {
+test("appending wakes waiting readers until they stop waiting", () => {
   const log = new PartitionLog();
   let woken = 0;
   const stop = log.onChange(() => (woken += 1));
@@ -124,7 +124,7 @@ test("appending wakes whoever waits, until it stops waiting", () => {
   expect(woken).toBe(1);
 });
 
-test("offsets are found by time: the first at or after it, and the newest of all", () => {
+test("offsets are found by time: the first one at or after it, and the newest of all", () => {
   const log = new PartitionLog();
   for (const timestampMs of [1000, 3000, 2000]) log.append(batchOf(2, timestampMs), 0);
   expect(offsetAtTimestamp(log, 1001n)).toEqual({ offset: 1n, timestamp: 1001n });

@@ -136,7 +136,7 @@ class ModelPartition {
   }
 }
 
-test("whatever producers send: each batch is there once, in order; repeats get its offset, gaps and old epochs an error", () => {
+test("whatever producers send, each batch is stored once and in order, and gaps and old epochs are errors", () => {
   const firstSequence = fc.constantFrom(0, 5, MODULUS - 3);
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60, size: "max" }), firstSequence, (steps, first) => {

@@ -27,7 +27,7 @@ const written = (): PartitionProducers => {
   return producers;
 };
 
-test("the next in sequence is new, a repeated batch is answered with its first offset", () => {
+test("the next batch in sequence is new, and a repeated one is answered with its first offset", () => {
   const producers = written();
   expect(producers.check(batch(6))).toBeUndefined();
   expect([0, 2, 4].map((sequence) => producers.check(batch(sequence, 2))?.baseOffset)).toEqual([

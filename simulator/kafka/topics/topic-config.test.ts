@@ -3,7 +3,7 @@ import { topicConfigFault, topicRules } from "./topic-config.ts";
 
 const config = (entries: Record<string, string>) => new Map(Object.entries(entries));
 
-test("what is not set comes from Apache Kafka's defaults, and from the cluster for the size of a batch", () => {
+test("missing settings have Apache Kafka's defaults, and the size of a batch has the cluster's", () => {
   expect(topicRules(new Map(), 1000)).toEqual({
     batchBytesMax: 1000,
     retentionMs: 604_800_000,
@@ -16,7 +16,7 @@ test("what is not set comes from Apache Kafka's defaults, and from the cluster f
   });
 });
 
-test("what is set counts", () => {
+test("settings take effect", () => {
   const rules = topicRules(
     config({
       "max.message.bytes": "5",

@@ -44,7 +44,7 @@ async function send(cluster: KafkaCluster, message: Message, acks = -1) {
   }
 }
 
-test("altered settings are shown, and count from the next record on", async () => {
+test("altered settings are shown, and take effect from the next record on", async () => {
   await using cluster = await startKafka({ topics: [TOPIC] });
   await send(cluster, { value: "x".repeat(500) });
   await alter(cluster, { "max.message.bytes": "200", "retention.ms": "1000000" });
@@ -117,7 +117,7 @@ test("without `delete` in its cleanup policy a topic keeps everything", async ()
   expect(cluster.topic(TOPIC).records(0)).toHaveLength(1);
 });
 
-test("with LogAppendTime the broker's clock is the timestamp, and the producer is told it", async () => {
+test("with LogAppendTime the broker's clock gives the timestamp, and the producer is told it", async () => {
   const config = { "message.timestamp.type": "LogAppendTime" };
   await using cluster = await startKafka({ topics: [{ name: TOPIC, config }] });
   const beforeMs = Date.now();

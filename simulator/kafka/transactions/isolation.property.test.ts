@@ -60,7 +60,7 @@ function run(steps: readonly Step[]) {
   return { log, written };
 }
 
-test("whatever producers do: committed records, in order, up to the first open transaction", () => {
+test("whatever producers do, readers see committed records in order, up to the first open transaction", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
       const { log, written } = run(steps);
@@ -76,7 +76,7 @@ test("whatever producers do: committed records, in order, up to the first open t
   );
 });
 
-test("every abort that a reader of a range needs is named, whatever the range", () => {
+test("every abort that a reader needs is reported, whatever range it reads", () => {
   fc.assert(
     fc.property(
       fc.array(step, { minLength: 1, maxLength: 40 }),

@@ -49,7 +49,7 @@ describe("a transaction", () => {
     expect(transactions.get(ID)?.partitions).toEqual([]);
   });
 
-  test("is ended twice the same way, and not another way", () => {
+  test("can be ended twice in the same way, and not in another way", () => {
     const { transactions, effects, producer } = open();
     transactions.end(ID, producer, true);
     expect(transactions.end(ID, producer, true)).toBe("NONE");
@@ -72,7 +72,7 @@ describe("a transaction", () => {
     expect(transactions.end(ID, init(), true)).toBe("INVALID_TXN_STATE");
   });
 
-  test("lets write to what it has taken in, and to nothing else", () => {
+  test("allows writes to what was added to it, and to nothing else", () => {
     const { transactions, producer } = open();
     const other = { ...PARTITION, partition: 1 };
     expect(transactions.verifyPartition(ID, producer, PARTITION)).toBeUndefined();
@@ -111,7 +111,7 @@ describe("a producer", () => {
     expect(tryInit({ ...other, producerId: 99n })).toBe("PRODUCER_FENCED");
   });
 
-  test("gets another id when the epochs of one are used up", () => {
+  test("gets another id when the epochs of one are exhausted", () => {
     const { init } = setUp();
     let producer = init();
     while (producer.producerEpoch < 32_766) producer = init();
@@ -120,7 +120,7 @@ describe("a producer", () => {
     expect(init(producer)).toEqual({ producerId: 2n, producerEpoch: 0 });
   });
 
-  test("of an unknown or wrong id is told so", () => {
+  test("with an unknown or wrong id is refused", () => {
     const { transactions, init } = setUp();
     const producer = init();
     const mapping = "INVALID_PRODUCER_ID_MAPPING";

@@ -43,7 +43,7 @@ function committed(cluster: KafkaCluster): string[] {
 }
 
 describe("kafkajs", () => {
-  test("what was committed is read, what was aborted is not, and an open transaction holds readers up", async () => {
+  test("committed records are read, aborted ones are not, and an open transaction delays readers", async () => {
     await using cluster = await start();
     const producer = transactional(cluster);
     await producer.connect();
@@ -83,7 +83,7 @@ describe("kafkajs", () => {
     expect(committed(cluster)).toEqual([0, 1, 2].flatMap((n) => [`first-${n}`, `second-${n}`]));
   });
 
-  test("offsets of a transaction count from its commit on", async () => {
+  test("the offsets of a transaction take effect with its commit", async () => {
     await using cluster = await start();
     const producer = transactional(cluster);
     await producer.connect();
@@ -137,7 +137,7 @@ describe("kafkajs", () => {
     await producer.disconnect();
   });
 
-  test("a transaction goes on when its coordinator and the leaders move, and when a node dies", async () => {
+  test("a transaction survives when its coordinator and the leaders move, and when a node dies", async () => {
     await using cluster = await start();
     const producer = transactional(cluster);
     await producer.connect();
@@ -154,7 +154,7 @@ describe("kafkajs", () => {
 });
 
 describe("@platformatic/kafka", () => {
-  test("commits and aborts, with offsets, and reads what was committed", async () => {
+  test("commits and aborts with offsets, and reads committed records", async () => {
     await using cluster = await start();
     const bootstrapBrokers = cluster.bootstrap();
     const source = new Producer({ clientId: "source", bootstrapBrokers });

@@ -7,7 +7,7 @@ import { clusterSettings } from "#simulator/kafka/cluster/options.ts";
 import { VirtualTimers } from "#simulator/kafka/testing/virtual-timers.ts";
 import { MalformedRequest, RequestReader } from "./reader.ts";
 
-describe("what is too long is refused before it is read", () => {
+describe("a length that is too large is refused before it is read", () => {
   test.each<[name: string, bytes: number[], read: (reader: RequestReader) => unknown]>([
     ["an array of more elements than bytes", [0, 0, 1, 0], (reader) => reader.count(false)],
     ["a compact array of more elements than bytes", [200, 1], (reader) => reader.count(true)],
@@ -33,7 +33,7 @@ test("unsigned varints are read as they are written", () => {
   );
 });
 
-test("any bytes as any request are read or refused as malformed, nothing else", () => {
+test("arbitrary bytes are either read as a request or refused as malformed", () => {
   const cluster = new ClusterState(clusterSettings({}), {}, new VirtualTimers());
   const request = fc.constantFrom(...apis.values()).chain((api) =>
     fc.record({

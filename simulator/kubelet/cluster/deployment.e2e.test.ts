@@ -43,7 +43,7 @@ async function untilReplicas(cluster: LocalCluster, count: number): Promise<V1Po
   );
 }
 
-test("rolling update, 2 replicas, defaults: one new pod at a time, and four pods of which two terminate and are Ready", async () => {
+test("rolling update of 2 replicas with defaults: one new pod at a time, up to four pods, terminating ones still Ready", async () => {
   await using cluster = await startTestCluster();
   await cluster.apply([deployment("d", 2, READY_AFTER)]);
   const old = new Set((await untilReplicas(cluster, 2)).map(({ metadata }) => metadata?.name));
@@ -94,7 +94,7 @@ test("rolling update, 2 replicas, defaults: one new pod at a time, and four pods
   });
 });
 
-test("a pod that is deleted is replaced at once, without waiting for its end", async () => {
+test("a deleted pod is replaced at once, without waiting for its end", async () => {
   await using cluster = await startTestCluster();
   await cluster.apply([deployment("d", 1, READY_AFTER)]);
   const [first] = await untilReplicas(cluster, 1);

@@ -9,18 +9,18 @@ test.each([
   [2, { surge: 1, unavailable: 0 }],
   [4, { surge: 1, unavailable: 1 }],
   [5, { surge: 2, unavailable: 1 }],
-])("of %i replicas, surge rounds up and unavailable rounds down: %o", (replicas, bounds) => {
+])("for %i replicas, surge rounds up and unavailable rounds down: %o", (replicas, bounds) => {
   expect(resolveBounds({ replicas, ...DEFAULTS })).toEqual(bounds);
 });
 
-test("both bounds zero: one pod may be unavailable, or nothing would ever move", () => {
+test("with both bounds zero, one pod may be unavailable, or the rollout would never advance", () => {
   expect(resolveBounds({ replicas: 3, maxSurge: 0, maxUnavailable: "10%" })).toEqual({
     surge: 0,
     unavailable: 1,
   });
 });
 
-test("pods of the old set that are not available go first, whatever the new set does", () => {
+test("unavailable pods of the old set are removed first, whatever the new set does", () => {
   const plan = planRollout({
     replicas: 2,
     ...DEFAULTS,
@@ -40,7 +40,7 @@ test("pods of the old set that are not available go first, whatever the new set 
   expect(withRoom.get("old")).toBe(2);
 });
 
-test("a rollout ends with the new set only, within its bounds at every step, whatever becomes ready when", () => {
+test("a rollout ends with the new set only and stays within its bounds, in whatever order pods become ready", () => {
   const input = record({
     replicas: integer({ min: 1, max: 12 }),
     maxSurge: integer({ min: 0, max: 4 }),

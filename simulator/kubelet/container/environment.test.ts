@@ -58,7 +58,7 @@ test("paths of the image's table and of the manifest become host paths; the mani
   });
 });
 
-test("a variable of the port table receives the leased port, also where the manifest names the container port", async () => {
+test("a variable of the port table receives the leased port, even when the manifest names the container port", async () => {
   using ports = new PodPorts();
   const image = { name: "i", portVariables: { HEALTH_PORT: 8080, OTHER: 9090 } };
   const container = containerWith([{ name: "HEALTH_PORT", value: "8080" }]);
@@ -70,7 +70,7 @@ test("a variable of the port table receives the leased port, also where the mani
   expect(new Set([8080, 9090, ports.hostPort(8080), ports.hostPort(9090)]).size).toBe(4);
 });
 
-test("downward API, ConfigMap keys, and the absence of a required one", () => {
+test("variables come from the downward API and from ConfigMap keys, and a required key may be missing", () => {
   const reference = { configMapKeyRef: { name: "m", key: "k" } };
   const fieldRef = { fieldRef: { fieldPath: "metadata.name" } };
   const given = [

@@ -45,21 +45,17 @@ function pidsIn(text: string): number[] {
   return [...text.matchAll(/(?:daemon|main) (\d+)/g)].map(([, pid]) => Number(pid));
 }
 
-test(
-  "everything that a container started ends with it, in whatever session",
-  LINUX_ONLY,
-  async () => {
-    await using cluster = await startTestCluster();
-    await cluster.apply([pod("p", { containers: [container("a", { command: WITH_DAEMON })] })]);
-    await untilPrinted(cluster, "p", "a", "up");
-    const pids = pidsIn(await cluster.logs("p", "a"));
-    expect(pids).toHaveLength(2);
-    expect(pids.every(isRunning)).toBe(true);
-    await cluster.deletePod("p");
-    await untilGone(cluster, "p");
-    expect(pids.filter(isRunning)).toEqual([]);
-  },
-);
+test("everything that a container started ends with it, in any session", LINUX_ONLY, async () => {
+  await using cluster = await startTestCluster();
+  await cluster.apply([pod("p", { containers: [container("a", { command: WITH_DAEMON })] })]);
+  await untilPrinted(cluster, "p", "a", "up");
+  const pids = pidsIn(await cluster.logs("p", "a"));
+  expect(pids).toHaveLength(2);
+  expect(pids.every(isRunning)).toBe(true);
+  await cluster.deletePod("p");
+  await untilGone(cluster, "p");
+  expect(pids.filter(isRunning)).toEqual([]);
+});
 
 test("disposing the cluster ends every process and removes its directory", LINUX_ONLY, async () => {
   const cluster = await startTestCluster();
@@ -185,7 +181,7 @@ function shared(name: string, script: string): ReturnType<typeof pod> {
   });
 }
 
-test("a claim is one directory for all pods and outlives them; a pod waits for its claim", async () => {
+test("a claim is one directory for all pods and outlives them, and a pod waits for its claim", async () => {
   await using cluster = await startTestCluster();
   await cluster.apply([shared("p", "mkdir -p /data/history/x && echo one > /data/history/x/file")]);
   await cluster.waitFor(() =>

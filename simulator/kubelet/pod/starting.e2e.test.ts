@@ -125,7 +125,7 @@ test("exit 0 under restartPolicy Always backs off alike", async () => {
   expect(statusOf(cluster.pod("p"), "a")?.lastState?.terminated?.reason).toBe("Completed");
 });
 
-test("restartPolicy Never and OnFailure: no restart after 0, and the phase tells", async () => {
+test("restartPolicy Never and OnFailure: no restart after exit 0, and the phase shows it", async () => {
   await using cluster = await startTestCluster({ timing: { secondMs: 10 } });
   await cluster.apply([
     pod("never", {
@@ -149,7 +149,7 @@ test("restartPolicy Never and OnFailure: no restart after 0, and the phase tells
   expect(statusOf(cluster.pod("on-failure"), "a")?.restartCount).toBe(1);
 });
 
-test("SIGKILL from the node: 137 Error, restarted without backoff the first time, lastState keeps the exit", async () => {
+test("SIGKILL from the node: 137 Error, first restarted without backoff, and lastState keeps the exit", async () => {
   await using cluster = await startTestCluster();
   await cluster.apply([pod("p")]);
   await untilReady(cluster, "p");
@@ -223,7 +223,7 @@ test("ConfigMap volume: links to ..data, an update is one swap of ..data after t
   expect(await read("ls -A /app/config | wc -l")).toBe("3");
 });
 
-test("defaults put into the object: tolerations 300 s, dnsPolicy, grace 30, qosClass", async () => {
+test("the object has defaults: tolerations 300 s, dnsPolicy, grace 30, qosClass", async () => {
   await using cluster = await startTestCluster();
   await cluster.apply([
     pod("p", {
@@ -245,7 +245,7 @@ test("defaults put into the object: tolerations 300 s, dnsPolicy, grace 30, qosC
   expect(cluster.deviations()).toEqual(["Pod/p spec.containers[0].resources"]);
 });
 
-test("an entry point that is not there: StartError 128, then backoff", async () => {
+test("a missing entry point: StartError 128, then backoff", async () => {
   await using cluster = await startTestCluster({ timing: { secondMs: 10 } });
   const seen = watchPod(cluster, "p");
   await cluster.apply([pod("p", { containers: [container("a", { command: ["/work/absent"] })] })]);

@@ -31,7 +31,7 @@ function preStop(script: string): { preStop: { exec: { command: string[] } } } {
   return { preStop: { exec: { command: ENTRY.sh(script) } } };
 }
 
-test("grace 4, preStop sleeps 30: SIGTERM at the grace, SIGKILL 2 later, 137 Error, Failed, FailedPreStopHook", async () => {
+test("grace 4, preStop 30: SIGTERM after the grace, SIGKILL 2 later, 137 Error, Failed, FailedPreStopHook", async () => {
   await using cluster = await startTestCluster();
   const seen = watchPod(cluster, "p");
   await cluster.apply([
@@ -59,7 +59,7 @@ test("grace 4, preStop sleeps 30: SIGTERM at the grace, SIGKILL 2 later, 137 Err
   expect(reasons(cluster)).toContain("FailedPreStopHook");
 });
 
-test("grace 6, preStop 3 s, process ignores SIGTERM: SIGTERM when preStop ended, SIGKILL after the rest of the grace", async () => {
+test("grace 6, preStop 3, SIGTERM ignored: SIGTERM after preStop, SIGKILL after the rest of the grace", async () => {
   await using cluster = await startTestCluster();
   await cluster.apply([
     pod("p", {
@@ -185,7 +185,7 @@ test("two containers, a has a 2 s preStop: b gets SIGTERM while a is still in pr
   );
 });
 
-test("sidecars s1, s2, main with a 2 s preStop, s2 with a 1 s preStop: preStops at once, SIGTERM main, s2, s1", async () => {
+test("sidecars s1 and s2, preStop of main 2 s and of s2 1 s: preStops start at once, SIGTERM main, s2, s1", async () => {
   await using cluster = await startTestCluster();
   await cluster.apply([
     pod("p", {
@@ -217,7 +217,7 @@ test("sidecars s1, s2, main with a 2 s preStop, s2 with a 1 s preStop: preStops 
   }
 });
 
-test("container that ended by itself: no preStop", async () => {
+test("a container that ended by itself gets no preStop", async () => {
   await using cluster = await startTestCluster();
   await cluster.apply([
     pod("p", {
@@ -303,7 +303,7 @@ test("force delete, grace 0: object gone at once, the replacement runs while the
   expect(lifecycle(cluster, { ...KILL, pod: old })).toHaveLength(1);
 });
 
-test("a second DELETE can only shorten the grace: one preStop, one SIGTERM, SIGKILL when the shorter one is over", async () => {
+test("a second DELETE can only shorten the grace: one preStop, one SIGTERM, SIGKILL after the shorter grace", async () => {
   await using cluster = await startTestCluster();
   await cluster.apply([
     pod("p", {

@@ -69,7 +69,7 @@ test.each([
     'Pod/p spec.containers[0].readinessProbe.httpGet.port: no port named "http"',
   ],
   [pod("Not_A_Name"), "Pod/Not_A_Name metadata.name: not a DNS subdomain name"],
-])("what is not implemented is refused with its path: %#", (object, fault) => {
+])("an unimplemented field is refused with its path: %#", (object, fault) => {
   expect(faultsOf(object).join("\n")).toContain(fault);
 });
 
@@ -102,7 +102,7 @@ test.each([
     deployment({ maxSurge: 0, maxUnavailable: "0%" }),
     "Deployment/d spec.strategy.rollingUpdate.maxUnavailable: must not be 0",
   ],
-])("what an API server refuses is refused with its path: %#", (object, fault) => {
+])("a value that an API server refuses is refused with its path: %#", (object, fault) => {
   expect(faultsOf(object).join("\n")).toContain(fault);
 });
 
@@ -111,7 +111,7 @@ test("a period may be a fraction of a second here", () => {
   expect(faultsOf(withContainer({ readinessProbe }))).toEqual([]);
 });
 
-test("all faults of all objects are told at once", () => {
+test("all faults of all objects are reported at once", () => {
   expect(faultsOf(withSpec({ hostNetwork: true, hostPID: true }))).toHaveLength(2);
 });
 

@@ -40,7 +40,7 @@ test.each([
     "sidecars.splunk.omegaSplunkClient: unknown key (did you mean omegaSplunkClientName?)",
   ],
   ["  component:", "  componnet:", "jobs.componnet: unknown key (did you mean component?)"],
-])("an unknown key further down is refused with its path: %s -> %s", (known, misspelt, fault) => {
+])("a nested unknown key is refused with its path: %s -> %s", (known, misspelt, fault) => {
   expect(faultsOf(GUIDE_OMEGA_YAML.replace(known, misspelt))).toContain(fault);
 });
 
@@ -77,7 +77,7 @@ test("an autoscaler that nothing renders is refused", () => {
   ]);
 });
 
-test("text that is no YAML is refused", () => {
+test("text that is not YAML is refused", () => {
   expect(faultsOf("a: [")).toEqual([expect.stringContaining("not YAML")]);
 });
 

@@ -56,7 +56,7 @@ test("leaves the pod template as it is when no duration is given", () => {
   expect(deploymentOf(withDurations(rendered, {})).spec).toEqual(deploymentOf(rendered).spec);
 });
 
-test("refuses to shorten what is not there, instead of running long", () => {
+test("refuses to shorten a missing duration, instead of running long", () => {
   const objects = structuredClone(rendered);
   const app = deploymentOf(objects).spec.template.spec?.containers[0];
   if (app?.env) app.env = app.env.filter(({ name }) => name !== "CERT_WAIT_SECONDS");
@@ -66,7 +66,7 @@ test("refuses to shorten what is not there, instead of running long", () => {
 });
 
 test.each(["1m", "sixty", "0", "-5"])(
-  "never hides that a value is no number of seconds: %s",
+  "refuses to replace a value that is no number of seconds: %s",
   (value) => {
     const objects = structuredClone(rendered);
     const app = deploymentOf(objects).spec.template.spec?.containers[0];
@@ -78,7 +78,7 @@ test.each(["1m", "sixty", "0", "-5"])(
   },
 );
 
-test("replaces what the app asks of its node in a copy, records it, and leaves the limits", () => {
+test("replaces the app's resource requests in a copy, records them, and leaves the limits", () => {
   const before = structuredClone(rendered);
   const small = deploymentOf(withRequests(rendered, { cpu: "50m", memory: "96Mi" }));
   expect(rendered).toEqual(before);
@@ -92,7 +92,7 @@ test("replaces what the app asks of its node in a copy, records it, and leaves t
   });
 });
 
-test("replaces the memory limit of the app, records it, and leaves what it asks for", () => {
+test("replaces the memory limit of the app, records it, and leaves the requests", () => {
   const deployment = deploymentOf(structuredClone(rendered));
   setMemoryLimit(deployment, "384Mi");
   expect(deployment.spec.template.spec?.containers[0]?.resources).toEqual({

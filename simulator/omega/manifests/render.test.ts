@@ -73,7 +73,7 @@ test("a job's claim replaces the top-level mount of the same name", async () => 
   expect(claims).toEqual(["kafka-consumer-history-dev"]);
 });
 
-test("another configuration is another pod template, and nothing else is", async () => {
+test("another configuration changes the pod template, and nothing else", async () => {
   const options = await optionsOf("component");
   const hashOf = (configFiles: Record<string, string>) =>
     deploymentOf(renderOmega({ ...options, configFiles })).spec.template.metadata?.annotations;
@@ -107,21 +107,21 @@ test("without the copied configuration nothing is rendered", async () => {
   );
 });
 
-test("one replica has no disruption budget, which could only block a drain", async () => {
+test("a single replica has no disruption budget, which could only block a drain", async () => {
   const options = await optionsOf("component");
   const omega = { ...options.omega, autoscale: { minReplicas: 1, maxReplicas: 1 } };
   const kinds = renderOmega({ ...options, omega }).map(({ kind }) => kind);
   expect(kinds).toEqual(["PersistentVolumeClaim", "ServiceAccount", "ConfigMap", "Deployment"]);
 });
 
-test("the identity's key lies in memory, and the app cannot write it", async () => {
+test("the identity's key is in memory, and the app cannot write it", async () => {
   const pod = deploymentOf(renderOmega(await optionsOf("component"))).spec.template.spec;
   expect(pod?.volumes?.find(({ name }) => name === "athenz")?.emptyDir?.medium).toBe("Memory");
   const mount = pod?.containers[0]?.volumeMounts?.find(({ name }) => name === "athenz");
   expect(mount).toEqual({ name: "athenz", mountPath: "/var/run/athenz", readOnly: true });
 });
 
-test("the claims keep what the deployment guide gives", async () => {
+test("the claims have the values of the deployment guide", async () => {
   const manifest = parse(await readFile(`${DEPLOY_TARGET}/pvc-prod.yaml`, "utf8"));
   expect(manifest).toEqual({
     apiVersion: "v1",

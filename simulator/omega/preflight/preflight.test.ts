@@ -26,7 +26,7 @@ const production: PreflightOptions = {
   claimManifest: await read("deploy_target/pvc-prod.yaml"),
 };
 
-test("the project's own deployments have only findings that are acknowledged, and every acknowledgement is needed", () => {
+test("the project's own deployments have acknowledged findings only, and need every acknowledgement", () => {
   const judged = judge(
     [...findingsOf(component), ...findingsOf(production)],
     ACKNOWLEDGED,
@@ -42,7 +42,7 @@ test("the project's own deployments have only findings that are acknowledged, an
   ]);
 });
 
-test("the deployment guide's own omega.yaml lacks what ours adds", () => {
+test("the deployment guide's own omega.yaml lacks the settings that ours adds", () => {
   const rules = findingsOf({ ...component, omega: parseOmega(GUIDE_OMEGA_YAML) }).map(
     ({ rule }) => rule,
   );
@@ -90,7 +90,7 @@ describe("the claim", () => {
     ).toContain(rule);
   });
 
-  test("that no mount names is found", () => {
+  test("that no mount names is a finding", () => {
     const jobs = { ...OMEGA.jobs, component: { ...OMEGA.jobs.component, pvcMounts: [] } };
     expect(newRules({ ...component, omega: { ...OMEGA, pvcMounts: [], jobs } })).toEqual([
       "no-history-volume",
@@ -98,20 +98,20 @@ describe("the claim", () => {
   });
 });
 
-test("identity that nothing issues is found", () => {
+test("an identity that nothing issues is a finding", () => {
   expect(newRules({ ...component, omega: { ...OMEGA, requireTLSCerts: false } })).toEqual([
     "no-identity",
   ]);
 });
 
-test("a path that must be written on a read-only root is found", () => {
+test("a path that must be writable on a read-only root is a finding", () => {
   expect(newRules({ ...component, omega: { ...OMEGA, scratchDirs: [] } })).toEqual([
     "not-writable",
     "not-writable",
   ]);
 });
 
-test("a configuration that the consumer would refuse is found", () => {
+test("a configuration that the consumer would refuse is a finding", () => {
   expect(newRules({ ...component, configFiles: { "config.yaml": "version: 2" } })).toEqual([
     "bad-configuration",
   ]);

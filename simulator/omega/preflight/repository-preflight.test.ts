@@ -48,7 +48,7 @@ test("a configuration that the consumer refuses is an error of its job", async (
   expect(await errors(repository)).toEqual(["component: bad-configuration"]);
 });
 
-test("what cannot be read is one error for both jobs, with the value, and hides no acknowledgement", async () => {
+test("an unreadable file is one error for both jobs, with the value, and hides no acknowledgement", async () => {
   const repository = await changed("deploy_target/omega/omega.yaml", (text) =>
     text.replace(/^template: .*$/m, "template: 7"),
   );
@@ -57,7 +57,7 @@ test("what cannot be read is one error for both jobs, with the value, and hides 
   expect(finding?.message).toMatch(/^omega\.yaml: template: .*, got 7$/);
 });
 
-test("a job that cannot be read does not keep the other from being judged", async () => {
+test("a job that cannot be read does not keep the other from being checked", async () => {
   const repository = await changed("config/development-config.yaml", (text) => text);
   await rm(join(repository, "deploy_target/pvc-nonprod.yaml"));
   expect(await errors(repository)).toEqual(["component: unreadable"]);
@@ -109,7 +109,7 @@ describe("what an API server would refuse is an error", () => {
     expect(found.map((finding) => finding.message).join("\n")).toMatch(message);
   });
 
-  test("and what it takes is none", async () => {
+  test("and an accepted value is no error", async () => {
     const repository = await changed("deploy_target/omega/omega.yaml", (text) =>
       text
         .replace("nonprod: 2Gi", 'nonprod: "2147e6"')
@@ -120,7 +120,7 @@ describe("what an API server would refuse is an error", () => {
     expect(await errors(repository)).toEqual([]);
   });
 
-  test("bytes in parts are taken by it, and warned of", async () => {
+  test("fractions of a byte are accepted with a warning", async () => {
     const repository = await changed("deploy_target/omega/omega.yaml", (text) =>
       text.replace("nonprod: 2Gi", "nonprod: 512m").replace("nonprod: 1Gi", "nonprod: 128m"),
     );
@@ -135,7 +135,7 @@ describe("what an API server would refuse is an error", () => {
   });
 });
 
-describe("a variable that is none of its kind is an error of both jobs", () => {
+describe("a variable with a wrong value is an error of both jobs", () => {
   test.each([
     ['PRESTOP_TIMEOUT_SECONDS: "60"', 'PRESTOP_TIMEOUT_SECONDS: "1m"', "not-seconds"],
     ['PRESTOP_TIMEOUT_SECONDS: "60"', 'PRESTOP_TIMEOUT_SECONDS: "-5"', "not-seconds"],
@@ -164,7 +164,7 @@ describe("a variable that is none of its kind is an error of both jobs", () => {
     expect(await errors(repository)).toContain("component: drain-too-long");
   });
 
-  test("an empty one is not set: the default counts", async () => {
+  test("an empty variable counts as not set: the default applies", async () => {
     const repository = await changed("deploy_target/omega/omega.yaml", (text) =>
       text.replace('PRESTOP_TIMEOUT_SECONDS: "60"', 'PRESTOP_TIMEOUT_SECONDS: ""'),
     );

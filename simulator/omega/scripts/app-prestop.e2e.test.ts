@@ -35,7 +35,7 @@ describe.each(SHELLS)("app_prestop on $name", ({ shell }) => {
     expect(await container.heard()).toEqual(["SIGTERM"]);
   });
 
-  test("has ended when the container ends, which would kill it", async () => {
+  test("has ended before the container ends, which would kill it", async () => {
     await using container = await prepareContainer();
     const { start } = await runningConsumer(container, shell);
     await container.write("release", "0");
@@ -84,7 +84,7 @@ describe.each(SHELLS)("app_prestop on $name", ({ shell }) => {
     },
   );
 
-  test("waits no longer than the budget between two looks", async () => {
+  test("waits no longer than the budget between two polls", async () => {
     await using container = await prepareContainer();
     await runningConsumer(container, shell);
     const hook = container.run(shell, "app_prestop", {

@@ -109,7 +109,7 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
     },
   );
 
-  test.each(["SIGHUP", "SIGQUIT"] as const)("takes %s for a SIGTERM", async (signal) => {
+  test.each(["SIGHUP", "SIGQUIT"] as const)("treats %s like SIGTERM", async (signal) => {
     await using container = await prepareContainer();
     await container.certificates();
     const start = container.run(shell, "app_start");
@@ -249,7 +249,7 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
     expect(await container.lines("slept")).toEqual(["0.250"]);
   });
 
-  test("cuts the last poll short", async () => {
+  test("shortens the last poll", async () => {
     await using container = await prepareContainer();
     const start = container.run(shell, "app_start", {
       CERT_WAIT_SECONDS: "0.25",
