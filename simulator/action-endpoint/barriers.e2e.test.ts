@@ -64,7 +64,7 @@ async function secure(protocol: "http" | "https") {
 
 /** Sends a request that is answered only after everything that came before it was handled. */
 async function untilServing(url: string, authority: string | undefined): Promise<void> {
-  const { status } = await requestJson(`${url}/settled`, { method: "POST", authority });
+  const { status } = await requestJson(`${url}/serving`, { method: "POST", authority });
   expect(status).toBe(200);
 }
 

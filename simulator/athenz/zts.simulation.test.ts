@@ -233,7 +233,7 @@ describe("ZTS surface", () => {
     { withoutUsualAuthority: false, trusted: 2 },
     { withoutUsualAuthority: true, trusted: 1 },
   ])(
-    "issues by a new authority, whose certificates it accepts itself, and makes instances trust $trusted",
+    "issues by a new authority, whose certificates it accepts itself, and lets instances trust $trusted authorities",
     async ({ withoutUsualAuthority, trusted }) => {
       await using athenz = await startAthenz();
       const authority = await createAuthority({ commonName: "the new authority" });

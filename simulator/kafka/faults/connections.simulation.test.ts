@@ -16,8 +16,12 @@ const GROUP = "g";
 const CLIENT_ID = "pod-1";
 
 const drop: FaultRule = { connections: true, clientId: CLIENT_ID, action: { type: "drop" } };
-const deaf: FaultRule = { connections: true, clientId: CLIENT_ID, action: { type: "blackhole" } };
-const mute: FaultRule = { ...deaf, direction: "reply" };
+const blackholed: FaultRule = {
+  connections: true,
+  clientId: CLIENT_ID,
+  action: { type: "blackhole" },
+};
+const mute: FaultRule = { ...blackholed, direction: "reply" };
 
 const PLAINTEXT: ListenerOptions = { name: "plaintext" };
 const SASL: ListenerOptions = { name: "sasl", sasl: { mechanisms: ["PLAIN"] } };
@@ -177,7 +181,7 @@ describe("a connection that is dropped", () => {
 describe("a connection with a blackhole", () => {
   test("applies and answers nothing, and stays open until the rule releases it", async () => {
     await using testBed = await open();
-    using fault = testBed.cluster.faults.add(deaf);
+    using fault = testBed.cluster.faults.add(blackholed);
     testBed.client.commit(7n);
     await testBed.catchUp();
     expect([testBed.client.isClosed, testBed.client.answers]).toEqual([false, 1]);
@@ -195,7 +199,7 @@ describe("a connection with a blackhole", () => {
 
   test("is swallowed from its first request on when it is new", async () => {
     await using testBed = await open();
-    using fault = testBed.cluster.faults.add({ ...deaf, clientId: "new" });
+    using fault = testBed.cluster.faults.add({ ...blackholed, clientId: "new" });
     using client = await Client.connect(testBed.cluster, "new");
     client.commit(7n);
     await fault.arrived;
@@ -208,7 +212,7 @@ describe("a connection with a blackhole", () => {
 
   test("ends with its client", async () => {
     await using testBed = await open();
-    using fault = testBed.cluster.faults.add(deaf);
+    using fault = testBed.cluster.faults.add(blackholed);
     testBed.client[Symbol.dispose]();
     await expect.poll(() => testBed.ends.at(-1)).toBe("connection-closed");
     expect(fault.hits).toBe(1);
@@ -216,7 +220,7 @@ describe("a connection with a blackhole", () => {
 
   test("ends with its node", async () => {
     await using testBed = await open();
-    using fault = testBed.cluster.faults.add(deaf);
+    using fault = testBed.cluster.faults.add(blackholed);
     await testBed.cluster.node(1).kill();
     await testBed.client.closed;
     expect(testBed.ends.slice(1)).toEqual(["connection-closed", "connection-closed"]);
@@ -224,7 +228,7 @@ describe("a connection with a blackhole", () => {
   });
 
   test.each([
-    ["deaf", deaf],
+    ["blackholed", blackholed],
     ["mute", mute],
   ])("is not met by any other rule, %s", async (_name, rule) => {
     await using testBed = await open();
@@ -249,7 +253,7 @@ describe("a connection that a blackhole meets in the middle of an exchange", () 
     using reply = cluster.faults.add(ofReply);
     client.commit(7n);
     await barrier.arrived;
-    using fault = cluster.faults.add(deaf);
+    using fault = cluster.faults.add(blackholed);
     barrier.release();
     await reply.arrived;
     await testBed.catchUp();
@@ -264,7 +268,7 @@ describe("a connection that a blackhole meets in the middle of an exchange", () 
     using swallowed = cluster.faults.add({ ...held, action: { type: "blackhole" } });
     client.commit(7n);
     await swallowed.arrived;
-    using fault = cluster.faults.add(deaf);
+    using fault = cluster.faults.add(blackholed);
     await testBed.catchUp();
     swallowed[Symbol.dispose]();
     await testBed.catchUp();
@@ -287,7 +291,7 @@ describe("a connection that a blackhole meets in the middle of an exchange", () 
     client.handshake();
     client.authenticate("wrong");
     await failed.promise;
-    using fault = cluster.faults.add({ ...deaf, clientId: "login" });
+    using fault = cluster.faults.add({ ...blackholed, clientId: "login" });
     await testBed.catchUp();
     expect([fault.hits, client.answers, client.isClosed]).toEqual([1, 1, false]);
     fault.release();
@@ -325,7 +329,7 @@ describe("a connection that is mute", () => {
 
 test("another client keeps its connection, and a rule that met none reports it at its end", async () => {
   await using testBed = await open();
-  const fault = testBed.cluster.faults.add({ ...deaf, clientId: "nobody" });
+  const fault = testBed.cluster.faults.add({ ...blackholed, clientId: "nobody" });
   testBed.client.commit(7n);
   await testBed.client.answered(2);
   expect([testBed.committed(), testBed.client.isClosed, fault.hits]).toEqual([7n, false, 0]);
@@ -337,7 +341,7 @@ test("every connection counts once, and all of them end with the rule", async ()
   using second = await Client.connect(testBed.cluster);
   second.ask();
   await second.answered(1);
-  const fault = testBed.cluster.faults.add(deaf);
+  const fault = testBed.cluster.faults.add(blackholed);
   expect(fault.hits).toBe(2);
   using third = await Client.connect(testBed.cluster);
   third.ask();

@@ -277,7 +277,7 @@ describe("a rule about connections", () => {
   ])("cannot %s", (described, change) => {
     expect(() => new FaultRegistry().add({ ...cut, ...change })).toThrow(
       new RangeError(
-        `connections are cut by drop or made deaf by blackhole, got ${described}, connections true, clientId pod`,
+        `connections are cut by drop or silenced by blackhole, got ${described}, connections true, clientId pod`,
       ),
     );
   });

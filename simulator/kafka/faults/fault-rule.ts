@@ -139,7 +139,7 @@ function checkConnectionRule(rule: FaultRule): void {
   const isDeaf = action.type === "blackhole" && action.bytes === undefined;
   if (!isCut && !isDeaf) {
     throw new RangeError(
-      `connections are cut by drop or made deaf by blackhole, got ${describeRule(rule)}`,
+      `connections are cut by drop or silenced by blackhole, got ${describeRule(rule)}`,
     );
   }
   const { api, topic, partition, group } = rule;

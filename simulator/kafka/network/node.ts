@@ -4,13 +4,13 @@ import { Listener } from "./listener.ts";
 /** One node with its listeners. The data belongs to the cluster and outlives the node. */
 export class Node implements NodeView {
   readonly id: number;
-  readonly #doors: readonly Listener[];
+  readonly #listeners: readonly Listener[];
   #alive = false;
 
   /** `nextConnection` numbers the connections of the whole cluster. */
   constructor(id: number, cluster: ClusterState, nextConnection: () => number) {
     this.id = id;
-    this.#doors = cluster.settings.listeners.map(
+    this.#listeners = cluster.settings.listeners.map(
       (options) => new Listener(options, id, cluster, nextConnection),
     );
   }
@@ -20,17 +20,17 @@ export class Node implements NodeView {
   }
 
   endpoint(listener: string): Endpoint | undefined {
-    const door = this.#doors.find((candidate) => candidate.options.name === listener);
-    if (door === undefined) return undefined;
-    const { advertisedHost, host } = door.options;
-    return { host: advertisedHost ?? host ?? "127.0.0.1", port: door.port };
+    const found = this.#listeners.find((candidate) => candidate.options.name === listener);
+    if (found === undefined) return undefined;
+    const { advertisedHost, host } = found.options;
+    return { host: advertisedHost ?? host ?? "127.0.0.1", port: found.port };
   }
 
   /** Listens, and after `kill` on the same ports as before. Throws the error of listen(2). */
   async start(): Promise<void> {
     if (this.#alive) return;
     this.#alive = true;
-    await Promise.all(this.#doors.map((door) => door.open()));
+    await Promise.all(this.#listeners.map((listener) => listener.open()));
   }
 
   /**
@@ -39,7 +39,7 @@ export class Node implements NodeView {
    */
   async kill(): Promise<number> {
     this.#alive = false;
-    const cut = await Promise.all(this.#doors.map((door) => door.close()));
+    const cut = await Promise.all(this.#listeners.map((listener) => listener.close()));
     return cut.reduce((sum, count) => sum + count, 0);
   }
 }

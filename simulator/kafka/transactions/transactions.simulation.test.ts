@@ -107,9 +107,9 @@ describe("kafkajs", () => {
 
   test("a second producer of the same id aborts the first one's transaction and fences it", async () => {
     await using cluster = await start();
-    const zombie = transactional(cluster);
-    await zombie.connect();
-    const lost = await zombie.transaction();
+    const fenced = transactional(cluster);
+    await fenced.connect();
+    const lost = await fenced.transaction();
     await lost.send(three("lost"));
     const producer = transactional(cluster);
     await producer.connect();
@@ -120,7 +120,7 @@ describe("kafkajs", () => {
       /newer producer with the same transactionalId|old epoch/,
     );
     expect(committed(cluster)).toEqual(["kept-0", "kept-1", "kept-2"]);
-    await Promise.all([zombie.disconnect(), producer.disconnect()]);
+    await Promise.all([fenced.disconnect(), producer.disconnect()]);
   });
 
   test("a transaction that lasts too long is aborted", async () => {

@@ -58,12 +58,12 @@ export class ClusterClock {
   /** Resolves to true when `work` finishes first, and to false when the time has passed. */
   async within(work: Promise<unknown>, durationMs: number): Promise<boolean> {
     const stop = new AbortController();
-    const settled = work.then(
+    const finished = work.then(
       () => true,
       () => true,
     );
     const passed = this.sleep(durationMs, stop.signal).then(() => false);
-    const inTime = await Promise.race([settled, passed]);
+    const inTime = await Promise.race([finished, passed]);
     stop.abort();
     return inTime;
   }

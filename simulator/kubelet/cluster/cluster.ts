@@ -11,7 +11,7 @@ import type {
 } from "@kubernetes/client-node";
 import { ClusterClock } from "./clock.ts";
 import { sendLogged } from "#simulator/kubelet/container/container-stop.ts";
-import { judgeEviction } from "./disruption.ts";
+import { evictionRefusal } from "./disruption.ts";
 import { ClusterError } from "#simulator/kubelet/errors.ts";
 import { EventLog } from "./event-log.ts";
 import { findImage } from "#simulator/kubelet/container/image.ts";
@@ -135,7 +135,7 @@ class Cluster implements LocalCluster {
 
   async evict(name: string): Promise<V1Status> {
     const pod = this.#store.pod(name);
-    const refusal = judgeEviction(
+    const refusal = evictionRefusal(
       pod,
       [...this.#store.pods.values()],
       [...this.#store.deployments.values()].map(({ object }) => object),

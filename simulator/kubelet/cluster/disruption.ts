@@ -7,7 +7,7 @@ import type {
 } from "#simulator/kubelet/validation/supported-objects.ts";
 
 /** Returns the refusal of an eviction, or undefined when every budget has room. */
-export function judgeEviction(
+export function evictionRefusal(
   pod: PodWorker,
   pods: readonly PodWorker[],
   deployments: readonly DeploymentObject[],

@@ -176,7 +176,7 @@ export class ContainerRunner {
     void this.#afterStart(run, restartCount);
     const exitCode = await run.process.ended;
     this.#record.ended(run, exitCode);
-    this.#settleEnd();
+    this.#markNotRunning();
     return clock.nowMs() - run.startedMs;
   }
 
@@ -194,7 +194,7 @@ export class ContainerRunner {
         const message = messageOf(error);
         if (!(error instanceof MissingConfigError)) {
           this.#record.failed(message, restartCount);
-          this.#settleEnd();
+          this.#markNotRunning();
           return undefined;
         }
         this.#record.waitsForConfig(message);
@@ -275,7 +275,7 @@ export class ContainerRunner {
     await stopRun(this.#pod, this.spec, run, options);
   }
 
-  #settleEnd(): void {
+  #markNotRunning(): void {
     this.#ready = false;
     this.#started = false;
     this.#firstLaunch.resolve();

@@ -164,14 +164,14 @@ async function started(child: ChildProcess): Promise<number> {
 
 async function exitOf(child: ChildProcess): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<number>();
-  const settle = (): void => {
+  const finish = (): void => {
     const { exitCode, signalCode } = child;
     resolve(exitCode ?? 128 + (signalCode === null ? 0 : constants.signals[signalCode]));
   };
   if (child.exitCode !== null || child.signalCode !== null) {
-    settle();
+    finish();
   } else {
-    child.once("exit", settle);
+    child.once("exit", finish);
   }
   return promise;
 }

@@ -40,7 +40,7 @@ export function parseAcknowledgements(text: string): Acknowledgement[] {
  * and value) is a warning; the same rule broken by another value is an error. An acknowledgement
  * that nothing needs any more is an error too, for the places that were checked.
  */
-export function judge(
+export function classifyFindings(
   findings: readonly Finding[],
   acknowledgements: readonly Acknowledgement[],
   places: readonly string[],

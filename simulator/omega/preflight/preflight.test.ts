@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { judge, parseAcknowledgements } from "./findings.ts";
+import { classifyFindings, parseAcknowledgements } from "./findings.ts";
 import { GUIDE_OMEGA_YAML } from "#simulator/omega/testing/guide.ts";
 import { OMEGA_JOBS } from "#simulator/omega/manifests/identities.ts";
 import { findingsOf } from "./preflight.ts";
@@ -27,13 +27,13 @@ const production: PreflightOptions = {
 };
 
 test("the project's own deployments have acknowledged findings only, and need every acknowledgement", () => {
-  const judged = judge(
+  const classified = classifyFindings(
     [...findingsOf(component), ...findingsOf(production)],
     ACKNOWLEDGED,
     OMEGA_JOBS,
   );
-  expect(judged.filter(({ severity }) => severity === "error")).toEqual([]);
-  expect(judged.filter(({ rule }) => rule === "identity-domain-differs")).toEqual([
+  expect(classified.filter(({ severity }) => severity === "error")).toEqual([]);
+  expect(classified.filter(({ rule }) => rule === "identity-domain-differs")).toEqual([
     expect.objectContaining({
       place: "deploy-production",
       severity: "warning",
@@ -120,8 +120,10 @@ test("a configuration that the consumer would refuse is a finding", () => {
 test("the same rule broken by another value is an error, and a needless acknowledgement is one too", () => {
   const [finding] = findingsOf(component);
   if (finding === undefined) throw new Error("no finding");
-  const judged = judge([{ ...finding, subject: "another" }], ACKNOWLEDGED, [finding.place]);
-  expect(judged.map(({ rule, severity }) => [rule, severity])).toEqual([
+  const classified = classifyFindings([{ ...finding, subject: "another" }], ACKNOWLEDGED, [
+    finding.place,
+  ]);
+  expect(classified.map(({ rule, severity }) => [rule, severity])).toEqual([
     [finding.rule, "error"],
     ["acknowledged-for-nothing", "error"],
     ["acknowledged-for-nothing", "error"],
@@ -130,6 +132,6 @@ test("the same rule broken by another value is an error, and a needless acknowle
 
 /** Returns the broken rules that are not acknowledged. */
 function newRules(options: PreflightOptions): string[] {
-  const judged = judge(findingsOf(options), ACKNOWLEDGED, []);
-  return judged.filter(({ severity }) => severity === "error").map(({ rule }) => rule);
+  const classified = classifyFindings(findingsOf(options), ACKNOWLEDGED, []);
+  return classified.filter(({ severity }) => severity === "error").map(({ rule }) => rule);
 }

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "#consumer/errors.ts";
 import { readDeployment } from "#simulator/omega/deploy-target.ts";
-import { judge, parseAcknowledgements } from "./findings.ts";
+import { classifyFindings, parseAcknowledgements } from "./findings.ts";
 import type { Finding, JudgedFinding } from "./findings.ts";
 import { OMEGA_JOBS } from "#simulator/omega/manifests/identities.ts";
 import type { OmegaJob } from "#simulator/omega/manifests/identities.ts";
@@ -33,7 +33,7 @@ export async function preflight(repository = REPOSITORY, job?: OmegaJob): Promis
     looks.some(({ place, error }) => place === name && error === null),
   );
   const findings = [...looks.flatMap((seen) => seen.findings), ...unreadable(looks)];
-  return judge(findings, parseAcknowledgements(acknowledged), read);
+  return classifyFindings(findings, parseAcknowledgements(acknowledged), read);
 }
 
 async function deployment(repository: string, job: OmegaJob): Promise<Finding[]> {
