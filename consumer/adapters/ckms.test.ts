@@ -4,12 +4,12 @@ import { setupServer } from "msw/node";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import { createAuthority } from "#fixtures/certificates.ts";
-import { recordingLog } from "#fixtures/ports/in-memory-ports.ts";
 import { startCkms } from "#simulator/ckms/server.ts";
 
 import { hasCode } from "#consumer/errors.ts";
 import type { IdentitySource } from "#consumer/ports.ts";
 import { createSecrets } from "./ckms.ts";
+import { createRecordedLog } from "#fixtures/ports/observers.ts";
 
 const URL_OF_SECRET =
   "https://ckms.test/v1/keygroups/bigpanda.keys.sre/keys/bigpanda-prod-scram-key";
@@ -32,7 +32,7 @@ const identity: IdentitySource = {
 const secretsOf = (
   url = "https://ckms.test",
   requestTimeoutMs = 2000,
-  log: ReturnType<typeof recordingLog> = recordingLog(),
+  log: ReturnType<typeof createRecordedLog> = createRecordedLog(),
 ) => createSecrets({ url, keyGroup: "bigpanda.keys.sre", requestTimeoutMs, identity, log });
 
 async function failureOf(promise: Promise<unknown>): Promise<unknown> {
@@ -78,12 +78,12 @@ describe("what CKMS answers", () => {
     async (...row) => {
       const [text, what] = row;
       answers({ value: Buffer.from(text).toString("base64") });
-      const log = recordingLog();
+      const log = createRecordedLog();
       const secrets = secretsOf("https://ckms.test", 2000, log);
       for (let fetches = 0; fetches < 2; fetches += 1) {
         expect(await secrets.fetch(NAME)).toBe(text.replace(/\r?\n$/, ""));
       }
-      expect(log.entries).toEqual([
+      expect(log.lines).toEqual([
         {
           level: "warn",
           event: "secret.odd",
@@ -111,12 +111,12 @@ describe("what CKMS answers", () => {
   ])("with %s as secret is refused by its name and reason, never its content", async (...row) => {
     const [, bytes, reason] = row;
     answers({ value: bytes.toString("base64") });
-    const log = recordingLog();
+    const log = createRecordedLog();
     const failure = await failureOf(secretsOf("https://ckms.test", 2000, log).fetch(NAME));
     expect(hasCode(failure, "secret-unavailable")).toBe(true);
     expect(String(failure)).toContain(`secret ${NAME} of bigpanda.keys.sre`);
     expect(String(failure)).toContain(reason);
-    expect(String(failure) + JSON.stringify(log.entries)).not.toMatch(/hunter|68756e|aHVud/);
+    expect(String(failure) + JSON.stringify(log.lines)).not.toMatch(/hunter|68756e|aHVud/);
   });
 
   it.each(["aHVudGVyMh==", "aHVudGVy=Mg", "A", "=", "aHVudGVyMg=", "aHVud-_y"])(
@@ -208,7 +208,7 @@ describe("over mTLS", () => {
       url: running.url,
       keyGroup: "bigpanda.keys.sre",
       requestTimeoutMs: 2000,
-      log: recordingLog(),
+      log: createRecordedLog(),
       identity: {
         current: async () => ({ ...(await identity.current()), authority: other.certificatePem }),
         state: { ready: true },

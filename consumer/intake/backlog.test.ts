@@ -77,7 +77,7 @@ describe("a batch of which only dead letters are left", () => {
     });
     allow();
     await it.clock.advance(10_000);
-    expect(it.log.entries.map(({ event }) => event)).not.toContain("commit.failed");
+    expect(it.log.lines.map(({ event }) => event)).not.toContain("commit.failed");
     expect(it.fatal).toEqual([]);
     expect(committed(it)).toEqual([]);
   });

@@ -2,12 +2,13 @@ import { describe, expect, test } from "vitest";
 import { createManualClock, createSeededRandom } from "#fixtures/ports/clock.ts";
 import { knownEnds } from "#fixtures/consumer/execution.ts";
 import { anIncident, asRecord, DEFAULT_FORMAT } from "#fixtures/incidents.ts";
-import { fakeBroker, recordingLog, recordingMetrics } from "#fixtures/ports/in-memory-ports.ts";
+import { fakeBroker } from "#fixtures/ports/in-memory-ports.ts";
 import { decode } from "#consumer/planning/decode.ts";
 import { match } from "#consumer/planning/plan.ts";
 import type { SourceRecord } from "#consumer/ports.ts";
 import { prepare } from "./record.ts";
 import type { CommandRuleAction, Rule } from "#consumer/planning/rules.ts";
+import { createRecordedLog, createRecordedMetrics } from "#fixtures/ports/observers.ts";
 
 const COMMAND: CommandRuleAction = {
   name: "restart",
@@ -39,7 +40,7 @@ const bench = (...done: readonly string[]) => benchRecord(RECORD, done);
 
 function benchRecord(record: SourceRecord, done: readonly string[] = []) {
   const broker = fakeBroker();
-  const metrics = recordingMetrics();
+  const metrics = createRecordedMetrics();
   const executed: string[] = [];
   const prepared = prepare(record, {
     async execute(planned) {
@@ -51,7 +52,7 @@ function benchRecord(record: SourceRecord, done: readonly string[] = []) {
     broker,
     clock: createManualClock(),
     random: createSeededRandom(1),
-    log: recordingLog(),
+    log: createRecordedLog(),
     metrics,
     settings: {
       format: DEFAULT_FORMAT,

@@ -2,13 +2,14 @@ import { expect, test } from "vitest";
 
 import { createSeededRandom } from "#fixtures/ports/clock.ts";
 import { createExecutionScene } from "#fixtures/consumer/execution.ts";
-import { fakeBroker, recordingLog, recordingMetrics } from "#fixtures/ports/in-memory-ports.ts";
+import { fakeBroker } from "#fixtures/ports/in-memory-ports.ts";
 
 import { readVolume } from "#consumer/operations/volume.ts";
 import { orderSkip } from "#consumer/operations/skip-command.ts";
 import type { UnreadablePositions } from "#consumer/ports.ts";
 import { createSkips } from "./skips.ts";
 import { standstillPath } from "#consumer/history/base/layout.ts";
+import { createRecordedLog, createRecordedMetrics } from "#fixtures/ports/observers.ts";
 
 const ASKED = {
   topic: "incidents",
@@ -41,7 +42,7 @@ async function createScene() {
   let seed = 1;
   const startPod = (pod: string) => {
     const broker = fakeBroker();
-    const log = recordingLog();
+    const log = createRecordedLog();
     const unreadable = createSkips({
       files: scene.volume.mount(),
       clock: scene.clock,
@@ -52,7 +53,7 @@ async function createScene() {
       topic: "dead",
       retry: { delayMsMin: 100, delayMsMax: 1000 },
       log,
-      metrics: recordingMetrics(),
+      metrics: createRecordedMetrics(),
       stopping: new AbortController().signal,
     });
     return { broker, log, unreadable };
@@ -177,8 +178,8 @@ test("a volume that cannot be written keeps no order from being read", async () 
     broker: fakeBroker(),
     topic: "dead",
     retry: { delayMsMin: 100, delayMsMax: 1000 },
-    log: recordingLog(),
-    metrics: recordingMetrics(),
+    log: createRecordedLog(),
+    metrics: createRecordedMetrics(),
     stopping: new AbortController().signal,
   });
   expect(await failing(found())).toBe(46n);

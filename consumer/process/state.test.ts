@@ -1,15 +1,15 @@
 import { expect, test } from "vitest";
 import { createManualClock } from "#fixtures/ports/clock.ts";
-import { recordingLog } from "#fixtures/ports/in-memory-ports.ts";
 import { createLifecycle, type Lifecycle } from "./state.ts";
 import { ConsumerError } from "#consumer/errors.ts";
 import type { ProcessState } from "#consumer/ports.ts";
+import { createRecordedLog } from "#fixtures/ports/observers.ts";
 
 const PROCESS_STATES: readonly ProcessState[] = ["starting", "running", "draining", "stopped"];
 
 function started() {
   const clock = createManualClock();
-  const log = recordingLog();
+  const log = createRecordedLog();
   const lifecycle = createLifecycle({
     clock,
     log,

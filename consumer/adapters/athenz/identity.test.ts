@@ -8,11 +8,11 @@ import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { type Authority, createAuthority } from "#fixtures/certificates.ts";
-import { recordingLog } from "#fixtures/ports/in-memory-ports.ts";
 
 import { hasCode } from "#consumer/errors.ts";
 import type { Clock, Log } from "#consumer/ports.ts";
 import { createIdentitySource } from "./identity.ts";
+import { createRecordedLog } from "#fixtures/ports/observers.ts";
 
 const PRINCIPAL = "sre.kafka-consumer-nonprod-k8s.kafka-consumer";
 
@@ -41,7 +41,7 @@ const paths = () => ({
   ca: join(directory, "ca.pem"),
 });
 
-function source(log: Log = recordingLog()) {
+function source(log: Log = createRecordedLog()) {
   return createIdentitySource({ ...paths(), reloadIntervalMs: 1000, clock, log });
 }
 
@@ -130,7 +130,7 @@ describe("Athenz identity", () => {
   it("says after a minute why the files on disk are not used, until they are again", async () => {
     const old = await issue();
     await write({ ...old, ca: authority.certificatePem });
-    const log = recordingLog();
+    const log = createRecordedLog();
     const identity = source(log);
     await identity.current();
     await write({ certificate: (await issue()).certificate });
@@ -141,7 +141,7 @@ describe("Athenz identity", () => {
       await identity.current();
       return state;
     };
-    const warnings = () => log.entries.filter(({ level }) => level === "warn");
+    const warnings = () => log.lines.filter(({ level }) => level === "warn");
     await keptAfter(1001);
     expect(await keptAfter(50_000)).toStrictEqual({ ready: true });
     expect(warnings()).toEqual([]);
@@ -199,11 +199,11 @@ describe("Athenz identity", () => {
       ...(await issue()),
       ca: `# first\n${expired}\nsubject=CN = x\r\n${good.replaceAll("\n", "\r\n")}# second\n${other}# end`,
     });
-    const log = recordingLog();
+    const log = createRecordedLog();
     const identity = await source(log).current();
     expect(identity.authority.match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
     expect(identity.authority).toContain(other.trim());
-    expect(log.entries).toMatchObject([
+    expect(log.lines).toMatchObject([
       {
         level: "warn",
         event: "identity.odd",

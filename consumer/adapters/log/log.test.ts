@@ -5,11 +5,11 @@ import { Writable } from "node:stream";
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { recordingMetrics } from "#fixtures/ports/in-memory-ports.ts";
 import { repeatedKeys } from "#fixtures/json-keys.ts";
 
 import { ConsumerError } from "#consumer/errors.ts";
 import { createLog, LOG_FILE, type LogOptions } from "./log.ts";
+import { createRecordedMetrics } from "#fixtures/ports/observers.ts";
 
 let directory: string;
 
@@ -188,7 +188,7 @@ describe("log", () => {
         else done();
       },
     });
-    const metrics = recordingMetrics();
+    const metrics = createRecordedMetrics();
     const { log } = start({ stdout, metrics, fileBytesMax: 104_857_600 });
     const padding = "x".repeat(10_000);
     for (let index = 0; index < 1000; index += 1) {

@@ -1,13 +1,13 @@
 import type { EachBatchPayload } from "kafkajs";
 import { expect, test } from "vitest";
 
-import { recordingLog } from "#fixtures/ports/in-memory-ports.ts";
 import { recordBatch } from "#fixtures/record-batches.ts";
 
 import type { Batch, BatchHandler } from "#consumer/ports.ts";
 import { createAssignments } from "#consumer/adapters/kafka/assignments.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import { FetchedRecords } from "#consumer/adapters/kafka/records/raw-records.ts";
+import { createRecordedLog } from "#fixtures/ports/observers.ts";
 
 /** A fetch of one batch whose records have values of these sizes. */
 function payloadOf(
@@ -45,7 +45,7 @@ function startDeliveries(maybeStale: () => boolean, doubles: Doubles = {}) {
     handle: doubles.handle ?? (async (batch) => void batches.push(batch)),
     unreadable: async () => undefined,
     standstills: { note: () => undefined, forget: () => undefined },
-    log: recordingLog(),
+    log: createRecordedLog(),
     partitionsConcurrentMax: 2,
     recordsInFlightMax: doubles.records ?? 100,
     bytesInFlightMax: doubles.bytes ?? 10_000,

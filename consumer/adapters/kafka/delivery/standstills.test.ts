@@ -1,10 +1,9 @@
 import { expect, test } from "vitest";
 
-import { recordingLog } from "#fixtures/ports/in-memory-ports.ts";
-
 import { standstillState } from "#consumer/process/standstill-state.ts";
 import { createStandstills } from "./standstills.ts";
 import { createMetrics } from "#consumer/adapters/metrics.ts";
+import { createRecordedLog } from "#fixtures/ports/observers.ts";
 
 const FOUND = {
   topic: "incidents",
@@ -15,7 +14,7 @@ const FOUND = {
 } as const;
 
 test("a partition that stands still is told in log, metric and readiness, once, and gone when it is read again", async () => {
-  const log = recordingLog();
+  const log = createRecordedLog();
   const metrics = createMetrics();
   const shown = async () =>
     /^kafka_consumer_standstill\{.*$/m.exec((await metrics.exposition()).text)?.[0];

@@ -2,7 +2,6 @@ import { expect, it } from "vitest";
 
 import { createAuthority } from "#fixtures/certificates.ts";
 import { createSeededRandom } from "#fixtures/ports/clock.ts";
-import { recordingLog } from "#fixtures/ports/in-memory-ports.ts";
 import { startCkms } from "#simulator/ckms/server.ts";
 import {
   commitAll,
@@ -17,6 +16,7 @@ import {
 import { startSession } from "#consumer/process/session.ts";
 import { createSecrets } from "#consumer/adapters/ckms.ts";
 import { createSystemClock } from "#consumer/adapters/clock.ts";
+import { createRecordedLog } from "#fixtures/ports/observers.ts";
 
 const KEY_GROUP = "bigpanda.keys.sre";
 const SECRET = "bigpanda-prod-scram-key";
@@ -38,7 +38,7 @@ it("a password that is changed at the broker first and in CKMS later is recovere
     url: ckms.url,
     keyGroup: KEY_GROUP,
     requestTimeoutMs: 2000,
-    log: recordingLog(),
+    log: createRecordedLog(),
     identity: {
       current: async () => ({
         certificate: client.certificatePem,
@@ -74,7 +74,7 @@ it("a password that is changed at the broker first and in CKMS later is recovere
     handle: async () => undefined,
     clock,
     random: createSeededRandom(1),
-    log: recordingLog(),
+    log: createRecordedLog(),
     retry: { delayMsMin: 100, delayMsMax: 1000 },
     budgetMs: 60_000,
     sinceMs: clock.monotonicMs(),

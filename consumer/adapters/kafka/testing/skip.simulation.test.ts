@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { createExecutionScene } from "#fixtures/consumer/execution.ts";
-import { recordingLog, recordingMetrics } from "#fixtures/ports/in-memory-ports.ts";
 import { recordBatch } from "#fixtures/record-batches.ts";
 import {
   commitAll,
@@ -18,6 +17,7 @@ import type { Batch, BatchHandler, OutgoingRecord, UnreadablePositions } from "#
 import { createSkips } from "#consumer/intake/skips.ts";
 import { createSystemClock } from "#consumer/adapters/clock.ts";
 import { createSystemRandom } from "#consumer/adapters/random.ts";
+import { createRecordedLog, createRecordedMetrics } from "#fixtures/ports/observers.ts";
 
 let harness: KafkaHarness;
 beforeAll(async () => {
@@ -134,8 +134,8 @@ test("an order gets a partition past what cannot be read, while its consumer liv
     broker: { publish: async (record) => void published.push(record) },
     topic: "dead",
     retry: { delayMsMin: 10, delayMsMax: 10 },
-    log: recordingLog(),
-    metrics: recordingMetrics(),
+    log: createRecordedLog(),
+    metrics: createRecordedMetrics(),
     stopping: new AbortController().signal,
   });
   const { asked, read, committed: position } = await startStanding(unreadable);
