@@ -1,6 +1,6 @@
 import { attemptPath } from "#consumer/history/base/layout.ts";
 import type { Waiting } from "#fixtures/ports/interleaving.ts";
-import type { Events } from "./events.ts";
+import type { Events } from "./events/events.ts";
 import type { StepRandom } from "#simulator/model/step-random.ts";
 import type { StepResult, Step } from "#simulator/model/cluster/steps.ts";
 import type { ModelCluster } from "#simulator/model/cluster/model-cluster.ts";

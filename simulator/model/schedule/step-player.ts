@@ -1,5 +1,5 @@
 import { type Waiting, passTime } from "#fixtures/ports/interleaving.ts";
-import { createEvents } from "./events.ts";
+import { createEvents } from "./events/events.ts";
 import { faultName, faultOf, isWrite, tornAppend } from "./faults.ts";
 import { goAndVerifyReadiness } from "#simulator/model/verification/verify-readiness.ts";
 import { createLateProcesses } from "./late-processes.ts";
