@@ -75,7 +75,7 @@ export function createModelCluster({ seed, partitions, answer, batchSize }: Mode
     onLateCommit: (who, partition) =>
       violate("nothing is committed for a partition that is not assigned", `${who}: ${partition}`),
   });
-  const target = createModelEndpoint({
+  const endpoint = createModelEndpoint({
     steps,
     answer,
     later,
@@ -86,7 +86,7 @@ export function createModelCluster({ seed, partitions, answer, batchSize }: Mode
     ledger,
     retained,
     broker: () => broker,
-    target: () => target,
+    endpoint: () => endpoint,
     times,
     limits: () => limits,
     violate,
@@ -104,7 +104,7 @@ export function createModelCluster({ seed, partitions, answer, batchSize }: Mode
     skews,
     absentNames,
     broker,
-    target,
+    endpoint,
     verifier,
     ledger,
     retained,
@@ -147,7 +147,7 @@ export function createModelCluster({ seed, partitions, answer, batchSize }: Mode
         name,
         who,
         broker,
-        target,
+        endpoint,
         exit: () => steps.kill(who),
         limits,
         random: createSeededRandom(hash(seed, who)),

@@ -71,7 +71,7 @@ export interface ModelPodOptions {
   readonly limits: AgeLimits;
   readonly random: Random;
   readonly broker: ModelBroker;
-  readonly target: ModelEndpoint;
+  readonly endpoint: ModelEndpoint;
   readonly observer: PodObserver;
   /** Ends the process, and with it everything that it has not waited for. */
   readonly exit: () => void;
@@ -85,7 +85,7 @@ const SWEEP_ROUNDS = 17;
 const SWEEPING = { clockSkewMsMax: DURATIONS.clockSkewMsMax, intervalMs: 1e9 } as const;
 
 export function startModelPod(options: ModelPodOptions): ModelPod {
-  const { name, who, files, clock, limits, broker, target, observer } = options;
+  const { name, who, files, clock, limits, broker, endpoint, observer } = options;
   const stopping = new AbortController();
   /**
    * The running executions by key. There is one per key, since executions of one incident share a
@@ -171,7 +171,7 @@ export function startModelPod(options: ModelPodOptions): ModelPod {
           const execution = executions.get(key);
           if (!planned || !execution) throw new Error(`${key} is sent and not executed`);
           observer.onSend(pod, planned, execution);
-          return target.send(who, key, deadlineMs, () => clock.monotonicMs());
+          return endpoint.send(who, key, deadlineMs, () => clock.monotonicMs());
         },
       },
     });

@@ -58,10 +58,10 @@ export const ATTEMPT_VIOLATIONS = {
     },
   },
   "a key has at most one effect, unless it is declared idempotent": {
-    async "two requests that arrive"({ clock, deliver, runAll, step, target }) {
+    async "two requests that arrive"({ clock, deliver, runAll, step, endpoint }) {
       const { key } = deliver();
-      void target.send("a.1", key, 1000, () => clock.monotonicMs());
-      void target.send("b.2", key, 1000, () => clock.monotonicMs());
+      void endpoint.send("a.1", key, 1000, () => clock.monotonicMs());
+      void endpoint.send("b.2", key, 1000, () => clock.monotonicMs());
       await runAll();
       step();
     },
