@@ -3,9 +3,9 @@ import type { Claim, Claims, Outcome } from "#consumer/history/claims/claims.ts"
 import type { Clock, Log, Metrics } from "#consumer/ports.ts";
 import type { Resolution } from "#consumer/history/claims/resolution.ts";
 
-/** What is known of whoever holds an attempt. */
+/** The run that holds an attempt, as far as its claim says. */
 export type Holder = Pick<Claim, "key" | "attempt" | "nonce" | "pod" | "claimedAtMs"> & {
-  /** Why nothing else is: its claim is damaged. */
+  /** The damage of its claim, when nothing else is known. */
   readonly damage?: string;
 };
 
@@ -20,8 +20,9 @@ interface Dependencies extends Observers {
 }
 
 /**
- * Whoever holds the attempt. A file is whole before it is linked, so a claim that reads as anything else was damaged
- * since: its name is taken all the same, by nobody who is known, and it ends as the claim of a dead owner does.
+ * Reads which run holds the attempt; undefined when no run does. A claim is written whole before it is linked, so one
+ * that cannot be parsed was damaged afterwards. Its name is taken all the same, by an unknown run, and it ends as the
+ * claim of a dead owner does.
  */
 export async function readHolder(
   key: string,
@@ -36,7 +37,10 @@ export async function readHolder(
   }
 }
 
-/** The end of an attempt. What a damaged outcome said nobody knows, and nobody can write another: it is in doubt. */
+/**
+ * Reads how an attempt ended; undefined when it has no outcome yet. An outcome that is damaged counts as in doubt:
+ * its content is lost, and no other can be written.
+ */
 export async function readEnd(
   key: string,
   attempt: number,
@@ -59,7 +63,10 @@ export async function readEnd(
   }
 }
 
-/** What an operator said. A word that is damaged, or that only somebody else may read, is as good as unsaid. */
+/**
+ * Reads the decision of an operator about an attempt. A decision that is damaged, or that this process may not read,
+ * is ignored with an alarm.
+ */
 export async function readWord(
   key: string,
   attempt: number,
@@ -76,7 +83,7 @@ export async function readWord(
   }
 }
 
-/** Rethrows whatever says nothing about the content: the file may be whole. */
+/** Returns what is damaged, and raises an alarm. Rethrows every other error, because the file may be whole. */
 function damageOf(error: unknown, observers: Observers): string {
   if (!hasCode(error, "history-damaged")) throw error;
   alarm(error, observers);

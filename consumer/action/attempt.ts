@@ -15,15 +15,18 @@ export const SWEPT =
   "it started at or before the horizon, up to which claims were swept: it may have been done";
 
 export interface AttemptEnd {
-  /** As its file has it. */
+  /** The outcome as its file holds it. */
   readonly outcome: Outcome;
-  /** found: it was there. waited: another run was at work. own: this run made it. */
+  /**
+   * "found" when the outcome was there already, "waited" when another run wrote it meanwhile, "own" when this run
+   * did.
+   */
   readonly by: "found" | "waited" | "own";
-  /** Wall clock of its claim. */
+  /** The time of the claim, by the wall clock of its owner. */
   readonly claimedAtMs: number;
 }
 
-/** Nothing was begun, and nothing will be. */
+/** No attempt was begun, and none will be. */
 export interface NotBegun {
   readonly notBegun:
     | "too old for another attempt"
@@ -32,20 +35,24 @@ export interface NotBegun {
     | typeof DELETED;
 }
 
-/** What came before an attempt. */
+/** The attempts before this one. */
 interface Before {
-  /** Wall clock of the claim of the first attempt. */
+  /** The time of the claim of the first attempt, by the wall clock of its owner. */
   readonly firstClaimedAtMs: number;
-  /** An operator said that the key may be tried again: budget and limits do not count, nobody is asked again. */
+  /**
+   * True when an operator allowed the key to be tried again: then neither the retry budget nor the limits of the rule
+   * apply.
+   */
   readonly permitted: boolean;
 }
 
 /**
- * Resolves with the end of the attempt, which this run brings about when nobody else has it. `before` is undefined
- * for the first one. Throws the reason of `run.ended` when that comes first.
+ * Brings the attempt to its end, or waits for its end when another run holds it. `before` is undefined for the first
+ * attempt. Throws the reason of `run.ended` when that aborts first.
  *
- * A run that slept may find or write the end of an attempt that was swept meanwhile: its dead letter is out, and what
- * the file says now may be another end. Only a `done` is still worth telling; nobody but its owner writes one.
+ * A run that was suspended may find, or even write, the end of an attempt that was swept meanwhile. The dead letter
+ * of that attempt was published before, and its outcome may read differently now. Only a `done` is still reported
+ * then, because only the owner of an attempt writes one.
  */
 export async function endAttempt(
   run: Run,
@@ -86,7 +93,7 @@ async function reachEnd(
   return claimAndAct(run, attempt, before?.permitted ?? false);
 }
 
-/** By opening the names. */
+/** Looks at the attempt by opening its files by name, never by listing a directory. */
 async function look(
   run: Run,
   attempt: number,
@@ -100,7 +107,7 @@ async function look(
   return { ...seen, certain };
 }
 
-/** Absence is certain only when no operation failed on the way. */
+/** Reads, and retries until reading succeeds. The absence of a file is certain only when the first try succeeded. */
 async function inspect<T>(
   run: Run,
   what: string,
@@ -116,8 +123,9 @@ async function inspect<T>(
 }
 
 /**
- * Whether an attempt whose claim was seen has been swept since: it had ended, and its dead letter is out. A claim can
- * also go with the power, before anything was sent; then the event is young yet.
+ * Checks whether an attempt whose claim was seen has been swept since, which means that it had ended and that its
+ * dead letter was published. A claim can also disappear in a power failure before anything was sent; the event is
+ * still young then.
  */
 async function isDeleted(run: Run, attempt: number): Promise<boolean> {
   if ((await standingOf(run, run.ended)) === "young") return false;
@@ -127,8 +135,8 @@ async function isDeleted(run: Run, attempt: number): Promise<boolean> {
 }
 
 /**
- * The claim of another run: a dead owner and a slow one cannot be told apart, so nothing is taken over. After
- * the wait the attempt is in doubt, unless its owner was faster, or it has ended and was swept.
+ * Waits for the outcome of another run's claim. A dead owner and a slow one cannot be told apart, so nothing is taken
+ * over: when the wait is over the attempt is in doubt, unless its owner was faster or the attempt was swept.
  */
 async function waitForOutcome(run: Run, claim: Holder): Promise<AttemptEnd | NotBegun> {
   const { clock, history, log, metrics, pod, random, settings } = run.dependencies;
@@ -164,7 +172,8 @@ async function waitForOutcome(run: Run, claim: Holder): Promise<AttemptEnd | Not
         : `its claim is damaged, and has no outcome: ${damage}`,
     atMs: clock.wallMs(),
   });
-  // Looked at after the link: claims are deleted before outcomes, so one that stands still had no outcome to delete.
+  // This is checked after the link: claims are deleted before outcomes, so a claim that still exists had no outcome
+  // to delete.
   if (await isDeleted(run, attempt)) return { notBegun: DELETED };
   if (outcome.nonce !== nonce) return ended(outcome, "waited");
   announce(run, outcome);
@@ -204,10 +213,10 @@ async function claimAndAct(
       : existing(await readHolder(key, attempt, run.dependencies), "claim", run);
     if (present.nonce !== claim.nonce) return { present, linked, sinceMs: tryMs };
     await history.claims.sync(key);
-    // A name that was taken by ourselves may have been there since the first try.
+    // When the name was taken by this run itself, the claim may be as old as the first try.
     return { present, linked, sinceMs: linked ? tryMs : firstTryMs };
   };
-  // Once tried, the claim may stand: it is followed up a little beyond the end of the run.
+  // Once tried, the claim may stand: the run follows it up for a little longer than it lasts.
   const { present, linked, sinceMs } = await history.hold("claim", tryToClaim, run.lingering);
   if (present.nonce !== claim.nonce) return waitForOutcome(run, present);
   metrics.count("claims", { result: linked ? "linked" : "own" });
@@ -217,7 +226,7 @@ async function claimAndAct(
   return { outcome, by, claimedAtMs: claim.claimedAtMs };
 }
 
-/** The claim is this run's, and durable. */
+/** Sends the action, or ends the attempt unsent. The claim belongs to this run and is durable. */
 async function act(
   run: Run,
   claim: Claim,
@@ -246,12 +255,13 @@ async function act(
   if (outcome) return outcome;
 
   if ("rejection" in planned) {
-    // Whoever owns the partition or how long it took: that nothing is sent is certain. It counts as no run of its rule.
+    // That nothing is sent is certain, whoever owns the partition by now and however long it took. It does not count
+    // as a run of its rule.
     const { detail } = planned.rejection;
     return conclude(run, claim, "unfillable", { outcome: "rejected", detail });
   }
   const refusal = await checkAdmission(run, planned, permitted);
-  // Whole: timers of the platform refuse fractions, and the monotonic clock has them.
+  // It must be a whole number, because timers refuse fractions and the monotonic clock has them.
   const remainingMs = Math.floor(deadlineMs - clock.monotonicMs());
   if (remainingMs <= 0) {
     const detail = "the deadline passed before it was sent";
@@ -265,7 +275,7 @@ async function act(
   return conclude(run, claim, "sent", await send(run, planned, claim, remainingMs));
 }
 
-/** Writes the end of this run's attempt, and follows the file when another pod was faster. */
+/** Writes the outcome of this run's attempt. When another pod was faster, its outcome is returned. */
 async function conclude(
   run: Run,
   { key, attempt, nonce }: Claim,
@@ -278,14 +288,14 @@ async function conclude(
   const present = await linkOutcome(run, own);
   if (present.nonce === nonce) announce(run, present);
   if (reason === "sent" && present.nonce !== nonce && present.outcome !== outcome) {
-    // The dead letter may be out already; the journal is where people see how it really ended.
+    // The dead letter may have been published already. The journal is where people see how the attempt really ended.
     log.warn("action.late", { key, attempt, outcome, followed: present.outcome });
     await history.record(historyEntry(run.planned, own, false), run.lingering);
   }
   return present;
 }
 
-/** Resolves with what the file holds, whoever wrote it: it wins over what this pod knows. */
+/** Links the outcome, and resolves with what the file holds: when another pod was faster, its outcome wins. */
 async function linkOutcome(run: Run, outcome: Outcome): Promise<Outcome> {
   const { history } = run.dependencies;
   const { key, attempt } = outcome;
@@ -297,7 +307,7 @@ async function linkOutcome(run: Run, outcome: Outcome): Promise<Outcome> {
   return history.hold("link an outcome", link, run.lingering);
 }
 
-/** Counts and logs an end that this run came to. */
+/** Counts and logs an outcome that this run has written. */
 export function announce({ dependencies, planned }: Run, outcome: Outcome): void {
   const { log, metrics } = dependencies;
   const reason = deadLetterReason(outcome);
@@ -307,7 +317,10 @@ export function announce({ dependencies, planned }: Run, outcome: Outcome): void
   log.info("action.ended", { ...outcome, rule, action, incident: incident.id });
 }
 
-/** A name that was taken a moment ago and is not there now: a cache lies, nothing may be concluded. */
+/**
+ * Requires a file that must exist, because its name was taken a moment ago. When it cannot be found, a cache is stale
+ * and nothing may be concluded: throws "history-unavailable".
+ */
 function existing<T>(file: T | undefined, kind: string, { planned }: Run): T {
   if (file) return file;
   throw new ConsumerError(
@@ -316,12 +329,12 @@ function existing<T>(file: T | undefined, kind: string, { planned }: Run): T {
   );
 }
 
-/** Whether an attempt of the event may begin, by its start. */
+/** Says whether an attempt may begin for an event that started at that time. */
 type Standing = "young" | "too-old" | "swept";
 
 /**
- * Waits, with an unready pod, while the horizon is unknown, or this pod's clock and the volume's disagree: nothing is
- * begun then, or taken for too old.
+ * Returns the standing of the event. While the horizon is unknown, or the clocks of this pod and of the volume
+ * disagree, it waits and the pod is unready: no attempt is begun then, and none is taken for too old.
  */
 async function standingOf(run: Run, giveUp: AbortSignal): Promise<Standing> {
   const { history } = run.dependencies;
@@ -331,7 +344,10 @@ async function standingOf(run: Run, giveUp: AbortSignal): Promise<Standing> {
   return run.planned.incident.startedOnMs <= horizonMs ? "swept" : "young";
 }
 
-/** Once too old, always too old. */
+/**
+ * Checks the age of the event. It counts from `startedOn`, which is a part of the key, so an event that is too old
+ * stays so.
+ */
 export function isTooOld({ dependencies, planned }: Run): boolean {
   const { clock, settings } = dependencies;
   return clock.wallMs() - planned.incident.startedOnMs > settings.eventAgeMsMax;

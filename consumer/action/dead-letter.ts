@@ -18,13 +18,13 @@ type DeadLetterReason =
   | "oversized"
   | "too-old"
   | "rejected"
-  /** Left to a person. */
+  /** The action is left to a person. */
   | "manual"
-  /** Its rule had run as often as it may. */
+  /** The rule of the action had run as often as its limits allow. */
   | "suppressed"
   | "failed-not-applied"
   | "in-doubt"
-  /** Positions that could not be read, passed by order of an operator. */
+  /** Positions that could not be read were skipped by order of an operator. */
   | "skipped";
 
 /**
@@ -44,14 +44,17 @@ export function deadLetterReason<Ended extends AttemptOutcome>({
 /** A record that leaves the happy path, or one of its actions. */
 export interface DeadLetter {
   readonly reason: DeadLetterReason;
-  /** For a person; cut at 1000 characters. */
+  /** The explanation for a person. It is cut at 1000 characters. */
   readonly detail: string;
   readonly record: SourceRecord;
-  /** Why the record's bytes are not at hand; then they are read at the source position. Default: they are. */
+  /**
+   * Why the letter lacks the bytes of the record, which are then to be read at the source position. Defaults to their
+   * being there.
+   */
   readonly valueOmitted?: string;
-  /** The last position that it is about. Default: that of the record. */
+  /** The last position that the letter is about. Defaults to that of the record. */
   readonly lastOffset?: bigint;
-  /** null when the record could not be decoded. */
+  /** The id of the incident; null when the record could not be decoded. */
   readonly incidentId: string | null;
   readonly action?: {
     readonly key: string;
@@ -78,17 +81,20 @@ export interface DeadLetterDependencies {
   readonly random: Random;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Bounds those that are on their way, each for one try: one that waits for the next holds up no other. Default: no bound. */
+  /**
+   * Bounds how many dead letters are published at once. A letter that waits before its next try does not count.
+   * Defaults to no bound.
+   */
   readonly publishing?: PublishingQueue;
-  /** Told as long as the broker refuses it, for the readiness. Default: nobody asks. */
+  /** Collects the letters that the broker refuses at present, for the readiness. Defaults to not collecting them. */
   readonly unacknowledged?: Outages;
 }
 
 /**
- * Resolves when the broker acknowledged it; tries until then. Throws the reason of `giveUp` when that aborts
- * between two tries; there is always a first one. When the topic's limit is below the record, what goes out
- * has no value and says so: a record that nobody can take must not hold its partition for ever, and its
- * source position says where the bytes are.
+ * Publishes a dead letter, and retries until the broker has acknowledged it. There is always a first try; throws the
+ * reason of `giveUp` when that aborts before a later one. When the record is larger than the topic allows, the letter
+ * goes out without its value and says so: a record that the topic cannot take must not hold its partition for ever,
+ * and its source position says where the bytes are.
  */
 export async function publishDeadLetter(
   letter: DeadLetter,
@@ -122,7 +128,10 @@ export async function publishDeadLetter(
   }
 }
 
-/** In its turn; the reason of `giveUp` when that comes first. What is given up already has its one try, out of turn. */
+/**
+ * Publishes in its turn, and throws the reason of `giveUp` when that aborts first. A letter that was given up before
+ * gets its one try at once, out of turn.
+ */
 function publish(
   outgoing: OutgoingRecord,
   giveUp: AbortSignal,
@@ -143,7 +152,10 @@ function withoutValue({ value, headers, ...outgoing }: OutgoingRecord): Outgoing
   };
 }
 
-/** Key: the incident. Value: the original bytes. The rest is in headers, all of them strings. */
+/**
+ * Makes the record of a dead letter. Its key is the id of the incident and its value the original bytes; everything
+ * else stands in headers, all of them strings.
+ */
 export function deadLetterRecord(topic: string, letter: DeadLetter): OutgoingRecord {
   const { record, action } = letter;
   return {

@@ -13,7 +13,10 @@ import { createSends } from "./send.ts";
 import { createSharedWork } from "#consumer/async/shared-work.ts";
 import type { ExecutionResult, Executor, ExecutorDependencies, Run } from "./types.ts";
 
-/** Walks the attempts of one key from the first; what may be done at each is said in ARCHITECTURE.md. */
+/**
+ * Creates the executor. It goes through the attempts of a key from the first one; ARCHITECTURE.md says what may be
+ * done at each.
+ */
 export function createExecutor(dependencies: ExecutorDependencies): Executor {
   const { settings } = dependencies;
   const { clock } = dependencies.history;
@@ -28,7 +31,8 @@ export function createExecutor(dependencies: ExecutorDependencies): Executor {
     const sends = createSends();
     const linger = async (): Promise<void> => {
       finished = new AbortController();
-      // Counted from the end of the send, which has a deadline of its own: what it found out must not be lost.
+      // The budget counts from the end of the send, which has a deadline of its own, so that the result of the send
+      // is not lost.
       await sends.ended();
       await clock.sleep(settings.outcomeBudgetMs, finished.signal).catch(() => undefined);
       lingering.abort(ended.reason);
@@ -57,7 +61,10 @@ export function createExecutor(dependencies: ExecutorDependencies): Executor {
   };
 }
 
-/** One signal for all actions of an assignment: what they listen on costs more than what they do. */
+/**
+ * Returns one signal for all actions of an assignment, because listening on a signal of their own would cost more
+ * than most of them do.
+ */
 function createEnds(): (revoked: AbortSignal, stopping: AbortSignal) => AbortSignal {
   const ends = new WeakMap<AbortSignal, { stopping: AbortSignal; ended: AbortSignal }>();
   return (revoked, stopping) => {
@@ -73,8 +80,8 @@ function createEnds(): (revoked: AbortSignal, stopping: AbortSignal) => AbortSig
 export type KnownEnds = Pick<History, "lookup" | "lookupImported">;
 
 /**
- * True when the index says that the action is done, and counts it: most of a replayed topic ends here, without a lane,
- * a signal or a timer of its own.
+ * Returns true when the index says that the action is done, and counts it. Most actions of a replayed topic end here,
+ * without a lane, a signal or a timer.
  */
 export function endedBefore(
   action: Pick<PlannedAction, "key" | "rule" | "action" | "incident">,
@@ -114,9 +121,9 @@ async function walk(run: Run): Promise<ExecutionResult> {
     }
     const { outcome, by } = end;
     firstClaimedAtMs ??= end.claimedAtMs;
-    // What the next attempt or the commit relies on must outlive a power failure, whoever wrote it.
+    // The outcome that the next attempt or the commit relies on must survive a power failure, whoever wrote it.
     await history.hold("sync an outcome", () => history.claims.sync(key), run.lingering);
-    // What this run has just written nobody can have resolved.
+    // Nobody can have resolved an outcome that this run has just written.
     const asked = by !== "own" && outcome.outcome !== "done";
     const resolution = asked ? await resolutionOf(run, attempt) : undefined;
     if (resolution?.as === "done") return resolved(run, resolution);
@@ -137,7 +144,7 @@ async function resolutionOf(run: Run, attempt: number): Promise<Resolution | und
   return history.hold("read a resolution", read, run.ended);
 }
 
-/** An operator found that it had its effect: no dead letter is waited for any more. */
+/** Ends an action that an operator found to have had its effect; no dead letter is waited for. */
 function resolved({ dependencies }: Run, { key, attempt, by }: Resolution): ExecutionResult {
   const { log, metrics } = dependencies;
   metrics.count("actions", { result: "suppressed" });
@@ -145,7 +152,9 @@ function resolved({ dependencies }: Run, { key, attempt, by }: Resolution): Exec
   return { outcome: "done", attempt, suppressed: true, reason: `resolved by ${by}` };
 }
 
-/** Nothing was ever claimed, or it has ended, with its dead letter out, and was deleted since. */
+/**
+ * Ends an action that was never claimed, or that had ended and was deleted after its dead letter had been published.
+ */
 function tooOld({ dependencies, planned }: Run): ExecutionResult {
   const { log, metrics } = dependencies;
   const { key, rule, action, incident } = planned;
@@ -154,7 +163,10 @@ function tooOld({ dependencies, planned }: Run): ExecutionResult {
   return { outcome: "rejected", attempt: 0, suppressed: false, reason: "too-old" };
 }
 
-/** Young by the clock, and yet its claims, if there were any, are gone: nothing is claimed, and a person decides. */
+/**
+ * Ends an action whose event is young by the clock although its claims, if there were any, have been swept. Nothing
+ * is claimed, and a person decides.
+ */
 function swept(run: Run): Promise<ExecutionResult> {
   const { clock, pod, random } = run.dependencies;
   const { key } = run.planned;
@@ -197,7 +209,7 @@ async function complete(run: Run, end: Outcome, by: AttemptEnd["by"]): Promise<E
   };
   const { deadLetterTopic: topic, retry } = settings;
   await run.letters.once(`${key}.${attempt}`, run.ended, async () => {
-    // Another delivery may have come to its letter since this one looked first.
+    // Another delivery of the record may have published the letter since this run looked first.
     if (history.lookup(key)?.attempt === attempt) return;
     await publishDeadLetter(letter, run.ended, { ...run.dependencies, topic, retry });
     await history.record(historyEntry(planned, end, true), run.lingering);

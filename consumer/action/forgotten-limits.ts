@@ -9,18 +9,21 @@ export interface ForgettingOptions {
   readonly files: Files;
   readonly writeOnce: WriteOnceFiles;
   readonly clock: Clock;
-  /** Nothing older begins, so what was decided about it is forgotten. */
+  /**
+   * The greatest age of an event, in milliseconds. Decisions about older events are deleted, because nothing can
+   * begin for them any more.
+   */
   readonly eventAgeMsMax: number;
 }
 
-/** Going through hundreds of thousands of names takes a network volume its time. */
+/** Listing hundreds of thousands of names takes a network volume some time, so it is done rarely. */
 const INTERVAL_MS = 3_600_000;
 const FORGOTTEN_AT_ONCE = 20_000;
 
 /**
- * Removes, at most once an hour, runs and decisions that nothing asks for any more, of every rule that ever had limits; what
- * cannot be removed stays. Whole days are kept beyond the age, so that no pod that has slept, or sees an old listing, can
- * find the names of the chain free again.
+ * Deletes, at most once an hour, the runs and decisions that are not needed any more, for every rule that ever had
+ * limits. A file that cannot be deleted stays. Whole days are kept beyond the age, so that a pod that was suspended,
+ * or that sees a stale listing, never finds a name of the chain free again.
  */
 export function createForgetting(
   options: ForgettingOptions,
@@ -34,12 +37,12 @@ export function createForgetting(
       if (giveUp.aborted) return;
       left -= await forgetRule(`${LIMITS_DIRECTORY}/${rule}`, left, giveUp, options);
     }
-    // What was left over is gone through at the next round.
+    // When the bound was reached, the next round goes on without waiting.
     if (left > 0) nextMs = clock.monotonicMs() + INTERVAL_MS;
   };
 }
 
-/** How many were removed. */
+/** Deletes the old files of one rule, and returns how many were deleted. */
 async function forgetRule(
   directory: string,
   countMax: number,
@@ -67,7 +70,7 @@ async function forgetRule(
     const path = runPath(directory, number);
     const run = await readRun(path, { files, writeOnce });
     if (run && run.atMs >= day * DAY_MS) break;
-    // In their order, so that the chain never has a gap.
+    // Links are deleted in their order, so that the chain never has a gap.
     if (run && !(await remove(files, path))) break;
     removed += 1;
   }

@@ -6,7 +6,7 @@ export const DAY_MS = 86_400_000;
 /** One link of the chain of a rule: a run that was admitted. */
 export const runSchema = z.object({
   format: z.literal(1),
-  /** Names the run, as its decision does. */
+  /** The name of the run; its decision has the same. */
   run: z.string(),
   atMs: z.number(),
   pod: z.string(),
@@ -18,7 +18,10 @@ export const decisionSchema = z.object({
   detail: z.string(),
 });
 
-/** Where the chain ended at some time, so that nobody has to list the directory; older versions do not know it. */
+/**
+ * The number at which the chain ended at some time, so that the directory need not be listed. Older versions of this
+ * program do not know this file.
+ */
 export const headSchema = z.object({
   format: z.literal(1),
   last: z.int().min(0),
@@ -29,7 +32,10 @@ export function runPath(directory: string, number: number): string {
   return `${directory}/${number}.run`;
 }
 
-/** The day is that of the incident's start: whole days are forgotten. */
+/**
+ * Returns the path of a decision. It begins with the day on which the incident started, because decisions are deleted
+ * by whole days.
+ */
 export function decisionPath(directory: string, run: string, startedOnMs: number): string {
   return `${directory}/${Math.floor(startedOnMs / DAY_MS)}.${run}.decision`;
 }
@@ -38,7 +44,7 @@ export function headPath(directory: string): string {
   return `${directory}/head`;
 }
 
-/** 0: it is no such file. */
+/** Returns the number in the name of a file; 0 for a file of another kind. */
 export function numberOf(name: string, kind: "run" | "decision"): number {
   return name.endsWith(`.${kind}`) ? Number.parseInt(name, 10) || 0 : 0;
 }

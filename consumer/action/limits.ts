@@ -19,35 +19,37 @@ interface LimitedRun {
 
 export interface RunAdmissions {
   /**
-   * Decides once and for all: whoever asks again, in whatever pod, hears the same. Tries once; errors are the
-   * volume's, or "history-unreadable", and leave it undecided. `answer` is told of the time that it waits for its turn.
+   * Decides whether a run may take place. The decision is final: every pod that asks again gets the same answer.
+   * Tries once; an error of the volume, or "history-unreadable", leaves it undecided. `answer` is told how long the
+   * call waits for its turn.
    */
   admit(run: LimitedRun, answer?: AwaitedAnswer): Promise<Admission>;
-  /** Removes what nothing asks for any more; a part of the sweep. */
+  /** Deletes what is not needed any more; a part of the sweep. */
   forget(giveUp: AbortSignal): Promise<void>;
 }
 
 export interface RunAdmissionsOptions {
   readonly files: Files;
   readonly clock: Clock;
-  /** Unique to this run of this process, on this volume: begins the names of temporary files. */
+  /** A name that is unique to this process on this volume; the names of temporary files begin with it. */
   readonly writer: string;
-  /** For people. */
+  /** The name of the pod, for people. */
   readonly pod: string;
-  /** Nothing older begins, so what was decided about it is forgotten. */
+  /** The greatest age of an event at which an action may begin, in milliseconds. Older decisions are deleted. */
   readonly eventAgeMsMax: number;
-  /** Told of files that were damaged. Default: nobody asks. */
+  /** Called with the error of a damaged file. Defaults to nothing. */
   readonly onDamage?: (error: Error) => void;
 }
 
 /**
- * Decisions are files that are written once, `limits/<sha256 of rule>/<day>.<run>.decision`, beside the chain of the runs
- * that were admitted. Times are those of the volume, so the limits hold up to what pods differ in reading it.
+ * Enforces the limits of rules with files that are written once: `limits/<sha256 of rule>/<day>.<run>.decision`,
+ * beside the chain of the runs that were admitted. Times are those of the volume, so the limits are exact up to the
+ * difference between the clocks of pods.
  */
 export function createRunAdmissions(options: RunAdmissionsOptions): RunAdmissions {
   const { files, clock, writer, pod, onDamage = () => undefined } = options;
   const writeOnce = createWriteOnceFiles(files, `${writer}.limits`);
-  /** By directory; as many as rules with limits. */
+  /** The chains by their directory, one for each rule with limits. */
   const chains = new Map<string, RunChain>();
 
   const chainIn = (directory: string): RunChain => {
@@ -58,7 +60,7 @@ export function createRunAdmissions(options: RunAdmissionsOptions): RunAdmission
     return chain;
   };
 
-  /** What a damaged one said nobody knows: nothing runs by it, and its dead letter says so. */
+  /** Reads a decision. A damaged one counts as a refusal, and the dead letter says so. */
   const readDecision = async (path: string): Promise<Admission | undefined> => {
     try {
       return await writeOnce.read(decisionSchema, path);
@@ -80,7 +82,7 @@ export function createRunAdmissions(options: RunAdmissionsOptions): RunAdmission
     const path = decisionPath(directory, name, startedOnMs);
     const decided = await readDecision(path);
     if (decided) {
-      // Whoever wrote it may not have come to that.
+      // The process that wrote the decision may have ended before it synced the directory.
       await files.syncDirectory(directory);
       return decided.admitted ? { admitted: true } : decided;
     }
@@ -102,7 +104,7 @@ export function createRunAdmissions(options: RunAdmissionsOptions): RunAdmission
       try {
         return await admit(run, directory, answer);
       } catch (error) {
-        // The directory may be gone, or what was read last not what is there.
+        // The directory may be gone, or the chain that was read may be out of date.
         chains.delete(directory);
         throw error;
       }

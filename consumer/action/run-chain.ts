@@ -7,18 +7,21 @@ import type { Clock, Files } from "#consumer/ports.ts";
 import type { WriteOnceFiles } from "#consumer/history/base/write-once.ts";
 import type { RunLimits } from "#consumer/planning/rules.ts";
 
-/** Whether a run of a rule may take place under the limits of the rule. */
+/** The decision whether a run of a rule may take place under the limits of the rule. */
 export type Admission =
   | { readonly admitted: true }
   /** `detail` names the limit that was reached, for the dead letter. */
   | { readonly admitted: false; readonly detail: string };
 
 /**
- * The runs of one rule: files that are written once, `<n>.run`. A run is admitted by linking the next name, so the file
- * server lets one pod at a time through, and the limits are judged against the links before.
+ * The runs of one rule: files `<n>.run` that are written once. A run is admitted by linking the next name, so the
+ * file server lets one pod at a time through, and the limits are checked against the links before it.
  */
 export interface RunChain {
-  /** Tries once, in its turn, which `answer` is told of. Whoever is admitted stands in the chain, durably. */
+  /**
+   * Decides about a run in its turn, and tries once; `answer` is told how long it waits. An admitted run stands
+   * durably in the chain.
+   */
   admit(run: string, limits: RunLimits, answer?: AwaitedAnswer): Promise<Admission>;
 }
 
@@ -28,29 +31,35 @@ export interface RunChainOptions {
   readonly clock: Pick<Clock, "wallMs">;
   readonly directory: string;
   readonly pod: string;
-  /** Told of files that were damaged. */
+  /** Called with the error of a damaged file. */
   readonly onDamage?: (error: Error) => void;
 }
 
 type Link = Pick<z.infer<typeof runSchema>, "run" | "atMs">;
 
-/** What this process knows of a chain: links never change, so each is read once. */
+/** The part of a chain that this process knows. Links never change, so each is read once. */
 interface Known {
-  /** Number of the newest link. */
+  /** The number of the newest link. */
   last: number;
-  /** The newest ones, without a gap, the newest first. */
+  /** The newest links without a gap, the newest first. */
   readonly links: Link[];
-  /** When the chain was followed to its end. */
+  /** The time at which the chain was last followed to its end. */
   atMs: number;
 }
 
 const HOUR_MS = 3_600_000;
-/** Links that are read side by side. */
+/** The number of links that are read in parallel. */
 const READ_AT_ONCE = 16;
-/** Kept beyond what the limits ask for, so that one that was admitted is found when its decision was not written. */
+/**
+ * Links that are kept beyond those that the limits need, so that a run is found that was admitted but whose decision
+ * was not written.
+ */
 const LINKS_KEPT = 100;
 
-/** What it costs to ask does not grow with what the directory holds: it is listed when nobody has written where the chain ends. */
+/**
+ * Creates a chain. The cost of a decision does not grow with the number of files: the directory is listed only when
+ * no file says where the chain ends.
+ */
 export function createRunChain(options: RunChainOptions): RunChain {
   const { files, writeOnce, clock, directory, pod } = options;
   let known: Known | undefined;
@@ -66,7 +75,7 @@ export function createRunChain(options: RunChainOptions): RunChain {
         if (judged.admitted) await files.syncDirectory(directory);
         return judged;
       }
-      // A process that slept for days may find names free again that were forgotten.
+      // A process that was suspended for days may find names free again because their links were deleted.
       if (chain.last > 0 && !(await read(chain.last))) {
         known = undefined;
         continue;
@@ -83,7 +92,7 @@ export function createRunChain(options: RunChainOptions): RunChain {
   const read = (number: number): Promise<Link | undefined> =>
     readRun(runPath(directory, number), options);
 
-  /** Where it ended not long ago; nothing behind that has been forgotten since. */
+  /** Returns a recent end of the chain; no link behind it has been deleted since. */
   const begin = async (): Promise<Known> => {
     await files.makeDirectory(directory);
     const atMs = clock.wallMs();
@@ -107,7 +116,10 @@ export function createRunChain(options: RunChainOptions): RunChain {
     return chain;
   };
 
-  /** What forbids a run after the last link, or finds it admitted already; undefined when nothing does. */
+  /**
+   * Returns the refusal of a run after the last link, or its admission when it stands in the chain already; undefined
+   * when it may be added.
+   */
   const judge = async (
     chain: Known,
     run: string,
@@ -139,7 +151,7 @@ export function createRunChain(options: RunChainOptions): RunChain {
     return undefined;
   };
 
-  /** Adds older links; false when there are none. */
+  /** Reads older links; returns false when there are none. */
   const readBack = async ({ last: newest, links }: Known): Promise<boolean> => {
     const end = newest - links.length;
     const numbers = Array.from({ length: Math.min(READ_AT_ONCE, end) }, (_, index) => end - index);
@@ -151,7 +163,7 @@ export function createRunChain(options: RunChainOptions): RunChain {
   };
 
   return {
-    // One after another: those of one process would only take each other's names.
+    // Runs are decided one after another, because those of one process would only compete for the same names.
     admit(run, limits, answer) {
       answer?.postpone();
       const decided = deciding.then(() => {
@@ -166,7 +178,10 @@ export function createRunChain(options: RunChainOptions): RunChain {
   };
 }
 
-/** One that was damaged is a run all the same, of nobody knows whom; it was at the latest when its file was changed last. */
+/**
+ * Reads a link; undefined when there is none. A damaged link still counts as a run, of an unknown name, at the time
+ * at which its file was last changed.
+ */
 export async function readRun(
   path: string,
   { files, writeOnce, onDamage }: Pick<RunChainOptions, "files" | "writeOnce" | "onDamage">,
@@ -193,7 +208,7 @@ async function highestRun(files: Files, directory: string): Promise<number> {
   return highest;
 }
 
-/** Replaced by whoever knows: one that is behind only costs a few more reads. */
+/** Writes where the chain ends. Every process may replace it; a number that is behind only costs some more reads. */
 export async function writeHead(
   { clock, directory, writeOnce }: Pick<RunChainOptions, "clock" | "directory" | "writeOnce">,
   last: number,

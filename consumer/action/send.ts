@@ -18,7 +18,7 @@ export function createSends(): Sends {
   };
 }
 
-/** Sends the attempt of this claim once, and says so in the log before. */
+/** Logs the attempt of this claim, then sends it once. */
 export async function send(
   { dependencies, sends }: Run,
   planned: PlannedAction,
@@ -44,7 +44,10 @@ export async function send(
   }
 }
 
-/** What the log says of an attempt on its way: the nonce ties it to its files and to what the far side received. */
+/**
+ * Returns the log fields of an attempt. The nonce ties the log line to the files of the attempt and to the request
+ * that the action endpoint received.
+ */
 export function attemptFields(
   { rule, action, incident }: PlannedAction | RejectedAction,
   { key, attempt, nonce }: Claim,

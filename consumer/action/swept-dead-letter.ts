@@ -2,8 +2,8 @@ import { type DeadLetter, deadLetterReason } from "./dead-letter.ts";
 import type { Claim, Outcome } from "#consumer/history/claims/claims.ts";
 
 /**
- * The dead letter of an end whose record does not come back: its offset was committed, reset or lost. What the claim
- * does not hold, the record's bytes, is left out; its position is there.
+ * Makes the dead letter of an outcome whose record is not delivered again, because its offset was committed, reset or
+ * lost. The claim does not hold the bytes of the record, so the letter has only their position.
  */
 export function sweptDeadLetter(claim: Claim, end: Outcome): DeadLetter {
   const { key, rule, action: name, topic, partition, offset, incidentId } = claim;

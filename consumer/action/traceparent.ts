@@ -3,9 +3,9 @@ const NO_PARENT = "0".repeat(16);
 const SMALLEST_PARENT = "1".padStart(16, "0");
 
 /**
- * The `traceparent` of one attempt, as W3C Trace Context level 1 has it. The trace id is the first 32 hex digits of the action's
- * key, so all attempts of an action are one trace; the parent id is the first 16 of the nonce of the attempt's claim, so what
- * the far side received can be tied to the very run that sent it.
+ * Returns the `traceparent` of one attempt as W3C Trace Context level 1 defines it. The trace id is the first 32 hex
+ * digits of the action's key, so all attempts of an action are one trace. The parent id is the first 16 hex digits of
+ * the nonce of the claim, so a received request can be tied to the run that sent it.
  */
 export function traceparent(key: string, nonce: string): string {
   const parent = nonce.slice(0, 16);

@@ -1,19 +1,19 @@
 import type { Assignment, Batch, SourceRecord } from "#consumer/ports.ts";
 
-/** What the batches of an assignment have left: their records have ended, but for dead letters and commits. */
+/** The batches of an assignment whose records have ended but for dead letters and commits. */
 export interface LeftOver {
-  /** All of it is committed, and so later batches may be. */
+  /** True when all of it is committed, so that later batches may be committed. */
   readonly isCommitted: boolean;
-  /** Resolves when that is so, or never will be. */
+  /** Resolves when all of it is committed or never will be. */
   readonly finished: Promise<void>;
 }
 
-/** Keeps what is left in order and within bounds. */
+/** Keeps the batches whose handlers have ended in order and within bounds. */
 export interface Backlog {
   of(assignment: Assignment): LeftOver | undefined;
   /**
-   * Begins `finish`, which says whether all is committed, when there is room for the batch; false when there is none, and
-   * the batch has to be waited for.
+   * Starts `finish`, which returns whether all was committed, when there is room for the batch. Returns false when
+   * there is none, and the caller has to wait for the batch.
    */
   takes(batch: Batch, finish: () => Promise<boolean>): boolean;
   readonly leftOver: ReadonlySet<Promise<void>>;
@@ -23,7 +23,7 @@ export function createBacklog(bounds: {
   readonly recordsInFlightMax: number;
   readonly bytesInFlightMax: number;
 }): Backlog {
-  /** Of each partition, under the signal that its assignment ends with. */
+  /** The newest batch of each partition, by the signal that its assignment ends with. */
   const last = new WeakMap<AbortSignal, Map<string, LeftOver>>();
   const leftOver = new Set<Promise<void>>();
   let records = 0;

@@ -1,25 +1,28 @@
 import { onAbort } from "#consumer/async/abort.ts";
 
 /**
- * Work queues, one per incident: tasks of one lane run one after another in the order they came, tasks of
- * different lanes side by side, at most `lanesMax` at a time in this process. A lane exists only while it
- * has tasks. What waits is bounded by the callers: each holds back its next batch until this one is done.
+ * Work queues, one per incident: tasks of one lane run one after another in the order they came, tasks of different
+ * lanes side by side, at most `lanesMax` at a time in this process. A lane exists only while it has tasks. The
+ * callers bound how many tasks wait: each holds back its next batch until this one is done.
  */
 export interface Lanes {
   /**
-   * Resolves or rejects as the task does; a task that rejects does not stop its lane. When `giveUp` aborts
-   * before the task began: rejects at once with its reason, and the task never begins.
+   * Resolves or rejects as the task does; a task that rejects does not stop its lane. Rejects with the reason of
+   * `giveUp` when that aborts before the task has begun, and the task then never begins.
    */
   run<Result>(lane: string, task: () => Promise<Result>, giveUp: AbortSignal): Promise<Result>;
-  /** Tasks that run now. */
+  /** The number of tasks that run now. */
   readonly running: number;
 }
 
-/** `onChange` is called with the number of running tasks whenever it changes. */
+/**
+ * Creates lanes that run at most `lanesMax` tasks at a time. `onChange` is called with the number of running tasks
+ * whenever it changes.
+ */
 export function createLanes(lanesMax: number, onChange?: (running: number) => void): Lanes {
-  /** Tasks per lane; the first one of a lane that is not in `ready` runs. */
+  /** The tasks of each lane; the first task of a lane that is not in `ready` is running. */
   const lanes = new Map<string, Task[]>();
-  /** Lanes whose first task may start, oldest first: no lane starves another. */
+  /** The lanes whose first task may start, the oldest first, so that no lane starves another. */
   const ready = new Set<string>();
   let running = 0;
 
@@ -32,7 +35,10 @@ export function createLanes(lanesMax: number, onChange?: (running: number) => vo
     }
   }
 
-  /** Begins it. Without those given up before: thousands of lanes may be at once, so no stack grows with them. */
+  /**
+   * Begins the first task of a lane that was not given up, and drops those that were. It loops, because recursion
+   * would need a stack as deep as the thousands of tasks that may be given up at once.
+   */
   function firstOf(lane: string): Task | undefined {
     const tasks = lanes.get(lane) ?? [];
     while (tasks[0]?.begin() === false) tasks.shift();
@@ -73,9 +79,9 @@ export function createLanes(lanesMax: number, onChange?: (running: number) => vo
 }
 
 interface Task {
-  /** False when it was given up before. */
+  /** Returns false when the task was given up before. */
   begin(): boolean;
-  /** Runs it to its end; never rejects. */
+  /** Runs the task to its end; never rejects. */
   end(): Promise<void>;
 }
 

@@ -1,22 +1,27 @@
 import { ConsumerError } from "#consumer/errors.ts";
 
 /**
- * Which offset of one partition may be committed: everything before it is done. Records end in any order;
- * the watermark moves over the contiguous prefix only. Offsets may have gaps (compaction, transaction
- * markers): only those of the records count.
+ * Decides which offset of one partition may be committed: everything before it is done. Records end in any order; the
+ * watermark moves over the contiguous prefix only. Offsets may have gaps (compaction, transaction markers), so only
+ * the offsets of records count.
  */
 export interface Watermark {
-  /** `index` of the record that is done. Throws "internal" for one that is not there, or was done before. */
+  /**
+   * Marks the record at `index` as done. Throws "internal" when there is no such record, or when it was done before.
+   */
   done(index: number): void;
-  /** The first offset that is not done, to be committed: `nextOffset` when all are; undefined as long as the first record is not done. */
+  /**
+   * The offset to commit, which is the first one that is not done: `nextOffset` when all records are done, undefined
+   * as long as the first record is not.
+   */
   readonly committable: bigint | undefined;
-  /** Records that are not done. */
+  /** The number of records that are not done. */
   readonly pending: number;
 }
 
 /**
- * Pure bookkeeping, without time or I/O; every step is O(1) amortised. `offsets` of the records must grow, and be before
- * `nextOffset`, where the next batch begins: throws "internal" when they are not.
+ * Creates a watermark: pure bookkeeping without time or I/O, in which every step is O(1) amortised. The offsets must
+ * grow, and be smaller than `nextOffset`, where the next batch begins; otherwise throws "internal".
  */
 export function createWatermark(offsets: readonly bigint[], nextOffset: bigint): Watermark {
   const end = offsets.at(-1);

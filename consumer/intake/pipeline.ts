@@ -13,12 +13,12 @@ import {
 } from "./record.ts";
 
 interface PipelineSettings extends RecordSettings {
-  /** Upper bound of the time between a record's end and its commit, while its batch is still at work. */
+  /** The longest time between the end of a record and its commit while its batch is at work, in milliseconds. */
   readonly commitIntervalMs: number;
-  /** Bounds of what handlers leave to be acknowledged and committed, of all partitions. */
+  /** The bounds of what handlers leave to be acknowledged and committed, for all partitions together. */
   readonly recordsInFlightMax: number;
   readonly bytesInFlightMax: number;
-  /** How long running work is waited for after the assignment was lost, in milliseconds. */
+  /** How long to wait for running work after the assignment was lost, in milliseconds. */
   readonly drainMs: number;
 }
 
@@ -28,21 +28,22 @@ export interface PipelineDependencies extends RecordDependencies {
   readonly lanes: Lanes;
   /** The time by which running work must have ended after `stopping` aborts. */
   readonly drainDeadline: Deadline;
-  /** Told about an error that no redelivery can mend; the process is expected to stop. */
+  /** Called with an error that no redelivery can mend; the process is expected to stop. */
   readonly onFatal: (error: ConsumerError) => void;
 }
 
 /**
- * The way of a batch: decode, plan, execute in lanes, commit what is contiguously done.
+ * Creates the pipeline of a batch: decode, plan, execute in lanes, commit what is contiguously done.
  *
- * - Records of one incident run one after another, others side by side; none blocks another. Only the
- *   commit waits for the first record that is not terminal. A dead letter that waits for its acknowledgement holds no lane.
- * - The terminal prefix is committed every `commitIntervalMs`, when the group begins to rebalance, and at the end,
- *   whatever the end is, but never after the assignment was lost.
- * - The handler resolves when every record is terminal and committed, or when nothing is left of it but dead letters, and
- *   commits that wait for those of earlier batches; within bounds, so that the partition goes on. It rejects, after what runs has ended
- *   (waiting at most `drainMs`): with the assignment's reason; with "stopping" when a stop left
- *   records undone; or with the error that halted the batch. Rejected means: the rest has to come again.
+ * - Records of one incident run one after another, those of different incidents in parallel. Only the commit waits
+ *   for the first record that is not terminal. A dead letter that waits for its acknowledgement holds no lane.
+ * - The terminal prefix is committed every `commitIntervalMs`, when the group begins to rebalance, and at the end of
+ *   the batch, but never after the assignment was lost.
+ * - The handler resolves when every record is terminal and committed. Within bounds, it also resolves when only dead
+ *   letters are left, and commits that wait for those of earlier batches, so that the partition goes on.
+ * - When the batch is halted, the handler first waits for what runs: until `drainDeadline` after a stop, otherwise
+ *   for at most `drainMs`. It then rejects with the reason of the assignment, with "stopping" when a stop left
+ *   records undone, or with the error that halted the batch. The records that are left are delivered again.
  */
 export function createPipeline(dependencies: PipelineDependencies): Pipeline {
   const backlog = createBacklog(dependencies.settings);
@@ -54,7 +55,7 @@ export function createPipeline(dependencies: PipelineDependencies): Pipeline {
 
 export interface Pipeline {
   readonly handle: BatchHandler;
-  /** What handlers that have ended have left to be acknowledged and committed. */
+  /** The work of handlers that have ended: acknowledgements and commits to wait for. */
   readonly leftOver: ReadonlySet<Promise<void>>;
 }
 
@@ -62,18 +63,18 @@ export interface Pipeline {
 interface Work {
   readonly batch: Batch;
   readonly watermark: Watermark;
-  /** By an error of this batch, or its end. */
+  /** Aborts at an error of this batch, and at its end. */
   readonly halting: AbortController;
   readonly startedMs: number;
-  /** What earlier batches of the assignment have left. */
+  /** The work that earlier batches of the assignment have left. */
   readonly earlier: LeftOver | undefined;
   committed: bigint | undefined;
 }
 
-/** A record that has not ended with its preparation. */
+/** A record whose preparation left work to do. */
 interface OpenRecord extends RecordWork {
   readonly record: SourceRecord;
-  /** In its batch. */
+  /** The index of the record in its batch. */
   readonly index: number;
 }
 
@@ -107,12 +108,12 @@ async function handle(
     }
     await finish(work, dependencies);
   } finally {
-    // Releases what listens on the signals that outlive the batch.
+    // This releases the listeners on signals that outlive the batch.
     if (!isLeft) work.halting.abort(BATCH_ENDED);
   }
 }
 
-/** How long the next batch is held up for dead letters that are on their way: mostly the broker takes them at once. */
+/** How long the next batch waits for dead letters that are being published; mostly the broker takes them at once. */
 const PATIENCE_MS = 1_000;
 
 async function patience(
@@ -123,7 +124,10 @@ async function patience(
   await clock.sleep(PATIENCE_MS, halted).catch(() => undefined);
 }
 
-/** True when it is committed; false when it never will be. */
+/**
+ * Waits for the acknowledgements and commits of a batch whose handler has ended. Returns true when all is committed,
+ * and false when it never will be.
+ */
 async function finishLater(
   work: Work,
   { ended, halted }: Ending,
@@ -164,12 +168,13 @@ function committable(work: Work): bigint | undefined {
 
 const BATCH_ENDED = new ConsumerError("internal", "the batch has ended");
 
-/** How long a batch may keep the event loop for itself while it is prepared. */
+/** How long the preparation of a batch may occupy the event loop, in milliseconds. */
 const TURN_MS_MAX = 50;
 
 /**
- * Many, and of a replayed topic nearly all, have ended with that. In slices, since a record at the size limit takes as
- * long as thousands of others: heartbeats, probes and signals are heard in between.
+ * Prepares the records of a batch, and returns those with work left; many records, and nearly all of a replayed
+ * topic, have none. It yields to the event loop in between, since one record at the size limit takes as long as
+ * thousands of others, and heartbeats, probes and signals must be handled.
  */
 async function prepareAll(work: Work, dependencies: PipelineDependencies): Promise<OpenRecord[]> {
   const { clock } = dependencies;
@@ -196,11 +201,11 @@ async function prepareAll(work: Work, dependencies: PipelineDependencies): Promi
 }
 
 interface Ending {
-  /** Nothing new is started once it aborted. */
+  /** Aborts when nothing new may be started. */
   readonly halted: AbortSignal;
-  /** What is left, if anything, are dead letters. */
+  /** Resolves when nothing but dead letters is left. */
   readonly released: Promise<unknown>;
-  /** Nothing is left, and the earlier batches are committed; or the batch was halted. */
+  /** Resolves when nothing is left and the earlier batches are committed, or when the batch was halted. */
   readonly ended: Promise<void>;
 }
 
@@ -225,7 +230,9 @@ function runAll(
   return { halted, released: Promise.race([released, ended]), ended };
 }
 
-/** Both never reject: what goes wrong halts the batch, before its lane goes on to the next record. */
+/**
+ * Runs one record. Neither promise ever rejects: an error halts the batch before the lane goes on to the next record.
+ */
 function runRecord(
   { lane, run, record, index }: OpenRecord,
   halted: AbortSignal,
@@ -250,17 +257,17 @@ function runRecord(
     ending = attempt(release);
     await Promise.race([ending, promise]);
   };
-  // Rejects only when it is given up before its turn, and then the batch is halted already.
+  // The lane rejects only when the record is given up before its turn, and then the batch is halted already.
   const released = lanes.run(lane, inLane, halted).catch(() => undefined);
   return { released, ended: released.then(() => ending) };
 }
 
-/** What may end a batch early: a lost assignment, a stop of the process, an error of its own. */
+/** Returns the signals that may end a batch early: a lost assignment, a stop of the process, an error of its own. */
 function endsOf({ batch, halting }: Work, { stopping }: PipelineDependencies): AbortSignal[] {
   return [batch.assignment.signal, stopping, halting.signal];
 }
 
-/** Halts the batch; tells about what neither a revocation nor a stop explains. */
+/** Halts the batch, and reports an error that neither a revocation nor a stop explains. */
 function fail(
   error: unknown,
   { topic, partition, offset }: SourceRecord,
@@ -335,15 +342,16 @@ async function commit(work: Work, dependencies: PipelineDependencies): Promise<v
   dependencies.metrics.count("commits", { result: "acknowledged" });
 }
 
-/** The last commit, and what the handler ends with. */
+/** Sends the last commit, and throws what the handler rejects with, if it does. */
 async function finish(work: Work, dependencies: PipelineDependencies): Promise<void> {
   const { batch, halting, watermark } = work;
   const { log, stopping } = dependencies;
   const { topic, partition, signal } = batch.assignment;
   signal.throwIfAborted();
-  // Of an error, as long as there is no stop.
+  // The error that halted the batch, as long as there is no stop.
   const error: unknown = halting.signal.reason;
-  // Lost, though the signal of the assignment does not say so yet: nothing may be committed any more.
+  // The partition is lost although the signal of the assignment does not say so yet: nothing may be committed any
+  // more.
   if (!stopping.aborted && hasCode(error, "assignment-lost")) throw error;
   await commit(work, dependencies);
   if (watermark.pending === 0 && !isWaiting(work)) return;
@@ -351,7 +359,8 @@ async function finish(work: Work, dependencies: PipelineDependencies): Promise<v
   const left = `${watermark.pending} of ${batch.records.length} records`;
   log.info("batch.left", { topic, partition, left, error: error ?? stopping.reason });
   if (!stopping.aborted && error !== undefined) throw asConsumerError(error);
-  // Without a stop, an earlier batch stays uncommitted only when the broker said that the partition is lost.
+  // When there is no stop, an earlier batch stays uncommitted only because the broker said that the partition is
+  // lost.
   const [code, why] = stopping.aborted
     ? (["stopping", "the process stops"] as const)
     : (["assignment-lost", "an earlier batch may not be committed"] as const);

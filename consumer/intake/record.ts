@@ -25,10 +25,10 @@ export interface RecordSettings {
   readonly format: IncidentFormat;
   readonly rules: readonly Rule[];
   readonly plan: PlanSettings;
-  /** How far in the future an incident may have started. */
+  /** How far in the future an incident may have started, in milliseconds. */
   readonly clockSkewMsMax: number;
   readonly deadLetterTopic: string;
-  /** Between tries of a dead letter. */
+  /** The delays between the tries of a dead letter. */
   readonly retry: RetryPolicy;
 }
 
@@ -40,36 +40,39 @@ export interface RecordDependencies {
   readonly random: Random;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Dead letters that the broker refuses at present. Default: nobody asks. */
+  /** Collects the dead letters that the broker refuses at present. Defaults to not collecting them. */
   readonly unacknowledged?: Outages;
-  /** Bounds the dead letters that are on their way. Default: no bound. */
+  /** Bounds how many dead letters are published at once. Defaults to no bound. */
   readonly publishing?: PublishingQueue;
   readonly settings: RecordSettings;
   /** Aborts when the process begins to stop. */
   readonly stopping: AbortSignal;
 }
 
-/** The batch that a record came with. */
+/** The batch that a record belongs to. */
 interface RecordContext {
   readonly assignment: Assignment;
   /** Aborts when nothing new may be started for this batch; what runs goes on to its end. */
   readonly halted: AbortSignal;
-  /** Called when nothing is left but dead letters that the broker has to acknowledge: the lane goes on. */
+  /** Called when only dead letters are left to be acknowledged, so that the lane goes on. */
   readonly release: () => void;
 }
 
-/** What is to be done for a record. */
+/** The work that is left for a record. */
 export interface RecordWork {
-  /** Works of one lane run one after another: the incident. Undefined where only a dead letter is to be sent. */
+  /**
+   * The incident, since records of one lane run one after another. Undefined when only a dead letter is to be
+   * published.
+   */
   readonly lane: string | undefined;
-  /** Resolves when the record is terminal, rejects when it is not: with the reason of `halted`, or the error. */
+  /** Resolves when the record is terminal; otherwise rejects with the reason of `halted`, or with the error. */
   readonly run: (context: RecordContext) => Promise<void>;
 }
 
 /**
- * Decodes and matches a record, without side effects but metrics. Undefined when it is terminal at once (a
- * tombstone, no rule applies, or all its actions are done); else the work that makes it so: its dead letter
- * acknowledged (undecodable, oversized), or all its actions terminal.
+ * Decodes and matches a record, without side effects but metrics. Returns undefined when the record is terminal at
+ * once: a tombstone, no rule applies, or all its actions are done. Otherwise returns the work that makes it terminal:
+ * a dead letter to be acknowledged for a record that is undecodable or oversized, or actions to be executed.
  */
 export function prepare(
   record: SourceRecord,
@@ -80,7 +83,8 @@ export function prepare(
   const decoded = decode(record, settings.format, {
     tagsNamed: named.tags,
     extraNamed: named.extra,
-    // The later of both clocks: the volume's is behind by as long as its last comparison took, the own one may be wrong.
+    // The later of both clocks counts: the clock of the volume is as old as its last comparison, and the own clock
+    // may be wrong.
     startedOnMsMax: Math.max(history.clock.wallMs(), clock.wallMs()) + settings.clockSkewMsMax,
   });
   if (decoded.kind === "tombstone") {
@@ -109,8 +113,8 @@ export function prepare(
 }
 
 /**
- * One after another, in the order of the rules: what a rule does first has its effect first. Only the end of the record
- * waits for dead letters: an action that has ended, durably, has its effect or never will, whoever hears of it when.
+ * Executes the actions of a record one after another, in the order of the rules. Only the end of the record waits for
+ * their dead letters: an action that has ended durably had its effect or never will.
  */
 async function executeInOrder(
   actions: readonly MatchedAction[],
@@ -135,7 +139,7 @@ async function executeInOrder(
   await Promise.all(executions);
 }
 
-/** Resolves when the broker has it; tries until then, or until `halted`. */
+/** Publishes a dead letter, and retries until the broker has it or `halted` aborts. */
 async function deadLetter(
   letter: DeadLetter,
   halted: AbortSignal,

@@ -19,7 +19,7 @@ const positions = {
   offset,
   /** The first position after them. */
   endOffset: offset,
-  /** Of what lies there: other bytes at the same position have another. */
+  /** A digest of the bytes at these positions: other bytes at the same position have another one. */
   fingerprint: z.string().regex(/^[0-9a-f]{1,64}$/),
 };
 
@@ -28,25 +28,28 @@ const standingSchema = z.object({
   cause: z.string(),
   detail: z.string(),
   pod: z.string(),
-  /** When the pod looked last, by its wall clock; it looks again and again as long as the partition stands still. */
+  /**
+   * The time at which the pod looked last, by its wall clock in milliseconds. It looks again as long as the partition
+   * stands still.
+   */
   seenMs: z.number(),
 });
 
-/** What a pod has found at the position of a partition; replaced at every look. */
+/** The positions at which a partition stands still, as a pod found them; replaced at every look. */
 export type StandingPositions = Readonly<z.infer<typeof standingSchema>>;
 
 const orderSchema = z.object({
   ...positions,
   by: z.string(),
   reason: z.string(),
-  /** Wall clock of where the command ran, milliseconds since the epoch. */
+  /** The wall clock of the machine where the command ran, in milliseconds since the epoch. */
   atMs: z.number(),
 });
 
-/** An operator's order to pass positions that cannot be read. Written once. */
+/** An operator's order to skip positions that cannot be read. It is written once. */
 export type SkipOrder = Readonly<z.infer<typeof orderSchema>>;
 
-/** undefined when no pod has told of a standstill of the partition. */
+/** Reads where a partition stands still; undefined when no pod has reported it. */
 export function readStanding(
   files: Pick<Files, "read">,
   topic: string,
@@ -55,7 +58,10 @@ export function readStanding(
   return readWriteOnce(files, standingSchema, standstillPath(topic, partition));
 }
 
-/** undefined when nobody has ordered to pass these bytes at this position. */
+/**
+ * Reads the order to skip these bytes at this position; undefined when there is none. Throws "history-unreadable"
+ * when the file holds another order.
+ */
 export async function readSkipOrder(
   files: Pick<Files, "read">,
   found: SkippedPositions,

@@ -9,15 +9,16 @@ interface SkipDependencies extends DeadLetterDependencies {
   readonly files: Files;
   /** The name of this pod. */
   readonly pod: string;
-  /** Unique to this run of this process: it begins the names of temporary files. */
+  /** A name that is unique to this process; the names of temporary files begin with it. */
   readonly writer: string;
   /** Aborts when the process begins to stop. */
   readonly stopping: AbortSignal;
 }
 
 /**
- * Tells the operators, on the volume, at which positions a partition stands still, and looks whether one of them has ordered to
- * pass exactly these: not others, and not other bytes at the same place. The dead letter that names them is acknowledged first.
+ * Reports on the volume at which positions a partition stands still, and checks whether an operator has ordered to
+ * skip exactly these positions with exactly these bytes. When one has, the dead letter that names the positions is
+ * published first.
  */
 export function createSkips(dependencies: SkipDependencies): UnreadableHandler {
   const { files, log, stopping } = dependencies;
@@ -51,7 +52,7 @@ export function createSkips(dependencies: SkipDependencies): UnreadableHandler {
       by,
       reason,
     });
-    // What is left behind grows old, and is refused by the command.
+    // A file that is left behind grows old, and the command refuses it then.
     await files.unlink(standstillPath(topic, partition)).catch(() => undefined);
     return endOffset;
   };

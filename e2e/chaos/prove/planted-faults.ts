@@ -155,8 +155,8 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     edits: [
       {
         file: ATTEMPT,
-        text: "    await history.claims.sync(key);\n    // A name that was taken",
-        replacement: "    // A name that was taken",
+        text: "    await history.claims.sync(key);\n    // When the name was taken",
+        replacement: "    // When the name was taken",
       },
     ],
   },
