@@ -34,7 +34,8 @@ const LINGER_MS_MAX = 1000;
 process.exitCode = await main(process.argv.slice(2), process.env);
 // Node ends its handlers of signals before the process: a SIGTERM in between would end it with 143. `exit` leaves them where they are.
 process.once("beforeExit", () => process.exit());
-// Only when something keeps the process alive: unref'd, so that a clean end is not held up.
+// This is a timer only for the case that something keeps the process alive; it is unref'd, so that it does not hold
+// up a clean end.
 setTimeout(endByForce, LINGER_MS_MAX).unref();
 
 /**
@@ -52,20 +53,23 @@ function endByForce(): void {
   process.kill(process.pid, "SIGKILL");
 }
 
-/** argv + environment -> configuration -> real adapters -> run -> exit code. */
+/**
+ * Runs the consumer or one of its commands: reads arguments, environment and configuration, creates the real
+ * adapters, and returns the exit code.
+ */
 async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<ExitCode> {
   let log: RunningLog | undefined;
   process.once("uncaughtException", (error, origin) => {
     void endInternally(log, error, origin, environment);
   });
-  // Whoever read it has gone: what is said there is lost, and nothing else.
+  // The reader of stderr has gone; the lines that are written there are lost, and nothing else happens.
   process.stderr.on("error", () => undefined);
   // Listened to from the start, so that a stop during start-up is a clean one.
   const stopping = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"] as const) {
     process.on(signal, () => stopping.abort(new Error(signal)));
   }
-  // By default these end the process without a drain.
+  // These signals would end the process without a drain if they had no handler.
   for (const signal of ["SIGUSR1", "SIGUSR2"] as const) {
     process.on(signal, () => log?.warn("signal.ignored", { signal }));
   }
@@ -185,7 +189,7 @@ async function endInternally(
   origin: string,
   environment: NodeJS.ProcessEnv,
 ): Promise<never> {
-  // What fails on the way to the end must neither hold it up nor cut the line off.
+  // An error on the way to the end must neither delay it nor cut off the log line.
   process.on("uncaughtException", () => undefined);
   try {
     if (log === undefined) await reportRefusal(error, environment);

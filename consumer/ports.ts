@@ -38,27 +38,46 @@ export interface WritableFile {
  * volume's root, with `/`. Errors are Node's, with `code` ENOENT, EEXIST, EIO, ENOSPC, EROFS, ESTALE ...
  */
 export interface Files {
-  /** mkdir -p, then fsync of every directory above it: another pod may have made one and not have synced it. */
+  /**
+   * Does mkdir -p, then an fsync of every directory above it, since another pod may have made one without syncing it.
+   */
   makeDirectory(path: string): Promise<void>;
-  /** O_CREAT | O_EXCL: EEXIST when the name is taken. */
+  /** Creates a file with O_CREAT | O_EXCL. Throws EEXIST when the name is taken. */
   createExclusive(path: string): Promise<WritableFile>;
-  /** The whole content. ENOENT when absent; EISDIR, ELOOP (a symbolic link) or ENXIO where the name is no file's. */
+  /**
+   * Reads the whole content. Throws ENOENT when it is absent; EISDIR, ELOOP (a symbolic link) or ENXIO when the name
+   * is not that of a file.
+   */
   read(path: string): Promise<Uint8Array>;
-  /** The content from `offset` to the present end, at most `bytesMax` (default all): empty when nothing was added. */
+  /**
+   * Reads the content from `offset` to the present end, at most `bytesMax` bytes (default all); empty when nothing
+   * was added.
+   */
   readFrom(path: string, offset: number, bytesMax?: number): Promise<Uint8Array>;
-  /** link(2): a second name for a file; EEXIST when the new name is taken. Atomic at the server. */
+  /**
+   * Gives a file a second name by link(2), which is atomic at the server. Throws EEXIST when the new name is taken.
+   */
   link(existing: string, added: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
-  /** When the file server last changed the content, by its own clock: milliseconds since the epoch. ENOENT when absent. */
+  /**
+   * Returns when the content last changed, by the clock of the file server, in milliseconds since the epoch. Throws
+   * ENOENT when it is absent.
+   */
   modifiedMs(path: string): Promise<number>;
-  /** Names in a directory, in no order. A cache may leave out fresh ones: never proves absence. */
+  /**
+   * Lists the names in a directory, in no order. A cache may leave out fresh names, so a list never proves an
+   * absence.
+   */
   list(path: string): Promise<string[]>;
-  /** The same names one after another, never all of them in memory; a change meanwhile may be seen or not. */
+  /**
+   * Lists the same names one after another, without holding all of them in memory. A change meanwhile may be seen or
+   * not.
+   */
   listEach(path: string): AsyncIterable<string>;
-  /** fsync of the directory, so that its names are durable. */
+  /** Does an fsync of the directory, so that its names are durable. */
   syncDirectory(path: string): Promise<void>;
-  /** True when the root is a mount of its own (its device differs from its parent's). */
+  /** Returns true when the root is a mount of its own, which means that its device differs from its parent's. */
   isMount(): Promise<boolean>;
 }
 
@@ -67,53 +86,66 @@ export interface Files {
 export interface SourceRecord {
   readonly topic: string;
   readonly partition: number;
-  /** Position in the partition. */
+  /** The position in the partition. */
   readonly offset: bigint;
   readonly key: Uint8Array | null;
-  /** null is a tombstone. */
+  /** The value; null is a tombstone. */
   readonly value: Uint8Array | null;
   readonly headers: Readonly<Record<string, Uint8Array | undefined>>;
-  /** Milliseconds since the epoch, as the broker has it. Never used to judge the age of an event. */
+  /**
+   * The timestamp that the broker has, in milliseconds since the epoch. It never decides about the age of an event.
+   */
   readonly timestampMs: number;
 }
 
 /**
- * The right to work on one partition: given by one assignment of one generation, gone with it. Every
- * batch carries the one it was fetched under (its epoch).
+ * The right to work on one partition. One assignment of one generation gives it, and it ends with that. Every batch
+ * carries the assignment that it was fetched under.
  */
 export interface Assignment {
   readonly topic: string;
   readonly partition: number;
-  /** Grows with every assignment that this process receives; never reused. */
+  /**
+   * The number of the assignment. It grows with every assignment that this process receives, and is never used again.
+   */
   readonly epoch: number;
-  /** Aborts when the partition is revoked or the group is left: reason is ConsumerError "assignment-lost". */
+  /** Aborts when the partition is revoked or the group is left. The reason is a ConsumerError "assignment-lost". */
   readonly signal: AbortSignal;
 }
 
 export interface Batch {
   readonly assignment: Assignment;
-  /** In offset order. Offsets may have gaps (compaction, transactions); empty where all positions before `nextOffset` hold none. */
+  /**
+   * The records in the order of their offsets. Offsets may have gaps (compaction, transactions); the list is empty
+   * when the positions before `nextOffset` hold no records.
+   */
   readonly records: readonly SourceRecord[];
-  /** The position after the batch, to be committed when all its records are done: after the last one there may be others that hold none. */
+  /**
+   * The position after the batch, to be committed when all records are done. Positions without records may lie
+   * between the last record and it.
+   */
   readonly nextOffset: bigint;
   /**
-   * Commits `nextOffset` (the first offset not done) for this partition. Resolves when the broker
-   * acknowledged it. Throws "assignment-lost" instead of committing for a partition that is not ours any more.
+   * Commits `nextOffset`, the first offset that is not done. Resolves when the broker has acknowledged it. Throws
+   * "assignment-lost", and commits nothing, when the partition belongs to another member by now.
    */
   commit(nextOffset: bigint): Promise<void>;
   /**
-   * `prefix` gives the first offset not done. It is asked when the group begins to rebalance, in the step before the
-   * assignment's signal aborts, so that what was done is still committed under the generation that ends. Absent where
-   * a broker does not tell.
+   * Registers `prefix`, which returns the first offset that is not done. It is called when the group begins to
+   * rebalance, in the step before the assignment's signal aborts, so that the work that was done is committed under
+   * the generation that ends. Absent when the broker cannot tell.
    */
   beforeRevoke?(prefix: () => bigint | undefined): void;
-  /** The handler ends before all is committed; what it commits afterwards moves no position. Absent where that makes no difference. */
+  /**
+   * Tells that the handler ends before all is committed: its later commits then move no position. Absent when that
+   * makes no difference.
+   */
   leave?(): void;
 }
 
 /**
- * Resolves when every record of the batch is terminal and committed, or when only dead letters and commits are left, which
- * it sees to by itself; the next batch of the partition waits for it.
+ * Handles a batch. Resolves when every record is terminal and committed, or when only dead letters and commits are
+ * left, which the handler then completes by itself. The next batch of the partition waits for it.
  */
 export type BatchHandler = (batch: Batch) => Promise<void>;
 
@@ -124,24 +156,27 @@ export interface OutgoingRecord {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** An assigned partition, or a topic of several, that is not read any further, while the others are. */
+/** An assigned partition, or one topic of several, that is not read any further while the others are. */
 export interface Standstill {
   readonly topic: string;
-  /** undefined: the topic as a whole. */
+  /** The partition; undefined when it is the topic as a whole. */
   readonly partition: number | undefined;
-  /** The position that is not passed; undefined where the partition as a whole cannot be read. */
+  /** The position where reading has stopped; undefined when the partition as a whole cannot be read. */
   readonly offset: bigint | undefined;
   readonly cause: StandstillCause;
-  /** One line for a person: what was found. */
+  /** One line for a person that says what was found. */
   readonly detail: string;
-  /** Since when, on the wall clock. */
+  /** The beginning of the standstill, by the wall clock. */
   readonly sinceMs: number;
 }
 
 type StandstillCause =
-  /** What lies at the position is damaged, or in a form that this client does not read: only an operator gets past it. */
+  /**
+   * The bytes at the position are damaged, or in a form that this client cannot read; only an operator gets past
+   * them.
+   */
   | "unreadable"
-  /** It would take more memory than one batch may. */
+  /** The records would take more memory than one batch may. */
   | "too-large"
   /** The partition has no leader at present. */
   | "no-leader"
@@ -158,45 +193,53 @@ export interface UnreadablePositions {
   readonly offset: bigint;
   /** The first position after them. */
   readonly endOffset: bigint;
-  /** Of what lies there: other bytes at the same position have another. */
+  /** A digest of the bytes at these positions: other bytes have another one. */
   readonly fingerprint: string;
   readonly cause: StandstillCause;
   readonly detail: string;
 }
 
 /**
- * Asked again and again as long as a partition stands still at these positions. Resolves with the position to read on from when
- * they are to be passed: the broker commits that. undefined, or an error: they stand.
+ * Decides about positions that cannot be read; called again and again as long as a partition stands still there.
+ * Resolves with the position to read on from, which the broker then commits, when the positions are to be skipped.
+ * Resolves with undefined, or rejects, when they are not.
  */
 export type UnreadableHandler = (found: UnreadablePositions) => Promise<bigint | undefined>;
 
 export interface Broker {
   /**
-   * Connects, joins the group and hands batches to `handle` (several partitions at once) until `stop`. Heartbeats are
-   * its own affair. Without `unreadable` nothing that cannot be read is ever passed. Rejects on a fault that only a fresh credential or a restart can mend; reconnects by itself otherwise.
+   * Connects, joins the group and hands batches to `handle`, several partitions at once, until `stop`. The broker
+   * sends the heartbeats by itself, and reconnects by itself. Without `unreadable`, no position that cannot be read
+   * is ever skipped. Rejects on a fault that only fresh credentials or a restart can mend.
    */
   consume(handle: BatchHandler, unreadable?: UnreadableHandler): Promise<void>;
-  /** Resolves when all in-sync replicas have the record. */
+  /** Publishes a record. Resolves when all in-sync replicas have it. */
   publish(record: OutgoingRecord): Promise<void>;
-  /** Stops fetching; lets the handlers end (they see their assignment's signal only when it is really lost). */
+  /**
+   * Stops fetching, and resolves when the handlers have ended. The signal of their assignment aborts only when the
+   * partition is really lost.
+   */
   drain(): Promise<void>;
   /** Leaves the group and closes every connection. Idempotent. */
   stop(): Promise<void>;
-  /** "joined" as soon as the group has given an assignment, with the reason otherwise. */
+  /** Ready as soon as the group has given an assignment; otherwise with the reason. */
   readonly state: DependencyState;
-  /** Assigned partitions that stand still. The pod is not ready as long as there is one. */
+  /** The assigned partitions that stand still. The pod is not ready as long as there is one. */
   readonly standstills: readonly Standstill[];
 }
 
 // ----------------------------------------------------------------------------- identity, secrets
 
 export interface Identity {
-  /** PEM. The pair always matches: during a rotation the old pair is kept until both new files are there. */
+  /**
+   * The certificate chain as PEM. Certificate and key always match: during a rotation the old pair is kept until both
+   * new files are there.
+   */
   readonly certificate: string;
   readonly privateKey: string;
-  /** PEM bundle that signs our peers. */
+  /** The PEM bundle of the authorities that sign the peers. */
   readonly authority: string;
-  /** Common name, such as `sre.kafka-consumer-nonprod-k8s.kafka-consumer`. */
+  /** The common name, such as `sre.kafka-consumer-nonprod-k8s.kafka-consumer`. */
   readonly principal: string;
   readonly notAfterMs: number;
 }
@@ -208,30 +251,36 @@ export interface Credentials {
 }
 
 export interface IdentitySource {
-  /** Throws "identity-unusable". */
+  /** Returns the present identity. Throws "identity-unusable". */
   current(): Promise<Identity>;
   readonly state: DependencyState;
 }
 
 export interface Secrets {
-  /** The present value. Throws "secret-denied" or "secret-unavailable". Never cached past a refusal of the broker. */
+  /**
+   * Fetches the present value of a secret. Throws "secret-denied" or "secret-unavailable". A value that the broker
+   * refused is never returned from a cache.
+   */
   fetch(name: string, signal?: AbortSignal): Promise<string>;
   readonly state: DependencyState;
 }
 
 // ------------------------------------------------------------------------------------------- actions
 
-/** What became of one send, as far as this side can know. */
+/** The result of one send, as far as this side can know it. */
 export type SendResult =
   | { readonly outcome: "done"; readonly detail: string }
-  /** Refused for good: the same request will be refused again. */
+  /** The request was refused, and would be refused again. */
   | { readonly outcome: "rejected"; readonly detail: string }
-  /** Certainly not applied: never left this pod, or declared safe by the rule. */
+  /** The request was certainly not applied: it never left this pod, or the rule declares the answer safe. */
   | { readonly outcome: "failed-not-applied"; readonly detail: string }
-  /** May or may not have been applied. */
+  /** The request may or may not have been applied. */
   | { readonly outcome: "in-doubt"; readonly detail: string };
 
-/** What of an answer goes into outcome, log and dead letter: a part of each failure's, without credentials, or nothing. */
+/**
+ * Tells which part of an answer goes into outcome, log and dead letter: some of each failure, without credentials, or
+ * nothing.
+ */
 type KeepResponse = "on-failure" | "never";
 
 export interface HttpAction {
@@ -240,20 +289,20 @@ export interface HttpAction {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
-  /** Statuses by which this endpoint declares that nothing was applied (such as 429 or 503). */
+  /** The statuses by which this endpoint declares that nothing was applied, such as 429 or 503. */
   readonly notAppliedStatuses: readonly number[];
-  /** Present the Athenz identity by mTLS. */
+  /** True when the Athenz identity is presented by mTLS. */
   readonly useIdentity: boolean;
-  /** Default on-failure. */
+  /** Defaults to "on-failure". */
   readonly keepResponse?: KeepResponse | undefined;
 }
 
 export interface CommandAction {
   readonly type: "command";
-  /** Executable and arguments; no shell. */
+  /** The executable and its arguments; there is no shell. */
   readonly command: readonly [string, ...string[]];
   readonly environment: Readonly<Record<string, string>>;
-  /** Of its output. Default on-failure. */
+  /** The same for the output of the command. Defaults to "on-failure". */
   readonly keepResponse?: KeepResponse | undefined;
 }
 
@@ -261,15 +310,15 @@ export type Action = HttpAction | CommandAction;
 
 export interface ActionSender {
   /**
-   * Sends once: no retry, no redirect followed. Ends by itself at `deadlineMs` from now, then "in-doubt"
-   * unless nothing was sent. Never throws for what the far side did.
+   * Sends once, without a retry and without following a redirect. Ends by itself `deadlineMs` from now, then with
+   * "in-doubt" unless nothing was sent. Never throws because of what the other side did.
    */
   send(action: Action, options: SendOptions): Promise<SendResult>;
 }
 
 export interface SendOptions {
   readonly idempotencyKey: string;
-  /** Of this attempt, by W3C Trace Context: header `traceparent`, or variable TRACEPARENT of a command. */
+  /** The W3C Trace Context of this attempt: the header `traceparent`, or the variable TRACEPARENT of a command. */
   readonly traceparent: string;
   readonly deadlineMs: number;
 }
@@ -278,7 +327,7 @@ export interface SendOptions {
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Structured log: `event` is a stable name in dotted words, `fields` never hold a secret. */
+/** The structured log. `event` is a stable name of dotted words, and `fields` never hold a secret. */
 export interface Log {
   debug(event: string, fields?: Fields): void;
   info(event: string, fields?: Fields): void;
@@ -291,7 +340,7 @@ export interface Metrics {
   count(name: CounterName, labels?: Readonly<Record<string, string>>, by?: number): void;
   /** Observes a duration, in milliseconds. */
   observe(name: HistogramName, valueMs: number): void;
-  /** undefined: there is nothing to show any more. */
+  /** Sets a gauge; undefined removes it. */
   gauge(
     name: GaugeName,
     value: number | undefined,
@@ -313,20 +362,20 @@ export type HistogramName = "fsync" | "action" | "record";
 
 export type GaugeName = "lag" | "lanes" | "history_entries" | "standstill";
 
-/** How a dependency stands; `reason` is shown by /readyz. */
+/** The state of a dependency; /readyz shows `reason`. */
 export type DependencyState =
   | { readonly ready: true }
   | { readonly ready: false; readonly reason: string };
 
 // -------------------------------------------------------------------------------------------- health
 
-/** What a pod depends on and must have before it may work. */
+/** The dependencies that a pod must have before it may work. */
 export type Dependency = "identity" | "secrets" | "history" | "broker";
 
 /** The states of the process, in their order. */
 export type ProcessState = "starting" | "running" | "draining" | "stopped";
 
-/** What /livez shows. */
+/** The report that /livez shows. */
 export interface LivenessReport {
   /** True unless the process has been in its state for longer than the deadline of that state. */
   readonly alive: boolean;
@@ -335,7 +384,7 @@ export interface LivenessReport {
   readonly stateAgeMs: number;
 }
 
-/** What /readyz shows. */
+/** The report that /readyz shows. */
 export interface ReadinessReport {
   /** True when the state is "running" and every dependency is ready. */
   readonly ready: boolean;

@@ -18,12 +18,13 @@ const BODY_BYTES_MAX = 65_536;
 const MESSAGE_LENGTH_MAX = 300;
 
 /**
- * Secrets of one CKMS key group, over mTLS with the Athenz identity: `GET /v1/keygroups/{keyGroup}/keys/{name}`
- * answers `{"value": base64}`. Every fetch is a new connection with the present identity; nothing is kept.
+ * Fetches secrets of one CKMS key group, over mTLS with the Athenz identity: `GET
+ * /v1/keygroups/{keyGroup}/keys/{name}` answers `{"value": base64}`. Every fetch opens a new connection with the
+ * present identity; nothing is cached.
  */
 export function createSecrets(options: CkmsOptions): Secrets {
   let state: DependencyState = { ready: false, reason: "not fetched yet" };
-  /** Said once of each secret, since it is fetched at every connection. */
+  /** The last warning about each secret. It is logged once, since a secret is fetched at every connection. */
   const odd = new Map<string, string>();
   const warn = (name: string, reason: string): void => {
     if (odd.get(name) === reason) return;
@@ -103,14 +104,17 @@ function judge(name: string, status: number, body: unknown, options: Fetching): 
   return secret.text;
 }
 
-/** Undefined for what is not exactly base64, with or without its padding: the decoder of Node would skip what it does not know. */
+/**
+ * Decodes base64, with or without its padding. Returns undefined for any other text, of which the decoder of Node
+ * would skip the characters that it does not know.
+ */
 function fromBase64(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, "base64");
   const exact = bytes.toString("base64");
   return text === exact || text === exact.replace(/=+$/, "") ? bytes : undefined;
 }
 
-/** The JSON of the body, or undefined when it is none or too long. */
+/** Returns the JSON of the body; undefined when it is not JSON or too long. */
 async function readBounded(response: Response): Promise<unknown> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
@@ -129,7 +133,7 @@ async function readBounded(response: Response): Promise<unknown> {
   }
 }
 
-/** What a refusal says is for a person, and names no secret value. */
+/** Returns the message of a refusal, for a person. It holds no secret. */
 function refusalOf(body: unknown): string {
   const message = fieldOf(body, "message");
   return typeof message === "string"

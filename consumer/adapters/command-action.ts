@@ -5,16 +5,19 @@ import type { CommandAction, SendOptions, SendResult } from "#consumer/ports.ts"
 import { credentialsOf, maskCredentials } from "./log/masking.ts";
 
 export interface CommandActionOptions extends SendOptions {
-  /** Kills the command when the process ends. */
+  /** Aborts when the process ends; the command is then killed. */
   readonly closing: AbortSignal;
 }
 
-/** The end of stdout and stderr together that goes into the detail of a failure. */
+/** The number of last characters of stdout and stderr that go into the detail of a failure. */
 const OUTPUT_LENGTH_MAX = 2048;
-/** Kept of it until then: what is masked must not be cut through before. */
+/**
+ * The number of last bytes that are kept until then. It is larger, so that a secret is not cut in two before it is
+ * masked.
+ */
 const OUTPUT_BYTES_MAX = 16_384;
 
-/** From sysexits.h: by these a command says what became of it. Every other failure leaves it open. */
+/** The exit codes of sysexits.h by which a command reports its result. Every other failure leaves it open. */
 const EXIT_OUTCOMES: ReadonlyMap<number, SendResult["outcome"]> = new Map([
   [0, "done"],
   /** EX_USAGE, EX_DATAERR, EX_NOPERM, EX_CONFIG: the same call will be refused again. */
@@ -27,13 +30,15 @@ const EXIT_OUTCOMES: ReadonlyMap<number, SendResult["outcome"]> = new Map([
 ]);
 
 /**
- * Runs a command without a shell, in a process group of its own, with only PATH, the action's variables, IDEMPOTENCY_KEY
- * and TRACEPARENT in its environment. What became of it:
+ * Runs a command without a shell, in a process group of its own, with only PATH, the action's variables,
+ * IDEMPOTENCY_KEY and TRACEPARENT in its environment. The result is:
  *
- * - `done`: exit 0. `failed-not-applied`: it could not be started, or exit 75 (EX_TEMPFAIL).
- * - `rejected`: exit 64, 65, 77 or 78 (sysexits.h). `in-doubt`: any other exit, a signal, the deadline.
+ * - `done`: exit 0.
+ * - `failed-not-applied`: the command could not be started, or exit 75 (EX_TEMPFAIL).
+ * - `rejected`: exit 64, 65, 77 or 78 (sysexits.h).
+ * - `in-doubt`: any other exit, a signal, or the deadline.
  *
- * When it ends, by itself or at the deadline, what is left of its process group is killed.
+ * When the command ends, by itself or at the deadline, the rest of its process group is killed.
  */
 export async function sendCommand(
   action: CommandAction,
@@ -44,7 +49,7 @@ export async function sendCommand(
   try {
     child = start(action, options);
   } catch (error) {
-    // Such as E2BIG: the kernel refuses the arguments.
+    // The kernel refuses the arguments, for example with E2BIG.
     const reason = messageOf(error);
     return { outcome: "failed-not-applied", detail: `${executable} cannot be started: ${reason}` };
   }
@@ -107,7 +112,9 @@ function start({ command, environment }: CommandAction, options: CommandActionOp
   });
 }
 
-/** Keeps the pipes empty, so that the command never blocks, and the last bytes, without credentials, for the detail. */
+/**
+ * Reads the pipes, so that the command never blocks, and keeps the last bytes, without credentials, for the detail.
+ */
 function tailOf(child: ChildProcess, action: CommandAction): () => string {
   let tail = Buffer.alloc(0);
   const keep = (chunk: Buffer) => {
@@ -133,6 +140,6 @@ function killGroup(child: ChildProcess): void {
   try {
     process.kill(-child.pid, "SIGKILL");
   } catch {
-    // Nothing of the group is left.
+    // No process of the group is left.
   }
 }

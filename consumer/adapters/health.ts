@@ -8,7 +8,7 @@ import type { MetricsRegistry } from "./metrics.ts";
 
 export interface HealthOptions {
   readonly host: string;
-  /** 0 is any free one; the log says which. */
+  /** The port; 0 chooses any free one, and the log says which. */
   readonly port: number;
   readonly metrics: Pick<MetricsRegistry, "exposition">;
   readonly log: Log;
@@ -20,7 +20,7 @@ interface Answer {
   readonly body: string;
 }
 
-/** Whoever asks has sent everything, and has read its answer, within this time. */
+/** The longest time for a client to send its request and to read its answer, in milliseconds. */
 const REQUEST_MS_MAX = 5000;
 const LIMITS = {
   headersTimeout: REQUEST_MS_MAX,
@@ -28,12 +28,12 @@ const LIMITS = {
   connectionsCheckingInterval: 1000,
   maxHeaderSize: 8192,
 };
-/** A kubelet and some scrapers have one each. */
+/** The largest number of open connections; a kubelet and a few scrapers have one each. */
 const CONNECTIONS_MAX = 64;
 
 /**
- * GET /livez and /readyz: 200 or 503, JSON. GET /metrics: Prometheus text. `serve` rejects with
- * "bad-configuration" when the address cannot be had.
+ * Creates the server. GET /livez and /readyz answer 200 or 503 with JSON, GET /metrics answers Prometheus text.
+ * `serve` rejects with "bad-configuration" when the address cannot be had.
  */
 export function createHealthServer(options: HealthOptions): HealthServer {
   return {
@@ -56,7 +56,10 @@ export function createHealthServer(options: HealthOptions): HealthServer {
   };
 }
 
-/** One too many ends the oldest: refusing the newest would let connections that do nothing shut the kubelet out. */
+/**
+ * Bounds the number of connections. A new one beyond the bound closes the oldest: if the newest was refused, idle
+ * connections could shut the kubelet out.
+ */
 function boundConnections(server: Server): void {
   const open = new Set<Socket>();
   server.on("connection", (socket) => {
@@ -65,7 +68,7 @@ function boundConnections(server: Server): void {
     const [oldest] = open;
     if (open.size > CONNECTIONS_MAX) oldest?.destroy();
     if (oldest?.destroyed === true) open.delete(oldest);
-    // Also where nothing is read or sent any more.
+    // This also closes a connection on which nothing is read or sent any more.
     socket.setTimeout(2 * REQUEST_MS_MAX, () => socket.destroy());
   });
 }

@@ -3,13 +3,15 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom
 import type { CounterName, GaugeName, HistogramName, Metrics } from "#consumer/ports.ts";
 
 export interface MetricsRegistry extends Metrics {
-  /** The text that Prometheus scrapes, and its content type. */
+  /** Returns the text that Prometheus scrapes, and its content type. */
   exposition(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
 const PREFIX = "kafka_consumer_";
 
-/** The closed set of counters: name in ports.ts to help and the one label. `_total` is added. */
+/**
+ * The closed set of counters, by their names in ports.ts, with help and the one label. `_total` is added to the name.
+ */
 const COUNTERS: Readonly<Record<CounterName, { help: string; label: string }>> = {
   records: {
     help: "Records read, by result: matched, unmatched, undecodable, tombstone.",
@@ -65,7 +67,7 @@ const GAUGES: Readonly<Record<GaugeName, { name: string; help: string; labels: s
 
 const MILLISECONDS_PER_SECOND = 1000;
 
-/** Prometheus metrics in a registry of their own, with Node's process metrics. */
+/** Creates the Prometheus metrics in a registry of their own, with Node's process metrics. */
 export function createMetrics(): MetricsRegistry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -100,7 +102,8 @@ export function createMetrics(): MetricsRegistry {
       new Gauge({ name: `${PREFIX}${name}`, help, labelNames: labels, registers }),
   );
   return {
-    // Several a record: the registry, which would look for the labels each time, hears of them when it is asked.
+    // Counters change several times for each record; the registry, which would look up the labels each time, gets the
+    // sums when it is scraped.
     count(name, labels = {}, by = 1) {
       const { label, tally } = counters[name];
       const value = labels[label];

@@ -1,6 +1,9 @@
 import { isUtf8 } from "node:buffer";
 
-/** The text of a secret, with what is odd about it, or why it cannot be one. None of the reasons holds any of it. */
+/**
+ * The text of a secret, with what is odd about it, or the reason why it cannot be a secret. No reason holds any part
+ * of it.
+ */
 export type SecretText =
   | { readonly text: string; readonly odd: string | undefined }
   | { readonly refused: string };
@@ -8,9 +11,9 @@ export type SecretText =
 const STORE_AGAIN = "store it again as the text that the broker knows";
 
 /**
- * A password is text of one line (SCRAM allows no control character), and is never changed but for one line break at its end, which
- * most editors and `echo` add: tools that read a password from a file leave it out too. Used with it, the broker would refuse it
- * without a hint.
+ * Reads the text of a secret. A password is one line of text (SCRAM allows no control character). It is never changed
+ * but for one line break at its end, which most editors and `echo` add and which tools that read a password from a
+ * file drop, too: with it, the broker would refuse the password without a hint.
  */
 export function secretText(bytes: Buffer): SecretText {
   if (!isUtf8(bytes)) return { refused: `is binary, not UTF-8 text: ${STORE_AGAIN}` };

@@ -34,7 +34,7 @@ interface AssemblyDependencies {
   readonly pod: Pod;
 }
 
-/** What the history is opened with. */
+/** Returns the dependencies and settings that the history is opened with. */
 export function historyDependencies(dependencies: AssemblyDependencies): HistoryDependencies {
   const { directory, requireMount, publishIntervalMs, ...history } = dependencies.config.history;
   const { eventAgeMsMax, clockSkewMsMax } = dependencies.config.execution;
@@ -49,7 +49,10 @@ export function historyDependencies(dependencies: AssemblyDependencies): History
   return { ...dependencies, settings };
 }
 
-/** Executor, lanes and pipeline over an open history; `unacknowledged` says which dead letters the broker refuses. */
+/**
+ * Assembles executor, lanes and pipeline over an open history. `unacknowledged` tells which dead letters the broker
+ * refuses.
+ */
 export function assemble(
   history: History,
   broker: Pick<Broker, "publish">,
@@ -68,7 +71,8 @@ export function assemble(
   const writer = `${pod.uid.replaceAll(/[^\w.-]/g, "_")}-${random.nonce()}`;
   const lanes = createLanes(execution.lanesMax, (running) => metrics.gauge("lanes", running));
   const unacknowledged = createOutages();
-  // As many letters on their way as incidents at work; they wait for the broker, not for each other's incidents.
+  // As many letters may be published at once as incidents may be at work; they wait for the broker, not for the lanes
+  // of other incidents.
   const publishing = createLanes(execution.lanesMax);
   const admissions = createRunAdmissions({
     files,
@@ -131,7 +135,7 @@ export function assemble(
     publish: (claim, end) => {
       const letter = sweptDeadLetter(claim, end);
       const { retry } = execution;
-      // Once: what fails is found again in a later round.
+      // It tries once, because the sweep finds the claim again in a later round.
       return publishDeadLetter(letter, AbortSignal.abort(new Error("no acknowledgement")), {
         ...dependencies,
         broker,

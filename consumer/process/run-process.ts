@@ -27,47 +27,47 @@ import { type Session, startSession } from "./session.ts";
 import { standstillState } from "./standstill-state.ts";
 import { waitFor } from "./startup.ts";
 
-/** Everything that `runProcess` needs; `main.ts` brings the real ones, tests bring fakes. */
+/** Everything that `runProcess` needs; `main.ts` provides the real adapters, and tests provide fakes. */
 export interface ProcessDependencies {
   readonly config: Config;
   readonly clock: Clock;
   readonly random: Random;
-  /** Rooted at the history volume. */
+  /** The files of the history volume, rooted at its directory. */
   readonly files: Files;
   readonly identity: IdentitySource;
   readonly secrets: Secrets;
   /**
-   * Makes a broker that is not connected yet. It asks for the credentials at every connection, so that a
-   * rotated password is seen; a new broker is made after `consume` rejected.
+   * Makes a broker that is not connected yet. It reads the credentials at every connection, so that it sees a rotated
+   * password; a new broker is made after `consume` has rejected.
    */
   readonly createBroker: (credentials: () => Promise<Credentials>) => Broker;
   readonly sender: ActionSender;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly health: HealthServer;
-  /** Who writes claims and the journal. */
+  /** The pod whose name goes into claims and the journal. */
   readonly pod: Pod;
-  /** Aborted by SIGTERM, SIGINT, SIGHUP or SIGQUIT, in whatever state. */
+  /** Aborts at SIGTERM, SIGINT, SIGHUP or SIGQUIT, in whatever state the process is. */
   readonly stop: AbortSignal;
-  /** Writes out what the log holds back. Called once, last. */
+  /** Writes out what the log has buffered. It is called once, as the last step. */
   readonly flushLog: () => Promise<void>;
 }
 
 /**
- * The life of the process, from readable configuration to exit code:
+ * Runs the process, from a valid configuration to the exit code:
  *
- * - **starting**: /livez and /readyz answer. The history is recovered while identity and then secret are
- *   waited for; with all three the group is joined. Each is retried until `dependencies.budgetMs` after the
- *   start; /readyz gives the reason. A spent budget ends the process with the code of the last error (75
- *   or 77), what waiting cannot mend at once (78, 70).
+ * - **starting**: /livez and /readyz answer. The history is recovered while identity and then secret are waited for;
+ *   with all three the group is joined. Each is retried until `dependencies.budgetMs` after the start; /readyz gives
+ *   the reason. A spent budget ends the process with the code of the last error (75 or 77), and an error that waiting
+ *   cannot mend ends it at once (78 or 70).
  * - **running**, from the first assignment on. A broker that fails is replaced, with a budget of its own.
- * - **draining**, after SIGTERM in any state or a fatal error: no new work; running actions end within
- *   `execution.drainMs`, what is contiguously terminal is committed. Then, within 10 s, the group is left,
- *   the journal sealed and the history published.
- * - **stopped**: health server closed and log flushed, within 2 s; nothing of ours left.
+ * - **draining**, after SIGTERM in any state or a fatal error: no new work is begun. Running actions end within
+ *   `execution.drainMs`, and what is contiguously terminal is committed. Then, within 10 s, the group is left, the
+ *   journal sealed and the history published.
+ * - **stopped**: the health server is closed and the log flushed, within 2 s.
  *
- * Resolves with 0 for a stop that was asked for and ended in time, with 70 when running work overran the
- * drain (its claims stay, the next pod calls them in doubt), else with the code of what went wrong. Never rejects.
+ * Resolves with 0 for a stop that was asked for and ended in time; with 70 when running work overran the drain (its
+ * claims stay, and the next pod finds them in doubt); otherwise with the code of the first failure. Never rejects.
  */
 export async function runProcess(dependencies: ProcessDependencies): Promise<ExitCode> {
   const { config, health, log, stop } = dependencies;
@@ -102,24 +102,27 @@ export async function runProcess(dependencies: ProcessDependencies): Promise<Exi
   return lifecycle.exitCode;
 }
 
-/** For each of: leaving the group, sealing the history. */
+/** The longest time for leaving the group, and for sealing the history. */
 const CLOSE_MS = 5_000;
-/** For each of: health server, log. With the default drain a stop ends within the 60 s of preStop, whatever hangs. */
+/**
+ * The longest time for closing the health server, and for flushing the log. With the default drain a stop ends within
+ * the 60 s of preStop, even when everything hangs.
+ */
 const LAST_MS = 1_000;
-/** How much longer than its deadline a state may last before /livez calls it stuck. */
+/** How much longer than its deadline a state may last before /livez calls the process stuck. */
 const STUCK_MARGIN_MS = 10_000;
-/** Between tries of identity, history and broker. */
+/** The delays between tries of identity, history and broker. */
 const RETRY: RetryPolicy = { delayMsMin: 100, delayMsMax: 5_000 };
 
-/** What has been started so far. */
+/** The parts of the process that have been started so far. */
 interface Parts {
-  /** The last try: even one that is not waited for any more has to be closed. */
+  /** The last try to open the history. It has to be closed even when nothing waits for it any more. */
   opening?: Promise<History>;
   session?: Session;
   lanes?: Lanes;
-  /** What handlers that have ended have left to be acknowledged and committed. */
+  /** The work that handlers have left, to be acknowledged and committed. */
   leftOver?: ReadonlySet<Promise<void>>;
-  /** Batches at work. */
+  /** The batches at work. */
   readonly batches: Set<Promise<void>>;
   readonly states: Record<Dependency, () => DependencyState>;
 }
@@ -160,7 +163,7 @@ async function work(
   const sinceMs = clock.monotonicMs();
   const { history, password } = await dependenciesThere(parts, sinceMs, lifecycle, dependencies);
 
-  /** The first connection takes what start-up fetched; every later one asks again. */
+  /** The password that start-up fetched. The first connection uses it; every later one fetches the password again. */
   let unused: string | undefined = password;
   const credentials = async (): Promise<Credentials> => {
     const fetched = unused;
@@ -192,7 +195,7 @@ async function work(
   parts.lanes = lanes;
   parts.leftOver = leftOver;
   parts.session = session;
-  // A dead letter that is not acknowledged holds the commits of its partition: seen here before the lag shows it.
+  // A dead letter that is not acknowledged holds the commits of its partition; this shows it before the lag does.
   const held = () => standstillState(session.standstills) ?? unacknowledged.state;
   parts.states.broker = () => (session.state.ready ? held() : session.state);
   await Promise.race([session.ended, aborted(lifecycle.draining)]);
@@ -204,7 +207,7 @@ const UNANSWERED = {
   history: "history-unavailable",
 } as const;
 
-/** The history is recovered beside identity and secret: neither needs the other. */
+/** Waits for identity, secret and history. The history is recovered in parallel, because neither needs the other. */
 async function dependenciesThere(
   parts: Parts,
   sinceMs: number,
@@ -265,7 +268,10 @@ function tracked(handle: BatchHandler, batches: Set<Promise<void>>): BatchHandle
   };
 }
 
-/** Ends what runs, leaves the group, seals the history: in this order, each within its time, whatever fails. */
+/**
+ * Waits for running work, leaves the group and seals the history, in this order and each within its time, whatever
+ * fails.
+ */
 async function drain(
   parts: Parts,
   lifecycle: Lifecycle,
@@ -290,7 +296,7 @@ async function drain(
   }
 }
 
-/** Logs what fails, and what does not end in time, and goes on. */
+/** Closes a part. A failure, and a part that does not close in time, is logged, and the process goes on. */
 async function close(
   what: string,
   closing: () => Promise<unknown>,

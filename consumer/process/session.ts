@@ -17,23 +17,26 @@ export interface SessionDependencies {
   readonly createBroker: (credentials: () => Promise<Credentials>) => Broker;
   readonly credentials: () => Promise<Credentials>;
   readonly handle: BatchHandler;
-  /** Default: nothing that cannot be read is passed. */
+  /** Decides about positions that cannot be read. Defaults to never skipping any. */
   readonly unreadable?: UnreadableHandler;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   readonly retry: RetryPolicy;
-  /** How long it may take to join the group, from `sinceMs` or from the loss of a session that had joined. */
+  /**
+   * How long it may take to join the group, from `sinceMs` or from the loss of a session that had joined, in
+   * milliseconds.
+   */
   readonly budgetMs: number;
-  /** On the monotonic clock. */
+  /** The start of the budget, on the monotonic clock. */
   readonly sinceMs: number;
-  /** Called once, when the group has given an assignment for the first time. */
+  /** Called once, at the first assignment that the group gives. */
   readonly onJoined: () => void;
 }
 
 /**
- * Membership of the consumer group over as many brokers (connections) as it takes: a broker whose `consume`
- * rejects is stopped and replaced, so that fresh credentials are asked for.
+ * The membership of the consumer group over as many brokers (connections) as it takes: a broker whose `consume`
+ * rejects is stopped and replaced, so that fresh credentials are used.
  */
 export interface Session extends Pick<Broker, "publish" | "drain" | "standstills" | "stop"> {
   readonly state: DependencyState;
@@ -53,7 +56,7 @@ export function startSession(dependencies: SessionDependencies): Session {
   const { createBroker, credentials, clock, log, random, retry, budgetMs } = dependencies;
   const stopping = new AbortController();
   let broker = createBroker(credentials);
-  /** Whether this broker has joined, and whether any has. */
+  /** True when this broker has joined; `joinedOnce` is true when any has. */
   let joined = false;
   let joinedOnce = false;
   let failure: string | undefined;
@@ -113,7 +116,7 @@ export function startSession(dependencies: SessionDependencies): Session {
     }
   }
 
-  /** Resolves when the group gave an assignment, or `over` came first. */
+  /** Resolves when the group has given an assignment or `over` has aborted. */
   async function join(over: AbortSignal): Promise<void> {
     while (!broker.state.ready) {
       if (clock.monotonicMs() - sinceMs > budgetMs) {

@@ -1,6 +1,6 @@
 import type { DependencyState, Standstill } from "#consumer/ports.ts";
 
-/** `incidents/3 at offset 42`. */
+/** Describes the place of a standstill, such as `incidents/3 at offset 42`. */
 function standstillPlace({ topic, partition, offset }: Standstill): string {
   if (partition === undefined) return `topic ${topic}`;
   const place = `${topic}/${String(partition)}`;
@@ -8,9 +8,9 @@ function standstillPlace({ topic, partition, offset }: Standstill): string {
 }
 
 /**
- * Not ready, with every partition that stands still; undefined when none does. Ready means that every assigned partition is
- * being read. Being unready takes no partition away from this pod: it goes on with the others, stays alive, and only holds up a
- * rollout, which would otherwise complete over incidents that nobody works on.
+ * Returns a state that is not ready and names every partition that stands still; undefined when none does. Ready
+ * means that every assigned partition is being read. An unready pod keeps its partitions and goes on with the others;
+ * it only holds up a rollout, which would otherwise complete over incidents that nobody works on.
  */
 export function standstillState(standstills: readonly Standstill[]): DependencyState | undefined {
   if (standstills.length === 0) return undefined;

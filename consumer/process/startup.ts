@@ -5,13 +5,13 @@ import { retryDelayMs, type RetryPolicy, withRetries } from "#consumer/async/ret
 export interface Waiting {
   readonly dependency: Dependency;
   readonly retry: RetryPolicy;
-  /** On the monotonic clock: no try begins later. */
+  /** The end of the budget, on the monotonic clock: no try begins later. */
   readonly deadlineMs: number;
-  /** What a try that still hangs at the deadline is called. */
+  /** The code of the error when a try has not answered at the deadline. */
   readonly unanswered: ErrorCode;
-  /** Ends the wait at once. */
+  /** Aborts to end the wait at once. */
   readonly stopping: AbortSignal;
-  /** Told the reason of every failed try, for /readyz. */
+  /** Called with the reason of every failed try, for /readyz. */
   readonly onState: (state: DependencyState) => void;
 }
 
@@ -22,9 +22,9 @@ interface WaitingDependencies {
 }
 
 /**
- * Tries until the dependency is there. Throws the last error when the deadline has passed, any error that
- * waiting cannot mend at once, and the reason of `stopping` when it aborts. A try that does not answer is
- * left alone then, and counts as `unanswered` at the deadline.
+ * Retries until the dependency is there. Throws the last error when the deadline has passed, at once any error that
+ * waiting cannot mend, and the reason of `stopping` when it aborts. A try that does not answer is abandoned then, and
+ * counts as `unanswered` at the deadline.
  */
 export async function waitFor<Result>(
   attempt: (signal: AbortSignal) => Promise<Result>,

@@ -15,20 +15,21 @@ export interface IdentityOptions extends Pick<
   readonly log: Log;
 }
 
-/** How long the files may go on being unusable while the pair that was read before holds: a rotation takes seconds. */
+/** How long the files may be unusable while the pair that was read before is valid; a rotation takes seconds. */
 const KEPT_MS_MAX = 60_000;
-/** How long a fault that came back has to stay away. */
+/** How long a fault that came back must stay away before it is over. */
 const QUIET_MS = 15_000;
-/** Far above any chain or bundle. */
+/** The largest file that is read; it is far above any chain or bundle. */
 const FILE_BYTES_MAX = 4_194_304;
-/** The three files have one state in common, whichever of them is wrong. */
+/** The name of the outage that the three files share, whichever of them is wrong. */
 const FILES = "files";
 
 /**
- * The Athenz identity in three PEM files that a sidecar renews. Files are read again when the last reading is
- * older than `reloadIntervalMs`. A rotation replaces the certificate, then the key: while they do not match,
- * or the new certificate does not hold yet, the old pair stays as long as it is valid. Files that cannot be used for a
- * minute make the source unready, with the reason, and are warned of: nobody would hear of it before the old pair expires.
+ * Reads the Athenz identity from three PEM files that a sidecar renews. Files are read again when the last reading is
+ * older than `reloadIntervalMs`. A rotation replaces the certificate, then the key: while they do not match, or the
+ * new certificate is not valid yet, the old pair is kept as long as it is valid. When the files have been unusable
+ * for a minute, the source is unready with the reason and logs a warning, because otherwise nobody would notice
+ * before the old pair expires.
  */
 export function createIdentitySource(options: IdentityOptions): IdentitySource {
   const { clock, log } = options;
@@ -93,7 +94,7 @@ export function createIdentitySource(options: IdentityOptions): IdentitySource {
   return {
     current,
     get state(): DependencyState {
-      // A pod that is idle asks for its identity nowhere else: the renewed files have to be seen all the same.
+      // An idle pod reads its identity nowhere else, and has to see the renewed files all the same.
       if (identity !== undefined) current().catch(() => undefined);
       if (identity === undefined) {
         return { ready: false, reason: failure };
@@ -107,13 +108,13 @@ export function createIdentitySource(options: IdentityOptions): IdentitySource {
 
 interface Loaded {
   readonly identity: Identity;
-  /** Blocks that are left out of the bundle, and faults that are yet to come: each is worth a warning. */
+  /** The blocks that are left out of the bundle, and the faults that are yet to come; each is worth a warning. */
   readonly odd: readonly string[];
 }
 
 async function load({ certificate, key, ca, clock }: IdentityOptions): Promise<Loaded> {
   const nowMs = clock.wallMs();
-  // One after another, so that of several absent files always the same one is named.
+  // The files are read one after another, so that the error always names the same one of several that are absent.
   const files = [await readPem(certificate), await readPem(key), await readPem(ca)] as const;
   const { chain, pem } = parse(certificate, () => readChain(files[0]));
   const secret = parse(key, () => readPrivateKey(files[1]));

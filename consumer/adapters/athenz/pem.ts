@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { isUtf8 } from "node:buffer";
 
-/** Why a PEM file cannot be used: with its line, and without its content, which may be a key. */
+/** The reason why a PEM file cannot be used. It names the line but not the content, which may be a key. */
 export class PemFault extends Error {
   override readonly name = "PemFault";
 }
@@ -12,7 +12,7 @@ interface Certificate {
   readonly x509: X509Certificate;
 }
 
-/** The certificates that hold at present, and what is odd about the others. */
+/** The certificates that are valid at present, and what is odd about the others. */
 export interface Authorities {
   readonly pem: string;
   readonly odd: readonly string[];
@@ -21,7 +21,10 @@ export interface Authorities {
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g;
 const CERTIFICATE = /^(?:X509 |TRUSTED )?CERTIFICATE$/;
 
-/** A bundle of trusted authorities: every block of it counts, since TLS stops at the first that it cannot read and says nothing. */
+/**
+ * Reads a bundle of trusted authorities. Every block is checked, since TLS silently stops at the first one that it
+ * cannot read.
+ */
 export function readAuthorities(bytes: Buffer, nowMs: number): Authorities {
   const certificates = certificatesOf(textOf(bytes));
   const held = certificates.filter(({ x509 }) => nowMs < x509.validToDate.getTime());
@@ -38,7 +41,7 @@ export function readAuthorities(bytes: Buffer, nowMs: number): Authorities {
   };
 }
 
-/** A certificate, and after it those that lead to its authority. */
+/** Reads a certificate and, after it, those that lead to its authority. */
 export function readChain(bytes: Buffer): {
   readonly pem: string;
   readonly chain: readonly [X509Certificate, ...X509Certificate[]];
@@ -57,7 +60,7 @@ export function readPrivateKey(bytes: Buffer): { readonly pem: string; readonly 
   try {
     return { pem, key: createPrivateKey(pem) };
   } catch {
-    // What the parser says may quote the input.
+    // The message of the parser may quote the input.
     throw new PemFault("is not valid PEM of a private key");
   }
 }
@@ -65,7 +68,7 @@ export function readPrivateKey(bytes: Buffer): { readonly pem: string; readonly 
 function textOf(bytes: Buffer): string {
   if (bytes.length === 0) throw new PemFault("is empty");
   if (bytes[0] === 0x30 && !bytes.includes("-----BEGIN ")) throw new PemFault(DER);
-  // Control characters but tab and line breaks: what follows a NUL is not read by everybody.
+  // These are control characters but tab and line breaks; some programs do not read what follows a NUL.
   const text = isUtf8(bytes) ? bytes.toString("utf8") : "\0";
   if (/(?![\t\n\v\f\r])\p{Cc}/u.test(text)) throw new PemFault("is not PEM text");
   return text;
@@ -76,7 +79,7 @@ const DER = "is DER, not PEM text: convert it with openssl, -inform DER";
 function certificatesOf(text: string): Certificate[] {
   const lineAt = (offset: number): number => text.slice(0, offset).split("\n").length;
   const blocks = [...text.matchAll(BLOCK)];
-  // What stands between the blocks is for people, as long as it is no part of one.
+  // Text between the blocks is for people, as long as it is not a part of a block.
   const between = text.replace(BLOCK, (block) => block.replaceAll(/[^\n]/g, " "));
   const torn = /-----(BEGIN|END) /.exec(between);
   if (torn !== null) {

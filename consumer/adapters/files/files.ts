@@ -27,17 +27,21 @@ import { done, result } from "./system-call.ts";
 
 export interface FilesOptions {
   /**
-   * The file that lists the mounts of this process, in the form of proc_pid_mountinfo(5). Default /proc/self/mountinfo; it need
-   * not exist.
+   * The file that lists the mounts of this process, in the form of proc_pid_mountinfo(5). Defaults to
+   * /proc/self/mountinfo. It need not exist.
    */
   readonly mountinfoPath?: string | undefined;
-  /** Refuse to write what others who work in the directory cannot read, with "usage". Default false. */
+  /**
+   * When true, refuses with "usage" to write files that the other users of the directory could not read. Defaults to
+   * false.
+   */
   readonly mustShare?: boolean;
 }
 
 /**
- * The history volume at `root`, by descriptors: a FileHandle costs the event loop as much again as what is done with
- * it. What is made is for the owner and the group of the directory, whoever makes it.
+ * Creates the files of the history volume at `root`. They use descriptors, since a FileHandle would double the cost
+ * of each operation for the event loop. New files belong to the owner and the group of the directory, whoever makes
+ * them.
  */
 export function createFiles(root: string, options: FilesOptions = {}): Files {
   const { mountinfoPath = "/proc/self/mountinfo", mustShare = false } = options;
@@ -71,8 +75,7 @@ function checkedPath(path: string): string {
 }
 
 /**
- * Every directory on the way is synced, whoever made it: another pod may have made one a moment ago, and
- * not have synced it.
+ * Syncs every directory on the way, whoever made it: another pod may have made one a moment ago without syncing it.
  */
 async function makeDirectory(root: string, path: string, sharing: Sharing): Promise<void> {
   const firstMade = await result<string | undefined>((end) =>
@@ -85,7 +88,7 @@ async function makeDirectory(root: string, path: string, sharing: Sharing): Prom
   }
 }
 
-/** Nothing is written to what others could not read. */
+/** Creates a file that the other users of the directory can read. Otherwise it fails before a byte is written. */
 async function createShared(path: string, sharing: Sharing): Promise<WritableFile> {
   let file: WritableFile;
   try {
@@ -103,7 +106,7 @@ async function createExclusive(
   assert?: (descriptor: number, path: string) => Promise<void>,
 ): Promise<WritableFile> {
   const descriptor = await result<number>((end) => open(path, "wx", 0o660, end));
-  // Beside what is written meanwhile: it is awaited before the content counts as durable.
+  // The change runs in parallel to the writes; it is awaited before the content counts as durable.
   const shared = sharing.file(descriptor, path);
   shared.catch(() => undefined);
   if (assert) {
@@ -118,7 +121,9 @@ async function createExclusive(
   }
   let syncFailed = false;
   let closed = false;
-  /** The number of a closed one may be another file by now. */
+  /**
+   * Returns the descriptor. Throws EBADF once the file is closed, because the number may then belong to another file.
+   */
   const openFor = (syscall: string): number => {
     if (closed) throw failure("EBADF", syscall, "the file is closed");
     return descriptor;
@@ -153,7 +158,10 @@ async function createExclusive(
   };
 }
 
-/** A link would lead out of the volume, and the open(2) of a pipe waits for a writer. */
+/**
+ * The flags of reading: a symbolic link could lead out of the volume, and the open(2) of a pipe would wait for a
+ * writer.
+ */
 const READING = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 async function readFrom(
@@ -195,7 +203,7 @@ function remove(path: string): Promise<void> {
   return done((end) => unlink(path, end));
 }
 
-/** Opened for it: an open asks the server for the attributes, stat(2) alone may answer from a cache. */
+/** Opens the file first: an open asks the server for the attributes, while stat(2) alone may answer from a cache. */
 async function modifiedMs(path: string): Promise<number> {
   const descriptor = await result<number>((end) => open(path, constants.O_RDONLY, end));
   try {
@@ -237,8 +245,8 @@ function failure(code: string, syscall: string, message: string): NodeJS.ErrnoEx
 }
 
 /**
- * As mountpoint(1): another device than the parent, or the root of everything; or listed as a mount, since a
- * bind mount may have the device of its parent. An absent directory is none.
+ * Decides as mountpoint(1) does: the root has another device than its parent, or is the root of everything, or is
+ * listed as a mount, since a bind mount may have the device of its parent. An absent directory is not a mount.
  */
 async function isMount(root: string, mountinfoPath: string): Promise<boolean> {
   try {
@@ -253,7 +261,7 @@ async function isMount(root: string, mountinfoPath: string): Promise<boolean> {
   }
 }
 
-/** Empty where the system has no such file. */
+/** Reads the paths of all mounts; empty when the system has no such file. */
 async function mountPoints(mountinfoPath: string): Promise<string[]> {
   let text: string;
   try {
@@ -262,7 +270,7 @@ async function mountPoints(mountinfoPath: string): Promise<string[]> {
     if (systemCode(error) === "ENOENT") return [];
     throw error;
   }
-  // Fifth column; blanks and backslashes stand there as octal numbers.
+  // The path is the fifth column, in which blanks and backslashes are octal numbers.
   return text
     .split("\n")
     .map((line) => line.split(" ")[4] ?? "")

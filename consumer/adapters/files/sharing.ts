@@ -8,17 +8,19 @@ import { done, result } from "./system-call.ts";
  * pods of another user, and commands that are run as root.
  */
 export interface Sharing {
-  /** Of a file just made. */
+  /** Shares a file that was just made. */
   file(descriptor: number, path: string): Promise<void>;
-  /** Of a directory below `root`; `firstMade`: the topmost one that this process has just made on the way. */
+  /**
+   * Shares a directory below `root`. `firstMade` is the topmost directory that this process has just made on the way.
+   */
   directory(root: string, path: string, firstMade: string | undefined): Promise<void>;
 }
 
 const FILE_MODE = 0o660;
-/** With the bit that gives the group to what is made in it. */
+/** The mode of directories, with the bit that passes the group on to their content. */
 const DIRECTORY_MODE = 0o2770;
 
-/** What has to be done to the files of one directory; found out by the first of them. */
+/** The changes that the files of one directory need; the first file finds them out. */
 interface Needs {
   owner: { readonly uid: number; readonly gid: number } | undefined;
   mode: boolean;
@@ -67,7 +69,7 @@ export function createSharing(): Sharing {
         const mode = (made.mode & 0o7777) | DIRECTORY_MODE;
         const isOurs = ownUid === 0 || ownUid === made.uid;
         if (owner) await mayFail((end) => chown(place, owner.uid, owner.gid, end));
-        // After that, which takes the bit of the group away.
+        // The mode is set after the owner, because changing the owner clears the bit of the group.
         if (owner || (isOurs && mode !== (made.mode & 0o7777))) {
           await mayFail((end) => chmod(place, mode, end));
         }
@@ -78,8 +80,8 @@ export function createSharing(): Sharing {
 }
 
 /**
- * Throws "usage" when neither owner nor group of the directory of this file could read it: pods would alarm at it, and
- * never know what it says.
+ * Throws "usage" when neither the owner nor the group of the directory could read this file: pods would raise an
+ * alarm at it.
  */
 export async function assertShared(descriptor: number, path: string): Promise<void> {
   const made = await result<Stats>((end) => fstat(descriptor, end));
@@ -89,7 +91,7 @@ export async function assertShared(descriptor: number, path: string): Promise<vo
   if (!ownerReads && !groupReads) throw await foreignWriter(dirname(path));
 }
 
-/** The refusal of a command that runs as somebody who must not write to that directory. */
+/** Makes the error of a command that runs as a user who must not write to that directory. */
 export async function foreignWriter(directory: string, cause?: unknown): Promise<ConsumerError> {
   const { uid, gid } = await result<Stats>((end) => stat(directory, end));
   const who = `uid ${process.geteuid?.()}, gid ${process.getegid?.()}`;
@@ -101,7 +103,7 @@ export async function foreignWriter(directory: string, cause?: unknown): Promise
   );
 }
 
-/** False where a server or the system forbids it: then the file stays as it was made. */
+/** Returns false when a server or the system forbids the change; the file then stays as it was made. */
 async function mayFail(
   call: (end: (error: NodeJS.ErrnoException | null) => void) => void,
 ): Promise<boolean> {

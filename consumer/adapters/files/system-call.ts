@@ -1,11 +1,14 @@
 import { constants } from "node:os";
 
-/** Names by number; libuv has none for some, such as ESTALE, and Node then says "Unknown system error -116" for the code. */
+/**
+ * The names of errors by number. libuv lacks some, such as ESTALE, and Node then reports "Unknown system error -116"
+ * as the code.
+ */
 const NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(constants.errno).map(([name, number]) => [-number, name]),
 );
 
-/** The error with the code of the system, as `ports.ts` promises it. */
+/** Returns the error with the code of the system, as `ports.ts` promises. */
 function withSystemCode(error: NodeJS.ErrnoException): NodeJS.ErrnoException {
   const name = error.errno === undefined ? undefined : NAMES.get(error.errno);
   if (name !== undefined && error.code?.startsWith("Unknown system error") === true) {
@@ -15,7 +18,7 @@ function withSystemCode(error: NodeJS.ErrnoException): NodeJS.ErrnoException {
   return error;
 }
 
-/** What a call of node:fs gives to its callback. */
+/** Calls a function of node:fs, and resolves with what it passes to its callback. */
 export function result<T>(
   call: (end: (error: NodeJS.ErrnoException | null, value: T) => void) => void,
 ): Promise<T> {

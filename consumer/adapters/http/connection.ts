@@ -3,22 +3,22 @@ import { Socket } from "node:net";
 import { Agent, buildConnector } from "undici";
 
 export interface ConnectionOptions {
-  /** TCP and TLS together, milliseconds. */
+  /** The time for TCP and TLS together, in milliseconds. */
   readonly connectTimeoutMs: number;
-  /** PEM; absent for plain HTTP or for the system's authorities. */
+  /** The PEM of the authorities. Absent for plain HTTP, or to use the system's authorities. */
   readonly tls?: {
     readonly ca: string;
-    /** The client's pair, for mTLS. */
+    /** The certificate of the client, for mTLS; `key` is its key. */
     readonly cert?: string;
     readonly key?: string;
   };
 }
 
-/** One request on a connection of its own, closed afterwards: no other request can have left it half dead. */
+/** A connection for one request, closed afterwards, so that no earlier request can have left it in a bad state. */
 export interface Connection extends AsyncDisposable {
-  /** The global fetch over this connection, once: whatever would send a second request rejects. */
+  /** Calls the global fetch over this connection, once. Rejects whatever would send a second request. */
   fetch(url: string, init: RequestInit): Promise<Response>;
-  /** True once TCP and TLS stood, so that something of the request may have been sent. */
+  /** True once TCP and TLS are established, so that a part of the request may have been sent. */
   readonly established: boolean;
 }
 
@@ -26,7 +26,7 @@ export function openConnection(options: ConnectionOptions): Connection {
   const connect = buildConnector({
     timeout: options.connectTimeoutMs,
     allowH2: false,
-    // Said here, so that no variable of the environment decides it.
+    // It is set here, so that no environment variable decides it.
     rejectUnauthorized: true,
     ...options.tls,
   });
@@ -49,7 +49,7 @@ export function openConnection(options: ConnectionOptions): Connection {
     return dispatch(request, handler);
   });
   return {
-    // Assigned, since the fetch of Node has types of its own for a dispatcher.
+    // It is assigned, since the fetch of Node has types of its own for a dispatcher.
     fetch: (url, init) => fetch(url, Object.assign(init, { dispatcher: once })),
     get established() {
       return established;

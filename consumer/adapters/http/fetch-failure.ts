@@ -1,4 +1,4 @@
-/** The error below fetch's "fetch failed": the one with a code, else the deepest. */
+/** Returns the error below fetch's "fetch failed": the one with a code, otherwise the deepest. */
 export function rootFailure(error: unknown): Error & { code?: unknown } {
   let found: Error & { code?: unknown } = error instanceof Error ? error : new Error(String(error));
   while (found.code === undefined || typeof found.code !== "string") {
@@ -11,7 +11,7 @@ export function rootFailure(error: unknown): Error & { code?: unknown } {
   return found;
 }
 
-/** One line for a person. */
+/** Describes the failure in one line for a person. */
 export function failureReason(error: unknown): string {
   const root = rootFailure(error);
   const code = typeof root.code === "string" ? root.code : root.name;

@@ -9,25 +9,28 @@ export interface HttpActionOptions extends SendOptions {
 }
 
 const DETAIL_LENGTH_MAX = 500;
-/** Read of a failure's answer: what is masked must not be cut through before. */
+/**
+ * The number of bytes that are read of a failure's answer. It is larger than what is kept, so that a secret is not
+ * cut in two before it is masked.
+ */
 const ANSWER_LENGTH_MAX = 8192;
 const REDIRECT = { from: 300, to: 399 };
 
 /**
- * Statuses that say "not now", by which nothing should have been applied. But a proxy in between may say them
- * too, after it passed the request on: without the rule's word (`notAppliedStatuses`) they prove nothing.
+ * Statuses that mean "not now", with which nothing should have been applied. A proxy in between may send them too,
+ * after it passed the request on, so they prove nothing unless the rule says so (`notAppliedStatuses`).
  */
 const UNDECIDED_STATUSES = new Set([408, 425, 429]);
 
 /**
- * Sends one request on a connection of its own: no retry, no redirect, no reuse. What became of it:
+ * Sends one request on a connection of its own, without retry, redirect or reuse. The result is:
  *
  * - `done`: any 2xx.
- * - `failed-not-applied`: no connection came about (DNS, refused, TCP or TLS timeout, TLS refused by either
- *   side, no usable identity), or a status that the rule declares.
+ * - `failed-not-applied`: no connection came about (DNS, refused, TCP or TLS timeout, TLS refused by either side, no
+ *   usable identity), or a status that the rule declares.
  * - `rejected`: 3xx, and 4xx but 407, 408, 421, 425 and 429.
- * - `in-doubt`: everything else: 5xx, 408, 407 and 421 (fetch keeps those answers to itself), 425, 429, or a deadline or
- *   broken connection once it stood.
+ * - `in-doubt`: everything else: 5xx, 408, 407 and 421 (which fetch does not hand on), 425, 429, or a deadline or a
+ *   broken connection once it was established.
  */
 export async function sendHttp(
   action: HttpAction,
@@ -55,7 +58,7 @@ async function sendOnce(action: HttpAction, options: HttpActionOptions): Promise
     const outcome = outcomeOf(response.status, action);
     const status = `HTTP ${String(response.status)}`;
     if (outcome === "done") {
-      // Read to its end all the same, when that is near: an endpoint is not cut off in the middle of its answer.
+      // It is read to its end when that is near, so that an endpoint is not cut off in the middle of its answer.
       await answerOf(response, DETAIL_LENGTH_MAX);
       return { outcome, detail: status };
     }
@@ -70,7 +73,10 @@ async function sendOnce(action: HttpAction, options: HttpActionOptions): Promise
   }
 }
 
-/** The Athenz authorities are trusted where the identity is used; other endpoints are judged by the system's. */
+/**
+ * Returns the TLS options. The Athenz authorities are trusted when the identity is used; other endpoints are verified
+ * by the system's authorities.
+ */
 async function tlsOptions(
   action: HttpAction,
   identity: IdentitySource,
@@ -113,10 +119,10 @@ function outcomeOf(status: number, action: HttpAction): SendResult["outcome"] {
   return refused ? "rejected" : "in-doubt";
 }
 
-/** The beginning of the answer; the status has decided already, so a body that breaks off changes nothing. */
+/** Reads the beginning of the answer. The status has decided already, so a body that breaks off changes nothing. */
 async function answerOf(response: Response, lengthMax: number): Promise<string> {
   const location = response.headers.get("location");
-  // Without its query: that may carry a token, and this goes into outcomes and dead letters.
+  // The query is left out, since it may carry a token and this text goes into outcomes and dead letters.
   let text = location === null ? "" : `to ${location.replace(/[?#].*$/s, "")} `;
   const decoder = new TextDecoder();
   try {
@@ -132,7 +138,7 @@ async function answerOf(response: Response, lengthMax: number): Promise<string> 
   return text.trim();
 }
 
-/** One short line without credentials; the answer itself is left out where the action wants none of it kept. */
+/** Makes one short line without credentials; the answer is left out when the action wants none of it kept. */
 function detailOf(action: HttpAction, whole: string): string {
   const text = action.keepResponse === "never" ? whole.replace(/^(HTTP \d+): .*$/s, "$1") : whole;
   const line = maskCredentials(text, credentialsOf(action)).replaceAll(/[\p{Cc}\s]+/gu, " ");

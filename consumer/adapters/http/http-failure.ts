@@ -2,14 +2,17 @@ import type { SendResult } from "#consumer/ports.ts";
 import { failureReason, rootFailure } from "./fetch-failure.ts";
 
 export interface FailedSend {
-  /** TCP and TLS stood, as far as this side could see. */
+  /** True when TCP and TLS were established, as far as this side could see. */
   readonly established: boolean;
-  /** The deadline passed. */
+  /** True when the deadline passed. */
   readonly late: boolean;
   readonly deadlineMs: number;
 }
 
-/** What became of a request without an answer. Before a connection stood nothing can have been applied. */
+/**
+ * Returns the result of a request without an answer. Before a connection was established nothing can have been
+ * applied.
+ */
 export function judgeFailure(
   error: unknown,
   { established, late, deadlineMs }: FailedSend,
@@ -29,8 +32,9 @@ export function judgeFailure(
 }
 
 /**
- * With TLS 1.3 the client's side of the handshake ends before the server has judged the client's certificate.
- * Its refusal is an alert, sent before any request is read. A server that just closes leaves it in doubt.
+ * Recognizes a refused client certificate. With TLS 1.3 the client's side of the handshake ends before the server has
+ * checked that certificate. The refusal is an alert, which is sent before any request is read; a server that just
+ * closes the connection leaves the request in doubt.
  */
 function refusedByTls(error: unknown): boolean {
   const { code } = rootFailure(error);

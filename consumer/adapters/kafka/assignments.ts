@@ -1,14 +1,17 @@
 import { ConsumerError } from "#consumer/errors.ts";
 import type { Assignment } from "#consumer/ports.ts";
 
-/** Topic to partitions, as a member of a group is told. */
+/** The partitions of each topic, as a member of a group is told. */
 type MemberAssignment = Readonly<Record<string, readonly number[]>>;
 
-/** What this process may work on: one epoch for each partition of each generation of the group. */
+/**
+ * The partitions that this process may work on, with one assignment for each partition of each generation of the
+ * group.
+ */
 export interface Assignments {
-  /** Revokes what there was, and gives each partition an epoch of its own. */
+  /** Revokes all earlier assignments, and gives each partition a new one. */
   grant(memberAssignment: MemberAssignment): void;
-  /** Aborts every assignment: nothing of it may be committed any more. */
+  /** Aborts every assignment: nothing may be committed under it any more. */
   revoke(reason: string): void;
   find(topic: string, partition: number): Assignment | undefined;
   readonly size: number;

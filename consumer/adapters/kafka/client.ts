@@ -12,9 +12,9 @@ import { createKafkajsLog } from "./log.ts";
 
 export interface KafkaClientOptions {
   readonly kafka: Config["kafka"];
-  /** Asked at the first connection, and again after the broker refused what it gave. */
+  /** Returns the credentials. It is called at the first connection, and again after the broker refused them. */
   readonly credentials: () => Promise<Credentials>;
-  /** Brings the authorities that sign the brokers. */
+  /** Provides the authorities that sign the brokers. */
   readonly identity: IdentitySource;
   readonly log: Log;
 }
@@ -25,7 +25,10 @@ export interface KafkaClient {
   close(): void;
 }
 
-/** A kafkajs client whose sockets and credentials are in our hands; `stopping` aborts when its end begins. */
+/**
+ * Creates a kafkajs client whose sockets and credentials are under our control. `stopping` aborts when its end
+ * begins.
+ */
 export async function createKafkaClient(
   options: KafkaClientOptions,
   stopping: AbortSignal,
@@ -41,7 +44,7 @@ export async function createKafkaClient(
       connectionTimeout: kafka.connectTimeoutMs,
       authenticationTimeout: kafka.connectTimeoutMs,
       requestTimeout: kafka.requestTimeoutMs,
-      // Short: a client that cannot connect is replaced as a whole, with fresh credentials.
+      // The retries are few: a client that cannot connect is replaced as a whole, with fresh credentials.
       retry: {
         initialRetryTime: 100,
         maxRetryTime: 1000,
@@ -94,7 +97,10 @@ function createSockets(authority: string | undefined): Sockets {
   };
 }
 
-/** kafkajs listens to "error" and "end", never to "close": without an error it would wait on, unless it said goodbye. */
+/**
+ * Destroys a socket. kafkajs listens to "error" and "end", never to "close": without an error it would wait on,
+ * unless it has ended the connection itself.
+ */
 function cut(socket: Socket): void {
   if (socket.writableEnded) {
     socket.destroy();
@@ -105,9 +111,10 @@ function cut(socket: Socket): void {
 }
 
 /**
- * SCRAM with credentials that can change: kafkajs takes them once, at the start. What the broker refuses is
- * forgotten, so that the next connection asks again. When it had been good before, the password was rotated:
- * the refusal then counts as a broken connection, and the member goes on with the new one in its place.
+ * Authenticates by SCRAM with credentials that can change, whereas kafkajs takes them once, at the start. Credentials
+ * that the broker refuses are forgotten, so that the next connection fetches them again. When they had been accepted
+ * before, the password was rotated: the refusal then counts as a broken connection, and the member goes on with the
+ * new password.
  */
 function authentication({ kafka, credentials }: KafkaClientOptions) {
   let present: Promise<Credentials> | undefined;
@@ -130,7 +137,7 @@ function authentication({ kafka, credentials }: KafkaClientOptions) {
           await scramSha512(await asked)({ ...connection, saslAuthenticate }).authenticate();
           proven.add(asked);
         } catch (error) {
-          // Nothing was refused: kafkajs takes whatever happens in between for a wrong password.
+          // Nothing was refused: kafkajs takes any error in between for a wrong password.
           if (broken !== undefined) throw broken;
           if (present === asked) {
             present = undefined;

@@ -6,7 +6,7 @@ import { internal } from "./internals.ts";
 
 interface SentRequest {
   readonly entry: { readonly apiName: string };
-  /** null while it waits to be sent. */
+  /** The time of sending; null while the request waits to be sent. */
   readonly sentAt: number | null;
 }
 
@@ -51,18 +51,22 @@ interface BrokerPool {
   ): Promise<unknown>;
 }
 
-/** A broker that leaves a request unanswered for so long, or did so lately, is asked only when no other is left. */
+/**
+ * A broker that leaves a request unanswered for this long, or did so within `DISTRUST_MS`, is asked only when no
+ * other is left.
+ */
 const SILENT_MS = 2000;
 const DISTRUST_MS = 30_000;
 const SIZE_BYTES = 4;
-/** As kafkajs has it. */
+/** The name of this status in kafkajs. */
 const DISCONNECTED = "disconnected";
 
 const failedAtMs = new WeakMap<Connection, number>();
 
 /**
- * src/network/connection: a request that timed out leaves its connection open, and the next request goes over it too. Here
- * it closes the connection, with all that waits on it; what is sent next opens a new one.
+ * Patches src/network/connection: there, a request that timed out leaves its connection open, and the next request
+ * uses it too. Here the timeout closes the connection, with all requests that wait on it, and the next request opens
+ * a new one.
  */
 export function guardConnections(): void {
   const replace = internal<Connection>("network/connection");
@@ -79,7 +83,7 @@ export function guardConnections(): void {
       }
     };
   });
-  // It is waited for what is under way, but for fetches and what is not answered.
+  // It waits for requests that are under way, except for fetches and on a silent connection.
   replace("disconnect", (disconnect) => {
     return async function disconnectAtOnce(this: Connection) {
       const { inflight, pending } = this.requestQueue;
@@ -92,7 +96,8 @@ export function guardConnections(): void {
   });
   replace("connect", (connect) => {
     const opening = new WeakMap<Connection, Promise<boolean>>();
-    // One at a time: of two sockets the first would be forgotten, and its end would be taken for that of the second.
+    // One socket is opened at a time: of two, the first would be forgotten, and its end would be taken for that of
+    // the second.
     return function connectOnce(this: Connection) {
       if (this.isConnected()) return Promise.resolve(true);
       const present = opening.get(this);
@@ -104,7 +109,7 @@ export function guardConnections(): void {
   });
 }
 
-/** kafkajs waits for ever where the other side ends the connection before it is ready. */
+/** Opens a connection. kafkajs waits for ever when the other side ends the connection before it is ready. */
 async function open(connection: Connection, connect: Connection["connect"]): Promise<boolean> {
   forgetSocket(connection);
   const { broker } = connection;
@@ -123,7 +128,7 @@ async function open(connection: Connection, connect: Connection["connect"]): Pro
   }
 }
 
-/** Closes the connection, unless its request went over another socket. Gives what the sender is told. */
+/** Closes the connection, unless its request used another socket. Returns the error for the sender. */
 export function closeUnanswered(
   connection: Connection,
   socket: Socket | undefined,
@@ -142,7 +147,7 @@ export function closeUnanswered(
   return failure;
 }
 
-/** In one step: a request of somebody who finds it open in between would never be answered, nor time out. */
+/** Closes a connection in one step: a request that found it open in between would never be answered nor time out. */
 function shut(connection: Connection, reason: Error): void {
   forgetSocket(connection);
   connection.requestQueue.destroy();
@@ -151,13 +156,13 @@ function shut(connection: Connection, reason: Error): void {
   connection.rejectRequests(reason);
 }
 
-/** What still comes from its former socket is none of its business, and the rest of an answer never comes. */
+/** Detaches the socket: whatever it still receives is ignored, and an answer that began on it is dropped. */
 function forgetSocket(connection: Connection): void {
   const { socket } = connection;
   if (socket !== undefined) {
     for (const event of ["data", "end", "error", "timeout"]) socket.removeAllListeners(event);
     socket.on("error", () => undefined);
-    // What was written is sent first, where it can be.
+    // The bytes that were written are sent first, when that is possible.
     if (connection.isConnected() && !isSilent(connection)) socket.destroySoon();
     else socket.destroy();
   }
@@ -167,8 +172,9 @@ function forgetSocket(connection: Connection): void {
 }
 
 /**
- * src/cluster/brokerPool: metadata and coordinators are asked of any broker that is connected, one that went deaf included, and
- * one that cannot be reached fails the question. Here those that answer come first, and the next one is asked.
+ * Patches src/cluster/brokerPool: there, metadata and coordinators are asked of any connected broker, even one that
+ * does not answer, and a broker that cannot be reached fails the request. Here brokers that answer come first, and on
+ * a failure the next one is asked.
  */
 export function guardBrokerChoice(): void {
   const replace = internal<BrokerPool>("cluster/brokerPool");
@@ -213,7 +219,10 @@ async function findAnswering(this: BrokerPool): Promise<Broker | undefined> {
   return this.seedBroker;
 }
 
-/** Connected and answering, then not connected, then silent; in each part in any order. */
+/**
+ * Orders the brokers: those that are connected and answer, then those that are not connected, then the silent ones;
+ * within each group at random.
+ */
 function inOrderOfTrust(brokers: Readonly<Record<string, Broker>>): string[] {
   const rank = (broker: Broker): number => {
     if (isDistrusted(broker)) return 2;

@@ -1,6 +1,6 @@
 import { ConsumerError, type ErrorCode } from "#consumer/errors.ts";
 
-/** Kafka's names of errors, as kafkajs has them in `type`. */
+/** Kafka's names of errors, which kafkajs has in `type`. */
 const CODE_OF_TYPE: Readonly<Record<string, ErrorCode>> = {
   SASL_AUTHENTICATION_FAILED: "broker-authentication",
   ILLEGAL_SASL_STATE: "broker-authentication",
@@ -23,7 +23,7 @@ const LOST_TYPES = new Set([
   "FENCED_INSTANCE_ID",
 ]);
 
-/** What went wrong with a broker, as one of our codes; our own errors stay what they are. */
+/** Turns an error of a broker into a ConsumerError; a ConsumerError is returned as it is. */
 export function toConsumerError(error: unknown, doing: string): ConsumerError {
   const chain = causesOf(error);
   const own = chain.find((cause) => cause instanceof ConsumerError);
@@ -35,12 +35,12 @@ export function toConsumerError(error: unknown, doing: string): ConsumerError {
   return new ConsumerError(code, `broker: ${doing}: ${message}`, { cause: error });
 }
 
-/** True when the broker says that this member does not own its partitions any more. */
+/** Returns true when the broker says that this member does not own its partitions any more. */
 export function saysAssignmentLost(error: unknown): boolean {
   return causesOf(error).some((cause) => LOST_TYPES.has(typeOf(cause)));
 }
 
-/** Kafka's name of the error, or the empty string. */
+/** Returns Kafka's name of the error, or the empty string. */
 function typeOf(error: Error): string {
   const type: unknown = Reflect.get(error, "type");
   return typeof type === "string" ? type : "";

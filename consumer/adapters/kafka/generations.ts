@@ -1,19 +1,19 @@
 /**
- * Tells a batch that may have been fetched under an earlier generation. Usually kafkajs stops all its fetchers
- * before it joins again; but one that meets stale metadata joins while others still wait for their answers,
- * and these are handed over under the new generation, from a position that may be another member's past.
+ * Recognizes a batch that may have been fetched under an earlier generation. Usually kafkajs stops all its fetchers
+ * before it joins again. But one that meets stale metadata joins while others still wait for their answers, and these
+ * are handed over under the new generation, from a position that may be another member's past.
  */
 export interface Generations {
-  /** A fetcher (one for each broker) asks now: what it gets belongs to the present generation. */
+  /** Notes that a fetcher (there is one for each broker) asks now: its answer belongs to the present generation. */
   fetchStarted(nodeId: string): void;
-  /** Every fetcher has ended. */
+  /** Notes that every fetcher has ended. */
   fetchersStopped(): void;
-  /** The generation changes: what is being fetched is suspect. */
+  /** Notes that the generation changes: records that are being fetched are suspect. */
   changed(): void;
   maybeStale(): boolean;
 }
 
-/** `requestTimeoutMs`: no answer comes later than this, should a broker have gone with its fetcher. */
+/** Creates the guard. No answer comes later than `requestTimeoutMs`, even when a broker has gone with its fetcher. */
 export function createGenerations(
   requestTimeoutMs: number,
   nowMs: () => number = () => performance.now(),

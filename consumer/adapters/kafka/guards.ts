@@ -6,8 +6,8 @@ import { internal } from "./internals.ts";
 import { guardOutOfRange } from "./fetching/positions.ts";
 
 /**
- * Changes to kafkajs 2.2.4 itself, where no option reaches. It is no longer maintained, and its version is
- * pinned: each change names what it mends, and loading fails when its place has gone.
+ * Patches kafkajs 2.2.4 itself, for what no option reaches. It is no longer maintained, and its version is pinned:
+ * each patch says what it mends, and loading fails when its place has gone.
  */
 export function guardKafkajs(): void {
   if (!guarded) {
@@ -33,8 +33,9 @@ interface RequestQueue {
 }
 
 /**
- * src/network/requestQueue: a timer is started even with nothing pending, with the delay `throttledUntil - now`,
- * which is negative: Node makes that 1 ms and warns, and the timer starts itself again, for ever.
+ * Patches src/network/requestQueue: there, a timer is started even when nothing is pending, with the delay
+ * `throttledUntil - now`, which is negative. Node makes that 1 ms and warns, and the timer starts itself again for
+ * ever.
  */
 function guardPendingRequests(): void {
   internal<RequestQueue>("network/requestQueue")(

@@ -1,8 +1,8 @@
 import { createRequire } from "node:module";
 
 /**
- * A class of kafkajs 2.2.4, to change what no option reaches: the result replaces one of its methods. Throws when the method has
- * gone: the version is pinned, and each change says what it mends.
+ * Loads a class of kafkajs 2.2.4, and returns a function that replaces one of its methods. Throws when the method
+ * does not exist: the version is pinned, and each patch says what it mends.
  */
 export function internal<Class extends object>(module: string) {
   const loaded: unknown = createRequire(import.meta.url)(`kafkajs/src/${module}`);

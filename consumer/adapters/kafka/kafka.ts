@@ -16,24 +16,25 @@ import { partitionerWithLeader, type Place } from "./fetching/leaders.ts";
 import { createStandstills } from "./delivery/standstills.ts";
 import { createPartitionWatch, standstillAfterMs } from "./fetching/watch.ts";
 
-/** How long leaving the group and closing connections in order may take; then they are cut. */
+/** How long leaving the group and closing connections in order may take, in milliseconds; then they are cut. */
 const LEAVE_MS_MAX = 3000;
 const FETCH_BYTES_MIN = 10_485_760;
-/** A leader or coordinator that moves is waited for; for longer the whole client is replaced. */
+/** The retries for a leader or coordinator that moves. When they are spent the whole client is replaced. */
 const CONSUMER_RETRY = { initialRetryTime: 100, maxRetryTime: 2000, retries: 8 };
 
 export interface KafkaBrokerOptions extends KafkaClientOptions {
   readonly metrics: Pick<Metrics, "gauge">;
-  /** How long a partition that stands still is left alone. Default 15 s. */
+  /** How long a partition that stands still is left alone, in milliseconds. Defaults to 15,000. */
   readonly standstillRetryMs?: number;
 }
 
 /**
- * Kafka by kafkajs, for one session: when it crashes, `consume` rejects and nothing is left running. A new
- * broker then begins with fresh credentials; kafkajs's own restart is never used, since it can come after a stop.
+ * Creates a Kafka broker by kafkajs, for one session: when it crashes, `consume` rejects and nothing is left running.
+ * A new broker then begins with fresh credentials. The restart of kafkajs itself is never used, since it can come
+ * after a stop.
  *
- * Rejects with "broker-authentication", "broker-denied" or "broker-unavailable"; "internal" for records that
- * it cannot read.
+ * Rejects with "broker-authentication", "broker-denied" or "broker-unavailable"; with "internal" for records that it
+ * cannot read.
  */
 export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
   const { kafka: config, log, standstillRetryMs } = options;
@@ -54,7 +55,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
   let producer: Promise<Producer> | undefined;
   let starting: Promise<unknown> = Promise.resolve();
   let stopping: Promise<void> | undefined;
-  /** When the group's coordinator answered last, on the monotonic clock. */
+  /** The time when the group's coordinator answered last, on the monotonic clock. */
   let heardMs = performance.now();
 
   const openClient = () => {
@@ -180,7 +181,8 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
           generations.fetchStarted(String(payload.nodeId)),
         );
         consumer.on(events.REQUEST, ({ payload }) => {
-          // Before kafkajs knows the new generation, so that nothing can be committed under it.
+          // The assignments are revoked before kafkajs knows the new generation, so that nothing can be committed
+          // under it.
           if (payload.apiName === "JoinGroup") {
             generations.changed();
             assignments.revoke("the group is rebalancing");
@@ -192,7 +194,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
         });
         starting = start(consumer, deliver);
         await Promise.race([starting, failed.promise, aborted(stopped.signal)]);
-        // kafkajs itself asks a deaf coordinator for minutes.
+        // kafkajs itself would ask a coordinator that does not answer for minutes.
         deaf = setInterval(() => {
           if (!state.ready || silenceMs() < 2 * config.sessionTimeoutMs) return;
           failed.reject(new ConsumerError("broker-unavailable", `broker: ${silent()}`));
@@ -214,13 +216,13 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
       const connecting = (producer ??= connectProducer());
       try {
         const member = await connecting;
-        // One record a time: of several, kafkajs may report a part as sent.
+        // One record is sent at a time: of several, kafkajs may report a part as sent.
         const messages = [{ key, value: sent, headers: presentHeaders(headers) }];
         const answer = await member.send({ topic, acks: -1, messages });
         requireAcknowledged(answer, topic);
       } catch (error) {
         await connecting.catch(() => {
-          // Could not even connect: the next record tries again.
+          // The producer could not even connect: the next record makes a new one.
           if (producer === connecting) {
             producer = undefined;
           }
@@ -245,8 +247,8 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
 }
 
 /**
- * kafkajs resolves `send` with an empty answer, and without the record, when its metadata lacks the partition that
- * the key leads to: only an answer that names a partition says that the broker has it.
+ * Requires an acknowledgement. kafkajs resolves `send` with an empty answer, without having sent the record, when its
+ * metadata lacks the partition of the key: only an answer that names a partition says that the broker has the record.
  */
 function requireAcknowledged(answer: readonly RecordMetadata[], topic: string): void {
   const [first, ...more] = answer;
@@ -257,7 +259,9 @@ function requireAcknowledged(answer: readonly RecordMetadata[], topic: string): 
   );
 }
 
-/** kafkajs throws a TypeError at a header without a value, and types do not hold what comes from a broker. */
+/**
+ * Replaces absent header values, at which kafkajs throws a TypeError; types do not hold for what comes from a broker.
+ */
 function presentHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
   const given: [string, string | null | undefined][] = Object.entries(headers);
   return Object.fromEntries(given.map(([name, value]) => [name, value ?? ""]));

@@ -3,9 +3,9 @@ import kafkajs, { type LogEntry } from "kafkajs";
 import type { Log } from "#consumer/ports.ts";
 
 /**
- * Where the lines of kafkajs go: as "kafkajs" with `namespace` and `detail`. It calls an error what is the ordinary
- * end of a connection or a generation; people who are paged by errors are told of these at a lower level. Its own
- * level "info" tells of every step and becomes "debug".
+ * Returns the log of kafkajs: its lines go out as the event "kafkajs" with `namespace` and `detail`. kafkajs logs the
+ * ordinary end of a connection or a generation as an error; these get a lower level here, so that nobody is paged for
+ * them. Its own level "info" reports every step and becomes "debug".
  */
 export function createKafkajsLog(log: Log, stopping: AbortSignal): (entry: LogEntry) => void {
   return (entry) => {
@@ -20,7 +20,7 @@ const LEVEL: Readonly<Record<number, keyof Log>> = {
   [kafkajs.logLevel.WARN]: "warn",
 };
 
-/** As kafkajs words them, by what the coordinator said. */
+/** The messages as kafkajs words them, by the answer of the coordinator. */
 const EXPECTED: readonly { readonly pattern: RegExp; readonly level: keyof Log }[] = [
   /** REBALANCE_IN_PROGRESS, MEMBER_ID_REQUIRED: a member came or went. */
   { pattern: /group is rebalancing|required to have a member ID/i, level: "info" },
@@ -32,7 +32,7 @@ const EXPECTED: readonly { readonly pattern: RegExp; readonly level: keyof Log }
 
 function levelOf({ level, log }: LogEntry, stopping: boolean): keyof Log {
   const given = LEVEL[level] ?? "debug";
-  // What breaks while we leave is cut by ourselves.
+  // Connections that break while the member leaves are cut by this process itself.
   if (given === "debug" || stopping) return "debug";
   const error: unknown = Reflect.get(log, "error");
   const text = `${log.message} ${typeof error === "string" ? error : ""}`;

@@ -3,20 +3,26 @@ import type { Writable } from "node:stream";
 export interface LineSinkOptions {
   /** Opens the destination, and opens it again `REOPEN_MS` after it failed. */
   readonly open: () => Writable;
-  /** How much may wait for a destination that takes nothing. */
+  /** The most bytes that may wait for a destination that takes nothing. */
   readonly bytesMax: number;
-  /** The destination failed; called once, until it takes lines again. */
+  /** Called when the destination has failed; only once, until it takes lines again. */
   readonly onFailed: (error: unknown) => void;
-  /** Lines were dropped: what waited was too much, or the destination failed. */
+  /** Called when lines were dropped, because too much waited or the destination had failed. */
   readonly onDropped: (lines: number) => void;
-  /** The destination takes lines again, and has missed so many. */
+  /** Called when the destination takes lines again, with the number of lines that it missed. */
   readonly onResumed: (lines: number) => void;
 }
 
-/** Takes lines and never waits: what the destination cannot take is kept up to a bound, and is dropped and counted beyond it. */
+/**
+ * Takes lines and never blocks. Lines that the destination does not take are kept up to a bound; beyond it they are
+ * dropped and counted.
+ */
 export interface LineSink {
   write(line: string): void;
-  /** Resolves when everything is written, or after `durationMsMax`. `end`: the destination takes nothing afterwards. */
+  /**
+   * Resolves when everything is written, or after `durationMsMax`. With `end`, the destination takes nothing
+   * afterwards.
+   */
   flush(durationMsMax: number, end: boolean): Promise<void>;
 }
 
@@ -27,11 +33,11 @@ export function createLineSink(options: LineSinkOptions): LineSink {
   let stream: Writable | undefined;
   let ended = false;
   let failing = false;
-  /** From the first line that was dropped until half of what may wait is free again. */
+  /** True from the first line that was dropped until half of the room is free again. */
   let full = false;
-  /** Since the destination last took a line. */
+  /** The number of lines that were dropped since the destination last took one. */
   let dropped = 0;
-  /** Given to the destination, and not answered yet. */
+  /** The number of lines that were given to the destination and are not acknowledged yet. */
   let waiting = 0;
   let onIdle: (() => void) | undefined;
 

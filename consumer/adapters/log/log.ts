@@ -12,24 +12,27 @@ export interface LogOptions extends Pick<
   Config["log"],
   "directory" | "level" | "fileBytesMax" | "filesMax"
 > {
-  /** On every line, such as the pod's name. */
+  /** Fields of every line, such as the name of the pod. */
   readonly base: Fields;
-  /** Where lines go besides the file. Default stdout. */
+  /** The destination of lines beside the file. Defaults to stdout. */
   readonly stdout?: Writable;
-  /** Counts the lines that were dropped. */
+  /** Counts dropped lines. */
   readonly metrics?: Pick<Metrics, "count">;
-  /** Told when the file cannot be written, until it can again. Default: a warning on stdout. */
+  /** Called when the file cannot be written, once until it can again. Defaults to a warning on stdout. */
   readonly onUnusable?: (error: unknown) => void;
 }
 
 export interface RunningLog extends Log {
-  /** Ends the file, with everything that was logged in it, and waits for stdout; both for a while at most. Later lines go to stdout only. */
+  /**
+   * Writes out everything to the file, closes it, and waits for stdout; both for a limited time. Later lines go to
+   * stdout only.
+   */
   flush(): Promise<void>;
 }
 
 export const LOG_FILE = "kafka_consumer.log";
 
-/** Names of fields, at the top and one level below, whose value is never written. */
+/** The names of fields, at the top and one level below, whose value is never written. */
 const SECRET_FIELDS = [
   "authorization",
   "cookie",
@@ -40,16 +43,17 @@ const SECRET_FIELDS = [
   "secret",
   "token",
 ];
-/** Within the time that the process gives its log to end. */
+/** The time for flushing, in milliseconds; it is within the time that the process gives its log to end. */
 const FLUSH_MS_MAX = 900;
 
-/** How much waits for stdout or the file when they take nothing, each. */
+/** The most bytes that wait for each of stdout and file when they take nothing. */
 const WAITING_BYTES_MAX = 4_194_304;
 
 /**
- * One JSON object per line, to stdout and to `kafka_consumer.log`, which is rotated to `.1` up to `.filesMax` at `fileBytesMax`
- * bytes. Neither can hold the process up: lines that one of them does not take wait, up to a bound, and are then dropped and
- * counted (metric log_lines_dropped); when it goes on, a line says how many it missed.
+ * Creates the log: one JSON object per line, to stdout and to `kafka_consumer.log`, which is rotated to `.1` up to
+ * `.filesMax` at `fileBytesMax` bytes. Neither can hold the process up: lines that a destination does not take wait
+ * up to a bound, and are then dropped and counted (metric log_lines_dropped). When the destination goes on, a line
+ * says how many it missed.
  */
 export function createLog(options: LogOptions): RunningLog {
   const { directory, metrics } = options;
@@ -110,8 +114,8 @@ function toPort(logger: Logger, base: Fields): Log {
 }
 
 /**
- * One object without a key that the line has already: a field of such a name goes below `fields`, unless it says the
- * same as the line does.
+ * Merges the fields without repeating a key of the line: a field of such a name goes below `fields`, unless it has
+ * the same value as the line.
  */
 function entryOf(event: string, fields: Fields, base: Fields): Fields {
   const own: Fields = { ...base, event };
@@ -135,7 +139,7 @@ function redactedPaths(): string[] {
   return SECRET_FIELDS.flatMap((name) => [`["${name}"]`, `*["${name}"]`]);
 }
 
-/** Message, code and cause chain; the stack only of what is not one of our own errors. */
+/** Makes the fields of an error: message, code and cause chain, and the stack only when it is not a ConsumerError. */
 function serializeError(error: unknown): unknown {
   if (!(error instanceof Error)) {
     return error;

@@ -1,9 +1,11 @@
 import type { Action } from "#consumer/ports.ts";
 
-/** What stands in the place of what looks like a credential. */
+/** The text that replaces a credential. */
 const MASK = "[masked]";
 
-/** Names whose value is taken for a credential, wherever they stand: header, query, form, JSON, XML, variable. */
+/**
+ * The names whose value counts as a credential wherever they stand: in a header, query, form, JSON, XML or variable.
+ */
 const NAME =
   "[\\w.-]*(?:passw(?:or)?d|passphrase|pwd|secret|token|(?:api|access|private|encryption|signing|ssh|shared|account|subscription|license|functions)[-_.]?key|signature|credential|session|cookie|authori[sz]ation|jwt|bearer)[\\w.-]*|[\\w.-]*[-_.](?:auth|sig|pass)|auth|sig|pass|pw|pin|otp";
 const QUOTE = String.raw`\\*["']`;
@@ -12,7 +14,7 @@ const NAMED = new RegExp(
   String.raw`(?<![\w.-])(${NAME})((?:${QUOTE})?\s*(?::|=>?|%3[aAdD])\s*)(?:(${QUOTE})(.*?)(?:\3|$)|(\[[^\]]*\]?|\{[^}]*\}?)|([^\s&;,"'<>{}\[\]]+))`,
   "gis",
 );
-/** Of these the value has spaces and separators in it, and ends with the line. */
+/** The names whose value may hold spaces and separators, and ends with the line. */
 const HEADER =
   /(?<![\w-])((?:set-)?cookie|(?:proxy-)?authori[sz]ation)(\s*[:=]\s*)(?!\s*\\*["'])[^\r\n"']+/gi;
 const ELEMENT = new RegExp(String.raw`(<(?:${NAME})(?:\s[^>]*)?>)[^<]*`, "gi");
@@ -20,14 +22,17 @@ const SCHEME =
   /\b(bearer|basic|digest|negotiate|apikey|token|aws4-hmac-sha256)(\s+|%20)[\w.~+/=%-]{4,}/gi;
 const USER_INFO = /(:\/\/|%3A%2F%2F)[^\s/?#"'<>]+@/gi;
 const PRIVATE_KEY = /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*-----|$)/gs;
-/** Formats that their issuers have made to be found: JWT, AWS, GitHub, GitLab, Slack, Stripe, Google, npm. */
+/**
+ * The formats of credentials that their issuers made recognizable: JWT, AWS, GitHub, GitLab, Slack, Stripe, Google,
+ * npm.
+ */
 const KNOWN =
   /\beyJ[\w-]{4,}(?:\.[\w-]*){0,4}|\b(?:AKIA|ASIA)[A-Z0-9]{12,}|\b(?:gh[pousr]_|github_pat_|glpat-|xox[a-z]-|[sr]k_(?:live|test)_|AIza|npm_)[\w-]{8,}/g;
 const LONG = /[A-Za-z0-9+/_-]{20,}={0,2}/g;
 
 /**
- * The text without what looks like a credential, and without the values of `own`, however they are encoded. Names stay, so that a
- * person sees what was there.
+ * Masks whatever looks like a credential, and the values of `own` in any encoding. Names stay, so that a person sees
+ * what was there.
  */
 export function maskCredentials(text: string, own: Iterable<string> = []): string {
   let masked = text;
@@ -47,7 +52,7 @@ export function maskCredentials(text: string, own: Iterable<string> = []): strin
     .replace(LONG, (token) => (isRandom(token) ? MASK : token));
 }
 
-/** The credentials that an action itself sends, by the names at which they stand. */
+/** Returns the credentials that an action itself sends, by the names at which they stand. */
 export function credentialsOf(action: Action): string[] {
   const named = action.type === "http" ? action.headers : action.environment;
   const values = Object.entries(named).filter(([name]) => WHOLE_NAME.test(name));
@@ -62,7 +67,7 @@ export function credentialsOf(action: Action): string[] {
 
 const WHOLE_NAME = new RegExp(`^(?:${NAME})$`, "i");
 
-/** Letters of both cases and digits, mixed as in no word or path. */
+/** Recognizes a random text: letters of both cases and digits, mixed as in no word or path. */
 function isRandom(token: string): boolean {
   const runs = token.match(/[a-z]+|[A-Z]+|\d+/g) ?? [];
   const digits = runs.filter((run) => /\d/.test(run)).length;
@@ -77,13 +82,16 @@ function isRandom(token: string): boolean {
   return kinds.size === 3 && runs.length > token.length / 4 && digits >= token.length / 12;
 }
 
-/** Shorter values are found everywhere by accident. */
+/** The shortest value that is masked; shorter ones would be found everywhere by accident. */
 const LENGTH_MIN = 4;
 
-/** A value as it may be echoed: as it is, in JSON, in a URL or form, in hexadecimal, and within whatever is base64. */
+/**
+ * Returns the forms in which a value may be echoed: as it is, in JSON, in a URL or form, in hexadecimal, and within a
+ * base64 text.
+ */
 function spellingsOf(value: string): Set<string> {
   const spellings = new Set<string>();
-  // "Bearer X": X alone too.
+  // After "Bearer X", X alone is masked, too.
   for (const part of [value, value.replace(/^\w+\s+/, "")]) {
     if (part.length < LENGTH_MIN) continue;
     const bytes = Buffer.from(part, "utf8");
@@ -103,11 +111,14 @@ function spellingsOf(value: string): Set<string> {
       if (spelling.length >= LENGTH_MIN) spellings.add(spelling);
     }
   }
-  // The longest first: a shorter one may be a part of it.
+  // The longest comes first, because a shorter one may be a part of it.
   return new Set([...spellings].toSorted((left, right) => right.length - left.length));
 }
 
-/** The characters of base64 that hold nothing but these bytes, for each place in a group of three at which they may begin. */
+/**
+ * Returns the characters of base64 that hold nothing but these bytes, for each place in a group of three at which
+ * they may begin.
+ */
 function base64Cores(bytes: Buffer): string[] {
   return [0, 1, 2].flatMap((before) => {
     const text = Buffer.concat([Buffer.alloc(before), bytes]).toString("base64");

@@ -4,19 +4,20 @@ import { Writable } from "node:stream";
 import { ConsumerError, EXIT_CODE, type ExitCode, messageOf } from "#consumer/errors.ts";
 import { createLog } from "./log.ts";
 
-/** Where the log goes as long as no configuration says anything else. */
+/** The directory of the log as long as no configuration names another. */
 const DIRECTORY = "/app/logs";
 
 /**
- * Tells why the process ends before it has a configuration, hence a log: as plain text on stderr, for whoever looks at the
- * container, and as one JSON line in the log file of LOG_DIR, so that a crash loop can be read where the log is collected.
+ * Reports why the process ends before it has a configuration, and so a log: as plain text on stderr, for whoever
+ * looks at the container, and as one JSON line in the log file of LOG_DIR, so that a crash loop can be read where
+ * logs are collected.
  */
 export async function reportRefusal(
   error: unknown,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<ExitCode> {
   const exitCode = tellRefusal(error);
-  // The directory of the image is not made on a machine that is no container.
+  // The log directory of the image is not created on a machine that is not a container.
   const directory = environment.LOG_DIR || (existsSync(DIRECTORY) ? DIRECTORY : undefined);
   if (directory === undefined) return exitCode;
   const log = createLog({
@@ -33,7 +34,7 @@ export async function reportRefusal(
   return exitCode;
 }
 
-/** Plain text on stderr, for a person; returns the exit code. */
+/** Prints the reason on stderr as plain text, for a person; returns the exit code. */
 export function tellRefusal(error: unknown): ExitCode {
   const known = error instanceof ConsumerError;
   tell(known ? error.message : String(error));

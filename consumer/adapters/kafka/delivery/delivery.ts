@@ -17,17 +17,17 @@ import type { Standstills } from "./standstills.ts";
 import type { RecordLimits } from "#consumer/adapters/kafka/records/record-collector.ts";
 import type { Turns } from "./turns.ts";
 
-/** What was fetched of one partition, at work. */
+/** The records that were fetched of one partition and are at work. */
 export interface Delivery {
-  /** Never rejects. */
+  /** Resolves at the end of the delivery. Never rejects. */
   end: Promise<void>;
-  /** Nothing is left but the acknowledgement of its last commit. */
+  /** True when only the acknowledgement of the last commit is left. */
   isComplete: boolean;
-  /** Begins its last commit. */
+  /** Sends the last commit. */
   commitLast?: () => void;
-  /** Set when the partition was paused: fetches it again. */
+  /** Resumes the partition; set when it was paused. */
   resume?: () => void;
-  /** Its position cannot be read: it is not fetched again at once. */
+  /** True when the position cannot be read, so that the partition is not fetched again at once. */
   standsStill?: boolean;
 }
 
@@ -37,22 +37,22 @@ export interface DeliveryOptions {
   readonly unreadable: UnreadableHandler;
   readonly standstills: Pick<Standstills, "note" | "forget">;
   readonly log: Log;
-  /** Of one partition. */
+  /** The limits of one partition. */
   readonly limits: RecordLimits;
   readonly judged: JudgedBatches;
-  /** One partition at a time unpacks what it has fetched. */
+  /** Lets one partition at a time unpack the records that were fetched. */
   readonly reading: Turns;
-  /** One partition at a time works on a record that is larger than its share. */
+  /** Lets one partition at a time work on a record that is larger than its share. */
   readonly largeRecords: Turns;
   readonly draining: AbortSignal;
-  /** The broker said that this member owns nothing any more. */
+  /** Called when the broker said that this member owns nothing any more. */
   readonly onLost: (reason: string) => void;
 }
 
-/** Before a batch that failed is fetched again. */
+/** The delay before a batch that failed is fetched again. */
 const REDELIVERY_DELAY_MS = 1000;
 
-/** Reads what was fetched, and hands it to the handler. Never rejects. */
+/** Reads the fetched bytes, and hands the records to the handler. Never rejects. */
 export async function work(
   payload: EachBatchPayload,
   assignment: Assignment,
@@ -97,7 +97,7 @@ export async function work(
       const passed = await passDamage(damage, raw.offset, assignment, options);
       if (passed === undefined) delivery.standsStill = true;
       else {
-        // By the handler: it may not have committed all that comes before.
+        // The handler commits this position, because it may not have committed everything before it.
         await deliver({ records: [], nextOffset: passed });
         standstills.forget(topic, partition);
       }
@@ -114,13 +114,16 @@ export async function work(
   }
 }
 
-/** What was fetched, once: the object that kafkajs keeps holds it no longer. */
+/** Takes the fetched bytes out of the object that kafkajs keeps. Returns undefined the second time. */
 export function takeRaw({ batch }: EachBatchPayload): RawRecords | undefined {
   const [fetched] = batch.messages;
   return fetched instanceof FetchedRecords ? fetched.take() : undefined;
 }
 
-/** A record that is larger than the share of a partition waits for its turn: all such together count as one. */
+/**
+ * Reads and uses the records in turn. A record that is larger than the share of a partition waits until no other such
+ * record is at work.
+ */
 async function readInTurn(
   raw: RawRecords,
   { batch: { topic, partition, highWatermark } }: EachBatchPayload,
@@ -142,7 +145,9 @@ async function readInTurn(
   });
 }
 
-/** Where to read on when an operator has ordered to pass what cannot be read; undefined as long as it stands. */
+/**
+ * Returns the position to read on from when an operator has ordered to skip what cannot be read; otherwise undefined.
+ */
 async function passDamage(
   { cause, detail, endOffset, fingerprint }: Damage,
   offset: bigint,

@@ -16,55 +16,61 @@ export interface DispatcherOptions {
   readonly standstills: Pick<Standstills, "note" | "forget">;
   readonly log: Log;
   readonly partitionsConcurrentMax: number;
-  /** Of all handlers together; each partition at work has an equal share. */
+  /** The number of records of all handlers together; each partition at work has an equal share. */
   readonly recordsInFlightMax: number;
   readonly bytesInFlightMax: number;
   readonly heartbeatIntervalMs: number;
-  /** Default 15 s. */
+  /** The time until a standstill is looked at again, in milliseconds. Defaults to 15,000. */
   readonly standstillRetryMs?: number;
-  /** True while a batch may have been fetched under an earlier generation. */
+  /** Returns true while a batch may have been fetched under an earlier generation. */
   readonly maybeStale: () => boolean;
-  /** The broker said that this member owns nothing any more. */
+  /** Called when the broker said that this member owns nothing any more. */
   readonly onLost: (reason: string) => void;
 }
 
-/** Hands batches of kafkajs to the handler, each partition's one after another. */
+/**
+ * Hands batches of kafkajs to the handler, those of one partition one after another, and pauses and resumes
+ * partitions so that a slow one does not hold up the others.
+ */
 export interface Dispatcher {
   /** The `eachBatch` of kafkajs. */
   deliver(payload: EachBatchPayload): Promise<void>;
-  /** Takes no new batch from now on; resolves when every handler has ended. */
+  /** Accepts no new batch from now on; resolves when every handler has ended. */
   drain(): Promise<void>;
   /**
-   * Begins the last commit of every handler that has something to commit: the partitions are still ours, until the
-   * group is joined again. Its generation goes with it, so that one that comes too late is refused by the broker.
+   * Sends the last commit of every handler that has something to commit. The partitions belong to this member until
+   * the group is joined again; the commit carries the generation, so the broker refuses one that arrives too late.
    */
   commitLast(): void;
-  /** Looks again at what stands still: the group has given a new assignment. */
+  /** Looks again at the partitions that stand still, after a new assignment. */
   lookAgain(): void;
   /** Forgets the handlers that still run: their partitions are not fetched again. */
   close(): void;
 }
 
 /**
- * How long kafkajs waits for a handler. It fetches from a broker only when every batch of the last fetch was
- * handled, so a slow partition would hold up all others: after this the partition is paused instead.
+ * How long kafkajs waits for a handler, in milliseconds. It fetches from a broker again only when every batch of the
+ * last fetch was handled, so a slow partition would hold up all others; after this time the partition is paused
+ * instead.
  */
 const DETACH_MS = 50;
-/** A record of this size can be held, however little the partitions share. */
+/** The size of a record that can always be held, however small the share of a partition is. */
 const RECORD_BYTES_MIN = 16 * 1024 * 1024;
-/** How often partitions that wait are looked at beside the ends of handlers. */
+/** How often waiting partitions are looked at, beside the ends of handlers, in milliseconds. */
 const WAKE_INTERVAL_MS = 200;
-/** Before a position that could not be read is looked at again: another replica may have better bytes. */
+/**
+ * The delay before a position that could not be read is looked at again, since another replica may have better bytes.
+ */
 const STANDSTILL_RETRY_MS = 15_000;
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { assignments, log, partitionsConcurrentMax, recordsInFlightMax } = options;
   const running = new Map<string, Delivery>();
   const ends = new Set<Promise<void>>();
-  /** Partitions that wait, paused, until fewer are at work. */
+  /** The partitions that wait, paused, until fewer are at work. */
   const waiting = new Map<string, () => void>();
   let waking: NodeJS.Timeout | undefined;
-  /** Partitions that stand still, paused until they are looked at again. */
+  /** The partitions that stand still, paused until they are looked at again. */
   const standing = new Map<
     string,
     { readonly resume: () => void; readonly timer: NodeJS.Timeout }
@@ -86,7 +92,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   let beat: (() => Promise<void>) | undefined;
   let beating: NodeJS.Timeout | undefined;
 
-  /** Resolves when kafkajs may fetch what follows: the next fetch is not held up by the answer to a commit. */
+  /**
+   * Begins a delivery. Resolves when kafkajs may fetch the next records, which need not wait for the answer to a
+   * commit.
+   */
   function begin(payload: EachBatchPayload, assignment: Assignment): Promise<void> {
     const key = partitionKey(assignment.topic, assignment.partition);
     const complete = Promise.withResolvers<void>();
@@ -101,7 +110,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const end = work(payload, assignment, delivery, onComplete, deliveryOptions).finally(() => {
       ends.delete(end);
       running.delete(key);
-      // It holds the whole batch, and the table that it stood in may live on for many collections.
+      // The callback holds the whole batch, and the table that held the delivery may survive many garbage
+      // collections.
       delete delivery.commitLast;
       if (delivery.standsStill === true) stand(assignment, delivery.resume ?? payload.pause());
       else delivery.resume?.();
@@ -116,12 +126,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return Promise.race([end, complete.promise]);
   }
 
-  /** It counts as none at work: however many stand still, the others are read. */
+  /**
+   * Keeps a partition paused that stands still. It does not count as one at work, so the others are read however many
+   * stand still.
+   */
   function stand({ topic, partition }: Assignment, resume: () => void): void {
     if (draining.signal.aborted) return;
     const key = partitionKey(topic, partition);
     const retryMs = options.standstillRetryMs ?? STANDSTILL_RETRY_MS;
-    // What could not be read may have been deleted meanwhile, and nothing may have come since.
+    // The bytes that could not be read may have been deleted meanwhile, and no record may have come since.
     const nothingThere = (): void => {
       standing.delete(key);
       options.standstills.forget(topic, partition);
@@ -141,7 +154,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     }
   }
 
-  /** Those that wait for the answer to a commit hold their records too: beyond as many as may be at work they count. */
+  /**
+   * Counts the partitions at work. Those that only wait for the answer to a commit hold their records, too, so they
+   * count beyond `partitionsConcurrentMax`.
+   */
   function busy(): number {
     const complete = [...running.values()].filter(({ isComplete }) => isComplete).length;
     return running.size - Math.min(complete, partitionsConcurrentMax);
@@ -153,8 +169,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   /**
-   * Fetches as many of those that wait as may be at work. At every end of a handler and at an interval, since one
-   * that was woken may have nothing to read, or be another member's by now, and so never ends to wake the next.
+   * Resumes as many waiting partitions as may be at work. It runs at every end of a handler and at an interval, since
+   * a partition that was resumed may have nothing to read, or belong to another member by now, and then never wakes
+   * the next.
    */
   function wake(): void {
     let free = partitionsConcurrentMax - busy();
@@ -170,7 +187,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     }
   }
 
-  /** kafkajs beats between fetches only; here while handlers run, however long a fetch takes. */
+  /** Sends a heartbeat while handlers run, because kafkajs sends them only between fetches. */
   async function heartbeat(): Promise<void> {
     try {
       await beat?.();
@@ -202,7 +219,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       }
       const former = running.get(key);
       if (former !== undefined) {
-        // A handler of an earlier epoch still works on these records: its end fetches them again.
+        // A handler of an earlier assignment still works on these records; they are fetched again at its end.
         takeRaw(payload);
         former.resume = payload.pause();
         return;
@@ -246,7 +263,7 @@ async function endOrDetach(end: Promise<void>): Promise<void> {
   clearTimeout(detach);
 }
 
-/** By this kafkajs joins the group again at once, instead of at its next heartbeat. */
+/** Makes the error by which kafkajs joins the group again at once, instead of at its next heartbeat. */
 function rejoin(): Error {
   const error = new kafkajs.KafkaJSError("the assignment was lost", { retriable: true });
   return Object.assign(error, { type: "REBALANCE_IN_PROGRESS" });

@@ -1,13 +1,13 @@
 import type { Log, Metrics, Standstill } from "#consumer/ports.ts";
 import { partitionKey } from "#consumer/adapters/kafka/assignments.ts";
 
-/** The assigned partitions that stand still, one entry each; log and metric tell of every change. */
+/** The assigned partitions that stand still, with one entry each. Every change goes to log and metric. */
 export interface Standstills {
-  /** Begins a standstill, or replaces that of the partition. Nothing is told again while it stays the same. */
+  /** Begins a standstill, or replaces that of the partition. A standstill that stays the same is not logged again. */
   note(found: Omit<Standstill, "sinceMs">): void;
-  /** The partition is read again. */
+  /** Ends the standstill of a partition that is read again. */
   forget(topic: string, partition: number | undefined): void;
-  /** They may be another member's from now on. */
+  /** Ends all standstills, because the partitions may belong to another member from now on. */
   forgetAll(): void;
   readonly present: readonly Standstill[];
 }
@@ -31,7 +31,7 @@ export function createStandstills({
     });
   }
 
-  /** False when there was none. */
+  /** Removes a standstill; returns false when there was none. */
   function drop(key: string): boolean {
     const dropped = present.get(key);
     if (dropped === undefined) return false;

@@ -4,7 +4,7 @@ import kafkajs from "kafkajs";
 
 import type { Standstill } from "#consumer/ports.ts";
 
-/** Why a partition cannot be read at present. */
+/** The reason why a partition cannot be read at present. */
 export type PartitionFailure = Pick<Standstill, "cause" | "detail">;
 
 interface Request {
@@ -32,13 +32,14 @@ interface MetadataAnswer {
 
 const LEADER_NOT_AVAILABLE = 5;
 const UNKNOWN_TOPIC_OR_PARTITION = 3;
-/** A replica is missing, and the partition has its leader all the same. */
+/** The code for a missing replica; the partition has its leader all the same. */
 const REPLICA_NOT_AVAILABLE = 9;
 const NO_LEADER = -1;
 
 /**
- * src/protocol/requests: the error of one partition fails the whole answer, and with it every other partition. Here an
- * answer keeps the errors of its partitions, and whoever asked looks at each; errors of the whole are thrown as before.
+ * Patches src/protocol/requests: there, the error of one partition fails the whole answer, and with it every other
+ * partition. Here an answer keeps the errors of its partitions, and the caller looks at each; errors of the whole
+ * answer are thrown as before.
  */
 export function guardAnswers(): void {
   for (const api of ["fetch", "listOffsets", "offsetFetch"]) replaceParse(api, keepPartitionErrors);
@@ -85,7 +86,10 @@ function hasPartitions(answer: unknown): answer is PartitionAnswers {
   return typeof answer === "object" && answer !== null && "responses" in answer;
 }
 
-/** A partition without a leader has the leader -1, a topic of several that does not exist has no partitions. */
+/**
+ * Keeps what is missing in the answer: a partition without a leader gets the leader -1, and a topic of several that
+ * does not exist has no partitions.
+ */
 async function keepMissing(answer: unknown, parse: Parse): Promise<unknown> {
   if (!isMetadata(answer)) return parse(answer);
   const isThere = answer.topicMetadata.some(({ topicErrorCode }) => topicErrorCode === 0);
@@ -116,7 +120,7 @@ export interface KafkaError extends Error {
   readonly type: string;
 }
 
-/** The error of Kafka's table. */
+/** Returns the error that Kafka's table has for a code. */
 export function errorOf(code: number): KafkaError {
   return table.createErrorFromCode(code);
 }
@@ -130,12 +134,12 @@ const CAUSE_OF_TYPE: Readonly<Record<string, PartitionFailure["cause"]>> = {
   UNKNOWN_TOPIC_OR_PARTITION: "missing",
 };
 
-/** What a broker said of one partition. */
+/** Returns the failure of a partition that a broker answered with an error. */
 export function answeredFailure(api: string, { type, message }: KafkaError): PartitionFailure {
   return { cause: CAUSE_OF_TYPE[type] ?? "refused", detail: `${api}: ${message} (${type})` };
 }
 
-/** No broker said anything, or one refused the whole request. */
+/** Returns the failure of a partition when no broker answered, or when one refused the whole request. */
 export function unansweredFailure(api: string, error: unknown): PartitionFailure {
   const detail = `${api}: ${error instanceof Error ? error.message : String(error)}`;
   return {

@@ -6,8 +6,8 @@ import {
 } from "#consumer/adapters/kafka/records/raw-records.ts";
 
 /**
- * The rack of a consumer whose records kafkajs hands over as they were fetched. No rack is sent to the broker: it only tells
- * our own consumer from others of this process.
+ * The rack that marks a consumer whose records kafkajs hands over as they were fetched. It is not sent to the broker;
+ * it only tells our consumer from others of this process.
  */
 export const RAW_RECORDS = "raw-records";
 
@@ -26,7 +26,7 @@ interface FetchRequest {
 type CreateRequest = (given: FetchArguments) => FetchRequest;
 
 interface FetchAnswer {
-  /** Obeyed by the client since version 8; before by the broker. */
+  /** The throttle time; clients obey it since version 8, brokers before. */
   readonly clientSideThrottleTime: number;
   readonly responses: readonly {
     readonly topicName: string;
@@ -38,20 +38,20 @@ interface PartitionAnswer {
   readonly partition: number;
   readonly errorCode: number;
   readonly highWatermark: string;
-  /** None for kafkajs: they are with the records. */
+  /** The aborted transactions. kafkajs gets none, because they are kept with the records. */
   readonly abortedTransactions: readonly never[];
   readonly preferredReadReplica: number;
   readonly messages: readonly FetchedRecords[];
 }
 
-/** The first one with record batches (Kafka 0.11). */
+/** The first version with record batches (Kafka 0.11). */
 const VERSION_MIN = 4;
 
 /**
- * src/protocol/requests/fetch: kafkajs decodes every record as soon as an answer has come. One damaged batch fails the fetch
- * of all partitions; the records of a batch are the arguments of one call, which overflows the stack; a batch without
- * records is lost, with the position that it passes; checksums are not looked at; and everything is unpacked at once,
- * whatever it takes. Here an answer is split into its partitions only.
+ * Patches src/protocol/requests/fetch: there, kafkajs decodes every record as soon as an answer has come. One damaged
+ * batch fails the fetch of all partitions; the records of a batch are the arguments of one call, which overflows the
+ * stack; a batch without records is lost, with the position after it; checksums are not verified; and everything is
+ * unpacked at once, however large it is. Here an answer is only split into its partitions.
  */
 export function guardFetchAnswers(): void {
   const path = "kafkajs/src/protocol/requests/fetch";
@@ -85,7 +85,7 @@ function isRequests(loaded: unknown): loaded is FetchRequests {
 function decodeFetch(bytes: Buffer, version: number, { topics }: FetchArguments): FetchAnswer {
   const fields = new AnswerReader(bytes);
   const throttleTimeMs = fields.int32();
-  // Error code and id of a session: none is asked for.
+  // These are the error code and the id of a session; none is requested.
   if (version >= 7) fields.skip(6);
   const responses = fields.array(() => {
     const topicName = fields.string();
@@ -104,7 +104,7 @@ function readPartition(
   const partition = fields.int32();
   const errorCode = fields.int16();
   const highWatermark = String(fields.int64());
-  // The last stable offset, then the first one of the log.
+  // These are the last stable offset and the log start offset.
   fields.skip(version >= 5 ? 16 : 8);
   const abortedTransactions = fields.array<AbortedTransaction>(() => ({
     producerId: fields.int64(),
@@ -127,7 +127,10 @@ function readPartition(
   };
 }
 
-/** Fields of Kafka's protocol, one after another; a null array or null bytes are empty. Every one throws beyond the end. */
+/**
+ * Reads fields of Kafka's protocol one after another; a null array and null bytes are empty. Every method throws
+ * beyond the end.
+ */
 class AnswerReader {
   readonly #answer: Buffer;
   #position = 0;
@@ -136,7 +139,7 @@ class AnswerReader {
     this.#answer = answer;
   }
 
-  /** Gives where they began. */
+  /** Skips bytes, and returns where they began. */
   skip(bytes: number): number {
     const start = this.#position;
     this.#position += bytes;
@@ -159,7 +162,10 @@ class AnswerReader {
     return String(this.#take(this.int16()));
   }
 
-  /** A view of a small part would keep the whole answer in memory as long as its records wait, which count for less. */
+  /**
+   * Copies a small part of an answer. A view would keep the whole answer in memory as long as its records wait,
+   * although they count for less.
+   */
   bytes(): Buffer {
     const view = this.#take(this.int32());
     if (view.length > this.#answer.length / 2) return view;

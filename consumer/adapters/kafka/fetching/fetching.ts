@@ -60,11 +60,14 @@ interface ConsumerGroup extends PositionedGroup<FetchingBroker> {
   recoverFromOffsetOutOfRange(place: Place): Promise<void>;
 }
 
-/** How one consumer of kafkajs fetches. */
+/** The fetching of one kafkajs consumer. */
 export interface Fetching extends Reader {
-  /** To be given to the consumer: by it kafkajs tells which cluster is its own. */
+  /** The assigner to give to the consumer; kafkajs calls it with the cluster that is its own. */
   readonly assigner: PartitionAssigner;
-  /** Ends every fetch that is under way, with nothing: the fetchers are to end, and one may wait for a deaf broker. */
+  /**
+   * Ends every fetch that is under way, with an empty result: the fetchers must end, and one may wait for a broker
+   * that does not answer.
+   */
   interrupt(): void;
 }
 
@@ -75,10 +78,10 @@ interface State {
   nodeIds?: string;
 }
 
-/** So many fit into a session: the next one still comes in time. */
+/** A heartbeat may take one part of so many of a session, so that the next one is still in time. */
 const HEARTBEATS = 3;
 
-/** By the cluster of the consumer. */
+/** The state of each consumer, by its cluster. */
 const states = new WeakMap<object, State>();
 
 export function createFetching(groupId: string, watch: () => PartitionWatch): Fetching {
@@ -114,9 +117,10 @@ function interrupt({ interruptions }: State): void {
 }
 
 /**
- * src/consumer/consumerGroup: a fetch reads from one broker, but fails for all of its partitions when one of them has no leader,
- * no offset or any other error; the fetchers of all brokers are stopped then, and after nine of these the session is over.
- * An error of leadership makes the whole group join again. Here each partition, and each broker, fails alone.
+ * Patches src/consumer/consumerGroup: there, a fetch reads from one broker, but fails for all of its partitions when
+ * one of them has no leader, no offset or any other error. The fetchers of all brokers are then stopped, and after
+ * nine such failures the session is over; an error of leadership makes the whole group join again. Here each
+ * partition, and each broker, fails alone.
  */
 export function guardFetching(): void {
   const replace = internal<ConsumerGroup>("consumer/consumerGroup");
@@ -144,7 +148,7 @@ export function guardFetching(): void {
   });
 }
 
-/** Over a deaf connection it would wait for longer than the session lasts. */
+/** Bounds a heartbeat, which over a connection that does not answer would wait for longer than the session lasts. */
 async function heartbeatInTime(group: ConsumerGroup, beat: () => Promise<void>): Promise<void> {
   const [connection] = group.coordinator?.connectionPool.pool ?? [];
   const socket = connection?.socket;
@@ -154,7 +158,7 @@ async function heartbeatInTime(group: ConsumerGroup, beat: () => Promise<void>):
   try {
     await beat();
   } catch (error) {
-    // What ends one fetcher ends all: none may wait for an answer that does not come.
+    // An error that ends one fetcher ends all, since none may wait for an answer that does not come.
     const state = states.get(group.cluster);
     if (state !== undefined) interrupt(state);
     if (isConnectionError(error)) await findCoordinator(group);
@@ -164,7 +168,10 @@ async function heartbeatInTime(group: ConsumerGroup, beat: () => Promise<void>):
   }
 }
 
-/** kafkajs asks a dead one until the session is over. The member goes on at the new one, which knows who is in the group. */
+/**
+ * Finds the coordinator again. kafkajs asks a dead one until the session is over; the member can go on at the new
+ * one, which knows the members of the group.
+ */
 async function findCoordinator(group: ConsumerGroup): Promise<void> {
   const { cluster, groupId, offsetManager } = group;
   const found = await cluster.findGroupCoordinator({ groupId }).catch(() => undefined);
@@ -177,14 +184,14 @@ interface AskedPlace extends Place {
   readonly fetchOffset: string;
 }
 
-/** What the broker has of the partitions that it leads; none where it cannot be asked. */
+/** Fetches from one broker the partitions that it leads. The result is empty when the broker cannot be asked. */
 async function fetchFrom(nodeId: string, group: ConsumerGroup, state: State): Promise<object[]> {
   const { cluster } = group;
   const watch = state.watch();
   state.group = group;
   try {
     const refreshing = cluster.refreshMetadataIfNecessary();
-    // The others are read while one broker is asked in vain.
+    // The other brokers are read while one is asked in vain.
     if (cluster.brokerPool.metadata === null) await refreshing;
     else refreshing.catch(() => undefined);
     group.checkForStaleAssignment();
@@ -211,7 +218,7 @@ async function fetchFrom(nodeId: string, group: ConsumerGroup, state: State): Pr
   resolving?.catch(() => undefined);
   const { offsetManager } = group;
   const answer = await ask(nodeId, asked, group, state);
-  // Joined again meanwhile: what was fetched may be another member's by now.
+  // The group was joined again meanwhile, and the fetched records may belong to another member by now.
   if (answer === undefined || group.offsetManager !== offsetManager) return [];
   return await batchesOf(answer, asked, group, watch);
 }
@@ -237,7 +244,7 @@ function positionOf({ offsetManager }: ConsumerGroup, { topic, partition }: Plac
 
 type Answer = Awaited<ReturnType<FetchingBroker["fetch"]>>;
 
-/** undefined where there is no answer. */
+/** Sends the request; returns undefined when there is no answer. */
 async function ask(
   nodeId: string,
   asked: readonly AskedPlace[],
@@ -314,7 +321,7 @@ async function batchesOf(
   return batches;
 }
 
-/** Throws what is wrong with the whole member: a right that it has not. */
+/** Throws the error when it concerns the whole member, such as a right that it lacks. */
 async function recover(
   place: AskedPlace,
   errorCode: number,
@@ -335,7 +342,10 @@ async function recover(
   }
 }
 
-/** False for what trying again cannot mend: the session ends, and the next one begins with fresh credentials. */
+/**
+ * Returns false for an error that trying again cannot mend: the session ends, and the next one begins with fresh
+ * credentials.
+ */
 function mayPass(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const type: unknown = Reflect.get(error, "type");

@@ -24,7 +24,7 @@ export interface OffsetsAnswer {
   }[];
 }
 
-/** A broker, as kafkajs has it. */
+/** A broker in kafkajs. */
 export interface KafkajsBroker {
   readonly connectionPool: {
     readonly pool: readonly { readonly socket?: { readonly bytesRead: number } }[];
@@ -35,7 +35,7 @@ export interface KafkajsBroker {
   }): Promise<OffsetsAnswer>;
 }
 
-/** What a consumer of kafkajs knows of its cluster. */
+/** The cluster that a consumer of kafkajs knows. */
 export interface KafkajsCluster<Broker extends KafkajsBroker = KafkajsBroker> {
   readonly brokerPool: {
     readonly brokers: Readonly<Record<string, Broker>>;
@@ -50,13 +50,13 @@ export interface KafkajsCluster<Broker extends KafkajsBroker = KafkajsBroker> {
   committedOffsets(of: { readonly groupId: string }): Record<string, Record<number, string>>;
 }
 
-/** Special timestamps of ListOffsets. */
+/** The special timestamps of ListOffsets. */
 export const EARLIEST = "-2";
 export const LATEST = "-1";
-/** Up to the high watermark. */
+/** The isolation level that reads up to the high watermark. */
 const READ_UNCOMMITTED = 0;
 
-/** Id of the node that leads the partition, or why none does. */
+/** Returns the id of the node that leads the partition, or the reason why none does. */
 export function leaderOf(
   cluster: KafkajsCluster,
   { topic, partition }: Place,
@@ -76,7 +76,10 @@ export function leaderOf(
   return nodeId;
 }
 
-/** Tells the offset of each partition at `timestamp`, or why it cannot be had. Never rejects; one broker waits for no other. */
+/**
+ * Reports the offset of each partition at `timestamp`, or why it cannot be had. Never rejects, and no broker waits
+ * for another.
+ */
 export async function listOffsets(
   cluster: KafkajsCluster,
   places: readonly Place[],
@@ -128,7 +131,9 @@ export function byTopic<Item>(
   return [...topics].map(([topic, partitions]) => ({ topic, partitions }));
 }
 
-/** A partitioner that says so when the partition of a key has no leader: kafkajs would look for a broker -1. */
+/**
+ * A partitioner that throws when the partition of a key has no leader, for which kafkajs would look for a broker -1.
+ */
 export const partitionerWithLeader: typeof kafkajs.Partitioners.DefaultPartitioner = () => {
   const choose = kafkajs.Partitioners.DefaultPartitioner();
   return (choice) => {
@@ -136,7 +141,7 @@ export const partitionerWithLeader: typeof kafkajs.Partitioners.DefaultPartition
     const found = choice.partitionMetadata.find(({ partitionId }) => partitionId === chosen);
     if (found === undefined || found.leader >= 0) return chosen;
     const error = new kafkajs.KafkaJSError(`${choice.topic}/${String(chosen)} has no leader`);
-    // By this kafkajs asks for the metadata again before its next try.
+    // This makes kafkajs fetch the metadata again before its next try.
     throw Object.assign(error, { type: "LEADER_NOT_AVAILABLE" });
   };
 };

@@ -43,12 +43,13 @@ export function hasPosition(
   return offset !== undefined && BigInt(offset) >= 0n;
 }
 
-/** Those that are under way, by the generation. */
+/** The searches that are under way, by the generation. */
 const resolutions = new WeakMap<object, Promise<void>>();
 
 /**
- * Finds where the partitions begin that have no position yet: at the offset of the group, else at their first record. Undefined
- * when all have one. One that cannot be had is told to the watch, and left alone for a while.
+ * Finds the start of the partitions that have no position yet: the committed offset of the group, otherwise the first
+ * record. Returns undefined when all have a position. A partition whose position cannot be had is reported to the
+ * watch and left alone for a while.
  */
 export function resolvePositions(
   group: PositionedGroup<KafkajsBroker>,
@@ -74,7 +75,8 @@ async function resolve(
 ): Promise<void> {
   const { offsetManager } = group;
   const set = ({ topic, partition }: Place, offset: string): void => {
-    // Of an earlier generation it may be past: others have worked on the partition since.
+    // A position of an earlier generation may be out of date, because other members have worked on the partition
+    // since.
     if (group.offsetManager !== offsetManager) return;
     const committed = offsetManager.committedOffsets();
     committed[topic] = { ...committed[topic], [partition]: offset };
@@ -106,9 +108,9 @@ async function resolve(
 }
 
 /**
- * src/consumer/offsetManager: OFFSET_OUT_OF_RANGE commits -1 or -2 over the group's offset, whatever autoCommit
- * says. Here the position moves to the earliest record and the committed offset stays until a record is done:
- * what comes again is suppressed by the history, what is gone is told.
+ * Patches src/consumer/offsetManager: there, OFFSET_OUT_OF_RANGE commits -1 or -2 over the offset of the group, even
+ * without autoCommit. Here the position moves to the earliest record, and the committed offset stays until a record
+ * is done. Records that come again are suppressed by the history, and records that are gone are logged.
  */
 export function guardOutOfRange(): void {
   internal<OffsetManager<KafkajsBroker>>("consumer/offsetManager")(

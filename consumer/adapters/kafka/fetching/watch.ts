@@ -4,35 +4,35 @@ import type { PartitionFailure } from "./answers.ts";
 import { type KafkajsCluster, LATEST, leaderOf, listOffsets, type Place } from "./leaders.ts";
 import type { Standstills } from "#consumer/adapters/kafka/delivery/standstills.ts";
 
-/** What the partitions are read by: a member of the group. */
+/** The member of the group that reads the partitions. */
 export interface Reader {
   readonly cluster: KafkajsCluster;
   isPaused(place: Place): boolean;
-  /** The group's offset of the partition; undefined as long as it is not known. */
+  /** Returns the committed offset of the partition; undefined as long as it is not known. */
   committed(place: Place): bigint | undefined;
 }
 
 /**
- * Watches every assigned partition, whether it is being fetched or not: one that was not answered for as long as
- * `standstillMs` stands still, whatever the cause, and the lag of each is shown, or none where its end is not known.
+ * Watches every assigned partition, fetched or not. A partition that was not answered for `standstillMs` stands
+ * still, whatever the cause. The lag of each is shown, unless its end is not known.
  */
 export interface PartitionWatch {
-  /** In place of those before. */
+  /** Watches these partitions instead of the earlier ones. */
   assigned(places: readonly Place[], reader: Reader): void;
   lost(): void;
-  /** `progress` changes as long as an answer is being received. */
+  /** Notes that a partition was asked; `progress` changes as long as its answer is being received. */
   asked(place: Place, progress: () => number): void;
   answered(place: Place, end: bigint): void;
   failed(place: Place, failure: PartitionFailure): void;
-  /** As `failed`, and it is left alone for a while. */
+  /** Does as `failed`, and leaves the partition alone for a while. */
   backOff(place: Place, failure: PartitionFailure): void;
-  /** False while it is left alone. */
+  /** Returns false while the partition is left alone. */
   mayAsk(place: Place): boolean;
   close(): void;
 }
 
 interface WatchOptions {
-  /** Those that the member subscribes to. */
+  /** The topics that the member subscribes to. */
   readonly topics: readonly string[];
   readonly standstillMs: number;
   readonly standstills: Standstills;
@@ -41,32 +41,35 @@ interface WatchOptions {
 
 interface Watched {
   readonly topic: string;
-  /** undefined: the topic as a whole, which has no partitions. */
+  /** The partition; undefined for a topic as a whole, which has no partitions. */
   readonly partition: number | undefined;
   end?: { readonly offset: bigint; readonly atMs: number };
-  /** Since when it has been waited for. */
+  /** The time since when an answer is waited for. */
   sinceMs?: number;
   failure?: PartitionFailure;
   progress?: () => number;
   progressed?: number;
-  /** In a row. */
+  /** The number of failures in a row. */
   failures: number;
   retryAtMs: number;
   isAskedForEnd: boolean;
 }
 
-/** How often what is watched is looked at: so many times in `standstillMs`, and at least once a second. */
+/** The number of looks at the partitions within `standstillMs`; there is at least one a second. */
 const LOOKS = 5;
 const LOOK_MS_MAX = 1000;
 const BACK_OFF_MS = 100;
 const BACK_OFF_MS_MAX = 2000;
 const REFRESH_INTERVAL_MS = 500;
-/** Only an operator gets past these: the partition answers, and what it answers cannot be read. */
+/** The causes that only an operator gets past: the partition answers, but its records cannot be read. */
 const BY_CONTENT = new Set(["unreadable", "too-large"]);
 
 const UNANSWERED: PartitionFailure = { cause: "unanswered", detail: "its leader does not answer" };
 
-/** How long a partition may be unanswered: ten times as long as a broker holds an empty fetch back, at least a second. */
+/**
+ * Returns how long a partition may be unanswered, in milliseconds: ten times as long as a broker holds an empty fetch
+ * back, and at least a second.
+ */
 export function standstillAfterMs(maxWaitMs: number): number {
   return Math.max(1000, 10 * maxWaitMs);
 }
@@ -74,7 +77,10 @@ export function standstillAfterMs(maxWaitMs: number): number {
 export function createPartitionWatch(options: WatchOptions): PartitionWatch {
   const { metrics, standstills, standstillMs, topics } = options;
   const watched = new Map<string, Watched>();
-  /** Those that stood still in the generation before: one of them is not ready only because the group was joined again. */
+  /**
+   * The partitions that stood still in the generation before; joining the group again does not make one of them
+   * ready.
+   */
   let before = new Map<string, Watched>();
   let reader: Reader | undefined;
   let refreshedMs = Number.NEGATIVE_INFINITY;
@@ -104,7 +110,7 @@ export function createPartitionWatch(options: WatchOptions): PartitionWatch {
     if ([...watched.values()].some(({ failure }) => failure !== undefined)) refresh(reader);
   }
 
-  /** A topic of several that does not exist: as soon as it does, the group is joined again for its partitions. */
+  /** Looks for missing topics. As soon as one exists, the group is joined again for its partitions. */
   function lookForTopics({ cluster }: Reader): void {
     for (const topic of topics) {
       const isMissing = cluster.findTopicPartitionMetadata(topic).length === 0;
@@ -120,7 +126,9 @@ export function createPartitionWatch(options: WatchOptions): PartitionWatch {
     }
   }
 
-  /** The ends of those that are not fetched at present: paused, or not answered. */
+  /**
+   * Asks for the ends of partitions that are not fetched at present, because they are paused or were not answered.
+   */
   async function askForEnds(stale: readonly Watched[], by: Reader): Promise<void> {
     const places = stale.flatMap(({ topic, partition }) =>
       partition === undefined ? [] : [{ topic, partition }],
@@ -143,7 +151,7 @@ export function createPartitionWatch(options: WatchOptions): PartitionWatch {
         return;
       }
       showEnd(each, found);
-      // Nobody fetches it, by our own choice: its leader answers.
+      // The partition is paused on purpose, and its leader answers.
       if (by.isPaused(place)) end(each);
     });
   }
@@ -184,7 +192,7 @@ export function createPartitionWatch(options: WatchOptions): PartitionWatch {
     if (!isStanding(each)) return;
     const present = standstillOf(topic, partition);
     const failure = each.failure ?? UNANSWERED;
-    // Told once: what is found out about the same cause meanwhile is in the log of the connections.
+    // A standstill is reported once; more about the same cause is in the log of the connections.
     if (present?.cause === failure.cause) return;
     if (present !== undefined && BY_CONTENT.has(present.cause)) return;
     standstills.note({ topic, partition, offset: undefined, ...failure });

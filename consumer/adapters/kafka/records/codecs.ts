@@ -5,19 +5,22 @@ import { lz4Decompress, snappyDecompress } from "@platformatic/wasm-utils";
 import { messageOf } from "#consumer/errors.ts";
 import { Unreadable } from "./unreadable.ts";
 
-/** Of one batch: what unpacks to more is damage, or meant to keep its reader busy. */
+/** The most bytes that one batch may unpack to; a larger one is damaged, or meant to keep its reader busy. */
 const UNPACKED_BYTES_MAX = 256 * 1024 * 1024;
-/** Of one block of Snappy or frame of LZ4, which are unpacked in one piece and in memory that is kept. */
+/**
+ * The most bytes of one block of Snappy or one frame of LZ4, which are unpacked in one piece and in memory that is
+ * kept.
+ */
 const PIECE_BYTES_MAX = 64 * 1024 * 1024;
 const CHUNK_BYTES = 256 * 1024;
 
 interface Codec {
   readonly name: string;
-  /** The unpacked bytes, piece by piece, as many as are in memory at a time. */
+  /** Yields the unpacked bytes, in pieces as large as may be in memory at a time. */
   readonly unpack: (bytes: Buffer) => AsyncIterable<Buffer> | Iterable<Buffer>;
 }
 
-/** By their numbers in the attributes of a batch. */
+/** The codecs by their numbers in the attributes of a batch. */
 const CODECS: Readonly<Record<number, Codec>> = {
   1: { name: "gzip", unpack: (bytes) => streamed(createGunzip({ chunkSize: CHUNK_BYTES }), bytes) },
   2: { name: "snappy", unpack: snappyBlocks },
@@ -26,8 +29,8 @@ const CODECS: Readonly<Record<number, Codec>> = {
 };
 
 /**
- * The bytes of a compressed batch, piece by piece: what was handed on is not held here. Throws Unreadable for damage, a
- * codec that Kafka does not have, and more than one batch may hold.
+ * Yields the bytes of a compressed batch piece by piece, without holding those that were handed on. Throws Unreadable
+ * for damage, for a codec that Kafka does not have, and for more bytes than one batch may hold.
  */
 export async function* unpacked(codec: number, bytes: Buffer): AsyncGenerator<Buffer, void, void> {
   const { name, unpack } = codecOf(codec);
@@ -54,7 +57,7 @@ function codecOf(codec: number): Codec {
 
 // ------------------------------------------------------------------------------------ gzip and zstd
 
-/** Of several members, one after another, Node reads all. */
+/** Unpacks gzip. Node reads several members one after another. */
 async function* streamed(
   stream: Gunzip | ZstdDecompress,
   bytes: Buffer,
@@ -67,7 +70,7 @@ async function* streamed(
   }
 }
 
-/** Node reads the first frame only, and says how long that was. */
+/** Unpacks zstd. Node reads the first frame only, and says how long it was. */
 async function* zstdFrames(bytes: Buffer): AsyncGenerator<Buffer, void, void> {
   for (let position = 0; position < bytes.length;) {
     const stream = createZstdDecompress({ chunkSize: CHUNK_BYTES });
@@ -79,7 +82,10 @@ async function* zstdFrames(bytes: Buffer): AsyncGenerator<Buffer, void, void> {
 
 // ------------------------------------------------------------------------------------------- snappy
 
-/** What Java clients put in front of their blocks (org.xerial.snappy), each led by its length; others write one bare block. */
+/**
+ * The header that Java clients put in front of their blocks (org.xerial.snappy), each of which begins with its
+ * length; other clients write one bare block.
+ */
 const XERIAL_MAGIC = Buffer.from("\x82SNAPPY\0", "latin1");
 const XERIAL_HEADER_BYTES = 16;
 const LENGTH_BYTES = 4;
@@ -107,10 +113,15 @@ function startsFrames(bytes: Buffer, position: number): boolean {
   return bytes.subarray(position, position + XERIAL_MAGIC.length).equals(XERIAL_MAGIC);
 }
 
-/** A copy of at most 64 bytes takes three: no block can hold more than this for each of its bytes. */
+/**
+ * The largest ratio of a block: a copy of at most 64 bytes takes three, so no block can hold more for each of its
+ * bytes.
+ */
 const SNAPPY_RATIO_MAX = 22;
 
-/** The decoder takes the memory that the block claims to need, for good: so the claim is looked at first. */
+/**
+ * Unpacks a block after checking the size that it claims, because the decoder allocates that much memory for good.
+ */
 function snappyBlock(bytes: Buffer): Buffer {
   let claimed = 0;
   for (const [index, byte] of bytes.subarray(0, 5).entries()) {
@@ -134,7 +145,7 @@ function requirePiece(unpackedBytes: number): void {
 
 // ---------------------------------------------------------------------------------------------- lz4
 
-// The frame format of LZ4, version 1.6.
+// This is the frame format of LZ4, version 1.6.
 const LZ4_MAGIC = 0x184d2204;
 const LZ4_FLAGS_AT = 4;
 const LZ4_SIZES_AT = 5;
@@ -144,14 +155,14 @@ const CONTENT_SIZE = 0x08;
 const CONTENT_CHECKSUM = 0x04;
 const DICTIONARY = 0x01;
 const STORED_BIT = 0x80000000;
-/** By bits 4 to 6 of the byte that says it. */
+/** The sizes of blocks, by bits 4 to 6 of the descriptor byte. */
 const LZ4_BLOCK_BYTES_MAX: Readonly<Record<number, number>> = {
   4: 65_536,
   5: 262_144,
   6: 1_048_576,
   7: 4_194_304,
 };
-/** No block can hold more than this for each of its bytes. */
+/** The largest ratio of a block: none can hold more than this for each of its bytes. */
 const LZ4_RATIO_MAX = 255;
 
 function* lz4Frames(bytes: Buffer): Generator<Buffer, void, void> {
@@ -164,7 +175,10 @@ function* lz4Frames(bytes: Buffer): Generator<Buffer, void, void> {
   }
 }
 
-/** The decoder takes a frame that ends too early for a shorter one: so it is looked whether it has its end mark. Throws beyond the end. */
+/**
+ * Finds the end of a frame, and requires its end mark, because the decoder takes a frame that ends too early for a
+ * shorter one. Throws beyond the end.
+ */
 function measureLz4(bytes: Buffer): { end: number; unpackedBytesMax: number } {
   if (bytes.readUInt32LE(0) !== LZ4_MAGIC) throw new RangeError("no frame");
   const flags = bytes.readUInt8(LZ4_FLAGS_AT);

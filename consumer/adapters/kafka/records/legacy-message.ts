@@ -5,7 +5,7 @@ import { FetchedRecord } from "./record-fields.ts";
 import type { RecordCollector } from "./record-collector.ts";
 import { Unreadable } from "./unreadable.ts";
 
-// Offsets of the fields of a message of the formats 0 and 1, as logs before Kafka 0.11 hold them.
+// These are the offsets of the fields of a message in the formats 0 and 1, as logs before Kafka 0.11 hold them.
 const SIZE = 8;
 const CRC = 12;
 const MAGIC = 16;
@@ -32,9 +32,7 @@ interface Place {
   readonly partition: number;
 }
 
-/**
- * Takes the record of a message, or those that it holds compressed; gives the last position. Throws Unreadable.
- */
+/** Takes the record of a message, or those that it holds compressed; returns the last position. Throws Unreadable. */
 export async function takeLegacyMessage(
   bytes: Buffer,
   place: Place,
@@ -57,10 +55,13 @@ export async function takeLegacyMessage(
   return outer.offset;
 }
 
-/** Of a compressed message, which is held whole; no client of that time wrote one that large. */
+/** The most bytes of a compressed message, which is held whole; no client of that time wrote one that large. */
 const UNPACKED_BYTES_MAX = 16 * 1024 * 1024;
 
-/** Offsets of the format 1 count from the first one; the message around them has that of the last. */
+/**
+ * Unpacks the messages within a compressed message. In the format 1 their offsets count from the first of them, and
+ * the message around them has the offset of the last.
+ */
 async function innerMessages(outer: Message, codec: number): Promise<Message[]> {
   if (outer.value === null) throw new Unreadable("a compressed message has no value");
   const pieces: Buffer[] = [];
@@ -93,7 +94,7 @@ async function innerMessages(outer: Message, codec: number): Promise<Message[]> 
   });
 }
 
-/** A whole message. Throws Unreadable. */
+/** Reads a whole message. Throws Unreadable. */
 function readMessage(bytes: Buffer): Message {
   if (bytes.length < TIMESTAMP || bytes.length !== OVERHEAD_BYTES + bytes.readInt32BE(SIZE)) {
     throw new Unreadable(`${bytes.length} bytes hold no message`);
@@ -127,7 +128,7 @@ function readField(bytes: Buffer, start: number): { field: Buffer | null; end: n
   return { field: bytes.subarray(at, at + length), end: at + length };
 }
 
-/** A view would keep all the messages beside it in memory. */
+/** Copies the bytes, because a view would keep all the neighbouring messages in memory. */
 function own(field: Buffer | null): Buffer | null {
   return field === null ? null : Buffer.from(field);
 }

@@ -12,8 +12,8 @@ export interface RawRecords {
 }
 
 /**
- * What a fetch brought of one partition, not looked into. kafkajs takes it for one message at the position that was asked
- * for, and hands it over as the only one of its batch.
+ * The bytes that a fetch brought of one partition, not decoded. kafkajs takes the object for one message at the
+ * position that was asked for, and hands it over as the only message of its batch.
  */
 export class FetchedRecords {
   readonly key = null;
@@ -29,7 +29,10 @@ export class FetchedRecords {
     this.#records = records;
   }
 
-  /** Once: kafkajs keeps this object as long as its partition is paused, and the records are part of a whole answer. */
+  /**
+   * Returns the records, the first time only: kafkajs keeps this object as long as its partition is paused, and the
+   * records are a part of a whole answer.
+   */
   take(): RawRecords | undefined {
     const records = this.#records;
     this.#records = undefined;

@@ -17,22 +17,22 @@ import { RecordParser } from "./record-parser.ts";
 import { type RecordLimits, RecordCollector } from "./record-collector.ts";
 import { Unreadable } from "./unreadable.ts";
 
-/** What was found from a position of a partition on. */
+/** The records that were found from a position of a partition on. */
 export interface Reading {
-  /** In offset order; empty where the positions hold no record of a committed transaction. */
+  /** The records in offset order; empty when the positions hold no record of a committed transaction. */
   readonly records: readonly SourceRecord[];
-  /** The position to read on from: all before it is in `records`, or holds none. */
+  /** The position to read on from: all positions before it are in `records` or hold none. */
   readonly nextOffset: bigint;
-  /** What lies at `nextOffset` cannot be read. */
+  /** Present when the bytes at `nextOffset` cannot be read. */
   readonly damage?: Damage;
 }
 
 export interface Damage {
   readonly cause: "unreadable" | "too-large";
   readonly detail: string;
-  /** The first position after it. */
+  /** The first position after the damage. */
   readonly endOffset: bigint;
-  /** Of the header of the batch: another batch at the same position has another. */
+  /** A digest of the header of the batch: another batch at the same position has another one. */
   readonly fingerprint: string;
 }
 
@@ -41,20 +41,20 @@ interface Place {
   readonly partition: number;
   /** The end of the partition. */
   readonly highWatermark: bigint;
-  /** Remembers the compressed batch of a partition that was last looked through: it is not looked through again. */
+  /** Remembers the compressed batch of a partition that was verified last, so that it is not verified again. */
   readonly judged: JudgedBatches;
 }
 
-/** By partition: position and checksum of a batch, and why it cannot be read; without that it is whole. */
+/** The position and checksum of a batch by partition, and why it cannot be read; without a reason it is whole. */
 export type JudgedBatches = Map<
   string,
   { readonly identity: string; readonly refusal?: Unreadable }
 >;
 
 /**
- * Reads what was fetched of a partition, batch by batch, up to the limits: a batch is checked as a whole before a record of
- * it is given out. Positions without a record are passed: batches that compaction has emptied, ends of transactions, and
- * what was aborted. Throws OverShare when the first record alone is larger than `bytesMax`.
+ * Reads the fetched bytes of a partition, batch by batch and up to the limits. A batch is verified as a whole before
+ * any of its records is returned. Positions without a record are skipped: batches that compaction has emptied, ends
+ * of transactions, and aborted records. Throws OverShare when the first record alone is larger than `bytesMax`.
  */
 export async function readFetched(
   { offset: asked, bytes, abortedTransactions }: RawRecords,
@@ -70,7 +70,7 @@ export async function readFetched(
     const takenBefore = records.length;
     try {
       end = batchEnd(bytes, position);
-      // A broker cuts off what follows the first batch.
+      // A broker may cut off the batches that follow the first.
       if (end === undefined && position > 0) break;
       if (end === undefined) throw new Unreadable(`it is cut off after ${bytes.length} bytes`);
       const batch = bytes.subarray(position, end);
@@ -100,7 +100,7 @@ interface Taking {
   readonly isAborted: (batch: RecordBatch) => boolean;
 }
 
-/** Gives the last position of the batch. Throws Unreadable or OverShare. */
+/** Takes the records of a batch, and returns its last position. Throws Unreadable or OverShare. */
 async function takeBatch(
   bytes: Buffer,
   nextOffset: bigint,
@@ -126,7 +126,9 @@ async function takeBatch(
   return lastOffset;
 }
 
-/** To its end, or as far as there is room when it is known to be whole. Throws Unreadable or OverShare. */
+/**
+ * Reads a batch to its end, or as far as there is room when it is known to be whole. Throws Unreadable or OverShare.
+ */
 async function parseCompressed(
   { baseOffset, body, checksum, codec, recordCount }: RecordBatch,
   parser: RecordParser,
@@ -152,7 +154,10 @@ async function parseCompressed(
   if (taken.isFull) judged.set(key, { identity });
 }
 
-/** Tells the batches of aborted transactions, in the order in which they lie. The end of a transaction is one of its batches. */
+/**
+ * Recognizes the batches of aborted transactions, in the order in which they lie. The end of a transaction is one of
+ * its batches.
+ */
 function abortedFilter(
   transactions: readonly AbortedTransaction[],
 ): (batch: RecordBatch) => boolean {
@@ -167,7 +172,10 @@ function abortedFilter(
   };
 }
 
-/** The header of a damaged batch may be wrong as well: what it claims is held against what follows, and the end of the partition. */
+/**
+ * Determines the positions of a damage. The header of a damaged batch may be wrong as well, so what it claims is
+ * checked against what follows and the end of the partition.
+ */
 function damageOf(
   { message: detail, standstill: cause }: Unreadable,
   offset: bigint,

@@ -2,7 +2,7 @@ import { crc32c } from "@platformatic/wasm-utils";
 
 import { Unreadable } from "./unreadable.ts";
 
-// Offsets of the fields of a record batch (KIP-98). Before `LEADER_EPOCH` nothing is covered by the checksum.
+// These are the offsets of the fields of a record batch (KIP-98). The checksum covers nothing before `LEADER_EPOCH`.
 const BASE_OFFSET = 0;
 const LENGTH = 8;
 const MAGIC = 16;
@@ -14,7 +14,7 @@ const MAX_TIMESTAMP = 35;
 const PRODUCER_ID = 43;
 const RECORD_COUNT = 57;
 export const HEADER_BYTES = 61;
-/** Bytes before what `length` counts. */
+/** The number of bytes that `length` does not count. */
 const OVERHEAD_BYTES = 12;
 
 const CODEC_MASK = 0b111;
@@ -22,27 +22,27 @@ const LOG_APPEND_TIME = 0b1000;
 const TRANSACTIONAL = 0b1_0000;
 const CONTROL = 0b10_0000;
 
-/** A record batch whose checksum is right. */
+/** A record batch with a valid checksum. */
 export interface RecordBatch {
   readonly baseOffset: bigint;
   readonly lastOffset: bigint;
   readonly checksum: number;
-  /** 0: not compressed. */
+  /** The number of the codec; 0 when it is not compressed. */
   readonly codec: number;
   readonly recordCount: number;
   readonly baseTimestampMs: number;
   readonly appendTimeMs: number | undefined;
   readonly producerId: bigint;
   readonly isTransactional: boolean;
-  /** Holds the end of a transaction instead of records. */
+  /** True when it holds the end of a transaction instead of records. */
   readonly isControl: boolean;
   /** All records, compressed as `codec` says. */
   readonly body: Buffer;
 }
 
 /**
- * The end of the batch at `start`, by its length; undefined when the bytes end before it does, as they may after a whole
- * one. Throws Unreadable for a length that no batch has.
+ * Returns the end of the batch at `start`, by its length; undefined when the bytes end before it, as they may after a
+ * whole batch. Throws Unreadable for a length that no batch has.
  */
 export function batchEnd(bytes: Buffer, start: number): number | undefined {
   if (bytes.length - start < OVERHEAD_BYTES) return undefined;
@@ -52,7 +52,7 @@ export function batchEnd(bytes: Buffer, start: number): number | undefined {
   return end > bytes.length ? undefined : end;
 }
 
-/** 2 since Kafka 0.11; before it came messages of the formats 0 and 1. */
+/** Returns the format: 2 since Kafka 0.11, before that messages of the formats 0 and 1. */
 export function magicOf(batch: Buffer): number {
   return batch.readInt8(MAGIC);
 }
@@ -89,7 +89,10 @@ export function readBatch(batch: Buffer): RecordBatch {
   };
 }
 
-/** First and last position as the header claims them, whether or not the checksum is right; undefined for what cannot be. */
+/**
+ * Returns the first and last position that the header claims, whether or not the checksum is valid; undefined when
+ * they are impossible.
+ */
 export function claimedOffsets(batch: Buffer): { first: bigint; last: bigint } | undefined {
   if (batch.length < LAST_OFFSET_DELTA + 4 || magicOf(batch) !== 2) return undefined;
   const first = batch.readBigInt64BE(BASE_OFFSET);

@@ -1,11 +1,11 @@
 import type { FetchedRecord } from "./record-fields.ts";
 
-/** What may be held of a partition at once. */
+/** The limits of what may be held of a partition at once. */
 export interface RecordLimits {
   readonly countMax: number;
-  /** The share of the partition: the record that exceeds it is left out, unless it is the first. */
+  /** The share of the partition in bytes: a record that exceeds it is left out, unless it is the first. */
   readonly bytesMax: number;
-  /** A record that unpacks to more cannot be held at all. */
+  /** The largest size of an unpacked record; a larger one cannot be held at all. */
   readonly recordBytesMax: number;
 }
 
@@ -22,19 +22,19 @@ export class RecordCollector {
     this.limits = limits;
   }
 
-  /** Others follow, for which there is no room; there is always room for the first. */
+  /** True when others follow for which there is no room; there is always room for the first. */
   get isFull(): boolean {
     return this.#isFull;
   }
 
-  /** Full from now on, when a record of this size would be too much. */
+  /** Marks the collection as full when a record of this size would exceed the limits. */
   makeRoom(bytes: number): void {
     const { countMax, bytesMax } = this.limits;
     const { length } = this.records;
     this.#isFull ||= length > 0 && (length >= countMax || this.#bytes + bytes > bytesMax);
   }
 
-  /** Leaves out what is before the position, or too much. */
+  /** Adds a record, unless it is before the position or exceeds the limits. */
   take(record: FetchedRecord, bytes: number): void {
     if (record.offset < this.#from) return;
     this.makeRoom(bytes);

@@ -1,18 +1,18 @@
 import type { SourceRecord } from "#consumer/ports.ts";
 import { Unreadable } from "./unreadable.ts";
 
-/** Where the records of a batch are, and from what they count. */
+/** The place of the records of a batch, and the values from which their fields count. */
 export interface RecordOrigin {
   readonly topic: string;
   readonly partition: number;
   readonly baseOffset: bigint;
   readonly lastOffset: bigint;
   readonly baseTimestampMs: number;
-  /** The timestamp of every record, where the broker gave it; undefined: each has its own. */
+  /** The timestamp of every record when the broker set it; undefined when each has its own. */
   readonly appendTimeMs: number | undefined;
 }
 
-/** A record as it lies in a batch: its bytes are looked through once, and its headers are made when they are asked for. */
+/** A record of a batch. Its bytes are parsed once, and its headers are made when they are read. */
 export class FetchedRecord implements SourceRecord {
   readonly topic: string;
   readonly partition: number;
@@ -36,7 +36,7 @@ export class FetchedRecord implements SourceRecord {
     this.#headers = fields.headers;
   }
 
-  /** A name may come several times: the last one counts. */
+  /** The headers; of several with one name the last one counts. */
   get headers(): SourceRecord["headers"] {
     return this.#headers === undefined ? NO_HEADERS : headersOf(this.#headers);
   }
@@ -46,7 +46,7 @@ interface RecordFields {
   readonly timestampMs: number;
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
-  /** The headers as they lie there, from their count on; undefined without any. */
+  /** The undecoded headers, beginning with their count; undefined when there are none. */
   readonly headers: Buffer | undefined;
 }
 
@@ -100,7 +100,7 @@ function headersOf(bytes: Buffer): SourceRecord["headers"] {
   return Object.fromEntries(headers);
 }
 
-/** Fields of Kafka's record format, one after another. Every one throws Unreadable beyond the end. */
+/** Reads fields of Kafka's record format one after another. Every method throws Unreadable beyond the end. */
 class FieldReader {
   readonly #body: Buffer;
   position = 0;
@@ -114,7 +114,7 @@ class FieldReader {
     if (this.position > this.#body.length) throw new Unreadable("a record ends within its fields");
   }
 
-  /** Signed, of at most ten bytes. Exact up to 2^53, which only a timestamp could exceed. */
+  /** Reads a signed number of at most ten bytes. It is exact up to 2^53, which only a timestamp could exceed. */
   varint(): number {
     const { value, end } = readVarint(this.#body, this.position);
     this.position = end;
@@ -134,11 +134,11 @@ class FieldReader {
 const VARINT_BYTES_MAX = 10;
 const SIGN_BIT_WIDTH = 2;
 
-/** Throws Unreadable where it does not end, in `bytes` or after ten bytes. */
+/** Reads an unsigned number. Throws Unreadable when it does not end, in `bytes` or after ten bytes. */
 export function readVarint(bytes: Buffer, start: number): { value: number; end: number } {
   let position = start;
   let byte = bytes[position++] ?? -1;
-  // Most are of one byte.
+  // Most numbers have one byte.
   let zigzag = byte & 0x7f;
   for (let scale = 128; byte >= 0x80; scale *= 128) {
     byte = bytes[position++] ?? -1;

@@ -2,31 +2,31 @@ import { readRecord, type RecordOrigin, readVarint } from "./record-fields.ts";
 import type { RecordCollector } from "./record-collector.ts";
 import { Unreadable } from "./unreadable.ts";
 
-/** The first record alone is larger than the share of its partition. */
+/** Thrown when the first record alone is larger than the share of its partition. */
 export class OverShare extends Error {
   override readonly name = "OverShare";
 }
 
-/** A view of a larger piece would keep the whole piece in memory. */
+/** The size up to which pieces are views: a view of a larger piece would keep the whole piece in memory. */
 const VIEWED_BYTES_MAX = 1_048_576;
 const LENGTH_BYTES_MAX = 5;
 const BODY_BYTES_MIN = 6;
 
 /**
- * Takes the records of one batch from bytes that come in pieces; when there is no more room for them the rest is looked
- * through without being held, so that a batch is known to be whole before its first record is handed on.
+ * Takes the records of one batch from bytes that come in pieces. When there is no more room, the rest is verified
+ * without being held, so that a batch is known to be whole before its first record is handed on.
  */
 export class RecordParser {
   readonly #origin: RecordOrigin;
   readonly #taken: RecordCollector;
   #lastDelta = -1;
   #parsed = 0;
-  /** Of the record that goes on in the next piece, from its length on. */
+  /** The bytes of the record that continues in the next piece, beginning with its length. */
   #pieces: Buffer[] = [];
   #have = 0;
-  /** Bytes of that record with its length; 0 while its length is not known. */
+  /** The size of that record with its length; 0 while its length is not known. */
   #need = 0;
-  /** Bytes that are still to come of a record that is not taken. */
+  /** The number of bytes still to come of a record that is not taken. */
   #skipping = 0;
 
   constructor(origin: RecordOrigin, taken: RecordCollector) {
@@ -45,7 +45,7 @@ export class RecordParser {
     }
   }
 
-  /** Throws Unreadable when what came were not `count` whole records. */
+  /** Throws Unreadable when the bytes were not `count` whole records. */
   end(count: number): void {
     if (this.#have > 0 || this.#skipping > 0) throw new Unreadable("its last record is cut off");
     if (this.#parsed !== count) {
@@ -59,7 +59,7 @@ export class RecordParser {
     return skipped;
   }
 
-  /** Goes on with the record that the last piece began; gives where it ends in this one. */
+  /** Continues the record that the last piece began; returns where it ends in this piece. */
   #continue(piece: Buffer): number {
     if (this.#need === 0) return 0;
     const end = Math.min(this.#need - this.#have, piece.length);
@@ -84,7 +84,7 @@ export class RecordParser {
     }
   }
 
-  /** A record that goes beyond this piece. */
+  /** Begins a record that continues beyond this piece. */
   #begin(rest: Buffer, length: number): void {
     const { bytesMax, recordBytesMax } = this.#taken.limits;
     this.#taken.makeRoom(length);
@@ -129,7 +129,7 @@ export class RecordParser {
   }
 }
 
-/** Whether the length at this place ends in these bytes. */
+/** Returns true when the length at this place ends in these bytes. */
 function hasVarint(bytes: Buffer, start: number): boolean {
   for (let position = start; position < start + LENGTH_BYTES_MAX; position += 1) {
     const byte = bytes[position];

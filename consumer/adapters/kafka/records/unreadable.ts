@@ -1,4 +1,7 @@
-/** What lies at a position cannot be read, and will not change by waiting. Never leaves the adapter: a partition stands still by it. */
+/**
+ * Thrown when the bytes at a position cannot be read, which waiting will not change. It never leaves the adapter,
+ * where it makes a partition stand still.
+ */
 export class Unreadable extends Error {
   override readonly name = "Unreadable";
   readonly standstill: "unreadable" | "too-large";
