@@ -41,7 +41,7 @@ export function deadLetterReason<Ended extends AttemptOutcome>({
   return reason === "too-old" || reason === "manual" || reason === "suppressed" ? reason : outcome;
 }
 
-/** A record that leaves the happy path, or one of its actions. */
+/** A record that could not be handled, or one of its actions that did not succeed. */
 export interface DeadLetter {
   readonly reason: DeadLetterReason;
   /** The explanation for a person. It is cut at 1000 characters. */
