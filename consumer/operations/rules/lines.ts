@@ -21,7 +21,7 @@ function actionLines({
   request,
 }: Prediction): readonly string[] {
   return [
-    `  ${result.padEnd(10)}${String(rule)} / ${String(action)}${because(detail)}`,
+    `  ${result.padEnd(11)}${String(rule)} / ${String(action)}${because(detail)}`,
     ...(request === null ? [] : [...requestLines(request), `      key ${String(key)}`]),
   ];
 }

@@ -29,12 +29,12 @@ describe("rules test", () => {
     const { text, exitCode } = await directory.test();
     expect(exitCode).toBe(0);
     expect(text).toContain(`incidents.ndjson:1  ${CRITICAL.id} critical
-  send      restart-web / restart
+  send       restart-web / restart
       POST https://automation.test/web
       {"title":"Service web: 3 hosts not reachable"}
       key `);
     expect(text).toContain(`incidents.ndjson:2  ${CRITICAL.id} ok  unmatched`);
-    expect(text).toContain("  duplicate restart-web / restart: the same action ended before");
+    expect(text).toContain("  duplicate  restart-web / restart: the same action ended before");
     expect(text).toMatch(/3 records: 1 send, 1 duplicate, 1 unmatched$/);
   });
 
