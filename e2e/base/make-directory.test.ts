@@ -11,14 +11,14 @@ async function temporary(): Promise<string> {
   return directory;
 }
 
-test("makes every level, and takes one that is there", async () => {
+test("makes every level and accepts an existing one", async () => {
   const path = join(await temporary(), "a", "b", "c");
   await makeDirectory("--artifacts", path);
   await makeDirectory("--artifacts", path);
   expect((await stat(path)).isDirectory()).toBe(true);
 });
 
-test("two at the same time make the same levels", async () => {
+test("two callers can make the same levels at the same time", async () => {
   const parent = await temporary();
   await Promise.all(
     ["x", "y"].map((name) => makeDirectory("--artifacts", join(parent, "a", "b", name))),
@@ -26,7 +26,7 @@ test("two at the same time make the same levels", async () => {
   expect((await stat(join(parent, "a", "b", "y"))).isDirectory()).toBe(true);
 });
 
-test("names option, path and code of what it cannot make", async () => {
+test("the error names the option, the path and the code", async () => {
   const parent = await temporary();
   await writeFile(join(parent, "file"), "");
   await mkdir(join(parent, "there"));
@@ -44,7 +44,7 @@ test("names option, path and code of what it cannot make", async () => {
   }
 });
 
-test.runIf(process.platform === "linux")("does not spin below /proc", async () => {
+test.runIf(process.platform === "linux")("does not loop forever below /proc", async () => {
   await expect(makeDirectory("--artifacts", "/proc/kafka-consumer/x")).rejects.toThrow(
     /\/proc\/kafka-consumer\/x: (ENOENT|EACCES|EPERM)/,
   );

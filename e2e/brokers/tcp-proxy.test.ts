@@ -54,7 +54,7 @@ async function open(proxy: TcpProxy): Promise<Socket> {
 
 const whats = (proxy: TcpProxy): string[] => proxy.activity().map(({ what }) => what);
 
-test("passes bytes through, and tells when connections come and go", async () => {
+test("passes bytes through, and reports opened and closed connections", async () => {
   const proxy = await openProxy();
   const told: string[] = [];
   proxy.subscribe(({ what }) => void told.push(what));
@@ -64,14 +64,14 @@ test("passes bytes through, and tells when connections come and go", async () =>
   expect(proxy.activity()[0]?.peer).toMatch(/^127\.0\.0\.1:\d+$/);
 });
 
-test("what the broker says last arrives", async () => {
+test("the last bytes of the broker arrive", async () => {
   const proxy = await openProxy();
   const socket = dial(proxy);
   socket.end("goodbye");
   await expect(text(socket)).resolves.toBe("goodbye");
 });
 
-test("stopped, it cuts what is there and refuses what comes, until it serves on the same port", async () => {
+test("a stopped proxy cuts and refuses connections until it serves on the same port again", async () => {
   const proxy = await openProxy();
   const { port } = proxy;
   const sockets = [await open(proxy), await open(proxy)];
@@ -87,7 +87,7 @@ test("stopped, it cuts what is there and refuses what comes, until it serves on 
   await expect(echoed(proxy)).resolves.toBe("hello");
 });
 
-test("a client that does not read what it is sent is cut as any other", async () => {
+test("a client that does not read its data is cut like any other", async () => {
   let sending: Socket | undefined;
   const server = createServer((socket) => {
     sending = socket.on("error", () => {});
@@ -122,7 +122,7 @@ test("a broker that cannot be reached ends the client's connection", async () =>
   await expect.poll(() => whats(proxy)).toEqual(["connection-opened", "connection-closed"]);
 });
 
-test("as new, it knows nothing of what was, tells nobody, and serves", async () => {
+test("a reset proxy has no activity and no subscribers, and serves", async () => {
   const proxy = await openProxy();
   const told: string[] = [];
   proxy.subscribe(({ what }) => void told.push(what));

@@ -8,7 +8,7 @@ const EXTERNAL =
 const parse = (argv: string[], env = {}) => parseInvocation(argv, env, () => 7);
 
 describe("the command line", () => {
-  test("without arguments runs everything with the defaults", () => {
+  test("runs everything with the defaults when there are no arguments", () => {
     expect(parse([])).toEqual({
       command: "run",
       run: {
@@ -28,14 +28,14 @@ describe("the command line", () => {
     });
   });
 
-  test("takes the artifacts directory of Screwdriver unless one is given", () => {
+  test("uses the artifacts directory of Screwdriver unless one is given", () => {
     const env = { SD_ARTIFACTS_DIR: "/sd/artifacts" };
     expect(parse([], env)).toMatchObject({ run: { artifacts: "/sd/artifacts" } });
     expect(parse(["--artifacts", "here"], env)).toMatchObject({ run: { artifacts: "here" } });
     expect(parse([], { SD_ARTIFACTS_DIR: "" })).toMatchObject({ run: { artifacts: "artifacts" } });
   });
 
-  test("names a broker that is there, and where its password is", () => {
+  test("accepts an existing broker and the source of its password", () => {
     expect(parse([...EXTERNAL, "--broker-password-env", "V"])).toMatchObject({
       run: {
         broker: {
@@ -54,7 +54,8 @@ describe("the command line", () => {
     "refuses a name that no cluster can have: %s",
     (name) => {
       expect(() => parse(["--target", "kind", `--cluster=${name}`])).toThrow(
-        `--cluster must be at most 49 lower-case letters, digits, - and ., beginning with a letter or digit, got ${name}`,
+        "--cluster must be at most 49 lower-case letters, digits, - and ., " +
+          `beginning with a letter or digit, got ${name}`,
       );
     },
   );
@@ -65,7 +66,7 @@ describe("the command line", () => {
     });
   });
 
-  test("takes a cluster that is there, with the images that it can have", () => {
+  test("accepts an existing cluster with images that it can pull", () => {
     const images = ["--image", "b", "--simulators-image", "c"];
     expect(parse(["--target", "kubernetes", "--context", "a", ...images])).toMatchObject({
       run: {

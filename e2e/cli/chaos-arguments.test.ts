@@ -119,7 +119,8 @@ describe("chaos", () => {
     ],
     [
       ["--require-coverage", "--runs", "9"],
-      "--require-coverage judges what 10 schedules or more had: it needs --duration, --until-failure or --runs 10, got 9 runs",
+      "--require-coverage judges what 10 schedules or more had: " +
+        "it needs --duration, --until-failure or --runs 10, got 9 runs",
     ],
     [["--require-coverage"], "got 1 run"],
     [["fast"], "chaos takes names only after --prove, got fast"],
@@ -142,7 +143,7 @@ describe("chaos", () => {
     expect(act).toThrow(message);
   });
 
-  test("leaves the options of chaos to chaos", () => {
+  test("refuses the options of chaos for other commands", () => {
     expect(() => parse(["--faults", "pod"])).toThrow(
       "--faults is an option of chaos, and the command is run",
     );
@@ -153,7 +154,7 @@ describe("chaos", () => {
 });
 
 describe("replay", () => {
-  test("takes a path, and how often", () => {
+  test("takes a path and the number of runs", () => {
     expect(parse(["replay", "a.json"])).toEqual({
       command: "replay",
       replay: { ...PLACE, path: "a.json", times: 1 },

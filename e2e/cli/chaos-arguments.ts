@@ -94,7 +94,9 @@ export function chaosArguments(
   const requireCoverage = values["require-coverage"] === true;
   if (requireCoverage && prove === null && runs !== null && runs < COVERAGE_SCHEDULES_MIN) {
     throw new UsageError(
-      `--require-coverage judges what ${COVERAGE_SCHEDULES_MIN} schedules or more had: it needs --duration, --until-failure or --runs ${COVERAGE_SCHEDULES_MIN}, got ${runs === 1 ? "1 run" : `${runs} runs`}`,
+      `--require-coverage judges what ${COVERAGE_SCHEDULES_MIN} schedules or more had: ` +
+        `it needs --duration, --until-failure or --runs ${COVERAGE_SCHEDULES_MIN}, ` +
+        `got ${runs === 1 ? "1 run" : `${runs} runs`}`,
     );
   }
   return {
@@ -138,7 +140,8 @@ function duration(text: string): number {
   const durationMs = Number(count) * (UNIT_MS[unit] ?? 0);
   if (durationMs > 0 && durationMs <= DURATION_MS_MAX) return durationMs;
   throw new UsageError(
-    `--duration must be a whole number of seconds, minutes or hours such as 90s, 30m or 1h, up to 168h, got ${text || '""'}`,
+    "--duration must be a whole number of seconds, minutes or hours such as 90s, 30m or 1h, up to 168h, " +
+      `got ${text || '""'}`,
   );
 }
 

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { expect, onTestFinished, test } from "vitest";
 import { findAbandoned, makeOwnedDirectory, removeDirectory } from "#e2e/base/owned-directory.ts";
 
-test("finds what a dead process left, and nothing else", async () => {
+test("finds the directories of dead processes, and no others", async () => {
   const parent = await mkdtemp(join(tmpdir(), "kafka-consumer-clean-"));
   onTestFinished(() => rm(parent, { recursive: true }));
   const dead = spawnSync(process.execPath, ["--version"]).pid;

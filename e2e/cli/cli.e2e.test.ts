@@ -54,7 +54,7 @@ async function processesOf(temporary: string): Promise<string[]> {
   return found;
 }
 
-test("a scenario passes, leaves its artifacts and nothing else; the counts stand alone at the end", async () => {
+test("a scenario passes and leaves only its artifacts, and the counts are the last line", async () => {
   const run = await start("--scenario", "18", "--seed", "5");
   expect(await run.ended).toBe(0);
   expect(run.output().trimEnd().split("\n").slice(-3)).toEqual([
@@ -75,14 +75,14 @@ test("a scenario passes, leaves its artifacts and nothing else; the counts stand
   expect(await processesOf(run.temporary)).toEqual([]);
 });
 
-test("a run in which nothing could run proves nothing: exit code 4", async () => {
+test("a run in which every scenario was skipped ends with exit code 4", async () => {
   const run = await start("--scenario", "31", "--scenario", "34");
   expect(await run.ended).toBe(4);
   expect(run.output()).toContain("nothing was run: every scenario was skipped");
   expect(run.output().trimEnd().endsWith("\n0 passed, 0 failed")).toBe(true);
 });
 
-test("a run is equal to itself, and not to one whose pods lived otherwise", async () => {
+test("a run is equal to itself, and differs from one whose pods lived differently", async () => {
   const run = await start("--scenario", "6", "--scenario", "18");
   expect(await run.ended).toBe(0);
   const [id = ""] = await readdir(run.artifacts);
@@ -140,7 +140,7 @@ test("SIGTERM to npm ends the run, and npm with it", async () => {
   expect((await readdir(run.temporary)).filter((name) => name.startsWith("kafka-"))).toEqual([]);
 });
 
-test("a reader that goes away ends a run as ^C does, without a word", async () => {
+test("a run whose output is no longer read ends silently, as at ^C", async () => {
   const run = await start("--scenario", "3");
   await run.shows("seed ");
   run.child.stdout.destroy();
@@ -150,7 +150,7 @@ test("a reader that goes away ends a run as ^C does, without a word", async () =
   expect(await processesOf(run.temporary)).toEqual([]);
 });
 
-test("doctor says what clusters need, and that the local target does without it", async () => {
+test("doctor checks the tools for clusters, which the local target does not need", async () => {
   const whole = await start("doctor");
   expect(await whole.ended).toBe(0);
   for (const check of ["container engine", "kind", "kubectl"]) {
@@ -171,7 +171,7 @@ test("doctor says what clusters need, and that the local target does without it"
   );
 });
 
-test("a target whose tools are not there is one message, without a stack", async () => {
+test("a target without its tools prints one message and no stack", async () => {
   const directory = await mkdtemp(join(tmpdir(), "kafka-consumer-cli-"));
   onTestFinished(() => rm(directory, { recursive: true }));
   const argv = [`PATH=${directory}`, process.execPath, CLI, "--target", "kind", "--scenario", "1"];
@@ -181,7 +181,7 @@ test("a target whose tools are not there is one message, without a stack", async
   expect(run.output()).not.toContain("\n    at ");
 });
 
-test("a list that nobody reads to its end is no error", async () => {
+test("a list whose reader closes the pipe is not an error", async () => {
   const list = await start("list");
   list.child.stdout.destroy();
   expect(await list.ended).toBe(0);
@@ -238,7 +238,7 @@ test.each([
   expect(run.output().includes(wanted)).toBe(code === 4);
 });
 
-test("a target that lacks what it needs is a usage error", async () => {
+test("a target without a required option is a usage error", async () => {
   const run = await start("--target", "kubernetes");
   expect(await run.ended).toBe(2);
   expect(run.output()).toContain("--target kubernetes needs --context");

@@ -10,7 +10,8 @@ if (major < 24) {
   process.stderr.write(
     `node ${process.versions.node} at ${process.execPath} cannot run this: version 24 is needed.\n` +
       (isThere
-        ? `It comes with the package \`node\`, which npm scripts use. Fix: npm run ${script}, or put node_modules/.bin first in PATH\n`
+        ? "It comes with the package `node`, which npm scripts use. " +
+          `Fix: npm run ${script}, or put node_modules/.bin first in PATH\n`
         : "It comes with the package `node`, whose install script did not run (npm ignored it).\n" +
           `Fix: npm rebuild node, then npm run ${script}\n`),
   );

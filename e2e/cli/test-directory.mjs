@@ -8,7 +8,8 @@ const [character] = /[#%?]/.exec(root) ?? [];
 if (character !== undefined) {
   process.stderr.write(
     `the tests cannot run in ${root}: vitest finds nothing below a path that holds ${character}\n` +
-      "Fix: move or clone the checkout into a path without #, % and ?; npm run e2e and the other scripts work here too\n",
+      "Fix: move or clone the checkout into a path without #, % and ?; " +
+      "npm run e2e and the other scripts work here too\n",
   );
   process.exit(4);
 }

@@ -21,7 +21,7 @@ const event = (type: TargetEvent["type"], reason: string): TargetEvent => ({
   object: "one",
 });
 
-test("says how the app exited, the last warning and the last error of its log", async () => {
+test("shows the exit codes of the app, the last warning and the last error of its log", async () => {
   const logs = {
     now: '{"level":"info","event":"started"}\n',
     previous: '{"level":"error","msg":"old"}\n{"level":"error","msg":"no key"}\n{"level":"info"}\n',
@@ -46,7 +46,7 @@ test("says how the app exited, the last warning and the last error of its log", 
   ]);
 });
 
-test("is the pods alone while nothing is wrong or has run", async () => {
+test("shows only the pods while nothing has run or failed", async () => {
   const trouble = await describeTrouble(
     { history: () => [], events: () => [], logs: () => Promise.reject(new Error("not running")) },
     [POD],

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { HistoryBuilder } from "#e2e/checkers/testing/history-builder.ts";
 import { eventsUntil } from "./record-history.ts";
 
-test("a commit that may rest on a dead letter that was not counted any more is left out", () => {
+test("a commit that may depend on an uncounted dead letter is left out", () => {
   const builder = new HistoryBuilder();
   const claimed = builder.claim(builder.publish("i1"));
   builder.orphan(claimed);

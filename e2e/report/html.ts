@@ -95,10 +95,12 @@ summary{cursor:pointer;padding:.3rem 0}summary.passed b{color:#176f2c}summary.fa
 table{border-collapse:collapse;width:100%;font:12px ui-monospace,monospace}
 td,th{text-align:left;border-bottom:1px solid #eee;padding:1px 8px 1px 0;vertical-align:top;word-break:break-word}
 .failure{color:#b3261e;white-space:pre-wrap}
-i.pod{background:#7b3ff2}i.action-endpoint{background:#d1580a}i.broker{background:#0a6fd1}i.scenario{background:#111}i.checker{background:#b3261e}
+i.pod{background:#7b3ff2}i.action-endpoint{background:#d1580a}i.broker{background:#0a6fd1}i.scenario{background:#111}
+i.checker{background:#b3261e}
 td.pod{color:#7b3ff2}td.action-endpoint{color:#d1580a}td.broker{color:#0a6fd1}td.checker{color:#b3261e}`;
 
 const SCRIPT = `
 const filter=document.getElementById("filter");
 filter.addEventListener("input",()=>{const text=filter.value.toLowerCase();
-for(const row of document.querySelectorAll("tr")){if(row.querySelector("td"))row.hidden=!row.textContent.toLowerCase().includes(text)}});`;
+for(const row of document.querySelectorAll("tr")){if(row.querySelector("td"))
+row.hidden=!row.textContent.toLowerCase().includes(text)}});`;

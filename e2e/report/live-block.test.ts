@@ -17,7 +17,7 @@ function aBlock(environment: Record<string, string> = {}) {
 }
 
 describe("on a terminal", () => {
-  test("lines change in place below those that stay", () => {
+  test("lines change in place below the lines that stay", () => {
     const { screen, block } = aBlock();
     block.line("seed 1");
     block.show(lines("one: starting", "two: starting"));
@@ -30,7 +30,7 @@ describe("on a terminal", () => {
     expect(screen.lines()).toEqual(["seed 1", "ok   zero"]);
   });
 
-  test("the cursor is hidden while they change, and shown again at the end, once", () => {
+  test("the cursor is hidden while lines change, and shown again once at the end", () => {
     const { screen, block } = aBlock();
     block.show(lines("one"));
     expect(screen.isCursorHidden).toBe(true);
@@ -45,7 +45,7 @@ describe("on a terminal", () => {
     expect(screen.written).toBe(`${written}later\n`);
   });
 
-  test("a process that ends in the middle leaves the cursor and no line", () => {
+  test("a process that ends early shows the cursor and leaves no changing line", () => {
     const before = new Set(process.listeners("exit"));
     const { screen, block } = aBlock();
     block.line("seed 1");
@@ -59,7 +59,7 @@ describe("on a terminal", () => {
     expect(process.listeners("exit")).toHaveLength(before.size);
   });
 
-  test("many changes are drawn eight times a second, the last one for sure", () => {
+  test("changes are drawn at most eight times a second, and the last one always", () => {
     const { screen, block } = aBlock();
     for (let change = 1; change <= 100; change += 1) {
       block.show(lines(`change ${change}`));
@@ -72,7 +72,7 @@ describe("on a terminal", () => {
     block.end();
   });
 
-  test("what has not changed is not written again", () => {
+  test("unchanged lines are not written again", () => {
     const { screen, block } = aBlock();
     block.show(lines("one"));
     const { writes } = screen;
@@ -122,7 +122,7 @@ describe("on a terminal", () => {
     expect(screen.lines()).toEqual(["above"]);
   });
 
-  test("^C finds the lines gone, and what is said about it stays", () => {
+  test("the changing lines are cleared at ^C, and the message about it stays", () => {
     const { screen, block, interrupt } = aBlock();
     block.show(lines("one", "two"));
     screen.write("^C");
@@ -134,7 +134,7 @@ describe("on a terminal", () => {
     block.end();
   });
 
-  test("styles are colours, and none with NO_COLOR", () => {
+  test("styles are colours, except with NO_COLOR", () => {
     const red: Line = [{ text: "FAIL", style: "red" }, { text: " two" }];
     const coloured = aBlock();
     coloured.block.line(red);

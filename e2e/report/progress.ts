@@ -50,7 +50,8 @@ export class Progress {
   #kept({ scenario, fields }: RunEvent): void {
     if (typeof fields.directory === "string") {
       this.line(
-        `     ${scenario}: kept ${fields.directory} (npm run e2e -- clean removes it, and those of all other ended runs)`,
+        `     ${scenario}: kept ${fields.directory} ` +
+          "(npm run e2e -- clean removes it, and those of all other ended runs)",
       );
     }
   }

@@ -48,18 +48,18 @@ describe("the JUnit report", () => {
     expect(xml.match(/<testcase /g)).toHaveLength(4);
   });
 
-  test("gives the reason of what was skipped", () => {
+  test("gives the reason of each skipped scenario", () => {
     expect(xml).toContain('name="04-four" time="0.000"><skipped message="no &lt;nodes&gt;"/>');
   });
 
-  test("escapes what XML does not take, control characters too", () => {
+  test("escapes characters that XML does not allow, including control characters", () => {
     expect(xml).toContain("effects &quot;2&quot; &gt; 1&#10;&lt;key&gt; &amp; ?");
     expect(xml).not.toContain("\u0007");
   });
 });
 
 describe("the closing lines", () => {
-  test("end with the counts alone, after seed and rerun command", () => {
+  test("end with a line of counts, after the seed and the rerun command", () => {
     const lines = closingLines({
       results,
       seed: 7,
@@ -89,7 +89,7 @@ function showProgress(terminal: Terminal): void {
 }
 
 describe("the progress", () => {
-  test("is plain lines without a terminal", () => {
+  test("consists of plain lines when there is no terminal", () => {
     let text = "";
     showProgress({ isTTY: false, write: (more) => (text += more) });
     expect(text).toBe(
@@ -97,7 +97,7 @@ describe("the progress", () => {
     );
   });
 
-  test("is one line that changes on a terminal, below those of the scenarios that ended", () => {
+  test("shows one changing line on a terminal, below the lines of ended scenarios", () => {
     const screen = new TestScreen({ columns: 30, rows: 10 });
     showProgress(screen);
     expect(screen.written).toContain("0/2 01-one: kill the pod and…");
@@ -118,7 +118,7 @@ describe("the timeline", () => {
     expect(html).toContain("note=&lt;script&gt; at=&quot;5&quot;");
   });
 
-  test("needs nothing from outside", () => {
+  test("refers to no external resource", () => {
     expect(html).not.toMatch(/(src|href)=/);
   });
 });

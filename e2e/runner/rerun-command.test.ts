@@ -25,19 +25,19 @@ const results = (...statuses: ScenarioResult["status"][]): ScenarioResult[] =>
     durationMs: 1,
   }));
 
-test("keeps the run that it is compared with", () => {
+test("repeats the comparison with the other run", () => {
   expect(rerunCommand({ ...chosen, compare: "a" }, results("failed"))).toBe(
     "npm run e2e -- --seed 7 --jobs 3 --compare a",
   );
 });
 
-test("names what failed and what was not finished, and leaves out what passed", () => {
+test("selects failed and unfinished scenarios, but not passed ones", () => {
   expect(rerunCommand(chosen, results("passed", "failed", "interrupted"))).toBe(
     "npm run e2e -- --seed 7 --scenario 2 --scenario 3 --jobs 3",
   );
 });
 
-test("says what was asked for when all passed or none did", () => {
+test("repeats the original selection when all scenarios passed or none did", () => {
   const again = "npm run e2e -- --seed 7 --jobs 3";
   expect(rerunCommand(chosen, results("passed", "passed"))).toBe(again);
   expect(rerunCommand(chosen, results("failed", "interrupted"))).toBe(again);
@@ -46,7 +46,7 @@ test("says what was asked for when all passed or none did", () => {
 const again = (broker: typeof chosen.broker): string =>
   rerunCommand({ ...chosen, broker }, results("passed"));
 
-test("names the broker as it was named, and never a password", () => {
+test("repeats the options of the broker, but never a password", () => {
   const external = {
     kind: "external" as const,
     bootstrap: ["a:1", "b:2"],
@@ -64,7 +64,7 @@ test("names the broker as it was named, and never a password", () => {
   );
 });
 
-test("names the cluster as it was named", () => {
+test("repeats the options of the cluster", () => {
   const kind = { ...chosen.kind, cluster: "mine", nodeImage: "localhost/node:1" };
   expect(rerunCommand({ ...chosen, target: "kind", kind }, results("passed"))).toBe(
     "npm run e2e -- --seed 7 --jobs 3 --target kind --cluster mine --node-image localhost/node:1",

@@ -39,7 +39,7 @@ const options = (
   ...more,
 });
 
-test("answers in the given order whatever ends first", async () => {
+test("returns results in the given order, whichever scenario ends first", async () => {
   const slow = Promise.withResolvers<void>();
   const results = await runScenarios(
     options([scenario(1, () => slow.promise), scenario(2, async () => slow.resolve())]),
@@ -54,7 +54,7 @@ const leak = (): never => {
   throw new ExpectationError("a secret in a log");
 };
 
-test("runs no more than `jobs` at the same time, and does run that many", async () => {
+test("runs exactly `jobs` scenarios at the same time", async () => {
   let running = 0;
   let most = 0;
   const meet = async (): Promise<void> => {
@@ -68,7 +68,7 @@ test("runs no more than `jobs` at the same time, and does run that many", async 
   expect(most).toBe(3);
 });
 
-test("tells a broken expectation, a fault that never fired and broken infrastructure apart", async () => {
+test("distinguishes a broken expectation, a fault that never fired and broken infrastructure", async () => {
   const results = await runScenarios(
     options([
       scenario(1, () => Promise.reject(new ExpectationError("one"))),
@@ -88,7 +88,7 @@ const ending = (atEnd: Error) => async (): Promise<void> => {
   throw new ExpectationError("not within 1 ms: an effect");
 };
 
-test("a fault that never fired explains what else broke, and says both; else the first failure counts", async () => {
+test("a fault that never fired is reported with the failure that it explains; otherwise the first counts", async () => {
   const results = await runScenarios(
     options([
       scenario(1, ending(new FaultNeverFiredError("the fault never fired"))),
@@ -113,7 +113,7 @@ test("a scenario that hangs and ignores its signal fails at its limit and is clo
   expect(closed).toEqual(["failed"]);
 });
 
-test("where no scenario can pass any more, what runs and what is left fails with the reason, and is closed", async () => {
+test("when no scenario can pass any more, all remaining ones fail with the reason", async () => {
   const lost = new AbortController();
   const closed: string[] = [];
   const results = await runScenarios(
@@ -134,7 +134,7 @@ test("where no scenario can pass any more, what runs and what is left fails with
   expect(closed).toEqual(["failed", "failed"]);
 });
 
-test("after an interrupt closes what runs, begins nothing more and fails nothing", async () => {
+test("after an interrupt running scenarios are closed, none begins and none fails", async () => {
   const interrupt = new AbortController();
   const closed: string[] = [];
   const begun: number[] = [];
@@ -163,7 +163,7 @@ test("after an interrupt closes what runs, begins nothing more and fails nothing
   expect(closed).toEqual(["failed"]);
 });
 
-test("what closing finds fails a scenario that passed, and does not hide an earlier failure", async () => {
+test("an error at the close fails a passed scenario and does not hide an earlier failure", async () => {
   const results = await runScenarios(
     options(
       [
@@ -179,7 +179,7 @@ test("what closing finds fails a scenario that passed, and does not hide an earl
   ]);
 });
 
-test("one that must be alone runs when all others have ended, and answers in its place", async () => {
+test("a scenario that must be alone runs after all others, and its result keeps its place", async () => {
   const running = new Set<number>();
   const seen: number[][] = [];
   const meet = (number: number) => async (): Promise<void> => {
@@ -197,7 +197,7 @@ test("one that must be alone runs when all others have ended, and answers in its
   expect(seen).toEqual([[3, 4], [4], [1], [2]]);
 });
 
-test("what cannot run here is skipped with its reason, and neither begun nor opened", async () => {
+test("a scenario that cannot run here is skipped with its reason and never opened", async () => {
   const told: unknown[] = [];
   const results = await runScenarios(
     options([scenario(1, () => Promise.reject(new Error("begun")))], {

@@ -5,7 +5,7 @@ import { UsageError } from "#e2e/errors.ts";
 import { scenarioId } from "#e2e/runner/scenario.ts";
 import { SCENARIOS, selectScenarios } from "./index.ts";
 
-test("every file of a scenario is listed under its own number and name", async () => {
+test("every scenario has the number and name of its file, without gaps", async () => {
   const files = (await readdir(import.meta.dirname, { recursive: true }))
     .map((path) => basename(path))
     .filter((name) => /^\d\d-/.test(name));
@@ -20,7 +20,7 @@ test("selects by number, padded or not, and by name, each once", () => {
   expect(chosen.map(({ number }) => number)).toEqual([1, 8]);
 });
 
-test("refuses what does not exist", () => {
+test("refuses scenarios that do not exist", () => {
   expect(() => selectScenarios(["1", "99", "fly"])).toThrow(UsageError);
   expect(() => selectScenarios(["1", "99", "fly"])).toThrow("no scenario 99, fly");
 });

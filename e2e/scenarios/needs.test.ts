@@ -24,7 +24,7 @@ const USES: readonly (readonly [RegExp, readonly Ability[]])[] = [
 const GUARD = /abilities\.has\("broker-/;
 
 test.each(SCENARIOS.map((scenario) => [scenarioId(scenario), scenario] as const))(
-  "%s needs what it uses, and takes its names from the deployment",
+  "%s names the abilities that it uses, and takes its names from the deployment",
   async (id, { needs = [] }) => {
     const file = files.find((path) => path.endsWith(`/${id}.ts`));
     if (file === undefined) throw new Error(`no file of ${id}`);

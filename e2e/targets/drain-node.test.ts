@@ -26,7 +26,7 @@ function fakeTarget(pods: V1Pod[], answers: readonly Eviction[]) {
 
 const options = { timeoutMs: 40, signal: new AbortController().signal, askAgainMs: 1 };
 
-test("asks again for a pod that a budget holds back, and leaves other nodes alone", async () => {
+test("requests a refused eviction again, and leaves other nodes alone", async () => {
   const pods = [pod("a", "here"), pod("b", "there")];
   const drained = await drainNode(fakeTarget(pods, [REFUSED, REFUSED, ACCEPTED]), "here", {
     ...options,
@@ -41,7 +41,7 @@ test("asks again for a pod that a budget holds back, and leaves other nodes alon
   expect(pods).toEqual([pod("b", "there")]);
 });
 
-test("a pod that is on no node yet is left alone", async () => {
+test("a pod that is not scheduled yet is left alone", async () => {
   const pending: V1Pod = { metadata: { name: "b" }, spec: { containers: [] } };
   const target = fakeTarget([pod("a", "here"), pending], [ACCEPTED]);
   const { answers, left } = await drainNode(target, "here", { ...options, timeoutMs: 60_000 });
@@ -49,7 +49,7 @@ test("a pod that is on no node yet is left alone", async () => {
   expect(left).toEqual([]);
 });
 
-test("gives up at its timeout, and says what is left", async () => {
+test("gives up at its timeout and returns the remaining pods", async () => {
   const { answers, left } = await drainNode(fakeTarget([pod("a", "here")], []), "here", options);
   expect(left).toEqual(["a"]);
   expect(answers.length).toBeGreaterThan(0);
@@ -58,14 +58,14 @@ test("gives up at its timeout, and says what is left", async () => {
   );
 });
 
-test("a pod that is ending is not evicted again", async () => {
+test("a terminating pod is not evicted again", async () => {
   const ending = pod("a", "here");
   ending.metadata = { name: "a", deletionTimestamp: new Date(0) };
   const { answers, left } = await drainNode(fakeTarget([ending], [ACCEPTED]), "here", options);
   expect([answers, left]).toEqual([[], ["a"]]);
 });
 
-test("needs a cluster", async () => {
+test("throws for a target that is not a cluster", async () => {
   const target = { cluster: null, pods: async () => [] };
-  await expect(drainNode(target, "here", options)).rejects.toThrow("must say what it needs");
+  await expect(drainNode(target, "here", options)).rejects.toThrow("must name the ability in `needs`");
 });

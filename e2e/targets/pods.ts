@@ -57,7 +57,8 @@ export function describePods(pods: readonly V1Pod[]): string {
       : state?.terminated
         ? `terminated ${state.terminated.exitCode}`
         : `waiting ${state?.waiting?.reason ?? ""}`;
-    return `${podName(pod)} ${pod.status?.phase} ${shown} ready=${isReady(pod)} terminating=${isTerminating(pod)} restarts=${restarts(pod)}`;
+    const flags = `ready=${isReady(pod)} terminating=${isTerminating(pod)}`;
+    return `${podName(pod)} ${pod.status?.phase} ${shown} ${flags} restarts=${restarts(pod)}`;
   });
   return lines.length === 0 ? "no pods" : lines.join("; ");
 }

@@ -21,7 +21,7 @@ const compared = (
 
 const LIFE = "scheduled > ready > signal SIGKILL > exit 137 > restarted > ready";
 
-test("a run is equal to itself, and to another of the same lives", () => {
+test("a run is equal to itself and to a run with the same lives", () => {
   const one = run("local", LIFE, "scheduled");
   expect(compared(one, one)).toMatchObject({ compared: [SCENARIO], findings: [], alone: [] });
   expect(compared(one, run("kind", "scheduled", LIFE)).findings).toEqual([]);
@@ -39,7 +39,7 @@ test.each(LIFE.split(" > ").map((_, index) => index))(
   },
 );
 
-test("another order and another code are found, on both sides", () => {
+test("a different order and a different exit code are found on both sides", () => {
   const swapped = LIFE.replace("signal SIGKILL > exit 137", "exit 137 > signal SIGKILL");
   expect(compared(run("local", LIFE), run("kind", swapped)).findings).toHaveLength(2);
   const other = LIFE.replace("137", "143");
@@ -48,7 +48,7 @@ test("another order and another code are found, on both sides", () => {
   ).toEqual([`${SCENARIO}: \`exit 137\` only on local`, `${SCENARIO}: \`exit 143\` only on kind`]);
 });
 
-test("a pod or a deployment too many is found", () => {
+test("an additional pod or deployment is found", () => {
   const one = run("local", LIFE);
   expect(compared(one, run("kind", LIFE, LIFE)).findings[0]).toContain(
     "`a whole pod` only on kind",
@@ -61,20 +61,20 @@ test("a pod or a deployment too many is found", () => {
   expect(compared(one, more).findings[0]).toContain("deployment 2");
 });
 
-test("a life that was only seen on its way is compared as far as it was seen", () => {
+test("a life that was not seen to its end is compared as far as it was seen", () => {
   const mine = run("local", "scheduled > ...");
   expect(compared(mine, run("kind", "scheduled > ready")).findings).toEqual([]);
   expect(compared(mine, run("kind", "exit 1 > ready")).findings).toHaveLength(2);
 });
 
-test("one that was only seen on its way takes no better fit from another pod", () => {
+test("a life that was not seen to its end does not take the better match of another pod", () => {
   const mine = run("local", "scheduled > ...", "scheduled > ready");
   const theirs = run("kind", "scheduled > certificates > ready", "scheduled > ready");
   expect(compared(mine, theirs).findings).toEqual([]);
   expect(compared(theirs, mine).findings).toEqual([]);
 });
 
-test("what one target cannot see is not compared, and said", () => {
+test("words that one target cannot see are not compared, but listed", () => {
   const blind = run("kind", LIFE.replace("signal SIGKILL > ", ""));
   const trace = blind.get(SCENARIO);
   if (trace === undefined) throw new Error("no trace");
@@ -84,7 +84,7 @@ test("what one target cannot see is not compared, and said", () => {
   expect(comparisonLines(comparison)).toContain("cannot be seen: signal on kind\n");
 });
 
-test("a difference that a line names is known; a line without its difference fails", () => {
+test("a listed difference is known, and a listed difference that did not occur fails", () => {
   const [mine, theirs] = [run("local", LIFE), run("kind", LIFE.replace("signal SIGKILL > ", ""))];
   const known = line("signal SIGKILL");
   expect(compared(mine, theirs, known)).toMatchObject({ findings: [], named: [known] });
@@ -100,12 +100,12 @@ test("runs without a scenario in common are not equal", () => {
   expect(findings).toEqual(["the two runs have no scenario in common"]);
 });
 
-test("a line about other targets has no say", () => {
+test("a line about other targets is ignored", () => {
   const mine = run("local", LIFE);
   expect(compared(mine, mine, line("exit 137")).findings).toEqual([]);
 });
 
-test("a line of another form is refused", () => {
+test("a line with another form is refused", () => {
   expect(() => parseDeviations("- trace `a`: exit 1 only on kind")).toThrow("DEVIATIONS.md: not");
   expect(parseDeviations("- a difference of another kind")).toEqual([]);
 });

@@ -74,13 +74,13 @@ const ended = `${up} > deletion requested > group left > exit 0 > gone`;
 const lives = (record: DeploymentRecord): string[] =>
   deploymentLives(record).map((life) => life.join(" > "));
 
-test("names and the order of pods are of no interest", () => {
+test("names and the order of pods do not matter", () => {
   const one = lives(deployment(2, pod("a", 0), pod("b", 10, 9000)));
   expect(one).toEqual([up, ended]);
   expect(lives(deployment(2, pod("y", 5, 8000), pod("x", 10)))).toEqual(one);
 });
 
-test("as many were replaced as came beyond what was wanted from the start", () => {
+test("as many pods are replaced as there are beyond the wanted number", () => {
   expect(lives(deployment(1, pod("a", 0, 9000), pod("b", 8500)))).toEqual([
     up,
     `${ended} > replaced`,
@@ -88,7 +88,7 @@ test("as many were replaced as came beyond what was wanted from the start", () =
   expect(lives(deployment(1, pod("a", 0), pod("b", 8500)))).toEqual([up, up]);
 });
 
-test("who left the group is who was draining", () => {
+test("the pod that was draining is the one that left the group", () => {
   const killed = pod("a", 0, 9000);
   const record = deployment(2, { ...killed, activity: [] }, pod("b", 0, 20_000));
   expect(lives(record)).toEqual([`${up} > deletion requested > exit 0 > gone`, ended]);

@@ -17,7 +17,7 @@ const lives = fc
     return { expected, moments };
   });
 
-test("a life as it should be comes out the same, however late its moments were noticed and in whatever order they are given", () => {
+test("a regular life comes out the same, however late and in whatever order its moments were seen", () => {
   assertCounted(
     fc.property(lives, fc.infiniteStream(fc.nat()), ({ expected, moments }, keys) => {
       const shuffled = moments
@@ -29,7 +29,7 @@ test("a life as it should be comes out the same, however late its moments were n
   );
 });
 
-test("what was seen further apart than that keeps its order, whatever its rank", () => {
+test("moments that were seen further apart keep their order, whatever their rank", () => {
   assertCounted(
     fc.property(
       fc.uniqueArray(fc.integer({ min: 0, max: 60 }), { minLength: 1 }),
@@ -49,6 +49,6 @@ test("what was seen further apart than that keeps its order, whatever its rank",
 
 const moment = (atMs: number, words: string): Moment => ({ atMs, rank: 1, words });
 
-test("what happened twice has its own order", () => {
+test("moments of the same rank are ordered by time", () => {
   expect(inOrder([moment(20, "SIGKILL"), moment(10, "SIGTERM")])).toEqual(["SIGTERM", "SIGKILL"]);
 });

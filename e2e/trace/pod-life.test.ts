@@ -48,7 +48,7 @@ describe("a pod", () => {
     expect(words("started, ready")).toBe("scheduled > certificates > ready");
   });
 
-  test("that is deleted: its hook sees the consumer leave and end, and SIGTERM meets nobody", () => {
+  test("that is deleted: its hook sees the consumer leave and end, so SIGTERM reaches no process", () => {
     const apps = [{ restart: 0, endedMs: 3500, leftMs: 3000 }];
     const life = "started, ready, deletion-requested, pre-stop-ended, signal SIGTERM, exit 0, gone";
     expect(words(life, { apps, isReplaced: true })).toBe(
@@ -56,18 +56,19 @@ describe("a pod", () => {
     );
   });
 
-  test("whose consumer had not begun: SIGTERM is what ends it", () => {
+  test("whose consumer had not started is ended by SIGTERM", () => {
     const life = "started, deletion-requested, pre-stop-ended, signal SIGTERM, exit 0, gone";
     expect(words(life, { certificatesMs: undefined })).toBe(
       "scheduled > deletion requested > preStop > signal SIGTERM > exit 0 > gone",
     );
   });
 
-  test("whose hook overruns: it began with the deletion and failed at the end", () => {
+  test("whose hook overruns: the hook began with the deletion and failed at the end", () => {
     const life =
       "started, ready, deletion-requested, signal SIGTERM, signal SIGKILL, exit 137, pre-stop-ended, gone";
     expect(words(life, { hookFailedMs: 6000 })).toBe(
-      "scheduled > certificates > ready > deletion requested > preStop failed > signal SIGTERM > signal SIGKILL > exit 137 > gone",
+      "scheduled > certificates > ready > deletion requested > preStop failed > " +
+        "signal SIGTERM > signal SIGKILL > exit 137 > gone",
     );
   });
 
@@ -77,7 +78,7 @@ describe("a pod", () => {
     );
   });
 
-  test("that was killed, whether or not a probe missed it before it was over", () => {
+  test("that was killed, whether or not a probe failed before", () => {
     const life =
       "started, ready, signal SIGKILL, pre-stop-ended, signal SIGTERM, exit 137, started, ready";
     expect(words(life, { hookFailedMs: 6500 })).toBe(
@@ -127,7 +128,7 @@ const lifeOf = fc.constantFrom(
   "started, ready, exit 70, started, ready, deletion-requested, pre-stop-ended, exit 0, gone",
 );
 
-test("speed and a second of delay for each step change nothing", () => {
+test("neither speed nor a second of delay for each step changes the life", () => {
   assertCounted(
     fc.property(
       lifeOf,
@@ -145,7 +146,7 @@ test("speed and a second of delay for each step change nothing", () => {
   );
 });
 
-test("a step that is left out changes the life, unless it is the news of a start", () => {
+test("a missing step changes the life, unless it is the report of a start", () => {
   assertCounted(
     fc.property(lifeOf, fc.nat(), (steps, chosen) => {
       const { history, ...rest } = record(steps);

@@ -11,7 +11,7 @@ const log = (...lines: string[]) => ({
   text: lines.join("\n"),
 });
 
-test("an event is found by its fields, the first time; what is no JSON is no event", () => {
+test("the first event with the given fields is found, and lines that are not JSON are ignored", () => {
   const text = ["app_start: waiting", line(1, "a", { state: "x" }), line(2, "a"), '{"event":"b"'];
   expect(timeOfEvent(log(...text), "a")).toBe(1);
   expect(timeOfEvent(log(...text), "a", { state: "y" })).toBeUndefined();
@@ -19,7 +19,7 @@ test("an event is found by its fields, the first time; what is no JSON is no eve
   expect(timeOfEvent(undefined, "a")).toBeUndefined();
 });
 
-test("what was printed later is left out", () => {
+test("lines that were printed later are left out", () => {
   const text = [line(1, "a"), "no JSON", line(3, "b"), line(2, "c")].join("\n");
   expect(untilTime(text, 2)).toBe([line(1, "a"), "no JSON"].join("\n"));
   expect(untilTime(text, 3)).toBe(text);

@@ -26,7 +26,9 @@ export function apacheKafka(image: string): BrokerSoftware {
       "server.properties": propertiesText(serverProperties(plan)),
       "log4j2.properties": propertiesText(LOGGING_PROPERTIES),
     }),
-    prepare: `/opt/kafka/bin/kafka-storage.sh format --ignore-formatted --cluster-id ${CLUSTER_ID} --config ${PROPERTIES}`,
+    prepare:
+      "/opt/kafka/bin/kafka-storage.sh format --ignore-formatted " +
+      `--cluster-id ${CLUSTER_ID} --config ${PROPERTIES}`,
     argv: ["/opt/kafka/bin/kafka-server-start.sh", PROPERTIES],
     environment: {
       KAFKA_HEAP_OPTS: "-Xms256m -Xmx512m",

@@ -18,19 +18,19 @@ describe.each([apacheKafka("kafka:1"), redpanda("redpanda:1")])(
   (software) => {
     const [secret, service, statefulSet] = brokerObjects(software, plan, "kit");
 
-    test("is a Secret, a Service and a StatefulSet of one name", () => {
+    test("consists of a Secret, a Service and a StatefulSet with the same name", () => {
       const objects = [secret, service, statefulSet];
       expect(objects.map((object) => object?.kind)).toEqual(["Secret", "Service", "StatefulSet"]);
       expect(new Set(objects.map((object) => object?.metadata?.name))).toEqual(new Set(["broker"]));
       expect(statefulSet).toMatchObject({ spec: { serviceName: "broker", replicas: 1 } });
     });
 
-    test("has its files, and with them its key, in the Secret alone", () => {
+    test("has its files, including its key, only in the Secret", () => {
       expect(secret).toMatchObject({ stringData: software.files(plan) });
       expect(JSON.stringify([service, statefulSet])).not.toContain("PRIVATE KEY");
     });
 
-    test("prepares before it starts, with the same files and directories", () => {
+    test("runs its preparation before it starts, with the same files and directories", () => {
       const mounts = [
         { name: "files", mountPath: "/etc/broker", readOnly: true },
         ...software.directories.map((mountPath, index) => {
@@ -51,7 +51,7 @@ describe.each([apacheKafka("kafka:1"), redpanda("redpanda:1")])(
       });
     });
 
-    test("keeps its records over a restart of the pod, and runs as the user of its image", () => {
+    test("keeps its records when the pod restarts, and runs as the user of its image", () => {
       expect(statefulSet).toMatchObject({
         spec: {
           volumeClaimTemplates: [{ metadata: { name: "directory-0" } }],
@@ -62,7 +62,7 @@ describe.each([apacheKafka("kafka:1"), redpanda("redpanda:1")])(
       });
     });
 
-    test("has a port for every listener, and is ready when the administrator's is open", () => {
+    test("has a port for every listener, and is ready when the administrator's port is open", () => {
       const names = ["admin", "pods1"];
       expect(service).toMatchObject({ spec: { ports: names.map((name) => ({ name })) } });
       expect(statefulSet).toMatchObject({

@@ -22,14 +22,14 @@ const plan: BrokerPlan = {
 describe.each([apacheKafka("kafka:1"), redpanda("redpanda:1")])("$kind", (software) => {
   const files = software.files(plan);
 
-  test("has a file for everything that it is told of, and is told of every file", () => {
+  test("refers to exactly the files that it has", () => {
     const told = [software.prepare, ...software.argv, ...Object.values(software.environment)];
     const texts = [...told, ...Object.values(files)].join("\n");
     const named = new Set(texts.match(/(?<=\/etc\/broker\/)[\w.]+/g));
     expect(named).toEqual(new Set(Object.keys(files)));
   });
 
-  test("keeps its private key in files alone", () => {
+  test("has its private key only in files", () => {
     const { kind, image, prepare, argv, environment } = software;
     const seen = JSON.stringify({ kind, image, prepare, argv, environment });
     expect(seen).not.toContain("PRIVATE KEY");
@@ -37,7 +37,7 @@ describe.each([apacheKafka("kafka:1"), redpanda("redpanda:1")])("$kind", (softwa
     expect(Object.values(files).join("")).not.toMatch(/password/i);
   });
 
-  test("has its certificate, and the authority's for those of others", () => {
+  test("has its own certificate, and that of the authority to verify others", () => {
     const texts = Object.values(files);
     expect(texts.some((text) => text.includes(plan.certificate.certificatePem))).toBe(true);
     expect(texts).toContain(authority.certificatePem);
@@ -47,7 +47,7 @@ describe.each([apacheKafka("kafka:1"), redpanda("redpanda:1")])("$kind", (softwa
 describe("Apache Kafka", () => {
   const properties = serverProperties(plan);
 
-  test("is one node that forms groups at once, and makes no topic unasked", () => {
+  test("is one node that forms groups at once and makes topics only on request", () => {
     expect(properties).toMatchObject({
       "process.roles": "broker,controller",
       "offsets.topic.replication.factor": "1",
@@ -57,7 +57,7 @@ describe("Apache Kafka", () => {
     });
   });
 
-  test("speaks without TLS to itself alone", () => {
+  test("uses a listener without TLS only for itself", () => {
     expect(properties["listeners"]?.split(",")).toEqual([
       "CONTROLLER://127.0.0.1:9090",
       "INNER://127.0.0.1:9091",
@@ -74,14 +74,14 @@ describe("Apache Kafka", () => {
     ]);
   });
 
-  test("asks for a certificate where it asks for no password", () => {
+  test("requires a certificate where it requires no password", () => {
     expect(properties["listener.name.admin.ssl.client.auth"]).toBe("required");
     for (const listener of ["pods1", "pods2"]) {
       expect(properties[`listener.name.${listener}.scram-sha-512.sasl.jaas.config`]).toBeDefined();
     }
   });
 
-  test("tells clients where the proxies are", () => {
+  test("advertises the addresses of the proxies", () => {
     expect(properties["advertised.listeners"]?.split(",").slice(1)).toEqual([
       "ADMIN://127.0.0.1:41000",
       "PODS1://relay.kit.svc:41001",
@@ -94,7 +94,7 @@ describe("Redpanda", () => {
   const { redpanda: node } = nodeConfiguration(plan);
   const software = redpanda("redpanda:1");
 
-  test("asks for SCRAM at the listeners of the pods, for a certificate at the administrator's, for TLS everywhere", () => {
+  test("requires SCRAM from pods, a certificate from the administrator, and TLS from both", () => {
     expect(node.kafka_api.map(({ authentication_method: method }) => method)).toEqual([
       "mtls_identity",
       "sasl",
@@ -111,7 +111,7 @@ describe("Redpanda", () => {
     }
   });
 
-  test("tells clients where the proxies are", () => {
+  test("advertises the addresses of the proxies", () => {
     expect(node.advertised_kafka_api[1]).toEqual({
       name: "PODS1",
       address: "relay.kit.svc",
@@ -119,12 +119,12 @@ describe("Redpanda", () => {
     });
   });
 
-  test("lets no other host at what has no TLS", () => {
+  test("listens only on loopback where it has no TLS", () => {
     const inner = [node.rpc_server, node.advertised_rpc_api, ...node.admin];
     expect(inner.map(({ address }) => address)).toEqual(["127.0.0.1", "127.0.0.1", "127.0.0.1"]);
   });
 
-  test("knows the administrator by the name in its certificate", () => {
+  test("recognizes the administrator by the name in the certificate", () => {
     const cluster = parse(software.files(plan)["bootstrap.yaml"] ?? "");
     const [rule = ""] = cluster.kafka_mtls_principal_mapping_rules;
     const [, pattern = "", replacement] = /^RULE:(.*)\/(.*)\/$/.exec(rule) ?? [];
@@ -133,7 +133,7 @@ describe("Redpanda", () => {
     );
   });
 
-  test("syncs what it acknowledges, and starts from a copy of its configuration", () => {
+  test("syncs acknowledged records, and starts from a copy of its configuration", () => {
     const command = software.argv.join(" ");
     expect(command).not.toMatch(/dev-container|bypass-fsync|developer/);
     expect(JSON.stringify(node)).not.toContain("developer_mode");
@@ -143,7 +143,7 @@ describe("Redpanda", () => {
   });
 });
 
-test("an image can be named, and is pinned where it is not", () => {
+test("an image can be chosen, and the default one is pinned", () => {
   expect(softwareOf("kafka", null).image).toBe(BROKER_IMAGES.kafka);
   expect(softwareOf("redpanda", "mine:1").image).toBe("mine:1");
   for (const image of Object.values(BROKER_IMAGES)) expect(image).toMatch(/:v?\d+\.\d+\.\d+$/);

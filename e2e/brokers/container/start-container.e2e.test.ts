@@ -27,7 +27,7 @@ const start = (more: Partial<BrokerSoftware>, signal = new AbortController().sig
 
 describe.skipIf(notAsked() !== "")(`a broker that does not start${notAsked()}`, () => {
   test(
-    "ends the start at once, shows what it said last, and leaves no container",
+    "ends the start at once, shows its last lines, and leaves no container",
     async () => {
       const prepare = "echo there is no disk; exit 3";
       await expect(start({ prepare })).rejects.toThrow(
@@ -39,7 +39,7 @@ describe.skipIf(notAsked() !== "")(`a broker that does not start${notAsked()}`, 
   );
 
   test(
-    "interrupted while it starts, leaves no container",
+    "leaves no container when it is interrupted during the start",
     async () => {
       const interrupt = new AbortController();
       const starting = start({}, interrupt.signal);
@@ -52,7 +52,7 @@ describe.skipIf(notAsked() !== "")(`a broker that does not start${notAsked()}`, 
     START_MS_MAX,
   );
 
-  test("an image that nobody has is named", async () => {
+  test("the error names an image that does not exist", async () => {
     await expect(start({ image: "localhost/no-such-image:1" })).rejects.toThrow(
       "from the image localhost/no-such-image:1",
     );

@@ -67,7 +67,7 @@ export class ActivityFeed implements AsyncDisposable {
 
   async #readOn(): Promise<void> {
     const { events, last, missed } = await this.#control.events({ after: this.#last });
-    if (missed > 0) throw new Error(`${missed} events of the broker are not kept any more`);
+    if (missed > 0) throw new Error(`the broker no longer keeps ${missed} events`);
     this.#last = last;
     for (const event of events) this.#tell(activityOf(event));
   }

@@ -18,7 +18,7 @@ function recorded(eventsMax: number) {
   return { history, fetched, feed: new ProtocolFeed(control) };
 }
 
-test("reads every page, and what came since, once", async () => {
+test("reads every page and every later event exactly once", async () => {
   const { fetched, feed } = recorded(100_000);
   fetched(25_000);
   expect(await feed.all()).toHaveLength(25_000);
@@ -28,7 +28,7 @@ test("reads every page, and what came since, once", async () => {
   expect(second).toEqual(first);
 });
 
-test("reads what each member of a generation was given", async () => {
+test("reads the partitions of each member of a generation", async () => {
   const { history, feed } = recorded(10);
   const assignment = Buffer.alloc(19);
   assignment.writeInt32BE(1, 2);
@@ -52,11 +52,11 @@ test("reads what each member of a generation was given", async () => {
   ]);
 });
 
-test("what is not kept any more is an error, each time", async () => {
+test("every read fails when the broker no longer keeps an event", async () => {
   const { fetched, feed } = recorded(10);
   fetched(25);
   await expect(feed.all()).rejects.toThrow(
-    /the history of the protocol is not whole: \d+ events behind number 0 are not kept any more/,
+    /the history of the protocol is incomplete: the broker no longer keeps \d+ events after number 0/,
   );
-  await expect(feed.all()).rejects.toThrow("is not whole");
+  await expect(feed.all()).rejects.toThrow("is incomplete");
 });

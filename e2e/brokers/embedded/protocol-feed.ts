@@ -28,7 +28,8 @@ export class ProtocolFeed {
       const page = await this.#control.protocolHistory({ after: this.#last });
       if (page.missed > 0) {
         throw new Error(
-          `the history of the protocol is not whole: ${page.missed} events behind number ${this.#last} are not kept any more`,
+          "the history of the protocol is incomplete: " +
+            `the broker no longer keeps ${page.missed} events after number ${this.#last}`,
         );
       }
       if (page.events.length === 0) return;

@@ -69,11 +69,11 @@ export function brokerContract({ subject, abilities, start }: ContractOptions): 
       }
     };
 
-    test("has the abilities that it says it has", () => {
+    test("has the abilities that it declares", () => {
       expect(broker.abilities).toEqual(abilities);
     });
 
-    test("takes records and tells where they are, and how far a group is", async () => {
+    test("appends records, and returns their positions and the offsets of a group", async () => {
       const other = `${name}-other`;
       await broker.createTopic(other, 3);
       expect(await broker.endOffsets(other)).toEqual(new Map([0, 1, 2].map((one) => [one, 0n])));
@@ -108,7 +108,7 @@ export function brokerContract({ subject, abilities, start }: ContractOptions): 
       expect(await broker.committedOffsets(`${name}-nobody`, name)).toEqual(new Map());
     });
 
-    test("reads on where it has read, whatever was written at the same time", async () => {
+    test("continues to read after records that were written at the same time", async () => {
       const values = Array.from({ length: 20 }, (_, index) => String(index));
       await Promise.all(values.map((value) => broker.produce(name, { key: value, value })));
       const first = await broker.read(name);
@@ -124,7 +124,7 @@ export function brokerContract({ subject, abilities, start }: ContractOptions): 
       );
     });
 
-    test("tells who is in a group, with what, and that who left is in it no more", async () => {
+    test("lists the members of a group with their partitions, without members that have left", async () => {
       expect(await broker.members(name)).toMatchObject([
         {
           clientId: "pod",
@@ -156,7 +156,7 @@ export function brokerContract({ subject, abilities, start }: ContractOptions): 
     );
 
     test.skipIf(without("broker-connections"))(
-      "cuts every connection, is away, and serves again, and the client goes on",
+      "cuts every connection, is away and serves again, and the client continues",
       async () => {
         await connected();
         const told: ClientActivity[] = [];
@@ -185,7 +185,7 @@ export function brokerContract({ subject, abilities, start }: ContractOptions): 
     );
 
     test.skipIf(without("broker-users"))(
-      "changes a password: the old one is refused, who is logged in stays",
+      "changes a password: the old one is refused, and a logged-in client stays connected",
       async () => {
         await connected();
         const { username, password } = running.user;
@@ -202,7 +202,7 @@ export function brokerContract({ subject, abilities, start }: ContractOptions): 
     );
 
     test.skipIf(without("broker-nodes") || without("forced-rebalance"))(
-      "loses nodes and leaders and rebalances, and the client goes on",
+      "loses nodes and leaders and rebalances, and the client continues",
       async () => {
         await connected();
         const { coordinator, generation } = await broker.group(name);
@@ -223,7 +223,7 @@ export function brokerContract({ subject, abilities, start }: ContractOptions): 
     );
 
     test.skipIf(without("fault-rules"))(
-      "holds what a rule is about until it is released, and fails for a rule that never bit",
+      "holds a request until its rule is released, and fails for a rule that never fired",
       async () => {
         await using held = await broker.addFault({
           api: "OffsetCommit",
@@ -245,7 +245,7 @@ export function brokerContract({ subject, abilities, start }: ContractOptions): 
     );
 
     test.skipIf(without("broker-history"))(
-      "tells who was given which records, who committed what, and what each generation was given",
+      "reports delivered records, commits, and the assignment of each generation",
       async () => {
         await connected();
         await expect
@@ -286,7 +286,7 @@ export function brokerContract({ subject, abilities, start }: ContractOptions): 
     );
 
     test.skipIf(without("broker-requests"))(
-      "tells what clients ask, at once and while it happens",
+      "reports the requests of clients, on request and while they happen",
       async () => {
         const told: ClientActivity[] = [];
         const end = broker.subscribe((activity) => void told.push(activity));

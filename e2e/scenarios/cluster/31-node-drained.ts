@@ -11,7 +11,7 @@ export const scenario: Scenario = {
   number: 31,
   name: "node-drained",
   title:
-    "A drain is refused (429) while a budget needs the only pod; of two pods each can be evicted, and no key acts twice.",
+    "A drain is refused while a budget needs the only pod; of two pods each is evicted, and no key acts twice.",
   needs: ["cluster-nodes"],
   alone: true,
   timeoutMs: ({ scenarioMsMax, drainRefusedMs }) => 2 * scenarioMsMax + drainRefusedMs,

@@ -7,7 +7,7 @@ export const scenario: Scenario = {
   number: 3,
   name: "certificates-never",
   title:
-    "When the certificates never come, app_start gives up at its limit with a clear message and an exit code other than 0.",
+    "When the certificates never come, app_start gives up at its limit with a clear message and an exit code.",
   timeoutMs: ({ scenarioMsMax, certificateWaitSeconds }) =>
     scenarioMsMax + certificateWaitSeconds * 1000,
   run: async ({ deploy, step, durations }) => {

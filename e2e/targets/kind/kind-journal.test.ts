@@ -6,7 +6,8 @@ const POD = 'pod="sre-1/consumer-jjm7w" podUID="d3c7" containerName="app"';
 
 /** These lines have the format of kubelet 1.34 and containerd 1.6. */
 const KUBELET = (seconds: string, text: string) =>
-  `${seconds} worker kubelet[229]: I1126 02:26:11.001756     229 kuberuntime_container.go:845] ${text} ${POD} containerID="containerd://${APP}" gracePeriod=1`;
+  `${seconds} worker kubelet[229]: I1126 02:26:11.001756     229 kuberuntime_container.go:845] ` +
+  `${text} ${POD} containerID="containerd://${APP}" gracePeriod=1`;
 const CONTAINERD = (seconds: string, text: string) =>
   `${seconds} worker containerd[159]: time="2026-11-26T02:26:12.170282819Z" level=info msg="${text}"`;
 
@@ -17,7 +18,7 @@ function read(...lines: string[]) {
 
 const FOUND = { kind: "container", pod: "consumer-jjm7w", container: "app" };
 
-test("tells the beginning and the end of a preStop hook and the signals after it, with their moments", () => {
+test("reports the begin and the end of a preStop hook and the signals after it, with their times", () => {
   expect(
     read(
       KUBELET("1795659971.002137", '"Killing container with a grace period override"'),
@@ -41,7 +42,7 @@ test("tells the beginning and the end of a preStop hook and the signals after it
   ]);
 });
 
-test("a hook that is given up at the end of the grace has ended once", () => {
+test("a hook that is given up at the end of the grace period ends only once", () => {
   const entries = read(
     KUBELET("1.000000", '"PreStop hook not completed in grace period"'),
     KUBELET("4.000000", '"PreStop hook failed" err="command exited with 137: "'),
@@ -49,7 +50,7 @@ test("a hook that is given up at the end of the grace has ended once", () => {
   expect(entries.map(({ event }) => event.atMs)).toEqual([1000]);
 });
 
-test("containers that nobody named, and other lines, tell nothing", () => {
+test("lines about unknown containers and other lines yield no event", () => {
   expect(
     read(
       CONTAINERD("1.0", `Stop container \\"${APP}\\" with signal terminated`),

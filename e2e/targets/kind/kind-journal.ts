@@ -14,7 +14,9 @@ const TELLING =
   "Running preStop hook|PreStop hook|Killing container with a grace period|Stop container|Kill container";
 
 /** Follows the journal until the standard input ends, and so no longer than its reader lives. */
-const FOLLOW = `journalctl --follow --lines=0 --output=short-unix --unit=kubelet --unit=containerd --grep='${TELLING}' & cat; kill $!`;
+const FOLLOW =
+  "journalctl --follow --lines=0 --output=short-unix --unit=kubelet --unit=containerd " +
+  `--grep='${TELLING}' & cat; kill $!`;
 
 /**
  * Reads events of containers from the journal of a node. The journal gives the names of a container when the kubelet

@@ -58,7 +58,9 @@ export async function startKindPlatform(options: KindPlatformOptions): Promise<P
     }
     const users = await leave({ keep });
     const by = users.length > 0 ? `process ${users.join(", ")} uses it` : "kept";
-    const text = `${by}; use it again with --cluster ${cluster.name}, or delete it with npm run e2e -- clean once it is unused`;
+    const text =
+      `${by}; use it again with --cluster ${cluster.name}, ` +
+      "or delete it with npm run e2e -- clean once it is unused";
     if (keep || users.length > 0) {
       options.onStep({ title, state: "done", text });
     }

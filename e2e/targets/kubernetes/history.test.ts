@@ -74,7 +74,7 @@ test("the life of a pod: sidecar before app, ready, deleted, ended, gone", () =>
   ]);
 });
 
-test("a restart is an exit and a start, also when nobody saw the time between", () => {
+test("a restart is an exit and a start, even when the state between them was not seen", () => {
   const restarted = { ...running("b"), restartCount: 1, lastState: terminated("a", 137) };
   expect(told([pod(running("a")), pod(restarted), pod(restarted)])).toEqual([
     "0 started app",
@@ -83,7 +83,7 @@ test("a restart is an exit and a start, also when nobody saw the time between", 
   ]);
 });
 
-test("a run that ended before it was seen had started too", () => {
+test("a run that ended before it was seen is reported as started too", () => {
   expect(told([pod({ state: terminated("a", 78) })])).toEqual(["0 started app", "0 exit app 78"]);
 });
 
