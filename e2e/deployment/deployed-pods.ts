@@ -103,4 +103,13 @@ export class DeployedPods {
     expect(last !== undefined, `pod ${pod} was never seen`);
     return last;
   }
+
+  /** Returns the answer of the pod's /readyz, or null while nothing listens. */
+  async readiness(pod: string): Promise<{ readonly status: number; readonly body: string } | null> {
+    try {
+      return await this.target.get(pod, "/readyz");
+    } catch {
+      return null;
+    }
+  }
 }

@@ -253,16 +253,7 @@ export class TestDeployment extends DeployedPods implements AsyncDisposable {
     return readHistoryFiles(await this.target.readVolumeTree(this.#claim, CLAIMS_DIRECTORY));
   }
 
-  /** Returns the answer of the pod's /readyz, or null while nothing listens. */
-  async readiness(pod: string): Promise<{ readonly status: number; readonly body: string } | null> {
-    try {
-      return await this.target.get(pod, "/readyz");
-    } catch {
-      return null;
-    }
-  }
-
-  /** The checker that has looked at the contract file since the first deployment. */
+  /** The checker that has read the contract file again and again since the first deployment. */
   get contractFile(): ContractFileWatch["checker"] {
     if (this.#contractFile === null) throw new Error("nothing is deployed yet");
     return this.#contractFile.checker;

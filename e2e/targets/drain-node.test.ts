@@ -67,5 +67,7 @@ test("a terminating pod is not evicted again", async () => {
 
 test("throws for a target that is not a cluster", async () => {
   const target = { cluster: null, pods: async () => [] };
-  await expect(drainNode(target, "here", options)).rejects.toThrow("must name the ability in `needs`");
+  await expect(drainNode(target, "here", options)).rejects.toThrow(
+    "must name the ability in `needs`",
+  );
 });

@@ -56,7 +56,7 @@ export function statusesOf(pod: V1Pod): V1ContainerStatus[] {
   return [...initContainerStatuses, ...containerStatuses];
 }
 
-interface Run {
+interface ContainerRun {
   /** The id that the container runtime gave to the run. */
   readonly id: string;
   /** The exit code, or null while the container runs. */
@@ -64,8 +64,8 @@ interface Run {
 }
 
 /** Returns the run before the last restart, if there was one, and then the present run. */
-function runsOf({ state, lastState, containerID }: V1ContainerStatus): Run[] {
-  const runs: Run[] = [];
+function runsOf({ state, lastState, containerID }: V1ContainerStatus): ContainerRun[] {
+  const runs: ContainerRun[] = [];
   for (const ended of [lastState?.terminated, state?.terminated]) {
     // A run that never started has no id.
     if (ended?.containerID) runs.push({ id: ended.containerID, exitCode: ended.exitCode });
