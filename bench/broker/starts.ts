@@ -3,7 +3,7 @@ import { createServer } from "node:tls";
 import { Connection, metadataV12 } from "@platformatic/kafka";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 import { CREDENTIALS } from "../records/options.ts";
 
 export const NODES = 3;

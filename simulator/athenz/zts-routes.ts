@@ -6,7 +6,8 @@ import type { InstalledFault } from "#simulator/http/request-faults.ts";
 import { ResourceError } from "./zms.ts";
 import type { Zms } from "./zms.ts";
 import { objectOf } from "./zms-routes.ts";
-import { requestedInstance, WITHHELD } from "./zts.ts";
+import { requestedInstance } from "./certificate-names.ts";
+import { WITHHELD } from "./zts.ts";
 import type { CertificateRequest, InstanceRegisterInformation, Zts } from "./zts.ts";
 import type { JsonObject } from "#consumer/json.ts";
 

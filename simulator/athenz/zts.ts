@@ -1,12 +1,11 @@
-// oxlint-disable-next-line import/no-unassigned-import -- has to run before @peculiar/x509 loads
-import "#fixtures/reflect-metadata.ts";
-
 import { X509Certificate } from "node:crypto";
-import { Pkcs10CertificateRequest, SubjectAlternativeNameExtension } from "@peculiar/x509";
 import { messageOf } from "#consumer/errors.ts";
 import type { Authority } from "#fixtures/certificates.ts";
 import { RequestFaults } from "#simulator/http/request-faults.ts";
 import type { RequestFaultAction } from "#simulator/http/request-faults.ts";
+import { instanceIdOf, namesOf, requestedInstance } from "./certificate-names.ts";
+import { RequestHold } from "./issue-hold.ts";
+import type { IssueHold, IssueRequest } from "./issue-hold.ts";
 import { ResourceError } from "./zms.ts";
 
 /**
@@ -47,21 +46,6 @@ export interface IssueEvent {
   readonly issuer?: string;
   /** The reason of the refusal. Present only when no certificate was issued. */
   readonly reason?: string;
-}
-
-/** A request for a certificate, before anything is issued. */
-interface IssueRequest {
-  readonly type: "registered" | "refreshed";
-  readonly principal: string;
-  readonly instanceId: string;
-  /** True when no certificate has been issued for this instance yet. */
-  readonly isFirst: boolean;
-}
-
-/** Holds requests. Disposing releases them. */
-interface IssueHold extends AsyncDisposable {
-  /** Lets the held requests go on and holds no more. A second call does nothing. */
-  release(): void;
 }
 
 /** The facts about a request for a certificate by which a fault selects it. */
@@ -145,139 +129,181 @@ export const WITHHELD: RequestFaultAction = {
 };
 
 export function createZts(options: ZtsOptions): Zts {
-  const events: IssueEvent[] = [];
+  return new CertificateIssuer(options);
+}
+
+class CertificateIssuer implements Zts {
+  readonly faults = new RequestFaults<CertificateRequest>();
+  readonly #options: ZtsOptions;
+  readonly #events: IssueEvent[] = [];
   /** The names under which certificates were issued, by instance. */
-  const instances = new Map<string, Set<string>>();
-  const faults = new RequestFaults<CertificateRequest>();
-  const changes = new Set<IssueChange>();
-  const holds = new Set<RequestHold>();
-  let lifetimeMs = options.lifetimeMs ?? 3_600_000;
-  let refreshAfterMs: number | undefined;
+  readonly #instances = new Map<string, Set<string>>();
+  readonly #changes = new Set<IssueChange>();
+  readonly #holds = new Set<RequestHold>();
+  #lifetimeMs: number;
+  #refreshAfterMs: number | undefined;
 
-  function changed(instanceId: string): IssueChange {
-    const concerned = [...changes].filter(
-      (change) => change.instanceId === undefined || change.instanceId === instanceId,
-    );
-    return Object.assign({}, ...concerned);
+  constructor(options: ZtsOptions) {
+    this.#options = options;
+    this.#lifetimeMs = options.lifetimeMs ?? 3_600_000;
   }
 
-  async function passHolds(
-    type: IssueRequest["type"],
-    principal: string,
+  noteFault({ principal, instanceId }: CertificateRequest, action: RequestFaultAction): void {
+    if (action.type === "delay") return;
+    const reason = action.type === "status" ? action.message : action.type;
+    this.#events.push({ type: "withheld", principal, instanceId, atMs: Date.now(), reason });
+  }
+
+  hold(when: (request: IssueRequest) => boolean | Promise<boolean>): IssueHold {
+    const hold = new RequestHold(when, () => this.#holds.delete(hold));
+    this.#holds.add(hold);
+    return hold;
+  }
+
+  change(change: IssueChange): Disposable {
+    // The copy allows the same change to be made twice and each to end by itself.
+    const made = { ...change };
+    this.#changes.add(made);
+    if (made.authority !== undefined) this.#options.onAuthority?.(made.authority.certificatePem);
+    return { [Symbol.dispose]: () => void this.#changes.delete(made) };
+  }
+
+  setLifetime(lifetimeMs: number): void {
+    this.#lifetimeMs = lifetimeMs;
+  }
+
+  setRefreshAfter(refreshAfterMs: number | undefined): void {
+    this.#refreshAfterMs = refreshAfterMs;
+  }
+
+  events(): readonly IssueEvent[] {
+    return [...this.#events];
+  }
+
+  register(information: InstanceRegisterInformation): Promise<InstanceIdentity> {
+    return this.#issue("registered", information, () => {
+      if (this.#options.attest?.(information) === false) {
+        throw new ResourceError(403, `${information.provider} does not vouch for this instance`);
+      }
+    });
+  }
+
+  refresh(
     information: InstanceRegisterInformation,
-  ): Promise<void> {
-    if (holds.size === 0) return;
-    const instanceId = instanceIdOf(namesOf(information.csr).uris, information.provider);
-    const isFirst = !instances.has(instanceKey(information, instanceId));
-    // A hold that begins while this request is held applies to later requests only.
-    const present = [...holds];
-    for (const hold of present) await hold.pass({ type, principal, instanceId, isFirst });
+    instanceId: string,
+    caller: string | null,
+  ): Promise<InstanceIdentity> {
+    return this.#issue("refreshed", information, (requested) => {
+      const principal = principalOf(information);
+      const issuedNames = this.#instances.get(instanceKey(information, instanceId));
+      if (caller === null) throw new ResourceError(401, "a client certificate is required");
+      if (caller !== principal && issuedNames?.has(caller) !== true) {
+        throw new ResourceError(403, `${caller} may not refresh ${principal}`);
+      }
+      if (requested !== instanceId) {
+        throw new ResourceError(400, "the request names another instance");
+      }
+      if (issuedNames === undefined) {
+        throw new ResourceError(403, `instance ${instanceId} of ${principal} is not registered`);
+      }
+    });
   }
 
-  async function issue(
+  async #issue(
     type: "registered" | "refreshed",
     information: InstanceRegisterInformation,
     check: (instanceId: string) => void,
   ): Promise<InstanceIdentity> {
-    const principal = `${information.domain}.${information.service}`;
+    const principal = principalOf(information);
     try {
-      await passHolds(type, principal, information);
-      const names = namesOf(information.csr);
-      if (names.commonName !== principal) {
-        throw new ResourceError(400, `the request's common name is not ${principal}`);
-      }
-      const instanceId = instanceIdOf(names.uris, information.provider);
-      check(instanceId);
-      const askedMs = (information.expiryTime ?? Number.POSITIVE_INFINITY) * 60_000;
-      const change = changed(instanceId);
-      const { commonName = principal, authority = options.authority } = change;
-      const { certificatePem } = await authority.sign(information.csr, {
-        commonName,
-        dnsNames: names.dnsNames,
-        uris: names.uris,
-        lifetimeMs: Math.min(change.lifetimeMs ?? lifetimeMs, askedMs),
-      });
-      const key = instanceKey(information, instanceId);
-      instances.set(key, new Set([...(instances.get(key) ?? []), commonName]));
-      const certificate = new X509Certificate(certificatePem);
-      events.push({
-        type,
-        principal: commonName,
-        instanceId,
-        atMs: Date.now(),
-        notAfterMs: Date.parse(certificate.validTo),
-        serialNumber: certificate.serialNumber,
-        issuer: certificate.issuer,
-      });
-      const trusted = [
-        ...(change.authority === undefined ? [] : [change.authority.certificatePem]),
-        ...(change.withoutUsualAuthority === true ? [] : [options.authority.certificatePem]),
-        options.trustedPem ?? "",
-      ];
-      return {
-        provider: information.provider,
-        name: principal,
-        instanceId,
-        x509Certificate: certificatePem,
-        x509CertificateSigner: trusted.join(""),
-        ...(refreshAfterMs === undefined
-          ? {}
-          : { attributes: { [REFRESH_AFTER_ATTRIBUTE]: String(refreshAfterMs) } }),
-      };
+      await this.#passHolds(type, information);
+      return await this.#sign(type, information, check);
     } catch (error) {
       const instanceId = requestedInstance(information.csr, information.provider);
       const reason = messageOf(error);
-      events.push({ type: "refused", principal, instanceId, atMs: Date.now(), reason });
+      this.#events.push({ type: "refused", principal, instanceId, atMs: Date.now(), reason });
       throw error instanceof ResourceError
         ? error
         : new ResourceError(400, `the certificate request of ${principal} cannot be used`);
     }
   }
 
-  return {
-    faults,
-    noteFault: ({ principal, instanceId }, action) => {
-      if (action.type === "delay") return;
-      const reason = action.type === "status" ? action.message : action.type;
-      events.push({ type: "withheld", principal, instanceId, atMs: Date.now(), reason });
-    },
-    hold: (when) => {
-      const hold = new RequestHold(when, () => holds.delete(hold));
-      holds.add(hold);
-      return hold;
-    },
-    change: (change) => {
-      // The copy allows the same change to be made twice and each to end by itself.
-      const made = { ...change };
-      changes.add(made);
-      if (made.authority !== undefined) options.onAuthority?.(made.authority.certificatePem);
-      return { [Symbol.dispose]: () => void changes.delete(made) };
-    },
-    setLifetime: (next) => void (lifetimeMs = next),
-    setRefreshAfter: (next) => void (refreshAfterMs = next),
-    events: () => [...events],
-    register: (information) =>
-      issue("registered", information, () => {
-        if (options.attest?.(information) === false) {
-          throw new ResourceError(403, `${information.provider} does not vouch for this instance`);
-        }
-      }),
-    refresh: (information, instanceId, caller) =>
-      issue("refreshed", information, (requested) => {
-        const principal = `${information.domain}.${information.service}`;
-        const issuedNames = instances.get(instanceKey(information, instanceId));
-        if (caller === null) throw new ResourceError(401, "a client certificate is required");
-        if (caller !== principal && issuedNames?.has(caller) !== true) {
-          throw new ResourceError(403, `${caller} may not refresh ${principal}`);
-        }
-        if (requested !== instanceId) {
-          throw new ResourceError(400, "the request names another instance");
-        }
-        if (issuedNames === undefined) {
-          throw new ResourceError(403, `instance ${instanceId} of ${principal} is not registered`);
-        }
-      }),
-  };
+  async #passHolds(
+    type: IssueRequest["type"],
+    information: InstanceRegisterInformation,
+  ): Promise<void> {
+    if (this.#holds.size === 0) return;
+    const principal = principalOf(information);
+    const instanceId = instanceIdOf(namesOf(information.csr).uris, information.provider);
+    const isFirst = !this.#instances.has(instanceKey(information, instanceId));
+    // A hold that begins while this request is held applies to later requests only.
+    const present = [...this.#holds];
+    for (const hold of present) await hold.pass({ type, principal, instanceId, isFirst });
+  }
+
+  async #sign(
+    type: "registered" | "refreshed",
+    information: InstanceRegisterInformation,
+    check: (instanceId: string) => void,
+  ): Promise<InstanceIdentity> {
+    const principal = principalOf(information);
+    const { commonName: requestedName, dnsNames, uris } = namesOf(information.csr);
+    if (requestedName !== principal) {
+      throw new ResourceError(400, `the request's common name is not ${principal}`);
+    }
+    const instanceId = instanceIdOf(uris, information.provider);
+    check(instanceId);
+    const askedMs = (information.expiryTime ?? Number.POSITIVE_INFINITY) * 60_000;
+    const change = this.#changeOf(instanceId);
+    const { commonName = principal, authority = this.#options.authority } = change;
+    const lifetimeMs = Math.min(change.lifetimeMs ?? this.#lifetimeMs, askedMs);
+    const names = { commonName, dnsNames, uris };
+    const { certificatePem } = await authority.sign(information.csr, { ...names, lifetimeMs });
+    const key = instanceKey(information, instanceId);
+    this.#instances.set(key, new Set([...(this.#instances.get(key) ?? []), commonName]));
+    const certificate = new X509Certificate(certificatePem);
+    this.#events.push({
+      type,
+      principal: commonName,
+      instanceId,
+      atMs: Date.now(),
+      notAfterMs: Date.parse(certificate.validTo),
+      serialNumber: certificate.serialNumber,
+      issuer: certificate.issuer,
+    });
+    return {
+      provider: information.provider,
+      name: principal,
+      instanceId,
+      x509Certificate: certificatePem,
+      x509CertificateSigner: this.#trustedPem(change),
+      ...(this.#refreshAfterMs === undefined
+        ? {}
+        : { attributes: { [REFRESH_AFTER_ATTRIBUTE]: String(this.#refreshAfterMs) } }),
+    };
+  }
+
+  /** Merges the changes that apply to an instance. */
+  #changeOf(instanceId: string): IssueChange {
+    const applicable = [...this.#changes].filter(
+      (change) => change.instanceId === undefined || change.instanceId === instanceId,
+    );
+    return Object.assign({}, ...applicable);
+  }
+
+  /** Returns PEM of the authorities that the instance is told to trust. */
+  #trustedPem(change: IssueChange): string {
+    const { authority, trustedPem = "" } = this.#options;
+    return [
+      ...(change.authority === undefined ? [] : [change.authority.certificatePem]),
+      ...(change.withoutUsualAuthority === true ? [] : [authority.certificatePem]),
+      trustedPem,
+    ].join("");
+  }
+}
+
+function principalOf({ domain, service }: InstanceRegisterInformation): string {
+  return `${domain}.${service}`;
 }
 
 function instanceKey(
@@ -285,72 +311,4 @@ function instanceKey(
   instanceId: string,
 ): string {
   return `${provider} ${domain}.${service} ${instanceId}`;
-}
-
-/**
- * Returns the instance that a certificate request names, or null when it names none or cannot be
- * read.
- */
-export function requestedInstance(csr: string, provider: string): string | null {
-  try {
-    return instanceIdOf(namesOf(csr).uris, provider);
-  } catch {
-    return null;
-  }
-}
-
-class RequestHold implements IssueHold {
-  readonly #when: (request: IssueRequest) => boolean | Promise<boolean>;
-  readonly #onRelease: () => void;
-  readonly #released = Promise.withResolvers<void>();
-  #isReleased = false;
-
-  constructor(when: (request: IssueRequest) => boolean | Promise<boolean>, onRelease: () => void) {
-    this.#when = when;
-    this.#onRelease = onRelease;
-  }
-
-  /** Resolves when the request may go on. */
-  async pass(request: IssueRequest): Promise<void> {
-    if (this.#isReleased || !(await this.#when(request))) return;
-    await this.#released.promise;
-  }
-
-  release(): void {
-    this.#isReleased = true;
-    this.#onRelease();
-    this.#released.resolve();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.release();
-  }
-}
-
-interface RequestNames {
-  readonly commonName: string | undefined;
-  readonly dnsNames: string[];
-  readonly uris: string[];
-}
-
-function namesOf(csr: string): RequestNames {
-  const request = new Pkcs10CertificateRequest(csr);
-  const items = request.extensions
-    .filter((extension) => extension instanceof SubjectAlternativeNameExtension)
-    .flatMap(({ names }) => names.items);
-  return {
-    commonName: request.subjectName.getField("CN")[0],
-    dnsNames: items.filter(({ type }) => type === "dns").map(({ value }) => value),
-    uris: items.filter(({ type }) => type === "url").map(({ value }) => value),
-  };
-}
-
-/** Reads the instance id from the request's URI `athenz://instanceid/<provider>/<id>`. */
-function instanceIdOf(uris: readonly string[], provider: string): string {
-  const prefix = `athenz://instanceid/${provider}/`;
-  const instanceId = uris.find((uri) => uri.startsWith(prefix))?.slice(prefix.length);
-  if (instanceId === undefined || instanceId === "") {
-    throw new ResourceError(400, `the request has no URI ${prefix}<id>`);
-  }
-  return instanceId;
 }

@@ -120,31 +120,10 @@ export async function startCkms(options: CkmsOptions): Promise<RunningCkms> {
   server.get("/v1/keygroups/:keyGroup/keys/:name", async (request, reply) => {
     const asked = secretRequest(request);
     if (asked === undefined) throw new TypeError("a path without key group and name");
-    const { status, body } = await answer(asked.keyGroup, asked.name, asked.principal);
+    const { status, body } = await answer(asked, secrets, options);
     record(asked, status);
     return await reply.code(status).send(body);
   });
-
-  async function answer(keyGroup: string, name: string, principal: string | null) {
-    if (principal === null) return failure(401, "the client certificate names no principal");
-    const domain = options.roleDomain ?? "sre.tooling";
-    const role = accessRole(keyGroup);
-    let member: boolean;
-    try {
-      member = await options.roles.isMember(domain, role, principal);
-    } catch {
-      return failure(503, `the members of role ${domain}:role.${role} cannot be read`);
-    }
-    // The role is checked before the secret is looked up: a stranger must not learn which names
-    // exist.
-    if (!member) {
-      return failure(403, `principal ${principal} is not a member of role ${domain}:role.${role}`);
-    }
-    const secret = secrets.find(keyGroup, name);
-    if (secret === undefined) return failure(404, `unknown key ${name} in key group ${keyGroup}`);
-    const value = Buffer.from(secret.value, "utf8").toString("base64");
-    return { status: 200, body: { name, keyGroup, version: secret.version, value } };
-  }
 
   const url = await server.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 0 });
   return {
@@ -172,6 +151,31 @@ export async function startCkms(options: CkmsOptions): Promise<RunningCkms> {
       await server.close();
     },
   };
+}
+
+/** Checks the role and returns the status and body of the answer. */
+async function answer(
+  { keyGroup, name, principal }: SecretRequest,
+  secrets: SecretStore,
+  { roles, roleDomain: domain = "sre.tooling" }: CkmsOptions,
+) {
+  if (principal === null) return failure(401, "the client certificate names no principal");
+  const role = accessRole(keyGroup);
+  let member: boolean;
+  try {
+    member = await roles.isMember(domain, role, principal);
+  } catch {
+    return failure(503, `the members of role ${domain}:role.${role} cannot be read`);
+  }
+  // The role is checked before the secret is looked up: a stranger must not learn which names
+  // exist.
+  if (!member) {
+    return failure(403, `principal ${principal} is not a member of role ${domain}:role.${role}`);
+  }
+  const secret = secrets.find(keyGroup, name);
+  if (secret === undefined) return failure(404, `unknown key ${name} in key group ${keyGroup}`);
+  const value = Buffer.from(secret.value, "utf8").toString("base64");
+  return { status: 200, body: { name, keyGroup, version: secret.version, value } };
 }
 
 /**

@@ -16,7 +16,7 @@ import {
   until,
   valuesOf,
 } from "#simulator/kafka/testing/kafka-harness.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 
 import { hasCode } from "#consumer/errors.ts";
 import type { Batch } from "#consumer/ports.ts";

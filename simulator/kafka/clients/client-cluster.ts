@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 import type { ClientConnection } from "./client.ts";
 
 const USERNAME = "client";

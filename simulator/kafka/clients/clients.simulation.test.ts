@@ -6,7 +6,7 @@ import { createAuthority } from "#fixtures/certificates.ts";
 import type { KafkaEvent } from "#simulator/kafka/cluster/broker-events.ts";
 import type { KafkaOptions } from "#simulator/kafka/cluster/options.ts";
 import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 
 const TOPIC = "incidents";
 const GROUP = "g";

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 import type { Client, ClientConnection, ClientRecord, Codec } from "./client.ts";
 import { printedHeaders } from "./kcat.ts";
 import { sampleRecords } from "./records.ts";

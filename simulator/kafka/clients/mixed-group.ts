@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 import { RequestReader } from "#simulator/kafka/wire/reader.ts";
 import type { Client, ClientConnection, Member, MemberTask } from "./client.ts";
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FaultNeverFiredError } from "#simulator/process/fault-never-fired.ts";
 import { requestJson } from "#simulator/http/json-request.ts";
 import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 import { EventLog } from "./event-log.ts";
 import { installFault } from "./install-fault.ts";
 import { localControl } from "./local-control.ts";

@@ -1,5 +1,5 @@
 import type { KafkaEvent } from "#simulator/kafka/cluster/broker-events.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 
 export interface EventPage {
   readonly events: KafkaEvent[];

@@ -1,6 +1,6 @@
 import { FaultNeverFiredError } from "#simulator/process/fault-never-fired.ts";
 import type { Fault } from "#simulator/kafka/faults/fault-registry.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 import { EventLog } from "./event-log.ts";
 import type { KafkaControl } from "./operations.ts";
 

@@ -9,7 +9,7 @@ import type { ListenerOptions } from "#simulator/kafka/cluster/options.ts";
 import { apiVersions } from "#simulator/kafka/parity/testing/versions.ts";
 import { WireConnection } from "#simulator/kafka/parity/wire-connection.ts";
 import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 
 const TOPIC = "t";
 const GROUP = "g";

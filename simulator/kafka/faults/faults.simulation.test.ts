@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import { FaultNeverFiredError } from "#simulator/process/fault-never-fired.ts";
 import type { FaultRule } from "./fault-registry.ts";
 import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 
 const TOPIC = "t";
 /**

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { apis } from "#simulator/kafka/apis/registry.ts";
 import type { KafkaEvent } from "#simulator/kafka/cluster/broker-events.ts";
 import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 
 const header = (apiKey: number, apiVersion: number): Writer =>
   Writer.create()

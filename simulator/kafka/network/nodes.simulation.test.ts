@@ -3,7 +3,7 @@ import type { Producer } from "kafkajs";
 import { expect, test } from "vitest";
 import type { KafkaEvent } from "#simulator/kafka/cluster/broker-events.ts";
 import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 
 const TOPIC = "t";
 const GROUP = "g";

@@ -6,7 +6,7 @@ import { localControl } from "#simulator/kafka/control/local-control.ts";
 import type { KafkaControl } from "#simulator/kafka/control/operations.ts";
 import { remoteControl } from "#simulator/kafka/control/remote-control.ts";
 import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 import type { ProtocolEvent } from "./protocol-event.ts";
 
 const TOPIC = "incidents";

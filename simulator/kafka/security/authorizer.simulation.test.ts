@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from "vitest";
 import { createAuthority } from "#fixtures/certificates.ts";
 import type { Authority, IssuedCertificate } from "#fixtures/certificates.ts";
 import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 
 const TOPIC = "incidents";
 const DEAD_LETTERS = "incidents.dead-letters";

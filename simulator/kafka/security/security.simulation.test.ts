@@ -7,7 +7,7 @@ import type { KafkaEvent } from "#simulator/kafka/cluster/broker-events.ts";
 import type { KafkaOptions } from "#simulator/kafka/cluster/options.ts";
 import type { SaslMechanism } from "./users.ts";
 import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 
 const PRINCIPAL = "sre.kafka-consumer-nonprod-k8s.kafka-consumer";
 const USER = "sre-consumer";

@@ -13,7 +13,8 @@ import type {
 } from "#consumer/ports.ts";
 import { createAuthority } from "#fixtures/certificates.ts";
 
-import { type KafkaCluster, startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
+import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
 
 export const TOPIC = "bigpanda.incidents";
 export const DEAD_LETTERS = "bigpanda.incidents.dead-letter";

@@ -2,7 +2,7 @@ import { ConfigResourceTypes, Kafka, logLevel } from "kafkajs";
 import type { Admin, Message } from "kafkajs";
 import { expect, test } from "vitest";
 import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 
 const TOPIC = "t";
 const POLL = { timeout: 10_000, interval: 5 };

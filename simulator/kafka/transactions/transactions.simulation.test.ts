@@ -2,7 +2,7 @@ import { Consumer, FetchIsolationLevels, Producer } from "@platformatic/kafka";
 import { Kafka, logLevel } from "kafkajs";
 import { describe, expect, test } from "vitest";
 import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 
 const TOPIC = "t";
 const GROUP = "g";

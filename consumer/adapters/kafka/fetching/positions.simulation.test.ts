@@ -2,7 +2,7 @@ import kafkajs from "kafkajs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { CODEC, CONTROL, recordBatch, TRANSACTIONAL } from "#fixtures/record-batches.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 import {
   committed,
   createKafkaHarness,

@@ -10,7 +10,7 @@ import {
   TOPIC,
   until,
 } from "#simulator/kafka/testing/kafka-harness.ts";
-import type { KafkaCluster } from "#simulator/kafka/cluster/start-kafka.ts";
+import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 
 import type { Batch } from "#consumer/ports.ts";
 
