@@ -74,25 +74,9 @@ export async function recordHistory(deployment: TestDeployment): Promise<Recorde
   const pods = podEvents(deployment.target.history());
   return async (logsDirectory) => {
     const clock = podClock(record.events);
-    const logged = await read(["pod-logs"], async () => {
-      if (logsDirectory === undefined) throw new Error("they could not be saved");
-      const logs = (await readLogs(logsDirectory)).filter(({ container }) => container === APP);
-      const lost = pods.find(
-        (event) =>
-          event.kind === "pod" &&
-          event.what === "started" &&
-          !logs.some(({ pod }) => pod === event.pod),
-      );
-      if (lost?.kind === "pod") incomplete.set("pod-logs", `there is no log of ${lost.pod}`);
-      const cut = logs.find((log) => isCut(log));
-      if (cut !== undefined) incomplete.set("pod-logs", `the log of ${cut.pod} is cut`);
-      return logs.flatMap((log) => {
-        const starts = pods.filter(
-          (event) => event.kind === "pod" && event.pod === log.pod && event.what === "started",
-        );
-        return logEvents(log, starts[log.restart]?.atMs ?? 0, clock);
-      });
-    });
+    const logged = await read(["pod-logs"], () =>
+      loggedEvents(logsDirectory, { pods, clock, incomplete }),
+    );
     const attempts = [...files, ...logged];
     const events = [
       ...published,
@@ -107,6 +91,33 @@ export async function recordHistory(deployment: TestDeployment): Promise<Recorde
     const { unreadyMsMax } = deployment;
     return { events: seen, lacking, incomplete, contractFile, strangeFiles, unreadyMsMax };
   };
+}
+
+interface LogContext {
+  readonly pods: readonly HistoryEvent[];
+  readonly clock: ReturnType<typeof podClock>;
+  /** Receives the reason when a log is missing or cut. */
+  readonly incomplete: Map<Evidence, string>;
+}
+
+/** Reads the events in the logs of the app. Throws an Error when the logs could not be saved. */
+async function loggedEvents(
+  logsDirectory: string | undefined,
+  { pods, clock, incomplete }: LogContext,
+): Promise<HistoryEvent[]> {
+  if (logsDirectory === undefined) throw new Error("they could not be saved");
+  const logs = (await readLogs(logsDirectory)).filter(({ container }) => container === APP);
+  const starts = pods.filter((event) => event.kind === "pod" && event.what === "started");
+  const lost = starts.find(
+    (event) => event.kind === "pod" && !logs.some(({ pod }) => pod === event.pod),
+  );
+  if (lost?.kind === "pod") incomplete.set("pod-logs", `there is no log of ${lost.pod}`);
+  const cut = logs.find((log) => isCut(log));
+  if (cut !== undefined) incomplete.set("pod-logs", `the log of ${cut.pod} is cut`);
+  return logs.flatMap((log) => {
+    const own = starts.filter((event) => event.kind === "pod" && event.pod === log.pod);
+    return logEvents(log, own[log.restart]?.atMs ?? 0, clock);
+  });
 }
 
 /**
