@@ -1,5 +1,5 @@
 import type { Checker, Evidence, InvariantVerdict, RunHistory, Verdict } from "./checker.ts";
-import { indexHistory } from "./analysis/indexed-history.ts";
+import { indexHistory } from "./analysis/build-index.ts";
 import { missingEvidence } from "./analysis/missing-evidence.ts";
 import { CHECKERS } from "./invariants/index.ts";
 

@@ -1,11 +1,7 @@
 import type { Evidence, RunHistory } from "#e2e/checkers/checker.ts";
 import { wasHindered } from "./disturbances.ts";
-import {
-  claimFileOf,
-  indexHistory,
-  type IndexedHistory,
-  type PartitionEvents,
-} from "./indexed-history.ts";
+import { indexHistory } from "./build-index.ts";
+import { claimFileOf, type IndexedHistory, type PartitionEvents } from "./indexed-history.ts";
 import { containerLivesOf } from "./container-lives.ts";
 import { secondsAt } from "./wording.ts";
 

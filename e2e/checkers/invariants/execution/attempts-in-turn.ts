@@ -1,10 +1,10 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
+import { indexHistory } from "#e2e/checkers/analysis/build-index.ts";
 import {
   type ActionEvents,
   type AttemptEvents,
   claimedMs,
   claimFileOf,
-  indexHistory,
   type IndexedHistory,
   outcomeFileOf,
 } from "#e2e/checkers/analysis/indexed-history.ts";

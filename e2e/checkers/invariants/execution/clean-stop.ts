@@ -1,9 +1,9 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import { wasHindered } from "#e2e/checkers/analysis/disturbances.ts";
+import { indexHistory } from "#e2e/checkers/analysis/build-index.ts";
 import {
   claimedMs,
   claimFileOf,
-  indexHistory,
   type IndexedHistory,
   outcomeFileOf,
 } from "#e2e/checkers/analysis/indexed-history.ts";

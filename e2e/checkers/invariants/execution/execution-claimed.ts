@@ -1,9 +1,9 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
+import { indexHistory } from "#e2e/checkers/analysis/build-index.ts";
 import {
   type ActionEvents,
   type AttemptEvents,
   claimFileOf,
-  indexHistory,
   type IndexedHistory,
   type Indexed,
 } from "#e2e/checkers/analysis/indexed-history.ts";

@@ -1,6 +1,7 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import { actionKeyOf, type ActionFields } from "#e2e/checkers/analysis/action-key.ts";
-import { claimFileOf, indexHistory } from "#e2e/checkers/analysis/indexed-history.ts";
+import { indexHistory } from "#e2e/checkers/analysis/build-index.ts";
+import { claimFileOf } from "#e2e/checkers/analysis/indexed-history.ts";
 
 /**
  * Each claim is under the key of its own rule, action, incident, transition and start, and under no

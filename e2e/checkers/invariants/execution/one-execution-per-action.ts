@@ -1,8 +1,8 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
+import { indexHistory } from "#e2e/checkers/analysis/build-index.ts";
 import {
   type ActionEvents,
   type AttemptEvents,
-  indexHistory,
   type IndexedHistory,
   outcomeFileOf,
 } from "#e2e/checkers/analysis/indexed-history.ts";

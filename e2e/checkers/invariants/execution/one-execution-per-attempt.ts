@@ -1,9 +1,9 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
-import {
-  type ActionEvents,
-  type AttemptEvents,
-  indexHistory,
-  type IndexedHistory,
+import { indexHistory } from "#e2e/checkers/analysis/build-index.ts";
+import type {
+  ActionEvents,
+  AttemptEvents,
+  IndexedHistory,
 } from "#e2e/checkers/analysis/indexed-history.ts";
 import { joinNames, secondsAt } from "#e2e/checkers/analysis/wording.ts";
 

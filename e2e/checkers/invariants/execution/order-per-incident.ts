@@ -1,9 +1,9 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
-import {
-  type ActionEvents,
-  indexHistory,
-  type IndexedHistory,
-  type Indexed,
+import { indexHistory } from "#e2e/checkers/analysis/build-index.ts";
+import type {
+  ActionEvents,
+  IndexedHistory,
+  Indexed,
 } from "#e2e/checkers/analysis/indexed-history.ts";
 import { joinNames, secondsAt } from "#e2e/checkers/analysis/wording.ts";
 import type { Effect } from "#e2e/checkers/history-event.ts";

@@ -1,6 +1,7 @@
 import type { Checker, Finding, RunHistory } from "#e2e/checkers/checker.ts";
 import { wasFrozen } from "#e2e/checkers/analysis/disturbances.ts";
-import { indexHistory, type IndexedHistory } from "#e2e/checkers/analysis/indexed-history.ts";
+import { indexHistory } from "#e2e/checkers/analysis/build-index.ts";
+import type { IndexedHistory } from "#e2e/checkers/analysis/indexed-history.ts";
 import { readinessOf, storageFailuresOf } from "#e2e/checkers/analysis/pod-readiness.ts";
 import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
 import { CLOCK_TOLERANCE_MS } from "#e2e/checkers/analysis/clock-tolerance.ts";

@@ -1,5 +1,5 @@
 import type { Checker } from "#e2e/checkers/checker.ts";
-import { indexHistory } from "#e2e/checkers/analysis/indexed-history.ts";
+import { indexHistory } from "#e2e/checkers/analysis/build-index.ts";
 import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
 
 /** A partition into which nothing was published needs no commit. */

@@ -1,7 +1,7 @@
 import type { Checker } from "#e2e/checkers/checker.ts";
+import { indexHistory } from "#e2e/checkers/analysis/build-index.ts";
 import {
   type ActionEvents,
-  indexHistory,
   type IndexedHistory,
   lastAttemptOf,
   outcomeFileOf,

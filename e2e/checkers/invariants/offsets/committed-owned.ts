@@ -1,6 +1,6 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
+import { indexHistory } from "#e2e/checkers/analysis/build-index.ts";
 import {
-  indexHistory,
   generationName,
   type IndexedHistory,
   partitionName,

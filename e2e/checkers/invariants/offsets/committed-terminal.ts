@@ -1,10 +1,10 @@
 import type { Checker } from "#e2e/checkers/checker.ts";
-import {
-  type ActionEvents,
-  indexHistory,
-  type IndexedHistory,
-  type PartitionEvents,
-  type Indexed,
+import { indexHistory } from "#e2e/checkers/analysis/build-index.ts";
+import type {
+  ActionEvents,
+  IndexedHistory,
+  PartitionEvents,
+  Indexed,
 } from "#e2e/checkers/analysis/indexed-history.ts";
 import { actionKeyOf } from "#e2e/checkers/analysis/action-key.ts";
 import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
