@@ -116,7 +116,7 @@ function createScene(answers: readonly number[]) {
     return run;
   };
 
-  /** Judges what has happened so far. */
+  /** Checks what has happened so far. */
   const check = (): void => {
     for (const attempt of [1, 2, 3]) {
       if (sends.filter((sent) => sent.attempt === attempt).length > 1) {

@@ -70,10 +70,10 @@ export function createRunChain(options: RunChainOptions): RunChain {
       const chain = await follow(known ?? (await begin()));
       known = chain;
       const atMs = clock.wallMs();
-      const judged = await judge(chain, run, limits, atMs);
-      if (judged) {
-        if (judged.admitted) await files.syncDirectory(directory);
-        return judged;
+      const decided = await checkLimits(chain, run, limits, atMs);
+      if (decided) {
+        if (decided.admitted) await files.syncDirectory(directory);
+        return decided;
       }
       // A process that was suspended for days may find names free again because their links were deleted.
       if (chain.last > 0 && !(await read(chain.last))) {
@@ -120,7 +120,7 @@ export function createRunChain(options: RunChainOptions): RunChain {
    * Returns the refusal of a run after the last link, or its admission when it stands in the chain already; undefined
    * when it may be added.
    */
-  const judge = async (
+  const checkLimits = async (
     chain: Known,
     run: string,
     { coolDownMs = 0, runsPerHourMax = Number.POSITIVE_INFINITY }: RunLimits,

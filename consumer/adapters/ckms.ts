@@ -67,7 +67,7 @@ async function fetchSecret(
       headers: { accept: "application/json" },
       signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
     });
-    return judge(name, response.status, await readBounded(response), options);
+    return readSecret(name, response.status, await readBounded(response), options);
   } catch (cause) {
     if (cause instanceof ConsumerError) {
       throw cause;
@@ -80,7 +80,7 @@ async function fetchSecret(
   }
 }
 
-function judge(name: string, status: number, body: unknown, options: Fetching): string {
+function readSecret(name: string, status: number, body: unknown, options: Fetching): string {
   if (status === 401 || status === 403) {
     throw new ConsumerError(
       "secret-denied",

@@ -212,7 +212,7 @@ describe("Athenz identity", () => {
     ]);
   });
 
-  it("judges every block of a bundle of authorities, and names file and line", async () => {
+  it("checks every block of a bundle of authorities, and names file and line", async () => {
     const pair = await issue();
     const good = authority.certificatePem;
     const lines = good.trimEnd().split("\n");
@@ -246,7 +246,7 @@ describe("Athenz identity", () => {
     }
   });
 
-  it("judges every block of its own chain, and says which one has to be the first", async () => {
+  it("checks every block of its own chain, and says which one has to be the first", async () => {
     const pair = await issue();
     const intermediate = (await createAuthority()).certificatePem;
     const writeChain = (certificate: string) =>

@@ -17,7 +17,7 @@ import { listenOnLoopback } from "#fixtures/listeners.ts";
 import { ConsumerError } from "#consumer/errors.ts";
 import type { HttpAction, IdentitySource, SendResult } from "#consumer/ports.ts";
 import { sendHttp } from "./http-action.ts";
-import { judgeFailure } from "./http-failure.ts";
+import { resultOfFailure } from "./http-failure.ts";
 
 const TRACEPARENT = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01";
 let authority: Authority;
@@ -353,8 +353,8 @@ describe("the identity", () => {
       cause: Object.assign(new Error("alert"), { code }),
     });
     const established = { established: true, late: false, deadlineMs: 1 };
-    expect(judgeFailure(error, established).outcome).toBe("failed-not-applied");
-    expect(judgeFailure(error, { ...established, late: true }).outcome).toBe("in-doubt");
+    expect(resultOfFailure(error, established).outcome).toBe("failed-not-applied");
+    expect(resultOfFailure(error, { ...established, late: true }).outcome).toBe("in-doubt");
   });
 
   it("that cannot be had means that nothing was sent", async () => {

@@ -1,7 +1,7 @@
 import type { HttpAction, IdentitySource, SendOptions, SendResult } from "#consumer/ports.ts";
 import { type ConnectionOptions, openConnection } from "./connection.ts";
 import { failureReason } from "./fetch-failure.ts";
-import { judgeFailure } from "./http-failure.ts";
+import { resultOfFailure } from "./http-failure.ts";
 import { credentialsOf, maskCredentials } from "#consumer/adapters/log/masking.ts";
 
 export interface HttpActionOptions extends SendOptions {
@@ -65,7 +65,7 @@ async function sendOnce(action: HttpAction, options: HttpActionOptions): Promise
     const answer = await answerOf(response, ANSWER_LENGTH_MAX);
     return { outcome, detail: answer === "" ? status : `${status}: ${answer}` };
   } catch (error) {
-    return judgeFailure(error, {
+    return resultOfFailure(error, {
       established: connection.established,
       late: deadline.aborted,
       deadlineMs: options.deadlineMs,

@@ -13,7 +13,7 @@ export interface FailedSend {
  * Returns the result of a request without an answer. Before a connection was established nothing can have been
  * applied.
  */
-export function judgeFailure(
+export function resultOfFailure(
   error: unknown,
   { established, late, deadlineMs }: FailedSend,
 ): SendResult {

@@ -8,7 +8,7 @@ import { toBatch } from "./batch.ts";
 import { FetchedRecords, type RawRecords } from "#consumer/adapters/kafka/records/raw-records.ts";
 import {
   type Damage,
-  type JudgedBatches,
+  type VerifiedBatches,
   readFetched,
   type Reading,
 } from "#consumer/adapters/kafka/records/reading.ts";
@@ -39,7 +39,7 @@ export interface DeliveryOptions {
   readonly log: Log;
   /** The limits of one partition. */
   readonly limits: RecordLimits;
-  readonly judged: JudgedBatches;
+  readonly verified: VerifiedBatches;
   /** Lets one partition at a time unpack the records that were fetched. */
   readonly reading: Turns;
   /** Lets one partition at a time work on a record that is larger than its share. */
@@ -127,10 +127,10 @@ export function takeRaw({ batch }: EachBatchPayload): RawRecords | undefined {
 async function readInTurn(
   raw: RawRecords,
   { batch: { topic, partition, highWatermark } }: EachBatchPayload,
-  { draining, largeRecords, limits, reading, judged }: DeliveryOptions,
+  { draining, largeRecords, limits, reading, verified }: DeliveryOptions,
   use: (reading: Reading) => Promise<void>,
 ): Promise<void> {
-  const place = { topic, partition, highWatermark: BigInt(highWatermark), judged };
+  const place = { topic, partition, highWatermark: BigInt(highWatermark), verified };
   let found: Reading | undefined;
   try {
     found = await reading(() => readFetched(raw, place, limits));

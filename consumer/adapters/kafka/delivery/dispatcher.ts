@@ -5,7 +5,7 @@ import type { Assignment, BatchHandler, Log, UnreadableHandler } from "#consumer
 import { type Assignments, partitionKey } from "#consumer/adapters/kafka/assignments.ts";
 import { type Delivery, takeRaw, work } from "./delivery.ts";
 import { saysAssignmentLost } from "#consumer/adapters/kafka/errors.ts";
-import type { JudgedBatches } from "#consumer/adapters/kafka/records/reading.ts";
+import type { VerifiedBatches } from "#consumer/adapters/kafka/records/reading.ts";
 import type { Standstills } from "./standstills.ts";
 import { createTurns } from "./turns.ts";
 
@@ -76,7 +76,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     { readonly resume: () => void; readonly timer: NodeJS.Timeout }
   >();
   const draining = new AbortController();
-  const judged: JudgedBatches = new Map();
+  const verified: VerifiedBatches = new Map();
   const deliveryOptions = {
     ...options,
     limits: {
@@ -84,7 +84,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       bytesMax: Math.floor(options.bytesInFlightMax / partitionsConcurrentMax),
       recordBytesMax: Math.max(options.bytesInFlightMax, RECORD_BYTES_MIN),
     },
-    judged,
+    verified,
     reading: createTurns(),
     largeRecords: createTurns(),
     draining: draining.signal,

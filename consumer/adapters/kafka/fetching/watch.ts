@@ -104,7 +104,7 @@ export function createPartitionWatch(options: WatchOptions): PartitionWatch {
     }
     void askForEnds(stale, reader);
     for (const each of watched.values()) {
-      judge(each);
+      checkStandstill(each);
       showLag(each, reader);
     }
     if ([...watched.values()].some(({ failure }) => failure !== undefined)) refresh(reader);
@@ -180,7 +180,7 @@ export function createPartitionWatch(options: WatchOptions): PartitionWatch {
     return standstills.present.find((each) => each.topic === topic && each.partition === partition);
   }
 
-  function judge(each: Watched): void {
+  function checkStandstill(each: Watched): void {
     const { topic, partition } = each;
     if (each.failure === undefined && each.progress !== undefined) {
       const progressed = each.progress();
@@ -252,7 +252,7 @@ export function createPartitionWatch(options: WatchOptions): PartitionWatch {
         if (sinceMs === undefined) continue;
         each.sinceMs = sinceMs;
         each.failure = failure ?? UNANSWERED;
-        judge(each);
+        checkStandstill(each);
       }
     },
     lost,

@@ -13,7 +13,7 @@ import {
 } from "#fixtures/record-batches.ts";
 
 import type { AbortedTransaction } from "./raw-records.ts";
-import { type JudgedBatches, readFetched } from "./reading.ts";
+import { type VerifiedBatches, readFetched } from "./reading.ts";
 
 const PLACE = { topic: "t", partition: 0, highWatermark: 1_000_000n };
 const LIMITS = { countMax: 1000, bytesMax: 1_000_000, recordBytesMax: 4_000_000 };
@@ -23,7 +23,7 @@ interface Given {
   readonly aborted?: readonly AbortedTransaction[];
   readonly limits?: Partial<typeof LIMITS>;
   readonly highWatermark?: bigint;
-  readonly judged?: JudgedBatches;
+  readonly verified?: VerifiedBatches;
 }
 
 async function read(batches: readonly Buffer[], given: Given = {}) {
@@ -32,12 +32,12 @@ async function read(batches: readonly Buffer[], given: Given = {}) {
     aborted = [],
     limits,
     highWatermark = PLACE.highWatermark,
-    judged = new Map(),
+    verified = new Map(),
   } = given;
   const raw = { offset, bytes: Buffer.concat(batches), abortedTransactions: aborted };
   const reading = await readFetched(
     raw,
-    { ...PLACE, highWatermark, judged },
+    { ...PLACE, highWatermark, verified },
     { ...LIMITS, ...limits },
   );
   const values = reading.records.map(({ offset: at, value }) => `${at}:${String(value)}`);
@@ -171,9 +171,9 @@ describe("a compressed batch", () => {
     const values = Array.from({ length: 40 }, (_, index) => String(index % 10).repeat(100_000));
     const batch = gzipped(0n, named(...values));
     const seen: string[] = [];
-    const judged: JudgedBatches = new Map();
+    const verified: VerifiedBatches = new Map();
     for (let offset = 0n; offset < 40n;) {
-      const reading = await read([batch], { offset, judged, limits: { bytesMax: 350_000 } });
+      const reading = await read([batch], { offset, verified, limits: { bytesMax: 350_000 } });
       expect(reading.records).toHaveLength(offset === 39n ? 1 : 3);
       seen.push(...reading.records.map(({ value }) => String(value)));
       offset = reading.nextOffset;
@@ -183,8 +183,8 @@ describe("a compressed batch", () => {
 
   test("that is damaged behind the share gives out nothing of it, whatever batch was whole before", async () => {
     const values = Array.from({ length: 40 }, () => "x".repeat(100_000));
-    const judged: JudgedBatches = new Map();
-    const given = { judged, limits: { bytesMax: 350_000 } };
+    const verified: VerifiedBatches = new Map();
+    const given = { verified, limits: { bytesMax: 350_000 } };
     expect((await read([gzipped(0n, named(...values))], given)).values).toHaveLength(3);
     const broken = recordBatch(named(...values), {
       baseOffset: 0n,
@@ -205,10 +205,10 @@ describe("a compressed batch", () => {
     const fields = { recordCount: 300, lastOffsetDelta: 299, attributes: CODEC.gzip };
     const bomb = (baseOffset: bigint) =>
       batchOfBytes(Buffer.concat(members), { ...fields, baseOffset });
-    const judged: JudgedBatches = new Map();
+    const verified: VerifiedBatches = new Map();
     const costOf = async (batch: Buffer, offset: bigint) => {
       const before = process.cpuUsage();
-      const { damage } = await read([batch], { judged, offset });
+      const { damage } = await read([batch], { verified, offset });
       expect(damage).toMatchObject({ cause: "too-large" });
       return process.cpuUsage(before).user;
     };

@@ -42,11 +42,11 @@ interface Place {
   /** The end of the partition. */
   readonly highWatermark: bigint;
   /** Remembers the compressed batch of a partition that was verified last, so that it is not verified again. */
-  readonly judged: JudgedBatches;
+  readonly verified: VerifiedBatches;
 }
 
 /** The position and checksum of a batch by partition, and why it cannot be read; without a reason it is whole. */
-export type JudgedBatches = Map<
+export type VerifiedBatches = Map<
   string,
   { readonly identity: string; readonly refusal?: Unreadable }
 >;
@@ -132,12 +132,12 @@ async function takeBatch(
 async function parseCompressed(
   { baseOffset, body, checksum, codec, recordCount }: RecordBatch,
   parser: RecordParser,
-  { judged, partition, topic }: Place,
+  { verified, partition, topic }: Place,
   taken: RecordCollector,
 ): Promise<void> {
   const key = partitionKey(topic, partition);
   const identity = `${baseOffset} ${checksum}`;
-  const before = judged.get(key);
+  const before = verified.get(key);
   const known = before?.identity === identity ? before : undefined;
   if (known?.refusal !== undefined) throw known.refusal;
 
@@ -148,10 +148,10 @@ async function parseCompressed(
     }
     parser.end(recordCount);
   } catch (error) {
-    if (error instanceof Unreadable) judged.set(key, { identity, refusal: error });
+    if (error instanceof Unreadable) verified.set(key, { identity, refusal: error });
     throw error;
   }
-  if (taken.isFull) judged.set(key, { identity });
+  if (taken.isFull) verified.set(key, { identity });
 }
 
 /**
