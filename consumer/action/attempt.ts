@@ -146,7 +146,7 @@ async function waitForOutcome(run: Run, claim: Holder): Promise<AttemptEnd | Not
   };
   const pollMs = settings.outcomePollMs ?? OUTCOME_POLL_MS;
   metrics.count("claims", { result: "taken" });
-  log.info("action.waits", { key, attempt, owner: claim.pod, waitMsMax: settings.orphanWaitMs });
+  log.info("action.waiting", { key, attempt, owner: claim.pod, waitMsMax: settings.orphanWaitMs });
 
   const endMs = clock.monotonicMs() + settings.orphanWaitMs;
   for (;;) {

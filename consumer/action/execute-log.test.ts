@@ -105,7 +105,7 @@ test("whoever finds the claim or the end of another pod says neither", async () 
   await using late = await start("c");
   await clock.runUntil(late.execute(PLANNED));
   expect(eventsOf(owner)).toEqual(["action.claimed", "action.sending"]);
-  expect(eventsOf(other)).toEqual(["action.waits", "action.ended"]);
+  expect(eventsOf(other)).toEqual(["action.waiting", "action.ended"]);
   expect(eventsOf(late)).toEqual([]);
 });
 
@@ -121,7 +121,7 @@ test("whoever comes second to the name of a claim says neither", async () => {
   const result = await clock.runUntil(other.execute(PLANNED));
   expect(result).toMatchObject({ outcome: "done", attempt: 1 });
   expect(other.metrics.total("claims", { result: "taken" })).toBe(1);
-  expect(eventsOf(other)).toEqual(["action.waits"]);
+  expect(eventsOf(other)).toEqual(["action.waiting"]);
 });
 
 test("what was revoked behind its claim was not sent", async () => {

@@ -86,7 +86,7 @@ describe("what CKMS answers", () => {
       expect(log.lines).toEqual([
         {
           level: "warn",
-          event: "secret.odd",
+          event: "secret.warning",
           fields: { name: NAME, reason: expect.stringContaining(what) },
         },
       ]);

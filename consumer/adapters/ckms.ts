@@ -29,7 +29,7 @@ export function createSecrets(options: CkmsOptions): Secrets {
   const warn = (name: string, reason: string): void => {
     if (odd.get(name) === reason) return;
     odd.set(name, reason);
-    options.log.warn("secret.odd", { name, reason });
+    options.log.warn("secret.warning", { name, reason });
   };
   return {
     async fetch(name, signal) {

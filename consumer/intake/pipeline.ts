@@ -357,7 +357,7 @@ async function finish(work: Work, dependencies: PipelineDependencies): Promise<v
   if (watermark.pending === 0 && !isWaiting(work)) return;
 
   const left = `${watermark.pending} of ${batch.records.length} records`;
-  log.info("batch.left", { topic, partition, left, error: error ?? stopping.reason });
+  log.info("batch.incomplete", { topic, partition, left, error: error ?? stopping.reason });
   if (!stopping.aborted && error !== undefined) throw asConsumerError(error);
   // When there is no stop, an earlier batch stays uncommitted only because the broker said that the partition is
   // lost.

@@ -34,7 +34,7 @@ export function createSkips(dependencies: SkipDependencies): UnreadableHandler {
     const { topic, partition } = found.assignment;
     const standing = standingOf(found, dependencies);
     await tell(standing).catch((error: unknown) =>
-      log.warn("standstill.not-told", { topic, partition, error: messageOf(error) }),
+      log.warn("standstill.not-reported", { topic, partition, error: messageOf(error) }),
     );
     const order = await readSkipOrder(files, standing);
     if (order === undefined) return undefined;

@@ -206,7 +206,7 @@ describe("Athenz identity", () => {
     expect(log.lines).toMatchObject([
       {
         level: "warn",
-        event: "identity.odd",
+        event: "identity.warning",
         fields: { reason: expect.stringMatching(/ca\.pem, line 2: expired at 20.*: left out/) },
       },
     ]);

@@ -75,7 +75,7 @@ export function createIdentitySource(options: IdentityOptions): IdentitySource {
   }
 
   function warnOfOdd(reason: string): void {
-    if (reason !== "" && reason !== odd) log.warn("identity.odd", { reason });
+    if (reason !== "" && reason !== odd) log.warn("identity.warning", { reason });
     odd = reason;
   }
 

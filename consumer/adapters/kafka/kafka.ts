@@ -112,7 +112,7 @@ export function createKafkaBroker(options: KafkaBrokerOptions): Broker {
     watch.close();
     const left = new AbortController();
     const tooLong = sleep(LEAVE_MS_MAX, undefined, { signal: left.signal }).then(
-      () => log.warn("broker.left-unfinished", { afterMs: LEAVE_MS_MAX }),
+      () => log.warn("broker.leave-timed-out", { afterMs: LEAVE_MS_MAX }),
       () => undefined,
     );
     await Promise.race([leave().catch(() => undefined), tooLong]);

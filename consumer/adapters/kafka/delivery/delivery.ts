@@ -160,7 +160,7 @@ async function passDamage(
     const passed = await unreadable({ assignment, offset, endOffset, fingerprint, cause, detail });
     return passed !== undefined && passed > offset && passed <= endOffset ? passed : undefined;
   } catch (error) {
-    log.warn("standstill.not-asked", { topic, partition, offset: String(offset), error });
+    log.warn("standstill.check-failed", { topic, partition, offset: String(offset), error });
     return undefined;
   }
 }

@@ -165,7 +165,7 @@ describe("fetches that are heard and not answered", () => {
     await member.broker.stop();
     expect(performance.now() - beganMs).toBeLessThan(1500);
     expect(kafka.group(GROUP).members).toEqual([]);
-    expect(member.lines.some((line) => line.startsWith("broker.left-unfinished"))).toBe(false);
+    expect(member.lines.some((line) => line.startsWith("broker.leave-timed-out"))).toBe(false);
   });
 });
 
