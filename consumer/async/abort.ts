@@ -6,7 +6,8 @@ const waiters = new WeakMap<AbortSignal, Set<() => void>>();
 
 /**
  * Calls `callback` once when `signal` aborts, in the order of registration, and returns a function that takes it back.
- * Use it where many callbacks wait for one signal, such as the records of a batch. The signal must not have aborted yet.
+ * Use it where many callbacks wait for one signal, such as the records of a batch. The signal must not have aborted
+ * yet.
  */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   const waiting = waiters.get(signal) ?? listen(signal);

@@ -4,7 +4,9 @@ import type { Clock, DependencyState } from "#consumer/ports.ts";
 export interface Outages {
   /** With the reason of the oldest cause. */
   readonly state: DependencyState;
-  /** Begins an outage, or changes its reason. `cause`: what it shares with others; default itself. True when it is new. */
+  /**
+   * Begins an outage, or changes its reason. `cause`: what it shares with others; default itself. True when it is new.
+   */
   note(outage: unknown, reason: string, cause?: unknown): boolean;
   /** True when there was one. */
   forget(outage: unknown): boolean;
@@ -14,7 +16,9 @@ interface OutagesOptions {
   readonly clock: Pick<Clock, "monotonicMs">;
   /** A cause makes unready when it has lasted for so long. Default 0. */
   readonly patienceMs?: number;
-  /** A cause that comes back within this time is one that lasts: it is over when it stayed away for as long. Default 0. */
+  /**
+   * A cause that comes back within this time is one that lasts: it is over when it stayed away for as long. Default 0.
+   */
   readonly quietMs?: number;
 }
 

@@ -3,8 +3,9 @@ import { onAbort } from "./abort.ts";
 /** Work that several ask for, and one does. */
 export interface SharedWork {
   /**
-   * Resolves when the work of this name has succeeded, by whoever does it. When that one fails, the next who asked does
-   * it; the error is only told to the one that failed. Throws the reason of `giveUp` when that aborts while another is at it.
+   * Resolves when the work of this name has succeeded, by whoever does it. When that one fails, the next who asked
+   * does it; the error is only told to the one that failed. Throws the reason of `giveUp` when that aborts while
+   * another is at it.
    */
   once(name: string, giveUp: AbortSignal, work: () => Promise<void>): Promise<void>;
 }

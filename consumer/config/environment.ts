@@ -14,8 +14,8 @@ export const ENVIRONMENT_OVERRIDES: Readonly<Record<string, readonly string[]>> 
 };
 
 /**
- * Options of Node by which TLS is weakened, its keys or the environment are written to a file, or others may look into the process. What
- * loads code (--import) is whoever sets it to answer for: it could do anything anyway.
+ * Options of Node by which TLS is weakened, its keys or the environment are written to a file, or others may look into
+ * the process. What loads code (--import) is whoever sets it to answer for: it could do anything anyway.
  */
 const REFUSED_OPTION =
   /^--?(?:inspect.*|debug-port|tls-.*|insecure-http-parser|openssl-legacy-provider|openssl-shared-config|report-.*|trace-tls|heapsnapshot-.*)$/;

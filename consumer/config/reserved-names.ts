@@ -1,6 +1,6 @@
 /**
- * Headers that the client sets itself, refuses or changes, that describe one connection and not the request, or that would
- * carry a secret: the identity goes by mTLS, the key by its own header.
+ * Headers that the client sets itself, refuses or changes, that describe one connection and not the request, or that
+ * would carry a secret: the identity goes by mTLS, the key by its own header.
  */
 const HEADERS = new Set([
   "authorization",
@@ -28,7 +28,10 @@ export function isReservedHeader(name: string): boolean {
   return HEADERS.has(lower) || lower.startsWith("sec-fetch-");
 }
 
-/** The consumer sets the first three, and TRACESTATE belongs to the third. By the others a shell, an interpreter or a tool runs other code. */
+/**
+ * The consumer sets the first three, and TRACESTATE belongs to the third. By the others a shell, an interpreter or a
+ * tool runs other code.
+ */
 const VARIABLES = new Set(
   (
     "PATH IDEMPOTENCY_KEY TRACEPARENT TRACESTATE " +

@@ -14,8 +14,8 @@ export function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
 }
 
 /**
- * A mapping whose keys are chosen freely. `__proto__` is refused: a record of zod leaves it out without a word, and a rule
- * that lost a condition would match more than it says.
+ * A mapping whose keys are chosen freely. `__proto__` is refused: a record of zod leaves it out without a word, and a
+ * rule that lost a condition would match more than it says.
  */
 export function mapping<Key extends z.core.$ZodRecordKey, Value extends z.core.SomeType>(
   key: Key,

@@ -5,7 +5,8 @@ const NOT_PRINTABLE = /(?![\t\n\r\u0085])[\p{Cc}\uFFFE\uFFFF]/u;
 const NEWLINE = 0x0a;
 
 /**
- * The text of a configuration file, which is UTF-8; a byte order mark is left out. The fault names the line, the byte in it and its value.
+ * The text of a configuration file, which is UTF-8; a byte order mark is left out. The fault names the line, the byte
+ * in it and its value.
  */
 export function decodeText(bytes: Buffer): { readonly text: string } | { readonly fault: string } {
   const start = bytes.readUInt16BE.call(bytes.length >= 2 ? bytes : Buffer.alloc(2));

@@ -159,7 +159,7 @@ test("a journal is sealed by its writer, and only by a stop", async () => {
   expect(volume.text(path)).not.toContain('{"kind":"seal"}');
   await Promise.all([pod.history.close(), pod.history.close()]);
   expect(volume.durableText(path)).toContain('{"kind":"seal"}');
-  // Who comes later is told so when it gives up.
+  // A caller that comes later learns the reason when it gives up.
   const reason = new Error("enough");
   await expect(pod.history.record(anEntry("two"), AbortSignal.abort(reason))).rejects.toBe(reason);
   expect(pod.history.lookup(anEntry("two").key)).toBeUndefined();

@@ -34,28 +34,31 @@ import { createHistorySync } from "./index/history-sync.ts";
 import { type VolumeClock, createVolumeClock } from "./base/volume-clock.ts";
 
 export interface Pod {
-  /** For people: POD_NAME. */
+  /** The name of the pod, POD_NAME, for people to read. */
   readonly name: string;
-  /** Distinguishes two pods of one name: POD_UID. */
+  /** The uid of the pod, POD_UID, which distinguishes two pods of one name. */
   readonly uid: string;
 }
 
 interface HistorySettings {
-  /** Refuse a directory that is not a mount of its own. */
+  /** When true, a directory that is not a mount of its own is refused. */
   readonly requireMount: boolean;
-  /** Where the volume is, for messages. Default "history.directory". */
+  /** The path of the volume, for messages. Defaults to "history.directory". */
   readonly directory?: string;
-  /** Upper bound of the age of a change that automation_action_history.json does not show yet, while the volume works. */
+  /** The time within which automation_action_history.json shows a change while the volume works, in milliseconds. */
   readonly publishIntervalMs: number;
-  /** Largest difference between this pod's clock and the volume's. Default 60000. */
+  /** The largest allowed difference between this pod's clock and the volume's, in milliseconds. Defaults to 60000. */
   readonly clockSkewMsMax?: number;
-  /** How often the volume is probed for writing, and how long a probe may take. Default 5000. */
+  /** The pause between two write probes, and the longest time that one may take, in milliseconds. Defaults to 5000. */
   readonly probeIntervalMs?: number;
-  /** How long an end is kept and shown: at least as long as its event may be acted on. Default two days. */
+  /**
+   * The time for which an end is kept and shown, in milliseconds: at least as long as its event may be acted on.
+   * Defaults to two days.
+   */
   readonly retentionMs?: number;
-  /** The history of an older consumer. Default none; a file of one is refused then. */
+  /** The history of an older consumer to take over. Defaults to none; the file of an older consumer is refused then. */
   readonly import?: ImportSettings;
-  /** Default: those of production. */
+  /** The durations of the horizon. Defaults to those of production. */
   readonly horizon?: HorizonDurations;
 }
 
@@ -72,58 +75,61 @@ export interface HistoryDependencies {
 
 export interface History extends AsyncDisposable {
   readonly claims: Claims;
-  /** What ages are judged by, and what is written here is stamped with. */
+  /** The clock by which ages are measured and records are stamped. */
   readonly clock: VolumeClock;
   /**
-   * Up to which `startedOn` nobody can tell any more whether an event was acted on: see `Horizon.read`. Throws
-   * "clock-beyond-skew" too. Tries once.
+   * Returns the horizon: the `startedOn` up to which claims may have been swept, see `Horizon.read`. Tries once. Throws
+   * "clock-beyond-skew" as well.
    */
   readHorizon(): Promise<number>;
-  /** Not ready while any operation on the volume fails. */
+  /** Not ready while any operation on the volume fails or gets no answer. */
   readonly state: DependencyState;
   /**
-   * The end of a key, when it is settled: done, or another end whose dead letter was acknowledged.
-   * undefined proves nothing: only the claims do.
+   * Returns the final end of a key: `done`, or another end whose dead letter was acknowledged. An answer of undefined
+   * proves nothing; only the claims do.
    */
   lookup(key: string): HistoryEntry | undefined;
-  /** The end of what an older consumer called by the key that the import's template gives for this action. */
+  /** Returns the end that was imported for this action, found by the key that `import.keyTemplate` gives it. */
   lookupImported(action: ImportedAction): HistoryEntry | undefined;
-  /** Journals the end of a key; resolves when that is durable. Call it after the outcome is. */
+  /** Journals the end of a key and resolves when the entry is durable. Call it after the outcome is durable. */
   record(entry: HistoryEntry, giveUp: AbortSignal): Promise<void>;
   /**
-   * Runs a storage operation until it succeeds, with backoff; not ready meanwhile. Rethrows what is no storage
-   * error. Throws `giveUp.reason` when that aborts while it waits to try again.
+   * Runs an operation on the volume until it succeeds, with backoff; the history is not ready meanwhile. Rethrows at
+   * once any error that is not the volume's. Throws `giveUp.reason` when that aborts between two tries.
    */
   hold: VolumeHealth["hold"];
-  /** Merges the journals into the next generation now, whether or not it is worth it. Tries once. */
+  /** Merges the journals into the next generation at once, however little is new. Tries once. */
   compact(): Promise<CompactionResult>;
   /**
-   * Begins to tidy up, rarely and a little at a time, until `stopping` or `close`: compaction, old claims, leftover
-   * temporary files. At most once.
+   * Starts the maintenance of the volume, in small rounds until `stopping` aborts or `close` is called: compaction, old
+   * claims, temporary files of dead pods. Call it at most once.
    */
   startSweeping(options: SweepingOptions): Sweeping;
-  /** Publishes what changed, seals the journal and stops every timer. Idempotent; a volume that hangs is left after 5 s. */
+  /**
+   * Publishes the last changes, seals the journal and stops every timer. Idempotent. A volume that hangs is abandoned
+   * after 5 seconds.
+   */
   close(): Promise<void>;
 }
 
 interface SweepingOptions {
   readonly settings: Omit<SweepSettings, "keysMax"> & {
-    /** Between two rounds. */
+    /** The pause between two rounds, in milliseconds. */
     readonly intervalMs: number;
-    /** Default 1000. */
+    /** The largest number of keys in one round. Defaults to 1000. */
     readonly keysMax?: number;
-    /** New entries that are merged into a snapshot at once; fewer wait for an hour. Default 1000. */
+    /** The number of new entries that are merged into a snapshot at once; fewer wait for an hour. Defaults to 1000. */
     readonly snapshotEntriesMin?: number;
-    /** A temporary file that is older belongs to a dead pod. Default one hour. */
+    /** The age at which a temporary file counts as left by a dead pod, in milliseconds. Defaults to one hour. */
     readonly leftoverAgeMs?: number;
   };
   readonly publish: ClaimSweepOptions["publish"];
-  /** What else is tidied up once a round, after the rest. Default: nothing. */
+  /** Further work of each round, done last. Defaults to none. */
   readonly also?: readonly ((giveUp: AbortSignal) => Promise<void>)[];
   readonly stopping: AbortSignal;
 }
 
-/** One round at will. */
+/** Runs one round on demand. */
 type Sweeping = Pick<Sweeper, "round">;
 
 const CLOSE_MS_MAX = 5000;
@@ -131,8 +137,9 @@ const RETENTION_MS = 2 * 86_400_000;
 const CLOCK_SKEW_MS_MAX = 60_000;
 
 /**
- * Recovers the history of the volume. Throws "history-not-mounted", "history-unavailable" or "clock-beyond-skew" (both
- * retriable), or "history-unreadable" (a newer format).
+ * Proves the volume, recovers its history and starts what keeps the published view up to date. Throws
+ * "history-not-mounted", "history-unavailable" or "clock-beyond-skew" (both retriable), or "history-unreadable" for a
+ * newer format.
  */
 export async function openHistory(dependencies: HistoryDependencies): Promise<History> {
   const { files, random, log, metrics, settings } = dependencies;
@@ -314,10 +321,10 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     get state() {
       return health.state;
     },
-    lookup: (key) => index.settled(key),
+    lookup: (key) => index.findFinal(key),
     lookupImported: (action) =>
       settings.import &&
-      index.settled(importedKey(renderImportKey(settings.import.keyTemplate, action))),
+      index.findFinal(importedKey(renderImportKey(settings.import.keyTemplate, action))),
     record,
     hold: (what, operation, giveUp) => health.hold(what, operation, giveUp),
     async compact() {
@@ -338,7 +345,7 @@ async function recover(
     if (settings.requireMount && !(await files.isMount())) {
       throw new ConsumerError(
         "history-not-mounted",
-        `${settings.directory ?? "history.directory"} is not a mount of its own: what it holds would die with the container (history.requireMount)`,
+        `${settings.directory ?? "history.directory"} is not a mount of its own, so its content would be lost with the container (history.requireMount)`,
       );
     }
     for (const directory of [

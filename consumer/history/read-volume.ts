@@ -4,11 +4,11 @@ import { NO_GENERATION, createGenerationReader } from "./snapshot/generations.ts
 import { type HistoryIndex, createHistoryIndex } from "./index/history-index.ts";
 import { type JournalReading, createJournalReader } from "./journal/journal-reader.ts";
 
-/** What a volume holds, read without writing anything: pods may be at work on it. */
+/** The content of a volume, read without writing anything, since pods may be using it. */
 export interface VolumeHistory {
   /** The union of the highest generation and all journals. */
-  readonly index: Pick<HistoryIndex, "find" | "settled" | "entries" | "audits" | "size">;
-  /** Number of the highest generation; 0 when there is none. */
+  readonly index: Pick<HistoryIndex, "find" | "findFinal" | "entries" | "audits" | "size">;
+  /** The number of the highest generation, 0 when there is none. */
   readonly generation: number;
   readonly journals: readonly JournalReading[];
   /** The write-once files of attempts, read at every call. */
@@ -21,8 +21,8 @@ export interface ReadVolumeOptions {
 }
 
 /**
- * Throws "history-unreadable" at a newer format, and the volume's errors. Damage goes to the log, as in a pod:
- * `history.journal.damaged` and `history.snapshot.damaged`.
+ * Reads the history of a volume. Throws "history-unreadable" for another format, and the volume's errors. Damage is
+ * logged as in a pod, as `history.journal.damaged` and `history.snapshot.damaged`.
  */
 export async function readVolumeHistory(
   files: Pick<Files, "list" | "read" | "readFrom">,
@@ -30,13 +30,13 @@ export async function readVolumeHistory(
 ): Promise<VolumeHistory> {
   const index = createHistoryIndex();
   const generations = createGenerationReader({ files, log, metrics });
-  // All of it is one moment.
+  // The whole reading counts as one moment.
   const clock = { monotonicMs: () => 0 };
   const journals = createJournalReader({ files, clock, log, metrics, isOwn: () => false });
   await journals.refresh(index);
-  // Twice: what looks like damage may be a writer at work.
+  // The second reading tells damage from a record that was being written.
   await journals.refresh(index);
-  // After the journals: one that was deleted meanwhile is in this generation.
+  // The generation is read last: a journal that was deleted meanwhile is part of it.
   const { number, snapshot } = await generations.highest(NO_GENERATION);
   await index.rebase(
     snapshot,

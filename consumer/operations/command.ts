@@ -28,8 +28,9 @@ const ALLOWED: Readonly<Record<string, readonly (keyof Options)[]>> = {
 };
 
 /**
- * The commands for people: `history` looks at a volume (and changes nothing, but for `resolve`), `skip` orders to pass what
- * cannot be read, `dead-letter redrive` publishes again. Resolves with the exit code; throws "usage" and what the volume or the broker says.
+ * The commands for people: `history` looks at a volume (and changes nothing, but for `resolve`), `skip` orders to pass
+ * what cannot be read, `dead-letter redrive` publishes again. Resolves with the exit code; throws "usage" and what the
+ * volume or the broker says.
  */
 export async function runOperation(
   argv: readonly string[],

@@ -55,8 +55,9 @@ export async function runSkip(
 }
 
 /**
- * Orders to pass what stands at a position: audited first, then as a file of its own that the consumer reads when, and only
- * when, it stands still at that position before those bytes. So nothing is committed from here, and no live group is raced.
+ * Orders to pass what stands at a position: audited first, then as a file of its own that the consumer reads when, and
+ * only when, it stands still at that position before those bytes. So nothing is committed from here, and no live group
+ * is raced.
  */
 export async function orderSkip(
   asked: Asked,

@@ -23,7 +23,9 @@ export interface PlannedAction {
   };
   /** The longest time from the claim to the end of the send, in milliseconds. */
   readonly deadlineMs: number;
-  /** True when the rule declares that a second send has no second effect, so that an attempt in doubt may be repeated. */
+  /**
+   * True when the rule declares that a second send has no second effect, so that an attempt in doubt may be repeated.
+   */
   readonly idempotent: boolean;
   /** The largest number of attempts, at least 1. */
   readonly attemptsMax: number;

@@ -33,8 +33,8 @@ type Fill<Result> = (values: TemplateValues) => Result;
 const readBefore = new WeakMap<RuleAction, Fill<Action>>();
 
 /**
- * Fills the templates of an action, each value escaped for its place. Throws `Unfillable` where the incident has no value,
- * or one that would break out of its place.
+ * Fills the templates of an action, each value escaped for its place. Throws `Unfillable` where the incident has no
+ * value, or one that would break out of its place.
  */
 export function renderAction(action: RuleAction, values: TemplateValues): Action {
   let fillAction = readBefore.get(action);

@@ -2,11 +2,11 @@ import { z } from "zod";
 
 export const ATTEMPT_OUTCOMES = ["done", "rejected", "failed-not-applied", "in-doubt"] as const;
 
-/** How an attempt ended. */
+/** The way in which an attempt ended. */
 export type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number];
 
 export const entrySchema = z.object({
-  /** sha256, hex. */
+  /** The sha256 of the action, in hex. */
   key: z.string().regex(/^[0-9a-f]{64}$/),
   rule: z.string(),
   action: z.string(),
@@ -15,21 +15,21 @@ export const entrySchema = z.object({
   startedOnMs: z.number(),
   attempt: z.int().min(1),
   outcome: z.enum(ATTEMPT_OUTCOMES),
-  /** Wall clock of the pod that wrote the outcome. */
+  /** The wall clock of the pod that wrote the outcome, in milliseconds since the epoch. */
   atMs: z.number(),
-  /** Name of the pod that wrote the outcome. */
+  /** The name of the pod that wrote the outcome. */
   pod: z.string(),
-  /** The broker has the dead letter of this end. Always false for `done`. */
+  /** True when the broker has acknowledged the dead letter of this end. Always false for `done`. */
   deadLetterAcknowledged: z.boolean(),
 });
 
-/** The end of a key, as the journal and the local index hold it. */
+/** The end of a key, as journals, snapshots and the index hold it. */
 export type HistoryEntry = Readonly<z.infer<typeof entrySchema>>;
 
-/** In the place of what an older consumer's history does not say, such as the rule. */
+/** Stands in fields that the history of an older consumer lacks, such as the rule. */
 export const IMPORTED = "(imported)";
 
-/** The end of an attempt as an entry. */
+/** Makes an entry of the end of an attempt. */
 export function historyEntry(
   planned: {
     readonly rule: string;
@@ -60,14 +60,15 @@ export function historyEntry(
   };
 }
 
-/** The only ends that may be relied on without asking the claims. */
-export function isSettled(entry: HistoryEntry): boolean {
+/** Tells whether an end may be relied on without reading the claim: nothing can follow it any more. */
+export function isFinal(entry: HistoryEntry): boolean {
   return entry.outcome === "done" || entry.deadLetterAcknowledged;
 }
 
 /**
- * Which of two entries of one key stays: total and independent of order, so that every pod comes to the same
- * union. A `done` stays, since an owner's late one resolves the dead letter of an in-doubt.
+ * Tells whether `added` replaces `present`, an entry of the same key. The order is total and independent of who comes
+ * first, so that every pod arrives at the same union. A `done` always stays: an owner that reports it late resolves the
+ * dead letter of an in-doubt.
  */
 export function supersedes(added: HistoryEntry, present: HistoryEntry): boolean {
   for (const rank of RANKS) {

@@ -2,9 +2,9 @@ import { z } from "zod";
 import { ConsumerError, systemCode } from "#consumer/errors.ts";
 
 /**
- * The format that this version writes and reads, in every file of the history. To change it takes two releases: the first
- * one reads the next format and still writes this one, and the second writes the next. So the pods of a rollout, and those
- * of a rollback, can read each other's files.
+ * The format that this version writes and reads, in every file of the history. To change it takes two releases: the
+ * first one reads the next format and still writes this one, and the second writes the next. So the pods of a rollout,
+ * and those of a rollback, can read each other's files.
  */
 export const FORMAT = 1;
 

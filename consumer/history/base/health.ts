@@ -3,31 +3,37 @@ import type { Clock, DependencyState, Log, Metrics, Random } from "#consumer/por
 import { type RetryPolicy, retryDelayMs, withRetries } from "#consumer/async/retry.ts";
 import { createOutages } from "#consumer/async/outages.ts";
 
-/** Storage is asked again soon: a stalled claim holds up its incident. */
+/** Operations on the volume are retried soon, because a claim that waits holds up its incident. */
 const STORAGE_RETRY: RetryPolicy = { delayMsMin: 100, delayMsMax: 5000 };
 
-/** The answer of the volume to an operation, for one that waits for its turn first: the volume is not asked meanwhile. */
+/**
+ * Tells the health of the volume when an operation really waits for the volume. An operation that first waits for its
+ * turn in this process is not slow because of the volume.
+ */
 export interface AwaitedAnswer {
-  /** Until `begin` no answer is awaited. */
+  /** Stops the time until `begin` is called. */
   postpone(): void;
   begin(): void;
 }
 
-/** Knows which operations on the volume fail at present, and repeats them. */
+/** Retries operations on the volume, and knows which of them fail at present. */
 export interface VolumeHealth {
-  /** One state for each kind of operation: one that fails again and again is not ready in between either. */
+  /**
+   * Not ready while any kind of operation fails or gets no answer. A kind that failed repeatedly has to succeed for
+   * some time before it counts as recovered.
+   */
   readonly state: DependencyState;
   /**
-   * Runs `operation` until it succeeds; the volume is not ready from the first failure until then, or while there is no
-   * answer for long. Rethrows at once what is no fault of the volume. Throws `giveUp.reason` when that aborts while
-   * it waits to try again.
+   * Runs `operation` until it succeeds. The volume is not ready from the first failure until then, or while an answer
+   * takes too long. Rethrows at once any error that is not the volume's. Throws `giveUp.reason` when that aborts
+   * between two tries.
    */
   hold<T>(
     what: string,
     operation: (answer: AwaitedAnswer) => Promise<T>,
     giveUp: AbortSignal,
   ): Promise<T>;
-  /** Something that is repeated elsewhere failed; it goes on failing until `recovered`. */
+  /** Reports that an operation which its caller repeats has failed. It counts as failing until `recovered`. */
   failed(what: string, error: unknown): void;
   recovered(what: string): void;
 }
@@ -37,18 +43,18 @@ export interface VolumeHealthOptions {
   readonly random: Random;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** How long an operation may take. Default ten seconds. */
+  /** The longest time that an operation may take, in milliseconds. Defaults to 10000. */
   readonly answerMsMax?: number;
 }
 
 const ANSWER_MS_MAX = 10_000;
-/** How long a failure that came back has to stay away. */
+/** The time for which a failure that recurred has to stay away. */
 const QUIET_MS = 15_000;
 
 export function createVolumeHealth(options: VolumeHealthOptions): VolumeHealth {
   const { clock, random, log, metrics, answerMsMax = ANSWER_MS_MAX } = options;
   const outages = createOutages({ clock, quietMs: QUIET_MS });
-  /** In the order in which they began. */
+  /** The operations that wait for an answer, the oldest first. */
   const running = new Set<{ readonly what: string; readonly startMs: number }>();
 
   const note = (outage: unknown, what: string, error: unknown): void => {
@@ -61,7 +67,7 @@ export function createVolumeHealth(options: VolumeHealthOptions): VolumeHealth {
     if (outages.forget(outage)) log.info("history.storage.recovered", { what });
   };
 
-  /** Asks for no timer of its own: there is one call for each operation of each attempt. */
+  /** Measures an operation. It uses no timer, because every operation of every attempt is measured. */
   const timed = async <T>(
     what: string,
     operation: (answer: AwaitedAnswer) => Promise<T>,

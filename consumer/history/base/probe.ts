@@ -9,13 +9,13 @@ const CLOCKS = "compare the clocks";
 export interface ProbeOptions {
   readonly health: VolumeHealth;
   readonly clock: VolumeClock;
-  /** Between two probes, and the longest that one may take. */
+  /** The pause between two probes, and the longest time that one may take, in milliseconds. */
   readonly intervalMs: number;
 }
 
 /**
- * Writes a file and removes it, again and again, so that readiness shows a volume that fails while nothing happens; and
- * compares the clocks by the time stamp of that file.
+ * Writes and removes a file at a regular interval, so that readiness shows a volume that fails while no action runs.
+ * The time stamp of that file is also used to compare the clocks.
  */
 export function startProbe(options: ProbeOptions): { stop(): Promise<void> } {
   const { health, clock, intervalMs } = options;
@@ -33,7 +33,7 @@ export function startProbe(options: ProbeOptions): { stop(): Promise<void> } {
     if (disagreement === undefined) health.recovered(CLOCKS);
     else health.failed(CLOCKS, disagreement);
     const tookMs = Math.round(clock.monotonicMs() - startMs);
-    // An answer that comes too late is none: nothing could be acted on at this speed.
+    // A late answer counts as a failure: at this speed no action could be taken.
     if (tookMs < intervalMs) health.recovered(WHAT);
     else
       health.failed(WHAT, new Error(`it took ${tookMs} ms, at most ${intervalMs} ms is allowed`));
@@ -47,7 +47,7 @@ export function startProbe(options: ProbeOptions): { stop(): Promise<void> } {
       const ended = AbortSignal.any([answered.signal, stopping.signal]);
       try {
         await clock.sleep(intervalMs, ended);
-        // A hard-mounted NFS volume does not fail, it hangs: then the next probe waits for this one.
+        // A hard-mounted NFS volume does not fail but hangs. The next probe waits for this one then.
         health.failed(WHAT, new Error(`no answer for ${intervalMs} ms`));
         await Promise.race([probing, aborted(stopping.signal)]);
       } catch (error) {

@@ -3,7 +3,7 @@ import type { Files } from "#consumer/ports.ts";
 import type { AtomicFiles } from "./atomic-files.ts";
 import { TEMPORARY_DIRECTORY } from "./layout.ts";
 
-/** What a file system says that cannot do something at all. */
+/** The error codes of a file system that does not support an operation at all. */
 const INCAPABLE = new Set([
   "EPERM",
   "ENOTSUP",
@@ -15,9 +15,9 @@ const INCAPABLE = new Set([
 ]);
 
 /**
- * Does once what the protocol rests on, and looks at the result: link(2) and open(2) refuse a name that is taken, a rename
- * replaces, a directory is listed and synced. Else a pod would be ready, and unready at its first incident. Throws
- * "history-unavailable", and the volume's errors.
+ * Proves at the start that the volume can do everything that the protocol of claims needs: link(2) and open(2) refuse
+ * a name that is taken, rename(2) replaces, and a directory can be listed and synced. Without this a pod would be
+ * ready and then fail at its first incident. Throws "history-unavailable" and the volume's errors.
  */
 export async function proveVolume(
   files: Files,
@@ -52,7 +52,7 @@ export async function proveVolume(
 const FIRST = new TextEncoder().encode("first\n");
 const SECOND = new TextEncoder().encode("second\n");
 
-/** True when the name was taken; it may be by the same call, whose first reply was lost. */
+/** Returns true when the name was taken, possibly by this same call when its first reply was lost. */
 async function takenOr(call: Promise<void>): Promise<boolean> {
   try {
     await call;
@@ -63,7 +63,7 @@ async function takenOr(call: Promise<void>): Promise<boolean> {
   }
 }
 
-/** The first reply was lost. */
+/** The file is absent when the first reply to the same call was lost. */
 function ignoreAbsence(error: unknown): void {
   if (systemCode(error) !== "ENOENT") throw error;
 }
@@ -99,7 +99,7 @@ async function able<T>(what: string, call: () => Promise<T>): Promise<T> {
 function unfit(fault: string, cause?: unknown): ConsumerError {
   return new ConsumerError(
     "history-unavailable",
-    `history volume: ${fault}; it needs hard links, exclusive ones, and names that are durable (NFS 4, EFS, ext4 and XFS have them)`,
+    `history volume: ${fault}; it needs exclusive hard links and durable names (NFS 4, EFS, ext4 and XFS have them)`,
     cause === undefined ? {} : { cause },
   );
 }

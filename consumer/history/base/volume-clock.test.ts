@@ -8,7 +8,10 @@ import { createVolumeClock } from "./volume-clock.ts";
 const SKEW_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
-/** A pod whose wall clock is `aheadMs` ahead of the file server's, and a volume that takes `callMs` for a file's time stamp. */
+/**
+ * A pod whose wall clock is `aheadMs` ahead of the file server's, and a volume that takes `callMs` for a file's time
+ * stamp.
+ */
 async function comparing({ clockSkewMsMax = SKEW_MS } = {}) {
   const clock = createManualClock();
   const state = { aheadMs: 0, callMs: 0, driftMs: 0 };

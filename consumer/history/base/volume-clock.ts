@@ -2,40 +2,41 @@ import { ConsumerError } from "#consumer/errors.ts";
 import type { Clock, Files } from "#consumer/ports.ts";
 import type { AtomicFiles } from "./atomic-files.ts";
 
-/** How coarse the time stamps of files may be. */
+/** The coarsest resolution of file time stamps that is allowed for. */
 const STAMP_GRANULARITY_MS = 1000;
-/** A comparison that takes longer says little, unless the skew that is allowed is larger still. */
+/** A comparison that takes longer than this is discarded, unless an even larger skew is allowed. */
 const COMPARISON_MS_MAX = 10_000;
 
 /**
- * The time of the volume, as its file server tells it to every pod: what it said when it was compared, and this process's
- * monotonic clock since. A wall clock that jumps between two comparisons changes nothing, and neither does a comparison
- * that takes long: else each pod would be behind the others by as much as its own took.
+ * The time of the volume, which its file server gives to every pod alike: the time of the last comparison, plus this
+ * process's monotonic time since then. A wall clock that jumps between two comparisons changes nothing. A slow
+ * comparison moves the time only as far as it must; otherwise each pod would lag by as much as its own comparison
+ * took.
  */
 export interface VolumeClock extends Clock {
   /**
-   * Compares this pod's wall clock with the time stamp of a file that it writes for that. Throws "clock-beyond-skew"
-   * when they differ by more than they may; then the time of the last comparison that agreed goes on. Throws the
-   * volume's errors.
+   * Writes a file and compares this pod's wall clock with its time stamp. Throws "clock-beyond-skew" when they differ
+   * by more than `clockSkewMsMax`; the time then continues from the last comparison that agreed. Throws the volume's
+   * errors.
    */
   compare(): Promise<void>;
-  /** Throws "clock-beyond-skew" when the last comparison did. */
+  /** Throws "clock-beyond-skew" when the last comparison threw it. */
   assertAgrees(): void;
 }
 
 export interface VolumeClockOptions {
   readonly files: Pick<Files, "modifiedMs">;
   readonly atomicFiles: AtomicFiles;
-  /** Of this pod's host. */
+  /** The clock of this pod's host. */
   readonly clock: Clock;
   readonly clockSkewMsMax: number;
 }
 
-/** `compare` before anything else: there is no time before it. */
+/** Call `compare` before anything else: `wallMs` throws until the first comparison. */
 export function createVolumeClock(options: VolumeClockOptions): VolumeClock {
   const { files, atomicFiles, clock, clockSkewMsMax } = options;
   const takesMsMax = Math.max(COMPARISON_MS_MAX, clockSkewMsMax);
-  /** What the volume's time is ahead of the monotonic clock. */
+  /** The difference between the volume's time and the monotonic clock. */
   let aheadOfMonotonicMs: number | undefined;
   let disagreement: ConsumerError | undefined;
 
@@ -68,7 +69,7 @@ export function createVolumeClock(options: VolumeClockOptions): VolumeClock {
         const took = `the volume took ${Math.round(tookMs)} ms to write and stamp a file`;
         throw new ConsumerError("history-unavailable", `${took}: its clock cannot be compared`);
       }
-      // The file was written at some moment in between.
+      // The file was written at some moment between the start and the end.
       const aheadMs = ownMs - tookMs - volumeMs - STAMP_GRANULARITY_MS;
       const behindMs = volumeMs - ownMs;
       if (Math.max(aheadMs, behindMs) > clockSkewMsMax) {

@@ -30,8 +30,8 @@ function partsOf(content: object): Uint8Array[] {
 }
 
 /**
- * For who only reads; undefined when absent. Throws "history-unreadable" at a newer format, and "history-damaged" for
- * anything else than what the schema says.
+ * Reads a write-once file; returns undefined when it is absent. Throws "history-unreadable" for another format, and
+ * "history-damaged" when the content does not match the schema.
  */
 export async function readWriteOnce<T>(
   files: Pick<Files, "read">,
@@ -44,7 +44,7 @@ export async function readWriteOnce<T>(
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;
     if (!isNoFile(error)) throw error;
-    throw new ConsumerError("history-damaged", `${path}: no file`, { cause: error });
+    throw new ConsumerError("history-damaged", `${path}: is not a regular file`, { cause: error });
   }
   return parseVersioned(schema, bytes, path);
 }

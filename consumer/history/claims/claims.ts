@@ -9,7 +9,7 @@ import type { AtomicFiles } from "#consumer/history/base/atomic-files.ts";
 const claimSchema = z.object({
   key: z.string(),
   attempt: z.int().min(1),
-  /** Of one run of one attempt; held in memory only, so that no other run takes the claim for its own. */
+  /** Identifies one run of one attempt. It is kept in memory only, so that no other run takes the claim for its own. */
   nonce: z.string(),
   pod: z.string(),
   rule: z.string(),
@@ -19,7 +19,7 @@ const claimSchema = z.object({
   startedOnMs: z.number(),
   topic: z.string(),
   partition: z.int(),
-  /** Decimal. */
+  /** The offset, in decimal. */
   offset: z.string(),
   claimedAtMs: z.number(),
 });
@@ -27,11 +27,11 @@ const claimSchema = z.object({
 const outcomeSchema = z.object({
   key: z.string(),
   attempt: z.int().min(1),
-  /** Of the run that wrote it: the claim's when its owner did. */
+  /** The nonce of the run that wrote the outcome. It equals the claim's when the owner wrote it. */
   nonce: z.string(),
   pod: z.string(),
   outcome: z.enum(ATTEMPT_OUTCOMES),
-  /** Why it is not, or not only, what the action endpoint said. */
+  /** "sent" when the action endpoint decided the outcome, and otherwise why the action was not sent. */
   reason: z.enum([
     "sent",
     "dry-run",
@@ -50,9 +50,10 @@ const outcomeSchema = z.object({
   atMs: z.number(),
 });
 
-/** Everything that is needed to finish an attempt without its owner. */
+/** The record of a claim: everything that is needed to finish an attempt without its owner. */
 export type Claim = Readonly<z.infer<typeof claimSchema>>;
 
+/** The record of how an attempt ended. */
 export type Outcome = Readonly<z.infer<typeof outcomeSchema>>;
 
 const UNSENT: ReadonlySet<Outcome["reason"]> = new Set(["manual", "suppressed", "unfillable"]);
@@ -62,14 +63,20 @@ export function isUnsent({ outcome, reason }: Outcome): boolean {
   return outcome === "rejected" && UNSENT.has(reason);
 }
 
-/** The write-once files of attempts. Every method tries once; errors are the volume's, "history-unreadable" or "history-damaged". */
+/**
+ * The write-once files of attempts. Every method tries once and throws the volume's errors, "history-unreadable" or
+ * "history-damaged".
+ */
 export interface Claims {
   readClaim(key: string, attempt: number): Promise<Claim | undefined>;
   readOutcome(key: string, attempt: number): Promise<Outcome | undefined>;
-  /** "taken" says only that the name exists: read it. The name is not durable before `sync`. */
+  /**
+   * Links the file of a claim. Returns "taken" when the name exists: read the file to learn whose it is. The name is
+   * not durable before `sync`.
+   */
   linkClaim(claim: Claim): Promise<"linked" | "taken">;
   linkOutcome(outcome: Outcome): Promise<"linked" | "taken">;
-  /** Makes the names of this key durable, whoever linked them. */
+  /** Makes every name of this key durable, whichever pod linked it. */
   sync(key: string): Promise<void>;
 }
 
@@ -111,7 +118,7 @@ export function createClaims(options: ClaimsOptions): Claims {
   };
 }
 
-/** Reads attempts of a volume, and nothing else. */
+/** Reads the files of attempts. */
 export function createClaimReader(
   files: Pick<Files, "read">,
 ): Pick<Claims, "readClaim" | "readOutcome"> {
@@ -147,6 +154,6 @@ async function readIfPresent(
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;
     if (!isNoFile(error)) throw error;
-    throw new ConsumerError("history-damaged", `${path}: no file`, { cause: error });
+    throw new ConsumerError("history-damaged", `${path}: is not a regular file`, { cause: error });
   }
 }

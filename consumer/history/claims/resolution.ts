@@ -9,22 +9,25 @@ const resolutionSchema = z.object({
   format: z.literal(1),
   key: z.string(),
   attempt: z.int().min(1),
-  /** done: it had its effect, nothing is left to do. failed-not-applied: it had none, the next attempt may act. */
+  /** "done" when the action had its effect. "failed-not-applied" when it had none, so that the next attempt may act. */
   as: z.enum(["done", "failed-not-applied"]),
-  /** Who says so. */
+  /** The name of the operator. */
   by: z.string(),
   reason: z.string(),
-  /** Wall clock of where the command ran, milliseconds since the epoch. */
+  /** The wall clock of the host where the command ran, in milliseconds since the epoch. */
   atMs: z.number(),
 });
 
 /**
- * What an operator found out about an attempt that ended without anybody knowing. A file of its own beside the
- * outcome, written once: the outcome stays what it is.
+ * The statement of an operator about an attempt whose effect was unknown. It is a write-once file beside the outcome,
+ * which stays as it is.
  */
 export type Resolution = Readonly<z.infer<typeof resolutionSchema>>;
 
-/** undefined when nobody resolved the attempt. Throws the volume's errors, "history-unreadable" or "history-damaged". */
+/**
+ * Returns undefined when nobody resolved the attempt. Throws the volume's errors, "history-unreadable" or
+ * "history-damaged".
+ */
 export async function readResolution(
   files: Pick<Files, "read">,
   key: string,

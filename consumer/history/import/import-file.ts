@@ -2,14 +2,14 @@ import { isJsonObject } from "#consumer/json.ts";
 import { ConsumerError } from "#consumer/errors.ts";
 import { keyFitting } from "./import-key.ts";
 
-/** One action of an older consumer. */
+/** One action that an older consumer executed. */
 export interface ImportedRecord {
   readonly key: string;
-  /** When it was executed, as the file says. Milliseconds since the epoch. */
+  /** The time of the execution according to the file, in milliseconds since the epoch. */
   readonly atMs: number;
 }
 
-/** Names under which older consumers kept the time of an action, in the order in which they are looked for. */
+/** The field names under which older consumers kept the time of an action, in the order of the search. */
 const TIME_FIELDS = [
   "timestamp",
   "executedAt",
@@ -26,17 +26,16 @@ const TIME_FIELDS = [
 ] as const;
 
 const KEY_LENGTH_MAX = 4096;
-/** Below: seconds; above: milliseconds. */
+/** Numbers below are seconds, numbers above are milliseconds. */
 const SECONDS_MAX = 1e11;
-/** A number that lies outside is a version, a counter, or a time in another unit. */
+/** A number outside these bounds is a version, a counter, or a time in another unit. */
 const EARLIEST_MS = Date.UTC(2000, 0, 1);
 const LATEST_MS = Date.UTC(2100, 0, 1);
 
 /**
- * The history of an older consumer: a JSON object of keys to timestamps (seconds or milliseconds since the epoch, or
- * ISO 8601) or to records (objects; a time in one of the fields that are known for it). Every key must fit the
- * template by which keys are looked up: one that does not would suppress nothing. Throws "history-unreadable"
- * with every path that is wrong (the first ten).
+ * Parses the history of an older consumer: a JSON object that maps keys to timestamps (seconds or milliseconds since
+ * the epoch, or ISO 8601) or to objects with a time in one of TIME_FIELDS. Every key must fit the template by which
+ * keys are looked up, since any other would suppress nothing. Throws "history-unreadable" with the first ten faults.
  */
 export function parseImport(
   bytes: Uint8Array,

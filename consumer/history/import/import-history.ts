@@ -12,9 +12,9 @@ import { IMPORTED_DIRECTORY, importedPath, VIEW_FILE } from "#consumer/history/b
 import type { AtomicFiles } from "#consumer/history/base/atomic-files.ts";
 
 export interface ImportSettings {
-  /** Below the history directory. */
+  /** The path of the file, relative to the history directory. */
   readonly file: string;
-  /** See IMPORT_PLACEHOLDERS. */
+  /** Builds the key of an older consumer from the placeholders of IMPORT_PLACEHOLDERS. */
   readonly keyTemplate: string;
 }
 
@@ -25,23 +25,22 @@ export interface ImportOptions {
   readonly settings: ImportSettings | undefined;
 }
 
-/** The history of an older consumer that was found. */
+/** The history of an older consumer, found and not yet imported. */
 export interface FoundImport {
   readonly entries: readonly HistoryEntry[];
-  /** Call it when the entries are durable: keeps a copy of the file, and this content is not imported again. */
+  /** Keeps a copy of the file, so that this content is not imported again. Call it when the entries are durable. */
   finish(): Promise<void>;
 }
 
 /**
- * What an older consumer executed, as entries for the index; undefined when there is nothing (new) to import. Throws
- * "history-unreadable" and leaves the file untouched when it is something else, a view of a newer version, or
- * the history of an older consumer although no import is configured: it would be replaced without having
- * suppressed anything.
+ * Reads the history of an older consumer; returns undefined when nothing new is to be imported. Throws
+ * "history-unreadable" and leaves the file untouched when it is neither a history nor a view, when it is a view of a
+ * newer version, or when no import is configured: the view would then replace it before it had suppressed anything.
  */
 export async function readImport(options: ImportOptions): Promise<FoundImport | undefined> {
   const { files, atomicFiles, log, settings } = options;
   const file = settings?.file ?? VIEW_FILE;
-  // Our view takes this name: it must be free of what is not imported.
+  // The view takes this name, so no file that is not imported may stand there.
   if (file !== VIEW_FILE && (await foreign(VIEW_FILE, options))) {
     throw unexpected(VIEW_FILE);
   }
@@ -63,7 +62,7 @@ export async function readImport(options: ImportOptions): Promise<FoundImport | 
   };
 }
 
-/** True when the history to import has a name of its own, is not there, and none was imported before: it may be mistyped. */
+/** Tells whether the file to import is absent although nothing was ever imported: its name may be mistyped. */
 export async function isImportMissing({
   files,
   settings,
@@ -82,11 +81,11 @@ export async function isImportMissing({
 function unexpected(file: string): ConsumerError {
   return new ConsumerError(
     "history-unreadable",
-    `${file}: no file of this consumer, left as it is: history.import tells how to take over the history of an older one`,
+    `${file}: not a file of this consumer, left as it is: configure history.import to take over an older history`,
   );
 }
 
-/** The content of a file that is there and not our view. */
+/** Returns the content of the file, or undefined when it is absent or is the view. */
 async function foreign(file: string, { files }: ImportOptions): Promise<Uint8Array | undefined> {
   try {
     const head = await readViewHead(files, file);
@@ -101,13 +100,13 @@ async function foreign(file: string, { files }: ImportOptions): Promise<Uint8Arr
     if (!isNoFile(error)) throw error;
     throw new ConsumerError(
       "history-unreadable",
-      `${file}: a symbolic link or no file at all, left as it is: the file itself must stand there`,
+      `${file}: a symbolic link or not a regular file, left as it is: put the file itself there`,
       { cause: error },
     );
   }
 }
 
-/** Our view, written in another way: by a person, or a tool. */
+/** Tells whether this is the view, rewritten by a person or a tool. */
 function isView(bytes: Uint8Array, file: string): boolean {
   let value: unknown;
   try {
@@ -120,7 +119,7 @@ function isView(bytes: Uint8Array, file: string): boolean {
   return view.success;
 }
 
-/** Keys that are none of ours would be replaced without having suppressed anything. */
+/** A file with any other key is not the view: replacing it would lose that key before it suppressed anything. */
 const viewSchema = z.object({
   format: z.int(),
   entries: z.record(z.string().regex(/^[0-9a-f]{64}$/), z.unknown()),
@@ -131,7 +130,7 @@ function imported({ key, atMs }: ImportedRecord): HistoryEntry {
     key: importedKey(key),
     rule: IMPORTED,
     action: IMPORTED,
-    // What people look for.
+    // People search for the key.
     incidentId: key,
     transition: IMPORTED,
     startedOnMs: atMs,

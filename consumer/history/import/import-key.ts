@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-/** What the key of an older consumer may be made of. */
+/** The placeholders that the key of an older consumer may be made of. */
 export const IMPORT_PLACEHOLDERS = [
   "rule",
   "action",
@@ -18,7 +18,7 @@ export interface ImportedAction {
   readonly action: string;
   readonly incident: {
     readonly id: string;
-    /** The status that the incident came to. */
+    /** The status that the incident changed to. */
     readonly transition: string;
     readonly startedOnMs: number;
   };
@@ -42,20 +42,23 @@ export function renderImportKey(
   );
 }
 
-/** The name under which the index holds a key of an older consumer: no key of this one is ever made so. */
+/**
+ * Returns the key under which the index holds a key of an older consumer. No action of this consumer has such a key.
+ */
 export function importedKey(key: string): string {
   return createHash("sha256").update(`imported-key-1\n${key}`).digest("hex");
 }
 
 /**
- * Makes the check that a key can have been made by the template: its literal parts are there, in their order, and each
- * placeholder between them stands for something that is not blank. Takes time in proportion to the key's length.
+ * Returns a function that tells whether the template can have produced a key: the literal parts of the template occur
+ * in order, and each placeholder between them stands for text that is not blank. It runs in time proportional to the
+ * key.
  */
 export function keyFitting(template: string): (key: string) => boolean {
   // A split by an expression with a group keeps what the group holds: literal, name, literal, name, ..., literal.
   const parts = template.split(PLACEHOLDER);
   return (key) => {
-    // Where the part that comes next may begin, in ascending order.
+    // The positions at which the next part may begin, in ascending order.
     let positions = [0];
     for (const [index, part] of parts.entries()) {
       const next = index % 2 === 0 ? afterLiteral : afterValue;
@@ -71,7 +74,7 @@ function afterLiteral(key: string, literal: string, positions: readonly number[]
     .map((position) => position + literal.length);
 }
 
-/** How many digits the seconds and the milliseconds of the years 2000 to 2100 have. */
+/** The numbers of digits that the seconds and milliseconds of the years 2000 to 2100 have. */
 const DIGITS: Partial<Record<string, readonly number[]>> = {
   "incident.startedOn": [9, 10],
   "incident.startedOnMs": [12, 13],
@@ -87,7 +90,7 @@ function afterValue(key: string, name: string, positions: readonly number[]): nu
     );
     return [...new Set(ends)];
   }
-  // Whatever can follow a value that begins later can also follow one that begins first.
+  // Everything that can follow a later value can also follow the earliest one.
   const [first = key.length] = positions;
   const visible = key.slice(first).search(/\S/);
   if (visible < 0) return [];
@@ -95,7 +98,7 @@ function afterValue(key: string, name: string, positions: readonly number[]): nu
   return Array.from({ length: key.length - end + 1 }, (_, index) => end + index);
 }
 
-/** What is wrong with a template, or undefined. */
+/** Returns the fault of a template, or undefined when it has none. */
 export function keyTemplateFault(template: string): string | undefined {
   const names = [...template.matchAll(PLACEHOLDER)].map(([, name = ""]) => name);
   if (/\{\{|\}\}/.test(template.replaceAll(PLACEHOLDER, ""))) {

@@ -60,13 +60,13 @@ test("merging is idempotent and independent of order", () => {
 
 test("it answers done, and another end only when its dead letter was acknowledged", () => {
   const index = createHistoryIndex();
-  expect(index.settled("k")).toBeUndefined();
+  expect(index.findFinal("k")).toBeUndefined();
   for (const outcome of ["in-doubt", "rejected", "failed-not-applied"] as const) {
     index.merge({ ...ENTRY, outcome });
-    expect(index.settled("k")).toBeUndefined();
+    expect(index.findFinal("k")).toBeUndefined();
   }
   index.merge({ ...ENTRY, deadLetterAcknowledged: true });
-  expect(index.settled("k")).toMatchObject({ outcome: "in-doubt" });
+  expect(index.findFinal("k")).toMatchObject({ outcome: "in-doubt" });
 });
 
 test("a late done resolves an acknowledged in-doubt, and stays", () => {
@@ -75,7 +75,7 @@ test("a late done resolves an acknowledged in-doubt, and stays", () => {
   expect(index.merge(inDoubt)).toBe(true);
   expect(index.merge({ ...ENTRY, outcome: "done" })).toBe(true);
   expect(index.merge(inDoubt)).toBe(false);
-  expect(index.settled("k")).toMatchObject({ outcome: "done" });
+  expect(index.findFinal("k")).toMatchObject({ outcome: "done" });
   expect(index.size).toBe(1);
 });
 

@@ -1,38 +1,33 @@
 import { type AuditRecord, auditIdentity } from "#consumer/history/base/audit.ts";
-import {
-  type HistoryEntry,
-  IMPORTED,
-  isSettled,
-  supersedes,
-} from "#consumer/history/base/entry.ts";
+import { type HistoryEntry, IMPORTED, isFinal, supersedes } from "#consumer/history/base/entry.ts";
 import { EMPTY_SNAPSHOT, type Snapshot } from "#consumer/history/snapshot/snapshot.ts";
 
 /**
- * The union of a snapshot and all journals, in memory: the snapshot as it lies, and what came since in maps. A
- * cache: where it disagrees with a claim, the claim's files are right.
+ * The union of a snapshot and all journals, in memory: the snapshot as its bytes, and newer entries in maps. It is a
+ * cache: where it disagrees with a claim, the files of the claim are right.
  *
- * It is kept in shards, by the first byte of the key, so that whatever goes through all of it does so a
- * shard at a time: each is right at every moment, and other work of the process goes on in between.
+ * It is divided into shards by the first byte of the key. A pass over the whole index visits one shard at a time; each
+ * shard is consistent at every moment, and other work of the process can run in between.
  */
 export interface HistoryIndex {
-  /** True when it changed something. Merging is idempotent and independent of order. */
+  /** Adds an entry; returns true when that changed the index. Merging is idempotent and independent of order. */
   merge(entry: HistoryEntry): boolean;
-  /** The same for a record that is no entry. */
+  /** Adds an audit record; returns true when that changed the index. */
   note(audit: AuditRecord): boolean;
   find(key: string): HistoryEntry | undefined;
-  /** The end of a key when that may be relied on. undefined proves nothing. */
-  settled(key: string): HistoryEntry | undefined;
-  /** In the order of their keys. Each shard as it is when it is come to. */
+  /** Returns the end of a key when it is final. An answer of undefined proves nothing. */
+  findFinal(key: string): HistoryEntry | undefined;
+  /** Returns the entries in the order of their keys, each shard as it is when the iteration reaches it. */
   entries(): Generator<HistoryEntry>;
   audits(): Iterable<AuditRecord>;
   readonly size: number;
-  /** What the snapshot lacks. Not to be relied on while `rebase` is under way. */
+  /** The numbers of entries and audit records that the snapshot lacks. Do not read them during `rebase`. */
   readonly fresh: { readonly entries: number; readonly audits: number };
-  /** Entries in the order of their keys and audit records, as they are now, for the next snapshot. */
+  /** Returns a copy of the present content for the next snapshot, with the entries in the order of their keys. */
   freeze(keeps: (atMs: number) => boolean): FrozenIndex;
   /**
-   * Takes a later snapshot as its ground; nothing is lost but what `keeps` gives up. It calls `pause` now and then,
-   * to let other work go on. Not to be called while it is under way.
+   * Replaces the snapshot by a later one. Only what `keeps` rejects is dropped. Calls `pause` regularly to let other
+   * work run. Calls must not overlap.
    */
   rebase(
     snapshot: Snapshot,
@@ -51,17 +46,19 @@ const SHARDS = 256;
 const ENTRIES_PER_TURN = 4096;
 
 interface Shard {
-  /** Never changed: a later snapshot brings another shard. */
+  /** Never changes: a later snapshot comes with a new shard. */
   readonly base: Snapshot;
-  /** Entries of the base in this shard. */
+  /** The number of entries of the base in this shard. */
   readonly baseSize: number;
-  /** Made with its first entry: most shards of a small history have none. */
+  /** Created with the first entry, because most shards of a small history have none. */
   fresh: Map<string, HistoryEntry> | undefined;
-  /** Of the fresh ones: how many replace none of the base. */
+  /** The number of fresh entries that replace none of the base. */
   added: number;
 }
 
-/** `entriesPerTurn`: what `rebase` goes through at once, unless a shard alone is larger. Default 4096. */
+/**
+ * `entriesPerTurn` is the number of entries that `rebase` visits between two pauses, at least one shard. Default 4096.
+ */
 export function createHistoryIndex(entriesPerTurn = ENTRIES_PER_TURN): HistoryIndex {
   const shards = Array.from({ length: SHARDS }, (_, number) => shardOn(EMPTY_SNAPSHOT, number));
   let audits = new Map<string, AuditRecord>();
@@ -81,9 +78,9 @@ export function createHistoryIndex(entriesPerTurn = ENTRIES_PER_TURN): HistoryIn
     merge: (entry) => mergeInto(shards[numberOf(entry.key)], entry),
     note,
     find,
-    settled(key) {
+    findFinal(key) {
       const entry = find(key);
-      return entry && isSettled(entry) ? entry : undefined;
+      return entry && isFinal(entry) ? entry : undefined;
     },
     *entries() {
       for (let number = 0; number < SHARDS; number += 1) {
@@ -176,15 +173,15 @@ function mergeInto(shard: Shard | undefined, entry: HistoryEntry): boolean {
   return true;
 }
 
-/** Keys are sha256 in hex: their first byte spreads them evenly. */
+/** Keys are sha256 sums, so their first byte spreads them evenly. */
 function numberOf(key: string): number {
   const number = Number.parseInt(key.slice(0, 2), 16);
   return Number.isNaN(number) ? 0 : number;
 }
 
 /**
- * Retention counts from here: an end that was written late is shown as long as any other. What was imported is kept for
- * good, since no claim has it and no horizon covers it: a raised age limit would do it again.
+ * Returns the time from which retention counts. An end that was written late is kept as long as any other. Imported
+ * entries are kept for good, because neither a claim nor the horizon covers them: a raised age limit would act again.
  */
 function endOfUse({ rule, startedOnMs, atMs }: HistoryEntry): number {
   return rule === IMPORTED ? Number.POSITIVE_INFINITY : Math.max(startedOnMs, atMs);
@@ -194,7 +191,7 @@ function inOrder(entries: Iterable<HistoryEntry>): HistoryEntry[] {
   return [...entries].toSorted((one, other) => (one.key < other.key ? -1 : 1));
 }
 
-/** Both in the order of their keys; `over` replaces. */
+/** Merges two sequences that are in the order of their keys. An entry of `over` replaces one of `under`. */
 function* union(
   under: Iterable<HistoryEntry>,
   over: readonly HistoryEntry[],

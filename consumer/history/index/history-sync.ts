@@ -7,16 +7,17 @@ import {
 import type { HistoryIndex } from "./history-index.ts";
 import type { JournalReader } from "#consumer/history/journal/journal-reader.ts";
 
-/** Keeps the index up with what all pods write. */
+/** Keeps the index up to date with the journals and generations of all pods. */
 export interface HistorySync {
-  /** Reads what is new. Calls wait for each other. */
+  /** Reads what is new on the volume. Calls wait for each other. */
   refresh(): Promise<void>;
-  /** Grows whenever a `refresh`, by whomever, changed what the index holds. */
+  /** Grows whenever a `refresh` changed the index, whichever caller asked for it. */
   readonly changes: number;
+  /** The number of the generation that the index is based on, 0 when there is none. */
   readonly generation: number;
-  /** The first number that no generation has. */
+  /** The lowest number that no generation has. */
   readonly nextGeneration: number;
-  /** Whether something of that time (wall clock) is still within retention; the answer of one moment. */
+  /** Returns a function that tells whether a wall-clock time lies within retention, as of the moment of this call. */
   retention(): (atMs: number) => boolean;
 }
 
@@ -46,7 +47,7 @@ export function createHistorySync(options: HistorySyncOptions): HistorySync {
       },
       note: (audit) => void index.note(audit),
     });
-    // After the journals: one that was deleted before it was read is in this generation.
+    // The generation is read last: a journal that was deleted before it was read is part of it.
     const highest = await generations.highest(current);
     const { snapshot } = current;
     current = highest;
@@ -54,7 +55,7 @@ export function createHistorySync(options: HistorySyncOptions): HistorySync {
     const sizeBefore = index.size;
     const freshBefore = index.fresh.entries;
     await index.rebase(highest.snapshot, retention(), () => clock.sleep(0));
-    // A generation of what was known already changes nothing.
+    // A generation that only contains known entries changes nothing.
     if (index.size !== sizeBefore || index.fresh.entries > freshBefore) changes += 1;
   };
 

@@ -9,7 +9,7 @@ import { FORMAT } from "#consumer/history/base/format.ts";
 
 export const JOURNAL_HEADER_BYTES = 8;
 
-/** Longer than any record that is ever written: what claims to be longer is damage. */
+/** The largest payload of a record. A length above it is damage. */
 const PAYLOAD_BYTES_MAX = 1024 * 1024;
 const FRAME_HEADER_BYTES = 8;
 const MAGIC = new TextEncoder().encode("AAHJ");
@@ -22,7 +22,7 @@ export function encodeJournalHeader(format = FORMAT): Uint8Array {
   return bytes;
 }
 
-/** The format of a journal; "torn" when its header was never written whole; "foreign" when it is no journal. */
+/** Returns the format of a journal, "torn" when its header was never completed, or "foreign" when it is no journal. */
 export function decodeJournalHeader(bytes: Uint8Array): number | "torn" | "foreign" {
   const header = bytes.subarray(0, JOURNAL_HEADER_BYTES);
   if (header.every((byte) => byte === 0)) return "torn";
@@ -46,15 +46,15 @@ export function encodeFrame(value: object): Uint8Array {
 
 export interface DecodedFrames {
   readonly payloads: readonly Uint8Array[];
-  /** Where the next record begins: in front of a torn tail, or of the first damage. */
+  /** The position after the last whole record: the beginning of a torn tail or of the first damage. */
   readonly consumedBytes: number;
-  /** Bytes that are no record although a whole one follows behind them. */
+  /** A range of bytes that is no record although a whole record follows it. */
   readonly damage: { readonly fromByte: number; readonly toByte: number } | undefined;
 }
 
 /**
- * Reads whole records from `fromByte` on. It stops at the end, at a torn tail (nothing whole follows: a crash
- * or a writer at work) or in front of damage.
+ * Reads whole records from `fromByte` on. It stops at the end, at a torn tail, which no whole record follows (a crash,
+ * or a writer that is still writing), or before damage.
  */
 export function decodeFrames(bytes: Uint8Array, fromByte = 0): DecodedFrames {
   const payloads: Uint8Array[] = [];

@@ -7,21 +7,21 @@ import { checkFormat } from "#consumer/history/base/format.ts";
 import { JOURNAL_HEADER_BYTES, decodeFrames, decodeJournalHeader } from "./frames.ts";
 import { JOURNAL_DIRECTORY } from "#consumer/history/base/layout.ts";
 
-/** The journals of every writer of the volume, read as they grow. */
+/** Reads the journals of every other writer of the volume as they grow. */
 export interface JournalReader {
   /**
-   * Reads what was added since the last call and gives each entry to `merge`. One that cannot be read raises an alarm, and
-   * is tried again the next time: journals are caches, and the claims know what it holds. Throws the errors of listing
-   * them, or "history-unreadable" at a journal of a newer format; the other journals have been read by then.
+   * Reads what was added since the last call and passes it to `sink`. A journal that cannot be read raises an alarm
+   * and is tried again at the next call: journals are caches, and the claims hold the same. Throws the errors of
+   * listing the journals, and "history-unreadable" for a journal of a newer format after the others have been read.
    */
   refresh(sink: JournalSink): Promise<void>;
-  /** What was read of each journal that was there at the last `refresh`, and belongs to others. */
+  /** Returns the state of each journal of another writer that was present at the last `refresh`. */
   read(): readonly JournalReading[];
-  /** It was deleted. */
+  /** Forgets a journal that was deleted. */
   forget(path: string): void;
 }
 
-/** Where what a journal holds goes. */
+/** Receives the records of journals. */
 interface JournalSink {
   merge(entry: HistoryEntry): void;
   note(audit: AuditRecord): void;
@@ -29,11 +29,11 @@ interface JournalSink {
 
 export interface JournalReading {
   readonly path: string;
-  /** Its writer said that nothing will follow, and everything before was whole. */
+  /** True when the writer sealed it and everything before the seal was whole. */
   readonly sealed: boolean;
-  /** When the last of its records was written, by its writer's wall clock; undefined when it holds none, or more is unread. */
+  /** The time of its last record by the writer's clock; undefined when it has none, or when more is unread. */
   readonly lastAtMs: number | undefined;
-  /** From its first to its last reading, by this process's monotonic clock, while neither saw anything in it; else 0. */
+  /** The time for which this process has seen it empty, in milliseconds; 0 when it is not empty. */
   readonly emptyForMs: number;
 }
 
@@ -47,25 +47,25 @@ export interface JournalReaderOptions {
 }
 
 interface Reading {
-  /** End of what was read and understood. */
+  /** The end of what was read and understood. */
   position: number;
-  /** Nothing will follow: sealed by its writer, or no journal at all. */
+  /** True when nothing will follow, because its writer sealed it or because it is no journal. */
   finished: boolean;
-  /** Where damage was seen the last time. */
+  /** The position at which the last reading saw damage. */
   damageAt: number | undefined;
   damaged: boolean;
   sealed: boolean;
-  /** The last reading failed: what it holds by now is unknown. */
+  /** True when the last reading failed, so that its present content is unknown. */
   unreadable: boolean;
   lastAtMs: number | undefined;
-  /** Monotonic clock at the beginning of the first reading, and of the last one that succeeded. */
+  /** The monotonic times at which the first reading and the last successful reading began. */
   readonly firstReadMs: number;
   lastReadMs: number;
 }
 
 /** Records of any other kind are kept as they are. */
 const recordSchema = z.union([
-  // What an end is journalled again for may be long past; absent in what earlier versions wrote.
+  // An end can be journalled again long after it came, so the record has a time of its own.
   entrySchema.extend({ kind: z.literal("entry"), journalledAtMs: z.number().optional() }),
   z.object({ kind: z.literal("seal") }),
   auditSchema.extend({ kind: auditSchema.shape.kind.refine((kind) => !OWN_KINDS.has(kind)) }),
@@ -73,7 +73,7 @@ const recordSchema = z.union([
 
 const OWN_KINDS = new Set(["entry", "seal"]);
 
-/** Some hundred records: a few milliseconds of work. */
+/** The size of some hundred records, which take a few milliseconds. */
 const BYTES_PER_PART = 256 * 1024;
 
 export function createJournalReader(options: JournalReaderOptions): JournalReader {
@@ -93,7 +93,7 @@ export function createJournalReader(options: JournalReaderOptions): JournalReade
     log.error("history.journal.unreadable", { path, error });
   };
 
-  /** In parts, so that other work of the process goes on in between. */
+  /** Reads a journal in parts, so that other work of the process can run in between. */
   const read = async (path: string, sink: JournalSink): Promise<void> => {
     const startMs = clock.monotonicMs();
     const reading = readings.get(path) ?? unread(startMs);
@@ -106,12 +106,12 @@ export function createJournalReader(options: JournalReaderOptions): JournalReade
       const doubtful = readPart(path, reading, bytes, sink);
       reading.lastReadMs = startMs;
       if (doubtful || bytes.length < bytesMax) return;
-      // What is no record may be one that is longer than the part, or damage: more has to be seen of it.
+      // Bytes that are no record may be damage, or a record longer than the part: read more of it.
       bytesMax = reading.position > start ? BYTES_PER_PART : 2 * bytesMax;
     }
   };
 
-  /** Takes the whole records in it; true when it holds what may be damage, and may be a writer at work. */
+  /** Takes the whole records of a part. Returns true when the rest may be damage or a record that is being written. */
   const readPart = (
     path: string,
     reading: Reading,
@@ -137,7 +137,7 @@ export function createJournalReader(options: JournalReaderOptions): JournalReade
       for (const payload of payloads) accept(path, reading, payload, sink);
       reading.position = start + consumedBytes;
       if (!damage) return false;
-      // A writer's pages may arrive out of order: damage is only what looks the same the next time.
+      // A writer's pages may arrive out of order, so only what looks the same the next time is damage.
       if (reading.damageAt !== reading.position) {
         reading.damageAt = reading.position;
         return true;

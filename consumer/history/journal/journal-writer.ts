@@ -5,44 +5,44 @@ import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import { JOURNAL_DIRECTORY, journalPath } from "#consumer/history/base/layout.ts";
 import { JOURNAL_HEADER_BYTES, encodeFrame, encodeJournalHeader } from "./frames.ts";
 
-/** The journal of this process: nobody else writes to it. */
+/** Writes the journal of this process. Each process has its own. */
 export interface JournalWriter {
-  /** Resolves when the entry is durable. Entries that come while a sync runs share the next one. */
+  /** Appends an entry and resolves when it is durable. Entries that arrive during a sync share the next one. */
   append(entry: HistoryEntry): Promise<void>;
-  /** The same for what is no end of an attempt. */
+  /** Appends an audit record and resolves when it is durable. */
   appendAudit(audit: AuditRecord): Promise<void>;
   /**
-   * Seals the present file: its last record says that nothing will follow. The next entry begins another. Fails with
-   * the volume's errors; the file stays unsealed then.
+   * Seals the present file with a last record that says that nothing follows; the next entry starts another file.
+   * Throws the volume's errors and leaves the file unsealed then.
    */
   rotate(): Promise<void>;
-  /** The present file: its length in bytes (0 when there is none), and whether nothing came for so long that it ends. */
+  /** The length of the present file in bytes, 0 when there is none, and whether it has been idle too long to go on. */
   readonly present: { readonly bytes: number; readonly idle: boolean };
-  /** Rotates, for the last time: nothing may be appended afterwards. */
+  /** Rotates for the last time; an append after it fails. */
   seal(): Promise<void>;
-  /** True for the file that this journal writes to. */
+  /** Tells whether this process writes the file at that path. */
   owns(path: string): boolean;
 }
 
 export interface JournalWriterOptions {
   readonly files: Files;
-  /** Of this pod's host: how long it slept shows only there. */
+  /** The clock of this pod's host, which alone shows how long the host was suspended. */
   readonly clock: Clock;
-  /** What records are stamped with. */
+  /** The clock by which records are stamped. */
   readonly volumeClock: Pick<Clock, "wallMs">;
   readonly random: Random;
   readonly metrics: Metrics;
-  /** Begins the name of the file. */
+  /** The beginning of the name of the file. */
   readonly podUid: string;
-  /** Others may delete a journal whose last record is older than this, once they have read it. */
+  /** The age in milliseconds at which other pods may delete a journal that they have read. */
   readonly retentionMs: number;
 }
 
 const IDLE_MS_MAX = 3_600_000;
 
 /**
- * A journal is sealed, and another begun, when nothing came for this long. What becomes durable in a file that is older,
- * or whose last record is, is written to another one too.
+ * Returns the time after which a journal without a new record is sealed, in milliseconds. A record that becomes durable
+ * in a file that was idle for longer is written to a new file as well.
  */
 export function journalIdleMsMax(retentionMs: number): number {
   return Math.min(IDLE_MS_MAX, retentionMs / 2);
@@ -52,11 +52,13 @@ interface OpenFile {
   readonly path: string;
   readonly writable: WritableFile;
   bytes: number;
-  /** At the last of its records; at its creation while it has none. */
+  /** The moment of its last record, or of its creation while it has none. */
   stamped: Moment;
 }
 
-/** By both clocks: the monotonic one stands still while a machine is suspended, the wall clock may be set back. */
+/**
+ * A moment by both clocks: the monotonic clock stops while a machine is suspended, and the wall clock may be set back.
+ */
 interface Moment {
   readonly monotonicMs: number;
   readonly wallMs: number;
@@ -70,9 +72,9 @@ interface Waiting {
 }
 
 /**
- * The file is made at the first entry. After any failed write what it holds is unknown, and it is left as it
- * is, unsealed: the next entry begins another. So does an entry that comes, or becomes durable, long after the last:
- * others may have taken the file for that of a dead writer and deleted it meanwhile.
+ * The file is created at the first entry. After a failed write its content is unknown, so it is left unsealed and the
+ * next entry starts another file. So does an entry that arrives, or becomes durable, long after the last one: other
+ * pods may have taken the file for that of a dead writer and deleted it.
  */
 export function createJournalWriter(options: JournalWriterOptions): JournalWriter {
   const { files, clock, volumeClock, random, metrics, podUid } = options;
@@ -114,7 +116,7 @@ export function createJournalWriter(options: JournalWriterOptions): JournalWrite
       open.bytes += bytes.length;
     } catch (error) {
       if (file === open) file = undefined;
-      // From now on it is read like that of any other writer: what it holds is true, though nobody knows how much it is.
+      // From now on it is read like the journal of any other writer: whatever it holds is true.
       paths.delete(open.path);
       await open.writable.close().catch(() => undefined);
       throw error;
@@ -137,7 +139,7 @@ export function createJournalWriter(options: JournalWriterOptions): JournalWrite
       const slept = idleMs(open) > idleMsMax;
       open.stamped = batch.at(-1)?.stamped ?? open.stamped;
       if (!slept) return;
-      // What is in it already is taken twice: nobody minds.
+      // Records that are in the old file already are merged twice, which changes nothing.
       await seal(open);
     }
   };
@@ -158,9 +160,10 @@ export function createJournalWriter(options: JournalWriterOptions): JournalWrite
 
   const append = (record: object): Promise<void> => {
     if (sealed) {
-      // Whoever outlives the drain comes too late, as if the volume were gone: that is no fault of the process.
+      // An action that outlives the drain comes too late. It fails as if the volume were gone, not as an internal
+      // error.
       return Promise.reject(
-        new ConsumerError("history-unavailable", "The journal is sealed already"),
+        new ConsumerError("history-unavailable", "the journal is sealed already"),
       );
     }
     return new Promise((resolve, reject) => {

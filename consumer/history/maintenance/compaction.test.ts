@@ -9,7 +9,7 @@ import { readVolumeHistory } from "#consumer/history/read-volume.ts";
 const NOW_MS = Date.UTC(2026, 0, 1);
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** For tests over days: nothing happens in between. */
+/** Lets a test over days pass quickly, because nothing happens in between. */
 const QUIET = { publishIntervalMs: DAY_MS, probeIntervalMs: DAY_MS };
 const AUDIT = { kind: "resolve", key: anEntry("one").key, atMs: NOW_MS, by: "somebody" };
 

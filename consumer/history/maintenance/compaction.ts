@@ -8,19 +8,19 @@ import { encodeSnapshot } from "#consumer/history/snapshot/snapshot.ts";
 import type { HistorySync } from "#consumer/history/index/history-sync.ts";
 import type { VolumeClock } from "#consumer/history/base/volume-clock.ts";
 
-/** How long sealed journals wait for more entries before they are merged. */
+/** The longest time for which sealed journals wait for more entries before they are merged. */
 const SEALED_AGE_MS_MAX = 3_600_000;
 
-/** A journal is sealed and another begun when it is this long. */
+/** The size at which a journal is sealed and another one started. */
 const JOURNAL_BYTES_MAX = 1024 * 1024;
 
-/** More pods than this never take a number from under each other in a row. */
+/** The number of tries before the failure to take the next number counts as a fault of the volume. */
 const TRIES_MAX = 8;
 
 export interface CompactionResult {
-  /** The highest generation afterwards. */
+  /** The number of the highest generation afterwards. */
   readonly generation: number;
-  /** This run made it. */
+  /** True when this call made that generation. */
   readonly made: boolean;
   readonly journalsDeleted: number;
 }
@@ -37,15 +37,15 @@ export interface CompactionOptions {
 }
 
 /**
- * Merges all journals into the next generation and deletes those that were sealed by their writer and whose
- * content is in a durable one. The journal of a writer that died is never sealed: it is merged, and kept until its
- * last record is past retention; without any record, until a writer that woke would turn to another. Idempotent; safe in
- * several pods at once, and when a pod slept in the middle.
- * Throws the volume's errors, "history-unreadable" and "clock-beyond-skew"; then nothing was deleted that is not in a generation.
+ * Merges all journals into the next generation and deletes the sealed ones once a durable generation has their
+ * content. The journal of a writer that died is never sealed: it is merged, and kept until its last record is past
+ * retention. One without any record is kept until a writer that resumed would have started another file. Idempotent,
+ * and safe in several pods at once and in a pod that is suspended in the middle. Throws the volume's errors,
+ * "history-unreadable" and "clock-beyond-skew"; nothing was deleted then that is not in a generation.
  */
 export async function compact(options: CompactionOptions): Promise<CompactionResult> {
   const { generations, index, historySync, clock, log } = options;
-  // What is past retention is dropped.
+  // Entries past retention are dropped, so the clock has to be right.
   clock.assertAgrees();
   for (let tries = 1; tries <= TRIES_MAX; tries += 1) {
     const startMs = clock.monotonicMs();
@@ -61,14 +61,14 @@ export async function compact(options: CompactionOptions): Promise<CompactionRes
     const number = historySync.nextGeneration;
     const parts = encodeSnapshot(index.freeze(retains));
     if ((await generations.link(number, parts)) === "taken") continue;
-    // Read back: a journal goes only when what replaces it was seen to be whole.
+    // A journal is deleted only after its replacement was read back and found whole.
     await historySync.refresh();
     if (historySync.generation < number) {
       throw new ConsumerError("history-unavailable", `generation ${number} cannot be read back`);
     }
     const durationMs = Math.round(clock.monotonicMs() - startMs);
     log.info("history.compacted", { generation: number, entries: index.size, durationMs });
-    // Who slept for longer than names stay taken may have made a generation beside the others.
+    // A pod that was suspended for longer than retired names stay may have made a generation beside the others.
     const stale = durationMs > options.retentionMs / 2;
     const journalsDeleted = stale ? 0 : await deleteJournals(deletable, options);
     await retireLower(historySync.generation, options);
@@ -81,9 +81,9 @@ export async function compact(options: CompactionOptions): Promise<CompactionRes
 }
 
 /**
- * Compacts when it is worth it, and seals the journal of this process in time: one that is alive has a young record at
- * its end, so that other pods can tell it from that of a dead one. Fewer new entries than `entriesMin`, or than an eighth of the
- * history, wait for an hour.
+ * Compacts when enough is new, and seals the journal of this process before it grows old: a journal in use ends with a
+ * recent record, so that other pods can tell it from the journal of a dead pod. New entries wait for an hour while they
+ * are fewer than `entriesMin` or an eighth of the history.
  */
 export function createCompactor(
   journal: JournalWriter,
@@ -107,12 +107,12 @@ export function createCompactor(
   };
 }
 
-/** What is new, and the journals that may go once a durable generation has it. */
+/** Reads what is new. Returns what retention keeps, and the journals that may go once a durable generation has them. */
 async function readAll({ journals, historySync, retentionMs }: CompactionOptions): Promise<{
   readonly retains: (atMs: number) => boolean;
   readonly deletable: readonly string[];
 }> {
-  // The time before: a reading that is slow to come is not judged by a later one.
+  // The time is taken before the reading, so that a slow reading is not measured by a later time.
   const retains = historySync.retention();
   await historySync.refresh();
   const deletable = journals
@@ -127,7 +127,7 @@ function isDeletable(
   retains: (atMs: number) => boolean,
   retentionMs: number,
 ): boolean {
-  // Twice: the clocks of two pods need not run alike.
+  // Twice the time, because the clocks of two pods may run at different speeds.
   if (emptyForMs > 2 * journalIdleMsMax(retentionMs)) return true;
   return sealed || (lastAtMs !== undefined && !retains(lastAtMs));
 }
@@ -150,8 +150,8 @@ async function deleteJournals(
 }
 
 /**
- * The highest and the one below it stay. Of the others only the name does, for twice the retention: so long a
- * compactor that slept finds its number taken.
+ * Replaces every generation below the two highest by an empty one. Its name stays for twice the retention, so that a
+ * compactor that was suspended for that long still finds its number taken.
  */
 async function retireLower(highest: number, options: CompactionOptions): Promise<void> {
   const { generations, clock, retentionMs } = options;

@@ -88,7 +88,7 @@ test("nothing is deleted before a fresh name has passed every cache of names, no
   expect(await durationOf(clock, sweeper.publish(100, NEVER))).toBe(FIRST_WAIT_MS);
   expect(await durationOf(clock, sweeper.publish(200, NEVER))).toBe(WAIT_MS);
   expect(filesNow()).toHaveLength(1);
-  // After ten idle minutes others may take its file for that of a dead writer one day.
+  // Once it was idle for ten minutes, others may take its file for that of a dead writer.
   await clock.advance(10 * MINUTE_MS + 1);
   expect(await durationOf(clock, sweeper.publish(300, NEVER))).toBe(FIRST_WAIT_MS);
   expect(filesNow()).toHaveLength(2);

@@ -5,17 +5,17 @@ import { FORMAT, parseVersioned } from "#consumer/history/base/format.ts";
 import { HORIZON_DIRECTORY, horizonPath } from "#consumer/history/base/layout.ts";
 import type { AtomicFiles } from "#consumer/history/base/atomic-files.ts";
 
-/** In milliseconds. */
+/** The durations that the protocol of the horizon relies on, in milliseconds. */
 export interface HorizonDurations {
-  /** A reading may be used for so long. */
+  /** The longest time for which a reading may be used. */
   readonly readingMsMax: number;
-  /** A sweeper waits for so long between publishing and deleting: longer than a reading may be used. */
+  /** The time that a sweeper waits between publishing and deleting. It is longer than a reading may be used. */
   readonly expiryMs: number;
-  /** A client of NFS may go on for so long with a listing that lacks a fresh name. */
+  /** The longest time for which a listing of an NFS client may lack a fresh name. */
   readonly nameCacheMs: number;
-  /** A writer that has not written for longer turns to another name: others may take its file for that of a dead one. */
+  /** A writer that was idle for longer uses a new file, because others may take the old one for that of a dead pod. */
   readonly writerIdleMsMax: number;
-  /** A file that a process has seen unchanged for longer has no writer. */
+  /** A file that a process has seen unchanged for longer belongs to a dead writer. */
   readonly writerDeadMs: number;
 }
 
@@ -26,46 +26,52 @@ const DURATIONS: HorizonDurations = {
   writerIdleMsMax: 600_000,
   writerDeadMs: 3_600_000,
 };
-/** Fewer files of dead writers are left alone. */
+/** The number of files of dead writers from which on they are folded. */
 const DEAD_FILES_MIN = 8;
 const READ_TRIES_MAX = 3;
 
 /**
- * Up to which `startedOn` claims may have been swept: of an event at or below it nobody can tell any more whether it was
- * acted on, and no attempt of it begins, whatever a clock or an age limit says. It only moves forward.
+ * The horizon is the `startedOn` up to which claims may have been swept. Nobody can tell any more whether an event at
+ * or below it was acted on, so no attempt for it begins, whatever a clock or an age limit says. It only moves forward.
  *
- * `control/horizon/<pod uid>-<nonce>.json` has one writer each, which replaces it by rename: a file that all of them
- * replaced would go back. The horizon is the largest of all. A reading opens every file anew, so that no cache answers;
- * only a fresh name may be missing in a listing, and its writer deletes nothing until that has passed.
+ * Each file `control/horizon/<pod uid>-<nonce>.json` has one writer, which replaces it by rename; one file for all
+ * writers could move back. The horizon is the largest value of all files. A reading opens every file anew, so that no
+ * cache answers. Only a fresh name can be missing from a listing, and its writer deletes nothing until such listings
+ * expired.
  */
 export interface Horizon {
-  /** Makes this process's file, durably. Before anything else. */
+  /** Creates the file of this process, durably. Call it before anything else. */
   begin(): Promise<void>;
   /**
-   * The horizon as it was at most `readingMsMax` ago. Tries once; throws the volume's errors, and "history-unreadable"
-   * at a file that says nothing: then the horizon is unknown.
+   * Returns the horizon as it was at most `readingMsMax` ago. Tries once. Throws the volume's errors, and
+   * "history-unreadable" when a file cannot be understood, because the horizon is unknown then.
    */
   read(): Promise<number>;
-  /** Resolves when no process begins anything that started at `startedOnMs` or before. Throws the reason of `giveUp`. */
+  /**
+   * Moves the horizon to `startedOnMs` and resolves when every process knows it, so that none begins an attempt at or
+   * below it. Throws the reason of `giveUp`.
+   */
   publish(startedOnMs: number, giveUp: AbortSignal): Promise<void>;
-  /** Takes over what the files of dead writers say, and removes them, when there are many. */
+  /** Removes the files of dead writers when there are many, after their largest value was written to the own file. */
   fold(giveUp: AbortSignal): Promise<void>;
 }
 
 export interface HorizonOptions {
   readonly files: Files;
   readonly atomicFiles: AtomicFiles;
-  /** Of this pod's host: how long it slept shows only there. */
+  /** The clock of this pod's host, which alone shows how long the host was suspended. */
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** Begins the name of the file. */
+  /** The beginning of the name of the file. */
   readonly podUid: string;
-  /** Default: those of production. */
+  /** Defaults to the durations of production. */
   readonly durations?: HorizonDurations | undefined;
 }
 
-/** By both clocks: the monotonic one stands still while a machine is suspended, the wall clock may be set back. */
+/**
+ * A moment by both clocks: the monotonic clock stops while a machine is suspended, and the wall clock may be set back.
+ */
 interface Moment {
   readonly monotonicMs: number;
   readonly wallMs: number;
@@ -74,22 +80,22 @@ interface Moment {
 interface OwnFile {
   readonly path: string;
   readonly startedOnMs: number;
-  /** When its last write began. */
+  /** The moment at which its last write began. */
   readonly writtenAt: Moment;
-  /** When its name was durable, and when its present content was; monotonic. */
+  /** The monotonic times at which its name and its present content became durable. */
   readonly namedMs: number;
   readonly durableMs: number;
 }
 
 interface Reading {
   readonly startedOnMs: number;
-  /** When it began. */
+  /** The moment at which the reading began. */
   readonly at: Moment;
 }
 
 const schema = z.object({
   startedOnMs: z.number().min(0),
-  /** Names the content: no two writes are alike. */
+  /** Identifies the content, so that no two writes are equal. */
   nonce: z.string(),
 });
 
@@ -97,13 +103,13 @@ export function createHorizon(options: HorizonOptions): Horizon {
   const { files, atomicFiles, clock, random, log, podUid, durations = DURATIONS } = options;
   const { readingMsMax, expiryMs, nameCacheMs, writerIdleMsMax, writerDeadMs } = durations;
   let own: OwnFile | undefined;
-  /** The largest that this process has ever read or written. */
+  /** The largest value that this process has ever read or written. */
   let knownMs = 0;
-  /** Published, and known to every process. */
-  let settledMs = 0;
+  /** The largest value that every process knows. */
+  let publishedMs = 0;
   let last: Reading | undefined;
   let underWay: Promise<Reading> | undefined;
-  /** Content of the others' files, and since when it has been that; monotonic. */
+  /** The content of each file, and the monotonic time since when it has been unchanged. */
   const seen = new Map<string, { readonly text: string; readonly sinceMs: number }>();
 
   const now = (): Moment => ({ monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs() });
@@ -128,7 +134,7 @@ export function createHorizon(options: HorizonOptions): Horizon {
     return { path, startedOnMs: value, writtenAt, namedMs, durableMs: namedMs };
   };
 
-  /** undefined: this process slept, and others may have removed what it wrote. */
+  /** Returns undefined when this process was suspended meanwhile, since others may have removed its file. */
   const replace = async (file: OwnFile, value: number): Promise<OwnFile | undefined> => {
     const writtenAt = now();
     await atomicFiles.replace(file.path, contentWith(value));
@@ -137,7 +143,7 @@ export function createHorizon(options: HorizonOptions): Horizon {
     return { ...file, startedOnMs: value, writtenAt, durableMs: clock.monotonicMs() };
   };
 
-  /** After any failure what the file holds is unknown, and a rename may land late: then it is left to others. */
+  /** Writes the value. A failure leaves the content of the file unknown, so the next write uses another file. */
   const write = async (atLeastMs: number): Promise<OwnFile> => {
     const value = Math.max(atLeastMs, knownMs);
     for (;;) {
@@ -150,10 +156,10 @@ export function createHorizon(options: HorizonOptions): Horizon {
     }
   };
 
-  const settle = async (file: OwnFile, giveUp: AbortSignal): Promise<void> => {
+  const waitUntilKnown = async (file: OwnFile, giveUp: AbortSignal): Promise<void> => {
     const untilMs = Math.max(file.durableMs, file.namedMs + nameCacheMs) + expiryMs;
     await clock.sleep(untilMs - clock.monotonicMs(), giveUp);
-    settledMs = Math.max(settledMs, file.startedOnMs);
+    publishedMs = Math.max(publishedMs, file.startedOnMs);
   };
 
   const contentOf = async (path: string): Promise<Uint8Array | undefined> => {
@@ -163,15 +169,15 @@ export function createHorizon(options: HorizonOptions): Horizon {
       } catch (error) {
         const code = systemCode(error);
         if (code === "ENOENT") return undefined;
-        // Replaced while it was read.
+        // The file was replaced while it was read.
         if (code !== "ESTALE" || tries === READ_TRIES_MAX) throw error;
       }
     }
   };
 
   /**
-   * What is listed and gone was taken over by a file that all clients list by now. It may have been opened before that;
-   * so all are opened once more, until no other one has gone.
+   * A file that is listed but gone was folded into a file that every client lists by now. That file may have been
+   * opened before it was written, so all files are opened again until none has gone.
    */
   const readContents = async (): Promise<Map<string, Uint8Array>> => {
     const gone = new Set<string>();
@@ -211,7 +217,7 @@ export function createHorizon(options: HorizonOptions): Horizon {
     }
     if (own && !contents.has(own.path)) own = undefined;
     if (largestMs < expectedMs) {
-      // Somebody has removed files that nobody had taken over.
+      // Files were removed that nobody had folded.
       log.error("history.horizon.lost", { knownMs: expectedMs, foundMs: largestMs });
       await write(knownMs);
     }
@@ -240,9 +246,9 @@ export function createHorizon(options: HorizonOptions): Horizon {
       own = await create(0);
     },
     async publish(startedOnMs, giveUp) {
-      if (startedOnMs <= settledMs) return;
+      if (startedOnMs <= publishedMs) return;
       const isWritten = own && own.startedOnMs >= startedOnMs && isLive(own);
-      await settle(isWritten && own ? own : await write(startedOnMs), giveUp);
+      await waitUntilKnown(isWritten && own ? own : await write(startedOnMs), giveUp);
     },
     async fold(giveUp) {
       await read();
@@ -252,8 +258,8 @@ export function createHorizon(options: HorizonOptions): Horizon {
         return path !== own?.path && unchangedSinceMs < deadSinceMs;
       });
       if (dead.length < DEAD_FILES_MIN) return;
-      // Anew, whatever it said: a file that is written now no other process can take for that of a dead writer.
-      await settle(await write(knownMs), giveUp);
+      // The own file is written even if its value stays: no process takes a file that was just written for a dead one.
+      await waitUntilKnown(await write(knownMs), giveUp);
       for (const path of dead) {
         await files.unlink(path).catch((error: unknown) => {
           if (systemCode(error) !== "ENOENT") throw error;
@@ -264,7 +270,7 @@ export function createHorizon(options: HorizonOptions): Horizon {
   };
 }
 
-/** Not what a client of NFS puts beside a file that is removed while it is open. */
+/** Leaves out the files that an NFS client keeps for a file that was removed while it was open. */
 function isHorizonName(name: string): boolean {
   return name.endsWith(".json") && !name.startsWith(".");
 }
@@ -276,7 +282,7 @@ function parse(bytes: Uint8Array, path: string): { startedOnMs: number } {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new ConsumerError(
       "history-unreadable",
-      `${message}; up to which start claims were swept is unknown, and nothing begins: restore this file`,
+      `${message}; without it nobody knows up to which start claims were swept, so nothing begins: restore this file`,
       { cause },
     );
   }

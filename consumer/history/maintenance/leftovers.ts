@@ -10,8 +10,8 @@ export interface Leftovers {
 }
 
 /**
- * Old is what this process has seen for `ageMs`, by its own monotonic clock: no wall clock is compared with another.
- * A writer that is slower than that finds its file gone, and writes another.
+ * A file is old when this process has seen it for `ageMs` by its own monotonic clock, so that no two wall clocks are
+ * compared. A writer that is slower than that finds its file gone and writes another one.
  */
 export function createLeftovers(options: {
   readonly files: Pick<Files, "list" | "unlink">;
@@ -21,7 +21,7 @@ export function createLeftovers(options: {
 }): Leftovers {
   const { files, clock, log, ageMs } = options;
   let seen = new Map<string, number>();
-  /** Named once each: directories, which a file server or a hand made. */
+  /** Directories that a file server or a person made. Each is reported once. */
   const strays = new Set<string>();
 
   const remove = async (path: string): Promise<void> => {
@@ -50,5 +50,5 @@ export function createLeftovers(options: {
   };
 }
 
-/** What unlink(2) says to a directory. */
+/** The error codes of unlink(2) for a directory. */
 const DIRECTORY = new Set(["EISDIR", "EPERM"]);

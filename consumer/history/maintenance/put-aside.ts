@@ -5,16 +5,16 @@ import { damagedViewPath, VIEW_FILE } from "#consumer/history/base/layout.ts";
 import { readViewHead } from "#consumer/history/view/view-file.ts";
 
 /**
- * Moves away what stands in the place of the view and says nothing: an emptied file, the first bytes of a view, a
- * directory. What it said is published again; under a name with the time it is kept for whoever looks into it. A file that
- * says anything else is left: it may be the history of an older consumer. Throws the volume's errors.
+ * Renames what stands in the place of the view without any content: an emptied file, the first bytes of a view, or a
+ * directory. The view is published again, and the old file is kept under a name with the time for inspection. Any other
+ * file is left alone, because it may be the history of an older consumer. Throws the volume's errors.
  */
 export async function putAsideEmptyView(options: {
   readonly files: Files;
   readonly clock: Pick<Clock, "wallMs">;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** An older consumer keeps its history there, and writes an empty object when it has done nothing. */
+  /** True when an older consumer keeps its history there, and an empty object means that it did nothing. */
   readonly isImported: boolean;
 }): Promise<void> {
   const { files, clock, log, metrics, isImported } = options;
@@ -23,7 +23,7 @@ export async function putAsideEmptyView(options: {
   try {
     await files.rename(VIEW_FILE, keptAs);
   } catch (error) {
-    // Another pod did it.
+    // Another pod has renamed it.
     if (systemCode(error) === "ENOENT") return;
     throw error;
   }
@@ -42,7 +42,7 @@ async function saysNothing(files: Files, file: string, isImported: boolean): Pro
     return isEmpty(new TextDecoder().decode(await files.read(file)), isImported);
   } catch (error) {
     if (systemCode(error) === "ENOENT") return false;
-    // A link may lead to the history of an older consumer.
+    // A symbolic link may lead to the history of an older consumer.
     if (isNoFile(error)) return systemCode(error) !== "ELOOP";
     throw error;
   }
@@ -54,10 +54,10 @@ function isEmpty(text: string, isImported: boolean): boolean {
   return ["", "[]", "null"].includes(said) || HEAD.startsWith(said.replaceAll(/\d[\d.]*/g, "0"));
 }
 
-/** As a view begins, with every number as 0. */
+/** The beginning of every view, with each number as 0. */
 const HEAD = '{"format":0,"publishedAtMs":0,';
 
-/** It was written while it was judged. */
+/** Puts back a file that was written while it was checked. */
 async function putBack(files: Files, keptAs: string): Promise<void> {
   try {
     await files.link(keptAs, VIEW_FILE);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { anEntry, createHistoryScene } from "#fixtures/consumer/history-scene.ts";
 
-/** What file servers, editors, backups and hands leave in a directory. */
+/** Files that file servers, editors, backups and people leave in a directory. */
 const STRAYS = [
   ".nfs000000000012",
   "notes.txt",

@@ -6,16 +6,16 @@ import { CLAIM_SHARDS, claimsDirectory, parseAttemptName } from "#consumer/histo
 import type { Horizon } from "./horizon.ts";
 import type { HistoryIndex } from "#consumer/history/index/history-index.ts";
 
-/** Listings of one round: all shards are seen every sixteen rounds. */
+/** The number of shards that one round lists: all of them are seen every sixteen rounds. */
 const SHARDS_PER_ROUND = 16;
 
 export interface SweepSettings {
   readonly eventAgeMsMax: number;
-  /** Largest difference between any two clocks. */
+  /** The largest difference between any two clocks, in milliseconds. */
   readonly clockSkewMsMax: number;
-  /** W: as long as an owner may still be at work. */
+  /** The time for which the owner of a claim may still be at work, in milliseconds. */
   readonly orphanWaitMs: number;
-  /** Keys looked at in one round, at most. */
+  /** The largest number of keys that one round reads. */
   readonly keysMax: number;
 }
 
@@ -26,31 +26,31 @@ export interface ClaimSweepOptions {
   readonly index: Pick<HistoryIndex, "find">;
   /** Journals the end of a key. */
   readonly record: (entry: HistoryEntry, giveUp: AbortSignal) => Promise<void>;
-  /** Resolves when the broker acknowledged the dead letter of an end that its own record does not bring any more. */
+  /** Publishes the dead letter of an end whose record does not come back; resolves when the broker acknowledged it. */
   readonly publish: (claim: Claim, end: Outcome, giveUp: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Name of this pod. */
+  /** The name of this pod. */
   readonly pod: string;
   readonly settings: SweepSettings;
 }
 
-/** Ends and deletes what no record will ever come back to. */
+/** Completes and deletes the claims of events that are too old to come back. */
 export interface ClaimSweep {
-  /** One bounded round; the next one goes on where it ended. Throws the volume's errors, and the reason of `giveUp`. */
+  /** Runs one bounded round; the next one continues after it. Throws the volume's errors and the reason of `giveUp`. */
   round(giveUp: AbortSignal): Promise<void>;
 }
 
-/** The names of one key in one shard, in the order of the attempts. */
+/** The file names of one key, in the order of the attempts. */
 interface Names {
   readonly attempts: Set<number>;
   readonly names: string[];
 }
 
-/** What may go once the horizon is there. */
-interface Settled {
+/** The files of a key that may be deleted once the horizon has passed its start. */
+interface Deletable {
   readonly directory: string;
   readonly key: string;
   readonly names: Names;
@@ -58,10 +58,11 @@ interface Settled {
 }
 
 /**
- * Everything here begins only when now - startedOn is beyond the largest age and skew, so that the event is too old for
- * every pod. Then the last attempt is the end of the key. One without an outcome gets `in-doubt`; one that did not end
- * well gets its dead letter, unless the index knows that it is out; and only what is settled is deleted, in a later round:
- * when every pod knows the horizon, and so begins no attempt of it any more, whatever its clock says or its age limit is.
+ * Everything here begins only when now - startedOn is beyond the largest age and skew, so that the event is too old
+ * for every pod. Then the last attempt is the end of the key. One without an outcome gets `in-doubt`; one that did not
+ * end well gets its dead letter, unless the index knows that it is out; and only what is completed is deleted, in a
+ * later round: when every pod knows the horizon, and so begins no attempt of it any more, whatever its clock says or
+ * its age limit is.
  */
 export function createClaimSweep(options: ClaimSweepOptions): ClaimSweep {
   const { files, horizon, index, clock, random, log, settings } = options;
@@ -72,26 +73,26 @@ export function createClaimSweep(options: ClaimSweepOptions): ClaimSweep {
   const isOver = (startedOnMs: number): boolean =>
     clock.wallMs() - startedOnMs > eventAgeMsMax + clockSkewMsMax;
 
-  const settle = async (
+  const complete = async (
     key: string,
     names: Names,
     giveUp: AbortSignal,
   ): Promise<number | undefined> => {
     try {
-      return await settledStart(key, names, isOver, giveUp, options);
+      return await completeKey(key, names, isOver, giveUp, options);
     } catch (error) {
       if (!hasCode(error, "history-unreadable") && !hasCode(error, "history-damaged")) throw error;
-      // Left alone, whoever wrote it: deleting is for what is understood.
+      // Files that this version does not understand are never deleted.
       log.error("history.sweep.unreadable", { key, error });
       return undefined;
     }
   };
 
-  /** True when nothing of the shard is left for the next round. */
+  /** Sweeps one shard; returns true when nothing of it is left for the next round. */
   const sweepShard = async (
     directory: string,
     budget: { keys: number },
-    settled: Settled[],
+    completed: Deletable[],
     giveUp: AbortSignal,
   ): Promise<boolean> => {
     for (const [key, names] of byKey(await listed(files, directory))) {
@@ -102,21 +103,21 @@ export function createClaimSweep(options: ClaimSweepOptions): ClaimSweep {
       giveUp.throwIfAborted();
       budget.keys -= 1;
       after = key;
-      const startedOnMs = await settle(key, names, giveUp);
-      if (startedOnMs !== undefined) settled.push({ directory, key, names, startedOnMs });
+      const startedOnMs = await complete(key, names, giveUp);
+      if (startedOnMs !== undefined) completed.push({ directory, key, names, startedOnMs });
     }
     return true;
   };
 
-  const release = async (settled: readonly Settled[], giveUp: AbortSignal): Promise<void> => {
-    if (settled.length === 0) return;
-    const startsMs = settled.map(({ startedOnMs }) => startedOnMs);
+  const release = async (completed: readonly Deletable[], giveUp: AbortSignal): Promise<void> => {
+    if (completed.length === 0) return;
+    const startsMs = completed.map(({ startedOnMs }) => startedOnMs);
     await horizon.publish(Math.max(...startsMs), giveUp);
     const deletable = new Map<string, string[]>();
-    for (const { directory, key, names } of settled) {
+    for (const { directory, key, names } of completed) {
       giveUp.throwIfAborted();
-      // Anew: before every pod knew the horizon, another attempt may have begun.
-      if ((await settle(key, names, giveUp)) === undefined) continue;
+      // Another attempt may have begun before every pod knew the horizon, so the key is read again.
+      if ((await complete(key, names, giveUp)) === undefined) continue;
       deletable.set(directory, [...(deletable.get(directory) ?? []), ...names.names]);
     }
     for (const [directory, names] of deletable) {
@@ -128,23 +129,26 @@ export function createClaimSweep(options: ClaimSweepOptions): ClaimSweep {
   return {
     async round(giveUp) {
       const budget = { keys: settings.keysMax };
-      const settled: Settled[] = [];
+      const completed: Deletable[] = [];
       try {
         for (let count = 0; count < SHARDS_PER_ROUND; count += 1) {
           const directory = claimsDirectory(shard);
-          if (!(await sweepShard(directory, budget, settled, giveUp))) return;
+          if (!(await sweepShard(directory, budget, completed, giveUp))) return;
           shard = (shard + 1) % CLAIM_SHARDS;
           after = "";
         }
       } finally {
-        if (!giveUp.aborted) await release(settled, giveUp);
+        if (!giveUp.aborted) await release(completed, giveUp);
       }
     },
   };
 }
 
-/** Brings the key to its end. When its files may go: its `startedOn`, 0 when it needs none. */
-async function settledStart(
+/**
+ * Completes a key. Returns the `startedOn` that the horizon has to reach before its files may be deleted, 0 when it
+ * needs none, and undefined when they have to stay.
+ */
+async function completeKey(
   key: string,
   { attempts, names }: Names,
   isOver: (startedOnMs: number) => boolean,
@@ -154,32 +158,32 @@ async function settledStart(
   const { claims, clock, index, settings } = options;
   const highest = Math.max(...attempts);
   const seen = await anyClaim(key, highest, claims);
-  // A listing knows better than a cache that says that it is not there.
+  // When the listing shows a claim, a cache that denies it is wrong.
   if (!seen) {
     const goes = !names.some(isClaim) && (await isRest(key, highest, isOver, claims));
     return goes ? 0 : undefined;
   }
   if (!isOver(seen.startedOnMs)) return undefined;
-  // Looked for after that: as long as the key is young, another attempt may begin.
+  // The last attempt is determined after the age check, since another attempt may begin while the key is young.
   const { last, claim = seen } = await lastAttempt(key, highest, claims);
   const present = await claims.readOutcome(key, last);
   if (!present && !isOver(claim.startedOnMs + settings.orphanWaitMs)) return undefined;
 
   const end = present ?? (await linkInDoubt(claim, last, options));
-  // Whoever wrote it: what follows relies on it.
+  // Everything below relies on the outcome, whichever pod wrote it.
   await claims.sync(key);
   const isFresh = clock.wallMs() - end.atMs <= settings.orphanWaitMs + settings.clockSkewMsMax;
   const known = index.find(key);
   const unpublished = end.outcome !== "done" && !isAcknowledged(known, last);
-  // Its owner may be about to publish or to journal it.
+  // The owner may be about to publish or journal it.
   if ((unpublished || !known) && present && isFresh) return undefined;
   if (unpublished) {
-    // Swept by another pod since its claim was read: its dead letter is out, and what stands here came afterwards.
+    // When the claim is gone, another pod has swept the key and published its dead letter; this outcome came later.
     if (!(await claims.readClaim(key, claim.attempt))) return undefined;
     await options.publish(claim, end, giveUp);
   }
   if (unpublished || !known) {
-    // Also a `done` whose owner died before it journalled that: else nobody would ever read of it.
+    // A `done` whose owner died before it journalled it is recorded too, or the view would never show it.
     const { incidentId: id, transition, startedOnMs, rule, action } = claim;
     const planned = { rule, action, incident: { id, transition, startedOnMs } };
     await options.record(historyEntry(planned, end, unpublished), giveUp);
@@ -187,7 +191,7 @@ async function settledStart(
   return isFresh ? undefined : claim.startedOnMs;
 }
 
-/** Of a deletion that was interrupted: its claims went first. */
+/** Tells whether an outcome is the rest of an interrupted deletion, which removes claims first. */
 async function isRest(
   key: string,
   highest: number,
@@ -199,7 +203,10 @@ async function isRest(
   return (await lastAttempt(key, highest, claims)).last === highest;
 }
 
-/** A listing may lack fresh names: `claim` is that of the last one when it is not the highest listed. */
+/**
+ * Finds the last attempt, since a listing may lack fresh names. Returns its claim when it is not the highest listed
+ * one.
+ */
 async function lastAttempt(
   key: string,
   highest: number,
@@ -213,7 +220,7 @@ async function lastAttempt(
   }
 }
 
-/** Of the last attempt; of an earlier one where a loss of power brought back only that. */
+/** Returns the claim of the last attempt, or of an earlier one when a power failure left only that. */
 async function anyClaim(key: string, last: number, claims: Claims): Promise<Claim | undefined> {
   for (let attempt = last; attempt >= 1; attempt -= 1) {
     const claim = await claims.readClaim(key, attempt);
@@ -258,7 +265,7 @@ async function listed(files: Files, directory: string): Promise<string[]> {
   try {
     return await files.list(directory);
   } catch (error) {
-    // A stray file in the place of a directory holds no claims.
+    // A file in the place of a directory holds no claims.
     if (["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")) return [];
     throw error;
   }
@@ -289,9 +296,9 @@ function attemptOf(name: string): number {
 }
 
 /**
- * Claims first, and durably: a claim that came back without its outcome would be called in doubt. An outcome without
- * its claim means nothing to anybody. Of a key the first attempt goes first: what is left of a deletion that broke off
- * is never mistaken for a key whose later attempts are still to come.
+ * Deletes claims before outcomes, durably: a claim that came back without its outcome would count as in doubt, whereas
+ * an outcome without its claim means nothing. The first attempt of a key is deleted first, so that the rest of an
+ * interrupted deletion is never mistaken for a key whose later attempts are still to come.
  */
 async function deleteNames(
   directory: string,

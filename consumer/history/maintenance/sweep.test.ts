@@ -81,7 +81,7 @@ async function sweeping(
       refuse = value;
     },
     toAge: (ageMs: number) => clock.advance(start + ageMs - clock.monotonicMs()),
-    /** As many rounds as all shards take, from the middle of one. */
+    /** Runs as many rounds as all shards take, starting in the middle of one. */
     async sweep() {
       for (let round = 0; round < 17; round += 1) await clock.runUntil(sweep.round());
     },
@@ -231,7 +231,7 @@ test("young keys that the index knows cost no operation, and a round is bounded"
     await pod.round();
     fullest = Math.max(fullest, reads - before);
   }
-  // Of each key its claim, which says that it is young.
+  // The claim of each key says that it is young.
   expect(fullest).toBe(3);
   expect(reads).toBeGreaterThanOrEqual(9);
   for (const one of keys) await pod.record(entryOf(outcome({ key: one }), false));

@@ -2,7 +2,7 @@ import type { Log, Random } from "#consumer/ports.ts";
 import type { VolumeClock } from "#consumer/history/base/volume-clock.ts";
 
 export interface Sweeper {
-  /** One round now; for who does not want to wait for the next. Rejects with what went wrong. */
+  /** Runs one round at once. Rejects with the first error of its parts. */
   round(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -12,15 +12,15 @@ export interface SweeperOptions {
   readonly clock: VolumeClock;
   readonly random: Random;
   readonly log: Log;
-  /** Between two rounds, on average: pods shall not sweep in step. */
+  /** The average pause between two rounds, in milliseconds. It varies, so that pods do not sweep in step. */
   readonly intervalMs: number;
-  /** Ends it before `stop` does. */
+  /** Stops the rounds, as `stop` does. */
   readonly stopping: AbortSignal;
 }
 
 /**
- * Runs each part once a round, one after the other. A part that fails is left until the next round. While this pod's clock
- * and the volume's disagree, nothing is swept: which of them is wrong, nobody knows.
+ * Runs each part once a round, one after the other. A part that fails is tried again in the next round. Nothing is
+ * swept while this pod's clock and the volume's disagree, because nobody knows which of them is wrong.
  */
 export function startSweeper(options: SweeperOptions): Sweeper {
   const { parts, clock, random, log, intervalMs } = options;
@@ -54,7 +54,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
       try {
         await round();
       } catch (error) {
-        // Whether the volume works at all is for the probe to tell.
+        // The probe reports a volume that does not work.
         log.warn("history.sweep.failed", { error });
       }
     }

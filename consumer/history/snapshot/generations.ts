@@ -9,27 +9,26 @@ export interface Generation {
   /** 0 when there is none yet. */
   readonly number: number;
   readonly snapshot: Snapshot;
-  /** The highest number that is taken, by a damaged one too. */
+  /** The highest number that is taken, also by a damaged generation. */
   readonly taken: number;
 }
 
 export const NO_GENERATION: Generation = { number: 0, snapshot: EMPTY_SNAPSHOT, taken: 0 };
 
 /**
- * `snapshot/<g>`: each generation holds everything that the one before it held, what is past retention aside.
- * A number is taken by link(2) once and for all: two compactors cannot both make g+1, and one that slept finds its
- * number taken, since a generation that was replaced leaves its name behind (retired) for as long as
- * retention lasts.
+ * Reads the generations, `snapshot/<n>`. Each one holds everything of the one before it that is within retention. A
+ * number is taken by link(2), so two compactors cannot both make generation n + 1. A generation that was replaced
+ * leaves its name behind, retired, so that a compactor that was suspended finds its number taken.
  */
 export interface GenerationReader {
   /**
-   * The highest generation that can be read; `known` itself when there is none above it. A damaged one raises an
-   * alarm and is passed over. Throws "history-unreadable" at a newer format, and the volume's errors.
+   * Returns the highest generation that can be read, or `known` itself when there is none above it. A damaged one
+   * raises an alarm and is skipped. Throws "history-unreadable" for another format, and the volume's errors.
    */
   highest(known: Generation): Promise<Generation>;
-  /** undefined when there is none of that number (or a cache says so). */
+  /** Returns undefined when no generation has that number, or when a cache says so. */
   read(number: number): Promise<Snapshot | "damaged" | undefined>;
-  /** Numbers that a listing shows, highest first. */
+  /** Lists the numbers of the generations, the highest first. */
   list(): Promise<number[]>;
 }
 
@@ -70,7 +69,7 @@ export function createGenerationReader(options: GenerationReaderOptions): Genera
     return snapshot;
   };
 
-  /** A listing may lack fresh names: those above it are asked for one by one. */
+  /** A listing may lack fresh names, so the numbers above it are tried one by one. */
   const candidates = async function* (known: number) {
     const listed = await list();
     const top = Math.max(listed[0] ?? 0, known);
@@ -110,13 +109,13 @@ export function createGenerationReader(options: GenerationReaderOptions): Genera
 }
 
 export interface GenerationWriter {
-  /** Makes the generation of that number, durably. "taken": another pod has, or this one, and the reply was lost. */
+  /** Makes a generation durably. Returns "taken" when another pod made it, or when the reply to this call was lost. */
   link(number: number, parts: Iterable<Uint8Array>): Promise<"linked" | "taken">;
-  /** Makes the names of all generations durable, whoever linked them. */
+  /** Makes the names of all generations durable, whichever pod linked them. */
   sync(): Promise<void>;
-  /** Replaces the content of a generation by next to nothing, so that its name stays taken. */
+  /** Replaces a generation by an empty one, so that its name stays taken. */
   retire(number: number, parts: Iterable<Uint8Array>): Promise<void>;
-  /** Gives the name free. */
+  /** Deletes a generation, so that its name is free. */
   remove(number: number): Promise<void>;
 }
 

@@ -23,25 +23,28 @@ const TRAILER_BYTES = 16;
 const ROWS_PER_PART = 4096;
 
 export interface SnapshotContent {
-  /** In the order of their keys; asked for twice, and the same both times. */
+  /** Returns the entries in the order of their keys. It is called twice and must return the same both times. */
   readonly entries: () => Iterable<HistoryEntry>;
   readonly audits: readonly AuditRecord[];
-  /** Set when a later generation has replaced this one: nothing but the name is left. Milliseconds since the epoch. */
+  /**
+   * The time at which a later generation replaced this one, in milliseconds since the epoch. Only the name is left
+   * then.
+   */
   readonly retiredAtMs?: number;
 }
 
 export interface Snapshot {
   readonly size: number;
-  /** A shard, here and below: the entries whose keys begin with that byte. */
+  /** Returns the number of entries of a shard: those whose keys begin with that byte. */
   sizeOf(shard: number): number;
   find(key: string): HistoryEntry | undefined;
-  /** In the order of their keys. Default: of all shards. */
+  /** Returns the entries in the order of their keys. Defaults to all shards. */
   entries(shard?: number): Generator<HistoryEntry>;
-  /** The rows of a shard, by their numbers. Default: of all. */
+  /** Returns the range of rows of a shard. Defaults to all shards. */
   rowsOf(shard?: number): { readonly from: number; readonly to: number };
-  /** The row of that number as it lies, and the one of its texts that decides between two ends. */
+  /** Returns the bytes of a row, and the pod, which is the one text that decides between two ends. */
   rowAt(row: number): Row;
-  /** Entries that `other` does not have, or not so. Default: of all shards. */
+  /** Returns the entries that `other` lacks or has with another end. Defaults to all shards. */
   missingIn(other: Snapshot, shard?: number): Generator<HistoryEntry>;
   readonly audits: readonly AuditRecord[];
   readonly retiredAtMs: number | undefined;
@@ -52,7 +55,7 @@ interface Row {
   readonly pod: string;
 }
 
-/** The file in parts. Throws "internal" for an entry that has no place in it. */
+/** Encodes a snapshot in parts. Throws "internal" for an entry whose key is not a sha256. */
 export function* encodeSnapshot(content: SnapshotContent, format = FORMAT): Generator<Uint8Array> {
   const texts = createTextTable();
   let checksum = 0;
@@ -103,13 +106,13 @@ export function* encodeSnapshot(content: SnapshotContent, format = FORMAT): Gene
   yield trailer;
 }
 
-/** "damaged" when it is no whole snapshot. Throws "history-unreadable" for a format that is not read. */
+/** Decodes a snapshot; returns "damaged" when it is not whole. Throws "history-unreadable" for another format. */
 export function decodeSnapshot(content: Uint8Array, path: string): Snapshot | "damaged" {
   const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
   if (bytes.length < HEADER_BYTES + TRAILER_BYTES || !bytes.subarray(0, 4).equals(MAGIC)) {
     return "damaged";
   }
-  // Before the checksum: another format may have another one.
+  // The format is checked first, because another format may have another checksum.
   checkFormat(bytes.readUInt32LE(4), path);
   const trailer = bytes.length - TRAILER_BYTES;
   const rows = bytes.readUInt32LE(trailer);
@@ -152,7 +155,7 @@ function createSnapshot(bytes: Buffer, size: number, ids: number, rest: Rest): S
     return undefined;
   };
 
-  /** The first row whose key begins with that byte or a higher one. */
+  /** Returns the first row whose key begins with that byte or a higher one. */
   const firstRowOf = (shard: number): number => {
     let low = 0;
     let high = size;
@@ -209,7 +212,7 @@ function compareKeys(one: Row, other: Row): number {
   return one.bytes.compare(other.bytes, 0, KEY_BYTES, 0, KEY_BYTES);
 }
 
-/** By what decides which of two ends of one key stays: time, attempt, outcome, acknowledgement, pod. */
+/** Compares everything that decides which of two ends of a key stays: time, attempt, outcome, acknowledgement, pod. */
 function isSameEnd(one: Row, other: Row): boolean {
   return (
     one.pod === other.pod &&

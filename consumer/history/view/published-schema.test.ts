@@ -8,7 +8,7 @@ const url = new URL("automation_action_history.schema.json", import.meta.url);
 const document: Record<string, unknown> = JSON.parse(await readFile(url, "utf8"));
 const schema = z.fromJSONSchema(document);
 
-/** As a pod writes it, with one entry for each outcome. */
+/** Publishes a view as a pod does, with one entry for each outcome. */
 async function publishedView(): Promise<unknown> {
   const { open, clock, volume } = createHistoryScene();
   await using pod = await open();

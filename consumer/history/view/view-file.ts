@@ -4,17 +4,17 @@ import { FORMAT } from "#consumer/history/base/format.ts";
 import { VIEW_FILE } from "#consumer/history/base/layout.ts";
 import type { AtomicFiles } from "#consumer/history/base/atomic-files.ts";
 
-/** Between two parts other work of the process goes on. */
+/** The number of entries in one part. Other work of the process can run between two parts. */
 const ENTRIES_PER_PART = 500;
 
 export interface PublishedHead {
-  /** When the journals were read for it. Milliseconds since the epoch. */
+  /** The time at which the journals were read, in milliseconds since the epoch. */
   readonly publishedAtMs: number;
-  /** A change is shown at most this much later, while the volume works. */
+  /** The time within which a change is shown while the volume works, in milliseconds. */
   readonly freshnessMs: number;
 }
 
-/** Replaces the published view as a whole: who reads it sees the old one or the new one. */
+/** Replaces the published view as a whole, so that a reader sees either the old one or the new one. */
 export async function publish(
   options: { files: Files; atomicFiles: AtomicFiles; head: PublishedHead },
   entries: Iterable<HistoryEntry>,
@@ -27,7 +27,7 @@ export async function publish(
 const HEAD_BYTES = 128;
 const HEAD = /^\{"format":(\d+),"publishedAtMs":([\d.]+),/;
 
-/** The head of a view as a pod writes it; undefined when the file does not begin so. ENOENT when there is none. */
+/** Reads the head of a view; returns undefined when the file has another beginning. Throws ENOENT when it is absent. */
 export async function readViewHead(
   files: Pick<Files, "readFrom">,
   file = VIEW_FILE,

@@ -11,16 +11,16 @@ import type { HistorySync } from "#consumer/history/index/history-sync.ts";
 
 const WHAT = "publish automation_action_history.json";
 
-/** The view is written as a whole: a large one less often, so that it takes a few percent of the time at most. */
+/** A large view is written less often, so that writing it takes a few percent of the time at most. */
 const PAUSE_MS_PER_ENTRY = 0.1;
 
-/** A stop does not wait for a larger view: who starts next publishes it. */
+/** A larger view is not written during a stop; the next pod to start publishes it. */
 const STOP_ENTRIES_MAX = 20_000;
 
 export interface Publisher {
-  /** The index holds something that the published view may lack. */
+  /** Reports that the index holds something that the published view may lack. */
   changed(): void;
-  /** Publishes what is not published yet, once, unless that takes long. */
+  /** Publishes the last changes once, unless the view is large, and stops. */
   stop(): Promise<void>;
 }
 
@@ -33,27 +33,27 @@ export interface ViewPublisherOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Between two publications, while the history is small. */
+  /** The pause between two publications while the history is small, in milliseconds. */
   readonly intervalMs: number;
-  /** Called in front of every publication; when it fails nothing is published. */
+  /** Called before every publication. When it fails nothing is published. */
   readonly before: () => Promise<void>;
 }
 
 /**
- * Publishes at most once an interval, and nothing while nothing changed; for the first time when the interval of the view
- * that it found is over. Every view is a union: the journals of the other
- * pods are read once an interval, whether or not this one has anything to publish. So an end is shown though its pod died
- * before it did that, and one that another pod published in between, and that this view replaced without it, comes back.
+ * Publishes at most once per interval, and only when something changed. It publishes for the first time when the
+ * interval of the view that it found is over. The journals of the other pods are read once per interval, whether or
+ * not this pod has anything to publish. So an end is shown even when its pod died before it could publish it, and an
+ * entry that a slower publication replaced comes back.
  */
 export function startViewPublisher(options: ViewPublisherOptions): Publisher {
   const { files, atomicFiles, historySync, index, health, clock, log, metrics, intervalMs } =
     options;
   const stopping = new AbortController();
   let dirty = true;
-  /** Changes of the union that are published, or about to be. */
+  /** The value of `historySync.changes` that is published or about to be. */
   let seen = historySync.changes;
   let published = false;
-  /** When the journals were read for the view that stood there last, by the clock of its pod. */
+  /** The time at which the journals were read for the last view that was seen, by the clock of its pod. */
   let latestMs = 0;
   let refused = false;
   let pauseMs = intervalMs;
@@ -67,7 +67,7 @@ export function startViewPublisher(options: ViewPublisherOptions): Publisher {
     }
   }
 
-  /** Of the view that stands there; undefined when there is none, or it is no pod's of this kind. */
+  /** Returns the time of the present view, or undefined when there is none or it was not written by a pod. */
   const publishedAtMs = async (): Promise<number | undefined> => {
     try {
       return (await readViewHead(files))?.publishedAtMs;
@@ -78,8 +78,8 @@ export function startViewPublisher(options: ViewPublisherOptions): Publisher {
   };
 
   /**
-   * A rename that was given up can land late, and bring back a view that was replaced long ago; a hand can take the view
-   * away.
+   * Tells whether the view is older than the last one that was seen. A rename that timed out can be applied late and
+   * bring back an old view, and a person can remove the view.
    */
   const isOlder = async (): Promise<boolean> => {
     const shownMs = await publishedAtMs();
@@ -92,7 +92,8 @@ export function startViewPublisher(options: ViewPublisherOptions): Publisher {
   const publishChanges = async (): Promise<void> => {
     published = false;
     if (refused || tooLarge()) return;
-    // The view may lack whatever other pods record after this moment. This pod can stand still between reading and writing, so it is taken first.
+    // The view may lack whatever other pods record after this moment. The time is taken first, because this pod can be
+    // suspended between reading and writing.
     const readAtMs = clock.wallMs();
     await historySync.refresh();
     if (await isOlder()) dirty = true;
@@ -120,7 +121,7 @@ export function startViewPublisher(options: ViewPublisherOptions): Publisher {
     } catch (error) {
       if (tooLarge()) return;
       if (hasCode(error, "history-unreadable")) {
-        // A newer version has joined: its view holds more than ours would.
+        // A newer version writes the view now, and its view holds more than ours would.
         refused = true;
         log.error("history.publication.refused", { error });
         return;
@@ -132,7 +133,7 @@ export function startViewPublisher(options: ViewPublisherOptions): Publisher {
   const intervalNowMs = (): number =>
     Math.max(intervalMs, Math.ceil(index.size * PAUSE_MS_PER_ENTRY));
 
-  /** What it lacks was to be shown by then by the pod that published it, whether or not that lives. */
+  /** Returns the time until the present view is due for replacement, whether or not its pod still runs. */
   const dueInMs = async (): Promise<number> => {
     const shownMs = await publishedAtMs().catch(() => undefined);
     if (shownMs === undefined) return 0;
@@ -158,7 +159,7 @@ export function startViewPublisher(options: ViewPublisherOptions): Publisher {
       stopping.abort();
       await running;
       await tick();
-      // The look back that follows every publication.
+      // Every publication is followed by a check that it was not replaced by an older view.
       if (published) await tick();
     },
   };

@@ -15,8 +15,8 @@ export interface ActionDifference {
 }
 
 /**
- * Compares what two configurations make of one record. Lines are equal when result and request are; lines without an action
- * (such as `unmatched`) count only where both sides differ in them.
+ * Compares what two configurations make of one record. Lines are equal when result and request are; lines without an
+ * action (such as `unmatched`) count only where both sides differ in them.
  */
 export function actionDifferences(
   before: readonly Prediction[],

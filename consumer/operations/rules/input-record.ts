@@ -19,10 +19,10 @@ export interface InputRecord {
 const WHOLE_BYTES_MAX = 268_435_456;
 
 /**
- * Reads the records of files, of directories (every file in them, in the order of their names) and, for `-`, of `stdin`. A file holds one
- * record a line, an array of records, or one record. A record is the value alone or, as `kcat -J` prints it, an object with `payload`
- * (or `value`), and `ts` (or `timestamp`, in milliseconds). What is no JSON is a record too: it is undecodable.
- * Throws "usage" for a file that cannot be read or holds nothing.
+ * Reads the records of files, of directories (every file in them, in the order of their names) and, for `-`, of
+ * `stdin`. A file holds one record a line, an array of records, or one record. A record is the value alone or, as
+ * `kcat -J` prints it, an object with `payload` (or `value`), and `ts` (or `timestamp`, in milliseconds). What is no
+ * JSON is a record too: it is undecodable. Throws "usage" for a file that cannot be read or holds nothing.
  */
 export async function* readInput(
   paths: readonly string[],

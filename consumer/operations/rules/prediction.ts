@@ -22,9 +22,10 @@ export const RESULTS = [
 ] as const;
 
 /**
- * What the consumer would do: `send` an action, record it as a `dry-run`, leave it to a person (`manual`), dead-letter it because a
- * template cannot be filled (`rejected`) or a limit of the rule is reached (`suppressed`), pass over it because the incident is `too-old` or
- * the action has a `duplicate` before it; or, for the record as a whole, that no rule matches or that it is no incident.
+ * What the consumer would do: `send` an action, record it as a `dry-run`, leave it to a person (`manual`), dead-letter
+ * it because a template cannot be filled (`rejected`) or a limit of the rule is reached (`suppressed`), pass over it
+ * because the incident is `too-old` or the action has a `duplicate` before it; or, for the record as a whole, that no
+ * rule matches or that it is no incident.
  */
 type PredictedResult = (typeof RESULTS)[number];
 
@@ -66,11 +67,17 @@ interface MovedStart {
 
 export interface PredictorOptions {
   readonly config: Config;
-  /** The time at which every record is judged. Defaults to the record's timestamp, or else to the start of its incident. */
+  /**
+   * The time at which every record is judged. Defaults to the record's timestamp, or else to the start of its
+   * incident.
+   */
   readonly nowMs?: number | undefined;
 }
 
-/** Creates a predictor that decodes, matches and renders by the consumer's own code. Memory grows with distinct keys alone. */
+/**
+ * Creates a predictor that decodes, matches and renders by the consumer's own code. Memory grows with distinct keys
+ * alone.
+ */
 export function createPredictor({ config, nowMs }: PredictorOptions): Predictor {
   const { rules, incident: format, execution } = config;
   const named = namedFields(rules);

@@ -42,8 +42,9 @@ const ALLOWED: Readonly<Record<string, readonly (keyof RulesOptions)[]>> = {
 };
 
 /**
- * Runs the commands that try a configuration offline: `check`, `rules test` and `rules explain`. Resolves with the exit
- * code. Throws "usage" for what the command line, the incidents or the expectations file have wrong, and "bad-configuration".
+ * Runs the commands that try a configuration offline: `check`, `rules test` and `rules explain`. Resolves with the
+ * exit code. Throws "usage" for what the command line, the incidents or the expectations file have wrong, and
+ * "bad-configuration".
  */
 export async function runRules(
   argv: readonly string[],

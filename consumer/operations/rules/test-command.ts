@@ -7,7 +7,10 @@ import { differenceLines, recordLines } from "./lines.ts";
 import { createPredictor, type Prediction, type Predictor, RESULTS } from "./prediction.ts";
 import { counted, type Print, type RulesContext, rulesUsage } from "./rules-context.ts";
 
-/** Predicts what becomes of incidents, alone or compared with another configuration or with expectations. Throws "usage". */
+/**
+ * Predicts what becomes of incidents, alone or compared with another configuration or with expectations. Throws
+ * "usage".
+ */
 export async function testRules(context: RulesContext): Promise<ExitCode> {
   const { options } = context;
   const { expect, against, incidents } = options;

@@ -2,8 +2,8 @@ import type { Incident } from "#consumer/planning/incident.ts";
 import { compileCondition, type ValueCondition } from "./value-condition.ts";
 
 /**
- * The condition of a rule. Every part that is given must hold; an empty condition holds for every incident. A condition that
- * chooses values (`in`, `glob`, `regex`) does not hold for an absent field; `notIn` and `not` do.
+ * The condition of a rule. Every part that is given must hold; an empty condition holds for every incident. A
+ * condition that chooses values (`in`, `glob`, `regex`) does not hold for an absent field; `notIn` and `not` do.
  */
 export interface Match {
   readonly status?: ValueCondition | undefined;
@@ -49,8 +49,8 @@ export function firstUnmet(match: Match, incident: Incident): Unmet | undefined 
 }
 
 /**
- * Returns those of the values of a field that satisfy every condition by which the rule chose them: the conditions on that
- * field, except those below `not`, and in an `any` those of the first branch that holds. Pure.
+ * Returns those of the values of a field that satisfy every condition by which the rule chose them: the conditions on
+ * that field, except those below `not`, and in an `any` those of the first branch that holds. Pure.
  */
 export function chosenValues(
   match: Match,

@@ -1,8 +1,8 @@
 import { RE2JS } from "re2js";
 
 /**
- * A condition on the values that an incident has for one field, such as the values of a tag. A list is short for `in`. Every
- * operator that is given must hold.
+ * A condition on the values that an incident has for one field, such as the values of a tag. A list is short for `in`.
+ * Every operator that is given must hold.
  */
 export type ValueCondition = readonly string[] | ValueOperators;
 
@@ -47,7 +47,10 @@ export function compileCondition(condition: ValueCondition): CompiledCondition {
   };
 }
 
-/** Compiles a regular expression that must match the whole of a text. Throws RE2JSException for what RE2 does not support. */
+/**
+ * Compiles a regular expression that must match the whole of a text. Throws RE2JSException for what RE2 does not
+ * support.
+ */
 export function compileRegex(pattern: string, ignoreCase = false): RE2JS {
   const flags = RE2JS.DOTALL | (ignoreCase ? RE2JS.CASE_INSENSITIVE : 0);
   return RE2JS.compile(pattern, flags);

@@ -18,9 +18,9 @@ const MEDIA_TYPE = new RegExp(
 );
 
 /**
- * How the value of each placeholder is escaped in a body, by the content type and by where it stands: as the inside of a
- * JSON string, as the value of a form field, or not at all in plain text. Throws "bad-configuration" when the body does
- * not parse in its own type, or where no way of escaping is safe.
+ * How the value of each placeholder is escaped in a body, by the content type and by where it stands: as the inside of
+ * a JSON string, as the value of a form field, or not at all in plain text. Throws "bad-configuration" when the body
+ * does not parse in its own type, or where no way of escaping is safe.
  */
 export function bodyEscapes(
   body: Template,

@@ -6,8 +6,8 @@ const CLOSE = "\u{f8ff}";
 const MARKER = new RegExp(`${OPEN}(\\d+)${CLOSE}`, "g");
 
 /**
- * The template with a marker in the place of each placeholder: text that the grammar of its place (JSON, form, URL) takes
- * as an ordinary character, so that parsing it shows where a value would stand.
+ * The template with a marker in the place of each placeholder: text that the grammar of its place (JSON, form, URL)
+ * takes as an ordinary character, so that parsing it shows where a value would stand.
  */
 export function marked({ parts }: Template): string {
   let index = 0;

@@ -115,8 +115,8 @@ export function refused(message: string): ConsumerError {
 }
 
 /**
- * Fills a template in one pass: what a value holds is never read as a template. A field with several values is
- * filled with the one that satisfies the conditions by which the rule applies, and with none when that is not exactly one. A
+ * Fills a template in one pass: what a value holds is never read as a template. A field with several values is filled
+ * with the one that satisfies the conditions by which the rule applies, and with none when that is not exactly one. A
  * value that shows nothing counts as absent; a placeholder with a default is then filled with the default.
  */
 export function fill(

@@ -22,8 +22,8 @@ export interface UrlTemplate {
 const SHAPE = /^https?:\/\/[^/?#]+([^?#]*)(?:\?(.*))?$/is;
 
 /**
- * Reads a URL with placeholders. Throws "bad-configuration" for a placeholder in the scheme, host or port, as a parser of
- * URLs sees them, in the name of a query field, or in the fragment, which is never sent.
+ * Reads a URL with placeholders. Throws "bad-configuration" for a placeholder in the scheme, host or port, as a parser
+ * of URLs sees them, in the name of a query field, or in the fragment, which is never sent.
  */
 export function urlTemplate(template: Template): UrlTemplate {
   try {
@@ -88,7 +88,10 @@ function sampleOf(index: number): string {
 
 const SAMPLE = /placeholder\d+x/;
 
-/** Decided on what a parser makes of the URL, since it reads hosts where a person sees none: "http:HOST/x", "http:\\HOST". */
+/**
+ * Decided on what a parser makes of the URL, since it reads hosts where a person sees none: "http:HOST/x",
+ * "http:\\HOST".
+ */
 function checkOrigin(url: URL | null, sample: string): void {
   const parts =
     url === null
@@ -149,8 +152,8 @@ const DECODINGS_MAX = 8;
 const OVERLONG = /%c[01]%[89ab][0-9a-f]|%e0%[89][0-9a-f]|%f0%8[0-9a-f]/i;
 
 /**
- * The text percent-decoded, and compatibility forms (such as a full-width slash) made ordinary characters, until nothing
- * changes any more; undefined when it does not come to an end or cannot be decoded in one way only.
+ * The text percent-decoded, and compatibility forms (such as a full-width slash) made ordinary characters, until
+ * nothing changes any more; undefined when it does not come to an end or cannot be decoded in one way only.
  */
 function fullyDecoded(text: string): string | undefined {
   if (/^[\x21-\x24\x26-\x7e]*$/.test(text)) return text;

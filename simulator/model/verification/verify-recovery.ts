@@ -1,6 +1,6 @@
 import { JOURNAL_DIRECTORY } from "#consumer/history/base/layout.ts";
 import { isDeepStrictEqual } from "node:util";
-import { type HistoryEntry, isSettled, supersedes } from "#consumer/history/base/entry.ts";
+import { type HistoryEntry, isFinal, supersedes } from "#consumer/history/base/entry.ts";
 import { JOURNAL_HEADER_BYTES, decodeFrames } from "#consumer/history/journal/frames.ts";
 import { openHistory } from "#consumer/history/history.ts";
 import type { Clock, Metrics, Random } from "#consumer/ports.ts";
@@ -41,7 +41,7 @@ export async function verifyRecovery(cluster: ModelCluster, random: Random): Pro
     for (const [key, entry] of ledger.recordedEntries) {
       const kept = isKept(entry, times.latestMs() + DURATIONS.clockSkewMsMax);
       const found = before.entries.get(key);
-      if (!kept || !isSettled(entry) || (found && !supersedes(entry, found))) continue;
+      if (!kept || !isFinal(entry) || (found && !supersedes(entry, found))) continue;
       violate("recovery is idempotent and finds every recorded outcome", `${key} was recorded`);
     }
 
