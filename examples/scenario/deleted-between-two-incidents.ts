@@ -2,7 +2,7 @@ import { expectEqual } from "#e2e/errors.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
 /** A scenario of the suite lives in e2e/scenarios/<theme>/<number>-<name>.ts. CONTRIBUTING.md says how to add one. */
-export const deletedBetweenTwoIncidents: Scenario = {
+export const scenario: Scenario = {
   number: 99,
   name: "deleted-between-two-incidents",
   title: "A pod that replaces a deleted one acts on new incidents, and on none a second time.",

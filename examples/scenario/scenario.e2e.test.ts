@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { parseInvocation } from "#e2e/cli/arguments.ts";
 import { runEndToEnd } from "#e2e/runner/run-end-to-end.ts";
-import { deletedBetweenTwoIncidents } from "./deleted-between-two-incidents.ts";
+import { scenario } from "./deleted-between-two-incidents.ts";
 
 test("the example passes on the local target", async () => {
   const artifacts = await mkdtemp(join(tmpdir(), "kafka-consumer-example-"));
@@ -14,7 +14,7 @@ test("the example passes on the local target", async () => {
   let output = "";
   const exitCode = await runEndToEnd({
     arguments: invocation.run,
-    scenarios: [deletedBetweenTwoIncidents],
+    scenarios: [scenario],
     terminal: { isTTY: false, write: (text) => (output += text) },
     signal: new AbortController().signal,
   });
