@@ -100,7 +100,7 @@ async function runChaos(
 ): Promise<ExitCode> {
   // The seed is printed at once, since the modules that are loaded next take a second.
   process.stdout.write(`seed ${chaos.seed}\n`);
-  return await whereSound(async (signal) => {
+  return await onSoundMachine(async (signal) => {
     const options = { arguments: chaos, terminal: process.stdout, signal };
     if (chaos.prove !== null)
       return await (await import("#e2e/chaos/prove/run-prove.ts")).runProve(options);
@@ -112,7 +112,7 @@ async function runReplay(
   replay: Extract<Invocation, { command: "replay" }>["replay"],
 ): Promise<ExitCode> {
   process.stdout.write(`replay ${replay.path}\n`);
-  return await whereSound(async (signal) => {
+  return await onSoundMachine(async (signal) => {
     const module = await import("#e2e/chaos/run-replay.ts");
     return await module.runReplay({ arguments: replay, terminal: process.stdout, signal });
   });
@@ -121,7 +121,7 @@ async function runReplay(
 async function runScenarios(
   run: Extract<Invocation, { command: "run" }>["run"],
 ): Promise<ExitCode> {
-  return await whereSound(async (signal) => {
+  return await onSoundMachine(async (signal) => {
     const { selectScenarios } = await import("#e2e/scenarios/index.ts");
     const scenarios = selectScenarios(run.scenarios);
     const { runEndToEnd } = await import("#e2e/runner/run-end-to-end.ts");
@@ -130,7 +130,7 @@ async function runScenarios(
 }
 
 /** Runs `work` only on a machine that can run pods. The signal aborts at ^C. */
-async function whereSound(work: (signal: AbortSignal) => Promise<ExitCode>): Promise<ExitCode> {
+async function onSoundMachine(work: (signal: AbortSignal) => Promise<ExitCode>): Promise<ExitCode> {
   const broken = (await doctor()).filter(({ ok }) => !ok);
   if (broken.length > 0) {
     for (const finding of broken) process.stderr.write(`${reportLine(finding)}\n`);

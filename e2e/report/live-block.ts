@@ -151,17 +151,17 @@ export class LiveBlock implements Disposable {
   #fit(line: Line, width: number): DrawnLine {
     const spans = line.map((span) => ({ ...span, text: onOneLine(span.text) }));
     const isWhole = displayWidth(spans.map(({ text }) => text).join("")) <= width;
-    let room = isWhole ? width : width - 1;
+    let columnsLeft = isWhole ? width : width - 1;
     const parts: string[] = [];
     for (const span of spans) {
-      const text = cutToWidth(span.text, room);
-      room -= displayWidth(text);
+      const text = cutToWidth(span.text, columnsLeft);
+      columnsLeft -= displayWidth(text);
       if (text !== "") parts.push(this.#styled({ ...span, text }));
       if (text !== span.text) break;
     }
     return isWhole
-      ? { text: parts.join(""), width: width - room }
-      : { text: `${parts.join("")}…`, width: width - room };
+      ? { text: parts.join(""), width: width - columnsLeft }
+      : { text: `${parts.join("")}…`, width: width - columnsLeft };
   }
 
   /**
