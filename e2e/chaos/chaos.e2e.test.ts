@@ -123,7 +123,7 @@ const SCHEDULE = {
 const REPLAY_MS_MAX = 180_000;
 
 test(
-  "a short schedule is replayed, strikes every time, and every invariant holds",
+  "a short schedule is replayed, fires every time, and every invariant holds",
   { timeout: REPLAY_MS_MAX },
   async () => {
     const directory = await temporaryDirectory();

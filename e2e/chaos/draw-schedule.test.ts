@@ -112,7 +112,7 @@ describe("a drawn schedule", () => {
     expect(count).toBeGreaterThan(100);
   });
 
-  test("mostly strikes the pod that stands at the moment", () => {
+  test("mostly affects the pod that is held at the moment", () => {
     const pods = seeds(50)
       .flatMap((seed) => draw({ seed }).steps)
       .map((step) => step.do.pod)
@@ -167,7 +167,7 @@ describe("a drawn schedule", () => {
     expect(new Set(events)).toEqual(new Set(Object.keys(LOG_EVENTS)));
   });
 
-  test("waits for no chosen pod behind a fault that may replace it", () => {
+  test("waits for no chosen pod after a fault that may replace it", () => {
     const steps = seeds(50).map((seed) => draw({ ...EVERYWHERE, seed }, REGISTERED_KINDS).steps);
     const chosen = steps.flatMap((ofSeed) =>
       ofSeed

@@ -110,7 +110,7 @@ describe("terminal", () => {
     expect(await judgeTerminal(attempt(A, 1, "in-doubt"), { deadLetters })).toHaveLength(1);
   });
 
-  test("an outcome that nobody claimed, an unknown one and a torn file are found", async () => {
+  test("an outcome without a claim, an unknown one and a torn file are found", async () => {
     const outcome = { [claimPath(A, 1, "outcome")]: { format: 1, key: A, outcome: "perhaps" } };
     expect(await judgeTerminal(outcome, { expected: [] })).toEqual([
       `${claimPath(A, 1, "outcome")} has no claim`,
@@ -230,7 +230,7 @@ describe("the contract file", () => {
     ]);
   });
 
-  test("an entry that is journalled long after its end, with its dead letter, is new when it is shown first", () => {
+  test("an entry that is journalled long after its end counts as new when it is first shown", () => {
     const checker = new ContractFileChecker(500);
     checker.look(contractFile(["a"], 7000));
     checker.look(contractFile([], 7500));

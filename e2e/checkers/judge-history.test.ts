@@ -47,7 +47,7 @@ describe("judging a history", () => {
     expect(verdict).not.toHaveProperty("reason");
   });
 
-  test("evidence that the place lacks leaves it not judged, with the ability that is lacking", () => {
+  test("lacking evidence leaves an invariant not judged, with the ability that is lacking", () => {
     const builder = new HistoryBuilder();
     builder.lacking.set("commits", "broker.commit-events");
     expect(verdictOf(builder, { check: finding })).toMatchObject({
@@ -112,7 +112,7 @@ describe("events that are missing", () => {
     expect(troublesOf(good())).toEqual({});
   });
 
-  test("a delivery of what nobody published makes published unknown", () => {
+  test("a delivery of records that were never published makes published unknown", () => {
     const builder = good().deliver("1", "3");
     expect(verdictOf(builder, { needs: ["published"] })).toMatchObject({
       status: "unknown",

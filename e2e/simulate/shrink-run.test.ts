@@ -67,7 +67,7 @@ test("two steps that are needed for each other alone are left out together", asy
   expect(run.steps).toEqual([3]);
 });
 
-test("what came behind the failure was not played, and is not tried", async () => {
+test("steps after the failure were not played, and are not tried", async () => {
   const { failed, simulate, played } = aModel((steps) => (steps.has(1) ? [WANTED] : []));
   const ended = async (seed: number, steps: readonly number[]): Promise<FailedRun> => {
     const run = await simulate(seed, steps);

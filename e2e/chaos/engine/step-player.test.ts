@@ -167,7 +167,7 @@ test("arms the next trigger while the pod is held, injects, and only then lets i
   ]);
 });
 
-test("a near moment strikes the pod at which it was seen, and holds nothing", async () => {
+test("a near moment affects the pod at which it was seen, and holds nothing", async () => {
   const { triggers, options } = aSchedule([{}, { do: { fault: "fake", pod: "held" } }]);
   const near = new Map([["hand", { ...triggers.kind, holds: false }]]);
   // The owner is the other pod.
@@ -200,7 +200,7 @@ test("a step has a budget of its own", async () => {
   expect(player.steps[0]?.reason).toBe("it did not come within 1 ms");
 });
 
-test("nobody waits for a moment of a pod that is gone", async () => {
+test("a moment of a pod that is gone is not awaited", async () => {
   const { player, pods, triggers } = aSchedule([
     { when: { trigger: "hand", pod: "newest", budgetMs: 600_000 } },
   ]);
@@ -278,7 +278,7 @@ test("a fault that does not last is in force while it is injected, and not when 
   ]);
 });
 
-test("a fault that never fires is told apart from one whose pod had ended", async () => {
+test("a fault that never fires is distinguished from one whose pod had ended", async () => {
   const silent = aSchedule([{}], { fired: () => undefined });
   await silent.player.play();
   await silent.player.heal();

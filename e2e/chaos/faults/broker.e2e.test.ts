@@ -227,11 +227,11 @@ describe("faults of the exchanges of one pod", () => {
       "1 Heartbeat requests were answered UNKNOWN_MEMBER_ID",
     ],
   ] as const)(
-    "%s %j strikes as often as it says",
+    "%s %j fires as often as it says",
     async (name, given, what) => {
       const [pod] = await twoPods();
       await using fault = await inject(name, given, pod);
-      await test.deployment.until("it fired as often as it says", async () => {
+      await test.deployment.until("it has fired as often as it says", async () => {
         await publishToEach();
         return (await fault.fired()) === what;
       });

@@ -17,7 +17,7 @@ steps: 12 (claim 12)
 250 runs in 2.0 s, 900 steps a second, 2 failed
 `;
 
-test("each run that failed is told with its seed and the invariants that it broke", () => {
+test("each failed run is returned with its seed and the invariants that it violated", () => {
   expect(failedRuns(OUTPUT)).toEqual([
     {
       seed: 9,
@@ -40,7 +40,7 @@ test("an invariant that the model does not have is an error, not passed over", (
   );
 });
 
-test("what a run still breaks when it was shrunk is told, and not what it broke before", () => {
+test("the invariants that a shrunk run still violates are returned, and not those before", () => {
   const shrunk = `${OUTPUT}shrunk, seed 9: 54 steps became 3 in 0.5 s (27 runs)
   still violated: a process sends nothing for an assignment that it has lost (key k1 (attempt 2))
   still violated: a process sends nothing for an assignment that it has lost (key k2)

@@ -102,12 +102,12 @@ test("a candidate that fails in another way is another failure", async () => {
   expect(faults).toHaveLength(3);
 });
 
-test("each candidate is shown while it runs, by a name of its own, and not afterwards", async () => {
+test("each candidate is shown by its own name while it runs, and not afterwards", async () => {
   const { shown, numbers } = await shrink(byDeletion);
   expect(shown).toEqual(numbers.map((_, index) => `candidate ${index + 1}`));
 });
 
-test("every run has a number of its own, behind those of a whole run", async () => {
+test("every run has a number of its own, after those of a whole run", async () => {
   const { numbers } = await shrink(byDeletion);
   expect(new Set(numbers).size).toBe(numbers.length);
   expect(Math.min(...numbers)).toBeGreaterThan(100_000);

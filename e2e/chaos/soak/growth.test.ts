@@ -110,7 +110,7 @@ test("a gap, as of a process that stood still, changes nothing", () => {
   );
 });
 
-test("too few points behind the warm-up say nothing", () => {
+test("too few points after the warm-up give no result", () => {
   const short = series(
     Array.from({ length: 143 }, () => 0),
     (atMs) => atMs,

@@ -88,7 +88,7 @@ test("one process that leaks files among many that do not is found and named", (
   });
 });
 
-test("processes that lived too shortly are not judged, and it is said why", () => {
+test("processes that lived too shortly are not judged, and the reason is given", () => {
   const samples = lives({
     kind: "pod",
     subject: "short",

@@ -16,7 +16,7 @@ const stored = (offset: bigint, more: Partial<StoredRecord> = {}): StoredRecord 
   ...more,
 });
 
-test("a record stands where the broker put it", async () => {
+test("a record has the position that the broker gave it", async () => {
   const kit = new KitRecord();
   const position = await kit.append(RECORD, async () => ({ partition: 1, offset: 7n }));
   expect(position).toEqual({ partition: 1, offset: 7n });

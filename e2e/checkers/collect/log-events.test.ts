@@ -89,7 +89,7 @@ describe("a pod whose clock was stepped", () => {
     expect(logEvents(late, 12_400, stepped(10_000)).map(({ atMs }) => atMs)).toEqual([12_500]);
   });
 
-  test("a line between the step and the word of it counts as stepped, and so do those behind it", () => {
+  test("a line between the step and its report counts as stepped, and so do later lines", () => {
     expect(timesOf(300_000, 1900, 301_990, 302_500, 3100)).toEqual([1900, 1990, 2500, 3100]);
   });
 

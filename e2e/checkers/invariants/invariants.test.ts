@@ -387,7 +387,7 @@ describe("what is wrong is found", () => {
     expect(CHECKERS.map(({ name }) => name).filter((name) => !tried.has(name))).toEqual([]);
   });
 
-  test("liveness is not judged of a run that did not wait", () => {
+  test("liveness is not judged for a run that did not wait", () => {
     const builder = begin();
     builder.publish("i1");
     expect(verdictOn(builder, "every-event-terminal").status).toBe("not-judged");

@@ -54,7 +54,7 @@ describe("where a log is missing", () => {
     },
   );
 
-  test("one that is certain is told alone", () => {
+  test("only a certain finding is reported", () => {
     const builder = begin();
     builder.publish("i1");
     builder.publishPlain(null);

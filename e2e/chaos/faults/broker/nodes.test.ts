@@ -31,7 +31,7 @@ test("a node stays dead until the last of two faults that keep it dead is healed
   expect([...dead]).toEqual([]);
 });
 
-test("a kill that meets nobody changes nothing", async () => {
+test("a kill of nodes without connections changes nothing", async () => {
   const { dead, deployment } = fakeBroker(2);
   const outage = await killNodes(deployment, [1, 2, 3]);
   await expect(killNodes(deployment, [1])).rejects.toThrow(FaultImpossibleError);
