@@ -78,7 +78,7 @@ describe("what an API server would refuse is an error", () => {
     ["maxSurge: 1", 'maxSurge: "1"', /rollingUpdate\.maxSurge: must be .*, got "1"/],
     ["maxUnavailable: 0", "maxUnavailable: 101%", /maxUnavailable: must be at most 100%, got 101%/],
     [
-      "  LOG_LEVEL: info",
+      '  HEALTH_PORT: "8080"',
       "  POD_NAME: a",
       /env\[\d+\]\.name: must not be there twice, got POD_NAME/,
     ],
@@ -144,7 +144,7 @@ describe("a variable with a wrong value is an error of both jobs", () => {
     ['CERT_POLL_SECONDS: "5"', 'PRESTOP_POLL_SECONDS: "0x1"', "not-seconds"],
     ['UV_THREADPOOL_SIZE: "64"', 'UV_THREADPOOL_SIZE: "1025"', "not-threads"],
     ['HEALTH_PORT: "8080"', 'HEALTH_PORT: "80a"', "bad-configuration"],
-    ["LOG_LEVEL: info", "LOG_LEVEL: loud", "bad-configuration"],
+    ["env:\n", "env:\n  LOG_LEVEL: loud\n", "bad-configuration"],
   ])("%s -> %s", async (right, wrong, rule) => {
     const repository = await changed("deploy_target/omega/omega.yaml", (text) =>
       text.replace(right, wrong),

@@ -20,7 +20,19 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
     await container.write("athenz/key", "key");
     const pid = await container.consumerUp();
     expect(await container.lines("heard")).toEqual([
-      `up ${pid} --config ${container.path("config.yaml")} --log-level info`,
+      `up ${pid} --config ${container.path("config.yaml")}`,
+    ]);
+    await container.write("exit", "0");
+    expect(await start.ended).toBe(0);
+  });
+
+  test("gives a log level to the consumer only when LOG_LEVEL is set", async () => {
+    await using container = await prepareContainer();
+    await container.certificates();
+    const start = container.run(shell, "app_start", { LOG_LEVEL: "warn" });
+    const pid = await container.consumerUp();
+    expect(await container.lines("heard")).toEqual([
+      `up ${pid} --config ${container.path("config.yaml")} --log-level warn`,
     ]);
     await container.write("exit", "0");
     expect(await start.ended).toBe(0);
