@@ -133,6 +133,12 @@ const limits = section({
 export const ruleSchema = section({
   name: name("rule"),
   match: matchSchema.default({}),
+  mode: z
+    .enum(["live", "manual", "dry-run", "off"])
+    .default("live")
+    .describe(
+      "How the actions of this rule are executed, as execution.mode says it for all; off plans none. The stricter of both counts: off, then dry-run, manual, live. Default live.",
+    ),
   limits: limits.optional(),
   actions: z
     .array(z.discriminatedUnion("type", [httpAction, commandAction]))

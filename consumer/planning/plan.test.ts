@@ -154,6 +154,38 @@ describe("plan", () => {
   });
 });
 
+const plannedIn = (mode: Rule["mode"], ofAll: PlanSettings["mode"]) =>
+  plan(INCIDENT, [rule({ mode })], { ...LIVE, mode: ofAll }).actions[0];
+
+describe("the mode of a rule", () => {
+  const OF_ALL = ["live", "manual", "dry-run"] as const;
+  const OF_RULE = [...OF_ALL, "off"] as const;
+
+  test.each(OF_RULE.flatMap((mode) => OF_ALL.map((ofAll) => [mode, ofAll] as const)))(
+    "%s of a rule and %s of all make the stricter one",
+    (mode, ofAll) => {
+      const strictness = Math.max(OF_RULE.indexOf(mode), OF_ALL.indexOf(ofAll));
+      const stricter = OF_ALL[strictness];
+      const expected = stricter === undefined ? undefined : plannedIn("live", stricter);
+      expect(plannedIn(mode, ofAll)).toStrictEqual(expected);
+    },
+  );
+
+  test("decides about the key: a dry run of one rule suppresses no live run of it", () => {
+    expect(plannedIn("dry-run", "live")?.key).not.toBe(plannedIn("live", "live")?.key);
+    expect(plannedIn("manual", "live")?.key).toBe(plannedIn("live", "live")?.key);
+  });
+
+  test("is that of the rule alone", () => {
+    const rules = [rule({ name: "dry", mode: "dry-run" }), rule({ name: "live" })];
+    const { actions } = plan(INCIDENT, rules, LIVE);
+    expect(actions.map(({ rule: name, dryRun }) => [name, dryRun])).toEqual([
+      ["dry", true],
+      ["live", false],
+    ]);
+  });
+});
+
 describe("templates", () => {
   test("are encoded for the place they stand in", () => {
     const { spec } = http({

@@ -3,7 +3,13 @@ import { type Incident, type Rejection, rejection } from "./incident.ts";
 import { actionKey } from "./key.ts";
 import { renderAction, Unfillable } from "./render-action.ts";
 import { matches } from "./match/match.ts";
-import type { Rule, RuleAction, RunLimits } from "./rules.ts";
+import {
+  type ExecutionMode,
+  type Rule,
+  type RuleAction,
+  type RunLimits,
+  stricterMode,
+} from "./rules.ts";
 
 /** An action that a rule demands for one incident, with every template filled. */
 export interface PlannedAction {
@@ -43,7 +49,8 @@ export interface RejectedAction extends Omit<PlannedAction, "spec"> {
 }
 
 export interface PlanSettings {
-  readonly mode: "live" | "dry-run" | "manual";
+  /** How actions are executed, unless the mode of their rule is stricter. */
+  readonly mode: ExecutionMode;
   /** Deadline of an action that names none. */
   readonly actionDeadlineMs: number;
 }
@@ -60,9 +67,11 @@ export function match(
 ): MatchedAction[] {
   const matched: MatchedAction[] = [];
   for (const rule of rules) {
-    if (!matches(rule.match, incident)) continue;
+    const mode = stricterMode(rule.mode ?? "live", settings.mode);
+    if (mode === "off" || !matches(rule.match, incident)) continue;
+    const ofRule = mode === settings.mode ? settings : { ...settings, mode };
     for (const action of rule.actions) {
-      matched.push(new MatchedAction(incident, rule, action, settings));
+      matched.push(new MatchedAction(incident, rule, action, ofRule));
     }
   }
   return matched;

@@ -42,10 +42,29 @@ export interface RunLimits {
   readonly runsPerHourMax?: number | undefined;
 }
 
+/**
+ * How the actions of a rule are executed. `live` sends them. `manual` leaves each to a person: it is dead-lettered with what
+ * would be sent until an operator permits it. `dry-run` records what would be done, under keys of its own.
+ */
+export type ExecutionMode = "live" | "manual" | "dry-run";
+
+/** The mode of one rule; `off` plans nothing. */
+export type RuleMode = ExecutionMode | "off";
+
+/** From the least to the most strict. */
+const MODES = ["live", "manual", "dry-run", "off"] as const;
+
+/** Returns the stricter of the mode of a rule and the mode of the whole configuration. */
+export function stricterMode(ofRule: RuleMode, ofAll: ExecutionMode): RuleMode {
+  return MODES.indexOf(ofRule) > MODES.indexOf(ofAll) ? ofRule : ofAll;
+}
+
 /** A rule of the configuration: the incidents that it applies to, and the actions that they cause. */
 export interface Rule {
   readonly name: string;
   readonly match: Match;
+  /** Counts where it is stricter than the mode of the whole configuration. Defaults to "live". */
+  readonly mode?: RuleMode | undefined;
   readonly limits?: RunLimits | undefined;
   readonly actions: readonly RuleAction[];
 }

@@ -35,7 +35,7 @@ function explainRecord(
   }
   const { incident } = decoded;
   if (!json) print(`${place}  ${incident.id} ${incident.status}`);
-  for (const { name: rule, match } of config.rules) {
+  for (const { name: rule, match, mode } of config.rules) {
     const unmet = firstUnmet(match, incident);
     if (json) {
       print(
@@ -43,12 +43,14 @@ function explainRecord(
           place,
           incident: incident.id,
           rule,
+          mode,
           matches: unmet === undefined,
           ...unmet,
         }),
       );
     } else if (unmet === undefined) {
-      print(`  ${rule} matches: ${JSON.stringify(match)}`);
+      const off = mode === "off" ? ", and its mode is off: nothing is done" : "";
+      print(`  ${rule} matches: ${JSON.stringify(match)}${off}`);
     } else {
       const values = unmet.values === undefined ? "" : `; the incident has ${shown(unmet.values)}`;
       print(`  ${rule} does not match: ${unmet.path} ${JSON.stringify(unmet.condition)}${values}`);

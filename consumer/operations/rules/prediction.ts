@@ -83,7 +83,7 @@ export function createPredictor({ config, nowMs }: PredictorOptions): Predictor 
   const named = namedFields(rules);
   const limits = createPredictedLimits();
   const ended = new Set<string>();
-  const unmatched = new Set(rules.map(({ name }) => name));
+  const unmatched = new Set(rules.filter(({ mode }) => mode !== "off").map(({ name }) => name));
   const starts = createStarts();
 
   const judgedAtMs = ({ timestampMs }: InputRecord): number | undefined => nowMs ?? timestampMs;

@@ -106,6 +106,18 @@ describe("rules test", () => {
       ["restart-web/restart rejected"],
     ],
     ["a dry run", { execution: { mode: "dry-run" } }, [], ["restart-web/restart dry-run"]],
+    [
+      "modes of rules",
+      {
+        rules: [
+          { ...RULE, name: "off", mode: "off" },
+          { ...RULE, name: "dry", mode: "dry-run" },
+          { ...RULE, name: "manual", mode: "manual" },
+        ],
+      },
+      [],
+      ["dry/restart dry-run", "manual/restart manual"],
+    ],
     ["manual mode", { execution: { mode: "manual" } }, [], ["restart-web/restart manual"]],
     [
       "a limit of the rule",

@@ -105,7 +105,7 @@ async function compareWithExpectations(context: RulesContext, file: string): Pro
     for (const difference of differences) context.print(difference);
   }
   const { config, print } = context;
-  const never = config.rules.filter(({ name }) => !matched.has(name));
+  const never = config.rules.filter(({ name, mode }) => mode !== "off" && !matched.has(name));
   for (const { name } of never) print(`${file}: rule ${name} matches no incident of any test`);
   print(
     `${counted(tests.length, "test")}, ${failed} failed, ${counted(never.length, "rule")} without a match`,
