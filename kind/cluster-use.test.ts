@@ -34,7 +34,8 @@ if (verb === "create") {
     process.exit(1);
   }
   fs.appendFileSync(file, name + "\\n");
-  while (!fs.existsSync(${JSON.stringify(join(at, "go"))})) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+  const never = new Int32Array(new SharedArrayBuffer(4));
+  while (!fs.existsSync(${JSON.stringify(join(at, "go"))})) Atomics.wait(never, 0, 0, 5);
 }
 if (verb === "delete") fs.writeFileSync(file, clusters().filter((one) => one !== name).join("\\n"));
 `;

@@ -37,7 +37,7 @@ describe.skipIf(notAsked() !== "")(`images${notAsked()}`, () => {
     }
   });
 
-  test("the consumer's image holds its launcher, the directories of app_configure, and runtime dependencies only", async () => {
+  test("the consumer's image holds its launcher, app_configure's directories, and runtime dependencies", async () => {
     const usage = await inContainer(consumer, "/opt/y/1.0/bin/kafka_consumer 2>&1; echo $?");
     expect(usage).toMatch(/usage: kafka_consumer --config FILE.*\n2\n$/s);
     const owners = "stat -c '%u:%g %n' /app/logs /data/automation_consumer /var/run/kafka_consumer";

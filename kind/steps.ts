@@ -1,5 +1,5 @@
 export interface Step {
-  /** What the step does, such as "create the cluster". */
+  /** A description of the step, such as "create the cluster". */
   readonly title: string;
   /** Runs the step and returns what there is to say about it, if anything. */
   readonly run: () => Promise<string | void>;
@@ -22,7 +22,7 @@ interface StepEvent {
   readonly state: "started" | "waiting" | "done" | "failed" | "undone" | "not-undone";
   /** The duration, for `done`, `failed`, `undone` and `not-undone`. */
   readonly durationMs?: number;
-  /** What a step reports or waits for, or the reason why it failed. */
+  /** The message of a step, what it waits for, or the reason why it failed. */
   readonly text?: string;
 }
 

@@ -59,7 +59,8 @@ const fs = require("node:fs");
 const argv = process.argv.slice(2);
 const input = fs.readFileSync(0, "utf8");
 const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith("KIND_")));
-fs.appendFileSync(${JSON.stringify(record)}, JSON.stringify({ command: ${JSON.stringify(command)}, argv, input, environment }) + "\\n");
+const called = { command: ${JSON.stringify(command)}, argv, input, environment };
+fs.appendFileSync(${JSON.stringify(record)}, JSON.stringify(called) + "\\n");
 ${script}
 `;
 }

@@ -28,7 +28,7 @@ export interface HoldOptions {
 }
 
 /**
- * What is known of a request that arrived. All fields are null for a connection whose request has
+ * The facts about a request that arrived. All fields are null for a connection whose request has
  * not been read.
  */
 export interface Arrival {
@@ -88,7 +88,7 @@ export interface Rule extends AsyncDisposable {
 }
 
 /**
- * What scenarios can ask of the action endpoint and do to it. When several rules match a request,
+ * The operations that scenarios can perform on the action endpoint. When several rules match a request,
  * the rule that has applied to the fewest requests is taken, and among those the oldest, so that no
  * rule keeps another one from ever being applied.
  */

@@ -27,7 +27,7 @@ export interface AthenzOptions {
 }
 
 /**
- * What scenarios can do to Athenz. All methods are asynchronous, so that they can also be called
+ * The operations that scenarios can perform on Athenz. All methods are asynchronous, so that they can also be called
  * over HTTP.
  */
 interface AthenzControl {

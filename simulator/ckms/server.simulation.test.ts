@@ -46,7 +46,7 @@ async function start(roles?: RoleChecker) {
 }
 
 describe("CKMS", () => {
-  it("denies a named principal, grants at once when the role gains it, and denies again when the role loses it", async () => {
+  it("denies a named principal, grants when the role gains it, and denies when the role loses it", async () => {
     await using setup = await start();
     const message = `principal ${PRINCIPAL} is not a member of role sre.tooling:role.${ROLE}`;
     expect(await setup.get()).toEqual({ status: 403, body: { code: 403, message } });

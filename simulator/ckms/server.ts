@@ -45,7 +45,7 @@ interface CkmsRequest {
 }
 
 /**
- * What scenarios can do to CKMS. All methods are asynchronous, so that they can also be called over
+ * The operations that scenarios can perform on CKMS. All methods are asynchronous, so that they can also be called over
  * HTTP.
  */
 interface CkmsControl {

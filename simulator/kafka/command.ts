@@ -63,7 +63,7 @@ export const command: Command = {
     const cluster = starting.use(
       await startKafka({
         ...(await kafkaOptions(values)),
-        // Without a control server nobody could read the events.
+        // The events can be read through the control server only.
         ...(controlServer !== undefined && { protocolEventsMax: PROTOCOL_EVENTS_MAX }),
       }),
     );

@@ -59,7 +59,7 @@ describe("the cluster of the job", () => {
   test("is refused when the kubeconfig has the other job's cluster at the same address", () => {
     const known = [context({}), context({ name: COMPONENT })];
     expect(() => choose(context({}), { known })).toThrow(
-      `${PRODUCTION} leads to ${COMPONENT}, the cluster of component; --force-context ${PRODUCTION} takes it`,
+      `${PRODUCTION} leads to ${COMPONENT}, the cluster of component; --force-context ${PRODUCTION} accepts it`,
     );
     expect(choose(context({}), { known, forced: PRODUCTION })).toBe("other");
   });

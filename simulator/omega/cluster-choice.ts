@@ -44,7 +44,7 @@ export function chooseCluster(
     throw new UsageError(`--force-context must repeat --context, ${name}, got ${forced}`);
   }
   if (isKind) return "kind";
-  const force = `; --force-context ${name} takes it all the same`;
+  const force = `; --force-context ${name} accepts it`;
   if (name.startsWith("kind-")) {
     throw new UsageError(
       `--context must lead to where it says: ${name} is at ${server}, which is not this machine${force}`,

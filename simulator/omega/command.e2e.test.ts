@@ -109,7 +109,7 @@ describe("configuration", () => {
     const production = await readFile(join(copy.path, "config/production-config.yaml"), "utf8");
     expect(documentsOf(stdout)[0]).toMatchObject({ data: { "config.yaml": production } });
     expect(stderr).toContain(
-      "deploy_target/omega/config/config.yaml is ignored: it differs from config/production-config.yaml, which is taken",
+      "deploy_target/omega/config/config.yaml is ignored: it differs from config/production-config.yaml, which is used",
     );
   });
 
@@ -210,7 +210,7 @@ describe("the cluster", () => {
       const { code, stderr } = await omega(argv, server.env);
       expect([code, server.patched]).toEqual([2, []]);
       expect(stderr).toContain(
-        `omega: --context must be ${PRODUCTION}, the cluster of deploy-production, or a local one of kind, got ${COMPONENT}; --force-context ${COMPONENT} takes it all the same\n`,
+        `omega: --context must be ${PRODUCTION}, the cluster of deploy-production, or a local one of kind, got ${COMPONENT}; --force-context ${COMPONENT} accepts it\n`,
       );
     },
   );

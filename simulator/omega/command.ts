@@ -64,7 +64,8 @@ export const command: Command = {
     }
     if (dryRun && isAfterBanner(env)) {
       say(
-        `npm printed lines of its own before the objects: to pipe them, npm run --silent omega -- ${kdnc} --job ${job} --dry-run`,
+        "npm printed lines of its own before the objects: to pipe them, " +
+          `npm run --silent omega -- ${kdnc} --job ${job} --dry-run`,
       );
     }
     const ended = run(kdnc, job, { context, dryRun, values });

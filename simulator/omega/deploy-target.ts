@@ -39,7 +39,8 @@ export async function readDeployment(
   const configuration = decoded(await readFile(join(repository, configurationFile)));
   if (configuration === undefined) throw new OmegaError(configurationFile, ["not UTF-8 text"]);
   const { [CONFIGURATION]: left = configuration } = target.configFiles;
-  const ignored = `${CONFIG_DIRECTORY}/${CONFIGURATION} is ignored: it differs from ${configurationFile}, which is taken`;
+  const present = `${CONFIG_DIRECTORY}/${CONFIGURATION}`;
+  const ignored = `${present} is ignored: it differs from ${configurationFile}, which is used`;
   return {
     ...target,
     configFiles: { ...target.configFiles, [CONFIGURATION]: configuration },

@@ -16,7 +16,7 @@ export interface PipelineCheck {
    * `not-accepted`.
    */
   readonly pipeline: ParsedPipeline;
-  /** What Screwdriver refuses, and what it accepts silently although it cannot be meant. */
+  /** The values that Screwdriver refuses, and those that it accepts silently although they cannot be meant. */
   readonly findings: readonly Finding[];
 }
 

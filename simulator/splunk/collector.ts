@@ -23,7 +23,7 @@ interface EventFilter {
   readonly client?: string;
 }
 
-/** What scenarios can ask of the collector and do to it. */
+/** The operations that scenarios can perform on the collector. */
 export interface CollectorControl {
   /**
    * Returns the events in the order of arrival. A batch whose acknowledgement was lost appears

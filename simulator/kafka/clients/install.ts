@@ -132,7 +132,7 @@ export async function aptInstall(packages: readonly string[]): Promise<void> {
 async function packageDirectory(directory: string): Promise<string> {
   await mkdir(directory, { recursive: true });
   const file = join(directory, "package.json");
-  // Without a package.json, npm would look for one in the parent directories.
+  // If there were no package.json, npm would look for one in the parent directories.
   if (!(await exists(file))) await writeFile(file, '{ "private": true }\n');
   return directory;
 }

@@ -72,7 +72,7 @@ export type FaultAction =
     };
 
 /**
- * What a rule does, and to which exchanges. It is plain data, so that it can come from another
+ * The action of a rule, and the exchanges to which it applies. It is plain data, so that it can come from another
  * process.
  */
 export interface FaultRule extends FaultScope {

@@ -116,7 +116,7 @@ describe("a fault of the request: nothing is stored until the retry", () => {
   });
 });
 
-describe("a fault of the reply: the request is applied although the producer is not told, so its retry stores a second record", () => {
+describe("a fault of the reply: the request is applied, so the producer's retry stores a second record", () => {
   test.each<FaultRule["action"]>([
     { type: "drop" },
     { type: "error", error: "NOT_LEADER_OR_FOLLOWER" },
@@ -133,7 +133,7 @@ describe("a fault of the reply: the request is applied although the producer is 
   });
 });
 
-describe("a blackhole never answers: the client stops waiting, and only the end of the rule frees the connection", () => {
+describe("a blackhole never answers, and only the end of its rule frees the connection", () => {
   test.each<[direction: "request" | "reply", applied: number]>([
     ["request", 0],
     ["reply", 1],

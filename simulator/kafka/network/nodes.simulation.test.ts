@@ -79,7 +79,7 @@ test("without a living replica there is no leader, and the data is back with one
   expect(cluster.topic(TOPIC).leader(0)).toBe(1);
 });
 
-test("a consumer goes on after a moved leader, a moved coordinator and a killed node, without losing a record", async () => {
+test("a consumer loses no record when a leader or a coordinator moves and a node is killed", async () => {
   await using cluster = await start();
   const kafka = client(cluster);
   const received = new Set<string>();

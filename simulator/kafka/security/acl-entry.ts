@@ -13,7 +13,7 @@ export const OPERATIONS = {
 } as const;
 
 export type ResourceType = "TOPIC" | "GROUP" | "CLUSTER" | "TRANSACTIONAL_ID";
-/** What a request does to a resource. */
+/** An operation of a request on a resource. */
 export type Operation = keyof typeof OPERATIONS;
 
 /** The only name of a resource of type CLUSTER. */

@@ -5,7 +5,7 @@ export type SaslMechanism = "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512";
 
 export type ScramMechanism = Exclude<SaslMechanism, "PLAIN">;
 
-/** What a SCRAM server stores for a password (RFC 5802). */
+/** The data that a SCRAM server stores for a password (RFC 5802). */
 export interface ScramCredential {
   readonly salt: Buffer;
   readonly iterations: number;

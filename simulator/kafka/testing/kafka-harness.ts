@@ -50,7 +50,7 @@ export interface KafkaHarness extends AsyncDisposable {
     options?: {
       credentials?: () => Promise<Credentials>;
       kafka?: Partial<Config["kafka"]>;
-      /** By default no unreadable record is passed over. */
+      /** Defaults to a handler that passes over no unreadable record. */
       unreadable?: UnreadableHandler;
       /** Called for every line, in addition to `lines`. */
       log?: (level: keyof Log, line: string) => void;

@@ -7,7 +7,7 @@ import type { RecordBatch } from "#simulator/kafka/wire/record-batch.ts";
 const MODULUS = 2 ** 31;
 const REMEMBERED = 5;
 
-/** What a producer may send, in relation to what the broker has. */
+/** A batch that a producer may send, in relation to what the broker has. */
 type Step = { readonly producer: number; readonly records: number } & (
   | { readonly send: "next" | "next epoch" | "older epoch" }
   | { readonly send: "again"; readonly back: number }

@@ -20,7 +20,7 @@ interface ProducerEntry {
   readonly lastTimestampMs: number;
 }
 
-/** What one partition knows of its idempotent producers (KIP-98). */
+/** The state of the idempotent producers of one partition (KIP-98). */
 export class PartitionProducers {
   readonly #entries = new Map<bigint, ProducerEntry>();
 

@@ -25,7 +25,7 @@ const LENGTH_MIN = 14;
  * of headers.
  */
 const RECORD_BYTES_MIN = 6;
-/** With this attribute, the timestamp of every record is the batch's highest one. */
+/** The attribute says that the timestamp of every record is the batch's highest one. */
 const LOG_APPEND_TIME = 0b1000;
 const TRANSACTIONAL = 0b1_0000;
 

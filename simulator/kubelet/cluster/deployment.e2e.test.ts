@@ -43,7 +43,7 @@ async function untilReplicas(cluster: LocalCluster, count: number): Promise<V1Po
   );
 }
 
-test("rolling update of 2 replicas with defaults: one new pod at a time, up to four pods, terminating ones still Ready", async () => {
+test("rolling update of 2 replicas: one new pod at a time, up to four pods, terminating ones still Ready", async () => {
   await using cluster = await startTestCluster();
   await cluster.apply([deployment("d", 2, READY_AFTER)]);
   const old = new Set((await untilReplicas(cluster, 2)).map(({ metadata }) => metadata?.name));

@@ -116,8 +116,9 @@ export class ObjectStore {
     const present = this.pods.size + this.deployments.size + this.configMaps.size > 0;
     const others = [...namespaces].filter((name) => !present || name !== this.namespace);
     if (others.length > (present ? 0 : 1)) {
+      const all = [...namespaces, ...(present ? [this.namespace] : [])].join(" and ");
       throw new UnsupportedObjectError([
-        `metadata.namespace: one namespace a cluster, not ${[...namespaces, ...(present ? [this.namespace] : [])].join(" and ")}`,
+        `metadata.namespace: a cluster has one namespace, got ${all}`,
       ]);
     }
     const faults = objects.flatMap((object) => this.#findFaults(object, accounts));

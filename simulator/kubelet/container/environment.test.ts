@@ -58,7 +58,7 @@ test("paths of the image's table and of the manifest become host paths; the mani
   });
 });
 
-test("a variable of the port table receives the leased port, even when the manifest names the container port", async () => {
+test("a variable of the port table receives the leased port, even if the manifest has the container's", async () => {
   using ports = new PodPorts();
   const image = { name: "i", portVariables: { HEALTH_PORT: 8080, OTHER: 9090 } };
   const container = containerWith([{ name: "HEALTH_PORT", value: "8080" }]);

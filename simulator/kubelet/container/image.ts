@@ -84,10 +84,12 @@ async function place(source: string | { readonly copy: string }, target: string)
  * separator, type, source, options.
  */
 function formatMountinfo(root: string, mounts: ReadonlyMap<string, string>): string {
-  const rows = [["/", root] as const, ...mounts].map(
-    ([path, host], index) =>
-      `${index + 1} ${index === 0 ? 0 : 1} 0:${index + 1} / ${escapeSpace(path === "/" ? root : root + path)} rw - bind ${escapeSpace(host)} rw`,
-  );
+  const rows = [["/", root] as const, ...mounts].map(([path, host], index) => {
+    const id = index + 1;
+    const parent = index === 0 ? 0 : 1;
+    const mountPoint = escapeSpace(path === "/" ? root : root + path);
+    return `${id} ${parent} 0:${id} / ${mountPoint} rw - bind ${escapeSpace(host)} rw`;
+  });
   return `${rows.join("\n")}\n`;
 }
 

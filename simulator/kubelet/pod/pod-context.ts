@@ -6,7 +6,7 @@ import type { ContainerSpec } from "#simulator/kubelet/validation/supported-pod.
 import type { LifecycleEvent, LocalImage } from "#simulator/kubelet/types.ts";
 import type { Watchdog } from "#simulator/kubelet/process/watchdog.ts";
 
-/** What the node provides to every pod. */
+/** The things that the node provides to every pod. */
 export interface NodeContext {
   readonly clock: ClusterClock;
   readonly log: EventLog;
@@ -24,7 +24,7 @@ export interface NodeContext {
   readonly claimPath: (claim: string) => string | undefined;
 }
 
-/** What a pod provides to its containers. */
+/** The things that a pod provides to its containers. */
 export interface PodContext extends NodeContext {
   readonly podName: string;
   readonly podUid: string;

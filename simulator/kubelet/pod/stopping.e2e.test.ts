@@ -31,7 +31,7 @@ function preStop(script: string): { preStop: { exec: { command: string[] } } } {
   return { preStop: { exec: { command: ENTRY.sh(script) } } };
 }
 
-test("grace 4, preStop 30: SIGTERM after the grace, SIGKILL 2 later, 137 Error, Failed, FailedPreStopHook", async () => {
+test("grace 4, preStop 30: SIGTERM after 4, SIGKILL 2 later, 137 Error, Failed, FailedPreStopHook", async () => {
   await using cluster = await startTestCluster();
   const seen = watchPod(cluster, "p");
   await cluster.apply([
@@ -185,7 +185,7 @@ test("two containers, a has a 2 s preStop: b gets SIGTERM while a is still in pr
   );
 });
 
-test("sidecars s1 and s2, preStop of main 2 s and of s2 1 s: preStops start at once, SIGTERM main, s2, s1", async () => {
+test("sidecars s1 and s2, preStop main 2 s, s2 1 s: preStops start at once, SIGTERM main, s2, s1", async () => {
   await using cluster = await startTestCluster();
   await cluster.apply([
     pod("p", {
@@ -303,7 +303,7 @@ test("force delete, grace 0: object gone at once, the replacement runs while the
   expect(lifecycle(cluster, { ...KILL, pod: old })).toHaveLength(1);
 });
 
-test("a second DELETE can only shorten the grace: one preStop, one SIGTERM, SIGKILL after the shorter grace", async () => {
+test("a second DELETE can only shorten the grace: one preStop, one SIGTERM, an earlier SIGKILL", async () => {
   await using cluster = await startTestCluster();
   await cluster.apply([
     pod("p", {

@@ -65,7 +65,8 @@ function identityProblems(omega: Omega, job: OmegaJob): Problem[] {
     problems.push([
       "identity-domain-differs",
       `${domain} != ${namespaceDomain}`,
-      `the identity is of the domain ${domain}, the namespace of ${namespaceDomain}: an identity provider that checks the namespace will not issue it`,
+      `the identity belongs to the domain ${domain}, and the namespace to ${namespaceDomain}: ` +
+        "an identity provider that checks the namespace will not issue it",
     ]);
   }
   if (!omega.requireTLSCerts || !omega.identityv3) {
@@ -87,7 +88,8 @@ function claimProblems({ omega, job, claimManifest }: PreflightOptions): Problem
     problems.push([
       "namespace-not-legal",
       domain,
-      `the claim's manifest names the namespace ${domain}; Kubernetes takes ${namespaceOf(domain)}: apply it with that one`,
+      `the claim's manifest names the namespace ${domain}: ` +
+        `apply it with ${namespaceOf(domain)}, which Kubernetes accepts`,
     ]);
   }
   if (domain !== wanted)
@@ -128,7 +130,8 @@ function stopProblems({ omega, job, configFiles }: PreflightOptions): Problem[] 
     problems.push([
       "grace-too-short",
       `${grace} s`,
-      `preStop may take ${prestop} s and counts inside the grace period: it must be at least ${prestop + AFTER_PRESTOP_SECONDS} s`,
+      `preStop may take ${prestop} s, which count towards the grace period: ` +
+        `it must be at least ${prestop + AFTER_PRESTOP_SECONDS} s`,
     ]);
   }
   const text = configFiles["config.yaml"];
@@ -143,7 +146,8 @@ function stopProblems({ omega, job, configFiles }: PreflightOptions): Problem[] 
       problems.push([
         "drain-too-long",
         `${drainMs} ms`,
-        `drainMs and outcomeBudgetMs are ${drainMs + outcomeBudgetMs} ms together, and preStop kills after ${prestop} s`,
+        `drainMs and outcomeBudgetMs are ${drainMs + outcomeBudgetMs} ms together, ` +
+          `and preStop kills after ${prestop} s`,
       ]);
     }
   } catch (error) {
@@ -171,7 +175,8 @@ function startProblems({ probes, env }: Omega): Problem[] {
     [
       "startup-too-short",
       `${budget} s`,
-      `app_start waits up to ${wait} s for certificates: the startup probe must allow ${wait + AFTER_CERTIFICATES_SECONDS} s`,
+      `app_start waits up to ${wait} s for certificates: ` +
+        `the startup probe must allow ${wait + AFTER_CERTIFICATES_SECONDS} s`,
     ],
   ];
 }

@@ -18,7 +18,7 @@ export const ACL = {
   permission: "DENY",
 } as const;
 
-/** For each API by name, a request and the expected parts of its answer. */
+/** A request and the expected parts of its answer, for each API by name. */
 export const CASES: Readonly<Record<string, (prepared: Prepared, version: number) => Case>> = {
   ...TRANSACTION_CASES,
   Produce: () => ({
