@@ -23,7 +23,7 @@ export interface ConfigDocument {
   lineOf(path: readonly PropertyKey[]): string;
 }
 
-/** What aliases may add to a document, and how deep one may be: far above any configuration, far below what hurts. */
+/** Limits of aliases and depth: far above what any configuration has, and far below what makes the process slow. */
 const ALIASES_MAX = 1000;
 const ALIASED_VALUES_MAX = 100_000;
 const DEPTH_MAX = 64;
@@ -31,7 +31,7 @@ const TOO_DEEP = `must not be nested deeper than ${String(DEPTH_MAX)}`;
 /** Tags of the core schema, which say what a value is anyway. */
 const TAGS = /^tag:yaml\.org,2002:(?:str|int|float|bool|null|map|seq)$/;
 
-/** The one YAML 1.2 document of a text, or every fault of it, each with its line and the name that it is about. */
+/** Reads a text as one YAML 1.2 document. Returns it, or every fault with its line and the name that it is about. */
 export function readDocument(
   text: string,
 ): { readonly document: ConfigDocument } | { readonly faults: readonly string[] } {
@@ -44,7 +44,7 @@ export function readDocument(
       uniqueKeys: false,
     });
     const found = [...parsed.errors, ...parsed.warnings];
-    // What follows an exhausted stack is its echo.
+    // All other errors are consequences of an exhausted stack.
     const exhausted = found.filter(({ code }) => code === "RESOURCE_EXHAUSTION");
     const broken = exhausted.length > 0 ? exhausted : found;
     const faults =
@@ -66,7 +66,7 @@ function reasonOf({ code, message }: YAMLError): string {
   return message.replace(/ at line \d+, column \d+:[^]*$/, "");
 }
 
-/** What the parser takes and nobody means. */
+/** Returns the faults of what the parser accepts although nobody can mean it. */
 function faultsOf(document: Document.Parsed, at: (offset: number) => string): string[] {
   const faults: string[] = [];
   const refuse = (node: Pick<Node, "range">, fault: string): void => {
@@ -100,7 +100,7 @@ function faultsOf(document: Document.Parsed, at: (offset: number) => string): st
       }
       const name = String(key.value);
       if (name === "<<") refuse(place, 'must not merge by "<<": write the keys out');
-      // By the parser's own check, a mapping of 100,000 keys takes minutes.
+      // The check of the parser takes minutes for a mapping of 100,000 keys.
       const names = keys.get(owner) ?? new Set();
       if (names.has(name)) refuse(place, `the key "${name}" is there twice`);
       keys.set(owner, names.add(name));

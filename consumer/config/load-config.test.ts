@@ -126,8 +126,10 @@ describe("configuration", () => {
       "version (line 1): expected 1; got 2",
       'kafka.brokers[0] (line 3): must be host:port with a port of 1 to 65535; got "broker-0.test"',
       "kafka.groupId (line 2): is required",
-      'rules[0].match.status (line 11): must be a list of values, or a mapping of in, notIn, glob, regex, exists, ignoreCase; got "critical"',
-      'kafka.deadLetterTopic (line 6): must not be one of kafka.topics: dead letters would be read again; got "bigpanda.incidents"',
+      "rules[0].match.status (line 11): must be a list of values, or a mapping of in, " +
+        'notIn, glob, regex, exists, ignoreCase; got "critical"',
+      "kafka.deadLetterTopic (line 6): must not be one of kafka.topics: dead letters would " +
+        'be read again; got "bigpanda.incidents"',
       "kafka.heartbeatIntervalMs (line 4): must be at most a third of kafka.sessionTimeoutMs (30000); got 20000",
     ]);
   });

@@ -11,7 +11,7 @@ import { readSmallFile } from "#consumer/small-file.ts";
 type Parsed = z.output<typeof configSchema>;
 type ParsedRule = Parsed["rules"][number];
 
-/** One action of a rule, as in the file, with its deadline settled. */
+/** One action of a rule as in the file, with its deadline filled in. */
 type ActionConfig = ParsedRule["actions"][number] & { readonly deadlineMs: number };
 
 interface RuleConfig extends Omit<ParsedRule, "actions"> {
@@ -72,7 +72,7 @@ export function parseConfig(content: string, file: string, sources: ConfigSource
         .map((issue) => describeIssue(issue, value, where(placeOf(issue)))),
     );
   }
-  return settle(result.data);
+  return fillIn(result.data);
 }
 
 const relatedSchema = RELATIONS.reduce(
@@ -98,7 +98,7 @@ const relatedSchema = RELATIONS.reduce(
   configSchema,
 );
 
-function settle(parsed: Parsed): Config {
+function fillIn(parsed: Parsed): Config {
   const { actionDeadlineMs, drainMs, outcomeBudgetMs, orphanWaitMs } = parsed.execution;
   const rules = parsed.rules.map((rule) => ({
     ...rule,
@@ -139,7 +139,7 @@ function fittingIssues(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   );
 }
 
-/** An unknown key stands on a line of its own, not on that of its section. */
+/** Returns the path to point at: an unknown key has a line of its own, unlike its section. */
 function placeOf(issue: z.core.$ZodIssue): PropertyKey[] {
   const [unknown] = issue.code === "unrecognized_keys" ? issue.keys : [];
   return unknown === undefined ? issue.path : [...issue.path, unknown];
@@ -168,7 +168,7 @@ function describeIssue(issue: z.core.$ZodIssue, value: unknown, where: string): 
   return `${path === "" ? "the document" : path} (${where}): ${rule}${shown}`;
 }
 
-/** What looks like the place of a secret is not repeated in a message. */
+/** Shows a value in a message, except at a path that looks like the place of a secret. */
 function show(path: readonly PropertyKey[], value: unknown): string {
   if (path.some((part) => /authorization|cookie|password$|token|api-?key/i.test(String(part)))) {
     return "a value that is not shown";

@@ -64,7 +64,8 @@ describe("conditions", () => {
     [
       "a back reference",
       { title: { regex: "(a)\\1" } },
-      "match.title.regex (line 13): is not an expression that RE2 supports (error parsing regexp: invalid escape sequence",
+      "match.title.regex (line 13): is not an expression that RE2 supports (error parsing " +
+        "regexp: invalid escape sequence",
     ],
     [
       "a look-ahead in a list",

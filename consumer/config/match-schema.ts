@@ -9,7 +9,7 @@ import { mapping, section, text } from "./section.ts";
 const DEPTH_MAX = 8;
 const PATTERN_LENGTH_MAX = 512;
 
-/** What has a fault already is not judged further. */
+/** A value that has a fault already is not checked further. */
 const WHEN_SOUND = { when: ({ issues }: { issues: readonly unknown[] }) => issues.length === 0 };
 
 const value = text(512, "A text that is compared as a whole.");
@@ -34,7 +34,12 @@ const operators = section({
   regex: oneOrMore(regex)
     .describe("One value must match as a whole: an RE2 expression, anchored at both ends.")
     .optional(),
-  exists: z.boolean().describe("Whether the incident has a value for the field.").optional(),
+  exists: z
+    .boolean()
+    .describe(
+      "True when the incident must have a value for the field, false when it must have none.",
+    )
+    .optional(),
   ignoreCase: z
     .boolean()
     .describe("Compares without regard to case, for every operator here. Default false.")

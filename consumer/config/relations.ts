@@ -8,13 +8,13 @@ type Parsed = z.output<typeof configSchema>;
 /** A rule about several options, told at the path of the one that has to change. */
 export interface Relation {
   readonly path: readonly (string | number)[];
-  /** Judged only when none of these (or below them) has a fault of its own. */
+  /** Checked only when none of these (or below them) has a fault of its own. */
   readonly needs: readonly string[];
   /** The fault, or undefined. */
   readonly fault: (config: Parsed) => string | undefined;
 }
 
-/** A fixed list: each is judged even when another option is wrong, so that all faults come at once. */
+/** Every relation. Each is checked even when another option is wrong, so that all faults are reported at once. */
 export const RELATIONS: readonly Relation[] = [
   {
     path: ["kafka", "deadLetterTopic"],
@@ -42,7 +42,8 @@ export const RELATIONS: readonly Relation[] = [
     needs: ["kafka.maxWaitMs", "kafka.sessionTimeoutMs"],
     fault: ({ kafka }) =>
       kafka.maxWaitMs * 3 > kafka.sessionTimeoutMs
-        ? `must be at most a third of kafka.sessionTimeoutMs (${String(kafka.sessionTimeoutMs)}): heartbeats wait for an empty fetch`
+        ? "must be at most a third of kafka.sessionTimeoutMs " +
+          `(${String(kafka.sessionTimeoutMs)}): heartbeats wait for an empty fetch`
         : undefined,
   },
   {
@@ -66,7 +67,8 @@ export const RELATIONS: readonly Relation[] = [
     needs: ["history.retentionMs", "execution.eventAgeMsMax", "execution.clockSkewMsMax"],
     fault: ({ history, execution: { eventAgeMsMax, clockSkewMsMax } }) =>
       history.retentionMs !== undefined && history.retentionMs < eventAgeMsMax + clockSkewMsMax
-        ? `must not be less than execution.eventAgeMsMax + execution.clockSkewMsMax (${String(eventAgeMsMax + clockSkewMsMax)})`
+        ? "must not be less than execution.eventAgeMsMax + execution.clockSkewMsMax " +
+          `(${String(eventAgeMsMax + clockSkewMsMax)})`
         : undefined,
   },
   {

@@ -42,7 +42,7 @@ const VARIABLES = new Set(
     "HOSTALIASES LOCALDOMAIN RES_OPTIONS RESOLV_HOST_CONF NLSPATH LOCPATH GETCONF_DIR TERMINFO TERMCAP"
   ).split(" "),
 );
-/** Of the loader, of shells, of interpreters and of git: each has too many to name. */
+/** The prefixes of the variables of the loader, shells, interpreters and git, each of which has too many to list. */
 const VARIABLE_PREFIXES =
   /^(?:LD_|DYLD_|GCONV_|GLIBC_|MALLOC_|BASH_|NODE_|NPM_CONFIG_|PYTHON|PERL|RUBY|GEM_|BUNDLE_|LUA_|_?JAVA_|JDK_|DOTNET_|GIT_)/;
 

@@ -63,7 +63,7 @@ interface HttpAction {
   readonly insecure: boolean;
 }
 
-/** The type of the body has been judged by itself. */
+/** The type of the body has a check of its own. */
 export function checkBody({ method, headers, body }: HttpAction, context: Context): void {
   if (body === null) return;
   if (method === "GET") {

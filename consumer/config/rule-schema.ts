@@ -16,30 +16,37 @@ import { integer, mapping, milliseconds, section, text } from "./section.ts";
 const NAME = /^[a-z0-9][a-z0-9._-]*$/i;
 
 const name = (what: string) =>
-  text(100, `Name of the ${what}; part of the action key, so a changed name acts again.`).regex(
-    NAME,
-    "must be letters, digits, '.', '_' or '-' and begin with a letter or digit",
-  );
+  text(
+    100,
+    `The name of the ${what}. It is part of the action key, so that a changed name acts again.`,
+  ).regex(NAME, "must be letters, digits, '.', '_' or '-' and begin with a letter or digit");
 
 const common = {
   name: name("action"),
   deadlineMs: milliseconds(
     1,
     3_600_000,
-    "How long one send may take. Default execution.actionDeadlineMs.",
+    "The longest time of one send. Default execution.actionDeadlineMs.",
   ).optional(),
   idempotent: z
     .boolean()
     .default(false)
     .describe(
-      "True when the far side treats a repeated Idempotency-Key as one request: then an attempt in doubt is repeated. Default false.",
+      "Declares that the far side treats a repeated Idempotency-Key as one request, so " +
+        "that an attempt in doubt may be repeated. Default false.",
     ),
-  attemptsMax: integer(1, 10, "How many attempts one action gets. Default 3. Count").default(3),
+  attemptsMax: integer(
+    1,
+    10,
+    "The largest number of attempts of one action. Default 3. Count",
+  ).default(3),
   keepResponse: z
     .enum(["on-failure", "never"])
     .default("on-failure")
     .describe(
-      "What of the answer (of a command: its output) goes into outcome, log and dead letter: on-failure keeps a part of a failure's, with what looks like a credential masked; never keeps nothing. Default on-failure.",
+      "How much of the answer, or of a command's output, goes into outcome, log and dead " +
+        "letter. `on-failure` keeps a part of it when the action failed, with whatever looks " +
+        "like a credential masked; `never` keeps nothing. Default on-failure.",
     ),
 };
 
@@ -52,13 +59,16 @@ const httpAction = section({
   method: z
     .enum(["POST", "PUT", "PATCH", "DELETE", "GET"])
     .default("POST")
-    .describe("HTTP method. Default POST."),
+    .describe("The HTTP method. Default POST."),
   url: z
     .string()
     .max(2048)
     .superRefine(checkUrl)
     .describe(
-      "Absolute http or https URL. Placeholders stand in the path and in values of the query, percent-encoded. In the path a value with a slash is rejected, unless the placeholder says {{NAME | path}}; one with a segment . or .. always is.",
+      "The absolute http or https URL. Placeholders may stand in the path and in values of " +
+        "the query, and are percent-encoded. In the path, a value with a slash is rejected " +
+        "unless the placeholder says {{NAME | path}}; a value with a segment . or .. is " +
+        "always rejected.",
     ),
   headers: mapping(
     z.string().regex(HEADER_NAME, "must be an HTTP header name"),
@@ -66,30 +76,31 @@ const httpAction = section({
   )
     .superRefine(checkHeaders)
     .default({})
-    .describe("Request headers, with placeholders. Default none."),
+    .describe("The request headers, with placeholders. Default none."),
   body: z
     .string()
     .max(65_536)
     .nullable()
     .default(null)
     .describe(
-      "Request body, which parses in its content-type; application/json when the headers name none. Placeholders stand in strings of JSON, in values of a form or in text/plain, and are escaped for that; a body of another type has none. Default none.",
+      "The request body. It must parse in its content-type, which is application/json when " +
+        "the headers name none. Placeholders may stand in strings of JSON, in values of a " +
+        "form and in text/plain, and are escaped for that place; a body of another type has " +
+        "none. Default none.",
     ),
   useIdentity: z
     .boolean()
     .default(false)
-    .describe("Present the Athenz identity by mTLS. Default false."),
+    .describe("Presents the Athenz identity by mTLS. Default false."),
   insecure: z
     .boolean()
     .default(false)
-    .describe(
-      "True when the url is http on purpose, to a host that is not this one. Default false.",
-    ),
+    .describe("Allows a url of plain http to a host that is not this one. Default false."),
   notAppliedStatuses: z
     .array(integer(400, 599, "HTTP status"))
     .default([])
     .describe(
-      "Statuses by which this endpoint declares that nothing was applied, such as 429 or 503. Default none.",
+      "The statuses by which this endpoint declares that nothing was applied, such as 429 or 503. Default none.",
     ),
 })
   .superRefine(checkBody)
@@ -104,7 +115,11 @@ const commandAction = section({
     .max(256)
     .superRefine(checkCommand)
     .describe(
-      "Executable (absolute path) and arguments, with placeholders in the arguments; no shell. A value that begins with a hyphen is rejected before an argument --. What is run as a script (sh -c, python3 -c, ssh) holds no placeholder: values go by environment, or as arguments of the script. 1 to 256 parts.",
+      "The executable (an absolute path) and its arguments, which may hold placeholders. " +
+        "No shell is involved. A value that begins with a hyphen is rejected unless it " +
+        "stands after an argument --. A script (of sh -c, python3 -c, ssh) holds no " +
+        "placeholder: pass values by `environment`, or as arguments of the script. 1 to 256 " +
+        "parts.",
     ),
   environment: mapping(
     z.string().regex(/^[A-Z_][A-Z0-9_]*$/i, "must be a variable name"),
@@ -113,7 +128,9 @@ const commandAction = section({
     .superRefine(checkEnvironment)
     .default({})
     .describe(
-      "Variables besides PATH and IDEMPOTENCY_KEY, with placeholders; none by which a loader, shell or interpreter runs other code (LD_PRELOAD, BASH_ENV, NODE_OPTIONS, PYTHONPATH, ...). Default none.",
+      "Variables besides PATH and IDEMPOTENCY_KEY, with placeholders. Variables by which a " +
+        "loader, shell or interpreter runs other code are refused (LD_PRELOAD, BASH_ENV, " +
+        "NODE_OPTIONS, PYTHONPATH, ...). Default none.",
     ),
 });
 
@@ -121,14 +138,16 @@ const limits = section({
   coolDownMs: milliseconds(
     1,
     86_400_000,
-    "Between two runs of the rule, at least, over all pods. Default none.",
+    "The shortest time between two runs of the rule, over all pods. Default none.",
   ).optional(),
   runsPerHourMax: integer(
     1,
     100_000,
-    "Runs of the rule within any hour, at most, over all pods. Default no limit. Count",
+    "The largest number of runs of the rule within any hour, over all pods. Default no limit. Count",
   ).optional(),
-}).describe("What is beyond is not sent, but dead-lettered as suppressed. Default none.");
+}).describe(
+  "Limits how often the rule runs. What is beyond is not sent, but dead-lettered as suppressed. Default none.",
+);
 
 export const ruleSchema = section({
   name: name("rule"),
@@ -137,12 +156,14 @@ export const ruleSchema = section({
     .enum(["live", "manual", "dry-run", "off"])
     .default("live")
     .describe(
-      "How the actions of this rule are executed, as execution.mode says it for all; off plans none. The stricter of both counts: off, then dry-run, manual, live. Default live.",
+      "How the actions of this rule are executed, as execution.mode says it for all; off " +
+        "plans none. The stricter of both counts: off, then dry-run, manual, live. Default " +
+        "live.",
     ),
   limits: limits.optional(),
   actions: z
     .array(z.discriminatedUnion("type", [httpAction, commandAction]))
     .min(1)
     .max(32)
-    .describe("What to do, in this order. 1 to 32."),
-}).describe("One rule: what to match, what to do.");
+    .describe("The actions of the rule, in their order. 1 to 32."),
+}).describe("One rule: the incidents that it applies to, and its actions.");

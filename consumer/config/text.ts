@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 
-/** What YAML allows in a file: everything printable, tab and line breaks. */
+/** Matches what YAML does not allow in a file: only printable characters, tabs and line breaks may stand there. */
 const NOT_PRINTABLE = /(?![\t\n\r\u0085])[\p{Cc}\uFFFE\uFFFF]/u;
 const NEWLINE = 0x0a;
 
@@ -20,9 +20,8 @@ export function decodeText(bytes: Buffer): { readonly text: string } | { readonl
   const code = text.codePointAt(found.index) ?? 0;
   const line = text.slice(0, found.index).split("\n").length;
   const hint = code === 0 ? "; is the file UTF-16? It must be UTF-8" : "";
-  return {
-    fault: `line ${String(line)}: must not hold the control character U+${code.toString(16).toUpperCase().padStart(4, "0")}${hint}`,
-  };
+  const point = code.toString(16).toUpperCase().padStart(4, "0");
+  return { fault: `line ${String(line)}: must not hold the control character U+${point}${hint}` };
 }
 
 /** A line break is never part of another character in UTF-8, so that each line is right or wrong for itself. */

@@ -23,19 +23,20 @@ const INTRODUCTION = `# Configuration
 
 <!-- Generated from consumer/config: npx vitest run consumer/config/reference.test.ts -u -->
 
-The consumer reads one YAML file, \`--config FILE\` (\`/app/config/config.yaml\` in a pod). It reads the file once, when it
-starts, so a change is a rollout. A file with any fault is refused as a whole with exit code 78, and each fault is named
-with its path, its line and its value. An unknown key is a fault. The relations between options are checked too
+The consumer reads one YAML file, \`--config FILE\` (\`/app/config/config.yaml\` in a pod). It reads the file once,
+when it starts, so a change is a rollout. A file with any fault is refused as a whole with exit code 78, and each fault
+is named with its path, its line and its value. An unknown key is a fault. The relations between options are checked too
 (\`consumer/config/relations.ts\`), and reported at the option that has to change.
 
 [Rules](rules.md) explains the rules with examples. \`config/development-config.yaml\` and
-\`config/production-config.yaml\` are the files that are deployed. No secret belongs in a configuration: it names secrets
-of CKMS instead.
+\`config/production-config.yaml\` are the files that are deployed. No secret belongs in a configuration: it names
+secrets of CKMS instead.
 
 Names end with their unit. An option that is not marked as required may be left out.`;
 
 const CONDITION =
-  "A condition compares one field of the incident: `status`, `severity`, `environment`, `title`, one tag or one extra " +
+  "A condition compares one field of the incident: `status`, `severity`, `environment`, " +
+  "`title`, one tag or one extra " +
   "field. A list of texts is short for `in`. Otherwise it is a mapping of these operators, and every one must hold:";
 
 /** Writes docs/configuration.md: every option of the configuration with its type, limits, default and meaning. */
@@ -148,7 +149,8 @@ function variables(): string[] {
     ),
     "",
     "`--log-level` stands above `LOG_LEVEL`. Variables that undo TLS or print secrets are refused with exit code 78:",
-    "`NODE_TLS_REJECT_UNAUTHORIZED=0`, `NODE_DEBUG`, and options in `NODE_OPTIONS` such as `--inspect` or `--tls-keylog`.",
+    "`NODE_TLS_REJECT_UNAUTHORIZED=0`, `NODE_DEBUG`, and options in `NODE_OPTIONS` such as " +
+      "`--inspect` or `--tls-keylog`.",
   ];
 }
 
