@@ -10,21 +10,40 @@ import type { KafkaControl } from "./operations.ts";
  */
 export function localControl(cluster: KafkaCluster): KafkaControl & Disposable {
   const log = new EventLog(cluster);
+  return {
+    ...faultControl(cluster),
+    ...topicControl(cluster),
+    ...groupControl(cluster),
+    bootstrap: async ({ listener } = {}) => cluster.bootstrap(listener),
+    setPassword: async ({ user, password }) => cluster.users.set(user, password),
+    deleteUser: async ({ user }) => cluster.users.delete(user),
+
+    nodes: async () => cluster.nodes().map(({ id, alive }) => ({ id, alive })),
+    killNode: async ({ node }) => ({ connectionsCut: await cluster.node(node).kill() }),
+    startNode: async ({ node }) => cluster.node(node).start(),
+
+    async events({ after, waitMs = 0 }, signal) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      using _ = log.next(resolve);
+      const page = log.after(after);
+      if (page.events.length > 0) return page;
+      await within(promise, waitMs, signal);
+      return log.after(after);
+    },
+    protocolHistory: async ({ after }) => cluster.protocolHistory(after),
+    [Symbol.dispose]: () => log[Symbol.dispose](),
+  };
+}
+
+type FaultOperation = "addFault" | "faults" | "fault" | "releaseFault" | "removeFault";
+
+function faultControl(cluster: KafkaCluster): Pick<KafkaControl, FaultOperation> {
   const faultOf = (id: number): Fault => {
     const found = cluster.faults.all().find((fault) => fault.id === id);
     if (found === undefined) throw new RangeError(`no fault ${id}`);
     return found;
   };
-  const memberOf = (group: string, member: string): string => {
-    const found = cluster.group(group).members.find(({ memberId }) => memberId === member);
-    if (found === undefined) throw new RangeError(`no member ${member} of group ${group}`);
-    return found.memberId;
-  };
   return {
-    bootstrap: async ({ listener } = {}) => cluster.bootstrap(listener),
-    setPassword: async ({ user, password }) => cluster.users.set(user, password),
-    deleteUser: async ({ user }) => cluster.users.delete(user),
-
     addFault: async (rule) => ({ id: cluster.faults.add(rule).id }),
     faults: async () => cluster.faults.all().map((fault) => stateOf(fault)),
     async fault({ id, waitMs = 0 }, signal) {
@@ -42,7 +61,20 @@ export function localControl(cluster: KafkaCluster): KafkaControl & Disposable {
       }
       return stateOf(fault);
     },
+  };
+}
 
+type TopicOperation =
+  | "topics"
+  | "createTopic"
+  | "topic"
+  | "records"
+  | "append"
+  | "deleteRecordsBefore"
+  | "moveLeader";
+
+function topicControl(cluster: KafkaCluster): Pick<KafkaControl, TopicOperation> {
+  return {
     topics: async () => cluster.topics(),
     createTopic: async (options) => cluster.createTopic(options),
     async topic({ topic }) {
@@ -80,7 +112,26 @@ export function localControl(cluster: KafkaCluster): KafkaControl & Disposable {
     moveLeader: async ({ topic, partition, node }) => {
       cluster.topic(topic).moveLeader(partition, node);
     },
+  };
+}
 
+type GroupOperation =
+  | "groups"
+  | "group"
+  | "offsets"
+  | "rebalance"
+  | "moveCoordinator"
+  | "evict"
+  | "expire"
+  | "advanceSession";
+
+function groupControl(cluster: KafkaCluster): Pick<KafkaControl, GroupOperation> {
+  const memberOf = (group: string, member: string): string => {
+    const found = cluster.group(group).members.find(({ memberId }) => memberId === member);
+    if (found === undefined) throw new RangeError(`no member ${member} of group ${group}`);
+    return found.memberId;
+  };
+  return {
     groups: async () => cluster.groups(),
     async group({ group }) {
       const { state, generation, coordinator, members } = cluster.group(group);
@@ -99,21 +150,6 @@ export function localControl(cluster: KafkaCluster): KafkaControl & Disposable {
     advanceSession: async ({ group, member, byMs }) => {
       cluster.group(group).advanceSession(memberOf(group, member), byMs);
     },
-
-    nodes: async () => cluster.nodes().map(({ id, alive }) => ({ id, alive })),
-    killNode: async ({ node }) => ({ connectionsCut: await cluster.node(node).kill() }),
-    startNode: async ({ node }) => cluster.node(node).start(),
-
-    async events({ after, waitMs = 0 }, signal) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      using _ = log.next(resolve);
-      const page = log.after(after);
-      if (page.events.length > 0) return page;
-      await within(promise, waitMs, signal);
-      return log.after(after);
-    },
-    protocolHistory: async ({ after }) => cluster.protocolHistory(after),
-    [Symbol.dispose]: () => log[Symbol.dispose](),
   };
 }
 
