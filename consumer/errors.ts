@@ -37,7 +37,9 @@ const CODES = {
   "record-too-large": { exitCode: EXIT_CODE.internal, retriable: false },
   /** The partition belongs to another member now: stop working on it, commit nothing. */
   "assignment-lost": { exitCode: EXIT_CODE.internal, retriable: true },
-  /** The process stops: the work that is not done stays uncommitted, and the next owner of the partition gets it again. */
+  /**
+   * The process stops: work that is not done stays uncommitted, and the next owner of the partition gets it again.
+   */
   stopping: { exitCode: EXIT_CODE.internal, retriable: true },
   /** The history volume cannot be read or written. */
   "history-unavailable": { exitCode: EXIT_CODE.dependencyStayedAway, retriable: true },

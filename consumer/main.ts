@@ -32,7 +32,8 @@ const OPERATIONS = new Set(["check", "dead-letter", "history", "rules", "skip"])
 const LINGER_MS_MAX = 1000;
 
 process.exitCode = await main(process.argv.slice(2), process.env);
-// Node ends its handlers of signals before the process: a SIGTERM in between would end it with 143. `exit` leaves them where they are.
+// Node ends its handlers of signals before the process, so a SIGTERM in between would end it with 143. `exit` leaves
+// the handlers in place.
 process.once("beforeExit", () => process.exit());
 // This is a timer only for the case that something keeps the process alive; it is unref'd, so that it does not hold
 // up a clean end.

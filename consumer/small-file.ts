@@ -7,19 +7,21 @@ class FileRefused extends Error {
 }
 
 /**
- * Reads a whole regular file of at most `bytesMax`. What would never end (a pipe, a device) and what would fill the memory is
- * refused before a byte of it is read. Throws FileRefused, and the system's error as its cause.
+ * Reads a whole regular file of at most `bytesMax` bytes. A file that would never end (a pipe, a device) or that
+ * would fill the memory is refused before a byte of it is read. Throws FileRefused, with the system's error as its
+ * cause.
  */
 export async function readSmallFile(file: string, bytesMax: number): Promise<Buffer> {
   try {
-    // Without O_NONBLOCK, opening a pipe waits for its writer.
+    // Opening a pipe would wait for its writer if O_NONBLOCK was not set.
     await using handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
     const status = await handle.stat();
     if (status.isDirectory()) throw new FileRefused("is a directory");
     if (!status.isFile()) throw new FileRefused("is not a regular file");
     const tooLarge = new FileRefused(`is larger than ${String(bytesMax)} bytes`);
     if (status.size > bytesMax) throw tooLarge;
-    // As much as the file has, and a byte by which its end shows: it may be read every few seconds, for as long as the process lives.
+    // The buffer has room for the file and for one more byte, by which its end shows. The file may be read every few
+    // seconds for as long as the process lives.
     let content = Buffer.allocUnsafe(status.size + 1);
     let length = 0;
     for (;;) {

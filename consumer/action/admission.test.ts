@@ -165,7 +165,7 @@ test("a rule that cools down is suppressed in every pod, and runs again afterwar
   expect(other.metrics.total("actions", { result: "limited" })).toBe(1);
   await scene.clock.advance(60_000);
   expect((await run(other, "3")).outcome).toBe("done");
-  // What was decided stays decided, for the rest of its run too, and takes no place of another.
+  // A decision stays, for the rest of its run too, and takes no place of another run.
   await scene.clock.advance(60_000);
   expect((await run(pod, "2", "page")).outcome).toBe("rejected");
   expect(scene.sender.sends).toHaveLength(3);

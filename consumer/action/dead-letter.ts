@@ -28,8 +28,8 @@ type DeadLetterReason =
   | "skipped";
 
 /**
- * Returns the reason that the dead letter of an attempt gives: why the attempt was not sent where that is the reason, and
- * otherwise how it ended.
+ * Returns the reason that the dead letter of an attempt gives: why the attempt was not sent when that is the reason,
+ * and otherwise how it ended.
  */
 export function deadLetterReason<Ended extends AttemptOutcome>({
   outcome,

@@ -38,7 +38,7 @@ const OUTCOME = {
   atMs: 2,
 };
 
-/** What storage damage or a hand may leave in the place of a file. */
+/** The contents that storage damage or a person may leave in the place of a file. */
 function damages(whole: object): [string, string | Uint8Array][] {
   const text = JSON.stringify(whole);
   const other = createHash("sha256").update("another").digest("hex");

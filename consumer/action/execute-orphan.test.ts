@@ -7,7 +7,7 @@ const DONE: SendResult = { outcome: "done", detail: "200" };
 const PLANNED = plannedAction();
 const { key: KEY } = PLANNED;
 
-test("an in-doubt that another pod was faster to write is that pod's: not counted again, and its resolution holds", async () => {
+test("an in-doubt that another pod wrote first is not counted again, and its resolution holds", async () => {
   const scene = createExecutionScene(() => new Promise(() => undefined), DONE);
   const { clock, volume, sender, deadLetterReasons } = scene;
   await using dead = await scene.start("dead");

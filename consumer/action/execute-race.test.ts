@@ -20,7 +20,7 @@ import { hasCode } from "#consumer/errors.ts";
 import type { ExecutionResult } from "./types.ts";
 import type { SendResult } from "#consumer/ports.ts";
 
-/** What the action endpoint does at a send, and whether it had an effect. */
+/** The answer of the action endpoint to a send, and whether it had an effect. */
 const ANSWERS: readonly (SendResult & { readonly applied: boolean })[] = [
   { outcome: "done", detail: "200", applied: true },
   { outcome: "failed-not-applied", detail: "503", applied: false },
@@ -36,7 +36,7 @@ function createScene(answers: readonly number[]) {
   const interleaving = createInterleaving(clock);
   const sends: { readonly attempt: number; readonly applied: boolean }[] = [];
   const written = new Map<string, string>();
-  /** What went wrong where nobody sees an exception. */
+  /** The violations that no exception shows. */
   const violations: unknown[] = [];
   let runs = 0;
 
@@ -174,7 +174,7 @@ function isDecisive(operation: FileOperation, path: string, phase: FileCall["pha
   return phase === "before" && path.startsWith("claims/");
 }
 
-/** What happens next: somebody takes a step, time passes, or something breaks. */
+/** The next event: a pod takes a step, time passes, or something breaks. */
 const step = fc.nat(5);
 const place = fc.nat(1);
 const event = fc.oneof(

@@ -17,7 +17,9 @@ async function sweep(volume: MemoryVolume): Promise<void> {
   await files.unlink(plannedPath("outcome"));
 }
 
-/** What a pod links that has waited and slept: the name of the swept outcome is free again. */
+/**
+ * The outcome that a pod links after it has waited and was suspended: the name of the swept outcome is free again.
+ */
 const DOUBT: Outcome = {
   key: PLANNED.key,
   attempt: 1,
@@ -162,10 +164,10 @@ function publishHorizon(volume: MemoryVolume): void {
   volume.put("control/horizon/pod-z-ab.json", content);
 }
 
-/** Of a pod with a higher limit than those that swept: the event is young to it. */
+/** The settings of a pod with a higher age limit than those that swept: the event is young to it. */
 const RAISED = { eventAgeMsMax: 10 * 86_400_000 };
 
-test("a claim that a pod links which slept while the key was done and swept is not acted on, though its limit is higher", async () => {
+test("a pod with a higher limit that was suspended while the key was swept claims it and does not act", async () => {
   const { volume, clock, sender, deadLetterReasons, start, file } = createExecutionScene(DONE);
   const wakes = Promise.withResolvers<void>();
   await using slow = await start("b", {
@@ -197,7 +199,7 @@ test("a claim that a pod links which slept while the key was done and swept is n
   expect(file("outcome")).toMatchObject({ outcome: "in-doubt", reason: "orphaned" });
 });
 
-test("an event at the horizon is dead-lettered as in doubt, once, and nothing is claimed; one behind it acts", async () => {
+test("an event at the horizon is dead-lettered once, in doubt and unclaimed; one behind it acts", async () => {
   const { volume, clock, sender, broker, deadLetterReasons, start } = createExecutionScene(DONE);
   publishHorizon(volume);
   await using pod = await start("a");
@@ -213,7 +215,7 @@ test("an event at the horizon is dead-lettered as in doubt, once, and nothing is
   expect(sender.sends).toHaveLength(1);
 });
 
-test("an attempt that was not applied is not followed by another one below the horizon: its letter says so", async () => {
+test("an attempt that was not applied is followed by no other below the horizon, and its letter says so", async () => {
   const { volume, clock, sender, deadLetterReasons, start } = createExecutionScene({
     outcome: "failed-not-applied",
     detail: "503",
@@ -228,7 +230,7 @@ test("an attempt that was not applied is not followed by another one below the h
   expect(deadLetterReasons()).toEqual(["failed-not-applied"]);
 });
 
-test("a claim that was swept while a pod waited for it, of an event that is young to that pod, is in doubt", async () => {
+test("a claim that was swept while a pod waited for it is in doubt when the event is young to that pod", async () => {
   const hung = Promise.withResolvers<SendResult>();
   const { volume, clock, deadLetterReasons, start } = createExecutionScene(() => hung.promise);
   await using slow = await start("a");

@@ -19,7 +19,7 @@ const NEVER = new AbortController().signal;
 const DIRECTORY = limitsDirectoryOf("r");
 const ONCE: RunLimits = { runsPerHourMax: 1 };
 
-/** What decides about runs, without pods; `pod` starts another process on the same volume. */
+/** The decisions about runs, without pods; `pod` starts another process on the same volume. */
 async function createScene(eventAgeMsMax = HOUR_MS) {
   const clock = createManualClock();
   const volume = createMemoryVolume({ clock });

@@ -54,7 +54,8 @@ async function fetchSecret(
   options: Fetching,
 ): Promise<string> {
   const { identity, keyGroup, requestTimeoutMs } = options;
-  const url = `${options.url.replace(/\/+$/, "")}/v1/keygroups/${encodeURIComponent(keyGroup)}/keys/${encodeURIComponent(name)}`;
+  const base = `${options.url.replace(/\/+$/, "")}/v1/keygroups/${encodeURIComponent(keyGroup)}`;
+  const url = `${base}/keys/${encodeURIComponent(name)}`;
   const { authority, certificate, privateKey } = await identity.current();
   await using connection = openConnection({
     connectTimeoutMs: requestTimeoutMs,

@@ -45,7 +45,7 @@ function send(
   );
 }
 
-/** What has ended but was not collected by its new parent yet (a zombie) does not live. */
+/** Returns whether a process lives. One that has ended and was not collected by its new parent yet does not. */
 async function isAlive(pid: number): Promise<boolean> {
   try {
     const { stdout } = await run("ps", ["-o", "stat=", "-p", String(pid)]);

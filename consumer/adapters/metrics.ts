@@ -22,7 +22,9 @@ const COUNTERS: Readonly<Record<CounterName, { help: string; label: string }>> =
     label: "rule",
   },
   actions: {
-    help: "Actions, by result: done, rejected, failed-not-applied, in-doubt, suppressed (ended before), too-old, limited, manual.",
+    help:
+      "Actions, by result: done, rejected, failed-not-applied, in-doubt, suppressed (ended before), " +
+      "too-old, limited, manual.",
     label: "result",
   },
   claims: { help: "Claims tried, by result: linked, taken, own.", label: "result" },
@@ -45,7 +47,7 @@ const HISTOGRAMS: Readonly<Record<HistogramName, { help: string; bucketsSeconds:
     bucketsSeconds: [0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300],
   },
   record: {
-    help: "Time from the fetch of a record to its end, of those with something left to do.",
+    help: "Time from the fetch of a record to its end, for records with work to do.",
     bucketsSeconds: [0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300],
   },
 };

@@ -120,7 +120,7 @@ test("what cannot be read is passed once it is ordered, after its dead letter, a
   await expect(order()).rejects.toThrow(/does not stand still/);
 });
 
-test("an order is for these bytes at this position: no other place, no other bytes, and no position beyond", async () => {
+test("an order is for these bytes at this position, and for no others and no position beyond", async () => {
   const { startPod, order } = await createScene();
   const { unreadable } = startPod("a");
   await unreadable(found());
@@ -142,7 +142,7 @@ test("another pod that has the partition by then obeys the order", async () => {
   expect(broker.published).toHaveLength(1);
 });
 
-test("nothing is ordered for a partition that does not stand still there, does so no longer, or was ordered before", async () => {
+test("no order is given for a partition that does not stand still there (any more), or has one", async () => {
   const { scene, startPod, order } = await createScene();
   await expect(order()).rejects.toThrow("incidents/3 at offset 42 does not stand still");
   const { unreadable } = startPod("a");

@@ -11,8 +11,8 @@ import type {
 } from "#consumer/ports.ts";
 
 /**
- * The state of the process: starting -> running -> draining -> stopped, or straight from starting to draining. It is the
- * only place that decides when the process ends and with which exit code; liveness and readiness are derived from it.
+ * The state of the process: starting -> running -> draining -> stopped, or straight from starting to draining. It
+ * alone decides when the process ends and with which exit code; liveness and readiness are derived from it.
  */
 export interface Lifecycle {
   readonly state: ProcessState;

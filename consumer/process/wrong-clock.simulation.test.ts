@@ -31,7 +31,7 @@ async function stop(process: ConsumerProcess): Promise<void> {
   await expect(process.clock.runUntil(process.exit)).resolves.toBe(0);
 }
 
-/** What every pod says of that name in its configuration. */
+/** The configuration that every pod has of that name. */
 const aMinute = { eventAgeMsMax: MINUTE_MS };
 
 function horizonFiles({ volume }: ConsumerProcess): string[] {
@@ -68,7 +68,7 @@ describe("the horizon", () => {
     await stop(raised);
   });
 
-  test("all clocks three days ahead together, the file server's too, then right again: nothing acts again", async () => {
+  test("with all clocks three days ahead for a while, the file server's too, nothing acts again", async () => {
     const clock = createManualClock();
     let aheadMs = 0;
     const wallMs = (): number => clock.wallMs() + aheadMs;
@@ -123,7 +123,7 @@ describe("the horizon", () => {
 });
 
 describe("a clock beyond the skew", () => {
-  test("one pod's clock three days ahead for a while, then right again: what is published again acts once", async () => {
+  test("with one pod's clock three days ahead for a while, what is published again acts once", async () => {
     const first = await runningConsumer();
     const { clock, volume } = first;
     const shared = { clock, volume };
@@ -141,7 +141,7 @@ describe("a clock beyond the skew", () => {
     aheadMs = 0;
     await stop(wrong);
 
-    // What the others knew by heart died with them: only the volume counts.
+    // The memory of the other pods died with them: only the volume counts.
     const next = await runningConsumer({ shared });
     await clock.runUntil(next.broker.deliver(records(20)));
     expect([...wrong.sender.sends, ...next.sender.sends]).toEqual([]);

@@ -9,7 +9,7 @@ import { createRecordedMetrics } from "#fixtures/ports/observers.ts";
 import { createSystemClock } from "#consumer/adapters/clock.ts";
 import { createFiles } from "./files.ts";
 
-/** The calls that the adapter makes to the system, by the names of the calls; descriptors as the path that was opened. */
+/** The calls that the adapter makes to the system, by their names, with descriptors as the path that was opened. */
 const system = vi.hoisted(() => ({
   calls: [] as string[],
   root: "",

@@ -4,8 +4,8 @@ import { ConsumerError, systemCode } from "#consumer/errors.ts";
 import { done, result } from "./system-call.ts";
 
 /**
- * Lets the owner and the group of a directory read and write what is made in it, whoever makes it and whatever the umask:
- * pods of another user, and commands that are run as root.
+ * Lets the owner and the group of a directory read and write everything that is made in it, whoever makes it and
+ * whatever the umask is: pods of another user, and commands that are run as root.
  */
 export interface Sharing {
   /** Shares a file that was just made. */
@@ -97,8 +97,9 @@ export async function foreignWriter(directory: string, cause?: unknown): Promise
   const who = `uid ${process.geteuid?.()}, gid ${process.getegid?.()}`;
   return new ConsumerError(
     "usage",
-    `${directory} belongs to uid ${uid}, gid ${gid}, and pods of that user could not read what this command writes as ${who}. ` +
-      `Run it as that user, in a pod of the consumer, or as root: setpriv --reuid ${uid} --regid ${gid} --clear-groups kafka_consumer ...`,
+    `${directory} belongs to uid ${uid}, gid ${gid}, and pods of that user could not read ` +
+      `what this command writes as ${who}. Run it as that user, in a pod of the consumer, or as root: ` +
+      `setpriv --reuid ${uid} --regid ${gid} --clear-groups kafka_consumer ...`,
     cause === undefined ? {} : { cause },
   );
 }

@@ -78,7 +78,8 @@ function createSockets(authority: string | undefined): Sockets {
               { host, port, ca: authority, ...(isIP(host) === 0 ? { servername: host } : {}) },
               onConnect,
             );
-      // Requests are small and several are under way: Nagle's algorithm would hold one back until another is acknowledged.
+      // Requests are small and several are under way: Nagle's algorithm would hold one back until another was
+      // acknowledged.
       socket.setNoDelay(true);
       socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
       open.add(socket);

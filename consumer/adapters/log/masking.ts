@@ -7,7 +7,10 @@ const MASK = "[masked]";
  * The names whose value counts as a credential wherever they stand: in a header, query, form, JSON, XML or variable.
  */
 const NAME =
-  "[\\w.-]*(?:passw(?:or)?d|passphrase|pwd|secret|token|(?:api|access|private|encryption|signing|ssh|shared|account|subscription|license|functions)[-_.]?key|signature|credential|session|cookie|authori[sz]ation|jwt|bearer)[\\w.-]*|[\\w.-]*[-_.](?:auth|sig|pass)|auth|sig|pass|pw|pin|otp";
+  "[\\w.-]*(?:passw(?:or)?d|passphrase|pwd|secret|token" +
+  "|(?:api|access|private|encryption|signing|ssh|shared|account|subscription|license|functions)[-_.]?key" +
+  "|signature|credential|session|cookie|authori[sz]ation|jwt|bearer)[\\w.-]*" +
+  "|[\\w.-]*[-_.](?:auth|sig|pass)|auth|sig|pass|pw|pin|otp";
 const QUOTE = String.raw`\\*["']`;
 /** `name: value`, `name=value`, `"name": "value"` and so on, also in JSON that stands in a string of JSON. */
 const NAMED = new RegExp(

@@ -71,7 +71,7 @@ async function shareOf(sizes: readonly number[], doubles: Doubles): Promise<numb
   return count;
 }
 
-test("a batch that may have been fetched under an earlier generation reaches no handler, and is fetched again", async () => {
+test("a batch that may be of an earlier generation reaches no handler, and is fetched again", async () => {
   const resolved: string[] = [];
   let stale = true;
   const { batches, deliver } = startDeliveries(() => stale);

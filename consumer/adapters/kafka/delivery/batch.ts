@@ -13,8 +13,8 @@ interface Ownership extends CommitOwner {
 }
 
 /**
- * Makes a batch of what was read from the position `first` on. `commitLast` sends its last commit, just before the group
- * is joined again; `rewind` has kafkajs fetch again from the first position that is not committed.
+ * Makes a batch of the records that were read from the position `first` on. `commitLast` sends its last commit, just
+ * before the group is joined again; `rewind` has kafkajs fetch again from the first position that is not committed.
  */
 export function toBatch(
   payload: EachBatchPayload,
@@ -41,7 +41,8 @@ export function toBatch(
       if (nextOffset < first || nextOffset > end) {
         throw new ConsumerError(
           "internal",
-          `${partitionKey(topic, partition)}: commit of ${String(nextOffset)} outside the batch from ${String(first)} to before ${String(end)}`,
+          `${partitionKey(topic, partition)}: commit of ${String(nextOffset)} outside the batch ` +
+            `from ${String(first)} to before ${String(end)}`,
         );
       }
       const acknowledged = commitOwned(payload, nextOffset, { ...ownership, onLost });

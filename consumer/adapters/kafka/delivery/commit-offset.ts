@@ -57,8 +57,9 @@ export function commitOwned(
 }
 
 /**
- * Sends one commit just before the assignment is revoked, without waiting for the answer. It does not ask the assignment,
- * which is revoked in the next step: the broker refuses a commit that arrives after the generation has ended.
+ * Sends one commit just before the assignment is revoked, without waiting for the answer. It does not check the
+ * assignment, which is revoked in the next step: the broker refuses a commit that arrives after the generation has
+ * ended.
  */
 export function commitBeforeRevoke(
   payload: EachBatchPayload,

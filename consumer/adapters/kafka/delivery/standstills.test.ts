@@ -13,7 +13,7 @@ const FOUND = {
   detail: "its checksum is wrong",
 } as const;
 
-test("a partition that stands still is told in log, metric and readiness, once, and gone when it is read again", async () => {
+test("a standstill is reported once in log, metric and readiness, until the partition is read", async () => {
   const log = createRecordedLog();
   const metrics = createMetrics();
   const shown = async () =>

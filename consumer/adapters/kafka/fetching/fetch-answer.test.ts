@@ -45,7 +45,7 @@ interface Fetch {
   };
 }
 
-/** What was fetched of each partition. */
+/** The bytes that were fetched of each partition. */
 async function fetched(bytes: Buffer, count: number): Promise<(Buffer | undefined)[]> {
   guardFetchAnswers();
   const fetch: Fetch = createRequire(import.meta.url)("kafkajs/src/protocol/requests/fetch");

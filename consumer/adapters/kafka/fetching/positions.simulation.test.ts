@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => harness[Symbol.asyncDispose]());
 
-/** What compaction leaves of a batch at the end of its segment: the positions, and no record. */
+/** The rest that compaction leaves of a batch at the end of its segment: the positions, and no record. */
 function emptied(cluster: KafkaCluster, positions: number, attributes = 0): void {
   cluster
     .topic(TOPIC)
@@ -41,7 +41,7 @@ async function startConsumer(cluster: KafkaCluster) {
     read.push(...valuesOf(batch));
     await batch.commit(batch.nextOffset);
   });
-  /** What was read by the time that so much is committed. */
+  /** The records that were read by the time that so much is committed. */
   const readUntil = async (offset: bigint) => {
     await until(() => committed(cluster) === offset, `${offset} committed after ${read.join()}`);
     return read;
@@ -75,7 +75,7 @@ test("ends of transactions alone are passed, and the end is committed", async ()
   expect(await readUntil(3n)).toEqual(["a"]);
 });
 
-test("an aborted transaction is passed, alone at the end and before others, and none of its records is read", async () => {
+test("an aborted transaction is skipped, alone at the end or before others, and none of it is read", async () => {
   const cluster = await harness.startCluster();
   const producer = new kafkajs.Kafka({
     brokers: cluster.bootstrap("sasl"),

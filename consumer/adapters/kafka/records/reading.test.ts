@@ -217,7 +217,7 @@ describe("a compressed batch", () => {
     expect(await costOf(bomb(300n), 300n)).toBeGreaterThan(first / 10);
   });
 
-  test("whose first record is larger than the share waits for its turn; larger than all shares, it stands still", async () => {
+  test("waits for its turn with a first record beyond the share, and stands still beyond all shares", async () => {
     const batch = gzipped(0n, named("x".repeat(2_000_000), "b"));
     await expect(read([batch])).rejects.toMatchObject({ name: "OverShare" });
     expect((await read([batch], { limits: { bytesMax: 4_000_000 } })).values).toHaveLength(2);

@@ -28,7 +28,7 @@ function changed(baseOffset: bigint, at: number): Buffer {
   return bytes;
 }
 
-/** Of two positions, with a right checksum around these bytes. */
+/** A batch of two positions, with a valid checksum around these bytes. */
 function around(body: Buffer, baseOffset: bigint, attributes = 0, recordCount = 2): Buffer {
   return batchOfBytes(body, { baseOffset, recordCount, lastOffsetDelta: 1, attributes });
 }
