@@ -1,5 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
+import { editorSchema } from "#fixtures/json-schema.ts";
+import { expectationsSchema } from "./expectations.ts";
 import { CRITICAL, createRulesDirectory, OK, RULE } from "./testing/rules-directory.ts";
 
 function expectations(expected: unknown, change: object = {}): string {
@@ -133,4 +136,11 @@ describe("rules test --expect", () => {
       ),
     });
   });
+});
+
+test("config/expectations.schema.json is the JSON Schema of the file, for editors", async () => {
+  const file = fileURLToPath(new URL("../../../config/expectations.schema.json", import.meta.url));
+  await expect(
+    editorSchema(expectationsSchema, "What rules make of incidents"),
+  ).toMatchFileSnapshot(file);
 });

@@ -47,7 +47,7 @@ const testSchema = section({
   expect: z.array(recordSchema).describe("One entry for each record, in their order."),
 });
 
-const expectationsSchema = section({
+export const expectationsSchema = section({
   version: z.literal(1).describe("Version of this shape: 1."),
   tests: z.array(testSchema).min(1).describe("The tests, each with a history of its own."),
 });

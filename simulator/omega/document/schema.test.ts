@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
+import { fileURLToPath } from "node:url";
+import { editorSchema } from "#fixtures/json-schema.ts";
 import { GUIDE_OMEGA_YAML } from "#simulator/omega/testing/guide.ts";
 import { OmegaError } from "#simulator/omega/errors.ts";
-import { parseOmega } from "./schema.ts";
+import { parseOmega, omegaSchema } from "./schema.ts";
 
 const OMEGA_YAML = await readFile(
   new URL("../../../deploy_target/omega/omega.yaml", import.meta.url),
@@ -90,3 +92,10 @@ function faultsOf(text: string): readonly string[] {
   }
   return [];
 }
+
+test("deploy_target/omega/omega.schema.json is the JSON Schema of omega.yaml, for editors", async () => {
+  const file = fileURLToPath(
+    new URL("../../../deploy_target/omega/omega.schema.json", import.meta.url),
+  );
+  await expect(editorSchema(omegaSchema, "omega.yaml")).toMatchFileSnapshot(file);
+});

@@ -54,7 +54,7 @@ const job = z.strictObject({
  * Every key that we know of omega.yaml. The keys that the deployment guide does not have are
  * optional, so that the guide's own file is accepted (and checked by preflight).
  */
-const omegaSchema = z.strictObject({
+export const omegaSchema = z.strictObject({
   template: z.string().startsWith("generic-app:", "only generic-app is known"),
   appName: name,
   maintainer: z.string().min(1),
