@@ -15,7 +15,8 @@ const OPERATIONS_USAGE = `kafka_consumer history list [--outcome OUTCOME] [--rul
        kafka_consumer history resolve KEY --as done|failed-not-applied --by NAME --reason TEXT
        kafka_consumer skip --topic TOPIC --partition N --offset N --by NAME --reason TEXT
            each with [--directory DIR]; default is variable HISTORY_DIR, then /data/automation_consumer
-       kafka_consumer dead-letter redrive --config FILE --by NAME [--reason REASON] [--key KEY] [--max N] [--again] [--dry-run]`;
+       kafka_consumer dead-letter redrive --config FILE --by NAME [--reason REASON] [--key KEY] [--max N]
+           [--again] [--dry-run]`;
 
 const ALLOWED: Readonly<Record<string, readonly (keyof Options)[]>> = {
   "history list": ["directory", "json", "max", "outcome", "rule"],

@@ -142,9 +142,9 @@ async function show(volume: Volume, given: string, json: boolean, print: (line: 
     } else print(`attempt ${attempt}: claimed, nobody knows by whom`);
     for (const file of damage) print(`  damaged: ${file}`);
     if (outcome) {
-      print(
-        `  ${outcome.outcome} ${isoTime(outcome.atMs)} by ${outcome.pod} (${outcome.reason === "unfillable" ? "not sent" : outcome.reason}): ${outcome.detail}`,
-      );
+      const reason = outcome.reason === "unfillable" ? "not sent" : outcome.reason;
+      const ended = `${outcome.outcome} ${isoTime(outcome.atMs)} by ${outcome.pod}`;
+      print(`  ${ended} (${reason}): ${outcome.detail}`);
     } else if (state === "open") print("  open: no outcome yet");
     else print(`  ${state}: its outcome says nothing`);
     if (resolution) {

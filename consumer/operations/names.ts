@@ -10,7 +10,7 @@ import {
 } from "#consumer/history/base/layout.ts";
 import type { Files } from "#consumer/ports.ts";
 
-/** What may stand in each directory of the history; every name in `temporary` may, and only that. */
+/** Returns whether a name belongs in a directory of the history. In `temporary` every name does. */
 const NAMES: Readonly<Record<string, (name: string) => boolean>> = {
   [JOURNAL_DIRECTORY]: (name) => /^[\w.-]+\.log$/.test(name),
   [SNAPSHOT_DIRECTORY]: isSnapshotName,

@@ -16,7 +16,7 @@ export interface RedriveSelection {
   readonly again: boolean;
   /** Says what would be done. */
   readonly dryRun: boolean;
-  /** Who asked. */
+  /** The name of the person who asked for it. */
   readonly by: string;
 }
 

@@ -4,8 +4,8 @@ import type { Attempt, ReadableFiles, Volume } from "./volume.ts";
 const CONTRACT_FILE = "automation_action_history.json";
 
 /**
- * What must hold on any volume, at any moment: every file is whole and says what its name says, nobody tried again
- * without being allowed to, journals and claims agree. Work that goes on meanwhile is no fault.
+ * Verifies what must hold on any volume at any moment: every file is whole and agrees with its name, nobody tried again
+ * without being allowed to, and journals and claims agree. Work that goes on meanwhile is no fault.
  */
 export async function verifyVolume(
   volume: Volume,

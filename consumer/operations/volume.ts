@@ -6,13 +6,13 @@ import type { Files, Log, Metrics } from "#consumer/ports.ts";
 import { readResolution, type Resolution } from "#consumer/history/claims/resolution.ts";
 import { listKeys } from "./names.ts";
 
-/** What a command may do to the volume when it only looks: nothing. */
+/** The operations by which a command looks at the volume; none of them changes anything. */
 export type ReadableFiles = Pick<Files, "list" | "read" | "readFrom">;
 
 /** A volume as a command sees it: read once, attempts at every call. Pods may be at work on it. */
 export interface Volume {
   readonly history: VolumeHistory;
-  /** What reading it complained about: damage, in one line each. Grows with what is read. */
+  /** Damage that was found while reading, one line each. Grows with what is read. */
   readonly complaints: readonly string[];
   /** Names that do not belong where they are; nothing is done about them. Grows with what is listed. */
   readonly strays: readonly string[];
@@ -34,7 +34,7 @@ export interface Attempt {
   readonly damage: readonly string[];
 }
 
-/** What nobody knows the end of, or nobody tries any more: a person may say what became of it. */
+/** Returns true for an attempt whose result nobody knows or that nobody repeats: a person may resolve it. */
 export function mayBeResolved({ state, outcome }: Attempt): boolean {
   if (state === "in-doubt" || state === "failed-not-applied") return true;
   return outcome !== undefined && isUnsent(outcome);

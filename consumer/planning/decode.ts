@@ -39,7 +39,7 @@ export type Decoded =
   | {
       readonly kind: "incident";
       readonly incident: Incident;
-      /** What is wrong with each tag that was left out. */
+      /** The fault of each tag that was left out. */
       readonly tagsDropped: readonly Rejection[];
     }
   /** A record without a value: nothing to do. */
@@ -224,7 +224,7 @@ function extraOf(
   return extra;
 }
 
-/** With a zone, because a local time would name another instant on every host. */
+/** Matches a time with a zone, because a local time would name another instant on every host. */
 const ISO_8601 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/;
 /** A value in the wrong unit lands far outside: seconds read as milliseconds in 1970, the reverse after 50000. */
 const EARLIEST_MS = Date.UTC(2000, 0, 1);

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { ConsumerError } from "#consumer/errors.ts";
 
-/** What makes one action of one transition of one episode distinct from every other. */
+/** The fields that make one action of one transition of one episode distinct from every other. */
 export interface KeyFields {
   readonly rule: string;
   /** Name of the action within its rule. */
@@ -38,8 +38,8 @@ interface RecentKey {
 }
 
 /**
- * By incident, of those seen last: it comes again with each change of its alerts, mostly under the same keys, and the
- * hash costs more than everything else that is done for a key that has ended.
+ * The keys of the incidents that were seen last. An incident comes again with each change of its alerts, mostly under
+ * the same keys, and the hash costs more than everything else that is done for a key that has ended.
  */
 const recentKeys = new Map<string, readonly RecentKey[]>();
 const RECENT_INCIDENTS_MAX = 4096;

@@ -43,15 +43,15 @@ export interface RunLimits {
 }
 
 /**
- * How the actions of a rule are executed. `live` sends them. `manual` leaves each to a person: it is dead-lettered with what
- * would be sent until an operator permits it. `dry-run` records what would be done, under keys of its own.
+ * How the actions of a rule are executed. `live` sends them. `manual` leaves each to a person: it is dead-lettered with
+ * what would be sent until an operator permits it. `dry-run` records what would be done, under keys of its own.
  */
 export type ExecutionMode = "live" | "manual" | "dry-run";
 
 /** The mode of one rule; `off` plans nothing. */
 export type RuleMode = ExecutionMode | "off";
 
-/** From the least to the most strict. */
+/** The modes from the least to the most strict. */
 const MODES = ["live", "manual", "dry-run", "off"] as const;
 
 /** Returns the stricter of the mode of a rule and the mode of the whole configuration. */

@@ -4,7 +4,7 @@ import { decode } from "./decode.ts";
 import { namedFields } from "./named-fields.ts";
 import type { CommandRuleAction, HttpRuleAction, Rule } from "./rules.ts";
 
-/** What no tag can hold, as JSON, and the rule that it breaks. */
+/** Values that no tag can hold, as JSON, and the rule that each breaks. */
 const ODD = [
   ["an object", "{}", "wrong-type"],
   ["a list that holds null", "[null]", "wrong-type"],
@@ -21,9 +21,11 @@ const ODD = [
 const SHAPES = {
   object: (name: string, value: string) => `{"service": "web", ${name}: ${value}, "team": ["sre"]}`,
   pairs: (name: string, value: string) =>
-    `[{"tag_name": "service", "tag_value": "web"}, {"tag_name": ${name}, "tag_value": ${value}}, {"name": "team", "value": ["sre"]}]`,
+    `[{"tag_name": "service", "tag_value": "web"}, {"tag_name": ${name}, "tag_value": ${value}}, ` +
+    '{"name": "team", "value": ["sre"]}]',
   "pairs that repeat it": (name: string, value: string) =>
-    `[{"name": ${name}, "value": "a"}, {"name": "service", "value": "web"}, {"name": ${name}, "value": ${value}}, {"name": ${name}, "value": "b"}, {"name": "team", "value": ["sre"]}]`,
+    `[{"name": ${name}, "value": "a"}, {"name": "service", "value": "web"}, {"name": ${name}, "value": ${value}}, ` +
+    `{"name": ${name}, "value": "b"}, {"name": "team", "value": ["sre"]}]`,
 };
 const CASES = ODD.flatMap(([what, value, rule]) =>
   Object.entries(SHAPES).map(([shape, make]) => ({ what, value, rule, shape, make })),

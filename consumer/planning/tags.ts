@@ -5,7 +5,7 @@ import { type Rejection, rejection, type RejectionRule } from "./incident.ts";
 export interface ReadTags {
   /** Tag name to its values, in the order of the record; a name without values is absent. */
   readonly tags: ReadonlyMap<string, readonly string[]>;
-  /** What is wrong with each tag that is odd, by its name: no value of it is in `tags`, since a part could mislead. */
+  /** The fault of each odd tag, by its name. No value of it is in `tags`, since a part could mislead. */
   readonly odd: ReadonlyMap<string, Rejection>;
 }
 
@@ -31,7 +31,7 @@ export function readTags(value: unknown, place: string): ReadTags | Rejection {
   return rejected ?? collector;
 }
 
-/** What keeps a JSON value from being the text of a tag or an environment; sources also send numbers and booleans. */
+/** Returns why a JSON value is not the text of a tag or an environment. Sources also send numbers and booleans. */
 export function scalarFault(value: unknown): RejectionRule | undefined {
   if (typeof value === "string") {
     if (value.length > TEXT_LENGTH_MAX) return "too-long";
@@ -39,7 +39,7 @@ export function scalarFault(value: unknown): RejectionRule | undefined {
   }
   if (typeof value === "boolean") return undefined;
   if (typeof value !== "number") return "wrong-type";
-  // Of what is larger, JSON.parse has rounded the digits away: it would name another host.
+  // JSON.parse has rounded a larger number, which would name another host.
   return Number.isSafeInteger(Math.trunc(value)) ? undefined : "not-exact";
 }
 
@@ -134,7 +134,7 @@ function nameRule(name: unknown): RejectionRule | undefined {
   return name.isWellFormed() ? undefined : "not-well-formed";
 }
 
-/** What a rule may mean it by; nothing that is deep is turned into text. */
+/** Returns the name that a rule may use; nothing that is nested is turned into text. */
 function nameOf(given: unknown): string {
   if (typeof given === "string") return given;
   return typeof given === "number" || typeof given === "boolean" ? String(given) : "object";

@@ -63,7 +63,7 @@ async function* readFileRecords(file: string): AsyncGenerator<InputRecord> {
   }
 }
 
-/** Whether the name says so, or the first line that holds something is a JSON object of its own. */
+/** Returns true when the name says so, or when the first line with content is a JSON object of its own. */
 async function isNdjson(file: string): Promise<boolean> {
   const stream = createReadStream(file);
   try {

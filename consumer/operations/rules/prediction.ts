@@ -22,10 +22,10 @@ export const RESULTS = [
 ] as const;
 
 /**
- * What the consumer would do: `send` an action, record it as a `dry-run`, leave it to a person (`manual`), dead-letter
- * it because a template cannot be filled (`rejected`) or a limit of the rule is reached (`suppressed`), pass over it
- * because the incident is `too-old` or the action has a `duplicate` before it; or, for the record as a whole, that no
- * rule matches or that it is no incident.
+ * The prediction of what the consumer would do: `send` an action, record it as a `dry-run`, leave it to a person
+ * (`manual`), dead-letter it because a template cannot be filled (`rejected`) or a limit of the rule is reached
+ * (`suppressed`), pass over it because the incident is `too-old` or the action has a `duplicate` before it; or, for
+ * the record as a whole, that no rule matches or that it is no incident.
  */
 type PredictedResult = (typeof RESULTS)[number];
 

@@ -167,7 +167,8 @@ describe("rules test", () => {
     const { text } = await directory.test();
     expect(text).toContain("warning: rule never matched nothing");
     expect(text).toContain(
-      `warning: incident ${CRITICAL.id} came as critical with 2 starts (2026-01-01T00:00:00.000Z, 2026-01-01T00:01:00.000Z): each acts anew`,
+      `warning: incident ${CRITICAL.id} came as critical with 2 starts ` +
+        "(2026-01-01T00:00:00.000Z, 2026-01-01T00:01:00.000Z): each acts anew",
     );
   });
 

@@ -64,9 +64,8 @@ function printSummary(
   );
   for (const rule of predictor.unmatchedRules()) print(`warning: rule ${rule} matched nothing`);
   for (const { incident, status, startedOn } of predictor.movedStarts()) {
-    print(
-      `warning: incident ${incident} came as ${status} with ${startedOn.length} starts (${startedOn.join(", ")}): each acts anew`,
-    );
+    const starts = `${startedOn.length} starts (${startedOn.join(", ")})`;
+    print(`warning: incident ${incident} came as ${status} with ${starts}: each acts anew`);
   }
 }
 

@@ -205,7 +205,7 @@ describe("properties", () => {
     })
     .map((fields) => decodedIncident(fields));
 
-  test("a condition holds exactly when a naive reading of it does, and has an unmet part exactly when it does not", () => {
+  test("a condition holds exactly when a naive reading of it does, and otherwise has an unmet part", () => {
     const seen = { holds: 0, fails: 0 };
     assertCounted(
       fc.property(matchOf(2), INCIDENT, (match, incident) => {
@@ -220,7 +220,7 @@ describe("properties", () => {
     expect(seen.fails).toBeGreaterThan(100);
   });
 
-  test("a field that a condition which holds chooses values of has at least one such value, and only values of its own", () => {
+  test("a condition that holds chooses at least one value of its field, and only values of it", () => {
     assertCounted(
       fc.property(CONDITION, VALUES, (condition, values) => {
         const incident = tagged({ host: values });

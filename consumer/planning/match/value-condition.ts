@@ -15,7 +15,7 @@ export interface ValueOperators {
   readonly regex?: string | readonly string[] | undefined;
   /** No value may be one of these texts. Holds when the field is absent. */
   readonly notIn?: readonly string[] | undefined;
-  /** Whether the incident has a value for the field at all. */
+  /** True when the incident must have a value for the field, false when it must have none. */
   readonly exists?: boolean | undefined;
   /** Compares without regard to case, for every operator of this condition. Defaults to false. */
   readonly ignoreCase?: boolean | undefined;

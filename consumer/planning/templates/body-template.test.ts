@@ -175,7 +175,8 @@ describe("a JSON body", () => {
 
   test("tells the path, the line and the placeholder by its own name", () => {
     expect(faultsOfAction({ body: '{"p": {{incident.tags.p}}}' })).toEqual([
-      'rules[0].actions[0].body (line 15): {{incident.tags.p}} must stand inside a JSON string: unquoted, its value would be read as JSON; got "{\\"p\\": {{incident.tags.p}}}"',
+      "rules[0].actions[0].body (line 15): {{incident.tags.p}} must stand inside a JSON string: " +
+        'unquoted, its value would be read as JSON; got "{\\"p\\": {{incident.tags.p}}}"',
     ]);
   });
 });

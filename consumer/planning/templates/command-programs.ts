@@ -94,7 +94,7 @@ const LAUNCHERS: readonly Launcher[] = [
   launcher(/^(?:systemd-run|systemd-cat|systemd-inhibit)$/, "pEtHMu"),
   launcher(/^chpst$/, "uUbnemdopfrc"),
   launcher(/^(?:npx|bunx)$/, "p"),
-  // What follows their first word ("run", "exec", "eval") names a script.
+  // The word after their first one ("run", "exec", "eval") names a script.
   launcher(/^(?:npm|pnpm|bun|deno|go|cargo|uv|poetry|pipx|bundle)$/, "", 1),
 ];
 
@@ -121,7 +121,7 @@ const SHELL_CALLERS: readonly ShellCaller[] = [
   { kind: "shell-caller", names: /^sqlite3$/, valued: "", hasHost: true },
 ];
 
-/** What is known of a program by the last part of its path; undefined for any other. */
+/** Returns how a program treats its arguments, by the last part of its path; undefined for an unknown program. */
 export function knownProgram(path: string): Interpreter | Launcher | ShellCaller | undefined {
   const name = path.slice(path.lastIndexOf("/") + 1);
   return [...INTERPRETERS, ...LAUNCHERS, ...SHELL_CALLERS].find(({ names }) => names.test(name));

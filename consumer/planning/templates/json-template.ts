@@ -2,7 +2,7 @@ import { markerOf, markersIn, replaceMarkers } from "./markers.ts";
 import { refused } from "./template.ts";
 
 /**
- * For each placeholder, by its number: how often its value is to be escaped as the inside of a JSON string. Once in a
+ * How often the value of each placeholder, by its number, is escaped as the inside of a JSON string: once in a
  * string of JSON, twice in a string of JSON that itself is a string of JSON, and not at all in plain text.
  */
 export type JsonDepths = Map<number, number>;

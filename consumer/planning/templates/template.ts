@@ -16,13 +16,13 @@ export interface Template {
 
 export interface Placeholder {
   readonly name: string;
-  /** With the filter `path`: slashes of the value separate segments of a URL's path. */
+  /** True with the filter `path`: slashes of the value separate segments of a URL's path. */
   readonly path: boolean;
   /** The text that stands in for a value that is absent or shows nothing; undefined when the template gives none. */
   readonly default: string | undefined;
 }
 
-/** What the placeholders of an action stand for. */
+/** The values that the placeholders of an action stand for. */
 export interface TemplateValues {
   readonly incident: Incident;
   readonly key: string;
@@ -47,7 +47,7 @@ const KNOWN = [
   "incident.environment",
 ] as const;
 const PLACEHOLDER = /\{\{(.*?)\}\}/gs;
-/** What a placeholder with a missing brace leaves. */
+/** Matches what remains of a placeholder with a missing brace. */
 const BROKEN = /\{\{|\{\s*incident\.[^{}\s]+\s*\}|(?:\bincident\.[^{}\s]+|\bkey)\s*\}\}/;
 
 /**
