@@ -1,57 +1,14 @@
-import { assemble, historyDependencies } from "./assembly.ts";
-import type { Config } from "#consumer/config/load-config.ts";
+import { assemble } from "./assembly.ts";
 import { aborted, onAbort } from "#consumer/async/abort.ts";
 import { endsWithin } from "#consumer/async/deadline.ts";
+import type { ProcessDependencies } from "./dependencies.ts";
 import { ConsumerError, type ExitCode } from "#consumer/errors.ts";
-import { type History, openHistory, type Pod } from "#consumer/history/history.ts";
-import type { Lanes } from "#consumer/intake/lanes.ts";
-import { createLifecycle, type Lifecycle } from "./state.ts";
-import type {
-  ActionSender,
-  BatchHandler,
-  Broker,
-  Clock,
-  Credentials,
-  Dependency,
-  DependencyState,
-  Files,
-  HealthServer,
-  IdentitySource,
-  Log,
-  Metrics,
-  Random,
-  Secrets,
-} from "#consumer/ports.ts";
-import type { RetryPolicy } from "#consumer/async/retry.ts";
-import { type Session, startSession } from "./session.ts";
+import { createParts, type Parts, statesOf } from "./parts.ts";
+import type { BatchHandler, Broker, Credentials } from "#consumer/ports.ts";
+import { startSession } from "./session.ts";
 import { standstillState } from "./standstill-state.ts";
-import { waitFor } from "./startup.ts";
-
-/** Everything that `runProcess` needs; `main.ts` provides the real adapters, and tests provide fakes. */
-export interface ProcessDependencies {
-  readonly config: Config;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** The files of the history volume, rooted at its directory. */
-  readonly files: Files;
-  readonly identity: IdentitySource;
-  readonly secrets: Secrets;
-  /**
-   * Makes a broker that is not connected yet. It reads the credentials at every connection, so that it sees a rotated
-   * password; a new broker is made after `consume` has rejected.
-   */
-  readonly createBroker: (credentials: () => Promise<Credentials>) => Broker;
-  readonly sender: ActionSender;
-  readonly log: Log;
-  readonly metrics: Metrics;
-  readonly health: HealthServer;
-  /** The pod whose name goes into claims and the journal. */
-  readonly pod: Pod;
-  /** Aborts at SIGTERM, SIGINT, SIGHUP or SIGQUIT, in whatever state the process is. */
-  readonly stop: AbortSignal;
-  /** Writes out what the log has buffered. It is called once, as the last step. */
-  readonly flushLog: () => Promise<void>;
-}
+import { RETRY, waitForDependencies } from "./start-dependencies.ts";
+import { createLifecycle, type Lifecycle } from "./state.ts";
 
 /**
  * Runs the process, from a valid configuration to the exit code:
@@ -111,47 +68,6 @@ const CLOSE_MS = 5_000;
 const LAST_MS = 1_000;
 /** How much longer than its deadline a state may last before /livez calls the process stuck. */
 const STUCK_MARGIN_MS = 10_000;
-/** The delays between tries of identity, history and broker. */
-const RETRY: RetryPolicy = { delayMsMin: 100, delayMsMax: 5_000 };
-
-/** The parts of the process that have been started so far. */
-interface Parts {
-  /** The last try to open the history. It has to be closed even when nothing waits for it any more. */
-  opening?: Promise<History>;
-  session?: Session;
-  lanes?: Lanes;
-  /** The work that handlers have left, to be acknowledged and committed. */
-  leftOver?: ReadonlySet<Promise<void>>;
-  /** The batches at work. */
-  readonly batches: Set<Promise<void>>;
-  readonly states: Record<Dependency, () => DependencyState>;
-}
-
-function createParts(): Parts {
-  return {
-    batches: new Set(),
-    states: {
-      identity: notReady("not read yet"),
-      secrets: notReady("waits for the identity"),
-      history: notReady("recovering"),
-      broker: notReady("waits for identity, secrets and history"),
-    },
-  };
-}
-
-function notReady(reason: string): () => DependencyState {
-  return () => ({ ready: false, reason });
-}
-
-function statesOf({ states }: Parts): Record<Dependency, DependencyState> {
-  return {
-    identity: states.identity(),
-    secrets: states.secrets(),
-    history: states.history(),
-    broker: states.broker(),
-  };
-}
-
 /** Starts everything and consumes until the drain begins. Rejects with what failed. */
 async function work(
   parts: Parts,
@@ -161,7 +77,7 @@ async function work(
   const { clock, config, secrets } = dependencies;
   const { passwordSecret, username } = config.kafka.sasl;
   const sinceMs = clock.monotonicMs();
-  const { history, password } = await dependenciesThere(parts, sinceMs, lifecycle, dependencies);
+  const { history, password } = await waitForDependencies(parts, sinceMs, lifecycle, dependencies);
 
   /** The password that start-up fetched. The first connection uses it; every later one fetches the password again. */
   let unused: string | undefined = password;
@@ -199,61 +115,6 @@ async function work(
   const held = () => standstillState(session.standstills) ?? unacknowledged.state;
   parts.states.broker = () => (session.state.ready ? held() : session.state);
   await Promise.race([session.ended, aborted(lifecycle.draining)]);
-}
-
-const UNANSWERED = {
-  identity: "identity-unusable",
-  secrets: "secret-unavailable",
-  history: "history-unavailable",
-} as const;
-
-/** Waits for identity, secret and history. The history is recovered in parallel, because neither needs the other. */
-async function dependenciesThere(
-  parts: Parts,
-  sinceMs: number,
-  lifecycle: Lifecycle,
-  dependencies: ProcessDependencies,
-): Promise<{ history: History; password: string }> {
-  const { config, identity, secrets } = dependencies;
-  const there = <Result>(
-    dependency: keyof typeof UNANSWERED,
-    attempt: (signal: AbortSignal) => Promise<Result>,
-    retry: RetryPolicy = RETRY,
-  ): Promise<Result> => {
-    const waiting = {
-      dependency,
-      retry,
-      deadlineMs: sinceMs + config.dependencies.budgetMs,
-      unanswered: UNANSWERED[dependency],
-      stopping: lifecycle.draining,
-      onState: (state: DependencyState) => {
-        parts.states[dependency] = () => state;
-      },
-    };
-    return waitFor(attempt, waiting, dependencies);
-  };
-
-  const fetchSecret = async (): Promise<string> => {
-    await there("identity", () => identity.current());
-    parts.states.identity = () => identity.state;
-    const { passwordSecret } = config.kafka.sasl;
-    const delayMsMax = config.ckms.retryIntervalMs;
-    const retry = { delayMsMin: Math.min(RETRY.delayMsMin, delayMsMax), delayMsMax };
-    const attempt = (signal: AbortSignal): Promise<string> => secrets.fetch(passwordSecret, signal);
-    const password = await there("secrets", attempt, retry);
-    parts.states.secrets = () => secrets.state;
-    return password;
-  };
-  const open = async (): Promise<History> => {
-    const history = await there("history", () => {
-      parts.opening = openHistory(historyDependencies(dependencies));
-      return parts.opening;
-    });
-    parts.states.history = () => history.state;
-    return history;
-  };
-  const [history, password] = await Promise.all([open(), fetchSecret()]);
-  return { history, password };
 }
 
 function tracked(handle: BatchHandler, batches: Set<Promise<void>>): BatchHandler {
