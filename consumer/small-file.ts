@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 
-/** Why a file is not taken, as one line without its content; `cause` is the system's error, when there is one. */
+/** The reason why a file is refused, in one line without its content. `cause` is the system's error, if any. */
 class FileRefused extends Error {
   override readonly name = "FileRefused";
 }
@@ -29,7 +29,7 @@ export async function readSmallFile(file: string, bytesMax: number): Promise<Buf
       if (bytesRead === 0) return Buffer.from(content.subarray(0, length));
       length += bytesRead;
       if (length > bytesMax) throw tooLarge;
-      // It has grown since.
+      // The file has grown since then.
       if (length === content.length) content = Buffer.concat([content], 2 * length);
     }
   } catch (cause) {

@@ -1,8 +1,8 @@
 import type { Clock, DependencyState } from "#consumer/ports.ts";
 
-/** What fails at present and is tried again, by its causes: not ready while any of them lasts. */
+/** The outages of the present, grouped by cause. Not ready while any of them lasts. */
 export interface Outages {
-  /** With the reason of the oldest cause. */
+  /** Not ready, with the reason of the oldest cause, while any outage lasts. */
   readonly state: DependencyState;
   /**
    * Begins an outage, or changes its reason. `cause`: what it shares with others; default itself. True when it is new.

@@ -1,11 +1,11 @@
 import { onAbort } from "./abort.ts";
 
-/** Work that several ask for, and one does. */
+/** Lets one caller do work that several callers ask for. */
 export interface SharedWork {
   /**
-   * Resolves when the work of this name has succeeded, by whoever does it. When that one fails, the next who asked
-   * does it; the error is only told to the one that failed. Throws the reason of `giveUp` when that aborts while
-   * another is at it.
+   * Resolves when the work of this name has succeeded, whichever caller did it. When the work fails, its caller gets
+   * the error and the next caller does the work. Throws the reason of `giveUp` when that aborts while another caller
+   * works.
    */
   once(name: string, giveUp: AbortSignal, work: () => Promise<void>): Promise<void>;
 }
@@ -28,7 +28,7 @@ export function createSharedWork(): SharedWork {
   };
 }
 
-/** False when it fails. */
+/** Returns whether the work of another caller succeeds. Throws the reason of `giveUp`. */
 function succeeds(work: Promise<void>, giveUp: AbortSignal): Promise<boolean> {
   giveUp.throwIfAborted();
   return new Promise((resolve, reject) => {

@@ -19,7 +19,7 @@ import { messageOf } from "#consumer/errors.ts";
 export interface ConfigDocument {
   /** Plain objects, lists, texts, numbers, booleans and null. */
   readonly value: unknown;
-  /** Where the deepest node on the path stands, such as "line 3": what is missing is told at its parent. */
+  /** Returns the place of the deepest node on the path, such as "line 3". A missing node is reported at its parent. */
   lineOf(path: readonly PropertyKey[]): string;
 }
 

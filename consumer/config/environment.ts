@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject } from "#consumer/json.ts";
 import { ConsumerError } from "#consumer/errors.ts";
 
-/** The variables that stand above the file, so that one image and one file run in several places. */
+/** The variables that override the file, so that one image and one file can be used in several places. */
 export const ENVIRONMENT_OVERRIDES: Readonly<Record<string, readonly string[]>> = {
   ATHENZ_CERT: ["athenz", "certificate"],
   ATHENZ_KEY: ["athenz", "key"],
@@ -14,24 +14,24 @@ export const ENVIRONMENT_OVERRIDES: Readonly<Record<string, readonly string[]>> 
 };
 
 /**
- * Options of Node by which TLS is weakened, its keys or the environment are written to a file, or others may look into
- * the process. What loads code (--import) is whoever sets it to answer for: it could do anything anyway.
+ * Options of Node that weaken TLS, write its keys or the environment to a file, or let others inspect the process.
+ * Options that load code, such as --import, are allowed: whoever can set them can do anything anyway.
  */
 const REFUSED_OPTION =
   /^--?(?:inspect.*|debug-port|tls-.*|insecure-http-parser|openssl-legacy-provider|openssl-shared-config|report-.*|trace-tls|heapsnapshot-.*)$/;
 
-/** Refuses variables of Node that undo what the configuration promises. Throws "bad-configuration" naming every one. */
+/** Throws "bad-configuration" that names every variable of Node that would undo what the configuration promises. */
 export function checkEnvironment(environment: Readonly<Record<string, string | undefined>>): void {
   const faults: string[] = [];
   if (environment.NODE_TLS_REJECT_UNAUTHORIZED === "0") {
     faults.push(
-      "variable NODE_TLS_REJECT_UNAUTHORIZED: must not be 0: certificates of servers would not be verified",
+      "variable NODE_TLS_REJECT_UNAUTHORIZED: must not be 0, because the certificates of servers would not be verified",
     );
   }
   for (const name of ["NODE_DEBUG", "NODE_DEBUG_NATIVE"]) {
     const value = environment[name];
     if (value === undefined || value === "") continue;
-    faults.push(`variable ${name}: must not be set: would print headers and secrets`);
+    faults.push(`variable ${name}: must not be set, because it prints headers and secrets`);
   }
   for (const word of (environment.NODE_OPTIONS ?? "").split(/\s+/)) {
     const option = word.replaceAll(/["'\\]/g, "").replace(/=.*$/s, "");
@@ -47,11 +47,14 @@ export function checkEnvironment(environment: Readonly<Record<string, string | u
 
 export interface Overridden {
   readonly value: unknown;
-  /** Dotted path to where its value came from, such as "variable HEALTH_PORT". */
+  /** Maps a dotted path to the origin of its value, such as "variable HEALTH_PORT". */
   readonly origins: ReadonlyMap<string, string>;
 }
 
-/** Puts the variables that are set and not empty over the document; a document that is no mapping stays as it is. */
+/**
+ * Overrides the document by the variables that are set and not empty. A document that is not a mapping is kept as it
+ * is.
+ */
 export function override(
   document: unknown,
   environment: Readonly<Record<string, string | undefined>>,

@@ -34,7 +34,7 @@ export interface ConfigSources {
   readonly logLevel?: string;
 }
 
-/** As much as a ConfigMap can hold. */
+/** The largest size of the file, which is what a ConfigMap can hold. */
 const FILE_BYTES_MAX = 1_048_576;
 const FAULTS_SHOWN_MAX = 100;
 

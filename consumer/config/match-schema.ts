@@ -5,7 +5,7 @@ import type { Match } from "#consumer/planning/match/match.ts";
 import { compileRegex } from "#consumer/planning/match/value-condition.ts";
 import { mapping, section, text } from "./section.ts";
 
-/** How deep `all`, `any` and `not` may be nested. */
+/** The largest depth to which `all`, `any` and `not` may be nested. */
 const DEPTH_MAX = 8;
 const PATTERN_LENGTH_MAX = 512;
 

@@ -3,13 +3,13 @@ import { describe, expect, test } from "vitest";
 import { faultsOfAction, faultsOfCommand, faultsOfRule } from "#fixtures/rule-faults.ts";
 
 const ACTIONS = [{ name: "act", type: "http", url: "https://tickets.test/incidents" }];
-/** As a file has it: a literal would set the prototype. */
+/** Makes an own property as a file does, since a literal would set the prototype. */
 const withPrototype = <Value>(value: Value) => Object.fromEntries([["__proto__", value]]);
 
 describe("a name that every object has", () => {
   test("is refused where it would vanish, so that a rule never matches more than it says", () => {
     expect(faultsOfRule({ match: { tags: withPrototype(["x"]) }, actions: ACTIONS })).toEqual([
-      expect.stringContaining("rules[0].match.tags.__proto__ (line 13): is no name"),
+      expect.stringContaining("rules[0].match.tags.__proto__ (line 13): is not a name"),
     ]);
     const among = { service: ["web"], ...withPrototype(["x"]) };
     Object.defineProperty(among, "__proto__", { value: ["x"], enumerable: true });

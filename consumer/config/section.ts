@@ -2,7 +2,7 @@ import { z } from "zod";
 
 import { nearestName } from "./nearest-name.ts";
 
-/** A mapping with a closed set of keys: an unknown one is refused, with the nearest known one. */
+/** A mapping with a closed set of keys. An unknown key is refused, and the message names the nearest known one. */
 export function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   const known = Object.keys(shape);
   return z.strictObject(shape, {
@@ -14,8 +14,8 @@ export function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
 }
 
 /**
- * A mapping whose keys are chosen freely. `__proto__` is refused: a record of zod leaves it out without a word, and a
- * rule that lost a condition would match more than it says.
+ * A mapping whose keys are chosen freely. `__proto__` is refused: a record of zod drops it silently, and a rule that
+ * lost a condition would match more than it says.
  */
 export function mapping<Key extends z.core.$ZodRecordKey, Value extends z.core.SomeType>(
   key: Key,
@@ -23,14 +23,14 @@ export function mapping<Key extends z.core.$ZodRecordKey, Value extends z.core.S
 ) {
   const named = z.unknown().superRefine((given, context) => {
     if (typeof given === "object" && given !== null && Object.hasOwn(given, "__proto__")) {
-      const message = "is no name that can be used here";
+      const message = "is not a name that can be used here";
       context.addIssue({ code: "custom", path: ["__proto__"], message });
     }
   });
   return named.pipe(z.record(key, value));
 }
 
-/** A whole number of milliseconds. `limits` are part of the description that people read. */
+/** A whole number of milliseconds. The bounds become part of the description that people read. */
 export function milliseconds(minimum: number, maximum: number, description: string) {
   return integer(minimum, maximum, `${description} Milliseconds`);
 }

@@ -4,9 +4,9 @@ import { createJournalWriter } from "#consumer/history/journal/journal-writer.ts
 import type { Clock, Files, Random } from "#consumer/ports.ts";
 import { NONE } from "./volume.ts";
 
-/** A journal of this command's own; disposing seals it. */
+/** The journal of this command. Disposing seals it. */
 export interface Audit extends AsyncDisposable {
-  /** Resolves when it is durable. Throws the volume's errors. */
+  /** Appends a record and resolves when it is durable. Throws the volume's errors. */
   append(record: AuditRecord): Promise<void>;
   /** Throws "usage" when this process must not write here, and the volume's errors. */
   prove(): Promise<void>;
@@ -22,7 +22,7 @@ export function openAudit(dependencies: {
     volumeClock: dependencies.clock,
     metrics: NONE,
     podUid: "operator",
-    // It is open for one record.
+    // The journal is open for a few records only.
     retentionMs: Number.POSITIVE_INFINITY,
   });
   return {

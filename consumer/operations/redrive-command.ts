@@ -51,7 +51,7 @@ export async function runRedrive(
     metrics: NONE,
   });
   await using audit = openAudit({ files, clock, random: createSystemRandom() });
-  // Before anything is published that could not be written down.
+  // Nothing is published unless it can be written down.
   if (!selection.dryRun) await audit.prove();
   const { read, redriven, skipped } = await redrive(selection, {
     broker,

@@ -31,7 +31,7 @@ export interface RedriveDependencies {
   readonly print: (line: string) => void;
   /** The topic is read when nothing came for this long after joining. Milliseconds. */
   readonly idleMs: number;
-  /** How long joining the group may take. Milliseconds. */
+  /** The longest time that joining the group may take, in milliseconds. */
   readonly joinMs: number;
   readonly stop: AbortSignal;
 }
@@ -206,7 +206,7 @@ function wanted({ reason, key }: Letter, selection: RedriveSelection): boolean {
   return selection.keys.length === 0 || (key !== undefined && selection.keys.includes(key));
 }
 
-/** Why publishing it again would do nothing, or harm. */
+/** Returns the reason why publishing a record again would do nothing or harm, if there is one. */
 async function obstacleTo(
   { reason, sourceTopic, key, valueOmitted }: Letter,
   { sourceTopics, volume }: RedriveDependencies,

@@ -61,7 +61,7 @@ export async function resolve(
   return resolution;
 }
 
-/** Refuses what is settled, and what is still at work. */
+/** Refuses an attempt that is final, and one that may still be running. */
 function resolvable(key: string, last: Attempt | undefined): Attempt {
   if (!last) throw new ConsumerError("usage", `there is no claim of ${key} on this volume`);
   const { attempt, state, resolution, damage } = last;

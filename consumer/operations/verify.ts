@@ -51,7 +51,7 @@ function judgeKey(key: string, attempts: readonly Attempt[], { history }: Volume
 
 function mayBeTriedAgain({ state, resolution }: Attempt): boolean {
   if (resolution?.as === "failed-not-applied") return true;
-  // In doubt: allowed to actions that are declared idempotent, which only the configuration knows.
+  // An attempt may follow one in doubt when the action is idempotent, which only the configuration knows.
   return state === "failed-not-applied" || state === "in-doubt" || state === "unreadable";
 }
 

@@ -74,7 +74,7 @@ export async function readVolume(files: ReadableFiles, directory: string): Promi
   };
 }
 
-/** As a pod takes it: what a damaged outcome said nobody knows. */
+/** Returns the state as a pod sees it: a damaged outcome is in doubt. */
 function stateOf(outcome: FileOf<Outcome> | undefined): Attempt["state"] {
   if (!outcome) return "open";
   if (outcome.content) return outcome.content.outcome;

@@ -3,7 +3,7 @@ import { type Incident, type Rejection, rejection } from "./incident.ts";
 import type { SourceRecord } from "#consumer/ports.ts";
 import { type ReadTags, readTags, scalarFault, TEXT_LENGTH_MAX, VALUES_MAX } from "./tags.ts";
 
-/** Where the fields of an incident stand in the JSON value, since the envelope over Kafka is site-specific. */
+/** The paths of the fields of an incident in the JSON value, because the envelope in Kafka is site-specific. */
 export interface IncidentFormat {
   /** Dotted paths from the root of the value, such as `incident.id`. */
   readonly paths: {

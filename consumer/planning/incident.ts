@@ -1,35 +1,35 @@
-/** An incident as the rest of the consumer sees it: every field checked, nothing of the envelope left. */
+/** An incident whose every field was checked, without the envelope that it came in. */
 export interface Incident {
   /** 1 to 512 characters; BigPanda: 24 hex digits. */
   readonly id: string;
-  /** The transition that the record reports, such as "critical", "warning" or "ok"; 1 to 512 characters, case kept. */
+  /** The status that the record reports, such as "critical", "warning" or "ok". 1 to 512 characters, in their case. */
   readonly status: string;
   /** The highest status so far; null when the record has none. */
   readonly severity: string | null;
-  /** Start of the episode, milliseconds since the epoch. */
+  /** The start of the episode, in milliseconds since the epoch. */
   readonly startedOnMs: number;
   readonly title: string | null;
-  /** In the order of the record; empty when it has none. */
+  /** The environments in the order of the record; empty when it has none. */
   readonly environments: readonly string[];
-  /** Tag name to its values, in the order of the record; a name without values is absent. */
+  /** The values of each tag, in the order of the record. A tag without values is absent. */
   readonly tags: ReadonlyMap<string, readonly string[]>;
   /** The values of further fields by the names of `incident.paths.extra`; a field without a value is absent. */
   readonly extra: ReadonlyMap<string, readonly string[]>;
 }
 
 /**
- * Why a record, or one action of it, cannot be worked on: an expected condition of the input, therefore a
- * value. It says where (`place`), which rule was broken (`rule`) and by what (`value`, shortened).
+ * The reason why a record, or one of its actions, cannot be processed. It is an expected condition of the input, so it
+ * is a value and not an error.
  */
 export interface Rejection {
-  /** The reason on the dead letter. */
+  /** The reason that the dead letter gives. */
   readonly reason: "undecodable" | "oversized" | "rejected";
-  /** Such as "value", "started_on", or "rule restart-web, action open-ticket, url". */
+  /** The place of the fault, such as "value", "started_on" or "rule restart-web, action open-ticket, url". */
   readonly place: string;
   readonly rule: RejectionRule;
   /** The offending value, at most 80 characters; empty when there is none. */
   readonly value: string;
-  /** The three in one sentence, for the dead letter and the log. */
+  /** The place, the rule and the value in one sentence, for the dead letter and the log. */
   readonly detail: string;
 }
 
@@ -59,7 +59,7 @@ export type RejectionRule = keyof typeof RULES;
 
 const VALUE_LENGTH_MAX = 80;
 
-/** `value` is shortened here, and left out of the sentence when undefined. */
+/** Makes a rejection. `value` is shortened, and left out of the sentence when it is undefined. */
 export function rejection(
   reason: Rejection["reason"],
   place: string,

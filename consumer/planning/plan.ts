@@ -49,16 +49,16 @@ export interface RejectedAction extends Omit<PlannedAction, "spec"> {
 }
 
 export interface PlanSettings {
-  /** How actions are executed, unless the mode of their rule is stricter. */
+  /** The mode in which actions are executed, unless the mode of their rule is stricter. */
   readonly mode: ExecutionMode;
-  /** Deadline of an action that names none. */
+  /** The deadline of an action that names none, in milliseconds. */
   readonly actionDeadlineMs: number;
 }
 
 /**
- * The actions of an incident under a set of rules, in the order of the rules and of the actions within a rule; none
- * when no rule applies. Pure: the same incident and rules give the same actions, key by key, on every pod and after
- * every restart.
+ * Returns the actions that the rules demand for an incident, in the order of the rules and of the actions within a
+ * rule. Pure: the same incident and rules give the same actions with the same keys, on every pod and after every
+ * restart.
  */
 export function match(
   incident: Incident,
@@ -78,8 +78,8 @@ export function match(
 }
 
 /**
- * An action of a rule that applies, under its key. Most of a replayed topic has ended before, which the key alone
- * tells: filling the templates is a step of its own.
+ * An action of a rule that applies, with its key. Filling the templates is a separate step, because most records of a
+ * replayed topic have ended before, and the key alone shows that.
  */
 export class MatchedAction {
   readonly key: string;
@@ -112,9 +112,9 @@ export class MatchedAction {
   }
 
   /**
-   * Fills the templates. Rejected for itself: an action whose template names a field that the incident lacks or has
-   * several values of, or whose value would break out of its place (a path segment "..", a line break in a header, a
-   * NUL in an argument).
+   * Fills the templates. The action alone is rejected when a template names a field that the incident lacks or has
+   * several values of, or when a value would break out of its place, such as ".." in a path, a line break in a header
+   * or a NUL in an argument.
    */
   plan(): PlannedAction | RejectedAction {
     const { key, rule, action } = this;

@@ -2,9 +2,11 @@ import type { Match } from "./match/match.ts";
 import type { HttpAction } from "#consumer/ports.ts";
 
 interface RuleActionBase {
-  /** Unique within its rule. */
+  /** The name of the action, unique within its rule. */
   readonly name: string;
-  /** Milliseconds from the claim to the end of the send. Default: that of the plan's settings. */
+  /**
+   * The longest time from the claim to the end of the send, in milliseconds. Defaults to that of the plan's settings.
+   */
   readonly deadlineMs?: number | undefined;
   readonly idempotent: boolean;
   readonly attemptsMax: number;
@@ -14,11 +16,11 @@ interface RuleActionBase {
 export interface HttpRuleAction extends RuleActionBase {
   readonly type: "http";
   readonly method: HttpAction["method"];
-  /** Template. */
+  /** The URL, a template. */
   readonly url: string;
-  /** Values are templates. */
+  /** The headers, whose values are templates. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Template. */
+  /** The body, a template. */
   readonly body?: string | null | undefined;
   readonly useIdentity: boolean;
   readonly notAppliedStatuses: readonly number[];
@@ -26,9 +28,9 @@ export interface HttpRuleAction extends RuleActionBase {
 
 export interface CommandRuleAction extends RuleActionBase {
   readonly type: "command";
-  /** Templates; the executable itself is one too, though it better has no placeholder. */
+  /** The executable and its arguments, all of them templates. The executable should have no placeholder. */
   readonly command: readonly string[];
-  /** Values are templates. */
+  /** The environment variables, whose values are templates. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
 }
 

@@ -116,7 +116,7 @@ export function createJournalWriter(options: JournalWriterOptions): JournalWrite
       open.bytes += bytes.length;
     } catch (error) {
       if (file === open) file = undefined;
-      // From now on it is read like the journal of any other writer: whatever it holds is true.
+      // The file is now read like the journal of any other writer: whatever it holds is true.
       paths.delete(open.path);
       await open.writable.close().catch(() => undefined);
       throw error;

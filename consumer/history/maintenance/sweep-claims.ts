@@ -58,11 +58,10 @@ interface Deletable {
 }
 
 /**
- * Everything here begins only when now - startedOn is beyond the largest age and skew, so that the event is too old
- * for every pod. Then the last attempt is the end of the key. One without an outcome gets `in-doubt`; one that did not
- * end well gets its dead letter, unless the index knows that it is out; and only what is completed is deleted, in a
- * later round: when every pod knows the horizon, and so begins no attempt of it any more, whatever its clock says or
- * its age limit is.
+ * A key is swept only when its event is older than the largest age plus the largest skew, so that it is too old for
+ * every pod. The last attempt then is the end of the key. An attempt without an outcome gets `in-doubt`. An end other
+ * than `done` gets its dead letter, unless the index knows that it was acknowledged. The files of a completed key are
+ * deleted only when every pod knows the horizon and begins no attempt for it, whatever its clock or its age limit is.
  */
 export function createClaimSweep(options: ClaimSweepOptions): ClaimSweep {
   const { files, horizon, index, clock, random, log, settings } = options;

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Prediction } from "./prediction.ts";
 
-/** How an action of a record differs between two configurations. */
+/** The difference of an action of a record between two configurations. */
 export interface ActionDifference {
   readonly place: string;
   readonly incident: string | null;

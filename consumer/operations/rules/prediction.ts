@@ -31,7 +31,7 @@ type PredictedResult = (typeof RESULTS)[number];
 
 /** One line of the result: an action of a record, or a record that causes none. */
 export interface Prediction {
-  /** Where the record stands in the input, such as `incidents.ndjson:3`. */
+  /** The place of the record in the input, such as `incidents.ndjson:3`. */
   readonly place: string;
   /** Null where the record could not be decoded. */
   readonly incident: string | null;
@@ -43,7 +43,7 @@ export interface Prediction {
   readonly action: string | null;
   readonly key: string | null;
   readonly result: PredictedResult;
-  /** Why, in one sentence; empty for `send`. */
+  /** The reason in one sentence; empty for `send`. */
   readonly detail: string;
   /** The request or command as it would be sent; null where its templates are not filled. */
   readonly request: Action | null;

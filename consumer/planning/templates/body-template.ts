@@ -18,9 +18,9 @@ const MEDIA_TYPE = new RegExp(
 );
 
 /**
- * How the value of each placeholder is escaped in a body, by the content type and by where it stands: as the inside of
- * a JSON string, as the value of a form field, or not at all in plain text. Throws "bad-configuration" when the body
- * does not parse in its own type, or where no way of escaping is safe.
+ * Returns how the value of each placeholder of a body is escaped, which depends on the content type and on its place:
+ * as the inside of a JSON string, as the value of a form field, or not at all in plain text. Throws
+ * "bad-configuration" when the body does not parse in its own type, or where no way of escaping is safe.
  */
 export function bodyEscapes(
   body: Template,
@@ -58,7 +58,7 @@ export function isMediaType(contentType: string): boolean {
   return MEDIA_TYPE.test(contentType);
 }
 
-/** In lower case, without its parameters. */
+/** Returns the media type in lower case, without its parameters. */
 function mediaTypeOf(contentType: string, { parts }: Template): string {
   const [, type, parameters = ""] = MEDIA_TYPE.exec(contentType) ?? [];
   if (type === undefined) {

@@ -13,7 +13,7 @@ interface CommandFault {
   readonly message: string;
 }
 
-/** How the arguments of a command are read by what it runs. */
+/** The way in which the program that a command runs reads its arguments. */
 interface CommandShape {
   /** Position of the `--` after which nothing is an option; that of none is past the end. */
   readonly separator: number;
@@ -142,7 +142,7 @@ function judgeInterpreter(
   at: number,
   { script, longScript, valued, data, isShell }: Interpreter,
 ): number | CommandFault {
-  /** Where the script stands that an option gave. */
+  /** The index of a script that an option gave. */
   let given: number | undefined;
   const end = walk(command, at, {
     valued,

@@ -35,7 +35,7 @@ export type Escape = (value: string) => string;
 
 export type Filled =
   | { readonly text: string }
-  /** Why this incident cannot fill it, and by which placeholder or value. */
+  /** The reason why this incident cannot fill it, and the placeholder or value at fault. */
   | { readonly rule: RejectionRule; readonly value: string };
 
 const KNOWN = [

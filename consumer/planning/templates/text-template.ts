@@ -4,8 +4,8 @@ import { marked } from "./markers.ts";
 import { checkNoPath, type Escape, type Template } from "./template.ts";
 
 /**
- * How values are escaped in an argument or a variable: not at all, unless the whole text is JSON, whose strings they
- * stay in. Throws "bad-configuration" for a value outside of them.
+ * Returns how values are escaped in an argument or a variable: not at all, unless the whole text is JSON, where they
+ * stay within strings. Throws "bad-configuration" for a placeholder outside a string.
  */
 export function textEscapes(template: Template): readonly Escape[] {
   const depths = depthsOf(template);
