@@ -60,6 +60,8 @@ export interface Files {
   link(existing: string, added: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
+  /** rmdir(2): ENOTEMPTY while the directory has a name. */
+  removeDirectory(path: string): Promise<void>;
   /**
    * Returns when the content last changed, by the clock of the file server, in milliseconds since the epoch. Throws
    * ENOENT when it is absent.

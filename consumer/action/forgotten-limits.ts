@@ -1,9 +1,9 @@
 import { systemCode } from "#consumer/errors.ts";
-import { DAY_MS, numberOf, runPath } from "./limit-files.ts";
+import { DAY_MS, headPath, numberOf, runPath } from "./limit-files.ts";
 import type { Clock, Files } from "#consumer/ports.ts";
 import { readRun, writeHead } from "./run-chain.ts";
 import type { WriteOnceFiles } from "#consumer/history/base/write-once.ts";
-import { LIMITS_DIRECTORY } from "#consumer/history/base/layout.ts";
+import { isValueChain, LIMITS_DIRECTORY } from "#consumer/history/base/layout.ts";
 
 export interface ForgettingOptions {
   readonly files: Files;
@@ -19,6 +19,8 @@ export interface ForgettingOptions {
 /** Listing hundreds of thousands of names takes a network volume some time, so it is done rarely. */
 const INTERVAL_MS = 3_600_000;
 const FORGOTTEN_AT_ONCE = 20_000;
+/** The longest cool-down, the largest skew of clocks, and two days. */
+const VALUES_IDLE_MS = DAY_MS + 3_600_000 + 2 * DAY_MS;
 
 /**
  * Deletes, at most once an hour, the runs and decisions that are not needed any more, for every rule that ever had
@@ -35,7 +37,10 @@ export function createForgetting(
     let left = FORGOTTEN_AT_ONCE;
     for (const rule of await listIfPresent(files)) {
       if (giveUp.aborted) return;
-      left -= await forgetRule(`${LIMITS_DIRECTORY}/${rule}`, left, giveUp, options);
+      const directory = `${LIMITS_DIRECTORY}/${rule}`;
+      left -= isValueChain(rule)
+        ? await forgetValues(directory, left, giveUp, options)
+        : await forgetRule(directory, left, giveUp, options);
     }
     // When the bound was reached, the next round goes on without waiting.
     if (left > 0) nextMs = clock.monotonicMs() + INTERVAL_MS;
@@ -75,6 +80,35 @@ async function forgetRule(
     removed += 1;
   }
   return removed;
+}
+
+/**
+ * Deletes the whole chain of a combination of values when its newest run is so old that no limit counts it: hosts come
+ * and go, and a chain for each would stay for ever. Returns how many files were deleted. A pod that adds a run at this
+ * very moment may let one run more take place than the limits allow.
+ */
+async function forgetValues(
+  directory: string,
+  countMax: number,
+  giveUp: AbortSignal,
+  options: ForgettingOptions,
+): Promise<number> {
+  const { files, clock, eventAgeMsMax, writeOnce } = options;
+  const numbers = (await files.list(directory)).map((name) => numberOf(name, "run"));
+  const runs = numbers.filter((number) => number > 0).toSorted((one, other) => one - other);
+  const newest = await readRun(runPath(directory, runs.at(-1) ?? 0), { files, writeOnce });
+  const isIdle = clock.wallMs() - (newest?.atMs ?? 0) > eventAgeMsMax + VALUES_IDLE_MS;
+  if (!isIdle || giveUp.aborted || runs.length > countMax) return 0;
+  for (const number of runs) await remove(files, runPath(directory, number));
+  await remove(files, headPath(directory));
+  // Another pod may have added a run since, or have removed the directory.
+  await files.removeDirectory(directory).catch(ignoreBusyDirectory);
+  return runs.length;
+}
+
+function ignoreBusyDirectory(error: unknown): void {
+  const code = systemCode(error);
+  if (code !== "ENOTEMPTY" && code !== "ENOENT" && code !== "EEXIST") throw error;
 }
 
 async function remove(files: Files, path: string): Promise<boolean> {

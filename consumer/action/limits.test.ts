@@ -1,52 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { createManualClock } from "#fixtures/ports/clock.ts";
-import {
-  createMemoryVolume,
-  failing,
-  failure,
-  type FileCall,
-  type Intercept,
-} from "#fixtures/ports/files.ts";
+import { failing, failure } from "#fixtures/ports/files.ts";
 import { headPath } from "./limit-files.ts";
 import type { Clock } from "#consumer/ports.ts";
-import { createRunAdmissions } from "./limits.ts";
+import { createLimitsTestBed, DIRECTORY } from "./testing/limits-test-bed.ts";
 import type { RunLimits } from "#consumer/planning/rules.ts";
-import { limitsDirectoryOf } from "#consumer/history/base/layout.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-const NEVER = new AbortController().signal;
-const DIRECTORY = limitsDirectoryOf("r");
 const ONCE: RunLimits = { runsPerHourMax: 1 };
-
-/** The decisions about runs, without pods; `pod` starts another process on the same volume. */
-async function createScene(eventAgeMsMax = HOUR_MS) {
-  const clock = createManualClock();
-  const volume = createMemoryVolume({ clock });
-  await volume.mount().makeDirectory("temporary");
-  let pods = 0;
-  const pod = (intercept?: Intercept, ownClock: Clock = clock) => {
-    pods += 1;
-    const calls: FileCall[] = [];
-    const files = volume.mount(async (call) => {
-      if (call.phase === "before") calls.push(call);
-      await intercept?.(call);
-    });
-    const options = { files, clock: ownClock, writer: `w${pods}`, pod: `p${pods}`, eventAgeMsMax };
-    const admissions = createRunAdmissions(options);
-    return {
-      calls,
-      admit(incidentId: string, limits: RunLimits, startedOnMs = clock.wallMs()) {
-        const run = { rule: "r", incidentId, transition: "active", startedOnMs, limits };
-        return admissions.admit(run);
-      },
-      forget: (giveUp = NEVER) => admissions.forget(giveUp),
-    };
-  };
-  const left = (extension: string) =>
-    volume.paths().filter((path) => path.startsWith(DIRECTORY) && path.endsWith(extension));
-  return { clock, volume, pod, left };
-}
 
 describe("what an admission costs", () => {
   test.each([
@@ -55,7 +16,7 @@ describe("what an admission costs", () => {
   ])("is the same whatever lies in the directory: %s", async (_what, isWarm) => {
     const costs: number[] = [];
     for (const decisions of [100, 20_000]) {
-      const { clock, volume, pod } = await createScene(10 * DAY_MS);
+      const { clock, volume, pod } = await createLimitsTestBed(10 * DAY_MS);
       const other = pod();
       await other.admit("first", { runsPerHourMax: 2 });
       for (let index = 0; index < decisions; index += 1) {
@@ -78,7 +39,7 @@ describe("what an admission costs", () => {
   });
 
   test("does not grow with the runs of the hour, which are read once", async () => {
-    const { pod } = await createScene();
+    const { pod } = await createLimitsTestBed();
     const asking = pod();
     const limits = { runsPerHourMax: 300 };
     for (let index = 0; index < 300; index += 1) await asking.admit(String(index), limits);
@@ -88,7 +49,7 @@ describe("what an admission costs", () => {
   });
 
   test("is no list of names for many that ask at once in a process that is new", async () => {
-    const { pod } = await createScene();
+    const { pod } = await createLimitsTestBed();
     const asking = pod();
     await Promise.all(Array.from({ length: 96 }, (_, index) => asking.admit(`${index}`, ONCE)));
     expect(asking.calls.filter(({ operation }) => operation === "list")).toHaveLength(1);
@@ -97,7 +58,7 @@ describe("what an admission costs", () => {
 
 describe("the limits hold", () => {
   test("for a new process that finds no word about the end of the chain", async () => {
-    const { volume, pod, clock } = await createScene();
+    const { volume, pod, clock } = await createLimitsTestBed();
     for (const id of ["1", "2", "3"]) await pod().admit(id, { runsPerHourMax: 3 });
     const files = volume.mount();
     await files.unlink(headPath(DIRECTORY));
@@ -117,7 +78,7 @@ describe("the limits hold", () => {
     ],
     ["lags behind", JSON.stringify({ format: 1, last: 1, atMs: Date.UTC(2026, 0, 1) })],
   ])("when the word about the end of the chain %s", async (_what, head) => {
-    const { volume, pod } = await createScene();
+    const { volume, pod } = await createLimitsTestBed();
     for (const id of ["1", "2", "3"]) await pod().admit(id, { runsPerHourMax: 3 });
     volume.put(headPath(DIRECTORY), head);
     expect(await pod().admit("4", { runsPerHourMax: 3 })).toMatchObject({ admitted: false });
@@ -125,7 +86,7 @@ describe("the limits hold", () => {
   });
 
   test("on a volume of an older version, with the beginning of its chain forgotten", async () => {
-    const { volume, pod, clock } = await createScene();
+    const { volume, pod, clock } = await createLimitsTestBed();
     const run = { format: 1, run: "x", atMs: clock.wallMs() - 1000, pod: "old" };
     volume.put(`${DIRECTORY}/7.run`, JSON.stringify(run));
     const decision = { format: 1, admitted: false, detail: "suppressed: by an older version" };
@@ -144,7 +105,7 @@ describe("the limits hold", () => {
   });
 
   test("for a process that slept until what it knew was forgotten", async () => {
-    const { volume, pod, clock, left } = await createScene();
+    const { volume, pod, clock, left } = await createLimitsTestBed();
     const sleeper = pod();
     await sleeper.admit("0", ONCE);
     const other = pod();
@@ -160,7 +121,7 @@ describe("the limits hold", () => {
   });
 
   test("for a process whose clock stood still as well, while it slept", async () => {
-    const { volume, pod, clock } = await createScene();
+    const { volume, pod, clock } = await createLimitsTestBed();
     const stoppedMs = clock.wallMs();
     const sleeper = pod(undefined, { ...clock, wallMs: () => stoppedMs });
     const limits = { runsPerHourMax: 5 };
@@ -177,7 +138,7 @@ describe("the limits hold", () => {
   });
 
   test("for many that ask at once, in several processes", async () => {
-    const { pod, left } = await createScene();
+    const { pod, left } = await createLimitsTestBed();
     const pods = [pod(), pod(), pod()];
     const admissions = await Promise.all(
       Array.from({ length: 60 }, (_, index) =>
@@ -190,7 +151,7 @@ describe("the limits hold", () => {
 
   test("after an operation of the volume failed: the next one looks again", async () => {
     for (const operation of ["read", "link", "syncDirectory", "list", "dataSync"] as const) {
-      const { pod, left } = await createScene();
+      const { pod, left } = await createLimitsTestBed();
       const fault = failing({ operation, path: /^(limits|temporary)/, phase: "before" }, "EIO");
       const asking = pod(fault.intercept);
       await expect(asking.admit("1", ONCE)).rejects.toMatchObject({ code: "EIO" });
@@ -203,7 +164,7 @@ describe("the limits hold", () => {
 
 describe("a file that was damaged stops nobody", () => {
   test("a run counts from when its file was changed last", async () => {
-    const { clock, volume, pod } = await createScene();
+    const { clock, volume, pod } = await createLimitsTestBed();
     for (const id of ["1", "2"]) await pod().admit(id, { runsPerHourMax: 9 });
     volume.put(`${DIRECTORY}/2.run`, "");
     await clock.advance(1000);
@@ -216,7 +177,7 @@ describe("a file that was damaged stops nobody", () => {
   });
 
   test("a decision is none to run", async () => {
-    const { volume, pod, left } = await createScene();
+    const { volume, pod, left } = await createLimitsTestBed();
     const asker = pod();
     await asker.admit("1", ONCE);
     const [decision = ""] = left(".decision");
@@ -230,7 +191,7 @@ describe("a file that was damaged stops nobody", () => {
   });
 
   test("a run that is old is forgotten", async () => {
-    const { clock, volume, pod, left } = await createScene();
+    const { clock, volume, pod, left } = await createLimitsTestBed();
     for (const id of ["1", "2", "3"]) await pod().admit(id, { runsPerHourMax: 9 });
     volume.put(`${DIRECTORY}/1.run`, "");
     await clock.advance(5 * DAY_MS);
@@ -240,7 +201,7 @@ describe("a file that was damaged stops nobody", () => {
 });
 
 async function createUnequalPods() {
-  const { clock, pod } = await createScene();
+  const { clock, pod } = await createLimitsTestBed();
   const ahead: Clock = { ...clock, wallMs: () => clock.wallMs() + 2500 };
   return { ahead: pod(undefined, ahead), other: pod() };
 }
@@ -265,7 +226,7 @@ describe("a run of a pod whose clock is ahead", () => {
 
 describe("a loss of power", () => {
   test("takes no run from the chain that a decision was made by", async () => {
-    const { volume, pod, left } = await createScene();
+    const { volume, pod, left } = await createLimitsTestBed();
     const atDecision: string[][] = [];
     const asking = pod(({ operation, path, phase }) => {
       if (operation !== "link" || !path.endsWith(".decision") || phase !== "before") return;
@@ -279,7 +240,7 @@ describe("a loss of power", () => {
   });
 
   test("takes no run that another process linked and this one decides by", async () => {
-    const { volume, pod, clock, left } = await createScene();
+    const { volume, pod, clock, left } = await createLimitsTestBed();
     const startedOnMs = clock.wallMs();
     const fault = failing({ operation: "syncDirectory", path: /^limits/, phase: "before" }, "EIO");
     await expect(pod(fault.intercept).admit("1", ONCE, startedOnMs)).rejects.toThrow("EIO");
@@ -294,7 +255,7 @@ describe("a loss of power", () => {
   });
 
   test("takes no decision that was told", async () => {
-    const { volume, pod, clock, left } = await createScene();
+    const { volume, pod, clock, left } = await createLimitsTestBed();
     const startedOnMs = clock.wallMs();
     await pod().admit("1", ONCE, startedOnMs);
     const told = await pod().admit("2", ONCE, startedOnMs);
@@ -305,7 +266,7 @@ describe("a loss of power", () => {
   });
 
   test("takes no decision that another process wrote and this one told", async () => {
-    const { volume, pod, clock, left } = await createScene();
+    const { volume, pod, clock, left } = await createLimitsTestBed();
     const startedOnMs = clock.wallMs();
     const hung = Promise.withResolvers<void>();
     const linked = Promise.withResolvers<void>();
@@ -328,7 +289,7 @@ describe("a loss of power", () => {
 
 describe("forgetting", () => {
   test("removes old runs and decisions, never the newest run, never what is young", async () => {
-    const { clock, pod, volume, left } = await createScene();
+    const { clock, pod, volume, left } = await createLimitsTestBed();
     const asking = pod();
     for (let day = 1; day <= 12; day += 1) {
       expect(await asking.admit(String(day), ONCE)).toEqual({ admitted: true });
@@ -346,7 +307,7 @@ describe("forgetting", () => {
   });
 
   test("removes decisions of a rule that hardly ever runs too", async () => {
-    const { clock, pod, left } = await createScene();
+    const { clock, pod, left } = await createLimitsTestBed();
     const asking = pod();
     const perDay = 20;
     let admitted = 0;
@@ -361,7 +322,7 @@ describe("forgetting", () => {
   });
 
   test("leaves no gap in a chain when a run cannot be removed", async () => {
-    const { clock, pod, volume } = await createScene();
+    const { clock, pod, volume } = await createLimitsTestBed();
     const path = /\/1\.run$/;
     const fault = failing({ operation: "unlink", path, phase: "before" }, "EIO", "EIO");
     const asking = pod(fault.intercept);
@@ -376,7 +337,7 @@ describe("forgetting", () => {
   });
 
   test("ends when the process stops, and does nothing on a volume without limits", async () => {
-    const { pod, clock, left } = await createScene();
+    const { pod, clock, left } = await createLimitsTestBed();
     await pod().forget();
     const asking = pod();
     await asking.admit("1", {});

@@ -2,11 +2,11 @@ import { ConsumerError, hasCode } from "#consumer/errors.ts";
 import { createForgetting } from "./forgotten-limits.ts";
 import type { AwaitedAnswer } from "#consumer/history/base/health.ts";
 import { decisionPath, decisionSchema, sha256 } from "./limit-files.ts";
-import type { RunLimits } from "#consumer/planning/rules.ts";
+import type { PlannedLimits } from "#consumer/planning/plan.ts";
 import type { Clock, Files } from "#consumer/ports.ts";
 import { type Admission, createRunChain, type RunChain } from "./run-chain.ts";
 import { createWriteOnceFiles } from "#consumer/history/base/write-once.ts";
-import { limitsDirectoryOf } from "#consumer/history/base/layout.ts";
+import { limitsDirectoryOf, limitsDirectoryOfValues } from "#consumer/history/base/layout.ts";
 
 /** One run of a rule: all its actions for one transition of one episode of an incident. */
 interface LimitedRun {
@@ -14,7 +14,7 @@ interface LimitedRun {
   readonly incidentId: string;
   readonly transition: string;
   readonly startedOnMs: number;
-  readonly limits: RunLimits;
+  readonly limits: PlannedLimits;
 }
 
 export interface RunAdmissions {
@@ -41,6 +41,9 @@ export interface RunAdmissionsOptions {
   readonly onDamage?: (error: Error) => void;
 }
 
+/** The chains that are kept in memory. */
+const CHAINS_MAX = 10_000;
+
 /**
  * Enforces the limits of rules with files that are written once: `limits/<sha256 of rule>/<day>.<run>.decision`,
  * beside the chain of the runs that were admitted. Times are those of the volume, so the limits are exact up to the
@@ -49,12 +52,17 @@ export interface RunAdmissionsOptions {
 export function createRunAdmissions(options: RunAdmissionsOptions): RunAdmissions {
   const { files, clock, writer, pod, onDamage = () => undefined } = options;
   const writeOnce = createWriteOnceFiles(files, `${writer}.limits`);
-  /** The chains by their directory, one for each rule with limits. */
+  /** The chains by their directory, one for each rule with limits, or for each combination of values. */
   const chains = new Map<string, RunChain>();
+
+  /** The directories of rules that this process has made. */
+  const made = new Set<string>();
 
   const chainIn = (directory: string): RunChain => {
     const present = chains.get(directory);
     if (present) return present;
+    // A chain is found again on the volume, so that forgetting one costs no more than reading it anew.
+    if (chains.size >= CHAINS_MAX) chains.clear();
     const chain = createRunChain({ files, writeOnce, clock, directory, pod, onDamage });
     chains.set(directory, chain);
     return chain;
@@ -72,6 +80,29 @@ export function createRunAdmissions(options: RunAdmissionsOptions): RunAdmission
     }
   };
 
+  /** Asks the chain of the rule, or of the values that the rule is limited by. */
+  const admitToChain = async (
+    run: string,
+    rule: string,
+    limits: PlannedLimits,
+    ofRule: string,
+    answer?: AwaitedAnswer,
+  ): Promise<Admission> => {
+    const { per = [], values } = limits;
+    const directory = values === undefined ? ofRule : limitsDirectoryOfValues(rule, per, values);
+    try {
+      // The chain of the rule makes the directory, which holds the decisions; a chain of values has another one.
+      if (values !== undefined && !made.has(ofRule)) {
+        await files.makeDirectory(ofRule);
+        made.add(ofRule);
+      }
+      return await chainIn(directory).admit(run, limits, answer);
+    } catch (error) {
+      chains.delete(directory);
+      throw error;
+    }
+  };
+
   const admit = async (
     { limits, ...run }: LimitedRun,
     directory: string,
@@ -86,7 +117,7 @@ export function createRunAdmissions(options: RunAdmissionsOptions): RunAdmission
       await files.syncDirectory(directory);
       return decided.admitted ? { admitted: true } : decided;
     }
-    const admission = await chainIn(directory).admit(name, limits, answer);
+    const admission = await admitToChain(name, rule, limits, directory, answer);
     const detail = admission.admitted ? "" : admission.detail;
     const { admitted } = admission;
     const isOurs = await writeOnce.link(path, { format: 1, admitted, detail });
@@ -106,6 +137,7 @@ export function createRunAdmissions(options: RunAdmissionsOptions): RunAdmission
       } catch (error) {
         // The directory may be gone, or the chain that was read may be out of date.
         chains.delete(directory);
+        made.delete(directory);
         throw error;
       }
     },

@@ -10,6 +10,7 @@ import {
   checkUrl,
   HEADER_NAME,
 } from "./rule-checks.ts";
+import type { LimitField } from "#consumer/planning/rules.ts";
 import { matchSchema } from "./match-schema.ts";
 import { integer, mapping, milliseconds, section, text } from "./section.ts";
 
@@ -134,7 +135,24 @@ const commandAction = section({
     ),
 });
 
+const limitField = z.custom<LimitField>(
+  (given) =>
+    typeof given === "string" &&
+    /^(?:incident\.id|status|severity|environment|title|(?:tags|extra)\.[^{}|\s]+)$/.test(given),
+  "must be incident.id, status, severity, environment, title, tags.NAME or extra.NAME",
+);
+
 const limits = section({
+  per: z
+    .array(limitField)
+    .min(1)
+    .max(4)
+    .describe(
+      "Fields whose values are counted apart: incident.id, status, severity, environment, title, tags.NAME or " +
+        "extra.NAME. Each combination of values has limits of its own; incidents without a value count together, and " +
+        "an incident with several values is rejected. Default none: the rule is limited as a whole. 1 to 4.",
+    )
+    .optional(),
   coolDownMs: milliseconds(
     1,
     86_400_000,

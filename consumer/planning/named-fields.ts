@@ -14,8 +14,9 @@ export function namedFields(rules: readonly Rule[]): NamedFields {
   const known = namedBy.get(rules);
   if (known) return known;
   const named = { tags: new Set<string>(), extra: new Set<string>() };
-  for (const { match, actions } of rules) {
+  for (const { match, limits, actions } of rules) {
     addCompared(match, named);
+    for (const field of limits?.per ?? []) addField(field, named);
     addFilled(actions, named);
   }
   namedBy.set(rules, named);
@@ -35,6 +36,11 @@ function addCompared(
   for (const name of Object.keys(extra)) named.extra.add(name);
   for (const each of [...all, ...any, ...(not === undefined ? [] : [not])])
     addCompared(each, named);
+}
+
+function addField(field: string, named: Named): void {
+  if (field.startsWith("tags.")) named.tags.add(field.slice("tags.".length));
+  if (field.startsWith("extra.")) named.extra.add(field.slice("extra.".length));
 }
 
 const PLACEHOLDER = /\{\{\s*incident\.(tags|extra)\.([^{}|\s]+)/g;

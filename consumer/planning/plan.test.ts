@@ -157,6 +157,35 @@ describe("plan", () => {
 const plannedIn = (mode: Rule["mode"], ofAll: PlanSettings["mode"]) =>
   plan(INCIDENT, [rule({ mode })], { ...LIVE, mode: ofAll }).actions[0];
 
+const hosts = (...values: string[]) => new Map([["host", values]]);
+
+function planLimited(tags: Incident["tags"], match: Rule["match"] = {}) {
+  const limits = { per: ["tags.host", "incident.id"] } as const;
+  return plan({ ...INCIDENT, tags }, [rule({ match, limits })], LIVE);
+}
+
+function limitValuesOf(...given: Parameters<typeof planLimited>) {
+  return planLimited(...given).actions[0]?.limits?.values;
+}
+
+describe("limits per value", () => {
+  test("have the values of the incident, those that the conditions choose, and null for an absent one", () => {
+    expect(limitValuesOf(hosts("web-1"))).toEqual(["web-1", INCIDENT.id]);
+    expect(limitValuesOf(hosts("web-1", "db-1"), { tags: { host: { glob: "db-*" } } })).toEqual([
+      "db-1",
+      INCIDENT.id,
+    ]);
+    expect(limitValuesOf(new Map())).toEqual([null, INCIDENT.id]);
+  });
+
+  test("reject an action whose incident has several values", () => {
+    expect(planLimited(hosts("web-1", "web-2")).rejected[0]?.rejection).toMatchObject({
+      place: "rule restart-web, action open-ticket, limits.per tags.host",
+      rule: "several-values",
+    });
+  });
+});
+
 describe("the mode of a rule", () => {
   const OF_ALL = ["live", "manual", "dry-run"] as const;
   const OF_RULE = [...OF_ALL, "off"] as const;

@@ -2,7 +2,7 @@ import type { Action } from "#consumer/ports.ts";
 import { type Incident, type Rejection, rejection } from "./incident.ts";
 import { actionKey } from "./key.ts";
 import { renderAction, Unfillable } from "./render-action.ts";
-import { matches } from "./match/match.ts";
+import { chosenValues, matches } from "./match/match.ts";
 import {
   type ExecutionMode,
   type Rule,
@@ -40,7 +40,13 @@ export interface PlannedAction {
   /** True for an action that ends as rejected and unsent until an operator permits it. Defaults to false. */
   readonly manual?: boolean;
   /** The limits of its rule. Defaults to none. */
-  readonly limits?: RunLimits;
+  readonly limits?: PlannedLimits;
+}
+
+/** The limits of a rule, for the incident of one action. */
+export interface PlannedLimits extends RunLimits {
+  /** The values of the fields of `per`, in their order; null for an absent one. Defaults to none. */
+  readonly values?: readonly (string | null)[];
 }
 
 /** An action whose templates cannot be filled. It is claimed like any other and ends in one dead letter. */
@@ -119,7 +125,6 @@ export class MatchedAction {
   plan(): PlannedAction | RejectedAction {
     const { key, rule, action } = this;
     const { mode, actionDeadlineMs } = this.#settings;
-    const { limits } = this.#rule;
     const { deadlineMs = actionDeadlineMs, idempotent, attemptsMax } = this.#action;
     const common = {
       key,
@@ -131,11 +136,12 @@ export class MatchedAction {
       attemptsMax,
       dryRun: mode === "dry-run",
       ...(mode === "manual" ? { manual: true } : {}),
-      ...(limits === undefined ? {} : { limits }),
     };
     try {
+      const limits = plannedLimits(this.#rule, this.#incident);
       return {
         ...common,
+        ...(limits === undefined ? {} : { limits }),
         spec: renderAction(this.#action, {
           incident: this.#incident,
           key,
@@ -148,4 +154,20 @@ export class MatchedAction {
       return { ...common, rejection: rejection("rejected", place, error.rule, error.value) };
     }
   }
+}
+
+/** Throws `Unfillable` for a field with several values, of which the conditions of the rule do not choose one. */
+function plannedLimits(
+  { limits, match: conditions }: Rule,
+  incident: Incident,
+): PlannedLimits | undefined {
+  if (limits?.per === undefined) return limits;
+  const values = limits.per.map((field) => {
+    if (field === "incident.id") return incident.id;
+    const chosen = new Set(chosenValues(conditions, incident, field));
+    if (chosen.size > 1) throw new Unfillable(`limits.per ${field}`, "several-values", field);
+    const [value = null] = chosen;
+    return value;
+  });
+  return { ...limits, values };
 }

@@ -1,4 +1,4 @@
-import type { Match } from "./match/match.ts";
+import type { FieldName, Match } from "./match/match.ts";
 import type { HttpAction } from "#consumer/ports.ts";
 
 interface RuleActionBase {
@@ -36,8 +36,16 @@ export interface CommandRuleAction extends RuleActionBase {
 
 export type RuleAction = HttpRuleAction | CommandRuleAction;
 
+/** A field of an incident by which the runs of a rule are counted apart. */
+export type LimitField = "incident.id" | FieldName;
+
 /** Limits how often a rule may run, counted over all pods and incidents. */
 export interface RunLimits {
+  /**
+   * The fields whose values are counted apart, such as `tags.host`: each combination of values has limits of its own,
+   * and an absent value is one of them. Defaults to none, so that the rule is limited as a whole.
+   */
+  readonly per?: readonly LimitField[] | undefined;
   /** The shortest time between two runs of the rule, in milliseconds. Defaults to none. */
   readonly coolDownMs?: number | undefined;
   /** The largest number of runs of the rule within any 3600 s. Defaults to no limit. */

@@ -166,7 +166,7 @@ test("the tags that rules name are those of conditions, and of every text of an 
   };
   const rules: Rule[] = [
     { name: "one", match, actions: [http] },
-    { name: "two", match: {}, actions: [command] },
+    { name: "two", match: {}, limits: { per: ["tags.limited"] }, actions: [command] },
   ];
   expect([...namedFields(rules).extra]).toEqual(["owner"]);
   expect([...namedFields(rules).tags].toSorted()).toEqual(
@@ -176,6 +176,7 @@ test("the tags that rules name are those of conditions, and of every text of an 
       "body",
       "compared",
       "header",
+      "limited",
       "nested",
       "spaced",
       "url",

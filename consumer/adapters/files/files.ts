@@ -16,6 +16,7 @@ import {
   rename,
   type Stats,
   stat,
+  rmdir,
   unlink,
   write,
 } from "node:fs";
@@ -56,6 +57,7 @@ export function createFiles(root: string, options: FilesOptions = {}): Files {
     link: (existing, added) => addName(locate(existing), locate(added)),
     rename: (from, to) => replace(locate(from), locate(to)),
     unlink: (path) => remove(locate(path)),
+    removeDirectory: (path) => done((end) => rmdir(locate(path), end)),
     modifiedMs: (path) => modifiedMs(locate(path)),
     list: (path) => list(locate(path)),
     listEach: (path) => listEach(locate(path)),

@@ -11,6 +11,7 @@ import { ConsumerError } from "#consumer/errors.ts";
  *   temporary/<writer>.<number>
  *   imported/<hash of the content>.json
  *   limits/<sha256 of the rule>/<number>.run, <day>.<run>.decision and head
+ *   limits/per-<sha256 of the rule, fields and values>/<number>.run and head
  *   control/horizon/<pod uid>-<nonce>.json
  *   control/standstills/<topic>/<partition>.json
  *   control/skips/<topic>/<partition>/<offset>-<fingerprint>.json
@@ -117,6 +118,23 @@ export function damagedViewPath(time: string): string {
 /** Returns the directory that holds the runs and decisions of a rule. */
 export function limitsDirectoryOf(rule: string): string {
   return `${LIMITS_DIRECTORY}/${createHash("sha256").update(rule).digest("hex")}`;
+}
+
+const VALUE_CHAIN = "per-";
+
+/** Returns the directory that holds the runs of a rule for one combination of values. */
+export function limitsDirectoryOfValues(
+  rule: string,
+  fields: readonly string[],
+  values: readonly (string | null)[],
+): string {
+  const identity = JSON.stringify([rule, fields, values]);
+  return `${LIMITS_DIRECTORY}/${VALUE_CHAIN}${createHash("sha256").update(identity).digest("hex")}`;
+}
+
+/** Returns whether a directory below `limits` holds the runs of one combination of values. */
+export function isValueChain(name: string): boolean {
+  return name.startsWith(VALUE_CHAIN);
 }
 
 /** Returns the path of the file in which a pod describes the standstill of a partition. Throws "usage". */

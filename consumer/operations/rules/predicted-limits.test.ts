@@ -4,6 +4,7 @@ import { createRunAdmissions } from "#consumer/action/limits.ts";
 import { createManualClock } from "#fixtures/ports/clock.ts";
 import { createMemoryVolume } from "#fixtures/ports/files.ts";
 import { assertCounted } from "#fixtures/properties.ts";
+import type { PlannedLimits } from "#consumer/planning/plan.ts";
 import { createPredictedLimits } from "./predicted-limits.ts";
 
 test("what is predicted of limits is what the volume decides, run by run", async () => {
@@ -17,13 +18,16 @@ test("what is predicted of limits is what the volume decides, run by run", async
       fc.array(
         fc.record({
           rule: fc.constantFrom("one", "two"),
+          values: fc.option(fc.constantFrom<readonly (string | null)[]>(["a"], ["b"], [null]), {
+            nil: undefined,
+          }),
           incident: fc.constantFrom("a", "b", "c"),
           transition: fc.constantFrom("critical", "ok"),
           laterMs: fc.integer({ min: 0, max: 4_000_000 }),
         }),
         { maxLength: 12 },
       ),
-      async (limits, runs) => {
+      async (ofRule, runs) => {
         const clock = createManualClock();
         const files = createMemoryVolume({ clock }).mount();
         await files.makeDirectory("temporary");
@@ -35,8 +39,10 @@ test("what is predicted of limits is what the volume decides, run by run", async
           eventAgeMsMax: 86_400_000,
         });
         const predicted = createPredictedLimits();
-        for (const { rule, incident, transition, laterMs } of runs) {
+        for (const { rule, values, incident, transition, laterMs } of runs) {
           await clock.advance(laterMs);
+          const limits: PlannedLimits =
+            values === undefined ? ofRule : { ...ofRule, per: ["tags.host"], values };
           const startedOnMs = 1_795_564_800_000;
           const run = { rule, incidentId: incident, transition, startedOnMs, limits };
           const decided = await admissions.admit(run);
@@ -52,7 +58,7 @@ test("what is predicted of limits is what the volume decides, run by run", async
         }
       },
     ),
-    { numRuns: 100 },
+    { numRuns: 300 },
   );
   expect(seen.admitted).toBeGreaterThan(50);
   expect(seen.refused).toBeGreaterThan(50);

@@ -1,5 +1,5 @@
 import type { Admission } from "#consumer/action/run-chain.ts";
-import type { PlannedAction } from "#consumer/planning/plan.ts";
+import type { PlannedAction, PlannedLimits } from "#consumer/planning/plan.ts";
 import type { RunLimits } from "#consumer/planning/rules.ts";
 
 /** The limits of rules, counted in memory by the same rules as on the volume (action/run-chain.ts). */
@@ -8,7 +8,7 @@ export interface PredictedLimits {
   admit(
     rule: string,
     incident: PlannedAction["incident"],
-    limits: RunLimits,
+    limits: PlannedLimits,
     atMs: number,
   ): Admission;
 }
@@ -17,18 +17,20 @@ const HOUR_MS = 3_600_000;
 
 export function createPredictedLimits(): PredictedLimits {
   const decisions = new Map<string, Admission>();
-  /** The times of the runs that were admitted, by rule, the newest last. */
+  /** The times of the runs that were admitted, by rule and values, the newest last. */
   const runs = new Map<string, number[]>();
   return {
     admit(rule, { id, transition, startedOnMs }, limits, atMs) {
       const run = JSON.stringify([rule, id, transition, startedOnMs]);
       const decided = decisions.get(run);
       if (decided !== undefined) return decided;
-      const times = runs.get(rule) ?? [];
+      const { per = [], values = [] } = limits;
+      const chain = JSON.stringify([rule, per, values]);
+      const times = runs.get(chain) ?? [];
       const admission = decide(times, limits, atMs);
       if (admission.admitted) {
         times.push(atMs);
-        runs.set(rule, times);
+        runs.set(chain, times);
       }
       decisions.set(run, admission);
       return admission;

@@ -107,6 +107,19 @@ describe("rules test", () => {
     ],
     ["a dry run", { execution: { mode: "dry-run" } }, [], ["restart-web/restart dry-run"]],
     [
+      "a limit for each value",
+      {
+        rules: [{ ...RULE, limits: { per: ["tags.service"], coolDownMs: 1000 } }],
+        incidents: [
+          CRITICAL,
+          anIncident({ id: "second" }),
+          anIncident({ id: "third", tags: { service: "api" } }),
+        ],
+      },
+      [],
+      ["restart-web/restart send", "restart-web/restart suppressed", "restart-web/restart send"],
+    ],
+    [
       "modes of rules",
       {
         rules: [

@@ -108,6 +108,7 @@ export function createFaultyFiles(options: FaultyFilesOptions): Files {
       }),
     rename: (from, to) => call("rename", to, () => files.rename(from, to)),
     unlink: (path) => call("unlink", path, () => files.unlink(path)),
+    removeDirectory: (path) => call("removeDirectory", path, () => files.removeDirectory(path)),
     modifiedMs: (path) => call("modifiedMs", path, () => files.modifiedMs(path)),
     // A directory that does not exist has only one answer, so this is not a step.
     list: (path) =>

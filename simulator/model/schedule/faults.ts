@@ -57,6 +57,7 @@ export function faultOf(step: Step, negative: boolean, random: StepRandom): Step
       break;
     case "rename":
     case "unlink":
+    case "removeDirectory":
       choices.push({ kind: "lose", code: "ENOENT" }, { kind: "delay", code: "EIO" });
       break;
     case "read":
