@@ -17,7 +17,7 @@ import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, vi, test } from "vitest";
 
 import { repeatedKeys } from "#fixtures/json-keys.ts";
 
@@ -150,7 +150,7 @@ async function launched(name: string) {
 }
 
 describe("the process", () => {
-  it.each([
+  test.each([
     [2, "usage", "--config is required", []],
     [78, "bad-configuration", "/nowhere cannot be read: ENOENT", ["--config", "/nowhere"]],
     [78, "bad-configuration", 'got "loud"', ["--config", "FILE", "--log-level", "loud"]],
@@ -179,7 +179,7 @@ describe("the process", () => {
     }
   });
 
-  it("leaves what nobody caught in LOG_DIR, before and after it has a configuration", async () => {
+  test("leaves what nobody caught in LOG_DIR, before and after it has a configuration", async () => {
     const file = join(directory, "uncaught.yaml");
     await writeFile(file, config());
     const planted = 'throw new Error("planted")';
@@ -198,7 +198,7 @@ describe("the process", () => {
     }
   });
 
-  it("refuses with the same code, and says so, when LOG_DIR cannot be written", async () => {
+  test("refuses with the same code, and says so, when LOG_DIR cannot be written", async () => {
     const logs = join(directory, "no-directory");
     await writeFile(logs, "");
     const { code, errors } = await run([], { LOG_DIR: logs });
@@ -207,7 +207,7 @@ describe("the process", () => {
     expect(errors).toContain(`the log in ${logs} cannot be written: ENOTDIR`);
   });
 
-  it.each([
+  test.each([
     [[], "--config is required"],
     [["--config", "x", "--colour"], "--colour"],
     [["--config", "x", "more"], "more"],
@@ -218,7 +218,7 @@ describe("the process", () => {
     expect(errors).toContain("usage: kafka_consumer --config FILE");
   });
 
-  it("ends, though by a signal, when the history volume hangs", async () => {
+  test("ends, though by a signal, when the history volume hangs", async () => {
     const volume = join(directory, "hanging");
     await mkdir(volume);
     // Opening a pipe that nobody writes to hangs in the kernel, as a file of an unreachable server does.
@@ -236,7 +236,7 @@ describe("the process", () => {
     expect(errors).toContain("file operations hang");
   });
 
-  it.each(["stdout", "stderr"] as const)(
+  test.each(["stdout", "stderr"] as const)(
     "works and stops though nobody reads its full %s",
     async (stream) => {
       const file = join(directory, "unread.yaml");
@@ -281,7 +281,7 @@ describe("the process", () => {
     },
   );
 
-  it.each([
+  test.each([
     ["NODE_TLS_REJECT_UNAUTHORIZED", "0", "certificates of servers would not be verified"],
     ["NODE_DEBUG", "http,tls", "would print headers"],
     ["NODE_DEBUG_NATIVE", "TLS", "would print headers"],
@@ -305,7 +305,7 @@ describe("the process", () => {
     }
   });
 
-  it("opens no inspector on SIGUSR1, and goes on after signals that mean nothing to it", async () => {
+  test("opens no inspector on SIGUSR1, and goes on after signals that mean nothing to it", async () => {
     await using consumer = await launched("ignores");
     for (const times of [1, 2]) {
       for (const signal of ["SIGUSR1", "SIGPIPE", "SIGUSR2"] as const) consumer.child.kill(signal);
@@ -317,17 +317,20 @@ describe("the process", () => {
     expect(await consumer.exited).toEqual([0, null]);
   });
 
-  it.each(["SIGHUP", "SIGQUIT", "SIGINT"] as const)("stops on %s as on SIGTERM", async (signal) => {
-    await using consumer = await launched(`stops-${signal}`);
-    consumer.child.kill(signal);
-    expect(await consumer.exited).toEqual([0, null]);
-    const states = (await consumer.logged("lifecycle.entered")).map((line): unknown =>
-      Reflect.get(Object(line), "state"),
-    );
-    expect(states).toEqual(["draining", "stopped"]);
-  });
+  test.each(["SIGHUP", "SIGQUIT", "SIGINT"] as const)(
+    "stops on %s as on SIGTERM",
+    async (signal) => {
+      await using consumer = await launched(`stops-${signal}`);
+      consumer.child.kill(signal);
+      expect(await consumer.exited).toEqual([0, null]);
+      const states = (await consumer.logged("lifecycle.entered")).map((line): unknown =>
+        Reflect.get(Object(line), "state"),
+      );
+      expect(states).toEqual(["draining", "stopped"]);
+    },
+  );
 
-  it("runs the commands for people instead, with the exit codes of the consumer", async () => {
+  test("runs the commands for people instead, with the exit codes of the consumer", async () => {
     const volume = join(directory, "volume");
     for (const name of ["claims", "journal", "snapshot", "temporary"]) {
       await mkdir(join(volume, name), { recursive: true });
@@ -373,7 +376,7 @@ describe("the process", () => {
     }
   });
 
-  it("refuses a bad configuration with exit 78, naming every fault", async () => {
+  test("refuses a bad configuration with exit 78, naming every fault", async () => {
     const file = join(directory, "bad.yaml");
     await writeFile(file, config("health: { port: 70000, hots: x }"));
     const { code, errors } = await run(["--config", file], { LOG_LEVEL: "loud", HEALTH_PORT: "" });
@@ -383,7 +386,7 @@ describe("the process", () => {
     expect(errors).toContain("log.level (variable LOG_LEVEL)");
   });
 
-  it.each([
+  test.each([
     ["an unknown alias", "*nope", "line 13: unknown alias *nope"],
     ["an alias of itself", "&x [*x]", "line 13: the alias *x stands within its own anchor"],
     ["an alias bomb", bomb(), "line 13: the alias *e makes the document larger"],
@@ -395,14 +398,14 @@ describe("the process", () => {
     expect(errors).toContain(`${file} has one fault:\n  - ${fault}`);
   });
 
-  it("refuses a client id per pod where the name of the pod is not known", async () => {
+  test("refuses a client id per pod where the name of the pod is not known", async () => {
     const file = join(directory, "client-id.yaml");
     await writeFile(file, config().replace("  groupId:", "  clientIdPerPod: true\n  groupId:"));
     const errors = expect.stringContaining("kafka.clientIdPerPod: needs the name of the pod");
     expect(await run(["--config", file])).toMatchObject({ code: 78, errors });
   });
 
-  it("stops at once and cleanly on SIGTERM while it waits for its identity", async () => {
+  test("stops at once and cleanly on SIGTERM while it waits for its identity", async () => {
     const file = join(directory, "config.yaml");
     await writeFile(file, config());
     const { code, output, errors } = await run(["--config", file, "--log-level", "debug"], {
@@ -416,7 +419,7 @@ describe("the process", () => {
     expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ event: "process.ended", exitCode: 0 });
   });
 
-  it("ends with 75 when its identity stays away past the budget", async () => {
+  test("ends with 75 when its identity stays away past the budget", async () => {
     const file = join(directory, "config.yaml");
     await writeFile(file, config("dependencies: { budgetMs: 200 }"));
     const { code, output } = await run(["--config", file]);
@@ -424,7 +427,7 @@ describe("the process", () => {
     expect(output).toContain("cert.pem cannot be read: ENOENT");
   });
 
-  it("keeps its exit code when it is told to stop while it ends", async () => {
+  test("keeps its exit code when it is told to stop while it ends", async () => {
     const file = join(directory, "config.yaml");
     await writeFile(file, config("dependencies: { budgetMs: 200 }"));
     const { code, signal } = await run(["--config", file], { STOP_FROM: "process.ended" });

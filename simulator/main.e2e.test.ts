@@ -5,14 +5,14 @@ import { z } from "zod";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { requestJson } from "./http/json-request.ts";
 import { eventually, startSimulator } from "./process/simulator-process.ts";
 
 const CLEAN = { code: 0, signal: null };
 
 describe("simulator/main.ts", () => {
-  it("runs Athenz and CKMS beside each other: denied, then granted by zms-cli as the guide says", async () => {
+  test("runs Athenz and CKMS beside each other: denied, then granted by zms-cli as the guide says", async () => {
     await using directory = await temporaryDirectory();
     const inside = (name: string) => join(directory.path, name);
     const role = "paranoids.ppse.ckms.ykeykey_aws.res_group.bigpanda.keys.sre.access";
@@ -80,7 +80,7 @@ describe("simulator/main.ts", () => {
     expect(ckms.stdout() + athenz.stdout()).toMatch(/^\{[^\n]+\}\n\{[^\n]+\}\n$/);
   });
 
-  it.each(["action-endpoint", "splunk-collector"])(
+  test.each(["action-endpoint", "splunk-collector"])(
     "runs %s until SIGTERM and says where it listens",
     async (name) => {
       await using running = startSimulator([name]);
@@ -94,7 +94,7 @@ describe("simulator/main.ts", () => {
     },
   );
 
-  it("lets a run in another process withhold certificates and read what was issued", async () => {
+  test("lets a run in another process withhold certificates and read what was issued", async () => {
     await using directory = await temporaryDirectory();
     await using athenz = startSimulator(["athenz", "--directory", directory.path]);
     const { url } = await athenz.listening();
@@ -123,7 +123,7 @@ describe("simulator/main.ts", () => {
     expect(events.body).toContainEqual(expect.objectContaining({ type: "refreshed" }));
   });
 
-  it("collects events and returns them by source", async () => {
+  test("collects events and returns them by source", async () => {
     await using collector = startSimulator(["splunk-collector"]);
     const { url } = await collector.listening();
     const batch = '{"event":"a","source":"/logs/a.log"}\n{"event":"b","source":"/logs/b.log"}';
@@ -136,14 +136,14 @@ describe("simulator/main.ts", () => {
     expect(found.body).toEqual([expect.objectContaining({ event: "b", source: "/logs/b.log" })]);
   });
 
-  it("also ends cleanly on SIGINT", async () => {
+  test("also ends cleanly on SIGINT", async () => {
     await using running = startSimulator(["action-endpoint"]);
     await running.listening();
     running.signal("SIGINT");
     expect(await running.ended).toEqual(CLEAN);
   });
 
-  it.each([
+  test.each([
     { argv: [], says: "Usage: node simulator/main.ts COMMAND" },
     { argv: ["frobnicate"], says: "unknown command frobnicate" },
     { argv: ["toString"], says: "unknown command toString" },
@@ -162,7 +162,7 @@ describe("simulator/main.ts", () => {
     expect(running.stdout()).toBe("");
   });
 
-  it("exits 1 when the port is taken", async () => {
+  test("exits 1 when the port is taken", async () => {
     await using first = startSimulator(["action-endpoint"]);
     const { url } = await first.listening();
     await using second = startSimulator(["action-endpoint", "--port", new URL(String(url)).port]);
@@ -170,7 +170,7 @@ describe("simulator/main.ts", () => {
     expect(second.stderr()).toContain("EADDRINUSE");
   });
 
-  it("lists its commands and shows the options of one", async () => {
+  test("lists its commands and shows the options of one", async () => {
     await using help = startSimulator(["action-endpoint", "--help"]);
     expect(await help.ended).toEqual(CLEAN);
     expect(help.stdout()).toContain("--idempotent");
@@ -186,7 +186,7 @@ function textOf(path: string): Promise<string> {
   return readFile(new URL(path, import.meta.url), "utf8");
 }
 
-it("every command loads with what the image of the simulators installs", async () => {
+test("every command loads with what the image of the simulators installs", async () => {
   const { devDependencies } = z
     .object({ devDependencies: z.record(z.string(), z.string()) })
     .parse(JSON.parse(await textOf("../package.json")));

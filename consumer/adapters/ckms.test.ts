@@ -1,7 +1,7 @@
 import { delay } from "msw";
 import { HttpResponse, http } from "msw/http";
 import { setupServer } from "msw/node";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 
 import { createAuthority } from "#fixtures/certificates.ts";
 import { startCkms } from "#simulator/ckms/server.ts";
@@ -59,7 +59,7 @@ describe("what CKMS answers", () => {
       ),
     );
 
-  it("is decoded", async () => {
+  test("is decoded", async () => {
     answers({ name: NAME, version: 1, value: Buffer.from("pässword").toString("base64") });
     const secrets = secretsOf("https://ckms.test/");
     expect(secrets.state).toStrictEqual({ ready: false, reason: "not fetched yet" });
@@ -67,7 +67,7 @@ describe("what CKMS answers", () => {
     expect(secrets.state).toStrictEqual({ ready: true });
   });
 
-  it.each([
+  test.each([
     ["a\n", "a line break at its end"],
     ["a\r\n", "a line break at its end"],
     [" a", "white space"],
@@ -93,7 +93,7 @@ describe("what CKMS answers", () => {
     },
   );
 
-  it.each([
+  test.each([
     ["latin-1", Buffer.from("hunter\xe9", "latin1"), "is binary"],
     ["random bytes", Buffer.from("00ff10a0c3288b", "hex"), "is binary"],
     ["an overlong form", Buffer.from("hunter\xc0\x80", "latin1"), "is binary"],
@@ -119,7 +119,7 @@ describe("what CKMS answers", () => {
     expect(String(failure) + JSON.stringify(log.lines)).not.toMatch(/hunter|68756e|aHVud/);
   });
 
-  it.each(["aHVudGVyMh==", "aHVudGVy=Mg", "A", "=", "aHVudGVyMg=", "aHVud-_y"])(
+  test.each(["aHVudGVyMh==", "aHVudGVy=Mg", "A", "=", "aHVudGVyMg=", "aHVud-_y"])(
     "with %s for a value is refused: it is no base64",
     async (value) => {
       answers({ value });
@@ -129,7 +129,7 @@ describe("what CKMS answers", () => {
     },
   );
 
-  it("with 403 is a denial, with the server's words", async () => {
+  test("with 403 is a denial, with the server's words", async () => {
     answers({ code: 403, message: "principal x is not\na member of role y" }, 403);
     const secrets = secretsOf();
     const failure = await failureOf(secrets.fetch(NAME));
@@ -141,7 +141,7 @@ describe("what CKMS answers", () => {
     });
   });
 
-  it.each([
+  test.each([
     ["an unknown secret", { code: 404 }, 404, "does not know it"],
     ["an error", "oops", 500, "HTTP 500"],
     ["a redirect", "", 302, "HTTP 302"],
@@ -157,7 +157,7 @@ describe("what CKMS answers", () => {
     expect(String(failure)).not.toContain("not base64!");
   });
 
-  it("too late is unavailable", async () => {
+  test("too late is unavailable", async () => {
     server.use(
       http.get(URL_OF_SECRET, async () => {
         await delay(5000);
@@ -169,7 +169,7 @@ describe("what CKMS answers", () => {
     expect(String(failure)).toContain("no answer within 100 ms");
   });
 
-  it("is not waited for once the caller gives up", async () => {
+  test("is not waited for once the caller gives up", async () => {
     server.use(http.get(URL_OF_SECRET, () => delay("infinite")));
     const giveUp = new AbortController();
     const failure = failureOf(secretsOf().fetch(NAME, giveUp.signal));
@@ -191,7 +191,7 @@ describe("over mTLS", () => {
     return running;
   }
 
-  it("the identity is presented, denied and then granted", async () => {
+  test("the identity is presented, denied and then granted", async () => {
     await using running = await ckms();
     const secrets = secretsOf(running.url);
     members.clear();
@@ -201,7 +201,7 @@ describe("over mTLS", () => {
     expect(await secrets.fetch(NAME)).toBe("correct horse");
   });
 
-  it("a server that is not of our authority is not trusted", async () => {
+  test("a server that is not of our authority is not trusted", async () => {
     await using running = await ckms();
     const other = await createAuthority({ commonName: "somebody else" });
     const secrets = createSecrets({
@@ -221,7 +221,7 @@ describe("over mTLS", () => {
     );
   });
 
-  it("nobody at home is unavailable, with the address", async () => {
+  test("nobody at home is unavailable, with the address", async () => {
     const running = await ckms();
     await running[Symbol.asyncDispose]();
     const failure = await failureOf(secretsOf(running.url).fetch(NAME));

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import type { CommandAction, SendResult } from "#consumer/ports.ts";
 import { createActionSender } from "./action-sender.ts";
@@ -66,14 +66,14 @@ async function until<Value>(read: () => Value | Promise<Value>): Promise<NonNull
 const pidIn = (file: string) => until(() => readFile(file, "utf8").then(Number, () => undefined));
 
 describe("command action", () => {
-  it("was not applied when the kernel refuses its arguments", async () => {
+  test("was not applied when the kernel refuses its arguments", async () => {
     expect(await send(["/bin/true", "x".repeat(4_000_000)])).toMatchObject({
       outcome: "failed-not-applied",
       detail: expect.stringContaining("E2BIG"),
     });
   });
 
-  it("runs without a shell, with the key in its environment and nothing else of ours", async () => {
+  test("runs without a shell, with the key in its environment and nothing else of ours", async () => {
     const script =
       "console.log(JSON.stringify([process.argv.slice(1), process.env])); process.exit(1)";
     const result = await send([NODE, "-e", script, "$(id) {x}; *"], {
@@ -85,7 +85,7 @@ describe("command action", () => {
     ]);
   });
 
-  it.each([
+  test.each([
     [0, "done"],
     [64, "rejected"],
     [65, "rejected"],
@@ -101,7 +101,7 @@ describe("command action", () => {
     });
   });
 
-  it("keeps the output of a failure, without credentials, unless the action says never", async () => {
+  test("keeps the output of a failure, without credentials, unless the action says never", async () => {
     const environment = { API_TOKEN: "correct-horse", TEAM: "sre" };
     const script =
       'echo "$TEAM $API_TOKEN"; printf %s "me:$API_TOKEN" | base64 >&2; cat "$0"; exit 1';
@@ -117,27 +117,27 @@ describe("command action", () => {
     });
   });
 
-  it("masks a credential whose name is before the part of the output that is kept", async () => {
+  test("masks a credential whose name is before the part of the output that is kept", async () => {
     const script =
       "process.stdout.write('{\"token\":\"' + 'horse '.repeat(500) + '\"}'); process.exit(1)";
     expect((await send([NODE, "-e", script])).detail).not.toContain("horse");
   });
 
-  it("knows that nothing was applied when there is no such executable", async () => {
+  test("knows that nothing was applied when there is no such executable", async () => {
     expect(await send(["/nowhere/restart"])).toMatchObject({
       outcome: "failed-not-applied",
       detail: expect.stringContaining("ENOENT"),
     });
   });
 
-  it("is in doubt when a signal ended it", async () => {
+  test("is in doubt when a signal ended it", async () => {
     expect(await send(["/bin/sh", "-c", "kill -9 $$"])).toStrictEqual({
       outcome: "in-doubt",
       detail: "ended by SIGKILL",
     });
   });
 
-  it("kills the whole tree at the deadline, and is in doubt", async () => {
+  test("kills the whole tree at the deadline, and is in doubt", async () => {
     const file = join(directory, "grandchild");
     const result = await send(
       ["/bin/sh", "-c", `(trap '' TERM; sleep 600 & echo $! >${file}; wait) & wait`],
@@ -152,7 +152,7 @@ describe("command action", () => {
     expect(await isAlive(grandchild)).toBe(false);
   });
 
-  it("ends with its first process, and kills what that one left behind", async () => {
+  test("ends with its first process, and kills what that one left behind", async () => {
     const file = join(directory, "left");
     const result = await send(["/bin/sh", "-c", `sleep 600 & echo $! >${file}`]);
     expect(result.outcome).toBe("done");
@@ -161,7 +161,7 @@ describe("command action", () => {
     expect(await isAlive(left)).toBe(false);
   });
 
-  it("keeps only the end of a long output, and never blocks on it", async () => {
+  test("keeps only the end of a long output, and never blocks on it", async () => {
     const result = await send([
       NODE,
       "-e",
@@ -172,7 +172,7 @@ describe("command action", () => {
     expect(result.detail.endsWith("xend")).toBe(true);
   });
 
-  it("is killed when the sender is disposed", async () => {
+  test("is killed when the sender is disposed", async () => {
     const sender = createActionSender({
       identity: { current: () => Promise.reject(new Error("none")), state: { ready: true } },
     });

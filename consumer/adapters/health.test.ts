@@ -1,6 +1,6 @@
 import { connect, createServer } from "node:net";
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { listenOnLoopback } from "#fixtures/listeners.ts";
 
@@ -44,7 +44,7 @@ async function serve(given: HealthReports) {
 }
 
 describe("health server", () => {
-  it("answers 200 when alive and ready", async () => {
+  test("answers 200 when alive and ready", async () => {
     await using server = await serve(reports(true));
     const live = await server.get("/livez");
     expect(live.status).toBe(200);
@@ -52,7 +52,7 @@ describe("health server", () => {
     expect((await server.get("/readyz?verbose")).status).toBe(200);
   });
 
-  it("answers 503 with the reason of each dependency when not ready", async () => {
+  test("answers 503 with the reason of each dependency when not ready", async () => {
     await using server = await serve(reports(false, false));
     expect((await server.get("/livez")).status).toBe(503);
     const ready = await server.get("/readyz");
@@ -65,7 +65,7 @@ describe("health server", () => {
     });
   });
 
-  it("shows metrics with their units", async () => {
+  test("shows metrics with their units", async () => {
     await using server = await serve(reports(true));
     server.metrics.count("records", { result: "matched" }, 2);
     server.metrics.observe("fsync", 12);
@@ -80,7 +80,7 @@ describe("health server", () => {
     expect((await server.get("/metrics")).body).not.toContain("kafka_consumer_lag_records{");
   });
 
-  it("has a metric for everything that an operator watches", async () => {
+  test("has a metric for everything that an operator watches", async () => {
     await using server = await serve(reports(true));
     const { body } = await server.get("/metrics");
     const names = [...body.matchAll(/^# TYPE kafka_consumer_(\S+)/gm)].map(([, name]) => name);
@@ -103,14 +103,14 @@ describe("health server", () => {
     ]);
   });
 
-  it("knows only its paths and only reads", async () => {
+  test("knows only its paths and only reads", async () => {
     await using server = await serve(reports(true));
     expect((await server.get("/")).status).toBe(404);
     expect((await server.get("/livez", "POST")).status).toBe(405);
     expect(await server.get("/livez", "HEAD")).toMatchObject({ status: 200, body: "" });
   });
 
-  it("answers 500 when a report fails, and goes on", async () => {
+  test("answers 500 when a report fails, and goes on", async () => {
     await using server = await serve({
       ...reports(true),
       readiness: () => {
@@ -121,7 +121,7 @@ describe("health server", () => {
     expect((await server.get("/livez")).status).toBe(200);
   });
 
-  it("always has room for a new connection: the oldest goes, and none lasts", async () => {
+  test("always has room for a new connection: the oldest goes, and none lasts", async () => {
     await using server = await serve(reports(true));
     const port = Number(server.port);
     const closed: number[] = [];
@@ -144,7 +144,7 @@ describe("health server", () => {
     await expect.poll(() => closed.length, { timeout: 15_000 }).toBe(200);
   });
 
-  it("keeps no connection after its answer, and takes no large header", async () => {
+  test("keeps no connection after its answer, and takes no large header", async () => {
     await using server = await serve(reports(true));
     expect((await server.get("/livez")).headers.get("connection")).toBe("close");
     const large = { "x-large": "x".repeat(10_000) };
@@ -155,7 +155,7 @@ describe("health server", () => {
     expect((await server.get("/livez")).status).toBe(200);
   });
 
-  it("says which address is taken", async () => {
+  test("says which address is taken", async () => {
     const taken = createServer();
     const port = await listenOnLoopback(taken);
     const log: Log = { debug() {}, info() {}, warn() {}, error() {} };

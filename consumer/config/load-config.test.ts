@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 
 import { ENVIRONMENT_OVERRIDES } from "./environment.ts";
 import { configSchema } from "./schema.ts";
@@ -50,7 +50,7 @@ const withLine = (from: string, to: string) => {
 };
 
 describe("configuration", () => {
-  it("fills every default of a minimal file", () => {
+  test("fills every default of a minimal file", () => {
     const config = parseConfig(MINIMAL, "config.yaml");
     expect(config.kafka).toMatchObject({
       clientId: "kafka-consumer",
@@ -86,7 +86,7 @@ describe("configuration", () => {
     });
   });
 
-  it("bounds what is in flight, retries and the runs of a rule", () => {
+  test("bounds what is in flight, retries and the runs of a rule", () => {
     const { kafka, execution, rules } = parseConfig(MINIMAL, "config.yaml");
     expect(kafka).toMatchObject({ recordsInFlightMax: 65_536, bytesInFlightMax: 67_108_864 });
     expect(execution.retry.budgetMs).toBe(900_000);
@@ -107,13 +107,13 @@ describe("configuration", () => {
     ]);
   });
 
-  it("waits for an orphan as long as its owner could take, from the longest deadline", () => {
+  test("waits for an orphan as long as its owner could take, from the longest deadline", () => {
     expect(parseConfig(MINIMAL, "config.yaml").execution.orphanWaitMs).toBe(70_000 + 45_000 + 5000);
     const given = parseConfig(`${MINIMAL}execution: { orphanWaitMs: 5 }\n`, "config.yaml");
     expect(given.execution.orphanWaitMs).toBe(5);
   });
 
-  it("reports all faults at once, each with path, line, rule and value", () => {
+  test("reports all faults at once, each with path, line, rule and value", () => {
     const faults = faultsOf(
       MINIMAL.replace("version: 1", "version: 2")
         .replace('"broker-0.test:9093"', '"broker-0.test"')
@@ -134,7 +134,7 @@ describe("configuration", () => {
     ]);
   });
 
-  it.each([
+  test.each([
     ["partitionConcurrentMax: 4", 'did you mean "partitionsConcurrentMax"?'],
     ["sessionTimeout: 4", 'did you mean "sessionTimeoutMs"?'],
     ["quux: 4", "known are brokers, clientId, clientIdPerPod, groupId"],
@@ -145,7 +145,7 @@ describe("configuration", () => {
     expect(faults[0]).toContain(hint);
   });
 
-  it("never repeats a value that is put where a secret would be", () => {
+  test("never repeats a value that is put where a secret would be", () => {
     const faults = [
       ...faultsOf(withLine("username: sre-consumer,", "username: u, password: hunter2,")),
       ...faultsOf(
@@ -159,7 +159,7 @@ describe("configuration", () => {
     expect(faults[0]).toContain('unknown key "password" (did you mean "passwordSecret"?)');
   });
 
-  it.each([
+  test.each([
     ["{{incident.id}}", "{{incident.identity}}", "unknown placeholder {{incident.identity}}"],
     ["{{incident.id}}", "{{incident.id", "has a placeholder that is not closed"],
     ["tickets.test/", "{{incident.title}}/", "must not have a placeholder in the host"],
@@ -180,7 +180,7 @@ describe("configuration", () => {
     expect(faultsOf(withLine(from, to)).join("\n")).toContain(message);
   });
 
-  it("lets variables stand above the file, and names the variable when it is wrong", () => {
+  test("lets variables stand above the file, and names the variable when it is wrong", () => {
     const environment = {
       ATHENZ_CERT: "/id/cert.pem",
       ATHENZ_KEY: "/id/key.pem",
@@ -214,14 +214,14 @@ describe("configuration", () => {
     ]);
   });
 
-  it("names the file that it cannot read", async () => {
+  test("names the file that it cannot read", async () => {
     await expect(loadConfig("/nowhere/config.yaml")).rejects.toMatchObject({
       code: "bad-configuration",
       message: expect.stringContaining("/nowhere/config.yaml cannot be read: ENOENT"),
     });
   });
 
-  it("refuses a file that is not text, or would never end, with its reason", async () => {
+  test("refuses a file that is not text, or would never end, with its reason", async () => {
     const directory = await mkdtemp(join(tmpdir(), "config-"));
     onTestFinished(() => rm(directory, { recursive: true, force: true }));
     const file = join(directory, "config.yaml");
@@ -247,7 +247,7 @@ describe("configuration", () => {
     expect((await loadConfig(file)).version).toBe(1);
   });
 
-  it("shows a bounded number of faults and says how many there are", () => {
+  test("shows a bounded number of faults and says how many there are", () => {
     const rules = Array.from({ length: 500 }, () => "  - name: /\n").join("");
     const text = MINIMAL.slice(0, MINIMAL.indexOf("  - name:")) + rules;
     const faults = faultsOf(text);
@@ -255,14 +255,14 @@ describe("configuration", () => {
     expect(faults.at(-1)).toMatch(/^ {2}and \d{3,4} more$/);
   });
 
-  it("refuses a document that is no mapping", () => {
+  test("refuses a document that is no mapping", () => {
     expect(faultsOf("- 1")).toStrictEqual([
       "the document (line 1): expected object, received array; got a list of 1",
     ]);
     expect(faultsOf("")[0]).toContain("the document (line 1): expected object, received null");
   });
 
-  it.each(["development", "production"])("accepts the %s configuration", async (name) => {
+  test.each(["development", "production"])("accepts the %s configuration", async (name) => {
     const file = fileURLToPath(new URL(`../../config/${name}-config.yaml`, import.meta.url));
     const config = parseConfig(await readFile(file, "utf8"), file);
     expect(config.ckms.keyGroup).toBe("bigpanda.keys.sre");
@@ -271,7 +271,7 @@ describe("configuration", () => {
     expect(config.history.requireMount).toBe(true);
   });
 
-  it("describes every option", () => {
+  test("describes every option", () => {
     const undescribed: string[] = [];
     // Conditions nest in themselves.
     const walked = new Set<object>();

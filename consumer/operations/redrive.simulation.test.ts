@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import {
   commitAll,
   committed,
@@ -35,7 +35,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-it("dead letters of a real topic go back once; the next run begins at the beginning and leaves them out", async () => {
+test("dead letters of a real topic go back once; the next run begins at the beginning and leaves them out", async () => {
   const cluster = await harness.startCluster();
   const seen: string[] = [];
   const consumer = harness.startBroker(cluster, async (batch) => {

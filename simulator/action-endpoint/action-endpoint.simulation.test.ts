@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import { Agent, fetch } from "undici";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, vi, test } from "vitest";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { requestJson } from "#simulator/http/json-request.ts";
 import { startActionEndpoint } from "./action-endpoint.ts";
@@ -11,7 +11,7 @@ const post = (url: string, key: string, body = '{"a":1}') =>
   requestJson(`${url}/tickets?x=1`, { method: "POST", body, headers: { "idempotency-key": key } });
 
 describe("the action endpoint", () => {
-  it("records each request as an effect, with key, path and digest of the body", async () => {
+  test("records each request as an effect, with key, path and digest of the body", async () => {
     await using endpoint = await startActionEndpoint();
     const startedMs = Date.now();
     const response = await post(endpoint.url, "k1");
@@ -30,7 +30,7 @@ describe("the action endpoint", () => {
     expect(effect?.appliedAtMs).toBeGreaterThanOrEqual(effect?.arrivedAtMs ?? Number.NaN);
   });
 
-  it("keeps the identifiers of traceparent for requests and effects", async () => {
+  test("keeps the identifiers of traceparent for requests and effects", async () => {
     await using endpoint = await startActionEndpoint();
     const [traceId, parentId] = ["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"];
     const send = (headers: Record<string, string>) =>
@@ -47,7 +47,7 @@ describe("the action endpoint", () => {
     expect(await endpoint.control.requests()).toMatchObject(named);
   });
 
-  it("names the keys that were applied more than once, and only those", async () => {
+  test("names the keys that were applied more than once, and only those", async () => {
     await using endpoint = await startActionEndpoint();
     await post(endpoint.url, "once");
     await post(endpoint.url, "twice");
@@ -58,7 +58,7 @@ describe("the action endpoint", () => {
     expect(await endpoint.control.byKey("never")).toEqual([]);
   });
 
-  it("suppresses the second effect of a key when it is declared idempotent", async () => {
+  test("suppresses the second effect of a key when it is declared idempotent", async () => {
     await using endpoint = await startActionEndpoint({ idempotent: true });
     await post(endpoint.url, "twice");
     expect((await post(endpoint.url, "twice")).status).toBe(200);
@@ -66,7 +66,7 @@ describe("the action endpoint", () => {
     expect(await endpoint.control.requests()).toHaveLength(2);
   });
 
-  it("answers as a rule says, without an effect, a limited number of times", async () => {
+  test("answers as a rule says, without an effect, a limited number of times", async () => {
     await using endpoint = await startActionEndpoint();
     await using rule = await endpoint.control.respond({ status: 503, body: "busy", times: 1 });
     expect(await post(endpoint.url, "k")).toEqual({ status: 503, body: "busy" });
@@ -76,7 +76,7 @@ describe("the action endpoint", () => {
     expect(await endpoint.control.effects()).toHaveLength(1);
   });
 
-  it("applies a rule to the requests it matches and stops when it is disposed", async () => {
+  test("applies a rule to the requests it matches and stops when it is disposed", async () => {
     await using endpoint = await startActionEndpoint();
     {
       await using _rule = await endpoint.control.respond({
@@ -91,7 +91,7 @@ describe("the action endpoint", () => {
     expect((await endpoint.control.effects()).map(({ key }) => key)).toEqual(["b", "a", "a"]);
   });
 
-  it("can delay the reply and not the effect", async () => {
+  test("can delay the reply and not the effect", async () => {
     await using endpoint = await startActionEndpoint();
     await using _rule = await endpoint.control.respond({ delayMs: 80 });
     const startedMs = performance.now();
@@ -101,7 +101,7 @@ describe("the action endpoint", () => {
     expect((effect?.appliedAtMs ?? Infinity) - (effect?.arrivedAtMs ?? 0)).toBeLessThan(60);
   });
 
-  it("can delay the effect, which comes even when its peer has gone", async () => {
+  test("can delay the effect, which comes even when its peer has gone", async () => {
     await using endpoint = await startActionEndpoint();
     await using _rule = await endpoint.control.respond({ effectDelayMs: 200, times: 1 });
     const client = new AbortController();
@@ -118,7 +118,7 @@ describe("the action endpoint", () => {
     expect((effect?.appliedAtMs ?? 0) - (effect?.arrivedAtMs ?? 0)).toBeGreaterThanOrEqual(195);
   });
 
-  it("applies every matching rule in turn", async () => {
+  test("applies every matching rule in turn", async () => {
     await using endpoint = await startActionEndpoint();
     await using first = await endpoint.control.respond({ status: 503 });
     await using second = await endpoint.control.respond({ status: 429 });
@@ -128,7 +128,7 @@ describe("the action endpoint", () => {
     expect([await first.hits(), await second.hits()]).toEqual([2, 2]);
   });
 
-  it.each([
+  test.each([
     { applied: true, effects: 1 },
     { applied: false, effects: 0 },
   ])("resets the connection with $effects effects", async ({ applied, effects }) => {
@@ -139,7 +139,7 @@ describe("the action endpoint", () => {
     expect(await endpoint.control.effects()).toHaveLength(effects);
   });
 
-  it("holds back the reply at after-effect until the release", async () => {
+  test("holds back the reply at after-effect until the release", async () => {
     await using endpoint = await startActionEndpoint();
     await using hold = await endpoint.control.hold("after-effect");
     let answered = false;
@@ -153,7 +153,7 @@ describe("the action endpoint", () => {
     expect(await endpoint.control.effects()).toHaveLength(1);
   });
 
-  it("holds a connection unread at before-request and serves it whole after the release", async () => {
+  test("holds a connection unread at before-request and serves it whole after the release", async () => {
     await using endpoint = await startActionEndpoint();
     await using hold = await endpoint.control.hold("before-request");
     const answer = post(endpoint.url, "k", JSON.stringify({ long: "x".repeat(300_000) }));
@@ -165,7 +165,7 @@ describe("the action endpoint", () => {
     expect(effect?.body).toHaveLength(300_011);
   });
 
-  it("holds a request on a connection that was open before the hold", async () => {
+  test("holds a request on a connection that was open before the hold", async () => {
     await using endpoint = await startActionEndpoint();
     await using agent = closing(new Agent({ connections: 1 }));
     const send = async (key: string) => {
@@ -187,7 +187,7 @@ describe("the action endpoint", () => {
     expect(await endpoint.control.byKey("second")).toHaveLength(1);
   });
 
-  it("applies nothing when the peer of a held connection went away before the release", async () => {
+  test("applies nothing when the peer of a held connection went away before the release", async () => {
     await using endpoint = await startActionEndpoint();
     await using hold = await endpoint.control.hold("before-request");
     const socket = connect(Number(new URL(endpoint.url).port), "127.0.0.1");
@@ -203,7 +203,7 @@ describe("the action endpoint", () => {
     socket.destroy();
   });
 
-  it("drops what it holds without an effect", async () => {
+  test("drops what it holds without an effect", async () => {
     await using endpoint = await startActionEndpoint();
     await using hold = await endpoint.control.hold("before-request", {
       match: { path: "/tickets" },
@@ -215,7 +215,7 @@ describe("the action endpoint", () => {
     expect(await endpoint.control.requests()).toEqual([]);
   });
 
-  it.each(["before-request", "after-effect"] as const)(
+  test.each(["before-request", "after-effect"] as const)(
     "holds at %s only the requests for which the condition is true, once it has answered",
     async (stage) => {
       await using endpoint = await startActionEndpoint();
@@ -235,7 +235,7 @@ describe("the action endpoint", () => {
     },
   );
 
-  it("holds and applies nothing when the peer went away while the condition was evaluated", async () => {
+  test("holds and applies nothing when the peer went away while the condition was evaluated", async () => {
     await using endpoint = await startActionEndpoint();
     const asked = Promise.withResolvers<void>();
     const answer = Promise.withResolvers<boolean>();
@@ -262,7 +262,7 @@ describe("the action endpoint", () => {
     expect((await endpoint.control.requests()).map(({ key }) => key)).toEqual(["later", "last"]);
   });
 
-  it("holds a limited number and lets the rest pass", async () => {
+  test("holds a limited number and lets the rest pass", async () => {
     await using endpoint = await startActionEndpoint();
     await using hold = await endpoint.control.hold("after-effect", { times: 1 });
     const held = post(endpoint.url, "a");
@@ -273,14 +273,14 @@ describe("the action endpoint", () => {
     await held;
   });
 
-  it("tells a scenario that a barrier was never reached", async () => {
+  test("tells a scenario that a barrier was never reached", async () => {
     await using endpoint = await startActionEndpoint();
     const hold = await endpoint.control.hold("after-effect");
     await hold.release();
     await expect(hold.arrived).rejects.toThrow("before anything arrived");
   });
 
-  it("serves HTTPS and names the principal of a client certificate", async () => {
+  test("serves HTTPS and names the principal of a client certificate", async () => {
     const authority = await createAuthority();
     const server = await authority.issue({
       commonName: "action-endpoint",
@@ -301,7 +301,7 @@ describe("the action endpoint", () => {
     expect(principals).toEqual([null, "sre.consumer"]);
   });
 
-  it("ends at once even while requests are held", async () => {
+  test("ends at once even while requests are held", async () => {
     const endpoint = await startActionEndpoint();
     const hold = await endpoint.control.hold("after-effect");
     const answer = Promise.allSettled([post(endpoint.url, "k")]);

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { requestJson } from "#simulator/http/json-request.ts";
 import { startActionEndpoint } from "./action-endpoint.ts";
@@ -15,7 +15,7 @@ const CLIENT = `
 `;
 
 describe("a client that is killed at a barrier", () => {
-  it.each(["http", "https"] as const)(
+  test.each(["http", "https"] as const)(
     "leaves one effect after after-effect, none after before-request (%s)",
     async (protocol) => {
       const { options, ca } = await secure(protocol);
@@ -43,7 +43,7 @@ describe("a client that is killed at a barrier", () => {
     },
   );
 
-  it("serves a client that lives", async () => {
+  test("serves a client that lives", async () => {
     await using endpoint = await startActionEndpoint();
     await using hold = await endpoint.control.hold("before-request");
     await using client = startClient(endpoint.url);

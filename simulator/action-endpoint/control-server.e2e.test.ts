@@ -1,10 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { jsonField } from "#simulator/http/json-fields.ts";
 import { requestJson } from "#simulator/http/json-request.ts";
 import { eventually, startSimulator } from "#simulator/process/simulator-process.ts";
 
 describe("the action endpoint as a process", () => {
-  it("can be queried and held over its control server", async () => {
+  test("can be queried and held over its control server", async () => {
     await using setup = await start();
     const created = await setup.control("/holds", { stage: "after-effect" });
     expect(created.status).toBe(201);
@@ -24,7 +24,7 @@ describe("the action endpoint as a process", () => {
     expect(jsonField((await setup.control("/duplicates")).body, "k")).toHaveLength(2);
   });
 
-  it("takes responses and resets over its control server", async () => {
+  test("takes responses and resets over its control server", async () => {
     await using setup = await start();
     expect((await setup.control("/responses", { status: 503, times: 1 })).body).toEqual({
       id: "1",
@@ -37,7 +37,7 @@ describe("the action endpoint as a process", () => {
     expect((await setup.control("/requests")).body).toHaveLength(2);
   });
 
-  it.each([
+  test.each([
     { path: "/holds", body: { stage: "never" } },
     { path: "/responses", body: { state: 200 } },
     { path: "/resets", body: {} },

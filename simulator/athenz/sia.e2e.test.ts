@@ -2,7 +2,7 @@ import { X509Certificate, createPrivateKey } from "node:crypto";
 import { mkdtemp, readFile, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { eventually, startSimulator } from "#simulator/process/simulator-process.ts";
 import { startAthenz } from "./server.ts";
 import type { RunningAthenz } from "./server.ts";
@@ -10,7 +10,7 @@ import type { RunningAthenz } from "./server.ts";
 const PRINCIPAL = "sre.kafka-consumer-nonprod-k8s.kafka-consumer";
 
 describe("identity sidecar as a process", () => {
-  it("writes a matching pair of its principal and the authority, the key for its owner alone", async () => {
+  test("writes a matching pair of its principal and the authority, the key for its owner alone", async () => {
     await using setup = await start();
     await eventually(async () => expect(await setup.pair()).not.toBeNull());
     const { certificate } = (await setup.pair()) ?? {};
@@ -27,7 +27,7 @@ describe("identity sidecar as a process", () => {
     ]);
   });
 
-  it("writes and asks nothing before its delay is over", async () => {
+  test("writes and asks nothing before its delay is over", async () => {
     await using setup = await start({ SIA_DELAY_SECONDS: "0.4" });
     await setup.sidecar.listening();
     const startedMs = performance.now();
@@ -37,7 +37,7 @@ describe("identity sidecar as a process", () => {
     expect(await setup.athenz.control.events()).toHaveLength(1);
   });
 
-  it("keeps asking while ZTS withholds certificates, and writes as soon as ZTS issues them", async () => {
+  test("keeps asking while ZTS withholds certificates, and writes as soon as ZTS issues them", async () => {
     await using athenz = await startAthenz();
     const withheld = await athenz.control.withholdCertificates();
     await using setup = await start({}, athenz);
@@ -50,7 +50,7 @@ describe("identity sidecar as a process", () => {
     await eventually(async () => expect(await setup.pair()).not.toBeNull());
   });
 
-  it("never leaves a reader that keeps the old pair until both match without a pair", async () => {
+  test("never leaves a reader that keeps the old pair until both match without a pair", async () => {
     await using setup = await start({
       SIA_REFRESH_SECONDS: "0.03",
       SIA_ROTATION_GAP_SECONDS: "0.02",
@@ -69,7 +69,7 @@ describe("identity sidecar as a process", () => {
     expect(issued).toEqual(expect.arrayContaining([...serials]));
   });
 
-  it("never shows half a file", async () => {
+  test("never shows half a file", async () => {
     await using setup = await start({ SIA_REFRESH_SECONDS: "0" });
     await eventually(async () => expect(await setup.pair()).not.toBeNull());
     const written = async () => (await setup.athenz.control.events()).length;
@@ -80,7 +80,7 @@ describe("identity sidecar as a process", () => {
     }
   });
 
-  it("registers once and refreshes afterwards, when ZTS asks for it or SIGHUP arrives", async () => {
+  test("registers once and refreshes afterwards, when ZTS asks for it or SIGHUP arrives", async () => {
     await using setup = await start({ SIA_REFRESH_SECONDS: "3600" });
     const types = async () => (await setup.athenz.control.events()).map(({ type }) => type);
     await eventually(() => expect(setup.sidecar.stdout()).toContain("identity.written"));
@@ -95,7 +95,7 @@ describe("identity sidecar as a process", () => {
     ]);
   });
 
-  it("registers again when its certificate expired while ZTS was silent", async () => {
+  test("registers again when its certificate expired while ZTS was silent", async () => {
     await using setup = await start({ SIA_REFRESH_SECONDS: "0.02" });
     await setup.athenz.control.setLifetime(1000);
     await eventually(() => expect(setup.sidecar.stdout()).toContain("identity.rotated"));
@@ -113,7 +113,7 @@ describe("identity sidecar as a process", () => {
     await eventually(async () => expect(await registered()).toBeGreaterThan(before));
   });
 
-  it("ends at once on SIGTERM, during the delay too, and writes no key to its log", async () => {
+  test("ends at once on SIGTERM, during the delay too, and writes no key to its log", async () => {
     await using waiting = await start({ SIA_DELAY_SECONDS: "60" });
     await waiting.sidecar.listening();
     const startedMs = performance.now();
@@ -128,7 +128,7 @@ describe("identity sidecar as a process", () => {
     expect(setup.sidecar.stderr()).toBe("");
   });
 
-  it.each([
+  test.each([
     { change: { ZTS_URL: "" }, message: "ZTS_URL must be set" },
     {
       change: { SIA_DELAY_SECONDS: "soon" },

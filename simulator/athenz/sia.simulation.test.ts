@@ -1,11 +1,11 @@
-import { expect, it, vi } from "vitest";
+import { expect, vi, test } from "vitest";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startAthenz } from "./server.ts";
 import { startSia } from "./sia.ts";
 
-it("asks once more when a refresh is requested during a request", async () => {
+test("asks once more when a refresh is requested during a request", async () => {
   const directory = await mkdtemp(join(tmpdir(), "sia-"));
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => rm(directory, { recursive: true }));

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startSimulator } from "#simulator/process/simulator-process.ts";
 import { startAthenz } from "./server.ts";
 import type { RunningAthenz } from "./server.ts";
@@ -31,7 +31,7 @@ const cli = async (...argv: string[]) => {
 };
 
 describe("zms-cli", () => {
-  it.each(["add-member", "add-role-member"])("%s adds the member", async (subcommand) => {
+  test.each(["add-member", "add-role-member"])("%s adds the member", async (subcommand) => {
     athenz.zms.putRole(DOMAIN, ROLE);
     expect(await cli(subcommand, ROLE, MEMBER)).toMatchObject({
       code: 0,
@@ -45,13 +45,13 @@ describe("zms-cli", () => {
     expect(athenz.zms.isMember(DOMAIN, ROLE, MEMBER)).toBe(false);
   });
 
-  it("ends with 1 and the error of ZMS when the role is unknown", async () => {
+  test("ends with 1 and the error of ZMS when the role is unknown", async () => {
     const ended = await cli("add-member", "nope", MEMBER);
     expect(ended).toMatchObject({ code: 1 });
     expect(ended.stdout).toContain("code: 404\nmessage: unknown role sre.tooling:role.nope");
   });
 
-  it.each([[[]], [["frobnicate", ROLE]], [["add-member", ROLE]]])(
+  test.each([[[]], [["frobnicate", ROLE]], [["add-member", ROLE]]])(
     "ends with 2 for %j",
     async (argv) => {
       expect((await cli(...argv)).code).toBe(2);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { requestJson } from "#simulator/http/json-request.ts";
 import type { JsonRequestOptions } from "#simulator/http/json-request.ts";
 import { startAthenz } from "./server.ts";
@@ -25,7 +25,7 @@ const call = (path: string, options: JsonRequestOptions = {}) =>
   });
 
 describe("ZMS surface", () => {
-  it("creates a role by PUT and shows it as the RDL's Role", async () => {
+  test("creates a role by PUT and shows it as the RDL's Role", async () => {
     const name = `${DOMAIN}:role.${ROLE}`;
     const created = await call(ROLE, {
       method: "PUT",
@@ -38,7 +38,7 @@ describe("ZMS surface", () => {
     });
   });
 
-  it("adds, shows and deletes a membership", async () => {
+  test("adds, shows and deletes a membership", async () => {
     athenz.zms.putRole(DOMAIN, ROLE);
     const path = `${ROLE}/member/${MEMBER}`;
     expect(await call(path)).toMatchObject({ status: 200, body: { isMember: false } });
@@ -62,7 +62,7 @@ describe("ZMS surface", () => {
     });
   });
 
-  it.each([
+  test.each([
     { given: "an unknown role", path: "nope/member/a.b", body: { memberName: "a.b" }, status: 404 },
     {
       given: "another member in the body",
@@ -97,14 +97,14 @@ describe("ZMS surface", () => {
     expect(athenz.zms.role(DOMAIN, ROLE).roleMembers).toEqual([]);
   });
 
-  it("lets a membership end at its expiration", async () => {
+  test("lets a membership end at its expiration", async () => {
     athenz.zms.putRole(DOMAIN, ROLE);
     const body = { memberName: MEMBER, expiration: "2001-01-01T00:00:00.000Z" };
     await call(`${ROLE}/member/${MEMBER}`, { method: "PUT", body });
     expect(await call(`${ROLE}/member/${MEMBER}`)).toMatchObject({ body: { isMember: false } });
   });
 
-  it("does not count a suspended member until its last suspension ends", async () => {
+  test("does not count a suspended member until its last suspension ends", async () => {
     athenz.zms.putRole(DOMAIN, ROLE, [MEMBER, "sre.other"]);
     const first = athenz.zms.suspendMember(DOMAIN, ROLE, MEMBER);
     const second = athenz.zms.suspendMember(DOMAIN, ROLE, MEMBER.toUpperCase());
@@ -121,7 +121,7 @@ describe("ZMS surface", () => {
     });
   });
 
-  it("counts wildcard members and ignores case, as ZTS's access check shows", async () => {
+  test("counts wildcard members and ignores case, as ZTS's access check shows", async () => {
     athenz.zms.putRole(DOMAIN, ROLE, ["SRE.kafka-consumer-nonprod-k8s.*"]);
     const granted = async (principal: string) => {
       const url = `${athenz.ztsUrl}/access/domain/${DOMAIN}/role/${ROLE}/principal/${principal}`;

@@ -1,5 +1,5 @@
 import { X509Certificate, createPrivateKey } from "node:crypto";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { jsonField } from "#simulator/http/json-fields.ts";
 import { requestJson } from "#simulator/http/json-request.ts";
 import type { JsonRequestOptions } from "#simulator/http/json-request.ts";
@@ -62,7 +62,7 @@ function textField(body: unknown, name: string): string {
 }
 
 describe("ZTS surface", () => {
-  it("answers a registration with a certificate that matches the key and names the principal", async () => {
+  test("answers a registration with a certificate that matches the key and names the principal", async () => {
     await using athenz = await startAthenz();
     const { requestPem, privateKeyPem } = request();
     const { status, body } = await post(athenz, "/instance", information(requestPem));
@@ -86,7 +86,7 @@ describe("ZTS surface", () => {
     ]);
   });
 
-  it("refreshes for the certificate that it issued", async () => {
+  test("refreshes for the certificate that it issued", async () => {
     await using athenz = await startAthenz();
     const identity = await register(athenz);
     const { status, body } = await post(
@@ -103,7 +103,7 @@ describe("ZTS surface", () => {
     ]);
   });
 
-  it("refuses a refresh without a certificate, by another service, of another instance", async () => {
+  test("refuses a refresh without a certificate, by another service, of another instance", async () => {
     await using athenz = await startAthenz();
     const identity = await register(athenz);
     const csr = request().requestPem;
@@ -124,7 +124,7 @@ describe("ZTS surface", () => {
     });
   });
 
-  it.each([
+  test.each([
     { given: "a missing field", change: { provider: undefined } },
     {
       given: "a request for another principal",
@@ -142,7 +142,7 @@ describe("ZTS surface", () => {
     });
   });
 
-  it("issues nothing while certificates are withheld, and says so in its events", async () => {
+  test("issues nothing while certificates are withheld, and says so in its events", async () => {
     await using athenz = await startAthenz();
     {
       await using _withheld = await athenz.control.withholdCertificates();
@@ -156,7 +156,7 @@ describe("ZTS surface", () => {
     ]);
   });
 
-  it("holds the requests that it is asked to hold until they are released, and lets others pass", async () => {
+  test("holds the requests that it is asked to hold until they are released, and lets others pass", async () => {
     await using athenz = await startAthenz();
     const seen: unknown[] = [];
     await using hold = athenz.zts.hold(({ type, principal, instanceId, isFirst }) => {
@@ -180,7 +180,7 @@ describe("ZTS surface", () => {
     ]);
   });
 
-  it("applies a fault to one instance only, and keeps it when another one ends", async () => {
+  test("applies a fault to one instance only, and keeps it when another one ends", async () => {
     await using athenz = await startAthenz();
     const { faults } = athenz.zts;
     const first = faults.add({ action: WITHHELD, matches });
@@ -198,7 +198,7 @@ describe("ZTS surface", () => {
     expect(await ask("pod-1")).toBe(201);
   });
 
-  it.each([
+  test.each([
     { type: "hang", expected: { name: "AbortError" } },
     { type: "reset", expected: { code: "ECONNRESET" } },
   ] as const)("records a request that met a fault: $type", async ({ type, expected }) => {
@@ -212,7 +212,7 @@ describe("ZTS surface", () => {
     ]);
   });
 
-  it("issues the certificate of another identity to an instance, which can refresh it afterwards", async () => {
+  test("issues the certificate of another identity to an instance, which can refresh it afterwards", async () => {
     await using athenz = await startAthenz();
     const change = athenz.zts.change({ instanceId: "pod-1", commonName: "sre.another-service" });
     const wrong = await register(athenz);
@@ -229,7 +229,7 @@ describe("ZTS surface", () => {
     expect((await refresh("pod-2")).status).toBe(403);
   });
 
-  it.each([
+  test.each([
     { withoutUsualAuthority: false, trusted: 2 },
     { withoutUsualAuthority: true, trusted: 1 },
   ])(
@@ -253,7 +253,7 @@ describe("ZTS surface", () => {
     },
   );
 
-  it("applies the last of several changes, and each ends by itself", async () => {
+  test("applies the last of several changes, and each ends by itself", async () => {
     await using athenz = await startAthenz();
     const issued = async () => subject((await register(athenz)).certificatePem);
     const first = athenz.zts.change({ commonName: "first" });
@@ -263,7 +263,7 @@ describe("ZTS surface", () => {
     expect(await issued()).toBe("CN=second");
   });
 
-  it("refuses an instance that its provider does not vouch for", async () => {
+  test("refuses an instance that its provider does not vouch for", async () => {
     await using athenz = await startAthenz({
       attest: ({ attestationData }) => attestationData === "good",
     });
@@ -274,7 +274,7 @@ describe("ZTS surface", () => {
     );
   });
 
-  it("shortens lifetimes on demand, and a client may ask for less", async () => {
+  test("shortens lifetimes on demand, and a client may ask for less", async () => {
     await using athenz = await startAthenz({ lifetimeMs: 600_000 });
     await register(athenz);
     await athenz.control.setLifetime(5000);
@@ -287,7 +287,7 @@ describe("ZTS surface", () => {
     expect(lifetimes).toEqual([600_000, 5000, 60_000].map((ms) => expect.closeTo(ms, -4)));
   });
 
-  it("starts fast", async () => {
+  test("starts fast", async () => {
     // The first start loads and compiles modules; the next start is the one that is measured.
     await (await startAthenz())[Symbol.asyncDispose]();
     const startedMs = performance.now();

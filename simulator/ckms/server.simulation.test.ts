@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, vi, test } from "vitest";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { startAthenz } from "#simulator/athenz/server.ts";
 import { requestJson } from "#simulator/http/json-request.ts";
@@ -46,7 +46,7 @@ async function start(roles?: RoleChecker) {
 }
 
 describe("CKMS", () => {
-  it("denies a named principal, grants when the role gains it, and denies when the role loses it", async () => {
+  test("denies a named principal, grants when the role gains it, and denies when the role loses it", async () => {
     await using setup = await start();
     const message = `principal ${PRINCIPAL} is not a member of role sre.tooling:role.${ROLE}`;
     expect(await setup.get()).toEqual({ status: 403, body: { code: 403, message } });
@@ -60,7 +60,7 @@ describe("CKMS", () => {
     expect((await setup.get()).status).toBe(403);
   });
 
-  it("returns the next version after a rotation", async () => {
+  test("returns the next version after a rotation", async () => {
     await using setup = await start();
     await setup.grant();
     expect(await setup.control.putSecret(KEY_GROUP, NAME, "next")).toBe(2);
@@ -68,7 +68,7 @@ describe("CKMS", () => {
     expect((await setup.get()).body).toMatchObject({ version: 2, value });
   });
 
-  it("answers 404 for an unknown secret, and only to callers that may know", async () => {
+  test("answers 404 for an unknown secret, and only to callers that may know", async () => {
     await using setup = await start();
     expect((await setup.get("unknown")).status).toBe(403);
     await setup.grant();
@@ -77,7 +77,7 @@ describe("CKMS", () => {
     expect((await setup.get()).status).toBe(404);
   });
 
-  it("ends the connection of a client without a certificate", async () => {
+  test("ends the connection of a client without a certificate", async () => {
     await using setup = await start();
     await expect(setup.get(NAME, { identity: undefined })).rejects.toThrow(
       /alert|ECONNRESET|hang up|EPIPE/,
@@ -85,7 +85,7 @@ describe("CKMS", () => {
     expect((await setup.control.requests()).filter(({ status }) => status !== 0)).toEqual([]);
   });
 
-  it("ends the connection of a client of another authority, whatever name it carries", async () => {
+  test("ends the connection of a client of another authority, whatever name it carries", async () => {
     await using setup = await start();
     await setup.grant();
     const other = await createAuthority();
@@ -94,7 +94,7 @@ describe("CKMS", () => {
     expect((await setup.control.requests()).filter(({ status }) => status !== 0)).toEqual([]);
   });
 
-  it("ends the connection of a client whose certificate has expired", async () => {
+  test("ends the connection of a client whose certificate has expired", async () => {
     await using setup = await start();
     await setup.grant();
     const identity = await setup.athenz.authority.issue({
@@ -104,7 +104,7 @@ describe("CKMS", () => {
     await expect(setup.get(NAME, { identity })).rejects.toThrow(/alert|ECONNRESET|hang up|EPIPE/);
   });
 
-  it("is not trusted by a client that trusts another authority", async () => {
+  test("is not trusted by a client that trusts another authority", async () => {
     await using setup = await start();
     const authority = (await createAuthority()).certificatePem;
     await expect(setup.get(NAME, { authority })).rejects.toMatchObject({
@@ -112,7 +112,7 @@ describe("CKMS", () => {
     });
   });
 
-  it("records callers and requests, without values", async () => {
+  test("records callers and requests, without values", async () => {
     await using setup = await start();
     const startedMs = Date.now();
     await setup.get();
@@ -127,7 +127,7 @@ describe("CKMS", () => {
     expect(JSON.stringify(requests)).not.toContain("s3cret");
   });
 
-  it.each([
+  test.each([
     { action: UNAVAILABLE, answered: { status: 503, body: { message: "CKMS is unavailable" } } },
     { action: { type: "reset" }, answered: { code: "ECONNRESET" } },
     { action: { type: "hang" }, answered: { name: "AbortError" } },
@@ -149,7 +149,7 @@ describe("CKMS", () => {
     expect(statuses).toEqual([action.type === "status" ? 503 : 0, 200]);
   });
 
-  it("keeps a fault when another one ends", async () => {
+  test("keeps a fault when another one ends", async () => {
     await using setup = await start();
     await setup.grant();
     const first = await setup.control.addFault({ action: UNAVAILABLE });
@@ -158,7 +158,7 @@ describe("CKMS", () => {
     expect((await setup.get()).status).toBe(503);
   });
 
-  it("answers a request that a fault left unanswered once the fault ends", async () => {
+  test("answers a request that a fault left unanswered once the fault ends", async () => {
     await using setup = await start();
     await setup.grant();
     const fault = await setup.control.addFault({ action: { type: "hang" } });
@@ -168,7 +168,7 @@ describe("CKMS", () => {
     expect((await asked).status).toBe(200);
   });
 
-  it("applies a fault to the selected requests only", async () => {
+  test("applies a fault to the selected requests only", async () => {
     await using setup = await start();
     await setup.grant();
     await using _fault = await setup.control.addFault({
@@ -179,7 +179,7 @@ describe("CKMS", () => {
     expect((await setup.get("another")).status).toBe(503);
   });
 
-  it("trusts another authority until that is revoked, and records issuers and refused clients", async () => {
+  test("trusts another authority until that is revoked, and records issuers and refused clients", async () => {
     await using setup = await start();
     await setup.grant();
     const other = await createAuthority({ commonName: "another authority" });
@@ -198,7 +198,7 @@ describe("CKMS", () => {
     ]);
   });
 
-  it("returns no secret when the role cannot be checked", async () => {
+  test("returns no secret when the role cannot be checked", async () => {
     const roles = { isMember: () => Promise.reject(new Error("ZTS is away")) };
     await using setup = await start(roles);
     const { status, body } = await setup.get();
@@ -206,7 +206,7 @@ describe("CKMS", () => {
     expect(JSON.stringify(body)).not.toContain("value");
   });
 
-  it("can also check roles in this process", async () => {
+  test("can also check roles in this process", async () => {
     await using athenz = await startAthenz();
     await using setup = await start(athenz.zms);
     expect((await setup.get()).status).toBe(403);

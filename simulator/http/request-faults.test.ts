@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { RequestFaults } from "./request-faults.ts";
 import type { RequestFaultAction } from "./request-faults.ts";
 
@@ -16,7 +16,7 @@ function faultsOf() {
 }
 
 describe("faults of requests", () => {
-  it("lets a request go on to which no fault applies", async () => {
+  test("lets a request go on to which no fault applies", async () => {
     const { faults, meet } = faultsOf();
     const fault = faults.add({ action: UNAVAILABLE, matches: (path) => path === "/a" });
     expect(await meet("/b")).toBeNull();
@@ -24,14 +24,14 @@ describe("faults of requests", () => {
     expect(await fault.hits()).toBe(1);
   });
 
-  it("applies to as many requests as it says", async () => {
+  test("applies to as many requests as it says", async () => {
     const { faults, meet } = faultsOf();
     const fault = faults.add({ action: UNAVAILABLE, times: 2 });
     expect([await meet(), await meet(), await meet()]).toEqual([UNAVAILABLE, UNAVAILABLE, null]);
     expect(await fault.hits()).toBe(2);
   });
 
-  it("applies two faults in turns, and goes on with one when the other ends", async () => {
+  test("applies two faults in turns, and goes on with one when the other ends", async () => {
     const { faults, meet } = faultsOf();
     const first = faults.add({ action: UNAVAILABLE });
     const second = faults.add({ action: DENIED });
@@ -43,7 +43,7 @@ describe("faults of requests", () => {
     expect([await first.hits(), await second.hits()]).toEqual([1, 3]);
   });
 
-  it("delays a request in addition to any other fault, so that a delay lets nothing past it", async () => {
+  test("delays a request in addition to any other fault, so that a delay lets nothing past it", async () => {
     const { faults, met, meet } = faultsOf();
     faults.add({ action: UNAVAILABLE });
     faults.add({ action: { type: "delay", delayMs: 1 } });
@@ -52,7 +52,7 @@ describe("faults of requests", () => {
     expect(met).toEqual(["delay", "delay", "status", "delay", "delay", "status"]);
   });
 
-  it.each([{ type: "hang" }, { type: "delay", delayMs: 3_600_000 }] as const)(
+  test.each([{ type: "hang" }, { type: "delay", delayMs: 3_600_000 }] as const)(
     "applies the other faults to a waiting request once $type ends",
     async (action) => {
       const { faults, met, meet } = faultsOf();
@@ -65,7 +65,7 @@ describe("faults of requests", () => {
     },
   );
 
-  it("ends the wait of a request whose sender goes away, and applies nothing more to it", async () => {
+  test("ends the wait of a request whose sender goes away, and applies nothing more to it", async () => {
     const { faults, met, meet } = faultsOf();
     await using hang = faults.add({ action: { type: "hang" } });
     faults.add({ action: UNAVAILABLE });

@@ -1,13 +1,13 @@
 import { appendFile, mkdtemp, rename, rm, truncate, unlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { eventually, startSimulator } from "#simulator/process/simulator-process.ts";
 import { startCollector } from "./collector.ts";
 import type { CollectorControl } from "./collector.ts";
 
 describe("splunk forwarder as a process", () => {
-  it("sends each line once, with source, host and client", async () => {
+  test("sends each line once, with source, host and client", async () => {
     await using setup = await start();
     await appendFile(setup.log, '{"a":1}\n{"b":2}\n');
     await eventually(async () => expect(await linesOf(setup.control)).toHaveLength(2));
@@ -20,7 +20,7 @@ describe("splunk forwarder as a process", () => {
     expect(await setup.control.events({ client: "another" })).toEqual([]);
   });
 
-  it("loses and repeats no line across rotations by name", async () => {
+  test("loses and repeats no line across rotations by name", async () => {
     await using setup = await start();
     const expected: string[] = [];
     const write = async (path: string, text: string) => {
@@ -44,7 +44,7 @@ describe("splunk forwarder as a process", () => {
     );
   });
 
-  it("starts over when a file was truncated, also when it grew past its old size", async () => {
+  test("starts over when a file was truncated, also when it grew past its old size", async () => {
     await using setup = await start();
     await appendFile(setup.log, "one before the truncation\n");
     await eventually(async () => expect(await linesOf(setup.control)).toHaveLength(1));
@@ -57,7 +57,7 @@ describe("splunk forwarder as a process", () => {
     );
   });
 
-  it("sends the rest when it is stopped, including an unfinished line", async () => {
+  test("sends the rest when it is stopped, including an unfinished line", async () => {
     await using setup = await start({ SPLUNK_POLL_SECONDS: "60" });
     await eventually(async () => expect(setup.forwarder.stdout()).toContain("splunk-forwarder"));
     await appendFile(setup.log, "complete\nunfinished");
@@ -65,7 +65,7 @@ describe("splunk forwarder as a process", () => {
     expect(await linesOf(setup.control)).toEqual(["complete", "unfinished"]);
   });
 
-  it("keeps lines while the collector is down and sends them afterwards", async () => {
+  test("keeps lines while the collector is down and sends them afterwards", async () => {
     await using setup = await start();
     {
       await using _outage = await setup.control.outage();
@@ -76,14 +76,14 @@ describe("splunk forwarder as a process", () => {
     await eventually(async () => expect(await linesOf(setup.control)).toEqual(["kept"]));
   });
 
-  it("sends again what was not acknowledged", async () => {
+  test("sends again what was not acknowledged", async () => {
     await using setup = await start();
     await setup.control.loseNextAcknowledgement();
     await appendFile(setup.log, "twice\n");
     await eventually(async () => expect(await linesOf(setup.control)).toEqual(["twice", "twice"]));
   });
 
-  it("fails with a message when lines are left at its end", async () => {
+  test("fails with a message when lines are left at its end", async () => {
     await using setup = await start({ SPLUNK_POLL_SECONDS: "60", SPLUNK_DRAIN_SECONDS: "0.1" });
     await eventually(async () => expect(setup.forwarder.stdout()).toContain("splunk-forwarder"));
     await using _outage = await setup.control.outage();
@@ -92,7 +92,7 @@ describe("splunk forwarder as a process", () => {
     expect(setup.forwarder.stderr()).toContain("lines were left");
   });
 
-  it("continues at the position of an earlier run of the sidecar when it may keep its state", async () => {
+  test("continues at the position of an earlier run of the sidecar when it may keep its state", async () => {
     await using setup = await start({ SPLUNK_STATE_DIR: "state" });
     await appendFile(setup.log, "one\n");
     await eventually(async () => expect(await linesOf(setup.control)).toEqual(["one"]));
@@ -102,7 +102,7 @@ describe("splunk forwarder as a process", () => {
     await eventually(async () => expect(await linesOf(setup.control)).toEqual(["one", "two"]));
   });
 
-  it("finishes a file that was deleted while it was followed", async () => {
+  test("finishes a file that was deleted while it was followed", async () => {
     await using setup = await start();
     await appendFile(setup.log, "first\n");
     await eventually(async () => expect(await linesOf(setup.control)).toHaveLength(1));
@@ -113,7 +113,7 @@ describe("splunk forwarder as a process", () => {
     );
   });
 
-  it("names the variable that is missing and exits 2", async () => {
+  test("names the variable that is missing and exits 2", async () => {
     await using forwarder = startSimulator(["splunk-forwarder"], {
       SPLUNK_INSTANCE: "127.0.0.1:1",
     });

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { type Authority, createAuthority } from "#fixtures/certificates.ts";
 
@@ -72,7 +72,7 @@ async function failureOf(promise: Promise<unknown>): Promise<string> {
 }
 
 describe("Athenz identity", () => {
-  it("reads pair, authorities, principal and end of validity", async () => {
+  test("reads pair, authorities, principal and end of validity", async () => {
     const pair = await issue({ lifetimeMs: 60_000 });
     await write({ ...pair, ca: authority.certificatePem });
     const identity = source();
@@ -88,7 +88,7 @@ describe("Athenz identity", () => {
     expect(identity.state).toStrictEqual({ ready: true });
   });
 
-  it("names the file that is absent or no PEM, and never quotes it", async () => {
+  test("names the file that is absent or no PEM, and never quotes it", async () => {
     const identity = source();
     expect(await failureOf(identity.current())).toContain("cert.pem cannot be read: ENOENT");
     const pair = await issue();
@@ -99,7 +99,7 @@ describe("Athenz identity", () => {
     expect(identity.state).toStrictEqual({ ready: false, reason: message });
   });
 
-  it("refuses a pair that does not match, is expired or does not hold yet", async () => {
+  test("refuses a pair that does not match, is expired or does not hold yet", async () => {
     await write({ ...(await issue()), ca: authority.certificatePem });
     await write({ key: (await issue()).key });
     expect(await failureOf(source().current())).toContain("do not match");
@@ -109,7 +109,7 @@ describe("Athenz identity", () => {
     expect(await failureOf(source().current())).toContain("does not hold before");
   });
 
-  it("keeps the old pair through a rotation, until both new files are there", async () => {
+  test("keeps the old pair through a rotation, until both new files are there", async () => {
     const old = await issue();
     const next = await issue();
     await write({ ...old, ca: authority.certificatePem });
@@ -127,7 +127,7 @@ describe("Athenz identity", () => {
     });
   });
 
-  it("says after a minute why the files on disk are not used, until they are again", async () => {
+  test("says after a minute why the files on disk are not used, until they are again", async () => {
     const old = await issue();
     await write({ ...old, ca: authority.certificatePem });
     const log = createRecordedLog();
@@ -166,7 +166,7 @@ describe("Athenz identity", () => {
     expect(log.of("identity.usable")).toHaveLength(1);
   });
 
-  it("is not ready in between either, when the files go on failing again and again", async () => {
+  test("is not ready in between either, when the files go on failing again and again", async () => {
     const pair = await issue();
     await write({ ...pair, ca: authority.certificatePem });
     const identity = source();
@@ -191,7 +191,7 @@ describe("Athenz identity", () => {
     expect(await after(16_000)).toBe(true);
   });
 
-  it("takes a bundle with comments and expired blocks for the authorities that hold", async () => {
+  test("takes a bundle with comments and expired blocks for the authorities that hold", async () => {
     const expired = (await createAuthority({ lifetimeMs: -1000 })).certificatePem;
     const other = (await createAuthority()).certificatePem;
     const good = authority.certificatePem;
@@ -212,7 +212,7 @@ describe("Athenz identity", () => {
     ]);
   });
 
-  it("checks every block of a bundle of authorities, and names file and line", async () => {
+  test("checks every block of a bundle of authorities, and names file and line", async () => {
     const pair = await issue();
     const good = authority.certificatePem;
     const lines = good.trimEnd().split("\n");
@@ -246,7 +246,7 @@ describe("Athenz identity", () => {
     }
   });
 
-  it("checks every block of its own chain, and says which one has to be the first", async () => {
+  test("checks every block of its own chain, and says which one has to be the first", async () => {
     const pair = await issue();
     const intermediate = (await createAuthority()).certificatePem;
     const writeChain = (certificate: string) =>
@@ -267,7 +267,7 @@ describe("Athenz identity", () => {
     expect(await failureOf(source().current())).toContain("cert.pem is DER");
   });
 
-  it("says of a key that it is encrypted, and of a file that it is none or too large", async () => {
+  test("says of a key that it is encrypted, and of a file that it is none or too large", async () => {
     const pair = await issue();
     const encrypted = createPrivateKey(pair.key).export({
       type: "pkcs8",
@@ -287,7 +287,7 @@ describe("Athenz identity", () => {
     expect(await failureOf(source().current())).toContain("key.pem is not a regular file");
   });
 
-  it("reads again only after the reload interval", async () => {
+  test("reads again only after the reload interval", async () => {
     const old = await issue();
     await write({ ...old, ca: authority.certificatePem });
     const identity = source();
@@ -300,7 +300,7 @@ describe("Athenz identity", () => {
     expect((await identity.current()).certificate).toBe(next.certificate);
   });
 
-  it("sees a renewed certificate by itself, also where nobody but a probe asks", async () => {
+  test("sees a renewed certificate by itself, also where nobody but a probe asks", async () => {
     await write({ ...(await issue({ lifetimeMs: 5000 })), ca: authority.certificatePem });
     const identity = source();
     await identity.current();
@@ -309,7 +309,7 @@ describe("Athenz identity", () => {
     await expect.poll(() => identity.state, { timeout: 5000 }).toStrictEqual({ ready: true });
   });
 
-  it("is not ready, and throws, once its certificate has expired without a new one", async () => {
+  test("is not ready, and throws, once its certificate has expired without a new one", async () => {
     await write({ ...(await issue({ lifetimeMs: 5000 })), ca: authority.certificatePem });
     const identity = source();
     await identity.current();

@@ -9,7 +9,7 @@ import { createServer as createTcpServer, type Server, type Socket } from "node:
 
 import { HttpResponse, http } from "msw/http";
 import { setupServer } from "msw/node";
-import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, test } from "vitest";
 
 import { type Authority, createAuthority, type IssuedCertificate } from "#fixtures/certificates.ts";
 import { listenOnLoopback } from "#fixtures/listeners.ts";
@@ -107,7 +107,7 @@ describe("what an endpoint answers", () => {
     return () => endpoint.close();
   });
 
-  it.each([
+  test.each([
     [200, "done"],
     [204, "done"],
     [301, "rejected"],
@@ -128,7 +128,7 @@ describe("what an endpoint answers", () => {
     });
   });
 
-  it.each([429, 503])("takes %i for not applied when the rule says so", async (status) => {
+  test.each([429, 503])("takes %i for not applied when the rule says so", async (status) => {
     endpoint.use(http.all(ACTION.url, () => new HttpResponse("busy", { status })));
     expect(await send({ notAppliedStatuses: [429, 503] })).toStrictEqual({
       outcome: "failed-not-applied",
@@ -136,7 +136,7 @@ describe("what an endpoint answers", () => {
     });
   });
 
-  it("sends key, headers and body once, and never follows a redirect", async () => {
+  test("sends key, headers and body once, and never follows a redirect", async () => {
     const requests: Request[] = [];
     endpoint.use(
       http.all("https://tickets.test/*", ({ request }) => {
@@ -157,7 +157,7 @@ describe("what an endpoint answers", () => {
     expect(await requests[0]?.text()).toBe('{"incident":"1"}');
   });
 
-  it("keeps the detail short and on one line", async () => {
+  test("keeps the detail short and on one line", async () => {
     const body = "a\n\u0007b".repeat(5000);
     endpoint.use(http.all(ACTION.url, () => new HttpResponse(body, { status: 500 })));
     const { detail } = await send({});
@@ -175,7 +175,7 @@ describe("what an endpoint answers", () => {
     );
   };
 
-  it.each([200, 201, 299])(
+  test.each([200, 201, 299])(
     "keeps nothing of the answer to what was done, with %i",
     async (status) => {
       echo(status);
@@ -183,7 +183,7 @@ describe("what an endpoint answers", () => {
     },
   );
 
-  it.each([307, 400, 409, 429, 500, 503])(
+  test.each([307, 400, 409, 429, 500, 503])(
     "keeps the answer of a failure, with %i, without the credentials that it echoes",
     async (status) => {
       echo(status);
@@ -199,7 +199,7 @@ describe("what an endpoint answers", () => {
     },
   );
 
-  it("masks a credential that the end of the detail cuts, and one in a redirect", async () => {
+  test("masks a credential that the end of the detail cuts, and one in a redirect", async () => {
     const cut = `${"x".repeat(485)} x-api-key=correct-horse`;
     endpoint.use(http.all(ACTION.url, () => new HttpResponse(cut, { status: 500 })));
     expect((await send({ headers: { "x-api-key": "correct-horse" } })).detail).not.toMatch(
@@ -212,7 +212,7 @@ describe("what an endpoint answers", () => {
     expect((await send({ keepResponse: "never" })).detail).toBe("HTTP 302");
   });
 
-  it("names no value of a header that cannot be sent", async () => {
+  test("names no value of a header that cannot be sent", async () => {
     const result = await send({ headers: { "x-api-key": "correct\nhorse" } });
     expect(result.outcome).toBe("failed-not-applied");
     expect(result.detail).not.toMatch(/correct|horse/);
@@ -220,7 +220,7 @@ describe("what an endpoint answers", () => {
 });
 
 describe("what a connection does", () => {
-  it("knows that nothing was applied when the connection is refused or the name unknown", async () => {
+  test("knows that nothing was applied when the connection is refused or the name unknown", async () => {
     const closed = createTcpServer();
     const port = await listenOnLoopback(closed);
     closed.close();
@@ -234,7 +234,7 @@ describe("what a connection does", () => {
     });
   });
 
-  it("knows that nothing was applied when TLS does not come about", async () => {
+  test("knows that nothing was applied when TLS does not come about", async () => {
     const silent = await listen(createTcpServer());
     expect(
       await send({ url: `https://127.0.0.1:${String(silent)}/` }, { deadlineMs: 200 }),
@@ -249,7 +249,7 @@ describe("what a connection does", () => {
     });
   });
 
-  it("knows that nothing was applied when the server's certificate is not trusted", async () => {
+  test("knows that nothing was applied when the server's certificate is not trusted", async () => {
     let requests = 0;
     const port = await listen(
       createHttpsServer(
@@ -267,7 +267,7 @@ describe("what a connection does", () => {
     expect(requests).toBe(0);
   });
 
-  it("is in doubt when the connection is reset after the request was sent", async () => {
+  test("is in doubt when the connection is reset after the request was sent", async () => {
     const port = await listen(
       createTcpServer((socket) => socket.once("data", () => socket.resetAndDestroy())),
     );
@@ -277,7 +277,7 @@ describe("what a connection does", () => {
     });
   });
 
-  it("is in doubt when no answer comes in time", async () => {
+  test("is in doubt when no answer comes in time", async () => {
     const url = await httpUrl(() => undefined);
     expect(await send({ url }, { deadlineMs: 150 })).toStrictEqual({
       outcome: "in-doubt",
@@ -285,7 +285,7 @@ describe("what a connection does", () => {
     });
   });
 
-  it("counts the status when the body breaks off", async () => {
+  test("counts the status when the body breaks off", async () => {
     const url = await httpUrl((_request, response) => {
       response.writeHead(200, { "content-length": 100 });
       response.write("half", () => response.destroy());
@@ -296,7 +296,7 @@ describe("what a connection does", () => {
     });
   });
 
-  it("sends one request whatever the status, though fetch repeats one that is answered by 421", async () => {
+  test("sends one request whatever the status, though fetch repeats one that is answered by 421", async () => {
     const statuses = [201, 301, 308, 400, 401, 407, 408, 421, 425, 429, 500, 502, 503];
     const requests = new Map<string, number>();
     const url = await httpUrl((request, response) => {
@@ -315,7 +315,7 @@ describe("what a connection does", () => {
     expect(requests.get("421")).toBe(2);
   });
 
-  it("uses a fresh connection for every send", async () => {
+  test("uses a fresh connection for every send", async () => {
     const ports = new Set<number | undefined>();
     const url = await httpUrl((request, response) => {
       ports.add(request.socket.remotePort);
@@ -328,7 +328,7 @@ describe("what a connection does", () => {
 });
 
 describe("the identity", () => {
-  it("is presented by mTLS when the rule says so", async () => {
+  test("is presented by mTLS when the rule says so", async () => {
     const url = await mutualTls();
     expect(await send({ url, useIdentity: true }, { identity: identityOf(client) })).toStrictEqual({
       outcome: "done",
@@ -336,7 +336,7 @@ describe("the identity", () => {
     });
   });
 
-  it("that a server refuses by just closing leaves it in doubt", async () => {
+  test("that a server refuses by just closing leaves it in doubt", async () => {
     const url = await mutualTls();
     const other = await createAuthority({ commonName: "somebody else" });
     const stranger = await other.issue({ commonName: "stranger" });
@@ -344,7 +344,7 @@ describe("the identity", () => {
     expect(result.outcome).toBe("in-doubt");
   });
 
-  it.each([
+  test.each([
     "ERR_SSL_TLSV1_ALERT_UNKNOWN_CA",
     "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED",
     "ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE",
@@ -357,7 +357,7 @@ describe("the identity", () => {
     expect(resultOfFailure(error, { ...established, late: true }).outcome).toBe("in-doubt");
   });
 
-  it("that cannot be had means that nothing was sent", async () => {
+  test("that cannot be had means that nothing was sent", async () => {
     expect(await send({ useIdentity: true })).toMatchObject({
       outcome: "failed-not-applied",
       detail: expect.stringContaining("there is none"),

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { hasCode } from "#consumer/errors.ts";
 import { createAssignments } from "./assignments.ts";
@@ -6,7 +6,7 @@ import { saysAssignmentLost, toConsumerError } from "./errors.ts";
 import { createGenerations } from "./generations.ts";
 
 describe("assignments", () => {
-  it("gives every partition of every generation an epoch of its own", () => {
+  test("gives every partition of every generation an epoch of its own", () => {
     const assignments = createAssignments();
     assignments.grant({ a: [0, 1], b: [0] });
     const first = assignments.find("a", 1);
@@ -20,7 +20,7 @@ describe("assignments", () => {
     expect(assignments.size).toBe(1);
   });
 
-  it("aborts everything that is revoked, with the reason", () => {
+  test("aborts everything that is revoked, with the reason", () => {
     const assignments = createAssignments();
     assignments.grant({ a: [0] });
     const lost = assignments.find("a", 0);
@@ -31,7 +31,7 @@ describe("assignments", () => {
 });
 
 describe("generations", () => {
-  it("suspect what was being fetched when the generation changed, until that broker is asked again", () => {
+  test("suspect what was being fetched when the generation changed, until that broker is asked again", () => {
     const generations = createGenerations(1000, () => 0);
     generations.fetchStarted("1");
     generations.fetchStarted("2");
@@ -44,7 +44,7 @@ describe("generations", () => {
     expect(generations.maybeStale()).toBe(false);
   });
 
-  it("suspect nothing when all fetchers had stopped, and a broker that is gone only for a while", () => {
+  test("suspect nothing when all fetchers had stopped, and a broker that is gone only for a while", () => {
     let nowMs = 0;
     const generations = createGenerations(1000, () => nowMs);
     generations.fetchStarted("1");
@@ -64,7 +64,7 @@ const kafkaError = (type: string, cause?: Error) =>
   Object.assign(new Error(type, cause === undefined ? {} : { cause }), { type });
 
 describe("errors of the broker", () => {
-  it.each([
+  test.each([
     ["SASL_AUTHENTICATION_FAILED", "broker-authentication"],
     ["TOPIC_AUTHORIZATION_FAILED", "broker-denied"],
     ["GROUP_AUTHORIZATION_FAILED", "broker-denied"],
@@ -74,7 +74,7 @@ describe("errors of the broker", () => {
     expect(toConsumerError(wrapped, "consume").code).toBe(code);
   });
 
-  it("tells the loss of an assignment from a broken connection", () => {
+  test("tells the loss of an assignment from a broken connection", () => {
     expect(saysAssignmentLost(kafkaError("REBALANCE_IN_PROGRESS"))).toBe(true);
     expect(saysAssignmentLost(new Error("x", { cause: kafkaError("UNKNOWN_MEMBER_ID") }))).toBe(
       true,
@@ -83,7 +83,7 @@ describe("errors of the broker", () => {
     expect(saysAssignmentLost(new Error("Connection timeout"))).toBe(false);
   });
 
-  it("survives causes that go round", () => {
+  test("survives causes that go round", () => {
     const error = new Error("round");
     error.cause = error;
     expect(toConsumerError(error, "consume").code).toBe("broker-unavailable");

@@ -1,5 +1,5 @@
 import kafkajs from "kafkajs";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 
 import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
 
@@ -7,7 +7,7 @@ import { guardKafkajs } from "./guards.ts";
 
 const QUIET = { logLevel: kafkajs.logLevel.NOTHING };
 
-it("kafkajs starts no timer of its own while nothing is pending", async () => {
+test("kafkajs starts no timer of its own while nothing is pending", async () => {
   guardKafkajs();
   await using cluster = await startKafka({ topics: ["t"] });
   const warnings: string[] = [];

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import {
   commitAll,
@@ -30,7 +30,7 @@ beforeEach(async () => {
 afterEach(() => harness[Symbol.asyncDispose]());
 
 describe("kafka adapter", () => {
-  it("joins by TLS and SCRAM, consumes from the beginning, commits and leaves the group", async () => {
+  test("joins by TLS and SCRAM, consumes from the beginning, commits and leaves the group", async () => {
     const cluster = await harness.startCluster();
     const batches: Batch[] = [];
     const started = harness.startBroker(cluster, async (batch) => {
@@ -59,7 +59,7 @@ describe("kafka adapter", () => {
     expect(started.broker.state.ready).toBe(false);
   });
 
-  it("publishes a dead letter with key and headers, bytes unchanged", async () => {
+  test("publishes a dead letter with key and headers, bytes unchanged", async () => {
     const cluster = await harness.startCluster();
     const started = harness.startBroker(cluster, commitAll);
     await started.broker.publish({
@@ -75,7 +75,7 @@ describe("kafka adapter", () => {
     ]);
   });
 
-  it("aborts the assignment on a rebalance, refuses its commits and gives a new epoch", async () => {
+  test("aborts the assignment on a rebalance, refuses its commits and gives a new epoch", async () => {
     const cluster = await harness.startCluster();
     const release = Promise.withResolvers<void>();
     const batches: Batch[] = [];
@@ -104,7 +104,7 @@ describe("kafka adapter", () => {
     expect(batches[1]!.assignment.epoch).toBeGreaterThan(first.assignment.epoch);
   });
 
-  it("aborts and joins again when a commit is refused by the generation", async () => {
+  test("aborts and joins again when a commit is refused by the generation", async () => {
     const cluster = await harness.startCluster();
     using fault = cluster.faults.add({
       api: "OffsetCommit",
@@ -125,7 +125,7 @@ describe("kafka adapter", () => {
     expect(hasCode(failures[0], "assignment-lost")).toBe(true);
   });
 
-  it("lets other partitions of the same broker go on while one is slow", async () => {
+  test("lets other partitions of the same broker go on while one is slow", async () => {
     const cluster = await harness.startCluster({ partitions: 2 });
     const release = Promise.withResolvers<void>();
     const seen: string[] = [];
@@ -153,7 +153,7 @@ describe("kafka adapter", () => {
     expect(committed(cluster, 0)! + committed(cluster, 1)!).toBe(3n);
   });
 
-  it("keeps its membership while a handler and a fetch take longer than the session", async () => {
+  test("keeps its membership while a handler and a fetch take longer than the session", async () => {
     // The other partition is fetched meanwhile.
     const cluster = await harness.startCluster({ partitions: 2 });
     let ended = false;
@@ -175,7 +175,7 @@ describe("kafka adapter", () => {
     expect(cluster.group(GROUP).generation).toBe(generation);
   });
 
-  it("fetches a failed batch again, from what it had committed", async () => {
+  test("fetches a failed batch again, from what it had committed", async () => {
     const cluster = await harness.startCluster();
     const seen: string[][] = [];
     const gate = Promise.withResolvers<void>();
@@ -197,7 +197,7 @@ describe("kafka adapter", () => {
     ]);
   });
 
-  it("drains: running handlers end and commit, nothing new is handed out", async () => {
+  test("drains: running handlers end and commit, nothing new is handed out", async () => {
     const cluster = await harness.startCluster();
     const release = Promise.withResolvers<void>();
     const seen: string[] = [];

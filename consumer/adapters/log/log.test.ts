@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, vi, test } from "vitest";
 
 import { repeatedKeys } from "#fixtures/json-keys.ts";
 
@@ -47,7 +47,7 @@ const until = (condition: () => unknown) => vi.waitFor(condition, { timeout: 20_
 const readLog = async () => readFile(join(directory, LOG_FILE), "utf8").catch(() => "");
 
 describe("log", () => {
-  it("writes the same JSON line to stdout and to the file", async () => {
+  test("writes the same JSON line to stdout and to the file", async () => {
     const { log, lines, parsed } = start();
     log.info("broker.joined", { group: "sre", offset: 3n });
     log.debug("not.shown");
@@ -65,7 +65,7 @@ describe("log", () => {
     expect(await readFile(join(directory, LOG_FILE), "utf8")).toBe(lines.join(""));
   });
 
-  it("holds no key twice, whatever a field is called", async () => {
+  test("holds no key twice, whatever a field is called", async () => {
     const { log, lines, parsed } = start();
     const taken = {
       level: 7,
@@ -99,7 +99,7 @@ describe("log", () => {
     expect(parsed()[1]).not.toHaveProperty("fields");
   });
 
-  it("shows an error with its code and causes, and a stack only when it is not one of ours", async () => {
+  test("shows an error with its code and causes, and a stack only when it is not one of ours", async () => {
     const { log, parsed } = start();
     const cause = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
     log.error("broker.failed", {
@@ -117,7 +117,7 @@ describe("log", () => {
     expect(parsed()[0]).not.toHaveProperty("error.stack");
   });
 
-  it("never writes what stands in a field of a secret's name", async () => {
+  test("never writes what stands in a field of a secret's name", async () => {
     const { log, lines } = start();
     log.info("credentials", {
       password: "hunter2",
@@ -131,7 +131,7 @@ describe("log", () => {
     expect(lines.join("")).not.toContain("hunter2");
   });
 
-  it("masks a credential in the message of an error and of its causes", async () => {
+  test("masks a credential in the message of an error and of its causes", async () => {
     const { log, lines } = start();
     const cause = new Error('Headers.set: "Bearer hunter2" is an invalid header value');
     log.error("failed", {
@@ -142,7 +142,7 @@ describe("log", () => {
     expect(lines.join("")).not.toContain("hunter2");
   });
 
-  it("rotates by size and keeps a bounded number of files, losing no line that still fits", async () => {
+  test("rotates by size and keeps a bounded number of files, losing no line that still fits", async () => {
     const { log } = start({ fileBytesMax: 4096, filesMax: 2 });
     for (let index = 0; index < 400; index += 1) {
       log.info("line", { index, padding: "x".repeat(50) });
@@ -161,7 +161,7 @@ describe("log", () => {
     expect(kept.join("")).not.toContain('"index":0,');
   });
 
-  it("goes on at stdout, with one warning, when the directory cannot be written", async () => {
+  test("goes on at stdout, with one warning, when the directory cannot be written", async () => {
     const file = join(directory, "file");
     await writeFile(file, "");
     const unusable = join(file, "logs");
@@ -177,7 +177,7 @@ describe("log", () => {
     ]);
   });
 
-  it("goes on at the file while nobody reads stdout, counts what it drops, and says so", async () => {
+  test("goes on at the file while nobody reads stdout, counts what it drops, and says so", async () => {
     let release: (() => void) | undefined;
     const taken: string[] = [];
     const stdout = new Writable({
@@ -208,7 +208,7 @@ describe("log", () => {
     expect((await readLog()).match(/"event":"line"/g)).toHaveLength(1000);
   });
 
-  it("writes to the file again once it can, with the number of lines that it missed", async () => {
+  test("writes to the file again once it can, with the number of lines that it missed", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     try {
       const file = join(directory, "logs");
@@ -230,7 +230,7 @@ describe("log", () => {
     }
   });
 
-  it("still writes to stdout after the flush", async () => {
+  test("still writes to stdout after the flush", async () => {
     const { log, parsed } = start();
     await log.flush();
     log.info("late");

@@ -1,5 +1,4 @@
-import { systemCode } from "#consumer/errors.ts";
-import { ConsumerError, hasCode } from "#consumer/errors.ts";
+import { ConsumerError, hasCode, systemCode } from "#consumer/errors.ts";
 import type { Clock, Files, Log, Metrics } from "#consumer/ports.ts";
 import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import type { VolumeHealth } from "#consumer/history/base/health.ts";

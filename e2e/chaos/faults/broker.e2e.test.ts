@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { podName } from "#e2e/targets/pods.ts";
 import { openFaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
 import type { FaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
@@ -8,15 +8,15 @@ import { BROKER_FAULTS } from "./broker.ts";
 const REPLICAS = 2;
 const PARTITIONS = 4;
 
-let test: FaultTestBed;
+let bed: FaultTestBed;
 
 beforeAll(async () => {
-  test = await openFaultTestBed({ replicas: REPLICAS, partitions: PARTITIONS, brokerNodes: 3 });
-  await test.deployment.ready();
+  bed = await openFaultTestBed({ replicas: REPLICAS, partitions: PARTITIONS, brokerNodes: 3 });
+  await bed.deployment.ready();
   await converged();
 }, 60_000);
 
-afterAll(async () => await test?.[Symbol.asyncDispose](), 60_000);
+afterAll(async () => await bed?.[Symbol.asyncDispose](), 60_000);
 
 const kindNamed = (name: string) => {
   const kind = BROKER_FAULTS.find((one) => one.name === name);
@@ -26,23 +26,23 @@ const kindNamed = (name: string) => {
 
 async function inject(name: string, given: object = {}, pod?: string): Promise<InjectedFault> {
   const kind = kindNamed(name);
-  return await kind.inject(test.fault(pod), kind.parameters.parse(given));
+  return await kind.inject(bed.fault(pod), kind.parameters.parse(given));
 }
 
 async function proof(fault: InjectedFault): Promise<string> {
-  return await test.deployment.until("the fault fired", () => fault.fired());
+  return await bed.deployment.until("the fault fired", () => fault.fired());
 }
 
 /** Returns the number of partitions assigned to each pod. */
 async function assigned(): Promise<Readonly<Record<string, number>>> {
-  const members = await test.deployment.broker.members(test.deployment.names.group);
+  const members = await bed.deployment.broker.members(bed.deployment.names.group);
   return Object.fromEntries(members.map((member) => [member.clientId, member.partitions.length]));
 }
 
 /** Waits until every pod has its share and an incident of each partition is complete. */
 async function converged(): Promise<void> {
   const share = PARTITIONS / REPLICAS;
-  await test.deployment.until(
+  await bed.deployment.until(
     "every pod has its share of the partitions",
     async () => {
       const shares = Object.values(await assigned());
@@ -51,30 +51,30 @@ async function converged(): Promise<void> {
     { seen: assigned },
   );
   await publishToEach();
-  await test.deployment.allCommitted();
+  await bed.deployment.allCommitted();
 }
 
 async function publishToEach(): Promise<void> {
   for (let partition = 0; partition < PARTITIONS; partition += 1) {
-    await test.deployment.publish(1, partition);
+    await bed.deployment.publish(1, partition);
   }
 }
 
 /** Returns the names of two running pods: that of the fault, and another one. */
 async function twoPods(): Promise<readonly [string, string]> {
-  const [pod, other] = await test.deployment.ready();
+  const [pod, other] = await bed.deployment.ready();
   return [podName(pod!), podName(other!)];
 }
 
 // Whatever a fault did, after it is healed nothing has been lost or done twice.
 afterEach(async () => {
   await converged();
-  await test.deployment.verify();
+  await bed.deployment.verify();
 }, 60_000);
 
 describe("faults of the nodes of the broker", () => {
-  it("broker.leader-moved has another node lead the partition", async () => {
-    const { broker, names } = test.deployment;
+  test("broker.leader-moved has another node lead the partition", async () => {
+    const { broker, names } = bed.deployment;
     const before = (await broker.leaders(names.topic)).get(1);
     await using fault = await inject("broker.leader-moved", { partition: 1 + PARTITIONS });
     const after = (await broker.leaders(names.topic)).get(1);
@@ -82,8 +82,8 @@ describe("faults of the nodes of the broker", () => {
     expect(await proof(fault)).toBe(`partition 1 moved from node ${before} to ${after}`);
   }, 60_000);
 
-  it("broker.rebalance forms the group again", async () => {
-    const { broker, names } = test.deployment;
+  test("broker.rebalance forms the group again", async () => {
+    const { broker, names } = bed.deployment;
     const before = (await broker.group(names.group)).generation;
     await using fault = await inject("broker.rebalance");
     const event = await proof(fault);
@@ -93,20 +93,20 @@ describe("faults of the nodes of the broker", () => {
     expect(await fault.fired()).toBe(event);
   }, 60_000);
 
-  it("broker.node-killed leaves the partitions of the node to others until it is healed", async () => {
-    const { broker, names } = test.deployment;
+  test("broker.node-killed leaves the partitions of the node to others until it is healed", async () => {
+    const { broker, names } = bed.deployment;
     await using fault = await inject("broker.node-killed", { node: 2 });
     expect(await proof(fault)).toMatch(/^[1-9]\d* connections of node 2 were cut$/);
     expect([...(await broker.leaders(names.topic)).values()]).not.toContain(2);
     await publishToEach();
-    await test.deployment.allCommitted();
+    await bed.deployment.allCommitted();
     await fault.heal();
     await fault.heal();
     await broker.moveLeader(names.topic, 0, 2);
   }, 60_000);
 
-  it("broker.coordinator-killed has another node coordinate", async () => {
-    const { broker, names } = test.deployment;
+  test("broker.coordinator-killed has another node coordinate", async () => {
+    const { broker, names } = bed.deployment;
     const before = (await broker.group(names.group)).coordinator;
     await using fault = await inject("broker.coordinator-killed");
     expect(await proof(fault)).toMatch(
@@ -114,23 +114,23 @@ describe("faults of the nodes of the broker", () => {
     );
     expect((await broker.group(names.group)).coordinator).not.toBe(before);
     await publishToEach();
-    await test.deployment.allCommitted();
+    await bed.deployment.allCommitted();
     await fault.heal();
   }, 60_000);
 
-  it("broker.outage cuts every connection, and what comes meanwhile waits", async () => {
-    const before = (await test.deployment.effects()).length;
+  test("broker.outage cuts every connection, and what comes meanwhile waits", async () => {
+    const before = (await bed.deployment.effects()).length;
     await using fault = await inject("broker.outage");
     expect(await proof(fault)).toMatch(/^[1-9]\d* connections of nodes 1, 2, 3 were cut$/);
     await fault.heal();
     await publishToEach();
-    await test.deployment.allCommitted();
-    expect((await test.deployment.effects()).length).toBe(before + PARTITIONS);
+    await bed.deployment.allCommitted();
+    expect((await bed.deployment.effects()).length).toBe(before + PARTITIONS);
   }, 60_000);
 });
 
 describe("faults of the connections of one pod", () => {
-  it.each([
+  test.each([
     ["broker.pod-cut-off", {}, "connections were cut or refused", false],
     [
       "broker.deaf",
@@ -152,7 +152,7 @@ describe("faults of the connections of one pod", () => {
       await using fault = await inject(name, given, pod);
       await work.release();
       expect(await proof(fault)).toMatch(new RegExp(`^[1-9]\\d* ${what}$`));
-      await test.deployment.until(
+      await bed.deployment.until(
         "the other pod has every partition",
         async () => {
           const shares = await assigned();
@@ -161,7 +161,7 @@ describe("faults of the connections of one pod", () => {
         { seen: assigned },
       );
       await publishToEach();
-      await test.deployment.allCommitted();
+      await bed.deployment.allCommitted();
       expect(await work.isCommittedBy(pod)).toBe(isApplied);
       await fault.heal();
       await fault.heal();
@@ -181,11 +181,11 @@ interface HeldWork extends AsyncDisposable {
  * effect.
  */
 async function heldWorkOf(pod: string): Promise<HeldWork> {
-  const { actions, broker, names } = test.deployment;
+  const { actions, broker, names } = bed.deployment;
   const members = await broker.members(names.group);
   const { partition } = members.find(({ clientId }) => clientId === pod)!.partitions[0]!;
   const hold = await actions.hold("after-effect", { times: 1 });
-  await test.deployment.publish(1, partition);
+  await bed.deployment.publish(1, partition);
   await hold.arrived;
   const next = (await broker.endOffsets(names.topic)).get(partition)!;
   return {
@@ -200,7 +200,7 @@ async function heldWorkOf(pod: string): Promise<HeldWork> {
 }
 
 describe("faults of the exchanges of one pod", () => {
-  it.each([
+  test.each([
     [
       "broker.applied-then-dropped",
       { api: "OffsetCommit", times: 2 },
@@ -231,11 +231,11 @@ describe("faults of the exchanges of one pod", () => {
     async (name, given, what) => {
       const [pod] = await twoPods();
       await using fault = await inject(name, given, pod);
-      await test.deployment.until("it has fired as often as it says", async () => {
+      await bed.deployment.until("it has fired as often as it says", async () => {
         await publishToEach();
         return (await fault.fired()) === what;
       });
-      await test.deployment.allCommitted();
+      await bed.deployment.allCommitted();
       expect(await fault.fired()).toBe(what);
       await fault.heal();
       expect(await fault.fired()).toBe(what);
@@ -243,11 +243,11 @@ describe("faults of the exchanges of one pod", () => {
     60_000,
   );
 
-  it("broker.delayed holds every request of its kind back until it is healed", async () => {
+  test("broker.delayed holds every request of its kind back until it is healed", async () => {
     const [pod] = await twoPods();
     await using fault = await inject("broker.delayed", { api: "OffsetCommit", delayMs: 300 }, pod);
     await publishToEach();
-    await test.deployment.allCommitted();
+    await bed.deployment.allCommitted();
     expect(await proof(fault)).toMatch(/^[1-9]\d* OffsetCommit requests waited 300 ms$/);
     await fault.heal();
     const event = await fault.fired();
@@ -255,14 +255,14 @@ describe("faults of the exchanges of one pod", () => {
     expect(await fault.fired()).toBe(event);
   }, 60_000);
 
-  it.each([
+  test.each([
     ["broker.pod-cut-off", {}],
     ["broker.deaf", { applied: true }],
     ["broker.errors", { api: "Fetch", error: "NOT_LEADER_OR_FOLLOWER", times: 1 }],
   ])("%s of a pod that is not there has not fired, and touches no other", async (name, given) => {
     await using fault = await inject(name, given, "no-such-pod");
     await publishToEach();
-    await test.deployment.allCommitted();
+    await bed.deployment.allCommitted();
     await fault.heal();
     expect(await fault.fired()).toBeUndefined();
   });

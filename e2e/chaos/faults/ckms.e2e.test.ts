@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { converge } from "#e2e/chaos/engine/converge.ts";
 import type { InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { openFaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
@@ -6,35 +6,35 @@ import type { FaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
 import { CKMS_FAULTS } from "./ckms.ts";
 import { IDENTITY_FAULTS } from "./identity.ts";
 
-let test: FaultTestBed;
+let bed: FaultTestBed;
 
 beforeAll(async () => {
-  test = await openFaultTestBed();
-  await test.deployment.readyPod();
+  bed = await openFaultTestBed();
+  await bed.deployment.readyPod();
 }, 60_000);
 
-afterAll(async () => await test?.[Symbol.asyncDispose](), 60_000);
+afterAll(async () => await bed?.[Symbol.asyncDispose](), 60_000);
 
 async function inject(name: string, given: object = {}, pod?: string): Promise<InjectedFault> {
   const kind = [...CKMS_FAULTS, ...IDENTITY_FAULTS].find((one) => one.name === name);
   if (kind === undefined) throw new Error(`there is no fault ${name}`);
-  return await kind.inject(test.fault(pod), kind.parameters.parse(given));
+  return await kind.inject(bed.fault(pod), kind.parameters.parse(given));
 }
 
 async function proof(fault: InjectedFault): Promise<string> {
-  return await test.deployment.until("the fault fired", () => fault.fired());
+  return await bed.deployment.until("the fault fired", () => fault.fired());
 }
 
-const effects = async (): Promise<number> => (await test.deployment.effects()).length;
+const effects = async (): Promise<number> => (await bed.deployment.effects()).length;
 
 async function convergedWith(count: number): Promise<void> {
-  await test.deployment.allCommitted();
-  expect(await converge(test.deployment, 1, test.durations.convergeMsMax)).toEqual([]);
+  await bed.deployment.allCommitted();
+  expect(await converge(bed.deployment, 1, bed.durations.convergeMsMax)).toEqual([]);
   expect(await effects()).toBe(count);
 }
 
 describe("faults of CKMS", () => {
-  it.each([
+  test.each([
     ["outage", { kind: "unavailable" }, /^\d+ requests for the secret met the outage/],
     ["outage", { kind: "hang" }, /^\d+ requests for the secret met the outage \(hang\)$/],
     ["outage", { kind: "reset" }, /^\d+ requests for the secret met the outage \(reset\)$/],
@@ -47,10 +47,10 @@ describe("faults of CKMS", () => {
       const before = await effects();
       await using fault = await inject(`ckms.${name}`, given);
       expect(await proof(fault)).toMatch(expected);
-      await test.deployment.publish(2);
+      await bed.deployment.publish(2);
       const asked = await fault.fired();
       if (!("kind" in given && given.kind === "hang") && name !== "slow") {
-        await test.deployment.until("it asks again", async () => (await fault.fired()) !== asked);
+        await bed.deployment.until("it asks again", async () => (await fault.fired()) !== asked);
       }
       expect(await effects()).toBe(before);
       await fault.heal();
@@ -60,17 +60,17 @@ describe("faults of CKMS", () => {
     60_000,
   );
 
-  it("ckms.slow lets the pod have its secret later", async () => {
+  test("ckms.slow lets the pod have its secret later", async () => {
     const before = await effects();
     await using fault = await inject("ckms.slow", { delayMs: 300 });
     expect(await proof(fault)).toMatch(/^\d+ requests for the secret waited 300 ms$/);
-    await test.deployment.publish(2);
+    await bed.deployment.publish(2);
     await convergedWith(before + 2);
   }, 60_000);
 
   // The fault that is left in force when the first one is healed has to keep the secret from the
   // pod.
-  it.each([
+  test.each([
     ["outage", { kind: "unavailable" }, "outage", { kind: "reset" }],
     ["denial", {}, "denial", {}],
     ["new-secret", {}, "new-secret", {}],
@@ -83,11 +83,11 @@ describe("faults of CKMS", () => {
       await using healed = await inject(`ckms.${first}`, ofFirst);
       await using kept = await inject(`ckms.${second}`, ofSecond);
       await Promise.all([proof(healed), proof(kept)]);
-      await test.deployment.publish(2);
+      await bed.deployment.publish(2);
       await healed.heal();
       for (let seen = 0; seen < 3; seen += 1) {
         const asked = await kept.fired();
-        await test.deployment.until("it is met again", async () => (await kept.fired()) !== asked);
+        await bed.deployment.until("it is met again", async () => (await kept.fired()) !== asked);
       }
       expect(await effects()).toBe(before);
       await kept.heal();
@@ -96,13 +96,13 @@ describe("faults of CKMS", () => {
     60_000,
   );
 
-  it("heals an outage of CKMS and keeps a wrong identity from its secret, and the other way round", async () => {
+  test("heals an outage of CKMS and keeps a wrong identity from its secret, and the other way round", async () => {
     const before = await effects();
-    const pod = await test.deployment.readyPod();
+    const pod = await bed.deployment.readyPod();
     await using outage = await inject("ckms.outage", { kind: "unavailable" });
     await using wrong = await inject("identity.wrong", {}, pod);
     await proof(outage);
-    await test.deployment.publish(2);
+    await bed.deployment.publish(2);
     await outage.heal();
     expect(await proof(wrong)).toMatch(/^CKMS refused the other identity \d+ times$/);
     await using again = await inject("ckms.outage", { kind: "reset" });

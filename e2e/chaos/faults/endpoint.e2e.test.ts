@@ -1,22 +1,22 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { countDeadActions } from "#e2e/deployment/steps/count-dead-actions.ts";
 import { openFaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
 import type { FaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
 import { ENDPOINT_FAULTS } from "./endpoint.ts";
 
-let test: FaultTestBed;
+let bed: FaultTestBed;
 
 beforeAll(async () => {
-  test = await openFaultTestBed();
-  await test.deployment.readyPod();
+  bed = await openFaultTestBed();
+  await bed.deployment.readyPod();
 }, 60_000);
 
-afterAll(async () => await test?.[Symbol.asyncDispose](), 60_000);
+afterAll(async () => await bed?.[Symbol.asyncDispose](), 60_000);
 
 async function counts() {
   const [effects, letters] = await Promise.all([
-    test.deployment.effects(),
-    test.deployment.deadLetters(),
+    bed.deployment.effects(),
+    bed.deployment.deadLetters(),
   ]);
   return { effects: effects.length, dead: countDeadActions(letters) };
 }
@@ -30,7 +30,7 @@ const kindNamed = (name: string) => {
 describe("faults of the action endpoint", () => {
   // Counts for one incident whose action is sent once: what the endpoint applied, and what ended in
   // the dead-letter topic.
-  it.each([
+  test.each([
     ["slow", { moment: "after-effect", delayMs: 300 }, "waited 300 ms for their answer", 1, 0],
     ["slow", { moment: "before-effect", delayMs: 2200 }, "waited 2200 ms for their effect", 1, 1],
     ["hang", { moment: "before-effect" }, "were left without an answer", 0, 1],
@@ -45,20 +45,20 @@ describe("faults of the action endpoint", () => {
     async (name, given, what, effects, dead) => {
       const kind = kindNamed(`endpoint.${name}`);
       const before = await counts();
-      await using fault = await kind.inject(test.fault(), kind.parameters.parse(given));
+      await using fault = await kind.inject(bed.fault(), kind.parameters.parse(given));
       expect(await fault.fired()).toBeUndefined();
-      await test.deployment.publish(1);
-      expect(await test.deployment.until("the fault fired", () => fault.fired())).toBe(
+      await bed.deployment.publish(1);
+      expect(await bed.deployment.until("the fault fired", () => fault.fired())).toBe(
         `1 requests ${what}`,
       );
-      await test.deployment.allCommitted();
-      await test.deployment.until("its effect is there", async () => {
+      await bed.deployment.allCommitted();
+      await bed.deployment.until("its effect is there", async () => {
         return (await counts()).effects === before.effects + effects;
       });
       await fault.heal();
       await fault.heal();
-      await test.deployment.publish(1);
-      await test.deployment.allCommitted();
+      await bed.deployment.publish(1);
+      await bed.deployment.allCommitted();
       // After the healing, the second one has its effect and no dead letter.
       expect(await counts()).toEqual({
         effects: before.effects + effects + 1,

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isTerminating, podName } from "#e2e/targets/pods.ts";
 import { openFaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
 import type { FaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
@@ -8,68 +8,68 @@ import { podDelete, podForceDelete } from "./pod/delete.ts";
 import { podKill } from "./pod/kill.ts";
 import { deploymentScale } from "./pod/scale.ts";
 
-let test: FaultTestBed;
+let bed: FaultTestBed;
 
 beforeAll(async () => {
-  test = await openFaultTestBed();
+  bed = await openFaultTestBed();
 }, 60_000);
 
-afterAll(async () => await test?.[Symbol.asyncDispose](), 60_000);
+afterAll(async () => await bed?.[Symbol.asyncDispose](), 60_000);
 
 async function inject(kind: FaultKind, pod: string, given: object = {}): Promise<InjectedFault> {
-  return await kind.inject(test.fault(pod), kind.parameters.parse(given));
+  return await kind.inject(bed.fault(pod), kind.parameters.parse(given));
 }
 
 async function proof(fault: InjectedFault): Promise<string> {
-  return await test.deployment.until("the fault fired", () => fault.fired());
+  return await bed.deployment.until("the fault fired", () => fault.fired());
 }
 
 describe("faults of a pod", () => {
-  it.each(["container", "consumer"] as const)(
+  test.each(["container", "consumer"] as const)(
     "pod.kill ends the %s, which its exit code proves",
     async (process) => {
-      const pod = await test.deployment.readyPod();
+      const pod = await bed.deployment.readyPod();
       await using fault = await inject(podKill, pod, { process });
       expect(await proof(fault)).toBe("exit code 137");
       await fault.heal();
-      expect(await test.deployment.readyPod()).toBe(pod);
+      expect(await bed.deployment.readyPod()).toBe(pod);
     },
     60_000,
   );
 
-  it("pod.kill of a pod that is gone is impossible", async () => {
+  test("pod.kill of a pod that is gone is impossible", async () => {
     await expect(inject(podKill, "no-such-pod")).rejects.toThrow(FaultImpossibleError);
   });
 
-  it("pod.delete drains a pod, and cannot delete the same pod again", async () => {
-    const pod = await test.deployment.readyPod();
+  test("pod.delete drains a pod, and cannot delete the same pod again", async () => {
+    const pod = await bed.deployment.readyPod();
     await using fault = await inject(podDelete, pod);
     await expect(inject(podDelete, pod)).rejects.toThrow("is gone or terminates already");
-    await test.deployment.gone(pod);
+    await bed.deployment.gone(pod);
     expect(await proof(fault)).toMatch(/^gone \d+ ms after the deletion$/);
-    expect(await test.deployment.readyPod()).not.toBe(pod);
+    expect(await bed.deployment.readyPod()).not.toBe(pod);
   }, 60_000);
 
-  it("pod.force-delete removes a pod at once", async () => {
-    const pod = await test.deployment.readyPod();
+  test("pod.force-delete removes a pod at once", async () => {
+    const pod = await bed.deployment.readyPod();
     await using fault = await inject(podForceDelete, pod);
     expect(await proof(fault)).toBe("removed at once");
-    expect(await test.deployment.readyPod()).not.toBe(pod);
+    expect(await bed.deployment.readyPod()).not.toBe(pod);
   }, 60_000);
 
-  it("deployment.scale adds a pod and takes it back when it is healed", async () => {
-    await test.deployment.ready(1);
+  test("deployment.scale adds a pod and takes it back when it is healed", async () => {
+    await bed.deployment.ready(1);
     await using fault = await inject(deploymentScale, "", { change: 1 });
     expect(await proof(fault)).toMatch(/^1 replicas became 2: \S+ started$/);
-    await test.deployment.ready(2);
+    await bed.deployment.ready(2);
     // The end of another scaling leaves this one in force.
     await using another = await inject(deploymentScale, "", { change: 1 });
     expect(await proof(another)).toMatch(/^2 replicas became 3: \S+ started$/);
     await another.heal();
-    await test.deployment.ready(2);
+    await bed.deployment.ready(2);
     await fault.heal();
-    await test.deployment.until("one pod is left", async () => {
-      const pods = await test.deployment.target.pods();
+    await bed.deployment.until("one pod is left", async () => {
+      const pods = await bed.deployment.target.pods();
       return pods.filter((pod) => !isTerminating(pod)).map((pod) => podName(pod)).length === 1;
     });
     await expect(inject(deploymentScale, "", { change: -1 })).rejects.toThrow("leaves no pod");

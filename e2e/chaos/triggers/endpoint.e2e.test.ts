@@ -1,15 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openFaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
 import type { FaultTestBed } from "#e2e/chaos/testing/fault-test-bed.ts";
 import { ENDPOINT_TRIGGERS } from "./endpoint.ts";
 
-let test: FaultTestBed;
+let bed: FaultTestBed;
 
 beforeAll(async () => {
-  test = await openFaultTestBed();
+  bed = await openFaultTestBed();
 }, 60_000);
 
-afterAll(async () => await test?.[Symbol.asyncDispose](), 60_000);
+afterAll(async () => await bed?.[Symbol.asyncDispose](), 60_000);
 
 const triggerNamed = (name: string) => {
   const kind = ENDPOINT_TRIGGERS.find((one) => one.name === name);
@@ -18,41 +18,41 @@ const triggerNamed = (name: string) => {
 };
 
 describe("triggers of the action endpoint", () => {
-  it.each([
+  test.each([
     { name: "endpoint.request-held", applied: 1, detail: "before its effect" },
     { name: "endpoint.effect-held", applied: 2, detail: "after its effect" },
   ])(
     "$name holds the second request and names its pod",
     async ({ name, applied, detail }) => {
-      const pod = await test.deployment.readyPod();
-      const before = (await test.deployment.effects()).length;
-      await using armed = await triggerNamed(name).arm(test.trigger({ pod, ordinal: 2 }), {});
-      await test.deployment.publish(2);
+      const pod = await bed.deployment.readyPod();
+      const before = (await bed.deployment.effects()).length;
+      await using armed = await triggerNamed(name).arm(bed.trigger({ pod, ordinal: 2 }), {});
+      await bed.deployment.publish(2);
       const reached = await armed.reached;
       expect(reached.pod).toBe(pod);
       expect(reached.detail).toMatch(
         new RegExp(`^POST /tickets of key [0-9a-f]{12} held ${detail}$`),
       );
       // The first request passes.
-      await test.deployment.until("the first one is applied", async () => {
-        return (await test.deployment.effects()).length === before + applied;
+      await bed.deployment.until("the first one is applied", async () => {
+        return (await bed.deployment.effects()).length === before + applied;
       });
       await armed.release();
-      await test.deployment.allCommitted();
-      expect((await test.deployment.effects()).length).toBe(before + 2);
+      await bed.deployment.allCommitted();
+      expect((await bed.deployment.effects()).length).toBe(before + 2);
     },
     60_000,
   );
 
-  it("lets requests of other pods pass", async () => {
-    await test.deployment.readyPod();
+  test("lets requests of other pods pass", async () => {
+    await bed.deployment.readyPod();
     await using _armed = await triggerNamed("endpoint.request-held").arm(
-      test.trigger({ pod: "another" }),
+      bed.trigger({ pod: "another" }),
       {},
     );
-    const before = (await test.deployment.effects()).length;
-    await test.deployment.publish(1);
-    await test.deployment.allCommitted();
-    expect((await test.deployment.effects()).length).toBe(before + 1);
+    const before = (await bed.deployment.effects()).length;
+    await bed.deployment.publish(1);
+    await bed.deployment.allCommitted();
+    expect((await bed.deployment.effects()).length).toBe(before + 1);
   }, 60_000);
 });

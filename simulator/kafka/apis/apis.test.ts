@@ -2,12 +2,11 @@ import * as platformatic from "@platformatic/kafka";
 import { describe, expect, test } from "vitest";
 import { errorCode } from "#simulator/kafka/wire/errors.ts";
 import { ACL, CASES } from "./testing/cases.ts";
-import type { Case } from "./testing/prepared.ts";
+import type { Case, Prepared } from "./testing/prepared.ts";
 import { clientCall, versionsOf } from "./testing/client-calls.ts";
 import type { Api } from "./define.ts";
 import { ExchangeConnection } from "./testing/exchange.ts";
 import { prepare } from "./testing/prepared.ts";
-import type { Prepared } from "./testing/prepared.ts";
 import { apis } from "./registry.ts";
 
 describe.each([...apis.values()])("$name", (api) => {

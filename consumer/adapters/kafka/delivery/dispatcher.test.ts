@@ -1,5 +1,5 @@
 import type { EachBatchPayload } from "kafkajs";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, vi, test } from "vitest";
 
 import { createRecordedLog } from "#fixtures/ports/observers.ts";
 import { recordBatch } from "#fixtures/record-batches.ts";
@@ -90,7 +90,7 @@ async function commitAll(batch: Batch): Promise<void> {
 }
 
 describe("batches of kafkajs", () => {
-  it("go to the handler once; the partition is paused meanwhile, fetched and resolved afterwards", async () => {
+  test("go to the handler once; the partition is paused meanwhile, fetched and resolved afterwards", async () => {
     const { fetch, grant, handled, paused, resolved } = setUp();
     grant(0);
     await fetch(0);
@@ -102,7 +102,7 @@ describe("batches of kafkajs", () => {
     expect(resolved).toStrictEqual([0]);
   });
 
-  it("that may come from an earlier generation are dropped, neither handled nor resolved nor paused", async () => {
+  test("that may come from an earlier generation are dropped, neither handled nor resolved nor paused", async () => {
     const { fetch, grant, handled, paused, resolved, suspect } = setUp();
     grant(0);
     suspect(true);
@@ -117,13 +117,13 @@ describe("batches of kafkajs", () => {
     expect(handled).toHaveLength(1);
   });
 
-  it("of a partition that is not assigned make kafkajs join again", async () => {
+  test("of a partition that is not assigned make kafkajs join again", async () => {
     const { fetch, grant } = setUp();
     grant(1);
     await expect(fetch(0)).rejects.toMatchObject({ type: "REBALANCE_IN_PROGRESS" });
   });
 
-  it("are not resolved by a handler whose assignment is over, and wait until it has ended", async () => {
+  test("are not resolved by a handler whose assignment is over, and wait until it has ended", async () => {
     const { fetch, grant, handled, paused, resolved } = setUp();
     grant(0);
     await fetch(0);
@@ -141,7 +141,7 @@ describe("batches of kafkajs", () => {
     expect(handled[1]!.batch.assignment.epoch).toBeGreaterThan(handled[0]!.batch.assignment.epoch);
   });
 
-  it("that wait are woken whoever was woken before: nothing to read, or another member's by now", async () => {
+  test("that wait are woken whoever was woken before: nothing to read, or another member's by now", async () => {
     const { fetch, grant, handled, paused } = setUp({ partitionsConcurrentMax: 1 });
     grant(0, 1, 2, 3);
     for (const partition of [0, 2, 1, 3]) await fetch(partition);
@@ -153,7 +153,7 @@ describe("batches of kafkajs", () => {
     });
   });
 
-  it("are not taken any more while draining, and what runs is waited for", async () => {
+  test("are not taken any more while draining, and what runs is waited for", async () => {
     const { dispatcher, fetch, grant, handled, paused } = setUp();
     grant(0, 1);
     await fetch(0);
@@ -169,7 +169,7 @@ describe("batches of kafkajs", () => {
   });
 
   describe("whose records have all ended", () => {
-    it("let what follows be fetched while their commit is on its way, and handled when it is answered", async () => {
+    test("let what follows be fetched while their commit is on its way, and handled when it is answered", async () => {
       const answer = Promise.withResolvers<void>();
       const { fetch, grant, handled, paused, position } = setUp({
         partitionsConcurrentMax: 1,
@@ -188,7 +188,7 @@ describe("batches of kafkajs", () => {
       expect(paused.size).toBe(0);
     });
 
-    it("leave their place to another partition, but not to any number", async () => {
+    test("leave their place to another partition, but not to any number", async () => {
       const { promise } = Promise.withResolvers<void>();
       const { fetch, grant, handled, paused } = setUp({
         partitionsConcurrentMax: 1,
@@ -201,7 +201,7 @@ describe("batches of kafkajs", () => {
       expect([...paused]).toStrictEqual([2]);
     });
 
-    it("are fetched again when the commit fails", async () => {
+    test("are fetched again when the commit fails", async () => {
       const { fetch, grant, position } = setUp({
         handle: commitAll,
         commit: () => Promise.reject(new Error("no coordinator")),
@@ -212,7 +212,7 @@ describe("batches of kafkajs", () => {
       await vi.waitFor(() => expect(position()).toBe(1n), { timeout: 5000 });
     });
 
-    it("are waited for by a drain until the commit is answered", async () => {
+    test("are waited for by a drain until the commit is answered", async () => {
       const answer = Promise.withResolvers<void>();
       const { dispatcher, fetch, grant } = setUp({
         handle: commitAll,

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import type { PartitionFailure } from "./answers.ts";
 import {
@@ -35,7 +35,7 @@ function cluster(): KafkajsCluster {
 }
 
 describe("the leader of a partition", () => {
-  it.each([
+  test.each([
     [0, "1"],
     [1, { cause: "no-leader", detail: "it has no leader" }],
     [2, { cause: "no-leader", detail: "its leader is broker 9, which the cluster does not list" }],
@@ -45,7 +45,7 @@ describe("the leader of a partition", () => {
   });
 });
 
-it("offsets are told of each partition, whatever becomes of the others", async () => {
+test("offsets are told of each partition, whatever becomes of the others", async () => {
   const places = [0, 1, 2, 3].map((partition) => ({ topic: "t", partition }));
   const told: (bigint | PartitionFailure["cause"])[] = [];
   await listOffsets(cluster(), places, EARLIEST, ({ partition }, found) => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import {
   commitAll,
@@ -78,7 +78,7 @@ const standing = ({ broker }: StartedBroker) =>
   broker.standstills.map(({ partition, cause }) => ({ partition, cause }));
 
 describe("fetches that are heard and not answered", () => {
-  it.each([
+  test.each([
     ["nothing of the answer comes", undefined],
     ["it ends after its first bytes", 20],
   ])(
@@ -114,7 +114,7 @@ describe("fetches that are heard and not answered", () => {
     },
   );
 
-  it("says nothing of an answer that is long on its way, as long as it comes", async () => {
+  test("says nothing of an answer that is long on its way, as long as it comes", async () => {
     const kafka = await startCluster();
     const { member, seenOf } = await reader(kafka);
     using fault = kafka.faults.add({
@@ -132,7 +132,7 @@ describe("fetches that are heard and not answered", () => {
     expect(member.lines.filter((line) => line.startsWith("partition.stands-still"))).toEqual([]);
   });
 
-  it("do not hold up a rebalance", async () => {
+  test("do not hold up a rebalance", async () => {
     const kafka = await startCluster();
     const { member } = await reader(kafka);
     const { partition } = bystander(kafka);
@@ -152,7 +152,7 @@ describe("fetches that are heard and not answered", () => {
     await joined(member);
   });
 
-  it("do not hold up a stop: the group is left in order", async () => {
+  test("do not hold up a stop: the group is left in order", async () => {
     const kafka = await startCluster();
     const { member } = await reader(kafka);
     using fault = kafka.faults.add({
@@ -170,7 +170,7 @@ describe("fetches that are heard and not answered", () => {
 });
 
 describe("a leader that answers nothing at all", () => {
-  it("leaves the lag unknown, the others are read, and its partition is read where its leader is then", async () => {
+  test("leaves the lag unknown, the others are read, and its partition is read where its leader is then", async () => {
     const kafka = await startCluster();
     const { member, seenOf } = await reader(kafka);
     const { partition, node } = bystander(kafka);
@@ -195,7 +195,7 @@ describe("a leader that answers nothing at all", () => {
     expect(kafka.group(GROUP).generation).toBe(generation);
   });
 
-  it("is noticed of a partition that is paused as well", async () => {
+  test("is noticed of a partition that is paused as well", async () => {
     const kafka = await startCluster();
     const held = Promise.withResolvers<void>();
     const { member } = await reader(kafka, () => held.promise);
@@ -210,7 +210,7 @@ describe("a leader that answers nothing at all", () => {
 });
 
 describe("the lag of a partition that is paused", () => {
-  it("grows with what is written while its handler works, and nothing stands still", async () => {
+  test("grows with what is written while its handler works, and nothing stands still", async () => {
     const kafka = await startCluster();
     const held = Promise.withResolvers<void>();
     const { member } = await reader(kafka, () => held.promise);
@@ -224,7 +224,7 @@ describe("the lag of a partition that is paused", () => {
     await untilLag(member, 0, 0);
   });
 
-  it("is shown by nobody once the partition is given away", async () => {
+  test("is shown by nobody once the partition is given away", async () => {
     const kafka = await startCluster();
     const { member } = await reader(kafka);
     await untilLag(member, 0, 0);

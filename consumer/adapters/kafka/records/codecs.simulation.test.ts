@@ -1,5 +1,5 @@
 import { Producer } from "@platformatic/kafka";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 
 import {
   commitAll,
@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => harness[Symbol.asyncDispose]());
 
-it("what another client wrote in any compression is read", async () => {
+test("what another client wrote in any compression is read", async () => {
   const cluster = await harness.startCluster();
   const producer = new Producer({
     clientId: "other",

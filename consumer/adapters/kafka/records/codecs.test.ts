@@ -1,7 +1,7 @@
 import { constants, gzipSync, zstdCompressSync } from "node:zlib";
 
 import { lz4Compress, snappyCompress } from "@platformatic/wasm-utils";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { CODEC } from "#fixtures/record-batches.ts";
 
@@ -39,12 +39,12 @@ describe.each([
   ["LZ4", CODEC.lz4, lz4Compress],
   ["zstd", CODEC.zstd, zstdCompressSync],
 ] as const)("%s", (_name, codec, compressed) => {
-  it("is read", async () => {
+  test("is read", async () => {
     expect(await unpack(codec, compressed(TEXT))).toEqual(TEXT);
     expect(await unpack(codec, compressed(LONG))).toEqual(LONG);
   });
 
-  it("refuses what is cut off anywhere", async () => {
+  test("refuses what is cut off anywhere", async () => {
     const bytes = compressed(LONG);
     for (const length of [1, bytes.length / 2, bytes.length * 0.9, bytes.length - 1]) {
       expect(await refusal(codec, bytes.subarray(0, length))).toMatchObject({
@@ -54,7 +54,7 @@ describe.each([
   });
 });
 
-it.each([
+test.each([
   ["gzip", CODEC.gzip, Array.from({ length: 10 }, (_, level) => gzipSync(TEXT, { level }))],
   [
     "zstd",
@@ -73,7 +73,7 @@ it.each([
   },
 );
 
-it.each([
+test.each([
   ["gzip", CODEC.gzip, gzipSync],
   ["zstd", CODEC.zstd, zstdCompressSync],
 ] as const)(
@@ -87,7 +87,7 @@ it.each([
   },
 );
 
-it("pieces that must be unpacked at once are refused before memory is taken for them", async () => {
+test("pieces that must be unpacked at once are refused before memory is taken for them", async () => {
   const large = Buffer.alloc(65 * 1024 * 1024);
   expect(await refusal(CODEC.lz4, lz4Compress(large))).toMatchObject({
     standstill: "too-large",
@@ -99,13 +99,13 @@ it("pieces that must be unpacked at once are refused before memory is taken for 
   });
 });
 
-it("a compression that Kafka does not have is refused", async () => {
+test("a compression that Kafka does not have is refused", async () => {
   expect(await refusal(5, TEXT)).toMatchObject({
     detail: "its compression 5 is none that Kafka has",
   });
 });
 
-it("several frames of LZ4 are read; one that ends with a block, and not with its end mark, is refused", async () => {
+test("several frames of LZ4 are read; one that ends with a block, and not with its end mark, is refused", async () => {
   const bytes = lz4Compress(LONG);
   expect(await unpack(CODEC.lz4, Buffer.concat([bytes, lz4Compress(TEXT)]))).toEqual(
     Buffer.concat([LONG, TEXT]),
@@ -116,20 +116,20 @@ it("several frames of LZ4 are read; one that ends with a block, and not with its
   });
 });
 
-it("a block of Snappy that claims more than it can hold is refused before memory is taken for it", async () => {
+test("a block of Snappy that claims more than it can hold is refused before memory is taken for it", async () => {
   const claims2Gb = Buffer.from([0xff, 0xff, 0xff, 0xff, 0x07, 0x00, 0x01]);
   await expect(unpack(CODEC.snappy, claims2Gb)).rejects.toThrow("cannot hold the 2147483647");
 });
 
 describe("Snappy in the blocks of Java clients", () => {
-  it("is put together again, of several streams too", async () => {
+  test("is put together again, of several streams too", async () => {
     const bytes = framed([TEXT.subarray(0, 32_768), TEXT.subarray(32_768)]);
     expect(await unpack(CODEC.snappy, bytes)).toEqual(TEXT);
     const twice = Buffer.concat([bytes, framed([LONG])]);
     expect(await unpack(CODEC.snappy, twice)).toEqual(Buffer.concat([TEXT, LONG]));
   });
 
-  it("is refused when a block goes beyond the end", async () => {
+  test("is refused when a block goes beyond the end", async () => {
     const bytes = framed([TEXT]);
     await expect(unpack(CODEC.snappy, bytes.subarray(0, -1))).rejects.toThrow(
       `a block ends at byte ${bytes.length} of ${bytes.length - 1}`,

@@ -1,6 +1,6 @@
 import { createServer, type Socket } from "node:net";
 
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import {
   commitAll,
@@ -39,7 +39,7 @@ const deafOnce = (rule: Omit<FaultRule, "action">, bytes?: number): FaultRule =>
 const letter = { topic: DEAD_LETTERS, key: "k", value: Buffer.from("x"), headers: {} };
 
 describe("a publication over a connection that is not answered", () => {
-  it.each<[what: string, rule: FaultRule]>([
+  test.each<[what: string, rule: FaultRule]>([
     ["the record", deafOnce({ api: "Produce" })],
     ["the record, whose answer never comes", deafOnce({ api: "Produce", direction: "reply" })],
     ["the record, whose answer ends after two bytes", deafOnce({ api: "Produce" }, 2)],
@@ -61,7 +61,7 @@ describe("a publication over a connection that is not answered", () => {
     expect(cluster.topic(DEAD_LETTERS).endOffset(0)).toBeGreaterThanOrEqual(1n);
   });
 
-  it("is made over a new one although the old one had worked for long", async () => {
+  test("is made over a new one although the old one had worked for long", async () => {
     const cluster = await harness.startCluster();
     const { broker } = harness.startBroker(cluster, undefined, SETTINGS);
     await broker.publish(letter);
@@ -77,7 +77,7 @@ describe("a publication over a connection that is not answered", () => {
     expect(opened).toHaveLength(1);
   });
 
-  it("fails within its tries where the broker stays deaf, and says what was not answered", async () => {
+  test("fails within its tries where the broker stays deaf, and says what was not answered", async () => {
     const cluster = await harness.startCluster();
     const { broker } = harness.startBroker(cluster, undefined, SETTINGS);
     await broker.publish(letter);
@@ -90,7 +90,7 @@ describe("a publication over a connection that is not answered", () => {
 });
 
 describe("a first broker of the list that is deaf", () => {
-  it.each<[what: string, talk: (socket: Socket) => void]>([
+  test.each<[what: string, talk: (socket: Socket) => void]>([
     ["from the connection on", (socket) => socket.resume()],
     ["and does not even read", (socket) => socket.pause()],
   ])("%s is passed over for the next one", async (_what, talk) => {
@@ -122,7 +122,7 @@ describe("a first broker of the list that is deaf", () => {
     }
   });
 
-  it.each(["ApiVersions", "SaslHandshake", "SaslAuthenticate", "Metadata"])(
+  test.each(["ApiVersions", "SaslHandshake", "SaslAuthenticate", "Metadata"])(
     "from %s on is passed over for the next one",
     async (api) => {
       const cluster = await harness.startCluster({ nodes: 2 });
@@ -138,7 +138,7 @@ describe("a first broker of the list that is deaf", () => {
 });
 
 describe("a member of the group", () => {
-  it.each(["Fetch", "OffsetCommit", "OffsetFetch", "Heartbeat", "ListOffsets"])(
+  test.each(["Fetch", "OffsetCommit", "OffsetFetch", "Heartbeat", "ListOffsets"])(
     "goes on over a new connection after one timeout of %s",
     async (api) => {
       const cluster = await harness.startCluster();
@@ -158,7 +158,7 @@ describe("a member of the group", () => {
     },
   );
 
-  it("keeps its session although a heartbeat is never answered", async () => {
+  test("keeps its session although a heartbeat is never answered", async () => {
     const cluster = await harness.startCluster();
     const settings = { sessionTimeoutMs: 1500, requestTimeoutMs: 4000 };
     const { broker } = harness.startBroker(cluster, commitAll, { kafka: settings });

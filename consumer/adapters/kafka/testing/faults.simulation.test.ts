@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import {
   commitAll,
@@ -25,7 +25,7 @@ beforeEach(async () => {
 afterEach(() => harness[Symbol.asyncDispose]());
 
 describe("kafka adapter under faults", () => {
-  it("rejects a wrong password as such, and asks again for the next session", async () => {
+  test("rejects a wrong password as such, and asks again for the next session", async () => {
     const cluster = await harness.startCluster();
     const wrong = harness.startBroker(cluster, commitAll, {
       credentials: async () => ({ ...CREDENTIALS, password: "battery staple" }),
@@ -39,7 +39,7 @@ describe("kafka adapter under faults", () => {
     await joined(harness.startBroker(cluster, commitAll));
   });
 
-  it("maps a denied group and an unreachable broker to their codes", async () => {
+  test("maps a denied group and an unreachable broker to their codes", async () => {
     const cluster = await harness.startCluster();
     const denied = cluster.faults.add({
       api: "JoinGroup",
@@ -56,7 +56,7 @@ describe("kafka adapter under faults", () => {
     expect(String(failure)).toContain("127.0.0.1:1");
   });
 
-  it("reads on from the earliest record when its offset is gone, without committing a placeholder", async () => {
+  test("reads on from the earliest record when its offset is gone, without committing a placeholder", async () => {
     const cluster = await harness.startCluster();
     const seen: string[] = [];
     const first = harness.startBroker(cluster, async (batch) => {
@@ -82,7 +82,7 @@ describe("kafka adapter under faults", () => {
     expect(second.lines.join("\n")).toContain("Offset out of range: reading on from the earliest");
   });
 
-  it("rides out a broker that is away for a moment", async () => {
+  test("rides out a broker that is away for a moment", async () => {
     const cluster = await harness.startCluster();
     const started = harness.startBroker(cluster, commitAll);
     await joined(started);
@@ -93,7 +93,7 @@ describe("kafka adapter under faults", () => {
     expect(started.broker.state).toStrictEqual({ ready: true });
   });
 
-  it("stops at once while kafkajs tries to reach a broker that is gone", async () => {
+  test("stops at once while kafkajs tries to reach a broker that is gone", async () => {
     const cluster = await harness.startCluster();
     const started = harness.startBroker(cluster, commitAll);
     await joined(started);
@@ -106,7 +106,7 @@ describe("kafka adapter under faults", () => {
     expect(started.broker.state.ready).toBe(false);
   });
 
-  it("stops while its request to join is held back, without joining afterwards", async () => {
+  test("stops while its request to join is held back, without joining afterwards", async () => {
     const cluster = await harness.startCluster();
     using held = cluster.faults.add({
       api: "JoinGroup",
@@ -122,7 +122,7 @@ describe("kafka adapter under faults", () => {
     expect(started.broker.state.ready).toBe(false);
   });
 
-  it("asks for the password again after it was rotated, and goes on as the same member", async () => {
+  test("asks for the password again after it was rotated, and goes on as the same member", async () => {
     const cluster = await harness.startCluster();
     let password = CREDENTIALS.password;
     let asked = 0;
@@ -147,7 +147,7 @@ describe("kafka adapter under faults", () => {
     ]);
   });
 
-  it("goes on at another node when a leader dies", async () => {
+  test("goes on at another node when a leader dies", async () => {
     const cluster = await harness.startCluster({ nodes: 3, partitions: 3 });
     const seen: string[] = [];
     const started = harness.startBroker(cluster, async (batch) => {
@@ -164,7 +164,7 @@ describe("kafka adapter under faults", () => {
     expect(started.broker.state.ready).toBe(true);
   });
 
-  it("retries a commit that found no coordinator, under the same assignment", async () => {
+  test("retries a commit that found no coordinator, under the same assignment", async () => {
     const cluster = await harness.startCluster();
     using fault = cluster.faults.add({
       api: "OffsetCommit",
@@ -183,7 +183,7 @@ describe("kafka adapter under faults", () => {
     await until(() => handled === 1, "handled once");
   });
 
-  it("takes a commit whose answer was lost for what it is: unknown, and tried again", async () => {
+  test("takes a commit whose answer was lost for what it is: unknown, and tried again", async () => {
     const cluster = await harness.startCluster();
     using fault = cluster.faults.add({
       api: "OffsetCommit",

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import {
   commitAll,
@@ -77,7 +77,7 @@ const readAgain = ({ broker }: StartedBroker) =>
   until(() => broker.standstills.length === 0, "read again");
 
 describe("a partition without a leader", () => {
-  it("stands still alone, by name, and is read again without a new generation when it has one", async () => {
+  test("stands still alone, by name, and is read again without a new generation when it has one", async () => {
     const kafka = await cluster();
     for (let index = 0; index < PARTITIONS; index += 1) append(kafka, index, "first");
     const { member, seenOf } = reader(kafka);
@@ -98,7 +98,7 @@ describe("a partition without a leader", () => {
     expect(kafka.group(GROUP).generation).toBe(generation);
   });
 
-  it("still stands still when the group was joined again", async () => {
+  test("still stands still when the group was joined again", async () => {
     const kafka = await cluster();
     const { member } = reader(kafka);
     await joined(member);
@@ -119,7 +119,7 @@ describe("a partition without a leader", () => {
     await readAgain(member);
   });
 
-  it("stands still alone when it has none from the start", async () => {
+  test("stands still alone when it has none from the start", async () => {
     const kafka = await cluster();
     for (let index = 0; index < PARTITIONS; index += 1) append(kafka, index, "first");
     const { partition, node } = bystander(kafka);
@@ -135,7 +135,7 @@ describe("a partition without a leader", () => {
     expect(seenOf(partition)).toEqual(["first"]);
   });
 
-  it("is waited for by the dead letters that go there, while incidents are read", async () => {
+  test("is waited for by the dead letters that go there, while incidents are read", async () => {
     const kafka = await cluster();
     const { member, seenOf } = reader(kafka);
     await joined(member);
@@ -158,7 +158,7 @@ describe("a partition without a leader", () => {
 });
 
 describe("a topic of several that does not exist", () => {
-  it("is named, the others are read, and it is read as soon as it is there", async () => {
+  test("is named, the others are read, and it is read as soon as it is there", async () => {
     const kafka = await cluster();
     const absent = "bigpanda.other";
     const { member, seenOf } = reader(kafka, { topics: [TOPIC, absent] });
@@ -173,7 +173,7 @@ describe("a topic of several that does not exist", () => {
     expect(seenOf(0)).toEqual(["first", "other"]);
   });
 
-  it("is an error when it is all that there is", async () => {
+  test("is an error when it is all that there is", async () => {
     const kafka = await cluster();
     const { member } = reader(kafka, { topics: ["bigpanda.other"] });
     expect(String(await member.consuming)).toContain("does not host this topic-partition");
@@ -181,7 +181,7 @@ describe("a topic of several that does not exist", () => {
 });
 
 describe("a partition whose requests end in an error, again and again,", () => {
-  it.each<[api: string, error: string, cause: string]>([
+  test.each<[api: string, error: string, cause: string]>([
     ["Fetch", "NOT_LEADER_OR_FOLLOWER", "no-leader"],
     ["Fetch", "KAFKA_STORAGE_ERROR", "refused"],
     ["Fetch", "UNKNOWN_SERVER_ERROR", "refused"],
@@ -216,7 +216,7 @@ describe("a partition whose requests end in an error, again and again,", () => {
 });
 
 describe("a coordinator that dies", () => {
-  it("is looked for at once: the member goes on in its generation", async () => {
+  test("is looked for at once: the member goes on in its generation", async () => {
     const kafka = await harness.startCluster({ nodes: PARTITIONS, partitions: PARTITIONS });
     const { member, seenOf } = reader(kafka);
     await joined(member);

@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 
 import { createAuthority } from "#fixtures/certificates.ts";
 import { createSeededRandom } from "#fixtures/ports/clock.ts";
@@ -22,7 +22,7 @@ const KEY_GROUP = "bigpanda.keys.sre";
 const SECRET = "bigpanda-prod-scram-key";
 const ROTATED = "battery staple";
 
-it("a password that is changed at the broker first and in CKMS later is recovered, nothing is lost", async () => {
+test("a password that is changed at the broker first and in CKMS later is recovered, nothing is lost", async () => {
   await using harness = await createKafkaHarness();
   const cluster = await harness.startCluster();
   const authority = await createAuthority();

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, vi, test } from "vitest";
 
 import {
   commitAll,
@@ -36,7 +36,7 @@ afterEach(async () => {
 });
 
 describe("kafkajs", () => {
-  it("resolves a send that it never made, and the adapter does not", async () => {
+  test("resolves a send that it never made, and the adapter does not", async () => {
     const cluster = await harness.startCluster();
     // Publishes only: a member of a group would ask for leaders too.
     const started = harness.startBroker(cluster, undefined);
@@ -54,7 +54,7 @@ describe("kafkajs", () => {
     expect(cluster.topic(DEAD_LETTERS).endOffset(0)).toBe(1n);
   });
 
-  it("throws at a header without a value, and the adapter sends it as empty", async () => {
+  test("throws at a header without a value, and the adapter sends it as empty", async () => {
     const cluster = await harness.startCluster();
     const started = harness.startBroker(cluster, commitAll);
     const headers: Record<string, string> = JSON.parse('{"reason":null}');
@@ -70,7 +70,7 @@ describe("kafkajs", () => {
     ]);
   });
 
-  it("resolves a commit that a stop overtook, and the adapter refuses it", async () => {
+  test("resolves a commit that a stop overtook, and the adapter refuses it", async () => {
     const cluster = await harness.startCluster();
     const batches: Batch[] = [];
     const started = harness.startBroker(cluster, async (batch) => {
@@ -87,7 +87,7 @@ describe("kafkajs", () => {
     expect(committed(cluster)).toBeUndefined();
   });
 
-  it("restarts by itself after a crash, and the adapter ends instead, and stays ended", async () => {
+  test("restarts by itself after a crash, and the adapter ends instead, and stays ended", async () => {
     const cluster = await harness.startCluster();
     const started = harness.startBroker(cluster, commitAll);
     await joined(started);
@@ -106,7 +106,7 @@ describe("kafkajs", () => {
     await started.broker.stop();
   });
 
-  it("does not tell anybody that its generation ends: what is done is committed in that moment", async () => {
+  test("does not tell anybody that its generation ends: what is done is committed in that moment", async () => {
     const cluster = await harness.startCluster();
     const batches: Batch[] = [];
     const started = harness.startBroker(cluster, async (batch) => {
@@ -126,7 +126,7 @@ describe("kafkajs", () => {
     await joined(started);
   });
 
-  it("hands over whatever it fetched, and the handler gets its share, in order and without gaps", async () => {
+  test("hands over whatever it fetched, and the handler gets its share, in order and without gaps", async () => {
     const cluster = await harness.startCluster();
     const writer = harness.startBroker(cluster, commitAll, { kafka: { groupId: "writer" } });
     const values = Array.from({ length: 11 }, (_, index) => `value-${String(index)}`);
@@ -147,7 +147,7 @@ describe("kafkajs", () => {
     expect(seen).toContainEqual(["x".repeat(5000)]);
   });
 
-  it("waits where there is nothing to fetch: all is paused, or a node leads nothing", async () => {
+  test("waits where there is nothing to fetch: all is paused, or a node leads nothing", async () => {
     const cluster = await harness.startCluster({ nodes: 3 });
     const writer = harness.startBroker(cluster, undefined);
     await produce(writer, "held");
@@ -166,7 +166,7 @@ describe("kafkajs", () => {
     await until(() => committed(cluster) === 1n, "committed");
   });
 
-  it("says error of every rebalance and every stop, and the log does not", async () => {
+  test("says error of every rebalance and every stop, and the log does not", async () => {
     const cluster = await harness.startCluster();
     const levels: [string, string][] = [];
     const started = harness.startBroker(

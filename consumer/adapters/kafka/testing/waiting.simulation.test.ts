@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import type { Batch } from "#consumer/ports.ts";
 import {
@@ -67,7 +67,7 @@ const allDone = (cluster: Parameters<typeof committed>[0]) => () =>
   );
 
 describe("partitions that wait because others are at work", () => {
-  it("are all read, a few at a time", async () => {
+  test("are all read, a few at a time", async () => {
     const cluster = await harness.startCluster({ partitions: PARTITIONS });
     await fill(cluster);
     const { handle, release, state } = heldHandler();
@@ -79,7 +79,7 @@ describe("partitions that wait because others are at work", () => {
     expect(state.at.size).toBe(PARTITIONS);
   });
 
-  it("are read by whoever has them after a rebalance that takes some of them away", async () => {
+  test("are read by whoever has them after a rebalance that takes some of them away", async () => {
     const cluster = await harness.startCluster({ partitions: PARTITIONS });
     await fill(cluster);
     const first = heldHandler();
@@ -96,7 +96,7 @@ describe("partitions that wait because others are at work", () => {
 });
 
 describe("a coordinator that does not answer any more", () => {
-  it("makes the pod unready after the session, and the session is begun anew", async () => {
+  test("makes the pod unready after the session, and the session is begun anew", async () => {
     const cluster = await harness.startCluster();
     const kafka = { sessionTimeoutMs: 600, heartbeatIntervalMs: 100, maxWaitMs: 100 };
     const member = harness.startBroker(cluster, commitAll, { kafka });
