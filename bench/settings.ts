@@ -1,4 +1,5 @@
-import { type Config, parseConfig } from "#consumer/config/load-config.ts";
+import { parseConfig } from "#consumer/config/load-config.ts";
+import type { Config } from "#consumer/config/load-config.ts";
 import type { Log } from "#consumer/ports.ts";
 import { durationsOf } from "#e2e/base/durations.ts";
 import { configuration, configurationText } from "#fixtures/configurations.ts";

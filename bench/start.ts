@@ -12,7 +12,8 @@ import { parseArgs, promisify } from "node:util";
 import { makeOwnedDirectory, removeDirectory } from "#e2e/base/owned-directory.ts";
 import { createAuthority } from "#fixtures/certificates.ts";
 import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
-import { compare, type Comparison } from "./compare.ts";
+import { compare } from "./compare.ts";
+import type { Comparison } from "./compare.ts";
 import { withDeployment } from "./with-deployment.ts";
 import { table } from "./table.ts";
 

@@ -2,11 +2,15 @@
  * `node volume.ts COMMAND OPTIONS_JSON` makes one measurement on a history volume in a process of
  * its own and prints JSON.
  */
-import { runActions, type ActionOptions } from "./volume/run-actions.ts";
+import { runActions } from "./volume/run-actions.ts";
+import type { ActionOptions } from "./volume/run-actions.ts";
 import { repeatOperations } from "./volume/repeat-operations.ts";
-import { measureAdmissions, type LimitsOptions, fillDecisions } from "./volume/limits.ts";
-import { parse, rewrite, type RewriteOptions } from "./volume/rewrite.ts";
-import { recover, fillVolume, type FillOptions } from "./volume/recover.ts";
+import { measureAdmissions, fillDecisions } from "./volume/limits.ts";
+import type { LimitsOptions } from "./volume/limits.ts";
+import { parse, rewrite } from "./volume/rewrite.ts";
+import type { RewriteOptions } from "./volume/rewrite.ts";
+import { recover, fillVolume } from "./volume/recover.ts";
+import type { FillOptions } from "./volume/recover.ts";
 
 type Options = ActionOptions & LimitsOptions & RewriteOptions & FillOptions;
 

@@ -8,15 +8,19 @@ import { createFiles } from "./adapters/files/files.ts";
 import { createHealthServer } from "./adapters/health.ts";
 import { createIdentitySource } from "./adapters/athenz/identity.ts";
 import { createKafkaBroker } from "./adapters/kafka/kafka.ts";
-import { createLog, type RunningLog } from "./adapters/log/log.ts";
-import { createMetrics, type MetricsRegistry } from "./adapters/metrics.ts";
+import { createLog } from "./adapters/log/log.ts";
+import type { RunningLog } from "./adapters/log/log.ts";
+import { createMetrics } from "./adapters/metrics.ts";
+import type { MetricsRegistry } from "./adapters/metrics.ts";
 import { createSystemRandom } from "./adapters/random.ts";
 import { reportRefusal, tellRefusal } from "./adapters/log/refusal.ts";
 import { clientIdOf } from "./config/client-id.ts";
 import { checkEnvironment } from "./config/environment.ts";
-import { type Config, loadConfig } from "./config/load-config.ts";
+import { loadConfig } from "./config/load-config.ts";
+import type { Config } from "./config/load-config.ts";
 import { isJsonObject } from "./json.ts";
-import { ConsumerError, EXIT_CODE, type ExitCode } from "./errors.ts";
+import { ConsumerError, EXIT_CODE } from "./errors.ts";
+import type { ExitCode } from "./errors.ts";
 import { runProcess } from "./process/run-process.ts";
 
 const USAGE = `usage: kafka_consumer --config FILE [--log-level debug|info|warn|error]

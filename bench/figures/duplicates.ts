@@ -8,7 +8,8 @@ import { runProgram } from "../run-program.ts";
 import { takeTurns } from "../compare.ts";
 import type { Measure } from "../figure.ts";
 import { incidentBytes } from "../incidents.ts";
-import { CREDENTIALS, PARTITIONS, type ReadOptions } from "../records/options.ts";
+import { CREDENTIALS, PARTITIONS } from "../records/options.ts";
+import type { ReadOptions } from "../records/options.ts";
 
 const RECORDS = 240_000;
 const INCIDENTS = 2000;

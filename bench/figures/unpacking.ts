@@ -7,7 +7,8 @@ import { startKafka } from "#simulator/kafka/cluster/start-kafka.ts";
 import { runProgram } from "../run-program.ts";
 import type { Measure } from "../figure.ts";
 import { incidentBytes } from "../incidents.ts";
-import { CREDENTIALS, type ReadOptions } from "../records/options.ts";
+import { CREDENTIALS } from "../records/options.ts";
+import type { ReadOptions } from "../records/options.ts";
 
 /** The number of partitions that the consumer handles at once by default. */
 const PARTITIONS = 8;

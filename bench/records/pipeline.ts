@@ -4,7 +4,8 @@ import { incidentBytes } from "../incidents.ts";
 import { errorLog, productionConfig } from "../settings.ts";
 import { batchOf, recordOf } from "../volume/run-actions.ts";
 import { openPipeline } from "../volume/open.ts";
-import { CREDENTIALS, type ReadOptions } from "./options.ts";
+import { CREDENTIALS } from "./options.ts";
+import type { ReadOptions } from "./options.ts";
 
 /** Runs the consumer as it is. The action is never reached, since every action has ended before. */
 export async function pipeline(options: ReadOptions): Promise<number> {

@@ -2,7 +2,8 @@ import kafkajs from "kafkajs";
 import { decode } from "#consumer/planning/decode.ts";
 import { NAMES } from "#fixtures/configurations.ts";
 import { productionConfig } from "../settings.ts";
-import { CREDENTIALS, type ReadOptions } from "./options.ts";
+import { CREDENTIALS } from "./options.ts";
+import type { ReadOptions } from "./options.ts";
 
 /**
  * Does the least that a consumer with kafkajs does: it decodes every record and commits every

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { createFiles } from "#consumer/adapters/files/files.ts";
 import { createSystemClock } from "#consumer/adapters/clock.ts";
 import { decisionPath, sha256 } from "#consumer/action/limit-files.ts";
-import { createRunAdmissions, type RunAdmissions } from "#consumer/action/limits.ts";
+import { createRunAdmissions } from "#consumer/action/limits.ts";
+import type { RunAdmissions } from "#consumer/action/limits.ts";
 import { limitsDirectoryOf } from "#consumer/history/base/layout.ts";
 
 export interface LimitsOptions {

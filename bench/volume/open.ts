@@ -4,7 +4,8 @@ import { createMetrics } from "#consumer/adapters/metrics.ts";
 import { createSystemRandom } from "#consumer/adapters/random.ts";
 import { assemble, historyDependencies } from "#consumer/process/assembly.ts";
 import { createLifecycle } from "#consumer/process/state.ts";
-import { type History, openHistory } from "#consumer/history/history.ts";
+import { openHistory } from "#consumer/history/history.ts";
+import type { History } from "#consumer/history/history.ts";
 import type { BatchHandler, Files } from "#consumer/ports.ts";
 import { errorLog, productionConfig } from "../settings.ts";
 

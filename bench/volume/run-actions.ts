@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import type { Batch, SourceRecord } from "#consumer/ports.ts";
 import { NAMES } from "#fixtures/configurations.ts";
 import { incidentBytes } from "../incidents.ts";
-import { openPipeline, type OpenPipeline } from "./open.ts";
+import { openPipeline } from "./open.ts";
+import type { OpenPipeline } from "./open.ts";
 import { slowCalls } from "./slow-calls.ts";
 
 export interface ActionOptions {

@@ -1,5 +1,6 @@
 import { ConsumerError } from "#consumer/errors.ts";
-import { type Holder, readEnd, readHolder } from "./attempt-files.ts";
+import { readEnd, readHolder } from "./attempt-files.ts";
+import type { Holder } from "./attempt-files.ts";
 import type { Claim, Outcome } from "#consumer/history/claims/claims.ts";
 import { historyEntry } from "#consumer/history/base/entry.ts";
 import type { SendResult } from "#consumer/ports.ts";

@@ -2,7 +2,8 @@ import { expect, test, vi } from "vitest";
 import { createManualClock, createSeededRandom } from "#fixtures/ports/clock.ts";
 import { createRecordedBroker, sourceRecord } from "#fixtures/consumer/execution.ts";
 import { createRecordedLog, createRecordedMetrics } from "#fixtures/ports/observers.ts";
-import { type DeadLetter, deadLetterRecord, publishDeadLetter } from "./dead-letter.ts";
+import { deadLetterRecord, publishDeadLetter } from "./dead-letter.ts";
+import type { DeadLetter } from "./dead-letter.ts";
 import { ConsumerError } from "#consumer/errors.ts";
 import { createOutages } from "#consumer/async/outages.ts";
 

@@ -10,7 +10,8 @@ import type {
   Random,
   SourceRecord,
 } from "#consumer/ports.ts";
-import { type RetryPolicy, retryDelayMs, withRetries } from "#consumer/async/retry.ts";
+import { retryDelayMs, withRetries } from "#consumer/async/retry.ts";
+import type { RetryPolicy } from "#consumer/async/retry.ts";
 import type { Outages } from "#consumer/async/outages.ts";
 
 type DeadLetterReason =

@@ -1,9 +1,6 @@
 import { expect, test } from "vitest";
-import {
-  createExecutionScene,
-  type ExecutingPod,
-  plannedAction,
-} from "#fixtures/consumer/execution.ts";
+import { createExecutionScene, plannedAction } from "#fixtures/consumer/execution.ts";
+import type { ExecutingPod } from "#fixtures/consumer/execution.ts";
 import type { SendResult } from "#consumer/ports.ts";
 
 const DONE: SendResult = { outcome: "done", detail: "200" };

@@ -2,18 +2,14 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { createManualClock, createSeededRandom } from "#fixtures/ports/clock.ts";
 import {
-  type ExecutingPod,
   createRecordedBroker,
   plannedAction,
   startExecutingPod,
   plannedPath,
 } from "#fixtures/consumer/execution.ts";
-import {
-  type FileCall,
-  type FileOperation,
-  createMemoryVolume,
-  failure,
-} from "#fixtures/ports/files.ts";
+import type { ExecutingPod } from "#fixtures/consumer/execution.ts";
+import { createMemoryVolume, failure } from "#fixtures/ports/files.ts";
+import type { FileCall, FileOperation } from "#fixtures/ports/files.ts";
 import { createInterleaving, passTime } from "#fixtures/ports/interleaving.ts";
 import { assertCounted } from "#fixtures/properties.ts";
 import { hasCode } from "#consumer/errors.ts";

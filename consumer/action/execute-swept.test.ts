@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { createExecutionScene, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
-import { type MemoryVolume, failing } from "#fixtures/ports/files.ts";
+import { failing } from "#fixtures/ports/files.ts";
+import type { MemoryVolume } from "#fixtures/ports/files.ts";
 import type { Outcome } from "#consumer/history/claims/claims.ts";
 import type { SendResult } from "#consumer/ports.ts";
 

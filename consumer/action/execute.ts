@@ -1,7 +1,9 @@
 import { onAbort } from "#consumer/async/abort.ts";
 import { readWord } from "./attempt-files.ts";
-import { DELETED, SWEPT, type AttemptEnd, announce, endAttempt, isTooOld } from "./attempt.ts";
-import { type DeadLetter, deadLetterReason, publishDeadLetter } from "./dead-letter.ts";
+import { DELETED, SWEPT, announce, endAttempt, isTooOld } from "./attempt.ts";
+import type { AttemptEnd } from "./attempt.ts";
+import { deadLetterReason, publishDeadLetter } from "./dead-letter.ts";
+import type { DeadLetter } from "./dead-letter.ts";
 import { ConsumerError } from "#consumer/errors.ts";
 import type { Outcome } from "#consumer/history/claims/claims.ts";
 import { historyEntry } from "#consumer/history/base/entry.ts";

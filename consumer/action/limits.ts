@@ -4,7 +4,8 @@ import type { AwaitedAnswer } from "#consumer/history/base/health.ts";
 import { decisionPath, decisionSchema, sha256 } from "./limit-files.ts";
 import type { PlannedLimits } from "#consumer/planning/plan.ts";
 import type { Clock, Files } from "#consumer/ports.ts";
-import { type Admission, createRunChain, type RunChain } from "./run-chain.ts";
+import { createRunChain } from "./run-chain.ts";
+import type { Admission, RunChain } from "./run-chain.ts";
 import { createWriteOnceFiles } from "#consumer/history/base/write-once.ts";
 import { limitsDirectoryOf, limitsDirectoryOfValues } from "#consumer/history/base/layout.ts";
 

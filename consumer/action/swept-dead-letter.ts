@@ -1,4 +1,5 @@
-import { type DeadLetter, deadLetterReason } from "./dead-letter.ts";
+import { deadLetterReason } from "./dead-letter.ts";
+import type { DeadLetter } from "./dead-letter.ts";
 import type { Claim, Outcome } from "#consumer/history/claims/claims.ts";
 
 /**

@@ -1,4 +1,5 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 
 import { messageOf } from "#consumer/errors.ts";
 import type { CommandAction, SendOptions, SendResult } from "#consumer/ports.ts";

@@ -1,6 +1,4 @@
 import {
-  type Alias,
-  type Document,
   isAlias,
   isCollection,
   isMap,
@@ -8,11 +6,10 @@ import {
   isPair,
   isScalar,
   LineCounter,
-  type Node,
   parseDocument,
   visit,
-  type YAMLError,
 } from "yaml";
+import type { Alias, Document, Node, YAMLError } from "yaml";
 
 import { messageOf } from "#consumer/errors.ts";
 

@@ -1,4 +1,5 @@
-import { isJsonObject, type JsonObject } from "#consumer/json.ts";
+import { isJsonObject } from "#consumer/json.ts";
+import type { JsonObject } from "#consumer/json.ts";
 import { ConsumerError } from "#consumer/errors.ts";
 
 /** The variables that override the file, so that one image and one file can be used in several places. */

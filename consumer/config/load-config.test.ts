@@ -9,7 +9,8 @@ import { describe, expect, onTestFinished, test } from "vitest";
 
 import { ENVIRONMENT_OVERRIDES } from "./environment.ts";
 import { configSchema } from "./schema.ts";
-import { loadConfig, parseConfig, type ConfigSources } from "./load-config.ts";
+import { loadConfig, parseConfig } from "./load-config.ts";
+import type { ConfigSources } from "./load-config.ts";
 import { ConsumerError } from "#consumer/errors.ts";
 
 const MINIMAL = `version: 1

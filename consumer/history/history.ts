@@ -1,13 +1,19 @@
 import { ConsumerError, systemCode } from "#consumer/errors.ts";
 import type { Clock, DependencyState, Files, Log, Metrics, Random } from "#consumer/ports.ts";
-import { type Claims, createClaims } from "./claims/claims.ts";
-import { type CompactionResult, compact, createCompactor } from "./maintenance/compaction.ts";
+import { createClaims } from "./claims/claims.ts";
+import type { Claims } from "./claims/claims.ts";
+import { compact, createCompactor } from "./maintenance/compaction.ts";
+import type { CompactionResult } from "./maintenance/compaction.ts";
 import type { HistoryEntry } from "./base/entry.ts";
 import { createGenerationReader, createGenerationWriter } from "./snapshot/generations.ts";
-import { type VolumeHealth, createVolumeHealth } from "./base/health.ts";
-import { type HorizonDurations, createHorizon } from "./maintenance/horizon.ts";
-import { type ImportSettings, isImportMissing, readImport } from "./import/import-history.ts";
-import { type ImportedAction, importedKey, renderImportKey } from "./import/import-key.ts";
+import { createVolumeHealth } from "./base/health.ts";
+import type { VolumeHealth } from "./base/health.ts";
+import { createHorizon } from "./maintenance/horizon.ts";
+import type { HorizonDurations } from "./maintenance/horizon.ts";
+import { isImportMissing, readImport } from "./import/import-history.ts";
+import type { ImportSettings } from "./import/import-history.ts";
+import { importedKey, renderImportKey } from "./import/import-key.ts";
+import type { ImportedAction } from "./import/import-key.ts";
 import { createHistoryIndex } from "./index/history-index.ts";
 import { createJournalWriter } from "./journal/journal-writer.ts";
 import { createJournalReader } from "./journal/journal-reader.ts";
@@ -16,12 +22,10 @@ import { startProbe } from "./base/probe.ts";
 import { proveVolume } from "./base/prove-volume.ts";
 import { startViewPublisher } from "./view/view-publisher.ts";
 import { putAsideEmptyView } from "./maintenance/put-aside.ts";
-import {
-  type ClaimSweepOptions,
-  type SweepSettings,
-  createClaimSweep,
-} from "./maintenance/sweep-claims.ts";
-import { type Sweeper, startSweeper } from "./maintenance/sweeper.ts";
+import { createClaimSweep } from "./maintenance/sweep-claims.ts";
+import type { ClaimSweepOptions, SweepSettings } from "./maintenance/sweep-claims.ts";
+import { startSweeper } from "./maintenance/sweeper.ts";
+import type { Sweeper } from "./maintenance/sweeper.ts";
 import { createAtomicFiles } from "./base/atomic-files.ts";
 import {
   CLAIMS_DIRECTORY,
@@ -31,7 +35,8 @@ import {
   TEMPORARY_DIRECTORY,
 } from "./base/layout.ts";
 import { createHistorySync } from "./index/history-sync.ts";
-import { type VolumeClock, createVolumeClock } from "./base/volume-clock.ts";
+import { createVolumeClock } from "./base/volume-clock.ts";
+import type { VolumeClock } from "./base/volume-clock.ts";
 
 export interface Pod {
   /** The name of the pod, POD_NAME, for people to read. */

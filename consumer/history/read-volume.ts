@@ -1,8 +1,11 @@
 import type { Files, Log, Metrics } from "#consumer/ports.ts";
-import { type Claims, createClaimReader } from "./claims/claims.ts";
+import { createClaimReader } from "./claims/claims.ts";
+import type { Claims } from "./claims/claims.ts";
 import { NO_GENERATION, createGenerationReader } from "./snapshot/generations.ts";
-import { type HistoryIndex, createHistoryIndex } from "./index/history-index.ts";
-import { type JournalReading, createJournalReader } from "./journal/journal-reader.ts";
+import { createHistoryIndex } from "./index/history-index.ts";
+import type { HistoryIndex } from "./index/history-index.ts";
+import { createJournalReader } from "./journal/journal-reader.ts";
+import type { JournalReading } from "./journal/journal-reader.ts";
 
 /** The content of a volume, read without writing anything, since pods may be using it. */
 export interface VolumeHistory {

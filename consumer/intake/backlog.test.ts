@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { anIncident, asRecord } from "#fixtures/incidents.ts";
-import { benchPipeline, type PipelineBench, DONE_RESULT } from "#fixtures/consumer/pipeline.ts";
+import { benchPipeline, DONE_RESULT } from "#fixtures/consumer/pipeline.ts";
+import type { PipelineBench } from "#fixtures/consumer/pipeline.ts";
 import { ConsumerError } from "#consumer/errors.ts";
 import type { SourceRecord } from "#consumer/ports.ts";
 

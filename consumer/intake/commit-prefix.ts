@@ -1,11 +1,6 @@
 import { ConsumerError, hasCode } from "#consumer/errors.ts";
-import {
-  asConsumerError,
-  committable,
-  isWaiting,
-  type PipelineDependencies,
-  type Work,
-} from "./batch-work.ts";
+import { asConsumerError, committable, isWaiting } from "./batch-work.ts";
+import type { PipelineDependencies, Work } from "./batch-work.ts";
 
 /** Commits the terminal prefix every `commitIntervalMs` until `ended` aborts, and halts the batch when it is lost. */
 export async function commitAtInterval(

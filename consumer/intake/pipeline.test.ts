@@ -1,15 +1,11 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createManualClock, type ManualClock } from "#fixtures/ports/clock.ts";
+import { createManualClock } from "#fixtures/ports/clock.ts";
+import type { ManualClock } from "#fixtures/ports/clock.ts";
 import { anIncident, asRecord } from "#fixtures/incidents.ts";
-import {
-  benchPipeline,
-  HTTP,
-  type PipelineBench,
-  RULE,
-  DONE_RESULT,
-} from "#fixtures/consumer/pipeline.ts";
+import { benchPipeline, HTTP, RULE, DONE_RESULT } from "#fixtures/consumer/pipeline.ts";
+import type { PipelineBench } from "#fixtures/consumer/pipeline.ts";
 import { assertCounted } from "#fixtures/properties.ts";
 import { ConsumerError } from "#consumer/errors.ts";
 import type { Executor } from "#consumer/action/types.ts";

@@ -1,16 +1,13 @@
 import { ConsumerError, hasCode } from "#consumer/errors.ts";
-import { type Backlog, createBacklog } from "./backlog.ts";
-import {
-  asConsumerError,
-  committable,
-  isWaiting,
-  type PipelineDependencies,
-  type Work,
-} from "./batch-work.ts";
+import { createBacklog } from "./backlog.ts";
+import type { Backlog } from "./backlog.ts";
+import { asConsumerError, committable, isWaiting } from "./batch-work.ts";
+import type { PipelineDependencies, Work } from "./batch-work.ts";
 import { finish } from "./commit-prefix.ts";
 import { createWatermark } from "./offsets.ts";
 import type { Batch, BatchHandler } from "#consumer/ports.ts";
-import { prepareAll, runAll, type RunningRecords } from "./run-records.ts";
+import { prepareAll, runAll } from "./run-records.ts";
+import type { RunningRecords } from "./run-records.ts";
 
 /**
  * Creates the pipeline of a batch: decode, plan, execute in lanes, commit what is contiguously done.

@@ -1,13 +1,13 @@
-import {
-  type DeadLetter,
-  publishDeadLetter,
-  type PublishingQueue,
-} from "#consumer/action/dead-letter.ts";
-import { decode, type IncidentFormat } from "#consumer/planning/decode.ts";
-import { endedBefore, type KnownEnds } from "#consumer/action/execute.ts";
+import { publishDeadLetter } from "#consumer/action/dead-letter.ts";
+import type { DeadLetter, PublishingQueue } from "#consumer/action/dead-letter.ts";
+import { decode } from "#consumer/planning/decode.ts";
+import type { IncidentFormat } from "#consumer/planning/decode.ts";
+import { endedBefore } from "#consumer/action/execute.ts";
+import type { KnownEnds } from "#consumer/action/execute.ts";
 import type { Executor } from "#consumer/action/types.ts";
 import { namedFields } from "#consumer/planning/named-fields.ts";
-import { match, type MatchedAction, type PlanSettings } from "#consumer/planning/plan.ts";
+import { match } from "#consumer/planning/plan.ts";
+import type { MatchedAction, PlanSettings } from "#consumer/planning/plan.ts";
 import type {
   Assignment,
   Broker,

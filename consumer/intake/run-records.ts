@@ -1,9 +1,11 @@
 import { aborted } from "#consumer/async/abort.ts";
 import { endsWithin } from "#consumer/async/deadline.ts";
-import { endsOf, halt, isWaiting, type PipelineDependencies, type Work } from "./batch-work.ts";
+import { endsOf, halt, isWaiting } from "./batch-work.ts";
+import type { PipelineDependencies, Work } from "./batch-work.ts";
 import { commitAtInterval } from "./commit-prefix.ts";
 import type { SourceRecord } from "#consumer/ports.ts";
-import { prepare, type RecordWork } from "./record.ts";
+import { prepare } from "./record.ts";
+import type { RecordWork } from "./record.ts";
 
 /** A record whose preparation left work to do. */
 interface OpenRecord extends RecordWork {

@@ -2,11 +2,8 @@ import { z } from "zod";
 
 import { ConsumerError } from "#consumer/errors.ts";
 import type { Files } from "#consumer/ports.ts";
-import {
-  skipOrderPath,
-  type SkippedPositions,
-  standstillPath,
-} from "#consumer/history/base/layout.ts";
+import { skipOrderPath, standstillPath } from "#consumer/history/base/layout.ts";
+import type { SkippedPositions } from "#consumer/history/base/layout.ts";
 import { readWriteOnce } from "#consumer/history/base/write-once.ts";
 
 const offset = z.string().regex(/^\d{1,19}$/);

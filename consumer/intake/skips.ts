@@ -1,9 +1,11 @@
-import { type DeadLetterDependencies, publishDeadLetter } from "#consumer/action/dead-letter.ts";
+import { publishDeadLetter } from "#consumer/action/dead-letter.ts";
+import type { DeadLetterDependencies } from "#consumer/action/dead-letter.ts";
 import { parentOf, standstillPath } from "#consumer/history/base/layout.ts";
 import { createWriteOnceFiles } from "#consumer/history/base/write-once.ts";
 import { messageOf } from "#consumer/errors.ts";
 import type { Files, UnreadableHandler, UnreadablePositions } from "#consumer/ports.ts";
-import { readSkipOrder, type SkipOrder, type StandingPositions } from "./skip-order.ts";
+import { readSkipOrder } from "./skip-order.ts";
+import type { SkipOrder, StandingPositions } from "./skip-order.ts";
 
 interface SkipDependencies extends DeadLetterDependencies {
   readonly files: Files;

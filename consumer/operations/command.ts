@@ -1,11 +1,13 @@
 import { createFiles } from "#consumer/adapters/files/files.ts";
-import { ConsumerError, type ExitCode } from "#consumer/errors.ts";
+import { ConsumerError } from "#consumer/errors.ts";
+import type { ExitCode } from "#consumer/errors.ts";
 import { runHistory } from "./history-command.ts";
 import { runRedrive } from "./redrive-command.ts";
 import { runResolve } from "./resolve-command.ts";
 import { runRules } from "./rules/rules-command.ts";
 import { runSkip } from "./skip-command.ts";
-import { type CommandContext, type Options, parseOptions } from "./command-line.ts";
+import { parseOptions } from "./command-line.ts";
+import type { CommandContext, Options } from "./command-line.ts";
 import { onVolume } from "./volume.ts";
 
 const OPERATIONS_USAGE = `kafka_consumer history list [--outcome OUTCOME] [--rule NAME] [--max N] [--json]

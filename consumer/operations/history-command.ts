@@ -1,9 +1,12 @@
-import { ConsumerError, EXIT_CODE, type ExitCode } from "#consumer/errors.ts";
-import { ATTEMPT_OUTCOMES, type HistoryEntry } from "#consumer/history/base/entry.ts";
+import { ConsumerError, EXIT_CODE } from "#consumer/errors.ts";
+import type { ExitCode } from "#consumer/errors.ts";
+import { ATTEMPT_OUTCOMES } from "#consumer/history/base/entry.ts";
+import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import type { CommandContext, Options } from "./command-line.ts";
 import { choiceOption, countOption } from "./options.ts";
 import { verifyVolume } from "./verify.ts";
-import { type Attempt, type ReadableFiles, readVolume, type Volume } from "./volume.ts";
+import { readVolume } from "./volume.ts";
+import type { Attempt, ReadableFiles, Volume } from "./volume.ts";
 
 /** `list`, `show`, `stats` and `verify`: they only read, whatever happens on the volume meanwhile. */
 export async function runHistory(

@@ -8,10 +8,10 @@ import {
   createKafkaHarness,
   DEAD_LETTERS,
   joined,
-  type KafkaHarness,
   TOPIC,
   until,
 } from "#simulator/kafka/testing/kafka-harness.ts";
+import type { KafkaHarness } from "#simulator/kafka/testing/kafka-harness.ts";
 import { createSystemClock } from "#consumer/adapters/clock.ts";
 import { createFiles } from "#consumer/adapters/files/files.ts";
 import { createSystemRandom } from "#consumer/adapters/random.ts";

@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { ConsumerError } from "#consumer/errors.ts";
 import type { AuditRecord } from "#consumer/history/base/audit.ts";
 import type { Batch, Broker, Clock, SourceRecord } from "#consumer/ports.ts";
-import { mayBeResolved, type Volume } from "./volume.ts";
+import { mayBeResolved } from "./volume.ts";
+import type { Volume } from "./volume.ts";
 
 export interface RedriveSelection {
   /** Only dead letters of this reason; undefined: of any. */

@@ -1,6 +1,7 @@
 import { createSystemClock } from "#consumer/adapters/clock.ts";
 import { createSystemRandom } from "#consumer/adapters/random.ts";
-import { ConsumerError, EXIT_CODE, type ExitCode } from "#consumer/errors.ts";
+import { ConsumerError, EXIT_CODE } from "#consumer/errors.ts";
+import type { ExitCode } from "#consumer/errors.ts";
 import type { Clock, Files, Random } from "#consumer/ports.ts";
 import { attemptPath, parentOf } from "#consumer/history/base/layout.ts";
 import type { Resolution } from "#consumer/history/claims/resolution.ts";
@@ -8,7 +9,8 @@ import { createWriteOnceFiles } from "#consumer/history/base/write-once.ts";
 import { openAudit } from "./audit.ts";
 import type { CommandContext, Options } from "./command-line.ts";
 import { actionKeyOption, choiceOption, textOption } from "./options.ts";
-import { type Attempt, mayBeResolved, readVolume } from "./volume.ts";
+import { mayBeResolved, readVolume } from "./volume.ts";
+import type { Attempt } from "./volume.ts";
 
 /** `history resolve`. Throws "usage" when the key is not in a state that a person may resolve. */
 export async function runResolve(

@@ -2,14 +2,11 @@ import { createHash } from "node:crypto";
 
 import { createSystemClock } from "#consumer/adapters/clock.ts";
 import { createSystemRandom } from "#consumer/adapters/random.ts";
-import { ConsumerError, EXIT_CODE, type ExitCode } from "#consumer/errors.ts";
+import { ConsumerError, EXIT_CODE } from "#consumer/errors.ts";
+import type { ExitCode } from "#consumer/errors.ts";
 import type { Clock, Files, Random } from "#consumer/ports.ts";
-import {
-  readSkipOrder,
-  readStanding,
-  type SkipOrder,
-  type StandingPositions,
-} from "#consumer/intake/skip-order.ts";
+import { readSkipOrder, readStanding } from "#consumer/intake/skip-order.ts";
+import type { SkipOrder, StandingPositions } from "#consumer/intake/skip-order.ts";
 import { createWriteOnceFiles } from "#consumer/history/base/write-once.ts";
 import { openAudit } from "./audit.ts";
 import type { CommandContext, Options } from "./command-line.ts";

@@ -1,9 +1,12 @@
 import { ConsumerError, hasCode, messageOf, systemCode } from "#consumer/errors.ts";
-import { type Claim, isUnsent, type Outcome } from "#consumer/history/claims/claims.ts";
+import { isUnsent } from "#consumer/history/claims/claims.ts";
+import type { Claim, Outcome } from "#consumer/history/claims/claims.ts";
 import type { AttemptOutcome } from "#consumer/history/base/entry.ts";
-import { readVolumeHistory, type VolumeHistory } from "#consumer/history/read-volume.ts";
+import { readVolumeHistory } from "#consumer/history/read-volume.ts";
+import type { VolumeHistory } from "#consumer/history/read-volume.ts";
 import type { Files, Log, Metrics } from "#consumer/ports.ts";
-import { readResolution, type Resolution } from "#consumer/history/claims/resolution.ts";
+import { readResolution } from "#consumer/history/claims/resolution.ts";
+import type { Resolution } from "#consumer/history/claims/resolution.ts";
 import { listKeys } from "./names.ts";
 
 /** The operations by which a command looks at the volume; none of them changes anything. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { anIncident, asRecord, DEFAULT_FORMAT, incidentFiles } from "#fixtures/incidents.ts";
-import { decode, type Decoded } from "./decode.ts";
+import { decode } from "./decode.ts";
+import type { Decoded } from "./decode.ts";
 import type { Incident, Rejection } from "./incident.ts";
 
 const FORMAT = { ...DEFAULT_FORMAT, valueBytesMax: 65_536 };

@@ -1,7 +1,10 @@
-import { isJsonObject, type JsonObject } from "#consumer/json.ts";
-import { type Incident, type Rejection, rejection } from "./incident.ts";
+import { isJsonObject } from "#consumer/json.ts";
+import type { JsonObject } from "#consumer/json.ts";
+import { rejection } from "./incident.ts";
+import type { Incident, Rejection } from "./incident.ts";
 import type { SourceRecord } from "#consumer/ports.ts";
-import { type ReadTags, readTags, scalarFault, TEXT_LENGTH_MAX, VALUES_MAX } from "./tags.ts";
+import { readTags, scalarFault, TEXT_LENGTH_MAX, VALUES_MAX } from "./tags.ts";
+import type { ReadTags } from "./tags.ts";
 
 /** The paths of the fields of an incident in the JSON value, because the envelope in Kafka is site-specific. */
 export interface IncidentFormat {

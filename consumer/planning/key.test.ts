@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { assertCounted } from "#fixtures/properties.ts";
-import { actionKey, type KeyFields } from "./key.ts";
+import { actionKey } from "./key.ts";
+import type { KeyFields } from "./key.ts";
 
 /** Strings made of what encodings use as separators, lengths and escapes, beside any other. */
 const awkward = fc

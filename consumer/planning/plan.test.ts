@@ -1,11 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Incident } from "./incident.ts";
-import {
-  match as matchActions,
-  type PlanSettings,
-  type PlannedAction,
-  type RejectedAction,
-} from "./plan.ts";
+import { match as matchActions } from "./plan.ts";
+import type { PlanSettings, PlannedAction, RejectedAction } from "./plan.ts";
 import type { CommandRuleAction, HttpRuleAction, Rule } from "./rules.ts";
 
 const INCIDENT: Incident = {

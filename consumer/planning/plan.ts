@@ -1,15 +1,11 @@
 import type { Action } from "#consumer/ports.ts";
-import { type Incident, type Rejection, rejection } from "./incident.ts";
+import { rejection } from "./incident.ts";
+import type { Incident, Rejection } from "./incident.ts";
 import { actionKey } from "./key.ts";
 import { renderAction, Unfillable } from "./render-action.ts";
 import { chosenValues, matches } from "./match/match.ts";
-import {
-  type ExecutionMode,
-  type Rule,
-  type RuleAction,
-  type RunLimits,
-  stricterMode,
-} from "./rules.ts";
+import { stricterMode } from "./rules.ts";
+import type { ExecutionMode, Rule, RuleAction, RunLimits } from "./rules.ts";
 
 /** An action that a rule demands for one incident, with every template filled. */
 export interface PlannedAction {

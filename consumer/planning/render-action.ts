@@ -3,14 +3,8 @@ import { commandShape } from "./templates/command-template.ts";
 import type { RejectionRule } from "./incident.ts";
 import type { Action } from "#consumer/ports.ts";
 import type { CommandRuleAction, HttpRuleAction, RuleAction } from "./rules.ts";
-import {
-  type Escape,
-  fill,
-  type Filled,
-  parseTemplate,
-  type Template,
-  type TemplateValues,
-} from "./templates/template.ts";
+import { fill, parseTemplate } from "./templates/template.ts";
+import type { Escape, Filled, Template, TemplateValues } from "./templates/template.ts";
 import { headerEscapes, textEscapes } from "./templates/text-template.ts";
 import { urlTemplate } from "./templates/url-template.ts";
 

@@ -1,5 +1,6 @@
 import { isJsonObject } from "#consumer/json.ts";
-import { type Rejection, rejection, type RejectionRule } from "./incident.ts";
+import { rejection } from "./incident.ts";
+import type { Rejection, RejectionRule } from "./incident.ts";
 
 /** The tags of an incident. */
 export interface ReadTags {

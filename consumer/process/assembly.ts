@@ -4,9 +4,11 @@ import { publishDeadLetter } from "#consumer/action/dead-letter.ts";
 import type { Lifecycle } from "./state.ts";
 import { createExecutor } from "#consumer/action/execute.ts";
 import type { History, HistoryDependencies, Pod } from "#consumer/history/history.ts";
-import { createLanes, type Lanes } from "#consumer/intake/lanes.ts";
+import { createLanes } from "#consumer/intake/lanes.ts";
+import type { Lanes } from "#consumer/intake/lanes.ts";
 import { createRunAdmissions } from "#consumer/action/limits.ts";
-import { createPipeline, type Pipeline } from "#consumer/intake/pipeline.ts";
+import { createPipeline } from "#consumer/intake/pipeline.ts";
+import type { Pipeline } from "#consumer/intake/pipeline.ts";
 import { sweptDeadLetter } from "#consumer/action/swept-dead-letter.ts";
 import type {
   ActionSender,
@@ -21,7 +23,8 @@ import type {
 } from "#consumer/ports.ts";
 import { readResolution } from "#consumer/history/claims/resolution.ts";
 import { createSkips } from "#consumer/intake/skips.ts";
-import { createOutages, type Outages } from "#consumer/async/outages.ts";
+import { createOutages } from "#consumer/async/outages.ts";
+import type { Outages } from "#consumer/async/outages.ts";
 
 interface AssemblyDependencies {
   readonly config: Config;

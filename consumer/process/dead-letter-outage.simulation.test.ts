@@ -1,9 +1,6 @@
 import { describe, expect, test } from "vitest";
-import {
-  type ConsumerProcess,
-  runningConsumer,
-  until,
-} from "#fixtures/consumer/consumer-process.ts";
+import { runningConsumer, until } from "#fixtures/consumer/consumer-process.ts";
+import type { ConsumerProcess } from "#fixtures/consumer/consumer-process.ts";
 import { anIncident, asRecord } from "#fixtures/incidents.ts";
 import type { FakeBroker } from "#fixtures/ports/in-memory-ports.ts";
 import { ConsumerError } from "#consumer/errors.ts";

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { type ConsumerProcess, runningConsumer } from "#fixtures/consumer/consumer-process.ts";
-import { anIncident, asRecord, type IncidentValue } from "#fixtures/incidents.ts";
+import { runningConsumer } from "#fixtures/consumer/consumer-process.ts";
+import type { ConsumerProcess } from "#fixtures/consumer/consumer-process.ts";
+import { anIncident, asRecord } from "#fixtures/incidents.ts";
+import type { IncidentValue } from "#fixtures/incidents.ts";
 import type { FakeBroker } from "#fixtures/ports/in-memory-ports.ts";
 
 type Process = ConsumerProcess & { broker: FakeBroker };

@@ -4,8 +4,6 @@ import { describe, expect, test } from "vitest";
 import { NAMES } from "#fixtures/configurations.ts";
 import {
   BUDGET_MS,
-  type ConsumerProcess,
-  type ConsumerProcessOptions,
   DENIED,
   DRAIN_MS,
   failingTimes,
@@ -16,10 +14,15 @@ import {
   startConsumer,
   until,
 } from "#fixtures/consumer/consumer-process.ts";
+import type {
+  ConsumerProcess,
+  ConsumerProcessOptions,
+} from "#fixtures/consumer/consumer-process.ts";
 import { failure } from "#fixtures/ports/files.ts";
 import { anIncident, asRecord } from "#fixtures/incidents.ts";
 import { assertCounted } from "#fixtures/properties.ts";
-import { ConsumerError, type ExitCode } from "#consumer/errors.ts";
+import { ConsumerError } from "#consumer/errors.ts";
+import type { ExitCode } from "#consumer/errors.ts";
 import type { SendResult } from "#consumer/ports.ts";
 
 const DONE: SendResult = { outcome: "done", detail: "200" };

@@ -2,13 +2,16 @@ import { assemble } from "./assembly.ts";
 import { aborted, onAbort } from "#consumer/async/abort.ts";
 import { endsWithin } from "#consumer/async/deadline.ts";
 import type { ProcessDependencies } from "./dependencies.ts";
-import { ConsumerError, type ExitCode } from "#consumer/errors.ts";
-import { createParts, type Parts, statesOf } from "./parts.ts";
+import { ConsumerError } from "#consumer/errors.ts";
+import type { ExitCode } from "#consumer/errors.ts";
+import { createParts, statesOf } from "./parts.ts";
+import type { Parts } from "./parts.ts";
 import type { BatchHandler, Broker, Credentials } from "#consumer/ports.ts";
 import { startSession } from "./session.ts";
 import { standstillState } from "./standstill-state.ts";
 import { RETRY, waitForDependencies } from "./start-dependencies.ts";
-import { createLifecycle, type Lifecycle } from "./state.ts";
+import { createLifecycle } from "./state.ts";
+import type { Lifecycle } from "./state.ts";
 
 /**
  * Runs the process, from a valid configuration to the exit code:

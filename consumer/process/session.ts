@@ -10,7 +10,8 @@ import type {
   Random,
   UnreadableHandler,
 } from "#consumer/ports.ts";
-import { retryDelayMs, type RetryPolicy, withRetries } from "#consumer/async/retry.ts";
+import { retryDelayMs, withRetries } from "#consumer/async/retry.ts";
+import type { RetryPolicy } from "#consumer/async/retry.ts";
 
 export interface SessionDependencies {
   /** A broker that is not connected yet; it asks for the credentials at every connection. */

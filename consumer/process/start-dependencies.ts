@@ -1,7 +1,8 @@
 import { historyDependencies } from "./assembly.ts";
 import type { RetryPolicy } from "#consumer/async/retry.ts";
 import type { ProcessDependencies } from "./dependencies.ts";
-import { type History, openHistory } from "#consumer/history/history.ts";
+import { openHistory } from "#consumer/history/history.ts";
+import type { History } from "#consumer/history/history.ts";
 import type { Parts } from "./parts.ts";
 import type { DependencyState } from "#consumer/ports.ts";
 import { waitFor } from "./startup.ts";

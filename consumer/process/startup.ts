@@ -1,6 +1,8 @@
-import { ConsumerError, type ErrorCode, messageOf } from "#consumer/errors.ts";
+import { ConsumerError, messageOf } from "#consumer/errors.ts";
+import type { ErrorCode } from "#consumer/errors.ts";
 import type { Clock, Dependency, DependencyState, Log, Random } from "#consumer/ports.ts";
-import { retryDelayMs, type RetryPolicy, withRetries } from "#consumer/async/retry.ts";
+import { retryDelayMs, withRetries } from "#consumer/async/retry.ts";
+import type { RetryPolicy } from "#consumer/async/retry.ts";
 
 export interface Waiting {
   readonly dependency: Dependency;

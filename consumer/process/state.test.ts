@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { createManualClock } from "#fixtures/ports/clock.ts";
-import { createLifecycle, type Lifecycle } from "./state.ts";
+import { createLifecycle } from "./state.ts";
+import type { Lifecycle } from "./state.ts";
 import { ConsumerError } from "#consumer/errors.ts";
 import type { ProcessState } from "#consumer/ports.ts";
 import { createRecordedLog } from "#fixtures/ports/observers.ts";

@@ -1,5 +1,7 @@
-import { createDeadline, type Deadline } from "#consumer/async/deadline.ts";
-import { ConsumerError, EXIT_CODE, type ExitCode } from "#consumer/errors.ts";
+import { createDeadline } from "#consumer/async/deadline.ts";
+import type { Deadline } from "#consumer/async/deadline.ts";
+import { ConsumerError, EXIT_CODE } from "#consumer/errors.ts";
+import type { ExitCode } from "#consumer/errors.ts";
 import type {
   Clock,
   Dependency,

@@ -2,12 +2,12 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { createManualClock } from "#fixtures/ports/clock.ts";
 import {
-  type ConsumerProcess,
   isReady,
   runningConsumer,
   startConsumer,
   until,
 } from "#fixtures/consumer/consumer-process.ts";
+import type { ConsumerProcess } from "#fixtures/consumer/consumer-process.ts";
 import { createMemoryVolume } from "#fixtures/ports/files.ts";
 import { anIncident, asRecord } from "#fixtures/incidents.ts";
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { Coverage, type CoveredStep } from "./coverage.ts";
+import { Coverage } from "./coverage.ts";
+import type { CoveredStep } from "./coverage.ts";
 import { DEFAULT_LOAD } from "./load-plan.ts";
 import {
   TEST_KINDS,

@@ -1,6 +1,7 @@
 import type { LoadPlan } from "./schedule.ts";
 import { COVERAGE_SCHEDULES_MIN } from "./schedule-limits.ts";
-import { type Cell, cellsOf } from "./schedules/cells.ts";
+import { cellsOf } from "./schedules/cells.ts";
+import type { Cell } from "./schedules/cells.ts";
 import type { Kinds } from "./schedules/kinds.ts";
 import type { ScheduleEnvironment } from "./schedules/rules.ts";
 

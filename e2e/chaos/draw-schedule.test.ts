@@ -1,13 +1,15 @@
 import { assert, integer, property } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { UsageError } from "#e2e/errors.ts";
-import { drawSchedule, type DrawOptions } from "./draw-schedule.ts";
+import { drawSchedule } from "./draw-schedule.ts";
+import type { DrawOptions } from "./draw-schedule.ts";
 import { FAULT_KINDS } from "./faults/index.ts";
 import { DEFAULT_LOAD } from "./load-plan.ts";
 import { longestDurationMs } from "./testing/longest-duration.ts";
 import { parseSchedule } from "./schedule-schema.ts";
 import { cellsOf } from "./schedules/cells.ts";
-import { familyOf, type Kinds, REGISTERED_KINDS } from "./schedules/kinds.ts";
+import { familyOf, REGISTERED_KINDS } from "./schedules/kinds.ts";
+import type { Kinds } from "./schedules/kinds.ts";
 import { selectFaults } from "./schedules/select-faults.ts";
 import { TEST_KINDS, TEST_ENVIRONMENT } from "./schedules/testing/test-kinds.ts";
 import type { Schedule } from "./schedule.ts";

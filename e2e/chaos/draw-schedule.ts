@@ -1,11 +1,14 @@
 import { UsageError } from "#e2e/errors.ts";
-import { seededRandom, type SeededRandom } from "#e2e/base/random.ts";
+import { seededRandom } from "#e2e/base/random.ts";
+import type { SeededRandom } from "#e2e/base/random.ts";
 import type { Activity } from "./activities.ts";
 import type { FaultKind, FaultStep } from "./fault-kind.ts";
 import type { LoadPlan, Schedule, ScheduleStep } from "./schedule.ts";
-import { type Cell, cellsOf } from "./schedules/cells.ts";
+import { cellsOf } from "./schedules/cells.ts";
+import type { Cell } from "./schedules/cells.ts";
 import { familyOf } from "./schedules/kinds.ts";
-import { activitiesOfLoad, type ScheduleEnvironment } from "./schedules/rules.ts";
+import { activitiesOfLoad } from "./schedules/rules.ts";
+import type { ScheduleEnvironment } from "./schedules/rules.ts";
 import type { TriggerKind, TriggerStep } from "./trigger-kind.ts";
 import { TRIGGER_KINDS } from "./triggers/index.ts";
 

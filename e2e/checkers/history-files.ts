@@ -1,4 +1,5 @@
-import { isJsonObject, type JsonObject } from "#consumer/json.ts";
+import { isJsonObject } from "#consumer/json.ts";
+import type { JsonObject } from "#consumer/json.ts";
 
 /**
  * The write-once files of a history volume, read as an auditor would: by their names and their

@@ -1,14 +1,11 @@
 import { Worker } from "node:worker_threads";
 import { CRASH_POINTS } from "#simulator/model/schedule/crash-points.ts";
-import { type Counts, createCounts } from "#simulator/model/counts.ts";
+import { createCounts } from "#simulator/model/counts.ts";
+import type { Counts } from "#simulator/model/counts.ts";
 import { simulate } from "#simulator/model/simulate.ts";
 import { UsageError } from "#e2e/errors.ts";
-import {
-  SIMULATE_USAGE,
-  type SimulateArguments,
-  simulateArguments,
-  stepText,
-} from "./arguments.ts";
+import { SIMULATE_USAGE, simulateArguments, stepText } from "./arguments.ts";
+import type { SimulateArguments } from "./arguments.ts";
 import { failureLines, shrunkLines } from "./failure-lines.ts";
 import { shrinkRun } from "./shrink-run.ts";
 import type { RunReport, Share } from "./worker.ts";

@@ -1,7 +1,8 @@
 import { setTimeout } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { Violation } from "#simulator/model/cluster/model-cluster.ts";
-import { type FailedRun, shrinkRun } from "./shrink-run.ts";
+import { shrinkRun } from "./shrink-run.ts";
+import type { FailedRun } from "./shrink-run.ts";
 
 const WANTED: Violation = {
   invariant: "a process sends nothing for an assignment that it has lost",

@@ -1,7 +1,8 @@
 import { execa } from "execa";
 import { expect, test } from "vitest";
 import { PLANTED_FAULTS } from "#e2e/chaos/prove/planted-faults.ts";
-import { type ConsumerCopy, copyConsumer } from "#e2e/chaos/prove/consumer-copy.ts";
+import { copyConsumer } from "#e2e/chaos/prove/consumer-copy.ts";
+import type { ConsumerCopy } from "#e2e/chaos/prove/consumer-copy.ts";
 
 const NOT_DURABLE = "every execution was durably claimed with a nonce of its own run";
 

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { CountTable } from "#simulator/model/counts.ts";
-import { type SimulationReport, simulate } from "#simulator/model/simulate.ts";
+import { simulate } from "#simulator/model/simulate.ts";
+import type { SimulationReport } from "#simulator/model/simulate.ts";
 
 /** The seeds of one thread: from `first`, every `step`-th one below `end`, each modulo 2^32. */
 export interface Share {

@@ -1,7 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import { ResourceError, resourceName } from "./zms.ts";
 import type { Zms } from "./zms.ts";
-import { isJsonObject, type JsonObject } from "#consumer/json.ts";
+import { isJsonObject } from "#consumer/json.ts";
+import type { JsonObject } from "#consumer/json.ts";
 
 interface RolePath {
   readonly Params: { readonly domain: string; readonly role: string };

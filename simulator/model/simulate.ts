@@ -2,11 +2,15 @@ import { createSeededRandom } from "#fixtures/ports/clock.ts";
 import { drawsRedelivery, drawsSweep, playFinalPhase } from "./schedule/final-phase.ts";
 import { createStepPlayer } from "./schedule/step-player.ts";
 import type { Counts } from "./counts.ts";
-import { type Note, running, until } from "./schedule/progress.ts";
-import { type Answer, ANSWERS } from "./cluster/action-endpoint.ts";
-import { createStepRandom, hash, type StepRandom } from "./step-random.ts";
+import { running, until } from "./schedule/progress.ts";
+import type { Note } from "./schedule/progress.ts";
+import { ANSWERS } from "./cluster/action-endpoint.ts";
+import type { Answer } from "./cluster/action-endpoint.ts";
+import { createStepRandom, hash } from "./step-random.ts";
+import type { StepRandom } from "./step-random.ts";
 import { createFaultProfile } from "./schedule/fault-profile.ts";
-import { type Violation, type ModelCluster, createModelCluster } from "./cluster/model-cluster.ts";
+import { createModelCluster } from "./cluster/model-cluster.ts";
+import type { Violation, ModelCluster } from "./cluster/model-cluster.ts";
 
 export interface SimulationReport {
   readonly seed: number;

@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isJsonObject, type JsonObject } from "#consumer/json.ts";
+import { isJsonObject } from "#consumer/json.ts";
+import type { JsonObject } from "#consumer/json.ts";
 
 interface ProcessEnd {
   readonly code: number | null;

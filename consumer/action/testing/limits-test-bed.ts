@@ -3,7 +3,8 @@ import { limitsDirectoryOf } from "#consumer/history/base/layout.ts";
 import type { PlannedLimits } from "#consumer/planning/plan.ts";
 import type { Clock } from "#consumer/ports.ts";
 import { createManualClock } from "#fixtures/ports/clock.ts";
-import { createMemoryVolume, type FileCall, type Intercept } from "#fixtures/ports/files.ts";
+import { createMemoryVolume } from "#fixtures/ports/files.ts";
+import type { FileCall, Intercept } from "#fixtures/ports/files.ts";
 
 const HOUR_MS = 3_600_000;
 const NEVER = new AbortController().signal;

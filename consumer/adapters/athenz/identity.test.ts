@@ -7,7 +7,8 @@ import { promisify } from "node:util";
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import { type Authority, createAuthority } from "#fixtures/certificates.ts";
+import { createAuthority } from "#fixtures/certificates.ts";
+import type { Authority } from "#fixtures/certificates.ts";
 
 import { hasCode } from "#consumer/errors.ts";
 import type { Clock, Log } from "#consumer/ports.ts";

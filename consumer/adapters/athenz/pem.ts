@@ -1,4 +1,5 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { isUtf8 } from "node:buffer";
 
 /** The reason why a PEM file cannot be used. It names the line but not the content, which may be a key. */

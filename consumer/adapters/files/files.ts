@@ -1,7 +1,6 @@
 import {
   close,
   constants,
-  type Dir,
   fdatasync,
   fstat,
   fsync,
@@ -14,16 +13,17 @@ import {
   readdir,
   realpath,
   rename,
-  type Stats,
   stat,
   rmdir,
   unlink,
   write,
 } from "node:fs";
+import type { Dir, Stats } from "node:fs";
 import { dirname, join, posix, resolve } from "node:path";
 import { systemCode } from "#consumer/errors.ts";
 import type { Files, WritableFile } from "#consumer/ports.ts";
-import { assertShared, createSharing, foreignWriter, type Sharing } from "./sharing.ts";
+import { assertShared, createSharing, foreignWriter } from "./sharing.ts";
+import type { Sharing } from "./sharing.ts";
 import { done, result } from "./system-call.ts";
 
 export interface FilesOptions {

@@ -1,4 +1,5 @@
-import { chmod, chown, fchmod, fchown, fstat, type Stats, stat } from "node:fs";
+import { chmod, chown, fchmod, fchown, fstat, stat } from "node:fs";
+import type { Stats } from "node:fs";
 import { dirname, resolve, sep } from "node:path";
 import { ConsumerError, systemCode } from "#consumer/errors.ts";
 import { done, result } from "./system-call.ts";

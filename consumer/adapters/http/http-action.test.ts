@@ -1,17 +1,16 @@
 import { once } from "node:events";
-import {
-  createServer as createHttpServer,
-  type RequestListener,
-  type Server as HttpServer,
-} from "node:http";
+import { createServer as createHttpServer } from "node:http";
+import type { RequestListener, Server as HttpServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import { createServer as createTcpServer, type Server, type Socket } from "node:net";
+import { createServer as createTcpServer } from "node:net";
+import type { Server, Socket } from "node:net";
 
 import { HttpResponse, http } from "msw/http";
 import { setupServer } from "msw/node";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 
-import { type Authority, createAuthority, type IssuedCertificate } from "#fixtures/certificates.ts";
+import { createAuthority } from "#fixtures/certificates.ts";
+import type { Authority, IssuedCertificate } from "#fixtures/certificates.ts";
 import { listenOnLoopback } from "#fixtures/listeners.ts";
 
 import { ConsumerError } from "#consumer/errors.ts";

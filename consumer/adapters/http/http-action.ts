@@ -1,5 +1,6 @@
 import type { HttpAction, IdentitySource, SendOptions, SendResult } from "#consumer/ports.ts";
-import { type ConnectionOptions, openConnection } from "./connection.ts";
+import { openConnection } from "./connection.ts";
+import type { ConnectionOptions } from "./connection.ts";
 import { failureReason } from "./fetch-failure.ts";
 import { resultOfFailure } from "./http-failure.ts";
 import { credentialsOf, maskCredentials } from "#consumer/adapters/log/masking.ts";

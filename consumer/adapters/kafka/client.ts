@@ -1,8 +1,10 @@
 import { createRequire } from "node:module";
-import { isIP, type Socket, connect as connectTcp } from "node:net";
+import { isIP, connect as connectTcp } from "node:net";
+import type { Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 
-import kafkajs, { type AuthenticationProviderArgs, type Kafka } from "kafkajs";
+import kafkajs from "kafkajs";
+import type { AuthenticationProviderArgs, Kafka } from "kafkajs";
 
 import type { Config } from "#consumer/config/load-config.ts";
 import type { Credentials, IdentitySource, Log } from "#consumer/ports.ts";

@@ -1,4 +1,5 @@
-import { ConsumerError, type ErrorCode } from "#consumer/errors.ts";
+import { ConsumerError } from "#consumer/errors.ts";
+import type { ErrorCode } from "#consumer/errors.ts";
 
 /** Kafka's names of errors, which kafkajs has in `type`. */
 const CODE_OF_TYPE: Readonly<Record<string, ErrorCode>> = {

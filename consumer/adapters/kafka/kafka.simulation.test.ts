@@ -9,13 +9,12 @@ import {
   DEAD_LETTERS,
   GROUP,
   joined,
-  type KafkaHarness,
   produce,
-  type StartedBroker,
   TOPIC,
   until,
   valuesOf,
 } from "#simulator/kafka/testing/kafka-harness.ts";
+import type { KafkaHarness, StartedBroker } from "#simulator/kafka/testing/kafka-harness.ts";
 import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 
 import { hasCode } from "#consumer/errors.ts";

@@ -1,18 +1,21 @@
 import { aborted } from "#consumer/async/abort.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { type Consumer, type Producer, type RecordMetadata } from "kafkajs";
+import type { Consumer, Producer, RecordMetadata } from "kafkajs";
 
 import { ConsumerError } from "#consumer/errors.ts";
 import type { Broker, DependencyState, Metrics } from "#consumer/ports.ts";
 import { createAssignments } from "./assignments.ts";
-import { createKafkaClient, type KafkaClient, type KafkaClientOptions } from "./client.ts";
-import { createDispatcher, type Dispatcher } from "./delivery/dispatcher.ts";
+import { createKafkaClient } from "./client.ts";
+import type { KafkaClient, KafkaClientOptions } from "./client.ts";
+import { createDispatcher } from "./delivery/dispatcher.ts";
+import type { Dispatcher } from "./delivery/dispatcher.ts";
 import { toConsumerError } from "./errors.ts";
 import { RAW_RECORDS } from "./fetching/fetch-answer.ts";
 import { createFetching } from "./fetching/fetching.ts";
 import { createGenerations } from "./generations.ts";
-import { partitionerWithLeader, type Place } from "./fetching/leaders.ts";
+import { partitionerWithLeader } from "./fetching/leaders.ts";
+import type { Place } from "./fetching/leaders.ts";
 import { createStandstills } from "./delivery/standstills.ts";
 import { createPartitionWatch, standstillAfterMs } from "./fetching/watch.ts";
 

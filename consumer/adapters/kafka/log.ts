@@ -1,4 +1,5 @@
-import kafkajs, { type LogEntry } from "kafkajs";
+import kafkajs from "kafkajs";
+import type { LogEntry } from "kafkajs";
 
 import type { Log } from "#consumer/ports.ts";
 

@@ -8,7 +8,8 @@ import { afterEach, beforeEach, describe, expect, vi, test } from "vitest";
 import { repeatedKeys } from "#fixtures/json-keys.ts";
 
 import { ConsumerError } from "#consumer/errors.ts";
-import { createLog, LOG_FILE, type LogOptions } from "./log.ts";
+import { createLog, LOG_FILE } from "./log.ts";
+import type { LogOptions } from "./log.ts";
 import { createRecordedMetrics } from "#fixtures/ports/observers.ts";
 
 let directory: string;

@@ -1,11 +1,13 @@
 import type { Writable } from "node:stream";
 
-import { pino, type Logger } from "pino";
+import { pino } from "pino";
+import type { Logger } from "pino";
 import { createStream } from "rotating-file-stream";
 
 import type { Config } from "#consumer/config/load-config.ts";
 import type { Fields, Log, Metrics } from "#consumer/ports.ts";
-import { createLineSink, type LineSink } from "./line-sink.ts";
+import { createLineSink } from "./line-sink.ts";
+import type { LineSink } from "./line-sink.ts";
 import { maskCredentials } from "./masking.ts";
 
 export interface LogOptions extends Pick<

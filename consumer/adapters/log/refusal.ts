@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { Writable } from "node:stream";
 
-import { ConsumerError, EXIT_CODE, type ExitCode, messageOf } from "#consumer/errors.ts";
+import { ConsumerError, EXIT_CODE, messageOf } from "#consumer/errors.ts";
+import type { ExitCode } from "#consumer/errors.ts";
 import { createLog } from "./log.ts";
 
 /** The directory of the log as long as no configuration names another. */

@@ -1,6 +1,7 @@
 import { hasCode, systemCode, messageOf } from "#consumer/errors.ts";
 import type { Clock, DependencyState, Log, Metrics, Random } from "#consumer/ports.ts";
-import { type RetryPolicy, retryDelayMs, withRetries } from "#consumer/async/retry.ts";
+import { retryDelayMs, withRetries } from "#consumer/async/retry.ts";
+import type { RetryPolicy } from "#consumer/async/retry.ts";
 import { createOutages } from "#consumer/async/outages.ts";
 
 /** Operations on the volume are retried soon, because a claim that waits holds up its incident. */

@@ -1,11 +1,6 @@
 import { expect, test } from "vitest";
-import {
-  createMemoryVolume,
-  type FileCall,
-  failing,
-  failure,
-  type FileOperation,
-} from "#fixtures/ports/files.ts";
+import { createMemoryVolume, failing, failure } from "#fixtures/ports/files.ts";
+import type { FileCall, FileOperation } from "#fixtures/ports/files.ts";
 import { createHistoryScene } from "#fixtures/consumer/history-scene.ts";
 import type { Files } from "#consumer/ports.ts";
 import { proveVolume } from "./prove-volume.ts";

@@ -2,13 +2,11 @@ import { createHash } from "node:crypto";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { assertCounted } from "#fixtures/properties.ts";
-import { ATTEMPT_OUTCOMES, type HistoryEntry, supersedes } from "#consumer/history/base/entry.ts";
+import { ATTEMPT_OUTCOMES, supersedes } from "#consumer/history/base/entry.ts";
+import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import { createHistoryIndex } from "./history-index.ts";
-import {
-  type Snapshot,
-  decodeSnapshot,
-  encodeSnapshot,
-} from "#consumer/history/snapshot/snapshot.ts";
+import { decodeSnapshot, encodeSnapshot } from "#consumer/history/snapshot/snapshot.ts";
+import type { Snapshot } from "#consumer/history/snapshot/snapshot.ts";
 
 const ENTRY: HistoryEntry = {
   key: "k",

@@ -1,6 +1,9 @@
-import { type AuditRecord, auditIdentity } from "#consumer/history/base/audit.ts";
-import { type HistoryEntry, IMPORTED, isFinal, supersedes } from "#consumer/history/base/entry.ts";
-import { EMPTY_SNAPSHOT, type Snapshot } from "#consumer/history/snapshot/snapshot.ts";
+import { auditIdentity } from "#consumer/history/base/audit.ts";
+import type { AuditRecord } from "#consumer/history/base/audit.ts";
+import { IMPORTED, isFinal, supersedes } from "#consumer/history/base/entry.ts";
+import type { HistoryEntry } from "#consumer/history/base/entry.ts";
+import { EMPTY_SNAPSHOT } from "#consumer/history/snapshot/snapshot.ts";
+import type { Snapshot } from "#consumer/history/snapshot/snapshot.ts";
 
 /**
  * The union of a snapshot and all journals, in memory: the snapshot as its bytes, and newer entries in maps. It is a

@@ -1,9 +1,6 @@
 import type { Clock } from "#consumer/ports.ts";
-import {
-  type Generation,
-  type GenerationReader,
-  NO_GENERATION,
-} from "#consumer/history/snapshot/generations.ts";
+import { NO_GENERATION } from "#consumer/history/snapshot/generations.ts";
+import type { Generation, GenerationReader } from "#consumer/history/snapshot/generations.ts";
 import type { HistoryIndex } from "./history-index.ts";
 import type { JournalReader } from "#consumer/history/journal/journal-reader.ts";
 

@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { systemCode } from "#consumer/errors.ts";
 import type { Clock, Files, Log, Metrics } from "#consumer/ports.ts";
-import { type AuditRecord, auditSchema } from "#consumer/history/base/audit.ts";
-import { type HistoryEntry, entrySchema } from "#consumer/history/base/entry.ts";
+import { auditSchema } from "#consumer/history/base/audit.ts";
+import type { AuditRecord } from "#consumer/history/base/audit.ts";
+import { entrySchema } from "#consumer/history/base/entry.ts";
+import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import { checkFormat } from "#consumer/history/base/format.ts";
 import { JOURNAL_HEADER_BYTES, decodeFrames, decodeJournalHeader } from "./frames.ts";
 import { JOURNAL_DIRECTORY } from "#consumer/history/base/layout.ts";

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { createManualClock } from "#fixtures/ports/clock.ts";
-import { type Intercept, failing } from "#fixtures/ports/files.ts";
+import { failing } from "#fixtures/ports/files.ts";
+import type { Intercept } from "#fixtures/ports/files.ts";
 import { anEntry, createHistoryScene } from "#fixtures/consumer/history-scene.ts";
 import { createRecordedLog, createRecordedMetrics } from "#fixtures/ports/observers.ts";
 import { encodeFrame, encodeJournalHeader } from "#consumer/history/journal/frames.ts";

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
-import { type ManualClock, createManualClock, createSeededRandom } from "#fixtures/ports/clock.ts";
-import { type Intercept, createMemoryVolume, failing, failure } from "#fixtures/ports/files.ts";
+import { createManualClock, createSeededRandom } from "#fixtures/ports/clock.ts";
+import type { ManualClock } from "#fixtures/ports/clock.ts";
+import { createMemoryVolume, failing, failure } from "#fixtures/ports/files.ts";
+import type { Intercept } from "#fixtures/ports/files.ts";
 import { createRecordedLog, createRecordedMetrics } from "#fixtures/ports/observers.ts";
 import type { Clock } from "#consumer/ports.ts";
 import { createHorizon } from "./horizon.ts";

@@ -1,7 +1,8 @@
 import { ConsumerError, hasCode, systemCode } from "#consumer/errors.ts";
 import type { Clock, Files, Log, Metrics, Random } from "#consumer/ports.ts";
 import type { Claim, Claims, Outcome } from "#consumer/history/claims/claims.ts";
-import { type HistoryEntry, historyEntry } from "#consumer/history/base/entry.ts";
+import { historyEntry } from "#consumer/history/base/entry.ts";
+import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import { CLAIM_SHARDS, claimsDirectory, parseAttemptName } from "#consumer/history/base/layout.ts";
 import type { Horizon } from "./horizon.ts";
 import type { HistoryIndex } from "#consumer/history/index/history-index.ts";

@@ -1,10 +1,12 @@
 import { expect, test } from "vitest";
 import { createManualClock } from "#fixtures/ports/clock.ts";
 import { EXECUTOR_SETTINGS, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
-import { type Intercept, failing } from "#fixtures/ports/files.ts";
+import { failing } from "#fixtures/ports/files.ts";
+import type { Intercept } from "#fixtures/ports/files.ts";
 import { createHistoryScene } from "#fixtures/consumer/history-scene.ts";
 import type { Claim, Outcome } from "#consumer/history/claims/claims.ts";
-import { type HistoryEntry, historyEntry } from "#consumer/history/base/entry.ts";
+import { historyEntry } from "#consumer/history/base/entry.ts";
+import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 
 const { key, rule, action, incident } = plannedAction();
 const { eventAgeMsMax, orphanWaitMs } = EXECUTOR_SETTINGS;

@@ -2,7 +2,8 @@ import { ConsumerError, systemCode } from "#consumer/errors.ts";
 import type { Files, Log, Metrics } from "#consumer/ports.ts";
 import { isNoFile } from "#consumer/history/base/format.ts";
 import { isSnapshotName, SNAPSHOT_DIRECTORY, snapshotPath } from "#consumer/history/base/layout.ts";
-import { EMPTY_SNAPSHOT, type Snapshot, decodeSnapshot } from "./snapshot.ts";
+import { EMPTY_SNAPSHOT, decodeSnapshot } from "./snapshot.ts";
+import type { Snapshot } from "./snapshot.ts";
 import type { AtomicFiles } from "#consumer/history/base/atomic-files.ts";
 
 export interface Generation {

@@ -1,9 +1,11 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { assertCounted } from "#fixtures/properties.ts";
-import { ATTEMPT_OUTCOMES, type HistoryEntry } from "#consumer/history/base/entry.ts";
+import { ATTEMPT_OUTCOMES } from "#consumer/history/base/entry.ts";
+import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import { FORMAT } from "#consumer/history/base/format.ts";
-import { EMPTY_SNAPSHOT, type Snapshot, decodeSnapshot, encodeSnapshot } from "./snapshot.ts";
+import { EMPTY_SNAPSHOT, decodeSnapshot, encodeSnapshot } from "./snapshot.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 const text = fc.string({ unit: "binary", maxLength: 12 }).filter((value) => value.isWellFormed());
 

@@ -1,7 +1,8 @@
 import { crc32 } from "node:zlib";
 import { ConsumerError } from "#consumer/errors.ts";
 import type { AuditRecord } from "#consumer/history/base/audit.ts";
-import { ATTEMPT_OUTCOMES, type HistoryEntry } from "#consumer/history/base/entry.ts";
+import { ATTEMPT_OUTCOMES } from "#consumer/history/base/entry.ts";
+import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import { checkFormat, FORMAT } from "#consumer/history/base/format.ts";
 
 /*

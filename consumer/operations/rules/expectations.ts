@@ -3,11 +3,13 @@ import { dirname, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 
-import { type ConfigDocument, readDocument } from "#consumer/config/document.ts";
+import { readDocument } from "#consumer/config/document.ts";
+import type { ConfigDocument } from "#consumer/config/document.ts";
 import { section } from "#consumer/config/section.ts";
 import { ConsumerError, messageOf } from "#consumer/errors.ts";
 import { isJsonObject } from "#consumer/json.ts";
-import { type Prediction, RESULTS } from "./prediction.ts";
+import { RESULTS } from "./prediction.ts";
+import type { Prediction } from "./prediction.ts";
 
 const text = z.string().min(1);
 const requestSchema = z

@@ -1,10 +1,13 @@
 import type { Config } from "#consumer/config/load-config.ts";
-import { EXIT_CODE, type ExitCode } from "#consumer/errors.ts";
+import { EXIT_CODE } from "#consumer/errors.ts";
+import type { ExitCode } from "#consumer/errors.ts";
 import { decode } from "#consumer/planning/decode.ts";
 import { firstUnmet } from "#consumer/planning/match/match.ts";
 import { namedFields } from "#consumer/planning/named-fields.ts";
-import { type InputRecord, readInput } from "./input-record.ts";
-import { type Print, type RulesContext, rulesUsage } from "./rules-context.ts";
+import { readInput } from "./input-record.ts";
+import type { InputRecord } from "./input-record.ts";
+import { rulesUsage } from "./rules-context.ts";
+import type { Print, RulesContext } from "./rules-context.ts";
 
 /** Prints for each rule whether it matches each record, and the first condition that does not hold. Throws "usage". */
 export async function explain({ config, options, print, stop }: RulesContext): Promise<ExitCode> {

@@ -2,10 +2,12 @@ import type { Config } from "#consumer/config/load-config.ts";
 import { decode } from "#consumer/planning/decode.ts";
 import type { Incident } from "#consumer/planning/incident.ts";
 import { namedFields } from "#consumer/planning/named-fields.ts";
-import { match, type MatchedAction, type PlannedAction } from "#consumer/planning/plan.ts";
+import { match } from "#consumer/planning/plan.ts";
+import type { MatchedAction, PlannedAction } from "#consumer/planning/plan.ts";
 import type { Action } from "#consumer/ports.ts";
 import type { InputRecord } from "./input-record.ts";
-import { createPredictedLimits, type PredictedLimits } from "./predicted-limits.ts";
+import { createPredictedLimits } from "./predicted-limits.ts";
+import type { PredictedLimits } from "./predicted-limits.ts";
 
 export const RESULTS = [
   "send",

@@ -1,15 +1,11 @@
 import type { CommandContext } from "#consumer/operations/command-line.ts";
-import { type Config, loadConfig } from "#consumer/config/load-config.ts";
-import { EXIT_CODE, type ExitCode } from "#consumer/errors.ts";
+import { loadConfig } from "#consumer/config/load-config.ts";
+import type { Config } from "#consumer/config/load-config.ts";
+import { EXIT_CODE } from "#consumer/errors.ts";
+import type { ExitCode } from "#consumer/errors.ts";
 import { explain } from "./explain-command.ts";
-import {
-  counted,
-  parseRulesOptions,
-  type Print,
-  RULES_USAGE,
-  type RulesOptions,
-  rulesUsage,
-} from "./rules-context.ts";
+import { counted, parseRulesOptions, RULES_USAGE, rulesUsage } from "./rules-context.ts";
+import type { Print, RulesOptions } from "./rules-context.ts";
 import { testRules } from "./test-command.ts";
 
 const HELP: Readonly<Record<string, string>> = {

@@ -1,15 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { anIncident, type IncidentValue } from "#fixtures/incidents.ts";
-import {
-  ACTION,
-  CRITICAL,
-  createRulesDirectory,
-  type Given,
-  OK,
-  RULE,
-} from "./testing/rules-directory.ts";
+import { anIncident } from "#fixtures/incidents.ts";
+import type { IncidentValue } from "#fixtures/incidents.ts";
+import { ACTION, CRITICAL, createRulesDirectory, OK, RULE } from "./testing/rules-directory.ts";
+import type { Given } from "./testing/rules-directory.ts";
 
 const record = (value: IncidentValue | null, timestampMs: number) => ({
   topic: "bigpanda.incidents",

@@ -1,11 +1,16 @@
-import { type Config, loadConfig } from "#consumer/config/load-config.ts";
-import { EXIT_CODE, type ExitCode } from "#consumer/errors.ts";
+import { loadConfig } from "#consumer/config/load-config.ts";
+import type { Config } from "#consumer/config/load-config.ts";
+import { EXIT_CODE } from "#consumer/errors.ts";
+import type { ExitCode } from "#consumer/errors.ts";
 import { actionDifferences } from "./difference.ts";
-import { differencesOf, type ExpectationTest, readExpectations } from "./expectations.ts";
+import { differencesOf, readExpectations } from "./expectations.ts";
+import type { ExpectationTest } from "./expectations.ts";
 import { readInput } from "./input-record.ts";
 import { differenceLines, recordLines } from "./lines.ts";
-import { createPredictor, type Prediction, type Predictor, RESULTS } from "./prediction.ts";
-import { counted, type Print, type RulesContext, rulesUsage } from "./rules-context.ts";
+import { createPredictor, RESULTS } from "./prediction.ts";
+import type { Prediction, Predictor } from "./prediction.ts";
+import { counted, rulesUsage } from "./rules-context.ts";
+import type { Print, RulesContext } from "./rules-context.ts";
 
 /**
  * Predicts what becomes of incidents, alone or compared with another configuration or with expectations. Throws

@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import type { Incident } from "#consumer/planning/incident.ts";
 import { assertCounted } from "#fixtures/properties.ts";
 import { decodedIncident } from "#fixtures/rules.ts";
-import { chosenValues, firstUnmet, type Match, matches } from "./match.ts";
+import { chosenValues, firstUnmet, matches } from "./match.ts";
+import type { Match } from "./match.ts";
 import type { ValueCondition, ValueOperators } from "./value-condition.ts";
 
 const tagged = (tags: Readonly<Record<string, readonly string[]>>): Incident =>

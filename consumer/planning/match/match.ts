@@ -1,5 +1,6 @@
 import type { Incident } from "#consumer/planning/incident.ts";
-import { compileCondition, type ValueCondition } from "./value-condition.ts";
+import { compileCondition } from "./value-condition.ts";
+import type { ValueCondition } from "./value-condition.ts";
 
 /**
  * The condition of a rule. Every part that is given must hold; an empty condition holds for every incident. A

@@ -1,11 +1,8 @@
-import {
-  findDepthsInJson,
-  findDepthsInText,
-  type JsonDepths,
-  escapeForJson,
-} from "./json-template.ts";
+import { findDepthsInJson, findDepthsInText, escapeForJson } from "./json-template.ts";
+import type { JsonDepths } from "./json-template.ts";
 import { marked, markerOf, markersIn, replaceMarkers } from "./markers.ts";
-import { checkNoPath, type Escape, refused, type Template } from "./template.ts";
+import { checkNoPath, refused } from "./template.ts";
+import type { Escape, Template } from "./template.ts";
 import { hasCode } from "#consumer/errors.ts";
 
 /** That of a body whose action names none. */

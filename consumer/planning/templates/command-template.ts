@@ -1,11 +1,5 @@
-import {
-  type Interpreter,
-  isDataByOption,
-  knownProgram,
-  type Launcher,
-  programInContainer,
-  type ShellCaller,
-} from "./command-programs.ts";
+import { isDataByOption, knownProgram, programInContainer } from "./command-programs.ts";
+import type { Interpreter, Launcher, ShellCaller } from "./command-programs.ts";
 
 /** An argument that must not hold a placeholder, and why. */
 interface CommandFault {

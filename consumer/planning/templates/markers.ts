@@ -1,4 +1,5 @@
-import { refused, type Template } from "./template.ts";
+import { refused } from "./template.ts";
+import type { Template } from "./template.ts";
 
 /** Characters of private use stand around the number of a placeholder. */
 const OPEN = "\u{f8fe}";

@@ -1,11 +1,7 @@
 import { ConsumerError } from "#consumer/errors.ts";
 import type { Incident, RejectionRule } from "#consumer/planning/incident.ts";
-import {
-  chosenValues,
-  fieldValues,
-  type FieldName,
-  type Match,
-} from "#consumer/planning/match/match.ts";
+import { chosenValues, fieldValues } from "#consumer/planning/match/match.ts";
+import type { FieldName, Match } from "#consumer/planning/match/match.ts";
 
 /** A text in which `{{NAME}}`, or `{{NAME | FILTER | ...}}`, stands for a value of the incident. */
 export interface Template {

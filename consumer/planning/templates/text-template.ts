@@ -1,7 +1,9 @@
 import { named } from "./body-template.ts";
-import { escapeForJson, findDepthsInText, type JsonDepths } from "./json-template.ts";
+import { escapeForJson, findDepthsInText } from "./json-template.ts";
+import type { JsonDepths } from "./json-template.ts";
 import { marked } from "./markers.ts";
-import { checkNoPath, type Escape, type Template } from "./template.ts";
+import { checkNoPath } from "./template.ts";
+import type { Escape, Template } from "./template.ts";
 
 /**
  * Returns how values are escaped in an argument or a variable: not at all, unless the whole text is JSON, where they

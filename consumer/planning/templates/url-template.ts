@@ -1,14 +1,9 @@
 import { findDepthsInPairs, named } from "./body-template.ts";
-import { escapeForJson, type JsonDepths } from "./json-template.ts";
+import { escapeForJson } from "./json-template.ts";
+import type { JsonDepths } from "./json-template.ts";
 import { marked, markersIn, replaceMarkers } from "./markers.ts";
-import {
-  checkNoPath,
-  fill,
-  type Filled,
-  refused,
-  type Template,
-  type TemplateValues,
-} from "./template.ts";
+import { checkNoPath, fill, refused } from "./template.ts";
+import type { Filled, Template, TemplateValues } from "./template.ts";
 
 /** A URL whose path and query hold placeholders. */
 export interface UrlTemplate {

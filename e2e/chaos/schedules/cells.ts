@@ -4,7 +4,8 @@ import type { FaultKind } from "#e2e/chaos/fault-kind.ts";
 import type { LoadPlan } from "#e2e/chaos/schedule.ts";
 import type { TriggerKind } from "#e2e/chaos/trigger-kind.ts";
 import type { Kinds } from "./kinds.ts";
-import { activitiesOfLoad, type ScheduleEnvironment } from "./rules.ts";
+import { activitiesOfLoad } from "./rules.ts";
+import type { ScheduleEnvironment } from "./rules.ts";
 
 /** One fault at one moment. */
 export interface Cell {

@@ -5,7 +5,8 @@ import type { FaultKind } from "#e2e/chaos/fault-kind.ts";
 import { loadFaults } from "#e2e/chaos/load-plan.ts";
 import type { LoadPlan, Schedule, ScheduleStep } from "#e2e/chaos/schedule.ts";
 import type { TriggerKind } from "#e2e/chaos/trigger-kind.ts";
-import { type Kinds, ownParameters } from "./kinds.ts";
+import { ownParameters } from "./kinds.ts";
+import type { Kinds } from "./kinds.ts";
 
 /** The environment that a schedule runs in. */
 export interface ScheduleEnvironment {

@@ -6,7 +6,8 @@ import { DEFAULT_LOAD } from "#e2e/chaos/load-plan.ts";
 import type { Schedule } from "#e2e/chaos/schedule.ts";
 import { checkSchedule } from "#e2e/chaos/schedule-schema.ts";
 import { TEST_KINDS, TEST_ENVIRONMENT } from "#e2e/chaos/schedules/testing/test-kinds.ts";
-import { shrinkSchedule, type ShrinkOptions } from "./shrink-schedule.ts";
+import { shrinkSchedule } from "./shrink-schedule.ts";
+import type { ShrinkOptions } from "./shrink-schedule.ts";
 
 const SEED = integer({ min: 0, max: 2 ** 32 - 1 });
 

@@ -1,7 +1,8 @@
 import { minimizeList, simplify } from "./minimize.ts";
 import type { LoadPlan, Schedule, ScheduleStep } from "#e2e/chaos/schedule.ts";
 import { checkSchedule } from "#e2e/chaos/schedule-schema.ts";
-import { type Kinds, REGISTERED_KINDS } from "#e2e/chaos/schedules/kinds.ts";
+import { REGISTERED_KINDS } from "#e2e/chaos/schedules/kinds.ts";
+import type { Kinds } from "#e2e/chaos/schedules/kinds.ts";
 import type { ScheduleEnvironment } from "#e2e/chaos/schedules/rules.ts";
 
 export interface ShrinkOptions {

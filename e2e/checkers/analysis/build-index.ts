@@ -1,15 +1,13 @@
 import type { RunHistory } from "#e2e/checkers/checker.ts";
 import type { DeadLettered, HistoryEvent, Published } from "#e2e/checkers/history-event.ts";
 import { actionKeyOf } from "./action-key.ts";
-import {
-  type ActionEvents,
-  type AttemptEvents,
-  type Indexed,
-  type IndexedHistory,
-  type PartitionEvents,
-  partitionName,
-  recordName,
-  generationName,
+import { partitionName, recordName, generationName } from "./indexed-history.ts";
+import type {
+  ActionEvents,
+  AttemptEvents,
+  Indexed,
+  IndexedHistory,
+  PartitionEvents,
 } from "./indexed-history.ts";
 import { parentIdOf } from "./trace-context.ts";
 

@@ -1,7 +1,8 @@
 import type { Evidence, RunHistory } from "#e2e/checkers/checker.ts";
 import { wasHindered } from "./disturbances.ts";
 import { indexHistory } from "./build-index.ts";
-import { claimFileOf, type IndexedHistory, type PartitionEvents } from "./indexed-history.ts";
+import { claimFileOf } from "./indexed-history.ts";
+import type { IndexedHistory, PartitionEvents } from "./indexed-history.ts";
 import { containerLivesOf } from "./container-lives.ts";
 import { secondsAt } from "./wording.ts";
 

@@ -1,12 +1,5 @@
-import {
-  type ActionEvents,
-  type IndexedHistory,
-  lastAttemptOf,
-  outcomeFileOf,
-  type PartitionEvents,
-  recordName,
-  type Indexed,
-} from "./indexed-history.ts";
+import { lastAttemptOf, outcomeFileOf, recordName } from "./indexed-history.ts";
+import type { ActionEvents, IndexedHistory, PartitionEvents, Indexed } from "./indexed-history.ts";
 import { secondsAt } from "./wording.ts";
 import type { Ended, Published } from "#e2e/checkers/history-event.ts";
 

@@ -1,15 +1,8 @@
 import { actionKeyOf } from "#e2e/checkers/analysis/action-key.ts";
 import { recordTerminalMs } from "#e2e/checkers/analysis/terminal-times.ts";
 import type { Published } from "#e2e/checkers/history-event.ts";
-import {
-  type Kind,
-  type MutableHistory,
-  type Mutation,
-  pick,
-  pickOf,
-  replaced,
-  without,
-} from "./mutation.ts";
+import { pick, pickOf, replaced, without } from "./mutation.ts";
+import type { Kind, MutableHistory, Mutation } from "./mutation.ts";
 
 /** This is more than the clocks of two places may differ by. */
 const CLEAR_MS = 60;

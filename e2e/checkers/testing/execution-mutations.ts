@@ -2,16 +2,8 @@ import { actionKeyOf } from "#e2e/checkers/analysis/action-key.ts";
 import { claimFileOf, outcomeFileOf } from "#e2e/checkers/analysis/indexed-history.ts";
 import { parentIdOf, traceIdOf } from "#e2e/checkers/analysis/trace-context.ts";
 import type { Effect, HistoryEvent } from "#e2e/checkers/history-event.ts";
-import {
-  attemptsOf,
-  type Kind,
-  type MutableHistory,
-  type Mutation,
-  pick,
-  pickOf,
-  replaced,
-  without,
-} from "./mutation.ts";
+import { attemptsOf, pick, pickOf, replaced, without } from "./mutation.ts";
+import type { Kind, MutableHistory, Mutation } from "./mutation.ts";
 
 /** This is more than the clocks of two places may differ by. */
 const LATER_MS = 200;

@@ -1,14 +1,7 @@
 import { claimFileOf, outcomeFileOf } from "#e2e/checkers/analysis/indexed-history.ts";
 import { containerLivesOf } from "#e2e/checkers/analysis/container-lives.ts";
-import {
-  attemptsOf,
-  type Kind,
-  type MutableHistory,
-  type Mutation,
-  pick,
-  replaced,
-  without,
-} from "./mutation.ts";
+import { attemptsOf, pick, replaced, without } from "./mutation.ts";
+import type { Kind, MutableHistory, Mutation } from "./mutation.ts";
 
 /** This is more than the clocks of two places may differ by. */
 const EARLIER_MS = 100;

@@ -1,14 +1,8 @@
 import { actionKeyOf } from "#e2e/checkers/analysis/action-key.ts";
 import { outcomeFileOf } from "#e2e/checkers/analysis/indexed-history.ts";
 import type { HistoryEvent } from "#e2e/checkers/history-event.ts";
-import {
-  type Kind,
-  type MutableHistory,
-  type Mutation,
-  pick,
-  replaced,
-  without,
-} from "./mutation.ts";
+import { pick, replaced, without } from "./mutation.ts";
+import type { Kind, MutableHistory, Mutation } from "./mutation.ts";
 
 const OTHER_NONCE = "abcdef0123456789".repeat(2);
 

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { createKafkaBroker } from "#consumer/adapters/kafka/kafka.ts";
-import { createMetrics, type MetricsRegistry } from "#consumer/adapters/metrics.ts";
+import { createMetrics } from "#consumer/adapters/metrics.ts";
+import type { MetricsRegistry } from "#consumer/adapters/metrics.ts";
 import type { Config } from "#consumer/config/load-config.ts";
 import type {
   Batch,

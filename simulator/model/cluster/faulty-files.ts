@@ -1,6 +1,7 @@
 import { HORIZON_DIRECTORY, JOURNAL_DIRECTORY } from "#consumer/history/base/layout.ts";
 import type { Files, WritableFile } from "#consumer/ports.ts";
-import { type FileOperation, failure } from "#fixtures/ports/files.ts";
+import { failure } from "#fixtures/ports/files.ts";
+import type { FileOperation } from "#fixtures/ports/files.ts";
 import type { ModelSteps, Purpose, Step } from "./steps.ts";
 
 export interface FaultyFilesOptions {

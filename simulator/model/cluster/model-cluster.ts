@@ -1,21 +1,26 @@
 import { createManualClock, createSeededRandom } from "#fixtures/ports/clock.ts";
-import { createMemoryVolume, type Fate } from "#fixtures/ports/files.ts";
-import { type Waiting, createSteps } from "#fixtures/ports/interleaving.ts";
+import { createMemoryVolume } from "#fixtures/ports/files.ts";
+import type { Fate } from "#fixtures/ports/files.ts";
+import { createSteps } from "#fixtures/ports/interleaving.ts";
+import type { Waiting } from "#fixtures/ports/interleaving.ts";
 import { createPromiseRest } from "#fixtures/ports/turns.ts";
 import { createRetainedHistory } from "#simulator/model/verification/retained-history.ts";
 import { createModelBroker } from "./broker.ts";
-import { type Counts, createCounts } from "#simulator/model/counts.ts";
+import { createCounts } from "#simulator/model/counts.ts";
+import type { Counts } from "#simulator/model/counts.ts";
 import { createCrashPoints } from "#simulator/model/schedule/crash-points.ts";
 import { createFaultyFiles } from "./faulty-files.ts";
 import type { Invariant } from "#simulator/model/verification/invariants.ts";
 import { createVerifier } from "#simulator/model/verification/verifier.ts";
 import { createLedger } from "#simulator/model/verification/ledger.ts";
-import { type ModelPod, startModelPod } from "./pod.ts";
+import { startModelPod } from "./pod.ts";
+import type { ModelPod } from "./pod.ts";
 import { hash } from "#simulator/model/step-random.ts";
 import { AGE_LIMITS, HORIZON, RAISED_AGE_LIMITS } from "#simulator/model/settings.ts";
 import type { StepResult, Step } from "./steps.ts";
 import { createClusterTimes } from "./times.ts";
-import { type Answer, createModelEndpoint } from "./action-endpoint.ts";
+import { createModelEndpoint } from "./action-endpoint.ts";
+import type { Answer } from "./action-endpoint.ts";
 
 export interface Violation {
   readonly invariant: Invariant;

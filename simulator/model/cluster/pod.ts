@@ -4,7 +4,8 @@ import { ConsumerError, hasCode, systemCode } from "#consumer/errors.ts";
 import { createExecutor } from "#consumer/action/execute.ts";
 import type { PlannedAction } from "#consumer/planning/plan.ts";
 import { publishDeadLetter } from "#consumer/action/dead-letter.ts";
-import { type History, openHistory } from "#consumer/history/history.ts";
+import { openHistory } from "#consumer/history/history.ts";
+import type { History } from "#consumer/history/history.ts";
 import { createLanes } from "#consumer/intake/lanes.ts";
 import { createPipeline } from "#consumer/intake/pipeline.ts";
 import type { Assignment, Clock, Files, Random } from "#consumer/ports.ts";
@@ -12,13 +13,8 @@ import { sweptDeadLetter } from "#consumer/action/swept-dead-letter.ts";
 import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import type { ModelBroker } from "./broker.ts";
 import { SILENT_LOG, SILENT_METRICS } from "./silent-observers.ts";
-import {
-  type AgeLimits,
-  DURATIONS,
-  EXECUTION,
-  HORIZON,
-  PIPELINE,
-} from "#simulator/model/settings.ts";
+import { DURATIONS, EXECUTION, HORIZON, PIPELINE } from "#simulator/model/settings.ts";
+import type { AgeLimits } from "#simulator/model/settings.ts";
 import type { ModelEndpoint } from "./action-endpoint.ts";
 
 /** One execution of an action, with what its request is verified against. */

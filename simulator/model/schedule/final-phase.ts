@@ -1,5 +1,6 @@
 import type { Random } from "#consumer/ports.ts";
-import { type Note, assignAll, isCommitted, isEvery, running, start, until } from "./progress.ts";
+import { assignAll, isCommitted, isEvery, running, start, until } from "./progress.ts";
+import type { Note } from "./progress.ts";
 import { verifyRecovery } from "#simulator/model/verification/verify-recovery.ts";
 import { redeliverSwept } from "./redeliver-swept.ts";
 import { DURATIONS, EXECUTION } from "#simulator/model/settings.ts";

@@ -1,6 +1,8 @@
-import { type Waiting, passTime } from "#fixtures/ports/interleaving.ts";
+import { passTime } from "#fixtures/ports/interleaving.ts";
+import type { Waiting } from "#fixtures/ports/interleaving.ts";
 import type { ModelPod } from "#simulator/model/cluster/pod.ts";
-import { GO, type StepResult, type Step, describeStep } from "#simulator/model/cluster/steps.ts";
+import { GO, describeStep } from "#simulator/model/cluster/steps.ts";
+import type { StepResult, Step } from "#simulator/model/cluster/steps.ts";
 import type { ModelCluster } from "#simulator/model/cluster/model-cluster.ts";
 
 export type Note = (line: string) => void;

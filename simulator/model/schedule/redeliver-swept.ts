@@ -1,4 +1,5 @@
-import { type Note, assignAll, isCommitted, restart, running, until } from "./progress.ts";
+import { assignAll, isCommitted, restart, running, until } from "./progress.ts";
+import type { Note } from "./progress.ts";
 import { DURATIONS, EXECUTION } from "#simulator/model/settings.ts";
 import type { StepRandom } from "#simulator/model/step-random.ts";
 import type { ModelCluster } from "#simulator/model/cluster/model-cluster.ts";

@@ -1,16 +1,12 @@
-import { type Waiting, passTime } from "#fixtures/ports/interleaving.ts";
+import { passTime } from "#fixtures/ports/interleaving.ts";
+import type { Waiting } from "#fixtures/ports/interleaving.ts";
 import { createEvents } from "./events/events.ts";
 import { faultName, faultOf, isWrite, tornAppend } from "./faults.ts";
 import { goAndVerifyReadiness } from "#simulator/model/verification/verify-readiness.ts";
 import { createLateProcesses } from "./late-processes.ts";
 import type { StepRandom } from "#simulator/model/step-random.ts";
-import {
-  describeStep,
-  GO,
-  type StepResult,
-  nameOfStep,
-  type Step,
-} from "#simulator/model/cluster/steps.ts";
+import { describeStep, GO, nameOfStep } from "#simulator/model/cluster/steps.ts";
+import type { StepResult, Step } from "#simulator/model/cluster/steps.ts";
 import type { FaultProfile } from "./fault-profile.ts";
 import type { ModelCluster } from "#simulator/model/cluster/model-cluster.ts";
 

@@ -8,19 +8,19 @@ import { anIncident } from "#fixtures/incidents.ts";
 import {
   drawsRedelivery,
   drawsSweep,
-  type FinalPhase,
   playFinalPhase,
 } from "#simulator/model/schedule/final-phase.ts";
-import { type Decide, type Note, running, until } from "#simulator/model/schedule/progress.ts";
+import type { FinalPhase } from "#simulator/model/schedule/final-phase.ts";
+import { running, until } from "#simulator/model/schedule/progress.ts";
+import type { Decide, Note } from "#simulator/model/schedule/progress.ts";
 import { DURATIONS } from "#simulator/model/settings.ts";
 import { createStepRandom } from "#simulator/model/step-random.ts";
-import { GO, type Step } from "#simulator/model/cluster/steps.ts";
-import { type Answer, ANSWERS } from "#simulator/model/cluster/action-endpoint.ts";
-import {
-  type Violation,
-  type ModelCluster,
-  createModelCluster,
-} from "#simulator/model/cluster/model-cluster.ts";
+import { GO } from "#simulator/model/cluster/steps.ts";
+import type { Step } from "#simulator/model/cluster/steps.ts";
+import { ANSWERS } from "#simulator/model/cluster/action-endpoint.ts";
+import type { Answer } from "#simulator/model/cluster/action-endpoint.ts";
+import { createModelCluster } from "#simulator/model/cluster/model-cluster.ts";
+import type { Violation, ModelCluster } from "#simulator/model/cluster/model-cluster.ts";
 
 /**
  * Before: the step has no effect. After: it has its effect, and its reply is lost. Inside: it has a

@@ -7,7 +7,8 @@ import { goAndVerifyReadiness } from "#simulator/model/verification/verify-readi
 import { verifyRecovery } from "#simulator/model/verification/verify-recovery.ts";
 import type { TestBed, BadHistories } from "./test-bed.ts";
 import { DURATIONS } from "#simulator/model/settings.ts";
-import { GO, type StepResult, type Step } from "#simulator/model/cluster/steps.ts";
+import { GO } from "#simulator/model/cluster/steps.ts";
+import type { StepResult, Step } from "#simulator/model/cluster/steps.ts";
 
 const REJECTED = { outcome: "rejected" };
 const FAILURE: StepResult = { kind: "fail", code: "EIO" };

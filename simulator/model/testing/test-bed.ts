@@ -3,7 +3,8 @@ import type { PlannedAction } from "#consumer/planning/plan.ts";
 import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import { encodeFrame, encodeJournalHeader } from "#consumer/history/journal/frames.ts";
 import { encodeSnapshot } from "#consumer/history/snapshot/snapshot.ts";
-import { type IncidentValue, anIncident } from "#fixtures/incidents.ts";
+import { anIncident } from "#fixtures/incidents.ts";
+import type { IncidentValue } from "#fixtures/incidents.ts";
 import { GO } from "#simulator/model/cluster/steps.ts";
 import { createModelCluster } from "#simulator/model/cluster/model-cluster.ts";
 

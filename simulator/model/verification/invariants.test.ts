@@ -2,9 +2,11 @@ import { expect, test } from "vitest";
 import { createSeededRandom } from "#fixtures/ports/clock.ts";
 import { ATTEMPT_VIOLATIONS } from "#simulator/model/testing/attempt-violations.ts";
 import { HISTORY_VIOLATIONS } from "#simulator/model/testing/history-violations.ts";
-import { INVARIANTS, type Invariant } from "./invariants.ts";
+import { INVARIANTS } from "./invariants.ts";
+import type { Invariant } from "./invariants.ts";
 import { verifyRecovery } from "./verify-recovery.ts";
-import { type BadHistories, createTestBed } from "#simulator/model/testing/test-bed.ts";
+import { createTestBed } from "#simulator/model/testing/test-bed.ts";
+import type { BadHistories } from "#simulator/model/testing/test-bed.ts";
 import { DURATIONS, EXECUTION } from "#simulator/model/settings.ts";
 
 const OLD_MS = DURATIONS.eventAgeMsMax + DURATIONS.clockSkewMsMax;

@@ -1,8 +1,10 @@
 import { CLAIMS_DIRECTORY } from "#consumer/history/base/layout.ts";
 import { posix } from "node:path";
 import { decode } from "#consumer/planning/decode.ts";
-import { type HistoryEntry, supersedes } from "#consumer/history/base/entry.ts";
-import { match, type PlannedAction } from "#consumer/planning/plan.ts";
+import { supersedes } from "#consumer/history/base/entry.ts";
+import type { HistoryEntry } from "#consumer/history/base/entry.ts";
+import { match } from "#consumer/planning/plan.ts";
+import type { PlannedAction } from "#consumer/planning/plan.ts";
 import type { SendResult, SourceRecord } from "#consumer/ports.ts";
 import type { MemoryVolume, StoredFile } from "#fixtures/ports/files.ts";
 import type { Violate } from "./invariants.ts";

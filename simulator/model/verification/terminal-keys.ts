@@ -1,13 +1,6 @@
 import type { ClusterTimes } from "#simulator/model/cluster/times.ts";
-import {
-  type Counts,
-  every,
-  inTime,
-  isDone,
-  lastAttempt,
-  mayBeTooOld,
-  overMs,
-} from "./attempt-selection.ts";
+import { every, inTime, isDone, lastAttempt, mayBeTooOld, overMs } from "./attempt-selection.ts";
+import type { Counts } from "./attempt-selection.ts";
 import type { Ledger } from "./ledger.ts";
 import type { PublishedDeadLetters } from "./published-dead-letters.ts";
 import type { RetainedHistory } from "./retained-history.ts";

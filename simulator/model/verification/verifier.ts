@@ -5,7 +5,8 @@ import type { ModelEndpoint } from "#simulator/model/cluster/action-endpoint.ts"
 import type { ModelBroker } from "#simulator/model/cluster/broker.ts";
 import type { ModelPod } from "#simulator/model/cluster/pod.ts";
 import type { ClusterTimes } from "#simulator/model/cluster/times.ts";
-import { type AgeLimits, DURATIONS } from "#simulator/model/settings.ts";
+import { DURATIONS } from "#simulator/model/settings.ts";
+import type { AgeLimits } from "#simulator/model/settings.ts";
 import {
   endsOf,
   every,
@@ -20,7 +21,8 @@ import type { Ledger } from "./ledger.ts";
 import { createPublishedDeadLetters } from "./published-dead-letters.ts";
 import type { RetainedHistory } from "./retained-history.ts";
 import { createTerminalKeys } from "./terminal-keys.ts";
-import { createVerifySend, type VerifySend } from "./verify-send.ts";
+import { createVerifySend } from "./verify-send.ts";
+import type { VerifySend } from "./verify-send.ts";
 
 /** The process that acts. */
 type Process = Pick<ModelPod, "who" | "clock">;

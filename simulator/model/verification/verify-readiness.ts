@@ -1,5 +1,6 @@
 import type { Waiting } from "#fixtures/ports/interleaving.ts";
-import { GO, type StepResult, type Step } from "#simulator/model/cluster/steps.ts";
+import { GO } from "#simulator/model/cluster/steps.ts";
+import type { StepResult, Step } from "#simulator/model/cluster/steps.ts";
 import type { ModelCluster } from "#simulator/model/cluster/model-cluster.ts";
 
 /** The largest number of steps in which a process cleans up after a failure. */

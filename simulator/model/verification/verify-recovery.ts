@@ -1,10 +1,12 @@
 import { JOURNAL_DIRECTORY } from "#consumer/history/base/layout.ts";
 import { isDeepStrictEqual } from "node:util";
-import { type HistoryEntry, isFinal, supersedes } from "#consumer/history/base/entry.ts";
+import { isFinal, supersedes } from "#consumer/history/base/entry.ts";
+import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import { JOURNAL_HEADER_BYTES, decodeFrames } from "#consumer/history/journal/frames.ts";
 import { openHistory } from "#consumer/history/history.ts";
 import type { Clock, Metrics, Random } from "#consumer/ports.ts";
-import { type MemoryVolume, type StoredFile, createMemoryVolume } from "#fixtures/ports/files.ts";
+import { createMemoryVolume } from "#fixtures/ports/files.ts";
+import type { MemoryVolume, StoredFile } from "#fixtures/ports/files.ts";
 import { SILENT_LOG, SILENT_METRICS } from "#simulator/model/cluster/silent-observers.ts";
 import { DURATIONS } from "#simulator/model/settings.ts";
 import type { ModelCluster } from "#simulator/model/cluster/model-cluster.ts";

@@ -1,7 +1,8 @@
 import type { PlannedAction } from "#consumer/planning/plan.ts";
 import type { Execution, ModelPod } from "#simulator/model/cluster/pod.ts";
 import type { ClusterTimes } from "#simulator/model/cluster/times.ts";
-import { type AgeLimits, DURATIONS } from "#simulator/model/settings.ts";
+import { DURATIONS } from "#simulator/model/settings.ts";
+import type { AgeLimits } from "#simulator/model/settings.ts";
 import { mayBeTooOld } from "./attempt-selection.ts";
 import type { Violate } from "./invariants.ts";
 import type { KeyFacts, Ledger } from "./ledger.ts";

@@ -3,7 +3,8 @@ import type { EachBatchPayload } from "kafkajs";
 import { ConsumerError } from "#consumer/errors.ts";
 import type { Batch, Log } from "#consumer/ports.ts";
 import { partitionKey } from "#consumer/adapters/kafka/assignments.ts";
-import { commitBeforeRevoke, commitOwned, type CommitOwner } from "./commit-offset.ts";
+import { commitBeforeRevoke, commitOwned } from "./commit-offset.ts";
+import type { CommitOwner } from "./commit-offset.ts";
 import type { Reading } from "#consumer/adapters/kafka/records/reading.ts";
 
 interface Ownership extends CommitOwner {

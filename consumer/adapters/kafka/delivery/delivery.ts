@@ -5,13 +5,10 @@ import type { EachBatchPayload } from "kafkajs";
 import type { Assignment, BatchHandler, Log, UnreadableHandler } from "#consumer/ports.ts";
 import type { Assignments } from "#consumer/adapters/kafka/assignments.ts";
 import { toBatch } from "./batch.ts";
-import { FetchedRecords, type RawRecords } from "#consumer/adapters/kafka/records/raw-records.ts";
-import {
-  type Damage,
-  type VerifiedBatches,
-  readFetched,
-  type Reading,
-} from "#consumer/adapters/kafka/records/reading.ts";
+import { FetchedRecords } from "#consumer/adapters/kafka/records/raw-records.ts";
+import type { RawRecords } from "#consumer/adapters/kafka/records/raw-records.ts";
+import { readFetched } from "#consumer/adapters/kafka/records/reading.ts";
+import type { Damage, VerifiedBatches, Reading } from "#consumer/adapters/kafka/records/reading.ts";
 import { OverShare } from "#consumer/adapters/kafka/records/record-parser.ts";
 import type { Standstills } from "./standstills.ts";
 import type { RecordLimits } from "#consumer/adapters/kafka/records/record-collector.ts";

@@ -1,9 +1,12 @@
-import kafkajs, { type EachBatchPayload } from "kafkajs";
+import kafkajs from "kafkajs";
+import type { EachBatchPayload } from "kafkajs";
 
 import { messageOf } from "#consumer/errors.ts";
 import type { Assignment, BatchHandler, Log, UnreadableHandler } from "#consumer/ports.ts";
-import { type Assignments, partitionKey } from "#consumer/adapters/kafka/assignments.ts";
-import { type Delivery, takeRaw, work } from "./delivery.ts";
+import { partitionKey } from "#consumer/adapters/kafka/assignments.ts";
+import type { Assignments } from "#consumer/adapters/kafka/assignments.ts";
+import { takeRaw, work } from "./delivery.ts";
+import type { Delivery } from "./delivery.ts";
 import { saysAssignmentLost } from "#consumer/adapters/kafka/errors.ts";
 import type { VerifiedBatches } from "#consumer/adapters/kafka/records/reading.ts";
 import type { Standstills } from "./standstills.ts";

@@ -1,9 +1,7 @@
 import { createRequire } from "node:module";
 
-import {
-  type AbortedTransaction,
-  FetchedRecords,
-} from "#consumer/adapters/kafka/records/raw-records.ts";
+import { FetchedRecords } from "#consumer/adapters/kafka/records/raw-records.ts";
+import type { AbortedTransaction } from "#consumer/adapters/kafka/records/raw-records.ts";
 
 /**
  * The rack that marks a consumer whose records kafkajs hands over as they were fetched. It is not sent to the broker;

@@ -1,23 +1,17 @@
 import { createRequire } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import kafkajs, { type PartitionAssigner } from "kafkajs";
+import kafkajs from "kafkajs";
+import type { PartitionAssigner } from "kafkajs";
 
 import { answeredFailure, errorOf, unansweredFailure } from "./answers.ts";
-import {
-  closeUnanswered,
-  type Connection,
-  isConnectionError,
-} from "#consumer/adapters/kafka/connections.ts";
+import { closeUnanswered, isConnectionError } from "#consumer/adapters/kafka/connections.ts";
+import type { Connection } from "#consumer/adapters/kafka/connections.ts";
 import { internal } from "#consumer/adapters/kafka/internals.ts";
-import {
-  byTopic,
-  type KafkajsBroker,
-  type KafkajsCluster,
-  leaderOf,
-  type Place,
-} from "./leaders.ts";
-import { hasPosition, type PositionedGroup, resolvePositions } from "./positions.ts";
+import { byTopic, leaderOf } from "./leaders.ts";
+import type { KafkajsBroker, KafkajsCluster, Place } from "./leaders.ts";
+import { hasPosition, resolvePositions } from "./positions.ts";
+import type { PositionedGroup } from "./positions.ts";
 import type { PartitionWatch, Reader } from "./watch.ts";
 
 interface FetchingBroker extends KafkajsBroker {

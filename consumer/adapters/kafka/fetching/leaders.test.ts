@@ -1,13 +1,8 @@
 import { describe, expect, test } from "vitest";
 
 import type { PartitionFailure } from "./answers.ts";
-import {
-  EARLIEST,
-  type KafkajsBroker,
-  type KafkajsCluster,
-  leaderOf,
-  listOffsets,
-} from "./leaders.ts";
+import { EARLIEST, leaderOf, listOffsets } from "./leaders.ts";
+import type { KafkajsBroker, KafkajsCluster } from "./leaders.ts";
 
 const broker = (answer: KafkajsBroker["listOffsets"]): KafkajsBroker => ({
   connectionPool: { pool: [] },

@@ -1,6 +1,7 @@
 import kafkajs from "kafkajs";
 
-import { answeredFailure, errorOf, type PartitionFailure, unansweredFailure } from "./answers.ts";
+import { answeredFailure, errorOf, unansweredFailure } from "./answers.ts";
+import type { PartitionFailure } from "./answers.ts";
 
 export interface Place {
   readonly topic: string;

@@ -7,11 +7,11 @@ import {
   committed,
   createKafkaHarness,
   CREDENTIALS,
-  type KafkaHarness,
   TOPIC,
   until,
   valuesOf,
 } from "#simulator/kafka/testing/kafka-harness.ts";
+import type { KafkaHarness } from "#simulator/kafka/testing/kafka-harness.ts";
 
 let harness: KafkaHarness;
 beforeAll(async () => {

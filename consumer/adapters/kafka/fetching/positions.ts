@@ -1,16 +1,10 @@
 import kafkajs from "kafkajs";
 
-import { answeredFailure, errorOf, type PartitionFailure, unansweredFailure } from "./answers.ts";
+import { answeredFailure, errorOf, unansweredFailure } from "./answers.ts";
+import type { PartitionFailure } from "./answers.ts";
 import { internal } from "#consumer/adapters/kafka/internals.ts";
-import {
-  byTopic,
-  EARLIEST,
-  type KafkajsBroker,
-  type KafkajsCluster,
-  listOffsets,
-  type OffsetsAnswer,
-  type Place,
-} from "./leaders.ts";
+import { byTopic, EARLIEST, listOffsets } from "./leaders.ts";
+import type { KafkajsBroker, KafkajsCluster, OffsetsAnswer, Place } from "./leaders.ts";
 import type { PartitionWatch } from "./watch.ts";
 
 interface OffsetManager<Broker extends KafkajsBroker> {

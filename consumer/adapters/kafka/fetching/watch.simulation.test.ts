@@ -5,11 +5,10 @@ import {
   createKafkaHarness,
   GROUP,
   joined,
-  type KafkaHarness,
-  type StartedBroker,
   TOPIC,
   until,
 } from "#simulator/kafka/testing/kafka-harness.ts";
+import type { KafkaHarness, StartedBroker } from "#simulator/kafka/testing/kafka-harness.ts";
 import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 
 import type { Batch } from "#consumer/ports.ts";

@@ -1,7 +1,8 @@
 import type { Metrics } from "#consumer/ports.ts";
 import { partitionKey } from "#consumer/adapters/kafka/assignments.ts";
 import type { PartitionFailure } from "./answers.ts";
-import { type KafkajsCluster, LATEST, leaderOf, listOffsets, type Place } from "./leaders.ts";
+import { LATEST, leaderOf, listOffsets } from "./leaders.ts";
+import type { KafkajsCluster, Place } from "./leaders.ts";
 import type { Standstills } from "#consumer/adapters/kafka/delivery/standstills.ts";
 
 /** The member of the group that reads the partitions. */

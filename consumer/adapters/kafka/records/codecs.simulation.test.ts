@@ -5,10 +5,10 @@ import {
   commitAll,
   createKafkaHarness,
   CREDENTIALS,
-  type KafkaHarness,
   TOPIC,
   until,
 } from "#simulator/kafka/testing/kafka-harness.ts";
+import type { KafkaHarness } from "#simulator/kafka/testing/kafka-harness.ts";
 
 const COMPRESSIONS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
 

@@ -1,4 +1,5 @@
-import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from "node:zlib";
+import { createGunzip, createZstdDecompress } from "node:zlib";
+import type { Gunzip, ZstdDecompress } from "node:zlib";
 
 import { lz4Decompress, snappyDecompress } from "@platformatic/wasm-utils";
 

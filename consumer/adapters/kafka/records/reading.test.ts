@@ -3,7 +3,6 @@ import { crc32, gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 
 import {
-  type BatchRecord,
   batchOfBytes,
   CODEC,
   CONTROL,
@@ -11,9 +10,11 @@ import {
   recordBytes,
   TRANSACTIONAL,
 } from "#fixtures/record-batches.ts";
+import type { BatchRecord } from "#fixtures/record-batches.ts";
 
 import type { AbortedTransaction } from "./raw-records.ts";
-import { type VerifiedBatches, readFetched } from "./reading.ts";
+import { readFetched } from "./reading.ts";
+import type { VerifiedBatches } from "./reading.ts";
 
 const PLACE = { topic: "t", partition: 0, highWatermark: 1_000_000n };
 const LIMITS = { countMax: 1000, bytesMax: 1_000_000, recordBytesMax: 4_000_000 };

@@ -5,16 +5,11 @@ import { partitionKey } from "#consumer/adapters/kafka/assignments.ts";
 import { unpacked } from "./codecs.ts";
 import type { AbortedTransaction, RawRecords } from "./raw-records.ts";
 import { takeLegacyMessage } from "./legacy-message.ts";
-import {
-  batchEnd,
-  claimedOffsets,
-  HEADER_BYTES,
-  magicOf,
-  readBatch,
-  type RecordBatch,
-} from "./record-batch.ts";
+import { batchEnd, claimedOffsets, HEADER_BYTES, magicOf, readBatch } from "./record-batch.ts";
+import type { RecordBatch } from "./record-batch.ts";
 import { RecordParser } from "./record-parser.ts";
-import { type RecordLimits, RecordCollector } from "./record-collector.ts";
+import { RecordCollector } from "./record-collector.ts";
+import type { RecordLimits } from "./record-collector.ts";
 import { Unreadable } from "./unreadable.ts";
 
 /** The records that were found from a position of a partition on. */

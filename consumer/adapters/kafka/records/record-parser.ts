@@ -1,4 +1,5 @@
-import { readRecord, type RecordOrigin, readVarint } from "./record-fields.ts";
+import { readRecord, readVarint } from "./record-fields.ts";
+import type { RecordOrigin } from "./record-fields.ts";
 import type { RecordCollector } from "./record-collector.ts";
 import { Unreadable } from "./unreadable.ts";
 

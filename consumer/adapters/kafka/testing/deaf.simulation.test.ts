@@ -1,4 +1,5 @@
-import { createServer, type Socket } from "node:net";
+import { createServer } from "node:net";
+import type { Socket } from "node:net";
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
@@ -9,10 +10,10 @@ import {
   DEAD_LETTERS,
   GROUP,
   joined,
-  type KafkaHarness,
   produce,
   until,
 } from "#simulator/kafka/testing/kafka-harness.ts";
+import type { KafkaHarness } from "#simulator/kafka/testing/kafka-harness.ts";
 import type { FaultRule } from "#simulator/kafka/faults/fault-registry.ts";
 
 /* Connections that hear and never answer. Nobody takes the rules away: what is deaf stays deaf. */

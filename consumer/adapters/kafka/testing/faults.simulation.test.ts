@@ -7,12 +7,12 @@ import {
   CREDENTIALS,
   GROUP,
   joined,
-  type KafkaHarness,
   produce,
   TOPIC,
   until,
   valuesOf,
 } from "#simulator/kafka/testing/kafka-harness.ts";
+import type { KafkaHarness } from "#simulator/kafka/testing/kafka-harness.ts";
 
 import { hasCode } from "#consumer/errors.ts";
 

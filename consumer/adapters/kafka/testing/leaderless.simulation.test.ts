@@ -6,11 +6,10 @@ import {
   DEAD_LETTERS,
   GROUP,
   joined,
-  type KafkaHarness,
-  type StartedBroker,
   TOPIC,
   until,
 } from "#simulator/kafka/testing/kafka-harness.ts";
+import type { KafkaHarness, StartedBroker } from "#simulator/kafka/testing/kafka-harness.ts";
 import type { KafkaCluster } from "#simulator/kafka/cluster/kafka-cluster.ts";
 
 import type { Batch } from "#consumer/ports.ts";

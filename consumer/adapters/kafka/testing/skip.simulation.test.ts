@@ -6,11 +6,11 @@ import {
   commitAll,
   committed,
   createKafkaHarness,
-  type KafkaHarness,
   TOPIC,
   until,
   valuesOf,
 } from "#simulator/kafka/testing/kafka-harness.ts";
+import type { KafkaHarness } from "#simulator/kafka/testing/kafka-harness.ts";
 
 import { orderSkip } from "#consumer/operations/skip-command.ts";
 import type { Batch, BatchHandler, OutgoingRecord, UnreadablePositions } from "#consumer/ports.ts";

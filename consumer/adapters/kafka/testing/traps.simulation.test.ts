@@ -10,11 +10,11 @@ import {
   DEAD_LETTERS,
   GROUP,
   joined,
-  type KafkaHarness,
   produce,
   until,
   valuesOf,
 } from "#simulator/kafka/testing/kafka-harness.ts";
+import type { KafkaHarness } from "#simulator/kafka/testing/kafka-harness.ts";
 
 import { hasCode } from "#consumer/errors.ts";
 import type { Batch } from "#consumer/ports.ts";

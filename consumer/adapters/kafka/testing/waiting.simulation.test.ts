@@ -6,10 +6,10 @@ import {
   committed,
   createKafkaHarness,
   joined,
-  type KafkaHarness,
   TOPIC,
   until,
 } from "#simulator/kafka/testing/kafka-harness.ts";
+import type { KafkaHarness } from "#simulator/kafka/testing/kafka-harness.ts";
 
 const PARTITIONS = 16;
 

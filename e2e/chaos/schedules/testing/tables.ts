@@ -1,7 +1,8 @@
 import type { Checker } from "#e2e/checkers/checker.ts";
 import type { FaultKind } from "#e2e/chaos/fault-kind.ts";
 import type { TriggerKind } from "#e2e/chaos/trigger-kind.ts";
-import { type JsonSchema, jsonSchemaOf } from "./json-schema.ts";
+import { jsonSchemaOf } from "./json-schema.ts";
+import type { JsonSchema } from "./json-schema.ts";
 import type { Kinds } from "#e2e/chaos/schedules/kinds.ts";
 
 /** Returns the table of the faults for docs/chaos.md. */

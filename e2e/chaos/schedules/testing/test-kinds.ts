@@ -1,9 +1,11 @@
 import { z } from "zod";
 import type { Ability } from "#e2e/base/abilities.ts";
-import { type FaultKind, faultKind } from "#e2e/chaos/fault-kind.ts";
+import { faultKind } from "#e2e/chaos/fault-kind.ts";
+import type { FaultKind } from "#e2e/chaos/fault-kind.ts";
 import { DEFAULT_LOAD } from "#e2e/chaos/load-plan.ts";
 import type { Schedule } from "#e2e/chaos/schedule.ts";
-import { type TriggerKind, triggerKind } from "#e2e/chaos/trigger-kind.ts";
+import { triggerKind } from "#e2e/chaos/trigger-kind.ts";
+import type { TriggerKind } from "#e2e/chaos/trigger-kind.ts";
 import type { Kinds } from "#e2e/chaos/schedules/kinds.ts";
 import type { ScheduleEnvironment } from "#e2e/chaos/schedules/rules.ts";
 

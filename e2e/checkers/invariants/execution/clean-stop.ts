@@ -1,14 +1,11 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import { wasHindered } from "#e2e/checkers/analysis/disturbances.ts";
 import { indexHistory } from "#e2e/checkers/analysis/build-index.ts";
-import {
-  claimedMs,
-  claimFileOf,
-  type IndexedHistory,
-  outcomeFileOf,
-} from "#e2e/checkers/analysis/indexed-history.ts";
+import { claimedMs, claimFileOf, outcomeFileOf } from "#e2e/checkers/analysis/indexed-history.ts";
+import type { IndexedHistory } from "#e2e/checkers/analysis/indexed-history.ts";
 import type { AttemptEvents, Indexed } from "#e2e/checkers/analysis/indexed-history.ts";
-import { type ContainerLife, containerLivesOf } from "#e2e/checkers/analysis/container-lives.ts";
+import { containerLivesOf } from "#e2e/checkers/analysis/container-lives.ts";
+import type { ContainerLife } from "#e2e/checkers/analysis/container-lives.ts";
 import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
 import type { Claimed } from "#e2e/checkers/history-event.ts";
 

@@ -1,11 +1,11 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import { indexHistory } from "#e2e/checkers/analysis/build-index.ts";
-import {
-  type ActionEvents,
-  type AttemptEvents,
-  claimFileOf,
-  type IndexedHistory,
-  type Indexed,
+import { claimFileOf } from "#e2e/checkers/analysis/indexed-history.ts";
+import type {
+  ActionEvents,
+  AttemptEvents,
+  IndexedHistory,
+  Indexed,
 } from "#e2e/checkers/analysis/indexed-history.ts";
 import { CLOCK_TOLERANCE_MS } from "#e2e/checkers/analysis/clock-tolerance.ts";
 import { secondsAt } from "#e2e/checkers/analysis/wording.ts";

@@ -1,5 +1,6 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
-import { actionKeyOf, type ActionFields } from "#e2e/checkers/analysis/action-key.ts";
+import { actionKeyOf } from "#e2e/checkers/analysis/action-key.ts";
+import type { ActionFields } from "#e2e/checkers/analysis/action-key.ts";
 import { indexHistory } from "#e2e/checkers/analysis/build-index.ts";
 import { claimFileOf } from "#e2e/checkers/analysis/indexed-history.ts";
 

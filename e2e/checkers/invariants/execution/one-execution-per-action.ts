@@ -1,10 +1,10 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import { indexHistory } from "#e2e/checkers/analysis/build-index.ts";
-import {
-  type ActionEvents,
-  type AttemptEvents,
-  type IndexedHistory,
-  outcomeFileOf,
+import { outcomeFileOf } from "#e2e/checkers/analysis/indexed-history.ts";
+import type {
+  ActionEvents,
+  AttemptEvents,
+  IndexedHistory,
 } from "#e2e/checkers/analysis/indexed-history.ts";
 import { joinNames, secondsAt } from "#e2e/checkers/analysis/wording.ts";
 

@@ -1,11 +1,8 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import { actionKeyOf } from "#e2e/checkers/analysis/action-key.ts";
 import { indexHistory } from "#e2e/checkers/analysis/build-index.ts";
-import {
-  type ActionEvents,
-  claimFileOf,
-  type IndexedHistory,
-} from "#e2e/checkers/analysis/indexed-history.ts";
+import { claimFileOf } from "#e2e/checkers/analysis/indexed-history.ts";
+import type { ActionEvents, IndexedHistory } from "#e2e/checkers/analysis/indexed-history.ts";
 import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
 
 /**

@@ -1,12 +1,11 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import { indexHistory } from "#e2e/checkers/analysis/build-index.ts";
-import {
-  type ActionEvents,
-  type AttemptEvents,
-  claimFileOf,
-  type IndexedHistory,
-  outcomeFileOf,
-  type Indexed,
+import { claimFileOf, outcomeFileOf } from "#e2e/checkers/analysis/indexed-history.ts";
+import type {
+  ActionEvents,
+  AttemptEvents,
+  IndexedHistory,
+  Indexed,
 } from "#e2e/checkers/analysis/indexed-history.ts";
 import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
 import { LATE_REASON } from "#e2e/checkers/analysis/terminal-times.ts";

@@ -1,18 +1,11 @@
 import type { Checker } from "#e2e/checkers/checker.ts";
 import { indexHistory } from "#e2e/checkers/analysis/build-index.ts";
-import {
-  type ActionEvents,
-  type IndexedHistory,
-  lastAttemptOf,
-  outcomeFileOf,
-} from "#e2e/checkers/analysis/indexed-history.ts";
+import { lastAttemptOf, outcomeFileOf } from "#e2e/checkers/analysis/indexed-history.ts";
+import type { ActionEvents, IndexedHistory } from "#e2e/checkers/analysis/indexed-history.ts";
 import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
 import { isDone } from "#e2e/checkers/analysis/terminal-times.ts";
-import {
-  certainFindings,
-  mayEndOnlyInLog,
-  type UncertainFinding,
-} from "#e2e/checkers/analysis/uncertain-findings.ts";
+import { certainFindings, mayEndOnlyInLog } from "#e2e/checkers/analysis/uncertain-findings.ts";
+import type { UncertainFinding } from "#e2e/checkers/analysis/uncertain-findings.ts";
 
 /**
  * An action that did not end as done has at least one dead letter of its last attempt. The `done`

@@ -1,12 +1,7 @@
 import type { Checker } from "#e2e/checkers/checker.ts";
 import { indexHistory } from "#e2e/checkers/analysis/build-index.ts";
-import {
-  claimFileOf,
-  type IndexedHistory,
-  outcomeFileOf,
-  type PartitionEvents,
-  recordName,
-} from "#e2e/checkers/analysis/indexed-history.ts";
+import { claimFileOf, outcomeFileOf, recordName } from "#e2e/checkers/analysis/indexed-history.ts";
+import type { IndexedHistory, PartitionEvents } from "#e2e/checkers/analysis/indexed-history.ts";
 import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
 import {
   isSkipped,
@@ -15,11 +10,8 @@ import {
   describeProgress,
   terminalMs,
 } from "#e2e/checkers/analysis/terminal-times.ts";
-import {
-  certainFindings,
-  mayEndOnlyInLog,
-  type UncertainFinding,
-} from "#e2e/checkers/analysis/uncertain-findings.ts";
+import { certainFindings, mayEndOnlyInLog } from "#e2e/checkers/analysis/uncertain-findings.ts";
+import type { UncertainFinding } from "#e2e/checkers/analysis/uncertain-findings.ts";
 
 /**
  * After the healing every action is terminal, no claim is left without an outcome, and every record

@@ -1,11 +1,10 @@
 import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import { indexHistory } from "#e2e/checkers/analysis/build-index.ts";
-import {
-  generationName,
-  type IndexedHistory,
-  partitionName,
-  type PartitionEvents,
-  type Indexed,
+import { generationName, partitionName } from "#e2e/checkers/analysis/indexed-history.ts";
+import type {
+  IndexedHistory,
+  PartitionEvents,
+  Indexed,
 } from "#e2e/checkers/analysis/indexed-history.ts";
 import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
 import type { Assigned, Committed } from "#e2e/checkers/history-event.ts";

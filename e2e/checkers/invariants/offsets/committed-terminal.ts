@@ -17,11 +17,8 @@ import {
   terminalMs,
 } from "#e2e/checkers/analysis/terminal-times.ts";
 import { CLOCK_TOLERANCE_MS } from "#e2e/checkers/analysis/clock-tolerance.ts";
-import {
-  certainFindings,
-  mayEndOnlyInLog,
-  type UncertainFinding,
-} from "#e2e/checkers/analysis/uncertain-findings.ts";
+import { certainFindings, mayEndOnlyInLog } from "#e2e/checkers/analysis/uncertain-findings.ts";
+import type { UncertainFinding } from "#e2e/checkers/analysis/uncertain-findings.ts";
 import type { Committed, Published } from "#e2e/checkers/history-event.ts";
 
 /**
