@@ -16,8 +16,9 @@ const STOP_MS_MAX = 300;
 export const stopping: Measure = async ({ compileCache, tell }) => {
   const stops = await withDeployment({}, compileCache, async (deployment) => {
     const durations: number[] = [];
-    for (let round = 0; round < ROUNDS; round += 1)
+    for (let round = 0; round < ROUNDS; round += 1) {
       durations.push(await stopOnce(deployment, round));
+    }
     return durations;
   });
   tell(`f: SIGTERM to exit ${stops.join(", ")} ms`);

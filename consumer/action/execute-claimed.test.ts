@@ -56,8 +56,9 @@ test("an owner that slept past the wait follows the in-doubt instead of sending"
   const { clock, sender, start, file } = createExecutionScene(DONE);
   await using slow = await start("a", {
     async intercept({ operation, path, phase }) {
-      if (operation === "link" && path === plannedPath("claim") && phase === "after")
+      if (operation === "link" && path === plannedPath("claim") && phase === "after") {
         await gate.promise;
+      }
     },
   });
   const first = slow.execute(PLANNED);

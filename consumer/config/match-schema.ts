@@ -118,9 +118,11 @@ function checkOperators(given: z.output<typeof operators>, context: Context): vo
     context.addIssue({ code: "custom", message, path });
   };
   const count = Object.values(compared).filter((each) => each !== undefined).length;
-  if (count === 0 && exists === undefined)
+  if (count === 0 && exists === undefined) {
     refuse("must have one of in, notIn, glob, regex, exists");
+  }
   if (ignoreCase === true && count === 0) refuse("compares nothing here", ["ignoreCase"]);
-  if (exists === false && count > 0)
+  if (exists === false && count > 0) {
     refuse("must stand alone: an absent field has no value", ["exists"]);
+  }
 }

@@ -30,8 +30,9 @@ export function checkTemplate(value: string, context: Context): void {
 export function checkUrl(value: string, context: Context): void {
   report(context, () => {
     const { port } = urlTemplate(parseTemplate(value));
-    if (PORTS_NEVER_SENT_TO.has(port))
+    if (PORTS_NEVER_SENT_TO.has(port)) {
       throw refused(`must not have port ${port}: nothing is ever sent to it`);
+    }
   });
 }
 

@@ -200,8 +200,9 @@ function hasControlCharacter(value: string): boolean {
 function textsOf(value: unknown, place: string): readonly string[] {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) return [scalar(value, place)];
-  if (value.length > VALUES_MAX)
+  if (value.length > VALUES_MAX) {
     refuse(place, "too-many", `${value.length}, at most ${VALUES_MAX}`);
+  }
   return value.map((entry, index) => scalar(entry, `${place}[${index}]`));
 }
 

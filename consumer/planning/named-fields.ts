@@ -34,8 +34,9 @@ function addCompared(
 ): void {
   for (const name of Object.keys(tags)) named.tags.add(name);
   for (const name of Object.keys(extra)) named.extra.add(name);
-  for (const each of [...all, ...any, ...(not === undefined ? [] : [not])])
+  for (const each of [...all, ...any, ...(not === undefined ? [] : [not])]) {
     addCompared(each, named);
+  }
 }
 
 function addField(field: string, named: Named): void {

@@ -166,8 +166,9 @@ function stepsOf(value: unknown): readonly unknown[] {
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   let found = value;
   for (const part of path) {
-    if (typeof found !== "object" || found === null || !Object.hasOwn(found, part))
+    if (typeof found !== "object" || found === null || !Object.hasOwn(found, part)) {
       return undefined;
+    }
     found = Reflect.get(found, part);
   }
   return found;

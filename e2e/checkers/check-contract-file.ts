@@ -67,9 +67,9 @@ export class ContractFileChecker {
     if (!isJsonObject(entries)) return this.#find("has no entries object");
     this.#keys = new Set(Object.keys(entries));
     for (const [key, entry] of Object.entries(entries)) {
-      if (!isJsonObject(entry) || typeof entry.atMs !== "number")
+      if (!isJsonObject(entry) || typeof entry.atMs !== "number") {
         this.#find(`key ${key} has no atMs`);
-      else if (!this.#shown.has(key)) {
+      } else if (!this.#shown.has(key)) {
         this.#shown.set(key, Math.max(entry.atMs, Number(publishedAtMs)));
       }
     }

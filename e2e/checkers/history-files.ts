@@ -55,9 +55,9 @@ export function readHistoryFiles(tree: ReadonlyMap<string, Uint8Array>): History
     if (!key.startsWith(shard)) strange.push(`${path}: belongs into ${CLAIMS}/${key.slice(0, 2)}`);
     const content = parseObject(bytes);
     if (content === undefined) strange.push(`${path}: is not a JSON object`);
-    else if (content.format !== 1)
+    else if (content.format !== 1) {
       strange.push(`${path}: format is ${String(content.format)}, not 1`);
-    else if (content.key !== key) strange.push(`${path}: is about key ${String(content.key)}`);
+    } else if (content.key !== key) strange.push(`${path}: is about key ${String(content.key)}`);
     else if (kind !== "resolution") {
       const file = { path, key, attempt: Number(attempt), content };
       (kind === "claim" ? claims : outcomes).push(file);

@@ -102,8 +102,9 @@ async function runChaos(
   process.stdout.write(`seed ${chaos.seed}\n`);
   return await onSoundMachine(async (signal) => {
     const options = { arguments: chaos, terminal: process.stdout, signal };
-    if (chaos.prove !== null)
+    if (chaos.prove !== null) {
       return await (await import("#e2e/chaos/prove/run-prove.ts")).runProve(options);
+    }
     return await (await import("#e2e/chaos/run-chaos.ts")).runChaos(options);
   });
 }

@@ -112,8 +112,9 @@ function listen() {
 async function checkFileHandles(): Promise<string> {
   const { stdout } = await run("/bin/sh", ["-c", "ulimit -n"]);
   const limit = stdout.trim();
-  if (limit !== "unlimited" && Number(limit) < 1024)
+  if (limit !== "unlimited" && Number(limit) < 1024) {
     throw new Error(`the limit is ${limit}, and at least 1024 are needed`);
+  }
   return limit;
 }
 

@@ -75,8 +75,9 @@ function removeHistoryVolume(deployment: OmegaDeployment): void {
   const pod = deployment.spec.template.spec;
   if (pod === undefined) throw new Error("the Deployment has no pod template");
   pod.volumes = withoutHistory(pod.volumes);
-  for (const container of pod.containers)
+  for (const container of pod.containers) {
     container.volumeMounts = withoutHistory(container.volumeMounts);
+  }
 }
 
 function withoutHistory<T extends { name: string }>(named: T[] | undefined): T[] {

@@ -57,8 +57,9 @@ export class Progress {
   }
 
   #logs({ scenario, fields }: RunEvent): void {
-    if (typeof fields.directory === "string")
+    if (typeof fields.directory === "string") {
       this.line(`     ${scenario}: logs ${fields.directory}`);
+    }
   }
 
   #step(scenario: string, text: unknown): void {

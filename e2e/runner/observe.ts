@@ -7,8 +7,9 @@ const FREQUENT = new Set(["Fetch", "Heartbeat", "Metadata", "ApiVersions"]);
 /** Reports the events of the pods, the broker and the action endpoint until the deployment ends. */
 export function watchDeployment(deployment: TestDeployment, tell: Tell): void {
   // These events happened before anything could listen.
-  for (const entry of [...deployment.target.history(), ...deployment.target.events()])
+  for (const entry of [...deployment.target.history(), ...deployment.target.events()]) {
     tellEntry(entry, tell);
+  }
   deployment.target.subscribe((entry) => tellEntry(entry, tell));
   deployment.broker.subscribe(({ atMs, what, node, peer, detail }) => {
     if (FREQUENT.has(what)) return;

@@ -73,8 +73,9 @@ function stepList(text: string, seed: number): readonly number[] {
       const rule = `must be numbers from 1 to ${last}, the steps of the run with seed ${seed}, or none`;
       throw new UsageError(`--steps ${rule}, got ${JSON.stringify(item)}`);
     }
-    if (seen.has(number))
+    if (seen.has(number)) {
       throw new UsageError(`--steps must name each step once, got ${number} twice`);
+    }
     seen.add(number);
   }
   return [...seen].toSorted((one, other) => one - other);

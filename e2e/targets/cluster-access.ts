@@ -32,7 +32,8 @@ export interface Eviction {
  * target.
  */
 export function clusterOf(target: { readonly cluster: ClusterAccess | null }): ClusterAccess {
-  if (target.cluster === null)
+  if (target.cluster === null) {
     throw new Error("the target is not a cluster: the scenario must name the ability in `needs`");
+  }
   return target.cluster;
 }

@@ -16,8 +16,9 @@ function fakeTarget(pods: V1Pod[], answers: readonly Eviction[]) {
   const left = [...answers];
   const evict = async (name: string): Promise<Eviction> => {
     const answer = left.shift() ?? REFUSED;
-    if (answer.status === 201)
+    if (answer.status === 201) {
       pods.splice(0, pods.length, ...pods.filter((one) => one.metadata?.name !== name));
+    }
     return answer;
   };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion

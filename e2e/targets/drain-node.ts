@@ -36,8 +36,9 @@ export async function drainNode(
     // A pod that is not scheduled yet is on no node.
     const present = (await target.pods()).filter((pod) => pod.spec?.nodeName === node);
     const isOver = performance.now() - startMs > timeoutMs;
-    if (present.length === 0 || isOver)
+    if (present.length === 0 || isOver) {
       return { answers, left: present.map((pod) => podName(pod)) };
+    }
     for (const pod of present.filter((one) => !isTerminating(one))) {
       const { status, message } = await cluster.evict(podName(pod));
       answers.push({ pod: podName(pod), status, message });

@@ -75,8 +75,9 @@ export async function startActionEndpoint(
   front.server.listen(options.port ?? 0, host);
   await once(front.server, "listening");
   const address = front.server.address();
-  if (address === null || typeof address === "string")
+  if (address === null || typeof address === "string") {
     throw new Error("the action endpoint has no port");
+  }
   return {
     url: `${options.tls === undefined ? "http" : "https"}://${host}:${address.port}`,
     control: createControl(ledger, rules),

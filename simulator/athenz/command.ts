@@ -34,8 +34,9 @@ export const command: Command = {
       dnsNames: textsOption(values, "dns-name"),
       lifetimeMs: integerOption(values, "lifetime", 3600) * 1000,
     });
-    for (const { domain, role, members } of roles)
+    for (const { domain, role, members } of roles) {
       await athenz.control.putRole(domain, role, members);
+    }
     if (directory !== "") await writeCertificates(athenz.authority, directory, issue);
     return {
       listening: { url: athenz.url, zms: athenz.zmsUrl, zts: athenz.ztsUrl },

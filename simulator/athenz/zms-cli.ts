@@ -25,8 +25,9 @@ export const command: Command = {
   positionals: ["SUBCOMMAND", "ROLE", "[MEMBER...]"],
   async start(values, env, positionals) {
     const [subcommand, role, ...members] = positionals;
-    if (subcommand === undefined || role === undefined)
+    if (subcommand === undefined || role === undefined) {
       throw new UsageError("SUBCOMMAND ROLE are required");
+    }
     const domain = textOption(values, "domain");
     const { zms = values.url ?? env.ZMS } = values;
     if (typeof zms !== "string") throw new UsageError("-z, --url or ZMS must name the ZMS");

@@ -168,8 +168,9 @@ function mechanism(text: string): SaslMechanism {
 /** Parses `NAME` or `NAME:PARTITIONS`. */
 function topic(text: string): TopicOptions {
   const [, name, partitions] = /^([^:]+)(?::([1-9]\d*))?$/.exec(text) ?? [];
-  if (name === undefined)
+  if (name === undefined) {
     throw new UsageError(`--topic must be NAME or NAME:PARTITIONS, got ${text}`);
+  }
   return partitions === undefined ? { name } : { name, partitions: Number(partitions) };
 }
 

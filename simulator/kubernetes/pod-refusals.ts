@@ -17,8 +17,9 @@ export function podRefusals(
   const found: Refusal[] = [];
   for (const [index, { name, emptyDir, persistentVolumeClaim }] of volumes.entries()) {
     const at = `${path}.volumes[${index}]`;
-    if (!isDnsLabel(name))
+    if (!isDnsLabel(name)) {
       found.push({ path: `${at}.name`, rule: "must be a DNS label", value: name });
+    }
     const size = emptyDir?.sizeLimit;
     if (size !== undefined) found.push(...quantityRefusals(size, `${at}.emptyDir.sizeLimit`));
     const claim = persistentVolumeClaim?.claimName;
@@ -76,8 +77,9 @@ function containerRefusals(
 ): Refusal[] {
   const { name, image, env = [], ports = [], volumeMounts = [] } = container;
   const found: Refusal[] = [];
-  if (!isDnsLabel(name))
+  if (!isDnsLabel(name)) {
     found.push({ path: `${path}.name`, rule: "must be a DNS label", value: name });
+  }
   if (image === undefined || image === "") {
     found.push({ path: `${path}.image`, rule: "must name an image", value: image });
   }

@@ -129,8 +129,9 @@ class OpenTunnel {
   #pass(socket: Socket, port: number): void {
     // The socket was accepted before the tunnel ended.
     if (this.#session.destroyed) socket.resetAndDestroy();
-    else
+    else {
       join(socket, this.#session.request({ ":method": "CONNECT", ":authority": `tunnel:${port}` }));
+    }
   }
 }
 

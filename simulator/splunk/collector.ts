@@ -82,8 +82,9 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Ru
         : await reply.code(403).send({ text: "Invalid token", code: 4 });
     }
     const events = parseBatch(typeof request.body === "string" ? request.body : "");
-    if (events === null)
+    if (events === null) {
       return await reply.code(400).send({ text: "Invalid data format", code: 6 });
+    }
     if (events.length === 0) return await reply.code(400).send({ text: "No data", code: 5 });
     collected.push(...events);
     if (losing) {

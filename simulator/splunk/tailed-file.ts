@@ -59,8 +59,9 @@ export async function openTailedFile(
       position = 0;
       head = Buffer.alloc(0);
     }
-    if (head.length < HEAD_BYTES_MAX)
+    if (head.length < HEAD_BYTES_MAX) {
       head = await readAt(handle, 0, Math.min(HEAD_BYTES_MAX, size));
+    }
   }
 
   return {

@@ -12,8 +12,9 @@ async function makeVolume(mountPoint: (root: string) => string | null) {
   await symlink(join(directory, "volume"), root);
   const mountinfo = join(directory, "mountinfo");
   const row = mountPoint(root);
-  if (row !== null)
+  if (row !== null) {
     await writeFile(mountinfo, `22 1 0:5 / ${row} rw shared:1 - ext4 /dev/sda rw\n`);
+  }
   return createFiles(root, { mountinfoPath: mountinfo });
 }
 

@@ -53,8 +53,9 @@ test("one that fails every other time does not come and go: it is ready when it 
   let broken = true;
   await using pod = await open({
     intercept({ operation, path, phase }) {
-      if (operation !== "createExclusive" || phase !== "before" || !path.startsWith("temporary"))
+      if (operation !== "createExclusive" || phase !== "before" || !path.startsWith("temporary")) {
         return;
+      }
       calls += 1;
       if (broken && calls > 10 && calls % 2 === 0) throw failure("EIO", "open", path);
     },

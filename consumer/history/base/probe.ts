@@ -35,8 +35,9 @@ export function startProbe(options: ProbeOptions): { stop(): Promise<void> } {
     const tookMs = Math.round(clock.monotonicMs() - startMs);
     // A late answer counts as a failure: at this speed no action could be taken.
     if (tookMs < intervalMs) health.recovered(WHAT);
-    else
+    else {
       health.failed(WHAT, new Error(`it took ${tookMs} ms, at most ${intervalMs} ms is allowed`));
+    }
   };
 
   const run = async (): Promise<void> => {

@@ -258,8 +258,9 @@ test("a compactor that is overtaken starts over and leaves nothing out", async (
   const reached = Promise.withResolvers<void>();
   let armed = true;
   const holdsFirstLink: Intercept = async ({ operation, path, phase }) => {
-    if (!armed || operation !== "link" || phase !== "before" || !path.startsWith("snapshot/"))
+    if (!armed || operation !== "link" || phase !== "before" || !path.startsWith("snapshot/")) {
       return;
+    }
     armed = false;
     reached.resolve();
     await gate.promise;

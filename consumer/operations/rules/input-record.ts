@@ -29,9 +29,9 @@ export async function* readInput(
   stdin: NodeJS.ReadableStream,
 ): AsyncGenerator<InputRecord> {
   for (const path of paths) {
-    if (path === "-")
+    if (path === "-") {
       yield* readLines("stdin", createInterface({ input: stdin, crlfDelay: Infinity }));
-    else for (const file of await filesOf(path)) yield* readFileRecords(file);
+    } else for (const file of await filesOf(path)) yield* readFileRecords(file);
   }
 }
 

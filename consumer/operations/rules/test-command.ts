@@ -94,8 +94,9 @@ async function compareWithOld(
       else for (const line of differenceLines(difference)) print(line);
     }
   }
-  if (options.json !== true)
+  if (options.json !== true) {
     print(`${counted(records, "record")}: ${counted(different, "difference")}`);
+  }
   return EXIT_CODE.clean;
 }
 
@@ -123,8 +124,9 @@ async function testDifferences(
   matched: Set<string>,
 ): Promise<readonly string[]> {
   const paths = incidents ?? options.incidents;
-  if (paths === undefined)
+  if (paths === undefined) {
     throw rulesUsage(`test "${name}" names no incidents, and --incidents is not given`);
+  }
   const predictor = createPredictor({ config, nowMs: nowMs ?? nowOf(options) });
   const differences: string[] = [];
   let index = 0;
@@ -138,8 +140,9 @@ async function testDifferences(
         ? [`expected no record ${index + 1}, got ${incidentOf(predictions)}`]
         : differencesOf(expected, predictions);
     const place = placeOf(Math.min(index, Math.max(expect.length - 1, 0)));
-    for (const difference of found)
+    for (const difference of found) {
       differences.push(`${place}: ${name}: ${record.place}: ${difference}`);
+    }
     index += 1;
   }
   for (; index < expect.length; index += 1) {
@@ -158,7 +161,8 @@ function nowOf({ now }: RulesContext["options"]): number | undefined {
   if (now === undefined) return undefined;
   const zoned = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/.test(now);
   const ms = zoned ? Date.parse(now) : Number.NaN;
-  if (Number.isNaN(ms))
+  if (Number.isNaN(ms)) {
     throw rulesUsage(`--now must be ISO 8601 with a zone, such as 2026-01-01T00:00:00Z: ${now}`);
+  }
   return ms;
 }

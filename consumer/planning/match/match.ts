@@ -100,8 +100,9 @@ function compileMatch(match: Match, path: string): Node {
     }
   }
   const { all, any, not } = match;
-  if (all !== undefined)
+  if (all !== undefined) {
     nodes.push(...all.map((each, index) => compileMatch(each, `${path}.all[${index}]`)));
+  }
   if (any !== undefined) nodes.push(anyNode(any, `${path}.any`));
   if (not !== undefined) nodes.push(notNode(not, `${path}.not`));
   return allNode(nodes);

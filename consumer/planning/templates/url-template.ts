@@ -62,8 +62,9 @@ function readUrl(template: Template): UrlTemplate {
     fill: (values) => {
       const meant: string[] = [];
       const filled = fill(template, values, (value, placeholder, index) => {
-        if (index >= inPath)
+        if (index >= inPath) {
           return encodeURIComponent(escapeForJson(value, depths.get(index) ?? 0));
+        }
         if (!placeholder.path) return encodeURIComponent(value);
         meant.push(value);
         return value.split("/").map(encodeURIComponent).join("/");

@@ -102,8 +102,9 @@ class SharedBrokerProvider implements BrokerProvider {
   async open({ partitions }: { readonly partitions: number }): Promise<DeploymentBroker> {
     const { clients, server, tls, adminPort, listeners } = this.#served;
     const free = this.#free.shift();
-    if (free === undefined)
+    if (free === undefined) {
       throw new Error(`all ${listeners.length} listeners of the broker are taken`);
+    }
     const { proxy, listener } = free;
     await using opening = new AsyncDisposableStack();
     opening.defer(async () => {

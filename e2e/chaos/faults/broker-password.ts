@@ -33,8 +33,9 @@ export function withholdBrokerPassword(deployment: TestDeployment): AsyncDisposa
   changes.withheld.add(hold);
   return {
     [Symbol.asyncDispose]: async () => {
-      if (changes.withheld.delete(hold) && changes.withheld.size === 0 && changes.present !== "")
+      if (changes.withheld.delete(hold) && changes.withheld.size === 0 && changes.present !== "") {
         await tellCkms(deployment, changes);
+      }
     },
   };
 }

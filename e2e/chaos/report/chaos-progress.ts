@@ -53,8 +53,9 @@ export class ChaosProgress implements Disposable {
       pods: null,
     };
     watched.progress = progress;
-    if (progress.deployment !== null)
+    if (progress.deployment !== null) {
       watched.pods ??= new PodWatch(podSourceOf(progress.deployment));
+    }
     this.#watched.set(name, watched);
     this.#timer ??= setInterval(() => this.#look(), LOOK_INTERVAL_MS).unref();
   }

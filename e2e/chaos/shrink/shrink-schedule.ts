@@ -99,8 +99,9 @@ class Search {
       const before = found.failures;
       for (let count = 0; count < this.#options.confirmations; count += 1) await this.#try(found);
       const isConfirmed = found.failures > before || this.#options.confirmations === 0;
-      if (isConfirmed || this.#found.length === 1 || this.#signal.aborted)
+      if (isConfirmed || this.#found.length === 1 || this.#signal.aborted) {
         return this.#result(found);
+      }
       this.#found.pop();
     }
   }

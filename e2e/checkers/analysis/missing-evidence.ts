@@ -61,13 +61,15 @@ function unlogged(indexed: IndexedHistory): string | undefined {
       const file = claimFileOf(attempt);
       for (const { from, pod } of attempt.claims) if (from === "log") logged.add(pod);
       if (file === undefined) continue;
-      if (attempt.claims.some(({ from, nonce }) => from === "log" && nonce === file.nonce))
+      if (attempt.claims.some(({ from, nonce }) => from === "log" && nonce === file.nonce)) {
         continue;
+      }
       const { exit, endMs = 0 } =
         containerLivesOf(indexed, file.pod).find((run) => run.endMs >= file.atMs) ?? {};
       // A link whose reply came after the process had given up is in no log.
-      if (exit?.exitCode === 0 && !wasHindered(indexed, file.pod, file.atMs, endMs))
+      if (exit?.exitCode === 0 && !wasHindered(indexed, file.pod, file.atMs, endMs)) {
         claimed.set(file.pod, { key, attempt: attempt.attempt, atMs: file.atMs });
+      }
     }
   }
   for (const [pod, { key, attempt, atMs }] of claimed) {

@@ -56,8 +56,9 @@ export class JournalReader {
     const [, verb, id = "", signal] =
       /msg="(Stop|Kill) container \\"(\w+)\\"(?: with signal (\w+))?"/.exec(line) ?? [];
     if (verb === "Kill") return this.#entry(id, { name: "signal", signal: "SIGKILL", atMs });
-    if (signal === "terminated")
+    if (signal === "terminated") {
       return this.#entry(id, { name: "signal", signal: "SIGTERM", atMs });
+    }
     return null;
   }
 

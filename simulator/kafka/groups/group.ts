@@ -111,8 +111,9 @@ export class Group {
   sync(request: SyncRequest): Promise<SyncResult> {
     const member = this.#current(request.memberId, request.instanceId, request.generation);
     if (typeof member === "string") return Promise.resolve(syncError(member));
-    if (!speaks(request, this.#facts()))
+    if (!speaks(request, this.#facts())) {
       return Promise.resolve(syncError("INCONSISTENT_GROUP_PROTOCOL"));
+    }
     if (this.#state === "PreparingRebalance") {
       return Promise.resolve(syncError("REBALANCE_IN_PROGRESS"));
     }

@@ -73,8 +73,9 @@ test("any retry of one of the last five batches appends nothing", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 20 }), fc.nat({ max: 4 }), (count, back) => {
       const producers = new PartitionProducers();
-      for (let index = 0; index < count; index += 1)
+      for (let index = 0; index < count; index += 1) {
         producers.appended(batch(index), BigInt(index), index);
+      }
       const repeated = Math.max(0, count - 1 - back);
       expect(producers.check(batch(repeated))?.baseOffset).toBe(BigInt(repeated));
     }),

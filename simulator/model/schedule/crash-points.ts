@@ -93,8 +93,9 @@ function pointBefore(step: Step, highestGeneration: number): CrashPoint | undefi
     return phase === "after" ? "horizon named unsynced" : "horizon temporary";
   }
   if (operation === "link") return pointOfLink(subject, phase, highestGeneration);
-  if (operation === "unlink" && subject.startsWith(`${CLAIMS_DIRECTORY}/`))
+  if (operation === "unlink" && subject.startsWith(`${CLAIMS_DIRECTORY}/`)) {
     return "during claim deletion";
+  }
   if (operation === "unlink" && subject.startsWith(`${JOURNAL_DIRECTORY}/`)) {
     return phase === "before" ? "renamed before old journal deleted" : "journal deleted";
   }
@@ -131,8 +132,9 @@ function pointOfLink(
 ): CrashPoint | undefined {
   const after = phase === "after";
   if (path.endsWith(".claim")) return after ? "link applied but reply lost" : "synced before link";
-  if (path.endsWith(".outcome"))
+  if (path.endsWith(".outcome")) {
     return after ? "outcome linked before journal" : "outcome temporary";
+  }
   if (!path.startsWith(`${SNAPSHOT_DIRECTORY}/`)) return undefined;
   if (after) return "renamed before old journal deleted";
   const isLate = Number(path.slice(`${SNAPSHOT_DIRECTORY}/`.length)) <= highestGeneration;

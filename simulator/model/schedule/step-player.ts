@@ -80,8 +80,9 @@ export function createStepPlayer(cluster: ModelCluster, profile: FaultProfile): 
       events.crash(machine);
       return `${who} crashes ${describeStep(what)}`;
     }
-    if (!torn && lateProcesses.pausesAt(entry, random))
+    if (!torn && lateProcesses.pausesAt(entry, random)) {
       return `${who} is paused ${describeStep(what)}`;
+    }
     const how = torn ? tornAppend(what, random) : decide(entry, random);
     await goAndVerifyReadiness(cluster, entry, how);
     counts.add("steps", what.operation ?? what.kind);

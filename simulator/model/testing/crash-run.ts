@@ -217,6 +217,7 @@ async function playLife(
   if (!over() && [...cluster.volume.files(CLAIMS_DIRECTORY)].length > 0) {
     cluster.violate("every matched event becomes terminal when faults stop", "claims are left");
   }
-  if (retained.highest < 2)
+  if (retained.highest < 2) {
     cluster.violate("a generation keeps every entry of the ones before it", "too few");
+  }
 }

@@ -56,8 +56,9 @@ export function createTerminalKeys({
     if (!end?.durable) return false;
     const mayGoOn =
       end.outcome === "failed-not-applied" || (end.outcome === "in-doubt" && planned.idempotent);
-    if (mayGoOn && last < planned.attemptsMax && !mayBeTooOld(facts, times.latestMs()))
+    if (mayGoOn && last < planned.attemptsMax && !mayBeTooOld(facts, times.latestMs())) {
       return false;
+    }
     return deadLetters.has(`${key}.${last}`);
   };
 

@@ -172,8 +172,9 @@ export function createVerifier(options: VerifierOptions): Verifier {
         const kept = latestMs() - endedMs < DURATIONS.retentionMs - DURATIONS.clockSkewMsMax;
         // The next sweep finds an outcome that no process knows of.
         const shown = kept && (swept || !committedOld.has(key));
-        if (shown && !volume.lostPower && !viewKeys.has(key))
+        if (shown && !volume.lostPower && !viewKeys.has(key)) {
           violate("the contract file shows the outcome of every key", where);
+        }
       }
       for (const [partition, { committed, log }] of broker().partitions.entries()) {
         if (committed === log.length) continue;

@@ -58,8 +58,9 @@ export function createVerifySend({
     if (!facts) return;
     ledger.scan(mayDelete);
     const where = `${pod.who} ${planned.rule}/${planned.action} of ${planned.incident.id}`;
-    if (assignment.signal.aborted)
+    if (assignment.signal.aborted) {
       violate("a process sends nothing for an assignment that it has lost", where);
+    }
     const attempts = [...facts.attempts.keys()].toSorted((one, other) => other - one);
     const attempt = attempts.find((number) => {
       const claim = facts.attempts.get(number)?.claim;

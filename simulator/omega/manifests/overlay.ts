@@ -57,8 +57,9 @@ export const MEMORY_LIMIT_ANNOTATION = "kafka-consumer.kit/memory-limit";
 export function setMemoryLimit(deployment: OmegaDeployment, to: string): void {
   const { app } = appOf(deployment, "setMemoryLimit");
   const limits = app.resources?.limits;
-  if (limits?.["memory"] === undefined)
+  if (limits?.["memory"] === undefined) {
     throw new OmegaError("setMemoryLimit", ["app has no memory limit"]);
+  }
   deployment.metadata.annotations = {
     ...deployment.metadata.annotations,
     [MEMORY_LIMIT_ANNOTATION]: JSON.stringify({ from: limits["memory"], to }),
@@ -95,8 +96,9 @@ export function withRequests(objects: readonly OmegaObject[], requests: Requests
 function appOf(deployment: OmegaDeployment, place: string): { pod: V1PodSpec; app: V1Container } {
   const pod = deployment.spec.template.spec;
   const app = pod?.containers.find((container) => container.name === "app");
-  if (pod === undefined || app === undefined)
+  if (pod === undefined || app === undefined) {
     throw new OmegaError(place, ["the Deployment has no container app"]);
+  }
   return { pod, app };
 }
 
@@ -140,8 +142,9 @@ function replaceVariable(
 ): void {
   if (to === undefined) return;
   const variable = app.env?.find((candidate) => candidate.name === name);
-  if (variable?.value === undefined)
+  if (variable?.value === undefined) {
     throw new OmegaError("withDurations", [`app has no variable ${name}`]);
+  }
   // A short run must not pass with a value with which no pod would start.
   if (scriptSecondsOf(variable.value) === undefined) {
     throw new OmegaError("withDurations", [
@@ -161,8 +164,9 @@ function replaceField<Field extends string>(
 ): void {
   if (to === undefined) return;
   const from = owner?.[field];
-  if (owner === undefined || from === undefined)
+  if (owner === undefined || from === undefined) {
     throw new OmegaError("withDurations", [`${place} has no ${field}`]);
+  }
   replaced[`${place}.${field}`] = { from, to };
   owner[field] = to;
 }

@@ -92,12 +92,13 @@ function claimProblems({ omega, job, claimManifest }: PreflightOptions): Problem
         `apply it with ${namespaceOf(domain)}, which Kubernetes accepts`,
     ]);
   }
-  if (domain !== wanted)
+  if (domain !== wanted) {
     problems.push([
       "claim-elsewhere",
       domain,
       `the claim is in ${domain}, the pods are in ${wanted}`,
     ]);
+  }
   const mount = claimMounts(omega, job).find(({ name }) => name === "action-history");
   if (mount === undefined) {
     problems.push([

@@ -112,8 +112,9 @@ export async function listOffsets(
             else tell(place, answeredFailure("ListOffsets", errorOf(errorCode)));
           }
         }
-        for (const place of left)
+        for (const place of left) {
           tell(place, unansweredFailure("ListOffsets", "not in the answer"));
+        }
       } catch (error) {
         for (const place of left) tell(place, unansweredFailure("ListOffsets", error));
       }

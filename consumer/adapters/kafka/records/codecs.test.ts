@@ -26,8 +26,9 @@ async function refusal(codec: number, bytes: Buffer) {
   try {
     for await (const piece of unpacked(codec, bytes)) bytesBefore += piece.length;
   } catch (error) {
-    if (error instanceof Unreadable)
+    if (error instanceof Unreadable) {
       return { bytesBefore, standstill: error.standstill, detail: error.message };
+    }
     throw error;
   }
   return undefined;

@@ -142,8 +142,9 @@ export function readVarint(bytes: Buffer, start: number): { value: number; end: 
   let zigzag = byte & 0x7f;
   for (let scale = 128; byte >= 0x80; scale *= 128) {
     byte = bytes[position++] ?? -1;
-    if (position - start > VARINT_BYTES_MAX)
+    if (position - start > VARINT_BYTES_MAX) {
       throw new Unreadable("a varint has more than ten bytes");
+    }
     zigzag += (byte & 0x7f) * scale;
   }
   if (byte < 0) throw new Unreadable("a varint goes beyond the end");

@@ -11,8 +11,9 @@ export async function runningApp(
   pod: string,
 ): Promise<{ readonly restarts: number; readonly terminating: boolean } | undefined> {
   const present = (await deployment.target.pods()).find((one) => podName(one) === pod);
-  if (present === undefined || containerStatus(present)?.state?.running === undefined)
+  if (present === undefined || containerStatus(present)?.state?.running === undefined) {
     return undefined;
+  }
   return { restarts: restarts(present, APP), terminating: isTerminating(present) };
 }
 

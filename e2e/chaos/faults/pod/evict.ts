@@ -31,8 +31,9 @@ export async function evictPod(
     throw new FaultImpossibleError(`pod.evict: pod ${pod} is gone or terminates already`);
   }
   const { status, message } = await clusterOf(deployment.target).evict(pod);
-  if (status !== 201)
+  if (status !== 201) {
     throw new FaultImpossibleError(`pod.evict: refused with ${status}: ${message}`);
+  }
   return passingFault(async () =>
     isEvicted(deployment.target.lastSeen(pod)) ? "EvictionByEvictionAPI" : undefined,
   );

@@ -68,6 +68,7 @@ async function killConsumer(deployment: TestDeployment, pod: string): Promise<vo
   if (exitCode === ENDED) {
     throw new FaultImpossibleError(`pod.kill: the consumer of pod ${pod} has ended already`);
   }
-  if (exitCode !== 0)
+  if (exitCode !== 0) {
     throw new Error(`the consumer of pod ${pod} could not be killed: ${stderr.trim()}`);
+  }
 }

@@ -43,10 +43,11 @@ export async function scaleDeployment(
   change: 1 | -1,
   signal: AbortSignal,
 ): Promise<InjectedFault> {
-  if (deployment.replicas + change < 1)
+  if (deployment.replicas + change < 1) {
     throw new RangeError(
       `deployment.scale: change ${change} of ${deployment.replicas} replicas leaves no pod; it needs 2 or more`,
     );
+  }
   const before = deployment.replicas + (changes.get(deployment) ?? 0);
   const wanted = before + change;
   if (wanted < 1) {

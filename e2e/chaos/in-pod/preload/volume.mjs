@@ -170,8 +170,9 @@ export function guardVolume(directory, state, control) {
     const purpose = purposeOf(relative);
     const end = parameters.pop();
     const remember = (error, descriptor) => {
-      if (!error)
+      if (!error) {
         opened.set(descriptor, { path: relative, purpose, isDirectory: isDirectory(flags) });
+      }
       end(error, descriptor);
     };
     const operation = mayChange(flags) ? "create" : "open";

@@ -35,8 +35,9 @@ function judge(key: string, attempt: AttemptEvents, indexed: IndexedHistory): Fi
   if (claim === undefined) return [];
   const madeMs = claimedMs(attempt, claim);
   const run = containerLivesOf(indexed, claim.pod).find(({ endMs }) => endMs >= madeMs);
-  if (run?.exit?.exitCode !== 0 || wasHindered(indexed, claim.pod, claim.atMs, run.endMs))
+  if (run?.exit?.exitCode !== 0 || wasHindered(indexed, claim.pod, claim.atMs, run.endMs)) {
     return [];
+  }
   const outcome = outcomeFileOf(attempt);
   const isLeft =
     outcome === undefined || (outcome.nonce !== claim.nonce && outcome.atMs > run.endMs);

@@ -51,8 +51,9 @@ function byIncident({ actions }: IndexedHistory): ReadonlyMap<string, readonly P
     const name = `${first.topic}/${first.partition} ${first.incident}`;
     const placed = incidents.get(name) ?? [];
     incidents.set(name, placed);
-    for (const effect of action.effects)
+    for (const effect of action.effects) {
       placed.push({ action, effect, offset: Number(first.offset) });
+    }
   }
   return incidents;
 }

@@ -26,8 +26,9 @@ export const deadLettersDelivered: Checker = {
 function undelivered(action: ActionEvents, indexed: IndexedHistory): UncertainFinding[] {
   const last = lastAttemptOf(action);
   const ended = outcomeFileOf(last);
-  if (last === undefined || ended === undefined || last.deadLetters.length > 0 || wasDone(action))
+  if (last === undefined || ended === undefined || last.deadLetters.length > 0 || wasDone(action)) {
     return [];
+  }
   const message =
     `attempt ${last.attempt} of ${action.key} ended ${ended.outcome} (${ended.reason}, by ` +
     `${ended.pod}) at ${secondsAt(indexed, ended.atMs)}, and no dead letter reports it`;

@@ -61,8 +61,9 @@ function openRecords(partition: PartitionEvents, indexed: IndexedHistory): Uncer
       records.some(
         (record) => isSkipped(record, skips) || indexed.recordDeadLetters.has(recordName(record)),
       )
-    )
+    ) {
       continue;
+    }
     const where = records.map((record) => recordName(record)).join(", ");
     const message = `${describeAction(action)}, ${where}, is not terminal: ${describeProgress(action, indexed)}`;
     const mayBeExplainedByLog = mayEndOnlyInLog(action);
