@@ -60,9 +60,7 @@ async function run(
       void killUntilEnded(child);
     }
   });
-  child.stderr.on("data", (chunk: Buffer) => {
-    errors += chunk.toString();
-  });
+  child.stderr.on("data", (chunk: Buffer) => void (errors += chunk.toString()));
   const [code, signal]: unknown[] = await once(child, "close");
   return { code: Number(code), signal, output, errors };
 }
@@ -283,8 +281,8 @@ describe("the process", () => {
 
   test.each([
     ["NODE_TLS_REJECT_UNAUTHORIZED", "0", "certificates of servers would not be verified"],
-    ["NODE_DEBUG", "http,tls", "would print headers"],
-    ["NODE_DEBUG_NATIVE", "TLS", "would print headers"],
+    ["NODE_DEBUG", "http,tls", "it prints headers"],
+    ["NODE_DEBUG_NATIVE", "TLS", "it prints headers"],
     ["NODE_OPTIONS", "--tls-keylog=FILE", "--tls-keylog"],
     ["NODE_OPTIONS", "--max-old-space-size=512 --tls-min-v1.0", "--tls-min-v1.0"],
     ["NODE_OPTIONS", '"--insecure-http-parser"', "--insecure-http-parser"],
@@ -323,10 +321,8 @@ describe("the process", () => {
       await using consumer = await launched(`stops-${signal}`);
       consumer.child.kill(signal);
       expect(await consumer.exited).toEqual([0, null]);
-      const states = (await consumer.logged("lifecycle.entered")).map((line): unknown =>
-        Reflect.get(Object(line), "state"),
-      );
-      expect(states).toEqual(["draining", "stopped"]);
+      const entered = await consumer.logged("lifecycle.entered");
+      expect(entered).toMatchObject([{ state: "draining" }, { state: "stopped" }]);
     },
   );
 

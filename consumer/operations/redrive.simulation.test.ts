@@ -35,7 +35,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-test("dead letters of a real topic go back once; the next run begins at the beginning and leaves them out", async () => {
+test("dead letters of a real topic go back once; the next run begins again and leaves them out", async () => {
   const cluster = await harness.startCluster();
   const seen: string[] = [];
   const consumer = harness.startBroker(cluster, async (batch) => {

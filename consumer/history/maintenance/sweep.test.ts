@@ -400,10 +400,9 @@ test("nothing is deleted before every pod knows the horizon, and an attempt that
     await pod.record(entryOf(end, true));
   }
   await pod.toAge(OVER_MS + 1);
-  const sweepAll = async (): Promise<void> => {
+  const swept = (async () => {
     for (let round = 0; round < 17; round += 1) await pod.round();
-  };
-  const swept = sweepAll();
+  })();
   const horizon = () =>
     pod.filesOf("control/horizon").map((path) => JSON.parse(pod.volume.text(path)).startedOnMs);
   while (!horizon().includes(incident.startedOnMs)) await pod.clock.advance(1000);

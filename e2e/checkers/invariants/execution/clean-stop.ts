@@ -2,8 +2,11 @@ import type { Checker, Finding } from "#e2e/checkers/checker.ts";
 import { wasHindered } from "#e2e/checkers/analysis/disturbances.ts";
 import { indexHistory } from "#e2e/checkers/analysis/build-index.ts";
 import { claimedMs, claimFileOf, outcomeFileOf } from "#e2e/checkers/analysis/indexed-history.ts";
-import type { IndexedHistory } from "#e2e/checkers/analysis/indexed-history.ts";
-import type { AttemptEvents, Indexed } from "#e2e/checkers/analysis/indexed-history.ts";
+import type {
+  AttemptEvents,
+  Indexed,
+  IndexedHistory,
+} from "#e2e/checkers/analysis/indexed-history.ts";
 import { containerLivesOf } from "#e2e/checkers/analysis/container-lives.ts";
 import type { ContainerLife } from "#e2e/checkers/analysis/container-lives.ts";
 import { secondsAt } from "#e2e/checkers/analysis/wording.ts";
