@@ -1,5 +1,9 @@
 import { expect, test } from "vitest";
-import { createExecutionScene, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
+import {
+  createExecutionTestBed,
+  plannedAction,
+  plannedPath,
+} from "#fixtures/consumer/execution.ts";
 import type { SendResult } from "#consumer/ports.ts";
 
 const DONE: SendResult = { outcome: "done", detail: "200" };
@@ -7,7 +11,7 @@ const PLANNED = plannedAction();
 
 test("the claim of a pod that died is waited for, then in doubt, and never sent again", async () => {
   const hung = Promise.withResolvers<SendResult>();
-  const { clock, sender, deadLetterReasons, start, file } = createExecutionScene(
+  const { clock, sender, deadLetterReasons, start, file } = createExecutionTestBed(
     () => hung.promise,
   );
   await using dead = await start("a");
@@ -35,7 +39,7 @@ test("the claim of a pod that died is waited for, then in doubt, and never sent 
 
 test("the outcome of a slow owner ends the wait", async () => {
   const hung = Promise.withResolvers<SendResult>();
-  const { clock, sender, deadLetterReasons, start } = createExecutionScene(() => hung.promise);
+  const { clock, sender, deadLetterReasons, start } = createExecutionTestBed(() => hung.promise);
   await using slow = await start("a");
   const first = slow.execute(PLANNED);
   await clock.advance(0);
@@ -53,7 +57,7 @@ test("the outcome of a slow owner ends the wait", async () => {
 
 test("an owner that slept past the wait follows the in-doubt instead of sending", async () => {
   const gate = Promise.withResolvers<void>();
-  const { clock, sender, start, file } = createExecutionScene(DONE);
+  const { clock, sender, start, file } = createExecutionTestBed(DONE);
   await using slow = await start("a", {
     async intercept({ operation, path, phase }) {
       if (operation === "link" && path === plannedPath("claim") && phase === "after") {
@@ -73,7 +77,7 @@ test("an owner that slept past the wait follows the in-doubt instead of sending"
 
 test("an owner that slept less than its deadline looks for an outcome before it sends", async () => {
   const gate = Promise.withResolvers<void>();
-  const { clock, sender, start } = createExecutionScene(DONE);
+  const { clock, sender, start } = createExecutionTestBed(DONE);
   await using slow = await start("a", {
     async intercept({ operation, path, phase }) {
       if (operation === "link" && path === plannedPath("claim") && phase === "after") {
@@ -92,7 +96,7 @@ test("an owner that slept less than its deadline looks for an outcome before it 
 });
 
 test("a claim that went with the power while it was waited for is in doubt, with its dead letter", async () => {
-  const { volume, clock, deadLetterReasons, start } = createExecutionScene(
+  const { volume, clock, deadLetterReasons, start } = createExecutionTestBed(
     () => new Promise(() => undefined),
   );
   const dead = await start("a");
@@ -107,7 +111,7 @@ test("a claim that went with the power while it was waited for is in doubt, with
 });
 
 test("two runs of one process that claim at the same moment send once", async () => {
-  const { clock, sender, start } = createExecutionScene(DONE);
+  const { clock, sender, start } = createExecutionTestBed(DONE);
   await using pod = await start("a");
   const work = Promise.all([pod.execute(PLANNED), pod.execute(PLANNED)]);
   const ends = await clock.runUntil(work);
@@ -117,7 +121,7 @@ test("two runs of one process that claim at the same moment send once", async ()
 });
 
 test("a wait ends at once when the process stops, and the action is not finished", async () => {
-  const { clock, start, file, deadLetterReasons } = createExecutionScene(
+  const { clock, start, file, deadLetterReasons } = createExecutionTestBed(
     () => new Promise(() => undefined),
   );
   const dead = await start("a");
@@ -135,7 +139,7 @@ test("a wait ends at once when the process stops, and the action is not finished
 test.each(["stop", "revoke"] as const)(
   "a %s while the horizon is unknown leaves no claim in doubt: nothing was sent",
   async (end) => {
-    const { clock, file, start, sender, volume } = createExecutionScene(DONE);
+    const { clock, file, start, sender, volume } = createExecutionTestBed(DONE);
     await using pod = await start("a", {
       async intercept({ operation, path, phase }) {
         if (operation !== "link" || path !== plannedPath("claim") || phase !== "after") return;

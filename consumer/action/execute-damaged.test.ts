@@ -1,6 +1,10 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { createExecutionScene, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
+import {
+  createExecutionTestBed,
+  plannedAction,
+  plannedPath,
+} from "#fixtures/consumer/execution.ts";
 import type { SendResult } from "#consumer/ports.ts";
 import { attemptPath } from "#consumer/history/base/layout.ts";
 
@@ -62,7 +66,7 @@ function damages(whole: object): [string, string | Uint8Array][] {
 }
 
 function put(
-  { volume }: ReturnType<typeof createExecutionScene>,
+  { volume }: ReturnType<typeof createExecutionTestBed>,
   path: string,
   content: string | Uint8Array,
 ) {
@@ -75,9 +79,9 @@ function put(
 test.each([...damages(CLAIM), ["a directory", "a directory"]])(
   "a claim that holds %s is somebody's: nobody acts, and after the wait it is in doubt, once",
   async (_, content) => {
-    const scene = createExecutionScene(DONE);
-    const { clock, sender, start, deadLetterReasons, file } = scene;
-    put(scene, plannedPath("claim"), content ?? "");
+    const testBed = createExecutionTestBed(DONE);
+    const { clock, sender, start, deadLetterReasons, file } = testBed;
+    put(testBed, plannedPath("claim"), content ?? "");
     await using pod = await start("a");
     const work = pod.execute(PLANNED);
     await clock.advance(79_000);
@@ -104,10 +108,10 @@ test.each([...damages(CLAIM), ["a directory", "a directory"]])(
 );
 
 test("the outcome of an attempt whose claim was damaged since holds", async () => {
-  const scene = createExecutionScene(DONE);
-  const { clock, sender, start, deadLetterReasons } = scene;
-  scene.volume.put(plannedPath("claim"), "");
-  scene.volume.put(plannedPath("outcome"), JSON.stringify(OUTCOME));
+  const testBed = createExecutionTestBed(DONE);
+  const { clock, sender, start, deadLetterReasons } = testBed;
+  testBed.volume.put(plannedPath("claim"), "");
+  testBed.volume.put(plannedPath("outcome"), JSON.stringify(OUTCOME));
   await using pod = await start("a");
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({
     outcome: "done",
@@ -118,8 +122,8 @@ test("the outcome of an attempt whose claim was damaged since holds", async () =
 });
 
 test("an owner that comes back to its damaged claim ends it, and is followed", async () => {
-  const scene = createExecutionScene(DONE);
-  const { clock, start, volume } = scene;
+  const testBed = createExecutionTestBed(DONE);
+  const { clock, start, volume } = testBed;
   volume.put(plannedPath("claim"), "");
   await using pod = await start("a");
   const work = pod.execute(PLANNED);
@@ -129,8 +133,8 @@ test("an owner that comes back to its damaged claim ends it, and is followed", a
 });
 
 test("after a damaged claim an idempotent action is tried again, and any other is not", async () => {
-  const scene = createExecutionScene(DONE);
-  const { clock, sender, start, volume } = scene;
+  const testBed = createExecutionTestBed(DONE);
+  const { clock, sender, start, volume } = testBed;
   volume.put(plannedPath("claim"), "");
   await using pod = await start("a");
   const idempotent = { ...PLANNED, idempotent: true };
@@ -142,8 +146,8 @@ test("after a damaged claim an idempotent action is tried again, and any other i
 });
 
 test("a budget for retries counts from the end of an attempt whose claim is damaged", async () => {
-  const scene = createExecutionScene(DONE);
-  const { clock, start, volume } = scene;
+  const testBed = createExecutionTestBed(DONE);
+  const { clock, start, volume } = testBed;
   volume.put(plannedPath("claim"), "");
   await using pod = await start("a", { settings: { retryBudgetMs: 60_000 } });
   const idempotent = { ...PLANNED, idempotent: true };
@@ -151,8 +155,8 @@ test("a budget for retries counts from the end of an attempt whose claim is dama
 });
 
 test("a claim that is found damaged when its name is taken is nobody's either", async () => {
-  const scene = createExecutionScene(DONE);
-  const { clock, sender, start, volume, deadLetterReasons } = scene;
+  const testBed = createExecutionTestBed(DONE);
+  const { clock, sender, start, volume, deadLetterReasons } = testBed;
   await using pod = await start("a", {
     intercept({ operation, path, phase }) {
       if (operation === "link" && path.endsWith(".claim") && phase === "before") {
@@ -170,10 +174,10 @@ test("a claim that is found damaged when its name is taken is nobody's either", 
 test.each([...damages(OUTCOME), ["a directory", "a directory"]])(
   "an outcome that holds %s is not believed: nobody acts, and its end is in doubt",
   async (_, content) => {
-    const scene = createExecutionScene(DONE);
-    const { clock, sender, start, volume, deadLetterReasons } = scene;
+    const testBed = createExecutionTestBed(DONE);
+    const { clock, sender, start, volume, deadLetterReasons } = testBed;
     volume.put(plannedPath("claim"), JSON.stringify(CLAIM));
-    put(scene, plannedPath("outcome"), content ?? "");
+    put(testBed, plannedPath("outcome"), content ?? "");
     await using pod = await start("a");
     expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({
       outcome: "in-doubt",
@@ -189,8 +193,8 @@ test.each([...damages(OUTCOME), ["a directory", "a directory"]])(
 );
 
 test("a claim and an outcome that are both damaged end in doubt", async () => {
-  const scene = createExecutionScene(DONE);
-  const { clock, sender, start, volume, deadLetterReasons } = scene;
+  const testBed = createExecutionTestBed(DONE);
+  const { clock, sender, start, volume, deadLetterReasons } = testBed;
   volume.put(plannedPath("claim"), "");
   volume.put(plannedPath("outcome"), "");
   await using pod = await start("a");
@@ -200,11 +204,11 @@ test("a claim and an outcome that are both damaged end in doubt", async () => {
 });
 
 test("an owner that finds its outcome taken by damage journals what it knows, which needs no letter", async () => {
-  const scene = createExecutionScene(() => {
-    scene.volume.put(plannedPath("outcome"), "");
+  const testBed = createExecutionTestBed(() => {
+    testBed.volume.put(plannedPath("outcome"), "");
     return DONE;
   });
-  const { clock, start, deadLetterReasons } = scene;
+  const { clock, start, deadLetterReasons } = testBed;
   await using pod = await start("a");
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ outcome: "in-doubt" });
   expect(deadLetterReasons()).toEqual([]);
@@ -214,8 +218,8 @@ test("an owner that finds its outcome taken by damage journals what it knows, wh
 });
 
 test("nothing is sent under a claim whose outcome is damaged already", async () => {
-  const scene = createExecutionScene(DONE);
-  const { clock, sender, start, volume } = scene;
+  const testBed = createExecutionTestBed(DONE);
+  const { clock, sender, start, volume } = testBed;
   volume.put(plannedPath("outcome"), "");
   await using pod = await start("a");
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ outcome: "in-doubt" });
@@ -236,11 +240,11 @@ test.each([
   }),
   ["a directory", "a directory"],
 ])("a resolution that holds %s is nobody's word: what has ended stays so", async (_, content) => {
-  const scene = createExecutionScene(IN_DOUBT, DONE);
-  const { clock, sender, start, deadLetterReasons } = scene;
+  const testBed = createExecutionTestBed(IN_DOUBT, DONE);
+  const { clock, sender, start, deadLetterReasons } = testBed;
   await using pod = await start("a");
   await clock.runUntil(pod.execute(PLANNED));
-  put(scene, attemptPath(KEY, 1, "resolution"), content ?? "");
+  put(testBed, attemptPath(KEY, 1, "resolution"), content ?? "");
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({
     outcome: "in-doubt",
     suppressed: true,

@@ -1,5 +1,9 @@
 import { expect, test } from "vitest";
-import { createExecutionScene, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
+import {
+  createExecutionTestBed,
+  plannedAction,
+  plannedPath,
+} from "#fixtures/consumer/execution.ts";
 import { failing, failure } from "#fixtures/ports/files.ts";
 import type { SendResult } from "#consumer/ports.ts";
 
@@ -9,7 +13,7 @@ const PLANNED = plannedAction();
 test.each(["before", "after"] as const)(
   "EIO %s the claim's link: held, not ready, retried with the same nonce, sent once",
   async (phase) => {
-    const { clock, sender, start } = createExecutionScene(DONE);
+    const { clock, sender, start } = createExecutionTestBed(DONE);
     const fault = failing({ operation: "link", path: /claim$/, phase }, "EIO", "EIO");
     await using pod = await start("a", { intercept: fault.intercept });
     const work = pod.execute(PLANNED);
@@ -30,7 +34,7 @@ test.each(["before", "after"] as const)(
 );
 
 test("EEXIST with this run's nonce is a lost reply: the claim is ours", async () => {
-  const { clock, sender, start } = createExecutionScene(DONE);
+  const { clock, sender, start } = createExecutionTestBed(DONE);
   const fault = failing({ operation: "link", path: /claim$/, phase: "after" }, "EEXIST");
   await using pod = await start("a", { intercept: fault.intercept });
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ outcome: "done" });
@@ -40,7 +44,7 @@ test("EEXIST with this run's nonce is a lost reply: the claim is ours", async ()
 });
 
 test("another run of the same process does not take the claim for its own", async () => {
-  const { clock, sender, start } = createExecutionScene(() => new Promise(() => undefined));
+  const { clock, sender, start } = createExecutionTestBed(() => new Promise(() => undefined));
   await using pod = await start("a");
   void pod.execute(PLANNED).catch(() => undefined);
   await clock.advance(0);
@@ -51,7 +55,7 @@ test("another run of the same process does not take the claim for its own", asyn
 test.each(["dataSync", "syncDirectory"] as const)(
   "nothing is sent while %s of the claim fails",
   async (operation) => {
-    const { clock, sender, start } = createExecutionScene(DONE);
+    const { clock, sender, start } = createExecutionTestBed(DONE);
     const path = operation === "dataSync" ? /^temporary/ : /^claims\/../;
     const fault = failing({ operation, path, phase: "before" }, "EIO", "EIO", "EIO");
     let armed = false;
@@ -74,7 +78,7 @@ test.each(["dataSync", "syncDirectory"] as const)(
 test.each(["EIO", "EACCES"])(
   "a claim that cannot be read (%s) is held, not ready, neither sent nor given up",
   async (code) => {
-    const { clock, sender, start, volume, deadLetterReasons } = createExecutionScene(DONE);
+    const { clock, sender, start, volume, deadLetterReasons } = createExecutionTestBed(DONE);
     volume.put(plannedPath("claim"), "");
     await using pod = await start("a", {
       intercept({ operation, path }) {
@@ -95,7 +99,7 @@ test.each(["EIO", "EACCES"])(
 );
 
 test("a claim of a newer format is held, and the reason says so", async () => {
-  const { clock, sender, start, volume } = createExecutionScene(DONE);
+  const { clock, sender, start, volume } = createExecutionTestBed(DONE);
   volume.put(plannedPath("claim"), '{"format":2}');
   await using pod = await start("a");
   const work = pod.execute(PLANNED).catch((error: unknown) => error);
@@ -107,7 +111,7 @@ test("a claim of a newer format is held, and the reason says so", async () => {
 });
 
 test("an outcome that cannot be written is retried, and the action does not end before", async () => {
-  const { clock, start, file } = createExecutionScene(DONE);
+  const { clock, start, file } = createExecutionTestBed(DONE);
   const codes = Array.from({ length: 20 }, () => "ENOSPC");
   const fault = failing({ operation: "link", path: /outcome$/, phase: "before" }, ...codes);
   await using pod = await start("a", { intercept: fault.intercept });
@@ -124,7 +128,7 @@ test("an outcome that cannot be written is retried, and the action does not end 
 });
 
 test("EEXIST at its own outcome after a lost reply is its own outcome", async () => {
-  const { clock, start } = createExecutionScene(DONE);
+  const { clock, start } = createExecutionTestBed(DONE);
   const fault = failing({ operation: "link", path: /outcome$/, phase: "after" }, "EIO");
   await using pod = await start("a", { intercept: fault.intercept });
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ outcome: "done" });
@@ -132,7 +136,7 @@ test("EEXIST at its own outcome after a lost reply is its own outcome", async ()
 });
 
 test("a name that exists and cannot be found is unknown: held, nothing sent", async () => {
-  const { clock, start, sender } = createExecutionScene(DONE);
+  const { clock, start, sender } = createExecutionTestBed(DONE);
   const link = failing({ operation: "link", path: /claim$/, phase: "before" }, "EEXIST");
   await using pod = await start("a", { intercept: link.intercept });
   const work = pod.execute(PLANNED);
@@ -144,7 +148,7 @@ test("a name that exists and cannot be found is unknown: held, nothing sent", as
 });
 
 test("absent after an error is unknown: too old to begin, and yet the claim that stands is found", async () => {
-  const { clock, start, sender, deadLetterReasons } = createExecutionScene(
+  const { clock, start, sender, deadLetterReasons } = createExecutionTestBed(
     () => new Promise(() => undefined),
   );
   await using dead = await start("a");

@@ -1,5 +1,9 @@
 import { expect, test } from "vitest";
-import { createExecutionScene, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
+import {
+  createExecutionTestBed,
+  plannedAction,
+  plannedPath,
+} from "#fixtures/consumer/execution.ts";
 import { failing } from "#fixtures/ports/files.ts";
 import type { SendResult } from "#consumer/ports.ts";
 
@@ -9,7 +13,7 @@ const REJECTED: SendResult = { outcome: "rejected", detail: "400" };
 const PLANNED = plannedAction();
 
 test("an event too old to begin leaves no claim and no dead letter", async () => {
-  const { clock, sender, deadLetterReasons, start, volume } = createExecutionScene(DONE);
+  const { clock, sender, deadLetterReasons, start, volume } = createExecutionTestBed(DONE);
   await using pod = await start("a", { settings: { eventAgeMsMax: 1000 } });
   const result = await clock.runUntil(pod.execute(PLANNED));
   expect(result).toMatchObject({ outcome: "rejected", attempt: 0, reason: "too-old" });
@@ -20,7 +24,7 @@ test("an event too old to begin leaves no claim and no dead letter", async () =>
 });
 
 test("an event that grew too old while it was claimed is rejected and dead-lettered, not sent", async () => {
-  const { clock, sender, deadLetterReasons, start, file } = createExecutionScene(DONE);
+  const { clock, sender, deadLetterReasons, start, file } = createExecutionTestBed(DONE);
   const startedOnMs = clock.wallMs() - 86_400_000 + 50;
   const fault = failing({ operation: "link", path: /claim$/, phase: "before" }, "EIO");
   await using pod = await start("a", { intercept: fault.intercept });
@@ -34,7 +38,7 @@ test("an event that grew too old while it was claimed is rejected and dead-lette
 });
 
 test("a key whose next attempt would be too old is dead-lettered with its last end", async () => {
-  const { clock, sender, deadLetterReasons, start } = createExecutionScene(NOT_APPLIED);
+  const { clock, sender, deadLetterReasons, start } = createExecutionTestBed(NOT_APPLIED);
   const startedOnMs = clock.wallMs() - 86_400_000 + 50;
   await using pod = await start("a");
   const incident = { ...PLANNED.incident, startedOnMs };
@@ -45,7 +49,7 @@ test("a key whose next attempt would be too old is dead-lettered with its last e
 });
 
 test("an attempt whose deadline passed before the send is certainly not applied", async () => {
-  const { clock, sender, start, file } = createExecutionScene(DONE);
+  const { clock, sender, start, file } = createExecutionTestBed(DONE);
   // The first try's reply is lost: the claim may stand since then, so the deadline runs since then.
   const fault = failing({ operation: "link", path: /claim$/, phase: "after" }, "EIO");
   await using pod = await start("a", { intercept: fault.intercept });
@@ -59,7 +63,7 @@ test("an attempt whose deadline passed before the send is certainly not applied"
 });
 
 test("a partition revoked between claim and send: not applied, nothing sent, nothing committed", async () => {
-  const { clock, sender, start, file } = createExecutionScene(DONE);
+  const { clock, sender, start, file } = createExecutionTestBed(DONE);
   await using pod = await start("a", {
     intercept({ operation, path, phase }) {
       if (operation === "link" && path === plannedPath("claim") && phase === "after") pod.revoke();
@@ -79,7 +83,7 @@ test("a partition revoked between claim and send: not applied, nothing sent, not
 });
 
 test("nothing is claimed for a partition that is revoked, or a process that stops", async () => {
-  const { start, sender, volume } = createExecutionScene(DONE);
+  const { start, sender, volume } = createExecutionTestBed(DONE);
   await using revoked = await start("a");
   await using stopped = await start("b");
   revoked.revoke();
@@ -92,7 +96,7 @@ test("nothing is claimed for a partition that is revoked, or a process that stop
 
 test("a send that runs when the process stops goes on to its end, and its outcome is written", async () => {
   const hung = Promise.withResolvers<SendResult>();
-  const { clock, start, file } = createExecutionScene(() => hung.promise);
+  const { clock, start, file } = createExecutionTestBed(() => hung.promise);
   await using pod = await start("a");
   const work = pod.execute(PLANNED);
   await clock.advance(1000);
@@ -105,7 +109,7 @@ test("a send that runs when the process stops goes on to its end, and its outcom
 
 test("the outcome of a send is written even when the partition was lost meanwhile", async () => {
   const hung = Promise.withResolvers<SendResult>();
-  const { clock, start, file, deadLetterReasons } = createExecutionScene(() => hung.promise);
+  const { clock, start, file, deadLetterReasons } = createExecutionTestBed(() => hung.promise);
   const fault = failing({ operation: "link", path: /outcome$/, phase: "before" }, "EIO");
   await using pod = await start("a", { intercept: fault.intercept });
   const work = pod.execute(PLANNED).catch((error: unknown) => error);
@@ -121,7 +125,7 @@ test("the outcome of a send is written even when the partition was lost meanwhil
 
 test("the outcome of a send that ends long after the stop is tried again when the volume fails once", async () => {
   const hung = Promise.withResolvers<SendResult>();
-  const { clock, start, file } = createExecutionScene(() => hung.promise);
+  const { clock, start, file } = createExecutionTestBed(() => hung.promise);
   const fault = failing({ operation: "link", path: /outcome$/, phase: "before" }, "EIO");
   await using pod = await start("a", { intercept: fault.intercept });
   const work = pod.execute(PLANNED);
@@ -135,7 +139,7 @@ test("the outcome of a send that ends long after the stop is tried again when th
 });
 
 test("a backoff between attempts ends at once when the process stops", async () => {
-  const { clock, start, sender } = createExecutionScene(NOT_APPLIED);
+  const { clock, start, sender } = createExecutionTestBed(NOT_APPLIED);
   await using pod = await start("a");
   const work = pod.execute(PLANNED).catch((error: unknown) => error);
   await clock.advance(0);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createExecutionScene, plannedAction } from "#fixtures/consumer/execution.ts";
+import { createExecutionTestBed, plannedAction } from "#fixtures/consumer/execution.ts";
 import type { ExecutingPod } from "#fixtures/consumer/execution.ts";
 import type { SendResult } from "#consumer/ports.ts";
 
@@ -25,7 +25,7 @@ const eventsOf = (pod: ExecutingPod): string[] =>
   pod.log.events().filter((event) => event.startsWith("action."));
 
 test("each attempt says that it is claimed, and that it is sent, with its nonce", async () => {
-  const { clock, start, file } = createExecutionScene(NOT_APPLIED, DONE);
+  const { clock, start, file } = createExecutionTestBed(NOT_APPLIED, DONE);
   await using pod = await start("a");
   await clock.runUntil(pod.execute(PLANNED));
   const first = { ...BEGUN, nonce: file("claim", 1).nonce };
@@ -44,7 +44,7 @@ test("each attempt says that it is claimed, and that it is sent, with its nonce"
 test("the line stands before the request is sent", async () => {
   const before: string[][] = [];
   const pods: ExecutingPod[] = [];
-  const { clock, start } = createExecutionScene(() => {
+  const { clock, start } = createExecutionTestBed(() => {
     before.push(...pods.map(eventsOf));
     return DONE;
   });
@@ -71,7 +71,7 @@ test.each([
     },
   },
 ])("$name is claimed and not sent", async ({ planned }) => {
-  const { clock, start, sender } = createExecutionScene(DONE);
+  const { clock, start, sender } = createExecutionTestBed(DONE);
   await using pod = await start("a");
   await clock.runUntil(pod.execute(planned));
   expect(sender.sends).toEqual([]);
@@ -82,7 +82,7 @@ test.each([
 });
 
 test("an action over its limit is claimed and not sent", async () => {
-  const { clock, start, sender } = createExecutionScene(DONE);
+  const { clock, start, sender } = createExecutionTestBed(DONE);
   await using pod = await start("a");
   const limits = { runsPerHourMax: 1 };
   const incident = { ...PLANNED.incident, id: "incident-0" };
@@ -93,7 +93,7 @@ test("an action over its limit is claimed and not sent", async () => {
 });
 
 test("whoever finds the claim or the end of another pod says neither", async () => {
-  const { clock, start } = createExecutionScene(() => new Promise<SendResult>(() => undefined));
+  const { clock, start } = createExecutionTestBed(() => new Promise<SendResult>(() => undefined));
   await using owner = await start("a");
   void owner.execute(PLANNED).catch(() => undefined);
   await clock.advance(1000);
@@ -107,7 +107,7 @@ test("whoever finds the claim or the end of another pod says neither", async () 
 });
 
 test("whoever comes second to the name of a claim says neither", async () => {
-  const { clock, start } = createExecutionScene(DONE);
+  const { clock, start } = createExecutionTestBed(DONE);
   await using owner = await start("a");
   await using other = await start("b", {
     intercept: async ({ operation, path, phase }) => {
@@ -123,7 +123,7 @@ test("whoever comes second to the name of a claim says neither", async () => {
 
 test("what was revoked behind its claim was not sent", async () => {
   const pods: ExecutingPod[] = [];
-  const { clock, start, sender } = createExecutionScene(DONE);
+  const { clock, start, sender } = createExecutionTestBed(DONE);
   await using pod = await start("a", {
     intercept: ({ operation, path }) => {
       if (operation === "link" && path.endsWith(".claim")) pods[0]?.revoke();
@@ -136,7 +136,7 @@ test("what was revoked behind its claim was not sent", async () => {
 });
 
 test("every attempt of a key has one trace, and a parent of its own from the nonce of its claim", async () => {
-  const { clock, start, sender, file } = createExecutionScene(NOT_APPLIED, DONE);
+  const { clock, start, sender, file } = createExecutionTestBed(NOT_APPLIED, DONE);
   await using pod = await start("a");
   await clock.runUntil(pod.execute(PLANNED));
   const trace = PLANNED.key.slice(0, 32);

@@ -1,5 +1,9 @@
 import { expect, test } from "vitest";
-import { createExecutionScene, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
+import {
+  createExecutionTestBed,
+  plannedAction,
+  plannedPath,
+} from "#fixtures/consumer/execution.ts";
 import type { SendResult } from "#consumer/ports.ts";
 import { attemptPath } from "#consumer/history/base/layout.ts";
 
@@ -8,9 +12,9 @@ const PLANNED = plannedAction();
 const { key: KEY } = PLANNED;
 
 test("an in-doubt that another pod wrote first is not counted again, and its resolution holds", async () => {
-  const scene = createExecutionScene(() => new Promise(() => undefined), DONE);
-  const { clock, volume, sender, deadLetterReasons } = scene;
-  await using dead = await scene.start("dead");
+  const testBed = createExecutionTestBed(() => new Promise(() => undefined), DONE);
+  const { clock, volume, sender, deadLetterReasons } = testBed;
+  await using dead = await testBed.start("dead");
   void dead.execute(PLANNED).catch(() => undefined);
   await clock.advance(0);
   const outcome = { outcome: "in-doubt", reason: "orphaned", detail: "by another", atMs: 1 };
@@ -24,7 +28,7 @@ test("an in-doubt that another pod wrote first is not counted again, and its res
   };
   const word = { format: 1, key: KEY, attempt: 1, as: "done", by: "eve", reason: "seen", atMs: 2 };
 
-  await using pod = await scene.start("pod", {
+  await using pod = await testBed.start("pod", {
     intercept({ operation, path, phase }) {
       if (operation !== "link" || path !== plannedPath("outcome") || phase !== "before") return;
       volume.put(plannedPath("outcome"), JSON.stringify(other));
@@ -40,13 +44,13 @@ test("an in-doubt that another pod wrote first is not counted again, and its res
 });
 
 test("one that this pod wrote is its own: counted, and nobody is asked about it", async () => {
-  const scene = createExecutionScene(() => new Promise(() => undefined));
-  const { clock, deadLetterReasons } = scene;
-  await using dead = await scene.start("dead");
+  const testBed = createExecutionTestBed(() => new Promise(() => undefined));
+  const { clock, deadLetterReasons } = testBed;
+  await using dead = await testBed.start("dead");
   void dead.execute(PLANNED).catch(() => undefined);
   await clock.advance(0);
   const asked: string[] = [];
-  await using pod = await scene.start("pod", {
+  await using pod = await testBed.start("pod", {
     intercept({ operation, path }) {
       if (operation === "read" && path === attemptPath(KEY, 1, "resolution")) asked.push(path);
     },

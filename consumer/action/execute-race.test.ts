@@ -25,7 +25,7 @@ const ANSWERS: readonly (SendResult & { readonly applied: boolean })[] = [
 ];
 
 /** One volume, and pods on it whose every step is the test's to allow. */
-function createScene(answers: readonly number[]) {
+function createTestBed(answers: readonly number[]) {
   const clock = createManualClock();
   const volume = createMemoryVolume({ clock });
   const broker = createRecordedBroker();
@@ -143,7 +143,7 @@ const INTERLEAVINGS = 50;
 
 test("two pods racing for one key send once, whatever the interleaving", async () => {
   for (let seed = 1; seed <= INTERLEAVINGS; seed += 1) {
-    const { interleaving, sends, begin, check } = createScene([0]);
+    const { interleaving, sends, begin, check } = createTestBed([0]);
     const random = createSeededRandom(seed);
     const pods = [begin(), begin()];
     for (;;) {
@@ -200,8 +200,8 @@ test(
         fc.array(event, { maxLength: 250, size: "max" }),
         fc.array(fc.nat(3), { minLength: 3, maxLength: 3 }),
         async (events, answers) => {
-          const scene = createScene(answers);
-          const { clock, interleaving, begin, check, losePower } = scene;
+          const testBed = createTestBed(answers);
+          const { clock, interleaving, begin, check, losePower } = testBed;
           const runs = [begin(), begin()];
           for (const happened of events) {
             const waiting = await interleaving.waiting();

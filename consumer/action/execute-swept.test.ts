@@ -1,5 +1,9 @@
 import { expect, test } from "vitest";
-import { createExecutionScene, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
+import {
+  createExecutionTestBed,
+  plannedAction,
+  plannedPath,
+} from "#fixtures/consumer/execution.ts";
 import { failing } from "#fixtures/ports/files.ts";
 import type { MemoryVolume } from "#fixtures/ports/files.ts";
 import type { Outcome } from "#consumer/history/claims/claims.ts";
@@ -34,7 +38,7 @@ const DOUBT: Outcome = {
 
 test("a key that ended and was swept while a pod waited for it is too old, not in doubt", async () => {
   const hung = Promise.withResolvers<SendResult>();
-  const { volume, clock, sender, deadLetterReasons, start } = createExecutionScene(
+  const { volume, clock, sender, deadLetterReasons, start } = createExecutionTestBed(
     () => hung.promise,
   );
   await using slow = await start("a");
@@ -58,7 +62,7 @@ test("a key that ended and was swept while a pod waited for it is too old, not i
 });
 
 test("a retry that finds its attempts swept after its delay is too old, and has no dead letter", async () => {
-  const { volume, clock, deadLetterReasons, start } = createExecutionScene({
+  const { volume, clock, deadLetterReasons, start } = createExecutionTestBed({
     outcome: "failed-not-applied",
     detail: "503",
   });
@@ -73,7 +77,7 @@ test("a retry that finds its attempts swept after its delay is too old, and has 
 
 test("an in-doubt that was linked after the sweep is not what the wait was for", async () => {
   const hung = Promise.withResolvers<SendResult>();
-  const { volume, clock, deadLetterReasons, start } = createExecutionScene(() => hung.promise);
+  const { volume, clock, deadLetterReasons, start } = createExecutionTestBed(() => hung.promise);
   await using owner = await start("a", { settings: AGING });
   const first = owner.execute(PLANNED);
   await clock.advance(0);
@@ -98,7 +102,7 @@ test("an in-doubt that was linked after the sweep is not what the wait was for",
 });
 
 test("an in-doubt that was linked after the sweep is not the end of the claim that was read before", async () => {
-  const { volume, clock, deadLetterReasons, start } = createExecutionScene(REJECTED);
+  const { volume, clock, deadLetterReasons, start } = createExecutionTestBed(REJECTED);
   await using owner = await start("a", { settings: AGING });
   await using pod = await start("b", {
     settings: AGING,
@@ -123,7 +127,7 @@ test.each([
   "an owner that ends as $outcome after the sweep writes no second dead letter, and journals what was done",
   async ({ late, outcome, known }) => {
     const hung = Promise.withResolvers<SendResult>();
-    const { volume, clock, deadLetterReasons, start } = createExecutionScene(() => hung.promise);
+    const { volume, clock, deadLetterReasons, start } = createExecutionTestBed(() => hung.promise);
     await using owner = await start("a", { settings: AGING });
     const first = owner.execute(PLANNED);
     await clock.advance(0);
@@ -138,7 +142,7 @@ test.each([
 );
 
 test("a claim that is not found after a failed read may stand: its in-doubt has its dead letter", async () => {
-  const { clock, deadLetterReasons, start } = createExecutionScene(
+  const { clock, deadLetterReasons, start } = createExecutionTestBed(
     () => new Promise(() => undefined),
   );
   const dead = await start("a", { settings: AGING });
@@ -169,7 +173,7 @@ function publishHorizon(volume: MemoryVolume): void {
 const RAISED = { eventAgeMsMax: 10 * 86_400_000 };
 
 test("a pod with a higher limit that was suspended while the key was swept claims it and does not act", async () => {
-  const { volume, clock, sender, deadLetterReasons, start, file } = createExecutionScene(DONE);
+  const { volume, clock, sender, deadLetterReasons, start, file } = createExecutionTestBed(DONE);
   const wakes = Promise.withResolvers<void>();
   await using slow = await start("b", {
     settings: RAISED,
@@ -201,7 +205,7 @@ test("a pod with a higher limit that was suspended while the key was swept claim
 });
 
 test("an event at the horizon is dead-lettered once, in doubt and unclaimed; one behind it acts", async () => {
-  const { volume, clock, sender, broker, deadLetterReasons, start } = createExecutionScene(DONE);
+  const { volume, clock, sender, broker, deadLetterReasons, start } = createExecutionTestBed(DONE);
   publishHorizon(volume);
   await using pod = await start("a");
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ outcome: "in-doubt" });
@@ -217,7 +221,7 @@ test("an event at the horizon is dead-lettered once, in doubt and unclaimed; one
 });
 
 test("an attempt that was not applied is followed by no other below the horizon, and its letter says so", async () => {
-  const { volume, clock, sender, deadLetterReasons, start } = createExecutionScene({
+  const { volume, clock, sender, deadLetterReasons, start } = createExecutionTestBed({
     outcome: "failed-not-applied",
     detail: "503",
   });
@@ -233,7 +237,7 @@ test("an attempt that was not applied is followed by no other below the horizon,
 
 test("a claim that was swept while a pod waited for it is in doubt when the event is young to that pod", async () => {
   const hung = Promise.withResolvers<SendResult>();
-  const { volume, clock, deadLetterReasons, start } = createExecutionScene(() => hung.promise);
+  const { volume, clock, deadLetterReasons, start } = createExecutionTestBed(() => hung.promise);
   await using slow = await start("a");
   const first = slow.execute(PLANNED);
   await clock.advance(0);

@@ -1,5 +1,9 @@
 import { expect, test } from "vitest";
-import { createExecutionScene, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
+import {
+  createExecutionTestBed,
+  plannedAction,
+  plannedPath,
+} from "#fixtures/consumer/execution.ts";
 import type { SendResult } from "#consumer/ports.ts";
 
 const DONE: SendResult = { outcome: "done", detail: "200" };
@@ -9,7 +13,7 @@ const REJECTED: SendResult = { outcome: "rejected", detail: "400" };
 const PLANNED = plannedAction();
 
 test("an action is claimed, sent once, and its outcome written", async () => {
-  const { clock, sender, broker, start, file, volume } = createExecutionScene(DONE);
+  const { clock, sender, broker, start, file, volume } = createExecutionTestBed(DONE);
   await using pod = await start("a");
   const result = await clock.runUntil(pod.execute(PLANNED));
   expect(result).toMatchObject({ outcome: "done", attempt: 1, suppressed: false });
@@ -38,7 +42,7 @@ test("an action is claimed, sent once, and its outcome written", async () => {
 
 test("the claim outlives a loss of power at the moment of the send", async () => {
   const seen: boolean[] = [];
-  const { clock, start, volume, file } = createExecutionScene(() => {
+  const { clock, start, volume, file } = createExecutionTestBed(() => {
     volume.losePower();
     seen.push(volume.paths().includes(plannedPath("claim")));
     return DONE;
@@ -50,7 +54,7 @@ test("the claim outlives a loss of power at the moment of the send", async () =>
 });
 
 test("outcome and journal outlive a loss of power once the action has ended", async () => {
-  const { clock, start, volume, sender } = createExecutionScene(DONE);
+  const { clock, start, volume, sender } = createExecutionTestBed(DONE);
   const pod = await start("a");
   await clock.runUntil(pod.execute(PLANNED));
   volume.losePower();
@@ -61,7 +65,7 @@ test("outcome and journal outlive a loss of power once the action has ended", as
 });
 
 test("a second delivery is answered by the index, without the volume", async () => {
-  const { clock, sender, start } = createExecutionScene(DONE);
+  const { clock, sender, start } = createExecutionTestBed(DONE);
   let calls = 0;
   await using pod = await start("a", { intercept: () => void (calls += 1) });
   await clock.runUntil(pod.execute(PLANNED));
@@ -73,7 +77,7 @@ test("a second delivery is answered by the index, without the volume", async () 
 });
 
 test("a pod that never heard of the key finds the outcome done and sends nothing", async () => {
-  const { clock, sender, start } = createExecutionScene(DONE);
+  const { clock, sender, start } = createExecutionTestBed(DONE);
   await using a = await start("a");
   await using b = await start("b");
   await clock.runUntil(a.execute(PLANNED));
@@ -83,7 +87,7 @@ test("a pod that never heard of the key finds the outcome done and sends nothing
 });
 
 test("a refused action is dead-lettered with the original bytes, and ends when that is acknowledged", async () => {
-  const { clock, broker, start } = createExecutionScene(REJECTED);
+  const { clock, broker, start } = createExecutionTestBed(REJECTED);
   await using pod = await start("a");
   broker.refuse(2);
   const result = await clock.runUntil(pod.execute(PLANNED));
@@ -110,7 +114,7 @@ test("a refused action is dead-lettered with the original bytes, and ends when t
 });
 
 test("an action never ends without the acknowledgement of its dead letter", async () => {
-  const { clock, broker, start } = createExecutionScene(REJECTED);
+  const { clock, broker, start } = createExecutionTestBed(REJECTED);
   await using pod = await start("a");
   broker.refuse(Number.POSITIVE_INFINITY);
   let isEnded = false;
@@ -131,7 +135,7 @@ test("an action never ends without the acknowledgement of its dead letter", asyn
 });
 
 test("an attempt that was certainly not applied is followed by the next, after a delay", async () => {
-  const { clock, sender, start, file } = createExecutionScene(NOT_APPLIED, DONE);
+  const { clock, sender, start, file } = createExecutionTestBed(NOT_APPLIED, DONE);
   await using pod = await start("a");
   const startMs = clock.monotonicMs();
   const result = await clock.runUntil(pod.execute(PLANNED));
@@ -145,7 +149,7 @@ test("an attempt that was certainly not applied is followed by the next, after a
 });
 
 test("the last attempt that was not applied is dead-lettered", async () => {
-  const { clock, sender, deadLetterReasons, start } = createExecutionScene(NOT_APPLIED);
+  const { clock, sender, deadLetterReasons, start } = createExecutionTestBed(NOT_APPLIED);
   await using pod = await start("a");
   const result = await clock.runUntil(pod.execute(PLANNED));
   expect(result).toMatchObject({ outcome: "failed-not-applied", attempt: 3 });
@@ -154,7 +158,7 @@ test("the last attempt that was not applied is dead-lettered", async () => {
 });
 
 test("an attempt in doubt is not repeated, but dead-lettered", async () => {
-  const { clock, sender, deadLetterReasons, start } = createExecutionScene(IN_DOUBT);
+  const { clock, sender, deadLetterReasons, start } = createExecutionTestBed(IN_DOUBT);
   await using pod = await start("a");
   const result = await clock.runUntil(pod.execute(PLANNED));
   expect(result).toMatchObject({ outcome: "in-doubt", attempt: 1 });
@@ -163,7 +167,7 @@ test("an attempt in doubt is not repeated, but dead-lettered", async () => {
 });
 
 test("an attempt in doubt is repeated when the action is declared idempotent", async () => {
-  const { clock, sender, deadLetterReasons, start } = createExecutionScene(IN_DOUBT, DONE);
+  const { clock, sender, deadLetterReasons, start } = createExecutionTestBed(IN_DOUBT, DONE);
   await using pod = await start("a");
   const result = await clock.runUntil(pod.execute({ ...PLANNED, idempotent: true }));
   expect(result).toMatchObject({ outcome: "done", attempt: 2 });
@@ -172,7 +176,7 @@ test("an attempt in doubt is repeated when the action is declared idempotent", a
 });
 
 test("a sender that throws leaves the attempt in doubt", async () => {
-  const { clock, deadLetterReasons, start } = createExecutionScene(() => {
+  const { clock, deadLetterReasons, start } = createExecutionTestBed(() => {
     throw new TypeError("broken sender");
   });
   await using pod = await start("a");
@@ -181,7 +185,7 @@ test("a sender that throws leaves the attempt in doubt", async () => {
 });
 
 test("a dry run claims and ends, and sends nothing", async () => {
-  const { clock, sender, start, file } = createExecutionScene(DONE);
+  const { clock, sender, start, file } = createExecutionTestBed(DONE);
   await using pod = await start("a");
   const result = await clock.runUntil(pod.execute({ ...PLANNED, dryRun: true }));
   expect(result).toMatchObject({

@@ -1,9 +1,13 @@
 import { expect, test } from "vitest";
 import { createManualClock } from "#fixtures/ports/clock.ts";
-import { createExecutionScene, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
+import {
+  createExecutionTestBed,
+  plannedAction,
+  plannedPath,
+} from "#fixtures/consumer/execution.ts";
 import type { MemoryVolume } from "#fixtures/ports/files.ts";
 import { createRecordedLog, createRecordedMetrics } from "#fixtures/ports/observers.ts";
-import { anEntry, createHistoryScene } from "#fixtures/consumer/history-scene.ts";
+import { anEntry, createHistoryTestBed } from "#fixtures/consumer/history-test-bed.ts";
 import { FORMAT } from "./base/format.ts";
 import { encodeFrame, encodeJournalHeader } from "./journal/frames.ts";
 import { readVolumeHistory } from "./read-volume.ts";
@@ -12,7 +16,7 @@ import { encodeSnapshot } from "./snapshot/snapshot.ts";
 const PLANNED = plannedAction();
 
 test("a record of a journal that lacks a field is damage", async () => {
-  const { open, volume } = createHistoryScene();
+  const { open, volume } = createHistoryTestBed();
   const { deadLetterAcknowledged: _lacking, ...entry } = anEntry("one");
   const record = encodeFrame({ kind: "entry", ...entry });
   volume.put("journal/new.log", Buffer.concat([encodeJournalHeader(), record]));
@@ -22,7 +26,7 @@ test("a record of a journal that lacks a field is damage", async () => {
 });
 
 test("a format below the present one is refused", async () => {
-  const { open, volume } = createHistoryScene();
+  const { open, volume } = createHistoryTestBed();
   volume.put("journal/old.log", encodeJournalHeader(0));
   await expect(open()).rejects.toMatchObject({
     message: expect.stringMatching(/journal\/old\.log: format 0, .* format 1: no such format/),
@@ -30,49 +34,49 @@ test("a format below the present one is refused", async () => {
 });
 
 test("beside a version that it cannot read a pod sends nothing and is not ready", async () => {
-  const scene = createExecutionScene();
-  await using old = await scene.start("old");
-  await using next = await scene.start("next");
-  await scene.clock.runUntil(next.execute(PLANNED));
+  const testBed = createExecutionTestBed();
+  await using old = await testBed.start("old");
+  await using next = await testBed.start("next");
+  await testBed.clock.runUntil(next.execute(PLANNED));
   for (const kind of ["claim", "outcome"] as const) {
-    const newer = { ...scene.file(kind), format: FORMAT + 1 };
-    scene.volume.put(plannedPath(kind), JSON.stringify(newer));
+    const newer = { ...testBed.file(kind), format: FORMAT + 1 };
+    testBed.volume.put(plannedPath(kind), JSON.stringify(newer));
   }
   const executing = old.execute(PLANNED);
   const ended = executing.then(
     () => "completed",
     () => "given up",
   );
-  await scene.clock.advance(60_000);
+  await testBed.clock.advance(60_000);
   expect(old.history.state).toMatchObject({
     ready: false,
     reason: expect.stringMatching(/format 2, this version reads format 1: a newer version/),
   });
-  expect(scene.sender.sends).toHaveLength(1);
+  expect(testBed.sender.sends).toHaveLength(1);
   old.revoke();
-  await scene.clock.advance(60_000);
+  await testBed.clock.advance(60_000);
   expect(await ended).toBe("given up");
-  expect(scene.sender.sends).toHaveLength(1);
+  expect(testBed.sender.sends).toHaveLength(1);
 });
 
 test("a rollback past the version that reads a format is refused at the start, and changes nothing", async () => {
   const clock = createManualClock();
-  const scene = createHistoryScene({ clock });
-  const pod = await scene.open();
+  const testBed = createHistoryTestBed({ clock });
+  const pod = await testBed.open();
   await pod.record(anEntry("one", { startedOnMs: clock.wallMs(), atMs: clock.wallMs() }));
   await pod.history.compact();
   await pod.history.close();
   const newer = encodeSnapshot({ entries: () => [], audits: [] }, FORMAT + 1);
-  scene.volume.put("snapshot/1", Buffer.concat([...newer]));
-  const before = contents(scene.volume);
-  await expect(scene.open()).rejects.toMatchObject({
+  testBed.volume.put("snapshot/1", Buffer.concat([...newer]));
+  const before = contents(testBed.volume);
+  await expect(testBed.open()).rejects.toMatchObject({
     code: "history-unreadable",
     message: expect.stringMatching(/snapshot\/1: format 2, .*newer version/),
   });
   await clock.advance(10_000);
-  expect(contents(scene.volume)).toEqual(before);
+  expect(contents(testBed.volume)).toEqual(before);
   const options = { log: createRecordedLog(), metrics: createRecordedMetrics() };
-  await expect(readVolumeHistory(scene.volume.mount(), options)).rejects.toThrow("format 2");
+  await expect(readVolumeHistory(testBed.volume.mount(), options)).rejects.toThrow("format 2");
 });
 
 function contents(volume: MemoryVolume): unknown {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { failing } from "#fixtures/ports/files.ts";
-import { anEntry, createHistoryScene } from "#fixtures/consumer/history-scene.ts";
+import { anEntry, createHistoryTestBed } from "#fixtures/consumer/history-test-bed.ts";
 import { encodeFrame, encodeJournalHeader } from "./journal/frames.ts";
 
 const PUBLISHED = "automation_action_history.json";
@@ -9,7 +9,7 @@ const NEVER = new AbortController().signal;
 // ---------------------------------------------------------------------------------------------- recovery
 
 test("what one process recorded, the next one knows, after a crash as after a stop", async () => {
-  const { open, volume } = createHistoryScene();
+  const { open, volume } = createHistoryTestBed();
   const crashed = await open();
   await crashed.record(anEntry("one"));
   await using stopped = await open();
@@ -23,7 +23,7 @@ test("what one process recorded, the next one knows, after a crash as after a st
 });
 
 test("a torn tail loses nothing in front of it and raises no alarm", async () => {
-  const { open, volume, clock } = createHistoryScene();
+  const { open, volume, clock } = createHistoryTestBed();
   const bytes = Buffer.concat([
     encodeJournalHeader(1),
     encodeFrame({ kind: "entry", ...anEntry("one") }),
@@ -38,7 +38,7 @@ test("a torn tail loses nothing in front of it and raises no alarm", async () =>
 });
 
 test("a corrupt record inside a file raises an alarm, and what is behind it is read", async () => {
-  const { open, volume, clock } = createHistoryScene();
+  const { open, volume, clock } = createHistoryTestBed();
   const corrupt = encodeFrame({ kind: "entry", ...anEntry("two") });
   corrupt[30] = 0;
   const bytes = Buffer.concat([
@@ -62,7 +62,7 @@ test("a corrupt record inside a file raises an alarm, and what is behind it is r
 });
 
 test("a hole that a writer's pages fill in a moment later is no damage", async () => {
-  const { open, volume, clock } = createHistoryScene();
+  const { open, volume, clock } = createHistoryTestBed();
   const whole = Buffer.concat([
     encodeJournalHeader(1),
     encodeFrame({ kind: "entry", ...anEntry("one") }),
@@ -80,7 +80,7 @@ test("a hole that a writer's pages fill in a moment later is no damage", async (
 });
 
 test("a journal of a newer format is refused, naming file and version", async () => {
-  const { open, volume } = createHistoryScene();
+  const { open, volume } = createHistoryTestBed();
   volume.put("journal/new.log", encodeJournalHeader(2));
   await expect(open()).rejects.toMatchObject({
     code: "history-unreadable",
@@ -89,14 +89,14 @@ test("a journal of a newer format is refused, naming file and version", async ()
 });
 
 test("a file that is no journal raises an alarm and stops nobody", async () => {
-  const { open, volume } = createHistoryScene();
+  const { open, volume } = createHistoryTestBed();
   volume.put("journal/foreign.log", "something else altogether");
   await using next = await open();
   expect(next.log.events()).toContain("history.journal.damaged");
 });
 
 test("a directory that is no mount is refused when a mount is required, and only then", async () => {
-  const { open } = createHistoryScene({ isMount: false });
+  const { open } = createHistoryTestBed({ isMount: false });
   await expect(open()).rejects.toMatchObject({ code: "history-not-mounted" });
   await using lenient = await open({ requireMount: false });
   expect(lenient.history.state).toEqual({ ready: true });
@@ -106,7 +106,7 @@ test.each([
   ["full", "ENOSPC"],
   ["read-only", "EROFS"],
 ])("a %s volume is a clear error, and may be tried again", async (_name, code) => {
-  const { open } = createHistoryScene();
+  const { open } = createHistoryTestBed();
   const fault = failing({ operation: "createExclusive", path: /./, phase: "before" }, code);
   await expect(open({ intercept: fault.intercept })).rejects.toMatchObject({
     code: "history-unavailable",
@@ -120,7 +120,7 @@ test.each([
 // ----------------------------------------------------------------------------------------------- journal
 
 test("entries that come together share one sync", async () => {
-  const { open, clock } = createHistoryScene();
+  const { open, clock } = createHistoryTestBed();
   let syncs = 0;
   await using pod = await open({
     intercept({ operation, path, phase }) {
@@ -134,7 +134,7 @@ test("entries that come together share one sync", async () => {
 });
 
 test("after a failed sync the journal goes on in another file, and nothing is lost", async () => {
-  const { open, clock, filesOf, volume } = createHistoryScene();
+  const { open, clock, filesOf, volume } = createHistoryTestBed();
   const fault = failing({ operation: "dataSync", path: /^journal/, phase: "before" }, "EIO");
   const pod = await open({ intercept: fault.intercept });
   const recording = pod.history.record(anEntry("one"), NEVER);
@@ -151,7 +151,7 @@ test("after a failed sync the journal goes on in another file, and nothing is lo
 });
 
 test("a journal is sealed by its writer, and only by a stop", async () => {
-  const { open, filesOf, volume } = createHistoryScene();
+  const { open, filesOf, volume } = createHistoryTestBed();
   const pod = await open();
   await pod.record(anEntry("one"));
   const [path = ""] = filesOf("journal");
@@ -168,7 +168,7 @@ test("a journal is sealed by its writer, and only by a stop", async () => {
 // --------------------------------------------------------------------------------------------- published
 
 test("the published view shows a change within its interval, and only what people need", async () => {
-  const { open, clock, published } = createHistoryScene();
+  const { open, clock, published } = createHistoryTestBed();
   await using pod = await open();
   await clock.advance(0);
   expect(published()).toMatchObject({ format: 1, entries: {} });
@@ -190,7 +190,7 @@ test("the published view shows a change within its interval, and only what peopl
 });
 
 test("the view of every pod is the union of all", async () => {
-  const { open, clock, published } = createHistoryScene();
+  const { open, clock, published } = createHistoryTestBed();
   await using a = await open();
   await using b = await open();
   await a.record(anEntry("one"));
@@ -204,7 +204,7 @@ test("the view of every pod is the union of all", async () => {
 });
 
 test("the end that a pod recorded before it died is shown by the others, idle as they are", async () => {
-  const { open, clock, published } = createHistoryScene();
+  const { open, clock, published } = createHistoryTestBed();
   await using _idle = await open();
   const dead = await open({ publishIntervalMs: 600_000 });
   await clock.advance(5000);
@@ -214,7 +214,7 @@ test("the end that a pod recorded before it died is shown by the others, idle as
 });
 
 test("a view that a late rename brought back is replaced, though nothing changed", async () => {
-  const { open, clock, published, volume } = createHistoryScene();
+  const { open, clock, published, volume } = createHistoryTestBed();
   await using _idle = await open();
   await using pod = await open();
   await pod.record(anEntry("one"));
@@ -230,7 +230,7 @@ test("a view that a late rename brought back is replaced, though nothing changed
 
 test("a pod that stood still after it had read the journals says how old its view is, and the next one replaces it", async () => {
   const gate = Promise.withResolvers<void>();
-  const { open, clock, published } = createHistoryScene();
+  const { open, clock, published } = createHistoryTestBed();
   const views: ReturnType<typeof published>[] = [];
   let isFrozen = false;
   let isThawed = false;
@@ -261,7 +261,7 @@ test("a pod that stood still after it had read the journals says how old its vie
 
 test("an entry that a slower publication replaced comes back", async () => {
   const gate = Promise.withResolvers<void>();
-  const { open, clock, published } = createHistoryScene();
+  const { open, clock, published } = createHistoryTestBed();
   let slow = false;
   await using a = await open({
     async intercept({ operation, phase }) {
@@ -286,7 +286,7 @@ test("an entry that a slower publication replaced comes back", async () => {
 });
 
 test("the view parses at every moment, and a loss of power leaves the old or the new one", async () => {
-  const { open, clock, volume } = createHistoryScene();
+  const { open, clock, volume } = createHistoryTestBed();
   const views = new Set<number>();
   const look = (): void => {
     if (views.size === 0 && !volume.paths().includes(PUBLISHED)) return;
@@ -308,7 +308,7 @@ test("the view parses at every moment, and a loss of power leaves the old or the
 });
 
 test("an idle pod leaves the view alone", async () => {
-  const { open, clock } = createHistoryScene();
+  const { open, clock } = createHistoryTestBed();
   let renames = 0;
   await using _pod = await open({
     intercept({ operation, path, phase }) {
@@ -320,7 +320,7 @@ test("an idle pod leaves the view alone", async () => {
 });
 
 test("a pod that starts leaves the view of another until its interval is over", async () => {
-  const { open, clock, published } = createHistoryScene();
+  const { open, clock, published } = createHistoryTestBed();
   const publishIntervalMs = 60_000;
   const before = await open({ publishIntervalMs });
   await before.record(anEntry("one"));
@@ -338,7 +338,7 @@ test("a pod that starts leaves the view of another until its interval is over", 
 });
 
 test("a stop publishes what is not published yet", async () => {
-  const { open, clock, published } = createHistoryScene();
+  const { open, clock, published } = createHistoryTestBed();
   const pod = await open();
   await clock.advance(2000);
   await pod.record(anEntry("one"));
@@ -347,7 +347,7 @@ test("a stop publishes what is not published yet", async () => {
 });
 
 test("a view of a newer version is not replaced by an older one", async () => {
-  const { open, clock, volume } = createHistoryScene();
+  const { open, clock, volume } = createHistoryTestBed();
   await using pod = await open();
   await clock.advance(0);
   volume.put("journal/new.log", encodeJournalHeader(2));
@@ -360,7 +360,7 @@ test("a view of a newer version is not replaced by an older one", async () => {
 });
 
 test("a record that reached the journal, though its sync failed and nobody tried on, is shown by its writer too", async () => {
-  const { clock, open, published } = createHistoryScene();
+  const { clock, open, published } = createHistoryTestBed();
   const sync = failing({ operation: "dataSync", path: /^journal/, phase: "before" }, "EIO");
   const create = failing(
     { operation: "createExclusive", path: /^journal/, phase: "before" },

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { createSeededRandom } from "#fixtures/ports/clock.ts";
-import { createExecutionScene } from "#fixtures/consumer/execution.ts";
+import { createExecutionTestBed } from "#fixtures/consumer/execution.ts";
 import { fakeBroker } from "#fixtures/ports/in-memory-ports.ts";
 
 import { readVolume } from "#consumer/operations/volume.ts";
@@ -20,7 +20,7 @@ const ASKED = {
 };
 const MINUTE_MS = 60_000;
 
-type Scene = ReturnType<typeof createExecutionScene>;
+type TestBed = ReturnType<typeof createExecutionTestBed>;
 
 function found(fields: Partial<UnreadablePositions> = {}): UnreadablePositions {
   const signal = new AbortController().signal;
@@ -36,16 +36,16 @@ function found(fields: Partial<UnreadablePositions> = {}): UnreadablePositions {
 }
 
 /** A volume that has a history, and pods that ask about what they cannot read. */
-async function createScene() {
-  const scene = createExecutionScene();
-  await using _pod = await scene.start("a");
+async function createTestBed() {
+  const testBed = createExecutionTestBed();
+  await using _pod = await testBed.start("a");
   let seed = 1;
   const startPod = (pod: string) => {
     const broker = fakeBroker();
     const log = createRecordedLog();
     const unreadable = createSkips({
-      files: scene.volume.mount(),
-      clock: scene.clock,
+      files: testBed.volume.mount(),
+      clock: testBed.clock,
       random: createSeededRandom((seed += 1)),
       pod,
       writer: pod,
@@ -61,25 +61,25 @@ async function createScene() {
   const order = (asked: Partial<typeof ASKED> = {}) =>
     orderSkip(
       { ...ASKED, ...asked },
-      { files: scene.volume.mount(), directory: "/data" },
-      { clock: scene.clock, random: createSeededRandom((seed += 1)) },
+      { files: testBed.volume.mount(), directory: "/data" },
+      { clock: testBed.clock, random: createSeededRandom((seed += 1)) },
     );
-  return { scene, startPod, order };
+  return { testBed, startPod, order };
 }
 
-async function audits({ volume }: Scene) {
+async function audits({ volume }: TestBed) {
   const { history } = await readVolume(volume.mount(), "/data");
   return [...history.index.audits()];
 }
 
 test("what cannot be read is passed once it is ordered, after its dead letter, and audited", async () => {
-  const { scene, startPod, order } = await createScene();
+  const { testBed, startPod, order } = await createTestBed();
   const { broker, log, unreadable } = startPod("a");
   expect(await unreadable(found())).toBeUndefined();
   expect(broker.published).toEqual([]);
 
   expect(await order()).toMatchObject({ offset: "42", endOffset: "46", by: "eve" });
-  expect(await audits(scene)).toEqual([
+  expect(await audits(testBed)).toEqual([
     expect.objectContaining({
       kind: "skip",
       topic: "incidents",
@@ -94,7 +94,7 @@ test("what cannot be read is passed once it is ordered, after its dead letter, a
   broker.onPublish(() => acknowledged.promise);
   let passed: unknown = "not yet";
   const passing = unreadable(found()).then((end) => (passed = end));
-  await scene.clock.advance(MINUTE_MS);
+  await testBed.clock.advance(MINUTE_MS);
   expect(passed).toBe("not yet");
   acknowledged.resolve();
   await passing;
@@ -121,7 +121,7 @@ test("what cannot be read is passed once it is ordered, after its dead letter, a
 });
 
 test("an order is for these bytes at this position, and for no others and no position beyond", async () => {
-  const { startPod, order } = await createScene();
+  const { startPod, order } = await createTestBed();
   const { unreadable } = startPod("a");
   await unreadable(found());
   await order();
@@ -134,7 +134,7 @@ test("an order is for these bytes at this position, and for no others and no pos
 });
 
 test("another pod that has the partition by then obeys the order", async () => {
-  const { startPod, order } = await createScene();
+  const { startPod, order } = await createTestBed();
   await startPod("a").unreadable(found());
   await order();
   const { broker, unreadable } = startPod("b");
@@ -143,7 +143,7 @@ test("another pod that has the partition by then obeys the order", async () => {
 });
 
 test("no order is given for a partition that does not stand still there (any more), or has one", async () => {
-  const { scene, startPod, order } = await createScene();
+  const { testBed, startPod, order } = await createTestBed();
   await expect(order()).rejects.toThrow("incidents/3 at offset 42 does not stand still");
   const { unreadable } = startPod("a");
   await unreadable(found());
@@ -152,26 +152,26 @@ test("no order is given for a partition that does not stand still there (any mor
   );
   await expect(order({ partition: 2 })).rejects.toMatchObject({ code: "usage" });
   await expect(order({ topic: "../claims" })).rejects.toThrow(/not the name of a topic/);
-  await scene.clock.advance(6 * MINUTE_MS);
+  await testBed.clock.advance(6 * MINUTE_MS);
   await expect(order()).rejects.toThrow(/was last seen to stand still at .*, by a$/);
-  expect(await audits(scene)).toEqual([]);
+  expect(await audits(testBed)).toEqual([]);
 
   await unreadable(found());
   await order();
   await expect(order({ by: "bob" })).rejects.toThrow(/was ordered to be skipped by eve at/);
-  expect(await audits(scene)).toHaveLength(1);
+  expect(await audits(testBed)).toHaveLength(1);
 });
 
 test("a volume that cannot be written keeps no order from being read", async () => {
-  const { scene, startPod, order } = await createScene();
+  const { testBed, startPod, order } = await createTestBed();
   const { unreadable } = startPod("a");
   await unreadable(found());
   await order();
   const failing = createSkips({
-    files: scene.volume.mount(({ operation, phase }) => {
+    files: testBed.volume.mount(({ operation, phase }) => {
       if (operation === "rename" && phase === "before") throw new Error("EROFS");
     }),
-    clock: scene.clock,
+    clock: testBed.clock,
     random: createSeededRandom(9),
     pod: "b",
     writer: "b",
@@ -183,5 +183,5 @@ test("a volume that cannot be written keeps no order from being read", async () 
     stopping: new AbortController().signal,
   });
   expect(await failing(found())).toBe(46n);
-  expect(scene.volume.file(standstillPath("incidents", 3))).toBeUndefined();
+  expect(testBed.volume.file(standstillPath("incidents", 3))).toBeUndefined();
 });

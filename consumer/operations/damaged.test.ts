@@ -1,6 +1,10 @@
 import { expect, test } from "vitest";
 import { createSeededRandom } from "#fixtures/ports/clock.ts";
-import { createExecutionScene, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
+import {
+  createExecutionTestBed,
+  plannedAction,
+  plannedPath,
+} from "#fixtures/consumer/execution.ts";
 import { failure } from "#fixtures/ports/files.ts";
 import type { Files, SendResult } from "#consumer/ports.ts";
 import type { Options } from "./command-line.ts";
@@ -15,10 +19,10 @@ const { key: KEY } = PLANNED;
 const OTHER = { ...PLANNED, key: "ab".repeat(32) };
 const SAID = { as: "done", by: "eve", reason: "the ticket is there" } as const;
 
-type Scene = ReturnType<typeof createExecutionScene>;
+type TestBed = ReturnType<typeof createExecutionTestBed>;
 
 async function history(
-  { volume }: Scene,
+  { volume }: TestBed,
   name: string,
   options: Options = {},
   key?: string,
@@ -34,96 +38,98 @@ async function history(
   return { lines, text: lines.join("\n"), exitCode };
 }
 
-function resolveIn({ volume, clock }: Scene) {
+function resolveIn({ volume, clock }: TestBed) {
   const system = { clock, random: createSeededRandom(5) };
   return resolve(KEY, SAID, { files: volume.mount(), directory: "/data" }, system);
 }
 
 test("a damaged claim ends no command: it is listed, counted, shown, and a fault", async () => {
-  const scene = createExecutionScene(DONE);
-  await using pod = await scene.start("a");
-  await scene.clock.runUntil(pod.execute(OTHER));
-  scene.volume.put(plannedPath("claim"), "");
+  const testBed = createExecutionTestBed(DONE);
+  await using pod = await testBed.start("a");
+  await testBed.clock.runUntil(pod.execute(OTHER));
+  testBed.volume.put(plannedPath("claim"), "");
 
-  const { text } = await history(scene, "list");
+  const { text } = await history(testBed, "list");
   expect(text).toContain(`${OTHER.key}  done`);
   expect(text).toMatch(new RegExp(`${KEY}  open .* unknown/unknown .*damaged: claims/`));
-  const stats = await history(scene, "stats", { json: true });
+  const stats = await history(testBed, "stats", { json: true });
   expect(JSON.parse(stats.text)).toMatchObject({
     keys: 2,
     states: { done: 1, open: 1 },
     damaged: 1,
   });
-  const shown = await history(scene, "show", {}, KEY);
+  const shown = await history(testBed, "show", {}, KEY);
   expect(shown.text).toContain("attempt 1: claimed, nobody knows by whom");
   expect(shown.text).toContain(`damaged: ${plannedPath("claim")}`);
-  await expect(resolveIn(scene)).rejects.toThrow(/is open/);
-  const verified = await history(scene, "verify");
+  await expect(resolveIn(testBed)).rejects.toThrow(/is open/);
+  const verified = await history(testBed, "verify");
   expect(verified.exitCode).toBe(70);
   expect(verified.text).toContain(`fault: ${plannedPath("claim")}`);
 
-  await scene.clock.runUntil(pod.execute(PLANNED));
-  expect((await history(scene, "list")).text).toMatch(
+  await testBed.clock.runUntil(pod.execute(PLANNED));
+  expect((await history(testBed, "list")).text).toMatch(
     new RegExp(`${KEY}  in-doubt .* restart-web/open-ticket .*damaged: claims/`),
   );
-  expect(await resolveIn(scene)).toMatchObject({ key: KEY, attempt: 1, ...SAID });
-  expect((await history(scene, "show", {}, KEY)).text).toContain("resolved as done");
+  expect(await resolveIn(testBed)).toMatchObject({ key: KEY, attempt: 1, ...SAID });
+  expect((await history(testBed, "show", {}, KEY)).text).toContain("resolved as done");
 });
 
 test("what a damaged outcome said is in doubt for the commands too, and can be resolved", async () => {
-  const scene = createExecutionScene(DONE);
-  await using pod = await scene.start("a");
-  await scene.clock.runUntil(pod.execute(PLANNED));
-  scene.volume.put(plannedPath("outcome"), "{");
-  const shown = await history(scene, "show", {}, KEY);
+  const testBed = createExecutionTestBed(DONE);
+  await using pod = await testBed.start("a");
+  await testBed.clock.runUntil(pod.execute(PLANNED));
+  testBed.volume.put(plannedPath("outcome"), "{");
+  const shown = await history(testBed, "show", {}, KEY);
   expect(shown.text).toContain("in-doubt: its outcome says nothing");
   expect(shown.text).toContain(`damaged: ${plannedPath("outcome")}`);
-  await resolveIn(scene);
+  await resolveIn(testBed);
 });
 
 test("a damaged resolution is named, and resolved again once it is moved away", async () => {
-  const scene = createExecutionScene(IN_DOUBT);
-  await using pod = await scene.start("a");
-  await scene.clock.runUntil(pod.execute(PLANNED));
-  scene.volume.put(attemptPath(KEY, 1, "resolution"), "");
-  expect((await history(scene, "list")).text).toContain("in-doubt");
-  await expect(resolveIn(scene)).rejects.toThrow(`move ${attemptPath(KEY, 1, "resolution")} away`);
-  await scene.volume.mount().unlink(attemptPath(KEY, 1, "resolution"));
-  await resolveIn(scene);
+  const testBed = createExecutionTestBed(IN_DOUBT);
+  await using pod = await testBed.start("a");
+  await testBed.clock.runUntil(pod.execute(PLANNED));
+  testBed.volume.put(attemptPath(KEY, 1, "resolution"), "");
+  expect((await history(testBed, "list")).text).toContain("in-doubt");
+  await expect(resolveIn(testBed)).rejects.toThrow(
+    `move ${attemptPath(KEY, 1, "resolution")} away`,
+  );
+  await testBed.volume.mount().unlink(attemptPath(KEY, 1, "resolution"));
+  await resolveIn(testBed);
 });
 
 test("an outcome of a newer version is unreadable, which ends no command and permits no resolution", async () => {
-  const scene = createExecutionScene(IN_DOUBT);
-  await using pod = await scene.start("a");
-  await scene.clock.runUntil(pod.execute(PLANNED));
-  scene.volume.put(plannedPath("outcome"), '{"format":9}');
-  expect((await history(scene, "list", { outcome: "unreadable" })).text).toContain(KEY);
-  await expect(resolveIn(scene)).rejects.toThrow(/newer version/);
+  const testBed = createExecutionTestBed(IN_DOUBT);
+  await using pod = await testBed.start("a");
+  await testBed.clock.runUntil(pod.execute(PLANNED));
+  testBed.volume.put(plannedPath("outcome"), '{"format":9}');
+  expect((await history(testBed, "list", { outcome: "unreadable" })).text).toContain(KEY);
+  await expect(resolveIn(testBed)).rejects.toThrow(/newer version/);
 });
 
 test("a file that only its owner may read is a complaint, and the rest is shown", async () => {
-  const scene = createExecutionScene(DONE);
-  await using pod = await scene.start("a");
-  await scene.clock.runUntil(pod.execute(PLANNED));
-  await scene.clock.runUntil(pod.execute(OTHER));
-  const denied = scene.volume.mount(({ operation, path }) => {
+  const testBed = createExecutionTestBed(DONE);
+  await using pod = await testBed.start("a");
+  await testBed.clock.runUntil(pod.execute(PLANNED));
+  await testBed.clock.runUntil(pod.execute(OTHER));
+  const denied = testBed.volume.mount(({ operation, path }) => {
     if (operation === "read" && path === plannedPath("outcome")) {
       throw failure("EACCES", "open", path);
     }
     if (operation === "list" && path === "claims/ab") throw failure("EACCES", "scandir", path);
   });
-  const { text, exitCode } = await history(scene, "list", {}, undefined, denied);
+  const { text, exitCode } = await history(testBed, "list", {}, undefined, denied);
   expect(exitCode).toBe(0);
   expect(text).toContain(KEY);
   expect(text).toContain(OTHER.key);
   expect(text).toContain("1 complaints");
-  expect((await history(scene, "verify", {}, undefined, denied)).text).toContain("EACCES");
+  expect((await history(testBed, "verify", {}, undefined, denied)).text).toContain("EACCES");
 });
 
 test("names that do not belong in a directory are ignored, counted and named, by every command", async () => {
-  const scene = createExecutionScene(IN_DOUBT);
-  await using pod = await scene.start("a");
-  await scene.clock.runUntil(pod.execute(PLANNED));
+  const testBed = createExecutionTestBed(IN_DOUBT);
+  await using pod = await testBed.start("a");
+  await testBed.clock.runUntil(pod.execute(PLANNED));
   const shard = plannedPath("claim").slice(0, 9);
   const strays = [
     "claims/notes.txt",
@@ -145,14 +151,14 @@ test("names that do not belong in a directory are ignored, counted and named, by
     "temporary/lost+found/inside",
     "lost+found/inside",
   ];
-  for (const path of strays) scene.volume.put(path, "stray");
-  expect((await history(scene, "list")).text).toContain("1 of 1, newest first");
-  expect((await history(scene, "show", {}, KEY.slice(0, 8))).text).toContain(KEY);
-  const stats = await history(scene, "stats", { json: true });
+  for (const path of strays) testBed.volume.put(path, "stray");
+  expect((await history(testBed, "list")).text).toContain("1 of 1, newest first");
+  expect((await history(testBed, "show", {}, KEY.slice(0, 8))).text).toContain(KEY);
+  const stats = await history(testBed, "stats", { json: true });
   expect(JSON.parse(stats.text)).toMatchObject({ keys: 1, ignored: 15 });
-  const { text, exitCode } = await history(scene, "verify");
+  const { text, exitCode } = await history(testBed, "verify");
   expect(text).toContain("ignored: claims/notes.txt: no file of the history");
   expect(text).toContain("1 keys, 0 faults");
   expect(exitCode).toBe(0);
-  await resolveIn(scene);
+  await resolveIn(testBed);
 });

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { createManualClock, createSeededRandom } from "#fixtures/ports/clock.ts";
 import type { ManualClock } from "#fixtures/ports/clock.ts";
-import { createExecutionScene, plannedAction } from "#fixtures/consumer/execution.ts";
+import { createExecutionTestBed, plannedAction } from "#fixtures/consumer/execution.ts";
 import { fakeBroker } from "#fixtures/ports/in-memory-ports.ts";
 import type { FakeBroker } from "#fixtures/ports/in-memory-ports.ts";
 import { ConsumerError } from "#consumer/errors.ts";
@@ -23,11 +23,11 @@ const PLANNED = plannedAction();
 const { key: KEY } = PLANNED;
 const SAID = { as: "failed-not-applied", by: "eve", reason: "no ticket in the queue" } as const;
 
-type Scene = ReturnType<typeof createExecutionScene>;
+type TestBed = ReturnType<typeof createExecutionTestBed>;
 
-async function history(scene: Scene, name: string, options: Options = {}, key?: string) {
+async function history(testBed: TestBed, name: string, options: Options = {}, key?: string) {
   const lines: string[] = [];
-  const volume = { files: readOnly(scene), directory: "/data" };
+  const volume = { files: readOnly(testBed), directory: "/data" };
   const context = {
     environment: {},
     print: (line: string) => void lines.push(line),
@@ -38,7 +38,7 @@ async function history(scene: Scene, name: string, options: Options = {}, key?: 
 }
 
 /** Fails the test at anything that would change the volume. */
-function readOnly({ volume }: Scene): Files {
+function readOnly({ volume }: TestBed): Files {
   return volume.mount(({ operation, path, phase }) => {
     if (phase === "before" && !["read", "readFrom", "list"].includes(operation)) {
       throw new Error(`a command wrote: ${operation} ${path}`);
@@ -46,7 +46,7 @@ function readOnly({ volume }: Scene): Files {
   });
 }
 
-function resolveIn({ volume, clock }: Scene, said: Parameters<typeof resolve>[1] = SAID) {
+function resolveIn({ volume, clock }: TestBed, said: Parameters<typeof resolve>[1] = SAID) {
   const system = { clock, random: createSeededRandom(5) };
   return resolve(KEY, said, { files: volume.mount(), directory: "/data" }, system);
 }
@@ -54,9 +54,9 @@ function resolveIn({ volume, clock }: Scene, said: Parameters<typeof resolve>[1]
 // ------------------------------------------------------------------------------------------- read only
 
 test("list and show tell of ended and of open keys while a pod is at work", async () => {
-  const scene = createExecutionScene(IN_DOUBT, () => new Promise(() => undefined));
-  await using pod = await scene.start("a");
-  await scene.clock.runUntil(pod.execute(PLANNED));
+  const testBed = createExecutionTestBed(IN_DOUBT, () => new Promise(() => undefined));
+  await using pod = await testBed.start("a");
+  await testBed.clock.runUntil(pod.execute(PLANNED));
   const open = {
     ...PLANNED,
     key: "ab".repeat(32),
@@ -65,61 +65,61 @@ test("list and show tell of ended and of open keys while a pod is at work", asyn
   void pod.execute(open);
   for (let turn = 0; turn < 200; turn += 1) await nextTurn();
 
-  const all = await history(scene, "list");
+  const all = await history(testBed, "list");
   expect(all.lines).toHaveLength(3);
   expect(all.text).toContain(`${KEY}  in-doubt           1  restart-web/open-ticket  incident-1`);
   expect(all.text).toContain(`${open.key}  open`);
-  expect((await history(scene, "list", { outcome: "open", json: true })).lines).toHaveLength(1);
-  expect((await history(scene, "list", { rule: "another" })).lines).toEqual([
+  expect((await history(testBed, "list", { outcome: "open", json: true })).lines).toHaveLength(1);
+  expect((await history(testBed, "list", { rule: "another" })).lines).toEqual([
     "0 of 0, newest first",
   ]);
-  await expect(history(scene, "list", { outcome: "lost" })).rejects.toMatchObject({
+  await expect(history(testBed, "list", { outcome: "lost" })).rejects.toMatchObject({
     code: "usage",
   });
 
-  const shown = await history(scene, "show", {}, KEY.slice(0, 8));
+  const shown = await history(testBed, "show", {}, KEY.slice(0, 8));
   expect(shown.text).toContain("claimed 2026-01-01T00:00:00.000Z by a for incidents/3 offset 42");
   expect(shown.text).toContain("in-doubt 2026-01-01T00:00:00.000Z by a (sent): 500");
   expect(shown.text).toContain("its dead letter acknowledged");
-  await expect(history(scene, "show", {}, "0000")).rejects.toMatchObject({ code: "usage" });
+  await expect(history(testBed, "show", {}, "0000")).rejects.toMatchObject({ code: "usage" });
 
-  const stats = await history(scene, "stats", { json: true });
+  const stats = await history(testBed, "stats", { json: true });
   expect(JSON.parse(stats.text)).toMatchObject({
     keys: 2,
     states: { "in-doubt": 1, open: 1, done: 0 },
     rules: { "restart-web": 2 },
     journals: 1,
   });
-  expect(await history(scene, "verify")).toMatchObject({
+  expect(await history(testBed, "verify")).toMatchObject({
     lines: ["2 keys, 0 faults"],
     exitCode: 0,
   });
 });
 
 test("verify names what must not be, file by file", async () => {
-  const scene = createExecutionScene(DONE);
-  await using pod = await scene.start("a");
-  await scene.clock.runUntil(pod.execute(PLANNED));
-  const claim = scene.file("claim");
+  const testBed = createExecutionTestBed(DONE);
+  await using pod = await testBed.start("a");
+  await testBed.clock.runUntil(pod.execute(PLANNED));
+  const claim = testBed.file("claim");
   const put = (kind: string, content: object) =>
-    scene.volume.put(`claims/${KEY.slice(0, 2)}/${KEY}.2.${kind}`, JSON.stringify(content));
+    testBed.volume.put(`claims/${KEY.slice(0, 2)}/${KEY}.2.${kind}`, JSON.stringify(content));
   put("claim", { ...claim, attempt: 2 });
-  const outcome = { ...scene.file("outcome"), attempt: 2, nonce: "f".repeat(32) };
+  const outcome = { ...testBed.file("outcome"), attempt: 2, nonce: "f".repeat(32) };
   put("outcome", outcome);
-  scene.volume.put("automation_action_history.json", "{");
-  const { text, exitCode } = await history(scene, "verify");
+  testBed.volume.put("automation_action_history.json", "{");
+  const { text, exitCode } = await history(testBed, "verify");
   expect(exitCode).toBe(70);
   expect(text).toContain(`fault: ${KEY} attempt 2: its nonce is that of another attempt`);
   expect(text).toContain(`fault: ${KEY} attempt 2: the one before ended as done`);
   expect(text).toContain(`fault: ${KEY} attempt 2: done, but not by who claimed it`);
   expect(text).toContain("fault: automation_action_history.json:");
   put("outcome", { format: 1 });
-  expect((await history(scene, "verify")).text).toMatch(/fault: claims.*outcome/);
+  expect((await history(testBed, "verify")).text).toMatch(/fault: claims.*outcome/);
 });
 
 test("a directory without a history is told as such", async () => {
-  const scene = createExecutionScene(DONE);
-  await expect(history(scene, "stats")).rejects.toMatchObject({
+  const testBed = createExecutionTestBed(DONE);
+  await expect(history(testBed, "stats")).rejects.toMatchObject({
     code: "history-unavailable",
     message: expect.stringContaining("/data"),
   });
@@ -128,52 +128,52 @@ test("a directory without a history is told as such", async () => {
 // --------------------------------------------------------------------------------------------- resolve
 
 test("a resolution is a record of its own, audited in a sealed journal, and permits the next attempt", async () => {
-  const scene = createExecutionScene(IN_DOUBT, DONE);
-  await using pod = await scene.start("a");
-  await scene.clock.runUntil(pod.execute(PLANNED));
-  const outcome = scene.volume.text(`claims/${KEY.slice(0, 2)}/${KEY}.1.outcome`);
-  expect(await resolveIn(scene)).toMatchObject({ ...SAID, key: KEY, attempt: 1 });
-  expect(scene.volume.text(`claims/${KEY.slice(0, 2)}/${KEY}.1.outcome`)).toBe(outcome);
+  const testBed = createExecutionTestBed(IN_DOUBT, DONE);
+  await using pod = await testBed.start("a");
+  await testBed.clock.runUntil(pod.execute(PLANNED));
+  const outcome = testBed.volume.text(`claims/${KEY.slice(0, 2)}/${KEY}.1.outcome`);
+  expect(await resolveIn(testBed)).toMatchObject({ ...SAID, key: KEY, attempt: 1 });
+  expect(testBed.volume.text(`claims/${KEY.slice(0, 2)}/${KEY}.1.outcome`)).toBe(outcome);
   expect(
-    JSON.parse(scene.volume.durableText(attemptPath(KEY, 1, "resolution")) ?? ""),
+    JSON.parse(testBed.volume.durableText(attemptPath(KEY, 1, "resolution")) ?? ""),
   ).toMatchObject(SAID);
 
-  const { history: read } = await readVolume(readOnly(scene), "/data");
+  const { history: read } = await readVolume(readOnly(testBed), "/data");
   expect([...read.index.audits()]).toEqual([
     expect.objectContaining({ kind: "resolution", key: KEY, attempt: 1, ...SAID }),
   ]);
-  const shown = await history(scene, "show", {}, KEY);
+  const shown = await history(testBed, "show", {}, KEY);
   expect(shown.text).toContain("by eve: no ticket in the queue");
-  await expect(resolveIn(scene)).rejects.toThrow(/was resolved as failed-not-applied by eve/);
+  await expect(resolveIn(testBed)).rejects.toThrow(/was resolved as failed-not-applied by eve/);
 
-  await scene.clock.runUntil(pod.execute(PLANNED));
-  expect(scene.sender.sends).toHaveLength(2);
-  await expect(resolveIn(scene)).rejects.toThrow(/attempt 2 ended as done/);
-  expect(await history(scene, "verify")).toMatchObject({ exitCode: 0 });
-  expect(scene.volume.paths().filter((path) => path.startsWith("temporary/"))).toEqual([]);
+  await testBed.clock.runUntil(pod.execute(PLANNED));
+  expect(testBed.sender.sends).toHaveLength(2);
+  await expect(resolveIn(testBed)).rejects.toThrow(/attempt 2 ended as done/);
+  expect(await history(testBed, "verify")).toMatchObject({ exitCode: 0 });
+  expect(testBed.volume.paths().filter((path) => path.startsWith("temporary/"))).toEqual([]);
 });
 
 test("an action that could not be filled is shown as not sent, and can be permitted", async () => {
-  const scene = createExecutionScene(DONE);
-  await using pod = await scene.start("a");
+  const testBed = createExecutionTestBed(DONE);
+  await using pod = await testBed.start("a");
   const { spec: _spec, ...unfilled } = PLANNED;
   const rejected = { ...unfilled, rejection: rejection("rejected", "url", "missing") };
-  await scene.clock.runUntil(pod.execute(rejected));
-  expect((await history(scene, "show", {}, KEY)).text).toContain(
+  await testBed.clock.runUntil(pod.execute(rejected));
+  expect((await history(testBed, "show", {}, KEY)).text).toContain(
     "rejected 2026-01-01T00:00:00.000Z by a (not sent): url is missing",
   );
-  expect((await history(scene, "verify")).exitCode).toBe(0);
-  await expect(resolveIn(scene)).resolves.toMatchObject({ attempt: 1, as: SAID.as });
+  expect((await history(testBed, "verify")).exitCode).toBe(0);
+  await expect(resolveIn(testBed)).resolves.toMatchObject({ attempt: 1, as: SAID.as });
 });
 
 test("what is open, unknown or settled cannot be resolved, and leaves no audit", async () => {
-  const scene = createExecutionScene(() => new Promise(() => undefined));
-  await using pod = await scene.start("a");
-  await expect(resolveIn(scene)).rejects.toThrow(/no claim of/);
+  const testBed = createExecutionTestBed(() => new Promise(() => undefined));
+  await using pod = await testBed.start("a");
+  await expect(resolveIn(testBed)).rejects.toThrow(/no claim of/);
   void pod.execute(PLANNED);
   for (let turn = 0; turn < 200; turn += 1) await nextTurn();
-  await expect(resolveIn(scene)).rejects.toThrow(/is open/);
-  const { history: read } = await readVolume(readOnly(scene), "/data");
+  await expect(resolveIn(testBed)).rejects.toThrow(/is open/);
+  const { history: read } = await readVolume(readOnly(testBed), "/data");
   expect([...read.index.audits()]).toEqual([]);
 });
 
@@ -208,7 +208,7 @@ function letter(offset: bigint, outgoing: OutgoingRecord): SourceRecord {
 let seed = 100;
 
 async function runRedrive(
-  scene: Scene,
+  testBed: TestBed,
   letters: readonly SourceRecord[],
   selection: Partial<RedriveSelection> = {},
   onBroker: (broker: FakeBroker, clock: ManualClock) => void = (broker) => broker.join(),
@@ -216,8 +216,8 @@ async function runRedrive(
   const broker = fakeBroker();
   const lines: string[] = [];
   const clock = createManualClock();
-  const volume = await readVolume(readOnly(scene), "/data");
-  const files = scene.volume.mount();
+  const volume = await readVolume(readOnly(testBed), "/data");
+  const files = testBed.volume.mount();
   await using audit = openAudit({ files, clock, random: createSeededRandom((seed += 1)) });
   const running = redrive(
     { ...EVERYTHING, ...selection },
@@ -248,8 +248,8 @@ const headersOf = (more: Record<string, string> = {}) => ({
 });
 
 test("dead letters go back to their topic once, with their bytes, and are never committed", async () => {
-  const scene = createExecutionScene(DONE);
-  await using _pod = await scene.start("a");
+  const testBed = createExecutionTestBed(DONE);
+  await using _pod = await testBed.start("a");
   const value = new Uint8Array([0, 255]);
   const letters = [
     letter(0n, { topic: "dead", key: "incident-1", value, headers: headersOf() }),
@@ -268,11 +268,11 @@ test("dead letters go back to their topic once, with their bytes, and are never 
     }),
     letter(4n, { topic: "dead", key: null, value, headers: headersOf() }),
   ];
-  const dry = await runRedrive(scene, letters, { dryRun: true });
+  const dry = await runRedrive(testBed, letters, { dryRun: true });
   expect(dry.broker.published).toEqual([]);
   expect(dry.summary).toEqual({ read: 5, redriven: 2, skipped: 3 });
 
-  const first = await runRedrive(scene, letters, { max: 1 });
+  const first = await runRedrive(testBed, letters, { max: 1 });
   expect(first.broker.published).toEqual([
     {
       topic: "incidents",
@@ -282,45 +282,45 @@ test("dead letters go back to their topic once, with their bytes, and are never 
     },
   ]);
   expect(first.broker.commits).toEqual([]);
-  const second = await runRedrive(scene, letters);
+  const second = await runRedrive(testBed, letters);
   expect(second.broker.published.map(({ headers }) => headers["redriven-from"])).toEqual([
     "dead/0/4",
   ]);
   expect(second.lines.join("\n")).toContain("dead/0/0 undecodable: published again before");
-  const again = await runRedrive(scene, letters, { again: true, reason: "undecodable" });
+  const again = await runRedrive(testBed, letters, { again: true, reason: "undecodable" });
   expect(again.summary.redriven).toBe(2);
 });
 
 test("a letter of an action that has ended waits for its resolution", async () => {
-  const scene = createExecutionScene(IN_DOUBT);
-  await using pod = await scene.start("a");
-  await scene.clock.runUntil(pod.execute(PLANNED));
-  const [outgoing] = scene.broker.published;
+  const testBed = createExecutionTestBed(IN_DOUBT);
+  await using pod = await testBed.start("a");
+  await testBed.clock.runUntil(pod.execute(PLANNED));
+  const [outgoing] = testBed.broker.published;
   if (outgoing === undefined) throw new Error("no dead letter");
   const letters = [letter(0n, outgoing)];
-  const before = await runRedrive(scene, letters, { keys: [KEY] });
+  const before = await runRedrive(testBed, letters, { keys: [KEY] });
   expect(before.lines).toEqual([
     `left     dead/0/0 in-doubt restart-web/open-ticket ${KEY}: its action is in-doubt: resolve it first`,
   ]);
-  await resolveIn(scene);
-  const after = await runRedrive(scene, letters, { keys: [KEY] });
+  await resolveIn(testBed);
+  const after = await runRedrive(testBed, letters, { keys: [KEY] });
   expect(after.broker.published).toHaveLength(1);
   expect(after.broker.published[0]?.value).toEqual(outgoing.value);
-  expect((await runRedrive(scene, letters, { keys: ["0".repeat(64)] })).summary.redriven).toBe(0);
+  expect((await runRedrive(testBed, letters, { keys: ["0".repeat(64)] })).summary.redriven).toBe(0);
 });
 
 test("a topic that stays silent ends the run, and a group that never joins fails it", async () => {
-  const scene = createExecutionScene(DONE);
-  await using _pod = await scene.start("a");
-  expect((await runRedrive(scene, [])).summary).toEqual({ read: 0, redriven: 0, skipped: 0 });
-  await expect(runRedrive(scene, [], {}, () => undefined)).rejects.toThrow(/not joined in time/);
+  const testBed = createExecutionTestBed(DONE);
+  await using _pod = await testBed.start("a");
+  expect((await runRedrive(testBed, [])).summary).toEqual({ read: 0, redriven: 0, skipped: 0 });
+  await expect(runRedrive(testBed, [], {}, () => undefined)).rejects.toThrow(/not joined in time/);
   const refused = new ConsumerError("broker-denied", "no such right");
-  await expect(runRedrive(scene, [], {}, (broker) => broker.fail(refused))).rejects.toBe(refused);
+  await expect(runRedrive(testBed, [], {}, (broker) => broker.fail(refused))).rejects.toBe(refused);
 });
 
 test("a letter that cannot be published, or whose audit cannot be written, ends the run with its error", async () => {
-  const scene = createExecutionScene(DONE);
-  await using _pod = await scene.start("a");
+  const testBed = createExecutionTestBed(DONE);
+  await using _pod = await testBed.start("a");
   const outgoing = { topic: "dead", key: null, value: new Uint8Array([1]), headers: headersOf() };
   const full = new ConsumerError("broker-unavailable", "not enough replicas");
   const refusing = (broker: FakeBroker) => {
@@ -328,17 +328,17 @@ test("a letter that cannot be published, or whose audit cannot be written, ends 
     broker.join();
   };
   const letters = [letter(0n, outgoing), letter(1n, outgoing)];
-  await expect(runRedrive(scene, letters, {}, refusing)).rejects.toBe(full);
-  const { summary } = await runRedrive(scene, letters);
+  await expect(runRedrive(testBed, letters, {}, refusing)).rejects.toBe(full);
+  const { summary } = await runRedrive(testBed, letters);
   expect(summary.redriven).toBe(2);
 });
 
 test("a broker that is slow to acknowledge is no silence of the topic", async () => {
-  const scene = createExecutionScene(DONE);
-  await using _pod = await scene.start("a");
+  const testBed = createExecutionTestBed(DONE);
+  await using _pod = await testBed.start("a");
   const outgoing = { topic: "dead", key: null, value: new Uint8Array([1]), headers: headersOf() };
   const letters = [letter(0n, outgoing), letter(1n, outgoing), letter(2n, outgoing)];
-  const { summary } = await runRedrive(scene, letters, {}, (broker, clock) => {
+  const { summary } = await runRedrive(testBed, letters, {}, (broker, clock) => {
     broker.onPublish(() => clock.sleep(3000));
     broker.join();
   });

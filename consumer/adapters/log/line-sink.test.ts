@@ -9,7 +9,7 @@ beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] 
 afterEach(() => void vi.useRealTimers());
 
 /** A destination that takes what it gets only when it is told to. */
-function scene() {
+function createTestBed() {
   const taken: string[] = [];
   const events: string[] = [];
   let answer: ((error?: Error) => void) | undefined;
@@ -51,7 +51,7 @@ function scene() {
 const LINE = "123456789\n";
 
 test("a destination that takes nothing costs a bounded memory, and a count of what was dropped", async () => {
-  const { sink, taken, events, answerAll } = scene();
+  const { sink, taken, events, answerAll } = createTestBed();
   for (let lines = 0; lines < 1000; lines += 1) sink.write(LINE);
   expect(events).toHaveLength(990);
   expect(new Set(events)).toEqual(new Set(["dropped 1"]));
@@ -65,7 +65,7 @@ test("a destination that takes nothing costs a bounded memory, and a count of wh
 });
 
 test("a gap is one gap: nothing is taken before half of the room is free", async () => {
-  const { sink, taken, events } = scene();
+  const { sink, taken, events } = createTestBed();
   for (let lines = 0; lines < 11; lines += 1) sink.write(LINE);
   sink.write("1\n");
   expect(events).toEqual(["dropped 1", "dropped 1"]);
@@ -73,7 +73,7 @@ test("a gap is one gap: nothing is taken before half of the room is free", async
 });
 
 test("a destination that failed is told once, opened again, and says what it missed", async () => {
-  const { sink, taken, events, answerAll, fail, opened } = scene();
+  const { sink, taken, events, answerAll, fail, opened } = createTestBed();
   sink.write(LINE);
   sink.write(LINE);
   await fail("ENOSPC");
@@ -93,7 +93,7 @@ test("a destination that failed is told once, opened again, and says what it mis
 });
 
 test("the end waits for what is on its way, and not for ever", async () => {
-  const slow = scene();
+  const slow = createTestBed();
   slow.sink.write(LINE);
   let over = false;
   const flushed = slow.sink.flush(1000, false).then(() => (over = true));
@@ -102,7 +102,7 @@ test("the end waits for what is on its way, and not for ever", async () => {
   await slow.answerAll();
   await flushed;
 
-  const stuck = scene();
+  const stuck = createTestBed();
   stuck.sink.write(LINE);
   const givenUp = stuck.sink.flush(1000, true);
   await vi.advanceTimersByTimeAsync(1000);
@@ -110,7 +110,7 @@ test("the end waits for what is on its way, and not for ever", async () => {
   stuck.sink.write(LINE);
   expect(stuck.taken).toEqual([]);
 
-  const idle = scene();
+  const idle = createTestBed();
   idle.sink.write(LINE);
   await idle.answerAll();
   await idle.sink.flush(1000, true);

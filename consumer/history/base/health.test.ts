@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import { failing, failure } from "#fixtures/ports/files.ts";
-import { anEntry, createHistoryScene } from "#fixtures/consumer/history-scene.ts";
+import { anEntry, createHistoryTestBed } from "#fixtures/consumer/history-test-bed.ts";
 
 const NEVER = new AbortController().signal;
 
 test("a volume that fails while nothing happens is found by the probe, and found again when it works", async () => {
-  const { open, clock } = createHistoryScene();
+  const { open, clock } = createHistoryTestBed();
   const codes = Array.from({ length: 2 }, () => "EROFS");
   let armed = false;
   const fault = failing(
@@ -28,7 +28,7 @@ test("a volume that fails while nothing happens is found by the probe, and found
 });
 
 test("a volume that takes 5 s for each call is not ready, and stays so until it is fast again", async () => {
-  const { open, clock } = createHistoryScene();
+  const { open, clock } = createHistoryTestBed();
   let callMs = 0;
   await using pod = await open({
     intercept: ({ phase }) => (phase === "before" && callMs > 0 ? clock.sleep(callMs) : undefined),
@@ -48,7 +48,7 @@ test("a volume that takes 5 s for each call is not ready, and stays so until it 
 });
 
 test("one that fails every other time does not come and go: it is ready when it has worked for a while", async () => {
-  const { open, clock } = createHistoryScene();
+  const { open, clock } = createHistoryTestBed();
   let calls = 0;
   let broken = true;
   await using pod = await open({
@@ -75,7 +75,7 @@ test("one that fails every other time does not come and go: it is ready when it 
 });
 
 test("a volume that removes nothing is not ready, though it takes everything", async () => {
-  const { open, clock } = createHistoryScene();
+  const { open, clock } = createHistoryTestBed();
   let broken = false;
   await using pod = await open({
     intercept({ operation, path, phase }) {
@@ -97,7 +97,7 @@ test("a volume that removes nothing is not ready, though it takes everything", a
 });
 
 test("what is gone already is removed", async () => {
-  const { open, clock } = createHistoryScene();
+  const { open, clock } = createHistoryTestBed();
   await using pod = await open({
     intercept({ operation, path, phase }) {
       if (operation === "unlink" && phase === "after") throw failure("ENOENT", "unlink", path);
@@ -108,7 +108,7 @@ test("what is gone already is removed", async () => {
 });
 
 test("an operation that does not answer makes unready, though the probe does", async () => {
-  const { open, clock } = createHistoryScene();
+  const { open, clock } = createHistoryTestBed();
   await using pod = await open();
   const answer = Promise.withResolvers<string>();
   const held = pod.history.hold("claim", () => answer.promise, NEVER);
@@ -125,7 +125,7 @@ test("an operation that does not answer makes unready, though the probe does", a
 });
 
 test("a volume that hangs is not ready, and a stop does not wait for it", async () => {
-  const { open, clock } = createHistoryScene();
+  const { open, clock } = createHistoryTestBed();
   let hung = false;
   const pod = await open({
     intercept: () => (hung ? new Promise(() => undefined) : undefined),
@@ -142,7 +142,7 @@ test("a volume that hangs is not ready, and a stop does not wait for it", async 
 });
 
 test("a hold that is given up ends with the reason", async () => {
-  const { open, clock } = createHistoryScene();
+  const { open, clock } = createHistoryTestBed();
   await using pod = await open();
   const giveUp = new AbortController();
   const reason = new Error("stop");
@@ -158,7 +158,7 @@ test("a hold that is given up ends with the reason", async () => {
 });
 
 test("what is no fault of the volume is not repeated", async () => {
-  const { open } = createHistoryScene();
+  const { open } = createHistoryTestBed();
   await using pod = await open();
   const bug = new TypeError("bug");
   await expect(pod.history.hold("read", () => Promise.reject(bug), NEVER)).rejects.toBe(bug);

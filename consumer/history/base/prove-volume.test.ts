@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createMemoryVolume, failing, failure } from "#fixtures/ports/files.ts";
 import type { FileCall, FileOperation } from "#fixtures/ports/files.ts";
-import { createHistoryScene } from "#fixtures/consumer/history-scene.ts";
+import { createHistoryTestBed } from "#fixtures/consumer/history-test-bed.ts";
 import type { Files } from "#consumer/ports.ts";
 import { proveVolume } from "./prove-volume.ts";
 
@@ -13,27 +13,27 @@ function refusing(operation: FileOperation, code: string) {
   };
 }
 
-function leftovers({ volume }: ReturnType<typeof createHistoryScene>): string[] {
+function leftovers({ volume }: ReturnType<typeof createHistoryTestBed>): string[] {
   return volume.paths().filter((path) => path.startsWith("temporary/") || path.includes("proof"));
 }
 
 test.each(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EXDEV", "EMLINK"])(
   "a volume whose link(2) fails with %s is not ready from the start, and the reason says what it needs",
   async (code) => {
-    const scene = createHistoryScene();
-    await expect(scene.open({ intercept: refusing("link", code) })).rejects.toMatchObject({
+    const testBed = createHistoryTestBed();
+    await expect(testBed.open({ intercept: refusing("link", code) })).rejects.toMatchObject({
       code: "history-unavailable",
       message: expect.stringMatching(new RegExp(`link\\(2\\).*${code}.*hard links`)),
     });
-    expect(leftovers(scene)).toEqual([]);
+    expect(leftovers(testBed)).toEqual([]);
   },
 );
 
 test.each(["rename", "syncDirectory", "list", "unlink"] as const)(
   "a volume whose %s fails is not ready from the start",
   async (operation) => {
-    const scene = createHistoryScene();
-    const opening = scene.open({ intercept: refusing(operation, "EINVAL") });
+    const testBed = createHistoryTestBed();
+    const opening = testBed.open({ intercept: refusing(operation, "EINVAL") });
     await expect(opening).rejects.toMatchObject({
       code: "history-unavailable",
       message: expect.stringContaining("EINVAL"),
@@ -42,10 +42,10 @@ test.each(["rename", "syncDirectory", "list", "unlink"] as const)(
 );
 
 test("it is proved on every start, and nothing is left", async () => {
-  const scene = createHistoryScene();
+  const testBed = createHistoryTestBed();
   for (const start of ["first", "second"]) {
     const calls: string[] = [];
-    const pod = await scene.open({
+    const pod = await testBed.open({
       intercept({ operation, path, phase }) {
         if (phase === "before" && path.includes("proof")) calls.push(operation);
       },
@@ -54,15 +54,15 @@ test("it is proved on every start, and nothing is left", async () => {
       start,
       calls: ["link", "read", "link", "read", "createExclusive", "rename", "read", "unlink"],
     });
-    expect(leftovers(scene)).toEqual([]);
+    expect(leftovers(testBed)).toEqual([]);
     await pod.history.close();
   }
 });
 
 test("EEXIST for a free name is a lost reply", async () => {
-  const scene = createHistoryScene();
+  const testBed = createHistoryTestBed();
   const lost = failing({ operation: "link", path: /proof/, phase: "after" }, "EEXIST");
-  await using _pod = await scene.open({ intercept: lost.intercept });
+  await using _pod = await testBed.open({ intercept: lost.intercept });
   expect(lost.fired()).toBe(1);
 });
 

@@ -1,9 +1,9 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { hasCode } from "#consumer/errors.ts";
-import { createExecutionScene, plannedAction } from "#fixtures/consumer/execution.ts";
+import { createExecutionTestBed, plannedAction } from "#fixtures/consumer/execution.ts";
 import { failing } from "#fixtures/ports/files.ts";
-import { anEntry, createHistoryScene } from "#fixtures/consumer/history-scene.ts";
+import { anEntry, createHistoryTestBed } from "#fixtures/consumer/history-test-bed.ts";
 import { parseImport } from "./import-file.ts";
 import {
   IMPORT_PLACEHOLDERS,
@@ -17,7 +17,7 @@ const TEMPLATE = "{{rule}}:{{incident.id}}:{{incident.status}}";
 const IMPORT = { file: VIEW_FILE, keyTemplate: TEMPLATE };
 const PLANNED = plannedAction();
 const OLD_KEY = "restart-web:incident-1:active";
-/** A day before the scene's clock begins. */
+/** A day before the clock of the test bed begins. */
 const AT_MS = Date.UTC(2025, 11, 31);
 
 function parse(value: unknown, keyTemplate = TEMPLATE) {
@@ -184,7 +184,7 @@ test.each([
 });
 
 test("an imported key suppresses, after a restart and a loss of power too, and people find it", async () => {
-  const { open, volume, clock, published } = createHistoryScene();
+  const { open, volume, clock, published } = createHistoryTestBed();
   const old = JSON.stringify({ [OLD_KEY]: AT_MS / 1000, "other:1:ok": { time: AT_MS } });
   volume.put(VIEW_FILE, old);
   const pod = await open({ import: IMPORT });
@@ -204,21 +204,21 @@ test("an imported key suppresses, after a restart and a loss of power too, and p
 });
 
 test("what an older consumer did stays known past retention: no claim and no horizon speak of it", async () => {
-  const scene = createHistoryScene();
+  const testBed = createHistoryTestBed();
   const retentionMs = 3_600_000;
-  scene.volume.put(VIEW_FILE, JSON.stringify({ [OLD_KEY]: AT_MS }));
-  await using first = await scene.open({ import: IMPORT, retentionMs });
+  testBed.volume.put(VIEW_FILE, JSON.stringify({ [OLD_KEY]: AT_MS }));
+  await using first = await testBed.open({ import: IMPORT, retentionMs });
   await first.record(anEntry("other"));
   await first.history.compact();
-  await scene.clock.advance(3 * retentionMs);
+  await testBed.clock.advance(3 * retentionMs);
   await first.record(anEntry("later"));
   await first.history.compact();
-  await using next = await scene.open({ import: IMPORT, retentionMs });
+  await using next = await testBed.open({ import: IMPORT, retentionMs });
   expect(next.history.lookupImported(PLANNED)?.outcome).toBe("done");
 });
 
 test("a file elsewhere that is not there is said, unless one was imported before", async () => {
-  const { open, volume } = createHistoryScene();
+  const { open, volume } = createHistoryTestBed();
   const settings = { import: { ...IMPORT, file: "legacy/actions.json" } };
   const pod = await open(settings);
   expect(pod.log.events()).toContain("history.import.missing");
@@ -234,7 +234,7 @@ test("a file elsewhere that is not there is said, unless one was imported before
 });
 
 test("a file elsewhere is imported once", async () => {
-  const { open, volume } = createHistoryScene();
+  const { open, volume } = createHistoryTestBed();
   volume.put("legacy/actions.json", JSON.stringify({ [OLD_KEY]: { at: AT_MS } }));
   const settings = { import: { ...IMPORT, file: "legacy/actions.json" } };
   const pod = await open(settings);
@@ -274,7 +274,7 @@ test.each([
     undefined,
   ],
 ])("%s is refused at the start and stays untouched", async (_name, content, settings) => {
-  const { open, volume, clock } = createHistoryScene();
+  const { open, volume, clock } = createHistoryTestBed();
   volume.put(VIEW_FILE, content);
   const opening = open(settings && { import: settings });
   await expect(opening).rejects.toMatchObject({ code: "history-unreadable" });
@@ -284,7 +284,7 @@ test.each([
 });
 
 test("nothing is replaced before the import is durable", async () => {
-  const { open, volume } = createHistoryScene();
+  const { open, volume } = createHistoryTestBed();
   const old = JSON.stringify({ [OLD_KEY]: AT_MS });
   volume.put(VIEW_FILE, old);
   const fault = failing({ operation: "link", path: /^snapshot/, phase: "before" }, "ENOSPC");
@@ -307,15 +307,15 @@ test("what an older consumer writes beside us during a rollout is taken over, no
 });
 
 async function rollout() {
-  const scene = createHistoryScene();
-  const open = await scene.open({ import: IMPORT });
-  await scene.clock.advance(2000);
+  const testBed = createHistoryTestBed();
+  const open = await testBed.open({ import: IMPORT });
+  await testBed.clock.advance(2000);
   const record = () => open.record(anEntry("new", { startedOnMs: AT_MS, atMs: AT_MS }));
-  return { ...scene, open, record };
+  return { ...testBed, open, record };
 }
 
 test("a view that a tool has written anew is ours; one of a newer version is refused", async () => {
-  const { open, volume } = createHistoryScene();
+  const { open, volume } = createHistoryTestBed();
   volume.put(VIEW_FILE, '{\n  "entries": {}, "format": 1 }');
   await using pod = await open();
   expect(pod.history.state).toEqual({ ready: true });
@@ -324,7 +324,7 @@ test("a view that a tool has written anew is ours; one of a newer version is ref
 });
 
 test("an action that an older consumer executed is not sent again, and another one is", async () => {
-  const { volume, clock, sender, start } = createExecutionScene();
+  const { volume, clock, sender, start } = createExecutionTestBed();
   volume.put(VIEW_FILE, JSON.stringify({ [OLD_KEY]: AT_MS }));
   await using pod = await start("a", { import: IMPORT });
   const suppressed = await clock.runUntil(pod.execute(PLANNED));

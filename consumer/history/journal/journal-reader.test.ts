@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createManualClock } from "#fixtures/ports/clock.ts";
 import { createMemoryVolume, failure } from "#fixtures/ports/files.ts";
-import { anEntry } from "#fixtures/consumer/history-scene.ts";
+import { anEntry } from "#fixtures/consumer/history-test-bed.ts";
 import { createRecordedLog, createRecordedMetrics } from "#fixtures/ports/observers.ts";
 import { encodeFrame, encodeJournalHeader } from "./frames.ts";
 import { createJournalReader } from "./journal-reader.ts";
@@ -10,7 +10,7 @@ const ENTRIES = 2000;
 const PATH = "journal/pod.log";
 
 /** Reads a journal of those bytes; what was merged between any two operations is what ran at once. */
-function createScene(bytes: Uint8Array) {
+function createTestBed(bytes: Uint8Array) {
   const merged: string[] = [];
   const noted: unknown[] = [];
   let atOnce = 0;
@@ -66,7 +66,7 @@ const seal = encodeFrame({ kind: "seal" });
 
 test("a long journal is read whole, a few hundred records at a time", async () => {
   const bytes = Buffer.concat([encodeJournalHeader(1), ...names.map(frameOf), seal]);
-  const { journals, refresh, merged, atOnceMax } = createScene(bytes);
+  const { journals, refresh, merged, atOnceMax } = createTestBed(bytes);
   await refresh();
   expect(merged).toEqual(names);
   expect(journals.read()).toMatchObject([{ path: PATH, sealed: true }]);
@@ -82,7 +82,7 @@ test("a record that is longer than what is read at once is read", async () => {
     frameOf("last"),
     seal,
   ]);
-  const { journals, refresh, merged, noted, log } = createScene(bytes);
+  const { journals, refresh, merged, noted, log } = createTestBed(bytes);
   await refresh();
   expect(merged).toEqual([...names, "last"]);
   expect(noted).toEqual([audit]);
@@ -102,7 +102,7 @@ test.each([
     let end = begin;
     let next = first;
     for (; end < begin + 20 + length; next += 1) end += frames[next]?.length ?? 0;
-    const { journals, refresh, merged, log } = createScene(bytes);
+    const { journals, refresh, merged, log } = createTestBed(bytes);
     await refresh();
     expect(merged).toEqual(names.slice(0, first));
     await refresh();
@@ -119,7 +119,7 @@ test("nobody knows when a journal ended whose damage is not judged yet: what fol
   const bytes = Buffer.concat([encodeJournalHeader(1), ...frames]);
   const begin = 8 + (frames[0]?.length ?? 0);
   bytes.fill(0xff, begin + 20, begin + 30);
-  const { journals, refresh, merged } = createScene(bytes);
+  const { journals, refresh, merged } = createTestBed(bytes);
   await refresh();
   expect(merged).toEqual(["one"]);
   expect(journals.read()).toMatchObject([{ path: PATH, sealed: false, lastAtMs: undefined }]);
@@ -130,7 +130,7 @@ test("nobody knows when a journal ended whose damage is not judged yet: what fol
 
 test("a long torn tail is waited for, and read when its writer has gone on", async () => {
   const bytes = Buffer.concat([encodeJournalHeader(1), ...names.map(frameOf), seal]);
-  const { volume, journals, refresh, merged, log } = createScene(bytes);
+  const { volume, journals, refresh, merged, log } = createTestBed(bytes);
   const torn = Buffer.from(bytes);
   torn.fill(0, 5000);
   volume.put(PATH, torn);
@@ -154,7 +154,7 @@ for (const [what, bytes] of [
   ],
 ] as const) {
   test(`a journal that holds ${what} is empty for as long as readings found nothing more`, async () => {
-    const { volume, clock, journals, refresh } = createScene(bytes);
+    const { volume, clock, journals, refresh } = createTestBed(bytes);
     await refresh();
     await clock.advance(5000);
     expect(journals.read()).toMatchObject([{ emptyForMs: 0 }]);
@@ -168,7 +168,7 @@ for (const [what, bytes] of [
 }
 
 test("a journal in which damage is suspected is not empty: what follows it is unread", async () => {
-  const { volume, clock, journals, refresh } = createScene(encodeJournalHeader(1));
+  const { volume, clock, journals, refresh } = createTestBed(encodeJournalHeader(1));
   await refresh();
   await clock.advance(5000);
   const damaged = frameOf("one").fill(0xff, 20, 30);
@@ -178,7 +178,7 @@ test("a journal in which damage is suspected is not empty: what follows it is un
 });
 
 test("a journal that cannot be judged is not empty", async () => {
-  const { clock, journals, refresh } = createScene(Buffer.from("no journal at all"));
+  const { clock, journals, refresh } = createTestBed(Buffer.from("no journal at all"));
   await refresh();
   await clock.advance(5000);
   await refresh();
@@ -187,7 +187,7 @@ test("a journal that cannot be judged is not empty", async () => {
 
 for (const code of ["EACCES", "EIO", "EISDIR", "ELOOP", "ESTALE"]) {
   test(`a journal that cannot be read (${code}) is an alarm, once, and costs nothing of the others`, async () => {
-    const { volume, log, metrics, journals, refresh, merged, broken } = createScene(
+    const { volume, log, metrics, journals, refresh, merged, broken } = createTestBed(
       Buffer.concat([encodeJournalHeader(1), frameOf("one")]),
     );
     volume.put("journal/second.log", Buffer.concat([encodeJournalHeader(1), frameOf("two"), seal]));
@@ -225,7 +225,7 @@ for (const code of ["EACCES", "EIO", "EISDIR", "ELOOP", "ESTALE"]) {
 }
 
 test("journals that cannot be listed are the volume's fault", async () => {
-  const { refresh, broken } = createScene(encodeJournalHeader(1));
+  const { refresh, broken } = createTestBed(encodeJournalHeader(1));
   broken.listing = "EIO";
   await expect(refresh()).rejects.toMatchObject({ code: "EIO" });
 });

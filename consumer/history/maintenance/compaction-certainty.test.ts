@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { anEntry, createHistoryScene } from "#fixtures/consumer/history-scene.ts";
+import { anEntry, createHistoryTestBed } from "#fixtures/consumer/history-test-bed.ts";
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 const HOUR_MS = 3_600_000;
@@ -12,7 +12,7 @@ function recent(name: string) {
 }
 
 test("no journal goes for a generation that cannot be read back", async () => {
-  const { open, volume, filesOf } = createHistoryScene();
+  const { open, volume, filesOf } = createHistoryTestBed();
   const writer = await open(QUIET);
   await writer.record(recent("one"));
   await writer.history.close();
@@ -31,7 +31,7 @@ test("no journal goes for a generation that cannot be read back", async () => {
 });
 
 test("a compactor that slept for half of retention deletes no journal: its generation may stand beside others", async () => {
-  const { open, clock, filesOf } = createHistoryScene();
+  const { open, clock, filesOf } = createHistoryTestBed();
   const retentionMs = 4 * HOUR_MS;
   const writer = await open({ retentionMs, ...QUIET });
   await writer.record(recent("one"));

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { createManualClock } from "#fixtures/ports/clock.ts";
 import { failing } from "#fixtures/ports/files.ts";
 import type { Intercept } from "#fixtures/ports/files.ts";
-import { anEntry, createHistoryScene } from "#fixtures/consumer/history-scene.ts";
+import { anEntry, createHistoryTestBed } from "#fixtures/consumer/history-test-bed.ts";
 import { createRecordedLog, createRecordedMetrics } from "#fixtures/ports/observers.ts";
 import { encodeFrame, encodeJournalHeader } from "#consumer/history/journal/frames.ts";
 import { readVolumeHistory } from "#consumer/history/read-volume.ts";
@@ -18,11 +18,11 @@ function recent(name: string, overrides: Parameters<typeof anEntry>[1] = {}) {
   return anEntry(name, { startedOnMs: NOW_MS - 1000, atMs: NOW_MS, ...overrides });
 }
 
-function createScene(options: Parameters<typeof createHistoryScene>[0] = {}) {
-  const scene = createHistoryScene(options);
+function createTestBed(options: Parameters<typeof createHistoryTestBed>[0] = {}) {
+  const testBed = createHistoryTestBed(options);
   const readVolume = async () => {
     const log = createRecordedLog();
-    const read = await readVolumeHistory(scene.volume.mount(), {
+    const read = await readVolumeHistory(testBed.volume.mount(), {
       log,
       metrics: createRecordedMetrics(),
     });
@@ -32,11 +32,11 @@ function createScene(options: Parameters<typeof createHistoryScene>[0] = {}) {
       names: [...read.index.entries()].map((one) => one.incidentId).toSorted(),
     };
   };
-  return { ...scene, readVolume };
+  return { ...testBed, readVolume };
 }
 
 test("sealed journals become a generation and go; the union stays", async () => {
-  const { open, filesOf, readVolume, volume } = createScene();
+  const { open, filesOf, readVolume, volume } = createTestBed();
   const first = await open();
   await first.record(recent("one"));
   await first.history.close();
@@ -54,7 +54,7 @@ test("sealed journals become a generation and go; the union stays", async () => 
 });
 
 test("the generation of another pod is made durable before a journal goes that is in it", async () => {
-  const { open, volume, readVolume } = createScene();
+  const { open, volume, readVolume } = createTestBed();
   const writer = await open(QUIET);
   await writer.record(recent("one"));
   await writer.history.close();
@@ -71,7 +71,7 @@ test("the generation of another pod is made durable before a journal goes that i
 });
 
 test("the journal of a writer that died is merged, and kept until its last record is past retention", async () => {
-  const { open, filesOf, clock } = createScene();
+  const { open, filesOf, clock } = createTestBed();
   const dead = await open(QUIET);
   await dead.record(recent("one"));
   await using pod = await open({ retentionMs: 2 * DAY_MS, ...QUIET });
@@ -89,7 +89,7 @@ test("the journal of a writer that died is merged, and kept until its last recor
 });
 
 test("the journal of a pod that is idle for longer than retention is sealed in time: what it writes later stays", async () => {
-  const { open, clock, readVolume } = createScene();
+  const { open, clock, readVolume } = createTestBed();
   const retentionMs = 20 * 60_000;
   await using idle = await open({ retentionMs, ...QUIET });
   idle.history.startSweeping({
@@ -110,7 +110,7 @@ test("a journal that outlived a suspension of its host is followed by another on
   const clock = createManualClock();
   let suspendedMs = 0;
   const host = { ...clock, wallMs: () => clock.wallMs() + suspendedMs };
-  const { open, readVolume } = createScene({ clock: host });
+  const { open, readVolume } = createTestBed({ clock: host });
   const retentionMs = 2 * DAY_MS;
   await using writer = await open({ retentionMs, ...QUIET });
   await writer.record(recent("friday"));
@@ -122,7 +122,7 @@ test("a journal that outlived a suspension of its host is followed by another on
 });
 
 test("a pod that sleeps between reading the journals and deleting judges them by the time before", async () => {
-  const { open, clock, readVolume } = createScene();
+  const { open, clock, readVolume } = createTestBed();
   const retentionMs = 4 * HOUR_MS;
   const reached = Promise.withResolvers<void>();
   const wakes = Promise.withResolvers<void>();
@@ -153,7 +153,7 @@ test("a pod that sleeps between reading the journals and deleting judges them by
 });
 
 test("a journal without any record is kept for two hours, since a writer may be about to fill it", async () => {
-  const { open, filesOf, volume, clock } = createScene();
+  const { open, filesOf, volume, clock } = createTestBed();
   volume.put("journal/dead.log", encodeJournalHeader(1));
   await using pod = await open({ retentionMs: 2 * DAY_MS, ...QUIET });
   await clock.advance(2 * 3_600_000);
@@ -165,7 +165,7 @@ test("a journal without any record is kept for two hours, since a writer may be 
 });
 
 test("journals that a full volume cut short do not pile up", async () => {
-  const { open, filesOf, clock } = createScene();
+  const { open, filesOf, clock } = createTestBed();
   const full = failing(
     { operation: "append", path: /^journal/, phase: "before" },
     ...Array.from({ length: 20 }, () => "ENOSPC"),
@@ -181,7 +181,7 @@ test("journals that a full volume cut short do not pile up", async () => {
 });
 
 test("the first record of a journal that was deleted before it came is written to another", async () => {
-  const { open, clock, filesOf, readVolume } = createScene();
+  const { open, clock, filesOf, readVolume } = createTestBed();
   const retentionMs = 20 * 60_000;
   const reached = Promise.withResolvers<void>();
   const wakes = Promise.withResolvers<void>();
@@ -209,7 +209,7 @@ for (const [what, operation] of [
   ["while it is written", "dataSync"],
 ] as const) {
   test(`an entry that is late because its writer slept past retention ${what} is not written to a deleted journal alone`, async () => {
-    const { open, clock, readVolume } = createScene();
+    const { open, clock, readVolume } = createTestBed();
     const retentionMs = 20 * 60_000;
     await using other = await open({ retentionMs, ...QUIET });
     let asleep = false;
@@ -239,7 +239,7 @@ for (const [what, operation] of [
 }
 
 test("what is past retention leaves with the next generation, and only that", async () => {
-  const { open, clock, readVolume } = createScene();
+  const { open, clock, readVolume } = createTestBed();
   await using pod = await open({ retentionMs: DAY_MS, ...QUIET });
   await pod.record(recent("old"));
   await pod.history.compact();
@@ -253,7 +253,7 @@ test("what is past retention leaves with the next generation, and only that", as
 });
 
 test("a compactor that is overtaken starts over and leaves nothing out", async () => {
-  const { open, readVolume, clock } = createScene();
+  const { open, readVolume, clock } = createTestBed();
   const gate = Promise.withResolvers<void>();
   const reached = Promise.withResolvers<void>();
   let armed = true;
@@ -280,7 +280,7 @@ test("a compactor that is overtaken starts over and leaves nothing out", async (
 });
 
 test("a compactor that slept while several generations passed finds its number taken", async () => {
-  const { open, volume, filesOf, readVolume, clock } = createScene();
+  const { open, volume, filesOf, readVolume, clock } = createTestBed();
   const gate = Promise.withResolvers<void>();
   const reached = Promise.withResolvers<void>();
   let armed = true;
@@ -310,7 +310,7 @@ test("a compactor that slept while several generations passed finds its number t
 });
 
 test("a reply that is lost makes no second generation and loses nothing", async () => {
-  const { open, filesOf, readVolume } = createScene();
+  const { open, filesOf, readVolume } = createTestBed();
   const fault = failing({ operation: "link", path: /^snapshot/, phase: "after" }, "EEXIST");
   await using pod = await open({ intercept: fault.intercept });
   await pod.record(recent("one"));
@@ -321,7 +321,7 @@ test("a reply that is lost makes no second generation and loses nothing", async 
 });
 
 test("no journal goes before the generation's name is durable", async () => {
-  const { open, filesOf } = createScene();
+  const { open, filesOf } = createTestBed();
   const fault = failing({ operation: "syncDirectory", path: /^snapshot/, phase: "before" }, "EIO");
   await using pod = await open({ intercept: fault.intercept });
   await pod.record(recent("one"));
@@ -331,7 +331,7 @@ test("no journal goes before the generation's name is durable", async () => {
 });
 
 test("a journal that another pod compacted away before it was read is in the generation", async () => {
-  const { open, published, clock } = createScene();
+  const { open, published, clock } = createTestBed();
   await using idle = await open();
   await clock.advance(3000);
   const other = await open();
@@ -345,7 +345,7 @@ test("a journal that another pod compacted away before it was read is in the gen
 });
 
 test("a damaged generation raises an alarm, the one below it is read, and the next is made above it", async () => {
-  const { open, volume, readVolume } = createScene();
+  const { open, volume, readVolume } = createTestBed();
   const pod = await open();
   await pod.record(recent("one"));
   await pod.history.compact();
@@ -360,7 +360,7 @@ test("a damaged generation raises an alarm, the one below it is read, and the ne
 });
 
 test("records of operators are carried along, and read", async () => {
-  const { open, volume, readVolume, filesOf } = createScene();
+  const { open, volume, readVolume, filesOf } = createTestBed();
   const bytes = Buffer.concat([
     encodeJournalHeader(1),
     encodeFrame(AUDIT),
@@ -376,7 +376,7 @@ test("records of operators are carried along, and read", async () => {
 });
 
 test("a generation of a newer format is refused, naming file and version", async () => {
-  const { open, volume } = createScene();
+  const { open, volume } = createTestBed();
   const newer = Buffer.alloc(100);
   newer.write("AAHS");
   newer.writeUInt32LE(2, 4);
@@ -388,7 +388,7 @@ test("a generation of a newer format is refused, naming file and version", async
 });
 
 test("a large history is read, compacted and published in parts, between which other work goes on", async () => {
-  const { open, volume, clock, published } = createScene();
+  const { open, volume, clock, published } = createTestBed();
   const names = Array.from({ length: 6000 }, (_, number) => `incident-${number}`);
   const frames = names.map((name) => encodeFrame({ kind: "entry", ...recent(name) }));
   const seal = encodeFrame({ kind: "seal" });

@@ -17,7 +17,7 @@ const FIRST_WAIT_MS = 132_000;
 const WAIT_MS = 12_000;
 
 /** One volume, and as many processes as a test starts, each with a file of its own. */
-async function createScene() {
+async function createTestBed() {
   const clock = createManualClock();
   const volume = createMemoryVolume({ clock });
   await volume.mount().makeDirectory("temporary");
@@ -58,7 +58,7 @@ async function durationOf(clock: ManualClock, work: Promise<unknown>): Promise<n
 }
 
 test("a process has a durable file of its own from its start, and nothing was swept yet", async () => {
-  const { volume, start, filesNow } = await createScene();
+  const { volume, start, filesNow } = await createTestBed();
   const one = await start();
   await start();
   volume.losePower();
@@ -68,7 +68,7 @@ test("a process has a durable file of its own from its start, and nothing was sw
 });
 
 test("what is published is durable, and is the horizon of everybody when the wait is over, whatever they read before", async () => {
-  const { clock, volume, start } = await createScene();
+  const { clock, volume, start } = await createTestBed();
   const [sweeper, reader] = [await start(), await start()];
   await clock.advance(5 * MINUTE_MS);
   expect(await reader.read()).toBe(0);
@@ -85,7 +85,7 @@ test("what is published is durable, and is the horizon of everybody when the wai
 });
 
 test("nothing is deleted before a fresh name has passed every cache of names, nor a value every reading", async () => {
-  const { clock, start, filesNow } = await createScene();
+  const { clock, start, filesNow } = await createTestBed();
   const sweeper = await start();
   expect(await durationOf(clock, sweeper.publish(100, NEVER))).toBe(FIRST_WAIT_MS);
   expect(await durationOf(clock, sweeper.publish(200, NEVER))).toBe(WAIT_MS);
@@ -97,7 +97,7 @@ test("nothing is deleted before a fresh name has passed every cache of names, no
 });
 
 test("it only moves forward, and is the largest of two sweepers", async () => {
-  const { clock, start } = await createScene();
+  const { clock, start } = await createTestBed();
   const [one, other] = [await start(), await start()];
   await clock.runUntil(Promise.all([one.publish(100, NEVER), other.publish(300, NEVER)]));
   await clock.advance(MINUTE_MS);
@@ -109,7 +109,7 @@ test("it only moves forward, and is the largest of two sweepers", async () => {
 });
 
 test("a publication that was given up is waited for the next time", async () => {
-  const { clock, start } = await createScene();
+  const { clock, start } = await createTestBed();
   const sweeper = await start();
   await clock.advance(5 * MINUTE_MS);
   const stopping = new AbortController();
@@ -121,7 +121,7 @@ test("a publication that was given up is waited for the next time", async () => 
 });
 
 test("a reading costs nothing for ten seconds, and is one for all who ask at once", async () => {
-  const { clock, start } = await createScene();
+  const { clock, start } = await createTestBed();
   let lists = 0;
   const reader = await start({
     intercept({ operation, phase }) {
@@ -138,7 +138,7 @@ test("a reading costs nothing for ten seconds, and is one for all who ask at onc
 });
 
 test("a reading does not outlive a suspension of its host", async () => {
-  const { clock, start } = await createScene();
+  const { clock, start } = await createTestBed();
   let suspendedMs = 0;
   const host = { ...clock, wallMs: () => clock.wallMs() + suspendedMs };
   const [sweeper, reader] = [await start(), await start({ clock: host })];
@@ -152,7 +152,7 @@ test("a reading does not outlive a suspension of its host", async () => {
 });
 
 test("a reading that takes too long is none", async () => {
-  const { clock, start } = await createScene();
+  const { clock, start } = await createTestBed();
   let callMs = 0;
   const reader = await start({
     async intercept({ operation, phase }) {
@@ -172,7 +172,7 @@ test.each([
   ["without its value", '{"format":1,"nonce":"x"}'],
   ["of a newer format", '{"format":2,"startedOnMs":1,"nonce":"x"}'],
 ])("a file that is %s leaves the horizon unknown, and is named", async (_what, content) => {
-  const { clock, volume, start } = await createScene();
+  const { clock, volume, start } = await createTestBed();
   const reader = await start();
   await reader.read();
   volume.put(`${HORIZON_DIRECTORY}/pod-9-ab.json`, content);
@@ -185,7 +185,7 @@ test.each([
 });
 
 test("a file that cannot be read leaves the horizon unknown; one that is replaced meanwhile is opened again", async () => {
-  const { start } = await createScene();
+  const { start } = await createTestBed();
   const path = /^control\/horizon\/pod/;
   const replaced = failing({ operation: "read", path, phase: "before" }, "ESTALE", "ESTALE");
   expect(await (await start({ intercept: replaced.intercept })).read()).toBe(0);
@@ -196,7 +196,7 @@ test("a file that cannot be read leaves the horizon unknown; one that is replace
 });
 
 test("a rename that failed may land late: its name is given up, and the horizon does not go back", async () => {
-  const { clock, volume, start, filesNow } = await createScene();
+  const { clock, volume, start, filesNow } = await createTestBed();
   let late: (() => Promise<void>) | undefined;
   const files = volume.mount();
   let fails = false;
@@ -221,7 +221,7 @@ test("a rename that failed may land late: its name is given up, and the horizon 
 });
 
 test("a sweeper that slept while it wrote turns to another name: its file may have been removed", async () => {
-  const { clock, start, filesNow } = await createScene();
+  const { clock, start, filesNow } = await createTestBed();
   const wakes = Promise.withResolvers<void>();
   let sleeps = false;
   const sweeper = await start({
@@ -238,7 +238,7 @@ test("a sweeper that slept while it wrote turns to another name: its file may ha
 });
 
 test("files of dead writers are taken over when there are many, and nobody ever sees less", async () => {
-  const { clock, start, filesNow } = await createScene();
+  const { clock, start, filesNow } = await createTestBed();
   for (let count = 1; count <= 8; count += 1) {
     const dead = await start();
     await clock.runUntil(dead.publish(count * 100, NEVER));
@@ -263,7 +263,7 @@ test("files of dead writers are taken over when there are many, and nobody ever 
 });
 
 test("a file that is taken over between the listing and its opening is found in the one that took it over", async () => {
-  const { clock, volume, start } = await createScene();
+  const { clock, volume, start } = await createTestBed();
   let takesOver = false;
   const dead = `${HORIZON_DIRECTORY}/pod-9-ab.json`;
   const keeper = `${HORIZON_DIRECTORY}/pod-8-ab.json`;
@@ -283,7 +283,7 @@ test("a file that is taken over between the listing and its opening is found in 
 });
 
 test("files that somebody removed are written again by whoever has read them", async () => {
-  const { clock, volume, start, filesNow } = await createScene();
+  const { clock, volume, start, filesNow } = await createTestBed();
   const [sweeper, reader] = [await start(), await start()];
   await clock.runUntil(sweeper.publish(100, NEVER));
   await clock.advance(MINUTE_MS);

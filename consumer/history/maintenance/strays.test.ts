@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { anEntry, createHistoryScene } from "#fixtures/consumer/history-scene.ts";
+import { anEntry, createHistoryTestBed } from "#fixtures/consumer/history-test-bed.ts";
 
 /** Files that file servers, editors, backups and people leave in a directory. */
 const STRAYS = [
@@ -23,19 +23,19 @@ const DIRECTORIES = [
 const HOUR_MS = 3_600_000;
 
 test("names that do not belong end neither recovery nor publication, compaction or sweep", async () => {
-  const scene = createHistoryScene();
+  const testBed = createHistoryTestBed();
   for (const directory of [...DIRECTORIES, "lost+found"]) {
-    for (const stray of STRAYS) scene.volume.put(`${directory}/${stray}`, "stray");
+    for (const stray of STRAYS) testBed.volume.put(`${directory}/${stray}`, "stray");
   }
-  scene.volume.put("journal/directory.log/inside", "");
-  scene.volume.put("snapshot/7/inside", "");
+  testBed.volume.put("journal/directory.log/inside", "");
+  testBed.volume.put("snapshot/7/inside", "");
   for (let shard = 0; shard < 256; shard += 1) {
     const name = shard.toString(16).padStart(2, "0");
-    if (name !== "ab") scene.volume.put(`claims/${name}`, "a file");
+    if (name !== "ab") testBed.volume.put(`claims/${name}`, "a file");
   }
-  const pod = await scene.open({ probeIntervalMs: HOUR_MS });
+  const pod = await testBed.open({ probeIntervalMs: HOUR_MS });
   const { record, log, history } = pod;
-  const fresh = { startedOnMs: scene.clock.wallMs(), atMs: scene.clock.wallMs() };
+  const fresh = { startedOnMs: testBed.clock.wallMs(), atMs: testBed.clock.wallMs() };
   await record(anEntry("one", fresh));
   expect(await history.compact()).toMatchObject({ made: true, generation: 8 });
   await record(anEntry("two", fresh));
@@ -52,8 +52,8 @@ test("names that do not belong end neither recovery nor publication, compaction 
     stopping: new AbortController().signal,
   });
   for (let round = 0; round < 20; round += 1) {
-    await scene.clock.runUntil(sweep.round());
-    await scene.clock.advance(2000);
+    await testBed.clock.runUntil(sweep.round());
+    await testBed.clock.advance(2000);
   }
   expect(history.state).toEqual({ ready: true });
   const ignored = log.lines.filter(({ event }) => event === "history.stray.ignored");
@@ -61,10 +61,10 @@ test("names that do not belong end neither recovery nor publication, compaction 
     "temporary/lost+found",
     "temporary/.snapshot",
   ]);
-  expect(Object.keys(scene.published().entries)).toHaveLength(2);
-  await scene.clock.runUntil(history.close());
+  expect(Object.keys(testBed.published().entries)).toHaveLength(2);
+  await testBed.clock.runUntil(history.close());
 
-  await using next = await scene.open();
+  await using next = await testBed.open();
   expect(next.history.lookup(anEntry("one").key)).toBeDefined();
-  expect(scene.volume.text("claims/lost+found/inside")).toBe("stray");
+  expect(testBed.volume.text("claims/lost+found/inside")).toBe("stray");
 });

@@ -3,7 +3,7 @@ import { createManualClock } from "#fixtures/ports/clock.ts";
 import { EXECUTOR_SETTINGS, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
 import { failing } from "#fixtures/ports/files.ts";
 import type { Intercept } from "#fixtures/ports/files.ts";
-import { createHistoryScene } from "#fixtures/consumer/history-scene.ts";
+import { createHistoryTestBed } from "#fixtures/consumer/history-test-bed.ts";
 import type { Claim, Outcome } from "#consumer/history/claims/claims.ts";
 import { historyEntry } from "#consumer/history/base/entry.ts";
 import type { HistoryEntry } from "#consumer/history/base/entry.ts";
@@ -50,10 +50,10 @@ async function sweeping(
     snapshotEntriesMin?: number;
   } = {},
 ) {
-  const scene = createHistoryScene();
-  const { clock, volume } = scene;
+  const testBed = createHistoryTestBed();
+  const { clock, volume } = testBed;
   const start = incident.startedOnMs - clock.wallMs();
-  const pod = await scene.open({ ...QUIET, ...(options.intercept && options) });
+  const pod = await testBed.open({ ...QUIET, ...(options.intercept && options) });
   const published: { claim: Claim; end: Outcome }[] = [];
   let refuse = false;
   const stopping = new AbortController();
@@ -75,7 +75,7 @@ async function sweeping(
     stopping: stopping.signal,
   });
   return {
-    ...scene,
+    ...testBed,
     ...pod,
     published,
     stopping,
@@ -289,11 +289,11 @@ test("a pod that was idle for an hour seals its journal: a live one never looks 
 
 test("it begins by itself, goes on after a fault, and ends with close", async () => {
   const clock = createManualClock();
-  const scene = createHistoryScene({ clock });
+  const testBed = createHistoryTestBed({ clock });
   let lists = 0;
   const fault = failing({ operation: "list", path: /^temporary/, phase: "before" }, "EIO");
   let opened = false;
-  const pod = await scene.open({
+  const pod = await testBed.open({
     ...QUIET,
     async intercept(call) {
       if (!opened) return;
@@ -321,21 +321,21 @@ test.each([{ found: "nothing" }, { found: "an in-doubt of a pod that slept" }])(
   "what another pod sweeps between two reads has no second dead letter: $found",
   async ({ found }) => {
     let sweepsOther = false;
-    const scene: { current?: Awaited<ReturnType<typeof sweeping>> } = {};
+    const testBed: { current?: Awaited<ReturnType<typeof sweeping>> } = {};
     await using pod = await sweeping({
       async intercept({ operation, path, phase }) {
         if (!sweepsOther || operation !== "read" || phase !== "after") return;
         if (path !== plannedPath("claim")) return;
         sweepsOther = false;
-        const files = scene.current?.volume.mount();
+        const files = testBed.current?.volume.mount();
         await files?.unlink(plannedPath("claim"));
         await files?.unlink(plannedPath("outcome"));
         if (found === "nothing") return;
         const doubt = outcome({ nonce: "another", outcome: "in-doubt", reason: "orphaned" });
-        await scene.current?.history.claims.linkOutcome(doubt);
+        await testBed.current?.history.claims.linkOutcome(doubt);
       },
     });
-    scene.current = pod;
+    testBed.current = pod;
     await pod.history.claims.linkClaim(CLAIM);
     await pod.history.claims.linkOutcome(outcome({ outcome: "rejected", detail: "404" }));
     await pod.toAge(OVER_MS + orphanWaitMs + 1);
@@ -354,18 +354,18 @@ test.each([{ found: "nothing" }, { found: "an in-doubt of a pod that slept" }])(
 
 test("an attempt that begins in the last moment, while the sweep looks at the key, is the end of it", async () => {
   let begins = false;
-  const scene: { current?: Awaited<ReturnType<typeof sweeping>> } = {};
+  const testBed: { current?: Awaited<ReturnType<typeof sweeping>> } = {};
   await using pod = await sweeping({
     async intercept({ operation, path, phase }) {
       if (!begins || operation !== "read" || path !== plannedPath("claim")) return;
       if (phase !== "before") return;
       begins = false;
-      await scene.current?.history.claims.linkClaim({ ...CLAIM, attempt: 2 });
-      await scene.current?.history.claims.linkOutcome(outcome({ attempt: 2 }));
-      await scene.current?.toAge(OVER_MS + 1);
+      await testBed.current?.history.claims.linkClaim({ ...CLAIM, attempt: 2 });
+      await testBed.current?.history.claims.linkOutcome(outcome({ attempt: 2 }));
+      await testBed.current?.toAge(OVER_MS + 1);
     },
   });
-  scene.current = pod;
+  testBed.current = pod;
   await pod.history.claims.linkClaim(CLAIM);
   await pod.history.claims.linkOutcome(outcome({ outcome: "failed-not-applied" }));
   await pod.toAge(OVER_MS);

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { anEntry, createHistoryScene } from "#fixtures/consumer/history-scene.ts";
+import { anEntry, createHistoryTestBed } from "#fixtures/consumer/history-test-bed.ts";
 import { ATTEMPT_OUTCOMES } from "#consumer/history/base/entry.ts";
 
 const url = new URL("automation_action_history.schema.json", import.meta.url);
@@ -10,7 +10,7 @@ const schema = z.fromJSONSchema(document);
 
 /** Publishes a view as a pod does, with one entry for each outcome. */
 async function publishedView(): Promise<unknown> {
-  const { open, clock, volume } = createHistoryScene();
+  const { open, clock, volume } = createHistoryTestBed();
   await using pod = await open();
   for (const outcome of ATTEMPT_OUTCOMES) await pod.record(anEntry(outcome, { outcome }));
   await clock.advance(2000);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { createExecutionScene } from "#fixtures/consumer/execution.ts";
+import { createExecutionTestBed } from "#fixtures/consumer/execution.ts";
 import { recordBatch } from "#fixtures/record-batches.ts";
 import {
   commitAll,
@@ -121,9 +121,9 @@ test("an order for a part of them passes that part; one for anything else, or an
 });
 
 test("an order gets a partition past what cannot be read, while its consumer lives", async () => {
-  const scene = createExecutionScene();
-  await using _pod = await scene.start("pod-a");
-  const volume = { files: scene.volume.mount(), directory: "/data" };
+  const testBed = createExecutionTestBed();
+  await using _pod = await testBed.start("pod-a");
+  const volume = { files: testBed.volume.mount(), directory: "/data" };
   const system = { clock: createSystemClock(), random: createSystemRandom() };
   const published: OutgoingRecord[] = [];
   const unreadable = createSkips({
