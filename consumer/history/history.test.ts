@@ -228,7 +228,7 @@ test("a view that a late rename brought back is replaced, though nothing changed
   expect(Object.keys(published().entries)).toHaveLength(2);
 });
 
-test("a pod that stood still after it had read the journals says how old its view is, and the next one replaces it", async () => {
+test("a pod that stood still after reading the journals tells the age of its view, which is replaced", async () => {
   const gate = Promise.withResolvers<void>();
   const { open, clock, published } = createHistoryTestBed();
   const views: ReturnType<typeof published>[] = [];
@@ -359,7 +359,7 @@ test("a view of a newer version is not replaced by an older one", async () => {
   expect(refusals).toHaveLength(1);
 });
 
-test("a record that reached the journal, though its sync failed and nobody tried on, is shown by its writer too", async () => {
+test("a record that reached the journal although its sync failed is shown by its writer too", async () => {
   const { clock, open, published } = createHistoryTestBed();
   const sync = failing({ operation: "dataSync", path: /^journal/, phase: "before" }, "EIO");
   const create = failing(

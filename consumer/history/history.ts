@@ -350,7 +350,8 @@ async function recover(
     if (settings.requireMount && !(await files.isMount())) {
       throw new ConsumerError(
         "history-not-mounted",
-        `${settings.directory ?? "history.directory"} is not a mount of its own, so its content would be lost with the container (history.requireMount)`,
+        `${settings.directory ?? "history.directory"} is not a mount of its own, ` +
+          "so its content would be lost with the container (history.requireMount)",
       );
     }
     for (const directory of [

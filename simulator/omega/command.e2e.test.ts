@@ -210,7 +210,8 @@ describe("the cluster", () => {
       const { code, stderr } = await omega(argv, server.env);
       expect([code, server.patched]).toEqual([2, []]);
       expect(stderr).toContain(
-        `omega: --context must be ${PRODUCTION}, the cluster of deploy-production, or a local one of kind, got ${COMPONENT}; --force-context ${COMPONENT} accepts it\n`,
+        `omega: --context must be ${PRODUCTION}, the cluster of deploy-production, or a local one of kind, ` +
+          `got ${COMPONENT}; --force-context ${COMPONENT} accepts it\n`,
       );
     },
   );

@@ -80,7 +80,7 @@ test("time stamps may be coarse by a second, with no skew allowed too", async ()
   await expect(volumeClock.compare()).resolves.toBeUndefined();
 });
 
-test("a comparison that takes too long says nothing: the one before holds, and without one the pod does not start", async () => {
+test("a comparison that takes too long is ignored, and without an earlier one the pod does not start", async () => {
   const { clock, state, volumeClock } = await comparing();
   state.callMs = SKEW_MS + 1;
   await expect(volumeClock.compare()).rejects.toMatchObject({ code: "history-unavailable" });

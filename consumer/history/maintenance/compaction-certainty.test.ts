@@ -30,7 +30,7 @@ test("no journal goes for a generation that cannot be read back", async () => {
   expect(await pod.history.compact()).toMatchObject({ generation: 2, journalsDeleted: 1 });
 });
 
-test("a compactor that slept for half of retention deletes no journal: its generation may stand beside others", async () => {
+test("a compactor that slept for half of retention deletes no journal, as others may have compacted", async () => {
   const { open, clock, filesOf } = createHistoryTestBed();
   const retentionMs = 4 * HOUR_MS;
   const writer = await open({ retentionMs, ...QUIET });

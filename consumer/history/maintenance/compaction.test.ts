@@ -88,7 +88,7 @@ test("the journal of a writer that died is merged, and kept until its last recor
   await dead.history.close();
 });
 
-test("the journal of a pod that is idle for longer than retention is sealed in time: what it writes later stays", async () => {
+test("the journal of a pod that is idle for longer than retention is sealed, so later entries stay", async () => {
   const { open, clock, readVolume } = createTestBed();
   const retentionMs = 20 * 60_000;
   await using idle = await open({ retentionMs, ...QUIET });
@@ -208,7 +208,7 @@ for (const [what, operation] of [
   ["before", "append"],
   ["while it is written", "dataSync"],
 ] as const) {
-  test(`an entry that is late because its writer slept past retention ${what} is not written to a deleted journal alone`, async () => {
+  test(`an entry of a writer that slept past retention ${what} is not only in a deleted journal`, async () => {
     const { open, clock, readVolume } = createTestBed();
     const retentionMs = 20 * 60_000;
     await using other = await open({ retentionMs, ...QUIET });

@@ -67,7 +67,7 @@ test("a process has a durable file of its own from its start, and nothing was sw
   expect(await one.read()).toBe(0);
 });
 
-test("what is published is durable, and is the horizon of everybody when the wait is over, whatever they read before", async () => {
+test("a published horizon is durable, and after the wait everybody has it, whatever they read before", async () => {
   const { clock, volume, start } = await createTestBed();
   const [sweeper, reader] = [await start(), await start()];
   await clock.advance(5 * MINUTE_MS);
@@ -184,7 +184,7 @@ test.each([
   expect(await reader.read()).toBe(70);
 });
 
-test("a file that cannot be read leaves the horizon unknown; one that is replaced meanwhile is opened again", async () => {
+test("a file that cannot be read leaves the horizon unknown; a replaced one is opened again", async () => {
   const { start } = await createTestBed();
   const path = /^control\/horizon\/pod/;
   const replaced = failing({ operation: "read", path, phase: "before" }, "ESTALE", "ESTALE");
@@ -262,7 +262,7 @@ test("files of dead writers are taken over when there are many, and nobody ever 
   expect(await (await start()).read()).toBe(800);
 });
 
-test("a file that is taken over between the listing and its opening is found in the one that took it over", async () => {
+test("a file that is taken over between listing and opening is found in the one that took it over", async () => {
   const { clock, volume, start } = await createTestBed();
   let takesOver = false;
   const dead = `${HORIZON_DIRECTORY}/pod-9-ab.json`;

@@ -146,7 +146,7 @@ test("a journalled end whose dead letter is not out does not count as settled", 
   expect(pod.published).toHaveLength(1);
 });
 
-test("an old claim without outcome is in doubt once its owner cannot be at work, then dead-lettered, then deleted", async () => {
+test("an old claim without outcome becomes in doubt, is then dead-lettered, and then deleted", async () => {
   await using pod = await sweeping();
   await pod.history.claims.linkClaim(CLAIM);
   await pod.toAge(OVER_MS + orphanWaitMs);
@@ -388,7 +388,7 @@ test("a claim that is listed and cannot be found is not taken for one that was d
   expect(pod.published).toMatchObject([{ end: { outcome: "rejected" } }]);
 });
 
-test("nothing is deleted before every pod knows the horizon, and an attempt that began until then keeps its key", async () => {
+test("nothing is deleted before every pod knows the horizon; an attempt begun until then keeps its key", async () => {
   await using pod = await sweeping();
   const { claims } = pod.history;
   const begun = { ...CLAIM, attempt: 2 };

@@ -38,7 +38,8 @@ function isRunning(pid: number): boolean {
  * ignores signals.
  */
 const WITH_DAEMON = ENTRY.sh(
-  "trap 'exit 0' TERM; setsid sh -c 'trap \"\" TERM; echo daemon $$$$; while :; do sleep 1000; done' & sleep 0.05; echo main $$$$; echo up; wait; sleep 1000 & wait",
+  "trap 'exit 0' TERM; setsid sh -c 'trap \"\" TERM; echo daemon $$$$; while :; do sleep 1000; done' & " +
+    "sleep 0.05; echo main $$$$; echo up; wait; sleep 1000 & wait",
 );
 
 function pidsIn(text: string): number[] {
@@ -81,8 +82,9 @@ test("disposing at every moment of a pod's start leaves nothing", async () => {
   }
 });
 
+const FIXTURE = new URL("../testing/cluster-fixture.ts", import.meta.url).href;
 const RUNTIME = `
-import { startTestCluster, pod, container, untilPrinted } from ${JSON.stringify(new URL("../testing/cluster-fixture.ts", import.meta.url).href)};
+import { startTestCluster, pod, container, untilPrinted } from ${JSON.stringify(FIXTURE)};
 const cluster = await startTestCluster();
 await cluster.apply([pod("p", { containers: [container("a", { command: JSON.parse(process.env.ENTRY) })] })]);
 await untilPrinted(cluster, "p", "a", "up");
@@ -129,7 +131,8 @@ test("the environment of a container is the image's and the manifest's, not this
 
 const SERVER = `
 const { createServer } = require("node:http");
-createServer((request, response) => response.end("pod " + process.env.HOSTNAME)).listen(Number(process.env.PORT), "0.0.0.0");
+const server = createServer((request, response) => response.end("pod " + process.env.HOSTNAME));
+  server.listen(Number(process.env.PORT), "0.0.0.0");
 `;
 
 test("replicas listen on the same container port side by side; probes and get() find each", async () => {

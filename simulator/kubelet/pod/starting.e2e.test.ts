@@ -176,7 +176,8 @@ test("emptyDir survives a container restart, the image's directories do not; a r
       container("a", {
         volumeMounts: SCRATCH,
         command: ENTRY.sh(
-          "echo x >> /scratch/counter; echo x >> /work/counter; wc -l < /scratch/counter; wc -l < /work/counter; trap 'exit 0' TERM; echo started; sleep 1000 & wait",
+          "echo x >> /scratch/counter; echo x >> /work/counter; wc -l < /scratch/counter; wc -l < /work/counter; " +
+            "trap 'exit 0' TERM; echo started; sleep 1000 & wait",
         ),
       }),
     ],

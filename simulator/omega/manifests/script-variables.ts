@@ -33,7 +33,9 @@ export function variableFaults(
   const seconds = Object.keys(SECONDS_VARIABLES).flatMap((variable) => {
     const { [variable]: text = "" } = env;
     if (text === "" || scriptSecondsOf(text) !== undefined) return [];
-    const message = `${variable} must be a number of seconds above 0 and below 100000, such as 60 or 0.25, and is ${text}`;
+    const message =
+      `${variable} must be a number of seconds above 0 and below 100000, ` +
+      `such as 60 or 0.25, and is ${text}`;
     return [["not-seconds", variable, message] as const];
   });
   const { UV_THREADPOOL_SIZE: threads = "" } = env;

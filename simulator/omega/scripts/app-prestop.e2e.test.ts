@@ -135,7 +135,8 @@ describe.each(SHELLS)("app_prestop on $name", ({ shell }) => {
     const hook = container.run(shell, "app_prestop");
     expect(await hook.ended).toBe(0);
     expect(hook.stderr()).toBe(
-      `app_prestop: no consumer to stop: process ${pid} is not the one that ${container.path("run/consumer.pid")} was written for\n`,
+      `app_prestop: no consumer to stop: process ${pid} is not the one ` +
+        `that ${container.path("run/consumer.pid")} was written for\n`,
     );
   });
 });

@@ -234,7 +234,8 @@ describe.each(SHELLS)("app_start on $name", ({ shell }) => {
       const start = container.run(shell, "app_start", { [variable]: value });
       expect([value, await start.ended]).toEqual([value, 78]);
       expect(start.stderr()).toBe(
-        `app_start: ${variable} must be a number of seconds above 0 and below 100000, such as 60 or 0.25, and is ${value}\n`,
+        `app_start: ${variable} must be a number of seconds above 0 and below 100000, ` +
+          `such as 60 or 0.25, and is ${value}\n`,
       );
     }
     expect(await container.lines("heard")).toEqual([]);
