@@ -9,7 +9,7 @@ import { messageOf } from "#consumer/errors.ts";
 import { installMock, runningKafka, startEmbedded } from "./broker/brokers.ts";
 import { BROKER_MEASURES } from "./broker/figures.ts";
 import type { Figure } from "./figure.ts";
-import { report, tell } from "./report.ts";
+import { report, printLine } from "./report.ts";
 
 interface BrokerBenchOptions {
   readonly only: readonly string[];
@@ -26,7 +26,7 @@ async function main(): Promise<number> {
     process.stderr.write(`${chosen}\n`);
     return 2;
   }
-  tell("librdkafka: its first installation takes minutes");
+  printLine("librdkafka: its first installation takes minutes");
   const mock = await installMock();
   await using stack = new AsyncDisposableStack();
   const embedded = stack.use(await startEmbedded());
@@ -38,7 +38,7 @@ async function main(): Promise<number> {
   for (const name of chosen.only) {
     const measure = BROKER_MEASURES.get(name);
     if (measure === undefined) throw new RangeError(`no figure ${name}`);
-    figures.push(...(await measure({ embedded, peers, mock, rounds: chosen.rounds, tell })));
+    figures.push(...(await measure({ embedded, peers, mock, rounds: chosen.rounds, printLine })));
   }
   return await report(figures, chosen.json);
 }

@@ -25,7 +25,7 @@ export interface BenchContext {
   /** The number of processes that figure (g) kills. */
   readonly kills: number;
   /** Prints one line of progress. */
-  readonly tell: (line: string) => void;
+  readonly printLine: (line: string) => void;
 }
 
 export type Measure = (context: BenchContext) => Promise<readonly Figure[]>;

@@ -8,7 +8,7 @@ import { messageOf } from "#consumer/errors.ts";
 import { makeOwnedDirectory, removeDirectory } from "#e2e/base/owned-directory.ts";
 import type { Figure } from "./figure.ts";
 import { MEASURES } from "./figures/index.ts";
-import { report, tell } from "./report.ts";
+import { report, printLine } from "./report.ts";
 
 process.exitCode = await main();
 
@@ -25,7 +25,7 @@ async function main(): Promise<number> {
     for (const letter of chosen.only) {
       const measure = MEASURES.get(letter);
       if (measure === undefined) throw new RangeError(`no figure ${letter}`);
-      figures.push(...(await measure({ directory, compileCache, kills: chosen.kills, tell })));
+      figures.push(...(await measure({ directory, compileCache, kills: chosen.kills, printLine })));
     }
   } finally {
     await removeDirectory(directory);

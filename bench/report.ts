@@ -26,6 +26,6 @@ export async function report(
 }
 
 /** Prints one line of progress. */
-export function tell(line: string): void {
+export function printLine(line: string): void {
   process.stderr.write(`     ${line}\n`);
 }

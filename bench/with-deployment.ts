@@ -26,7 +26,7 @@ export async function withDeployment<T>(
       realTime: false,
       random: seededRandom(1, "bench"),
       signal: AbortSignal.timeout(60_000),
-      tell: () => {},
+      recordEvent: () => {},
     });
     return await use(deployment);
   } finally {

@@ -45,7 +45,7 @@ async function start(bench: BrokerBench): Promise<readonly Figure[]> {
   const { listening, metadata, bareServers } = await measure<Starts>("starts", {
     rounds: INNER_ROUNDS,
   });
-  bench.tell(`start: ${JSON.stringify({ listening, metadata, bareServers })}`);
+  bench.printLine(`start: ${JSON.stringify({ listening, metadata, bareServers })}`);
   const [coldListening = 0, ...warmListening] = listening;
   const [coldMetadata = 0, ...warmMetadata] = metadata;
   const bare = { name: `${NODES} bare TLS servers`, reason: "" };
@@ -82,7 +82,7 @@ async function start(bench: BrokerBench): Promise<readonly Figure[]> {
   ];
 }
 
-async function mockStarts({ mock, rounds, tell }: BrokerBench): Promise<PeerRounds<number>> {
+async function mockStarts({ mock, rounds, printLine }: BrokerBench): Promise<PeerRounds<number>> {
   const name = `${mock.name}, neither`;
   if ("reason" in mock) return { ...mock, rounds: [] };
   const started: number[] = [];
@@ -90,7 +90,7 @@ async function mockStarts({ mock, rounds, tell }: BrokerBench): Promise<PeerRoun
     await using broker = await mock.start(NODES);
     started.push(broker.startMs);
   }
-  tell(`start, ${name}: ${JSON.stringify(started)}`);
+  printLine(`start, ${name}: ${JSON.stringify(started)}`);
   return { name, rounds: started, reason: "" };
 }
 
@@ -179,7 +179,7 @@ const IDLE_MS = 3000;
  * Measures a broker of its own, since another one would reuse memory that it has freed. The mock
  * broker keeps no more than 5 MB per partition.
  */
-async function memory({ tell }: BrokerBench): Promise<readonly Figure[]> {
+async function memory({ printLine }: BrokerBench): Promise<readonly Figure[]> {
   await using embedded = await startEmbedded();
   const { bootstrap, pid } = embedded;
   const before = await residentBytes(pid);
@@ -187,7 +187,7 @@ async function memory({ tell }: BrokerBench): Promise<readonly Figure[]> {
   await sleep(IDLE_MS);
   const after = await residentBytes(pid);
   const valueBytes = MEMORY_LOAD.records * MEMORY_LOAD.recordBytes;
-  tell(`memory: ${before} bytes before, ${after} after`);
+  printLine(`memory: ${before} bytes before, ${after} after`);
   return [
     {
       group: "memory",

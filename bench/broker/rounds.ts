@@ -15,7 +15,7 @@ export interface BrokerBench {
    */
   readonly rounds: number;
   /** Prints one line of progress. */
-  readonly tell: (line: string) => void;
+  readonly printLine: (line: string) => void;
 }
 
 export type BrokerMeasure = (bench: BrokerBench) => Promise<readonly Figure[]>;
@@ -53,7 +53,7 @@ export interface Rounds<T> {
  * is left out from then on.
  */
 export async function inTurns<T>(
-  { embedded, peers, rounds, tell }: BrokerBench,
+  { embedded, peers, rounds, printLine }: BrokerBench,
   what: string,
   measureOnce: (broker: Broker) => Promise<T>,
 ): Promise<Rounds<T>> {
@@ -66,7 +66,7 @@ export async function inTurns<T>(
   }));
   const round = async (broker: Broker): Promise<T> => {
     const measured = await measureOnce(broker);
-    tell(`${what}, ${broker.name}: ${JSON.stringify(measured)}`);
+    printLine(`${what}, ${broker.name}: ${JSON.stringify(measured)}`);
     return measured;
   };
   for (let turn = 0; turn <= rounds; turn += 1) {

@@ -17,7 +17,7 @@ const ROUNDS = 5;
 const RATIO_MIN = 0.9;
 
 /** (a) Measures the whole consumer on records whose actions it has executed before. */
-export const duplicates: Measure = async ({ directory, tell }) => {
+export const duplicates: Measure = async ({ directory, printLine }) => {
   const users = join(directory, "users.json");
   await writeFile(users, JSON.stringify({ [CREDENTIALS.username]: CREDENTIALS.password }));
   const topics = ["--topic", `${NAMES.topic}:${PARTITIONS}`, "--topic", NAMES.deadLetterTopic];
@@ -25,7 +25,7 @@ export const duplicates: Measure = async ({ directory, tell }) => {
   await using broker = startSimulator(["kafka", ...topics, ...access, "--no-auto-create-topics"]);
   const bootstrap = String((await broker.listening())["bootstrap"]);
   const incidents = Array.from({ length: INCIDENTS }, () => randomBytes(12).toString("hex"));
-  tell(`a: produce ${RECORDS} records about ${INCIDENTS} incidents`);
+  printLine(`a: produce ${RECORDS} records about ${INCIDENTS} incidents`);
   const startedOn = await produce(bootstrap, incidents);
   const read = (command: string) => async (): Promise<number> => {
     const options: ReadOptions = {
@@ -40,7 +40,7 @@ export const duplicates: Measure = async ({ directory, tell }) => {
       command,
       JSON.stringify(options),
     ]);
-    tell(`a: ${command} ${Math.round(durationMs)} ms`);
+    printLine(`a: ${command} ${Math.round(durationMs)} ms`);
     return durationMs;
   };
   const { medianMs, peerMedianMs } = await takeTurns(read("pipeline"), read("raw"), ROUNDS);

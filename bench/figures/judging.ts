@@ -8,12 +8,12 @@ const ROUNDS = 5;
 const DURATION_MS_MAX = 2000;
 
 /** (j) Measures the verdict of all invariants on a long run of chaos. */
-export const judging: Measure = async ({ tell }) => {
+export const judging: Measure = async ({ printLine }) => {
   const results: JudgeResult[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
     const options: JudgeOptions = { eventsMin: EVENTS, seed: round + 1 };
     const result = await runProgram<JudgeResult>("judge-history.ts", [JSON.stringify(options)]);
-    tell(`j: ${result.events} events ${Math.round(result.judgeMs)} ms`);
+    printLine(`j: ${result.events} events ${Math.round(result.judgeMs)} ms`);
     results.push(result);
   }
   const judgeMs = median(results.map((result) => result.judgeMs));

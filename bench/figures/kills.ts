@@ -88,7 +88,9 @@ async function killMany(count: number, part: number, context: BenchContext): Pro
     await runUntilKilled({ directory, context, services, random, published });
     for (const claim of await claimedWithoutOutcome(directory)) underWay.add(claim);
     if ((kill + 1) % 10 === 0) {
-      context.tell(`g: part ${part + 1}, ${kill + 1} kills, ${underWay.size} actions under way`);
+      context.printLine(
+        `g: part ${part + 1}, ${kill + 1} kills, ${underWay.size} actions under way`,
+      );
     }
   }
   await stopCleanly(directory, context, services);

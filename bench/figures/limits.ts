@@ -63,10 +63,13 @@ interface Stocked {
   readonly decisions: number;
 }
 
-async function stocked({ directory, tell }: BenchContext, decisions: number): Promise<Stocked> {
+async function stocked(
+  { directory, printLine }: BenchContext,
+  decisions: number,
+): Promise<Stocked> {
   const options = { directory: join(directory, `limits-${decisions}`), decisions };
   await mkdir(options.directory);
-  tell(`i: a rule with ${decisions} decisions`);
+  printLine(`i: a rule with ${decisions} decisions`);
   await runProgram("volume.ts", ["fillDecisions", JSON.stringify(options)]);
   return options;
 }

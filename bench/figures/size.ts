@@ -123,7 +123,7 @@ async function costOfAction(
       const options = { directory, actions: ACTIONS, delayMs: 0 };
       costs.push((await run<ActionResult>("runActions", options)).durationMs / ACTIONS);
     }
-    context.tell(
+    context.printLine(
       `an action with ${entries} entries: ${costs.map((cost) => cost.toFixed(3)).join(", ")} ms`,
     );
     return median(costs);
@@ -143,7 +143,7 @@ async function onVolume<T>(
   const made = await mkdir(directory, { recursive: true });
   if (made !== undefined) {
     const { durationMs } = await run<{ durationMs: number }>("fillVolume", { directory, entries });
-    context.tell(`a volume of ${entries} entries, made in ${Math.round(durationMs)} ms`);
+    context.printLine(`a volume of ${entries} entries, made in ${Math.round(durationMs)} ms`);
   }
   const result = await use(directory);
   if (entries < SHARED_ENTRIES_MIN) await rm(directory, { recursive: true });

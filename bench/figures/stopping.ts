@@ -13,7 +13,7 @@ const STOP_MS_MAX = 300;
  * (f) Measures the time from SIGTERM to PID 1 of an idle pod until its exit: the script, the drain,
  * leaving the group, sealing the journal.
  */
-export const stopping: Measure = async ({ compileCache, tell }) => {
+export const stopping: Measure = async ({ compileCache, printLine }) => {
   const stops = await withDeployment({}, compileCache, async (deployment) => {
     const durations: number[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -21,7 +21,7 @@ export const stopping: Measure = async ({ compileCache, tell }) => {
     }
     return durations;
   });
-  tell(`f: SIGTERM to exit ${stops.join(", ")} ms`);
+  printLine(`f: SIGTERM to exit ${stops.join(", ")} ms`);
   const peers: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) peers.push(await stopBareProcess());
   const measured = median(stops);

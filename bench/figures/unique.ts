@@ -24,7 +24,7 @@ export const unique: Measure = async (context) => [
 async function onThisDisk(context: BenchContext): Promise<Figure> {
   const run = (command: "runActions" | "repeatOperations") => async (): Promise<number> => {
     const { durationMs } = await runOn(context, command, { actions: ACTIONS, delayMs: 0 });
-    context.tell(`b: ${command} ${Math.round(durationMs)} ms`);
+    context.printLine(`b: ${command} ${Math.round(durationMs)} ms`);
     return durationMs;
   };
   const { medianMs, peerMedianMs } = await takeTurns(
@@ -52,7 +52,7 @@ async function onSlowVolume(context: BenchContext): Promise<Figure> {
     delayMs: DELAY_MS,
   });
   const boundMs = (calls * DELAY_MS) / THREADS;
-  context.tell(
+  context.printLine(
     `b: ${(calls / SLOW_ACTIONS).toFixed(1)} calls an action, ${Math.round(durationMs)} ms`,
   );
   const ratio = boundMs / durationMs;

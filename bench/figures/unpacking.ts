@@ -20,7 +20,7 @@ const PEAK_BYTES_MAX = 600e6;
  * (h) Measures the memory of the whole consumer while every partition holds a batch of 250 kB that
  * unpacks to 250 MB.
  */
-export const unpacking: Measure = async ({ directory, tell }) => {
+export const unpacking: Measure = async ({ directory, printLine }) => {
   await using cluster = await startKafka({
     listeners: [{ name: "sasl", sasl: { mechanisms: ["SCRAM-SHA-512"] } }],
     users: { [CREDENTIALS.username]: CREDENTIALS.password },
@@ -53,7 +53,7 @@ export const unpacking: Measure = async ({ directory, tell }) => {
     "records.ts",
     ["pipeline", JSON.stringify(options)],
   );
-  tell(`h: ${PARTITIONS} batches of ${body.length} bytes in ${Math.round(durationMs)} ms`);
+  printLine(`h: ${PARTITIONS} batches of ${body.length} bytes in ${Math.round(durationMs)} ms`);
   return [
     {
       group: "h",

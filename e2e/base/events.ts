@@ -28,7 +28,7 @@ export interface RunEvent {
 }
 
 /** Records an event of a scenario or of a simulator. `atMs` defaults to the present time. */
-export type Tell = (
+export type RecordEvent = (
   source: EventSource,
   event: string,
   fields?: Readonly<Record<string, unknown>>,
@@ -62,7 +62,7 @@ export class Recorder implements AsyncDisposable {
     for (const listener of this.#listeners) listener(event);
   }
 
-  tell(scenario: string | null): Tell {
+  recordFor(scenario: string | null): RecordEvent {
     return (source, event, fields = {}, atMs = Date.now()) => {
       this.record({ atMs, scenario, source, event, fields });
     };

@@ -1,4 +1,4 @@
-export interface RunArguments extends PlaceArguments {
+export interface RunArguments extends CommonArguments {
   /** Numbers or names of scenarios, as they were given. Empty selects all of them. */
   readonly scenarios: readonly string[];
   /** The seed of the run, a 32-bit unsigned whole number. */
@@ -12,7 +12,7 @@ export interface RunArguments extends PlaceArguments {
 type Keep = "on-failure" | "always" | "never";
 
 /** The target and the broker of a run, and what is kept of it. Scenarios and chaos share these arguments. */
-export interface PlaceArguments {
+export interface CommonArguments {
   readonly target: "local" | "kind" | "kubernetes";
   /** Arguments of the target kind. The target chooses whatever is null. */
   readonly kind: KindArguments;

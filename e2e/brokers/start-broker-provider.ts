@@ -1,12 +1,12 @@
 import type { Authority } from "#fixtures/certificates.ts";
-import type { PlaceArguments } from "#e2e/base/run-arguments.ts";
+import type { CommonArguments } from "#e2e/base/run-arguments.ts";
 import type { Platform } from "#e2e/targets/platform.ts";
 import type { BrokerPlace } from "./container/started-broker.ts";
 import type { BrokerProvider } from "./broker-provider.ts";
 import { embeddedBrokers } from "./embedded/embedded-provider.ts";
 
 export interface BrokerProviderOptions {
-  readonly run: Pick<PlaceArguments, "broker">;
+  readonly run: Pick<CommonArguments, "broker">;
   readonly platform: Pick<Platform, "kitHost" | "brokerPlace">;
   readonly authority: Authority;
   /** The number of scenarios at the same time. */

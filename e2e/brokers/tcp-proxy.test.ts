@@ -56,11 +56,11 @@ const whats = (proxy: TcpProxy): string[] => proxy.activity().map(({ what }) => 
 
 test("passes bytes through, and reports opened and closed connections", async () => {
   const proxy = await openProxy();
-  const told: string[] = [];
-  proxy.subscribe(({ what }) => void told.push(what));
+  const seen: string[] = [];
+  proxy.subscribe(({ what }) => void seen.push(what));
   await expect(echoed(proxy)).resolves.toBe("hello");
   await expect.poll(() => whats(proxy)).toEqual(["connection-opened", "connection-closed"]);
-  expect(told).toEqual(whats(proxy));
+  expect(seen).toEqual(whats(proxy));
   expect(proxy.activity()[0]?.peer).toMatch(/^127\.0\.0\.1:\d+$/);
 });
 
@@ -124,14 +124,14 @@ test("a broker that cannot be reached ends the client's connection", async () =>
 
 test("a reset proxy has no activity and no subscribers, and serves", async () => {
   const proxy = await openProxy();
-  const told: string[] = [];
-  proxy.subscribe(({ what }) => void told.push(what));
+  const seen: string[] = [];
+  proxy.subscribe(({ what }) => void seen.push(what));
   await open(proxy);
   await proxy.stop();
-  // The listener is told before the proxy has stopped, so nothing about the old connection comes later.
-  expect(told).toEqual(["connection-opened", "connection-closed"]);
+  // The listener is notified before the proxy has stopped, so nothing about the old connection comes later.
+  expect(seen).toEqual(["connection-opened", "connection-closed"]);
   await proxy.reset();
   expect(proxy.activity()).toEqual([]);
   await expect(echoed(proxy)).resolves.toBe("hello");
-  expect(told).toEqual(["connection-opened", "connection-closed"]);
+  expect(seen).toEqual(["connection-opened", "connection-closed"]);
 });

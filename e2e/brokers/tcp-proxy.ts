@@ -25,7 +25,7 @@ type Listener = (activity: ClientActivity) => void;
 export class TcpProxy implements AsyncDisposable {
   readonly port: number;
   readonly #dial: TcpProxyOptions["dial"];
-  /** The clients, each with a promise that resolves when the connection has ended and its end was told. */
+  /** The clients, each with a promise that resolves when its connection has ended and listeners know it. */
   readonly #clients = new Map<Socket, Promise<void>>();
   readonly #listeners = new Set<Listener>();
   #activity: ClientActivity[] = [];
@@ -91,12 +91,12 @@ export class TcpProxy implements AsyncDisposable {
     const peer = `${client.remoteAddress}:${client.remotePort}`;
     const { promise: ended, resolve } = Promise.withResolvers<void>();
     this.#clients.set(client, ended);
-    this.#tell("connection-opened", peer);
+    this.#notify("connection-opened", peer);
     client.setNoDelay(true);
     client.on("error", () => {});
     client.on("close", () => {
       this.#clients.delete(client);
-      this.#tell("connection-closed", peer);
+      this.#notify("connection-closed", peer);
       resolve();
     });
     void this.#connect(client);
@@ -125,7 +125,7 @@ export class TcpProxy implements AsyncDisposable {
     behind.pipe(client);
   }
 
-  #tell(what: string, peer: string): void {
+  #notify(what: string, peer: string): void {
     const activity = { atMs: Date.now(), node: 1, peer, what };
     this.#activity.push(activity);
     for (const listener of this.#listeners) listener(activity);

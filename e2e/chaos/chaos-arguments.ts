@@ -1,7 +1,7 @@
-import type { PlaceArguments } from "#e2e/base/run-arguments.ts";
+import type { CommonArguments } from "#e2e/base/run-arguments.ts";
 import type { LoadPlan } from "./schedule.ts";
 
-export interface ChaosArguments extends PlaceArguments {
+export interface ChaosArguments extends CommonArguments {
   /** The seed of the first schedule, an unsigned 32-bit integer. */
   readonly seed: number;
   /** The number of steps of each schedule. */
@@ -39,7 +39,7 @@ export interface ChaosArguments extends PlaceArguments {
   readonly prove: readonly string[] | null;
 }
 
-export interface ReplayArguments extends PlaceArguments {
+export interface ReplayArguments extends CommonArguments {
   /** A schedule file, or a directory of artifacts that holds one. */
   readonly path: string;
   /** How many times the schedule runs, one after the other. */

@@ -1,7 +1,7 @@
 import type { ZodType } from "zod";
 import type { Ability } from "#e2e/base/abilities.ts";
 import type { Durations } from "#e2e/base/durations.ts";
-import type { Tell } from "#e2e/base/events.ts";
+import type { RecordEvent } from "#e2e/base/events.ts";
 import type { SeededRandom } from "#e2e/base/random.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import type { Activity, PodSelector } from "./activities.ts";
@@ -64,7 +64,7 @@ export interface FaultContext {
   readonly durations: Durations;
   /** The generator of the schedule's seed and this step. */
   readonly random: SeededRandom;
-  readonly tell: Tell;
+  readonly recordEvent: RecordEvent;
   readonly signal: AbortSignal;
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { replayArguments } from "#e2e/cli/chaos-arguments.ts";
-import type { PlaceArguments } from "#e2e/base/run-arguments.ts";
+import type { CommonArguments } from "#e2e/base/run-arguments.ts";
 import { UsageError } from "#e2e/errors.ts";
 import { runReplay } from "./run-replay.ts";
 
@@ -11,7 +11,7 @@ import { runReplay } from "./run-replay.ts";
  * Replays a file. Returns the failure, what was written to the terminal, and what is in the
  * artifacts and the temporary directory.
  */
-async function replay(target: PlaceArguments["target"], schedule: unknown) {
+async function replay(target: CommonArguments["target"], schedule: unknown) {
   const directory = await mkdtemp(join(tmpdir(), "run-replay-"));
   onTestFinished(async () => {
     vi.unstubAllEnvs();
@@ -35,7 +35,7 @@ async function replay(target: PlaceArguments["target"], schedule: unknown) {
 const STEP = { when: { trigger: "endpoint.request-held" }, do: { fault: "pod.kill" } };
 const SCHEDULE = { version: 1, seed: 3, replicas: 2, partitions: 4, load: {}, steps: [STEP] };
 
-test.each<[string, PlaceArguments["target"], object, RegExp]>([
+test.each<[string, CommonArguments["target"], object, RegExp]>([
   [
     "an unknown fault",
     "local",

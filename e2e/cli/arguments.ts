@@ -6,7 +6,7 @@ import {
   replayArguments,
 } from "./chaos-arguments.ts";
 import type { ChaosArguments, ReplayArguments } from "#e2e/chaos/chaos-arguments.ts";
-import { PLACE_OPTIONS, placeArguments } from "./place-arguments.ts";
+import { COMMON_OPTIONS, commonArguments } from "./common-arguments.ts";
 import type { RunArguments } from "#e2e/base/run-arguments.ts";
 import { UsageError } from "#e2e/errors.ts";
 import { filled, usageError, whole, withNegativeValues } from "./option-values.ts";
@@ -23,14 +23,14 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** The options that each command takes. */
 const OPTIONS = {
   run: {
-    ...PLACE_OPTIONS,
+    ...COMMON_OPTIONS,
     scenario: { type: "string", multiple: true },
     seed: { type: "string" },
     "real-time": { type: "boolean" },
     compare: { type: "string" },
   },
-  chaos: { ...PLACE_OPTIONS, ...CHAOS_OPTIONS, seed: { type: "string" } },
-  replay: { ...PLACE_OPTIONS, ...REPLAY_OPTIONS },
+  chaos: { ...COMMON_OPTIONS, ...CHAOS_OPTIONS, seed: { type: "string" } },
+  replay: { ...COMMON_OPTIONS, ...REPLAY_OPTIONS },
 } as const;
 
 /** Parses the command line. Throws UsageError that names the option, the rule and the value. */
@@ -102,7 +102,7 @@ function refuseOfOtherCommand(command: keyof typeof OPTIONS, values: Values): vo
 
 function runArguments(values: Values, env: Environment, seed: number): RunArguments {
   return {
-    ...placeArguments(values, env),
+    ...commonArguments(values, env),
     scenarios: (values.scenario ?? []).map((text) => filled("scenario", text)),
     seed,
     realTime: values["real-time"] === true,

@@ -12,8 +12,8 @@ import type { ChaosArguments, ReplayArguments } from "#e2e/chaos/chaos-arguments
 import type { LoadPlan } from "#e2e/chaos/schedule.ts";
 import { UsageError } from "#e2e/errors.ts";
 import { filled, whole } from "./option-values.ts";
-import { placeArguments } from "./place-arguments.ts";
-import type { PlaceValues } from "./place-arguments.ts";
+import { commonArguments } from "./common-arguments.ts";
+import type { CommonValues } from "./common-arguments.ts";
 import { isJsonObject } from "#consumer/json.ts";
 
 export const CHAOS_USAGE = `Options of chaos
@@ -56,7 +56,7 @@ export const CHAOS_OPTIONS = {
 
 export const REPLAY_OPTIONS = { times: { type: "string" } } as const;
 
-type ChaosValues = PlaceValues & {
+type ChaosValues = CommonValues & {
   readonly [Name in keyof typeof CHAOS_OPTIONS]?:
     | ((typeof CHAOS_OPTIONS)[Name]["type"] extends "boolean" ? boolean : string)
     | undefined;
@@ -100,7 +100,7 @@ export function chaosArguments(
     );
   }
   return {
-    ...placeArguments(values, env),
+    ...commonArguments(values, env),
     seed,
     steps: number("steps", STEPS_MAX) ?? STEPS,
     durationMs,
@@ -117,7 +117,7 @@ export function chaosArguments(
 }
 
 export function replayArguments(
-  values: PlaceValues & { readonly times?: string | undefined },
+  values: CommonValues & { readonly times?: string | undefined },
   paths: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): ReplayArguments {
@@ -128,7 +128,7 @@ export function replayArguments(
     );
   }
   return {
-    ...placeArguments(values, env),
+    ...commonArguments(values, env),
     path,
     times: values.times === undefined ? 1 : whole("times", values.times, 1, 1000),
   };

@@ -2,7 +2,7 @@ import type { Authority } from "#fixtures/certificates.ts";
 import type { Configuration } from "#fixtures/configurations.ts";
 import type { Durations as PodDurations } from "#simulator/omega/manifests/overlay.ts";
 import type { Durations } from "#e2e/base/durations.ts";
-import type { Tell } from "#e2e/base/events.ts";
+import type { RecordEvent } from "#e2e/base/events.ts";
 import type { SeededRandom } from "#e2e/base/random.ts";
 import type { BrokerProvider } from "#e2e/brokers/broker-provider.ts";
 import type { Platform } from "#e2e/targets/platform.ts";
@@ -52,5 +52,5 @@ export interface DeploymentEnvironment {
   readonly realTime: boolean;
   readonly random: SeededRandom;
   readonly signal: AbortSignal;
-  readonly tell: Tell;
+  readonly recordEvent: RecordEvent;
 }

@@ -30,7 +30,7 @@ export async function openDeployment(
       mutualTls: options.mutualTls ?? false,
       brokers,
       authority,
-      podFaults: options.podFaults === true ? environment.tell : undefined,
+      podFaults: options.podFaults === true ? environment.recordEvent : undefined,
     });
     exposed = await platform.expose(services.ports);
     if (options.certificatesWithheld === true) await services.athenz.control.withholdCertificates();

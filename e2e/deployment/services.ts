@@ -14,7 +14,7 @@ import type { Broker } from "#e2e/brokers/broker.ts";
 import { alternativeNames } from "#e2e/brokers/alternative-names.ts";
 import type { BrokerProvider } from "#e2e/brokers/broker-provider.ts";
 import { PodFaults } from "#e2e/chaos/in-pod/pod-faults.ts";
-import type { Tell } from "#e2e/base/events.ts";
+import type { RecordEvent } from "#e2e/base/events.ts";
 
 export interface ServicesOptions {
   /** The host name at which pods reach the servers, which listen on loopback. */
@@ -30,7 +30,7 @@ export interface ServicesOptions {
   /** The certificate authority of the run. */
   readonly authority: Authority;
   /** Receives the faults inside the processes of the pods. When it is absent, there are no such faults. */
-  readonly podFaults?: Tell | undefined;
+  readonly podFaults?: RecordEvent | undefined;
 }
 
 /** Everything that a pod talks to. Each part is a simulator on a port of its own. */

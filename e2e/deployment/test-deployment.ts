@@ -273,7 +273,7 @@ export class TestDeployment extends DeployedPods implements AsyncDisposable {
       progress: await progressOf(this.broker, this.names),
       contractFile: this.contractFile.findings,
     });
-    this.#environment.tell("checker", "checker.verified", { findings });
+    this.#environment.recordEvent("checker", "checker.verified", { findings });
     expect(findings.length === 0, findings.join("\n"));
   }
 

@@ -1,19 +1,19 @@
-import type { Tell } from "#e2e/base/events.ts";
+import type { RecordEvent } from "#e2e/base/events.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 
 /** Requests that clients send all the time, and that would tell nothing in a timeline. */
 const FREQUENT = new Set(["Fetch", "Heartbeat", "Metadata", "ApiVersions"]);
 
 /** Reports the events of the pods, the broker and the action endpoint until the deployment ends. */
-export function watchDeployment(deployment: TestDeployment, tell: Tell): void {
+export function watchDeployment(deployment: TestDeployment, recordEvent: RecordEvent): void {
   // These events happened before anything could listen.
   for (const entry of [...deployment.target.history(), ...deployment.target.events()]) {
-    tellEntry(entry, tell);
+    recordEntry(entry, recordEvent);
   }
-  deployment.target.subscribe((entry) => tellEntry(entry, tell));
+  deployment.target.subscribe((entry) => recordEntry(entry, recordEvent));
   deployment.broker.subscribe(({ atMs, what, node, peer, detail }) => {
     if (FREQUENT.has(what)) return;
-    tell("broker", what, { node, peer, ...(detail !== undefined && { detail }) }, atMs);
+    recordEvent("broker", what, { node, peer, ...(detail !== undefined && { detail }) }, atMs);
   });
 }
 
@@ -21,22 +21,25 @@ export function watchDeployment(deployment: TestDeployment, tell: Tell): void {
  * Reports what the servers recorded without a subscription, with the time at which it happened. It is called once, at
  * the end of the deployment.
  */
-export async function tellRecorded(deployment: TestDeployment, tell: Tell): Promise<void> {
+export async function recordServices(
+  deployment: TestDeployment,
+  recordEvent: RecordEvent,
+): Promise<void> {
   for (const { key, method, path, appliedAtMs } of await deployment.effects()) {
-    tell("action-endpoint", "effect.applied", { key, method, path }, appliedAtMs);
+    recordEvent("action-endpoint", "effect.applied", { key, method, path }, appliedAtMs);
   }
   for (const { principal, name, status, atMs } of await deployment.ckms.control.requests()) {
-    tell("ckms", "secret.asked", { principal, name, status }, atMs);
+    recordEvent("ckms", "secret.asked", { principal, name, status }, atMs);
   }
   for (const { type, principal, reason, atMs } of deployment.athenz.zts.events()) {
-    tell("athenz", `certificate.${type}`, { principal, ...(reason && { reason }) }, atMs);
+    recordEvent("athenz", `certificate.${type}`, { principal, ...(reason && { reason }) }, atMs);
   }
 }
 
 type Entry = Parameters<Parameters<TestDeployment["target"]["subscribe"]>[0]>[0];
 
-function tellEntry(entry: Entry, tell: Tell): void {
+function recordEntry(entry: Entry, recordEvent: RecordEvent): void {
   const { kind, atMs, ...fields } = entry;
-  if (kind === "event") tell("pod", `event.${entry.reason}`, fields, atMs);
-  else tell("pod", `container.${entry.name}`, fields, atMs);
+  if (kind === "event") recordEvent("pod", `event.${entry.reason}`, fields, atMs);
+  else recordEvent("pod", `container.${entry.name}`, fields, atMs);
 }

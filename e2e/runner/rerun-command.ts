@@ -1,5 +1,5 @@
 import type { RunArguments } from "#e2e/base/run-arguments.ts";
-import { placeOptions } from "#e2e/base/place-options.ts";
+import { targetAndBrokerOptions } from "#e2e/base/target-and-broker-options.ts";
 import type { ScenarioResult } from "./run-scenarios.ts";
 
 /**
@@ -33,6 +33,6 @@ export function rerunCommand(
     ...(chosen.jobs === null ? [] : [`--jobs ${chosen.jobs}`]),
     ...(chosen.realTime ? ["--real-time"] : []),
     ...(chosen.compare === null ? [] : [`--compare ${chosen.compare}`]),
-    ...placeOptions(chosen),
+    ...targetAndBrokerOptions(chosen),
   ].join(" ");
 }

@@ -123,7 +123,7 @@ async function runOnPlatform(
     lost: platform.lost,
     timeoutMs: (scenario) => scenario.timeoutMs?.(durations) ?? durations.scenarioMsMax,
     skipReason: ({ needs }) => reasonToSkip(needs, abilities, place),
-    tell: (scenario) => recorder.tell(scenarioId(scenario)),
+    recordFor: (scenario) => recorder.recordFor(scenarioId(scenario)),
     open: (scenario, scenarioSignal) =>
       openScenarioSession(scenario, scenarioSignal, {
         run: chosen,
@@ -132,7 +132,7 @@ async function runOnPlatform(
         authority,
         durations,
         artifacts,
-        tell: recorder.tell(scenarioId(scenario)),
+        recordEvent: recorder.recordFor(scenarioId(scenario)),
         secrets,
       }),
   });

@@ -35,7 +35,7 @@ const options = (
   timeoutMs: () => 5000,
   skipReason: () => undefined,
   open: (_scenario, signal) => session(signal),
-  tell: () => () => {},
+  recordFor: () => () => {},
   ...more,
 });
 
@@ -198,16 +198,16 @@ test("a scenario that must be alone runs after all others, and its result keeps 
 });
 
 test("a scenario that cannot run here is skipped with its reason and never opened", async () => {
-  const told: unknown[] = [];
+  const recorded: unknown[] = [];
   const results = await runScenarios(
     options([scenario(1, () => Promise.reject(new Error("begun")))], {
       skipReason: ({ number }) => `no ${number} here`,
       open: () => {
         throw new Error("opened");
       },
-      tell: () => (_source, event, fields) => void told.push([event, fields]),
+      recordFor: () => (_source, event, fields) => void recorded.push([event, fields]),
     }),
   );
   expect(results).toMatchObject([{ status: "skipped", reason: "no 1 here", durationMs: 0 }]);
-  expect(told).toEqual([["scenario.skipped", { message: "no 1 here" }]]);
+  expect(recorded).toEqual([["scenario.skipped", { message: "no 1 here" }]]);
 });

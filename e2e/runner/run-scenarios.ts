@@ -1,5 +1,5 @@
 import { ExpectationError, FaultNeverFiredError } from "#e2e/errors.ts";
-import type { Tell } from "#e2e/base/events.ts";
+import type { RecordEvent } from "#e2e/base/events.ts";
 import type { Scenario, ScenarioContext } from "./scenario.ts";
 import { orAbort } from "#e2e/base/waiting.ts";
 
@@ -37,7 +37,7 @@ export interface RunScenariosOptions {
   /** Returns the reason why the scenario cannot run here, or undefined when it can. */
   skipReason(scenario: Scenario): string | undefined;
   open(scenario: Scenario, signal: AbortSignal): ScenarioSession;
-  tell(scenario: Scenario): Tell;
+  recordFor(scenario: Scenario): RecordEvent;
 }
 
 /**
@@ -80,18 +80,18 @@ async function runScenario(
   scenario: Scenario,
   options: RunScenariosOptions,
 ): Promise<ScenarioResult> {
-  const tell = options.tell(scenario);
+  const recordEvent = options.recordFor(scenario);
   const reason = options.skipReason(scenario);
   if (reason !== undefined) {
-    tell("scenario", "scenario.skipped", { message: reason });
+    recordEvent("scenario", "scenario.skipped", { message: reason });
     return { scenario, status: "skipped", durationMs: 0, reason };
   }
   const startMs = performance.now();
-  tell("scenario", "scenario.started", { title: scenario.title });
+  recordEvent("scenario", "scenario.started", { title: scenario.title });
   const error = await attempt(scenario, options);
   const durationMs = performance.now() - startMs;
   const result = conclude(scenario, durationMs, error, options.signal);
-  tell("scenario", `scenario.${result.status}`, {
+  recordEvent("scenario", `scenario.${result.status}`, {
     durationMs: Math.round(durationMs),
     ...(result.failure && { kind: result.failure.kind, message: result.failure.error.message }),
   });

@@ -8,8 +8,8 @@ import { checkSecrets } from "#e2e/checkers/check-secrets.ts";
 import { closeDeployment } from "#e2e/deployment/close-deployment.ts";
 import type { Durations } from "#e2e/base/durations.ts";
 import { ExpectationError } from "#e2e/errors.ts";
-import type { Tell } from "#e2e/base/events.ts";
-import { tellRecorded, watchDeployment } from "./observe.ts";
+import type { RecordEvent } from "#e2e/base/events.ts";
+import { recordServices, watchDeployment } from "./observe.ts";
 import { makeOwnedDirectory, removeDirectory } from "#e2e/base/owned-directory.ts";
 import { seededRandom } from "#e2e/base/random.ts";
 import type { SeededRandom } from "#e2e/base/random.ts";
@@ -35,7 +35,7 @@ export interface ScenarioSessionOptions {
   readonly durations: Durations;
   /** The directory that receives one directory per scenario. */
   readonly artifacts: string;
-  readonly tell: Tell;
+  readonly recordEvent: RecordEvent;
   /** Every secret of the run. The session adds to it. */
   readonly secrets: Map<string, string>;
 }
@@ -59,7 +59,7 @@ class DeployingSession implements ScenarioSession {
   readonly #errors: unknown[] = [];
 
   constructor(scenario: Scenario, signal: AbortSignal, options: ScenarioSessionOptions) {
-    const { durations, run, tell } = options;
+    const { durations, run, recordEvent } = options;
     this.#scenario = scenarioId(scenario);
     this.#directory = join(options.artifacts, this.#scenario);
     this.#signal = signal;
@@ -69,13 +69,13 @@ class DeployingSession implements ScenarioSession {
       signal,
       durations,
       random,
-      step: (text) => tell("scenario", "scenario.step", { text }),
+      step: (text) => recordEvent("scenario", "scenario.step", { text }),
       deploy: (deploymentOptions = {}) => this.#deploy(deploymentOptions, random),
     };
   }
 
   async close(failed: boolean): Promise<void> {
-    const { run, tell, secrets } = this.#options;
+    const { run, recordEvent, secrets } = this.#options;
     const records: RecordedDeployment[] = [];
     if (!failed) await this.#attempt(this.#record(records));
     const isEndedEarly = this.#isInterrupted();
@@ -87,7 +87,7 @@ class DeployingSession implements ScenarioSession {
       // There is no deployment without a directory.
       const directory = await making.catch(() => null);
       if (directory === null) continue;
-      if (keep) tell("run", "deployment.kept", { directory });
+      if (keep) recordEvent("run", "deployment.kept", { directory });
       else await this.#attempt(removeDirectory(directory));
     }
     if (!failed && this.#errors.length === 0) await this.#attempt(this.#writeTrace(records));
@@ -96,7 +96,7 @@ class DeployingSession implements ScenarioSession {
   }
 
   async #deploy(options: DeploymentOptions, random: SeededRandom): Promise<TestDeployment> {
-    const { run, platform, brokers, authority, durations, tell } = this.#options;
+    const { run, platform, brokers, authority, durations, recordEvent } = this.#options;
     const signal = this.#signal;
     signal.throwIfAborted();
     const making = makeOwnedDirectory();
@@ -110,13 +110,13 @@ class DeployingSession implements ScenarioSession {
         realTime: run.realTime,
         random,
         signal,
-        tell,
+        recordEvent,
       }),
     );
     // The order is that in which the scenario asks for deployments, whichever is made first.
     this.#opened.push({ directory: making, opening });
     const deployment = await opening;
-    watchDeployment(deployment, tell);
+    watchDeployment(deployment, recordEvent);
     return deployment;
   }
 
@@ -136,13 +136,15 @@ class DeployingSession implements ScenarioSession {
     index: number,
     failed: boolean,
   ): Promise<void> {
-    const { tell, secrets } = this.#options;
+    const { recordEvent, secrets } = this.#options;
     const logs = this.#logsDirectory(index);
-    await this.#attempt(tellRecorded(deployment, tell));
+    await this.#attempt(recordServices(deployment, recordEvent));
     const suffix = this.#opened.length === 1 ? "" : `-${index + 1}`;
     const artifacts = this.#directory;
     this.#errors.push(...(await closeDeployment(deployment, { logs, artifacts, suffix, secrets })));
-    if (failed && !this.#isInterrupted()) tell("run", "deployment.logs", { directory: logs });
+    if (failed && !this.#isInterrupted()) {
+      recordEvent("run", "deployment.logs", { directory: logs });
+    }
   }
 
   async #writeTrace(records: readonly RecordedDeployment[]): Promise<void> {

@@ -10,7 +10,7 @@ const NOT_DURABLE = "every execution was durably claimed with a nonce of its own
  * Writes a copy of the consumer that sends before the name of its claim is durable, so that almost
  * every run violates an invariant.
  */
-function stageBroken(signal: AbortSignal): Promise<ConsumerCopy> {
+function copyBroken(signal: AbortSignal): Promise<ConsumerCopy> {
   const planted = PLANTED_FAULTS.find(({ name }) => name === "directory-not-synced");
   if (!planted) throw new Error("directory-not-synced is not planted any more");
   return copyConsumer(planted.edits, signal);
@@ -24,7 +24,7 @@ test(
   "a run that fails is shrunk to a few steps, and these fail again in the same way, each time",
   { timeout: 120_000 },
   async ({ signal }) => {
-    await using copy = await stageBroken(signal);
+    await using copy = await copyBroken(signal);
     const simulate = async (...argv: string[]): Promise<string> => {
       const { stdout, exitCode } = await execa(
         process.execPath,

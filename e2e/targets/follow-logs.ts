@@ -31,12 +31,12 @@ export async function followLogs(
 ): Promise<FollowedLogs> {
   const tails = new Map<string, LogTail>();
   const chunk = Buffer.alloc(CHUNK_BYTES);
-  const look = async (tell: FollowOptions["onLine"]): Promise<void> => {
+  const look = async (report: FollowOptions["onLine"]): Promise<void> => {
     for (const file of target.logFiles()) {
       if (file.container !== container || signal.aborted) continue;
       const tail = tails.get(file.path) ?? new LogTail(file);
       tails.set(file.path, tail);
-      for (const line of await tail.read(chunk)) tell(line, file.pod);
+      for (const line of await tail.read(chunk)) report(line, file.pod);
     }
   };
   await look(() => {});

@@ -1,11 +1,11 @@
 import type { StepsOptions } from "#kind/steps.ts";
-import type { PlaceArguments } from "#e2e/base/run-arguments.ts";
+import type { CommonArguments } from "#e2e/base/run-arguments.ts";
 import { BROKER_IMAGES } from "#e2e/brokers/container/images.ts";
 import { localPlatform } from "./local/local-platform.ts";
 import type { Platform } from "./platform.ts";
 
 export interface StartPlatformOptions {
-  readonly run: PlaceArguments & { readonly realTime: boolean };
+  readonly run: CommonArguments & { readonly realTime: boolean };
   readonly compileCache: string;
   readonly signal: AbortSignal;
   /** Shows a line of progress. */
@@ -38,7 +38,7 @@ export async function startPlatform(options: StartPlatformOptions): Promise<Plat
 }
 
 /** Returns the image of a broker that will run in the cluster, or null when none will. */
-function brokerImageOf(broker: PlaceArguments["broker"]): string | null {
+function brokerImageOf(broker: CommonArguments["broker"]): string | null {
   if (broker.kind === "embedded" || broker.kind === "external") return null;
   return broker.image ?? BROKER_IMAGES[broker.kind];
 }

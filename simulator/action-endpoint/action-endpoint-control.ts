@@ -13,7 +13,7 @@ export interface Match {
  * of it is processed; if the peer goes away meanwhile, nothing is ever applied. `after-effect`: the
  * effect is in the ledger, and the reply is held back.
  */
-export type HoldStage = "before-request" | "after-effect";
+export type HoldMoment = "before-request" | "after-effect";
 
 export interface HoldOptions {
   readonly match?: Match;
@@ -99,7 +99,7 @@ export interface ActionEndpointControl {
   byKey(key: string): Promise<readonly Effect[]>;
   /** Returns the effects of every key that was applied more than once, by key. */
   duplicates(): Promise<ReadonlyMap<string, readonly Effect[]>>;
-  hold(stage: HoldStage, options?: HoldOptions): Promise<Hold>;
+  hold(moment: HoldMoment, options?: HoldOptions): Promise<Hold>;
   respond(rule: ResponseRule): Promise<Rule>;
   reset(options: ResetOptions): Promise<Rule>;
 }

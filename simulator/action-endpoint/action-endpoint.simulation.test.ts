@@ -217,9 +217,9 @@ describe("the action endpoint", () => {
 
   test.each(["before-request", "after-effect"] as const)(
     "holds at %s only the requests for which the condition is true, once it has answered",
-    async (stage) => {
+    async (moment) => {
       await using endpoint = await startActionEndpoint();
-      await using hold = await endpoint.control.hold(stage, {
+      await using hold = await endpoint.control.hold(moment, {
         when: async ({ key }) => {
           await setImmediate();
           return key === "b";
@@ -228,7 +228,7 @@ describe("the action endpoint", () => {
       expect((await post(endpoint.url, "a")).status).toBe(200);
       const held = post(endpoint.url, "b");
       expect(await hold.arrived).toMatchObject({ key: "b", path: "/tickets?x=1" });
-      expect(await endpoint.control.effects()).toHaveLength(stage === "after-effect" ? 2 : 1);
+      expect(await endpoint.control.effects()).toHaveLength(moment === "after-effect" ? 2 : 1);
       await hold.release();
       expect((await held).status).toBe(200);
       expect(await hold.hits()).toBe(1);

@@ -107,7 +107,7 @@ function createControl(ledger: Ledger, rules: Rules): ActionEndpointControl {
     requests: async () => ledger.requests(),
     byKey: async (key) => ledger.byKey(key),
     duplicates: async () => ledger.duplicates(),
-    hold: async (stage, settings) => rules.hold(stage, settings),
+    hold: async (moment, settings) => rules.hold(moment, settings),
     respond: async (rule) => rules.respond(rule),
     reset: async (settings) => rules.reset(settings),
   };
@@ -169,11 +169,11 @@ async function takeEffect(
  */
 async function waitAt(
   rules: Rules,
-  stage: "before-request" | "after-effect",
+  moment: "before-request" | "after-effect",
   arrival: Arrival,
   request: IncomingMessage,
 ): Promise<void> {
-  const barrier = await rules.requestBarrier(stage, arrival);
+  const barrier = await rules.requestBarrier(moment, arrival);
   if (request.socket.destroyed) throw new Error("the peer has gone");
   if (barrier === undefined) return;
   const gone = Promise.withResolvers<never>();

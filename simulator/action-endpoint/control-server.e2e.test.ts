@@ -6,7 +6,7 @@ import { eventually, startSimulator } from "#simulator/process/simulator-process
 describe("the action endpoint as a process", () => {
   test("can be queried and held over its control server", async () => {
     await using setup = await start();
-    const created = await setup.control("/holds", { stage: "after-effect" });
+    const created = await setup.control("/holds", { moment: "after-effect" });
     expect(created.status).toBe(201);
     const hold = `/holds/${String(jsonField(created.body, "id"))}`;
     const answer = setup.act("k");
@@ -38,7 +38,7 @@ describe("the action endpoint as a process", () => {
   });
 
   test.each([
-    { path: "/holds", body: { stage: "never" } },
+    { path: "/holds", body: { moment: "never" } },
     { path: "/responses", body: { state: 200 } },
     { path: "/resets", body: {} },
   ])("refuses $body at $path with 400", async ({ path, body }) => {

@@ -14,7 +14,7 @@ const match = z.strictObject({
 });
 const times = z.int().positive().exactOptional();
 const holdSchema = z.strictObject({
-  stage: z.enum(["before-request", "after-effect"]),
+  moment: z.enum(["before-request", "after-effect"]),
   match: match.exactOptional(),
   times,
 });
@@ -43,7 +43,7 @@ interface ById {
  * Serves the control of an action endpoint to other processes, as JSON over HTTP: GET
  * /effects[?key=], /requests, /duplicates; POST /holds, GET /holds/ID, POST /holds/ID/release and
  * /drop; POST /responses and /resets, GET and DELETE /rules/ID. Bodies are HoldOptions with a
- * stage, ResponseRule and ResetOptions.
+ * moment, ResponseRule and ResetOptions.
  */
 export async function startControlServer(
   control: ActionEndpointControl,
@@ -65,8 +65,8 @@ export async function startControlServer(
   server.get("/duplicates", async () => Object.fromEntries(await control.duplicates()));
 
   server.post("/holds", async ({ body }, reply) => {
-    const { stage, ...settings } = holdSchema.parse(body);
-    const hold = await control.hold(stage, settings);
+    const { moment, ...settings } = holdSchema.parse(body);
+    const hold = await control.hold(moment, settings);
     const entry: InstalledHold = { hold, arrived: null };
     void noteArrival(entry);
     return await reply.code(201).send({ id: add(holds, entry) });

@@ -6,7 +6,7 @@ import type {
   Arrival,
   Hold,
   HoldOptions,
-  HoldStage,
+  HoldMoment,
   Match,
   ResetOptions,
   ResponseRule,
@@ -19,7 +19,7 @@ type Verdict =
   | { readonly kind: "reset"; readonly applied: boolean };
 
 export interface Rules {
-  hold(stage: HoldStage, options?: HoldOptions): Hold;
+  hold(moment: HoldMoment, options?: HoldOptions): Hold;
   respond(rule: ResponseRule): Rule;
   reset(options: ResetOptions): Rule;
   /**
@@ -27,7 +27,7 @@ export interface Rules {
    * match apply to it.
    */
   connectionBarrier(): Barrier<Arrival> | undefined;
-  requestBarrier(stage: HoldStage, arrival: Arrival): Promise<Barrier<Arrival> | undefined>;
+  requestBarrier(moment: HoldMoment, arrival: Arrival): Promise<Barrier<Arrival> | undefined>;
   /**
    * Returns the decision of the matching rule that has applied to the fewest requests, and counts
    * the request.
@@ -36,7 +36,7 @@ export interface Rules {
 }
 
 interface InstalledHold {
-  readonly stage: HoldStage;
+  readonly moment: HoldMoment;
   readonly match: Match | undefined;
   readonly when: HoldOptions["when"];
   readonly barrier: Barrier<Arrival>;
@@ -65,9 +65,9 @@ export function createRules(): Rules {
   }
 
   return {
-    hold(stage, options = {}) {
+    hold(moment, options = {}) {
       const barrier = createBarrier<Arrival>(options.times);
-      const installed = { stage, match: options.match, when: options.when, barrier };
+      const installed = { moment, match: options.match, when: options.when, barrier };
       holds.add(installed);
       const release = async () => {
         // A peer that has just died is noticed in the next turns of the event loop (first its bytes
@@ -92,12 +92,12 @@ export function createRules(): Rules {
     reset: ({ match, times, applied }) => install(match, times, { kind: "reset", applied }),
     connectionBarrier: () =>
       [...holds].find(
-        ({ stage, match, when, barrier }) =>
-          stage === "before-request" && match === undefined && when === undefined && !barrier.open,
+        ({ moment, match, when, barrier }) =>
+          moment === "before-request" && match === undefined && when === undefined && !barrier.open,
       )?.barrier,
-    async requestBarrier(stage, arrival) {
-      for (const { stage: held, match, when, barrier } of holds) {
-        if (held !== stage || barrier.open || !matches(match, arrival)) continue;
+    async requestBarrier(moment, arrival) {
+      for (const { moment: held, match, when, barrier } of holds) {
+        if (held !== moment || barrier.open || !matches(match, arrival)) continue;
         if (when !== undefined && !(await when(arrival))) continue;
         // The hold may have been released, or may be full, by the time `when` has answered.
         if (!barrier.open) return barrier;

@@ -34,7 +34,7 @@ export interface ListenerPlan {
   readonly name: string;
   /** The port in the container. */
   readonly port: number;
-  /** The `host:port` that clients are told. */
+  /** The `host:port` that clients are given. */
   readonly advertised: string;
 }
 

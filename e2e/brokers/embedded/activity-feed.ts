@@ -17,7 +17,7 @@ export class ActivityFeed implements AsyncDisposable {
   readonly #listeners = new Set<Listener>();
   readonly #all: ClientActivity[] = [];
   #last = 0;
-  /** The reading that is under way. Only one runs at a time, so that every event is told once and in order. */
+  /** The reading that is under way. Only one runs at a time, so listeners hear of every event once and in order. */
   #reading: Promise<void> = Promise.resolve();
   #following: Promise<void> | null = null;
 
@@ -69,10 +69,10 @@ export class ActivityFeed implements AsyncDisposable {
     const { events, last, missed } = await this.#control.events({ after: this.#last });
     if (missed > 0) throw new Error(`the broker no longer keeps ${missed} events`);
     this.#last = last;
-    for (const event of events) this.#tell(activityOf(event));
+    for (const event of events) this.#notify(activityOf(event));
   }
 
-  #tell(activity: ClientActivity): void {
+  #notify(activity: ClientActivity): void {
     this.#all.push(activity);
     for (const listener of this.#listeners) listener(activity);
   }

@@ -24,7 +24,7 @@ import type {
 } from "#e2e/brokers/broker.ts";
 
 export interface EmbeddedBrokerOptions {
-  /** The host name that clients are told. The broker listens on loopback. */
+  /** The host name that clients are given. The broker listens on loopback. */
   readonly advertisedHost: string;
   /** The certificate and key of the listener, as PEM. */
   readonly server: { readonly certificatePem: string; readonly privateKeyPem: string };

@@ -159,8 +159,8 @@ export function brokerContract({ subject, abilities, start }: ContractOptions): 
       "cuts every connection, is away and serves again, and the client continues",
       async () => {
         await connected();
-        const told: ClientActivity[] = [];
-        const end = broker.subscribe((activity) => void told.push(activity));
+        const activities: ClientActivity[] = [];
+        const end = broker.subscribe((activity) => void activities.push(activity));
         await broker.restart();
         await broker.produce(name, { key: "k", value: "restarted" });
         await sees("restarted");
@@ -179,7 +179,9 @@ export function brokerContract({ subject, abilities, start }: ContractOptions): 
         await sees("again");
         const whats = (await broker.clientActivity()).map(({ what }) => what);
         expect(whats).toEqual(expect.arrayContaining(["connection-opened", "connection-closed"]));
-        await expect.poll(() => told.map(({ what }) => what), POLL).toContain("connection-closed");
+        await expect
+          .poll(() => activities.map(({ what }) => what), POLL)
+          .toContain("connection-closed");
         end();
       },
     );
@@ -288,8 +290,8 @@ export function brokerContract({ subject, abilities, start }: ContractOptions): 
     test.skipIf(without("broker-requests"))(
       "reports the requests of clients, on request and while they happen",
       async () => {
-        const told: ClientActivity[] = [];
-        const end = broker.subscribe((activity) => void told.push(activity));
+        const activities: ClientActivity[] = [];
+        const end = broker.subscribe((activity) => void activities.push(activity));
         await expect(client(running, "wrong").admin().connect()).rejects.toThrow(
           "SASL SCRAM SHA512",
         );
@@ -299,7 +301,7 @@ export function brokerContract({ subject, abilities, start }: ContractOptions): 
         );
         expect(activity.every(({ node }) => node === 1 || node === 2)).toBe(true);
         await expect
-          .poll(() => told.map(({ what }) => what), POLL)
+          .poll(() => activities.map(({ what }) => what), POLL)
           .toContain("authentication-failed");
         end();
       },

@@ -1,6 +1,6 @@
 import type { FaultEvent } from "#e2e/checkers/history-event.ts";
 import type { Durations } from "#e2e/base/durations.ts";
-import type { Tell } from "#e2e/base/events.ts";
+import type { RecordEvent } from "#e2e/base/events.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import type { FaultKind } from "#e2e/chaos/fault-kind.ts";
 import type { Schedule } from "#e2e/chaos/schedule.ts";
@@ -29,7 +29,7 @@ export interface PlayOptions {
    */
   readonly holdMsMax: number;
   readonly durations: Durations;
-  readonly tell: Tell;
+  readonly recordEvent: RecordEvent;
   readonly record: (event: FaultEvent & { readonly atMs: number }) => void;
   /** Called after every change of a step. */
   readonly onChange: (steps: readonly PlayedStep[]) => void;

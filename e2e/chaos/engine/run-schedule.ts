@@ -51,14 +51,14 @@ export async function runSchedule(options: RunScheduleOptions): Promise<Schedule
   };
   onProgress?.(last);
   const name = scheduleName(schedule, steady);
-  const tell = recorder.tell(scenarioId({ number, name }));
+  const recordEvent = recorder.recordFor(scenarioId({ number, name }));
   const scenario = scheduleScenario({
     schedule,
     number,
     triggers: new Map(TRIGGER_KINDS.map((kind) => [kind.name, kind])),
     faults: new Map(FAULT_KINDS.map((kind) => [kind.name, kind])),
     abilities: session.abilities,
-    tell,
+    recordEvent,
     steady,
     onProgress: (progress) => {
       last = progress;
@@ -76,7 +76,7 @@ export async function runSchedule(options: RunScheduleOptions): Promise<Schedule
     lost: platform.lost,
     timeoutMs: () => scenario.timeoutMs?.(durations) ?? durations.scenarioMsMax,
     skipReason: () => undefined,
-    tell: () => tell,
+    recordFor: () => recordEvent,
     open: (_scenario, scenarioSignal) =>
       openScenarioSession(scenario, scenarioSignal, {
         run,
@@ -85,7 +85,7 @@ export async function runSchedule(options: RunScheduleOptions): Promise<Schedule
         authority,
         durations,
         artifacts,
-        tell,
+        recordEvent,
         secrets,
       }),
   });

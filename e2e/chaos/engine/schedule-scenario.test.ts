@@ -13,7 +13,7 @@ const OPTIONS = {
   triggers: new Map(),
   faults: new Map(),
   abilities: new Set<Ability>(),
-  tell: () => {},
+  recordEvent: () => {},
   onProgress: () => {},
 } as const;
 

@@ -2,7 +2,7 @@ import { aborted } from "#consumer/async/abort.ts";
 import type { Ability } from "#e2e/base/abilities.ts";
 import type { Durations } from "#e2e/base/durations.ts";
 import { expect, expectFault } from "#e2e/errors.ts";
-import type { Tell } from "#e2e/base/events.ts";
+import type { RecordEvent } from "#e2e/base/events.ts";
 import { APP } from "#e2e/targets/pods.ts";
 import { seededRandom } from "#e2e/base/random.ts";
 import type { Scenario, ScenarioContext } from "#e2e/runner/scenario.ts";
@@ -49,7 +49,7 @@ export interface ScheduleScenarioOptions {
   readonly faults: ReadonlyMap<string, FaultKind>;
   /** The abilities of target and broker together. */
   readonly abilities: ReadonlySet<Ability>;
-  readonly tell: Tell;
+  readonly recordEvent: RecordEvent;
   readonly steady?: SteadyPlay | undefined;
   readonly onProgress: (progress: ScheduleProgress) => void;
 }
@@ -184,7 +184,7 @@ class ScheduleRun {
   }
 
   #player(deployment: TestDeployment): StepPlayer {
-    const { schedule, triggers, faults, tell } = this.#options;
+    const { schedule, triggers, faults, recordEvent } = this.#options;
     const { durations, signal } = this.#context;
     return new StepPlayer({
       schedule,
@@ -201,7 +201,7 @@ class ScheduleRun {
       fireMsMax: FIRE_SHARE * durations.triggerMsMax + orphanWaitMs(durations),
       holdMsMax: durations.holdMsMax,
       durations,
-      tell,
+      recordEvent,
       record: (event) => deployment.recordEvent(event),
       onChange: (steps) => {
         this.#steps = steps;

@@ -58,7 +58,7 @@ function aSchedule(steps: readonly Partial<ScheduleStep>[], change: Partial<Fake
     triggerMsMax: 50,
     holdMsMax: 50,
     durations: durationsOf(false, "local"),
-    tell: () => {},
+    recordEvent: () => {},
     record: ({ what, step }) => notes.push(`${step}: ${what}`),
     onChange: () => {},
     signal: controller.signal,

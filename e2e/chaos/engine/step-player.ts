@@ -103,7 +103,7 @@ export class StepPlayer implements AsyncDisposable {
     if (armed.trigger !== null) {
       this.#cleanup.use(armed.trigger);
       this.#update(number, { held: armed.kind.holds });
-      this.#tell(number, "armed", armed.pod, step.when.trigger);
+      this.#recordEvent(number, "armed", armed.pod, step.when.trigger);
     }
     return armed;
   }
@@ -114,13 +114,13 @@ export class StepPlayer implements AsyncDisposable {
     const reached = await reach(armed, this.#options);
     if (typeof reached === "string") return reached;
     this.#update(armed.number, { reached });
-    this.#tell(armed.number, "reached", reached.pod, reached.detail);
+    this.#recordEvent(armed.number, "reached", reached.pod, reached.detail);
     return reached;
   }
 
   async #inject(armed: ArmedStep, trigger: ArmedTrigger, reached: ReachedTrigger): Promise<void> {
     const { number, step } = armed;
-    const { faults, schedule, deployment, durations, tell, signal, roles } = this.#options;
+    const { faults, schedule, deployment, durations, recordEvent, signal, roles } = this.#options;
     const { fault: name, pod: chosen, ...parameters } = step.do;
     const kind = faults.get(name);
     if (kind === undefined) throw new Error(`step ${number}: there is no fault ${name}`);
@@ -136,7 +136,7 @@ export class StepPlayer implements AsyncDisposable {
       pod,
       durations,
       random: seededRandom(schedule.seed, `step ${number}`),
-      tell,
+      recordEvent,
       signal,
     };
     this.#update(number, { inForce: true });
@@ -156,7 +156,7 @@ export class StepPlayer implements AsyncDisposable {
       return;
     }
     this.#update(number, { pod: pod === "" ? null : pod, selector, inForce: kind.lasting });
-    this.#tell(number, "injected", pod === "" ? null : pod, JSON.stringify(step.do));
+    this.#recordEvent(number, "injected", pod === "" ? null : pod, JSON.stringify(step.do));
     const injected = new InjectedStep({
       number,
       kind,
@@ -166,7 +166,7 @@ export class StepPlayer implements AsyncDisposable {
       onHealed: (one, beginMs) => {
         this.#update(one.number, { inForce: false });
         const detail = `took ${Date.now() - beginMs} ms`;
-        this.#tell(one.number, "healed", one.pod === "" ? null : one.pod, detail, beginMs);
+        this.#recordEvent(one.number, "healed", one.pod === "" ? null : one.pod, detail, beginMs);
       },
     });
     this.#injected.push(injected);
@@ -207,15 +207,15 @@ export class StepPlayer implements AsyncDisposable {
 
   #miss(number: number, reason: string): void {
     this.#update(number, { outcome: "missed", reason, inForce: false });
-    this.#tell(number, "missed", null, reason);
+    this.#recordEvent(number, "missed", null, reason);
   }
 
   #fired(injected: InjectedStep, proof: string): void {
     this.#update(injected.number, { outcome: "fired", fired: proof });
-    this.#tell(injected.number, "fired", injected.pod === "" ? null : injected.pod, proof);
+    this.#recordEvent(injected.number, "fired", injected.pod === "" ? null : injected.pod, proof);
   }
 
-  #tell(
+  #recordEvent(
     number: number,
     what: StepEvent["what"],
     pod: string | null,
@@ -225,7 +225,7 @@ export class StepPlayer implements AsyncDisposable {
     const { fault } = this.#steps[number - 1]!;
     const event: StepEvent = { step: number, fault, pod, what, detail };
     this.#options.record({ kind: "fault", atMs, ...event });
-    this.#options.tell("chaos", `step.${what}`, { ...event });
+    this.#options.recordEvent("chaos", `step.${what}`, { ...event });
   }
 
   #update(number: number, change: Partial<PlayedStep>): void {

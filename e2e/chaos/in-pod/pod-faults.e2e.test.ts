@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { RunEvent, Tell } from "#e2e/base/events.ts";
+import type { RunEvent, RecordEvent } from "#e2e/base/events.ts";
 import { until } from "#e2e/base/waiting.ts";
 import { startCallingProcess } from "./testing/calling-process.ts";
 import type { CallingProcess } from "./testing/calling-process.ts";
@@ -32,10 +32,11 @@ afterEach(async () => {
   await stack.disposeAsync();
 });
 
-const tell: Tell = (_source, event, fields = {}) => void events.push({ event, fields });
+const recordEvent: RecordEvent = (_source, event, fields = {}) =>
+  void events.push({ event, fields });
 
 async function startFaults(takenMsMax?: number): Promise<PodFaults> {
-  return stack.use(await PodFaults.start(tell, takenMsMax));
+  return stack.use(await PodFaults.start(recordEvent, takenMsMax));
 }
 
 async function startProcess(

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Tell } from "#e2e/base/events.ts";
+import type { RecordEvent } from "#e2e/base/events.ts";
 import { startControlServer } from "./control-server.ts";
 import type { ControlServer, PodProcess } from "./control-server.ts";
 import { preloadOption } from "./preload-source.ts";
@@ -26,7 +26,7 @@ const TAKEN_MS_MAX = 5000;
  * each one that starts later from its first operation.
  */
 export class PodFaults implements AsyncDisposable {
-  readonly #tell: Tell;
+  readonly #recordEvent: RecordEvent;
   readonly #takenMsMax: number;
   readonly #rules = new Map<number, RunningRule>();
   readonly #clockOffsetsMs = new Map<string, number>();
@@ -36,13 +36,13 @@ export class PodFaults implements AsyncDisposable {
   #ruleCount = 0;
   #version = 0;
 
-  private constructor(tell: Tell, takenMsMax: number) {
-    this.#tell = tell;
+  private constructor(recordEvent: RecordEvent, takenMsMax: number) {
+    this.#recordEvent = recordEvent;
     this.#takenMsMax = takenMsMax;
   }
 
-  static async start(tell: Tell, takenMsMax = TAKEN_MS_MAX): Promise<PodFaults> {
-    const faults = new PodFaults(tell, takenMsMax);
+  static async start(recordEvent: RecordEvent, takenMsMax = TAKEN_MS_MAX): Promise<PodFaults> {
+    const faults = new PodFaults(recordEvent, takenMsMax);
     faults.#server = await startControlServer({
       joined: (process) => faults.#join(process),
       received: (process, message) => faults.#receive(process, message),
@@ -124,7 +124,7 @@ export class PodFaults implements AsyncDisposable {
   #join(process: PodProcess): void {
     const state = new ProcessState();
     this.#processes.set(process, state);
-    this.#tell("fault", "in-pod.joined", { pod: process.pod, pid: process.pid });
+    this.#recordEvent("fault", "in-pod.joined", { pod: process.pod, pid: process.pid });
     void this.#send(process, state);
   }
 
@@ -132,12 +132,12 @@ export class PodFaults implements AsyncDisposable {
     this.#processes.get(process)?.end();
     this.#processes.delete(process);
     for (const rule of this.#rules.values()) rule.forget(process);
-    this.#tell("fault", "in-pod.left", { pod: process.pod, pid: process.pid });
+    this.#recordEvent("fault", "in-pod.left", { pod: process.pod, pid: process.pid });
   }
 
   #fail(error: Error): void {
     this.#errors.push(error);
-    this.#tell("fault", "in-pod.failed", { message: error.message });
+    this.#recordEvent("fault", "in-pod.failed", { message: error.message });
   }
 
   #receive(process: PodProcess, message: Exclude<ToServer, { readonly type: "hello" }>): void {
@@ -159,7 +159,7 @@ export class PodFaults implements AsyncDisposable {
       concerned.map(async ([process, state]) => {
         const taken = this.#send(process, state);
         if (await isInTime(taken, this.#takenMsMax)) return;
-        this.#tell("fault", "in-pod.unanswered", { pod: process.pod, pid: process.pid });
+        this.#recordEvent("fault", "in-pod.unanswered", { pod: process.pod, pid: process.pid });
       }),
     );
   }

@@ -15,7 +15,7 @@ const files = [...new Set(edits.map(({ file }) => file))];
 
 /** Returns a temporary directory below which copies are made. */
 async function temporaryDirectory(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), "stage-copy-"));
+  const directory = await mkdtemp(join(tmpdir(), "consumer-copy-"));
   vi.stubEnv("TMPDIR", directory);
   onTestFinished(async () => {
     vi.unstubAllEnvs();

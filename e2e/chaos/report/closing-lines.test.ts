@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { placeArguments } from "#e2e/cli/place-arguments.ts";
+import { commonArguments } from "#e2e/cli/common-arguments.ts";
 import type { ScheduleResult } from "#e2e/chaos/engine/run-schedule.ts";
 import { closingLines } from "./closing-lines.ts";
 import type { ChaosClosing } from "./closing-lines.ts";
@@ -13,7 +13,7 @@ function lastLines(
   change: Partial<ChaosClosing> = {},
 ): string[] {
   const text = closingLines({
-    chosen: { ...placeArguments({}, {}), seed: 42 },
+    chosen: { ...commonArguments({}, {}), seed: 42 },
     results,
     coverage: { drawnTable: "", summary: "1 of 612 pairs covered" },
     uncovered: [],
@@ -57,7 +57,7 @@ test("name each schedule that failed, what broke, and how to play it and the sma
       ],
     }),
   ];
-  const chosen = { ...placeArguments({ target: "kind" }, {}), seed: 42 };
+  const chosen = { ...commonArguments({ target: "kind" }, {}), seed: 42 };
   const shrunk = {
     summary: "fails 4 of 5 with these 3 steps (13 candidates)",
     file: join(ARTIFACTS, "02-chaos-43/shrunk.json"),

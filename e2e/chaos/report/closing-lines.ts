@@ -1,5 +1,5 @@
 import { relative } from "node:path";
-import { placeOptions } from "#e2e/base/place-options.ts";
+import { targetAndBrokerOptions } from "#e2e/base/target-and-broker-options.ts";
 import type { ChaosArguments } from "#e2e/chaos/chaos-arguments.ts";
 import type { Coverage } from "#e2e/chaos/coverage.ts";
 import type { PlayedStep } from "#e2e/chaos/engine/played-step.ts";
@@ -76,7 +76,7 @@ function replayCommand(
 ): string {
   const inside = relative(process.cwd(), file);
   const path = inside.startsWith("..") ? file : inside;
-  return ["npm run e2e -- replay", shellWord(path), ...placeOptions(chosen)].join(" ");
+  return ["npm run e2e -- replay", shellWord(path), ...targetAndBrokerOptions(chosen)].join(" ");
 }
 
 /** Quotes a text so that a shell takes it for one word. */

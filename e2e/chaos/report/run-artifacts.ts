@@ -1,6 +1,6 @@
 import { dirname, join, resolve } from "node:path";
 import { checkSecrets } from "#e2e/checkers/check-secrets.ts";
-import type { PlaceArguments } from "#e2e/base/run-arguments.ts";
+import type { CommonArguments } from "#e2e/base/run-arguments.ts";
 import { makeDirectory } from "#e2e/base/make-directory.ts";
 import { runId } from "#e2e/base/run-id.ts";
 
@@ -9,7 +9,7 @@ import { runId } from "#e2e/base/run-id.ts";
  * UsageError where that is not possible.
  */
 export async function makeArtifacts(
-  { artifacts, junit }: Pick<PlaceArguments, "artifacts" | "junit">,
+  { artifacts, junit }: Pick<CommonArguments, "artifacts" | "junit">,
   seed: number,
 ): Promise<string> {
   const directory = join(resolve(artifacts), runId(seed));

@@ -1,5 +1,5 @@
 import { BROKER_ABILITIES } from "#e2e/brokers/broker-abilities.ts";
-import type { PlaceArguments } from "#e2e/base/run-arguments.ts";
+import type { CommonArguments } from "#e2e/base/run-arguments.ts";
 import { TARGET_ABILITIES } from "#e2e/targets/target-abilities.ts";
 import type { ScheduleEnvironment } from "./rules.ts";
 
@@ -10,7 +10,7 @@ import type { ScheduleEnvironment } from "./rules.ts";
 export function environmentOf({
   target,
   broker,
-}: Pick<PlaceArguments, "target" | "broker">): ScheduleEnvironment {
+}: Pick<CommonArguments, "target" | "broker">): ScheduleEnvironment {
   return {
     abilities: new Set([...TARGET_ABILITIES[target], ...BROKER_ABILITIES[broker.kind]]),
     description: `the target ${target} with the broker ${broker.kind}`,

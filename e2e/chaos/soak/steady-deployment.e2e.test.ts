@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { placeArguments } from "#e2e/cli/place-arguments.ts";
+import { commonArguments } from "#e2e/cli/common-arguments.ts";
 import { APP } from "#e2e/targets/pods.ts";
 import { until } from "#e2e/base/waiting.ts";
 import { openChaosSession } from "#e2e/chaos/engine/chaos-session.ts";
@@ -21,7 +21,7 @@ test(
     };
     const stopping = new AbortController();
     const { signal } = stopping;
-    const place = placeArguments({}, {});
+    const place = commonArguments({}, {});
     const seed = 3;
     await using session = await openChaosSession({
       run: { ...place, seed, keep: "never", scenarios: [], realTime: false, compare: null },

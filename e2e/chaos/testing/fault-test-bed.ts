@@ -40,16 +40,16 @@ export async function openFaultTestBed(options: DeploymentOptions = {}): Promise
     realTime: false,
     random: seededRandom(1),
     signal: stopping.signal,
-    tell: () => {},
+    recordEvent: () => {},
   };
   const deployment = starting.use(await openDeployment(options, environment));
   starting.defer(async () => stopping.abort());
   const stack = starting.move();
-  const { random, tell, signal } = environment;
+  const { random, recordEvent, signal } = environment;
   return {
     deployment,
     durations,
-    fault: (pod = "") => ({ deployment, pod, durations, random, tell, signal }),
+    fault: (pod = "") => ({ deployment, pod, durations, random, recordEvent, signal }),
     trigger: ({ pod = null, ordinal = 1 } = {}) => ({ deployment, pod, ordinal, signal }),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };

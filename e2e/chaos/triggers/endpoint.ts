@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Arrival, HoldStage } from "#simulator/action-endpoint/action-endpoint-control.ts";
+import type { Arrival, HoldMoment } from "#simulator/action-endpoint/action-endpoint-control.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { triggerKind } from "#e2e/chaos/trigger-kind.ts";
 import type {
@@ -14,13 +14,13 @@ export const ENDPOINT_TRIGGERS: readonly TriggerKind[] = [
   endpointTrigger({
     name: "endpoint.request-held",
     title: "A request has reached the action endpoint, which holds it before anything is applied.",
-    stageOfHold: "before-request",
+    holdMoment: "before-request",
     standing: "held before its effect",
   }),
   endpointTrigger({
     name: "endpoint.effect-held",
     title: "The action endpoint has applied a request and holds the reply.",
-    stageOfHold: "after-effect",
+    holdMoment: "after-effect",
     standing: "held after its effect",
   }),
 ];
@@ -28,7 +28,7 @@ export const ENDPOINT_TRIGGERS: readonly TriggerKind[] = [
 interface EndpointMoment {
   readonly name: string;
   readonly title: string;
-  readonly stageOfHold: HoldStage;
+  readonly holdMoment: HoldMoment;
   readonly standing: string;
 }
 
@@ -48,7 +48,7 @@ function endpointTrigger({ name, title, ...moment }: EndpointMoment): TriggerKin
 /** Holds the n-th request (of the pod, where one is given) and lets all others pass. */
 async function armEndpoint(
   { deployment, pod, ordinal, signal }: TriggerContext,
-  { stageOfHold, standing }: Pick<EndpointMoment, "stageOfHold" | "standing">,
+  { holdMoment, standing }: Pick<EndpointMoment, "holdMoment" | "standing">,
 ): Promise<ArmedTrigger> {
   const reached = Promise.withResolvers<ReachedTrigger>();
   let count = 0;
@@ -62,7 +62,7 @@ async function armEndpoint(
     reached.resolve({ atMs: Date.now(), pod: sender, detail });
     return true;
   };
-  const hold = await deployment.actions.hold(stageOfHold, { when: isTheOne });
+  const hold = await deployment.actions.hold(holdMoment, { when: isTheOne });
   const release = (): Promise<void> => hold.release();
   return { reached: reached.promise, release, [Symbol.asyncDispose]: release };
 }

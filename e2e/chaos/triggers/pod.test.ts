@@ -40,20 +40,20 @@ test.each([
   { name: "pod.pre-stop", event: "pre-stop-started", container: "app" },
 ] as const)("$name is the event $event of a pod", async ({ name, event, ...more }) => {
   await using armed = await arm(name);
-  target.tell({ name: "exit", pod: "one", container: "app", exitCode: 0 });
-  target.tell({ name: event, pod: "one", container: "identity" });
+  target.emit({ name: "exit", pod: "one", container: "app", exitCode: 0 });
+  target.emit({ name: event, pod: "one", container: "identity" });
   expect(await reachedBy(armed)).toBeNull();
-  target.tell({ name: event, pod: "two", ...more });
+  target.emit({ name: event, pod: "two", ...more });
   expect(await armed.reached).toMatchObject({ pod: "two", detail: `${event} was seen` });
 });
 
 test("the n-th time is counted from when it is armed, in the pod that is waited for", async () => {
-  target.tell({ name: "ready", pod: "one" });
+  target.emit({ name: "ready", pod: "one" });
   await using armed = await arm("pod.ready", { pod: "one", ordinal: 2 });
-  target.tell({ name: "ready", pod: "one" });
-  target.tell({ name: "ready", pod: "two" });
+  target.emit({ name: "ready", pod: "one" });
+  target.emit({ name: "ready", pod: "two" });
   expect(await reachedBy(armed)).toBeNull();
-  target.tell({ name: "ready", pod: "one" });
+  target.emit({ name: "ready", pod: "one" });
   expect(await reachedBy(armed)).toBe("one");
 });
 
@@ -62,7 +62,7 @@ test("a trigger that is released or disposed sees nothing any more", async () =>
   await released.release();
   const disposed = await arm("pod.started");
   await disposed[Symbol.asyncDispose]();
-  target.tell({ name: "started", pod: "one", container: "app" });
+  target.emit({ name: "started", pod: "one", container: "app" });
   expect(target.listeners.size).toBe(0);
   expect(await reachedBy(released)).toBeNull();
   expect(await reachedBy(disposed)).toBeNull();
@@ -73,10 +73,10 @@ test("a new pod waits for its certificate when its request is held and its conta
   await using armed = await arm("pod.certificate-awaited");
   const issued = register("one");
   await vi.waitFor(() => expect(target.listeners.size).toBe(1));
-  target.tell({ name: "started", pod: "one", container: "identity" });
-  target.tell({ name: "started", pod: "two", container: "app" });
+  target.emit({ name: "started", pod: "one", container: "identity" });
+  target.emit({ name: "started", pod: "two", container: "app" });
   expect(await reachedBy(armed)).toBeNull();
-  target.tell({ name: "started", pod: "one", container: "app" });
+  target.emit({ name: "started", pod: "one", container: "app" });
   expect((await armed.reached).pod).toBe("one");
   expect(zts.events()).toEqual([]);
   await armed.release();

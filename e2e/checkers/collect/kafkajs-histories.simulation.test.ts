@@ -51,7 +51,7 @@ test("a client that resolves and commits a batch before its work is found, and s
   const consumer = await run.consumer("pod-a");
   await run.publish("i1");
   await run.publish("i2");
-  const { promise: committed, resolve: tell } = Promise.withResolvers<void>();
+  const { promise: committed, resolve: markCommitted } = Promise.withResolvers<void>();
   const { promise: dying, resolve: die } = Promise.withResolvers<void>();
   await consumer.run({
     eachBatch: async (payload) => {
@@ -63,7 +63,7 @@ test("a client that resolves and commits a batch before its work is found, and s
       await payload.commitOffsetsIfNecessary({
         topics: [{ topic, partitions: [{ partition, offset }] }],
       });
-      tell();
+      markCommitted();
       // The process dies in the middle of the batch.
       await dying;
       if (first !== undefined) run.work("pod-a", incidentOf(first.value));

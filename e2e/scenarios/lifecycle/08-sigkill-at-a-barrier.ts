@@ -1,5 +1,5 @@
 import { messageOf } from "#consumer/errors.ts";
-import type { HoldStage } from "#simulator/action-endpoint/action-endpoint-control.ts";
+import type { HoldMoment } from "#simulator/action-endpoint/action-endpoint-control.ts";
 import { countDeadActions } from "#e2e/deployment/steps/count-dead-actions.ts";
 import { ExpectationError, expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { APP, containerStatus, isReady } from "#e2e/targets/pods.ts";
@@ -26,11 +26,11 @@ export const scenario: Scenario = {
 };
 
 /**
- * Kills the consumer at that stage of an action. `effects` is the number of effects that the action endpoint has
+ * Kills the consumer at that moment of an action. `effects` is the number of effects that the action endpoint has
  * recorded when the process dies.
  */
 async function killAt(
-  stageOfHold: HoldStage,
+  holdMoment: HoldMoment,
   effects: number,
   { deploy, step, durations }: ScenarioContext,
 ): Promise<void> {
@@ -41,38 +41,38 @@ async function killAt(
     }),
   });
   const name = await deployment.readyPod();
-  step(`${stageOfHold}: kill the consumer while the action endpoint holds its action`);
-  const held = await deployment.actions.hold(stageOfHold, { times: 1 });
+  step(`${holdMoment}: kill the consumer while the action endpoint holds its action`);
+  const held = await deployment.actions.hold(holdMoment, { times: 1 });
   const [incident] = await deployment.publish(1);
   await held.arrived;
-  expectEqual((await deployment.effects()).length, effects, `${stageOfHold}: effects at the kill`);
+  expectEqual((await deployment.effects()).length, effects, `${holdMoment}: effects at the kill`);
   await deployment.target.kill(name, APP, "SIGKILL");
-  const restarted = await deployment.until(`${stageOfHold}: the container is restarted`, () => {
+  const restarted = await deployment.until(`${holdMoment}: the container is restarted`, () => {
     const pod = deployment.target.lastSeen(name);
     const status = pod && containerStatus(pod);
     return status !== undefined && status.restartCount >= 1 && status;
   });
-  expectFault((await held.hits()) === 1, `${stageOfHold}: no action was held`);
+  expectFault((await held.hits()) === 1, `${holdMoment}: no action was held`);
   expectFault(
     restarted.lastState?.terminated?.exitCode === 137,
-    `${stageOfHold}: the consumer did not end by SIGKILL`,
+    `${holdMoment}: the consumer did not end by SIGKILL`,
   );
   await held.release();
-  step(`${stageOfHold}: wait for redelivery and the end of the key`);
-  await deployment.until(`${stageOfHold}: the same pod is ready again`, () => {
+  step(`${holdMoment}: wait for redelivery and the end of the key`);
+  await deployment.until(`${holdMoment}: the same pod is ready again`, () => {
     const pod = deployment.target.lastSeen(name);
     return pod !== undefined && isReady(pod);
   });
   await deployment.verify();
   const outcomes = (await deployment.historyFiles()).outcomes.map(({ content }) => content.outcome);
-  expectEqual(outcomes.join(), "in-doubt", `${stageOfHold}: outcomes of the key`);
+  expectEqual(outcomes.join(), "in-doubt", `${holdMoment}: outcomes of the key`);
   expect(
     (await deployment.effects()).length <= 1,
-    `${stageOfHold}: incident ${incident?.id} had more than one effect`,
+    `${holdMoment}: incident ${incident?.id} had more than one effect`,
   );
   const letters = await deployment.deadLetters();
-  expectEqual(countDeadActions(letters), 1, `${stageOfHold}: actions in the dead letter`);
-  step(`${stageOfHold}: check that the pod handles the next incident`);
+  expectEqual(countDeadActions(letters), 1, `${holdMoment}: actions in the dead letter`);
+  step(`${holdMoment}: check that the pod handles the next incident`);
   await deployment.publish(1);
   await deployment.verify();
 }

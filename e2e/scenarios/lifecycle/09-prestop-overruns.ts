@@ -43,7 +43,7 @@ export const scenario: Scenario = {
     const sentTo = ({ pod, container }: ContainerEvent): boolean =>
       pod === name && container === APP;
     const momentOf = (signal: string) =>
-      deployment.target.history().find((told) => told.signal === signal && sentTo(told))?.atMs;
+      deployment.target.history().find((entry) => entry.signal === signal && sentTo(entry))?.atMs;
     const sentMs = async (signal: string) =>
       (await deployment.until(`${signal} was sent`, () => momentOf(signal))) - askedMs;
     const [termMs, killMs] = [await sentMs("SIGTERM"), await sentMs("SIGKILL")];

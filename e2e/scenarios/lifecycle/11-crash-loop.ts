@@ -29,8 +29,8 @@ export const scenario: Scenario = {
     await deployment.until("a line for every refusal", async () => {
       const events = await deployment.collector.control.events({ host: name });
       const lines = events.map(({ event }) => JSON.stringify(event));
-      const told = lines.filter((line) => /process\.refused.*groupIdd/s.test(line));
-      return told.length >= 3;
+      const refusals = lines.filter((line) => /process\.refused.*groupIdd/s.test(line));
+      return refusals.length >= 3;
     });
     await expectNoContact(deployment, "with a bad configuration");
     const moments = deployment.target

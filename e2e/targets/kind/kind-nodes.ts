@@ -9,10 +9,10 @@ export async function startKindNodes(cluster: KindCluster): Promise<NodeAccess &
   const listeners = new Map<string, NodeListener>();
   await using starting = new AsyncDisposableStack();
   for (const node of await cluster.nodes()) {
-    const tell: Parameters<typeof followJournal>[2] = ({ namespace, event }) => {
+    const onEvent: Parameters<typeof followJournal>[2] = ({ namespace, event }) => {
       listeners.get(namespace)?.(event);
     };
-    starting.use(followJournal(engine, node, tell));
+    starting.use(followJournal(engine, node, onEvent));
   }
   const tasks = async (node: string, ...argv: string[]): Promise<void> => {
     const containerd = ["ctr", "--namespace", "k8s.io", "tasks"];

@@ -36,7 +36,7 @@ function pod(
 /**
  * Observes the states one after the other, a millisecond apart. With `gone` the last state is that of the removed pod.
  */
-function told(states: readonly V1Pod[], gone = false): string[] {
+function emitted(states: readonly V1Pod[], gone = false): string[] {
   const history = new PodHistory();
   return states
     .flatMap((state, atMs) =>
@@ -51,7 +51,7 @@ test("the life of a pod: sidecar before app, ready, deleted, ended, gone", () =>
   const sidecar = running("s");
   const ended = { state: terminated("a", 0) };
   expect(
-    told(
+    emitted(
       [
         pod({ state: { waiting: { reason: "PodInitializing" } } }, { sidecar }),
         pod(running("a"), { sidecar }),
@@ -76,7 +76,7 @@ test("the life of a pod: sidecar before app, ready, deleted, ended, gone", () =>
 
 test("a restart is an exit and a start, even when the state between them was not seen", () => {
   const restarted = { ...running("b"), restartCount: 1, lastState: terminated("a", 137) };
-  expect(told([pod(running("a")), pod(restarted), pod(restarted)])).toEqual([
+  expect(emitted([pod(running("a")), pod(restarted), pod(restarted)])).toEqual([
     "0 started app",
     "1 exit app 137",
     "1 started app",
@@ -84,12 +84,15 @@ test("a restart is an exit and a start, even when the state between them was not
 });
 
 test("a run that ended before it was seen is reported as started too", () => {
-  expect(told([pod({ state: terminated("a", 78) })])).toEqual(["0 started app", "0 exit app 78"]);
+  expect(emitted([pod({ state: terminated("a", 78) })])).toEqual([
+    "0 started app",
+    "0 exit app 78",
+  ]);
 });
 
 test("a pod becomes ready, unready and ready again", () => {
   const states = [true, false, true, true].map((ready) => pod(running("a"), { ready }));
-  expect(told(states).filter((line) => line.endsWith("ready"))).toEqual([
+  expect(emitted(states).filter((line) => line.endsWith("ready"))).toEqual([
     "0 ready",
     "1 unready",
     "2 ready",
@@ -97,7 +100,7 @@ test("a pod becomes ready, unready and ready again", () => {
 });
 
 test("a container that could not be started has no run", () => {
-  expect(told([pod({ state: { terminated: { exitCode: 128, reason: "StartError" } } })])).toEqual(
-    [],
-  );
+  expect(
+    emitted([pod({ state: { terminated: { exitCode: 128, reason: "StartError" } } })]),
+  ).toEqual([]);
 });

@@ -6,32 +6,32 @@ type Name = ContainerEvent["name"];
 
 /** Derives the events of containers from the states of their pods, as a watch shows them one after the other. */
 export class PodHistory {
-  readonly #told = new Set<string>();
+  readonly #emitted = new Set<string>();
   readonly #ready = new Set<string>();
 
   /** Returns the events that this state shows and no earlier state did. `atMs` is the time at which it was seen. */
   observe(pod: V1Pod, atMs: number): ContainerEvent[] {
     const events: ContainerEvent[] = [];
     const name = podName(pod);
-    const tell = (what: Name, more: Partial<ContainerEvent> = {}): void => {
+    const emit = (what: Name, more: Partial<ContainerEvent> = {}): void => {
       events.push({ kind: "container", atMs, name: what, pod: name, ...more });
     };
     for (const status of statusesOf(pod)) {
       for (const run of runsOf(status)) {
         const container = status.name;
         // A container that ended before it was seen running has started nevertheless.
-        if (this.#once(`started ${run.id}`)) tell("started", { container });
+        if (this.#once(`started ${run.id}`)) emit("started", { container });
         if (run.exitCode !== null && this.#once(`exit ${run.id}`)) {
-          tell("exit", { container, exitCode: run.exitCode });
+          emit("exit", { container, exitCode: run.exitCode });
         }
       }
     }
     const uid = pod.metadata?.uid ?? name;
-    if (isTerminating(pod) && this.#once(`deletion ${uid}`)) tell("deletion-requested");
+    if (isTerminating(pod) && this.#once(`deletion ${uid}`)) emit("deletion-requested");
     const isReadyNow = isReady(pod);
-    if (isReadyNow && !this.#ready.has(uid)) tell("ready");
+    if (isReadyNow && !this.#ready.has(uid)) emit("ready");
     if (isReadyNow) this.#ready.add(uid);
-    else if (this.#ready.delete(uid)) tell("unready");
+    else if (this.#ready.delete(uid)) emit("unready");
     return events;
   }
 
@@ -44,8 +44,8 @@ export class PodHistory {
   }
 
   #once(key: string): boolean {
-    if (this.#told.has(key)) return false;
-    this.#told.add(key);
+    if (this.#emitted.has(key)) return false;
+    this.#emitted.add(key);
     return true;
   }
 }

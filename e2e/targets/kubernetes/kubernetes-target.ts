@@ -89,7 +89,7 @@ class KubernetesTarget implements Target {
     this.#apps = options.config.makeApiClient(AppsV1Api);
     this.#watch = watch;
     this.#logs = logs;
-    this.#listening = options.nodes?.listen(options.namespace, (event) => watch.tell(event));
+    this.#listening = options.nodes?.listen(options.namespace, (event) => watch.emit(event));
     watch.subscribe((entry) => {
       if (entry.kind === "container" && entry.name === "started") {
         const pod = watch.lastSeen(entry.pod);
@@ -135,7 +135,7 @@ class KubernetesTarget implements Target {
   async kill(pod: string, container: string, signal: NodeJS.Signals): Promise<void> {
     const { nodes, node, containerId } = this.#running(pod, container);
     // The nodes report only the signals of the kubelet.
-    this.#watch.tell({
+    this.#watch.emit({
       kind: "container",
       atMs: Date.now(),
       name: "signal",

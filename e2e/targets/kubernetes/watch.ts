@@ -90,15 +90,15 @@ export class NamespaceWatch implements AsyncDisposable {
     }
   }
 
-  #observe(pod: V1Pod, told: readonly ContainerEvent[]): void {
+  #observe(pod: V1Pod, entries: readonly ContainerEvent[]): void {
     if (pod.metadata?.labels?.[KIT_LABEL] !== undefined) return;
     this.#lastSeen.set(podName(pod), pod);
-    for (const entry of told) this.tell(entry);
+    for (const entry of entries) this.emit(entry);
     for (const look of this.#podListeners) look();
   }
 
   #observeEvent({ type, reason, message, involvedObject }: CoreV1Event): void {
-    this.tell({
+    this.emit({
       kind: "event",
       atMs: Date.now(),
       type: type === "Warning" ? "Warning" : "Normal",
@@ -109,7 +109,7 @@ export class NamespaceWatch implements AsyncDisposable {
   }
 
   /** Adds an entry that another observer saw. */
-  tell(entry: Entry): void {
+  emit(entry: Entry): void {
     this.#entries.push(entry);
     for (const listener of this.#listeners) listener(entry);
   }

@@ -19,7 +19,7 @@ import { runMixedGroup } from "./mixed-group.ts";
 
 process.exitCode = await main();
 
-function tell(line: string): void {
+function printLine(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
@@ -33,10 +33,10 @@ async function main(): Promise<number> {
   const clients: Client[] = [];
   for (const name of names) {
     const prepared = await prepareClient(name, cache);
-    if ("reason" in prepared) tell(`${name} is skipped: ${prepared.reason}`);
+    if ("reason" in prepared) printLine(`${name} is skipped: ${prepared.reason}`);
     else {
       clients.push(prepared);
-      tell(`${name} ${prepared.version}: ${prepared.codecs.join(", ")}`);
+      printLine(`${name} ${prepared.version}: ${prepared.codecs.join(", ")}`);
     }
   }
   const directory = await mkdtemp(join(tmpdir(), "kafka-consumer-clients-run-"));
@@ -50,8 +50,8 @@ async function main(): Promise<number> {
 async function runAll(clients: readonly Client[], directory: string): Promise<number> {
   await using started = await startClientCluster(directory);
   const { cluster, plain, secure } = started;
-  const readings = await runMatrix({ cluster, plain, secure, clients, tell });
-  for (const reading of readings) tell(outcome(reading));
+  const readings = await runMatrix({ cluster, plain, secure, clients, printLine });
+  for (const reading of readings) printLine(outcome(reading));
   const joining = clients.filter((client) => client.join !== undefined);
   const [first, second] = joining;
   if (first !== undefined && second !== undefined) {
@@ -59,13 +59,19 @@ async function runAll(clients: readonly Client[], directory: string): Promise<nu
       [[first, second], "range"],
       [[second, first], "roundrobin"],
     ] as const) {
-      tell(`mixed group, ${assignor}`);
-      await runMixedGroup({ cluster, connection: plain, clients: clientsInOrder, assignor, tell });
+      printLine(`mixed group, ${assignor}`);
+      await runMixedGroup({
+        cluster,
+        connection: plain,
+        clients: clientsInOrder,
+        assignor,
+        printLine,
+      });
     }
   }
   const read = readings.flatMap((reading) => reading.read).length;
   const faults = readings.flatMap((reading) => reading.faults).length;
-  tell(`${read} passed, ${faults} failed`);
+  printLine(`${read} passed, ${faults} failed`);
   return faults === 0 ? 0 : 1;
 }
 

@@ -16,7 +16,7 @@ test("every npm client reads what every one wrote, byte for byte", async () => {
   await using started = await startClientCluster(directory);
   const { cluster, plain, secure } = started;
   const clients = await Promise.all([startKafkajs(""), startPlatformatic()]);
-  const readings = await runMatrix({ cluster, plain, secure, clients, tell: () => undefined });
+  const readings = await runMatrix({ cluster, plain, secure, clients, printLine: () => undefined });
   expect(readings.flatMap(({ faults }) => faults)).toEqual([]);
   const read = readings.map(({ producer, reader, read: codecs }) => [producer, reader, codecs]);
   const kafkajs = ["none", "gzip", "zstd", "tls"];

@@ -10,7 +10,7 @@ export interface MatrixOptions {
   readonly secure: ClientConnection;
   readonly clients: readonly Client[];
   /** Receives progress, line by line. */
-  readonly tell: (line: string) => void;
+  readonly printLine: (line: string) => void;
 }
 
 /** The records that one client wrote in one codec. */
@@ -42,12 +42,12 @@ export interface Reading {
 export async function runMatrix(options: MatrixOptions): Promise<Reading[]> {
   const written: Written[] = [];
   for (const producer of options.clients) {
-    options.tell(`${producer.name} writes`);
+    options.printLine(`${producer.name} writes`);
     written.push(...(await write(producer, options)));
   }
   const readings: Reading[] = [];
   for (const reader of options.clients) {
-    options.tell(`${reader.name} reads`);
+    options.printLine(`${reader.name} reads`);
     readings.push(...(await read(reader, written, options)));
   }
   return readings;

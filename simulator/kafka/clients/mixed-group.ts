@@ -14,7 +14,7 @@ export interface MixedGroupOptions {
   /** The two clients. The first one leads. */
   readonly clients: readonly [Client, Client];
   readonly assignor: string;
-  readonly tell: (line: string) => void;
+  readonly printLine: (line: string) => void;
 }
 
 /**
@@ -23,7 +23,7 @@ export interface MixedGroupOptions {
  * to the broker. Throws otherwise.
  */
 export async function runMixedGroup(options: MixedGroupOptions): Promise<void> {
-  const { cluster, connection, clients, assignor, tell } = options;
+  const { cluster, connection, clients, assignor, printLine } = options;
   const [leading, other] = clients;
   const topic = `mixed-${leading.name}-${assignor}`;
   cluster.createTopic({ name: topic, partitions: PARTITIONS });
@@ -32,7 +32,9 @@ export async function runMixedGroup(options: MixedGroupOptions): Promise<void> {
   const members: Member[] = [];
   const step = async (what: string): Promise<void> => {
     const counts = await assignedCounts(cluster, topic, members);
-    tell(`${what}: ${members.map(({ client }, index) => `${client} ${counts[index]}`).join(", ")}`);
+    printLine(
+      `${what}: ${members.map(({ client }, index) => `${client} ${counts[index]}`).join(", ")}`,
+    );
   };
   const join = async (client: Client): Promise<Member> => {
     const member = started.use(joined(client, task));

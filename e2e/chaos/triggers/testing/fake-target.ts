@@ -14,7 +14,7 @@ export class FakeTarget implements Pick<Target, "subscribe" | "pods" | "lastSeen
     return () => void this.listeners.delete(listener);
   }
 
-  tell(event: Pick<ContainerEvent, "name" | "pod"> & Partial<ContainerEvent>): void {
+  emit(event: Pick<ContainerEvent, "name" | "pod"> & Partial<ContainerEvent>): void {
     for (const listener of this.listeners) listener({ kind: "container", atMs: 1, ...event });
   }
 

@@ -3,12 +3,12 @@ import type { BrokerValues } from "./broker-arguments.ts";
 import type {
   KindArguments,
   KubernetesArguments,
-  PlaceArguments,
+  CommonArguments,
 } from "#e2e/base/run-arguments.ts";
 import { UsageError } from "#e2e/errors.ts";
 import { filled, oneOf, whole } from "./option-values.ts";
 
-export const PLACE_OPTIONS = {
+export const COMMON_OPTIONS = {
   target: { type: "string" },
   broker: { type: "string" },
   keep: { type: "string" },
@@ -25,8 +25,8 @@ export const PLACE_OPTIONS = {
   ...BROKER_OPTIONS,
 } as const;
 
-export type PlaceValues = BrokerValues & {
-  readonly [Name in Exclude<keyof typeof PLACE_OPTIONS, keyof BrokerValues>]?: string | undefined;
+export type CommonValues = BrokerValues & {
+  readonly [Name in Exclude<keyof typeof COMMON_OPTIONS, keyof BrokerValues>]?: string | undefined;
 };
 
 /** The targets that accept each option. */
@@ -40,10 +40,10 @@ const TARGET_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   "simulators-image": ["kubernetes"],
 };
 
-export function placeArguments(
-  values: PlaceValues,
+export function commonArguments(
+  values: CommonValues,
   env: Readonly<Record<string, string | undefined>>,
-): PlaceArguments {
+): CommonArguments {
   const target = oneOf("target", values.target, ["local", "kind", "kubernetes"]);
   refuseOfOtherTarget(target, values);
   return {
@@ -58,7 +58,7 @@ export function placeArguments(
   };
 }
 
-function refuseOfOtherTarget(target: PlaceArguments["target"], values: PlaceValues): void {
+function refuseOfOtherTarget(target: CommonArguments["target"], values: CommonValues): void {
   for (const [option, targets] of Object.entries(TARGET_OPTIONS)) {
     if (!Object.hasOwn(values, option) || targets.includes(target)) continue;
     const wanted = targets.join(" or ");
@@ -66,7 +66,7 @@ function refuseOfOtherTarget(target: PlaceArguments["target"], values: PlaceValu
   }
 }
 
-function kubernetesArguments(values: PlaceValues): KubernetesArguments {
+function kubernetesArguments(values: CommonValues): KubernetesArguments {
   const needed = (option: "context" | "image" | "simulators-image"): string => {
     const value = filled(option, values[option]);
     if (value === undefined) throw new UsageError(`--target kubernetes needs --${option}`);
@@ -79,7 +79,7 @@ function kubernetesArguments(values: PlaceValues): KubernetesArguments {
   };
 }
 
-function kindArguments(values: PlaceValues): KindArguments {
+function kindArguments(values: CommonValues): KindArguments {
   const { engine } = values;
   return {
     cluster: clusterName(values.cluster),

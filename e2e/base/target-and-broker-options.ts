@@ -1,8 +1,8 @@
-import type { BrokerArguments, PlaceArguments } from "./run-arguments.ts";
+import type { BrokerArguments, CommonArguments } from "./run-arguments.ts";
 
 /** Returns the command-line options that choose the same target and broker again. */
-export function placeOptions(
-  chosen: Pick<PlaceArguments, "target" | "kind" | "kubernetes" | "broker">,
+export function targetAndBrokerOptions(
+  chosen: Pick<CommonArguments, "target" | "kind" | "kubernetes" | "broker">,
 ): string[] {
   return [
     ...(chosen.target === "local" ? [] : [`--target ${chosen.target}`]),
