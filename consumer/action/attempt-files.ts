@@ -4,7 +4,10 @@ import type { Clock, Log, Metrics } from "#consumer/ports.ts";
 import type { Resolution } from "#consumer/history/claims/resolution.ts";
 
 /** The run that holds an attempt, as far as its claim says. */
-export type Holder = Pick<Claim, "key" | "attempt" | "nonce" | "pod" | "claimedAtMs"> & {
+export type Holder = Pick<
+  Claim,
+  "key" | "attempt" | "nonce" | "pod" | "claimedAtMs" | "requestDigest"
+> & {
   /** The damage of its claim, when nothing else is known. */
   readonly damage?: string;
 };

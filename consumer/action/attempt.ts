@@ -6,6 +6,8 @@ import { historyEntry } from "#consumer/history/base/entry.ts";
 import type { SendResult } from "#consumer/ports.ts";
 import { retryDelayMs } from "#consumer/async/retry.ts";
 import { attemptFields, send } from "./send.ts";
+import type { PlannedAction } from "#consumer/planning/plan.ts";
+import { digestOfRequest } from "#consumer/planning/request-digest.ts";
 import type { Run } from "./types.ts";
 import { checkAdmission } from "./admission.ts";
 import { deadLetterReason } from "./dead-letter.ts";
@@ -25,6 +27,8 @@ export interface AttemptEnd {
   readonly by: "found" | "waited" | "own";
   /** The time of the claim, by the wall clock of its owner. */
   readonly claimedAtMs: number;
+  /** The digest of the request, as far as the claim has it. */
+  readonly requestDigest: string | undefined;
 }
 
 /** No attempt was begun, and none will be. */
@@ -45,6 +49,8 @@ interface Before {
    * apply.
    */
   readonly permitted: boolean;
+  /** The digest of the request that this key stands for; undefined while any may be made. */
+  readonly requestDigest: string | undefined;
 }
 
 /**
@@ -72,7 +78,7 @@ async function reachEnd(
 ): Promise<AttemptEnd | NotBegun> {
   const { clock, random, settings } = run.dependencies;
   const { claim, outcome, certain } = await look(run, attempt);
-  if (outcome) return { outcome, by: "found", claimedAtMs: claim?.claimedAtMs || outcome.atMs };
+  if (claim && outcome) return endOf(claim, outcome, "found");
   if (claim) return waitForOutcome(run, claim);
 
   if (before) {
@@ -91,7 +97,12 @@ async function reachEnd(
     return { notBegun: standing === "swept" ? SWEPT : "too old for another attempt" };
   }
   run.ended.throwIfAborted();
-  return claimAndAct(run, attempt, before?.permitted ?? false);
+  return claimAndAct(run, attempt, before);
+}
+
+function endOf(claim: Holder, outcome: Outcome, by: AttemptEnd["by"]): AttemptEnd {
+  const { claimedAtMs, requestDigest } = claim;
+  return { outcome, by, claimedAtMs: claimedAtMs || outcome.atMs, requestDigest };
 }
 
 /** Looks at the attempt by opening its files by name, never by listing a directory. */
@@ -142,9 +153,6 @@ async function isDeleted(run: Run, attempt: number): Promise<boolean> {
 async function waitForOutcome(run: Run, claim: Holder): Promise<AttemptEnd | NotBegun> {
   const { clock, history, log, metrics, pod, random, settings } = run.dependencies;
   const { key, attempt, damage } = claim;
-  const ended = (outcome: Outcome, by: AttemptEnd["by"]): AttemptEnd => {
-    return { outcome, by, claimedAtMs: claim.claimedAtMs || outcome.atMs };
-  };
   const pollMs = settings.outcomePollMs ?? OUTCOME_POLL_MS;
   metrics.count("claims", { result: "taken" });
   log.info("action.waiting", { key, attempt, owner: claim.pod, waitMsMax: settings.orphanWaitMs });
@@ -156,7 +164,7 @@ async function waitForOutcome(run: Run, claim: Holder): Promise<AttemptEnd | Not
     await clock.sleep(Math.min(pollMs, remainingMs), run.ended);
     const read = () => readEnd(key, attempt, run.dependencies);
     const outcome = await history.hold("read an outcome", read, run.ended);
-    if (outcome) return ended(outcome, "waited");
+    if (outcome) return endOf(claim, outcome, "waited");
   }
 
   const nonce = random.nonce();
@@ -176,15 +184,15 @@ async function waitForOutcome(run: Run, claim: Holder): Promise<AttemptEnd | Not
   // This is checked after the link: claims are deleted before outcomes, so a claim that still exists had no outcome
   // to delete.
   if (await isDeleted(run, attempt)) return { notBegun: DELETED };
-  if (outcome.nonce !== nonce) return ended(outcome, "waited");
+  if (outcome.nonce !== nonce) return endOf(claim, outcome, "waited");
   announce(run, outcome);
-  return ended(outcome, "own");
+  return endOf(claim, outcome, "own");
 }
 
 async function claimAndAct(
   run: Run,
   attempt: number,
-  permitted: boolean,
+  before: Before | undefined,
 ): Promise<AttemptEnd | NotBegun> {
   const { clock, history, log, metrics, pod, random } = run.dependencies;
   const { planned, record } = run;
@@ -203,6 +211,7 @@ async function claimAndAct(
     partition: record.partition,
     offset: String(record.offset),
     claimedAtMs: clock.wallMs(),
+    ...("spec" in planned && { requestDigest: digestOfRequest(planned.spec) }),
   };
   let firstTryMs: number | undefined;
   const tryToClaim = async () => {
@@ -222,16 +231,16 @@ async function claimAndAct(
   if (present.nonce !== claim.nonce) return waitForOutcome(run, present);
   metrics.count("claims", { result: linked ? "linked" : "own" });
   log.info("action.claimed", attemptFields(planned, claim));
-  const outcome = await act(run, claim, { permitted, deadlineMs: sinceMs + planned.deadlineMs });
-  const by = outcome.nonce === claim.nonce ? "own" : "waited";
-  return { outcome, by, claimedAtMs: claim.claimedAtMs };
+  const outcome = await act(run, claim, before, sinceMs + planned.deadlineMs);
+  return endOf(claim, outcome, outcome.nonce === claim.nonce ? "own" : "waited");
 }
 
 /** Sends the action, or ends the attempt unsent. The claim belongs to this run and is durable. */
 async function act(
   run: Run,
   claim: Claim,
-  { permitted, deadlineMs }: { permitted: boolean; deadlineMs: number },
+  before: Before | undefined,
+  deadlineMs: number,
 ): Promise<Outcome> {
   const { clock, history } = run.dependencies;
   const { planned } = run;
@@ -261,7 +270,11 @@ async function act(
     const { detail } = planned.rejection;
     return conclude(run, claim, "unfillable", { outcome: "rejected", detail });
   }
-  const refusal = await checkAdmission(run, planned, permitted);
+  if (before?.requestDigest !== undefined && before.requestDigest !== claim.requestDigest) {
+    const detail = requestChanged(planned);
+    return conclude(run, claim, "request-changed", { outcome: "rejected", detail });
+  }
+  const refusal = await checkAdmission(run, planned, before?.permitted ?? false);
   // It must be a whole number, because timers refuse fractions and the monotonic clock has them.
   const remainingMs = Math.floor(deadlineMs - clock.monotonicMs());
   if (remainingMs <= 0) {
@@ -274,6 +287,13 @@ async function act(
   }
   if (refusal) return conclude(run, claim, refusal.reason, refusal.result);
   return conclude(run, claim, "sent", await send(run, planned, claim, remainingMs));
+}
+
+function requestChanged({ rule, action }: PlannedAction): string {
+  return (
+    `rule ${rule}, action ${action}: an earlier attempt with this key had another request, since the rule or the ` +
+    "incident has changed; not sent"
+  );
 }
 
 /** Writes the outcome of this run's attempt. When another pod was faster, its outcome is returned. */

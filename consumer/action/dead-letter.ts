@@ -23,6 +23,8 @@ type DeadLetterReason =
   | "manual"
   /** The rule of the action had run as often as its limits allow. */
   | "suppressed"
+  /** An earlier attempt with the same key had another request. */
+  | "request-changed"
   | "failed-not-applied"
   | "in-doubt"
   /** Positions that could not be read were skipped by order of an operator. */
@@ -38,9 +40,12 @@ export function deadLetterReason<Ended extends AttemptOutcome>({
 }: {
   readonly outcome: Ended;
   readonly reason: Outcome["reason"];
-}): Ended | "too-old" | "manual" | "suppressed" {
-  return reason === "too-old" || reason === "manual" || reason === "suppressed" ? reason : outcome;
+}): Ended | UnsentReason {
+  return UNSENT_REASONS.find((unsent) => unsent === reason) ?? outcome;
 }
+
+const UNSENT_REASONS = ["too-old", "manual", "suppressed", "request-changed"] as const;
+type UnsentReason = (typeof UNSENT_REASONS)[number];
 
 /** A record that could not be handled, or one of its actions that did not succeed. */
 export interface DeadLetter {

@@ -5,6 +5,7 @@ import type { AttemptEnd } from "./attempt.ts";
 import { deadLetterReason, publishDeadLetter } from "./dead-letter.ts";
 import type { DeadLetter } from "./dead-letter.ts";
 import { ConsumerError } from "#consumer/errors.ts";
+import { bindsRequest } from "#consumer/history/claims/claims.ts";
 import type { Outcome } from "#consumer/history/claims/claims.ts";
 import { historyEntry } from "#consumer/history/base/entry.ts";
 import type { History } from "#consumer/history/history.ts";
@@ -109,8 +110,10 @@ async function walk(run: Run): Promise<ExecutionResult> {
   let previous: AttemptEnd | undefined;
   let firstClaimedAtMs: number | undefined;
   let permitted = false;
+  let requestDigest: string | undefined;
   for (let attempt = 1; ; attempt += 1) {
-    const before = firstClaimedAtMs === undefined ? undefined : { firstClaimedAtMs, permitted };
+    const before =
+      firstClaimedAtMs === undefined ? undefined : { firstClaimedAtMs, permitted, requestDigest };
     const end = await endAttempt(run, attempt, before);
     if ("notBegun" in end) {
       const isDeleted = end.notBegun === DELETED;
@@ -123,6 +126,7 @@ async function walk(run: Run): Promise<ExecutionResult> {
     }
     const { outcome, by } = end;
     firstClaimedAtMs ??= end.claimedAtMs;
+    if (bindsRequest(outcome)) requestDigest ??= end.requestDigest;
     // The outcome that the next attempt or the commit relies on must survive a power failure, whoever wrote it.
     await history.hold("sync an outcome", () => history.claims.sync(key), run.lingering);
     // Nobody can have resolved an outcome that this run has just written.

@@ -24,7 +24,7 @@ const COUNTERS: Readonly<Record<CounterName, { help: string; label: string }>> =
   actions: {
     help:
       "Actions, by result: done, rejected, failed-not-applied, in-doubt, suppressed (ended before), " +
-      "too-old, limited, manual.",
+      "too-old, limited, manual, request-changed.",
     label: "result",
   },
   claims: { help: "Claims tried, by result: linked, taken, own.", label: "result" },

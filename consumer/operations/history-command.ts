@@ -89,6 +89,8 @@ function lineOfEntry(entry: HistoryEntry): Line {
   return { key, state: outcome, attempt, atMs, rule, action, incidentId, pod, note: "" };
 }
 
+const NOTED_REASONS: ReadonlySet<string> = new Set(["manual", "suppressed", "request-changed"]);
+
 /** Tells of the last attempt; what its claim does not say any more another file of the key may. */
 function lineOfAttempts(
   key: string,
@@ -100,9 +102,7 @@ function lineOfAttempts(
   const named = tried.find(({ claim }) => claim)?.claim ?? entry;
   const notes = damage.length > 0 ? [`damaged: ${damage.join("; ")}`] : [];
   if (resolution) notes.unshift(`resolved as ${resolution.as} by ${resolution.by}`);
-  else if (outcome?.reason === "manual" || outcome?.reason === "suppressed") {
-    notes.unshift(outcome.reason);
-  }
+  else if (outcome && NOTED_REASONS.has(outcome.reason)) notes.unshift(outcome.reason);
   return {
     key,
     state: last?.state ?? "open",

@@ -22,6 +22,11 @@ const claimSchema = z.object({
   /** The offset, in decimal. */
   offset: z.string(),
   claimedAtMs: z.number(),
+  /**
+   * The digest of the request or command, see request-digest.ts. Absent in a claim of an older version and where a
+   * template could not be filled.
+   */
+  requestDigest: z.string().optional(),
 });
 
 const outcomeSchema = z.object({
@@ -41,6 +46,8 @@ const outcomeSchema = z.object({
     "suppressed",
     // A template has no value for one of its places.
     "unfillable",
+    // An earlier attempt had another request under the same key.
+    "request-changed",
     "too-old",
     "deadline-passed",
     "revoked",
@@ -56,11 +63,31 @@ export type Claim = Readonly<z.infer<typeof claimSchema>>;
 /** The record of how an attempt ended. */
 export type Outcome = Readonly<z.infer<typeof outcomeSchema>>;
 
-const UNSENT: ReadonlySet<Outcome["reason"]> = new Set(["manual", "suppressed", "unfillable"]);
+const UNSENT: ReadonlySet<Outcome["reason"]> = new Set([
+  "manual",
+  "suppressed",
+  "unfillable",
+  "request-changed",
+]);
 
 /** True for an attempt that was rejected before anything was sent, so that an operator may permit another one. */
 export function isUnsent({ outcome, reason }: Outcome): boolean {
   return outcome === "rejected" && UNSENT.has(reason);
+}
+
+const WITHOUT_REQUEST: ReadonlySet<Outcome["reason"]> = new Set([
+  "revoked",
+  "deadline-passed",
+  "request-changed",
+]);
+
+/**
+ * True when later attempts must make the same request: this one may have been sent, or its dead letter told a person
+ * what would be sent. An attempt that its owner gave up before sending binds nothing, so that a rollout of a mended
+ * rule does not end the actions that the old pods gave up when they stopped.
+ */
+export function bindsRequest({ reason }: Outcome): boolean {
+  return !WITHOUT_REQUEST.has(reason);
 }
 
 /**

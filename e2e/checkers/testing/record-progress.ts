@@ -3,7 +3,7 @@ import type { ClaimedAttempt, HistoryBuilder, PlannedAction } from "./history-bu
 
 type Stage = "new" | "claimed" | "sent" | "applied" | "ended" | "finished";
 
-/** The eight ways in which an attempt ends. */
+/** Ways in which an attempt ends. */
 const OUTCOMES = [
   "done",
   "done",
@@ -14,6 +14,12 @@ const OUTCOMES = [
   "rejected",
   "suppressed",
 ] as const;
+
+type Planned = (typeof OUTCOMES)[number] | "request-changed";
+
+function isUnsent(planned: Planned): boolean {
+  return planned === "suppressed" || planned === "request-changed";
+}
 
 /** Keeps what is known of one record of the topic, and how far the pods have come with it. */
 export class RecordProgress {
@@ -29,7 +35,7 @@ export class RecordProgress {
   #stage: Stage = "new";
   #attempt = 1;
   #claimed: ClaimedAttempt | undefined;
-  #planned: (typeof OUTCOMES)[number] = "done";
+  #planned: Planned = "done";
   #outcome = "";
 
   constructor(
@@ -129,15 +135,17 @@ export class RecordProgress {
     const { action } = this;
     if (action === undefined) return;
     this.#claimed = builder.claim(action, { pod, attempt: this.#attempt });
-    this.#planned = OUTCOMES[choose(OUTCOMES.length)] ?? "done";
+    const planned = OUTCOMES[choose(OUTCOMES.length)] ?? "done";
+    // Limits are checked at every attempt, but only a later one can have another request than before.
+    this.#planned = planned === "suppressed" && this.#attempt > 1 ? "request-changed" : planned;
     this.#stage = "claimed";
   }
 
   #send(builder: HistoryBuilder, choose: Choose): void {
     if (this.#claimed === undefined) return;
     this.#stage = "applied";
-    // An action that the limits of its rule suppress is claimed and never sent.
-    if (this.#planned === "suppressed") return;
+    // An action that the limits of its rule suppress, or whose request has changed, is claimed and never sent.
+    if (isUnsent(this.#planned)) return;
     builder.send(this.#claimed);
     // Some requests never arrive, and their senders cannot know.
     if (this.#planned === "in-doubt" && choose(2) === 1) return;
@@ -150,11 +158,10 @@ export class RecordProgress {
     this.#stage = "applied";
   }
 
-  #end(builder: HistoryBuilder, outcome: (typeof OUTCOMES)[number]): void {
+  #end(builder: HistoryBuilder, outcome: Planned): void {
     if (this.#claimed === undefined) return;
-    if (outcome === "suppressed") {
-      builder.outcome(this.#claimed, "rejected", { reason: "suppressed" });
-    } else builder.outcome(this.#claimed, outcome);
+    if (isUnsent(outcome)) builder.outcome(this.#claimed, "rejected", { reason: outcome });
+    else builder.outcome(this.#claimed, outcome);
     this.#ended(outcome);
   }
 

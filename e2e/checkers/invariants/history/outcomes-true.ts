@@ -95,11 +95,19 @@ function falseLetters(
   });
 }
 
+/**
+ * An action that was left to a person, that the limits of its rule suppressed, or whose request had changed, has that
+ * as the reason of its dead letter.
+ */
+const REASONS_OF_LETTERS: ReadonlySet<string> = new Set([
+  "manual",
+  "suppressed",
+  "request-changed",
+]);
+
 function reasonsFor(outcome: string, reason: string): ReadonlySet<string> {
   if (reason === "too-old") return new Set(["too-old"]);
   if (outcome === "done") return new Set();
-  // An action that was left to a person, or that the limits of its rule suppressed, has that as the
-  // reason of its dead letter.
-  if (reason === "manual" || reason === "suppressed") return new Set([reason]);
+  if (REASONS_OF_LETTERS.has(reason)) return new Set([reason]);
   return new Set([outcome]);
 }
