@@ -36,6 +36,7 @@ const NEEDED = [
   ["events", "replay after wrong clocks"],
   ["events", "replay after a raised limit"],
   ["faults", "stale listing"],
+  ["outcomes", "request-changed"],
 ] as const;
 
 test(

@@ -79,6 +79,7 @@ export async function simulate(
   const cluster = createModelCluster({
     seed,
     partitions: 2,
+    changesRequests: (who) => createStepRandom(seed, `request of ${who}`).next() < 0.3,
     ...createReplies(seed, () => cluster),
   });
   const trace: string[] = [];
@@ -132,7 +133,9 @@ export async function simulate(
   }
   for (const { attempts } of cluster.ledger.keys.values()) {
     for (const { outcome } of attempts.values()) {
-      if (outcome) cluster.counts.add("outcomes", outcome.outcome);
+      if (outcome === undefined) continue;
+      const isChanged = outcome.reason === "request-changed";
+      cluster.counts.add("outcomes", isChanged ? outcome.reason : outcome.outcome);
     }
   }
   const { counts, violations } = cluster;

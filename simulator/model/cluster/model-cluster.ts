@@ -34,13 +34,16 @@ export interface ModelClusterOptions {
   readonly partitions: number;
   readonly answer: (key: string) => Answer;
   readonly batchSize: (partition: number) => number;
+  /** Returns true for a process that sends other requests under the same keys. Defaults to none. */
+  readonly changesRequests?: (who: string) => boolean;
 }
 
 /**
  * Creates machines, pods, one volume, one broker and one action endpoint in virtual time. Nothing
  * moves by itself.
  */
-export function createModelCluster({ seed, partitions, answer, batchSize }: ModelClusterOptions) {
+export function createModelCluster(options: ModelClusterOptions) {
+  const { seed, partitions, answer, batchSize, changesRequests = () => false } = options;
   const rest = createPromiseRest();
   const clock = createManualClock({ rest });
   const times = createClusterTimes(clock);
@@ -154,6 +157,7 @@ export function createModelCluster({ seed, partitions, answer, batchSize }: Mode
         broker,
         endpoint,
         exit: () => steps.kill(who),
+        changesRequests: changesRequests(who),
         limits,
         random: createSeededRandom(hash(seed, who)),
         clock: {

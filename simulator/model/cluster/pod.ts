@@ -2,7 +2,7 @@ import { aborted } from "#consumer/async/abort.ts";
 import { createDeadline } from "#consumer/async/deadline.ts";
 import { ConsumerError, hasCode, systemCode } from "#consumer/errors.ts";
 import { createExecutor } from "#consumer/action/execute.ts";
-import type { PlannedAction } from "#consumer/planning/plan.ts";
+import type { PlannedAction, RejectedAction } from "#consumer/planning/plan.ts";
 import { publishDeadLetter } from "#consumer/action/dead-letter.ts";
 import { openHistory } from "#consumer/history/history.ts";
 import type { History } from "#consumer/history/history.ts";
@@ -69,6 +69,8 @@ export interface ModelPodOptions {
   readonly broker: ModelBroker;
   readonly endpoint: ModelEndpoint;
   readonly observer: PodObserver;
+  /** True for a process of another version of the rules, which sends another body under the same keys. */
+  readonly changesRequests: boolean;
   /** Ends the process, and with it everything that it has not waited for. */
   readonly exit: () => void;
 }
@@ -173,8 +175,9 @@ export function startModelPod(options: ModelPodOptions): ModelPod {
     });
     const { handle } = createPipeline({
       ...shared,
-      async execute(planned, how) {
-        const { key } = planned;
+      async execute(asked, how) {
+        const { key } = asked;
+        const planned = options.changesRequests ? withAnotherBody(asked) : asked;
         executions.set(key, { assignment: how.assignment, nonces: new Set() });
         if (!("rejection" in planned)) current.set(key, planned);
         try {
@@ -256,6 +259,11 @@ export function startModelPod(options: ModelPodOptions): ModelPod {
       options.exit();
     });
   return pod;
+}
+
+function withAnotherBody(planned: PlannedAction | RejectedAction): PlannedAction | RejectedAction {
+  if ("rejection" in planned || planned.spec.type !== "http") return planned;
+  return { ...planned, spec: { ...planned.spec, body: '{"version":2}' } };
 }
 
 /**

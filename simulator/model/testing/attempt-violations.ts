@@ -66,6 +66,17 @@ export const ATTEMPT_VIOLATIONS = {
       step();
     },
   },
+  "one key never carries two different requests": {
+    "another body at the second attempt"({ claim, deliver, outcome, send }) {
+      const planned = deliver();
+      claim(planned);
+      send(planned);
+      outcome(planned, 1, NOT_APPLIED);
+      claim(planned, 2);
+      const spec = { ...planned.spec, body: "another" };
+      send({ ...planned, spec }, ["nonce-2"]);
+    },
+  },
   "every execution was durably claimed with a nonce of its own run": {
     "nothing is claimed": ({ deliver, send }) => send(deliver()),
     "another run claimed it"({ claim, deliver, send }) {

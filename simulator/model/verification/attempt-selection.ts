@@ -39,7 +39,7 @@ export function endsOf(attempt: AttemptFacts | undefined): OutcomeFacts[] {
 
 /** Returns the reason that the dead letter has to give. */
 export function dueOf({ outcome, reason }: OutcomeFacts): string {
-  return reason === "too-old" ? reason : outcome;
+  return reason === "too-old" || reason === "request-changed" ? reason : outcome;
 }
 
 export function isDone({ outcome }: { readonly outcome: string }): boolean {

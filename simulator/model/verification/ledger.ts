@@ -47,6 +47,8 @@ export interface KeyFacts {
   readonly attempts: Map<number, AttemptFacts>;
   /** The numbers of the attempts that were sent. */
   readonly sent: Set<number>;
+  /** The requests that were sent, without repetition. */
+  readonly requests: Set<string>;
   /** The outcomes that requests were answered with. */
   readonly answered: Set<string>;
 }
@@ -230,6 +232,7 @@ export function createLedger(
           offset: Number(record.offset),
           attempts: new Map(),
           sent: new Set(),
+          requests: new Set(),
           answered: new Set(),
         });
       }

@@ -15,6 +15,17 @@ export type VerifySend = (
   execution: Execution,
 ) => void;
 
+function attemptClaimedWith(
+  nonces: ReadonlySet<string>,
+  { attempts }: KeyFacts,
+): number | undefined {
+  const latestFirst = [...attempts.keys()].toSorted((one, other) => other - one);
+  return latestFirst.find((number) => {
+    const claim = attempts.get(number)?.claim;
+    return claim?.durable && nonces.has(claim.nonce);
+  });
+}
+
 export function createVerifySend({
   ledger,
   times,
@@ -61,11 +72,7 @@ export function createVerifySend({
     if (assignment.signal.aborted) {
       violate("a process sends nothing for an assignment that it has lost", where);
     }
-    const attempts = [...facts.attempts.keys()].toSorted((one, other) => other - one);
-    const attempt = attempts.find((number) => {
-      const claim = facts.attempts.get(number)?.claim;
-      return claim?.durable && nonces.has(claim.nonce);
-    });
+    const attempt = attemptClaimedWith(nonces, facts);
     if (attempt === undefined) {
       violate("every execution was durably claimed with a nonce of its own run", where);
       return;
@@ -91,6 +98,10 @@ export function createVerifySend({
       }
     }
     facts.sent.add(attempt);
+    facts.requests.add(JSON.stringify(planned.spec));
+    if (facts.requests.size > 1) {
+      violate("one key never carries two different requests", `${where}, attempt ${attempt}`);
+    }
     const ageMs = times.nowMs() - planned.incident.startedOnMs;
     const { clockSkewMsMax, actionDeadlineMs } = DURATIONS;
     if (ageMs > limits().eventAgeMsMax + clockSkewMsMax + actionDeadlineMs) {
