@@ -2,8 +2,9 @@ import type { Config } from "./load-config.ts";
 import { ConsumerError } from "#consumer/errors.ts";
 
 /**
- * The client id of the consumer's own connections. Commands for operators take `kafka.clientId` as it is: whoever runs
- * one in a pod is not that pod. Throws "bad-configuration" when the pod's name is wanted and not known.
+ * Returns the client id of the consumer's own connections. Commands for operators use `kafka.clientId` as it is,
+ * because a command that runs in a pod must not appear as that pod. Throws "bad-configuration" when the name of the pod
+ * is needed and unknown.
  */
 export function clientIdOf(
   { clientId, clientIdPerPod }: Pick<Config["kafka"], "clientId" | "clientIdPerPod">,

@@ -9,7 +9,7 @@ export const PORTS_NEVER_SENT_TO: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-/** True for a host name, as a parsed URL has it, that never leaves this host. */
+/** Returns true for a host name, as a parsed URL has it, that always means this host. */
 export function isLoopback(hostname: string): boolean {
   return (
     hostname === "localhost" ||

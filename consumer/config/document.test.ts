@@ -36,8 +36,8 @@ test.each([
   ],
   ["a list in itself", "a:\n  - &x [1, [*x]]", "line 2: the alias *x stands within its own anchor"],
   ["a mapping in itself", "a: &x\n  b: *x", "line 2: the alias *x stands within its own anchor"],
-  ["a key that is there twice", "a:\n  b: 1\n  b: 2", 'line 3: the key "b" is there twice'],
-  ["a number and the same text as keys", 'a: {1: x, "1": y}', 'line 1: the key "1" is there twice'],
+  ["a key that appears twice", "a:\n  b: 1\n  b: 2", 'line 3: the key "b" appears twice'],
+  ["a number and the same text as keys", 'a: {1: x, "1": y}', 'line 1: the key "1" appears twice'],
   [
     "a merge key",
     "a: &x {b: 1}\nc:\n  <<: *x",

@@ -49,7 +49,7 @@ export function readDocument(
         ? broken.map((fault) => `${at(fault.pos[0])}: ${reasonOf(fault)}`)
         : faultsOf(parsed, at);
     if (faults.length > 0) return { faults: [...new Set(faults)] };
-    // Counted above, by what they really add.
+    // The aliases were counted above by what they really add.
     const value: unknown = parsed.toJS({ maxAliasCount: -1 });
     return { document: { value, lineOf: (path) => lineOf(parsed, lines, path) } };
   } catch (error) {
@@ -63,7 +63,7 @@ function reasonOf({ code, message }: YAMLError): string {
   return message.replace(/ at line \d+, column \d+:[^]*$/, "");
 }
 
-/** Returns the faults of what the parser accepts although nobody can mean it. */
+/** Returns the faults that the parser accepts, although no configuration needs them. */
 function faultsOf(document: Document.Parsed, at: (offset: number) => string): string[] {
   const faults: string[] = [];
   const refuse = (node: Pick<Node, "range">, fault: string): void => {
@@ -99,7 +99,7 @@ function faultsOf(document: Document.Parsed, at: (offset: number) => string): st
       if (name === "<<") refuse(place, 'must not merge by "<<": write the keys out');
       // The check of the parser takes minutes for a mapping of 100,000 keys.
       const names = keys.get(owner) ?? new Set();
-      if (names.has(name)) refuse(place, `the key "${name}" is there twice`);
+      if (names.has(name)) refuse(place, `the key "${name}" appears twice`);
       keys.set(owner, names.add(name));
     },
   });
@@ -113,7 +113,7 @@ function createAliases() {
   const sizes = new Map<Node, number>();
   let added = 0;
 
-  /** Values of a node, with what its aliases stand for. */
+  /** Returns the number of values of a node, with those that its aliases stand for. */
   function sizeOf(node: unknown): number {
     if (isAlias(node)) return sizeOf(targets.get(node));
     if (isPair(node)) return sizeOf(node.value);
@@ -127,7 +127,7 @@ function createAliases() {
     declare(node: Node & { anchor?: string }): void {
       if (node.anchor !== undefined) anchors.set(node.anchor, node);
     },
-    /** The fault, or undefined. */
+    /** Returns the fault of an alias, or undefined. */
     resolve(alias: Alias, path: readonly unknown[]): string | undefined {
       const { source } = alias;
       const target = anchors.get(source);

@@ -171,11 +171,11 @@ describe("configuration", () => {
     [
       "name: run-script",
       "name: open-ticket",
-      'action name in rule restart-web "open-ticket" is there twice',
+      'action name in rule restart-web "open-ticket" appears twice',
     ],
-    ["topics: [bigpanda.incidents]", "topics: [a, a]", 'topic "a" is there twice'],
+    ["topics: [bigpanda.incidents]", "topics: [a, a]", 'topic "a" appears twice'],
     ["https://ckms.test", "http://ckms.test", "must be an https URL"],
-    ["version: 1", "version: 1\nversion: 1", 'the key "version" is there twice'],
+    ["version: 1", "version: 1\nversion: 1", 'the key "version" appears twice'],
     ["groupId: sre-kafka-consumer", "groupId: [sre", "line"],
   ])("refuses %s written as %s", (from, to, message) => {
     expect(faultsOf(withLine(from, to)).join("\n")).toContain(message);

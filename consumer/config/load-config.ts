@@ -11,7 +11,7 @@ import { readSmallFile } from "#consumer/small-file.ts";
 type Parsed = z.output<typeof configSchema>;
 type ParsedRule = Parsed["rules"][number];
 
-/** One action of a rule as in the file, with its deadline filled in. */
+/** One action of a rule as it is in the file, with its deadline filled in. */
 type ActionConfig = ParsedRule["actions"][number] & { readonly deadlineMs: number };
 
 interface RuleConfig extends Omit<ParsedRule, "actions"> {
@@ -19,8 +19,8 @@ interface RuleConfig extends Omit<ParsedRule, "actions"> {
 }
 
 /**
- * The whole configuration: every option has its value, none is optional any more except what a rule may
- * leave out. Units, defaults and limits stand at each option in config/schema.ts and config/rule-schema.ts.
+ * The whole configuration. Every option has a value, except those that a rule may leave out. The units, defaults and
+ * limits of each option are in config/schema.ts and config/rule-schema.ts.
  */
 export interface Config extends Omit<Parsed, "rules" | "execution"> {
   readonly execution: Omit<Parsed["execution"], "orphanWaitMs"> & { readonly orphanWaitMs: number };
@@ -28,9 +28,9 @@ export interface Config extends Omit<Parsed, "rules" | "execution"> {
 }
 
 export interface ConfigSources {
-  /** Process environment. */
+  /** The environment of the process. Defaults to none. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
-  /** --log-level: stands above LOG_LEVEL and the file. */
+  /** The value of --log-level, which overrides LOG_LEVEL and the file. */
   readonly logLevel?: string;
 }
 
@@ -38,7 +38,7 @@ export interface ConfigSources {
 const FILE_BYTES_MAX = 1_048_576;
 const FAULTS_SHOWN_MAX = 100;
 
-/** Reads and checks a configuration file. Throws "bad-configuration" naming every fault. */
+/** Reads and checks a configuration file. Throws "bad-configuration" with every fault. */
 export async function loadConfig(file: string, sources: ConfigSources = {}): Promise<Config> {
   let bytes: Buffer;
   try {

@@ -9,7 +9,7 @@ import { mapping, section, text } from "./section.ts";
 const DEPTH_MAX = 8;
 const PATTERN_LENGTH_MAX = 512;
 
-/** A value that has a fault already is not checked further. */
+/** Skips a check for a value that already has a fault. */
 const WHEN_SOUND = { when: ({ issues }: { issues: readonly unknown[] }) => issues.length === 0 };
 
 const value = text(512, "A text that is compared as a whole.");

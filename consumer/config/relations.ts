@@ -5,12 +5,12 @@ import type { configSchema } from "./schema.ts";
 
 type Parsed = z.output<typeof configSchema>;
 
-/** A rule about several options, told at the path of the one that has to change. */
+/** A rule about several options, reported at the path of the one that has to change. */
 export interface Relation {
   readonly path: readonly (string | number)[];
-  /** Checked only when none of these (or below them) has a fault of its own. */
+  /** The paths of which none, nor any below them, may have a fault of its own. Otherwise the relation is not checked. */
   readonly needs: readonly string[];
-  /** The fault, or undefined. */
+  /** Returns the fault, or undefined. */
   readonly fault: (config: Parsed) => string | undefined;
 }
 
@@ -108,7 +108,7 @@ export const RELATIONS: readonly Relation[] = [
   },
 ];
 
-/** A misspelt name would be an absent field, for every incident. */
+/** Returns the fault of an unknown extra field. A misspelt name would be an absent field of every incident. */
 function unknownExtra(config: Parsed): string | undefined {
   const known = Object.keys(config.incident.paths.extra);
   const unknown = [...namedFields(config.rules).extra].find((name) => !known.includes(name));
@@ -117,8 +117,8 @@ function unknownExtra(config: Parsed): string | undefined {
   return `a rule uses the extra field "${unknown}", and incident.paths.extra ${names}`;
 }
 
-/** Names go into keys: two of the same name would suppress each other. */
+/** Returns the fault of a name that appears twice. Two actions of the same name would suppress each other. */
 function repeated(what: string, names: readonly string[]): string | undefined {
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  return twice === undefined ? undefined : `${what} "${twice}" is there twice`;
+  return twice === undefined ? undefined : `${what} "${twice}" appears twice`;
 }

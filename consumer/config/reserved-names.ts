@@ -1,6 +1,6 @@
 /**
- * Headers that the client sets itself, refuses or changes, that describe one connection and not the request, or that
- * would carry a secret: the identity goes by mTLS, the key by its own header.
+ * Headers that an action cannot set. The client sets, refuses or changes them, or they describe the connection instead
+ * of the request, or they would carry a secret. The identity is presented by mTLS, and the key has a header of its own.
  */
 const HEADERS = new Set([
   "authorization",
@@ -29,8 +29,8 @@ export function isReservedHeader(name: string): boolean {
 }
 
 /**
- * The consumer sets the first three, and TRACESTATE belongs to the third. By the others a shell, an interpreter or a
- * tool runs other code.
+ * Variables that an action cannot set. The consumer sets the first three, and TRACESTATE belongs to the third. The
+ * others make a shell, an interpreter or a tool run other code.
  */
 const VARIABLES = new Set(
   (
@@ -46,11 +46,11 @@ const VARIABLES = new Set(
 const VARIABLE_PREFIXES =
   /^(?:LD_|DYLD_|GCONV_|GLIBC_|MALLOC_|BASH_|NODE_|NPM_CONFIG_|PYTHON|PERL|RUBY|GEM_|BUNDLE_|LUA_|_?JAVA_|JDK_|DOTNET_|GIT_)/;
 
-/** Those of the prefixes that name a place or an encoding, and no code. */
+/** Matches variables with one of these prefixes that cannot make a program run other code. */
 const HARMLESS_VARIABLES =
   /^(?:NODE_(?:ENV|NAME|ID|IP|HOST|POOL|ROLE)|PYTHON(?:UNBUFFERED|IOENCODING|UTF8|DONTWRITEBYTECODE)|GIT_(?:BRANCH|COMMIT|TAG))$/;
 
-/** True for a variable that says which code runs under the name of the command, or that the consumer sets itself. */
+/** Returns true for a variable that could make a command run other code, or that the consumer sets itself. */
 export function isReservedVariable(name: string): boolean {
   const upper = name.toUpperCase();
   if (HARMLESS_VARIABLES.test(upper)) return false;

@@ -13,10 +13,10 @@ type Context = z.core.$RefinementCtx;
 
 export const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i;
 
-/** The fault of a template, told at its place. */
-function report(context: Context, judge: () => unknown, path: PropertyKey[] = []): void {
+/** Runs a check, and adds the fault that it throws as an issue at the path. */
+function report(context: Context, check: () => unknown, path: PropertyKey[] = []): void {
   try {
-    judge();
+    check();
   } catch (error) {
     if (!hasCode(error, "bad-configuration")) throw error;
     context.addIssue({ code: "custom", path, message: error.message });
@@ -45,7 +45,7 @@ export function checkHeaders(headers: Readonly<Record<string, string>>, context:
     if (isReservedHeader(name)) {
       refuse("is set or refused by the client, or would hold a secret: not allowed here");
     }
-    if (seen.has(name)) refuse("is there twice: the case of a header's name means nothing");
+    if (seen.has(name)) refuse("appears twice: names of headers do not depend on case");
     seen.add(name);
     if (!/^[\t\u0020-\u007e]*$/.test(value)) refuse("must be printable ASCII");
     if (name !== "content-type") continue;
@@ -64,7 +64,7 @@ interface HttpAction {
   readonly insecure: boolean;
 }
 
-/** The type of the body has a check of its own. */
+/** Checks that the body parses in its type. A fault of the type itself is reported by `checkHeaders`. */
 export function checkBody({ method, headers, body }: HttpAction, context: Context): void {
   if (body === null) return;
   if (method === "GET") {
@@ -91,12 +91,12 @@ export function checkHttp({ url, useIdentity, insecure }: HttpAction, context: C
   if (!insecure && !isHttps && !isLoopback(origin.hostname)) {
     refuse(
       "url",
-      "must be https, or the action says insecure: true: who is on the way may change it",
+      "must be https unless the action has insecure: true, because anyone on the network could change the request",
     );
   }
 }
 
-/** undefined for a URL that is refused by itself. */
+/** Returns the origin of a URL, or undefined when `checkUrl` refuses it. */
 function originOf(url: string): URL | undefined {
   try {
     return new URL(urlTemplate(parseTemplate(url)).origin);

@@ -2,7 +2,7 @@ import { z } from "zod";
 
 import { nearestName } from "./nearest-name.ts";
 
-/** A mapping with a closed set of keys. An unknown key is refused, and the message names the nearest known one. */
+/** Creates a mapping with a closed set of keys. The message for an unknown key names the nearest known one. */
 export function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   const known = Object.keys(shape);
   return z.strictObject(shape, {
@@ -14,8 +14,8 @@ export function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
 }
 
 /**
- * A mapping whose keys are chosen freely. `__proto__` is refused: a record of zod drops it silently, and a rule that
- * lost a condition would match more than it says.
+ * Creates a mapping whose keys are free. `__proto__` is refused, because a record of zod drops it silently and a rule
+ * without one of its conditions would match more incidents.
  */
 export function mapping<Key extends z.core.$ZodRecordKey, Value extends z.core.SomeType>(
   key: Key,
@@ -30,12 +30,12 @@ export function mapping<Key extends z.core.$ZodRecordKey, Value extends z.core.S
   return named.pipe(z.record(key, value));
 }
 
-/** A whole number of milliseconds. The bounds become part of the description that people read. */
+/** Creates a whole number of milliseconds. Its bounds become part of the description. */
 export function milliseconds(minimum: number, maximum: number, description: string) {
   return integer(minimum, maximum, `${description} Milliseconds`);
 }
 
-/** A whole number between `minimum` and `maximum`. */
+/** Creates a whole number between `minimum` and `maximum`. */
 export function integer(minimum: number, maximum: number, description: string) {
   return z
     .int()
@@ -44,7 +44,7 @@ export function integer(minimum: number, maximum: number, description: string) {
     .describe(`${description}, ${String(minimum)} to ${String(maximum)}.`);
 }
 
-/** Text without line breaks or other control characters. */
+/** Creates a text of 1 to `lengthMax` characters without line breaks or other control characters. */
 export function text(lengthMax: number, description: string) {
   return z
     .string()

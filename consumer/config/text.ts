@@ -5,8 +5,8 @@ const NOT_PRINTABLE = /(?![\t\n\r\u0085])[\p{Cc}\uFFFE\uFFFF]/u;
 const NEWLINE = 0x0a;
 
 /**
- * The text of a configuration file, which is UTF-8; a byte order mark is left out. The fault names the line, the byte
- * in it and its value.
+ * Decodes the text of a configuration file, which is UTF-8, and drops a byte order mark. The fault names the line, the
+ * byte within it and its value.
  */
 export function decodeText(bytes: Buffer): { readonly text: string } | { readonly fault: string } {
   const start = bytes.readUInt16BE.call(bytes.length >= 2 ? bytes : Buffer.alloc(2));
@@ -24,7 +24,7 @@ export function decodeText(bytes: Buffer): { readonly text: string } | { readonl
   return { fault: `line ${String(line)}: must not hold the control character U+${point}${hint}` };
 }
 
-/** A line break is never part of another character in UTF-8, so that each line is right or wrong for itself. */
+/** Returns the fault of the first broken line. A line break is never part of another character in UTF-8. */
 function brokenUtf8(bytes: Buffer): string {
   let line = 1;
   for (let from = 0; ; line += 1) {
@@ -39,7 +39,7 @@ function brokenUtf8(bytes: Buffer): string {
   }
 }
 
-/** Bytes of whole characters before the first that is none. */
+/** Returns the number of bytes before the first that is not part of a whole character. */
 function validLength(content: Buffer): number {
   let length = 0;
   while (length < content.length) {

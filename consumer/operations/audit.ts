@@ -4,11 +4,11 @@ import { createJournalWriter } from "#consumer/history/journal/journal-writer.ts
 import type { Clock, Files, Random } from "#consumer/ports.ts";
 import { NONE } from "./volume.ts";
 
-/** The journal of this command. Disposing seals it. */
+/** The journal in which a command records what it does. Disposing it seals the journal. */
 export interface Audit extends AsyncDisposable {
   /** Appends a record and resolves when it is durable. Throws the volume's errors. */
   append(record: AuditRecord): Promise<void>;
-  /** Throws "usage" when this process must not write here, and the volume's errors. */
+  /** Proves that this process can write to the volume. Throws "usage" when it must not, and the volume's errors. */
   prove(): Promise<void>;
 }
 

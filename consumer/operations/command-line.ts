@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 /** The environment that a command reads and the output that it writes. */
 export interface CommandContext {
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** One line of the result. */
+  /** Prints one line of the result. */
   readonly print: (line: string) => void;
   /** Aborts at SIGTERM or SIGINT. */
   readonly stop: AbortSignal;
@@ -30,7 +30,7 @@ const OPTIONS = {
 
 export type Options = ReturnType<typeof parseOptions>["values"];
 
-/** Parses the arguments behind the name of a command. Throws a TypeError of Node for an option that no command has. */
+/** Parses the arguments after the name of a command. Throws a TypeError of Node for an option that no command has. */
 export function parseOptions(args: readonly string[]) {
   return parseArgs({ args: [...args], options: OPTIONS, strict: true, allowPositionals: true });
 }

@@ -31,9 +31,9 @@ const ALLOWED: Readonly<Record<string, readonly (keyof Options)[]>> = {
 };
 
 /**
- * The commands for people: `history` looks at a volume (and changes nothing, but for `resolve`), `skip` orders to pass
- * what cannot be read, `dead-letter redrive` publishes again. Resolves with the exit code; throws "usage" and what the
- * volume or the broker says.
+ * Runs a command for operators. `history` reads a volume, which only `history resolve` changes; `skip` orders the
+ * consumer to pass records that cannot be read; `dead-letter redrive` publishes dead letters again. Resolves with the
+ * exit code. Throws "usage" and the errors of the volume and the broker.
  */
 export async function runOperation(
   argv: readonly string[],

@@ -59,7 +59,7 @@ test("a damaged claim ends no command: it is listed, counted, shown, and a fault
     damaged: 1,
   });
   const shown = await history(testBed, "show", {}, KEY);
-  expect(shown.text).toContain("attempt 1: claimed, nobody knows by whom");
+  expect(shown.text).toContain("attempt 1: claimed, but its claim cannot be read");
   expect(shown.text).toContain(`damaged: ${plannedPath("claim")}`);
   await expect(resolveIn(testBed)).rejects.toThrow(/is open/);
   const verified = await history(testBed, "verify");
@@ -80,7 +80,7 @@ test("what a damaged outcome said is in doubt for the commands too, and can be r
   await testBed.clock.runUntil(pod.execute(PLANNED));
   testBed.volume.put(plannedPath("outcome"), "{");
   const shown = await history(testBed, "show", {}, KEY);
-  expect(shown.text).toContain("in-doubt: its outcome says nothing");
+  expect(shown.text).toContain("in-doubt: its outcome cannot be read");
   expect(shown.text).toContain(`damaged: ${plannedPath("outcome")}`);
   await resolveIn(testBed);
 });
@@ -157,7 +157,7 @@ test("names that do not belong in a directory are ignored, counted and named, by
   const stats = await history(testBed, "stats", { json: true });
   expect(JSON.parse(stats.text)).toMatchObject({ keys: 1, ignored: 15 });
   const { text, exitCode } = await history(testBed, "verify");
-  expect(text).toContain("ignored: claims/notes.txt: no file of the history");
+  expect(text).toContain("ignored: claims/notes.txt is not a file of the history");
   expect(text).toContain("1 keys, 0 faults");
   expect(exitCode).toBe(0);
   await resolveIn(testBed);

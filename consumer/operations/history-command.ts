@@ -8,7 +8,7 @@ import { verifyVolume } from "./verify.ts";
 import { readVolume } from "./volume.ts";
 import type { Attempt, ReadableFiles, Volume } from "./volume.ts";
 
-/** `list`, `show`, `stats` and `verify`: they only read, whatever happens on the volume meanwhile. */
+/** Runs `history list`, `show`, `stats` or `verify`, which only read. Pods may be at work on the volume meanwhile. */
 export async function runHistory(
   name: string,
   key: string | undefined,
@@ -24,7 +24,7 @@ export async function runHistory(
   else {
     const { faults, checked } = await verifyVolume(volume, files);
     for (const fault of faults) print(`fault: ${fault}`);
-    for (const stray of volume.strays) print(`ignored: ${stray}: no file of the history`);
+    for (const stray of volume.strays) print(`ignored: ${stray} is not a file of the history`);
     print(`${checked} keys, ${faults.length} faults`);
     return faults.length === 0 ? EXIT_CODE.clean : EXIT_CODE.internal;
   }
@@ -33,7 +33,7 @@ export async function runHistory(
 
 const STATES = [...ATTEMPT_OUTCOMES, "open", "unreadable"] as const;
 
-/** One key: its last attempt. */
+/** The last attempt of a key, as `history list` prints it. */
 interface Line {
   readonly key: string;
   readonly state: (typeof STATES)[number];
@@ -61,7 +61,7 @@ async function list(volume: Volume, options: Options, print: (line: string) => v
   const { complaints, strays } = volume;
   if (complaints.length + strays.length > 0) {
     print(
-      `${complaints.length} complaints, ${strays.length} names ignored: history verify tells which`,
+      `${complaints.length} complaints, ${strays.length} names ignored: history verify lists them`,
     );
   }
 }
@@ -71,7 +71,7 @@ function shown({ key, state, attempt, atMs, rule, action, incidentId, note }: Li
   return note === "" ? text : `${text}  (${note})`;
 }
 
-/** Ended keys from the journals, all others from their claims. */
+/** Returns a line for each key: from the journals for a key that is done, and otherwise from its claims. */
 async function allLines({ history, keys, attempts }: Volume): Promise<Line[]> {
   const lines = new Map<string, Line>();
   for (const entry of history.index.entries()) lines.set(entry.key, lineOfEntry(entry));
@@ -91,7 +91,7 @@ function lineOfEntry(entry: HistoryEntry): Line {
 
 const NOTED_REASONS: ReadonlySet<string> = new Set(["manual", "suppressed", "request-changed"]);
 
-/** Tells of the last attempt; what its claim does not say any more another file of the key may. */
+/** Describes the last attempt. What its claim cannot say any more is taken from another file of the key. */
 function lineOfAttempts(
   key: string,
   tried: readonly Attempt[],
@@ -142,14 +142,14 @@ async function show(volume: Volume, given: string, json: boolean, print: (line: 
       print(
         `attempt ${attempt}: claimed ${isoTime(claimedAtMs)} by ${pod} for ${topic}/${partition} offset ${offset}`,
       );
-    } else print(`attempt ${attempt}: claimed, nobody knows by whom`);
+    } else print(`attempt ${attempt}: claimed, but its claim cannot be read`);
     for (const file of damage) print(`  damaged: ${file}`);
     if (outcome) {
       const reason = outcome.reason === "unfillable" ? "not sent" : outcome.reason;
       const ended = `${outcome.outcome} ${isoTime(outcome.atMs)} by ${outcome.pod}`;
       print(`  ${ended} (${reason}): ${outcome.detail}`);
     } else if (state === "open") print("  open: no outcome yet");
-    else print(`  ${state}: its outcome says nothing`);
+    else print(`  ${state}: its outcome cannot be read`);
     if (resolution) {
       print(
         `  resolved as ${resolution.as} ${isoTime(resolution.atMs)} by ${resolution.by}: ${resolution.reason}`,
@@ -163,7 +163,7 @@ async function show(volume: Volume, given: string, json: boolean, print: (line: 
   for (const audit of audits) print(`audit: ${JSON.stringify(audit)}`);
 }
 
-/** The one key that begins with what was given. */
+/** Returns the one key that begins with the given digits. Throws "usage" when there is none, or more than one. */
 async function wholeKey({ history, keys }: Volume, given: string): Promise<string> {
   if (!/^[0-9a-f]{4,64}$/.test(given)) {
     throw new ConsumerError("usage", `KEY must be 4 to 64 hex digits: ${given}`);

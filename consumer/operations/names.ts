@@ -10,7 +10,7 @@ import {
 } from "#consumer/history/base/layout.ts";
 import type { Files } from "#consumer/ports.ts";
 
-/** Returns whether a name belongs in a directory of the history. In `temporary` every name does. */
+/** Decides for each directory of the history whether a name belongs there. In `temporary` every name does. */
 const NAMES: Readonly<Record<string, (name: string) => boolean>> = {
   [JOURNAL_DIRECTORY]: (name) => /^[\w.-]+\.log$/.test(name),
   [SNAPSHOT_DIRECTORY]: isSnapshotName,
@@ -18,14 +18,14 @@ const NAMES: Readonly<Record<string, (name: string) => boolean>> = {
 };
 
 interface Findings {
-  /** Paths of what does not belong there: what an editor, a file server or a hand left. */
+  /** The paths of files that do not belong there, such as those that an editor or a file server left. */
   readonly strays: string[];
   readonly complaints: string[];
 }
 
 /**
- * Every key that has a claim, in order. What does not belong is named in `findings`, and so is a directory that cannot
- * be listed: neither ends anything. Throws the errors of listing the top of the claims.
+ * Returns every key that has a claim, in order. Files that do not belong and directories that cannot be listed are
+ * added to `findings`. Throws only when the top directory of the claims cannot be listed.
  */
 export async function listKeys(files: Pick<Files, "list">, findings: Findings): Promise<string[]> {
   const keys = new Set<string>();

@@ -110,8 +110,8 @@ test("verify names what must not be, file by file", async () => {
   const { text, exitCode } = await history(testBed, "verify");
   expect(exitCode).toBe(70);
   expect(text).toContain(`fault: ${KEY} attempt 2: its nonce is that of another attempt`);
-  expect(text).toContain(`fault: ${KEY} attempt 2: the one before ended as done`);
-  expect(text).toContain(`fault: ${KEY} attempt 2: done, but not by who claimed it`);
+  expect(text).toContain(`fault: ${KEY} attempt 2: the attempt before it ended as done`);
+  expect(text).toContain(`fault: ${KEY} attempt 2: done, but not by the pod that claimed it`);
   expect(text).toContain("fault: automation_action_history.json:");
   put("outcome", { format: 1 });
   expect((await history(testBed, "verify")).text).toMatch(/fault: claims.*outcome/);
@@ -166,7 +166,7 @@ test("an action that could not be filled is shown as not sent, and can be permit
   await expect(resolveIn(testBed)).resolves.toMatchObject({ attempt: 1, as: SAID.as });
 });
 
-test("what is open, unknown or settled cannot be resolved, and leaves no audit", async () => {
+test("what is open, unknown or final cannot be resolved, and leaves no audit", async () => {
   const testBed = createExecutionTestBed(() => new Promise(() => undefined));
   await using pod = await testBed.start("a");
   await expect(resolveIn(testBed)).rejects.toThrow(/no claim of/);
@@ -313,7 +313,9 @@ test("a topic that stays silent ends the run, and a group that never joins fails
   const testBed = createExecutionTestBed(DONE);
   await using _pod = await testBed.start("a");
   expect((await runRedrive(testBed, [])).summary).toEqual({ read: 0, redriven: 0, skipped: 0 });
-  await expect(runRedrive(testBed, [], {}, () => undefined)).rejects.toThrow(/not joined in time/);
+  await expect(runRedrive(testBed, [], {}, () => undefined)).rejects.toThrow(
+    /did not join the group in time/,
+  );
   const refused = new ConsumerError("broker-denied", "no such right");
   await expect(runRedrive(testBed, [], {}, (broker) => broker.fail(refused))).rejects.toBe(refused);
 });

@@ -1,6 +1,6 @@
 import { ConsumerError } from "#consumer/errors.ts";
 
-/** A whole number of at least 1. Throws "usage". */
+/** Reads a whole number of at least 1. Throws "usage". */
 export function countOption(name: string, given: string | undefined, byDefault: number): number {
   if (given === undefined) return byDefault;
   const count = /^\d{1,9}$/.test(given) ? Number(given) : 0;
@@ -8,7 +8,7 @@ export function countOption(name: string, given: string | undefined, byDefault: 
   return count;
 }
 
-/** One of a fixed set, or undefined when not given. Throws "usage". */
+/** Reads one of a fixed set of choices, or undefined when the option is not given. Throws "usage". */
 export function choiceOption<Choice extends string>(
   name: string,
   given: string | undefined,
@@ -21,7 +21,7 @@ export function choiceOption<Choice extends string>(
   return choice;
 }
 
-/** Words for the audit: one line of 1 to 500 characters. Throws "usage". */
+/** Reads a text for the audit, one line of 1 to 500 characters. Throws "usage". */
 export function textOption(name: string, given: string | undefined): string {
   if (given === undefined || !/^\P{Cc}{1,500}$/u.test(given) || given.trim() === "") {
     throw new ConsumerError("usage", `--${name} is required: one line of 1 to 500 characters`);
@@ -29,7 +29,7 @@ export function textOption(name: string, given: string | undefined): string {
   return given.trim();
 }
 
-/** A whole key of an action. Throws "usage". */
+/** Reads the whole key of an action. Throws "usage". */
 export function actionKeyOption(given: string): string {
   if (!/^[0-9a-f]{64}$/.test(given)) {
     throw new ConsumerError("usage", `KEY must be 64 hex digits: ${given}`);
@@ -37,7 +37,7 @@ export function actionKeyOption(given: string): string {
   return given;
 }
 
-/** The number of a partition. Throws "usage". */
+/** Reads the number of a partition. Throws "usage". */
 export function partitionOption(given: string | undefined): number {
   if (given !== undefined && /^\d{1,9}$/.test(given)) return Number(given);
   throw new ConsumerError(
@@ -46,7 +46,7 @@ export function partitionOption(given: string | undefined): number {
   );
 }
 
-/** A position of a partition, without leading zeros. Throws "usage". */
+/** Reads an offset and drops its leading zeros. Throws "usage". */
 export function offsetOption(given: string | undefined): string {
   if (given !== undefined && /^\d{1,19}$/.test(given)) return String(BigInt(given));
   throw new ConsumerError(

@@ -17,7 +17,7 @@ import { NONE, readVolume } from "./volume.ts";
 const IDLE_MS = 5000;
 const JOIN_MS_MAX = 60_000;
 
-/** `dead-letter redrive`, with identity, secret and volume of the configuration, as the consumer has them. */
+/** Runs `dead-letter redrive` with the identity, the secret and the volume that the configuration names. */
 export async function runRedrive(
   options: Options,
   { environment, print, stop }: CommandContext,
@@ -52,7 +52,7 @@ export async function runRedrive(
     metrics: NONE,
   });
   await using audit = openAudit({ files, clock, random: createSystemRandom() });
-  // Nothing is published unless it can be written down.
+  // Nothing is published unless it can be audited.
   if (!selection.dryRun) await audit.prove();
   const { read, redriven, skipped } = await redrive(selection, {
     broker,
@@ -70,7 +70,7 @@ export async function runRedrive(
   return EXIT_CODE.clean;
 }
 
-/** Only what went wrong: the result is what is printed. */
+/** Creates a log that prints warnings and errors only, since the command prints its own result. */
 function createComplaints(print: (line: string) => void): Log {
   const complain = (event: string, fields: object = {}): void => {
     print(`# ${event} ${JSON.stringify(fields, readable)}`);

@@ -7,30 +7,30 @@ import { mayBeResolved } from "./volume.ts";
 import type { Volume } from "./volume.ts";
 
 export interface RedriveSelection {
-  /** Only dead letters of this reason; undefined: of any. */
+  /** The reason of the dead letters to publish, or undefined for any reason. */
   readonly reason: string | undefined;
-  /** Only those of these actions; empty: of any. */
+  /** The keys of the actions whose dead letters are published. An empty list selects every action. */
   readonly keys: readonly string[];
-  /** Letters to publish again, at most. */
+  /** The largest number of dead letters to publish. */
   readonly max: number;
-  /** Those too that were published again before. */
+  /** True to publish also those that were published again before. */
   readonly again: boolean;
-  /** Says what would be done. */
+  /** True to print what would be done, and to do nothing. */
   readonly dryRun: boolean;
   /** The name of the person who asked for it. */
   readonly by: string;
 }
 
 export interface RedriveDependencies {
-  /** Consumes the dead-letter topic, in a group of its own that never commits: every run begins at the beginning. */
+  /** Consumes the dead-letter topic in a group of its own that never commits, so every run begins at the beginning. */
   readonly broker: Broker;
-  /** The topics that letters may go back to: those that are consumed. */
+  /** The topics that the consumer reads, to which letters may be published again. */
   readonly sourceTopics: readonly string[];
   readonly volume: Pick<Volume, "attempts" | "history">;
   readonly audit: (record: AuditRecord) => Promise<void>;
   readonly clock: Clock;
   readonly print: (line: string) => void;
-  /** The topic is read when nothing came for this long after joining. Milliseconds. */
+  /** The time without a record after which the whole topic counts as read, in milliseconds. */
   readonly idleMs: number;
   /** The longest time that joining the group may take, in milliseconds. */
   readonly joinMs: number;
@@ -39,18 +39,18 @@ export interface RedriveDependencies {
 
 export interface RedriveSummary {
   readonly read: number;
-  /** Published again; in a dry run those that would be. */
+  /** The number of letters that were published again, or in a dry run would be. */
   readonly redriven: number;
   readonly skipped: number;
 }
 
 /**
- * Publishes dead letters again to the topic that they came from: key and bytes as they are, with `redriven-from` and
- * `redriven-by`. One after another, each acknowledged and then audited, so that a later run leaves it out; a crash
- * between the two publishes it once more, which the history suppresses.
+ * Publishes dead letters again to the topic that they came from, with the same key and bytes and the headers
+ * `redriven-from` and `redriven-by`. Each letter is acknowledged and audited before the next one, so a later run leaves
+ * it out. After a crash between the two it is published once more, which the history suppresses.
  *
- * A letter whose action has ended is left out until an operator resolves it as not applied: its record would come to
- * nothing. So are those without their bytes, and those of topics that are not consumed.
+ * A letter whose action has ended is left out until an operator resolves the action as not applied, because its record
+ * would have no effect. A letter without its bytes is left out too, and so is one of a topic that is not consumed.
  */
 export async function redrive(
   selection: RedriveSelection,
@@ -62,7 +62,7 @@ export async function redrive(
   const work = createWork(selection, dependencies);
   let activeMs = clock.monotonicMs();
   let joined = false;
-  /** Batches that are not handled yet: however long that takes, the topic is not silent. */
+  /** The number of batches that are not handled yet. While there is one, the topic does not count as read. */
   let pending = 0;
   let last: Promise<void> = Promise.resolve();
   const failures: unknown[] = [];
@@ -72,7 +72,7 @@ export async function redrive(
   };
 
   const handle = async (batch: Batch): Promise<void> => {
-    // Partitions come side by side; the bound and the output are for all of them.
+    // Partitions are delivered side by side, but the limit and the output are for all of them.
     const before = last;
     const turn = Promise.withResolvers<void>();
     last = turn.promise;
@@ -103,7 +103,7 @@ export async function redrive(
     }
     if (!joined && nowMs - activeMs > joinMs) {
       const reason = broker.state.ready ? "" : broker.state.reason;
-      fail(new ConsumerError("broker-unavailable", `not joined in time: ${reason}`));
+      fail(new ConsumerError("broker-unavailable", `did not join the group in time: ${reason}`));
     }
     if (joined && pending === 0 && nowMs - activeMs > idleMs) over.abort();
     await clock.sleep(POLL_MS, ended).catch(() => undefined);
@@ -172,7 +172,7 @@ function createWork(selection: RedriveSelection, dependencies: RedriveDependenci
 }
 
 interface Letter {
-  /** undefined: not one of ours. */
+  /** The reason of the dead letter, or undefined when the record is not a dead letter of this consumer. */
   readonly reason: string | undefined;
   readonly sourceTopic: string | undefined;
   readonly key: string | undefined;
@@ -212,11 +212,11 @@ async function obstacleTo(
   { reason, sourceTopic, key, valueOmitted }: Letter,
   { sourceTopics, volume }: RedriveDependencies,
 ): Promise<string | undefined> {
-  if (reason === undefined) return "no dead letter of this consumer";
+  if (reason === undefined) return "it is not a dead letter of this consumer";
   if (sourceTopic === undefined || !sourceTopics.includes(sourceTopic)) {
     return `its topic ${sourceTopic ?? ""} is not consumed`;
   }
-  if (valueOmitted) return "its bytes are not in it";
+  if (valueOmitted) return "it does not hold the bytes of the record";
   if (key === undefined || !/^[0-9a-f]{64}$/.test(key)) return undefined;
   const last = (await volume.attempts(key)).at(-1);
   if (!last || last.resolution?.as === "failed-not-applied") return undefined;

@@ -12,7 +12,7 @@ import { actionKeyOption, choiceOption, textOption } from "./options.ts";
 import { mayBeResolved, readVolume } from "./volume.ts";
 import type { Attempt } from "./volume.ts";
 
-/** `history resolve`. Throws "usage" when the key is not in a state that a person may resolve. */
+/** Runs `history resolve`. Throws "usage" when the key is not in a state that a person may resolve. */
 export async function runResolve(
   key: string,
   options: Options,
@@ -37,8 +37,8 @@ export async function runResolve(
 }
 
 /**
- * Writes down what an operator found out about the last attempt of a key: audited first, then as a file of its own.
- * The outcome stays as it is; the walk of the attempts reads both. Once only: a second word is refused.
+ * Records what an operator found out about the last attempt of a key, first in the audit and then in a file of its own.
+ * The outcome stays as it is, and whoever reads the attempts reads both. A second resolution is refused.
  */
 export async function resolve(
   key: string,
@@ -63,15 +63,15 @@ export async function resolve(
   return resolution;
 }
 
-/** Refuses an attempt that is final, and one that may still be running. */
+/** Returns the attempt. Throws "usage" when it is final, or may still be running. */
 function resolvable(key: string, last: Attempt | undefined): Attempt {
   if (!last) throw new ConsumerError("usage", `there is no claim of ${key} on this volume`);
   const { attempt, state, resolution, damage } = last;
   const refuse = (why: string) => new ConsumerError("usage", `${key} attempt ${attempt} ${why}`);
-  if (state === "open") throw refuse("is open: a pod works on it, or will call it in-doubt");
+  if (state === "open") throw refuse("is open: a pod works on it, or will record it as in-doubt");
   const word = attemptPath(key, attempt, "resolution");
   if (damage.some((file) => file.includes(word))) {
-    throw refuse(`was resolved, and nobody can read how: move ${word} away, then resolve it again`);
+    throw refuse(`was resolved, but that cannot be read: move ${word} away, then resolve it again`);
   }
   if (resolution) {
     const { as, by, atMs } = resolution;

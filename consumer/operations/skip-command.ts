@@ -14,7 +14,10 @@ import { offsetOption, partitionOption, textOption } from "./options.ts";
 import { readVolume } from "./volume.ts";
 import { skipOrderPath, parentOf } from "#consumer/history/base/layout.ts";
 
-/** A pod looks every 15 s; what it wrote longer ago may have been passed since, or be another pod's by now. */
+/**
+ * The largest age of a standing position, in milliseconds. A pod writes it every 15 s. An older one may have been passed
+ * since, or the partition may belong to another pod.
+ */
 const SEEN_MS_MAX = 300_000;
 
 interface Asked {
@@ -25,7 +28,7 @@ interface Asked {
   readonly reason: string;
 }
 
-/** `skip`. Throws "usage" when the partition does not stand still at that offset. */
+/** Runs `skip`. Throws "usage" when the partition does not stand still at that offset. */
 export async function runSkip(
   options: Options,
   volume: { readonly files: Files; readonly directory: string },
@@ -52,16 +55,16 @@ export async function runSkip(
 }
 
 /**
- * Orders to pass what stands at a position: audited first, then as a file of its own that the consumer reads when, and
- * only when, it stands still at that position before those bytes. So nothing is committed from here, and no live group
- * is raced.
+ * Orders the consumer to pass the records at a position, first in the audit and then in a file of its own. The consumer
+ * reads that file only while it stands still at that position before the same bytes. The command itself commits
+ * nothing, so it cannot race the consumer group.
  */
 export async function orderSkip(
   asked: Asked,
   { files, directory }: { readonly files: Files; readonly directory: string },
   { clock, random }: { readonly clock: Clock; readonly random: Random },
 ): Promise<SkipOrder> {
-  // A directory without a history is told as such.
+  // A directory without a history is reported as such.
   await readVolume(files, directory);
   const standing = await standingAt(asked, files, clock.wallMs());
   const { topic, partition, offset, endOffset, fingerprint } = standing;

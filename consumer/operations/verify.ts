@@ -4,8 +4,8 @@ import type { Attempt, ReadableFiles, Volume } from "./volume.ts";
 const CONTRACT_FILE = "automation_action_history.json";
 
 /**
- * Verifies what must hold on any volume at any moment: every file is whole and agrees with its name, nobody tried again
- * without being allowed to, and journals and claims agree. Work that goes on meanwhile is no fault.
+ * Verifies what must hold on any volume at any moment: every file is whole and agrees with its name, no attempt follows
+ * one that does not permit it, and journals and claims agree. Work that goes on meanwhile causes no fault.
  */
 export async function verifyVolume(
   volume: Volume,
@@ -14,14 +14,14 @@ export async function verifyVolume(
   const keys = await volume.keys();
   const faults = [...volume.complaints];
   for (const key of keys) {
-    faults.push(...judgeKey(key, await volume.attempts(key), volume));
+    faults.push(...verifyKey(key, await volume.attempts(key), volume));
   }
-  const contract = await judgeContractFile(files);
+  const contract = await verifyContractFile(files);
   if (contract !== undefined) faults.push(contract);
   return { faults, checked: keys.length };
 }
 
-function judgeKey(key: string, attempts: readonly Attempt[], { history }: Volume): string[] {
+function verifyKey(key: string, attempts: readonly Attempt[], { history }: Volume): string[] {
   const faults: string[] = [];
   const nonces = new Set<string>();
   for (const [index, { attempt, claim, outcome, damage }] of attempts.entries()) {
@@ -33,10 +33,10 @@ function judgeKey(key: string, attempts: readonly Attempt[], { history }: Volume
     if (claim) nonces.add(claim.nonce);
     const previous = attempts[index - 1];
     if (previous && !mayBeTriedAgain(previous)) {
-      faults.push(`${place}: the one before ended as ${previous.state}`);
+      faults.push(`${place}: the attempt before it ended as ${previous.state}`);
     }
     if (claim && outcome?.outcome === "done" && outcome.nonce !== claim.nonce) {
-      faults.push(`${place}: done, but not by who claimed it`);
+      faults.push(`${place}: done, but not by the pod that claimed it`);
     }
   }
   const entry = history.index.find(key);
@@ -44,7 +44,7 @@ function judgeKey(key: string, attempts: readonly Attempt[], { history }: Volume
   // An owner's late "done" is journalled beside the "in-doubt" of another pod.
   const late = entry?.outcome === "done" && outcome?.outcome === "in-doubt";
   if (entry && outcome && entry.outcome !== outcome.outcome && !late) {
-    faults.push(`${key}: the journal says ${entry.outcome}, its outcome ${outcome.outcome}`);
+    faults.push(`${key}: the journal says ${entry.outcome}, the outcome file ${outcome.outcome}`);
   }
   return faults;
 }
@@ -55,7 +55,7 @@ function mayBeTriedAgain({ state, resolution }: Attempt): boolean {
   return state === "failed-not-applied" || state === "in-doubt" || state === "unreadable";
 }
 
-async function judgeContractFile(files: ReadableFiles): Promise<string | undefined> {
+async function verifyContractFile(files: ReadableFiles): Promise<string | undefined> {
   try {
     const text = new TextDecoder().decode(await files.read(CONTRACT_FILE));
     const value: unknown = JSON.parse(text);
@@ -63,7 +63,7 @@ async function judgeContractFile(files: ReadableFiles): Promise<string | undefin
       typeof value === "object" && value !== null && "format" in value && "entries" in value;
     return whole ? undefined : `${CONTRACT_FILE}: has no format or no entries`;
   } catch (error) {
-    // A volume that no pod has published yet has none.
+    // No pod has published the history of this volume yet.
     if (systemCode(error) === "ENOENT") return undefined;
     if (error instanceof SyntaxError) return `${CONTRACT_FILE}: ${error.message}`;
     throw error;

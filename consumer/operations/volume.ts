@@ -12,38 +12,44 @@ import { listKeys } from "./names.ts";
 /** The operations by which a command looks at the volume; none of them changes anything. */
 export type ReadableFiles = Pick<Files, "list" | "read" | "readFrom">;
 
-/** A volume as a command sees it: read once, attempts at every call. Pods may be at work on it. */
+/** A volume as a command sees it. The journals are read once, attempts at every call. Pods may be at work on it. */
 export interface Volume {
   readonly history: VolumeHistory;
   /** Damage that was found while reading, one line each. Grows with what is read. */
   readonly complaints: readonly string[];
-  /** Names that do not belong where they are; nothing is done about them. Grows with what is listed. */
+  /** Paths of files that do not belong where they are. Grows with what is listed. */
   readonly strays: readonly string[];
-  /** Every key that has a claim, in order. A listing on a network volume may leave out the freshest. */
+  /** Returns every key that has a claim, in order. A listing on a network volume may leave out the newest. */
   readonly keys: () => Promise<string[]>;
-  /** The attempts of a key in order, until the first that has no claim. */
+  /** Returns the attempts of a key in order, until the first that has no claim. */
   readonly attempts: (key: string) => Promise<Attempt[]>;
 }
 
 export interface Attempt {
   readonly attempt: number;
-  /** open: its owner is at work, or dead and nobody has waited for it yet. unreadable: nobody here can know. */
+  /**
+   * "open" means that there is no outcome: the owner is at work, or it died and no pod has recorded the attempt as in
+   * doubt yet. "unreadable" means that this process cannot read the outcome.
+   */
   readonly state: AttemptOutcome | "open" | "unreadable";
-  /** undefined: damaged, or not to be read by this command. */
+  /** The claim, or undefined when it is damaged or this process cannot read it. */
   readonly claim: Claim | undefined;
   readonly outcome: Outcome | undefined;
   readonly resolution: Resolution | undefined;
-  /** Files of it that are there and cannot be read, one line for each. */
+  /** The files of the attempt that exist and cannot be read, one line for each. */
   readonly damage: readonly string[];
 }
 
-/** Returns true for an attempt whose result nobody knows or that nobody repeats: a person may resolve it. */
+/** Returns true for an attempt that a person may resolve: its result is unknown, or no pod repeats it. */
 export function mayBeResolved({ state, outcome }: Attempt): boolean {
   if (state === "in-doubt" || state === "failed-not-applied") return true;
   return outcome !== undefined && isUnsent(outcome);
 }
 
-/** Throws "history-unavailable" when there is no history or it cannot be read, "history-unreadable" at a newer one. */
+/**
+ * Reads the history of a volume. Throws "history-unavailable" when there is none or it cannot be read, and
+ * "history-unreadable" when a newer consumer wrote it.
+ */
 export async function readVolume(files: ReadableFiles, directory: string): Promise<Volume> {
   const complaints: string[] = [];
   const strays: string[] = [];
@@ -85,14 +91,14 @@ function stateOf(outcome: FileOf<Outcome> | undefined): Attempt["state"] {
 }
 
 interface FileOf<T> {
-  /** undefined: it cannot be read. */
+  /** The content, or undefined when the file cannot be read. */
   readonly content: T | undefined;
   readonly damage?: string;
-  /** Nobody can read it, and not only this command. */
+  /** True when no process can read the file, and not this one alone. */
   readonly isDamaged: boolean;
 }
 
-/** One file that cannot be read ends no command: it is said what is wrong with it. */
+/** Reads one file. A file that cannot be read is described in `damage`, so that it does not end the command. */
 async function readFile<T>(read: () => Promise<T | undefined>): Promise<FileOf<T> | undefined> {
   try {
     const content = await read();
@@ -110,7 +116,7 @@ export const NONE: Metrics = {
   gauge: () => undefined,
 };
 
-/** Throws what the volume says as "history-unavailable", with the directory. */
+/** Runs work on a volume. Throws the errors of the volume as "history-unavailable", with the directory. */
 export async function onVolume<T>(directory: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

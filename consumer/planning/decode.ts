@@ -20,21 +20,24 @@ export interface IncidentFormat {
     /** Further fields by the name under which rules use them. Defaults to none. */
     readonly extra?: Readonly<Record<string, string>>;
   };
-  /** "s" and "ms": integer since the epoch; "iso": ISO 8601 with a time zone. */
+  /** The unit of the start: "s" and "ms" are integers since the epoch, "iso" is ISO 8601 with a time zone. */
   readonly startedOnUnit: "s" | "ms" | "iso";
-  /** Longest value that is parsed, bytes. Default 1 MiB. */
+  /** The largest value that is parsed, in bytes. Defaults to 1 MiB. */
   readonly valueBytesMax?: number;
 }
 
 export interface DecodeContext {
   /**
-   * The tags that a rule names; default: every tag may be. An odd one among them rejects the record, any other is left
-   * out, since nobody would have looked at it.
+   * The tags that a rule names. A malformed tag among them rejects the record. Any other malformed tag is left out,
+   * since no rule reads it. Defaults to every tag.
    */
   readonly tagsNamed?: ReadonlySet<string>;
   /** The extra fields that a rule names; the others are not read. Defaults to every extra field of the format. */
   readonly extraNamed?: ReadonlySet<string>;
-  /** A later start is refused: its claims would outlive every sweep. Default: none is too late. */
+  /**
+   * The latest start that is accepted, in milliseconds since the epoch. The claims of a later one would outlive every
+   * sweep. Defaults to no limit.
+   */
   readonly startedOnMsMax?: number;
 }
 
@@ -45,17 +48,17 @@ export type Decoded =
       /** The fault of each tag that was left out. */
       readonly tagsDropped: readonly Rejection[];
     }
-  /** A record without a value: nothing to do. */
+  /** A record without a value, for which there is nothing to do. */
   | { readonly kind: "tombstone" }
   | { readonly kind: "rejected"; readonly rejection: Rejection };
 
 /**
- * Bytes to incident, once, at the edge. Never throws: what is wrong with a record is a value that names the
- * place, the rule and the offending value.
+ * Decodes the bytes of a record into an incident. Never throws for a malformed record: it returns a rejection, which
+ * names the place, the broken rule and the offending value.
  *
- * Required are id, status and startedOn, of which the action key is made; severity, title, environment and
- * tags may be absent or null. Strings are kept as they are (no trimming, no change of case): a key must
- * not make two incidents one. Lone surrogates are refused, because UTF-8 maps all of them to one character.
+ * The fields id, status and startedOn are required, because the action key is made of them. Severity, title,
+ * environment and tags may be absent or null. Strings are neither trimmed nor changed in case, so that two incidents
+ * never share a key. Lone surrogates are refused, because UTF-8 maps all of them to one character.
  */
 export function decode(
   record: Pick<SourceRecord, "value">,
@@ -79,7 +82,7 @@ const VALUE_BYTES_MAX = 1_048_576;
 const KEY_FIELD_LENGTH_MAX = 512;
 const NONE_DROPPED: readonly Rejection[] = [];
 
-/** Shortcut out of nested parsing; never leaves this file. */
+/** Ends the parsing of a record at any depth. It is caught in this file. */
 class Refused extends Error {
   readonly rejection: Rejection;
   constructor(rejected: Rejection) {
@@ -149,7 +152,10 @@ function incidentOf(
   };
 }
 
-/** undefined when any step is absent. Own properties only, so that "__proto__" and friends are just names. */
+/**
+ * Returns the value at a dotted path, or undefined when a step is absent. Only own properties count, so names such as
+ * "__proto__" have no special meaning.
+ */
 function at(value: JsonObject, path: string): unknown {
   let current: unknown = value;
   for (const name of path.split(".")) {
@@ -196,7 +202,7 @@ function hasControlCharacter(value: string): boolean {
   return false;
 }
 
-/** A text, number or boolean, or a list of them. */
+/** Reads a text, number or boolean, or a list of them. */
 function textsOf(value: unknown, place: string): readonly string[] {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) return [scalar(value, place)];
@@ -230,7 +236,7 @@ function extraOf(
 
 /** Matches a time with a zone, because a local time would name another instant on every host. */
 const ISO_8601 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/;
-/** A value in the wrong unit lands far outside: seconds read as milliseconds in 1970, the reverse after 50000. */
+/** A value in the wrong unit lies far outside: seconds read as milliseconds are in 1970, the reverse after 50000. */
 const EARLIEST_MS = Date.UTC(2000, 0, 1);
 const LATEST_MS = Date.UTC(2100, 0, 1);
 

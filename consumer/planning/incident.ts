@@ -1,10 +1,10 @@
 /** An incident whose every field was checked, without the envelope that it came in. */
 export interface Incident {
-  /** 1 to 512 characters; BigPanda: 24 hex digits. */
+  /** The id, 1 to 512 characters. BigPanda uses 24 hex digits. */
   readonly id: string;
   /** The status that the record reports, such as "critical", "warning" or "ok". 1 to 512 characters, in their case. */
   readonly status: string;
-  /** The highest status so far; null when the record has none. */
+  /** The highest status so far, or null when the record has none. */
   readonly severity: string | null;
   /** The start of the episode, in milliseconds since the epoch. */
   readonly startedOnMs: number;

@@ -4,23 +4,23 @@ import { ConsumerError } from "#consumer/errors.ts";
 /** The fields that make one action of one transition of one episode distinct from every other. */
 export interface KeyFields {
   readonly rule: string;
-  /** Name of the action within its rule. */
+  /** The name of the action within its rule. */
   readonly action: string;
   readonly incidentId: string;
-  /** The status that the incident came to. */
+  /** The status that the incident changed to. */
   readonly transition: string;
-  /** Start of the episode: the same incident that opens again is another one. */
+  /** The start of the episode, in milliseconds since the epoch. An incident that opens again begins another episode. */
   readonly startedOnMs: number;
 }
 
 /**
- * The key of an action: 64 hex digits, the SHA-256 of the canonical encoding of its fields. It names the
- * claims on the history volume and is sent as `Idempotency-Key`, so the encoding never changes: another
- * one would let every action of the retention period happen again.
+ * Returns the key of an action: 64 hex digits, the SHA-256 of the canonical encoding of its fields. The key names the
+ * claims on the history volume and is sent as `Idempotency-Key`. The encoding must never change, because every action
+ * of the retention period would then happen again.
  *
- * A dry run hashes under a prefix of its own: it never suppresses a live run.
+ * A dry run uses a prefix of its own, so it never suppresses a live run.
  *
- * Throws "internal" for an empty or ill-formed field: decode rejects such a record long before.
+ * Throws "internal" for an empty or ill-formed field, which `decode` rejects earlier.
  */
 export function actionKey(fields: KeyFields, dryRun: boolean): string {
   const recent = recentKeys.get(fields.incidentId) ?? [];
@@ -61,8 +61,8 @@ function isSame(one: KeyFields, other: KeyFields): boolean {
 }
 
 /**
- * Each field as its length in UTF-8 bytes, a colon, its bytes and a comma (a netstring), after a prefix
- * that names version and mode. The lengths make it unambiguous whatever the fields hold.
+ * Encodes each field as a netstring (its length in UTF-8 bytes, a colon, its bytes and a comma), after a prefix that
+ * names the version and the mode. The lengths make the encoding unambiguous whatever the fields hold.
  */
 function canonicalEncoding(fields: KeyFields, dryRun: boolean): string {
   const { rule, action, incidentId, transition, startedOnMs } = fields;

@@ -9,7 +9,7 @@ import type { ExecutionMode, Rule, RuleAction, RunLimits } from "./rules.ts";
 
 /** An action that a rule demands for one incident, with every template filled. */
 export interface PlannedAction {
-  /** 64 hex digits, see key.ts. It names the claims and is sent as the Idempotency-Key. */
+  /** The key, 64 hex digits (see key.ts). It names the claims and is sent as the Idempotency-Key. */
   readonly key: string;
   readonly rule: string;
   /** The name of the action within its rule. */
@@ -41,7 +41,7 @@ export interface PlannedAction {
 
 /** The limits of a rule, for the incident of one action. */
 export interface PlannedLimits extends RunLimits {
-  /** The values of the fields of `per`, in their order; null for an absent one. Defaults to none. */
+  /** The values of the fields of `per` in their order, with null for an absent field. Defaults to none. */
   readonly values?: readonly (string | null)[];
 }
 
@@ -59,8 +59,8 @@ export interface PlanSettings {
 
 /**
  * Returns the actions that the rules demand for an incident, in the order of the rules and of the actions within a
- * rule. Pure: the same incident and rules give the same actions with the same keys, on every pod and after every
- * restart.
+ * rule. The function is pure: the same incident and rules give the same actions with the same keys, on every pod and
+ * after every restart.
  */
 export function match(
   incident: Incident,

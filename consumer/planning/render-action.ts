@@ -56,7 +56,7 @@ function readHttp(action: HttpRuleAction): Fill<Action> {
   });
 }
 
-/** RFC 9110: visible characters, space and tab. Beyond Latin-1 a header has no defined meaning. */
+/** Matches what RFC 9110 allows: visible characters, space and tab. Beyond Latin-1 a header has no defined meaning. */
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 function readHeader(value: string, place: string): Fill<string> {
@@ -83,7 +83,7 @@ function readCommand({ command, environment = {} }: CommandRuleAction): Fill<Act
   return (values) => {
     const [executable, ...args] = parts.map((fillPart, index) => {
       const text = fillPart(values);
-      // The incident would choose an option of the command.
+      // Such a value would choose an option of the command.
       const isOption = text.startsWith("-") && command[index]?.startsWith("-") === false;
       if (!isOption || index > separator) return text;
       throw new Unfillable(`command[${index}]`, "unsafe-in-command", text);
@@ -99,7 +99,7 @@ function readCommand({ command, environment = {} }: CommandRuleAction): Fill<Act
   };
 }
 
-/** execve(2) ends a string at its first NUL. */
+/** Reads an argument or a variable. A value with a NUL is refused, because execve(2) ends a string at its first one. */
 function readArgument(part: string, place: string): Fill<string> {
   const template = parseTemplate(part);
   const fillText = filling(template, textEscapes(template), place);

@@ -58,7 +58,7 @@ export interface RunLimits {
  */
 export type ExecutionMode = "live" | "manual" | "dry-run";
 
-/** The mode of one rule; `off` plans nothing. */
+/** The mode of one rule. With `off`, the rule plans nothing. */
 export type RuleMode = ExecutionMode | "off";
 
 /** The modes from the least to the most strict. */
@@ -73,7 +73,7 @@ export function stricterMode(ofRule: RuleMode, ofAll: ExecutionMode): RuleMode {
 export interface Rule {
   readonly name: string;
   readonly match: Match;
-  /** Counts where it is stricter than the mode of the whole configuration. Defaults to "live". */
+  /** The mode of the rule, used where it is stricter than the mode of the whole configuration. Defaults to "live". */
   readonly mode?: RuleMode | undefined;
   readonly limits?: RunLimits | undefined;
   readonly actions: readonly RuleAction[];

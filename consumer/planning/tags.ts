@@ -4,24 +4,25 @@ import type { Rejection, RejectionRule } from "./incident.ts";
 
 /** The tags of an incident. */
 export interface ReadTags {
-  /** Tag name to its values, in the order of the record; a name without values is absent. */
+  /** The values of each tag by its name, in the order of the record. A tag without values is absent. */
   readonly tags: ReadonlyMap<string, readonly string[]>;
-  /** The fault of each odd tag, by its name. No value of it is in `tags`, since a part could mislead. */
+  /** The fault of each malformed tag, by its name. None of its values is in `tags`, since some of them could mislead. */
   readonly odd: ReadonlyMap<string, Rejection>;
 }
 
 export const TEXT_LENGTH_MAX = 65_536;
-/** Values of one tag, and environments of one incident. */
+/** The largest number of values of one tag, and of environments of one incident. */
 export const VALUES_MAX = 1_000;
-/** Names of an object, or pairs of a list. */
+/** The largest number of names of an object, or of pairs of a list. */
 const TAGS_MAX = 5_000;
 const NAME_LENGTH_MAX = 512;
 const SHOWN_NAME_LENGTH_MAX = 80;
 
 /**
- * Two shapes are in use: an object of name to value or values, and a list of pairs under
- * `tag_name`/`tag_value` or `name`/`value` (the same name may come again). Anything else is rejected as a whole, as is
- * a pair without a name, which may be any tag. Takes time in proportion to what there is, whatever its shape.
+ * Reads tags in either of the two shapes that are in use: an object whose names map to one value or to several, and a
+ * list of pairs of `tag_name`/`tag_value` or `name`/`value`, in which a name may appear again. Anything else is
+ * rejected as a whole, as is a pair without a name, since it could be any tag. The time is proportional to the size of
+ * the value, whatever its shape.
  */
 export function readTags(value: unknown, place: string): ReadTags | Rejection {
   if (value === undefined || value === null) return { tags: new Map(), odd: NONE_ODD };
@@ -100,7 +101,7 @@ class Collector implements ReadTags {
   }
 }
 
-/** Adds the value, or the values of the list, as long as none of them is odd. */
+/** Adds the value, or the values of the list, until one of them is malformed. */
 function addTexts(
   texts: string[],
   value: unknown,
@@ -135,7 +136,7 @@ function nameRule(name: unknown): RejectionRule | undefined {
   return name.isWellFormed() ? undefined : "not-well-formed";
 }
 
-/** Returns the name that a rule may use; nothing that is nested is turned into text. */
+/** Returns the name that a rule may use. A nested value has no such name. */
 function nameOf(given: unknown): string {
   if (typeof given === "string") return given;
   return typeof given === "number" || typeof given === "boolean" ? String(given) : "object";

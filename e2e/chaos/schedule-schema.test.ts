@@ -92,7 +92,7 @@ describe("a schedule", () => {
     ["{", "a.json is not JSON: "],
     ["[]", "the schedule must be object, got []"],
     ["null", "the schedule must be object, got null"],
-    ['{"version": 1, "version": 1}', 'line 1: the key "version" is there twice'],
+    ['{"version": 1, "version": 1}', 'line 1: the key "version" appears twice'],
     [`${"[".repeat(200)}${"]".repeat(200)}`, "must not be nested deeper than 64"],
     ["version: 1", "a.json is not JSON: "],
   ])("is not %s", (text, message) => {

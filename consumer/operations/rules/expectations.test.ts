@@ -107,7 +107,7 @@ describe("rules test --expect", () => {
     });
   });
 
-  test("reads incidents beside the file, and judges them at its time", async () => {
+  test("reads incidents beside the file, and processes them at its time", async () => {
     await using directory = await createRulesDirectory();
     const change = { incidents: ["incidents.ndjson"], now: "2026-02-01T00:00:00Z" };
     const expected = [{ incident: CRITICAL.id, actions: [{ ...RESTART, result: "too-old" }] }];

@@ -45,7 +45,7 @@ const testSchema = section({
   now: z.iso
     .datetime({ offset: true })
     .optional()
-    .describe("The time at which every record is judged. Default that of --now."),
+    .describe("The present time that every record is processed at. Default that of --now."),
   expect: z.array(recordSchema).describe("One entry for each record, in their order."),
 });
 

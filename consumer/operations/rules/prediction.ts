@@ -70,7 +70,7 @@ interface MovedStart {
 export interface PredictorOptions {
   readonly config: Config;
   /**
-   * The time at which every record is judged. Defaults to the record's timestamp, or else to the start of its
+   * The present time that every record is processed at. Defaults to the record's timestamp, or else to the start of its
    * incident.
    */
   readonly nowMs?: number | undefined;
@@ -88,10 +88,10 @@ export function createPredictor({ config, nowMs }: PredictorOptions): Predictor 
   const unmatched = new Set(rules.filter(({ mode }) => mode !== "off").map(({ name }) => name));
   const starts = createStarts();
 
-  const judgedAtMs = ({ timestampMs }: InputRecord): number | undefined => nowMs ?? timestampMs;
+  const presentMs = ({ timestampMs }: InputRecord): number | undefined => nowMs ?? timestampMs;
 
   const decoded = (record: InputRecord) => {
-    const atMs = judgedAtMs(record);
+    const atMs = presentMs(record);
     return decode(record, format, {
       tagsNamed: named.tags,
       extraNamed: named.extra,
@@ -147,7 +147,7 @@ export function createPredictor({ config, nowMs }: PredictorOptions): Predictor 
         return [{ ...withoutAction(place, "unmatched", ""), ...lineOf(place, incident) }];
       }
       for (const { rule } of actions) unmatched.delete(rule);
-      const atMs = judgedAtMs(record) ?? incident.startedOnMs;
+      const atMs = presentMs(record) ?? incident.startedOnMs;
       return actions.map((action) => predictAction(action, incident, place, atMs));
     },
     unmatchedRules: () => [...unmatched],

@@ -20,7 +20,7 @@ Says what the consumer would do with incidents, by the code that runs in product
   --config FILE     the configuration whose rules are tried
   --incidents FILE  incidents: one JSON object a line, an array, one object, a directory of such files, or - for
                     standard input; values alone, or records as \`kcat -J\` prints them. May be given again
-  --now TIME        judges ages and limits at this time (ISO 8601 with a zone). Default: the timestamp of each
+  --now TIME        evaluates ages and limits at this time (ISO 8601 with a zone). Default: the timestamp of each
                     record, or the start of an incident that has none
   --against OLD     prints only how the actions differ from those of the configuration OLD
   --expect FILE     compares with an expectations file (docs/rules.md): exits with 1 at a difference

@@ -69,7 +69,7 @@ describe("rules test", () => {
       ["restart-web/restart send"],
     ],
     [
-      "records of kcat, judged at their timestamps",
+      "records of kcat, processed at their timestamps",
       {
         incidents: [
           record(CRITICAL, STARTED_MS + 25 * HOUR_MS),

@@ -26,7 +26,7 @@ export interface Unmet {
   readonly path: string;
   /** The part itself, as it stands in the configuration. */
   readonly condition: unknown;
-  /** The values that the incident has for the field; undefined where the part combines others. */
+  /** The values that the incident has for the field, or undefined where the part combines others. */
   readonly values: readonly string[] | undefined;
 }
 
@@ -64,7 +64,7 @@ export function chosenValues(
   return tests.length === 0 ? values : values.filter((value) => tests.every((test) => test(value)));
 }
 
-/** Returns the values that the incident has for a field; none when it is absent. Pure. */
+/** Returns the values that the incident has for a field, which are none when it is absent. Pure. */
 export function fieldValues(field: FieldName, incident: Incident): readonly string[] {
   return valuesOf(field)(incident);
 }

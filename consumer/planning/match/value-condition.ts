@@ -21,9 +21,9 @@ export interface ValueOperators {
   readonly ignoreCase?: boolean | undefined;
 }
 
-/** A condition that is ready to be evaluated, over and over. */
+/** A condition that is ready to be evaluated any number of times. */
 export interface CompiledCondition {
-  /** Returns whether the condition holds for a field with these values; an absent field has none. */
+  /** Returns whether the condition holds for a field with these values. An absent field has none. */
   holds(values: readonly string[]): boolean;
   /**
    * Returns whether one value satisfies `in`, `glob` and `regex`: the operators by which a condition chooses a value.
@@ -58,7 +58,7 @@ export function compileRegex(pattern: string, ignoreCase = false): RE2JS {
 
 type ValueTest = (value: string) => boolean;
 
-/** One value must pass all of these. */
+/** Returns the tests of `in`, `glob` and `regex`. One value must pass all of them. */
 function positiveTests(operators: ValueOperators, ignoreCase: boolean): readonly ValueTest[] {
   const tests: ValueTest[] = [];
   if (operators.in !== undefined) tests.push(equalsOneOf(operators.in, ignoreCase));
@@ -85,7 +85,7 @@ function equalsOneOf(texts: readonly string[], ignoreCase: boolean): ValueTest {
   return (value) => folded.has(value.toLowerCase());
 }
 
-/** Glob patterns are matched by the same engine, so that they too take time in proportion to the text. */
+/** Converts a glob pattern for the same engine, so that it too takes time in proportion to the text. */
 function regexOfGlob(glob: string): string {
   return glob.replaceAll(/\\(.?)|[^\\]/gsu, (part, escaped: string | undefined) => {
     if (part === "*") return ".*";

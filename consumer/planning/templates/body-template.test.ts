@@ -144,12 +144,12 @@ describe("a JSON body", () => {
     [
       "a value in a mutation of GraphQL",
       JSON.stringify({ query: 'mutation { open(title: "{{incident.title}}") { id } }' }),
-      "GraphQL: its values go by variables",
+      "GraphQL: pass values by its variables",
     ],
     [
       "a value in a query of GraphQL",
       JSON.stringify({ query: '\n query Find { open(id: "{{incident.id}}") { id } }' }),
-      "GraphQL: its values go by variables",
+      "GraphQL: pass values by its variables",
     ],
     ["an unknown placeholder", '{"a":"{{incident.name}}"}', "unknown placeholder"],
     ["a placeholder that is not closed", '{"a":"{{incident.title}"}', "not closed"],
@@ -157,7 +157,7 @@ describe("a JSON body", () => {
     expect(faultsOfAction({ body })).toEqual([expect.stringContaining(fault)]);
   });
 
-  test("may hold GraphQL whose values go by variables, and text in brackets", () => {
+  test("may hold GraphQL whose values are passed by variables, and text in brackets", () => {
     const body = JSON.stringify({
       query: "mutation ($title: String!) { open(title: $title) { id } }",
       variables: { title: "{{incident.title}}" },
@@ -192,7 +192,7 @@ describe("a body of plain text", () => {
     const fault = expect.stringContaining("inside a JSON string");
     expect(faultsOfAction({ body: '{"t":{{incident.title}}}', headers: TEXT })).toEqual([fault]);
     expect(faultsOfAction({ body: '{"t":"{{key}}"}\n{"t":"{{key}}"}', headers: TEXT })).toEqual([
-      expect.stringContaining("begins like JSON, and is none"),
+      expect.stringContaining("begins like JSON and is not"),
     ]);
   });
 });
@@ -228,8 +228,8 @@ describe("the content-type of a body", () => {
     [{ "content-type": "application/json, text/plain" }, "must be a media type"],
     [{ "content-type": "" }, "must be a media type"],
     [{ "content-type": "application/json; charset=latin1" }, "sent as UTF-8"],
-    [{ "content-type": "text/plain", "Content-Type": "application/json" }, "is there twice"],
-    [{ "x-a": "1", "X-A": "1" }, "is there twice"],
+    [{ "content-type": "text/plain", "Content-Type": "application/json" }, "appears twice"],
+    [{ "x-a": "1", "X-A": "1" }, "appears twice"],
     [{ "content-encoding": "gzip" }, "not allowed here"],
   ])("%j is refused", (headers, fault) => {
     expect(faultsOfAction({ body: '{"a":"{{incident.title}}"}', headers })).toEqual([

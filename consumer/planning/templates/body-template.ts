@@ -5,7 +5,7 @@ import { checkNoPath, refused } from "./template.ts";
 import type { Escape, Template } from "./template.ts";
 import { hasCode } from "#consumer/errors.ts";
 
-/** That of a body whose action names none. */
+/** The content type of a body whose action names none. */
 const DEFAULT_CONTENT_TYPE = "application/json";
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9a-z-]+";
@@ -50,7 +50,7 @@ export function bodyEscapes(
   });
 }
 
-/** One media type with its parameters; none of them is read but the charset. */
+/** Returns whether a text is one media type with its parameters, of which only the charset is read. */
 export function isMediaType(contentType: string): boolean {
   return MEDIA_TYPE.test(contentType);
 }
@@ -81,7 +81,7 @@ function findDepthsInForm(text: string, depths: JsonDepths): void {
   findDepthsInPairs(text, "form", depths);
 }
 
-/** Marked pairs of a form, or of the query of a URL: only a value may hold a placeholder. */
+/** Finds depths in the marked pairs of a form, or of the query of a URL. Only a value may hold a placeholder. */
 export function findDepthsInPairs(text: string, what: string, depths: JsonDepths): void {
   if (/%(?![0-9a-f]{2})/i.test(text)) {
     throw refused("has a percent sign that encodes nothing: write %25");
@@ -105,7 +105,7 @@ function decoded(value: string): string {
   }
 }
 
-/** The same fault, which tells placeholders by their names. */
+/** Returns the same fault with the names of the placeholders in place of their markers. */
 export function named(error: unknown, { placeholders }: Template): unknown {
   if (!hasCode(error, "bad-configuration")) return error;
   const nameOf = (index: number): string => `{{${placeholders[index]?.name ?? ""}}}`;

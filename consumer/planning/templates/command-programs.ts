@@ -1,13 +1,13 @@
-/** A program that runs what an argument says: a script, or a file that holds one. */
+/** A program that runs a script, which an argument holds or names as a file. */
 export interface Interpreter {
   readonly kind: "interpreter";
   readonly names: RegExp;
-  /** Short options after which a script comes: as the next argument, in a shell as the first operand. */
+  /** Short options that are followed by a script: the next argument, or in a shell the first operand. */
   readonly script: string;
   readonly longScript: readonly string[];
   /** Short options that take the next argument as their value. */
   readonly valued: string;
-  /** An option whose value is data, never a part of the script: as its rest, or as the next argument. */
+  /** Matches an option whose value, its rest or the next argument, is data and never a part of the script. */
   readonly data: RegExp | undefined;
   readonly isShell: boolean;
 }
@@ -17,18 +17,18 @@ export interface Launcher {
   readonly kind: "launcher";
   readonly names: RegExp;
   readonly valued: string;
-  /** Operands of its own before the program. */
+  /** The number of its own operands, which stand before the program. */
   readonly operands: number;
-  /** An option that holds the beginning of a command line, to which the operands are added. */
+  /** Matches an option that holds the beginning of a command line, to which the operands are added. */
   readonly commandLine: RegExp | undefined;
 }
 
-/** A program that hands its arguments to a shell, here or on another host, or to a language of its own. */
+/** A program that passes its arguments to a shell, on this host or another, or to a language of its own. */
 export interface ShellCaller {
   readonly kind: "shell-caller";
   readonly names: RegExp;
   readonly valued: string;
-  /** The first operand says where, such as a host or a database. */
+  /** True when the first operand names a place, such as a host or a database. */
   readonly hasHost: boolean;
 }
 
@@ -62,7 +62,7 @@ const INTERPRETERS: readonly Interpreter[] = [
   interpreter(/^(?:pwsh|powershell)(?:\.exe)?$/, {
     longScript: ["-c", "-Command", "-EncodedCommand", "-f", "-File"],
   }),
-  // Its class path ("-cp", "-classpath") is the value of an option.
+  // The class path of Java ("-cp", "-classpath") is the value of an option.
   interpreter(/^java$/, {
     longScript: ["-jar", "-m", "--module"],
     valued: "ph",
@@ -94,7 +94,7 @@ const LAUNCHERS: readonly Launcher[] = [
   launcher(/^(?:systemd-run|systemd-cat|systemd-inhibit)$/, "pEtHMu"),
   launcher(/^chpst$/, "uUbnemdopfrc"),
   launcher(/^(?:npx|bunx)$/, "p"),
-  // The word after their first one ("run", "exec", "eval") names a script.
+  // With these, the word after the first operand ("run", "exec", "eval") names a script.
   launcher(/^(?:npm|pnpm|bun|deno|go|cargo|uv|poetry|pipx|bundle)$/, "", 1),
 ];
 
@@ -121,7 +121,7 @@ const SHELL_CALLERS: readonly ShellCaller[] = [
   { kind: "shell-caller", names: /^sqlite3$/, valued: "", hasHost: true },
 ];
 
-/** Returns how a program treats its arguments, by the last part of its path; undefined for an unknown program. */
+/** Returns how a program treats its arguments, by the last part of its path, or undefined for an unknown program. */
 export function knownProgram(path: string): Interpreter | Launcher | ShellCaller | undefined {
   const name = path.slice(path.lastIndexOf("/") + 1);
   return [...INTERPRETERS, ...LAUNCHERS, ...SHELL_CALLERS].find(({ names }) => names.test(name));
@@ -129,7 +129,7 @@ export function knownProgram(path: string): Interpreter | Launcher | ShellCaller
 
 const RUNS_IN_CONTAINER = /^(?:exec|run|debug)$/;
 
-/** The position of the program that a command runs in a container: -1 for none, or one that cannot be told. */
+/** Returns the position of the program that a command runs in a container, or -1 when there is none or it is unknown. */
 export function programInContainer(command: readonly string[]): number {
   const tool = command[0] ?? "";
   const start = command.findIndex((argument) => RUNS_IN_CONTAINER.test(argument));
@@ -146,7 +146,7 @@ export function programInContainer(command: readonly string[]): number {
 const CONTAINERS_BY_NAME = /(?:^|\/)(?:docker|podman|nerdctl|crictl)(?:-compose)?$/;
 const DATA_BY_C_AND_E = /(?:^|\/)(?:[efz]?grep|echo|mailx?|amtool)$/;
 
-/** True for an argument behind `-c` or `-e` of a program that takes data by it, such as the name of a container. */
+/** Returns true for an argument after `-c` or `-e` that the program takes as data, such as the name of a container. */
 export function isDataByOption(command: readonly string[], index: number): boolean {
   const [tool = ""] = command;
   if (DATA_BY_C_AND_E.test(tool)) return true;

@@ -206,7 +206,7 @@ describe("a placeholder is refused", () => {
   test("after -c or -e of a program that nothing is known of, and says so", () => {
     expect(faultsOfCommand(["/opt/bin/restart", "-e", X])).toEqual([
       expect.stringContaining(
-        "must not hold a placeholder after -e, by which many programs take a script. Values go by environment",
+        "must not hold a placeholder after -e, by which many programs take a script. Pass values by environment",
       ),
     ]);
   });

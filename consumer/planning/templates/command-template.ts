@@ -9,7 +9,7 @@ interface CommandFault {
 
 /** The way in which the program that a command runs reads its arguments. */
 interface CommandShape {
-  /** Position of the `--` after which nothing is an option; that of none is past the end. */
+  /** The position of the `--` after which nothing is an option. It is past the end when there is none. */
   readonly separator: number;
   readonly fault: CommandFault | undefined;
 }
@@ -17,13 +17,13 @@ interface CommandShape {
 const PLACEHOLDER = "{{";
 
 /**
- * Finds in a command, still with its placeholders, an argument whose value would be run as a program, and where options
- * end for the program that is run at last, also through others ("env", "sudo", "kubectl exec").
+ * Inspects a command whose placeholders are not filled yet. Returns where the options end for the program that is run
+ * in the end, also through others ("env", "sudo", "kubectl exec"), and any placeholder whose value would be run.
  */
 export function commandShape(command: readonly string[]): CommandShape {
-  const judged = scriptOption(command) ?? judgeProgram(command, 0);
-  if (typeof judged !== "number") return { separator: command.length, fault: judged };
-  const found = command.indexOf("--", judged + 1);
+  const program = scriptOption(command) ?? findProgram(command, 0);
+  if (typeof program !== "number") return { separator: command.length, fault: program };
+  const found = command.indexOf("--", program + 1);
   const separator = found < 0 ? command.length : found;
   const named = command.findIndex(
     (argument, index) => index < separator && /^-[^=]*\{\{/.test(argument),
@@ -31,16 +31,17 @@ export function commandShape(command: readonly string[]): CommandShape {
   return { separator, fault: named < 0 ? undefined : faultAt(named, NAMES_OPTION) };
 }
 
-const NAMES_OPTION = "in the name of an option: its value stands after --, or as in --name={{...}}";
-const RUN = "here: its value would be run, or choose what is run. Values go by environment";
+const NAMES_OPTION =
+  "in the name of an option: put the value after --, or write it as --name={{...}}";
+const RUN = "here: its value would be run, or would choose what is run. Pass values by environment";
 const RUN_BY_SHELL =
-  "here: it is read as a script. Values go by environment, or as arguments of a script";
+  "here: it is read as a script. Pass values by environment, or as arguments of a script";
 
 function faultAt(index: number, why: string): CommandFault {
   return { index, message: `must not hold a placeholder ${why}` };
 }
 
-/** Long options of many programs by which something comes that is run. */
+/** Long options by which many programs take something that they run. */
 const SCRIPT_NAMES =
   "(?:[a-z-]+-)?(?:eval|commands?|cmd|exec|execute|scripts?|shell|rsh|entrypoint)|extra-vars|" +
   "checkpoint-action|use-compress-program|rsync-path|upload-pack|receive-pack|post-renderer";
@@ -57,41 +58,41 @@ function scriptOption(command: readonly string[]): CommandFault | undefined {
     if (SCRIPT_WITHIN.test(argument)) return faultAt(index, RUN);
     const option = command[index - 1] ?? "";
     if (!SCRIPT_BEHIND.test(option) || isDataByOption(command, index)) continue;
-    const why = `after ${option}, by which many programs take a script. Values go by environment`;
+    const why = `after ${option}, by which many programs take a script. Pass values by environment`;
     return faultAt(index, why);
   }
   return undefined;
 }
 
-/** The position of what is run at last, behind which its own arguments stand; or the fault. */
-function judgeProgram(command: readonly string[], at: number): number | CommandFault {
+/** Returns the position of the program that is run in the end, which its own arguments follow, or a fault. */
+function findProgram(command: readonly string[], at: number): number | CommandFault {
   const program = knownProgram(command[at] ?? "");
-  if (program === undefined) return judgeOther(command, at);
-  if (program.kind === "interpreter") return judgeInterpreter(command, at, program);
-  if (program.kind === "launcher") return judgeLauncher(command, at, program);
-  return judgeShellCaller(command, at, program);
+  if (program === undefined) return findInnerProgram(command, at);
+  if (program.kind === "interpreter") return findScript(command, at, program);
+  if (program.kind === "launcher") return findLaunched(command, at, program);
+  return checkShellCaller(command, at, program);
 }
 
-/** A program that is not known may run another one: in a container, or told by its absolute path. */
-function judgeOther(command: readonly string[], at: number): number | CommandFault {
+/** Looks for a program that an unknown program runs: in a container, or named by its absolute path. */
+function findInnerProgram(command: readonly string[], at: number): number | CommandFault {
   const inContainer = at === 0 ? programInContainer(command) : -1;
   if (command[inContainer]?.includes(PLACEHOLDER) === true) return faultAt(inContainer, RUN);
-  if (inContainer >= 0) return judgeProgram(command, inContainer);
+  if (inContainer >= 0) return findProgram(command, inContainer);
   const inner = command.findIndex(
     (argument, index) =>
       index > at && argument.startsWith("/") && knownProgram(argument) !== undefined,
   );
-  return inner < 0 ? at : judgeProgram(command, inner);
+  return inner < 0 ? at : findProgram(command, inner);
 }
 
-/** Walks options and operands from the program on; `onOperand` says where to stop. */
+/** The settings of a walk over the options and operands after a program. `onOperand` decides where it stops. */
 interface Walk {
   readonly valued: string;
-  /** The end, or undefined to go on. Not asked for an operand that may be the value of a long option before it. */
+  /** Returns the end, or undefined to go on. Not called for what may be the value of the long option before it. */
   readonly onOperand: (index: number, argument: string) => number | CommandFault | undefined;
-  /** Called for an option; true when the next argument is its value. */
+  /** Returns true for an option whose value is the next argument. */
   readonly onOption?: (argument: string, index: number) => boolean;
-  /** An option whose value may hold a placeholder. */
+  /** Matches an option whose value may hold a placeholder. */
   readonly data?: RegExp | undefined;
 }
 
@@ -131,12 +132,12 @@ function endsWithOneOf(option: string, letters: string): boolean {
   return /^[-+][a-zA-Z]+$/.test(option) && letters.includes(option.at(-1) ?? " ");
 }
 
-function judgeInterpreter(
+function findScript(
   command: readonly string[],
   at: number,
   { script, longScript, valued, data, isShell }: Interpreter,
 ): number | CommandFault {
-  /** The index of a script that an option gave. */
+  /** The index of a script that follows an option. */
   let given: number | undefined;
   const end = walk(command, at, {
     valued,
@@ -156,7 +157,7 @@ function judgeInterpreter(
   return end === at ? (given ?? at) : end;
 }
 
-function judgeLauncher(
+function findLaunched(
   command: readonly string[],
   at: number,
   { valued, operands, commandLine }: Launcher,
@@ -177,13 +178,13 @@ function judgeLauncher(
         left -= 1;
         return undefined;
       }
-      return judgeProgram(command, index);
+      return findProgram(command, index);
     },
   });
 }
 
-/** No `--` ends its options for whoever reads them at last. */
-function judgeShellCaller(
+/** Returns the end of the command, because no `--` ends the options for the shell that reads them in the end. */
+function checkShellCaller(
   command: readonly string[],
   at: number,
   { valued, hasHost }: ShellCaller,

@@ -2,12 +2,12 @@ import { markerOf, markersIn, replaceMarkers } from "./markers.ts";
 import { refused } from "./template.ts";
 
 /**
- * How often the value of each placeholder, by its number, is escaped as the inside of a JSON string: once in a
- * string of JSON, twice in a string of JSON that itself is a string of JSON, and not at all in plain text.
+ * The number of times that the value of each placeholder, by its index, is escaped as the inside of a JSON string:
+ * once in a JSON string, twice in a JSON string within a JSON string, and not at all in plain text.
  */
 export type JsonDepths = Map<number, number>;
 
-/** Text that a receiver may read as JSON when it is an object or a list; `text` is marked. */
+/** Finds depths in a marked text, which a receiver may read as JSON when it is an object or a list. */
 export function findDepthsInText(text: string, depth: number, depths: JsonDepths): void {
   const markers = markersIn(text);
   if (markers.length === 0) return;
@@ -20,18 +20,21 @@ export function findDepthsInText(text: string, depth: number, depths: JsonDepths
     throw unquoted(text);
   }
   if (/^\s*(?:\{\s*"|\[\s*\{)/.test(text)) {
-    throw refused("begins like JSON, and is none: a value could not be kept inside its string");
+    throw refused("begins like JSON and is not: a value could not be kept inside its string");
   }
   if (GRAPHQL.test(text)) {
-    throw refused(`${markerOf(markers[0] ?? 0)} stands in GraphQL: its values go by variables`);
+    throw refused(`${markerOf(markers[0] ?? 0)} stands in GraphQL: pass values by its variables`);
   }
   for (const marker of markers) depths.set(marker, depth);
 }
 
-/** An operation of GraphQL, whose strings are no JSON strings once the text has been read. */
+/** Matches an operation of GraphQL, whose strings are not JSON strings. */
 const GRAPHQL = /^\s*(?:query|mutation|subscription)\s*\w*\s*(?:\([^)]*\)\s*)?\{/;
 
-/** Marked JSON: a placeholder stands inside a string that is no key, and no object has a key twice. */
+/**
+ * Finds depths in marked JSON. A placeholder must stand inside a string that is not a key, and no object may have a
+ * key twice.
+ */
 export function findDepthsInJson(json: string, depth: number, depths: JsonDepths): void {
   const root = parsed(json);
   const repeated = repeatedKey(json);
@@ -50,11 +53,11 @@ export function findDepthsInJson(json: string, depth: number, depths: JsonDepths
   }
 }
 
-/** A value as the inside of a JSON string, escaped `depth` times. */
+/** Returns a value as the inside of a JSON string, escaped `depth` times. */
 export function escapeForJson(value: string, depth: number): string {
   let escaped = value;
   for (let times = 0; times < depth; times += 1) {
-    // JavaScript before 2019 reads these two as the end of a line.
+    // Before ES2019, JavaScript read these two characters as the end of a line.
     escaped = JSON.stringify(escaped)
       .slice(1, -1)
       .replaceAll("\u2028", "\\u2028")
@@ -96,7 +99,7 @@ function isContainer(text: string): boolean {
 const STRING = /"(?:[^"\\]|\\.)*"/g;
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;
 
-/** A key that an object of valid JSON has twice: receivers differ in which one they take. */
+/** Returns a key that an object of valid JSON has twice, since receivers differ in which value they take. */
 function repeatedKey(json: string): string | undefined {
   const open: Set<string>[] = [];
   let latest = "";

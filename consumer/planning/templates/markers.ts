@@ -1,14 +1,14 @@
 import { refused } from "./template.ts";
 import type { Template } from "./template.ts";
 
-/** Characters of private use stand around the number of a placeholder. */
+/** Characters of private use, which enclose the index of a placeholder. */
 const OPEN = "\u{f8fe}";
 const CLOSE = "\u{f8ff}";
 const MARKER = new RegExp(`${OPEN}(\\d+)${CLOSE}`, "g");
 
 /**
- * The template with a marker in the place of each placeholder: text that the grammar of its place (JSON, form, URL)
- * takes as an ordinary character, so that parsing it shows where a value would stand.
+ * Returns the template with a marker in place of each placeholder. The grammars of JSON, forms and URLs take a marker
+ * as ordinary characters, so parsing the text shows where a value would stand.
  */
 export function marked({ parts }: Template): string {
   let index = 0;
@@ -27,12 +27,12 @@ export function markerOf(index: number): string {
   return `${OPEN}${index}${CLOSE}`;
 }
 
-/** The numbers of the placeholders in a marked text, in their order. */
+/** Returns the indexes of the placeholders in a marked text, in their order. */
 export function markersIn(text: string): number[] {
   return [...text.matchAll(MARKER)].map(([, index]) => Number(index));
 }
 
-/** A marked text with other text in the place of each marker. */
+/** Returns a marked text with other text in place of each marker. */
 export function replaceMarkers(text: string, replacement: (index: number) => string): string {
   return text.replaceAll(MARKER, (_marker, index: string) => replacement(Number(index)));
 }

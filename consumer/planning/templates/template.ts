@@ -12,9 +12,9 @@ export interface Template {
 
 export interface Placeholder {
   readonly name: string;
-  /** True with the filter `path`: slashes of the value separate segments of a URL's path. */
+  /** True with the filter `path`, by which slashes of the value separate segments of a URL's path. */
   readonly path: boolean;
-  /** The text that stands in for a value that is absent or shows nothing; undefined when the template gives none. */
+  /** The text that replaces a value that is absent or shows nothing, or undefined when the template gives none. */
   readonly default: string | undefined;
 }
 
@@ -105,15 +105,15 @@ export function checkNoPath({ placeholders }: Pick<Template, "placeholders">): v
   throw refused(`{{${found.name} | path}} must stand in the path of a URL`);
 }
 
-/** A fault of a template, to be told with its place in the configuration. */
+/** Creates the error of a template's fault, to which the caller adds the place in the configuration. */
 export function refused(message: string): ConsumerError {
   return new ConsumerError("bad-configuration", message);
 }
 
 /**
- * Fills a template in one pass: what a value holds is never read as a template. A field with several values is filled
- * with the one that satisfies the conditions by which the rule applies, and with none when that is not exactly one. A
- * value that shows nothing counts as absent; a placeholder with a default is then filled with the default.
+ * Fills a template in one pass, so the content of a value is never read as a template. A field with several values is
+ * filled with the one that satisfies the conditions by which the rule applies, and cannot be filled when that is not
+ * exactly one. A value that shows nothing counts as absent. An absent value is replaced by the default, if there is one.
  */
 export function fill(
   { parts }: Template,
@@ -186,7 +186,7 @@ function fieldOf(name: string): FieldName {
   }
 }
 
-/** A character that is no space, no control character, and has a shape: a Hangul filler has none. */
+/** Matches a visible character: not a space, not a control character, and not one without a shape (Hangul filler). */
 const VISIBLE = /[^\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
 function isVisible(value: string): boolean {

@@ -16,7 +16,7 @@ export function textEscapes(template: Template): readonly Escape[] {
   );
 }
 
-/** The same in a header, where a value also stays inside its quotes (RFC 9110). */
+/** Returns how values are escaped in a header, where a value also stays inside its quotes (RFC 9110). */
 export function headerEscapes(template: Template): readonly Escape[] {
   const depths = depthsOf(template);
   const quoted: boolean[] = [];

@@ -7,9 +7,9 @@ import type { Filled, Template, TemplateValues } from "./template.ts";
 
 /** A URL whose path and query hold placeholders. */
 export interface UrlTemplate {
-  /** Scheme, host and port: the same for every incident. */
+  /** The scheme, host and port, which are the same for every incident. */
   readonly origin: string;
-  /** The port as the URL names it; empty for that of the scheme. */
+  /** The port as the URL names it, or an empty text for the default port of the scheme. */
   readonly port: string;
   readonly fill: (values: TemplateValues) => Filled;
 }
@@ -77,7 +77,7 @@ function readUrl(template: Template): UrlTemplate {
   };
 }
 
-/** Taken as it is in every place of a URL, also in a host. */
+/** Returns a sample that a parser keeps as it is in every part of a URL, also in a host. */
 function sampleOf(index: number): string {
   return `placeholder${index}x`;
 }
@@ -85,13 +85,13 @@ function sampleOf(index: number): string {
 const SAMPLE = /placeholder\d+x/;
 
 /**
- * Decided on what a parser makes of the URL, since it reads hosts where a person sees none: "http:HOST/x",
- * "http:\\HOST".
+ * Throws when a placeholder stands in the scheme, user, host or port. A parser decides that, since it finds hosts where
+ * a person sees none, as in "http:HOST/x" and "http:\\HOST".
  */
 function checkOrigin(url: URL | null, sample: string): void {
   const parts =
     url === null
-      ? // Not even a URL with it, such as one with letters in its port.
+      ? // The sample makes it no URL at all, such as one with letters in its port.
         [/^[a-z][a-z0-9+.-]*:[/\\]*([^/\\?#]*)/i.exec(sample)?.[1] ?? ""]
       : [url.protocol, url.username, url.password, url.host];
   if (parts.some((part) => SAMPLE.test(part))) {
@@ -104,7 +104,7 @@ function hasOrigin(text: string, origin: string): boolean {
   if (url === null || url.origin !== origin || url.username !== "" || url.password !== "") {
     return false;
   }
-  // A parser takes dot segments away.
+  // A parser removes dot segments.
   return url.pathname.split("/").length === Math.max(pathOf(text).split("/").length, 2);
 }
 
@@ -113,8 +113,8 @@ function pathOf(text: string): string {
 }
 
 /**
- * True when a rendered path has the segments of the template and no others, however often a server decodes it. `meant`
- * are the values whose slashes separate segments.
+ * Returns true when a rendered path has the segments of the template and no others, however often a server decodes it.
+ * `meant` holds the values whose slashes separate segments.
  */
 function isSamePath(path: string, samplePath: string, meant: readonly string[]): boolean {
   const decoded = fullyDecoded(path);
@@ -142,14 +142,14 @@ function hasDotSegment(decodedPath: string): boolean {
     .some((segment) => segment === "." || segment === "..");
 }
 
-/** Nobody encodes this often but to pass a check. */
+/** The number of times that a path is decoded. A path that was encoded more often is meant to get past a check. */
 const DECODINGS_MAX = 8;
-/** UTF-8 with more bytes than needed: some decoders read a slash or a dot out of it. */
+/** Matches UTF-8 with more bytes than needed, in which some decoders find a slash or a dot. */
 const OVERLONG = /%c[01]%[89ab][0-9a-f]|%e0%[89][0-9a-f]|%f0%8[0-9a-f]/i;
 
 /**
- * The text percent-decoded, and compatibility forms (such as a full-width slash) made ordinary characters, until
- * nothing changes any more; undefined when it does not come to an end or cannot be decoded in one way only.
+ * Decodes percent-encoding and turns compatibility forms, such as a full-width slash, into ordinary characters until
+ * nothing changes any more. Returns undefined when that does not end, or when the text can be decoded in several ways.
  */
 function fullyDecoded(text: string): string | undefined {
   if (/^[\x21-\x24\x26-\x7e]*$/.test(text)) return text;
