@@ -95,7 +95,7 @@ async function killMany(count: number, part: number, context: BenchContext): Pro
   }
   await stopCleanly(directory, context, services);
   if ((await slow.hits()) === 0) throw new Error("no action was sent");
-  return { inDoubt: await judged(directory, services, published), underWay: underWay.size };
+  return { inDoubt: await countInDoubt(directory, services, published), underWay: underWay.size };
 }
 
 interface Life {
@@ -167,7 +167,8 @@ async function stopCleanly(
   if (code !== 0) throw new Error(`the last consumer ended with ${String(code)}`);
 }
 
-async function judged(
+/** Verifies what the kills left, and returns the number of outcomes in doubt. Throws the violations. */
+async function countInDoubt(
   directory: string,
   { actions, broker }: Services,
   published: readonly PublishedIncident[],

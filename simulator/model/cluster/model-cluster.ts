@@ -65,7 +65,7 @@ export function createModelCluster(options: ModelClusterOptions) {
   let limits = AGE_LIMITS;
   /** The number of processes that each machine has had. */
   const processes = new Map<string, number>();
-  let judged = 0;
+  let verifiedChanges = 0;
 
   const ledger = createLedger(volume, times, violate);
   const retained = createRetainedHistory(volume, times, violate, (entry) =>
@@ -138,8 +138,8 @@ export function createModelCluster(options: ModelClusterOptions) {
       points.at(who, what, inside),
     /** Verifies the invariants when something has changed on the volume. */
     afterStep(): void {
-      if (volume.changes === judged) return;
-      judged = volume.changes;
+      if (volume.changes === verifiedChanges) return;
+      verifiedChanges = volume.changes;
       verifier.afterStep();
       retained.scan();
     },

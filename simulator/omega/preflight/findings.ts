@@ -13,7 +13,7 @@ export interface Finding {
   readonly isWarning?: boolean;
 }
 
-export interface JudgedFinding extends Finding {
+export interface ClassifiedFinding extends Finding {
   readonly severity: "error" | "warning";
   /** The reason why an acknowledged finding is known and stays. */
   readonly reason?: string;
@@ -44,20 +44,20 @@ export function classifyFindings(
   findings: readonly Finding[],
   acknowledgements: readonly Acknowledgement[],
   places: readonly string[],
-): JudgedFinding[] {
+): ClassifiedFinding[] {
   const unused = acknowledgements.filter(
     (acknowledgement) =>
       places.includes(acknowledgement.place) &&
       !findings.some((finding) => isSame(finding, acknowledgement)),
   );
   return [
-    ...findings.map((finding): JudgedFinding => {
+    ...findings.map((finding): ClassifiedFinding => {
       const acknowledgement = acknowledgements.find((candidate) => isSame(finding, candidate));
       return acknowledgement === undefined
         ? { ...finding, severity: finding.isWarning === true ? "warning" : "error" }
         : { ...finding, severity: "warning", reason: acknowledgement.reason };
     }),
-    ...unused.map(({ rule, place, subject }): JudgedFinding => ({
+    ...unused.map(({ rule, place, subject }): ClassifiedFinding => ({
       rule: "acknowledged-for-nothing",
       place,
       subject: rule,

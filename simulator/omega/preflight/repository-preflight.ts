@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { messageOf } from "#consumer/errors.ts";
 import { readDeployment } from "#simulator/omega/deploy-target.ts";
 import { classifyFindings, parseAcknowledgements } from "./findings.ts";
-import type { Finding, JudgedFinding } from "./findings.ts";
+import type { Finding, ClassifiedFinding } from "./findings.ts";
 import { OMEGA_JOBS } from "#simulator/omega/manifests/identities.ts";
 import type { OmegaJob } from "#simulator/omega/manifests/identities.ts";
 import { findingsOf } from "./preflight.ts";
@@ -18,7 +18,10 @@ const REPOSITORY = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url
  * cannot be read is a finding too. `repository` is the directory that holds them and defaults to
  * this one. With `job`, only the deployment of that job is checked.
  */
-export async function preflight(repository = REPOSITORY, job?: OmegaJob): Promise<JudgedFinding[]> {
+export async function preflight(
+  repository = REPOSITORY,
+  job?: OmegaJob,
+): Promise<ClassifiedFinding[]> {
   const jobs = job === undefined ? OMEGA_JOBS : [job];
   const looks = await Promise.all([
     ...jobs.map((name) => look(name, () => deployment(repository, name))),
